@@ -1,0 +1,47 @@
+# KSWiFi. `make up` runs it, `make demo` shows it, `make test` proves it. Works with GNU make 3.81 and later.
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev up demo test soak check bench lock
+
+KSWIFI := .venv/bin/kswifi
+RUN := .venv/bin
+
+help:
+	@echo 'make up      start KSWiFi here (server and lab), until Ctrl-C'
+	@echo 'make demo    the whole road of one session, told as it happens'
+	@echo 'make test    every test      make check  style, types, architecture'
+	@echo 'make soak    the long runs of kills and seeds'
+	@echo 'make bench   speed, as figures      make setup  only make .venv'
+
+setup:
+	@sh tools/setup.sh runtime
+
+setup-dev:
+	@sh tools/setup.sh dev
+
+up: setup
+	@exec $(KSWIFI) up
+
+demo: setup
+	@exec $(KSWIFI) demo $(DEMO)
+
+check: setup-dev
+	$(RUN)/ruff format --check src tests tools bench
+	$(RUN)/ruff check src tests tools bench
+	$(RUN)/mypy
+	$(RUN)/lint-imports --no-logo
+	$(RUN)/python -m tools.tidy
+
+test: setup-dev
+	@sh tools/test_needs.sh
+	$(RUN)/python -m pytest -n 2 --dist loadgroup -m 'not soak' $(TESTS)
+
+soak: setup-dev
+	@sh tools/test_needs.sh
+	$(RUN)/python -m pytest -n 2 --dist loadgroup -m soak --timeout 7200 $(TESTS)
+
+bench: setup
+	@$(RUN)/python -m bench
+
+lock: setup-dev
+	@for part in uv runtime dev; do .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes \
+	  --python-version 3.11 --no-header requirements/$$part.in -o requirements/$$part.txt || exit 1; done

@@ -1,0 +1,6 @@
+"""The command line."""
+
+
+def main() -> None:
+    """Run one command."""
+    raise SystemExit("not yet")

@@ -1,0 +1,1 @@
+"""Floor 0: clock, ids, octets, money, card numbers and errors. The standard library alone."""

@@ -1,0 +1,20 @@
+"""Identifiers: UUIDv7 (RFC 9562), so that what came later sorts later."""
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from uuid import UUID
+
+from kswifi.kernel.clock import require_aware
+
+
+def uuid7(now: datetime, random_bytes: Callable[[int], bytes] = os.urandom) -> UUID:
+    """Return a new UUIDv7 for this instant (RFC 9562, 5.7).
+
+    48 bits of Unix milliseconds, the version, the variant and 74 random bits.
+    """
+    milliseconds = int(require_aware(now).timestamp() * 1000) & (1 << 48) - 1
+    noise = int.from_bytes(random_bytes(10), "big")
+    rand_a = noise >> 68
+    rand_b = noise & (1 << 62) - 1
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | rand_a << 64 | 0b10 << 62 | rand_b)

@@ -1,0 +1,49 @@
+#!/bin/sh
+# Makes .venv with exactly the locked packages. Usage: sh tools/setup.sh runtime|dev
+# Does nothing when the environment already is what the lock files say.
+set -eu
+cd "$(dirname "$0")/.."
+part=$1
+say() { printf 'kswifi setup: %s\n' "$*" >&2; }
+
+python=''
+for candidate in "${PYTHON:-python3}" python3.13 python3.12 python3.11; do
+  if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+    python=$candidate
+    break
+  fi
+done
+[ -n "$python" ] || { say 'needs Python 3.11, 3.12 or 3.13: install it, or name it with PYTHON=/path/to/python3'; exit 1; }
+
+# An environment with the development packages holds the runtime ones too.
+stamp=.venv/kswifi-locked
+state=$(cat requirements/uv.txt requirements/runtime.txt requirements/dev.txt pyproject.toml tools/setup.sh | cksum)
+if [ -x .venv/bin/kswifi ] && [ -f "$stamp" ]; then
+  read -r have < "$stamp" || have=''
+  case "$have" in "$part $state"|"dev $state") exit 0 ;; esac
+fi
+
+if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+  version=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    say "Debian keeps venv and pip apart: installing $version"
+    apt-get update -qq >/dev/null || true
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$version" >/dev/null
+  else
+    say "this Python has no venv and pip. Install them first: apt install $version"
+    exit 1
+  fi
+fi
+
+case "$([ -f "$stamp" ] && cat "$stamp")" in dev\ *) part=dev ;; esac
+rm -f "$stamp"
+if ! .venv/bin/python -c 'import pip' 2>/dev/null; then
+  say 'making .venv'
+  "$python" -m venv --clear .venv
+fi
+say "installing the locked packages ($part)"
+.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+export UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV="$PWD/.venv"
+.venv/bin/uv pip install --quiet --require-hashes -r "requirements/$part.txt"
+.venv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
+printf '%s %s\n' "$part" "$state" > "$stamp"
