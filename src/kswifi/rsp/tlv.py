@@ -1,7 +1,7 @@
 """BER-TLV, walked by hand: tags of one to three octets, definite lengths up to 2^24-1.
 
-Signed structures are kept as the octets that came; nothing here re-encodes what it read. Walking by hand costs
-microseconds where a general ASN.1 library costs a millisecond, and keeps offsets that signatures need.
+Signed structures are kept as the octets that came; nothing here re-encodes what it read. Walking by hand
+costs microseconds where a general ASN.1 library costs a millisecond, and keeps offsets that signatures need.
 """
 
 from collections.abc import Iterator

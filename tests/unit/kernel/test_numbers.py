@@ -1,0 +1,46 @@
+"""Card numbers: check digits and the octets that stand in the card's files."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kswifi.kernel.numbers import Eid, Iccid, Imsi, InvalidNumberError, luhn_digit
+
+
+def test_iccid_octets_are_swapped_nibbles_padded_with_f() -> None:
+    assert Iccid("8944500000000000014").to_bytes().hex() == "984405000000000010f4"
+
+
+def test_iccid_with_a_wrong_check_digit_is_refused() -> None:
+    with pytest.raises(InvalidNumberError, match="check digit") as refusal:
+        Iccid("8944500000000000015")
+    assert refusal.value.facts == {"iccid": "8944500000000000015"}
+
+
+@pytest.mark.parametrize("digits", ["", "123", "89445000000000000x4", "8" * 21, "٨" * 19])
+def test_what_is_no_iccid_is_refused(digits: str) -> None:
+    with pytest.raises(InvalidNumberError):
+        Iccid(digits)
+
+
+@given(st.text("0123456789", min_size=18, max_size=18))
+def test_iccid_goes_through_its_file_unchanged(body: str) -> None:
+    iccid = Iccid(body + luhn_digit(body))
+    assert Iccid.from_bytes(iccid.to_bytes()) == iccid
+
+
+def test_imsi_octets_follow_ts_31_102() -> None:
+    assert Imsi("001010000000001").to_bytes().hex() == "080910100000000010"
+
+
+@given(st.text("0123456789", min_size=6, max_size=15))
+def test_imsi_goes_through_its_file_unchanged(digits: str) -> None:
+    octets = Imsi(digits).to_bytes()
+    assert len(octets) == 9
+    assert Imsi.from_bytes(octets) == digits
+
+
+def test_eid_of_the_specification_has_right_check_digits() -> None:
+    assert Eid.with_check_digits("890490321234512345123456789012") == "89049032123451234512345678901235"
+    with pytest.raises(InvalidNumberError, match="check digits"):
+        Eid("89049032123451234512345678901236")

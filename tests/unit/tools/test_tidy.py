@@ -1,0 +1,21 @@
+"""The tidy test itself can fail."""
+
+import pytest
+
+from tools import tidy
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "text"),
+    [
+        (tidy.no_long_files, "src/a.py", "x\n" * 401),
+        (tidy.nothing_unfinished, "src/a.py", "# TO" + "DO later\n"),
+        (tidy.no_bare_session, "src/a.py", "class Session" + ":\n"),
+        (tidy.no_registry_hosts, "requirements/a.txt", "--index-url https://py" + "pi.org/simple\n"),
+        (tidy.no_machine_paths, "README.md", "see /wo" + "rk/main\n"),
+        (tidy.one_final_newline, "a.md", "text"),
+    ],
+)
+def test_each_rule_finds_its_fault_and_passes_what_is_well(rule: tidy.Rule, name: str, text: str) -> None:
+    assert list(rule(name, text))
+    assert not list(rule(name, "well\n"))
