@@ -1,0 +1,141 @@
+"""From the ledger's outcomes to the answer: grants, refusals, and access to KSWiFi's own address alone."""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from kswifi.charging.policy import ChargingPolicy
+from kswifi.charging.steps import Step
+from kswifi.diameter.constants import ResultCode
+from kswifi.diameter.units import ServiceCreditControl, ServiceUnit
+from kswifi.ledger.commands import Outcome, OutcomeCode
+
+_NO_CREDIT: Final = frozenset(
+    {
+        OutcomeCode.EXHAUSTED,
+        OutcomeCode.ON_HOLD,
+        OutcomeCode.NOTHING_USABLE,
+        OutcomeCode.NOT_PROVEN,
+        OutcomeCode.EXPIRED,
+    }
+)
+"""Nothing can be granted now, and something may be later: 4012, or control-only access (RFC 8506, 9.2)."""
+
+_RESULTS: Final[dict[OutcomeCode, ResultCode]] = {
+    OutcomeCode.UNKNOWN_WALLET: ResultCode.USER_UNKNOWN,
+    OutcomeCode.UNKNOWN_RESERVATION: ResultCode.UNKNOWN_SESSION_ID,
+    OutcomeCode.FROZEN: ResultCode.END_USER_SERVICE_DENIED,
+    OutcomeCode.TOO_MANY: ResultCode.END_USER_SERVICE_DENIED,
+}
+
+_MESSAGES: Final[dict[int, str]] = {
+    ResultCode.CREDIT_LIMIT_REACHED: "nothing of this subscriber's sessions can be used now",
+    ResultCode.USER_UNKNOWN: "no subscriber of this service has this IMSI",
+    ResultCode.END_USER_SERVICE_DENIED: "this subscriber is barred from the service",
+    ResultCode.UNKNOWN_SESSION_ID: "no such session is open",
+    ResultCode.UNABLE_TO_COMPLY: "the request contradicts one that was answered before",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargingAnswer:
+    """What a request is answered; the server adds who answers whom.
+
+    ``direct`` answers a request that held its units in the message itself.
+    """
+
+    result_code: int
+    services: tuple[ServiceCreditControl, ...] = ()
+    direct: ServiceCreditControl | None = None
+    error_message: str | None = None
+
+    @property
+    def grants(self) -> bool:
+        """Tell whether octets were granted."""
+        return any(map(_grants, self._all))
+
+    @property
+    def restricts(self) -> bool:
+        """Tell whether the answer is control-only access: a grant of nothing with a final unit."""
+        return not self.grants and any(service.granted is not None for service in self._all)
+
+    @property
+    def _all(self) -> tuple[ServiceCreditControl, ...]:
+        return self.services if self.direct is None else (self.direct,)
+
+
+def _grants(service: ServiceCreditControl) -> bool:
+    return service.granted is not None and bool(service.granted.cc_total_octets)
+
+
+def compose(
+    steps: list[Step], outcomes: list[Outcome], policy: ChargingPolicy, peer: str, *, direct: bool
+) -> ChargingAnswer:
+    """Answer a request whose every step is durable.
+
+    Where all is refused, the whole command is (real cores take that cleanly, and a refusal of one group
+    badly); where some of it is, each group has its own Result-Code (RFC 8506, 5.6.1).
+    """
+    services = tuple(
+        answer_step(step, outcome, policy, peer)
+        for step, outcome in zip(steps, outcomes, strict=True)
+        if step.answered
+    )
+    if services and all(service.result_code != ResultCode.SUCCESS for service in services):
+        return refusal(services[0].result_code or ResultCode.UNABLE_TO_COMPLY)
+    if direct and len(services) == 1:
+        return ChargingAnswer(result_code=ResultCode.SUCCESS, direct=replace(services[0], result_code=None))
+    return ChargingAnswer(result_code=ResultCode.SUCCESS, services=services)
+
+
+def refusal(result_code: int, message: str | None = None) -> ChargingAnswer:
+    """Refuse at command level."""
+    return ChargingAnswer(result_code=result_code, error_message=message or _MESSAGES.get(result_code))
+
+
+def closing(steps: list[Step]) -> ChargingAnswer:
+    """Answer a TERMINATION: every group it named is settled."""
+    return ChargingAnswer(
+        result_code=ResultCode.SUCCESS,
+        services=tuple(
+            ServiceCreditControl(
+                rating_group=step.service.rating_group,
+                service_identifiers=step.service.service_identifiers,
+                result_code=ResultCode.SUCCESS,
+            )
+            for step in steps
+            if step.answered
+        ),
+    )
+
+
+def answer_step(step: Step, outcome: Outcome, policy: ChargingPolicy, peer: str) -> ServiceCreditControl:
+    """Answer one group of units.
+
+    Never success without a grant to one that asks, never a grant of nothing without a final unit, and never a
+    threshold: those make real cores forward unmetered, or storm.
+    """
+    service = step.service
+    result_code: int = ResultCode.SUCCESS
+    granted = final_unit = validity = None
+    if outcome.code is OutcomeCode.DONE and (outcome.granted_octets or not step.asks):
+        if step.asks:
+            granted = ServiceUnit(cc_total_octets=outcome.granted_octets)
+            final_unit = policy.final_unit(peer) if outcome.final else None
+            validity = policy.shared_validity_seconds if outcome.shared else policy.validity_seconds
+    elif outcome.code in _NO_CREDIT or outcome.code is OutcomeCode.DONE:
+        if policy.restricts(peer):
+            granted = ServiceUnit(cc_total_octets=0)
+            final_unit = policy.final_unit(peer)
+            validity = policy.control_only_validity_seconds
+        else:
+            result_code = ResultCode.CREDIT_LIMIT_REACHED
+    else:
+        result_code = _RESULTS.get(outcome.code, ResultCode.UNABLE_TO_COMPLY)
+    return ServiceCreditControl(
+        rating_group=service.rating_group,
+        service_identifiers=service.service_identifiers,
+        granted=granted,
+        validity_seconds=validity,
+        final_unit=final_unit,
+        result_code=result_code,
+    )

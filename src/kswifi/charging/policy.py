@@ -1,0 +1,60 @@
+"""What an operator sets about grants, and the rule they follow."""
+
+from dataclasses import dataclass
+
+from kswifi.diameter.constants import FinalUnitAction
+from kswifi.diameter.units import FinalUnitIndication
+from kswifi.ledger.commands import Ask
+
+CONTROL_ONLY_FILTER_ID = "kswifi-control-only"
+"""Names the restriction to KSWiFi's own address, which the access gateway knows how to keep."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargingPolicy:
+    """The limits of grants, and how long silence is borne.
+
+    A higher cap means fewer requests and a longer wait until a pause or a revocation is noticed: at most one
+    grant or one Validity-Time. What remains at or below the cap is granted whole, with Final-Unit-Indication.
+    """
+
+    max_grant_octets: int = 10_000_000
+    min_grant_octets: int = 1_000_000
+    grant_seconds: int = 10
+    """A grant is meant to last this long at the rate last seen, within the two limits."""
+    validity_seconds: int = 600
+    shared_validity_seconds: int = 30
+    """While another ChargingSession of the wallet holds octets that may come back."""
+    control_only_validity_seconds: int = 15
+    """How soon a network that restricts asks again whether the hold was lifted."""
+    grace_seconds: int = 120
+    """Silence beyond the Validity-Time after which a ChargingSession is settled without its owner."""
+    max_waiting_before_initials: int = 8192
+    """Requests being committed beyond which an INITIAL is turned away: what carries usage goes first."""
+    control_only_peers: frozenset[str] = frozenset()
+    """Origin-Hosts that can restrict a bearer to KSWiFi's address instead of refusing it."""
+    restriction_filter_rules: tuple[str, ...] = ()
+    """IPFilterRules that describe the same restriction to other gateways (RFC 6733, 4.3.1)."""
+
+    def ask(self, octets_per_second: int, now: int) -> Ask:
+        """Return what to reserve: enough for a while at this rate, or the whole of a small rest."""
+        amount = octets_per_second * self.grant_seconds
+        return Ask(
+            amount_octets=max(self.min_grant_octets, min(amount, self.max_grant_octets)),
+            whole_up_to_octets=self.max_grant_octets,
+            expires_at=now + self.validity_seconds + self.grace_seconds,
+        )
+
+    def restricts(self, peer: str) -> bool:
+        """Tell whether this peer can give control-only access."""
+        return peer in self.control_only_peers
+
+    def final_unit(self, peer: str) -> FinalUnitIndication:
+        """Return what the peer does once the last grant is used up."""
+        if not self.restricts(peer):
+            return FinalUnitIndication(action=FinalUnitAction.TERMINATE)
+        return FinalUnitIndication(
+            action=FinalUnitAction.RESTRICT_ACCESS,
+            restriction_filter_rules=self.restriction_filter_rules,
+            filter_ids=(CONTROL_ONLY_FILTER_ID,),
+        )

@@ -1,0 +1,40 @@
+"""What charging needs of a ledger."""
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from kswifi.ledger.commands import Command, Outcome
+from kswifi.ledger.state import ReservationView
+
+
+class LedgerQueries(Protocol):
+    """Questions answered from memory, never from disk."""
+
+    def wallet_of_imsi(self, imsi: str) -> str | None:
+        """Return the wallet that an IMSI spends from."""
+        ...
+
+    def reservation(self, reservation_id: str) -> ReservationView | None:
+        """Return a reservation, closed ones included while they are remembered."""
+        ...
+
+    def open_reservations(self) -> Iterator[ReservationView]:
+        """Go through all reservations that are not closed; at a start only."""
+        ...
+
+
+class Ledger(Protocol):
+    """Applies commands durably, in the order they were submitted."""
+
+    @property
+    def state(self) -> LedgerQueries:
+        """The state in memory."""
+        ...
+
+    def submit(self, command: Command, done: Callable[[Outcome], None]) -> None:
+        """Apply a command; ``done`` is called on the loop's thread once it is durable.
+
+        Raises:
+            LedgerBusyError: the queue is full, and the command was not applied.
+        """
+        ...

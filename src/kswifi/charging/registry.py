@@ -1,0 +1,66 @@
+"""The ChargingSessions that are open, by what they are looked up by, and whose silence has lasted too long."""
+
+import heapq
+from collections.abc import Iterator
+
+from kswifi.charging.model import Bearer, ChargingSession
+
+
+class SessionRegistry:
+    """In memory only: a restart fills it from the ledger's open reservations."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[str, ChargingSession] = {}
+        self._of_wallet: dict[str, dict[str, ChargingSession]] = {}
+        self._supervised: list[tuple[float, str]] = []
+        """A heap with one entry for each charging_session, at or before its expiry."""
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def get(self, session_id: str) -> ChargingSession | None:
+        """Return an open charging_session."""
+        return self._sessions.get(session_id)
+
+    def of_wallet(self, wallet_id: str) -> tuple[ChargingSession, ...]:
+        """Return the open sessions of a wallet."""
+        return tuple(self._of_wallet.get(wallet_id, {}).values())
+
+    def add(self, charging_session: ChargingSession) -> None:
+        """Take in a session that just opened."""
+        self._sessions[charging_session.session_id] = charging_session
+        self._of_wallet.setdefault(charging_session.wallet_id, {})[charging_session.session_id] = charging_session
+        heapq.heappush(self._supervised, (charging_session.expires_at, charging_session.session_id))
+
+    def remove(self, charging_session: ChargingSession) -> None:
+        """Forget a session that ended."""
+        if self._sessions.pop(charging_session.session_id, None) is None:
+            return
+        others = self._of_wallet[charging_session.wallet_id]
+        del others[charging_session.session_id]
+        if not others:
+            del self._of_wallet[charging_session.wallet_id]
+
+    def orphans_of(self, wallet_id: str, bearer: Bearer) -> list[ChargingSession]:
+        """Return the sessions whose place a new bearer took."""
+        return [it for it in self.of_wallet(wallet_id) if bearer.is_successor_of(it.bearer)]
+
+    def overdue(self, now: float, limit: int) -> Iterator[ChargingSession]:
+        """Yield sessions that were silent for too long, at most ``limit``; the caller settles and removes them.
+
+        One that is not removed is looked at again in the next round.
+        """
+        kept: list[ChargingSession] = []
+        for _ in range(limit):
+            if not self._supervised or self._supervised[0][0] > now:
+                break
+            _, session_id = heapq.heappop(self._supervised)
+            charging_session = self._sessions.get(session_id)
+            if charging_session is None:
+                continue
+            kept.append(charging_session)
+            if charging_session.expires_at <= now:
+                yield charging_session
+        for charging_session in kept:
+            if charging_session.session_id in self._sessions:
+                heapq.heappush(self._supervised, (charging_session.expires_at, charging_session.session_id))

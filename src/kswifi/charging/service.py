@@ -1,0 +1,353 @@
+"""Credit control for packet data: requests in, the ledger asked, answers out once they are durable."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Final, TypeAlias
+
+import msgspec
+
+from kswifi.charging.answers import ChargingAnswer, closing, compose, refusal
+from kswifi.charging.exchange import Answered, ChargingCounters, Exchange
+from kswifi.charging.model import Access, Bearer, ChargingSession, ChargingSessionView
+from kswifi.charging.policy import ChargingPolicy
+from kswifi.charging.ports import Ledger
+from kswifi.charging.registry import SessionRegistry
+from kswifi.charging.steps import Step, check_kind, steps_of
+from kswifi.diameter import dictionary as d
+from kswifi.diameter.constants import CcRequestType, ResultCode
+from kswifi.diameter.credit_control import CreditControlRequest
+from kswifi.diameter.errors import DiameterError
+from kswifi.kernel.clock import Clock
+from kswifi.ledger.commands import Command, Outcome, OutcomeCode, Release
+from kswifi.ledger.errors import InvalidCommandError, LedgerError
+
+_log: Final = logging.getLogger(__name__)
+
+MAX_SETTLED_AT_ONCE: Final = 256
+"""Silent sessions settled in one sweep; the next one goes on."""
+
+Changed: TypeAlias = Callable[[str], None]
+
+
+class ChargingService:
+    """Charges ChargingSessions to wallets.
+
+    Keeps nothing that matters: amounts are the ledger's, and which sessions are open is found again by
+    ``recover``. Everything runs on the loop's thread and nothing waits.
+
+    Args:
+        changed: told the wallet whose sessions opened, ended or changed their access.
+    """
+
+    def __init__(
+        self, ledger: Ledger, clock: Clock, policy: ChargingPolicy, changed: Changed | None = None
+    ) -> None:
+        self.policy = policy
+        self.counters = ChargingCounters()
+        self._ledger = ledger
+        self._clock = clock
+        self._sessions = SessionRegistry()
+        self._waiting = 0
+        """Requests whose commands are being committed."""
+        self._changed: Changed = changed or (lambda _wallet_id: None)
+
+    def handle(self, request: CreditControlRequest, answered: Answered) -> None:
+        """Charge one request; ``answered`` is called once, when all of it is durable.
+
+        Raises:
+            DiameterError: it is refused before anything was applied: 5031 another kind of service, 5004 numbers
+                that nobody can mean, 5009 contradicting groups, 3004 too much is waiting.
+        """
+        self.counters.requests[request.cc_request_type.name] += 1
+        check_kind(request)
+        bearer = Bearer.of(request)
+        charging_session = self._sessions.get(request.session_id)
+        now = self._clock.now().timestamp()
+        wallet_id = charging_session.wallet_id if charging_session is not None else None
+        if request.cc_request_type is CcRequestType.INITIAL:
+            if self._waiting >= self.policy.max_waiting_before_initials:
+                raise DiameterError(ResultCode.TOO_BUSY, f"{self._waiting} requests wait")
+            wallet_id = self._ledger.state.wallet_of_imsi(bearer.imsi)
+            if wallet_id is None:
+                self._answer(answered, refusal(ResultCode.USER_UNKNOWN))
+                return
+        steps = steps_of(
+            request, self.policy, charging_session.reservation_ids if charging_session is not None else set()
+        )
+        if charging_session is not None:
+            used = sum(step.service.used_octets for step in steps)
+            charging_session.note_report(request.cc_request_number, used, now)
+        exchange = Exchange(
+            request=request,
+            answered=answered,
+            bearer=bearer,
+            wallet_id=wallet_id,
+            steps=steps,
+            outcomes=[None] * len(steps),
+            missing=len(steps),
+            arrived_at=now,
+            octets_per_second=charging_session.octets_per_second if charging_session is not None else 0,
+        )
+        if not steps:
+            self._finish(exchange)
+            return
+        self._submit_all(exchange)
+
+    def charging_sessions_of_wallet(self, wallet_id: str) -> list[ChargingSessionView]:
+        """Return the ChargingSessions of a wallet that the network has open, the oldest first."""
+        return [
+            ChargingSessionView(
+                session_id=it.session_id,
+                wallet_id=it.wallet_id,
+                imsi=it.bearer.imsi,
+                peer=it.bearer.peer,
+                apn=it.bearer.apn,
+                access=it.access,
+                opened_at=int(it.opened_at),
+                last_report_at=int(it.last_report_at),
+            )
+            for it in self._sessions.of_wallet(wallet_id)
+        ]
+
+    @property
+    def open_sessions(self) -> int:
+        """How many ChargingSessions are open."""
+        return len(self._sessions)
+
+    def recover(self) -> int:
+        """Find the open ChargingSessions in the ledger again; call it once, after the ledger's start.
+
+        Each is given the grace from now on to be heard of: the silence may have been ours.
+        """
+        now = self._clock.now().timestamp()
+        found: dict[str, ChargingSession] = {}
+        for it in self._ledger.state.open_reservations():
+            try:
+                session_id, bearer = Bearer.from_note(it.note)
+            except msgspec.DecodeError:
+                _log.warning("Reservation %s has no note of charging's", it.reservation_id)
+                continue
+            charging_session = found.get(session_id)
+            if charging_session is None:
+                controlled = not it.reserved_octets and self.policy.restricts(bearer.peer)
+                charging_session = found[session_id] = ChargingSession(
+                    session_id=session_id,
+                    wallet_id=it.wallet_id,
+                    bearer=bearer,
+                    opened_at=now,
+                    last_report_at=now,
+                    expires_at=now + self.policy.grace_seconds,
+                    access=Access.CONTROL_ONLY if controlled else Access.FULL,
+                )
+            charging_session.expires_at = max(charging_session.expires_at, it.expires_at)
+            charging_session.reservation_ids.add(it.reservation_id)
+            if it.reserved_octets:
+                charging_session.access = Access.FULL
+        for charging_session in found.values():
+            self._sessions.add(charging_session)
+        return len(found)
+
+    def sweep(self) -> int:
+        """Settle ChargingSessions that were silent beyond Validity-Time and grace; return how many."""
+        settled = 0
+        for charging_session in self._sessions.overdue(self._clock.now().timestamp(), MAX_SETTLED_AT_ONCE):
+            if self._settle(charging_session):
+                settled += 1
+        self.counters.silent += settled
+        return settled
+
+    # The way in
+
+    def _submit_all(self, exchange: Exchange) -> None:
+        request = exchange.request
+        ask = self.policy.ask(exchange.octets_per_second, int(exchange.arrived_at))
+        try:
+            if request.cc_request_type is CcRequestType.INITIAL and exchange.wallet_id is not None:
+                note = exchange.bearer.to_note(request.session_id)
+                commands = [
+                    step.commit(ask) if step.service.used_octets else step.reserve(exchange.wallet_id, ask, note)
+                    for step in exchange.steps
+                ]
+                self._settle_orphans(exchange, exchange.wallet_id)
+            else:
+                commands = [step.commit(ask) for step in exchange.steps]
+        except InvalidCommandError as error:
+            raise DiameterError(
+                ResultCode.INVALID_AVP_VALUE, error.message, d.SESSION_ID.failed(request.session_id.encode())
+            ) from None
+        try:
+            for place, command in enumerate(commands):
+                self._ledger.submit(command, partial(self._done, exchange, place))
+        except LedgerError as error:
+            # What was submitted stays applied under its id; the request comes again and finds it so.
+            exchange.missing = -1
+            raise DiameterError(ResultCode.TOO_BUSY, error.message) from None
+        self._waiting += 1
+
+    # The way back
+
+    def _done(self, exchange: Exchange, place: int, outcome: Outcome) -> None:
+        if exchange.missing < 0:
+            return
+        step = exchange.steps[place]
+        if self._open_late(exchange, place, step, outcome):
+            return
+        self._take_outcome(exchange, place, outcome)
+
+    def _take_outcome(self, exchange: Exchange, place: int, outcome: Outcome) -> None:
+        exchange.outcomes[place] = outcome
+        exchange.missing -= 1
+        if not exchange.missing:
+            self._waiting -= 1
+            self._finish(exchange)
+
+    def _open_late(self, exchange: Exchange, place: int, step: Step, outcome: Outcome) -> bool:
+        """Open the reservation of a group that is new to a session that is known; tell whether that was begun.
+
+        A rating group asked for later, a line that had control-only access until its hold was lifted, and usage
+        that nothing was reserved for. A replay of the first kind meets its own reservation as a conflict.
+        """
+        used = step.service.used_octets
+        unknown = outcome.code is OutcomeCode.UNKNOWN_RESERVATION and not outcome.account_id
+        replayed = outcome.code is OutcomeCode.CONFLICT and step.asks and not used
+        if not (unknown and (step.asks or used)) and not replayed:
+            return False
+        wallet_id = self._wallet_for_late(exchange, step)
+        if wallet_id is None:
+            self.counters.unbooked_octets += used
+            return False
+        ask = self.policy.ask(exchange.octets_per_second, int(exchange.arrived_at))
+        opened = partial(self._opened_late, exchange, place)
+        self._submit_late(
+            exchange, step.reserve(wallet_id, ask, exchange.bearer.to_note(exchange.request.session_id)), opened
+        )
+        return True
+
+    def _wallet_for_late(self, exchange: Exchange, step: Step) -> str | None:
+        if exchange.wallet_id is not None:
+            return exchange.wallet_id
+        # Control-only access reserves nothing, so a restart forgets it; without usage it can be taken up again.
+        if self.policy.restricts(exchange.bearer.peer) and not step.service.used_octets and step.asks:
+            return self._ledger.state.wallet_of_imsi(exchange.bearer.imsi)
+        return None
+
+    def _opened_late(self, exchange: Exchange, place: int, outcome: Outcome) -> None:
+        step = exchange.steps[place]
+        used = step.service.used_octets
+        if not used or outcome.code is not OutcomeCode.DONE:
+            self.counters.unbooked_octets += used
+            self._take_outcome(exchange, place, outcome)
+            return
+        ask = self.policy.ask(exchange.octets_per_second, int(exchange.arrived_at))
+        self._submit_late(exchange, step.commit(ask), partial(self._take_outcome, exchange, place))
+
+    def _submit_late(self, exchange: Exchange, command: Command, done: Callable[[Outcome], None]) -> None:
+        try:
+            self._ledger.submit(command, done)
+        except LedgerError as error:
+            exchange.missing = -1
+            self._waiting -= 1
+            self._answer(exchange.answered, refusal(ResultCode.TOO_BUSY, error.message))
+
+    def _finish(self, exchange: Exchange) -> None:
+        outcomes = [outcome for outcome in exchange.outcomes if outcome is not None]
+        for outcome in outcomes:
+            self.counters.overrun_octets += outcome.overrun_octets
+        if exchange.request.cc_request_type is CcRequestType.TERMINATION:
+            answer = self._terminate(exchange, outcomes)
+        elif exchange.steps:
+            answer = compose(
+                exchange.steps,
+                outcomes,
+                self.policy,
+                exchange.bearer.peer,
+                direct=not exchange.request.services,
+            )
+            self._keep(exchange, answer)
+        elif exchange.wallet_id is not None:
+            answer = ChargingAnswer(result_code=ResultCode.SUCCESS)
+            self._keep(exchange, answer)
+        else:
+            answer = refusal(ResultCode.UNKNOWN_SESSION_ID)
+        self._answer(exchange.answered, answer)
+
+    def _answer(self, answered: Answered, answer: ChargingAnswer) -> None:
+        self.counters.results[answer.result_code] += 1
+        answered(answer)
+
+    def _terminate(self, exchange: Exchange, outcomes: list[Outcome]) -> ChargingAnswer:
+        charging_session = self._sessions.get(exchange.request.session_id)
+        if charging_session is not None:
+            self._sessions.remove(charging_session)
+            self._changed(charging_session.wallet_id)
+        elif all(outcome.code is OutcomeCode.UNKNOWN_RESERVATION for outcome in outcomes):
+            return refusal(ResultCode.UNKNOWN_SESSION_ID)
+        return closing(exchange.steps)
+
+    # Which sessions are open
+
+    def _keep(self, exchange: Exchange, answer: ChargingAnswer) -> None:
+        """Bring what is known of the session up to what its newest answer says."""
+        request = exchange.request
+        if answer.result_code != ResultCode.SUCCESS:
+            return
+        charging_session = self._sessions.get(request.session_id)
+        access = Access.CONTROL_ONLY if answer.restricts else Access.FULL
+        if charging_session is None:
+            charging_session = self._open(exchange, access)
+            if charging_session is None:
+                return
+        charging_session.reservation_ids.update(step.reservation_id for step in exchange.steps)
+        if request.cc_request_number < charging_session.last_number:
+            return
+        validity = self.policy.validity_seconds
+        charging_session.expires_at = exchange.arrived_at + validity + self.policy.grace_seconds
+        if charging_session.access is not access and exchange.steps:
+            charging_session.access = access
+            self._changed(charging_session.wallet_id)
+
+    def _open(self, exchange: Exchange, access: Access) -> ChargingSession | None:
+        """Take in a session that is new here, unless this is a late answer about one that ended."""
+        wallet_id = exchange.wallet_id or self._ledger.state.wallet_of_imsi(exchange.bearer.imsi)
+        reservations = map(self._ledger.state.reservation, (it.reservation_id for it in exchange.steps))
+        if wallet_id is None or any(it is not None and it.closed for it in reservations):
+            return None
+        charging_session = ChargingSession(
+            session_id=exchange.request.session_id,
+            wallet_id=wallet_id,
+            bearer=exchange.bearer,
+            opened_at=exchange.arrived_at,
+            last_report_at=exchange.arrived_at,
+            expires_at=exchange.arrived_at + self.policy.validity_seconds + self.policy.grace_seconds,
+            access=access,
+            last_number=exchange.request.cc_request_number,
+        )
+        self._sessions.add(charging_session)
+        self._changed(wallet_id)
+        return charging_session
+
+    def _settle_orphans(self, exchange: Exchange, wallet_id: str) -> None:
+        """Settle the sessions whose place this new one took; an INITIAL that comes again takes no place."""
+        if any(self._ledger.state.reservation(step.reservation_id) for step in exchange.steps):
+            return
+        for orphan in self._sessions.orphans_of(wallet_id, exchange.bearer):
+            if orphan.session_id != exchange.request.session_id and self._settle(orphan):
+                _log.info("ChargingSession %s was left behind and is settled", orphan.session_id)
+                self.counters.orphans += 1
+
+    def _settle(self, charging_session: ChargingSession) -> bool:
+        """Give back what a session holds; its tombstones still take usage that is reported late."""
+        try:
+            for reservation_id in charging_session.reservation_ids:
+                command = Release(command_id=f"{reservation_id}#settled", reservation_id=reservation_id)
+                self._ledger.submit(command, _nothing_to_do)
+        except LedgerError:
+            return False  # too busy now: the next sweep finds it again
+        self._sessions.remove(charging_session)
+        self._changed(charging_session.wallet_id)
+        return True
+
+
+def _nothing_to_do(_outcome: Outcome) -> None:
+    """Whatever a release came to: closed already, never opened or settled now, it holds nothing any more."""

@@ -1,0 +1,152 @@
+"""From a credit-control request to the ledger's commands: one for each group of units, each with its own id."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from kswifi.charging.policy import ChargingPolicy
+from kswifi.diameter import dictionary as d
+from kswifi.diameter.constants import MULTIPLE_SERVICES_SUPPORTED, SERVICE_CONTEXT_PS, CcRequestType, ResultCode
+from kswifi.diameter.credit_control import CreditControlRequest
+from kswifi.diameter.errors import DiameterError
+from kswifi.diameter.units import ServiceCreditControl, ServiceUnit
+from kswifi.ledger.commands import Ask, Commit, Reserve
+
+MAX_SERVICES: Final = 32
+"""Groups of units in one request; a phone has a handful of rating groups."""
+
+_ANY_AMOUNT: Final = ServiceCreditControl(requested=ServiceUnit())
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One group of units of a request, with the reservation it belongs to."""
+
+    service: ServiceCreditControl
+    reservation_id: str
+    command_id: str
+    asks: bool
+    """Whether an answer without a grant would be wrong."""
+    closes: bool
+    answered: bool = True
+    """False for a reservation that a TERMINATION closes without naming it."""
+
+    def commit(self, ask: Ask) -> Commit:
+        """Return the command that books what was used."""
+        return Commit(
+            command_id=self.command_id,
+            reservation_id=self.reservation_id,
+            used_octets=self.service.used_octets,
+            ask=ask if self.asks else None,
+            close=self.closes,
+        )
+
+    def reserve(self, wallet_id: str, ask: Ask, note: str) -> Reserve:
+        """Return the command that opens the reservation; ahead of a commit it has an id of its own."""
+        suffix = "/open" if self.service.used_octets else ""
+        return Reserve(
+            command_id=self.command_id + suffix,
+            reservation_id=self.reservation_id,
+            wallet_id=wallet_id,
+            ask=ask,
+            note=note,
+        )
+
+
+def reservation_id_of(session_id: str, service: ServiceCreditControl) -> str:
+    """Return the reservation of a group: the Session-Id, with what tells several groups of it apart."""
+    if service.rating_group is not None:
+        return f"{session_id}#rg{service.rating_group}"
+    if service.service_identifiers:
+        return f"{session_id}#si{'.'.join(map(str, service.service_identifiers))}"
+    return session_id
+
+
+def services_of(request: CreditControlRequest) -> tuple[ServiceCreditControl, ...]:
+    """Return the groups of units that a request holds, or means.
+
+    Raises:
+        DiameterError: 5009 two groups are for the same units, or there are too many.
+    """
+    services = request.services
+    if not services and request.direct is not None:
+        services = (request.direct,)
+    if not services and request.cc_request_type is CcRequestType.INITIAL:
+        # Without any group, an INITIAL asks for what the server sees fit, unless the client says that it will
+        # ask for each rating group later (RFC 8506, 5.2.1).
+        later = request.multiple_services_indicator == MULTIPLE_SERVICES_SUPPORTED
+        services = () if later else (_ANY_AMOUNT,)
+    if len(services) > 1:
+        groups = {reservation_id_of(request.session_id, service) for service in services}
+        if len(groups) < len(services) or len(services) > MAX_SERVICES:
+            raise DiameterError(
+                ResultCode.AVP_OCCURS_TOO_MANY_TIMES,
+                f"at most {MAX_SERVICES} groups of units, each for another rating group",
+                d.MULTIPLE_SERVICES_CREDIT_CONTROL.example(),
+            )
+    return services
+
+
+def check_kind(request: CreditControlRequest) -> None:
+    """Refuse what no tariff here knows (RFC 8506, 9.2).
+
+    Raises:
+        DiameterError: 5031.
+    """
+    if not request.service_context_id.endswith(SERVICE_CONTEXT_PS):
+        raise DiameterError(
+            ResultCode.RATING_FAILED,
+            f"only {SERVICE_CONTEXT_PS} is charged here",
+            d.SERVICE_CONTEXT_ID.failed(request.service_context_id.encode()),
+        )
+    if request.cc_request_type is CcRequestType.EVENT:
+        raise DiameterError(
+            ResultCode.RATING_FAILED,
+            "single events are not charged here",
+            d.CC_REQUEST_TYPE.encode(request.cc_request_type),
+        )
+
+
+def steps_of(request: CreditControlRequest, policy: ChargingPolicy, open_reservation_ids: set[str]) -> list[Step]:
+    """Return what a request wants of the ledger.
+
+    What each step does depends on the request alone, so that a replay does the same under the same id.
+
+    Args:
+        open_reservation_ids: the session's reservations as far as they are known; a TERMINATION closes them all.
+    """
+    number = request.cc_request_number
+    kind = request.cc_request_type
+    restricts = policy.restricts(request.origin_host)
+    steps: list[Step] = []
+    for service in services_of(request):
+        reservation_id = reservation_id_of(request.session_id, service)
+        asks = kind is not CcRequestType.TERMINATION and (
+            service.requested is not None
+            or kind is CcRequestType.INITIAL
+            # A network that restricts asks by its final report whether anything follows.
+            or (restricts and service.is_final_report)
+        )
+        steps.append(
+            Step(
+                service=service,
+                reservation_id=reservation_id,
+                command_id=f"{reservation_id}#{number}",
+                asks=asks,
+                closes=kind is CcRequestType.TERMINATION,
+            )
+        )
+    if kind is CcRequestType.TERMINATION:
+        named = {step.reservation_id for step in steps}
+        unnamed = open_reservation_ids - named if steps or open_reservation_ids else {request.session_id}
+        steps += [
+            Step(
+                service=ServiceCreditControl(),
+                reservation_id=reservation_id,
+                command_id=f"{reservation_id}#{number}",
+                asks=False,
+                closes=True,
+                answered=False,
+            )
+            for reservation_id in sorted(unnamed)
+        ]
+    return steps

@@ -1,0 +1,238 @@
+"""The groups of credit control: units asked for, used and granted, and what stands around them (RFC 8506, 8)."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from kswifi.diameter import dictionary as d
+from kswifi.diameter.avp import Grouped
+from kswifi.diameter.constants import FinalUnitAction, ReportingReason, SubscriptionIdType
+from kswifi.diameter.reader import AvpSet, read_avps
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionId:
+    """Who pays: a number and its kind (RFC 8506, 8.46)."""
+
+    type: SubscriptionIdType
+    data: str
+
+    def encode(self) -> bytes:
+        """Return the AVP."""
+        return d.SUBSCRIPTION_ID.group(
+            d.SUBSCRIPTION_ID_TYPE.encode(self.type), d.SUBSCRIPTION_ID_DATA.encode(self.data)
+        )
+
+    @classmethod
+    def decode(cls, octets: bytes) -> Self:
+        """Read the value of the AVP; raises DiameterError."""
+        avps = read_avps(octets)
+        return cls(avps.need(d.SUBSCRIPTION_ID_TYPE), avps.need(d.SUBSCRIPTION_ID_DATA))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceUnit:
+    """An amount asked for, used or granted; what is None was not said (RFC 8506, 8.17 to 8.19).
+
+    ``reporting_reason`` stands in a Used-Service-Unit only, and some cores put it beside it instead.
+    """
+
+    cc_total_octets: int | None = None
+    cc_input_octets: int | None = None
+    cc_output_octets: int | None = None
+    cc_time: int | None = None
+    reporting_reason: ReportingReason | None = None
+
+    @property
+    def octets(self) -> int | None:
+        """CC-Total-Octets, or the sum of input and output where it is absent; None where neither is said."""
+        if self.cc_total_octets is not None:
+            return self.cc_total_octets
+        if self.cc_input_octets is None and self.cc_output_octets is None:
+            return None
+        return (self.cc_input_octets or 0) + (self.cc_output_octets or 0)
+
+    def encode(self, avp: Grouped) -> bytes:
+        """Return the AVP that this amount is: requested, used or granted."""
+        parts = b""
+        if self.reporting_reason is not None:
+            parts = d.TGPP_REPORTING_REASON.encode(self.reporting_reason)
+        if self.cc_time is not None:
+            parts += d.CC_TIME.encode(self.cc_time)
+        if self.cc_total_octets is not None:
+            parts += d.CC_TOTAL_OCTETS.encode(self.cc_total_octets)
+        if self.cc_input_octets is not None:
+            parts += d.CC_INPUT_OCTETS.encode(self.cc_input_octets)
+        if self.cc_output_octets is not None:
+            parts += d.CC_OUTPUT_OCTETS.encode(self.cc_output_octets)
+        return avp.wrap(parts)
+
+    @classmethod
+    def decode(cls, octets: bytes) -> Self:
+        """Read the value of the AVP; raises DiameterError."""
+        avps = read_avps(octets)
+        return cls(
+            cc_total_octets=avps.get(d.CC_TOTAL_OCTETS),
+            cc_input_octets=avps.get(d.CC_INPUT_OCTETS),
+            cc_output_octets=avps.get(d.CC_OUTPUT_OCTETS),
+            cc_time=avps.get(d.CC_TIME),
+            reporting_reason=avps.get(d.TGPP_REPORTING_REASON),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinalUnitIndication:
+    """What follows the last grant (RFC 8506, 8.34)."""
+
+    action: FinalUnitAction
+    restriction_filter_rules: tuple[str, ...] = ()
+    filter_ids: tuple[str, ...] = ()
+
+    def encode(self) -> bytes:
+        """Return the AVP."""
+        return d.FINAL_UNIT_INDICATION.group(
+            d.FINAL_UNIT_ACTION.encode(self.action),
+            *map(d.RESTRICTION_FILTER_RULE.encode, self.restriction_filter_rules),
+            *map(d.FILTER_ID.encode, self.filter_ids),
+        )
+
+    @classmethod
+    def decode(cls, octets: bytes) -> Self:
+        """Read the value of the AVP; raises DiameterError."""
+        avps = read_avps(octets)
+        return cls(
+            action=avps.need(d.FINAL_UNIT_ACTION),
+            restriction_filter_rules=avps.every(d.RESTRICTION_FILTER_RULE),
+            filter_ids=avps.every(d.FILTER_ID),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceCreditControl:
+    """One Multiple-Services-Credit-Control of a request or an answer (RFC 8506, 8.16).
+
+    Open5GS sends one without Rating-Group or Service-Identifier; fuller clients send several.
+    """
+
+    rating_group: int | None = None
+    service_identifiers: tuple[int, ...] = ()
+    requested: ServiceUnit | None = None
+    used: tuple[ServiceUnit, ...] = ()
+    granted: ServiceUnit | None = None
+    reporting_reason: ReportingReason | None = None
+    validity_seconds: int | None = None
+    final_unit: FinalUnitIndication | None = None
+    result_code: int | None = None
+
+    @property
+    def used_octets(self) -> int:
+        """Octets of all its Used-Service-Units: a change of tariff splits them in two (RFC 8506, 8.27)."""
+        return sum(unit.octets or 0 for unit in self.used)
+
+    @property
+    def is_final_report(self) -> bool:
+        """Tell whether it reports FINAL, in the group or in a Used-Service-Unit (TS 32.299, 7.2.175)."""
+        return self.reporting_reason is ReportingReason.FINAL or any(
+            unit.reporting_reason is ReportingReason.FINAL for unit in self.used
+        )
+
+    def encode(self) -> bytes:
+        """Return the AVP."""
+        return d.MULTIPLE_SERVICES_CREDIT_CONTROL.wrap(self.encode_content())
+
+    def encode_content(self) -> bytes:
+        """Return the AVPs of the group, joined: what a client without such groups has in the message itself."""
+        parts: list[bytes] = []
+        if self.granted is not None:
+            parts.append(self.granted.encode(d.GRANTED_SERVICE_UNIT))
+        if self.requested is not None:
+            parts.append(self.requested.encode(d.REQUESTED_SERVICE_UNIT))
+        parts += [unit.encode(d.USED_SERVICE_UNIT) for unit in self.used]
+        parts += map(d.SERVICE_IDENTIFIER.encode, self.service_identifiers)
+        if self.rating_group is not None:
+            parts.append(d.RATING_GROUP.encode(self.rating_group))
+        if self.reporting_reason is not None:
+            parts.append(d.TGPP_REPORTING_REASON.encode(self.reporting_reason))
+        if self.validity_seconds is not None:
+            parts.append(d.VALIDITY_TIME.encode(self.validity_seconds))
+        if self.result_code is not None:
+            parts.append(d.RESULT_CODE.encode(self.result_code))
+        if self.final_unit is not None:
+            parts.append(self.final_unit.encode())
+        return b"".join(parts)
+
+    @classmethod
+    def decode(cls, octets: bytes) -> Self:
+        """Read the value of the AVP; raises DiameterError."""
+        avps = read_avps(octets)
+        return cls.read(avps, result_code=avps.get(d.RESULT_CODE))
+
+    @classmethod
+    def read(cls, avps: AvpSet, result_code: int | None = None) -> Self:
+        """Take the group's content out of AVPs; a message's own Result-Code is not the group's."""
+        requested = avps.get(d.REQUESTED_SERVICE_UNIT)
+        granted = avps.get(d.GRANTED_SERVICE_UNIT)
+        final_unit = avps.get(d.FINAL_UNIT_INDICATION)
+        return cls(
+            rating_group=avps.get(d.RATING_GROUP),
+            service_identifiers=avps.every(d.SERVICE_IDENTIFIER),
+            requested=None if requested is None else ServiceUnit.decode(requested),
+            used=tuple(map(ServiceUnit.decode, avps.every(d.USED_SERVICE_UNIT))),
+            granted=None if granted is None else ServiceUnit.decode(granted),
+            reporting_reason=avps.get(d.TGPP_REPORTING_REASON),
+            validity_seconds=avps.get(d.VALIDITY_TIME),
+            final_unit=None if final_unit is None else FinalUnitIndication.decode(final_unit),
+            result_code=result_code,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PsInformation:
+    """What a packet core tells of the bearer (TS 32.299, 7.2.158); the usual AVPs of it."""
+
+    charging_id: int | None = None
+    pdp_addresses: tuple[str, ...] = ()
+    sgsn_addresses: tuple[str, ...] = ()
+    ggsn_addresses: tuple[str, ...] = ()
+    called_station_id: str | None = None
+    sgsn_mcc_mnc: str | None = None
+    user_location_info: bytes | None = None
+    rat_type: int | None = None
+
+    def encode(self) -> bytes:
+        """Return Service-Information around PS-Information."""
+        parts: list[bytes] = []
+        if self.charging_id is not None:
+            parts.append(d.TGPP_CHARGING_ID.encode(self.charging_id.to_bytes(4, "big")))
+        parts += map(d.PDP_ADDRESS.encode, self.pdp_addresses)
+        parts += map(d.SGSN_ADDRESS.encode, self.sgsn_addresses)
+        parts += map(d.GGSN_ADDRESS.encode, self.ggsn_addresses)
+        if self.called_station_id is not None:
+            parts.append(d.CALLED_STATION_ID.encode(self.called_station_id))
+        if self.sgsn_mcc_mnc is not None:
+            parts.append(d.TGPP_SGSN_MCC_MNC.encode(self.sgsn_mcc_mnc))
+        if self.user_location_info is not None:
+            parts.append(d.TGPP_USER_LOCATION_INFO.encode(self.user_location_info))
+        if self.rat_type is not None:
+            parts.append(d.TGPP_RAT_TYPE.encode(bytes([self.rat_type])))
+        return d.SERVICE_INFORMATION.group(d.PS_INFORMATION.group(*parts))
+
+    @classmethod
+    def decode(cls, octets: bytes) -> Self:
+        """Read the value of PS-Information; raises DiameterError."""
+        avps = read_avps(octets)
+        charging_id = avps.get(d.TGPP_CHARGING_ID)
+        rat_type = avps.get(d.TGPP_RAT_TYPE)
+        if charging_id is not None and len(charging_id) != 4:
+            raise d.TGPP_CHARGING_ID.invalid_length(charging_id)
+        if rat_type is not None and len(rat_type) != 1:
+            raise d.TGPP_RAT_TYPE.invalid_length(rat_type)
+        return cls(
+            charging_id=None if charging_id is None else int.from_bytes(charging_id, "big"),
+            pdp_addresses=avps.every(d.PDP_ADDRESS),
+            sgsn_addresses=avps.every(d.SGSN_ADDRESS),
+            ggsn_addresses=avps.every(d.GGSN_ADDRESS),
+            called_station_id=avps.get(d.CALLED_STATION_ID),
+            sgsn_mcc_mnc=avps.get(d.TGPP_SGSN_MCC_MNC),
+            user_location_info=avps.get(d.TGPP_USER_LOCATION_INFO),
+            rat_type=None if rat_type is None else rat_type[0],
+        )

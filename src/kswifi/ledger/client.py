@@ -1,0 +1,343 @@
+"""The ledger as the rest of the process sees it: commands in, outcomes back once they are durable.
+
+Commands submitted in one turn of the event loop are applied to memory at once and make one record. A writer
+thread makes it durable; only then are its outcomes told, on the loop. While a record is written the next one
+gathers, so batches grow with the load by themselves.
+
+A failed append is final. Memory then holds what was never made durable, so it is thrown away, nobody gets an
+answer, and the process has to end and recover from the journal.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+
+import msgspec
+import structlog
+
+from kswifi.kernel.clock import Clock, unix_seconds
+from kswifi.ledger import model
+from kswifi.ledger.batch import IN_FLIGHT, Batch, Done, Limits
+from kswifi.ledger.beside import write_beside
+from kswifi.ledger.commands import Command, Outcome, Reserve
+from kswifi.ledger.effects import Effect
+from kswifi.ledger.errors import LedgerBusyError, LedgerClosedError, LedgerError, LedgerFailedError
+from kswifi.ledger.journal import Head, Journal, Record, effects_of, next_record
+from kswifi.ledger.recovery import RecoveryReport, recover
+from kswifi.ledger.snapshot import SnapshotStore
+from kswifi.ledger.sqlite import SqliteJournal
+from kswifi.ledger.state import LedgerState, Retention
+
+_log = structlog.get_logger(__name__)
+
+
+class LedgerClient:
+    """The ledger in this process; every method belongs to the loop's thread, but ``read_effects`` to any.
+
+    Attributes:
+        fatal: called once when an append failed; the process must stop.
+        on_durable: called with the newest durable sequence, to wake whoever reads effects.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        *,
+        snapshots: SnapshotStore | None = None,
+        limits: Limits | None = None,
+        retention: Retention | None = None,
+    ) -> None:
+        self.fatal: Callable[[BaseException], None] = _nobody_told
+        self.on_durable: Callable[[int], None] = _nobody_waits
+        self.report: RecoveryReport | None = None
+        self._journal = journal
+        self._clock = clock
+        self._snapshots = snapshots
+        self._limits = limits or Limits()
+        self._retention = retention
+        self._state: LedgerState | None = None
+        self._failure: BaseException | None = None
+        self._head = Head()
+        self._durable = 0
+        self._gathering: Batch | None = None
+        self._ready: deque[Batch] = deque()
+        self._in_flight: deque[tuple[Batch, Record | None]] = deque()
+        self._waiting = 0
+        self._scheduled = False
+        self._to_writer: SimpleQueue[Record | None] = SimpleQueue()
+        self._writer: Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._executing: set[asyncio.Future[Outcome]] = set()
+        self._idle: asyncio.Event = asyncio.Event()
+        self._effects_since_snapshot = 0
+        self._snapshot_task: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> LedgerState:
+        """What memory knows, for questions only: a moment ahead of what is durable.
+
+        Raises:
+            LedgerClosedError: not started.
+            LedgerFailedError: an append failed.
+        """
+        if self._state is None:
+            raise self._refusal()
+        return self._state
+
+    @property
+    def durable_sequence(self) -> int:
+        """The newest record that is durable."""
+        return self._durable
+
+    async def start(self, at_least: int = 0) -> RecoveryReport:
+        """Own the journal, recover the state, and begin to take commands.
+
+        Args:
+            at_least: a sequence known to have been acknowledged, as a projector remembers it.
+
+        Raises:
+            LedgerDamagedError: what is on disk is not what was acknowledged.
+            LedgerLockedError: another process owns the journal.
+        """
+        self._loop = asyncio.get_running_loop()
+        end = await asyncio.to_thread(self._journal.open)
+        try:
+            recovered = await asyncio.to_thread(
+                recover, self._journal, end, self._snapshots, self._retention, at_least
+            )
+        except BaseException:
+            self._journal.close()
+            raise
+        self._state, self._head = recovered.state, recovered.head
+        self._durable = recovered.head.sequence
+        self.report = recovered.report
+        self._effects_since_snapshot = recovered.report.effects
+        for why in recovered.report.rejected_snapshots:
+            _log.warning("ledger_snapshot_rejected", why=why)
+        _log.info("ledger_recovered", **msgspec.structs.asdict(recovered.report))
+        self._writer = Thread(target=self._write, name="ledger-writer", daemon=True)
+        self._writer.start()
+        return recovered.report
+
+    def submit(self, command: Command, done: Done) -> None:
+        """Apply a command now; ``done`` is told its outcome on the loop once it is durable, in order.
+
+        Raises:
+            LedgerBusyError: too much is waiting; nothing was applied.
+            LedgerClosedError, LedgerFailedError: nothing was applied.
+        """
+        state = self._state
+        if state is None or self._writer is None:
+            raise self._refusal()
+        self._turn_away(state, command)
+        batch = self._gathering
+        if batch is None:
+            batch = self._gathering = Batch(unix_seconds(self._clock.now()))
+        outcome = self._apply(state, batch, command)
+        batch.waiting.append((done, outcome))
+        self._waiting += 1
+        if len(batch.waiting) >= self._limits.batch_commands:
+            self._ready.append(batch)
+            self._gathering = None
+        if not self._scheduled:
+            self._scheduled = True
+            self._running_loop().call_soon(self._flush)
+
+    async def execute(self, command: Command) -> Outcome:
+        """Apply a command and wait until it is durable.
+
+        Raises:
+            LedgerBusyError: too much is waiting; nothing was applied.
+            LedgerFailedError: an append failed; whether it was applied is known after the restart.
+        """
+        future: asyncio.Future[Outcome] = self._running_loop().create_future()
+
+        def done(outcome: Outcome) -> None:
+            if not future.done():
+                future.set_result(outcome)
+
+        self.submit(command, done)
+        self._executing.add(future)
+        try:
+            return await future
+        finally:
+            self._executing.discard(future)
+
+    def read_effects(self, after_sequence: int, limit: int) -> list[tuple[int, tuple[Effect, ...]]]:
+        """Return the effects of durable records after a sequence, at most ``limit`` records."""
+        return [(it.sequence, effects_of(it)) for it in self._journal.read(after_sequence, limit)]
+
+    async def close(self) -> None:
+        """Take no more commands, answer those that wait, write a snapshot, and let go of the journal."""
+        writer, self._writer = self._writer, None
+        if self._snapshot_task is not None:
+            self._snapshot_task.cancel()
+            await asyncio.gather(self._snapshot_task, return_exceptions=True)
+        if writer is not None:
+            while self._failure is None and (self._gathering or self._ready or self._in_flight):
+                self._idle.clear()
+                await self._idle.wait()
+            self._to_writer.put(None)
+            await asyncio.to_thread(writer.join)
+        state, self._state = self._state, None
+        if state is not None and self._snapshots is not None and self._effects_since_snapshot:
+            await asyncio.to_thread(self._snapshots.write, state, self._head)
+        self._journal.close()
+
+    def _turn_away(self, state: LedgerState, command: Command) -> None:
+        if self._waiting >= self._limits.waiting_commands:
+            raise LedgerBusyError(f"{self._waiting} commands wait for the journal", waiting=self._waiting)
+        if (
+            len(state.reservations) >= self._limits.reservations
+            and isinstance(command, Reserve)
+            and command.reservation_id not in state.reservations
+        ):
+            raise LedgerBusyError(
+                f"{len(state.reservations)} reservations are open or remembered",
+                reservations=len(state.reservations),
+            )
+
+    def _apply(self, state: LedgerState, batch: Batch, command: Command) -> Outcome:
+        try:
+            if not batch.waiting:
+                batch.effects += model.forget_due(state, batch.at)
+            outcome, effects = model.apply(state, command, batch.at)
+        except Exception as error:  # a fault in the rules may have left memory half-changed: the journal decides
+            self._fail(error)
+            raise self._refusal() from error
+        batch.effects += effects
+        return outcome
+
+    def _flush(self) -> None:
+        """Give the writer what has gathered, unless it has enough to do: then more gathers."""
+        self._scheduled = False
+        while self._failure is None and len(self._in_flight) < IN_FLIGHT:
+            if self._ready:
+                batch = self._ready.popleft()
+            elif self._gathering is not None:
+                batch, self._gathering = self._gathering, None
+            else:
+                break
+            if batch.effects:
+                self._hand_over(batch)
+            elif self._in_flight:
+                self._in_flight.append((batch, None))  # nothing to write, but not before what it has seen
+            else:
+                self._answer(batch)
+        if not (self._gathering or self._ready or self._in_flight):
+            self._idle.set()
+
+    def _hand_over(self, batch: Batch) -> None:
+        try:
+            record = next_record(self._head, batch.at, batch.effects)
+        except Exception as error:  # noqa: BLE001 - memory holds what the journal cannot take
+            self._fail(error)
+            return
+        self._head = Head(record.sequence, record.digest)
+        self._in_flight.append((batch, record))
+        self._to_writer.put(record)
+
+    def _write(self) -> None:
+        """Make records durable, one after the other: the writer thread."""
+        while (record := self._to_writer.get()) is not None:
+            try:
+                self._journal.append(record)
+            except Exception as error:  # noqa: BLE001 - whatever it was, nobody knows what is durable now
+                self._tell(self._fail, error)
+                return
+            if not self._tell(self._written):
+                return
+
+    def _tell(self, callback: Callable[..., None], *facts: BaseException) -> bool:
+        try:
+            self._running_loop().call_soon_threadsafe(callback, *facts)
+        except RuntimeError:  # the loop is gone, and with it everybody who waited
+            return False
+        return True
+
+    def _written(self) -> None:
+        if self._failure is not None:
+            return
+        batch, record = self._in_flight.popleft()
+        if record is not None:
+            self._durable = record.sequence
+            self._effects_since_snapshot += len(batch.effects)
+        self._answer(batch)
+        while self._in_flight and self._in_flight[0][1] is None:
+            self._answer(self._in_flight.popleft()[0])
+        self._flush()
+        self.on_durable(self._durable)
+        if self._effects_since_snapshot >= self._limits.snapshot_effects:
+            self._begin_snapshot()
+
+    def _answer(self, batch: Batch) -> None:
+        self._waiting -= len(batch.waiting)
+        for done, outcome in batch.waiting:
+            try:
+                done(outcome)
+            except Exception:  # noqa: BLE001 - one caller's fault must not cost the others their answers
+                _log.exception("ledger_caller_failed")
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failure is not None:
+            return
+        _log.critical("ledger_failed", error=repr(error), durable=self._durable)
+        self._failure = error
+        self._state = None
+        self._gathering = None
+        self._ready.clear()
+        self._in_flight.clear()
+        for future in self._executing:
+            if not future.done():
+                future.set_exception(self._refusal())
+        self._idle.set()
+        self.fatal(error)
+
+    def _begin_snapshot(self) -> None:
+        if self._snapshots is None or self._snapshot_task is not None or self._writer is None:
+            return
+        self._effects_since_snapshot = 0
+        self._snapshot_task = self._running_loop().create_task(self._snapshot(self._snapshots))
+
+    async def _snapshot(self, snapshots: SnapshotStore) -> None:
+        try:
+            await write_beside(snapshots.directory)
+        except (LedgerError, OSError, TimeoutError) as error:
+            _log.warning("ledger_snapshot_failed", why=str(error))  # a longer start, nothing worse
+        finally:
+            self._snapshot_task = None
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            raise self._refusal()
+        return self._loop
+
+    def _refusal(self) -> LedgerError:
+        if self._failure is not None:
+            return LedgerFailedError(f"the ledger failed and must be started anew: {self._failure}")
+        return LedgerClosedError("the ledger is not started, or is closed")
+
+
+def open_ledger(
+    directory: Path, clock: Clock, *, limits: Limits | None = None, retention: Retention | None = None
+) -> LedgerClient:
+    """Return the ledger of a directory, on SQLite with snapshots; it still has to be started."""
+    return LedgerClient(
+        SqliteJournal(directory),
+        clock,
+        snapshots=SnapshotStore(directory),
+        limits=limits,
+        retention=retention,
+    )
+
+
+def _nobody_told(error: BaseException) -> None:
+    """Stand in for a hook that was not set; the error is in the log."""
+
+
+def _nobody_waits(sequence: int) -> None:
+    """Stand in for a hook that was not set."""

@@ -1,0 +1,343 @@
+"""The ledger's commands and their outcomes.
+
+A command is checked where it is made, so that one that exists can be applied: amounts are whole octets within
+limits, identifiers are short and can be written as UTF-8. Instants are whole Unix seconds.
+
+A command's id makes it idempotent: asked again it has the same outcome and changes nothing. Ids of ``Reserve``,
+``Commit`` and ``Release`` are unique within their reservation, all others within the ledger. Only what was
+*done* is remembered: a refusal changes nothing, so asked again it is judged anew (an outbox entry that came too
+early succeeds later under its own id).
+"""
+
+import enum
+from hashlib import blake2b
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from kswifi.ledger.errors import InvalidCommandError
+
+ID_LIMIT: Final = 320
+"""Characters of an identifier; a Diameter Session-Id with a suffix fits."""
+
+OCTETS_LIMIT: Final = 1 << 44
+"""Octets in one report or grant: 17 TB, hours at 10 Gbit/s. Sums of a million of them still fit 64 bits."""
+
+CREDIT_LIMIT: Final = 1 << 53
+"""Octets credited or transferred at once."""
+
+INSTANT_LIMIT: Final = 1 << 40
+
+NOTE_LIMIT: Final = 1024
+
+ORDER_LIMIT: Final = 1000
+"""Accounts in one order, and open accounts of one wallet."""
+
+HoldReason: TypeAlias = Literal["paused", "exhausted"]
+
+
+class OutcomeCode(enum.StrEnum):
+    """How a command ended. Only ``DONE`` of a reserve, or of a commit that asks, comes with a grant."""
+
+    DONE = "done"
+    EXHAUSTED = "exhausted"
+    UNKNOWN_WALLET = "unknown_wallet"
+    UNKNOWN_ACCOUNT = "unknown_account"
+    UNKNOWN_RESERVATION = "unknown_reservation"
+    ON_HOLD = "on_hold"
+    FROZEN = "frozen"
+    NOT_PROVEN = "not_proven"
+    NOTHING_USABLE = "nothing_usable"
+    EXPIRED = "expired"
+    CONFLICT = "conflict"
+    """The same command id, account, wallet or IMSI with another content."""
+    NOT_DUE = "not_due"
+    """An expiry or a close that comes too early."""
+    INSUFFICIENT = "insufficient"
+    """A transfer of more than is available."""
+    ENDED = "ended"
+    """The account is exhausted, expired or revoked and cannot take part."""
+    TOO_MANY = "too_many"
+    """The wallet has as many accounts or open reservations as it may."""
+
+
+class Outcome(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """What became of a command.
+
+    ``committed_octets`` are in ``used`` now; ``overrun_octets`` were used and could not be paid for.
+    ``code`` tells about the ask: a commit whose ask is refused has still committed its usage.
+    """
+
+    code: OutcomeCode
+    granted_octets: int = 0
+    final: bool = False
+    """After this grant nothing more can be granted to the wallet; never set while ``shared``."""
+    account_id: str | None = None
+    """The account of the grant, or else the one the usage was committed to."""
+    overrun_octets: int = 0
+    committed_octets: int = 0
+    shared: bool = False
+    """Another reservation of the wallet holds octets that may come back: ask again soon."""
+
+
+class Ask(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """How much to reserve: all of what is available where that is at most ``whole_up_to_octets``."""
+
+    amount_octets: int
+    whole_up_to_octets: int
+    expires_at: int
+    """When a supervisor may settle the reservation without its owner."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        _check_number("amount_octets", self.amount_octets, 1, OCTETS_LIMIT)
+        _check_number("whole_up_to_octets", self.whole_up_to_octets, 0, OCTETS_LIMIT)
+        _check_number("expires_at", self.expires_at, 0, INSTANT_LIMIT)
+
+
+class _Command(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):
+    command_id: str
+
+
+class OpenWallet(_Command, frozen=True, gc=False):
+    """Open the wallet of an eSIM; its IMSI finds it from the network."""
+
+    wallet_id: str
+    imsi: str
+
+    def __post_init__(self) -> None:
+        """Check the identifiers."""
+        _check_ids(self.command_id, self.wallet_id, self.imsi)
+
+
+class Credit(_Command, frozen=True, gc=False):
+    """Give a wallet a new account; ``None`` is uncapped: it is credited with what it reserves."""
+
+    wallet_id: str
+    account_id: str
+    amount_octets: int | None
+    expires_at: int
+
+    def __post_init__(self) -> None:
+        """Check identifiers and numbers."""
+        _check_ids(self.command_id, self.wallet_id, self.account_id)
+        if self.amount_octets is not None:
+            _check_number("amount_octets", self.amount_octets, 1, CREDIT_LIMIT)
+        _check_number("expires_at", self.expires_at, 0, INSTANT_LIMIT)
+
+
+class ProveStorage(_Command, frozen=True, gc=False):
+    """Record the card's proof that it holds the session: only now may the account be reserved."""
+
+    account_id: str
+    storage_proof: str
+
+    def __post_init__(self) -> None:
+        """Check the identifiers."""
+        _check_ids(self.command_id, self.account_id, self.storage_proof)
+
+
+class Reserve(_Command, frozen=True, gc=False):
+    """Reserve octets of the wallet's usable account; on an open reservation this replaces it."""
+
+    reservation_id: str
+    wallet_id: str
+    ask: Ask
+    note: str = ""
+    """What the owner wants to find again after a restart; kept with the reservation, never read here."""
+
+    def __post_init__(self) -> None:
+        """Check identifiers and note."""
+        _check_ids(self.command_id, self.reservation_id, self.wallet_id)
+        if self.note:
+            _check_text("note", self.note, NOTE_LIMIT)
+
+
+class Commit(_Command, frozen=True, gc=False):
+    """Book usage, give the rest of the reservation back, and reserve anew where there is an ask."""
+
+    reservation_id: str
+    used_octets: int
+    ask: Ask | None = None
+    close: bool = False
+
+    def __post_init__(self) -> None:
+        """Check identifiers and usage."""
+        _check_ids(self.command_id, self.reservation_id)
+        _check_number("used_octets", self.used_octets, 0, OCTETS_LIMIT)
+        if self.close and self.ask is not None:
+            raise InvalidCommandError("a commit that closes its reservation cannot ask for more")
+
+
+class Release(_Command, frozen=True, gc=False):
+    """Settle a reservation without usage; what stays behind still takes usage that is reported late."""
+
+    reservation_id: str
+
+    def __post_init__(self) -> None:
+        """Check the identifiers."""
+        _check_ids(self.command_id, self.reservation_id)
+
+
+class HoldWallet(_Command, frozen=True, gc=False):
+    """Grant nothing to the wallet until the hold is lifted."""
+
+    wallet_id: str
+    reason: HoldReason
+
+    def __post_init__(self) -> None:
+        """Check identifiers and reason."""
+        _check_ids(self.command_id, self.wallet_id)
+        if self.reason not in ("paused", "exhausted"):
+            raise InvalidCommandError(f"a wallet is not held for {self.reason!r}")
+
+
+class LiftHold(_Command, frozen=True, gc=False):
+    """Lift the hold; with an account, that one is used next."""
+
+    wallet_id: str
+    account_id: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the identifiers."""
+        _check_ids(self.command_id, self.wallet_id, self.account_id or "-")
+
+
+class OrderWallet(_Command, frozen=True, gc=False):
+    """Choose which accounts come first; those not named follow by their expiry."""
+
+    wallet_id: str
+    account_ids: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Check identifiers and length."""
+        _check_ids(self.command_id, self.wallet_id, *self.account_ids)
+        _check_number("account_ids", len(self.account_ids), 0, ORDER_LIMIT)
+        if len(set(self.account_ids)) != len(self.account_ids):
+            raise InvalidCommandError("an order names each account once")
+
+
+class ContinueWithNext(_Command, frozen=True, gc=False):
+    """Choose whether the next account follows an exhausted one by itself, or the wallet goes on hold."""
+
+    wallet_id: str
+    enabled: bool
+
+    def __post_init__(self) -> None:
+        """Check the identifiers."""
+        _check_ids(self.command_id, self.wallet_id)
+
+
+class Transfer(_Command, frozen=True, gc=False):
+    """Move available octets from one open account to another: all of the amount or nothing."""
+
+    from_account_id: str
+    to_account_id: str
+    amount_octets: int
+
+    def __post_init__(self) -> None:
+        """Check identifiers and amount."""
+        _check_ids(self.command_id, self.from_account_id, self.to_account_id)
+        _check_number("amount_octets", self.amount_octets, 1, CREDIT_LIMIT)
+        if self.from_account_id == self.to_account_id:
+            raise InvalidCommandError("a transfer needs two accounts")
+
+
+class Expire(_Command, frozen=True, gc=False):
+    """End an account whose time has come; what is available or comes back goes to ``expired``."""
+
+    account_id: str
+
+    def __post_init__(self) -> None:
+        """Check the identifiers."""
+        _check_ids(self.command_id, self.account_id)
+
+
+class Revoke(_Command, frozen=True, gc=False):
+    """End an account by decision; what is available or comes back goes to ``revoked``."""
+
+    account_id: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        """Check the identifiers."""
+        _check_ids(self.command_id, self.account_id, self.reason)
+
+
+class Freeze(_Command, frozen=True, gc=False):
+    """Refuse everything to a wallet (fraud, a lost phone), or end that."""
+
+    wallet_id: str
+    frozen: bool
+
+    def __post_init__(self) -> None:
+        """Check the identifiers."""
+        _check_ids(self.command_id, self.wallet_id)
+
+
+class Close(_Command, frozen=True, gc=False):
+    """Forget an account that ended long ago; until then its id guards against a second credit."""
+
+    account_id: str
+
+    def __post_init__(self) -> None:
+        """Check the identifiers."""
+        _check_ids(self.command_id, self.account_id)
+
+
+Command: TypeAlias = (
+    OpenWallet
+    | Credit
+    | ProveStorage
+    | Reserve
+    | Commit
+    | Release
+    | HoldWallet
+    | LiftHold
+    | OrderWallet
+    | ContinueWithNext
+    | Transfer
+    | Expire
+    | Revoke
+    | Freeze
+    | Close
+)
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def fingerprint(command: Command) -> int:
+    """Return a number that differs where two commands with one id differ in what was asked.
+
+    Of reservations it takes only what comes from the request itself (what was used, whether it closes and
+    asks): sizes and expiries of an ask come from the clock and the settings, and a replay meets other ones.
+    """
+    if isinstance(command, Commit):
+        return command.used_octets << 2 | command.close << 1 | (command.ask is not None)
+    if isinstance(command, Reserve):
+        return -1
+    if isinstance(command, Release):
+        return -2
+    return int.from_bytes(blake2b(_encode(command), digest_size=7).digest(), "big")
+
+
+def _check_ids(*ids: str) -> None:
+    for identifier in ids:
+        if not identifier or len(identifier) > ID_LIMIT or not identifier.isascii():
+            _check_text("identifier", identifier, ID_LIMIT)
+            if not identifier:
+                raise InvalidCommandError("an identifier is empty")
+
+
+def _check_text(name: str, text: str, limit: int) -> None:
+    if len(text) > limit:
+        raise InvalidCommandError(f"{name} has {len(text)} characters; {limit} are allowed", limit=limit)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidCommandError(f"{name} cannot be written as UTF-8") from None
+
+
+def _check_number(name: str, number: int, least: int, most: int) -> None:
+    if not least <= number <= most:
+        raise InvalidCommandError(f"{name} is {number}; {least} to {most} are allowed", **{name: number})

@@ -1,0 +1,83 @@
+"""The grant rule: which account a wallet spends from, and how much of it at once."""
+
+from typing import Final
+
+from kswifi.ledger import effects as fx
+from kswifi.ledger.commands import Ask, OutcomeCode
+from kswifi.ledger.state import Account, LedgerState, Wallet
+from kswifi.ledger.work import Work
+
+RESERVATIONS_PER_WALLET: Final = 64
+"""Open at once; a phone has a few bearers and rating groups."""
+
+
+def is_usable(account: Account, at: int) -> bool:
+    """Return whether something of an open account can be granted now."""
+    return (account.available > 0 or account.uncapped) and account.storage_proof != "" and at < account.expires_at
+
+
+def usable_account(state: LedgerState, wallet: Wallet, at: int) -> Account | None:
+    """Return the account to grant from: the active one, else the first in order that is usable.
+
+    While another reservation holds all that is left of the active one, the next is used only if the wallet
+    continues by itself.
+    """
+    active = state.accounts[wallet.active_account_id] if wallet.active_account_id else None
+    if active is not None:
+        if is_usable(active, at):
+            return active
+        if active.reserved and at < active.expires_at and not wallet.continue_with_next:
+            return None
+    for account_id in wallet.account_ids:
+        account = state.accounts[account_id]
+        if is_usable(account, at):
+            return account
+    return None
+
+
+def refusal(state: LedgerState, wallet: Wallet, at: int) -> OutcomeCode:
+    """Return why none of the wallet's accounts is usable: what would help soonest is said first."""
+    accounts = [state.accounts[it] for it in wallet.account_ids]
+    if any(it.reserved and at < it.expires_at for it in accounts):
+        return OutcomeCode.NOTHING_USABLE
+    if any(not it.storage_proof and at < it.expires_at for it in accounts):
+        return OutcomeCode.NOT_PROVEN
+    return OutcomeCode.EXPIRED if accounts else OutcomeCode.NOTHING_USABLE
+
+
+def grant(
+    work: Work, wallet: Wallet, reservation_id: str, ask: Ask, rest: int = 0, note: str = ""
+) -> tuple[OutcomeCode, Account | None, int]:
+    """Reserve what the rule gives: (code, account, octets), octets only when done.
+
+    Args:
+        rest: octets that this reservation just gave back; the new grant is no smaller, if they are available.
+    """
+    state, at = work.state, work.at
+    if wallet.frozen:
+        return OutcomeCode.FROZEN, None, 0
+    if wallet.hold is not None:
+        return OutcomeCode.ON_HOLD, None, 0
+    account = usable_account(state, wallet, at)
+    if account is None:
+        return refusal(state, wallet, at), None, 0
+    octets = max(ask.amount_octets, rest)
+    if not account.uncapped:
+        available = account.available
+        octets = available if available <= ask.whole_up_to_octets else min(available, octets)
+    work.emit(fx.Reserved(reservation_id, account.account_id, octets, ask.expires_at, at, note))
+    return OutcomeCode.DONE, account, octets
+
+
+def is_shared(state: LedgerState, wallet: Wallet, reservation_id: str) -> bool:
+    """Return whether another reservation of the wallet holds octets."""
+    return any(state.reservations[it].reserved for it in wallet.reservation_ids if it != reservation_id)
+
+
+def is_final(state: LedgerState, wallet: Wallet, account: Account, at: int) -> bool:
+    """Return whether nothing more can be granted to the wallet once this account's grant is used."""
+    if account.uncapped or account.available:
+        return False
+    if not wallet.continue_with_next:
+        return True
+    return not any(is_usable(state.accounts[it], at) for it in wallet.account_ids)

@@ -1,0 +1,140 @@
+"""What an operator asks of a ledger on disk: is it whole, what has a wallet, what happened. Data, not text.
+
+Everything here only reads, also while the ledger is in use: it then tells what was durable when it began.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+
+from kswifi.ledger.effects import Answered, Effect
+from kswifi.ledger.errors import LedgerDamagedError
+from kswifi.ledger.journal import GENESIS, Head, effects_of, follow
+from kswifi.ledger.recovery import RecoveryReport, recover
+from kswifi.ledger.snapshot import SnapshotStore, load
+from kswifi.ledger.sqlite import SqliteJournalReader, acknowledged
+from kswifi.ledger.state import AccountView, LedgerState, ReservationView, WalletView
+
+
+class Verified(msgspec.Struct, frozen=True):
+    """What a whole walk through the journal found."""
+
+    sequence: int
+    effects: int
+    wallets: int
+    accounts: int
+    open_reservations: int
+    damage: tuple[str, ...]
+    """What is wrong with the journal or the snapshots, in words; empty if nothing is."""
+
+
+class Shown(msgspec.Struct, frozen=True):
+    """A wallet with all that belongs to it."""
+
+    wallet: WalletView
+    accounts: tuple[AccountView, ...]
+    reservations: tuple[ReservationView, ...]
+
+
+class Replayed(msgspec.Struct, frozen=True):
+    """The journal told anew from its first record."""
+
+    report: RecoveryReport
+    effects: dict[str, int]
+    """How often each kind of effect is in it."""
+
+
+def verify(directory: Path) -> Verified:
+    """Check every record and its digest, the invariants at the end, and each snapshot against the journal."""
+    damage: list[str] = []
+    state, sequence, effects = LedgerState(), 0, 0
+    try:
+        journal = SqliteJournalReader(directory)
+    except LedgerDamagedError as error:
+        return Verified(0, 0, 0, 0, 0, (error.message,))
+    try:
+        known = acknowledged(directory)  # before the end is looked up, which an owner may move meanwhile
+        recovered = recover(journal, journal.open(), at_least=known)
+        state, sequence, effects = recovered.state, recovered.head.sequence, recovered.report.effects
+        damage += _damaged_snapshots(directory, journal, recovered.head)
+    except LedgerDamagedError as error:
+        damage.append(error.message)
+    finally:
+        journal.close()
+    open_reservations = sum(1 for _ in state.open_reservations())
+    return Verified(sequence, effects, len(state.wallets), len(state.accounts), open_reservations, tuple(damage))
+
+
+def show(directory: Path, *, wallet_id: str | None = None, account_id: str | None = None) -> Shown | None:
+    """Return a wallet, by its id or by one of its accounts; None if the ledger does not know it.
+
+    Raises:
+        LedgerDamagedError: the journal cannot be followed to its end.
+    """
+    journal = SqliteJournalReader(directory)
+    try:
+        state = recover(journal, journal.open(), SnapshotStore(directory)).state
+    finally:
+        journal.close()
+    if wallet_id is None and account_id is not None:
+        account = state.account(account_id)
+        wallet_id = account.wallet_id if account is not None else None
+    wallet = state.wallet(wallet_id) if wallet_id is not None else None
+    if wallet is None:
+        return None
+    reservations = (state.reservation(it) for it in wallet.reservation_ids)
+    return Shown(
+        wallet=wallet,
+        accounts=tuple(state.accounts_of(wallet.wallet_id)),
+        reservations=tuple(it for it in reservations if it is not None),
+    )
+
+
+def replay(directory: Path) -> Replayed:
+    """Tell the journal anew from its first record, without snapshots.
+
+    Raises:
+        LedgerDamagedError: it cannot be followed to its end.
+    """
+    journal = SqliteJournalReader(directory)
+    try:
+        report = recover(journal, journal.open()).report
+        kinds: Counter[str] = Counter()
+        for record in follow(journal, Head(), report.sequence):
+            kinds.update(type(it).__name__ for it in effects_of(record))
+        return Replayed(report, dict(sorted(kinds.items())))
+    finally:
+        journal.close()
+
+
+def history(directory: Path, identifier: str, limit: int) -> list[tuple[int, Effect]]:
+    """Return the last effects that name a wallet, an account or a reservation, each with its record's sequence."""
+    journal = SqliteJournalReader(directory)
+    found: list[tuple[int, Effect]] = []
+    try:
+        for record in follow(journal, Head(), journal.open().sequence):
+            found += [
+                (record.sequence, effect)
+                for effect in effects_of(record)
+                if not isinstance(effect, Answered) and identifier in msgspec.structs.astuple(effect)
+            ]
+            del found[:-limit]
+    finally:
+        journal.close()
+    return found
+
+
+def _damaged_snapshots(directory: Path, journal: SqliteJournalReader, end: Head) -> list[str]:
+    found = []
+    for path in SnapshotStore(directory).paths():
+        try:
+            _, head = load(path)
+        except LedgerDamagedError as error:
+            found.append(error.message)
+            continue
+        records = journal.read(head.sequence - 1, 1) if head.sequence else []
+        digest = records[0].digest if records and records[0].sequence == head.sequence else GENESIS
+        if head.sequence > end.sequence or digest != head.digest:
+            found.append(f"the snapshot {path} does not belong to this journal")
+    return found

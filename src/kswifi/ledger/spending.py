@@ -1,0 +1,150 @@
+"""The verbs of the hot path: reserve, commit, release."""
+
+from kswifi.ledger import effects as fx
+from kswifi.ledger.answers import key_within
+from kswifi.ledger.commands import Ask, Commit, Outcome, OutcomeCode, Release, Reserve
+from kswifi.ledger.grants import RESERVATIONS_PER_WALLET, grant, is_final, is_shared
+from kswifi.ledger.state import Account, AccountStatus, Reservation
+from kswifi.ledger.work import CONFLICT, DONE, Work, answered_before
+
+
+def reserve(work: Work, command: Reserve) -> Outcome:
+    """Reserve for a new reservation, or replace what an open one holds."""
+    reservation = work.state.reservations.get(command.reservation_id)
+    if reservation is None:
+        return _begin(work, command)
+    if reservation.wallet_id != command.wallet_id:
+        return CONFLICT
+    if (kept := _kept(reservation, command)) is not None:
+        return kept
+    if reservation.closed:
+        return Outcome(OutcomeCode.UNKNOWN_RESERVATION)
+    _book(work, reservation, 0)
+    return work.answer_within(command.reservation_id, command, _renew(work, reservation, command.ask))
+
+
+def commit(work: Work, command: Commit) -> Outcome:
+    """Book usage, and reserve anew or close.
+
+    Usage is never refused: a closed reservation takes it as well, as long as it is remembered. Its ask is
+    refused there with ``unknown_reservation``.
+    """
+    reservation = work.state.reservations.get(command.reservation_id)
+    if reservation is None:
+        return Outcome(OutcomeCode.UNKNOWN_RESERVATION)
+    if (kept := _kept(reservation, command)) is not None:
+        return kept
+    account_id, used = reservation.account_id, command.used_octets
+    committed, rest, ran_out = _book(work, reservation, used)
+    if command.ask is not None and not reservation.closed:
+        outcome = _renew(work, reservation, command.ask, rest, used, committed, ran_out)
+    else:
+        code = OutcomeCode.DONE if command.ask is None else OutcomeCode.UNKNOWN_RESERVATION
+        outcome = Outcome(code, 0, False, account_id, used - committed, committed)
+    if command.close and not reservation.closed:
+        _close(work, reservation, work.state.retention.closed_seconds, settled=False)
+    return work.answer_within(command.reservation_id, command, outcome)
+
+
+def release(work: Work, command: Release) -> Outcome:
+    """Give back what a reservation holds and close it; as a tombstone it takes late usage."""
+    reservation = work.state.reservations.get(command.reservation_id)
+    if reservation is None:
+        return Outcome(OutcomeCode.UNKNOWN_RESERVATION)
+    if (kept := _kept(reservation, command)) is not None:
+        return kept
+    if reservation.closed:
+        return DONE
+    held, account = reservation.reserved, work.state.accounts[reservation.account_id]
+    if held:
+        work.emit(fx.Released(reservation.reservation_id, account.account_id, held, work.at))
+        work.lapse(account, 0 if account.uncapped else held)
+    _close(work, reservation, work.state.retention.settled_seconds, settled=True)
+    outcome = Outcome(OutcomeCode.DONE, account_id=account.account_id)
+    return work.answer_within(reservation.reservation_id, command, outcome)
+
+
+def _begin(work: Work, command: Reserve) -> Outcome:
+    state = work.state
+    wallet = state.wallets.get(command.wallet_id)
+    if wallet is None:
+        return Outcome(OutcomeCode.UNKNOWN_WALLET)
+    if len(wallet.reservation_ids) >= RESERVATIONS_PER_WALLET:
+        return Outcome(OutcomeCode.TOO_MANY)
+    code, account, octets = grant(work, wallet, command.reservation_id, command.ask, note=command.note)
+    shared = is_shared(state, wallet, command.reservation_id)
+    if account is None:
+        return Outcome(code, shared=shared)
+    final = not shared and is_final(state, wallet, account, work.at)
+    outcome = Outcome(code, octets, final, account.account_id, shared=shared)
+    return work.answer_within(command.reservation_id, command, outcome)
+
+
+def _kept(reservation: Reservation, command: Reserve | Commit | Release) -> Outcome | None:
+    packed = reservation.answers.get(key_within(reservation.reservation_id, command.command_id))
+    return None if packed is None else answered_before(packed, command)
+
+
+def _book(work: Work, reservation: Reservation, used: int) -> tuple[int, int, bool]:
+    """Take the reservation back and book usage: (committed, rest given back, whether the account ran out)."""
+    account = work.state.accounts[reservation.account_id]
+    held = reservation.reserved
+    if not used and not held:
+        return 0, 0, False
+    beyond = used - held
+    if beyond > 0:
+        if account.uncapped:
+            committed = used if account.status is AccountStatus.OPEN else held
+        else:
+            committed = held + min(beyond, account.available)
+        rest = 0
+    else:
+        committed, rest = used, -beyond
+    first = used > 0 and not account.first_used_at
+    work.emit(fx.Committed(reservation.reservation_id, account.account_id, committed, held, first, work.at))
+    if used > committed:
+        work.emit(fx.Overran(reservation.reservation_id, account.account_id, used - committed, work.at))
+    if account.status is not AccountStatus.OPEN:
+        work.lapse(account, 0 if account.uncapped else rest)
+        return committed, 0, False
+    return committed, rest, _exhaust(work, account)
+
+
+def _exhaust(work: Work, account: Account) -> bool:
+    if account.uncapped or account.available or account.reserved:
+        return False
+    work.emit(fx.Exhausted(account.account_id, account.wallet_id, work.at))
+    wallet = work.state.wallets[account.wallet_id]
+    if not wallet.continue_with_next and wallet.hold != "exhausted":
+        work.emit(fx.WalletHeld(wallet.wallet_id, "exhausted", work.at))
+    return True
+
+
+def _renew(
+    work: Work,
+    reservation: Reservation,
+    ask: Ask,
+    rest: int = 0,
+    used: int = 0,
+    committed: int = 0,
+    ran_out: bool = False,
+) -> Outcome:
+    """Reserve anew after booking; a refused ask still tells the supervisor that the owner lives."""
+    state = work.state
+    wallet = state.wallets[reservation.wallet_id]
+    booked_on = reservation.account_id
+    code, account, octets = grant(work, wallet, reservation.reservation_id, ask, rest)
+    shared = is_shared(state, wallet, reservation.reservation_id)
+    if account is None:
+        if ask.expires_at != reservation.expires_at:
+            work.emit(fx.Supervised(reservation.reservation_id, ask.expires_at, work.at))
+        if ran_out and code in (OutcomeCode.ON_HOLD, OutcomeCode.NOTHING_USABLE):
+            code = OutcomeCode.EXHAUSTED
+        return Outcome(code, 0, False, booked_on, used - committed, committed, shared)
+    final = not shared and is_final(state, wallet, account, work.at)
+    return Outcome(code, octets, final, account.account_id, used - committed, committed, shared)
+
+
+def _close(work: Work, reservation: Reservation, seconds: int, *, settled: bool) -> None:
+    forget_at = work.at + seconds
+    work.emit(fx.ReservationClosed(reservation.reservation_id, reservation.account_id, settled, forget_at, work.at))

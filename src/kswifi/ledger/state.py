@@ -1,0 +1,297 @@
+"""The ledger's state in memory: wallets, accounts, reservations and the answers already given.
+
+The objects are flat and hidden from the garbage collector, since a million accounts stay in memory for months.
+Nothing here decides anything: ``replay`` changes them by effects, and callers are given copies.
+"""
+
+import enum
+import heapq
+from collections.abc import Iterator
+
+import msgspec
+
+from kswifi.ledger.commands import HoldReason, OutcomeCode
+
+
+class AccountStatus(enum.StrEnum):
+    """Where an account is in its life; all but ``OPEN`` are ends."""
+
+    OPEN = "open"
+    EXHAUSTED = "exhausted"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class Account(msgspec.Struct, gc=False, array_like=True):
+    """The octets of one session.
+
+    Always: credited + transferred_in == used + reserved + available + expired + revoked + transferred_out.
+    ``overrun`` stands apart: used, and not paid for.
+    """
+
+    account_id: str
+    wallet_id: str
+    uncapped: bool
+    expires_at: int
+    storage_proof: str = ""
+    status: AccountStatus = AccountStatus.OPEN
+    credited: int = 0
+    transferred_in: int = 0
+    used: int = 0
+    reserved: int = 0
+    available: int = 0
+    expired: int = 0
+    revoked: int = 0
+    transferred_out: int = 0
+    overrun: int = 0
+    first_used_at: int = 0
+    """0 while it was never used."""
+    ended_at: int = 0
+    reservations: int = 0
+    """How many reservations, closed ones included, would book on it."""
+
+
+class Wallet(msgspec.Struct, gc=False, array_like=True):
+    """The accounts of one eSIM, and the order they are used in."""
+
+    wallet_id: str
+    imsi: str
+    account_ids: tuple[str, ...] = ()
+    """Open accounts in the order of their use: first the ``chosen`` ones, then by expiry."""
+    chosen: int = 0
+    active_account_id: str | None = None
+    """The account in use, or the one that was chosen when the hold was lifted."""
+    hold: HoldReason | None = None
+    frozen: bool = False
+    continue_with_next: bool = False
+    reservation_ids: tuple[str, ...] = ()
+    """Reservations that are not closed."""
+
+
+class Reservation(msgspec.Struct, gc=False, array_like=True):
+    """What one charging session holds, and the answers it was given."""
+
+    reservation_id: str
+    wallet_id: str
+    account_id: str
+    reserved: int = 0
+    expires_at: int = 0
+    note: str = ""
+    closed: bool = False
+    forget_at: int = 0
+    answers: dict[str, bytes] = {}
+    watched_at: int = 0
+    """The instant of its one valid entry among the supervised."""
+
+
+class Balances(msgspec.Struct, frozen=True, gc=False):
+    """The octets of an account at one moment."""
+
+    credited: int
+    transferred_in: int
+    used: int
+    reserved: int
+    available: int
+    expired: int
+    revoked: int
+    transferred_out: int
+    overrun: int
+
+
+class AccountView(msgspec.Struct, frozen=True, gc=False):
+    """A copy of an account for readers."""
+
+    account_id: str
+    wallet_id: str
+    uncapped: bool
+    expires_at: int
+    storage_proof: str
+    status: AccountStatus
+    balances: Balances
+    first_used_at: int | None
+    ended_at: int | None
+
+
+class WalletView(msgspec.Struct, frozen=True, gc=False):
+    """A copy of a wallet for readers."""
+
+    wallet_id: str
+    imsi: str
+    account_ids: tuple[str, ...]
+    active_account_id: str | None
+    hold: HoldReason | None
+    frozen: bool
+    continue_with_next: bool
+    reservation_ids: tuple[str, ...]
+
+
+class ReservationView(msgspec.Struct, frozen=True, gc=False):
+    """A copy of a reservation for readers."""
+
+    reservation_id: str
+    wallet_id: str
+    account_id: str
+    reserved_octets: int
+    expires_at: int
+    note: str
+    closed: bool
+
+
+class Retention(msgspec.Struct, frozen=True):
+    """How long what is over is remembered, in seconds."""
+
+    closed_seconds: int = 600
+    """A reservation its owner closed: replays get their answers, usage out of order is still taken."""
+    settled_seconds: int = 86_400
+    """A reservation a supervisor settled: its tombstone takes late usage."""
+    control_seconds: int = 35 * 86_400
+    """The answer to a command that would not be harmless twice; an outbox entry is retried for 30 days."""
+    natural_seconds: int = 3_600
+    """The answer to a command that its account or wallet remembers as well."""
+    ended_seconds: int = 35 * 86_400
+    """An ended account cannot be closed earlier: its id keeps a late second credit out."""
+
+
+class LedgerState:
+    """Everything the ledger knows, with the read-only questions that callers may ask of it."""
+
+    __slots__ = (
+        "accounts",
+        "answers",
+        "forgettable",
+        "imsis",
+        "reservations",
+        "retention",
+        "supervised",
+        "wallets",
+    )
+
+    def __init__(self, retention: Retention | None = None) -> None:
+        self.retention = retention or Retention()
+        self.wallets: dict[str, Wallet] = {}
+        self.accounts: dict[str, Account] = {}
+        self.reservations: dict[str, Reservation] = {}
+        self.answers: dict[str, bytes] = {}
+        """Answers to commands that belong to no reservation."""
+        self.imsis: dict[str, str] = {}
+        self.forgettable: list[tuple[int, bool, str]] = []
+        """A heap of (forget_at, whether a reservation, its id or the command's)."""
+        self.supervised: list[tuple[int, str]] = []
+        """A heap of (instant, reservation id), at or before the expiry of each open reservation.
+
+        An entry counts only if its reservation is ``watched_at`` that instant.
+        """
+
+    def wallet_of_imsi(self, imsi: str) -> str | None:
+        """Return the id of the wallet that this IMSI spends from."""
+        return self.imsis.get(imsi)
+
+    def wallet(self, wallet_id: str) -> WalletView | None:
+        """Return a copy of the wallet."""
+        it = self.wallets.get(wallet_id)
+        if it is None:
+            return None
+        return WalletView(
+            wallet_id=it.wallet_id,
+            imsi=it.imsi,
+            account_ids=it.account_ids,
+            active_account_id=it.active_account_id,
+            hold=it.hold,
+            frozen=it.frozen,
+            continue_with_next=it.continue_with_next,
+            reservation_ids=it.reservation_ids,
+        )
+
+    def account(self, account_id: str) -> AccountView | None:
+        """Return a copy of the account."""
+        it = self.accounts.get(account_id)
+        if it is None:
+            return None
+        return AccountView(
+            account_id=it.account_id,
+            wallet_id=it.wallet_id,
+            uncapped=it.uncapped,
+            expires_at=it.expires_at,
+            storage_proof=it.storage_proof,
+            status=it.status,
+            balances=balances_of(it),
+            first_used_at=it.first_used_at or None,
+            ended_at=it.ended_at or None,
+        )
+
+    def balances(self, account_id: str) -> Balances | None:
+        """Return the octets of the account."""
+        it = self.accounts.get(account_id)
+        return None if it is None else balances_of(it)
+
+    def accounts_of(self, wallet_id: str) -> list[AccountView]:
+        """Return copies of all accounts of a wallet, ended ones too; it walks all accounts, so not for requests."""
+        mine = [it.account_id for it in self.accounts.values() if it.wallet_id == wallet_id]
+        return [view for account_id in mine if (view := self.account(account_id)) is not None]
+
+    def reservation(self, reservation_id: str) -> ReservationView | None:
+        """Return a copy of the reservation; a closed one is known until it is forgotten."""
+        it = self.reservations.get(reservation_id)
+        return None if it is None else _reservation_view(it)
+
+    def open_reservations(self) -> Iterator[ReservationView]:
+        """Go through all reservations that are not closed: for a start, not for requests."""
+        for it in self.reservations.values():
+            if not it.closed:
+                yield _reservation_view(it)
+
+    def watch(self, reservation: Reservation) -> None:
+        """See to it that the reservation is found when its expiry has come."""
+        reservation.watched_at = reservation.expires_at
+        heapq.heappush(self.supervised, (reservation.expires_at, reservation.reservation_id))
+
+    def overdue(self, now: int, limit: int) -> list[ReservationView]:
+        """Return open reservations whose expiry has come, the oldest first; they stay so until settled."""
+        found: list[Reservation] = []
+        while self.supervised and self.supervised[0][0] <= now and len(found) < limit:
+            instant, reservation_id = heapq.heappop(self.supervised)
+            it = self.reservations.get(reservation_id)
+            if it is None or it.closed or it.watched_at != instant:
+                continue
+            if it.expires_at > now:
+                self.watch(it)
+            else:
+                found.append(it)
+        for it in found:
+            self.watch(it)
+        return [_reservation_view(it) for it in found]
+
+
+END_CODES = {
+    AccountStatus.EXHAUSTED: OutcomeCode.EXHAUSTED,
+    AccountStatus.EXPIRED: OutcomeCode.EXPIRED,
+    AccountStatus.REVOKED: OutcomeCode.ENDED,
+}
+"""How a command that needs an open account is refused."""
+
+
+def balances_of(account: Account) -> Balances:
+    """Return a copy of the account's octets."""
+    return Balances(
+        credited=account.credited,
+        transferred_in=account.transferred_in,
+        used=account.used,
+        reserved=account.reserved,
+        available=account.available,
+        expired=account.expired,
+        revoked=account.revoked,
+        transferred_out=account.transferred_out,
+        overrun=account.overrun,
+    )
+
+
+def _reservation_view(it: Reservation) -> ReservationView:
+    return ReservationView(
+        reservation_id=it.reservation_id,
+        wallet_id=it.wallet_id,
+        account_id=it.account_id,
+        reserved_octets=it.reserved,
+        expires_at=it.expires_at,
+        note=it.note,
+        closed=it.closed,
+    )

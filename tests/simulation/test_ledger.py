@@ -1,0 +1,210 @@
+"""Random histories: the ledger against a second one, its invariants, and what its journal and snapshots tell."""
+
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kswifi.ledger import commands as do
+from kswifi.ledger.effects import Committed, Effect, Overran
+from kswifi.ledger.journal import Head, Record, effects_of, next_record
+from kswifi.ledger.model import apply, forget_due
+from kswifi.ledger.replay import replay
+from kswifi.ledger.snapshot import SnapshotStore, load
+from kswifi.ledger.state import LedgerState, Retention
+from kswifi.ledger.verify import verify
+from tests.support.ledger_reference import Reference
+
+NOW = 1_800_000_000
+SEEDS = 150
+LENGTH = 150
+
+KINDS = ("credit", "prove", "hold", "lift", "order", "next", "freeze", "transfer", "expire", "revoke")
+
+Step = tuple[do.Command, int]
+
+
+def ask_of(chance: Random) -> do.Ask:
+    return do.Ask(chance.randint(1, 12), chance.choice((0, 12)), NOW + chance.randint(0, 900))
+
+
+def fresh(chance: Random, letter: str, number: int) -> str:
+    """Return one of a few names in use about now; as a history goes on, others follow."""
+    return f"{letter}{1 + number // 20 + chance.randint(0, 3)}"
+
+
+def spending(chance: Random, number: int) -> do.Command:
+    reservation = fresh(chance, "s", number)
+    command_id = f"{reservation}#{number}"
+    kind = chance.choices(("reserve", "commit", "close", "release"), (8, 12, 1, 1))[0]
+    if kind == "reserve":
+        return do.Reserve(
+            command_id, reservation, ("w1", "w2", "w1", "w1")[int(reservation[1:]) % 4], ask_of(chance)
+        )
+    if kind == "release":
+        return do.Release(command_id, reservation)
+    used = chance.choice((0, chance.randint(1, 8), chance.randint(1, 25)))
+    return do.Commit(command_id, reservation, used, None if kind == "close" else ask_of(chance), kind == "close")
+
+
+def control(chance: Random, number: int) -> do.Command:  # noqa: PLR0911 - one line a verb
+    kind = chance.choices(KINDS, (8, 9, 1, 7, 3, 2, 2, 5, 2, 1))[0]
+    command_id, wallet, account = f"c{number}", chance.choice(("w1", "w1", "w2")), fresh(chance, "a", number)
+    other = fresh(chance, "a", number)
+    match kind:
+        case "credit":
+            amount = chance.choice((None, chance.randint(1, 60), chance.randint(1, 60)))
+            return do.Credit(command_id, wallet, account, amount, NOW + number * 4 + chance.randint(1, 600))
+        case "prove":
+            return do.ProveStorage(command_id, account, "por")
+        case "hold":
+            return do.HoldWallet(command_id, wallet, "paused")
+        case "lift":
+            return do.LiftHold(command_id, wallet, chance.choice((None, account)))
+        case "order":
+            return do.OrderWallet(command_id, wallet, (account,) if other == account else (other, account))
+        case "next":
+            return do.ContinueWithNext(command_id, wallet, chance.random() < 0.5)
+        case "freeze":
+            return do.Freeze(command_id, wallet, chance.random() < 0.3)
+        case "transfer":
+            other = "a1" if other == account else other
+            return do.Transfer(command_id, other, account if account != other else "a2", chance.randint(1, 20))
+        case "expire":
+            return do.Expire(command_id, account)
+        case _:
+            return do.Revoke(command_id, account, "fraud")
+
+
+def history(chance: Random, length: int) -> list[Step]:
+    """Random commands with the seconds before each; every sixth repeats an id, often with the same content."""
+    steps = opening()
+    for number in range(length):
+        pause = chance.choice((0, 0, 1, chance.randint(0, 20)))
+        if chance.random() < 1 / 6:
+            number = chance.randint(0, number)  # noqa: PLW2901 - an earlier number: another content, mostly
+            if chance.random() < 0.7:
+                steps.append((chance.choice(steps)[0], pause))
+                continue
+        steps.append(((spending if chance.random() < 0.75 else control)(chance, number), pause))
+    return steps
+
+
+def opening() -> list[Step]:
+    """Two wallets with an account each, so that random histories get to the interesting part."""
+    return [
+        (do.OpenWallet("open-1", "w1", "62199000001"), 0),
+        (do.OpenWallet("open-2", "w2", "62199000002"), 0),
+        (do.Credit("first-1", "w1", "a1", 40, NOW + 900), 0),
+        (do.Credit("first-2", "w1", "a2", 15, NOW + 400), 0),
+        (do.ProveStorage("first-3", "a1", "por"), 0),
+        (do.ProveStorage("first-4", "a2", "por"), 0),
+        (do.Credit("first-5", "w2", "a3", None, NOW + 300), 0),
+        (do.ProveStorage("first-6", "a3", "por"), 0),
+    ]
+
+
+def image(state: LedgerState) -> object:
+    """Everything of a state that counts; the two heaps are derived from it."""
+    held = {
+        key: (it.wallet_id, it.account_id, it.reserved, it.expires_at, it.note, it.closed, it.forget_at, it.answers)
+        for key, it in state.reservations.items()
+    }
+    return state.wallets, state.accounts, held, state.answers, state.imsis
+
+
+def check_rules(steps: list[Step]) -> None:
+    state, reference, at = LedgerState(), Reference(), NOW
+    for place, (command, pause) in enumerate(steps):
+        at += pause
+        outcome, _ = apply(state, command, at)
+        told = (str(outcome.code), outcome.granted_octets, outcome.committed_octets, outcome.overrun_octets)
+        assert told == reference.apply(command, at), (place, command)
+        assert verify(state) == [], (place, command)
+        for name, account in reference.accounts.items():
+            real = state.accounts[name]
+            held = sum(account.held.values())
+            assert (real.used, real.overrun, real.reserved) == (account.used, account.overrun, held), place
+            assert real.status == (account.ended or "open"), place
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_the_ledger_does_what_the_rules_say(seed: int) -> None:
+    check_rules(history(Random(seed), LENGTH))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_the_ledger_does_what_the_rules_say_in_short_histories(chance: Random) -> None:
+    check_rules(history(chance, 40))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("block", range(20))
+def test_many_long_histories(block: int) -> None:
+    for seed in range(1000 * (block + 1), 1000 * (block + 2)):
+        try:
+            check_rules(history(Random(seed), 400))
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}") from error
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_journal_and_snapshot_tell_the_same_state(seed: int, tmp_path: Path) -> None:
+    retention = Retention(closed_seconds=20, settled_seconds=40, control_seconds=60, natural_seconds=30)
+    state, at, head, records = LedgerState(retention), NOW, Head(), list[Record]()
+    store, steps = SnapshotStore(tmp_path), history(Random(seed), LENGTH)
+    for place, (command, pause) in enumerate(steps):
+        at += pause
+        effects = (*forget_due(state, at), *apply(state, command, at)[1])
+        assert verify(state) == []
+        if effects:
+            record = next_record(head, at, effects)
+            head = Head(record.sequence, record.digest)
+            records.append(record)
+        if place == seed * 3:
+            store.write(state, head)
+    from_snapshot, point = load(store.paths()[0], retention)
+    for retold, tail in ((LedgerState(retention), records), (from_snapshot, records[point.sequence :])):
+        for record in tail:
+            for effect in effects_of(record):
+                replay(retold, effect)
+        assert image(retold) == image(state)
+        assert sorted(retold.forgettable) == sorted(state.forgettable)
+        assert verify(retold) == []
+        now, ever = NOW + 450, NOW + 10**6
+        assert {it.reservation_id for it in retold.overdue(now, 99)} == {
+            key for key, it in state.reservations.items() if not it.closed and it.expires_at <= now
+        }
+        assert {it.reservation_id for it in state.overdue(ever, 99)} == {
+            it.reservation_id for it in state.open_reservations()
+        }
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_command_twice_changes_nothing(seed: int) -> None:
+    state, at = LedgerState(), NOW
+    for command, pause in history(Random(seed), LENGTH):
+        at += pause
+        outcome, effects = apply(state, command, at)
+        again, more = apply(state, command, at)
+        if effects:
+            assert again == outcome, command
+        assert more == (), command
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_effects_account_for_every_octet(seed: int) -> None:
+    """A reader that only adds up effects comes to the same sums: what a projector relies on."""
+    state, at, seen = LedgerState(), NOW, list[Effect]()
+    for command, pause in history(Random(seed), LENGTH):
+        at += pause
+        seen += apply(state, command, at)[1]
+    for name, account in state.accounts.items():
+        committed = [it for it in seen if isinstance(it, Committed) and it.account_id == name]
+        overran = [it for it in seen if isinstance(it, Overran) and it.account_id == name]
+        assert sum(it.octets for it in committed) == account.used
+        assert sum(it.octets for it in overran) == account.overrun
+        assert sum(it.first for it in committed) == (1 if account.used or account.overrun else 0)

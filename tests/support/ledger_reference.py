@@ -1,0 +1,308 @@
+"""A second, slower ledger, written from the rules and not from the code: what the real one is compared with.
+
+It keeps one dictionary of numbers an account and remembers answers for ever. It knows no journal and no effects.
+"""
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from kswifi.ledger import commands as do
+
+Answer: TypeAlias = tuple[str, int, int, int]
+"""The code, and the octets granted, committed and overrun."""
+
+
+@dataclass
+class RefAccount:
+    wallet: str
+    total: int | None
+    expires_at: int
+    serial: int
+    proven: bool = False
+    ended: str = ""
+    used: int = 0
+    held: dict[str, int] = field(default_factory=dict)
+    moved_in: int = 0
+    moved_out: int = 0
+    overrun: int = 0
+    rank: int | None = None
+
+    @property
+    def left(self) -> int:
+        """What can still be granted of a capped account."""
+        assert self.total is not None
+        return self.total + self.moved_in - self.moved_out - self.used - sum(self.held.values())
+
+    def usable(self, at: int) -> bool:
+        if self.ended or not self.proven or at >= self.expires_at:
+            return False
+        return self.total is None or self.left > 0
+
+
+@dataclass
+class RefWallet:
+    hold: bool = False
+    frozen: bool = False
+    goes_on: bool = False
+    active: str | None = None
+
+
+class Reference:
+    def __init__(self) -> None:
+        self.wallets: dict[str, RefWallet] = {}
+        self.accounts: dict[str, RefAccount] = {}
+        self.reservations: dict[str, list[str]] = {}  # reservation -> [wallet, account, "open" | "closed"]
+        self.answers: dict[tuple[str, str], tuple[do.Command, Answer]] = {}
+
+    def apply(self, command: do.Command, at: int) -> Answer:
+        """Return (code, granted, committed, overrun)."""
+        scope = command.reservation_id if isinstance(command, do.Reserve | do.Commit | do.Release) else ""
+        known = self.answers.get((scope, command.command_id))
+        if known is not None and (not scope or scope in self.reservations):
+            return known[1] if _same(known[0], command) else ("conflict", 0, 0, 0)
+        before = self.picture()
+        answer: Answer = getattr(self, f"do_{type(command).__name__}")(command, at)
+        if self.is_remembered(command, answer[0], changed=before != self.picture()):
+            self.answers[scope, command.command_id] = (command, answer)
+        return answer
+
+    def picture(self) -> str:
+        return repr((self.wallets, self.accounts, self.reservations))
+
+    def is_remembered(self, command: do.Command, code: str, *, changed: bool) -> bool:
+        """What was done is, and all a reservation was answered while it could be; a refusal is judged anew."""
+        if isinstance(command, do.Commit):
+            return command.reservation_id in self.reservations
+        if isinstance(command, do.Reserve):
+            known = self.reservations.get(command.reservation_id)
+            return known is not None and known[0] == command.wallet_id and known[2] == "open"
+        if isinstance(command, do.OpenWallet | do.Credit | do.Release):
+            return changed
+        return code == "done"
+
+    def order(self, wallet: str) -> list[str]:
+        mine = [(k, a) for k, a in self.accounts.items() if a.wallet == wallet and not a.ended]
+        mine.sort(key=lambda it: (it[1].rank is None, it[1].rank or 0, it[1].expires_at, it[1].serial))
+        return [k for k, _ in mine]
+
+    def pick(self, wallet: str, at: int) -> str | None:
+        it = self.wallets[wallet]
+        if it.active is not None:
+            active = self.accounts[it.active]
+            if active.usable(at):
+                return it.active
+            if any(active.held.values()) and at < active.expires_at and not it.goes_on:
+                return None
+        return next((k for k in self.order(wallet) if self.accounts[k].usable(at)), None)
+
+    def grant(self, reservation: str, wallet: str, ask: do.Ask, rest: int, at: int) -> tuple[str, int]:
+        it = self.wallets[wallet]
+        if it.frozen:
+            return "frozen", 0
+        if it.hold:
+            return "on_hold", 0
+        name = self.pick(wallet, at)
+        if name is None:
+            mine = [self.accounts[k] for k in self.order(wallet)]
+            if any(any(a.held.values()) and at < a.expires_at for a in mine):
+                return "nothing_usable", 0
+            if any(not a.proven and at < a.expires_at for a in mine):
+                return "not_proven", 0
+            return ("expired" if mine else "nothing_usable"), 0
+        account = self.accounts[name]
+        octets = max(ask.amount_octets, rest)
+        if account.total is not None:
+            octets = account.left if account.left <= ask.whole_up_to_octets else min(account.left, octets)
+        account.held[reservation] = account.held.get(reservation, 0) + octets
+        self.reservations[reservation] = [wallet, name, "open"]
+        return "done", octets
+
+    def book(self, reservation: str, used: int, at: int) -> tuple[int, int, int, bool]:
+        """Return (committed, overrun, rest, whether the account ran out)."""
+        wallet, name, _ = self.reservations[reservation]
+        account = self.accounts[name]
+        held = account.held.pop(reservation, 0)
+        if not held and not used:
+            return 0, 0, 0, False
+        limit = held if account.ended else used if account.total is None else account.left
+        committed = min(used, limit)
+        account.used += committed
+        account.overrun += used - committed
+        it = self.wallets[wallet]
+        if account.ended:
+            return committed, used - committed, 0, False
+        if committed and it.active is None:
+            it.active = name
+        ran_out = account.total is not None and account.left == 0 and not any(account.held.values())
+        if ran_out:
+            self.end(name, "exhausted")
+            it.hold = it.hold or not it.goes_on
+        return committed, used - committed, max(held - used, 0), ran_out
+
+    def end(self, name: str, how: str) -> None:
+        account = self.accounts[name]
+        account.ended = how
+        account.rank = None
+        if self.wallets[account.wallet].active == name:
+            self.wallets[account.wallet].active = None
+
+    def do_OpenWallet(self, c: do.OpenWallet, at: int) -> Answer:
+        self.wallets.setdefault(c.wallet_id, RefWallet())
+        return "done", 0, 0, 0
+
+    def do_Credit(self, c: do.Credit, at: int) -> Answer:
+        known = self.accounts.get(c.account_id)
+        if known is not None:
+            asked = (c.wallet_id, c.amount_octets, c.expires_at)
+            return ("done" if (known.wallet, known.total, known.expires_at) == asked else "conflict"), 0, 0, 0
+        if c.wallet_id not in self.wallets:
+            return "unknown_wallet", 0, 0, 0
+        if c.expires_at <= at:
+            return "expired", 0, 0, 0
+        self.accounts[c.account_id] = RefAccount(c.wallet_id, c.amount_octets, c.expires_at, len(self.accounts))
+        return "done", 0, 0, 0
+
+    def do_ProveStorage(self, c: do.ProveStorage, at: int) -> Answer:
+        if c.account_id not in self.accounts:
+            return "unknown_account", 0, 0, 0
+        self.accounts[c.account_id].proven = True
+        return "done", 0, 0, 0
+
+    def do_Reserve(self, c: do.Reserve, at: int) -> Answer:
+        known = self.reservations.get(c.reservation_id)
+        if known is not None and known[0] != c.wallet_id:
+            return "conflict", 0, 0, 0
+        if c.wallet_id not in self.wallets:
+            return "unknown_wallet", 0, 0, 0
+        if known is not None:
+            if known[2] == "closed":
+                return "unknown_reservation", 0, 0, 0
+            self.book(c.reservation_id, 0, at)
+        code, octets = self.grant(c.reservation_id, c.wallet_id, c.ask, 0, at)
+        return code, octets, 0, 0
+
+    def do_Commit(self, c: do.Commit, at: int) -> Answer:
+        known = self.reservations.get(c.reservation_id)
+        if known is None:
+            return "unknown_reservation", 0, 0, 0
+        committed, overrun, rest, ran_out = self.book(c.reservation_id, c.used_octets, at)
+        code, octets = "done", 0
+        if c.ask is not None:
+            code, octets = "unknown_reservation", 0
+            if known[2] == "open":
+                code, octets = self.grant(c.reservation_id, known[0], c.ask, rest, at)
+                code = "exhausted" if ran_out and code in ("on_hold", "nothing_usable") else code
+        if c.close:
+            self.reservations[c.reservation_id][2] = "closed"
+        return code, octets, committed, overrun
+
+    def do_Release(self, c: do.Release, at: int) -> Answer:
+        known = self.reservations.get(c.reservation_id)
+        if known is None:
+            return "unknown_reservation", 0, 0, 0
+        self.accounts[known[1]].held.pop(c.reservation_id, 0)
+        known[2] = "closed"
+        return "done", 0, 0, 0
+
+    def do_HoldWallet(self, c: do.HoldWallet, at: int) -> Answer:
+        if c.wallet_id not in self.wallets:
+            return "unknown_wallet", 0, 0, 0
+        self.wallets[c.wallet_id].hold = True
+        return "done", 0, 0, 0
+
+    def do_LiftHold(self, c: do.LiftHold, at: int) -> Answer:
+        if c.wallet_id not in self.wallets:
+            return "unknown_wallet", 0, 0, 0
+        if c.account_id is not None:
+            account = self.accounts.get(c.account_id)
+            if account is None or account.wallet != c.wallet_id:
+                return "unknown_account", 0, 0, 0
+            if (code := self.over(account, at)) is not None:
+                return code, 0, 0, 0
+            if not account.proven:
+                return "not_proven", 0, 0, 0
+            chosen = [k for k in self.order(c.wallet_id) if self.accounts[k].rank is not None]
+            self.rank([c.account_id, *(k for k in chosen if k != c.account_id)])
+            self.wallets[c.wallet_id].active = c.account_id
+        self.wallets[c.wallet_id].hold = False
+        return "done", 0, 0, 0
+
+    def do_OrderWallet(self, c: do.OrderWallet, at: int) -> Answer:
+        if c.wallet_id not in self.wallets:
+            return "unknown_wallet", 0, 0, 0
+        for k in c.account_ids:
+            if k not in self.accounts or self.accounts[k].wallet != c.wallet_id:
+                return "unknown_account", 0, 0, 0
+        for k in self.order(c.wallet_id):
+            self.accounts[k].rank = None
+        self.rank([k for k in c.account_ids if not self.accounts[k].ended])
+        return "done", 0, 0, 0
+
+    def rank(self, names: list[str]) -> None:
+        for place, name in enumerate(names):
+            self.accounts[name].rank = place
+
+    def over(self, account: RefAccount, at: int) -> str | None:
+        if account.ended:
+            return {"exhausted": "exhausted", "expired": "expired", "revoked": "ended"}[account.ended]
+        return "expired" if at >= account.expires_at else None
+
+    def do_ContinueWithNext(self, c: do.ContinueWithNext, at: int) -> Answer:
+        if c.wallet_id not in self.wallets:
+            return "unknown_wallet", 0, 0, 0
+        self.wallets[c.wallet_id].goes_on = c.enabled
+        return "done", 0, 0, 0
+
+    def do_Freeze(self, c: do.Freeze, at: int) -> Answer:
+        if c.wallet_id not in self.wallets:
+            return "unknown_wallet", 0, 0, 0
+        self.wallets[c.wallet_id].frozen = c.frozen
+        return "done", 0, 0, 0
+
+    def do_Transfer(self, c: do.Transfer, at: int) -> Answer:
+        pair = [self.accounts.get(c.from_account_id), self.accounts.get(c.to_account_id)]
+        giver, taker = pair
+        if giver is None or taker is None:
+            return "unknown_account", 0, 0, 0
+        if giver.total is None or taker.total is None:
+            return "conflict", 0, 0, 0
+        for account in (giver, taker):
+            if self.wallets[account.wallet].frozen:
+                return "frozen", 0, 0, 0
+            if (code := self.over(account, at)) is not None:
+                return code, 0, 0, 0
+        if giver.left < c.amount_octets:
+            return "insufficient", 0, 0, 0
+        giver.moved_out += c.amount_octets
+        taker.moved_in += c.amount_octets
+        if not giver.left and not any(giver.held.values()):
+            self.end(c.from_account_id, "exhausted")
+        return "done", 0, 0, 0
+
+    def do_Expire(self, c: do.Expire, at: int) -> Answer:
+        account = self.accounts.get(c.account_id)
+        if account is None:
+            return "unknown_account", 0, 0, 0
+        if at < account.expires_at:
+            return "not_due", 0, 0, 0
+        if not account.ended:
+            self.end(c.account_id, "expired")
+        return "done", 0, 0, 0
+
+    def do_Revoke(self, c: do.Revoke, at: int) -> Answer:
+        if c.account_id not in self.accounts:
+            return "unknown_account", 0, 0, 0
+        if not self.accounts[c.account_id].ended:
+            self.end(c.account_id, "revoked")
+        return "done", 0, 0, 0
+
+
+def _same(one: do.Command, other: do.Command) -> bool:
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, do.Commit) and isinstance(other, do.Commit):
+        wants = (one.ask is None) is (other.ask is None)
+        return one.used_octets == other.used_octets and one.close == other.close and wants
+    if isinstance(one, do.Reserve) and isinstance(other, do.Reserve):
+        return one.wallet_id == other.wallet_id
+    return one == other

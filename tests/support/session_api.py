@@ -1,0 +1,110 @@
+"""The API with its road of sessions behind it, spoken to without a socket."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+
+from kswifi.accounts.service import AccountService
+from kswifi.api.app import create_app
+from kswifi.api.services import Environment, Services, SessionServices
+from kswifi.api.streams import EventStreams
+from kswifi.catalogue.service import Catalogue
+from tests.support.accounts import cheap_passwords
+from tests.support.api import Page, register
+from tests.support.session_roads import Road, open_road
+
+ORIGIN = "http://127.0.0.1:8080"
+SESSION_SOCKET = ("127.0.0.1", 40404)
+WIFI_SOCKET = ("127.0.0.1", 50505)
+
+
+class OneSocket:
+    """A network where one socket is the gateway's and every other one WiFi's."""
+
+    async def is_over_session(self, host: str, port: int) -> bool:
+        return (host, port) == SESSION_SOCKET
+
+
+@dataclass
+class Served:
+    """A road with its API, and a signed-in page on WiFi."""
+
+    road: Road
+    transport: httpx2.ASGITransport
+    page: Page
+    services: Services
+
+    async def get(self, path: str, **headers: str) -> httpx2.Response:
+        return await self.page.client.get(path, headers=headers)
+
+    async def post(self, path: str, body: object = None, key: str | None = None) -> httpx2.Response:
+        return await self.page.send("POST", path, body, key)
+
+    async def order(self, offer_id: str = "free-1gb") -> str:
+        """Order a session and see it packaged; return its path."""
+        answer = await self.post("/api/v1/sessions", {"offer_id": offer_id})
+        assert answer.status_code == 201, answer.text
+        await self.road.settle()
+        return f"/api/v1/sessions/{answer.json()['session_id']}"
+
+    @asynccontextmanager
+    async def another(self, identifier: str, socket: tuple[str, int] = WIFI_SOCKET) -> AsyncIterator[Page]:
+        """Give the page of another user."""
+        transport = httpx2.ASGITransport(self.transport.app, client=socket)
+        async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+            yield await register(client, identifier)
+
+    @asynccontextmanager
+    async def over_the_session(self) -> AsyncIterator[Page]:
+        """Give the same user's page with its requests coming over the session."""
+        transport = httpx2.ASGITransport(self.transport.app, client=SESSION_SOCKET)
+        async with httpx2.AsyncClient(
+            transport=transport, base_url=ORIGIN, cookies=dict(self.page.client.cookies)
+        ) as client:
+            page = Page.__new__(Page)
+            page.client, page.user_id, page.csrf_token = client, self.page.user_id, self.page.csrf_token
+            yield page
+
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[None]:
+        """Let worker and projector run beside, as in the server."""
+        self.road.ledger.on_durable = self.road.projector.wake
+        tasks = [asyncio.create_task(self.road.worker.run()), asyncio.create_task(self.road.projector.run())]
+        try:
+            yield
+        finally:
+            self.road.worker.stop()
+            self.road.projector.stop()
+            await asyncio.wait_for(asyncio.gather(*tasks), 10)
+
+
+@asynccontextmanager
+async def served(folder: Path) -> AsyncIterator[Served]:
+    """Give the API of a fresh road."""
+    passwords = cheap_passwords()
+    async with open_road(folder) as road:
+        services = Services(
+            database=road.database,
+            accounts=AccountService(road.database, passwords),
+            catalogue=Catalogue.load(),
+            streams=EventStreams(road.database),
+            environment=Environment(mode="embedded", public_origin=ORIGIN),
+            sessions=SessionServices(
+                downloads=road.downloads,
+                manager=road.manager,
+                proofs=road.proofs,
+                signing_key=road.signing_key,
+                network_access=OneSocket(),
+                profiles=road.delivery,
+            ),
+        )
+        transport = httpx2.ASGITransport(create_app(services), client=WIFI_SOCKET)
+        try:
+            async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+                yield Served(road, transport, await register(client), services)
+        finally:
+            passwords.close()
