@@ -1,0 +1,214 @@
+"""The eUICC: command APDUs in, response APDUs out, and a state that is durable before every answer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Self
+
+from kswifi.euicc import filesystem, isd_r, security
+from kswifi.euicc.apdu import Command, Status, StatusError, parse_command
+from kswifi.euicc.channel import CHANNELS, CardSession, Channel
+from kswifi.euicc.errors import ProfileRefusedError
+from kswifi.euicc.profile_loader import build_profile_state
+from kswifi.euicc.state import FORMAT_VERSION, CardState, decode_state, encode_state
+from kswifi.euicc.storage import Storage
+from kswifi.kernel.numbers import Eid, Iccid
+
+MEMORY_OCTETS: Final = 512 * 1024
+_ISDP_AID_PREFIX: Final = bytes.fromhex("A0000005591010FFFFFFFF8900")
+_FIRST_ISDP: Final = 0x10  # SGP.02, 2.2.3: numbers below are not profiles'
+_LAST_ISDP: Final = 0xFFFF
+_GET_RESPONSE: Final = 0xC0
+_MANAGE_CHANNEL: Final = 0x70
+_STORE_DATA: Final = 0xE2
+
+_ISO_COMMANDS: Final[dict[int, Callable[[CardSession, Channel, Command], bytes]]] = {
+    0x20: security.verify,
+    0x2C: security.unblock,
+    0x88: security.authenticate,
+    0xA4: filesystem.select,
+    0xB0: filesystem.read_binary,
+    0xB2: filesystem.read_record,
+    0xD6: filesystem.update_binary,
+    0xDC: filesystem.update_record,
+}
+_PROPRIETARY_COMMANDS: Final[dict[int, Callable[[CardSession, Channel, Command], bytes]]] = {
+    0xF2: filesystem.status
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """A profile that is now on the card, disabled."""
+
+    iccid: Iccid
+    isdp_aid: bytes
+    octets: int
+
+
+class Euicc:
+    """A card that is powered on; its only wire is `transmit`.
+
+    One thread at a time. The storage is the card's own: nothing else may write there.
+    """
+
+    def __init__(self, storage: Storage, state: CardState) -> None:
+        self._storage = storage
+        self._session = CardSession(state, self._save)
+
+    @classmethod
+    def create(cls, storage: Storage, eid: Eid, memory_octets: int = MEMORY_OCTETS) -> Self:
+        """Make an empty card and power it on; the storage is let go where that fails.
+
+        Raises:
+            CardExistsError: the storage has a card.
+        """
+        state = CardState(
+            version=FORMAT_VERSION, eid=str(eid), memory_octets=memory_octets, next_isdp=_FIRST_ISDP, profiles=[]
+        )
+        return cls._powered(storage, state, new=True)
+
+    @classmethod
+    def open(cls, storage: Storage) -> Self:
+        """Power an existing card on; the storage is let go where that fails.
+
+        Raises:
+            CardMissingError: there is none.
+            CardDamagedError: its state is not what was written.
+        """
+        return cls._powered(storage, None, new=False)
+
+    @classmethod
+    def _powered(cls, storage: Storage, state: CardState | None, *, new: bool) -> Self:
+        try:
+            if state is None:
+                state = decode_state(storage.load())
+            if new:
+                storage.create(encode_state(state))
+            return cls(storage, state)
+        except BaseException:
+            storage.close()
+            raise
+
+    def close(self) -> None:
+        """Power the card off and let its storage go."""
+        self._storage.close()
+
+    def transmit(self, command: bytes) -> bytes:
+        """Answer one command APDU: response data and two octets of status.
+
+        Whatever the octets are, the answer is a status word (ISO/IEC 7816-4, 5.6); the state is durable before it.
+        """
+        try:
+            data, status = self._run(parse_command(command))
+        except StatusError as refusal:
+            data, status = b"", refusal.status
+        return data + status.to_bytes(2, "big")
+
+    def load_profile_package(self, der: bytes) -> LoadResult:
+        """Install an unprotected profile package: checked whole, then kept whole or not at all.
+
+        The secured download (SGP.22, 5.7.6) ends in the same step.
+
+        Raises:
+            ProfileRefusedError: malformed, unsupported, already installed, no memory, or it could not be kept.
+        """
+        state = self._session.state
+        number = state.next_isdp
+        profile = build_profile_state(der, _ISDP_AID_PREFIX + number.to_bytes(2, "big") + b"\x00")
+        if any(installed.iccid == profile.iccid for installed in state.profiles):
+            raise ProfileRefusedError("the card has this profile already", reason="already_installed")
+        octets = profile.octets()
+        if octets > state.free_octets() or number > _LAST_ISDP:
+            raise ProfileRefusedError(
+                "the card has no room for this profile",
+                reason="no_memory",
+                needed_octets=octets,
+                free_octets=state.free_octets(),
+            )
+        state.profiles.append(profile)
+        state.next_isdp = number + 1
+        try:
+            self._session.commit()
+        except StatusError as error:
+            raise ProfileRefusedError("the card could not keep the profile", reason="storage_failed") from error
+        return LoadResult(Iccid.from_bytes(profile.iccid), profile.isdp_aid, octets)
+
+    def _save(self, state: CardState) -> None:
+        try:
+            self._storage.save(encode_state(state))
+        except OSError:
+            # What is in memory was not kept: go on from what was, as after a power-on.
+            self._session.state = decode_state(self._storage.load())
+            self._session.start()
+            raise StatusError(Status.MEMORY_PROBLEM) from None
+
+    def _run(self, command: Command) -> tuple[bytes, int]:
+        channel = self._session.channels.get(command.channel)
+        if channel is None:
+            raise StatusError(Status.CHANNEL_NOT_SUPPORTED)
+        if command.ins == _GET_RESPONSE:
+            return _get_response(channel, command)
+        channel.response = b""
+        if command.ins == _MANAGE_CHANNEL and not command.proprietary:
+            return self._manage_channel(command), Status.OK
+        data = _handler(channel, command)(self._session, channel, command)
+        return _deliver(channel, command, data)
+
+    def _manage_channel(self, command: Command) -> bytes:
+        """Open or close a logical channel (TS 102 221, 11.1.17)."""
+        channels = self._session.channels
+        match command.p1:
+            case 0x00 if command.p2 == 0:
+                free = next((number for number in range(1, CHANNELS) if number not in channels), None)
+                if free is None:
+                    raise StatusError(Status.FUNCTION_NOT_SUPPORTED)
+                channels[free] = self._session.new_channel()
+                return bytes([free])
+            case 0x00 if command.p2 < CHANNELS and command.p2 not in channels:
+                channels[command.p2] = self._session.new_channel()
+                return b""
+            case 0x80 if 0 < command.p2 < CHANNELS and command.p2 in channels:
+                del channels[command.p2]
+                return b""
+        raise StatusError(Status.INCORRECT_P1_P2)
+
+
+def _handler(channel: Channel, command: Command) -> Callable[[CardSession, Channel, Command], bytes]:
+    if command.proprietary and command.ins == _STORE_DATA and channel.isd_r:
+        return isd_r.store_data
+    table = _PROPRIETARY_COMMANDS if command.proprietary else _ISO_COMMANDS
+    handler = table.get(command.ins)
+    if handler is None:
+        known = command.ins in _ISO_COMMANDS or command.ins in _PROPRIETARY_COMMANDS
+        raise StatusError(Status.CLA_NOT_SUPPORTED if known else Status.INS_NOT_SUPPORTED)
+    return handler
+
+
+def _deliver(channel: Channel, command: Command, data: bytes) -> tuple[bytes, int]:
+    """Answer with data where Le asks for it; else say by 61xx how much GET RESPONSE can fetch."""
+    if not data:
+        return b"", Status.OK
+    if not command.data:
+        if command.le is not None and command.le < len(data):
+            raise StatusError(0x6C00 | len(data) & 0xFF)
+        return data, Status.OK
+    now = data[: command.le or 0]
+    channel.response = data[len(now) :]
+    return now, _remaining(channel)
+
+
+def _get_response(channel: Channel, command: Command) -> tuple[bytes, int]:
+    if command.p1 or command.p2 or command.data:
+        raise StatusError(Status.INCORRECT_P1_P2)
+    if not channel.response:
+        raise StatusError(Status.CONDITIONS_NOT_SATISFIED)
+    wanted = command.le or 256
+    now, channel.response = channel.response[:wanted], channel.response[wanted:]
+    return now, _remaining(channel)
+
+
+def _remaining(channel: Channel) -> int:
+    rest = len(channel.response)
+    if not rest:
+        return Status.OK
+    return 0x6100 | (rest if rest < 256 else 0)

@@ -1,0 +1,110 @@
+"""What a command works on: the card's state, its logical channels, and the codes verified since power-on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from kswifi.euicc import access
+from kswifi.euicc.apdu import Status, StatusError
+from kswifi.euicc.state import CardState, Directory, ElementaryFile, Pin
+
+CHANNELS: Final = 4  # the basic channel and three more (TS 102 221, 11.1.17)
+_LOCAL: Final = 0x80
+
+
+@dataclass(slots=True)
+class Channel:
+    """One logical channel: where it stands in the files, or that the ISD-R is selected on it."""
+
+    path: list[Directory] = field(default_factory=list)
+    """From the MF to the current directory; empty where no profile is enabled."""
+    file: ElementaryFile | None = None
+    record: int = 0
+    """The record pointer; 0 where it is not set."""
+    isd_r: bool = False
+    response: bytes = b""
+    """What GET RESPONSE will fetch."""
+    stored: bytearray = field(default_factory=bytearray)
+    """The blocks of a STORE DATA command so far."""
+    blocks: int = 0
+
+    def application(self) -> Directory | None:
+        """Return the ADF that the channel stands in, if any."""
+        return next((directory for directory in self.path if directory.aid is not None), None)
+
+
+class CardSession:
+    """The time between two power-ons of a card: channels and verified codes are lost with it."""
+
+    def __init__(self, state: CardState, save: Callable[[CardState], None]) -> None:
+        self.state = state
+        self._save = save
+        self.channels: dict[int, Channel] = {}
+        self._verified: set[tuple[bytes, int]] = set()
+        self.start()
+
+    def start(self) -> None:
+        """Begin at the enabled profile's MF with the basic channel alone and nothing verified."""
+        self._verified.clear()
+        self.channels = {0: self.new_channel()}
+
+    def new_channel(self) -> Channel:
+        """Return a channel that stands at the MF of the enabled profile."""
+        profile = self.state.enabled_profile()
+        return Channel(path=[] if profile is None else [profile.mf])
+
+    def profile_switched(self) -> None:
+        """Take all channels away from the old profile's files; where the ISD-R is selected it stays so."""
+        self._verified.clear()
+        for channel in self.channels.values():
+            channel.path, channel.file, channel.record = self.new_channel().path, None, 0
+
+    def commit(self) -> None:
+        """Make the state durable; only then may the command be answered.
+
+        Raises:
+            StatusError: it could not be written; the card then goes on from what is on disk.
+        """
+        self._save(self.state)
+
+    def pins(self, channel: Channel) -> dict[int, Pin]:
+        """Return the codes that can be verified where a channel stands: global ones and those on its path."""
+        return {pin.key_reference: pin for directory in channel.path for pin in directory.pins}
+
+    def mark_verified(self, channel: Channel, reference: int, *, verified: bool) -> None:
+        """Remember, or forget, that a code was presented."""
+        key = self._key(channel, reference)
+        if verified:
+            self._verified.add(key)
+        else:
+            self._verified.discard(key)
+
+    def is_satisfied(self, channel: Channel, reference: int) -> bool:
+        """Tell whether a code was presented, or is not asked for (TS 102 221, 9.5.1)."""
+        pin = self.pins(channel).get(reference)
+        if pin is None:
+            return False
+        return not pin.enabled or self._key(channel, reference) in self._verified
+
+    def require_access(self, channel: Channel, file: ElementaryFile, mode: int) -> None:
+        """Check a file's access rule.
+
+        Raises:
+            StatusError: the rule does not allow it now.
+        """
+        rule = self._rule(channel, file)
+        if not access.allows(rule, mode, lambda reference: self.is_satisfied(channel, reference)):
+            raise StatusError(Status.SECURITY_NOT_SATISFIED)
+
+    def _rule(self, channel: Channel, file: ElementaryFile) -> bytes:
+        """Return the record of EF.ARR that a file names: looked for from the file's directory upward."""
+        for directory in reversed(channel.path):
+            rules = directory.file(file.arr_file)
+            if rules is not None:
+                return rules.record(file.arr_record) if 1 <= file.arr_record <= rules.records else b""
+        return b""
+
+    @staticmethod
+    def _key(channel: Channel, reference: int) -> tuple[bytes, int]:
+        application = channel.application() if reference & _LOCAL else None
+        return (b"" if application is None or application.aid is None else application.aid, reference)

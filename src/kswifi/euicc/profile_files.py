@@ -1,0 +1,164 @@
+"""From a package's file parameters to files: templates' defaults, then the profile's own words."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from kswifi.euicc.errors import ProfileRefusedError
+from kswifi.euicc.state import Directory, ElementaryFile
+from kswifi.rsp.saip.errors import ProfilePackageError
+from kswifi.rsp.saip.files import Content, Fcp, ProprietaryInfo, Skip
+from kswifi.rsp.saip.templates import FileTemplate, FileType, default_content, fill, repeat
+
+MF_ARR_FILE: Final = bytes.fromhex("2F06")
+DF_ARR_FILE: Final = bytes.fromhex("6F06")
+FILE_MAX_OCTETS: Final = 0x7FFF  # what READ BINARY's offset of 15 bits can reach
+_RECORD_MAX_OCTETS: Final = 255
+_RECORDS_MAX: Final = 254
+_TRANSPARENT: Final = 0x01
+_LINEAR_FIXED: Final = 0x02
+_ACTIVATED: Final = b"\x05"
+
+
+def unsupported(what: str) -> ProfileRefusedError:
+    """Return the refusal of something that this card lacks."""
+    return ProfileRefusedError(f"this card does not support {what}", reason="unsupported", what=what)
+
+
+def make_directory(fcp: Fcp, file_id: bytes, *, arr_file: bytes, arr_record: int | None = None) -> Directory:
+    """Return an empty directory.
+
+    Raises:
+        ProfilePackageError: it has no access rule.
+        ProfileRefusedError: it is a link.
+    """
+    _refuse_links(fcp)
+    rule_file, rule = _access_rule(fcp, arr_file, arr_record)
+    return Directory(
+        file_id=file_id,
+        aid=fcp.df_name,
+        arr_file=rule_file,
+        arr_record=rule,
+        pin_status=fcp.pin_status or b"",
+        pins=[],
+        files=[],
+        directories=[],
+    )
+
+
+def make_file(
+    fcp: Fcp, writes: Iterable[Skip | Content], *, arr_file: bytes, template: FileTemplate | None = None
+) -> ElementaryFile:
+    """Return an elementary file with its content.
+
+    Raises:
+        ProfilePackageError: parameters are missing or contradict each other.
+        ProfileRefusedError: it is of a kind that this card lacks.
+    """
+    _refuse_links(fcp)
+    file_id = fcp.file_id or (template.file_id if template else None)
+    if file_id is None or len(file_id) != 2:
+        raise ProfilePackageError("a file has an identifier of two octets")
+    record_octets, size = _dimensions(fcp, template)
+    rule_file, rule = _access_rule(fcp, arr_file, template.arr if template else None)
+    return ElementaryFile(
+        file_id=file_id,
+        sfi=_short_identifier(fcp, file_id, template),
+        arr_file=rule_file,
+        arr_record=rule,
+        record_octets=record_octets,
+        content=_content(fcp.proprietary, template, record_octets, size, writes),
+    )
+
+
+def _refuse_links(fcp: Fcp) -> None:
+    if fcp.link_path:
+        raise unsupported("linked files")
+    if fcp.life_cycle != _ACTIVATED:
+        raise unsupported("files that are not activated")
+
+
+def _access_rule(fcp: Fcp, arr_file: bytes, default: int | None) -> tuple[bytes, int]:
+    if fcp.arr is None:
+        if default is None:
+            raise ProfilePackageError("a file has no access rule")
+        return arr_file, default
+    if len(fcp.arr) == 3:
+        return fcp.arr[:2], fcp.arr[2]
+    if len(fcp.arr) == 1:
+        return arr_file, fcp.arr[0]
+    raise ProfilePackageError("an access rule is named by one or three octets")
+
+
+def _short_identifier(fcp: Fcp, file_id: bytes, template: FileTemplate | None) -> int | None:
+    if fcp.short_efid is None:
+        # TS 102 222: without a word about it, the five last bits of the file identifier.
+        return template.sfi if template else (file_id[1] & 0x1F or None)
+    return fcp.short_efid[0] >> 3 if fcp.short_efid else None
+
+
+def _dimensions(fcp: Fcp, template: FileTemplate | None) -> tuple[int, int]:
+    """Return (octets of a record or 0, octets of the file)."""
+    record_octets, records, transparent_size = 0, None, None
+    if template is not None:
+        if template.file_type is FileType.LINEAR_FIXED:
+            record_octets, records = template.size or 0, template.records
+        else:
+            transparent_size = template.size
+    if fcp.file_descriptor is not None:
+        record_octets = _record_octets(fcp.file_descriptor, record_octets)
+    linear = record_octets > 0
+    if fcp.file_size is not None:
+        size = int.from_bytes(fcp.file_size, "big")
+    elif linear and records is not None:
+        size = records * record_octets
+    elif not linear and transparent_size is not None:
+        size = transparent_size
+    else:
+        raise ProfilePackageError("a file has no size")
+    if not 0 < size <= FILE_MAX_OCTETS:
+        raise ProfilePackageError(f"a file has 1 to {FILE_MAX_OCTETS} octets, not {size}")
+    if linear and (size % record_octets or size // record_octets > _RECORDS_MAX):
+        raise ProfilePackageError("a file's size is no whole number of records, or of too many")
+    return record_octets, size
+
+
+def _record_octets(descriptor: bytes, default: int) -> int:
+    structure = descriptor[0] & 0x3F if len(descriptor) in (2, 4) else 0
+    if structure == _TRANSPARENT:
+        return 0
+    if structure != _LINEAR_FIXED:
+        raise unsupported("this structure of files")
+    octets = int.from_bytes(descriptor[2:], "big") if len(descriptor) == 4 else default
+    if not 0 < octets <= _RECORD_MAX_OCTETS:
+        raise ProfilePackageError(f"a record has 1 to {_RECORD_MAX_OCTETS} octets, not {octets}")
+    return octets
+
+
+def _content(
+    proprietary: ProprietaryInfo | None,
+    template: FileTemplate | None,
+    record_octets: int,
+    size: int,
+    writes: Iterable[Skip | Content],
+) -> bytes:
+    unit = record_octets or size
+    if proprietary is not None and proprietary.fill_pattern:
+        blank = fill(proprietary.fill_pattern, unit)
+    elif proprietary is not None and proprietary.repeat_pattern:
+        blank = repeat(proprietary.repeat_pattern, unit)
+    elif template is not None:
+        blank = default_content(template, unit)
+    else:
+        blank = b"\xff" * unit
+    content = bytearray(blank * (size // unit))
+    position = 0
+    for write in writes:
+        if isinstance(write, Skip):
+            position += write.octets
+            continue
+        end = position + len(write.octets)
+        if end > size:
+            raise ProfilePackageError("a file's content is longer than the file")
+        content[position:end] = write.octets
+        position = end
+    return bytes(content)

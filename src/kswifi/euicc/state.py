@@ -1,0 +1,157 @@
+"""Everything a card keeps when its power is off, and its form on disk.
+
+Plain mutable structures: the card changes them while it handles a command and makes them durable before it answers.
+The form is MessagePack, typed on the way in, so that a file of another shape is never taken for a card.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from kswifi.euicc.errors import CardDamagedError
+
+FORMAT_VERSION: Final = 1
+_FILE_OVERHEAD_OCTETS: Final = 32
+
+
+class ElementaryFile(msgspec.Struct):
+    """An elementary file: transparent where ``record_octets`` is 0, else linear fixed.
+
+    ``arr_file`` is the EF.ARR that holds its access rule, ``arr_record`` the record's number from 1.
+    """
+
+    file_id: bytes
+    sfi: int | None
+    arr_file: bytes
+    arr_record: int
+    record_octets: int
+    content: bytes
+
+    @property
+    def records(self) -> int:
+        """Return how many records the file has."""
+        return len(self.content) // self.record_octets if self.record_octets else 0
+
+    def record(self, number: int) -> bytes:
+        """Return a record by its number from 1, which must exist."""
+        start = (number - 1) * self.record_octets
+        return self.content[start : start + self.record_octets]
+
+    def write(self, offset: int, data: bytes) -> None:
+        """Overwrite a part of the content that must lie inside it."""
+        self.content = self.content[:offset] + data + self.content[offset + len(data) :]
+
+
+class Pin(msgspec.Struct):
+    """A PIN or administrative key with its retry counter."""
+
+    key_reference: int
+    value: bytes
+    enabled: bool
+    attempts: int
+    attempts_left: int
+    puk_reference: int | None
+
+
+class Puk(msgspec.Struct):
+    """A code that unblocks PINs, with its retry counter."""
+
+    key_reference: int
+    value: bytes
+    attempts: int
+    attempts_left: int
+
+
+class Authentication(msgspec.Struct):
+    """The keys of a USIM and the sequence numbers it accepted (TS 33.102, annex C): SEQ by IND."""
+
+    k: bytes
+    opc: bytes
+    sequence_numbers: list[int]
+    delta: int
+    """How far ahead of the highest SEQ a new one may be: protection against wrap-around."""
+
+
+class Directory(msgspec.Struct):
+    """The MF, a DF, or an ADF where ``aid`` is set; ``pins`` are those defined here (global ones in the MF)."""
+
+    file_id: bytes
+    aid: bytes | None
+    arr_file: bytes
+    arr_record: int
+    pin_status: bytes
+    pins: list[Pin]
+    files: list[ElementaryFile]
+    directories: list["Directory"]
+    authentication: Authentication | None = None
+
+    def walk(self) -> Iterator["Directory"]:
+        """Yield this directory and all below it."""
+        yield self
+        for directory in self.directories:
+            yield from directory.walk()
+
+    def file(self, file_id: bytes) -> ElementaryFile | None:
+        """Return the elementary file of this directory with this identifier."""
+        return next((file for file in self.files if file.file_id == file_id), None)
+
+
+class Profile(msgspec.Struct):
+    """A profile on the card: its names, its files and its codes."""
+
+    iccid: bytes
+    isdp_aid: bytes
+    enabled: bool
+    name: str
+    service_provider_name: str
+    mf: Directory
+    puks: list[Puk]
+
+    def octets(self) -> int:
+        """Return what the profile takes of the card's memory."""
+        directories = list(self.mf.walk())
+        files = [file for directory in directories for file in directory.files]
+        return sum(len(file.content) for file in files) + _FILE_OVERHEAD_OCTETS * (len(directories) + len(files))
+
+
+class CardState(msgspec.Struct):
+    """A whole card."""
+
+    version: int
+    eid: str
+    memory_octets: int
+    next_isdp: int
+    profiles: list[Profile]
+
+    def enabled_profile(self) -> Profile | None:
+        """Return the one profile whose files can be seen, if any."""
+        return next((profile for profile in self.profiles if profile.enabled), None)
+
+    def free_octets(self) -> int:
+        """Return what is left of the card's memory."""
+        return self.memory_octets - sum(profile.octets() for profile in self.profiles)
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(CardState)
+
+
+def encode_state(state: CardState) -> bytes:
+    """Return the card's form on disk."""
+    return _ENCODER.encode(state)
+
+
+def decode_state(octets: bytes) -> CardState:
+    """Read a card's form on disk.
+
+    Raises:
+        CardDamagedError: it is none, or of a version that this program does not know.
+    """
+    try:
+        state = _DECODER.decode(octets)
+    except msgspec.MsgspecError as error:
+        raise CardDamagedError("the card's state cannot be read") from error
+    if state.version != FORMAT_VERSION:
+        raise CardDamagedError("the card's state has another format", version=state.version)
+    return state

@@ -1,0 +1,1 @@
+"""Interoperable profile packages (TCA, formerly SIMalliance, "SAIP"): DER to types and back."""

@@ -1,0 +1,93 @@
+"""The file tables of the templates that our card can build: MF and USIM (SAIP, annex A).
+
+A template's element carries its files by place, so the order of the table is part of the format.
+"""
+
+import csv
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+from typing import Final
+
+MF_TEMPLATE: Final = "2.23.143.1.2.1"
+USIM_TEMPLATE: Final = "2.23.143.1.2.4"
+
+
+class FileType(StrEnum):
+    """What a row of a template makes."""
+
+    MF = "MF"
+    ADF = "ADF"
+    TRANSPARENT = "TR"
+    LINEAR_FIXED = "LF"
+
+
+@dataclass(frozen=True, slots=True)
+class FileTemplate:
+    """One file of a template; what is None has to come from the profile.
+
+    ``size`` counts the octets of a transparent file, of one record of a linear fixed one. ``default`` is
+    the content in the table's notation: hexadecimal, with ``FF...FF`` for "and so on to the end".
+    """
+
+    name: str
+    file_type: FileType
+    file_id: bytes | None
+    records: int | None
+    size: int | None
+    arr: int
+    sfi: int | None
+    default: str | None
+
+
+@cache
+def templates() -> dict[str, tuple[FileTemplate, ...]]:
+    """Return the tables by the template's object identifier."""
+    found: dict[str, list[FileTemplate]] = {}
+    text = (resources.files("kswifi.rsp.saip") / "templates.csv").read_text(encoding="ascii")
+    for row in csv.DictReader(text.splitlines()):
+        found.setdefault(row["template_oid"], []).append(
+            FileTemplate(
+                name=row["file"],
+                file_type=FileType(row["type"]),
+                file_id=bytes.fromhex(row["fid"]) or None,
+                records=int(row["records"]) if row["records"] else None,
+                size=int(row["size"]) if row["size"] else None,
+                arr=int(row["arr"]),
+                sfi=int(row["sfi"], 16) if row["sfi"] else None,
+                default=row["default"] or None,
+            )
+        )
+    return {oid: tuple(rows) for oid, rows in found.items()}
+
+
+def place(oid: str, name: str) -> int:
+    """Return the place of a template's file.
+
+    Raises:
+        KeyError: the template has no such file.
+    """
+    for number, row in enumerate(templates()[oid]):
+        if row.name == name:
+            return number
+    raise KeyError(name)
+
+
+def default_content(template: FileTemplate, size: int) -> bytes:
+    """Return what a file, or one record, holds before the profile writes to it: FF if the table says nothing."""
+    if template.default is None:
+        return b"\xff" * size
+    head, dots, _ = template.default.partition("...")
+    pattern = bytes.fromhex(head)
+    return fill(pattern, size) if dots else pattern.ljust(size, b"\xff")[:size]
+
+
+def fill(pattern: bytes, size: int) -> bytes:
+    """Return a pattern whose last octet goes on to the end (TS 102 222, tag C1)."""
+    return pattern.ljust(size, pattern[-1:])[:size]
+
+
+def repeat(pattern: bytes, size: int) -> bytes:
+    """Return a pattern again and again (TS 102 222, tag C2)."""
+    return (pattern * (size // len(pattern) + 1))[:size]

@@ -1,0 +1,226 @@
+"""The card's session record: the signed right to an InternetSession, as it lies in EF.SESSIONS.
+
+A fixed layout of 123 octets (docs/session-record.md), because a card file is read by record and every octet is
+paid for in APDUs. The signature is ES256 (RFC 7518, 3.4): raw r || s over everything before it.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Self
+from uuid import UUID
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.numbers import Iccid, InvalidNumberError
+
+VERSION: Final = 1
+UNSIGNED_OCTETS: Final = 59
+SIGNATURE_OCTETS: Final = 64
+RECORD_OCTETS: Final = UNSIGNED_OCTETS + SIGNATURE_OCTETS
+KEY_ID_OCTETS: Final = 8
+
+_PADDING: Final = b"\xff"
+_UNCAPPED: Final = (1 << 64) - 1
+
+
+class SessionRecordError(KswifiError):
+    """A session record that gives no right."""
+
+    code = "session_record_error"
+
+
+class MalformedRecordError(SessionRecordError):
+    """Octets that are no session record."""
+
+    code = "session_record_malformed"
+
+
+class BadSignatureError(SessionRecordError):
+    """The record was altered, or was not signed with this key."""
+
+    code = "session_record_bad_signature"
+
+
+class UnknownKeyError(SessionRecordError):
+    """The record names a key that is not the one given."""
+
+    code = "session_record_unknown_key"
+
+
+class WrongCardError(SessionRecordError):
+    """The record was made for another card."""
+
+    code = "session_record_wrong_card"
+
+
+class ExpiredRecordError(SessionRecordError):
+    """The record's validity is over."""
+
+    code = "session_record_expired"
+
+
+class NotYetValidError(SessionRecordError):
+    """The record's validity has not begun."""
+
+    code = "session_record_not_yet_valid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRecord:
+    """What a card holds of one InternetSession.
+
+    ``allowance_octets`` is None for an uncapped session; instants are whole Unix seconds, ``valid_until`` is the
+    first second at which the right is gone.
+    """
+
+    session_id: UUID
+    iccid: Iccid
+    allowance_octets: int | None
+    valid_from: int
+    valid_until: int
+    key_id: bytes
+    signature: bytes = b""
+
+    def encode_unsigned(self) -> bytes:
+        """Return the 59 octets that the signature covers.
+
+        Raises:
+            MalformedRecordError: a field does not fit its place.
+        """
+        allowance = _UNCAPPED if self.allowance_octets is None else self.allowance_octets
+        if not 0 <= allowance <= _UNCAPPED or (allowance == _UNCAPPED and self.allowance_octets is not None):
+            raise MalformedRecordError("an allowance has 64 bits, and all ones mean uncapped")
+        if not 0 <= self.valid_from < self.valid_until < 1 << 64:
+            raise MalformedRecordError("a session record ends after it begins, in seconds since 1970")
+        if len(self.key_id) != KEY_ID_OCTETS:
+            raise MalformedRecordError(f"a key id has {KEY_ID_OCTETS} octets, not {len(self.key_id)}")
+        return b"".join(
+            (
+                bytes([VERSION]),
+                self.session_id.bytes,
+                self.iccid.to_bytes(),
+                allowance.to_bytes(8, "big"),
+                self.valid_from.to_bytes(8, "big"),
+                self.valid_until.to_bytes(8, "big"),
+                self.key_id,
+            )
+        )
+
+    def encode(self) -> bytes:
+        """Return the 123 octets of a signed record, without the padding of the card's file.
+
+        Raises:
+            MalformedRecordError: it is not signed, or a field does not fit.
+        """
+        if len(self.signature) != SIGNATURE_OCTETS:
+            raise MalformedRecordError("the session record is not signed")
+        return self.encode_unsigned() + self.signature
+
+    @classmethod
+    def parse(cls, octets: bytes) -> Self:
+        """Read a record, padded with FF or not; its signature is not looked at.
+
+        Raises:
+            MalformedRecordError: another length, version or a field that cannot be.
+        """
+        if not octets or octets[0] != VERSION:
+            raise MalformedRecordError("this is no session record of version 1")
+        record, padding = octets[:RECORD_OCTETS], octets[RECORD_OCTETS:]
+        if len(record) != RECORD_OCTETS or padding.strip(_PADDING):
+            raise MalformedRecordError(f"a session record has {RECORD_OCTETS} octets and FF behind them")
+        allowance = int.from_bytes(record[27:35], "big")
+        try:
+            iccid = Iccid.from_bytes(record[17:27])
+        except InvalidNumberError as error:
+            raise MalformedRecordError(f"the session record's {error.message}") from error
+        parsed = cls(
+            session_id=UUID(bytes=record[1:17]),
+            iccid=iccid,
+            allowance_octets=None if allowance == _UNCAPPED else allowance,
+            valid_from=int.from_bytes(record[35:43], "big"),
+            valid_until=int.from_bytes(record[43:51], "big"),
+            key_id=record[51:59],
+            signature=record[UNSIGNED_OCTETS:],
+        )
+        if parsed.encode() != record:
+            raise MalformedRecordError("the session record is not in its one canonical form")
+        return parsed
+
+    def require_usable(self, iccid: Iccid, at: int) -> None:
+        """Check that the record speaks for this card at this instant (Unix seconds).
+
+        Raises:
+            WrongCardError: it is another card's.
+            NotYetValidError: it begins later.
+            ExpiredRecordError: it is over.
+        """
+        if self.iccid != iccid:
+            raise WrongCardError(
+                f"this session was stored for card {self.iccid}, not for {iccid}", expected=iccid, found=self.iccid
+            )
+        if at < self.valid_from:
+            raise NotYetValidError("this session's validity has not begun", valid_from=self.valid_from)
+        if at >= self.valid_until:
+            raise ExpiredRecordError("this session's validity is over", valid_until=self.valid_until)
+
+
+def key_id(public_key: ec.EllipticCurvePublicKey) -> bytes:
+    """Return the eight octets that name a key: the start of the SHA-256 of its SubjectPublicKeyInfo (DER)."""
+    digest = hashes.Hash(hashes.SHA256())
+    digest.update(
+        public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    )
+    return digest.finalize()[:KEY_ID_OCTETS]
+
+
+def sign(record: SessionRecord, private_key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Return the signed record, 123 octets; signing is deterministic (RFC 6979), so that twice gives the same.
+
+    Raises:
+        MalformedRecordError: a field does not fit.
+        UnknownKeyError: the record names another key than this one.
+    """
+    if record.key_id != key_id(private_key.public_key()):
+        raise UnknownKeyError("the session record names another signing key")
+    unsigned = record.encode_unsigned()
+    r, s = utils.decode_dss_signature(
+        private_key.sign(unsigned, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+    )
+    return unsigned + r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def verify(octets: bytes, public_key: ec.EllipticCurvePublicKey) -> SessionRecord:
+    """Return a record, padded or not, whose signature is right.
+
+    Raises:
+        MalformedRecordError: no session record.
+        UnknownKeyError: it names another key.
+        BadSignatureError: an octet of it was altered, or another key signed it.
+    """
+    record = SessionRecord.parse(octets)
+    if record.key_id != key_id(public_key):
+        raise UnknownKeyError("the session record was signed with a key that is not known here")
+    r, s = (int.from_bytes(record.signature[i : i + 32], "big") for i in (0, 32))
+    try:
+        public_key.verify(utils.encode_dss_signature(r, s), record.encode_unsigned(), ec.ECDSA(hashes.SHA256()))
+    except InvalidSignature as error:
+        raise BadSignatureError("the session record's signature is wrong: it was altered") from error
+    return record
+
+
+def pad(record: bytes, record_octets: int) -> bytes:
+    """Return a record filled up with FF to the card file's record length.
+
+    Raises:
+        MalformedRecordError: it is longer than that.
+    """
+    if len(record) > record_octets:
+        raise MalformedRecordError("the session record is longer than the card's file allows")
+    return record.ljust(record_octets, _PADDING)
+
+
+def is_empty_record(octets: bytes) -> bool:
+    """Tell whether a record of the card's file holds nothing (all FF)."""
+    return not octets.strip(_PADDING)
