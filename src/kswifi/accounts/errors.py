@@ -1,0 +1,57 @@
+"""What accounts refuse."""
+
+from kswifi.kernel.errors import KswifiError
+
+
+class InvalidIdentifierError(KswifiError):
+    """Neither a phone number nor an email address."""
+
+    code = "invalid_identifier"
+
+
+class WeakPasswordError(KswifiError):
+    """A password too short, too long, or one that everybody guesses first."""
+
+    code = "weak_password"
+
+
+class AlreadyRegisteredError(KswifiError):
+    """The phone number or email address has an account."""
+
+    code = "already_registered"
+
+
+class WrongCredentialsError(KswifiError):
+    """Unknown account or wrong password; which of the two is not told."""
+
+    code = "wrong_credentials"
+
+
+class WrongRecoveryCodeError(KswifiError):
+    """Unknown account or wrong recovery code; which of the two is not told."""
+
+    code = "wrong_recovery_code"
+
+
+class NotSignedInError(KswifiError):
+    """No LoginSession came with the request, or it is not one of ours."""
+
+    code = "not_signed_in"
+
+
+class LoginExpiredError(KswifiError):
+    """The LoginSession has had its time, or was idle too long."""
+
+    code = "login_expired"
+
+
+class TooManyAttemptsError(KswifiError):
+    """More attempts than anyone honest needs; ``retry_after_seconds`` says when to come back."""
+
+    code = "too_many_attempts"
+
+
+class SignInBusyError(KswifiError):
+    """So many passwords are being checked that one more would only wait."""
+
+    code = "sign_in_busy"

@@ -1,0 +1,163 @@
+"""Identifiers, passwords, codes and tokens: pure rules, no I/O."""
+
+import hashlib
+import hmac
+import re
+from base64 import b32encode, urlsafe_b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from kswifi.accounts.errors import InvalidIdentifierError, WeakPasswordError
+from kswifi.accounts.obvious import OBVIOUS_PASSWORDS
+
+PASSWORD_LENGTHS: Final = range(8, 129)
+RECOVERY_CODE_OCTETS: Final = 15
+TOKEN_OCTETS: Final = 32
+
+_SEPARATORS: Final = re.compile(r"[\s().\-\u2010-\u2015]+")
+_NIGERIAN_MOBILE: Final = re.compile(r"[789][01]\d{8}")
+_E164: Final = re.compile(r"\+[1-9]\d{7,14}")
+_EMAIL: Final = re.compile(
+    r"(?=.{3,254}$)(?=.{1,64}@)[a-z0-9.!#$%&'*+/=?^_`{|}~-]+"
+    r"@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
+)
+# Crockford's base 32 leaves out what is misread: I, L, O and U.
+_CROCKFORD: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+_MISREAD: Final = str.maketrans("ILO", "110")
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """What somebody signs in with: exactly one of the two is set, in its one normal form."""
+
+    phone_number: str | None = None
+    email: str | None = None
+
+    def __str__(self) -> str:
+        return self.phone_number or self.email or ""
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A registered person."""
+
+    user_id: str
+    phone_number: str | None
+    email: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A fresh LoginSession. ``token`` goes into the cookie, ``csrf_token`` into the page; neither is stored."""
+
+    user: User
+    token: str
+    csrf_token: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A new account, signed in. The recovery code is shown this once."""
+
+    login: Login
+    recovery_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who stands behind a request, and the CSRF token their LoginSession demands."""
+
+    user: User
+    csrf_token: str
+    expires_at: datetime
+
+
+def parse_identifier(text: str) -> Identifier:
+    """Return the normal form of a phone number (E.164) or an email address (lower case).
+
+    Nigerian numbers may be written as people write them: 0803 123 4567, 234803..., +234 (0) 803..., 803....
+    Numbers of other countries start with +.
+
+    Raises:
+        InvalidIdentifierError: it is neither.
+    """
+    text = text.strip()
+    if "@" in text:
+        email = text.lower()
+        local = email.partition("@")[0]
+        if _EMAIL.fullmatch(email) and ".." not in local and local.strip(".") == local:
+            return Identifier(email=email)
+        raise InvalidIdentifierError("this is not an email address")
+    return Identifier(phone_number=_parse_phone_number(text))
+
+
+def _parse_phone_number(text: str) -> str:
+    number = _SEPARATORS.sub("", text)
+    if not number.isascii():
+        raise InvalidIdentifierError("write the phone number with the digits 0 to 9")
+    national = number.removeprefix("+234").removeprefix("00234") if number[:1] in ("+", "0") else number
+    if national == number:
+        national = number.removeprefix("234") if len(number) > 11 else number
+    national = national.removeprefix("0")
+    if (not number.startswith("+") or number.startswith("+234")) and _NIGERIAN_MOBILE.fullmatch(national):
+        return f"+234{national}"
+    if _E164.fullmatch(number) and not number.startswith("+234"):
+        return number
+    raise InvalidIdentifierError(
+        "write a Nigerian mobile number like 0803 123 4567, one of another country with + and its code, "
+        "or an email address"
+    )
+
+
+def check_password(password: str, identifier: Identifier) -> None:
+    """Refuse a password that protects nothing; no rules of composition.
+
+    Raises:
+        WeakPasswordError: not 8 to 128 characters, among the first guesses, one or two characters repeated, or the
+            account's own phone number or address.
+    """
+    if len(password) not in PASSWORD_LENGTHS:
+        raise WeakPasswordError(
+            "a password has 8 to 128 characters", least=PASSWORD_LENGTHS[0], most=PASSWORD_LENGTHS[-1]
+        )
+    plain = password.casefold()
+    own = {str(identifier), str(identifier).removeprefix("+"), "0" + str(identifier).removeprefix("+234")}
+    if identifier.email:
+        own.add(identifier.email.partition("@")[0])
+    if plain in OBVIOUS_PASSWORDS or len(set(plain)) <= 2 or plain in own:
+        raise WeakPasswordError("this password would be guessed at once: choose another")
+
+
+def new_recovery_code(random_bytes: Callable[[int], bytes]) -> str:
+    """Return 120 random bits as six groups of four that can be written on paper and read back."""
+    text = b32encode(random_bytes(RECOVERY_CODE_OCTETS)).decode().translate(_CROCKFORD)
+    return "-".join(text[place : place + 4] for place in range(0, len(text), 4))
+
+
+def hash_recovery_code(code: str) -> bytes:
+    """Return what is stored of a code, however it was typed. Its 120 random bits need no slow hash."""
+    plain = _SEPARATORS.sub("", code).upper().translate(_MISREAD)
+    return hashlib.sha256(b"kswifi recovery code " + plain.encode("utf-8", "replace")).digest()
+
+
+def new_token(random_bytes: Callable[[int], bytes]) -> str:
+    """Return a LoginSession's token: 256 random bits, opaque."""
+    return urlsafe_b64encode(random_bytes(TOKEN_OCTETS)).rstrip(b"=").decode()
+
+
+def hash_token(token: str) -> bytes:
+    """Return what is stored of a token, so that a copy of the database signs nobody in."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+
+
+def csrf_token(token: str) -> str:
+    """Return the token that proves a request was written by a page that could read our answers.
+
+    Derived from the cookie's token, so it belongs to this LoginSession alone and needs no storing.
+    """
+    digest = hmac.digest(token.encode("utf-8", "replace"), b"kswifi csrf", "sha256")
+    return urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -1,0 +1,79 @@
+"""Password hashing with argon2id, beside the event loop and never too much of it at once."""
+
+import asyncio
+import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, ParamSpec, TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from kswifi.accounts.errors import SignInBusyError
+
+WORKERS: Final = 2
+WAITING_LIMIT: Final = 32
+"""Each check takes some 64 MiB and tens of milliseconds: more waiting than this are sent away at once."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Passwords:
+    """Hashes and checks passwords; argon2-cffi's own profile (RFC 9106, second) unless told otherwise."""
+
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
+        self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="argon2")
+        self._busy = 0
+        self._nobodys_hash: str | None = None
+
+    async def hash(self, password: str) -> str:
+        """Return the encoded hash, parameters and salt included.
+
+        Raises:
+            SignInBusyError: too many wait already.
+        """
+        return await self._beside(self._hasher.hash, _normal(password))
+
+    async def matches(self, encoded: str | None, password: str) -> bool:
+        """Return whether it is the password; without an account (None) take as long and say no.
+
+        Raises:
+            SignInBusyError: too many wait already.
+        """
+        return await self._beside(self._matches, encoded, _normal(password))
+
+    def is_outdated(self, encoded: str) -> bool:
+        """Return whether the hash was made with other parameters than today's."""
+        return self._hasher.check_needs_rehash(encoded)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown()
+
+    def _matches(self, encoded: str | None, password: bytes) -> bool:
+        if self._nobodys_hash is None:
+            self._nobodys_hash = self._hasher.hash("nobody has this password")
+        try:
+            self._hasher.verify(encoded or self._nobodys_hash, password)
+        except (VerificationError, InvalidHashError):
+            return False
+        return encoded is not None
+
+    async def _beside(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        if self._busy >= WORKERS + WAITING_LIMIT:
+            raise SignInBusyError("too many people are signing in at this moment: try again", retry_after_seconds=2)
+        self._busy += 1
+        future = self._threads.submit(work, *args, **kwargs)
+        loop = asyncio.get_running_loop()
+        future.add_done_callback(lambda _done: loop.call_soon_threadsafe(self._free))
+        return await asyncio.wrap_future(future)
+
+    def _free(self) -> None:
+        self._busy -= 1
+
+
+def _normal(password: str) -> bytes:
+    """Return one form of what keyboards write in several (NIST SP 800-63B, 5.1.1.2)."""
+    return unicodedata.normalize("NFC", password).encode("utf-8")

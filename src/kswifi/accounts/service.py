@@ -1,0 +1,267 @@
+"""Registering, signing in and out, and recovering an account."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import Row, Update, delete, or_, select, update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.accounts import model
+from kswifi.accounts.errors import (
+    AlreadyRegisteredError,
+    LoginExpiredError,
+    NotSignedInError,
+    WrongCredentialsError,
+    WrongRecoveryCodeError,
+)
+from kswifi.accounts.model import Identifier, Login, Registration, SignedIn, User
+from kswifi.accounts.passwords import Passwords
+from kswifi.accounts.rates import Rate, RateLimiter
+from kswifi.accounts.sql import login_session, user_account
+from kswifi.database.engine import Database, transaction_instant
+from kswifi.kernel.ids import uuid7
+
+SEEN_EVERY: Final = timedelta(minutes=5)
+"""How exactly it is noted when a LoginSession was last used: a write for each request would be too dear."""
+
+LOGINS_LIMIT: Final = 20
+"""LoginSessions of one account; a further one ends the oldest."""
+
+PRUNE_LIMIT: Final = 500
+
+# Many people share one address behind a mobile network's NAT, so the rates by address are generous.
+GUESSES_BY_ACCOUNT: Final = Rate(10, timedelta(minutes=15))
+LOGINS_BY_ADDRESS: Final = Rate(60, timedelta(minutes=15))
+REGISTRATIONS_BY_ADDRESS: Final = Rate(30, timedelta(hours=1))
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRules:
+    """How long a LoginSession lasts, and how often one may try."""
+
+    login_lifetime: timedelta = timedelta(days=30)
+    login_idle: timedelta = timedelta(days=14)
+    guesses_by_account: Rate = GUESSES_BY_ACCOUNT
+    logins_by_address: Rate = LOGINS_BY_ADDRESS
+    registrations_by_address: Rate = REGISTRATIONS_BY_ADDRESS
+
+
+class AccountService:
+    """Accounts, on the control plane's database."""
+
+    def __init__(
+        self,
+        database: Database,
+        passwords: Passwords,
+        rules: AccountRules | None = None,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._rules = rules or AccountRules()
+        self._random_bytes = random_bytes
+        self._guesses = RateLimiter(self._rules.guesses_by_account)
+        self._logins = RateLimiter(self._rules.logins_by_address)
+        self._registrations = RateLimiter(self._rules.registrations_by_address)
+
+    async def register(self, identifier: str, password: str, address: str) -> Registration:
+        """Make an account for a phone number or email address, and sign it in.
+
+        Raises:
+            InvalidIdentifierError, WeakPasswordError: what was written cannot be used.
+            AlreadyRegisteredError: it has an account.
+            TooManyAttemptsError, SignInBusyError: too much at once.
+        """
+        who = model.parse_identifier(identifier)
+        model.check_password(password, who)
+        self._registrations.attempt(address, self._database.clock.now())
+        async with self._database.reading() as connection:
+            if await _find(connection, who) is not None:
+                raise _already_registered(who)
+        password_hash = await self._passwords.hash(password)
+        code = model.new_recovery_code(self._random_bytes)
+        async with self._database.transaction() as connection:
+            now = transaction_instant(connection)
+            user = User(str(uuid7(now)), who.phone_number, who.email, now)
+            result = await connection.execute(
+                insert(user_account)
+                .values(
+                    user_id=user.user_id,
+                    phone_number=who.phone_number,
+                    email=who.email,
+                    password_hash=password_hash,
+                    recovery_code_hash=model.hash_recovery_code(code),
+                    created_at=now,
+                )
+                .on_conflict_do_nothing()
+            )
+            if result.rowcount != 1:
+                raise _already_registered(who)
+            return Registration(await self._open_login(connection, user), code)
+
+    async def log_in(self, identifier: str, password: str, address: str) -> Login:
+        """Sign in. Unknown accounts take as long as wrong passwords and get the same answer.
+
+        Raises:
+            WrongCredentialsError: no such account, or not its password.
+            TooManyAttemptsError, SignInBusyError: too much at once.
+        """
+        who = model.parse_identifier(identifier)
+        now = self._database.clock.now()
+        self._logins.attempt(address, now)
+        self._guesses.attempt(f"password {who}", now)
+        async with self._database.reading() as connection:
+            found = await _find(connection, who)
+        encoded = None if found is None else found.password_hash
+        if not await self._passwords.matches(encoded, password) or found is None:
+            raise WrongCredentialsError("phone number, email address or password is wrong")
+        self._guesses.forgive(f"password {who}")
+        renewed = await self._passwords.hash(password) if self._passwords.is_outdated(found.password_hash) else None
+        async with self._database.transaction() as connection:
+            await _require_not_recovered_since(connection, found)
+            if renewed is not None:
+                await connection.execute(_of_user(found.user_id).values(password_hash=renewed))
+            return await self._open_login(connection, _user(found))
+
+    async def who(self, token: str) -> SignedIn:
+        """Return who holds this LoginSession's token.
+
+        Raises:
+            NotSignedInError: it is not a LoginSession's.
+            LoginExpiredError: its time is over, or it was not used for too long.
+        """
+        hashed = model.hash_token(token)
+        async with self._database.reading() as connection:
+            row = (
+                await connection.execute(
+                    select(login_session, user_account)
+                    .join(user_account, user_account.c.user_id == login_session.c.user_id)
+                    .where(login_session.c.token_hash == hashed)
+                    .with_only_columns(*user_account.c, login_session.c.seen_at, login_session.c.expires_at)
+                )
+            ).first()
+        if row is None:
+            raise NotSignedInError("sign in first")
+        now = self._database.clock.now()
+        if now >= row.expires_at or now >= row.seen_at + self._rules.login_idle:
+            await self.log_out(token)
+            raise LoginExpiredError("your sign-in has ended: sign in again")
+        if now >= row.seen_at + SEEN_EVERY:
+            async with self._database.transaction() as connection:
+                await connection.execute(
+                    update(login_session).where(login_session.c.token_hash == hashed).values(seen_at=now)
+                )
+        return SignedIn(_user(row), model.csrf_token(token), row.expires_at)
+
+    async def log_out(self, token: str) -> None:
+        """End a LoginSession; ending it twice is no error."""
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                delete(login_session).where(login_session.c.token_hash == model.hash_token(token))
+            )
+
+    async def recover(self, identifier: str, recovery_code: str, new_password: str, address: str) -> str:
+        """Set a new password with the recovery code; end all LoginSessions; return the next recovery code.
+
+        The code works once: of two recoveries at the same moment, one is refused.
+
+        Raises:
+            WrongRecoveryCodeError: no such account, or not its code.
+            WeakPasswordError, InvalidIdentifierError: what was written cannot be used.
+            TooManyAttemptsError, SignInBusyError: too much at once.
+        """
+        who = model.parse_identifier(identifier)
+        model.check_password(new_password, who)
+        now = self._database.clock.now()
+        self._logins.attempt(address, now)
+        self._guesses.attempt(f"recovery {who}", now)
+        password_hash = await self._passwords.hash(new_password)  # before looking: as long for every answer
+        code = model.new_recovery_code(self._random_bytes)
+        column = user_account.c.phone_number if who.phone_number else user_account.c.email
+        async with self._database.transaction() as connection:
+            result = await connection.execute(
+                update(user_account)
+                .where(
+                    column == str(who),
+                    user_account.c.recovery_code_hash == model.hash_recovery_code(recovery_code),
+                )
+                .values(password_hash=password_hash, recovery_code_hash=model.hash_recovery_code(code))
+                .returning(user_account.c.user_id)
+            )
+            user_id = result.scalar_one_or_none()
+            if user_id is None:
+                raise WrongRecoveryCodeError("phone number, email address or recovery code is wrong")
+            await connection.execute(delete(login_session).where(login_session.c.user_id == user_id))
+        self._guesses.forgive(f"password {who}")
+        self._guesses.forgive(f"recovery {who}")
+        return code
+
+    async def prune(self) -> int:
+        """Forget a batch of LoginSessions that have had their time; return how many."""
+        async with self._database.transaction() as connection:
+            now = transaction_instant(connection)
+            over = or_(login_session.c.expires_at <= now, login_session.c.seen_at <= now - self._rules.login_idle)
+            old = select(login_session.c.token_hash).where(over).limit(PRUNE_LIMIT)
+            return (
+                await connection.execute(delete(login_session).where(login_session.c.token_hash.in_(old)))
+            ).rowcount
+
+    async def _open_login(self, connection: AsyncConnection, user: User) -> Login:
+        now = transaction_instant(connection)
+        token = model.new_token(self._random_bytes)
+        expires_at = now + self._rules.login_lifetime
+        newest = (
+            select(login_session.c.token_hash)
+            .where(login_session.c.user_id == user.user_id)
+            .order_by(login_session.c.created_at.desc())
+            .limit(LOGINS_LIMIT - 1)
+        )
+        await connection.execute(
+            delete(login_session).where(
+                login_session.c.user_id == user.user_id, login_session.c.token_hash.not_in(newest)
+            )
+        )
+        await connection.execute(
+            login_session.insert().values(
+                token_hash=model.hash_token(token),
+                user_id=user.user_id,
+                created_at=now,
+                seen_at=now,
+                expires_at=expires_at,
+            )
+        )
+        return Login(user, token, model.csrf_token(token), expires_at)
+
+
+_Row = Row[*tuple[Any, ...]]
+
+
+async def _require_not_recovered_since(connection: AsyncConnection, found: _Row) -> None:
+    """Refuse a login whose password a recovery has replaced while it was being checked."""
+    current = await connection.scalar(
+        select(user_account.c.recovery_code_hash).where(user_account.c.user_id == found.user_id)
+    )
+    if current != found.recovery_code_hash:
+        raise WrongCredentialsError("phone number, email address or password is wrong")
+
+
+async def _find(connection: AsyncConnection, who: Identifier) -> _Row | None:
+    column = user_account.c.phone_number if who.phone_number else user_account.c.email
+    return (await connection.execute(select(user_account).where(column == str(who)))).first()
+
+
+def _of_user(user_id: str) -> Update:
+    return update(user_account).where(user_account.c.user_id == user_id)
+
+
+def _user(row: _Row) -> User:
+    return User(row.user_id, row.phone_number, row.email, row.created_at)
+
+
+def _already_registered(who: Identifier) -> AlreadyRegisteredError:
+    what = "phone number" if who.phone_number else "email address"
+    return AlreadyRegisteredError(f"this {what} has an account: sign in, or use your recovery code")

@@ -1,0 +1,122 @@
+"""The application: routers, errors, limits and the page, put together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+from starlette.responses import FileResponse
+from starlette.staticfiles import StaticFiles
+
+import kswifi
+from kswifi.api import accounts, catalogue, esims, events, problems, sessions, storage_proof, system
+from kswifi.api.edge import Edge, EdgePolicy
+from kswifi.api.idempotency import forget_in_flight
+from kswifi.api.services import Services
+
+PAGE: Final = Path(__file__).parent / "page"
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    system.router,
+    accounts.router,
+    catalogue.router,
+    sessions.router,
+    storage_proof.router,
+    esims.router,
+    events.router,
+)
+
+_DESCRIPTION: Final = """\
+Download an internet session over WiFi, store it on the phone's eSIM, use it later like SIM data.
+
+**Signing in** gives an HttpOnly cookie and a `csrf_token`. Everything with which you change something takes the
+token as `X-CSRF-Token` and a random `Idempotency-Key` of your own: send the same request again with the same key
+and it is done once, and you get the same answer. A refusal gives the key back.
+
+**Errors** are problem documents (RFC 9457). Programs go by `code`; `facts` holds the figures.
+
+**Amounts** are whole octets (1 GB is 10^9) and whole kobo (100 kobo are 1 naira). **Instants** are RFC 3339, UTC.
+"""
+
+
+def create_app(services: Services) -> FastAPI:
+    """Return the application for these services. It closes none of them."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await forget_in_flight(services.database)
+        yield
+        services.streams.close()
+
+    app = FastAPI(
+        title="KSWiFi",
+        version=kswifi.__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # Swagger and ReDoc load scripts from elsewhere, which our page's policy forbids
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+    )
+    app.state.services = services
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way to extend it
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    _serve_page(app)
+    app.add_middleware(Edge, policy=_policy(services))
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    return route.name
+
+
+def _policy(services: Services) -> EdgePolicy:
+    environment = services.environment
+    return EdgePolicy(
+        allowed_hosts=environment.allowed_hosts,
+        allowed_origins=frozenset({environment.public_origin}),
+        connect_origins=() if environment.lab_origin is None else (environment.lab_origin,),
+        https=environment.https,
+    )
+
+
+def _serve_page(app: FastAPI) -> None:
+    async def index() -> FileResponse:
+        return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
+
+    app.add_api_route("/", index, methods=["GET", "HEAD"], include_in_schema=False)
+    app.mount("/page", StaticFiles(directory=PAGE), name="page")
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """Return OpenAPI in which errors are what they are: every 4xx and 5xx a problem document."""
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        components = schema.setdefault("components", {}).setdefault("schemas", {})
+        for unused in ("HTTPValidationError", "ValidationError"):
+            components.pop(unused, None)
+        problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        components.update(problem.pop("$defs"))
+        components["Problem"] = problem
+        for path in schema["paths"].values():
+            for operation in path.values():
+                _describe_errors(operation)
+        app.openapi_schema = schema
+    return app.openapi_schema
+
+
+def _describe_errors(operation: dict[str, Any]) -> None:
+    invalid = operation["responses"].get("422")
+    if invalid is not None and "HTTPValidationError" in str(invalid):
+        described = problems.problem_responses("weak_password")[422]
+        described["description"] = "`invalid_request`: `errors` says what and where"
+        operation["responses"]["422"] = described
+    operation["responses"]["default"] = {
+        "description": "Any other problem",
+        "content": {problems.PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }

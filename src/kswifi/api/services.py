@@ -1,0 +1,70 @@
+"""What the routers are given: the one hand-over from the bootstrap to the HTTP edge."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlsplit
+
+from kswifi.accounts.service import AccountService
+from kswifi.api.streams import EventStreams
+from kswifi.catalogue.service import Catalogue
+from kswifi.database.engine import Database
+from kswifi.esim.direct_loading import DirectLoading
+from kswifi.sessions.keys import SessionSigningKey
+from kswifi.sessions.manager import ESIMSessionManager
+from kswifi.sessions.ports import NetworkAccess
+from kswifi.sessions.proof import StorageProofs
+from kswifi.sessions.service import SessionDownloadService
+
+Check = Callable[[], Awaitable[bool]]
+"""Whether a part that the server needs is there at this moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """How this server is run.
+
+    ``public_origin`` is where people reach it, scheme://host[:port]; https makes its cookies Secure.
+    ``lab_origin`` is the lab phone's control in embedded mode, else None.
+    """
+
+    mode: Literal["embedded", "own-core", "resold"]
+    public_origin: str
+    lab_origin: str | None = None
+    allowed_hosts: frozenset[str] = frozenset({"127.0.0.1", "localhost", "::1"})
+
+    @property
+    def https(self) -> bool:
+        """Whether people reach it by TLS."""
+        return urlsplit(self.public_origin).scheme == "https"
+
+
+@dataclass(frozen=True, slots=True)
+class SessionServices:
+    """The road of a session, as the API walks it.
+
+    ``profiles`` is None where profiles reach their cards by another road than direct loading.
+    """
+
+    downloads: SessionDownloadService
+    manager: ESIMSessionManager
+    proofs: StorageProofs
+    signing_key: SessionSigningKey
+    network_access: NetworkAccess
+    profiles: DirectLoading | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The capabilities behind the API, made and closed by the bootstrap.
+
+    ``sessions`` is None for a server that only signs people in.
+    """
+
+    database: Database
+    accounts: AccountService
+    catalogue: Catalogue
+    streams: EventStreams
+    environment: Environment
+    sessions: SessionServices | None = None
+    readiness: Mapping[str, Check] = field(default_factory=dict)

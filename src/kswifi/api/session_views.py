@@ -1,0 +1,215 @@
+"""What the API shows and takes of sessions and eSIMs."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from kswifi.api.schemas import Instant, RequestBody, ResponseBody
+from kswifi.esim.model import ESim, Hold, ProfileState
+from kswifi.esim.ports import StorageProof
+from kswifi.sessions.model import Balance, SessionOverview, SessionState, UsageData
+from kswifi.sessions.proof import StorageChallenge
+
+_EXAMPLE_ID = "019ab0de-0000-7000-8000-000000000001"
+_UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+
+
+class OrderBody(RequestBody):
+    """What to order: an offer by its id, or by the size of its session."""
+
+    offer_id: Annotated[str | None, Field(max_length=32, examples=["free-1gb"])] = None
+    session_size_octets: Annotated[
+        int | None,
+        Field(ge=1, le=10**15, description="Instead of offer_id: the size of an offer; null is uncapped."),
+    ] = None
+    esim_id: Annotated[
+        str | None,
+        Field(pattern=_UUID, description="One of your eSIMs that carries nothing yet; else you get a new one."),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.offer_id is not None) == ("session_size_octets" in self.model_fields_set):
+            raise ValueError("give either offer_id or session_size_octets")
+        return self
+
+
+class DownloadedBody(RequestBody):
+    """What the device holds."""
+
+    sha256: Annotated[
+        str, Field(pattern=r"^[0-9a-fA-F]{64}$", description="SHA-256 of the whole package, in hexadecimal.")
+    ]
+
+
+class TransferBody(RequestBody):
+    """Where to; the session's own eSIM if left out."""
+
+    esim_id: Annotated[str | None, Field(pattern=_UUID, examples=[_EXAMPLE_ID])] = None
+
+
+class BalanceView(ResponseBody):
+    """Octets; always credited = used + reserved + available + expired + revoked. Overrun stands apart."""
+
+    credited: int
+    used: int
+    reserved: int
+    available: int
+    overrun: int
+    expired: int
+    revoked: int
+
+
+class SessionView(ResponseBody):
+    """An internet session and how it stands."""
+
+    session_id: Annotated[str, Field(examples=[_EXAMPLE_ID])]
+    esim_id: str
+    iccid: Annotated[str, Field(examples=["8999901000000000013"])]
+    offer_id: Annotated[str, Field(examples=["free-1gb"])]
+    allowance_octets: Annotated[int | None, Field(description="null is uncapped", examples=[1_000_000_000])]
+    state: SessionState
+    state_reason: str | None
+    ordered_at: Instant
+    valid_until: Annotated[Instant, Field(description="The first instant at which it is no longer valid.")]
+    package_octets: Annotated[int | None, Field(description="Known once it is signed.")]
+    package_sha256: str | None
+    storage_proof: Annotated[
+        StorageProof | None,
+        Field(description="How the card proved that it holds it; set before `stored`, which the ledger says."),
+    ]
+    hold: Annotated[Hold | None, Field(description="Why its line is control-only, if it is.")]
+    balance: BalanceView
+    as_of: Annotated[Instant | None, Field(description="The instant that the balance speaks of.")]
+
+
+class SessionsView(ResponseBody):
+    """All your sessions, the newest first, at most 100."""
+
+    sessions: list[SessionView]
+
+
+class UsageView(ResponseBody):
+    """How a session stands, and how old that knowledge is."""
+
+    session_id: str
+    esim_id: str
+    state: SessionState
+    allowance_octets: int | None
+    balance: BalanceView
+    as_of: Instant | None
+    valid_until: Instant
+    hold: Hold | None
+
+
+class EsimView(ResponseBody):
+    """An eSIM of yours, and its line."""
+
+    esim_id: Annotated[str, Field(examples=[_EXAMPLE_ID])]
+    iccid: Annotated[str, Field(examples=["8999901000000000013"])]
+    imsi: Annotated[str, Field(examples=["001010000000001"])]
+    eid: str | None
+    profile_state: ProfileState
+    hold: Annotated[Hold | None, Field(description="What the network has confirmed.")]
+    wants_pause: Annotated[bool, Field(description="What you asked for last.")]
+    created_at: Instant
+
+
+class EsimsView(ResponseBody):
+    """All your eSIMs, the newest first, at most 100."""
+
+    esims: list[EsimView]
+
+
+class StorageChallengeView(ResponseBody):
+    """Command APDUs to send to the card, in this order, on the basic channel."""
+
+    session_id: str
+    challenge_id: Annotated[str, Field(description="Send it back with the responses.")]
+    apdus: Annotated[list[str], Field(description="Hexadecimal.", examples=[["00A4000C023F00"]])]
+    steps: Annotated[list[str], Field(description="What each of them does.", examples=[["select MF"]])]
+    expires_at: Instant
+
+
+class StorageResponsesBody(RequestBody):
+    """What the card answered: for each command its data and status word, fetched whole (61xx, 6Cxx)."""
+
+    responses: Annotated[
+        list[Annotated[str, Field(max_length=1024, pattern=r"^([0-9a-fA-F]{2})*$")]],
+        Field(max_length=32, examples=[["9000"]]),
+    ]
+    challenge_id: Annotated[str | None, Field(max_length=64)] = None
+
+
+def session_view(overview: SessionOverview) -> SessionView:
+    """Return a session as it is shown."""
+    session, usage = overview.session, overview.usage
+    return SessionView(
+        session_id=session.session_id,
+        esim_id=session.esim_id,
+        iccid=str(overview.iccid),
+        offer_id=session.offer_id,
+        allowance_octets=session.allowance_octets,
+        state=session.state,
+        state_reason=session.state_reason,
+        ordered_at=session.ordered_at,
+        valid_until=session.valid_until,
+        package_octets=session.package_octets,
+        package_sha256=session.package_sha256,
+        storage_proof=session.storage_proof,
+        hold=usage.hold,
+        balance=balance_view(usage.balance),
+        as_of=usage.as_of,
+    )
+
+
+def usage_view(usage: UsageData) -> UsageView:
+    """Return usage as it is shown."""
+    return UsageView(
+        session_id=usage.session_id,
+        esim_id=usage.esim_id,
+        state=usage.state,
+        allowance_octets=usage.allowance_octets,
+        balance=balance_view(usage.balance),
+        as_of=usage.as_of,
+        valid_until=usage.valid_until,
+        hold=usage.hold,
+    )
+
+
+def balance_view(balance: Balance) -> BalanceView:
+    """Return a balance as it is shown."""
+    return BalanceView(
+        credited=balance.credited,
+        used=balance.used,
+        reserved=balance.reserved,
+        available=balance.available,
+        overrun=balance.overrun,
+        expired=balance.expired,
+        revoked=balance.revoked,
+    )
+
+
+def esim_view(esim: ESim) -> EsimView:
+    """Return an eSIM as it is shown: nothing of its keys."""
+    return EsimView(
+        esim_id=esim.esim_id,
+        iccid=str(esim.iccid),
+        imsi=str(esim.imsi),
+        eid=None if esim.eid is None else str(esim.eid),
+        profile_state=esim.profile_state,
+        hold=esim.hold,
+        wants_pause=esim.wants_pause,
+        created_at=esim.created_at,
+    )
+
+
+def challenge_view(challenge: StorageChallenge) -> StorageChallengeView:
+    """Return a challenge as it is shown."""
+    return StorageChallengeView(
+        session_id=challenge.session_id,
+        challenge_id=challenge.challenge_id,
+        apdus=[command.apdu.hex().upper() for command in challenge.script],
+        steps=[command.name for command in challenge.script],
+        expires_at=challenge.expires_at,
+    )

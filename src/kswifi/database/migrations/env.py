@@ -1,0 +1,11 @@
+"""Run by Alembic for each command: hands it the connection that ``migrate`` holds in its transaction."""
+
+from alembic import context
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    transactional_ddl=True,  # true for SQLite as well, since our engine begins its transactions itself
+    render_as_batch=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

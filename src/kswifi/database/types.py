@@ -1,0 +1,57 @@
+"""Column types that keep the house's rules: instants that everyone can place, counts that are integers."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Integer, String
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+from kswifi.kernel.clock import require_aware
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+BigId: Final = BigInteger().with_variant(Integer(), "sqlite")
+"""A key the database counts up; SQLite only does so for a column that is exactly INTEGER."""
+
+UuidText: Final = String(36)
+"""A UUID in its canonical text form."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant, stored as whole microseconds since 1970 in UTC, so that it sorts and never shifts.
+
+    Raises:
+        ValueError: on binding a naive datetime.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - its shape
+        """Return the microseconds of an aware instant."""
+        return None if value is None else (require_aware(value) - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - its shape
+        """Return the instant, in UTC."""
+        return None if value is None else _EPOCH + timedelta(microseconds=value)
+
+
+class ExactInteger(TypeDecorator[int]):
+    """A count of octets, kobo or the like: an int and nothing that only looks like one.
+
+    SQLite would store 0.5 in an integer column without a word.
+
+    Raises:
+        TypeError: on binding a float, a bool or a string.
+    """
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - its shape
+        """Return the int as it is."""
+        if value is not None and type(value) is not int:
+            raise TypeError(f"{value!r} is not an exact integer")
+        return value

@@ -1,0 +1,41 @@
+"""What brings a profile onto a phone, in the forms people need: a code, its QR code, and words to type in."""
+
+import io
+from typing import Any
+
+import segno
+
+from kswifi.esim.model import ESim, LineSettings, activation_code
+
+
+def activation_data(esim: ESim, line: LineSettings) -> dict[str, Any]:
+    """Return the activation data of a session package: JSON values, the QR code as an SVG document."""
+    code = activation_code(line.smdp_address, esim.matching_id)
+    return {
+        "activation_code": code,
+        "qr_code_svg": qr_code_svg(code),
+        "manual_setup": {
+            "smdp_address": line.smdp_address,
+            "activation_code": esim.matching_id,
+            "apn": line.apn,
+            "user_name": line.apn_user_name,
+            "password": line.apn_password,
+        },
+    }
+
+
+def qr_code_svg(text: str) -> str:
+    """Return the QR code (ISO/IEC 18004, error correction M) as an SVG that scales and can be shown as <img>."""
+    svg = io.BytesIO()
+    segno.make_qr(text, error="m").save(
+        svg,
+        kind="svg",
+        scale=4,
+        omitsize=True,
+        xmldecl=False,
+        svgclass=None,
+        lineclass=None,
+        light="#fff",
+        nl=False,
+    )
+    return svg.getvalue().decode()

@@ -1,0 +1,63 @@
+"""What this capability refuses."""
+
+from kswifi.kernel.errors import KswifiError
+
+
+class EsimError(KswifiError):
+    """Anything about an eSIM that is refused."""
+
+    code = "esim_refused"
+
+
+class UnknownEsimError(EsimError):
+    """There is no such eSIM, or it belongs to somebody else: both look the same from outside."""
+
+    code = "unknown_esim"
+
+
+class NumbersUsedUpError(EsimError):
+    """The range that the operator set has no number left."""
+
+    code = "esim_numbers_used_up"
+
+
+class IllegalProfileTransitionError(EsimError):
+    """The profile's state machine does not list this event for this state."""
+
+    code = "illegal_profile_transition"
+
+
+class ProfileNotReadyError(EsimError):
+    """The profile is not released yet: its transfer was not asked for, or is just being prepared."""
+
+    code = "profile_not_ready"
+
+
+class ProfileNotAvailableError(EsimError):
+    """The profile is on its card already, or was withdrawn."""
+
+    code = "profile_not_available"
+
+
+class SubscriberKeysDamagedError(EsimError):
+    """A subscriber's sealed keys cannot be opened: another key file, or a changed row."""
+
+    code = "subscriber_keys_damaged"
+
+
+class UnknownSubscriberError(EsimError):
+    """No profile has this IMSI (TS 29.272: DIAMETER_ERROR_USER_UNKNOWN)."""
+
+    code = "unknown_subscriber"
+
+
+class ResynchronizationRefusedError(EsimError):
+    """AUTS was not made by this subscriber's card (TS 29.272: DIAMETER_AUTHENTICATION_DATA_UNAVAILABLE)."""
+
+    code = "resynchronization_refused"
+
+
+class SequenceNumbersUsedUpError(EsimError):
+    """The 43 bits of SEQ are spent: the card has to be replaced (TS 33.102, C.3.2)."""
+
+    code = "sequence_numbers_used_up"

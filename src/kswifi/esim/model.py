@@ -1,0 +1,169 @@
+"""A profile order: its state machine (SGP.22's states), its numbers and its activation code. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Final
+
+from kswifi.esim.errors import IllegalProfileTransitionError, NumbersUsedUpError
+from kswifi.kernel.numbers import Eid, Iccid, Imsi, luhn_digit
+
+
+class ProfileState(StrEnum):
+    """Where a profile is at the SM-DP+ (SGP.22 v2, 3.1.6)."""
+
+    AVAILABLE = "available"
+    ALLOCATED = "allocated"
+    LINKED = "linked"
+    CONFIRMED = "confirmed"
+    RELEASED = "released"
+    DOWNLOADED = "downloaded"
+    INSTALLED = "installed"
+    ERROR = "error"
+    UNAVAILABLE = "unavailable"
+
+
+class ProfileEvent(StrEnum):
+    """What can happen to a profile."""
+
+    ALLOCATE = "allocate"
+    LINK = "link"
+    CONFIRM = "confirm"
+    RELEASE = "release"
+    DOWNLOAD = "download"
+    INSTALL = "install"
+    FAIL = "fail"
+    WITHDRAW = "withdraw"
+
+
+_S = ProfileState
+_E = ProfileEvent
+
+PROFILE_TRANSITIONS: Final[Mapping[tuple[ProfileState, ProfileEvent], ProfileState]] = MappingProxyType(
+    {
+        (_S.AVAILABLE, _E.ALLOCATE): _S.ALLOCATED,
+        (_S.AVAILABLE, _E.LINK): _S.LINKED,
+        (_S.ALLOCATED, _E.LINK): _S.LINKED,
+        (_S.ALLOCATED, _E.CONFIRM): _S.CONFIRMED,
+        (_S.LINKED, _E.CONFIRM): _S.CONFIRMED,
+        (_S.CONFIRMED, _E.RELEASE): _S.RELEASED,
+        (_S.RELEASED, _E.DOWNLOAD): _S.DOWNLOADED,
+        (_S.DOWNLOADED, _E.INSTALL): _S.INSTALLED,
+        (_S.RELEASED, _E.FAIL): _S.ERROR,
+        (_S.DOWNLOADED, _E.FAIL): _S.ERROR,
+        # A card that could not take it may ask again: the order goes back to where it was released.
+        (_S.DOWNLOADED, _E.RELEASE): _S.RELEASED,
+        (_S.ERROR, _E.RELEASE): _S.RELEASED,
+        **{
+            (state, _E.WITHDRAW): _S.UNAVAILABLE
+            for state in ProfileState
+            if state not in (_S.AVAILABLE, _S.INSTALLED, _S.UNAVAILABLE)
+        },
+    }
+)
+"""The whole machine (SGP.22 v2, 3.1.6, figures 6 and 7). A pair that is not here is refused."""
+
+
+def next_profile_state(state: ProfileState, event: ProfileEvent) -> ProfileState:
+    """Return the state that follows.
+
+    Raises:
+        IllegalProfileTransitionError: the table does not list this event for this state.
+    """
+    following = PROFILE_TRANSITIONS.get((state, event))
+    if following is None:
+        raise IllegalProfileTransitionError(
+            f"a profile that is {state} cannot take {event}", state=str(state), event=str(event)
+        )
+    return following
+
+
+class Hold(StrEnum):
+    """Why a line gets control-only access."""
+
+    PAUSED = "paused"
+    EXHAUSTED = "exhausted"
+
+
+@dataclass(frozen=True, slots=True)
+class ESim:
+    """One profile order and the line it will be; its id is its wallet's id in the ledger.
+
+    ``wants_pause`` is what its owner asked for last, ``wish`` counts the changes of mind; ``hold`` is what the
+    ledger has confirmed.
+    """
+
+    esim_id: str
+    user_id: str
+    iccid: Iccid
+    imsi: Imsi
+    matching_id: str
+    eid: Eid | None
+    profile_state: ProfileState
+    hold: Hold | None
+    wants_pause: bool
+    wish: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NumberRange:
+    """Where new lines get their numbers from.
+
+    Attributes:
+        iccid_prefix: the first digits of every ICCID (ITU-T E.118: 89, country, issuer).
+        plmn: MCC and MNC of the IMSIs; 001 01 is the test network of TS 23.003.
+    """
+
+    iccid_prefix: str = "8999901"
+    plmn: str = "00101"
+
+    def iccid(self, serial: int) -> Iccid:
+        """Return the 19-digit ICCID of a serial number, check digit included.
+
+        Raises:
+            NumbersUsedUpError: the range has no such number.
+        """
+        digits = self._fill(self.iccid_prefix, serial, 18)
+        return Iccid(digits + luhn_digit(digits))
+
+    def imsi(self, serial: int) -> Imsi:
+        """Return the 15-digit IMSI of a serial number.
+
+        Raises:
+            NumbersUsedUpError: the range has no such number.
+        """
+        return Imsi(self._fill(self.plmn, serial, 15))
+
+    @staticmethod
+    def _fill(prefix: str, serial: int, length: int) -> str:
+        digits = f"{prefix}{serial:0{length - len(prefix)}d}"
+        if len(digits) > length:
+            raise NumbersUsedUpError(f"the range {prefix} has no number {serial}", prefix=prefix, serial=serial)
+        return digits
+
+
+@dataclass(frozen=True, slots=True)
+class LineSettings:
+    """What people type in by hand when nothing else works: where the profile is, and the access point."""
+
+    smdp_address: str
+    apn: str = "internet"
+    apn_user_name: str = "kswifi"
+    apn_password: str = "kswifi"  # noqa: S105 - printed in every package, like every carrier's
+
+
+_MATCHING_ID_ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+
+
+def new_matching_id(random_bytes: Callable[[int], bytes]) -> str:
+    """Return a MatchingID of 80 random bits, in groups that can be read out (SGP.22 v2, 4.1: A-Z, 0-9, hyphen)."""
+    digits = "".join(_MATCHING_ID_ALPHABET[octet & 31] for octet in random_bytes(16))
+    return "-".join(digits[at : at + 4] for at in range(0, 16, 4))
+
+
+def activation_code(smdp_address: str, matching_id: str) -> str:
+    """Return the activation code for a QR code (SGP.22 v2, 4.1): ``LPA:1$address$matching id``."""
+    return f"LPA:1${smdp_address}${matching_id}"

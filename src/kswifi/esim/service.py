@@ -1,0 +1,205 @@
+"""Profile orders: numbers and keys allocated, states moved, and the line's hold as the ledger told it.
+
+The functions work inside the caller's transaction, so that an order and the session it is for happen together.
+"""
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.database.engine import transaction_instant
+from kswifi.esim.errors import UnknownEsimError
+from kswifi.esim.model import (
+    ESim,
+    Hold,
+    NumberRange,
+    ProfileEvent,
+    ProfileState,
+    new_matching_id,
+    next_profile_state,
+)
+from kswifi.esim.sql import esim, esim_serial
+from kswifi.esim.vault import SubscriberKeys, SubscriberVault, new_subscriber_keys
+from kswifi.kernel.ids import uuid7
+from kswifi.kernel.numbers import Eid, Iccid, Imsi
+from kswifi.outbox.service import publish
+
+PROFILE_CHANGED: Final = "profile_state_changed"
+
+_COLUMNS = (
+    esim.c.esim_id,
+    esim.c.user_id,
+    esim.c.iccid,
+    esim.c.imsi,
+    esim.c.matching_id,
+    esim.c.eid,
+    esim.c.profile_state,
+    esim.c.hold,
+    esim.c.wants_pause,
+    esim.c.wish,
+    esim.c.created_at,
+)
+
+
+class EsimOrders:
+    """Orders profiles from the operator's number range, with keys that only the vault can open."""
+
+    def __init__(
+        self,
+        vault: SubscriberVault,
+        numbers: NumberRange | None = None,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._vault = vault
+        self._numbers = numbers or NumberRange()
+        self._random_bytes = random_bytes
+
+    async def allocate(self, connection: AsyncConnection, user_id: str) -> ESim:
+        """Make a new profile order for a user: the next numbers of the range, fresh keys.
+
+        Raises:
+            NumbersUsedUpError: the operator's range has no number left.
+        """
+        taken = await connection.execute(insert(esim_serial))
+        assert taken.inserted_primary_key is not None  # noqa: S101 - a single-row insert has one
+        serial = int(taken.inserted_primary_key[0])
+        now = transaction_instant(connection)
+        imsi = self._numbers.imsi(serial)
+        ordered = ESim(
+            esim_id=str(uuid7(now, self._random_bytes)),
+            user_id=user_id,
+            iccid=self._numbers.iccid(serial),
+            imsi=imsi,
+            matching_id=new_matching_id(self._random_bytes),
+            eid=None,
+            profile_state=next_profile_state(ProfileState.AVAILABLE, ProfileEvent.ALLOCATE),
+            hold=None,
+            wants_pause=False,
+            wish=0,
+            created_at=now,
+        )
+        await connection.execute(
+            insert(esim).values(
+                esim_id=ordered.esim_id,
+                user_id=user_id,
+                iccid=str(ordered.iccid),
+                imsi=str(imsi),
+                matching_id=ordered.matching_id,
+                profile_state=ordered.profile_state,
+                wants_pause=False,
+                wish=0,
+                sealed_keys=self._vault.seal(imsi, new_subscriber_keys()),
+                seq=0,
+                ind=0,
+                created_at=now,
+            )
+        )
+        return ordered
+
+    async def keys(self, connection: AsyncConnection, ordered: ESim) -> SubscriberKeys:
+        """Return K and OPc of a profile: for the profile package alone.
+
+        Raises:
+            SubscriberKeysDamagedError: they cannot be opened.
+        """
+        query = select(esim.c.sealed_keys).where(esim.c.esim_id == ordered.esim_id)
+        return self._vault.open(ordered.imsi, (await connection.execute(query)).scalar_one())
+
+
+async def find_esim(connection: AsyncConnection, esim_id: str, user_id: str | None = None) -> ESim:
+    """Return an eSIM; with a user, only if it is theirs.
+
+    Raises:
+        UnknownEsimError: there is none, or it is somebody else's.
+    """
+    query = select(*_COLUMNS).where(esim.c.esim_id == _canonical(esim_id))
+    row = (await connection.execute(query)).one_or_none()
+    if row is None or (user_id is not None and row.user_id != user_id):
+        raise UnknownEsimError("there is no such eSIM", esim_id=esim_id)
+    return _read(row)
+
+
+async def esims_of(connection: AsyncConnection, user_id: str, limit: int = 100) -> list[ESim]:
+    """Return a user's eSIMs, the newest first, at most ``limit``."""
+    query = select(*_COLUMNS).where(esim.c.user_id == user_id).order_by(esim.c.esim_id.desc()).limit(limit)
+    return [_read(row) for row in await connection.execute(query)]
+
+
+async def move_profile(connection: AsyncConnection, esim_id: str, *events: ProfileEvent) -> ProfileState:
+    """Take a profile through these events, tell of it, and return where it is then.
+
+    Raises:
+        UnknownEsimError: there is none.
+        IllegalProfileTransitionError: one of them is not listed for where it was; nothing is moved.
+    """
+    ordered = await find_esim(connection, esim_id)
+    state = ordered.profile_state
+    for event in events:
+        state = next_profile_state(state, event)
+    if state is not ordered.profile_state:
+        await connection.execute(update(esim).where(esim.c.esim_id == esim_id).values(profile_state=state))
+        await publish(
+            connection,
+            user_id=ordered.user_id,
+            kind=PROFILE_CHANGED,
+            payload={"esim_id": esim_id, "profile_state": str(state)},
+        )
+    return state
+
+
+async def set_hold(connection: AsyncConnection, esim_id: str, hold: Hold | None) -> None:
+    """Note what the ledger says about the line."""
+    await connection.execute(update(esim).where(esim.c.esim_id == esim_id).values(hold=hold))
+
+
+async def wish_for(connection: AsyncConnection, line: ESim, *, pause: bool) -> int | None:
+    """Note what the owner wants of the line; return the wish's number, None where it is so already."""
+    if line.wants_pause == pause and line.hold is not Hold.EXHAUSTED:
+        return None
+    wish = line.wish + 1
+    await connection.execute(
+        update(esim).where(esim.c.esim_id == line.esim_id).values(wants_pause=pause, wish=wish)
+    )
+    return wish
+
+
+async def put_session_record(connection: AsyncConnection, esim_id: str, session_record: bytes) -> None:
+    """Note the record that the profile will carry."""
+    await connection.execute(update(esim).where(esim.c.esim_id == esim_id).values(session_record=session_record))
+
+
+async def get_session_record(connection: AsyncConnection, esim_id: str) -> bytes | None:
+    """Return the record that the profile carries, None before a transfer was asked for."""
+    query = select(esim.c.session_record).where(esim.c.esim_id == esim_id)
+    record: bytes | None = (await connection.execute(query)).scalar_one()
+    return record
+
+
+def _read(row: Row[*tuple[Any, ...]]) -> ESim:
+    created_at: datetime = row.created_at
+    return ESim(
+        esim_id=row.esim_id,
+        user_id=row.user_id,
+        iccid=Iccid(row.iccid),
+        imsi=Imsi(row.imsi),
+        matching_id=row.matching_id,
+        eid=None if row.eid is None else Eid(row.eid),
+        profile_state=ProfileState(row.profile_state),
+        hold=None if row.hold is None else Hold(row.hold),
+        wants_pause=row.wants_pause,
+        wish=row.wish,
+        created_at=created_at,
+    )
+
+
+def _canonical(identifier: str) -> str:
+    """Return a UUID in its one form; whatever is not one is nobody's."""
+    try:
+        return str(UUID(identifier))
+    except ValueError:
+        raise UnknownEsimError("there is no such eSIM", esim_id=identifier[:64]) from None

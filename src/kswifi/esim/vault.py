@@ -1,0 +1,80 @@
+"""Subscriber keys at rest: sealed with one key that lies beside the database, not in it.
+
+AES-256-GCM with the IMSI as associated data, so that one line's row cannot be put in another's place.
+"""
+
+import os
+import secrets
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from kswifi.esim.errors import SubscriberKeysDamagedError
+from kswifi.kernel.numbers import Imsi
+
+VAULT_KEY_OCTETS: Final = 32
+_NONCE_OCTETS: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriberKeys:
+    """What only the card and the authentication centre know; never shown, never logged.
+
+    K and OPc have 16 octets; the administrative key, and the PUKs of eight digits each, have 8.
+    """
+
+    k: bytes = field(repr=False)
+    opc: bytes = field(repr=False)
+    adm_key: bytes = field(repr=False)
+    puk_1: bytes = field(repr=False)
+    puk_2: bytes = field(repr=False)
+
+
+_LENGTHS: Final = (16, 16, 8, 8, 8)
+
+
+class SubscriberVault:
+    """Seals and opens subscriber keys with the installation's key of 32 octets."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != VAULT_KEY_OCTETS:
+            raise SubscriberKeysDamagedError(
+                f"the subscriber key file has {VAULT_KEY_OCTETS} octets, not {len(key)}"
+            )
+        self._cipher = AESGCM(key)
+
+    def seal(self, imsi: Imsi, keys: SubscriberKeys) -> bytes:
+        """Return nonce and sealed keys, 84 octets."""
+        nonce = os.urandom(_NONCE_OCTETS)
+        together = keys.k + keys.opc + keys.adm_key + keys.puk_1 + keys.puk_2
+        return nonce + self._cipher.encrypt(nonce, together, imsi.encode())
+
+    def open(self, imsi: Imsi, sealed: bytes) -> SubscriberKeys:
+        """Return the keys.
+
+        Raises:
+            SubscriberKeysDamagedError: sealed with another key, for another line, or changed since.
+        """
+        try:
+            together = self._cipher.decrypt(sealed[:_NONCE_OCTETS], sealed[_NONCE_OCTETS:], imsi.encode())
+        except (InvalidTag, ValueError):
+            raise SubscriberKeysDamagedError(
+                f"the keys of {imsi} cannot be opened: the key file is another one, or the row was changed",
+                imsi=imsi,
+            ) from None
+        ends = tuple(accumulate(_LENGTHS))
+        return SubscriberKeys(*(together[end - length : end] for length, end in zip(_LENGTHS, ends, strict=True)))
+
+
+def new_subscriber_keys() -> SubscriberKeys:
+    """Return random keys. OPc is drawn directly: no operator-wide OP exists that could leak for all."""
+    return SubscriberKeys(
+        k=os.urandom(16), opc=os.urandom(16), adm_key=os.urandom(8), puk_1=_new_puk(), puk_2=_new_puk()
+    )
+
+
+def _new_puk() -> bytes:
+    return f"{secrets.randbelow(10**8):08d}".encode()

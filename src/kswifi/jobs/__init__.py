@@ -1,0 +1,1 @@
+"""Floor 4: the workers of the outbox, and housekeeping."""

@@ -1,0 +1,167 @@
+"""Works the outbox: leased, bounded, and again after a crash.
+
+Any number of workers may run, in any number of processes. An entry is worked by one of them at a time: its lease
+outlasts the time its handler is given. When a worker dies, another takes its entries over once the lease has run
+out, and so a handler can meet work that was half done, or done but not noted. Hence the rule for handlers: derive
+every id from the entry's payload or key, so that doing it twice does it once, and on a repeat (``attempts`` > 1)
+reconcile before acting.
+"""
+
+import asyncio
+import os
+import random
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import structlog
+
+from kswifi.database.engine import Database
+from kswifi.database.errors import DatabaseBusyError
+from kswifi.outbox.leases import finish, lease_due, postpone
+from kswifi.outbox.model import Entry, EntryState
+from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
+from kswifi.outbox.service import WORK_TOPIC
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """How much at once, how long, how often.
+
+    A handler is cancelled after ``handler_seconds`` and its result counts as unknown; the lease is longer by a
+    margin in which that is written down.
+    """
+
+    concurrency: int = 4
+    handler_seconds: float = 30.0
+    lease_margin_seconds: float = 15.0
+    poll_seconds: float = 1.0
+    attempts: int = 12
+    first_delay_seconds: float = 0.5
+    longest_delay_seconds: float = 300.0
+
+
+class Worker:
+    """Takes due entries of the kinds it has handlers for, and works them."""
+
+    def __init__(
+        self,
+        database: Database,
+        handlers: Mapping[str, Handler],
+        limits: WorkerLimits | None = None,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._database = database
+        self._handlers = dict(handlers)
+        self._limits = limits or WorkerLimits()
+        self._chance = chance
+        self.owner: Final = f"{os.getpid()}-{secrets.token_hex(6)}"
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Work until ``stop``, then let the handlers that are at it finish."""
+        unsubscribe = self._database.subscribe(WORK_TOPIC, self._wake.set)
+        try:
+            while not self._stopping:
+                self._wake.clear()
+                if await self._take() == 0:
+                    await self._wait()
+            if self._running:
+                await asyncio.wait(self._running)
+        finally:
+            unsubscribe()
+            for task in self._running:
+                task.cancel()
+
+    async def run_until_idle(self) -> int:
+        """Work what is due now, and what that makes due, then return how many were worked."""
+        worked = 0
+        while taken := await self._take():
+            worked += taken
+            await asyncio.wait(self._running)
+        return worked
+
+    def stop(self) -> None:
+        """Take nothing more; ``run`` then returns."""
+        self._stopping = True
+        self._wake.set()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(self._limits.poll_seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _take(self) -> int:
+        """Lease as many entries as there are free hands, and start on them."""
+        free = self._limits.concurrency - len(self._running)
+        if free <= 0:
+            await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+            return 1  # a hand came free: look again at once
+        lease = timedelta(seconds=self._limits.handler_seconds + self._limits.lease_margin_seconds)
+        try:
+            async with self._database.transaction() as connection:
+                entries = await lease_due(
+                    connection, owner=self.owner, kinds=self._handlers, lease_for=lease, limit=free
+                )
+        except DatabaseBusyError:
+            _log.warning("worker_waits_for_database")
+            return 0
+        for entry in entries:
+            task = asyncio.create_task(self._work(entry), name=f"outbox {entry.key}")
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+        return len(entries)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._wake.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("worker_lost_an_entry", task=task.get_name(), exc_info=error)  # its lease will run out
+
+    async def _work(self, entry: Entry) -> None:
+        result = await self._handled(entry)
+        held = await self._settle(entry, result)
+        if not held:
+            _log.warning("worker_lost_a_lease", key=entry.key, attempt=entry.attempts)
+
+    async def _handled(self, entry: Entry) -> JobResult:
+        if entry.attempts > self._limits.attempts:
+            return Unknown("every worker that tried it died")
+        try:
+            async with asyncio.timeout(self._limits.handler_seconds):
+                return await self._handlers[entry.kind](entry)
+        except TimeoutError:
+            return Unknown(f"not finished within {self._limits.handler_seconds:g} seconds")
+        except Exception as error:  # noqa: BLE001 - as said below
+            # The edge of the process's work: a handler's defect must not end the worker, nor lose the entry.
+            _log.exception("job_failed", kind=entry.kind, key=entry.key, attempt=entry.attempts)
+            return Unknown(f"{type(error).__name__}: {error}")
+
+    async def _settle(self, entry: Entry, result: JobResult) -> bool:
+        async with self._database.transaction() as connection:
+            match result:
+                case Done():
+                    return await finish(connection, entry, EntryState.DONE)
+                case Refused(reason):
+                    _log.info("job_refused", kind=entry.kind, key=entry.key, reason=reason)
+                    return await finish(connection, entry, EntryState.REFUSED, reason)
+                case Unknown(reason) if entry.attempts >= self._limits.attempts:
+                    _log.error("job_stuck", kind=entry.kind, key=entry.key, reason=reason)
+                    return await finish(connection, entry, EntryState.STUCK, reason)
+                case Unknown(reason):
+                    later = self._database.clock.now() + self._delay(entry.attempts)
+                    return await postpone(connection, entry, later, reason)
+
+    def _delay(self, attempts: int) -> timedelta:
+        """Return the exponential back-off with a random half, so that many failures do not return as one wave."""
+        longest = self._limits.longest_delay_seconds
+        seconds = min(self._limits.first_delay_seconds * 2 ** min(attempts - 1, 30), longest)
+        return timedelta(seconds=seconds * (0.5 + self._chance() / 2))

@@ -1,0 +1,111 @@
+"""Taking work, giving it back and forgetting it: the worker's side of the outbox table.
+
+A lease is taken with the entry's attempt counted up, and every later write names owner and attempt. A worker that
+slept through its lease therefore writes nothing: its number is an old one.
+"""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.database.engine import transaction_instant
+from kswifi.outbox.model import Entry, EntryState
+from kswifi.outbox.sql import domain_event, outbox_entry
+
+ERROR_LIMIT: Final = 1000
+PRUNE_LIMIT: Final = 500
+"""Rows deleted in one transaction at most, so that pruning never holds up the writers."""
+
+_t: Final = outbox_entry.c
+
+
+async def lease_due(
+    connection: AsyncConnection, *, owner: str, kinds: Collection[str], lease_for: timedelta, limit: int
+) -> list[Entry]:
+    """Take up to ``limit`` entries that are due and that nobody has a lease on, oldest first."""
+    now = transaction_instant(connection)
+    free = or_(_t.lease_until.is_(None), _t.lease_until <= now)
+    due = (
+        select(_t.id)
+        .where(_t.state == EntryState.WAITING, _t.run_at <= now, _t.kind.in_(kinds), free)
+        .order_by(_t.run_at, _t.id)
+        .limit(limit)
+    )
+    rows = await connection.execute(
+        update(outbox_entry)
+        .where(_t.id.in_(due))
+        .values(lease_owner=owner, lease_until=now + lease_for, attempts=_t.attempts + 1)
+        .returning(_t.id, _t.kind, _t.key, _t.payload, _t.attempts)
+    )
+    taken = [Entry(row.id, row.kind, row.key, row.payload, row.attempts, owner) for row in rows]
+    return sorted(taken, key=lambda entry: entry.id)
+
+
+async def finish(connection: AsyncConnection, entry: Entry, state: EntryState, reason: str | None = None) -> bool:
+    """End an entry; False if the lease was lost, and then nothing is written."""
+    result = await connection.execute(
+        update(outbox_entry)
+        .where(_held(entry))
+        .values(
+            state=state,
+            last_error=reason and reason[:ERROR_LIMIT],
+            finished_at=transaction_instant(connection),
+            lease_owner=None,
+            lease_until=None,
+        )
+    )
+    return result.rowcount == 1
+
+
+async def postpone(connection: AsyncConnection, entry: Entry, run_at: datetime, reason: str) -> bool:
+    """Give an entry back, to be tried again at ``run_at``; False if the lease was lost."""
+    result = await connection.execute(
+        update(outbox_entry)
+        .where(_held(entry))
+        .values(run_at=run_at, last_error=reason[:ERROR_LIMIT], lease_owner=None, lease_until=None)
+    )
+    return result.rowcount == 1
+
+
+async def counts(connection: AsyncConnection) -> dict[str, int]:
+    """Return how many entries there are in each state: what an operator looks at."""
+    rows = await connection.execute(select(_t.state, func.count()).group_by(_t.state))
+    return {row[0]: row[1] for row in rows}
+
+
+async def revive(connection: AsyncConnection, key: str) -> bool:
+    """Let a stuck entry be tried again, with its attempts counted afresh; False if it is not stuck."""
+    result = await connection.execute(
+        update(outbox_entry)
+        .where(_t.key == key, _t.state == EntryState.STUCK)
+        .values(state=EntryState.WAITING, attempts=0, run_at=transaction_instant(connection), finished_at=None)
+    )
+    return result.rowcount == 1
+
+
+async def prune_entries(connection: AsyncConnection, older_than: timedelta) -> int:
+    """Forget entries that ended well longer ago than this; stuck ones stay until someone has looked."""
+    ended = and_(
+        _t.state.in_([EntryState.DONE, EntryState.REFUSED]),
+        _t.finished_at < transaction_instant(connection) - older_than,
+    )
+    old = select(_t.id).where(ended).limit(PRUNE_LIMIT)
+    return (await connection.execute(delete(outbox_entry).where(_t.id.in_(old)))).rowcount
+
+
+async def prune_events(connection: AsyncConnection, older_than: timedelta) -> int:
+    """Forget events older than this; a reader that was away longer is told to load everything anew."""
+    old = (
+        select(domain_event.c.sequence)
+        .where(domain_event.c.at < transaction_instant(connection) - older_than)
+        .order_by(domain_event.c.sequence)
+        .limit(PRUNE_LIMIT)
+    )
+    return (await connection.execute(delete(domain_event).where(domain_event.c.sequence.in_(old)))).rowcount
+
+
+def _held(entry: Entry) -> ColumnElement[bool]:
+    return and_(_t.id == entry.id, _t.lease_owner == entry.lease_owner, _t.attempts == entry.attempts)

@@ -1,0 +1,82 @@
+"""Writing work and events, only ever inside the caller's transaction: both happen with it or not at all."""
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.database.engine import announce, transaction_instant
+from kswifi.outbox.model import DomainEvent, EntryState, Payload, checked_payload
+from kswifi.outbox.sql import domain_event, outbox_entry
+
+WORK_TOPIC: Final = "outbox_entry"
+"""Announced when there is new work; see Database.subscribe."""
+
+
+def events_topic(user_id: str) -> str:
+    """Return the topic announced when this user has new events."""
+    return f"domain_event:{user_id}"
+
+
+async def enqueue(
+    connection: AsyncConnection, *, kind: str, key: str, payload: Payload, run_at: datetime | None = None
+) -> None:
+    """Ask for work after this transaction: at ``run_at``, or at once.
+
+    ``key`` names the work for good: asking twice gives one entry, the first. It is kept, and so is that promise,
+    for the retention of finished entries.
+    """
+    now = transaction_instant(connection)
+    await connection.execute(
+        insert(outbox_entry)
+        .values(
+            kind=kind,
+            key=key,
+            payload=checked_payload(payload),
+            created_at=now,
+            run_at=run_at or now,
+            attempts=0,
+            state=EntryState.WAITING,
+        )
+        .on_conflict_do_nothing(index_elements=["key"])
+    )
+    announce(connection, WORK_TOPIC)
+
+
+async def publish(connection: AsyncConnection, *, user_id: str, kind: str, payload: Payload) -> int:
+    """Tell what happened; return the event's sequence.
+
+    Writers take turns (see Database.transaction), so sequences are committed in their order and a reader that has
+    seen one has been able to see all before it.
+    """
+    result = await connection.execute(
+        domain_event.insert().values(
+            user_id=user_id, kind=kind, payload=checked_payload(payload), at=transaction_instant(connection)
+        )
+    )
+    announce(connection, events_topic(user_id))
+    assert result.inserted_primary_key is not None  # noqa: S101 - a single-row insert has one
+    return int(result.inserted_primary_key[0])
+
+
+async def events_after(
+    connection: AsyncConnection, user_id: str, sequence: int, limit: int = 100
+) -> list[DomainEvent]:
+    """Return the user's events after a sequence, oldest first, at most ``limit`` of them."""
+    rows = await connection.execute(
+        select(domain_event)
+        .where(domain_event.c.user_id == user_id, domain_event.c.sequence > sequence)
+        .order_by(domain_event.c.sequence)
+        .limit(limit)
+    )
+    return [DomainEvent(row.sequence, row.user_id, row.kind, row.payload, row.at) for row in rows]
+
+
+async def event_bounds(connection: AsyncConnection) -> tuple[int, int]:
+    """Return the sequences of the oldest and the newest event that are kept; (0, 0) when there is none."""
+    row = (
+        await connection.execute(select(func.min(domain_event.c.sequence), func.max(domain_event.c.sequence)))
+    ).one()
+    return (row[0] or 0, row[1] or 0)

@@ -1,0 +1,1 @@
+"""Floor 4: one file for each thing outside that a capability's port reaches."""

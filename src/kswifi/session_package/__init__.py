@@ -1,0 +1,23 @@
+"""The session package: what a phone downloads. Server and phone use the same codec, each on its own side."""
+
+from kswifi.session_package.codec import (
+    Manifest,
+    PackageContents,
+    VerifiedPackage,
+    build_package,
+    read_key_set,
+    verify_package,
+    verify_package_file,
+)
+from kswifi.session_package.errors import PackageError
+
+__all__ = [
+    "Manifest",
+    "PackageContents",
+    "PackageError",
+    "VerifiedPackage",
+    "build_package",
+    "read_key_set",
+    "verify_package",
+    "verify_package_file",
+]

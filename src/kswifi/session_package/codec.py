@@ -1,0 +1,312 @@
+"""The session package: the right to the gigabytes as one small signed file (docs/package-format.md).
+
+A pure codec. A package is a magic number, a version, the length of a compact JWS (RFC 7515; ES256), the JWS
+whose payload is the manifest, and the gzip-compressed chunks that it lists, back to back, with nothing after them.
+Every octet is covered: the head by its fixed form, the manifest by its signature, each chunk by its digest.
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet, KeySetSerialization
+
+from kswifi.kernel.clock import from_unix_seconds, unix_seconds
+from kswifi.kernel.numbers import Iccid
+from kswifi.rsp import session_record
+from kswifi.session_package.errors import (
+    AnotherCardError,
+    ChunkDamagedError,
+    ManifestDamagedError,
+    NotAPackageError,
+    PackageCutShortError,
+    PackageExpiredError,
+    PackageVersionError,
+    SurplusOctetsError,
+    UnknownKeyError,
+)
+
+MAGIC: Final = b"KSWiFi\x1a"
+VERSION: Final = 1
+MAX_PACKAGE_OCTETS: Final = 32 * 1024
+MAX_MANIFEST_OCTETS: Final = 8 * 1024
+MAX_CHUNK_RAW_OCTETS: Final = 64 * 1024
+JWS_TYPE: Final = "kswifi-package+jws"
+
+RECORD_CHUNK: Final = "session_record"
+ACTIVATION_CHUNK: Final = "activation.json"
+TERMS_CHUNK: Final = "terms.txt"
+CHUNK_NAMES: Final = (RECORD_CHUNK, ACTIVATION_CHUNK, TERMS_CHUNK)
+
+_HEAD_OCTETS: Final = len(MAGIC) + 1 + 4
+_GZIP: Final = 16 + zlib.MAX_WBITS  # zlib's way to say "gzip wrapper" (RFC 1952)
+
+
+class Chunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One compressed part: ``offset`` counts from the first octet after the manifest."""
+
+    name: str
+    offset: int
+    octets: int
+    sha256: str
+    raw_octets: int
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is signed: whose right, to how much, from when until when, and the digest of every chunk.
+
+    ``allowance_octets`` is null for an uncapped session. Instants are whole Unix seconds; ``size`` is the octets of
+    all chunks together.
+    """
+
+    session_id: str
+    offer_id: str
+    allowance_octets: int | None
+    valid_from: int
+    valid_until: int
+    iccid: str
+    size: int
+    chunks: tuple[Chunk, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedPackage:
+    """A package whose every octet was checked."""
+
+    manifest: Manifest
+    kid: str
+    session_record: bytes
+    activation: Mapping[str, Any]
+    terms: str
+
+    @property
+    def valid_until(self) -> datetime:
+        """Return the end of the validity."""
+        return from_unix_seconds(self.manifest.valid_until)
+
+
+@dataclass(frozen=True, slots=True)
+class PackageContents:
+    """What goes into a package, before it is signed."""
+
+    session_id: str
+    offer_id: str
+    allowance_octets: int | None
+    valid_from: datetime
+    valid_until: datetime
+    iccid: Iccid
+    session_record: bytes
+    activation: Mapping[str, Any]
+    terms: str
+
+
+def build_package(contents: PackageContents, key: ECKey) -> bytes:
+    """Return the file. The chunks are deterministic; the signature is not (ES256 draws a nonce).
+
+    Raises:
+        SurplusOctetsError: what it should hold does not fit into 32 KB.
+    """
+    raw = {
+        RECORD_CHUNK: contents.session_record,
+        ACTIVATION_CHUNK: json.dumps(contents.activation, ensure_ascii=False, separators=(",", ":")).encode(),
+        TERMS_CHUNK: contents.terms.encode(),
+    }
+    chunks: list[Chunk] = []
+    body = bytearray()
+    for name, octets in raw.items():
+        stored = _compress(octets)
+        digest = hashlib.sha256(stored).hexdigest()
+        chunks.append(Chunk(name, len(body), len(stored), digest, len(octets)))
+        body += stored
+    manifest = Manifest(
+        session_id=contents.session_id,
+        offer_id=contents.offer_id,
+        allowance_octets=contents.allowance_octets,
+        valid_from=unix_seconds(contents.valid_from),
+        valid_until=unix_seconds(contents.valid_until),
+        iccid=str(contents.iccid),
+        size=len(body),
+        chunks=tuple(chunks),
+    )
+    header = {"alg": "ES256", "typ": JWS_TYPE, "kid": key.thumbprint()}
+    token = jws.serialize_compact(header, msgspec.json.encode(manifest), key, algorithms=["ES256"]).encode()
+    package = MAGIC + bytes([VERSION]) + len(token).to_bytes(4, "big") + token + body
+    if len(package) > MAX_PACKAGE_OCTETS or len(token) > MAX_MANIFEST_OCTETS:
+        raise SurplusOctetsError(
+            f"a package has at most {MAX_PACKAGE_OCTETS} octets, this one has {len(package)}", octets=len(package)
+        )
+    return package
+
+
+def verify_package(data: bytes, public_keys: KeySet, iccid: str | None, now: datetime) -> VerifiedPackage:
+    """Check every octet and return what the package says.
+
+    Nothing of the manifest is believed before its signature is verified; damage is told before validity.
+
+    Args:
+        data: the whole file.
+        public_keys: the keys to trust (the server's JWKS).
+        iccid: the card it must be for, or None to take any.
+        now: the instant at which it must be valid.
+
+    Raises:
+        NotAPackageError, PackageVersionError, PackageCutShortError, SurplusOctetsError, UnknownKeyError,
+        ManifestDamagedError, ChunkDamagedError, AnotherCardError, PackageExpiredError: what is wrong with it.
+    """
+    token, body = _split(data)
+    key, manifest = _read_manifest(token, public_keys)
+    if len(body) < manifest.size:
+        missing = manifest.size - len(body)
+        raise PackageCutShortError(
+            f"the package is cut short: {missing} octets are missing", missing_octets=missing
+        )
+    if len(body) > manifest.size:
+        surplus = len(body) - manifest.size
+        raise SurplusOctetsError(f"{surplus} octets follow the last chunk", surplus_octets=surplus)
+    raw = _read_chunks(manifest, body)
+    _check_record(manifest, raw[RECORD_CHUNK], key)
+    if iccid is not None and iccid != manifest.iccid:
+        raise AnotherCardError(
+            f"the package is for the card {manifest.iccid}, not for {iccid}", iccid=manifest.iccid, this_iccid=iccid
+        )
+    if unix_seconds(now) >= manifest.valid_until:
+        until = from_unix_seconds(manifest.valid_until).isoformat()
+        raise PackageExpiredError(f"the package was valid until {until}", valid_until=until)
+    activation: Mapping[str, Any] = json.loads(raw[ACTIVATION_CHUNK])
+    return VerifiedPackage(manifest, key.thumbprint(), raw[RECORD_CHUNK], activation, raw[TERMS_CHUNK].decode())
+
+
+def verify_package_file(path: Path, public_keys: KeySet, iccid: str | None, now: datetime) -> VerifiedPackage:
+    """Verify a package on disk: what `kswifi package verify` does.
+
+    Raises:
+        OSError: a file cannot be read.
+        PackageError: as ``verify_package``.
+    """
+    with path.open("rb") as file:
+        data = file.read(MAX_PACKAGE_OCTETS + 1)
+    return verify_package(data, public_keys, iccid, now)
+
+
+def read_key_set(document: bytes) -> KeySet:
+    """Return the public keys of a JWK Set (RFC 7517, 5).
+
+    Raises:
+        UnknownKeyError: it is not one, or holds no key that can be used.
+    """
+    try:
+        value: KeySetSerialization = json.loads(document)
+        return KeySet.import_key_set(value)
+    except (ValueError, KeyError, TypeError, JoseError) as error:
+        raise UnknownKeyError(f"this is not a JWK Set with public keys: {error}") from error
+
+
+def _compress(octets: bytes) -> bytes:
+    compressor = zlib.compressobj(level=9, wbits=_GZIP)
+    stored = bytearray(compressor.compress(octets) + compressor.flush())
+    # RFC 1952, 2.3.1: MTIME is zero already; the operating system is "unknown", so that no machine shows.
+    stored[9] = 0xFF
+    return bytes(stored)
+
+
+def _split(data: bytes) -> tuple[bytes, bytes]:
+    if not data.startswith(MAGIC):
+        if data and MAGIC.startswith(data):
+            raise PackageCutShortError("the package is cut short in its first octets", missing_octets=None)
+        raise NotAPackageError("this file is not a KSWiFi session package")
+    if len(data) > MAX_PACKAGE_OCTETS:
+        raise SurplusOctetsError(f"a package has at most {MAX_PACKAGE_OCTETS} octets", octets=len(data))
+    if len(data) > len(MAGIC) and data[len(MAGIC)] != VERSION:
+        version = data[len(MAGIC)]
+        raise PackageVersionError(f"version {version} of the package format is not known here", version=version)
+    if len(data) < _HEAD_OCTETS:
+        raise PackageCutShortError("the package is cut short in its first octets", missing_octets=None)
+    length = int.from_bytes(data[len(MAGIC) + 1 : _HEAD_OCTETS], "big")
+    if length > MAX_MANIFEST_OCTETS:
+        raise ManifestDamagedError(f"a manifest has at most {MAX_MANIFEST_OCTETS} octets, not {length}")
+    token = data[_HEAD_OCTETS : _HEAD_OCTETS + length]
+    if len(token) < length:
+        missing = length - len(token)
+        raise PackageCutShortError(
+            f"the package is cut short: {missing} octets of the manifest are missing", missing_octets=missing
+        )
+    return token, data[_HEAD_OCTETS + length :]
+
+
+def _read_manifest(token: bytes, public_keys: KeySet) -> tuple[ECKey, Manifest]:
+    damaged = "the manifest or its signature is damaged"
+    try:
+        signed = jws.extract_compact(token)
+        headers = signed.headers()
+    except (JoseError, ValueError) as error:
+        raise ManifestDamagedError(damaged) from error
+    kid = headers.get("kid")
+    if headers.get("alg") != "ES256" or headers.get("typ") != JWS_TYPE or not isinstance(kid, str):
+        raise ManifestDamagedError("the manifest is not signed the way a session package is")
+    key = next((known for known in public_keys if known.kid == kid), None)
+    if not isinstance(key, ECKey):
+        raise UnknownKeyError(f"the package is signed with the key {kid}, which is not known here", kid=kid)
+    try:
+        valid = jws.validate_compact(signed, key, algorithms=["ES256"])
+    except (JoseError, ValueError) as error:
+        raise ManifestDamagedError(damaged) from error
+    if not valid:
+        raise ManifestDamagedError(damaged)
+    try:
+        return key, msgspec.json.decode(signed.payload, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise ManifestDamagedError(f"the manifest is signed but not one of version {VERSION}: {error}") from error
+
+
+def _check_record(manifest: Manifest, octets: bytes, key: ECKey) -> None:
+    """Check that the card's record is signed with the same key and says what the manifest says."""
+    try:
+        record = session_record.verify(octets, key.public_key)
+    except session_record.SessionRecordError as error:
+        raise ChunkDamagedError(f"the card's session record: {error.message}", chunk=RECORD_CHUNK) from error
+    said = (str(record.session_id), record.iccid, record.allowance_octets, record.valid_from, record.valid_until)
+    signed = (
+        manifest.session_id,
+        manifest.iccid,
+        manifest.allowance_octets,
+        manifest.valid_from,
+        manifest.valid_until,
+    )
+    if said != signed:
+        raise ChunkDamagedError("the card's session record does not say what the manifest says", chunk=RECORD_CHUNK)
+
+
+def _read_chunks(manifest: Manifest, body: bytes) -> dict[str, bytes]:
+    if tuple(chunk.name for chunk in manifest.chunks) != CHUNK_NAMES:
+        raise ManifestDamagedError(f"the manifest lists other chunks than {', '.join(CHUNK_NAMES)}")
+    raw: dict[str, bytes] = {}
+    offset = 0
+    for chunk in manifest.chunks:
+        stored = body[offset : offset + chunk.octets]
+        if chunk.offset != offset or hashlib.sha256(stored).hexdigest() != chunk.sha256:
+            raise ChunkDamagedError(f"the chunk {chunk.name} is damaged", chunk=chunk.name)
+        raw[chunk.name] = _decompress(chunk, stored)
+        offset += chunk.octets
+    if offset != manifest.size:
+        raise ManifestDamagedError("the manifest's chunks do not add up to its size")
+    return raw
+
+
+def _decompress(chunk: Chunk, stored: bytes) -> bytes:
+    decompressor = zlib.decompressobj(wbits=_GZIP)
+    try:
+        # Bounded: a chunk can never unfold into more than its limit, whatever it claims.
+        raw = decompressor.decompress(stored, MAX_CHUNK_RAW_OCTETS + 1)
+    except zlib.error as error:
+        raise ChunkDamagedError(f"the chunk {chunk.name} cannot be unpacked", chunk=chunk.name) from error
+    if len(raw) != chunk.raw_octets or not decompressor.eof or decompressor.unused_data:
+        raise ChunkDamagedError(f"the chunk {chunk.name} has not the size it tells", chunk=chunk.name)
+    return raw

@@ -1,0 +1,61 @@
+"""What a session's package and record say, put together from the session and its eSIM."""
+
+from importlib.resources import files
+from typing import Final
+from uuid import UUID
+
+from kswifi.catalogue.model import LAGOS, Offer
+from kswifi.esim.activation import activation_data
+from kswifi.esim.model import ESim, LineSettings
+from kswifi.kernel.clock import unix_seconds
+from kswifi.kernel.quantities import format_octets
+from kswifi.rsp.session_record import KEY_ID_OCTETS, SessionRecord
+from kswifi.session_package.codec import PackageContents, build_package
+from kswifi.sessions.keys import SessionSigningKey
+from kswifi.sessions.model import InternetSession
+
+_TERMS: Final = files("kswifi.sessions").joinpath("terms.txt").read_text("utf-8")
+
+
+def sign_session_record(session: InternetSession, esim: ESim, key: SessionSigningKey) -> bytes:
+    """Return the record that the card is to hold."""
+    return key.sign_record(
+        SessionRecord(
+            session_id=UUID(session.session_id),
+            iccid=esim.iccid,
+            allowance_octets=session.allowance_octets,
+            valid_from=unix_seconds(session.ordered_at),
+            valid_until=unix_seconds(session.valid_until),
+            key_id=bytes(KEY_ID_OCTETS),
+        )
+    )
+
+
+def sign_package(
+    session: InternetSession, esim: ESim, offer: Offer, line: LineSettings, record: bytes, key: SessionSigningKey
+) -> bytes:
+    """Return the session package."""
+    contents = PackageContents(
+        session_id=session.session_id,
+        offer_id=session.offer_id,
+        allowance_octets=session.allowance_octets,
+        valid_from=session.ordered_at,
+        valid_until=session.valid_until,
+        iccid=esim.iccid,
+        session_record=record,
+        activation=activation_data(esim, line),
+        terms=terms(session, esim, offer),
+    )
+    return build_package(contents, key.jwk)
+
+
+def terms(session: InternetSession, esim: ESim, offer: Offer) -> str:
+    """Return the terms in words, with this session's figures; instants in local time."""
+    allowance = session.allowance_octets
+    return _TERMS.format(
+        title=offer.title,
+        allowance="without limit" if allowance is None else f"{format_octets(allowance)} ({allowance:,} octets)",
+        ordered=session.ordered_at.astimezone(LAGOS).strftime("%Y-%m-%d %H:%M %Z"),
+        until=session.valid_until.astimezone(LAGOS).strftime("%Y-%m-%d %H:%M %Z"),
+        iccid=esim.iccid,
+    )

@@ -1,0 +1,153 @@
+"""What can be refused on a session's road, each with a stable code."""
+
+from kswifi.kernel.errors import KswifiError
+
+
+class SessionsError(KswifiError):
+    """Anything this capability refuses."""
+
+    code = "session_refused"
+
+
+class IllegalTransitionError(SessionsError):
+    """The state machine does not list this event for this state."""
+
+    code = "illegal_transition"
+
+
+class UnknownSessionError(SessionsError):
+    """There is no such session, or it belongs to somebody else: both look the same from outside."""
+
+    code = "unknown_session"
+
+
+class PaymentsNotSetUpError(SessionsError):
+    """The offer has a price and nothing here can take a payment; nothing was taken."""
+
+    code = "payments_not_set_up"
+
+
+class AllowanceExceededError(SessionsError):
+    """More free data than a person may download within the rolling days."""
+
+    code = "free_allowance_used_up"
+
+
+class TooMuchUnspentError(SessionsError):
+    """Free data enough is waiting to be spent already."""
+
+    code = "too_much_unspent"
+
+
+class IdempotencyKeyReusedError(SessionsError):
+    """The same Idempotency-Key came with a different request."""
+
+    code = "idempotency_key_reused"
+
+
+class EsimNotFreshError(SessionsError):
+    """The profile carries a session already: one session a profile."""
+
+    code = "esim_not_fresh"
+
+
+class WrongEsimError(SessionsError):
+    """The session was packaged for another eSIM's ICCID."""
+
+    code = "session_is_for_another_esim"
+
+
+class NoSessionOnEsimError(SessionsError):
+    """No stored session is on this eSIM."""
+
+    code = "no_session_on_esim"
+
+
+class NotOnWifiError(SessionsError):
+    """Asked over the session itself: a download would be paid for with what it brings."""
+
+    code = "not_on_wifi"
+
+
+class SessionEndedError(SessionsError):
+    """The session is over."""
+
+    code = "session_ended"
+
+
+class PackageNotReadyError(SessionsError):
+    """The package is still being signed."""
+
+    code = "package_not_ready"
+
+
+class PackageDigestMismatchError(SessionsError):
+    """What the device holds is not what was served."""
+
+    code = "package_digest_mismatch"
+
+
+class NotCancellableError(SessionsError):
+    """Octets have flowed, or it has ended."""
+
+    code = "not_cancellable"
+
+
+class ProofError(SessionsError):
+    """The card's answers do not prove that it holds the session."""
+
+    code = "storage_proof_refused"
+
+
+class NoChallengeError(ProofError):
+    """No challenge is open, or it is too old."""
+
+    code = "storage_proof_no_challenge"
+
+
+class ProofMalformedError(ProofError):
+    """The responses are not what the script asked for."""
+
+    code = "storage_proof_malformed"
+
+
+class CardRefusedError(ProofError):
+    """The card answered a command of the script with an error status."""
+
+    code = "storage_proof_card_refused"
+
+
+class WrongCardError(ProofError):
+    """The card's ICCID is another one."""
+
+    code = "storage_proof_wrong_card"
+
+
+class RecordDiffersError(ProofError):
+    """The record on the card is not the signed one."""
+
+    code = "storage_proof_record_differs"
+
+
+class WrongResponseError(ProofError):
+    """RES is not XRES: the card does not hold the subscriber's keys."""
+
+    code = "storage_proof_wrong_response"
+
+
+class CardResynchronisedError(ProofError):
+    """The card asked for resynchronisation and got it: ask for a new challenge."""
+
+    code = "storage_proof_resynchronised"
+
+
+class SigningKeyDamagedError(SessionsError):
+    """The key file that signs packages and records cannot be used."""
+
+    code = "session_signing_key_damaged"
+
+
+class WifiUnknownError(SessionsError):
+    """Nobody could say whether the request came over WiFi, so it is not taken for it."""
+
+    code = "wifi_unknown"

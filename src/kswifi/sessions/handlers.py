@@ -1,0 +1,218 @@
+"""The steps that leave a transaction, worked from the outbox.
+
+Every command to the ledger has an id that follows from the session or the owner's wish, so a step that is worked
+twice is done once. What the ledger cannot take now is unknown, and looked at again.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from kswifi.catalogue.service import Catalogue
+from kswifi.database.engine import Database
+from kswifi.esim.model import ESim, LineSettings
+from kswifi.esim.ports import ProfileDelivery
+from kswifi.esim.service import find_esim
+from kswifi.kernel.clock import unix_seconds
+from kswifi.ledger.commands import (
+    Command,
+    Credit,
+    Expire,
+    HoldWallet,
+    LiftHold,
+    OpenWallet,
+    Outcome,
+    OutcomeCode,
+    ProveStorage,
+    Revoke,
+)
+from kswifi.ledger.errors import LedgerBusyError, LedgerClosedError, LedgerFailedError
+from kswifi.outbox.model import Entry
+from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
+from kswifi.sessions import work
+from kswifi.sessions.contents import sign_package, sign_session_record
+from kswifi.sessions.ending import end_session
+from kswifi.sessions.keys import SessionSigningKey
+from kswifi.sessions.model import LIVE_STATES, InternetSession, SessionEvent, SessionState, allows
+from kswifi.sessions.ports import LedgerCommands
+from kswifi.sessions.service import package_digest
+from kswifi.sessions.store import (
+    find_session,
+    get_record,
+    live,
+    move_session,
+    put_package,
+    sessions_on,
+)
+
+
+class SessionHandlers:
+    """Works the outbox entries of sessions; ``handlers()`` is what the worker is given."""
+
+    def __init__(
+        self,
+        database: Database,
+        ledger: LedgerCommands,
+        catalogue: Catalogue,
+        signing_key: SessionSigningKey,
+        line: LineSettings,
+        delivery: ProfileDelivery,
+    ) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._catalogue = catalogue
+        self._signing_key = signing_key
+        self._line = line
+        self._delivery = delivery
+        # One change of a line at a time, so that an older wish is never carried out after a newer one.
+        self._line_turn = asyncio.Lock()
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return the handler of each kind."""
+        return {
+            work.PREPARE: self.prepare,
+            work.DELIVER: self.deliver,
+            work.PROVE_STORAGE: self.prove_storage,
+            work.REVOKE: self.revoke,
+            work.EXPIRE: self.expire,
+            work.LINE: self.apply_wish,
+            work.CUT_OFF: self.cut_off,
+        }
+
+    async def prepare(self, entry: Entry) -> JobResult:
+        """Open the wallet, credit the allowance, sign record and package: ``packaged``."""
+        session, esim = await self._read(entry)
+        if session.state is not SessionState.ORDERED:
+            return Done()
+        for command in (
+            OpenWallet(f"open:{esim.esim_id}", esim.esim_id, str(esim.imsi)),
+            Credit(
+                f"credit:{session.session_id}",
+                esim.esim_id,
+                session.session_id,
+                session.allowance_octets,
+                unix_seconds(session.valid_until),
+            ),
+        ):
+            outcome = await self._command(command)
+            if isinstance(outcome, Unknown):
+                return outcome
+            if outcome.code is OutcomeCode.EXPIRED:
+                return Done()  # nobody came to it in all its validity; its expiry is due and ends it
+            if outcome.code is not OutcomeCode.DONE:
+                return await self._fail(session, f"the ledger refused it: {outcome.code}")
+        offer = self._catalogue.offer(session.offer_id)
+        record = sign_session_record(session, esim, self._signing_key)
+        package = sign_package(session, esim, offer, self._line, record, self._signing_key)
+        async with self._database.transaction() as connection:
+            session = await find_session(connection, session.session_id)
+            if session.state is SessionState.ORDERED:
+                await put_package(connection, session.session_id, package)
+                await move_session(
+                    connection,
+                    session,
+                    SessionEvent.PREPARED,
+                    package_sha256=package_digest(package),
+                    package_octets=len(package),
+                    session_record=record,
+                )
+            elif session.state not in LIVE_STATES:
+                # Taken back while this was under way: what was credited meanwhile goes too.
+                await work.ask_to_revoke(connection, session, "ended while it was prepared")
+        return Done()
+
+    async def deliver(self, entry: Entry) -> JobResult:
+        """Make the profile with the record ready for its card; if it never can be, the transfer has failed."""
+        session, esim = await self._read(entry)
+        if session.state is not SessionState.TRANSFERRING:
+            return Done()
+        async with self._database.reading() as connection:
+            record = await get_record(connection, session.session_id)
+        if record is None:
+            return Refused("the session has no record")
+        result = await self._delivery.deliver(esim.esim_id, record)
+        if isinstance(result, Refused):
+            async with self._database.transaction() as connection:
+                session = await find_session(connection, session.session_id)
+                if allows(session.state, SessionEvent.TRANSFER_FAILED):
+                    await move_session(connection, session, SessionEvent.TRANSFER_FAILED, result.reason)
+        return result
+
+    async def prove_storage(self, entry: Entry) -> JobResult:
+        """Let the ledger spend the session, now that its card was verified; the projector then says ``stored``."""
+        session, _ = await self._read(entry)
+        if session.storage_proof is None:
+            return Refused("no proof was verified")
+        outcome = await self._command(
+            ProveStorage(f"prove:{session.session_id}", session.session_id, str(session.storage_proof))
+        )
+        if isinstance(outcome, Unknown):
+            return outcome
+        return Done() if outcome.code is OutcomeCode.DONE else Refused(f"the ledger refused it: {outcome.code}")
+
+    async def revoke(self, entry: Entry) -> JobResult:
+        """End the account; the projector moves a session that is not ended yet."""
+        session_id, reason = str(entry.payload["session_id"]), str(entry.payload["reason"])
+        outcome = await self._command(Revoke(f"revoke:{session_id}", session_id, reason))
+        # An account that was never credited needs no end: `prepare` asks again if it credits one after all.
+        return outcome if isinstance(outcome, Unknown) else Done()
+
+    async def expire(self, entry: Entry) -> JobResult:
+        """End the account whose validity is over; a session that never had one ends here."""
+        session, _ = await self._read(entry)
+        if session.state not in LIVE_STATES:
+            return Done()
+        outcome = await self._command(Expire(f"expire:{session.session_id}", session.session_id))
+        if isinstance(outcome, Unknown):
+            return outcome
+        if outcome.code is OutcomeCode.NOT_DUE:
+            return Unknown("the ledger's clock is not there yet")
+        if outcome.code is OutcomeCode.UNKNOWN_ACCOUNT:
+            async with self._database.transaction() as connection:
+                session = await find_session(connection, session.session_id)
+                if session.state in LIVE_STATES:
+                    await end_session(connection, session, SessionEvent.EXPIRED, "its validity is over")
+        return Done()
+
+    async def apply_wish(self, entry: Entry) -> JobResult:
+        """Bring the line to its owner's newest wish; older ones are passed over."""
+        async with self._line_turn:
+            async with self._database.reading() as connection:
+                esim = await find_esim(connection, str(entry.payload["esim_id"]))
+                session = live(await sessions_on(connection, esim.esim_id))
+            command: Command
+            command_id = f"line:{esim.esim_id}:{esim.wish}"
+            if esim.wants_pause:
+                command = HoldWallet(command_id, esim.esim_id, "paused")
+            else:
+                command = LiftHold(command_id, esim.esim_id, None if session is None else session.session_id)
+            outcome = await self._command(command)
+        if isinstance(outcome, Unknown):
+            return outcome
+        return Done() if outcome.code is OutcomeCode.DONE else Refused(f"the ledger refused it: {outcome.code}")
+
+    async def cut_off(self, entry: Entry) -> JobResult:
+        """Put the line of an exhausted session on hold."""
+        session, esim = await self._read(entry)
+        outcome = await self._command(
+            HoldWallet(f"cut-off:{session.session_id}", esim.esim_id, SessionState.EXHAUSTED.value)
+        )
+        return outcome if isinstance(outcome, Unknown) else Done()
+
+    async def _read(self, entry: Entry) -> tuple[InternetSession, ESim]:
+        async with self._database.reading() as connection:
+            session = await find_session(connection, str(entry.payload["session_id"]))
+            return session, await find_esim(connection, session.esim_id)
+
+    async def _command(self, command: Command) -> Outcome | Unknown:
+        try:
+            return await self._ledger.execute(command)
+        except (LedgerBusyError, LedgerClosedError, LedgerFailedError) as error:
+            return Unknown(error.message)
+
+    async def _fail(self, session: InternetSession, reason: str) -> JobResult:
+        async with self._database.transaction() as connection:
+            session = await find_session(connection, session.session_id)
+            if allows(session.state, SessionEvent.FAILED):
+                await end_session(connection, session, SessionEvent.FAILED, reason)
+                await work.ask_to_revoke(connection, session, "failed")
+        return Refused(reason)

@@ -1,0 +1,57 @@
+"""The key that signs session packages and session records: one ES256 key of the installation."""
+
+import dataclasses
+from typing import Final
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from joserfc.jwk import ECKey, KeySet, KeySetSerialization
+
+from kswifi.rsp.session_record import SessionRecord, key_id, sign
+from kswifi.sessions.errors import SigningKeyDamagedError
+
+
+class SessionSigningKey:
+    """Signs for the installation; the public half is what `/.well-known/jwks.json` serves."""
+
+    def __init__(self, private_key: ec.EllipticCurvePrivateKey) -> None:
+        self._private_key: Final = private_key
+        self.jwk: Final = ECKey.import_key(private_key)
+        self.jwk.ensure_kid()  # the RFC 7638 thumbprint
+        self.public_keys: Final = KeySet([self.jwk])
+
+    @classmethod
+    def from_pem(cls, pem: bytes) -> "SessionSigningKey":
+        """Read the key file (PKCS #8, PEM).
+
+        Raises:
+            SigningKeyDamagedError: it is not a P-256 key.
+        """
+        try:
+            key = serialization.load_pem_private_key(pem, password=None)
+        except (ValueError, TypeError) as error:
+            raise SigningKeyDamagedError("the session signing key cannot be read") from error
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
+            raise SigningKeyDamagedError("the session signing key is not a P-256 key")
+        return cls(key)
+
+    @property
+    def kid(self) -> str:
+        """Return the key's name (RFC 7638)."""
+        return self.jwk.thumbprint()
+
+    def jwks(self) -> KeySetSerialization:
+        """Return the JWK Set to publish: the public half alone."""
+        return self.public_keys.as_dict(private=False, alg="ES256", use="sig")
+
+    def sign_record(self, record: SessionRecord) -> bytes:
+        """Return the card's record, named after and signed with this key; twice gives the same octets."""
+        named = dataclasses.replace(record, key_id=key_id(self._private_key.public_key()))
+        return sign(named, self._private_key)
+
+
+def fresh_signing_key_pem() -> bytes:
+    """Return a new key for the key file."""
+    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )

@@ -1,0 +1,137 @@
+"""What becomes of a session on its eSIM: stored, switched on and off, counted, cut off.
+
+The line's state is the ledger's. What is asked for here is noted as a wish and carried there by the outbox; what is
+told from here is what the projector read back.
+"""
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.database.engine import Database
+from kswifi.esim.model import ESim
+from kswifi.esim.service import find_esim, wish_for
+from kswifi.session_package.codec import verify_package
+from kswifi.sessions import work
+from kswifi.sessions.errors import NoSessionOnEsimError
+from kswifi.sessions.keys import SessionSigningKey
+from kswifi.sessions.model import CutOff, InternetSession, SessionEvent, SessionState, UsageData
+from kswifi.sessions.store import find_session, get_balance, live, move_session, sessions_on
+
+_ON_THE_CARD = (SessionState.STORED, SessionState.ACTIVE, SessionState.PAUSED)
+_NOTHING_MORE = (SessionState.EXHAUSTED, SessionState.EXPIRED, SessionState.REVOKED)
+
+
+class ESIMSessionManager:
+    """Sessions on their eSIMs."""
+
+    def __init__(self, database: Database, signing_key: SessionSigningKey) -> None:
+        self._database = database
+        self._signing_key = signing_key
+
+    async def store_session_on_esim(self, session_data: bytes) -> InternetSession:
+        """Begin to bring the session of a package onto the eSIM it was made for.
+
+        The session is ``transferring`` then, and ``stored`` only once the card has proved that it holds the
+        record and the ledger has taken the proof. While it is under way, again is no error.
+
+        Raises:
+            PackageError: the package is damaged, expired or not ours.
+            UnknownSessionError: the session is not known here.
+            IllegalTransitionError: it is not downloaded yet, or is past that.
+        """
+        now = self._database.clock.now()
+        package = verify_package(session_data, self._signing_key.public_keys, None, now)
+        async with self._database.transaction() as connection:
+            session = await find_session(connection, package.manifest.session_id)
+            if session.state is SessionState.TRANSFERRING:
+                return session
+            session = await move_session(connection, session, SessionEvent.TRANSFER_STARTED)
+            await work.ask_to_deliver(connection, session)
+        return session
+
+    async def activate_stored_session(self, esim_id: str) -> ESim:
+        """Switch the line on; return it with the hold that the network has confirmed so far.
+
+        The session is active with its first octet, not before. Asked again, nothing more is done.
+
+        Raises:
+            UnknownEsimError: there is none.
+            NoSessionOnEsimError: nothing stored on it could be used: it has to be transferred first, or is over.
+        """
+        return await self._wish(esim_id, pause=False)
+
+    async def pause(self, esim_id: str) -> ESim:
+        """Switch the line off, as ``activate_stored_session`` switches it on."""
+        return await self._wish(esim_id, pause=True)
+
+    async def track_session_usage(self, esim_id: str) -> UsageData:
+        """Return how the eSIM's session stands, as the ledger last told it.
+
+        Raises:
+            UnknownEsimError: there is none.
+            NoSessionOnEsimError: it never carried one.
+        """
+        async with self._database.reading() as connection:
+            esim = await find_esim(connection, esim_id)
+            return await self.usage(connection, await self._carried(connection, esim), esim)
+
+    @staticmethod
+    async def usage(connection: AsyncConnection, session: InternetSession, esim: ESim) -> UsageData:
+        """Return how one session stands."""
+        balance, as_of = await get_balance(connection, session.session_id)
+        return UsageData(
+            esim_id=esim.esim_id,
+            session_id=session.session_id,
+            state=session.state,
+            allowance_octets=session.allowance_octets,
+            balance=balance,
+            as_of=as_of,
+            valid_until=session.valid_until,
+            hold=esim.hold,
+        )
+
+    async def cut_off_when_exhausted(self, esim_id: str) -> CutOff:
+        """Make sure that an exhausted session's line is on hold; return what the network has confirmed.
+
+        The ledger puts it on hold in the same batch that commits the last octet, unless the owner had chosen to
+        continue with a next session and there is none: then the hold is asked for here. Asked again, the same.
+
+        Raises:
+            UnknownEsimError: there is none.
+            NoSessionOnEsimError: it never carried a session.
+        """
+        async with self._database.transaction() as connection:
+            esim = await find_esim(connection, esim_id)
+            session = await self._carried(connection, esim)
+            if session.state is SessionState.EXHAUSTED and esim.hold is None:
+                await work.ask_to_cut_off(connection, session)
+            _, as_of = await get_balance(connection, session.session_id)
+        return CutOff(
+            esim_id=esim.esim_id,
+            session_id=session.session_id,
+            state=session.state,
+            cut_off=session.state in _NOTHING_MORE,
+            hold=esim.hold,
+            as_of=as_of,
+        )
+
+    async def _wish(self, esim_id: str, *, pause: bool) -> ESim:
+        async with self._database.transaction() as connection:
+            esim = await find_esim(connection, esim_id)
+            session = live(await sessions_on(connection, esim.esim_id))
+            if session is None or session.state not in _ON_THE_CARD:
+                raise NoSessionOnEsimError(
+                    "no session is stored on this eSIM",
+                    esim_id=esim_id,
+                    state=None if session is None else str(session.state),
+                )
+            wish = await wish_for(connection, esim, pause=pause)
+            if wish is not None:
+                await work.ask_for_line(connection, esim.esim_id, wish)
+            return await find_esim(connection, esim.esim_id)
+
+    @staticmethod
+    async def _carried(connection: AsyncConnection, esim: ESim) -> InternetSession:
+        sessions = await sessions_on(connection, esim.esim_id)
+        if not sessions:
+            raise NoSessionOnEsimError("no session was ever on this eSIM", esim_id=esim.esim_id)
+        return live(sessions) or sessions[0]

@@ -1,0 +1,259 @@
+"""Projects what the ledger says into the control plane: balances for people, and the sessions' states.
+
+It reads the journal's effects after the sequence that it has, and writes that sequence in the transaction that
+holds what they mean: each effect counts exactly once, whenever the process dies. Nobody else makes a session
+stored, active, paused, exhausted or, once it is stored, revoked.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.database.engine import Database
+from kswifi.database.errors import DatabaseBusyError
+from kswifi.esim.errors import UnknownEsimError
+from kswifi.esim.model import Hold
+from kswifi.esim.service import find_esim, set_hold
+from kswifi.kernel.clock import from_unix_seconds
+from kswifi.ledger import effects as fx
+from kswifi.outbox.service import publish
+from kswifi.sessions.ending import end_session
+from kswifi.sessions.errors import UnknownSessionError
+from kswifi.sessions.model import Balance, InternetSession, SessionEvent, allows
+from kswifi.sessions.ports import LedgerJournal
+from kswifi.sessions.sql import ledger_projection, session_balance
+from kswifi.sessions.store import (
+    BALANCE_CHANGED,
+    LINE_CHANGED,
+    find_session,
+    get_balance,
+    live,
+    move_session,
+    sessions_on,
+)
+
+RECORDS_AT_ONCE: Final = 500
+_NAME: Final = "sessions"
+
+_log = structlog.get_logger(__name__)
+
+
+async def projected_sequence(database: Database) -> int:
+    """Return how far the journal was read: at least so much of it must still be there at the next start."""
+    async with database.reading() as connection:
+        return await _sequence(connection)
+
+
+class Projector:
+    """Follows the ledger's journal; ``wake`` is what the ledger's ``on_durable`` calls."""
+
+    def __init__(self, database: Database, ledger: LedgerJournal, pause_seconds: float = 0.1) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._pause_seconds = pause_seconds
+        self._wake = asyncio.Event()
+        self._stopping = asyncio.Event()
+
+    def wake(self, _sequence: int = 0) -> None:
+        """Say that there is more to read; on the loop's thread."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Let ``run`` return after what it is at."""
+        self._stopping.set()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Project until ``stop``. Between two passes it rests, so that a busy journal is read in larger pieces."""
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                await self.catch_up()
+            except DatabaseBusyError:
+                _log.warning("projector_waits_for_database")
+                self._wake.set()
+            try:
+                async with asyncio.timeout(self._pause_seconds):
+                    await self._stopping.wait()
+            except TimeoutError:
+                await self._wake.wait()
+
+    async def catch_up(self) -> int:
+        """Project everything durable; return the sequence that was reached."""
+        sequence = await projected_sequence(self._database)
+        while True:
+            records = await asyncio.to_thread(self._ledger.read_effects, sequence, RECORDS_AT_ONCE)
+            if not records:
+                return sequence
+            async with self._database.transaction() as connection:
+                # Read again inside: another projector may have been here.
+                sequence = await _sequence(connection)
+                fresh = [(number, effects) for number, effects in records if number > sequence]
+                if not fresh:
+                    continue
+                projection = _Projection(connection)
+                for _, effects in fresh:
+                    await projection.apply(effects)
+                await projection.write()
+                sequence = fresh[-1][0]
+                await _put_sequence(connection, sequence)
+
+
+class _Projection:
+    """One transaction's worth of effects: balances are gathered, states are moved as they come."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self._balances: dict[str, tuple[Balance, int]] = {}
+
+    async def apply(self, effects: Iterable[fx.Effect]) -> None:
+        for effect in effects:
+            await self._apply_to_balance(effect)
+            await self._apply_to_state(effect)
+
+    async def write(self) -> None:
+        for session_id, (balance, at) in self._balances.items():
+            session = await self._session(session_id)
+            if session is None:
+                continue
+            values = {**_octets(balance), "as_of": from_unix_seconds(at)}
+            await self._connection.execute(
+                insert(session_balance)
+                .values(session_id=session_id, **values)
+                .on_conflict_do_update(index_elements=["session_id"], set_=values)
+            )
+            await publish(
+                self._connection,
+                user_id=session.user_id,
+                kind=BALANCE_CHANGED,
+                payload={
+                    "session_id": session_id,
+                    "esim_id": session.esim_id,
+                    **_octets(balance),
+                    "as_of": from_unix_seconds(at).isoformat(),
+                },
+            )
+
+    async def _apply_to_balance(self, effect: fx.Effect) -> None:
+        match effect:
+            case fx.Credited(account_id=account, octets=octets, at=at):
+                await self._add(account, at, credited=octets or 0, available=octets or 0)
+            case fx.Reserved(account_id=account, octets=octets, at=at):
+                await self._take(account, at, reserved=octets)
+            case fx.Committed(account_id=account, octets=octets, released_octets=released, at=at):
+                await self._take(account, at, used=octets, reserved=-released)
+            case fx.Released(account_id=account, octets=octets, at=at):
+                await self._take(account, at, reserved=-octets)
+            case fx.Overran(account_id=account, octets=octets, at=at):
+                await self._add(account, at, overrun=octets)
+            case fx.Expired(account_id=account, octets=octets, at=at):
+                await self._add(account, at, available=-octets, expired=octets)
+            case fx.Revoked(account_id=account, octets=octets, at=at):
+                await self._add(account, at, available=-octets, revoked=octets)
+            case fx.Transferred(from_account_id=giver, to_account_id=taker, octets=octets, at=at):
+                await self._add(giver, at, credited=-octets, available=-octets)
+                await self._add(taker, at, credited=octets, available=octets)
+            case _:
+                pass
+
+    async def _take(self, session_id: str, at: int, **octets: int) -> None:
+        """Book octets out of what is available; an uncapped session is credited with them at the same time."""
+        total = sum(octets.values())
+        session = await self._session(session_id)
+        if session is not None and session.allowance_octets is None:
+            await self._add(session_id, at, credited=total, **octets)
+        else:
+            await self._add(session_id, at, available=-total, **octets)
+
+    async def _session(self, session_id: str) -> InternetSession | None:
+        """Return a session; None for an account that is nobody's here, which is logged and never stops the rest."""
+        try:
+            return await find_session(self._connection, session_id)
+        except UnknownSessionError:
+            _log.error("ledger_account_without_session", account_id=session_id)
+            return None
+
+    async def _add(self, session_id: str, at: int, **octets: int) -> None:
+        known = self._balances.get(session_id)
+        balance = known[0] if known else (await get_balance(self._connection, session_id))[0]
+        changed = {name: getattr(balance, name) + more for name, more in octets.items()}
+        self._balances[session_id] = (replace(balance, **changed), at)
+
+    async def _apply_to_state(self, effect: fx.Effect) -> None:
+        match effect:
+            case fx.StorageProved(account_id=account):
+                await self._move(account, SessionEvent.STORAGE_PROVED)
+            case fx.Committed(account_id=account, first=True):
+                await self._move(account, SessionEvent.USAGE_STARTED)
+            case fx.Exhausted(account_id=account):
+                await self._move(account, SessionEvent.USED_UP)
+            case fx.Expired(account_id=account):
+                await self._end(account, SessionEvent.EXPIRED, "its validity is over")
+            case fx.Revoked(account_id=account, reason=reason):
+                await self._end(account, SessionEvent.REVOKED, reason)
+            case fx.WalletHeld(wallet_id=wallet, reason=reason):
+                await self._line(wallet, Hold(reason), SessionEvent.HELD)
+            case fx.HoldLifted(wallet_id=wallet):
+                await self._line(wallet, None, SessionEvent.LIFTED)
+            case _:
+                pass
+
+    async def _move(self, session_id: str, event: SessionEvent) -> None:
+        session = await self._session(session_id)
+        if session is not None and allows(session.state, event):
+            await move_session(self._connection, session, event)
+
+    async def _end(self, session_id: str, event: SessionEvent, reason: str) -> None:
+        """End a session; what comes back to one that is over already changes its balance alone."""
+        session = await self._session(session_id)
+        if session is not None and allows(session.state, event):
+            await end_session(self._connection, session, event, reason)
+
+    async def _line(self, wallet_id: str, hold: Hold | None, event: SessionEvent) -> None:
+        try:
+            esim = await find_esim(self._connection, wallet_id)
+        except UnknownEsimError:
+            _log.error("ledger_wallet_without_esim", wallet_id=wallet_id)
+            return
+        await set_hold(self._connection, wallet_id, hold)
+        if esim.hold is not hold:
+            await publish(
+                self._connection,
+                user_id=esim.user_id,
+                kind=LINE_CHANGED,
+                payload={"esim_id": wallet_id, "hold": hold and str(hold)},
+            )
+        session = live(await sessions_on(self._connection, wallet_id))
+        if session is not None and allows(session.state, event):
+            await move_session(self._connection, session, event)
+
+
+def _octets(balance: Balance) -> dict[str, int]:
+    return {
+        "credited": balance.credited,
+        "used": balance.used,
+        "reserved": balance.reserved,
+        "available": balance.available,
+        "overrun": balance.overrun,
+        "expired": balance.expired,
+        "revoked": balance.revoked,
+    }
+
+
+async def _sequence(connection: AsyncConnection) -> int:
+    query = select(ledger_projection.c.sequence).where(ledger_projection.c.name == _NAME)
+    return int(await connection.scalar(query) or 0)
+
+
+async def _put_sequence(connection: AsyncConnection, sequence: int) -> None:
+    await connection.execute(
+        insert(ledger_projection)
+        .values(name=_NAME, sequence=sequence)
+        .on_conflict_do_update(index_elements=["name"], set_={"sequence": sequence})
+    )

@@ -1,0 +1,85 @@
+"""The tables of internet sessions."""
+
+from typing import Final
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+from kswifi.database.engine import metadata
+from kswifi.database.types import ExactInteger, UtcDateTime, UuidText
+
+internet_session: Final = Table(
+    "internet_session",
+    metadata,
+    Column("session_id", UuidText, primary_key=True),
+    Column("user_id", UuidText, ForeignKey("user_account.user_id"), nullable=False),
+    Column("esim_id", UuidText, ForeignKey("esim.esim_id"), nullable=False),
+    Column("offer_id", String(32), nullable=False),
+    Column("free", Boolean, nullable=False),
+    # NULL is uncapped; a free session never is.
+    Column("allowance_octets", ExactInteger),
+    Column("state", String(16), nullable=False),
+    Column("state_reason", String(200)),
+    Column("ordered_at", UtcDateTime, nullable=False),
+    Column("valid_until", UtcDateTime, nullable=False),
+    Column("idempotency_key", String(255), nullable=False),
+    Column("package_sha256", String(64)),
+    Column("package_octets", ExactInteger),
+    Column("session_record", LargeBinary),
+    Column("storage_proof", String(32)),
+    UniqueConstraint("user_id", "idempotency_key"),
+    CheckConstraint("NOT free OR allowance_octets IS NOT NULL", name="free_is_capped"),
+    Index(None, "user_id", "ordered_at"),
+    Index(None, "esim_id"),
+)
+
+session_package: Final = Table(
+    "session_package",
+    metadata,
+    Column("session_id", UuidText, ForeignKey("internet_session.session_id"), primary_key=True),
+    Column("package", LargeBinary, nullable=False),
+)
+"""The signed files, apart, so that reading a session does not read its package."""
+
+session_balance: Final = Table(
+    "session_balance",
+    metadata,
+    Column("session_id", UuidText, ForeignKey("internet_session.session_id"), primary_key=True),
+    Column("credited", ExactInteger, nullable=False),
+    Column("used", ExactInteger, nullable=False),
+    Column("reserved", ExactInteger, nullable=False),
+    Column("available", ExactInteger, nullable=False),
+    Column("overrun", ExactInteger, nullable=False),
+    Column("expired", ExactInteger, nullable=False),
+    Column("revoked", ExactInteger, nullable=False),
+    Column("as_of", UtcDateTime, nullable=False),
+)
+"""What the ledger says, as the projector last read it; ``as_of`` is the instant of the newest effect in it."""
+
+ledger_projection: Final = Table(
+    "ledger_projection",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("sequence", ExactInteger, nullable=False),
+)
+"""How far the journal has been read: written in the transaction that holds what was read."""
+
+storage_challenge: Final = Table(
+    "storage_challenge",
+    metadata,
+    Column("session_id", UuidText, ForeignKey("internet_session.session_id"), primary_key=True),
+    Column("rand", LargeBinary(16), nullable=False),
+    Column("autn", LargeBinary(16), nullable=False),
+    Column("xres", LargeBinary(16), nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+"""The one open challenge of a session whose card is to prove itself."""

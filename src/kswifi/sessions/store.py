@@ -1,0 +1,229 @@
+"""Sessions in their tables: the one place where a state is written, and told, in the caller's transaction."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.esim.model import Hold
+from kswifi.esim.ports import StorageProof
+from kswifi.esim.sql import esim
+from kswifi.kernel.numbers import Iccid
+from kswifi.outbox.service import publish
+from kswifi.sessions.errors import UnknownSessionError
+from kswifi.sessions.model import (
+    LIVE_STATES,
+    Balance,
+    InternetSession,
+    SessionEvent,
+    SessionOverview,
+    SessionState,
+    UsageData,
+    next_state,
+)
+from kswifi.sessions.sql import internet_session, session_balance, session_package
+
+STATE_CHANGED = "session_state_changed"
+BALANCE_CHANGED = "session_balance_changed"
+LINE_CHANGED = "line_changed"
+
+_t = internet_session.c
+_COLUMNS = (
+    _t.session_id,
+    _t.user_id,
+    _t.esim_id,
+    _t.offer_id,
+    _t.free,
+    _t.allowance_octets,
+    _t.state,
+    _t.state_reason,
+    _t.ordered_at,
+    _t.valid_until,
+    _t.package_sha256,
+    _t.package_octets,
+    _t.storage_proof,
+)
+_BALANCE_COLUMNS = (
+    session_balance.c.credited,
+    session_balance.c.used,
+    session_balance.c.reserved,
+    session_balance.c.available,
+    session_balance.c.overrun,
+    session_balance.c.expired,
+    session_balance.c.revoked,
+)
+
+
+async def find_session(connection: AsyncConnection, session_id: str, user_id: str | None = None) -> InternetSession:
+    """Return a session; with a user, only if it is theirs.
+
+    Raises:
+        UnknownSessionError: there is none, or it is somebody else's.
+    """
+    try:
+        canonical = str(UUID(session_id))
+    except ValueError:
+        raise UnknownSessionError("there is no such session", session_id=session_id[:64]) from None
+    row = (await connection.execute(select(*_COLUMNS).where(_t.session_id == canonical))).one_or_none()
+    if row is None or (user_id is not None and row.user_id != user_id):
+        raise UnknownSessionError("there is no such session", session_id=canonical)
+    return _read(row)
+
+
+async def overviews_of(
+    connection: AsyncConnection, user_id: str, session_id: str | None = None, limit: int = 100
+) -> list[SessionOverview]:
+    """Return a user's sessions, or the one, with cards and balances; the newest first, at most ``limit``."""
+    joined = internet_session.join(esim, esim.c.esim_id == _t.esim_id).outerjoin(
+        session_balance, session_balance.c.session_id == _t.session_id
+    )
+    query = (
+        select(*_COLUMNS, esim.c.iccid, esim.c.hold, *_BALANCE_COLUMNS, session_balance.c.as_of)
+        .select_from(joined)
+        .where(_t.user_id == user_id)
+        .order_by(_t.session_id.desc())
+        .limit(limit)
+    )
+    if session_id is not None:
+        query = query.where(_t.session_id == session_id)
+    return [_overview(row) for row in await connection.execute(query)]
+
+
+async def sessions_on(connection: AsyncConnection, esim_id: str) -> list[InternetSession]:
+    """Return the sessions of an eSIM, the newest first: one alone that is live."""
+    query = select(*_COLUMNS).where(_t.esim_id == esim_id).order_by(_t.session_id.desc()).limit(100)
+    return [_read(row) for row in await connection.execute(query)]
+
+
+async def ordered_with(connection: AsyncConnection, user_id: str, idempotency_key: str) -> InternetSession | None:
+    """Return the session that this key has ordered already."""
+    query = select(*_COLUMNS).where(_t.user_id == user_id, _t.idempotency_key == idempotency_key)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else _read(row)
+
+
+async def add_session(connection: AsyncConnection, session: InternetSession, idempotency_key: str) -> None:
+    """Write a new session and tell of it."""
+    await connection.execute(
+        insert(internet_session).values(
+            session_id=session.session_id,
+            user_id=session.user_id,
+            esim_id=session.esim_id,
+            offer_id=session.offer_id,
+            free=session.free,
+            allowance_octets=session.allowance_octets,
+            state=session.state,
+            ordered_at=session.ordered_at,
+            valid_until=session.valid_until,
+            idempotency_key=idempotency_key,
+        )
+    )
+    await _tell(connection, session, previous=None)
+
+
+async def move_session(
+    connection: AsyncConnection,
+    session: InternetSession,
+    event: SessionEvent,
+    reason: str | None = None,
+    **columns: object,
+) -> InternetSession:
+    """Take a session, read in this transaction, to what follows; tell of it; return it as it is then.
+
+    ``columns`` are what becomes true with it.
+
+    Raises:
+        IllegalTransitionError: the machine does not list the event; nothing is written.
+    """
+    following = next_state(session.state, event)
+    await connection.execute(
+        update(internet_session)
+        .where(_t.session_id == session.session_id)
+        .values(state=following, state_reason=reason and reason[:200], **columns)
+    )
+    moved = await find_session(connection, session.session_id)
+    await _tell(connection, moved, previous=session.state)
+    return moved
+
+
+async def put_package(connection: AsyncConnection, session_id: str, package: bytes) -> None:
+    """Keep the signed file."""
+    await connection.execute(insert(session_package).values(session_id=session_id, package=package))
+
+
+async def get_package(connection: AsyncConnection, session_id: str) -> bytes | None:
+    """Return the signed file, None before it is made."""
+    query = select(session_package.c.package).where(session_package.c.session_id == session_id)
+    package: bytes | None = (await connection.execute(query)).scalar_one_or_none()
+    return package
+
+
+async def get_record(connection: AsyncConnection, session_id: str) -> bytes | None:
+    """Return the signed record that the card is to hold, None before it is made."""
+    query = select(_t.session_record).where(_t.session_id == session_id)
+    record: bytes | None = (await connection.execute(query)).scalar_one_or_none()
+    return record
+
+
+async def get_balance(connection: AsyncConnection, session_id: str) -> tuple[Balance, datetime | None]:
+    """Return the balance and the instant that it speaks of; zeros and None before the ledger knows the session."""
+    query = select(*_BALANCE_COLUMNS, session_balance.c.as_of).where(session_balance.c.session_id == session_id)
+    row = (await connection.execute(query)).one_or_none()
+    return (Balance(), None) if row is None else (Balance(*row[:-1]), row.as_of)
+
+
+def live(sessions: list[InternetSession]) -> InternetSession | None:
+    """Return the one among an eSIM's sessions that has not ended."""
+    return next((session for session in sessions if session.state in LIVE_STATES), None)
+
+
+async def _tell(connection: AsyncConnection, session: InternetSession, previous: SessionState | None) -> None:
+    await publish(
+        connection,
+        user_id=session.user_id,
+        kind=STATE_CHANGED,
+        payload={
+            "session_id": session.session_id,
+            "esim_id": session.esim_id,
+            "state": str(session.state),
+            "previous_state": previous and str(previous),
+            "reason": session.state_reason,
+        },
+    )
+
+
+def _overview(row: Row[*tuple[Any, ...]]) -> SessionOverview:
+    session = _read(row)
+    balance = Balance() if row.as_of is None else Balance(*(getattr(row, it.name) for it in _BALANCE_COLUMNS))
+    usage = UsageData(
+        esim_id=session.esim_id,
+        session_id=session.session_id,
+        state=session.state,
+        allowance_octets=session.allowance_octets,
+        balance=balance,
+        as_of=row.as_of,
+        valid_until=session.valid_until,
+        hold=None if row.hold is None else Hold(row.hold),
+    )
+    return SessionOverview(session, Iccid(row.iccid), usage)
+
+
+def _read(row: Row[*tuple[Any, ...]]) -> InternetSession:
+    return InternetSession(
+        session_id=row.session_id,
+        user_id=row.user_id,
+        esim_id=row.esim_id,
+        offer_id=row.offer_id,
+        free=row.free,
+        allowance_octets=row.allowance_octets,
+        state=SessionState(row.state),
+        state_reason=row.state_reason,
+        ordered_at=row.ordered_at,
+        valid_until=row.valid_until,
+        package_sha256=row.package_sha256,
+        package_octets=row.package_octets,
+        storage_proof=None if row.storage_proof is None else StorageProof(row.storage_proof),
+    )

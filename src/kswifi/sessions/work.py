@@ -1,0 +1,65 @@
+"""The outbox entries of sessions: their kinds, keys and payloads, in one place for those who ask and who do."""
+
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.database.engine import transaction_instant
+from kswifi.kernel.ids import uuid7
+from kswifi.outbox.service import enqueue
+from kswifi.sessions.model import InternetSession
+
+PREPARE: Final = "session.prepare"
+DELIVER: Final = "session.deliver"
+PROVE_STORAGE: Final = "session.prove_storage"
+REVOKE: Final = "session.revoke"
+EXPIRE: Final = "session.expire"
+LINE: Final = "line.apply_wish"
+CUT_OFF: Final = "line.cut_off"
+
+
+async def ask_to_prepare(connection: AsyncConnection, session: InternetSession) -> None:
+    """Credit the allowance in the ledger and sign the package."""
+    await _ask(connection, PREPARE, session.session_id, session)
+
+
+async def ask_to_expire(connection: AsyncConnection, session: InternetSession) -> None:
+    """End the session when its validity is over: asked for at its order, worked at that instant."""
+    await enqueue(
+        connection,
+        kind=EXPIRE,
+        key=f"{EXPIRE}:{session.session_id}",
+        payload={"session_id": session.session_id},
+        run_at=session.valid_until,
+    )
+
+
+async def ask_to_deliver(connection: AsyncConnection, session: InternetSession) -> None:
+    """Make the profile ready for the card. Each transfer is a new piece of work."""
+    attempt = uuid7(transaction_instant(connection))
+    await _ask(connection, DELIVER, f"{session.session_id}:{attempt}", session)
+
+
+async def ask_to_prove_storage(connection: AsyncConnection, session: InternetSession) -> None:
+    """Tell the ledger that the card's proof was verified."""
+    await _ask(connection, PROVE_STORAGE, session.session_id, session)
+
+
+async def ask_to_revoke(connection: AsyncConnection, session: InternetSession, reason: str) -> None:
+    """End the session's account in the ledger."""
+    await _ask(connection, REVOKE, f"{session.session_id}:{reason}", session, reason=reason)
+
+
+async def ask_for_line(connection: AsyncConnection, esim_id: str, wish: int) -> None:
+    """Bring the line to what its owner wants."""
+    await enqueue(connection, kind=LINE, key=f"{LINE}:{esim_id}:{wish}", payload={"esim_id": esim_id})
+
+
+async def ask_to_cut_off(connection: AsyncConnection, session: InternetSession) -> None:
+    """Put the line of an exhausted session on hold, where the ledger has not done so by itself."""
+    await _ask(connection, CUT_OFF, session.session_id, session)
+
+
+async def _ask(connection: AsyncConnection, kind: str, name: str, session: InternetSession, **more: str) -> None:
+    payload = {"session_id": session.session_id, **more}
+    await enqueue(connection, kind=kind, key=f"{kind}:{name}", payload=payload)

@@ -1,0 +1,231 @@
+"""Every setting, in one place: environment variables named KSWIFI_ and the setting, in capitals.
+
+Each has a default with which everything runs on this machine, and each is checked before anything starts. A
+variable that begins with KSWIFI_ and is no setting is refused too: a mistyped limit must not count as none.
+"""
+
+import difflib
+import os
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.quantities import GIGABYTE
+
+PREFIX: Final = "KSWIFI_"
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+OctetCount = Annotated[int, Field(ge=0, le=10**15)]
+IpNetwork = IPv4Network | IPv6Network
+
+
+class SettingsInvalidError(KswifiError):
+    """A setting that cannot be used; the message names its variable."""
+
+    code = "settings_invalid"
+
+
+class Settings(BaseSettings):
+    """The settings. A port of 0 takes a free one. Lists are separated by commas."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    # Where and how it runs
+    data_dir: Annotated[Path, Field(description="Databases, keys, and the lab's own folder.")] = Path("var")
+    mode: Annotated[
+        Literal["embedded", "own-core"],
+        Field(description="embedded: with the lab's phone and gateway; own-core: a network core speaks Gy to us."),
+    ] = "embedded"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="What is logged.")] = (
+        "info"
+    )
+
+    # Where it listens
+    host: Annotated[str, Field(min_length=1, max_length=253, description="Address that all ports bind to.")] = (
+        "127.0.0.1"
+    )
+    api_port: Annotated[Port, Field(description="REST, events and the page.")] = 8080
+    diameter_port: Annotated[Port, Field(description="Gy and S6a.")] = 3868
+    lab_port: Annotated[Port, Field(description="The lab phone's control.")] = 8081
+    content_port: Annotated[Port, Field(description="The lab's content server.")] = 8082
+    proxy_port: Annotated[Port, Field(description="The access gateway's HTTP proxy.")] = 3128
+    attach_port: Annotated[Port, Field(description="The access gateway's attach wire.")] = 36412
+
+    # How people reach it
+    public_origin: Annotated[
+        str | None,
+        Field(description="scheme://host[:port] of the page, without a path; from host and api_port if not set."),
+    ] = None
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        Field(max_length=50, description="Host names this server answers to beside its own."),
+    ] = ()
+    wifi_networks: Annotated[
+        tuple[IpNetwork, ...],
+        NoDecode,
+        Field(
+            max_length=500,
+            description="own-core: networks (CIDR) from which a download counts as being on WiFi; empty: all.",
+        ),
+    ] = ()
+
+    # What is given, and for how long
+    offers_file: Annotated[Path | None, Field(description="Your own offers.toml; else the one included.")] = None
+    time_zone: Annotated[str, Field(description="The zone in whose days validity ends.")] = "Africa/Lagos"
+    free_allowance_octets: Annotated[
+        OctetCount, Field(description="Free octets for one account in any free_allowance_days.")
+    ] = 5 * GIGABYTE
+    free_allowance_days: Annotated[int, Field(ge=1, le=366, description="The days of the free allowance.")] = 30
+    free_unspent_octets: Annotated[OctetCount, Field(description="Free octets an account may hold unspent.")] = (
+        5 * GIGABYTE
+    )
+
+    # Charging
+    grant_cap_octets: Annotated[
+        int, Field(ge=10_000, le=10**10, description="The largest grant of one Gy answer, the final one included.")
+    ] = 10_000_000
+
+    # Signing in
+    login_days: Annotated[int, Field(ge=1, le=366, description="The longest a sign-in lasts.")] = 30
+    login_idle_days: Annotated[int, Field(ge=1, le=366, description="A sign-in unused this long ends.")] = 14
+    registrations_per_hour: Annotated[
+        int, Field(ge=1, le=100_000, description="New accounts from one address in an hour.")
+    ] = 30
+    logins_per_quarter_hour: Annotated[
+        int, Field(ge=1, le=100_000, description="Attempts to sign in from one address in 15 minutes.")
+    ] = 60
+
+    @field_validator("allowed_hosts", "wifi_networks", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _names_only(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if urlsplit(f"//{name}").hostname != name.lower().strip("[]"):
+                raise ValueError(f"{name!r} is not a host name or address alone, without a port")
+        return tuple(name.lower().strip("[]") for name in names)
+
+    @field_validator("public_origin")
+    @classmethod
+    def _origin_only(cls, origin: str | None) -> str | None:
+        if origin is not None:
+            parts = urlsplit(origin)
+            if (
+                parts.scheme not in ("http", "https")
+                or not parts.hostname
+                or f"{parts.scheme}://{parts.netloc}" != origin
+            ):
+                raise ValueError("write it as http://host:port or https://host, without anything after it")
+            if parts.username is not None:
+                raise ValueError("an origin has no user in it")
+        return origin
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"there is no time zone {name!r}") from None
+        return name
+
+    @field_validator("offers_file")
+    @classmethod
+    def _there(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            raise ValueError(f"there is no file {path}")
+        return path
+
+    @model_validator(mode="after")
+    def _distinct_ports(self) -> Self:
+        taken: dict[int, str] = {}
+        for name in ("api", "diameter", "lab", "content", "proxy", "attach"):
+            port: int = getattr(self, f"{name}_port")
+            if port and port in taken:
+                raise ValueError(f"{name}_port and {taken[port]}_port are both {port}")
+            taken[port] = name
+        return self
+
+    @model_validator(mode="after")
+    def _whole_free_offer(self) -> Self:
+        if self.free_unspent_octets > self.free_allowance_octets:
+            raise ValueError("free_unspent_octets cannot be more than free_allowance_octets")
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in whose days validity ends."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def origin(self) -> str:
+        """Where people reach the page: the setting, or host and API port."""
+        if self.public_origin is not None:
+            return self.public_origin
+        return f"http://{_in_url(self.reachable_host)}:{self.api_port}"
+
+    @property
+    def lab_origin(self) -> str | None:
+        """Where the page reaches the lab phone's control; None without the lab."""
+        return f"http://{_in_url(self.reachable_host)}:{self.lab_port}" if self.mode == "embedded" else None
+
+    @property
+    def reachable_host(self) -> str:
+        """The address to connect to: loopback where it listens on all."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Every name in a Host header that this server answers to."""
+        own = {"127.0.0.1", "localhost", "::1", self.host.lower(), urlsplit(self.origin).hostname or ""}
+        return frozenset(own | set(self.allowed_hosts)) - {"", "0.0.0.0", "::"}
+
+    @property
+    def login_lifetime(self) -> timedelta:
+        """The longest a sign-in lasts."""
+        return timedelta(days=self.login_days)
+
+    @property
+    def login_idle(self) -> timedelta:
+        """How long a sign-in may be unused."""
+        return timedelta(days=self.login_idle_days)
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read the environment and check it; what is ``given`` (by the command line) goes before it.
+
+    Raises:
+        SettingsInvalidError: a setting cannot be used, or a KSWIFI_ variable is no setting.
+    """
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    ours = {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
+    for name in sorted(ours - known):
+        near = difflib.get_close_matches(name, known, 1)
+        raise SettingsInvalidError(
+            f"{name} is no setting" + (f": did you mean {near[0]}?" if near else ""), variable=name
+        )
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        variable = PREFIX + str(first["loc"][0]).upper() if first["loc"] else f"{PREFIX}*"
+        raise SettingsInvalidError(
+            f"{variable}: {first['msg'].removeprefix('Value error, ')}", variable=variable
+        ) from error
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

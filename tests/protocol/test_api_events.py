@@ -1,0 +1,182 @@
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from kswifi.api import events
+from kswifi.api.services import Services
+from kswifi.api.streams import STREAMS_LIMIT_OF_USER
+from kswifi.kernel.clock import ManualClock
+from kswifi.outbox.leases import prune_events
+from kswifi.outbox.service import publish
+from tests.support.api import problem, register, serving
+from tests.support.databases import START
+
+WHERE = "/api/v1/events"
+
+
+async def _publish(services: Services, user_id: str, *numbers: int) -> None:
+    async with services.database.transaction() as connection:
+        for number in numbers:
+            await publish(connection, user_id=user_id, kind="counted", payload={"n": number})
+
+
+class Reader:
+    """Reads one stream, event by event."""
+
+    def __init__(self, answer: httpx2.Response) -> None:
+        self.answer = answer
+        self._lines = answer.aiter_lines()
+
+    async def next(self) -> dict[str, str] | None:
+        """Return the next event's fields, None when the stream has ended."""
+        fields: dict[str, str] = {}
+        async with asyncio.timeout(5):
+            async for line in self._lines:
+                if line == "" and fields:
+                    return fields
+                name, _, value = line.partition(": ")
+                if name:
+                    fields[name] = value
+        return None
+
+    async def numbers(self, count: int) -> list[int]:
+        found = []
+        for _ in range(count):
+            event = await self.next()
+            assert event is not None
+            assert event["event"] == "counted"
+            found.append(int(json.loads(event["data"])["n"]))
+        return found
+
+
+@asynccontextmanager
+async def _following(client: httpx2.AsyncClient, last_event_id: str | None = None) -> AsyncIterator[Reader]:
+    headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
+    async with client.stream("GET", WHERE, headers=headers) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        yield Reader(answer)
+
+
+def test_a_reload_misses_nothing_and_sees_nothing_twice_or_of_others(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as (client, services):
+            stranger = await register(client, "obi@example.ng")
+            me = await register(client)
+            await _publish(services, me.user_id, 1)
+            async with _following(client) as reader:
+                hello = await reader.next()
+                assert hello is not None
+                assert (hello["event"], hello["retry"]) == ("hello", "2000")
+                await _publish(services, stranger.user_id, 100)
+                await _publish(services, me.user_id, 2, 3)
+                assert await reader.numbers(1) == [2]
+                event = await reader.next()
+                assert event is not None
+                last = event["id"]
+            await _publish(services, me.user_id, *range(4, 260))
+            async with _following(client, last) as reader:
+                await reader.next()
+                assert await reader.numbers(256) == list(range(4, 260))
+                await _publish(services, me.user_id, 260)
+                assert await reader.numbers(1) == [260]
+            async with _following(client, hello["id"]) as reader:
+                await reader.next()
+                assert await reader.numbers(2) == [2, 3]
+
+    asyncio.run(scenario())
+
+
+def test_a_reader_that_was_away_too_long_is_told_to_load_anew(tmp_path: Path) -> None:
+    clock = ManualClock(START)
+
+    async def scenario() -> None:
+        async with serving(tmp_path, clock=clock) as (client, services):
+            me = await register(client)
+            await _publish(services, me.user_id, 1, 2, 3)
+            clock.advance(timedelta(days=1))
+            async with services.database.transaction() as connection:
+                await prune_events(connection, timedelta(hours=1))
+            await _publish(services, me.user_id, 4)
+            for gone in ("1", "999"):
+                async with _following(client, gone) as reader:
+                    reset = await reader.next()
+                    assert reset is not None
+                    assert (reset["event"], reset["id"]) == ("reset", "4")
+            async with _following(client, "3") as reader:
+                assert (await reader.next() or {})["event"] == "hello"
+                assert await reader.numbers(1) == [4]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("wrong", ["x", "-1", "1.5", "9" * 30, "\u0663"])
+def test_an_id_that_is_none_of_ours_is_refused(tmp_path: Path, wrong: str) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as (client, _services):
+            problem(await client.get(WHERE), 401, "not_signed_in")
+            await register(client)
+            headers = [(b"Last-Event-ID", wrong.encode())]
+            problem(await client.get(WHERE, headers=headers), 400, "last_event_id_invalid")
+
+    asyncio.run(scenario())
+
+
+def test_a_user_has_a_bounded_number_of_streams_and_closing_one_makes_room(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as (client, services):
+            await register(client)
+            open_streams: list[Any] = [_following(client) for _ in range(STREAMS_LIMIT_OF_USER)]
+            readers = [await stream.__aenter__() for stream in open_streams]
+            for reader in readers:
+                await reader.next()
+            problem(await client.get(WHERE), 429, "too_many_streams")
+            await open_streams.pop().__aexit__(None, None, None)
+            async with asyncio.timeout(5):
+                while sum(services.streams._of_user.values()) == STREAMS_LIMIT_OF_USER:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            async with _following(client) as reader:
+                assert await reader.next()
+            for stream in open_streams:
+                await stream.__aexit__(None, None, None)
+
+    asyncio.run(scenario())
+
+
+def test_a_stream_ends_with_its_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "LOOK_EVERY_SECONDS", 0.05)
+
+    async def scenario() -> None:
+        async with serving(tmp_path) as (client, _services):
+            me = await register(client)
+            async with _following(client) as reader:
+                assert await reader.next()
+                await me.send("DELETE", "/api/v1/logins/current")
+                assert await reader.next() is None
+
+    asyncio.run(scenario())
+
+
+def test_streams_end_at_once_and_cleanly_when_the_server_stops(tmp_path: Path) -> None:
+    async def scenario() -> float:
+        loop = asyncio.get_running_loop()
+        async with httpx2.AsyncClient(timeout=10) as client:
+            async with serving(tmp_path) as (inner, _services):
+                await register(inner)
+                client.cookies, client.base_url = inner.cookies, inner.base_url
+                following = _following(client)
+                reader = await following.__aenter__()
+                await reader.next()
+                began = loop.time()
+            assert await reader.next() is None
+            await following.__aexit__(None, None, None)
+            return loop.time() - began
+
+    assert asyncio.run(scenario()) < 5

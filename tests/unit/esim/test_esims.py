@@ -1,0 +1,155 @@
+"""Numbers, keys at rest, activation codes, profile states and direct loading."""
+
+import asyncio
+import re
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from kswifi.esim.activation import qr_code_svg
+from kswifi.esim.errors import (
+    IllegalProfileTransitionError,
+    NumbersUsedUpError,
+    ProfileNotReadyError,
+    SubscriberKeysDamagedError,
+    UnknownEsimError,
+)
+from kswifi.esim.model import (
+    PROFILE_TRANSITIONS,
+    NumberRange,
+    ProfileEvent,
+    ProfileState,
+    activation_code,
+    new_matching_id,
+    next_profile_state,
+)
+from kswifi.esim.service import EsimOrders, esims_of, find_esim, move_profile
+from kswifi.esim.vault import SubscriberVault, new_subscriber_keys
+from kswifi.kernel.numbers import Imsi
+from kswifi.outbox.results import Done, Refused
+from tests.support.session_roads import ADA, BOLA, open_road
+
+IMSI = Imsi("001010000000001")
+
+
+def test_numbers_come_from_the_operators_range() -> None:
+    numbers = NumberRange(iccid_prefix="8923401", plmn="62130")
+    assert numbers.iccid(1) == "8923401000000000018"
+    assert numbers.imsi(1) == "621300000000001"
+    assert NumberRange().imsi(10**10 - 1) == "001019999999999"
+    with pytest.raises(NumbersUsedUpError):
+        NumberRange().imsi(10**10)
+    with pytest.raises(NumbersUsedUpError):
+        NumberRange().iccid(10**11)
+
+
+def test_every_order_has_numbers_and_keys_of_its_own(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with open_road(tmp_path) as road:
+
+            async def order(user_id: str) -> tuple[str, ...]:
+                async with road.database.transaction() as connection:
+                    ordered = await road.orders.allocate(connection, user_id)
+                    keys = await road.orders.keys(connection, ordered)
+                assert ordered.profile_state is ProfileState.ALLOCATED
+                return (ordered.iccid, ordered.imsi, ordered.matching_id, keys.k.hex(), keys.opc.hex())
+
+            made = await asyncio.gather(*(order(ADA if number % 2 else BOLA) for number in range(20)))
+            for column in zip(*made, strict=True):
+                assert len(set(column)) == 20
+            async with road.database.reading() as connection:
+                mine = await esims_of(connection, ADA)
+                assert len(mine) == 10
+                for identifier in (mine[0].esim_id.replace("0", "f"), "", "x" * 500):
+                    with pytest.raises(UnknownEsimError):
+                        await find_esim(connection, identifier)
+                with pytest.raises(UnknownEsimError):
+                    await find_esim(connection, mine[0].esim_id, BOLA)
+                assert await find_esim(connection, mine[0].esim_id.upper(), ADA) == mine[0]
+
+    asyncio.run(scenario())
+
+
+def test_a_range_that_is_used_up_orders_nothing(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with open_road(tmp_path) as road:
+            orders = EsimOrders(SubscriberVault(bytes(32)), NumberRange(plmn="00101000000000"))
+            for _ in range(9):
+                async with road.database.transaction() as connection:
+                    await orders.allocate(connection, ADA)
+            with pytest.raises(NumbersUsedUpError):
+                async with road.database.transaction() as connection:
+                    await orders.allocate(connection, ADA)
+            async with road.database.reading() as connection:
+                assert len(await esims_of(connection, ADA)) == 9
+
+    asyncio.run(scenario())
+
+
+def test_sealed_keys_open_for_their_line_alone() -> None:
+    vault, keys = SubscriberVault(bytes(range(32))), new_subscriber_keys()
+    sealed = vault.seal(IMSI, keys)
+    assert vault.open(IMSI, sealed) == keys
+    assert vault.seal(IMSI, keys) != sealed
+    for imsi, wrong in (
+        (Imsi("001010000000002"), sealed),
+        (IMSI, sealed[:-1] + bytes([sealed[-1] ^ 1])),
+        (IMSI, bytes([sealed[0] ^ 1]) + sealed[1:]),
+        (IMSI, sealed[:20]),
+        (IMSI, b""),
+    ):
+        with pytest.raises(SubscriberKeysDamagedError):
+            vault.open(imsi, wrong)
+    for length in (0, 16, 31, 33):
+        with pytest.raises(SubscriberKeysDamagedError):
+            SubscriberVault(bytes(length))
+
+
+def test_the_codes_of_a_card_are_digits() -> None:
+    keys = new_subscriber_keys()
+    assert (len(keys.k), len(keys.opc), len(keys.adm_key)) == (16, 16, 8)
+    for puk in (keys.puk_1, keys.puk_2):
+        assert re.fullmatch(rb"\d{8}", puk)
+
+
+def test_activation_codes() -> None:
+    matching_id = new_matching_id(lambda count: bytes(range(count)))
+    assert matching_id == "ABCD-EFGH-JKLM-NPQR"
+    assert activation_code("smdp.example", matching_id) == "LPA:1$smdp.example$ABCD-EFGH-JKLM-NPQR"
+    svg = qr_code_svg("LPA:1$smdp.example$ABCD-EFGH-JKLM-NPQR")
+    assert svg.startswith('<svg xmlns="http://www.w3.org/2000/svg" viewBox=')
+    assert "script" not in svg
+    assert svg == qr_code_svg("LPA:1$smdp.example$ABCD-EFGH-JKLM-NPQR")
+
+
+def test_every_profile_event_that_is_not_listed_is_refused() -> None:
+    for state, event in product(ProfileState, ProfileEvent):
+        if (state, event) in PROFILE_TRANSITIONS:
+            assert next_profile_state(state, event) is PROFILE_TRANSITIONS[state, event]
+        else:
+            with pytest.raises(IllegalProfileTransitionError):
+                next_profile_state(state, event)
+
+
+def test_direct_loading_releases_once_and_serves_the_owner(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with open_road(tmp_path) as road:
+            async with road.database.transaction() as connection:
+                ordered = await road.orders.allocate(connection, ADA)
+            with pytest.raises(ProfileNotReadyError):
+                await road.delivery.profile_package(ordered.esim_id, ADA)
+            for _ in range(2):
+                assert await road.delivery.deliver(ordered.esim_id, bytes(123)) == Done()
+            with pytest.raises(UnknownEsimError):
+                await road.delivery.profile_package(ordered.esim_id, BOLA)
+            package = await road.delivery.profile_package(ordered.esim_id, ADA)
+            assert package == await road.delivery.profile_package(ordered.esim_id, ADA)
+            assert bytes(123) in package
+            assert await road.delivery.deliver(ordered.esim_id, b"\x01" * 123) == Done()
+            assert b"\x01" * 123 in await road.delivery.profile_package(ordered.esim_id, ADA)
+            async with road.database.transaction() as connection:
+                await move_profile(connection, ordered.esim_id, ProfileEvent.INSTALL)
+            assert isinstance(await road.delivery.deliver(ordered.esim_id, bytes(123)), Refused)
+
+    asyncio.run(scenario())

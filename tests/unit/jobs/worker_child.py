@@ -1,0 +1,33 @@
+"""A worker in a process of its own, for the test that kills it: python worker_child.py FILE."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+from sqlalchemy import text
+
+from kswifi.database.engine import Database, sqlite_url
+from kswifi.jobs.worker import Worker, WorkerLimits
+from kswifi.outbox.model import Entry
+from kswifi.outbox.results import Done
+
+
+async def main(path: Path) -> None:
+    database = Database(sqlite_url(path))
+
+    async def grant(entry: Entry) -> Done:
+        async with database.transaction() as connection:
+            await connection.execute(
+                text("INSERT INTO effect (id, by) VALUES (:id, 'child') ON CONFLICT DO NOTHING"),
+                {"id": entry.payload["id"]},
+            )
+        print("effect done, not yet noted", flush=True)
+        await asyncio.Event().wait()
+        return Done()
+
+    limits = WorkerLimits(handler_seconds=1.0, lease_margin_seconds=0.5)
+    await Worker(database, {"grant": grant}, limits).run()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(Path(sys.argv[1])))

@@ -1,0 +1,114 @@
+"""The lab phone's card: what the modem and the phone do with it, by APDUs alone."""
+
+from pathlib import Path
+
+import pytest
+
+from kswifi import milenage
+from kswifi.euicc.errors import CardBusyError, CardExistsError, CardMissingError, ProfileRefusedError
+from kswifi.kernel.numbers import Imsi
+from kswifi.lab.phone.card import Card, CardError
+from kswifi.rsp import session_record
+from tests.support.cards import EID, OPC, SIGNING_KEY, K, RogueCard, iccid, profile_package, profile_parameters
+
+AMF = milenage.AMF_SEPARATION_BIT
+RAND = bytes(range(16))
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    with Card.create(tmp_path / "card", EID) as card:
+        card.load_profile_package(profile_package(1))
+        card.enable(iccid(1))
+    return tmp_path / "card"
+
+
+def test_a_card_is_kept_from_one_process_to_the_next(directory: Path) -> None:
+    with Card.open(directory) as card:
+        assert card.eid() == EID
+        assert [(p.iccid, p.enabled, p.name) for p in card.profiles()] == [(iccid(1), True, "KSWiFi")]
+        assert card.iccid() == iccid(1)
+        assert card.imsi() == profile_parameters(1).imsi
+
+
+def test_the_session_record_reads_back_signed(directory: Path) -> None:
+    with Card.open(directory) as card:
+        [record] = card.read_session_records()
+    verified = session_record.verify(record, SIGNING_KEY.public_key())
+    assert (verified.iccid, verified.allowance_octets) == (iccid(1), 1_000_000_000)
+
+
+def test_authenticate_and_replay(directory: Path) -> None:
+    vector = milenage.generate_vector(K, OPC, 64, AMF, RAND)
+    with Card.open(directory) as card:
+        answer = card.authenticate(vector.rand, vector.autn)
+        assert (answer.res, answer.ck, answer.ik, answer.auts) == (vector.xres, vector.ck, vector.ik, None)
+        assert repr(vector.ck) not in repr(answer)
+    with Card.open(directory) as card:
+        answer = card.authenticate(vector.rand, vector.autn)
+        assert answer.auts is not None
+        assert answer.res is None
+        assert milenage.verify_auts(K, OPC, RAND, answer.auts) == 64
+
+
+def test_a_challenge_of_another_network_is_a_mac_failure(directory: Path) -> None:
+    vector = milenage.generate_vector(bytes(16), OPC, 64, AMF, RAND)
+    with Card.open(directory) as card:
+        answer = card.authenticate(vector.rand, vector.autn)
+        assert answer.mac_failure
+        assert answer.res is None
+
+
+def test_a_rogue_card_answers_anything_but_not_right() -> None:
+    vector = milenage.generate_vector(K, OPC, 64, AMF, RAND)
+    answer = RogueCard(Imsi("621990000000001")).authenticate(vector.rand, bytes(16))
+    assert answer.res is not None
+    assert answer.res != vector.xres
+
+
+def test_switching_and_deleting(directory: Path) -> None:
+    with Card.open(directory) as card:
+        card.load_profile_package(profile_package(2))
+        card.enable(iccid(2))
+        assert card.iccid() == iccid(2)
+        with pytest.raises(CardError, match="not in the state"):
+            card.enable(iccid(2))
+        with pytest.raises(CardError, match="not in the state"):
+            card.delete(iccid(2))
+        with pytest.raises(CardError, match="no such profile"):
+            card.disable(iccid(3))
+        card.disable(iccid(2))
+        with pytest.raises(CardError, match="is a profile enabled"):
+            card.imsi()
+        with pytest.raises(CardError, match="is a profile enabled"):
+            card.authenticate(RAND, bytes(16))
+        with pytest.raises(CardError, match="is a profile enabled"):
+            card.read_session_records()
+        card.delete(iccid(2))
+        assert [profile.iccid for profile in card.profiles()] == [iccid(1)]
+
+
+def test_channels_are_given_back(directory: Path) -> None:
+    with Card.open(directory) as card:
+        for _ in range(10):
+            card.profiles()
+        with pytest.raises(CardError):
+            card.delete(iccid(1))
+        assert card.transmit(bytes.fromhex("0070000001")) == bytes.fromhex("019000")
+
+
+def test_a_refused_package_leaves_the_card_as_it_was(directory: Path) -> None:
+    with Card.open(directory) as card:
+        with pytest.raises(ProfileRefusedError, match="already"):
+            card.load_profile_package(profile_package(1))
+        assert len(card.profiles()) == 1
+
+
+def test_one_card_in_one_hand(directory: Path) -> None:
+    with Card.open(directory), pytest.raises(CardBusyError):
+        Card.open(directory)
+    with pytest.raises(CardExistsError):
+        Card.create(directory, EID)
+    with pytest.raises(CardMissingError):
+        Card.open(directory / "elsewhere")
+    Card.open(directory).close()

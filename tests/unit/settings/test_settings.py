@@ -1,0 +1,76 @@
+import os
+from datetime import timedelta
+
+import pytest
+
+from kswifi.settings import PREFIX, Settings, SettingsInvalidError, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.upper().startswith(PREFIX):
+            monkeypatch.delenv(name)
+
+
+def test_the_defaults_run_on_this_machine_alone() -> None:
+    settings = load_settings()
+    assert settings.host == "127.0.0.1"
+    assert settings.origin == "http://127.0.0.1:8080"
+    assert settings.lab_origin == "http://127.0.0.1:8081"
+    assert settings.hosts == {"127.0.0.1", "localhost", "::1"}
+    assert settings.login_lifetime == timedelta(days=30)
+    assert settings.grant_cap_octets == 10_000_000
+
+
+def test_the_environment_is_read_and_what_is_given_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KSWIFI_API_PORT", "9000")
+    monkeypatch.setenv("KSWIFI_LAB_PORT", "9001")
+    monkeypatch.setenv("KSWIFI_ALLOWED_HOSTS", "wifi.example.ng, [fd00::1]")
+    monkeypatch.setenv("KSWIFI_WIFI_NETWORKS", "10.0.0.0/8,fd00::/8")
+    monkeypatch.setenv("KSWIFI_PUBLIC_ORIGIN", "https://kswifi.example.ng")
+    settings = load_settings(lab_port=9002)
+    assert (settings.api_port, settings.lab_port) == (9000, 9002)
+    assert {"wifi.example.ng", "fd00::1", "kswifi.example.ng"} <= settings.hosts
+    assert [str(network) for network in settings.wifi_networks] == ["10.0.0.0/8", "fd00::/8"]
+    assert settings.origin == "https://kswifi.example.ng"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("KSWIFI_API_PRT", "1", "did you mean KSWIFI_API_PORT"),
+        ("KSWIFI_API_PORT", "70000", "KSWIFI_API_PORT: .*65535"),
+        ("KSWIFI_API_PORT", "http", "KSWIFI_API_PORT: .*integer"),
+        ("KSWIFI_LAB_PORT", "8080", "lab_port and api_port are both 8080"),
+        ("KSWIFI_PUBLIC_ORIGIN", "https://kswifi.example/app", "without anything after it"),
+        ("KSWIFI_PUBLIC_ORIGIN", "https://me@kswifi.example", "no user"),
+        ("KSWIFI_ALLOWED_HOSTS", "kswifi.example:80", "without a port"),
+        ("KSWIFI_WIFI_NETWORKS", "10.0.0.1/8", "KSWIFI_WIFI_NETWORKS: .*network"),
+        ("KSWIFI_TIME_ZONE", "Africa/Abeokuta", "no time zone"),
+        ("KSWIFI_OFFERS_FILE", "/nowhere/offers.toml", "no file"),
+        ("KSWIFI_FREE_UNSPENT_OCTETS", "6000000000", "cannot be more than"),
+        ("KSWIFI_GRANT_CAP_OCTETS", "0", "KSWIFI_GRANT_CAP_OCTETS"),
+        ("KSWIFI_MODE", "magic", "KSWIFI_MODE"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, words: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsInvalidError, match=words):
+        load_settings()
+
+
+def test_free_ports_may_be_asked_for_more_than_once() -> None:
+    assert load_settings(api_port=0, lab_port=0).api_port == 0
+
+
+def test_all_addresses_are_reached_by_loopback() -> None:
+    settings = load_settings(host="0.0.0.0")
+    assert settings.origin == "http://127.0.0.1:8080"
+    assert "0.0.0.0" not in settings.hosts
+
+
+def test_every_setting_is_described() -> None:
+    assert [name for name, field in Settings.model_fields.items() if not field.description] == []
