@@ -107,9 +107,7 @@ def read(data: bytes, offset: int = 0) -> tuple[Tlv, int]:
     tag, value_offset, length = read_header(data, offset)
     end = value_offset + length
     if end > len(data):
-        raise TlvError(
-            "a value is cut short", tag=f"{tag:X}", expected=length, present=len(data) - value_offset
-        )
+        raise TlvError("a value is cut short", tag=f"{tag:X}", expected=length, present=len(data) - value_offset)
     return Tlv(tag, data[value_offset:end], data[offset:end]), end
 
 

@@ -1,0 +1,136 @@
+"""Backup and restore of the data directory, also while it is in service.
+
+The order matters: control database, then the ledger's snapshots and head, then its journal, then the rest. So the
+copied journal is never behind what the other copies know of it: after a restore the projector catches up, and
+outbox entries already carried out are answered by their command ids.
+"""
+
+import os
+import sqlite3
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from kswifi.installation import OWNER_ONLY_DIRECTORY, OWNER_ONLY_FILE, Installation
+from kswifi.kernel.errors import KswifiError
+
+_NOT_COPIED: Final = {"lock", "log", "ledger", "control.db"}
+_LARGEST_BACKUP_MEMBERS: Final = 1_000_000
+
+
+class BackupError(KswifiError):
+    """A backup that cannot be made, read or put back."""
+
+    code = "backup_refused"
+
+
+def backup(data_dir: Path, archive: Path) -> int:
+    """Write everything that must not be lost into one file that only its owner reads; return its octets.
+
+    Raises:
+        BackupError: there is nothing to save, or the file exists already.
+    """
+    installation = Installation(data_dir)
+    missing = [part.name for part in installation.parts_in_order if not part.exists()]
+    if missing:
+        raise BackupError(f"{data_dir} holds no whole installation: {', '.join(missing)} missing")
+    try:
+        handle = os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY_FILE)
+    except FileExistsError:
+        raise BackupError(f"{archive} exists already: name another file") from None
+    with (
+        os.fdopen(handle, "wb") as file,
+        tempfile.TemporaryDirectory(dir=data_dir, prefix=".backup-") as scratch,
+        tarfile.open(fileobj=file, mode="w:gz") as tar,
+    ):
+        scratch_copy = Path(scratch) / "copy.db"
+        _add_database(tar, installation.control_database, scratch_copy, data_dir)
+        journal_parts = (installation.ledger_journal.name, "-wal", "-shm")
+        for path in sorted(installation.ledger_dir.iterdir()):
+            if not path.name.endswith(journal_parts) and not path.name.startswith("."):
+                tar.add(path, str(path.relative_to(data_dir)))
+        _add_database(tar, installation.ledger_journal, scratch_copy, data_dir)
+        for path in sorted(data_dir.rglob("*")):
+            name = path.relative_to(data_dir)
+            if _is_copied(name) and (path.is_dir() or path.is_file()):
+                tar.add(path, str(name), recursive=False)
+    return archive.stat().st_size
+
+
+def restore(archive: Path, data_dir: Path) -> None:
+    """Put a backup back into a data directory that holds no installation.
+
+    Everything is unpacked and checked beside it first, so that a damaged backup leaves nothing half-done.
+
+    Raises:
+        BackupError: the directory is in use or not empty, or the backup is damaged.
+    """
+    if data_dir.exists() and any(data_dir.iterdir()):
+        raise BackupError(
+            f"{data_dir} is not empty: move it away first, or set KSWIFI_DATA_DIR to another folder",
+            data_dir=str(data_dir),
+        )
+    data_dir.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=data_dir.parent, prefix=".restore-") as scratch:
+        unpacked = Path(scratch) / "data"
+        unpacked.mkdir(mode=OWNER_ONLY_DIRECTORY)
+        _unpack(archive, unpacked)
+        installation = Installation(unpacked)
+        missing = [part.name for part in installation.parts_in_order if not part.exists()]
+        if missing:
+            raise BackupError(f"{archive} holds no whole installation: {', '.join(missing)} missing")
+        for database in (installation.control_database, installation.ledger_journal):
+            _check_database(database)
+        if data_dir.exists():
+            data_dir.rmdir()
+        unpacked.rename(data_dir)
+
+
+def _unpack(archive: Path, into: Path) -> None:
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            for count, member in enumerate(tar):
+                if count > _LARGEST_BACKUP_MEMBERS:
+                    raise BackupError(f"{archive} holds more files than any installation")
+                tar.extract(member, into, filter="data")
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise BackupError(f"{archive} is no backup, or is damaged: {error}") from error
+    for path in (into, *into.rglob("*")):
+        path.chmod(OWNER_ONLY_DIRECTORY if path.is_dir() else OWNER_ONLY_FILE)
+
+
+def _is_copied(name: Path) -> bool:
+    top = name.parts[0]
+    return top not in _NOT_COPIED and not top.startswith(".") and not name.name.endswith(("-wal", "-shm"))
+
+
+def _add_database(tar: tarfile.TarFile, database: Path, scratch_copy: Path, data_dir: Path) -> None:
+    scratch_copy.unlink(missing_ok=True)
+    _copy_database(database, scratch_copy)
+    tar.add(scratch_copy, str(database.relative_to(data_dir)))
+
+
+def _copy_database(source: Path, copy: Path) -> None:
+    """Copy a database in one consistent state, also while another process writes to it."""
+    reading = sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)
+    writing = sqlite3.connect(copy)
+    try:
+        reading.backup(writing)
+    except sqlite3.Error as error:
+        raise BackupError(f"{source} cannot be copied: {error}") from error
+    finally:
+        writing.close()
+        reading.close()
+
+
+def _check_database(path: Path) -> None:
+    database = sqlite3.connect(path)
+    try:
+        verdict = database.execute("PRAGMA quick_check").fetchone()[0]
+    except sqlite3.Error as error:
+        raise BackupError(f"{path.name} in the backup is damaged: {error}") from error
+    finally:
+        database.close()
+    if verdict != "ok":
+        raise BackupError(f"{path.name} in the backup is damaged: {verdict}")

@@ -1,0 +1,50 @@
+"""The lab process, told of the server beside it."""
+
+from urllib.parse import urlsplit
+
+from kswifi.bootstrap.process import LAB_GATEWAY, ORIGIN_REALM, Ready, configure_logging, stop_event
+from kswifi.installation import Installation
+from kswifi.lab.process import run_lab as run_lab_process
+from kswifi.lab.settings import LabAddresses, LabConfig
+from kswifi.settings import Settings
+
+
+async def run_lab(settings: Settings, ready: Ready, end_of_input: int | None = None) -> None:
+    """Run the lab process until it is told to stop; raises as ``run_lab`` of the lab itself."""
+    configure_logging(settings)
+
+    def say(addresses: LabAddresses) -> None:
+        ready(
+            {
+                "attach": _join(addresses.attach),
+                "proxy": _join(addresses.proxy),
+                "content": f"http://{_join(addresses.content)}",
+                "control": f"http://{_join(addresses.control)}",
+            }
+        )
+
+    await run_lab_process(lab_config(settings), say, stop_event(end_of_input))
+
+
+def lab_config(settings: Settings) -> LabConfig:
+    """Return what the lab is told of the server beside it."""
+    host = settings.reachable_host
+    origin = urlsplit(settings.origin)
+    names = dict.fromkeys((host, origin.hostname or host, "localhost"))
+    return LabConfig(
+        data_dir=Installation(settings.data_dir).lab_dir,
+        diameter=(host, settings.diameter_port),
+        origins=tuple((name, settings.api_port) for name in names),
+        web_origins=tuple(dict.fromkeys((settings.origin, f"http://localhost:{settings.api_port}"))),
+        host=settings.host,
+        attach_port=settings.attach_port,
+        proxy_port=settings.proxy_port,
+        content_port=settings.content_port,
+        control_port=settings.lab_port,
+        origin_host=LAB_GATEWAY,
+        realm=ORIGIN_REALM,
+    )
+
+
+def _join(address: tuple[str, int]) -> str:
+    return f"{address[0]}:{address[1]}"

@@ -1,0 +1,275 @@
+"""The server process: it makes and joins every part, and stops them in reverse."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from kswifi.accounts.passwords import Passwords
+from kswifi.accounts.rates import Rate
+from kswifi.accounts.service import AccountRules, AccountService
+from kswifi.api.app import create_app
+from kswifi.api.idempotency import prune_requests
+from kswifi.api.server import ApiServer
+from kswifi.api.services import Environment, Services, SessionServices
+from kswifi.api.streams import EventStreams
+from kswifi.catalogue.service import Catalogue
+from kswifi.charging.policy import ChargingPolicy
+from kswifi.charging.service import ChargingService
+from kswifi.database.engine import Database, sqlite_url
+from kswifi.database.migrate import migrate
+from kswifi.esim.authentication_centre import AuthenticationCentre
+from kswifi.esim.direct_loading import DirectLoading
+from kswifi.esim.model import LineSettings
+from kswifi.esim.service import EsimOrders
+from kswifi.esim.vault import VAULT_KEY_OCTETS, SubscriberVault
+from kswifi.installation import Installation
+from kswifi.jobs.housekeeping import Housekeeper, outbox_chores
+from kswifi.jobs.worker import Worker
+from kswifi.kernel.clock import Clock, SystemClock, unix_seconds
+from kswifi.kernel.errors import KswifiError
+from kswifi.ledger.client import LedgerClient
+from kswifi.ledger.snapshot import SnapshotStore
+from kswifi.ledger.sqlite import SqliteJournal
+from kswifi.providers.lab_network import LabNetworkAccess
+from kswifi.servers.application import NodeIdentity
+from kswifi.servers.diameter_node import DiameterNode
+from kswifi.servers.gy import GyApplication
+from kswifi.servers.s6a import S6aApplication
+from kswifi.sessions.handlers import SessionHandlers
+from kswifi.sessions.keys import SessionSigningKey, fresh_signing_key_pem
+from kswifi.sessions.manager import ESIMSessionManager
+from kswifi.sessions.model import SessionRules
+from kswifi.sessions.network_access import CidrNetworkAccess
+from kswifi.sessions.ports import NetworkAccess
+from kswifi.sessions.projector import Projector, projected_sequence
+from kswifi.sessions.proof import StorageProofs
+from kswifi.sessions.service import SessionDownloadService
+from kswifi.settings import Settings
+
+ORIGIN_HOST: Final = "ocs.kswifi"
+ORIGIN_REALM: Final = "kswifi"
+LAB_GATEWAY: Final = "gateway.kswifi"
+
+
+class PartEndedError(KswifiError):
+    """A part of the process ended although nobody stopped it."""
+
+    code = "part_ended"
+
+
+async def run_server(settings: Settings, ready: Ready, end_of_input: int | None = None) -> None:
+    """Run the server process until it is told to stop.
+
+    Args:
+        settings: all of them.
+        ready: told once where it is reached, when everything serves.
+        end_of_input: a descriptor whose end means that the parent is gone, and so stop.
+
+    Raises:
+        KswifiError: the data directory is damaged or in use, or a part failed; nothing serves any more.
+        OSError: a port is taken.
+    """
+    configure_logging(settings)
+    stop = stop_event(end_of_input)
+    installation = Installation(settings.data_dir).open()
+    try:
+        async with AsyncExitStack() as stack:
+            await _Server(settings, installation, stack).run(ready, stop)
+    finally:
+        installation.close()
+
+
+class _Server:
+    """Everything of one server process; ``stack`` closes what was opened, the last first."""
+
+    def __init__(self, settings: Settings, installation: Installation, stack: AsyncExitStack) -> None:
+        self._settings = settings
+        self._installation = installation
+        self._stack = stack
+        self._clock: Clock = SystemClock()
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self, ready: Ready, stop: asyncio.Event) -> None:
+        installation, settings = self._installation, self._settings
+        signing_key = SessionSigningKey.from_pem(
+            installation.read_or_make(installation.session_signing_key, fresh_signing_key_pem)
+        )
+        vault = SubscriberVault(
+            installation.read_or_make(installation.subscriber_key, lambda: os.urandom(VAULT_KEY_OCTETS))
+        )
+        database = Database(sqlite_url(installation.control_database), self._clock)
+        self._stack.push_async_callback(database.close)
+        await migrate(database)
+        ledger = await self._ledger(database)
+        centre = AuthenticationCentre(database, vault)
+        charging, node = await self._diameter(ledger, centre)
+        orders = EsimOrders(vault)
+        delivery = DirectLoading(database, orders)
+        manager = ESIMSessionManager(database, signing_key)
+        rules = self._session_rules()
+        catalogue = Catalogue.load(settings.offers_file)
+        handlers = SessionHandlers(database, ledger, catalogue, signing_key, self._line(), delivery)
+        accounts = self._accounts(database)
+        services = Services(
+            database=database,
+            accounts=accounts,
+            catalogue=catalogue,
+            streams=EventStreams(database),
+            environment=Environment(
+                mode=settings.mode,
+                public_origin=settings.origin,
+                lab_origin=settings.lab_origin,
+                allowed_hosts=settings.hosts,
+            ),
+            sessions=SessionServices(
+                downloads=SessionDownloadService(database, catalogue, orders, manager, rules),
+                manager=manager,
+                proofs=StorageProofs(database, centre, rules),
+                signing_key=signing_key,
+                network_access=self._network_access(),
+                profiles=delivery if settings.mode == "embedded" else None,
+            ),
+            readiness={"ledger": _ledger_answers(ledger)},
+        )
+        chores = {
+            **outbox_chores(database),
+            "login_sessions": accounts.prune,
+            "idempotent_requests": lambda: prune_requests(database),
+        }
+        projector = Projector(database, ledger)
+        ledger.on_durable = projector.wake
+        worker, housekeeper = Worker(database, handlers.handlers()), Housekeeper(chores)
+        async with (
+            self._running("projector", projector.run(), projector.stop),
+            self._running("worker", worker.run(), worker.stop),
+            self._running("housekeeper", housekeeper.run(), housekeeper.stop),
+            self._serving(services),
+        ):
+            _log.info("ready", origin=settings.origin, charging_sessions=charging.open_sessions)
+            ready({"origin": settings.origin, "diameter": f"{settings.reachable_host}:{node.port}"})
+            await self._until(stop)
+
+    async def _ledger(self, database: Database) -> LedgerClient:
+        """Recover the ledger; it must hold at least what the projector has read of it."""
+        folder = self._installation.ledger_dir
+        ledger = LedgerClient(SqliteJournal(folder), self._clock, snapshots=SnapshotStore(folder))
+        report = await ledger.start(await projected_sequence(database))
+        self._stack.push_async_callback(ledger.close)
+        ledger.fatal = self._fail
+        _log.info("ledger_recovered", sequence=report.sequence, records=report.records, seconds=report.seconds)
+        return ledger
+
+    async def _diameter(
+        self, ledger: LedgerClient, centre: AuthenticationCentre
+    ) -> tuple[ChargingService, DiameterNode]:
+        settings, installation = self._settings, self._installation
+        state_id = int(
+            installation.read_or_make(
+                installation.origin_state_id, lambda: str(unix_seconds(self._clock.now())).encode()
+            )
+        )
+        identity = NodeIdentity(ORIGIN_HOST, ORIGIN_REALM, state_id)
+        embedded = settings.mode == "embedded"
+        policy = ChargingPolicy(
+            max_grant_octets=settings.grant_cap_octets,
+            min_grant_octets=min(ChargingPolicy().min_grant_octets, settings.grant_cap_octets),
+            control_only_peers=frozenset({LAB_GATEWAY} if embedded else ()),
+        )
+        charging = ChargingService(ledger, self._clock, policy)
+        charging.recover()
+        gy = GyApplication(charging, identity)
+        node = DiameterNode(
+            host=settings.host,
+            port=settings.diameter_port,
+            identity=identity,
+            applications=(gy, S6aApplication(centre, identity)),
+            allowed_peers=frozenset({LAB_GATEWAY}) if embedded else None,
+        )
+        gy.start()
+        self._stack.callback(gy.close)
+        await node.start()
+        self._stack.push_async_callback(node.close)
+        return charging, node
+
+    def _accounts(self, database: Database) -> AccountService:
+        settings = self._settings
+        passwords = Passwords()
+        self._stack.callback(passwords.close)
+        rules = AccountRules(
+            login_lifetime=settings.login_lifetime,
+            login_idle=settings.login_idle,
+            logins_by_address=Rate(settings.logins_per_quarter_hour, timedelta(minutes=15)),
+            registrations_by_address=Rate(settings.registrations_per_hour, timedelta(hours=1)),
+        )
+        return AccountService(database, passwords, rules)
+
+    def _session_rules(self) -> SessionRules:
+        settings = self._settings
+        return SessionRules(
+            free_allowance_octets=settings.free_allowance_octets,
+            free_allowance_days=settings.free_allowance_days,
+            max_unspent_octets=settings.free_unspent_octets,
+        )
+
+    def _line(self) -> LineSettings:
+        return LineSettings(smdp_address=urlsplit(self._settings.origin).hostname or self._settings.host)
+
+    def _network_access(self) -> NetworkAccess:
+        lab = self._settings.lab_origin
+        if lab is None:
+            return CidrNetworkAccess(self._settings.wifi_networks)
+        access = LabNetworkAccess(lab)
+        self._stack.push_async_callback(access.close)
+        return access
+
+    @asynccontextmanager
+    async def _running(
+        self, name: str, work: Coroutine[Any, Any, None], stop: Callable[[], None]
+    ) -> AsyncIterator[None]:
+        """Run a part beside; if it ends before it is told to, the process fails."""
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._ended)
+        try:
+            yield
+        finally:
+            task.remove_done_callback(self._ended)
+            stop()
+            await asyncio.gather(task, return_exceptions=True)
+
+    @asynccontextmanager
+    async def _serving(self, services: Services) -> AsyncIterator[None]:
+        server = ApiServer(create_app(services))
+        listener = socket.create_server((self._settings.host, self._settings.api_port), reuse_port=False)
+
+        def leave() -> None:
+            server.should_exit = True
+
+        async with self._running("api", server.serve(sockets=[listener]), leave):
+            yield  # the socket listens already: who comes before uvicorn turns to it waits a moment
+
+    async def _until(self, stop: asyncio.Event) -> None:
+        stopped = asyncio.ensure_future(stop.wait())
+        await asyncio.wait((stopped, self._failed), return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        if self._failed.done():
+            self._failed.result()
+
+    def _fail(self, error: BaseException) -> None:
+        if not self._failed.done():
+            self._failed.set_exception(error)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        self._fail(error or PartEndedError(f"the {task.get_name()} ended by itself"))
+
+
+def _ledger_answers(ledger: LedgerClient) -> Callable[[], Coroutine[Any, Any, bool]]:
+    async def check() -> bool:
+        return ledger.state is not None
+
+    return check

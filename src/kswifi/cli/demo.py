@@ -1,0 +1,103 @@
+"""`kswifi demo`: a whole KSWiFi in a fresh directory, and this process as its phone."""
+
+import json
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import stamina
+from rich.console import Console
+
+from kswifi.cli.up import Interrupted, System, interrupt_on_signals
+from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.numbers import Eid
+from kswifi.lab.demo.app import PhoneApp
+from kswifi.lab.demo.facts import facts_of, failings
+from kswifi.lab.demo.road import Road, Teller
+from kswifi.lab.demo.telling import SilentTeller, TerminalTeller, closing_table
+from kswifi.lab.phone.card import Card
+from kswifi.lab.phone.modem import Modem
+from kswifi.lab.phone.network import Network
+from kswifi.lab.ports import free_ports
+from kswifi.lab.settings import HostPort
+
+PORTS: Final = ("api", "diameter", "lab", "content", "proxy", "attach")
+_EID_OF_THE_DEMO: Final = "890490320000000000000000000001"
+
+
+def run_demo(offer_id: str, *, as_json: bool) -> int:
+    """Walk the road; return the exit status: 0 only if all of it happened."""
+    console = Console(quiet=as_json, highlight=False)
+    teller: Teller = SilentTeller() if as_json else TerminalTeller(console)
+    folder = Path(tempfile.mkdtemp(prefix="kswifi-demo-"))
+    interrupt_on_signals()
+    stamina.instrumentation.set_on_retry_hooks(())  # the teller tells of tries
+    try:
+        with fresh_system(folder) as system, phone_of(system, folder / "phone", teller) as road:
+            console.print(
+                f"[bold cyan]KSWiFi[/]: one internet session, every link real (data in {folder})\n", soft_wrap=True
+            )
+            road.network.forbid_other_connects()
+            walked = road.walk(offer_id, f"demo-{secrets.token_hex(4)}@example.ng", secrets.token_urlsafe(16))
+            facts = facts_of(walked)
+    except KswifiError as error:
+        print(f"kswifi demo: {error.message}", file=sys.stderr)
+        return 1
+    except Interrupted:
+        print("kswifi demo: interrupted", file=sys.stderr)
+        return 130
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if as_json:
+        print(json.dumps(facts))
+    else:
+        console.print()
+        console.print(closing_table(walked, facts))
+    missing = failings(facts)
+    for words in missing:
+        print(f"kswifi demo: {words}", file=sys.stderr)
+    return 1 if missing else 0
+
+
+@contextmanager
+def fresh_system(folder: Path) -> Iterator[System]:
+    """Give a running server and lab on free ports, with their data in the folder; stop them afterwards."""
+    ports = {f"KSWIFI_{name.upper()}_PORT": str(port) for name, port in free_ports(PORTS).items()}
+    environment = {"KSWIFI_DATA_DIR": str(folder / "var"), "KSWIFI_HOST": "127.0.0.1", **ports}
+    system = System(environment=environment, log_dir=folder / "var" / "log")
+    system.start()
+    try:
+        yield system
+    finally:
+        system.stop()
+
+
+@contextmanager
+def phone_of(system: System, folder: Path, teller: Teller) -> Iterator[Road]:
+    """Give a phone with an empty eSIM at the start of its road."""
+    lab = system.children["lab"].ready
+    attach, proxy = _address(lab["attach"]), _address(lab["proxy"])
+    network = Network(folder, (attach, proxy))
+    app = PhoneApp(str(system.children["server"].ready["origin"]))
+    modem = Modem(network, attach)
+    card_dir = folder / "card"
+    card = (
+        Card.open(card_dir) if card_dir.exists() else Card.create(card_dir, Eid.with_check_digits(_EID_OF_THE_DEMO))
+    )
+    try:
+        with card:
+            yield Road(app, card, network, modem, _address(urlsplit(lab["content"]).netloc), folder, teller)
+    finally:
+        modem.detach()
+        app.close()
+
+
+def _address(text: str) -> HostPort:
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,110 @@
+"""`kswifi package ...` and `kswifi ledger ...`: looking at what is on disk, without changing it."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx2
+import msgspec
+import typer
+
+from kswifi.installation import Installation
+from kswifi.kernel.clock import SystemClock
+from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.quantities import format_octets
+from kswifi.ledger import inspect as ledger
+from kswifi.session_package import VerifiedPackage, read_key_set, verify_package_file
+from kswifi.sessions.keys import SessionSigningKey
+from kswifi.settings import load_settings
+
+package_app = typer.Typer(help="Session packages: the file a phone downloads.", no_args_is_help=True)
+ledger_app = typer.Typer(help="The ledger's journal, read without changing it.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
+
+
+class KeysNotFoundError(KswifiError):
+    """No public keys to verify with."""
+
+    code = "keys_not_found"
+
+
+@package_app.command("verify")
+def verify_package_command(
+    file: Annotated[Path, typer.Argument(help="The package.")],
+    keys: Annotated[
+        str | None,
+        typer.Option(help="The server's keys: a JWK Set file, or its address (http://.../.well-known/jwks.json)."),
+    ] = None,
+    iccid: Annotated[str | None, typer.Option(help="Also require that it is for this card.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check every octet of a package: format, signature, digests, card, validity; say what is wrong."""
+    package = verify_package_file(file, read_key_set(_keys(keys)), iccid, SystemClock().now())
+    if as_json:
+        print(json.dumps({"verified": True, "kid": package.kid, **msgspec.to_builtins(package.manifest)}))
+    else:
+        _show_package(file, package)
+
+
+@ledger_app.command("verify")
+def verify_ledger(as_json: AsJson = False) -> None:
+    """Check every record and digest, every sum, and every snapshot; exit status 1 if anything is damaged."""
+    found = ledger.verify(_ledger_dir())
+    _print(msgspec.to_builtins(found), as_json)
+    if found.damage:
+        raise SystemExit(1)
+
+
+@ledger_app.command("show")
+def show_wallet(
+    identifier: Annotated[str, typer.Argument(help="A wallet (an eSIM's id) or an account (a session's id).")],
+    as_json: AsJson = False,
+) -> None:
+    """Show a wallet with its accounts and what is reserved."""
+    folder = _ledger_dir()
+    shown = ledger.show(folder, wallet_id=identifier) or ledger.show(folder, account_id=identifier)
+    if shown is None:
+        raise SystemExit(f"kswifi: the ledger knows no wallet or account {identifier}")
+    _print(msgspec.to_builtins(shown), as_json)
+
+
+@ledger_app.command("replay")
+def replay_ledger(as_json: AsJson = False) -> None:
+    """Tell the journal anew from its first record, and count what is in it."""
+    _print(msgspec.to_builtins(ledger.replay(_ledger_dir())), as_json)
+
+
+def _ledger_dir() -> Path:
+    return Installation(load_settings().data_dir).ledger_dir
+
+
+def _keys(given: str | None) -> bytes:
+    """Return the JWK Set that was named, or that of the installation here."""
+    if given is not None and given.startswith(("http://", "https://")):
+        return httpx2.get(given, timeout=10).raise_for_status().content
+    if given is not None:
+        return Path(given).read_bytes()
+    own = Installation(load_settings().data_dir).session_signing_key
+    if not own.exists():
+        raise KeysNotFoundError(
+            "name the server's public keys: --keys FILE, or --keys http://.../.well-known/jwks.json"
+        )
+    return json.dumps(SessionSigningKey.from_pem(own.read_bytes()).jwks()).encode()
+
+
+def _show_package(file: Path, package: VerifiedPackage) -> None:
+    manifest = package.manifest
+    allowance = "uncapped" if manifest.allowance_octets is None else format_octets(manifest.allowance_octets)
+    print(
+        f"{file}: genuine and whole\n"
+        f"  session    {manifest.session_id} ({manifest.offer_id})\n"
+        f"  allowance  {allowance}\n"
+        f"  valid      until {package.valid_until:%Y-%m-%d %H:%M} UTC\n"
+        f"  card       {manifest.iccid}\n"
+        f"  signed by  {package.kid}"
+    )
+
+
+def _print(what: Any, as_json: bool) -> None:
+    print(json.dumps(what) if as_json else json.dumps(what, indent=2))

@@ -1,0 +1,161 @@
+"""The commands."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+import kswifi
+from kswifi.cli.inspect import ledger_app, package_app
+from kswifi.kernel.errors import KswifiError
+
+app = typer.Typer(
+    name="kswifi",
+    help="Download an internet session over WiFi, store it on the eSIM, use it later like SIM data.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(package_app, name="package")
+app.add_typer(ledger_app, name="ledger")
+
+AsChild = Annotated[bool, typer.Option("--as-child", hidden=True, help="Say ready as JSON; stop at end of input.")]
+
+
+def main() -> None:
+    """Run one command; a refusal is one line on the error output, never a traceback."""
+    os.umask(0o077)  # whatever we make is for its owner alone: keys, cards, logs with addresses
+    with _refusals_in_one_line():
+        app()
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(kswifi.__version__)
+
+
+@app.command()
+def up() -> None:
+    """Start the whole system here, server and lab, until Ctrl-C."""
+    from kswifi.cli.up import Interrupted, System, check_ports, interrupt_on_signals
+    from kswifi.settings import load_settings
+
+    settings = load_settings()
+    check_ports(settings)
+    system = System(environment={}, log_dir=settings.data_dir / "log")
+    print(f"KSWiFi {kswifi.__version__}: starting (data in {settings.data_dir.resolve()}) ...", flush=True)
+    interrupt_on_signals()
+    try:
+        ready = system.start()
+        _say_what_next(ready, settings.data_dir)
+        system.watch(lambda words: print(words, flush=True))
+    except Interrupted:
+        print("\nStopping: the gateway reports its last usage ...", flush=True)
+    except RuntimeError as error:
+        raise SystemExit(f"kswifi: {error}") from None
+    finally:
+        system.stop()
+        print("Stopped. The next start carries on with what is there.", flush=True)
+
+
+@app.command()
+def serve(as_child: AsChild = False) -> None:
+    """Run the server process alone: API, charging, authentication centre, jobs."""
+    from kswifi.bootstrap.server import run_server
+    from kswifi.settings import load_settings
+
+    asyncio.run(run_server(load_settings(), _ready(as_child, "server"), _end_of_input(as_child)))
+
+
+@app.command()
+def lab(as_child: AsChild = False) -> None:
+    """Run the lab process alone: access gateway, content server, lab phone."""
+    from kswifi.bootstrap.lab import run_lab
+    from kswifi.settings import load_settings
+
+    asyncio.run(run_lab(load_settings(), _ready(as_child, "lab"), _end_of_input(as_child)))
+
+
+@app.command()
+def demo(
+    offer: Annotated[str, typer.Option(help="Which offer to walk the road with.")] = "free-1gb",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line instead.")] = False,
+) -> None:
+    """Walk the whole road of one session, from WiFi download to cut-off, in a fresh data directory."""
+    from kswifi.cli.demo import run_demo
+
+    raise SystemExit(run_demo(offer, as_json=as_json))
+
+
+@app.command()
+def backup(file: Annotated[Path, typer.Argument(help="Where to write it; must not exist yet.")]) -> None:
+    """Save everything that must not be lost (keys, ledger, cards) into one file, also while KSWiFi runs."""
+    from kswifi.backup import backup as make_backup
+    from kswifi.settings import load_settings
+
+    octets = make_backup(load_settings().data_dir, file)
+    print(f"saved to {file} ({octets} octets). It holds every key: keep it where nobody else reads it.")
+
+
+@app.command()
+def restore(file: Annotated[Path, typer.Argument(help="A file made by `kswifi backup`.")]) -> None:
+    """Put a backup back into an empty data directory."""
+    from kswifi.backup import restore as put_back
+    from kswifi.settings import load_settings
+
+    data_dir = load_settings().data_dir
+    put_back(file, data_dir)
+    print(f"restored into {data_dir}. Start it with `kswifi up`.")
+
+
+def _say_what_next(ready: Mapping[str, Any], data_dir: Path) -> None:
+    print(
+        f"\n  Open  {ready['server']['origin']}\n"
+        "  and walk the road by clicking: register, download a session, store it on the lab phone's eSIM,\n"
+        "  leave the WiFi, switch the line on, and browse until the network cuts it off.\n\n"
+        f"  Through the access gateway with any client: curl -x http://BEARER:PASSWORD@"
+        f"{ready['lab']['proxy']} {ready['lab']['content']}\n"
+        f"  (bearer and password: {ready['lab']['control']}/phone once the line is on)\n\n"
+        f"  Logs are in {data_dir / 'log'}. Stop with Ctrl-C.\n",
+        flush=True,
+    )
+
+
+def _ready(as_child: bool, name: str) -> Callable[[Mapping[str, Any]], None]:
+    def say(what: Mapping[str, Any]) -> None:
+        words = (
+            json.dumps(what)
+            if as_child
+            else f"the {name} is ready: " + ", ".join(f"{k} {v}" for k, v in what.items())
+        )
+        print(words, flush=True)
+
+    return say
+
+
+def _end_of_input(as_child: bool) -> int | None:
+    """Return the descriptor whose end means that the parent is gone."""
+    return sys.stdin.fileno() if as_child else None
+
+
+@contextmanager
+def _refusals_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except KswifiError as error:
+        _refuse(error.message)
+    except OSError as error:
+        _refuse(str(error))
+
+
+def _refuse(words: str) -> NoReturn:
+    print(f"kswifi: {words}", file=sys.stderr)
+    raise SystemExit(1)

@@ -1,0 +1,119 @@
+"""The data directory: what lies in it, who may read it, and whether all of it is there.
+
+Losing it would lose every key, so nothing here is ever made anew when something that depends on it exists. The
+parts are made in one order at the first start; a part that is missing while a later one exists is a loss, and is
+said, never papered over.
+"""
+
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Self
+
+from kswifi.kernel.errors import KswifiError
+
+OWNER_ONLY_DIRECTORY: Final = 0o700
+OWNER_ONLY_FILE: Final = 0o600
+
+
+class InstallationDamagedError(KswifiError):
+    """A part of the data directory is missing although others depend on it."""
+
+    code = "installation_damaged"
+
+
+class InstallationBusyError(KswifiError):
+    """Another server works on this data directory."""
+
+    code = "installation_busy"
+
+
+class Installation:
+    """One data directory, opened by one server at a time."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.keys_dir = data_dir / "keys"
+        self.session_signing_key = self.keys_dir / "session-signing.pem"
+        self.subscriber_key = self.keys_dir / "subscriber-keys.bin"
+        self.control_database = data_dir / "control.db"
+        self.ledger_dir = data_dir / "ledger"
+        self.ledger_journal = self.ledger_dir / "ledger.db"
+        self.origin_state_id = data_dir / "origin-state-id"
+        self.lab_dir = data_dir / "lab"
+        self.log_dir = data_dir / "log"
+        self._lock: int | None = None
+
+    @property
+    def parts_in_order(self) -> tuple[Path, ...]:
+        """The parts that must never be lost, in the order in which the first start makes them."""
+        return (self.session_signing_key, self.subscriber_key, self.control_database, self.ledger_journal)
+
+    def open(self) -> Self:
+        """Make the folders, take the lock and check that nothing is missing.
+
+        Raises:
+            InstallationBusyError: another server has it.
+            InstallationDamagedError: a part is missing while a later one is there.
+        """
+        for folder in (self.data_dir, self.keys_dir, self.ledger_dir, self.log_dir):
+            folder.mkdir(mode=OWNER_ONLY_DIRECTORY, parents=True, exist_ok=True)
+        self._take_lock()
+        self.check()
+        return self
+
+    def check(self) -> None:
+        """Refuse an installation that has lost a part."""
+        present = [part.exists() for part in self.parts_in_order]
+        newest = max((place for place, there in enumerate(present) if there), default=0)
+        lost = [part.name for part, there in zip(self.parts_in_order[:newest], present, strict=False) if not there]
+        if lost:
+            raise InstallationDamagedError(
+                f"{self.data_dir} has lost {', '.join(lost)}. Bring it back with `kswifi restore FILE`, or start "
+                "afresh with another KSWIFI_DATA_DIR. Nothing was made anew: what the lost part held cannot be.",
+                data_dir=str(self.data_dir),
+                lost=", ".join(lost),
+            )
+
+    def read_or_make(self, path: Path, make: Callable[[], bytes]) -> bytes:
+        """Return what is in the file; at the first start make it and write it there, for the owner alone."""
+        if path.exists():
+            return path.read_bytes()
+        fresh = make()
+        write_owner_only(path, fresh)
+        return fresh
+
+    def close(self) -> None:
+        """Give the lock back."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _take_lock(self) -> None:
+        lock = os.open(self.data_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, OWNER_ONLY_FILE)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            raise InstallationBusyError(
+                f"another KSWiFi server works on {self.data_dir}: stop it first, or set KSWIFI_DATA_DIR",
+                data_dir=str(self.data_dir),
+            ) from None
+        self._lock = lock
+
+
+def write_owner_only(path: Path, content: bytes) -> None:
+    """Write a file that only its owner reads, whole or not at all, also through a loss of power."""
+    partial = path.with_name(f".{path.name}.partial")
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, OWNER_ONLY_FILE)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

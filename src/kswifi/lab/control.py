@@ -1,0 +1,180 @@
+"""The lab's control server: what the API asks the gateway, and what the page may do with the lab's phone.
+
+A web page reaches no eUICC and no modem; in the lab it may, over this port. Only pages of KSWiFi's own origin can:
+the custom header makes a browser ask first (CORS), and a foreign Host header is refused (DNS rebinding).
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from kswifi.kernel.errors import KswifiError
+from kswifi.lab.gateway.gateway import Gateway
+from kswifi.lab.phone.phone import LabPhone
+
+HEADER: Final = "X-KSWiFi-Lab"
+LARGEST_BODY_OCTETS: Final = 131_072
+
+Handler = Callable[[Request], Awaitable[Response]]
+T = TypeVar("T")
+
+
+class ControlRequestError(KswifiError):
+    """A request to the control server that says nothing it can do."""
+
+    code = "bad_request"
+
+
+class _Switch(msgspec.Struct):
+    on: bool
+
+
+class _Apdus(msgspec.Struct):
+    apdus: Annotated[list[Annotated[str, msgspec.Meta(max_length=2 * 300)]], msgspec.Meta(max_length=1000)]
+
+
+class _Profile(msgspec.Struct):
+    iccid: str
+
+
+class _Browse(msgspec.Struct):
+    url: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
+    octets: Annotated[int, msgspec.Meta(ge=1, le=10**12)] | None = None
+
+
+class _Handlers:
+    """What each path does; card and modem block, so that what concerns them runs on threads."""
+
+    def __init__(self, gateway: Gateway, phone: LabPhone) -> None:
+        self._gateway = gateway
+        self._phone = phone
+
+    async def sockets(self, request: Request) -> Response:
+        """Tell whether a connection from an address is the gateway's own: whether a request came over a bearer."""
+        host, port = request.query_params.get("host", ""), request.query_params.get("port", "")
+        if not host or not port.isascii() or not port.isdigit():
+            raise ControlRequestError("ask with ?host=ADDRESS&port=NUMBER")
+        return JSONResponse({"owned": self._gateway.owns_socket(host, int(port))})
+
+    async def status(self, _request: Request) -> Response:
+        """Show what the gateway does."""
+        return JSONResponse(self._gateway.status())
+
+    async def look(self, _request: Request) -> Response:
+        """Show the phone."""
+        return JSONResponse(await run_in_threadpool(self._phone.look))
+
+    async def wifi(self, request: Request) -> Response:
+        """Switch WiFi."""
+        on = (await _body(request, _Switch)).on
+        return JSONResponse(await run_in_threadpool(self._phone.switch_wifi, on=on))
+
+    async def line(self, request: Request) -> Response:
+        """Switch mobile data."""
+        on = (await _body(request, _Switch)).on
+        return JSONResponse(await run_in_threadpool(self._phone.switch_line, on=on))
+
+    async def apdu(self, request: Request) -> Response:
+        """Pass APDUs to the card."""
+        body = await _body(request, _Apdus)
+        try:
+            commands = [bytes.fromhex(text) for text in body.apdus]
+        except ValueError:
+            raise ControlRequestError("an APDU is hexadecimal digits") from None
+        responses = await run_in_threadpool(self._phone.transmit, commands)
+        return JSONResponse({"responses": [response.hex() for response in responses]})
+
+    async def load_profile(self, request: Request) -> Response:
+        """Put a profile onto the card."""
+        return JSONResponse(await run_in_threadpool(self._phone.load_profile, await _octets(request)))
+
+    async def enable_profile(self, request: Request) -> Response:
+        """Choose a profile."""
+        body = await _body(request, _Profile)
+        return JSONResponse(await run_in_threadpool(self._phone.enable_profile, body.iccid))
+
+    async def browse(self, request: Request) -> Response:
+        """Fetch something."""
+        body = await _body(request, _Browse)
+        if (body.url is None) == (body.octets is None):
+            raise ControlRequestError("browse wants url or octets")
+        return JSONResponse(await run_in_threadpool(self._phone.browse, url=body.url, octets=body.octets))
+
+
+def create_control_app(gateway: Gateway, phone: LabPhone, web_origins: tuple[str, ...], host: str) -> Starlette:
+    """Return the application; ``web_origins`` are those of the pages that may drive the phone."""
+    handlers = _Handlers(gateway, phone)
+    routes = [
+        Route("/v1/sockets", handlers.sockets),
+        Route("/v1/status", handlers.status),
+        Route("/phone", _guarded(handlers.look)),
+        Route("/phone/wifi", _guarded(handlers.wifi), methods=["POST"]),
+        Route("/phone/line", _guarded(handlers.line), methods=["POST"]),
+        Route("/phone/card/apdu", _guarded(handlers.apdu), methods=["POST"]),
+        Route("/phone/card/profiles", _guarded(handlers.load_profile), methods=["POST"]),
+        Route("/phone/card/enable", _guarded(handlers.enable_profile), methods=["POST"]),
+        Route("/phone/browse", _guarded(handlers.browse), methods=["POST"]),
+    ]
+    return Starlette(
+        routes=routes,
+        middleware=[
+            Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", host]),
+            Middleware(
+                CORSMiddleware,
+                allow_origins=list(web_origins),
+                allow_methods=["GET", "POST"],
+                allow_headers=[HEADER, "Content-Type"],
+            ),
+        ],
+        exception_handlers={KswifiError: _refused, OSError: _unreachable},
+    )
+
+
+def _guarded(handler: Handler) -> Handler:
+    """Let only those through who can set a custom header: our page, or a program, but no foreign page."""
+
+    async def guard(request: Request) -> Response:
+        if HEADER not in request.headers:
+            body = {"code": "lab_header_missing", "detail": f"the header {HEADER} is missing", "facts": {}}
+            return JSONResponse(body, 403)
+        return await handler(request)
+
+    return guard
+
+
+async def _octets(request: Request) -> bytes:
+    octets = b""
+    async for chunk in request.stream():
+        octets += chunk
+        if len(octets) > LARGEST_BODY_OCTETS:
+            raise ControlRequestError(f"a body has at most {LARGEST_BODY_OCTETS} octets")
+    return octets
+
+
+async def _body(request: Request, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(await _octets(request), type=kind)
+    except msgspec.DecodeError as error:
+        raise ControlRequestError(f"the body is not what is expected here: {error}") from None
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    if not isinstance(error, KswifiError):
+        raise error
+    status = 400 if isinstance(error, ControlRequestError) else 409
+    body: dict[str, Any] = {"code": error.code, "detail": error.message, "facts": error.facts}
+    return JSONResponse(body, status)
+
+
+async def _unreachable(_request: Request, error: Exception) -> Response:
+    body: dict[str, Any] = {"code": "unreachable", "detail": str(error), "facts": {}}
+    return JSONResponse(body, 502)

@@ -1,0 +1,215 @@
+"""The phone's app, as a program: it speaks REST with the server over WiFi, and resumes what breaks off.
+
+Everything that changes something carries an Idempotency-Key that stays the same when it is sent again, so a lost
+answer, a server that was killed and one that is still starting are all met by sending the same request again.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import httpx2
+import stamina
+from joserfc.jwk import KeySet
+
+from kswifi.kernel.errors import KswifiError
+
+_TRIES: Final = 40
+_TRY_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.05
+_PIECE_OCTETS: Final = 1024
+
+Download = Callable[[int, int], None]
+"""Told as octets arrive: how many are there, of how many."""
+
+
+class AppError(KswifiError):
+    """The server refused, or did not do in time what it had promised."""
+
+    code = "app_refused"
+
+
+class _BusyError(Exception):
+    """The server asks to come again."""
+
+
+class PhoneApp:
+    """One signed-in user on one phone."""
+
+    def __init__(self, origin: str) -> None:
+        self._client = httpx2.Client(base_url=origin, timeout=20.0, trust_env=False)
+        self._csrf_token = ""
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._client.close()
+
+    def register(self, identifier: str, password: str) -> str:
+        """Make an account and sign in; return its recovery code. If it is there already, sign in to it."""
+        credentials = {"identifier": identifier, "password": password}
+        answer = self._request("POST", "/api/v1/accounts", json=credentials, accept=(201, 409))
+        if answer.status_code == 409:  # an earlier answer was lost
+            answer = self._request("POST", "/api/v1/logins", json=credentials, accept=(201,))
+        body = answer.json()
+        self._csrf_token = str(body["csrf_token"])
+        return str(body.get("recovery_code", ""))
+
+    def offers(self) -> list[dict[str, Any]]:
+        """List what can be ordered."""
+        return list(self._get("/api/v1/offers")["offers"])
+
+    def keys(self) -> KeySet:
+        """Fetch the public keys that packages are verified with (RFC 7517)."""
+        return KeySet.import_key_set(self._request("GET", "/.well-known/jwks.json", accept=(200,)).json())
+
+    def order(self, offer_id: str) -> dict[str, Any]:
+        """Order an InternetSession; return it."""
+        return self._post("/api/v1/sessions", {"offer_id": offer_id}, accept=(201,))
+
+    def internet_session(self, session_id: str) -> dict[str, Any]:
+        """Read one InternetSession."""
+        return self._get(f"/api/v1/sessions/{session_id}")
+
+    def wait_until(self, session_id: str, states: Sequence[str], seconds: float = 30.0) -> dict[str, Any]:
+        """Return the InternetSession once the server says that it is in one of these states."""
+        until = time.monotonic() + seconds
+        while (found := self.internet_session(session_id))["state"] not in states:
+            if time.monotonic() > until:
+                raise AppError(
+                    f"the session is {found['state']}, and not {' or '.join(states)} after {seconds:g} seconds",
+                    state=str(found["state"]),
+                )
+            time.sleep(_POLL_SECONDS)
+        return found
+
+    def download(self, session_id: str, target: Path, watch: Download, break_off_at: int | None = None) -> int:
+        """Fetch the package into ``target``, going on at the octet where it broke off; return the tries it took.
+
+        ``break_off_at`` drops the connection once, at that octet, as a lost WiFi would.
+        """
+        tries = 0
+        etag = ""
+        target.write_bytes(b"")
+        for attempt in stamina.retry_context(
+            on=(httpx2.TransportError, _BusyError), attempts=_TRIES, timeout=_TRY_SECONDS, wait_initial=0.05
+        ):
+            with attempt:
+                tries += 1
+                cut = break_off_at if tries == 1 else None
+                etag = self._fetch_rest(session_id, target, etag, watch, cut)
+        return tries
+
+    def downloaded(self, session_id: str, sha256: str) -> dict[str, Any]:
+        """Tell that the whole package is on the device."""
+        return self._post(f"/api/v1/sessions/{session_id}/downloaded", {"sha256": sha256})
+
+    def transfer(self, session_id: str, esim_id: str) -> dict[str, Any]:
+        """Ask for the transfer to the eSIM."""
+        return self._post(f"/api/v1/sessions/{session_id}/transfer", {"esim_id": esim_id})
+
+    def profile_package(self, esim_id: str) -> bytes:
+        """Fetch the profile package of our own eSIM (embedded mode: direct loading)."""
+        return self._request("GET", f"/api/v1/esims/{esim_id}/profile-package", accept=(200,)).content
+
+    def wait_for_profile(self, esim_id: str, seconds: float = 30.0) -> None:
+        """Return once the server has released the profile for our eSIM."""
+        until = time.monotonic() + seconds
+        while (state := self._get(f"/api/v1/esims/{esim_id}")["profile_state"]) != "released":
+            if time.monotonic() > until:
+                raise AppError(f"the profile is {state}, and not released", state=str(state))
+            time.sleep(_POLL_SECONDS)
+
+    def storage_challenge(self, session_id: str) -> dict[str, Any]:
+        """Ask what the card is to be asked."""
+        return self._get(f"/api/v1/sessions/{session_id}/storage-proof")
+
+    def prove_storage(self, session_id: str, challenge_id: str, responses: Sequence[str]) -> dict[str, Any]:
+        """Hand in what the card answered."""
+        return self._post(
+            f"/api/v1/sessions/{session_id}/storage-proof",
+            {"challenge_id": challenge_id, "responses": list(responses)},
+        )
+
+    def switch(self, session_id: str, to: str) -> dict[str, Any]:
+        """Ask for ``activate``, ``deactivate`` or ``cancel``."""
+        return self._post(f"/api/v1/sessions/{session_id}/{to}", None)
+
+    def usage(self, session_id: str) -> dict[str, Any]:
+        """Read what the ledger knows, and how old that is."""
+        return self._get(f"/api/v1/sessions/{session_id}/usage")
+
+    def _fetch_rest(self, session_id: str, target: Path, etag: str, watch: Download, cut: int | None) -> str:
+        have = target.stat().st_size
+        headers = {"Range": f"bytes={have}-", "If-Range": etag} if have and etag else {}
+        if not headers:
+            have = 0
+        url = f"/api/v1/sessions/{session_id}/package"
+        with self._client.stream("GET", url, headers={**headers, "Accept-Encoding": "identity"}) as answer:
+            if answer.status_code not in (200, 206):
+                answer.read()
+                raise _refusal(answer)
+            if answer.status_code == 200:
+                have = 0
+            total = have + int(answer.headers["Content-Length"])
+            with target.open("r+b") as file:
+                file.truncate(have)
+                file.seek(have)
+                for piece in answer.iter_bytes(_PIECE_OCTETS):
+                    file.write(piece)
+                    have += len(piece)
+                    watch(have, total)
+                    if cut is not None and have >= cut:
+                        file.flush()
+                        raise httpx2.ReadError("the WiFi broke off")
+            return str(answer.headers["ETag"])
+
+    def _get(self, url: str) -> dict[str, Any]:
+        body: dict[str, Any] = self._request("GET", url, accept=(200,)).json()
+        return body
+
+    def _post(
+        self, url: str, body: Mapping[str, Any] | None, accept: Sequence[int] = (200, 201, 202)
+    ) -> dict[str, Any]:
+        key = str(uuid.uuid4())
+        answer: dict[str, Any] = self._request("POST", url, json=body, key=key, accept=accept).json()
+        return answer
+
+    def _request(
+        self,
+        method: str,
+        url: str,
+        *,
+        json: Mapping[str, Any] | None = None,
+        key: str | None = None,
+        accept: Sequence[int],
+    ) -> httpx2.Response:
+        headers = {} if key is None else {"Idempotency-Key": key, "X-CSRF-Token": self._csrf_token}
+        for attempt in stamina.retry_context(
+            on=(httpx2.TransportError, _BusyError), attempts=_TRIES, timeout=_TRY_SECONDS, wait_initial=0.05
+        ):
+            with attempt:
+                answer = self._client.request(method, url, json=json, headers=headers)
+                if answer.status_code in (429, 502, 503, 504) or _in_flight(answer):
+                    raise _BusyError(answer.text[:200])
+                if answer.status_code not in accept:
+                    raise _refusal(answer)
+                return answer
+        raise AppError(f"no answer to {method} {url}")
+
+
+def _in_flight(answer: httpx2.Response) -> bool:
+    return answer.status_code == 409 and "request_in_flight" in answer.text
+
+
+def _refusal(answer: httpx2.Response) -> AppError:
+    try:
+        problem = answer.json()
+        return AppError(
+            str(problem.get("detail") or problem.get("title")),
+            status=answer.status_code,
+            problem=problem.get("code"),
+        )
+    except ValueError:
+        return AppError(f"HTTP {answer.status_code} without a problem document", status=answer.status_code)

@@ -1,0 +1,242 @@
+"""The road of one InternetSession, stage by stage, as a phone walks it.
+
+Every stage can be walked again after a crash of the server or the lab: what was done is found done. The only thing
+counted here is what this process's own sockets sent and received; what the network charged is read from the server
+and compared at the end.
+"""
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from kswifi.kernel.clock import SystemClock
+from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.numbers import Iccid
+from kswifi.lab.demo.app import PhoneApp
+from kswifi.lab.phone.card import Card
+from kswifi.lab.phone.modem import Modem
+from kswifi.lab.phone.network import Network
+from kswifi.lab.phone.traffic import TrafficPlan, TrafficResult, run_traffic
+from kswifi.lab.settings import HostPort
+from kswifi.session_package import VerifiedPackage, verify_package
+
+_CUT_OFF_SECONDS: Final = 30.0
+_CUT_OFF_ACCESS: Final = ("control_only", "ended")
+
+
+class RoadError(KswifiError):
+    """A stage did not happen as it should."""
+
+    code = "road_blocked"
+
+
+class Teller(Protocol):
+    """Who is told what happens, while it happens."""
+
+    def begin(self, stage: str) -> None:
+        """A stage begins."""
+        ...
+
+    def progress(self, done: int, total: int) -> None:
+        """So many octets of so many."""
+        ...
+
+    def note(self, words: str) -> None:
+        """Something worth knowing was learnt."""
+        ...
+
+    def end(self, stage: str, seconds: float) -> None:
+        """The stage ended well."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage that really ran."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(slots=True)
+class Walked:
+    """What the road has led to so far."""
+
+    offer: Mapping[str, Any] = field(default_factory=dict)
+    session_id: str = ""
+    esim_id: str = ""
+    package: VerifiedPackage | None = None
+    download_tries: int = 0
+    traffic: TrafficResult | None = None
+    network_said: str = ""
+    final: Mapping[str, Any] = field(default_factory=dict)
+    usage: Mapping[str, Any] = field(default_factory=dict)
+    stages: list[Stage] = field(default_factory=list)
+
+
+class Road:
+    """One phone on its way: its app, its card, its network and its modem."""
+
+    def __init__(
+        self,
+        app: PhoneApp,
+        card: Card,
+        network: Network,
+        modem: Modem,
+        content: HostPort,
+        folder: Path,
+        teller: Teller,
+    ) -> None:
+        self.app = app
+        self.card = card
+        self.network = network
+        self.modem = modem
+        self.walked = Walked()
+        self._content = content
+        self._package_file = folder / "session.kswifi"
+        self._teller = teller
+
+    def walk(self, offer_id: str, identifier: str, password: str) -> Walked:
+        """Walk all of it.
+
+        Raises:
+            KswifiError: a stage was refused or did not happen; the stages before it are in ``walked``.
+        """
+        self.register(identifier, password)
+        self.choose(offer_id)
+        self.order()
+        self.download(break_off=True)
+        self.store()
+        self.leave_wifi()
+        self.switch_line_on()
+        self.browse_until_cut_off()
+        self.return_to_wifi()
+        return self.walked
+
+    def register(self, identifier: str, password: str) -> None:
+        """Make an account."""
+        with self._stage("register"):
+            self.app.register(identifier, password)
+            self._teller.note(f"account of {identifier}")
+
+    def choose(self, offer_id: str) -> None:
+        """List the offers and take one."""
+        with self._stage("offers"):
+            offers = self.app.offers()
+            for offer in offers:
+                self._teller.note(str(offer["title"]) + ("   <- this one" if offer["id"] == offer_id else ""))
+            chosen = [offer for offer in offers if offer["id"] == offer_id]
+            if not chosen:
+                known = ", ".join(str(offer["id"]) for offer in offers)
+                raise RoadError(f"there is no offer {offer_id!r}; there are {known}", offer=offer_id)
+            self.walked.offer = chosen[0]
+
+    def order(self) -> None:
+        """Order the session; the server signs its package."""
+        with self._stage("order"):
+            if not self.walked.session_id:
+                self.walked.session_id = str(self.app.order(str(self.walked.offer["id"]))["session_id"])
+            session = self.app.wait_until(self.walked.session_id, ("packaged", "downloading"))
+            self.walked.esim_id = str(session["esim_id"])
+            self._teller.note(f"session {self.walked.session_id}, valid until {session['valid_until']}")
+
+    def download(self, *, break_off: bool) -> None:
+        """Fetch the package over WiFi, resumed where it broke off, and verify it on this device."""
+        with self._stage("download"):
+            size = int(self.app.internet_session(self.walked.session_id)["package_octets"])
+            self.walked.download_tries = self.app.download(
+                self.walked.session_id, self._package_file, self._teller.progress, size // 2 if break_off else None
+            )
+            octets = self._package_file.read_bytes()
+            self.walked.package = verify_package(octets, self.app.keys(), None, SystemClock().now())
+            self.app.downloaded(self.walked.session_id, hashlib.sha256(octets).hexdigest())
+            self._teller.note(f"{len(octets)} octets in {self.walked.download_tries} tries; all of it verified")
+
+    def store(self) -> None:
+        """Bring the session onto the eSIM, and have the card prove that it holds it."""
+        with self._stage("store"):
+            if self.app.internet_session(self.walked.session_id)["state"] == "downloaded":
+                self.app.transfer(self.walked.session_id, self.walked.esim_id)
+            self._put_on_card(self._iccid())
+            self._prove()
+            session = self.app.wait_until(self.walked.session_id, ("stored",))
+            self._teller.note(f"card {self.card.eid()}: record read back by APDU, proof {session['storage_proof']}")
+
+    def leave_wifi(self) -> None:
+        """Switch WiFi off: from here on this process reaches the access network alone."""
+        with self._stage("leave_wifi"):
+            self.network.wifi = False
+
+    def switch_line_on(self) -> None:
+        """Attach: the network authenticates the SIM, the SIM the network."""
+        with self._stage("line_on"):
+            self.network.line = True
+            attachment = self.modem.attach(self.card, self.card.imsi())
+            self._teller.note(
+                f"authenticated by Milenage AKA; {attachment.access} access as {attachment.pdn_address}"
+            )
+
+    def browse_until_cut_off(self) -> None:
+        """Move data until the network ends it, and check that what came is what was sent."""
+        with self._stage("browse"):
+            allowance = self.walked.offer["allowance_octets"]
+            if allowance is None:
+                raise RoadError("an uncapped session has no cut-off to browse to")
+            total = int(allowance)
+            plan = TrafficPlan.until_cut(self.walked.session_id, total)
+            self.walked.traffic = run_traffic(
+                self.network.credentials, self._content, plan, lambda done: self._teller.progress(done, total)
+            )
+            if not self.walked.traffic.cut_off:
+                raise RoadError("the flows ended, but not by the network")
+            if not self.modem.wait_for_access(*_CUT_OFF_ACCESS, seconds=_CUT_OFF_SECONDS):
+                raise RoadError(f"the network has not said that the line is cut: it said {self.modem.access}")
+            self.walked.network_said = self.modem.access
+            self._teller.note(f"the network cut the line: {self.modem.access} ({self.modem.reason})")
+        with self._stage("check_content"):
+            self.walked.traffic.check()
+            self._teller.note(f"{len(self.walked.traffic.received)} streams hashed and found as sent")
+
+    def return_to_wifi(self) -> None:
+        """Switch the line off, find WiFi again, and read what the ledger says."""
+        with self._stage("back_to_wifi"):
+            self.modem.detach()
+            self.network.line = False
+            self.network.wifi = True
+            self.walked.final = self.app.wait_until(self.walked.session_id, ("exhausted",))
+            self.walked.usage = self.app.usage(self.walked.session_id)
+
+    def _iccid(self) -> Iccid:
+        if self.walked.package is None:
+            raise RoadError("no package is on the device")
+        return Iccid(self.walked.package.manifest.iccid)
+
+    def _put_on_card(self, iccid: Iccid) -> None:
+        """Load and enable the profile, unless an earlier try did."""
+        profiles = {profile.iccid: profile for profile in self.card.profiles()}
+        if iccid not in profiles:
+            self.app.wait_for_profile(self.walked.esim_id)
+            self.card.load_profile_package(self.app.profile_package(self.walked.esim_id))
+        if iccid not in profiles or not profiles[iccid].enabled:
+            self.card.enable(iccid)
+
+    def _prove(self) -> None:
+        """Have the card answer the server's challenge."""
+        if self.app.internet_session(self.walked.session_id)["state"] != "transferring":
+            return
+        challenge = self.app.storage_challenge(self.walked.session_id)
+        answers = [self.card.transmit(bytes.fromhex(apdu)).hex() for apdu in challenge["apdus"]]
+        self.app.prove_storage(self.walked.session_id, str(challenge["challenge_id"]), answers)
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        self._teller.begin(name)
+        began = time.monotonic()
+        yield
+        seconds = time.monotonic() - began
+        self.walked.stages.append(Stage(name, seconds))
+        self._teller.end(name, seconds)

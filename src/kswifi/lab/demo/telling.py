@@ -1,0 +1,111 @@
+"""Telling the road: on a terminal with live bars, or to nobody."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
+from rich.table import Table
+
+from kswifi.kernel.quantities import format_octets
+from kswifi.lab.demo.road import Walked
+
+TITLES: Final = {
+    "register": "Register an account",
+    "offers": "List the offers",
+    "order": "Order the session: the server signs its package",
+    "download": "Download over WiFi (breaks off once, and resumes)",
+    "store": "Transfer to the eSIM, and let the card prove it",
+    "leave_wifi": "Leave the WiFi",
+    "line_on": "Switch the line on: the network authenticates the SIM",
+    "browse": "Browse through the access gateway, 16 flows at once, until the network cuts it off",
+    "check_content": "Compare every octet's hash with what was sent",
+    "back_to_wifi": "Back to WiFi: what the ledger says",
+}
+_BARS: Final = ("download", "browse")
+
+
+class SilentTeller:
+    """Tells nobody."""
+
+    def begin(self, stage: str) -> None:
+        """Say nothing."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Say nothing."""
+
+    def note(self, words: str) -> None:
+        """Say nothing."""
+
+    def end(self, stage: str, seconds: float) -> None:
+        """Say nothing."""
+
+
+class TerminalTeller:
+    """Tells it as it happens."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._bar: Progress | None = None
+        self._notes: list[str] = []
+        self._number = 0
+
+    def begin(self, stage: str) -> None:
+        """Say what begins; the stages that move octets get a bar."""
+        self._number += 1
+        self.console.print(f"[bold cyan]{self._number:2}[/] [bold]{TITLES[stage]}[/]")
+        if stage in _BARS:
+            self._bar = Progress(
+                TextColumn("   "),
+                BarColumn(40, complete_style="cyan", finished_style="cyan"),
+                DownloadColumn(),
+                TransferSpeedColumn(),
+                TimeElapsedColumn(),
+                console=self.console,
+            )
+            self._bar.add_task("", total=None)
+            self._bar.start()
+
+    def progress(self, done: int, total: int) -> None:
+        """Move the bar."""
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done, total=total)
+
+    def note(self, words: str) -> None:
+        """Keep a line for the end of the stage, below its bar."""
+        self._notes.append(words)
+
+    def end(self, stage: str, seconds: float) -> None:  # noqa: ARG002 - the port's shape
+        """Say what was learnt, and how long it took."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+        for words in self._notes:
+            self.console.print(f"     {words}", style="dim", soft_wrap=True)
+        self._notes.clear()
+        self.console.print(f"     [green]done[/] in {seconds:.2f} s")
+
+
+def closing_table(walked: Walked, facts: Mapping[str, Any]) -> Table:
+    """Return what came of it."""
+    table = Table(title="One internet session, from WiFi download to cut-off", title_style="bold cyan")
+    table.add_column("what")
+    table.add_column("octets", justify="right")
+    table.add_column("", style="dim")
+    ledger = facts["ledger"]
+    for name, octets, remark in (
+        ("allowance", facts["allowance_octets"], str(walked.offer["title"])),
+        ("delivered", facts["delivered_octets"], "sent and received on the phone's own sockets"),
+        ("  of it content", facts["body_octets"], "the rest is HTTP"),
+        ("used", ledger["used"], "what the ledger charged"),
+        ("reserved", ledger["reserved"], ""),
+        ("available", ledger["available"], ""),
+        ("overrun", facts["overrun_octets"], "relayed beyond every grant"),
+    ):
+        table.add_row(name, f"{octets:,}", remark)
+    table.add_section()
+    table.add_row("the line", walked.network_said, f"the session is {facts['state']}: back to WiFi for another")
+    table.add_row(
+        "throughput", f"{facts['throughput_mbit_s']:,.0f} Mbit/s", format_octets(facts["delivered_octets"])
+    )
+    return table

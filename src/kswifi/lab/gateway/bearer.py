@@ -1,0 +1,286 @@
+"""A bearer: what one attach opens. Its flows share its grant, and it follows what the charging server decides."""
+
+import asyncio
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Final
+
+import structlog
+
+from kswifi.diameter.constants import FinalUnitAction, ReportingReason
+from kswifi.lab.gateway.credit import CreditAnswer, CreditControl
+from kswifi.lab.gateway.errors import ProxyRefusedError
+from kswifi.lab.gateway.relay import Allowance, Flow
+
+_log = structlog.get_logger(__name__)
+
+_ANNOUNCE_SECONDS: Final = 3.0
+_SLOW_LANE_TICK_SECONDS: Final = 0.1
+
+BACK_TO_WIFI: Final = (
+    "This internet session is used up, or its line is on hold. Back to WiFi: download the next session there,\n"
+    "or open KSWiFi over this line and choose one that is stored already.\n"
+)
+
+Changed = Callable[["Access", str], None]
+
+
+class Access(StrEnum):
+    """What a bearer may reach."""
+
+    FULL = "full"
+    CONTROL_ONLY = "control_only"
+    ENDED = "ended"
+
+
+class SlowLane:
+    """The way to KSWiFi itself when nothing else is open: uncharged, and a token bucket of one second."""
+
+    def __init__(self, octets_per_second: int) -> None:
+        self._rate = octets_per_second
+        self._tokens = octets_per_second
+        self._filled = 0.0
+
+    def available(self) -> int:
+        """Return what has dripped into the bucket."""
+        now = asyncio.get_running_loop().time()
+        self._tokens = min(self._rate, self._tokens + int((now - self._filled) * self._rate))
+        self._filled = now
+        return self._tokens
+
+    def take(self, octets: int) -> None:
+        """Take tokens."""
+        self._tokens -= octets
+
+    def give_back(self, octets: int) -> None:
+        """Put tokens back."""
+        self._tokens += octets
+
+    def wait(self, resume: Callable[[], None]) -> None:
+        """Look again a little later."""
+        asyncio.get_running_loop().call_later(_SLOW_LANE_TICK_SECONDS, resume)
+
+
+class Bearer:
+    """One bearer: an ``Allowance`` for its flows, a client of credit control for the network.
+
+    All of it runs on one event loop, so that a grant is never spent twice.
+    """
+
+    def __init__(
+        self,
+        bearer_id: str,
+        password: str,
+        credit: CreditControl,
+        *,
+        slow_lane: SlowLane,
+        retry_seconds: int,
+        most_flows: int,
+    ) -> None:
+        self.bearer_id = bearer_id
+        self.password = password
+        self.credit = credit
+        self.access = Access.FULL
+        self.changed: Changed = lambda _access, _reason: None
+        self._slow_lane = slow_lane
+        self._retry_seconds = retry_seconds
+        self._most_flows = most_flows
+        self._loop = asyncio.get_running_loop()
+        self._count = credit.count
+        self._announced = Access.FULL
+        self._final: FinalUnitAction | None = None
+        self._threshold = 0
+        self._lapsed = False
+        self._asking: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting: list[Callable[[], None]] = []
+        self._flows: set[Flow] = set()
+        self._ending: asyncio.Task[None] | None = None
+
+    @property
+    def imsi(self) -> str:
+        """The subscriber."""
+        return self._count.identity.imsi
+
+    @property
+    def used_octets(self) -> int:
+        """Octets relayed so far."""
+        return self._count.used
+
+    @property
+    def flows(self) -> frozenset[Flow]:
+        """The flows that are open."""
+        return frozenset(self._flows)
+
+    # -- for the proxy -----------------------------------------------------------------------------------------
+
+    def admit(self, *, is_origin: bool) -> Allowance:
+        """Return what a new flow draws on.
+
+        Raises:
+            ProxyRefusedError: 403 the bearer may not go there now; 503 it has too many flows.
+        """
+        if len(self._flows) >= self._most_flows:
+            raise ProxyRefusedError(503, f"this line has {self._most_flows} connections open already\n")
+        if self.access is Access.FULL:
+            return self
+        if self.access is Access.CONTROL_ONLY and is_origin:
+            return self._slow_lane
+        raise ProxyRefusedError(403, BACK_TO_WIFI)
+
+    def add(self, flow: Flow) -> None:
+        """Take a flow in; it is cut when the bearer's access ends."""
+        self._flows.add(flow)
+
+    def discard(self, flow: Flow) -> None:
+        """Forget a flow that has closed."""
+        self._flows.discard(flow)
+
+    # -- Allowance ---------------------------------------------------------------------------------------------
+
+    def available(self) -> int:
+        """Return the rest of the grant, 0 while it may not be used."""
+        if self.access is not Access.FULL or self._lapsed:
+            return 0
+        return max(0, self.credit.limit_octets - self._count.used)
+
+    def take(self, octets: int) -> None:
+        """Count octets on disk, before they are written; ask for more in good time."""
+        self._count.advance(octets)
+        if self.credit.limit_octets - self._count.used <= self._threshold:
+            self._runs_low()
+
+    def give_back(self, octets: int) -> None:
+        """Take back what a short write left over."""
+        self._count.give_back(octets)
+        if self._waiting:
+            self._loop.call_soon(self._wake)
+
+    def wait(self, resume: Callable[[], None]) -> None:
+        """Resume once there may be a rest again, or never if the bearer ends first."""
+        self._waiting.append(resume)
+        if self.available():
+            self._loop.call_soon(self._wake)
+        else:
+            self._runs_low()
+
+    def _wake(self) -> None:
+        if self.available():
+            waiting, self._waiting = self._waiting, []
+            for resume in waiting:
+                resume()
+
+    # -- credit control ----------------------------------------------------------------------------------------
+
+    def open(self, answer: CreditAnswer) -> None:
+        """Begin with what CCR-I was answered."""
+        self._apply(answer)
+
+    async def close(self, reason: str) -> None:
+        """End access and report the last usage; done when the charging server has it."""
+        self._end_access()
+        self._announce(reason)
+        # A request under way is answered first: credit control keeps the order of its numbers.
+        await self.credit.settle()
+
+    def _runs_low(self) -> None:
+        if self._final is not None:
+            if not self.available():
+                # Not now: the write that took the last octet may give some back.
+                self._loop.call_soon(self._check_exhausted)
+        elif self.access is Access.FULL:
+            self._ask(ReportingReason.QUOTA_EXHAUSTED)
+
+    def _check_exhausted(self) -> None:
+        if self._final is None or self.access is not Access.FULL or self._lapsed or self._asking:
+            return
+        if self.credit.limit_octets > self._count.used:
+            return
+        if self._final is FinalUnitAction.RESTRICT_ACCESS:
+            self.access = Access.CONTROL_ONLY
+            self._cut_flows()
+            self._ask(ReportingReason.FINAL)
+            self._loop.call_later(_ANNOUNCE_SECONDS, self._announce, "used up")
+        else:
+            self._terminate("used up")
+
+    def _ask(self, reason: ReportingReason) -> None:
+        if self._asking is None and self.access is not Access.ENDED:
+            self._asking = self._loop.create_task(self._update(reason))
+
+    async def _update(self, reason: ReportingReason) -> None:
+        try:
+            answer = await self.credit.update(reason)
+        finally:
+            self._asking = None
+        if self.access is not Access.ENDED:
+            self._apply(answer)
+
+    def _apply(self, answer: CreditAnswer) -> None:
+        self._lapsed = False
+        self._final = answer.final_action
+        self._threshold = 0 if answer.final_action is not None else answer.granted_octets // 2
+        self._set_timer(answer.validity_seconds)
+        if not answer.is_success:
+            self._terminate(f"the network refused more ({answer.result_code})")
+        elif answer.granted_octets:
+            self.access = Access.FULL
+            self._announce("granted")
+            self._wake()
+            if not self.available():
+                self._runs_low()
+        elif answer.final_action is FinalUnitAction.RESTRICT_ACCESS:
+            self._restrict(answer)
+        elif answer.final_action is not None:
+            self._terminate("used up")
+        else:
+            # No grant and no end: nothing may flow; ask again, not at once.
+            self._set_timer(answer.validity_seconds or 1)
+            self._lapsed = True
+
+    def _restrict(self, answer: CreditAnswer) -> None:
+        if self.access is Access.FULL:
+            self.access = Access.CONTROL_ONLY
+            self._cut_flows()
+        self._final = None
+        self._set_timer(answer.validity_seconds or self._retry_seconds)
+        self._announce("used up or on hold")
+
+    def _set_timer(self, seconds: int | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = None if seconds is None else self._loop.call_later(seconds, self._validity_over)
+
+    def _validity_over(self) -> None:
+        """Ask anew (TS 32.299, 7.2.175: VALIDITY_TIME); until the answer, nothing flows on the old grant."""
+        if self.access is Access.FULL:
+            self._lapsed = True
+        self._ask(ReportingReason.VALIDITY_TIME)
+
+    def _terminate(self, reason: str) -> None:
+        """End by the network's decision; it is announced when the last usage is with the charging server."""
+        self._end_access()
+
+        async def end() -> None:
+            self._loop.call_later(_ANNOUNCE_SECONDS, self._announce, reason)
+            await self.credit.settle()
+            self._announce(reason)
+
+        self._ending = self._loop.create_task(end())
+
+    def _end_access(self) -> None:
+        self.access = Access.ENDED
+        self._set_timer(None)
+        self._waiting.clear()
+        self._cut_flows()
+
+    def _cut_flows(self) -> None:
+        self._waiting.clear()
+        for flow in list(self._flows):
+            flow.cut()
+
+    def _announce(self, reason: str) -> None:
+        if self.access is not self._announced:
+            self._announced = self.access
+            _log.info("access changed", bearer=self.bearer_id, access=str(self.access), reason=reason)
+            self.changed(self.access, reason)

@@ -1,0 +1,196 @@
+"""One ChargingSession as its client: requests in order, each on disk before it is sent, repeated until answered."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from kswifi.diameter.constants import (
+    TERMINATION_CAUSE_LOGOUT,
+    CcRequestType,
+    FinalUnitAction,
+    ReportingReason,
+    RequestedAction,
+    ResultCode,
+    SubscriptionIdType,
+)
+from kswifi.diameter.credit_control import CreditControlAnswer, CreditControlRequest
+from kswifi.diameter.errors import DiameterError
+from kswifi.diameter.units import PsInformation, ServiceCreditControl, ServiceUnit, SubscriptionId
+from kswifi.lab.gateway.count import CountFile, CountRecord, PendingRequest
+from kswifi.lab.gateway.diameter_client import DiameterClient
+
+_log = structlog.get_logger(__name__)
+
+REQUESTED_OCTETS: Final = 10_000_000
+_LONGEST_BACK_OFF_SECONDS: Final = 5.0
+_RAT_TYPE_VIRTUAL: Final = 7  # TS 29.061, 16.4.7.2: neither radio nor WLAN
+
+
+@dataclass(frozen=True, slots=True)
+class CreditAnswer:
+    """What the charging server decided: how much, whether it is the last, how long it holds."""
+
+    result_code: int
+    granted_octets: int
+    final_action: FinalUnitAction | None = None
+    validity_seconds: int | None = None
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the request was granted, be it with nothing."""
+        return 2000 <= self.result_code < 3000
+
+    @property
+    def took_usage(self) -> bool:
+        """Whether the reported usage was booked: a want of credit (4xxx) refuses the next grant, not the report."""
+        return self.is_success or 4000 <= self.result_code < 5000
+
+
+class CreditControl:
+    """Asks for grants and reports usage; one request at a time, in the order of their numbers."""
+
+    def __init__(self, count: CountFile, client: DiameterClient, refused_dir: Path) -> None:
+        self.count = count
+        self._client = client
+        self._refused_dir = refused_dir
+        self._lock = asyncio.Lock()
+        self._is_settled = False
+
+    @property
+    def limit_octets(self) -> int:
+        """The sum of octets that may have been used at most by now."""
+        return self.count.record.limit_octets
+
+    async def initial(self) -> CreditAnswer:
+        """Open the ChargingSession (CCR-I)."""
+        async with self._lock:
+            answer = await self._request(CcRequestType.INITIAL, None)
+            if not answer.is_success:
+                self._forget()
+            return answer
+
+    async def update(self, reason: ReportingReason) -> CreditAnswer:
+        """Report what was used and ask for more (CCR-U)."""
+        async with self._lock:
+            return await self._request(CcRequestType.UPDATE, reason)
+
+    async def settle(self) -> None:
+        """End the ChargingSession (CCR-T): repeat what is unanswered, report the rest, forget the file.
+
+        It waits for the charging server for as long as that takes; cancelled, it leaves all on disk.
+        """
+        async with self._lock:
+            if self._is_settled:
+                return
+            pending = self.count.record.pending
+            if pending is not None:
+                answer = await self._send(pending, was_sent=True)
+                if pending.request_type == CcRequestType.INITIAL and not answer.is_success:
+                    self._forget()
+                    return
+                if pending.request_type == CcRequestType.TERMINATION:
+                    self._end(answer)
+                    return
+            self._end(await self._request(CcRequestType.TERMINATION, ReportingReason.FINAL))
+
+    def _end(self, answer: CreditAnswer) -> None:
+        unreported = self.count.used - self.count.record.reported_octets
+        if answer.is_success or not unreported:
+            self._forget()
+            return
+        # The server does not take the usage: an operator has to see it, so the file is kept.
+        self._refused_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _log.error(
+            "the charging server refused the last report: its count file is set aside",
+            file=self.count.path.name,
+            result_code=answer.result_code,
+            unreported_octets=unreported,
+        )
+        self._is_settled = True
+        self.count.close()
+        self.count.path.replace(self._refused_dir / self.count.path.name)
+
+    def _forget(self) -> None:
+        self._is_settled = True
+        self.count.remove()
+
+    async def _request(self, kind: CcRequestType, reason: ReportingReason | None) -> CreditAnswer:
+        record = self.count.record
+        used = self.count.used - record.reported_octets
+        pending = PendingRequest(kind, record.next_number, used, reason)
+        self.count.write(CountRecord(record.limit_octets, record.reported_octets, record.next_number, pending))
+        await asyncio.to_thread(self.count.sync)
+        return await self._send(pending, was_sent=False)
+
+    async def _send(self, pending: PendingRequest, *, was_sent: bool) -> CreditAnswer:
+        message = self._encode(pending, was_sent=was_sent)
+        back_off = 0.1
+        while True:
+            answer = read_answer(await self._client.ask(message))
+            is_initial = pending.request_type == CcRequestType.INITIAL
+            if not 3000 <= answer.result_code < 4000 or (is_initial and not was_sent):
+                break
+            await asyncio.sleep(back_off)  # too busy, or nobody there to deliver it to: the same again, later
+            back_off = min(back_off * 2, _LONGEST_BACK_OFF_SECONDS)
+        record = self.count.record
+        reported = record.reported_octets + (pending.used_octets if answer.took_usage else 0)
+        limit = reported + answer.granted_octets
+        self.count.write(CountRecord(limit, reported, pending.request_number + 1, None))
+        return answer
+
+    def _encode(self, pending: PendingRequest, *, was_sent: bool) -> bytes:
+        """Write the request as field notes show a packet core's: one group without Rating-Group."""
+        identity = self.count.identity
+        kind = CcRequestType(pending.request_type)
+        reason = None if pending.reporting_reason is None else ReportingReason(pending.reporting_reason)
+        is_last = kind is CcRequestType.TERMINATION
+        used = ServiceUnit(cc_total_octets=pending.used_octets, reporting_reason=reason)
+        service = ServiceCreditControl(
+            requested=None if is_last else ServiceUnit(cc_total_octets=REQUESTED_OCTETS),
+            used=() if kind is CcRequestType.INITIAL else (used,),
+            reporting_reason=reason,
+        )
+        return CreditControlRequest(
+            session_id=identity.session_id,
+            origin_host=self._client.origin_host,
+            origin_realm=self._client.realm,
+            destination_realm=self._client.realm,
+            cc_request_type=kind,
+            cc_request_number=pending.request_number,
+            event_timestamp=int(time.time()),
+            subscription_ids=(SubscriptionId(SubscriptionIdType.IMSI, identity.imsi),),
+            requested_action=RequestedAction.DIRECT_DEBITING,
+            termination_cause=TERMINATION_CAUSE_LOGOUT if is_last else None,
+            multiple_services_indicator=0 if kind is CcRequestType.INITIAL else None,
+            services=(service,),
+            ps_information=PsInformation(
+                charging_id=identity.charging_id,
+                pdp_addresses=(identity.pdn_address,),
+                called_station_id=identity.apn,
+                rat_type=_RAT_TYPE_VIRTUAL,
+            ),
+            retransmitted=was_sent,
+        ).encode()
+
+
+def read_answer(message: bytes) -> CreditAnswer:
+    """Read a CCA: a group's own Result-Code counts before the command's (RFC 8506, 8.16).
+
+    An answer that cannot be read counts as 5012: nothing is granted, and the report has to be repeated.
+    """
+    try:
+        answer = CreditControlAnswer.decode(message)
+    except DiameterError as error:
+        _log.error("the charging server's answer cannot be read", reason=error.message)
+        return CreditAnswer(ResultCode.UNABLE_TO_COMPLY, 0)
+    if answer.result_code != ResultCode.SUCCESS or not answer.services:
+        return CreditAnswer(answer.result_code, 0)
+    service = answer.services[0]
+    granted = 0 if service.granted is None else service.granted.octets or 0
+    final = None if service.final_unit is None else service.final_unit.action
+    result = service.result_code or answer.result_code
+    return CreditAnswer(result, granted if 2000 <= result < 3000 else 0, final, service.validity_seconds)

@@ -1,0 +1,265 @@
+"""The gateway's one Diameter connection: capabilities, watchdog, reconnecting, and questions that outlive it.
+
+A question whose answer did not come before the connection was lost is sent again on the next one, with the T flag
+and the same End-to-End Identifier (RFC 6733, 5.5.4); whoever asked keeps waiting.
+"""
+
+import asyncio
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from kswifi.diameter.base import (
+    Capabilities,
+    CapabilitiesExchangeAnswer,
+    CapabilitiesExchangeRequest,
+    DeviceWatchdogRequest,
+    DisconnectPeerRequest,
+    PeerAnswer,
+    VendorApplication,
+)
+from kswifi.diameter.constants import (
+    APPLICATION_CREDIT_CONTROL,
+    APPLICATION_S6A,
+    VENDOR_3GPP,
+    Command,
+    DisconnectCause,
+    ResultCode,
+)
+from kswifi.diameter.errors import DiameterError
+from kswifi.diameter.framing import MessageFramer
+from kswifi.diameter.header import FLAG_RETRANSMITTED, HEADER_OCTETS, Header, decode_header, encode_message
+from kswifi.lab.gateway.errors import DiameterUnavailableError
+
+_log = structlog.get_logger(__name__)
+
+_MOST_WAITING: Final = 1024
+_READ_OCTETS: Final = 65_536
+_CONNECT_SECONDS: Final = 5.0
+_FIRST_BACK_OFF_SECONDS: Final = 0.1
+_LONGEST_BACK_OFF_SECONDS: Final = 5.0
+
+
+class PeerLostError(Exception):
+    """The connection to the Diameter server ended."""
+
+
+@dataclass(slots=True)
+class _Question:
+    message: bytes
+    end_to_end: int
+    answer: asyncio.Future[bytes]
+    was_sent: bool = False
+
+
+class DiameterClient:
+    """Asks one Diameter server, over as many connections, one after another, as it takes."""
+
+    def __init__(
+        self, host: str, port: int, *, origin_host: str, realm: str, watchdog_seconds: float = 6.0
+    ) -> None:
+        self._address = (host, port)
+        self.origin_host = origin_host
+        self.realm = realm
+        self._watchdog_seconds = watchdog_seconds
+        self._hop_by_hop = secrets.randbits(32)
+        # RFC 6733, 3: the low 12 bits of the time, then 20 random bits, so that a restart repeats none soon.
+        self._end_to_end = (int(time.time()) & 0xFFF) << 20 | secrets.randbits(20)
+        self._questions: dict[int, _Question] = {}
+        self._writer: asyncio.StreamWriter | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._heard = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether capabilities were exchanged on a connection that still stands."""
+        return self._writer is not None
+
+    def start(self) -> None:
+        """Connect, and stay connected, in the background."""
+        self._task = asyncio.get_running_loop().create_task(self._stay_connected())
+
+    async def close(self) -> None:
+        """Say farewell and let go; questions that are open stay unanswered."""
+        if self._writer is not None:
+            farewell = DisconnectPeerRequest(
+                origin_host=self.origin_host,
+                origin_realm=self.realm,
+                disconnect_cause=DisconnectCause.REBOOTING,
+                hop_by_hop=self._next_hop(),
+                end_to_end=self._next_end(),
+            )
+            self._writer.write(farewell.encode())
+            with suppress(OSError, TimeoutError):
+                await asyncio.wait_for(self._writer.drain(), 1.0)
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        for question in self._questions.values():
+            question.answer.cancel()
+
+    async def ask(self, message: bytes) -> bytes:
+        """Send a request and return its answer, however many connections that takes; identifiers are set here.
+
+        Raises:
+            DiameterUnavailableError: too many questions wait already.
+        """
+        if len(self._questions) >= _MOST_WAITING:
+            raise DiameterUnavailableError("too many requests wait for the Diameter server")
+        question = _Question(message, self._next_end(), asyncio.get_running_loop().create_future())
+        hop_by_hop = self._next_hop()
+        self._questions[hop_by_hop] = question
+        if self._writer is not None:
+            self._send(self._writer, hop_by_hop, question)
+        try:
+            return await question.answer
+        finally:
+            for key, found in list(self._questions.items()):
+                if found is question:
+                    del self._questions[key]
+
+    async def _stay_connected(self) -> None:
+        back_off = _FIRST_BACK_OFF_SECONDS
+        while True:
+            try:
+                await self._one_connection()
+            except (OSError, TimeoutError, DiameterError, PeerLostError) as error:
+                if self._heard:
+                    back_off = _FIRST_BACK_OFF_SECONDS
+                _log.info("diameter connection lost", reason=str(error), again_in_seconds=back_off)
+            self._heard = 0.0
+            await asyncio.sleep(back_off)
+            back_off = min(back_off * 2, _LONGEST_BACK_OFF_SECONDS)
+
+    async def _one_connection(self) -> None:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            reader, writer = await asyncio.open_connection(*self._address)
+        watchdog: asyncio.Task[None] | None = None
+        try:
+            framer = MessageFramer()
+            early = await self._exchange_capabilities(reader, writer, framer)
+            self._writer = writer
+            self._heard = asyncio.get_running_loop().time()
+            self._send_again(writer)
+            watchdog = asyncio.get_running_loop().create_task(self._watch(writer))
+            for message in early:
+                self._take(message, writer)
+            while octets := await reader.read(_READ_OCTETS):
+                self._heard = asyncio.get_running_loop().time()
+                for message in framer.feed(octets):
+                    self._take(message, writer)
+            raise PeerLostError("the server closed the connection")
+        finally:
+            self._writer = None
+            if watchdog is not None:
+                watchdog.cancel()
+            writer.close()
+
+    async def _exchange_capabilities(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, framer: MessageFramer
+    ) -> list[bytes]:
+        """Send CER, await CEA (RFC 6733, 5.3); return what came behind it."""
+        capabilities = Capabilities(
+            origin_host=self.origin_host,
+            origin_realm=self.realm,
+            host_ip_addresses=(writer.get_extra_info("sockname")[0],),
+            auth_application_ids=(APPLICATION_CREDIT_CONTROL,),
+            vendor_applications=(VendorApplication(vendor_id=VENDOR_3GPP, application_id=APPLICATION_S6A),),
+            supported_vendor_ids=(VENDOR_3GPP,),
+        )
+        request = CapabilitiesExchangeRequest(
+            capabilities=capabilities, hop_by_hop=self._next_hop(), end_to_end=self._next_end()
+        )
+        writer.write(request.encode())
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            messages: list[bytes] = []
+            while not messages:
+                octets = await reader.read(_READ_OCTETS)
+                if not octets:
+                    raise PeerLostError("the server closed the connection instead of a welcome")
+                messages = framer.feed(octets)
+        answer = CapabilitiesExchangeAnswer.decode(messages[0])
+        if answer.result_code != ResultCode.SUCCESS:
+            raise PeerLostError(f"the server refused the gateway: {answer.result_code} {answer.error_message}")
+        return messages[1:]
+
+    async def _watch(self, writer: asyncio.StreamWriter) -> None:
+        """Ask after the server when it is silent, and give the connection up when it stays so (RFC 3539)."""
+        loop = asyncio.get_running_loop()
+        while True:
+            silent = loop.time() - self._heard
+            if silent < self._watchdog_seconds:
+                await asyncio.sleep(self._watchdog_seconds - silent)
+                continue
+            request = DeviceWatchdogRequest(
+                origin_host=self.origin_host,
+                origin_realm=self.realm,
+                hop_by_hop=self._next_hop(),
+                end_to_end=self._next_end(),
+            )
+            writer.write(request.encode())
+            await asyncio.sleep(self._watchdog_seconds)
+            if loop.time() - self._heard >= self._watchdog_seconds:
+                _log.warning("the diameter server does not answer its watchdog")
+                writer.transport.abort()
+                return
+
+    def _take(self, message: bytes, writer: asyncio.StreamWriter) -> None:
+        header = decode_header(message)
+        if not header.is_request:
+            question = self._questions.get(header.hop_by_hop)
+            # A watchdog's answer has no question; one that comes twice finds its future done.
+            if question is not None and not question.answer.done():
+                question.answer.set_result(message)
+            return
+        if header.command_code in (Command.DEVICE_WATCHDOG, Command.DISCONNECT_PEER):
+            answer = PeerAnswer(
+                command_code=header.command_code,
+                result_code=ResultCode.SUCCESS,
+                origin_host=self.origin_host,
+                origin_realm=self.realm,
+                hop_by_hop=header.hop_by_hop,
+                end_to_end=header.end_to_end,
+            )
+            writer.write(answer.encode())
+            if header.command_code == Command.DISCONNECT_PEER:
+                raise PeerLostError("the server said farewell")
+            return
+        writer.write(_unsupported(header, self.origin_host, self.realm))
+
+    def _send_again(self, writer: asyncio.StreamWriter) -> None:
+        for hop_by_hop, question in self._questions.items():
+            if not question.answer.done():
+                self._send(writer, hop_by_hop, question)
+
+    def _send(self, writer: asyncio.StreamWriter, hop_by_hop: int, question: _Question) -> None:
+        header = decode_header(question.message)
+        flags = header.flags | (FLAG_RETRANSMITTED if question.was_sent else 0)
+        stamped = header._replace(flags=flags, hop_by_hop=hop_by_hop, end_to_end=question.end_to_end)
+        writer.write(encode_message(stamped, question.message[HEADER_OCTETS:]))
+        question.was_sent = True
+
+    def _next_hop(self) -> int:
+        self._hop_by_hop = self._hop_by_hop + 1 & 0xFFFFFFFF
+        return self._hop_by_hop
+
+    def _next_end(self) -> int:
+        self._end_to_end = self._end_to_end + 1 & 0xFFFFFFFF
+        return self._end_to_end
+
+
+def _unsupported(header: Header, origin_host: str, realm: str) -> bytes:
+    """Answer a request that this client does not serve: 3001 (RFC 6733, 7.1.3)."""
+    return PeerAnswer(
+        command_code=header.command_code,
+        result_code=ResultCode.COMMAND_UNSUPPORTED,
+        origin_host=origin_host,
+        origin_realm=realm,
+        hop_by_hop=header.hop_by_hop,
+        end_to_end=header.end_to_end,
+    ).encode()

@@ -1,0 +1,164 @@
+"""The lab's own phone, as the page drives it: one card, one modem, two switches, something to browse with."""
+
+import http.client
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.numbers import Eid, Iccid
+from kswifi.lab.phone.card import Card, CardError
+from kswifi.lab.phone.modem import AttachError, Modem
+from kswifi.lab.phone.network import Network
+from kswifi.lab.settings import HostPort
+
+_EID_PREFIX: Final = "89049032"  # GSMA SGP.26: the test eUICC manufacturer
+_BROWSE_SECONDS: Final = 30.0
+_READ_OCTETS: Final = 262_144
+
+
+class PhoneBusyError(KswifiError):
+    """The phone does one thing at a time."""
+
+    code = "phone_busy"
+
+
+class BrowseError(KswifiError):
+    """What was to be browsed did not come."""
+
+    code = "browse_failed"
+
+
+class LabPhone:
+    """Blocking, for threads; the card is in its hands only while it is used."""
+
+    def __init__(self, card_dir: Path, network: Network, modem: Modem, content: HostPort) -> None:
+        self._card_dir = card_dir
+        self._network = network
+        self._modem = modem
+        self._content = content
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Detach; the switches stay as they are."""
+        self._modem.detach()
+
+    def look(self) -> dict[str, Any]:
+        """Return switches, attach state, profiles and session records, as the card itself reports them."""
+        attachment = self._modem.attachment
+        with self._card() as card:
+            profiles = card.profiles()
+            records = card.read_session_records() if any(profile.enabled for profile in profiles) else []
+            eid = card.eid()
+        return {
+            "wifi": self._network.wifi,
+            "line": self._network.line,
+            "attached": self._network.credentials is not None,
+            "access": self._modem.access,
+            "reason": self._modem.reason,
+            "pdn_address": attachment.pdn_address if attachment is not None else None,
+            "eid": eid,
+            "profiles": [
+                {"iccid": profile.iccid, "enabled": profile.enabled, "name": profile.name} for profile in profiles
+            ],
+            "records": [record.hex() for record in records],
+        }
+
+    def switch_wifi(self, *, on: bool) -> dict[str, Any]:
+        """Switch WiFi on or off."""
+        self._network.wifi = on
+        return {"wifi": on}
+
+    def switch_line(self, *, on: bool) -> dict[str, Any]:
+        """Switch mobile data on (attach) or off (detach).
+
+        Raises:
+            CardError: no profile is enabled.
+            AttachError: the network does not let the phone in.
+        """
+        self._network.line = on
+        if not on:
+            self._modem.detach()
+        elif self._network.credentials is None:
+            with self._card() as card:
+                self._modem.attach(card, card.imsi())
+        return {"line": on, "access": self._modem.access}
+
+    def transmit(self, commands: list[bytes]) -> list[bytes]:
+        """Send command APDUs to the card, one after another, in one power-on."""
+        with self._card() as card:
+            return [card.transmit(command) for command in commands]
+
+    def load_profile(self, der: bytes) -> dict[str, Any]:
+        """Load a profile package onto the card and enable it, as a phone does that has no other profile in use.
+
+        Raises:
+            ProfileRefusedError: the card does not take it.
+        """
+        with self._card() as card:
+            loaded = card.load_profile_package(der)
+            card.enable(loaded.iccid)
+            return {"iccid": loaded.iccid, "octets": loaded.octets, "enabled": True}
+
+    def enable_profile(self, iccid: str) -> dict[str, Any]:
+        """Enable another profile; the line has to be off, since its card changes.
+
+        Raises:
+            CardError: there is no such profile, or it is enabled already.
+        """
+        if self._network.credentials is not None:
+            raise CardError("switch the line off first")
+        with self._card() as card:
+            card.enable(Iccid(iccid))
+        return {"iccid": iccid, "enabled": True}
+
+    def browse(self, *, url: str | None, octets: int | None) -> dict[str, Any]:
+        """Fetch a page, or octets from the content server, over WiFi or else over the line; tell what came.
+
+        Raises:
+            NoNetworkError: WiFi is off and the line is not attached.
+            ProxyAnswerError: the access gateway refused.
+            BrowseError: the address is no http address, or the server did not answer in HTTP.
+        """
+        if url is None:
+            host, port, path = *self._content, f"/stream?seed=browse&octets={octets}"
+        else:
+            parts = urlsplit(url)
+            if parts.scheme != "http" or not parts.hostname:
+                raise BrowseError("the lab's phone browses http:// addresses")
+            path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            host, port = parts.hostname, parts.port or 80
+        connection = http.client.HTTPConnection(host, port)
+        with self._network.connect(host, port, _BROWSE_SECONDS) as connected:
+            connection.sock = connected
+            try:
+                connection.request("GET", path, headers={"Connection": "close"})
+                with connection.getresponse() as response:
+                    received = sum(len(piece) for piece in iter(lambda: response.read1(_READ_OCTETS), b""))
+                    missing = response.length or 0
+            except http.client.HTTPException as error:
+                raise BrowseError(f"the server did not answer in HTTP: {error!r}") from error
+        return {"status": response.status, "octets": received, "cut_off": missing > 0}
+
+    @contextmanager
+    def _card(self) -> Iterator[Card]:
+        """Take the card in hand; the first time, put an empty one into the phone."""
+        if not self._lock.acquire(timeout=_BROWSE_SECONDS):
+            raise PhoneBusyError("the card is in use")
+        try:
+            if self._card_dir.exists():
+                card = Card.open(self._card_dir)
+            else:
+                digits = "".join(secrets.choice("0123456789") for _ in range(30 - len(_EID_PREFIX)))
+                card = Card.create(self._card_dir, Eid.with_check_digits(_EID_PREFIX + digits))
+            with card:
+                yield card
+        finally:
+            self._lock.release()
+
+
+__all__ = ["AttachError", "BrowseError", "LabPhone", "PhoneBusyError"]

@@ -1,0 +1,347 @@
+"""The phone's traffic: many flows at once through the access gateway, counted and hashed by the phone itself.
+
+Some flows POST first, a bounded part of a seed's stream each, and have read their answer long before any allowance
+ends; then every flow GETs a stream. So at a cut no octet is left that was sent and not relayed, and what this
+process counted on its own sockets is what the network metered.
+"""
+
+import json
+import selectors
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Final, Self
+
+from kswifi.kernel.errors import KswifiError
+from kswifi.lab.phone.network import (
+    NoNetworkError,
+    ProxyAnswerError,
+    ProxyCredentials,
+    check_tunnel_answer,
+    tunnel_request,
+)
+from kswifi.lab.settings import HostPort
+from kswifi.lab.stream import CHUNK_OCTETS, SeededStream, stream_sha256
+
+ENDLESS_OCTETS: Final = 1 << 44
+_SOCKET_BUFFER_OCTETS: Final = 1_048_576
+_LARGEST_HEAD_OCTETS: Final = 16_384
+_SILENT_SECONDS: Final = 30.0
+_PROGRESS_SECONDS: Final = 0.1
+_FORBIDDEN: Final = 403
+_SMALL_ALLOWANCE_OCTETS: Final = 256_000_000
+
+
+class TrafficError(KswifiError):
+    """Traffic did not go as it must: a refusal, a reset, silence, or octets that are not the stream's."""
+
+    code = "traffic_failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What one GET received of a seed's stream."""
+
+    seed: str
+    octets: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficResult:
+    """What this process sent and received on its sockets behind the proxy's handshake.
+
+    ``body_octets`` is the part of it that was content; ``cut_off`` tells that the network ended the flows.
+    """
+
+    delivered_octets: int
+    body_octets: int
+    seconds: float
+    cut_off: bool
+    received: tuple[Received, ...]
+
+    @property
+    def throughput_mbit_s(self) -> float:
+        """Delivered megabits a second."""
+        return self.delivered_octets * 8 / 1e6 / self.seconds if self.seconds else 0.0
+
+    def check(self) -> None:
+        """Compare every hash with that of the seeded stream.
+
+        Raises:
+            TrafficError: an octet is another than the one that was sent.
+        """
+        for part in self.received:
+            if stream_sha256(part.seed, part.octets) != part.sha256:
+                raise TrafficError(f"stream {part.seed!r} did not arrive as it was sent", octets=part.octets)
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficPlan:
+    """What to move: ``get_octets`` of each stream (None: until the network cuts), ``post_octets`` of each POST.
+
+    With ``posts_first`` the GETs begin when the POSTs have ended, and nothing follows the POSTs: for allowances so
+    small that the network's buffers alone could use them up meanwhile.
+    """
+
+    seed: str
+    flows: int = 16
+    post_flows: int = 4
+    post_octets: int = 1_000_000
+    get_octets: int | None = None
+    posts_first: bool = False
+
+    @classmethod
+    def until_cut(cls, seed: str, allowance_octets: int) -> Self:
+        """Plan to use up an allowance, each POST a hundredth of it and 4 MB at most."""
+        return cls(
+            seed,
+            post_octets=max(1, min(4_000_000, allowance_octets // 100)),
+            posts_first=allowance_octets < _SMALL_ALLOWANCE_OCTETS,
+        )
+
+
+class _Flow:
+    """One connection: tunnel, request, answer, body. ``steps`` are its states in their order."""
+
+    def __init__(
+        self, run: "_Run", seed: str, *, post_octets: int, get_octets: int, may_fail_to_start: bool
+    ) -> None:
+        self.run = run
+        self.seed = seed
+        self.is_post = post_octets > 0
+        self.may_fail_to_start = may_fail_to_start
+        self._tunnelled = False
+        self._head: bytes | None = b""
+        self._body = bytearray()
+        self._hash = sha256()
+        self._expected = 0
+        self.received_body = 0
+        host, port = run.content
+        if self.is_post:
+            line, length = "POST /sink HTTP/1.1", f"Content-Length: {post_octets}\r\n"
+        else:
+            line, length = f"GET /stream?seed={seed}&octets={get_octets} HTTP/1.1", ""
+        request = f"{line}\r\nHost: {host}:{port}\r\n{length}Connection: close\r\n\r\n"
+        self._request = request.encode()
+        self._out = memoryview(tunnel_request(host, port, run.credentials))
+        self._stream = SeededStream(seed) if self.is_post else None
+        self._unsent_body = post_octets
+        self.socket = socket.socket()
+        self.socket.setblocking(False)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER_OCTETS)
+        self.socket.connect_ex(run.credentials.address)
+
+    def on_writable(self) -> None:
+        """Write what is to be written, then wait for the answer."""
+        if self._out:
+            sent = self.socket.send(self._out)
+            self._out = self._out[sent:]
+            if self._tunnelled:
+                self.run.delivered += sent
+        if not self._out and self._tunnelled and self._unsent_body and self._stream is not None:
+            self._out = self._stream.next_chunk()[: self._unsent_body]
+            self._unsent_body -= len(self._out)
+            self.run.body += len(self._out)
+        if not self._out:
+            self.run.selector.modify(self.socket, selectors.EVENT_READ, self)
+
+    def on_readable(self, buffer: memoryview) -> None:
+        """Read: the tunnel's head, the answer's head, the body."""
+        if not self._tunnelled:
+            self._read_tunnel_answer()
+            return
+        received = self.socket.recv_into(buffer)
+        if not received:
+            self._end()
+            return
+        self.run.delivered += received
+        octets = buffer[:received]
+        if self._head is not None:
+            octets = self._take_head(octets)
+        self._take_body(octets)
+
+    def _read_tunnel_answer(self) -> None:
+        # The server speaks after the request alone, so nothing metered can stand behind this head.
+        octets = self.socket.recv(_LARGEST_HEAD_OCTETS)
+        self._body += octets
+        if not octets or len(self._body) > _LARGEST_HEAD_OCTETS:
+            raise TrafficError("the access gateway ended the connection before it was joined")
+        if b"\r\n\r\n" not in self._body:
+            return
+        try:
+            check_tunnel_answer(bytes(self._body))
+        except ProxyAnswerError as refused:
+            if refused.facts["status"] != _FORBIDDEN or not self.may_fail_to_start:
+                raise
+            self.run.ended(self, was_cut=True)  # the network cut the line while this flow was being made
+            return
+        self._body.clear()
+        self.run.joined(self)
+
+    def send_request(self) -> None:
+        """Begin to talk through the tunnel: from here on every octet counts."""
+        self._tunnelled = True
+        self._out = memoryview(self._request)
+        self.run.selector.modify(self.socket, selectors.EVENT_WRITE, self)
+
+    def _take_head(self, octets: memoryview) -> memoryview:
+        self._head = head = (self._head or b"") + bytes(octets[:_LARGEST_HEAD_OCTETS])
+        end = head.find(b"\r\n\r\n")
+        if end < 0:
+            return octets[:0]
+        status, *fields = head[:end].decode("latin-1").split("\r\n")
+        if status.split(" ")[1] != "200":
+            raise TrafficError(f"the content server answered {status!r}")
+        lengths = [line for line in fields if line.lower().startswith("content-length:")]
+        self._expected = int(lengths[0].partition(":")[2])
+        earlier = len(head) - len(octets[:_LARGEST_HEAD_OCTETS])
+        self._head = None
+        return octets[end + 4 - earlier :]
+
+    def _take_body(self, octets: memoryview) -> None:
+        self.received_body += len(octets)
+        self.run.body += len(octets)
+        if self.is_post:
+            self._body += octets
+        else:
+            self._hash.update(octets)
+        if self._head is None and self.received_body >= self._expected:
+            self._end()
+
+    def _end(self) -> None:
+        """The answer is whole, or the network cut it."""
+        is_whole = self._head is None and self.received_body >= self._expected
+        if self.is_post:
+            if not is_whole:
+                raise TrafficError("the network cut an upload that should have ended long before")
+            self._check_sink(json.loads(self._body))
+        else:
+            self.run.received.append(Received(self.seed, self.received_body, self._hash.hexdigest()))
+        self.run.ended(self, was_cut=not is_whole)
+
+    def _check_sink(self, answer: dict[str, Any]) -> None:
+        octets = int(answer["octets"])
+        if answer["sha256"] != stream_sha256(self.seed, octets):
+            raise TrafficError("the upload did not arrive as it was sent", octets=octets)
+
+
+class _Run:
+    """All flows of one go, on one selector."""
+
+    def __init__(self, credentials: ProxyCredentials, content: HostPort, plan: TrafficPlan) -> None:
+        self.credentials = credentials
+        self.content = content
+        self.selector = selectors.DefaultSelector()
+        self.delivered = 0
+        self.body = 0
+        self.received: list[Received] = []
+        self.was_cut = False
+        self._plan = plan
+        self._open: set[_Flow] = set()
+        self._joined: list[_Flow] | None = []
+        self._held: list[_Flow] = []
+        self._started = 0
+        for number in range(plan.flows):
+            self._start(is_post=number < plan.post_flows)
+
+    def joined(self, flow: _Flow) -> None:
+        """Let the first flows begin together, when the last of them has its tunnel; later ones at once."""
+        if self._joined is None:
+            flow.send_request()
+            return
+        self._joined.append(flow)
+        if len(self._joined) == self._plan.flows:
+            first, self._joined = self._joined, None
+            self._held = [flow for flow in first if self._plan.posts_first and not flow.is_post]
+            for ready in first:
+                if ready not in self._held:
+                    ready.send_request()
+
+    def _start(self, *, is_post: bool) -> None:
+        plan = self._plan
+        get_octets = ENDLESS_OCTETS if plan.get_octets is None else plan.get_octets
+        flow = _Flow(
+            self,
+            f"{plan.seed}-{self._started}",
+            post_octets=plan.post_octets if is_post else 0,
+            get_octets=get_octets,
+            may_fail_to_start=self._joined is None,
+        )
+        self._started += 1
+        self._open.add(flow)
+        self.selector.register(flow.socket, selectors.EVENT_WRITE, flow)
+
+    def ended(self, flow: _Flow, *, was_cut: bool) -> None:
+        """Take note of a flow that is over; a POST is followed by a GET, or by those that were held back."""
+        self.was_cut |= was_cut
+        self.selector.unregister(flow.socket)
+        flow.socket.close()
+        self._open.discard(flow)
+        if not flow.is_post:
+            return
+        if not self._plan.posts_first:
+            self._start(is_post=False)
+        elif not any(other.is_post for other in self._open):
+            held, self._held = self._held, []
+            for ready in held:
+                ready.send_request()
+
+    def go(self, progress: Callable[[int], None] | None) -> None:
+        """Move octets until every flow is over."""
+        buffer = memoryview(bytearray(CHUNK_OCTETS))
+        shown = 0.0
+        while self._open:
+            ready = self.selector.select(_SILENT_SECONDS)
+            if not ready:
+                raise TrafficError(f"no octet came for {_SILENT_SECONDS:.0f} seconds")
+            for key, events in ready:
+                try:
+                    if events & selectors.EVENT_WRITE:
+                        key.data.on_writable()
+                    else:
+                        key.data.on_readable(buffer)
+                except (BlockingIOError, InterruptedError):
+                    continue
+                except OSError as error:
+                    raise TrafficError(f"a flow broke: {error}") from error
+            now = time.monotonic()
+            if progress is not None and now - shown > _PROGRESS_SECONDS:
+                shown = now
+                progress(self.delivered)
+
+    def close(self) -> None:
+        """Close what is open."""
+        for flow in self._open:
+            flow.socket.close()
+        self.selector.close()
+
+
+def run_traffic(
+    credentials: ProxyCredentials | None,
+    content: HostPort,
+    plan: TrafficPlan,
+    progress: Callable[[int], None] | None = None,
+) -> TrafficResult:
+    """Move a plan's octets through the line and return what was counted; ``progress`` gets the octets so far.
+
+    Raises:
+        NoNetworkError: the line is not attached.
+        ProxyAnswerError: the gateway refused a flow.
+        TrafficError: something else went wrong.
+    """
+    if credentials is None:
+        raise NoNetworkError("the line is not attached")
+    began = time.monotonic()
+    run = _Run(credentials, content, plan)
+    try:
+        run.go(progress)
+    finally:
+        run.close()
+    seconds = time.monotonic() - began
+    if progress is not None:
+        progress(run.delivered)
+    return TrafficResult(run.delivered, run.body, seconds, run.was_cut, tuple(run.received))

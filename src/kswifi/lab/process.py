@@ -1,0 +1,146 @@
+"""The lab process: access gateway, content server and the lab phone's control, started and stopped together."""
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import Final
+
+import structlog
+import uvicorn
+
+from kswifi.kernel.errors import KswifiError
+from kswifi.lab.control import create_control_app
+from kswifi.lab.gateway.gateway import Gateway
+from kswifi.lab.phone.modem import Modem
+from kswifi.lab.phone.network import Network
+from kswifi.lab.phone.phone import LabPhone
+from kswifi.lab.settings import HostPort, LabAddresses, LabConfig
+
+_log = structlog.get_logger(__name__)
+
+_START_SECONDS: Final = 10.0
+_PORT_TRIES: Final = 20
+_PORT_PAUSE_SECONDS: Final = 0.1
+_STOP_SECONDS: Final = 3.0
+_MOST_CONTROL_CONNECTIONS: Final = 64
+
+
+class LabFailedError(KswifiError):
+    """The lab could not start, or a part of it ended by itself."""
+
+    code = "lab_failed"
+
+
+async def run_lab(config: LabConfig, ready: Callable[[LabAddresses], None], stop: asyncio.Event) -> None:
+    """Run the lab until ``stop`` is set; ``ready`` is told the addresses once everything serves.
+
+    A clean stop detaches every bearer and reports its last usage. What a kill leaves is settled at the next start.
+
+    Raises:
+        LabFailedError: a part could not start or ended; the message names it.
+        GatewayInUseError: another lab runs on the same folder.
+        OSError: a port is taken.
+    """
+    async with _content_process(config) as (content, content_ended):
+        gateway = Gateway(config, content)
+        attach, proxy = await gateway.start()
+        try:
+            network = Network(config.data_dir / "phone", (attach, proxy))
+            phone = LabPhone(config.data_dir / "phone" / "card", network, Modem(network, attach), content)
+            async with _control_server(config, gateway, phone) as control:
+                ready(LabAddresses(attach=attach, proxy=proxy, content=content, control=control))
+                stopped = asyncio.ensure_future(stop.wait())
+                await asyncio.wait((stopped, content_ended), return_when=asyncio.FIRST_COMPLETED)
+                stopped.cancel()
+                await asyncio.to_thread(phone.close)
+        finally:
+            await gateway.close()
+        if not stop.is_set():
+            raise LabFailedError("the content server ended by itself")
+
+
+@asynccontextmanager
+async def _content_process(config: LabConfig) -> AsyncIterator[tuple[HostPort, "asyncio.Future[int]"]]:
+    """Run the content server as a child: its own interpreter, so that it takes nothing from the gateway's."""
+    process, address = await _start_content(config)
+    ended = asyncio.ensure_future(process.wait())
+    try:
+        yield address, ended
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()  # it ends when its standard input does
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(ended), _STOP_SECONDS)
+        if process.returncode is None:
+            process.kill()
+        await ended
+
+
+async def _start_content(config: LabConfig) -> tuple[asyncio.subprocess.Process, HostPort]:
+    for _ in range(_PORT_TRIES):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "kswifi.lab.content", config.host, str(config.content_port)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        if process.stdout is None or process.stderr is None:
+            raise LabFailedError("the content server has no output")
+        async with asyncio.timeout(_START_SECONDS):
+            line = await process.stdout.readline()
+            if line:
+                host, port = json.loads(line)
+                return process, (host, port)
+            words = (await process.stderr.read()).decode(errors="replace").strip().splitlines()
+            await process.wait()
+        if not words or "Address already in use" not in words[-1]:
+            raise LabFailedError(f"the content server did not start: {words[-1] if words else 'no word'}")
+        # After a kill the child of the earlier lab may need a moment to notice.
+        await asyncio.sleep(_PORT_PAUSE_SECONDS)
+    raise LabFailedError(f"port {config.content_port} (content server) is taken")
+
+
+class _ControlServer(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave the process's signal handlers alone."""
+        yield
+
+
+@asynccontextmanager
+async def _control_server(config: LabConfig, gateway: Gateway, phone: LabPhone) -> AsyncIterator[HostPort]:
+    app = create_control_app(gateway, phone, config.web_origins, config.host)
+    server = _ControlServer(
+        uvicorn.Config(
+            app,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=_MOST_CONTROL_CONNECTIONS,
+            timeout_graceful_shutdown=1,
+        )
+    )
+    listener = socket.create_server((config.host, config.control_port))
+    serving = asyncio.ensure_future(server.serve(sockets=[listener]))
+    try:
+        address: HostPort = listener.getsockname()[:2]
+        yield address
+    finally:
+        server.should_exit = True
+        await serving
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Return an event that SIGTERM and SIGINT set: what ``run_lab`` wants to be stopped by."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop

@@ -1,0 +1,50 @@
+"""What the lab process has to be told."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+HostPort = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabConfig:
+    """Addresses, identities and limits of the lab. A port of 0 takes a free one; the ready callback tells which.
+
+    Args:
+        data_dir: the lab's own folder; ``gateway/`` (counts) and ``phone/`` (switches, card) are made in it.
+        diameter: where the server's Diameter node listens.
+        origins: where KSWiFi itself answers (names or addresses): all that control-only access reaches.
+        allowed: further loopback or private destinations of the user plane; the content server is always one.
+        web_origins: origins of pages (``http://localhost:8080``) that may drive the lab's phone.
+        plmn: the serving network id, three octets as TS 24.301 sends it; 99 F9 07 is MCC 999, MNC 70.
+    """
+
+    data_dir: Path
+    diameter: HostPort = ("127.0.0.1", 3868)
+    origins: tuple[HostPort, ...] = (("127.0.0.1", 8080), ("localhost", 8080))
+    allowed: tuple[HostPort, ...] = ()
+    web_origins: tuple[str, ...] = ("http://localhost:8080", "http://127.0.0.1:8080")
+    host: str = "127.0.0.1"
+    attach_port: int = 36412
+    proxy_port: int = 3128
+    content_port: int = 8082
+    control_port: int = 8081
+    origin_host: str = "gateway.kswifi"
+    realm: str = "kswifi"
+    plmn: bytes = b"\x99\xf9\x07"
+    watchdog_seconds: float = 6.0
+    answer_seconds: float = 10.0
+    control_only_octets_per_second: int = 32_000
+    control_only_retry_seconds: int = 30
+    most_flows_of_a_bearer: int = 256
+    most_bearers: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabAddresses:
+    """Where the parts of a running lab answer."""
+
+    attach: HostPort
+    proxy: HostPort
+    content: HostPort
+    control: HostPort = field(default=("127.0.0.1", 0))

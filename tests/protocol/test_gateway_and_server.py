@@ -1,0 +1,87 @@
+"""The gateway against the real Diameter server, charging and ledger: the road's last part, without its app."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+from kswifi import milenage
+from kswifi.charging.policy import ChargingPolicy
+from kswifi.diameter.s6a import EutranVector
+from kswifi.lab.phone.traffic import TrafficPlan, run_traffic
+from kswifi.ledger.commands import HoldWallet, LiftHold, OutcomeCode
+from kswifi.servers.s6a import S6aApplication
+from tests.support.gy_server import IDENTITY, WALLET, GyServer
+from tests.support.lab_network import lab_network
+from tests.support.small_ocs import IMSI, OPC, K, SimCard
+
+
+class Centre:
+    """An authentication centre of one subscriber."""
+
+    def __init__(self) -> None:
+        self.sqn = 0
+
+    async def eutran_vector(self, imsi: str, plmn: bytes, resynchronization: bytes | None = None) -> EutranVector:
+        assert (imsi, resynchronization) == (IMSI, None)
+        self.sqn += 32
+        made = milenage.generate_vector(K, OPC, self.sqn, milenage.AMF_SEPARATION_BIT, secrets.token_bytes(16))
+        kasme = milenage.kasme(made.ck, made.ik, plmn, made.sqn_xor_ak)
+        return EutranVector(rand=made.rand, xres=made.xres, autn=made.autn, kasme=kasme)
+
+
+class RealServer:
+    """What ``lab_network`` starts and stops in place of the small one."""
+
+    def __init__(self, directory: Path, allowance: int, **policy: Any) -> None:
+        self._directory = directory
+        self._allowance = allowance
+        self._policy = ChargingPolicy(control_only_peers=frozenset({"gateway.kswifi"}), **policy)
+
+    async def start(self) -> tuple[str, int]:
+        self.server = GyServer(self._directory, policy=self._policy, more=(S6aApplication(Centre(), IDENTITY),))
+        await self.server.start()
+        await self.server.credit("first", self._allowance, imsi=IMSI)
+        return "127.0.0.1", self.server.node.port
+
+    async def stop(self) -> None:
+        await self.server.close()
+
+
+def test_an_allowance_is_used_to_the_octet_and_the_next_one_opens_the_line_again(tmp_path: Path) -> None:
+    allowance = 60_000_007
+    real = RealServer(tmp_path / "server", allowance, control_only_validity_seconds=1)
+    real._directory.mkdir()
+    with lab_network(tmp_path / "lab", real, realm=IDENTITY.origin_realm) as lab:  # type: ignore[arg-type]
+        lab.modem.attach(SimCard(), IMSI)
+        result = run_traffic(lab.network.credentials, lab.content, TrafficPlan.until_cut("real", allowance))
+        assert result.cut_off
+        result.check()
+        assert lab.modem.wait_for_access("control_only", seconds=5)
+        balances = lab.loop.call(lambda: real.server.balances("first"))
+        assert balances == (result.delivered_octets, 0, 0) == (allowance, 0, 0)
+        assert real.server.service.counters.overrun_octets == 0
+
+        lab.loop.run(real.server.credit("second", 5_000_000, imsi=IMSI))
+        lift = LiftHold("lift", WALLET, "second")
+        assert lab.loop.run(real.server.ledger.execute(lift)).code is OutcomeCode.DONE
+        assert lab.modem.wait_for_access("full", seconds=5)
+        plan = TrafficPlan("more", flows=2, post_flows=0, get_octets=400_000)
+        more = run_traffic(lab.network.credentials, lab.content, plan)
+        assert not more.cut_off
+        lab.modem.detach()
+        used, reserved, available = lab.loop.call(lambda: real.server.balances("second"))
+        assert (used, reserved, available) == (more.delivered_octets, 0, 5_000_000 - used)
+
+
+def test_a_line_on_hold_gets_control_only_access(tmp_path: Path) -> None:
+    real = RealServer(tmp_path, 1_000)
+    with lab_network(tmp_path / "lab", real, realm=IDENTITY.origin_realm) as lab:  # type: ignore[arg-type]
+        lab.modem.attach(SimCard(), IMSI)
+        assert lab.modem.access == "full"
+        lab.modem.detach()
+        hold = HoldWallet("hold", WALLET, "paused")
+        assert lab.loop.run(real.server.ledger.execute(hold)).code is OutcomeCode.DONE
+        card = SimCard()
+        card.highest_sqn = 32
+        lab.modem.attach(card, IMSI)
+        assert lab.modem.access == "control_only"
