@@ -1,0 +1,246 @@
+"""The certificates of SGP.22 (4.5.2): reading one, whatever oddities it has, without trusting it yet.
+
+Trust is checked in ``trust.py``, link by link: common path validators stumble over the nine-octet serial
+numbers, the year 7496 and the name constraints that these certificates have by specification.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
+
+from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.numbers import Eid
+from kswifi.rsp import tlv
+from kswifi.rsp.curves import Curve, curve_of
+from kswifi.rsp.errors import CertificateInvalidError, RspDecodeError
+from kswifi.rsp.fields import INTEGER, SEQUENCE, Fields
+
+MAX_CERTIFICATE_OCTETS: Final = 4096
+_MAX_SUBTREES: Final = 64
+_BIT_STRING: Final = 0x03
+
+
+class Role(Enum):
+    """Whose certificate it is: the last arc of id-rspRole in its policy (SGP.22, annex H)."""
+
+    CI = "ci"
+    EUICC = "euicc"
+    EUM = "eum"
+    DP_TLS = "dp_tls"
+    DP_AUTH = "dp_auth"
+    DP_PB = "dp_pb"
+    DS_TLS = "ds_tls"
+    DS_AUTH = "ds_auth"
+
+    @property
+    def policy_oid(self) -> str:
+        """Return the certificate policy that says so."""
+        return f"{_ROLE_ARC}.{list(Role).index(self)}"
+
+    @property
+    def issues_certificates(self) -> bool:
+        """Tell whether certificates of this role sign others."""
+        return self in (Role.CI, Role.EUM)
+
+
+_ROLE_ARC: Final = "2.23.146.1.2.1"
+_ROLES: Final = {role.policy_oid: role for role in Role}
+
+# What the library raises for octets that are no certificate, or one it does not support.
+_UNREADABLE: Final = (
+    ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class PermittedNames:
+    """One permitted subtree of an EUM: names that must be equal, and what the EID must begin with."""
+
+    equal: tuple[tuple[str, str], ...]
+    eid_prefix: str
+
+    def permits(self, names: frozenset[tuple[str, str]], eid: str) -> bool:
+        """Tell whether a card's subject lies within (SGP.22, 4.5.2.1.0.2)."""
+        return names.issuperset(self.equal) and eid.startswith(self.eid_prefix)
+
+
+@dataclass(frozen=True, slots=True)
+class RspCertificate:
+    """One certificate, read. ``raw`` is the DER as it came; ``key_id`` its SubjectKeyIdentifier.
+
+    ``issuer_key_id`` (AuthorityKeyIdentifier) leads to its issuer, ``oid`` is the registered id of the
+    entity, ``eid`` there is on a card's certificate only, ``permitted`` on an EUM's only.
+    """
+
+    raw: bytes = field(repr=False)
+    parsed: x509.Certificate = field(repr=False)
+    role: Role
+    curve: Curve
+    public_key: ec.EllipticCurvePublicKey = field(repr=False)
+    key_id: bytes
+    issuer_key_id: bytes
+    serial_number: int
+    not_before: datetime
+    not_after: datetime
+    oid: str | None
+    dns_names: tuple[str, ...]
+    eid: Eid | None
+    permitted: tuple[PermittedNames, ...]
+
+
+def read_certificate(der: bytes, expected: Role | None = None) -> RspCertificate:
+    """Read a certificate and check that its content suits its role.
+
+    Raises:
+        CertificateInvalidError: it is malformed, lacks what its role needs, or has another role than expected.
+    """
+    named = "unknown" if expected is None else expected.value
+    if len(der) > MAX_CERTIFICATE_OCTETS:
+        raise CertificateInvalidError("a certificate is too long", role=named, octets=len(der))
+    try:
+        return _read(der, expected)
+    except CertificateInvalidError:
+        raise
+    except KswifiError as error:
+        raise CertificateInvalidError(error.message, role=named) from None
+    except x509.ExtensionNotFound as error:
+        raise CertificateInvalidError(f"a certificate lacks an extension: {error}", role=named) from None
+    except _UNREADABLE as error:
+        raise CertificateInvalidError(f"a certificate is malformed: {error}", role=named) from None
+
+
+def _check_form(der: bytes) -> None:
+    """Refuse what the library lets pass: spare bits in the signature, and negative serial numbers.
+
+    Spare bits are outside of what is signed, so anyone could change them.
+    """
+    to_be_signed, _, signature = tlv.walk(tlv.only(der, SEQUENCE).value)
+    if signature.tag != _BIT_STRING or signature.value[:1] != b"\x00":
+        raise RspDecodeError("its signature has spare bits")
+    serial_number = Fields(to_be_signed.value, "certificate").octets(INTEGER, 1)
+    if serial_number[0] & 0x80:
+        raise RspDecodeError("its serial number is negative")
+
+
+def _read(der: bytes, expected: Role | None) -> RspCertificate:
+    _check_form(der)
+    certificate = x509.load_der_x509_certificate(der)
+    extensions = certificate.extensions
+    role = _role_of(extensions, expected)
+    _check_content(certificate, extensions, role)
+    public_key = certificate.public_key()
+    if not isinstance(public_key, ec.EllipticCurvePublicKey):
+        raise CertificateInvalidError("its key is on no elliptic curve", role=role.value)
+    key_id = extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    return RspCertificate(
+        raw=der,
+        parsed=certificate,
+        role=role,
+        curve=curve_of(public_key),
+        public_key=public_key,
+        key_id=key_id,
+        issuer_key_id=_issuer_key_id(extensions, role, key_id),
+        serial_number=certificate.serial_number,
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        oid=next(_alternative_names(extensions, x509.RegisteredID), None),
+        dns_names=tuple(_alternative_names(extensions, x509.DNSName)),
+        eid=_eid_of(certificate) if role is Role.EUICC else None,
+        permitted=_permitted_by(extensions) if role is Role.EUM else (),
+    )
+
+
+def _role_of(extensions: x509.Extensions, expected: Role | None) -> Role:
+    policies = extensions.get_extension_for_class(x509.CertificatePolicies).value
+    roles = [_ROLES[oid] for policy in policies if (oid := policy.policy_identifier.dotted_string) in _ROLES]
+    if len(roles) != 1:
+        raise RspDecodeError("its policies name no role, or several", roles=len(roles))
+    if expected is not None and roles[0] is not expected:
+        raise RspDecodeError(f"it is a certificate of {roles[0].value}, not of {expected.value}")
+    return roles[0]
+
+
+def _check_content(certificate: x509.Certificate, extensions: x509.Extensions, role: Role) -> None:
+    """Check the algorithm, the key usage and the basic constraints of its role (SGP.22, 4.5.2.1)."""
+    if certificate.signature_algorithm_oid != SignatureAlgorithmOID.ECDSA_WITH_SHA256:
+        raise RspDecodeError("it is not signed by ECDSA with SHA-256")
+    usage = extensions.get_extension_for_class(x509.KeyUsage).value
+    if not (usage.key_cert_sign if role.issues_certificates else usage.digital_signature):
+        raise RspDecodeError(f"its key usage does not suit a certificate of {role.value}")
+    try:
+        authority = extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        authority = False
+    if authority is not role.issues_certificates:
+        raise RspDecodeError(f"its basic constraints do not suit a certificate of {role.value}")
+
+
+def _issuer_key_id(extensions: x509.Extensions, role: Role, own: bytes) -> bytes:
+    """Return the AuthorityKeyIdentifier; a CI, which signs itself, may leave it out (RFC 5280, 4.2.1.1)."""
+    try:
+        key_id = extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    except x509.ExtensionNotFound:
+        if role is not Role.CI:
+            raise
+        key_id = own
+    if key_id is None:
+        raise RspDecodeError("it does not name its issuer's key")
+    return key_id
+
+
+def _alternative_names(
+    extensions: x509.Extensions, kind: type[x509.RegisteredID] | type[x509.DNSName]
+) -> Iterator[str]:
+    try:
+        names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return
+    for name in names:
+        if isinstance(name, kind):
+            yield name.value if isinstance(name, x509.DNSName) else name.value.dotted_string
+
+
+def _eid_of(certificate: x509.Certificate) -> Eid:
+    """Return the EID, which is the serialNumber attribute of a card's subject (SGP.22, 4.5.2.1.0.1)."""
+    numbers = certificate.subject.get_attributes_for_oid(NameOID.SERIAL_NUMBER)
+    if len(numbers) != 1:
+        raise RspDecodeError("the subject of a card names one EID", eids=len(numbers))
+    return Eid(str(numbers[0].value))
+
+
+def _permitted_by(extensions: x509.Extensions) -> tuple[PermittedNames, ...]:
+    constraints = extensions.get_extension_for_class(x509.NameConstraints).value
+    subtrees = constraints.permitted_subtrees or []
+    if not 0 < len(subtrees) <= _MAX_SUBTREES or constraints.excluded_subtrees:
+        raise RspDecodeError("an EUM permits a few subtrees and excludes none", subtrees=len(subtrees))
+    return tuple(_permitted_names(subtree) for subtree in subtrees)
+
+
+def _permitted_names(subtree: x509.GeneralName) -> PermittedNames:
+    if not isinstance(subtree, x509.DirectoryName):
+        raise RspDecodeError("an EUM constrains directory names only")
+    prefixes = subtree.value.get_attributes_for_oid(NameOID.SERIAL_NUMBER)
+    prefix = str(prefixes[0].value) if len(prefixes) == 1 else ""
+    if not (prefix.isascii() and prefix.isdigit()):
+        raise RspDecodeError("a permitted subtree names the first digits of the EIDs")
+    return PermittedNames(
+        tuple((oid, text) for oid, text in _names(subtree.value) if oid != NameOID.SERIAL_NUMBER.dotted_string),
+        prefix,
+    )
+
+
+def subject_names(certificate: RspCertificate) -> frozenset[tuple[str, str]]:
+    """Return the attributes of the subject as pairs of object identifier and text."""
+    return frozenset(_names(certificate.parsed.subject))
+
+
+def _names(name: x509.Name) -> Iterator[tuple[str, str]]:
+    return ((attribute.oid.dotted_string, str(attribute.value)) for attribute in name)

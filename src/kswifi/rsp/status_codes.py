@@ -1,0 +1,81 @@
+"""The subject and reason codes of SGP.22 (5.2.6), as data: what a server answers when it refuses."""
+
+from enum import Enum
+from typing import Final
+
+from kswifi.rsp.errors import (
+    CertificateExpiredError,
+    CertificateRefusedError,
+    RspError,
+    UnknownCertificateIssuerError,
+)
+
+
+class Status(Enum):
+    """A subject code, a reason code and words for the log and the answer's message."""
+
+    # ES9+.InitiateAuthentication (5.6.1)
+    SMDP_ADDRESS_INVALID = ("8.8.1", "3.8", "the address is not this server's")
+    CI_KEY_UNSUPPORTED = ("8.8.2", "3.1", "none of the card's CI keys for signing is trusted here")
+    SVN_UNSUPPORTED = ("8.8.3", "3.1", "the card's version of SGP.22 is not supported")
+    NO_CERTIFICATE_FOR_CI = ("8.8.4", "3.7", "no certificate here is under a CI key that the card verifies")
+    # ES9+.AuthenticateClient (5.6.3)
+    TRANSACTION_UNKNOWN = ("8.10.1", "3.9", "the transaction is unknown")
+    EUM_CERTIFICATE_INVALID = ("8.1.2", "6.1", "the EUM's certificate is invalid")
+    EUM_CERTIFICATE_EXPIRED = ("8.1.2", "6.3", "the EUM's certificate has expired")
+    EUICC_CERTIFICATE_INVALID = ("8.1.3", "6.1", "the card's certificate is invalid")
+    EUICC_CERTIFICATE_EXPIRED = ("8.1.3", "6.3", "the card's certificate has expired")
+    CI_UNKNOWN = ("8.11.1", "3.9", "the CI is unknown")
+    EUICC_SIGNATURE_INVALID = ("8.1", "6.1", "the card's signature or challenge is wrong")
+    MATCHING_ID_REFUSED = ("8.2.6", "3.8", "the MatchingID is refused")
+    EID_MISMATCH = ("8.1.1", "3.8", "the profile is meant for another card")
+    PROFILE_NOT_RELEASED = ("8.2", "1.2", "the profile is not released yet")
+    ORDER_EXPIRED = ("8.8.5", "4.10", "the download order has expired")
+    DOWNLOAD_RETRIES_EXCEEDED = ("8.8.5", "6.4", "the download was tried too often")
+    NOT_ELIGIBLE = ("8.2.5", "4.3", "no eligible profile for this card")
+    NO_MEMORY = ("8.1", "4.8", "the card has not enough memory")
+    # ES9+.GetBoundProfilePackage (5.6.2)
+    CONFIRMATION_CODE_MISSING = ("8.2.7", "2.2", "the confirmation code is missing")
+    CONFIRMATION_CODE_REFUSED = ("8.2.7", "3.8", "the confirmation code is wrong")
+    CONFIRMATION_CODE_RETRIES_EXCEEDED = ("8.2.7", "6.4", "the confirmation code was tried too often")
+    BOUND_PACKAGE_UNAVAILABLE = ("8.2", "3.7", "the bound profile package is not available any more")
+    # ES9+.CancelSession (5.6.5)
+    SMDP_OID_INVALID = ("8.8", "3.10", "the object identifier is not this server's")
+
+    @property
+    def subject_code(self) -> str:
+        """Return the subject, an element in the list of 5.2.6.1."""
+        return self.value[0]
+
+    @property
+    def reason_code(self) -> str:
+        """Return the reason, an element in the list of 5.2.6.2."""
+        return self.value[1]
+
+    @property
+    def words(self) -> str:
+        """Return what it means."""
+        return self.value[2]
+
+
+class RspRefusedError(RspError):
+    """A function of a provisioning interface that is answered with Failed and these codes."""
+
+    code = "rsp_refused"
+
+    def __init__(self, status: Status, detail: str | None = None) -> None:
+        super().__init__(detail or status.words, subject_code=status.subject_code, reason_code=status.reason_code)
+        self.status = status
+
+
+_EXPIRED: Final = {"eum": Status.EUM_CERTIFICATE_EXPIRED, "euicc": Status.EUICC_CERTIFICATE_EXPIRED}
+_INVALID: Final = {"eum": Status.EUM_CERTIFICATE_INVALID, "euicc": Status.EUICC_CERTIFICATE_INVALID}
+
+
+def status_of_certificate(error: CertificateRefusedError) -> Status:
+    """Return how a server answers a card whose certificates it does not trust."""
+    if isinstance(error, UnknownCertificateIssuerError):
+        return Status.CI_UNKNOWN
+    table = _EXPIRED if isinstance(error, CertificateExpiredError) else _INVALID
+    # What is wrong above the manufacturer is wrong with the chain that the manufacturer's certificate begins.
+    return table.get(error.role, table["eum"])

@@ -1,0 +1,136 @@
+"""Whom to trust: certificate chains of SGP.22 checked link by link, with reasons (SGP.22, 4.5.2.2).
+
+A server passes the instant at which it checks. A card has no clock and passes None: it relies on
+revocation instead (SGP.22, 4.5.2.2).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from kswifi.kernel.numbers import Eid
+from kswifi.rsp.certificates import Role, RspCertificate, read_certificate, subject_names
+from kswifi.rsp.errors import (
+    CertificateExpiredError,
+    CertificateInvalidError,
+    CertificateRevokedError,
+    PkiError,
+    UnknownCertificateIssuerError,
+)
+
+MAX_CRL_OCTETS: Final = 1 << 20
+
+Revoked = frozenset[tuple[bytes, int]]
+"""Revoked certificates, each by its issuer's key identifier and its serial number."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardChain:
+    """A card that proved whose it is: its certificate, its manufacturer's and the CI above both."""
+
+    euicc: RspCertificate
+    eum: RspCertificate
+    issuer: RspCertificate
+    eid: Eid
+
+
+class Trust:
+    """The CIs that are trusted and what they have revoked."""
+
+    def __init__(self, issuers: Iterable[RspCertificate], revoked: Revoked = frozenset()) -> None:
+        self._issuers = {issuer.key_id: issuer for issuer in issuers if issuer.role is Role.CI}
+        self._revoked = revoked
+
+    @property
+    def issuer_key_ids(self) -> tuple[bytes, ...]:
+        """Return the key identifiers of the trusted CIs."""
+        return tuple(self._issuers)
+
+    def issuer(self, key_id: bytes, *, role: Role) -> RspCertificate:
+        """Return the trusted CI with this key identifier.
+
+        Raises:
+            UnknownCertificateIssuerError: none of the trusted ones has it; ``role`` is whose chain it ends.
+        """
+        found = self._issuers.get(key_id)
+        if found is None:
+            raise UnknownCertificateIssuerError(
+                "the chain ends at a CI that is not trusted", role=role.value, key_id=key_id.hex()
+            )
+        return found
+
+    def check_card(self, euicc_der: bytes, eum_der: bytes, at: datetime | None) -> CardChain:
+        """Accept a card's chain CI, EUM, eUICC and its EID within the EUM's range, or say what is wrong.
+
+        Raises:
+            CertificateRefusedError: one of its kinds, its ``role`` the certificate that is at fault.
+        """
+        eum = read_certificate(eum_der, Role.EUM)
+        issuer = self.issuer(eum.issuer_key_id, role=Role.EUM)
+        self._check_link(eum, issuer, at)
+        euicc = read_certificate(euicc_der, Role.EUICC)
+        self._check_link(euicc, eum, at)
+        if euicc.eid is None:
+            raise CertificateInvalidError("a card's certificate names no EID", role=Role.EUICC.value)
+        names = subject_names(euicc)
+        if not any(subtree.permits(names, euicc.eid) for subtree in eum.permitted):
+            raise CertificateInvalidError(
+                "the EID is outside its manufacturer's range", role=Role.EUICC.value, eid=euicc.eid
+            )
+        return CardChain(euicc, eum, issuer, euicc.eid)
+
+    def check_server(self, der: bytes, role: Role, at: datetime | None) -> RspCertificate:
+        """Accept a server's certificate that a trusted CI signed: DPauth, DPpb, DPtls.
+
+        Raises:
+            CertificateRefusedError: one of its kinds.
+        """
+        certificate = read_certificate(der, role)
+        self._check_link(certificate, self.issuer(certificate.issuer_key_id, role=role), at)
+        return certificate
+
+    def _check_link(self, certificate: RspCertificate, issuer: RspCertificate, at: datetime | None) -> None:
+        role = certificate.role.value
+        if certificate.issuer_key_id != issuer.key_id:
+            raise CertificateInvalidError("it names another issuer's key", role=role)
+        try:
+            # Names, both algorithm identifiers, and the signature over the octets as they came.
+            certificate.parsed.verify_directly_issued_by(issuer.parsed)
+        except (InvalidSignature, ValueError, TypeError):
+            raise CertificateInvalidError("it is not signed by its issuer", role=role) from None
+        if (issuer.key_id, certificate.serial_number) in self._revoked:
+            raise CertificateRevokedError("its issuer has revoked it", role=role)
+        if at is not None:
+            _check_validity(certificate, at)
+            _check_validity(issuer, at)
+
+
+def _check_validity(certificate: RspCertificate, at: datetime) -> None:
+    role = certificate.role.value
+    if at > certificate.not_after:
+        raise CertificateExpiredError("its validity has ended", role=role, until=str(certificate.not_after))
+    if at < certificate.not_before:
+        raise CertificateInvalidError("its validity has not begun", role=role, since=str(certificate.not_before))
+
+
+def read_revocations(crl_der: bytes, issuer: RspCertificate, at: datetime) -> Revoked:
+    """Read a revocation list of this issuer (SGP.22, 4.6.1); the parts of a partial list are read one by one.
+
+    Raises:
+        PkiError: it is malformed, not signed by this issuer, or no longer valid.
+    """
+    if len(crl_der) > MAX_CRL_OCTETS:
+        raise PkiError("a revocation list is too long", octets=len(crl_der))
+    try:
+        crl = x509.load_der_x509_crl(crl_der)
+        if not crl.is_signature_valid(issuer.public_key):
+            raise PkiError("a revocation list is not signed by this issuer")
+        if crl.next_update_utc is None or not crl.last_update_utc <= at <= crl.next_update_utc:
+            raise PkiError("a revocation list is not valid now", until=str(crl.next_update_utc))
+        return frozenset((issuer.key_id, entry.serial_number) for entry in crl)
+    except (ValueError, TypeError) as error:
+        raise PkiError(f"a revocation list is malformed: {error}") from None
