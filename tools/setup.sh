@@ -44,6 +44,6 @@ fi
 say "installing the locked packages ($part)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 export UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV="$PWD/.venv"
-.venv/bin/uv pip install --quiet --require-hashes -r "requirements/$part.txt"
+.venv/bin/uv pip install --quiet --compile-bytecode --require-hashes -r "requirements/$part.txt"
 .venv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
 printf '%s %s\n' "$part" "$state" > "$stamp"

@@ -9,6 +9,8 @@ from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+import structlog
+
 from kswifi.accounts.passwords import Passwords
 from kswifi.accounts.rates import Rate
 from kswifi.accounts.service import AccountRules, AccountService
@@ -17,6 +19,7 @@ from kswifi.api.idempotency import prune_requests
 from kswifi.api.server import ApiServer
 from kswifi.api.services import Environment, Services, SessionServices
 from kswifi.api.streams import EventStreams
+from kswifi.bootstrap.process import LAB_GATEWAY, ORIGIN_REALM, Ready, configure_logging, stop_event
 from kswifi.catalogue.service import Catalogue
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.charging.service import ChargingService
@@ -52,8 +55,8 @@ from kswifi.sessions.service import SessionDownloadService
 from kswifi.settings import Settings
 
 ORIGIN_HOST: Final = "ocs.kswifi"
-ORIGIN_REALM: Final = "kswifi"
-LAB_GATEWAY: Final = "gateway.kswifi"
+
+_log = structlog.get_logger(__name__)
 
 
 class PartEndedError(KswifiError):
@@ -113,7 +116,7 @@ class _Server:
         manager = ESIMSessionManager(database, signing_key)
         rules = self._session_rules()
         catalogue = Catalogue.load(settings.offers_file)
-        handlers = SessionHandlers(database, ledger, catalogue, signing_key, self._line(), delivery)
+        handlers = SessionHandlers(database, ledger, catalogue, signing_key, self._line(), delivery, rules)
         accounts = self._accounts(database)
         services = Services(
             database=database,
@@ -214,6 +217,7 @@ class _Server:
             free_allowance_octets=settings.free_allowance_octets,
             free_allowance_days=settings.free_allowance_days,
             max_unspent_octets=settings.free_unspent_octets,
+            zone=settings.zone,
         )
 
     def _line(self) -> LineSettings:

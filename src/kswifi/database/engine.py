@@ -11,15 +11,16 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, MetaData, event, text
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from kswifi.database.errors import DatabaseBusyError, DatabaseDamagedError, UnsupportedDatabaseError
+from kswifi.database.together import INSTANT, TOPICS, GroupCommit, Work
 from kswifi.kernel.clock import Clock, SystemClock
 
 metadata: Final = MetaData(
@@ -38,8 +39,7 @@ BUSY_SECONDS: Final = 10
 
 READERS: Final = 4
 
-_INSTANT: Final = "kswifi.instant"
-_TOPICS: Final = "kswifi.topics"
+_T = TypeVar("_T")
 _DAMAGE: Final = ("malformed", "not a database", "disk image", "corrupt")
 
 
@@ -48,19 +48,19 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite+aiosqlite:///{path}"
 
 
-def transaction_instant(connection: AsyncConnection) -> datetime:
+def transaction_instant(connection: AsyncConnection | Connection) -> datetime:
     """Return the one instant of this transaction, read from the database's clock when it began.
 
     Like PostgreSQL's now(): everything written together carries the same time.
     """
-    instant = connection.info[_INSTANT]
+    instant = connection.info[INSTANT]
     assert isinstance(instant, datetime)  # noqa: S101 - set by every transaction, below
     return instant
 
 
-def announce(connection: AsyncConnection, topic: str) -> None:
+def announce(connection: AsyncConnection | Connection, topic: str) -> None:
     """Wake whoever subscribed to the topic, once this transaction has been committed; not if it fails."""
-    connection.info[_TOPICS].add(topic)
+    connection.info[TOPICS].add(topic)
 
 
 class Database:
@@ -82,6 +82,7 @@ class Database:
         self._writer = _engine(url, pool_size=1, begin="BEGIN IMMEDIATE", read_only=False)
         self._readers = _engine(url, pool_size=READERS, begin="BEGIN", read_only=True)
         self._subscribers: defaultdict[str, set[Callable[[], None]]] = defaultdict(set)
+        self._together = GroupCommit(_sync_engine(self.path), self._writer.connect, self.clock, self._tell)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -94,12 +95,22 @@ class Database:
         topics: set[str] = set()
         with self._explained():
             async with self._writer.begin() as connection:
-                connection.info[_INSTANT] = self.clock.now()
-                connection.info[_TOPICS] = topics
+                connection.info[INSTANT] = self.clock.now()
+                connection.info[TOPICS] = topics
                 yield connection
-        for topic in topics:
-            for wake in tuple(self._subscribers.get(topic, ())):
-                wake()
+        self._tell(topics)
+
+    async def together(self, work: Work[_T]) -> _T:
+        """Run short synchronous work in a write transaction that it may share with others' (see ``together.py``).
+
+        For servers that answer many small requests; what it raises is raised here, and its writes are undone.
+
+        Raises:
+            DatabaseBusyError: its turn did not come in time; nothing was done.
+            DatabaseDamagedError: the file is not sound.
+        """
+        with self._explained():
+            return await self._together.run(work)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -111,7 +122,7 @@ class Database:
         """
         with self._explained():
             async with self._readers.connect() as connection:
-                connection.info[_INSTANT] = self.clock.now()
+                connection.info[INSTANT] = self.clock.now()
                 yield connection
 
     def subscribe(self, topic: str, wake: Callable[[], None]) -> Callable[[], None]:
@@ -142,8 +153,14 @@ class Database:
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._together.close()
         await self._readers.dispose()
         await self._writer.dispose()
+
+    def _tell(self, topics: set[str]) -> None:
+        for topic in topics:
+            for wake in tuple(self._subscribers.get(topic, ())):
+                wake()
 
     def _make_owner_only(self) -> None:
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -184,8 +201,20 @@ def _engine(url: str, *, pool_size: int, begin: str, read_only: bool) -> AsyncEn
         # transactional too).
         connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
     )
+    _prepare(engine.sync_engine, begin, read_only=read_only)
+    return engine
 
-    @event.listens_for(engine.sync_engine, "connect")
+
+def _sync_engine(path: Path) -> Engine:
+    """Return the engine for group commits: one connection, used on one thread after another."""
+    connect_args = {"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False}
+    engine = create_engine(f"sqlite:///{path}", pool_size=1, max_overflow=0, connect_args=connect_args)
+    _prepare(engine, "BEGIN IMMEDIATE", read_only=False)
+    return engine
+
+
+def _prepare(engine: Engine, begin: str, *, read_only: bool) -> None:
+    @event.listens_for(engine, "connect")
     def prepare(dbapi_connection: Any, _record: object) -> None:
         cursor = dbapi_connection.cursor()
         for pragma in (
@@ -197,8 +226,6 @@ def _engine(url: str, *, pool_size: int, begin: str, read_only: bool) -> AsyncEn
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(engine.sync_engine, "begin")
+    @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
-
-    return engine

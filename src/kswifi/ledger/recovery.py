@@ -1,9 +1,5 @@
 """The start: the newest good snapshot, then every record after it, each one checked."""
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import msgspec
 
 from kswifi.kernel.clock import monotonic_seconds
@@ -52,17 +48,6 @@ def recover(
     Raises:
         LedgerDamagedError: the journal lost or changed records, or tells what cannot be.
     """
-    with _collector_at_rest():
-        return _recover(journal, end, snapshots, retention, at_least)
-
-
-def _recover(
-    journal: Journal,
-    end: Head,
-    snapshots: SnapshotStore | None,
-    retention: Retention | None,
-    at_least: int,
-) -> Recovered:
     began = monotonic_seconds()
     state, head, rejected = _newest_snapshot(snapshots, retention)
     known = max(at_least, head.sequence)
@@ -119,15 +104,3 @@ def _replay(state: LedgerState, sequence: int, effects: tuple[Effect, ...]) -> i
             f"record {sequence} of the journal does not fit what came before it: {error!r}", sequence=sequence
         ) from error
     return len(effects)
-
-
-@contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Keep the garbage collector from going again and again through what is only growing."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()

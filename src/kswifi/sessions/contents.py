@@ -3,8 +3,9 @@
 from importlib.resources import files
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from kswifi.catalogue.model import LAGOS, Offer
+from kswifi.catalogue.model import Offer
 from kswifi.esim.activation import activation_data
 from kswifi.esim.model import ESim, LineSettings
 from kswifi.kernel.clock import unix_seconds
@@ -32,9 +33,15 @@ def sign_session_record(session: InternetSession, esim: ESim, key: SessionSignin
 
 
 def sign_package(
-    session: InternetSession, esim: ESim, offer: Offer, line: LineSettings, record: bytes, key: SessionSigningKey
+    session: InternetSession,
+    esim: ESim,
+    offer: Offer,
+    line: LineSettings,
+    record: bytes,
+    key: SessionSigningKey,
+    zone: ZoneInfo,
 ) -> bytes:
-    """Return the session package."""
+    """Return the session package; its terms tell instants in the zone."""
     contents = PackageContents(
         session_id=session.session_id,
         offer_id=session.offer_id,
@@ -44,18 +51,18 @@ def sign_package(
         iccid=esim.iccid,
         session_record=record,
         activation=activation_data(esim, line),
-        terms=terms(session, esim, offer),
+        terms=terms(session, esim, offer, zone),
     )
     return build_package(contents, key.jwk)
 
 
-def terms(session: InternetSession, esim: ESim, offer: Offer) -> str:
-    """Return the terms in words, with this session's figures; instants in local time."""
+def terms(session: InternetSession, esim: ESim, offer: Offer, zone: ZoneInfo) -> str:
+    """Return the terms in words, with this session's figures; instants in the zone's local time."""
     allowance = session.allowance_octets
     return _TERMS.format(
         title=offer.title,
         allowance="without limit" if allowance is None else f"{format_octets(allowance)} ({allowance:,} octets)",
-        ordered=session.ordered_at.astimezone(LAGOS).strftime("%Y-%m-%d %H:%M %Z"),
-        until=session.valid_until.astimezone(LAGOS).strftime("%Y-%m-%d %H:%M %Z"),
+        ordered=session.ordered_at.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z"),
+        until=session.valid_until.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z"),
         iccid=esim.iccid,
     )

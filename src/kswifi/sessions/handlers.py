@@ -32,7 +32,7 @@ from kswifi.sessions import work
 from kswifi.sessions.contents import sign_package, sign_session_record
 from kswifi.sessions.ending import end_session
 from kswifi.sessions.keys import SessionSigningKey
-from kswifi.sessions.model import LIVE_STATES, InternetSession, SessionEvent, SessionState, allows
+from kswifi.sessions.model import LIVE_STATES, InternetSession, SessionEvent, SessionRules, SessionState, allows
 from kswifi.sessions.ports import LedgerCommands
 from kswifi.sessions.service import package_digest
 from kswifi.sessions.store import (
@@ -56,6 +56,7 @@ class SessionHandlers:
         signing_key: SessionSigningKey,
         line: LineSettings,
         delivery: ProfileDelivery,
+        rules: SessionRules | None = None,
     ) -> None:
         self._database = database
         self._ledger = ledger
@@ -63,6 +64,7 @@ class SessionHandlers:
         self._signing_key = signing_key
         self._line = line
         self._delivery = delivery
+        self._zone = (rules or SessionRules()).zone
         # One change of a line at a time, so that an older wish is never carried out after a newer one.
         self._line_turn = asyncio.Lock()
 
@@ -102,7 +104,7 @@ class SessionHandlers:
                 return await self._fail(session, f"the ledger refused it: {outcome.code}")
         offer = self._catalogue.offer(session.offer_id)
         record = sign_session_record(session, esim, self._signing_key)
-        package = sign_package(session, esim, offer, self._line, record, self._signing_key)
+        package = sign_package(session, esim, offer, self._line, record, self._signing_key, self._zone)
         async with self._database.transaction() as connection:
             session = await find_session(connection, session.session_id)
             if session.state is SessionState.ORDERED:

@@ -11,7 +11,9 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
+from zoneinfo import ZoneInfo
 
+from kswifi.catalogue.model import LAGOS
 from kswifi.esim.model import Hold
 from kswifi.esim.ports import StorageProof
 from kswifi.kernel.numbers import Iccid
@@ -200,3 +202,5 @@ class SessionRules:
     free_allowance_days: int = 30
     max_unspent_octets: int = 5 * GIGABYTE
     challenge_seconds: int = 300
+    zone: ZoneInfo = LAGOS
+    """In whose days validity ends."""

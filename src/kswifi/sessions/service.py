@@ -155,7 +155,7 @@ class SessionDownloadService:
             state=SessionState.ORDERED,
             state_reason=None,
             ordered_at=now,
-            valid_until=valid_until(now, offer),
+            valid_until=valid_until(now, offer, self._rules.zone),
             package_sha256=None,
             package_octets=None,
             storage_proof=None,

@@ -184,16 +184,22 @@ def test_a_fault_in_the_rules_ends_the_ledger_before_it_can_write_nonsense(
         raise KeyError("a bug")
 
     async def story() -> None:
-        journal, answers, told = MemoryJournal(), list[Outcome](), list[BaseException]()
+        journal, answers, told = GatedJournal(), list[Outcome](), list[BaseException]()
+        complaints = list[dict[str, Any]]()
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
         client = LedgerClient(journal, CLOCK)
         client.fatal = told.append
         await client.start()
         client.submit(opening()[0], answers.append)
+        await turns()  # that one is with the writer
+        client.submit(opening()[1], answers.append)
         monkeypatch.setattr(model, "apply", broken)
         with pytest.raises(LedgerFailedError):
-            client.submit(opening()[1], answers.append)
+            client.submit(opening()[2], answers.append)
+        journal.let_through()
+        await until(lambda: len(journal.records) == 1)
         await turns()
-        assert (len(told), answers, journal.records) == (1, [], [])
+        assert (len(told), answers, complaints, len(journal.records)) == (1, [], [], 1)
         await client.close()
 
     run(story)

@@ -253,6 +253,7 @@ def test_the_key_set_holds_no_private_part() -> None:
 
 def test_the_codec_needs_no_input_or_output() -> None:
     """A verifier that anyone can run: it pulls in no database, no web framework."""
-    script = "import sys, kswifi.session_package.codec; print([m for m in sys.modules if m in ('sqlalchemy', 'fastapi')])"
+    others = "[m for m in sys.modules if m in ('sqlalchemy', 'fastapi')]"
+    script = f"import sys, kswifi.session_package.codec; print({others})"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert run.stdout.strip() == "[]"

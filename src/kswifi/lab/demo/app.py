@@ -6,7 +6,7 @@ answer, a server that was killed and one that is still starting are all met by s
 
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -92,9 +92,7 @@ class PhoneApp:
         tries = 0
         etag = ""
         target.write_bytes(b"")
-        for attempt in stamina.retry_context(
-            on=(httpx2.TransportError, _BusyError), attempts=_TRIES, timeout=_TRY_SECONDS, wait_initial=0.05
-        ):
+        for attempt in _again():
             with attempt:
                 tries += 1
                 cut = break_off_at if tries == 1 else None
@@ -186,9 +184,7 @@ class PhoneApp:
         accept: Sequence[int],
     ) -> httpx2.Response:
         headers = {} if key is None else {"Idempotency-Key": key, "X-CSRF-Token": self._csrf_token}
-        for attempt in stamina.retry_context(
-            on=(httpx2.TransportError, _BusyError), attempts=_TRIES, timeout=_TRY_SECONDS, wait_initial=0.05
-        ):
+        for attempt in _again():
             with attempt:
                 answer = self._client.request(method, url, json=json, headers=headers)
                 if answer.status_code in (429, 502, 503, 504) or _in_flight(answer):
@@ -197,6 +193,18 @@ class PhoneApp:
                     raise _refusal(answer)
                 return answer
         raise AppError(f"no answer to {method} {url}")
+
+
+def _again() -> Iterable[stamina.Attempt]:
+    """Try again what found nobody, or somebody busy: soon at first, as one phone may."""
+    return stamina.retry_context(
+        on=(httpx2.TransportError, _BusyError),
+        attempts=_TRIES,
+        timeout=_TRY_SECONDS,
+        wait_initial=0.05,
+        wait_max=1.0,
+        wait_jitter=0.1,
+    )
 
 
 def _in_flight(answer: httpx2.Response) -> bool:
