@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,8 +28,15 @@ async def enqueue(
     ``key`` names the work for good: asking twice gives one entry, the first. It is kept, and so is that promise,
     for the retention of finished entries.
     """
+    await connection.run_sync(lambda sync: enqueue_now(sync, kind=kind, key=key, payload=payload, run_at=run_at))
+
+
+def enqueue_now(
+    connection: Connection, *, kind: str, key: str, payload: Payload, run_at: datetime | None = None
+) -> None:
+    """Do as ``enqueue`` within synchronous work (see Database.together)."""
     now = transaction_instant(connection)
-    await connection.execute(
+    connection.execute(
         insert(outbox_entry)
         .values(
             kind=kind,
@@ -51,7 +58,12 @@ async def publish(connection: AsyncConnection, *, user_id: str, kind: str, paylo
     Writers take turns (see Database.transaction), so sequences are committed in their order and a reader that has
     seen one has been able to see all before it.
     """
-    result = await connection.execute(
+    return await connection.run_sync(lambda sync: publish_now(sync, user_id=user_id, kind=kind, payload=payload))
+
+
+def publish_now(connection: Connection, *, user_id: str, kind: str, payload: Payload) -> int:
+    """Do as ``publish`` within synchronous work (see Database.together)."""
+    result = connection.execute(
         domain_event.insert().values(
             user_id=user_id, kind=kind, payload=checked_payload(payload), at=transaction_instant(connection)
         )
