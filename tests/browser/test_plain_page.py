@@ -44,7 +44,7 @@ class OneSession:
             "valid_until": "2026-12-23T23:00:00Z",
             "package_octets": len(PACKAGE),
             "package_sha256": DIGEST,
-            "balance": {"used": 250_000_000},
+            "balance": {"credited": 10**9, "used": 250_000_000, "reserved": 0, "available": 750_000_000},
             "as_of": "2026-11-23T09:00:00Z",
         }
         return {"sessions": [session] if self.state else []}
@@ -150,7 +150,7 @@ def test_a_download_is_broken_off_resumed_and_verified_and_events_are_seen(tmp_p
                 await publish(connection, user_id=user_id, kind="session_state_changed", payload=payload)
             await expect(page.locator("#sessions .state")).to_have_text("stored")
             await expect(page.locator("#log")).to_contain_text("session: stored")
-            await expect(page.locator("#sessions")).to_contain_text("750 MB left, as of ")
+            await expect(page.locator("#sessions")).to_contain_text("750 MB left as of ")
 
     asyncio.run(scenario())
 

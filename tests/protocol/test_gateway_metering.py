@@ -129,6 +129,22 @@ def test_a_slow_client_that_still_talks_gets_everything_paid_for(tmp_path: Path)
     assert stream_sha256("s", len(body)) == sha256(body).hexdigest()
 
 
+def test_short_writes_to_a_slow_client_are_counted_once(tmp_path: Path) -> None:
+    ocs = SmallOcs(balance=100_000_000, grant=5_000_000)
+    with lab_network(tmp_path, ocs) as lab:
+        lab.attach()
+        connection = stream(lab, 20_000_000)
+        connection.settimeout(20)
+        received = 0
+        while piece := connection.recv(1_000_000):
+            received += len(piece)
+            time.sleep(0.001)
+        connection.close()
+        lab.modem.detach()
+    assert received > 20_000_000
+    assert ocs.used == received + len(request_of(lab, 20_000_000))
+
+
 def test_without_an_answer_traffic_stops_at_the_grant_and_goes_on_after_it(tmp_path: Path) -> None:
     ocs = SmallOcs(balance=40_000_000, grant=1_000_000)
     with lab_network(tmp_path, ocs) as lab:

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from kswifi.bootstrap.process import LAB_GATEWAY, ORIGIN_REALM, Ready, configure_logging, stop_event
+from kswifi.bootstrap.process import LAB_GATEWAY, Ready, configure_logging, stop_event
 from kswifi.installation import Installation
 from kswifi.lab.process import run_lab as run_lab_process
 from kswifi.lab.settings import LabAddresses, LabConfig
@@ -31,20 +31,22 @@ def lab_config(settings: Settings) -> LabConfig:
     host = settings.reachable_host
     origin = urlsplit(settings.origin)
     names = dict.fromkeys((host, origin.hostname or host, "localhost"))
+    here = (f"http://{_join((name, settings.api_port))}" for name in (host, "localhost"))
     return LabConfig(
         data_dir=Installation(settings.data_dir).lab_dir,
         diameter=(host, settings.diameter_port),
         origins=tuple((name, settings.api_port) for name in names),
-        web_origins=tuple(dict.fromkeys((settings.origin, f"http://localhost:{settings.api_port}"))),
+        web_origins=tuple(dict.fromkeys((settings.origin, *here))),
         host=settings.host,
         attach_port=settings.attach_port,
         proxy_port=settings.proxy_port,
         content_port=settings.content_port,
         control_port=settings.lab_port,
         origin_host=LAB_GATEWAY,
-        realm=ORIGIN_REALM,
+        realm=settings.diameter_realm,
     )
 
 
 def _join(address: tuple[str, int]) -> str:
-    return f"{address[0]}:{address[1]}"
+    host, port = address
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -31,9 +31,9 @@ PORTS: Final = ("api", "diameter", "lab", "content", "proxy", "attach")
 _EID_OF_THE_DEMO: Final = "890490320000000000000000000001"
 
 
-def run_demo(offer_id: str, *, as_json: bool) -> int:
+def run_demo(offer_id: str, *, as_json: bool, console: Console | None = None) -> int:
     """Walk the road; return the exit status: 0 only if all of it happened."""
-    console = Console(quiet=as_json, highlight=False)
+    console = console or Console(quiet=as_json, highlight=False)
     teller: Teller = SilentTeller() if as_json else TerminalTeller(console)
     folder = Path(tempfile.mkdtemp(prefix="kswifi-demo-"))
     interrupt_on_signals()

@@ -56,8 +56,7 @@ class Child:
             )
         line = _first_line(process)
         if not line.endswith(b"\n"):
-            process.kill()
-            process.wait()
+            cls(name, process, {}).kill()
             words = log_file.read_bytes()[began:].decode(errors="replace").strip().splitlines()
             last = words[-1] if words else "it said nothing"
             raise ChildFailedError(f"the {name} process did not start: {last}", child=name)

@@ -10,12 +10,12 @@ from typing import Annotated, Any, Final, TypeVar
 import msgspec
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from kswifi.kernel.errors import KswifiError
 from kswifi.lab.gateway.gateway import Gateway
@@ -110,7 +110,7 @@ class _Handlers:
         return JSONResponse(await run_in_threadpool(self._phone.browse, url=body.url, octets=body.octets))
 
 
-def create_control_app(gateway: Gateway, phone: LabPhone, web_origins: tuple[str, ...], host: str) -> Starlette:
+def create_control_app(gateway: Gateway, phone: LabPhone, web_origins: tuple[str, ...], host: str) -> ASGIApp:
     """Return the application; ``web_origins`` are those of the pages that may drive the phone."""
     handlers = _Handlers(gateway, phone)
     routes = [
@@ -124,19 +124,15 @@ def create_control_app(gateway: Gateway, phone: LabPhone, web_origins: tuple[str
         Route("/phone/card/enable", _guarded(handlers.enable_profile), methods=["POST"]),
         Route("/phone/browse", _guarded(handlers.browse), methods=["POST"]),
     ]
-    return Starlette(
-        routes=routes,
-        middleware=[
-            Middleware(TrustedHostMiddleware, allowed_hosts=["127.0.0.1", "localhost", host]),
-            Middleware(
-                CORSMiddleware,
-                allow_origins=list(web_origins),
-                allow_methods=["GET", "POST"],
-                allow_headers=[HEADER, "Content-Type"],
-            ),
-        ],
-        exception_handlers={KswifiError: _refused, OSError: _unreachable},
+    app = Starlette(routes=routes, exception_handlers={KswifiError: _refused, OSError: _unreachable})
+    # Around the whole of it, so that a page can also read that a defect was ours (500).
+    readable = CORSMiddleware(
+        app,
+        allow_origins=list(web_origins),
+        allow_methods=["GET", "POST"],
+        allow_headers=[HEADER, "Content-Type"],
     )
+    return TrustedHostMiddleware(readable, allowed_hosts=["127.0.0.1", "localhost", host])
 
 
 def _guarded(handler: Handler) -> Handler:

@@ -25,6 +25,18 @@ class Limits(msgspec.Struct, frozen=True):
     """Effects after which a snapshot is made in the background."""
 
 
+class LedgerFigures(msgspec.Struct, frozen=True):
+    """What a ledger has to do and has done since its start."""
+
+    waiting_commands: int
+    records_in_flight: int
+    answered_commands: int
+    durable_sequence: int
+    """Of the newest record; each record is one batch."""
+    reservations: int
+    """Open, or closed and still remembered."""
+
+
 class Batch:
     """The commands that become one record: their effects, and who waits for which outcome."""
 

@@ -20,7 +20,7 @@ import structlog
 
 from kswifi.kernel.clock import Clock, unix_seconds
 from kswifi.ledger import model
-from kswifi.ledger.batch import IN_FLIGHT, Batch, Done, Limits
+from kswifi.ledger.batch import IN_FLIGHT, Batch, Done, LedgerFigures, Limits
 from kswifi.ledger.beside import write_beside
 from kswifi.ledger.commands import Command, Outcome, Reserve
 from kswifi.ledger.effects import Effect
@@ -67,6 +67,7 @@ class LedgerClient:
         self._ready: deque[Batch] = deque()
         self._in_flight: deque[tuple[Batch, Record | None]] = deque()
         self._waiting = 0
+        self._answered = 0
         self._scheduled = False
         self._to_writer: SimpleQueue[Record | None] = SimpleQueue()
         self._writer: Thread | None = None
@@ -122,6 +123,17 @@ class LedgerClient:
         self._writer = Thread(target=self._write, name="ledger-writer", daemon=True)
         self._writer.start()
         return recovered.report
+
+    @property
+    def figures(self) -> LedgerFigures:
+        """How much it has to do and has done, for whoever watches."""
+        return LedgerFigures(
+            waiting_commands=self._waiting,
+            records_in_flight=len(self._in_flight),
+            answered_commands=self._answered,
+            durable_sequence=self._durable,
+            reservations=0 if self._state is None else len(self._state.reservations),
+        )
 
     def submit(self, command: Command, done: Done) -> None:
         """Apply a command now; ``done`` is told its outcome on the loop once it is durable, in order.
@@ -276,6 +288,7 @@ class LedgerClient:
 
     def _answer(self, batch: Batch) -> None:
         self._waiting -= len(batch.waiting)
+        self._answered += len(batch.waiting)
         for done, outcome in batch.waiting:
             try:
                 done(outcome)

@@ -160,11 +160,15 @@ class Commit(_Command, frozen=True, gc=False):
     used_octets: int
     ask: Ask | None = None
     close: bool = False
+    note: str = ""
+    """What the owner tells of this usage (and of why it closes), for the journal's readers; never read here."""
 
     def __post_init__(self) -> None:
         """Check identifiers and usage."""
         _check_ids(self.command_id, self.reservation_id)
         _check_number("used_octets", self.used_octets, 0, OCTETS_LIMIT)
+        if self.note:
+            _check_text("note", self.note, NOTE_LIMIT)
         if self.close and self.ask is not None:
             raise InvalidCommandError("a commit that closes its reservation cannot ask for more")
 
@@ -173,10 +177,14 @@ class Release(_Command, frozen=True, gc=False):
     """Settle a reservation without usage; what stays behind still takes usage that is reported late."""
 
     reservation_id: str
+    note: str = ""
+    """Why, for the journal's readers."""
 
     def __post_init__(self) -> None:
-        """Check the identifiers."""
+        """Check identifiers and note."""
         _check_ids(self.command_id, self.reservation_id)
+        if self.note:
+            _check_text("note", self.note, NOTE_LIMIT)
 
 
 class HoldWallet(_Command, frozen=True, gc=False):

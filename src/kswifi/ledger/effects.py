@@ -67,6 +67,8 @@ class Committed(_Effect, frozen=True, gc=False, tag=5):
     released_octets: int
     first: bool
     at: int
+    note: str = ""
+    """What the commit's owner told of the usage."""
 
 
 class Released(_Effect, frozen=True, gc=False, tag=6):
@@ -166,7 +168,7 @@ class ContinueWithNextSet(_Effect, frozen=True, gc=False, tag=16):
 class ReservationClosed(_Effect, frozen=True, gc=False, tag=17):
     """Nothing more is granted to the reservation; until ``forget_at`` it answers replays and takes late usage.
 
-    ``settled``: a supervisor closed it, not its owner.
+    ``settled``: a supervisor closed it, not its owner; ``note`` is what that command told of the reason.
     """
 
     reservation_id: str
@@ -174,6 +176,7 @@ class ReservationClosed(_Effect, frozen=True, gc=False, tag=17):
     settled: bool
     forget_at: int
     at: int
+    note: str = ""
 
 
 class Supervised(_Effect, frozen=True, gc=False, tag=18):

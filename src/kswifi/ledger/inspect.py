@@ -130,6 +130,8 @@ def _damaged_snapshots(directory: Path, journal: SqliteJournalReader, end: Head)
     for path in SnapshotStore(directory).paths():
         try:
             _, head = load(path)
+        except FileNotFoundError:  # removed as the oldest since the look-up: the ledger is in use
+            continue
         except LedgerDamagedError as error:
             found.append(error.message)
             continue

@@ -88,6 +88,8 @@ def _newest_snapshot(
     for path in snapshots.paths() if snapshots is not None else ():
         try:
             state, head = load(path, retention)
+        except FileNotFoundError:  # removed as the oldest since the look-up
+            continue
         except LedgerDamagedError as error:
             rejected.append(error.message)
             continue

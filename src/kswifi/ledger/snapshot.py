@@ -97,11 +97,14 @@ def load(path: Path, retention: Retention | None = None) -> tuple[LedgerState, H
     """Read a snapshot.
 
     Raises:
+        FileNotFoundError: a newer one took its place since it was looked up; nothing is wrong.
         LedgerDamagedError: it is not whole, or not one.
     """
     try:
         with path.open("rb") as file:
             return _read(file, path, retention)
+    except FileNotFoundError:
+        raise
     except (OSError, msgspec.MsgspecError, KeyError) as error:
         raise _damaged(path, str(error)) from error
 

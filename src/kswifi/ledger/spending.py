@@ -35,14 +35,14 @@ def commit(work: Work, command: Commit) -> Outcome:
     if (kept := _kept(reservation, command)) is not None:
         return kept
     account_id, used = reservation.account_id, command.used_octets
-    committed, rest, ran_out = _book(work, reservation, used)
+    committed, rest, ran_out = _book(work, reservation, used, command.note)
     if command.ask is not None and not reservation.closed:
         outcome = _renew(work, reservation, command.ask, rest, used, committed, ran_out)
     else:
         code = OutcomeCode.DONE if command.ask is None else OutcomeCode.UNKNOWN_RESERVATION
         outcome = Outcome(code, 0, False, account_id, used - committed, committed)
     if command.close and not reservation.closed:
-        _close(work, reservation, work.state.retention.closed_seconds, settled=False)
+        _close(work, reservation, work.state.retention.closed_seconds, command.note, settled=False)
     return work.answer_within(command.reservation_id, command, outcome)
 
 
@@ -59,7 +59,7 @@ def release(work: Work, command: Release) -> Outcome:
     if held:
         work.emit(fx.Released(reservation.reservation_id, account.account_id, held, work.at))
         work.lapse(account, 0 if account.uncapped else held)
-    _close(work, reservation, work.state.retention.settled_seconds, settled=True)
+    _close(work, reservation, work.state.retention.settled_seconds, command.note, settled=True)
     outcome = Outcome(OutcomeCode.DONE, account_id=account.account_id)
     return work.answer_within(reservation.reservation_id, command, outcome)
 
@@ -85,7 +85,7 @@ def _kept(reservation: Reservation, command: Reserve | Commit | Release) -> Outc
     return None if packed is None else answered_before(packed, command)
 
 
-def _book(work: Work, reservation: Reservation, used: int) -> tuple[int, int, bool]:
+def _book(work: Work, reservation: Reservation, used: int, note: str = "") -> tuple[int, int, bool]:
     """Take the reservation back and book usage: (committed, rest given back, whether the account ran out)."""
     account = work.state.accounts[reservation.account_id]
     held = reservation.reserved
@@ -101,7 +101,7 @@ def _book(work: Work, reservation: Reservation, used: int) -> tuple[int, int, bo
     else:
         committed, rest = used, -beyond
     first = used > 0 and not account.first_used_at
-    work.emit(fx.Committed(reservation.reservation_id, account.account_id, committed, held, first, work.at))
+    work.emit(fx.Committed(reservation.reservation_id, account.account_id, committed, held, first, work.at, note))
     if used > committed:
         work.emit(fx.Overran(reservation.reservation_id, account.account_id, used - committed, work.at))
     if account.status is not AccountStatus.OPEN:
@@ -145,6 +145,6 @@ def _renew(
     return Outcome(code, octets, final, account.account_id, used - committed, committed, shared)
 
 
-def _close(work: Work, reservation: Reservation, seconds: int, *, settled: bool) -> None:
-    forget_at = work.at + seconds
-    work.emit(fx.ReservationClosed(reservation.reservation_id, reservation.account_id, settled, forget_at, work.at))
+def _close(work: Work, reservation: Reservation, seconds: int, note: str, *, settled: bool) -> None:
+    reservation_id, forget_at = reservation.reservation_id, work.at + seconds
+    work.emit(fx.ReservationClosed(reservation_id, reservation.account_id, settled, forget_at, work.at, note))

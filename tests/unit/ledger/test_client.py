@@ -27,7 +27,9 @@ from kswifi.ledger.errors import (
 )
 from kswifi.ledger.journal import Record
 from kswifi.ledger.memory import MemoryJournal
+from kswifi.ledger.recovery import recover
 from kswifi.ledger.snapshot import SnapshotStore
+from kswifi.ledger.sqlite import SqliteJournal
 from kswifi.ledger.verify import verify
 
 CLOCK = ManualClock(datetime(2027, 1, 15, 8, 0, tzinfo=UTC))
@@ -343,6 +345,27 @@ def test_a_damaged_snapshot_is_passed_over_and_told(tmp_path: Path, damage: str)
         await again.close()
 
     run(story)
+
+
+def test_a_snapshot_that_is_replaced_while_one_looks_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Snapshots are made beside a ledger in use, and the oldest goes: between look-up and reading, too."""
+
+    async def story() -> None:
+        client = open_ledger(tmp_path, CLOCK)
+        await client.start()
+        await client.execute(opening()[0])
+        await client.close()
+
+    run(story)
+    there, gone = SnapshotStore(tmp_path).paths(), tmp_path / "ledger.snapshot.00000000000000000000"
+    monkeypatch.setattr(SnapshotStore, "paths", lambda _: [gone, *there])
+    assert inspect.verify(tmp_path).damage == ()
+    journal = SqliteJournal(tmp_path)
+    report = recover(journal, journal.open(), SnapshotStore(tmp_path)).report
+    journal.close()
+    assert (report.snapshot_sequence, report.rejected_snapshots) == (1, ())
 
 
 def test_an_operator_sees_what_a_wallet_has_and_what_happened(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 import { change, get, getOctets, lab, post, rememberLogin } from "/page/api.js";
 import { arrived, download } from "/page/download.js";
-import { drawList, element, gigabytes, octetsText } from "/page/draw.js";
+import { drawList, element, figures, gigabytes, octetsText } from "/page/draw.js";
+import { browsedText, drawPhone, lineText, putOnCard } from "/page/phone.js";
 
 const $ = (id) => document.getElementById(id);
 const progressOf = new Map(); // session id -> [octets, total] of the download under way
+const busy = new Set(); // ids of the sessions of which a step is under way
 let labOrigin = null;
 let stream = null;
 let refreshing = null;
@@ -114,6 +116,12 @@ async function order(offer) {
 
 // --- the road of each session ---
 
+const MEANINGS = {
+  stored: "The card has proved that it holds it. Switch the line on when you like: no WiFi needed.",
+  paused: "The network holds the line.",
+  exhausted: "Used up: back to WiFi.",
+};
+
 const STEPS = {
   packaged: [["Download", fetchPackage], ["Cancel", cancel]],
   downloading: [["Download", fetchPackage], ["Cancel", cancel]],
@@ -143,13 +151,12 @@ async function fetchPackage(session) {
 async function store(session) {
   say("Transferring to eSIM…");
   if (session.state === "downloaded") await change("POST", `/sessions/${session.session_id}/transfer`, {});
-  const profile = await getOctets(`/esims/${session.esim_id}/profile-package`);
-  try {
-    await lab(labOrigin, "POST", "/phone/card/profiles", new Uint8Array(await profile.arrayBuffer()));
-  } catch (problem) {
-    if (problem.status !== 409) throw problem; // 409: the card has this profile already, from an earlier try
-  }
+  await putOnCard(labOrigin, session.iccid, async () => {
+    const profile = await getOctets(`/esims/${session.esim_id}/profile-package`);
+    return new Uint8Array(await profile.arrayBuffer());
+  });
   await prove(session, 2);
+  await lookAtPhone();
   say("Session ready for activation: the card has proved that it holds it.");
 }
 
@@ -167,7 +174,11 @@ async function prove(session, attempts) {
 
 async function activate(session) {
   await change("POST", `/sessions/${session.session_id}/activate`);
-  say("Asked for. Switch WiFi off and the line on: the session is active with its first octet.");
+  say(
+    session.state === "paused"
+      ? "Asked for. A line that is on hears of it within seconds, or at once when it is switched off and on."
+      : "Asked for. Switch WiFi off and the line on: the session is active with its first octet.",
+  );
 }
 
 async function pause(session) {
@@ -186,12 +197,18 @@ function drawSessions() {
   $("no-sessions").hidden = sessions.length > 0;
   drawList($("sessions"), sessions, (session) => {
     const buttons = (STEPS[session.state] ?? []).map(([text, step]) => {
-      const needsLab = step === store && labOrigin === null;
-      const options = { type: "button", class: text === "Cancel" ? "plain" : "", disabled: needsLab };
+      const disabled = (step === store && labOrigin === null) || busy.has(session.session_id);
+      const options = { type: "button", class: text === "Cancel" ? "plain" : "", disabled };
       const button = element("button", options, text);
       button.addEventListener("click", () =>
         run(button, async () => {
-          await step(session);
+          busy.add(session.session_id);
+          try {
+            await step(session);
+          } finally {
+            busy.delete(session.session_id);
+            drawSessions();
+          }
           await refresh();
         }),
       );
@@ -201,21 +218,26 @@ function drawSessions() {
     return [
       element("h3", {}, gigabytes(session)),
       element("p", { class: "state" }, session.state),
+      ...[MEANINGS[session.state], session.state_reason].filter(Boolean).map((words) => element("p", {}, words)),
       ...(total ? [element("progress", { value: size, max: total, "aria-label": "downloaded" })] : []),
       ...meter(session),
-      element("div", { class: "row" }, ...buttons),
+      ...(buttons.length ? [element("div", { class: "row" }, ...buttons)] : []),
     ];
   });
 }
 
 function meter(session) {
-  const until = new Date(Date.parse(session.valid_until) - 1).toLocaleString();
-  if (!session.as_of || session.allowance_octets === null) return [element("p", { class: "quiet" }, `until ${until}`)];
-  const left = session.allowance_octets - session.balance.used;
-  const asOf = `, as of ${new Date(session.as_of).toLocaleTimeString()}`;
+  const lastInstant = new Date(Date.parse(session.valid_until) - 1);
+  const until = `until ${lastInstant.toLocaleString([], { dateStyle: "medium", timeStyle: "short" })}`;
+  if (!session.as_of) return [element("p", { class: "quiet" }, until)];
+  const { available, reserved } = session.balance;
+  const left = available + reserved;
+  const asOf = `as of ${new Date(session.as_of).toLocaleTimeString()}`;
+  const capped = session.allowance_octets !== null;
   return [
-    element("progress", { value: left, max: session.allowance_octets, "aria-label": "left" }),
-    element("p", { class: "quiet" }, `${octetsText(left)} left${asOf}, until ${until}`),
+    ...(capped ? [element("progress", { value: left, max: session.allowance_octets, "aria-label": "left" })] : []),
+    element("p", { class: "quiet" }, `${capped ? `${octetsText(left)} left ${asOf}, ` : ""}${until}`),
+    element("p", { class: "quiet ledger" }, `The ledger's octets ${asOf}: ${figures(session.balance)}`),
   ];
 }
 
@@ -238,6 +260,7 @@ function follow() {
       const facts = JSON.parse(event.data);
       if (facts.state) log(`${kind.split("_")[0]}: ${facts.state}`);
       quietly(refresh);
+      if (kind !== "session_balance_changed") quietly(lookAtPhone);
     });
   }
 }
@@ -252,35 +275,38 @@ async function quietly(work) {
 
 // --- the lab phone ---
 
-function showPhone(facts) {
-  const rows = Object.entries(facts ?? {}).map(([name, value]) => [
-    element("dt", {}, name.replaceAll("_", " ")),
-    element("dd", {}, typeof value === "object" ? JSON.stringify(value) : String(value)),
-  ]);
-  $("phone-facts").replaceChildren(...rows.flat());
+async function lookAtPhone() {
+  if (labOrigin === null) return null;
+  const facts = await lab(labOrigin, "GET", "/phone");
+  drawPhone($("phone-facts"), facts);
+  return facts;
 }
 
-async function phone(path, body, words) {
-  say(`${words}…`);
-  const answer = await lab(labOrigin, "POST", path, body);
-  say(`${words}: done.`);
-  showPhone({ ...(await lab(labOrigin, "GET", "/phone")), ...answer });
-  await refresh();
+/** Have the phone do something; then say what came of it, which outcome(answer, facts) words. */
+async function phone(path, body, doing, outcome) {
+  say(`${doing}…`);
+  try {
+    const answer = await lab(labOrigin, "POST", path, body);
+    say(outcome(answer, await lookAtPhone()));
+    await refresh();
+  } catch (problem) {
+    await quietly(lookAtPhone);
+    throw problem;
+  }
 }
 
-for (const [id, path, on, words] of [
-  ["wifi-on", "/phone/wifi", true, "WiFi on"],
-  ["wifi-off", "/phone/wifi", false, "WiFi off"],
-  ["line-on", "/phone/line", true, "Line on"],
-  ["line-off", "/phone/line", false, "Line off"],
-]) {
-  $(id).addEventListener("click", (event) => run(event.currentTarget, () => phone(path, { on }, words)));
+for (const [word, on] of [["on", true], ["off", false]]) {
+  const wifi = () => phone("/phone/wifi", { on }, `WiFi ${word}`, () => `The phone's WiFi is ${word}.`);
+  const line = () => phone("/phone/line", { on }, `Line ${word}`, (_, facts) => `The line is ${lineText(facts)}.`);
+  $(`wifi-${word}`).addEventListener("click", (event) => run(event.currentTarget, wifi));
+  $(`line-${word}`).addEventListener("click", (event) => run(event.currentTarget, line));
 }
 
 $("browse").addEventListener("submit", (event) => {
   event.preventDefault();
   const megabytes = $("megabytes").valueAsNumber;
-  run(event.submitter, () => phone("/phone/browse", { octets: megabytes * 1_000_000 }, `Browsing ${megabytes} MB`));
+  const octets = megabytes * 1_000_000;
+  run(event.submitter, () => phone("/phone/browse", { octets }, `Browsing ${megabytes} MB`, browsedText));
 });
 
 async function start() {
@@ -290,7 +316,7 @@ async function start() {
   const environment = await get("/environment");
   labOrigin = environment.lab_origin;
   $("phone").hidden = labOrigin === null;
-  if (labOrigin !== null) quietly(async () => showPhone(await lab(labOrigin, "GET", "/phone")));
+  quietly(lookAtPhone);
   try {
     await showInside(rememberLogin(await get("/account")));
   } catch (problem) {

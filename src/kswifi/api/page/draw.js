@@ -32,3 +32,11 @@ export function octetsText(octets) {
 export function gigabytes(session) {
   return session.allowance_octets === null ? "Unlimited session" : `${octetsText(session.allowance_octets)} session`;
 }
+
+/** The ledger's balance in whole octets; what is seldom is named only where there is some. */
+export function figures(balance) {
+  const shown = Object.entries(balance).filter(
+    ([name, octets]) => octets || ["credited", "used", "reserved", "available"].includes(name),
+  );
+  return shown.map(([name, octets]) => `${name} ${octets.toLocaleString()}`).join(" · ");
+}

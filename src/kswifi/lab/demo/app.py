@@ -20,6 +20,7 @@ _TRIES: Final = 40
 _TRY_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.05
 _PIECE_OCTETS: Final = 1024
+_FETCHABLE: Final = ("released", "downloaded")
 
 Download = Callable[[int, int], None]
 """Told as octets arrive: how many are there, of how many."""
@@ -112,9 +113,9 @@ class PhoneApp:
         return self._request("GET", f"/api/v1/esims/{esim_id}/profile-package", accept=(200,)).content
 
     def wait_for_profile(self, esim_id: str, seconds: float = 30.0) -> None:
-        """Return once the server has released the profile for our eSIM."""
+        """Return once the server has released the profile for our eSIM; fetched before, it still is."""
         until = time.monotonic() + seconds
-        while (state := self._get(f"/api/v1/esims/{esim_id}")["profile_state"]) != "released":
+        while (state := self._get(f"/api/v1/esims/{esim_id}")["profile_state"]) not in _FETCHABLE:
             if time.monotonic() > until:
                 raise AppError(f"the profile is {state}, and not released", state=str(state))
             time.sleep(_POLL_SECONDS)

@@ -30,6 +30,10 @@ class Destinations:
         self._origins = frozenset(origins)
         self._allowed = frozenset(allowed) | self._origins
 
+    def is_origin(self, host: str, port: int) -> bool:
+        """Tell whether this is KSWiFi itself by the name or address that was told, without a look-up."""
+        return (host.lower(), port) in self._origins
+
     async def resolve(self, host: str, port: int) -> Destination:
         """Look a host up and keep the addresses that may be reached.
 
@@ -50,7 +54,7 @@ class Destinations:
         )
         if not kept:
             raise ProxyRefusedError(403, f"{host} is a private address: this network leads to the internet")
-        is_origin = (name, port) in self._origins or all(address in self._origins for _, address in kept)
+        is_origin = self.is_origin(host, port) or all(address in self._origins for _, address in kept)
         return Destination(kept, is_origin)
 
 

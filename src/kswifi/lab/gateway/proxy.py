@@ -87,6 +87,8 @@ class Proxy:
     async def _shake_hands(self, client: socket.socket) -> None:
         request = await _read_request(client)
         bearer = self._authenticate(request)
+        # Before the look-up too: a line on hold does not even ask the net for names.
+        bearer.admit(is_origin=self._destinations.is_origin(request.host, request.port))
         destination = await self._destinations.resolve(request.host, request.port)
         bearer.admit(is_origin=destination.is_origin)
         upstream = await _connect(destination)

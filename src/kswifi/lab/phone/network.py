@@ -117,7 +117,11 @@ class Network:
         connection = socket.create_connection(credentials.address, seconds)
         try:
             connection.sendall(tunnel_request(host, port, credentials))
-            check_tunnel_answer(_read_head(connection))
+            head = _read_head(connection)
+            try:
+                check_tunnel_answer(head)
+            except ProxyAnswerError as refused:
+                raise ProxyAnswerError(_read_words(connection) or refused.message, refused.status) from None
         except BaseException:
             connection.close()
             raise
@@ -178,6 +182,12 @@ def check_tunnel_answer(head: bytes) -> None:
     status = int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0
     if status != 200:
         raise ProxyAnswerError(f"the access gateway answered {status_line!r}", status)
+
+
+def _read_words(connection: socket.socket) -> str:
+    """Read what a refusal says to people: its body, on one line."""
+    with connection.makefile("rb") as body:
+        return " ".join(body.read(_LARGEST_ANSWER_OCTETS).decode(errors="replace").split())
 
 
 def _read_head(connection: socket.socket) -> bytes:

@@ -9,15 +9,18 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from kswifi.euicc.errors import CardMissingError
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.numbers import Eid, Iccid
-from kswifi.lab.phone.card import Card, CardError
+from kswifi.lab.phone.card import Card
+from kswifi.lab.phone.es10 import CardError
 from kswifi.lab.phone.modem import AttachError, Modem
 from kswifi.lab.phone.network import Network
 from kswifi.lab.settings import HostPort
 
 _EID_PREFIX: Final = "89049032"  # GSMA SGP.26: the test eUICC manufacturer
 _BROWSE_SECONDS: Final = 30.0
+_WORD_SECONDS: Final = 5.0
 _READ_OCTETS: Final = 262_144
 
 
@@ -97,27 +100,30 @@ class LabPhone:
         """Load a profile package onto the card and enable it, as a phone does that has no other profile in use.
 
         Raises:
+            CardError: the line is on.
             ProfileRefusedError: the card does not take it.
         """
+        self._require_line_off()
         with self._card() as card:
             loaded = card.load_profile_package(der)
             card.enable(loaded.iccid)
             return {"iccid": loaded.iccid, "octets": loaded.octets, "enabled": True}
 
     def enable_profile(self, iccid: str) -> dict[str, Any]:
-        """Enable another profile; the line has to be off, since its card changes.
+        """Enable another profile.
 
         Raises:
-            CardError: there is no such profile, or it is enabled already.
+            CardError: the line is on, there is no such profile, or it is enabled already.
         """
-        if self._network.credentials is not None:
-            raise CardError("switch the line off first")
+        self._require_line_off()
         with self._card() as card:
             card.enable(Iccid(iccid))
         return {"iccid": iccid, "enabled": True}
 
     def browse(self, *, url: str | None, octets: int | None) -> dict[str, Any]:
         """Fetch a page, or octets from the content server, over WiFi or else over the line; tell what came.
+
+        Where the line was cut it returns when the network has said so, which may be a moment after the last octet.
 
         Raises:
             NoNetworkError: WiFi is off and the line is not attached.
@@ -132,6 +138,7 @@ class LabPhone:
                 raise BrowseError("the lab's phone browses http:// addresses")
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             host, port = parts.hostname, parts.port or 80
+        over_line = not self._network.wifi
         connection = http.client.HTTPConnection(host, port)
         with self._network.connect(host, port, _BROWSE_SECONDS) as connected:
             connection.sock = connected
@@ -142,7 +149,14 @@ class LabPhone:
                     missing = response.length or 0
             except http.client.HTTPException as error:
                 raise BrowseError(f"the server did not answer in HTTP: {error!r}") from error
+        if missing and over_line:
+            self._modem.wait_for_access("control_only", "ended", "detached", seconds=_WORD_SECONDS)
         return {"status": response.status, "octets": received, "cut_off": missing > 0}
+
+    def _require_line_off(self) -> None:
+        """See that the modem does not use the profile that is about to change."""
+        if self._network.credentials is not None:
+            raise CardError("switch the line off first")
 
     @contextmanager
     def _card(self) -> Iterator[Card]:
@@ -150,9 +164,9 @@ class LabPhone:
         if not self._lock.acquire(timeout=_BROWSE_SECONDS):
             raise PhoneBusyError("the card is in use")
         try:
-            if self._card_dir.exists():
+            try:
                 card = Card.open(self._card_dir)
-            else:
+            except CardMissingError:
                 digits = "".join(secrets.choice("0123456789") for _ in range(30 - len(_EID_PREFIX)))
                 card = Card.create(self._card_dir, Eid.with_check_digits(_EID_PREFIX + digits))
             with card:

@@ -30,12 +30,16 @@ _SOCKET_BUFFER_OCTETS: Final = 1_048_576
 _LARGEST_HEAD_OCTETS: Final = 16_384
 _SILENT_SECONDS: Final = 30.0
 _PROGRESS_SECONDS: Final = 0.1
+_RESCUE_SECONDS: Final = 5.0
 _FORBIDDEN: Final = 403
 _SMALL_ALLOWANCE_OCTETS: Final = 256_000_000
 
 
 class TrafficError(KswifiError):
-    """Traffic did not go as it must: a refusal, a reset, silence, or octets that are not the stream's."""
+    """Traffic did not go as it must: a refusal, a reset, silence, or octets that are not the stream's.
+
+    Out of ``run_traffic`` it carries what was counted until then: ``delivered_octets`` and ``unconfirmed_octets``.
+    """
 
     code = "traffic_failed"
 
@@ -54,6 +58,7 @@ class TrafficResult:
     """What this process sent and received on its sockets behind the proxy's handshake.
 
     ``body_octets`` is the part of it that was content; ``cut_off`` tells that the network ended the flows.
+    ``unconfirmed_octets`` were sent on flows that ended without an answer: whether they arrived, nobody said.
     """
 
     delivered_octets: int
@@ -61,6 +66,7 @@ class TrafficResult:
     seconds: float
     cut_off: bool
     received: tuple[Received, ...]
+    unconfirmed_octets: int = 0
 
     @property
     def throughput_mbit_s(self) -> float:
@@ -119,6 +125,7 @@ class _Flow:
         self._hash = sha256()
         self._expected = 0
         self.received_body = 0
+        self.unconfirmed = 0
         host, port = run.content
         if self.is_post:
             line, length = "POST /sink HTTP/1.1", f"Content-Length: {post_octets}\r\n"
@@ -142,6 +149,7 @@ class _Flow:
             self._out = self._out[sent:]
             if self._tunnelled:
                 self.run.delivered += sent
+                self.unconfirmed += sent
         if not self._out and self._tunnelled and self._unsent_body and self._stream is not None:
             self._out = self._stream.next_chunk()[: self._unsent_body]
             self._unsent_body -= len(self._out)
@@ -159,10 +167,21 @@ class _Flow:
             self._end()
             return
         self.run.delivered += received
+        self.unconfirmed = 0  # a server that answers has had the request; to a POST it answers at its end
         octets = buffer[:received]
         if self._head is not None:
             octets = self._take_head(octets)
         self._take_body(octets)
+
+    def count_rest(self, buffer: memoryview) -> int:
+        """Count octets that still come after something broke; return how many, 0 at the end."""
+        received = self.socket.recv_into(buffer)
+        if not self._tunnelled:
+            return 0
+        if received:
+            self.run.delivered += received
+            self.unconfirmed = 0
+        return received
 
     def _read_tunnel_answer(self) -> None:
         # The server speaks after the request alone, so nothing metered can stand behind this head.
@@ -240,6 +259,7 @@ class _Run:
         self.body = 0
         self.received: list[Received] = []
         self.was_cut = False
+        self.unconfirmed = 0
         self._plan = plan
         self._open: set[_Flow] = set()
         self._joined: list[_Flow] | None = []
@@ -278,6 +298,7 @@ class _Run:
     def ended(self, flow: _Flow, *, was_cut: bool) -> None:
         """Take note of a flow that is over; a POST is followed by a GET, or by those that were held back."""
         self.was_cut |= was_cut
+        self.unconfirmed += flow.unconfirmed
         self.selector.unregister(flow.socket)
         flow.socket.close()
         self._open.discard(flow)
@@ -300,18 +321,45 @@ class _Run:
                 raise TrafficError(f"no octet came for {_SILENT_SECONDS:.0f} seconds")
             for key, events in ready:
                 try:
-                    if events & selectors.EVENT_WRITE:
-                        key.data.on_writable()
-                    else:
-                        key.data.on_readable(buffer)
-                except (BlockingIOError, InterruptedError):
-                    continue
+                    self._serve(key.data, events, buffer)
                 except OSError as error:
                     raise TrafficError(f"a flow broke: {error}") from error
             now = time.monotonic()
             if progress is not None and now - shown > _PROGRESS_SECONDS:
                 shown = now
                 progress(self.delivered)
+
+    def rescue(self) -> None:
+        """Something broke: send nothing more, but count what is under way to us already."""
+        buffer = memoryview(bytearray(CHUNK_OCTETS))
+        until = time.monotonic() + _RESCUE_SECONDS
+        for each in self._open:
+            self.selector.modify(each.socket, selectors.EVENT_READ, each)
+        while self._open and (left := until - time.monotonic()) > 0:
+            for key, _ in self.selector.select(left):
+                flow: _Flow = key.data
+                try:
+                    received = flow.count_rest(buffer)
+                except (BlockingIOError, InterruptedError):
+                    continue
+                except OSError:
+                    received = 0
+                if not received:
+                    self.selector.unregister(flow.socket)
+                    flow.socket.close()
+                    self.unconfirmed += flow.unconfirmed
+                    self._open.discard(flow)
+        self.unconfirmed += sum(flow.unconfirmed for flow in self._open)
+
+    @staticmethod
+    def _serve(flow: _Flow, events: int, buffer: memoryview) -> None:
+        try:
+            if events & selectors.EVENT_WRITE:
+                flow.on_writable()
+            else:
+                flow.on_readable(buffer)
+        except (BlockingIOError, InterruptedError):
+            return
 
     def close(self) -> None:
         """Close what is open."""
@@ -339,9 +387,13 @@ def run_traffic(
     run = _Run(credentials, content, plan)
     try:
         run.go(progress)
+    except (TrafficError, ProxyAnswerError) as broken:
+        run.rescue()
+        broken.facts |= {"delivered_octets": run.delivered, "unconfirmed_octets": run.unconfirmed}
+        raise
     finally:
         run.close()
     seconds = time.monotonic() - began
     if progress is not None:
         progress(run.delivered)
-    return TrafficResult(run.delivered, run.body, seconds, run.was_cut, tuple(run.received))
+    return TrafficResult(run.delivered, run.body, seconds, run.was_cut, tuple(run.received), run.unconfirmed)
