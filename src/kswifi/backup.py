@@ -12,8 +12,9 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from kswifi.installation import OWNER_ONLY_DIRECTORY, OWNER_ONLY_FILE, Installation
+from kswifi.installation import Installation
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.files import OWNER_ONLY_DIRECTORY, OWNER_ONLY_FILE
 
 _NOT_COPIED: Final = {"lock", "log", "ledger", "control.db"}
 _LARGEST_BACKUP_MEMBERS: Final = 1_000_000

@@ -9,12 +9,10 @@ import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
 from kswifi.kernel.errors import KswifiError
-
-OWNER_ONLY_DIRECTORY: Final = 0o700
-OWNER_ONLY_FILE: Final = 0o600
+from kswifi.kernel.files import OWNER_ONLY_DIRECTORY, OWNER_ONLY_FILE, write_owner_only
 
 
 class InstallationDamagedError(KswifiError):
@@ -41,6 +39,8 @@ class Installation:
         self.ledger_dir = data_dir / "ledger"
         self.ledger_journal = self.ledger_dir / "ledger.db"
         self.origin_state_id = data_dir / "origin-state-id"
+        self.pki_dir = data_dir / "pki"
+        self.tls_dir = data_dir / "tls"
         self.lab_dir = data_dir / "lab"
         self.log_dir = data_dir / "log"
         self._lock: int | None = None
@@ -64,8 +64,8 @@ class Installation:
         return self
 
     def check(self) -> None:
-        """Refuse an installation that has lost a part."""
-        present = [part.exists() for part in self.parts_in_order]
+        """Refuse an installation that has lost a part; an empty file is as good as none."""
+        present = [part.exists() and part.stat().st_size > 0 for part in self.parts_in_order]
         newest = max((place for place, there in enumerate(present) if there), default=0)
         lost = [part.name for part, there in zip(self.parts_in_order[:newest], present, strict=False) if not there]
         if lost:
@@ -101,19 +101,3 @@ class Installation:
                 data_dir=str(self.data_dir),
             ) from None
         self._lock = lock
-
-
-def write_owner_only(path: Path, content: bytes) -> None:
-    """Write a file that only its owner reads, whole or not at all, also through a loss of power."""
-    partial = path.with_name(f".{path.name}.partial")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, OWNER_ONLY_FILE)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

@@ -7,15 +7,16 @@ variable that begins with KSWIFI_ and is no setting is refused too: a mistyped l
 import difflib
 import os
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from kswifi.charging_settings import ChargingSettings
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.quantities import GIGABYTE
 
@@ -32,7 +33,7 @@ class SettingsInvalidError(KswifiError):
     code = "settings_invalid"
 
 
-class Settings(BaseSettings):
+class Settings(ChargingSettings):
     """The settings. A port of 0 takes a free one. Lists are separated by commas."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
@@ -53,6 +54,7 @@ class Settings(BaseSettings):
     )
     api_port: Annotated[Port, Field(description="REST, events and the page.")] = 8080
     diameter_port: Annotated[Port, Field(description="Gy and S6a.")] = 3868
+    rsp_port: Annotated[Port, Field(description="ES9+ of the SM-DP+, over TLS.")] = 8443
     lab_port: Annotated[Port, Field(description="The lab phone's control.")] = 8081
     content_port: Annotated[Port, Field(description="The lab's content server.")] = 8082
     proxy_port: Annotated[Port, Field(description="The access gateway's HTTP proxy.")] = 3128
@@ -77,6 +79,21 @@ class Settings(BaseSettings):
         ),
     ] = ()
 
+    smdp_address: Annotated[
+        str | None,
+        Field(
+            max_length=253,
+            pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$",
+            description="The SM-DP+'s name in activation codes, with :port if it is not 443.",
+        ),
+    ] = None
+
+    metrics_networks: Annotated[
+        tuple[IpNetwork, ...],
+        NoDecode,
+        Field(max_length=100, description="Networks (CIDR) that may read /metrics beside this machine."),
+    ] = ()
+
     # What is given, and for how long
     offers_file: Annotated[Path | None, Field(description="Your own offers.toml; else the one included.")] = None
     time_zone: Annotated[str, Field(description="The zone in whose days validity ends.")] = "Africa/Lagos"
@@ -88,11 +105,6 @@ class Settings(BaseSettings):
         5 * GIGABYTE
     )
 
-    # Charging
-    grant_cap_octets: Annotated[
-        int, Field(ge=10_000, le=10**10, description="The largest grant of one Gy answer, the final one included.")
-    ] = 10_000_000
-
     # Signing in
     login_days: Annotated[int, Field(ge=1, le=366, description="The longest a sign-in lasts.")] = 30
     login_idle_days: Annotated[int, Field(ge=1, le=366, description="A sign-in unused this long ends.")] = 14
@@ -103,7 +115,7 @@ class Settings(BaseSettings):
         int, Field(ge=1, le=100_000, description="Attempts to sign in from one address in 15 minutes.")
     ] = 60
 
-    @field_validator("allowed_hosts", "wifi_networks", mode="before")
+    @field_validator("allowed_hosts", "wifi_networks", "metrics_networks", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -152,11 +164,17 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _distinct_ports(self) -> Self:
         taken: dict[int, str] = {}
-        for name in ("api", "diameter", "lab", "content", "proxy", "attach"):
+        for name in ("api", "diameter", "rsp", "lab", "content", "proxy", "attach"):
             port: int = getattr(self, f"{name}_port")
             if port and port in taken:
                 raise ValueError(f"{name}_port and {taken[port]}_port are both {port}")
             taken[port] = name
+        return self
+
+    @model_validator(mode="after")
+    def _known_peers(self) -> Self:
+        if self.mode == "own-core" and not self.diameter_peers and not self.is_on_loopback:
+            raise ValueError("diameter_peers names the cores that may connect: needed where others reach this host")
         return self
 
     @model_validator(mode="after")
@@ -178,9 +196,22 @@ class Settings(BaseSettings):
         return f"http://{_in_url(self.reachable_host)}:{self.api_port}"
 
     @property
+    def smdp_name(self) -> str:
+        """The SM-DP+'s name in activation codes: the setting, or this machine and the port."""
+        return self.smdp_address or f"localhost:{self.rsp_port}"
+
+    @property
     def lab_origin(self) -> str | None:
         """Where the page reaches the lab phone's control; None without the lab."""
         return f"http://{_in_url(self.reachable_host)}:{self.lab_port}" if self.mode == "embedded" else None
+
+    @property
+    def is_on_loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
 
     @property
     def reachable_host(self) -> str:

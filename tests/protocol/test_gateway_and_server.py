@@ -8,7 +8,7 @@ from kswifi import milenage
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.diameter.s6a import EutranVector
 from kswifi.lab.phone.traffic import TrafficPlan, run_traffic
-from kswifi.ledger.commands import HoldWallet, LiftHold, OutcomeCode
+from kswifi.ledger.commands import Freeze, HoldWallet, LiftHold, OutcomeCode
 from kswifi.servers.s6a import S6aApplication
 from tests.support.gy_server import IDENTITY, WALLET, GyServer
 from tests.support.lab_network import lab_network
@@ -85,3 +85,26 @@ def test_a_line_on_hold_gets_control_only_access(tmp_path: Path) -> None:
         card.highest_sqn = 32
         lab.modem.attach(card, IMSI)
         assert lab.modem.access == "control_only"
+
+
+def test_what_is_decided_about_a_line_is_told_to_the_gateway_at_once(tmp_path: Path) -> None:
+    """Validity-Times are minutes here: what comes sooner comes by Re-Auth and Abort-Session."""
+    real = RealServer(tmp_path, 50_000_000, control_only_validity_seconds=600)
+    with lab_network(tmp_path / "lab", real, realm=IDENTITY.origin_realm) as lab:  # type: ignore[arg-type]
+        lab.modem.attach(SimCard(), IMSI)
+        plan = TrafficPlan("some", flows=1, post_flows=0, get_octets=200_000)
+        first = run_traffic(lab.network.credentials, lab.content, plan)
+        control = real.server.control
+        assert lab.loop.run(control.execute(HoldWallet("pause", WALLET, "paused"))).code is OutcomeCode.DONE
+        assert lab.modem.wait_for_access("control_only", seconds=5)
+        used, reserved, _ = lab.loop.call(lambda: real.server.balances("first"))
+        assert (used, reserved) == (first.delivered_octets, 0)
+        assert lab.loop.run(control.execute(LiftHold("lift", WALLET))).code is OutcomeCode.DONE
+        assert lab.modem.wait_for_access("full", seconds=5)
+        more = run_traffic(lab.network.credentials, lab.content, plan)
+        assert lab.loop.run(control.execute(Freeze("lost", WALLET, True))).code is OutcomeCode.DONE
+        assert lab.modem.wait_for_access("ended", seconds=5)
+        used, reserved, _ = lab.loop.call(lambda: real.server.balances("first"))
+        assert (used, reserved) == (first.delivered_octets + more.delivered_octets, 0)
+        answers = lab.loop.call(lambda: dict(real.server.service.notices.answers))
+        assert answers == {"re_auth 2002": 2, "abort 2001": 1}

@@ -9,7 +9,7 @@ from kswifi import milenage
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.storage import MemoryStorage
 from kswifi.kernel.numbers import Eid, Iccid, Imsi, luhn_digit
-from kswifi.lab.phone.card import AuthenticateResult
+from kswifi.lab.phone.sim import AuthenticateResult
 from kswifi.rsp import session_record
 from kswifi.rsp.saip.build import ProfileParameters, build_profile
 from kswifi.rsp.session_record import SessionRecord

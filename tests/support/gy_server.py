@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import ClassVar, Self
 
+from kswifi.charging.notices import AnnouncingLedger
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.charging.service import ChargingService
 from kswifi.diameter.base import Capabilities, CapabilitiesExchangeRequest, VendorApplication
@@ -52,6 +53,8 @@ class GyServer:
             allowed_peers=allowed_peers,
             limits=limits or PeerLimits(farewell_seconds=0.2),
         )
+        self.gy.connect(self.node.ask)
+        self.control = AnnouncingLedger(self.ledger, lambda: self.ledger.state, self.service.notices)
 
     async def start(self) -> None:
         await self.ledger.start()

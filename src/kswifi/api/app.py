@@ -12,7 +12,18 @@ from starlette.responses import FileResponse
 from starlette.staticfiles import StaticFiles
 
 import kswifi
-from kswifi.api import accounts, catalogue, esims, events, problems, sessions, storage_proof, system
+from kswifi.api import (
+    accounts,
+    catalogue,
+    esims,
+    events,
+    metrics,
+    problems,
+    sessions,
+    statements,
+    storage_proof,
+    system,
+)
 from kswifi.api.edge import Edge, EdgePolicy
 from kswifi.api.idempotency import forget_in_flight
 from kswifi.api.services import Services
@@ -24,9 +35,11 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     accounts.router,
     catalogue.router,
     sessions.router,
+    statements.router,
     storage_proof.router,
     esims.router,
     events.router,
+    metrics.router,
 )
 
 _DESCRIPTION: Final = """\

@@ -85,3 +85,9 @@ class NotReadyError(KswifiError):
     """A part that the server needs does not answer."""
 
     code = "not_ready"
+
+
+class MetricsNotForYouError(KswifiError):
+    """Metrics are for this machine and the networks that a setting names."""
+
+    code = "metrics_not_for_you"

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -55,6 +56,14 @@ class SessionServices:
 
 
 @dataclass(frozen=True, slots=True)
+class Metrics:
+    """What a Prometheus server reads, and from which networks it may come beside this machine."""
+
+    text: Callable[[], bytes]
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """The capabilities behind the API, made and closed by the bootstrap.
 
@@ -68,3 +77,4 @@ class Services:
     environment: Environment
     sessions: SessionServices | None = None
     readiness: Mapping[str, Check] = field(default_factory=dict)
+    metrics: Metrics | None = None

@@ -18,6 +18,7 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     "too_many_streams": 429,
     "last_event_id_invalid": 400,
     "not_ready": 503,
+    "metrics_not_for_you": 403,
     # accounts
     "invalid_identifier": 422,
     "weak_password": 422,

@@ -13,7 +13,6 @@ import structlog
 
 from kswifi.settings import Settings
 
-ORIGIN_REALM: Final = "kswifi"
 LAB_GATEWAY: Final = "gateway.kswifi"
 
 Ready: TypeAlias = Callable[[Mapping[str, Any]], None]

@@ -6,7 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -17,12 +17,13 @@ from kswifi.accounts.service import AccountRules, AccountService
 from kswifi.api.app import create_app
 from kswifi.api.idempotency import prune_requests
 from kswifi.api.server import ApiServer
-from kswifi.api.services import Environment, Services, SessionServices
+from kswifi.api.services import Environment, Metrics, Services, SessionServices
 from kswifi.api.streams import EventStreams
-from kswifi.bootstrap.process import LAB_GATEWAY, ORIGIN_REALM, Ready, configure_logging, stop_event
+from kswifi.bootstrap.charging import Charging
+from kswifi.bootstrap.checks import check_keys
+from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.catalogue.service import Catalogue
-from kswifi.charging.policy import ChargingPolicy
-from kswifi.charging.service import ChargingService
+from kswifi.charging_records.projector import recorded_sequence
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.database.migrate import migrate
 from kswifi.esim.authentication_centre import AuthenticationCentre
@@ -38,11 +39,8 @@ from kswifi.kernel.errors import KswifiError
 from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.snapshot import SnapshotStore
 from kswifi.ledger.sqlite import SqliteJournal
+from kswifi.outbox.leases import release_leases
 from kswifi.providers.lab_network import LabNetworkAccess
-from kswifi.servers.application import NodeIdentity
-from kswifi.servers.diameter_node import DiameterNode
-from kswifi.servers.gy import GyApplication
-from kswifi.servers.s6a import S6aApplication
 from kswifi.sessions.handlers import SessionHandlers
 from kswifi.sessions.keys import SessionSigningKey, fresh_signing_key_pem
 from kswifi.sessions.manager import ESIMSessionManager
@@ -53,8 +51,6 @@ from kswifi.sessions.projector import Projector, projected_sequence
 from kswifi.sessions.proof import StorageProofs
 from kswifi.sessions.service import SessionDownloadService
 from kswifi.settings import Settings
-
-ORIGIN_HOST: Final = "ocs.kswifi"
 
 _log = structlog.get_logger(__name__)
 
@@ -108,15 +104,20 @@ class _Server:
         database = Database(sqlite_url(installation.control_database), self._clock)
         self._stack.push_async_callback(database.close)
         await migrate(database)
+        async with database.transaction() as connection:
+            await release_leases(connection)  # we hold the directory's lock: whoever had them is dead
+        await check_keys(installation, database, vault, signing_key)
         ledger = await self._ledger(database)
         centre = AuthenticationCentre(database, vault)
-        charging, node = await self._diameter(ledger, centre)
+        charging = await self._charging(database, ledger, centre)
         orders = EsimOrders(vault)
         delivery = DirectLoading(database, orders)
         manager = ESIMSessionManager(database, signing_key)
         rules = self._session_rules()
         catalogue = Catalogue.load(settings.offers_file)
-        handlers = SessionHandlers(database, ledger, catalogue, signing_key, self._line(), delivery, rules)
+        handlers = SessionHandlers(
+            database, charging.announcing_ledger, catalogue, signing_key, self._line(), delivery, rules
+        )
         accounts = self._accounts(database)
         services = Services(
             database=database,
@@ -138,66 +139,54 @@ class _Server:
                 profiles=delivery if settings.mode == "embedded" else None,
             ),
             readiness={"ledger": _ledger_answers(ledger)},
+            metrics=Metrics(charging.metrics.text, settings.metrics_networks),
         )
         chores = {
             **outbox_chores(database),
             "login_sessions": accounts.prune,
             "idempotent_requests": lambda: prune_requests(database),
+            "charging_data_records": charging.prune_records,
         }
         projector = Projector(database, ledger)
-        ledger.on_durable = projector.wake
+
+        def wake(sequence: int) -> None:
+            projector.wake(sequence)
+            charging.records.wake(sequence)
+
+        ledger.on_durable = wake
         worker, housekeeper = Worker(database, handlers.handlers()), Housekeeper(chores)
         async with (
             self._running("projector", projector.run(), projector.stop),
+            self._running("charging-records", charging.records.run(), charging.records.stop),
             self._running("worker", worker.run(), worker.stop),
             self._running("housekeeper", housekeeper.run(), housekeeper.stop),
             self._serving(services),
         ):
-            _log.info("ready", origin=settings.origin, charging_sessions=charging.open_sessions)
-            ready({"origin": settings.origin, "diameter": f"{settings.reachable_host}:{node.port}"})
+            _log.info("ready", origin=settings.origin, charging_sessions=charging.service.open_sessions)
+            ready({"origin": settings.origin, "diameter": f"{settings.reachable_host}:{charging.node.port}"})
             await self._until(stop)
 
     async def _ledger(self, database: Database) -> LedgerClient:
         """Recover the ledger; it must hold at least what the projector has read of it."""
         folder = self._installation.ledger_dir
         ledger = LedgerClient(SqliteJournal(folder), self._clock, snapshots=SnapshotStore(folder))
-        report = await ledger.start(await projected_sequence(database))
+        report = await ledger.start(max(await projected_sequence(database), await recorded_sequence(database)))
         self._stack.push_async_callback(ledger.close)
         ledger.fatal = self._fail
         _log.info("ledger_recovered", sequence=report.sequence, records=report.records, seconds=report.seconds)
         return ledger
 
-    async def _diameter(
-        self, ledger: LedgerClient, centre: AuthenticationCentre
-    ) -> tuple[ChargingService, DiameterNode]:
+    async def _charging(self, database: Database, ledger: LedgerClient, centre: AuthenticationCentre) -> Charging:
         settings, installation = self._settings, self._installation
         state_id = int(
             installation.read_or_make(
                 installation.origin_state_id, lambda: str(unix_seconds(self._clock.now())).encode()
             )
         )
-        identity = NodeIdentity(ORIGIN_HOST, ORIGIN_REALM, state_id)
-        embedded = settings.mode == "embedded"
-        policy = ChargingPolicy(
-            max_grant_octets=settings.grant_cap_octets,
-            min_grant_octets=min(ChargingPolicy().min_grant_octets, settings.grant_cap_octets),
-            control_only_peers=frozenset({LAB_GATEWAY} if embedded else ()),
-        )
-        charging = ChargingService(ledger, self._clock, policy)
-        charging.recover()
-        gy = GyApplication(charging, identity)
-        node = DiameterNode(
-            host=settings.host,
-            port=settings.diameter_port,
-            identity=identity,
-            applications=(gy, S6aApplication(centre, identity)),
-            allowed_peers=frozenset({LAB_GATEWAY}) if embedded else None,
-        )
-        gy.start()
-        self._stack.callback(gy.close)
-        await node.start()
-        self._stack.push_async_callback(node.close)
-        return charging, node
+        charging = Charging(settings, database, ledger, centre, state_id, self._clock)
+        await charging.start()
+        self._stack.push_async_callback(charging.close)
+        return charging
 
     def _accounts(self, database: Database) -> AccountService:
         settings = self._settings

@@ -5,7 +5,7 @@ from typing import Final
 
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.charging.steps import Step
-from kswifi.diameter.constants import ResultCode
+from kswifi.diameter.constants import CheckBalanceResult, ResultCode
 from kswifi.diameter.units import ServiceCreditControl, ServiceUnit
 from kswifi.ledger.commands import Outcome, OutcomeCode
 
@@ -47,6 +47,9 @@ class ChargingAnswer:
     services: tuple[ServiceCreditControl, ...] = ()
     direct: ServiceCreditControl | None = None
     error_message: str | None = None
+    failed_avp: bytes = b""
+    check_balance_result: CheckBalanceResult | None = None
+    cost_kobo: int | None = None
 
     @property
     def grants(self) -> bool:
@@ -57,6 +60,11 @@ class ChargingAnswer:
     def restricts(self) -> bool:
         """Tell whether the answer is control-only access: a grant of nothing with a final unit."""
         return not self.grants and any(service.granted is not None for service in self._all)
+
+    @property
+    def is_final(self) -> bool:
+        """Tell whether nothing follows what was granted."""
+        return any(service.final_unit is not None for service in self._all)
 
     @property
     def _all(self) -> tuple[ServiceCreditControl, ...]:
@@ -80,7 +88,8 @@ def compose(
         for step, outcome in zip(steps, outcomes, strict=True)
         if step.answered
     )
-    if services and all(service.result_code != ResultCode.SUCCESS for service in services):
+    refused = bool(services) and all(service.result_code != ResultCode.SUCCESS for service in services)
+    if refused and (direct or not policy.refuse_in_group):
         return refusal(services[0].result_code or ResultCode.UNABLE_TO_COMPLY)
     if direct and len(services) == 1:
         return ChargingAnswer(result_code=ResultCode.SUCCESS, direct=replace(services[0], result_code=None))
@@ -90,6 +99,13 @@ def compose(
 def refusal(result_code: int, message: str | None = None) -> ChargingAnswer:
     """Refuse at command level."""
     return ChargingAnswer(result_code=result_code, error_message=message or _MESSAGES.get(result_code))
+
+
+def refusal_of(code: OutcomeCode) -> ChargingAnswer:
+    """Refuse at command level what the ledger refused."""
+    if code in _NO_CREDIT:
+        return refusal(ResultCode.CREDIT_LIMIT_REACHED)
+    return refusal(_RESULTS.get(code, ResultCode.UNABLE_TO_COMPLY))
 
 
 def closing(steps: list[Step]) -> ChargingAnswer:
@@ -112,15 +128,21 @@ def answer_step(step: Step, outcome: Outcome, policy: ChargingPolicy, peer: str)
     """Answer one group of units.
 
     Never success without a grant to one that asks, never a grant of nothing without a final unit, and never a
-    threshold: those make real cores forward unmetered, or storm.
+    threshold or a time with a final unit: those make real cores forward unmetered, storm, or strand the rest.
     """
     service = step.service
     result_code: int = ResultCode.SUCCESS
-    granted = final_unit = validity = None
+    granted = final_unit = validity = holding = threshold = None
     if outcome.code is OutcomeCode.DONE and (outcome.granted_octets or not step.asks):
         if step.asks:
-            granted = ServiceUnit(cc_total_octets=outcome.granted_octets)
-            final_unit = policy.final_unit(peer) if outcome.final else None
+            seconds = None
+            if outcome.final:
+                final_unit = policy.final_unit(peer)
+            else:
+                threshold = policy.threshold(outcome.granted_octets)
+                seconds = policy.time_quota(service.requested)
+            granted = ServiceUnit(cc_total_octets=outcome.granted_octets, cc_time=seconds)
+            holding = policy.quota_holding_seconds
             validity = policy.shared_validity_seconds if outcome.shared else policy.validity_seconds
     elif outcome.code in _NO_CREDIT or outcome.code is OutcomeCode.DONE:
         if policy.restricts(peer):
@@ -138,4 +160,6 @@ def answer_step(step: Step, outcome: Outcome, policy: ChargingPolicy, peer: str)
         validity_seconds=validity,
         final_unit=final_unit,
         result_code=result_code,
+        quota_holding_seconds=holding,
+        threshold_octets=threshold,
     )

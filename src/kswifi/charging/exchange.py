@@ -1,17 +1,21 @@
 """A request between its arrival and its answer, and what is counted of all of them."""
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from kswifi.charging.answers import ChargingAnswer
-from kswifi.charging.model import Bearer
+from kswifi.charging.notes import Bearer
 from kswifi.charging.steps import Step
 from kswifi.diameter.credit_control import CreditControlRequest
 from kswifi.ledger.commands import Outcome
 
 Answered: TypeAlias = Callable[[ChargingAnswer], None]
+
+LATENCY_BOUNDS: Final = (0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1.0)
+"""Seconds up to which answers are counted together; what took longer comes last."""
 
 
 @dataclass(slots=True)
@@ -22,6 +26,9 @@ class ChargingCounters:
     """By CC-Request-Type."""
     results: Counter[int] = field(default_factory=Counter)
     """By Result-Code of the whole command."""
+    latencies: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_BOUNDS) + 1))
+    latency_seconds: float = 0.0
+    """Of all requests that were applied, together."""
     orphans: int = 0
     """Sessions settled because a new bearer took their place."""
     silent: int = 0
@@ -29,6 +36,11 @@ class ChargingCounters:
     overrun_octets: int = 0
     unbooked_octets: int = 0
     """Reported by sessions that nobody knows: no account could be found to book them on."""
+
+    def took(self, seconds: float) -> None:
+        """Count how long an answer took."""
+        self.latencies[bisect_left(LATENCY_BOUNDS, seconds)] += 1
+        self.latency_seconds += seconds
 
 
 @dataclass(slots=True)
@@ -43,4 +55,6 @@ class Exchange:
     outcomes: list[Outcome | None]
     missing: int
     arrived_at: float
+    began: float
+    """The same instant by a clock that never jumps."""
     octets_per_second: int

@@ -2,11 +2,8 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Self
 
-import msgspec
-
-from kswifi.diameter.credit_control import CreditControlRequest
+from kswifi.charging.notes import Bearer
 
 
 class Access(StrEnum):
@@ -14,55 +11,6 @@ class Access(StrEnum):
 
     FULL = "full"
     CONTROL_ONLY = "control_only"
-
-
-class Bearer(msgspec.Struct, frozen=True, array_like=True):
-    """What tells one bearer from another; kept as the note of its reservations, so that a restart finds it."""
-
-    imsi: str
-    peer: str
-    """The gateway's Origin-Host."""
-    apn: str | None
-    charging_id: int | None
-
-    @classmethod
-    def of(cls, request: CreditControlRequest) -> Self:
-        """Take it from a request; without an IMSI it belongs to nobody, and no wallet will be found."""
-        ps_information = request.ps_information
-        return cls(
-            imsi=request.imsi or "",
-            peer=request.origin_host,
-            apn=ps_information.called_station_id if ps_information is not None else None,
-            charging_id=ps_information.charging_id if ps_information is not None else None,
-        )
-
-    def to_note(self, session_id: str) -> str:
-        """Return the note of a reservation of this bearer's ChargingSession."""
-        return _note_encoder.encode((session_id, self)).decode()
-
-    @staticmethod
-    def from_note(note: str) -> "tuple[str, Bearer]":
-        """Read a note: (session_id, bearer); raises msgspec.DecodeError where it is none of ours."""
-        return _note_decoder.decode(note)
-
-    def is_successor_of(self, other: "Bearer") -> bool:
-        """Tell whether this bearer took the other's place without a TERMINATION.
-
-        Same subscriber, APN and gateway, and a new Charging-Id. Not the IMSI alone: a second APN is no orphan.
-        """
-        return (
-            self.imsi == other.imsi
-            and self.apn is not None
-            and self.apn == other.apn
-            and self.peer == other.peer
-            and self.charging_id is not None
-            and other.charging_id is not None
-            and self.charging_id != other.charging_id
-        )
-
-
-_note_encoder: Final = msgspec.json.Encoder()
-_note_decoder: Final = msgspec.json.Decoder(tuple[str, Bearer])
 
 
 @dataclass(slots=True)
@@ -77,6 +25,8 @@ class ChargingSession:
     expires_at: float
     """When silence has lasted too long and it is settled."""
     access: Access = Access.FULL
+    on_final_grant: bool = False
+    """Whether it was told that nothing follows what it has."""
     last_number: int = -1
     octets_per_second: int = 0
     reservation_ids: set[str] = field(default_factory=set)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from kswifi.diameter.constants import FinalUnitAction
-from kswifi.diameter.units import FinalUnitIndication
+from kswifi.diameter.constants import CcFailureHandling, DirectDebitingFailureHandling, FinalUnitAction
+from kswifi.diameter.units import FinalUnitIndication, ServiceUnit
 from kswifi.ledger.commands import Ask
 
 CONTROL_ONLY_FILTER_ID = "kswifi-control-only"
@@ -33,6 +33,21 @@ class ChargingPolicy:
     """Requests being committed beyond which an INITIAL is turned away: what carries usage goes first."""
     control_only_peers: frozenset[str] = frozenset()
     """Origin-Hosts that can restrict a bearer to KSWiFi's address instead of refusing it."""
+    final_unit_action: FinalUnitAction = FinalUnitAction.TERMINATE
+    """What all other peers do once the last grant is used up."""
+    redirect_url: str = ""
+    """Where REDIRECT leads to."""
+    refuse_in_group: bool = False
+    """Refuse units by the Result-Code of their group instead of the whole command: some cores take that badly."""
+    quota_holding_seconds: int | None = None
+    """An idle grant is reported back after so long (TS 32.299, 7.2.138)."""
+    threshold_percent: int = 0
+    """Of a grant that is not the last one: the rest at which to ask anew; 0 leaves that to the client."""
+    time_quota_seconds: int | None = None
+    """The longest that a grant may last; a client that asks for time gets at most its Validity-Time anyway."""
+    failure_handling: CcFailureHandling | None = None
+    """What a client does while no server answers; None leaves that to its own settings (RFC 8506, 8.14)."""
+    direct_debiting_failure_handling: DirectDebitingFailureHandling | None = None
     restriction_filter_rules: tuple[str, ...] = ()
     """IPFilterRules that describe the same restriction to other gateways (RFC 6733, 4.3.1)."""
 
@@ -46,15 +61,28 @@ class ChargingPolicy:
         )
 
     def restricts(self, peer: str) -> bool:
-        """Tell whether this peer can give control-only access."""
-        return peer in self.control_only_peers
+        """Tell whether this peer keeps a bearer that has nothing left, for KSWiFi's address alone."""
+        return peer in self.control_only_peers or self.final_unit_action is not FinalUnitAction.TERMINATE
 
     def final_unit(self, peer: str) -> FinalUnitIndication:
         """Return what the peer does once the last grant is used up."""
-        if not self.restricts(peer):
-            return FinalUnitIndication(action=FinalUnitAction.TERMINATE)
-        return FinalUnitIndication(
-            action=FinalUnitAction.RESTRICT_ACCESS,
-            restriction_filter_rules=self.restriction_filter_rules,
-            filter_ids=(CONTROL_ONLY_FILTER_ID,),
-        )
+        if peer in self.control_only_peers or self.final_unit_action is FinalUnitAction.RESTRICT_ACCESS:
+            return FinalUnitIndication(
+                action=FinalUnitAction.RESTRICT_ACCESS,
+                restriction_filter_rules=self.restriction_filter_rules,
+                filter_ids=(CONTROL_ONLY_FILTER_ID,),
+            )
+        if self.final_unit_action is FinalUnitAction.REDIRECT:
+            return FinalUnitIndication(action=FinalUnitAction.REDIRECT, redirect_url=self.redirect_url)
+        return FinalUnitIndication(action=FinalUnitAction.TERMINATE)
+
+    def threshold(self, granted_octets: int) -> int | None:
+        """Return the rest at which the client asks anew; never for a final grant: its rest would be stranded."""
+        return granted_octets * self.threshold_percent // 100 or None
+
+    def time_quota(self, requested: ServiceUnit | None) -> int | None:
+        """Return how many seconds a grant that is not final may last, where time matters at all."""
+        asked = requested.cc_time if requested is not None else None
+        if asked is None:
+            return self.time_quota_seconds
+        return max(1, min(asked or self.validity_seconds, self.time_quota_seconds or self.validity_seconds))

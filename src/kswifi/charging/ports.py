@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from kswifi.ledger.commands import Command, Outcome
-from kswifi.ledger.state import ReservationView
+from kswifi.ledger.state import AccountView, ReservationView, WalletView
 
 
 class LedgerQueries(Protocol):
@@ -12,6 +12,14 @@ class LedgerQueries(Protocol):
 
     def wallet_of_imsi(self, imsi: str) -> str | None:
         """Return the wallet that an IMSI spends from."""
+        ...
+
+    def wallet(self, wallet_id: str) -> WalletView | None:
+        """Return a copy of a wallet."""
+        ...
+
+    def account(self, account_id: str) -> AccountView | None:
+        """Return a copy of an account."""
         ...
 
     def reservation(self, reservation_id: str) -> ReservationView | None:

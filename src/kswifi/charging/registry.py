@@ -3,7 +3,8 @@
 import heapq
 from collections.abc import Iterator
 
-from kswifi.charging.model import Bearer, ChargingSession
+from kswifi.charging.model import ChargingSession
+from kswifi.charging.notes import Bearer
 
 
 class SessionRegistry:

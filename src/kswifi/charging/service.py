@@ -3,13 +3,17 @@
 import logging
 from collections.abc import Callable
 from functools import partial
+from time import monotonic
 from typing import Final, TypeAlias
 
 import msgspec
 
 from kswifi.charging.answers import ChargingAnswer, closing, compose, refusal
+from kswifi.charging.events import EventCharging
 from kswifi.charging.exchange import Answered, ChargingCounters, Exchange
-from kswifi.charging.model import Access, Bearer, ChargingSession, ChargingSessionView
+from kswifi.charging.model import Access, ChargingSession, ChargingSessionView
+from kswifi.charging.notes import Bearer, ClosingCause, settling_note
+from kswifi.charging.notices import Notices
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.charging.ports import Ledger
 from kswifi.charging.registry import SessionRegistry
@@ -24,10 +28,13 @@ from kswifi.ledger.errors import InvalidCommandError, LedgerError
 
 _log: Final = logging.getLogger(__name__)
 
+_BEGINNINGS: Final = frozenset({CcRequestType.INITIAL, CcRequestType.EVENT})
 MAX_SETTLED_AT_ONCE: Final = 256
 """Silent sessions settled in one sweep; the next one goes on."""
 
 Changed: TypeAlias = Callable[[str], None]
+Unreserved: TypeAlias = Callable[[ChargingSession, ClosingCause, int], None]
+"""Told of a ChargingSession that ended at that instant and for which nothing was ever reserved."""
 
 
 class ChargingService:
@@ -38,25 +45,34 @@ class ChargingService:
 
     Args:
         changed: told the wallet whose sessions opened, ended or changed their access.
+        unreserved: told of sessions that end and that the ledger never knew; it knows all others.
     """
 
     def __init__(
-        self, ledger: Ledger, clock: Clock, policy: ChargingPolicy, changed: Changed | None = None
+        self,
+        ledger: Ledger,
+        clock: Clock,
+        policy: ChargingPolicy,
+        changed: Changed | None = None,
+        unreserved: Unreserved | None = None,
     ) -> None:
         self.policy = policy
         self.counters = ChargingCounters()
         self._ledger = ledger
         self._clock = clock
         self._sessions = SessionRegistry()
+        self.notices = Notices(self._sessions)
+        self._events = EventCharging(ledger, self._keep_stranded)
         self._waiting = 0
         """Requests whose commands are being committed."""
         self._changed: Changed = changed or (lambda _wallet_id: None)
+        self._unreserved: Unreserved = unreserved or (lambda _session, _cause, _at: None)
 
     def handle(self, request: CreditControlRequest, answered: Answered) -> None:
         """Charge one request; ``answered`` is called once, when all of it is durable.
 
         Raises:
-            DiameterError: it is refused before anything was applied: 5031 another kind of service, 5004 numbers
+            DiameterError: it is refused before anything was applied: 5031 another kind of service (or, of an event, nothing to debit), 5004 numbers
                 that nobody can mean, 5009 contradicting groups, 3004 too much is waiting.
         """
         self.counters.requests[request.cc_request_type.name] += 1
@@ -65,15 +81,20 @@ class ChargingService:
         charging_session = self._sessions.get(request.session_id)
         now = self._clock.now().timestamp()
         wallet_id = charging_session.wallet_id if charging_session is not None else None
-        if request.cc_request_type is CcRequestType.INITIAL:
+        if request.cc_request_type in _BEGINNINGS:
             if self._waiting >= self.policy.max_waiting_before_initials:
                 raise DiameterError(ResultCode.TOO_BUSY, f"{self._waiting} requests wait")
             wallet_id = self._ledger.state.wallet_of_imsi(bearer.imsi)
             if wallet_id is None:
                 self._answer(answered, refusal(ResultCode.USER_UNKNOWN))
                 return
+        if request.cc_request_type is CcRequestType.EVENT and wallet_id is not None:
+            self._events.handle(request, wallet_id, int(now), partial(self._answer, answered))
+            return
+        is_elsewhere = charging_session is not None and bearer.has_moved_since(charging_session.bearer)
+        moved = bearer if is_elsewhere and request.ps_information is not None else None
         steps = steps_of(
-            request, self.policy, charging_session.reservation_ids if charging_session is not None else set()
+            request, self.policy, charging_session.reservation_ids if charging_session is not None else set(), moved
         )
         if charging_session is not None:
             used = sum(step.service.used_octets for step in steps)
@@ -87,6 +108,7 @@ class ChargingService:
             outcomes=[None] * len(steps),
             missing=len(steps),
             arrived_at=now,
+            began=monotonic(),
             octets_per_second=charging_session.octets_per_second if charging_session is not None else 0,
         )
         if not steps:
@@ -114,6 +136,11 @@ class ChargingService:
     def open_sessions(self) -> int:
         """How many ChargingSessions are open."""
         return len(self._sessions)
+
+    @property
+    def waiting(self) -> int:
+        """How many requests are being committed."""
+        return self._waiting
 
     def recover(self) -> int:
         """Find the open ChargingSessions in the ledger again; call it once, after the ledger's start.
@@ -152,7 +179,7 @@ class ChargingService:
         """Settle ChargingSessions that were silent beyond Validity-Time and grace; return how many."""
         settled = 0
         for charging_session in self._sessions.overdue(self._clock.now().timestamp(), MAX_SETTLED_AT_ONCE):
-            if self._settle(charging_session):
+            if self._settle(charging_session, ClosingCause.SILENT):
                 settled += 1
         self.counters.silent += settled
         return settled
@@ -270,6 +297,7 @@ class ChargingService:
             self._keep(exchange, answer)
         else:
             answer = refusal(ResultCode.UNKNOWN_SESSION_ID)
+        self.counters.took(monotonic() - exchange.began)
         self._answer(exchange.answered, answer)
 
     def _answer(self, answered: Answered, answer: ChargingAnswer) -> None:
@@ -279,8 +307,7 @@ class ChargingService:
     def _terminate(self, exchange: Exchange, outcomes: list[Outcome]) -> ChargingAnswer:
         charging_session = self._sessions.get(exchange.request.session_id)
         if charging_session is not None:
-            self._sessions.remove(charging_session)
-            self._changed(charging_session.wallet_id)
+            self._end(charging_session, ClosingCause.TERMINATION)
         elif all(outcome.code is OutcomeCode.UNKNOWN_RESERVATION for outcome in outcomes):
             return refusal(ResultCode.UNKNOWN_SESSION_ID)
         return closing(exchange.steps)
@@ -303,6 +330,7 @@ class ChargingService:
             return
         validity = self.policy.validity_seconds
         charging_session.expires_at = exchange.arrived_at + validity + self.policy.grace_seconds
+        charging_session.on_final_grant = answer.is_final
         if charging_session.access is not access and exchange.steps:
             charging_session.access = access
             self._changed(charging_session.wallet_id)
@@ -327,26 +355,49 @@ class ChargingService:
         self._changed(wallet_id)
         return charging_session
 
+    def _keep_stranded(self, request: CreditControlRequest, reservation_id: str) -> None:
+        """Supervise what half an event holds, until its replay comes or it is settled."""
+        wallet_id = self._ledger.state.wallet_of_imsi(request.imsi or "")
+        if wallet_id is not None and self._sessions.get(request.session_id) is None:
+            now = self._clock.now().timestamp()
+            self._sessions.add(
+                ChargingSession(
+                    session_id=request.session_id,
+                    wallet_id=wallet_id,
+                    bearer=Bearer.of(request),
+                    opened_at=now,
+                    last_report_at=now,
+                    expires_at=now + self.policy.grace_seconds,
+                    reservation_ids={reservation_id},
+                )
+            )
+
     def _settle_orphans(self, exchange: Exchange, wallet_id: str) -> None:
         """Settle the sessions whose place this new one took; an INITIAL that comes again takes no place."""
         if any(self._ledger.state.reservation(step.reservation_id) for step in exchange.steps):
             return
         for orphan in self._sessions.orphans_of(wallet_id, exchange.bearer):
-            if orphan.session_id != exchange.request.session_id and self._settle(orphan):
+            if orphan.session_id != exchange.request.session_id and self._settle(orphan, ClosingCause.REPLACED):
                 _log.info("ChargingSession %s was left behind and is settled", orphan.session_id)
                 self.counters.orphans += 1
 
-    def _settle(self, charging_session: ChargingSession) -> bool:
+    def _settle(self, charging_session: ChargingSession, cause: ClosingCause) -> bool:
         """Give back what a session holds; its tombstones still take usage that is reported late."""
+        note = settling_note(cause)
         try:
             for reservation_id in charging_session.reservation_ids:
-                command = Release(command_id=f"{reservation_id}#settled", reservation_id=reservation_id)
+                command = Release(command_id=f"{reservation_id}#settled", reservation_id=reservation_id, note=note)
                 self._ledger.submit(command, _nothing_to_do)
         except LedgerError:
             return False  # too busy now: the next sweep finds it again
+        self._end(charging_session, cause)
+        return True
+
+    def _end(self, charging_session: ChargingSession, cause: ClosingCause) -> None:
         self._sessions.remove(charging_session)
         self._changed(charging_session.wallet_id)
-        return True
+        if not any(map(self._ledger.state.reservation, charging_session.reservation_ids)):
+            self._unreserved(charging_session, cause, int(self._clock.now().timestamp()))
 
 
 def _nothing_to_do(_outcome: Outcome) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from kswifi.charging.notes import Bearer, usage_note
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.diameter import dictionary as d
 from kswifi.diameter.constants import MULTIPLE_SERVICES_SUPPORTED, SERVICE_CONTEXT_PS, CcRequestType, ResultCode
@@ -29,6 +30,8 @@ class Step:
     closes: bool
     answered: bool = True
     """False for a reservation that a TERMINATION closes without naming it."""
+    note: str = ""
+    """What the journal keeps of the report beside its sum."""
 
     def commit(self, ask: Ask) -> Commit:
         """Return the command that books what was used."""
@@ -38,6 +41,7 @@ class Step:
             used_octets=self.service.used_octets,
             ask=ask if self.asks else None,
             close=self.closes,
+            note=self.note,
         )
 
     def reserve(self, wallet_id: str, ask: Ask, note: str) -> Reserve:
@@ -98,29 +102,33 @@ def check_kind(request: CreditControlRequest) -> None:
             f"only {SERVICE_CONTEXT_PS} is charged here",
             d.SERVICE_CONTEXT_ID.failed(request.service_context_id.encode()),
         )
-    if request.cc_request_type is CcRequestType.EVENT:
-        raise DiameterError(
-            ResultCode.RATING_FAILED,
-            "single events are not charged here",
-            d.CC_REQUEST_TYPE.encode(request.cc_request_type),
-        )
 
 
-def steps_of(request: CreditControlRequest, policy: ChargingPolicy, open_reservation_ids: set[str]) -> list[Step]:
+def steps_of(
+    request: CreditControlRequest,
+    policy: ChargingPolicy,
+    open_reservation_ids: set[str],
+    moved: Bearer | None = None,
+) -> list[Step]:
     """Return what a request wants of the ledger.
 
     What each step does depends on the request alone, so that a replay does the same under the same id.
 
     Args:
+        request: the request.
+        policy: what the operator set.
         open_reservation_ids: the session's reservations as far as they are known; a TERMINATION closes them all.
+        moved: the bearer, if it is no longer where it was opened.
     """
     number = request.cc_request_number
     kind = request.cc_request_type
     restricts = policy.restricts(request.origin_host)
+    closes = kind is CcRequestType.TERMINATION
+    termination = request.termination_cause
     steps: list[Step] = []
     for service in services_of(request):
         reservation_id = reservation_id_of(request.session_id, service)
-        asks = kind is not CcRequestType.TERMINATION and (
+        asks = not closes and (
             service.requested is not None
             or kind is CcRequestType.INITIAL
             # A network that restricts asks by its final report whether anything follows.
@@ -132,10 +140,11 @@ def steps_of(request: CreditControlRequest, policy: ChargingPolicy, open_reserva
                 reservation_id=reservation_id,
                 command_id=f"{reservation_id}#{number}",
                 asks=asks,
-                closes=kind is CcRequestType.TERMINATION,
+                closes=closes,
+                note=usage_note(service, moved, closes=closes, termination=termination),
             )
         )
-    if kind is CcRequestType.TERMINATION:
+    if closes:
         named = {step.reservation_id for step in steps}
         unnamed = open_reservation_ids - named if steps or open_reservation_ids else {request.session_id}
         steps += [
@@ -146,6 +155,7 @@ def steps_of(request: CreditControlRequest, policy: ChargingPolicy, open_reserva
                 asks=False,
                 closes=True,
                 answered=False,
+                note=usage_note(_ANY_AMOUNT, None, closes=True, termination=termination),
             )
             for reservation_id in sorted(unnamed)
         ]

@@ -12,7 +12,11 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import kswifi
+from kswifi.cli.bench import bench_app
+from kswifi.cli.cdr import cdr_app
 from kswifi.cli.inspect import ledger_app, package_app
+from kswifi.cli.pki import pki_app
+from kswifi.cli.rsp import euicc_app, lpa_app
 from kswifi.kernel.errors import KswifiError
 
 app = typer.Typer(
@@ -24,7 +28,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(package_app, name="package")
+app.add_typer(pki_app, name="pki")
+app.add_typer(bench_app, name="bench")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(cdr_app, name="cdr")
+app.add_typer(euicc_app, name="euicc")
+app.add_typer(lpa_app, name="lpa")
 
 AsChild = Annotated[bool, typer.Option("--as-child", hidden=True, help="Say ready as JSON; stop at end of input.")]
 
@@ -67,10 +76,30 @@ def up() -> None:
 
 
 @app.command()
-def serve(as_child: AsChild = False) -> None:
-    """Run the server process alone: API, charging, authentication centre, jobs."""
-    from kswifi.bootstrap.server import run_server
+def serve(
+    role: Annotated[str, typer.Option(help="all: the whole server; rsp: its SM-DP+ alone.")] = "all",
+    host: Annotated[str | None, typer.Option(help="rsp: the address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="rsp: the port of ES9+; 0 takes a free one.")] = None,
+    pki: Annotated[Path | None, typer.Option(help="rsp: a folder of certificates laid out as SGP.26.")] = None,
+    smdp_address: Annotated[str | None, typer.Option(help="rsp: its name in activation codes.")] = None,
+    profiles: Annotated[Path | None, typer.Option(help="rsp: profile packages (*.der) anybody may order.")] = None,
+    as_child: AsChild = False,
+) -> None:
+    """Run the server process alone: API, charging, authentication centre, jobs; or one role of it."""
     from kswifi.settings import load_settings
+
+    if role == "rsp":
+        from kswifi.cli.pki import rsp_options
+
+        settings = load_settings()
+        from kswifi.bootstrap.rsp import run_rsp
+
+        options = rsp_options(settings, host=host, port=port, pki=pki, name=smdp_address, profiles=profiles)
+        asyncio.run(run_rsp(settings, options, _ready(as_child, "SM-DP+"), _end_of_input(as_child)))
+        return
+    if role != "all" or any(given is not None for given in (host, port, pki, smdp_address, profiles)):
+        raise SystemExit("kswifi: --role is all or rsp, and the other options belong to --role rsp")
+    from kswifi.bootstrap.server import run_server
 
     asyncio.run(run_server(load_settings(), _ready(as_child, "server"), _end_of_input(as_child)))
 

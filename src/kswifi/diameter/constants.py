@@ -19,7 +19,9 @@ class Command(IntEnum):
     """Command codes."""
 
     CAPABILITIES_EXCHANGE = 257
+    RE_AUTH = 258
     CREDIT_CONTROL = 272
+    ABORT_SESSION = 274
     DEVICE_WATCHDOG = 280
     DISCONNECT_PEER = 282
     AUTHENTICATION_INFORMATION = 318
@@ -29,6 +31,7 @@ class ResultCode(IntEnum):
     """Result-Code values (RFC 6733, 7.1; RFC 8506, 9)."""
 
     SUCCESS = 2001
+    LIMITED_SUCCESS = 2002
     COMMAND_UNSUPPORTED = 3001
     UNABLE_TO_DELIVER = 3002
     REALM_NOT_SERVED = 3003
@@ -117,6 +120,41 @@ class RequestedAction(IntEnum):
     PRICE_ENQUIRY = 3
 
 
+class CcFailureHandling(IntEnum):
+    """Credit-Control-Failure-Handling (RFC 8506, 8.14)."""
+
+    TERMINATE = 0
+    CONTINUE = 1
+    RETRY_AND_TERMINATE = 2
+
+
+class DirectDebitingFailureHandling(IntEnum):
+    """Direct-Debiting-Failure-Handling (RFC 8506, 8.15)."""
+
+    TERMINATE_OR_BUFFER = 0
+    CONTINUE = 1
+
+
+class CheckBalanceResult(IntEnum):
+    """Check-Balance-Result (RFC 8506, 8.6)."""
+
+    ENOUGH_CREDIT = 0
+    NO_CREDIT = 1
+
+
+class RedirectAddressType(IntEnum):
+    """Redirect-Address-Type (RFC 8506, 8.38)."""
+
+    IPV4 = 0
+    IPV6 = 1
+    URL = 2
+    SIP_URI = 3
+
+
+RE_AUTH_AUTHORIZE_ONLY: Final = 0
+"""Re-Auth-Request-Type (RFC 6733, 8.12)."""
+NAIRA: Final = 566
+"""Currency-Code of the naira (ISO 4217)."""
 MULTIPLE_SERVICES_SUPPORTED: Final = 1
 """Multiple-Services-Indicator (RFC 8506, 8.40)."""
 NO_INBAND_SECURITY: Final = 0

@@ -1,14 +1,18 @@
 """Credit-Control-Request and -Answer (RFC 8506, 3; TS 32.299, 6.4)."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from kswifi.diameter import dictionary as d
 from kswifi.diameter.constants import (
     APPLICATION_CREDIT_CONTROL,
+    NAIRA,
     SERVICE_CONTEXT_PS,
+    CcFailureHandling,
     CcRequestType,
+    CheckBalanceResult,
     Command,
+    DirectDebitingFailureHandling,
     RequestedAction,
     SubscriptionIdType,
 )
@@ -23,6 +27,9 @@ from kswifi.diameter.header import (
 )
 from kswifi.diameter.reader import read_avps, read_message
 from kswifi.diameter.units import PsInformation, ServiceCreditControl, SubscriptionId
+
+_KOBO_EXPONENT: Final = -2
+_MOST_DIGITS: Final = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +155,26 @@ def _ps_information(service_information: bytes | None) -> PsInformation | None:
     return None if ps_information is None else PsInformation.decode(ps_information)
 
 
+def _cost_information(kobo: int) -> bytes:
+    return d.COST_INFORMATION.group(
+        d.UNIT_VALUE.group(d.VALUE_DIGITS.encode(kobo), d.EXPONENT.encode(_KOBO_EXPONENT)),
+        d.CURRENCY_CODE.encode(NAIRA),
+    )
+
+
+def _cost_kobo(cost_information: bytes | None) -> int | None:
+    """Read a cost; raises DiameterError, 5004 where it is not whole kobo."""
+    if cost_information is None:
+        return None
+    unit_value = read_avps(cost_information).need(d.UNIT_VALUE)
+    value = read_avps(unit_value)
+    exponent = (value.get(d.EXPONENT) or 0) - _KOBO_EXPONENT
+    if not 0 <= exponent <= _MOST_DIGITS:
+        raise d.UNIT_VALUE.invalid_value(unit_value)
+    kobo: int = value.need(d.VALUE_DIGITS) * 10**exponent
+    return kobo
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditControlAnswer:
     """CCA (RFC 8506, 3.2).
@@ -166,6 +193,11 @@ class CreditControlAnswer:
     direct: ServiceCreditControl | None = None
     error_message: str | None = None
     failed_avp: bytes = b""
+    failure_handling: CcFailureHandling | None = None
+    direct_debiting_failure_handling: DirectDebitingFailureHandling | None = None
+    check_balance_result: CheckBalanceResult | None = None
+    cost_kobo: int | None = None
+    """Cost-Information of a price enquiry, in hundredths of a naira (RFC 8506, 8.7)."""
     proxy_infos: tuple[bytes, ...] = ()
     hop_by_hop: int = 0
     end_to_end: int = 0
@@ -192,6 +224,14 @@ class CreditControlAnswer:
         if self.direct is not None:
             parts.append(self.direct.encode_content())
         parts += [service.encode() for service in self.services]
+        if self.failure_handling is not None:
+            parts.append(d.CC_FAILURE_HANDLING.encode(self.failure_handling))
+        if self.direct_debiting_failure_handling is not None:
+            parts.append(d.DIRECT_DEBITING_FAILURE_HANDLING.encode(self.direct_debiting_failure_handling))
+        if self.check_balance_result is not None:
+            parts.append(d.CHECK_BALANCE_RESULT.encode(self.check_balance_result))
+        if self.cost_kobo is not None:
+            parts.append(_cost_information(self.cost_kobo))
         if self.error_message is not None:
             parts.append(d.ERROR_MESSAGE.encode(self.error_message))
         if self.failed_avp:
@@ -219,6 +259,10 @@ class CreditControlAnswer:
             direct=ServiceCreditControl.read(avps) if is_direct else None,
             error_message=avps.get(d.ERROR_MESSAGE),
             failed_avp=avps.get(d.FAILED_AVP) or b"",
+            failure_handling=avps.get(d.CC_FAILURE_HANDLING),
+            direct_debiting_failure_handling=avps.get(d.DIRECT_DEBITING_FAILURE_HANDLING),
+            check_balance_result=avps.get(d.CHECK_BALANCE_RESULT),
+            cost_kobo=_cost_kobo(avps.get(d.COST_INFORMATION)),
             proxy_infos=avps.every(d.PROXY_INFO),
             hop_by_hop=header.hop_by_hop,
             end_to_end=header.end_to_end,

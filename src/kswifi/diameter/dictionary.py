@@ -8,6 +8,8 @@ from kswifi.diameter.avp import (
     Avp,
     Enumerated,
     Grouped,
+    Integer32,
+    Integer64,
     OctetString,
     Time,
     Unsigned32,
@@ -16,9 +18,13 @@ from kswifi.diameter.avp import (
 )
 from kswifi.diameter.constants import (
     VENDOR_3GPP,
+    CcFailureHandling,
     CcRequestType,
+    CheckBalanceResult,
+    DirectDebitingFailureHandling,
     DisconnectCause,
     FinalUnitAction,
+    RedirectAddressType,
     ReportingReason,
     RequestedAction,
     SubscriptionIdType,
@@ -44,6 +50,7 @@ DISCONNECT_CAUSE: Final = Enumerated("Disconnect-Cause", 273, DisconnectCause)
 AUTH_SESSION_STATE: Final = Unsigned32("Auth-Session-State", 277)
 ORIGIN_STATE_ID: Final = Unsigned32("Origin-State-Id", 278)
 FAILED_AVP: Final = Grouped("Failed-AVP", 279)
+RE_AUTH_REQUEST_TYPE: Final = Unsigned32("Re-Auth-Request-Type", 285)
 ERROR_MESSAGE: Final = Utf8String("Error-Message", 281, mandatory=False)
 DESTINATION_REALM: Final = Utf8String("Destination-Realm", 283)
 PROXY_INFO: Final = Grouped("Proxy-Info", 284)
@@ -61,16 +68,29 @@ CC_REQUEST_NUMBER: Final = Unsigned32("CC-Request-Number", 415)
 CC_REQUEST_TYPE: Final = Enumerated("CC-Request-Type", 416, CcRequestType)
 CC_TIME: Final = Unsigned32("CC-Time", 420)
 CC_TOTAL_OCTETS: Final = Unsigned64("CC-Total-Octets", 421)
+CHECK_BALANCE_RESULT: Final = Enumerated("Check-Balance-Result", 422, CheckBalanceResult)
+COST_INFORMATION: Final = Grouped("Cost-Information", 423)
+CURRENCY_CODE: Final = Unsigned32("Currency-Code", 425)
+CC_FAILURE_HANDLING: Final = Enumerated("Credit-Control-Failure-Handling", 427, CcFailureHandling)
+DIRECT_DEBITING_FAILURE_HANDLING: Final = Enumerated(
+    "Direct-Debiting-Failure-Handling", 428, DirectDebitingFailureHandling
+)
+EXPONENT: Final = Integer32("Exponent", 429)
 FINAL_UNIT_INDICATION: Final = Grouped("Final-Unit-Indication", 430)
 GRANTED_SERVICE_UNIT: Final = Grouped("Granted-Service-Unit", 431)
 RATING_GROUP: Final = Unsigned32("Rating-Group", 432)
+REDIRECT_ADDRESS_TYPE: Final = Enumerated("Redirect-Address-Type", 433, RedirectAddressType)
+REDIRECT_SERVER: Final = Grouped("Redirect-Server", 434)
+REDIRECT_SERVER_ADDRESS: Final = Utf8String("Redirect-Server-Address", 435)
 REQUESTED_ACTION: Final = Enumerated("Requested-Action", 436, RequestedAction)
 REQUESTED_SERVICE_UNIT: Final = Grouped("Requested-Service-Unit", 437)
 RESTRICTION_FILTER_RULE: Final = Utf8String("Restriction-Filter-Rule", 438)
 SERVICE_IDENTIFIER: Final = Unsigned32("Service-Identifier", 439)
 SUBSCRIPTION_ID: Final = Grouped("Subscription-Id", 443)
 SUBSCRIPTION_ID_DATA: Final = Utf8String("Subscription-Id-Data", 444)
+UNIT_VALUE: Final = Grouped("Unit-Value", 445)
 USED_SERVICE_UNIT: Final = Grouped("Used-Service-Unit", 446)
+VALUE_DIGITS: Final = Integer64("Value-Digits", 447)
 VALIDITY_TIME: Final = Unsigned32("Validity-Time", 448)
 FINAL_UNIT_ACTION: Final = Enumerated("Final-Unit-Action", 449, FinalUnitAction)
 SUBSCRIPTION_ID_TYPE: Final = Enumerated("Subscription-Id-Type", 450, SubscriptionIdType)
@@ -84,6 +104,9 @@ TGPP_SGSN_MCC_MNC: Final = Utf8String("3GPP-SGSN-MCC-MNC", 18, VENDOR_3GPP)
 TGPP_RAT_TYPE: Final = OctetString("3GPP-RAT-Type", 21, VENDOR_3GPP)
 TGPP_USER_LOCATION_INFO: Final = OctetString("3GPP-User-Location-Info", 22, VENDOR_3GPP)
 GGSN_ADDRESS: Final = Address("GGSN-Address", 847, VENDOR_3GPP)
+TIME_QUOTA_THRESHOLD: Final = Unsigned32("Time-Quota-Threshold", 868, VENDOR_3GPP)
+VOLUME_QUOTA_THRESHOLD: Final = Unsigned32("Volume-Quota-Threshold", 869, VENDOR_3GPP)
+QUOTA_HOLDING_TIME: Final = Unsigned32("Quota-Holding-Time", 871, VENDOR_3GPP)
 TGPP_REPORTING_REASON: Final = Enumerated("3GPP-Reporting-Reason", 872, ReportingReason, VENDOR_3GPP)
 SERVICE_INFORMATION: Final = Grouped("Service-Information", 873, VENDOR_3GPP)
 PS_INFORMATION: Final = Grouped("PS-Information", 874, VENDOR_3GPP)

@@ -5,7 +5,7 @@ from typing import Self
 
 from kswifi.diameter import dictionary as d
 from kswifi.diameter.avp import Grouped
-from kswifi.diameter.constants import FinalUnitAction, ReportingReason, SubscriptionIdType
+from kswifi.diameter.constants import FinalUnitAction, RedirectAddressType, ReportingReason, SubscriptionIdType
 from kswifi.diameter.reader import AvpSet, read_avps
 
 
@@ -84,6 +84,8 @@ class FinalUnitIndication:
     """What follows the last grant (RFC 8506, 8.34)."""
 
     action: FinalUnitAction
+    redirect_url: str | None = None
+    """Where REDIRECT leads to (RFC 8506, 8.37)."""
     restriction_filter_rules: tuple[str, ...] = ()
     filter_ids: tuple[str, ...] = ()
 
@@ -91,6 +93,7 @@ class FinalUnitIndication:
         """Return the AVP."""
         return d.FINAL_UNIT_INDICATION.group(
             d.FINAL_UNIT_ACTION.encode(self.action),
+            *(() if self.redirect_url is None else (_redirect_server(self.redirect_url),)),
             *map(d.RESTRICTION_FILTER_RULE.encode, self.restriction_filter_rules),
             *map(d.FILTER_ID.encode, self.filter_ids),
         )
@@ -101,9 +104,20 @@ class FinalUnitIndication:
         avps = read_avps(octets)
         return cls(
             action=avps.need(d.FINAL_UNIT_ACTION),
+            redirect_url=_redirect_url(avps.get(d.REDIRECT_SERVER)),
             restriction_filter_rules=avps.every(d.RESTRICTION_FILTER_RULE),
             filter_ids=avps.every(d.FILTER_ID),
         )
+
+
+def _redirect_server(url: str) -> bytes:
+    return d.REDIRECT_SERVER.group(
+        d.REDIRECT_ADDRESS_TYPE.encode(RedirectAddressType.URL), d.REDIRECT_SERVER_ADDRESS.encode(url)
+    )
+
+
+def _redirect_url(redirect_server: bytes | None) -> str | None:
+    return None if redirect_server is None else read_avps(redirect_server).need(d.REDIRECT_SERVER_ADDRESS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +136,10 @@ class ServiceCreditControl:
     validity_seconds: int | None = None
     final_unit: FinalUnitIndication | None = None
     result_code: int | None = None
+    quota_holding_seconds: int | None = None
+    """How long an idle grant is kept before it is reported (TS 32.299, 7.2.138)."""
+    threshold_octets: int | None = None
+    """Volume-Quota-Threshold: the rest at which to ask anew (TS 32.299, 7.2.237)."""
 
     @property
     def used_octets(self) -> int:
@@ -158,6 +176,10 @@ class ServiceCreditControl:
             parts.append(d.RESULT_CODE.encode(self.result_code))
         if self.final_unit is not None:
             parts.append(self.final_unit.encode())
+        if self.threshold_octets is not None:
+            parts.append(d.VOLUME_QUOTA_THRESHOLD.encode(self.threshold_octets))
+        if self.quota_holding_seconds is not None:
+            parts.append(d.QUOTA_HOLDING_TIME.encode(self.quota_holding_seconds))
         return b"".join(parts)
 
     @classmethod
@@ -182,6 +204,8 @@ class ServiceCreditControl:
             validity_seconds=avps.get(d.VALIDITY_TIME),
             final_unit=None if final_unit is None else FinalUnitIndication.decode(final_unit),
             result_code=result_code,
+            quota_holding_seconds=avps.get(d.QUOTA_HOLDING_TIME),
+            threshold_octets=avps.get(d.VOLUME_QUOTA_THRESHOLD),
         )
 
 

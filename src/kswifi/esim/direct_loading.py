@@ -22,7 +22,8 @@ from kswifi.rsp.saip.build import ProfileParameters, build_profile
 _TO_RELEASED: Final = {
     ProfileState.ALLOCATED: (ProfileEvent.CONFIRM, ProfileEvent.RELEASE),
     ProfileState.CONFIRMED: (ProfileEvent.RELEASE,),
-    ProfileState.DOWNLOADED: (ProfileEvent.RELEASE,),
+    # The card may have it by now: whoever fetched it can prove it, and may fetch the same again.
+    ProfileState.DOWNLOADED: (),
     ProfileState.ERROR: (ProfileEvent.RELEASE,),
     ProfileState.RELEASED: (),
 }

@@ -61,3 +61,21 @@ class SequenceNumbersUsedUpError(EsimError):
     """The 43 bits of SEQ are spent: the card has to be replaced (TS 33.102, C.3.2)."""
 
     code = "sequence_numbers_used_up"
+
+
+class IllegalRspTransitionError(EsimError):
+    """The RspSession's state machine does not list this event for this state."""
+
+    code = "illegal_rsp_transition"
+
+
+class UnknownOrderError(EsimError):
+    """There is no such download order."""
+
+    code = "unknown_profile_order"
+
+
+class PackageRefusedError(EsimError):
+    """A file of the folder of profile packages that cannot be served."""
+
+    code = "profile_package_refused"

@@ -11,6 +11,8 @@ from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from kswifi.esim.errors import SubscriberKeysDamagedError
 from kswifi.kernel.numbers import Imsi
@@ -44,13 +46,35 @@ class SubscriberVault:
             raise SubscriberKeysDamagedError(
                 f"the subscriber key file has {VAULT_KEY_OCTETS} octets, not {len(key)}"
             )
+        self._key = key
         self._cipher = AESGCM(key)
+
+    def derived_key(self, purpose: str) -> bytes:
+        """Return another key of 32 octets for one purpose: the same one after every restart (RFC 5869)."""
+        return HKDF(SHA256(), VAULT_KEY_OCTETS, salt=None, info=purpose.encode()).derive(self._key)
+
+    def seal_octets(self, owner: bytes, octets: bytes) -> bytes:
+        """Return octets sealed so that only this vault opens them, and only for this owner."""
+        nonce = os.urandom(_NONCE_OCTETS)
+        return nonce + self._cipher.encrypt(nonce, octets, owner)
+
+    def open_octets(self, owner: bytes, sealed: bytes) -> bytes:
+        """Return what was sealed.
+
+        Raises:
+            SubscriberKeysDamagedError: sealed with another key, for another owner, or changed since.
+        """
+        try:
+            return self._cipher.decrypt(sealed[:_NONCE_OCTETS], sealed[_NONCE_OCTETS:], owner)
+        except (InvalidTag, ValueError):
+            raise SubscriberKeysDamagedError(
+                "sealed octets cannot be opened: the key file is another one, or the row was changed"
+            ) from None
 
     def seal(self, imsi: Imsi, keys: SubscriberKeys) -> bytes:
         """Return nonce and sealed keys, 84 octets."""
-        nonce = os.urandom(_NONCE_OCTETS)
         together = keys.k + keys.opc + keys.adm_key + keys.puk_1 + keys.puk_2
-        return nonce + self._cipher.encrypt(nonce, together, imsi.encode())
+        return self.seal_octets(imsi.encode(), together)
 
     def open(self, imsi: Imsi, sealed: bytes) -> SubscriberKeys:
         """Return the keys.

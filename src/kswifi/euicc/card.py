@@ -7,16 +7,14 @@ from typing import Final, Self
 from kswifi.euicc import filesystem, isd_r, security
 from kswifi.euicc.apdu import Command, Status, StatusError, parse_command
 from kswifi.euicc.channel import CHANNELS, CardSession, Channel
-from kswifi.euicc.errors import ProfileRefusedError
-from kswifi.euicc.profile_loader import build_profile_state
+from kswifi.euicc.credentials import CardCredentials, stored_identities
+from kswifi.euicc.errors import CardCredentialsError, ProfileRefusedError
+from kswifi.euicc.installing import FIRST_ISDP, new_profile
 from kswifi.euicc.state import FORMAT_VERSION, CardState, decode_state, encode_state
 from kswifi.euicc.storage import Storage
 from kswifi.kernel.numbers import Eid, Iccid
 
 MEMORY_OCTETS: Final = 512 * 1024
-_ISDP_AID_PREFIX: Final = bytes.fromhex("A0000005591010FFFFFFFF8900")
-_FIRST_ISDP: Final = 0x10  # SGP.02, 2.2.3: numbers below are not profiles'
-_LAST_ISDP: Final = 0xFFFF
 _GET_RESPONSE: Final = 0xC0
 _MANAGE_CHANNEL: Final = 0x70
 _STORE_DATA: Final = 0xE2
@@ -56,14 +54,32 @@ class Euicc:
         self._session = CardSession(state, self._save)
 
     @classmethod
-    def create(cls, storage: Storage, eid: Eid, memory_octets: int = MEMORY_OCTETS) -> Self:
+    def create(
+        cls,
+        storage: Storage,
+        eid: Eid,
+        memory_octets: int = MEMORY_OCTETS,
+        credentials: CardCredentials | None = None,
+    ) -> Self:
         """Make an empty card and power it on; the storage is let go where that fails.
+
+        A card without credentials believes no server, so profiles reach it by `load_profile_package` alone.
 
         Raises:
             CardExistsError: the storage has a card.
+            CardCredentialsError: the credentials are another card's.
         """
+        if credentials is not None and credentials.eid != eid:
+            storage.close()
+            raise CardCredentialsError("these certificates are another card's", eid=eid, certified=credentials.eid)
         state = CardState(
-            version=FORMAT_VERSION, eid=str(eid), memory_octets=memory_octets, next_isdp=_FIRST_ISDP, profiles=[]
+            version=FORMAT_VERSION,
+            eid=str(eid),
+            memory_octets=memory_octets,
+            next_isdp=FIRST_ISDP,
+            profiles=[],
+            identities=[] if credentials is None else stored_identities(credentials.identities),
+            issuers=[] if credentials is None else [issuer.raw for issuer in credentials.issuers],
         )
         return cls._powered(storage, state, new=True)
 
@@ -93,6 +109,10 @@ class Euicc:
         """Power the card off and let its storage go."""
         self._storage.close()
 
+    def reset(self) -> None:
+        """Take the power away for a moment: channels, verified codes and a transaction under way are gone."""
+        self._session.start()
+
     def transmit(self, command: bytes) -> bytes:
         """Answer one command APDU: response data and two octets of status.
 
@@ -113,20 +133,10 @@ class Euicc:
             ProfileRefusedError: malformed, unsupported, already installed, no memory, or it could not be kept.
         """
         state = self._session.state
-        number = state.next_isdp
-        profile = build_profile_state(der, _ISDP_AID_PREFIX + number.to_bytes(2, "big") + b"\x00")
-        if any(installed.iccid == profile.iccid for installed in state.profiles):
-            raise ProfileRefusedError("the card has this profile already", reason="already_installed")
+        profile = new_profile(state, der)
         octets = profile.octets()
-        if octets > state.free_octets() or number > _LAST_ISDP:
-            raise ProfileRefusedError(
-                "the card has no room for this profile",
-                reason="no_memory",
-                needed_octets=octets,
-                free_octets=state.free_octets(),
-            )
         state.profiles.append(profile)
-        state.next_isdp = number + 1
+        state.next_isdp += 1
         try:
             self._session.commit()
         except StatusError as error:

@@ -7,6 +7,7 @@ from typing import Final
 from kswifi.euicc import access
 from kswifi.euicc.apdu import Status, StatusError
 from kswifi.euicc.state import CardState, Directory, ElementaryFile, Pin
+from kswifi.euicc.transaction import RspTransaction
 
 CHANNELS: Final = 4  # the basic channel and three more (TS 102 221, 11.1.17)
 _LOCAL: Final = 0x80
@@ -41,11 +42,13 @@ class CardSession:
         self._save = save
         self.channels: dict[int, Channel] = {}
         self._verified: set[tuple[bytes, int]] = set()
+        self.rsp: RspTransaction | None = None
         self.start()
 
     def start(self) -> None:
         """Begin at the enabled profile's MF with the basic channel alone and nothing verified."""
         self._verified.clear()
+        self.rsp = None
         self.channels = {0: self.new_channel()}
 
     def new_channel(self) -> Channel:

@@ -7,6 +7,7 @@ from kswifi.euicc.errors import ProfileRefusedError
 from kswifi.euicc.state import Directory, ElementaryFile
 from kswifi.rsp.saip.errors import ProfilePackageError
 from kswifi.rsp.saip.files import Content, Fcp, ProprietaryInfo, Skip
+from kswifi.rsp.saip.response import PeStatus
 from kswifi.rsp.saip.templates import FileTemplate, FileType, default_content, fill, repeat
 
 MF_ARR_FILE: Final = bytes.fromhex("2F06")
@@ -19,9 +20,9 @@ _LINEAR_FIXED: Final = 0x02
 _ACTIVATED: Final = b"\x05"
 
 
-def unsupported(what: str) -> ProfileRefusedError:
+def unsupported(what: str, status: PeStatus = PeStatus.FEATURE_NOT_SUPPORTED) -> ProfileRefusedError:
     """Return the refusal of something that this card lacks."""
-    return ProfileRefusedError(f"this card does not support {what}", reason="unsupported", what=what)
+    return ProfileRefusedError(f"this card does not support {what}", reason="unsupported", status=status, what=what)
 
 
 def make_directory(fcp: Fcp, file_id: bytes, *, arr_file: bytes, arr_record: int | None = None) -> Directory:

@@ -12,6 +12,7 @@ from kswifi.euicc.files import CURRENT_ADF_ID, MF_ID
 from kswifi.euicc.profile_files import DF_ARR_FILE, MF_ARR_FILE, make_directory, make_file, unsupported
 from kswifi.euicc.state import Authentication, Directory, ElementaryFile, Pin, Profile, Puk
 from kswifi.kernel.errors import KswifiError
+from kswifi.rsp.messages.metadata import MAX_PROFILE_NAME_OCTETS, MAX_PROVIDER_NAME_OCTETS, ProfileMetadata
 from kswifi.rsp.saip import elements
 from kswifi.rsp.saip.errors import ProfilePackageError
 from kswifi.rsp.saip.files import (
@@ -25,6 +26,7 @@ from kswifi.rsp.saip.files import (
     TemplateFiles,
 )
 from kswifi.rsp.saip.package import ElementKind, ProfileElement, read_package
+from kswifi.rsp.saip.response import PeStatus
 from kswifi.rsp.saip.templates import FileTemplate, FileType, templates
 
 _SUPPORTED_SERVICES: Final = frozenset({"usim", "milenage"})
@@ -37,18 +39,33 @@ _FILES_MAX: Final = 512
 _LOCAL: Final = 0x80
 
 
-def build_profile_state(octets: bytes, isdp_aid: bytes) -> Profile:
+def build_profile_state(
+    octets: bytes, isdp_aid: bytes, *, metadata: bytes | None = None, issuer_key_id: bytes = b""
+) -> Profile:
     """Return the profile of a package, disabled, not yet on any card.
+
+    Without metadata (a profile that is loaded directly) its header and EF.SPN name it.
 
     Raises:
         ProfileRefusedError: malformed, or it mandates what this card lacks.
     """
     try:
-        return _Loader(octets).load(isdp_aid)
+        loader = _Loader(octets)
+        mf = loader.load()
     except ProfileRefusedError:
         raise
     except KswifiError as error:
-        raise ProfileRefusedError(error.message, reason="malformed") from error
+        status = PeStatus.INVALID_REQUEST_FORMAT
+        raise ProfileRefusedError(error.message, reason="malformed", status=status) from error
+    return Profile(
+        iccid=loader.header.iccid.to_bytes(),
+        isdp_aid=isdp_aid,
+        enabled=False,
+        metadata=_metadata(loader.header, mf) if metadata is None else metadata,
+        issuer_key_id=issuer_key_id,
+        mf=mf,
+        puks=loader.puks,
+    )
 
 
 class _Loader:
@@ -56,10 +73,10 @@ class _Loader:
 
     def __init__(self, octets: bytes) -> None:
         self._elements = read_package(octets)
-        self._header = elements.ProfileHeader.decode(self._elements[0].value)
+        self.header = elements.ProfileHeader.decode(self._elements[0].value)
         self._mf: Directory | None = None
         self._context: Directory | None = None
-        self._puks: list[Puk] = []
+        self.puks: list[Puk] = []
         self._handlers: dict[ElementKind, Callable[[ProfileElement], None]] = {
             ElementKind.MF: self._make_mf,
             ElementKind.USIM: self._make_usim,
@@ -69,40 +86,43 @@ class _Loader:
             ElementKind.GENERIC_FILE_MANAGEMENT: self._manage_files,
         }
 
-    def load(self, isdp_aid: bytes) -> Profile:
+    def load(self) -> Directory:
         self._check_header()
         for element in self._elements[1:-1]:
-            handler = self._handlers.get(element.kind)
-            if handler is not None:
-                handler(element)
-            elif element.header is not None and element.header.mandated:
-                raise unsupported(f"the mandated profile element {element.kind}")
+            number = None if element.header is None else element.header.identification
+            try:
+                self._handle(element)
+            except ProfileRefusedError as refusal:
+                refusal.element = number
+                raise
+            except KswifiError as error:
+                raise ProfileRefusedError(error.message, reason="malformed", element=number) from error
         mf = self._require_mf()
         self._check_whole(mf)
-        return Profile(
-            iccid=self._header.iccid.to_bytes(),
-            isdp_aid=isdp_aid,
-            enabled=False,
-            name=self._header.profile_type or "",
-            service_provider_name=_service_provider_name(mf),
-            mf=mf,
-            puks=self._puks,
-        )
+        return mf
+
+    def _handle(self, element: ProfileElement) -> None:
+        handler = self._handlers.get(element.kind)
+        if handler is not None:
+            handler(element)
+        elif element.header is not None and element.header.mandated:
+            raise unsupported(f"the mandated profile element {element.kind}", PeStatus.PE_NOT_SUPPORTED)
 
     def _check_header(self) -> None:
-        header = self._header
+        header = self.header
         if header.major_version not in _SUPPORTED_VERSIONS:
-            raise unsupported(f"profile packages of version {header.major_version}")
+            what = f"profile packages of version {header.major_version}"
+            raise unsupported(what, PeStatus.UNSUPPORTED_PROFILE_VERSION)
         lacking = sorted(set(header.mandatory_services) - _SUPPORTED_SERVICES)
         if lacking:
             raise unsupported(f"the mandatory services {', '.join(lacking)}")
         unknown = sorted(set(header.mandatory_templates) - set(templates()))
         if unknown:
-            raise unsupported(f"the templates {', '.join(unknown)}")
+            raise unsupported(f"the templates {', '.join(unknown)}", PeStatus.TEMPLATE_NOT_SUPPORTED)
 
     def _check_whole(self, mf: Directory) -> None:
         iccid = mf.file(_EF_ICCID)
-        if iccid is None or iccid.content != self._header.iccid.to_bytes():
+        if iccid is None or iccid.content != self.header.iccid.to_bytes():
             raise ProfilePackageError("EF.ICCID does not say what the profile's header says")
         for directory in mf.walk():
             identifiers = [file.file_id for file in directory.files]
@@ -112,7 +132,7 @@ class _Loader:
             if directory.aid is not None and directory.authentication is None:
                 raise ProfilePackageError("an application of the profile has no keys")
             for pin in directory.pins:
-                if pin.puk_reference is not None and pin.puk_reference not in {p.key_reference for p in self._puks}:
+                if pin.puk_reference is not None and pin.puk_reference not in {p.key_reference for p in self.puks}:
                     raise ProfilePackageError("a PIN names a PUK that the profile does not have")
 
     def _require_mf(self) -> Directory:
@@ -143,8 +163,8 @@ class _Loader:
     def _take_puks(self, element: ProfileElement) -> None:
         for puk in elements.PukCodes.decode(element.value).puks:
             attempts, left = _attempts(puk.attempts)
-            self._puks.append(Puk(puk.key_reference, puk.value, attempts, left))
-        if len({puk.key_reference for puk in self._puks}) != len(self._puks):
+            self.puks.append(Puk(puk.key_reference, puk.value, attempts, left))
+        if len({puk.key_reference for puk in self.puks}) != len(self.puks):
             raise ProfilePackageError("the profile defines a PUK twice")
 
     def _take_pins(self, element: ProfileElement) -> None:
@@ -262,7 +282,8 @@ def _from_template(
     given = TemplateFiles.decode(element.kind, element.value)
     rows = templates().get(given.template_oid)
     if rows is None or rows[0].file_type is not root_type:
-        raise unsupported(f"the template {given.template_oid} in element {element.kind}")
+        what = f"the template {given.template_oid} in element {element.kind}"
+        raise unsupported(what, PeStatus.TEMPLATE_NOT_SUPPORTED)
     operations = dict(given.files)
     if operations and max(operations) >= len(rows):
         raise ProfilePackageError(f"the template {given.template_oid} has fewer files")
@@ -287,6 +308,19 @@ def _template_file(
 ) -> ElementaryFile:
     writes = [word for word in words if isinstance(word, Skip | Content)]
     return make_file(fcps[0] if fcps else Fcp(), writes, arr_file=arr_file, template=row)
+
+
+def _metadata(header: elements.ProfileHeader, mf: Directory) -> bytes:
+    """Return the metadata of a profile that came without: names are cut to what metadata allows."""
+    return ProfileMetadata(
+        iccid=header.iccid.to_bytes(),
+        service_provider_name=_cut(_service_provider_name(mf), MAX_PROVIDER_NAME_OCTETS),
+        profile_name=_cut(header.profile_type or "", MAX_PROFILE_NAME_OCTETS),
+    ).encode()
+
+
+def _cut(text: str, octets: int) -> str:
+    return text.encode()[:octets].decode(errors="ignore")
 
 
 def _service_provider_name(mf: Directory) -> str:

@@ -11,7 +11,7 @@ import msgspec
 
 from kswifi.euicc.errors import CardDamagedError
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 _FILE_OVERHEAD_OCTETS: Final = 32
 
 
@@ -98,31 +98,66 @@ class Directory(msgspec.Struct):
 
 
 class Profile(msgspec.Struct):
-    """A profile on the card: its names, its files and its codes."""
+    """A profile on the card: its names, its files and its codes.
+
+    ``metadata`` is StoreMetadataRequest as it came (SGP.22, 5.5.3), ``issuer_key_id`` the CI under which the
+    profile was downloaded and under which the card signs what happens to it; empty where it was loaded directly.
+    """
 
     iccid: bytes
     isdp_aid: bytes
     enabled: bool
-    name: str
-    service_provider_name: str
+    metadata: bytes
+    issuer_key_id: bytes
     mf: Directory
     puks: list[Puk]
+    nickname: str = ""
 
     def octets(self) -> int:
         """Return what the profile takes of the card's memory."""
         directories = list(self.mf.walk())
         files = [file for directory in directories for file in directory.files]
-        return sum(len(file.content) for file in files) + _FILE_OVERHEAD_OCTETS * (len(directories) + len(files))
+        overhead = _FILE_OVERHEAD_OCTETS * (len(directories) + len(files))
+        return len(self.metadata) + sum(len(file.content) for file in files) + overhead
+
+
+class EuiccIdentity(msgspec.Struct):
+    """CERT.EUICC and CERT.EUM under one CI, and SK.EUICC as PKCS #8 (SGP.22, 2.4.2)."""
+
+    issuer_key_id: bytes
+    certificate: bytes
+    eum_certificate: bytes
+    private_key: bytes
+
+
+class StoredNotification(msgspec.Struct):
+    """A notification that waits for its server: ``octets`` is the whole PendingNotification."""
+
+    sequence_number: int
+    event: int
+    install_result: bool
+    metadata: bytes
+    octets: bytes
 
 
 class CardState(msgspec.Struct):
-    """A whole card."""
+    """A whole card.
+
+    ``identities`` and ``issuers`` (CERT.CI) are the ECASD's. ``one_time_key`` is otSK.EUICC as PKCS #8 of a
+    download that was prepared and did not end, so that it can be tried again; empty where there is none.
+    """
 
     version: int
     eid: str
     memory_octets: int
     next_isdp: int
     profiles: list[Profile]
+    identities: list[EuiccIdentity]
+    issuers: list[bytes]
+    default_smdp_address: str = ""
+    one_time_key: bytes = b""
+    next_sequence_number: int = 1
+    notifications: list[StoredNotification] = []
 
     def enabled_profile(self) -> Profile | None:
         """Return the one profile whose files can be seen, if any."""

@@ -54,7 +54,11 @@ class Child:
                 env={**os.environ, **environment},
                 start_new_session=True,
             )
-        line = _first_line(process)
+        try:
+            line = _first_line(process)
+        except BaseException:  # interrupted: a child that nobody knows of yet must not be left behind
+            cls(name, process, {}).kill()
+            raise
         if not line.endswith(b"\n"):
             cls(name, process, {}).kill()
             words = log_file.read_bytes()[began:].decode(errors="replace").strip().splitlines()

@@ -44,6 +44,16 @@ async def lease_due(
     return sorted(taken, key=lambda entry: entry.id)
 
 
+async def release_leases(connection: AsyncConnection) -> int:
+    """Give back every entry that is leased; return how many. Only for a process that is alone with the database.
+
+    At its start nobody works on anything: what is still leased belongs to one that died, and would else rest until
+    the lease has run out. The attempts stay counted.
+    """
+    leased = update(outbox_entry).where(_t.lease_until.is_not(None)).values(lease_owner=None, lease_until=None)
+    return (await connection.execute(leased)).rowcount
+
+
 async def finish(connection: AsyncConnection, entry: Entry, state: EntryState, reason: str | None = None) -> bool:
     """End an entry; False if the lease was lost, and then nothing is written."""
     result = await connection.execute(

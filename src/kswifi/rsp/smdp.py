@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from hmac import compare_digest
-from typing import Final
+from typing import Final, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -17,6 +17,7 @@ from kswifi.rsp.errors import CertificateRefusedError, SignatureRefusedError
 from kswifi.rsp.fields import Version
 from kswifi.rsp.messages.authentication import (
     AuthenticateResponseError,
+    AuthenticateResponseOk,
     EuiccSigned1,
     ServerSigned1,
     decode_authenticate_server_response,
@@ -41,9 +42,33 @@ LOWEST_SVN: Final[Version] = (2, 0, 0)
 HIGHEST_SVN: Final[Version] = (2, 255, 255)
 
 
+class Begun(Protocol):
+    """What must be known of a transaction that has begun, to judge the card's answer."""
+
+    @property
+    def transaction_id(self) -> bytes:
+        """The transaction."""
+        ...
+
+    @property
+    def server_challenge(self) -> bytes:
+        """The challenge that the card was to sign."""
+        ...
+
+    @property
+    def server_address(self) -> str:
+        """The address that the card was to sign."""
+        ...
+
+    @property
+    def ci_key_to_be_used(self) -> bytes:
+        """The CI under which the card was to prove itself."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class InitiatedAuthentication:
-    """The answer to InitiateAuthentication; the caller keeps it until authenticateClient."""
+    """The answer to InitiateAuthentication, and what the card's answer to it is judged by."""
 
     server_signed1: ServerSigned1
     server_signature1: bytes
@@ -54,6 +79,16 @@ class InitiatedAuthentication:
     def transaction_id(self) -> bytes:
         """Return the transaction that begins here."""
         return self.server_signed1.transaction_id
+
+    @property
+    def server_challenge(self) -> bytes:
+        """Return the server's challenge."""
+        return self.server_signed1.server_challenge
+
+    @property
+    def server_address(self) -> str:
+        """Return the server's address as it is signed."""
+        return self.server_signed1.server_address
 
     @property
     def server_certificate(self) -> bytes:
@@ -99,15 +134,7 @@ def initiate_authentication(
     """
     if requested_address.lower() != own_address.lower():  # a domain name: RFC 4343
         raise RspRefusedError(Status.SMDP_ADDRESS_INVALID)
-    if not LOWEST_SVN <= euicc_info1.svn <= HIGHEST_SVN:
-        raise RspRefusedError(Status.SVN_UNSUPPORTED, f"SGP.22 v{'.'.join(map(str, euicc_info1.svn))}")
-    ci_key = next((key for key in euicc_info1.ci_keys_for_signing if key in trust.issuer_key_ids), None)
-    if ci_key is None:
-        raise RspRefusedError(Status.CI_KEY_UNSUPPORTED)
-    under = {identity.issuer_key_id: identity for identity in identities}
-    identity = next((under[key] for key in euicc_info1.ci_keys_for_verification if key in under), None)
-    if identity is None:
-        raise RspRefusedError(Status.NO_CERTIFICATE_FOR_CI)
+    ci_key, identity = choose_identity(euicc_info1, identities, trust)
     signed = ServerSigned1.build(
         transaction_id=transaction_id,
         euicc_challenge=euicc_challenge,
@@ -118,8 +145,28 @@ def initiate_authentication(
     return InitiatedAuthentication(signed, signature, ci_key, identity)
 
 
+def choose_identity(
+    euicc_info1: EuiccInfo1, identities: Iterable[SmdpIdentity], trust: Trust
+) -> tuple[bytes, SmdpIdentity]:
+    """Return the CI key under which the card is to prove itself, and the identity to prove ourselves by.
+
+    Raises:
+        RspRefusedError: the version or the CI keys do not fit.
+    """
+    if not LOWEST_SVN <= euicc_info1.svn <= HIGHEST_SVN:
+        raise RspRefusedError(Status.SVN_UNSUPPORTED, f"SGP.22 v{'.'.join(map(str, euicc_info1.svn))}")
+    ci_key = next((key for key in euicc_info1.ci_keys_for_signing if key in trust.issuer_key_ids), None)
+    if ci_key is None:
+        raise RspRefusedError(Status.CI_KEY_UNSUPPORTED)
+    under = {identity.issuer_key_id: identity for identity in identities}
+    identity = next((under[key] for key in euicc_info1.ci_keys_for_verification if key in under), None)
+    if identity is None:
+        raise RspRefusedError(Status.NO_CERTIFICATE_FOR_CI)
+    return ci_key, identity
+
+
 def check_authenticate_client(
-    response: bytes, *, begun: InitiatedAuthentication, trust: Trust, at: datetime
+    response: bytes, *, begun: Begun, trust: Trust, at: datetime
 ) -> AuthenticatedCard | AuthenticateResponseError:
     """Check the card's answer to AuthenticateServer (SGP.22, 5.6.3); a card's own refusal is returned.
 
@@ -132,17 +179,26 @@ def check_authenticate_client(
         raise RspRefusedError(Status.TRANSACTION_UNKNOWN)
     if isinstance(answer, AuthenticateResponseError):
         return answer
+    return check_card(answer, begun=begun, trust=trust, at=at)
+
+
+def check_card(answer: AuthenticateResponseOk, *, begun: Begun, trust: Trust, at: datetime) -> AuthenticatedCard:
+    """Check a card's good answer to AuthenticateServer, its transaction matched already (SGP.22, 5.6.3).
+
+    Raises:
+        RspRefusedError: certificates, signature or challenge are wrong.
+    """
     try:
         chain = trust.check_card(answer.euicc_certificate, answer.eum_certificate, at)
     except CertificateRefusedError as error:
         raise RspRefusedError(status_of_certificate(error), error.message) from error
     if chain.issuer.key_id != begun.ci_key_to_be_used:
         raise RspRefusedError(Status.CI_UNKNOWN, "the card used another CI than it was asked to")
-    signed, expected = answer.euicc_signed1, begun.server_signed1
+    signed = answer.euicc_signed1
     _verify(chain.euicc.public_key, answer.euicc_signature1, signed.raw)
-    if signed.server_challenge != expected.server_challenge:
+    if signed.server_challenge != begun.server_challenge:
         raise RspRefusedError(Status.EUICC_SIGNATURE_INVALID, "the card signed another challenge")
-    if signed.server_address.lower() != expected.server_address.lower():
+    if signed.server_address.lower() != begun.server_address.lower():
         raise RspRefusedError(Status.EUICC_SIGNATURE_INVALID, "the card signed another address")
     return AuthenticatedCard(chain, signed, answer.euicc_signature1)
 

@@ -14,6 +14,11 @@ from kswifi.rsp.errors import (
 class Status(Enum):
     """A subject code, a reason code and words for the log and the answer's message."""
 
+    # Any function (5.2.6): what came is not what the binding says
+    MALFORMED = ("1.3.1", "2.1", "the request is malformed")
+    ELEMENT_MISSING = ("1.3.1", "2.2", "a mandatory element is missing")
+    VERSION_UNSUPPORTED = ("1.3.2", "3.1", "the protocol's version is not supported")
+    EUICC_REFUSED = ("8.1", "4.2", "the card reported an error")
     # ES9+.InitiateAuthentication (5.6.1)
     SMDP_ADDRESS_INVALID = ("8.8.1", "3.8", "the address is not this server's")
     CI_KEY_UNSUPPORTED = ("8.8.2", "3.1", "none of the card's CI keys for signing is trusted here")

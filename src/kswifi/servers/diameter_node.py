@@ -2,17 +2,30 @@
 
 import asyncio
 import secrets
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from kswifi.diameter.base import Capabilities, VendorApplication
 from kswifi.diameter.constants import NO_INBAND_SECURITY, VENDOR_3GPP, ResultCode
 from kswifi.diameter.errors import DiameterError
+from kswifi.diameter.header import Header
 from kswifi.servers.application import Application, NodeIdentity
 from kswifi.servers.peer_connection import PeerConnection, PeerLimits
 
 _TICK_FRACTION: Final = 10
 """The watchdogs are looked after this many times within their period."""
+
+BuildRequest: TypeAlias = Callable[[str, int, int], bytes]
+"""Makes a request from the peer's realm, a Hop-by-Hop and an End-to-End Identifier."""
+Answered: TypeAlias = Callable[[bytes | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    connection: PeerConnection
+    answered: Answered
+    until: float
 
 
 class DiameterNode:
@@ -43,6 +56,7 @@ class DiameterNode:
         self._all_gone = asyncio.Event()
         # RFC 6733, 3: the low bits start at random, so that a restarted node does not repeat its identifiers.
         self._identifier = secrets.randbits(32)
+        self._asked: dict[int, _Asked] = {}
         self.connections_refused = 0
         self.refusals = 0
         """Requests answered with an error by the node itself."""
@@ -85,7 +99,31 @@ class DiameterNode:
             await self._server.wait_closed()
             self._server = None
 
+    def ask(self, origin_host: str, build: BuildRequest, answered: Answered) -> bool:
+        """Send a request to a peer that is connected; tell whether it was sent.
+
+        ``answered`` is called once: with the answer, or with None where none came in time or the peer left.
+        """
+        if len(self._asked) >= self.limits.max_asked:
+            return False
+        for connection in self._connections:
+            name = connection.origin_host
+            if name is not None and connection.is_open and name.lower() == origin_host.lower():
+                hop_by_hop, end_to_end = self.next_identifiers()
+                until = asyncio.get_running_loop().time() + self.limits.answer_seconds
+                self._asked[hop_by_hop] = _Asked(connection, answered, until)
+                connection.ask(build(connection.origin_realm, hop_by_hop, end_to_end))
+                return True
+        return False
+
     # What connections ask of it
+
+    def take_answer(self, connection: PeerConnection, header: Header, message: bytes) -> None:
+        """Give an answer to whoever asked; one that nobody waits for any more, or of another peer, is dropped."""
+        asked = self._asked.get(header.hop_by_hop)
+        if asked is not None and asked.connection is connection:
+            del self._asked[header.hop_by_hop]
+            asked.answered(message)
 
     def admit(self, connection: PeerConnection) -> bool:
         """Take a connection in, unless there are as many as may be."""
@@ -98,6 +136,7 @@ class DiameterNode:
     def forget(self, connection: PeerConnection) -> None:
         """Drop a connection that is closed."""
         self._connections.discard(connection)
+        self._give_up(lambda asked: asked.connection is connection)
         if not self._connections:
             self._all_gone.set()
 
@@ -143,5 +182,12 @@ class DiameterNode:
         now = loop.time()
         for connection in tuple(self._connections):
             connection.tick(now)
+        self._give_up(lambda asked: asked.until < now)
         pause = min(self.limits.watchdog_seconds, self.limits.greeting_seconds) / _TICK_FRACTION
         self._tick = loop.call_later(pause, self._look_after)
+
+    def _give_up(self, hopeless: Callable[["_Asked"], bool]) -> None:
+        for hop_by_hop, asked in tuple(self._asked.items()):
+            if hopeless(asked):
+                del self._asked[hop_by_hop]
+                asked.answered(None)

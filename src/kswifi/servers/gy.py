@@ -1,17 +1,28 @@
 """Gy: Credit-Control-Requests handed to the charging service, its answers sent as Credit-Control-Answers."""
 
 import asyncio
+import logging
+from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Final, TypeAlias
 
 from kswifi.charging.answers import ChargingAnswer
+from kswifi.charging.notices import Told
 from kswifi.charging.service import ChargingService
-from kswifi.diameter.constants import APPLICATION_CREDIT_CONTROL, Command
+from kswifi.diameter.constants import APPLICATION_CREDIT_CONTROL, CcRequestType, Command, ResultCode
 from kswifi.diameter.credit_control import CreditControlAnswer, CreditControlRequest
+from kswifi.diameter.errors import DiameterError
 from kswifi.diameter.header import Header
+from kswifi.diameter.server_requests import ServerRequest, ServerRequestAnswer
 from kswifi.servers.application import NodeIdentity, Reply
+from kswifi.servers.diameter_node import Answered as PeerAnswered
+from kswifi.servers.diameter_node import BuildRequest
 
 SWEEP_SECONDS: Final = 5.0
+Ask: TypeAlias = Callable[[str, BuildRequest, PeerAnswered], bool]
+"""Sends a request to a peer: ``DiameterNode.ask``."""
+
+_log: Final = logging.getLogger(__name__)
 
 
 class GyApplication:
@@ -28,12 +39,50 @@ class GyApplication:
         self._identity = identity
         self._sweep_seconds = sweep_seconds
         self._sweep: asyncio.TimerHandle | None = None
+        self._ask: Ask | None = None
 
     def handle(self, header: Header, message: bytes, reply: Reply) -> None:  # noqa: ARG002  # the port's shape
         """Charge one request; raises DiameterError where it is refused before anything was applied."""
         request = CreditControlRequest.decode(message)
         self._identity.check_destination(request.destination_realm, request.destination_host)
         self._service.handle(request, partial(self._answer, request, reply))
+
+    def connect(self, ask: Ask) -> None:
+        """Take the way to the peers, and become the charging service's way to its clients."""
+        self._ask = ask
+        self._service.notices.network = self
+
+    def re_authorise(self, session_id: str, peer: str, told: Told) -> bool:
+        """Send a Re-Auth-Request (RFC 8506, 5.5): the client is to report and ask anew now."""
+        return self._send(Command.RE_AUTH, session_id, peer, told)
+
+    def abort(self, session_id: str, peer: str, told: Told) -> bool:
+        """Send an Abort-Session-Request (RFC 6733, 8.5): the client is to end the session."""
+        return self._send(Command.ABORT_SESSION, session_id, peer, told)
+
+    def _send(self, command: Command, session_id: str, peer: str, told: Told) -> bool:
+        identity = self._identity
+
+        def build(realm: str, hop_by_hop: int, end_to_end: int) -> bytes:
+            return ServerRequest(
+                command_code=command,
+                session_id=session_id,
+                origin_host=identity.origin_host,
+                origin_realm=identity.origin_realm,
+                destination_host=peer,
+                destination_realm=realm,
+                hop_by_hop=hop_by_hop,
+                end_to_end=end_to_end,
+            ).encode()
+
+        def answered(message: bytes | None) -> None:
+            try:
+                told(None if message is None else ServerRequestAnswer.decode(message).result_code)
+            except DiameterError as error:
+                _log.warning("Diameter peer %s answered %s unreadably: %s", peer, command.name, error.message)
+                told(None)
+
+        return self._ask is not None and self._ask(peer, build, answered)
 
     def start(self) -> None:
         """Begin to settle, now and then, the sessions that nothing is heard of any more."""
@@ -48,6 +97,8 @@ class GyApplication:
             self._sweep = None
 
     def _answer(self, request: CreditControlRequest, reply: Reply, answer: ChargingAnswer) -> None:
+        policy = self._service.policy
+        opens = request.cc_request_type is CcRequestType.INITIAL and answer.result_code == ResultCode.SUCCESS
         reply(
             CreditControlAnswer(
                 session_id=request.session_id,
@@ -59,6 +110,12 @@ class GyApplication:
                 services=answer.services,
                 direct=answer.direct,
                 error_message=answer.error_message,
+                failed_avp=answer.failed_avp,
+                # RFC 8506, 8.14 and 8.15: the server's word goes before what the client was set to.
+                failure_handling=policy.failure_handling if opens else None,
+                direct_debiting_failure_handling=policy.direct_debiting_failure_handling if opens else None,
+                check_balance_result=answer.check_balance_result,
+                cost_kobo=answer.cost_kobo,
                 proxy_infos=request.proxy_infos,
                 hop_by_hop=request.hop_by_hop,
                 end_to_end=request.end_to_end,

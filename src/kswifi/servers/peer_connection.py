@@ -42,6 +42,9 @@ class PeerLimits:
     watchdog_seconds: float = 30.0
     """Silence after which a watchdog is sent, and after which its missing answer closes (RFC 3539, 3.4.1)."""
     farewell_seconds: float = 1.0
+    max_asked: int = 1024
+    """Requests of this node to all its peers that await answers; more are not sent."""
+    answer_seconds: float = 10.0
 
 
 class _State(Enum):
@@ -71,6 +74,7 @@ class PeerConnection(asyncio.Protocol):
         self._watchdog_sent_at: float | None = None
         self.origin_host: str | None = None
         """The peer's name, once it introduced itself."""
+        self.origin_realm = ""
 
     @property
     def is_open(self) -> bool:
@@ -175,6 +179,10 @@ class PeerConnection(asyncio.Protocol):
             ).encode()
         )
 
+    def ask(self, message: bytes) -> None:
+        """Send a request of an application of ours; the node is given the answer."""
+        self._write(message)
+
     def abort(self) -> None:
         """Close at once."""
         if self._transport is not None:
@@ -191,6 +199,8 @@ class PeerConnection(asyncio.Protocol):
         if not header.is_request:
             if header.command_code == Command.DISCONNECT_PEER:
                 self._leave()
+            elif header.application_id != APPLICATION_BASE:
+                self._node.take_answer(self, header, message)
             return
         if self._state is _State.AWAITING_CER and header.command_code != Command.CAPABILITIES_EXCHANGE:
             self._abort("spoke before introducing itself")
@@ -278,6 +288,7 @@ class PeerConnection(asyncio.Protocol):
         )
         self._write(answer.encode())
         self.origin_host = request.capabilities.origin_host
+        self.origin_realm = request.capabilities.origin_realm
         self._state = _State.OPEN
         _log.info("Diameter peer %s is here", self.origin_host)
 

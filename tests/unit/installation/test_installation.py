@@ -11,8 +11,8 @@ from kswifi.installation import (
     Installation,
     InstallationBusyError,
     InstallationDamagedError,
-    write_owner_only,
 )
+from kswifi.kernel.files import write_owner_only
 
 
 def whole_installation(data_dir: Path) -> Installation:

@@ -7,7 +7,8 @@ import pytest
 from kswifi import milenage
 from kswifi.euicc.errors import CardBusyError, CardExistsError, CardMissingError, ProfileRefusedError
 from kswifi.kernel.numbers import Imsi
-from kswifi.lab.phone.card import Card, CardError
+from kswifi.lab.phone.card import Card
+from kswifi.lab.phone.es10 import CardError
 from kswifi.rsp import session_record
 from tests.support.cards import EID, OPC, SIGNING_KEY, K, RogueCard, iccid, profile_package, profile_parameters
 

@@ -8,7 +8,16 @@ import pytest
 from kswifi.database.engine import Database
 from kswifi.kernel.clock import ManualClock
 from kswifi.outbox.errors import PayloadTooLargeError
-from kswifi.outbox.leases import counts, finish, lease_due, postpone, prune_entries, prune_events, revive
+from kswifi.outbox.leases import (
+    counts,
+    finish,
+    lease_due,
+    postpone,
+    prune_entries,
+    prune_events,
+    release_leases,
+    revive,
+)
 from kswifi.outbox.model import Entry, EntryState, Payload, checked_payload
 from kswifi.outbox.service import enqueue, event_bounds, events_after, publish
 from tests.support.databases import START, open_database
@@ -52,6 +61,24 @@ def test_what_a_failed_transaction_asked_for_is_not_there(tmp_path: Path) -> Non
             assert await _lease(database, "a") == []
             async with database.reading() as connection:
                 assert await event_bounds(connection) == (0, 0)
+
+    asyncio.run(scenario())
+
+
+def test_a_process_that_is_alone_takes_over_at_once_and_the_dead_ones_note_is_not_written(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with open_database(tmp_path, ManualClock(START)) as database:
+            await _ask(database, "k")
+            [dead] = await _lease(database, "dead")
+            assert await _lease(database, "heir") == []
+            async with database.transaction() as connection:
+                assert await release_leases(connection) == 1
+                assert await release_leases(connection) == 0
+            [entry] = await _lease(database, "heir")
+            assert entry.attempts == 2  # what kills every worker still gets stuck one day
+            async with database.transaction() as connection:
+                assert not await finish(connection, dead, EntryState.DONE)
+                assert await finish(connection, entry, EntryState.DONE)
 
     asyncio.run(scenario())
 

@@ -20,6 +20,7 @@ _TRIES: Final = 40
 _TRY_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.05
 _PIECE_OCTETS: Final = 1024
+_BUSY: Final = (429, 502, 503, 504)
 _FETCHABLE: Final = ("released", "downloaded")
 
 Download = Callable[[int, int], None]
@@ -148,7 +149,7 @@ class PhoneApp:
         with self._client.stream("GET", url, headers={**headers, "Accept-Encoding": "identity"}) as answer:
             if answer.status_code not in (200, 206):
                 answer.read()
-                raise _refusal(answer)
+                raise _BusyError(answer.text[:200]) if answer.status_code in _BUSY else _refusal(answer)
             if answer.status_code == 200:
                 have = 0
             total = have + int(answer.headers["Content-Length"])
@@ -188,7 +189,7 @@ class PhoneApp:
         for attempt in _again():
             with attempt:
                 answer = self._client.request(method, url, json=json, headers=headers)
-                if answer.status_code in (429, 502, 503, 504) or _in_flight(answer):
+                if answer.status_code in _BUSY or _in_flight(answer):
                     raise _BusyError(answer.text[:200])
                 if answer.status_code not in accept:
                     raise _refusal(answer)

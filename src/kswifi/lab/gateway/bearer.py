@@ -183,6 +183,15 @@ class Bearer:
         # A request under way is answered first: credit control keeps the order of its numbers.
         await self.credit.settle()
 
+    def ask_anew(self) -> None:
+        """Report and ask at once, since the charging server says that something changed (RFC 8506, 5.5)."""
+        self._ask(ReportingReason.FORCED_REAUTHORISATION)
+
+    def abort(self) -> None:
+        """End, since the charging server says so (RFC 6733, 8.5)."""
+        if self.access is not Access.ENDED:
+            self._terminate("the network ended it")
+
     def _runs_low(self) -> None:
         if self._final is not None:
             if not self.available():

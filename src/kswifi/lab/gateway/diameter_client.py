@@ -7,6 +7,7 @@ and the same End-to-End Identifier (RFC 6733, 5.5.4); whoever asked keeps waitin
 import asyncio
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -33,6 +34,7 @@ from kswifi.diameter.constants import (
 from kswifi.diameter.errors import DiameterError
 from kswifi.diameter.framing import MessageFramer
 from kswifi.diameter.header import FLAG_RETRANSMITTED, HEADER_OCTETS, Header, decode_header, encode_message
+from kswifi.diameter.server_requests import ServerRequest, ServerRequestAnswer
 from kswifi.lab.gateway.errors import DiameterUnavailableError
 
 _log = structlog.get_logger(__name__)
@@ -64,6 +66,8 @@ class DiameterClient:
     ) -> None:
         self._address = (host, port)
         self.origin_host = origin_host
+        self.serve: Callable[[ServerRequest], ResultCode] = lambda _request: ResultCode.UNKNOWN_SESSION_ID
+        """Does what the charging server asks of a ChargingSession, and returns the Result-Code."""
         self.realm = realm
         self._watchdog_seconds = watchdog_seconds
         self._hop_by_hop = secrets.randbits(32)
@@ -230,7 +234,22 @@ class DiameterClient:
             if header.command_code == Command.DISCONNECT_PEER:
                 raise PeerLostError("the server said farewell")
             return
-        writer.write(_unsupported(header, self.origin_host, self.realm))
+        writer.write(self._serve(header, message))
+
+    def _serve(self, header: Header, message: bytes) -> bytes:
+        """Answer a request of the charging server (RFC 8506, 5.5; RFC 6733, 8.5)."""
+        if header.command_code not in (Command.RE_AUTH, Command.ABORT_SESSION):
+            return _unsupported(header, self.origin_host, self.realm)
+        request = ServerRequest.decode(message)
+        return ServerRequestAnswer(
+            command_code=header.command_code,
+            session_id=request.session_id,
+            result_code=self.serve(request),
+            origin_host=self.origin_host,
+            origin_realm=self.realm,
+            hop_by_hop=header.hop_by_hop,
+            end_to_end=header.end_to_end,
+        ).encode()
 
     def _send_again(self, writer: asyncio.StreamWriter) -> None:
         for hop_by_hop, question in self._questions.items():

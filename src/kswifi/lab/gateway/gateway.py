@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import structlog
 
+from kswifi.diameter.constants import Command, ResultCode
+from kswifi.diameter.server_requests import ServerRequest
 from kswifi.lab.access_keys import proxy_password
 from kswifi.lab.gateway.attach import AttachPort
 from kswifi.lab.gateway.authentication import new_session_id
@@ -56,6 +58,7 @@ class Gateway:
             realm=config.realm,
             watchdog_seconds=config.watchdog_seconds,
         )
+        self.client.serve = self._serve
         allowed = config.allowed if content is None else (*config.allowed, content)
         self._proxy = Proxy(self._bearers, Destinations(allowed, config.origins))
         self._attach = AttachPort(
@@ -121,6 +124,17 @@ class Gateway:
                 for bearer in self._bearers.values()
             ],
         }
+
+    def _serve(self, request: ServerRequest) -> ResultCode:
+        """Do what the charging server asks of a bearer: report and ask anew, or end."""
+        for bearer in self._bearers.values():
+            if bearer.credit.count.identity.session_id == request.session_id:
+                if request.command_code is Command.ABORT_SESSION:
+                    bearer.abort()
+                    return ResultCode.SUCCESS
+                bearer.ask_anew()
+                return ResultCode.LIMITED_SUCCESS  # RFC 8506, 5.5: the report follows
+        return ResultCode.UNKNOWN_SESSION_ID
 
     async def _open_bearer(self, imsi: str, apn: str, kasme: bytes) -> Bearer:
         if len(self._bearers) >= self._config.most_bearers:

@@ -1,0 +1,114 @@
+"""Charging, put together: the service, its Diameter node, its records and its metrics."""
+
+from datetime import timedelta
+from typing import Final
+
+from kswifi.bootstrap.metrics import ChargingMetrics
+from kswifi.bootstrap.process import LAB_GATEWAY
+from kswifi.charging.model import ChargingSession
+from kswifi.charging.notes import ClosingCause
+from kswifi.charging.notices import AnnouncingLedger
+from kswifi.charging.policy import ChargingPolicy
+from kswifi.charging.service import ChargingService
+from kswifi.charging_records.model import ChargingDataRecord
+from kswifi.charging_records.projector import ChargingRecords
+from kswifi.charging_records.service import prune_records
+from kswifi.charging_settings import ANY_PEER
+from kswifi.database.engine import Database
+from kswifi.diameter.constants import CcFailureHandling, DirectDebitingFailureHandling, FinalUnitAction
+from kswifi.esim.authentication_centre import AuthenticationCentre
+from kswifi.kernel.clock import Clock
+from kswifi.ledger.client import LedgerClient
+from kswifi.servers.application import NodeIdentity
+from kswifi.servers.diameter_node import DiameterNode
+from kswifi.servers.gy import GyApplication
+from kswifi.servers.s6a import S6aApplication
+from kswifi.settings import Settings
+
+_UNSAID: Final = "unsaid"
+
+
+class Charging:
+    """The parts; ``start`` serves peers, ``close`` takes leave of them. ``records`` is run by the process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        ledger: LedgerClient,
+        centre: AuthenticationCentre,
+        state_id: int,
+        clock: Clock,
+    ) -> None:
+        identity = NodeIdentity(settings.diameter_identity, settings.diameter_realm, state_id)
+        self._database = database
+        self._retention = timedelta(days=settings.cdr_retention_days)
+        self.records = ChargingRecords(database, ledger)
+        self.service = ChargingService(ledger, clock, policy_of(settings), unreserved=self._observe)
+        self.announcing_ledger = AnnouncingLedger(ledger, lambda: ledger.state, self.service.notices)
+        self._gy = GyApplication(self.service, identity)
+        self.node = DiameterNode(
+            host=settings.host,
+            port=settings.diameter_port,
+            identity=identity,
+            applications=(self._gy, S6aApplication(centre, identity)),
+            allowed_peers=allowed_peers_of(settings),
+        )
+        self._gy.connect(self.node.ask)
+        self.metrics = ChargingMetrics(self.service, self.node, lambda: ledger.figures)
+
+    async def start(self) -> None:
+        """Find the open ChargingSessions again, and listen; raises OSError where the port is taken."""
+        self.service.recover()
+        self._gy.start()
+        await self.node.start()
+
+    async def close(self) -> None:
+        """Take leave of every peer; answers that are under way still leave."""
+        await self.node.close()
+        self._gy.close()
+
+    async def prune_records(self) -> int:
+        """Delete a batch of records that have had their time."""
+        return await prune_records(self._database, self._retention)
+
+    def _observe(self, charging_session: ChargingSession, cause: ClosingCause, at: int) -> None:
+        self.records.observe(ChargingDataRecord.unreserved(charging_session, cause, at))
+
+
+def policy_of(settings: Settings) -> ChargingPolicy:
+    """Return what the operator set about grants."""
+    failing, debiting = settings.cc_failure_handling, settings.direct_debiting_failure_handling
+    embedded = settings.mode == "embedded"
+    return ChargingPolicy(
+        max_grant_octets=settings.grant_cap_octets,
+        min_grant_octets=min(settings.grant_min_octets, settings.grant_cap_octets),
+        grant_seconds=settings.grant_seconds,
+        validity_seconds=settings.validity_seconds,
+        shared_validity_seconds=settings.shared_validity_seconds,
+        control_only_validity_seconds=settings.control_only_validity_seconds,
+        grace_seconds=settings.grace_seconds,
+        control_only_peers=frozenset({LAB_GATEWAY} if embedded else settings.control_only_peers),
+        final_unit_action=FinalUnitAction[settings.final_unit_action.upper()],
+        redirect_url=settings.redirect_url or settings.origin,
+        refuse_in_group=settings.refuse_in_group,
+        quota_holding_seconds=settings.quota_holding_seconds or None,
+        threshold_percent=settings.quota_threshold_percent,
+        time_quota_seconds=settings.time_quota_seconds or None,
+        failure_handling=None if failing == _UNSAID else CcFailureHandling[failing.upper()],
+        direct_debiting_failure_handling=(
+            None if debiting == _UNSAID else DirectDebitingFailureHandling[debiting.upper()]
+        ),
+    )
+
+
+def allowed_peers_of(settings: Settings) -> frozenset[str] | None:
+    """Return who may connect: the lab's gateway, or the cores that were named; None lets any in.
+
+    Without names any peer of this very machine may; the settings refuse that where others reach it.
+    """
+    if settings.mode == "embedded":
+        return frozenset({LAB_GATEWAY})
+    if not settings.diameter_peers or ANY_PEER in settings.diameter_peers:
+        return None
+    return frozenset(settings.diameter_peers)

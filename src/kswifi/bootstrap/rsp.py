@@ -1,0 +1,166 @@
+"""The SM-DP+: as a process of its own, and as a part of the server process."""
+
+import asyncio
+import os
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from kswifi.bootstrap.process import Ready, configure_logging, stop_event
+from kswifi.database.engine import Database, sqlite_url
+from kswifi.database.migrate import migrate
+from kswifi.esim.install_results import Installed, InstallResults
+from kswifi.esim.packages import Packages, load_stock
+from kswifi.esim.pki_folder import init_folder, load_folder, revoked_in, tls_files
+from kswifi.esim.provisioning import Provisioning
+from kswifi.esim.rsp_model import SmdpRules
+from kswifi.esim.vault import VAULT_KEY_OCTETS, SubscriberVault
+from kswifi.installation import Installation
+from kswifi.jobs.housekeeping import Housekeeper
+from kswifi.kernel.clock import SystemClock
+from kswifi.rsp.pki import Pki
+from kswifi.servers.es9plus import Es9Plus
+from kswifi.servers.es9plus_server import Es9PlusServer, tls_context
+from kswifi.sessions.keys import fresh_signing_key_pem
+from kswifi.settings import Settings
+
+ORGANIZATION: Final = "KSWiFi"
+EID_PREFIX: Final = "89049032"
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RspOptions:
+    """Where the SM-DP+ listens, what it is called, and what it has.
+
+    ``smdp_address``: the name in activation codes, with its port where that is not 443. ``pki_dir``: a folder laid
+    out as SGP.26, None for the installation's own. ``profiles_dir``: profile packages that anybody may order.
+    """
+
+    host: str
+    port: int
+    smdp_address: str
+    pki_dir: Path | None = None
+    profiles_dir: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SmdpPlus:
+    """An SM-DP+ that is ready to serve on its socket."""
+
+    provisioning: Provisioning
+    server: Es9PlusServer
+    listener: socket.socket
+    port: int
+
+    async def serve(self) -> None:
+        """Serve until ``server.should_exit``."""
+        await self.server.serve(sockets=[self.listener])
+
+
+def open_smdp(
+    installation: Installation,
+    database: Database,
+    vault: SubscriberVault,
+    options: RspOptions,
+    installed: Installed | None = None,
+    rules: SmdpRules | None = None,
+) -> SmdpPlus:
+    """Make an SM-DP+, its socket bound.
+
+    Raises:
+        PkiError: its certificates cannot be used.
+        PackageRefusedError: the folder of profiles cannot be read.
+        OSError: the port is taken.
+    """
+    now = database.clock.now()
+    listener = socket.create_server((options.host, options.port), reuse_port=False)
+    # Its connections inherit it. asyncio sets it only where the socket names its protocol, which this one does not:
+    # without it, head and body of every answer wait 40 ms for each other (RFC 1122, 4.2.3.2 and 4.2.3.4).
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        port = int(listener.getsockname()[1])
+        name = options.smdp_address.rpartition(":")[0] or options.smdp_address
+        pki = installation_pki(installation, name, options.pki_dir, database)
+        trust = pki.trust(revoked_in(options.pki_dir or installation.pki_dir, pki, now))
+        context = tls_context(*tls_files(pki, name, installation.tls_dir, now))
+        packages = Packages(
+            vault,
+            options.smdp_address,
+            load_stock(options.profiles_dir) if options.profiles_dir is not None else None,
+        )
+        provisioning = Provisioning(
+            database,
+            vault,
+            identities=pki.smdp_identities(),
+            trust=trust,
+            packages=packages,
+            addresses=tuple(dict.fromkeys((options.smdp_address, name, f"{name}:{port}"))),
+            rules=rules,
+        )
+        app = Es9Plus(provisioning, InstallResults(database, trust, installed)).application()
+        return SmdpPlus(provisioning, Es9PlusServer(app, context), listener, port)
+    except BaseException:
+        listener.close()
+        raise
+
+
+def installation_pki(installation: Installation, name: str, given: Path | None, database: Database) -> Pki:
+    """Return the PKI of a folder that was given, or the installation's own, made at the first start.
+
+    Raises:
+        PkiError: it cannot be used.
+    """
+    if given is not None:
+        return load_folder(given)
+    folder = installation.pki_dir
+    if folder.is_dir() and any(folder.iterdir()):
+        return load_folder(folder)
+    made = init_folder(
+        folder, smdp_address=name, organization=ORGANIZATION, eid_prefix=EID_PREFIX, at=database.clock.now()
+    )
+    _log.info("pki_made", folder=str(folder))
+    return made
+
+
+async def run_rsp(settings: Settings, options: RspOptions, ready: Ready, end_of_input: int | None = None) -> None:
+    """Run an SM-DP+ alone until it is told to stop.
+
+    Raises:
+        KswifiError: the data directory or the PKI cannot be used.
+        OSError: the port is taken.
+    """
+    configure_logging(settings)
+    stop = stop_event(end_of_input)
+    installation = Installation(settings.data_dir).open()
+    try:
+        installation.read_or_make(installation.session_signing_key, fresh_signing_key_pem)
+        vault = SubscriberVault(
+            installation.read_or_make(installation.subscriber_key, lambda: os.urandom(VAULT_KEY_OCTETS))
+        )
+        database = Database(sqlite_url(installation.control_database), SystemClock())
+        try:
+            await migrate(database)
+            smdp = open_smdp(installation, database, vault, options)
+            await _serve(smdp, ready, stop)
+        finally:
+            await database.close()
+    finally:
+        installation.close()
+
+
+async def _serve(smdp: SmdpPlus, ready: Ready, stop: asyncio.Event) -> None:
+    housekeeper = Housekeeper({"rsp_sessions": smdp.provisioning.prune})
+    serving = asyncio.create_task(smdp.serve(), name="es9plus")
+    keeping = asyncio.create_task(housekeeper.run(), name="housekeeper")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    ready({"es9plus": f"https://{smdp.listener.getsockname()[0]}:{smdp.port}"})
+    await asyncio.wait((serving, keeping, stopping), return_when=asyncio.FIRST_COMPLETED)
+    smdp.server.should_exit = True
+    housekeeper.stop()
+    stopping.cancel()
+    await asyncio.gather(serving, keeping)

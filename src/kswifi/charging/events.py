@@ -1,0 +1,178 @@
+"""Single events: units debited at once, or a question (RFC 8506, 6; TS 32.299, 6.3.2: IEC).
+
+A debit is all or nothing: the amount is reserved, then committed and closed, under ids that a replay repeats. What
+a crash leaves between the two is found as an open reservation and settled, unless the replay comes first.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from kswifi.charging.answers import ChargingAnswer, refusal, refusal_of
+from kswifi.charging.notes import Bearer, ClosingCause, UsageNote
+from kswifi.charging.ports import Ledger
+from kswifi.diameter import dictionary as d
+from kswifi.diameter.constants import CheckBalanceResult, RequestedAction, ResultCode
+from kswifi.diameter.credit_control import CreditControlRequest
+from kswifi.diameter.errors import DiameterError
+from kswifi.diameter.units import ServiceCreditControl, ServiceUnit
+from kswifi.ledger.commands import Ask, Command, Commit, Outcome, OutcomeCode, Release, Reserve
+from kswifi.ledger.errors import InvalidCommandError, LedgerError
+
+_EVENT_NOTE: Final = UsageNote(cause=ClosingCause.EVENT).to_note()
+_SETTLED_AFTER_SECONDS: Final = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A debit between its arrival and its answer."""
+
+    request: CreditControlRequest
+    service: ServiceCreditControl
+    octets: int
+    answered: Callable[[ChargingAnswer], None]
+
+    @property
+    def reservation_id(self) -> str:
+        """The reservation that lives for this debit alone; also the stem of its command ids."""
+        return f"{self.request.session_id}#event{self.request.cc_request_number}"
+
+
+class EventCharging:
+    """Answers EVENT requests; ``stranded`` is told of a debit whose second half the ledger was too busy for."""
+
+    def __init__(self, ledger: Ledger, stranded: Callable[[CreditControlRequest, str], None]) -> None:
+        self._ledger = ledger
+        self._stranded = stranded
+
+    def handle(
+        self, request: CreditControlRequest, wallet_id: str, now: int, answered: Callable[[ChargingAnswer], None]
+    ) -> None:
+        """Answer one event.
+
+        Raises:
+            DiameterError: 5005 no Requested-Action, 5031 no amount or a refund, 5004 an amount nobody can mean.
+        """
+        match request.requested_action:
+            case None:
+                raise DiameterError(
+                    ResultCode.MISSING_AVP, "an event says what to do", d.REQUESTED_ACTION.example()
+                )
+            case RequestedAction.PRICE_ENQUIRY:
+                # An internet session is paid for before it is downloaded: what is used of it costs nothing more.
+                answered(ChargingAnswer(result_code=ResultCode.SUCCESS, cost_kobo=0))
+            case RequestedAction.CHECK_BALANCE:
+                answered(self._check(wallet_id, now, _amount(_unit(request)) or 1))
+            case RequestedAction.REFUND_ACCOUNT:
+                raise DiameterError(
+                    ResultCode.RATING_FAILED,
+                    "used octets are not given back: support credits a session instead",
+                    d.REQUESTED_ACTION.encode(RequestedAction.REFUND_ACCOUNT),
+                )
+            case RequestedAction.DIRECT_DEBITING:
+                self._debit(request, wallet_id, now, answered)
+
+    def _check(self, wallet_id: str, now: int, octets: int) -> ChargingAnswer:
+        """Tell whether so much could be granted now; nothing is reserved (RFC 8506, 6.2)."""
+        state = self._ledger.state
+        wallet, left = state.wallet(wallet_id), 0
+        if wallet is not None and wallet.hold is None and not wallet.frozen:
+            for account_id in wallet.account_ids:
+                account = state.account(account_id)
+                if account is None or not account.storage_proof or account.expires_at <= now:
+                    continue
+                left += octets if account.uncapped else account.balances.available
+                if left and not wallet.continue_with_next:
+                    break
+        enough = CheckBalanceResult.ENOUGH_CREDIT if left >= octets else CheckBalanceResult.NO_CREDIT
+        return ChargingAnswer(result_code=ResultCode.SUCCESS, check_balance_result=enough)
+
+    def _debit(
+        self, request: CreditControlRequest, wallet_id: str, now: int, answered: Callable[[ChargingAnswer], None]
+    ) -> None:
+        service = _unit(request)
+        octets = _amount(service)
+        if service is None or not octets:
+            raise DiameterError(
+                ResultCode.RATING_FAILED,
+                "a debit names its octets: CC-Total-Octets, or input and output",
+                d.REQUESTED_SERVICE_UNIT.example(),
+            )
+        event = Event(request, service, octets, answered)
+        try:
+            reserve = Reserve(
+                command_id=f"{event.reservation_id}/open",
+                reservation_id=event.reservation_id,
+                wallet_id=wallet_id,
+                ask=Ask(octets, 0, now + _SETTLED_AFTER_SECONDS),
+                note=Bearer.of(request).to_note(request.session_id),
+            )
+        except InvalidCommandError as error:
+            raise DiameterError(
+                ResultCode.INVALID_AVP_VALUE, error.message, d.CC_TOTAL_OCTETS.encode(octets)
+            ) from None
+        try:
+            self._ledger.submit(reserve, partial(self._reserved, event))
+        except LedgerError as error:
+            raise DiameterError(ResultCode.TOO_BUSY, error.message) from None
+
+    def _reserved(self, event: Event, outcome: Outcome) -> None:
+        reservation_id = event.reservation_id
+        # A replay of a debit that is through meets its closed reservation: the commit has its answer.
+        if outcome.code is not OutcomeCode.DONE:
+            event.answered(refusal_of(outcome.code))
+        elif outcome.granted_octets >= event.octets:
+            commit = Commit(
+                command_id=reservation_id,
+                reservation_id=reservation_id,
+                used_octets=event.octets,
+                close=True,
+                note=_EVENT_NOTE,
+            )
+            self._finish(event, commit, debited=True)
+        else:
+            release = Release(command_id=reservation_id, reservation_id=reservation_id, note=_EVENT_NOTE)
+            self._finish(event, release, debited=False)
+
+    def _finish(self, event: Event, command: Command, *, debited: bool) -> None:
+        def done(outcome: Outcome) -> None:
+            if outcome.code is not OutcomeCode.DONE:
+                event.answered(refusal_of(outcome.code))
+            elif not debited:
+                event.answered(refusal(ResultCode.CREDIT_LIMIT_REACHED))
+            else:
+                event.answered(_debited(event))
+
+        try:
+            self._ledger.submit(command, done)
+        except LedgerError as error:
+            self._stranded(event.request, event.reservation_id)
+            event.answered(refusal(ResultCode.TOO_BUSY, error.message))
+
+
+def _unit(request: CreditControlRequest) -> ServiceCreditControl | None:
+    if len(request.services) > 1:
+        raise DiameterError(
+            ResultCode.AVP_OCCURS_TOO_MANY_TIMES,
+            "an event has one group of units",
+            d.MULTIPLE_SERVICES_CREDIT_CONTROL.example(),
+        )
+    return request.services[0] if request.services else request.direct
+
+
+def _amount(service: ServiceCreditControl | None) -> int | None:
+    return None if service is None or service.requested is None else service.requested.octets
+
+
+def _debited(event: Event) -> ChargingAnswer:
+    granted = ServiceUnit(cc_total_octets=event.octets)
+    service = ServiceCreditControl(
+        rating_group=event.service.rating_group,
+        service_identifiers=event.service.service_identifiers,
+        granted=granted,
+        result_code=ResultCode.SUCCESS if event.request.services else None,
+    )
+    if event.request.services:
+        return ChargingAnswer(result_code=ResultCode.SUCCESS, services=(service,))
+    return ChargingAnswer(result_code=ResultCode.SUCCESS, direct=service)

@@ -1,0 +1,94 @@
+"""Charging data records as CSV and as JSON Lines."""
+
+import csv
+import json
+from collections.abc import AsyncIterator
+from dataclasses import fields
+from typing import Any, Final, TextIO
+
+from kswifi.charging_records.model import ChargingDataRecord, HourUsage
+from kswifi.charging_records.service import RecordFilter, find_records, hours_of
+from kswifi.database.engine import Database
+from kswifi.kernel.clock import from_unix_seconds
+
+_RAT_TYPES: Final = {
+    1: "UTRAN",
+    2: "GERAN",
+    3: "WLAN",
+    4: "GAN",
+    5: "HSPA-Evolution",
+    6: "EUTRAN",
+    7: "Virtual",
+    8: "EUTRAN-NB-IoT",
+    9: "LTE-M",
+    10: "NR",
+}
+"""3GPP-RAT-Type (TS 29.061, 16.4.7.2)."""
+
+_HIDDEN: Final = ("hours", "open_reservations")
+COLUMNS: Final = tuple(it.name for it in fields(ChargingDataRecord) if it.name not in _HIDDEN)
+HOUR_COLUMNS: Final = tuple(it.name for it in fields(HourUsage))
+
+
+def record_fields(record: ChargingDataRecord) -> dict[str, Any]:
+    """Return a record as it is exported: instants by RFC 3339 in UTC, radio by name, everything else as it is."""
+    found = {name: getattr(record, name) for name in COLUMNS}
+    for name in ("opened_at", "last_at", "closed_at"):
+        found[name] = _instant(found[name])
+    for name in ("rat_type", "last_rat_type"):
+        found[name] = _RAT_TYPES.get(found[name], found[name])
+    return found
+
+
+def hour_fields(hour: HourUsage) -> dict[str, Any]:
+    """Return an hour as it is exported."""
+    return {name: getattr(hour, name) for name in HOUR_COLUMNS} | {"hour_at": _instant(hour.hour_at)}
+
+
+async def export_json_lines(database: Database, wanted: RecordFilter, out: TextIO) -> int:
+    """Write one JSON object a record, its hours in it; return how many records."""
+    count = 0
+    async for record, hours in _with_hours(database, wanted):
+        whole = record_fields(record) | {"hours": [hour_fields(it) for it in hours]}
+        out.write(json.dumps(whole, ensure_ascii=False) + "\n")
+        count += 1
+    return count
+
+
+async def export_csv(database: Database, wanted: RecordFilter, out: TextIO, *, hourly: bool = False) -> int:
+    """Write one line a record or, hourly, one a record and hour; return how many records.
+
+    A text that a spreadsheet would take for a formula is written with an apostrophe before it.
+    """
+    writer = csv.writer(out, lineterminator="\n")
+    # Hourly, the sums of a record would be counted once for each of its lines: they are left out.
+    columns = tuple(name for name in COLUMNS if name not in HOUR_COLUMNS) if hourly else COLUMNS
+    writer.writerow((*columns, *HOUR_COLUMNS) if hourly else columns)
+    count = 0
+    if not hourly:
+        async for record in find_records(database, wanted):
+            writer.writerow([_cell(value) for value in record_fields(record).values()])
+            count += 1
+        return count
+    async for record, hours in _with_hours(database, wanted):
+        shown = record_fields(record)
+        head = [_cell(shown[name]) for name in columns]
+        for hour in hours:
+            writer.writerow([*head, *(_cell(value) for value in hour_fields(hour).values())])
+        count += 1
+    return count
+
+
+async def _with_hours(
+    database: Database, wanted: RecordFilter
+) -> AsyncIterator[tuple[ChargingDataRecord, list[HourUsage]]]:
+    async for record in find_records(database, wanted):
+        yield record, await hours_of(database, record.session_id)
+
+
+def _instant(seconds: int | None) -> str | None:
+    return None if seconds is None else from_unix_seconds(seconds).isoformat().replace("+00:00", "Z")
+
+
+def _cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -1,0 +1,139 @@
+"""One charging data record, and how an effect of the ledger tells it on. Pure."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from kswifi.charging.model import ChargingSession
+from kswifi.charging.notes import Bearer, ClosingCause, UsageNote
+
+HOUR_SECONDS: Final = 3600
+_REPORT_SLACK_SECONDS: Final = 60
+UNBOOKED: Final = ""
+"""The account of usage that no account could be found for."""
+
+
+@dataclass(slots=True)
+class HourUsage:
+    """What a ChargingSession used in one hour (UTC) of one account, which is an internet session's id.
+
+    A report counts in the hour in which it was committed: its octets flowed since the report before.
+    """
+
+    hour_at: int
+    """Unix seconds; a multiple of 3600."""
+    account_id: str
+    octets: int = 0
+    """Paid for, and overrun."""
+    overrun_octets: int = 0
+    input_octets: int = 0
+    """From the user, where the network told directions apart."""
+    output_octets: int = 0
+    seconds: int = 0
+
+
+@dataclass(slots=True)
+class ChargingDataRecord:
+    """One ChargingSession, open or closed; instants are Unix seconds."""
+
+    session_id: str
+    imsi: str
+    peer: str
+    apn: str | None
+    charging_id: int | None
+    rat_type: int | None
+    user_location: str | None
+    """3GPP-User-Location-Info as it was at the opening, in hexadecimal."""
+    sgsn_mcc_mnc: str | None
+    pdp_address: str | None
+    opened_at: int
+    last_at: int
+    closed_at: int | None = None
+    cause: str | None = None
+    termination_cause: int | None = None
+    last_rat_type: int | None = None
+    """Where it ended up on another radio or elsewhere."""
+    last_user_location: str | None = None
+    octets: int = 0
+    overrun_octets: int = 0
+    input_octets: int = 0
+    output_octets: int = 0
+    seconds: int = 0
+    open_reservations: int = 0
+    hours: dict[tuple[int, str], HourUsage] = field(default_factory=dict)
+    """What this object was told of, by hour and account; the rest is in the table."""
+
+    @classmethod
+    def opened(cls, session_id: str, bearer: Bearer, at: int) -> "ChargingDataRecord":
+        """Return the record of a ChargingSession that begins."""
+        return cls(
+            session_id=session_id,
+            imsi=bearer.imsi,
+            peer=bearer.peer,
+            apn=bearer.apn,
+            charging_id=bearer.charging_id,
+            rat_type=bearer.rat_type,
+            user_location=bearer.user_location,
+            sgsn_mcc_mnc=bearer.sgsn_mcc_mnc,
+            pdp_address=bearer.pdp_address,
+            opened_at=at,
+            last_at=at,
+        )
+
+    @classmethod
+    def unreserved(cls, charging_session: ChargingSession, cause: ClosingCause, at: int) -> "ChargingDataRecord":
+        """Return the record of one that ended at that instant without ever having had a grant."""
+        opened_at = int(charging_session.opened_at)
+        record = cls.opened(charging_session.session_id, charging_session.bearer, opened_at)
+        record.last_at = record.closed_at = at
+        record.cause = str(cause)
+        return record
+
+    def reserve(self, at: int) -> None:
+        """Note that another reservation of it is open."""
+        self.open_reservations += 1
+        self.closed_at = self.cause = self.termination_cause = None
+        self.last_at = max(self.last_at, at)
+
+    def use(self, account_id: str, octets: int, at: int, *, overrun: bool = False) -> None:
+        """Add octets; those of an overrun were not paid for."""
+        hour = self._hour(account_id, at)
+        for it in (self, hour):
+            it.octets += octets
+            if overrun:
+                it.overrun_octets += octets
+        self.last_at = max(self.last_at, at)
+
+    def say(self, account_id: str, note: UsageNote, at: int) -> None:
+        """Add what a report said beside its sum.
+
+        A CC-Time of more than the session's whole life is a core's mistake and counts as not said.
+        """
+        seconds = note.cc_time or 0
+        if seconds > at - self.opened_at + _REPORT_SLACK_SECONDS:
+            seconds = 0
+        if note.input_octets or note.output_octets or seconds:
+            hour = self._hour(account_id, at)
+            for it in (self, hour):
+                it.input_octets += note.input_octets or 0
+                it.output_octets += note.output_octets or 0
+                it.seconds += seconds
+        if note.user_location is not None:
+            self.last_user_location = note.user_location
+        if note.rat_type is not None:
+            self.last_rat_type = note.rat_type
+        self.last_at = max(self.last_at, at)
+
+    def close(self, note: UsageNote, at: int, *, settled: bool) -> None:
+        """Note that one reservation of it closed; with the last one, it ends."""
+        self.open_reservations -= 1
+        self.last_at = max(self.last_at, at)
+        if self.open_reservations <= 0:
+            self.closed_at = at
+            self.cause = str(note.cause or (ClosingCause.SILENT if settled else ClosingCause.TERMINATION))
+            self.termination_cause = note.termination_cause
+
+    def _hour(self, account_id: str, at: int) -> HourUsage:
+        key = (at - at % HOUR_SECONDS, account_id)
+        if key not in self.hours:
+            self.hours[key] = HourUsage(*key)
+        return self.hours[key]

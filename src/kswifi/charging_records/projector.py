@@ -1,0 +1,183 @@
+"""Follows the ledger's journal into charging data records.
+
+It writes how far it has read in the transaction that holds what that means, so each effect counts exactly once,
+whenever the process dies; what was durable before an answer left can never be missing from the records. It reads
+at a leisurely pace and in large pieces: nothing waits for it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import msgspec
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.charging.notes import Bearer, UsageNote
+from kswifi.charging_records import store
+from kswifi.charging_records.model import ChargingDataRecord
+from kswifi.database.engine import Database
+from kswifi.database.errors import DatabaseBusyError
+from kswifi.ledger import effects as fx
+
+RECORDS_AT_ONCE: Final = 100
+UNRESERVED_LIMIT: Final = 10_000
+
+_log = structlog.get_logger(__name__)
+
+
+async def recorded_sequence(database: Database) -> int:
+    """Return how far the journal was read: at least so much of it must still be there at the next start."""
+    async with database.reading() as connection:
+        return await store.read_sequence(connection)
+
+
+class LedgerJournal(Protocol):
+    """The ledger, as far as the projector reads it."""
+
+    def read_effects(self, after_sequence: int, limit: int) -> Sequence[tuple[int, tuple[fx.Effect, ...]]]:
+        """Return up to ``limit`` records after a sequence, oldest first."""
+        ...
+
+
+class ChargingRecords:
+    """Makes records; ``wake`` is what the ledger's ``on_durable`` calls, or forwards to."""
+
+    def __init__(self, database: Database, ledger: LedgerJournal, pause_seconds: float = 1.0) -> None:
+        self._database = database
+        self._ledger = ledger
+        self._pause_seconds = pause_seconds
+        self._wake = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._unreserved: deque[ChargingDataRecord] = deque(maxlen=UNRESERVED_LIMIT)
+
+    def wake(self, _sequence: int = 0) -> None:
+        """Say that there is more to read; on the loop's thread."""
+        self._wake.set()
+
+    def observe(self, record: ChargingDataRecord) -> None:
+        """Take a ChargingSession that ended and that the ledger never knew: one that was control-only all along.
+
+        No octets were charged to it, and it is the only kind of which a crash can lose a record.
+        """
+        self._unreserved.append(record)
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Let ``run`` return after a last pass."""
+        self._stopping.set()
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Make records until ``stop``."""
+        while not self._stopping.is_set():
+            self._wake.clear()
+            await self._try_to_catch_up()
+            try:
+                async with asyncio.timeout(self._pause_seconds):
+                    await self._stopping.wait()
+            except TimeoutError:
+                await self._wake.wait()
+        await self._try_to_catch_up()
+
+    async def catch_up(self) -> int:
+        """Read everything durable; return the sequence that was reached."""
+        await self._write_unreserved()
+        while True:
+            async with self._database.reading() as connection:
+                sequence = await store.read_sequence(connection)
+            records = await asyncio.to_thread(self._ledger.read_effects, sequence, RECORDS_AT_ONCE)
+            if not records:
+                return sequence
+            async with self._database.transaction() as connection:
+                # Read again inside: another one may have been here.
+                sequence = await store.read_sequence(connection)
+                fresh = [(number, effects) for number, effects in records if number > sequence]
+                if fresh:
+                    await _project(connection, [effect for _, effects in fresh for effect in effects])
+                    await store.write_sequence(connection, fresh[-1][0])
+
+    async def _try_to_catch_up(self) -> None:
+        try:
+            await self.catch_up()
+        except DatabaseBusyError:
+            _log.warning("charging_records_wait_for_database")
+            self._wake.set()
+
+    async def _write_unreserved(self) -> None:
+        some = {it.session_id: it for it in self._unreserved}
+        if not some:
+            return
+        async with self._database.transaction() as connection:
+            known = await store.read_records(connection, some)
+            await store.write_records(connection, [it for key, it in some.items() if key not in known])
+        for _ in range(len(some)):
+            self._unreserved.popleft()
+
+
+_TOLD: Final = (fx.Reserved, fx.Committed, fx.Overran, fx.ReservationClosed, fx.ReservationForgotten)
+
+
+async def _project(connection: AsyncConnection, effects: list[fx.Effect]) -> None:
+    told = [it for it in effects if isinstance(it, _TOLD)]
+    begun: dict[str, tuple[str, Bearer]] = {}
+    for effect in told:
+        if isinstance(effect, fx.Reserved) and effect.note and (opened := _bearer(effect)) is not None:
+            begun[effect.reservation_id] = opened
+    sessions = await store.read_reservations(connection, {it.reservation_id for it in told} - begun.keys())
+    sessions |= {reservation_id: session_id for reservation_id, (session_id, _) in begun.items()}
+    records = await store.read_records(connection, set(sessions.values()))
+    forgotten: set[str] = set()
+    for effect in told:
+        session_id = sessions.get(effect.reservation_id)
+        if isinstance(effect, fx.ReservationForgotten):
+            forgotten.add(effect.reservation_id)
+        elif session_id is not None:
+            if session_id not in records and effect.reservation_id in begun:
+                bearer = begun[effect.reservation_id][1]
+                records[session_id] = ChargingDataRecord.opened(session_id, bearer, effect.at)
+            record = records.get(session_id)
+            if record is not None:  # None: it was pruned, and something is told of it after all that time
+                _tell(record, effect, begins=isinstance(effect, fx.Reserved) and bool(effect.note))
+    await store.write_reservations(
+        connection, {key: session_id for key, (session_id, _) in begun.items() if key not in forgotten}
+    )
+    await store.forget_reservations(connection, forgotten)
+    await store.write_records(connection, records.values())
+
+
+def _tell(
+    record: ChargingDataRecord,
+    effect: fx.Reserved | fx.Committed | fx.Overran | fx.ReservationClosed,
+    *,
+    begins: bool,
+) -> None:
+    match effect:
+        case fx.Reserved(at=at):
+            if begins:
+                record.reserve(at)
+        case fx.Committed(account_id=account, octets=octets, at=at, note=note):
+            if octets:
+                record.use(account, octets, at)
+            record.say(account, _usage(note), at)
+        case fx.Overran(account_id=account, octets=octets, at=at):
+            record.use(account, octets, at, overrun=True)
+        case fx.ReservationClosed(settled=settled, at=at, note=note):
+            record.close(_usage(note), at, settled=settled)
+
+
+def _bearer(effect: fx.Reserved) -> tuple[str, Bearer] | None:
+    try:
+        return Bearer.from_note(effect.note)
+    except msgspec.MsgspecError:
+        _log.warning("reservation_without_bearer", reservation_id=effect.reservation_id)
+        return None
+
+
+def _usage(note: str) -> UsageNote:
+    try:
+        return UsageNote.from_note(note)
+    except msgspec.MsgspecError:
+        _log.warning("usage_note_not_understood", note=note)
+        return UsageNote()

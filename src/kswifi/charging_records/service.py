@@ -1,0 +1,120 @@
+"""Questions to the charging data records, and their end: pruning."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import ColumnElement, delete, func, or_, select, tuple_
+
+from kswifi.charging_records.errors import UnknownChargingRecordError
+from kswifi.charging_records.model import ChargingDataRecord, HourUsage
+from kswifi.charging_records.sql import charging_data_record, charging_hour
+from kswifi.charging_records.store import hour_of, record_of
+from kswifi.database.engine import Database, transaction_instant
+
+PAGE: Final = 500
+PRUNED_AT_ONCE: Final = 500
+STATEMENT_HOURS: Final = 9_000
+"""A year has 8,784 hours at most, and no session is valid for longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFilter:
+    """Which records; what is None does not matter. A record counts where it was open within since..until."""
+
+    imsi: str | None = None
+    apn: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    closed: bool | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return it as SQL."""
+        c = charging_data_record.c
+        found: list[ColumnElement[bool]] = []
+        if self.imsi is not None:
+            found.append(c.imsi == self.imsi)
+        if self.apn is not None:
+            found.append(c.apn == self.apn)
+        if self.since is not None:
+            found.append(or_(c.closed_at.is_(None), c.closed_at >= self.since))
+        if self.until is not None:
+            found.append(c.opened_at < self.until)
+        if self.closed is not None:
+            found.append(c.closed_at.is_not(None) if self.closed else c.closed_at.is_(None))
+        return found
+
+
+async def find_records(
+    database: Database, wanted: RecordFilter, limit: int | None = None
+) -> AsyncIterator[ChargingDataRecord]:
+    """Yield records in the order of their opening, a page at a time, so that any number fits into memory."""
+    c = charging_data_record.c
+    after: tuple[datetime, str] | None = None
+    left = limit
+    while left is None or left > 0:
+        size = PAGE if left is None else min(PAGE, left)
+        query = select(charging_data_record).where(*wanted.conditions())
+        if after is not None:
+            query = query.where(tuple_(c.opened_at, c.session_id) > after)
+        async with database.reading() as connection:
+            rows = (await connection.execute(query.order_by(c.opened_at, c.session_id).limit(size))).all()
+        for row in rows:
+            yield record_of(row)
+        if len(rows) < size:
+            return
+        after = (rows[-1].opened_at, rows[-1].session_id)
+        left = None if left is None else left - size
+
+
+async def get_record(database: Database, session_id: str) -> ChargingDataRecord:
+    """Return the record of a ChargingSession, with its hours.
+
+    Raises:
+        UnknownChargingRecordError: there is none.
+    """
+    query = select(charging_data_record).where(charging_data_record.c.session_id == session_id)
+    async with database.reading() as connection:
+        row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise UnknownChargingRecordError("no record of this ChargingSession", session_id=session_id)
+    record = record_of(row)
+    record.hours = {(it.hour_at, it.account_id): it for it in await hours_of(database, session_id)}
+    return record
+
+
+async def hours_of(database: Database, session_id: str) -> list[HourUsage]:
+    """Return the hours of a ChargingSession in their order."""
+    c = charging_hour.c
+    query = select(charging_hour).where(c.session_id == session_id).order_by(c.hour_at, c.account_id)
+    async with database.reading() as connection:
+        return [hour_of(row) for row in await connection.execute(query)]
+
+
+async def statement_of(database: Database, account_id: str) -> list[HourUsage]:
+    """Return what was used of an internet session, the oldest hour first; hours without usage are left out."""
+    c = charging_hour.c
+    names = ("octets", "overrun_octets", "input_octets", "output_octets", "seconds")
+    query = (
+        select(c.hour_at, c.account_id, *(func.sum(c[name]).label(name) for name in names))
+        .where(c.account_id == account_id)
+        .group_by(c.hour_at, c.account_id)
+        .order_by(c.hour_at)
+        .limit(STATEMENT_HOURS)
+    )
+    async with database.reading() as connection:
+        return [hour_of(row) for row in await connection.execute(query)]
+
+
+async def prune_records(database: Database, retention: timedelta) -> int:
+    """Delete a batch of records that closed longer ago than the retention, hours included; return how many."""
+    c = charging_data_record.c
+    async with database.transaction() as connection:
+        before = transaction_instant(connection) - retention
+        old = select(c.session_id).where(c.closed_at < before).order_by(c.closed_at).limit(PRUNED_AT_ONCE)
+        ids = (await connection.execute(old)).scalars().all()
+        if ids:
+            await connection.execute(delete(charging_hour).where(charging_hour.c.session_id.in_(ids)))
+            await connection.execute(delete(charging_data_record).where(c.session_id.in_(ids)))
+    return len(ids)

@@ -1,0 +1,73 @@
+"""The tables of charging data records."""
+
+from typing import Final
+
+from sqlalchemy import Column, Index, Integer, String, Table
+
+from kswifi.database.engine import metadata
+from kswifi.database.types import ExactInteger, UtcDateTime, UuidText
+
+SESSION_ID_LENGTH: Final = 320
+
+charging_data_record: Final = Table(
+    "charging_data_record",
+    metadata,
+    Column("session_id", String(SESSION_ID_LENGTH), primary_key=True),
+    Column("imsi", String(15), nullable=False),
+    Column("peer", String(255), nullable=False),
+    Column("apn", String(100)),
+    Column("charging_id", ExactInteger),
+    Column("rat_type", Integer),
+    Column("user_location", String(128)),
+    Column("sgsn_mcc_mnc", String(8)),
+    Column("pdp_address", String(45)),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+    # NULL while it is open.
+    Column("closed_at", UtcDateTime),
+    Column("cause", String(32)),
+    Column("termination_cause", Integer),
+    Column("last_rat_type", Integer),
+    Column("last_user_location", String(128)),
+    Column("octets", ExactInteger, nullable=False),
+    Column("overrun_octets", ExactInteger, nullable=False),
+    Column("input_octets", ExactInteger, nullable=False),
+    Column("output_octets", ExactInteger, nullable=False),
+    Column("seconds", ExactInteger, nullable=False),
+    Column("open_reservations", Integer, nullable=False),
+    Index(None, "opened_at", "session_id"),
+    Index(None, "imsi", "opened_at"),
+    Index(None, "closed_at"),
+)
+"""One row a ChargingSession. It refers to no other table, so that it outlives the account it was charged to."""
+
+charging_hour: Final = Table(
+    "charging_hour",
+    metadata,
+    Column("session_id", String(SESSION_ID_LENGTH), primary_key=True),
+    Column("hour_at", UtcDateTime, primary_key=True),
+    Column("account_id", UuidText, primary_key=True),
+    Column("octets", ExactInteger, nullable=False),
+    Column("overrun_octets", ExactInteger, nullable=False),
+    Column("input_octets", ExactInteger, nullable=False),
+    Column("output_octets", ExactInteger, nullable=False),
+    Column("seconds", ExactInteger, nullable=False),
+    Index(None, "account_id", "hour_at"),
+)
+"""What was used in each hour, by the internet session that paid."""
+
+charging_reservation: Final = Table(
+    "charging_reservation",
+    metadata,
+    Column("reservation_id", String(SESSION_ID_LENGTH), primary_key=True),
+    Column("session_id", String(SESSION_ID_LENGTH), nullable=False),
+)
+"""Which ChargingSession a reservation of the ledger belongs to, while the ledger remembers it."""
+
+charging_projection: Final = Table(
+    "charging_projection",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("sequence", ExactInteger, nullable=False),
+)
+"""How far the journal was read: written in the transaction that holds what was read."""

@@ -1,0 +1,100 @@
+"""What a server asks of its client: Re-Auth and Abort-Session (RFC 8506, 5.5; RFC 6733, 8.3 and 8.5)."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from kswifi.diameter import dictionary as d
+from kswifi.diameter.constants import APPLICATION_CREDIT_CONTROL, RE_AUTH_AUTHORIZE_ONLY, Command
+from kswifi.diameter.header import FLAG_PROXIABLE, FLAG_REQUEST, Header, decode_header, encode_message
+from kswifi.diameter.reader import read_message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerRequest:
+    """RAR and ASR, which say the same; ``command_code`` tells which.
+
+    A Re-Auth-Request asks the client to report and to ask anew now; an Abort-Session-Request to end.
+    """
+
+    command_code: Command
+    session_id: str
+    origin_host: str
+    origin_realm: str
+    destination_host: str
+    destination_realm: str
+    hop_by_hop: int = 0
+    end_to_end: int = 0
+
+    def encode(self) -> bytes:
+        """Return the message."""
+        avps = (
+            d.SESSION_ID.encode(self.session_id)
+            + d.ORIGIN_HOST.encode(self.origin_host)
+            + d.ORIGIN_REALM.encode(self.origin_realm)
+            + d.DESTINATION_REALM.encode(self.destination_realm)
+            + d.DESTINATION_HOST.encode(self.destination_host)
+            + d.AUTH_APPLICATION_ID.encode(APPLICATION_CREDIT_CONTROL)
+        )
+        if self.command_code is Command.RE_AUTH:
+            # RFC 8506, 5.5: the only type that makes sense here.
+            avps += d.RE_AUTH_REQUEST_TYPE.encode(RE_AUTH_AUTHORIZE_ONLY)
+        flags = FLAG_REQUEST | FLAG_PROXIABLE
+        header = Header(flags, self.command_code, APPLICATION_CREDIT_CONTROL, self.hop_by_hop, self.end_to_end)
+        return encode_message(header, avps)
+
+    @classmethod
+    def decode(cls, message: bytes) -> Self:
+        """Read the message; raises DiameterError."""
+        header = decode_header(message)
+        avps = read_message(message)
+        return cls(
+            command_code=Command(header.command_code),
+            session_id=avps.need(d.SESSION_ID),
+            origin_host=avps.need(d.ORIGIN_HOST),
+            origin_realm=avps.need(d.ORIGIN_REALM),
+            destination_host=avps.need(d.DESTINATION_HOST),
+            destination_realm=avps.need(d.DESTINATION_REALM),
+            hop_by_hop=header.hop_by_hop,
+            end_to_end=header.end_to_end,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerRequestAnswer:
+    """RAA and ASA; ``command_code`` tells which. A refusal by another node may name no session."""
+
+    command_code: int
+    session_id: str | None
+    result_code: int
+    origin_host: str
+    origin_realm: str
+    hop_by_hop: int = 0
+    end_to_end: int = 0
+
+    def encode(self) -> bytes:
+        """Return the message."""
+        avps = b"" if self.session_id is None else d.SESSION_ID.encode(self.session_id)
+        avps += (
+            d.RESULT_CODE.encode(self.result_code)
+            + d.ORIGIN_HOST.encode(self.origin_host)
+            + d.ORIGIN_REALM.encode(self.origin_realm)
+        )
+        header = Header(
+            FLAG_PROXIABLE, self.command_code, APPLICATION_CREDIT_CONTROL, self.hop_by_hop, self.end_to_end
+        )
+        return encode_message(header, avps)
+
+    @classmethod
+    def decode(cls, message: bytes) -> Self:
+        """Read the message; raises DiameterError."""
+        header = decode_header(message)
+        avps = read_message(message)
+        return cls(
+            command_code=header.command_code,
+            session_id=avps.get(d.SESSION_ID),
+            result_code=avps.need(d.RESULT_CODE),
+            origin_host=avps.need(d.ORIGIN_HOST),
+            origin_realm=avps.need(d.ORIGIN_REALM),
+            hop_by_hop=header.hop_by_hop,
+            end_to_end=header.end_to_end,
+        )

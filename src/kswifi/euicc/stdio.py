@@ -1,0 +1,77 @@
+"""A card on standard input and output, by the APDU protocol of lpac: one JSON object a line.
+
+So an LPA that nobody here wrote drives this card. It asks ``{"type":"apdu","payload":{"func":F,"param":HEX}}`` and
+is answered ``{"type":"apdu","payload":{"ecode":N,"data":HEX}}``; lines of other types are its own output.
+"""
+
+import json
+from collections.abc import Callable
+from typing import IO, Any, Final
+
+from kswifi.euicc.card import Euicc
+
+LINE_MAX_CHARACTERS: Final = 65_536
+_REFUSED: Final = -1
+_OK: Final = b"\x90\x00"
+
+
+def serve_stdio(card: Euicc, source: IO[str], sink: IO[str], aside: Callable[[str], None]) -> None:
+    """Answer every request until the input ends; ``aside`` gets the lines that are no requests.
+
+    Answers are flushed one by one: the other side waits for each.
+    """
+    while line := source.readline(LINE_MAX_CHARACTERS):
+        request = _request(line)
+        if request is None:
+            aside(line.rstrip("\n"))
+            continue
+        code, data = _answer(card, *request)
+        payload: dict[str, Any] = {"ecode": code}
+        if data is not None:
+            payload["data"] = data.hex().upper()
+        sink.write(json.dumps({"type": "apdu", "payload": payload}) + "\n")
+        sink.flush()
+
+
+def _request(line: str) -> tuple[str, bytes] | None:
+    """Return the function and its parameter, or None for a line that is no request."""
+    try:
+        message = json.loads(line)
+        if message["type"] != "apdu":
+            return None
+        payload = message["payload"]
+        return str(payload["func"]), bytes.fromhex(payload.get("param") or "")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _answer(card: Euicc, function: str, parameter: bytes) -> tuple[int, bytes | None]:
+    match function:
+        case "connect":
+            card.reset()
+            return 0, None
+        case "disconnect":
+            return 0, None
+        case "logic_channel_open":
+            return _open_channel(card, parameter), None
+        case "logic_channel_close" if len(parameter) == 1:
+            closed = card.transmit(bytes([0x00, 0x70, 0x80, parameter[0]]))
+            return (0 if closed == _OK else _REFUSED), None
+        case "transmit":
+            return 0, card.transmit(parameter)
+    return _REFUSED, None
+
+
+def _open_channel(card: Euicc, aid: bytes) -> int:
+    """Open a logical channel and select an application on it; return its number."""
+    if not 5 <= len(aid) <= 16:
+        return _REFUSED
+    opened = card.transmit(bytes.fromhex("0070000001"))
+    if opened[-2:] != _OK:
+        return _REFUSED
+    channel = opened[0]
+    selected = card.transmit(bytes([channel, 0xA4, 0x04, 0x00, len(aid)]) + aid)
+    if selected[-2:] != _OK and selected[-2] != 0x61:
+        card.transmit(bytes([0x00, 0x70, 0x80, channel]))
+        return _REFUSED
+    return channel

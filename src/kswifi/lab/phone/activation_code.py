@@ -1,0 +1,51 @@
+"""Activation codes: what a QR code or a person gives an LPA (SGP.22, 4.1)."""
+
+import re
+from dataclasses import dataclass
+from typing import Final, Self
+
+from kswifi.kernel.errors import KswifiError
+
+_FORMAT: Final = "1"
+_MAX_CHARACTERS: Final = 255
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?")
+
+
+class ActivationCodeError(KswifiError):
+    """A text that is no activation code."""
+
+    code = "activation_code_invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class ActivationCode:
+    """An SM-DP+ address, the MatchingID of an order (empty: the default order), and what else the code says."""
+
+    smdp_address: str
+    matching_id: str
+    smdp_oid: str | None = None
+    confirmation_code_required: bool = False
+
+    def __post_init__(self) -> None:
+        if not _ADDRESS.fullmatch(self.smdp_address):
+            raise ActivationCodeError("an activation code names the address of a server", address=self.smdp_address)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``[LPA:]1$address$matching id[$oid[$1]]``; what later versions add behind is left alone.
+
+        Raises:
+            ActivationCodeError: it is none.
+        """
+        text = text.strip()
+        if text.upper().startswith("LPA:"):
+            text = text[4:]
+        parts = text.split("$")
+        if len(text) > _MAX_CHARACTERS or len(parts) < 3 or parts[0] != _FORMAT:
+            raise ActivationCodeError("this is no activation code: LPA:1$address$matching id")
+        return cls(
+            smdp_address=parts[1],
+            matching_id=parts[2],
+            smdp_oid=(parts[3] or None) if len(parts) > 3 else None,
+            confirmation_code_required=len(parts) > 4 and parts[4] == "1",
+        )

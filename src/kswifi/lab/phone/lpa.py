@@ -1,0 +1,248 @@
+"""The LPA: it carries what an SM-DP+ and a card say to each other (SGP.22, 3.1 and 3.5)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.numbers import Iccid
+from kswifi.lab.phone.activation_code import ActivationCode
+from kswifi.lab.phone.es9 import Es9, Es9RefusedError, Es9UnreachableError
+from kswifi.lab.phone.es10 import CHUNK_OCTETS, ApduReader, CardError, Es10
+from kswifi.rsp import signatures, tlv
+from kswifi.rsp.certificates import read_certificate
+from kswifi.rsp.errors import RspError
+from kswifi.rsp.fields import OCTET_STRING
+from kswifi.rsp.messages.authentication import (
+    TAG_AUTHENTICATE_SERVER,
+    AuthenticateError,
+    AuthenticateResponseError,
+    CtxParams1,
+    decode_authenticate_server_response,
+)
+from kswifi.rsp.messages.bound_profile_package import units
+from kswifi.rsp.messages.download import (
+    TAG_PREPARE_DOWNLOAD,
+    CancelReason,
+    CancelSessionRequest,
+    DownloadError,
+    PrepareDownloadError,
+    SmdpSigned2,
+    decode_prepare_download_response,
+)
+from kswifi.rsp.messages.metadata import ProfileMetadata
+from kswifi.rsp.messages.notifications import (
+    InstallError,
+    InstallFailure,
+    InstallResult,
+    NotificationMetadata,
+)
+
+_TAC: Final = bytes.fromhex("35290611")  # as other software LPAs: this device has no type approval
+Tell = Callable[[str], None]
+Agree = Callable[[ProfileMetadata], bool]
+
+
+class DownloadRefusedError(KswifiError):
+    """A profile was not downloaded; the words say who refused and why."""
+
+    code = "download_refused"
+
+
+class ConfirmationCodeNeededError(DownloadRefusedError):
+    """The profile asks for a confirmation code, and none was given: the order waits."""
+
+    code = "confirmation_code_needed"
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadedProfile:
+    """A profile that is on the card now, disabled, and the result that the card signed."""
+
+    iccid: Iccid
+    metadata: ProfileMetadata
+    install_result: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessedNotification:
+    """What became of one notification: delivered (and removed from the card), or why not."""
+
+    metadata: NotificationMetadata
+    failure: str | None
+
+
+class Lpa:
+    """One card and one way to servers; ``tell`` hears of each step."""
+
+    def __init__(
+        self, reader: ApduReader, es9: Es9, tell: Tell | None = None, chunk_octets: int = CHUNK_OCTETS
+    ) -> None:
+        self._reader = reader
+        self._es9 = es9
+        self._tell: Tell = tell or (lambda _: None)
+        self._chunk_octets = chunk_octets
+
+    def download(
+        self, code: ActivationCode, confirmation_code: str | None = None, agree: Agree = lambda _: True
+    ) -> DownloadedProfile:
+        """Download and install a profile; it stays disabled, and its result waits among the notifications.
+
+        Raises:
+            DownloadRefusedError: server, card or user refused; nothing stays on the card.
+            Es9RefusedError, Es9UnreachableError: the server refused, or cannot be reached.
+            CardError: the card refused a command.
+        """
+        with Es10(self._reader, self._chunk_octets) as es10:
+            return _Download(es10, self._es9, self._tell, code).run(confirmation_code, agree)
+
+    def process_notifications(self) -> list[ProcessedNotification]:
+        """Deliver every waiting notification to its server and have the card forget it, in their order (3.5)."""
+        with Es10(self._reader, self._chunk_octets) as es10:
+            waiting = sorted(es10.notifications(), key=lambda each: each.sequence_number)
+            return [self._deliver(es10, metadata) for metadata in waiting]
+
+    def _deliver(self, es10: Es10, metadata: NotificationMetadata) -> ProcessedNotification:
+        self._tell(f"notification {metadata.sequence_number} ({metadata.event.name.lower()}) to {metadata.address}")
+        try:
+            self._es9.handle_notification(metadata.address, es10.retrieve_notification(metadata.sequence_number))
+        except (Es9RefusedError, Es9UnreachableError) as error:
+            return ProcessedNotification(metadata, error.message)
+        es10.remove_notification(metadata.sequence_number)
+        return ProcessedNotification(metadata, None)
+
+
+class _Download:
+    """One transaction. What breaks it off after the card has signed is told to the server by CancelSession."""
+
+    def __init__(self, es10: Es10, es9: Es9, tell: Tell, code: ActivationCode) -> None:
+        self._es10 = es10
+        self._es9 = es9
+        self._tell = tell
+        self._code = code
+        self._address = code.smdp_address
+        self._transaction_id = b""
+
+    def run(self, confirmation_code: str | None, agree: Agree) -> DownloadedProfile:
+        response = self._authenticate()
+        self._tell("the server checks the card")
+        answer = self._es9.authenticate_client(self._address, self._transaction_id, response)
+        try:
+            metadata = ProfileMetadata.decode(answer.profile_metadata)
+            signed2 = SmdpSigned2.decode(answer.smdp_signed2)
+        except RspError as error:
+            raise self._cancelled(CancelReason.METADATA_MISMATCH, error.message) from error
+        self._tell(f"offered: {metadata.service_provider_name} {metadata.profile_name}".rstrip())
+        if not agree(metadata):
+            raise self._cancelled(CancelReason.END_USER_REJECTION, "you declined the profile")
+        hash_cc = self._hash_cc(signed2, confirmation_code)
+        prepared = self._prepare(answer.smdp_signed2 + answer.smdp_signature2, hash_cc, answer.smdp_certificate)
+        self._tell("the server binds the profile to this card")
+        package = self._es9.get_bound_profile_package(self._address, self._transaction_id, prepared)
+        return self._load(package, metadata)
+
+    def _authenticate(self) -> bytes:
+        """Have each side prove itself to the other; return what the card says to the server (3.1.2)."""
+        self._tell(f"connecting to {self._address}")
+        challenge, info1 = self._es10.challenge(), self._es10.info1()
+        begun = self._es9.initiate_authentication(self._address, challenge, info1.raw)
+        self._transaction_id = begun.transaction_id
+        self._check_oid(begun.server_certificate)
+        self._tell("the card checks the server")
+        context = CtxParams1(self._code.matching_id, _TAC)
+        request = tlv.encode(
+            TAG_AUTHENTICATE_SERVER,
+            begun.server_signed1,
+            begun.server_signature1,
+            begun.ci_key_to_be_used,
+            begun.server_certificate,
+            context.encode(),
+        )
+        response = self._es10.send(request)
+        decoded = decode_authenticate_server_response(response)
+        if isinstance(decoded, AuthenticateResponseError):
+            reason = _name(AuthenticateError, decoded.error_code)
+            self._inform(self._es9.authenticate_client, response)
+            raise DownloadRefusedError(f"the card does not trust the server: {reason}", error=decoded.error_code)
+        return response
+
+    def _check_oid(self, certificate: bytes) -> None:
+        """Hold the server to the object identifier that the activation code names (4.1)."""
+        wanted = self._code.smdp_oid
+        if wanted is None:
+            return
+        try:
+            named = read_certificate(certificate).oid
+        except RspError as error:
+            raise DownloadRefusedError(f"the server's certificate: {error.message}") from error
+        if named != wanted:
+            raise DownloadRefusedError("this is not the server that the activation code names", named=named)
+
+    def _hash_cc(self, signed2: SmdpSigned2, confirmation_code: str | None) -> bytes | None:
+        if not signed2.cc_required:
+            return None
+        if confirmation_code is None:
+            self._cancel(CancelReason.POSTPONED)
+            raise ConfirmationCodeNeededError("the profile asks for a confirmation code")
+        digest = signatures.confirmation_code_digest(confirmation_code)
+        return signatures.hash_cc(digest, self._transaction_id)
+
+    def _prepare(self, signed: bytes, hash_cc: bytes | None, certificate: bytes) -> bytes:
+        code = b"" if hash_cc is None else tlv.encode(OCTET_STRING, hash_cc)
+        response = self._es10.send(tlv.encode(TAG_PREPARE_DOWNLOAD, signed, code, certificate))
+        decoded = decode_prepare_download_response(response)
+        if isinstance(decoded, PrepareDownloadError):
+            reason = _name(DownloadError, decoded.error_code)
+            self._inform(self._es9.get_bound_profile_package, response)
+            raise DownloadRefusedError(
+                f"the card does not prepare the download: {reason}", error=decoded.error_code
+            )
+        return response
+
+    def _load(self, package: bytes, metadata: ProfileMetadata) -> DownloadedProfile:
+        try:
+            answer = self._load_units(package)
+        except (RspError, CardError) as error:
+            raise self._cancelled(CancelReason.LOAD_BPP_EXECUTION_ERROR, error.message) from error
+        data = InstallResult.decode(answer).data
+        if isinstance(data.final_result, InstallFailure):
+            reason = _name(InstallError, data.final_result.reason)
+            raise DownloadRefusedError(
+                f"the card did not install the profile: {reason}", error=data.final_result.reason
+            )
+        if data.notification.iccid is None:
+            raise DownloadRefusedError("the card does not say which profile it installed")
+        self._tell("the profile is on the card")
+        return DownloadedProfile(Iccid.from_bytes(data.notification.iccid), metadata, answer)
+
+    def _load_units(self, package: bytes) -> bytes:
+        """Hand the package over unit by unit; the card answers with the last one, or where it stops (5.7.6)."""
+        pieces = list(units(package))
+        for number, piece in enumerate(pieces, start=1):
+            self._tell(f"loading {number} of {len(pieces)}")
+            answer = self._es10.send(piece)
+            if answer:
+                return answer
+        raise CardError("the card did not say whether it installed the profile")
+
+    def _cancelled(self, reason: CancelReason, message: str) -> DownloadRefusedError:
+        self._cancel(reason)
+        return DownloadRefusedError(message)
+
+    def _cancel(self, reason: CancelReason) -> None:
+        response = self._es10.send(CancelSessionRequest(self._transaction_id, reason).encode())
+        self._inform(self._es9.cancel_session, response)
+
+    def _inform(self, function: Callable[[str, bytes, bytes], object], response: bytes) -> None:
+        """Let the server know; what it answers changes nothing any more."""
+        try:
+            function(self._address, self._transaction_id, response)
+        except (Es9RefusedError, Es9UnreachableError) as error:
+            self._tell(f"the server answered: {error.message}")
+
+
+def _name(kind: type[AuthenticateError] | type[DownloadError] | type[InstallError], code: int) -> str:
+    try:
+        return kind(code).name.lower().replace("_", " ")
+    except ValueError:
+        return f"error {code}"

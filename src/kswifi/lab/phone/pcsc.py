@@ -1,0 +1,53 @@
+"""A real card in a reader, by PC/SC. pyscard is an extra of its own: it is looked for only when it is asked for."""
+
+import importlib
+from types import TracebackType
+from typing import Any, Self
+
+from kswifi.kernel.errors import KswifiError
+from kswifi.lab.phone.es10 import CardError
+
+
+class ReaderMissingError(KswifiError):
+    """There is no such reader, or what is needed to speak to one is not installed."""
+
+    code = "reader_missing"
+
+
+class PcscReader:
+    """The card in the reader with this number; use it with ``with``."""
+
+    def __init__(self, number: int) -> None:
+        try:
+            system = importlib.import_module("smartcard.System")
+        except ImportError:
+            raise ReaderMissingError("readers need pyscard: pip install pyscard") from None
+        exceptions = importlib.import_module("smartcard.Exceptions")
+        self._failure: type[Exception] = exceptions.SmartcardException
+        try:
+            readers = system.readers()
+        except self._failure as error:
+            raise ReaderMissingError(f"the PC/SC service does not answer: {error}") from error
+        if number >= len(readers):
+            raise ReaderMissingError(f"there are {len(readers)} readers", readers=len(readers))
+        self._connection: Any = readers[number].createConnection()
+        try:
+            self._connection.connect()
+        except self._failure as error:
+            raise CardError(f"there is no card in {readers[number]}: {error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.disconnect()
+
+    def transmit(self, command: bytes) -> bytes:
+        """Send one command APDU as it is; return the response data and its two status octets."""
+        try:
+            data, sw1, sw2 = self._connection.transmit(list(command))
+        except self._failure as error:
+            raise CardError(f"the reader lost the card: {error}") from error
+        return bytes(data) + bytes([sw1, sw2])

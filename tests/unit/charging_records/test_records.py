@@ -1,0 +1,320 @@
+"""Charging data records made from the journal: sums, hours, causes, and nothing lost or counted twice."""
+
+import asyncio
+import csv
+import io
+import json
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kswifi.charging.answers import ChargingAnswer
+from kswifi.charging.model import ChargingSession
+from kswifi.charging.notes import ClosingCause
+from kswifi.charging.policy import ChargingPolicy
+from kswifi.charging.service import ChargingService
+from kswifi.charging_records import sql, store
+from kswifi.charging_records.errors import UnknownChargingRecordError
+from kswifi.charging_records.export import export_csv, export_json_lines
+from kswifi.charging_records.model import ChargingDataRecord
+from kswifi.charging_records.projector import ChargingRecords, recorded_sequence
+from kswifi.charging_records.service import (
+    RecordFilter,
+    find_records,
+    get_record,
+    prune_records,
+    statement_of,
+)
+from kswifi.database.engine import Database
+from kswifi.diameter.credit_control import CreditControlRequest
+from kswifi.diameter.units import PsInformation, ServiceCreditControl, ServiceUnit
+from kswifi.kernel.clock import ManualClock, unix_seconds
+from kswifi.ledger.client import LedgerClient
+from kswifi.ledger.commands import Credit, HoldWallet, OpenWallet, ProveStorage
+from kswifi.ledger.sqlite import SqliteJournal
+from tests.support.charging import GATEWAY, IMSI, INITIAL, TERMINATION, UPDATE, WALLET, request, units
+from tests.support.databases import START, open_database
+
+MB = 1_000_000
+HOUR = unix_seconds(START)  # 09:00: the beginning of an hour
+LOCATION = bytes.fromhex("8200f1100001")
+
+
+class Recorded:
+    """A charging service on a real journal, and the records made from it."""
+
+    def __init__(self, database: Database, ledger: LedgerClient, clock: ManualClock) -> None:
+        self.database, self.ledger, self.clock = database, ledger, clock
+        self.records = ChargingRecords(database, ledger)
+        self.restart()
+
+    def restart(self) -> None:
+        """Lose what charging had in memory."""
+        policy = ChargingPolicy(control_only_peers=frozenset({GATEWAY}), validity_seconds=60, grace_seconds=30)
+        self.service = ChargingService(self.ledger, self.clock, policy, unreserved=self._observe)
+        self.service.recover()
+
+    def _observe(self, charging_session: ChargingSession, cause: ClosingCause, at: int) -> None:
+        self.records.observe(ChargingDataRecord.unreserved(charging_session, cause, at))
+
+    async def credit(self, account_id: str, octets: int) -> None:
+        expires_at = unix_seconds(self.clock.now()) + 86_400 * 30
+        for command in (
+            OpenWallet(f"o-{account_id}", WALLET, IMSI),
+            Credit(f"c-{account_id}", WALLET, account_id, octets, expires_at),
+            ProveStorage(f"p-{account_id}", account_id, "por"),
+        ):
+            await self.ledger.execute(command)
+
+    async def ask(self, message: CreditControlRequest) -> ChargingAnswer:
+        answer: asyncio.Future[ChargingAnswer] = asyncio.get_running_loop().create_future()
+        self.service.handle(message, answer.set_result)
+        return await answer
+
+    def pass_minutes(self, minutes: float) -> None:
+        self.clock.advance(timedelta(minutes=minutes))
+
+    async def all(self, wanted: RecordFilter | None = None) -> list[ChargingDataRecord]:
+        await self.records.catch_up()
+        return [it async for it in find_records(self.database, wanted or RecordFilter())]
+
+
+@asynccontextmanager
+async def recorded(folder: Path) -> AsyncIterator[Recorded]:
+    clock = ManualClock(START)
+    async with open_database(folder, clock) as database:
+        ledger = LedgerClient(SqliteJournal(folder), clock)
+        await ledger.start()
+        try:
+            yield Recorded(database, ledger, clock)
+        finally:
+            await ledger.close()
+
+
+def run(folder: Path, scenario: Callable[[Recorded], Coroutine[Any, Any, None]]) -> None:
+    async def whole() -> None:
+        async with recorded(folder) as it:
+            await scenario(it)
+
+    asyncio.run(whole())
+
+
+def report(received: int, sent: int, seconds: int | None = None, *, wants: bool = True) -> ServiceCreditControl:
+    used = ServiceUnit(cc_input_octets=received, cc_output_octets=sent, cc_time=seconds)
+    return ServiceCreditControl(requested=ServiceUnit() if wants else None, used=(used,))
+
+
+def placed(message: CreditControlRequest, **facts: Any) -> CreditControlRequest:
+    """Return the request with more of its PS-Information said."""
+    changed = {
+        "charging_id": 1,
+        "called_station_id": "internet",
+        "rat_type": 6,
+        "user_location_info": LOCATION,
+        "pdp_addresses": ("10.45.0.2",),
+        "sgsn_mcc_mnc": "00101",
+        **facts,
+    }
+    object.__setattr__(message, "ps_information", PsInformation(**changed))
+    return message
+
+
+async def one_session(it: Recorded) -> None:
+    """Use 3.5 MB over an hour's end, moving meanwhile; the first CC-Time is absurd, as some cores' are."""
+    await it.credit("gift", 100 * MB)
+    await it.ask(placed(request(INITIAL, 0, units())))
+    it.pass_minutes(1)
+    await it.ask(placed(request(UPDATE, 1, report(200_000, 800_000, 1_774_000_000))))
+    it.pass_minutes(1)
+    await it.ask(placed(request(UPDATE, 2, report(100_000, 900_000, 60)), user_location_info=b"\x82elsewhere"))
+    it.pass_minutes(60)
+    closing = placed(request(TERMINATION, 3, report(500_000, 1_000_000, 3600, wants=False)), rat_type=10)
+    object.__setattr__(closing, "termination_cause", 1)
+    await it.ask(closing)
+
+
+def test_a_record_tells_who_when_where_and_how_much_hour_by_hour(tmp_path: Path) -> None:
+    async def scenario(it: Recorded) -> None:
+        await one_session(it)
+        await it.records.catch_up()
+        record = await get_record(it.database, "s;1")
+        assert (record.imsi, record.apn, record.peer, record.charging_id) == (
+            IMSI,
+            "internet",
+            "smf.localdomain",
+            1,
+        )
+        assert (record.rat_type, record.user_location, record.sgsn_mcc_mnc) == (6, LOCATION.hex(), "00101")
+        assert (record.last_rat_type, record.pdp_address) == (10, "10.45.0.2")
+        assert (record.opened_at, record.closed_at) == (HOUR, HOUR + 62 * 60)
+        assert (record.cause, record.termination_cause) == ("termination", 1)
+        assert (record.octets, record.input_octets, record.output_octets) == (3_500_000, 800_000, 2_700_000)
+        assert (record.seconds, record.overrun_octets, record.open_reservations) == (3660, 0, 0)
+        hours = [(hour.hour_at, hour.octets, hour.input_octets) for hour in record.hours.values()]
+        assert hours == [(HOUR, 2_000_000, 300_000), (HOUR + 3600, 1_500_000, 500_000)]
+        statement = await statement_of(it.database, "gift")
+        assert [(hour.hour_at, hour.octets) for hour in statement] == [
+            (HOUR, 2_000_000),
+            (HOUR + 3600, 1_500_000),
+        ]
+        assert await statement_of(it.database, "another") == []
+
+    run(tmp_path, scenario)
+
+
+def test_projecting_in_any_pieces_and_again_gives_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(it: Recorded) -> None:
+        await one_session(it)
+        whole = await it.all()
+        await it.records.catch_up()
+        assert await it.all() == whole
+        async with it.database.transaction() as connection:
+            for table in (sql.charging_data_record, sql.charging_hour, sql.charging_reservation):
+                await connection.execute(table.delete())
+            await store.write_sequence(connection, 0)
+        monkeypatch.setattr("kswifi.charging_records.projector.RECORDS_AT_ONCE", 1)
+        assert await it.all() == whole
+        assert await recorded_sequence(it.database) == it.ledger.durable_sequence
+
+    run(tmp_path, scenario)
+
+
+def test_a_pass_that_dies_before_its_commit_counts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(it: Recorded) -> None:
+        await one_session(it)
+
+        async def dies(*_args: object) -> None:
+            raise RuntimeError("power cut")
+
+        monkeypatch.setattr(store, "write_sequence", dies)
+        with pytest.raises(RuntimeError, match="power cut"):
+            await it.records.catch_up()
+        monkeypatch.undo()
+        assert [record.octets for record in await it.all()] == [3_500_000]
+
+    run(tmp_path, scenario)
+
+
+def test_overrun_is_told_apart_and_usage_goes_to_the_account_that_paid(tmp_path: Path) -> None:
+    async def scenario(it: Recorded) -> None:
+        await it.credit("small", MB)
+        await it.ask(request(INITIAL, 0, units()))
+        await it.ask(request(TERMINATION, 1, units(MB + 7, wants=False)))
+        (record,) = await it.all()
+        assert (record.octets, record.overrun_octets) == (MB + 7, 7)
+        assert (await statement_of(it.database, "small"))[0].octets == MB + 7
+
+    run(tmp_path, scenario)
+
+
+def test_orphans_and_the_silent_say_so_and_late_usage_still_counts(tmp_path: Path) -> None:
+    async def scenario(it: Recorded) -> None:
+        await it.credit("gift", 100 * MB)
+        await it.ask(request(INITIAL, 0, units(), session="first", charging_id=1))
+        await it.ask(request(INITIAL, 0, units(), session="second", charging_id=2))
+        it.pass_minutes(5)
+        it.restart()
+        it.pass_minutes(5)
+        assert it.service.sweep() == 1
+        await it.ask(request(TERMINATION, 1, units(5_000, wants=False), session="first"))
+        first, second = sorted(await it.all(), key=lambda record: record.session_id)
+        assert (first.cause, first.octets, first.closed_at) == ("replaced", 5_000, HOUR)
+        assert (second.cause, second.closed_at) == ("silent", HOUR + 600)
+
+    run(tmp_path, scenario)
+
+
+def test_a_session_ends_with_the_last_of_its_groups(tmp_path: Path) -> None:
+    async def scenario(it: Recorded) -> None:
+        await it.credit("gift", 100 * MB)
+        await it.ask(request(INITIAL, 0, units(group=1)))
+        await it.ask(request(UPDATE, 1, units(10, group=1), units(group=2)))
+        (record,) = await it.all(RecordFilter(closed=False))
+        assert (record.open_reservations, record.cause) == (2, None)
+        await it.ask(request(TERMINATION, 2, units(5, wants=False, group=2)))
+        (record,) = await it.all(RecordFilter(closed=True))
+        assert (record.octets, record.cause) == (15, "termination")
+
+    run(tmp_path, scenario)
+
+
+def test_a_session_that_was_control_only_all_along_has_a_record_too(tmp_path: Path) -> None:
+    async def scenario(it: Recorded) -> None:
+        await it.credit("gift", MB)
+        await it.ledger.execute(HoldWallet("hold", WALLET, "paused"))
+        await it.ask(request(INITIAL, 0, units(), host=GATEWAY))
+        it.pass_minutes(1)
+        await it.ask(request(TERMINATION, 1, units(0, wants=False), host=GATEWAY))
+        (record,) = await it.all()
+        assert (record.octets, record.cause, record.closed_at) == (0, "termination", HOUR + 60)
+
+    run(tmp_path, scenario)
+
+
+def test_filters_pages_and_both_exports_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kswifi.charging_records.service.PAGE", 2)
+
+    async def scenario(it: Recorded) -> None:
+        await it.credit("gift", 100 * MB)
+        for number in range(5):
+            apn = "=internet" if number % 2 else "internet"
+            message = {"session": f"s{number}", "charging_id": None, "apn": apn}
+            await it.ask(request(INITIAL, 0, units(), **message))  # type: ignore[arg-type]
+            it.pass_minutes(10)
+            await it.ask(request(TERMINATION, 1, units(number, wants=False), **message))  # type: ignore[arg-type]
+        assert [record.session_id for record in await it.all()] == ["s0", "s1", "s2", "s3", "s4"]
+        limited = [it async for it in find_records(it.database, RecordFilter(), 3)]
+        assert [record.session_id for record in limited] == ["s0", "s1", "s2"]
+        since = START + timedelta(minutes=15)
+        window = RecordFilter(since=since, until=since + timedelta(minutes=10))
+        assert [record.session_id for record in await it.all(window)] == ["s1", "s2"]
+        assert len(await it.all(RecordFilter(apn="=internet", imsi=IMSI))) == 2
+        assert await it.all(RecordFilter(imsi="001010000000099")) == []
+
+        text = io.StringIO()
+        assert await export_csv(it.database, RecordFilter(), text) == 5
+        lines = list(csv.DictReader(io.StringIO(text.getvalue())))
+        assert [(line["session_id"], line["octets"], line["closed_at"]) for line in lines[:2]] == [
+            ("s0", "0", "2026-11-23T09:10:00Z"),
+            ("s1", "1", "2026-11-23T09:20:00Z"),
+        ]
+        assert lines[1]["apn"] == "'=internet"
+        text = io.StringIO()
+        assert await export_json_lines(it.database, RecordFilter(), text) == 5
+        objects = [json.loads(line) for line in text.getvalue().splitlines()]
+        assert [sum(hour["octets"] for hour in one["hours"]) for one in objects] == [0, 1, 2, 3, 4]
+        assert objects[1]["hours"][0]["hour_at"] == "2026-11-23T09:00:00Z"
+        text = io.StringIO()
+        await export_csv(it.database, RecordFilter(), text, hourly=True)
+        hourly = list(csv.DictReader(io.StringIO(text.getvalue())))
+        assert [(line["session_id"], line["account_id"], line["octets"]) for line in hourly] == [
+            (f"s{number}", "gift", str(number)) for number in range(1, 5)
+        ]
+
+    run(tmp_path, scenario)
+
+
+def test_what_is_closed_long_enough_is_pruned_with_its_hours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kswifi.charging_records.service.PRUNED_AT_ONCE", 1)
+
+    async def scenario(it: Recorded) -> None:
+        await one_session(it)
+        await it.ask(request(INITIAL, 0, units(), session="open"))
+        await it.records.catch_up()
+        it.clock.advance(timedelta(days=29))
+        assert await prune_records(it.database, timedelta(days=30)) == 0
+        it.clock.advance(timedelta(days=2))
+        assert await prune_records(it.database, timedelta(days=30)) == 1
+        assert await prune_records(it.database, timedelta(days=30)) == 0
+        assert [record.session_id for record in await it.all()] == ["open"]
+        assert await statement_of(it.database, "gift") == []
+        with pytest.raises(UnknownChargingRecordError):
+            await get_record(it.database, "s;1")
+
+    run(tmp_path, scenario)
