@@ -44,6 +44,8 @@ fi
 say "installing the locked packages ($part)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 export UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV="$PWD/.venv"
+# Where Debian keeps a machine's certificates they are asked, as pip does: a network may have its own.
+[ -f /etc/ssl/certs/ca-certificates.crt ] && export UV_SYSTEM_CERTS=true
 .venv/bin/uv pip install --quiet --compile-bytecode --require-hashes -r "requirements/$part.txt"
 .venv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .
 printf '%s %s\n' "$part" "$state" > "$stamp"

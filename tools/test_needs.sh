@@ -1,12 +1,20 @@
 #!/bin/sh
-# Brings what the tests need beside Python: Debian's chromium, for the browser tests.
-# Where it cannot be installed the tests say what they leave out; with CI=true that is a failure.
+# Brings what the tests need beside Python: Debian's chromium, for the browser tests, and freeDiameter, a Diameter
+# node that nobody here wrote. Where they cannot be installed the tests say what they leave out; with CI=true that
+# is a failure.
 set -eu
-command -v chromium >/dev/null 2>&1 && exit 0
-if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-  echo 'kswifi test: installing chromium for the browser tests' >&2
-  apt-get update -qq >/dev/null || true
-  DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium >/dev/null && exit 0
-fi
-echo 'kswifi test: chromium is missing, the browser tests are left out. Install it: apt install chromium' >&2
-[ "${CI:-}" != true ]
+
+need() { # program, Debian packages
+  program=$1; shift
+  command -v "$program" >/dev/null 2>&1 && return 0
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "kswifi test: installing $*" >&2
+    apt-get update -qq >/dev/null || true
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >/dev/null && return 0
+  fi
+  echo "kswifi test: $program is missing, its tests are left out. Install it: apt install $*" >&2
+  [ "${CI:-}" != true ]
+}
+
+need chromium chromium
+need freeDiameterd freediameterd freediameter-extensions
