@@ -1,5 +1,6 @@
 #!/bin/sh
-# Brings what the tests need beside Python: Debian's chromium, for the browser tests, and freeDiameter, a Diameter
+# Brings what the tests need beside Python: Debian's chromium, for the browser tests, Node to type-check the
+# app (nobody who runs it needs Node), and freeDiameter, a Diameter
 # node that nobody here wrote. Where they cannot be installed the tests say what they leave out; with CI=true that
 # is a failure.
 set -eu
@@ -17,4 +18,5 @@ need() { # program, Debian packages
 }
 
 need chromium chromium
+need npm nodejs npm
 need freeDiameterd freediameterd freediameter-extensions

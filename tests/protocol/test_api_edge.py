@@ -25,6 +25,9 @@ ELSEWHERE = {
     "payload_too_large",  # a defect of ours
     "unknown_subscriber",  # to the network, by Diameter
     "resynchronization_refused",
+    "illegal_rsp_transition",  # to a phone's LPA, by ES9+
+    "unknown_profile_order",
+    "profile_package_refused",  # at start
 }
 
 JSON = {"Content-Type": "application/json"}
@@ -73,7 +76,7 @@ def test_what_is_malformed_is_named(tmp_path: Path) -> None:
             problem(answer, 415, "unsupported_media_type")
             problem(await client.post(where, content=b"{}"), 415, "unsupported_media_type")
             problem(await client.get("/api/v1/nothing"), 404, "not_found")
-            problem(await client.get("/page/../app.py"), 404, "not_found")
+            problem(await client.get("/app/../app.py"), 404, "not_found")
             answer = await client.put(where, json={})
             problem(answer, 405, "method_not_allowed")
             assert answer.headers["allow"] == "POST"
@@ -148,7 +151,7 @@ def test_a_defect_of_ours_tells_nothing_of_its_inside(tmp_path: Path) -> None:
 def test_every_answer_carries_the_security_headers(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path, lab_origin="http://127.0.0.1:8081") as (client, _services):
-            for path in ("/", "/page/app.js", "/api/v1/offers", "/api/v1/account", "/nothing", "/healthz"):
+            for path in ("/", "/api/v1/offers", "/api/v1/account", "/nothing", "/healthz"):
                 answer = await client.get(path)
                 policy = answer.headers["content-security-policy"]
                 assert "default-src 'none'" in policy

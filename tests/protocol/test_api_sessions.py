@@ -347,7 +347,7 @@ def test_the_openapi_document_tells_of_all_of_it(tmp_path: Path) -> None:
                     f"/api/v1/sessions/{{session_id}}/{what}"
                     for what in (
                         "package", "downloaded", "transfer", "storage-proof", "activate", "deactivate", "cancel",
-                        "usage",
+                        "usage", "statement",
                     )
                 ),
                 "/api/v1/esims",

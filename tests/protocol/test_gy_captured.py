@@ -141,7 +141,7 @@ def test_requests_with_faults_harm_nothing(tmp_path: Path) -> None:
                 (rebuilt(sample("ccr-initial"), {283: b"elsewhere"}), 3003),
                 (rebuilt(sample("ccr-update-1"), {293: b"another.localdomain"}), 3002),
                 (rebuilt(sample("ccr-initial"), {461: b"32274@3gpp.org"}), 5031),
-                (rebuilt(sample("ccr-initial"), {416: b"\0\0\0\4"}), 5031),
+                (rebuilt(sample("ccr-initial"), {416: b"\0\0\0\4", 436: b"\0\0\0\1"}), 5031),
                 (rebuilt(sample("ccr-initial"), {443: None}), 5030),
                 (sample("ccr-update-1"), 5002),
                 (sample("ccr-termination"), 5002),

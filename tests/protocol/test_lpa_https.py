@@ -156,7 +156,12 @@ def test_the_commands_of_the_lpa(tmp_path: Path) -> None:
         server.profile, server.metadata = profile_package(2), metadata(2).encode()
         run("download", f"1${ADDRESS}$", "--yes", *card, *net)
         run("delete", number, "--yes", *card)
+        server.profile, server.metadata = profile_package(3), metadata(3, policy_rules=frozenset({2})).encode()
+        declined = CliRunner().invoke(app, ["lpa", "download", f"1${ADDRESS}$", "--yes", *card, *net], input="n\n")
+        assert "can not be deleted" in declined.output
+        assert isinstance(declined.exception, DownloadRefusedError)
         assert run("list", *card).startswith(str(iccid(2)))
+    assert CliRunner().invoke(app, ["lpa", "list"]).exit_code == 2, "which card?"
     euicc = Euicc.open(DirectoryStorage.open(tmp_path / "card"))
     with Es10(euicc) as es10:
         es10.enable(ProfileId.of_iccid(iccid(2).to_bytes()))

@@ -96,6 +96,7 @@ def _wait_for_growth(file: Path, seconds: float = 3.0) -> None:
     while time.monotonic() < until:
         if (file.stat().st_size if file.exists() else 0) > before:
             return
+        time.sleep(0.0005)
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ HEAD = """# State machines
 Each machine is one pure table `(state, event) → state` in the code; an event that it does not list is an error.
 The drawings are made from the tables by `.venv/bin/python -m tests.support.state_machines`, and a test fails when
 they differ. The InternetSession's table is in `src/kswifi/sessions/model.py`, the profile's (the states are those
-of SGP.22 v2, 3.1.6) in `src/kswifi/esim/model.py`.
+of SGP.22 v2, 3.1.6) in `src/kswifi/esim/model.py`, the RspSession's in `src/kswifi/esim/rsp_model.py`.
 """
 
 Machine = tuple[StrEnum, Mapping[Any, StrEnum]]
@@ -40,6 +40,7 @@ def document(machines: Mapping[str, Machine]) -> str:
 
 if __name__ == "__main__":
     from kswifi.esim.model import PROFILE_TRANSITIONS, ProfileState
+    from kswifi.esim.rsp_model import RSP_SESSION_TRANSITIONS, RspSessionState
     from kswifi.sessions.model import TRANSITIONS, SessionState
 
     PAGE.write_text(
@@ -47,6 +48,7 @@ if __name__ == "__main__":
             {
                 "InternetSession": (SessionState.ORDERED, TRANSITIONS),
                 "Profile": (ProfileState.AVAILABLE, PROFILE_TRANSITIONS),
+                "RspSession": (RspSessionState.AUTHENTICATED, RSP_SESSION_TRANSITIONS),
             }
         )
     )

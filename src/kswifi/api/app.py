@@ -1,15 +1,12 @@
-"""The application: routers, errors, limits and the page, put together."""
+"""The application: routers, errors and limits, put together."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
-from starlette.responses import FileResponse
-from starlette.staticfiles import StaticFiles
 
 import kswifi
 from kswifi.api import (
@@ -27,8 +24,6 @@ from kswifi.api import (
 from kswifi.api.edge import Edge, EdgePolicy
 from kswifi.api.idempotency import forget_in_flight
 from kswifi.api.services import Services
-
-PAGE: Final = Path(__file__).parent / "page"
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     system.router,
@@ -79,7 +74,6 @@ def create_app(services: Services) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
-    _serve_page(app)
     app.add_middleware(Edge, policy=_policy(services))
     return app
 
@@ -96,14 +90,6 @@ def _policy(services: Services) -> EdgePolicy:
         connect_origins=() if environment.lab_origin is None else (environment.lab_origin,),
         https=environment.https,
     )
-
-
-def _serve_page(app: FastAPI) -> None:
-    async def index() -> FileResponse:
-        return FileResponse(PAGE / "index.html", headers={"Cache-Control": "no-cache"})
-
-    app.add_api_route("/", index, methods=["GET", "HEAD"], include_in_schema=False)
-    app.mount("/page", StaticFiles(directory=PAGE), name="page")
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import structlog
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.database.migrate import migrate
-from kswifi.esim.install_results import Installed, InstallResults
+from kswifi.esim.install_results import InstallResults
 from kswifi.esim.packages import Packages, load_stock
 from kswifi.esim.pki_folder import init_folder, load_folder, revoked_in, tls_files
 from kswifi.esim.provisioning import Provisioning
@@ -67,7 +67,6 @@ def open_smdp(
     database: Database,
     vault: SubscriberVault,
     options: RspOptions,
-    installed: Installed | None = None,
     rules: SmdpRules | None = None,
 ) -> SmdpPlus:
     """Make an SM-DP+, its socket bound.
@@ -102,7 +101,7 @@ def open_smdp(
             addresses=tuple(dict.fromkeys((options.smdp_address, name, f"{name}:{port}"))),
             rules=rules,
         )
-        app = Es9Plus(provisioning, InstallResults(database, trust, installed)).application()
+        app = Es9Plus(provisioning, InstallResults(database, trust)).application()
         return SmdpPlus(provisioning, Es9PlusServer(app, context), listener, port)
     except BaseException:
         listener.close()

@@ -41,6 +41,7 @@ from kswifi.ledger.snapshot import SnapshotStore
 from kswifi.ledger.sqlite import SqliteJournal
 from kswifi.outbox.leases import release_leases
 from kswifi.providers.lab_network import LabNetworkAccess
+from kswifi.pwa.router import pwa_routes
 from kswifi.sessions.handlers import SessionHandlers
 from kswifi.sessions.keys import SessionSigningKey, fresh_signing_key_pem
 from kswifi.sessions.manager import ESIMSessionManager
@@ -236,7 +237,9 @@ class _Server:
 
     @asynccontextmanager
     async def _serving(self, services: Services) -> AsyncIterator[None]:
-        server = ApiServer(create_app(services))
+        app = create_app(services)
+        app.router.routes.extend(pwa_routes(services.environment.lab_origin))
+        server = ApiServer(app)
         listener = socket.create_server((self._settings.host, self._settings.api_port), reuse_port=False)
 
         def leave() -> None:

@@ -6,8 +6,6 @@ from functools import partial
 from time import monotonic
 from typing import Final, TypeAlias
 
-import msgspec
-
 from kswifi.charging.answers import ChargingAnswer, closing, compose, refusal
 from kswifi.charging.events import EventCharging
 from kswifi.charging.exchange import Answered, ChargingCounters, Exchange
@@ -16,6 +14,7 @@ from kswifi.charging.notes import Bearer, ClosingCause, settling_note
 from kswifi.charging.notices import Notices
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.charging.ports import Ledger
+from kswifi.charging.recovery import sessions_of, stranded_event
 from kswifi.charging.registry import SessionRegistry
 from kswifi.charging.steps import Step, check_kind, steps_of
 from kswifi.diameter import dictionary as d
@@ -72,8 +71,8 @@ class ChargingService:
         """Charge one request; ``answered`` is called once, when all of it is durable.
 
         Raises:
-            DiameterError: it is refused before anything was applied: 5031 another kind of service (or, of an event, nothing to debit), 5004 numbers
-                that nobody can mean, 5009 contradicting groups, 3004 too much is waiting.
+            DiameterError: it is refused before anything was applied: 5031 another kind of service, 5004 numbers
+                that nobody can mean, 5009 contradicting groups, 3004 too much is waiting; see ``events`` too.
         """
         self.counters.requests[request.cc_request_type.name] += 1
         check_kind(request)
@@ -147,31 +146,9 @@ class ChargingService:
 
         Each is given the grace from now on to be heard of: the silence may have been ours.
         """
-        now = self._clock.now().timestamp()
-        found: dict[str, ChargingSession] = {}
-        for it in self._ledger.state.open_reservations():
-            try:
-                session_id, bearer = Bearer.from_note(it.note)
-            except msgspec.DecodeError:
-                _log.warning("Reservation %s has no note of charging's", it.reservation_id)
-                continue
-            charging_session = found.get(session_id)
-            if charging_session is None:
-                controlled = not it.reserved_octets and self.policy.restricts(bearer.peer)
-                charging_session = found[session_id] = ChargingSession(
-                    session_id=session_id,
-                    wallet_id=it.wallet_id,
-                    bearer=bearer,
-                    opened_at=now,
-                    last_report_at=now,
-                    expires_at=now + self.policy.grace_seconds,
-                    access=Access.CONTROL_ONLY if controlled else Access.FULL,
-                )
-            charging_session.expires_at = max(charging_session.expires_at, it.expires_at)
-            charging_session.reservation_ids.add(it.reservation_id)
-            if it.reserved_octets:
-                charging_session.access = Access.FULL
-        for charging_session in found.values():
+        reservations = self._ledger.state.open_reservations()
+        found = sessions_of(reservations, self.policy, self._clock.now().timestamp())
+        for charging_session in found:
             self._sessions.add(charging_session)
         return len(found)
 
@@ -359,17 +336,8 @@ class ChargingService:
         """Supervise what half an event holds, until its replay comes or it is settled."""
         wallet_id = self._ledger.state.wallet_of_imsi(request.imsi or "")
         if wallet_id is not None and self._sessions.get(request.session_id) is None:
-            now = self._clock.now().timestamp()
             self._sessions.add(
-                ChargingSession(
-                    session_id=request.session_id,
-                    wallet_id=wallet_id,
-                    bearer=Bearer.of(request),
-                    opened_at=now,
-                    last_report_at=now,
-                    expires_at=now + self.policy.grace_seconds,
-                    reservation_ids={reservation_id},
-                )
+                stranded_event(request, wallet_id, reservation_id, self.policy, self._clock.now().timestamp())
             )
 
     def _settle_orphans(self, exchange: Exchange, wallet_id: str) -> None:

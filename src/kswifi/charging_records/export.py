@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any, Final, TextIO
 
 from kswifi.charging_records.model import ChargingDataRecord, HourUsage
-from kswifi.charging_records.service import RecordFilter, find_records, hours_of
+from kswifi.charging_records.service import PAGE, RecordFilter, find_records, hours_of
 from kswifi.database.engine import Database
 from kswifi.kernel.clock import from_unix_seconds
 
@@ -82,8 +82,23 @@ async def export_csv(database: Database, wanted: RecordFilter, out: TextIO, *, h
 async def _with_hours(
     database: Database, wanted: RecordFilter
 ) -> AsyncIterator[tuple[ChargingDataRecord, list[HourUsage]]]:
+    page: list[ChargingDataRecord] = []
     async for record in find_records(database, wanted):
-        yield record, await hours_of(database, record.session_id)
+        page.append(record)
+        if len(page) == PAGE:
+            async for one in _page_with_hours(database, page):
+                yield one
+            page = []
+    async for one in _page_with_hours(database, page):
+        yield one
+
+
+async def _page_with_hours(
+    database: Database, page: list[ChargingDataRecord]
+) -> AsyncIterator[tuple[ChargingDataRecord, list[HourUsage]]]:
+    hours = await hours_of(database, [record.session_id for record in page])
+    for record in page:
+        yield record, hours[record.session_id]
 
 
 def _instant(seconds: int | None) -> str | None:

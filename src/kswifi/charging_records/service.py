@@ -1,6 +1,6 @@
 """Questions to the charging data records, and their end: pruning."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -80,16 +80,19 @@ async def get_record(database: Database, session_id: str) -> ChargingDataRecord:
     if row is None:
         raise UnknownChargingRecordError("no record of this ChargingSession", session_id=session_id)
     record = record_of(row)
-    record.hours = {(it.hour_at, it.account_id): it for it in await hours_of(database, session_id)}
+    record.hours = {(it.hour_at, it.account_id): it for it in (await hours_of(database, [session_id]))[session_id]}
     return record
 
 
-async def hours_of(database: Database, session_id: str) -> list[HourUsage]:
-    """Return the hours of a ChargingSession in their order."""
+async def hours_of(database: Database, session_ids: Collection[str]) -> dict[str, list[HourUsage]]:
+    """Return the hours of a page of ChargingSessions, each in their order."""
     c = charging_hour.c
-    query = select(charging_hour).where(c.session_id == session_id).order_by(c.hour_at, c.account_id)
+    query = select(charging_hour).where(c.session_id.in_(session_ids)).order_by(c.hour_at, c.account_id)
+    found: dict[str, list[HourUsage]] = {session_id: [] for session_id in session_ids}
     async with database.reading() as connection:
-        return [hour_of(row) for row in await connection.execute(query)]
+        for row in await connection.execute(query):
+            found[row.session_id].append(hour_of(row))
+    return found
 
 
 async def statement_of(database: Database, account_id: str) -> list[HourUsage]:

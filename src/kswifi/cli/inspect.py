@@ -2,20 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import httpx2
 import msgspec
 import typer
 
-from kswifi.installation import Installation
 from kswifi.kernel.clock import SystemClock
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.quantities import format_octets
-from kswifi.ledger import inspect as ledger
-from kswifi.session_package import VerifiedPackage, read_key_set, verify_package_file
-from kswifi.sessions.keys import SessionSigningKey
-from kswifi.settings import load_settings
+
+if TYPE_CHECKING:
+    from kswifi.installation import Installation
+    from kswifi.session_package import VerifiedPackage
 
 package_app = typer.Typer(help="Session packages: the file a phone downloads.", no_args_is_help=True)
 ledger_app = typer.Typer(help="The ledger's journal, read without changing it.", no_args_is_help=True)
@@ -40,6 +38,8 @@ def verify_package_command(
     as_json: AsJson = False,
 ) -> None:
     """Check every octet of a package: format, signature, digests, card, validity; say what is wrong."""
+    from kswifi.session_package import read_key_set, verify_package_file
+
     package = verify_package_file(file, read_key_set(_keys(keys)), iccid, SystemClock().now())
     if as_json:
         print(json.dumps({"verified": True, "kid": package.kid, **msgspec.to_builtins(package.manifest)}))
@@ -50,6 +50,8 @@ def verify_package_command(
 @ledger_app.command("verify")
 def verify_ledger(as_json: AsJson = False) -> None:
     """Check every record and digest, every sum, and every snapshot; exit status 1 if anything is damaged."""
+    from kswifi.ledger import inspect as ledger
+
     found = ledger.verify(_ledger_dir())
     _print(msgspec.to_builtins(found), as_json)
     if found.damage:
@@ -62,6 +64,8 @@ def show_wallet(
     as_json: AsJson = False,
 ) -> None:
     """Show a wallet with its accounts and what is reserved."""
+    from kswifi.ledger import inspect as ledger
+
     folder = _ledger_dir()
     shown = ledger.show(folder, wallet_id=identifier) or ledger.show(folder, account_id=identifier)
     if shown is None:
@@ -72,28 +76,41 @@ def show_wallet(
 @ledger_app.command("replay")
 def replay_ledger(as_json: AsJson = False) -> None:
     """Tell the journal anew from its first record, and count what is in it."""
+    from kswifi.ledger import inspect as ledger
+
     _print(msgspec.to_builtins(ledger.replay(_ledger_dir())), as_json)
 
 
 def _ledger_dir() -> Path:
-    return Installation(load_settings().data_dir).ledger_dir
+    return _installation().ledger_dir
+
+
+def _installation() -> "Installation":
+    from kswifi.installation import Installation
+    from kswifi.settings import load_settings
+
+    return Installation(load_settings().data_dir)
 
 
 def _keys(given: str | None) -> bytes:
     """Return the JWK Set that was named, or that of the installation here."""
     if given is not None and given.startswith(("http://", "https://")):
+        import httpx2
+
         return httpx2.get(given, timeout=10).raise_for_status().content
     if given is not None:
         return Path(given).read_bytes()
-    own = Installation(load_settings().data_dir).session_signing_key
+    own = _installation().session_signing_key
     if not own.exists():
         raise KeysNotFoundError(
             "name the server's public keys: --keys FILE, or --keys http://.../.well-known/jwks.json"
         )
+    from kswifi.sessions.keys import SessionSigningKey
+
     return json.dumps(SessionSigningKey.from_pem(own.read_bytes()).jwks()).encode()
 
 
-def _show_package(file: Path, package: VerifiedPackage) -> None:
+def _show_package(file: Path, package: "VerifiedPackage") -> None:
     manifest = package.manifest
     allowance = "uncapped" if manifest.allowance_octets is None else format_octets(manifest.allowance_octets)
     print(

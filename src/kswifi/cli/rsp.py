@@ -23,6 +23,7 @@ PkiDir = Annotated[Path | None, typer.Option("--pki", help="Certificates to make
 ReaderNumber = Annotated[int | None, typer.Option("--reader", min=0, help="A real card: the number of its reader.")]
 CaFile = Annotated[Path | None, typer.Option("--ca", help="Authorities that sign the servers' TLS certificates.")]
 ConnectTo = Annotated[str | None, typer.Option(help="host:port at which every server is found, for trying one.")]
+_RULES = {1: "can not be disabled once it is enabled", 2: "can not be deleted"}  # PolicyRule
 IccidArgument = Annotated[str, typer.Argument(help="Which profile: its ICCID.")]
 
 
@@ -223,7 +224,11 @@ def _say(step: str) -> None:
 def _agree(yes: bool) -> "Callable[[ProfileMetadata], bool]":
     def ask(metadata: "ProfileMetadata") -> bool:
         name = f"{metadata.service_provider_name} {metadata.profile_name}".strip()
-        return yes or typer.confirm(f"Install {name}?", default=True, err=True)
+        rules = [words for rule, words in _RULES.items() if rule in (metadata.policy_rules or ())]
+        for words in rules:
+            _say(f"this profile {words}")
+        # SGP.22, 3.1.3: the user agrees to such rules himself, whatever he said beforehand.
+        return (yes and not rules) or typer.confirm(f"Install {name}?", default=not rules, err=True)
 
     return ask
 

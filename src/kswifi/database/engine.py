@@ -5,6 +5,7 @@ this process's writers queue for one pooled connection; other processes are met 
 time-out. Readers have connections of their own that cannot write.
 """
 
+import asyncio
 import os
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -82,7 +83,8 @@ class Database:
         self._writer = _engine(url, pool_size=1, begin="BEGIN IMMEDIATE", read_only=False)
         self._readers = _engine(url, pool_size=READERS, begin="BEGIN", read_only=True)
         self._subscribers: defaultdict[str, set[Callable[[], None]]] = defaultdict(set)
-        self._together = GroupCommit(_sync_engine(self.path), self._writer.connect, self.clock, self._tell)
+        self._turn = asyncio.Lock()  # fair: who came first writes first
+        self._together = GroupCommit(_sync_engine(self.path), self._in_turn, self.clock, self._tell)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
@@ -94,7 +96,7 @@ class Database:
         """
         topics: set[str] = set()
         with self._explained():
-            async with self._writer.begin() as connection:
+            async with self._in_turn(), self._writer.begin() as connection:
                 connection.info[INSTANT] = self.clock.now()
                 connection.info[TOPICS] = topics
                 yield connection
@@ -156,6 +158,21 @@ class Database:
         await self._together.close()
         await self._readers.dispose()
         await self._writer.dispose()
+
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncIterator[None]:
+        """Hold the right to write."""
+        try:
+            async with asyncio.timeout(BUSY_SECONDS):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise DatabaseBusyError(
+                "the database is busy; nothing was done, try again", seconds=BUSY_SECONDS
+            ) from None
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def _tell(self, topics: set[str]) -> None:
         for topic in topics:

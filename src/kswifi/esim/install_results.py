@@ -4,8 +4,6 @@ A card repeats a notification until it is acknowledged, so each is taken once ho
 means nothing here is acknowledged too (SGP.22, 5.6.4): it is said in the log.
 """
 
-from collections.abc import Callable
-
 import structlog
 from sqlalchemy import Connection
 
@@ -13,8 +11,10 @@ from kswifi.database.engine import Database
 from kswifi.esim.model import ProfileEvent, ProfileState
 from kswifi.esim.orders import move_order
 from kswifi.esim.packages import iccid_octets
+from kswifi.esim.ports import PROFILE_SETTLED
 from kswifi.esim.rsp_model import ProfileOrder, RspSessionEvent, RspSessionState
 from kswifi.esim.rsp_store import find_rsp_session, move_rsp_session
+from kswifi.outbox.service import enqueue_now
 from kswifi.rsp import smdp
 from kswifi.rsp.messages.notifications import (
     InstallFailure,
@@ -27,17 +27,13 @@ from kswifi.rsp.trust import Trust
 
 _log = structlog.get_logger(__name__)
 
-Installed = Callable[[Connection, ProfileOrder], None]
-"""Told within the transaction that a line's profile is installed, as its card has signed."""
-
 
 class InstallResults:
     """Takes what ES9+.HandleNotification brings."""
 
-    def __init__(self, database: Database, trust: Trust, installed: Installed | None = None) -> None:
+    def __init__(self, database: Database, trust: Trust) -> None:
         self._database = database
         self._trust = trust
-        self._installed = installed
 
     async def handle_notification(self, pending: bytes) -> None:
         """Take one notification.
@@ -81,13 +77,13 @@ class InstallResults:
         if failure is not None:
             words = f"the card did not install it: command {failure.command}, reason {failure.reason}"
             move_order(connection, order, ProfileEvent.FAIL, state_reason=words)
+            _settle(connection, order, transaction_id, words)
             _log.warning("profile_not_installed", transaction_id=transaction_id.hex(), reason=words)
             return
         move_order(
             connection, order, ProfileEvent.INSTALL, bound_otpk=None, bound_identity=None, sealed_binding=None
         )
-        if self._installed is not None:
-            self._installed(connection, order)
+        _settle(connection, order, transaction_id, None)
         _log.info("profile_installed", transaction_id=transaction_id.hex(), order_id=order.order_id)
 
     def _say_other(self, notification: OtherSignedNotification) -> None:
@@ -98,3 +94,14 @@ class InstallResults:
             _log.warning("notification_refused", profile_event=about.event.name.lower(), reason=error.message)
             return
         _log.info("notification", profile_event=about.event.name.lower(), sequence=about.sequence_number)
+
+
+def _settle(connection: Connection, order: ProfileOrder, transaction_id: bytes, failure: str | None) -> None:
+    """Have whoever waits for a line's profile hear of it, with certainty and once."""
+    if order.esim_id is not None:
+        enqueue_now(
+            connection,
+            kind=PROFILE_SETTLED,
+            key=f"{PROFILE_SETTLED}:{transaction_id.hex()}",
+            payload={"esim_id": order.esim_id, "failure": failure},
+        )

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from kswifi.database.engine import transaction_instant
 from kswifi.esim.errors import IllegalProfileTransitionError, UnknownOrderError
@@ -40,7 +40,21 @@ ORDER_COLUMNS = (
     _t.sealed_binding,
 )
 
+_NAMES = tuple(column.name for column in ORDER_COLUMNS)
 _OPEN = (ProfileState.RELEASED, ProfileState.DOWNLOADED)
+
+# Made once: making a statement anew costs more than running it.
+_SELECT = select(*ORDER_COLUMNS)
+_BY_ID = _SELECT.where(_t.order_id == bindparam("wanted"))
+_BY_MATCHING_ID = _SELECT.where(_t.matching_id == bindparam("wanted"))
+_BY_ESIM = _SELECT.where(_t.esim_id == bindparam("wanted"))
+_OF_CARD = (
+    _SELECT.where(_t.eid == bindparam("wanted"), _t.profile_state.in_(_OPEN)).order_by(_t.created_at).limit(1)
+)
+_NAMED_OF_CARD = _OF_CARD.where(_t.matching_id.is_not(None))
+_STOCKED_OF_CARD = _OF_CARD.where(_t.matching_id.is_(None), _t.package_name == bindparam("name"))
+_INSERT = insert(profile_order)
+_UPDATE = update(profile_order).where(_t.order_id == bindparam("wanted"), _t.profile_state == bindparam("was"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,20 +98,21 @@ def place_order(connection: Connection, new: NewOrder, *events: ProfileEvent) ->
         sealed_binding=None,
     )
     connection.execute(
-        insert(profile_order).values(
-            order_id=order.order_id,
-            matching_id=new.matching_id,
-            iccid=new.iccid,
-            esim_id=new.esim_id,
-            package_name=new.package_name,
-            profile_state=state,
-            eid=new.eid,
-            confirmation_code_digest=new.confirmation_code_digest,
-            confirmation_code_failures=0,
-            downloads=0,
-            expires_at=new.expires_at,
-            created_at=now,
-        )
+        _INSERT,
+        {
+            "order_id": order.order_id,
+            "matching_id": new.matching_id,
+            "iccid": new.iccid,
+            "esim_id": new.esim_id,
+            "package_name": new.package_name,
+            "profile_state": state,
+            "eid": new.eid,
+            "confirmation_code_digest": new.confirmation_code_digest,
+            "confirmation_code_failures": 0,
+            "downloads": 0,
+            "expires_at": new.expires_at,
+            "created_at": now,
+        },
     )
     if new.esim_id is not None:
         _tell_line(connection, new.esim_id, state)
@@ -119,9 +134,7 @@ def move_order(connection: Connection, order: ProfileOrder, *events: ProfileEven
     if state is order.profile_state and not changes:
         return state
     result = connection.execute(
-        update(profile_order)
-        .where(_t.order_id == order.order_id, _t.profile_state == order.profile_state)
-        .values(profile_state=state, **changes)
+        _UPDATE, {"wanted": order.order_id, "was": order.profile_state, "profile_state": state, **changes}
     )
     if result.rowcount != 1:
         raise IllegalProfileTransitionError("the order was moved meanwhile", order_id=order.order_id)
@@ -136,7 +149,7 @@ def order_by_id(connection: Connection, order_id: str) -> ProfileOrder:
     Raises:
         UnknownOrderError: there is none.
     """
-    row = connection.execute(select(*ORDER_COLUMNS).where(_t.order_id == _canonical(order_id))).one_or_none()
+    row = connection.execute(_BY_ID, {"wanted": _canonical(order_id)}).one_or_none()
     if row is None:
         raise UnknownOrderError("there is no such order", order_id=order_id[:64])
     return read_order(row)
@@ -144,12 +157,12 @@ def order_by_id(connection: Connection, order_id: str) -> ProfileOrder:
 
 def order_by_matching_id(connection: Connection, matching_id: str) -> ProfileOrder | None:
     """Return the order with this MatchingID."""
-    return _one(connection.execute(select(*ORDER_COLUMNS).where(_t.matching_id == matching_id)).one_or_none())
+    return _one(connection.execute(_BY_MATCHING_ID, {"wanted": matching_id}).one_or_none())
 
 
 def order_of_esim(connection: Connection, esim_id: str) -> ProfileOrder | None:
     """Return the order for a line of ours."""
-    return _one(connection.execute(select(*ORDER_COLUMNS).where(_t.esim_id == esim_id)).one_or_none())
+    return _one(connection.execute(_BY_ESIM, {"wanted": esim_id}).one_or_none())
 
 
 def open_order_of_card(connection: Connection, eid: Eid, package_name: str | None = None) -> ProfileOrder | None:
@@ -157,25 +170,19 @@ def open_order_of_card(connection: Connection, eid: Eid, package_name: str | Non
 
     What anybody may order from the folder waits for no card, so without a name it is left out.
     """
-    query = select(*ORDER_COLUMNS).where(_t.eid == eid, _t.profile_state.in_(_OPEN))
-    query = (
-        query.where(_t.matching_id.is_not(None))
-        if package_name is None
-        else query.where(_t.matching_id.is_(None), _t.package_name == package_name)
-    )
-    return _one(connection.execute(query.order_by(_t.created_at).limit(1)).one_or_none())
+    if package_name is None:
+        return _one(connection.execute(_NAMED_OF_CARD, {"wanted": eid}).one_or_none())
+    return _one(connection.execute(_STOCKED_OF_CARD, {"wanted": eid, "name": package_name}).one_or_none())
 
 
 def read_order(row: Row[*tuple[Any, ...]]) -> ProfileOrder:
-    """Return the order of a row that has ``ORDER_COLUMNS``."""
-    values = row._mapping  # noqa: SLF001 - SQLAlchemy's documented name for it
-    return ProfileOrder(
-        **{
-            **{column.name: values[column] for column in ORDER_COLUMNS},
-            "profile_state": ProfileState(row.profile_state),
-            "eid": None if values[_t.eid] is None else Eid(values[_t.eid]),
-        }
-    )
+    """Return the order of a row whose last columns are ``ORDER_COLUMNS``."""
+    values = tuple(row)[-len(ORDER_COLUMNS) :]  # they come last where the row has more
+    named = dict(zip(_NAMES, values, strict=True))
+    eid = named["eid"]
+    named["profile_state"] = ProfileState(named["profile_state"])
+    named["eid"] = None if eid is None else Eid(eid)
+    return ProfileOrder(**named)
 
 
 def _one(row: Row[*tuple[Any, ...]] | None) -> ProfileOrder | None:

@@ -5,12 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from kswifi.database.engine import transaction_instant
 from kswifi.esim.orders import ORDER_COLUMNS, read_order
 from kswifi.esim.rsp_model import ProfileOrder, RspSessionEvent, RspSessionState, next_rsp_state
 from kswifi.esim.sql import profile_order, rsp_session
+from kswifi.esim.tickets import first_id_at
 from kswifi.kernel.numbers import Eid
 from kswifi.rsp.curves import Curve, public_key_from_point
 from kswifi.rsp.messages.download import SmdpSigned2
@@ -49,19 +50,20 @@ class RspSession:
 def add_rsp_session(connection: Connection, opened: RspSession, order_id: str) -> None:
     """Keep a transaction."""
     connection.execute(
-        insert(rsp_session).values(
-            transaction_id=opened.transaction_id,
-            order_id=order_id,
-            state=opened.state,
-            eid=opened.eid,
-            card_curve=opened.card_curve.value,
-            card_key=opened.card_point,
-            identity=opened.identity,
-            request_digest=opened.request_digest,
-            smdp_signed2=opened.smdp_signed2,
-            smdp_signature2=opened.smdp_signature2,
-            created_at=transaction_instant(connection),
-        )
+        _INSERT,
+        {
+            "transaction_id": opened.transaction_id,
+            "order_id": order_id,
+            "state": opened.state,
+            "eid": opened.eid,
+            "card_curve": opened.card_curve.value,
+            "card_key": opened.card_point,
+            "identity": opened.identity,
+            "request_digest": opened.request_digest,
+            "smdp_signed2": opened.smdp_signed2,
+            "smdp_signature2": opened.smdp_signature2,
+            "created_at": transaction_instant(connection),
+        },
     )
 
 
@@ -78,12 +80,19 @@ _COLUMNS = (
     _t.euicc_otpk,
     _t.created_at,
 )
-_JOINED = select(*_COLUMNS, *ORDER_COLUMNS).join(profile_order, profile_order.c.order_id == _t.order_id)
+# Made once: making a statement anew costs more than running it.
+_FIND = (
+    select(*_COLUMNS, *ORDER_COLUMNS)
+    .join(profile_order, profile_order.c.order_id == _t.order_id)
+    .where(_t.transaction_id == bindparam("wanted"))
+)
+_INSERT = insert(rsp_session)
+_UPDATE = update(rsp_session).where(_t.transaction_id == bindparam("wanted"))
 
 
 def find_rsp_session(connection: Connection, transaction_id: bytes) -> tuple[RspSession, ProfileOrder] | None:
     """Return a transaction and its order, or None."""
-    row = connection.execute(_JOINED.where(_t.transaction_id == transaction_id)).one_or_none()
+    row = connection.execute(_FIND, {"wanted": transaction_id}).one_or_none()
     if row is None:
         return None
     opened = RspSession(
@@ -111,13 +120,11 @@ def move_rsp_session(
         IllegalRspTransitionError: the event is not listed for where it is; nothing is written.
     """
     state = next_rsp_state(opened.state, event)
-    connection.execute(
-        update(rsp_session).where(_t.transaction_id == opened.transaction_id).values(state=state, **changes)
-    )
+    connection.execute(_UPDATE, {"wanted": opened.transaction_id, "state": state, **changes})
     return state
 
 
 def prune_rsp_sessions(connection: Connection, before: datetime) -> int:
     """Delete some of the transactions that began before; return how many."""
-    old = select(_t.transaction_id).where(_t.created_at < before).limit(_PRUNE_LIMIT)
+    old = select(_t.transaction_id).where(_t.transaction_id < first_id_at(before)).limit(_PRUNE_LIMIT)
     return connection.execute(delete(rsp_session).where(_t.transaction_id.in_(old))).rowcount

@@ -82,7 +82,9 @@ rsp_session: Final = Table(
     Column("euicc_otpk", LargeBinary(65)),
     Column("install_result", LargeBinary),
     Column("created_at", UtcDateTime, nullable=False),
-    Index(None, "order_id"),
-    Index(None, "created_at"),
+    sqlite_with_rowid=False,
 )
-"""RspSessions: transactions whose card has proved itself, until its install result and for a while after."""
+"""RspSessions: transactions whose card has proved itself, until its install result and for a while after.
+
+Their ids begin with their instant (tickets.py), so the key's order is that of time, and one tree holds it all.
+"""

@@ -75,3 +75,8 @@ class Tickets:
             len(part).to_bytes(2, "big") + part for part in (transaction_id, ci_key, identity, address.encode())
         )
         return hmac.digest(self._key, b"challenge" + content, "sha256")[:CHALLENGE_OCTETS]
+
+
+def first_id_at(instant: datetime) -> bytes:
+    """Return what every transaction id of this instant or later is not below."""
+    return unix_seconds(instant).to_bytes(_SECONDS_OCTETS, "big").ljust(TRANSACTION_ID_OCTETS, b"\x00")

@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kswifi.euicc import credentials
 from kswifi.euicc.channel import CardSession
+from kswifi.euicc.filesystem import SVN
 from kswifi.euicc.state import CardState, EuiccIdentity
 from kswifi.euicc.transaction import Authenticated, RspTransaction
 from kswifi.rsp import signatures, tlv
@@ -45,7 +46,6 @@ from kswifi.rsp.messages.euicc_info import (
 )
 
 TAG_GET_CHALLENGE: Final = 0xBF2E
-SVN: Final[Version] = (2, 5, 0)
 _PROFILE_VERSION: Final[Version] = (2, 3, 1)
 _FIRMWARE_VERSION: Final[Version] = (1, 0, 0)
 _VOLATILE_OCTETS: Final = 32 * 1024

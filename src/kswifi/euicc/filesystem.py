@@ -10,6 +10,11 @@ from kswifi.euicc.state import Directory, ElementaryFile
 from kswifi.rsp import tlv
 
 ISD_R_AID: Final = bytes.fromhex("A0000005591010FFFFFFFF8900000100")
+SVN: Final = (2, 5, 0)
+# GlobalPlatform 11.9.3.1, and ISDRProprietaryApplicationTemplate with the version of SGP.22 (5.7.1)
+_ISD_R_CONTROL_INFORMATION: Final = tlv.encode(
+    0x6F, tlv.encode(0x84, ISD_R_AID), tlv.encode(0xA5), tlv.encode(0xE0, tlv.encode(0x82, bytes(SVN)))
+)
 _NO_DATA: Final = 0x0C
 _FCP: Final = 0x04
 _FIRST_OR_ONLY: Final = 0x00
@@ -108,8 +113,7 @@ def _select_application(session: CardSession, channel: Channel, command: Command
     if ISD_R_AID.startswith(command.data):
         fresh = session.new_channel()
         channel.path, channel.file, channel.record, channel.isd_r = fresh.path, None, 0, True
-        # SGP.22, 5.7.1: the ISD-R answers file control information.
-        return b"" if command.p2 == _NO_DATA else tlv.encode(0x6F, tlv.encode(0x84, ISD_R_AID))
+        return b"" if command.p2 == _NO_DATA else _ISD_R_CONTROL_INFORMATION
     profile = session.state.enabled_profile()
     for adf in [] if profile is None else profile.mf.directories:
         if profile is not None and adf.aid is not None and adf.aid.startswith(command.data):

@@ -23,6 +23,7 @@ from kswifi.rsp.errors import (
 )
 
 MAX_CRL_OCTETS: Final = 1 << 20
+MAX_REMEMBERED: Final = 64
 
 Revoked = frozenset[tuple[bytes, int]]
 """Revoked certificates, each by its issuer's key identifier and its serial number."""
@@ -44,6 +45,7 @@ class Trust:
     def __init__(self, issuers: Iterable[RspCertificate], revoked: Revoked = frozenset()) -> None:
         self._issuers = {issuer.key_id: issuer for issuer in issuers if issuer.role is Role.CI}
         self._revoked = revoked
+        self._manufacturers: dict[bytes, RspCertificate] = {}
 
     @property
     def issuer_key_ids(self) -> tuple[bytes, ...]:
@@ -69,9 +71,7 @@ class Trust:
         Raises:
             CertificateRefusedError: one of its kinds, its ``role`` the certificate that is at fault.
         """
-        eum = read_certificate(eum_der, Role.EUM)
-        issuer = self.issuer(eum.issuer_key_id, role=Role.EUM)
-        self._check_link(eum, issuer, at)
+        eum, issuer = self._check_manufacturer(eum_der, at)
         euicc = read_certificate(euicc_der, Role.EUICC)
         self._check_link(euicc, eum, at)
         if euicc.eid is None:
@@ -82,6 +82,20 @@ class Trust:
                 "the EID is outside its manufacturer's range", role=Role.EUICC.value, eid=euicc.eid
             )
         return CardChain(euicc, eum, issuer, euicc.eid)
+
+    def _check_manufacturer(self, der: bytes, at: datetime | None) -> tuple[RspCertificate, RspCertificate]:
+        """Check an EUM's certificate. There are few: what no instant changes is remembered of those that passed."""
+        known = self._manufacturers.get(der)
+        eum = known or read_certificate(der, Role.EUM)
+        issuer = self.issuer(eum.issuer_key_id, role=Role.EUM)
+        if known is None:
+            self._check_link(eum, issuer, at)
+            if len(self._manufacturers) < MAX_REMEMBERED:
+                self._manufacturers[der] = eum
+        elif at is not None:
+            _check_validity(eum, at)
+            _check_validity(issuer, at)
+        return eum, issuer
 
     def check_server(self, der: bytes, role: Role, at: datetime | None) -> RspCertificate:
         """Accept a server's certificate that a trusted CI signed: DPauth, DPpb, DPtls.

@@ -104,17 +104,25 @@ class DiameterNode:
 
         ``answered`` is called once: with the answer, or with None where none came in time or the peer left.
         """
-        if len(self._asked) >= self.limits.max_asked:
+        connection = self._way_to(origin_host)
+        if connection is None or len(self._asked) >= self.limits.max_asked:
             return False
+        hop_by_hop, end_to_end = self.next_identifiers()
+        until = asyncio.get_running_loop().time() + self.limits.answer_seconds
+        self._asked[hop_by_hop] = _Asked(connection, answered, until)
+        connection.ask(build(connection.origin_realm, hop_by_hop, end_to_end))
+        return True
+
+    def _way_to(self, origin_host: str) -> PeerConnection | None:
+        """Return a connection of the peer, or else one of a relay, which routes by Destination-Host."""
+        relay = None
         for connection in self._connections:
-            name = connection.origin_host
-            if name is not None and connection.is_open and name.lower() == origin_host.lower():
-                hop_by_hop, end_to_end = self.next_identifiers()
-                until = asyncio.get_running_loop().time() + self.limits.answer_seconds
-                self._asked[hop_by_hop] = _Asked(connection, answered, until)
-                connection.ask(build(connection.origin_realm, hop_by_hop, end_to_end))
-                return True
-        return False
+            if connection.is_open and connection.origin_host is not None:
+                if connection.origin_host.lower() == origin_host.lower():
+                    return connection
+                if connection.is_relay:
+                    relay = connection
+        return relay
 
     # What connections ask of it
 

@@ -19,7 +19,7 @@ from kswifi.diameter.base import (
     PeerAnswer,
     encode_refusal,
 )
-from kswifi.diameter.constants import APPLICATION_BASE, Command, DisconnectCause, ResultCode
+from kswifi.diameter.constants import APPLICATION_BASE, APPLICATION_RELAY, Command, DisconnectCause, ResultCode
 from kswifi.diameter.errors import DiameterError
 from kswifi.diameter.framing import FramingError, MessageFramer
 from kswifi.diameter.header import HEADER_OCTETS, Header, decode_header, peek_header
@@ -75,6 +75,7 @@ class PeerConnection(asyncio.Protocol):
         self.origin_host: str | None = None
         """The peer's name, once it introduced itself."""
         self.origin_realm = ""
+        self.is_relay = False
 
     @property
     def is_open(self) -> bool:
@@ -289,6 +290,7 @@ class PeerConnection(asyncio.Protocol):
         self._write(answer.encode())
         self.origin_host = request.capabilities.origin_host
         self.origin_realm = request.capabilities.origin_realm
+        self.is_relay = APPLICATION_RELAY in request.capabilities.application_ids
         self._state = _State.OPEN
         _log.info("Diameter peer %s is here", self.origin_host)
 

@@ -7,10 +7,12 @@ twice is done once. What the ledger cannot take now is unknown, and looked at ag
 import asyncio
 from collections.abc import Mapping
 
+from sqlalchemy import update
+
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.esim.model import ESim, LineSettings
-from kswifi.esim.ports import ProfileDelivery
+from kswifi.esim.ports import PROFILE_SETTLED, ProfileDelivery, StorageProof
 from kswifi.esim.service import find_esim
 from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger.commands import (
@@ -35,6 +37,7 @@ from kswifi.sessions.keys import SessionSigningKey
 from kswifi.sessions.model import LIVE_STATES, InternetSession, SessionEvent, SessionRules, SessionState, allows
 from kswifi.sessions.ports import LedgerCommands
 from kswifi.sessions.service import package_digest
+from kswifi.sessions.sql import internet_session
 from kswifi.sessions.store import (
     find_session,
     get_record,
@@ -78,6 +81,7 @@ class SessionHandlers:
             work.EXPIRE: self.expire,
             work.LINE: self.apply_wish,
             work.CUT_OFF: self.cut_off,
+            PROFILE_SETTLED: self.settle_profile,
         }
 
     async def prepare(self, entry: Entry) -> JobResult:
@@ -138,6 +142,24 @@ class SessionHandlers:
                 if allows(session.state, SessionEvent.TRANSFER_FAILED):
                     await move_session(connection, session, SessionEvent.TRANSFER_FAILED, result.reason)
         return result
+
+    async def settle_profile(self, entry: Entry) -> JobResult:
+        """Take what a card has signed of a profile: the record is on it, or the transfer has failed."""
+        failure = entry.payload["failure"]
+        async with self._database.transaction() as connection:
+            session = live(await sessions_on(connection, str(entry.payload["esim_id"])))
+            if session is None or session.state is not SessionState.TRANSFERRING:
+                return Done()
+            if failure is not None:
+                await move_session(connection, session, SessionEvent.TRANSFER_FAILED, str(failure))
+            else:
+                await connection.execute(
+                    update(internet_session)
+                    .where(internet_session.c.session_id == session.session_id)
+                    .values(storage_proof=StorageProof.INSTALL_RESULT)
+                )
+                await work.ask_to_prove_storage(connection, session)
+        return Done()
 
     async def prove_storage(self, entry: Entry) -> JobResult:
         """Let the ledger spend the session, now that its card was verified; the projector then says ``stored``."""

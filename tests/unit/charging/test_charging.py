@@ -8,7 +8,6 @@ from kswifi.diameter.errors import DiameterError
 from kswifi.diameter.units import ServiceCreditControl, ServiceUnit
 from kswifi.ledger.commands import ContinueWithNext, Freeze, HoldWallet
 from tests.support.charging import (
-    EVENT,
     GATEWAY,
     INITIAL,
     TERMINATION,
@@ -307,8 +306,11 @@ def test_absurd_usage_is_refused(used: int) -> None:
     assert charging.balances("a") == (0, 5 * MB, 0)
 
 
-def test_other_services_and_events_are_refused() -> None:
+def test_another_kind_of_service_is_refused() -> None:
     charging = Charging()
+    message = request(INITIAL, 0, units())
+    object.__setattr__(message, "service_context_id", "32260@3gpp.org")
     with pytest.raises(DiameterError) as caught:
-        charging.send(request(EVENT, 0, units()))
+        charging.send(message)
     assert caught.value.result_code == 5031
+    assert caught.value.failed_avp

@@ -14,7 +14,7 @@ import pytest
 
 from kswifi.charging.answers import ChargingAnswer
 from kswifi.charging.model import ChargingSession
-from kswifi.charging.notes import ClosingCause
+from kswifi.charging.notes import Bearer, ClosingCause, UsageNote
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.charging.service import ChargingService
 from kswifi.charging_records import sql, store
@@ -170,6 +170,7 @@ def test_projecting_in_any_pieces_and_again_gives_the_same(tmp_path: Path, monke
     async def scenario(it: Recorded) -> None:
         await one_session(it)
         whole = await it.all()
+        hours = (await get_record(it.database, "s;1")).hours
         await it.records.catch_up()
         assert await it.all() == whole
         async with it.database.transaction() as connection:
@@ -178,9 +179,43 @@ def test_projecting_in_any_pieces_and_again_gives_the_same(tmp_path: Path, monke
             await store.write_sequence(connection, 0)
         monkeypatch.setattr("kswifi.charging_records.projector.RECORDS_AT_ONCE", 1)
         assert await it.all() == whole
+        assert (await get_record(it.database, "s;1")).hours == hours
         assert await recorded_sequence(it.database) == it.ledger.durable_sequence
 
     run(tmp_path, scenario)
+
+
+def test_two_at_the_same_journal_count_nothing_twice(tmp_path: Path) -> None:
+    async def scenario(it: Recorded) -> None:
+        await one_session(it)
+        both_have_read = asyncio.Barrier(2)
+
+        class Journal:
+            """Gives what was read only when the other one has read the same."""
+
+            def read_effects(self, after_sequence: int, limit: int) -> Any:
+                found = it.ledger.read_effects(after_sequence, limit)
+                if found:
+                    asyncio.run_coroutine_threadsafe(both_have_read.wait(), loop).result(10)
+                return found
+
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(*(ChargingRecords(it.database, Journal()).catch_up() for _ in range(2)))
+        assert [record.octets for record in await it.all()] == [3_500_000]
+
+    run(tmp_path, scenario)
+
+
+def test_a_record_is_closed_with_its_last_reservation_and_opened_again_by_a_late_one() -> None:
+    record = ChargingDataRecord.opened("s", Bearer("001", "smf", None, None), 100)
+    record.reserve(100)
+    record.reserve(110)
+    record.close(UsageNote(cause=ClosingCause.TERMINATION, termination_cause=1), 120, settled=False)
+    assert (record.closed_at, record.cause) == (None, None)
+    record.close(UsageNote(), 130, settled=True)
+    assert (record.closed_at, record.cause, record.termination_cause) == (130, "silent", None)
+    record.reserve(140)
+    assert (record.closed_at, record.cause) == (None, None)
 
 
 def test_a_pass_that_dies_before_its_commit_counts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

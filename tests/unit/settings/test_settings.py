@@ -52,6 +52,11 @@ def test_the_environment_is_read_and_what_is_given_goes_first(monkeypatch: pytes
         ("KSWIFI_FREE_UNSPENT_OCTETS", "6000000000", "cannot be more than"),
         ("KSWIFI_GRANT_CAP_OCTETS", "0", "KSWIFI_GRANT_CAP_OCTETS"),
         ("KSWIFI_MODE", "magic", "KSWIFI_MODE"),
+        ("KSWIFI_DIAMETER_REALM", "a realm", "KSWIFI_DIAMETER_REALM"),
+        ("KSWIFI_SHARED_VALIDITY_SECONDS", "601", "more than validity_seconds"),
+        ("KSWIFI_FINAL_UNIT_ACTION", "stop", "KSWIFI_FINAL_UNIT_ACTION"),
+        ("KSWIFI_REDIRECT_URL", "javascript:1", "KSWIFI_REDIRECT_URL"),
+        ("KSWIFI_METRICS_NETWORKS", "10.0.0.1/8", "KSWIFI_METRICS_NETWORKS"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_refused_by_name(
@@ -74,3 +79,13 @@ def test_all_addresses_are_reached_by_loopback() -> None:
 
 def test_every_setting_is_described() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
+
+
+def test_a_core_elsewhere_has_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KSWIFI_MODE", "own-core")
+    assert load_settings(host="::1").is_on_loopback
+    with pytest.raises(SettingsInvalidError, match="diameter_peers names the cores"):
+        load_settings(host="192.0.2.1")
+    monkeypatch.setenv("KSWIFI_DIAMETER_PEERS", "smf.epc.example.org, smf2.epc.example.org")
+    settings = load_settings(host="192.0.2.1")
+    assert settings.diameter_peers == ("smf.epc.example.org", "smf2.epc.example.org")

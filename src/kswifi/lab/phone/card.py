@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from kswifi.euicc.card import Euicc, LoadResult
+from kswifi.euicc.credentials import CardCredentials
 from kswifi.euicc.storage import DirectoryStorage
 from kswifi.kernel.numbers import Eid
 from kswifi.lab.phone.sim import SimCard
@@ -22,15 +23,15 @@ class Card(SimCard):
         self._euicc = euicc
 
     @classmethod
-    def create(cls, directory: Path, eid: Eid) -> Self:
-        """Make an empty card in a directory that has none.
+    def create(cls, directory: Path, eid: Eid, credentials: CardCredentials | None = None) -> Self:
+        """Make an empty card in a directory that has none; with credentials it takes profiles from servers.
 
         Raises:
             CardExistsError: there is one already; a card is never overwritten.
             CardBusyError: another process holds the directory.
         """
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return cls(Euicc.create(DirectoryStorage.open(directory), eid))
+        return cls(Euicc.create(DirectoryStorage.open(directory), eid, credentials=credentials))
 
     @classmethod
     def open(cls, directory: Path) -> Self:

@@ -230,7 +230,11 @@ class _Download:
         return DownloadRefusedError(message)
 
     def _cancel(self, reason: CancelReason) -> None:
-        response = self._es10.send(CancelSessionRequest(self._transaction_id, reason).encode())
+        try:
+            response = self._es10.send(CancelSessionRequest(self._transaction_id, reason).encode())
+        except CardError as error:
+            self._tell(f"the card does not sign the cancellation: {error.message}")
+            return
         self._inform(self._es9.cancel_session, response)
 
     def _inform(self, function: Callable[[str, bytes, bytes], object], response: bytes) -> None:

@@ -51,6 +51,5 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("transaction_id", name="pk_rsp_session"),
         sa.ForeignKeyConstraint(["order_id"], ["profile_order.order_id"], name="fk_rsp_session_order_id"),
+        sqlite_with_rowid=False,
     )
-    op.create_index("ix_rsp_session_order_id", "rsp_session", ["order_id"])
-    op.create_index("ix_rsp_session_created_at", "rsp_session", ["created_at"])

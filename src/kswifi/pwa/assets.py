@@ -1,0 +1,129 @@
+"""The app's files: read once, hashed, compressed once, and listed for the service worker.
+
+Nothing is bundled or rewritten but for one thing: comments are left out on the way to the user, a tenth of all
+that would be sent; lines stay where they are. The hash of a file is its ETag and its entry in the precache list, so
+that an update fetches only the files that changed: the people who use this pay for every kilobyte.
+"""
+
+import gzip
+import hashlib
+import json
+import re
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+STATIC: Final = Path(__file__).parent / "static"
+PREFIX: Final = "/app/"
+LAB_FILES: Final = frozenset({"lab.html", "lab.css", "js/lab.js", "js/text/lab.js"})
+"""Files of the lab phone: served in embedded mode only, and never kept on a user's device."""
+
+ON_DEMAND: Final = frozenset({"/app/js/text/pcm.js"})
+"""What the service worker keeps only once it was asked for: a second language."""
+
+PAGES: Final = MappingProxyType({"index.html": "/", "manifest.webmanifest": "/manifest.webmanifest"})
+
+_TYPES: Final = MappingProxyType(
+    {
+        ".html": "text/html; charset=utf-8",
+        ".js": "text/javascript; charset=utf-8",
+        ".css": "text/css; charset=utf-8",
+        ".svg": "image/svg+xml",
+        ".png": "image/png",
+        ".webmanifest": "application/manifest+json",
+    }
+)
+_IMPORT_MAP: Final = re.compile(rb'<script type="importmap">(.*?)</script>', re.DOTALL)
+_COMMENT_LINES: Final = re.compile(rb"^[ \t]*(?://[^\n]*|/\*(?:[^*]|\*(?!/))*\*/[ \t]*)$", re.MULTILINE)
+_TYPE_COMMENT: Final = re.compile(rb"/\*\* @(?:type|param)\b(?:[^*\n]|\*(?!/))*\*/ ?")
+_PRECACHE: Final = b"const PRECACHE = ([]);"
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file as it goes out: ``gzipped`` is None where compressing does not help."""
+
+    url: str
+    media_type: str
+    content: bytes
+    gzipped: bytes | None
+    sha256: str
+
+    @property
+    def tag(self) -> str:
+        """Return what tells this version of the file from another: 40 bits of its hash."""
+        return self.sha256[:10]
+
+    @property
+    def wire_octets(self) -> int:
+        """Return what a browser that takes gzip receives as the body."""
+        return len(self.content if self.gzipped is None else self.gzipped)
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """Every file of the app by its URL path."""
+
+    by_url: Mapping[str, Asset]
+    import_map_hashes: tuple[str, ...]
+
+    @property
+    def precached(self) -> tuple[Asset, ...]:
+        """Return what the service worker may keep on the device: all but itself and the lab phone."""
+        lab = {_url(name) for name in LAB_FILES}
+        return tuple(
+            asset for url, asset in sorted(self.by_url.items()) if url not in lab and url not in ("/sw.js", "/lab")
+        )
+
+
+def load_assets(static: Path = STATIC) -> Assets:
+    """Read the app's files.
+
+    Raises:
+        ValueError: the service worker has no place for the precache list.
+    """
+    files = {
+        path.relative_to(static).as_posix(): _without_comments(path)
+        for path in sorted(static.rglob("*"))
+        if path.suffix in _TYPES
+    }
+    by_url = {_url(name): _asset(name, content) for name, content in files.items() if name != "sw.js"}
+    maps = [found.group(1) for content in files.values() for found in _IMPORT_MAP.finditer(content)]
+    hashes = tuple(sorted({b64encode(hashlib.sha256(text).digest()).decode() for text in maps}))
+    kept = Assets(MappingProxyType(by_url), hashes).precached
+    precache = json.dumps([[asset.url, asset.tag] for asset in kept], separators=(",", ":")).encode()
+    worker = files["sw.js"]
+    if worker.count(_PRECACHE) != 1:
+        raise ValueError("sw.js has no single line that takes the precache list")
+    worker = worker.replace(_PRECACHE, b"const PRECACHE = " + precache + b";")
+    return Assets(MappingProxyType({**by_url, "/sw.js": _asset("sw.js", worker)}), hashes)
+
+
+def _without_comments(path: Path) -> bytes:
+    """Return what is sent: scripts of ours without whole lines of comment and without types in comments."""
+    content = path.read_bytes()
+    if path.suffix != ".js" or path.parent.name == "vendor":
+        return content
+    content = _COMMENT_LINES.sub(lambda found: b"\n" * found.group().count(b"\n"), content)
+    return _TYPE_COMMENT.sub(b"", content)
+
+
+def _url(name: str) -> str:
+    if name == "lab.html":
+        return "/lab"
+    return PAGES.get(name, PREFIX + name)
+
+
+def _asset(name: str, content: bytes) -> Asset:
+    compressed = gzip.compress(content, 9, mtime=0)
+    url = "/sw.js" if name == "sw.js" else _url(name)
+    return Asset(
+        url,
+        _TYPES[Path(name).suffix],
+        content,
+        compressed if len(compressed) < len(content) else None,
+        hashlib.sha256(content).hexdigest(),
+    )

@@ -1,0 +1,89 @@
+"""The routes of the app's files, and the headers that make the page strict.
+
+The policy allows what the app does and nothing else: no inline script but the import map (by its hash), no eval,
+no third party. ``require-trusted-types-for`` closes the DOM's injection sinks; the one named policy, ``kswifi``, is
+for registering the service worker, which is such a sink.
+"""
+
+from collections.abc import Mapping
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from kswifi.pwa.assets import LAB_FILES, Asset, Assets, load_assets
+
+
+def pwa_routes(lab_origin: str | None = None, assets: Assets | None = None) -> list[BaseRoute]:
+    """Return the routes of the app, to be added to the server's after its own.
+
+    Args:
+        lab_origin: where the lab phone is controlled (``http://127.0.0.1:8081``), in embedded mode; None elsewhere:
+            then ``/lab`` does not exist and the page may talk to its own origin alone.
+        assets: the files, when a test brings its own.
+    """
+    files = assets or load_assets()
+    pages = _page_headers(files, lab_origin)
+    lab = {f"/app/{name}" for name in LAB_FILES} | {"/lab"}
+    return [_route(asset, pages) for url, asset in files.by_url.items() if lab_origin is not None or url not in lab]
+
+
+def content_security_policy(assets: Assets, lab_origin: str | None) -> str:
+    """Return the Content-Security-Policy of the app's pages."""
+    lab = "" if lab_origin is None else f" {lab_origin}"
+    frames = lab or " 'none'"
+    hashes = "".join(f" 'sha256-{digest}'" for digest in assets.import_map_hashes)
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'self'{hashes}",
+            "style-src 'self'",
+            "img-src 'self' data:",
+            f"connect-src 'self'{lab}",
+            f"frame-src{frames}",
+            "manifest-src 'self'",
+            "worker-src 'self'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+            "require-trusted-types-for 'script'",
+            "trusted-types kswifi",
+        )
+    )
+
+
+def _page_headers(assets: Assets, lab_origin: str | None) -> Mapping[str, str]:
+    return {
+        "content-security-policy": content_security_policy(assets, lab_origin),
+        "referrer-policy": "no-referrer",
+        "cross-origin-opener-policy": "same-origin",
+        "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=()",
+    }
+
+
+def _route(asset: Asset, page_headers: Mapping[str, str]) -> Route:
+    etag = f'"{asset.tag}"'
+    # The page revalidates each file (a 304 is a few octets); once the service worker runs, it asks for none.
+    headers = {
+        "etag": etag,
+        "cache-control": "no-cache",
+        "x-content-type-options": "nosniff",
+        "vary": "accept-encoding",
+    }
+    if asset.media_type.startswith("text/html"):
+        headers |= page_headers
+
+    async def serve(request: Request) -> Response:
+        if etag in request.headers.get("if-none-match", ""):
+            return Response(status_code=304, headers=headers)
+        if asset.gzipped is not None and _takes_gzip(request.headers):
+            packed = headers | {"content-encoding": "gzip"}
+            return Response(asset.gzipped, media_type=asset.media_type, headers=packed)
+        return Response(asset.content, media_type=asset.media_type, headers=headers)
+
+    return Route(asset.url, serve, methods=["GET"], include_in_schema=False)
+
+
+def _takes_gzip(headers: Headers) -> bool:
+    return "gzip" in headers.get("accept-encoding", "").lower()

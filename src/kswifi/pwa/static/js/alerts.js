@@ -1,0 +1,45 @@
+// Tells when a session goes to its end: at 50, 80, 95 and 100 %, and in its last day. Each is told once.
+import * as db from "./db.js";
+import { lastDay, sizeName } from "./format.js";
+import { t } from "./i18n.js";
+import { isEnded, isStored, onChange, preferences, say } from "./store.js";
+
+/** @import {InternetSession} from "./types.d.ts" */
+
+const SHARES = [50, 80, 95];
+const LAST = 864e5;
+
+/**
+ * Which alerts a change calls for: the highest threshold passed, and the coming end.
+ * @param {InternetSession | undefined} before @param {InternetSession} after @param {number} [now]
+ * @returns {{what: string, values: Record<string, string | number>}[]}
+ */
+export function alertsOf(before, after, now = Date.now()) {
+  const found = [];
+  const size = sizeName(after.allowance_octets);
+  const share = (/** @type {InternetSession | undefined} */ one) => (one?.allowance_octets ? (100 * one.used_octets) / one.allowance_octets : 0);
+  const passed = SHARES.filter((percent) => share(before) < percent && share(after) >= percent).at(-1);
+  if (before && after.state === "exhausted" && before.state !== "exhausted") found.push({ what: "finished", values: {} });
+  else if (before && passed && !isEnded(after)) found.push({ what: "share", values: { percent: passed, size } });
+  if (isStored(after) && after.valid_until - now < LAST) found.push({ what: "ends", values: { size, day: lastDay(after.valid_until) } });
+  return found;
+}
+
+/** @param {InternetSession} one @param {{what: string, values: Record<string, string | number>}} alert */
+async function tell(one, { what, values }) {
+  const key = `told ${one.session_id} ${what} ${values.percent ?? ""}`;
+  if (await db.get("kv", key)) return;
+  await db.put("kv", true, key);
+  const text = t(`alert.${what}`, values);
+  say(text, { about: one.session_id });
+  if ("Notification" in window && Notification.permission === "granted" && document.hidden)
+    (await navigator.serviceWorker?.ready)?.showNotification("KSWiFi", { body: text, icon: "/app/icons/icon-192.png", tag: key });
+}
+
+onChange.push((before, after) => {
+  if (!preferences.peek().alerts) return;
+  for (const one of after) {
+    const earlier = before.find((other) => other.session_id === one.session_id);
+    for (const alert of alertsOf(earlier, one)) tell(one, alert).catch(() => {});
+  }
+});

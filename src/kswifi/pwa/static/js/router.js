@@ -1,0 +1,31 @@
+// Screens by the part of the address after #. Each but the first is fetched when it is first shown.
+import { signal } from "@preact/signals";
+
+/** @type {Record<string, () => Promise<{default: any}>>} */
+export const SCREENS = {
+  home: () => import("./screens/home.js"),
+  choose: () => import("./screens/choose.js"),
+  progress: () => import("./screens/progress.js"),
+  activate: () => import("./screens/activate.js"),
+  session: () => import("./screens/session.js"),
+  esim: () => import("./screens/esim.js"),
+  account: () => import("./screens/account.js"),
+  settings: () => import("./screens/settings.js"),
+  help: () => import("./screens/help.js"),
+};
+
+const parse = () => {
+  const [name = "", id = ""] = location.hash.replace(/^#\/?/, "").split("/");
+  return { name: name in SCREENS ? name : "home", id: decodeURIComponent(id) };
+};
+
+export const route = signal(parse());
+addEventListener("hashchange", () => (route.value = parse()));
+
+/** @param {string} path "choose", "session/018f…" @param {boolean} [replace] leave no step back */
+export function go(path, replace = false) {
+  if (replace) {
+    history.replaceState(null, "", `#/${path}`);
+    route.value = parse();
+  } else location.hash = `#/${path}`;
+}

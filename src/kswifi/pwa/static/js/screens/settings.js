@@ -1,0 +1,56 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import { change } from "../api.js";
+import { formatOctets } from "../format.js";
+import { t } from "../i18n.js";
+import { listen } from "../live.js";
+import { go } from "../router.js";
+import { account, environment, forget, prefer, preferences, reachable, say } from "../store.js";
+import { Heading, Icon, Note, html } from "../ui.js";
+
+/** @param {{label: string, hint?: string, on: boolean, change: (on: boolean) => void}} props */
+const Switch = ({ label, hint, on, change: set }) => html`<label class="item"><span class="grow"><b>${label}</b>${hint && html`<span class="small soft">${hint}</span>`}</span>
+  <input class="switch" type="checkbox" role="switch" checked=${on} onChange=${() => set(!on)} /></label>`;
+
+/** @param {{label: string, value: string, options: [string, string][], change: (value: any) => void}} props */
+const Choice = ({ label, value, options, change: set }) => html`<div class="stack tight" role="group" aria-label=${label}><h2>${label}</h2>
+  <div class="seg">${options.map(([key, text]) => html`<button key=${key} aria-pressed=${value === key} onClick=${() => set(key)}>${text}</button>`)}</div></div>`;
+
+async function signOut() {
+  // Signed out here in any case; the server learns it if it can be reached, else the LoginSession ends by itself.
+  await change("/api/v1/logins/current", undefined, { method: "DELETE" }).catch(() => {});
+  await forget();
+  listen();
+  go("home");
+}
+
+/** @param {boolean} on */
+async function alerts(on) {
+  if (on && "Notification" in window && Notification.permission === "default") await Notification.requestPermission();
+  await prefer({ alerts: on });
+  if (on && "Notification" in window && Notification.permission === "denied") say(t("settings.alerts_denied"));
+}
+
+export default function Settings() {
+  const { theme, language, low_data, alerts: told } = preferences.value;
+  const [held, setHeld] = useState(/** @type {number | null} */ (null));
+  const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
+  useEffect(() => {
+    navigator.storage?.estimate?.().then(({ usage }) => setHeld(usage ?? null));
+  }, []);
+  const who = account.value;
+  return html`<${Heading} title=${t("settings.title")} />
+    ${who ? html`<div class="card"><div class="row"><span class="dot"><${Icon} name="user" /></span><b class="grow">${who.phone_number ?? who.email}</b></div></div>`
+      : html`<a class="btn wide" href="#/account">${t("account.sign_in")}</a>`}
+    <${Choice} label=${t("settings.theme")} value=${theme} options=${/** @type {[string, string][]} */ (["system", "dark", "light"].map((one) => [one, t(`theme.${one}`)]))} change=${(/** @type {any} */ value) => prefer({ theme: value })} />
+    <${Choice} label=${t("settings.language")} value=${language} options=${/** @type {[string, string][]} */ ([["", t("language.system")], ["en", "English"], ["pcm", "Naijá"]])} change=${(/** @type {any} */ value) => prefer({ language: value })} />
+    <div class="list"><${Switch} label=${t("settings.low_data")} hint=${t("settings.low_data_hint")} on=${low_data} change=${(/** @type {boolean} */ on) => prefer({ low_data: on }).then(listen)} />
+      <${Switch} label=${t("settings.alerts")} hint=${t("settings.alerts_hint")} on=${told} change=${alerts} /></div>
+    ${!isSecureContext && html`<${Note} kind="warning">${t("settings.insecure")}<//>`}
+    <section class="card"><h2>${t("about.title")}</h2><p class="soft">${t("about.lead")}</p>
+      <ul class="stack">${["device", "card", "server"].map((place) => html`<li class="row" style="align-items:flex-start"><span class="dot"><${Icon} name=${place === "device" ? "phone" : place === "card" ? "chip" : "wifi"} /></span><span class="grow"><b>${t(`about.${place}`)}</b><br /><span class="small soft">${t(`about.${place}.what`)}</span></span></li>`)}</ul>
+      ${held !== null && html`<p class="small soft num">${t("about.held", { size: formatOctets(held) })}</p>`}</section>
+    ${environment.value?.lab_origin && html`<a class="btn quiet wide" href="/lab"><${Icon} name="phone" />${t("esim.lab")}</a>`}
+    ${who && html`<button class="btn danger wide" onClick=${() => dialog.current?.showModal()}>${t("settings.sign_out")}</button>
+      <dialog ref=${dialog} aria-labelledby="sure"><div class="stack"><h2 id="sure">${t("settings.sure")}</h2><p class="soft">${t("settings.sure_lead")}${reachable.value ? "" : ` ${t("settings.sure_offline")}`}</p>
+        <button class="btn wide" onClick=${signOut}>${t("settings.sign_out")}</button><button class="btn plain wide" onClick=${() => dialog.current?.close()}>${t("settings.stay")}</button></div></dialog>`}`;
+}

@@ -1,0 +1,81 @@
+/** Shapes that the app's modules share. Only the type check reads this file; no browser does. */
+
+export type SessionState =
+  | "ordered" | "packaged" | "downloading" | "downloaded" | "transferring" | "stored"
+  | "active" | "paused" | "exhausted" | "expired" | "revoked" | "failed";
+
+/** An internet session as the app keeps it. Octets are integers; instants are milliseconds since 1970. */
+export interface InternetSession {
+  session_id: string;
+  esim_id: string;
+  iccid: string | null;
+  offer_id: string;
+  state: SessionState;
+  reason: string | null;
+  allowance_octets: number | null;
+  used_octets: number;
+  left_octets: number | null;
+  ordered_at: number;
+  valid_until: number;
+  package_octets: number | null;
+  package_sha256: string | null;
+  storage_proof: string | null;
+  hold: string | null;
+  as_of: number | null;
+  /** The first figures of its use that this device has seen: the pace is counted from there. */
+  seen: { at: number; used_octets: number } | null;
+}
+
+export interface Account { user_id: string; phone_number: string | null; email: string | null; created_at: string }
+export interface Offer { id: string; title: string; allowance_octets: number | null; price_kobo: number; valid_days: number }
+export interface Environment { mode: "embedded" | "own-core" | "resold"; public_origin: string; lab_origin: string | null }
+
+/** A package on this device; ``octets`` may still be only its beginning. */
+export interface StoredPackage {
+  session_id: string;
+  octets: Uint8Array<ArrayBuffer>;
+  etag: string | null;
+  complete: boolean;
+}
+
+export interface ManifestChunk { name: string; offset: number; octets: number; sha256: string; raw_octets: number }
+export interface Manifest {
+  session_id: string; offer_id: string; allowance_octets: number | null; valid_from: number; valid_until: number;
+  iccid: string; size: number; chunks: ManifestChunk[];
+}
+export interface Activation {
+  activation_code: string;
+  qr_code_svg: string;
+  manual_setup: { smdp_address: string; activation_code: string; apn: string; user_name: string; password: string };
+}
+export interface VerifiedPackage { manifest: Manifest; kid: string; activation: Activation; terms: string }
+
+/** Something the person wants done: sent until it is answered, always with the same key. */
+export interface Action {
+  key: string;
+  kind: string;
+  path: string;
+  body: unknown;
+  session_id: string | null;
+  since: number;
+}
+
+export interface Road { session_id: string; paused: boolean }
+export interface Progress {
+  stage: "prepare" | "download" | "verify" | "transfer" | "ready";
+  received: number;
+  total: number | null;
+  running: boolean;
+  problem: string | null;
+}
+export interface Activity { at: number; session_id: string; what: string; sequence: string }
+export interface Preferences {
+  theme: "system" | "dark" | "light"; language: "" | "en" | "pcm"; low_data: boolean; alerts: boolean;
+}
+export interface Toast { id: number; text: string; about: string; action?: { label: string; run: () => void } }
+export interface PhoneStatus {
+  wifi: boolean; line: boolean; attached: boolean; access: string; profiles: { iccid: string; enabled: boolean; name: string }[];
+  records: string[]; eid: string; pdn_address: string | null; reason: string;
+}
+/** What is left of the free data, where the server tells it. */
+export interface FreeAllowance { octets: number; days: number; left_octets: number }

@@ -1,0 +1,57 @@
+// Keeps the app itself on the device, by the hash of each file: an update fetches only what changed. The API is
+// never answered from here: what is known about sessions is in IndexedDB, with its age.
+/// <reference lib="webworker" />
+const PRECACHE = /** @type {[string, string][]} */ ([]);
+// Kept once it was asked for: a second language costs nobody anything who does not speak it.
+const ON_DEMAND = ["/app/js/text/pcm.js"];
+const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
+const NAME = `kswifi ${PRECACHE.map(([, hash]) => hash).join("").replace(/(.{3}).{7}/g, "$1")}`;
+
+async function fill() {
+  const cache = await caches.open(NAME);
+  const older = await Promise.all((await caches.keys()).filter((name) => name !== NAME).map((name) => caches.open(name)));
+  await Promise.all(
+    PRECACHE.map(async ([url, hash]) => {
+      let wanted = !ON_DEMAND.includes(url);
+      for (const one of older) {
+        const kept = await one.match(url);
+        if (kept?.headers.get("etag") === `"${hash}"`) return cache.put(url, kept);
+        wanted ||= Boolean(kept);
+      }
+      if (!wanted) return;
+      const response = await fetch(url, { cache: "no-cache" });
+      if (!response.ok) throw new Error(`${url}: ${response.status}`);
+      return cache.put(url, response);
+    }),
+  );
+}
+
+worker.addEventListener("install", (event) => event.waitUntil(fill()));
+worker.addEventListener("message", (event) => event.data === "take over" && worker.skipWaiting());
+worker.addEventListener("activate", (event) =>
+  event.waitUntil(
+    (async () => {
+      for (const name of await caches.keys()) if (name !== NAME) await caches.delete(name);
+      await worker.clients.claim();
+    })(),
+  ),
+);
+
+const urls = new Set(PRECACHE.map(([url]) => location.origin + url));
+/** @type {Promise<Cache> | undefined} */
+let opened;
+worker.addEventListener("fetch", (event) => {
+  const { url, method } = event.request;
+  const page = url.split("#")[0];
+  if (method !== "GET" || !urls.has(page)) return;
+  opened ??= caches.open(NAME);
+  event.respondWith(
+    opened.then(async (cache) => {
+      const kept = await cache.match(page);
+      if (kept) return kept;
+      const response = await fetch(event.request);
+      if (response.ok && ON_DEMAND.includes(new URL(page).pathname)) await cache.put(page, response.clone());
+      return response;
+    }),
+  );
+});

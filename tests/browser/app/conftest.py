@@ -1,0 +1,88 @@
+"""A whole KSWiFi for the browser tests: the real server and the real lab on free ports, and Debian's chromium."""
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from kswifi.cli.up import System
+
+CHROMIUM = shutil.which("chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+_PORTS = ("API", "DIAMETER", "LAB", "CONTENT", "PROXY", "ATTACH")
+
+
+@dataclass
+class Kswifi:
+    """A running system, and the lab phone's other hand."""
+
+    system: System
+    origin: str
+    lab_origin: str
+
+    def lab(self, path: str, body: dict[str, object]) -> dict[str, object]:
+        response = httpx2.post(f"{self.lab_origin}{path}", json=body, headers={"X-KSWiFi-Lab": "1"}, timeout=60)
+        assert response.status_code == 200, response.text
+        answer: dict[str, object] = response.json()
+        return answer
+
+    def spend(self, octets: int) -> dict[str, object]:
+        """Have the lab phone fetch so much; it goes over the line when its WiFi is off."""
+        return self.lab("/phone/browse", {"octets": octets})
+
+
+def _free_ports(count: int) -> list[int]:
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in held]
+    for one in held:
+        one.close()
+    return ports
+
+
+@pytest.fixture(scope="session")
+def kswifi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kswifi]:
+    folder: Path = tmp_path_factory.mktemp("kswifi")
+    ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
+    origin = f"http://localhost:{ports['API']}"
+    environment = {
+        "KSWIFI_DATA_DIR": str(folder / "var"),
+        "KSWIFI_PUBLIC_ORIGIN": origin,
+        "KSWIFI_REGISTRATIONS_PER_HOUR": "10000",
+        "KSWIFI_LOGINS_PER_QUARTER_HOUR": "10000",
+        **{f"KSWIFI_{name}_PORT": str(port) for name, port in ports.items()},
+    }
+    system = System(environment, folder / "log")
+    system.start()
+    try:
+        yield Kswifi(system, origin, f"http://127.0.0.1:{ports['LAB']}")
+    finally:
+        system.stop()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Give a chromium of the module's own: while it is open, asyncio.run is not possible in this thread."""
+    if CHROMIUM is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("chromium is missing, and with CI=true the browser tests may not be left out")
+        pytest.skip("chromium is missing: apt install chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(autouse=True)
+def phone_at_home(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Each test begins and ends with the lab phone on WiFi and its line off."""
+    yield
+    if "kswifi" in request.fixturenames:
+        running: Kswifi = request.getfixturevalue("kswifi")
+        running.lab("/phone/line", {"on": False})
+        running.lab("/phone/wifi", {"on": True})

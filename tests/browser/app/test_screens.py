@@ -1,0 +1,204 @@
+"""Every screen in both themes and at 320 px: nothing that breaks WCAG, nothing that has to be scrolled sideways.
+
+With SCREENS=1 the pictures of docs/screens are taken anew.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser.app.conftest import Kswifi
+from tests.support.app_page import AppPage, device
+
+ROOT = Path(__file__).parents[3]
+AXE = (ROOT / "tests/browser/vendor/axe.min.js").read_text(encoding="utf-8")
+PICTURES = ROOT / "docs/screens" if os.environ.get("SCREENS") else None
+SMALL_PICTURES = ("01-welcome", "07-choose", "08-downloading", "13-home-active", "21-lab-phone")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def check_screen(page: Page, name: str, look: str) -> list[str]:
+    """Return what is wrong with the screen as it is now."""
+    page.wait_for_timeout(250)
+    if PICTURES is not None and (look != "small" or name in SMALL_PICTURES):
+        page.screenshot(path=PICTURES / f"{look}-{name}.png")
+    # A bar that stays at the edge may lie over what can be scrolled from under it: look at all of the page at once.
+    size = page.viewport_size or {"width": 390, "height": 844}
+    page.set_viewport_size({"width": size["width"], "height": 3000})
+    page.evaluate(AXE)
+    found = page.evaluate("(tags) => axe.run({ runOnly: tags })", RULES)
+    wrong = [
+        f"{name} ({look}): {one['id']}: {node['html'][:160]}: {node['failureSummary'][:300]}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+    wrong += check_layout(page, f"{name} ({look})")
+    page.set_viewport_size(size)
+    return wrong
+
+
+def check_layout(page: Page, name: str) -> list[str]:
+    """Return what does not fit, and what a thumb would miss."""
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    too_wide = [f"{name}: {wide} px too wide"] if wide > 0 else []
+    small = page.evaluate(
+        """() => [...document.querySelectorAll('a, button, input, summary, label.item')].filter((one) => {
+          const at = one.getBoundingClientRect();
+          return at.width && one.checkVisibility({ visibilityProperty: true }) && !one.closest('.skip') &&
+            (at.height < 47.5 || at.width < 47.5) && !one.matches('p a, .switch');
+        }).map((one) => one.outerHTML.slice(0, 120))"""
+    )
+    return too_wide + [f"{name}: a target below 48 px: {one}" for one in small]
+
+
+def walk(app: AppPage, kswifi: Kswifi, look: str) -> list[str]:
+    """Go through every screen, as somebody does with their first session; return what is wrong with them."""
+    page = app.page
+    wrong: list[str] = []
+
+    def see(name: str) -> None:
+        wrong.extend(check_screen(page, name, look))
+
+    app.open().heading("Your internet")
+    see("01-welcome")
+    app.link("Make an account")
+    app.heading("Make your account")
+    see("02-sign-up")
+    app.open("account").heading("Welcome back")
+    see("03-sign-in")
+    app.open("account/recover").heading("Recover your account")
+    see("04-recover")
+    app.open()
+    app.link("Make an account")
+    page.get_by_label("Phone number or email").fill("080" + str(abs(hash((look, os.getpid()))) % 10**8).zfill(8))
+    page.get_by_label("Password").fill("three warm rivers")
+    app.button("Sign Up")
+    app.heading("Write this down")
+    see("05-recovery-code")
+    app.button("I wrote it down")
+    app.sees("No sessions yet")
+    see("06-home-empty")
+    app.link("Download Internet Session")
+    app.heading("Choose a session")
+    page.get_by_role("radio", name=re.compile("1GB")).check()
+    see("07-choose")
+    with app.slow_package(2500):
+        app.button("Download Session")
+        app.heading("Downloading 1GB session…")
+        see("08-downloading")
+        app.heading("Session ready for activation")
+    see("09-ready")
+    app.link("Activate Session")
+    app.heading("Ready when you are")
+    app.sees("Signature checked")
+    see("10-activate")
+    app.button("Activate Session")
+    app.sees("The line is on.")
+    see("11-line-on")
+    kswifi.lab("/phone/wifi", {"on": False})
+    kswifi.spend(370_000_000)
+    app.heading("Session Active")
+    see("12-active")
+    page.wait_for_timeout(1500)
+    kswifi.spend(4_000_000)
+    app.open("home").heading("Your internet")
+    app.sees("Details")
+    see("13-home-active")
+    app.link("Details")
+    app.heading("1GB session")
+    page.get_by_text("Receipt").click()
+    see("14-session")
+    kswifi.spend(900_000_000)
+    app.sees("Session finished: back to WiFi")
+    see("15-finished")
+    kswifi.lab("/phone/line", {"on": False})
+    kswifi.lab("/phone/wifi", {"on": True})
+    for name, screen, heading in (
+        ("16-home-finished", "home", "Your internet"),
+        ("17-esim", "esim", "On your eSIM"),
+        ("18-help", "help", "Help"),
+        ("19-settings", "settings", "You"),
+    ):
+        app.open(screen).heading(heading)
+        see(name)
+    page.get_by_role("button", name="Sign out").click()
+    see("20-sign-out")
+    page.keyboard.press("Escape")
+    page.goto(f"{app.origin}/lab")
+    app.sees("What the card reports")
+    app.sees("Signature checked on this phone")
+    see("21-lab-phone")
+    return wrong
+
+
+@pytest.mark.parametrize(
+    ("look", "context"),
+    [
+        ("dark", {"color_scheme": "dark"}),
+        ("light", {"color_scheme": "light"}),
+        ("small", {"color_scheme": "dark", "viewport": {"width": 320, "height": 640}, "reduced_motion": "reduce"}),
+    ],
+)
+def test_every_screen_is_accessible_and_fits(
+    kswifi: Kswifi, browser: Browser, look: str, context: dict[str, object]
+) -> None:
+    with device(browser, kswifi.origin, **context) as app:
+        assert "\n".join(walk(app, kswifi, look)) == ""
+
+
+def test_a_phone_of_ones_own_is_told_how_to_install(kswifi: Kswifi, browser: Browser) -> None:
+    with device(browser, kswifi.origin) as app:
+        app.context.route(f"{kswifi.lab_origin}/**", lambda route: route.abort())
+        app.open().register()
+        app.open("choose").heading("Choose a session")
+        app.page.get_by_role("radio", name=re.compile("1GB")).check()
+        app.page.get_by_role("switch", name="I am on WiFi").check()
+        app.button("Download Session")
+        app.sees("Your session is on this phone. Install its eSIM to go on.")
+        app.link("Install the eSIM")
+        app.heading("Install the eSIM")
+        app.sees("Installing needs WiFi, switching on does not.")
+        app.button("iPhone")
+        link = app.page.get_by_role("link", name="Install on iPhone")
+        assert re.fullmatch(
+            r"https://esimsetup\.apple\.com/esim_qrcode_provisioning\?carddata=LPA:1\$.+\$.+",
+            link.get_attribute("href") or "",
+        )
+        assert (
+            app.page.get_by_alt_text("QR code that installs the eSIM").evaluate("(one) => one.naturalWidth") > 100
+        )
+        app.page.get_by_text("Set up by hand").click()
+        assert check_screen(app.page, "22-install", "dark") == []
+
+
+def test_text_at_200_percent_fits_and_nothing_is_lost(kswifi: Kswifi, browser: Browser) -> None:
+    with device(browser, kswifi.origin) as app:
+        app.page.add_init_script(
+            "addEventListener('DOMContentLoaded', () => (document.documentElement.style.fontSize = '200%'))"
+        )
+        app.open().register()
+        app.store()
+        wrong = check_layout(app.page, "ready")
+        for screen in ("home", "choose", "activate", "esim", "session", "settings", "help"):
+            app.open(screen)
+            app.page.wait_for_timeout(300)
+            wrong += check_layout(app.page, screen)
+        assert wrong == []
+
+
+def test_it_speaks_nigerian_pidgin(kswifi: Kswifi, browser: Browser) -> None:
+    with device(browser, kswifi.origin) as app:
+        app.open("settings").heading("You")
+        app.button("Naijá")
+        app.page.get_by_role("link", name="Help", exact=True).click()
+        app.sees("Wetin be internet session?")
+        assert app.page.evaluate("document.documentElement.lang") == "pcm"
+        app.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        app.page.reload()
+        app.sees("Wetin be internet session?")
+        app.context.set_offline(True)
+        app.page.reload()
+        app.sees("Wetin be internet session?")

@@ -1,0 +1,118 @@
+import gzip
+import hashlib
+import json
+import re
+from base64 import b64encode
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from kswifi.pwa.assets import ON_DEMAND, STATIC, load_assets
+from kswifi.pwa.router import content_security_policy, pwa_routes
+
+LAB = "http://127.0.0.1:8081"
+
+
+def client(lab_origin: str | None = LAB) -> TestClient:
+    return TestClient(Starlette(routes=pwa_routes(lab_origin)))
+
+
+def test_the_page_is_served_with_a_policy_that_allows_its_import_map_and_no_other_inline_script() -> None:
+    page = client().get("/")
+    policy = page.headers["content-security-policy"]
+    inline = re.findall(r"<script(?![^>]*\bsrc=)[^>]*>(.*?)</script>", page.text, re.DOTALL)
+    assert len(inline) == 1
+    digest = hashlib.sha256(inline[0].encode()).digest()
+    assert f"script-src 'self' 'sha256-{b64encode(digest).decode()}';" in policy
+    assert "unsafe" not in policy
+    assert "require-trusted-types-for 'script'; trusted-types kswifi" in policy
+    assert page.headers["cache-control"] == "no-cache"
+
+
+def test_the_policy_lets_the_page_reach_the_lab_only_where_there_is_one() -> None:
+    assets = load_assets()
+    assert f"connect-src 'self' {LAB};" in content_security_policy(assets, LAB)
+    assert "connect-src 'self';" in content_security_policy(assets, None)
+    assert "frame-src 'none'" in content_security_policy(assets, None)
+
+
+def test_the_lab_phone_exists_in_embedded_mode_only() -> None:
+    for path in ("/lab", "/app/js/lab.js", "/app/lab.css"):
+        assert client().get(path).status_code == 200
+        assert client(None).get(path).status_code == 404
+
+
+def test_files_are_compressed_for_those_who_take_it_and_revalidated_by_their_hash() -> None:
+    packed = client().get("/app/app.css", headers={"accept-encoding": "gzip"})
+    plain = client().get("/app/app.css", headers={"accept-encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert packed.content == plain.content == (STATIC / "app.css").read_bytes()
+    again = client().get("/app/app.css", headers={"if-none-match": plain.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_nothing_but_the_app_is_served() -> None:
+    for path in ("/app/vendor/README.md", "/app/vendor/preact.LICENSE", "/app/js/types.d.ts", "/app/../router.py"):
+        assert client().get(path).status_code == 404
+
+
+def test_every_file_of_the_app_is_precached_with_its_hash_and_the_lab_phone_is_not() -> None:
+    assets = load_assets()
+    worker = assets.by_url["/sw.js"].content.decode()
+    listed = dict(re.findall(r'\["(/[^"]*)","([0-9a-f]{10})"\]', worker))
+    assert listed == {
+        url: asset.tag
+        for url, asset in assets.by_url.items()
+        if url not in ("/sw.js", "/lab") and "lab." not in url
+    }
+    assert "/" in listed
+    assert "/app/js/main.js" in listed
+
+
+def test_the_service_worker_and_the_server_agree_on_what_is_kept_on_demand() -> None:
+    worker = load_assets().by_url["/sw.js"].content.decode()
+    listed = re.search(r"const ON_DEMAND = (\[[^]]*\]);", worker)
+    assert listed is not None
+    assert set(json.loads(listed.group(1))) == ON_DEMAND
+
+
+def test_a_changed_file_changes_the_service_worker(tmp_path: Path) -> None:
+    for name in ("index.html", "sw.js", "app.css"):
+        (tmp_path / name).write_bytes((STATIC / name).read_bytes())
+    before = load_assets(tmp_path).by_url["/sw.js"].sha256
+    (tmp_path / "app.css").write_text("body { color: red }")
+    assert load_assets(tmp_path).by_url["/sw.js"].sha256 != before
+
+
+def test_every_module_and_file_that_a_page_names_exists() -> None:
+    assets = load_assets()
+    for url, asset in assets.by_url.items():
+        if not asset.media_type.startswith(("text/html", "text/javascript", "application/manifest")):
+            continue
+        text = asset.content.decode()
+        for named in re.findall(r'"(/app/[^"]+)"', text):
+            assert named in assets.by_url, f"{url} names {named}"
+        folder = url.rpartition("/")[0]
+        for named in re.findall(r'(?:^import|^\} from|\bfrom|import\()\s*"(\.[^"]+)"', text):
+            parts = f"{folder}/{named}".split("/")
+            found: list[str] = []
+            for part in parts:
+                if part == "..":
+                    found.pop()
+                elif part != ".":
+                    found.append(part)
+            assert "/".join(found) in assets.by_url, f"{url} imports {named}"
+
+
+def test_the_whole_app_stays_within_its_budget() -> None:
+    assets = load_assets()
+    everything = sum(asset.wire_octets for asset in assets.precached) + assets.by_url["/sw.js"].wire_octets
+    second = sum(assets.by_url[url].wire_octets for url in ON_DEMAND)
+    print(f"\nthe whole app: {everything} octets on the wire, {everything - second} without the second language")
+    for asset in sorted(assets.precached, key=lambda one: -one.wire_octets)[:8]:
+        print(f"  {asset.wire_octets:6} {asset.url}")
+    assert everything < 61_440
+    assert everything - second < 60_000
+    assert all(asset.content == gzip.decompress(asset.gzipped) for asset in assets.by_url.values() if asset.gzipped)

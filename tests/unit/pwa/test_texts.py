@@ -1,0 +1,50 @@
+"""All words are in one place, in both languages, and none is without use."""
+
+import re
+
+import pytest
+
+from kswifi.pwa.assets import STATIC
+
+# Texts whose key is put together: the prefix, as it stands in the code.
+BUILT = re.compile(r"\bt\(`([\w.]*)\$\{")
+GIVEN = re.compile(r'"([a-z_]+(?:\.[a-z_0-9]+)*)"')
+
+
+def texts(language: str) -> dict[str, str]:
+    source = (STATIC / f"js/text/{language}.js").read_text(encoding="utf-8")
+    _, _, lab = (STATIC / "js/text/lab.js").read_text(encoding="utf-8").partition(f"export const {language} = ")
+    source += lab.partition("};")[0]
+    return dict(re.findall(r'(?:^|[\s,])"?([a-z_][\w.]*)"?: "((?:[^"\\]|\\.)*)"', source, re.MULTILINE))
+
+
+def code() -> str:
+    files = [path for path in (STATIC / "js").rglob("*.js") if path.parent.name != "text"]
+    return "\n".join(path.read_text(encoding="utf-8") for path in files)
+
+
+def test_both_languages_say_the_same_things_with_the_same_figures() -> None:
+    english, naija = texts("en"), texts("pcm")
+    assert english.keys() == naija.keys()
+    assert len(english) > 250
+    for key, text in english.items():
+        assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", naija[key])), key
+        assert text.count(" | ") == naija[key].count(" | "), key
+
+
+def test_every_text_that_is_asked_for_exists_and_every_one_that_exists_is_asked_for() -> None:
+    source, known = code(), texts("en")
+    asked = set(re.findall(r'\bt\(\s*"([\w.]+)"', source))
+    assert asked <= known.keys(), asked - known.keys()
+    mentioned = set(GIVEN.findall(source)) | asked
+    prefixes = set(BUILT.findall(source)) - {""} | {"how.", "alert."}
+    idle = [key for key in known if key not in mentioned and not any(key.startswith(one) for one in prefixes)]
+    assert idle == []
+
+
+@pytest.mark.parametrize("language", ["en", "pcm"])
+def test_the_promised_words_are_there(language: str) -> None:
+    said = texts(language)
+    assert said["home.download"] == "Download Internet Session"
+    assert said["choose.button"] == "Download Session"
+    assert said["activate.button"] == "Activate Session"
