@@ -1,0 +1,202 @@
+"""The package on its way from the server to the card: asked for twice, broken off, and tampered with."""
+
+import hashlib
+import os
+import sys
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+from subprocess import run
+
+import httpx2
+import pytest
+from joserfc.jwk import ECKey, KeySet
+
+from kswifi.kernel.clock import SystemClock
+from kswifi.lab.demo.app import AppError
+from kswifi.lab.demo.road import Road
+from kswifi.session_package import PackageError, VerifiedPackage, verify_package
+from kswifi.session_package.codec import MAGIC
+from tests.support.system import PASSWORD, WholeSystem, new_identifier
+
+pytestmark = pytest.mark.xdist_group("e2e-shared")
+SEED = int(os.environ.get("TEST_SEED", "20261123"))
+
+
+def order(road: Road, offer_id: str = "free-3mb") -> None:
+    road.register(new_identifier(), PASSWORD)
+    road.choose(offer_id)
+    road.order()
+
+
+def test_a_request_sent_again_gives_one_session(system: WholeSystem) -> None:
+    with system.road(name="again") as road:
+        road.register(new_identifier(), PASSWORD)
+        answers: list[httpx2.Response] = []
+
+        def ask(offer_id: str = "free-3mb") -> httpx2.Response:
+            headers = {"Idempotency-Key": "order-000001", "X-CSRF-Token": road.app._csrf_token}
+            return road.app._client.post("/api/v1/sessions", json={"offer_id": offer_id}, headers=headers)
+
+        threads = [threading.Thread(target=lambda: answers.append(ask())) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        answers.append(ask())
+        assert {it.status_code for it in answers} <= {201, 409}
+        assert {it.json()["code"] for it in answers if it.status_code == 409} <= {"request_in_flight"}
+        ordered = {it.json()["session_id"] for it in answers if it.status_code == 201}
+        listed = road.app._client.get("/api/v1/sessions").json()["sessions"]
+        assert [it["session_id"] for it in listed] == list(ordered)
+        other = ask("free-20mb")
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+        unpaid = road.app._client.post(
+            "/api/v1/sessions",
+            json={"offer_id": "unlimited"},
+            headers={"Idempotency-Key": "order-000002", "X-CSRF-Token": road.app._csrf_token},
+        )
+        assert unpaid.json()["code"] == "payments_not_set_up"
+        assert len(road.app._client.get("/api/v1/sessions").json()["sessions"]) == 1
+
+
+def test_a_download_goes_on_at_any_octet(system: WholeSystem, tmp_path: Path) -> None:
+    with system.road(name="resumed") as road:
+        order(road)
+        session_id = road.walked.session_id
+        url = f"/api/v1/sessions/{session_id}/package"
+        whole = road.app._client.get(url)
+        etag = whole.headers["ETag"]
+        chance = Random(SEED)
+        for cut in [1, len(whole.content) - 1, *(chance.randrange(1, len(whole.content)) for _ in range(8))]:
+            headers = {"Range": f"bytes={cut}-", "If-Range": etag, "Accept-Encoding": "identity"}
+            rest = road.app._client.get(url, headers=headers)
+            assert (rest.status_code, rest.content) == (206, whole.content[cut:]), f"seed {SEED}, octet {cut}"
+        stale = road.app._client.get(url, headers={"Range": "bytes=100-", "If-Range": '"another"'})
+        assert (stale.status_code, stale.content) == (200, whole.content)
+        beyond = road.app._client.get(url, headers={"Range": f"bytes={len(whole.content)}-"})
+        assert beyond.status_code == 416
+        target = tmp_path / "package"
+        seen: list[int] = []
+        tries = road.app.download(
+            session_id, target, lambda have, _: seen.append(have), chance.randrange(1, len(whole.content))
+        )
+        assert tries == 2
+        assert target.read_bytes() == whole.content
+        assert len(whole.content) <= 32 * 1024
+
+        with pytest.raises(AppError) as refused:  # the device holds something else
+            road.app.downloaded(session_id, hashlib.sha256(b"something else").hexdigest())
+        assert refused.value.facts["problem"] == "package_digest_mismatch"
+        assert road.app.internet_session(session_id)["state"] == "downloading"
+
+
+def flipped(package: bytes, at: int) -> bytes:
+    return package[:at] + bytes([package[at] ^ 0x01]) + package[at + 1 :]
+
+
+TAMPERED: dict[str, tuple[Callable[[bytes, int], bytes], str]] = {
+    "no package at all": (lambda _package, _body: b"PK\x03\x04" + bytes(1000), "not_a_package"),
+    "another first octet": (lambda package, _body: flipped(package, 0), "not_a_package"),
+    "another version": (
+        lambda package, _body: package[: len(MAGIC)] + b"\x63" + package[len(MAGIC) + 1 :],
+        "package_version_unknown",
+    ),
+    "a bit of the manifest": (lambda package, _body: flipped(package, 300), "package_manifest_damaged"),
+    "a bit of the signature": (lambda package, body: flipped(package, body - 40), "package_manifest_damaged"),
+    "a bit of the first chunk": (flipped, "package_chunk_damaged"),
+    "a bit of the last chunk": (
+        lambda package, _body: flipped(package, len(package) - 20),
+        "package_chunk_damaged",
+    ),
+    "cut in the head": (lambda package, _body: package[:10], "package_cut_short"),
+    "cut in the manifest": (lambda package, _body: package[:200], "package_cut_short"),
+    "cut at the end": (lambda package, _body: package[:-1], "package_cut_short"),
+    "surplus": (lambda package, _body: package + b"x", "package_surplus_octets"),
+}
+
+
+def test_a_tampered_package_is_refused_each_with_its_own_words(system: WholeSystem, tmp_path: Path) -> None:
+    with system.road(name="tampered") as road:
+        order(road)
+        road.download(break_off=False)
+        package = road._package_file.read_bytes()
+        keys, now = road.app.keys(), SystemClock().now()
+        genuine = verify_package(package, keys, None, now)
+        body = len(package) - genuine.manifest.size
+        words = set()
+        for kind, (tamper, code) in TAMPERED.items():
+            with pytest.raises(PackageError) as refused:
+                verify_package(tamper(package, body), keys, None, now)
+            assert refused.value.code == code, kind
+            words.add(refused.value.message)
+        others = KeySet([ECKey.generate_key()])
+        for trusted, card, at, code in (
+            (keys, "8999901000000000005", now, "package_for_another_card"),
+            (keys, None, genuine.valid_until, "package_expired"),
+            (others, None, now, "package_unknown_key"),
+        ):
+            with pytest.raises(PackageError) as refused:
+                verify_package(package, trusted, card, at)
+            assert refused.value.code == code
+            words.add(refused.value.message)
+        assert len(words) >= 10
+
+        # Every single bit of the head and a sample of all others: there is none that may be turned.
+        chance = Random(SEED)
+        for at in [*range(13), *(chance.randrange(len(package)) for _ in range(60))]:
+            with pytest.raises(PackageError):
+                verify_package(flipped(package, at), keys, None, now)
+        verifies_on_the_command_line(system, tmp_path, package, genuine)
+
+
+def verifies_on_the_command_line(
+    system: WholeSystem, tmp_path: Path, package: bytes, genuine: VerifiedPackage
+) -> None:
+    keys = f"{system.origin}/.well-known/jwks.json"
+    for octets, status, words in (
+        (package, 0, genuine.manifest.session_id),
+        (package[:-5], 1, "cut short: 5 octets are missing"),
+    ):
+        file = tmp_path / "file.kswifi"
+        file.write_bytes(octets)
+        command = [sys.executable, "-m", "kswifi", "package", "verify", str(file), "--keys", keys]
+        told = run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert (told.returncode, words in told.stdout + told.stderr) == (status, True), told
+        assert "Traceback" not in told.stderr
+
+
+def test_a_card_with_another_record_fails_the_transfer_which_can_be_repeated(system: WholeSystem) -> None:
+    with system.road(name="another-record") as road:
+        order(road)
+        road.download(break_off=False)
+        session_id = road.walked.session_id
+        road.app.transfer(session_id, road.walked.esim_id)
+        road._put_on_card(road._iccid())
+        challenge = road.app.storage_challenge(session_id)
+        answers = [road.card.transmit(bytes.fromhex(apdu)).hex() for apdu in challenge["apdus"]]
+        record = bytearray.fromhex(answers[5])
+        record[40] ^= 0x01
+        with pytest.raises(AppError) as refused:
+            road.app.prove_storage(
+                session_id, challenge["challenge_id"], [*answers[:5], record.hex(), *answers[6:]]
+            )
+        assert refused.value.facts["problem"] == "storage_proof_record_differs"
+        assert road.app.internet_session(session_id)["state"] == "downloaded"
+        with pytest.raises(AppError):  # the challenge was used up: the genuine answers are no use any more
+            road.app.prove_storage(session_id, challenge["challenge_id"], answers)
+        assert system.account(session_id).reserved == 0
+        road.store()
+        assert road.app.internet_session(session_id)["state"] == "stored"
+
+
+def test_a_package_outlived_by_its_validity_is_not_downloaded_into_use(system: WholeSystem) -> None:
+    with system.road(name="expired") as road:
+        order(road, "day-1mb")
+        road.download(break_off=False)
+        package = road._package_file.read_bytes()
+        with pytest.raises(PackageError) as refused:
+            verify_package(package, road.app.keys(), None, SystemClock().now() + timedelta(days=3))
+        assert refused.value.code == "package_expired"

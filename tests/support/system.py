@@ -1,0 +1,298 @@
+"""A whole KSWiFi for a test: server process, lab process, and a phone in the test's own process.
+
+The processes are what `kswifi serve` and `kswifi lab` run, forked from one that has loaded their modules already,
+so that starting one takes a moment and twenty kills take seconds. They are killed by a real SIGKILL and carry on
+with what is on disk, as ever. ``alter`` names a function of this module that changes a process before it begins:
+another clock, a journal that dies in the middle of a write.
+"""
+
+import asyncio
+import multiprocessing
+import os
+import signal
+import sqlite3
+import sys
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any, Final
+
+import stamina
+
+from kswifi.cli.demo import PORTS, phone_of
+from kswifi.cli.up import System
+from kswifi.kernel.errors import KswifiError
+from kswifi.lab.children import Child, ChildFailedError
+from kswifi.lab.demo.road import Road, Teller
+from kswifi.lab.demo.telling import SilentTeller
+from kswifi.lab.ports import free_ports
+from kswifi.ledger import inspect as ledger
+from kswifi.ledger.state import Balances
+
+OFFERS: Final = {"day-1mb": 1_000_000, "free-3mb": 3_000_000, "free-20mb": 20_000_000, "free-200mb": 200_000_000}
+PASSWORD: Final = "correct horse battery staple 7"
+_START_SECONDS: Final = 60
+_STOP_SECONDS: Final = 20
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["kswifi.bootstrap.server", "kswifi.bootstrap.lab", "alembic.command", __name__])
+stamina.instrumentation.set_on_retry_hooks(())
+
+
+# -- what runs in the forked process -----------------------------------------------------------------------------
+
+
+def _run(
+    name: str,
+    environment: Mapping[str, str],
+    log: str,
+    alter: tuple[str, Any] | None,
+    said: Connection,
+    parent: Connection,
+) -> None:
+    """Be the server or the lab, as ``python -m kswifi serve --as-child`` is it."""
+    os.umask(0o077)
+    with Path(log).open("ab") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    for variable in [it for it in os.environ if it.startswith("KSWIFI_")]:
+        del os.environ[variable]
+    os.environ.update(environment)
+    if alter is not None:
+        globals()[alter[0]](alter[1])
+    from kswifi.bootstrap.lab import run_lab
+    from kswifi.bootstrap.server import run_server
+    from kswifi.settings import load_settings
+
+    run = {"server": run_server, "lab": run_lab}[name]
+    try:
+        asyncio.run(run(load_settings(), said.send, parent.fileno()))
+    except (KswifiError, OSError) as error:
+        sys.stderr.write(f"kswifi: {error}\n")
+        sys.exit(1)
+
+
+def later_clock(days: float) -> None:
+    """Let the server live so many days later."""
+    from kswifi.bootstrap import server
+    from kswifi.kernel.clock import SystemClock
+
+    class LaterClock(SystemClock):
+        def now(self) -> Any:
+            return super().now() + timedelta(days=days)
+
+    vars(server)["SystemClock"] = LaterClock
+
+
+def journal_that_dies(when: tuple[str, int]) -> None:
+    """Let the process die at the n-th record: "before" its INSERT, "inside" the transaction, or "after" it.
+
+    After it means: before the head file is told, and before anybody gets an answer.
+    """
+    from kswifi.bootstrap import server
+    from kswifi.ledger.journal import Record
+    from kswifi.ledger.sqlite import SqliteJournal
+
+    moment, countdown = when
+
+    class DyingJournal(SqliteJournal):
+        left = countdown
+
+        def append(self, record: Record) -> None:
+            DyingJournal.left -= 1
+            if DyingJournal.left:
+                super().append(record)
+                return
+            if moment != "before":
+                assert self._writer is not None
+                self._writer.execute("BEGIN")
+                self._writer.execute(
+                    "INSERT INTO record (sequence, payload, digest) VALUES (?, ?, ?)",
+                    (record.sequence, record.payload, record.digest),
+                )
+            if moment == "after":
+                assert self._writer is not None
+                self._writer.execute("COMMIT")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    vars(server)["SqliteJournal"] = DyingJournal
+
+
+# -- what runs in the test ---------------------------------------------------------------------------------------
+
+
+class ForkedChild(Child):
+    """A process of `kswifi`, forked; it ends when the test's process does."""
+
+    def __init__(
+        self, name: str, environment: Mapping[str, str], log: Path, alter: tuple[str, Any] | None = None
+    ) -> None:
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        began = log.stat().st_size if log.exists() else 0
+        heard, said = _context.Pipe(duplex=False)
+        theirs, self._ours = _context.Pipe(duplex=False)
+        arguments = (name, dict(environment), str(log), alter, said, theirs)
+        self._forked: ForkServerProcess = _context.Process(target=_run, args=arguments, name=name)
+        self._forked.start()
+        said.close()
+        theirs.close()
+        self.name = name
+        try:
+            self.ready: Mapping[str, Any] = heard.recv() if heard.poll(_START_SECONDS) else {}
+        except EOFError:
+            self.ready = {}
+        heard.close()
+        if not self.ready:
+            self.kill()
+            words = log.read_bytes()[began:].decode(errors="replace").strip().splitlines()
+            raise ChildFailedError(f"the {name} process did not start: {words[-1] if words else 'it said nothing'}")
+
+    @property
+    def pid(self) -> int:
+        assert self._forked.pid is not None
+        return self._forked.pid
+
+    def ended(self) -> int | None:
+        return self._forked.exitcode
+
+    def join(self, seconds: float) -> None:
+        self._forked.join(seconds)
+
+    def kill(self) -> None:
+        self._forked.kill()
+        self._forked.join()
+        self._ours.close()
+
+    def stop(self) -> None:
+        self._forked.terminate()
+        self._forked.join(_STOP_SECONDS)
+        if self._forked.exitcode is None:
+            self.kill()
+            raise AssertionError(f"the {self.name} process did not stop")
+        self._ours.close()
+
+
+@dataclass(slots=True)
+class WholeSystem(System):
+    """Both processes, on free ports that stay the same when one is started again."""
+
+    folder: Path = field(default_factory=Path)
+    alter: dict[str, tuple[str, Any]] = field(default_factory=dict)
+
+    def start_one(self, name: str) -> Mapping[str, Any]:
+        child = ForkedChild(name, self.environment, self.log_dir / f"{name}.log", self.alter.get(name))
+        self.children[name] = child
+        return child.ready
+
+    def kill(self, name: str) -> None:
+        """End one of them as a crash would, and leave it dead."""
+        self.children[name].kill()
+
+    def restart(self) -> None:
+        """Stop both cleanly and start them on what is there."""
+        self.stop()
+        self.start()
+
+    def ended_by(self, name: str, seconds: float) -> int | None:
+        """Wait until one of them has ended by itself; return its exit status, negative for a signal."""
+        child = self.children[name]
+        assert isinstance(child, ForkedChild)
+        child.join(seconds)
+        return child.ended()
+
+    @property
+    def data_dir(self) -> Path:
+        return Path(self.environment["KSWIFI_DATA_DIR"])
+
+    @property
+    def origin(self) -> str:
+        return str(self.children["server"].ready["origin"])
+
+    @contextmanager
+    def road(self, teller: Teller | None = None, name: str = "phone") -> Iterator[Road]:
+        """Give a phone at the start of its road; the same name is the same phone."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        with phone_of(self, folder, teller or SilentTeller()) as road:
+            yield road
+
+    @contextmanager
+    def stored(self, offer_id: str = "free-3mb", name: str | None = None) -> Iterator[Road]:
+        """Give a phone of a new account with a session stored on its eSIM, still on WiFi."""
+        with self.road(name=name or f"phone-{uuid.uuid4().hex[:8]}") as road:
+            road.register(new_identifier(), PASSWORD)
+            road.choose(offer_id)
+            road.order()
+            road.download(break_off=False)
+            road.store()
+            yield road
+
+    def account(self, session_id: str) -> Balances:
+        """Return the sums of a session's account from the journal on disk; nothing in it may be wrong."""
+        verified = ledger.verify(self.data_dir / "ledger")
+        assert verified.damage == ()
+        shown = ledger.show(self.data_dir / "ledger", account_id=session_id)
+        assert shown is not None, f"the ledger does not know {session_id}"
+        (account,) = [it for it in shown.accounts if it.account_id == session_id]
+        octets = account.balances
+        came = octets.credited + octets.transferred_in
+        went = octets.expired + octets.revoked + octets.transferred_out
+        assert came == octets.used + octets.reserved + octets.available + went
+        return octets
+
+
+def whole_system(folder: Path, data_dir: Path | None = None, **settings: Any) -> WholeSystem:
+    """Return a system that is not started yet; ``settings`` go before these."""
+    folder.mkdir(parents=True, exist_ok=True)
+    environment = {f"KSWIFI_{name.upper()}_PORT": str(port) for name, port in free_ports(PORTS).items()}
+    environment |= {
+        "KSWIFI_DATA_DIR": str(data_dir or folder / "var"),
+        "KSWIFI_OFFERS_FILE": str(write_offers(folder / "offers.toml")),
+        "KSWIFI_REGISTRATIONS_PER_HOUR": "10000",
+        "KSWIFI_LOGINS_PER_QUARTER_HOUR": "10000",
+    }
+    environment |= {f"KSWIFI_{name.upper()}": str(value) for name, value in settings.items()}
+    return WholeSystem(environment=environment, log_dir=folder / "log", folder=folder)
+
+
+@contextmanager
+def running_system(folder: Path, **settings: Any) -> Iterator[WholeSystem]:
+    """Give a running system; stop what of it runs at the end."""
+    system = whole_system(folder, **settings)
+    system.start()
+    try:
+        yield system
+    finally:
+        system.stop()
+
+
+def write_offers(path: Path) -> Path:
+    """Write an operator's offers file with allowances that are used up in a moment."""
+    path.write_text(
+        "".join(
+            f'[[offer]]\nid = "{offer_id}"\ntitle = "{offer_id}"\nallowance_octets = {octets}\nprice_kobo = 0\n'
+            f"valid_days = {1 if offer_id.startswith('day') else 30}\n"
+            for offer_id, octets in OFFERS.items()
+        )
+        + '[[offer]]\nid = "unlimited"\ntitle = "Unlimited"\nprice_kobo = 80000\nvalid_days = 7\n'
+    )
+    return path
+
+
+def new_identifier() -> str:
+    """Return an e-mail address that nobody has registered."""
+    return f"{uuid.uuid4().hex[:12]}@example.ng"
+
+
+def control_rows(data_dir: Path, query: str) -> list[tuple[Any, ...]]:
+    """Ask the control database, read only."""
+    connection = sqlite3.connect(f"{(data_dir / 'control.db').as_uri()}?mode=ro", uri=True)
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
