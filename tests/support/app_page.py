@@ -3,7 +3,7 @@
 import itertools
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -113,6 +113,31 @@ class AppPage:
 
         self.context.route("**/package", handle)
         yield ranges
+        self.context.unroute("**/package", handle)
+
+    @contextmanager
+    def held_package(self, first_octets: int = 700) -> Iterator[Callable[[], None]]:
+        """Let the network break off the download after so many octets, and hold the rest until it is let go."""
+        waiting: list[Route] = []
+        let_go = False
+
+        def handle(route: Route) -> None:
+            if "range" not in route.request.headers:
+                answer = route.fetch()
+                route.fulfill(response=answer, body=answer.body()[:first_octets])
+            elif let_go:
+                route.continue_()
+            else:
+                waiting.append(route)
+
+        def release() -> None:
+            nonlocal let_go
+            let_go = True
+            for route in waiting:
+                route.continue_()
+
+        self.context.route("**/package", handle)
+        yield release
         self.context.unroute("**/package", handle)
 
     def close(self) -> None:

@@ -129,6 +129,7 @@ async def _control_server(config: LabConfig, gateway: Gateway, phone: LabPhone) 
         )
     )
     listener = socket.create_server((config.host, config.control_port))
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does so only for its own sockets
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:
         address: HostPort = listener.getsockname()[:2]
