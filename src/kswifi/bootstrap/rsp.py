@@ -1,6 +1,7 @@
 """The SM-DP+: as a process of its own, and as a part of the server process."""
 
 import asyncio
+import gc
 import os
 import socket
 from dataclasses import dataclass
@@ -157,6 +158,8 @@ async def _serve(smdp: SmdpPlus, ready: Ready, stop: asyncio.Event) -> None:
     serving = asyncio.create_task(smdp.serve(), name="es9plus")
     keeping = asyncio.create_task(housekeeper.run(), name="housekeeper")
     stopping = asyncio.create_task(stop.wait(), name="stop")
+    gc.collect()
+    gc.freeze()  # what is here stays: no collection needs to look through it again (a tenth of a request's time)
     ready({"es9plus": f"https://{smdp.listener.getsockname()[0]}:{smdp.port}"})
     await asyncio.wait((serving, keeping, stopping), return_when=asyncio.FIRST_COMPLETED)
     smdp.server.should_exit = True

@@ -240,7 +240,9 @@ class _Server:
         app = create_app(services)
         app.router.routes.extend(pwa_routes(services.environment.lab_origin))
         server = ApiServer(app)
-        listener = socket.create_server((self._settings.host, self._settings.api_port), reuse_port=False)
+        listener = socket.create_server((self._settings.host, self._settings.api_port))
+        # asyncio sets it only on sockets that it made itself; without it an answer can wait 40 ms for an ACK.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
         def leave() -> None:
             server.should_exit = True

@@ -109,7 +109,8 @@ class Notices:
 
     def _told(self, kind: str, it: ChargingSession, result_code: int | None) -> None:
         self._under_way.discard(it.session_id)
-        self.answers[f"{kind} {result_code or 'unanswered'}"] += 1
+        known = result_code is None or 1000 <= result_code < 6000  # RFC 6733, 7.1: the classes there are
+        self.answers[f"{kind} {(result_code or 'unanswered') if known else 'other'}"] += 1
         if result_code in _DEAF:
             self._deaf.add((it.bearer.peer, kind))
         again = it.session_id in self._again or (kind == "abort" and result_code in _DEAF)

@@ -134,6 +134,8 @@ async def _project(connection: AsyncConnection, effects: list[fx.Effect]) -> Non
         if isinstance(effect, fx.ReservationForgotten):
             forgotten.add(effect.reservation_id)
         elif session_id is not None:
+            # A Session-Id that is used again after it was forgotten has its reservation anew.
+            forgotten.discard(effect.reservation_id)
             if session_id not in records and effect.reservation_id in begun:
                 bearer = begun[effect.reservation_id][1]
                 records[session_id] = ChargingDataRecord.opened(session_id, bearer, effect.at)

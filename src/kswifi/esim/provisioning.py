@@ -23,7 +23,7 @@ from kswifi.esim.orders import (
     order_by_matching_id,
     place_order,
 )
-from kswifi.esim.packages import Packages
+from kswifi.esim.packages import Packages, StockedPackage
 from kswifi.esim.rsp_model import (
     KEEPS_THE_ORDER,
     ProfileOrder,
@@ -254,23 +254,20 @@ class Provisioning:
         """Return the order of a MatchingID; without one, the order that waits for this card (SGP.22, 5.6.3)."""
         if not matching_id:
             order = open_order_of_card(connection, eid)
+        elif (stocked := self._packages.stocked(matching_id)) is not None:
+            order = self._order_from_stock(connection, stocked, eid)
         else:
-            order = order_by_matching_id(connection, matching_id) or self._order_from_stock(
-                connection, matching_id, eid
-            )
+            order = order_by_matching_id(connection, matching_id)
         if order is None:
             raise RspRefusedError(Status.MATCHING_ID_REFUSED)
         return order
 
-    def _order_from_stock(self, connection: Connection, name: str, eid: Eid) -> ProfileOrder | None:
+    def _order_from_stock(self, connection: Connection, stocked: StockedPackage, eid: Eid) -> ProfileOrder:
         """Return this card's order of a package that anybody may order; a new one where its last has ended."""
-        stocked = self._packages.stocked(name)
-        if stocked is None:
-            return None
-        order = open_order_of_card(connection, eid, name)
+        order = open_order_of_card(connection, eid, stocked.name)
         if order is not None and order.downloads < self._rules.downloads:
             return order
-        return place_order(connection, NewOrder(iccid=stocked.iccid, package_name=name, eid=eid), *_READY)
+        return place_order(connection, NewOrder(iccid=stocked.iccid, package_name=stocked.name, eid=eid), *_READY)
 
     def _cancel(self, connection: Connection, transaction_id: bytes, response: bytes) -> None:
         known = find_rsp_session(connection, transaction_id)

@@ -4,19 +4,14 @@ import asyncio
 import csv
 import io
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kswifi.charging.answers import ChargingAnswer
-from kswifi.charging.model import ChargingSession
 from kswifi.charging.notes import Bearer, ClosingCause, UsageNote
-from kswifi.charging.policy import ChargingPolicy
-from kswifi.charging.service import ChargingService
 from kswifi.charging_records import sql, store
 from kswifi.charging_records.errors import UnknownChargingRecordError
 from kswifi.charging_records.export import export_csv, export_json_lines
@@ -29,70 +24,17 @@ from kswifi.charging_records.service import (
     prune_records,
     statement_of,
 )
-from kswifi.database.engine import Database
 from kswifi.diameter.credit_control import CreditControlRequest
 from kswifi.diameter.units import PsInformation, ServiceCreditControl, ServiceUnit
-from kswifi.kernel.clock import ManualClock, unix_seconds
-from kswifi.ledger.client import LedgerClient
-from kswifi.ledger.commands import Credit, HoldWallet, OpenWallet, ProveStorage
-from kswifi.ledger.sqlite import SqliteJournal
+from kswifi.kernel.clock import unix_seconds
+from kswifi.ledger.commands import HoldWallet
 from tests.support.charging import GATEWAY, IMSI, INITIAL, TERMINATION, UPDATE, WALLET, request, units
-from tests.support.databases import START, open_database
+from tests.support.charging_records import Recorded, recorded
+from tests.support.databases import START
 
 MB = 1_000_000
 HOUR = unix_seconds(START)  # 09:00: the beginning of an hour
 LOCATION = bytes.fromhex("8200f1100001")
-
-
-class Recorded:
-    """A charging service on a real journal, and the records made from it."""
-
-    def __init__(self, database: Database, ledger: LedgerClient, clock: ManualClock) -> None:
-        self.database, self.ledger, self.clock = database, ledger, clock
-        self.records = ChargingRecords(database, ledger)
-        self.restart()
-
-    def restart(self) -> None:
-        """Lose what charging had in memory."""
-        policy = ChargingPolicy(control_only_peers=frozenset({GATEWAY}), validity_seconds=60, grace_seconds=30)
-        self.service = ChargingService(self.ledger, self.clock, policy, unreserved=self._observe)
-        self.service.recover()
-
-    def _observe(self, charging_session: ChargingSession, cause: ClosingCause, at: int) -> None:
-        self.records.observe(ChargingDataRecord.unreserved(charging_session, cause, at))
-
-    async def credit(self, account_id: str, octets: int) -> None:
-        expires_at = unix_seconds(self.clock.now()) + 86_400 * 30
-        for command in (
-            OpenWallet(f"o-{account_id}", WALLET, IMSI),
-            Credit(f"c-{account_id}", WALLET, account_id, octets, expires_at),
-            ProveStorage(f"p-{account_id}", account_id, "por"),
-        ):
-            await self.ledger.execute(command)
-
-    async def ask(self, message: CreditControlRequest) -> ChargingAnswer:
-        answer: asyncio.Future[ChargingAnswer] = asyncio.get_running_loop().create_future()
-        self.service.handle(message, answer.set_result)
-        return await answer
-
-    def pass_minutes(self, minutes: float) -> None:
-        self.clock.advance(timedelta(minutes=minutes))
-
-    async def all(self, wanted: RecordFilter | None = None) -> list[ChargingDataRecord]:
-        await self.records.catch_up()
-        return [it async for it in find_records(self.database, wanted or RecordFilter())]
-
-
-@asynccontextmanager
-async def recorded(folder: Path) -> AsyncIterator[Recorded]:
-    clock = ManualClock(START)
-    async with open_database(folder, clock) as database:
-        ledger = LedgerClient(SqliteJournal(folder), clock)
-        await ledger.start()
-        try:
-            yield Recorded(database, ledger, clock)
-        finally:
-            await ledger.close()
 
 
 def run(folder: Path, scenario: Callable[[Recorded], Coroutine[Any, Any, None]]) -> None:
