@@ -60,6 +60,16 @@ class Settings(ChargingSettings):
     proxy_port: Annotated[Port, Field(description="The access gateway's HTTP proxy.")] = 3128
     attach_port: Annotated[Port, Field(description="The access gateway's attach wire.")] = 36412
 
+    # For phones in the same network: `kswifi up --lan`
+    lan_address: Annotated[
+        str | None,
+        Field(
+            description="Private IPv4 address where the page is served by HTTPS too, under this machine's own CA."
+        ),
+    ] = None
+    lan_port: Annotated[Port, Field(description="The page by HTTPS at lan_address.")] = 8444
+    trust_port: Annotated[Port, Field(description="At lan_address, by HTTP: how to trust that CA.")] = 8083
+
     # How people reach it
     public_origin: Annotated[
         str | None,
@@ -164,7 +174,7 @@ class Settings(ChargingSettings):
     @model_validator(mode="after")
     def _distinct_ports(self) -> Self:
         taken: dict[int, str] = {}
-        for name in ("api", "diameter", "rsp", "lab", "content", "proxy", "attach"):
+        for name in ("api", "diameter", "rsp", "lab", "content", "proxy", "attach", "lan", "trust"):
             port: int = getattr(self, f"{name}_port")
             if port and port in taken:
                 raise ValueError(f"{name}_port and {taken[port]}_port are both {port}")
@@ -193,6 +203,8 @@ class Settings(ChargingSettings):
         """Where people reach the page: the setting, or host and API port."""
         if self.public_origin is not None:
             return self.public_origin
+        if self.lan_address is not None:
+            return f"https://{self.lan_address}:{self.lan_port}"
         return f"http://{_in_url(self.reachable_host)}:{self.api_port}"
 
     @property

@@ -80,6 +80,7 @@ def test_a_reload_misses_nothing_and_sees_nothing_twice_or_of_others(tmp_path: P
                 assert await reader.numbers(1) == [2]
                 event = await reader.next()
                 assert event is not None
+                assert json.loads(event["data"]) == {"n": 3, "at": START.isoformat(timespec="milliseconds")}
                 last = event["id"]
             await _publish(services, me.user_id, *range(4, 260))
             async with _following(client, last) as reader:

@@ -73,8 +73,11 @@ def test_the_whole_road(tmp_path: Path) -> None:
             assert usage["as_of"] == "2026-11-23T09:00:00.000Z"
             problem(await api.post(f"{path}/activate"), 409, "no_session_on_esim")
             problem(await api.get(f"{path}/package"), 410, "session_ended")
-            listed = (await api.get("/api/v1/sessions")).json()["sessions"]
-            assert [one["session_id"] for one in listed] == [session["session_id"]]
+            listed = (await api.get("/api/v1/sessions")).json()
+            assert [one["session_id"] for one in listed["sessions"]] == [session["session_id"]]
+            assert (session["activated_at"], stored["activated_at"]) == (None, None)
+            assert listed["sessions"][0]["activated_at"] == "2026-11-23T09:00:00.000Z"
+            assert listed["free"] == {"octets": 5 * GB, "days": 30, "left_octets": 4 * GB}
 
     asyncio.run(scenario())
 
@@ -182,11 +185,13 @@ def test_what_cannot_be_ordered(tmp_path: Path) -> None:
             )
             for body in wrong:
                 problem(await api.post(orders, body), 422, "invalid_request")
-            assert (await api.get(orders)).json() == {"sessions": []}
+            free = {"octets": 5 * GB, "days": 30, "left_octets": 5 * GB}
+            assert (await api.get(orders)).json() == {"sessions": [], "free": free}
             assert (await api.get("/api/v1/esims")).json() == {"esims": []}
             await api.order("free-5gb")
             beyond = problem(await api.post(orders, {"offer_id": "free-1gb"}), 409, "free_allowance_used_up")
             assert beyond["facts"]["left_octets"] == 0
+            assert (await api.get(orders)).json()["free"] == {**free, "left_octets": 0}
 
     asyncio.run(scenario())
 
@@ -214,7 +219,7 @@ def test_another_users_session_is_not_there(tmp_path: Path) -> None:
                 problem(await bola.client.get(f"{esim}/profile-package"), 404, "unknown_esim")
                 taken = {"offer_id": "free-1gb", "esim_id": session["esim_id"]}
                 problem(await bola.send("POST", "/api/v1/sessions", taken), 404, "unknown_esim")
-                assert (await bola.client.get("/api/v1/sessions")).json() == {"sessions": []}
+                assert (await bola.client.get("/api/v1/sessions")).json()["sessions"] == []
             assert (await api.get(path)).json() == session
 
     asyncio.run(scenario())
@@ -347,7 +352,7 @@ def test_the_openapi_document_tells_of_all_of_it(tmp_path: Path) -> None:
                     f"/api/v1/sessions/{{session_id}}/{what}"
                     for what in (
                         "package", "downloaded", "transfer", "storage-proof", "activate", "deactivate", "cancel",
-                        "usage", "statement",
+                        "usage", "statement", "disputes",
                     )
                 ),
                 "/api/v1/esims",

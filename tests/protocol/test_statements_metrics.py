@@ -14,6 +14,7 @@ from kswifi.charging.notes import Bearer, UsageNote
 from kswifi.charging_records.projector import ChargingRecords
 from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger.commands import Ask, Commit, Reserve
+from tests.support.api import problem
 from tests.support.diameter_samples import sample
 from tests.support.gy_server import GyServer, RawClient, running
 from tests.support.session_api import ORIGIN, served
@@ -46,6 +47,40 @@ def test_the_statement_is_the_owners_alone(tmp_path: Path) -> None:
                 assert (await eve.client.get(path)).status_code == 404
             async with httpx2.AsyncClient(transport=it.transport, base_url=ORIGIN) as nobody:
                 assert (await nobody.get(path)).status_code == 401
+
+    asyncio.run(scenario())
+
+
+def test_a_dispute_is_kept_once_for_its_owner_and_bounded(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with served(tmp_path) as it:
+            session = await it.road.stored(user_id=it.page.user_id)
+            path = f"/api/v1/sessions/{session.session_id}/disputes"
+            hours = ["2026-11-23T10:00:00.000Z", "2026-11-23T09:00:00.000Z", "2026-11-23T11:00:00+01:00"]
+            body = {"words": "  I slept at that time.\n", "hours": hours}
+            first = await it.post(path, body, key="one-and-the-same")
+            again = await it.post(path, body, key="one-and-the-same")
+            assert (first.status_code, again.content) == (201, first.content)
+            kept = first.json()
+            assert (kept["words"], kept["hours"]) == ("I slept at that time.", hours[1::-1])
+            assert (await it.get(path)).json() == {"disputes": [kept]}
+            wrong: tuple[object, ...] = (
+                {},
+                {"words": "   "},
+                {"words": "x" * 1001},
+                {"words": "x", "hours": ["today"]},
+                {"words": "x", "hours": ["2026-11-23T09:00:00"]},
+                {"words": "x", "hours": hours * 40},
+            )
+            for refused in wrong:
+                problem(await it.post(path, refused), 422, "invalid_request")
+            async with it.another("eve@example.ng") as eve:
+                problem(await eve.send("POST", path, body), 404, "unknown_session")
+                problem(await eve.client.get(path), 404, "unknown_session")
+            for _ in range(19):
+                assert (await it.post(path, {"words": "And again."})).status_code == 201
+            problem(await it.post(path, {"words": "And again."}), 409, "too_many_disputes")
+            assert len((await it.get(path)).json()["disputes"]) == 20
 
     asyncio.run(scenario())
 

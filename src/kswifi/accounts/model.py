@@ -68,6 +68,15 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
+class LoginRecord:
+    """A LoginSession as it is kept."""
+
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SignedIn:
     """Who stands behind a request, and the CSRF token their LoginSession demands."""
 

@@ -1,7 +1,8 @@
 """Registering, signing in and out, and recovering an account."""
 
 import os
-from collections.abc import Callable
+import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -18,7 +19,7 @@ from kswifi.accounts.errors import (
     WrongCredentialsError,
     WrongRecoveryCodeError,
 )
-from kswifi.accounts.model import Identifier, Login, Registration, SignedIn, User
+from kswifi.accounts.model import Identifier, Login, LoginRecord, Registration, SignedIn, User
 from kswifi.accounts.passwords import Passwords
 from kswifi.accounts.rates import Rate, RateLimiter
 from kswifi.accounts.sql import login_session, user_account
@@ -27,6 +28,9 @@ from kswifi.kernel.ids import uuid7
 
 SEEN_EVERY: Final = timedelta(minutes=5)
 """How exactly it is noted when a LoginSession was last used: a write for each request would be too dear."""
+
+NOWHERE: Final = "deleted.invalid"
+"""The domain of the addresses that deleted accounts get: one that can never exist (RFC 2606, 2)."""
 
 LOGINS_LIMIT: Final = 20
 """LoginSessions of one account; a further one ends the oldest."""
@@ -199,6 +203,47 @@ class AccountService:
         self._guesses.forgive(f"password {who}")
         self._guesses.forgive(f"recovery {who}")
         return code
+
+    async def logins(self, user_id: str) -> list[LoginRecord]:
+        """Return a user's LoginSessions, the oldest first."""
+        t = login_session.c
+        query = select(t.created_at, t.seen_at, t.expires_at).where(t.user_id == user_id).order_by(t.created_at)
+        async with self._database.reading() as connection:
+            return [LoginRecord(*row) for row in await connection.execute(query)]
+
+    async def delete(
+        self, user: User, password: str, address: str, also: Callable[[AsyncConnection], Awaitable[None]]
+    ) -> None:
+        """Delete an account; ``also`` forgets what others keep of it, in the same transaction.
+
+        Its row stays, for the books refer to it: without a name, and with a password and a code that nobody has.
+
+        Raises:
+            WrongCredentialsError: it is not the password, or the account is gone.
+            TooManyAttemptsError, SignInBusyError: too much at once.
+        """
+        who = Identifier(user.phone_number, user.email)
+        now = self._database.clock.now()
+        self._logins.attempt(address, now)
+        self._guesses.attempt(f"password {who}", now)
+        async with self._database.reading() as connection:
+            found = await _find(connection, who)
+        if found is None or not await self._passwords.matches(found.password_hash, password):
+            raise WrongCredentialsError("the password is wrong")
+        self._guesses.forgive(f"password {who}")
+        nobodys = await self._passwords.hash(secrets.token_hex())
+        async with self._database.transaction() as connection:
+            await _require_not_recovered_since(connection, found)
+            await also(connection)
+            await connection.execute(delete(login_session).where(login_session.c.user_id == user.user_id))
+            await connection.execute(
+                _of_user(user.user_id).values(
+                    phone_number=None,
+                    email=f"{secrets.token_hex(16)}@{NOWHERE}",
+                    password_hash=nobodys,
+                    recovery_code_hash=model.hash_recovery_code(model.new_recovery_code(self._random_bytes)),
+                )
+            )
 
     async def prune(self) -> int:
         """Forget a batch of LoginSessions that have had their time; return how many."""

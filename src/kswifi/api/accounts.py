@@ -138,7 +138,7 @@ async def log_out(request: Idempotent, token: LoginToken, services: ServicesDep)
 @router.get("/account", summary="Who am I", responses=problem_responses("not_signed_in", "login_expired"))
 async def who_am_i(user: SignedInUser) -> LoginView:
     """Tell who is signed in, and the CSRF token of this LoginSession."""
-    return LoginView(account=_view(user.user), csrf_token=user.csrf_token, expires_at=user.expires_at)
+    return LoginView(account=account_view(user.user), csrf_token=user.csrf_token, expires_at=user.expires_at)
 
 
 @router.post(
@@ -156,11 +156,12 @@ async def recover(
     return RecoveryView(recovery_code=code)
 
 
-def _view(user: User) -> AccountView:
+def account_view(user: User) -> AccountView:
+    """Return an account as it is shown."""
     return AccountView(
         user_id=user.user_id, phone_number=user.phone_number, email=user.email, created_at=user.created_at
     )
 
 
 def _login_view(login: Login) -> LoginView:
-    return LoginView(account=_view(login.user), csrf_token=login.csrf_token, expires_at=login.expires_at)
+    return LoginView(account=account_view(login.user), csrf_token=login.csrf_token, expires_at=login.expires_at)

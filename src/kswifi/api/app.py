@@ -10,8 +10,10 @@ from fastapi.routing import APIRoute
 
 import kswifi
 from kswifi.api import (
+    account_data,
     accounts,
     catalogue,
+    disputes,
     esims,
     events,
     metrics,
@@ -28,9 +30,11 @@ from kswifi.api.services import Services
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     system.router,
     accounts.router,
+    account_data.router,
     catalogue.router,
     sessions.router,
     statements.router,
+    disputes.router,
     storage_proof.router,
     esims.router,
     events.router,

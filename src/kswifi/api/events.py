@@ -51,7 +51,8 @@ async def follow_events(
     stream: Annotated[EventStream, Depends(open_stream)],
     last_event_id: Annotated[int | None, Depends(parse_last_event_id)],
 ) -> AsyncIterator[ServerSentEvent]:
-    """Follow your own events: `event` is the kind, `data` a JSON object, `id` the sequence.
+    """Follow your own events: `event` is the kind, `data` a JSON object with the instant `at`, `id` the
+    sequence.
 
     Send the last id you have as `Last-Event-ID` (browsers do so by themselves) and you miss nothing. If what you
     missed is gone, the first event is `reset`: load everything anew. Without an id, you follow from now on. The
@@ -62,7 +63,8 @@ async def follow_events(
     yield ServerSentEvent(event=kind, id=str(sequence), raw_data="{}", retry=RETRY_MILLISECONDS)
     async for batch in stream.batches(sequence, LOOK_EVERY_SECONDS):
         for event in batch:
-            data = json.dumps(dict(event.payload), separators=(",", ":"))
+            facts = {**event.payload, "at": event.at.isoformat(timespec="milliseconds")}
+            data = json.dumps(facts, separators=(",", ":"))
             yield ServerSentEvent(event=event.kind, id=str(event.sequence), raw_data=data)
         try:
             await services.accounts.who(token)

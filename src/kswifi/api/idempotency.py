@@ -13,7 +13,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Final
 from uuid import UUID, uuid5
 
@@ -21,6 +21,7 @@ from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import ColumnElement, and_, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.accounts.model import SignedIn
 from kswifi.api.dependencies import ServicesDep, SignedInWriter
@@ -146,6 +147,17 @@ async def forget_in_flight(database: Database) -> None:
     """Give back the keys of requests that a process before this one was working on when it died. Run at start."""
     async with database.transaction() as connection:
         await connection.execute(delete(idempotent_request).where(_t.status.is_(None)))
+
+
+async def requests_of(connection: AsyncConnection, user_id: str, limit: int) -> list[tuple[str, datetime]]:
+    """Return the keys of a user's requests that are kept, with their instants, the oldest first."""
+    query = select(_t.key, _t.begun_at).where(_t.user_id == user_id).order_by(_t.begun_at).limit(limit)
+    return [(row.key, row.begun_at) for row in await connection.execute(query)]
+
+
+async def forget_requests(connection: AsyncConnection, user_id: str) -> None:
+    """Forget all requests of a user."""
+    await connection.execute(delete(idempotent_request).where(_t.user_id == user_id))
 
 
 async def prune_requests(database: Database) -> int:

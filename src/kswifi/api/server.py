@@ -1,6 +1,7 @@
 """The HTTP server: uvicorn with our limits, and a stop that does not wait for open event streams."""
 
 import socket
+import ssl
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Final
@@ -19,10 +20,12 @@ HEAD_LIMIT_OCTETS: Final = 32 * 1024
 class ApiServer(uvicorn.Server):
     """Serves the application on sockets that are bound already: ``await serve(sockets=[...])``.
 
+    With ``tls`` they are served by HTTPS.
+
     It runs until ``should_exit`` is set. Binding and signals are the process's, which runs more than this.
     """
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, tls: ssl.SSLContext | None = None) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -37,6 +40,7 @@ class ApiServer(uvicorn.Server):
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=STOP_SECONDS,
                 h11_max_incomplete_event_size=HEAD_LIMIT_OCTETS,
+                ssl_context_factory=None if tls is None else lambda _config, _default: tls,
             )
         )
         services = app.state.services

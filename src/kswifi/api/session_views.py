@@ -78,15 +78,25 @@ class SessionView(ResponseBody):
         StorageProof | None,
         Field(description="How the card proved that it holds it; set before `stored`, which the ledger says."),
     ]
+    activated_at: Annotated[Instant | None, Field(description="When the network committed its first octet.")]
     hold: Annotated[Hold | None, Field(description="Why its line is control-only, if it is.")]
     balance: BalanceView
     as_of: Annotated[Instant | None, Field(description="The instant that the balance speaks of.")]
+
+
+class FreeAllowanceView(ResponseBody):
+    """What is free in the rolling days, and what of it is left."""
+
+    octets: Annotated[int, Field(examples=[5_000_000_000])]
+    days: Annotated[int, Field(examples=[30])]
+    left_octets: Annotated[int, Field(examples=[4_000_000_000])]
 
 
 class SessionsView(ResponseBody):
     """All your sessions, the newest first, at most 100."""
 
     sessions: list[SessionView]
+    free: FreeAllowanceView
 
 
 class UsageView(ResponseBody):
@@ -157,6 +167,7 @@ def session_view(overview: SessionOverview) -> SessionView:
         package_octets=session.package_octets,
         package_sha256=session.package_sha256,
         storage_proof=session.storage_proof,
+        activated_at=session.activated_at,
         hold=usage.hold,
         balance=balance_view(usage.balance),
         as_of=usage.as_of,

@@ -13,6 +13,7 @@ from kswifi.api.session_dependencies import OnWifi, SessionServicesDep
 from kswifi.api.session_views import (
     DownloadedBody,
     EsimView,
+    FreeAllowanceView,
     OrderBody,
     SessionsView,
     SessionView,
@@ -74,9 +75,13 @@ async def order_session(body: OrderBody, request: Idempotent, services: SessionS
 
 @router.get("", summary="List your sessions", responses=problem_responses("not_signed_in"))
 async def list_sessions(user: SignedInUser, services: SessionServicesDep) -> SessionsView:
-    """Tell all your sessions and how they stand."""
+    """Tell all your sessions and how they stand, and what is left of the free allowance."""
     found = await services.downloads.sessions(user.user.user_id)
-    return SessionsView(sessions=[session_view(one) for one in found])
+    free = await services.downloads.free_allowance(user.user.user_id)
+    return SessionsView(
+        sessions=[session_view(one) for one in found],
+        free=FreeAllowanceView(octets=free.octets, days=free.days, left_octets=free.left_octets),
+    )
 
 
 @router.get("/{session_id}", summary="One session", responses=problem_responses("unknown_session", "not_signed_in"))

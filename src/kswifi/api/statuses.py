@@ -46,6 +46,7 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     "package_not_ready": 503,
     "package_digest_mismatch": 422,
     "not_cancellable": 409,
+    "too_many_disputes": 409,
     "storage_proof_no_challenge": 409,
     "storage_proof_malformed": 422,
     "storage_proof_card_refused": 422,

@@ -31,11 +31,12 @@ def lab_config(settings: Settings) -> LabConfig:
     host = settings.reachable_host
     origin = urlsplit(settings.origin)
     names = dict.fromkeys((host, origin.hostname or host, "localhost"))
+    over_tls = () if settings.lan_address is None else ((settings.lan_address, settings.lan_port),)
     here = (f"http://{_join((name, settings.api_port))}" for name in (host, "localhost"))
     return LabConfig(
         data_dir=Installation(settings.data_dir).lab_dir,
         diameter=(host, settings.diameter_port),
-        origins=tuple((name, settings.api_port) for name in names),
+        origins=(*((name, settings.api_port) for name in names), *over_tls),
         web_origins=tuple(dict.fromkeys((settings.origin, *here))),
         host=settings.host,
         attach_port=settings.attach_port,

@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from kswifi.api.services import Environment, Metrics, Services, SessionServices
 from kswifi.api.streams import EventStreams
 from kswifi.bootstrap.charging import Charging
 from kswifi.bootstrap.checks import check_keys
+from kswifi.bootstrap.lan import lan_ready, lan_servers
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.catalogue.service import Catalogue
 from kswifi.charging_records.projector import recorded_sequence
@@ -164,7 +166,13 @@ class _Server:
             self._serving(services),
         ):
             _log.info("ready", origin=settings.origin, charging_sessions=charging.service.open_sessions)
-            ready({"origin": settings.origin, "diameter": f"{settings.reachable_host}:{charging.node.port}"})
+            ready(
+                {
+                    "origin": settings.origin,
+                    "diameter": f"{settings.reachable_host}:{charging.node.port}",
+                    **lan_ready(settings, installation),
+                }
+            )
             await self._until(stop)
 
     async def _ledger(self, database: Database) -> LedgerClient:
@@ -247,7 +255,11 @@ class _Server:
         def leave() -> None:
             server.should_exit = True
 
-        async with self._running("api", server.serve(sockets=[listener]), leave):
+        async with AsyncExitStack() as running:
+            await running.enter_async_context(self._running("api", server.serve(sockets=[listener]), leave))
+            for name, beside, socket_ in lan_servers(app, self._settings, self._installation, self._clock):
+                stop = partial(setattr, beside, "should_exit", True)
+                await running.enter_async_context(self._running(name, beside.serve(sockets=[socket_]), stop))
             yield  # the socket listens already: who comes before uvicorn turns to it waits a moment
 
     async def _until(self, stop: asyncio.Event) -> None:

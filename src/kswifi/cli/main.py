@@ -52,14 +52,25 @@ def version() -> None:
 
 
 @app.command()
-def up() -> None:
+def up(
+    lan: Annotated[
+        bool,
+        typer.Option("--lan", help="Also for phones in this network: the page by HTTPS, with a CA of its own."),
+    ] = False,
+) -> None:
     """Start the whole system here, server and lab, until Ctrl-C."""
     from kswifi.cli.up import Interrupted, System, check_ports, interrupt_on_signals
     from kswifi.settings import load_settings
 
+    environment = {}
+    if lan:
+        from kswifi.servers.lan import lan_address
+
+        environment = {"KSWIFI_LAN_ADDRESS": os.environ.get("KSWIFI_LAN_ADDRESS") or str(lan_address())}
+        os.environ.update(environment)
     settings = load_settings()
     check_ports(settings)
-    system = System(environment={}, log_dir=settings.data_dir / "log")
+    system = System(environment=environment, log_dir=settings.data_dir / "log")
     print(f"KSWiFi {kswifi.__version__}: starting (data in {settings.data_dir.resolve()}) ...", flush=True)
     interrupt_on_signals()
     try:
@@ -148,6 +159,7 @@ def restore(file: Annotated[Path, typer.Argument(help="A file made by `kswifi ba
 def _say_what_next(ready: Mapping[str, Any], data_dir: Path) -> None:
     print(
         f"\n  Open  {ready['server']['origin']}\n"
+        f"{_say_how_to_trust(ready['server'])}"
         "  and walk the road by clicking: register, download a session, store it on the lab phone's eSIM,\n"
         "  leave the WiFi, switch the line on, and browse until the network cuts it off.\n\n"
         f"  Through the access gateway with any client: curl -x http://BEARER:PASSWORD@"
@@ -155,6 +167,15 @@ def _say_what_next(ready: Mapping[str, Any], data_dir: Path) -> None:
         f"  (bearer and password: {ready['lab']['control']}/phone once the line is on)\n\n"
         f"  Logs are in {data_dir / 'log'}. Stop with Ctrl-C.\n",
         flush=True,
+    )
+
+
+def _say_how_to_trust(server: Mapping[str, Any]) -> str:
+    if "trust" not in server:
+        return ""
+    return (
+        f"  On a phone in this network, first  {server['trust']}  which explains how to trust this machine.\n"
+        f"  The certificate's SHA-256: {server['ca_sha256']}\n"
     )
 
 

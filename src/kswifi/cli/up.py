@@ -118,16 +118,19 @@ def check_ports(settings: Settings) -> None:
     Raises:
         PortTakenError: naming the first that is not, and the setting that moves it.
     """
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    for name in ("api", "diameter", "lab", "content", "proxy", "attach"):
+    wanted = [(name, settings.host) for name in ("api", "diameter", "lab", "content", "proxy", "attach")]
+    if settings.lan_address is not None:
+        wanted += [(name, settings.lan_address) for name in ("lan", "trust")]
+    for name, host in wanted:
         port: int = getattr(settings, f"{name}_port")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family) as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                trial.bind((settings.host, port))
+                trial.bind((host, port))
             except OSError as error:
                 raise PortTakenError(
-                    f"port {port} on {settings.host} cannot be used ({error.strerror}): stop what listens there, "
+                    f"port {port} on {host} cannot be used ({error.strerror}): stop what listens there, "
                     f"or set KSWIFI_{name.upper()}_PORT to another",
                     port=port,
                 ) from None

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from kswifi.kernel.errors import KswifiError
 from kswifi.lab.gateway.gateway import Gateway
+from kswifi.lab.pages import ShownPages, page_policy
 from kswifi.lab.phone.phone import LabPhone
 
 HEADER: Final = "X-KSWiFi-Lab"
@@ -49,14 +50,17 @@ class _Profile(msgspec.Struct):
 class _Browse(msgspec.Struct):
     url: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
     octets: Annotated[int, msgspec.Meta(ge=1, le=10**12)] | None = None
+    show: bool = False
 
 
 class _Handlers:
     """What each path does; card and modem block, so that what concerns them runs on threads."""
 
-    def __init__(self, gateway: Gateway, phone: LabPhone) -> None:
+    def __init__(self, gateway: Gateway, phone: LabPhone, policy: str) -> None:
         self._gateway = gateway
         self._phone = phone
+        self._policy = policy
+        self._pages = ShownPages()
 
     async def sockets(self, request: Request) -> Response:
         """Tell whether a connection from an address is the gateway's own: whether a request came over a bearer."""
@@ -103,16 +107,38 @@ class _Handlers:
         return JSONResponse(await run_in_threadpool(self._phone.enable_profile, body.iccid))
 
     async def browse(self, request: Request) -> Response:
-        """Fetch something."""
+        """Fetch something; a page that is to be shown is kept under a path of its own."""
         body = await _body(request, _Browse)
         if (body.url is None) == (body.octets is None):
             raise ControlRequestError("browse wants url or octets")
-        return JSONResponse(await run_in_threadpool(self._phone.browse, url=body.url, octets=body.octets))
+        kept: list[tuple[str, bytes]] = []
+
+        def keep(media_type: str, content: bytes) -> None:
+            kept.append((media_type, content))
+
+        show = keep if body.show and body.url is not None else None
+        answer = await run_in_threadpool(self._phone.browse, url=body.url, octets=body.octets, keep=show)
+        for media_type, content in kept:
+            answer["page"] = f"/phone/pages/{self._pages.put(media_type, content)}"
+        return JSONResponse(answer)
+
+    async def page(self, request: Request) -> Response:
+        """Show a page that the phone fetched; in a frame no header can be asked for, so its name is the secret."""
+        page = self._pages.get(request.path_params["name"])
+        headers = {
+            "Content-Security-Policy": self._policy,
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+            "Cache-Control": "no-store",
+        }
+        if page is None:
+            return Response("This page is gone.\n", 404, headers, media_type="text/plain")
+        return Response(page.content, headers={**headers, "Content-Type": page.media_type})
 
 
 def create_control_app(gateway: Gateway, phone: LabPhone, web_origins: tuple[str, ...], host: str) -> ASGIApp:
     """Return the application; ``web_origins`` are those of the pages that may drive the phone."""
-    handlers = _Handlers(gateway, phone)
+    handlers = _Handlers(gateway, phone, page_policy(web_origins))
     routes = [
         Route("/v1/sockets", handlers.sockets),
         Route("/v1/status", handlers.status),
@@ -123,6 +149,7 @@ def create_control_app(gateway: Gateway, phone: LabPhone, web_origins: tuple[str
         Route("/phone/card/profiles", _guarded(handlers.load_profile), methods=["POST"]),
         Route("/phone/card/enable", _guarded(handlers.enable_profile), methods=["POST"]),
         Route("/phone/browse", _guarded(handlers.browse), methods=["POST"]),
+        Route("/phone/pages/{name}", handlers.page),
     ]
     app = Starlette(routes=routes, exception_handlers={KswifiError: _refused, OSError: _unreachable})
     # Around the whole of it, so that a page can also read that a defect was ours (500).

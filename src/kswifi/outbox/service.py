@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -84,6 +84,11 @@ async def events_after(
         .limit(limit)
     )
     return [DomainEvent(row.sequence, row.user_id, row.kind, row.payload, row.at) for row in rows]
+
+
+async def forget_events(connection: AsyncConnection, user_id: str) -> None:
+    """Forget a user's events."""
+    await connection.execute(delete(domain_event).where(domain_event.c.user_id == user_id))
 
 
 async def event_bounds(connection: AsyncConnection) -> tuple[int, int]:

@@ -5,7 +5,7 @@ failure, a cancellation and an expiry unspent give the allowance back by no long
 nothing to forget.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import and_, func, not_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -16,7 +16,28 @@ from kswifi.sessions.errors import AllowanceExceededError, TooMuchUnspentError
 from kswifi.sessions.model import LIVE_STATES, SessionRules, SessionState
 from kswifi.sessions.sql import internet_session, session_balance
 
+_USED = func.coalesce(session_balance.c.used, 0)
+_WITH_BALANCES = internet_session.outerjoin(
+    session_balance, session_balance.c.session_id == internet_session.c.session_id
+)
 _GIVING_BACK = (SessionState.FAILED, SessionState.REVOKED, SessionState.EXPIRED)
+
+
+async def free_octets_left(connection: AsyncConnection, user_id: str, now: datetime, rules: SessionRules) -> int:
+    """Return how many octets of the rolling days' free allowance are left."""
+    t = internet_session.c
+    given_back = and_(t.state.in_(_GIVING_BACK), _USED == 0)
+    counted = await connection.scalar(
+        select(func.coalesce(func.sum(t.allowance_octets), 0))
+        .select_from(_WITH_BALANCES)
+        .where(
+            t.user_id == user_id,
+            t.free,
+            t.ordered_at > now - timedelta(days=rules.free_allowance_days),
+            not_(given_back),
+        )
+    )
+    return max(0, rules.free_allowance_octets - int(counted or 0))
 
 
 async def require_free_allowance(
@@ -30,17 +51,7 @@ async def require_free_allowance(
         AllowanceExceededError: more than the rolling days allow.
         TooMuchUnspentError: more than may lie unspent.
     """
-    t, used = internet_session.c, func.coalesce(session_balance.c.used, 0)
-    mine = and_(t.user_id == user_id, t.free)
-    joined = internet_session.outerjoin(session_balance, session_balance.c.session_id == t.session_id)
-    since = transaction_instant(connection) - timedelta(days=rules.free_allowance_days)
-    given_back = and_(t.state.in_(_GIVING_BACK), used == 0)
-    counted = await connection.scalar(
-        select(func.coalesce(func.sum(t.allowance_octets), 0))
-        .select_from(joined)
-        .where(mine, t.ordered_at > since, not_(given_back))
-    )
-    left = max(0, rules.free_allowance_octets - int(counted or 0))
+    left = await free_octets_left(connection, user_id, transaction_instant(connection), rules)
     if octets > left:
         raise AllowanceExceededError(
             f"{format_octets(rules.free_allowance_octets)} are free in {rules.free_allowance_days} days; "
@@ -48,10 +59,11 @@ async def require_free_allowance(
             left_octets=left,
             asked_octets=octets,
         )
+    t = internet_session.c
     unspent = await connection.scalar(
-        select(func.coalesce(func.sum(t.allowance_octets - used), 0))
-        .select_from(joined)
-        .where(mine, t.state.in_(LIVE_STATES))
+        select(func.coalesce(func.sum(t.allowance_octets - _USED), 0))
+        .select_from(_WITH_BALANCES)
+        .where(t.user_id == user_id, t.free, t.state.in_(LIVE_STATES))
     )
     room = max(0, rules.max_unspent_octets - int(unspent or 0))
     if octets > room:

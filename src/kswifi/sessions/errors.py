@@ -147,6 +147,12 @@ class SigningKeyDamagedError(SessionsError):
     code = "session_signing_key_damaged"
 
 
+class TooManyDisputesError(SessionsError):
+    """There are as many disputes of one session as anybody can look into."""
+
+    code = "too_many_disputes"
+
+
 class WifiUnknownError(SessionsError):
     """Nobody could say whether the request came over WiFi, so it is not taken for it."""
 

@@ -121,7 +121,8 @@ class InternetSession:
     """What a user downloads: the right to octets, on one eSIM, until an instant.
 
     ``allowance_octets`` is None for an uncapped session; ``package_octets`` and ``package_sha256`` are None until
-    the package is signed; ``storage_proof`` is None until the card has proved that it holds it.
+    the package is signed; ``storage_proof`` is None until the card has proved that it holds it; ``activated_at``
+    is None until the network has committed the first octet.
     """
 
     session_id: str
@@ -137,6 +138,7 @@ class InternetSession:
     package_sha256: str | None
     package_octets: int | None
     storage_proof: StorageProof | None
+    activated_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,15 @@ class SessionOverview:
     session: InternetSession
     iccid: Iccid
     usage: UsageData
+
+
+@dataclass(frozen=True, slots=True)
+class FreeAllowance:
+    """What is free in the rolling days, and what of it is left; octets."""
+
+    octets: int
+    days: int
+    left_octets: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -189,8 +189,8 @@ class _Projection:
         match effect:
             case fx.StorageProved(account_id=account):
                 await self._move(account, SessionEvent.STORAGE_PROVED)
-            case fx.Committed(account_id=account, first=True):
-                await self._move(account, SessionEvent.USAGE_STARTED)
+            case fx.Committed(account_id=account, first=True, at=at):
+                await self._move(account, SessionEvent.USAGE_STARTED, activated_at=from_unix_seconds(at))
             case fx.Exhausted(account_id=account):
                 await self._move(account, SessionEvent.USED_UP)
             case fx.Expired(account_id=account):
@@ -204,10 +204,10 @@ class _Projection:
             case _:
                 pass
 
-    async def _move(self, session_id: str, event: SessionEvent) -> None:
+    async def _move(self, session_id: str, event: SessionEvent, **columns: object) -> None:
         session = await self._session(session_id)
         if session is not None and allows(session.state, event):
-            await move_session(self._connection, session, event)
+            await move_session(self._connection, session, event, None, **columns)
 
     async def _end(self, session_id: str, event: SessionEvent, reason: str) -> None:
         """End a session; what comes back to one that is over already changes its balance alone."""

@@ -19,7 +19,7 @@ from kswifi.esim.model import ESim, ProfileState
 from kswifi.esim.service import EsimOrders, find_esim
 from kswifi.kernel.ids import uuid7
 from kswifi.sessions import work
-from kswifi.sessions.allowance import require_free_allowance
+from kswifi.sessions.allowance import free_octets_left, require_free_allowance
 from kswifi.sessions.ending import end_session
 from kswifi.sessions.errors import (
     EsimNotFreshError,
@@ -35,6 +35,7 @@ from kswifi.sessions.manager import ESIMSessionManager
 from kswifi.sessions.model import (
     CANCELLABLE_STATES,
     LIVE_STATES,
+    FreeAllowance,
     InternetSession,
     SessionEvent,
     SessionOverview,
@@ -159,6 +160,7 @@ class SessionDownloadService:
             package_sha256=None,
             package_octets=None,
             storage_proof=None,
+            activated_at=None,
         )
 
     async def session(self, user_id: str, session_id: str) -> InternetSession:
@@ -184,6 +186,13 @@ class SessionDownloadService:
         """Return a user's sessions, the newest first."""
         async with self._database.reading() as connection:
             return await overviews_of(connection, user_id)
+
+    async def free_allowance(self, user_id: str) -> FreeAllowance:
+        """Return what is free for a user, and what of it is left now."""
+        rules = self._rules
+        async with self._database.reading() as connection:
+            left = await free_octets_left(connection, user_id, self._database.clock.now(), rules)
+        return FreeAllowance(rules.free_allowance_octets, rules.free_allowance_days, left)
 
     async def package(self, user_id: str, session_id: str) -> tuple[InternetSession, bytes]:
         """Return a session and its signed package; the first time marks it as downloading.

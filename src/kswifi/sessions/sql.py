@@ -3,6 +3,7 @@
 from typing import Final
 
 from sqlalchemy import (
+    JSON,
     Boolean,
     CheckConstraint,
     Column,
@@ -36,6 +37,7 @@ internet_session: Final = Table(
     Column("package_octets", ExactInteger),
     Column("session_record", LargeBinary),
     Column("storage_proof", String(32)),
+    Column("activated_at", UtcDateTime),
     UniqueConstraint("user_id", "idempotency_key"),
     CheckConstraint("NOT free OR allowance_octets IS NOT NULL", name="free_is_capped"),
     Index(None, "user_id", "ordered_at"),
@@ -72,6 +74,18 @@ ledger_projection: Final = Table(
     Column("sequence", ExactInteger, nullable=False),
 )
 """How far the journal has been read: written in the transaction that holds what was read."""
+
+session_dispute: Final = Table(
+    "session_dispute",
+    metadata,
+    Column("dispute_id", UuidText, primary_key=True),
+    Column("session_id", UuidText, ForeignKey("internet_session.session_id"), nullable=False, index=True),
+    Column("words", String(1000), nullable=False),
+    # Unix seconds of the beginnings of hours.
+    Column("hours", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+"""What users say is wrong with a statement."""
 
 storage_challenge: Final = Table(
     "storage_challenge",

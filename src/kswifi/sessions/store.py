@@ -45,6 +45,7 @@ _COLUMNS = (
     _t.package_sha256,
     _t.package_octets,
     _t.storage_proof,
+    _t.activated_at,
 )
 _BALANCE_COLUMNS = (
     session_balance.c.credited,
@@ -226,4 +227,5 @@ def _read(row: Row[*tuple[Any, ...]]) -> InternetSession:
         package_sha256=row.package_sha256,
         package_octets=row.package_octets,
         storage_proof=None if row.storage_proof is None else StorageProof(row.storage_proof),
+        activated_at=row.activated_at,
     )

@@ -79,6 +79,13 @@ def test_the_lab_phone_shows_a_session_being_spent_and_cut_off(kswifi: Kswifi, b
         app.page.get_by_role("switch", name=re.compile("^WiFi")).click()
         app.page.get_by_role("switch", name=re.compile("^Line")).click()
         app.sees("on: the whole internet")
+        app.button("Go")
+        pane = app.page.frame_locator("iframe")
+        expect(pane.get_by_role("heading", name="The net beyond KSWiFi")).to_be_visible()
+        frame = next(one for one in app.page.frames if "/phone/pages/" in one.url)
+        assert frame.url.startswith(kswifi.lab_origin)
+        assert not frame.url.startswith(app.origin)
+        app.sees(re.compile("over the line"))
         app.button("100 MB")
         app.sees("SESSION ACTIVE")
         expect(app.page.get_by_role("img", name=re.compile(r"^(89|90)\d.* MB left of 1 GB"))).to_be_visible(

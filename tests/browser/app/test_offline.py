@@ -1,11 +1,12 @@
 """What the app does on a bad network, and with none."""
 
+import json
 import re
 
 from playwright.sync_api import Browser, expect
 
 from tests.browser.app.conftest import Kswifi
-from tests.support.app_page import device
+from tests.support.app_page import PASSWORD, device
 
 
 def test_a_download_that_breaks_off_goes_on_where_it_was_after_a_reload(kswifi: Kswifi, browser: Browser) -> None:
@@ -93,3 +94,28 @@ def test_signing_out_wipes_the_device(kswifi: Kswifi, browser: Browser) -> None:
         assert number[-4:] not in app.page.content()
         cookies = [cookie["name"] for cookie in app.context.cookies()]
         assert cookies == []
+
+
+def test_my_data_is_saved_and_my_account_deleted_from_the_screen(kswifi: Kswifi, browser: Browser) -> None:
+    with device(browser, kswifi.origin) as app:
+        app.open()
+        number = app.register()
+        app.open("settings").heading("You")
+        with app.page.expect_download() as download:
+            app.link("Save my data")
+        saved = json.loads(download.value.path().read_text(encoding="utf-8"))
+        assert saved["account"]["phone_number"] == f"+234{number[1:]}"
+        app.button("Delete my account")
+        dialog = app.page.get_by_role("dialog")
+        dialog.get_by_label("Password").fill("not the password")
+        dialog.get_by_role("button", name="Delete my account").click()
+        app.sees("the password is wrong")
+        dialog.get_by_label("Password").fill(PASSWORD)
+        dialog.get_by_role("button", name="Delete my account").click()
+        app.sees("Your account is deleted.")
+        app.sees("WiFi now. Internet later.")
+        app.open("account").heading("Welcome back")
+        app.page.get_by_label("Phone number or email").fill(number)
+        app.page.get_by_label("Password").fill(PASSWORD)
+        app.button("Sign In")
+        app.sees("password is wrong")

@@ -38,3 +38,9 @@ def test_the_whole_road_by_clicking_from_download_to_cut_off(kswifi: Kswifi, bro
         lines = saving.value.path().read_text().splitlines()
         assert lines[0] == "starts_at,octets"
         assert sum(int(line.partition(",")[2]) for line in lines[1:]) == 1_000_000_000
+        app.page.get_by_label("What is wrong?").fill("I slept at that time.")
+        app.button("Send it")
+        app.sees("I slept at that time.")
+        app.page.reload()
+        app.page.get_by_text("Something wrong with it?").click()
+        app.sees("I slept at that time.")

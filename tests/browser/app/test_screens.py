@@ -83,7 +83,7 @@ def walk(app: AppPage, kswifi: Kswifi, look: str) -> list[str]:
     see("06-home-empty")
     app.link("Download Internet Session")
     app.heading("Choose a session")
-    app.sees("left of 5.00 GB")
+    app.sees("left of 5 GB")
     page.get_by_role("radio", name=re.compile("1GB")).check()
     see("07-choose")
     with app.held_package() as release:
@@ -116,6 +116,9 @@ def walk(app: AppPage, kswifi: Kswifi, look: str) -> list[str]:
     kswifi.spend(900_000_000)
     app.sees("Session finished: back to WiFi")
     see("15-finished")
+    page.get_by_text("Something wrong with it?").click()
+    app.sees("What is wrong?")
+    see("24-dispute")
     kswifi.lab("/phone/line", {"on": False})
     kswifi.lab("/phone/wifi", {"on": True})
     for name, screen, heading in (

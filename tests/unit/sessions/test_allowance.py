@@ -97,5 +97,7 @@ def test_what_expired_or_was_revoked_unspent_comes_back_and_what_was_used_does_n
             with pytest.raises(AllowanceExceededError) as refused:
                 await road.downloads.download_session(ADA, 5 * GB)
             assert refused.value.facts["left_octets"] == 4 * GB
+            assert (await road.downloads.free_allowance(ADA)).left_octets == 4 * GB
+            assert (await road.downloads.free_allowance(BOLA)).left_octets == 5 * GB
 
     asyncio.run(scenario())

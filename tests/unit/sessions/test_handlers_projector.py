@@ -1,6 +1,7 @@
 """Steps worked twice, steps that die half-way, and a projection that counts each effect once."""
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,21 @@ def test_a_refusal_fails_the_session_and_gives_the_allowance_back(tmp_path: Path
                 "the ledger refused it: too_many",
             )
             await road.downloads.download_session(ADA, 5 * GB)
+
+    asyncio.run(scenario())
+
+
+def test_a_session_keeps_the_instant_of_its_first_octet(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with open_road(tmp_path) as road:
+            session = await road.stored()
+            assert session.activated_at is None
+            road.clock.advance(timedelta(minutes=5))
+            first = road.clock.now()
+            await road.use(session, 1000, 1)
+            road.clock.advance(timedelta(minutes=5))
+            await road.use(session, 1000, 2)
+            assert (await road.now(session)).activated_at == first
 
     asyncio.run(scenario())
 

@@ -3,7 +3,7 @@
 import http.client
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from kswifi.euicc.errors import CardMissingError
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.numbers import Eid, Iccid
+from kswifi.lab.pages import LARGEST_PAGE_OCTETS
 from kswifi.lab.phone.card import Card
 from kswifi.lab.phone.es10 import CardError
 from kswifi.lab.phone.modem import AttachError, Modem
@@ -69,6 +70,7 @@ class LabPhone:
                 {"iccid": profile.iccid, "enabled": profile.enabled, "name": profile.name} for profile in profiles
             ],
             "records": [record.hex() for record in records],
+            "home": f"http://{self._content[0]}:{self._content[1]}/",
         }
 
     def switch_wifi(self, *, on: bool) -> dict[str, Any]:
@@ -120,8 +122,12 @@ class LabPhone:
             card.enable(Iccid(iccid))
         return {"iccid": iccid, "enabled": True}
 
-    def browse(self, *, url: str | None, octets: int | None) -> dict[str, Any]:
+    def browse(
+        self, *, url: str | None, octets: int | None, keep: Callable[[str, bytes], None] | None = None
+    ) -> dict[str, Any]:
         """Fetch a page, or octets from the content server, over WiFi or else over the line; tell what came.
+
+        ``keep`` gets its media type and its beginning.
 
         Where the line was cut it returns when the network has said so, which may be a moment after the last octet.
 
@@ -145,12 +151,18 @@ class LabPhone:
             try:
                 connection.request("GET", path, headers={"Connection": "close"})
                 with connection.getresponse() as response:
-                    received = sum(len(piece) for piece in iter(lambda: response.read1(_READ_OCTETS), b""))
+                    received, beginning = 0, b""
+                    for piece in iter(lambda: response.read1(_READ_OCTETS), b""):
+                        received += len(piece)
+                        if keep is not None and len(beginning) < LARGEST_PAGE_OCTETS:
+                            beginning += piece
                     missing = response.length or 0
             except http.client.HTTPException as error:
                 raise BrowseError(f"the server did not answer in HTTP: {error!r}") from error
         if missing and over_line:
             self._modem.wait_for_access("control_only", "ended", "detached", seconds=_WORD_SECONDS)
+        if keep is not None:
+            keep(response.headers.get("Content-Type", ""), beginning)
         return {"status": response.status, "octets": received, "cut_off": missing > 0}
 
     def _require_line_off(self) -> None:

@@ -7,7 +7,7 @@ import { formatOctets, lastDay, octetParts, sizeName } from "./format.js";
 import { add, t } from "./i18n.js";
 import { listen } from "./live.js";
 import { browse, look, switchLine, switchWifi } from "./phone.js";
-import { account, connect, current, load, phone, sessions, words } from "./store.js";
+import { account, connect, current, environment, load, phone, sessions, words } from "./store.js";
 import { Chip, Icon, Note, html } from "./ui.js";
 import { Facts, Meter } from "./screens/home.js";
 import * as texts from "./text/lab.js";
@@ -89,14 +89,18 @@ const Tile = ({ icon, name, state, on, change }) => html`<button class="tile" ro
 
 function Device() {
   const lab = phone.value;
-  const [url, setUrl] = useState("");
+  const [typed, setUrl] = useState(/** @type {string | null} */ (null));
+  const [page, setPage] = useState("");
   if (!lab) return html`<div class="device"><div class="glass"><${Note} kind="error" live>${t("problem.no_lab_phone")}<//></div></div>`;
+  const url = typed ?? lab.home;
   /** @param {SubmitEvent} event */
   const visit = (event) => {
     event.preventDefault();
     result.value = "";
+    setPage("");
     doing(async () => {
-      const { status, octets, cut_off } = await browse({ url });
+      const { status, octets, cut_off, page: path } = await browse({ url, show: true });
+      setPage(environment.peek()?.lab_origin + path);
       result.value = t(cut_off ? "lab.visited_cut" : "lab.visited", { status, size: formatOctets(octets), way: t(lab.wifi ? "lab.over_wifi" : "lab.over_line") });
     });
   };
@@ -108,6 +112,7 @@ function Device() {
     <div class="tiles"><${Tile} icon="wifi" name="WiFi" state=${t(lab.wifi ? "lab.on" : "lab.off")} on=${lab.wifi} change=${switchWifi} />
       <${Tile} icon="line" name=${t("lab.line")} state=${lab.attached ? t(`lab.access.${lab.access}`) : t("lab.off")} on=${lab.line} change=${switchLine} /></div>
     <form class="address" onSubmit=${visit}><label class="vh" for="url">${t("lab.address")}</label><input id="url" type="url" required placeholder="http://" value=${url} onInput=${(/** @type {any} */ event) => setUrl(event.target.value)} /><button class="btn quiet" disabled=${busy.value}>${t("lab.visit")}</button></form>
+    ${page && html`<iframe class="pane" title=${t("lab.pane")} src=${page} sandbox=""></iframe>`}
     ${result.value && html`<p class="small soft" role="status">${result.value}</p>`}
     <div class="speed"><p class="soft small">${t("lab.speed")}</p><p><strong>${Math.round(speed)}</strong> Mbit/s</p><p class="small soft num">${t("lab.fetched", { size: `${figure} ${unit}` })}</p></div>
     <div class="spark" aria-hidden="true">${pieces.value.map((one) => html`<i class=${one.cut ? "cut" : ""} style=${{ height: `${(100 * one.speed) / most}%` }}></i>`)}</div>

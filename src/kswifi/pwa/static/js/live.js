@@ -50,7 +50,7 @@ async function take({ event, id, data }) {
   // The figures of a balance are in its event; a change of state may bring more with it (a package, a proof, a hold).
   if (event !== "hello" && !(known && event === "session_balance_changed")) refreshSoon();
   if (event === "session_state_changed")
-    await remember({ at: Date.now(), session_id: facts.session_id, what: facts.state, sequence: id });
+    await remember({ at: Date.parse(facts.at), session_id: facts.session_id, what: facts.state, sequence: id });
   if (id) await db.put("kv", id, "last_event_id");
 }
 

@@ -72,5 +72,5 @@ export async function switchOn(one) {
   if (!phone.peek()?.attached) await switchLine(true);
 }
 
-/** Have the lab phone fetch something, through the gateway when its WiFi is off. @param {{url?: string, octets?: number}} what */
+/** Have the lab phone fetch something, through the gateway when its WiFi is off. @param {{url?: string, octets?: number, show?: boolean}} what */
 export const browse = (what) => lab("/phone/browse", what);

@@ -91,7 +91,8 @@ export function fromServer(raw) {
     storage_proof: raw.storage_proof,
     hold: raw.hold,
     as_of,
-    seen: known?.seen ?? (used && as_of ? { at: as_of, used_octets: used } : null),
+    // The pace is counted from the first octet, where the network has told its instant.
+    seen: raw.activated_at ? { at: Date.parse(raw.activated_at), used_octets: 0 } : known?.seen ?? (used && as_of ? { at: as_of, used_octets: used } : null),
   };
 }
 

@@ -75,7 +75,7 @@ export interface Preferences {
 export interface Toast { id: number; text: string; about: string; action?: { label: string; run: () => void } }
 export interface PhoneStatus {
   wifi: boolean; line: boolean; attached: boolean; access: string; profiles: { iccid: string; enabled: boolean; name: string }[];
-  records: string[]; eid: string; pdn_address: string | null; reason: string;
+  records: string[]; home: string; eid: string; pdn_address: string | null; reason: string;
 }
 /** What is left of the free data, where the server tells it. */
 export interface FreeAllowance { octets: number; days: number; left_octets: number }

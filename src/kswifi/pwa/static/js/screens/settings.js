@@ -4,7 +4,7 @@ import { formatOctets } from "../format.js";
 import { t } from "../i18n.js";
 import { listen } from "../live.js";
 import { go } from "../router.js";
-import { account, environment, forget, prefer, preferences, reachable, say } from "../store.js";
+import { account, environment, forget, prefer, preferences, reachable, say, words } from "../store.js";
 import { Heading, Icon, Note, html } from "../ui.js";
 
 /** @param {{label: string, hint?: string, on: boolean, change: (on: boolean) => void}} props */
@@ -15,12 +15,42 @@ const Switch = ({ label, hint, on, change: set }) => html`<label class="item"><s
 const Choice = ({ label, value, options, change: set }) => html`<div class="stack tight" role="group" aria-label=${label}><h2>${label}</h2>
   <div class="seg">${options.map(([key, text]) => html`<button key=${key} aria-pressed=${value === key} onClick=${() => set(key)}>${text}</button>`)}</div></div>`;
 
-async function signOut() {
-  // Signed out here in any case; the server learns it if it can be reached, else the LoginSession ends by itself.
-  await change("/api/v1/logins/current", undefined, { method: "DELETE" }).catch(() => {});
+async function leave() {
   await forget();
   listen();
   go("home");
+}
+
+async function signOut() {
+  // Signed out here in any case; the server learns it if it can be reached, else the LoginSession ends by itself.
+  await change("/api/v1/logins/current", undefined, { method: "DELETE" }).catch(() => {});
+  await leave();
+}
+
+/** Everything of a person: to take away, and its end. */
+function YourData() {
+  const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
+  const [problem, setProblem] = useState("");
+  /** @param {SubmitEvent} event */
+  async function end(event) {
+    event.preventDefault();
+    const { password } = Object.fromEntries(new FormData(/** @type {HTMLFormElement} */ (event.target)));
+    setProblem("");
+    try {
+      await change("/api/v1/account", { password }, { method: "DELETE" });
+    } catch (error) {
+      return setProblem(words(error));
+    }
+    await leave();
+    say(t("data.gone"));
+  }
+  return html`<section class="card"><h2>${t("data.title")}</h2><p class="soft">${t("data.lead")}</p>
+    ${reachable.value ? html`<a class="btn quiet wide" href="/api/v1/account/export" download="kswifi.json"><${Icon} name="down" />${t("data.save")}</a>
+    <button class="btn plain wide" onClick=${() => dialog.current?.showModal()}>${t("data.delete")}</button>` : html`<${Note} icon="noline">${t("account.offline")}<//>`}
+    <dialog ref=${dialog} aria-labelledby="end"><form class="stack" onSubmit=${end}><h2 id="end">${t("data.sure")}</h2><p class="soft">${t("data.sure_lead")}</p>
+      <div class="field"><label for="end-password">${t("field.password")}</label><input id="end-password" name="password" type="password" required autocomplete="current-password" /></div>
+      ${problem && html`<${Note} kind="error" live>${problem}<//>`}
+      <button class="btn danger wide">${t("data.delete")}</button><button type="button" class="btn plain wide" onClick=${() => dialog.current?.close()}>${t("data.keep")}</button></form></dialog></section>`;
 }
 
 /** @param {boolean} on */
@@ -49,6 +79,7 @@ export default function Settings() {
     <section class="card"><h2>${t("about.title")}</h2><p class="soft">${t("about.lead")}</p>
       <ul class="stack">${["device", "card", "server"].map((place) => html`<li class="row" style="align-items:flex-start"><span class="dot"><${Icon} name=${place === "device" ? "phone" : place === "card" ? "chip" : "wifi"} /></span><span class="grow"><b>${t(`about.${place}`)}</b><br /><span class="small soft">${t(`about.${place}.what`)}</span></span></li>`)}</ul>
       ${held !== null && html`<p class="small soft num">${t("about.held", { size: formatOctets(held) })}</p>`}</section>
+    ${who && html`<${YourData} />`}
     ${environment.value?.lab_origin && html`<a class="btn quiet wide" href="/lab"><${Icon} name="phone" />${t("esim.lab")}</a>`}
     ${who && html`<button class="btn danger wide" onClick=${() => dialog.current?.showModal()}>${t("settings.sign_out")}</button>
       <dialog ref=${dialog} aria-labelledby="sure"><div class="stack"><h2 id="sure">${t("settings.sure")}</h2><p class="soft">${t("settings.sure_lead")}${reachable.value ? "" : ` ${t("settings.sure_offline")}`}</p>

@@ -1,0 +1,79 @@
+"""What a user says is wrong with a session's statement: kept with its hours, for whoever looks into it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.database.engine import transaction_instant
+from kswifi.kernel.clock import from_unix_seconds, unix_seconds
+from kswifi.sessions.errors import TooManyDisputesError
+from kswifi.sessions.sql import session_dispute
+from kswifi.sessions.store import find_session
+
+DISPUTES_OF_SESSION: Final = 20
+_t: Final = session_dispute.c
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """What somebody says of some hours of a session; of no hour in particular where there are none."""
+
+    dispute_id: str
+    session_id: str
+    words: str
+    hours: tuple[datetime, ...]
+    created_at: datetime
+
+
+async def open_dispute(
+    connection: AsyncConnection,
+    user_id: str,
+    session_id: str,
+    dispute_id: str,
+    words: str,
+    hours: Sequence[datetime],
+) -> Dispute:
+    """Keep a dispute; the same id again is the same one.
+
+    Raises:
+        UnknownSessionError: there is no such session, or it is somebody else's.
+        TooManyDisputesError: there are enough of this session to look into.
+    """
+    session = await find_session(connection, session_id, user_id)
+    known = select(func.count()).where(_t.session_id == session.session_id, _t.dispute_id != dispute_id)
+    if int(await connection.scalar(known) or 0) >= DISPUTES_OF_SESSION:
+        raise TooManyDisputesError(
+            "what you wrote about this session is being looked into", limit=DISPUTES_OF_SESSION
+        )
+    await connection.execute(
+        insert(session_dispute)
+        .values(
+            dispute_id=dispute_id,
+            session_id=session.session_id,
+            words=words,
+            hours=[unix_seconds(hour) for hour in hours],
+            created_at=transaction_instant(connection),
+        )
+        .on_conflict_do_nothing()
+    )
+    return next(it for it in await disputes_of(connection, session.session_id) if it.dispute_id == dispute_id)
+
+
+async def disputes_of(connection: AsyncConnection, session_id: str) -> list[Dispute]:
+    """Return a session's disputes, the newest first."""
+    query = select(session_dispute).where(_t.session_id == session_id).order_by(_t.created_at.desc())
+    return [
+        Dispute(
+            row.dispute_id,
+            row.session_id,
+            row.words,
+            tuple(from_unix_seconds(hour) for hour in row.hours),
+            row.created_at,
+        )
+        for row in await connection.execute(query)
+    ]
