@@ -18,7 +18,6 @@ from kswifi.api import (
     problems,
     sessions,
     statements,
-    storage_proof,
     system,
 )
 from kswifi.api.edge import Edge, EdgePolicy
@@ -31,7 +30,6 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     catalogue.router,
     sessions.router,
     statements.router,
-    storage_proof.router,
     esims.router,
     events.router,
     metrics.router,

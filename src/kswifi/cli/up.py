@@ -119,7 +119,7 @@ def check_ports(settings: Settings) -> None:
         PortTakenError: naming the first that is not, and the setting that moves it.
     """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    for name in ("api", "diameter", "lab", "content", "proxy", "attach"):
+    for name in ("api", "diameter", "rsp", "lab", "content", "proxy", "attach"):
         port: int = getattr(settings, f"{name}_port")
         with socket.socket(family) as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -72,14 +72,3 @@ ledger_projection: Final = Table(
     Column("sequence", ExactInteger, nullable=False),
 )
 """How far the journal has been read: written in the transaction that holds what was read."""
-
-storage_challenge: Final = Table(
-    "storage_challenge",
-    metadata,
-    Column("session_id", UuidText, ForeignKey("internet_session.session_id"), primary_key=True),
-    Column("rand", LargeBinary(16), nullable=False),
-    Column("autn", LargeBinary(16), nullable=False),
-    Column("xres", LargeBinary(16), nullable=False),
-    Column("expires_at", UtcDateTime, nullable=False),
-)
-"""The one open challenge of a session whose card is to prove itself."""
