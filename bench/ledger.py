@@ -34,7 +34,7 @@ async def _measure(folder: Path) -> dict[str, Any]:
         for command in (
             OpenWallet(f"o{number}", f"w{number}", f"00101{number:010}"),
             Credit(f"c{number}", f"w{number}", f"a{number}", 10**12, end),
-            ProveStorage(f"p{number}", f"a{number}", "apdu_read_back"),
+            ProveStorage(f"p{number}", f"a{number}", "install_result"),
             Reserve(f"r{number}", f"s{number}", f"w{number}", ask),
         ):
             client.submit(command, _must_be_done)

@@ -50,7 +50,13 @@ class Installation:
     @property
     def parts_in_order(self) -> tuple[Path, ...]:
         """The parts that must never be lost, in the order in which the first start makes them."""
-        return (self.session_signing_key, self.subscriber_key, self.control_database, self.ledger_journal)
+        return (
+            self.session_signing_key,
+            self.subscriber_key,
+            self.control_database,
+            self.pki_dir,
+            self.ledger_journal,
+        )
 
     def open(self) -> Self:
         """Make the folders, take the lock and check that nothing is missing.
@@ -66,9 +72,11 @@ class Installation:
         return self
 
     def check(self) -> None:
-        """Refuse an installation that has lost a part; an empty file is as good as none."""
-        present = [part.exists() and part.stat().st_size > 0 for part in self.parts_in_order]
-        newest = max((place for place, there in enumerate(present) if there), default=0)
+        """Refuse an installation that has lost a part; an empty file or folder is as good as none."""
+        present = [_is_there(part) for part in self.parts_in_order]
+        # That a PKI is there says nothing of the others: it may be made or brought before the first start.
+        told_by = [there and part != self.pki_dir for part, there in zip(self.parts_in_order, present, strict=True)]
+        newest = max((place for place, told in enumerate(told_by) if told), default=0)
         lost = [part.name for part, there in zip(self.parts_in_order[:newest], present, strict=False) if not there]
         if lost:
             raise InstallationDamagedError(
@@ -103,3 +111,7 @@ class Installation:
                 data_dir=str(self.data_dir),
             ) from None
         self._lock = lock
+
+
+def _is_there(part: Path) -> bool:
+    return any(part.iterdir()) if part.is_dir() else part.exists() and part.stat().st_size > 0

@@ -20,6 +20,7 @@ import pytest
 
 from kswifi.kernel.numbers import Imsi
 from kswifi.lab.demo.road import Road
+from kswifi.lab.phone.activation_code import ActivationCode
 from kswifi.lab.phone.card import Card
 from kswifi.lab.phone.modem import AttachError, Modem
 from kswifi.lab.phone.network import Network, ProxyAnswerError
@@ -95,7 +96,7 @@ def test_a_card_with_another_key_refuses_the_network_and_gets_nothing(system: Wh
     with system.stored() as road:
         imsi = road.card.imsi()
         with Card.create(tmp_path / "forged", EID) as forged:
-            forged.load_profile_package(profile_package(imsi=imsi, k=os.urandom(16), opc=os.urandom(16)))
+            forged._euicc.load_profile_package(profile_package(imsi=imsi, k=os.urandom(16), opc=os.urandom(16)))
             forged.enable(iccid())
             assert forged.imsi() == imsi
             with pytest.raises(AttachError, match="authentication rejected"):
@@ -182,6 +183,15 @@ def test_a_replayed_challenge_yields_no_keys_and_does_no_harm(system: WholeSyste
 # -- the proof ---------------------------------------------------------------------------------------------------
 
 
+def download_without_telling(road: Road) -> None:
+    """Have the card install and enable the profile, and keep its signed result to itself."""
+    assert road.walked.package is not None
+    road.app.wait_for_profile(road.walked.esim_id)
+    code = ActivationCode.parse(road.walked.package.activation["activation_code"])
+    with road._servers._lpa(road.card) as lpa:
+        road.card.enable(lpa.download(code).iccid)
+
+
 def test_without_the_cards_proof_the_network_gives_not_one_octet(system: WholeSystem) -> None:
     with system.road(name="unproved") as road:
         from tests.support.system import PASSWORD, new_identifier
@@ -191,7 +201,7 @@ def test_without_the_cards_proof_the_network_gives_not_one_octet(system: WholeSy
         road.order()
         road.download(break_off=False)
         road.app.transfer(road.walked.session_id, road.walked.esim_id)
-        road._put_on_card(road._iccid())
+        download_without_telling(road)
         assert go_on_line(road) == "control_only"
         assert refused_by_the_gateway(road, content(system)) == 403
         back_on_wifi(road)

@@ -134,6 +134,7 @@ AFTER_A_KILL: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "subscriber key lost": ("keys/subscriber-keys.bin", Path.unlink, "has lost subscriber-keys.bin"),
     "subscriber key cut": ("keys/subscriber-keys.bin", lambda path: cut(path, 5), "subscriber key file has"),
     "subscriber key of another": ("keys/subscriber-keys.bin", another_subscriber_key, "key file is another one"),
+    "certificates lost": ("pki", shutil.rmtree, "has lost pki"),
     "control database lost": ("control.db", drop_database, "has lost control.db"),
     "control database emptied": ("control.db", empty_database, "has lost control.db"),
     "ledger lost": ("ledger/ledger.db", drop_database, "ledger.db is missing"),

@@ -14,11 +14,21 @@ import httpx2
 import pytest
 from joserfc.jwk import ECKey, KeySet
 
+from kswifi.euicc.card import Euicc
+from kswifi.euicc.credentials import make_credentials
+from kswifi.euicc.storage import DirectoryStorage
 from kswifi.kernel.clock import SystemClock
+from kswifi.kernel.numbers import Iccid
 from kswifi.lab.demo.app import AppError
 from kswifi.lab.demo.road import Road
+from kswifi.lab.phone.activation_code import ActivationCode
+from kswifi.lab.phone.card import Card
+from kswifi.lab.phone.es9 import Es9RefusedError
+from kswifi.lab.phone.lpa import DownloadRefusedError
+from kswifi.lab.phone.personalise import read_pki
 from kswifi.session_package import PackageError, VerifiedPackage, verify_package
 from kswifi.session_package.codec import MAGIC
+from tests.support.cards import profile_package
 from tests.support.system import PASSWORD, WholeSystem, new_identifier
 
 pytestmark = pytest.mark.xdist_group("e2e-shared")
@@ -168,28 +178,44 @@ def verifies_on_the_command_line(
         assert "Traceback" not in told.stderr
 
 
-def test_a_card_with_another_record_fails_the_transfer_which_can_be_repeated(system: WholeSystem) -> None:
-    with system.road(name="another-record") as road:
+def test_a_card_that_cannot_install_fails_the_transfer_which_can_be_repeated(
+    system: WholeSystem, tmp_path: Path
+) -> None:
+    with system.road(name="taken-card") as road:
         order(road)
         road.download(break_off=False)
         session_id = road.walked.session_id
         road.app.transfer(session_id, road.walked.esim_id)
-        road._put_on_card(road._iccid())
-        challenge = road.app.storage_challenge(session_id)
-        answers = [road.card.transmit(bytes.fromhex(apdu)).hex() for apdu in challenge["apdus"]]
-        record = bytearray.fromhex(answers[5])
-        record[40] ^= 0x01
-        with pytest.raises(AppError) as refused:
-            road.app.prove_storage(
-                session_id, challenge["challenge_id"], [*answers[:5], record.hex(), *answers[6:]]
-            )
-        assert refused.value.facts["problem"] == "storage_proof_record_differs"
-        assert road.app.internet_session(session_id)["state"] == "downloaded"
-        with pytest.raises(AppError):  # the challenge was used up: the genuine answers are no use any more
-            road.app.prove_storage(session_id, challenge["challenge_id"], answers)
+        road.app.wait_for_profile(road.walked.esim_id)
+        assert road.walked.package is not None
+        code = ActivationCode.parse(road.walked.package.activation["activation_code"])
+        servers, eid = road._servers, road.card.eid()
+        assert servers.pki_dir is not None
+        credentials = make_credentials(read_pki(servers.pki_dir), eid, SystemClock().now())
+        (tmp_path / "taken").mkdir()
+        euicc = Euicc.create(DirectoryStorage.open(tmp_path / "taken"), eid, credentials=credentials)
+        euicc.load_profile_package(profile_package(iccid=Iccid(road.walked.package.manifest.iccid)))
+        with Card(euicc) as taken:  # a profile of this number is on it
+            with pytest.raises(DownloadRefusedError, match="the card did not install the profile"):
+                servers.download(taken, code)
+            assert servers.deliver_notifications(taken) == []
+        failed = road.app.wait_until(session_id, ("downloaded",))
+        assert "the card did not install it" in failed["state_reason"]
         assert system.account(session_id).reserved == 0
         road.store()
-        assert road.app.internet_session(session_id)["state"] == "stored"
+        stored = road.app.internet_session(session_id)
+        assert (stored["state"], stored["storage_proof"]) == ("stored", "install_result")
+
+
+def test_no_other_card_gets_a_profile_that_one_has_begun_to_download(system: WholeSystem, tmp_path: Path) -> None:
+    with system.road(name="first-card") as road:
+        order(road)
+        road.download(break_off=False)
+        road.store()
+        assert road.walked.package is not None
+        code = ActivationCode.parse(road.walked.package.activation["activation_code"])
+        with road._servers.take_card(tmp_path / "other") as other, pytest.raises(Es9RefusedError):
+            road._servers.download(other, code)
 
 
 def test_a_package_outlived_by_its_validity_is_not_downloaded_into_use(system: WholeSystem) -> None:

@@ -5,22 +5,13 @@ import hashlib
 import json
 from pathlib import Path
 
-from kswifi.euicc.card import Euicc
+from kswifi.rsp.messages.notifications import InstallError, InstallFailure
 from kswifi.session_package.codec import read_key_set, verify_package
 from tests.support.api import problem
 from tests.support.session_api import Served, served
-from tests.support.session_roads import GB, card_with
+from tests.support.session_roads import GB
 
 NOBODYS = "/api/v1/sessions/019ab0de-0000-7000-8000-00000000dead"
-
-
-async def _prove(api: Served, path: str, card: Euicc, **more: str) -> dict[str, object]:
-    challenge = (await api.get(f"{path}/storage-proof")).json()
-    responses = [card.transmit(bytes.fromhex(apdu)).hex() for apdu in challenge["apdus"]]
-    answer = await api.post(f"{path}/storage-proof", {"responses": responses, **more})
-    assert answer.status_code == 200, answer.text
-    session: dict[str, object] = answer.json()
-    return session
 
 
 async def _download(api: Served, path: str) -> bytes:
@@ -54,11 +45,10 @@ def test_the_whole_road(tmp_path: Path) -> None:
             assert transferring["state"] == "transferring"
             esim = f"/api/v1/esims/{session['esim_id']}"
             await _until(api, esim, "released", "profile_state")
-            profile = await api.get(f"{esim}/profile-package")
-            assert profile.headers["cache-control"] == "no-store"
-            stored = await _prove(api, path, card_with(profile.content))
-            assert (stored["state"], stored["storage_proof"]) == ("stored", "apdu_read_back")
-            problem(await api.get(f"{esim}/profile-package"), 409, "profile_not_available")
+            await api.road.prove(await api.road.downloads.session(api.page.user_id, session["session_id"]))
+            await _until(api, path, "stored")
+            assert (await api.get(path)).json()["storage_proof"] == "install_result"
+            assert (await api.get(esim)).json()["profile_state"] == "installed"
 
             line = (await api.post(f"{path}/activate")).json()
             assert (line["hold"], line["wants_pause"]) == (None, False)
@@ -75,7 +65,7 @@ def test_the_whole_road(tmp_path: Path) -> None:
             problem(await api.get(f"{path}/package"), 410, "session_ended")
             listed = (await api.get("/api/v1/sessions")).json()
             assert [one["session_id"] for one in listed["sessions"]] == [session["session_id"]]
-            assert (session["activated_at"], stored["activated_at"]) == (None, None)
+            assert session["activated_at"] is None
             assert listed["sessions"][0]["activated_at"] == "2026-11-23T09:00:00.000Z"
             assert listed["free"] == {"octets": 5 * GB, "days": 30, "left_octets": 4 * GB}
 
@@ -204,19 +194,17 @@ def test_another_users_session_is_not_there(tmp_path: Path) -> None:
             esim = f"/api/v1/esims/{session['esim_id']}"
             async with api.another("08039999999") as bola:
                 for where in (path, NOBODYS, "/api/v1/sessions/1"):
-                    for got in ("", "/package", "/usage", "/storage-proof"):
+                    for got in ("", "/package", "/usage"):
                         problem(await bola.client.get(where + got), 404, "unknown_session")
                     for change, body in (
                         ("/downloaded", {"sha256": "0" * 64}),
                         ("/transfer", {}),
-                        ("/storage-proof", {"responses": []}),
                         ("/activate", None),
                         ("/deactivate", None),
                         ("/cancel", None),
                     ):
                         problem(await bola.send("POST", where + change, body), 404, "unknown_session")
                 problem(await bola.client.get(esim), 404, "unknown_esim")
-                problem(await bola.client.get(f"{esim}/profile-package"), 404, "unknown_esim")
                 taken = {"offer_id": "free-1gb", "esim_id": session["esim_id"]}
                 problem(await bola.send("POST", "/api/v1/sessions", taken), 404, "unknown_esim")
                 assert (await bola.client.get("/api/v1/sessions")).json()["sessions"] == []
@@ -230,7 +218,7 @@ def test_without_signing_in_there_is_nothing(tmp_path: Path) -> None:
         async with served(tmp_path) as api:
             path = await api.order()
             api.page.client.cookies.clear()
-            for got in ("/api/v1/sessions", path, f"{path}/package", "/api/v1/esims", f"{path}/storage-proof"):
+            for got in ("/api/v1/sessions", path, f"{path}/package", "/api/v1/esims"):
                 problem(await api.get(got), 401, "not_signed_in")
             problem(await api.post(f"{path}/cancel"), 401, "not_signed_in")
             assert (await api.get("/.well-known/jwks.json")).status_code == 200
@@ -265,14 +253,10 @@ def test_out_of_order_requests(tmp_path: Path) -> None:
             problem(await api.post(f"{path}/transfer", {}), 503, "package_not_ready")
             await api.road.settle()
             problem(await api.post(f"{path}/transfer", {}), 409, "illegal_transition")
-            problem(await api.get(f"{path}/storage-proof"), 409, "illegal_transition")
-            problem(await api.post(f"{path}/storage-proof", {"responses": []}), 409, "illegal_transition")
             problem(await api.post(f"{path}/deactivate"), 409, "no_session_on_esim")
             await api.get(f"{path}/package")
             problem(await api.post(f"{path}/downloaded", {"sha256": "0" * 64}), 422, "package_digest_mismatch")
             problem(await api.post(f"{path}/downloaded", {"sha256": "short"}), 422, "invalid_request")
-            esim_id = first.json()["esim_id"]
-            problem(await api.get(f"/api/v1/esims/{esim_id}/profile-package"), 503, "profile_not_ready")
             other = (await api.post("/api/v1/sessions", {"offer_id": "free-1gb"})).json()
             await _download(api, path)
             wrong = await api.post(f"{path}/transfer", {"esim_id": other["esim_id"]})
@@ -283,39 +267,21 @@ def test_out_of_order_requests(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_a_refused_proof_and_the_next_try(tmp_path: Path) -> None:
+def test_a_refused_installation_and_the_next_try(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with served(tmp_path) as api:
             path = await api.order()
             await _download(api, path)
-            esim_id = (await api.get(path)).json()["esim_id"]
-            for attempt in ("storage_proof_record_differs", "storage_proof_wrong_response"):
+            session_id = path.rpartition("/")[2]
+            for failure in (InstallFailure(5, InstallError.INSUFFICIENT_MEMORY), None):
                 await api.post(f"{path}/transfer", {})
                 await api.road.settle()
-                card = card_with((await api.get(f"/api/v1/esims/{esim_id}/profile-package")).content)
-                challenge = (await api.get(f"{path}/storage-proof")).json()
-                assert len(challenge["steps"]) == len(challenge["apdus"])
-                answers = [card.transmit(bytes.fromhex(apdu)).hex() for apdu in challenge["apdus"]]
-                place = 5 if "record" in attempt else 6
-                answers[place] = (
-                    answers[place][:6] + ("00" if answers[place][6:8] != "00" else "01") + answers[place][8:]
-                )
-                refused = await api.post(f"{path}/storage-proof", {"responses": answers})
-                problem(refused, 422, attempt)
+                await api.road.prove(await api.road.downloads.session(api.page.user_id, session_id), failure)
+                await api.road.settle()
                 session = (await api.get(path)).json()
-                assert (session["state"], session["storage_proof"]) == ("downloaded", None)
-                assert session["state_reason"]
-            await api.post(f"{path}/transfer", {})
-            await api.road.settle()
-            card = card_with((await api.get(f"/api/v1/esims/{esim_id}/profile-package")).content)
-            stale = (await api.get(f"{path}/storage-proof")).json()["challenge_id"]
-            challenge = (await api.get(f"{path}/storage-proof")).json()
-            answers = [card.transmit(bytes.fromhex(apdu)).hex() for apdu in challenge["apdus"]]
-            body = {"responses": answers, "challenge_id": stale}
-            problem(await api.post(f"{path}/storage-proof", body), 409, "storage_proof_no_challenge")
-            problem(await api.post(f"{path}/storage-proof", {"responses": ["9"]}), 422, "invalid_request")
-            async with api.working():
-                assert (await _prove(api, path, card))["state"] == "stored"
+                state = ("stored", "install_result") if failure is None else ("downloaded", None)
+                assert (session["state"], session["storage_proof"]) == state
+                assert bool(session["state_reason"]) is (failure is not None)
 
     asyncio.run(scenario())
 
@@ -351,13 +317,12 @@ def test_the_openapi_document_tells_of_all_of_it(tmp_path: Path) -> None:
                 *(
                     f"/api/v1/sessions/{{session_id}}/{what}"
                     for what in (
-                        "package", "downloaded", "transfer", "storage-proof", "activate", "deactivate", "cancel",
+                        "package", "downloaded", "transfer", "activate", "deactivate", "cancel",
                         "usage", "statement", "disputes",
                     )
                 ),
                 "/api/v1/esims",
                 "/api/v1/esims/{esim_id}",
-                "/api/v1/esims/{esim_id}/profile-package",
             }  # fmt: skip
             ordering = paths["/api/v1/sessions"]["post"]
             assert ordering["responses"]["201"]["content"]["application/json"]["schema"]

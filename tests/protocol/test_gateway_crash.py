@@ -180,17 +180,25 @@ def test_the_phone_by_its_control(tmp_path: Path) -> None:
             assert lab.ask("POST", "/phone/wifi", {"on": False}) == (200, {"wifi": False})
             assert lab.ask("POST", "/phone/browse", {"octets": 5000})[1]["code"] == "no_network"
             assert lab.ask("POST", "/phone/line", {"on": True})[1]["code"] == "card_refused"
-            status, answer = lab.ask("POST", "/phone/card/apdu", {"apdus": ["00A40000023F00", "00B0"]})
-            assert (status, len(answer["responses"])) == (200, 2)
-            assert lab.ask("POST", "/phone/card/profiles", b"no profile")[1]["code"] == "profile_refused"
+            code = {"activation_code": "LPA:1$localhost$ORDER"}
+            assert lab.ask("POST", "/phone/profiles/download", code)[1]["code"] == "no_network"
+            lab.ask("POST", "/phone/wifi", {"on": True})
+            assert lab.ask("POST", "/phone/profiles/download", code)[1]["code"] == "no_profile_server"
+            assert lab.ask("POST", "/phone/profiles/notifications", {})[1]["code"] == "no_profile_server"
+            assert (
+                lab.ask("POST", "/phone/profiles/download", {"activation_code": "1$"})[1]["code"]
+                == "activation_code_invalid"
+            )
+            lab.ask("POST", "/phone/wifi", {"on": False})
             for path, body in (
                 ("wifi", {"on": 1}),
                 ("wifi", b"{"),
                 ("browse", {}),
-                ("card/apdu", {"apdus": ["xx"]}),
+                ("profiles/download", {}),
+                ("profiles/download", {"activation_code": "x" * 256}),
             ):
                 assert lab.ask("POST", f"/phone/{path}", body)[0] == 400
-            assert lab.ask("POST", "/phone/card/profiles", b"x" * 200_000)[0] == 400
+            assert lab.ask("POST", "/phone/browse", b"x" * 200_000)[0] == 400
             assert lab.ask("GET", "/v1/sockets?host=127.0.0.1&port=9") == (200, {"owned": False})
             assert lab.ask("GET", "/v1/sockets?host=127.0.0.1")[0] == 400
         finally:

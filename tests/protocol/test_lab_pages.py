@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from kswifi.lab.control import create_control_app
 from kswifi.lab.pages import LARGEST_PAGE_OCTETS, PAGES
 from kswifi.lab.phone.phone import LabPhone
+from kswifi.lab.phone.servers import ProfileServers
 from tests.support.lab_network import LabNetwork, lab_network
 from tests.support.small_ocs import SmallOcs
 
@@ -16,7 +17,8 @@ PAGE_ORIGIN = "http://localhost:8080"
 
 
 def _control(lab: LabNetwork, folder: Path) -> TestClient:
-    phone = LabPhone(folder / "card", lab.network, lab.modem, lab.content)
+    servers = ProfileServers(None, ("127.0.0.1", 1))  # no profile is fetched here
+    phone = LabPhone(folder / "card", lab.network, lab.modem, lab.content, servers)
     app = create_control_app(lab.gateway, phone, (PAGE_ORIGIN,), "127.0.0.1")
     return TestClient(app, base_url="http://127.0.0.1", headers={"X-KSWiFi-Lab": "1"})
 

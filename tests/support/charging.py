@@ -72,7 +72,7 @@ class Charging:
         expires_at = unix_seconds(self.clock.now() + timedelta(days=days))
         self.ledger.do(Credit(f"credit-{account_id}", WALLET, account_id, octets, expires_at))
         if proven:
-            self.ledger.do(ProveStorage(f"prove-{account_id}", account_id, "apdu_read_back"))
+            self.ledger.do(ProveStorage(f"prove-{account_id}", account_id, "install_result"))
 
     def pass_seconds(self, seconds: float) -> None:
         self.clock.advance(timedelta(seconds=seconds))

@@ -74,7 +74,7 @@ class GyServer:
         for command in (
             OpenWallet(f"open-{wallet_id}", wallet_id, imsi),
             Credit(f"credit-{account_id}", wallet_id, account_id, octets, expires_at),
-            ProveStorage(f"prove-{account_id}", account_id, "apdu_read_back"),
+            ProveStorage(f"prove-{account_id}", account_id, "install_result"),
         ):
             outcome = await self.ledger.execute(command)
             assert outcome.code is OutcomeCode.DONE, outcome

@@ -96,10 +96,8 @@ async def served(folder: Path) -> AsyncIterator[Served]:
             sessions=SessionServices(
                 downloads=road.downloads,
                 manager=road.manager,
-                proofs=road.proofs,
                 signing_key=road.signing_key,
                 network_access=OneSocket(),
-                profiles=road.delivery,
             ),
         )
         transport = httpx2.ASGITransport(create_app(services), client=WIFI_SOCKET)

@@ -1,36 +1,43 @@
-"""Everything that a session's road needs, in one test's folder: database, ledger, services, worker and a card."""
+"""Everything that a session's road needs, in one test's folder: database, ledger, services, SM-DP+ and a card."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from kswifi.accounts.sql import user_account
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.esim.authentication_centre import AuthenticationCentre
-from kswifi.esim.direct_loading import DirectLoading
+from kswifi.esim.install_results import InstallResults
 from kswifi.esim.model import LineSettings
-from kswifi.esim.service import EsimOrders
-from kswifi.esim.vault import SubscriberVault
-from kswifi.euicc.card import Euicc
-from kswifi.euicc.storage import MemoryStorage
+from kswifi.esim.packages import Packages
+from kswifi.esim.provisioning import Provisioning
+from kswifi.esim.secured_delivery import SecuredDelivery
+from kswifi.esim.service import EsimOrders, find_esim
+from kswifi.esim.sql import esim as esim_table
+from kswifi.esim.vault import SubscriberKeys, SubscriberVault
 from kswifi.jobs.worker import Worker, WorkerLimits
 from kswifi.kernel.clock import ManualClock, unix_seconds
-from kswifi.kernel.numbers import Eid, Iccid
+from kswifi.kernel.numbers import Eid, Imsi
+from kswifi.lab.light_card import LightCard
 from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.commands import Ask, Commit, Outcome, Reserve
 from kswifi.ledger.sqlite import SqliteJournal
-from kswifi.rsp import tlv
+from kswifi.rsp import binding
+from kswifi.rsp.messages.metadata import ProfileMetadata
+from kswifi.rsp.messages.notifications import InstallFailure
+from kswifi.rsp.pki import Pki, load_pki
+from kswifi.rsp.pki_making import PkiPlan, make_pki
 from kswifi.sessions.handlers import SessionHandlers
 from kswifi.sessions.keys import SessionSigningKey, fresh_signing_key_pem
 from kswifi.sessions.manager import ESIMSessionManager
 from kswifi.sessions.model import InternetSession, SessionRules
 from kswifi.sessions.projector import Projector
-from kswifi.sessions.proof import StorageProofs
 from kswifi.sessions.service import SessionDownloadService
 from tests.support.databases import START, open_database
 
@@ -39,6 +46,29 @@ BOLA: Final = "019ab0de-0000-7000-8000-00000000b01a"
 LINE: Final = LineSettings("smdp.kswifi.test")
 GB: Final = 10**9
 SIGNING_PEM: Final = fresh_signing_key_pem()
+
+
+@cache
+def world() -> Pki:
+    """Return the PKI of every road, with one card's certificates in it."""
+    eid = Eid.with_check_digits("890490320000000000000000000001")
+    return load_pki(make_pki(PkiPlan("KSWiFi", LINE.smdp_address, "89049032"), eid, START))
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """What a card got in one transaction, in the clear, and what it can sign of it."""
+
+    transaction_id: bytes
+    profile: bytes
+    metadata: ProfileMetadata
+    card: LightCard
+
+    def result(self, failure: InstallFailure | None = None) -> bytes:
+        """Return the card's signed install result."""
+        return self.card.install_result(
+            self.transaction_id, self.metadata.iccid, LINE.smdp_address, "2.999.10", failure
+        ).encode()
 
 
 @dataclass
@@ -52,14 +82,17 @@ class Road:
     signing_key: SessionSigningKey
     orders: EsimOrders
     authentication_centre: AuthenticationCentre
-    delivery: DirectLoading
+    vault: SubscriberVault
+    delivery: SecuredDelivery
+    provisioning: Provisioning
+    results: InstallResults
     manager: ESIMSessionManager
     downloads: SessionDownloadService
-    proofs: StorageProofs
     handlers: SessionHandlers
     projector: Projector
 
     def __post_init__(self) -> None:
+        self.card = LightCard(world().card_identities()[0], world().trust())
         self.worker = Worker(self.database, self.handlers.handlers(), WorkerLimits(attempts=3))
 
     async def settle(self) -> None:
@@ -80,30 +113,52 @@ class Road:
         assert session.package_sha256 is not None
         return await self.downloads.confirm_download(user_id, session.session_id, session.package_sha256)
 
-    async def transferring(self, size: int = GB, user_id: str = ADA) -> tuple[InternetSession, Euicc]:
-        """Take a session to where its profile is on a card, enabled, and only the proof is missing."""
+    async def transferring(self, size: int = GB, user_id: str = ADA) -> InternetSession:
+        """Take a session to where its profile is released, and only the card is missing."""
         session = await self.downloaded(size, user_id)
         session = await self.downloads.transfer_to_esim(session.session_id, session.esim_id)
         await self.settle()
-        return session, await self.load_card(session)
+        return session
 
-    async def load_card(self, session: InternetSession) -> Euicc:
-        """Return a new card with the session's profile, enabled."""
-        package = await self.delivery.profile_package(session.esim_id, session.user_id)
-        return card_with(package)
+    async def download(self, session: InternetSession) -> Downloaded:
+        """Have the card download the session's profile, by the functions of ES9+."""
+        async with self.database.reading() as connection:
+            line = await find_esim(connection, session.esim_id)
+        begun = self.provisioning.initiate_authentication(
+            self.card.challenge(), self.card.info1(), LINE.smdp_address
+        )
+        tid = begun.transaction_id
+        answer = self.card.authenticate(
+            begun.server_signed1.raw, begun.server_signature1, begun.server_certificate, line.matching_id
+        )
+        offered = await self.provisioning.authenticate_client(tid, answer.encode())
+        signed2, signature, certificate = (
+            offered.prepared.smdp_signed2.raw,
+            offered.prepared.smdp_signature2,
+            offered.prepared.smdp_certificate,
+        )
+        prepared = self.card.prepare_download(signed2, signature, certificate)
+        package = await self.provisioning.get_bound_profile_package(tid, prepared.encode())
+        events = self.card.open_package(package, tid, certificate)
+        profile = b"".join(event.octets for event in events if isinstance(event, binding.ProfileOctets))
+        return Downloaded(tid, profile, ProfileMetadata.decode(offered.metadata), self.card)
 
     async def stored(self, size: int = GB, user_id: str = ADA) -> InternetSession:
         """Take a session to `stored`."""
-        session, card = await self.transferring(size, user_id)
-        await self.prove(session, card)
+        session = await self.transferring(size, user_id)
+        await self.prove(session)
         await self.settle()
         return await self.now(session)
 
-    async def prove(self, session: InternetSession, card: Euicc) -> InternetSession:
-        """Let the card prove itself."""
-        challenge = await self.proofs.challenge(session.user_id, session.session_id)
-        responses = [card.transmit(command.apdu) for command in challenge.script]
-        return await self.proofs.prove(session.user_id, session.session_id, responses)
+    async def prove(self, session: InternetSession, failure: InstallFailure | None = None) -> None:
+        """Let the card install the session's profile, or fail to, and its result come in."""
+        await self.results.handle_notification((await self.download(session)).result(failure))
+
+    async def keys(self, imsi: Imsi) -> SubscriberKeys:
+        """Return a line's keys."""
+        async with self.database.reading() as connection:
+            query = select(esim_table.c.sealed_keys).where(esim_table.c.imsi == imsi)
+            return self.vault.open(imsi, (await connection.execute(query)).scalar_one())
 
     async def reserve(self, session: InternetSession, octets: int, number: int = 0) -> Outcome:
         """Reserve as charging would."""
@@ -144,10 +199,10 @@ async def _assemble(
                 .values(user_id=user_id, email=email, password_hash="", recovery_code_hash=b"", created_at=START)
             )
     signing_key = SessionSigningKey.from_pem(SIGNING_PEM)
-    vault = SubscriberVault(bytes(32))
+    vault, trust = SubscriberVault(bytes(32)), world().trust()
     orders = EsimOrders(vault)
     authentication_centre = AuthenticationCentre(database, vault)
-    delivery = DirectLoading(database, orders)
+    delivery = SecuredDelivery(database)
     manager = ESIMSessionManager(database, signing_key)
     catalogue = Catalogue.load()
     return Road(
@@ -158,26 +213,19 @@ async def _assemble(
         signing_key=signing_key,
         orders=orders,
         authentication_centre=authentication_centre,
+        vault=vault,
         delivery=delivery,
+        provisioning=Provisioning(
+            database,
+            vault,
+            identities=world().smdp_identities(),
+            trust=trust,
+            packages=Packages(vault, LINE.smdp_address),
+            addresses=(LINE.smdp_address,),
+        ),
+        results=InstallResults(database, trust),
         manager=manager,
         downloads=SessionDownloadService(database, catalogue, orders, manager, rules),
-        proofs=StorageProofs(database, authentication_centre, rules),
         handlers=SessionHandlers(database, ledger, catalogue, signing_key, LINE, delivery),
         projector=Projector(database, ledger),
     )
-
-
-def card_with(profile_package: bytes) -> Euicc:
-    """Return a new card with this profile, enabled by ES10c as a phone does it."""
-    card = Euicc.create(MemoryStorage(), Eid.with_check_digits("890490320012345678900000000001"))
-    loaded = card.load_profile_package(profile_package)
-    assert card.transmit(bytes.fromhex("00A4040010A0000005591010FFFFFFFF8900000100"))[-2] in (0x61, 0x90)
-    enable_profile(card, loaded.iccid)
-    return card
-
-
-def enable_profile(card: Euicc, iccid: Iccid) -> None:
-    """Enable a profile; the ISD-R is selected."""
-    request = tlv.encode(0xBF31, tlv.encode(0xA0, tlv.encode(0x5A, iccid.to_bytes())), tlv.encode(0x81, b"\x00"))
-    answer = card.transmit(bytes([0x80, 0xE2, 0x91, 0x00, len(request)]) + request + b"\x00")
-    assert answer == bytes.fromhex("BF3103800100") + b"\x90\x00", answer.hex()

@@ -20,7 +20,6 @@ from kswifi.api import (
     problems,
     sessions,
     statements,
-    storage_proof,
     system,
 )
 from kswifi.api.edge import Edge, EdgePolicy
@@ -35,7 +34,6 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     sessions.router,
     statements.router,
     disputes.router,
-    storage_proof.router,
     esims.router,
     events.router,
     metrics.router,

@@ -10,11 +10,9 @@ from kswifi.accounts.service import AccountService
 from kswifi.api.streams import EventStreams
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
-from kswifi.esim.direct_loading import DirectLoading
 from kswifi.sessions.keys import SessionSigningKey
 from kswifi.sessions.manager import ESIMSessionManager
 from kswifi.sessions.ports import NetworkAccess
-from kswifi.sessions.proof import StorageProofs
 from kswifi.sessions.service import SessionDownloadService
 
 Check = Callable[[], Awaitable[bool]]
@@ -42,17 +40,12 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class SessionServices:
-    """The road of a session, as the API walks it.
-
-    ``profiles`` is None where profiles reach their cards by another road than direct loading.
-    """
+    """The road of a session, as the API walks it."""
 
     downloads: SessionDownloadService
     manager: ESIMSessionManager
-    proofs: StorageProofs
     signing_key: SessionSigningKey
     network_access: NetworkAccess
-    profiles: DirectLoading | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from kswifi.api.schemas import Instant, RequestBody, ResponseBody
 from kswifi.esim.model import ESim, Hold, ProfileState
 from kswifi.esim.ports import StorageProof
 from kswifi.sessions.model import Balance, SessionOverview, SessionState, UsageData
-from kswifi.sessions.proof import StorageChallenge
 
 _EXAMPLE_ID = "019ab0de-0000-7000-8000-000000000001"
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -131,26 +130,6 @@ class EsimsView(ResponseBody):
     esims: list[EsimView]
 
 
-class StorageChallengeView(ResponseBody):
-    """Command APDUs to send to the card, in this order, on the basic channel."""
-
-    session_id: str
-    challenge_id: Annotated[str, Field(description="Send it back with the responses.")]
-    apdus: Annotated[list[str], Field(description="Hexadecimal.", examples=[["00A4000C023F00"]])]
-    steps: Annotated[list[str], Field(description="What each of them does.", examples=[["select MF"]])]
-    expires_at: Instant
-
-
-class StorageResponsesBody(RequestBody):
-    """What the card answered: for each command its data and status word, fetched whole (61xx, 6Cxx)."""
-
-    responses: Annotated[
-        list[Annotated[str, Field(max_length=1024, pattern=r"^([0-9a-fA-F]{2})*$")]],
-        Field(max_length=32, examples=[["9000"]]),
-    ]
-    challenge_id: Annotated[str | None, Field(max_length=64)] = None
-
-
 def session_view(overview: SessionOverview) -> SessionView:
     """Return a session as it is shown."""
     session, usage = overview.session, overview.usage
@@ -212,15 +191,4 @@ def esim_view(esim: ESim) -> EsimView:
         hold=esim.hold,
         wants_pause=esim.wants_pause,
         created_at=esim.created_at,
-    )
-
-
-def challenge_view(challenge: StorageChallenge) -> StorageChallengeView:
-    """Return a challenge as it is shown."""
-    return StorageChallengeView(
-        session_id=challenge.session_id,
-        challenge_id=challenge.challenge_id,
-        apdus=[command.apdu.hex().upper() for command in challenge.script],
-        steps=[command.name for command in challenge.script],
-        expires_at=challenge.expires_at,
     )

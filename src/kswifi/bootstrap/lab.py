@@ -33,9 +33,12 @@ def lab_config(settings: Settings) -> LabConfig:
     names = dict.fromkeys((host, origin.hostname or host, "localhost"))
     over_tls = () if settings.lan_address is None else ((settings.lan_address, settings.lan_port),)
     here = (f"http://{_join((name, settings.api_port))}" for name in (host, "localhost"))
+    installation = Installation(settings.data_dir)
     return LabConfig(
-        data_dir=Installation(settings.data_dir).lab_dir,
+        data_dir=installation.lab_dir,
         diameter=(host, settings.diameter_port),
+        smdp=(host, settings.rsp_port),
+        pki_dir=installation.pki_dir,
         origins=(*((name, settings.api_port) for name in names), *over_tls),
         web_origins=tuple(dict.fromkeys((settings.origin, *here))),
         host=settings.host,

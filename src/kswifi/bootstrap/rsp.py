@@ -62,6 +62,10 @@ class SmdpPlus:
         """Serve until ``server.should_exit``."""
         await self.server.serve(sockets=[self.listener])
 
+    def leave(self) -> None:
+        """Have it end what it is at and stop."""
+        self.server.should_exit = True
+
 
 def open_smdp(
     installation: Installation,
@@ -162,7 +166,7 @@ async def _serve(smdp: SmdpPlus, ready: Ready, stop: asyncio.Event) -> None:
     gc.freeze()  # what is here stays: no collection needs to look through it again (a tenth of a request's time)
     ready({"es9plus": f"https://{smdp.listener.getsockname()[0]}:{smdp.port}"})
     await asyncio.wait((serving, keeping, stopping), return_when=asyncio.FIRST_COMPLETED)
-    smdp.server.should_exit = True
+    smdp.leave()
     housekeeper.stop()
     stopping.cancel()
     await asyncio.gather(serving, keeping)

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 
@@ -24,13 +23,14 @@ from kswifi.bootstrap.charging import Charging
 from kswifi.bootstrap.checks import check_keys
 from kswifi.bootstrap.lan import lan_ready, lan_servers
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
+from kswifi.bootstrap.rsp import RspOptions, open_smdp
 from kswifi.catalogue.service import Catalogue
 from kswifi.charging_records.projector import recorded_sequence
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.database.migrate import migrate
 from kswifi.esim.authentication_centre import AuthenticationCentre
-from kswifi.esim.direct_loading import DirectLoading
 from kswifi.esim.model import LineSettings
+from kswifi.esim.secured_delivery import SecuredDelivery
 from kswifi.esim.service import EsimOrders
 from kswifi.esim.vault import VAULT_KEY_OCTETS, SubscriberVault
 from kswifi.installation import Installation
@@ -51,7 +51,6 @@ from kswifi.sessions.model import SessionRules
 from kswifi.sessions.network_access import CidrNetworkAccess
 from kswifi.sessions.ports import NetworkAccess
 from kswifi.sessions.projector import Projector, projected_sequence
-from kswifi.sessions.proof import StorageProofs
 from kswifi.sessions.service import SessionDownloadService
 from kswifi.settings import Settings
 
@@ -110,16 +109,19 @@ class _Server:
         async with database.transaction() as connection:
             await release_leases(connection)  # we hold the directory's lock: whoever had them is dead
         await check_keys(installation, database, vault, signing_key)
+        options = RspOptions(settings.host, settings.rsp_port, settings.smdp_name)
+        smdp = open_smdp(installation, database, vault, options)
+        self._stack.callback(smdp.listener.close)
         ledger = await self._ledger(database)
         centre = AuthenticationCentre(database, vault)
         charging = await self._charging(database, ledger, centre)
         orders = EsimOrders(vault)
-        delivery = DirectLoading(database, orders)
         manager = ESIMSessionManager(database, signing_key)
         rules = self._session_rules()
         catalogue = Catalogue.load(settings.offers_file)
         handlers = SessionHandlers(
-            database, charging.announcing_ledger, catalogue, signing_key, self._line(), delivery, rules
+            *(database, charging.announcing_ledger, catalogue, signing_key),
+            *(LineSettings(smdp_address=settings.smdp_name), SecuredDelivery(database), rules),
         )
         accounts = self._accounts(database)
         services = Services(
@@ -136,10 +138,8 @@ class _Server:
             sessions=SessionServices(
                 downloads=SessionDownloadService(database, catalogue, orders, manager, rules),
                 manager=manager,
-                proofs=StorageProofs(database, centre, rules),
                 signing_key=signing_key,
                 network_access=self._network_access(),
-                profiles=delivery if settings.mode == "embedded" else None,
             ),
             readiness={"ledger": _ledger_answers(ledger)},
             metrics=Metrics(charging.metrics.text, settings.metrics_networks),
@@ -149,6 +149,7 @@ class _Server:
             "login_sessions": accounts.prune,
             "idempotent_requests": lambda: prune_requests(database),
             "charging_data_records": charging.prune_records,
+            "rsp_sessions": smdp.provisioning.prune,
         }
         projector = Projector(database, ledger)
 
@@ -163,13 +164,16 @@ class _Server:
             self._running("charging-records", charging.records.run(), charging.records.stop),
             self._running("worker", worker.run(), worker.stop),
             self._running("housekeeper", housekeeper.run(), housekeeper.stop),
+            self._running("es9plus", smdp.serve(), smdp.leave),
             self._serving(services),
         ):
             _log.info("ready", origin=settings.origin, charging_sessions=charging.service.open_sessions)
+            host = settings.reachable_host
             ready(
                 {
                     "origin": settings.origin,
-                    "diameter": f"{settings.reachable_host}:{charging.node.port}",
+                    "diameter": f"{host}:{charging.node.port}",
+                    "rsp": f"{host}:{smdp.port}",
                     **lan_ready(settings, installation),
                 }
             )
@@ -217,9 +221,6 @@ class _Server:
             max_unspent_octets=settings.free_unspent_octets,
             zone=settings.zone,
         )
-
-    def _line(self) -> LineSettings:
-        return LineSettings(smdp_address=urlsplit(self._settings.origin).hostname or self._settings.host)
 
     def _network_access(self) -> NetworkAccess:
         lab = self._settings.lab_origin

@@ -15,20 +15,19 @@ import stamina
 from rich.console import Console
 
 from kswifi.cli.up import Interrupted, System, interrupt_on_signals
+from kswifi.installation import Installation
 from kswifi.kernel.errors import KswifiError
-from kswifi.kernel.numbers import Eid
 from kswifi.lab.demo.app import PhoneApp
 from kswifi.lab.demo.facts import facts_of, failings
 from kswifi.lab.demo.road import Road, Teller
 from kswifi.lab.demo.telling import SilentTeller, TerminalTeller, closing_table
-from kswifi.lab.phone.card import Card
 from kswifi.lab.phone.modem import Modem
 from kswifi.lab.phone.network import Network
+from kswifi.lab.phone.servers import ProfileServers
 from kswifi.lab.ports import free_ports
 from kswifi.lab.settings import HostPort
 
-PORTS: Final = ("api", "diameter", "lab", "content", "proxy", "attach")
-_EID_OF_THE_DEMO: Final = "890490320000000000000000000001"
+PORTS: Final = ("api", "diameter", "rsp", "lab", "content", "proxy", "attach")
 
 
 def run_demo(offer_id: str, *, as_json: bool, console: Console | None = None) -> int:
@@ -84,15 +83,15 @@ def phone_of(system: System, folder: Path, teller: Teller) -> Iterator[Road]:
     lab = system.children["lab"].ready
     attach, proxy = _address(lab["attach"]), _address(lab["proxy"])
     network = Network(folder, (attach, proxy))
-    app = PhoneApp(str(system.children["server"].ready["origin"]))
+    server = system.children["server"].ready
+    app = PhoneApp(str(server["origin"]))
+    pki_dir = Installation(Path(system.environment["KSWIFI_DATA_DIR"])).pki_dir
+    servers = ProfileServers(pki_dir, _address(str(server["rsp"])))
     modem = Modem(network, attach)
-    card_dir = folder / "card"
-    card = (
-        Card.open(card_dir) if card_dir.exists() else Card.create(card_dir, Eid.with_check_digits(_EID_OF_THE_DEMO))
-    )
+    content = _address(urlsplit(lab["content"]).netloc)
     try:
-        with card:
-            yield Road(app, card, network, modem, _address(urlsplit(lab["content"]).netloc), folder, teller)
+        with servers.take_card(folder / "card") as card:
+            yield Road(app, card, network, modem, servers, content, folder, teller)
     finally:
         modem.detach()
         app.close()

@@ -27,18 +27,6 @@ class IllegalProfileTransitionError(EsimError):
     code = "illegal_profile_transition"
 
 
-class ProfileNotReadyError(EsimError):
-    """The profile is not released yet: its transfer was not asked for, or is just being prepared."""
-
-    code = "profile_not_ready"
-
-
-class ProfileNotAvailableError(EsimError):
-    """The profile is on its card already, or was withdrawn."""
-
-    code = "profile_not_available"
-
-
 class SubscriberKeysDamagedError(EsimError):
     """A subscriber's sealed keys cannot be opened: another key file, or a changed row."""
 

@@ -12,8 +12,6 @@ PROFILE_SETTLED: Final = "esim.profile_settled"
 class StorageProof(StrEnum):
     """What stands behind "the card holds it", recorded as what it really was."""
 
-    APDU_READ_BACK = "apdu_read_back"
-    """The record was read back by APDU from a card that answered AUTHENTICATE with the subscriber's keys."""
     POR = "por"
     """The proof of receipt of a secured packet (TS 102.225)."""
     INSTALL_RESULT = "install_result"

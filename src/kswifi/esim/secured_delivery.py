@@ -17,6 +17,7 @@ _AGAIN: Final = {
     ProfileState.DOWNLOADED: (ProfileEvent.RELEASE,),
     ProfileState.ERROR: (ProfileEvent.RELEASE,),
 }
+_UNBOUND: Final = {"bound_otpk": None, "bound_identity": None, "sealed_binding": None}
 
 
 class SecuredDelivery:
@@ -49,6 +50,12 @@ def _deliver(connection: Connection, esim_id: str, session_record: bytes) -> Job
         place_order(connection, new, *_ORDERED)
     elif not same or order.profile_state is ProfileState.ERROR:
         # What was bound before holds another record, or failed: it is bound anew, and counted anew.
-        unbound = {"bound_otpk": None, "bound_identity": None, "sealed_binding": None}
-        move_order(connection, order, *_AGAIN[order.profile_state], downloads=0, **unbound)
+        move_order(connection, order, *_AGAIN[order.profile_state], downloads=0, **_UNBOUND)
     return Done()
+
+
+def withdraw(connection: Connection, esim_id: str) -> None:
+    """Withdraw the order of a line's profile that no card has installed: no card gets it any more."""
+    order = order_of_esim(connection, esim_id)
+    if order is not None:
+        move_order(connection, order, ProfileEvent.WITHDRAW, **_UNBOUND)

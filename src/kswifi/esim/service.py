@@ -24,10 +24,9 @@ from kswifi.esim.model import (
     next_profile_state,
 )
 from kswifi.esim.sql import esim, esim_serial
-from kswifi.esim.vault import SubscriberKeys, SubscriberVault, new_subscriber_keys
+from kswifi.esim.vault import SubscriberVault, new_subscriber_keys
 from kswifi.kernel.ids import uuid7
 from kswifi.kernel.numbers import Eid, Iccid, Imsi
-from kswifi.outbox.service import publish
 
 PROFILE_CHANGED: Final = "profile_state_changed"
 
@@ -101,15 +100,6 @@ class EsimOrders:
         )
         return ordered
 
-    async def keys(self, connection: AsyncConnection, ordered: ESim) -> SubscriberKeys:
-        """Return K and OPc of a profile: for the profile package alone.
-
-        Raises:
-            SubscriberKeysDamagedError: they cannot be opened.
-        """
-        query = select(esim.c.sealed_keys).where(esim.c.esim_id == ordered.esim_id)
-        return self._vault.open(ordered.imsi, (await connection.execute(query)).scalar_one())
-
 
 async def find_esim(connection: AsyncConnection, esim_id: str, user_id: str | None = None) -> ESim:
     """Return an eSIM; with a user, only if it is theirs.
@@ -130,28 +120,6 @@ async def esims_of(connection: AsyncConnection, user_id: str, limit: int = 100) 
     return [_read(row) for row in await connection.execute(query)]
 
 
-async def move_profile(connection: AsyncConnection, esim_id: str, *events: ProfileEvent) -> ProfileState:
-    """Take a profile through these events, tell of it, and return where it is then.
-
-    Raises:
-        UnknownEsimError: there is none.
-        IllegalProfileTransitionError: one of them is not listed for where it was; nothing is moved.
-    """
-    ordered = await find_esim(connection, esim_id)
-    state = ordered.profile_state
-    for event in events:
-        state = next_profile_state(state, event)
-    if state is not ordered.profile_state:
-        await connection.execute(update(esim).where(esim.c.esim_id == esim_id).values(profile_state=state))
-        await publish(
-            connection,
-            user_id=ordered.user_id,
-            kind=PROFILE_CHANGED,
-            payload={"esim_id": esim_id, "profile_state": str(state)},
-        )
-    return state
-
-
 async def set_hold(connection: AsyncConnection, esim_id: str, hold: Hold | None) -> None:
     """Note what the ledger says about the line."""
     await connection.execute(update(esim).where(esim.c.esim_id == esim_id).values(hold=hold))
@@ -166,18 +134,6 @@ async def wish_for(connection: AsyncConnection, line: ESim, *, pause: bool) -> i
         update(esim).where(esim.c.esim_id == line.esim_id).values(wants_pause=pause, wish=wish)
     )
     return wish
-
-
-async def put_session_record(connection: AsyncConnection, esim_id: str, session_record: bytes) -> None:
-    """Note the record that the profile will carry."""
-    await connection.execute(update(esim).where(esim.c.esim_id == esim_id).values(session_record=session_record))
-
-
-async def get_session_record(connection: AsyncConnection, esim_id: str) -> bytes | None:
-    """Return the record that the profile carries, None before a transfer was asked for."""
-    query = select(esim.c.session_record).where(esim.c.esim_id == esim_id)
-    record: bytes | None = (await connection.execute(query)).scalar_one()
-    return record
 
 
 def _read(row: Row[*tuple[Any, ...]]) -> ESim:

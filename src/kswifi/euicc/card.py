@@ -63,7 +63,7 @@ class Euicc:
     ) -> Self:
         """Make an empty card and power it on; the storage is let go where that fails.
 
-        A card without credentials believes no server, so profiles reach it by `load_profile_package` alone.
+        A card without credentials believes no server: it has what `load_profile_package` puts onto it, no more.
 
         Raises:
             CardExistsError: the storage has a card.

@@ -23,7 +23,7 @@ from kswifi.lab.pages import ShownPages, page_policy
 from kswifi.lab.phone.phone import LabPhone
 
 HEADER: Final = "X-KSWiFi-Lab"
-LARGEST_BODY_OCTETS: Final = 131_072
+LARGEST_BODY_OCTETS: Final = 4_096
 
 Handler = Callable[[Request], Awaitable[Response]]
 T = TypeVar("T")
@@ -39,12 +39,12 @@ class _Switch(msgspec.Struct):
     on: bool
 
 
-class _Apdus(msgspec.Struct):
-    apdus: Annotated[list[Annotated[str, msgspec.Meta(max_length=2 * 300)]], msgspec.Meta(max_length=1000)]
-
-
 class _Profile(msgspec.Struct):
     iccid: str
+
+
+class _Download(msgspec.Struct):
+    activation_code: Annotated[str, msgspec.Meta(max_length=255)]
 
 
 class _Browse(msgspec.Struct):
@@ -87,19 +87,14 @@ class _Handlers:
         on = (await _body(request, _Switch)).on
         return JSONResponse(await run_in_threadpool(self._phone.switch_line, on=on))
 
-    async def apdu(self, request: Request) -> Response:
-        """Pass APDUs to the card."""
-        body = await _body(request, _Apdus)
-        try:
-            commands = [bytes.fromhex(text) for text in body.apdus]
-        except ValueError:
-            raise ControlRequestError("an APDU is hexadecimal digits") from None
-        responses = await run_in_threadpool(self._phone.transmit, commands)
-        return JSONResponse({"responses": [response.hex() for response in responses]})
+    async def download_profile(self, request: Request) -> Response:
+        """Have the card fetch a profile from its SM-DP+."""
+        body = await _body(request, _Download)
+        return JSONResponse(await run_in_threadpool(self._phone.download_profile, body.activation_code))
 
-    async def load_profile(self, request: Request) -> Response:
-        """Put a profile onto the card."""
-        return JSONResponse(await run_in_threadpool(self._phone.load_profile, await _octets(request)))
+    async def deliver_notifications(self, _request: Request) -> Response:
+        """Have the card's notifications told to their servers."""
+        return JSONResponse(await run_in_threadpool(self._phone.deliver_notifications))
 
     async def enable_profile(self, request: Request) -> Response:
         """Choose a profile."""
@@ -145,8 +140,8 @@ def create_control_app(gateway: Gateway, phone: LabPhone, web_origins: tuple[str
         Route("/phone", _guarded(handlers.look)),
         Route("/phone/wifi", _guarded(handlers.wifi), methods=["POST"]),
         Route("/phone/line", _guarded(handlers.line), methods=["POST"]),
-        Route("/phone/card/apdu", _guarded(handlers.apdu), methods=["POST"]),
-        Route("/phone/card/profiles", _guarded(handlers.load_profile), methods=["POST"]),
+        Route("/phone/profiles/download", _guarded(handlers.download_profile), methods=["POST"]),
+        Route("/phone/profiles/notifications", _guarded(handlers.deliver_notifications), methods=["POST"]),
         Route("/phone/card/enable", _guarded(handlers.enable_profile), methods=["POST"]),
         Route("/phone/browse", _guarded(handlers.browse), methods=["POST"]),
         Route("/phone/pages/{name}", handlers.page),

@@ -18,6 +18,7 @@ from kswifi.lab.gateway.gateway import Gateway
 from kswifi.lab.phone.modem import Modem
 from kswifi.lab.phone.network import Network
 from kswifi.lab.phone.phone import LabPhone
+from kswifi.lab.phone.servers import ProfileServers
 from kswifi.lab.settings import HostPort, LabAddresses, LabConfig
 
 _log = structlog.get_logger(__name__)
@@ -50,7 +51,9 @@ async def run_lab(config: LabConfig, ready: Callable[[LabAddresses], None], stop
         attach, proxy = await gateway.start()
         try:
             network = Network(config.data_dir / "phone", (attach, proxy))
-            phone = LabPhone(config.data_dir / "phone" / "card", network, Modem(network, attach), content)
+            servers = ProfileServers(config.pki_dir, config.smdp)
+            card_dir = config.data_dir / "phone" / "card"
+            phone = LabPhone(card_dir, network, Modem(network, attach), content, servers)
             async with _control_server(config, gateway, phone) as control:
                 ready(LabAddresses(attach=attach, proxy=proxy, content=content, control=control))
                 stopped = asyncio.ensure_future(stop.wait())

@@ -16,11 +16,16 @@ class LabConfig:
         origins: where KSWiFi itself answers (names or addresses): all that control-only access reaches.
         allowed: further loopback or private destinations of the user plane; the content server is always one.
         web_origins: origins of pages (``http://localhost:8080``) that may drive the lab's phone.
+        smdp: where the SM-DP+ listens, whatever it is called in activation codes.
+        pki_dir: the folder of certificates by which the lab's card is made and servers are known; None makes a card
+            that no server can fill.
         plmn: the serving network id, three octets as TS 24.301 sends it; 99 F9 07 is MCC 999, MNC 70.
     """
 
     data_dir: Path
     diameter: HostPort = ("127.0.0.1", 3868)
+    smdp: HostPort = ("127.0.0.1", 8443)
+    pki_dir: Path | None = None
     origins: tuple[HostPort, ...] = (("127.0.0.1", 8080), ("localhost", 8080))
     allowed: tuple[HostPort, ...] = ()
     web_origins: tuple[str, ...] = ("http://localhost:8080", "http://127.0.0.1:8080")

@@ -2,8 +2,9 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kswifi.esim.model import ProfileEvent, ProfileState
-from kswifi.esim.service import find_esim, move_profile
+from kswifi.esim.model import ProfileState
+from kswifi.esim.secured_delivery import withdraw
+from kswifi.esim.service import find_esim
 from kswifi.sessions.model import InternetSession, SessionEvent
 from kswifi.sessions.store import move_session
 
@@ -23,5 +24,5 @@ async def end_session(
     ended = await move_session(connection, session, event, reason)
     esim = await find_esim(connection, session.esim_id)
     if esim.profile_state in _ON_ITS_WAY:
-        await move_profile(connection, esim.esim_id, ProfileEvent.WITHDRAW)
+        await connection.run_sync(withdraw, esim.esim_id)
     return ended

@@ -93,54 +93,6 @@ class NotCancellableError(SessionsError):
     code = "not_cancellable"
 
 
-class ProofError(SessionsError):
-    """The card's answers do not prove that it holds the session."""
-
-    code = "storage_proof_refused"
-
-
-class NoChallengeError(ProofError):
-    """No challenge is open, or it is too old."""
-
-    code = "storage_proof_no_challenge"
-
-
-class ProofMalformedError(ProofError):
-    """The responses are not what the script asked for."""
-
-    code = "storage_proof_malformed"
-
-
-class CardRefusedError(ProofError):
-    """The card answered a command of the script with an error status."""
-
-    code = "storage_proof_card_refused"
-
-
-class WrongCardError(ProofError):
-    """The card's ICCID is another one."""
-
-    code = "storage_proof_wrong_card"
-
-
-class RecordDiffersError(ProofError):
-    """The record on the card is not the signed one."""
-
-    code = "storage_proof_record_differs"
-
-
-class WrongResponseError(ProofError):
-    """RES is not XRES: the card does not hold the subscriber's keys."""
-
-    code = "storage_proof_wrong_response"
-
-
-class CardResynchronisedError(ProofError):
-    """The card asked for resynchronisation and got it: ask for a new challenge."""
-
-    code = "storage_proof_resynchronised"
-
-
 class SigningKeyDamagedError(SessionsError):
     """The key file that signs packages and records cannot be used."""
 

@@ -15,7 +15,7 @@ from kswifi.outbox.service import forget_events
 from kswifi.sessions import work
 from kswifi.sessions.ending import end_session
 from kswifi.sessions.model import LIVE_STATES, SessionEvent, SessionState
-from kswifi.sessions.sql import internet_session, session_dispute, session_package, storage_challenge
+from kswifi.sessions.sql import internet_session, session_dispute, session_package
 from kswifi.sessions.store import find_session
 
 _REASON: Final = "account deleted"
@@ -36,7 +36,7 @@ async def forget_owner(connection: AsyncConnection, user_id: str) -> None:
             await end_session(connection, session, SessionEvent.REVOKED, _REASON)
     sessions = select(t.session_id).where(t.user_id == user_id)
     lines = select(esim.c.esim_id).where(esim.c.user_id == user_id)
-    for table in (session_package, session_dispute, storage_challenge):
+    for table in (session_package, session_dispute):
         await connection.execute(delete(table).where(table.c.session_id.in_(sessions)))
     await connection.execute(update(internet_session).where(t.user_id == user_id).values(session_record=None))
     await connection.execute(update(profile_order).where(profile_order.c.esim_id.in_(lines)).values(eid=None))

@@ -212,6 +212,5 @@ class SessionRules:
     free_allowance_octets: int = 5 * GIGABYTE
     free_allowance_days: int = 30
     max_unspent_octets: int = 5 * GIGABYTE
-    challenge_seconds: int = 300
     zone: ZoneInfo = LAGOS
     """In whose days validity ends."""

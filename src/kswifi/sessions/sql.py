@@ -86,14 +86,3 @@ session_dispute: Final = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 """What users say is wrong with a statement."""
-
-storage_challenge: Final = Table(
-    "storage_challenge",
-    metadata,
-    Column("session_id", UuidText, ForeignKey("internet_session.session_id"), primary_key=True),
-    Column("rand", LargeBinary(16), nullable=False),
-    Column("autn", LargeBinary(16), nullable=False),
-    Column("xres", LargeBinary(16), nullable=False),
-    Column("expires_at", UtcDateTime, nullable=False),
-)
-"""The one open challenge of a session whose card is to prove itself."""

@@ -26,7 +26,7 @@ RAND = bytes(range(16))
 async def subscriber(road: Road) -> tuple[ESim, SubscriberKeys]:
     async with road.database.transaction() as connection:
         ordered = await road.orders.allocate(connection, ADA)
-        return ordered, await road.orders.keys(connection, ordered)
+    return ordered, await road.keys(ordered.imsi)
 
 
 async def counters(road: Road, imsi: str) -> tuple[int, int]:

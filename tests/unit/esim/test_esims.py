@@ -1,4 +1,4 @@
-"""Numbers, keys at rest, activation codes, profile states and direct loading."""
+"""Numbers, keys at rest, activation codes and profile states."""
 
 import asyncio
 import re
@@ -11,7 +11,6 @@ from kswifi.esim.activation import qr_code_svg
 from kswifi.esim.errors import (
     IllegalProfileTransitionError,
     NumbersUsedUpError,
-    ProfileNotReadyError,
     SubscriberKeysDamagedError,
     UnknownEsimError,
 )
@@ -24,10 +23,9 @@ from kswifi.esim.model import (
     new_matching_id,
     next_profile_state,
 )
-from kswifi.esim.service import EsimOrders, esims_of, find_esim, move_profile
+from kswifi.esim.service import EsimOrders, esims_of, find_esim
 from kswifi.esim.vault import SubscriberVault, new_subscriber_keys
 from kswifi.kernel.numbers import Imsi
-from kswifi.outbox.results import Done, Refused
 from tests.support.session_roads import ADA, BOLA, open_road
 
 IMSI = Imsi("001010000000001")
@@ -51,7 +49,7 @@ def test_every_order_has_numbers_and_keys_of_its_own(tmp_path: Path) -> None:
             async def order(user_id: str) -> tuple[str, ...]:
                 async with road.database.transaction() as connection:
                     ordered = await road.orders.allocate(connection, user_id)
-                    keys = await road.orders.keys(connection, ordered)
+                keys = await road.keys(ordered.imsi)
                 assert ordered.profile_state is ProfileState.ALLOCATED
                 return (ordered.iccid, ordered.imsi, ordered.matching_id, keys.k.hex(), keys.opc.hex())
 
@@ -130,26 +128,3 @@ def test_every_profile_event_that_is_not_listed_is_refused() -> None:
         else:
             with pytest.raises(IllegalProfileTransitionError):
                 next_profile_state(state, event)
-
-
-def test_direct_loading_releases_once_and_serves_the_owner(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with open_road(tmp_path) as road:
-            async with road.database.transaction() as connection:
-                ordered = await road.orders.allocate(connection, ADA)
-            with pytest.raises(ProfileNotReadyError):
-                await road.delivery.profile_package(ordered.esim_id, ADA)
-            for _ in range(2):
-                assert await road.delivery.deliver(ordered.esim_id, bytes(123)) == Done()
-            with pytest.raises(UnknownEsimError):
-                await road.delivery.profile_package(ordered.esim_id, BOLA)
-            package = await road.delivery.profile_package(ordered.esim_id, ADA)
-            assert package == await road.delivery.profile_package(ordered.esim_id, ADA)
-            assert bytes(123) in package
-            assert await road.delivery.deliver(ordered.esim_id, b"\x01" * 123) == Done()
-            assert b"\x01" * 123 in await road.delivery.profile_package(ordered.esim_id, ADA)
-            async with road.database.transaction() as connection:
-                await move_profile(connection, ordered.esim_id, ProfileEvent.INSTALL)
-            assert isinstance(await road.delivery.deliver(ordered.esim_id, bytes(123)), Refused)
-
-    asyncio.run(scenario())

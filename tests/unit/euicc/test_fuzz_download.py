@@ -83,7 +83,7 @@ def altered(draw: st.DrawFn) -> list[bytes]:
                 del commands[place]
             case 1:
                 commands.insert(place, commands[draw(st.integers(0, len(commands) - 1))])
-            case 2:
+            case 2 if commands[place]:
                 octets = bytearray(commands[place])
                 octets[draw(st.integers(0, len(octets) - 1))] ^= 1 << draw(st.integers(0, 7))
                 commands[place] = bytes(octets)

@@ -1,5 +1,6 @@
 """The data directory: a lost part is said, a second server is refused, a backup brings it all back."""
 
+import shutil
 import sqlite3
 import stat
 from pathlib import Path
@@ -19,6 +20,8 @@ def whole_installation(data_dir: Path) -> Installation:
     installation = Installation(data_dir).open()
     write_owner_only(installation.session_signing_key, b"signing")
     write_owner_only(installation.subscriber_key, b"subscriber")
+    installation.pki_dir.mkdir()
+    write_owner_only(installation.pki_dir / "CERT_CI.pem", b"issuer")
     for part in (installation.control_database, installation.ledger_journal):
         with sqlite3.connect(part) as database:
             database.execute("CREATE TABLE kept (value TEXT)")
@@ -35,12 +38,12 @@ def test_a_fresh_directory_opens_and_is_for_its_owner_alone(tmp_path: Path) -> N
     installation.close()
 
 
-@pytest.mark.parametrize("lost", [0, 1, 2])
+@pytest.mark.parametrize("lost", [0, 1, 2, 3])
 def test_a_lost_part_is_named_and_nothing_is_made_anew(tmp_path: Path, lost: int) -> None:
     installation = whole_installation(tmp_path)
     installation.close()
     part = installation.parts_in_order[lost]
-    part.unlink()
+    shutil.rmtree(part) if part.is_dir() else part.unlink()
     with pytest.raises(InstallationDamagedError, match=part.name):
         Installation(tmp_path).open().close()
     assert not part.exists()
@@ -53,6 +56,13 @@ def test_a_first_start_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     again = Installation(tmp_path).open()
     assert again.read_or_make(again.session_signing_key, lambda: b"other") == b"signing"
     again.close()
+
+
+def test_certificates_may_be_there_before_everything_else(tmp_path: Path) -> None:
+    installation = Installation(tmp_path)
+    installation.pki_dir.mkdir()
+    write_owner_only(installation.pki_dir / "CERT_CI.pem", b"issuer")
+    installation.open().close()
 
 
 def test_a_second_server_is_refused_until_the_first_has_stopped(tmp_path: Path) -> None:

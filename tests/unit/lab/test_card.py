@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from kswifi import milenage
+from kswifi.euicc.card import Euicc
 from kswifi.euicc.errors import CardBusyError, CardExistsError, CardMissingError, ProfileRefusedError
+from kswifi.euicc.storage import DirectoryStorage
 from kswifi.kernel.numbers import Imsi
 from kswifi.lab.phone.card import Card
 from kswifi.lab.phone.es10 import CardError
@@ -18,10 +20,20 @@ RAND = bytes(range(16))
 
 @pytest.fixture
 def directory(tmp_path: Path) -> Path:
-    with Card.create(tmp_path / "card", EID) as card:
-        card.load_profile_package(profile_package(1))
+    Card.create(tmp_path / "card", EID).close()
+    personalise(tmp_path / "card", 1)
+    with Card.open(tmp_path / "card") as card:
         card.enable(iccid(1))
     return tmp_path / "card"
+
+
+def personalise(directory: Path, number: int) -> None:
+    """Put a profile onto the card without a server, as its manufacturer may."""
+    euicc = Euicc.open(DirectoryStorage.open(directory))
+    try:
+        euicc.load_profile_package(profile_package(number))
+    finally:
+        euicc.close()
 
 
 def test_a_card_is_kept_from_one_process_to_the_next(directory: Path) -> None:
@@ -68,8 +80,8 @@ def test_a_rogue_card_answers_anything_but_not_right() -> None:
 
 
 def test_switching_and_deleting(directory: Path) -> None:
+    personalise(directory, 2)
     with Card.open(directory) as card:
-        card.load_profile_package(profile_package(2))
         card.enable(iccid(2))
         assert card.iccid() == iccid(2)
         with pytest.raises(CardError, match="not in the state"):
@@ -99,9 +111,9 @@ def test_channels_are_given_back(directory: Path) -> None:
 
 
 def test_a_refused_package_leaves_the_card_as_it_was(directory: Path) -> None:
+    with pytest.raises(ProfileRefusedError, match="already"):
+        personalise(directory, 1)
     with Card.open(directory) as card:
-        with pytest.raises(ProfileRefusedError, match="already"):
-            card.load_profile_package(profile_package(1))
         assert len(card.profiles()) == 1
 
 

@@ -31,8 +31,8 @@ def entry(kind: str, session: InternetSession, **more: str) -> Entry:
 def test_every_step_may_be_worked_again(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with open_road(tmp_path) as road:
-            session, card = await road.transferring()
-            await road.prove(session, card)
+            session = await road.transferring()
+            await road.prove(session)
             await road.settle()
             await road.use(session, 1000)
             before = (await road.now(session), await _balance(road, session))
@@ -318,7 +318,7 @@ def test_the_cut_off_is_asked_for_where_the_ledger_has_not_made_it(tmp_path: Pat
 def test_a_proof_that_was_not_verified_is_never_told_to_the_ledger(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with open_road(tmp_path) as road:
-            session, _ = await road.transferring()
+            session = await road.transferring()
             assert isinstance(await road.handlers.prove_storage(entry(work.PROVE_STORAGE, session)), Refused)
             assert (await road.reserve(session, 1)).code is OutcomeCode.NOT_PROVEN
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from kswifi.catalogue.errors import UnknownOfferError
-from kswifi.esim.errors import ProfileNotAvailableError, ProfileNotReadyError
 from kswifi.esim.model import Hold, ProfileState
 from kswifi.esim.service import esims_of, find_esim
 from kswifi.ledger.commands import OutcomeCode
 from kswifi.outbox.service import events_after
+from kswifi.rsp.messages.notifications import InstallError, InstallFailure
+from kswifi.rsp.status_codes import RspRefusedError
 from kswifi.session_package.codec import verify_package
 from kswifi.sessions.errors import (
     EsimNotFreshError,
@@ -22,13 +23,12 @@ from kswifi.sessions.errors import (
     PackageDigestMismatchError,
     PackageNotReadyError,
     PaymentsNotSetUpError,
-    RecordDiffersError,
     SessionEndedError,
     UnknownSessionError,
     WrongEsimError,
 )
 from kswifi.sessions.model import SessionState
-from tests.support.session_roads import ADA, BOLA, GB, Road, card_with, open_road
+from tests.support.session_roads import ADA, BOLA, GB, open_road
 
 
 def test_from_the_order_to_the_last_octet(tmp_path: Path) -> None:
@@ -58,19 +58,19 @@ def test_from_the_order_to_the_last_octet(tmp_path: Path) -> None:
             for _ in range(2):
                 session = await road.downloads.confirm_download(ADA, session.session_id, session.package_sha256)
                 assert session.state is SessionState.DOWNLOADED
-            with pytest.raises(ProfileNotReadyError):
-                await road.delivery.profile_package(session.esim_id, ADA)
+            with pytest.raises(RspRefusedError):  # its transfer was not asked for
+                await road.download(session)
 
             session = await road.downloads.transfer_to_esim(session.session_id, session.esim_id)
             assert session.state is SessionState.TRANSFERRING
             await road.settle()
-            card = await road.load_card(session)
+            downloaded = await road.download(session)
             # Not one octet before the proof.
             assert (await road.reserve(session, 1000)).code is OutcomeCode.NOT_PROVEN
-            session = await road.prove(session, card)
-            assert session.storage_proof == "apdu_read_back"
+            await road.results.handle_notification(downloaded.result())
             await road.settle()
-            assert (await road.now(session)).state is SessionState.STORED
+            session = await road.now(session)
+            assert (session.state, session.storage_proof) == (SessionState.STORED, "install_result")
 
             await road.use(session, GB - 1, 1)
             usage = await road.manager.track_session_usage(session.esim_id)
@@ -157,11 +157,9 @@ def test_the_road_goes_on_after_a_restart_at_every_stage(tmp_path: Path) -> None
             await road.downloads.transfer_to_esim(session.session_id, session.esim_id)
         async with open_road(tmp_path) as road:
             await road.settle()
-            card = await road.load_card(session)
-            challenge = await road.proofs.challenge(ADA, session.session_id)
+            downloaded = await road.download(session)
         async with open_road(tmp_path) as road:
-            responses = [card.transmit(command.apdu) for command in challenge.script]
-            await road.proofs.prove(ADA, session.session_id, responses, challenge.challenge_id)
+            await road.results.handle_notification(downloaded.result())
         async with open_road(tmp_path) as road:
             assert (await road.reserve(session, 1)).code is OutcomeCode.NOT_PROVEN
             await road.settle()
@@ -187,19 +185,17 @@ def test_the_package_of_every_free_offer_is_small(tmp_path: Path) -> None:
 def test_what_is_another_users_does_not_exist(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with open_road(tmp_path) as road:
-            session, card = await road.transferring()
+            session = await road.transferring()
             for asked in (
                 road.downloads.session(BOLA, session.session_id),
                 road.downloads.package(BOLA, session.session_id),
                 road.downloads.confirm_download(BOLA, session.session_id, "0" * 64),
                 road.downloads.cancel(BOLA, session.session_id),
-                road.proofs.challenge(BOLA, session.session_id),
-                road.proofs.prove(BOLA, session.session_id, []),
                 road.downloads.session(ADA, "no-uuid"),
             ):
                 with pytest.raises(UnknownSessionError):
                     await asked
-            await road.prove(session, card)
+            await road.prove(session)
 
     asyncio.run(scenario())
 
@@ -215,8 +211,8 @@ def test_out_of_order_is_refused_and_changes_nothing(tmp_path: Path) -> None:
             assert packaged.package_sha256 is not None
             with pytest.raises(IllegalTransitionError):
                 await road.downloads.confirm_download(ADA, session.session_id, packaged.package_sha256)
-            with pytest.raises(IllegalTransitionError):
-                await road.proofs.challenge(ADA, session.session_id)
+            with pytest.raises(RspRefusedError):
+                await road.download(session)
             with pytest.raises(NoSessionOnEsimError):
                 await road.downloads.activate_session_on_esim(session.esim_id)
             other = await road.downloaded(GB, BOLA)
@@ -347,17 +343,17 @@ def test_a_stored_session_is_cancelled_by_the_ledger_and_a_used_one_is_not(tmp_p
 def test_cancelling_during_the_transfer_withdraws_the_profile(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with open_road(tmp_path) as road:
-            session, card = await road.transferring()
-            challenge = await road.proofs.challenge(ADA, session.session_id)
+            session = await road.transferring()
+            downloaded = await road.download(session)
             await road.downloads.cancel(ADA, session.session_id)
-            responses = [card.transmit(command.apdu) for command in challenge.script]
-            with pytest.raises(IllegalTransitionError):
-                await road.proofs.prove(ADA, session.session_id, responses)
+            await road.results.handle_notification(downloaded.result())  # too late
             await road.settle()
+            now = await road.now(session)
+            assert (now.state, now.storage_proof) == (SessionState.REVOKED, None)
             async with road.database.reading() as connection:
                 assert (await find_esim(connection, session.esim_id)).profile_state is ProfileState.UNAVAILABLE
-            with pytest.raises(ProfileNotAvailableError):
-                await road.delivery.profile_package(session.esim_id, ADA)
+            with pytest.raises(RspRefusedError):
+                await road.download(session)
 
     asyncio.run(scenario())
 
@@ -365,28 +361,17 @@ def test_cancelling_during_the_transfer_withdraws_the_profile(tmp_path: Path) ->
 def test_a_failed_transfer_can_be_asked_for_again(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with open_road(tmp_path) as road:
-            session, _ = await road.transferring()
-            await _fail_once(road, session.session_id)
+            session = await road.transferring()
+            await road.prove(session, InstallFailure(5, InstallError.INSUFFICIENT_MEMORY))
+            await road.settle()
             failed = await road.now(session)
-            assert (failed.state, failed.state_reason) == (
-                SessionState.DOWNLOADED,
-                "the record on the card is not the signed one",
-            )
+            assert failed.state is SessionState.DOWNLOADED
+            assert "the card did not install it" in (failed.state_reason or "")
+            assert (await road.reserve(session, 1)).code is OutcomeCode.NOT_PROVEN
             await road.downloads.transfer_to_esim(session.session_id, session.esim_id)
             await road.settle()
-            package = await road.delivery.profile_package(session.esim_id, ADA)
-            assert package == await road.delivery.profile_package(session.esim_id, ADA)
-            await road.prove(session, card_with(package))
+            await road.prove(session)
             await road.settle()
             assert (await road.now(session)).state is SessionState.STORED
 
     asyncio.run(scenario())
-
-
-async def _fail_once(road: Road, session_id: str) -> None:
-    card = await road.load_card(await road.downloads.session(ADA, session_id))
-    challenge = await road.proofs.challenge(ADA, session_id)
-    responses = [card.transmit(command.apdu) for command in challenge.script]
-    responses[5] = bytes([responses[5][0] ^ 1]) + responses[5][1:]
-    with pytest.raises(RecordDiffersError):
-        await road.proofs.prove(ADA, session_id, responses)

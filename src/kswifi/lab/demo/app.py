@@ -21,7 +21,7 @@ _TRY_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.05
 _PIECE_OCTETS: Final = 1024
 _BUSY: Final = (429, 502, 503, 504)
-_FETCHABLE: Final = ("released", "downloaded")
+_DOWNLOADABLE: Final = ("released", "downloaded")
 
 Download = Callable[[int, int], None]
 """Told as octets arrive: how many are there, of how many."""
@@ -109,28 +109,13 @@ class PhoneApp:
         """Ask for the transfer to the eSIM."""
         return self._post(f"/api/v1/sessions/{session_id}/transfer", {"esim_id": esim_id})
 
-    def profile_package(self, esim_id: str) -> bytes:
-        """Fetch the profile package of our own eSIM (embedded mode: direct loading)."""
-        return self._request("GET", f"/api/v1/esims/{esim_id}/profile-package", accept=(200,)).content
-
     def wait_for_profile(self, esim_id: str, seconds: float = 30.0) -> None:
-        """Return once the server has released the profile for our eSIM; fetched before, it still is."""
+        """Return once the server has released the profile for our eSIM; one that was begun still can be had."""
         until = time.monotonic() + seconds
-        while (state := self._get(f"/api/v1/esims/{esim_id}")["profile_state"]) not in _FETCHABLE:
+        while (state := self._get(f"/api/v1/esims/{esim_id}")["profile_state"]) not in _DOWNLOADABLE:
             if time.monotonic() > until:
                 raise AppError(f"the profile is {state}, and not released", state=str(state))
             time.sleep(_POLL_SECONDS)
-
-    def storage_challenge(self, session_id: str) -> dict[str, Any]:
-        """Ask what the card is to be asked."""
-        return self._get(f"/api/v1/sessions/{session_id}/storage-proof")
-
-    def prove_storage(self, session_id: str, challenge_id: str, responses: Sequence[str]) -> dict[str, Any]:
-        """Hand in what the card answered."""
-        return self._post(
-            f"/api/v1/sessions/{session_id}/storage-proof",
-            {"challenge_id": challenge_id, "responses": list(responses)},
-        )
 
     def switch(self, session_id: str, to: str) -> dict[str, Any]:
         """Ask for ``activate``, ``deactivate`` or ``cancel``."""

@@ -13,18 +13,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import stamina
+
 from kswifi.kernel.clock import SystemClock
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.numbers import Iccid
 from kswifi.lab.demo.app import PhoneApp
+from kswifi.lab.phone.activation_code import ActivationCode
 from kswifi.lab.phone.card import Card
+from kswifi.lab.phone.es9 import Es9UnreachableError
 from kswifi.lab.phone.modem import Modem
 from kswifi.lab.phone.network import Network
+from kswifi.lab.phone.servers import ProfileServers
 from kswifi.lab.phone.traffic import TrafficPlan, TrafficResult, run_traffic
 from kswifi.lab.settings import HostPort
 from kswifi.session_package import VerifiedPackage, verify_package
 
 _CUT_OFF_SECONDS: Final = 30.0
+_TRIES: Final = 40
+_TRY_SECONDS: Final = 60.0
 _CUT_OFF_ACCESS: Final = ("control_only", "ended")
 
 
@@ -87,6 +94,7 @@ class Road:
         card: Card,
         network: Network,
         modem: Modem,
+        servers: ProfileServers,
         content: HostPort,
         folder: Path,
         teller: Teller,
@@ -96,6 +104,7 @@ class Road:
         self.network = network
         self.modem = modem
         self.walked = Walked()
+        self._servers = servers
         self._content = content
         self._package_file = folder / "session.kswifi"
         self._teller = teller
@@ -157,14 +166,13 @@ class Road:
             self._teller.note(f"{len(octets)} octets in {self.walked.download_tries} tries; all of it verified")
 
     def store(self) -> None:
-        """Bring the session onto the eSIM, and have the card prove that it holds it."""
+        """Have the card download the profile with the session in it; its signed result proves that it holds it."""
         with self._stage("store"):
             if self.app.internet_session(self.walked.session_id)["state"] == "downloaded":
                 self.app.transfer(self.walked.session_id, self.walked.esim_id)
-            self._put_on_card(self._iccid())
-            self._prove()
+            self._put_on_card()
             session = self.app.wait_until(self.walked.session_id, ("stored",))
-            self._teller.note(f"card {self.card.eid()}: record read back by APDU, proof {session['storage_proof']}")
+            self._teller.note(f"card {self.card.eid()}: installed by ES9+, proof {session['storage_proof']}")
 
     def leave_wifi(self) -> None:
         """Switch WiFi off: from here on this process reaches the access network alone."""
@@ -210,27 +218,30 @@ class Road:
             self.walked.final = self.app.wait_until(self.walked.session_id, ("exhausted",))
             self.walked.usage = self.app.usage(self.walked.session_id)
 
-    def _iccid(self) -> Iccid:
-        if self.walked.package is None:
+    def _put_on_card(self) -> None:
+        """Download and enable the profile, and deliver the card's result; a server that is away is asked again."""
+        for attempt in stamina.retry_context(
+            on=Es9UnreachableError, attempts=_TRIES, timeout=_TRY_SECONDS, wait_initial=0.05, wait_max=1.0
+        ):
+            with attempt:
+                waiting = self._download_profile()
+                if waiting:
+                    raise Es9UnreachableError(f"the card's result is not delivered: {waiting[0]}")
+
+    def _download_profile(self) -> list[str]:
+        """Do what an earlier try has left to do; return the notifications that wait on the card."""
+        package = self.walked.package
+        if package is None:
             raise RoadError("no package is on the device")
-        return Iccid(self.walked.package.manifest.iccid)
-
-    def _put_on_card(self, iccid: Iccid) -> None:
-        """Load and enable the profile, unless an earlier try did."""
-        profiles = {profile.iccid: profile for profile in self.card.profiles()}
-        if iccid not in profiles:
+        iccid = Iccid(package.manifest.iccid)
+        here = next((profile for profile in self.card.profiles() if profile.iccid == iccid), None)
+        if here is None:
             self.app.wait_for_profile(self.walked.esim_id)
-            self.card.load_profile_package(self.app.profile_package(self.walked.esim_id))
-        if iccid not in profiles or not profiles[iccid].enabled:
+            code = ActivationCode.parse(str(package.activation["activation_code"]))
+            return self._servers.download(self.card, code)
+        if not here.enabled:
             self.card.enable(iccid)
-
-    def _prove(self) -> None:
-        """Have the card answer the server's challenge."""
-        if self.app.internet_session(self.walked.session_id)["state"] != "transferring":
-            return
-        challenge = self.app.storage_challenge(self.walked.session_id)
-        answers = [self.card.transmit(bytes.fromhex(apdu)).hex() for apdu in challenge["apdus"]]
-        self.app.prove_storage(self.walked.session_id, str(challenge["challenge_id"]), answers)
+        return self._servers.deliver_notifications(self.card)
 
     @contextmanager
     def _stage(self, name: str) -> Iterator[None]:

@@ -15,7 +15,7 @@ TITLES: Final = {
     "offers": "List the offers",
     "order": "Order the session: the server signs its package",
     "download": "Download over WiFi (breaks off once, and resumes)",
-    "store": "Transfer to the eSIM, and let the card prove it",
+    "store": "Transfer to the eSIM by ES9+: the card signs what it installed",
     "leave_wifi": "Leave the WiFi",
     "line_on": "Switch the line on: the network authenticates the SIM",
     "browse": "Browse through the access gateway, 16 flows at once, until the network cuts it off",

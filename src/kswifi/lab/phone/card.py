@@ -1,14 +1,10 @@
-"""The card in the lab phone: a software eUICC in a directory, reached by APDUs alone.
-
-The one exception is the loading of a profile package in the clear: the secured download replaces it behind the same
-method.
-"""
+"""The card in the lab phone: a software eUICC in a directory, reached by APDUs alone."""
 
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from kswifi.euicc.card import Euicc, LoadResult
+from kswifi.euicc.card import Euicc
 from kswifi.euicc.credentials import CardCredentials
 from kswifi.euicc.storage import DirectoryStorage
 from kswifi.kernel.numbers import Eid
@@ -55,11 +51,3 @@ class Card(SimCard):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def load_profile_package(self, der: bytes) -> LoadResult:
-        """Install an interoperable profile package, disabled, whole or not at all.
-
-        Raises:
-            ProfileRefusedError: malformed, unsupported, already on the card, or too big for what is free.
-        """
-        return self._euicc.load_profile_package(der)

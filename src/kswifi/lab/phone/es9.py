@@ -3,6 +3,7 @@
 import base64
 import binascii
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -95,9 +96,17 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
         Es9UnreachableError: the file holds no certificates.
     """
     try:
-        context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
+        return _checked(ssl.create_default_context(cafile=None if ca_file is None else str(ca_file)))
     except (OSError, ssl.SSLError) as error:
         raise Es9UnreachableError(f"{ca_file} cannot be used to verify servers: {error}") from None
+
+
+def tls_context_of(issuers: Iterable[bytes]) -> ssl.SSLContext:
+    """Return a context that verifies the server by these certificates (DER) alone."""
+    return _checked(ssl.create_default_context(cadata=b"".join(issuers)))
+
+
+def _checked(context: ssl.SSLContext) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # SGP.22, 2.6.6
     # RFC 5280 strictness stumbles over certificates of SGP.26, whose chains are in order otherwise.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT

@@ -1,7 +1,6 @@
 """The lab's own phone, as the page drives it: one card, one modem, two switches, something to browse with."""
 
 import http.client
-import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,17 +8,17 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from kswifi.euicc.errors import CardMissingError
 from kswifi.kernel.errors import KswifiError
-from kswifi.kernel.numbers import Eid, Iccid
+from kswifi.kernel.numbers import Iccid
 from kswifi.lab.pages import LARGEST_PAGE_OCTETS
+from kswifi.lab.phone.activation_code import ActivationCode
 from kswifi.lab.phone.card import Card
 from kswifi.lab.phone.es10 import CardError
 from kswifi.lab.phone.modem import AttachError, Modem
-from kswifi.lab.phone.network import Network
+from kswifi.lab.phone.network import Network, NoNetworkError
+from kswifi.lab.phone.servers import ProfileServers
 from kswifi.lab.settings import HostPort
 
-_EID_PREFIX: Final = "89049032"  # GSMA SGP.26: the test eUICC manufacturer
 _BROWSE_SECONDS: Final = 30.0
 _WORD_SECONDS: Final = 5.0
 _READ_OCTETS: Final = 262_144
@@ -40,11 +39,14 @@ class BrowseError(KswifiError):
 class LabPhone:
     """Blocking, for threads; the card is in its hands only while it is used."""
 
-    def __init__(self, card_dir: Path, network: Network, modem: Modem, content: HostPort) -> None:
+    def __init__(
+        self, card_dir: Path, network: Network, modem: Modem, content: HostPort, servers: ProfileServers
+    ) -> None:
         self._card_dir = card_dir
         self._network = network
         self._modem = modem
         self._content = content
+        self._servers = servers
         self._lock = threading.Lock()
 
     def close(self) -> None:
@@ -93,23 +95,30 @@ class LabPhone:
                 self._modem.attach(card, card.imsi())
         return {"line": on, "access": self._modem.access}
 
-    def transmit(self, commands: list[bytes]) -> list[bytes]:
-        """Send command APDUs to the card, one after another, in one power-on."""
-        with self._card() as card:
-            return [card.transmit(command) for command in commands]
-
-    def load_profile(self, der: bytes) -> dict[str, Any]:
-        """Load a profile package onto the card and enable it, as a phone does that has no other profile in use.
+    def download_profile(self, activation_code: str) -> dict[str, Any]:
+        """Download a profile and enable it, as a phone does that has no other profile in use.
 
         Raises:
-            CardError: the line is on.
-            ProfileRefusedError: the card does not take it.
+            ActivationCodeError: the text is no activation code.
+            CardError: the line is on, or the card refused a command.
+            NoNetworkError: WiFi is off.
+            DownloadRefusedError, Es9RefusedError, Es9UnreachableError: what the download came to.
         """
+        code = ActivationCode.parse(activation_code)
         self._require_line_off()
+        self._require_wifi()
         with self._card() as card:
-            loaded = card.load_profile_package(der)
-            card.enable(loaded.iccid)
-            return {"iccid": loaded.iccid, "octets": loaded.octets, "enabled": True}
+            return {"waiting": self._servers.download(card, code)}
+
+    def deliver_notifications(self) -> dict[str, Any]:
+        """Tell servers what the card has to tell; what they did not take stays on the card.
+
+        Raises:
+            NoNetworkError: WiFi is off.
+        """
+        self._require_wifi()
+        with self._card() as card:
+            return {"waiting": self._servers.deliver_notifications(card)}
 
     def enable_profile(self, iccid: str) -> dict[str, Any]:
         """Enable another profile.
@@ -170,18 +179,18 @@ class LabPhone:
         if self._network.credentials is not None:
             raise CardError("switch the line off first")
 
+    def _require_wifi(self) -> None:
+        """Profiles come by WiFi alone: the line reaches no server of profiles before there is one."""
+        if not self._network.wifi:
+            raise NoNetworkError("profiles come over WiFi, and it is off")
+
     @contextmanager
     def _card(self) -> Iterator[Card]:
         """Take the card in hand; the first time, put an empty one into the phone."""
         if not self._lock.acquire(timeout=_BROWSE_SECONDS):
             raise PhoneBusyError("the card is in use")
         try:
-            try:
-                card = Card.open(self._card_dir)
-            except CardMissingError:
-                digits = "".join(secrets.choice("0123456789") for _ in range(30 - len(_EID_PREFIX)))
-                card = Card.create(self._card_dir, Eid.with_check_digits(_EID_PREFIX + digits))
-            with card:
+            with self._servers.take_card(self._card_dir) as card:
                 yield card
         finally:
             self._lock.release()

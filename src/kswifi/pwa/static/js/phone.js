@@ -1,18 +1,17 @@
 // The lab phone, in embedded mode: the card, the modem and the switches that a web page alone can never reach.
-import { Problem, change, read, send } from "./api.js";
+import { Problem, read } from "./api.js";
 import { environment, phone } from "./store.js";
 
 /** @param {string} path @param {any} [body] */
 async function lab(path, body) {
   const origin = environment.peek()?.lab_origin;
   if (!origin) throw new Problem(0, "no_lab_phone", "");
-  const binary = body instanceof ArrayBuffer;
   let response;
   try {
     response = await fetch(origin + path, {
       method: body === undefined ? "GET" : "POST",
-      headers: { "X-KSWiFi-Lab": "1", ...(body === undefined ? {} : { "Content-Type": binary ? "application/octet-stream" : "application/json" }) },
-      body: body === undefined || binary ? body : JSON.stringify(body),
+      headers: { "X-KSWiFi-Lab": "1", ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+      body: JSON.stringify(body),
     });
   } catch {
     phone.value = null;
@@ -41,17 +40,17 @@ export const switchLine = async (on) => (await lab("/phone/line", { on }), look(
 export const switchWifi = async (on) => (await lab("/phone/wifi", { on }), look());
 
 /**
- * Bring a session onto the card: its profile, then the proof that the record is there.
- * @param {import("./types.d.ts").InternetSession} one
+ * Have the card download the profile with the session in it, and tell the server what the card signed.
+ * @param {import("./types.d.ts").InternetSession} one @param {string} activation_code
  */
-export async function storeOnCard(one) {
+export async function storeOnCard(one, activation_code) {
   await enableProfile(one, async () => {
-    const profile = await send({ path: `/api/v1/esims/${one.esim_id}/profile-package` });
-    await lab("/phone/card/profiles", await profile.arrayBuffer());
+    const { profile_state } = await read(`/api/v1/esims/${one.esim_id}`);
+    if (!/released|downloaded/.test(profile_state)) throw new Problem(503, "profile_not_ready", "");
+    await lab("/phone/profiles/download", { activation_code });
   });
-  const { challenge_id, apdus } = await read(`/api/v1/sessions/${one.session_id}/storage-proof`);
-  const { responses } = await lab("/phone/card/apdu", { apdus });
-  return change(`/api/v1/sessions/${one.session_id}/storage-proof`, { responses, challenge_id });
+  const { waiting } = await lab("/phone/profiles/notifications", {});
+  if (waiting.length) throw new Problem(503, "es9_unreachable", waiting[0]);
 }
 
 /**

@@ -15,9 +15,9 @@ import { account, current, isStored, isUnderWay, offers, progress, receive, sess
 /** @type {Map<string, AbortController>} */
 const walking = new Map();
 /** Refusals that only say "not yet". */
-const SOON = ["package_not_ready", "profile_not_ready", "storage_proof_resynchronised", "phone_busy"];
+const SOON = ["package_not_ready", "profile_not_ready", "phone_busy"];
 /** Refusals after which the server's state tells how to go on. */
-const AGAIN = [...SOON, "illegal_transition", "profile_not_available", "storage_proof_no_challenge"];
+const AGAIN = [...SOON, "illegal_transition", "es9_unreachable"];
 const pause = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** @param {string} id @param {Partial<Progress>} changed */
@@ -90,18 +90,33 @@ async function download(one, signal) {
   return kept.octets;
 }
 
-/** @param {InternetSession} one @param {AbortSignal} signal */
-async function fetchAndConfirm(one, signal) {
+/** The package, on this device and verified; fetched if it is not here. @param {InternetSession} one @param {AbortSignal} signal */
+async function fetchPackage(one, signal) {
   const octets = await download(one, signal);
   show(one.session_id, { stage: "verify" });
   try {
-    await verify(one, octets);
+    const { activation } = await verify(one, octets);
+    await db.put("packages", { session_id: one.session_id, octets, etag: null, complete: true });
+    return { octets, activation };
   } catch (error) {
     await db.remove("packages", one.session_id);
     throw error;
   }
-  await db.put("packages", { session_id: one.session_id, octets, etag: null, complete: true });
+}
+
+/** @param {InternetSession} one @param {AbortSignal} signal */
+async function fetchAndConfirm(one, signal) {
+  const { octets } = await fetchPackage(one, signal);
   return change(`/api/v1/sessions/${one.session_id}/downloaded`, { sha256: await sha256(octets) });
+}
+
+/** The profile comes by the activation code in the package. @param {InternetSession} one @param {AbortSignal} signal */
+async function storeWithLabPhone(one, signal) {
+  const { activation } = await fetchPackage(one, signal);
+  show(one.session_id, { stage: "transfer" });
+  await storeOnCard(one, activation.activation_code);
+  await pause(100);
+  return read(`/api/v1/sessions/${one.session_id}`);
 }
 
 /** @param {InternetSession} one @param {AbortSignal} signal @returns {Promise<any>} the session as the server tells it next */
@@ -116,7 +131,7 @@ async function step(one, signal) {
       return change(`${at}/transfer`, {});
     case "transferring":
       show(one.session_id, { stage: "transfer" });
-      if (await look()) return storeOnCard(one);
+      if (await look()) return storeWithLabPhone(one, signal);
     // Falls through: on a phone of one's own the person installs it (Activate says how), and the server tells when.
     default:
       await pause(one.state === "ordered" ? 400 : 3000);

@@ -59,7 +59,7 @@ export default {
   "dispute.all": "All of it", "dispute.words": "What is wrong?", "dispute.send": "Send it", "dispute.said": "You wrote, {at}:",
   "receipt.title": "Receipt", "receipt.size": "Allowance", "receipt.used": "Used", "receipt.ordered": "Ordered", "receipt.until": "Until", "receipt.proof": "Proof of storage",
   "receipt.iccid": "eSIM (ICCID)", "receipt.key": "Signed with", "receipt.id": "Number", "receipt.units": "1 GB is 1,000,000,000 bytes, counted both ways.",
-  "proof.apdu_read_back": "read back from the card", "proof.por": "receipt from the card", "proof.install_result": "signed by the card", "proof.provider_status": "told by the provider",
+  "proof.por": "receipt from the card", "proof.install_result": "signed by the card", "proof.provider_status": "told by the provider",
 
   "esim.title": "On your eSIM", "esim.lead": "What is stored and can be used without WiFi.", "esim.empty": "Nothing is stored now", "esim.phone": "This phone", "esim.wifi_on": "WiFi on", "esim.wifi_off": "WiFi off",
   "esim.line_on": "Line on", "esim.line_off": "Line off", "esim.profiles": "Profiles on the card: {n}", "esim.lab": "Open the lab phone", "esim.ended": "Over",
@@ -88,6 +88,7 @@ export default {
   "update.ready": "A new version is here.", "update.reload": "Take it",
 
   "problem.unexpected": "Something went wrong here. Try again.", "problem.offline": "No answer from the network. It goes on by itself when there is one.", "problem.no_lab_phone": "The lab phone does not answer.",
+  "problem.es9_unreachable": "The profile server does not answer yet.",
   "problem.payments_not_set_up": "Payments are not set up yet, so this one cannot be had. Nothing was taken.",
   "problem.not_on_wifi": "You are not on WiFi: downloading now would spend the session you are using.",
   "problem.not_a_package": "This is not a session.", "problem.package_version_unknown": "This session needs a newer app.", "problem.package_cut_short": "A part of the session is missing: download it again.",

@@ -59,7 +59,7 @@ export default {
   "dispute.all": "Everything", "dispute.words": "Wetin no correct?", "dispute.send": "Send am", "dispute.said": "You write, {at}:",
   "receipt.title": "Receipt", "receipt.size": "How much", "receipt.used": "You don use", "receipt.ordered": "You order am", "receipt.until": "Till", "receipt.proof": "Proof say e dey card",
   "receipt.iccid": "eSIM (ICCID)", "receipt.key": "Who sign am", "receipt.id": "Number", "receipt.units": "1 GB na 1,000,000,000 bytes, we dey count go and come.",
-  "proof.apdu_read_back": "dem read am back from the card", "proof.por": "receipt from the card", "proof.install_result": "the card sign am", "proof.provider_status": "the provider talk am",
+  "proof.por": "receipt from the card", "proof.install_result": "the card sign am", "proof.provider_status": "the provider talk am",
 
   "esim.title": "For your eSIM", "esim.lead": "Wetin you keep wey fit work without WiFi.", "esim.empty": "Nothing dey inside now", "esim.phone": "This phone", "esim.wifi_on": "WiFi dey on", "esim.wifi_off": "WiFi dey off",
   "esim.line_on": "Line dey on", "esim.line_off": "Line dey off", "esim.profiles": "Profile wey dey the card: {n}", "esim.lab": "Open the lab phone", "esim.ended": "E don end",
@@ -88,6 +88,7 @@ export default {
   "update.ready": "New version don land.", "update.reload": "Take am",
 
   "problem.unexpected": "Something spoil here. Try again.", "problem.offline": "Network no answer. E go continue by itself when e come back.", "problem.no_lab_phone": "The lab phone no answer.",
+  "problem.es9_unreachable": "The profile server never answer yet.",
   "problem.payments_not_set_up": "Payment never dey, so you no fit get this one yet. We no take anything.",
   "problem.not_on_wifi": "You no dey for WiFi: if you download now e go chop the session wey you dey use.",
   "problem.not_a_package": "This one no be session.", "problem.package_version_unknown": "This session need newer app.", "problem.package_cut_short": "Part of the session no dey: download am again.",

@@ -1,0 +1,11 @@
+"""The card's signed install result is the proof: challenges of the read-back are gone."""
+
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    """Drop the table."""
+    op.drop_table("storage_challenge")
