@@ -90,10 +90,13 @@ def test_a_download_goes_on_at_any_octet(system: WholeSystem, tmp_path: Path) ->
         assert beyond.status_code == 416
         target = tmp_path / "package"
         seen: list[int] = []
-        tries = road.app.download(
+        downloaded = road.app.download(
             session_id, target, lambda have, _: seen.append(have), chance.randrange(1, len(whole.content))
         )
-        assert tries == 2
+        assert (downloaded.tries, downloaded.broke_off) == (2, True)
+        assert downloaded.resumed_at is not None
+        assert downloaded.resumed_at > 0
+        assert seen == sorted(seen), f"an octet came twice: {seen}"
         assert target.read_bytes() == whole.content
         assert len(whole.content) <= 32 * 1024
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from unittest.mock import AsyncMock
 
+import httpx2
 import pytest
 from starlette.testclient import TestClient
 
@@ -80,3 +81,14 @@ def test_with_the_gateway_stopped_nothing_loads(tmp_path: Path, monkeypatch: pyt
         assert control.post("/phone/browse", json=show).status_code == 200
         lab.network.wifi = False
         assert "page" not in control.post("/phone/browse", json=show).json()
+
+
+def test_another_client_is_told_how_to_use_the_line_once_it_is_on(tmp_path: Path) -> None:
+    ocs = SmallOcs(balance=10**8)
+    with lab_network(tmp_path, ocs) as lab, _control(lab, tmp_path) as control:
+        refused = control.get("/phone/proxy")
+        assert (refused.status_code, refused.json()["code"]) == (409, "no_network")
+        lab.attach()
+        proxy = control.get("/phone/proxy").json()["proxy"]
+        with httpx2.Client(proxy=proxy, trust_env=False) as other:
+            assert "The net beyond KSWiFi" in other.get(_url(lab)).text

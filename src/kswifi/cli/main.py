@@ -162,9 +162,8 @@ def _say_what_next(ready: Mapping[str, Any], data_dir: Path) -> None:
         f"{_say_how_to_trust(ready['server'])}"
         "  and walk the road by clicking: register, download a session, store it on the lab phone's eSIM,\n"
         "  leave the WiFi, switch the line on, and browse until the network cuts it off.\n\n"
-        f"  Through the access gateway with any client: curl -x http://BEARER:PASSWORD@"
-        f"{ready['lab']['proxy']} {ready['lab']['content']}\n"
-        f"  (bearer and password: {ready['lab']['control']}/phone once the line is on)\n\n"
+        "  Through the access gateway with any client, once the line is on (it tells the command):\n"
+        f"    curl -s -H 'X-KSWiFi-Lab: 1' {ready['lab']['control']}/phone/proxy\n\n"
         f"  Logs are in {data_dir / 'log'}. Stop with Ctrl-C.\n",
         flush=True,
     )
@@ -203,7 +202,16 @@ def _refusals_in_one_line() -> Iterator[None]:
     except KswifiError as error:
         _refuse(error.message)
     except OSError as error:
-        _refuse(str(error))
+        _refuse(_in_words(error))
+
+
+def _in_words(error: OSError) -> str:
+    """Say what the system refused without its numbers."""
+    if error.filename is None:
+        return str(error)
+    if isinstance(error, FileNotFoundError):
+        return f"there is no file {error.filename}"
+    return f"{error.filename}: {(error.strerror or str(error)).lower()}"
 
 
 def _refuse(words: str) -> NoReturn:

@@ -77,6 +77,10 @@ class _Handlers:
         """Show the phone."""
         return JSONResponse(await run_in_threadpool(self._phone.look))
 
+    async def proxy(self, _request: Request) -> Response:
+        """Tell how another client uses the line."""
+        return JSONResponse(self._phone.proxy())
+
     async def wifi(self, request: Request) -> Response:
         """Switch WiFi."""
         on = (await _body(request, _Switch)).on
@@ -138,6 +142,7 @@ def create_control_app(gateway: Gateway, phone: LabPhone, web_origins: tuple[str
         Route("/v1/sockets", handlers.sockets),
         Route("/v1/status", handlers.status),
         Route("/phone", _guarded(handlers.look)),
+        Route("/phone/proxy", _guarded(handlers.proxy)),
         Route("/phone/wifi", _guarded(handlers.wifi), methods=["POST"]),
         Route("/phone/line", _guarded(handlers.line), methods=["POST"]),
         Route("/phone/profiles/download", _guarded(handlers.download_profile), methods=["POST"]),

@@ -7,6 +7,7 @@ answer, a server that was killed and one that is still starting are all met by s
 import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +28,16 @@ Download = Callable[[int, int], None]
 """Told as octets arrive: how many are there, of how many."""
 
 
+@dataclass(slots=True)
+class Downloaded:
+    """How a download went: the tries it took, and the octet at which the server last let it go on (206)."""
+
+    tries: int = 0
+    broke_off: bool = False
+    resumed_at: int | None = None
+    etag: str = ""
+
+
 class AppError(KswifiError):
     """The server refused, or did not do in time what it had promised."""
 
@@ -43,6 +54,14 @@ class PhoneApp:
     def __init__(self, origin: str) -> None:
         self._client = httpx2.Client(base_url=origin, timeout=20.0, trust_env=False)
         self._csrf_token = ""
+
+    def leave_wifi(self) -> None:
+        """Drop the connections made over WiFi and stay signed in: what is asked next must connect anew."""
+        left = self._client
+        self._client = httpx2.Client(
+            base_url=left.base_url, timeout=left.timeout, trust_env=False, cookies=left.cookies
+        )
+        left.close()
 
     def close(self) -> None:
         """Drop the connections."""
@@ -86,20 +105,21 @@ class PhoneApp:
             time.sleep(_POLL_SECONDS)
         return found
 
-    def download(self, session_id: str, target: Path, watch: Download, break_off_at: int | None = None) -> int:
-        """Fetch the package into ``target``, going on at the octet where it broke off; return the tries it took.
+    def download(
+        self, session_id: str, target: Path, watch: Download, break_off_at: int | None = None
+    ) -> Downloaded:
+        """Fetch the package into ``target``, going on at the octet where it broke off.
 
         ``break_off_at`` drops the connection once, at that octet, as a lost WiFi would.
         """
-        tries = 0
-        etag = ""
+        so_far = Downloaded()
         target.write_bytes(b"")
         for attempt in _again():
             with attempt:
-                tries += 1
-                cut = break_off_at if tries == 1 else None
-                etag = self._fetch_rest(session_id, target, etag, watch, cut)
-        return tries
+                so_far.tries += 1
+                cut = break_off_at if so_far.tries == 1 else None
+                self._fetch_rest(session_id, target, so_far, watch, cut)
+        return so_far
 
     def downloaded(self, session_id: str, sha256: str) -> dict[str, Any]:
         """Tell that the whole package is on the device."""
@@ -125,18 +145,22 @@ class PhoneApp:
         """Read what the ledger knows, and how old that is."""
         return self._get(f"/api/v1/sessions/{session_id}/usage")
 
-    def _fetch_rest(self, session_id: str, target: Path, etag: str, watch: Download, cut: int | None) -> str:
-        have = target.stat().st_size
-        headers = {"Range": f"bytes={have}-", "If-Range": etag} if have and etag else {}
-        if not headers:
-            have = 0
+    def _fetch_rest(
+        self, session_id: str, target: Path, so_far: Downloaded, watch: Download, cut: int | None
+    ) -> None:
+        have = target.stat().st_size if so_far.etag else 0
+        headers = {"Range": f"bytes={have}-", "If-Range": so_far.etag} if have else {}
         url = f"/api/v1/sessions/{session_id}/package"
         with self._client.stream("GET", url, headers={**headers, "Accept-Encoding": "identity"}) as answer:
             if answer.status_code not in (200, 206):
                 answer.read()
                 raise _BusyError(answer.text[:200]) if answer.status_code in _BUSY else _refusal(answer)
+            # Kept before the body is read: what breaks off is what needs it.
+            so_far.etag = str(answer.headers["ETag"])
             if answer.status_code == 200:
                 have = 0
+            else:
+                so_far.resumed_at = have
             total = have + int(answer.headers["Content-Length"])
             with target.open("r+b") as file:
                 file.truncate(have)
@@ -147,8 +171,8 @@ class PhoneApp:
                     watch(have, total)
                     if cut is not None and have >= cut:
                         file.flush()
+                        so_far.broke_off = True
                         raise httpx2.ReadError("the WiFi broke off")
-            return str(answer.headers["ETag"])
 
     def _get(self, url: str) -> dict[str, Any]:
         body: dict[str, Any] = self._request("GET", url, accept=(200,)).json()

@@ -18,7 +18,7 @@ import stamina
 from kswifi.kernel.clock import SystemClock
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.numbers import Iccid
-from kswifi.lab.demo.app import PhoneApp
+from kswifi.lab.demo.app import Downloaded, PhoneApp
 from kswifi.lab.phone.activation_code import ActivationCode
 from kswifi.lab.phone.card import Card
 from kswifi.lab.phone.es9 import Es9UnreachableError
@@ -77,7 +77,7 @@ class Walked:
     session_id: str = ""
     esim_id: str = ""
     package: VerifiedPackage | None = None
-    download_tries: int = 0
+    downloaded: Downloaded = field(default_factory=Downloaded)
     traffic: TrafficResult | None = None
     network_said: str = ""
     final: Mapping[str, Any] = field(default_factory=dict)
@@ -157,13 +157,13 @@ class Road:
         """Fetch the package over WiFi, resumed where it broke off, and verify it on this device."""
         with self._stage("download"):
             size = int(self.app.internet_session(self.walked.session_id)["package_octets"])
-            self.walked.download_tries = self.app.download(
+            self.walked.downloaded = self.app.download(
                 self.walked.session_id, self._package_file, self._teller.progress, size // 2 if break_off else None
             )
             octets = self._package_file.read_bytes()
             self.walked.package = verify_package(octets, self.app.keys(), None, SystemClock().now())
             self.app.downloaded(self.walked.session_id, hashlib.sha256(octets).hexdigest())
-            self._teller.note(f"{len(octets)} octets in {self.walked.download_tries} tries; all of it verified")
+            self._teller.note(f"{len(octets)} octets, {_resumed(self.walked.downloaded)}; all of it verified")
 
     def store(self) -> None:
         """Have the card download the profile with the session in it; its signed result proves that it holds it."""
@@ -178,6 +178,7 @@ class Road:
         """Switch WiFi off: from here on this process reaches the access network alone."""
         with self._stage("leave_wifi"):
             self.network.wifi = False
+            self.app.leave_wifi()
 
     def switch_line_on(self) -> None:
         """Attach: the network authenticates the SIM, the SIM the network."""
@@ -251,3 +252,16 @@ class Road:
         seconds = time.monotonic() - began
         self.walked.stages.append(Stage(name, seconds))
         self._teller.end(name, seconds)
+
+
+def _resumed(downloaded: Downloaded) -> str:
+    """Return how the download went on.
+
+    Raises:
+        RoadError: it broke off and began anew: the server or the app cannot resume.
+    """
+    if downloaded.resumed_at is not None:
+        return f"broken off and resumed at octet {downloaded.resumed_at}"
+    if downloaded.broke_off:
+        raise RoadError("the download broke off and began anew instead of going on where it was")
+    return f"in {downloaded.tries} tries" if downloaded.tries > 1 else "in one go"

@@ -75,6 +75,19 @@ class LabPhone:
             "home": f"http://{self._content[0]}:{self._content[1]}/",
         }
 
+    def proxy(self) -> dict[str, Any]:
+        """Return how another client of this machine uses the line: what the modem agreed on with the network.
+
+        Raises:
+            NoNetworkError: the line is not attached.
+        """
+        credentials = self._network.credentials
+        if credentials is None:
+            raise NoNetworkError("the line is not attached: switch it on first")
+        host, port = credentials.address
+        url = f"http://{credentials.bearer_id}:{credentials.password}@{host}:{port}"
+        return {"proxy": url, "example": f"curl -x {url} http://{self._content[0]}:{self._content[1]}/"}
+
     def switch_wifi(self, *, on: bool) -> dict[str, Any]:
         """Switch WiFi on or off."""
         self._network.wifi = on
