@@ -1,4 +1,4 @@
-"""`make bench`: every figure that the documents quote, one JSON line each, measured on this machine now."""
+"""`make bench`: the speed of road, ledger and package, one JSON line each, measured on this machine now."""
 
 import json
 import logging

@@ -5,6 +5,8 @@ copied journal is never behind what the other copies know of it: after a restore
 outbox entries already carried out are answered by their command ids.
 """
 
+import contextlib
+import errno
 import os
 import sqlite3
 import tarfile
@@ -29,34 +31,36 @@ class BackupError(KswifiError):
 def backup(data_dir: Path, archive: Path) -> int:
     """Write everything that must not be lost into one file that only its owner reads; return its octets.
 
+    It is written under another name beside it, and gets its own once it is whole and on disk: a backup that failed
+    looks like none, and is in nobody's way.
+
     Raises:
-        BackupError: there is nothing to save, or the file exists already.
+        BackupError: there is nothing to save, the file exists already, or it would lie in what it saves.
     """
     installation = Installation(data_dir)
     missing = [part.name for part in installation.parts_in_order if not part.exists()]
     if missing:
         raise BackupError(f"{data_dir} holds no whole installation: {', '.join(missing)} missing")
+    if archive.resolve().is_relative_to(data_dir.resolve()):
+        raise BackupError(f"{archive} would lie in the data directory that it saves: name a file elsewhere")
+    if not archive.parent.is_dir():
+        raise BackupError(f"there is no folder {archive.parent}")
+    if os.path.lexists(archive):
+        raise _exists_already(archive)
+    handle, name = tempfile.mkstemp(dir=archive.parent, prefix=f".{archive.name}.", suffix=".partial")
+    partial = Path(name)
     try:
-        handle = os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY_FILE)
-    except FileExistsError:
-        raise BackupError(f"{archive} exists already: name another file") from None
-    with (
-        os.fdopen(handle, "wb") as file,
-        tempfile.TemporaryDirectory(dir=data_dir, prefix=".backup-") as scratch,
-        tarfile.open(fileobj=file, mode="w:gz") as tar,
-    ):
-        scratch_copy = Path(scratch) / "copy.db"
-        _add_database(tar, installation.control_database, scratch_copy, data_dir)
-        journal_parts = (installation.ledger_journal.name, "-wal", "-shm")
-        for path in sorted(installation.ledger_dir.iterdir()):
-            if not path.name.endswith(journal_parts) and not path.name.startswith("."):
-                tar.add(path, str(path.relative_to(data_dir)))
-        _add_database(tar, installation.ledger_journal, scratch_copy, data_dir)
-        for path in sorted(data_dir.rglob("*")):
-            name = path.relative_to(data_dir)
-            if _is_copied(name) and (path.is_dir() or path.is_file()):
-                tar.add(path, str(name), recursive=False)
-    return archive.stat().st_size
+        with os.fdopen(handle, "wb") as file:
+            with tarfile.open(fileobj=file, mode="w:gz") as tar:
+                _add_everything(tar, installation, data_dir)
+            file.flush()
+            os.fsync(file.fileno())
+        octets = partial.stat().st_size
+        _give_name(partial, archive)
+    finally:
+        partial.unlink(missing_ok=True)
+    _synchronise(archive.parent)
+    return octets
 
 
 def restore(archive: Path, data_dir: Path) -> None:
@@ -85,7 +89,57 @@ def restore(archive: Path, data_dir: Path) -> None:
             _check_database(database)
         if data_dir.exists():
             data_dir.rmdir()
+        for path in (*unpacked.rglob("*"), unpacked):
+            _synchronise(path)
         unpacked.rename(data_dir)
+    _synchronise(data_dir.parent)
+
+
+def _add_everything(tar: tarfile.TarFile, installation: Installation, data_dir: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=data_dir, prefix=".backup-") as scratch:
+        scratch_copy = Path(scratch) / "copy.db"
+        _add_database(tar, installation.control_database, scratch_copy, data_dir)
+        journal_parts = (installation.ledger_journal.name, "-wal", "-shm")
+        for path in sorted(installation.ledger_dir.iterdir()):
+            if not path.name.endswith(journal_parts) and not path.name.startswith("."):
+                tar.add(path, str(path.relative_to(data_dir)))
+        _add_database(tar, installation.ledger_journal, scratch_copy, data_dir)
+    for path in sorted(data_dir.rglob("*")):
+        name = path.relative_to(data_dir)
+        if _is_copied(name) and (path.is_dir() or path.is_file()):
+            # A gateway's count that was settled meanwhile is gone, and its usage is in the ledger.
+            with contextlib.suppress(FileNotFoundError):
+                tar.add(path, str(name), recursive=False)
+
+
+def _give_name(partial: Path, archive: Path) -> None:
+    """Name the whole file without ever overwriting another."""
+    try:
+        os.link(partial, archive)
+    except FileExistsError:
+        raise _exists_already(archive) from None
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP):
+            raise
+        # A memory stick's file system has no links: take the name first, then replace our own empty file.
+        try:
+            os.close(os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY_FILE))
+        except FileExistsError:
+            raise _exists_already(archive) from None
+        partial.replace(archive)
+
+
+def _exists_already(archive: Path) -> BackupError:
+    return BackupError(f"{archive} exists already: name another file")
+
+
+def _synchronise(path: Path) -> None:
+    """Bring a file's octets, or a folder's names, onto the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _unpack(archive: Path, into: Path) -> None:

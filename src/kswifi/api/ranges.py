@@ -6,6 +6,11 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
+from kswifi.api.problems import problem_response
+from kswifi.api.statuses import STATUS_OF_CODE
+
+RANGE_NOT_SATISFIABLE: Final = "range_not_satisfiable"
+
 _ONE_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
@@ -19,18 +24,24 @@ def ranged_response(content: bytes, headers: Headers, *, etag: str, media_type: 
         "ETag": etag,
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
-        "Content-Disposition": f'attachment; filename="{file_name}"',
     }
+    file = {"Content-Disposition": f'attachment; filename="{file_name}"'}
     if etag in [one.strip() for one in headers.get("if-none-match", "").split(",")]:
-        return Response(status_code=304, headers=common)
+        return Response(status_code=304, headers=common | file)
     asked = _range(headers, etag)
     if asked is None:
-        return Response(content, 200, common, media_type)
+        return Response(content, 200, common | file, media_type)
     first, last = _place(asked, len(content))
     if first >= len(content) or last < first:
-        return Response(status_code=416, headers=common | {"Content-Range": f"bytes */{len(content)}"})
+        return problem_response(
+            STATUS_OF_CODE[RANGE_NOT_SATISFIABLE],
+            RANGE_NOT_SATISFIABLE,
+            f"the range lies behind the end: there are {len(content)} octets",
+            facts={"octets": len(content)},
+            headers=common | {"Content-Range": f"bytes */{len(content)}"},
+        )
     place = {"Content-Range": f"bytes {first}-{last}/{len(content)}"}
-    return Response(content[first : last + 1], 206, common | place, media_type)
+    return Response(content[first : last + 1], 206, common | file | place, media_type)
 
 
 def _range(headers: Headers, etag: str) -> tuple[str, str] | None:

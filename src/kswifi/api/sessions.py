@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 from kswifi.api.dependencies import SignedInUser
 from kswifi.api.idempotency import Idempotent
 from kswifi.api.problems import problem_responses
-from kswifi.api.ranges import ranged_response
+from kswifi.api.ranges import RANGE_NOT_SATISFIABLE, ranged_response
 from kswifi.api.services import SessionServices
 from kswifi.api.session_dependencies import OnWifi, SessionServicesDep
 from kswifi.api.session_views import (
@@ -99,8 +99,9 @@ async def read_session(session_id: SessionId, user: SignedInUser, services: Sess
         200: {"description": "The whole package", "content": {PACKAGE_TYPE: {}}},
         206: {"description": "The range asked for", "content": {PACKAGE_TYPE: {}}},
         304: {"description": "You have it"},
-        416: {"description": "The range lies behind the package's end"},
-        **problem_responses("unknown_session", "package_not_ready", "session_ended", "not_on_wifi"),
+        **problem_responses(
+            "unknown_session", "package_not_ready", "session_ended", "not_on_wifi", RANGE_NOT_SATISFIABLE
+        ),
     },
 )
 async def download_package(

@@ -10,6 +10,7 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     "headers_too_large": 431,
     "body_too_large": 413,
     "unsupported_media_type": 415,
+    "range_not_satisfiable": 416,
     "idempotency_key_missing": 400,
     "idempotency_key_invalid": 400,
     "idempotency_key_reused": 422,

@@ -1,13 +1,17 @@
-"""How a session ends, and what that means for its profile."""
+"""How a session ends, and what that means for its profile and its line."""
+
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.esim.model import ProfileState
 from kswifi.esim.secured_delivery import withdraw
 from kswifi.esim.service import find_esim
-from kswifi.sessions.model import InternetSession, SessionEvent
-from kswifi.sessions.store import move_session
+from kswifi.sessions import work
+from kswifi.sessions.model import InternetSession, SessionEvent, SessionState
+from kswifi.sessions.store import move_session, sessions_on
 
+ON_THE_CARD: Final = (SessionState.STORED, SessionState.ACTIVE, SessionState.PAUSED)
 _ON_ITS_WAY = (ProfileState.CONFIRMED, ProfileState.RELEASED, ProfileState.DOWNLOADED, ProfileState.ERROR)
 
 
@@ -26,3 +30,22 @@ async def end_session(
     if esim.profile_state in _ON_ITS_WAY:
         await connection.run_sync(withdraw, esim.esim_id)
     return ended
+
+
+async def cut_off_if_exhausted(connection: AsyncConnection, session: InternetSession) -> None:
+    """Ask for the hold of an exhausted session's line, where the ledger has not set it by itself.
+
+    That is where the owner had chosen to continue with a next session, and there is none. Asked for once a session.
+    """
+    if session.state is SessionState.EXHAUSTED and await _is_open_for_nothing(connection, session):
+        await work.ask_to_cut_off(connection, session)
+
+
+async def has_usable_session(connection: AsyncConnection, esim_id: str) -> bool:
+    """Tell whether anything is on the eSIM's card that octets could be spent of."""
+    return any(session.state in ON_THE_CARD for session in await sessions_on(connection, esim_id))
+
+
+async def _is_open_for_nothing(connection: AsyncConnection, session: InternetSession) -> bool:
+    esim = await find_esim(connection, session.esim_id)
+    return esim.hold is None and not await has_usable_session(connection, session.esim_id)

@@ -32,7 +32,7 @@ from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
 from kswifi.sessions import work
 from kswifi.sessions.contents import sign_package, sign_session_record
-from kswifi.sessions.ending import end_session
+from kswifi.sessions.ending import end_session, has_usable_session
 from kswifi.sessions.keys import SessionSigningKey
 from kswifi.sessions.model import LIVE_STATES, InternetSession, SessionEvent, SessionRules, SessionState, allows
 from kswifi.sessions.ports import LedgerCommands
@@ -215,8 +215,11 @@ class SessionHandlers:
         return Done() if outcome.code is OutcomeCode.DONE else Refused(f"the ledger refused it: {outcome.code}")
 
     async def cut_off(self, entry: Entry) -> JobResult:
-        """Put the line of an exhausted session on hold."""
+        """Put the line of an exhausted session on hold, unless a next one has come onto its card meanwhile."""
         session, esim = await self._read(entry)
+        async with self._database.reading() as connection:
+            if await has_usable_session(connection, esim.esim_id):
+                return Done()
         outcome = await self._command(
             HoldWallet(f"cut-off:{session.session_id}", esim.esim_id, SessionState.EXHAUSTED.value)
         )

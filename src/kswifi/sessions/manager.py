@@ -11,13 +11,13 @@ from kswifi.esim.model import ESim
 from kswifi.esim.service import find_esim, wish_for
 from kswifi.session_package.codec import verify_package
 from kswifi.sessions import work
+from kswifi.sessions.ending import ON_THE_CARD, cut_off_if_exhausted
 from kswifi.sessions.errors import NoSessionOnEsimError
 from kswifi.sessions.keys import SessionSigningKey
 from kswifi.sessions.model import CutOff, InternetSession, SessionEvent, SessionState, UsageData
 from kswifi.sessions.store import find_session, get_balance, live, move_session, sessions_on
 
-_ON_THE_CARD = (SessionState.STORED, SessionState.ACTIVE, SessionState.PAUSED)
-_NOTHING_MORE = (SessionState.EXHAUSTED, SessionState.EXPIRED, SessionState.REVOKED)
+_ENDED_IN_THE_LEDGER = (SessionState.EXPIRED, SessionState.REVOKED)
 
 
 class ESIMSessionManager:
@@ -93,7 +93,8 @@ class ESIMSessionManager:
         """Make sure that an exhausted session's line is on hold; return what the network has confirmed.
 
         The ledger puts it on hold in the same batch that commits the last octet, unless the owner had chosen to
-        continue with a next session and there is none: then the hold is asked for here. Asked again, the same.
+        continue with a next session and there is none: then the projector asks for the hold, and so does this.
+        ``cut_off`` is True only once the hold is confirmed. Asked again, the same.
 
         Raises:
             UnknownEsimError: there is none.
@@ -102,14 +103,14 @@ class ESIMSessionManager:
         async with self._database.transaction() as connection:
             esim = await find_esim(connection, esim_id)
             session = await self._carried(connection, esim)
-            if session.state is SessionState.EXHAUSTED and esim.hold is None:
-                await work.ask_to_cut_off(connection, session)
+            await cut_off_if_exhausted(connection, session)
             _, as_of = await get_balance(connection, session.session_id)
         return CutOff(
             esim_id=esim.esim_id,
             session_id=session.session_id,
             state=session.state,
-            cut_off=session.state in _NOTHING_MORE,
+            cut_off=session.state in _ENDED_IN_THE_LEDGER
+            or (session.state is SessionState.EXHAUSTED and esim.hold is not None),
             hold=esim.hold,
             as_of=as_of,
         )
@@ -118,7 +119,7 @@ class ESIMSessionManager:
         async with self._database.transaction() as connection:
             esim = await find_esim(connection, esim_id)
             session = live(await sessions_on(connection, esim.esim_id))
-            if session is None or session.state not in _ON_THE_CARD:
+            if session is None or session.state not in ON_THE_CARD:
                 raise NoSessionOnEsimError(
                     "no session is stored on this eSIM",
                     esim_id=esim_id,

@@ -193,8 +193,8 @@ class FreeAllowance:
 class CutOff:
     """What the network has confirmed about the end of a session.
 
-    ``cut_off`` is True once the ledger has said that nothing more is granted: exhausted, and the line on hold or
-    without anything to use.
+    ``cut_off`` is True once the ledger has said that nothing more is granted: exhausted and the line on hold, or
+    expired, or revoked.
     """
 
     esim_id: str

@@ -23,7 +23,7 @@ from kswifi.esim.service import find_esim, set_hold
 from kswifi.kernel.clock import from_unix_seconds
 from kswifi.ledger import effects as fx
 from kswifi.outbox.service import publish
-from kswifi.sessions.ending import end_session
+from kswifi.sessions.ending import cut_off_if_exhausted, end_session
 from kswifi.sessions.errors import UnknownSessionError
 from kswifi.sessions.model import Balance, InternetSession, SessionEvent, allows
 from kswifi.sessions.ports import LedgerJournal
@@ -111,6 +111,7 @@ class _Projection:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self._balances: dict[str, tuple[Balance, int]] = {}
+        self._exhausted: list[str] = []
 
     async def apply(self, effects: Iterable[fx.Effect]) -> None:
         for effect in effects:
@@ -118,6 +119,11 @@ class _Projection:
             await self._apply_to_state(effect)
 
     async def write(self) -> None:
+        # The hold that the ledger sets by itself stands in the same record: only now is it known to be missing.
+        for session_id in self._exhausted:
+            session = await self._session(session_id)
+            if session is not None:
+                await cut_off_if_exhausted(self._connection, session)
         for session_id, (balance, at) in self._balances.items():
             session = await self._session(session_id)
             if session is None:
@@ -193,6 +199,7 @@ class _Projection:
                 await self._move(account, SessionEvent.USAGE_STARTED, activated_at=from_unix_seconds(at))
             case fx.Exhausted(account_id=account):
                 await self._move(account, SessionEvent.USED_UP)
+                self._exhausted.append(account)
             case fx.Expired(account_id=account):
                 await self._end(account, SessionEvent.EXPIRED, "its validity is over")
             case fx.Revoked(account_id=account, reason=reason):

@@ -1,8 +1,11 @@
 """The data directory: a lost part is said, a second server is refused, a backup brings it all back."""
 
+import errno
+import os
 import shutil
 import sqlite3
 import stat
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -116,3 +119,108 @@ def test_backup_refuses_what_is_not_whole_and_never_overwrites(tmp_path: Path) -
     with pytest.raises(BackupError, match="exists already"):
         backup(installation.data_dir, tmp_path / "a")
     assert (tmp_path / "a").read_bytes() == b"mine"
+
+
+def test_a_backup_that_failed_leaves_nothing_and_the_next_one_succeeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation = whole_installation(tmp_path / "var")
+    installation.close()
+    honest, archive = tarfile.TarFile.add, tmp_path / "out" / "a"
+    archive.parent.mkdir()
+
+    def full(self: tarfile.TarFile, name: Path, *rest: object, **more: object) -> None:
+        if name == installation.subscriber_key:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        honest(self, name, *rest, **more)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tarfile.TarFile, "add", full)
+        with pytest.raises(OSError, match="No space"):
+            backup(installation.data_dir, archive)
+    assert list(archive.parent.iterdir()) == []
+    backup(installation.data_dir, archive)
+    assert list(archive.parent.iterdir()) == [archive]
+    assert not list(installation.data_dir.glob(".backup-*"))
+
+
+def test_a_file_that_vanishes_during_the_backup_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation = whole_installation(tmp_path / "var")
+    count = installation.lab_dir / "gateway" / "b1.count"
+    count.parent.mkdir(parents=True)
+    write_owner_only(count, b"settled soon")
+    honest = tarfile.TarFile.add
+
+    def settle_first(self: tarfile.TarFile, name: Path, *rest: object, **more: object) -> None:
+        if name == count:
+            count.unlink()
+        honest(self, name, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tarfile.TarFile, "add", settle_first)
+    backup(installation.data_dir, tmp_path / "a")
+    installation.close()
+    restore(tmp_path / "a", tmp_path / "new")
+    assert not (tmp_path / "new" / count.relative_to(installation.data_dir)).exists()
+    Installation(tmp_path / "new").open().close()
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_appears_meanwhile_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    installation = whole_installation(tmp_path / "var")
+    installation.close()
+    archive, honest_link, honest_add = tmp_path / "out" / "a", os.link, tarfile.TarFile.add
+    archive.parent.mkdir()
+
+    def link(source: Path, target: Path) -> None:
+        if not links:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        honest_link(source, target)
+
+    def add(self: tarfile.TarFile, *rest: object, **more: object) -> None:
+        archive.write_bytes(b"mine")
+        honest_add(self, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "link", link)
+    with monkeypatch.context() as patch:
+        patch.setattr(tarfile.TarFile, "add", add)
+        with pytest.raises(BackupError, match="exists already"):
+            backup(installation.data_dir, archive)
+    assert [(path.name, path.read_bytes()) for path in archive.parent.iterdir()] == [("a", b"mine")]
+    archive.unlink()
+    backup(installation.data_dir, archive)
+    assert (list(archive.parent.iterdir()), stat.S_IMODE(archive.stat().st_mode)) == ([archive], 0o600)
+    restore(archive, tmp_path / "new")
+
+
+def test_a_backup_goes_elsewhere_than_what_it_saves(tmp_path: Path) -> None:
+    installation = whole_installation(tmp_path / "var")
+    installation.close()
+    (tmp_path / "short").symlink_to(installation.data_dir)
+    for target in (installation.data_dir / "a", tmp_path / "short" / "a", installation.lab_dir / "a"):
+        with pytest.raises(BackupError, match="would lie in the data directory"):
+            backup(installation.data_dir, target)
+        assert not target.exists()
+    with pytest.raises(BackupError, match="no folder"):
+        backup(installation.data_dir, tmp_path / "nowhere" / "a")
+
+
+def test_what_is_restored_is_on_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation = whole_installation(tmp_path / "var")
+    installation.close()
+    backup(installation.data_dir, tmp_path / "a")
+    honest, before, data_dir = os.fsync, set[int](), tmp_path / "new"
+
+    def fsync(handle: int) -> None:
+        if not data_dir.exists():
+            before.add(os.fstat(handle).st_ino)
+        honest(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    restore(tmp_path / "a", data_dir)
+    assert {path.stat().st_ino for path in (data_dir, *data_dir.rglob("*"))} <= before

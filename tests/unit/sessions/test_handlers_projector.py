@@ -9,8 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
-from kswifi.esim.service import set_hold
-from kswifi.ledger.commands import Ask, Command, Credit, HoldWallet, OpenWallet, Outcome, OutcomeCode, Reserve
+from kswifi.esim.model import Hold
+from kswifi.ledger.commands import (
+    Ask,
+    Command,
+    Commit,
+    ContinueWithNext,
+    Credit,
+    HoldWallet,
+    OpenWallet,
+    Outcome,
+    OutcomeCode,
+    Reserve,
+)
 from kswifi.ledger.errors import LedgerBusyError
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Refused, Unknown
@@ -296,21 +307,53 @@ def test_it_follows_the_ledger_while_it_runs(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+async def _cut_offs_asked_for(road: Road) -> list[str]:
+    async with road.database.reading() as connection:
+        asked = await connection.execute(select(outbox_entry.c.key).where(outbox_entry.c.kind == work.CUT_OFF))
+        return [row.key for row in asked]
+
+
 def test_the_cut_off_is_asked_for_where_the_ledger_has_not_made_it(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with open_road(tmp_path) as road:
             session = await road.stored()
-            await road.use(session, GB)
-            async with road.database.transaction() as connection:
-                await set_hold(connection, session.esim_id, None)
+            await road.ledger.execute(ContinueWithNext("next", session.esim_id, enabled=True))
+            await road.reserve(session, GB)
+            await road.ledger.execute(Commit("all", f"gw;{session.esim_id}", GB))
+            await road.projector.catch_up()
+            # Exhausted, and nobody asked for anything: but the line is open until the network says otherwise.
+            assert (await road.now(session)).state is SessionState.EXHAUSTED
             for _ in range(3):
-                assert (await road.manager.cut_off_when_exhausted(session.esim_id)).cut_off
-            async with road.database.reading() as connection:
-                asked = await connection.execute(
-                    select(outbox_entry.c.key).where(outbox_entry.c.kind == work.CUT_OFF)
-                )
-                assert [row.key for row in asked] == [f"line.cut_off:{session.session_id}"]
+                assert not (await road.manager.cut_off_when_exhausted(session.esim_id)).cut_off
+            assert await _cut_offs_asked_for(road) == [f"line.cut_off:{session.session_id}"]
+            await road.settle()
+            cut_off = await road.manager.cut_off_when_exhausted(session.esim_id)
+            assert (cut_off.cut_off, cut_off.hold) == (True, Hold.EXHAUSTED)
             assert await road.handlers.cut_off(entry(work.CUT_OFF, session)) == Done()
+
+    asyncio.run(scenario())
+
+
+def test_no_cut_off_is_asked_for_where_the_ledger_made_it(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with open_road(tmp_path) as road:
+            session = await road.stored()
+            await road.use(session, GB)
+            assert (await road.manager.cut_off_when_exhausted(session.esim_id)).cut_off
+            assert await _cut_offs_asked_for(road) == []
+
+    asyncio.run(scenario())
+
+
+def test_a_line_with_a_usable_session_is_never_cut_off(tmp_path: Path) -> None:
+    """The cut-off was asked for, and comes to be worked when a next session is on the card."""
+
+    async def scenario() -> None:
+        async with open_road(tmp_path) as road:
+            session = await road.stored()
+            assert await road.handlers.cut_off(entry(work.CUT_OFF, session)) == Done()
+            await road.settle()
+            assert (await road.manager.track_session_usage(session.esim_id)).hold is None
 
     asyncio.run(scenario())
 

@@ -21,6 +21,7 @@ from kswifi.lab.settings import HostPort
 
 _CONNECT_SECONDS: Final = 10.0
 _LARGEST_ANSWER_OCTETS: Final = 16_384
+_ADDRESSED: Final = ("socket.connect", "socket.sendto", "socket.sendmsg")
 
 
 class PhoneNetworkError(KswifiError):
@@ -134,15 +135,18 @@ class Network:
         return socket.create_connection(address, seconds)
 
     def forbid_other_connects(self) -> None:
-        """Raise at every connect of this process that WiFi being off does not allow.
+        """Raise at every connect or datagram of this process that WiFi being off does not allow.
 
+        What is connected already is not seen here: who keeps connections closes them when WiFi goes off.
         An audit hook (PEP 578) cannot be removed: this is for the phone's own process and for tests' children.
         """
 
         def hook(event: str, arguments: tuple[Any, ...]) -> None:
-            if event != "socket.connect" or self._wifi:
+            if event not in _ADDRESSED or self._wifi:
                 return
             address = arguments[1]
+            if address is None and event == "socket.sendmsg":
+                return  # to the peer of a connect that was judged itself
             if not isinstance(address, tuple) or address[:2] not in self._gateway:
                 raise NoNetworkError(f"WiFi is off: {address!r} is not the access network")
 

@@ -135,7 +135,7 @@ class _Flow:
         self._request = request.encode()
         self._out = memoryview(tunnel_request(host, port, run.credentials))
         self._stream = SeededStream(seed) if self.is_post else None
-        self._unsent_body = post_octets
+        self._post_octets = self._unsent_body = post_octets
         self.socket = socket.socket()
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -244,6 +244,8 @@ class _Flow:
 
     def _check_sink(self, answer: dict[str, Any]) -> None:
         octets = int(answer["octets"])
+        if octets != self._post_octets:
+            raise TrafficError("another number of octets arrived than was posted", octets=octets)
         if answer["sha256"] != stream_sha256(self.seed, octets):
             raise TrafficError("the upload did not arrive as it was sent", octets=octets)
 
