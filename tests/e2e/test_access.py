@@ -24,7 +24,8 @@ from kswifi.lab.phone.activation_code import ActivationCode
 from kswifi.lab.phone.card import Card
 from kswifi.lab.phone.modem import AttachError, Modem
 from kswifi.lab.phone.network import Network, ProxyAnswerError
-from kswifi.lab.phone.traffic import TrafficPlan, run_traffic
+from kswifi.lab.phone.traffic import run_traffic
+from kswifi.lab.phone.traffic_plan import TrafficPlan
 from kswifi.lab.stream import stream_sha256
 from tests.support.cards import EID, RogueCard, iccid, profile_package
 from tests.support.system import WholeSystem

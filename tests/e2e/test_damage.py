@@ -13,7 +13,8 @@ from kswifi.euicc.errors import CardDamagedError
 from kswifi.lab.children import ChildFailedError
 from kswifi.lab.phone.card import Card
 from kswifi.lab.phone.modem import AttachError
-from kswifi.lab.phone.traffic import TrafficPlan, run_traffic
+from kswifi.lab.phone.traffic import run_traffic
+from kswifi.lab.phone.traffic_plan import TrafficPlan
 from kswifi.ledger import inspect as ledger
 from kswifi.sessions.keys import fresh_signing_key_pem
 from tests.support.system import WholeSystem, running_system, whole_system

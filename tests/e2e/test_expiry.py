@@ -6,7 +6,8 @@ import pytest
 
 from kswifi.lab.demo.app import AppError
 from kswifi.lab.phone.network import ProxyAnswerError
-from kswifi.lab.phone.traffic import TrafficPlan, run_traffic
+from kswifi.lab.phone.traffic import run_traffic
+from kswifi.lab.phone.traffic_plan import TrafficPlan
 from tests.support.system import running_system
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from kswifi import milenage
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.diameter.s6a import EutranVector
-from kswifi.lab.phone.traffic import TrafficPlan, run_traffic
+from kswifi.lab.phone.traffic import run_traffic
+from kswifi.lab.phone.traffic_plan import TrafficPlan
 from kswifi.ledger.commands import Freeze, HoldWallet, LiftHold, OutcomeCode
 from kswifi.servers.s6a import S6aApplication
 from tests.support.gy_server import IDENTITY, WALLET, GyServer

@@ -17,7 +17,8 @@ import pytest
 from kswifi.lab.gateway.count import LARGEST_WRITE_OCTETS
 from kswifi.lab.phone.modem import Modem
 from kswifi.lab.phone.network import Network
-from kswifi.lab.phone.traffic import TrafficPlan, TrafficResult, run_traffic
+from kswifi.lab.phone.traffic import run_traffic
+from kswifi.lab.phone.traffic_plan import TrafficPlan, TrafficResult
 from tests.support.lab_network import LoopThread
 from tests.support.small_ocs import IMSI, SimCard, SmallOcs
 

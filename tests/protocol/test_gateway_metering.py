@@ -13,7 +13,8 @@ import pytest
 from kswifi.diameter.constants import CcRequestType, FinalUnitAction, ReportingReason
 from kswifi.lab.access_keys import proxy_authorization
 from kswifi.lab.phone.network import ProxyAnswerError
-from kswifi.lab.phone.traffic import TrafficPlan, run_traffic
+from kswifi.lab.phone.traffic import run_traffic
+from kswifi.lab.phone.traffic_plan import TrafficPlan
 from kswifi.lab.stream import stream_sha256
 from tests.support.lab_network import LabNetwork, lab_network
 from tests.support.small_ocs import IMSI, SmallOcs

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from kswifi.lab.phone.network import ProxyCredentials
-from kswifi.lab.phone.traffic import TrafficError, TrafficPlan, TrafficResult, run_traffic
+from kswifi.lab.phone.traffic import run_traffic
+from kswifi.lab.phone.traffic_plan import TrafficError, TrafficPlan, TrafficResult
 from kswifi.lab.settings import HostPort
 from kswifi.lab.stream import SeededStream, stream_sha256
 

@@ -16,7 +16,8 @@ from kswifi.lab.attach_wire import AttachWireError
 from kswifi.lab.demo.road import Road
 from kswifi.lab.phone.modem import AttachError
 from kswifi.lab.phone.network import PhoneNetworkError
-from kswifi.lab.phone.traffic import TrafficError, TrafficPlan, run_traffic
+from kswifi.lab.phone.traffic import run_traffic
+from kswifi.lab.phone.traffic_plan import TrafficError, TrafficPlan
 from tests.support.system import PASSWORD, WholeSystem, new_identifier
 
 STAGE_SECONDS: Final = {

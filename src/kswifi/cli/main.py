@@ -17,6 +17,7 @@ from kswifi.cli.cdr import cdr_app
 from kswifi.cli.inspect import ledger_app, package_app
 from kswifi.cli.pki import pki_app
 from kswifi.cli.rsp import euicc_app, lpa_app
+from kswifi.cli.simulate import simulate
 from kswifi.kernel.errors import KswifiError
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(cdr_app, name="cdr")
 app.add_typer(euicc_app, name="euicc")
 app.add_typer(lpa_app, name="lpa")
+app.command()(simulate)
 
 AsChild = Annotated[bool, typer.Option("--as-child", hidden=True, help="Say ready as JSON; stop at end of input.")]
 

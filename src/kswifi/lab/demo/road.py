@@ -25,7 +25,8 @@ from kswifi.lab.phone.es9 import Es9UnreachableError
 from kswifi.lab.phone.modem import Modem
 from kswifi.lab.phone.network import Network
 from kswifi.lab.phone.servers import ProfileServers
-from kswifi.lab.phone.traffic import TrafficPlan, TrafficResult, run_traffic
+from kswifi.lab.phone.traffic import run_traffic
+from kswifi.lab.phone.traffic_plan import TrafficPlan, TrafficResult
 from kswifi.lab.settings import HostPort
 from kswifi.session_package import VerifiedPackage, verify_package
 

@@ -1,0 +1,89 @@
+"""A journal on a pretended disk, which loses or tears what was not synced when the power goes."""
+
+import struct
+from queue import SimpleQueue
+from typing import Final
+from zlib import crc32
+
+from kswifi.ledger.errors import LedgerDamagedError
+from kswifi.ledger.journal import GENESIS, Head, Record
+
+_FRAME: Final = struct.Struct(">IIQ16s")
+"""Octets of the payload, its CRC-32, the record's sequence and digest."""
+_PATIENCE_SECONDS: Final = 30.0
+
+
+class SimulatedDisk:
+    """Keeps frames of octets. The writer's append waits until the simulation says how it ended.
+
+    A tail that is torn belongs to a record that was never acknowledged, and goes at the next opening; a fault
+    anywhere else is damage.
+    """
+
+    def __init__(self) -> None:
+        self.octets = bytearray()
+        """What is on the platter."""
+        self._records: list[Record] = []
+        self._asked: SimpleQueue[Record] = SimpleQueue()
+        self._verdicts: SimpleQueue[Exception | None] = SimpleQueue()
+        self.acknowledged = 0
+        """The newest sequence whose append returned."""
+
+    def open(self) -> Head:
+        """Read what survived."""
+        self._records, place = [], 0
+        while place < len(self.octets):
+            record, end = self._read(place)
+            if record is None:
+                del self.octets[place:]
+                break
+            self._records.append(record)
+            place = end
+        last = self._records[-1] if self._records else Record(0, b"", GENESIS)
+        return Head(last.sequence, last.digest)
+
+    def append(self, record: Record) -> None:
+        """Write, and wait for the sync; called by the ledger's writer."""
+        self._asked.put(record)
+        verdict = self._verdicts.get()
+        if verdict is not None:
+            raise verdict
+
+    def read(self, after_sequence: int, limit: int) -> list[Record]:
+        """Return records after a sequence; they have no gaps."""
+        return self._records[after_sequence : after_sequence + limit]
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def finish(self, kept: float = 1.0, failure: Exception | None = None) -> None:
+        """End the append under way: this part of its octets stays, and it returns or fails."""
+        record = self._asked.get(timeout=_PATIENCE_SECONDS)
+        frame = (
+            _FRAME.pack(len(record.payload), crc32(record.payload), record.sequence, record.digest) + record.payload
+        )
+        self.octets += frame[: int(len(frame) * kept)]
+        if failure is None:
+            self._records.append(record)
+            self.acknowledged = record.sequence
+        self._verdicts.put(failure)
+
+    def forget_last(self) -> None:
+        """Lose a record that was acknowledged: what no disk may do, and the ledger has to notice."""
+        place = end = 0
+        while end < len(self.octets):
+            place, (_, end) = end, self._read(end)
+        del self.octets[place:]
+
+    def _read(self, place: int) -> tuple[Record | None, int]:
+        """Return the record at a place and where it ends; None where the rest is a torn tail."""
+        if place + _FRAME.size > len(self.octets):
+            return None, len(self.octets)
+        length, checksum, sequence, digest = _FRAME.unpack_from(self.octets, place)
+        end = place + _FRAME.size + length
+        payload = bytes(self.octets[place + _FRAME.size : end])
+        if len(payload) < length:
+            return None, len(self.octets)
+        if crc32(payload) != checksum:
+            raise LedgerDamagedError(f"record {sequence} is altered", sequence=sequence)
+        return Record(sequence, payload, digest), end

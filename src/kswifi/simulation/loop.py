@@ -1,0 +1,102 @@
+"""An event loop without time, sockets or chance: what is ready runs, in the order it became so."""
+
+import asyncio
+from asyncio import Future, Handle
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import Context
+from queue import SimpleQueue
+from typing import Any, Final, TypeVar
+
+_T = TypeVar("_T")
+_PATIENCE_SECONDS: Final = 30.0
+"""Real seconds that the ledger's writer is waited for; it needs microseconds."""
+
+
+class SimulatedLoop(asyncio.AbstractEventLoop):
+    """Runs the product's callbacks and tasks; ``time`` is the simulation's.
+
+    What another thread sends in is taken at an instant that the simulation chooses, with ``take_from_thread``:
+    so threads cannot bring chance in.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._ready: deque[Handle] = deque()
+        self._from_threads: SimpleQueue[Handle] = SimpleQueue()
+
+    def time(self) -> float:
+        """Return the simulated monotonic time."""
+        return self._now()
+
+    def get_debug(self) -> bool:
+        """Tell that tasks need not be watched."""
+        return False
+
+    def call_soon(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> Handle:
+        """Run it after what is ready already."""
+        handle = Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> Handle:
+        """Keep it until it is taken."""
+        handle = Handle(callback, args, self, context)
+        self._from_threads.put(handle)
+        return handle
+
+    def create_future(self) -> "Future[Any]":
+        """Return a future of this loop."""
+        return Future(loop=self)
+
+    def create_task(self, coro: Coroutine[Any, Any, _T], **_: Any) -> "asyncio.Task[_T]":  # type: ignore[override]
+        """Return a task of this loop."""
+        return asyncio.Task(coro, loop=self)
+
+    def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> "Future[Any]":  # type: ignore[override]  # noqa: ARG002
+        """Do it at once: a pretended disk blocks nobody."""
+        future = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001  # whoever awaits it is told
+            future.set_exception(error)
+        return future
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Let nothing pass unseen."""
+        error = context.get("exception")
+        raise error if isinstance(error, BaseException) else RuntimeError(str(context.get("message")))
+
+    def take_from_thread(self) -> None:
+        """Wait for what a thread is about to send in, and make it ready."""
+        self._ready.append(self._from_threads.get(timeout=_PATIENCE_SECONDS))
+
+    def inside(self, callback: Callable[[], None]) -> None:
+        """Run a callback as the running loop, then all that it made ready."""
+        asyncio._set_running_loop(self)  # noqa: SLF001  # documented for those who implement loops
+        try:
+            callback()
+            self.drain()
+        finally:
+            asyncio._set_running_loop(None)  # noqa: SLF001
+
+    def drain(self) -> None:
+        """Run all that is ready, and what that makes ready."""
+        while self._ready:
+            handle = self._ready.popleft()
+            if not handle.cancelled():
+                handle._run()  # noqa: SLF001  # what a loop does with its handles
+
+    def abandon(self) -> None:
+        """Forget what is ready: something went wrong, and what follows from it tells nothing."""
+        self._ready.clear()
+
+    def complete(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """Run a coroutine that waits for nothing outside to its end."""
+        task = self.create_task(coroutine)
+        self.drain()
+        return task.result()

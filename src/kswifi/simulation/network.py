@@ -1,0 +1,99 @@
+"""The way between a core and the server: late, and now and then dropped, doubled or out of order."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from kswifi.diameter.base import Capabilities, CapabilitiesExchangeRequest
+from kswifi.diameter.constants import APPLICATION_BASE, APPLICATION_CREDIT_CONTROL
+from kswifi.diameter.framing import MessageFramer
+from kswifi.diameter.header import peek_header
+from kswifi.simulation.server import REALM, SimulatedServer, Wire
+from kswifi.simulation.world import World
+
+_DIAL_AGAIN_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weather:
+    """How a network treats messages: seconds each way, and how likely each fault is."""
+
+    latency_seconds: float = 0.005
+    dropped: float = 0.0
+    doubled: float = 0.0
+    delayed: float = 0.0
+    """Overtaken by what was sent after it."""
+    delay_seconds: float = 2.0
+
+
+class Link:
+    """A core's connection, dialled again for as long as it is not there."""
+
+    def __init__(
+        self,
+        world: World,
+        server: SimulatedServer,
+        host: str,
+        receive: Callable[[bytes], None],
+        up: Callable[[], None],
+    ) -> None:
+        self.weather = Weather()
+        self.overhear: Callable[[bytes], None] = lambda _: None
+        """Told of each message as the server sends it, whether it arrives or not."""
+        self._world = world
+        self._server = server
+        self._host = host
+        self._receive = receive
+        self._up = up
+        self._wire: Wire | None = None
+        self._framer = MessageFramer()
+        self.is_open = False
+
+    def dial(self) -> None:
+        """Connect and introduce the core (RFC 6733, 5.3)."""
+        self._framer = MessageFramer()
+        self._wire = self._server.dial(self._written, self._lost)
+        if self._wire is None:
+            self._world.after(_DIAL_AGAIN_SECONDS, self.dial)
+            return
+        mine = Capabilities(
+            origin_host=self._host,
+            origin_realm=REALM,
+            host_ip_addresses=("192.0.2.1",),
+            auth_application_ids=(APPLICATION_CREDIT_CONTROL,),
+        )
+        self._arrive_there(self._wire, CapabilitiesExchangeRequest(capabilities=mine).encode())
+
+    def send(self, message: bytes) -> None:
+        """Send a message to the server, if it is connected; what is lost is sent again by who waits."""
+        if self._wire is not None and self.is_open:
+            self._carry(partial(self._arrive_there, self._wire, message))
+
+    def _arrive_there(self, wire: Wire, message: bytes) -> None:
+        if wire.protocol is not None and not wire.is_closing():
+            wire.protocol.data_received(message)
+
+    def _written(self, octets: bytes) -> None:
+        for message in self._framer.feed(octets):
+            if peek_header(message).application_id == APPLICATION_BASE:
+                self.is_open = True  # the one base message that this server sends here: its CEA
+                self._world.after(0, self._up)
+            else:
+                self.overhear(message)
+                self._carry(partial(self._receive, message))
+
+    def _lost(self) -> None:
+        self.is_open = False
+        self._wire = None
+        self._world.after(_DIAL_AGAIN_SECONDS, self.dial)
+
+    def _carry(self, arrive: Callable[[], None]) -> None:
+        chance, weather = self._world.random, self.weather
+        for _ in range(2 if chance.random() < weather.doubled else 1):
+            if chance.random() < weather.dropped:
+                continue
+            seconds = weather.latency_seconds
+            if chance.random() < weather.delayed:
+                seconds += chance.uniform(0, weather.delay_seconds)
+            self._world.after(seconds, arrive)

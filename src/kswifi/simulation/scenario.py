@@ -1,0 +1,240 @@
+"""One seed: a core, its subscribers, what people and the control plane do, and what goes wrong meanwhile."""
+
+import errno
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from kswifi.charging.policy import ChargingPolicy
+from kswifi.ledger import commands as do
+from kswifi.simulation.cores import PROFILES, Bearer, Core, Profile
+from kswifi.simulation.errors import PowerLostError, SimulationFailedError
+from kswifi.simulation.network import Weather
+from kswifi.simulation.reference import Reference
+from kswifi.simulation.server import REALM, SimulatedServer
+from kswifi.simulation.world import World
+
+_STORM_SECONDS: Final = 40.0
+_CALM_SECONDS: Final = 60.0
+_LINES: Final = 2
+_YEAR_SECONDS: Final = 31_536_000
+_MEGABYTE: Final = 1_000_000
+_FINE: Final = Weather()
+_POLICY: Final = ChargingPolicy(
+    max_grant_octets=4_000_000,
+    min_grant_octets=200_000,
+    validity_seconds=20,
+    shared_validity_seconds=5,
+    control_only_validity_seconds=3,
+    grace_seconds=10,
+    threshold_percent=10,
+    control_only_peers=frozenset({f"{it.name}.{REALM}" for it in PROFILES if it.restricts}),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a seed came to, for whoever wants to see that something happened."""
+
+    seed: int
+    profile: str
+    requests: int
+    octets: int
+    crashes: int
+
+
+class Scenario:
+    """A run of one seed; ``run`` raises SimulationFailedError where something is wrong."""
+
+    def __init__(self, seed: int, profile: Profile | None = None) -> None:
+        self.seed = seed
+        self.world = world = World(seed)
+        self.profile = profile or PROFILES[seed % len(PROFILES)]
+        self.reference = Reference()
+        self.server = SimulatedServer(world, _POLICY, world.random.uniform(0.0005, 0.02))
+        self.core = Core(world, self.server, self.profile, self.reference)
+        self.core.ended = self._ended
+        self.server.recovered = self._check
+        self._stormy = True
+        self._fault_odds = world.random.choice((0.0, 0.003, 0.02))
+        self._jumps = world.random.choice((0, 0, 1, 2))
+        self._commands: Counter[str] = Counter()
+        self._accounts: dict[int, list[str]] = {line: [] for line in range(_LINES)}
+
+    def run(self) -> Figures:
+        """Run storm and calm, then settle and check the books."""
+        try:
+            self._run()
+        except Exception as error:  # whatever it was, its seed has to be named
+            self.world.loop.abandon()
+            raise SimulationFailedError(
+                f"seed {self.seed} ({self.profile.name}), at {self.world.time:.3f} s: {error}", seed=self.seed
+            ) from error
+        finally:
+            figures = self._figures()
+            self.world.loop.inside(partial(self.server.crash, 0.0))
+        return figures
+
+    def _figures(self) -> Figures:
+        return Figures(
+            self.seed,
+            self.profile.name,
+            len(self.reference.reported),
+            sum(self.reference.reported.values()),
+            self.server.crashes,
+        )
+
+    def _run(self) -> None:
+        world = self.world
+        world.after(0, self.server.start)
+        world.after(0, self.core.link.dial)
+        world.after(0, self._begin)
+        world.run(_STORM_SECONDS, self.server.look_after)
+        self._stormy = False
+        self.core.link.weather = _FINE
+        self.server.fault = lambda: None
+        world.after(0, self._say_goodbye)
+        world.run(_STORM_SECONDS + _CALM_SECONDS, self.server.look_after)
+        if not self.server.is_up:
+            raise SimulationFailedError("the server did not come back")
+        if not self.core.is_idle:
+            raise SimulationFailedError("some request was never answered")
+        self.reference.check_end(self.server.ledger.state)
+        self._check_blocking()
+
+    def _check(self) -> None:
+        self.reference.check_books(self.server.ledger.state)
+
+    def _check_blocking(self) -> None:
+        """Check a user plane that blocks: what passed is what is booked, and all of it was paid for."""
+        if not self.profile.blocking:
+            return
+        state = self.server.ledger.state
+        delivered = sum(bearer.delivered for bearer in self.core.bearers)
+        if delivered != self.reference.booked(state):
+            raise SimulationFailedError(f"{delivered} octets passed, {self.reference.booked(state)} are booked")
+        overrun = sum(account.overrun for account in state.accounts.values())
+        if overrun and not self._jumps and self.profile.orderly:
+            raise SimulationFailedError(f"{overrun} octets passed that nobody paid for")
+
+    # The storm
+
+    def _begin(self) -> None:
+        chance = self.world.random
+        self.core.link.weather = Weather(
+            latency_seconds=chance.choice((0.001, 0.01, 0.2)),
+            dropped=chance.choice((0.0, 0.05, 0.2)),
+            doubled=chance.choice((0.0, 0.05, 0.2)),
+            delayed=chance.choice((0.0, 0.1, 0.3)),
+        )
+        self.world.after(0.4, self._let_it_fail)
+        for line in range(_LINES):
+            self._command(do.OpenWallet, f"wallet{line}", _imsi(line))
+            self._top_up(line)
+            self.world.after(chance.uniform(0.5, 3), partial(self._attach, line))
+            self.world.after(chance.uniform(2, 8), partial(self._live, line))
+        self.world.after(chance.uniform(3, 10), self._control)
+        self.world.after(chance.uniform(5, 30), self._power_cut)
+        for _ in range(self._jumps):
+            self.world.after(chance.uniform(5, 35), self._jump)
+
+    def _let_it_fail(self) -> None:
+        """Begin with the faults once the subscribers are known: strangers are another matter."""
+        self.server.fault = self._fault
+
+    def _fault(self) -> tuple[float, Exception] | None:
+        chance = self.world.random
+        if chance.random() >= self._fault_odds:
+            return None
+        kind = chance.choice(("lost", "torn", "unanswered", "full"))
+        if kind == "full":
+            return chance.uniform(0, 0.9), OSError(errno.ENOSPC, "no space left on the pretended disk")
+        return {"lost": 0.0, "torn": chance.uniform(0, 1), "unanswered": 1.0}[kind], PowerLostError()
+
+    def _power_cut(self) -> None:
+        if self._stormy:
+            self.server.crash(self.world.random.choice((0.0, self.world.random.random(), 1.0)))
+            self.world.after(self.world.random.uniform(5, 30), self._power_cut)
+
+    def _jump(self) -> None:
+        """Let the wall clock jump: far enough to settle what is silent; no tombstone is forgotten by it."""
+        self.world.jumped_seconds += self.world.random.choice((-90, -3, 45, 250))
+
+    def _attach(self, line: int) -> None:
+        if not self._stormy:
+            return
+        mine = [it for it in self.core.bearers if it.imsi == _imsi(line)]
+        if self.profile.orderly and any(it.pending for it in mine):
+            self.world.after(0.5, partial(self._attach, line))
+        elif all(it.is_over for it in mine):
+            self.core.attach(_imsi(line), self._pace())
+
+    def _live(self, line: int) -> None:
+        """Let the user do something: another pace, a new bearer, an end."""
+        chance = self.world.random
+        if not self._stormy:
+            return
+        self.world.after(chance.uniform(0.5, 5), partial(self._live, line))
+        for bearer in [it for it in self.core.bearers if it.imsi == _imsi(line) and not it.is_over]:
+            luck = chance.random()
+            if luck < 0.6:
+                self.core.change_rate(bearer, self._pace())
+            elif luck < 0.8 and self.profile.forgets_termination and not bearer.pending:
+                self.core.abandon(bearer, chance.choice((None, 0.5, 5.0)))
+                self._attach(line)
+            else:
+                self.core.terminate(bearer)
+
+    def _ended(self, bearer: Bearer) -> None:
+        self.world.after(self.world.random.uniform(0.5, 3), partial(self._attach, int(bearer.imsi[-1])))
+
+    def _pace(self) -> int:
+        return self.world.random.choice((0, 20_000, 300_000, 1_500_000, 4_000_000))
+
+    def _say_goodbye(self) -> None:
+        for bearer in self.core.bearers:
+            self.core.terminate(bearer)
+
+    # The control plane
+
+    def _control(self) -> None:
+        chance = self.world.random
+        if not self._stormy:
+            return
+        self.world.after(chance.uniform(1, 8), self._control)
+        line = chance.randrange(_LINES)
+        wallet, accounts = f"wallet{line}", self._accounts[line]
+        match chance.choice(("top-up", "top-up", "pause", "freeze", "revoke", "transfer", "next")):
+            case "top-up":
+                self._top_up(line)
+            case "pause":
+                self._command(do.HoldWallet, wallet, "paused")
+                self.world.after(chance.uniform(1, 6), partial(self._command, do.LiftHold, wallet))
+            case "freeze":
+                self._command(do.Freeze, wallet, True)
+                self.world.after(chance.uniform(1, 6), partial(self._command, do.Freeze, wallet, False))
+            case "revoke":
+                self._command(do.Revoke, chance.choice(accounts), "simulated")
+            case "transfer" if len(accounts) > 1:
+                self._command(do.Transfer, *chance.sample(accounts, 2), chance.randint(1, _MEGABYTE))
+            case _:
+                self._command(do.ContinueWithNext, wallet, chance.random() < 0.5)
+
+    def _top_up(self, line: int) -> None:
+        account = f"account{line}.{len(self._accounts[line])}"
+        self._accounts[line].append(account)
+        until = int(self.world.now().timestamp()) + _YEAR_SECONDS
+        self._command(do.Credit, f"wallet{line}", account, self.world.random.randint(1, 20 * _MEGABYTE), until)
+        self._command(do.ProveStorage, account, "simulated")
+        self._command(do.LiftHold, f"wallet{line}")
+
+    def _command(self, kind: type, *facts: object) -> None:
+        """Command under an id of its own; one that came too early is refused, as the control plane's may be."""
+        self._commands["all"] += 1
+        command: do.Command = kind(f"control{self._commands['all']}", *facts)
+        self.server.execute(command, lambda _outcome: None)
+
+
+def _imsi(line: int) -> str:
+    return f"00101000000000{line}"

@@ -1,0 +1,170 @@
+"""The server under test: the product's node, Gy, charging and ledger, started again after each crash."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+from kswifi.charging.notices import AnnouncingLedger
+from kswifi.charging.policy import ChargingPolicy
+from kswifi.charging.service import ChargingService
+from kswifi.ledger.client import LedgerClient
+from kswifi.ledger.commands import Command, Outcome
+from kswifi.ledger.errors import LedgerError
+from kswifi.servers.application import NodeIdentity
+from kswifi.servers.diameter_node import DiameterNode
+from kswifi.servers.gy import GyApplication
+from kswifi.servers.peer_connection import PeerConnection
+from kswifi.simulation.disk import SimulatedDisk
+from kswifi.simulation.errors import PowerLostError
+from kswifi.simulation.world import World
+
+REALM: Final = "localdomain"
+_SWEEP_SECONDS: Final = 2.0
+_COMMAND_AGAIN_SECONDS: Final = 1.0
+
+
+class Wire(asyncio.Transport):
+    """The server's end of a connection; what it writes goes to whoever dialled."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, written: Callable[[bytes], None], lost: Callable[[], None]):
+        super().__init__()
+        self._loop = loop
+        self._written = written
+        self._lost = lost
+        self._closing = False
+        self.protocol: PeerConnection | None = None
+
+    def write(self, data: Any) -> None:
+        """Send octets."""
+        if not self._closing:
+            self._written(bytes(data))
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """Take any limit: a pretended peer always reads."""
+
+    def pause_reading(self) -> None:
+        """Go on: the messages in flight are few."""
+
+    def resume_reading(self) -> None:
+        """Go on."""
+
+    def is_closing(self) -> bool:
+        """Tell whether it is closed."""
+        return self._closing
+
+    def abort(self) -> None:
+        """Close."""
+        self.close()
+
+    def close(self) -> None:
+        """Close; both ends hear of it."""
+        if not self._closing:
+            self._closing = True
+            if self.protocol is not None:
+                self._loop.call_soon(self.protocol.connection_lost, None)
+            self._lost()
+
+
+class SimulatedServer:
+    """One process after the other on the same disk.
+
+    Attributes:
+        sync_seconds: how long the disk takes for a record.
+        fault: asked at every flush how it ends: the part that is kept and what fails; None goes well.
+        recovered: called after every start.
+    """
+
+    def __init__(self, world: World, policy: ChargingPolicy, sync_seconds: float) -> None:
+        self.disk = SimulatedDisk()
+        self.sync_seconds = sync_seconds
+        self.fault: Callable[[], tuple[float, Exception] | None] = lambda: None
+        self.recovered: Callable[[], None] = lambda: None
+        self.crashes = 0
+        self.is_up = False
+        self._world = world
+        self._policy = policy
+        self._process = 0
+        self._syncing = False
+        self._wires: list[Wire] = []
+
+    def start(self) -> None:
+        """Start a process: recover, find open ChargingSessions again, take peers."""
+        world = self._world
+        self._process += 1
+        self.ledger = LedgerClient(self.disk, world)
+        world.loop.complete(self.ledger.start(at_least=self.disk.acknowledged))
+        self.service = ChargingService(self.ledger, world, self._policy)
+        identity = NodeIdentity("ocs.localdomain", REALM, 1)
+        gy = GyApplication(self.service, identity)
+        self.node = DiameterNode(host="", port=0, identity=identity, applications=(gy,))
+        gy.connect(self.node.ask)
+        self.service.recover()
+        self._announcing = AnnouncingLedger(self.ledger, lambda: self.ledger.state, self.service.notices)
+        self.is_up = True
+        self.recovered()
+        self._sweep(self._process)
+
+    def dial(self, written: Callable[[bytes], None], lost: Callable[[], None]) -> Wire | None:
+        """Connect to it; None where nobody listens."""
+        if not self.is_up:
+            return None
+        wire = Wire(self._world.loop, written, lost)
+        wire.protocol = PeerConnection(self.node)
+        wire.protocol.connection_made(wire)
+        self._wires.append(wire)
+        return wire
+
+    def execute(self, command: Command, done: Callable[[Outcome], None]) -> None:
+        """Command it as the control plane does: again under the same id until an outcome is known."""
+        again = partial(self._world.after, _COMMAND_AGAIN_SECONDS, partial(self.execute, command, done))
+        if not self.is_up:
+            again()
+            return
+
+        def ended(task: "asyncio.Task[Outcome]") -> None:
+            if task.exception() is None:
+                done(task.result())
+            elif isinstance(task.exception(), LedgerError):
+                again()
+
+        self._world.loop.create_task(self._announcing.execute(command)).add_done_callback(ended)
+
+    def look_after(self) -> None:
+        """Begin the sync of a record that reached the disk; called after everything that happens."""
+        if self.is_up and not self._syncing and self.ledger.figures.records_in_flight:
+            self._syncing = True
+            self._world.after(self.sync_seconds, partial(self._synced, self._process))
+
+    def crash(self, kept: float, failure: Exception | None = None) -> None:
+        """End the process without a farewell; of a record being written this part stays."""
+        if not self.is_up:
+            return
+        self.crashes += 1
+        self.is_up = False
+        if self._syncing:
+            self._syncing = False
+            self.disk.finish(kept, failure or PowerLostError())
+            self._world.loop.take_from_thread()
+            self._world.loop.drain()
+        wires, self._wires = self._wires, []
+        for wire in wires:
+            wire.close()
+        self._world.loop.complete(self.ledger.close())
+        self._world.after(self._world.random.uniform(0.2, 4.0), self.start)
+
+    def _synced(self, process: int) -> None:
+        if process != self._process or not self.is_up:
+            return
+        fault = self.fault()
+        if fault is not None:
+            self.crash(*fault)
+            return
+        self._syncing = False
+        self.disk.finish()
+        self._world.loop.take_from_thread()
+
+    def _sweep(self, process: int) -> None:
+        if process == self._process and self.is_up:
+            self.service.sweep()
+            self._world.after(_SWEEP_SECONDS, partial(self._sweep, process))
