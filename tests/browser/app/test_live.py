@@ -125,20 +125,25 @@ def test_the_road_with_the_keyboard_alone(kswifi: Kswifi, browser: Browser) -> N
                     return
             raise AssertionError(f"{label} cannot be reached with Tab")
 
+        def arrive(title: str) -> None:
+            """Wait for a screen, and for the focus to be on its heading: Tab counts from there."""
+            app.heading(title)
+            expect(page.locator("h1")).to_be_focused()
+
         tab_to("Make an account")
-        app.heading("Make your account")
+        arrive("Make your account")
         type_into("Phone number or email", f"keys{id(page)}@example.ng")
         type_into("Password", PASSWORD)
         page.keyboard.press("Enter")
-        app.heading("Write this down")
+        arrive("Write this down")
         tab_to("I wrote it down")
+        arrive("Your internet")
         app.sees("No sessions yet")
         tab_to("Download Internet Session")
-        app.heading("Choose a session")
-        expect(page.locator("h1")).to_be_focused()
+        arrive("Choose a session")
         tab_to("Download Session")
         app.heading("Session ready for activation")
         tab_to("Activate Session")
-        app.heading("Ready when you are")
+        arrive("Ready when you are")
         tab_to("Activate Session")
         app.sees("The line is on.")
