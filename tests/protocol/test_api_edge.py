@@ -16,13 +16,15 @@ from kswifi.kernel.errors import KswifiError
 from kswifi.session_package import PackageError
 from tests.support.api import PASSWORD, problem, register, serving
 
-FLOORS = ("database", "outbox", "catalogue", "accounts", "esim", "sessions", "api")
+FLOORS = ("database", "outbox", "catalogue", "accounts", "books", "esim", "sessions", "api")
 ELSEWHERE = {
     "catalogue_invalid",  # at start
     "database_newer",
     "unsupported_database",
     "session_signing_key_damaged",
     "payload_too_large",  # a defect of ours
+    "unbalanced_entry",
+    "book_reference_conflict",
     "unknown_subscriber",  # to the network, by Diameter
     "resynchronization_refused",
     "illegal_rsp_transition",  # to a phone's LPA, by ES9+

@@ -13,6 +13,7 @@ import typer
 
 import kswifi
 from kswifi.cli.bench import bench_app
+from kswifi.cli.books import books_app
 from kswifi.cli.cdr import cdr_app
 from kswifi.cli.inspect import ledger_app, package_app
 from kswifi.cli.pki import pki_app
@@ -33,6 +34,7 @@ app.add_typer(pki_app, name="pki")
 app.add_typer(bench_app, name="bench")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(cdr_app, name="cdr")
+app.add_typer(books_app, name="books")
 app.add_typer(euicc_app, name="euicc")
 app.add_typer(lpa_app, name="lpa")
 app.command()(simulate)

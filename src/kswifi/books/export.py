@@ -1,0 +1,46 @@
+"""The book as CSV (a line for each line of an entry) and as JSON Lines (an entry a line)."""
+
+import csv
+import json
+from datetime import datetime
+from typing import Final, TextIO
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.books.service import entries
+
+COLUMNS: Final = ("number", "reference", "kind", "at", "recorded_at", "account", "account_class", "amount_kobo")
+
+
+async def export_csv(connection: AsyncConnection, out: TextIO) -> int:
+    """Write every line with its entry's columns before it; return how many entries."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    count = 0
+    async for entry in entries(connection):
+        head = (entry.number, entry.reference, entry.kind, _text(entry.at), _text(entry.recorded_at))
+        for account, amount_kobo in entry.lines:
+            writer.writerow((*head, str(account), str(account.account_class), amount_kobo))
+        count += 1
+    return count
+
+
+async def export_json_lines(connection: AsyncConnection, out: TextIO) -> int:
+    """Write one JSON object an entry, its lines in it; return how many entries."""
+    count = 0
+    async for entry in entries(connection):
+        whole = {
+            "number": entry.number,
+            "reference": entry.reference,
+            "kind": entry.kind,
+            "at": _text(entry.at),
+            "recorded_at": _text(entry.recorded_at),
+            "lines": [{"account": str(account), "amount_kobo": amount} for account, amount in entry.lines],
+        }
+        out.write(json.dumps(whole, ensure_ascii=False) + "\n")
+        count += 1
+    return count
+
+
+def _text(instant: datetime) -> str:
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")

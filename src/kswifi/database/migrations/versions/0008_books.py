@@ -1,0 +1,66 @@
+"""The double-entry book of the operator's money, and the guards that keep each entry whole for good."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0008"
+down_revision = "0007"
+
+_GUARDS = (
+    """
+    CREATE TRIGGER book_entry_sums_to_zero BEFORE INSERT ON book_entry BEGIN
+      SELECT RAISE(ABORT, 'the lines of a book entry sum to zero')
+      WHERE (SELECT count(*) < 2 OR sum(amount_kobo) <> 0 FROM book_line WHERE number = NEW.number);
+    END
+    """,
+    """
+    CREATE TRIGGER book_line_of_open_entry BEFORE INSERT ON book_line BEGIN
+      SELECT RAISE(ABORT, 'a book entry takes no further line')
+      WHERE EXISTS (SELECT 1 FROM book_entry WHERE number = NEW.number);
+    END
+    """,
+    *(
+        f"CREATE TRIGGER {name} BEFORE {what} ON {table} BEGIN SELECT RAISE(ABORT, 'the book is append-only'); END"
+        for name, what, table in (
+            ("book_entry_is_final", "UPDATE", "book_entry"),
+            ("book_entry_is_kept", "DELETE", "book_entry"),
+            ("book_line_is_final", "UPDATE", "book_line"),
+            ("book_line_is_kept", "DELETE", "book_line"),
+        )
+    ),
+)
+
+
+def upgrade() -> None:
+    """Make the tables and their guards."""
+    op.create_table(
+        "book_entry",
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("reference", sa.String(120), nullable=False),
+        sa.Column("kind", sa.String(40), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("recorded_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("number", name="pk_book_entry"),
+        sa.UniqueConstraint("reference", name="uq_book_entry_reference"),
+    )
+    op.create_table(
+        "book_line",
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("account", sa.String(40), nullable=False),
+        sa.Column("amount_kobo", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("number", "account", name="pk_book_line"),
+        sa.ForeignKeyConstraint(
+            ["number"],
+            ["book_entry.number"],
+            name="fk_book_line_number",
+            deferrable=True,
+            initially="DEFERRED",
+        ),
+        sa.CheckConstraint(
+            "typeof(amount_kobo) = 'integer' AND amount_kobo <> 0 AND abs(amount_kobo) <= 1000000000000000",
+            name="ck_book_line_exact_kobo",
+        ),
+    )
+    op.create_index("ix_book_line_account", "book_line", ["account"])
+    for guard in _GUARDS:
+        op.execute(guard)
