@@ -2,7 +2,9 @@
 
 Nothing is bundled or rewritten but for one thing: comments and indentation are left out on the way to the user, a
 tenth of all that would be sent; lines stay where they are. The hash of a file is its ETag and its entry in the
-precache list, so that an update fetches only the files that changed: those who use this pay for every kilobyte.
+precache list, so that an update fetches only the files that changed: those who use this pay for every kilobyte. The
+first page's files come one by one, as browsers fetch them; the service worker of a first visit gets all other
+scripts in one parcel, where gzip sees what they have in common.
 """
 
 import gzip
@@ -40,7 +42,9 @@ _IMPORT_MAP: Final = re.compile(rb'<script type="importmap">(.*?)</script>', re.
 _COMMENT_LINES: Final = re.compile(rb"^[ \t]*(?://[^\n]*|/\*(?:[^*]|\*(?!/))*\*/[ \t]*)$", re.MULTILINE)
 _TYPE_COMMENT: Final = re.compile(rb"/\*\* @(?:type|param)\b(?:[^*\n]|\*(?!/))*\*/ ?")
 _INDENTATION: Final = re.compile(rb"^[ \t]+", re.MULTILINE)
+_NAMED: Final = re.compile(rb'"(/[^"]*)"')
 _PRECACHE: Final = b"const PRECACHE = ([]);"
+PARCEL: Final = "/app/parcel.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +77,16 @@ class Assets:
 
     @property
     def precached(self) -> tuple[Asset, ...]:
-        """Return what the service worker may keep on the device: all but itself and the lab phone."""
-        lab = {_url(name) for name in LAB_FILES}
-        return tuple(
-            asset for url, asset in sorted(self.by_url.items()) if url not in lab and url not in ("/sw.js", "/lab")
-        )
+        """Return what the service worker may keep on the device: all but itself, its parcel and the lab phone."""
+        left_out = {_url(name) for name in LAB_FILES} | {"/sw.js", PARCEL}
+        return tuple(asset for url, asset in sorted(self.by_url.items()) if url not in left_out)
+
+    @property
+    def first_visit_octets(self) -> int:
+        """Return what a first visit receives in bodies until the whole app is on the device."""
+        named = _named_by_page(self)
+        one_by_one = [one for one in self.precached if one.url in named]
+        return sum(one.wire_octets for one in (*one_by_one, self.by_url[PARCEL], self.by_url["/sw.js"]))
 
 
 def load_assets(static: Path = STATIC) -> Assets:
@@ -94,13 +103,14 @@ def load_assets(static: Path = STATIC) -> Assets:
     by_url = {_url(name): _asset(name, content) for name, content in files.items() if name != "sw.js"}
     maps = [found.group(1) for content in files.values() for found in _IMPORT_MAP.finditer(content)]
     hashes = tuple(sorted({b64encode(hashlib.sha256(text).digest()).decode() for text in maps}))
-    kept = Assets(MappingProxyType(by_url), hashes).precached
-    precache = json.dumps([[asset.url, asset.tag] for asset in kept], separators=(",", ":")).encode()
+    app = Assets(MappingProxyType(by_url), hashes)
+    precache = json.dumps([[asset.url, asset.tag] for asset in app.precached], separators=(",", ":")).encode()
     worker = files["sw.js"]
     if worker.count(_PRECACHE) != 1:
         raise ValueError("sw.js has no single line that takes the precache list")
     worker = worker.replace(_PRECACHE, b"const PRECACHE = " + precache + b";")
-    return Assets(MappingProxyType({**by_url, "/sw.js": _asset("sw.js", worker)}), hashes)
+    parcel = Asset(PARCEL, "application/json", *_packed(_parcel(app)))
+    return Assets(MappingProxyType({**by_url, PARCEL: parcel, "/sw.js": _asset("sw.js", worker)}), hashes)
 
 
 def _without_comments(path: Path) -> bytes:
@@ -115,6 +125,19 @@ def _without_comments(path: Path) -> bytes:
     return _INDENTATION.sub(b"", _TYPE_COMMENT.sub(b"", content))
 
 
+def _named_by_page(app: Assets) -> frozenset[str]:
+    """Return what the first page fetches by itself, with the page."""
+    page = app.by_url.get("/")
+    return frozenset({"/"} | ({url.decode() for url in _NAMED.findall(page.content)} if page else set()))
+
+
+def _parcel(app: Assets) -> bytes:
+    """Return the scripts that the first page does not fetch: by their URL, the tag and the text of each."""
+    alone = _named_by_page(app) | ON_DEMAND
+    scripts = [one for one in app.precached if one.url.endswith(".js") and one.url not in alone]
+    return json.dumps({one.url: [one.tag, one.content.decode()] for one in scripts}, ensure_ascii=False).encode()
+
+
 def _url(name: str) -> str:
     if name == "lab.html":
         return "/lab"
@@ -122,12 +145,11 @@ def _url(name: str) -> str:
 
 
 def _asset(name: str, content: bytes) -> Asset:
-    compressed = gzip.compress(content, 9, mtime=0)
     url = "/sw.js" if name == "sw.js" else _url(name)
-    return Asset(
-        url,
-        _TYPES[Path(name).suffix],
-        content,
-        compressed if len(compressed) < len(content) else None,
-        hashlib.sha256(content).hexdigest(),
-    )
+    return Asset(url, _TYPES[Path(name).suffix], *_packed(content))
+
+
+def _packed(content: bytes) -> tuple[bytes, bytes | None, str]:
+    compressed = gzip.compress(content, 9, mtime=0)
+    packed = compressed if len(compressed) < len(content) else None
+    return content, packed, hashlib.sha256(content).hexdigest()

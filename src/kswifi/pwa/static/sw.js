@@ -7,18 +7,26 @@ const ON_DEMAND = ["/app/js/text/pcm.js"];
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
 const NAME = `kswifi ${PRECACHE.map(([, hash]) => hash).join("").replace(/(.{3}).{7}/g, "$1")}`;
 
+/** What this version of the file is called. @param {string} hash */
+const tagged = (hash) => `"${hash}"`;
+
 async function fill() {
   const cache = await caches.open(NAME);
   const older = await Promise.all((await caches.keys()).filter((name) => name !== NAME).map((name) => caches.open(name)));
+  // A first visit gets in one parcel what the page has not fetched already; an update only what changed.
+  /** @type {Record<string, [string, string]>} */
+  const parcel = older.length ? {} : await (await fetch("/app/parcel.json", { cache: "no-cache" })).json();
   await Promise.all(
     PRECACHE.map(async ([url, hash]) => {
       let wanted = !ON_DEMAND.includes(url);
       for (const one of older) {
         const kept = await one.match(url);
-        if (kept?.headers.get("etag") === `"${hash}"`) return cache.put(url, kept);
+        if (kept?.headers.get("etag") === tagged(hash)) return cache.put(url, kept);
         wanted ||= Boolean(kept);
       }
       if (!wanted) return;
+      const [tag, text] = parcel[url] ?? [];
+      if (tag === hash) return cache.put(url, new Response(text, { headers: { "Content-Type": "text/javascript", ETag: tagged(hash) } }));
       const response = await fetch(url, { cache: "no-cache" });
       if (!response.ok) throw new Error(`${url}: ${response.status}`);
       return cache.put(url, response);
