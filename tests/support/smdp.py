@@ -47,7 +47,7 @@ def client_context(pki: Pki) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     issuers = b"".join(each.certificate.parsed.public_bytes(Encoding.PEM) for each in pki.of_role(Role.CI))
     context.load_verify_locations(cadata=issuers.decode())
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.verify_flags |= ssl.VERIFY_X509_STRICT
     return context
 
 

@@ -56,14 +56,18 @@ def download(
 ) -> None:
     """Download a profile and install it, disabled; then deliver the card's notifications."""
     from kswifi.lab.phone.activation_code import ActivationCode
-    from kswifi.lab.phone.lpa import Lpa
+    from kswifi.lab.phone.lpa import DownloadRefusedError, Lpa
 
     code = ActivationCode.parse(activation_code)
     if code.confirmation_code_required and confirmation_code is None:
         confirmation_code = typer.prompt("Confirmation code", hide_input=True)
     with _reader(card, pki, reader) as taken, _servers(ca, connect_to) as es9:
         lpa = Lpa(taken, es9, _say)
-        got = lpa.download(code, confirmation_code, _agree(yes))
+        try:
+            got = lpa.download(code, confirmation_code, _agree(yes))
+        except DownloadRefusedError:
+            _deliver(lpa)  # what a card refuses it says in a notification: the server's order waits for it
+            raise
         print(f"{got.iccid} is installed, disabled: `kswifi lpa enable {got.iccid}` switches it on.")
         _deliver(lpa)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
+CHAINING: Final = 0x10
 _HEADER_OCTETS: Final = 4
 
 
@@ -55,6 +56,11 @@ class Command:
     le: int | None
 
     @property
+    def chained(self) -> bool:
+        """Tell whether more parts of this command follow (ISO/IEC 7816-4, 5.3.3: bit 5 of the class octet)."""
+        return bool(self.cla & CHAINING)
+
+    @property
     def channel(self) -> int:
         """Return the logical channel that the class octet names (TS 102 221, 10.1.1)."""
         return self.cla & 0x03
@@ -89,10 +95,10 @@ def parse_command(octets: bytes) -> Command:
 
 
 def _check_class(cla: int) -> None:
-    if cla & 0x7C == 0:
+    if cla & 0x6C == 0:
         return
     if cla & 0x40:
         raise StatusError(Status.CHANNEL_NOT_SUPPORTED if cla != 0xFF else Status.CLA_NOT_SUPPORTED)
     if cla & 0x60:
         raise StatusError(Status.CLA_NOT_SUPPORTED)
-    raise StatusError(Status.CHAINING_NOT_SUPPORTED if cla & 0x10 else Status.SECURE_MESSAGING_NOT_SUPPORTED)
+    raise StatusError(Status.SECURE_MESSAGING_NOT_SUPPORTED)

@@ -6,6 +6,7 @@ from typing import Final, Self
 
 from kswifi.euicc import filesystem, isd_r, security
 from kswifi.euicc.apdu import Command, Status, StatusError, parse_command
+from kswifi.euicc.chaining import join
 from kswifi.euicc.channel import CHANNELS, CardSession, Channel
 from kswifi.euicc.credentials import CardCredentials, stored_identities
 from kswifi.euicc.errors import CardCredentialsError, ProfileRefusedError
@@ -156,6 +157,12 @@ class Euicc:
         channel = self._session.channels.get(command.channel)
         if channel is None:
             raise StatusError(Status.CHANNEL_NOT_SUPPORTED)
+        open_chain, channel.chain = channel.chain, None  # given up whatever this command turns out to be
+        channel.chain, whole = join(open_chain, command)
+        if whole is None:
+            channel.response = b""
+            return b"", Status.OK
+        command = whole
         if command.ins == _GET_RESPONSE:
             return _get_response(channel, command)
         channel.response = b""

@@ -6,6 +6,7 @@ from typing import Final
 
 from kswifi.euicc import access
 from kswifi.euicc.apdu import Status, StatusError
+from kswifi.euicc.chaining import Chain
 from kswifi.euicc.state import CardState, Directory, ElementaryFile, Pin
 from kswifi.euicc.transaction import RspTransaction
 
@@ -28,6 +29,8 @@ class Channel:
     stored: bytearray = field(default_factory=bytearray)
     """The blocks of a STORE DATA command so far."""
     blocks: int = 0
+    chain: Chain | None = None
+    """The parts of a chained command so far."""
 
     def application(self) -> Directory | None:
         """Return the ADF that the channel stands in, if any."""

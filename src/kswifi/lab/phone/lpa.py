@@ -37,6 +37,7 @@ from kswifi.rsp.messages.notifications import (
     InstallResult,
     NotificationMetadata,
 )
+from kswifi.rsp.saip.response import PeStatus, decode_euicc_response
 
 _TAC: Final = bytes.fromhex("35290611")  # as other software LPAs: this device has no type approval
 Tell = Callable[[str], None]
@@ -206,7 +207,7 @@ class _Download:
             raise self._cancelled(CancelReason.LOAD_BPP_EXECUTION_ERROR, error.message) from error
         data = InstallResult.decode(answer).data
         if isinstance(data.final_result, InstallFailure):
-            reason = _name(InstallError, data.final_result.reason)
+            reason = _name(InstallError, data.final_result.reason) + _element_at_fault(data.final_result)
             raise DownloadRefusedError(
                 f"the card did not install the profile: {reason}", error=data.final_result.reason
             )
@@ -245,7 +246,21 @@ class _Download:
             self._tell(f"the server answered: {error.message}")
 
 
-def _name(kind: type[AuthenticateError] | type[DownloadError] | type[InstallError], code: int) -> str:
+def _element_at_fault(failure: InstallFailure) -> str:
+    """Say what the card's EUICCResponse says of the profile's elements, if it says anything."""
+    try:
+        statuses = decode_euicc_response(failure.sima_response or b"")
+    except RspError:
+        return ""
+    said = [
+        _name(PeStatus, status) + ("" if number is None else f" in element {number}") for status, number in statuses
+    ]
+    return f" ({', '.join(said)})" if said else ""
+
+
+def _name(
+    kind: type[AuthenticateError] | type[DownloadError] | type[InstallError] | type[PeStatus], code: int
+) -> str:
     try:
         return kind(code).name.lower().replace("_", " ")
     except ValueError:

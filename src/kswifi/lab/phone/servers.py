@@ -15,7 +15,7 @@ from kswifi.kernel.numbers import Eid
 from kswifi.lab.phone.activation_code import ActivationCode
 from kswifi.lab.phone.card import Card
 from kswifi.lab.phone.es9 import HttpEs9, tls_context_of
-from kswifi.lab.phone.lpa import Lpa
+from kswifi.lab.phone.lpa import DownloadRefusedError, Lpa
 from kswifi.lab.phone.personalise import read_pki
 from kswifi.lab.settings import HostPort
 from kswifi.rsp.certificates import Role
@@ -64,7 +64,12 @@ class ProfileServers:
             NoProfileServerError: there is no PKI.
         """
         with self._lpa(card) as lpa:
-            card.enable(lpa.download(code).iccid)
+            try:
+                downloaded = lpa.download(code)
+            except DownloadRefusedError:
+                _deliver(lpa)  # what a card refuses it says in a notification: the server's order waits for it
+                raise
+            card.enable(downloaded.iccid)
             return _deliver(lpa)
 
     def deliver_notifications(self, card: Card) -> list[str]:

@@ -1,4 +1,7 @@
-"""EUICCResponse: what a card says of the elements of a profile package (Interoperable Profile Package, annex A)."""
+"""EUICCResponse: what a card says of the elements of a profile package (SAIP, PEDefinitions, EUICCResponse).
+
+The numbers are those of the module PEDefinitions, as its version 3.3.1 has them.
+"""
 
 from enum import IntEnum
 from typing import Final
