@@ -1,7 +1,11 @@
 """`kswifi bench ...`: speed, as figures."""
 
+import asyncio
 import json
-from typing import Annotated
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -22,7 +26,46 @@ def rsp(
     """Full profile downloads with their install notification over TLS, against one server process."""
     from kswifi.lab.rsp_load import LoadPlan, run_load
 
-    figures = run_load(LoadPlan(clients, downloads, 3 * downloads))
+    _say(run_load(LoadPlan(clients, downloads, 3 * downloads)), as_json=as_json)
+
+
+@bench_app.command("charging")
+def charging(
+    outstanding: Annotated[
+        int, typer.Option(min=1, max=4096, help="Requests under way at any moment, on four connections.")
+    ] = 256,
+    seconds: Annotated[float, typer.Option(min=1, max=3600, help="Measured, after three to warm up.")] = 10.0,
+    subscribers: Annotated[
+        int, typer.Option(min=2, max=1_000_000, help="Credited before; each session is another one's.")
+    ] = 100_000,
+    folder: Annotated[
+        Path, typer.Option(exists=True, file_okay=False, writable=True, help="Where the data lies: on a real disk.")
+    ] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")] = False,
+) -> None:
+    """Gy requests answered a second, each durable first; their latency; and the server's CPU for one.
+
+    One server process with everything that charging has, one load generator, sessions of 1 INITIAL, 8 UPDATEs and
+    1 TERMINATION like those of a real core, a tenth of the messages in another order and size. Linux only.
+    """
+    from kswifi.bootstrap.charging_bench import ChargingBench, run_bench
+
+    _say(run_bench(ChargingBench(outstanding, seconds, subscribers, folder)), as_json=as_json)
+
+
+@bench_app.command("charging-server", hidden=True)
+def charging_server(subscribers: Annotated[int, typer.Option(min=2, max=1_000_000)]) -> None:
+    """Be the server of `kswifi bench charging`, in the data directory that is set."""
+    from kswifi.bootstrap.charging_alone import run_charging_alone
+    from kswifi.settings import load_settings
+
+    def ready(what: Mapping[str, Any]) -> None:
+        print(json.dumps(what), flush=True)
+
+    asyncio.run(run_charging_alone(load_settings(), subscribers, ready, sys.stdin.fileno()))
+
+
+def _say(figures: Mapping[str, float | int | str], *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(figures))
         return

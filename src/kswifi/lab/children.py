@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 
 from kswifi.kernel.errors import KswifiError
 
-_START_SECONDS: Final = 60
+_START_SECONDS: Final = 60.0
 _STOP_SECONDS: Final = 20
 _LONGEST_READY_LINE: Final = 65_536
 
@@ -37,7 +37,14 @@ class Child:
         self.ready = ready
 
     @classmethod
-    def start(cls, name: str, arguments: Sequence[str], environment: Mapping[str, str], log_file: Path) -> Self:
+    def start(
+        cls,
+        name: str,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        log_file: Path,
+        start_seconds: float = _START_SECONDS,
+    ) -> Self:
         """Start ``python -m kswifi ARGUMENTS`` and wait until it says that it is ready.
 
         Raises:
@@ -55,7 +62,7 @@ class Child:
                 start_new_session=True,
             )
         try:
-            line = _first_line(process)
+            line = _first_line(process, start_seconds)
         except BaseException:  # interrupted: a child that nobody knows of yet must not be left behind
             cls(name, process, {}).kill()
             raise
@@ -97,12 +104,12 @@ class Child:
                 pipe.close()
 
 
-def _first_line(process: subprocess.Popen[bytes]) -> bytes:
+def _first_line(process: subprocess.Popen[bytes], seconds: float) -> bytes:
     """Read one line of the child's output, as far as it comes before the child ends or time does."""
     output = process.stdout
     if output is None:
         raise ValueError("the child has no output")
-    until = time.monotonic() + _START_SECONDS
+    until = time.monotonic() + seconds
     line = b""
     while not line.endswith(b"\n") and len(line) < _LONGEST_READY_LINE:
         readable, _, _ = select.select([output], [], [], max(0.0, until - time.monotonic()))
