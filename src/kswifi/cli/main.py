@@ -14,6 +14,7 @@ import typer
 import kswifi
 from kswifi.cli.bench import bench_app
 from kswifi.cli.books import books_app
+from kswifi.cli.card import card_app
 from kswifi.cli.cdr import cdr_app
 from kswifi.cli.inspect import ledger_app, package_app
 from kswifi.cli.pki import pki_app
@@ -32,6 +33,7 @@ app = typer.Typer(
 app.add_typer(package_app, name="package")
 app.add_typer(pki_app, name="pki")
 app.add_typer(bench_app, name="bench")
+app.add_typer(card_app, name="card")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(cdr_app, name="cdr")
 app.add_typer(books_app, name="books")

@@ -1,0 +1,159 @@
+"""A secured packet in words: whatever of ENVELOPE, SMS, user data or packet it is given as."""
+
+from collections.abc import Iterator
+
+from kswifi.scp80 import scripts, sms
+from kswifi.scp80.errors import MalformedPacketError, UnsupportedSecurityError, WrongChecksumError
+from kswifi.scp80.packets import (
+    RESPONSE_UDH,
+    Keys,
+    ResponseStatus,
+    open_command,
+    open_response,
+    read_command_head,
+    read_unprotected_response,
+)
+from kswifi.scp80.security import Check, SecurityParameters, algorithm_of, key_version_of
+
+_ENVELOPE = bytes.fromhex("80C20000")
+
+
+def explain(octets: bytes, keys: Keys | None = None, command: bytes | None = None) -> list[str]:
+    """Return lines that tell what octets are, from the outside in.
+
+    With keys the checksum is verified and what is ciphered is shown. A protected answer does not say how it is
+    protected: ``command`` is the packet that it answers.
+
+    Raises:
+        MalformedPacketError: they are none of what is known here.
+    """
+    return list(_explain(octets, keys, command))
+
+
+def _explain(octets: bytes, keys: Keys | None, command: bytes | None) -> Iterator[str]:
+    if octets[:4] == _ENVELOPE:
+        yield f"ENVELOPE, {len(octets)} octets"
+        octets = octets[5 : 5 + octets[4]] if len(octets) > 5 else b""
+    if octets[:1] == b"\xd1":
+        octets = sms.read_envelope(octets)
+        yield f"SMS-PP DOWNLOAD, network to card, with a message of {len(octets)} octets"
+    if octets.startswith(RESPONSE_UDH):
+        yield from _answer(octets[len(RESPONSE_UDH) :], keys, command)
+        return
+    segment = _segment(octets)
+    if segment is not None:
+        reference, count, number = segment.part
+        yield f"SMS-DELIVER with {len(segment.octets)} octets of data" + (
+            "" if count == 1 else f": part {number} of {count}, reference {reference}"
+        )
+        if count > 1:
+            yield "the packet is in several messages: give them joined, or the packet itself, to see it"
+            return
+        octets = segment.octets
+    yield from _command(octets, keys)
+
+
+def _segment(octets: bytes) -> sms.Segment | None:
+    for read in (sms.read_deliver, sms.read_user_data):
+        try:
+            segment = read(octets)
+        except MalformedPacketError:
+            continue
+        if sms.COMMAND_PACKET in segment.elements or segment.part[1] > 1:
+            return segment
+    return None
+
+
+def _command(octets: bytes, keys: Keys | None) -> Iterator[str]:
+    head = read_command_head(octets)
+    yield f"command packet, {len(octets)} octets"
+    yield from _security(head.spi)
+    yield f"KIc {head.kic:02X}: {_key(head.kic)}; KID {head.kid:02X}: {_key(head.kid)}"
+    yield f"TAR {head.tar.hex().upper()}"
+    if keys is None and (head.spi.ciphered or head.spi.check is not Check.NONE):
+        if head.spi.ciphered:
+            yield "counter and content are ciphered: give the keys to see them"
+            return
+        yield f"counter {int.from_bytes(octets[10:15], 'big')}; its checksum is not verified without a key"
+        yield from _script(octets[16 + (8 if head.spi.check is Check.CRYPTOGRAPHIC else 0) :])
+        return
+    try:
+        packet = open_command(octets, keys or Keys(b"", b""))
+    except WrongChecksumError:
+        yield "the checksum is WRONG: an octet was changed, or these are other keys"
+        return
+    yield f"counter {packet.counter}" + ("; the checksum is right" if head.spi.check is not Check.NONE else "")
+    yield from _script(packet.data)
+
+
+def _script(data: bytes) -> Iterator[str]:
+    try:
+        script = scripts.read_script(data)
+    except MalformedPacketError as error:
+        yield f"content {data.hex().upper()} ({error.message})"
+        return
+    yield f"{'expanded' if script.expanded else 'compact'} script with {len(script.commands)} commands"
+    for command in script.commands:
+        yield f"  {command.hex().upper()}"
+
+
+def _answer(octets: bytes, keys: Keys | None, command: bytes | None) -> Iterator[str]:
+    if len(octets) < 6:
+        raise MalformedPacketError("a response packet is cut short", octets=len(octets))
+    yield f"response packet, {len(octets)} octets, TAR {octets[3:6].hex().upper()}"
+    plain = read_unprotected_response(octets)
+    expanded = False
+    if plain is not None:
+        yield "without any protection: it proves nothing"
+        packet = plain
+    elif keys is None or command is None:
+        yield "it is protected: give the keys and the command that it answers to see it"
+        return
+    else:
+        head = read_command_head(command)
+        expanded = open_command(command, keys).data[:1] == b"\xaa"
+        try:
+            packet = open_response(octets, head.spi, head.kic, head.kid, keys)
+        except WrongChecksumError:
+            yield "the checksum is WRONG: an octet was changed, or these are other keys"
+            return
+        yield "the checksum is right"
+    yield f"counter {packet.counter}, status {packet.status:02X}: {status_words(packet.status)}"
+    if packet.data:
+        answer = scripts.read_answer(packet.data, expanded=expanded)
+        said = f"{answer.status:04X} {answer.data.hex().upper()}".rstrip()
+        yield f"{answer.executed} commands ran, the last answered {said}"
+
+
+def status_words(status: int) -> str:
+    """Return a response status in words."""
+    try:
+        return ResponseStatus(status).name.lower().replace("_", " ")
+    except ValueError:
+        return "unknown to the specification"
+
+
+def _security(spi: SecurityParameters) -> Iterator[str]:
+    checks = {
+        Check.NONE: "no checksum",
+        Check.REDUNDANCY: "a redundancy check",
+        Check.CRYPTOGRAPHIC: "a cryptographic checksum",
+        Check.SIGNATURE: "a signature",
+    }
+    ciphered = {True: "ciphered", False: "in the clear"}
+    yield (
+        f"SPI {spi.encode().hex().upper()}: {checks[spi.check]}, {ciphered[spi.ciphered]}, "
+        f"counter {spi.counter.name.lower().replace('_', ' ')}"
+    )
+    yield (
+        f"  proof of receipt {spi.por.name.lower().replace('_', ' ')}: {checks[spi.por_check]}, "
+        f"{ciphered[spi.por_ciphered]}, by {'SMS-SUBMIT' if spi.por_by_submit else 'SMS-DELIVER-REPORT'}"
+    )
+
+
+def _key(octet: int) -> str:
+    try:
+        algorithm = algorithm_of(octet).name.lower().replace("_", " ")
+    except UnsupportedSecurityError:
+        algorithm = "an algorithm that is not used here"
+    return f"key set {key_version_of(octet)}, {algorithm}"

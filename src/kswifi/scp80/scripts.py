@@ -1,0 +1,124 @@
+"""Remote file management scripts (TS 102 226, 5): command APDUs in a row, and what a card says of them.
+
+The compact form is the commands alone, and its answer tells how many ran and what the last one answered; the
+expanded form wraps each in a data object and tells of each.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from kswifi.rsp import tlv
+from kswifi.scp80.errors import MalformedPacketError
+
+COMMANDS_MAX: Final = 32
+_HEADER_OCTETS: Final = 5
+_READING: Final = (0xB0, 0xB2, 0xC0, 0xF2)  # READ BINARY, READ RECORD, GET RESPONSE, STATUS: P3 is Le
+_COMMAND_SCRIPT: Final = 0xAA
+_COMMAND_SCRIPT_INDEFINITE: Final = 0xAE
+_RESPONSE_SCRIPT: Final = 0xAB
+_COMMAND: Final = 0x22
+_ANSWER: Final = 0x23
+_COUNT: Final = 0x80
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The commands of a script, and the form in which its answer is wanted."""
+
+    commands: tuple[bytes, ...]
+    expanded: bool = False
+
+    def encode(self) -> bytes:
+        """Return the secured data of a command packet."""
+        if not self.expanded:
+            return b"".join(self.commands)
+        return tlv.encode(_COMMAND_SCRIPT, *(tlv.encode(_COMMAND, command) for command in self.commands))
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptAnswer:
+    """What came of a script: how many commands ran, and the last one's status and data.
+
+    ``answers`` holds data and status of each where the form was the expanded one.
+    """
+
+    executed: int
+    status: int
+    data: bytes
+    answers: tuple[tuple[bytes, int], ...] = ()
+
+
+def read_script(octets: bytes) -> Script:
+    """Return the commands of a script, in whichever form it has.
+
+    Raises:
+        MalformedPacketError: neither form, cut short, or too many commands.
+    """
+    if octets[:1] == bytes([_COMMAND_SCRIPT]):
+        script = Script(_expanded(octets), expanded=True)
+    elif octets[:1] == bytes([_COMMAND_SCRIPT_INDEFINITE]):
+        raise MalformedPacketError("a script of indefinite length is not read here")
+    else:
+        script = Script(_compact(octets))
+    if not 1 <= len(script.commands) <= COMMANDS_MAX:
+        raise MalformedPacketError(f"a script has 1 to {COMMANDS_MAX} commands", commands=len(script.commands))
+    return script
+
+
+def encode_answer(answers: Sequence[tuple[bytes, int]], *, expanded: bool) -> bytes:
+    """Return what a card says of a script whose commands answered so (TS 102 226, 5.1.2 and 5.2.2)."""
+    if not expanded:
+        data, status = answers[-1]
+        return bytes([len(answers)]) + status.to_bytes(2, "big") + data
+    each = (tlv.encode(_ANSWER, data + status.to_bytes(2, "big")) for data, status in answers)
+    return tlv.encode(_RESPONSE_SCRIPT, tlv.encode(_COUNT, bytes([len(answers)])), *each)
+
+
+def read_answer(octets: bytes, *, expanded: bool) -> ScriptAnswer:
+    """Return what a card said of a script.
+
+    Raises:
+        MalformedPacketError: it is no such answer.
+    """
+    if not expanded:
+        if len(octets) < 3:
+            raise MalformedPacketError("a script's answer is cut short", octets=len(octets))
+        return ScriptAnswer(octets[0], int.from_bytes(octets[1:3], "big"), octets[3:])
+    try:
+        items = list(tlv.walk(tlv.only(octets, _RESPONSE_SCRIPT).value))
+    except tlv.TlvError as error:
+        raise MalformedPacketError(f"a script's answer is malformed: {error.message}") from None
+    answers = tuple(
+        (item.value[:-2], int.from_bytes(item.value[-2:], "big"))
+        for item in items
+        if item.tag == _ANSWER and len(item.value) >= 2
+    )
+    count = next((item.value for item in items if item.tag == _COUNT), b"")
+    if len(count) != 1 or not answers:
+        raise MalformedPacketError("a script's answer tells how many commands ran, and what they answered")
+    return ScriptAnswer(count[0], answers[-1][1], answers[-1][0], answers)
+
+
+def _compact(octets: bytes) -> tuple[bytes, ...]:
+    commands = []
+    while octets:
+        if len(octets) < _HEADER_OCTETS - 1:
+            raise MalformedPacketError("a command of the script is cut short")
+        length = octets[4:5]
+        end = _HEADER_OCTETS + (length[0] if length and octets[1] not in _READING else 0)
+        if len(octets) < end:
+            raise MalformedPacketError("a command of the script is cut short")
+        commands.append(octets[:end])
+        octets = octets[end:]
+    return tuple(commands)
+
+
+def _expanded(octets: bytes) -> tuple[bytes, ...]:
+    try:
+        items = list(tlv.walk(tlv.only(octets, _COMMAND_SCRIPT).value))
+    except tlv.TlvError as error:
+        raise MalformedPacketError(f"a script is malformed: {error.message}") from None
+    if any(item.tag != _COMMAND for item in items):
+        raise MalformedPacketError("a script holds another thing than commands")
+    return tuple(item.value for item in items)
