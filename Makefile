@@ -43,5 +43,5 @@ bench: setup
 	@$(RUN)/python -m bench
 
 lock: setup-dev
-	@for part in uv runtime dev; do .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes \
+	@for part in uv runtime dev reader; do .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes \
 	  --python-version 3.11 --no-header requirements/$$part.in -o requirements/$$part.txt || exit 1; done

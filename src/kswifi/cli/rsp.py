@@ -43,6 +43,24 @@ def stdio(
         euicc.close()
 
 
+@euicc_app.command()
+def vpcd(
+    card: Annotated[Path, typer.Option(help="The directory of the card; made with --pki if it is not there.")],
+    pki: PkiDir = None,
+    host: Annotated[str, typer.Option(help="Where the virtual reader listens.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 35963,
+) -> None:
+    """Be a card in a virtual PC/SC reader (vsmartcard's vpcd), until the reader lets it go."""
+    from kswifi.lab.phone.personalise import open_or_make_card
+    from kswifi.lab.vpicc import serve_reader
+
+    euicc = open_or_make_card(card, pki)
+    try:
+        serve_reader(euicc, host, port)
+    finally:
+        euicc.close()
+
+
 @lpa_app.command()
 def download(
     activation_code: Annotated[str, typer.Argument(help="LPA:1$address$matching id")],

@@ -21,7 +21,9 @@ class PcscReader:
         try:
             system = importlib.import_module("smartcard.System")
         except ImportError:
-            raise ReaderMissingError("readers need pyscard: pip install pyscard") from None
+            raise ReaderMissingError(
+                "readers need pyscard: pip install 'kswifi[reader]' (its build needs swig and libpcsclite-dev)"
+            ) from None
         exceptions = importlib.import_module("smartcard.Exceptions")
         self._failure: type[Exception] = exceptions.SmartcardException
         try:
