@@ -38,11 +38,13 @@ def fresh(chance: Random, letter: str, number: int) -> str:
 def spending(chance: Random, number: int) -> do.Command:
     reservation = fresh(chance, "s", number)
     command_id = f"{reservation}#{number}"
-    kind = chance.choices(("reserve", "commit", "close", "release"), (8, 12, 1, 1))[0]
+    kind = chance.choices(("reserve", "admit", "commit", "close", "release"), (8, 2, 12, 1, 1))[0]
+    wallet = ("w1", "w2", "w1", "w1")[int(reservation[1:]) % 4]
     if kind == "reserve":
-        return do.Reserve(
-            command_id, reservation, ("w1", "w2", "w1", "w1")[int(reservation[1:]) % 4], ask_of(chance)
-        )
+        return do.Reserve(command_id, reservation, wallet, ask_of(chance), admit=chance.random() < 0.5)
+    if kind == "admit":
+        wallet = chance.choice((wallet, wallet, do.NOBODY))
+        return do.Admit(command_id, reservation, wallet, NOW + chance.randint(0, 900), over=chance.random() < 0.3)
     if kind == "release":
         return do.Release(command_id, reservation)
     used = chance.choice((0, chance.randint(1, 8), chance.randint(1, 25)))
@@ -128,6 +130,8 @@ def check_rules(steps: list[Step]) -> None:
             held = sum(account.held.values())
             assert (real.used, real.overrun, real.reserved) == (account.used, account.overrun, held), place
             assert real.status == (account.ended or "open"), place
+        for name, wallet in reference.wallets.items():
+            assert state.wallets[name].unbooked == wallet.unbooked, (place, command)
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

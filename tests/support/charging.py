@@ -89,6 +89,15 @@ class Charging:
         (answer,) = answers
         return answer
 
+    @property
+    def now(self) -> int:
+        return unix_seconds(self.clock.now())
+
+    def unbooked(self, wallet_id: str) -> int:
+        """Return the octets that no account of the wallet could take."""
+        wallet = self.ledger.state.wallet(wallet_id)
+        return 0 if wallet is None else wallet.unbooked_octets
+
     def balances(self, account_id: str) -> tuple[int, int, int]:
         """Return (used, reserved, available) of an account whose books balance."""
         found = self.ledger.state.balances(account_id)
@@ -108,6 +117,7 @@ def request(
     imsi: str = IMSI,
     indicator: int | None = None,
     direct: ServiceCreditControl | None = None,
+    happened: int | None = None,
 ) -> CreditControlRequest:
     return CreditControlRequest(
         session_id=session,
@@ -116,6 +126,7 @@ def request(
         destination_realm="localdomain",
         cc_request_type=kind,
         cc_request_number=number,
+        event_timestamp=happened,
         subscription_ids=(SubscriptionId(SubscriptionIdType.IMSI, imsi),),
         services=services,
         direct=direct,

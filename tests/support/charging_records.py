@@ -7,8 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from kswifi.charging.answers import ChargingAnswer
-from kswifi.charging.model import ChargingSession
-from kswifi.charging.notes import ClosingCause
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.charging.service import ChargingService
 from kswifi.charging_records.model import ChargingDataRecord
@@ -35,11 +33,8 @@ class Recorded:
     def restart(self) -> None:
         """Lose what charging had in memory."""
         policy = ChargingPolicy(control_only_peers=frozenset({GATEWAY}), validity_seconds=60, grace_seconds=30)
-        self.service = ChargingService(self.ledger, self.clock, policy, unreserved=self._observe)
+        self.service = ChargingService(self.ledger, self.clock, policy)
         self.service.recover()
-
-    def _observe(self, charging_session: ChargingSession, cause: ClosingCause, at: int) -> None:
-        self.records.observe(ChargingDataRecord.unreserved(charging_session, cause, at))
 
     async def credit(self, account_id: str, octets: int) -> None:
         expires_at = unix_seconds(self.clock.now()) + 86_400 * 30

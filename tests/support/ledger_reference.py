@@ -45,6 +45,7 @@ class RefWallet:
     frozen: bool = False
     goes_on: bool = False
     active: str | None = None
+    unbooked: int = 0
 
 
 class Reference:
@@ -56,7 +57,9 @@ class Reference:
 
     def apply(self, command: do.Command, at: int) -> Answer:
         """Return (code, granted, committed, overrun)."""
-        scope = command.reservation_id if isinstance(command, do.Reserve | do.Commit | do.Release) else ""
+        scope = (
+            command.reservation_id if isinstance(command, do.Reserve | do.Admit | do.Commit | do.Release) else ""
+        )
         known = self.answers.get((scope, command.command_id))
         if known is not None and (not scope or scope in self.reservations):
             return known[1] if _same(known[0], command) else ("conflict", 0, 0, 0)
@@ -76,7 +79,7 @@ class Reference:
         if isinstance(command, do.Reserve):
             known = self.reservations.get(command.reservation_id)
             return known is not None and known[0] == command.wallet_id and known[2] == "open"
-        if isinstance(command, do.OpenWallet | do.Credit | do.Release):
+        if isinstance(command, do.OpenWallet | do.Credit | do.Admit | do.Release):
             return changed
         return code == "done"
 
@@ -120,6 +123,10 @@ class Reference:
     def book(self, reservation: str, used: int, at: int) -> tuple[int, int, int, bool]:
         """Return (committed, overrun, rest, whether the account ran out)."""
         wallet, name, _ = self.reservations[reservation]
+        name = name or self.late(wallet, at)
+        if not name:
+            self.wallets[wallet].unbooked += used
+            return 0, used, 0, False
         account = self.accounts[name]
         held = account.held.pop(reservation, 0)
         if not held and not used:
@@ -138,6 +145,11 @@ class Reference:
             self.end(name, "exhausted")
             it.hold = it.hold or not it.goes_on
         return committed, used - committed, max(held - used, 0), ran_out
+
+    def late(self, wallet: str, at: int) -> str:
+        """Return the account that pays for what nothing was reserved for; "" where there is none."""
+        proven = (k for k in self.order(wallet) if self.accounts[k].proven)
+        return self.pick(wallet, at) or self.wallets[wallet].active or next(proven, "")
 
     def end(self, name: str, how: str) -> None:
         account = self.accounts[name]
@@ -179,7 +191,20 @@ class Reference:
                 return "unknown_reservation", 0, 0, 0
             self.book(c.reservation_id, 0, at)
         code, octets = self.grant(c.reservation_id, c.wallet_id, c.ask, 0, at)
+        if c.admit and code not in ("done", "frozen"):
+            self.reservations.setdefault(c.reservation_id, [c.wallet_id, "", "open"])
         return code, octets, 0, 0
+
+    def do_Admit(self, c: do.Admit, at: int) -> Answer:
+        known = self.reservations.get(c.reservation_id)
+        if known is not None:
+            return ("done" if known[0] == c.wallet_id else "conflict"), 0, 0, 0
+        if c.wallet_id == do.NOBODY:
+            self.wallets.setdefault(do.NOBODY, RefWallet())
+        if c.wallet_id not in self.wallets:
+            return "unknown_wallet", 0, 0, 0
+        self.reservations[c.reservation_id] = [c.wallet_id, "", "closed" if c.over else "open"]
+        return "done", 0, 0, 0
 
     def do_Commit(self, c: do.Commit, at: int) -> Answer:
         known = self.reservations.get(c.reservation_id)
@@ -200,7 +225,8 @@ class Reference:
         known = self.reservations.get(c.reservation_id)
         if known is None:
             return "unknown_reservation", 0, 0, 0
-        self.accounts[known[1]].held.pop(c.reservation_id, 0)
+        if known[1]:
+            self.accounts[known[1]].held.pop(c.reservation_id, 0)
         known[2] = "closed"
         return "done", 0, 0, 0
 

@@ -5,12 +5,9 @@ from typing import Final
 
 from kswifi.bootstrap.metrics import ChargingMetrics
 from kswifi.bootstrap.process import LAB_GATEWAY
-from kswifi.charging.model import ChargingSession
-from kswifi.charging.notes import ClosingCause
 from kswifi.charging.notices import AnnouncingLedger
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.charging.service import ChargingService
-from kswifi.charging_records.model import ChargingDataRecord
 from kswifi.charging_records.projector import ChargingRecords
 from kswifi.charging_records.service import prune_records
 from kswifi.charging_settings import ANY_PEER
@@ -44,7 +41,7 @@ class Charging:
         self._database = database
         self._retention = timedelta(days=settings.cdr_retention_days)
         self.records = ChargingRecords(database, ledger)
-        self.service = ChargingService(ledger, clock, policy_of(settings), unreserved=self._observe)
+        self.service = ChargingService(ledger, clock, policy_of(settings))
         self.announcing_ledger = AnnouncingLedger(ledger, lambda: ledger.state, self.service.notices)
         self._gy = GyApplication(self.service, identity)
         self.node = DiameterNode(
@@ -71,9 +68,6 @@ class Charging:
     async def prune_records(self) -> int:
         """Delete a batch of records that have had their time."""
         return await prune_records(self._database, self._retention)
-
-    def _observe(self, charging_session: ChargingSession, cause: ClosingCause, at: int) -> None:
-        self.records.observe(ChargingDataRecord.unreserved(charging_session, cause, at))
 
 
 def policy_of(settings: Settings) -> ChargingPolicy:

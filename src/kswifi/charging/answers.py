@@ -88,6 +88,8 @@ def compose(
         for step, outcome in zip(steps, outcomes, strict=True)
         if step.answered
     )
+    if not services and outcomes and outcomes[0].code is not OutcomeCode.DONE:
+        return refusal_of(outcomes[0].code)
     refused = bool(services) and all(service.result_code != ResultCode.SUCCESS for service in services)
     if refused and (direct or not policy.refuse_in_group):
         return refusal(services[0].result_code or ResultCode.UNABLE_TO_COMPLY)

@@ -24,6 +24,8 @@ class ClosingCause(StrEnum):
     """Nothing was heard of it for too long."""
     EVENT = "event"
     """It was a single event, debited at once or refused for want of octets."""
+    UNKNOWN = "unknown"
+    """Usage was reported for a session that nobody knew, or knew no longer."""
 
 
 class Bearer(msgspec.Struct, frozen=True, array_like=True):

@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 from kswifi.charging.answers import ChargingAnswer, closing, compose, refusal
 from kswifi.charging.events import EventCharging
 from kswifi.charging.exchange import Answered, ChargingCounters, Exchange
+from kswifi.charging.late import LateOpening
 from kswifi.charging.model import Access, ChargingSession, ChargingSessionView
 from kswifi.charging.notes import Bearer, ClosingCause, settling_note
 from kswifi.charging.notices import Notices
@@ -22,7 +23,7 @@ from kswifi.diameter.constants import CcRequestType, ResultCode
 from kswifi.diameter.credit_control import CreditControlRequest
 from kswifi.diameter.errors import DiameterError
 from kswifi.kernel.clock import Clock
-from kswifi.ledger.commands import Command, Outcome, OutcomeCode, Release
+from kswifi.ledger.commands import NO_ACCOUNT, Ask, Command, Outcome, OutcomeCode, Release
 from kswifi.ledger.errors import InvalidCommandError, LedgerError
 
 _log: Final = logging.getLogger(__name__)
@@ -32,8 +33,6 @@ MAX_SETTLED_AT_ONCE: Final = 256
 """Silent sessions settled in one sweep; the next one goes on."""
 
 Changed: TypeAlias = Callable[[str], None]
-Unreserved: TypeAlias = Callable[[ChargingSession, ClosingCause, int], None]
-"""Told of a ChargingSession that ended at that instant and for which nothing was ever reserved."""
 
 
 class ChargingService:
@@ -44,7 +43,6 @@ class ChargingService:
 
     Args:
         changed: told the wallet whose sessions opened, ended or changed their access.
-        unreserved: told of sessions that end and that the ledger never knew; it knows all others.
     """
 
     def __init__(
@@ -53,7 +51,6 @@ class ChargingService:
         clock: Clock,
         policy: ChargingPolicy,
         changed: Changed | None = None,
-        unreserved: Unreserved | None = None,
     ) -> None:
         self.policy = policy
         self.counters = ChargingCounters()
@@ -62,10 +59,10 @@ class ChargingService:
         self._sessions = SessionRegistry()
         self.notices = Notices(self._sessions)
         self._events = EventCharging(ledger, self._keep_stranded)
+        self._late = LateOpening(ledger, policy, self._take_outcome, self._give_up)
         self._waiting = 0
         """Requests whose commands are being committed."""
         self._changed: Changed = changed or (lambda _wallet_id: None)
-        self._unreserved: Unreserved = unreserved or (lambda _session, _cause, _at: None)
 
     def handle(self, request: CreditControlRequest, answered: Answered) -> None:
         """Charge one request; ``answered`` is called once, when all of it is durable.
@@ -110,9 +107,6 @@ class ChargingService:
             began=monotonic(),
             octets_per_second=charging_session.octets_per_second if charging_session is not None else 0,
         )
-        if not steps:
-            self._finish(exchange)
-            return
         self._submit_all(exchange)
 
     def charging_sessions_of_wallet(self, wallet_id: str) -> list[ChargingSessionView]:
@@ -168,14 +162,10 @@ class ChargingService:
         ask = self.policy.ask(exchange.octets_per_second, int(exchange.arrived_at))
         try:
             if request.cc_request_type is CcRequestType.INITIAL and exchange.wallet_id is not None:
-                note = exchange.bearer.to_note(request.session_id)
-                commands = [
-                    step.commit(ask) if step.service.used_octets else step.reserve(exchange.wallet_id, ask, note)
-                    for step in exchange.steps
-                ]
+                commands = self._opening(exchange, exchange.wallet_id, ask)
                 self._settle_orphans(exchange, exchange.wallet_id)
             else:
-                commands = [step.commit(ask) for step in exchange.steps]
+                commands = [self._following(exchange, step, ask) for step in exchange.steps]
         except InvalidCommandError as error:
             raise DiameterError(
                 ResultCode.INVALID_AVP_VALUE, error.message, d.SESSION_ID.failed(request.session_id.encode())
@@ -189,78 +179,63 @@ class ChargingService:
             raise DiameterError(ResultCode.TOO_BUSY, error.message) from None
         self._waiting += 1
 
+    def _opening(self, exchange: Exchange, wallet_id: str, ask: Ask) -> list[Command]:
+        note = exchange.bearer.to_note(exchange.request.session_id)
+        admit = self.policy.restricts(exchange.bearer.peer)
+        commands: list[Command] = []
+        for step in exchange.steps:
+            if step.service.used_octets:
+                commands.append(step.commit(ask))
+            elif step.asks:
+                commands.append(step.reserve(wallet_id, ask, note, admit=admit))
+            else:
+                commands.append(step.admit(wallet_id, ask.expires_at, note))
+        return commands
+
+    def _following(self, exchange: Exchange, step: Step, ask: Ask) -> Command:
+        if step.answered or step.closes:
+            return step.commit(ask)
+        # It says only that the session is alive: what it holds stays as it is.
+        wallet_id = exchange.wallet_id or self._late.wallet_of(step)
+        if wallet_id is None:
+            return step.commit(ask)
+        return step.admit(wallet_id, ask.expires_at, exchange.bearer.to_note(exchange.request.session_id))
+
     # The way back
 
     def _done(self, exchange: Exchange, place: int, outcome: Outcome) -> None:
         if exchange.missing < 0:
             return
         step = exchange.steps[place]
-        if self._open_late(exchange, place, step, outcome):
-            return
-        self._take_outcome(exchange, place, outcome)
+        if not self._late.open(exchange, place, step, outcome):
+            self._take_outcome(exchange, place, outcome)
 
     def _take_outcome(self, exchange: Exchange, place: int, outcome: Outcome) -> None:
+        if exchange.missing < 0:
+            return
         exchange.outcomes[place] = outcome
         exchange.missing -= 1
         if not exchange.missing:
             self._waiting -= 1
             self._finish(exchange)
 
-    def _open_late(self, exchange: Exchange, place: int, step: Step, outcome: Outcome) -> bool:
-        """Open the reservation of a group that is new to a session that is known; tell whether that was begun.
-
-        A rating group asked for later, a line that had control-only access until its hold was lifted, and usage
-        that nothing was reserved for. A replay of the first kind meets its own reservation as a conflict.
-        """
-        used = step.service.used_octets
-        unknown = outcome.code is OutcomeCode.UNKNOWN_RESERVATION and not outcome.account_id
-        replayed = outcome.code is OutcomeCode.CONFLICT and step.asks and not used
-        if not (unknown and (step.asks or used)) and not replayed:
-            return False
-        wallet_id = self._wallet_for_late(exchange, step)
-        if wallet_id is None:
-            self.counters.unbooked_octets += used
-            return False
-        ask = self.policy.ask(exchange.octets_per_second, int(exchange.arrived_at))
-        opened = partial(self._opened_late, exchange, place)
-        self._submit_late(
-            exchange, step.reserve(wallet_id, ask, exchange.bearer.to_note(exchange.request.session_id)), opened
-        )
-        return True
-
-    def _wallet_for_late(self, exchange: Exchange, step: Step) -> str | None:
-        if exchange.wallet_id is not None:
-            return exchange.wallet_id
-        # Control-only access reserves nothing, so a restart forgets it; without usage it can be taken up again.
-        if self.policy.restricts(exchange.bearer.peer) and not step.service.used_octets and step.asks:
-            return self._ledger.state.wallet_of_imsi(exchange.bearer.imsi)
-        return None
-
-    def _opened_late(self, exchange: Exchange, place: int, outcome: Outcome) -> None:
-        step = exchange.steps[place]
-        used = step.service.used_octets
-        if not used or outcome.code is not OutcomeCode.DONE:
-            self.counters.unbooked_octets += used
-            self._take_outcome(exchange, place, outcome)
-            return
-        ask = self.policy.ask(exchange.octets_per_second, int(exchange.arrived_at))
-        self._submit_late(exchange, step.commit(ask), partial(self._take_outcome, exchange, place))
-
-    def _submit_late(self, exchange: Exchange, command: Command, done: Callable[[Outcome], None]) -> None:
-        try:
-            self._ledger.submit(command, done)
-        except LedgerError as error:
+    def _give_up(self, exchange: Exchange, answer: ChargingAnswer) -> None:
+        """Refuse half-way; what was submitted stays applied under its id, and the request finds it so."""
+        if exchange.missing > 0:
             exchange.missing = -1
             self._waiting -= 1
-            self._answer(exchange.answered, refusal(ResultCode.TOO_BUSY, error.message))
+            self._answer(exchange.answered, answer)
 
     def _finish(self, exchange: Exchange) -> None:
         outcomes = [outcome for outcome in exchange.outcomes if outcome is not None]
         for outcome in outcomes:
-            self.counters.overrun_octets += outcome.overrun_octets
+            if outcome.account_id == NO_ACCOUNT:
+                self.counters.unbooked_octets += outcome.overrun_octets
+            else:
+                self.counters.overrun_octets += outcome.overrun_octets
         if exchange.request.cc_request_type is CcRequestType.TERMINATION:
             answer = self._terminate(exchange, outcomes)
-        elif exchange.steps:
+        else:
             answer = compose(
                 exchange.steps,
                 outcomes,
@@ -269,11 +244,6 @@ class ChargingService:
                 direct=not exchange.request.services,
             )
             self._keep(exchange, answer)
-        elif exchange.wallet_id is not None:
-            answer = ChargingAnswer(result_code=ResultCode.SUCCESS)
-            self._keep(exchange, answer)
-        else:
-            answer = refusal(ResultCode.UNKNOWN_SESSION_ID)
         self.counters.took(monotonic() - exchange.began)
         self._answer(exchange.answered, answer)
 
@@ -284,7 +254,7 @@ class ChargingService:
     def _terminate(self, exchange: Exchange, outcomes: list[Outcome]) -> ChargingAnswer:
         charging_session = self._sessions.get(exchange.request.session_id)
         if charging_session is not None:
-            self._end(charging_session, ClosingCause.TERMINATION)
+            self._end(charging_session)
         elif all(outcome.code is OutcomeCode.UNKNOWN_RESERVATION for outcome in outcomes):
             return refusal(ResultCode.UNKNOWN_SESSION_ID)
         return closing(exchange.steps)
@@ -308,7 +278,7 @@ class ChargingService:
         validity = self.policy.validity_seconds
         charging_session.expires_at = exchange.arrived_at + validity + self.policy.grace_seconds
         charging_session.on_final_grant = answer.is_final
-        if charging_session.access is not access and exchange.steps:
+        if charging_session.access is not access and (answer.services or answer.direct is not None):
             charging_session.access = access
             self._changed(charging_session.wallet_id)
 
@@ -358,14 +328,12 @@ class ChargingService:
                 self._ledger.submit(command, _nothing_to_do)
         except LedgerError:
             return False  # too busy now: the next sweep finds it again
-        self._end(charging_session, cause)
+        self._end(charging_session)
         return True
 
-    def _end(self, charging_session: ChargingSession, cause: ClosingCause) -> None:
+    def _end(self, charging_session: ChargingSession) -> None:
         self._sessions.remove(charging_session)
         self._changed(charging_session.wallet_id)
-        if not any(map(self._ledger.state.reservation, charging_session.reservation_ids)):
-            self._unreserved(charging_session, cause, int(self._clock.now().timestamp()))
 
 
 def _nothing_to_do(_outcome: Outcome) -> None:

@@ -1,16 +1,16 @@
 """From a credit-control request to the ledger's commands: one for each group of units, each with its own id."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from kswifi.charging.notes import Bearer, usage_note
+from kswifi.charging.notes import Bearer, ClosingCause, settling_note, usage_note
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.diameter import dictionary as d
 from kswifi.diameter.constants import MULTIPLE_SERVICES_SUPPORTED, SERVICE_CONTEXT_PS, CcRequestType, ResultCode
 from kswifi.diameter.credit_control import CreditControlRequest
 from kswifi.diameter.errors import DiameterError
 from kswifi.diameter.units import ServiceCreditControl, ServiceUnit
-from kswifi.ledger.commands import Ask, Commit, Reserve
+from kswifi.ledger.commands import Admit, Ask, Commit, Reserve
 
 MAX_SERVICES: Final = 32
 """Groups of units in one request; a phone has a handful of rating groups."""
@@ -29,7 +29,7 @@ class Step:
     """Whether an answer without a grant would be wrong."""
     closes: bool
     answered: bool = True
-    """False for a reservation that a TERMINATION closes without naming it."""
+    """False where the request did not name it: what a TERMINATION closes beside, and the session itself."""
     note: str = ""
     """What the journal keeps of the report beside its sum."""
 
@@ -44,15 +44,33 @@ class Step:
             note=self.note,
         )
 
-    def reserve(self, wallet_id: str, ask: Ask, note: str) -> Reserve:
-        """Return the command that opens the reservation; ahead of a commit it has an id of its own."""
-        suffix = "/open" if self.service.used_octets else ""
+    def reserve(self, wallet_id: str, ask: Ask, note: str, *, admit: bool) -> Reserve:
+        """Return the command that opens the reservation with a grant, or with ``admit`` even without one."""
         return Reserve(
-            command_id=self.command_id + suffix,
+            command_id=self.command_id,
             reservation_id=self.reservation_id,
             wallet_id=wallet_id,
             ask=ask,
             note=note,
+            admit=admit,
+        )
+
+    def as_late(self) -> "Step":
+        """Return the same usage for a tombstone of its own, which never stands in the session's way."""
+        reservation_id = f"{self.reservation_id}/late"
+        command_id = f"{reservation_id}{self.command_id[len(self.reservation_id) :]}"
+        return replace(self, reservation_id=reservation_id, command_id=command_id, asks=False, closes=False)
+
+    def admit(self, wallet_id: str, expires_at: int, note: str, *, over: bool = False) -> Admit:
+        """Return the command that opens the reservation with nothing in it, ahead of a commit; or a tombstone."""
+        return Admit(
+            command_id=f"{self.command_id}/{'over' if over else 'open'}",
+            reservation_id=self.reservation_id,
+            wallet_id=wallet_id,
+            expires_at=expires_at,
+            note=note,
+            over=over,
+            closing_note=settling_note(ClosingCause.UNKNOWN) if over else "",
         )
 
 
@@ -144,19 +162,20 @@ def steps_of(
                 note=usage_note(service, moved, closes=closes, termination=termination),
             )
         )
+    # A request that names no group is about the session itself, which a replay has to find again.
+    unnamed = set() if steps else {request.session_id}
     if closes:
-        named = {step.reservation_id for step in steps}
-        unnamed = open_reservation_ids - named if steps or open_reservation_ids else {request.session_id}
-        steps += [
-            Step(
-                service=ServiceCreditControl(),
-                reservation_id=reservation_id,
-                command_id=f"{reservation_id}#{number}",
-                asks=False,
-                closes=True,
-                answered=False,
-                note=usage_note(_ANY_AMOUNT, None, closes=True, termination=termination),
-            )
-            for reservation_id in sorted(unnamed)
-        ]
+        unnamed |= open_reservation_ids - {step.reservation_id for step in steps}
+    steps += [
+        Step(
+            service=ServiceCreditControl(),
+            reservation_id=reservation_id,
+            command_id=f"{reservation_id}#{number}",
+            asks=False,
+            closes=closes,
+            answered=False,
+            note=usage_note(_ANY_AMOUNT, moved, closes=closes, termination=termination),
+        )
+        for reservation_id in sorted(unnamed)
+    ]
     return steps

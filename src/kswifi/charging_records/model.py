@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from kswifi.charging.model import ChargingSession
 from kswifi.charging.notes import Bearer, ClosingCause, UsageNote
 
 HOUR_SECONDS: Final = 3600
@@ -78,15 +77,6 @@ class ChargingDataRecord:
             opened_at=at,
             last_at=at,
         )
-
-    @classmethod
-    def unreserved(cls, charging_session: ChargingSession, cause: ClosingCause, at: int) -> "ChargingDataRecord":
-        """Return the record of one that ended at that instant without ever having had a grant."""
-        opened_at = int(charging_session.opened_at)
-        record = cls.opened(charging_session.session_id, charging_session.bearer, opened_at)
-        record.last_at = record.closed_at = at
-        record.cause = str(cause)
-        return record
 
     def reserve(self, at: int) -> None:
         """Note that another reservation of it is open."""

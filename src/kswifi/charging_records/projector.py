@@ -6,7 +6,6 @@ at a leisurely pace and in large pieces: nothing waits for it.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -16,13 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.charging.notes import Bearer, UsageNote
 from kswifi.charging_records import store
-from kswifi.charging_records.model import ChargingDataRecord
+from kswifi.charging_records.model import UNBOOKED, ChargingDataRecord
 from kswifi.database.engine import Database
 from kswifi.database.errors import DatabaseBusyError
 from kswifi.ledger import effects as fx
 
 RECORDS_AT_ONCE: Final = 100
-UNRESERVED_LIMIT: Final = 10_000
 
 _log = structlog.get_logger(__name__)
 
@@ -50,18 +48,9 @@ class ChargingRecords:
         self._pause_seconds = pause_seconds
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
-        self._unreserved: deque[ChargingDataRecord] = deque(maxlen=UNRESERVED_LIMIT)
 
     def wake(self, _sequence: int = 0) -> None:
         """Say that there is more to read; on the loop's thread."""
-        self._wake.set()
-
-    def observe(self, record: ChargingDataRecord) -> None:
-        """Take a ChargingSession that ended and that the ledger never knew: one that was control-only all along.
-
-        No octets were charged to it, and it is the only kind of which a crash can lose a record.
-        """
-        self._unreserved.append(record)
         self._wake.set()
 
     def stop(self) -> None:
@@ -83,7 +72,6 @@ class ChargingRecords:
 
     async def catch_up(self) -> int:
         """Read everything durable; return the sequence that was reached."""
-        await self._write_unreserved()
         while True:
             async with self._database.reading() as connection:
                 sequence = await store.read_sequence(connection)
@@ -105,26 +93,26 @@ class ChargingRecords:
             _log.warning("charging_records_wait_for_database")
             self._wake.set()
 
-    async def _write_unreserved(self) -> None:
-        some = {it.session_id: it for it in self._unreserved}
-        if not some:
-            return
-        async with self._database.transaction() as connection:
-            known = await store.read_records(connection, some)
-            await store.write_records(connection, [it for key, it in some.items() if key not in known])
-        for _ in range(len(some)):
-            self._unreserved.popleft()
 
-
-_TOLD: Final = (fx.Reserved, fx.Committed, fx.Overran, fx.ReservationClosed, fx.ReservationForgotten)
+_TOLD: Final = (
+    fx.Reserved,
+    fx.Admitted,
+    fx.Committed,
+    fx.Overran,
+    fx.Unbooked,
+    fx.ReservationClosed,
+    fx.ReservationForgotten,
+)
 
 
 async def _project(connection: AsyncConnection, effects: list[fx.Effect]) -> None:
     told = [it for it in effects if isinstance(it, _TOLD)]
     begun: dict[str, tuple[str, Bearer]] = {}
     for effect in told:
-        if isinstance(effect, fx.Reserved) and effect.note and (opened := _bearer(effect)) is not None:
-            begun[effect.reservation_id] = opened
+        if isinstance(effect, fx.Reserved | fx.Admitted) and effect.note:
+            opened = _bearer(effect)
+            if opened is not None:
+                begun[effect.reservation_id] = opened
     sessions = await store.read_reservations(connection, {it.reservation_id for it in told} - begun.keys())
     sessions |= {reservation_id: session_id for reservation_id, (session_id, _) in begun.items()}
     records = await store.read_records(connection, set(sessions.values()))
@@ -141,7 +129,7 @@ async def _project(connection: AsyncConnection, effects: list[fx.Effect]) -> Non
                 records[session_id] = ChargingDataRecord.opened(session_id, bearer, effect.at)
             record = records.get(session_id)
             if record is not None:  # None: it was pruned, and something is told of it after all that time
-                _tell(record, effect, begins=isinstance(effect, fx.Reserved) and bool(effect.note))
+                _tell(record, effect)
     await store.write_reservations(
         connection, {key: session_id for key, (session_id, _) in begun.items() if key not in forgotten}
     )
@@ -149,15 +137,10 @@ async def _project(connection: AsyncConnection, effects: list[fx.Effect]) -> Non
     await store.write_records(connection, records.values())
 
 
-def _tell(
-    record: ChargingDataRecord,
-    effect: fx.Reserved | fx.Committed | fx.Overran | fx.ReservationClosed,
-    *,
-    begins: bool,
-) -> None:
+def _tell(record: ChargingDataRecord, effect: fx.Effect) -> None:
     match effect:
-        case fx.Reserved(at=at):
-            if begins:
+        case fx.Reserved(at=at, note=note) | fx.Admitted(at=at, note=note):
+            if note:  # of a reservation that begins
                 record.reserve(at)
         case fx.Committed(account_id=account, octets=octets, at=at, note=note):
             if octets:
@@ -165,11 +148,14 @@ def _tell(
             record.say(account, _usage(note), at)
         case fx.Overran(account_id=account, octets=octets, at=at):
             record.use(account, octets, at, overrun=True)
+        case fx.Unbooked(octets=octets, at=at, note=note):
+            record.use(UNBOOKED, octets, at, overrun=True)
+            record.say(UNBOOKED, _usage(note), at)
         case fx.ReservationClosed(settled=settled, at=at, note=note):
             record.close(_usage(note), at, settled=settled)
 
 
-def _bearer(effect: fx.Reserved) -> tuple[str, Bearer] | None:
+def _bearer(effect: fx.Reserved | fx.Admitted) -> tuple[str, Bearer] | None:
     try:
         return Bearer.from_note(effect.note)
     except msgspec.MsgspecError:

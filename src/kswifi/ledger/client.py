@@ -22,7 +22,7 @@ from kswifi.kernel.clock import Clock, unix_seconds
 from kswifi.ledger import model
 from kswifi.ledger.batch import IN_FLIGHT, Batch, Done, LedgerFigures, Limits
 from kswifi.ledger.beside import write_beside
-from kswifi.ledger.commands import Command, Outcome, Reserve
+from kswifi.ledger.commands import Admit, Command, Outcome, Reserve
 from kswifi.ledger.effects import Effect
 from kswifi.ledger.errors import LedgerBusyError, LedgerClosedError, LedgerError, LedgerFailedError
 from kswifi.ledger.journal import Head, Journal, Record, effects_of, next_record
@@ -205,7 +205,7 @@ class LedgerClient:
             raise LedgerBusyError(f"{self._waiting} commands wait for the journal", waiting=self._waiting)
         if (
             len(state.reservations) >= self._limits.reservations
-            and isinstance(command, Reserve)
+            and isinstance(command, Reserve | Admit)
             and command.reservation_id not in state.reservations
         ):
             raise LedgerBusyError(

@@ -4,9 +4,9 @@ A command is checked where it is made, so that one that exists can be applied: a
 limits, identifiers are short and can be written as UTF-8. Instants are whole Unix seconds.
 
 A command's id makes it idempotent: asked again it has the same outcome and changes nothing. Ids of ``Reserve``,
-``Commit`` and ``Release`` are unique within their reservation, all others within the ledger. Only what was
-*done* is remembered: a refusal changes nothing, so asked again it is judged anew (an outbox entry that came too
-early succeeds later under its own id).
+``Admit``, ``Commit`` and ``Release`` are unique within their reservation, all others within the ledger. Only
+what was *done* is remembered: a refusal changes nothing, so asked again it is judged anew (an outbox entry that
+came too early succeeds later under its own id).
 """
 
 import enum
@@ -32,6 +32,12 @@ NOTE_LIMIT: Final = 1024
 
 ORDER_LIMIT: Final = 1000
 """Accounts in one order, and open accounts of one wallet."""
+
+NOBODY: Final = "nobody"
+"""The wallet of usage that no line can be charged with: opened by the first of it, for the operator to look at."""
+
+NO_ACCOUNT: Final = "-"
+"""Stands for the account of a reservation that never held anything."""
 
 HoldReason: TypeAlias = Literal["paused", "exhausted"]
 
@@ -145,12 +151,38 @@ class Reserve(_Command, frozen=True, gc=False):
     ask: Ask
     note: str = ""
     """What the owner wants to find again after a restart; kept with the reservation, never read here."""
+    admit: bool = False
+    """Where nothing can be granted, take it in all the same, so that it may ask again; not while frozen."""
 
     def __post_init__(self) -> None:
         """Check identifiers and note."""
         _check_ids(self.command_id, self.reservation_id, self.wallet_id)
         if self.note:
             _check_text("note", self.note, NOTE_LIMIT)
+
+
+class Admit(_Command, frozen=True, gc=False):
+    """Take a reservation in that holds nothing: it may ask later, and what it uses has a place.
+
+    ``over``: nothing is ever granted to it. It is a tombstone from the beginning, for usage that came late or
+    from nowhere; the wallet ``NOBODY`` takes what no line can be charged with.
+    """
+
+    reservation_id: str
+    wallet_id: str
+    expires_at: int
+    note: str = ""
+    """As a Reserve's."""
+    over: bool = False
+    closing_note: str = ""
+    """Why it is over, for the journal's readers."""
+
+    def __post_init__(self) -> None:
+        """Check identifiers, instant and notes."""
+        _check_ids(self.command_id, self.reservation_id, self.wallet_id)
+        _check_number("expires_at", self.expires_at, 0, INSTANT_LIMIT)
+        for note in (self.note, self.closing_note):
+            _check_text("note", note, NOTE_LIMIT)
 
 
 class Commit(_Command, frozen=True, gc=False):
@@ -298,6 +330,7 @@ Command: TypeAlias = (
     | Credit
     | ProveStorage
     | Reserve
+    | Admit
     | Commit
     | Release
     | HoldWallet
@@ -326,6 +359,8 @@ def fingerprint(command: Command) -> int:
         return -1
     if isinstance(command, Release):
         return -2
+    if isinstance(command, Admit):
+        return -3
     return int.from_bytes(blake2b(_encode(command), digest_size=7).digest(), "big")
 
 

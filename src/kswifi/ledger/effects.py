@@ -220,6 +220,27 @@ class AnswerForgotten(_Effect, frozen=True, gc=False, tag=22):
     at: int
 
 
+class Admitted(_Effect, frozen=True, gc=False, tag=23):
+    """A reservation that holds nothing exists."""
+
+    reservation_id: str
+    wallet_id: str
+    expires_at: int
+    at: int
+    note: str = ""
+
+
+class Unbooked(_Effect, frozen=True, gc=False, tag=24):
+    """Octets were used that no account could be found for; kept with the wallet, for the operator."""
+
+    reservation_id: str
+    wallet_id: str
+    octets: int
+    at: int
+    note: str = ""
+    """What the commit's owner told of the usage."""
+
+
 Effect: TypeAlias = (
     WalletOpened
     | Credited
@@ -243,4 +264,6 @@ Effect: TypeAlias = (
     | AccountClosed
     | ReservationForgotten
     | AnswerForgotten
+    | Admitted
+    | Unbooked
 )

@@ -35,6 +35,20 @@ def usable_account(state: LedgerState, wallet: Wallet, at: int) -> Account | Non
     return None
 
 
+def account_for_late(state: LedgerState, wallet: Wallet, at: int) -> Account | None:
+    """Return the account that pays for usage nothing was reserved for: a hold does not undo what was used.
+
+    The one that would be granted from; else the active one, or the first whose storage is proved, which overruns.
+    """
+    account = usable_account(state, wallet, at)
+    if account is None and wallet.active_account_id is not None:
+        return state.accounts[wallet.active_account_id]
+    if account is None:
+        mine = (state.accounts[it] for it in wallet.account_ids)
+        return next((it for it in mine if it.storage_proof), None)
+    return account
+
+
 def refusal(state: LedgerState, wallet: Wallet, at: int) -> OutcomeCode:
     """Return why none of the wallet's accounts is usable: what would help soonest is said first."""
     accounts = [state.accounts[it] for it in wallet.account_ids]

@@ -49,6 +49,7 @@ _Verb = Callable[[Work, Any], Outcome]
 
 _SPENDING: Final[dict[type, _Verb]] = {
     do.Reserve: spending.reserve,
+    do.Admit: spending.admit,
     do.Commit: spending.commit,
     do.Release: spending.release,
 }

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from kswifi.ledger import effects as fx
 from kswifi.ledger.answers import ANSWERS_PER_RESERVATION, key_within
+from kswifi.ledger.commands import NO_ACCOUNT
 from kswifi.ledger.state import Account, AccountStatus, LedgerState, Reservation, Wallet
 
 
@@ -61,7 +62,7 @@ def _reserved(state: LedgerState, effect: fx.Reserved) -> None:
         wallet.reservation_ids = (*wallet.reservation_ids, effect.reservation_id)
         account.reservations += 1
     elif reservation.account_id != account.account_id:
-        state.accounts[reservation.account_id].reservations -= 1
+        _let_go(state, reservation)
         reservation.account_id = account.account_id
         account.reservations += 1
     reservation.reserved += effect.octets
@@ -185,6 +186,23 @@ def _supervised(state: LedgerState, effect: fx.Supervised) -> None:
     _expect(state, state.reservations[effect.reservation_id], effect.expires_at)
 
 
+def _admitted(state: LedgerState, effect: fx.Admitted) -> None:
+    wallet = state.wallets[effect.wallet_id]
+    reservation = Reservation(effect.reservation_id, wallet.wallet_id, NO_ACCOUNT, note=effect.note)
+    state.reservations[effect.reservation_id] = reservation
+    wallet.reservation_ids = (*wallet.reservation_ids, effect.reservation_id)
+    _expect(state, reservation, effect.expires_at)
+
+
+def _unbooked(state: LedgerState, effect: fx.Unbooked) -> None:
+    state.wallets[effect.wallet_id].unbooked += effect.octets
+
+
+def _let_go(state: LedgerState, reservation: Reservation) -> None:
+    if reservation.account_id != NO_ACCOUNT:
+        state.accounts[reservation.account_id].reservations -= 1
+
+
 def _expect(state: LedgerState, reservation: Reservation, expires_at: int) -> None:
     reservation.expires_at = expires_at
     if not 0 < reservation.watched_at <= expires_at:
@@ -207,8 +225,7 @@ def _account_closed(state: LedgerState, effect: fx.AccountClosed) -> None:
 
 
 def _reservation_forgotten(state: LedgerState, effect: fx.ReservationForgotten) -> None:
-    reservation = state.reservations.pop(effect.reservation_id)
-    state.accounts[reservation.account_id].reservations -= 1
+    _let_go(state, state.reservations.pop(effect.reservation_id))
     _drop_forgotten(state)
 
 
@@ -246,4 +263,6 @@ _REPLAY: Final[dict[type, Callable[[LedgerState, Any], None]]] = {
     fx.AccountClosed: _account_closed,
     fx.ReservationForgotten: _reservation_forgotten,
     fx.AnswerForgotten: _answer_forgotten,
+    fx.Admitted: _admitted,
+    fx.Unbooked: _unbooked,
 }

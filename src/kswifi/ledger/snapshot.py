@@ -22,6 +22,7 @@ from typing import BinaryIO, Final, TypeAlias, TypeVar
 import msgspec
 
 from kswifi.ledger.answers import unpack
+from kswifi.ledger.commands import NO_ACCOUNT
 from kswifi.ledger.errors import LedgerDamagedError
 from kswifi.ledger.journal import Head
 from kswifi.ledger.sqlite import synchronise_directory
@@ -190,7 +191,10 @@ def _take(state: LedgerState, block: _Block) -> None:
     elif isinstance(block, _Reservations):
         for reservation in block.items:
             reservation.wallet_id = state.wallets[reservation.wallet_id].wallet_id
-            reservation.account_id = state.accounts[reservation.account_id].account_id
+            if reservation.account_id == NO_ACCOUNT:
+                reservation.account_id = NO_ACCOUNT
+            else:
+                reservation.account_id = state.accounts[reservation.account_id].account_id
             reservation.answers = {sys.intern(key): kept for key, kept in reservation.answers.items()}
             state.reservations[reservation.reservation_id] = reservation
     else:

@@ -1,9 +1,19 @@
-"""The verbs of the hot path: reserve, commit, release."""
+"""The verbs of the hot path: reserve, admit, commit, release."""
 
 from kswifi.ledger import effects as fx
 from kswifi.ledger.answers import key_within
-from kswifi.ledger.commands import Ask, Commit, Outcome, OutcomeCode, Release, Reserve
-from kswifi.ledger.grants import RESERVATIONS_PER_WALLET, grant, is_final, is_shared
+from kswifi.ledger.commands import (
+    NO_ACCOUNT,
+    NOBODY,
+    Admit,
+    Ask,
+    Commit,
+    Outcome,
+    OutcomeCode,
+    Release,
+    Reserve,
+)
+from kswifi.ledger.grants import RESERVATIONS_PER_WALLET, account_for_late, grant, is_final, is_shared
 from kswifi.ledger.state import Account, AccountStatus, Reservation
 from kswifi.ledger.work import CONFLICT, DONE, Work, answered_before
 
@@ -19,8 +29,29 @@ def reserve(work: Work, command: Reserve) -> Outcome:
         return kept
     if reservation.closed:
         return Outcome(OutcomeCode.UNKNOWN_RESERVATION)
-    _book(work, reservation, 0)
-    return work.answer_within(command.reservation_id, command, _renew(work, reservation, command.ask))
+    _book(work, reservation, _account_of(work, reservation), 0)
+    outcome = _renew(work, reservation, command.ask, reservation.account_id)
+    return work.answer_within(command.reservation_id, command, outcome)
+
+
+def admit(work: Work, command: Admit) -> Outcome:
+    """Take in a reservation that holds nothing; one that exists stays as it is."""
+    state, reservation_id = work.state, command.reservation_id
+    reservation = state.reservations.get(reservation_id)
+    if reservation is not None:
+        return CONFLICT if reservation.wallet_id != command.wallet_id else _kept(reservation, command) or DONE
+    wallet = state.wallets.get(command.wallet_id)
+    if wallet is None:
+        if command.wallet_id != NOBODY:
+            return Outcome(OutcomeCode.UNKNOWN_WALLET)
+        work.emit(fx.WalletOpened(NOBODY, NOBODY, work.at))
+    elif len(wallet.reservation_ids) >= RESERVATIONS_PER_WALLET and not command.over:
+        return Outcome(OutcomeCode.TOO_MANY)
+    work.emit(fx.Admitted(reservation_id, command.wallet_id, command.expires_at, work.at, command.note))
+    if command.over:
+        seconds, why = state.retention.settled_seconds, command.closing_note
+        _close(work, state.reservations[reservation_id], seconds, why, settled=True)
+    return work.answer_within(reservation_id, command, DONE)
 
 
 def commit(work: Work, command: Commit) -> Outcome:
@@ -34,10 +65,11 @@ def commit(work: Work, command: Commit) -> Outcome:
         return Outcome(OutcomeCode.UNKNOWN_RESERVATION)
     if (kept := _kept(reservation, command)) is not None:
         return kept
-    account_id, used = reservation.account_id, command.used_octets
-    committed, rest, ran_out = _book(work, reservation, used, command.note)
+    account, used = _account_of(work, reservation), command.used_octets
+    account_id = NO_ACCOUNT if account is None else account.account_id
+    committed, rest, ran_out = _book(work, reservation, account, used, command.note)
     if command.ask is not None and not reservation.closed:
-        outcome = _renew(work, reservation, command.ask, rest, used, committed, ran_out)
+        outcome = _renew(work, reservation, command.ask, account_id, rest, used, committed, ran_out)
     else:
         code = OutcomeCode.DONE if command.ask is None else OutcomeCode.UNKNOWN_RESERVATION
         outcome = Outcome(code, 0, False, account_id, used - committed, committed)
@@ -55,12 +87,13 @@ def release(work: Work, command: Release) -> Outcome:
         return kept
     if reservation.closed:
         return DONE
-    held, account = reservation.reserved, work.state.accounts[reservation.account_id]
+    held = reservation.reserved
     if held:
+        account = work.state.accounts[reservation.account_id]
         work.emit(fx.Released(reservation.reservation_id, account.account_id, held, work.at))
         work.lapse(account, 0 if account.uncapped else held)
     _close(work, reservation, work.state.retention.settled_seconds, command.note, settled=True)
-    outcome = Outcome(OutcomeCode.DONE, account_id=account.account_id)
+    outcome = Outcome(OutcomeCode.DONE, account_id=reservation.account_id)
     return work.answer_within(reservation.reservation_id, command, outcome)
 
 
@@ -74,22 +107,38 @@ def _begin(work: Work, command: Reserve) -> Outcome:
     code, account, octets = grant(work, wallet, command.reservation_id, command.ask, note=command.note)
     shared = is_shared(state, wallet, command.reservation_id)
     if account is None:
-        return Outcome(code, shared=shared)
+        outcome = Outcome(code, shared=shared)
+        if not command.admit or code is OutcomeCode.FROZEN:
+            return outcome
+        expires_at = command.ask.expires_at
+        work.emit(fx.Admitted(command.reservation_id, wallet.wallet_id, expires_at, work.at, command.note))
+        return work.answer_within(command.reservation_id, command, outcome)
     final = not shared and is_final(state, wallet, account, work.at)
     outcome = Outcome(code, octets, final, account.account_id, shared=shared)
     return work.answer_within(command.reservation_id, command, outcome)
 
 
-def _kept(reservation: Reservation, command: Reserve | Commit | Release) -> Outcome | None:
+def _account_of(work: Work, reservation: Reservation) -> Account | None:
+    """Return the account that the reservation books on; None if there is none to be found."""
+    if reservation.account_id != NO_ACCOUNT:
+        return work.state.accounts[reservation.account_id]
+    return account_for_late(work.state, work.state.wallets[reservation.wallet_id], work.at)
+
+
+def _kept(reservation: Reservation, command: Reserve | Admit | Commit | Release) -> Outcome | None:
     packed = reservation.answers.get(key_within(reservation.reservation_id, command.command_id))
     return None if packed is None else answered_before(packed, command)
 
 
-def _book(work: Work, reservation: Reservation, used: int, note: str = "") -> tuple[int, int, bool]:
+def _book(
+    work: Work, reservation: Reservation, account: Account | None, used: int, note: str = ""
+) -> tuple[int, int, bool]:
     """Take the reservation back and book usage: (committed, rest given back, whether the account ran out)."""
-    account = work.state.accounts[reservation.account_id]
     held = reservation.reserved
     if not used and not held:
+        return 0, 0, False
+    if account is None:
+        work.emit(fx.Unbooked(reservation.reservation_id, reservation.wallet_id, used, work.at, note))
         return 0, 0, False
     beyond = used - held
     if beyond > 0:
@@ -124,6 +173,7 @@ def _renew(
     work: Work,
     reservation: Reservation,
     ask: Ask,
+    booked_on: str,
     rest: int = 0,
     used: int = 0,
     committed: int = 0,
@@ -132,7 +182,6 @@ def _renew(
     """Reserve anew after booking; a refused ask still tells the supervisor that the owner lives."""
     state = work.state
     wallet = state.wallets[reservation.wallet_id]
-    booked_on = reservation.account_id
     code, account, octets = grant(work, wallet, reservation.reservation_id, ask, rest)
     shared = is_shared(state, wallet, reservation.reservation_id)
     if account is None:

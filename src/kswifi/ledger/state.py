@@ -66,6 +66,8 @@ class Wallet(msgspec.Struct, gc=False, array_like=True):
     continue_with_next: bool = False
     reservation_ids: tuple[str, ...] = ()
     """Reservations that are not closed."""
+    unbooked: int = 0
+    """Octets used that no account could be found for."""
 
 
 class Reservation(msgspec.Struct, gc=False, array_like=True):
@@ -74,6 +76,7 @@ class Reservation(msgspec.Struct, gc=False, array_like=True):
     reservation_id: str
     wallet_id: str
     account_id: str
+    """``NO_ACCOUNT`` where it never held anything."""
     reserved: int = 0
     expires_at: int = 0
     note: str = ""
@@ -123,6 +126,7 @@ class WalletView(msgspec.Struct, frozen=True, gc=False):
     frozen: bool
     continue_with_next: bool
     reservation_ids: tuple[str, ...]
+    unbooked_octets: int
 
 
 class ReservationView(msgspec.Struct, frozen=True, gc=False):
@@ -200,6 +204,7 @@ class LedgerState:
             frozen=it.frozen,
             continue_with_next=it.continue_with_next,
             reservation_ids=it.reservation_ids,
+            unbooked_octets=it.unbooked,
         )
 
     def account(self, account_id: str) -> AccountView | None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from operator import attrgetter
 
+from kswifi.ledger.commands import NO_ACCOUNT
 from kswifi.ledger.state import Account, AccountStatus, LedgerState, Reservation, Wallet
 
 _AMOUNTS = (
@@ -79,7 +80,10 @@ def _of_wallet(state: LedgerState, wallet: Wallet) -> Iterator[str]:
 def _of_reservation(state: LedgerState, reservation: Reservation) -> Iterator[str]:
     name = f"reservation {reservation.reservation_id}"
     account = state.accounts.get(reservation.account_id)
-    if account is None or account.wallet_id != reservation.wallet_id:
+    if reservation.account_id == NO_ACCOUNT:
+        if reservation.reserved:
+            yield f"{name}: holds {reservation.reserved} of no account"
+    elif account is None or account.wallet_id != reservation.wallet_id:
         yield f"{name}: its account {reservation.account_id} is not one of its wallet's"
     if reservation.reserved < 0 or (reservation.closed and reservation.reserved):
         yield f"{name}: holds {reservation.reserved}, closed: {reservation.closed}"

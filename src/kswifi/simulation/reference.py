@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from kswifi.diameter.constants import CcRequestType, ResultCode
+from kswifi.diameter.constants import ResultCode
 from kswifi.diameter.credit_control import CreditControlAnswer, CreditControlRequest
 from kswifi.diameter.units import ServiceCreditControl
 from kswifi.ledger.state import LedgerState
@@ -32,8 +32,6 @@ class Reference:
     """Octets of each request that was sent, once each."""
     answered: dict[Key, tuple[int, int | None, bool]] = field(default_factory=dict)
     """Result-Code, grant and finality of each first answer."""
-    granted: set[str] = field(default_factory=set)
-    """Sessions that had a grant."""
 
     def sent(self, request: CreditControlRequest) -> None:
         """Take a request as its core sends it first."""
@@ -59,21 +57,9 @@ class Reference:
             raise SimulationFailedError(f"{key} asked for units and was answered success without any")
         mine = (answer.result_code, granted, final)
         before = self.answered.setdefault(key, mine)
-        if granted:
-            self.granted.add(request.session_id)
-        if mine != before and self._stands(request, before):
+        # A refusal may be judged anew: a hold was lifted meanwhile.
+        if mine != before and before[0] == ResultCode.SUCCESS:
             raise SimulationFailedError(f"{key} was answered {before}, and when it came again {mine}")
-
-    def _stands(self, request: CreditControlRequest, before: tuple[int, int | None, bool]) -> bool:
-        """Tell whether an answer must come again as it was.
-
-        What granted nothing may be judged anew: a hold was lifted meanwhile. And a ChargingSession that never had
-        a grant leaves no trace in the ledger, so its end cannot be told twice.
-        """
-        if before[0] != ResultCode.SUCCESS:
-            return False
-        ends = request.cc_request_type is CcRequestType.TERMINATION
-        return bool(before[1]) or (ends and request.session_id in self.granted)
 
     def check_books(self, state: LedgerState) -> None:
         """Check what must hold at any time: sound books, nothing answered is lost, nothing is booked twice."""

@@ -75,7 +75,7 @@ def _answer_before_durable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _forget_releases(monkeypatch: pytest.MonkeyPatch) -> None:
     def settle(self: ChargingService, charging_session: object, cause: object) -> bool:
-        self._end(charging_session, cause)  # type: ignore[arg-type]
+        self._end(charging_session)  # type: ignore[arg-type]
         return True
 
     monkeypatch.setattr(ChargingService, "_settle", settle)

@@ -73,7 +73,8 @@ def test_control_only_from_the_attach_on_survives_a_restart() -> None:
     poll = units(0, reason=ReportingReason.VALIDITY_TIME)
     assert is_control_only(charging.ask(request(UPDATE, 1, poll, host=GATEWAY)))
     charging.restart()
-    assert charging.service.open_sessions == 0  # nothing was reserved, so nothing was kept
+    (view,) = charging.service.charging_sessions_of_wallet(WALLET)
+    assert view.access is Access.CONTROL_ONLY
     assert is_control_only(charging.ask(request(UPDATE, 2, poll, host=GATEWAY)))
     assert charging.service.open_sessions == 1
     charging.ledger.do(LiftHold("lift", WALLET))
@@ -90,6 +91,7 @@ def test_control_only_session_without_reservation_ends_quietly() -> None:
     charging.ask(request(INITIAL, 0, units(), host=GATEWAY))
     assert charging.ask(request(TERMINATION, 1, units(0, wants=False), host=GATEWAY)).result_code == 2001
     assert charging.service.open_sessions == 0
+    assert list(charging.ledger.state.open_reservations()) == []
 
 
 def test_second_bearer_makes_grants_short_lived_and_not_final() -> None:

@@ -45,6 +45,11 @@ def run(folder: Path, scenario: Callable[[Recorded], Coroutine[Any, Any, None]])
     asyncio.run(whole())
 
 
+async def whole(it: Recorded, record: ChargingDataRecord) -> ChargingDataRecord:
+    """Return the record with its hours."""
+    return await get_record(it.database, record.session_id)
+
+
 def report(received: int, sent: int, seconds: int | None = None, *, wants: bool = True) -> ServiceCreditControl:
     used = ServiceUnit(cc_input_octets=received, cc_output_octets=sent, cc_time=seconds)
     return ServiceCreditControl(requested=ServiceUnit() if wants else None, used=(used,))
@@ -228,6 +233,22 @@ def test_a_session_that_was_control_only_all_along_has_a_record_too(tmp_path: Pa
         await it.ask(request(TERMINATION, 1, units(0, wants=False), host=GATEWAY))
         (record,) = await it.all()
         assert (record.octets, record.cause, record.closed_at) == (0, "termination", HOUR + 60)
+
+    run(tmp_path, scenario)
+
+
+def test_usage_from_nowhere_has_a_record_that_says_so(tmp_path: Path) -> None:
+    async def scenario(it: Recorded) -> None:
+        await it.credit("a", 10 * MB)
+        await it.ask(placed(request(UPDATE, 4, report(1, 2), session="late", happened=HOUR)))
+        await it.ask(placed(request(TERMINATION, 9, report(30, 40), session="old", happened=HOUR - 86_400)))
+        late, old = await it.all()
+        for record, account, octets in ((late, "a", 3), (old, "", 70)):
+            assert (record.cause, record.octets, record.imsi) == ("unknown", octets, IMSI)
+            assert [(hour.account_id, hour.octets) for hour in (await whole(it, record)).hours.values()] == [
+                (account, octets)
+            ]
+        assert (old.overrun_octets, old.input_octets, old.output_octets) == (70, 30, 40)
 
     run(tmp_path, scenario)
 
