@@ -200,12 +200,16 @@ class Settings(ChargingSettings):
 
     @property
     def origin(self) -> str:
-        """Where people reach the page: the setting, or host and API port."""
+        """Where people reach the page: the setting, or host and API port.
+
+        This machine is ``localhost``, not its address: browsers make passkeys for names alone.
+        """
         if self.public_origin is not None:
             return self.public_origin
         if self.lan_address is not None:
             return f"https://{self.lan_address}:{self.lan_port}"
-        return f"http://{_in_url(self.reachable_host)}:{self.api_port}"
+        host = "localhost" if self.reachable_host == "127.0.0.1" else _in_url(self.reachable_host)
+        return f"http://{host}:{self.api_port}"
 
     @property
     def smdp_name(self) -> str:

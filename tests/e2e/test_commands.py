@@ -148,7 +148,7 @@ def is_gone(pid: int) -> bool:
 def test_up_starts_stops_and_carries_on(tmp_path: Path) -> None:
     system = whole_system(tmp_path)
     environment = environment_of(system)
-    origin = f"http://127.0.0.1:{environment['KSWIFI_API_PORT']}"
+    origin = f"http://localhost:{environment['KSWIFI_API_PORT']}"
     identifier = new_identifier()
     with up(environment, tmp_path) as first:
         first.wait_for(origin)

@@ -11,6 +11,8 @@ from uuid import uuid4
 import httpx2
 from fastapi import APIRouter
 
+from kswifi.accounts.passkeys import PasskeyService
+from kswifi.accounts.relying_party import RelyingParty
 from kswifi.accounts.service import AccountRules, AccountService
 from kswifi.api.app import create_app
 from kswifi.api.server import ApiServer
@@ -52,12 +54,15 @@ async def serving(
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     passwords = cheap_passwords()
     async with open_database(folder, clock) as database:
+        accounts = AccountService(database, passwords, rules)
+        given = Environment(**{"mode": "embedded", "public_origin": origin, **environment})
         services = Services(
             database=database,
-            accounts=AccountService(database, passwords, rules),
+            accounts=accounts,
+            passkeys=PasskeyService(database, accounts, RelyingParty.of(given.public_origin)),
             catalogue=Catalogue.load(),
             streams=EventStreams(database),
-            environment=Environment(**{"mode": "embedded", "public_origin": origin, **environment}),
+            environment=given,
             readiness=readiness or {},
         )
         app = create_app(services)

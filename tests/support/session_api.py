@@ -8,6 +8,8 @@ from pathlib import Path
 
 import httpx2
 
+from kswifi.accounts.passkeys import PasskeyService
+from kswifi.accounts.relying_party import RelyingParty
 from kswifi.accounts.service import AccountService
 from kswifi.api.app import create_app
 from kswifi.api.services import Environment, Services, SessionServices
@@ -87,9 +89,11 @@ async def served(folder: Path) -> AsyncIterator[Served]:
     """Give the API of a fresh road."""
     passwords = cheap_passwords()
     async with open_road(folder) as road:
+        accounts = AccountService(road.database, passwords)
         services = Services(
             database=road.database,
-            accounts=AccountService(road.database, passwords),
+            accounts=accounts,
+            passkeys=PasskeyService(road.database, accounts, RelyingParty.of(ORIGIN)),
             catalogue=Catalogue.load(),
             streams=EventStreams(road.database),
             environment=Environment(mode="embedded", public_origin=ORIGIN),

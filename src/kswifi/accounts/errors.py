@@ -55,3 +55,33 @@ class SignInBusyError(KswifiError):
     """So many passwords are being checked that one more would only wait."""
 
     code = "sign_in_busy"
+
+
+class PasskeysNotHereError(KswifiError):
+    """The page is reached by an address or without HTTPS, where browsers make no passkeys."""
+
+    code = "passkeys_not_here"
+
+
+class PasskeyChallengeOverError(KswifiError):
+    """The challenge is unknown, was answered before, is for something else, or has had its time."""
+
+    code = "passkey_challenge_over"
+
+
+class PasskeyRefusedError(KswifiError):
+    """What the authenticator signed does not hold, or belongs to no account."""
+
+    code = "passkey_refused"
+
+
+class TooManyPasskeysError(KswifiError):
+    """The account has as many as one may have."""
+
+    code = "too_many_passkeys"
+
+
+class UnknownPasskeyError(KswifiError):
+    """The user has no passkey with this id."""
+
+    code = "unknown_passkey"

@@ -4,10 +4,11 @@ import hashlib
 import hmac
 import re
 from base64 import b32encode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from enum import StrEnum
+from typing import Any, Final
 
 from kswifi.accounts.errors import InvalidIdentifierError, WeakPasswordError
 from kswifi.accounts.obvious import OBVIOUS_PASSWORDS
@@ -74,6 +75,32 @@ class LoginRecord:
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
+
+
+class ChallengePurpose(StrEnum):
+    """What a passkey's challenge is for; it is good for nothing else."""
+
+    SIGN_UP = "sign_up"
+    SIGN_IN = "sign_in"
+    ADD = "add"
+
+
+@dataclass(frozen=True, slots=True)
+class PasskeyOptions:
+    """What a browser is given to make or use a passkey; ``options`` as WebAuthn's JSON forms have them."""
+
+    challenge_id: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PasskeyRecord:
+    """A passkey as its owner sees it."""
+
+    passkey_id: str
+    name: str
+    created_at: datetime
+    used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

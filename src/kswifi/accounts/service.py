@@ -22,7 +22,7 @@ from kswifi.accounts.errors import (
 from kswifi.accounts.model import Identifier, Login, LoginRecord, Registration, SignedIn, User
 from kswifi.accounts.passwords import Passwords
 from kswifi.accounts.rates import Rate, RateLimiter
-from kswifi.accounts.sql import login_session, user_account
+from kswifi.accounts.sql import login_session, passkey, passkey_challenge, user_account
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.kernel.ids import uuid7
 
@@ -82,30 +82,64 @@ class AccountService:
         """
         who = model.parse_identifier(identifier)
         model.check_password(password, who)
+        await self.require_free(who, address)
+        password_hash = await self._passwords.hash(password)
+        async with self._database.transaction() as connection:
+            return await self.create(connection, who, password_hash)
+
+    async def require_free(self, who: Identifier, address: str) -> None:
+        """Count a registration, and refuse a phone number or email address that has an account.
+
+        Raises:
+            AlreadyRegisteredError, TooManyAttemptsError
+        """
         self._registrations.attempt(address, self._database.clock.now())
         async with self._database.reading() as connection:
             if await _find(connection, who) is not None:
                 raise _already_registered(who)
-        password_hash = await self._passwords.hash(password)
+
+    async def create(
+        self, connection: AsyncConnection, who: Identifier, password_hash: str, user_id: str | None = None
+    ) -> Registration:
+        """Make an account, and sign it in; of two at the same moment, one is refused.
+
+        Raises:
+            AlreadyRegisteredError: the phone number or email address has an account.
+        """
+        now = transaction_instant(connection)
         code = model.new_recovery_code(self._random_bytes)
-        async with self._database.transaction() as connection:
-            now = transaction_instant(connection)
-            user = User(str(uuid7(now)), who.phone_number, who.email, now)
-            result = await connection.execute(
-                insert(user_account)
-                .values(
-                    user_id=user.user_id,
-                    phone_number=who.phone_number,
-                    email=who.email,
-                    password_hash=password_hash,
-                    recovery_code_hash=model.hash_recovery_code(code),
-                    created_at=now,
-                )
-                .on_conflict_do_nothing()
+        user = User(user_id or str(uuid7(now)), who.phone_number, who.email, now)
+        result = await connection.execute(
+            insert(user_account)
+            .values(
+                user_id=user.user_id,
+                phone_number=who.phone_number,
+                email=who.email,
+                password_hash=password_hash,
+                recovery_code_hash=model.hash_recovery_code(code),
+                created_at=now,
             )
-            if result.rowcount != 1:
-                raise _already_registered(who)
-            return Registration(await self._open_login(connection, user), code)
+            .on_conflict_do_nothing()
+        )
+        if result.rowcount != 1:
+            raise _already_registered(who)
+        return Registration(await self.open_login(connection, user), code)
+
+    async def hash_of_nobodys_password(self) -> str:
+        """Return the hash of a password that nobody has, for an account that is opened in other ways.
+
+        Raises:
+            SignInBusyError: too many wait already.
+        """
+        return await self._passwords.hash(secrets.token_hex())
+
+    def count_login(self, address: str) -> None:
+        """Count an attempt to sign in.
+
+        Raises:
+            TooManyAttemptsError: too many from this address.
+        """
+        self._logins.attempt(address, self._database.clock.now())
 
     async def log_in(self, identifier: str, password: str, address: str) -> Login:
         """Sign in. Unknown accounts take as long as wrong passwords and get the same answer.
@@ -129,7 +163,7 @@ class AccountService:
             await _require_not_recovered_since(connection, found)
             if renewed is not None:
                 await connection.execute(_of_user(found.user_id).values(password_hash=renewed))
-            return await self._open_login(connection, _user(found))
+            return await self.open_login(connection, _user(found))
 
     async def who(self, token: str) -> SignedIn:
         """Return who holds this LoginSession's token.
@@ -169,7 +203,7 @@ class AccountService:
             )
 
     async def recover(self, identifier: str, recovery_code: str, new_password: str, address: str) -> str:
-        """Set a new password with the recovery code; end all LoginSessions; return the next recovery code.
+        """Set a new password with the recovery code; end all LoginSessions and passkeys; return the next code.
 
         The code works once: of two recoveries at the same moment, one is refused.
 
@@ -199,7 +233,9 @@ class AccountService:
             user_id = result.scalar_one_or_none()
             if user_id is None:
                 raise WrongRecoveryCodeError("phone number, email address or recovery code is wrong")
-            await connection.execute(delete(login_session).where(login_session.c.user_id == user_id))
+            # Whoever had the account until now may have added a passkey of theirs.
+            for table in (login_session, passkey, passkey_challenge):
+                await connection.execute(delete(table).where(table.c.user_id == user_id))
         self._guesses.forgive(f"password {who}")
         self._guesses.forgive(f"recovery {who}")
         return code
@@ -231,10 +267,24 @@ class AccountService:
         if found is None or not await self._passwords.matches(found.password_hash, password):
             raise WrongCredentialsError("the password is wrong")
         self._guesses.forgive(f"password {who}")
-        nobodys = await self._passwords.hash(secrets.token_hex())
-        async with self._database.transaction() as connection:
+
+        async def first(connection: AsyncConnection) -> None:
             await _require_not_recovered_since(connection, found)
             await also(connection)
+
+        await self.erase(user, first)
+
+    async def erase(self, user: User, also: Callable[[AsyncConnection], Awaitable[None]]) -> None:
+        """Delete the account of somebody who has proved who they are, as ``delete`` does.
+
+        Raises:
+            SignInBusyError: too many wait already.
+        """
+        nobodys = await self.hash_of_nobodys_password()
+        async with self._database.transaction() as connection:
+            await also(connection)
+            for table in (passkey, passkey_challenge):
+                await connection.execute(delete(table).where(table.c.user_id == user.user_id))
             await connection.execute(delete(login_session).where(login_session.c.user_id == user.user_id))
             await connection.execute(
                 _of_user(user.user_id).values(
@@ -255,7 +305,8 @@ class AccountService:
                 await connection.execute(delete(login_session).where(login_session.c.token_hash.in_(old)))
             ).rowcount
 
-    async def _open_login(self, connection: AsyncConnection, user: User) -> Login:
+    async def open_login(self, connection: AsyncConnection, user: User) -> Login:
+        """Begin a LoginSession of somebody who has proved who they are; beyond the limit the oldest ends."""
         now = transaction_instant(connection)
         token = model.new_token(self._random_bytes)
         expires_at = now + self._rules.login_lifetime

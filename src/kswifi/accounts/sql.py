@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, LargeBinary, String, Table
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, LargeBinary, String, Table
 
 from kswifi.database.engine import metadata
 from kswifi.database.types import UtcDateTime, UuidText
@@ -26,5 +26,30 @@ login_session: Final = Table(
     Column("user_id", ForeignKey(user_account.c.user_id, ondelete="CASCADE"), nullable=False, index=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+)
+
+passkey: Final = Table(
+    "passkey",
+    metadata,
+    Column("passkey_id", UuidText, primary_key=True),
+    Column("user_id", ForeignKey(user_account.c.user_id, ondelete="CASCADE"), nullable=False, index=True),
+    Column("credential_id", LargeBinary(1023), nullable=False, unique=True),
+    Column("public_key", LargeBinary(2048), nullable=False),
+    Column("sign_count", BigInteger, nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("used_at", UtcDateTime),
+)
+
+# The user of a challenge to sign up does not exist yet.
+passkey_challenge: Final = Table(
+    "passkey_challenge",
+    metadata,
+    Column("challenge_id", String(32), primary_key=True),
+    Column("challenge", LargeBinary(32), nullable=False),
+    Column("purpose", String(16), nullable=False),
+    Column("user_id", UuidText, index=True),
+    Column("identifier", String(254)),
     Column("expires_at", UtcDateTime, nullable=False, index=True),
 )

@@ -1,15 +1,16 @@
 """Everything that is stored of a user, to take away; and its end."""
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 from fastapi import APIRouter, Response
-from pydantic import Field
+from pydantic import Field, model_validator
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.api.accounts import AccountView, PasswordText, account_view
 from kswifi.api.dependencies import ClientAddress, ServicesDep, SignedInUser, clear_login_cookie
 from kswifi.api.disputes import DisputeView, dispute_view
 from kswifi.api.idempotency import Idempotent, forget_requests, requests_of
+from kswifi.api.passkeys import PasskeyView, UsedPasskeyBody, passkey_view
 from kswifi.api.problems import problem_responses
 from kswifi.api.schemas import Instant, RequestBody, ResponseBody
 from kswifi.api.session_views import EsimView, SessionView, esim_view, session_view
@@ -29,9 +30,16 @@ EXPORT_LIMIT: Final = 10_000
 
 
 class DeletionBody(RequestBody):
-    """That it is really you."""
+    """That it is really you: your password, or a passkey of yours that signed a sign-in challenge."""
 
-    password: PasswordText
+    password: PasswordText | None = None
+    passkey: UsedPasskeyBody | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.password is None) == (self.passkey is None):
+            raise ValueError("send either the password or a passkey")
+        return self
 
 
 class LoginRecordView(ResponseBody):
@@ -78,6 +86,7 @@ class ExportView(ResponseBody):
 
     account: AccountView
     logins: list[LoginRecordView]
+    passkeys: list[PasskeyView]
     sessions: list[SessionView]
     disputes: list[DisputeView]
     esims: list[EsimView]
@@ -103,6 +112,7 @@ async def export_account(user: SignedInUser, services: ServicesDep, response: Re
             LoginRecordView(created_at=it.created_at, seen_at=it.seen_at, expires_at=it.expires_at)
             for it in await services.accounts.logins(user_id)
         ],
+        passkeys=[passkey_view(one) for one in await services.passkeys.passkeys(user_id)],
         sessions=[session_view(one) for one in sessions],
         disputes=[dispute_view(one) for one in disputes],
         esims=[esim_view(one) for one in esims],
@@ -135,7 +145,12 @@ async def delete_account(
         await forget_requests(connection, user.user_id)
 
     async def work() -> None:
-        await services.accounts.delete(user, body.password, address, also)
+        if body.passkey is not None:
+            shown = body.passkey
+            await services.passkeys.require_owner(user, shown.challenge_id, shown.credential.model_dump())
+            await services.accounts.erase(user, also)
+        elif body.password is not None:
+            await services.accounts.delete(user, body.password, address, also)
 
     response = await request.answer(work, status=204)
     clear_login_cookie(response, services)

@@ -99,7 +99,7 @@ async def register(
     """Make an account for a phone number or an email address, and sign it in."""
     made = await services.accounts.register(body.identifier, body.password, address)
     set_login_cookie(response, services, made.login)
-    view = _login_view(made.login)
+    view = login_view(made.login)
     return RegistrationView(**view.model_dump(), recovery_code=made.recovery_code)
 
 
@@ -115,7 +115,7 @@ async def log_in(
     """Begin a LoginSession. An unknown account and a wrong password get the same answer after the same time."""
     login = await services.accounts.log_in(body.identifier, body.password, address)
     set_login_cookie(response, services, login)
-    return _login_view(login)
+    return login_view(login)
 
 
 @router.delete(
@@ -163,5 +163,6 @@ def account_view(user: User) -> AccountView:
     )
 
 
-def _login_view(login: Login) -> LoginView:
+def login_view(login: Login) -> LoginView:
+    """Return a fresh LoginSession as it is shown."""
     return LoginView(account=account_view(login.user), csrf_token=login.csrf_token, expires_at=login.expires_at)

@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Literal
 from urllib.parse import urlsplit
 
+from kswifi.accounts.passkeys import PasskeyService
 from kswifi.accounts.service import AccountService
 from kswifi.api.streams import EventStreams
 from kswifi.catalogue.service import Catalogue
@@ -65,6 +66,7 @@ class Services:
 
     database: Database
     accounts: AccountService
+    passkeys: PasskeyService
     catalogue: Catalogue
     streams: EventStreams
     environment: Environment

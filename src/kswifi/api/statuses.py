@@ -30,6 +30,11 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     "login_expired": 401,
     "too_many_attempts": 429,
     "sign_in_busy": 503,
+    "passkeys_not_here": 409,
+    "passkey_challenge_over": 410,
+    "passkey_refused": 401,
+    "too_many_passkeys": 409,
+    "unknown_passkey": 404,
     # catalogue
     "unknown_offer": 404,
     # sessions

@@ -28,6 +28,9 @@ class EnvironmentView(ResponseBody):
         str | None,
         Field(description="The lab phone's control, in embedded mode.", examples=["http://127.0.0.1:8081"]),
     ]
+    passkey_rp_id: Annotated[
+        str | None, Field(description="The host name that passkeys belong to; null where there are none.")
+    ]
 
 
 class HealthView(ResponseBody):
@@ -41,7 +44,10 @@ async def read_environment(services: ServicesDep) -> EnvironmentView:
     """Tell the page where things are."""
     environment = services.environment
     return EnvironmentView(
-        mode=environment.mode, public_origin=environment.public_origin, lab_origin=environment.lab_origin
+        mode=environment.mode,
+        public_origin=environment.public_origin,
+        lab_origin=environment.lab_origin,
+        passkey_rp_id=services.passkeys.rp_id,
     )
 
 

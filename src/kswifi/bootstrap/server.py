@@ -11,8 +11,10 @@ from typing import Any
 
 import structlog
 
+from kswifi.accounts.passkeys import PasskeyService
 from kswifi.accounts.passwords import Passwords
 from kswifi.accounts.rates import Rate
+from kswifi.accounts.relying_party import RelyingParty
 from kswifi.accounts.service import AccountRules, AccountService
 from kswifi.api.app import create_app
 from kswifi.api.idempotency import prune_requests
@@ -124,9 +126,11 @@ class _Server:
             *(LineSettings(smdp_address=settings.smdp_name), SecuredDelivery(database), rules),
         )
         accounts = self._accounts(database)
+        passkeys = PasskeyService(database, accounts, RelyingParty.of(settings.origin))
         services = Services(
             database=database,
             accounts=accounts,
+            passkeys=passkeys,
             catalogue=catalogue,
             streams=EventStreams(database),
             environment=Environment(
@@ -147,6 +151,7 @@ class _Server:
         chores = {
             **outbox_chores(database),
             "login_sessions": accounts.prune,
+            "passkey_challenges": passkeys.prune,
             "idempotent_requests": lambda: prune_requests(database),
             "charging_data_records": charging.prune_records,
             "rsp_sessions": smdp.provisioning.prune,

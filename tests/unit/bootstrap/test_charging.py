@@ -19,7 +19,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_defaults_are_those_of_the_policy() -> None:
     settings = load_settings(mode="own-core")
-    assert policy_of(settings) == ChargingPolicy(redirect_url="http://127.0.0.1:8080")
+    assert policy_of(settings) == ChargingPolicy(redirect_url="http://localhost:8080")
     assert policy_of(load_settings()).control_only_peers == {"gateway.kswifi"}
 
 

@@ -16,7 +16,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_defaults_run_on_this_machine_alone() -> None:
     settings = load_settings()
     assert settings.host == "127.0.0.1"
-    assert settings.origin == "http://127.0.0.1:8080"
+    assert settings.origin == "http://localhost:8080"
     assert settings.lab_origin == "http://127.0.0.1:8081"
     assert settings.hosts == {"127.0.0.1", "localhost", "::1"}
     assert settings.login_lifetime == timedelta(days=30)
@@ -73,7 +73,7 @@ def test_free_ports_may_be_asked_for_more_than_once() -> None:
 
 def test_all_addresses_are_reached_by_loopback() -> None:
     settings = load_settings(host="0.0.0.0")
-    assert settings.origin == "http://127.0.0.1:8080"
+    assert settings.origin == "http://localhost:8080"
     assert "0.0.0.0" not in settings.hosts
 
 

@@ -4,10 +4,11 @@ import { t } from "../i18n.js";
 import "../alerts.js";
 import { listen } from "../live.js";
 import { look } from "../phone.js";
+import { isChangeOfMind, makePasskey, passkeysHere, usePasskey } from "../passkeys.js";
 import { resumeRoads } from "../road.js";
 import { go } from "../router.js";
 import { reachable, refresh, say, signedIn, words } from "../store.js";
-import { CopyButton, Heading, Note, html } from "../ui.js";
+import { CopyButton, Heading, Icon, Note, html } from "../ui.js";
 
 /** Which form: its fields, and where it is sent. */
 const FORMS = {
@@ -41,23 +42,40 @@ export default function AccountScreen({ id }) {
   const [code, setCode] = useState("");
   const [seen, setSeen] = useState(false);
 
-  /** @param {SubmitEvent} event */
-  async function submit(event) {
-    event.preventDefault();
-    const values = Object.fromEntries(new FormData(/** @type {HTMLFormElement} */ (event.target)));
+  /** @param {() => Promise<any>} work gives the login, with a recovery code if there is a new one */
+  async function doing(work) {
     setBusy(true);
     setProblem("");
     try {
-      const answer = await change(path, values);
-      if (which === "recover") await enter(await change("/api/v1/logins", { identifier: values.identifier, password: values.new_password }));
-      else await enter(answer);
+      const answer = await work();
+      await enter(answer);
       if (answer.recovery_code) setCode(answer.recovery_code);
       else go("home");
     } catch (error) {
-      setProblem(words(error));
       setBusy(false);
+      if (isChangeOfMind(error)) return;
+      setProblem(words(error));
       if (!(error instanceof Problem)) throw error;
     }
+  }
+  /** @param {SubmitEvent} event */
+  function submit(event) {
+    event.preventDefault();
+    const values = Object.fromEntries(new FormData(/** @type {HTMLFormElement} */ (event.target)));
+    return doing(async () => {
+      const answer = await change(path, values);
+      if (which !== "recover") return answer;
+      return { ...answer, ...(await change("/api/v1/logins", { identifier: values.identifier, password: values.new_password })) };
+    });
+  }
+  /** @param {Event} event */
+  function withPasskey(event) {
+    const { identifier } = /** @type {any} */ (/** @type {HTMLElement} */ (event.target).closest("form")).elements;
+    if (which === "new" && !identifier.reportValidity()) return;
+    return doing(async () =>
+      which === "new"
+        ? change("/api/v1/accounts/passkey", await makePasskey("/api/v1/accounts/passkey-options", { identifier: identifier.value }))
+        : change("/api/v1/logins/passkey", await usePasskey()));
   }
   if (code) return html`<${RecoveryCode} code=${code} next=${() => go("home")} />`;
   const name = which || "in";
@@ -76,6 +94,8 @@ export default function AccountScreen({ id }) {
       ${problem && html`<${Note} kind="error" live>${problem}<//>`}
       ${!reachable.value && html`<${Note} icon="noline" live>${t("account.offline")}<//>`}
       <button class="btn wide" disabled=${busy || !reachable.value}>${t(`account.${name}.button`)}</button>
+      ${passkeysHere.value && which !== "recover" && html`<div class="stack tight"><button type="button" class="btn quiet wide" disabled=${busy || !reachable.value} onClick=${withPasskey}><${Icon} name="key" />${t(`account.${name}.passkey`)}</button>
+        ${which === "new" && html`<p class="small soft centre">${t("passkey.why")}</p>`}</div>`}
     </form>
     <div class="stack tight">${which !== "" && html`<a class="btn plain wide" href="#/account">${t("account.sign_in")}</a>`}
       ${which !== "new" && html`<a class="btn plain wide" href="#/account/new">${t("account.sign_up")}</a>`}

@@ -3,9 +3,11 @@ import { change } from "../api.js";
 import { formatOctets } from "../format.js";
 import { t } from "../i18n.js";
 import { listen } from "../live.js";
+import { isChangeOfMind, passkeysHere, usePasskey } from "../passkeys.js";
 import { go } from "../router.js";
 import { account, environment, forget, prefer, preferences, reachable, say, words } from "../store.js";
 import { Heading, Icon, Note, html } from "../ui.js";
+import { Passkeys } from "./passkeys.js";
 
 /** @param {{label: string, hint?: string, on: boolean, change: (on: boolean) => void}} props */
 const Switch = ({ label, hint, on, change: set }) => html`<label class="item"><span class="grow"><b>${label}</b>${hint && html`<span class="small soft">${hint}</span>`}</span>
@@ -28,29 +30,35 @@ async function signOut() {
 }
 
 /** Everything of a person: to take away, and its end. */
-function YourData() {
+/** @param {{passkeys: boolean}} props */
+function YourData({ passkeys }) {
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
   const [problem, setProblem] = useState("");
-  /** @param {SubmitEvent} event */
-  async function end(event) {
-    event.preventDefault();
-    const { password } = Object.fromEntries(new FormData(/** @type {HTMLFormElement} */ (event.target)));
+  /** @param {() => Promise<unknown>} proof that it is really they */
+  async function end(proof) {
     setProblem("");
     try {
-      await change("/api/v1/account", { password }, { method: "DELETE" });
+      await change("/api/v1/account", await proof(), { method: "DELETE" });
     } catch (error) {
-      return setProblem(words(error));
+      return isChangeOfMind(error) || setProblem(words(error));
     }
     await leave();
     say(t("data.gone"));
   }
+  /** @param {SubmitEvent} event */
+  const withPassword = (event) => {
+    event.preventDefault();
+    const { password } = Object.fromEntries(new FormData(/** @type {HTMLFormElement} */ (event.target)));
+    return end(async () => ({ password }));
+  };
   return html`<section class="card"><h2>${t("data.title")}</h2><p class="soft">${t("data.lead")}</p>
     ${reachable.value ? html`<a class="btn quiet wide" href="/api/v1/account/export" download="kswifi.json"><${Icon} name="down" />${t("data.save")}</a>
     <button class="btn plain wide" onClick=${() => dialog.current?.showModal()}>${t("data.delete")}</button>` : html`<${Note} icon="noline">${t("account.offline")}<//>`}
-    <dialog ref=${dialog} aria-labelledby="end"><form class="stack" onSubmit=${end}><h2 id="end">${t("data.sure")}</h2><p class="soft">${t("data.sure_lead")}</p>
+    <dialog ref=${dialog} aria-labelledby="end"><form class="stack" onSubmit=${withPassword}><h2 id="end">${t("data.sure")}</h2><p class="soft">${t("data.sure_lead")}</p>
       <div class="field"><label for="end-password">${t("field.password")}</label><input id="end-password" name="password" type="password" required autocomplete="current-password" /></div>
       ${problem && html`<${Note} kind="error" live>${problem}<//>`}
-      <button class="btn danger wide">${t("data.delete")}</button><button type="button" class="btn plain wide" onClick=${() => dialog.current?.close()}>${t("data.keep")}</button></form></dialog></section>`;
+      <button class="btn danger wide">${t("data.delete")}</button>
+      ${passkeys && passkeysHere.value && html`<button type="button" class="btn danger wide" onClick=${() => end(async () => ({ passkey: await usePasskey() }))}><${Icon} name="key" />${t("data.delete_passkey")}</button>`}<button type="button" class="btn plain wide" onClick=${() => dialog.current?.close()}>${t("data.keep")}</button></form></dialog></section>`;
 }
 
 /** @param {boolean} on */
@@ -63,6 +71,7 @@ async function alerts(on) {
 export default function Settings() {
   const { theme, language, low_data, alerts: told } = preferences.value;
   const [held, setHeld] = useState(/** @type {number | null} */ (null));
+  const [passkeys, setPasskeys] = useState(false);
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
   useEffect(() => {
     navigator.storage?.estimate?.().then(({ usage }) => setHeld(usage ?? null));
@@ -79,7 +88,7 @@ export default function Settings() {
     <section class="card"><h2>${t("about.title")}</h2><p class="soft">${t("about.lead")}</p>
       <ul class="stack">${["device", "card", "server"].map((place) => html`<li class="row" style="align-items:flex-start"><span class="dot"><${Icon} name=${place === "device" ? "phone" : place === "card" ? "chip" : "wifi"} /></span><span class="grow"><b>${t(`about.${place}`)}</b><br /><span class="small soft">${t(`about.${place}.what`)}</span></span></li>`)}</ul>
       ${held !== null && html`<p class="small soft num">${t("about.held", { size: formatOctets(held) })}</p>`}</section>
-    ${who && html`<${YourData} />`}
+    ${who && html`<${Passkeys} found=${setPasskeys} /><${YourData} passkeys=${passkeys} />`}
     ${environment.value?.lab_origin && html`<a class="btn quiet wide" href="/lab"><${Icon} name="phone" />${t("esim.lab")}</a>`}
     ${who && html`<button class="btn danger wide" onClick=${() => dialog.current?.showModal()}>${t("settings.sign_out")}</button>
       <dialog ref=${dialog} aria-labelledby="sure"><div class="stack"><h2 id="sure">${t("settings.sure")}</h2><p class="soft">${t("settings.sure_lead")}${reachable.value ? "" : ` ${t("settings.sure_offline")}`}</p>

@@ -71,6 +71,9 @@ export default {
   "field.identifier": "Phone number or email", "field.identifier.hint": "Like 0803 123 4567", "field.password": "Password", "field.password.hint": "As you chose it", "field.password.new": "8 characters or more. Three words are good.",
   "field.new_password": "New password", "field.new_password.hint": "8 characters or more. Three words are good.", "field.recovery_code": "Recovery code", "field.recovery_code.hint": "Six groups of four",
   "recovery.title": "Write this down", "recovery.lead": "Your recovery code is the only way back in if you forget your password.", "recovery.once": "It is shown this once.", "recovery.done": "I wrote it down",
+  "account.in.passkey": "Sign In with a Passkey", "account.new.passkey": "Sign Up with a Passkey", "passkey.why": "Your fingerprint, face or screen lock opens it. No password to remember.",
+  "passkey.title": "Passkeys", "passkey.lead": "Sign in with your fingerprint, face or screen lock.", "passkey.add": "Add a passkey", "passkey.added": "The passkey is added.", "passkey.one": "Passkey", "passkey.remove": "Remove {name}", "passkey.removed": "The passkey is removed.",
+  "passkey.used": "Used {age}", "passkey.made": "Made {at}", "passkey.have": "This device has a passkey already.", "data.delete_passkey": "Delete with a passkey",
 
   "settings.title": "You", "settings.theme": "Look", "theme.system": "Auto", "theme.dark": "Dark", "theme.light": "Light", "settings.language": "Language", "language.system": "Auto",
   "settings.low_data": "Low-data mode", "settings.low_data_hint": "Asks once a minute instead of listening all the time", "settings.alerts": "Alerts", "settings.alerts_hint": "At 50, 80, 95 and 100 %, and before a session ends",
@@ -96,6 +99,7 @@ export default {
   "problem.package_chunk_damaged": "A part of the session was changed. It was refused.", "problem.package_unknown_key": "The session is not signed by this KSWiFi. It was refused.",
   "problem.package_for_another_card": "This session is for another eSIM.", "problem.package_for_another_session": "This is another session than the one asked for.", "problem.package_expired": "The time of this session is over.",
   "problem.internal_error": "Something went wrong on our side.",
+  "problem.passkey_refused": "This passkey opens no account here.", "problem.passkey_challenge_over": "That took too long. Try again.",
 
   "help.title": "Help", "help.search": "Search", "help.found": "{n} answers", "help.none": "No answer has these words.",
   "help.what": "What is an internet session?", "help.what.text": "The right to so much internet until such a day. You download the right on WiFi, it is stored on your eSIM, and it is used when you browse without WiFi.",

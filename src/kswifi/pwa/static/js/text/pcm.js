@@ -71,6 +71,9 @@ export default {
   "field.identifier": "Phone number or email", "field.identifier.hint": "Like 0803 123 4567", "field.password": "Password", "field.password.hint": "The one wey you choose", "field.password.new": "8 letters or more. Three words good.",
   "field.new_password": "New password", "field.new_password.hint": "8 letters or more. Three words good.", "field.recovery_code": "Recovery code", "field.recovery_code.hint": "Six groups of four",
   "recovery.title": "Write this one down", "recovery.lead": "If you forget password, na only this recovery code go carry you enter.", "recovery.once": "We dey show am only this once.", "recovery.done": "I don write am",
+  "account.in.passkey": "Sign In with Passkey", "account.new.passkey": "Sign Up with Passkey", "passkey.why": "Your finger, face or screen lock go open am. No password to remember.",
+  "passkey.title": "Passkeys", "passkey.lead": "Use your finger, face or screen lock enter.", "passkey.add": "Add passkey", "passkey.added": "Passkey don enter.", "passkey.one": "Passkey", "passkey.remove": "Comot {name}", "passkey.removed": "Passkey don comot.",
+  "passkey.used": "You use am {age}", "passkey.made": "You make am {at}", "passkey.have": "This device get passkey already.", "data.delete_passkey": "Delete with passkey",
 
   "settings.title": "You", "settings.theme": "How e look", "theme.system": "Auto", "theme.dark": "Dark", "theme.light": "Light", "settings.language": "Language", "language.system": "Auto",
   "settings.low_data": "Save data", "settings.low_data_hint": "E go ask once every minute, e no go dey listen all the time", "settings.alerts": "Alerts", "settings.alerts_hint": "For 50, 80, 95 and 100 %, and before session end",
@@ -96,6 +99,7 @@ export default {
   "problem.package_chunk_damaged": "Dem change part of the session. We no gree take am.", "problem.package_unknown_key": "No be this KSWiFi sign the session. We no gree take am.",
   "problem.package_for_another_card": "This session na for another eSIM.", "problem.package_for_another_session": "No be the session wey we ask for be this.", "problem.package_expired": "Time of this session don pass.",
   "problem.internal_error": "Something spoil for our side.",
+  "problem.passkey_refused": "This passkey no open any account here.", "problem.passkey_challenge_over": "E don tay. Try again.",
 
   "help.title": "Help", "help.search": "Search", "help.found": "{n} answers", "help.none": "No answer get these words.",
   "help.what": "Wetin be internet session?", "help.what.text": "Na right to some internet till one day. You download the right for WiFi, e go stay inside your eSIM, you go use am when WiFi no dey.",

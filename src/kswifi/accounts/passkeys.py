@@ -1,0 +1,344 @@
+"""Signing up and in with a passkey (WebAuthn Level 2), and the passkeys of an account.
+
+Passkeys are discoverable: signing in asks for no name, the authenticator says who it is. User verification is
+required, so the passkey alone stands for something one has and something one is or knows.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from webauthn import (
+    generate_authentication_options,
+    generate_registration_options,
+    verify_authentication_response,
+    verify_registration_response,
+)
+from webauthn.helpers import base64url_to_bytes, options_to_json_dict
+from webauthn.helpers.exceptions import WebAuthnException
+from webauthn.helpers.structs import (
+    AuthenticatorSelectionCriteria,
+    PublicKeyCredentialDescriptor,
+    ResidentKeyRequirement,
+    UserVerificationRequirement,
+)
+from webauthn.registration.verify_registration_response import VerifiedRegistration
+
+from kswifi.accounts import model
+from kswifi.accounts.errors import (
+    PasskeyChallengeOverError,
+    PasskeyRefusedError,
+    PasskeysNotHereError,
+    TooManyPasskeysError,
+    UnknownPasskeyError,
+)
+from kswifi.accounts.model import ChallengePurpose, Login, PasskeyOptions, PasskeyRecord, Registration, User
+from kswifi.accounts.relying_party import RelyingParty
+from kswifi.accounts.service import AccountService
+from kswifi.accounts.sql import passkey, passkey_challenge, user_account
+from kswifi.database.engine import Database, transaction_instant
+from kswifi.kernel.ids import uuid7
+
+CHALLENGE_OCTETS: Final = 32
+CHALLENGE_LIFETIME: Final = timedelta(minutes=5)
+PASSKEYS_LIMIT: Final = 10
+CREDENTIAL_ID_OCTETS: Final = 1023  # WebAuthn, 4
+PRUNE_LIMIT: Final = 500
+
+Credential = Mapping[str, Any]
+"""What a browser's ``PublicKeyCredential.toJSON()`` gives."""
+
+
+class PasskeyService:
+    """Passkeys, beside the accounts that they open."""
+
+    def __init__(
+        self,
+        database: Database,
+        accounts: AccountService,
+        party: RelyingParty | None,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._database = database
+        self._accounts = accounts
+        self._party = party
+        self._random_bytes = random_bytes
+
+    @property
+    def rp_id(self) -> str | None:
+        """The name that passkeys of this installation belong to; None where there are none."""
+        return None if self._party is None else self._party.rp_id
+
+    async def sign_up_options(self, identifier: str, address: str) -> PasskeyOptions:
+        """Return what a browser needs to make a passkey for an account that does not exist yet.
+
+        Raises:
+            InvalidIdentifierError, AlreadyRegisteredError, TooManyAttemptsError, PasskeysNotHereError
+        """
+        who = model.parse_identifier(identifier)
+        await self._accounts.require_free(who, address)
+        user_id = str(uuid7(self._database.clock.now()))
+        return await self._creation_options(ChallengePurpose.SIGN_UP, user_id, str(who), [])
+
+    async def sign_up(self, challenge_id: str, credential: Credential) -> Registration:
+        """Make the account that the challenge was for, with this passkey; its password is one that nobody has.
+
+        Raises:
+            PasskeyChallengeOverError, PasskeyRefusedError, AlreadyRegisteredError, PasskeysNotHereError
+        """
+        challenge = await self._take(challenge_id, ChallengePurpose.SIGN_UP)
+        made = self._verified(challenge, credential)
+        password_hash = await self._accounts.hash_of_nobodys_password()
+        async with self._database.transaction() as connection:
+            who = model.parse_identifier(challenge.identifier)
+            registration = await self._accounts.create(connection, who, password_hash, challenge.user_id)
+            await self._insert(connection, challenge.user_id, made, "")
+        return registration
+
+    async def sign_in_options(self, address: str) -> PasskeyOptions:
+        """Return what a browser needs to sign in with whichever passkey of ours it has.
+
+        Raises:
+            TooManyAttemptsError, PasskeysNotHereError
+        """
+        party = self._require_party()
+        self._accounts.count_login(address)
+        challenge = self._random_bytes(CHALLENGE_OCTETS)
+        options = generate_authentication_options(
+            rp_id=party.rp_id, challenge=challenge, user_verification=UserVerificationRequirement.REQUIRED
+        )
+        challenge_id = await self._note(challenge, ChallengePurpose.SIGN_IN, None, None)
+        return PasskeyOptions(challenge_id, options_to_json_dict(options))
+
+    async def sign_in(self, challenge_id: str, credential: Credential) -> Login:
+        """Begin a LoginSession for the owner of the passkey that signed the challenge.
+
+        Raises:
+            PasskeyChallengeOverError, PasskeyRefusedError, PasskeysNotHereError
+        """
+        challenge = await self._take(challenge_id, ChallengePurpose.SIGN_IN)
+        async with self._database.transaction() as connection:
+            owner = await self._authenticated(connection, challenge, credential)
+            return await self._accounts.open_login(connection, owner)
+
+    async def require_owner(self, user: User, challenge_id: str, credential: Credential) -> None:
+        """Refuse a passkey that is not this user's own.
+
+        Raises:
+            PasskeyChallengeOverError, PasskeyRefusedError, PasskeysNotHereError
+        """
+        challenge = await self._take(challenge_id, ChallengePurpose.SIGN_IN)
+        async with self._database.transaction() as connection:
+            if (await self._authenticated(connection, challenge, credential)).user_id != user.user_id:
+                raise PasskeyRefusedError("this passkey belongs to another account")
+
+    async def add_options(self, user: User) -> PasskeyOptions:
+        """Return what a browser needs to make one more passkey for a user.
+
+        Raises:
+            TooManyPasskeysError, PasskeysNotHereError
+        """
+        async with self._database.reading() as connection:
+            rows = await connection.execute(
+                select(passkey.c.credential_id).where(passkey.c.user_id == user.user_id)
+            )
+            known = list(rows.scalars())
+        _require_room(len(known))
+        name = user.phone_number or user.email or ""
+        return await self._creation_options(ChallengePurpose.ADD, user.user_id, name, known)
+
+    async def add(self, user: User, challenge_id: str, credential: Credential, name: str) -> PasskeyRecord:
+        """Keep one more passkey of a user, under a name by which they know it again.
+
+        Raises:
+            PasskeyChallengeOverError, PasskeyRefusedError, TooManyPasskeysError, PasskeysNotHereError
+        """
+        challenge = await self._take(challenge_id, ChallengePurpose.ADD)
+        if challenge.user_id != user.user_id:
+            raise PasskeyChallengeOverError("this was asked for by another account")
+        made = self._verified(challenge, credential)
+        async with self._database.transaction() as connection:
+            held = await connection.scalar(
+                select(func.count()).select_from(passkey).where(passkey.c.user_id == user.user_id)
+            )
+            _require_room(held or 0)
+            return await self._insert(connection, user.user_id, made, name)
+
+    async def passkeys(self, user_id: str) -> list[PasskeyRecord]:
+        """Return a user's passkeys, the oldest first."""
+        query = (
+            select(passkey).where(passkey.c.user_id == user_id).order_by(passkey.c.created_at, passkey.c.passkey_id)
+        )
+        async with self._database.reading() as connection:
+            return [_record(row) for row in await connection.execute(query)]
+
+    async def remove(self, user_id: str, passkey_id: str) -> None:
+        """Forget a passkey of a user; it signs nobody in any more.
+
+        Raises:
+            UnknownPasskeyError: the user has none with this id.
+        """
+        mine = passkey.c.user_id == user_id, passkey.c.passkey_id == passkey_id
+        async with self._database.transaction() as connection:
+            if (await connection.execute(delete(passkey).where(*mine))).rowcount != 1:
+                raise UnknownPasskeyError("you have no such passkey")
+
+    async def prune(self) -> int:
+        """Forget a batch of challenges that nobody answered; return how many."""
+        async with self._database.transaction() as connection:
+            old = (
+                select(passkey_challenge.c.challenge_id)
+                .where(passkey_challenge.c.expires_at <= transaction_instant(connection))
+                .limit(PRUNE_LIMIT)
+            )
+            gone = await connection.execute(
+                delete(passkey_challenge).where(passkey_challenge.c.challenge_id.in_(old))
+            )
+            return gone.rowcount
+
+    def _require_party(self) -> RelyingParty:
+        if self._party is None:
+            raise PasskeysNotHereError(
+                "passkeys need a host name and HTTPS (or localhost): sign in with a password"
+            )
+        return self._party
+
+    async def _creation_options(
+        self, purpose: ChallengePurpose, user_id: str, name: str, known: list[bytes]
+    ) -> PasskeyOptions:
+        party = self._require_party()
+        challenge = self._random_bytes(CHALLENGE_OCTETS)
+        options = generate_registration_options(
+            rp_id=party.rp_id,
+            rp_name="KSWiFi",
+            user_name=name,
+            user_id=UUID(user_id).bytes,  # no name and no number in it (WebAuthn, 14.6.1)
+            challenge=challenge,
+            authenticator_selection=AuthenticatorSelectionCriteria(
+                resident_key=ResidentKeyRequirement.REQUIRED,
+                user_verification=UserVerificationRequirement.REQUIRED,
+            ),
+            exclude_credentials=[PublicKeyCredentialDescriptor(id=one) for one in known],
+        )
+        challenge_id = await self._note(challenge, purpose, user_id, name)
+        return PasskeyOptions(challenge_id, options_to_json_dict(options))
+
+    async def _note(
+        self, challenge: bytes, purpose: ChallengePurpose, user_id: str | None, identifier: str | None
+    ) -> str:
+        challenge_id = secrets.token_hex(16)
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                passkey_challenge.insert().values(
+                    challenge_id=challenge_id,
+                    challenge=challenge,
+                    purpose=purpose,
+                    user_id=user_id,
+                    identifier=identifier,
+                    expires_at=transaction_instant(connection) + CHALLENGE_LIFETIME,
+                )
+            )
+        return challenge_id
+
+    async def _take(self, challenge_id: str, purpose: ChallengePurpose) -> Row[*tuple[Any, ...]]:
+        """Return a challenge and forget it: whatever comes of it, it is answered once."""
+        self._require_party()
+        async with self._database.transaction() as connection:
+            now = transaction_instant(connection)
+            row = (
+                await connection.execute(
+                    delete(passkey_challenge)
+                    .where(passkey_challenge.c.challenge_id == challenge_id, passkey_challenge.c.purpose == purpose)
+                    .returning(*passkey_challenge.c)
+                )
+            ).one_or_none()
+        if row is None or row.expires_at <= now:
+            raise PasskeyChallengeOverError("this took too long, or was answered before: try again")
+        return row
+
+    def _verified(self, challenge: Row[*tuple[Any, ...]], credential: Credential) -> VerifiedRegistration:
+        party = self._require_party()
+        try:
+            return verify_registration_response(
+                credential=dict(credential),
+                expected_challenge=challenge.challenge,
+                expected_rp_id=party.rp_id,
+                expected_origin=list(party.origins),
+                require_user_verification=True,
+            )
+        except (WebAuthnException, ValueError) as error:
+            raise PasskeyRefusedError("this passkey could not be verified", reason=str(error)[:200]) from error
+
+    async def _insert(
+        self, connection: AsyncConnection, user_id: str, made: VerifiedRegistration, name: str
+    ) -> PasskeyRecord:
+        if len(made.credential_id) > CREDENTIAL_ID_OCTETS:
+            raise PasskeyRefusedError("this passkey could not be verified", reason="its id is too long")
+        now: datetime = transaction_instant(connection)
+        record = PasskeyRecord(str(uuid7(now)), name, now, None)
+        values = {
+            "passkey_id": record.passkey_id,
+            "user_id": user_id,
+            "credential_id": made.credential_id,
+            "public_key": made.credential_public_key,
+            "sign_count": made.sign_count,
+            "name": name,
+            "created_at": now,
+        }
+        try:
+            await connection.execute(passkey.insert().values(**values))
+        except IntegrityError as error:  # WebAuthn, 7.1: an id belongs to one account
+            raise PasskeyRefusedError("this passkey is known already") from error
+        return record
+
+    async def _authenticated(
+        self, connection: AsyncConnection, challenge: Row[*tuple[Any, ...]], credential: Credential
+    ) -> User:
+        party = self._require_party()
+        try:
+            credential_id = base64url_to_bytes(str(credential.get("rawId", "")))
+            row = (
+                await connection.execute(
+                    select(passkey, *(column.label(f"owner_{column.name}") for column in user_account.c))
+                    .join(user_account, user_account.c.user_id == passkey.c.user_id)
+                    .where(passkey.c.credential_id == credential_id)
+                )
+            ).one_or_none()
+            if row is None:
+                raise PasskeyRefusedError("this passkey opens no account here")
+            # WebAuthn, 7.2, step 6: without a name asked for, the authenticator says whose it is.
+            handle = (credential.get("response") or {}).get("userHandle")
+            if handle is not None and base64url_to_bytes(str(handle)) != UUID(row.user_id).bytes:
+                raise PasskeyRefusedError("this passkey opens no account here")
+            verified = verify_authentication_response(
+                credential=dict(credential),
+                expected_challenge=challenge.challenge,
+                expected_rp_id=party.rp_id,
+                expected_origin=list(party.origins),
+                credential_public_key=row.public_key,
+                credential_current_sign_count=row.sign_count,
+                require_user_verification=True,
+            )
+        except (WebAuthnException, ValueError) as error:
+            raise PasskeyRefusedError("this passkey could not be verified", reason=str(error)[:200]) from error
+        await connection.execute(
+            update(passkey)
+            .where(passkey.c.passkey_id == row.passkey_id)
+            .values(sign_count=verified.new_sign_count, used_at=transaction_instant(connection))
+        )
+        return User(row.owner_user_id, row.owner_phone_number, row.owner_email, row.owner_created_at)
+
+
+def _require_room(held: int) -> None:
+    if held >= PASSKEYS_LIMIT:
+        raise TooManyPasskeysError(f"an account has at most {PASSKEYS_LIMIT} passkeys: remove one first")
+
+
+def _record(row: Row[*tuple[Any, ...]]) -> PasskeyRecord:
+    return PasskeyRecord(row.passkey_id, row.name, row.created_at, row.used_at)
