@@ -35,6 +35,7 @@ class Installation:
         self.keys_dir = data_dir / "keys"
         self.session_signing_key = self.keys_dir / "session-signing.pem"
         self.subscriber_key = self.keys_dir / "subscriber-keys.bin"
+        self.sandbox_key = self.keys_dir / "sandbox-gateway.key"
         self.lan_ca = self.keys_dir / "lan-ca.pem"
         self.lan_certificate = self.keys_dir / "lan-server.pem"
         self.control_database = data_dir / "control.db"

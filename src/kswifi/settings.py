@@ -6,6 +6,7 @@ variable that begins with KSWIFI_ and is no setting is refused too: a mistyped l
 
 import difflib
 import os
+import re
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from kswifi.charging_settings import ChargingSettings
@@ -59,6 +60,7 @@ class Settings(ChargingSettings):
     content_port: Annotated[Port, Field(description="The lab's content server.")] = 8082
     proxy_port: Annotated[Port, Field(description="The access gateway's HTTP proxy.")] = 3128
     attach_port: Annotated[Port, Field(description="The access gateway's attach wire.")] = 36412
+    sandbox_port: Annotated[Port, Field(description="The sandbox payment gateway, in which no money moves.")] = 8085
 
     # For phones in the same network: `kswifi up --lan`
     lan_address: Annotated[
@@ -115,6 +117,35 @@ class Settings(ChargingSettings):
         5 * GIGABYTE
     )
 
+    # What costs money
+    paystack_secret_key: Annotated[
+        SecretStr | None,
+        Field(
+            description="sk_live_... takes payments through Paystack, sk_test_... rehearses with it; without it, "
+            "embedded mode has its sandbox gateway and own-core takes no payments."
+        ),
+    ] = None
+    paystack_url: Annotated[
+        str, Field(pattern=r"^https?://[^/?#]+$", description="Paystack's API, or `kswifi payments rehearse`.")
+    ] = "https://api.paystack.co"
+    payments_email: Annotated[
+        str | None,
+        Field(
+            max_length=254,
+            pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
+            description="Stands for payers without an email address: Paystack asks for one. Shown on receipts.",
+        ),
+    ] = None
+    operator_name: Annotated[str, Field(min_length=1, max_length=80, description="Who receipts are from.")] = (
+        "KSWiFi"
+    )
+    pass_fair_use_octets: Annotated[
+        int | None, Field(ge=1_000_000, le=10**15, description="What one pass gives at most; none if not set.")
+    ] = None
+    pass_sessions_at_once: Annotated[
+        int, Field(ge=1, le=1_000, description="Unfinished sessions that one user may have under a pass.")
+    ] = 20
+
     # Signing in
     login_days: Annotated[int, Field(ge=1, le=366, description="The longest a sign-in lasts.")] = 30
     login_idle_days: Annotated[int, Field(ge=1, le=366, description="A sign-in unused this long ends.")] = 14
@@ -164,6 +195,13 @@ class Settings(ChargingSettings):
             raise ValueError(f"there is no time zone {name!r}") from None
         return name
 
+    @field_validator("paystack_secret_key")
+    @classmethod
+    def _a_secret_key(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not re.fullmatch(r"sk_(live|test)_[!-~]{8,200}", key.get_secret_value()):
+            raise ValueError("Paystack's secret keys begin with sk_live_ or sk_test_")
+        return key
+
     @field_validator("offers_file")
     @classmethod
     def _there(cls, path: Path | None) -> Path | None:
@@ -174,7 +212,7 @@ class Settings(ChargingSettings):
     @model_validator(mode="after")
     def _distinct_ports(self) -> Self:
         taken: dict[int, str] = {}
-        for name in ("api", "diameter", "rsp", "lab", "content", "proxy", "attach", "lan", "trust"):
+        for name in ("api", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox", "lan", "trust"):
             port: int = getattr(self, f"{name}_port")
             if port and port in taken:
                 raise ValueError(f"{name}_port and {taken[port]}_port are both {port}")
@@ -192,6 +230,26 @@ class Settings(ChargingSettings):
         if self.free_unspent_octets > self.free_allowance_octets:
             raise ValueError("free_unspent_octets cannot be more than free_allowance_octets")
         return self
+
+    @model_validator(mode="after")
+    def _payer_without_email(self) -> Self:
+        if self.paystack_secret_key is not None and self.payments_email is None:
+            raise ValueError(
+                "payments_email is needed too: Paystack asks for an address, and many payers have none"
+            )
+        return self
+
+    @property
+    def payment_gateway(self) -> Literal["paystack", "sandbox"] | None:
+        """Which gateway takes payments; None if none does."""
+        if self.paystack_secret_key is not None:
+            return "paystack"
+        return "sandbox" if self.mode == "embedded" else None
+
+    @property
+    def sandbox_origin(self) -> str:
+        """Where the sandbox gateway answers."""
+        return f"http://{_in_url(self.reachable_host)}:{self.sandbox_port}"
 
     @property
     def zone(self) -> ZoneInfo:

@@ -68,7 +68,7 @@ def test_a_request_sent_again_gives_one_session(system: WholeSystem) -> None:
             json={"offer_id": "unlimited"},
             headers={"Idempotency-Key": "order-000002", "X-CSRF-Token": road.app._csrf_token},
         )
-        assert unpaid.json()["code"] == "payments_not_set_up"
+        assert unpaid.json()["code"] == "payment_required"
         assert len(road.app._client.get("/api/v1/sessions").json()["sessions"]) == 1
 
 

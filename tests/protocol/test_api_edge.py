@@ -16,7 +16,7 @@ from kswifi.kernel.errors import KswifiError
 from kswifi.session_package import PackageError
 from tests.support.api import PASSWORD, problem, register, serving
 
-FLOORS = ("database", "outbox", "catalogue", "accounts", "books", "esim", "sessions", "api")
+FLOORS = ("database", "outbox", "catalogue", "accounts", "books", "payments", "esim", "sessions", "api")
 ELSEWHERE = {
     "catalogue_invalid",  # at start
     "database_newer",

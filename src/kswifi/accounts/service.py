@@ -361,3 +361,8 @@ def _user(row: _Row) -> User:
 def _already_registered(who: Identifier) -> AlreadyRegisteredError:
     what = "phone number" if who.phone_number else "email address"
     return AlreadyRegisteredError(f"this {what} has an account: sign in, or use your recovery code")
+
+
+def is_deleted(email: str | None) -> bool:
+    """Tell whether an account's address is one that deleted accounts get."""
+    return email is not None and email.endswith(f"@{NOWHERE}")

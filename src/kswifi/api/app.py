@@ -17,11 +17,14 @@ from kswifi.api import (
     esims,
     events,
     metrics,
+    passes,
     passkeys,
+    payments,
     problems,
     sessions,
     statements,
     system,
+    webhooks,
 )
 from kswifi.api.edge import Edge, EdgePolicy
 from kswifi.api.idempotency import forget_in_flight
@@ -37,6 +40,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     statements.router,
     disputes.router,
     esims.router,
+    payments.router,
+    passes.router,
+    webhooks.router,
     events.router,
     metrics.router,
 )

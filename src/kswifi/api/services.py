@@ -11,6 +11,7 @@ from kswifi.accounts.service import AccountService
 from kswifi.api.streams import EventStreams
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
+from kswifi.payments.service import PaymentService
 from kswifi.sessions.keys import SessionSigningKey
 from kswifi.sessions.manager import ESIMSessionManager
 from kswifi.sessions.ports import NetworkAccess
@@ -61,7 +62,7 @@ class Metrics:
 class Services:
     """The capabilities behind the API, made and closed by the bootstrap.
 
-    ``sessions`` is None for a server that only signs people in.
+    ``sessions`` is None for a server that only signs people in, ``payments`` for one that takes none.
     """
 
     database: Database
@@ -71,5 +72,6 @@ class Services:
     streams: EventStreams
     environment: Environment
     sessions: SessionServices | None = None
+    payments: PaymentService | None = None
     readiness: Mapping[str, Check] = field(default_factory=dict)
     metrics: Metrics | None = None

@@ -43,7 +43,10 @@ async def _view(services: SessionServices, user_id: str, session_id: str) -> Ses
     dependencies=[OnWifi],
     responses=problem_responses(
         "unknown_offer",
+        "payment_required",
         "payments_not_set_up",
+        "fair_use_reached",
+        "too_many_pass_sessions",
         "free_allowance_used_up",
         "too_much_unspent",
         "esim_not_fresh",

@@ -2,8 +2,11 @@
 
 from urllib.parse import urlsplit
 
+from kswifi.bootstrap.payments import read_sandbox_key
 from kswifi.bootstrap.process import LAB_GATEWAY, Ready, configure_logging, stop_event
 from kswifi.installation import Installation
+from kswifi.kernel.files import OWNER_ONLY_DIRECTORY
+from kswifi.lab.payments.server import GatewayConfig
 from kswifi.lab.process import run_lab as run_lab_process
 from kswifi.lab.settings import LabAddresses, LabConfig
 from kswifi.settings import Settings
@@ -20,6 +23,7 @@ async def run_lab(settings: Settings, ready: Ready, end_of_input: int | None = N
                 "proxy": _join(addresses.proxy),
                 "content": f"http://{_join(addresses.content)}",
                 "control": f"http://{_join(addresses.control)}",
+                **({} if addresses.sandbox is None else {"sandbox": addresses.sandbox}),
             }
         )
 
@@ -41,6 +45,7 @@ def lab_config(settings: Settings) -> LabConfig:
         pki_dir=installation.pki_dir,
         origins=(*((name, settings.api_port) for name in names), *over_tls),
         web_origins=tuple(dict.fromkeys((settings.origin, *here))),
+        payments=sandbox_config(settings, installation),
         host=settings.host,
         attach_port=settings.attach_port,
         proxy_port=settings.proxy_port,
@@ -48,6 +53,22 @@ def lab_config(settings: Settings) -> LabConfig:
         control_port=settings.lab_port,
         origin_host=LAB_GATEWAY,
         realm=settings.diameter_realm,
+    )
+
+
+def sandbox_config(settings: Settings, installation: Installation) -> GatewayConfig | None:
+    """Return the sandbox gateway that stands beside the lab; None once a real gateway is configured."""
+    if settings.payment_gateway != "sandbox":
+        return None
+    secret = read_sandbox_key(installation)
+    installation.lab_dir.mkdir(mode=OWNER_ONLY_DIRECTORY, parents=True, exist_ok=True)
+    return GatewayConfig(
+        face="sandbox",
+        secret=secret,
+        webhook_url=f"http://{_join((settings.reachable_host, settings.api_port))}/webhooks/sandbox",
+        file=installation.lab_dir / "sandbox-gateway.db",
+        host=settings.host,
+        port=settings.sandbox_port,
     )
 
 

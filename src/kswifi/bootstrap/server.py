@@ -24,6 +24,7 @@ from kswifi.api.streams import EventStreams
 from kswifi.bootstrap.charging import Charging
 from kswifi.bootstrap.checks import check_keys
 from kswifi.bootstrap.lan import lan_ready, lan_servers
+from kswifi.bootstrap.payments import open_payments, pass_rules
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.bootstrap.rsp import RspOptions, open_smdp
 from kswifi.catalogue.service import Catalogue
@@ -44,6 +45,7 @@ from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.snapshot import SnapshotStore
 from kswifi.ledger.sqlite import SqliteJournal
 from kswifi.outbox.leases import release_leases
+from kswifi.payments.handlers import pass_handlers
 from kswifi.providers.lab_network import LabNetworkAccess
 from kswifi.pwa.router import pwa_routes
 from kswifi.sessions.handlers import SessionHandlers
@@ -51,6 +53,7 @@ from kswifi.sessions.keys import SessionSigningKey, fresh_signing_key_pem
 from kswifi.sessions.manager import ESIMSessionManager
 from kswifi.sessions.model import SessionRules
 from kswifi.sessions.network_access import CidrNetworkAccess
+from kswifi.sessions.pass_ends import PassEnds
 from kswifi.sessions.ports import NetworkAccess
 from kswifi.sessions.projector import Projector, projected_sequence
 from kswifi.sessions.service import SessionDownloadService
@@ -121,6 +124,14 @@ class _Server:
         manager = ESIMSessionManager(database, signing_key)
         rules = self._session_rules()
         catalogue = Catalogue.load(settings.offers_file)
+        payments = open_payments(settings, installation, database, catalogue)
+        if payments is not None:
+            self._stack.push_async_callback(payments.gateway.close)
+        passes = pass_rules(settings)
+        pass_ends = PassEnds(
+            *(database, charging.announcing_ledger),
+            lambda account_id: ledger.state.balances(account_id),  # noqa: PLW0108 - a failed ledger has no state
+        )
         handlers = SessionHandlers(
             *(database, charging.announcing_ledger, catalogue, signing_key),
             *(LineSettings(smdp_address=settings.smdp_name), SecuredDelivery(database), rules),
@@ -140,11 +151,14 @@ class _Server:
                 allowed_hosts=settings.hosts,
             ),
             sessions=SessionServices(
-                downloads=SessionDownloadService(database, catalogue, orders, manager, rules),
+                downloads=SessionDownloadService(
+                    *(database, catalogue, orders, manager, rules), None if payments is None else passes
+                ),
                 manager=manager,
                 signing_key=signing_key,
                 network_access=self._network_access(),
             ),
+            payments=None if payments is None else payments.service,
             readiness={"ledger": _ledger_answers(ledger)},
             metrics=Metrics(charging.metrics.text, settings.metrics_networks),
         )
@@ -163,7 +177,9 @@ class _Server:
             charging.records.wake(sequence)
 
         ledger.on_durable = wake
-        worker, housekeeper = Worker(database, handlers.handlers()), Housekeeper(chores)
+        worked = {**handlers.handlers(), **pass_ends.handlers(), **pass_handlers(database, passes)}
+        worker = Worker(database, worked if payments is None else {**worked, **payments.handlers})
+        housekeeper = Housekeeper(chores)
         async with (
             self._running("projector", projector.run(), projector.stop),
             self._running("charging-records", charging.records.run(), charging.records.stop),

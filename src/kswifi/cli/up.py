@@ -118,7 +118,8 @@ def check_ports(settings: Settings) -> None:
     Raises:
         PortTakenError: naming the first that is not, and the setting that moves it.
     """
-    wanted = [(name, settings.host) for name in ("api", "diameter", "rsp", "lab", "content", "proxy", "attach")]
+    names = ("api", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox")
+    wanted = [(name, settings.host) for name in names]
     if settings.lan_address is not None:
         wanted += [(name, settings.lan_address) for name in ("lan", "trust")]
     for name, host in wanted:

@@ -15,6 +15,7 @@ import uvicorn
 from kswifi.kernel.errors import KswifiError
 from kswifi.lab.control import create_control_app
 from kswifi.lab.gateway.gateway import Gateway
+from kswifi.lab.payments.server import serving_gateway
 from kswifi.lab.phone.modem import Modem
 from kswifi.lab.phone.network import Network
 from kswifi.lab.phone.phone import LabPhone
@@ -54,8 +55,8 @@ async def run_lab(config: LabConfig, ready: Callable[[LabAddresses], None], stop
             servers = ProfileServers(config.pki_dir, config.smdp)
             card_dir = config.data_dir / "phone" / "card"
             phone = LabPhone(card_dir, network, Modem(network, attach), content, servers)
-            async with _control_server(config, gateway, phone) as control:
-                ready(LabAddresses(attach=attach, proxy=proxy, content=content, control=control))
+            async with _control_server(config, gateway, phone) as control, _sandbox(config) as sandbox:
+                ready(LabAddresses(attach=attach, proxy=proxy, content=content, control=control, sandbox=sandbox))
                 stopped = asyncio.ensure_future(stop.wait())
                 await asyncio.wait((stopped, content_ended), return_when=asyncio.FIRST_COMPLETED)
                 stopped.cancel()
@@ -64,6 +65,16 @@ async def run_lab(config: LabConfig, ready: Callable[[LabAddresses], None], stop
             await gateway.close()
         if not stop.is_set():
             raise LabFailedError("the content server ended by itself")
+
+
+@asynccontextmanager
+async def _sandbox(config: LabConfig) -> AsyncIterator[str | None]:
+    """Serve the sandbox payment gateway, where one is wanted."""
+    if config.payments is None:
+        yield None
+        return
+    async with serving_gateway(config.payments) as origin:
+        yield origin
 
 
 @asynccontextmanager

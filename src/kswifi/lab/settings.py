@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kswifi.lab.payments.server import GatewayConfig
+
 HostPort = tuple[str, int]
 
 
@@ -19,6 +21,7 @@ class LabConfig:
         smdp: where the SM-DP+ listens, whatever it is called in activation codes.
         pki_dir: the folder of certificates by which the lab's card is made and servers are known; None makes a card
             that no server can fill.
+        payments: the sandbox gateway to serve beside; None once a real gateway takes the payments.
         plmn: the serving network id, three octets as TS 24.301 sends it; 99 F9 07 is MCC 999, MNC 70.
     """
 
@@ -29,6 +32,7 @@ class LabConfig:
     origins: tuple[HostPort, ...] = (("127.0.0.1", 8080), ("localhost", 8080))
     allowed: tuple[HostPort, ...] = ()
     web_origins: tuple[str, ...] = ("http://localhost:8080", "http://127.0.0.1:8080")
+    payments: GatewayConfig | None = None
     host: str = "127.0.0.1"
     attach_port: int = 36412
     proxy_port: int = 3128
@@ -53,3 +57,4 @@ class LabAddresses:
     proxy: HostPort
     content: HostPort
     control: HostPort = field(default=("127.0.0.1", 0))
+    sandbox: str | None = None

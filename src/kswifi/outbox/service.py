@@ -52,6 +52,12 @@ def enqueue_now(
     announce(connection, WORK_TOPIC)
 
 
+async def is_known(connection: AsyncConnection, key: str) -> bool:
+    """Tell whether work of this key has been asked for, and is not forgotten yet."""
+    query = select(outbox_entry.c.id).where(outbox_entry.c.key == key)
+    return (await connection.execute(query)).first() is not None
+
+
 async def publish(connection: AsyncConnection, *, user_id: str, kind: str, payload: Payload) -> int:
     """Tell what happened; return the event's sequence.
 

@@ -21,10 +21,22 @@ class UnknownSessionError(SessionsError):
     code = "unknown_session"
 
 
-class PaymentsNotSetUpError(SessionsError):
-    """The offer has a price and nothing here can take a payment; nothing was taken."""
+class PaymentRequiredError(SessionsError):
+    """The offer has a price, and no pass runs that gives it."""
 
-    code = "payments_not_set_up"
+    code = "payment_required"
+
+
+class FairUseReachedError(SessionsError):
+    """The pass's fair-use limit, published before it was bought, is used up or held by unfinished sessions."""
+
+    code = "fair_use_reached"
+
+
+class TooManyPassSessionsError(SessionsError):
+    """As many sessions under the pass are unfinished as may be at once."""
+
+    code = "too_many_pass_sessions"
 
 
 class AllowanceExceededError(SessionsError):

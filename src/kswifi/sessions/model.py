@@ -122,7 +122,8 @@ class InternetSession:
 
     ``allowance_octets`` is None for an uncapped session; ``package_octets`` and ``package_sha256`` are None until
     the package is signed; ``storage_proof`` is None until the card has proved that it holds it; ``activated_at``
-    is None until the network has committed the first octet.
+    is None until the network has committed the first octet; ``pass_period_id`` is None for what counts against the
+    free allowance.
     """
 
     session_id: str
@@ -139,6 +140,7 @@ class InternetSession:
     package_octets: int | None
     storage_proof: StorageProof | None
     activated_at: datetime | None
+    pass_period_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

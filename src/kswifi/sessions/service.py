@@ -18,6 +18,7 @@ from kswifi.database.engine import Database, transaction_instant
 from kswifi.esim.model import ESim, ProfileState
 from kswifi.esim.service import EsimOrders, find_esim
 from kswifi.kernel.ids import uuid7
+from kswifi.payments.model import PassRules
 from kswifi.sessions import work
 from kswifi.sessions.allowance import free_octets_left, require_free_allowance
 from kswifi.sessions.ending import end_session
@@ -27,7 +28,6 @@ from kswifi.sessions.errors import (
     NotCancellableError,
     PackageDigestMismatchError,
     PackageNotReadyError,
-    PaymentsNotSetUpError,
     SessionEndedError,
     WrongEsimError,
 )
@@ -42,6 +42,7 @@ from kswifi.sessions.model import (
     SessionRules,
     SessionState,
 )
+from kswifi.sessions.passes import PassTerms, free_octets_of, terms_under_pass
 from kswifi.sessions.store import (
     add_session,
     find_session,
@@ -55,7 +56,7 @@ from kswifi.sessions.store import (
 
 
 class SessionDownloadService:
-    """Orders sessions and takes them from the server to the eSIM."""
+    """Orders sessions and takes them from the server to the eSIM. Without ``passes``, payments are not set up."""
 
     def __init__(
         self,
@@ -64,6 +65,7 @@ class SessionDownloadService:
         orders: EsimOrders,
         manager: ESIMSessionManager,
         rules: SessionRules | None = None,
+        passes: PassRules | None = None,
         random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._database = database
@@ -71,6 +73,7 @@ class SessionDownloadService:
         self._orders = orders
         self._manager = manager
         self._rules = rules or SessionRules()
+        self._passes = passes
         self._random_bytes = random_bytes
 
     async def download_session(
@@ -100,7 +103,8 @@ class SessionDownloadService:
 
         Raises:
             UnknownOfferError: there is no such offer.
-            PaymentsNotSetUpError: it has a price; nothing was taken.
+            PaymentRequiredError, PaymentsNotSetUpError: it has a price, and no pass runs; nothing was taken.
+            FairUseReachedError, TooManyPassSessionsError: the pass does not reach.
             AllowanceExceededError, TooMuchUnspentError: the free allowance does not reach.
             UnknownEsimError, EsimNotFreshError: the eSIM is not the user's, or carries a session.
             NumbersUsedUpError: there is no number left for a new profile.
@@ -118,15 +122,11 @@ class SessionDownloadService:
                 if earlier.offer_id != offer.id or esim_id not in (None, earlier.esim_id):
                     raise IdempotencyKeyReusedError("this Idempotency-Key has ordered another session")
                 return earlier
-            if not offer.free or offer.allowance_octets is None:
-                raise PaymentsNotSetUpError(
-                    f"{offer.title} has to be paid for, and payments are not set up: nothing was taken",
-                    offer_id=offer.id,
-                    price_kobo=offer.price_kobo,
-                )
-            await require_free_allowance(connection, user_id, offer.allowance_octets, self._rules)
+            under_pass = await terms_under_pass(connection, user_id, offer, self._passes)
+            if under_pass is None:
+                await require_free_allowance(connection, user_id, free_octets_of(offer, self._passes), self._rules)
             esim = await self._profile_for(connection, user_id, esim_id)
-            session = self._new_session(connection, user_id, esim, offer)
+            session = self._new_session(connection, user_id, esim, offer, under_pass)
             await add_session(connection, session, key)
             await work.ask_to_prepare(connection, session)
             await work.ask_to_expire(connection, session)
@@ -144,23 +144,26 @@ class SessionDownloadService:
             )
         return esim
 
-    def _new_session(self, connection: AsyncConnection, user_id: str, esim: ESim, offer: Offer) -> InternetSession:
+    def _new_session(
+        self, connection: AsyncConnection, user_id: str, esim: ESim, offer: Offer, under_pass: PassTerms | None
+    ) -> InternetSession:
         now = transaction_instant(connection)
         return InternetSession(
             session_id=str(uuid7(now, self._random_bytes)),
             user_id=user_id,
             esim_id=esim.esim_id,
             offer_id=offer.id,
-            free=offer.free,
-            allowance_octets=offer.allowance_octets,
+            free=under_pass is None,
+            allowance_octets=under_pass.allowance_octets if under_pass else offer.allowance_octets,
             state=SessionState.ORDERED,
             state_reason=None,
             ordered_at=now,
-            valid_until=valid_until(now, offer, self._rules.zone),
+            valid_until=under_pass.valid_until if under_pass else valid_until(now, offer, self._rules.zone),
             package_sha256=None,
             package_octets=None,
             storage_proof=None,
             activated_at=None,
+            pass_period_id=under_pass.period_id if under_pass else None,
         )
 
     async def session(self, user_id: str, session_id: str) -> InternetSession:

@@ -38,6 +38,8 @@ internet_session: Final = Table(
     Column("session_record", LargeBinary),
     Column("storage_proof", String(32)),
     Column("activated_at", UtcDateTime),
+    # The period of the pass under which it was downloaded; NULL without one.
+    Column("pass_period_id", UuidText, index=True),
     UniqueConstraint("user_id", "idempotency_key"),
     CheckConstraint("NOT free OR allowance_octets IS NOT NULL", name="free_is_capped"),
     Index(None, "user_id", "ordered_at"),

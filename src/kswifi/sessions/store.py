@@ -46,6 +46,7 @@ _COLUMNS = (
     _t.package_octets,
     _t.storage_proof,
     _t.activated_at,
+    _t.pass_period_id,
 )
 _BALANCE_COLUMNS = (
     session_balance.c.credited,
@@ -120,6 +121,7 @@ async def add_session(connection: AsyncConnection, session: InternetSession, ide
             ordered_at=session.ordered_at,
             valid_until=session.valid_until,
             idempotency_key=idempotency_key,
+            pass_period_id=session.pass_period_id,
         )
     )
     await _tell(connection, session, previous=None)
@@ -228,4 +230,5 @@ def _read(row: Row[*tuple[Any, ...]]) -> InternetSession:
         package_octets=row.package_octets,
         storage_proof=None if row.storage_proof is None else StorageProof(row.storage_proof),
         activated_at=row.activated_at,
+        pass_period_id=row.pass_period_id,
     )

@@ -11,6 +11,7 @@ from kswifi.esim.model import Hold, ProfileState
 from kswifi.esim.service import esims_of, find_esim
 from kswifi.ledger.commands import OutcomeCode
 from kswifi.outbox.service import events_after
+from kswifi.payments.errors import PaymentsNotSetUpError
 from kswifi.rsp.messages.notifications import InstallError, InstallFailure
 from kswifi.rsp.status_codes import RspRefusedError
 from kswifi.session_package.codec import verify_package
@@ -22,7 +23,6 @@ from kswifi.sessions.errors import (
     NotCancellableError,
     PackageDigestMismatchError,
     PackageNotReadyError,
-    PaymentsNotSetUpError,
     SessionEndedError,
     UnknownSessionError,
     WrongEsimError,

@@ -89,6 +89,33 @@ class PhoneApp:
         """Order an InternetSession; return it."""
         return self._post("/api/v1/sessions", {"offer_id": offer_id}, accept=(201,))
 
+    def buy(self, offer_id: str, seconds: float = 30.0) -> dict[str, Any]:
+        """Pay for an offer at the sandbox gateway's checkout, by its button; return the settled payment.
+
+        Only there: a checkout where real money moves is for people.
+        """
+        payment = self._post("/api/v1/payments", {"offer_id": offer_id}, accept=(201,))
+        url = f"/api/v1/payments/{payment['reference']}"
+        until = time.monotonic() + seconds
+        if not payment["sandbox"]:
+            raise AppError("this is no sandbox: money would move")
+        while payment["checkout_url"] is None and payment["state"] == "intended" and time.monotonic() < until:
+            time.sleep(_POLL_SECONDS)
+            payment = self._get(url)
+        page = self._client.get(str(payment["checkout_url"]))
+        paid = self._client.post(f"{payment['checkout_url']}/pay")
+        if page.status_code != httpx2.codes.OK or paid.status_code != httpx2.codes.SEE_OTHER:
+            raise AppError(f"the checkout answered {page.status_code} and {paid.status_code}")
+        while (payment := self._get(url))["state"] != "settled":
+            if time.monotonic() > until:
+                raise AppError(f"the payment is {payment['state']}, and not settled", state=str(payment["state"]))
+            time.sleep(_POLL_SECONDS)
+        return payment
+
+    def current_pass(self) -> dict[str, Any]:
+        """Read the pass."""
+        return self._get("/api/v1/pass")
+
     def internet_session(self, session_id: str) -> dict[str, Any]:
         """Read one InternetSession."""
         return self._get(f"/api/v1/sessions/{session_id}")

@@ -1,0 +1,69 @@
+"""Payments joined: which gateway takes them, and the parts around it."""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kswifi.catalogue.service import Catalogue
+from kswifi.database.engine import Database
+from kswifi.installation import Installation
+from kswifi.outbox.results import Handler
+from kswifi.payments.handlers import PaymentHandlers
+from kswifi.payments.model import PassRules
+from kswifi.payments.opening import Opening, PayerPage
+from kswifi.payments.ports import PaymentGateway
+from kswifi.payments.service import PaymentService
+from kswifi.providers.paystack import Paystack
+from kswifi.providers.sandbox import SandboxGateway
+from kswifi.settings import Settings
+
+_SANDBOX_EMAIL = "payer@sandbox.invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class Payments:
+    """What takes payments, for whom the bootstrap hands it to."""
+
+    gateway: PaymentGateway
+    service: PaymentService
+    handlers: Mapping[str, Handler]
+
+
+def open_payments(
+    settings: Settings, installation: Installation, database: Database, catalogue: Catalogue
+) -> Payments | None:
+    """Return the parts of payments; None where nothing takes them."""
+    gateway = make_gateway(settings, installation)
+    if gateway is None:
+        return None
+    rules = pass_rules(settings)
+    page = PayerPage(settings.origin, settings.payments_email or _SANDBOX_EMAIL)
+    opening = Opening(database, gateway, page, rules)
+    service = PaymentService(
+        *(database, catalogue, gateway, opening, rules), settings.operator_name, settings.payments_email
+    )
+    return Payments(gateway, service, PaymentHandlers(database, gateway, opening, rules).handlers())
+
+
+def make_gateway(settings: Settings, installation: Installation) -> PaymentGateway | None:
+    """Return the gateway that the settings name."""
+    if settings.paystack_secret_key is not None:
+        return Paystack(settings.paystack_secret_key.get_secret_value(), settings.paystack_url)
+    if settings.payment_gateway == "sandbox":
+        return SandboxGateway(settings.sandbox_origin, read_sandbox_key(installation))
+    return None
+
+
+def pass_rules(settings: Settings) -> PassRules:
+    """Return the operator's rules of a pass."""
+    return PassRules(
+        fair_use_octets=settings.pass_fair_use_octets,
+        sessions_at_once=settings.pass_sessions_at_once,
+        zone=settings.zone,
+    )
+
+
+def read_sandbox_key(installation: Installation) -> str:
+    """Return the key that server and sandbox gateway share; whoever is first makes it."""
+    make = lambda: secrets.token_hex(32).encode()  # noqa: E731 - said once
+    return installation.read_or_make(installation.sandbox_key, make).decode()

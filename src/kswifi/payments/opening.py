@@ -1,0 +1,80 @@
+"""Opening a checkout, for the request that begins a payment and for the job that makes up for it."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from kswifi.accounts.sql import user_account
+from kswifi.database.engine import Database
+from kswifi.payments import work
+from kswifi.payments.model import CURRENCY, PassRules, Payment, PaymentEvent, PaymentState
+from kswifi.payments.ports import (
+    Charge,
+    Checkout,
+    GatewayRefused,
+    GatewayUnknown,
+    Order,
+    PaymentGateway,
+    RefusalKind,
+)
+from kswifi.payments.settling import apply_charge
+from kswifi.payments.store import find_payment, move_payment
+
+
+@dataclass(frozen=True, slots=True)
+class PayerPage:
+    """Where payers come back to, and which address stands for payers who have none: gateways ask for one."""
+
+    origin: str
+    contact_email: str
+
+
+class Opening:
+    """Opens the checkout of a payment that is written down already."""
+
+    def __init__(self, database: Database, gateway: PaymentGateway, page: PayerPage, rules: PassRules) -> None:
+        self._database = database
+        self._gateway = gateway
+        self._page = page
+        self._rules = rules
+
+    async def open(self, payment: Payment) -> Payment:
+        """Open it; return the payment as it is then: ``intended`` still, where the gateway did not answer.
+
+        A reference that the gateway knows already was opened by a call whose answer was lost, and with it the
+        address of the checkout. Nobody can have paid there, and this payment has failed.
+        """
+        answer = await self._gateway.initialize(await self._order(payment))
+        if isinstance(answer, GatewayUnknown):
+            return payment
+        charge: Charge | None = None
+        if isinstance(answer, GatewayRefused) and answer.kind is RefusalKind.DUPLICATE_REFERENCE:
+            found = await self._gateway.verify(payment.reference)
+            if isinstance(found, GatewayUnknown):
+                return payment
+            charge = found if isinstance(found, Charge) else None
+        async with self._database.transaction() as connection:
+            payment = await find_payment(connection, payment.reference)
+            if charge is not None:
+                payment = await apply_charge(connection, payment.reference, charge, self._rules.zone)
+            if payment.state is not PaymentState.INTENDED:
+                return payment
+            if isinstance(answer, Checkout):
+                payment = await move_payment(connection, payment, PaymentEvent.OPENED, checkout_url=answer.url)
+            else:
+                payment = await move_payment(connection, payment, PaymentEvent.NOT_OPENED, answer.words)
+            await work.ask_to_look(connection, payment.reference)
+        return payment
+
+    async def _order(self, payment: Payment) -> Order:
+        query = select(user_account.c.email).where(user_account.c.user_id == payment.user_id)
+        async with self._database.reading() as connection:
+            email = await connection.scalar(query)
+        return Order(
+            reference=payment.reference,
+            amount_kobo=payment.amount_kobo,
+            currency=CURRENCY,
+            email=email or self._page.contact_email,
+            title=payment.title,
+            return_url=f"{self._page.origin}/?payment={payment.reference}",
+        )

@@ -1,0 +1,212 @@
+"""What people ask of payments: begin one, see them, ask for the money back; and what a gateway tells."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+
+from kswifi.catalogue.service import Catalogue
+from kswifi.database.engine import Database, transaction_instant
+from kswifi.outbox.service import is_known
+from kswifi.payments import work
+from kswifi.payments.errors import (
+    NothingToPayError,
+    NotRefundableError,
+    NotTheGatewayInUseError,
+    PaymentNotOpenedError,
+    TooManyOpenPaymentsError,
+)
+from kswifi.payments.model import (
+    PassPeriod,
+    PassRules,
+    PassState,
+    Payment,
+    PaymentEvent,
+    PaymentState,
+)
+from kswifi.payments.opening import Opening
+from kswifi.payments.passes import pass_of
+from kswifi.payments.ports import PaymentGateway
+from kswifi.payments.receipts import Receipt, receipt_of
+from kswifi.payments.store import (
+    add_payment,
+    count_open,
+    find_payment,
+    move_payment,
+    payment_of,
+    payments_of,
+    period_of,
+    periods_after,
+    set_period_state,
+)
+
+_log = structlog.get_logger(__name__)
+
+OPEN_PAYMENTS_LIMIT: Final = 5
+_NEVER_OPENED: Final = "no checkout was opened, and nothing was taken"
+
+
+class PaymentService:
+    """Payments of the signed-in, through one gateway; ``seller`` and ``contact`` stand on receipts."""
+
+    def __init__(
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        gateway: PaymentGateway,
+        opening: Opening,
+        rules: PassRules,
+        seller: str = "KSWiFi",
+        contact: str | None = None,
+    ) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._gateway = gateway
+        self._opening = opening
+        self._seller = seller
+        self._contact = contact
+        self.rules: Final = rules
+
+    @property
+    def gateway(self) -> PaymentGateway:
+        """The gateway in use."""
+        return self._gateway
+
+    async def begin(self, user_id: str, offer_id: str, operation_id: str) -> Payment:
+        """Begin to pay for an offer; return the payment with its checkout.
+
+        The same ``operation_id`` gives the same payment. Where the gateway does not answer, the payment is returned
+        as ``intended``: it is opened, or given up, in the background.
+
+        Raises:
+            UnknownOfferError: there is no such offer.
+            NothingToPayError: it is free.
+            TooManyOpenPaymentsError: several wait to be paid already.
+            PaymentNotOpenedError: the gateway refused; nothing was taken.
+        """
+        offer = self._catalogue.offer(offer_id)
+        if offer.free:
+            raise NothingToPayError(f"{offer.title} costs nothing: order it", offer_id=offer.id)
+        reference = f"kswifi-{operation_id}"
+        limit = self.rules.fair_use_octets if offer.allowance_octets is None else offer.allowance_octets
+        async with self._database.transaction() as connection:
+            payment = await payment_of(connection, reference)
+            if payment is None:
+                if await count_open(connection, user_id) >= OPEN_PAYMENTS_LIMIT:
+                    raise TooManyOpenPaymentsError(
+                        f"{OPEN_PAYMENTS_LIMIT} payments wait to be paid: pay one, or wait until they lapse",
+                        open_payments=OPEN_PAYMENTS_LIMIT,
+                    )
+                payment = Payment(
+                    reference=reference,
+                    user_id=user_id,
+                    offer_id=offer.id,
+                    title=offer.title,
+                    amount_kobo=offer.price_kobo,
+                    valid_days=offer.valid_days,
+                    limit_octets=limit,
+                    gateway=self._gateway.name,
+                    sandbox=self._gateway.sandbox,
+                    state=PaymentState.INTENDED,
+                    reason=None,
+                    checkout_url=None,
+                    created_at=transaction_instant(connection),
+                    settled_at=None,
+                    refunded_at=None,
+                    paid_kobo=None,
+                    fees_kobo=None,
+                    refund_kobo=None,
+                    channel=None,
+                )
+                await add_payment(connection, payment)
+                await work.ask_to_open(connection, reference)
+        if payment.state is PaymentState.INTENDED:
+            payment = await self._opening.open(payment)
+        if payment.state is PaymentState.FAILED and payment.checkout_url is None:
+            raise PaymentNotOpenedError(
+                f"{payment.reason or 'the gateway refused'}: {_NEVER_OPENED}; try again with a new Idempotency-Key",
+                reference=payment.reference,
+            )
+        return payment
+
+    async def payment(self, user_id: str, reference: str) -> Payment:
+        """Return one of a user's payments.
+
+        Raises:
+            UnknownPaymentError: there is none, or it is somebody else's.
+        """
+        async with self._database.reading() as connection:
+            return await find_payment(connection, reference, user_id)
+
+    async def payments(self, user_id: str) -> list[Payment]:
+        """Return a user's payments, the newest first."""
+        async with self._database.reading() as connection:
+            return await payments_of(connection, user_id)
+
+    async def periods(self, user_id: str) -> tuple[list[PassPeriod], bool]:
+        """Return a user's passes that have not ended, the earliest first, and whether one runs now."""
+        async with self._database.reading() as connection:
+            now = self._database.clock.now()
+            held = await periods_after(connection, user_id, now)
+            return held, await pass_of(connection, user_id, now) is not None
+
+    async def ask_refund(self, user_id: str, reference: str) -> Payment:
+        """Ask for the money back: the pass is suspended, and goes if nothing of it was used. Again is no error.
+
+        Raises:
+            UnknownPaymentError: as ``payment``.
+            NotRefundableError: it was not paid, its pass is over, or a later one has to go first.
+        """
+        async with self._database.transaction() as connection:
+            payment = await find_payment(connection, reference, user_id)
+            if payment.state in (PaymentState.REFUND_ASKED, PaymentState.REFUNDING, PaymentState.REFUNDED):
+                return payment
+            period = await period_of(connection, reference)
+            if payment.state is not PaymentState.SETTLED or period is None:
+                raise NotRefundableError(f"a payment that is {payment.state} has nothing to give back")
+            now = transaction_instant(connection)
+            if period.ends_at <= now:
+                raise NotRefundableError("its days are over", ended_at=period.ends_at.isoformat())
+            last = (await periods_after(connection, user_id, now))[-1]
+            if last.period_id != period.period_id:
+                raise NotRefundableError("a later payment extends this one: give that back first")
+            await set_period_state(connection, period, PassState.SUSPENDED)
+            payment = await move_payment(connection, payment, PaymentEvent.REFUND_ASKED)
+            await work.ask_to_withdraw(connection, reference)
+            return payment
+
+    async def receipt(self, user_id: str, reference: str, payer: str) -> Receipt:
+        """Return the receipt of one of a user's payments.
+
+        Raises:
+            UnknownPaymentError: as ``payment``.
+            NoReceiptError: it was not paid.
+        """
+        async with self._database.reading() as connection:
+            payment = await find_payment(connection, reference, user_id)
+            period = await period_of(connection, reference)
+        return receipt_of(payment, period, payer, self._seller, self._contact, self.rules.zone)
+
+    async def take_webhook(self, gateway: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Take a webhook: note what to look up, and no more. It is not believed: ``verify`` is asked.
+
+        Raises:
+            NotTheGatewayInUseError: another gateway takes the payments here: the sandbox, say, after going live.
+            WebhookSignatureWrongError, WebhookUnreadableError: as the gateway's ``read_webhook``.
+        """
+        if gateway != self._gateway.name:
+            raise NotTheGatewayInUseError(f"{gateway} takes no payments here", gateway=gateway)
+        notice = self._gateway.read_webhook(body, headers)
+        if notice is None:
+            return
+        digest = hashlib.sha256(body).hexdigest()
+        async with self._database.reading() as connection:
+            if await is_known(connection, work.notice_key(digest)):
+                return  # a replay costs a look, not a write
+        async with self._database.transaction() as connection:
+            payment = await payment_of(connection, notice.reference[:64])
+            if payment is None:
+                _log.warning("webhook_of_an_unknown_payment", reference=notice.reference[:64])
+                return
+            await work.ask_about(connection, payment.reference, digest, about_refund=notice.about_refund)

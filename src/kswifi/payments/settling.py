@@ -1,0 +1,107 @@
+"""What a gateway's answer means for a payment: paid, granted, booked; or paid wrongly, and owed back.
+
+All of it in the one transaction of the caller: a payment is never settled without its pass and its entry in the
+book, and whoever comes second, be it a webhook, a sweep or the payer's own look, finds it done.
+"""
+
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.accounts.service import is_deleted
+from kswifi.accounts.sql import user_account
+from kswifi.database.engine import transaction_instant
+from kswifi.payments import work
+from kswifi.payments.bookings import book_refund_owed, book_refunded, book_settled, book_unassigned
+from kswifi.payments.model import (
+    CURRENCY,
+    UNPAID_STATES,
+    PassState,
+    Payment,
+    PaymentEvent,
+    PaymentState,
+    what_is_wrong,
+)
+from kswifi.payments.passes import earned_kobo, grant_pass
+from kswifi.payments.ports import Charge, ChargeStatus
+from kswifi.payments.store import find_payment, move_payment, period_of, set_period_state
+
+
+async def apply_charge(connection: AsyncConnection, reference: str, charge: Charge, zone: ZoneInfo) -> Payment:
+    """Take what the gateway says of a payment; what it has said before changes nothing."""
+    payment = await find_payment(connection, reference)
+    if charge.status is ChargeStatus.PAID and payment.state in UNPAID_STATES:
+        return await _paid(connection, payment, charge, zone)
+    if charge.status is ChargeStatus.DECLINED and payment.state is PaymentState.PENDING:
+        return await move_payment(connection, payment, PaymentEvent.DECLINED, charge.words or "declined")
+    if charge.status is ChargeStatus.REVERSED and payment.state is PaymentState.SETTLED:
+        return await take_back(connection, payment, "the gateway sent it back without our asking")
+    return payment
+
+
+async def take_back(connection: AsyncConnection, payment: Payment, reason: str) -> Payment:
+    """Revoke what a settled payment bought, owe its price, and have the gateway send it."""
+    now = transaction_instant(connection)
+    period = await period_of(connection, payment.reference)
+    earned = 0
+    if period is not None:
+        earned = await earned_kobo(connection, period)
+        await set_period_state(connection, period, PassState.REVOKED)
+    await book_refund_owed(connection, payment, earned, now)
+    moved = await move_payment(
+        connection, payment, PaymentEvent.RIGHT_WITHDRAWN, reason, refund_kobo=payment.amount_kobo
+    )
+    await work.ask_to_end_sessions(connection, payment.reference)
+    await work.ask_to_refund(connection, payment.reference)
+    return moved
+
+
+async def refund_done(connection: AsyncConnection, payment: Payment, reason: str | None = None) -> Payment:
+    """Take that the money went back."""
+    now = transaction_instant(connection)
+    if payment.refund_kobo is not None:
+        await book_refunded(connection, payment, payment.refund_kobo, now)
+    return await move_payment(connection, payment, PaymentEvent.REFUND_DONE, reason, refunded_at=now)
+
+
+async def _paid(connection: AsyncConnection, payment: Payment, charge: Charge, zone: ZoneInfo) -> Payment:
+    now = transaction_instant(connection)
+    at = now if charge.paid_at is None else min(charge.paid_at, now)
+    channel = charge.channel and charge.channel[:40]
+    wrong = what_is_wrong(payment, charge) or await _nobody_to_give_it_to(connection, payment)
+    if wrong is None:
+        settled = await move_payment(
+            connection,
+            payment,
+            PaymentEvent.PAID,
+            settled_at=now,
+            channel=channel,
+            paid_kobo=charge.amount_kobo,
+            fees_kobo=charge.fees_kobo,
+        )
+        await book_settled(connection, payment, charge, at)
+        await grant_pass(connection, settled, now, zone)
+        return settled
+    # The book holds kobo alone: another currency is for the operator to see to, by the reason.
+    kobo = charge.amount_kobo if charge.currency == CURRENCY and charge.amount_kobo > 0 else None
+    if kobo is not None:
+        await book_unassigned(connection, payment, charge, at)
+    moved = await move_payment(
+        connection,
+        payment,
+        PaymentEvent.PAID_WITHOUT_RIGHT,
+        wrong,
+        settled_at=now,
+        channel=channel,
+        paid_kobo=kobo,
+        fees_kobo=None if kobo is None else charge.fees_kobo,
+        refund_kobo=kobo,
+    )
+    await work.ask_to_refund(connection, payment.reference)
+    return moved
+
+
+async def _nobody_to_give_it_to(connection: AsyncConnection, payment: Payment) -> str | None:
+    email = await connection.scalar(select(user_account.c.email).where(user_account.c.user_id == payment.user_id))
+    return "its payer's account was deleted" if is_deleted(email) else None

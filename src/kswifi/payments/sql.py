@@ -1,0 +1,57 @@
+"""The tables of payments and passes."""
+
+from typing import Final
+
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table
+
+from kswifi.database.engine import metadata
+from kswifi.database.types import ExactInteger, UtcDateTime, UuidText
+
+REFERENCE_LENGTH: Final = 64
+
+payment: Final = Table(
+    "payment",
+    metadata,
+    Column("reference", String(REFERENCE_LENGTH), primary_key=True),
+    Column("user_id", UuidText, ForeignKey("user_account.user_id"), nullable=False),
+    Column("offer_id", String(32), nullable=False),
+    Column("title", String(80), nullable=False),
+    Column("amount_kobo", ExactInteger, nullable=False),
+    Column("valid_days", Integer, nullable=False),
+    Column("limit_octets", ExactInteger),
+    Column("gateway", String(16), nullable=False),
+    Column("sandbox", Boolean, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(200)),
+    Column("checkout_url", String(500)),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("settled_at", UtcDateTime),
+    Column("refunded_at", UtcDateTime),
+    Column("paid_kobo", ExactInteger),
+    Column("fees_kobo", ExactInteger),
+    Column("refund_kobo", ExactInteger),
+    Column("channel", String(40)),
+    # Set before the gateway is first asked to give it back: from then on it is looked up before it is asked again.
+    Column("refund_tried_at", UtcDateTime),
+    CheckConstraint("amount_kobo > 0", name="costs_something"),
+    Index(None, "user_id", "created_at"),
+    Index(None, "state"),
+)
+
+pass_period: Final = Table(
+    "pass_period",
+    metadata,
+    Column("period_id", UuidText, primary_key=True),
+    Column("user_id", UuidText, ForeignKey("user_account.user_id"), nullable=False),
+    # One grant a payment, whoever brings the news, and however often.
+    Column("reference", String(REFERENCE_LENGTH), ForeignKey("payment.reference"), nullable=False, unique=True),
+    Column("offer_id", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("starts_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False),
+    Column("valid_days", Integer, nullable=False),
+    Column("price_kobo", ExactInteger, nullable=False),
+    Column("limit_octets", ExactInteger),
+    Column("earned_days", Integer, nullable=False),
+    Index(None, "user_id", "ends_at"),
+)

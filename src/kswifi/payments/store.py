@@ -1,0 +1,185 @@
+"""Payments and passes in their tables: here alone a state is written, and told, in the caller's transaction."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.outbox.service import publish
+from kswifi.payments.errors import UnknownPaymentError
+from kswifi.payments.model import (
+    OPEN_STATES,
+    PassPeriod,
+    PassState,
+    Payment,
+    PaymentEvent,
+    PaymentState,
+    next_payment_state,
+)
+from kswifi.payments.sql import REFERENCE_LENGTH, pass_period, payment
+
+PAYMENT_CHANGED: Final = "payment_state_changed"
+PASS_CHANGED: Final = "pass_changed"  # noqa: S105 - a pass, not a password
+
+_COLUMNS = tuple(column for column in payment.c if column.name != "refund_tried_at")
+_PERIOD_COLUMNS = tuple(column for column in pass_period.c if column.name != "earned_days")
+
+
+async def add_payment(connection: AsyncConnection, new: Payment) -> None:
+    """Write the intent: before anybody outside is asked for anything."""
+    values = {column.name: getattr(new, column.name) for column in _COLUMNS}
+    await connection.execute(insert(payment).values(values | {"state": str(new.state)}))
+    await _tell(connection, new, None)
+
+
+async def payment_of(connection: AsyncConnection, reference: str) -> Payment | None:
+    """Return the payment of a reference, None if there is none."""
+    row = (await connection.execute(select(*_COLUMNS).where(payment.c.reference == reference))).one_or_none()
+    return None if row is None else _read(row)
+
+
+async def find_payment(connection: AsyncConnection, reference: str, user_id: str | None = None) -> Payment:
+    """Return a payment; with a user, only if it is theirs.
+
+    Raises:
+        UnknownPaymentError: there is none, or it is somebody else's.
+    """
+    found = None if len(reference) > REFERENCE_LENGTH else await payment_of(connection, reference)
+    if found is None or (user_id is not None and found.user_id != user_id):
+        raise UnknownPaymentError("there is no such payment", reference=reference[:REFERENCE_LENGTH])
+    return found
+
+
+async def payments_of(connection: AsyncConnection, user_id: str, limit: int = 100) -> list[Payment]:
+    """Return a user's payments, the newest first."""
+    query = (
+        select(*_COLUMNS)
+        .where(payment.c.user_id == user_id)
+        .order_by(payment.c.created_at.desc(), payment.c.reference)
+        .limit(limit)
+    )
+    return [_read(row) for row in await connection.execute(query)]
+
+
+async def count_open(connection: AsyncConnection, user_id: str) -> int:
+    """Return how many payments of a user wait to be paid."""
+    query = select(func.count()).where(payment.c.user_id == user_id, payment.c.state.in_(OPEN_STATES))
+    return int(await connection.scalar(query) or 0)
+
+
+async def counts(connection: AsyncConnection) -> dict[PaymentState, int]:
+    """Return how many payments are in each state."""
+    rows = await connection.execute(select(payment.c.state, func.count()).group_by(payment.c.state))
+    return {PaymentState(state): count for state, count in rows}
+
+
+async def move_payment(
+    connection: AsyncConnection, before: Payment, event: PaymentEvent, reason: str | None = None, **columns: object
+) -> Payment:
+    """Take a payment, read in this transaction, to what follows; tell of it; return it as it is then.
+
+    Raises:
+        IllegalPaymentTransitionError: the machine does not list the event; nothing is written.
+    """
+    following = next_payment_state(before.state, event)
+    await connection.execute(
+        update(payment)
+        .where(payment.c.reference == before.reference)
+        .values(state=str(following), reason=reason and reason[:200], **columns)
+    )
+    moved = await find_payment(connection, before.reference)
+    await _tell(connection, moved, before.state)
+    return moved
+
+
+async def note_reason(connection: AsyncConnection, reference: str, reason: str) -> None:
+    """Note why a payment is still where it is."""
+    await connection.execute(update(payment).where(payment.c.reference == reference).values(reason=reason[:200]))
+
+
+async def note_refund_try(connection: AsyncConnection, reference: str, now: datetime) -> bool:
+    """Note that the gateway is about to be asked for a refund; tell whether it was asked before."""
+    there = payment.c.reference == reference
+    tried = await connection.scalar(select(payment.c.refund_tried_at).where(there))
+    if tried is None:
+        await connection.execute(update(payment).where(there).values(refund_tried_at=now))
+    return tried is not None
+
+
+async def add_period(connection: AsyncConnection, new: PassPeriod) -> None:
+    """Write what a payment has bought; a second one for the same payment violates a constraint."""
+    values = {column.name: getattr(new, column.name) for column in _PERIOD_COLUMNS}
+    await connection.execute(insert(pass_period).values(values | {"state": str(new.state), "earned_days": 0}))
+    await _tell_pass(connection, new)
+
+
+async def period_of(connection: AsyncConnection, reference: str) -> PassPeriod | None:
+    """Return what a payment has bought."""
+    query = select(*_PERIOD_COLUMNS).where(pass_period.c.reference == reference)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else _read_period(row)
+
+
+async def periods_after(connection: AsyncConnection, user_id: str, instant: datetime) -> list[PassPeriod]:
+    """Return a user's periods that end after an instant and are not revoked, the earliest first."""
+    query = (
+        select(*_PERIOD_COLUMNS)
+        .where(
+            pass_period.c.user_id == user_id,
+            pass_period.c.ends_at > instant,
+            pass_period.c.state != PassState.REVOKED,
+        )
+        .order_by(pass_period.c.starts_at)
+        .limit(100)
+    )
+    return [_read_period(row) for row in await connection.execute(query)]
+
+
+async def set_period_state(connection: AsyncConnection, period: PassPeriod, state: PassState) -> None:
+    """Suspend, revoke or restore a period, and tell."""
+    mine = pass_period.c.period_id == period.period_id
+    await connection.execute(update(pass_period).where(mine).values(state=str(state)))
+    await _tell_pass(connection, period)
+
+
+async def earned_days(connection: AsyncConnection, period_id: str) -> int:
+    """Return how many days of a period are booked as earned."""
+    query = select(pass_period.c.earned_days).where(pass_period.c.period_id == period_id)
+    return int((await connection.execute(query)).scalar_one())
+
+
+async def note_earned_days(connection: AsyncConnection, period_id: str, days: int) -> None:
+    """Note that so many days of a period are booked as earned."""
+    mine = pass_period.c.period_id == period_id
+    await connection.execute(update(pass_period).where(mine).values(earned_days=days))
+
+
+async def _tell(connection: AsyncConnection, one: Payment, previous: PaymentState | None) -> None:
+    await publish(
+        connection,
+        user_id=one.user_id,
+        kind=PAYMENT_CHANGED,
+        payload={
+            "reference": one.reference,
+            "state": str(one.state),
+            "previous_state": previous and str(previous),
+            "reason": one.reason,
+            "sandbox": one.sandbox,
+        },
+    )
+
+
+async def _tell_pass(connection: AsyncConnection, period: PassPeriod) -> None:
+    await publish(connection, user_id=period.user_id, kind=PASS_CHANGED, payload={"reference": period.reference})
+
+
+def _read(row: Row[*tuple[Any, ...]]) -> Payment:
+    values = {column.name: getattr(row, column.name) for column in _COLUMNS}
+    return Payment(**values | {"state": PaymentState(row.state)})
+
+
+def _read_period(row: Row[*tuple[Any, ...]]) -> PassPeriod:
+    values = {column.name: getattr(row, column.name) for column in _PERIOD_COLUMNS}
+    return PassPeriod(**values | {"state": PassState(row.state)})

@@ -1,0 +1,103 @@
+"""The outbox entries of payments: their kinds, keys and delays, in one place for those who ask and who do.
+
+Nothing here waits in a worker for a gateway that is away: work that must be looked at again leaves its own next
+entry, a step later in a list of delays, and so goes on for days and through restarts, and ends.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.database.engine import transaction_instant
+from kswifi.outbox.service import enqueue
+
+OPEN: Final = "payment.open"
+LOOK: Final = "payment.look"
+NOTICE: Final = "payment.notice"
+WITHDRAW: Final = "payment.withdraw"
+REFUND: Final = "payment.refund"
+EARN: Final = "pass.earn"
+END_SESSIONS: Final = "pass.end_sessions"
+
+_SECONDS, _MINUTES, _HOURS = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+
+OPEN_DELAYS: Final = (45 * _SECONDS, 45 * _SECONDS, 2 * _MINUTES, 5 * _MINUTES, 15 * _MINUTES, 30 * _MINUTES)
+"""First after the request that made the payment is over, whether it was answered or not."""
+
+LOOK_DELAYS: Final = (
+    *(10 * _SECONDS, 20 * _SECONDS, 30 * _SECONDS, 1 * _MINUTES, 3 * _MINUTES, 5 * _MINUTES),
+    *(10 * _MINUTES, 15 * _MINUTES, 30 * _MINUTES, 1 * _HOURS),
+    *(3 * _HOURS, 6 * _HOURS, 12 * _HOURS, 24 * _HOURS, 24 * _HOURS, 24 * _HOURS),
+)
+"""How often an unpaid payment is looked up although no webhook came: about four days."""
+
+LAPSE_AFTER_LOOK: Final = 10
+"""From this look on (two hours), an unpaid payment has lapsed; it is still looked up, since it may yet be paid."""
+
+REFUND_DELAYS: Final = (
+    *(timedelta(0), 5 * _SECONDS, 30 * _SECONDS, 2 * _MINUTES, 10 * _MINUTES, 1 * _HOURS, 6 * _HOURS),
+    *(24 * _HOURS for _ in range(14)),
+)
+"""When the gateway is asked for a refund, or how it stands: banks take up to ten working days."""
+
+
+async def ask_to_open(connection: AsyncConnection, reference: str, attempt: int = 0) -> bool:
+    """Open the checkout, if the request that should have done so did not; tell whether it is asked once more."""
+    return await _next(connection, OPEN, reference, attempt, OPEN_DELAYS)
+
+
+async def ask_to_look(connection: AsyncConnection, reference: str, attempt: int = 0) -> bool:
+    """Look up how a payment stands at the gateway."""
+    return await _next(connection, LOOK, reference, attempt, LOOK_DELAYS)
+
+
+async def ask_to_refund(connection: AsyncConnection, reference: str, attempt: int = 0) -> bool:
+    """Have the gateway send the money back, or look how far that is."""
+    return await _next(connection, REFUND, reference, attempt, REFUND_DELAYS)
+
+
+async def ask_about(connection: AsyncConnection, reference: str, digest: str, *, about_refund: bool) -> None:
+    """Look a payment up because a webhook told of it; the same webhook again is the same entry."""
+    payload = {"reference": reference, "about_refund": about_refund}
+    await enqueue(connection, kind=NOTICE, key=notice_key(digest), payload=payload)
+
+
+def notice_key(digest: str) -> str:
+    """Return the key of what a webhook of this digest asks for."""
+    return f"{NOTICE}:{digest}"
+
+
+async def ask_to_withdraw(connection: AsyncConnection, reference: str) -> None:
+    """See that nothing of what was bought has been used, and take it back. Each asking is a new piece of work."""
+    asked_at = transaction_instant(connection)
+    key = f"{WITHDRAW}:{reference}:{asked_at.isoformat()}"
+    await enqueue(connection, kind=WITHDRAW, key=key, payload={"reference": reference})
+
+
+async def ask_to_end_sessions(connection: AsyncConnection, reference: str) -> None:
+    """End the sessions that reach into what was taken back."""
+    await enqueue(
+        connection, kind=END_SESSIONS, key=f"{END_SESSIONS}:{reference}", payload={"reference": reference}
+    )
+
+
+async def ask_to_earn(connection: AsyncConnection, reference: str, day: int, at: datetime) -> None:
+    """Book a day of a pass as earned, at its end."""
+    payload = {"reference": reference, "day": day}
+    await enqueue(connection, kind=EARN, key=f"{EARN}:{reference}:{day}", payload=payload, run_at=at)
+
+
+async def _next(
+    connection: AsyncConnection, kind: str, reference: str, attempt: int, delays: tuple[timedelta, ...]
+) -> bool:
+    if attempt >= len(delays):
+        return False
+    await enqueue(
+        connection,
+        kind=kind,
+        key=f"{kind}:{reference}:{attempt}",
+        payload={"reference": reference, "attempt": attempt},
+        run_at=transaction_instant(connection) + delays[attempt],
+    )
+    return True

@@ -1,0 +1,80 @@
+"""What the payment gateways' adapters share: one request, and what its answer means.
+
+An adapter must tell three things apart: it was done, it was refused, or nobody knows. A connection that was never
+made is unknown too: it is cheaper to look again than to prove that nothing left this machine.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import httpx2
+
+from kswifi.payments.ports import GatewayUnknown
+
+ANSWER_SECONDS: Final = 10.0
+LARGEST_ANSWER_OCTETS: Final = 1_048_576
+_LONGEST_RETRY_SECONDS: Final = 3600
+
+
+class GatewayClient:
+    """One gateway's address and key. Close it with the server."""
+
+    def __init__(self, name: str, url: str, key: str, answer_seconds: float = ANSWER_SECONDS) -> None:
+        self._name = name
+        self._client = httpx2.AsyncClient(
+            base_url=url,
+            timeout=answer_seconds,
+            headers={"Authorization": f"Bearer {key}"},
+            follow_redirects=False,
+        )
+
+    async def ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, params: Mapping[str, str] | None = None
+    ) -> tuple[int, dict[str, Any]] | GatewayUnknown:
+        """Return the status and the JSON object of an answer: 2xx or a 4xx that means what it says."""
+        try:
+            answer = await self._client.request(method, path, json=body, params=params)
+        except httpx2.HTTPError as error:
+            return GatewayUnknown(f"{self._name} did not answer ({type(error).__name__})")
+        status = answer.status_code
+        if status == httpx2.codes.TOO_MANY_REQUESTS or status >= 500 or status in (408, 409, 425):
+            # 409 is a refusal only where it says why, below.
+            found = _object(answer) if status == httpx2.codes.CONFLICT else None
+            if found is None:
+                return GatewayUnknown(f"{self._name} is not well ({status})", _retry_after(answer))
+            return status, found
+        found = _object(answer)
+        if found is None:
+            return GatewayUnknown(f"{self._name} answered {status} with what cannot be read")
+        return status, found
+
+    async def close(self) -> None:
+        """Let the connections go."""
+        await self._client.aclose()
+
+
+def exact_kobo(value: Any) -> int | None:
+    """Return an amount that is an int, or an int written as a string; None for anything else, a float too."""
+    if type(value) is int:
+        return value
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 18:
+        return int(value)
+    return None
+
+
+def _object(answer: httpx2.Response) -> dict[str, Any] | None:
+    if len(answer.content) > LARGEST_ANSWER_OCTETS:
+        return None
+    try:
+        found = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _retry_after(answer: httpx2.Response) -> int | None:
+    words = answer.headers.get("retry-after", "")
+    return (
+        min(int(words), _LONGEST_RETRY_SECONDS) if words.isascii() and words.isdigit() and len(words) < 8 else None
+    )

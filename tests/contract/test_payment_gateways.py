@@ -1,0 +1,281 @@
+"""One contract for every payment gateway: ours and Paystack's, each over real HTTP, with all that can go wrong."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from kswifi.payments.errors import WebhookSignatureWrongError, WebhookUnreadableError
+from kswifi.payments.ports import (
+    Charge,
+    ChargeStatus,
+    Checkout,
+    GatewayRefused,
+    GatewayUnknown,
+    PaymentGateway,
+    Refund,
+    RefundStatus,
+    RefusalKind,
+)
+from tests.support.payments import FACES, FEE, PRICE, SECRET, Rehearsal, gateway_at, order, rehearsal
+
+pytestmark = pytest.mark.parametrize("face", FACES)
+
+
+def run(face: str, scenario: Callable[[Rehearsal], Awaitable[None]], **options: float | None) -> None:
+    async def with_gateway() -> None:
+        async with rehearsal(face, **options) as there:  # type: ignore[arg-type]
+            await scenario(there)
+
+    asyncio.run(with_gateway())
+
+
+async def charge_of(gateway: PaymentGateway, reference: str = "r-1") -> Charge:
+    found = await gateway.verify(reference)
+    assert isinstance(found, Charge), found
+    return found
+
+
+def test_a_payment_from_its_opening_to_its_refund(face: str) -> None:
+    async def scenario(there: Rehearsal) -> None:
+        gateway = there.gateway
+        assert gateway.name == face
+        assert gateway.sandbox
+        opened = await gateway.initialize(order("r-1"))
+        assert isinstance(opened, Checkout)
+        assert "SANDBOX" in (await there.client.get(opened.url)).text
+        before = await charge_of(gateway)
+        assert (before.status, before.amount_kobo, before.currency) == (ChargeStatus.OPEN, PRICE, "NGN")
+        assert before.fees_kobo == 0
+        await there.pay("r-1")
+        paid = await charge_of(gateway)
+        assert (paid.reference, paid.status, paid.amount_kobo) == ("r-1", ChargeStatus.PAID, PRICE)
+        assert paid.fees_kobo == FEE
+        assert paid.paid_at is not None
+        await there.told(1)
+        notice = gateway.read_webhook(*there.webhooks[0])
+        assert notice is not None
+        assert (notice.reference, notice.about_refund) == ("r-1", False)
+        assert await gateway.refunds(paid) == ()
+        asked = await gateway.refund(paid, PRICE)
+        assert isinstance(asked, Refund)
+        assert (asked.status, asked.amount_kobo) == (RefundStatus.UNDER_WAY, PRICE)
+        await there.control("charges/r-1/settle-refund")
+        assert await gateway.refunds(paid) == (Refund(RefundStatus.DONE, PRICE),)
+        await there.told(2)
+        notice = gateway.read_webhook(*there.webhooks[1])
+        assert notice is not None
+        assert (notice.reference, notice.about_refund) == ("r-1", True)
+        assert (await charge_of(gateway)).status is ChargeStatus.REVERSED
+
+    run(face, scenario, refund_seconds=None)
+
+
+def test_a_reference_is_opened_once_and_one_never_opened_is_unknown(face: str) -> None:
+    async def scenario(there: Rehearsal) -> None:
+        unknown = await there.gateway.verify("r-1")
+        assert isinstance(unknown, GatewayRefused)
+        assert unknown.kind is RefusalKind.UNKNOWN_REFERENCE
+        assert isinstance(await there.gateway.initialize(order("r-1")), Checkout)
+        again = await there.gateway.initialize(order("r-1", 5))
+        assert isinstance(again, GatewayRefused)
+        assert again.kind is RefusalKind.DUPLICATE_REFERENCE
+        assert (await charge_of(there.gateway)).amount_kobo == PRICE
+
+    run(face, scenario)
+
+
+def test_a_declined_card_may_be_tried_again(face: str) -> None:
+    async def scenario(there: Rehearsal) -> None:
+        await there.gateway.initialize(order("r-1"))
+        await there.control("charges/r-1/decline")
+        assert (await charge_of(there.gateway)).status is ChargeStatus.DECLINED
+        await there.pay("r-1")
+        assert (await charge_of(there.gateway)).status is ChargeStatus.PAID
+
+    run(face, scenario)
+
+
+def test_more_than_was_paid_is_not_refunded(face: str) -> None:
+    async def scenario(there: Rehearsal) -> None:
+        await there.gateway.initialize(order("r-1"))
+        before = await charge_of(there.gateway)
+        assert isinstance(await there.gateway.refund(before, PRICE), GatewayRefused)
+        await there.pay("r-1")
+        paid = await charge_of(there.gateway)
+        assert isinstance(await there.gateway.refund(paid, PRICE), Refund)
+        assert isinstance(await there.gateway.refund(paid, 1), GatewayRefused)
+        refunds = await there.gateway.refunds(paid)
+        assert isinstance(refunds, tuple)
+        assert len(refunds) == 1
+
+    run(face, scenario, refund_seconds=None)
+
+
+def test_a_refund_that_fails_says_so(face: str) -> None:
+    async def scenario(there: Rehearsal) -> None:
+        await there.gateway.initialize(order("r-1"))
+        await there.pay("r-1")
+        paid = await charge_of(there.gateway)
+        await there.gateway.refund(paid, PRICE)
+        await there.control("charges/r-1/settle-refund", {"fails": True})
+        assert await there.gateway.refunds(paid) == (Refund(RefundStatus.FAILED, PRICE),)
+        assert (await charge_of(there.gateway)).status is ChargeStatus.PAID
+
+    run(face, scenario, refund_seconds=None)
+
+
+@pytest.mark.parametrize("wrong", ["no_answer", "never_arrived", "rate_limited", "broken", "unreadable"])
+def test_what_is_no_answer_is_unknown_at_every_call(face: str, wrong: str) -> None:
+    async def scenario(there: Rehearsal) -> None:
+        gateway = there.gateway
+        await gateway.initialize(order("paid"))
+        await there.pay("paid", tell_times=0)
+        paid = await charge_of(gateway, "paid")
+        calls: dict[str, Callable[[], Awaitable[object]]] = {
+            "initialize": lambda: gateway.initialize(order("r-1")),
+            "verify": lambda: gateway.verify("paid"),
+            "refund": lambda: gateway.refund(paid, PRICE),
+            "refunds": lambda: gateway.refunds(paid),
+        }
+        for call, ask in calls.items():
+            await there.fault(call, wrong)
+            answer = await ask()
+            assert isinstance(answer, GatewayUnknown), (call, answer)
+            assert answer.retry_after_seconds == (1 if wrong == "rate_limited" else None)
+        done = wrong in ("no_answer", "unreadable")
+        again = await gateway.initialize(order("r-1"))
+        assert isinstance(again, GatewayRefused if done else Checkout)
+        refunds = await gateway.refunds(paid)
+        assert isinstance(refunds, tuple)
+        assert len(refunds) == (1 if done else 0)
+
+    run(face, scenario, answer_seconds=0.3, refund_seconds=None)
+
+
+def test_a_late_answer_is_an_answer(face: str) -> None:
+    async def scenario(there: Rehearsal) -> None:
+        await there.fault("initialize", "late", seconds=0.2)
+        assert isinstance(await there.gateway.initialize(order("r-1")), Checkout)
+
+    run(face, scenario)
+
+
+def test_fields_that_changed_are_read_or_unknown_but_never_misread(face: str) -> None:
+    async def scenario(there: Rehearsal) -> None:
+        gateway = there.gateway
+        for call in ("initialize", "verify", "refund", "refunds"):
+            await there.fault(call, "changed_fields")
+        assert isinstance(await gateway.initialize(order("r-1")), Checkout)
+        await there.pay("r-1")
+        charge = await gateway.verify("r-1")
+        assert isinstance(charge, Charge)
+        assert (charge.status, charge.amount_kobo, charge.currency) == (ChargeStatus.PAID, PRICE, "NGN")
+        paid = await charge_of(gateway)
+        assert await gateway.refund(paid, PRICE) == Refund(RefundStatus.UNDER_WAY, PRICE)
+        assert await gateway.refunds(paid) == (Refund(RefundStatus.UNDER_WAY, PRICE),)
+
+    run(face, scenario, refund_seconds=None)
+
+
+def test_a_wrong_key_is_refused_and_check_says_it(face: str) -> None:
+    async def scenario(there: Rehearsal) -> None:
+        assert await there.gateway.check() is None
+        stranger = gateway_at(face, there.origin)
+        stranger._http._client.headers["Authorization"] = "Bearer sk_test_another-key"  # type: ignore[attr-defined]
+        assert isinstance(await stranger.initialize(order("r-1")), GatewayRefused)
+        assert await stranger.check() is not None
+        await stranger.close()
+        nobody = gateway_at(face, "http://127.0.0.1:9", 0.5)
+        assert isinstance(await nobody.verify("r-1"), GatewayUnknown)
+        assert "did not answer" in (await nobody.check() or "")
+        await nobody.close()
+
+    run(face, scenario)
+
+
+def test_only_what_the_gateway_signed_is_read(face: str) -> None:
+    async def scenario(there: Rehearsal) -> None:
+        gateway = there.gateway
+        await gateway.initialize(order("r-1"))
+        await there.pay("r-1")
+        await there.told(1)
+        body, headers = there.webhooks[0]
+        signature = next(name for name in headers if name.endswith("-signature"))
+        assert gateway.read_webhook(body, headers) is not None
+        as_json_again = json.dumps(json.loads(body), separators=(", ", ": ")).encode()
+        forged = {
+            "changed by one bit": (bytes([body[0] ^ 1]) + body[1:], headers),
+            "the same, written anew": (as_json_again, headers),
+            "longer": (body + b" ", headers),
+            "no signature": (body, {name: it for name, it in headers.items() if name != signature}),
+            "an empty one": (body, headers | {signature: ""}),
+            "half of it": (body, headers | {signature: headers[signature][:64]}),
+            "not even ASCII": (body, headers | {signature: "é" * 128}),
+        }
+        for words, (octets, with_headers) in forged.items():
+            with pytest.raises(WebhookSignatureWrongError):
+                pytest.fail(f"{words}: {gateway.read_webhook(octets, with_headers)}")
+
+    run(face, scenario)
+
+
+def test_what_is_signed_and_unreadable_is_refused(face: str) -> None:
+    async def scenario(there: Rehearsal) -> None:
+        header = "x-paystack-signature" if face == "paystack" else "x-kswifi-sandbox-signature"
+        for body in (
+            b"",
+            b"[]",
+            b"{}",
+            b"null",
+            b'{"event": 5, "data": {}, "reference": 7}',
+            b"[" * 9_000,
+            b"\xff",
+        ):
+            signature = hmac.new(SECRET.encode(), body, hashlib.sha512).hexdigest()
+            with pytest.raises(WebhookUnreadableError):
+                there.gateway.read_webhook(body, {header: signature})
+
+    run(face, scenario)
+
+
+def test_the_gateway_forgets_nothing_over_a_restart(face: str, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        file = tmp_path / "charges.db"
+        async with rehearsal(face, file) as there:
+            await there.gateway.initialize(order("r-1"))
+            await there.pay("r-1")
+        async with rehearsal(face, file) as there:
+            assert (await charge_of(there.gateway)).status is ChargeStatus.PAID
+            assert isinstance(await there.gateway.initialize(order("r-1")), GatewayRefused)
+
+    asyncio.run(scenario())
+
+
+def test_the_buttons_of_the_checkout_page(face: str) -> None:
+    async def scenario(there: Rehearsal) -> None:
+        for number, (action, status, webhooks) in enumerate(
+            [("pay", "paid", 1), ("pay-twice", "paid", 2), ("pay-untold", "paid", 0), ("decline", "declined", 0)]
+        ):
+            opened = await there.gateway.initialize(order(f"r-{number}"))
+            assert isinstance(opened, Checkout)
+            told = len(there.webhooks)
+            page = (await there.client.get(opened.url)).text
+            assert f'/{action}"' in page
+            answer = await there.client.post(f"{opened.url}/{action}")
+            assert answer.status_code == 303
+            back = answer.headers["location"]
+            assert back == (
+                "http://shop.test/?payment=1" if status == "paid" else opened.url.removeprefix(there.origin)
+            )
+            assert (await charge_of(there.gateway, f"r-{number}")).status == status
+            if webhooks:
+                await there.told(told + webhooks)
+        assert (await there.client.get(f"{there.origin}/checkout/nobody")).status_code == 404
+        assert (await there.client.post(f"{there.origin}/checkout/nobody/pay")).status_code == 409
+
+    run(face, scenario)

@@ -1,0 +1,312 @@
+"""Payments behind a gateway over HTTP: paid, granted and booked once, whatever is lost, late, twice or wrong."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select, text
+
+from kswifi.payments.errors import (
+    NothingToPayError,
+    NotTheGatewayInUseError,
+    PaymentNotOpenedError,
+    TooManyOpenPaymentsError,
+    UnknownPaymentError,
+)
+from kswifi.payments.model import PassState, PaymentState
+from kswifi.payments.settling import apply_charge
+from kswifi.payments.sql import pass_period
+from tests.support.databases import START
+from tests.support.payments import ADA, BOLA, FACES, FEE, PRICE, SETTLED, Till, order, run_till
+
+both = pytest.mark.parametrize("face", FACES)
+
+
+async def periods(till: Till) -> int:
+    async with till.database.reading() as connection:
+        return int(await connection.scalar(select(func.count()).select_from(pass_period)) or 0)
+
+
+@both
+def test_a_payment_told_by_webhook_is_verified_granted_and_booked(tmp_path: Path, face: str) -> None:
+    async def scenario(till: Till) -> None:
+        payment = await till.begin(operation="one")
+        assert (payment.reference, payment.state) == ("kswifi-one", PaymentState.PENDING)
+        assert payment.checkout_url is not None
+        assert payment.checkout_url.startswith(till.rehearsal.origin)
+        assert payment.sandbox
+        assert await till.book() == {}
+        await till.rehearsal.pay(payment.reference)
+        await till.rehearsal.told(1)
+        await till.settle()
+        payment = await till.look(payment)
+        assert (payment.state, payment.paid_kobo, payment.fees_kobo) == (PaymentState.SETTLED, PRICE, FEE)
+        assert await till.book() == SETTLED
+        (period,), active = await till.service.periods(ADA)
+        assert active
+        assert (period.starts_at, period.valid_days, period.state) == (START, 7, PassState.GRANTED)
+        # 23 November in Lagos, and seven days more: all of the 30th.
+        assert period.ends_at.isoformat() == "2026-11-30T23:00:00+00:00"
+
+    run_till(tmp_path, scenario, face)
+
+
+@both
+def test_what_no_webhook_told_is_found_by_looking(tmp_path: Path, face: str) -> None:
+    async def scenario(till: Till) -> None:
+        payment = await till.begin()
+        await till.rehearsal.pay(payment.reference, tell_times=0)
+        await till.settle()
+        assert (await till.look(payment)).state is PaymentState.PENDING
+        await till.later(timedelta(seconds=11))
+        assert (await till.look(payment)).state is PaymentState.SETTLED
+        assert await till.book() == SETTLED
+
+    run_till(tmp_path, scenario, face)
+
+
+def test_a_webhook_replayed_a_thousand_times_grants_once(tmp_path: Path) -> None:
+    async def scenario(till: Till) -> None:
+        payment = await till.paid()
+        body, headers = till.rehearsal.webhooks[0]
+        for _ in range(1_000):
+            await till.service.take_webhook("sandbox", body, headers)
+        await till.settle()
+        assert await periods(till) == 1
+        assert await till.book() == SETTLED
+        await till.rehearsal.control(f"charges/{payment.reference}/tell", {"times": 50})
+        await till.rehearsal.told(51)
+        await till.settle()
+        assert await periods(till) == 1
+        assert await till.book() == SETTLED
+        async with till.database.reading() as connection:
+            rows = await connection.scalar(text("SELECT count(*) FROM outbox_entry WHERE kind = 'payment.notice'"))
+        assert rows == 1
+
+    run_till(tmp_path, scenario)
+
+
+def test_whoever_brings_the_news_first_it_is_granted_once(tmp_path: Path) -> None:
+    """Webhook, look and the payer's own questions at once, by two workers."""
+
+    async def scenario(till: Till) -> None:
+        for number in range(3):
+            payment = await till.begin(operation=f"race-{number}")
+            told = len(till.rehearsal.webhooks)
+            await till.rehearsal.pay(payment.reference, tell_times=3)
+            await till.rehearsal.told(told + 3)
+            till.clock.advance(timedelta(seconds=11))
+            other = Till(till.clock, till.database, till.service, till.handlers, till.rehearsal)
+            charge = await till.rehearsal.gateway.verify(payment.reference)
+
+            async def apply(charge: object = charge, reference: str = payment.reference) -> None:
+                async with till.database.transaction() as connection:
+                    await apply_charge(connection, reference, charge, till.service.rules.zone)  # type: ignore[arg-type]
+
+            await asyncio.gather(till.settle(), other.settle(), *(apply() for _ in range(5)))
+            assert (await till.look(payment)).state is PaymentState.SETTLED
+        assert await periods(till) == 3
+        assert await till.book() == {account: 3 * kobo for account, kobo in SETTLED.items()}
+
+    run_till(tmp_path, scenario)
+
+
+def test_the_same_operation_is_one_payment(tmp_path: Path) -> None:
+    async def scenario(till: Till) -> None:
+        first = await till.begin(operation="one")
+        assert await till.begin(operation="one") == first
+        with pytest.raises(UnknownPaymentError):
+            await till.service.payment(BOLA, first.reference)
+        with pytest.raises(UnknownPaymentError):
+            await till.service.payment(ADA, "x" * 500)
+        with pytest.raises(NothingToPayError):
+            await till.service.begin(ADA, "free-1gb", "two")
+        for number in range(4):
+            await till.begin(operation=f"more-{number}")
+        with pytest.raises(TooManyOpenPaymentsError):
+            await till.begin(operation="one-too-many")
+        assert (await till.begin(BOLA, operation="anothers")).state is PaymentState.PENDING
+        assert len(await till.service.payments(ADA)) == 5
+
+    run_till(tmp_path, scenario)
+
+
+@both
+@pytest.mark.parametrize(
+    ("wrong", "after", "seconds"),
+    [
+        ("no_answer", PaymentState.FAILED, 46),  # it was opened, and nobody knows where: none can have paid there
+        ("unreadable", PaymentState.FAILED, 46),
+        ("never_arrived", PaymentState.PENDING, 46),
+        ("rate_limited", PaymentState.PENDING, 46),
+        ("broken", PaymentState.PENDING, 46),
+    ],
+)
+def test_an_opening_without_an_answer_is_made_up_for(
+    tmp_path: Path, face: str, wrong: str, after: PaymentState, seconds: int
+) -> None:
+    async def scenario(till: Till) -> None:
+        await till.rehearsal.fault("initialize", wrong)
+        payment = await till.begin()
+        assert (payment.state, payment.checkout_url) == (PaymentState.INTENDED, None)
+        await till.later(timedelta(seconds=seconds))
+        payment = await till.look(payment)
+        assert payment.state is after
+        assert (payment.checkout_url is None) == (after is PaymentState.FAILED)
+        assert await till.book() == {}
+
+    run_till(tmp_path, scenario, face, answer_seconds=0.3)
+
+
+def test_a_request_that_died_after_its_intent_is_opened_in_the_background(tmp_path: Path) -> None:
+    async def scenario(till: Till) -> None:
+        async def die(*_: object) -> None:
+            raise asyncio.CancelledError
+
+        real = till.service._opening.open
+        till.service._opening.open = die  # type: ignore[method-assign, assignment]
+        with pytest.raises(asyncio.CancelledError):
+            await till.begin(operation="one")
+        till.service._opening.open = real  # type: ignore[method-assign]
+        assert (await till.service.payment(ADA, "kswifi-one")).state is PaymentState.INTENDED
+        await till.later(timedelta(seconds=46))
+        assert (await till.service.payment(ADA, "kswifi-one")).state is PaymentState.PENDING
+
+    run_till(tmp_path, scenario)
+
+
+def test_a_gateway_that_never_answers_is_given_up(tmp_path: Path) -> None:
+    async def scenario(till: Till) -> None:
+        await till.rehearsal.fault("initialize", "broken", times=50)
+        payment = await till.begin()
+        for _ in range(8):
+            await till.later(timedelta(hours=1))
+        payment = await till.look(payment)
+        assert payment.state is PaymentState.LAPSED
+        assert await till.waiting("payment.open") == 0
+
+    run_till(tmp_path, scenario)
+
+
+def test_a_refused_opening_says_so_and_again(tmp_path: Path) -> None:
+    async def scenario(till: Till) -> None:
+        till.rehearsal.gateway._http._client.headers["Authorization"] = "Bearer wrong"  # type: ignore[attr-defined]
+        for _ in range(2):
+            with pytest.raises(PaymentNotOpenedError, match="nothing was taken"):
+                await till.begin(operation="one")
+        assert (await till.service.payment(ADA, "kswifi-one")).state is PaymentState.FAILED
+
+    run_till(tmp_path, scenario)
+
+
+def test_nobody_pays_and_it_lapses_and_paid_after_all_it_settles(tmp_path: Path) -> None:
+    async def scenario(till: Till) -> None:
+        payment = await till.begin()
+        for _ in range(14):
+            await till.later(timedelta(hours=1))
+        assert (await till.look(payment)).state is PaymentState.LAPSED
+        assert await till.waiting("payment.look") == 1
+        await till.rehearsal.pay(payment.reference, tell_times=0)
+        await till.later(timedelta(days=1))
+        assert (await till.look(payment)).state is PaymentState.SETTLED
+        assert await till.book() == SETTLED
+        unpaid = await till.begin()
+        for _ in range(40):
+            await till.later(timedelta(hours=6))
+        assert await till.waiting("payment.look") == 0
+        assert (await till.look(unpaid)).state is PaymentState.LAPSED
+
+    run_till(tmp_path, scenario)
+
+
+@both
+def test_declined_and_then_paid_in_the_same_checkout(tmp_path: Path, face: str) -> None:
+    async def scenario(till: Till) -> None:
+        payment = await till.begin()
+        await till.rehearsal.control(f"charges/{payment.reference}/decline")
+        await till.later(timedelta(seconds=11))
+        assert (await till.look(payment)).state is PaymentState.FAILED
+        await till.rehearsal.pay(payment.reference)
+        await till.later(timedelta(seconds=30))
+        assert (await till.look(payment)).state is PaymentState.SETTLED
+        assert await periods(till) == 1
+
+    run_till(tmp_path, scenario, face)
+
+
+@both
+@pytest.mark.parametrize(
+    ("told", "words", "book"),
+    [
+        ({"amount_kobo": PRICE - 1}, "79999 kobo were paid", True),
+        ({"amount_kobo": PRICE // 100}, "800 kobo were paid", True),
+        ({"currency": "USD"}, "paid in USD", False),
+    ],
+)
+def test_what_was_not_asked_for_grants_nothing_and_goes_back(
+    tmp_path: Path, face: str, told: dict[str, object], words: str, book: bool
+) -> None:
+    async def scenario(till: Till) -> None:
+        payment = await till.begin()
+        await till.rehearsal.pay(payment.reference, **told)
+        await till.rehearsal.told(1)
+        await till.settle()
+        payment = await till.look(payment)
+        assert payment.state is PaymentState.REFUNDING
+        assert words in (payment.reason or "")
+        assert await periods(till) == 0
+        assert ("refunds_owed" in await till.book()) == book
+        await till.rehearsal.told(2)  # the refund has arrived
+        await till.settle()
+        await till.later(timedelta(seconds=6))
+        payment = await till.look(payment)
+        assert payment.state is PaymentState.REFUNDED
+        left = await till.book()
+        assert set(left) <= {"gateway_fees", "cash_at_gateway"}  # the fee is lost
+        assert sum(left.values()) == 0
+
+    run_till(tmp_path, scenario, face)
+
+
+def test_nobody_is_left_to_give_it_to(tmp_path: Path) -> None:
+    async def scenario(till: Till) -> None:
+        payment = await till.begin()
+        async with till.database.transaction() as connection:
+            await connection.execute(
+                text("UPDATE user_account SET email = 'x@deleted.invalid' WHERE user_id = :id"), {"id": ADA}
+            )
+        await till.rehearsal.pay(payment.reference)
+        await till.rehearsal.told(1)
+        await till.settle()
+        payment = await till.look(payment)
+        assert (payment.state, payment.reason) == (PaymentState.REFUNDING, "its payer's account was deleted")
+        assert await periods(till) == 0
+
+    run_till(tmp_path, scenario)
+
+
+def test_webhooks_of_nothing_of_ours_are_taken_and_change_nothing(tmp_path: Path) -> None:
+    async def scenario(till: Till) -> None:
+        await till.rehearsal.gateway.initialize(order("somebody-elses"))
+        await till.rehearsal.pay("somebody-elses")
+        await till.rehearsal.told(1)
+        await till.settle()
+        assert await till.waiting("payment.notice") == 0
+        body, headers = till.rehearsal.webhooks[0]
+        with pytest.raises(NotTheGatewayInUseError):
+            await till.service.take_webhook("paystack", body, headers)
+
+    run_till(tmp_path, scenario)
+
+
+def test_payers_without_an_email_pay_too(tmp_path: Path) -> None:
+    async def scenario(till: Till) -> None:
+        assert (await till.paid(BOLA)).state is PaymentState.SETTLED
+        receipt = await till.service.receipt(
+            BOLA, (await till.service.payments(BOLA))[0].reference, "+2348031234567"
+        )
+        assert receipt.sandbox
+        assert ("Paid", "NGN 800.00") in receipt.lines
+
+    run_till(tmp_path, scenario)

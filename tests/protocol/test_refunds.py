@@ -1,0 +1,122 @@
+"""Refunds and the days of a pass: sent back once, owed in the book until then, earned day by day."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from kswifi.payments.errors import NotRefundableError
+from kswifi.payments.model import PaymentState
+from kswifi.payments.settling import take_back
+from kswifi.payments.store import find_payment
+from tests.support.payments import ADA, FACES, FEE, PRICE, Till, run_till
+
+both = pytest.mark.parametrize("face", FACES)
+
+
+async def give_back(till: Till, reference: str) -> None:
+    """Do as the sessions' part does once it has seen that nothing was used."""
+    async with till.database.transaction() as connection:
+        await take_back(connection, await find_payment(connection, reference), "asked for")
+
+
+@both
+@pytest.mark.parametrize("wrong", ["", "no_answer", "never_arrived", "broken", "rate_limited", "unreadable"])
+def test_a_refund_is_sent_once_whatever_answers_are_lost(tmp_path: Path, face: str, wrong: str) -> None:
+    async def scenario(till: Till) -> None:
+        payment = await till.paid()
+        await till.service.ask_refund(ADA, payment.reference)
+        assert (await till.service.periods(ADA))[1] is False  # suspended at once
+        await give_back(till, payment.reference)
+        owed = await till.book()
+        assert (owed["refunds_owed"], "deferred_revenue" in owed) == (-PRICE, False)
+        if wrong:
+            await till.rehearsal.fault("refund", wrong)
+        await till.settle()
+        for _ in range(4):
+            await till.later(timedelta(minutes=3))
+            await asyncio.sleep(0.06)
+        payment = await till.look(payment)
+        assert payment.state is PaymentState.REFUNDED
+        assert payment.refunded_at is not None
+        assert await till.book() == {"cash_at_gateway": -FEE, "gateway_fees": FEE}
+        charge = await till.rehearsal.gateway.verify(payment.reference)
+        refunds = await till.rehearsal.gateway.refunds(charge)  # type: ignore[arg-type]
+        assert [it.amount_kobo for it in refunds] == [PRICE]  # type: ignore[union-attr]
+        assert (await till.service.ask_refund(ADA, payment.reference)).state is PaymentState.REFUNDED
+
+    run_till(tmp_path, scenario, face, answer_seconds=0.3)
+
+
+def test_a_refund_that_fails_waits_for_a_person_and_its_news(tmp_path: Path) -> None:
+    async def scenario(till: Till) -> None:
+        payment = await till.paid()
+        await till.service.ask_refund(ADA, payment.reference)
+        await give_back(till, payment.reference)
+        await till.settle()
+        await till.rehearsal.control(f"charges/{payment.reference}/settle-refund", {"fails": True})
+        await till.later(timedelta(seconds=6))
+        assert (await till.look(payment)).state is PaymentState.REFUND_REFUSED
+        assert (await till.book())["refunds_owed"] == -PRICE
+        await till.rehearsal.control(f"charges/{payment.reference}/refund")  # by hand, at the gateway
+        await till.rehearsal.control(f"charges/{payment.reference}/settle-refund")
+        await till.rehearsal.told(3)
+        await till.settle()
+        assert (await till.look(payment)).state is PaymentState.REFUNDED
+        assert "refunds_owed" not in await till.book()
+
+    run_till(tmp_path, scenario, refund_seconds=None)
+
+
+@both
+def test_what_the_gateway_sends_back_by_itself_takes_the_pass_with_it(tmp_path: Path, face: str) -> None:
+    async def scenario(till: Till) -> None:
+        payment = await till.paid()
+        await till.later(timedelta(days=2, hours=15))  # two days are earned by then
+        assert (await till.book())["earned_revenue"] == -(PRICE * 2 // 7)
+        await till.rehearsal.control(f"charges/{payment.reference}/refund")
+        await till.rehearsal.told(2)
+        await till.settle()
+        assert (await till.look(payment)).state is PaymentState.REFUNDED
+        assert (await till.service.periods(ADA)) == ([], False)
+        book = await till.book()
+        assert book["refunds"] == PRICE * 2 // 7
+        assert not {"refunds_owed", "deferred_revenue"} & set(book)
+
+    run_till(tmp_path, scenario, face)
+
+
+def test_a_pass_is_earned_day_by_day_and_wholly(tmp_path: Path) -> None:
+    async def scenario(till: Till) -> None:
+        await till.paid()
+        earned = []
+        for _ in range(10):
+            await till.later(timedelta(days=1))
+            earned.append(-(await till.book()).get("earned_revenue", 0))
+        assert earned == [0, *(PRICE * day // 7 for day in range(1, 8)), PRICE, PRICE]
+        assert "deferred_revenue" not in await till.book()
+
+    run_till(tmp_path, scenario)
+
+
+def test_buying_twice_extends_from_the_end(tmp_path: Path) -> None:
+    async def scenario(till: Till) -> None:
+        first, second = await till.paid(), await till.paid()
+        (one, two), active = await till.service.periods(ADA)
+        assert active
+        assert (one.reference, two.reference) == (first.reference, second.reference)
+        assert two.starts_at == one.ends_at
+        assert two.ends_at - two.starts_at == timedelta(days=7)
+        with pytest.raises(NotRefundableError, match="a later payment"):
+            await till.service.ask_refund(ADA, first.reference)
+        await till.service.ask_refund(ADA, second.reference)
+        assert (await till.service.periods(ADA))[1]  # the first goes on
+        await till.later(timedelta(days=9))
+        with pytest.raises(NotRefundableError, match="over"):
+            await till.service.ask_refund(ADA, first.reference)
+        unpaid = await till.begin()
+        with pytest.raises(NotRefundableError, match="pending"):
+            await till.service.ask_refund(ADA, unpaid.reference)
+
+    run_till(tmp_path, scenario)
