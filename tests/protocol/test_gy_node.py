@@ -257,6 +257,22 @@ def test_connections_are_bounded(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_strangers_make_room_for_who_comes_after_them(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        limits = PeerLimits(max_connections=3, farewell_seconds=0.2)
+        async with running(GyServer(tmp_path, limits=limits)) as server:
+            known = await RawClient.connect(server.node.port)
+            strangers = [await RawClient.connect(server.node.port, greet=False) for _ in range(20)]
+            another = await RawClient.connect(server.node.port)
+            for stranger in strangers[:18]:
+                assert await closes(stranger)
+            assert server.node.peers == ("smf.localdomain",) * 2
+            for client in (known, another):
+                assert (await client.charge(sample("ccr-update-1"))).result_code == 5002
+
+    asyncio.run(scenario())
+
+
 def test_peer_that_does_not_read_is_held_back_and_then_closed(tmp_path: Path) -> None:
     async def scenario() -> None:
         limits = PeerLimits(watchdog_seconds=0.5, farewell_seconds=0.2, max_outstanding=8)

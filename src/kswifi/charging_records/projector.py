@@ -21,6 +21,8 @@ from kswifi.database.errors import DatabaseBusyError
 from kswifi.ledger import effects as fx
 
 RECORDS_AT_ONCE: Final = 100
+LAST_PIECES: Final = 10
+"""Read once it is to stop: a process that stops does not wait for a long backlog."""
 
 _log = structlog.get_logger(__name__)
 
@@ -54,7 +56,7 @@ class ChargingRecords:
         self._wake.set()
 
     def stop(self) -> None:
-        """Let ``run`` return after a last pass."""
+        """Let ``run`` return after a last pass; what that leaves, the next start reads."""
         self._stopping.set()
         self._wake.set()
 
@@ -71,8 +73,10 @@ class ChargingRecords:
         await self._try_to_catch_up()
 
     async def catch_up(self) -> int:
-        """Read everything durable; return the sequence that was reached."""
-        while True:
+        """Read everything durable, but little of it once it is to stop; return the sequence that was reached."""
+        left, sequence = LAST_PIECES, 0
+        while left:
+            left -= self._stopping.is_set()
             async with self._database.reading() as connection:
                 sequence = await store.read_sequence(connection)
             records = await asyncio.to_thread(self._ledger.read_effects, sequence, RECORDS_AT_ONCE)
@@ -85,6 +89,8 @@ class ChargingRecords:
                 if fresh:
                     await _project(connection, [effect for _, effects in fresh for effect in effects])
                     await store.write_sequence(connection, fresh[-1][0])
+                    sequence = fresh[-1][0]
+        return sequence
 
     async def _try_to_catch_up(self) -> None:
         try:

@@ -2,6 +2,8 @@
 
 import asyncio
 import secrets
+import socket
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -15,6 +17,11 @@ from kswifi.servers.peer_connection import PeerConnection, PeerLimits
 
 _TICK_FRACTION: Final = 10
 """The watchdogs are looked after this many times within their period."""
+
+_ACCEPTED_AT_ONCE: Final = 16
+"""Connections taken between two looks at those that are here: a flood of them delays nobody for long."""
+_BACKLOG: Final = 1024
+"""Connections that the kernel keeps waiting; asyncio would have it be the same number."""
 
 BuildRequest: TypeAlias = Callable[[str, int, int], bytes]
 """Makes a request from the peer's realm, a Hop-by-Hop and an End-to-End Identifier."""
@@ -50,7 +57,8 @@ class DiameterNode:
         self._host = host
         self._port = port
         self._allowed_peers = None if allowed_peers is None else {name.lower() for name in allowed_peers}
-        self._connections: set[PeerConnection] = set()
+        self._connections: dict[PeerConnection, None] = {}
+        """In the order in which they came."""
         self._server: asyncio.Server | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._all_gone = asyncio.Event()
@@ -76,7 +84,12 @@ class DiameterNode:
     async def start(self) -> None:
         """Listen; raises OSError where the port is taken."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: PeerConnection(self), self._host, self._port)
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        listener = socket.create_server((self._host, self._port), family=family)
+        self._server = await loop.create_server(
+            lambda: PeerConnection(self), sock=listener, backlog=_ACCEPTED_AT_ONCE
+        )
+        listener.listen(_BACKLOG)
         self._look_after()
 
     async def close(self) -> None:
@@ -134,16 +147,26 @@ class DiameterNode:
             asked.answered(message)
 
     def admit(self, connection: PeerConnection) -> bool:
-        """Take a connection in, unless there are as many as may be."""
+        """Take a connection in, unless as many peers as may be are here.
+
+        Strangers make room, the oldest of the address that most of them come from: whoever only connects keeps
+        no peer out, however often.
+        """
         if len(self._connections) >= self.limits.max_connections:
             self.connections_refused += 1
-            return False
-        self._connections.add(connection)
+            strangers = [it for it in self._connections if it.is_stranger]
+            if not strangers:
+                return False
+            ((crowd, _),) = Counter(it.address for it in strangers).most_common(1)
+            stranger = next(it for it in strangers if it.address == crowd)
+            del self._connections[stranger]
+            stranger.abort()
+        self._connections[connection] = None
         return True
 
     def forget(self, connection: PeerConnection) -> None:
         """Drop a connection that is closed."""
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         self._give_up(lambda asked: asked.connection is connection)
         if not self._connections:
             self._all_gone.set()

@@ -75,6 +75,7 @@ class PeerConnection(asyncio.Protocol):
         self.origin_host: str | None = None
         """The peer's name, once it introduced itself."""
         self.origin_realm = ""
+        self.address = ""
         self.is_relay = False
 
     @property
@@ -82,12 +83,18 @@ class PeerConnection(asyncio.Protocol):
         """Tell whether the peer introduced itself and has not left."""
         return self._state is _State.OPEN
 
+    @property
+    def is_stranger(self) -> bool:
+        """Tell whether the peer has not introduced itself yet."""
+        return self._state is _State.AWAITING_CER
+
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, unless there are too many."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=_WRITE_HIGH_OCTETS)
+        self.address = str((transport.get_extra_info("peername") or ("",))[0])
         if not self._node.admit(self):
             self._transport.abort()
 

@@ -85,9 +85,9 @@ class Projector:
                 await self._wake.wait()
 
     async def catch_up(self) -> int:
-        """Project everything durable; return the sequence that was reached."""
+        """Project everything durable; return the sequence that was reached, which ``stop`` makes an earlier one."""
         sequence = await projected_sequence(self._database)
-        while True:
+        while not self._stopping.is_set():
             records = await asyncio.to_thread(self._ledger.read_effects, sequence, RECORDS_AT_ONCE)
             if not records:
                 return sequence
@@ -103,6 +103,7 @@ class Projector:
                 await projection.write()
                 sequence = fresh[-1][0]
                 await _put_sequence(connection, sequence)
+        return sequence
 
 
 class _Projection:

@@ -165,6 +165,25 @@ def test_a_record_is_closed_with_its_last_reservation_and_opened_again_by_a_late
     assert (record.closed_at, record.cause) == (None, None)
 
 
+def test_a_process_that_stops_leaves_a_long_backlog_to_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kswifi.charging_records.projector.RECORDS_AT_ONCE", 1)
+
+    async def scenario(it: Recorded) -> None:
+        await it.credit("a", 100 * MB)
+        await it.ask(placed(request(INITIAL, 0, units())))
+        for number in range(1, 40):
+            await it.ask(placed(request(UPDATE, number, report(1, 1))))
+        it.records.stop()
+        await it.records.run()
+        assert await recorded_sequence(it.database) == 10
+        after = ChargingRecords(it.database, it.ledger)
+        assert await after.catch_up() == it.ledger.durable_sequence
+
+    run(tmp_path, scenario)
+
+
 def test_a_pass_that_dies_before_its_commit_counts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(it: Recorded) -> None:
         await one_session(it)
