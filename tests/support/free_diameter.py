@@ -18,6 +18,17 @@ from cryptography.x509.oid import NameOID
 
 IDENTITY = "relay.localdomain"
 _EXTENSIONS = Path("/usr/lib/freeDiameter")
+# The group ffdhe2048 of RFC 7919 A.1: left alone, each start looks for a prime of its own, which may take long.
+_FFDHE2048 = """\
+-----BEGIN DH PARAMETERS-----
+MIIBCAKCAQEA//////////+t+FRYortKmq/cViAnPTzx2LnFg84tNpWp4TZBFGQz
++8yTnc4kmz75fS/jY2MMddj2gbICrsRhetPfHtXV/WVhJDP1H18GbtCFY2VVPe0a
+87VXE15/V8k1mE8McODmi3fipona8+/och3xWKE2rec1MKzKT0g6eXq8CrGCsyT7
+YdEIqUuyyOP7uWrat2DX9GgdT0Kj3jlN9K5W7edjcrsZCwenyO4KbXCeAvzhzffi
+7MA0BM0oNC9hkXL+nOmFg/+OTxIy7vKBg8P+OxtMb61zO7X8vC7CIAXFjvGDfRaD
+ssbzSibBsu/6iGtCOGEoXJf//////////wIBAg==
+-----END DH PARAMETERS-----
+"""
 
 
 def required() -> str:
@@ -49,11 +60,13 @@ def free_diameter(folder: Path, server_port: int, port: int) -> Iterator[FreeDia
     """Run it as a relay that connects to our server and lets clients in on ``port``."""
     program = required()
     _certificate(folder)
+    (folder / "dh.pem").write_text(_FFDHE2048)
     (folder / "acl.conf").write_text("ALLOW_IPSEC *.localdomain\n")
     extensions = ("dict_nasreq", "dict_dcca", "dict_dcca_3gpp")
     (folder / "fd.conf").write_text(
         f'Identity = "{IDENTITY}";\nRealm = "localdomain";\nPort = {port};\nSecPort = 0;\nNo_SCTP;\nNo_IPv6;\n'
         f'ListenOn = "127.0.0.1";\nTwTimer = 6;\nTcTimer = 1;\n'
+        f'TLS_DH_File = "{folder}/dh.pem";\n'
         f'TLS_Cred = "{folder}/cert.pem", "{folder}/key.pem";\nTLS_CA = "{folder}/cert.pem";\n'
         + "".join(f'LoadExtension = "{_EXTENSIONS}/{name}.fdx";\n' for name in extensions)
         + f'LoadExtension = "{_EXTENSIONS}/acl_wl.fdx" : "{folder}/acl.conf";\n'

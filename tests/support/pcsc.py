@@ -71,7 +71,9 @@ def virtual_readers(folder: Path) -> Iterator[VirtualReaders]:
         comm = Path(f"/proc/{service.pid}/root{SYSTEM_SOCKET}") if own else SYSTEM_SOCKET
         until(lambda: service.poll() is not None or comm.exists(), "pcscd does not start")
         assert service.poll() is None, (folder / "pcscd.log").read_text()
-        yield VirtualReaders(port, {"PCSCLITE_CSOCK_NAME": str(comm)})
+        environment = {"PCSCLITE_CSOCK_NAME": str(comm)}
+        until(lambda: _readers_there(environment), "pcscd does not see its virtual readers")
+        yield VirtualReaders(port, environment)
     finally:
         service.terminate()
         service.wait(_SECONDS)
@@ -95,6 +97,13 @@ def until(done: Callable[[], bool], words: str) -> None:
     while not done():
         assert time.monotonic() < deadline, words
         time.sleep(0.05)
+
+
+def _readers_there(environment: dict[str, str]) -> bool:
+    """Whether the service has both readers: it takes them up a moment after its socket is there."""
+    program = "from smartcard.System import readers; raise SystemExit(len(readers()) != 2)"
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, env={**os.environ, **environment}, check=False).returncode == 0
 
 
 def _two_free_ports() -> int:

@@ -110,6 +110,50 @@ def test_restore_refuses_a_directory_in_use_and_a_damaged_backup(tmp_path: Path)
     assert not (tmp_path / "new").exists()
 
 
+def hostile(name: str, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname, member.mode = kind, "../outside", 0o4777
+    return member
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        hostile("../outside"),
+        hostile("keys/../../outside"),
+        hostile("../outside", tarfile.DIRTYPE),
+        hostile("link", tarfile.SYMTYPE),
+        hostile("link", tarfile.LNKTYPE),
+        hostile("pipe", tarfile.FIFOTYPE),
+        hostile("disk", tarfile.BLKTYPE),
+    ],
+    ids=lambda member: f"{member.name} {member.type.decode()}",
+)
+def test_nothing_is_written_outside_and_nothing_but_files_and_folders(
+    tmp_path: Path, member: tarfile.TarInfo
+) -> None:
+    installation = whole_installation(tmp_path / "var")
+    installation.close()
+    archive = tmp_path / "backup.tar"
+    with tarfile.open(archive, "w:gz") as tar:
+        for path in sorted(installation.data_dir.iterdir()):
+            tar.add(path, path.name)
+        tar.addfile(member)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(BackupError, match="it holds"):
+        restore(archive, tmp_path / "new")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_absolute_name_is_refused(tmp_path: Path) -> None:
+    archive = tmp_path / "backup.tar"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.addfile(hostile(str(tmp_path / "outside")))
+    with pytest.raises(BackupError, match="it holds"):
+        restore(archive, tmp_path / "new")
+    assert sorted(tmp_path.iterdir()) == [archive]
+
+
 def test_backup_refuses_what_is_not_whole_and_never_overwrites(tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="no whole installation"):
         backup(tmp_path / "nothing", tmp_path / "a")
