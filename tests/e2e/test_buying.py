@@ -2,11 +2,12 @@
 
 import time
 import uuid
+from pathlib import Path
 from typing import Any
 
 from kswifi.books.model import Account
 from kswifi.lab.demo.road import Road
-from tests.support.system import PASSWORD, WholeSystem, control_rows, new_identifier
+from tests.support.system import PASSWORD, WholeSystem, control_rows, new_identifier, running_system
 
 
 def _send(road: Road, path: str, body: dict[str, Any] | None = None) -> Any:
@@ -64,3 +65,32 @@ def test_a_pass_of_which_nothing_was_used_goes_back(system: WholeSystem) -> None
         assert found["refund_kobo"] == 80_000
         assert road.app.current_pass()["active"] is False
         assert _send(road, "sessions", {"offer_id": "unlimited"}).json()["code"] == "payment_required"
+
+
+def test_the_road_of_the_pass_to_the_end_of_its_days(tmp_path: Path) -> None:
+    """What `kswifi demo --offer unlimited` walks, with fewer octets."""
+    with running_system(tmp_path) as system, system.road() as road:
+        road.register(new_identifier(), PASSWORD)
+        road.choose("unlimited")
+        road.buy()
+        road.order()
+        road.download(break_off=True)
+        road.store()
+        road.leave_wifi()
+        road.switch_line_on()
+        road.browse_without_limit(30_000_000)
+        road.live_until_the_end(system.pass_days)
+        road.return_to_wifi()
+        walked = road.walked
+        assert walked.traffic is not None
+        assert walked.traffic.delivered_octets > 30_000_000
+        assert not walked.traffic.cut_off
+        assert (walked.network_said, walked.final["state"]) == ("control_only", "expired")
+        system.stop()
+        account = system.account(walked.session_id)
+        assert account.used == account.credited == walked.traffic.delivered_octets
+        assert account.overrun == 0
+        earned = control_rows(
+            system.data_dir, "SELECT sum(amount_kobo) FROM book_line WHERE account = 'earned_revenue'"
+        )
+        assert earned == [(-80_000,)]

@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import insert, select
 
 from kswifi.accounts.sql import user_account
+from kswifi.catalogue.model import LAGOS
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.esim.authentication_centre import AuthenticationCentre
@@ -28,6 +29,12 @@ from kswifi.lab.light_card import LightCard
 from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.commands import Ask, Commit, Outcome, Reserve
 from kswifi.ledger.sqlite import SqliteJournal
+from kswifi.payments.bookings import book_settled
+from kswifi.payments.model import PassRules, PassState, Payment, PaymentEvent, PaymentState
+from kswifi.payments.passes import grant_pass
+from kswifi.payments.ports import Charge, ChargeStatus
+from kswifi.payments.store import add_payment, find_payment, move_payment, period_of, set_period_state
+from kswifi.payments.work import ask_to_withdraw
 from kswifi.rsp import binding
 from kswifi.rsp.messages.metadata import ProfileMetadata
 from kswifi.rsp.messages.notifications import InstallFailure
@@ -37,6 +44,7 @@ from kswifi.sessions.handlers import SessionHandlers
 from kswifi.sessions.keys import SessionSigningKey, fresh_signing_key_pem
 from kswifi.sessions.manager import ESIMSessionManager
 from kswifi.sessions.model import InternetSession, SessionRules
+from kswifi.sessions.pass_ends import PassEnds
 from kswifi.sessions.projector import Projector
 from kswifi.sessions.service import SessionDownloadService
 from tests.support.databases import START, open_database
@@ -90,10 +98,58 @@ class Road:
     downloads: SessionDownloadService
     handlers: SessionHandlers
     projector: Projector
+    payments: int = 0
 
     def __post_init__(self) -> None:
         self.card = LightCard(world().card_identities()[0], world().trust())
-        self.worker = Worker(self.database, self.handlers.handlers(), WorkerLimits(attempts=3))
+        pass_ends = PassEnds(self.database, self.ledger, self.ledger.state.balances)
+        worked = {**self.handlers.handlers(), **pass_ends.handlers()}
+        self.worker = Worker(self.database, worked, WorkerLimits(attempts=3))
+
+    async def pay(self, user_id: str = ADA, limit_octets: int | None = None) -> Payment:
+        """Give a user a pass, as a settled payment does."""
+        self.payments += 1
+        async with self.database.transaction() as connection:
+            now = self.clock.now()
+            payment = Payment(
+                reference=f"kswifi-{self.payments}",
+                user_id=user_id,
+                offer_id="unlimited",
+                title="Unlimited",
+                amount_kobo=80_000,
+                valid_days=7,
+                limit_octets=limit_octets,
+                gateway="sandbox",
+                sandbox=True,
+                state=PaymentState.SETTLED,
+                reason=None,
+                checkout_url=None,
+                created_at=now,
+                settled_at=now,
+                refunded_at=None,
+                paid_kobo=80_000,
+                fees_kobo=0,
+                refund_kobo=None,
+                channel=None,
+            )
+            await add_payment(connection, payment)
+            await book_settled(
+                connection, payment, Charge(payment.reference, ChargeStatus.PAID, 80_000, "NGN"), now
+            )
+            await grant_pass(connection, payment, now, LAGOS)
+        return payment
+
+    async def ask_refund(self, payment: Payment) -> Payment:
+        """Ask for the money back as its payer does, and see what comes of it."""
+        async with self.database.transaction() as connection:
+            period = await period_of(connection, payment.reference)
+            assert period is not None
+            await set_period_state(connection, period, PassState.SUSPENDED)
+            await move_payment(connection, payment, PaymentEvent.REFUND_ASKED)
+            await ask_to_withdraw(connection, payment.reference)
+        await self.settle()
+        async with self.database.reading() as connection:
+            return await find_payment(connection, payment.reference)
 
     async def settle(self) -> None:
         """Work the outbox and project the ledger, until nothing is left to do now."""
@@ -175,7 +231,10 @@ class Road:
 
 @asynccontextmanager
 async def open_road(
-    folder: Path, rules: SessionRules | None = None, clock: ManualClock | None = None
+    folder: Path,
+    rules: SessionRules | None = None,
+    clock: ManualClock | None = None,
+    passes: PassRules | None = None,
 ) -> AsyncIterator[Road]:
     """Give a road with two users, closed when the test is through with it; again in the folder, it goes on."""
     clock = clock or ManualClock(START)
@@ -183,13 +242,18 @@ async def open_road(
         ledger = LedgerClient(SqliteJournal(folder), clock)
         await ledger.start()
         try:
-            yield await _assemble(folder, clock, database, ledger, rules)
+            yield await _assemble(folder, clock, database, ledger, rules, passes)
         finally:
             await ledger.close()
 
 
 async def _assemble(
-    folder: Path, clock: ManualClock, database: Database, ledger: LedgerClient, rules: SessionRules | None
+    folder: Path,
+    clock: ManualClock,
+    database: Database,
+    ledger: LedgerClient,
+    rules: SessionRules | None,
+    passes: PassRules | None,
 ) -> Road:
     async with database.transaction() as connection:
         for user_id, email in ((ADA, "ada@example.ng"), (BOLA, "bola@example.ng")):
@@ -225,7 +289,7 @@ async def _assemble(
         ),
         results=InstallResults(database, trust),
         manager=manager,
-        downloads=SessionDownloadService(database, catalogue, orders, manager, rules),
+        downloads=SessionDownloadService(database, catalogue, orders, manager, rules, passes),
         handlers=SessionHandlers(database, ledger, catalogue, signing_key, LINE, delivery),
         projector=Projector(database, ledger),
     )

@@ -80,13 +80,9 @@ def _run(
 def later_clock(days: float) -> None:
     """Let the server live so many days later."""
     from kswifi.bootstrap import server
-    from kswifi.kernel.clock import SystemClock
+    from kswifi.kernel.clock import AheadClock
 
-    class LaterClock(SystemClock):
-        def now(self) -> Any:
-            return super().now() + timedelta(days=days)
-
-    vars(server)["SystemClock"] = LaterClock
+    vars(server)["SystemClock"] = lambda: AheadClock(timedelta(days=days))
 
 
 def journal_that_dies(when: tuple[str, int]) -> None:
@@ -188,6 +184,13 @@ class WholeSystem(System):
         child = ForkedChild(name, self.environment, self.log_dir / f"{name}.log", self.alter.get(name))
         self.children[name] = child
         return child.ready
+
+    def pass_days(self, days: int) -> None:
+        """Have the server live so many days later."""
+        self.days_ahead += days
+        self.alter["server"] = ("later_clock", float(self.days_ahead))
+        self.children.pop("server").stop()
+        self.start_one("server")
 
     def kill(self, name: str) -> None:
         """End one of them as a crash would, and leave it dead."""

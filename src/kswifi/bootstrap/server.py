@@ -68,13 +68,16 @@ class PartEndedError(KswifiError):
     code = "part_ended"
 
 
-async def run_server(settings: Settings, ready: Ready, end_of_input: int | None = None) -> None:
+async def run_server(
+    settings: Settings, ready: Ready, end_of_input: int | None = None, clock: Clock | None = None
+) -> None:
     """Run the server process until it is told to stop.
 
     Args:
         settings: all of them.
         ready: told once where it is reached, when everything serves.
         end_of_input: a descriptor whose end means that the parent is gone, and so stop.
+        clock: another than the machine's, for showing what happens later.
 
     Raises:
         KswifiError: the data directory is damaged or in use, or a part failed; nothing serves any more.
@@ -85,7 +88,7 @@ async def run_server(settings: Settings, ready: Ready, end_of_input: int | None 
     installation = Installation(settings.data_dir).open()
     try:
         async with AsyncExitStack() as stack:
-            await _Server(settings, installation, stack).run(ready, stop)
+            await _Server(settings, installation, stack, clock or SystemClock()).run(ready, stop)
     finally:
         installation.close()
 
@@ -93,11 +96,11 @@ async def run_server(settings: Settings, ready: Ready, end_of_input: int | None 
 class _Server:
     """Everything of one server process; ``stack`` closes what was opened, the last first."""
 
-    def __init__(self, settings: Settings, installation: Installation, stack: AsyncExitStack) -> None:
+    def __init__(self, settings: Settings, installation: Installation, stack: AsyncExitStack, clock: Clock) -> None:
         self._settings = settings
         self._installation = installation
         self._stack = stack
-        self._clock: Clock = SystemClock()
+        self._clock = clock
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, ready: Ready, stop: asyncio.Event) -> None:

@@ -43,7 +43,9 @@ def run_demo(offer_id: str, *, as_json: bool, console: Console | None = None) ->
                 f"[bold cyan]KSWiFi[/]: one internet session, every link real (data in {folder})\n", soft_wrap=True
             )
             road.network.forbid_other_connects()
-            walked = road.walk(offer_id, f"demo-{secrets.token_hex(4)}@example.ng", secrets.token_urlsafe(16))
+            walked = road.walk(
+                offer_id, f"demo-{secrets.token_hex(4)}@example.ng", secrets.token_urlsafe(16), system.pass_days
+            )
             facts = facts_of(walked)
     except KswifiError as error:
         print(f"kswifi demo: {error.message}", file=sys.stderr)

@@ -16,6 +16,7 @@ from kswifi.cli.bench import bench_app
 from kswifi.cli.books import books_app
 from kswifi.cli.card import card_app
 from kswifi.cli.cdr import cdr_app
+from kswifi.cli.demo_clock import demo_clock
 from kswifi.cli.inspect import ledger_app, package_app
 from kswifi.cli.pki import pki_app
 from kswifi.cli.rsp import euicc_app, lpa_app
@@ -100,6 +101,7 @@ def serve(
     pki: Annotated[Path | None, typer.Option(help="rsp: a folder of certificates laid out as SGP.26.")] = None,
     smdp_address: Annotated[str | None, typer.Option(help="rsp: its name in activation codes.")] = None,
     profiles: Annotated[Path | None, typer.Option(help="rsp: profile packages (*.der) anybody may order.")] = None,
+    days_ahead: Annotated[int, typer.Option(hidden=True, min=0, max=366, help="Live so many days later.")] = 0,
     as_child: AsChild = False,
 ) -> None:
     """Run the server process alone: API, charging, authentication centre, jobs; or one role of it."""
@@ -118,7 +120,9 @@ def serve(
         raise SystemExit("kswifi: --role is all or rsp, and the other options belong to --role rsp")
     from kswifi.bootstrap.server import run_server
 
-    asyncio.run(run_server(load_settings(), _ready(as_child, "server"), _end_of_input(as_child)))
+    settings = load_settings()
+    clock = demo_clock(settings, days_ahead) if days_ahead else None
+    asyncio.run(run_server(settings, _ready(as_child, "server"), _end_of_input(as_child), clock))
 
 
 @app.command()

@@ -44,6 +44,8 @@ class System:
     environment: Mapping[str, str]
     log_dir: Path
     children: dict[str, Child] = field(default_factory=dict)
+    days_ahead: int = 0
+    """How many days later than today the server lives."""
 
     def start(self) -> dict[str, Any]:
         """Start both; return what each said when it was ready. On a failure nothing stays running."""
@@ -58,10 +60,16 @@ class System:
         log = self.log_dir / f"{name}.log"
         if log.exists() and log.stat().st_size > _LARGEST_LOG_OCTETS:
             log.replace(log.with_suffix(".log.1"))
-        command = {"server": "serve", "lab": "lab"}[name]
-        child = Child.start(name, [command, "--as-child"], self.environment, log)
+        command = {"server": ["serve", "--days-ahead", str(self.days_ahead)], "lab": ["lab"]}[name]
+        child = Child.start(name, [*command, "--as-child"], self.environment, log)
         self.children[name] = child
         return child.ready
+
+    def pass_days(self, days: int) -> None:
+        """Have the server stop, and start again on the same data so many days later."""
+        self.days_ahead += days
+        self.children.pop("server").stop()
+        self.start_one("server")
 
     def stop(self) -> None:
         """Stop them cleanly: the lab first, so that its gateway can report its last usage."""

@@ -21,6 +21,17 @@ class SystemClock:
         return datetime.now(UTC)
 
 
+class AheadClock(SystemClock):
+    """The machine's clock, so much later: for showing what happens when days have passed."""
+
+    def __init__(self, by: timedelta) -> None:
+        self._by = by
+
+    def now(self) -> datetime:
+        """Return the machine's present instant and so much more."""
+        return super().now() + self._by
+
+
 class ManualClock:
     """A clock that stands still until it is moved."""
 

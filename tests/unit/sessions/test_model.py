@@ -7,6 +7,7 @@ import pytest
 
 from kswifi.esim.model import PROFILE_TRANSITIONS, ProfileState
 from kswifi.esim.rsp_model import RSP_SESSION_TRANSITIONS, RspSessionState
+from kswifi.payments.model import PAYMENT_TRANSITIONS, PaymentState
 from kswifi.sessions.errors import IllegalTransitionError
 from kswifi.sessions.model import (
     CANCELLABLE_STATES,
@@ -97,6 +98,7 @@ def test_the_drawing_in_the_docs_is_the_table() -> None:
             "InternetSession": (SessionState.ORDERED, TRANSITIONS),
             "Profile": (ProfileState.AVAILABLE, PROFILE_TRANSITIONS),
             "RspSession": (RspSessionState.AUTHENTICATED, RSP_SESSION_TRANSITIONS),
+            "Payment": (PaymentState.INTENDED, PAYMENT_TRANSITIONS),
         }
     )
     assert DOC.read_text() == drawn, "run `.venv/bin/python -m tests.support.state_machines`"

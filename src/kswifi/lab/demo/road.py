@@ -7,7 +7,7 @@ and compared at the end.
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,12 +18,13 @@ import stamina
 from kswifi.kernel.clock import SystemClock
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.numbers import Iccid
+from kswifi.kernel.quantities import format_naira
 from kswifi.lab.demo.app import Downloaded, PhoneApp
 from kswifi.lab.phone.activation_code import ActivationCode
 from kswifi.lab.phone.card import Card
 from kswifi.lab.phone.es9 import Es9UnreachableError
 from kswifi.lab.phone.modem import Modem
-from kswifi.lab.phone.network import Network
+from kswifi.lab.phone.network import Network, ProxyAnswerError
 from kswifi.lab.phone.servers import ProfileServers
 from kswifi.lab.phone.traffic import run_traffic
 from kswifi.lab.phone.traffic_plan import TrafficPlan, TrafficResult
@@ -33,6 +34,10 @@ from kswifi.session_package import VerifiedPackage, verify_package
 _CUT_OFF_SECONDS: Final = 30.0
 _TRIES: Final = 40
 _TRY_SECONDS: Final = 60.0
+UNCAPPED_OCTETS: Final = 2_000_000_000
+"""What is spent of a session without a limit."""
+
+_FLOWS: Final = 16
 _CUT_OFF_ACCESS: Final = ("control_only", "ended")
 
 
@@ -75,6 +80,7 @@ class Walked:
     """What the road has led to so far."""
 
     offer: Mapping[str, Any] = field(default_factory=dict)
+    payment: Mapping[str, Any] = field(default_factory=dict)
     session_id: str = ""
     esim_id: str = ""
     package: VerifiedPackage | None = None
@@ -110,22 +116,33 @@ class Road:
         self._package_file = folder / "session.kswifi"
         self._teller = teller
 
-    def walk(self, offer_id: str, identifier: str, password: str) -> Walked:
-        """Walk all of it.
+    def walk(self, offer_id: str, identifier: str, password: str, pass_days: Callable[[int], None]) -> Walked:
+        """Walk all of it; ``pass_days`` lets so many days go by, for what ends with a day alone.
 
         Raises:
             KswifiError: a stage was refused or did not happen; the stages before it are in ``walked``.
         """
         self.register(identifier, password)
         self.choose(offer_id)
+        if self.walked.offer["price_kobo"]:
+            self.buy()
         self.order()
         self.download(break_off=True)
         self.store()
         self.leave_wifi()
         self.switch_line_on()
-        self.browse_until_cut_off()
+        if self.uncapped:
+            self.browse_without_limit()
+            self.live_until_the_end(pass_days)
+        else:
+            self.browse_until_cut_off()
         self.return_to_wifi()
         return self.walked
+
+    @property
+    def uncapped(self) -> bool:
+        """Whether no octet ends the session, but a day."""
+        return self.walked.offer["allowance_octets"] is None
 
     def register(self, identifier: str, password: str) -> None:
         """Make an account."""
@@ -144,6 +161,20 @@ class Road:
                 known = ", ".join(str(offer["id"]) for offer in offers)
                 raise RoadError(f"there is no offer {offer_id!r}; there are {known}", offer=offer_id)
             self.walked.offer = chosen[0]
+
+    def buy(self) -> None:
+        """Pay at the checkout; the gateway tells the server, the server asks the gateway, and the pass runs."""
+        with self._stage("buy"):
+            if not self.walked.payment:
+                self.walked.payment = self.app.buy(str(self.walked.offer["id"]))
+            held = self.app.current_pass()
+            if not held["active"]:
+                raise RoadError("it was paid for, and no pass runs")
+            paid = self.walked.payment
+            self._teller.note(
+                f"SANDBOX, no money moved: {paid['reference']}, {format_naira(paid['amount_kobo'])}; "
+                f"the pass runs until {held['ends_at']}"
+            )
 
     def order(self) -> None:
         """Order the session; the server signs its package."""
@@ -193,21 +224,65 @@ class Road:
     def browse_until_cut_off(self) -> None:
         """Move data until the network ends it, and check that what came is what was sent."""
         with self._stage("browse"):
-            allowance = self.walked.offer["allowance_octets"]
-            if allowance is None:
+            if self.uncapped:
                 raise RoadError("an uncapped session has no cut-off to browse to")
-            total = int(allowance)
-            plan = TrafficPlan.until_cut(self.walked.session_id, total)
-            self.walked.traffic = run_traffic(
-                self.network.credentials, self._content, plan, lambda done: self._teller.progress(done, total)
-            )
-            if not self.walked.traffic.cut_off:
+            total = int(self.walked.offer["allowance_octets"])
+            if not self._browse(TrafficPlan.until_cut(self.walked.session_id, total), total).cut_off:
                 raise RoadError("the flows ended, but not by the network")
             if not self.modem.wait_for_access(*_CUT_OFF_ACCESS, seconds=_CUT_OFF_SECONDS):
                 raise RoadError(f"the network has not said that the line is cut: it said {self.modem.access}")
             self.walked.network_said = self.modem.access
             self._teller.note(f"the network cut the line: {self.modem.access} ({self.modem.reason})")
+        self._check_content()
+
+    def browse_without_limit(self, octets: int = UNCAPPED_OCTETS) -> None:
+        """Move two gigabytes, or so many octets; nothing ends them."""
+        with self._stage("browse_much"):
+            each, posted = octets // _FLOWS, min(4_000_000, octets // 100)
+            plan = TrafficPlan(self.walked.session_id, flows=_FLOWS, post_octets=posted, get_octets=each)
+            if self._browse(plan, octets).cut_off:
+                raise RoadError("the network cut an uncapped session before its end")
+        self._check_content()
+
+    def live_until_the_end(self, pass_days: Callable[[int], None]) -> None:
+        """Switch the line off, let the session's days go by, and see that the network carries nothing any more.
+
+        Raises:
+            RoadError: the network carried something.
+        """
+        self._line_off()
+        with self._stage("days_pass"):
+            days = int(self.walked.offer["valid_days"]) + 1
+            pass_days(days)
+            self._teller.note(f"the server lives {days} days later, on the same data")
+        self.switch_line_on()
+        with self._stage("refused"):
+            self.walked.network_said = self.modem.access
+            if self.modem.access not in _CUT_OFF_ACCESS:
+                raise RoadError(f"the session is over, and the network gives {self.modem.access} access")
+            try:
+                self.network.connect_over_line(*self._content).close()
+            except ProxyAnswerError as refused:
+                self._teller.note(f"the network refuses: {refused.message}")
+            else:
+                raise RoadError("the session is over, and the network carries on")
+
+    def _line_off(self) -> None:
+        with self._stage("line_off"):
+            self.modem.detach()
+            self.network.line = False
+
+    def _browse(self, plan: TrafficPlan, total: int) -> TrafficResult:
+        moved = run_traffic(
+            self.network.credentials, self._content, plan, lambda done: self._teller.progress(done, total)
+        )
+        self.walked.traffic = moved
+        return moved
+
+    def _check_content(self) -> None:
         with self._stage("check_content"):
+            if self.walked.traffic is None:
+                raise RoadError("nothing was moved")
             self.walked.traffic.check()
             self._teller.note(f"{len(self.walked.traffic.received)} streams hashed and found as sent")
 
@@ -217,7 +292,8 @@ class Road:
             self.modem.detach()
             self.network.line = False
             self.network.wifi = True
-            self.walked.final = self.app.wait_until(self.walked.session_id, ("exhausted",))
+            end = "expired" if self.uncapped else "exhausted"
+            self.walked.final = self.app.wait_until(self.walked.session_id, (end,))
             self.walked.usage = self.app.usage(self.walked.session_id)
 
     def _put_on_card(self) -> None:

@@ -7,22 +7,27 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn, TransferSpeedColumn
 from rich.table import Table
 
-from kswifi.kernel.quantities import format_octets
+from kswifi.kernel.quantities import format_naira, format_octets
 from kswifi.lab.demo.road import Walked
 
 TITLES: Final = {
     "register": "Register an account",
     "offers": "List the offers",
+    "buy": "Pay for the pass at the SANDBOX gateway's checkout (no money moves)",
     "order": "Order the session: the server signs its package",
     "download": "Download over WiFi (breaks off once, and resumes)",
     "store": "Transfer to the eSIM by ES9+: the card signs what it installed",
     "leave_wifi": "Leave the WiFi",
     "line_on": "Switch the line on: the network authenticates the SIM",
     "browse": "Browse through the access gateway, 16 flows at once, until the network cuts it off",
+    "browse_much": "Browse 2 GB through the access gateway, 16 flows at once, without a limit",
+    "line_off": "Switch the line off: its last usage is reported",
+    "days_pass": "Let the days of the pass go by: the server lives on eight days later",
     "check_content": "Compare every octet's hash with what was sent",
+    "refused": "Ask the network for more: the pass is over, and so are its sessions",
     "back_to_wifi": "Back to WiFi: what the ledger says",
 }
-_BARS: Final = ("download", "browse")
+_BARS: Final = ("download", "browse", "browse_much")
 
 
 class SilentTeller:
@@ -102,8 +107,11 @@ def closing_table(walked: Walked, facts: Mapping[str, Any]) -> Table:
         ("available", ledger["available"], ""),
         ("overrun", facts["overrun_octets"], "relayed beyond every grant"),
     ):
-        table.add_row(name, f"{octets:,}", remark)
+        table.add_row(name, "without limit" if octets is None else f"{octets:,}", remark)
     table.add_section()
+    if walked.payment:
+        paid = format_naira(int(walked.payment["amount_kobo"]))
+        table.add_row("paid", paid, "SANDBOX: no money moved")
     table.add_row("the line", walked.network_said, f"the session is {facts['state']}: back to WiFi for another")
     table.add_row(
         "throughput", f"{facts['throughput_mbit_s']:,.0f} Mbit/s", format_octets(facts["delivered_octets"])
