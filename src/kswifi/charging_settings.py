@@ -92,6 +92,12 @@ class ChargingSettings(BaseSettings):
     cdr_retention_days: Annotated[
         int, Field(ge=1, le=3_660, description="How long charging data records of closed sessions are kept.")
     ] = 400
+    journal_retention_days: Annotated[
+        int,
+        Field(
+            ge=0, le=36_600, description="How long the ledger's journal is kept beyond its snapshots; 0: for ever."
+        ),
+    ] = 90
 
     @field_validator("diameter_peers", "control_only_peers", mode="before")
     @classmethod

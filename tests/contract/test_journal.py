@@ -1,7 +1,15 @@
-"""What every journal keeps to. A new implementation adds its name to JOURNALS and passes."""
+"""What every journal keeps to. A new implementation adds how it is found again to JOURNALS, and passes.
+
+For one on PostgreSQL that is a connection to a schema of the test's own: one row a record, the owner held by an
+advisory lock or a fencing epoch, ``append`` back only after a synchronous commit. Nothing else here is SQLite's.
+"""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from queue import Empty
+from threading import Thread
 
 import pytest
 
@@ -10,18 +18,41 @@ from kswifi.ledger.errors import LedgerDamagedError, LedgerError, LedgerLockedEr
 from kswifi.ledger.journal import Head, Journal, Record, effects_of, follow, next_record
 from kswifi.ledger.memory import MemoryJournal
 from kswifi.ledger.sqlite import SqliteJournal
+from kswifi.simulation.disk import SimulatedDisk
 
 Again = Callable[[], Journal]
 """Gives the same journal anew, as the next process would find it."""
 
 
-@pytest.fixture(params=["sqlite", "memory"])
+class PromptDisk(SimulatedDisk):
+    """The simulation's disk with nobody to simulate: every sync is well at once."""
+
+    def append(self, record: Record) -> None:
+        syncing = Thread(target=self._sync, daemon=True)
+        syncing.start()
+        super().append(record)
+        syncing.join()
+
+    def _sync(self) -> None:
+        with suppress(Empty):  # an append that is refused asks for no sync
+            self.finish(patience_seconds=0.2)
+
+
+JOURNALS: dict[str, Callable[[Path], Again]] = {
+    "sqlite": lambda folder: lambda: SqliteJournal(folder),
+    "memory": lambda _folder: partial(lambda it: it, MemoryJournal()),
+    "simulated": lambda _folder: partial(lambda it: it, PromptDisk()),
+}
+"""How to find each again: by a new object on the same place, or by the object that lives on."""
+
+
+@pytest.fixture(params=JOURNALS)
 def again(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Again]:
     opened: list[Journal] = []
-    kept = MemoryJournal()
+    find_it = JOURNALS[request.param](tmp_path)
 
     def find() -> Journal:
-        journal: Journal = SqliteJournal(tmp_path) if request.param == "sqlite" else kept
+        journal = find_it()
         opened.append(journal)
         return journal
 
@@ -86,6 +117,32 @@ def test_a_sequence_is_never_written_twice_nor_after_closing(again: Again) -> No
     journal.close()
     with pytest.raises(LedgerError):
         journal.append(next_record(head, 5, effects(9)))
+
+
+def test_it_is_pruned_at_its_beginning_and_keeps_its_end(again: Again) -> None:
+    journal = again()
+    assert (journal.open(), journal.base()) == (Head(), Head())
+    head = fill(journal, Head(), 9)
+    assert (journal.base(), journal.prune(1, 10)) == (Head(), 0)
+    assert journal.prune(6, 2) == 2
+    assert [it.sequence for it in journal.read(0, 2)] == [3, 4]
+    assert (journal.prune(6, 100), journal.prune(6, 100)) == (3, 0)
+    base = journal.base()
+    assert base.sequence == 6
+    assert [it.sequence for it in follow(journal, base)] == [7, 8, 9]
+    assert [it.sequence for it in journal.read(7, 100)] == [8, 9]
+    with pytest.raises(LedgerDamagedError, match="records are missing"):
+        list(follow(journal, Head()))
+    journal.close()
+    later = again()
+    assert (later.open(), later.base()) == (head, base)
+    head = fill(later, head, 1)
+    assert later.prune(1_000, 100) == 4
+    assert later.base() == head
+    assert list(follow(later, head)) == []
+    later.close()
+    with pytest.raises(LedgerError):
+        later.prune(5, 1)
 
 
 def test_following_it_stops_at_a_record_that_is_altered_missing_or_swapped() -> None:

@@ -7,6 +7,7 @@ as before. Nothing of the product's charging is used to say what is right.
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from random import Random
@@ -61,14 +62,18 @@ class Books:
     replays: int = 0
     stopping: bool = False
     _made: int = 0
+    _idle: deque[int] = field(init=False)
     _templates: tuple[tuple[Template, ...], ...] = field(default_factory=load_templates)
 
+    def __post_init__(self) -> None:
+        self._idle = deque(range(self.subscribers))
+
     def begin(self) -> bytes | None:
-        """Return the INITIAL of another session."""
-        if self.stopping:
+        """Return the INITIAL of another session, of a subscriber who has none: a second one would replace it."""
+        if self.stopping or not self._idle:
             return None
         self._made += 1
-        subscriber = self._made % self.subscribers
+        subscriber = self._idle.popleft()
         return self._next(Talk(session_parts(self._made, subscriber), subscriber))
 
     def take(self, message: bytes) -> bytes | None:
@@ -91,6 +96,7 @@ class Books:
             self.wrong.append(f"{key} was answered {said}: {answer.error_message}")
         session = self.unanswered.pop(key)
         if answer.cc_request_type is CcRequestType.TERMINATION:
+            self._idle.append(session.subscriber)
             return self.begin()
         return self._next(session)
 

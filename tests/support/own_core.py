@@ -18,7 +18,7 @@ from kswifi.ledger.sqlite import SqliteJournalReader
 from kswifi.ledger.state import LedgerState
 from tests.support.system import ForkedChild
 
-SUBSCRIBERS: Final = 20
+SUBSCRIBERS: Final = 100
 CREDIT: Final = 10**13
 PORT_SETTINGS: Final = ("API_PORT", "DIAMETER_PORT", "RSP_PORT")
 

@@ -171,6 +171,7 @@ class _Server:
             "passkey_challenges": passkeys.prune,
             "idempotent_requests": lambda: prune_requests(database),
             "charging_data_records": charging.prune_records,
+            "ledger_journal": lambda: self._prune_journal(database, ledger),
             "rsp_sessions": smdp.provisioning.prune,
         }
         projector = Projector(database, ledger)
@@ -212,6 +213,14 @@ class _Server:
         ledger.fatal = self._fail
         _log.info("ledger_recovered", sequence=report.sequence, records=report.records, seconds=report.seconds)
         return ledger
+
+    async def _prune_journal(self, database: Database, ledger: LedgerClient) -> int:
+        """Drop a few old records of the journal that both of its readers have read."""
+        days = self._settings.journal_retention_days
+        if not days:
+            return 0
+        read_until = min(await projected_sequence(database), await recorded_sequence(database))
+        return await ledger.prune(read_until, unix_seconds(self._clock.now()) - days * 86_400)
 
     async def _charging(self, database: Database, ledger: LedgerClient, centre: AuthenticationCentre) -> Charging:
         settings, installation = self._settings, self._installation

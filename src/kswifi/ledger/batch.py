@@ -46,3 +46,11 @@ class Batch:
         self.at = at
         self.effects: list[Effect] = []
         self.waiting: list[tuple[Done, Outcome]] = []
+
+
+def nobody_told(error: BaseException) -> None:
+    """Stand in for a hook that was not set; the error is in the log."""
+
+
+def nobody_waits(sequence: int) -> None:
+    """Stand in for a hook that was not set."""

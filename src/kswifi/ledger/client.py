@@ -14,22 +14,33 @@ from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
+from typing import Any, Final
 
 import msgspec
 import structlog
 
 from kswifi.kernel.clock import Clock, unix_seconds
 from kswifi.ledger import model
-from kswifi.ledger.batch import IN_FLIGHT, Batch, Done, LedgerFigures, Limits
+from kswifi.ledger.batch import IN_FLIGHT, Batch, Done, LedgerFigures, Limits, nobody_told, nobody_waits
 from kswifi.ledger.beside import write_beside
 from kswifi.ledger.commands import Admit, Command, Outcome, Reserve
 from kswifi.ledger.effects import Effect
-from kswifi.ledger.errors import LedgerBusyError, LedgerClosedError, LedgerError, LedgerFailedError
+from kswifi.ledger.errors import (
+    LedgerBusyError,
+    LedgerClosedError,
+    LedgerDamagedError,
+    LedgerError,
+    LedgerFailedError,
+)
 from kswifi.ledger.journal import Head, Journal, Record, effects_of, next_record
+from kswifi.ledger.pruning import prunable_before
 from kswifi.ledger.recovery import RecoveryReport, recover
 from kswifi.ledger.snapshot import SnapshotStore
 from kswifi.ledger.sqlite import SqliteJournal
 from kswifi.ledger.state import LedgerState, Retention
+
+PRUNED_AT_ONCE: Final = 64
+"""Records dropped between two appends; it takes about as long as one of them."""
 
 _log = structlog.get_logger(__name__)
 
@@ -51,8 +62,8 @@ class LedgerClient:
         limits: Limits | None = None,
         retention: Retention | None = None,
     ) -> None:
-        self.fatal: Callable[[BaseException], None] = _nobody_told
-        self.on_durable: Callable[[int], None] = _nobody_waits
+        self.fatal: Callable[[BaseException], None] = nobody_told
+        self.on_durable: Callable[[int], None] = nobody_waits
         self.report: RecoveryReport | None = None
         self._journal = journal
         self._clock = clock
@@ -69,10 +80,10 @@ class LedgerClient:
         self._waiting = 0
         self._answered = 0
         self._scheduled = False
-        self._to_writer: SimpleQueue[Record | None] = SimpleQueue()
+        self._to_writer: SimpleQueue[Record | Callable[[], None] | None] = SimpleQueue()
         self._writer: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._executing: set[asyncio.Future[Outcome]] = set()
+        self._executing: set[asyncio.Future[Any]] = set()
         self._idle: asyncio.Event = asyncio.Event()
         self._effects_since_snapshot = 0
         self._snapshot_task: asyncio.Task[None] | None = None
@@ -180,8 +191,42 @@ class LedgerClient:
             self._executing.discard(future)
 
     def read_effects(self, after_sequence: int, limit: int) -> list[tuple[int, tuple[Effect, ...]]]:
-        """Return the effects of durable records after a sequence, at most ``limit`` records."""
-        return [(it.sequence, effects_of(it)) for it in self._journal.read(after_sequence, limit)]
+        """Return the effects of durable records after a sequence, at most ``limit`` records.
+
+        Raises:
+            LedgerDamagedError: they were pruned, which they are only once everybody has read them.
+        """
+        records = self._journal.read(after_sequence, limit)
+        if records and records[0].sequence != after_sequence + 1:
+            raise LedgerDamagedError(
+                f"the journal begins with record {records[0].sequence}, and {after_sequence + 1} is asked for",
+                sequence=after_sequence + 1,
+            )
+        return [(it.sequence, effects_of(it)) for it in records]
+
+    async def prune(self, read_until: int, since: int) -> int:
+        """Drop a few records that nobody needs any more (see ``pruning``); return how many, 0 when it is through.
+
+        The writer does it between two appends, so that they never wait for one another's lock.
+        """
+        if self._snapshots is None or self._writer is None:
+            return 0
+        read_until = min(read_until, self._durable)
+        before = await asyncio.to_thread(prunable_before, self._journal, self._snapshots, read_until, since)
+        if before <= 1 or self._writer is None:
+            return 0
+        pruned: asyncio.Future[int] = self._running_loop().create_future()
+
+        def prune() -> None:
+            count = self._journal.prune(before, PRUNED_AT_ONCE)
+            self._running_loop().call_soon_threadsafe(pruned.set_result, count)
+
+        self._executing.add(pruned)
+        try:
+            self._to_writer.put(prune)
+            return await pruned
+        finally:
+            self._executing.discard(pruned)
 
     async def close(self) -> None:
         """Take no more commands, answer those that wait, write a snapshot, and let go of the journal."""
@@ -255,9 +300,12 @@ class LedgerClient:
 
     def _write(self) -> None:
         """Make records durable, one after the other: the writer thread."""
-        while (record := self._to_writer.get()) is not None:
+        while (work := self._to_writer.get()) is not None:
             try:
-                self._journal.append(record)
+                if not isinstance(work, Record):
+                    work()
+                    continue
+                self._journal.append(work)
             except Exception as error:  # noqa: BLE001 - whatever it was, nobody knows what is durable now
                 self._tell(self._fail, error)
                 return
@@ -346,11 +394,3 @@ def open_ledger(
         limits=limits,
         retention=retention,
     )
-
-
-def _nobody_told(error: BaseException) -> None:
-    """Stand in for a hook that was not set; the error is in the log."""
-
-
-def _nobody_waits(sequence: int) -> None:
-    """Stand in for a hook that was not set."""

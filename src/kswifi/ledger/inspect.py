@@ -11,8 +11,8 @@ import msgspec
 from kswifi.ledger.effects import Answered, Effect
 from kswifi.ledger.errors import LedgerDamagedError
 from kswifi.ledger.journal import GENESIS, Head, effects_of, follow
-from kswifi.ledger.recovery import RecoveryReport, recover
-from kswifi.ledger.snapshot import SnapshotStore, load
+from kswifi.ledger.recovery import Recovered, RecoveryReport, recover
+from kswifi.ledger.snapshot import OldestSnapshot, SnapshotStore, load
 from kswifi.ledger.sqlite import SqliteJournalReader, acknowledged
 from kswifi.ledger.state import AccountView, LedgerState, ReservationView, WalletView
 
@@ -21,6 +21,8 @@ class Verified(msgspec.Struct, frozen=True):
     """What a whole walk through the journal found."""
 
     sequence: int
+    since_sequence: int
+    """What came before is in a snapshot alone; 0 for a journal that was never pruned."""
     effects: int
     wallets: int
     accounts: int
@@ -46,24 +48,30 @@ class Replayed(msgspec.Struct, frozen=True):
 
 
 def verify(directory: Path) -> Verified:
-    """Check every record and its digest, the invariants at the end, and each snapshot against the journal."""
+    """Check every record and its digest, the invariants at the end, and each snapshot against the journal.
+
+    A pruned journal is checked from the oldest snapshot on; ``since_sequence`` tells where that is.
+    """
     damage: list[str] = []
-    state, sequence, effects = LedgerState(), 0, 0
+    state, sequence, since, effects = LedgerState(), 0, 0, 0
     try:
         journal = SqliteJournalReader(directory)
     except LedgerDamagedError as error:
-        return Verified(0, 0, 0, 0, 0, (error.message,))
+        return Verified(0, 0, 0, 0, 0, 0, (error.message,))
     try:
         known = acknowledged(directory)  # before the end is looked up, which an owner may move meanwhile
-        recovered = recover(journal, journal.open(), at_least=known)
+        recovered = _recover_all(directory, journal, at_least=known)
         state, sequence, effects = recovered.state, recovered.head.sequence, recovered.report.effects
+        since = recovered.report.snapshot_sequence or 0
         damage += _damaged_snapshots(directory, journal, recovered.head)
     except LedgerDamagedError as error:
         damage.append(error.message)
     finally:
         journal.close()
     open_reservations = sum(1 for _ in state.open_reservations())
-    return Verified(sequence, effects, len(state.wallets), len(state.accounts), open_reservations, tuple(damage))
+    return Verified(
+        sequence, since, effects, len(state.wallets), len(state.accounts), open_reservations, tuple(damage)
+    )
 
 
 def show(directory: Path, *, wallet_id: str | None = None, account_id: str | None = None) -> Shown | None:
@@ -92,16 +100,16 @@ def show(directory: Path, *, wallet_id: str | None = None, account_id: str | Non
 
 
 def replay(directory: Path) -> Replayed:
-    """Tell the journal anew from its first record, without snapshots.
+    """Tell the journal anew from its first record, without snapshots; a pruned one from its oldest snapshot.
 
     Raises:
         LedgerDamagedError: it cannot be followed to its end.
     """
     journal = SqliteJournalReader(directory)
     try:
-        report = recover(journal, journal.open()).report
+        report = _recover_all(directory, journal).report
         kinds: Counter[str] = Counter()
-        for record in follow(journal, Head(), report.sequence):
+        for record in follow(journal, journal.base(), report.sequence):
             kinds.update(type(it).__name__ for it in effects_of(record))
         return Replayed(report, dict(sorted(kinds.items())))
     finally:
@@ -113,7 +121,7 @@ def history(directory: Path, identifier: str, limit: int) -> list[tuple[int, Eff
     journal = SqliteJournalReader(directory)
     found: list[tuple[int, Effect]] = []
     try:
-        for record in follow(journal, Head(), journal.open().sequence):
+        for record in follow(journal, journal.base(), journal.open().sequence):
             found += [
                 (record.sequence, effect)
                 for effect in effects_of(record)
@@ -123,6 +131,12 @@ def history(directory: Path, identifier: str, limit: int) -> list[tuple[int, Eff
     finally:
         journal.close()
     return found
+
+
+def _recover_all(directory: Path, journal: SqliteJournalReader, at_least: int = 0) -> Recovered:
+    """Recover from as far back as the journal goes: without a snapshot, unless it was pruned."""
+    snapshots = OldestSnapshot(directory) if journal.base().sequence else None
+    return recover(journal, journal.open(), snapshots, at_least=at_least)
 
 
 def _damaged_snapshots(directory: Path, journal: SqliteJournalReader, end: Head) -> list[str]:

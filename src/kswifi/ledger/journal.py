@@ -2,7 +2,8 @@
 
 A record's payload is a version octet and a MessagePack array ``[at, effects]``. Its digest covers the digest of
 the record before it, its own sequence and its payload, so a record that is altered, missing, or out of its place
-is found, wherever it is. Sequences begin at 1 and have no gaps.
+is found, wherever it is. Sequences begin at 1 and have no gaps. Pruning takes records away at the beginning alone,
+where a snapshot tells what they came to.
 """
 
 from collections.abc import Iterator, Sequence
@@ -68,6 +69,17 @@ class Journal(Protocol):
         """
         ...
 
+    def base(self) -> Head:
+        """Return where following it has to begin: the genesis, or its first record once it was pruned."""
+        ...
+
+    def prune(self, before: int, limit: int) -> int:
+        """Drop records before a sequence, the oldest first and at most ``limit``; return how many went.
+
+        Called by the thread that appends. The last record stays, whatever is asked.
+        """
+        ...
+
     def close(self) -> None:
         """Give it up; a second time does nothing."""
         ...
@@ -104,6 +116,10 @@ def effects_of(record: Record) -> tuple[Effect, ...]:
         LedgerVersionError: newer code wrote it.
         LedgerDamagedError: it cannot be understood.
     """
+    return _body_of(record).effects
+
+
+def _body_of(record: Record) -> _Body:
     version = record.payload[0] if record.payload else 0
     if version > VERSION:
         raise LedgerVersionError(
@@ -112,11 +128,21 @@ def effects_of(record: Record) -> tuple[Effect, ...]:
             version=version,
         )
     try:
-        return _decoder.decode(memoryview(record.payload)[1:]).effects
+        return _decoder.decode(memoryview(record.payload)[1:])
     except msgspec.MsgspecError as error:
         raise LedgerDamagedError(
             f"record {record.sequence} of the journal cannot be understood: {error}", sequence=record.sequence
         ) from error
+
+
+def instant_of(record: Record) -> int:
+    """Return when its batch was applied, in Unix seconds; raises as ``effects_of``."""
+    return _body_of(record).at
+
+
+def base_of(first: Record | None) -> Head:
+    """Return where following a journal has to begin that begins with this record."""
+    return Head() if first is None or first.sequence == 1 else Head(first.sequence, first.digest)
 
 
 def follow(journal: Journal, head: Head, until: int | None = None) -> Iterator[Record]:

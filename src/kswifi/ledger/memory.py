@@ -3,7 +3,7 @@
 from threading import Lock
 
 from kswifi.ledger.errors import LedgerClosedError, LedgerDamagedError, LedgerLockedError
-from kswifi.ledger.journal import Head, Record
+from kswifi.ledger.journal import Head, Record, base_of
 
 
 class MemoryJournal:
@@ -38,6 +38,20 @@ class MemoryJournal:
         """Return records after the sequence."""
         with self._lock:
             return [it for it in self.records if it.sequence > after_sequence][:limit]
+
+    def base(self) -> Head:
+        """Return where following it has to begin."""
+        with self._lock:
+            return base_of(self.records[0] if self.records else None)
+
+    def prune(self, before: int, limit: int) -> int:
+        """Drop the oldest records before a sequence."""
+        with self._lock:
+            if not self._open:
+                raise LedgerClosedError("this journal is not open")
+            old = sum(it.sequence < before for it in self.records[:-1][:limit])
+            del self.records[:old]
+            return old
 
     def close(self) -> None:
         """Give it up."""

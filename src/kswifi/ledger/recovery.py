@@ -50,6 +50,12 @@ def recover(
     """
     began = monotonic_seconds()
     state, head, rejected = _newest_snapshot(snapshots, retention)
+    base = journal.base()
+    if head.sequence < base.sequence:
+        raise LedgerDamagedError(
+            f"the journal begins with record {base.sequence}, and there is no whole snapshot of what came before",
+            sequence=base.sequence,
+        )
     known = max(at_least, head.sequence)
     if end.sequence < known:
         raise LedgerDamagedError(

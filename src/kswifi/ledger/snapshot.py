@@ -94,6 +94,14 @@ class SnapshotStore:
         return path
 
 
+class OldestSnapshot(SnapshotStore):
+    """The same snapshots, the oldest first: to tell as much as can be told of a journal that was pruned."""
+
+    def paths(self) -> list[Path]:
+        """Return the snapshots, the oldest first."""
+        return super().paths()[::-1]
+
+
 def load(path: Path, retention: Retention | None = None) -> tuple[LedgerState, Head]:
     """Read a snapshot.
 
@@ -108,6 +116,20 @@ def load(path: Path, retention: Retention | None = None) -> tuple[LedgerState, H
         raise
     except (OSError, msgspec.MsgspecError, KeyError) as error:
         raise _damaged(path, str(error)) from error
+
+
+def whole(path: Path) -> Head | None:
+    """Return the head of a snapshot whose digest is right, read in pieces; None if it is damaged or gone."""
+    digest = blake2b(digest_size=DIGEST_SIZE)
+    head: Head | None = None
+    try:
+        with path.open("rb") as file:
+            digest.update(file.read(len(MAGIC)))
+            while block := _next_block(file, path, digest):
+                head = head or _decode_head(block)
+            return head if file.read() == digest.digest() else None
+    except (OSError, msgspec.MsgspecError, LedgerDamagedError):
+        return None
 
 
 def _write(file: BinaryIO, state: LedgerState, head: Head) -> None:

@@ -16,7 +16,7 @@ from threading import Lock
 from typing import Final
 
 from kswifi.ledger.errors import LedgerClosedError, LedgerDamagedError, LedgerLockedError, LedgerVersionError
-from kswifi.ledger.journal import DIGEST_SIZE, Head, Record
+from kswifi.ledger.journal import DIGEST_SIZE, Head, Record, base_of
 
 FILE_NAME: Final = "ledger.db"
 HEAD_NAME: Final = "ledger.head"
@@ -86,6 +86,23 @@ class SqliteJournal:
                 raise LedgerClosedError("the journal is not open")
             return read_records(self._reader, self.path, after_sequence, limit)
 
+    def base(self) -> Head:
+        """Return where following it has to begin."""
+        with self._reading:
+            if self._reader is None:
+                raise LedgerClosedError("the journal is not open")
+            return base_of(next(iter(read_records(self._reader, self.path, 0, 1)), None))
+
+    def prune(self, before: int, limit: int) -> int:
+        """Delete records in a transaction of its own; the room they leave in the file is used again."""
+        if self._writer is None:
+            raise LedgerClosedError("the journal is not open")
+        return self._writer.execute(
+            "DELETE FROM record WHERE sequence IN (SELECT sequence FROM record"
+            " WHERE sequence < min(?, (SELECT max(sequence) FROM record)) ORDER BY sequence LIMIT ?)",
+            (before, limit),
+        ).rowcount
+
     def close(self) -> None:
         """Close the file and let go of the lock."""
         with self._reading:
@@ -151,6 +168,14 @@ class SqliteJournalReader:
     def read(self, after_sequence: int, limit: int) -> list[Record]:
         """Return records after the sequence."""
         return read_records(self._connection, self.path, after_sequence, limit)
+
+    def base(self) -> Head:
+        """Return where following it has to begin."""
+        return base_of(next(iter(self.read(0, 1)), None))
+
+    def prune(self, before: int, limit: int) -> int:
+        """Refuse: this is a reader."""
+        raise LedgerClosedError("this journal is read only", before=before, limit=limit)
 
     def close(self) -> None:
         """Close the file."""

@@ -5,8 +5,8 @@ from queue import SimpleQueue
 from typing import Final
 from zlib import crc32
 
-from kswifi.ledger.errors import LedgerDamagedError
-from kswifi.ledger.journal import GENESIS, Head, Record
+from kswifi.ledger.errors import LedgerClosedError, LedgerDamagedError, LedgerLockedError
+from kswifi.ledger.journal import GENESIS, Head, Record, base_of
 
 _FRAME: Final = struct.Struct(">IIQ16s")
 """Octets of the payload, its CRC-32, the record's sequence and digest."""
@@ -28,9 +28,13 @@ class SimulatedDisk:
         self._verdicts: SimpleQueue[Exception | None] = SimpleQueue()
         self.acknowledged = 0
         """The newest sequence whose append returned."""
+        self._is_open = False
 
     def open(self) -> Head:
         """Read what survived."""
+        if self._is_open:
+            raise LedgerLockedError("another process uses this disk")
+        self._is_open = True
         self._records, place = [], 0
         while place < len(self.octets):
             record, end = self._read(place)
@@ -44,6 +48,10 @@ class SimulatedDisk:
 
     def append(self, record: Record) -> None:
         """Write, and wait for the sync; called by the ledger's writer."""
+        self._require_open()
+        last = self._records[-1].sequence if self._records else 0
+        if record.sequence != last + 1:
+            raise LedgerDamagedError(f"record {record.sequence} does not follow {last}", sequence=record.sequence)
         self._asked.put(record)
         verdict = self._verdicts.get()
         if verdict is not None:
@@ -51,14 +59,40 @@ class SimulatedDisk:
 
     def read(self, after_sequence: int, limit: int) -> list[Record]:
         """Return records after a sequence; they have no gaps."""
-        return self._records[after_sequence : after_sequence + limit]
+        first = self._records[0].sequence if self._records else 1
+        begin = max(0, after_sequence - first + 1)
+        return self._records[begin : begin + limit]
+
+    def base(self) -> Head:
+        """Return where following it has to begin."""
+        return base_of(self._records[0] if self._records else None)
+
+    def prune(self, before: int, limit: int) -> int:
+        """Drop records at the beginning, whole frames at once."""
+        self._require_open()
+        count = 0
+        while count < min(limit, len(self._records) - 1) and self._records[count].sequence < before:
+            count += 1
+        place = 0
+        for _ in range(count):
+            _, place = self._read(place)
+        del self.octets[:place]
+        del self._records[:count]
+        return count
 
     def close(self) -> None:
-        """Nothing to let go of."""
+        """Let the next process have it."""
+        self._is_open = False
 
-    def finish(self, kept: float = 1.0, failure: Exception | None = None) -> None:
+    def _require_open(self) -> None:
+        if not self._is_open:
+            raise LedgerClosedError("this disk is not open")
+
+    def finish(
+        self, kept: float = 1.0, failure: Exception | None = None, patience_seconds: float = _PATIENCE_SECONDS
+    ) -> None:
         """End the append under way: this part of its octets stays, and it returns or fails."""
-        record = self._asked.get(timeout=_PATIENCE_SECONDS)
+        record = self._asked.get(timeout=patience_seconds)
         frame = (
             _FRAME.pack(len(record.payload), crc32(record.payload), record.sequence, record.digest) + record.payload
         )

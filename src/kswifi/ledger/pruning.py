@@ -1,0 +1,44 @@
+"""Which records of a journal nobody needs any more.
+
+A record may go once it is old enough, two whole snapshots know what it came to (one may still be damaged later),
+and everybody who follows the journal has read it.
+"""
+
+from collections.abc import Callable
+
+from kswifi.ledger.journal import Journal, instant_of
+from kswifi.ledger.snapshot import KEEP, SnapshotStore, whole
+
+
+def prunable_before(journal: Journal, snapshots: SnapshotStore, read_until: int, since: int) -> int:
+    """Return the sequence before which all records may go; 0 or the journal's first if none may.
+
+    Args:
+        journal: the journal, from which only single records are read.
+        snapshots: its snapshots, whose digests are checked.
+        read_until: the sequence that all who follow it have read.
+        since: the Unix second from which on records are kept.
+    """
+    paths = snapshots.paths()
+    heads = [head for path in paths if (head := whole(path)) is not None]
+    if len(paths) < KEEP or len(heads) < len(paths):
+        return 0
+    until = min(read_until, *(head.sequence for head in heads))
+    first = max(1, journal.base().sequence)
+    return _first_where(lambda sequence: _instant_at(journal, sequence) >= since, first, until)
+
+
+def _instant_at(journal: Journal, sequence: int) -> int:
+    records = journal.read(sequence - 1, 1)
+    return instant_of(records[0])
+
+
+def _first_where(is_so: Callable[[int], bool], low: int, high: int) -> int:
+    """Return the first number in low..high for which it is so, or else ``high``: they follow one another."""
+    while low < high:
+        middle = (low + high) // 2
+        if is_so(middle):
+            high = middle
+        else:
+            low = middle + 1
+    return low
