@@ -11,6 +11,7 @@ from kswifi.api.dependencies import ClientAddress, ServicesDep, SignedInUser, cl
 from kswifi.api.disputes import DisputeView, dispute_view
 from kswifi.api.idempotency import Idempotent, forget_requests, requests_of
 from kswifi.api.passkeys import PasskeyView, UsedPasskeyBody, passkey_view
+from kswifi.api.payment_views import PassPeriodView, PaymentView, payment_view, period_view
 from kswifi.api.problems import problem_responses
 from kswifi.api.schemas import Instant, RequestBody, ResponseBody
 from kswifi.api.session_views import EsimView, SessionView, esim_view, session_view
@@ -19,6 +20,7 @@ from kswifi.esim.model import ESim
 from kswifi.esim.service import esims_of
 from kswifi.kernel.clock import from_unix_seconds
 from kswifi.outbox.service import events_after
+from kswifi.payments.store import all_periods_of, payments_of
 from kswifi.sessions.disputes import disputes_of
 from kswifi.sessions.farewell import forget_owner
 from kswifi.sessions.store import overviews_of
@@ -91,6 +93,8 @@ class ExportView(ResponseBody):
     disputes: list[DisputeView]
     esims: list[EsimView]
     connections: list[ConnectionView]
+    payments: list[PaymentView]
+    passes: list[PassPeriodView]
     events: list[EventView]
     requests: list[RequestView]
 
@@ -104,6 +108,8 @@ async def export_account(user: SignedInUser, services: ServicesDep, response: Re
         sessions = await overviews_of(connection, user_id, limit=EXPORT_LIMIT)
         disputes = [it for one in sessions for it in await disputes_of(connection, one.session.session_id)]
         esims = await esims_of(connection, user_id, EXPORT_LIMIT)
+        payments = await payments_of(connection, user_id, EXPORT_LIMIT)
+        passes = await all_periods_of(connection, user_id, EXPORT_LIMIT)
         events = await events_after(connection, user_id, 0, EXPORT_LIMIT)
         requests = await requests_of(connection, user_id, EXPORT_LIMIT)
     return ExportView(
@@ -117,6 +123,8 @@ async def export_account(user: SignedInUser, services: ServicesDep, response: Re
         disputes=[dispute_view(one) for one in disputes],
         esims=[esim_view(one) for one in esims],
         connections=[one for line in esims for one in await _connections(services, line)],
+        payments=[payment_view(it) for it in payments],
+        passes=[period_view(it) for it in passes],
         events=[EventView(sequence=it.sequence, at=it.at, kind=it.kind, data=dict(it.payload)) for it in events],
         requests=[RequestView(key=key, begun_at=begun_at) for key, begun_at in requests],
     )

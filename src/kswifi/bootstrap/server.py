@@ -45,6 +45,7 @@ from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.snapshot import SnapshotStore
 from kswifi.ledger.sqlite import SqliteJournal
 from kswifi.outbox.leases import release_leases
+from kswifi.payments.going_live import close_rehearsal
 from kswifi.payments.handlers import pass_handlers
 from kswifi.providers.lab_network import LabNetworkAccess
 from kswifi.pwa.router import pwa_routes
@@ -130,6 +131,8 @@ class _Server:
         payments = open_payments(settings, installation, database, catalogue)
         if payments is not None:
             self._stack.push_async_callback(payments.gateway.close)
+            if not payments.gateway.sandbox and (closed := await close_rehearsal(database)):
+                _log.warning("rehearsal_closed", payments=closed)
         passes = pass_rules(settings)
         pass_ends = PassEnds(
             *(database, charging.announcing_ledger),

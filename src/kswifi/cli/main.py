@@ -18,6 +18,7 @@ from kswifi.cli.card import card_app
 from kswifi.cli.cdr import cdr_app
 from kswifi.cli.demo_clock import demo_clock
 from kswifi.cli.inspect import ledger_app, package_app
+from kswifi.cli.payments import payments_app
 from kswifi.cli.pki import pki_app
 from kswifi.cli.rsp import euicc_app, lpa_app
 from kswifi.cli.simulate import simulate
@@ -38,6 +39,7 @@ app.add_typer(card_app, name="card")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(cdr_app, name="cdr")
 app.add_typer(books_app, name="books")
+app.add_typer(payments_app, name="payments")
 app.add_typer(euicc_app, name="euicc")
 app.add_typer(lpa_app, name="lpa")
 app.command()(simulate)

@@ -75,6 +75,12 @@ async def counts(connection: AsyncConnection) -> dict[PaymentState, int]:
     return {PaymentState(state): count for state, count in rows}
 
 
+async def needing_a_person(connection: AsyncConnection, limit: int = 100) -> list[Payment]:
+    """Return the payments whose money somebody has to send back by hand, the oldest first."""
+    query = select(*_COLUMNS).where(payment.c.state == PaymentState.REFUND_REFUSED).order_by(payment.c.created_at)
+    return [_read(row) for row in await connection.execute(query.limit(limit))]
+
+
 async def move_payment(
     connection: AsyncConnection, before: Payment, event: PaymentEvent, reason: str | None = None, **columns: object
 ) -> Payment:
@@ -135,6 +141,13 @@ async def periods_after(connection: AsyncConnection, user_id: str, instant: date
         .limit(100)
     )
     return [_read_period(row) for row in await connection.execute(query)]
+
+
+async def all_periods_of(connection: AsyncConnection, user_id: str, limit: int) -> list[PassPeriod]:
+    """Return all of a user's periods, revoked and ended ones too, the earliest first."""
+    query = select(*_PERIOD_COLUMNS).where(pass_period.c.user_id == user_id)
+    rows = await connection.execute(query.order_by(pass_period.c.starts_at).limit(limit))
+    return [_read_period(row) for row in rows]
 
 
 async def set_period_state(connection: AsyncConnection, period: PassPeriod, state: PassState) -> None:

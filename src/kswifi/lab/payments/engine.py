@@ -15,7 +15,6 @@ from kswifi.lab.payments.model import (
     Refund,
     RefundStatus,
 )
-from kswifi.lab.payments.webhooks import Webhooks
 
 
 class Face(Protocol):
@@ -30,12 +29,18 @@ class Face(Protocol):
         ...
 
 
+class Tells(Protocol):
+    """What tells the shop."""
+
+    def send(self, body: bytes, *, times: int = 1, delay_seconds: float = 0.0) -> None:
+        """Send a body, so many times, beginning after a delay."""
+        ...
+
+
 class Engine:
     """One gateway. Refunds are done ``refund_seconds`` after they were asked for; None: when told to be."""
 
-    def __init__(
-        self, book: ChargeBook, face: Face, webhooks: Webhooks, refund_seconds: float | None = 0.2
-    ) -> None:
+    def __init__(self, book: ChargeBook, face: Face, webhooks: Tells, refund_seconds: float | None = 0.2) -> None:
         self.book = book
         self.faults = Faults()
         self._face = face
@@ -133,9 +138,8 @@ class Engine:
         if body is not None:
             self._webhooks.send(body, times=times, delay_seconds=after_seconds)
 
-    async def close(self) -> None:
-        """Stop telling, and close the file."""
-        await self._webhooks.close()
+    def close(self) -> None:
+        """Close the file."""
         self.book.close()
 
     def _settle_later(self, reference: str, number: int) -> Callable[[], None]:

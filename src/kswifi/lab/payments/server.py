@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from kswifi.lab.payments import paystack_face, sandbox_face
 from kswifi.lab.payments.checkout import CheckoutPages
-from kswifi.lab.payments.engine import Engine
+from kswifi.lab.payments.engine import Engine, Tells
 from kswifi.lab.payments.faults import Fault
 from kswifi.lab.payments.model import ChargeBook, GatewayRefusal
 from kswifi.lab.payments.paystack_face import PaystackEvents, PaystackFace
@@ -152,6 +152,26 @@ class _Server(uvicorn.Server):
         yield
 
 
+def make_webhooks(config: GatewayConfig) -> Webhooks:
+    """Return what tells the shop, signed as the face does."""
+    header = (sandbox_face if config.face == "sandbox" else paystack_face).SIGNATURE_HEADER
+    return Webhooks(config.webhook_url, header, config.secret, config.retry_seconds)
+
+
+def make_gateway(config: GatewayConfig, webhooks: Tells, origin: str) -> tuple[Engine, Starlette]:
+    """Return a gateway's inside, and the application that serves it at the origin."""
+    events = SandboxEvents() if config.face == "sandbox" else PaystackEvents()
+    engine = Engine(ChargeBook(config.file), events, webhooks, config.refund_seconds)
+    face = (SandboxFace if config.face == "sandbox" else PaystackFace)(engine, config.secret, origin)
+    hosts = [config.host, "localhost", "127.0.0.1"]
+    app = Starlette(
+        routes=[*face.routes(), *CheckoutPages(engine).routes(), *_Control(engine).routes()],
+        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
+        exception_handlers={GatewayRefusal: _refusal},
+    )
+    return engine, app
+
+
 @asynccontextmanager
 async def serving_gateway(config: GatewayConfig) -> AsyncIterator[str]:
     """Serve a rehearsal gateway; give its origin. Raises OSError where the port is taken."""
@@ -159,17 +179,8 @@ async def serving_gateway(config: GatewayConfig) -> AsyncIterator[str]:
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     host, port = listener.getsockname()[:2]
     origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-    sandbox = config.face == "sandbox"
-    header = (sandbox_face if sandbox else paystack_face).SIGNATURE_HEADER
-    webhooks = Webhooks(config.webhook_url, header, config.secret, config.retry_seconds)
-    events = SandboxEvents() if sandbox else PaystackEvents()
-    engine = Engine(ChargeBook(config.file), events, webhooks, config.refund_seconds)
-    face = (SandboxFace if sandbox else PaystackFace)(engine, config.secret, origin)
-    app = Starlette(
-        routes=[*face.routes(), *CheckoutPages(engine).routes(), *_Control(engine).routes()],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=[config.host, "localhost", "127.0.0.1"])],
-        exception_handlers={GatewayRefusal: _refusal},
-    )
+    webhooks = make_webhooks(config)
+    engine, app = make_gateway(config, webhooks, origin)
     server = _Server(
         uvicorn.Config(
             app,
@@ -190,7 +201,8 @@ async def serving_gateway(config: GatewayConfig) -> AsyncIterator[str]:
     finally:
         server.should_exit = True
         await running
-        await engine.close()
+        await webhooks.close()
+        engine.close()
 
 
 async def _refusal(_request: Request, error: Exception) -> Response:

@@ -1,0 +1,72 @@
+"""Going live: what a rehearsal has left must not count beside real money.
+
+Once a gateway that moves money is configured, every pass that was bought in a sandbox ends, and every entry that
+sandbox money has in the book is undone by one of its own: the book goes on from zero, and still tells of both.
+"""
+
+from collections import defaultdict
+from typing import Final
+
+from sqlalchemy import exists, literal, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.books.model import Account
+from kswifi.books.service import post
+from kswifi.books.sql import book_entry, book_line
+from kswifi.database.engine import Database, transaction_instant
+from kswifi.payments import work
+from kswifi.payments.model import PassState
+from kswifi.payments.sql import payment
+from kswifi.payments.store import period_of, set_period_state
+
+BATCH: Final = 100
+_CLOSED: Final = ":sandbox_closed"
+
+
+async def close_rehearsal(database: Database) -> int:
+    """End what sandbox payments have bought and undo their bookings; return how many payments that were."""
+    closed, last = 0, ""
+    while True:
+        async with database.transaction() as connection:
+            references = await _not_closed(connection, last)
+            for reference in references:
+                await _close(connection, reference)
+        closed += len(references)
+        if len(references) < BATCH:
+            return closed
+        last = references[-1]
+
+
+async def _not_closed(connection: AsyncConnection, after: str) -> list[str]:
+    """Return sandbox payments that were paid, and so are in the book, and are not closed."""
+    name = literal("payment:") + payment.c.reference
+    booked = exists().where(book_entry.c.reference.in_([name + ":settled", name + ":unassigned"]))
+    closed = exists().where(book_entry.c.reference == name + _CLOSED)
+    query = select(payment.c.reference).where(payment.c.sandbox, payment.c.reference > after, booked, ~closed)
+    return list((await connection.execute(query.order_by(payment.c.reference).limit(BATCH))).scalars())
+
+
+async def _close(connection: AsyncConnection, reference: str) -> None:
+    period = await period_of(connection, reference)
+    mine = [book_entry.c.reference.startswith(f"payment:{reference}:", autoescape=True)]
+    if period is not None:
+        mine.append(book_entry.c.reference.startswith(f"pass:{period.period_id}:", autoescape=True))
+        if period.state is not PassState.REVOKED:
+            await set_period_state(connection, period, PassState.REVOKED)
+            await work.ask_to_end_sessions(connection, reference)
+    joined = book_line.join(book_entry, book_entry.c.number == book_line.c.number)
+    rows = await connection.execute(
+        select(book_line.c.account, book_line.c.amount_kobo).select_from(joined).where(or_(*mine))
+    )
+    standing: defaultdict[Account, int] = defaultdict(int)
+    for account, amount in rows:
+        standing[Account(account)] += amount
+    lines = [(account, -amount) for account, amount in standing.items() if amount]
+    if lines:  # none where it was refunded whole, without a fee
+        await post(
+            connection,
+            reference=f"payment:{reference}{_CLOSED}",
+            kind="sandbox_closed",
+            lines=lines,
+            at=transaction_instant(connection),
+        )
