@@ -34,7 +34,7 @@ class LabChild:
             cwd=Path(__file__).parents[2],
         )
         assert self.process.stdout is not None
-        self.addresses = {name: (host, port) for name, (host, port) in json.loads(self._first_line()).items()}
+        self.addresses = {name: tuple(it) for name, it in json.loads(self._first_line()).items() if it}
         self.host, self.port = self.addresses["control"]
 
     def _first_line(self) -> bytes:

@@ -60,6 +60,14 @@ def test_sixteen_flows_are_cut_to_the_octet(tmp_path: Path, allowance: int) -> N
     assert not list((tmp_path / "gateway").glob("*.count"))
 
 
+def each_way(ocs: SmallOcs) -> tuple[int, int]:
+    """Return what was reported uplink and downlink; together they are what was reported, in every report."""
+    used = [unit for request in ocs.requests for service in request.services for unit in service.used]
+    uplink, downlink = [it.cc_input_octets or 0 for it in used], [it.cc_output_octets or 0 for it in used]
+    assert [up + down for up, down in zip(uplink, downlink, strict=True)] == [it.cc_total_octets for it in used]
+    return sum(uplink), sum(downlink)
+
+
 def test_a_bounded_fetch_leaves_the_rest(tmp_path: Path) -> None:
     ocs = SmallOcs(balance=50_000_000, grant=1_000_000)
     with lab_network(tmp_path, ocs) as lab:
@@ -71,6 +79,9 @@ def test_a_bounded_fetch_leaves_the_rest(tmp_path: Path) -> None:
         lab.modem.detach()
     assert result.body_octets > 6 * 700_000 + 2 * 300_000
     assert ocs.used == result.delivered_octets
+    uplink, downlink = each_way(ocs)
+    assert uplink + downlink == ocs.used
+    assert 2 * 300_000 < uplink < 2 * 300_000 + 6 * 10_000  # the bodies, and the heads of a handful of requests
     assert ocs.balance == 50_000_000 - ocs.used
     assert ocs.requests[-1].cc_request_type is CcRequestType.TERMINATION
 
@@ -126,6 +137,7 @@ def test_a_slow_client_that_still_talks_gets_everything_paid_for(tmp_path: Path)
     head, _, body = bytes(received).partition(b"\r\n\r\n")
     sent = len(f"GET /stream?seed=s&octets=100000000 HTTP/1.1\r\nHost: {lab.content[0]}:{lab.content[1]}\r\n\r\n")
     assert sent + len(received) == allowance == ocs.used
+    assert each_way(ocs) == (sent, len(received))
     assert head.startswith(b"HTTP/1.1 200")
     assert stream_sha256("s", len(body)) == sha256(body).hexdigest()
 

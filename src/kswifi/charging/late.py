@@ -18,7 +18,8 @@ from kswifi.ledger.errors import InvalidCommandError, LedgerError
 LATE_SECONDS: Final = 300
 """Age of a report, by its Event-Timestamp, up to which the line pays for usage of a session that nobody knows.
 
-An older one may come again: it may have been booked, and forgotten since (``Retention.closed_seconds``).
+An older one may come again: it may have been booked, and forgotten since (``Retention.closed_seconds``). So may one
+with the T flag.
 """
 
 Taken: TypeAlias = Callable[[Exchange, int, Outcome], None]
@@ -94,11 +95,10 @@ class LateOpening:
 
     def _payer_of_unknown(self, exchange: Exchange) -> str:
         """Return the wallet for usage of a session that nobody knows: its line's, if it cannot have paid yet."""
-        happened = exchange.request.event_timestamp
-        wallet_id = self._ledger.state.wallet_of_imsi(exchange.bearer.imsi)
-        if wallet_id is None or happened is None or abs(exchange.arrived_at - happened) > LATE_SECONDS:
+        request, happened = exchange.request, exchange.request.event_timestamp
+        if request.retransmitted or happened is None or abs(exchange.arrived_at - happened) > LATE_SECONDS:
             return NOBODY
-        return wallet_id
+        return self._ledger.state.wallet_of_imsi(exchange.bearer.imsi) or NOBODY
 
     def _submit(self, exchange: Exchange, build: Callable[[], Command], done: Callable[[Outcome], None]) -> None:
         try:

@@ -9,6 +9,7 @@ from typing import Any, Final, TextIO
 from kswifi.charging_records.model import ChargingDataRecord, HourUsage
 from kswifi.charging_records.service import PAGE, RecordFilter, find_records, hours_of
 from kswifi.database.engine import Database
+from kswifi.diameter.location import describe_location
 from kswifi.kernel.clock import from_unix_seconds
 
 _RAT_TYPES: Final = {
@@ -26,17 +27,25 @@ _RAT_TYPES: Final = {
 """3GPP-RAT-Type (TS 29.061, 16.4.7.2)."""
 
 _HIDDEN: Final = ("hours", "open_reservations")
-COLUMNS: Final = tuple(it.name for it in fields(ChargingDataRecord) if it.name not in _HIDDEN)
+_KEPT: Final = tuple(it.name for it in fields(ChargingDataRecord) if it.name not in _HIDDEN)
+_LOCATIONS: Final = {"user_location": "location", "last_user_location": "last_location"}
+"""Octets as they came, and where they are told in words."""
+COLUMNS: Final = (*_KEPT, *_LOCATIONS.values())
 HOUR_COLUMNS: Final = tuple(it.name for it in fields(HourUsage))
 
 
 def record_fields(record: ChargingDataRecord) -> dict[str, Any]:
-    """Return a record as it is exported: instants by RFC 3339 in UTC, radio by name, everything else as it is."""
-    found = {name: getattr(record, name) for name in COLUMNS}
+    """Return a record as it is exported.
+
+    Instants by RFC 3339 in UTC, radio by name, locations in words beside their octets, everything else as it is.
+    """
+    found = {name: getattr(record, name) for name in _KEPT}
     for name in ("opened_at", "last_at", "closed_at"):
         found[name] = _instant(found[name])
     for name in ("rat_type", "last_rat_type"):
         found[name] = _RAT_TYPES.get(found[name], found[name])
+    for octets, words in _LOCATIONS.items():
+        found[words] = None if found[octets] is None else describe_location(bytes.fromhex(found[octets]))
     return found
 
 

@@ -1,5 +1,7 @@
 """The same request has the same answer, whatever happened since; and usage that nobody expects has its place."""
 
+from dataclasses import replace
+
 import pytest
 
 from kswifi.charging.late import LATE_SECONDS
@@ -101,12 +103,14 @@ def test_usage_that_may_have_been_paid_is_kept_for_the_operator() -> None:
         message = request(UPDATE, number, units(100), session=f"lost;{number}", happened=happened)
         assert charging.ask(message).result_code == 5002
         assert charging.ask(message).result_code == 5002
+    message = replace(request(UPDATE, 8, units(3), session="again", happened=charging.now), retransmitted=True)
+    assert [charging.ask(message).result_code for _ in range(2)] == [5002, 5002]
     strange = request(TERMINATION, 1, units(7, wants=False), session="x", imsi="9" * 15, happened=charging.now)
     charging.ask(strange)
     charging.ask(strange)
     assert charging.balances("a") == (0, 0, 50 * MB)
-    assert charging.unbooked(NOBODY) == 307
-    assert charging.service.counters.unbooked_octets >= 307
+    assert charging.unbooked(NOBODY) == 310
+    assert charging.service.counters.unbooked_octets >= 310
     assert verify(charging.ledger.state) == []
 
 

@@ -14,7 +14,7 @@ import pytest
 from kswifi.charging.notes import Bearer, ClosingCause, UsageNote
 from kswifi.charging_records import sql, store
 from kswifi.charging_records.errors import UnknownChargingRecordError
-from kswifi.charging_records.export import export_csv, export_json_lines
+from kswifi.charging_records.export import export_csv, export_json_lines, record_fields
 from kswifi.charging_records.model import ChargingDataRecord
 from kswifi.charging_records.projector import ChargingRecords, recorded_sequence
 from kswifi.charging_records.service import (
@@ -34,7 +34,7 @@ from tests.support.databases import START
 
 MB = 1_000_000
 HOUR = unix_seconds(START)  # 09:00: the beginning of an hour
-LOCATION = bytes.fromhex("8200f1100001")
+LOCATION = bytes.fromhex("8000f1100001")
 
 
 def run(folder: Path, scenario: Callable[[Recorded], Coroutine[Any, Any, None]]) -> None:
@@ -109,6 +109,9 @@ def test_a_record_tells_who_when_where_and_how_much_hour_by_hour(tmp_path: Path)
             (HOUR + 3600, 1_500_000),
         ]
         assert await statement_of(it.database, "another") == []
+
+        shown = record_fields(record)
+        assert (shown["location"], shown["last_location"]) == ("TAI 001-01 tac 1",) * 2
 
     run(tmp_path, scenario)
 

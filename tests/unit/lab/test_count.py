@@ -18,6 +18,7 @@ from kswifi.lab.gateway.errors import DamagedCountError
 IDENTITY = CountIdentity("gateway.kswifi;1;2", "999700000000001", "internet", 7, "10.45.0.2")
 USED_AT = 2048
 SEQUENCE_AT = 2064
+UPLINK_AT = 2072
 
 
 def reopened(count: CountFile) -> CountFile:
@@ -29,10 +30,12 @@ def test_a_count_comes_back_as_it_was_left(tmp_path: Path) -> None:
     count = CountFile.create(tmp_path / "a.count", IDENTITY)
     count.advance(1000)
     count.give_back(1)
-    record = CountRecord(5000, 100, 3, PendingRequest(2, 3, 400, 4))
+    count.advance(300, uplink=True)
+    count.give_back(20, uplink=True)
+    record = CountRecord(5000, 100, 3, PendingRequest(2, 3, 400, 4, 150, 1_795_000_000), 10)
     count.write(record)
     count = reopened(count)
-    assert (count.identity, count.used, count.record) == (IDENTITY, 999, record)
+    assert (count.identity, count.used, count.uplink, count.record) == (IDENTITY, 1279, 280, record)
     count.write(CountRecord(9000, 500, 4, PendingRequest(1, 0, 0, None)))
     assert reopened(count).record == CountRecord(9000, 500, 4, PendingRequest(1, 0, 0, None))
     assert (tmp_path / "a.count").stat().st_mode & 0o777 == 0o600
@@ -52,6 +55,20 @@ def test_a_crash_between_the_two_stores_counts_the_larger(tmp_path: Path) -> Non
         file.seek(USED_AT)
         file.write((5000 + LARGEST_WRITE_OCTETS).to_bytes(8, "little"))
     assert CountFile.open(count.path).used == 5000 + LARGEST_WRITE_OCTETS
+
+
+@pytest.mark.parametrize(("stored", "read"), [(0, 170), (400, 400), (10**18, 5000 - 100 - 400 + 170)])
+def test_a_direction_that_cannot_be_gives_way_to_the_sum(tmp_path: Path, stored: int, read: int) -> None:
+    count = CountFile.create(tmp_path / "a.count", IDENTITY)
+    count.advance(5000)
+    count.write(CountRecord(9000, 100, 2, PendingRequest(2, 2, 400, 3, 160), 10))
+    count.close()
+    with count.path.open("r+b") as file:
+        file.seek(UPLINK_AT)
+        file.write(stored.to_bytes(8, "little"))
+    count = CountFile.open(count.path)
+    assert (count.used, count.uplink) == (5000, read)
+    count.close()
 
 
 def test_a_torn_record_leaves_the_one_before(tmp_path: Path) -> None:

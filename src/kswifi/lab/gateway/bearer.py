@@ -48,11 +48,11 @@ class SlowLane:
         self._filled = now
         return self._tokens
 
-    def take(self, octets: int) -> None:
+    def take(self, octets: int, *, uplink: bool) -> None:  # noqa: ARG002 - the port's shape
         """Take tokens."""
         self._tokens -= octets
 
-    def give_back(self, octets: int) -> None:
+    def give_back(self, octets: int, *, uplink: bool) -> None:  # noqa: ARG002 - the port's shape
         """Put tokens back."""
         self._tokens += octets
 
@@ -144,15 +144,15 @@ class Bearer:
             return 0
         return max(0, self.credit.limit_octets - self._count.used)
 
-    def take(self, octets: int) -> None:
+    def take(self, octets: int, *, uplink: bool) -> None:
         """Count octets on disk, before they are written; ask for more in good time."""
-        self._count.advance(octets)
+        self._count.advance(octets, uplink=uplink)
         if self.credit.limit_octets - self._count.used <= self._threshold:
             self._runs_low()
 
-    def give_back(self, octets: int) -> None:
+    def give_back(self, octets: int, *, uplink: bool) -> None:
         """Take back what a short write left over."""
-        self._count.give_back(octets)
+        self._count.give_back(octets, uplink=uplink)
         if self._waiting:
             self._loop.call_soon(self._wake)
 

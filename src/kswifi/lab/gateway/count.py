@@ -13,7 +13,8 @@ octet  content
 8      octets of the identity (JSON) and their CRC-32, 4 octets each; the identity from octet 16
 2048   used, twice (8 octets each): the first is stored first, so that they differ by one write at most
 2064   the sequence number of the valid record, 8 octets; its lowest bit names the slot
-2304   two slots of 64 octets (2304 and 2560): a record and its CRC-32
+2072   how much of ``used`` went uplink, 8 octets; a crash tells one write's direction wrong at most
+2304   two slots of 80 octets (2304 and 2560): a record and its CRC-32
 =====  ==============================================================================================
 
 A record is written into the slot that is not valid, then the sequence number is stored: one aligned store.
@@ -35,12 +36,12 @@ FILE_OCTETS: Final = 4096
 LARGEST_WRITE_OCTETS: Final = 262_144
 """No single relayed write is longer: the most that a crash can overcharge."""
 
-_MAGIC: Final = int.from_bytes(b"KSWCNT\x00\x01", "big")
+_MAGIC: Final = int.from_bytes(b"KSWCNT\x00\x02", "big")
 _IDENTITY: Final = Struct("=II")
 _IDENTITY_AT: Final = 16
-_WORDS_MAGIC, _WORDS_USED, _WORDS_USED_AGAIN, _WORDS_SEQUENCE = 0, 256, 257, 258
+_WORDS_MAGIC, _WORDS_USED, _WORDS_USED_AGAIN, _WORDS_SEQUENCE, _WORDS_UPLINK = 0, 256, 257, 258, 259
 _SLOTS: Final = (2304, 2560)
-_RECORD: Final = Struct("=QQQQQQB")
+_RECORD: Final = Struct("=QQQQQQQQQB")
 _CRC: Final = Struct("=I")
 
 
@@ -63,19 +64,25 @@ class PendingRequest:
     request_number: int
     used_octets: int
     reporting_reason: int | None
+    uplink_octets: int = 0
+    """Of ``used_octets``."""
+    made_at: int = 0
+    """Unix seconds; a repetition must not look like something new."""
 
 
 @dataclass(frozen=True, slots=True)
 class CountRecord:
     """What has been agreed with the charging server; octets are sums over the whole ChargingSession.
 
-    ``limit_octets`` is what may be used at most, ``reported_octets`` what answered requests have reported.
+    ``limit_octets`` is what may be used at most, ``reported_octets`` what answered requests have reported, and
+    ``reported_uplink_octets`` what of it went uplink.
     """
 
     limit_octets: int = 0
     reported_octets: int = 0
     next_number: int = 0
     pending: PendingRequest | None = None
+    reported_uplink_octets: int = 0
 
 
 class CountFile:
@@ -87,6 +94,8 @@ class CountFile:
         self._map = mmap.mmap(descriptor, FILE_OCTETS)
         self._words = memoryview(self._map).cast("Q")
         self.used = 0
+        self.uplink = 0
+        """How much of ``used`` went from the phone to the net."""
         self.record = CountRecord()
         self.identity = CountIdentity("", "", "", 0, "")
 
@@ -124,28 +133,31 @@ class CountFile:
             raise DamagedCountError(f"{path.name} is damaged: {error}") from error
         return count
 
-    def advance(self, octets: int) -> None:
+    def advance(self, octets: int, *, uplink: bool = False) -> None:
         """Count octets that are about to be written to a socket."""
         self.used += octets
         self._words[_WORDS_USED] = self.used
         self._words[_WORDS_USED_AGAIN] = self.used
+        if uplink:
+            self.uplink += octets
+            self._words[_WORDS_UPLINK] = self.uplink
 
-    def give_back(self, octets: int) -> None:
+    def give_back(self, octets: int, *, uplink: bool = False) -> None:
         """Take back what a short write left over."""
-        self.advance(-octets)
+        self.advance(-octets, uplink=uplink)
 
     def write(self, record: CountRecord) -> None:
         """Store a record; a crash leaves the old one or the new one."""
         sequence = self._words[_WORDS_SEQUENCE] + 1
         pending = record.pending
         if pending is None:
-            shape, number, used, reason = 0, 0, 0, None
+            shape, number, used, uplink, made_at, reason = 0, 0, 0, 0, 0, None
         else:
             shape, number, used = pending.request_type, pending.request_number, pending.used_octets
-            reason = pending.reporting_reason
+            reason, uplink, made_at = pending.reporting_reason, pending.uplink_octets, pending.made_at
         body = _RECORD.pack(
-            sequence, record.limit_octets, record.reported_octets, record.next_number,
-            number, used, shape << 4 | (15 if reason is None else reason),
+            sequence, record.limit_octets, record.reported_octets, record.reported_uplink_octets,
+            record.next_number, number, used, uplink, made_at, shape << 4 | (15 if reason is None else reason),
         )  # fmt: skip
         at = _SLOTS[sequence & 1]
         self._map[at : at + len(body) + 4] = body + _CRC.pack(zlib.crc32(body))
@@ -181,20 +193,26 @@ class CountFile:
             raise DamagedCountError(f"it counts {used} and {again} octets at once")
         # The larger one: a crash between the two stores must never undercharge.
         self.used = max(used, again)
-        pending = self.record.pending.used_octets if self.record.pending else 0
-        if self.used < self.record.reported_octets + pending:
+        pending = self.record.pending or PendingRequest(0, 0, 0, None)
+        told = self.record.reported_octets + pending.used_octets
+        if self.used < told:
             raise DamagedCountError(f"it counts {self.used} octets, fewer than were reported")
+        # The direction is for the statement alone: it gives way to the sum, which is what is paid for.
+        told_uplink = self.record.reported_uplink_octets + pending.uplink_octets
+        self.uplink = max(told_uplink, min(self._words[_WORDS_UPLINK], self.used - told + told_uplink))
 
     def _read_record(self) -> CountRecord:
         sequence = self._words[_WORDS_SEQUENCE]
         at = _SLOTS[sequence & 1]
         body = self._map[at : at + _RECORD.size]
         (crc,) = _CRC.unpack_from(self._map, at + _RECORD.size)
-        found, limit, reported, next_number, number, used, shape = _RECORD.unpack(body)
+        found, limit, reported, reported_uplink, next_number, number, used, uplink, made_at, shape = _RECORD.unpack(
+            body
+        )
         if zlib.crc32(body) != crc or found != sequence:
             raise DamagedCountError("its record does not match its checksum")
         pending = None
         if shape >> 4:
             reason = None if shape & 15 == 15 else shape & 15
-            pending = PendingRequest(shape >> 4, number, used, reason)
-        return CountRecord(limit, reported, next_number, pending)
+            pending = PendingRequest(shape >> 4, number, used, reason, uplink, made_at)
+        return CountRecord(limit, reported, next_number, pending, reported_uplink)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -121,8 +121,9 @@ class CreditControl:
     async def _request(self, kind: CcRequestType, reason: ReportingReason | None) -> CreditAnswer:
         record = self.count.record
         used = self.count.used - record.reported_octets
-        pending = PendingRequest(kind, record.next_number, used, reason)
-        self.count.write(CountRecord(record.limit_octets, record.reported_octets, record.next_number, pending))
+        uplink = self.count.uplink - record.reported_uplink_octets
+        pending = PendingRequest(kind, record.next_number, used, reason, uplink, int(time.time()))
+        self.count.write(replace(record, pending=pending))
         await asyncio.to_thread(self.count.sync)
         return await self._send(pending, was_sent=False)
 
@@ -137,9 +138,11 @@ class CreditControl:
             await asyncio.sleep(back_off)  # too busy, or nobody there to deliver it to: the same again, later
             back_off = min(back_off * 2, _LONGEST_BACK_OFF_SECONDS)
         record = self.count.record
-        reported = record.reported_octets + (pending.used_octets if answer.took_usage else 0)
+        reported, uplink = record.reported_octets, record.reported_uplink_octets
+        if answer.took_usage:
+            reported, uplink = reported + pending.used_octets, uplink + pending.uplink_octets
         limit = reported + answer.granted_octets
-        self.count.write(CountRecord(limit, reported, pending.request_number + 1, None))
+        self.count.write(CountRecord(limit, reported, pending.request_number + 1, None, uplink))
         return answer
 
     def _encode(self, pending: PendingRequest, *, was_sent: bool) -> bytes:
@@ -148,7 +151,13 @@ class CreditControl:
         kind = CcRequestType(pending.request_type)
         reason = None if pending.reporting_reason is None else ReportingReason(pending.reporting_reason)
         is_last = kind is CcRequestType.TERMINATION
-        used = ServiceUnit(cc_total_octets=pending.used_octets, reporting_reason=reason)
+        # What is paid for is the sum; each way is for the charging data record (RFC 8506, 8.24 and 8.25).
+        used = ServiceUnit(
+            cc_total_octets=pending.used_octets,
+            cc_input_octets=pending.uplink_octets,
+            cc_output_octets=pending.used_octets - pending.uplink_octets,
+            reporting_reason=reason,
+        )
         service = ServiceCreditControl(
             requested=None if is_last else ServiceUnit(cc_total_octets=REQUESTED_OCTETS),
             used=() if kind is CcRequestType.INITIAL else (used,),
@@ -161,7 +170,7 @@ class CreditControl:
             destination_realm=self._client.realm,
             cc_request_type=kind,
             cc_request_number=pending.request_number,
-            event_timestamp=int(time.time()),
+            event_timestamp=pending.made_at,
             subscription_ids=(SubscriptionId(SubscriptionIdType.IMSI, identity.imsi),),
             requested_action=RequestedAction.DIRECT_DEBITING,
             termination_cause=TERMINATION_CAUSE_LOGOUT if is_last else None,

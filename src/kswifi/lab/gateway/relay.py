@@ -30,11 +30,11 @@ class Allowance(Protocol):
         """Return how many octets may be taken now."""
         ...
 
-    def take(self, octets: int) -> None:
+    def take(self, octets: int, *, uplink: bool) -> None:
         """Count octets just before they are written."""
         ...
 
-    def give_back(self, octets: int) -> None:
+    def give_back(self, octets: int, *, uplink: bool) -> None:
         """Take back what a write left over."""
         ...
 
@@ -54,11 +54,14 @@ class _Mode(Enum):
 class _Pipe:
     """One direction of a flow. ``left`` limits what it reads from its source; None is no limit."""
 
-    def __init__(self, flow: "Flow", source: socket.socket, sink: socket.socket, first: bytes) -> None:
+    def __init__(
+        self, flow: "Flow", source: socket.socket, sink: socket.socket, first: bytes, *, uplink: bool
+    ) -> None:
         self._flow = flow
         self._source = source
         self._sink = sink
         self._pending = memoryview(first)
+        self._uplink = uplink
         self._mode = _Mode.IDLE
         self.left: int | None = None
 
@@ -141,18 +144,18 @@ class _Pipe:
     def _write(self, octets: memoryview) -> int | None:
         """Count and write; return how many octets went, or None where the sink is gone."""
         allowance, length = self._flow.allowance, len(octets)
-        allowance.take(length)
+        allowance.take(length, uplink=self._uplink)
         try:
             sent = self._sink.send(octets)
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError:
-            allowance.give_back(length)
+            allowance.give_back(length, uplink=self._uplink)
             self.stop()
             self._flow.sink_lost(self)
             return None
         if sent < length:
-            allowance.give_back(length - sent)
+            allowance.give_back(length - sent, uplink=self._uplink)
         return sent
 
     def _end_of_source(self) -> None:
@@ -179,9 +182,9 @@ class Flow:
         self._client = client
         self._upstream = upstream
         self._closed = closed
-        self._upward = _Pipe(self, client, upstream, first_upward)
+        self._upward = _Pipe(self, client, upstream, first_upward, uplink=True)
         self._upward.left = rest_of_body
-        self._downward = _Pipe(self, upstream, client, b"")
+        self._downward = _Pipe(self, upstream, client, b"", uplink=False)
         self._timer: asyncio.TimerHandle | None = None
         self._over = False
 

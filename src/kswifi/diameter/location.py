@@ -1,0 +1,69 @@
+"""3GPP-User-Location-Info read: which cell or area a bearer is in (TS 29.061, 16.4.7.2; TS 29.274, 8.21)."""
+
+from collections.abc import Callable
+from typing import Final
+
+_PLMN_OCTETS: Final = 3
+
+
+def describe_location(octets: bytes) -> str | None:
+    """Return a location in words, like ``TAI 001-01 tac 1, ECGI 001-01 enb 1 cell 1``; None if it is none known.
+
+    The first octet says what follows. Types that are not read here (5GS, eNodeB alone) and lengths that do not fit
+    are None: the octets themselves are kept beside.
+    """
+    parts = _TYPES.get(octets[0], ()) if octets else ()
+    found: list[str] = []
+    place = 1
+    for name, length, read in parts:
+        field = octets[place : place + _PLMN_OCTETS + length]
+        plmn = _plmn(field[:_PLMN_OCTETS])
+        if len(field) < _PLMN_OCTETS + length or plmn is None:
+            return None
+        found.append(f"{name} {plmn} {read(field[_PLMN_OCTETS:])}")
+        place += len(field)
+    return ", ".join(found) if place == len(octets) and found else None
+
+
+def _plmn(octets: bytes) -> str | None:
+    """Return MCC-MNC: digits swapped in their octets, the third of the MNC or 15 beside the MCC (TS 24.008)."""
+    digits = [digit for octet in octets for digit in (octet & 15, octet >> 4)]
+    if len(digits) < 2 * _PLMN_OCTETS:
+        return None
+    mcc, mnc = digits[:3], [*digits[4:6], *([digits[3]] if digits[3] != 15 else [])]
+    if max(mcc + mnc) > 9:
+        return None
+    return "".join(map(str, mcc)) + "-" + "".join(map(str, mnc))
+
+
+def _tac(octets: bytes) -> str:
+    return f"tac {int.from_bytes(octets, 'big')}"
+
+
+def _eci(octets: bytes) -> str:
+    """Read a cell of E-UTRAN: 4 spare bits, 20 of the eNodeB and 8 of its cell (TS 36.413, 9.2.1.38)."""
+    cell = int.from_bytes(octets, "big") & 0x0FFF_FFFF
+    return f"enb {cell >> 8} cell {cell & 255}"
+
+
+def _area_with(name: str) -> Callable[[bytes], str]:
+    return lambda it: f"lac {int.from_bytes(it[:2], 'big')} {name} {int.from_bytes(it[2:], 'big')}"
+
+
+def _rac(octets: bytes) -> str:
+    """Read a routing area: one octet, and one that is spare (TS 29.060, 7.7.51)."""
+    return f"lac {int.from_bytes(octets[:2], 'big')} rac {octets[2]}"
+
+
+_Part = tuple[str, int, Callable[[bytes], str]]
+"""What it is, its octets behind the PLMN, and how they are read."""
+_TAI: Final[_Part] = ("TAI", 2, _tac)
+_ECGI: Final[_Part] = ("ECGI", 4, _eci)
+_TYPES: Final[dict[int, tuple[_Part, ...]]] = {
+    0: (("CGI", 4, _area_with("ci")),),
+    1: (("SAI", 4, _area_with("sac")),),
+    2: (("RAI", 4, _rac),),
+    128: (_TAI,),
+    129: (_ECGI,),
+    130: (_TAI, _ECGI),
+}
