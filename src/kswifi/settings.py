@@ -18,13 +18,12 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from kswifi.charging_settings import ChargingSettings
+from kswifi.free_data_settings import FreeDataSettings
 from kswifi.kernel.errors import KswifiError
-from kswifi.kernel.quantities import GIGABYTE
 
 PREFIX: Final = "KSWIFI_"
 
 Port = Annotated[int, Field(ge=0, le=65535)]
-OctetCount = Annotated[int, Field(ge=0, le=10**15)]
 IpNetwork = IPv4Network | IPv6Network
 
 
@@ -34,7 +33,7 @@ class SettingsInvalidError(KswifiError):
     code = "settings_invalid"
 
 
-class Settings(ChargingSettings):
+class Settings(ChargingSettings, FreeDataSettings):
     """The settings. A port of 0 takes a free one. Lists are separated by commas."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
@@ -109,13 +108,6 @@ class Settings(ChargingSettings):
     # What is given, and for how long
     offers_file: Annotated[Path | None, Field(description="Your own offers.toml; else the one included.")] = None
     time_zone: Annotated[str, Field(description="The zone in whose days validity ends.")] = "Africa/Lagos"
-    free_allowance_octets: Annotated[
-        OctetCount, Field(description="Free octets for one account in any free_allowance_days.")
-    ] = 5 * GIGABYTE
-    free_allowance_days: Annotated[int, Field(ge=1, le=366, description="The days of the free allowance.")] = 30
-    free_unspent_octets: Annotated[OctetCount, Field(description="Free octets an account may hold unspent.")] = (
-        5 * GIGABYTE
-    )
 
     # What costs money
     paystack_secret_key: Annotated[
@@ -223,12 +215,6 @@ class Settings(ChargingSettings):
     def _known_peers(self) -> Self:
         if self.mode == "own-core" and not self.diameter_peers and not self.is_on_loopback:
             raise ValueError("diameter_peers names the cores that may connect: needed where others reach this host")
-        return self
-
-    @model_validator(mode="after")
-    def _whole_free_offer(self) -> Self:
-        if self.free_unspent_octets > self.free_allowance_octets:
-            raise ValueError("free_unspent_octets cannot be more than free_allowance_octets")
         return self
 
     @model_validator(mode="after")

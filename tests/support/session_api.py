@@ -98,6 +98,7 @@ async def served(folder: Path) -> AsyncIterator[Served]:
             streams=EventStreams(road.database),
             environment=Environment(mode="embedded", public_origin=ORIGIN),
             sessions=SessionServices(
+                free_data=road.free_data,
                 downloads=road.downloads,
                 manager=road.manager,
                 signing_key=road.signing_key,

@@ -22,6 +22,9 @@ from kswifi.esim.secured_delivery import SecuredDelivery
 from kswifi.esim.service import EsimOrders, find_esim
 from kswifi.esim.sql import esim as esim_table
 from kswifi.esim.vault import SubscriberKeys, SubscriberVault
+from kswifi.free_data.marks import Marks
+from kswifi.free_data.rules import FreeDataRules
+from kswifi.free_data.service import FreeData
 from kswifi.jobs.worker import Worker, WorkerLimits
 from kswifi.kernel.clock import ManualClock, unix_seconds
 from kswifi.kernel.numbers import Eid, Imsi
@@ -43,7 +46,7 @@ from kswifi.rsp.pki_making import PkiPlan, make_pki
 from kswifi.sessions.handlers import SessionHandlers
 from kswifi.sessions.keys import SessionSigningKey, fresh_signing_key_pem
 from kswifi.sessions.manager import ESIMSessionManager
-from kswifi.sessions.model import InternetSession, SessionRules
+from kswifi.sessions.model import InternetSession
 from kswifi.sessions.pass_ends import PassEnds
 from kswifi.sessions.projector import Projector
 from kswifi.sessions.service import SessionDownloadService
@@ -95,6 +98,7 @@ class Road:
     provisioning: Provisioning
     results: InstallResults
     manager: ESIMSessionManager
+    free_data: FreeData
     downloads: SessionDownloadService
     handlers: SessionHandlers
     projector: Projector
@@ -232,7 +236,7 @@ class Road:
 @asynccontextmanager
 async def open_road(
     folder: Path,
-    rules: SessionRules | None = None,
+    rules: FreeDataRules | None = None,
     clock: ManualClock | None = None,
     passes: PassRules | None = None,
 ) -> AsyncIterator[Road]:
@@ -252,7 +256,7 @@ async def _assemble(
     clock: ManualClock,
     database: Database,
     ledger: LedgerClient,
-    rules: SessionRules | None,
+    rules: FreeDataRules | None,
     passes: PassRules | None,
 ) -> Road:
     async with database.transaction() as connection:
@@ -269,6 +273,7 @@ async def _assemble(
     delivery = SecuredDelivery(database)
     manager = ESIMSessionManager(database, signing_key)
     catalogue = Catalogue.load()
+    free_data = FreeData(database, Marks(bytes(32)), rules)
     return Road(
         folder=folder,
         clock=clock,
@@ -289,7 +294,8 @@ async def _assemble(
         ),
         results=InstallResults(database, trust),
         manager=manager,
-        downloads=SessionDownloadService(database, catalogue, orders, manager, rules, passes),
-        handlers=SessionHandlers(database, ledger, catalogue, signing_key, LINE, delivery),
+        free_data=free_data,
+        downloads=SessionDownloadService(database, catalogue, orders, manager, free_data, passes),
+        handlers=SessionHandlers(database, ledger, catalogue, signing_key, LINE, delivery, free_data),
         projector=Projector(database, ledger),
     )

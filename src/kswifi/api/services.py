@@ -11,6 +11,7 @@ from kswifi.accounts.service import AccountService
 from kswifi.api.streams import EventStreams
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
+from kswifi.free_data.service import FreeData
 from kswifi.payments.service import PaymentService
 from kswifi.sessions.keys import SessionSigningKey
 from kswifi.sessions.manager import ESIMSessionManager
@@ -44,6 +45,7 @@ class Environment:
 class SessionServices:
     """The road of a session, as the API walks it."""
 
+    free_data: FreeData
     downloads: SessionDownloadService
     manager: ESIMSessionManager
     signing_key: SessionSigningKey

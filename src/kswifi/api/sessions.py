@@ -4,7 +4,9 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Request, Response
 
-from kswifi.api.dependencies import SignedInUser
+from kswifi.api.dependencies import ServicesDep, SignedInUser
+from kswifi.api.devices import DeviceDep, set_device_cookie
+from kswifi.api.free_data import FREE_DATA_REFUSALS
 from kswifi.api.idempotency import Idempotent
 from kswifi.api.problems import problem_responses
 from kswifi.api.ranges import RANGE_NOT_SATISFIABLE, ranged_response
@@ -47,8 +49,7 @@ async def _view(services: SessionServices, user_id: str, session_id: str) -> Ses
         "payments_not_set_up",
         "fair_use_reached",
         "too_many_pass_sessions",
-        "free_allowance_used_up",
-        "too_much_unspent",
+        *FREE_DATA_REFUSALS,
         "esim_not_fresh",
         "not_on_wifi",
         "idempotency_key_missing",
@@ -56,34 +57,45 @@ async def _view(services: SessionServices, user_id: str, session_id: str) -> Ses
         "csrf_token_wrong",
     ),
 )
-async def order_session(body: OrderBody, request: Idempotent, services: SessionServicesDep) -> Response:
+async def order_session(
+    body: OrderBody, request: Idempotent, all_services: ServicesDep, services: SessionServicesDep, device: DeviceDep
+) -> Response:
     """Order a session. It is `packaged` a moment later; its validity runs from now.
 
-    Asking twice with the same `Idempotency-Key` gives one session.
+    Asking twice with the same `Idempotency-Key` gives one session. `facts.do` of a refusal says what helps.
     """
     user_id = request.user.user.user_id
 
     async def work() -> SessionView:
         key = request.operation_id
         if body.offer_id is not None:
-            made = await services.downloads.order(user_id, body.offer_id, esim_id=body.esim_id, idempotency_key=key)
+            made = await services.downloads.order(
+                user_id, body.offer_id, esim_id=body.esim_id, idempotency_key=key, device_id=device.device_id
+            )
         else:
             made = await services.downloads.download_session(
-                user_id, body.session_size_octets, esim_id=body.esim_id, idempotency_key=key
+                user_id,
+                body.session_size_octets,
+                esim_id=body.esim_id,
+                idempotency_key=key,
+                device_id=device.device_id,
             )
         return await _view(services, user_id, made.session_id)
 
-    return await request.answer(work, status=201)
+    response = await request.answer(work, status=201)
+    set_device_cookie(response, all_services, device)
+    return response
 
 
 @router.get("", summary="List your sessions", responses=problem_responses("not_signed_in"))
 async def list_sessions(user: SignedInUser, services: SessionServicesDep) -> SessionsView:
     """Tell all your sessions and how they stand, and what is left of the free allowance."""
     found = await services.downloads.sessions(user.user.user_id)
-    free = await services.downloads.free_allowance(user.user.user_id)
+    rules = services.free_data.rules
+    left_octets = await services.free_data.left_octets(user.user.user_id)
     return SessionsView(
         sessions=[session_view(one) for one in found],
-        free=FreeAllowanceView(octets=free.octets, days=free.days, left_octets=free.left_octets),
+        free=FreeAllowanceView(octets=rules.allowance_octets, days=rules.allowance_days, left_octets=left_octets),
     )
 
 

@@ -5,6 +5,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -36,6 +37,8 @@ from kswifi.esim.model import LineSettings
 from kswifi.esim.secured_delivery import SecuredDelivery
 from kswifi.esim.service import EsimOrders
 from kswifi.esim.vault import VAULT_KEY_OCTETS, SubscriberVault
+from kswifi.free_data.marks import Marks
+from kswifi.free_data.service import FreeData
 from kswifi.installation import Installation
 from kswifi.jobs.housekeeping import Housekeeper, outbox_chores
 from kswifi.jobs.worker import Worker
@@ -52,7 +55,6 @@ from kswifi.pwa.router import pwa_routes
 from kswifi.sessions.handlers import SessionHandlers
 from kswifi.sessions.keys import SessionSigningKey, fresh_signing_key_pem
 from kswifi.sessions.manager import ESIMSessionManager
-from kswifi.sessions.model import SessionRules
 from kswifi.sessions.network_access import CidrNetworkAccess
 from kswifi.sessions.pass_ends import PassEnds
 from kswifi.sessions.ports import NetworkAccess
@@ -109,9 +111,8 @@ class _Server:
         signing_key = SessionSigningKey.from_pem(
             installation.read_or_make(installation.session_signing_key, fresh_signing_key_pem)
         )
-        vault = SubscriberVault(
-            installation.read_or_make(installation.subscriber_key, lambda: os.urandom(VAULT_KEY_OCTETS))
-        )
+        vault_key = installation.read_or_make(installation.subscriber_key, lambda: os.urandom(VAULT_KEY_OCTETS))
+        vault = SubscriberVault(vault_key)
         database = Database(sqlite_url(installation.control_database), self._clock)
         self._stack.push_async_callback(database.close)
         await migrate(database)
@@ -126,7 +127,7 @@ class _Server:
         charging = await self._charging(database, ledger, centre)
         orders = EsimOrders(vault)
         manager = ESIMSessionManager(database, signing_key)
-        rules = self._session_rules()
+        free_data = FreeData(database, Marks(vault_key), replace(settings.free_data_rules(), zone=settings.zone))
         catalogue = Catalogue.load(settings.offers_file)
         payments = open_payments(settings, installation, database, catalogue)
         if payments is not None:
@@ -140,7 +141,7 @@ class _Server:
         )
         handlers = SessionHandlers(
             *(database, charging.announcing_ledger, catalogue, signing_key),
-            *(LineSettings(smdp_address=settings.smdp_name), SecuredDelivery(database), rules),
+            *(LineSettings(smdp_address=settings.smdp_name), SecuredDelivery(database), free_data),
         )
         accounts = self._accounts(database)
         passkeys = PasskeyService(database, accounts, RelyingParty.of(settings.origin))
@@ -157,8 +158,9 @@ class _Server:
                 allowed_hosts=settings.hosts,
             ),
             sessions=SessionServices(
+                free_data=free_data,
                 downloads=SessionDownloadService(
-                    *(database, catalogue, orders, manager, rules), None if payments is None else passes
+                    *(database, catalogue, orders, manager, free_data), None if payments is None else passes
                 ),
                 manager=manager,
                 signing_key=signing_key,
@@ -248,15 +250,6 @@ class _Server:
             registrations_by_address=Rate(settings.registrations_per_hour, timedelta(hours=1)),
         )
         return AccountService(database, passwords, rules)
-
-    def _session_rules(self) -> SessionRules:
-        settings = self._settings
-        return SessionRules(
-            free_allowance_octets=settings.free_allowance_octets,
-            free_allowance_days=settings.free_allowance_days,
-            max_unspent_octets=settings.free_unspent_octets,
-            zone=settings.zone,
-        )
 
     def _network_access(self) -> NetworkAccess:
         lab = self._settings.lab_origin

@@ -23,7 +23,7 @@ from kswifi.esim.model import (
     new_matching_id,
     next_profile_state,
 )
-from kswifi.esim.sql import esim, esim_serial
+from kswifi.esim.sql import esim, esim_serial, profile_order
 from kswifi.esim.vault import SubscriberVault, new_subscriber_keys
 from kswifi.kernel.ids import uuid7
 from kswifi.kernel.numbers import Eid, Iccid, Imsi
@@ -159,3 +159,10 @@ def _canonical(identifier: str) -> str:
         return str(UUID(identifier))
     except ValueError:
         raise UnknownEsimError("there is no such eSIM", esim_id=identifier[:64]) from None
+
+
+async def card_of(connection: AsyncConnection, esim_id: str) -> Eid | None:
+    """Return the eUICC that an eSIM's profile was bound to, by its EID; None before a card has come for it."""
+    query = select(profile_order.c.eid).where(profile_order.c.esim_id == esim_id)
+    eid: str | None = await connection.scalar(query)
+    return None if eid is None else Eid(eid)

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kswifi.esim.model import ProfileState
 from kswifi.esim.secured_delivery import withdraw
 from kswifi.esim.service import find_esim
+from kswifi.free_data.grants import end_unused
 from kswifi.sessions import work
 from kswifi.sessions.model import InternetSession, SessionEvent, SessionState
 from kswifi.sessions.store import move_session, sessions_on
@@ -29,6 +30,21 @@ async def end_session(
     esim = await find_esim(connection, session.esim_id)
     if esim.profile_state in _ON_ITS_WAY:
         await connection.run_sync(withdraw, esim.esim_id)
+    return ended
+
+
+async def end_unused_session(
+    connection: AsyncConnection, session: InternetSession, event: SessionEvent, reason: str
+) -> InternetSession:
+    """End a session that the ledger has never let anybody spend; whoever paid for free data gets it back whole.
+
+    What was on a card ends by the ledger's word, and the projector settles that.
+
+    Raises:
+        IllegalTransitionError: it has ended already.
+    """
+    ended = await end_session(connection, session, event, reason)
+    await end_unused(connection, session.session_id)
     return ended
 
 

@@ -39,18 +39,6 @@ class TooManyPassSessionsError(SessionsError):
     code = "too_many_pass_sessions"
 
 
-class AllowanceExceededError(SessionsError):
-    """More free data than a person may download within the rolling days."""
-
-    code = "free_allowance_used_up"
-
-
-class TooMuchUnspentError(SessionsError):
-    """Free data enough is waiting to be spent already."""
-
-    code = "too_much_unspent"
-
-
 class IdempotencyKeyReusedError(SessionsError):
     """The same Idempotency-Key came with a different request."""
 

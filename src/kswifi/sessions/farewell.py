@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kswifi.esim.sql import esim, profile_order
 from kswifi.outbox.service import forget_events
 from kswifi.sessions import work
-from kswifi.sessions.ending import end_session
+from kswifi.sessions.ending import end_unused_session
 from kswifi.sessions.model import LIVE_STATES, SessionEvent, SessionState
 from kswifi.sessions.sql import internet_session, session_dispute, session_package
 from kswifi.sessions.store import find_session
@@ -33,7 +33,7 @@ async def forget_owner(connection: AsyncConnection, user_id: str) -> None:
         session = await find_session(connection, session_id)
         await work.ask_to_revoke(connection, session, _REASON)
         if session.state not in _IN_THE_LEDGERS_HANDS:
-            await end_session(connection, session, SessionEvent.REVOKED, _REASON)
+            await end_unused_session(connection, session, SessionEvent.REVOKED, _REASON)
     sessions = select(t.session_id).where(t.user_id == user_id)
     lines = select(esim.c.esim_id).where(esim.c.user_id == user_id)
     for table in (session_package, session_dispute):

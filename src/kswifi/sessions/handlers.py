@@ -8,12 +8,14 @@ import asyncio
 from collections.abc import Mapping
 
 from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.esim.model import ESim, LineSettings
 from kswifi.esim.ports import PROFILE_SETTLED, ProfileDelivery, StorageProof
-from kswifi.esim.service import find_esim
+from kswifi.esim.service import card_of, find_esim
+from kswifi.free_data.service import FreeData
 from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger.commands import (
     Command,
@@ -32,9 +34,9 @@ from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
 from kswifi.sessions import work
 from kswifi.sessions.contents import sign_package, sign_session_record
-from kswifi.sessions.ending import end_session, has_usable_session
+from kswifi.sessions.ending import end_unused_session, has_usable_session
 from kswifi.sessions.keys import SessionSigningKey
-from kswifi.sessions.model import LIVE_STATES, InternetSession, SessionEvent, SessionRules, SessionState, allows
+from kswifi.sessions.model import LIVE_STATES, InternetSession, SessionEvent, SessionState, allows
 from kswifi.sessions.ports import LedgerCommands
 from kswifi.sessions.service import package_digest
 from kswifi.sessions.sql import internet_session
@@ -59,7 +61,7 @@ class SessionHandlers:
         signing_key: SessionSigningKey,
         line: LineSettings,
         delivery: ProfileDelivery,
-        rules: SessionRules | None = None,
+        free_data: FreeData,
     ) -> None:
         self._database = database
         self._ledger = ledger
@@ -67,7 +69,7 @@ class SessionHandlers:
         self._signing_key = signing_key
         self._line = line
         self._delivery = delivery
-        self._zone = (rules or SessionRules()).zone
+        self._free_data = free_data
         # One change of a line at a time, so that an older wish is never carried out after a newer one.
         self._line_turn = asyncio.Lock()
 
@@ -106,9 +108,9 @@ class SessionHandlers:
                 return Done()  # nobody came to it in all its validity; its expiry is due and ends it
             if outcome.code is not OutcomeCode.DONE:
                 return await self._fail(session, f"the ledger refused it: {outcome.code}")
-        offer = self._catalogue.offer(session.offer_id)
+        offer, zone = self._catalogue.offer(session.offer_id), self._free_data.rules.zone
         record = sign_session_record(session, esim, self._signing_key)
-        package = sign_package(session, esim, offer, self._line, record, self._signing_key, self._zone)
+        package = sign_package(session, esim, offer, self._line, record, self._signing_key, zone)
         async with self._database.transaction() as connection:
             session = await find_session(connection, session.session_id)
             if session.state is SessionState.ORDERED:
@@ -152,6 +154,9 @@ class SessionHandlers:
                 return Done()
             if failure is not None:
                 await move_session(connection, session, SessionEvent.TRANSFER_FAILED, str(failure))
+            elif (refused := await self._card_refused(connection, session)) is not None:
+                await end_unused_session(connection, session, SessionEvent.FAILED, refused)
+                await work.ask_to_revoke(connection, session, "failed")
             else:
                 await connection.execute(
                     update(internet_session)
@@ -160,6 +165,15 @@ class SessionHandlers:
                 )
                 await work.ask_to_prove_storage(connection, session)
         return Done()
+
+    async def _card_refused(self, connection: AsyncConnection, session: InternetSession) -> str | None:
+        """Return why this card must not have a free session: which one it is on is known from its install alone."""
+        eid = await card_of(connection, session.esim_id)
+        if not session.free or session.allowance_octets is None or eid is None:
+            return None
+        octets = session.allowance_octets
+        refused = await self._free_data.take_card(connection, session.session_id, octets, eid)
+        return None if refused is None else refused.message
 
     async def prove_storage(self, entry: Entry) -> JobResult:
         """Let the ledger spend the session, now that its card was verified; the projector then says ``stored``."""
@@ -194,7 +208,7 @@ class SessionHandlers:
             async with self._database.transaction() as connection:
                 session = await find_session(connection, session.session_id)
                 if session.state in LIVE_STATES:
-                    await end_session(connection, session, SessionEvent.EXPIRED, "its validity is over")
+                    await end_unused_session(connection, session, SessionEvent.EXPIRED, "its validity is over")
         return Done()
 
     async def apply_wish(self, entry: Entry) -> JobResult:
@@ -240,6 +254,6 @@ class SessionHandlers:
         async with self._database.transaction() as connection:
             session = await find_session(connection, session.session_id)
             if allows(session.state, SessionEvent.FAILED):
-                await end_session(connection, session, SessionEvent.FAILED, reason)
+                await end_unused_session(connection, session, SessionEvent.FAILED, reason)
                 await work.ask_to_revoke(connection, session, "failed")
         return Refused(reason)

@@ -11,13 +11,10 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
-from zoneinfo import ZoneInfo
 
-from kswifi.catalogue.model import LAGOS
 from kswifi.esim.model import Hold
 from kswifi.esim.ports import StorageProof
 from kswifi.kernel.numbers import Iccid
-from kswifi.kernel.quantities import GIGABYTE
 from kswifi.sessions.errors import IllegalTransitionError
 
 
@@ -183,15 +180,6 @@ class SessionOverview:
 
 
 @dataclass(frozen=True, slots=True)
-class FreeAllowance:
-    """What is free in the rolling days, and what of it is left; octets."""
-
-    octets: int
-    days: int
-    left_octets: int
-
-
-@dataclass(frozen=True, slots=True)
 class CutOff:
     """What the network has confirmed about the end of a session.
 
@@ -205,14 +193,3 @@ class CutOff:
     cut_off: bool
     hold: Hold | None
     as_of: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class SessionRules:
-    """The operator's rules, in one place."""
-
-    free_allowance_octets: int = 5 * GIGABYTE
-    free_allowance_days: int = 30
-    max_unspent_octets: int = 5 * GIGABYTE
-    zone: ZoneInfo = LAGOS
-    """In whose days validity ends."""

@@ -64,15 +64,15 @@ async def terms_under_pass(
     return PassTerms(held.current.period_id, allowance, held.ends_at)
 
 
-def free_octets_of(offer: Offer, rules: PassRules | None) -> int:
-    """Return the size of a free offer.
+def require_free_offer(offer: Offer, rules: PassRules | None) -> None:
+    """Refuse what has a price to somebody without a pass.
 
     Raises:
         PaymentRequiredError: it has a price.
         PaymentsNotSetUpError: it has a price, and nobody here could take it.
     """
     if offer.free and offer.allowance_octets is not None:
-        return offer.allowance_octets
+        return
     if rules is None:
         raise PaymentsNotSetUpError(
             f"{offer.title} has to be paid for, and payments are not set up: nothing was taken",

@@ -20,12 +20,13 @@ from kswifi.database.errors import DatabaseBusyError
 from kswifi.esim.errors import UnknownEsimError
 from kswifi.esim.model import Hold
 from kswifi.esim.service import find_esim, set_hold
+from kswifi.free_data.grants import follow
 from kswifi.kernel.clock import from_unix_seconds
 from kswifi.ledger import effects as fx
 from kswifi.outbox.service import publish
 from kswifi.sessions.ending import cut_off_if_exhausted, end_session
 from kswifi.sessions.errors import UnknownSessionError
-from kswifi.sessions.model import Balance, InternetSession, SessionEvent, allows
+from kswifi.sessions.model import LIVE_STATES, Balance, InternetSession, SessionEvent, allows
 from kswifi.sessions.ports import LedgerJournal
 from kswifi.sessions.sql import ledger_projection, session_balance
 from kswifi.sessions.store import (
@@ -135,6 +136,14 @@ class _Projection:
                 .values(session_id=session_id, **values)
                 .on_conflict_do_update(index_elements=["session_id"], set_=values)
             )
+            if session.free:
+                await follow(
+                    self._connection,
+                    session_id,
+                    balance.used,
+                    open_octets=balance.reserved,
+                    ended=session.state not in LIVE_STATES,
+                )
             await publish(
                 self._connection,
                 user_id=session.user_id,

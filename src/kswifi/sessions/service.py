@@ -16,12 +16,12 @@ from kswifi.catalogue.model import Offer, valid_until
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.esim.model import ESim, ProfileState
-from kswifi.esim.service import EsimOrders, find_esim
+from kswifi.esim.service import EsimOrders, card_of, find_esim
+from kswifi.free_data.service import FreeData
 from kswifi.kernel.ids import uuid7
 from kswifi.payments.model import PassRules
 from kswifi.sessions import work
-from kswifi.sessions.allowance import free_octets_left, require_free_allowance
-from kswifi.sessions.ending import end_session
+from kswifi.sessions.ending import end_unused_session
 from kswifi.sessions.errors import (
     EsimNotFreshError,
     IdempotencyKeyReusedError,
@@ -35,14 +35,12 @@ from kswifi.sessions.manager import ESIMSessionManager
 from kswifi.sessions.model import (
     CANCELLABLE_STATES,
     LIVE_STATES,
-    FreeAllowance,
     InternetSession,
     SessionEvent,
     SessionOverview,
-    SessionRules,
     SessionState,
 )
-from kswifi.sessions.passes import PassTerms, free_octets_of, terms_under_pass
+from kswifi.sessions.passes import PassTerms, require_free_offer, terms_under_pass
 from kswifi.sessions.store import (
     add_session,
     find_session,
@@ -64,7 +62,7 @@ class SessionDownloadService:
         catalogue: Catalogue,
         orders: EsimOrders,
         manager: ESIMSessionManager,
-        rules: SessionRules | None = None,
+        free_data: FreeData,
         passes: PassRules | None = None,
         random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
@@ -72,7 +70,7 @@ class SessionDownloadService:
         self._catalogue = catalogue
         self._orders = orders
         self._manager = manager
-        self._rules = rules or SessionRules()
+        self._free_data = free_data
         self._passes = passes
         self._random_bytes = random_bytes
 
@@ -83,6 +81,7 @@ class SessionDownloadService:
         *,
         esim_id: str | None = None,
         idempotency_key: str | None = None,
+        device_id: str | None = None,
     ) -> InternetSession:
         """Order the session of so many octets; None asks for the uncapped one.
 
@@ -94,10 +93,16 @@ class SessionDownloadService:
             and as ``order``.
         """
         offer = self._catalogue.offer_of_size(session_size)
-        return await self._order(user_id, offer, esim_id, idempotency_key)
+        return await self._order(user_id, offer, esim_id, idempotency_key, device_id)
 
     async def order(
-        self, user_id: str, offer_id: str, *, esim_id: str | None = None, idempotency_key: str | None = None
+        self,
+        user_id: str,
+        offer_id: str,
+        *,
+        esim_id: str | None = None,
+        idempotency_key: str | None = None,
+        device_id: str | None = None,
     ) -> InternetSession:
         """Order an offer, on a new profile or on one of the user's that carries nothing yet.
 
@@ -105,15 +110,20 @@ class SessionDownloadService:
             UnknownOfferError: there is no such offer.
             PaymentRequiredError, PaymentsNotSetUpError: it has a price, and no pass runs; nothing was taken.
             FairUseReachedError, TooManyPassSessionsError: the pass does not reach.
-            AllowanceExceededError, TooMuchUnspentError: the free allowance does not reach.
+            FreeOrderRefusedError: a rule of free data says no, by its own subclass.
             UnknownEsimError, EsimNotFreshError: the eSIM is not the user's, or carries a session.
             NumbersUsedUpError: there is no number left for a new profile.
             IdempotencyKeyReusedError: the key has ordered something else.
         """
-        return await self._order(user_id, self._catalogue.offer(offer_id), esim_id, idempotency_key)
+        return await self._order(user_id, self._catalogue.offer(offer_id), esim_id, idempotency_key, device_id)
 
     async def _order(
-        self, user_id: str, offer: Offer, esim_id: str | None, idempotency_key: str | None
+        self,
+        user_id: str,
+        offer: Offer,
+        esim_id: str | None,
+        idempotency_key: str | None,
+        device_id: str | None,
     ) -> InternetSession:
         key = idempotency_key or secrets.token_hex(16)
         async with self._database.transaction() as connection:
@@ -124,9 +134,18 @@ class SessionDownloadService:
                 return earlier
             under_pass = await terms_under_pass(connection, user_id, offer, self._passes)
             if under_pass is None:
-                await require_free_allowance(connection, user_id, free_octets_of(offer, self._passes), self._rules)
+                require_free_offer(offer, self._passes)
             esim = await self._profile_for(connection, user_id, esim_id)
             session = self._new_session(connection, user_id, esim, offer, under_pass)
+            if under_pass is None:
+                await self._free_data.take(
+                    connection,
+                    user_id=user_id,
+                    session_id=session.session_id,
+                    offer=offer,
+                    device_id=device_id,
+                    eid=await card_of(connection, esim.esim_id),
+                )
             await add_session(connection, session, key)
             await work.ask_to_prepare(connection, session)
             await work.ask_to_expire(connection, session)
@@ -147,7 +166,7 @@ class SessionDownloadService:
     def _new_session(
         self, connection: AsyncConnection, user_id: str, esim: ESim, offer: Offer, under_pass: PassTerms | None
     ) -> InternetSession:
-        now = transaction_instant(connection)
+        now, zone = transaction_instant(connection), self._free_data.rules.zone
         return InternetSession(
             session_id=str(uuid7(now, self._random_bytes)),
             user_id=user_id,
@@ -158,7 +177,7 @@ class SessionDownloadService:
             state=SessionState.ORDERED,
             state_reason=None,
             ordered_at=now,
-            valid_until=under_pass.valid_until if under_pass else valid_until(now, offer, self._rules.zone),
+            valid_until=under_pass.valid_until if under_pass else valid_until(now, offer, zone),
             package_sha256=None,
             package_octets=None,
             storage_proof=None,
@@ -189,13 +208,6 @@ class SessionDownloadService:
         """Return a user's sessions, the newest first."""
         async with self._database.reading() as connection:
             return await overviews_of(connection, user_id)
-
-    async def free_allowance(self, user_id: str) -> FreeAllowance:
-        """Return what is free for a user, and what of it is left now."""
-        rules = self._rules
-        async with self._database.reading() as connection:
-            left = await free_octets_left(connection, user_id, self._database.clock.now(), rules)
-        return FreeAllowance(rules.free_allowance_octets, rules.free_allowance_days, left)
 
     async def package(self, user_id: str, session_id: str) -> tuple[InternetSession, bytes]:
         """Return a session and its signed package; the first time marks it as downloading.
@@ -298,7 +310,7 @@ class SessionDownloadService:
             await work.ask_to_revoke(connection, session, "cancelled")
             if session.state is SessionState.STORED:
                 return session
-            return await end_session(connection, session, SessionEvent.REVOKED, "cancelled")
+            return await end_unused_session(connection, session, SessionEvent.REVOKED, "cancelled")
 
 
 def package_digest(package: bytes) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kswifi.sessions.errors import AllowanceExceededError, TooMuchUnspentError
-from kswifi.sessions.model import SessionRules, SessionState
+from kswifi.free_data.errors import AllowanceExceededError, TooMuchUnspentError
+from kswifi.free_data.rules import FreeDataRules
+from kswifi.sessions.model import SessionState
 from tests.support.session_roads import ADA, BOLA, GB, open_road
 
 
@@ -20,7 +21,12 @@ def test_five_gigabytes_in_thirty_rolling_days(tmp_path: Path) -> None:
             await road.downloads.download_session(ADA, 3 * GB)
             with pytest.raises(AllowanceExceededError) as refused:
                 await road.downloads.download_session(ADA, 3 * GB)
-            assert refused.value.facts == {"left_octets": GB, "asked_octets": 3 * GB}
+            assert refused.value.facts == {
+                "do": "wait",
+                "left_octets": GB,
+                "asked_octets": 3 * GB,
+                "wait_until": (road.clock.now() + timedelta(days=30)).isoformat(),
+            }
             await road.downloads.download_session(ADA, GB)
             with pytest.raises(AllowanceExceededError):
                 await road.downloads.download_session(ADA, GB)
@@ -35,7 +41,7 @@ def test_five_gigabytes_in_thirty_rolling_days(tmp_path: Path) -> None:
 
 
 def test_no_more_than_five_gigabytes_lie_unspent(tmp_path: Path) -> None:
-    rules = SessionRules(free_allowance_octets=100 * GB, max_unspent_octets=5 * GB)
+    rules = FreeDataRules(allowance_octets=100 * GB, unspent_octets=5 * GB)
 
     async def scenario() -> None:
         async with open_road(tmp_path, rules) as road:
@@ -43,7 +49,7 @@ def test_no_more_than_five_gigabytes_lie_unspent(tmp_path: Path) -> None:
             await road.downloads.download_session(ADA, GB)
             with pytest.raises(TooMuchUnspentError) as refused:
                 await road.downloads.download_session(ADA, 3 * GB)
-            assert refused.value.facts == {"room_octets": GB, "asked_octets": 3 * GB}
+            assert refused.value.facts == {"do": "use_some", "room_octets": GB, "asked_octets": 3 * GB}
             await road.use(session, 2 * GB - 1, 1)
             with pytest.raises(TooMuchUnspentError):
                 await road.downloads.download_session(ADA, 3 * GB)
@@ -59,9 +65,7 @@ def test_the_limits_are_exact_to_the_octet(tmp_path: Path) -> None:
         folder.mkdir()
 
     async def order(name: str, free: int, unspent: int) -> None:
-        async with open_road(
-            folders[name], SessionRules(free_allowance_octets=free, max_unspent_octets=unspent)
-        ) as road:
+        async with open_road(folders[name], FreeDataRules(allowance_octets=free, unspent_octets=unspent)) as road:
             await road.downloads.download_session(ADA, GB)
 
     asyncio.run(order("both", GB, GB))
@@ -83,7 +87,7 @@ def test_a_race_of_orders_takes_the_allowance_once(tmp_path: Path) -> None:
 
 
 def test_what_expired_or_was_revoked_unspent_comes_back_and_what_was_used_does_not(tmp_path: Path) -> None:
-    rules = SessionRules(free_allowance_days=365)
+    rules = FreeDataRules(allowance_days=365)
 
     async def scenario() -> None:
         async with open_road(tmp_path, rules) as road:
@@ -97,7 +101,7 @@ def test_what_expired_or_was_revoked_unspent_comes_back_and_what_was_used_does_n
             with pytest.raises(AllowanceExceededError) as refused:
                 await road.downloads.download_session(ADA, 5 * GB)
             assert refused.value.facts["left_octets"] == 4 * GB
-            assert (await road.downloads.free_allowance(ADA)).left_octets == 4 * GB
-            assert (await road.downloads.free_allowance(BOLA)).left_octets == 5 * GB
+            assert await road.free_data.left_octets(ADA) == 4 * GB
+            assert await road.free_data.left_octets(BOLA) == 5 * GB
 
     asyncio.run(scenario())

@@ -7,16 +7,12 @@ from pathlib import Path
 import pytest
 
 from kswifi.books.service import balances
+from kswifi.free_data.errors import AllowanceExceededError
 from kswifi.ledger.commands import OutcomeCode
 from kswifi.payments.model import PassRules, Payment, PaymentState
 from kswifi.payments.passes import pass_of
 from kswifi.payments.store import find_payment
-from kswifi.sessions.errors import (
-    AllowanceExceededError,
-    FairUseReachedError,
-    PaymentRequiredError,
-    TooManyPassSessionsError,
-)
+from kswifi.sessions.errors import FairUseReachedError, PaymentRequiredError, TooManyPassSessionsError
 from kswifi.sessions.model import InternetSession, SessionState
 from tests.support.databases import START
 from tests.support.session_roads import ADA, BOLA, GB, Road, open_road
@@ -66,7 +62,7 @@ def test_many_sessions_an_uncapped_one_among_them_and_none_counts_as_free(tmp_pa
             assert {it.valid_until.isoformat() for it in sessions} == {END}
             assert not any(it.free for it in sessions)
             assert free.free
-            assert (await road.downloads.free_allowance(ADA)).left_octets == 4 * GB
+            assert await road.free_data.left_octets(ADA) == 4 * GB
             road.clock.advance(timedelta(days=7, hours=14))  # the last instant of the pass is over
             await road.settle()
             assert {(await road.now(it)).state for it in sessions} == {SessionState.EXPIRED}

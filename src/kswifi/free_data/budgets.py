@@ -1,0 +1,248 @@
+"""Budgets and ceilings: whose money a free session is, and that there is never more of it promised than there is.
+
+Reserved in the order's own transaction, before anything is ordered; the database has one writer at a time, so two
+orders at once cannot both take the last kobo. What a session did not use comes back when it ends.
+"""
+
+from datetime import datetime, tzinfo
+from typing import Any, Final
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.database.engine import transaction_instant
+from kswifi.free_data.errors import BudgetGoneError, BudgetInvalidError, UnknownBudgetError
+from kswifi.free_data.model import KOBO_LIMIT, Budget, BudgetKind
+from kswifi.free_data.rules import FreeDataRules, WhenBudgetGone
+from kswifi.free_data.sql import free_budget, free_budget_day, free_stop
+from kswifi.kernel.quantities import format_naira
+
+BUDGETS_LIMIT: Final = 1_000
+NO_BUDGET: Final = ""
+_STOP: Final = "free_data"
+
+_t = free_budget.c
+_d = free_budget_day.c
+
+
+def local_day(instant: datetime, zone: tzinfo) -> str:
+    """Return the local day of an instant, as ISO 8601 writes it."""
+    return instant.astimezone(zone).date().isoformat()
+
+
+async def budgets(connection: AsyncConnection) -> list[Budget]:
+    """Return all budgets: the operator's first, then sponsors' and venues', each by name."""
+    order = (_t.kind != BudgetKind.OPERATOR, _t.kind, _t.budget_id)
+    rows = await connection.execute(select(free_budget).order_by(*order).limit(BUDGETS_LIMIT))
+    return [_read(row) for row in rows]
+
+
+async def find_budget(connection: AsyncConnection, budget_id: str) -> Budget:
+    """Return a budget.
+
+    Raises:
+        UnknownBudgetError: there is none of this name.
+    """
+    row = (await connection.execute(select(free_budget).where(_t.budget_id == budget_id))).one_or_none()
+    if row is None:
+        raise UnknownBudgetError(f"there is no budget {budget_id!r}", budget_id=budget_id)
+    return _read(row)
+
+
+async def set_budget(
+    connection: AsyncConnection,
+    budget_id: str,
+    kind: BudgetKind,
+    total_kobo: int,
+    daily_kobo: int | None = None,
+    monthly_kobo: int | None = None,
+) -> Budget:
+    """Set a budget up, or change it; return it.
+
+    Raises:
+        BudgetInvalidError: less than is reserved and spent already, another kind than it has, or no sensible sum.
+    """
+    for kobo in (total_kobo, daily_kobo, monthly_kobo):
+        if kobo is not None and not 0 <= kobo <= KOBO_LIMIT:
+            raise BudgetInvalidError(f"a budget is between {format_naira(0)} and {format_naira(KOBO_LIMIT)}")
+    row = (await connection.execute(select(free_budget).where(_t.budget_id == budget_id))).one_or_none()
+    values: dict[str, Any] = {"total_kobo": total_kobo, "daily_kobo": daily_kobo, "monthly_kobo": monthly_kobo}
+    if row is None:
+        await _require_room_for_one_more(connection)
+        fresh = {"reserved_kobo": 0, "spent_kobo": 0, "alert_percent": 0}
+        values |= {"budget_id": budget_id, "kind": kind, "created_at": transaction_instant(connection), **fresh}
+        await connection.execute(insert(free_budget).values(**values))
+        return await find_budget(connection, budget_id)
+    budget = _read(row)
+    if budget.kind is not kind:
+        raise BudgetInvalidError(f"{budget_id} is a budget of kind {budget.kind}", budget_id=budget_id)
+    committed = budget.reserved_kobo + budget.spent_kobo
+    if total_kobo < committed:
+        raise BudgetInvalidError(
+            f"{format_naira(committed)} of {budget_id} are reserved or spent: it cannot be less",
+            budget_id=budget_id,
+            committed_kobo=committed,
+        )
+    await connection.execute(update(free_budget).where(_t.budget_id == budget_id).values(**values))
+    return await find_budget(connection, budget_id)
+
+
+async def reserve(
+    connection: AsyncConnection, cost_kobo: int, rules: FreeDataRules, venue_budget_id: str | None = None
+) -> str | None:
+    """Reserve what a free session may cost; return the budget that pays, None where none is set up.
+
+    A voucher names its venue's budget, and that alone pays; else the operator's pays first, then the sponsors' in
+    the order of their names.
+
+    Raises:
+        BudgetGoneError: none of them has so much left, today or this month; nothing is reserved.
+    """
+    now = transaction_instant(connection)
+    paying = await _paying(connection, cost_kobo, now, rules, venue_budget_id)
+    if paying is not None:
+        await _move(connection, paying, reserved=cost_kobo, spent=0)
+    await _count_day(connection, paying, local_day(now, rules.zone), cost_kobo)
+    return paying
+
+
+async def require_budget(
+    connection: AsyncConnection,
+    cost_kobo: int,
+    now: datetime,
+    rules: FreeDataRules,
+    venue_budget_id: str | None = None,
+) -> None:
+    """Refuse as ``reserve``, and reserve nothing."""
+    await _paying(connection, cost_kobo, now, rules, venue_budget_id)
+
+
+async def move(
+    connection: AsyncConnection, budget_id: str | None, ordered_on: str, *, reserved_kobo: int, spent_kobo: int
+) -> None:
+    """Change what is reserved and spent of a budget by these differences, and what its order's day committed."""
+    if budget_id is not None and (reserved_kobo or spent_kobo):
+        await _move(connection, budget_id, reserved=reserved_kobo, spent=spent_kobo)
+    if reserved_kobo + spent_kobo:
+        await _count_day(connection, budget_id, ordered_on, reserved_kobo + spent_kobo)
+
+
+async def committed(connection: AsyncConnection, now: datetime, rules: FreeDataRules) -> tuple[int, int]:
+    """Return what all budgets together have committed on this local day and in this month, in kobo."""
+    return await _committed(connection, local_day(now, rules.zone), None)
+
+
+async def stop(connection: AsyncConnection, words: str) -> None:
+    """Stop all free data at once; ``words`` are told to who asks for some."""
+    values = {"words": words, "at": transaction_instant(connection)}
+    await connection.execute(
+        insert(free_stop).values(name=_STOP, **values).on_conflict_do_update(index_elements=["name"], set_=values)
+    )
+
+
+async def resume(connection: AsyncConnection) -> None:
+    """Give free data again."""
+    await connection.execute(free_stop.delete().where(free_stop.c.name == _STOP))
+
+
+async def stopped(connection: AsyncConnection) -> str | None:
+    """Return the operator's words where free data is stopped, else None."""
+    words: str | None = await connection.scalar(select(free_stop.c.words).where(free_stop.c.name == _STOP))
+    return words
+
+
+async def note_alert(connection: AsyncConnection, budget_id: str, percent: int) -> None:
+    """Note the highest alert level that was told of."""
+    await connection.execute(update(free_budget).where(_t.budget_id == budget_id).values(alert_percent=percent))
+
+
+async def _paying(
+    connection: AsyncConnection,
+    cost_kobo: int,
+    now: datetime,
+    rules: FreeDataRules,
+    venue_budget_id: str | None,
+) -> str | None:
+    day = local_day(now, rules.zone)
+    if venue_budget_id is not None:
+        candidates = [await find_budget(connection, venue_budget_id)]
+    else:
+        candidates = [it for it in await budgets(connection) if it.kind is not BudgetKind.VENUE]
+    on_day, in_month = await _committed(connection, day, None)
+    within_all = _fits(on_day, cost_kobo, rules.daily_kobo) and _fits(in_month, cost_kobo, rules.monthly_kobo)
+    if within_all and not candidates:
+        return None
+    for budget in candidates if within_all else ():
+        on_day, in_month = await _committed(connection, day, budget.budget_id)
+        if (
+            cost_kobo <= budget.left_kobo
+            and _fits(on_day, cost_kobo, budget.daily_kobo)
+            and _fits(in_month, cost_kobo, budget.monthly_kobo)
+        ):
+            return budget.budget_id
+    waiting = rules.when_budget_gone is WhenBudgetGone.WAITING_LIST
+    raise BudgetGoneError(
+        "the money for free data is used up for now"
+        + (
+            ": join the waiting list, and you are told when there is some again" if waiting else ": try again later"
+        ),
+        do="join_waiting_list" if waiting else "wait",
+    )
+
+
+async def _committed(connection: AsyncConnection, day: str, budget_id: str | None) -> tuple[int, int]:
+    """Return what a day and its month have committed, of one budget or of all."""
+    amount = func.coalesce(func.sum(_d.committed_kobo), 0)
+    of_budget = () if budget_id is None else (_d.budget_id == budget_id,)
+    on_day = await connection.scalar(select(amount).where(_d.day == day, *of_budget))
+    in_month = await connection.scalar(
+        select(amount).where(_d.day >= f"{day[:7]}-01", _d.day <= f"{day[:7]}-31", *of_budget)
+    )
+    return int(on_day or 0), int(in_month or 0)
+
+
+def _fits(committed_kobo: int, cost_kobo: int, ceiling_kobo: int | None) -> bool:
+    return ceiling_kobo is None or committed_kobo + cost_kobo <= ceiling_kobo
+
+
+async def _move(connection: AsyncConnection, budget_id: str, *, reserved: int, spent: int) -> None:
+    await connection.execute(
+        update(free_budget)
+        .where(_t.budget_id == budget_id)
+        .values(reserved_kobo=_t.reserved_kobo + reserved, spent_kobo=_t.spent_kobo + spent)
+    )
+
+
+async def _count_day(connection: AsyncConnection, budget_id: str | None, day: str, kobo: int) -> None:
+    if kobo < 0:  # what comes back of an order was counted on its day
+        place = (_d.day == day, _d.budget_id == (budget_id or NO_BUDGET))
+        less = update(free_budget_day).where(*place).values(committed_kobo=_d.committed_kobo + kobo)
+        await connection.execute(less)
+        return
+    await connection.execute(
+        insert(free_budget_day)
+        .values(day=day, budget_id=budget_id or NO_BUDGET, committed_kobo=kobo)
+        .on_conflict_do_update(
+            index_elements=["day", "budget_id"], set_={"committed_kobo": _d.committed_kobo + kobo}
+        )
+    )
+
+
+async def _require_room_for_one_more(connection: AsyncConnection) -> None:
+    if int(await connection.scalar(select(func.count()).select_from(free_budget)) or 0) >= BUDGETS_LIMIT:
+        raise BudgetInvalidError(f"there are {BUDGETS_LIMIT} budgets already")
+
+
+def _read(row: Row[*tuple[Any, ...]]) -> Budget:
+    return Budget(
+        budget_id=row.budget_id,
+        kind=BudgetKind(row.kind),
+        total_kobo=row.total_kobo,
+        reserved_kobo=row.reserved_kobo,
+        spent_kobo=row.spent_kobo,
+        daily_kobo=row.daily_kobo,
+        monthly_kobo=row.monthly_kobo,
+        alert_percent=row.alert_percent,
+    )

@@ -1,0 +1,157 @@
+"""A grant's life: taken with the order, followed as it is used, settled when its session has ended.
+
+What is spent and what may still be is a function of what was used and what is open, so following twice, late or in
+another order than it happened leaves the same sums.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.books.model import Account, Line
+from kswifi.books.service import post
+from kswifi.database.engine import transaction_instant
+from kswifi.free_data.budgets import find_budget, local_day, move, reserve
+from kswifi.free_data.limits import Asker
+from kswifi.free_data.model import BudgetKind, FreeGrant, cost_of, first_tranche, money_of
+from kswifi.free_data.rules import FreeDataRules
+from kswifi.free_data.sql import free_grant
+
+_t = free_grant.c
+
+
+async def add_grant(
+    connection: AsyncConnection,
+    session_id: str,
+    asker: Asker,
+    octets: int,
+    rules: FreeDataRules,
+    venue_budget_id: str | None = None,
+) -> None:
+    """Write a grant and reserve what it may cost.
+
+    Raises:
+        BudgetGoneError: as ``reserve``.
+    """
+    now = transaction_instant(connection)
+    cost_kobo = cost_of(octets, rules.cost_kobo_per_gb)
+    budget_id = await reserve(connection, cost_kobo, rules, venue_budget_id)
+    await connection.execute(
+        insert(free_grant).values(
+            session_id=session_id,
+            user_id=asker.user_id,
+            account_mark=asker.account_mark,
+            phone_mark=asker.phone_mark,
+            device_mark=asker.device_mark,
+            card_mark=asker.card_mark,
+            octets=octets,
+            used_octets=0,
+            tranche_octets=rules.tranche_octets,
+            released_octets=first_tranche(octets, rules.tranche_octets),
+            cost_kobo_per_gb=rules.cost_kobo_per_gb,
+            budget_id=budget_id,
+            reserved_kobo=cost_kobo,
+            spent_kobo=0,
+            ordered_at=now,
+            ordered_on=local_day(now, rules.zone),
+        )
+    )
+
+
+async def find_grant(connection: AsyncConnection, session_id: str) -> FreeGrant | None:
+    """Return the grant of a session; None for one that somebody paid for."""
+    row = (await connection.execute(select(free_grant).where(_t.session_id == session_id))).one_or_none()
+    return None if row is None else read_grant(row)
+
+
+async def follow(
+    connection: AsyncConnection, session_id: str, used_octets: int, *, open_octets: int, ended: bool
+) -> FreeGrant | None:
+    """Note what was used of a session; return its grant as it is then, None if it has none.
+
+    Args:
+        connection: of the transaction that holds what became of the session.
+        session_id: whose.
+        used_octets: in all, as the ledger tells.
+        open_octets: what an ended session still holds in reservations; a live one may yet use all that is left.
+        ended: nothing can be reserved any more: what it cannot use any more goes back to its budget.
+    """
+    grant = await find_grant(connection, session_id)
+    if grant is None:
+        return None
+    over = ended or grant.ended_at is not None
+    money = money_of(grant, used_octets, open_octets if over else grant.octets)
+    await move(
+        connection,
+        grant.budget_id,
+        grant.ordered_on,
+        reserved_kobo=money.reserved_kobo - grant.reserved_kobo,
+        spent_kobo=money.spent_kobo - grant.spent_kobo,
+    )
+    values: dict[str, Any] = {
+        "used_octets": min(used_octets, grant.octets),
+        "reserved_kobo": money.reserved_kobo,
+        "spent_kobo": money.spent_kobo,
+    }
+    if over and grant.ended_at is None:
+        values["ended_at"] = transaction_instant(connection)
+    await connection.execute(update(free_grant).where(_t.session_id == session_id).values(**values))
+    if over and not money.reserved_kobo:
+        await _book(connection, grant, money.spent_kobo, grant.ended_at or transaction_instant(connection))
+    return await find_grant(connection, session_id)
+
+
+async def end_unused(connection: AsyncConnection, session_id: str) -> None:
+    """Settle a session that ended before anything of it could be used: all of it goes back."""
+    await follow(connection, session_id, 0, open_octets=0, ended=True)
+
+
+async def note_card(connection: AsyncConnection, session_id: str, card_mark: str) -> None:
+    """Note which eUICC has installed a session."""
+    await connection.execute(update(free_grant).where(_t.session_id == session_id).values(card_mark=card_mark))
+
+
+async def note_released(connection: AsyncConnection, session_id: str, released_octets: int) -> None:
+    """Note how much of a session the ledger is credited with in all."""
+    await connection.execute(
+        update(free_grant).where(_t.session_id == session_id).values(released_octets=released_octets)
+    )
+
+
+async def _book(connection: AsyncConnection, grant: FreeGrant, spent_kobo: int, at: datetime) -> None:
+    """Book what a settled session has cost; out of a sponsor's or venue's deposit where it is theirs.
+
+    A late report may come after that: what it adds is booked by itself.
+    """
+    booked_kobo = grant.spent_kobo if grant.ended_at is not None and not grant.reserved_kobo else 0
+    if spent_kobo == booked_kobo:
+        return
+    in_all_kobo, spent_kobo = spent_kobo, spent_kobo - booked_kobo
+    lines: list[Line] = [(Account.COST_OF_DATA, spent_kobo), (Account.OWED_FOR_DATA, -spent_kobo)]
+    if grant.budget_id is not None:
+        budget = await find_budget(connection, grant.budget_id)
+        if budget.kind is not BudgetKind.OPERATOR:
+            lines += [(Account.SPONSORS_DEPOSITS, spent_kobo), (Account.SPONSORED_REVENUE, -spent_kobo)]
+    reference = f"free_data:{grant.session_id}:{in_all_kobo}"
+    await post(connection, reference=reference, kind="free_data_used", lines=lines, at=at)
+
+
+def read_grant(row: Row[*tuple[Any, ...]]) -> FreeGrant:
+    """Return a row as a grant."""
+    return FreeGrant(
+        session_id=row.session_id,
+        user_id=row.user_id,
+        octets=row.octets,
+        used_octets=row.used_octets,
+        released_octets=row.released_octets,
+        tranche_octets=row.tranche_octets,
+        cost_kobo_per_gb=row.cost_kobo_per_gb,
+        budget_id=row.budget_id,
+        reserved_kobo=row.reserved_kobo,
+        spent_kobo=row.spent_kobo,
+        ordered_on=row.ordered_on,
+        ended_at=row.ended_at,
+    )

@@ -1,0 +1,184 @@
+"""How much free data somebody has had in the rolling days, by account, verified phone, device and eUICC.
+
+A grant counts from its order on, unless it ended with not one octet used: a failure, a cancellation and an expiry
+unspent give the allowance back by no longer being counted, so there is nothing to forget.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, and_, func, not_, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.free_data.errors import (
+    AllowanceExceededError,
+    CardAllowanceExceededError,
+    CoolingDownError,
+    DeviceAllowanceExceededError,
+    FreeOrderRefusedError,
+    TooMuchUnspentError,
+)
+from kswifi.free_data.rules import FreeDataRules
+from kswifi.free_data.sql import free_grant
+from kswifi.kernel.quantities import format_octets
+
+_t = free_grant.c
+_GIVEN_BACK = and_(_t.ended_at.is_not(None), _t.used_octets == 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who asks for free data, by everything that is known of them; marks are keyed digests (``marks``)."""
+
+    user_id: str
+    account_mark: str | None = None
+    phone_mark: str | None = None
+    device_mark: str | None = None
+    card_mark: str | None = None
+
+
+async def octets_left(connection: AsyncConnection, asker: Asker, now: datetime, rules: FreeDataRules) -> int:
+    """Return how many octets of the rolling days' allowance an account has left."""
+    had = await _had(connection, _theirs(asker, rules), now, rules)
+    return max(0, rules.allowance_octets - had)
+
+
+async def unspent_room(connection: AsyncConnection, asker: Asker, rules: FreeDataRules) -> int:
+    """Return how many octets more an account may hold unspent."""
+    unspent = await connection.scalar(
+        select(func.coalesce(func.sum(_t.octets - _t.used_octets), 0)).where(
+            _t.user_id == asker.user_id, _t.ended_at.is_(None)
+        )
+    )
+    return max(0, rules.unspent_octets - int(unspent or 0))
+
+
+async def require_within_limits(
+    connection: AsyncConnection, asker: Asker, octets: int, now: datetime, rules: FreeDataRules
+) -> None:
+    """Refuse a free order that would go over a limit.
+
+    Raises:
+        AllowanceExceededError, DeviceAllowanceExceededError, CardAllowanceExceededError: of the rolling days.
+        TooMuchUnspentError: more than may lie unspent.
+        CoolingDownError: too soon after the last one.
+    """
+    await _require(
+        connection, _theirs(asker, rules), octets, rules.allowance_octets, now, rules, AllowanceExceededError
+    )
+    if rules.device_allowance_octets is not None and asker.device_mark is not None:
+        of_device = _t.device_mark == asker.device_mark
+        await _require(
+            connection, of_device, octets, rules.device_allowance_octets, now, rules, DeviceAllowanceExceededError
+        )
+    await require_card_within_limit(connection, asker.card_mark, octets, now, rules)
+    room = await unspent_room(connection, asker, rules)
+    if octets > room:
+        raise TooMuchUnspentError(
+            f"{format_octets(rules.unspent_octets)} may lie unspent at most; there is room for "
+            f"{format_octets(room)}, and this session has {format_octets(octets)}: use some first",
+            room_octets=room,
+            asked_octets=octets,
+        )
+    await _require_cool(connection, asker, now, rules)
+
+
+async def require_card_within_limit(
+    connection: AsyncConnection,
+    card_mark: str | None,
+    octets: int,
+    now: datetime,
+    rules: FreeDataRules,
+    besides: str | None = None,
+) -> None:
+    """Refuse what would give one eUICC more than its allowance; ``besides`` is a session that is not counted.
+
+    Raises:
+        CardAllowanceExceededError: it would.
+    """
+    if rules.card_allowance_octets is None or card_mark is None:
+        return
+    of_card = _t.card_mark == card_mark
+    if besides is not None:
+        of_card = and_(of_card, _t.session_id != besides)
+    await _require(connection, of_card, octets, rules.card_allowance_octets, now, rules, CardAllowanceExceededError)
+
+
+def _theirs(asker: Asker, rules: FreeDataRules) -> ColumnElement[bool]:
+    """Return what counts as an account's: its own, what its name had before it was deleted, and its phone's."""
+    same = [_t.user_id == asker.user_id]
+    if asker.account_mark is not None:
+        same.append(_t.account_mark == asker.account_mark)
+    if asker.phone_mark is not None and rules.one_account_per_phone:
+        same.append(_t.phone_mark == asker.phone_mark)
+    return or_(*same)
+
+
+async def _had(connection: AsyncConnection, whose: ColumnElement[bool], now: datetime, rules: FreeDataRules) -> int:
+    query = select(func.coalesce(func.sum(_t.octets), 0)).where(*_counted(whose, now, rules))
+    return int(await connection.scalar(query) or 0)
+
+
+def _counted(
+    whose: ColumnElement[bool], now: datetime, rules: FreeDataRules
+) -> tuple[ColumnElement[bool], ColumnElement[bool], ColumnElement[bool]]:
+    return whose, _t.ordered_at > now - rules.allowance_period, not_(_GIVEN_BACK)
+
+
+async def _require(
+    connection: AsyncConnection,
+    whose: ColumnElement[bool],
+    octets: int,
+    allowance: int,
+    now: datetime,
+    rules: FreeDataRules,
+    error: type[FreeOrderRefusedError],
+) -> None:
+    left = max(0, allowance - await _had(connection, whose, now, rules))
+    if octets <= left:
+        return
+    until = await _enough_at(connection, whose, octets, allowance, now, rules)
+    of = {DeviceAllowanceExceededError: " for one device", CardAllowanceExceededError: " for one eSIM chip"}
+    raise error(
+        f"{format_octets(allowance)} are free in {rules.allowance_days} days{of.get(error, '')}; "
+        f"{format_octets(left)} of them are left, and this session has {format_octets(octets)}"
+        + (f": there is enough again on {until.astimezone(rules.zone):%Y-%m-%d at %H:%M}" if until else ""),
+        left_octets=left,
+        asked_octets=octets,
+        wait_until=None if until is None else until.isoformat(),
+    )
+
+
+async def _enough_at(
+    connection: AsyncConnection,
+    whose: ColumnElement[bool],
+    octets: int,
+    allowance: int,
+    now: datetime,
+    rules: FreeDataRules,
+) -> datetime | None:
+    """Return when so much will be left, as earlier grants leave the rolling days; None where it never will."""
+    if octets > allowance:
+        return None
+    query = select(_t.octets, _t.ordered_at).where(*_counted(whose, now, rules)).order_by(_t.ordered_at.desc())
+    had = 0
+    for row in await connection.execute(query):
+        had += row.octets
+        if had + octets > allowance:
+            leaves: datetime = row.ordered_at
+            return leaves + rules.allowance_period
+    return now
+
+
+async def _require_cool(connection: AsyncConnection, asker: Asker, now: datetime, rules: FreeDataRules) -> None:
+    if not rules.cool_down:
+        return
+    last: datetime | None = await connection.scalar(
+        select(func.max(_t.ordered_at)).where(_theirs(asker, rules), not_(_GIVEN_BACK))
+    )
+    if last is not None and now < last + rules.cool_down:
+        until = last + rules.cool_down
+        raise CoolingDownError(
+            f"the next free session can be ordered on {until.astimezone(rules.zone):%Y-%m-%d at %H:%M}",
+            wait_until=until.isoformat(),
+        )

@@ -1,0 +1,110 @@
+"""Money and tranches of free data: pure arithmetic in whole kobo and octets."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from kswifi.kernel.quantities import GIGABYTE
+
+KOBO_LIMIT: Final = 10**15
+"""Of one budget; sums of thousands of them fit 64 bits."""
+
+
+class BudgetKind(StrEnum):
+    """Whose money it is. A venue's pays for its vouchers alone, the others' for every free order."""
+
+    OPERATOR = "operator"
+    SPONSOR = "sponsor"
+    VENUE = "venue"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Money for free data, in kobo: always reserved + spent <= total."""
+
+    budget_id: str
+    kind: BudgetKind
+    total_kobo: int
+    reserved_kobo: int
+    spent_kobo: int
+    daily_kobo: int | None
+    monthly_kobo: int | None
+    alert_percent: int
+    """The highest alert level that was told of."""
+
+    @property
+    def left_kobo(self) -> int:
+        """What can still be reserved."""
+        return self.total_kobo - self.reserved_kobo - self.spent_kobo
+
+    @property
+    def committed_percent(self) -> int:
+        """How much of it is reserved or spent, rounded down; a budget of nothing is gone."""
+        if self.total_kobo == 0:
+            return 100
+        return (self.reserved_kobo + self.spent_kobo) * 100 // self.total_kobo
+
+
+@dataclass(frozen=True, slots=True)
+class FreeGrant:
+    """One free session as its payer sees it; it has the session's id.
+
+    ``budget_id`` is None where no budget was set up when it was ordered. ``ended_at`` is None while it lives.
+    """
+
+    session_id: str
+    user_id: str
+    octets: int
+    used_octets: int
+    released_octets: int
+    tranche_octets: int | None
+    cost_kobo_per_gb: int
+    budget_id: str | None
+    reserved_kobo: int
+    spent_kobo: int
+    ordered_on: str
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """How a grant stands: what is spent, and what it may still cost."""
+
+    spent_kobo: int
+    reserved_kobo: int
+
+
+def cost_of(octets: int, kobo_per_gb: int) -> int:
+    """Return what octets cost, in kobo, rounded up: a ceiling must not leak by fractions."""
+    return -(-octets * kobo_per_gb // GIGABYTE)
+
+
+def money_of(grant: FreeGrant, used_octets: int, open_octets: int) -> Money:
+    """Return what a grant has cost when so much was used, and what it may still cost by what is open.
+
+    Never more than was reserved for it: what a friend has passed on to it was paid for elsewhere.
+    """
+    used = min(used_octets, grant.octets)
+    most = min(used + open_octets, grant.octets)
+    spent = cost_of(used, grant.cost_kobo_per_gb)
+    return Money(spent, cost_of(most, grant.cost_kobo_per_gb) - spent)
+
+
+def first_tranche(octets: int, tranche_octets: int | None) -> int:
+    """Return what of a session is credited at once."""
+    return octets if tranche_octets is None else min(octets, tranche_octets)
+
+
+def tranches_due(grant: FreeGrant, used_octets: int, ahead_octets: int) -> int:
+    """Return how much may be credited of a session in all: a whole number of tranches, ahead of its use.
+
+    The next is released when no more than ``ahead_octets`` of those before are left, so that a user who goes on
+    browsing never meets the seam; where a tranche is not larger than that, when it is half used.
+    """
+    size = grant.tranche_octets
+    if size is None:
+        return grant.octets
+    ahead = min(ahead_octets, size // 2)
+    tranches = (used_octets + ahead) // size + 1
+    return max(grant.released_octets, min(grant.octets, tranches * size))

@@ -1,0 +1,235 @@
+"""Free data: the one place where its rules are enforced, in the order's own transaction.
+
+``take`` is asked once for every free order, and refuses by the first rule that it breaks; ``standing`` tells
+beforehand which that would be. Neither knows what a session is: it is an id, octets and days.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.accounts.kyc import kyc_level
+from kswifi.accounts.sql import user_account
+from kswifi.catalogue.model import Offer
+from kswifi.database.engine import Database, transaction_instant
+from kswifi.free_data import budgets, waiting
+from kswifi.free_data.errors import (
+    CardAllowanceExceededError,
+    FreeDataStoppedError,
+    FreeOfferNotGivenError,
+    FreeOrderRefusedError,
+    KycLevelTooLowError,
+    NoWaitingListError,
+    PhoneNotVerifiedError,
+    PhoneOrVoucherNeededError,
+    VoucherNeededError,
+)
+from kswifi.free_data.grants import add_grant, note_card
+from kswifi.free_data.limits import (
+    Asker,
+    octets_left,
+    require_card_within_limit,
+    require_within_limits,
+    unspent_room,
+)
+from kswifi.free_data.marks import Marks
+from kswifi.free_data.model import cost_of
+from kswifi.free_data.rules import FreeDataRules, Requirement, WhenBudgetGone
+from kswifi.kernel.numbers import Eid
+from kswifi.kernel.quantities import format_octets
+
+
+@dataclass(frozen=True, slots=True)
+class OfferStanding:
+    """Whether somebody may order a free offer now: ``refusal`` is None, or the rule that says no."""
+
+    offer_id: str
+    refusal: FreeOrderRefusedError | None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How somebody stands with free data; octets."""
+
+    allowance_octets: int
+    allowance_days: int
+    left_octets: int
+    unspent_room_octets: int
+    kyc_level: int
+    waits: bool
+    offers: tuple[OfferStanding, ...]
+
+
+class FreeData:
+    """The rules of free data, and the marks by which it knows people again."""
+
+    def __init__(self, database: Database, marks: Marks, rules: FreeDataRules | None = None) -> None:
+        self.rules = rules or FreeDataRules()
+        self.marks = marks
+        self._database = database
+
+    async def require_identified(self, connection: AsyncConnection, user_id: str) -> None:
+        """Refuse any order, free or paid, of somebody who is not identified as far as the operator asks.
+
+        Raises:
+            KycLevelTooLowError: they are not.
+        """
+        needed = self.rules.kyc_level
+        level = await kyc_level(connection, user_id) if needed else 0
+        if level < needed:
+            raise KycLevelTooLowError(
+                "before an order we have to know who you are: bring your identification to the operator",
+                kyc_level=level,
+                needed_level=needed,
+            )
+
+    async def take(
+        self,
+        connection: AsyncConnection,
+        *,
+        user_id: str,
+        session_id: str,
+        offer: Offer,
+        device_id: str | None = None,
+        eid: Eid | None = None,
+    ) -> None:
+        """Give a free session, and reserve what it may cost; to be asked in the transaction that orders it.
+
+        Raises:
+            FreeOrderRefusedError: a rule says no, by its own subclass; nothing was written.
+        """
+        asker = await self._asker(connection, user_id, device_id, eid)
+        octets = _octets(offer)
+        await self._require(connection, asker, offer, transaction_instant(connection))
+        await add_grant(connection, session_id, asker, octets, self.rules)
+        await waiting.leave(connection, user_id)
+
+    async def take_card(
+        self, connection: AsyncConnection, session_id: str, octets: int, eid: Eid
+    ) -> CardAllowanceExceededError | None:
+        """Note which eUICC holds a free session, before anything of it can be spent.
+
+        Return why it must not, where the card has had its share: a new profile's card is only known now.
+        """
+        mark = self.marks.card(str(eid))
+        now = transaction_instant(connection)
+        try:
+            await require_card_within_limit(connection, mark, octets, now, self.rules, besides=session_id)
+        except CardAllowanceExceededError as refused:
+            return refused
+        await note_card(connection, session_id, mark)
+        return None
+
+    async def standing(self, user_id: str, offers: tuple[Offer, ...], device_id: str | None = None) -> Standing:
+        """Tell how somebody stands, and of each free offer whether they may order it now."""
+        now = self._database.clock.now()
+        async with self._database.reading() as connection:
+            asker = await self._asker(connection, user_id, device_id, None)
+            left = await octets_left(connection, asker, now, self.rules)
+            free = [offer for offer in offers if offer.free]
+            found = [OfferStanding(it.id, await self._refusal(connection, asker, it, now)) for it in free]
+            return Standing(
+                allowance_octets=self.rules.allowance_octets,
+                allowance_days=self.rules.allowance_days,
+                left_octets=left,
+                unspent_room_octets=await unspent_room(connection, asker, self.rules),
+                kyc_level=await kyc_level(connection, user_id),
+                waits=await waiting.waits(connection, user_id),
+                offers=tuple(found),
+            )
+
+    async def left_octets(self, user_id: str) -> int:
+        """Return what is left of somebody's allowance."""
+        async with self._database.reading() as connection:
+            asker = await self._asker(connection, user_id, None, None)
+            return await octets_left(connection, asker, self._database.clock.now(), self.rules)
+
+    async def wait(self, user_id: str, offer: Offer) -> None:
+        """Put somebody on the waiting list for an offer that only the missing money refuses; again is no error.
+
+        Raises:
+            NoWaitingListError: no list is kept, or it is not the money that is missing.
+        """
+        if self.rules.when_budget_gone is not WhenBudgetGone.WAITING_LIST:
+            raise NoWaitingListError("no waiting list is kept here")
+        async with self._database.transaction() as connection:
+            asker = await self._asker(connection, user_id, None, None)
+            refusal = await self._refusal(connection, asker, offer, transaction_instant(connection))
+            if refusal is None or refusal.facts["do"] != "join_waiting_list":
+                raise NoWaitingListError(
+                    "there is nothing to wait for: " + (refusal.message if refusal else "order")
+                )
+            await waiting.join(connection, user_id, _octets(offer))
+
+    async def stop_waiting(self, user_id: str) -> None:
+        """Take somebody off the waiting list; who is not on it is no error."""
+        async with self._database.transaction() as connection:
+            await waiting.leave(connection, user_id)
+
+    async def _asker(
+        self, connection: AsyncConnection, user_id: str, device_id: str | None, eid: Eid | None
+    ) -> Asker:
+        t = user_account.c
+        query = select(func.coalesce(t.phone_number, t.email)).where(t.user_id == user_id)
+        identifier: str | None = await connection.scalar(query)
+        return Asker(
+            user_id=user_id,
+            account_mark=None if identifier is None else self.marks.account(identifier),
+            device_mark=None if device_id is None else self.marks.device(device_id),
+            card_mark=None if eid is None else self.marks.card(str(eid)),
+        )
+
+    async def _refusal(
+        self, connection: AsyncConnection, asker: Asker, offer: Offer, now: datetime
+    ) -> FreeOrderRefusedError | None:
+        try:
+            await self._require(connection, asker, offer, now)
+        except FreeOrderRefusedError as refused:
+            return refused
+        return None
+
+    async def _require(self, connection: AsyncConnection, asker: Asker, offer: Offer, now: datetime) -> None:
+        """Refuse by the first rule that an order breaks; the order of the rules is that of what helps soonest."""
+        words = await budgets.stopped(connection)
+        if words is not None:
+            raise FreeDataStoppedError(words)
+        await self.require_identified(connection, asker.user_id)
+        self._require_given(offer)
+        self._require_shown(asker)
+        octets = _octets(offer)
+        await require_within_limits(connection, asker, octets, now, self.rules)
+        await budgets.require_budget(connection, cost_of(octets, self.rules.cost_kobo_per_gb), now, self.rules)
+
+    def _require_shown(self, asker: Asker) -> None:
+        """Refuse who has not shown what is asked of everybody."""
+        match self.rules.required:
+            case Requirement.PHONE if asker.phone_mark is None:
+                raise PhoneNotVerifiedError("verify your phone number first: a code is sent to it")
+            case Requirement.VOUCHER:
+                raise VoucherNeededError("get a voucher at a KSWiFi venue, and type its code in first")
+            case Requirement.PHONE_OR_VOUCHER if asker.phone_mark is None:
+                raise PhoneOrVoucherNeededError("verify your phone number, or type in a venue's voucher first")
+            case _:
+                pass
+
+    def _require_given(self, offer: Offer) -> None:
+        rules = self.rules
+        octets = _octets(offer)
+        if rules.largest_octets is not None and octets > rules.largest_octets:
+            raise FreeOfferNotGivenError(
+                f"free sessions have {format_octets(rules.largest_octets)} at most for now: choose a smaller one",
+                largest_octets=rules.largest_octets,
+            )
+        if rules.longest_days is not None and offer.valid_days > rules.longest_days:
+            raise FreeOfferNotGivenError(
+                f"free sessions last {rules.longest_days} days at most for now: choose another",
+                longest_days=rules.longest_days,
+            )
+
+
+def _octets(offer: Offer) -> int:
+    if not offer.free or offer.allowance_octets is None:
+        raise ValueError(f"{offer.id} is not a free, capped offer")
+    return offer.allowance_octets

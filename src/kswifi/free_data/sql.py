@@ -1,0 +1,88 @@
+"""The tables of free data."""
+
+from typing import Final
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, String, Table
+
+from kswifi.database.engine import metadata
+from kswifi.database.types import ExactInteger, UtcDateTime, UuidText
+
+MARK: Final = String(64)
+
+free_budget: Final = Table(
+    "free_budget",
+    metadata,
+    Column("budget_id", String(32), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("total_kobo", ExactInteger, nullable=False),
+    Column("reserved_kobo", ExactInteger, nullable=False),
+    Column("spent_kobo", ExactInteger, nullable=False),
+    Column("daily_kobo", ExactInteger),
+    Column("monthly_kobo", ExactInteger),
+    Column("alert_percent", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    # The last line of defence: whatever a defect asks for, no budget is ever overdrawn.
+    CheckConstraint("reserved_kobo >= 0 AND spent_kobo >= 0", name="not_negative"),
+    CheckConstraint("reserved_kobo + spent_kobo <= total_kobo", name="not_overdrawn"),
+)
+
+free_budget_day: Final = Table(
+    "free_budget_day",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    # '' where no budget paid: its days count towards the ceilings of all.
+    Column("budget_id", String(32), primary_key=True),
+    Column("committed_kobo", ExactInteger, nullable=False),
+    CheckConstraint("committed_kobo >= 0", name="not_negative"),
+)
+"""What the orders of each local day have committed, less what came back of them."""
+
+free_stop: Final = Table(
+    "free_stop",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("words", String(200), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+"""The kill switch: while its row is here, no free data is given."""
+
+free_grant: Final = Table(
+    "free_grant",
+    metadata,
+    Column("session_id", UuidText, primary_key=True),
+    Column("user_id", UuidText, ForeignKey("user_account.user_id"), nullable=False),
+    Column("account_mark", MARK),
+    Column("phone_mark", MARK),
+    Column("device_mark", MARK),
+    Column("card_mark", MARK),
+    Column("octets", ExactInteger, nullable=False),
+    Column("used_octets", ExactInteger, nullable=False),
+    Column("tranche_octets", ExactInteger),
+    Column("released_octets", ExactInteger, nullable=False),
+    Column("cost_kobo_per_gb", ExactInteger, nullable=False),
+    Column("budget_id", String(32), ForeignKey("free_budget.budget_id")),
+    Column("reserved_kobo", ExactInteger, nullable=False),
+    Column("spent_kobo", ExactInteger, nullable=False),
+    Column("ordered_at", UtcDateTime, nullable=False),
+    Column("ordered_on", String(10), nullable=False),
+    Column("ended_at", UtcDateTime),
+    CheckConstraint("reserved_kobo >= 0 AND spent_kobo >= 0", name="not_negative"),
+    CheckConstraint("released_octets <= octets", name="not_over_released"),
+    Index(None, "user_id", "ordered_at"),
+    Index(None, "account_mark", "ordered_at"),
+    Index(None, "phone_mark", "ordered_at"),
+    Index(None, "device_mark", "ordered_at"),
+    Index(None, "card_mark", "ordered_at"),
+    Index(None, "ended_at", "ordered_at"),
+)
+"""Every free session as its payer sees it; marks are keyed digests, forgotten when the rolling days are over."""
+
+free_waiting: Final = Table(
+    "free_waiting",
+    metadata,
+    Column("user_id", UuidText, ForeignKey("user_account.user_id"), primary_key=True),
+    Column("octets", ExactInteger, nullable=False),
+    Column("since", UtcDateTime, nullable=False, index=True),
+    Column("told_at", UtcDateTime),
+)
+"""Who waits for budget, in the order of their coming; and for a while, who was told that there is some."""

@@ -1,0 +1,122 @@
+"""The settings of free data: who gets how much of it, at whose cost, and what is asked of them first.
+
+Budgets and the kill switch are not here: an operator changes them while it runs (`kswifi budget`).
+"""
+
+from datetime import timedelta
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode
+
+from kswifi.free_data.rules import HIGHEST_KYC_LEVEL, FreeDataRules, Requirement, WhenBudgetGone
+from kswifi.kernel.quantities import GIGABYTE
+
+OctetCount = Annotated[int, Field(ge=0, le=10**15)]
+KoboCount = Annotated[int, Field(ge=0, le=10**15)]
+_SAME_NAME = (
+    "device_allowance_octets",
+    "card_allowance_octets",
+    "largest_octets",
+    "longest_days",
+    "kyc_level",
+    "tranche_octets",
+    "tranche_ahead_octets",
+    "cost_kobo_per_gb",
+    "daily_kobo",
+    "monthly_kobo",
+    "when_budget_gone",
+    "alert_percents",
+)
+
+
+class FreeDataSettings(BaseSettings):
+    """Settings of free data; ``kswifi.settings`` has the others. What is not set is not limited."""
+
+    free_allowance_octets: Annotated[
+        OctetCount, Field(description="Free octets for one account in any free_allowance_days.")
+    ] = 5 * GIGABYTE
+    free_allowance_days: Annotated[int, Field(ge=1, le=366, description="The days of the free allowance.")] = 30
+    free_unspent_octets: Annotated[OctetCount, Field(description="Free octets an account may hold unspent.")] = (
+        5 * GIGABYTE
+    )
+    free_device_allowance_octets: Annotated[
+        OctetCount | None, Field(description="Free octets for one device in those days (a signed cookie).")
+    ] = None
+    free_card_allowance_octets: Annotated[
+        OctetCount | None, Field(description="Free octets for one eUICC in those days, by its EID.")
+    ] = None
+    free_cool_down_minutes: Annotated[
+        int, Field(ge=0, le=527_040, description="Minutes between two free orders of an account.")
+    ] = 0
+    free_largest_octets: Annotated[
+        OctetCount | None, Field(description="Larger free offers of the catalogue are not given.")
+    ] = None
+    free_longest_days: Annotated[
+        int | None, Field(ge=1, le=366, description="Longer free offers of the catalogue are not given.")
+    ] = None
+    free_requires: Annotated[
+        Requirement, Field(description="What is shown before a free order: a verified phone, a venue's voucher.")
+    ] = Requirement.NOTHING
+    free_one_account_per_phone: Annotated[
+        bool, Field(description="A verified phone number is one account's, and brings its allowance along.")
+    ] = True
+    free_kyc_level: Annotated[
+        int, Field(ge=0, le=HIGHEST_KYC_LEVEL, description="The KYC level that any order needs, paid ones too.")
+    ] = 0
+    free_tranche_octets: Annotated[
+        int | None,
+        Field(ge=10_000_000, le=10**15, description="Credit free sessions piece by piece, as they are used."),
+    ] = None
+    free_tranche_ahead_octets: Annotated[
+        int, Field(ge=1_000_000, le=10**15, description="So much before a piece is used up, the next is credited.")
+    ] = 250_000_000
+    free_cost_kobo_per_gb: Annotated[
+        int, Field(ge=0, le=10**9, description="What 10^9 octets cost you; budgets and ceilings count by it.")
+    ] = 0
+    free_daily_kobo: Annotated[
+        KoboCount | None, Field(description="What all free orders of a local day may commit.")
+    ] = None
+    free_monthly_kobo: Annotated[
+        KoboCount | None, Field(description="What all free orders of a local month may commit.")
+    ] = None
+    free_when_budget_gone: Annotated[
+        WhenBudgetGone, Field(description="Refuse, or offer a waiting list, while there is no money.")
+    ] = WhenBudgetGone.REFUSE
+    free_alert_percents: Annotated[
+        tuple[int, ...],
+        NoDecode,
+        Field(max_length=10, description="Levels of a budget at which a warning is logged."),
+    ] = (50, 75, 90, 100)
+
+    @field_validator("free_alert_percents", mode="before")
+    @classmethod
+    def _split_percents(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(int(part) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("free_alert_percents")
+    @classmethod
+    def _are_percents(cls, levels: tuple[int, ...]) -> tuple[int, ...]:
+        if any(not 1 <= level <= 100 for level in levels):
+            raise ValueError("alert levels are percents, 1 to 100")
+        return tuple(sorted(set(levels)))
+
+    @model_validator(mode="after")
+    def _whole_free_offer(self) -> Self:
+        if self.free_unspent_octets > self.free_allowance_octets:
+            raise ValueError("free_unspent_octets cannot be more than free_allowance_octets")
+        return self
+
+    def free_data_rules(self) -> FreeDataRules:
+        """Return the rules as the capability takes them; the zone is another setting's."""
+        return FreeDataRules(
+            allowance_octets=self.free_allowance_octets,
+            allowance_days=self.free_allowance_days,
+            unspent_octets=self.free_unspent_octets,
+            cool_down=timedelta(minutes=self.free_cool_down_minutes),
+            required=self.free_requires,
+            one_account_per_phone=self.free_one_account_per_phone,
+            **{name: getattr(self, f"free_{name}") for name in _SAME_NAME},
+        )

@@ -1,0 +1,167 @@
+"""Every rule of free data refuses what it should, with its code and what helps, and nothing else."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from kswifi.accounts.kyc import set_kyc_level
+from kswifi.accounts.sql import user_account
+from kswifi.free_data import budgets
+from kswifi.free_data.errors import (
+    AllowanceExceededError,
+    CardAllowanceExceededError,
+    CoolingDownError,
+    DeviceAllowanceExceededError,
+    FreeDataStoppedError,
+    FreeOfferNotGivenError,
+    KycLevelTooLowError,
+    TooMuchUnspentError,
+)
+from kswifi.free_data.rules import FreeDataRules
+from kswifi.kernel.numbers import Eid
+from tests.support.free_data import GB, Given, free_offer, run, user
+
+ADA, BOLA = user(0), user(1)
+CARD = Eid("89049032123451234512345678901235")
+OPEN = FreeDataRules(allowance_octets=100 * GB, unspent_octets=100 * GB)
+
+
+def _rules(**changed: object) -> FreeDataRules:
+    return FreeDataRules(**{"allowance_octets": 100 * GB, "unspent_octets": 100 * GB, **changed})  # type: ignore[arg-type]
+
+
+def test_a_device_has_its_allowance_whoever_signs_in_on_it(tmp_path: Path) -> None:
+    async def scenario(given: Given) -> None:
+        await given.order(ADA, 2 * GB, device_id="tablet")
+        with pytest.raises(DeviceAllowanceExceededError) as refused:
+            await given.order(BOLA, 2 * GB, device_id="tablet")
+        assert refused.value.facts["left_octets"] == GB
+        await given.order(BOLA, 2 * GB, device_id="phone")
+        given.clock.advance(timedelta(days=30))
+        await given.order(BOLA, 2 * GB, device_id="tablet")
+
+    run(tmp_path, scenario, _rules(device_allowance_octets=3 * GB))
+
+
+def test_a_card_has_its_allowance_however_many_accounts_it_serves(tmp_path: Path) -> None:
+    async def scenario(given: Given) -> None:
+        await given.order(ADA, 2 * GB, eid=CARD)
+        with pytest.raises(CardAllowanceExceededError):
+            await given.order(BOLA, 2 * GB, eid=CARD)
+        # A new profile's card is known when it has installed it, and then it counts at once.
+        session_id = await given.order(BOLA, 2 * GB)
+        async with given.database.transaction() as connection:
+            refused = await given.free_data.take_card(connection, session_id, 2 * GB, CARD)
+        assert refused is not None
+        assert refused.code == "card_allowance_used_up"
+        small = await given.order(BOLA, GB)
+        async with given.database.transaction() as connection:
+            assert await given.free_data.take_card(connection, small, GB, CARD) is None
+        with pytest.raises(CardAllowanceExceededError):
+            await given.order(BOLA, 1, eid=CARD)
+
+    run(tmp_path, scenario, _rules(card_allowance_octets=3 * GB))
+
+
+def test_orders_keep_their_distance(tmp_path: Path) -> None:
+    async def scenario(given: Given) -> None:
+        first = await given.order(ADA)
+        given.clock.advance(timedelta(minutes=59))
+        with pytest.raises(CoolingDownError) as refused:
+            await given.order(ADA)
+        assert refused.value.facts == {
+            "do": "wait",
+            "wait_until": (given.clock.now() + timedelta(minutes=1)).isoformat(),
+        }
+        await given.order(BOLA)
+        # What was given back is not waited for.
+        await given.use(first, 0, ended=True)
+        await given.order(ADA)
+
+    run(tmp_path, scenario, _rules(cool_down=timedelta(hours=1)))
+
+
+def test_large_and_long_offers_are_not_given(tmp_path: Path) -> None:
+    async def scenario(given: Given) -> None:
+        with pytest.raises(FreeOfferNotGivenError) as refused:
+            await given.order(ADA, GB + 1)
+        assert refused.value.facts == {"do": "choose_another", "largest_octets": GB}
+        with pytest.raises(FreeOfferNotGivenError):
+            await given.order(ADA, GB, days=8)
+        await given.order(ADA, GB, days=7)
+
+    run(tmp_path, scenario, _rules(largest_octets=GB, longest_days=7))
+
+
+def test_an_order_needs_the_kyc_level_that_the_operator_asks(tmp_path: Path) -> None:
+    async def scenario(given: Given) -> None:
+        async with given.database.transaction() as connection:
+            await set_kyc_level(connection, ADA, 1)
+        with pytest.raises(KycLevelTooLowError) as refused:
+            await given.order(ADA)
+        assert refused.value.facts == {"do": "identify", "kyc_level": 1, "needed_level": 2}
+        async with given.database.transaction() as connection:
+            await set_kyc_level(connection, ADA, 2)
+        await given.order(ADA)
+        with pytest.raises(KycLevelTooLowError):
+            await given.order(BOLA)
+
+    run(tmp_path, scenario, _rules(kyc_level=2))
+
+
+def test_the_kill_switch_stops_every_order_and_lets_go_again(tmp_path: Path) -> None:
+    async def scenario(given: Given) -> None:
+        async with given.database.transaction() as connection:
+            await budgets.stop(connection, "closed for today")
+        with pytest.raises(FreeDataStoppedError, match="closed for today"):
+            await given.order(ADA)
+        async with given.database.transaction() as connection:
+            await budgets.resume(connection)
+        await given.order(ADA)
+
+    run(tmp_path, scenario, OPEN)
+
+
+def test_an_account_made_anew_under_the_same_name_has_no_fresh_allowance(tmp_path: Path) -> None:
+    async def scenario(given: Given) -> None:
+        await given.use(await given.order(ADA, 4 * GB), 4 * GB, ended=True)
+        async with given.database.transaction() as connection:
+            t = user_account.c
+            for who, email in ((ADA, "gone@deleted.invalid"), (BOLA, "user0@example.ng")):
+                await connection.execute(update(user_account).where(t.user_id == who).values(email=email))
+        assert await given.free_data.left_octets(BOLA) == GB
+        with pytest.raises(AllowanceExceededError):
+            await given.order(BOLA, 2 * GB)
+        given.clock.advance(timedelta(days=30))
+        await given.order(BOLA, 5 * GB)
+
+    run(tmp_path, scenario)
+
+
+def test_unspent_is_what_lives_and_is_not_used(tmp_path: Path) -> None:
+    async def scenario(given: Given) -> None:
+        first = await given.order(ADA, 3 * GB)
+        with pytest.raises(TooMuchUnspentError):
+            await given.order(ADA, 3 * GB)
+        await given.use(first, GB)
+        await given.order(ADA, 3 * GB)
+
+    run(tmp_path, scenario, _rules(unspent_octets=5 * GB))
+
+
+def test_the_standing_tells_beforehand_what_an_order_would_be_told(tmp_path: Path) -> None:
+    async def scenario(given: Given) -> None:
+        await given.order(ADA, 3 * GB)
+        offers = (free_offer(GB), free_offer(3 * GB))
+        standing = await given.free_data.standing(ADA, offers)
+        assert (standing.left_octets, standing.unspent_room_octets) == (2 * GB, 2 * GB)
+        may, must_not = standing.offers
+        assert may.refusal is None
+        assert isinstance(must_not.refusal, AllowanceExceededError)
+        with pytest.raises(AllowanceExceededError) as refused:
+            await given.order(ADA, 3 * GB)
+        assert (refused.value.message, refused.value.facts) == (must_not.refusal.message, must_not.refusal.facts)
+
+    run(tmp_path, scenario)
