@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kswifi.ledger import commands as do
-from kswifi.ledger.effects import Committed, Effect, Overran
+from kswifi.ledger.effects import Committed, Effect, Overran, Refunded
 from kswifi.ledger.journal import Head, Record, effects_of, next_record
 from kswifi.ledger.model import apply, forget_due
 from kswifi.ledger.replay import replay
@@ -21,7 +21,7 @@ NOW = 1_800_000_000
 SEEDS = 150
 LENGTH = 150
 
-KINDS = ("credit", "prove", "hold", "lift", "order", "next", "freeze", "transfer", "expire", "revoke")
+KINDS = ("credit", "prove", "hold", "lift", "order", "next", "freeze", "transfer", "refund", "expire", "revoke")
 
 Step = tuple[do.Command, int]
 
@@ -51,8 +51,8 @@ def spending(chance: Random, number: int) -> do.Command:
     return do.Commit(command_id, reservation, used, None if kind == "close" else ask_of(chance), kind == "close")
 
 
-def control(chance: Random, number: int) -> do.Command:  # noqa: PLR0911 - one line a verb
-    kind = chance.choices(KINDS, (8, 9, 1, 7, 3, 2, 2, 5, 2, 1))[0]
+def control(chance: Random, number: int) -> do.Command:  # noqa: C901, PLR0911 - one line a verb
+    kind = chance.choices(KINDS, (8, 9, 1, 7, 3, 2, 2, 5, 2, 2, 1))[0]
     command_id, wallet, account = f"c{number}", chance.choice(("w1", "w1", "w2")), fresh(chance, "a", number)
     other = fresh(chance, "a", number)
     match kind:
@@ -74,6 +74,8 @@ def control(chance: Random, number: int) -> do.Command:  # noqa: PLR0911 - one l
         case "transfer":
             other = "a1" if other == account else other
             return do.Transfer(command_id, other, account if account != other else "a2", chance.randint(1, 20))
+        case "refund":
+            return do.Refund(command_id, wallet, chance.randint(1, 20))
         case "expire":
             return do.Expire(command_id, account)
         case _:
@@ -209,6 +211,7 @@ def test_effects_account_for_every_octet(seed: int) -> None:
     for name, account in state.accounts.items():
         committed = [it for it in seen if isinstance(it, Committed) and it.account_id == name]
         overran = [it for it in seen if isinstance(it, Overran) and it.account_id == name]
-        assert sum(it.octets for it in committed) == account.used
+        refunded = [it for it in seen if isinstance(it, Refunded) and it.account_id == name]
+        assert sum(it.octets for it in committed) - sum(it.octets for it in refunded) == account.used
         assert sum(it.octets for it in overran) == account.overrun
-        assert sum(it.first for it in committed) == (1 if account.used or account.overrun else 0)
+        assert sum(it.first for it in committed) == (1 if committed and account.first_used_at else 0)

@@ -305,6 +305,17 @@ class Reference:
             self.end(c.from_account_id, "exhausted")
         return "done", 0, 0, 0
 
+    def do_Refund(self, c: do.Refund, at: int) -> Answer:
+        if c.wallet_id not in self.wallets:
+            return "unknown_wallet", 0, 0, 0
+        active = self.wallets[c.wallet_id].active
+        for name in ([active] if active else []) + self.order(c.wallet_id):
+            account = self.accounts[name]
+            if account.used >= c.amount_octets and at < account.expires_at:
+                account.used -= c.amount_octets
+                return "done", 0, 0, 0
+        return "insufficient", 0, 0, 0
+
     def do_Expire(self, c: do.Expire, at: int) -> Answer:
         account = self.accounts.get(c.account_id)
         if account is None:

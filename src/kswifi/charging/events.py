@@ -17,7 +17,7 @@ from kswifi.diameter.constants import CheckBalanceResult, RequestedAction, Resul
 from kswifi.diameter.credit_control import CreditControlRequest
 from kswifi.diameter.errors import DiameterError
 from kswifi.diameter.units import ServiceCreditControl, ServiceUnit
-from kswifi.ledger.commands import Ask, Command, Commit, Outcome, OutcomeCode, Release, Reserve
+from kswifi.ledger.commands import Ask, Command, Commit, Outcome, OutcomeCode, Refund, Release, Reserve
 from kswifi.ledger.errors import InvalidCommandError, LedgerError
 
 _EVENT_NOTE: Final = UsageNote(cause=ClosingCause.EVENT).to_note()
@@ -26,7 +26,7 @@ _SETTLED_AFTER_SECONDS: Final = 600
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A debit between its arrival and its answer."""
+    """A debit or a refund between its arrival and its answer."""
 
     request: CreditControlRequest
     service: ServiceCreditControl
@@ -35,7 +35,7 @@ class Event:
 
     @property
     def reservation_id(self) -> str:
-        """The reservation that lives for this debit alone; also the stem of its command ids."""
+        """The reservation that lives for this event alone; also the stem of its command ids."""
         return f"{self.request.session_id}#event{self.request.cc_request_number}"
 
 
@@ -52,7 +52,7 @@ class EventCharging:
         """Answer one event.
 
         Raises:
-            DiameterError: 5005 no Requested-Action, 5031 no amount or a refund, 5004 an amount nobody can mean.
+            DiameterError: 5005 no Requested-Action, 5031 no amount, 5004 an amount nobody can mean.
         """
         match request.requested_action:
             case None:
@@ -65,13 +65,9 @@ class EventCharging:
             case RequestedAction.CHECK_BALANCE:
                 answered(self._check(wallet_id, now, _amount(_unit(request)) or 1))
             case RequestedAction.REFUND_ACCOUNT:
-                raise DiameterError(
-                    ResultCode.RATING_FAILED,
-                    "used octets are not given back: support credits a session instead",
-                    d.REQUESTED_ACTION.encode(RequestedAction.REFUND_ACCOUNT),
-                )
+                self._refund(_event(request, answered), wallet_id)
             case RequestedAction.DIRECT_DEBITING:
-                self._debit(request, wallet_id, now, answered)
+                self._debit(_event(request, answered), wallet_id, now)
 
     def _check(self, wallet_id: str, now: int, octets: int) -> ChargingAnswer:
         """Tell whether so much could be granted now; nothing is reserved (RFC 8506, 6.2)."""
@@ -88,32 +84,36 @@ class EventCharging:
         enough = CheckBalanceResult.ENOUGH_CREDIT if left >= octets else CheckBalanceResult.NO_CREDIT
         return ChargingAnswer(result_code=ResultCode.SUCCESS, check_balance_result=enough)
 
-    def _debit(
-        self, request: CreditControlRequest, wallet_id: str, now: int, answered: Callable[[ChargingAnswer], None]
-    ) -> None:
-        service = _unit(request)
-        octets = _amount(service)
-        if service is None or not octets:
-            raise DiameterError(
-                ResultCode.RATING_FAILED,
-                "a debit names its octets: CC-Total-Octets, or input and output",
-                d.REQUESTED_SERVICE_UNIT.example(),
-            )
-        event = Event(request, service, octets, answered)
+    def _refund(self, event: Event, wallet_id: str) -> None:
+        """Give octets back that were used, what was debited for nothing above all (RFC 8506, 6.4)."""
+
+        def done(outcome: Outcome) -> None:
+            if outcome.code is OutcomeCode.INSUFFICIENT:
+                event.answered(refusal(ResultCode.RATING_FAILED, "no session of this line has used so much"))
+            else:
+                event.answered(_whole(event) if outcome.code is OutcomeCode.DONE else refusal_of(outcome.code))
+
+        bearer = Bearer.of(event.request).to_note(event.request.session_id)
+        self._submit(event, lambda: Refund(event.reservation_id, wallet_id, event.octets, bearer), done)
+
+    def _debit(self, event: Event, wallet_id: str, now: int) -> None:
+        """Reserve it; the rest follows once that is durable."""
+        reservation_id = event.reservation_id
+        ask = partial(Ask, event.octets, 0, now + _SETTLED_AFTER_SECONDS)
+        note = Bearer.of(event.request).to_note(event.request.session_id)
+        self._submit(
+            event,
+            lambda: Reserve(f"{reservation_id}/open", reservation_id, wallet_id, ask(), note),
+            partial(self._reserved, event),
+        )
+
+    def _submit(self, event: Event, build: Callable[[], Command], done: Callable[[Outcome], None]) -> None:
         try:
-            reserve = Reserve(
-                command_id=f"{event.reservation_id}/open",
-                reservation_id=event.reservation_id,
-                wallet_id=wallet_id,
-                ask=Ask(octets, 0, now + _SETTLED_AFTER_SECONDS),
-                note=Bearer.of(request).to_note(request.session_id),
-            )
+            self._ledger.submit(build(), done)
         except InvalidCommandError as error:
             raise DiameterError(
-                ResultCode.INVALID_AVP_VALUE, error.message, d.CC_TOTAL_OCTETS.encode(octets)
+                ResultCode.INVALID_AVP_VALUE, error.message, d.CC_TOTAL_OCTETS.encode(event.octets)
             ) from None
-        try:
-            self._ledger.submit(reserve, partial(self._reserved, event))
         except LedgerError as error:
             raise DiameterError(ResultCode.TOO_BUSY, error.message) from None
 
@@ -142,7 +142,7 @@ class EventCharging:
             elif not debited:
                 event.answered(refusal(ResultCode.CREDIT_LIMIT_REACHED))
             else:
-                event.answered(_debited(event))
+                event.answered(_whole(event))
 
         try:
             self._ledger.submit(command, done)
@@ -161,11 +161,24 @@ def _unit(request: CreditControlRequest) -> ServiceCreditControl | None:
     return request.services[0] if request.services else request.direct
 
 
+def _event(request: CreditControlRequest, answered: Callable[[ChargingAnswer], None]) -> Event:
+    service = _unit(request)
+    octets = _amount(service)
+    if service is None or not octets:
+        raise DiameterError(
+            ResultCode.RATING_FAILED,
+            "an event names its octets: CC-Total-Octets, or input and output",
+            d.REQUESTED_SERVICE_UNIT.example(),
+        )
+    return Event(request, service, octets, answered)
+
+
 def _amount(service: ServiceCreditControl | None) -> int | None:
     return None if service is None or service.requested is None else service.requested.octets
 
 
-def _debited(event: Event) -> ChargingAnswer:
+def _whole(event: Event) -> ChargingAnswer:
+    """Answer that all of it was debited, or given back."""
     granted = ServiceUnit(cc_total_octets=event.octets)
     service = ServiceCreditControl(
         rating_group=event.service.rating_group,

@@ -93,6 +93,12 @@ class ChargingDataRecord:
                 it.overrun_octets += octets
         self.last_at = max(self.last_at, at)
 
+    def give_back(self, account_id: str, octets: int, at: int) -> None:
+        """Take octets off again that a refund gave back: an event that is over as soon as it is told."""
+        self.use(account_id, -octets, at)
+        if self.open_reservations <= 0:
+            self.closed_at, self.cause = at, str(ClosingCause.EVENT)
+
     def say(self, account_id: str, note: UsageNote, at: int) -> None:
         """Add what a report said beside its sum.
 

@@ -113,15 +113,15 @@ _TOLD: Final = (
 
 async def _project(connection: AsyncConnection, effects: list[fx.Effect]) -> None:
     told = [it for it in effects if isinstance(it, _TOLD)]
-    begun: dict[str, tuple[str, Bearer]] = {}
-    for effect in told:
-        if isinstance(effect, fx.Reserved | fx.Admitted) and effect.note:
-            opened = _bearer(effect)
-            if opened is not None:
-                begun[effect.reservation_id] = opened
+    begun = _begun(told)
+    refunds = [
+        (it, opened) for it in effects if isinstance(it, fx.Refunded) and (opened := _bearer(it)) is not None
+    ]
     sessions = await store.read_reservations(connection, {it.reservation_id for it in told} - begun.keys())
     sessions |= {reservation_id: session_id for reservation_id, (session_id, _) in begun.items()}
-    records = await store.read_records(connection, set(sessions.values()))
+    records = await store.read_records(
+        connection, set(sessions.values()) | {session_id for _, (session_id, _) in refunds}
+    )
     forgotten: set[str] = set()
     for effect in told:
         session_id = sessions.get(effect.reservation_id)
@@ -136,11 +136,32 @@ async def _project(connection: AsyncConnection, effects: list[fx.Effect]) -> Non
             record = records.get(session_id)
             if record is not None:  # None: it was pruned, and something is told of it after all that time
                 _tell(record, effect)
+    _give_back(records, refunds)
     await store.write_reservations(
         connection, {key: session_id for key, (session_id, _) in begun.items() if key not in forgotten}
     )
     await store.forget_reservations(connection, forgotten)
     await store.write_records(connection, records.values())
+
+
+def _begun(told: Sequence[fx.Effect]) -> dict[str, tuple[str, Bearer]]:
+    """Return the reservations that begin, with the Session-Id and bearer of each."""
+    begun: dict[str, tuple[str, Bearer]] = {}
+    for effect in told:
+        if isinstance(effect, fx.Reserved | fx.Admitted) and effect.note:
+            opened = _bearer(effect)
+            if opened is not None:
+                begun[effect.reservation_id] = opened
+    return begun
+
+
+def _give_back(
+    records: dict[str, ChargingDataRecord], refunds: Sequence[tuple[fx.Refunded, tuple[str, Bearer]]]
+) -> None:
+    for refund, (session_id, bearer) in refunds:
+        if session_id not in records:
+            records[session_id] = ChargingDataRecord.opened(session_id, bearer, refund.at)
+        records[session_id].give_back(refund.account_id, refund.octets, refund.at)
 
 
 def _tell(record: ChargingDataRecord, effect: fx.Effect) -> None:
@@ -161,11 +182,11 @@ def _tell(record: ChargingDataRecord, effect: fx.Effect) -> None:
             record.close(_usage(note), at, settled=settled)
 
 
-def _bearer(effect: fx.Reserved | fx.Admitted) -> tuple[str, Bearer] | None:
+def _bearer(effect: fx.Reserved | fx.Admitted | fx.Refunded) -> tuple[str, Bearer] | None:
     try:
         return Bearer.from_note(effect.note)
     except msgspec.MsgspecError:
-        _log.warning("reservation_without_bearer", reservation_id=effect.reservation_id)
+        _log.warning("effect_without_bearer", effect=repr(effect))
         return None
 
 

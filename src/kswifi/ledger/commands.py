@@ -15,10 +15,8 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from kswifi.ledger.checks import check_ids, check_number, check_text
 from kswifi.ledger.errors import InvalidCommandError
-
-ID_LIMIT: Final = 320
-"""Characters of an identifier; a Diameter Session-Id with a suffix fits."""
 
 OCTETS_LIMIT: Final = 1 << 44
 """Octets in one report or grant: 17 TB, hours at 10 Gbit/s. Sums of a million of them still fit 64 bits."""
@@ -60,7 +58,7 @@ class OutcomeCode(enum.StrEnum):
     NOT_DUE = "not_due"
     """An expiry or a close that comes too early."""
     INSUFFICIENT = "insufficient"
-    """A transfer of more than is available."""
+    """A transfer of more than is available, or a refund of more than was used."""
     ENDED = "ended"
     """The account is exhausted, expired or revoked and cannot take part."""
     TOO_MANY = "too_many"
@@ -96,9 +94,9 @@ class Ask(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
     def __post_init__(self) -> None:
         """Check the numbers."""
-        _check_number("amount_octets", self.amount_octets, 1, OCTETS_LIMIT)
-        _check_number("whole_up_to_octets", self.whole_up_to_octets, 0, OCTETS_LIMIT)
-        _check_number("expires_at", self.expires_at, 0, INSTANT_LIMIT)
+        check_number("amount_octets", self.amount_octets, 1, OCTETS_LIMIT)
+        check_number("whole_up_to_octets", self.whole_up_to_octets, 0, OCTETS_LIMIT)
+        check_number("expires_at", self.expires_at, 0, INSTANT_LIMIT)
 
 
 class _Command(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True):
@@ -113,7 +111,7 @@ class OpenWallet(_Command, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Check the identifiers."""
-        _check_ids(self.command_id, self.wallet_id, self.imsi)
+        check_ids(self.command_id, self.wallet_id, self.imsi)
 
 
 class Credit(_Command, frozen=True, gc=False):
@@ -126,10 +124,10 @@ class Credit(_Command, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Check identifiers and numbers."""
-        _check_ids(self.command_id, self.wallet_id, self.account_id)
+        check_ids(self.command_id, self.wallet_id, self.account_id)
         if self.amount_octets is not None:
-            _check_number("amount_octets", self.amount_octets, 1, CREDIT_LIMIT)
-        _check_number("expires_at", self.expires_at, 0, INSTANT_LIMIT)
+            check_number("amount_octets", self.amount_octets, 1, CREDIT_LIMIT)
+        check_number("expires_at", self.expires_at, 0, INSTANT_LIMIT)
 
 
 class ProveStorage(_Command, frozen=True, gc=False):
@@ -140,7 +138,7 @@ class ProveStorage(_Command, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Check the identifiers."""
-        _check_ids(self.command_id, self.account_id, self.storage_proof)
+        check_ids(self.command_id, self.account_id, self.storage_proof)
 
 
 class Reserve(_Command, frozen=True, gc=False):
@@ -156,9 +154,9 @@ class Reserve(_Command, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Check identifiers and note."""
-        _check_ids(self.command_id, self.reservation_id, self.wallet_id)
+        check_ids(self.command_id, self.reservation_id, self.wallet_id)
         if self.note:
-            _check_text("note", self.note, NOTE_LIMIT)
+            check_text("note", self.note, NOTE_LIMIT)
 
 
 class Admit(_Command, frozen=True, gc=False):
@@ -179,10 +177,10 @@ class Admit(_Command, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Check identifiers, instant and notes."""
-        _check_ids(self.command_id, self.reservation_id, self.wallet_id)
-        _check_number("expires_at", self.expires_at, 0, INSTANT_LIMIT)
+        check_ids(self.command_id, self.reservation_id, self.wallet_id)
+        check_number("expires_at", self.expires_at, 0, INSTANT_LIMIT)
         for note in (self.note, self.closing_note):
-            _check_text("note", note, NOTE_LIMIT)
+            check_text("note", note, NOTE_LIMIT)
 
 
 class Commit(_Command, frozen=True, gc=False):
@@ -197,10 +195,10 @@ class Commit(_Command, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Check identifiers and usage."""
-        _check_ids(self.command_id, self.reservation_id)
-        _check_number("used_octets", self.used_octets, 0, OCTETS_LIMIT)
+        check_ids(self.command_id, self.reservation_id)
+        check_number("used_octets", self.used_octets, 0, OCTETS_LIMIT)
         if self.note:
-            _check_text("note", self.note, NOTE_LIMIT)
+            check_text("note", self.note, NOTE_LIMIT)
         if self.close and self.ask is not None:
             raise InvalidCommandError("a commit that closes its reservation cannot ask for more")
 
@@ -214,9 +212,9 @@ class Release(_Command, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Check identifiers and note."""
-        _check_ids(self.command_id, self.reservation_id)
+        check_ids(self.command_id, self.reservation_id)
         if self.note:
-            _check_text("note", self.note, NOTE_LIMIT)
+            check_text("note", self.note, NOTE_LIMIT)
 
 
 class HoldWallet(_Command, frozen=True, gc=False):
@@ -227,7 +225,7 @@ class HoldWallet(_Command, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Check identifiers and reason."""
-        _check_ids(self.command_id, self.wallet_id)
+        check_ids(self.command_id, self.wallet_id)
         if self.reason not in ("paused", "exhausted"):
             raise InvalidCommandError(f"a wallet is not held for {self.reason!r}")
 
@@ -240,7 +238,7 @@ class LiftHold(_Command, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Check the identifiers."""
-        _check_ids(self.command_id, self.wallet_id, self.account_id or "-")
+        check_ids(self.command_id, self.wallet_id, self.account_id or "-")
 
 
 class OrderWallet(_Command, frozen=True, gc=False):
@@ -251,8 +249,8 @@ class OrderWallet(_Command, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Check identifiers and length."""
-        _check_ids(self.command_id, self.wallet_id, *self.account_ids)
-        _check_number("account_ids", len(self.account_ids), 0, ORDER_LIMIT)
+        check_ids(self.command_id, self.wallet_id, *self.account_ids)
+        check_number("account_ids", len(self.account_ids), 0, ORDER_LIMIT)
         if len(set(self.account_ids)) != len(self.account_ids):
             raise InvalidCommandError("an order names each account once")
 
@@ -265,7 +263,7 @@ class ContinueWithNext(_Command, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Check the identifiers."""
-        _check_ids(self.command_id, self.wallet_id)
+        check_ids(self.command_id, self.wallet_id)
 
 
 class Transfer(_Command, frozen=True, gc=False):
@@ -277,10 +275,25 @@ class Transfer(_Command, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Check identifiers and amount."""
-        _check_ids(self.command_id, self.from_account_id, self.to_account_id)
-        _check_number("amount_octets", self.amount_octets, 1, CREDIT_LIMIT)
+        check_ids(self.command_id, self.from_account_id, self.to_account_id)
+        check_number("amount_octets", self.amount_octets, 1, CREDIT_LIMIT)
         if self.from_account_id == self.to_account_id:
             raise InvalidCommandError("a transfer needs two accounts")
+
+
+class Refund(_Command, frozen=True, gc=False):
+    """Give used octets back to an open account of the wallet: all of the amount, of what it used, or nothing."""
+
+    wallet_id: str
+    amount_octets: int
+    note: str = ""
+    """Whose, for the journal's readers."""
+
+    def __post_init__(self) -> None:
+        """Check identifiers, amount and note."""
+        check_ids(self.command_id, self.wallet_id)
+        check_number("amount_octets", self.amount_octets, 1, OCTETS_LIMIT)
+        check_text("note", self.note, NOTE_LIMIT)
 
 
 class Expire(_Command, frozen=True, gc=False):
@@ -290,7 +303,7 @@ class Expire(_Command, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Check the identifiers."""
-        _check_ids(self.command_id, self.account_id)
+        check_ids(self.command_id, self.account_id)
 
 
 class Revoke(_Command, frozen=True, gc=False):
@@ -301,7 +314,7 @@ class Revoke(_Command, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Check the identifiers."""
-        _check_ids(self.command_id, self.account_id, self.reason)
+        check_ids(self.command_id, self.account_id, self.reason)
 
 
 class Freeze(_Command, frozen=True, gc=False):
@@ -312,7 +325,7 @@ class Freeze(_Command, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Check the identifiers."""
-        _check_ids(self.command_id, self.wallet_id)
+        check_ids(self.command_id, self.wallet_id)
 
 
 class Close(_Command, frozen=True, gc=False):
@@ -322,7 +335,7 @@ class Close(_Command, frozen=True, gc=False):
 
     def __post_init__(self) -> None:
         """Check the identifiers."""
-        _check_ids(self.command_id, self.account_id)
+        check_ids(self.command_id, self.account_id)
 
 
 Command: TypeAlias = (
@@ -338,6 +351,7 @@ Command: TypeAlias = (
     | OrderWallet
     | ContinueWithNext
     | Transfer
+    | Refund
     | Expire
     | Revoke
     | Freeze
@@ -362,25 +376,3 @@ def fingerprint(command: Command) -> int:
     if isinstance(command, Admit):
         return -3
     return int.from_bytes(blake2b(_encode(command), digest_size=7).digest(), "big")
-
-
-def _check_ids(*ids: str) -> None:
-    for identifier in ids:
-        if not identifier or len(identifier) > ID_LIMIT or not identifier.isascii():
-            _check_text("identifier", identifier, ID_LIMIT)
-            if not identifier:
-                raise InvalidCommandError("an identifier is empty")
-
-
-def _check_text(name: str, text: str, limit: int) -> None:
-    if len(text) > limit:
-        raise InvalidCommandError(f"{name} has {len(text)} characters; {limit} are allowed", limit=limit)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise InvalidCommandError(f"{name} cannot be written as UTF-8") from None
-
-
-def _check_number(name: str, number: int, least: int, most: int) -> None:
-    if not least <= number <= most:
-        raise InvalidCommandError(f"{name} is {number}; {least} to {most} are allowed", **{name: number})

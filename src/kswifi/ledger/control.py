@@ -139,6 +139,23 @@ def transfer(work: Work, command: do.Transfer) -> Outcome:
     return _remember_long(work, command, Outcome(OutcomeCode.DONE, account_id=taker.account_id))
 
 
+def refund(work: Work, command: do.Refund) -> Outcome:
+    """Give back to the active account, or the first in order, that has used so much; none that ended is opened."""
+    state = work.state
+    wallet = state.wallets.get(command.wallet_id)
+    if wallet is None:
+        return UNKNOWN_WALLET
+    for account_id in (wallet.active_account_id, *wallet.account_ids):
+        account = state.accounts[account_id] if account_id is not None else None
+        if account is not None and account.used >= command.amount_octets and work.at < account.expires_at:
+            refunded = fx.Refunded(
+                account.account_id, wallet.wallet_id, command.amount_octets, work.at, command.note
+            )
+            work.emit(refunded)
+            return _remember_long(work, command, Outcome(OutcomeCode.DONE, account_id=account.account_id))
+    return Outcome(OutcomeCode.INSUFFICIENT)
+
+
 def expire(work: Work, command: do.Expire) -> Outcome:
     """End an account whose time has come; one that ended otherwise stays as it ended."""
     account = work.state.accounts.get(command.account_id)

@@ -241,6 +241,17 @@ class Unbooked(_Effect, frozen=True, gc=False, tag=24):
     """What the commit's owner told of the usage."""
 
 
+class Refunded(_Effect, frozen=True, gc=False, tag=25):
+    """Octets that were used went back to available (of an uncapped account: they were never credited)."""
+
+    account_id: str
+    wallet_id: str
+    octets: int
+    at: int
+    note: str = ""
+    """What the command's owner told of it."""
+
+
 Effect: TypeAlias = (
     WalletOpened
     | Credited
@@ -266,4 +277,5 @@ Effect: TypeAlias = (
     | AnswerForgotten
     | Admitted
     | Unbooked
+    | Refunded
 )

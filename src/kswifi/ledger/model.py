@@ -64,6 +64,7 @@ _CONTROL: Final[dict[type, _Verb]] = {
     do.ContinueWithNext: control.continue_with_next,
     do.Freeze: control.freeze,
     do.Transfer: control.transfer,
+    do.Refund: control.refund,
     do.Expire: control.expire,
     do.Revoke: control.revoke,
     do.Close: control.close,

@@ -169,6 +169,15 @@ def _transferred(state: LedgerState, effect: fx.Transferred) -> None:
     taker.transferred_in += effect.octets
 
 
+def _refunded(state: LedgerState, effect: fx.Refunded) -> None:
+    account = state.accounts[effect.account_id]
+    account.used -= effect.octets
+    if account.uncapped:
+        account.credited -= effect.octets
+    else:
+        account.available += effect.octets
+
+
 def _frozen(state: LedgerState, effect: fx.Frozen) -> None:
     state.wallets[effect.wallet_id].frozen = effect.frozen
 
@@ -265,4 +274,5 @@ _REPLAY: Final[dict[type, Callable[[LedgerState, Any], None]]] = {
     fx.AnswerForgotten: _answer_forgotten,
     fx.Admitted: _admitted,
     fx.Unbooked: _unbooked,
+    fx.Refunded: _refunded,
 }

@@ -166,6 +166,8 @@ class _Projection:
                 await self._take(account, at, used=octets, reserved=-released)
             case fx.Released(account_id=account, octets=octets, at=at):
                 await self._take(account, at, reserved=-octets)
+            case fx.Refunded(account_id=account, octets=octets, at=at):
+                await self._take(account, at, used=-octets)
             case fx.Overran(account_id=account, octets=octets, at=at):
                 await self._add(account, at, overrun=octets)
             case fx.Expired(account_id=account, octets=octets, at=at):

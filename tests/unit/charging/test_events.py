@@ -97,10 +97,28 @@ def test_half_a_debit_that_nobody_repeats_is_given_back() -> None:
     assert charging.balances("a") == (0, 0, 1_000)
 
 
+def test_a_refund_gives_back_what_was_used_once() -> None:
+    charging = Charging()
+    charging.credit("a", 1_000)
+    assert result_of(charging, event(DEBIT, 700)) == 2001
+    assert result_of(charging, event(REFUND, 701, session="e;2")) == 5031
+    back = answer_of(charging, event(REFUND, 700, session="e;2"))
+    assert back.direct is not None or back.services
+    assert charging.balances("a") == (0, 0, 1_000)
+    charging.restart()
+    assert answer_of(charging, event(REFUND, 700, session="e;2")) == back
+    assert charging.balances("a") == (0, 0, 1_000)
+    assert result_of(charging, event(REFUND, 1, session="e;3")) == 5031
+    assert result_of(charging, event(DEBIT, 1_000, session="e;4")) == 2001
+    # What is exhausted has ended: people give another session instead.
+    assert result_of(charging, event(REFUND, 5, session="e;5")) == 5031
+
+
 def test_refusals() -> None:
     charging = Charging()
     assert result_of(charging, event(None)) == 5005
-    assert result_of(charging, event(REFUND, 1)) == 5031
+    assert result_of(charging, event(REFUND)) == 5031
+    assert result_of(charging, event(REFUND, 1)) == 5031  # nothing was used that could be given back
     assert result_of(charging, event(DEBIT)) == 5031
     assert result_of(charging, event(DEBIT, 1 << 60)) == 5004
     assert result_of(charging, event(DEBIT, 5)) == 4012

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,12 @@ from kswifi.charging_records.service import (
     prune_records,
     statement_of,
 )
+from kswifi.diameter.constants import RequestedAction
 from kswifi.diameter.credit_control import CreditControlRequest
 from kswifi.diameter.units import PsInformation, ServiceCreditControl, ServiceUnit
 from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger.commands import HoldWallet
-from tests.support.charging import GATEWAY, IMSI, INITIAL, TERMINATION, UPDATE, WALLET, request, units
+from tests.support.charging import EVENT, GATEWAY, IMSI, INITIAL, TERMINATION, UPDATE, WALLET, request, units
 from tests.support.charging_records import Recorded, recorded
 from tests.support.databases import START
 
@@ -271,6 +273,34 @@ def test_usage_from_nowhere_has_a_record_that_says_so(tmp_path: Path) -> None:
                 (account, octets)
             ]
         assert (old.overrun_octets, old.input_octets, old.output_octets) == (70, 30, 40)
+
+    run(tmp_path, scenario)
+
+
+def test_a_refund_is_told_with_a_minus(tmp_path: Path) -> None:
+    async def scenario(it: Recorded) -> None:
+        await it.credit("a", 10 * MB)
+        for session, action, octets in (("e;1", 0, 500), ("e;2", 1, 200), ("e;1", 1, 100)):
+            number = 1 if session == "e;1" and action else 0
+            message = replace(
+                request(
+                    EVENT,
+                    number,
+                    ServiceCreditControl(requested=ServiceUnit(cc_total_octets=octets)),
+                    session=session,
+                ),
+                requested_action=RequestedAction(action),
+            )
+            assert (await it.ask(message)).result_code == 2001
+        one, two = await it.all()
+        assert [(record.octets, record.cause, record.open_reservations) for record in (one, two)] == [
+            (400, "event", 0),
+            (-200, "event", 0),
+        ]
+        assert two.closed_at is not None
+        account = it.ledger.state.account("a")
+        assert account is not None
+        assert account.balances.used == 200 == sum(hour.octets for hour in await statement_of(it.database, "a"))
 
     run(tmp_path, scenario)
 
