@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final, Self
 
 from fastapi import APIRouter, Response
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.api.accounts import AccountView, PasswordText, account_view
@@ -33,6 +33,18 @@ EXPORT_LIMIT: Final = 10_000
 
 class DeletionBody(RequestBody):
     """That it is really you: your password, or a passkey of yours that signed a sign-in challenge."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {
+                    "required": [one],
+                    "properties": {one: {"not": {"type": "null"}}, other: {"type": "null"}},
+                }
+                for one, other in (("password", "passkey"), ("passkey", "password"))
+            ]
+        }
+    )
 
     password: PasswordText | None = None
     passkey: UsedPasskeyBody | None = None

@@ -2,10 +2,9 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, FastAPI
-from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
 import kswifi
@@ -29,6 +28,7 @@ from kswifi.api import (
 )
 from kswifi.api.edge import Edge, EdgePolicy
 from kswifi.api.idempotency import forget_in_flight
+from kswifi.api.openapi import openapi_of
 from kswifi.api.services import Services
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -82,7 +82,7 @@ def create_app(services: Services) -> FastAPI:
         generate_unique_id_function=_operation_id,
     )
     app.state.services = services
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign] # FastAPI's documented way to extend it
+    app.openapi = lambda: openapi_of(app, ROUTERS)  # type: ignore[method-assign] # FastAPI's documented way to extend it
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
@@ -102,32 +102,3 @@ def _policy(services: Services) -> EdgePolicy:
         connect_origins=() if environment.lab_origin is None else (environment.lab_origin,),
         https=environment.https,
     )
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """Return OpenAPI in which errors are what they are: every 4xx and 5xx a problem document."""
-    if app.openapi_schema is None:
-        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        components = schema.setdefault("components", {}).setdefault("schemas", {})
-        for unused in ("HTTPValidationError", "ValidationError"):
-            components.pop(unused, None)
-        problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        components.update(problem.pop("$defs"))
-        components["Problem"] = problem
-        for path in schema["paths"].values():
-            for operation in path.values():
-                _describe_errors(operation)
-        app.openapi_schema = schema
-    return app.openapi_schema
-
-
-def _describe_errors(operation: dict[str, Any]) -> None:
-    invalid = operation["responses"].get("422")
-    if invalid is not None and "HTTPValidationError" in str(invalid):
-        described = problems.problem_responses("weak_password")[422]
-        described["description"] = "`invalid_request`: `errors` says what and where"
-        operation["responses"]["422"] = described
-    operation["responses"]["default"] = {
-        "description": "Any other problem",
-        "content": {problems.PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }

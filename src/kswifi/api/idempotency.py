@@ -40,6 +40,9 @@ WORK_SECONDS: Final = 30
 IN_FLIGHT: Final = timedelta(seconds=60)
 """A request that began longer ago died with its process; longer than WORK_SECONDS, so it does not still run."""
 
+KEY_LENGTHS: Final = range(8, 129)
+KEY_PATTERN: Final = "^[!-~]+$"
+
 PRUNE_LIMIT: Final = 500
 
 _NAMESPACE: Final = UUID("6f1a3c52-64f2-5d0c-9d4e-0d8a4f0f7b11")
@@ -133,7 +136,8 @@ async def idempotent_request_of(
     """
     if idempotency_key is None:
         raise IdempotencyKeyMissingError("send an Idempotency-Key: a random one for each thing you want done")
-    if not (8 <= len(idempotency_key) <= 128 and all("!" <= letter <= "~" for letter in idempotency_key)):
+    visible = all("!" <= letter <= "~" for letter in idempotency_key)
+    if len(idempotency_key) not in KEY_LENGTHS or not visible:
         raise IdempotencyKeyInvalidError("an Idempotency-Key has 8 to 128 visible ASCII characters")
     digest = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode())
     digest.update(await request.body())

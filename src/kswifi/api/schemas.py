@@ -1,9 +1,11 @@
 """What bodies have in common."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+_EXACT_IN_A_FLOAT: Final = 2**53
 
 
 class RequestBody(BaseModel):
@@ -16,6 +18,16 @@ class ResponseBody(BaseModel):
     """What a client gets."""
 
     model_config = ConfigDict(frozen=True)
+
+
+def _whole(value: object) -> object:
+    """Return a whole number as an int where JSON wrote it as 1.0 or 1e9: JSON Schema has both as integers."""
+    exact = isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT_IN_A_FLOAT
+    return int(value) if isinstance(value, float) and exact else value
+
+
+WHOLE: Final = BeforeValidator(_whole)
+"""What an integer of a request carries, after its bounds."""
 
 
 def _to_text(instant: datetime) -> str:

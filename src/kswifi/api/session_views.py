@@ -2,9 +2,9 @@
 
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
-from kswifi.api.schemas import Instant, RequestBody, ResponseBody
+from kswifi.api.schemas import WHOLE, Instant, RequestBody, ResponseBody
 from kswifi.esim.model import ESim, Hold, ProfileState
 from kswifi.esim.ports import StorageProof
 from kswifi.sessions.model import Balance, SessionOverview, SessionState, UsageData
@@ -16,10 +16,23 @@ _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 class OrderBody(RequestBody):
     """What to order: an offer by its id, or by the size of its session."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {
+                    "required": ["offer_id"],
+                    "properties": {"offer_id": {"type": "string"}},
+                    "not": {"required": ["session_size_octets"]},
+                },
+                {"required": ["session_size_octets"], "properties": {"offer_id": {"type": "null"}}},
+            ]
+        }
+    )
+
     offer_id: Annotated[str | None, Field(max_length=32, examples=["free-1gb"])] = None
     session_size_octets: Annotated[
-        int | None,
-        Field(ge=1, le=10**15, description="Instead of offer_id: the size of an offer; null is uncapped."),
+        Annotated[int, Field(ge=1, le=10**15), WHOLE] | None,
+        Field(description="Instead of offer_id: the size of an offer; null is uncapped."),
     ] = None
     esim_id: Annotated[
         str | None,

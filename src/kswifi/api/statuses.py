@@ -46,7 +46,7 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     "illegal_payment_transition": 409,
     "not_refundable": 409,
     "no_receipt": 404,
-    "not_the_gateway_in_use": 410,
+    "not_the_gateway_in_use": 409,
     "webhook_signature_wrong": 401,
     "webhook_unreadable": 400,
     # sessions

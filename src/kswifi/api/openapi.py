@@ -1,0 +1,93 @@
+"""The OpenAPI document: what FastAPI knows, and what it cannot know: errors, signing in, and exact headers."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from kswifi.api import problems
+from kswifi.api.dependencies import CSRF_HEADER, cookie_name, signed_in, signed_in_writer
+from kswifi.api.idempotency import KEY_LENGTHS, KEY_PATTERN
+
+IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
+
+
+def openapi_of(app: FastAPI, routers: Iterable[APIRouter]) -> dict[str, Any]:
+    """Return the document, made once: every 4xx and 5xx is a problem document; who must be signed in is said."""
+    if app.openapi_schema is None:
+        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        components = schema.setdefault("components", {})
+        schemas = components.setdefault("schemas", {})
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        problem = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas.update(problem.pop("$defs"))
+        schemas["Problem"] = problem
+        components["securitySchemes"] = {
+            "login": {
+                "type": "apiKey",
+                "in": "cookie",
+                "name": cookie_name(app.state.services),
+                "description": "The cookie of signing in.",
+            },
+            "csrf_token": {
+                "type": "apiKey",
+                "in": "header",
+                "name": CSRF_HEADER,
+                "description": "`csrf_token` of signing in or of `GET /api/v1/account`.",
+            },
+        }
+        for route in (it for router in routers for it in router.routes):
+            if isinstance(route, APIRoute) and route.include_in_schema:
+                for method in route.methods or ():
+                    _describe(schema["paths"][route.path_format][method.lower()], route)
+        app.openapi_schema = schema
+    return app.openapi_schema
+
+
+def _describe(operation: dict[str, Any], route: APIRoute) -> None:
+    _describe_errors(operation)
+    _describe_headers(operation)
+    needed = {dependant.call for dependant in _all(route.dependant)}
+    if signed_in in needed:
+        operation["security"] = [{"login": [], **({"csrf_token": []} if signed_in_writer in needed else {})}]
+
+
+def _describe_errors(operation: dict[str, Any]) -> None:
+    invalid = operation["responses"].get("422")
+    if invalid is not None and "HTTPValidationError" in str(invalid):
+        described = problems.problem_responses("weak_password")[422]
+        described["description"] = "`invalid_request`: `errors` says what and where"
+        operation["responses"]["422"] = described
+    if "requestBody" in operation and "400" not in operation["responses"]:
+        operation["responses"]["400"] = problems.problem_responses("idempotency_key_missing")[400]
+        operation["responses"]["400"]["description"] = "`malformed_json`"
+    operation["responses"]["default"] = {
+        "description": "Any other problem",
+        "content": {problems.PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+
+
+def _describe_headers(operation: dict[str, Any]) -> None:
+    """Say exactly what a key may be: its absence is refused too, with a code of its own."""
+    kept = [it for it in operation.get("parameters", []) if it["name"].lower() != CSRF_HEADER.lower()]
+    for parameter in kept:
+        if parameter["name"].lower() == IDEMPOTENCY_HEADER.lower():
+            parameter["name"], parameter["required"] = IDEMPOTENCY_HEADER, True
+            parameter["schema"] = {
+                "type": "string",
+                "minLength": KEY_LENGTHS.start,
+                "maxLength": KEY_LENGTHS.stop - 1,
+                "pattern": KEY_PATTERN,
+            }
+    if "parameters" in operation:
+        operation["parameters"] = kept
+
+
+def _all(dependant: Dependant) -> Iterator[Dependant]:
+    yield dependant
+    for inner in dependant.dependencies:
+        yield from _all(inner)
