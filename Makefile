@@ -25,8 +25,8 @@ demo: setup
 	@exec $(KSWIFI) demo $(DEMO)
 
 check: setup-dev
-	$(RUN)/ruff format --check src tests tools bench
-	$(RUN)/ruff check src tests tools bench
+	$(RUN)/ruff format --check src tests tools bench examples
+	$(RUN)/ruff check src tests tools bench examples
 	$(RUN)/mypy
 	$(RUN)/lint-imports --no-logo
 	$(RUN)/python -m tools.tidy
