@@ -1,7 +1,9 @@
 """From the ledger's outcomes to the answer: grants, refusals, and access to KSWiFi's own address alone."""
 
-from dataclasses import dataclass, replace
 from typing import Final
+
+import msgspec
+from msgspec.structs import replace
 
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.charging.steps import Step
@@ -36,8 +38,7 @@ _MESSAGES: Final[dict[int, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChargingAnswer:
+class ChargingAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a request is answered; the server adds who answers whom.
 
     ``direct`` answers a request that held its units in the message itself.

@@ -2,5 +2,5 @@
 
 Pure codecs, used by the server and by its clients alike. ``header`` and ``avp`` know the layout, ``dictionary``
 the names, ``reader`` reads strictly, ``framing`` cuts a stream; ``base``, ``credit_control`` and ``s6a`` hold the
-messages as frozen dataclasses with ``encode()`` and ``decode()``.
+messages as frozen records with ``encode()`` and ``decode()``.
 """

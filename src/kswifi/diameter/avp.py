@@ -26,6 +26,11 @@ _NTP_OF_UNIX_EPOCH: Final = 2_208_988_800
 _ADDRESS_FAMILIES: Final = {1: (socket.AF_INET, 4), 2: (socket.AF_INET6, 16)}
 
 
+def unix_seconds_of(ntp_seconds: int) -> int:
+    """Return seconds since 1970 of those on the wire: since 1900, or since 2036 where the first bit is 0."""
+    return ntp_seconds - _NTP_OF_UNIX_EPOCH + (0 if ntp_seconds & 0x8000_0000 else 1 << 32)
+
+
 def avp_key(code: int, vendor_id: int) -> int:
     """Return the one number an AVP is looked up by."""
     return vendor_id << 32 | code
@@ -222,8 +227,7 @@ class Time(Avp[int]):
         """Return seconds since 1970; a first bit of 0 means the era that begins in 2036 (RFC 5905, 6)."""
         if len(octets) != 4:
             raise self.invalid_length(octets)
-        seconds = int.from_bytes(octets, "big")
-        return seconds - _NTP_OF_UNIX_EPOCH + (0 if octets[0] & 0x80 else 1 << 32)
+        return unix_seconds_of(int.from_bytes(octets, "big"))
 
 
 class Address(Avp[str]):

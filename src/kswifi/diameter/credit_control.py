@@ -1,7 +1,8 @@
 """Credit-Control-Request and -Answer (RFC 8506, 3; TS 32.299, 6.4)."""
 
-from dataclasses import dataclass
 from typing import Final, Self
+
+import msgspec
 
 from kswifi.diameter import dictionary as d
 from kswifi.diameter.constants import (
@@ -32,8 +33,7 @@ _KOBO_EXPONENT: Final = -2
 _MOST_DIGITS: Final = 18
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreditControlRequest:
+class CreditControlRequest(msgspec.Struct, frozen=True, gc=False):
     """CCR (RFC 8506, 3.1).
 
     ``direct`` holds the units of a client that puts them into the message itself and not into a
@@ -175,8 +175,7 @@ def _cost_kobo(cost_information: bytes | None) -> int | None:
     return kobo
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreditControlAnswer:
+class CreditControlAnswer(msgspec.Struct, frozen=True, gc=False):
     """CCA (RFC 8506, 3.2).
 
     ``direct`` answers a client without Multiple-Services-Credit-Control. In a refusal by an intermediary

@@ -109,6 +109,23 @@ def read_avps(data: bytes, offset: int = 0) -> AvpSet:
     return AvpSet(first, again)
 
 
+def avps_within(message: bytes, offset: int, end: int) -> list[tuple[int, int, int, int]]:
+    """Return where the AVPs of one level of a message stand: key, value, end of the value, end of its padding.
+
+    For a message that was read, or made here: nothing is checked.
+    """
+    found = []
+    while offset < end:
+        code, flags_length = _AVP_HEADER.unpack_from(message, offset)
+        start, stop = offset + 8, offset + (flags_length & 0xFFFFFF)
+        if flags_length & FLAG_VENDOR << 24:
+            code |= int.from_bytes(message[start : start + 4], "big") << 32
+            start += 4
+        offset = min(stop + 3 & ~3, end)
+        found.append((code, start, stop, offset))
+    return found
+
+
 def peek_avps(message: bytes, wanted: tuple[Avp[Any], ...]) -> bytes:
     """Return those of the wanted AVPs that a message holds, whole and joined, in their order there.
 

@@ -1,7 +1,8 @@
 """The groups of credit control: units asked for, used and granted, and what stands around them (RFC 8506, 8)."""
 
-from dataclasses import dataclass
 from typing import Self
+
+import msgspec
 
 from kswifi.diameter import dictionary as d
 from kswifi.diameter.avp import Grouped
@@ -9,8 +10,7 @@ from kswifi.diameter.constants import FinalUnitAction, RedirectAddressType, Repo
 from kswifi.diameter.reader import AvpSet, read_avps
 
 
-@dataclass(frozen=True, slots=True)
-class SubscriptionId:
+class SubscriptionId(msgspec.Struct, frozen=True, gc=False):
     """Who pays: a number and its kind (RFC 8506, 8.46)."""
 
     type: SubscriptionIdType
@@ -29,8 +29,7 @@ class SubscriptionId:
         return cls(avps.need(d.SUBSCRIPTION_ID_TYPE), avps.need(d.SUBSCRIPTION_ID_DATA))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceUnit:
+class ServiceUnit(msgspec.Struct, frozen=True, gc=False):
     """An amount asked for, used or granted; what is None was not said (RFC 8506, 8.17 to 8.19).
 
     ``reporting_reason`` stands in a Used-Service-Unit only, and some cores put it beside it instead.
@@ -79,8 +78,7 @@ class ServiceUnit:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FinalUnitIndication:
+class FinalUnitIndication(msgspec.Struct, frozen=True, gc=False):
     """What follows the last grant (RFC 8506, 8.34)."""
 
     action: FinalUnitAction
@@ -120,8 +118,7 @@ def _redirect_url(redirect_server: bytes | None) -> str | None:
     return None if redirect_server is None else read_avps(redirect_server).need(d.REDIRECT_SERVER_ADDRESS)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceCreditControl:
+class ServiceCreditControl(msgspec.Struct, frozen=True, gc=False):
     """One Multiple-Services-Credit-Control of a request or an answer (RFC 8506, 8.16).
 
     Open5GS sends one without Rating-Group or Service-Identifier; fuller clients send several.
@@ -209,8 +206,7 @@ class ServiceCreditControl:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PsInformation:
+class PsInformation(msgspec.Struct, frozen=True, gc=False):
     """What a packet core tells of the bearer (TS 32.299, 7.2.158); the usual AVPs of it."""
 
     charging_id: int | None = None

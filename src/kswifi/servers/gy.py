@@ -9,14 +9,16 @@ from typing import Final, TypeAlias
 from kswifi.charging.answers import ChargingAnswer
 from kswifi.charging.notices import Told
 from kswifi.charging.service import ChargingService
-from kswifi.diameter.constants import APPLICATION_CREDIT_CONTROL, CcRequestType, Command, ResultCode
-from kswifi.diameter.credit_control import CreditControlAnswer, CreditControlRequest
+from kswifi.diameter.constants import APPLICATION_CREDIT_CONTROL, Command
+from kswifi.diameter.credit_control import CreditControlRequest
 from kswifi.diameter.errors import DiameterError
 from kswifi.diameter.header import Header
+from kswifi.diameter.learnt import LearntReader
 from kswifi.diameter.server_requests import ServerRequest, ServerRequestAnswer
 from kswifi.servers.application import NodeIdentity, Reply
 from kswifi.servers.diameter_node import Answered as PeerAnswered
 from kswifi.servers.diameter_node import BuildRequest
+from kswifi.servers.gy_answers import GyAnswers
 
 SWEEP_SECONDS: Final = 5.0
 Ask: TypeAlias = Callable[[str, BuildRequest, PeerAnswered], bool]
@@ -37,13 +39,15 @@ class GyApplication:
     ) -> None:
         self._service = service
         self._identity = identity
+        self._requests = LearntReader()
+        self._answers = GyAnswers(identity, service.policy)
         self._sweep_seconds = sweep_seconds
         self._sweep: asyncio.TimerHandle | None = None
         self._ask: Ask | None = None
 
     def handle(self, header: Header, message: bytes, reply: Reply) -> None:  # noqa: ARG002  # the port's shape
         """Charge one request; raises DiameterError where it is refused before anything was applied."""
-        request = CreditControlRequest.decode(message)
+        request = self._requests.read(message)
         self._identity.check_destination(request.destination_realm, request.destination_host)
         self._service.handle(request, partial(self._answer, request, reply))
 
@@ -97,28 +101,4 @@ class GyApplication:
             self._sweep = None
 
     def _answer(self, request: CreditControlRequest, reply: Reply, answer: ChargingAnswer) -> None:
-        policy = self._service.policy
-        opens = request.cc_request_type is CcRequestType.INITIAL and answer.result_code == ResultCode.SUCCESS
-        reply(
-            CreditControlAnswer(
-                session_id=request.session_id,
-                result_code=answer.result_code,
-                origin_host=self._identity.origin_host,
-                origin_realm=self._identity.origin_realm,
-                cc_request_type=request.cc_request_type,
-                cc_request_number=request.cc_request_number,
-                services=answer.services,
-                direct=answer.direct,
-                error_message=answer.error_message,
-                failed_avp=answer.failed_avp,
-                # RFC 8506, 8.14 and 8.15: the server's word goes before what the client was set to.
-                failure_handling=policy.failure_handling if opens else None,
-                direct_debiting_failure_handling=policy.direct_debiting_failure_handling if opens else None,
-                check_balance_result=answer.check_balance_result,
-                cost_kobo=answer.cost_kobo,
-                proxy_infos=request.proxy_infos,
-                hop_by_hop=request.hop_by_hop,
-                end_to_end=request.end_to_end,
-                proxiable=request.proxiable,
-            ).encode()
-        )
+        reply(self._answers.write(request, answer))

@@ -1,6 +1,7 @@
 """Requests and what they are answered: grants, refusals, groups of units, replays and overload."""
 
 import pytest
+from msgspec.structs import force_setattr
 
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.diameter.constants import FinalUnitAction
@@ -309,7 +310,7 @@ def test_absurd_usage_is_refused(used: int) -> None:
 def test_another_kind_of_service_is_refused() -> None:
     charging = Charging()
     message = request(INITIAL, 0, units())
-    object.__setattr__(message, "service_context_id", "32260@3gpp.org")
+    force_setattr(message, "service_context_id", "32260@3gpp.org")
     with pytest.raises(DiameterError) as caught:
         charging.send(message)
     assert caught.value.result_code == 5031

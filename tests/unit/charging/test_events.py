@@ -1,6 +1,7 @@
 """Single events: debits that are all or nothing and happen once, and the two questions."""
 
 import pytest
+from msgspec.structs import force_setattr
 
 from kswifi.charging.answers import ChargingAnswer
 from kswifi.diameter.constants import CheckBalanceResult, RequestedAction
@@ -23,7 +24,7 @@ def event(
     message = request(
         EVENT, 0, *((service,) if grouped else ()), session=session, direct=None if grouped else service
     )
-    object.__setattr__(message, "requested_action", action)
+    force_setattr(message, "requested_action", action)
     return message
 
 
@@ -123,7 +124,7 @@ def test_refusals() -> None:
     assert result_of(charging, event(DEBIT, 1 << 60)) == 5004
     assert result_of(charging, event(DEBIT, 5)) == 4012
     stranger = event(DEBIT, 5)
-    object.__setattr__(stranger, "subscription_ids", ())
+    force_setattr(stranger, "subscription_ids", ())
     assert result_of(charging, stranger) == 5030
     charging.credit("a", 100)
     charging.ledger.do(Freeze("freeze", WALLET, True))

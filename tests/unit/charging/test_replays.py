@@ -1,8 +1,7 @@
 """The same request has the same answer, whatever happened since; and usage that nobody expects has its place."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from kswifi.charging.late import LATE_SECONDS
 from kswifi.diameter.credit_control import CreditControlRequest

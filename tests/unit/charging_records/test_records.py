@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import force_setattr
 
 from kswifi.charging.notes import Bearer, ClosingCause, UsageNote
 from kswifi.charging_records import sql, store
@@ -68,7 +69,7 @@ def placed(message: CreditControlRequest, **facts: Any) -> CreditControlRequest:
         "sgsn_mcc_mnc": "00101",
         **facts,
     }
-    object.__setattr__(message, "ps_information", PsInformation(**changed))
+    force_setattr(message, "ps_information", PsInformation(**changed))
     return message
 
 
@@ -82,7 +83,7 @@ async def one_session(it: Recorded) -> None:
     await it.ask(placed(request(UPDATE, 2, report(100_000, 900_000, 60)), user_location_info=b"\x82elsewhere"))
     it.pass_minutes(60)
     closing = placed(request(TERMINATION, 3, report(500_000, 1_000_000, 3600, wants=False)), rat_type=10)
-    object.__setattr__(closing, "termination_cause", 1)
+    force_setattr(closing, "termination_cause", 1)
     await it.ask(closing)
 
 

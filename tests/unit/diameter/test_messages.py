@@ -1,9 +1,10 @@
 """The captured messages of a real core, and messages of our own, there and back."""
 
-from dataclasses import replace
+import dataclasses
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from kswifi.diameter import dictionary as d
 from kswifi.diameter.avp import PADDING, Grouped
@@ -263,6 +264,6 @@ def test_authentication_information_survives() -> None:
     assert AuthenticationInformationAnswer.decode(answer.encode()) == answer
     assert answer.is_success
     assert (b"k" * 32).hex() not in repr(answer)
-    unknown = replace(answer, result_code=5001, experimental=True, vector=None)
+    unknown = dataclasses.replace(answer, result_code=5001, experimental=True, vector=None)
     assert AuthenticationInformationAnswer.decode(unknown.encode()) == unknown
     assert not unknown.is_success

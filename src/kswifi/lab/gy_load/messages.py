@@ -6,15 +6,17 @@ filling the places of its kind, all of one length, so making one costs about a m
 
 from collections.abc import Iterator
 from importlib.resources import files
+from itertools import pairwise
 from operator import itemgetter
 from struct import Struct
 from typing import Final, NamedTuple, TypeAlias
 
 from kswifi.diameter import dictionary as d
-from kswifi.diameter.avp import FLAG_VENDOR, Grouped, avp_key
+from kswifi.diameter.avp import Grouped
 from kswifi.diameter.constants import SubscriptionIdType
 from kswifi.diameter.dictionary import DICTIONARY
 from kswifi.diameter.header import HEADER_OCTETS
+from kswifi.diameter.reader import avps_within
 from kswifi.diameter.units import SubscriptionId
 
 PEER: Final = "smf.localdomain"
@@ -104,7 +106,8 @@ def load_templates() -> Templates:
 
 def _kinds(name: str) -> tuple[Template, ...]:
     message = bytes.fromhex(files(__package__).joinpath(f"{name}.hex").read_text())
-    avps = [message[start:behind] for start, _, _, behind, _ in _avps(message, HEADER_OCTETS, len(message))]
+    ends = [HEADER_OCTETS, *(behind for _, _, _, behind in avps_within(message, HEADER_OCTETS, len(message)))]
+    avps = [message[start:behind] for start, behind in pairwise(ends)]
     session_id, others = avps[0], avps[1:]
     e164 = SubscriptionId(SubscriptionIdType.E164, "2348030000001").encode()
     state = d.ORIGIN_STATE_ID.encode(1_795_405_000)
@@ -142,7 +145,7 @@ _NAMES: Final = {
 
 def _places(message: bytes, offset: int, end: int) -> Iterator[tuple[int, int, str]]:
     """Yield where a message differs from others of its kind: start, stop, and what stands there."""
-    for _, value, stop, _, key in _avps(message, offset, end):
+    for key, value, stop, _ in avps_within(message, offset, end):
         if key == d.SESSION_ID.key:
             start = message.index(_SAMPLE_NUMBER, value, stop)
             yield start, start + len(_SAMPLE_NUMBER), "session"
@@ -156,15 +159,3 @@ def _places(message: bytes, offset: int, end: int) -> Iterator[tuple[int, int, s
             yield value, stop, _NAMES[key]
         elif isinstance(DICTIONARY.get(key), Grouped):
             yield from _places(message, value, stop)
-
-
-def _avps(message: bytes, offset: int, end: int) -> Iterator[tuple[int, int, int, int, int]]:
-    """Yield the AVPs of one level: start, value, end of the value, end of the padding, key."""
-    while offset < end:
-        code, flags = int.from_bytes(message[offset : offset + 4], "big"), message[offset + 4]
-        stop = offset + int.from_bytes(message[offset + 5 : offset + 8], "big")
-        with_vendor = bool(flags & FLAG_VENDOR)
-        vendor_id = int.from_bytes(message[offset + 8 : offset + 12], "big") if with_vendor else 0
-        behind = stop + 3 & ~3
-        yield offset, offset + (12 if with_vendor else 8), stop, behind, avp_key(code, vendor_id)
-        offset = behind
