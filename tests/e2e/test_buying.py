@@ -5,6 +5,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import httpx2
+
 from kswifi.books.model import Account
 from kswifi.lab.demo.road import Road
 from tests.support.system import PASSWORD, WholeSystem, control_rows, new_identifier, running_system
@@ -94,3 +96,24 @@ def test_the_road_of_the_pass_to_the_end_of_its_days(tmp_path: Path) -> None:
             system.data_dir, "SELECT sum(amount_kobo) FROM book_line WHERE account = 'earned_revenue'"
         )
         assert earned == [(-80_000,)]
+
+
+def test_a_server_killed_between_checkout_and_pass_goes_on(tmp_path: Path) -> None:
+    """Killed when the checkout is open, and again when it may have been told: settled once, and the book whole."""
+    with running_system(tmp_path) as system, system.road() as road:
+        road.register(new_identifier(), PASSWORD)
+        payment = _send(road, "payments", {"offer_id": "unlimited"}).json()
+        system.kill("server")
+        assert httpx2.post(f"{payment['checkout_url']}/pay-twice").status_code == 303  # and nobody hears it
+        system.start_one("server")
+        time.sleep(0.1)
+        system.kill("server")
+        system.start_one("server")
+        url = f"/api/v1/payments/{payment['reference']}"
+        until = time.monotonic() + 40
+        while road.app._get(url)["state"] != "settled" and time.monotonic() < until:
+            time.sleep(0.1)
+        assert road.app._get(url)["state"] == "settled"
+        assert len(road.app.current_pass()["periods"]) == 1
+        system.stop()
+        assert control_rows(system.data_dir, "SELECT count(*), sum(amount_kobo) FROM book_line") == [(3, 0)]

@@ -120,3 +120,31 @@ def test_buying_twice_extends_from_the_end(tmp_path: Path) -> None:
             await till.service.ask_refund(ADA, unpaid.reference)
 
     run_till(tmp_path, scenario)
+
+
+@both
+def test_paid_and_sent_back_before_anybody_looked(tmp_path: Path, face: str) -> None:
+    async def scenario(till: Till) -> None:
+        payment = await till.begin()
+        await till.rehearsal.pay(payment.reference, tell_times=0)
+        await till.rehearsal.control(f"charges/{payment.reference}/refund")
+        await till.rehearsal.told(1)
+        await till.settle()
+        assert (await till.look(payment)).state is PaymentState.REFUNDED
+        assert await till.service.periods(ADA) == ([], False)
+        assert await till.book() == {"cash_at_gateway": -FEE, "gateway_fees": FEE}
+
+    run_till(tmp_path, scenario, face)
+
+
+def test_sent_back_by_the_gateway_while_its_payer_asks(tmp_path: Path) -> None:
+    async def scenario(till: Till) -> None:
+        payment = await till.paid()
+        await till.service.ask_refund(ADA, payment.reference)
+        await till.rehearsal.control(f"charges/{payment.reference}/refund")
+        await till.rehearsal.told(2)
+        await till.settle()
+        assert (await till.look(payment)).state is PaymentState.REFUNDED
+        assert "refunds_owed" not in await till.book()
+
+    run_till(tmp_path, scenario)

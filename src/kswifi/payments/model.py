@@ -55,6 +55,9 @@ class PaymentEvent(StrEnum):
     REFUND_REFUSED = "refund_refused"
 
 
+HELD_STATES: Final = (PaymentState.SETTLED, PaymentState.REFUND_ASKED)
+"""Its payer has what it bought, if only suspended."""
+
 UNPAID_STATES: Final = (PaymentState.INTENDED, PaymentState.PENDING, PaymentState.FAILED, PaymentState.LAPSED)
 OPEN_STATES: Final = (PaymentState.INTENDED, PaymentState.PENDING)
 PAID_STATES: Final = (

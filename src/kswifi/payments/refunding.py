@@ -7,7 +7,7 @@ import structlog
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.outbox.results import Done, JobResult, Unknown
 from kswifi.payments import work
-from kswifi.payments.model import Payment, PaymentEvent, PaymentState
+from kswifi.payments.model import HELD_STATES, Payment, PaymentEvent, PaymentState
 from kswifi.payments.ports import (
     Charge,
     ChargeStatus,
@@ -17,7 +17,7 @@ from kswifi.payments.ports import (
     Refund,
     RefundStatus,
 )
-from kswifi.payments.settling import refund_done, take_back
+from kswifi.payments.settling import SENT_BACK, refund_done, take_back
 from kswifi.payments.store import find_payment, move_payment, note_reason, note_refund_try
 
 _log = structlog.get_logger(__name__)
@@ -75,8 +75,8 @@ class Refunding:
             whole = sum(it.amount_kobo for it in answer if it.status is RefundStatus.DONE) >= payment.amount_kobo
             if not whole:
                 return Done()
-            if payment.state is PaymentState.SETTLED:
-                payment = await take_back(connection, payment, "the gateway sent it back without our asking")
+            if payment.state in HELD_STATES:
+                payment = await take_back(connection, payment, SENT_BACK)
             if payment.state in (PaymentState.REFUNDING, PaymentState.REFUND_REFUSED):
                 await refund_done(connection, payment, payment.reason)
         return Done()

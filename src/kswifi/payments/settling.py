@@ -4,6 +4,8 @@ All of it in the one transaction of the caller: a payment is never settled witho
 book, and whoever comes second, be it a webhook, a sweep or the payer's own look, finds it done.
 """
 
+from datetime import datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -16,6 +18,7 @@ from kswifi.payments import work
 from kswifi.payments.bookings import book_refund_owed, book_refunded, book_settled, book_unassigned
 from kswifi.payments.model import (
     CURRENCY,
+    HELD_STATES,
     UNPAID_STATES,
     PassState,
     Payment,
@@ -27,6 +30,8 @@ from kswifi.payments.passes import earned_kobo, grant_pass
 from kswifi.payments.ports import Charge, ChargeStatus
 from kswifi.payments.store import find_payment, move_payment, period_of, set_period_state
 
+SENT_BACK: Final = "the gateway sent it back without our asking"
+
 
 async def apply_charge(connection: AsyncConnection, reference: str, charge: Charge, zone: ZoneInfo) -> Payment:
     """Take what the gateway says of a payment; what it has said before changes nothing."""
@@ -35,8 +40,12 @@ async def apply_charge(connection: AsyncConnection, reference: str, charge: Char
         return await _paid(connection, payment, charge, zone)
     if charge.status is ChargeStatus.DECLINED and payment.state is PaymentState.PENDING:
         return await move_payment(connection, payment, PaymentEvent.DECLINED, charge.words or "declined")
-    if charge.status is ChargeStatus.REVERSED and payment.state is PaymentState.SETTLED:
-        return await take_back(connection, payment, "the gateway sent it back without our asking")
+    if charge.status is ChargeStatus.REVERSED and payment.state in HELD_STATES:
+        return await take_back(connection, payment, SENT_BACK)
+    if charge.status is ChargeStatus.REVERSED and payment.state in UNPAID_STATES:
+        # It was paid and sent back before we ever looked: nothing is granted, and the fee is lost all the same.
+        owed = await _without_right(connection, payment, charge, SENT_BACK)
+        return await refund_done(connection, owed, SENT_BACK)
     return payment
 
 
@@ -67,8 +76,6 @@ async def refund_done(connection: AsyncConnection, payment: Payment, reason: str
 
 async def _paid(connection: AsyncConnection, payment: Payment, charge: Charge, zone: ZoneInfo) -> Payment:
     now = transaction_instant(connection)
-    at = now if charge.paid_at is None else min(charge.paid_at, now)
-    channel = charge.channel and charge.channel[:40]
     wrong = what_is_wrong(payment, charge) or await _nobody_to_give_it_to(connection, payment)
     if wrong is None:
         settled = await move_payment(
@@ -76,30 +83,45 @@ async def _paid(connection: AsyncConnection, payment: Payment, charge: Charge, z
             payment,
             PaymentEvent.PAID,
             settled_at=now,
-            channel=channel,
+            channel=_channel(charge),
             paid_kobo=charge.amount_kobo,
             fees_kobo=charge.fees_kobo,
         )
-        await book_settled(connection, payment, charge, at)
+        await book_settled(connection, payment, charge, _when(charge, now))
         await grant_pass(connection, settled, now, zone)
         return settled
+    moved = await _without_right(connection, payment, charge, wrong)
+    await work.ask_to_refund(connection, payment.reference)
+    return moved
+
+
+async def _without_right(connection: AsyncConnection, payment: Payment, charge: Charge, reason: str) -> Payment:
+    """Take money that buys nothing, and owe it back."""
+    now = transaction_instant(connection)
     # The book holds kobo alone: another currency is for the operator to see to, by the reason.
     kobo = charge.amount_kobo if charge.currency == CURRENCY and charge.amount_kobo > 0 else None
     if kobo is not None:
-        await book_unassigned(connection, payment, charge, at)
-    moved = await move_payment(
+        await book_unassigned(connection, payment, charge, _when(charge, now))
+    return await move_payment(
         connection,
         payment,
         PaymentEvent.PAID_WITHOUT_RIGHT,
-        wrong,
+        reason,
         settled_at=now,
-        channel=channel,
+        channel=_channel(charge),
         paid_kobo=kobo,
         fees_kobo=None if kobo is None else charge.fees_kobo,
         refund_kobo=kobo,
     )
-    await work.ask_to_refund(connection, payment.reference)
-    return moved
+
+
+def _when(charge: Charge, now: datetime) -> datetime:
+    """Return when it was paid, as far as the gateway says so and its clock is not ahead of ours."""
+    return now if charge.paid_at is None else min(charge.paid_at, now)
+
+
+def _channel(charge: Charge) -> str | None:
+    return charge.channel and charge.channel[:40]
 
 
 async def _nobody_to_give_it_to(connection: AsyncConnection, payment: Payment) -> str | None:
