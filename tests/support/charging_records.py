@@ -55,6 +55,10 @@ class Recorded:
 
     async def all(self, wanted: RecordFilter | None = None) -> list[ChargingDataRecord]:
         await self.records.catch_up()
+        return await self.found(wanted)
+
+    async def found(self, wanted: RecordFilter | None = None) -> list[ChargingDataRecord]:
+        """Return the records that are there, whoever made them."""
         return [it async for it in find_records(self.database, wanted or RecordFilter())]
 
 

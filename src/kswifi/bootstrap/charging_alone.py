@@ -11,6 +11,7 @@ from typing import Final
 
 from kswifi.bootstrap.charging import Charging
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
+from kswifi.bootstrap.records_process import RecordsProcess
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.database.migrate import migrate
 from kswifi.esim.authentication_centre import AuthenticationCentre
@@ -51,14 +52,14 @@ async def run_charging_alone(settings: Settings, subscribers: int, ready: Ready,
             centre = AuthenticationCentre(database, SubscriberVault(os.urandom(VAULT_KEY_OCTETS)))
             charging = Charging(settings, database, ledger, centre, now, clock)
             await charging.records.catch_up()
-            ledger.on_durable = charging.records.wake
-            records = asyncio.create_task(charging.records.run(), name="charging-records")
+            records = RecordsProcess(settings)
+            making = asyncio.create_task(records.run(), name="charging-records")
             await charging.start()
             stack.push_async_callback(charging.close)
             ready({"diameter": charging.node.port})
             await stop.wait()
-            records.cancel()
-            await asyncio.gather(records, return_exceptions=True)
+            records.stop()
+            await making
     finally:
         installation.close()
 

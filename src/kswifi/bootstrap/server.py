@@ -27,6 +27,7 @@ from kswifi.bootstrap.checks import check_keys
 from kswifi.bootstrap.lan import lan_ready, lan_servers
 from kswifi.bootstrap.payments import open_payments, pass_rules
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
+from kswifi.bootstrap.records_process import RecordsProcess
 from kswifi.bootstrap.rsp import RspOptions, open_smdp
 from kswifi.catalogue.service import Catalogue
 from kswifi.charging_records.projector import recorded_sequence
@@ -180,18 +181,15 @@ class _Server:
             "rsp_sessions": smdp.provisioning.prune,
         }
         projector = Projector(database, ledger)
-
-        def wake(sequence: int) -> None:
-            projector.wake(sequence)
-            charging.records.wake(sequence)
-
-        ledger.on_durable = wake
+        # A network's records are made beside, by a process; the embedded way stays one process on a small machine.
+        records = charging.records if settings.mode == "embedded" else RecordsProcess(settings)
+        ledger.on_durable = _each_of(projector.wake, charging.records.wake)
         worked = {**handlers.handlers(), **pass_ends.handlers(), **pass_handlers(database, passes)}
         worker = Worker(database, worked if payments is None else {**worked, **payments.handlers})
         housekeeper = Housekeeper(chores)
         async with (
             self._running("projector", projector.run(), projector.stop),
-            self._running("charging-records", charging.records.run(), charging.records.stop),
+            self._running("charging-records", records.run(), records.stop),
             self._running("worker", worker.run(), worker.stop),
             self._running("housekeeper", housekeeper.run(), housekeeper.stop),
             self._running("es9plus", smdp.serve(), smdp.leave),
@@ -313,3 +311,11 @@ def _ledger_answers(ledger: LedgerClient) -> Callable[[], Coroutine[Any, Any, bo
         return ledger.state is not None
 
     return check
+
+
+def _each_of(*wakes: Callable[[int], None]) -> Callable[[int], None]:
+    def wake(sequence: int) -> None:
+        for one in wakes:
+            one(sequence)
+
+    return wake

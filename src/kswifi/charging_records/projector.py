@@ -44,10 +44,17 @@ class LedgerJournal(Protocol):
 class ChargingRecords:
     """Makes records; ``wake`` is what the ledger's ``on_durable`` calls, or forwards to."""
 
-    def __init__(self, database: Database, ledger: LedgerJournal, pause_seconds: float = 1.0) -> None:
+    def __init__(
+        self,
+        database: Database,
+        ledger: LedgerJournal,
+        pause_seconds: float = 1.0,
+        records_at_once: int = RECORDS_AT_ONCE,
+    ) -> None:
         self._database = database
         self._ledger = ledger
         self._pause_seconds = pause_seconds
+        self._records_at_once = records_at_once
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
 
@@ -79,7 +86,7 @@ class ChargingRecords:
             left -= self._stopping.is_set()
             async with self._database.reading() as connection:
                 sequence = await store.read_sequence(connection)
-            records = await asyncio.to_thread(self._ledger.read_effects, sequence, RECORDS_AT_ONCE)
+            records = await asyncio.to_thread(self._ledger.read_effects, sequence, self._records_at_once)
             if not records:
                 return sequence
             async with self._database.transaction() as connection:

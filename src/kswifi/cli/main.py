@@ -127,6 +127,15 @@ def serve(
     asyncio.run(run_server(settings, _ready(as_child, "server"), _end_of_input(as_child), clock))
 
 
+@app.command("charging-records", hidden=True)
+def charging_records() -> None:
+    """Make charging data records beside a server that runs: its own child, which ends with its input."""
+    from kswifi.bootstrap.records_process import make_records
+    from kswifi.settings import load_settings
+
+    asyncio.run(make_records(load_settings(), sys.stdin.fileno()))
+
+
 @app.command()
 def lab(as_child: AsChild = False) -> None:
     """Run the lab process alone: access gateway, content server, lab phone."""

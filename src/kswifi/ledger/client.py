@@ -28,11 +28,10 @@ from kswifi.ledger.effects import Effect
 from kswifi.ledger.errors import (
     LedgerBusyError,
     LedgerClosedError,
-    LedgerDamagedError,
     LedgerError,
     LedgerFailedError,
 )
-from kswifi.ledger.journal import Head, Journal, Record, effects_of, next_record
+from kswifi.ledger.journal import Head, Journal, Record, effects_after, next_record
 from kswifi.ledger.pruning import prunable_before
 from kswifi.ledger.recovery import RecoveryReport, recover
 from kswifi.ledger.snapshot import SnapshotStore
@@ -196,13 +195,7 @@ class LedgerClient:
         Raises:
             LedgerDamagedError: they were pruned, which they are only once everybody has read them.
         """
-        records = self._journal.read(after_sequence, limit)
-        if records and records[0].sequence != after_sequence + 1:
-            raise LedgerDamagedError(
-                f"the journal begins with record {records[0].sequence}, and {after_sequence + 1} is asked for",
-                sequence=after_sequence + 1,
-            )
-        return [(it.sequence, effects_of(it)) for it in records]
+        return effects_after(self._journal, after_sequence, limit)
 
     async def prune(self, read_until: int, since: int) -> int:
         """Drop a few records that nobody needs any more (see ``pruning``); return how many, 0 when it is through.

@@ -119,6 +119,21 @@ def effects_of(record: Record) -> tuple[Effect, ...]:
     return _body_of(record).effects
 
 
+def effects_after(journal: Journal, after_sequence: int, limit: int) -> list[tuple[int, tuple[Effect, ...]]]:
+    """Return the effects of the records after a sequence, at most ``limit`` records.
+
+    Raises:
+        LedgerDamagedError: they were pruned, which they are only once everybody has read them.
+    """
+    records = journal.read(after_sequence, limit)
+    if records and records[0].sequence != after_sequence + 1:
+        raise LedgerDamagedError(
+            f"the journal begins with record {records[0].sequence}, and {after_sequence + 1} is asked for",
+            sequence=after_sequence + 1,
+        )
+    return [(it.sequence, effects_of(it)) for it in records]
+
+
 def _body_of(record: Record) -> _Body:
     version = record.payload[0] if record.payload else 0
     if version > VERSION:

@@ -5,13 +5,12 @@ import csv
 import io
 import json
 from collections.abc import Callable, Coroutine
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec.structs import force_setattr
+from msgspec.structs import force_setattr, replace
 
 from kswifi.charging.notes import Bearer, ClosingCause, UsageNote
 from kswifi.charging_records import sql, store
@@ -119,7 +118,7 @@ def test_a_record_tells_who_when_where_and_how_much_hour_by_hour(tmp_path: Path)
     run(tmp_path, scenario)
 
 
-def test_projecting_in_any_pieces_and_again_gives_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_projecting_in_any_pieces_and_again_gives_the_same(tmp_path: Path) -> None:
     async def scenario(it: Recorded) -> None:
         await one_session(it)
         whole = await it.all()
@@ -130,7 +129,7 @@ def test_projecting_in_any_pieces_and_again_gives_the_same(tmp_path: Path, monke
             for table in (sql.charging_data_record, sql.charging_hour, sql.charging_reservation):
                 await connection.execute(table.delete())
             await store.write_sequence(connection, 0)
-        monkeypatch.setattr("kswifi.charging_records.projector.RECORDS_AT_ONCE", 1)
+        it.records = ChargingRecords(it.database, it.ledger, records_at_once=1)
         assert await it.all() == whole
         assert (await get_record(it.database, "s;1")).hours == hours
         assert await recorded_sequence(it.database) == it.ledger.durable_sequence
@@ -171,12 +170,9 @@ def test_a_record_is_closed_with_its_last_reservation_and_opened_again_by_a_late
     assert (record.closed_at, record.cause) == (None, None)
 
 
-def test_a_process_that_stops_leaves_a_long_backlog_to_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("kswifi.charging_records.projector.RECORDS_AT_ONCE", 1)
-
+def test_a_process_that_stops_leaves_a_long_backlog_to_the_next(tmp_path: Path) -> None:
     async def scenario(it: Recorded) -> None:
+        it.records = ChargingRecords(it.database, it.ledger, records_at_once=1)
         await it.credit("a", 100 * MB)
         await it.ask(placed(request(INITIAL, 0, units())))
         for number in range(1, 40):

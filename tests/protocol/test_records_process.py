@@ -1,0 +1,63 @@
+"""Charging data records made by a process beside: killed, started again, and whole when it was told to stop."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+from kswifi.bootstrap.records_process import RecordsProcess
+from kswifi.database.engine import Database, sqlite_url
+from kswifi.database.migrate import migrate
+from kswifi.installation import Installation
+from kswifi.kernel.clock import ManualClock
+from kswifi.ledger.client import LedgerClient
+from kswifi.ledger.sqlite import SqliteJournal
+from kswifi.settings import load_settings
+from tests.support.charging import INITIAL, TERMINATION, UPDATE, request, units
+from tests.support.charging_records import Recorded
+from tests.support.databases import START
+
+MB = 1_000_000
+
+
+async def until(done: Callable[[], bool], words: str) -> None:
+    for _ in range(600):
+        if done():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(words)
+
+
+def test_records_are_made_beside_also_after_the_child_was_killed(tmp_path: Path) -> None:
+    async def story() -> None:
+        installation = Installation(tmp_path / "var").open()
+        database = Database(sqlite_url(installation.control_database), ManualClock(START))
+        await migrate(database)
+        clock = ManualClock(START)
+        ledger = LedgerClient(SqliteJournal(installation.ledger_dir), clock)
+        await ledger.start()
+        charging = Recorded(database, ledger, clock)
+        await charging.credit("a", 100 * MB)
+        records = RecordsProcess(load_settings(data_dir=installation.data_dir, mode="own-core"))
+        running = asyncio.create_task(records.run())
+        try:
+            await until(lambda: records.pid is not None, "no child was started")
+            first = records.pid
+            await charging.ask(request(INITIAL, 0, units()))
+            await charging.ask(request(UPDATE, 1, units(3 * MB)))
+            assert first is not None
+            os.kill(first, signal.SIGKILL)
+            await until(lambda: records.pid not in (None, first), "it was not started again")
+            await charging.ask(request(TERMINATION, 2, units(2 * MB, wants=False)))
+        finally:
+            records.stop()
+            await running
+        (record,) = await charging.found()
+        assert (record.octets, record.cause) == (5 * MB, "termination")
+        assert record.closed_at is not None
+        await ledger.close()
+        await database.close()
+        installation.close()
+
+    asyncio.run(story())
