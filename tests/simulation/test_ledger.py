@@ -12,7 +12,7 @@ from kswifi.ledger.effects import Committed, Effect, Overran, Refunded
 from kswifi.ledger.journal import Head, Record, effects_of, next_record
 from kswifi.ledger.model import apply, forget_due
 from kswifi.ledger.replay import replay
-from kswifi.ledger.snapshot import SnapshotStore, load
+from kswifi.ledger.snapshot import SnapshotStore
 from kswifi.ledger.state import LedgerState, Retention
 from kswifi.ledger.verify import verify
 from tests.support.ledger_reference import Reference
@@ -172,7 +172,7 @@ def test_journal_and_snapshot_tell_the_same_state(seed: int, tmp_path: Path) -> 
             records.append(record)
         if place == seed * 3:
             store.write(state, head)
-    from_snapshot, point = load(store.paths()[0], retention)
+    from_snapshot, point = store.load(store.paths()[0], retention)
     for retold, tail in ((LedgerState(retention), records), (from_snapshot, records[point.sequence :])):
         for record in tail:
             for effect in effects_of(record):

@@ -76,10 +76,10 @@ class Reference:
         """What was done is, and all a reservation was answered while it could be; a refusal is judged anew."""
         if isinstance(command, do.Commit):
             return command.reservation_id in self.reservations
-        if isinstance(command, do.Reserve):
+        if isinstance(command, do.Reserve | do.Admit):
             known = self.reservations.get(command.reservation_id)
-            return known is not None and known[0] == command.wallet_id and known[2] == "open"
-        if isinstance(command, do.OpenWallet | do.Credit | do.Admit | do.Release):
+            return known is not None and known[0] == command.wallet_id and (known[2] == "open" or changed)
+        if isinstance(command, do.OpenWallet | do.Credit | do.Release):
             return changed
         return code == "done"
 
@@ -191,14 +191,16 @@ class Reference:
                 return "unknown_reservation", 0, 0, 0
             self.book(c.reservation_id, 0, at)
         code, octets = self.grant(c.reservation_id, c.wallet_id, c.ask, 0, at)
-        if c.admit and code not in ("done", "frozen"):
+        if c.admit and code != "done":
             self.reservations.setdefault(c.reservation_id, [c.wallet_id, "", "open"])
         return code, octets, 0, 0
 
     def do_Admit(self, c: do.Admit, at: int) -> Answer:
         known = self.reservations.get(c.reservation_id)
         if known is not None:
-            return ("done" if known[0] == c.wallet_id else "conflict"), 0, 0, 0
+            if known[0] != c.wallet_id:
+                return "conflict", 0, 0, 0
+            return ("done" if known[2] == "open" or c.over else "unknown_reservation"), 0, 0, 0
         if c.wallet_id == do.NOBODY:
             self.wallets.setdefault(do.NOBODY, RefWallet())
         if c.wallet_id not in self.wallets:

@@ -103,7 +103,7 @@ class EventCharging:
         note = Bearer.of(event.request).to_note(event.request.session_id)
         self._submit(
             event,
-            lambda: Reserve(f"{reservation_id}/open", reservation_id, wallet_id, ask(), note),
+            lambda: Reserve(f"{reservation_id}/open", reservation_id, wallet_id, ask(), note, admit=True),
             partial(self._reserved, event),
         )
 
@@ -119,9 +119,13 @@ class EventCharging:
 
     def _reserved(self, event: Event, outcome: Outcome) -> None:
         reservation_id = event.reservation_id
-        # A replay of a debit that is through meets its closed reservation: the commit has its answer.
-        if outcome.code is not OutcomeCode.DONE:
+        # A replay of a debit that is through meets its closed reservation: the commit has its answer. One that was
+        # refused is taken in and closed as well, so that it never comes true later behind its client's back.
+        if outcome.code in (OutcomeCode.UNKNOWN_WALLET, OutcomeCode.TOO_MANY, OutcomeCode.CONFLICT):
             event.answered(refusal_of(outcome.code))
+        elif outcome.code is not OutcomeCode.DONE:
+            release = Release(command_id=reservation_id, reservation_id=reservation_id, note=_EVENT_NOTE)
+            self._finish(event, release, refused=refusal_of(outcome.code))
         elif outcome.granted_octets >= event.octets:
             commit = Commit(
                 command_id=reservation_id,
@@ -130,19 +134,17 @@ class EventCharging:
                 close=True,
                 note=_EVENT_NOTE,
             )
-            self._finish(event, commit, debited=True)
+            self._finish(event, commit)
         else:
             release = Release(command_id=reservation_id, reservation_id=reservation_id, note=_EVENT_NOTE)
-            self._finish(event, release, debited=False)
+            self._finish(event, release, refused=refusal(ResultCode.CREDIT_LIMIT_REACHED))
 
-    def _finish(self, event: Event, command: Command, *, debited: bool) -> None:
+    def _finish(self, event: Event, command: Command, refused: ChargingAnswer | None = None) -> None:
         def done(outcome: Outcome) -> None:
             if outcome.code is not OutcomeCode.DONE:
                 event.answered(refusal_of(outcome.code))
-            elif not debited:
-                event.answered(refusal(ResultCode.CREDIT_LIMIT_REACHED))
             else:
-                event.answered(_whole(event))
+                event.answered(refused or _whole(event))
 
         try:
             self._ledger.submit(command, done)

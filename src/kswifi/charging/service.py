@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from time import monotonic
 from typing import Final, TypeAlias
@@ -244,6 +245,11 @@ class ChargingService:
                 direct=not exchange.request.services,
             )
             self._keep(exchange, answer)
+            if (
+                exchange.request.cc_request_type is CcRequestType.INITIAL
+                and answer.result_code != ResultCode.SUCCESS
+            ):
+                self._let_go(exchange)
         self.counters.took(monotonic() - exchange.began)
         self._answer(exchange.answered, answer)
 
@@ -301,6 +307,15 @@ class ChargingService:
         self._sessions.add(charging_session)
         self._changed(wallet_id)
         return charging_session
+
+    def _let_go(self, exchange: Exchange) -> None:
+        """Settle what a refused INITIAL was taken in with; where that fails, the next start finds it."""
+        for step in exchange.steps:
+            reservation = self._ledger.state.reservation(step.reservation_id)
+            if reservation is not None and not reservation.closed:
+                release = Release(f"{step.reservation_id}#refused", step.reservation_id)
+                with suppress(LedgerError):
+                    self._ledger.submit(release, _nothing_to_do)
 
     def _keep_stranded(self, request: CreditControlRequest, reservation_id: str) -> None:
         """Supervise what half an event holds, until its replay comes or it is settled."""

@@ -150,7 +150,7 @@ class Reserve(_Command, frozen=True, gc=False):
     note: str = ""
     """What the owner wants to find again after a restart; kept with the reservation, never read here."""
     admit: bool = False
-    """Where nothing can be granted, take it in all the same, so that it may ask again; not while frozen."""
+    """Where nothing can be granted, take it in all the same, so that it may ask again, and a replay finds it."""
 
     def __post_init__(self) -> None:
         """Check identifiers and note."""

@@ -12,7 +12,7 @@ from kswifi.ledger.effects import Answered, Effect
 from kswifi.ledger.errors import LedgerDamagedError
 from kswifi.ledger.journal import GENESIS, Head, effects_of, follow
 from kswifi.ledger.recovery import Recovered, RecoveryReport, recover
-from kswifi.ledger.snapshot import OldestSnapshot, SnapshotStore, load
+from kswifi.ledger.snapshot import OldestSnapshot, SnapshotStore
 from kswifi.ledger.sqlite import SqliteJournalReader, acknowledged
 from kswifi.ledger.state import AccountView, LedgerState, ReservationView, WalletView
 
@@ -141,9 +141,10 @@ def _recover_all(directory: Path, journal: SqliteJournalReader, at_least: int = 
 
 def _damaged_snapshots(directory: Path, journal: SqliteJournalReader, end: Head) -> list[str]:
     found = []
-    for path in SnapshotStore(directory).paths():
+    snapshots = SnapshotStore(directory)
+    for path in snapshots.paths():
         try:
-            _, head = load(path)
+            _, head = snapshots.load(path)
         except FileNotFoundError:  # removed as the oldest since the look-up: the ledger is in use
             continue
         except LedgerDamagedError as error:

@@ -7,7 +7,7 @@ and everybody who follows the journal has read it.
 from collections.abc import Callable
 
 from kswifi.ledger.journal import Journal, instant_of
-from kswifi.ledger.snapshot import KEEP, SnapshotStore, whole
+from kswifi.ledger.snapshot import KEEP, SnapshotStore
 
 
 def prunable_before(journal: Journal, snapshots: SnapshotStore, read_until: int, since: int) -> int:
@@ -20,7 +20,7 @@ def prunable_before(journal: Journal, snapshots: SnapshotStore, read_until: int,
         since: the Unix second from which on records are kept.
     """
     paths = snapshots.paths()
-    heads = [head for path in paths if (head := whole(path)) is not None]
+    heads = [head for path in paths if (head := snapshots.whole(path)) is not None]
     if len(paths) < KEEP or len(heads) < len(paths):
         return 0
     until = min(read_until, *(head.sequence for head in heads))

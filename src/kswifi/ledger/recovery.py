@@ -7,7 +7,7 @@ from kswifi.ledger.effects import Effect
 from kswifi.ledger.errors import LedgerDamagedError
 from kswifi.ledger.journal import Head, Journal, effects_of, follow
 from kswifi.ledger.replay import replay
-from kswifi.ledger.snapshot import SnapshotStore, load
+from kswifi.ledger.snapshot import SnapshotStore
 from kswifi.ledger.state import LedgerState, Retention
 from kswifi.ledger.verify import verify
 
@@ -91,9 +91,11 @@ def _newest_snapshot(
     snapshots: SnapshotStore | None, retention: Retention | None
 ) -> tuple[LedgerState, Head, tuple[str, ...]]:
     rejected: list[str] = []
-    for path in snapshots.paths() if snapshots is not None else ():
+    if snapshots is None:
+        return LedgerState(retention), Head(), ()
+    for path in snapshots.paths():
         try:
-            state, head = load(path, retention)
+            state, head = snapshots.load(path, retention)
         except FileNotFoundError:  # removed as the oldest since the look-up
             continue
         except LedgerDamagedError as error:

@@ -82,7 +82,7 @@ class SnapshotStore:
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
-                _write(file, state, head)
+                write_state(file, state, head)
                 file.flush()
                 os.fsync(file.fileno())
             scratch.replace(path)
@@ -93,6 +93,37 @@ class SnapshotStore:
             old.unlink(missing_ok=True)
         return path
 
+    def load(self, path: Path, retention: Retention | None = None) -> tuple[LedgerState, Head]:
+        """Read a snapshot.
+
+        Raises:
+            FileNotFoundError: a newer one took its place since it was looked up; nothing is wrong.
+            LedgerDamagedError: it is not whole, or not one.
+        """
+        try:
+            with self._open(path) as file:
+                return _read(file, path, retention)
+        except FileNotFoundError:
+            raise
+        except (OSError, msgspec.MsgspecError, KeyError) as error:
+            raise _damaged(path, str(error)) from error
+
+    def whole(self, path: Path) -> Head | None:
+        """Return the head of a snapshot whose digest is right, read in pieces; None if it is damaged or gone."""
+        digest = blake2b(digest_size=DIGEST_SIZE)
+        head: Head | None = None
+        try:
+            with self._open(path) as file:
+                digest.update(file.read(len(MAGIC)))
+                while block := _next_block(file, path, digest):
+                    head = head or _decode_head(block)
+                return head if file.read() == digest.digest() else None
+        except (OSError, msgspec.MsgspecError, LedgerDamagedError):
+            return None
+
+    def _open(self, path: Path) -> BinaryIO:
+        return path.open("rb")
+
 
 class OldestSnapshot(SnapshotStore):
     """The same snapshots, the oldest first: to tell as much as can be told of a journal that was pruned."""
@@ -102,37 +133,8 @@ class OldestSnapshot(SnapshotStore):
         return super().paths()[::-1]
 
 
-def load(path: Path, retention: Retention | None = None) -> tuple[LedgerState, Head]:
-    """Read a snapshot.
-
-    Raises:
-        FileNotFoundError: a newer one took its place since it was looked up; nothing is wrong.
-        LedgerDamagedError: it is not whole, or not one.
-    """
-    try:
-        with path.open("rb") as file:
-            return _read(file, path, retention)
-    except FileNotFoundError:
-        raise
-    except (OSError, msgspec.MsgspecError, KeyError) as error:
-        raise _damaged(path, str(error)) from error
-
-
-def whole(path: Path) -> Head | None:
-    """Return the head of a snapshot whose digest is right, read in pieces; None if it is damaged or gone."""
-    digest = blake2b(digest_size=DIGEST_SIZE)
-    head: Head | None = None
-    try:
-        with path.open("rb") as file:
-            digest.update(file.read(len(MAGIC)))
-            while block := _next_block(file, path, digest):
-                head = head or _decode_head(block)
-            return head if file.read() == digest.digest() else None
-    except (OSError, msgspec.MsgspecError, LedgerDamagedError):
-        return None
-
-
-def _write(file: BinaryIO, state: LedgerState, head: Head) -> None:
+def write_state(file: BinaryIO, state: LedgerState, head: Head) -> None:
+    """Write a state as it is at a record."""
     digest = blake2b(digest_size=DIGEST_SIZE)
 
     def put(octets: bytes) -> None:

@@ -39,7 +39,7 @@ def admit(work: Work, command: Admit) -> Outcome:
     state, reservation_id = work.state, command.reservation_id
     reservation = state.reservations.get(reservation_id)
     if reservation is not None:
-        return CONFLICT if reservation.wallet_id != command.wallet_id else _kept(reservation, command) or DONE
+        return _admit_again(work, reservation, command)
     wallet = state.wallets.get(command.wallet_id)
     if wallet is None:
         if command.wallet_id != NOBODY:
@@ -52,6 +52,16 @@ def admit(work: Work, command: Admit) -> Outcome:
         seconds, why = state.retention.settled_seconds, command.closing_note
         _close(work, state.reservations[reservation_id], seconds, why, settled=True)
     return work.answer_within(reservation_id, command, DONE)
+
+
+def _admit_again(work: Work, reservation: Reservation, command: Admit) -> Outcome:
+    if reservation.wallet_id != command.wallet_id:
+        return CONFLICT
+    if (kept := _kept(reservation, command)) is not None:
+        return kept
+    if reservation.closed:
+        return DONE if command.over else Outcome(OutcomeCode.UNKNOWN_RESERVATION)
+    return work.answer_within(reservation.reservation_id, command, DONE)
 
 
 def commit(work: Work, command: Commit) -> Outcome:
@@ -108,7 +118,7 @@ def _begin(work: Work, command: Reserve) -> Outcome:
     shared = is_shared(state, wallet, command.reservation_id)
     if account is None:
         outcome = Outcome(code, shared=shared)
-        if not command.admit or code is OutcomeCode.FROZEN:
+        if not command.admit:
             return outcome
         expires_at = command.ask.expires_at
         work.emit(fx.Admitted(command.reservation_id, wallet.wallet_id, expires_at, work.at, command.note))

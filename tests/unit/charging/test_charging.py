@@ -98,8 +98,11 @@ def test_refusals_are_at_command_level() -> None:
     assert charging.ask(request(INITIAL, 0, units())).result_code == 4010
     assert charging.ask(request(INITIAL, 0, units(), host=GATEWAY)).result_code == 4010
     assert charging.ask(request(UPDATE, 1, units(0))).result_code == 5002
-    assert charging.ask(request(UPDATE, 1)).result_code == 5002
-    assert charging.ask(request(TERMINATION, 1, units(0, wants=False))).result_code == 5002
+    assert charging.ask(request(UPDATE, 2)).result_code == 5002
+    assert charging.ask(request(UPDATE, 1, units(0), session="never")).result_code == 5002
+    assert charging.ask(request(UPDATE, 2, session="never")).result_code == 5002
+    assert charging.ask(request(TERMINATION, 1, units(0, wants=False), session="never")).result_code == 5002
+    assert list(charging.ledger.state.open_reservations()) == []
     assert charging.service.open_sessions == 0
 
 

@@ -128,7 +128,13 @@ def test_refusals() -> None:
     assert result_of(charging, stranger) == 5030
     charging.credit("a", 100)
     charging.ledger.do(Freeze("freeze", WALLET, True))
-    assert result_of(charging, event(DEBIT, 5)) == 4010
+    assert result_of(charging, event(DEBIT, 5, session="e;2")) == 4010
+    charging.ledger.do(Freeze("thaw", WALLET, False))
+    # What was refused never comes true behind the client's back: the same request has the same answer.
+    assert result_of(charging, event(DEBIT, 5)) == 4012
+    assert result_of(charging, event(DEBIT, 5, session="e;2")) == 4010
+    assert charging.balances("a") == (0, 0, 100)
+    assert list(charging.ledger.state.open_reservations()) == []
 
 
 def test_balance_and_price_are_told_and_nothing_is_reserved() -> None:
