@@ -81,7 +81,7 @@ class Reference:
             return known is not None and known[0] == command.wallet_id and (known[2] == "open" or changed)
         if isinstance(command, do.OpenWallet | do.Credit | do.Release):
             return changed
-        return code == "done"
+        return code == "done" or (isinstance(command, do.Refund) and code == "insufficient")
 
     def order(self, wallet: str) -> list[str]:
         mine = [(k, a) for k, a in self.accounts.items() if a.wallet == wallet and not a.ended]

@@ -77,12 +77,19 @@ def _grants(service: ServiceCreditControl) -> bool:
 
 
 def compose(
-    steps: list[Step], outcomes: list[Outcome], policy: ChargingPolicy, peer: str, *, direct: bool
+    steps: list[Step],
+    outcomes: list[Outcome],
+    policy: ChargingPolicy,
+    peer: str,
+    *,
+    direct: bool,
+    in_group: bool = False,
 ) -> ChargingAnswer:
     """Answer a request whose every step is durable.
 
     Where all is refused, the whole command is (real cores take that cleanly, and a refusal of one group
-    badly); where some of it is, each group has its own Result-Code (RFC 8506, 5.6.1).
+    badly); where some of it is, each group has its own Result-Code (RFC 8506, 5.6.1). So it is where
+    another group may hold the octets that this one lacks (``in_group``): ending the session would strand them.
     """
     services = tuple(
         answer_step(step, outcome, policy, peer)
@@ -92,7 +99,7 @@ def compose(
     if not services and outcomes and outcomes[0].code is not OutcomeCode.DONE:
         return refusal_of(outcomes[0].code)
     refused = bool(services) and all(service.result_code != ResultCode.SUCCESS for service in services)
-    if refused and (direct or not policy.refuse_in_group):
+    if refused and (direct or not (policy.refuse_in_group or in_group)):
         return refusal(services[0].result_code or ResultCode.UNABLE_TO_COMPLY)
     if direct and len(services) == 1:
         return ChargingAnswer(result_code=ResultCode.SUCCESS, direct=replace(services[0], result_code=None))

@@ -54,9 +54,9 @@ class LateOpening:
         if wallet_id is None:
             self._book_apart(exchange, place, step.as_late(), ask, self._payer_of_unknown(exchange))
         elif step.asks and not used:
-            admit = self._policy.restricts(exchange.bearer.peer)
-            reserve = partial(step.reserve, wallet_id, ask, note, admit=admit)
-            self._submit(exchange, reserve, partial(self._taken, exchange, place))
+            self._submit(
+                exchange, partial(step.reserve, wallet_id, ask, note), partial(self._taken, exchange, place)
+            )
         else:
             admitted = partial(self._admitted, exchange, place, step, ask, wallet_id)
             self._submit(exchange, partial(step.admit, wallet_id, ask.expires_at, note), admitted)

@@ -24,7 +24,7 @@ from kswifi.diameter.constants import CcRequestType, ResultCode
 from kswifi.diameter.credit_control import CreditControlRequest
 from kswifi.diameter.errors import DiameterError
 from kswifi.kernel.clock import Clock
-from kswifi.ledger.commands import NO_ACCOUNT, Ask, Command, Outcome, OutcomeCode, Release
+from kswifi.ledger.commands import NO_ACCOUNT, Ask, Command, Commit, Outcome, OutcomeCode, Release
 from kswifi.ledger.errors import InvalidCommandError, LedgerError
 
 _log: Final = logging.getLogger(__name__)
@@ -182,13 +182,12 @@ class ChargingService:
 
     def _opening(self, exchange: Exchange, wallet_id: str, ask: Ask) -> list[Command]:
         note = exchange.bearer.to_note(exchange.request.session_id)
-        admit = self.policy.restricts(exchange.bearer.peer)
         commands: list[Command] = []
         for step in exchange.steps:
             if step.service.used_octets:
                 commands.append(step.commit(ask))
             elif step.asks:
-                commands.append(step.reserve(wallet_id, ask, note, admit=admit))
+                commands.append(step.reserve(wallet_id, ask, note))
             else:
                 commands.append(step.admit(wallet_id, ask.expires_at, note))
         return commands
@@ -243,6 +242,7 @@ class ChargingService:
                 self.policy,
                 exchange.bearer.peer,
                 direct=not exchange.request.services,
+                in_group=_lacks_what_others_hold(exchange, outcomes),
             )
             self._keep(exchange, answer)
             if (
@@ -309,13 +309,16 @@ class ChargingService:
         return charging_session
 
     def _let_go(self, exchange: Exchange) -> None:
-        """Settle what a refused INITIAL was taken in with; where that fails, the next start finds it."""
+        """Close what a refused INITIAL was taken in with; where that fails, the next start finds it.
+
+        It is remembered for a while: a late copy of it must not take the place of a session that came after it.
+        """
         for step in exchange.steps:
             reservation = self._ledger.state.reservation(step.reservation_id)
             if reservation is not None and not reservation.closed:
-                release = Release(f"{step.reservation_id}#refused", step.reservation_id)
+                close = Commit(f"{step.reservation_id}#refused", step.reservation_id, 0, close=True)
                 with suppress(LedgerError):
-                    self._ledger.submit(release, _nothing_to_do)
+                    self._ledger.submit(close, _nothing_to_do)
 
     def _keep_stranded(self, request: CreditControlRequest, reservation_id: str) -> None:
         """Supervise what half an event holds, until its replay comes or it is settled."""
@@ -349,6 +352,16 @@ class ChargingService:
     def _end(self, charging_session: ChargingSession) -> None:
         self._sessions.remove(charging_session)
         self._changed(charging_session.wallet_id)
+
+
+def _lacks_what_others_hold(exchange: Exchange, outcomes: list[Outcome]) -> bool:
+    """Tell whether groups of a session under way lack what another reservation held when they were judged."""
+    if exchange.request.cc_request_type is not CcRequestType.UPDATE:
+        return False
+    return any(
+        outcome.shared and step.reservation_id != exchange.request.session_id
+        for step, outcome in zip(exchange.steps, outcomes, strict=True)
+    )
 
 
 def _nothing_to_do(_outcome: Outcome) -> None:

@@ -44,15 +44,15 @@ class Step:
             note=self.note,
         )
 
-    def reserve(self, wallet_id: str, ask: Ask, note: str, *, admit: bool) -> Reserve:
-        """Return the command that opens the reservation with a grant, or with ``admit`` even without one."""
+    def reserve(self, wallet_id: str, ask: Ask, note: str) -> Reserve:
+        """Return the command that opens the reservation, with a grant or without: a replay finds either again."""
         return Reserve(
             command_id=self.command_id,
             reservation_id=self.reservation_id,
             wallet_id=wallet_id,
             ask=ask,
             note=note,
-            admit=admit,
+            admit=True,
         )
 
     def as_late(self) -> "Step":

@@ -140,7 +140,10 @@ def transfer(work: Work, command: do.Transfer) -> Outcome:
 
 
 def refund(work: Work, command: do.Refund) -> Outcome:
-    """Give back to the active account, or the first in order, that has used so much; none that ended is opened."""
+    """Give back to the active account, or the first in order, that has used so much; none that ended is opened.
+
+    Its refusal is remembered as well: a copy of the request that comes late must not come true.
+    """
     state = work.state
     wallet = state.wallets.get(command.wallet_id)
     if wallet is None:
@@ -153,7 +156,7 @@ def refund(work: Work, command: do.Refund) -> Outcome:
             )
             work.emit(refunded)
             return _remember_long(work, command, Outcome(OutcomeCode.DONE, account_id=account.account_id))
-    return Outcome(OutcomeCode.INSUFFICIENT)
+    return _remember_long(work, command, Outcome(OutcomeCode.INSUFFICIENT))
 
 
 def expire(work: Work, command: do.Expire) -> Outcome:

@@ -144,7 +144,7 @@ def _body_of(record: Record) -> _Body:
         )
     try:
         return _decoder.decode(memoryview(record.payload)[1:])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise LedgerDamagedError(
             f"record {record.sequence} of the journal cannot be understood: {error}", sequence=record.sequence
         ) from error

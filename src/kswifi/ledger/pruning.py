@@ -19,9 +19,8 @@ def prunable_before(journal: Journal, snapshots: SnapshotStore, read_until: int,
         read_until: the sequence that all who follow it have read.
         since: the Unix second from which on records are kept.
     """
-    paths = snapshots.paths()
-    heads = [head for path in paths if (head := snapshots.whole(path)) is not None]
-    if len(paths) < KEEP or len(heads) < len(paths):
+    heads = [head for path in snapshots.paths() if (head := snapshots.whole(path)) is not None]
+    if len(heads) < KEEP:
         return 0
     until = min(read_until, *(head.sequence for head in heads))
     first = max(1, journal.base().sequence)

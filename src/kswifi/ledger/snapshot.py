@@ -65,7 +65,7 @@ _decode_block = msgspec.msgpack.Decoder(_Block).decode
 
 
 class SnapshotStore:
-    """The snapshots in the journal's directory; the newest two are kept."""
+    """The snapshots in the journal's directory; the newest two whole ones are kept."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -89,9 +89,15 @@ class SnapshotStore:
         finally:
             scratch.unlink(missing_ok=True)
         synchronise_directory(self.directory)
-        for old in self.paths()[KEEP:]:
+        for old in self.superseded():
             old.unlink(missing_ok=True)
         return path
+
+    def superseded(self) -> list[Path]:
+        """Return those that may go: all but the newest two whole ones, once there are two."""
+        paths = self.paths()
+        kept = [path for path in paths if self.whole(path) is not None][:KEEP]
+        return [path for path in paths if path not in kept] if len(kept) == KEEP else []
 
     def load(self, path: Path, retention: Retention | None = None) -> tuple[LedgerState, Head]:
         """Read a snapshot.
@@ -105,7 +111,7 @@ class SnapshotStore:
                 return _read(file, path, retention)
         except FileNotFoundError:
             raise
-        except (OSError, msgspec.MsgspecError, KeyError) as error:
+        except (OSError, msgspec.MsgspecError, KeyError, ValueError) as error:  # ValueError: no UTF-8
             raise _damaged(path, str(error)) from error
 
     def whole(self, path: Path) -> Head | None:
@@ -118,7 +124,7 @@ class SnapshotStore:
                 while block := _next_block(file, path, digest):
                     head = head or _decode_head(block)
                 return head if file.read() == digest.digest() else None
-        except (OSError, msgspec.MsgspecError, LedgerDamagedError):
+        except (OSError, msgspec.MsgspecError, ValueError, LedgerDamagedError):
             return None
 
     def _open(self, path: Path) -> BinaryIO:

@@ -1,17 +1,27 @@
-"""Packet cores as they behave: profiles, and one bearer's life between a user plane and Gy."""
+"""Packet cores as they behave: one bearer's life between a user plane and Gy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
+from math import inf
 from typing import Final
 
-from kswifi.diameter.constants import CcRequestType, Command, ReportingReason, ResultCode, SubscriptionIdType
+from kswifi.diameter.constants import (
+    CcRequestType,
+    Command,
+    ReportingReason,
+    RequestedAction,
+    ResultCode,
+    SubscriptionIdType,
+)
 from kswifi.diameter.credit_control import CreditControlAnswer, CreditControlRequest
 from kswifi.diameter.header import decode_header
 from kswifi.diameter.server_requests import ServerRequest, ServerRequestAnswer
 from kswifi.diameter.units import PsInformation, ServiceCreditControl, ServiceUnit, SubscriptionId
 from kswifi.kernel.clock import unix_seconds
 from kswifi.simulation.network import Link
+from kswifi.simulation.profiles import Profile
 from kswifi.simulation.reference import Reference
 from kswifi.simulation.server import REALM, SimulatedServer
 from kswifi.simulation.world import World
@@ -19,47 +29,9 @@ from kswifi.simulation.world import World
 _AGAIN_SECONDS: Final = 1.5
 _REPORT_SECONDS: Final = 0.05
 """How soon a core that may have several reports under way sends the next one."""
+_IDLE_SECONDS: Final = 1_000.0
 _FAREWELL_SECONDS: Final = 0.1
 _REQUESTED: Final = ServiceUnit(cc_total_octets=1_000_000)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """How a core behaves.
-
-    ``blocking``: its user plane forwards nothing beyond a grant, nor while a report is under way.
-    """
-
-    name: str
-    blocking: bool
-    restricts: bool = False
-    """Keeps a bearer for KSWiFi's address alone, instead of ending it."""
-    outstanding: int = 1
-    serves_re_auth: bool = False
-    serves_abort: bool = False
-    forgets_termination: bool = False
-    """A re-attach ends the old bearer without a word; now and then its usage comes later."""
-    orderly: bool = False
-    """Sends no TERMINATION while a report is unanswered, and opens no bearer while a line's last one has any."""
-    absurd_time: bool = False
-    cut_octets: int = 0
-    """What still passes at the end of the last grant."""
-
-
-PROFILES: Final = (
-    Profile(
-        name="gateway",
-        blocking=True,
-        restricts=True,
-        serves_re_auth=True,
-        serves_abort=True,
-        orderly=True,
-    ),
-    Profile(name="blocking", blocking=True, serves_re_auth=True, orderly=True),
-    Profile(name="open5gs", blocking=False, absurd_time=True, forgets_termination=True, cut_octets=2_200),
-    Profile(name="five-outstanding", blocking=False, outstanding=5, absurd_time=True, cut_octets=6_000),
-    Profile(name="forgetful", blocking=True, forgets_termination=True),
-)
 
 
 @dataclass(slots=True)
@@ -72,17 +44,22 @@ class Pending:
 
 @dataclass(slots=True)
 class Bearer:
-    """One bearer: what was granted, what passed, what was not reported yet. Seconds are simulated ones."""
+    """One bearer: what was granted, what passed, what was not reported yet. Seconds are simulated ones.
+
+    With several rating groups there is one of these for each, with one session and one row of numbers together.
+    """
 
     session_id: str
     imsi: str
+    apn: str
     charging_id: int
     octets_per_second: int
     flowed_at: float
+    rating_group: int | None = None
+    numbers: Iterator[int] = field(default_factory=count)
     is_open: bool = False
     """Octets may pass."""
     is_over: bool = False
-    number: int = 0
     newest_answer: int = -1
     rest: int = 0
     unreported: int = 0
@@ -105,10 +82,12 @@ class Core:
         self.profile = profile
         self.host = f"{profile.name}.{REALM}"
         self.bearers: list[Bearer] = []
+        self.events: dict[int, CreditControlRequest] = {}
+        """Those that await their answer, by End-to-End Identifier."""
         self.ended: Callable[[Bearer], None] = lambda _: None
         self._world = world
         self._reference = reference
-        self._sent: dict[int, tuple[Bearer, CreditControlRequest]] = {}
+        self._sent: dict[int, tuple[Bearer | None, CreditControlRequest]] = {}
         """By End-to-End Identifier, answered ones too: an answer may come twice."""
         self.link = Link(world, server, self.host, self._receive, self._send_all)
         self.link.overhear = self._overhear
@@ -117,15 +96,46 @@ class Core:
     @property
     def is_idle(self) -> bool:
         """Tell whether every bearer is over and every request answered."""
-        return all(it.is_over and not it.pending for it in self.bearers)
+        return not self.events and all(it.is_over and not it.pending for it in self.bearers)
 
-    def attach(self, imsi: str, octets_per_second: int) -> Bearer:
+    def attach(self, imsi: str, octets_per_second: int, apn: str = "internet") -> Bearer:
         """Open a bearer."""
-        count = len(self.bearers) + 1
-        bearer = Bearer(f"{self.host};1;{count}", imsi, count, octets_per_second, self._world.time)
-        self.bearers.append(bearer)
-        self._request(bearer, CcRequestType.INITIAL)
-        return bearer
+        number, numbers, now = len(self.bearers) + 1, count(), self._world.time
+        session_id = f"{self.host};1;{number}"
+        made = [
+            Bearer(session_id, imsi, apn, number, octets_per_second, now, rating_group=group, numbers=numbers)
+            for group in self.profile.rating_groups or (None,)
+        ]
+        self.bearers += made
+        self._request(made[0], CcRequestType.INITIAL)
+        return made[0]
+
+    def request_event(self, imsi: str, action: RequestedAction, octets: int) -> None:
+        """Debit octets at once, give them back, or ask about them (RFC 8506, 6)."""
+        self._identifier += 1
+        request = CreditControlRequest(
+            session_id=f"{self.host};event;{self._identifier}",
+            origin_host=self.host,
+            origin_realm=REALM,
+            destination_realm=REALM,
+            cc_request_type=CcRequestType.EVENT,
+            cc_request_number=0,
+            requested_action=action,
+            event_timestamp=unix_seconds(self._world.now()),
+            subscription_ids=(SubscriptionId(SubscriptionIdType.IMSI, imsi),),
+            services=(ServiceCreditControl(requested=ServiceUnit(cc_total_octets=octets)),),
+            end_to_end=self._identifier,
+            hop_by_hop=self._identifier,
+        )
+        self.events[self._identifier] = request
+        self._sent[self._identifier] = (None, request)
+        self._reference.sent(request)
+        self.link.send(request.encode())
+        self._world.after(_AGAIN_SECONDS, partial(self._send_event_again, self._identifier))
+
+    def together(self, bearer: Bearer) -> list[Bearer]:
+        """Return what shares its session, itself included."""
+        return [it for it in self.bearers if it.session_id == bearer.session_id]
 
     def change_rate(self, bearer: Bearer, octets_per_second: int) -> None:
         """Let its user want another pace from now on."""
@@ -134,26 +144,32 @@ class Core:
         self._plan(bearer)
 
     def terminate(self, bearer: Bearer) -> None:
-        """End a bearer properly."""
+        """End a bearer properly, with all its groups."""
         if bearer.is_over:
             return
-        if self.profile.orderly and bearer.pending:
+        all_of_it = self.together(bearer)
+        if self.profile.orderly and any(it.pending for it in all_of_it):
             self._world.after(_FAREWELL_SECONDS, partial(self.terminate, bearer))
             return
-        self._flow(bearer)
-        bearer.is_open, bearer.is_over = False, True
-        if bearer.newest_answer >= 0 or bearer.pending:
+        self._close(all_of_it)
+        if any(it.newest_answer >= 0 or it.pending for it in all_of_it):
             self._request(bearer, CcRequestType.TERMINATION)
         self.ended(bearer)
 
     def abandon(self, bearer: Bearer, late_seconds: float | None) -> None:
         """End a bearer without a word; its TERMINATION comes late, or never, and then its last usage is lost."""
-        self._flow(bearer)
-        bearer.is_open, bearer.is_over = False, True
+        all_of_it = self.together(bearer)
+        self._close(all_of_it)
         if late_seconds is not None:
             self._world.after(late_seconds, partial(self._request, bearer, CcRequestType.TERMINATION))
         else:
-            bearer.delivered -= bearer.unreported
+            for it in all_of_it:
+                it.delivered -= it.unreported
+
+    def _close(self, bearers: list[Bearer]) -> None:
+        for it in bearers:
+            self._flow(it)
+            it.is_open, it.is_over = False, True
 
     # The user plane
 
@@ -177,7 +193,7 @@ class Core:
     def _plan(self, bearer: Bearer) -> None:
         """Look at it again when its grant or its Validity-Time ends."""
         bearer.plan += 1
-        seconds = max(0.0, bearer.ask_at - self._world.time)
+        seconds = max(0.0, min(bearer.ask_at - self._world.time, _IDLE_SECONDS))
         if bearer.is_open and bearer.octets_per_second:
             rest = bearer.rest + (self.profile.cut_octets if bearer.is_final else 0)
             seconds = min(seconds, max(0.0, rest / bearer.octets_per_second) + 1e-6)
@@ -204,8 +220,12 @@ class Core:
     # Gy
 
     def _request(self, bearer: Bearer, kind: CcRequestType, reason: ReportingReason | None = None) -> None:
-        used, bearer.unreported = bearer.unreported, 0
-        number, bearer.number = bearer.number, bearer.number + 1
+        number, beginning = next(bearer.numbers), kind is CcRequestType.INITIAL
+        reporting = self.together(bearer) if kind is CcRequestType.TERMINATION else [bearer]
+        services = tuple(self._units(it, kind, reason) for it in reporting)
+        used = sum(it.used_octets for it in services)
+        for it in reporting:
+            it.unreported = 0
         self._identifier += 1
         request = CreditControlRequest(
             session_id=bearer.session_id,
@@ -217,8 +237,9 @@ class Core:
             event_timestamp=unix_seconds(self._world.now()),
             subscription_ids=(SubscriptionId(SubscriptionIdType.IMSI, bearer.imsi),),
             termination_cause=1 if kind is CcRequestType.TERMINATION else None,
-            services=(self._units(kind, used, reason),),
-            ps_information=PsInformation(called_station_id="internet", charging_id=bearer.charging_id),
+            services=() if beginning and self.profile.rating_groups else services,
+            multiple_services_indicator=1 if beginning and self.profile.rating_groups else None,
+            ps_information=PsInformation(called_station_id=bearer.apn, charging_id=bearer.charging_id),
             end_to_end=self._identifier,
             hop_by_hop=self._identifier,
         )
@@ -228,11 +249,12 @@ class Core:
         self.link.send(request.encode())
         self._world.after(_AGAIN_SECONDS, partial(self._send_again, bearer, number))
 
-    def _units(self, kind: CcRequestType, used: int, reason: ReportingReason | None) -> ServiceCreditControl:
-        beginning = kind is CcRequestType.INITIAL
+    def _units(self, bearer: Bearer, kind: CcRequestType, reason: ReportingReason | None) -> ServiceCreditControl:
+        beginning, used = kind is CcRequestType.INITIAL, bearer.unreported
         seconds = unix_seconds(self._world.now()) if self.profile.absurd_time else None
         unit = ServiceUnit(cc_input_octets=used // 10, cc_output_octets=used - used // 10, cc_time=seconds)
         return ServiceCreditControl(
+            rating_group=bearer.rating_group,
             requested=None if kind is CcRequestType.TERMINATION else _REQUESTED,
             used=() if beginning else (unit,),
             reporting_reason=ReportingReason.FINAL if kind is CcRequestType.TERMINATION else reason,
@@ -248,6 +270,13 @@ class Core:
         for bearer in self.bearers:
             for pending in bearer.pending.values():
                 self._send(pending.request)
+        for request in self.events.values():
+            self._send(request)
+
+    def _send_event_again(self, identifier: int) -> None:
+        if identifier in self.events:
+            self._send(self.events[identifier])
+            self._world.after(_AGAIN_SECONDS, partial(self._send_event_again, identifier))
 
     def _send(self, request: CreditControlRequest) -> None:
         octets = bytearray(request.encode())
@@ -267,7 +296,12 @@ class Core:
         bearer, request = self._sent[header.end_to_end]
         number = request.cc_request_number
         answer = CreditControlAnswer.decode(message)
-        if number not in bearer.pending or answer.result_code == ResultCode.TOO_BUSY:
+        if answer.result_code == ResultCode.TOO_BUSY:
+            return
+        if bearer is None:
+            self.events.pop(header.end_to_end, None)
+            return
+        if number not in bearer.pending:
             return
         self._flow(bearer)
         del bearer.pending[number]
@@ -278,13 +312,22 @@ class Core:
     def _take(self, bearer: Bearer, number: int, answer: CreditControlAnswer) -> None:
         if not answer.is_success:
             bearer.ended_because = answer.result_code
+            bearer.is_open = False
             if number:
                 self.terminate(bearer)
             else:
-                bearer.is_over = True
+                self._close(self.together(bearer))
                 self.ended(bearer)
             return
+        if not answer.services:  # of an INITIAL that named no group: each is asked for now
+            for it in self.together(bearer):
+                it.newest_answer = number
+                self._request(it, CcRequestType.UPDATE)
+            return
         (service,) = answer.services
+        if service.result_code not in (None, ResultCode.SUCCESS):
+            self._lose_group(bearer)
+            return
         granted = 0 if service.granted is None else service.granted.cc_total_octets or 0
         later = sum(it.used for at, it in bearer.pending.items() if at > number)
         bearer.is_open = granted > 0
@@ -292,6 +335,13 @@ class Core:
         bearer.is_final = service.final_unit is not None
         bearer.ask_at = self._world.time + (service.validity_seconds or 600)
         self._plan(bearer)
+
+    def _lose_group(self, bearer: Bearer) -> None:
+        """Stop a group that was refused by itself, until it is told to ask; with the last of them it ends."""
+        bearer.is_open, bearer.ask_at = False, inf
+        bearer.plan += 1
+        if not any(it.is_open or it.pending for it in self.together(bearer)):
+            self.terminate(bearer)
 
     def _serve(self, request: ServerRequest) -> None:
         """Answer a Re-Auth or an Abort-Session as this core does."""

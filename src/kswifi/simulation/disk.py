@@ -43,6 +43,10 @@ class SimulatedDisk:
                 break
             self._records.append(record)
             place = end
+        return self.head()
+
+    def head(self) -> Head:
+        """Return its newest record."""
         last = self._records[-1] if self._records else Record(0, b"", GENESIS)
         return Head(last.sequence, last.digest)
 

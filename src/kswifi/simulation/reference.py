@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from kswifi.diameter.constants import ResultCode
+from kswifi.diameter.constants import CcRequestType, RequestedAction, ResultCode
 from kswifi.diameter.credit_control import CreditControlAnswer, CreditControlRequest
 from kswifi.diameter.units import ServiceCreditControl
 from kswifi.ledger.state import LedgerState
@@ -19,6 +19,7 @@ _EXPECTED: Final = frozenset(
         ResultCode.CREDIT_LIMIT_REACHED,
         ResultCode.END_USER_SERVICE_DENIED,
         ResultCode.UNKNOWN_SESSION_ID,
+        ResultCode.RATING_FAILED,
     }
 )
 """What correct requests of known subscribers can be answered."""
@@ -32,10 +33,15 @@ class Reference:
     """Octets of each request that was sent, once each."""
     answered: dict[Key, tuple[int, int | None, bool]] = field(default_factory=dict)
     """Result-Code, grant and finality of each first answer."""
+    events: dict[Key, int] = field(default_factory=dict)
+    """Octets that an event debits, or with a minus gives back, if it is answered with success."""
 
     def sent(self, request: CreditControlRequest) -> None:
         """Take a request as its core sends it first."""
         key = (request.session_id, request.cc_request_number)
+        if request.cc_request_type is CcRequestType.EVENT:
+            self.events[key] = _moved_by(request)
+            return
         used = sum(service.used_octets for service in request.services)
         if self.reported.setdefault(key, used) != used:
             raise SimulationFailedError(f"a core reported {key} twice and differently")
@@ -47,7 +53,8 @@ class Reference:
             raise SimulationFailedError(f"{key} was answered {answer.result_code}: {answer.error_message}")
         if answer.result_code == ResultCode.TOO_BUSY:
             return
-        asks = any(service.requested is not None for service in request.services)
+        is_event = request.cc_request_type is CcRequestType.EVENT
+        asks = not is_event and any(service.requested is not None for service in request.services)
         granted, final = None, False
         for service in answer.services:
             _check_group(key, service, asks=asks and answer.result_code == ResultCode.SUCCESS)
@@ -57,17 +64,25 @@ class Reference:
             raise SimulationFailedError(f"{key} asked for units and was answered success without any")
         mine = (answer.result_code, granted, final)
         before = self.answered.setdefault(key, mine)
-        # A refusal may be judged anew: a hold was lifted meanwhile.
-        if mine != before and before[0] == ResultCode.SUCCESS:
+        # A session that nobody knows may be known later: its INITIAL was overtaken.
+        if mine != before and before[0] != ResultCode.UNKNOWN_SESSION_ID:
             raise SimulationFailedError(f"{key} was answered {before}, and when it came again {mine}")
+
+    @property
+    def moved(self) -> int:
+        """Octets that events debited, less those that they gave back."""
+        successes = (key for key, said in self.answered.items() if said[0] == ResultCode.SUCCESS)
+        return sum(self.events.get(key, 0) for key in successes)
 
     def check_books(self, state: LedgerState) -> None:
         """Check what must hold at any time: sound books, nothing answered is lost, nothing is booked twice."""
         if violations := verify(state):
             raise SimulationFailedError("; ".join(violations))
         booked = self.booked(state)
-        least = sum(self.reported[key] for key in self.answered)
-        most = sum(self.reported.values())
+        open_events = [octets for key, octets in self.events.items() if key not in self.answered]
+        least = sum(self.reported[key] for key in self.answered if key in self.reported)
+        least += self.moved + sum(octets for octets in open_events if octets < 0)
+        most = sum(self.reported.values()) + self.moved + sum(octets for octets in open_events if octets > 0)
         if booked < least:
             raise SimulationFailedError(
                 f"{least} octets were answered for, and {booked} are booked: answers got lost"
@@ -78,7 +93,7 @@ class Reference:
     def check_end(self, state: LedgerState) -> None:
         """Check what must hold once every core is answered and gone."""
         self.check_books(state)
-        booked, reported = self.booked(state), sum(self.reported.values())
+        booked, reported = self.booked(state), sum(self.reported.values()) + self.moved
         if booked != reported:
             raise SimulationFailedError(f"{reported} octets were reported, {booked} are booked")
         held = sum(account.reserved for account in state.accounts.values())
@@ -88,7 +103,16 @@ class Reference:
     @staticmethod
     def booked(state: LedgerState) -> int:
         """Return the octets that are booked, those that could not be paid included."""
-        return sum(account.used + account.overrun for account in state.accounts.values())
+        lost = sum(wallet.unbooked for wallet in state.wallets.values())
+        return lost + sum(account.used + account.overrun for account in state.accounts.values())
+
+
+def _moved_by(request: CreditControlRequest) -> int:
+    (service,) = request.services
+    octets = 0 if service.requested is None else service.requested.octets or 0
+    return {RequestedAction.DIRECT_DEBITING: octets, RequestedAction.REFUND_ACCOUNT: -octets}.get(
+        request.requested_action or RequestedAction.DIRECT_DEBITING, 0
+    )
 
 
 def _check_group(key: Key, service: ServiceCreditControl, *, asks: bool) -> None:

@@ -7,20 +7,26 @@ from functools import partial
 from typing import Final
 
 from kswifi.charging.policy import ChargingPolicy
+from kswifi.diameter.constants import RequestedAction
 from kswifi.ledger import commands as do
-from kswifi.simulation.cores import PROFILES, Bearer, Core, Profile
+from kswifi.simulation.cores import Bearer, Core
 from kswifi.simulation.errors import PowerLostError, SimulationFailedError
 from kswifi.simulation.network import Weather
+from kswifi.simulation.profiles import PROFILES, Profile
 from kswifi.simulation.reference import Reference
 from kswifi.simulation.server import REALM, SimulatedServer
 from kswifi.simulation.world import World
 
 _STORM_SECONDS: Final = 40.0
-_CALM_SECONDS: Final = 60.0
+_CALM_SECONDS: Final = 240.0
+"""As long as silence is borne, and as the clock may have jumped back twice meanwhile."""
 _LINES: Final = 2
 _YEAR_SECONDS: Final = 31_536_000
 _MEGABYTE: Final = 1_000_000
 _FINE: Final = Weather()
+_UNCAPPED: Final = 0.15
+_SECOND_APN: Final = 0.3
+_DAMAGED: Final = 0.1
 _POLICY: Final = ChargingPolicy(
     max_grant_octets=4_000_000,
     min_grant_octets=200_000,
@@ -42,6 +48,9 @@ class Figures:
     requests: int
     octets: int
     crashes: int
+    events: int
+    snapshots: int
+    pruned_records: int
 
 
 class Scenario:
@@ -61,6 +70,7 @@ class Scenario:
         self._jumps = world.random.choice((0, 0, 1, 2))
         self._commands: Counter[str] = Counter()
         self._accounts: dict[int, list[str]] = {line: [] for line in range(_LINES)}
+        self._kept_seconds = world.random.choice((0, 5, 1_000))
 
     def run(self) -> Figures:
         """Run storm and calm, then settle and check the books."""
@@ -83,6 +93,9 @@ class Scenario:
             len(self.reference.reported),
             sum(self.reference.reported.values()),
             self.server.crashes,
+            len(self.reference.events),
+            self.server.snapshots_made,
+            self.server.records_pruned,
         )
 
     def _run(self) -> None:
@@ -111,7 +124,7 @@ class Scenario:
         if not self.profile.blocking:
             return
         state = self.server.ledger.state
-        delivered = sum(bearer.delivered for bearer in self.core.bearers)
+        delivered = sum(bearer.delivered for bearer in self.core.bearers) + self.reference.moved
         if delivered != self.reference.booked(state):
             raise SimulationFailedError(f"{delivered} octets passed, {self.reference.booked(state)} are booked")
         overrun = sum(account.overrun for account in state.accounts.values())
@@ -135,6 +148,8 @@ class Scenario:
             self.world.after(chance.uniform(0.5, 3), partial(self._attach, line))
             self.world.after(chance.uniform(2, 8), partial(self._live, line))
         self.world.after(chance.uniform(3, 10), self._control)
+        self.world.after(chance.uniform(3, 10), self._event)
+        self.world.after(chance.uniform(2, 6), self._snapshot)
         self.world.after(chance.uniform(5, 30), self._power_cut)
         for _ in range(self._jumps):
             self.world.after(chance.uniform(5, 35), self._jump)
@@ -152,6 +167,22 @@ class Scenario:
             return chance.uniform(0, 0.9), OSError(errno.ENOSPC, "no space left on the pretended disk")
         return {"lost": 0.0, "torn": chance.uniform(0, 1), "unanswered": 1.0}[kind], PowerLostError()
 
+    def _snapshot(self) -> None:
+        """Make one now and then, prune what it tells, and now and then damage it."""
+        if self._stormy:
+            self.server.take_snapshot(self._kept_seconds)
+            if self.world.random.random() < _DAMAGED:
+                self.server.snapshots.damage_newest(self.world.random)
+            self.world.after(self.world.random.uniform(1, 8), self._snapshot)
+
+    def _event(self) -> None:
+        if self._stormy:
+            chance = self.world.random
+            action = chance.choice(tuple(RequestedAction))
+            octets = chance.choice((1_000, 400_000, 9_000_000))
+            self.core.request_event(_imsi(chance.randrange(_LINES)), action, octets)
+            self.world.after(chance.uniform(0.5, 4), self._event)
+
     def _power_cut(self) -> None:
         if self._stormy:
             self.server.crash(self.world.random.choice((0.0, self.world.random.random(), 1.0)))
@@ -161,33 +192,37 @@ class Scenario:
         """Let the wall clock jump: far enough to settle what is silent; no tombstone is forgotten by it."""
         self.world.jumped_seconds += self.world.random.choice((-90, -3, 45, 250))
 
-    def _attach(self, line: int) -> None:
+    def _attach(self, line: int, apn: str = "internet") -> None:
         if not self._stormy:
             return
-        mine = [it for it in self.core.bearers if it.imsi == _imsi(line)]
+        mine = [it for it in self.core.bearers if it.imsi == _imsi(line) and it.apn == apn]
         if self.profile.orderly and any(it.pending for it in mine):
-            self.world.after(0.5, partial(self._attach, line))
+            self.world.after(0.5, partial(self._attach, line, apn))
         elif all(it.is_over for it in mine):
-            self.core.attach(_imsi(line), self._pace())
+            self.core.attach(_imsi(line), self._pace(), apn)
 
     def _live(self, line: int) -> None:
-        """Let the user do something: another pace, a new bearer, an end."""
+        """Let the user do something: another pace, another bearer, an end."""
         chance = self.world.random
         if not self._stormy:
             return
         self.world.after(chance.uniform(0.5, 5), partial(self._live, line))
+        if chance.random() < _SECOND_APN:
+            self._attach(line, "ims")
         for bearer in [it for it in self.core.bearers if it.imsi == _imsi(line) and not it.is_over]:
             luck = chance.random()
             if luck < 0.6:
                 self.core.change_rate(bearer, self._pace())
             elif luck < 0.8 and self.profile.forgets_termination and not bearer.pending:
                 self.core.abandon(bearer, chance.choice((None, 0.5, 5.0)))
-                self._attach(line)
+                self._attach(line, bearer.apn)
             else:
                 self.core.terminate(bearer)
 
     def _ended(self, bearer: Bearer) -> None:
-        self.world.after(self.world.random.uniform(0.5, 3), partial(self._attach, int(bearer.imsi[-1])))
+        if bearer.apn == "internet":
+            again = partial(self._attach, int(bearer.imsi[-1]))
+            self.world.after(self.world.random.uniform(0.5, 3), again)
 
     def _pace(self) -> int:
         return self.world.random.choice((0, 20_000, 300_000, 1_500_000, 4_000_000))
@@ -224,9 +259,14 @@ class Scenario:
     def _top_up(self, line: int) -> None:
         account = f"account{line}.{len(self._accounts[line])}"
         self._accounts[line].append(account)
-        until = int(self.world.now().timestamp()) + _YEAR_SECONDS
-        self._command(do.Credit, f"wallet{line}", account, self.world.random.randint(1, 20 * _MEGABYTE), until)
+        chance = self.world.random
+        seconds = chance.choice((8, 25, _YEAR_SECONDS, _YEAR_SECONDS))
+        until = int(self.world.now().timestamp()) + seconds
+        octets = None if chance.random() < _UNCAPPED else chance.randint(1, 20 * _MEGABYTE)
+        self._command(do.Credit, f"wallet{line}", account, octets, until)
         self._command(do.ProveStorage, account, "simulated")
+        if seconds < _YEAR_SECONDS:
+            self.world.after(seconds + 1, partial(self._command, do.Expire, account))
         self._command(do.LiftHold, f"wallet{line}")
 
     def _command(self, kind: type, *facts: object) -> None:

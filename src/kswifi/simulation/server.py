@@ -8,15 +8,18 @@ from typing import Any, Final
 from kswifi.charging.notices import AnnouncingLedger
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.charging.service import ChargingService
+from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.commands import Command, Outcome
 from kswifi.ledger.errors import LedgerError
+from kswifi.ledger.recovery import recover
 from kswifi.servers.application import NodeIdentity
 from kswifi.servers.diameter_node import DiameterNode
 from kswifi.servers.gy import GyApplication
 from kswifi.servers.peer_connection import PeerConnection
 from kswifi.simulation.disk import SimulatedDisk
 from kswifi.simulation.errors import PowerLostError
+from kswifi.simulation.snapshots import SimulatedSnapshots
 from kswifi.simulation.world import World
 
 REALM: Final = "localdomain"
@@ -77,6 +80,8 @@ class SimulatedServer:
 
     def __init__(self, world: World, policy: ChargingPolicy, sync_seconds: float) -> None:
         self.disk = SimulatedDisk()
+        self.snapshots = SimulatedSnapshots()
+        self.snapshots_made = self.records_pruned = 0
         self.sync_seconds = sync_seconds
         self.fault: Callable[[], tuple[float, Exception] | None] = lambda: None
         self.recovered: Callable[[], None] = lambda: None
@@ -92,7 +97,7 @@ class SimulatedServer:
         """Start a process: recover, find open ChargingSessions again, take peers."""
         world = self._world
         self._process += 1
-        self.ledger = LedgerClient(self.disk, world)
+        self.ledger = LedgerClient(self.disk, world, snapshots=self.snapshots)
         world.loop.complete(self.ledger.start(at_least=self.disk.acknowledged))
         self.service = ChargingService(self.ledger, world, self._policy)
         identity = NodeIdentity("ocs.localdomain", REALM, 1)
@@ -152,6 +157,21 @@ class SimulatedServer:
             wire.close()
         self._world.loop.complete(self.ledger.close())
         self._world.after(self._world.random.uniform(0.2, 4.0), self.start)
+
+    def take_snapshot(self, kept_seconds: int) -> None:
+        """Make a snapshot as a process beside makes it, and prune what is older; not while a record is written."""
+        if not self.is_up or self._syncing or self.ledger.figures.records_in_flight:
+            return
+        recovered = recover(self.disk, self.disk.head(), self.snapshots)
+        self.snapshots.keep(recovered.state, recovered.head)
+        self.snapshots_made += 1
+        since = unix_seconds(self._world.now()) - kept_seconds
+        pruning = self._world.loop.create_task(self.ledger.prune(self.ledger.durable_sequence, since))
+        self._world.loop.drain()
+        if not pruning.done():  # the writer has it, and says so from its thread
+            self._world.loop.take_from_thread()
+            self._world.loop.drain()
+        self.records_pruned += pruning.result()
 
     def _synced(self, process: int) -> None:
         if process != self._process or not self.is_up:

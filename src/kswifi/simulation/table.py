@@ -7,8 +7,9 @@ from typing import Final
 
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.ledger import commands as do
-from kswifi.simulation.cores import PROFILES, Core, Profile
+from kswifi.simulation.cores import Core
 from kswifi.simulation.network import Weather
+from kswifi.simulation.profiles import PROFILES, Profile
 from kswifi.simulation.reference import Reference
 from kswifi.simulation.server import REALM, SimulatedServer
 from kswifi.simulation.world import World

@@ -13,8 +13,8 @@ from kswifi.charging.service import ChargingService
 from kswifi.cli.main import app
 from kswifi.ledger import spending
 from kswifi.ledger.client import LedgerClient
-from kswifi.simulation.cores import PROFILES, Profile
 from kswifi.simulation.errors import SimulationFailedError
+from kswifi.simulation.profiles import PROFILES, Profile
 from kswifi.simulation.scenario import Scenario
 from kswifi.simulation.server import SimulatedServer
 from kswifi.simulation.table import measure, render

@@ -102,10 +102,11 @@ def test_second_bearer_makes_grants_short_lived_and_not_final() -> None:
     second = charging.ask(request(INITIAL, 0, units(), session="two", apn="ims", charging_id=2))
     assert second.result_code == 4012
     charging.ask(request(TERMINATION, 1, units(MB, wants=False), session="one"))
-    second = charging.ask(request(INITIAL, 0, units(), session="two", apn="ims", charging_id=2))
+    assert charging.ask(request(INITIAL, 0, units(), session="two", apn="ims", charging_id=2)) == second
+    second = charging.ask(request(INITIAL, 0, units(), session="two again", apn="ims", charging_id=2))
     assert granted(second) == 4 * MB
     charging.credit("b", 30 * MB, days=40)
-    charging.ask(request(TERMINATION, 1, units(4 * MB, wants=False), session="two"))
+    charging.ask(request(TERMINATION, 1, units(4 * MB, wants=False), session="two again"))
     charging.ledger.do(LiftHold("lift", WALLET, "b"))
     charging.ask(request(INITIAL, 0, units(), session="three"))
     fourth = charging.ask(request(INITIAL, 0, units(), session="four", apn="ims", charging_id=2))

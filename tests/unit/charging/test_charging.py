@@ -7,7 +7,7 @@ from kswifi.charging.policy import ChargingPolicy
 from kswifi.diameter.constants import FinalUnitAction
 from kswifi.diameter.errors import DiameterError
 from kswifi.diameter.units import ServiceCreditControl, ServiceUnit
-from kswifi.ledger.commands import ContinueWithNext, Freeze, HoldWallet
+from kswifi.ledger.commands import ContinueWithNext, Freeze, HoldWallet, LiftHold
 from tests.support.charging import (
     GATEWAY,
     INITIAL,
@@ -89,14 +89,18 @@ def test_refusals_are_at_command_level() -> None:
     assert charging.ask(request(INITIAL, 0, units(), imsi="001019999999999")).result_code == 5030
     assert charging.ask(request(INITIAL, 0, units())).result_code == 4012
     charging.credit("a", MB, proven=False)
-    assert charging.ask(request(INITIAL, 0, units())).result_code == 4012
+    assert charging.ask(request(INITIAL, 0, units(), session="s;2")).result_code == 4012
     charging.credit("b", MB)
     charging.ledger.do(HoldWallet("hold", WALLET, "paused"))
-    refused = charging.ask(request(INITIAL, 0, units()))
+    refused = charging.ask(request(INITIAL, 0, units(), session="s;3"))
     assert (refused.result_code, refused.services) == (4012, ())
     charging.ledger.do(Freeze("freeze", WALLET, True))
-    assert charging.ask(request(INITIAL, 0, units())).result_code == 4010
-    assert charging.ask(request(INITIAL, 0, units(), host=GATEWAY)).result_code == 4010
+    assert charging.ask(request(INITIAL, 0, units(), session="s;4")).result_code == 4010
+    assert charging.ask(request(INITIAL, 0, units(), session="s;5", host=GATEWAY)).result_code == 4010
+    charging.ledger.do(Freeze("thaw", WALLET, False))
+    charging.ledger.do(LiftHold("lift", WALLET))
+    late = [charging.ask(request(INITIAL, 0, units(), session=f"s;{number}")).result_code for number in range(1, 5)]
+    assert late == [4012, 4012, 4012, 4010]  # a late copy of what was refused opens nothing
     assert charging.ask(request(UPDATE, 1, units(0))).result_code == 5002
     assert charging.ask(request(UPDATE, 2)).result_code == 5002
     assert charging.ask(request(UPDATE, 1, units(0), session="never")).result_code == 5002
