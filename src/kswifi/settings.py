@@ -234,8 +234,8 @@ class Settings(ChargingSettings, FreeDataSettings):
 
     @property
     def sandbox_origin(self) -> str:
-        """Where the sandbox gateway answers."""
-        return f"http://{_in_url(self.reachable_host)}:{self.sandbox_port}"
+        """Where the sandbox gateway answers: phones in the network come to its checkout too."""
+        return f"http://{_in_url(self.lan_address or self.reachable_host)}:{self.sandbox_port}"
 
     @property
     def zone(self) -> ZoneInfo:

@@ -6,19 +6,23 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.payments.errors import (
+    NothingToDeliverError,
     NothingToPayError,
     NotTheGatewayInUseError,
     PaymentNotOpenedError,
+    PaymentsError,
     TooManyOpenPaymentsError,
     UnknownPaymentError,
 )
 from kswifi.payments.model import PassState, PaymentState
+from kswifi.payments.rules import PassRules
 from kswifi.payments.settling import apply_charge
 from kswifi.payments.sql import pass_period
 from tests.support.databases import START
-from tests.support.payments import ADA, BOLA, FACES, FEE, PRICE, SETTLED, Till, order, run_till
+from tests.support.payments import ADA, BOLA, FACES, FEE, PRICE, SETTLED, Till, open_till, order, run_till
 
 both = pytest.mark.parametrize("face", FACES)
 
@@ -102,7 +106,7 @@ def test_whoever_brings_the_news_first_it_is_granted_once(tmp_path: Path) -> Non
 
             async def apply(charge: object = charge, reference: str = payment.reference) -> None:
                 async with till.database.transaction() as connection:
-                    await apply_charge(connection, reference, charge, till.service.rules.zone)  # type: ignore[arg-type]
+                    await apply_charge(connection, reference, charge, till.service.rules)  # type: ignore[arg-type]
 
             await asyncio.gather(till.settle(), other.settle(), *(apply() for _ in range(5)))
             assert (await till.look(payment)).state is PaymentState.SETTLED
@@ -308,5 +312,51 @@ def test_payers_without_an_email_pay_too(tmp_path: Path) -> None:
         )
         assert receipt.sandbox
         assert ("Paid", "NGN 800.00") in receipt.lines
+
+    run_till(tmp_path, scenario)
+
+
+def test_what_cannot_be_provided_is_not_sold_and_goes_back_by_itself(tmp_path: Path) -> None:
+    left = [True]
+
+    async def obstacle(_connection: AsyncConnection) -> str | None:
+        return None if left[0] else "there is no number left"
+
+    async def with_till() -> None:
+        async with open_till(tmp_path, rules=PassRules(obstacle=obstacle)) as till:
+            payment = await till.begin()
+            left[0] = False
+            with pytest.raises(NothingToDeliverError, match="nothing was taken"):
+                await till.begin(BOLA)
+            await till.rehearsal.pay(payment.reference)
+            await till.rehearsal.told(1)
+            await till.settle()
+            assert (await till.look(payment)).reason == "there is no number left"
+            await till.rehearsal.told(2)
+            await till.settle()
+            assert (await till.look(payment)).state is PaymentState.REFUNDED
+            assert await periods(till) == 0
+
+    asyncio.run(with_till())
+
+
+def test_a_grant_that_fails_leaves_nothing_half_done_and_the_money_goes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> None:
+        raise PaymentsError("the grant failed")
+
+    async def scenario(till: Till) -> None:
+        payment = await till.begin()
+        monkeypatch.setattr("kswifi.payments.settling.grant_pass", fails)
+        await till.rehearsal.pay(payment.reference)
+        await till.rehearsal.told(1)
+        await till.settle()
+        payment = await till.look(payment)
+        assert payment.reason == "it could not be provided: the grant failed"
+        await till.rehearsal.told(2)
+        await till.settle()
+        assert (await till.look(payment)).state is PaymentState.REFUNDED
+        assert await till.book() == {"cash_at_gateway": -FEE, "gateway_fees": FEE}
 
     run_till(tmp_path, scenario)

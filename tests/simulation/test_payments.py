@@ -34,8 +34,9 @@ from kswifi.lab.payments.model import ChargeStatus, GatewayRefusal, RefundStatus
 from kswifi.lab.payments.server import GatewayConfig, make_gateway
 from kswifi.payments.errors import PaymentsError
 from kswifi.payments.handlers import PaymentHandlers, pass_handlers
-from kswifi.payments.model import PAID_STATES, UNPAID_STATES, PassRules, PassState, PaymentState
+from kswifi.payments.model import PAID_STATES, UNPAID_STATES, PassState, PaymentState
 from kswifi.payments.opening import Opening, PayerPage
+from kswifi.payments.rules import PassRules
 from kswifi.payments.service import PaymentService
 from kswifi.payments.settling import take_back
 from kswifi.payments.sql import pass_period

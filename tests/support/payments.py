@@ -32,9 +32,10 @@ from kswifi.lab.payments.server import GatewayConfig, _Server, serving_gateway
 from kswifi.outbox.sql import outbox_entry
 from kswifi.payments.errors import PaymentsError
 from kswifi.payments.handlers import PaymentHandlers, pass_handlers
-from kswifi.payments.model import PassRules, Payment
+from kswifi.payments.model import Payment
 from kswifi.payments.opening import Opening, PayerPage
 from kswifi.payments.ports import Order, PaymentGateway
+from kswifi.payments.rules import PassRules
 from kswifi.payments.service import PaymentService
 from kswifi.providers.paystack import Paystack
 from kswifi.providers.sandbox import SandboxGateway

@@ -33,9 +33,10 @@ from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.commands import Ask, Commit, Outcome, Reserve
 from kswifi.ledger.sqlite import SqliteJournal
 from kswifi.payments.bookings import book_settled
-from kswifi.payments.model import PassRules, PassState, Payment, PaymentEvent, PaymentState
+from kswifi.payments.model import PassState, Payment, PaymentEvent, PaymentState
 from kswifi.payments.passes import grant_pass
 from kswifi.payments.ports import Charge, ChargeStatus
+from kswifi.payments.rules import PassRules
 from kswifi.payments.store import add_payment, find_payment, move_payment, period_of, set_period_state
 from kswifi.payments.work import ask_to_withdraw
 from kswifi.rsp import binding

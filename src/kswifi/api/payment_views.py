@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from kswifi.api.schemas import Instant, RequestBody, ResponseBody
-from kswifi.payments.model import PassPeriod, PassRules, PassState, Payment, PaymentState
+from kswifi.payments.model import PassPeriod, PassState, Payment, PaymentState
+from kswifi.payments.rules import PassRules
 
 SandboxMark = Annotated[
     bool,

@@ -46,6 +46,7 @@ PaymentServiceDep = Annotated[PaymentService, Depends(payment_service)]
         "nothing_to_pay",
         "payments_not_set_up",
         "payment_not_opened",
+        "nothing_to_deliver",
         "too_many_open_payments",
         "idempotency_key_missing",
         "not_signed_in",

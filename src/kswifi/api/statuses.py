@@ -42,6 +42,7 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     "nothing_to_pay": 409,
     "unknown_payment": 404,
     "payment_not_opened": 502,
+    "nothing_to_deliver": 503,
     "too_many_open_payments": 409,
     "illegal_payment_transition": 409,
     "not_refundable": 409,

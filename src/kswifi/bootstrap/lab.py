@@ -67,7 +67,8 @@ def sandbox_config(settings: Settings, installation: Installation) -> GatewayCon
         secret=secret,
         webhook_url=f"http://{_join((settings.reachable_host, settings.api_port))}/webhooks/sandbox",
         file=installation.lab_dir / "sandbox-gateway.db",
-        host=settings.host,
+        host=settings.lan_address or settings.host,
+        shown_host=settings.lan_address or settings.reachable_host,
         port=settings.sandbox_port,
     )
 

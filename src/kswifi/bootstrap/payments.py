@@ -4,14 +4,17 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
+from kswifi.esim.service import EsimOrders
 from kswifi.installation import Installation
 from kswifi.outbox.results import Handler
 from kswifi.payments.handlers import PaymentHandlers
-from kswifi.payments.model import PassRules
 from kswifi.payments.opening import Opening, PayerPage
 from kswifi.payments.ports import PaymentGateway
+from kswifi.payments.rules import PassRules
 from kswifi.payments.service import PaymentService
 from kswifi.providers.paystack import Paystack
 from kswifi.providers.sandbox import SandboxGateway
@@ -30,13 +33,12 @@ class Payments:
 
 
 def open_payments(
-    settings: Settings, installation: Installation, database: Database, catalogue: Catalogue
+    settings: Settings, installation: Installation, database: Database, catalogue: Catalogue, rules: PassRules
 ) -> Payments | None:
     """Return the parts of payments; None where nothing takes them."""
     gateway = make_gateway(settings, installation)
     if gateway is None:
         return None
-    rules = pass_rules(settings)
     page = PayerPage(settings.origin, settings.payments_email or _SANDBOX_EMAIL)
     opening = Opening(database, gateway, page, rules)
     service = PaymentService(
@@ -54,9 +56,14 @@ def make_gateway(settings: Settings, installation: Installation) -> PaymentGatew
     return None
 
 
-def pass_rules(settings: Settings) -> PassRules:
-    """Return the operator's rules of a pass."""
+def pass_rules(settings: Settings, orders: EsimOrders) -> PassRules:
+    """Return the operator's rules of a pass; none is sold while there is no number for a new line."""
+
+    async def obstacle(connection: AsyncConnection) -> str | None:
+        return None if await orders.has_numbers(connection) else "there is no number left for a new line"
+
     return PassRules(
+        obstacle=obstacle,
         fair_use_octets=settings.pass_fair_use_octets,
         sessions_at_once=settings.pass_sessions_at_once,
         zone=settings.zone,

@@ -130,12 +130,12 @@ class _Server:
         manager = ESIMSessionManager(database, signing_key)
         free_data = FreeData(database, Marks(vault_key), replace(settings.free_data_rules(), zone=settings.zone))
         catalogue = Catalogue.load(settings.offers_file)
-        payments = open_payments(settings, installation, database, catalogue)
+        passes = pass_rules(settings, orders)
+        payments = open_payments(settings, installation, database, catalogue, passes)
         if payments is not None:
             self._stack.push_async_callback(payments.gateway.close)
             if not payments.gateway.sandbox and (closed := await close_rehearsal(database)):
                 _log.warning("rehearsal_closed", payments=closed)
-        passes = pass_rules(settings)
         pass_ends = PassEnds(
             *(database, charging.announcing_ledger),
             lambda account_id: ledger.state.balances(account_id),  # noqa: PLW0108 - a failed ledger has no state

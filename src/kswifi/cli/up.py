@@ -126,8 +126,10 @@ def check_ports(settings: Settings) -> None:
     Raises:
         PortTakenError: naming the first that is not, and the setting that moves it.
     """
-    names = ("api", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox")
+    names = ("api", "diameter", "rsp", "lab", "content", "proxy", "attach")
     wanted = [(name, settings.host) for name in names]
+    if settings.payment_gateway == "sandbox":
+        wanted.append(("sandbox", settings.lan_address or settings.host))
     if settings.lan_address is not None:
         wanted += [(name, settings.lan_address) for name in ("lan", "trust")]
     for name, host in wanted:

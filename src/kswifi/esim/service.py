@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.database.engine import transaction_instant
-from kswifi.esim.errors import UnknownEsimError
+from kswifi.esim.errors import NumbersUsedUpError, UnknownEsimError
 from kswifi.esim.model import (
     ESim,
     Hold,
@@ -57,6 +57,16 @@ class EsimOrders:
         self._vault = vault
         self._numbers = numbers or NumberRange()
         self._random_bytes = random_bytes
+
+    async def has_numbers(self, connection: AsyncConnection) -> bool:
+        """Tell whether a new profile could be ordered now."""
+        last = await connection.scalar(select(func.max(esim_serial.c.serial)))
+        try:
+            self._numbers.iccid(int(last or 0) + 1)
+            self._numbers.imsi(int(last or 0) + 1)
+        except NumbersUsedUpError:
+            return False
+        return True
 
     async def allocate(self, connection: AsyncConnection, user_id: str) -> ESim:
         """Make a new profile order for a user: the next numbers of the range, fresh keys.

@@ -33,6 +33,12 @@ class PaymentNotOpenedError(PaymentsError):
     code = "payment_not_opened"
 
 
+class NothingToDeliverError(PaymentsError):
+    """Nothing could be downloaded under a pass at this moment, so none is sold; nothing was taken."""
+
+    code = "nothing_to_deliver"
+
+
 class TooManyOpenPaymentsError(PaymentsError):
     """Several payments of this user wait to be paid already."""
 

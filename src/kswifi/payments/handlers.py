@@ -12,11 +12,12 @@ from kswifi.database.engine import Database
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
 from kswifi.payments import work
-from kswifi.payments.model import OPEN_STATES, UNPAID_STATES, PassRules, Payment, PaymentEvent, PaymentState
+from kswifi.payments.model import OPEN_STATES, UNPAID_STATES, Payment, PaymentEvent, PaymentState
 from kswifi.payments.opening import Opening
 from kswifi.payments.passes import earn_day
 from kswifi.payments.ports import Charge, GatewayRefused, GatewayUnknown, PaymentGateway
 from kswifi.payments.refunding import Refunding
+from kswifi.payments.rules import PassRules
 from kswifi.payments.settling import apply_charge
 from kswifi.payments.store import find_payment, move_payment
 
@@ -107,7 +108,7 @@ class PaymentHandlers:
         answer = await self._gateway.verify(payment.reference)
         if isinstance(answer, Charge):
             async with self._database.transaction() as connection:
-                await apply_charge(connection, payment.reference, answer, self._rules.zone)
+                await apply_charge(connection, payment.reference, answer, self._rules)
         else:
             _log.warning("payment_not_looked_up", reference=payment.reference, words=answer.words)
         return answer

@@ -167,19 +167,6 @@ class Pass:
     ends_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class PassRules:
-    """The operator's rules of a pass, published before it is bought.
-
-    ``fair_use_octets`` is what one period gives at most, None without a limit; ``sessions_at_once`` how many
-    sessions under a pass may be unfinished at a time (each takes a number of the network's).
-    """
-
-    fair_use_octets: int | None = None
-    sessions_at_once: int = 20
-    zone: ZoneInfo = LAGOS
-
-
 def period_end(starts_at: datetime, valid_days: int, *, follows: bool, zone: ZoneInfo = LAGOS) -> datetime:
     """Return when a period ends, in UTC: with a local day, so that people are shown a day and have all of it.
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from kswifi.accounts.sql import user_account
 from kswifi.database.engine import Database
 from kswifi.payments import work
-from kswifi.payments.model import CURRENCY, PassRules, Payment, PaymentEvent, PaymentState
+from kswifi.payments.model import CURRENCY, Payment, PaymentEvent, PaymentState
 from kswifi.payments.ports import (
     Charge,
     Checkout,
@@ -17,6 +17,7 @@ from kswifi.payments.ports import (
     PaymentGateway,
     RefusalKind,
 )
+from kswifi.payments.rules import PassRules
 from kswifi.payments.settling import apply_charge
 from kswifi.payments.store import find_payment, move_payment
 
@@ -56,7 +57,7 @@ class Opening:
         async with self._database.transaction() as connection:
             payment = await find_payment(connection, payment.reference)
             if charge is not None:
-                payment = await apply_charge(connection, payment.reference, charge, self._rules.zone)
+                payment = await apply_charge(connection, payment.reference, charge, self._rules)
             if payment.state is not PaymentState.INTENDED:
                 return payment
             if isinstance(answer, Checkout):

@@ -11,6 +11,7 @@ from kswifi.database.engine import Database, transaction_instant
 from kswifi.outbox.service import is_known
 from kswifi.payments import work
 from kswifi.payments.errors import (
+    NothingToDeliverError,
     NothingToPayError,
     NotRefundableError,
     NotTheGatewayInUseError,
@@ -19,7 +20,6 @@ from kswifi.payments.errors import (
 )
 from kswifi.payments.model import (
     PassPeriod,
-    PassRules,
     PassState,
     Payment,
     PaymentEvent,
@@ -29,6 +29,7 @@ from kswifi.payments.opening import Opening
 from kswifi.payments.passes import pass_of
 from kswifi.payments.ports import PaymentGateway
 from kswifi.payments.receipts import Receipt, receipt_of
+from kswifi.payments.rules import PassRules
 from kswifi.payments.store import (
     add_payment,
     count_open,
@@ -82,6 +83,7 @@ class PaymentService:
         Raises:
             UnknownOfferError: there is no such offer.
             NothingToPayError: it is free.
+            NothingToDeliverError: there is nothing to sell now.
             TooManyOpenPaymentsError: several wait to be paid already.
             PaymentNotOpenedError: the gateway refused; nothing was taken.
         """
@@ -93,6 +95,9 @@ class PaymentService:
         async with self._database.transaction() as connection:
             payment = await payment_of(connection, reference)
             if payment is None:
+                obstacle = None if self.rules.obstacle is None else await self.rules.obstacle(connection)
+                if obstacle is not None:
+                    raise NothingToDeliverError(f"{obstacle}: nothing was taken", offer_id=offer.id)
                 if await count_open(connection, user_id) >= OPEN_PAYMENTS_LIMIT:
                     raise TooManyOpenPaymentsError(
                         f"{OPEN_PAYMENTS_LIMIT} payments wait to be paid: pay one, or wait until they lapse",

@@ -6,14 +6,15 @@ book, and whoever comes second, be it a webhook, a sweep or the payer's own look
 
 from datetime import datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.accounts.service import is_deleted
 from kswifi.accounts.sql import user_account
 from kswifi.database.engine import transaction_instant
+from kswifi.kernel.errors import KswifiError
 from kswifi.payments import work
 from kswifi.payments.bookings import book_refund_owed, book_refunded, book_settled, book_unassigned
 from kswifi.payments.model import (
@@ -28,16 +29,19 @@ from kswifi.payments.model import (
 )
 from kswifi.payments.passes import earned_kobo, grant_pass
 from kswifi.payments.ports import Charge, ChargeStatus
+from kswifi.payments.rules import PassRules
 from kswifi.payments.store import find_payment, move_payment, period_of, set_period_state
+
+_log = structlog.get_logger(__name__)
 
 SENT_BACK: Final = "the gateway sent it back without our asking"
 
 
-async def apply_charge(connection: AsyncConnection, reference: str, charge: Charge, zone: ZoneInfo) -> Payment:
+async def apply_charge(connection: AsyncConnection, reference: str, charge: Charge, rules: PassRules) -> Payment:
     """Take what the gateway says of a payment; what it has said before changes nothing."""
     payment = await find_payment(connection, reference)
     if charge.status is ChargeStatus.PAID and payment.state in UNPAID_STATES:
-        return await _paid(connection, payment, charge, zone)
+        return await _paid(connection, payment, charge, rules)
     if charge.status is ChargeStatus.DECLINED and payment.state is PaymentState.PENDING:
         return await move_payment(connection, payment, PaymentEvent.DECLINED, charge.words or "declined")
     if charge.status is ChargeStatus.REVERSED and payment.state in HELD_STATES:
@@ -74,25 +78,35 @@ async def refund_done(connection: AsyncConnection, payment: Payment, reason: str
     return await move_payment(connection, payment, PaymentEvent.REFUND_DONE, reason, refunded_at=now)
 
 
-async def _paid(connection: AsyncConnection, payment: Payment, charge: Charge, zone: ZoneInfo) -> Payment:
-    now = transaction_instant(connection)
-    wrong = what_is_wrong(payment, charge) or await _nobody_to_give_it_to(connection, payment)
+async def _paid(connection: AsyncConnection, payment: Payment, charge: Charge, rules: PassRules) -> Payment:
+    """Grant what was paid for; what cannot be granted is owed back, and the gateway asked to send it."""
+    wrong = what_is_wrong(payment, charge) or await _cannot_be_given(connection, payment, rules)
     if wrong is None:
-        settled = await move_payment(
-            connection,
-            payment,
-            PaymentEvent.PAID,
-            settled_at=now,
-            channel=_channel(charge),
-            paid_kobo=charge.amount_kobo,
-            fees_kobo=charge.fees_kobo,
-        )
-        await book_settled(connection, payment, charge, _when(charge, now))
-        await grant_pass(connection, settled, now, zone)
-        return settled
+        try:
+            async with connection.begin_nested():
+                return await _settled(connection, payment, charge, rules)
+        except KswifiError as error:
+            _log.exception("pass_not_granted", reference=payment.reference)
+            wrong = f"it could not be provided: {error.message}"
     moved = await _without_right(connection, payment, charge, wrong)
     await work.ask_to_refund(connection, payment.reference)
     return moved
+
+
+async def _settled(connection: AsyncConnection, payment: Payment, charge: Charge, rules: PassRules) -> Payment:
+    now = transaction_instant(connection)
+    settled = await move_payment(
+        connection,
+        payment,
+        PaymentEvent.PAID,
+        settled_at=now,
+        channel=_channel(charge),
+        paid_kobo=charge.amount_kobo,
+        fees_kobo=charge.fees_kobo,
+    )
+    await book_settled(connection, payment, charge, _when(charge, now))
+    await grant_pass(connection, settled, now, rules.zone)
+    return settled
 
 
 async def _without_right(connection: AsyncConnection, payment: Payment, charge: Charge, reason: str) -> Payment:
@@ -124,6 +138,9 @@ def _channel(charge: Charge) -> str | None:
     return charge.channel and charge.channel[:40]
 
 
-async def _nobody_to_give_it_to(connection: AsyncConnection, payment: Payment) -> str | None:
+async def _cannot_be_given(connection: AsyncConnection, payment: Payment, rules: PassRules) -> str | None:
+    """Return why what was paid for cannot be given now, None if it can."""
     email = await connection.scalar(select(user_account.c.email).where(user_account.c.user_id == payment.user_id))
-    return "its payer's account was deleted" if is_deleted(email) else None
+    if is_deleted(email):
+        return "its payer's account was deleted"
+    return None if rules.obstacle is None else await rules.obstacle(connection)

@@ -14,8 +14,9 @@ from kswifi.catalogue.model import Offer
 from kswifi.database.engine import transaction_instant
 from kswifi.kernel.quantities import format_naira, format_octets
 from kswifi.payments.errors import PaymentsNotSetUpError
-from kswifi.payments.model import PassPeriod, PassRules
+from kswifi.payments.model import PassPeriod
 from kswifi.payments.passes import pass_of
+from kswifi.payments.rules import PassRules
 from kswifi.sessions.errors import FairUseReachedError, PaymentRequiredError, TooManyPassSessionsError
 from kswifi.sessions.model import LIVE_STATES
 from kswifi.sessions.sql import internet_session, session_balance

@@ -19,7 +19,7 @@ from kswifi.esim.model import ESim, ProfileState
 from kswifi.esim.service import EsimOrders, card_of, find_esim
 from kswifi.free_data.service import FreeData
 from kswifi.kernel.ids import uuid7
-from kswifi.payments.model import PassRules
+from kswifi.payments.rules import PassRules
 from kswifi.sessions import work
 from kswifi.sessions.ending import end_unused_session
 from kswifi.sessions.errors import (

@@ -15,8 +15,8 @@ from kswifi.bootstrap.payments import make_gateway
 from kswifi.cli.main import app
 from kswifi.installation import Installation
 from kswifi.payments.going_live import close_rehearsal
-from kswifi.payments.model import PassRules
 from kswifi.payments.passes import pass_of
+from kswifi.payments.rules import PassRules
 from kswifi.sessions.model import SessionState
 from kswifi.settings import SettingsInvalidError, load_settings
 from tests.support.session_roads import ADA, Road, open_road

@@ -9,8 +9,9 @@ import pytest
 from kswifi.books.service import balances
 from kswifi.free_data.errors import AllowanceExceededError
 from kswifi.ledger.commands import OutcomeCode
-from kswifi.payments.model import PassRules, Payment, PaymentState
+from kswifi.payments.model import Payment, PaymentState
 from kswifi.payments.passes import pass_of
+from kswifi.payments.rules import PassRules
 from kswifi.payments.store import find_payment
 from kswifi.sessions.errors import FairUseReachedError, PaymentRequiredError, TooManyPassSessionsError
 from kswifi.sessions.model import InternetSession, SessionState

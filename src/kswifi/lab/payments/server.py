@@ -40,6 +40,7 @@ class GatewayConfig:
         secret: the key that its callers show and that signs its webhooks.
         webhook_url: where it tells what happened.
         file: where it keeps its charges; None keeps them in memory.
+        shown_host: the host in the checkout's address, where it is not ``host``.
         refund_seconds: how long a refund takes; None: until it is told that it arrived.
         retry_seconds: after how long a webhook that was not taken is sent again, doubled each time.
     """
@@ -49,6 +50,7 @@ class GatewayConfig:
     webhook_url: str
     file: Path | None = None
     host: str = "127.0.0.1"
+    shown_host: str | None = None
     port: int = 0
     refund_seconds: float | None = 0.2
     retry_seconds: float = 1.0
@@ -163,7 +165,7 @@ def make_gateway(config: GatewayConfig, webhooks: Tells, origin: str) -> tuple[E
     events = SandboxEvents() if config.face == "sandbox" else PaystackEvents()
     engine = Engine(ChargeBook(config.file), events, webhooks, config.refund_seconds)
     face = (SandboxFace if config.face == "sandbox" else PaystackFace)(engine, config.secret, origin)
-    hosts = [config.host, "localhost", "127.0.0.1"]
+    hosts = [config.shown_host or config.host, "localhost", "127.0.0.1"]
     app = Starlette(
         routes=[*face.routes(), *CheckoutPages(engine).routes(), *_Control(engine).routes()],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
@@ -177,7 +179,7 @@ async def serving_gateway(config: GatewayConfig) -> AsyncIterator[str]:
     """Serve a rehearsal gateway; give its origin. Raises OSError where the port is taken."""
     listener = socket.create_server((config.host, config.port))
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    host, port = listener.getsockname()[:2]
+    host, port = config.shown_host or config.host, listener.getsockname()[1]
     origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     webhooks = make_webhooks(config)
     engine, app = make_gateway(config, webhooks, origin)

@@ -1,0 +1,26 @@
+"""The operator's rules of a pass."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.catalogue.model import LAGOS
+
+Obstacle = Callable[[AsyncConnection], Awaitable[str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class PassRules:
+    """The operator's rules of a pass, published before it is bought.
+
+    ``fair_use_octets`` is what one period gives at most, None without a limit; ``sessions_at_once`` how many
+    sessions under a pass may be unfinished at a time (each takes a number of the network's). ``obstacle`` says why
+    nothing could be downloaded under a pass now: then none is sold, and one that was paid for goes back.
+    """
+
+    fair_use_octets: int | None = None
+    sessions_at_once: int = 20
+    zone: ZoneInfo = LAGOS
+    obstacle: Obstacle | None = None
