@@ -18,6 +18,8 @@ EID = Eid.with_check_digits("890490320012345678900000000001")
 K = bytes(range(16))
 OPC = bytes(range(16, 32))
 ADM_KEY = b"87654321"
+KIC = bytes(range(32, 48))
+KID = bytes(range(48, 64))
 PIN_1 = b"1234\xff\xff\xff\xff"
 PUK_1 = b"11111111"
 SIGNING_KEY = ec.derive_private_key(0x4B5357694669, ec.SECP256R1())
@@ -51,6 +53,8 @@ def profile_parameters(number: int = 1) -> ProfileParameters:
         pin_1=PIN_1,
         puk_1=PUK_1,
         puk_2=b"22222222",
+        kic=KIC,
+        kid=KID,
     )
 
 

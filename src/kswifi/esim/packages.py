@@ -15,6 +15,7 @@ from kswifi.esim.sql import esim
 from kswifi.esim.vault import SubscriberVault
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.numbers import Iccid, Imsi, swap_nibbles
+from kswifi.rsp.access_rules import CarrierApp
 from kswifi.rsp.messages.metadata import (
     MAX_ICON_OCTETS,
     IconType,
@@ -72,12 +73,14 @@ class Packages:
         address: str,
         stock: Mapping[str, StockedPackage] | None = None,
         plmn: str = "00101",
+        carrier_apps: tuple[CarrierApp, ...] = (),
     ) -> None:
         self._vault = vault
         self._stock = dict(stock or {})
         self._notifications = (NotificationConfiguration(_TOLD_EVENTS, address),)
         self._owner = ProfileOwner(_packed_plmn(plmn))
         self._mnc_digits = len(plmn) - 3
+        self._carrier_apps = carrier_apps
         self._icon = files("kswifi.esim").joinpath("icon.png").read_bytes()
 
     def stocked(self, name: str) -> StockedPackage | None:
@@ -126,10 +129,12 @@ class Packages:
         keys = self._vault.open(Imsi(row.imsi), row.sealed_keys)
         if row.session_record is None:
             raise PackageRefusedError("the profile has no session record yet", order_id=order.order_id)
+        iccid = Iccid(row.iccid)
+        packet_keys = self._vault.packet_keys(iccid)
         return SourceOfProfile(
             None,
             ProfileParameters(
-                iccid=Iccid(row.iccid),
+                iccid=iccid,
                 imsi=Imsi(row.imsi),
                 k=keys.k,
                 opc=keys.opc,
@@ -138,6 +143,9 @@ class Packages:
                 puk_2=keys.puk_2,
                 session_record=row.session_record,
                 mnc_digits=self._mnc_digits,
+                kic=packet_keys.kic,
+                kid=packet_keys.kid,
+                carrier_apps=self._carrier_apps,
             ),
         )
 

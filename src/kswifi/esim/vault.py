@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from kswifi.esim.errors import SubscriberKeysDamagedError
-from kswifi.kernel.numbers import Imsi
+from kswifi.kernel.numbers import Iccid, Imsi
 
 VAULT_KEY_OCTETS: Final = 32
 _NONCE_OCTETS: Final = 12
@@ -35,6 +35,14 @@ class SubscriberKeys:
     puk_2: bytes = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class PacketKeys:
+    """KIc and KID of one card's secured packets, AES of 16 octets each."""
+
+    kic: bytes = field(repr=False)
+    kid: bytes = field(repr=False)
+
+
 _LENGTHS: Final = (16, 16, 8, 8, 8)
 
 
@@ -52,6 +60,11 @@ class SubscriberVault:
     def derived_key(self, purpose: str) -> bytes:
         """Return another key of 32 octets for one purpose: the same one after every restart (RFC 5869)."""
         return HKDF(SHA256(), VAULT_KEY_OCTETS, salt=None, info=purpose.encode()).derive(self._key)
+
+    def packet_keys(self, iccid: Iccid) -> PacketKeys:
+        """Return the keys of a card's secured packets: derived from the installation's, so nowhere written down."""
+        derived = self.derived_key(f"secured packets {iccid}")
+        return PacketKeys(derived[:16], derived[16:])
 
     def seal_octets(self, owner: bytes, octets: bytes) -> bytes:
         """Return octets sealed so that only this vault opens them, and only for this owner."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Self
 
-from kswifi.euicc import filesystem, isd_r, security
+from kswifi.euicc import ara_m, envelope, filesystem, isd_r, security
 from kswifi.euicc.apdu import Command, Status, StatusError, parse_command
 from kswifi.euicc.chaining import join
 from kswifi.euicc.channel import CHANNELS, CardSession, Channel
@@ -31,7 +31,9 @@ _ISO_COMMANDS: Final[dict[int, Callable[[CardSession, Channel, Command], bytes]]
     0xDC: filesystem.update_record,
 }
 _PROPRIETARY_COMMANDS: Final[dict[int, Callable[[CardSession, Channel, Command], bytes]]] = {
-    0xF2: filesystem.status
+    0xC2: envelope.envelope,
+    0xCA: ara_m.get_data,
+    0xF2: filesystem.status,
 }
 
 

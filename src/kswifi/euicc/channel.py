@@ -1,14 +1,16 @@
 """What a command works on: the card's state, its logical channels, and the codes verified since power-on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
 from kswifi.euicc import access
 from kswifi.euicc.apdu import Status, StatusError
 from kswifi.euicc.chaining import Chain
-from kswifi.euicc.state import CardState, Directory, ElementaryFile, Pin
+from kswifi.euicc.state import CardState, Directory, ElementaryFile, Pin, RemoteManagement
 from kswifi.euicc.transaction import RspTransaction
+from kswifi.scp80.sms import Segment
 
 CHANNELS: Final = 4  # the basic channel and three more (TS 102 221, 11.1.17)
 _LOCAL: Final = 0x80
@@ -24,6 +26,9 @@ class Channel:
     record: int = 0
     """The record pointer; 0 where it is not set."""
     isd_r: bool = False
+    ara_m: bool = False
+    remote: RemoteManagement | None = None
+    """On the channel of a secured packet's script alone: what it may reach without codes."""
     response: bytes = b""
     """What GET RESPONSE will fetch."""
     stored: bytearray = field(default_factory=bytearray)
@@ -45,12 +50,17 @@ class CardSession:
         self._save = save
         self.channels: dict[int, Channel] = {}
         self._verified: set[tuple[bytes, int]] = set()
+        self._together = False
         self.rsp: RspTransaction | None = None
+        self.segments: dict[int, Segment] = {}
+        """The parts of one concatenated message so far, by their number."""
         self.start()
 
     def start(self) -> None:
         """Begin at the enabled profile's MF with the basic channel alone and nothing verified."""
         self._verified.clear()
+        self._together = False
+        self.segments = {}
         self.rsp = None
         self.channels = {0: self.new_channel()}
 
@@ -64,6 +74,8 @@ class CardSession:
         self._verified.clear()
         for channel in self.channels.values():
             channel.path, channel.file, channel.record = self.new_channel().path, None, 0
+            channel.ara_m = False
+        self.segments = {}
 
     def commit(self) -> None:
         """Make the state durable; only then may the command be answered.
@@ -71,7 +83,18 @@ class CardSession:
         Raises:
             StatusError: it could not be written; the card then goes on from what is on disk.
         """
-        self._save(self.state)
+        if not self._together:
+            self._save(self.state)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make everything that is committed inside durable at once, at the end: all of it or nothing."""
+        self._together = True
+        try:
+            yield
+        finally:
+            self._together = False
+        self.commit()
 
     def pins(self, channel: Channel) -> dict[int, Pin]:
         """Return the codes that can be verified where a channel stands: global ones and those on its path."""
@@ -93,11 +116,17 @@ class CardSession:
         return not pin.enabled or self._key(channel, reference) in self._verified
 
     def require_access(self, channel: Channel, file: ElementaryFile, mode: int) -> None:
-        """Check a file's access rule.
+        """Check a file's access rule; a script of a secured packet has its own.
 
         Raises:
             StatusError: the rule does not allow it now.
         """
+        if channel.remote is not None:
+            application = channel.application()
+            of_its_adf = application is not None and application.aid == channel.remote.adf_aid
+            if channel.remote.reaches_adf if of_its_adf else channel.remote.reaches_shared and application is None:
+                return
+            raise StatusError(Status.SECURITY_NOT_SATISFIED)
         rule = self._rule(channel, file)
         if not access.allows(rule, mode, lambda reference: self.is_satisfied(channel, reference)):
             raise StatusError(Status.SECURITY_NOT_SATISFIED)

@@ -8,6 +8,7 @@ from kswifi.euicc.channel import CardSession, Channel
 from kswifi.euicc.files import CURRENT_ADF_ID, MF_ID, describe_directory, describe_file
 from kswifi.euicc.state import Directory, ElementaryFile
 from kswifi.rsp import tlv
+from kswifi.rsp.access_rules import ARA_M_AID
 
 ISD_R_AID: Final = bytes.fromhex("A0000005591010FFFFFFFF8900000100")
 SVN: Final = (2, 5, 0)
@@ -15,6 +16,7 @@ SVN: Final = (2, 5, 0)
 _ISD_R_CONTROL_INFORMATION: Final = tlv.encode(
     0x6F, tlv.encode(0x84, ISD_R_AID), tlv.encode(0xA5), tlv.encode(0xE0, tlv.encode(0x82, bytes(SVN)))
 )
+_ARA_M_CONTROL_INFORMATION: Final = tlv.encode(0x6F, tlv.encode(0x84, ARA_M_AID), tlv.encode(0xA5))
 _NO_DATA: Final = 0x0C
 _FCP: Final = 0x04
 _FIRST_OR_ONLY: Final = 0x00
@@ -32,7 +34,7 @@ def select(session: CardSession, channel: Channel, command: Command) -> bytes:
     if not channel.path:
         raise StatusError(Status.FILE_NOT_FOUND)
     path, file = _find(channel, command)
-    channel.path, channel.file, channel.record, channel.isd_r = path, file, 0, False
+    channel.path, channel.file, channel.record, channel.isd_r, channel.ara_m = path, file, 0, False, False
     return _describe(session, channel) if command.p2 == _FCP else b""
 
 
@@ -61,7 +63,7 @@ def _by_identifier(channel: Channel, file_id: bytes) -> tuple[list[Directory], E
     for path in (here, here[:-1]):
         if path:
             found = _child(path, file_id)
-            if found is not None:
+            if found is not None and (path is here or found[1] is None):  # beside it directories alone are seen
                 return found
             if path[-1].file_id == file_id and path[-1].aid is None:
                 return path, None
@@ -112,12 +114,18 @@ def _select_application(session: CardSession, channel: Channel, command: Command
         raise StatusError(Status.WRONG_LENGTH)
     if ISD_R_AID.startswith(command.data):
         fresh = session.new_channel()
-        channel.path, channel.file, channel.record, channel.isd_r = fresh.path, None, 0, True
+        channel.path, channel.file, channel.record = fresh.path, None, 0
+        channel.isd_r, channel.ara_m = True, False
         return b"" if command.p2 == _NO_DATA else _ISD_R_CONTROL_INFORMATION
     profile = session.state.enabled_profile()
+    if profile is not None and profile.access_rules and ARA_M_AID.startswith(command.data):
+        channel.path, channel.file, channel.record = [profile.mf], None, 0
+        channel.isd_r, channel.ara_m = False, True
+        return b"" if command.p2 == _NO_DATA else _ARA_M_CONTROL_INFORMATION
     for adf in [] if profile is None else profile.mf.directories:
         if profile is not None and adf.aid is not None and adf.aid.startswith(command.data):
-            channel.path, channel.file, channel.record, channel.isd_r = [profile.mf, adf], None, 0, False
+            channel.path, channel.file, channel.record = [profile.mf, adf], None, 0
+            channel.isd_r = channel.ara_m = False
             return b"" if command.p2 == _NO_DATA else _describe(session, channel)
     raise StatusError(Status.FILE_NOT_FOUND)
 

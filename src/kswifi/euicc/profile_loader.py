@@ -10,6 +10,7 @@ from typing import Final
 from kswifi.euicc.errors import ProfileRefusedError
 from kswifi.euicc.files import CURRENT_ADF_ID, MF_ID
 from kswifi.euicc.profile_files import DF_ARR_FILE, MF_ARR_FILE, make_directory, make_file, unsupported
+from kswifi.euicc.profile_remote import RemoteParts
 from kswifi.euicc.state import Authentication, Directory, ElementaryFile, Pin, Profile, Puk
 from kswifi.kernel.errors import KswifiError
 from kswifi.rsp.messages.metadata import MAX_PROFILE_NAME_OCTETS, MAX_PROVIDER_NAME_OCTETS, ProfileMetadata
@@ -65,6 +66,9 @@ def build_profile_state(
         issuer_key_id=issuer_key_id,
         mf=mf,
         puks=loader.puks,
+        keys=loader.remote.keys,
+        remote_management=loader.remote.management,
+        access_rules=loader.remote.access_rules,
     )
 
 
@@ -77,6 +81,7 @@ class _Loader:
         self._mf: Directory | None = None
         self._context: Directory | None = None
         self.puks: list[Puk] = []
+        self.remote = RemoteParts()
         self._handlers: dict[ElementKind, Callable[[ProfileElement], None]] = {
             ElementKind.MF: self._make_mf,
             ElementKind.USIM: self._make_usim,
@@ -84,6 +89,9 @@ class _Loader:
             ElementKind.PIN_CODES: self._take_pins,
             ElementKind.AKA_PARAMETER: self._take_keys,
             ElementKind.GENERIC_FILE_MANAGEMENT: self._manage_files,
+            ElementKind.SECURITY_DOMAIN: self.remote.take_domain,
+            ElementKind.RFM: self.remote.take_management,
+            ElementKind.APPLICATION: self.remote.take_application,
         }
 
     def load(self) -> Directory:

@@ -97,8 +97,32 @@ class Directory(msgspec.Struct):
         return next((file for file in self.files if file.file_id == file_id), None)
 
 
+class DomainKey(msgspec.Struct):
+    """A key of a security domain: its version is the key set of SCP80, identifier 1 is KIc, 2 is KID."""
+
+    version: int
+    identifier: int
+    key_type: int
+    value: bytes
+
+
+class RemoteManagement(msgspec.Struct):
+    """An application for secured packets: its TARs, what it demands of them, and which files it reaches.
+
+    ``adf_aid`` is where scripts begin; empty for the MF.
+    """
+
+    tars: list[bytes]
+    minimum_security_level: int
+    adf_aid: bytes
+    reaches_adf: bool
+    reaches_shared: bool
+
+
 class Profile(msgspec.Struct):
     """A profile on the card: its names, its files and its codes.
+
+    ``packet_counters`` are the highest counters accepted, by key set; ``access_rules`` what its ARA-M answers.
 
     ``metadata`` is StoreMetadataRequest as it came (SGP.22, 5.5.3), ``issuer_key_id`` the CI under which the
     profile was downloaded and under which the card signs what happens to it; empty where it was loaded directly.
@@ -112,6 +136,10 @@ class Profile(msgspec.Struct):
     mf: Directory
     puks: list[Puk]
     nickname: str = ""
+    keys: list[DomainKey] = []
+    remote_management: list[RemoteManagement] = []
+    packet_counters: dict[int, int] = {}
+    access_rules: list[bytes] = []
 
     def octets(self) -> int:
         """Return what the profile takes of the card's memory."""

@@ -176,5 +176,7 @@ def _profile() -> bytes:
             session_record=bytes(123),
             puk_1=b"00000000",
             puk_2=b"00000000",
+            kic=bytes(16),
+            kid=bytes(16),
         )
     )

@@ -5,6 +5,7 @@ paid for in APDUs. The signature is ES256 (RFC 7518, 3.4): raw r || s over every
 """
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final, Self
 from uuid import UUID
 
@@ -20,6 +21,8 @@ UNSIGNED_OCTETS: Final = 59
 SIGNATURE_OCTETS: Final = 64
 RECORD_OCTETS: Final = UNSIGNED_OCTETS + SIGNATURE_OCTETS
 KEY_ID_OCTETS: Final = 8
+STATE_VERSION: Final = 1
+STATE_OCTETS: Final = 12
 
 _PADDING: Final = b"\xff"
 _UNCAPPED: Final = (1 << 64) - 1
@@ -65,6 +68,64 @@ class NotYetValidError(SessionRecordError):
     """The record's validity has not begun."""
 
     code = "session_record_not_yet_valid"
+
+
+class RecordStatus(IntEnum):
+    """Where a session was when its record was last written."""
+
+    STORED = 1
+    ACTIVE = 2
+    PAUSED = 3
+    ENDED = 4
+    """Used up, expired, taken back: the record may be overwritten."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordState:
+    """What a record says beside the signed right: where the session stands, and when that was so.
+
+    It is not signed: it comes by a secured packet, whose checksum only the server can make. ``place`` is the place
+    in the order of use from 1, 0 outside of it; ``as_of`` is in Unix seconds.
+    """
+
+    status: RecordStatus
+    place: int
+    continue_with_next: bool
+    as_of: int
+
+    def encode(self) -> bytes:
+        """Return the 12 octets behind a record.
+
+        Raises:
+            MalformedRecordError: a field does not fit its place.
+        """
+        if not 0 <= self.place <= 0xFE or not 0 <= self.as_of < 1 << 64:
+            raise MalformedRecordError("a place in the order has one octet, an instant eight")
+        head = bytes([STATE_VERSION, self.status, self.place, self.continue_with_next])
+        return head + self.as_of.to_bytes(8, "big")
+
+    @classmethod
+    def parse(cls, octets: bytes) -> Self | None:
+        """Read what lies behind a record; None where it is FF alone, as in a new profile.
+
+        Raises:
+            MalformedRecordError: neither.
+        """
+        if not octets.strip(_PADDING):
+            return None
+        state, padding = octets[:STATE_OCTETS], octets[STATE_OCTETS:]
+        if len(state) != STATE_OCTETS or state[0] != STATE_VERSION or state[3] > 1 or padding.strip(_PADDING):
+            raise MalformedRecordError("behind a session record are its state of version 1 and FF, or FF alone")
+        try:
+            status = RecordStatus(state[1])
+        except ValueError:
+            raise MalformedRecordError("a session record has a state that is not known here") from None
+        return cls(
+            status=status,
+            place=state[2],
+            continue_with_next=bool(state[3]),
+            as_of=int.from_bytes(state[4:], "big"),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,16 +181,17 @@ class SessionRecord:
 
     @classmethod
     def parse(cls, octets: bytes) -> Self:
-        """Read a record, padded with FF or not; its signature is not looked at.
+        """Read a record; what lies behind it (its state, FF) and its signature are not looked at.
 
         Raises:
             MalformedRecordError: another length, version or a field that cannot be.
         """
         if not octets or octets[0] != VERSION:
             raise MalformedRecordError("this is no session record of version 1")
-        record, padding = octets[:RECORD_OCTETS], octets[RECORD_OCTETS:]
-        if len(record) != RECORD_OCTETS or padding.strip(_PADDING):
-            raise MalformedRecordError(f"a session record has {RECORD_OCTETS} octets and FF behind them")
+        record = octets[:RECORD_OCTETS]
+        if len(record) != RECORD_OCTETS:
+            raise MalformedRecordError(f"a session record has {RECORD_OCTETS} octets")
+        RecordState.parse(octets[RECORD_OCTETS:])
         allowance = int.from_bytes(record[27:35], "big")
         try:
             iccid = Iccid.from_bytes(record[17:27])
@@ -192,7 +254,7 @@ def sign(record: SessionRecord, private_key: ec.EllipticCurvePrivateKey) -> byte
 
 
 def verify(octets: bytes, public_key: ec.EllipticCurvePublicKey) -> SessionRecord:
-    """Return a record, padded or not, whose signature is right.
+    """Return a record, with its state and padding or without, whose signature is right.
 
     Raises:
         MalformedRecordError: no session record.
@@ -219,6 +281,11 @@ def pad(record: bytes, record_octets: int) -> bytes:
     if len(record) > record_octets:
         raise MalformedRecordError("the session record is longer than the card's file allows")
     return record.ljust(record_octets, _PADDING)
+
+
+def state_of(octets: bytes) -> RecordState | None:
+    """Return the state in a whole record of the card's file; raises as ``RecordState.parse``."""
+    return RecordState.parse(octets[RECORD_OCTETS:])
 
 
 def is_empty_record(octets: bytes) -> bool:

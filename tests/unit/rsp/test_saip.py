@@ -18,7 +18,7 @@ from kswifi.rsp.saip.errors import ProfilePackageError
 from kswifi.rsp.saip.files import Fcp, GenericFileManagement, TemplateFiles
 from kswifi.rsp.saip.package import ElementKind, ProfileElement, read_package
 from kswifi.rsp.saip.templates import MF_TEMPLATE, USIM_TEMPLATE, default_content, place, templates
-from tests.support.cards import K, iccid, profile_package, profile_parameters, signed_record
+from tests.support.cards import KIC, KID, K, iccid, profile_package, profile_parameters, signed_record
 
 DATA = Path(__file__).parents[2] / "data" / "ts48"
 TS48 = sorted(DATA.glob("*.der"))
@@ -63,6 +63,14 @@ Usim ::= [19] SEQUENCE { head [0] Head, template [1] OBJECT IDENTIFIER, adf [2] 
   hfn [15] File OPTIONAL, threshold [16] File OPTIONAL, psloci [17] File OPTIONAL, acc [18] File,
   fplmn [19] File OPTIONAL, loci [20] File OPTIONAL, ad [21] File OPTIONAL, ecc [22] File,
   netpar [23] File OPTIONAL, epsloci [24] File OPTIONAL, epsnsc [25] File OPTIONAL }
+Domain ::= [6] SEQUENCE { head [0] Head, instance [1] SEQUENCE {
+  package [APPLICATION 15] OCTET STRING, class [APPLICATION 15] OCTET STRING, name [APPLICATION 15] OCTET STRING,
+  privileges [2] OCTET STRING, state [3] OCTET STRING, parameters [PRIVATE 9] OCTET STRING },
+  keys [2] SEQUENCE OF SEQUENCE { usage [21] OCTET STRING, identifier [2] OCTET STRING, version [3] OCTET STRING,
+    components SEQUENCE OF SEQUENCE { type [0] OCTET STRING, data [6] OCTET STRING } } }
+Remote ::= [7] SEQUENCE { head [0] Head, name [APPLICATION 15] OCTET STRING, tars [0] SEQUENCE OF OCTET STRING,
+  level [1] OCTET STRING, shared OCTET STRING, administration OCTET STRING,
+  adf SEQUENCE { name [0] OCTET STRING, access [1] OCTET STRING, administration [2] OCTET STRING } OPTIONAL }
 End ::= [10] SEQUENCE { head [0] Head }
 END
 """
@@ -75,6 +83,8 @@ ORACLE_TYPES = {
     ElementKind.GENERIC_FILE_MANAGEMENT: "Management",
     ElementKind.MF: "Mf",
     ElementKind.USIM: "Usim",
+    ElementKind.SECURITY_DOMAIN: "Domain",
+    ElementKind.RFM: "Remote",
     ElementKind.END: "End",
 }
 
@@ -148,6 +158,12 @@ def test_what_our_profile_says_by_an_independent_library() -> None:
     assert usim["imsi"] == [("content", profile_parameters().imsi.to_bytes())]
     command = ORACLE.decode("Management", by_kind[ElementKind.GENERIC_FILE_MANAGEMENT])["commands"][0]
     assert command[-1] == ("content", signed_record().ljust(160, b"\xff"))
+    domain = ORACLE.decode("Domain", by_kind[ElementKind.SECURITY_DOMAIN])
+    kept = {key["identifier"]: key["components"] for key in domain["keys"]}
+    assert kept == {b"\x01": [{"type": b"\x88", "data": KIC}], b"\x02": [{"type": b"\x88", "data": KID}]}
+    remote = ORACLE.decode("Remote", by_kind[ElementKind.RFM])
+    assert (remote["tars"], remote["level"], remote["shared"]) == ([bytes.fromhex("B00011")], b"\x16", b"\xff")
+    assert remote["adf"]["access"] == b"\x00"
 
 
 def test_a_parameter_that_does_not_fit_is_refused() -> None:

@@ -1,7 +1,8 @@
 """Our own profile: a USIM with Milenage and an elementary file of session records, as a profile package.
 
-The smallest profile that attaches: MF, USIM, its keys, and the session record that travels inside it. Files of the
-template that its service table does not name are left out.
+The smallest profile that attaches and takes more sessions later: MF, USIM, its keys, the session record that
+travels inside it, and keys for secured packets. Files of the template that its service table does not name are
+left out.
 """
 
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Final
 
 from kswifi.kernel.numbers import Iccid, Imsi
 from kswifi.rsp import session_record, tlv
+from kswifi.rsp.access_rules import ARA_M_AID, ARA_M_PACKAGE_AID, CarrierApp
 from kswifi.rsp.saip.access import (
     ACCESS_RULE_OCTETS,
     ACCESS_RULES,
@@ -17,6 +19,17 @@ from kswifi.rsp.saip.access import (
     PIN_1,
     PIN_2,
     READ_ALWAYS_UPDATE_ADM,
+)
+from kswifi.rsp.saip.applications import (
+    FULL_ACCESS,
+    KEY_TYPE_AES,
+    KIC_IDENTIFIER,
+    KID_IDENTIFIER,
+    MNO_SD_AID,
+    Application,
+    DomainKey,
+    RemoteFileManagement,
+    SecurityDomain,
 )
 from kswifi.rsp.saip.elements import (
     ALGORITHM_MILENAGE,
@@ -51,7 +64,13 @@ DF_KSWIFI: Final = bytes.fromhex("5F10")
 EF_SESSIONS: Final = bytes.fromhex("4F01")
 SESSION_RECORD_FILE_OCTETS: Final = 160
 SESSION_RECORDS: Final = 8
+RFM_TAR: Final = bytes.fromhex("B00011")
+"""What secured packets for the USIM's files are addressed to: in the range of TS 101 220, annex D."""
+RFM_KEY_SET: Final = 1
+MINIMUM_SECURITY_LEVEL: Final = 0x16
+"""A cryptographic checksum, ciphered, and a counter that must be higher (TS 102 225, 5.1.1)."""
 
+_RFM_AID: Final = bytes.fromhex("A00000055910100001")
 _TEMPORARY_ADF_ID: Final = bytes.fromhex("7FD0")
 _PIN_DISABLED: Final = 0x06  # may be changed and disabled, and is disabled
 _ADM_ENABLED: Final = 0x03  # enabled, may be changed
@@ -69,7 +88,8 @@ class ProfileParameters:
     """Everything that differs from one of our profiles to another; the keys stay out of ``repr``.
 
     ``adm_key``: 8 octets that allow plain writes. ``pin_1``, ``puk_1``, ``pin_2``, ``puk_2``: 8 octets each, padded
-    with FF. ``session_record``: the signed record, not padded. ``mnc_digits``: 2 or 3, of the IMSI.
+    with FF. ``session_record``: the signed record, not padded. ``mnc_digits``: 2 or 3, of the IMSI. ``kic`` and
+    ``kid``: AES keys of secured packets, for this card alone. ``carrier_apps``: whom Android shall trust.
     """
 
     iccid: Iccid
@@ -85,10 +105,13 @@ class ProfileParameters:
     puk_1: bytes = field(repr=False)
     pin_2: bytes = field(repr=False, default=b"0000\xff\xff\xff\xff")
     puk_2: bytes = field(repr=False)
+    kic: bytes = field(repr=False)
+    kid: bytes = field(repr=False)
+    carrier_apps: tuple[CarrierApp, ...] = ()
 
 
 def build_profile(parameters: ProfileParameters) -> bytes:
-    """Return the profile package (DER), whole and unprotected: about 1.2 kB.
+    """Return the profile package (DER), whole and unprotected: about 1.8 kB.
 
     Raises:
         ProfilePackageError: a parameter does not fit its place.
@@ -107,13 +130,24 @@ def build_profile(parameters: ProfileParameters) -> bytes:
             ).encode(),
             _keys(parameters).encode(),
             _session_records(parameters).encode(),
-            encode_end(8),
+            *_remote_management(parameters),
+            encode_end(11),
         )
     )
 
 
 def _check(parameters: ProfileParameters) -> None:
-    lengths = {"k": 16, "opc": 16, "adm_key": 8, "pin_1": 8, "puk_1": 8, "pin_2": 8, "puk_2": 8}
+    lengths = {
+        "k": 16,
+        "opc": 16,
+        "adm_key": 8,
+        "pin_1": 8,
+        "puk_1": 8,
+        "pin_2": 8,
+        "puk_2": 8,
+        "kic": 16,
+        "kid": 16,
+    }
     for name, length in lengths.items():
         if len(getattr(parameters, name)) != length:
             raise ProfilePackageError(f"{name} has {length} octets", field=name)
@@ -234,6 +268,33 @@ def _session_records(parameters: ProfileParameters) -> GenericFileManagement:
             ),
         ),
     )
+
+
+def _remote_management(parameters: ProfileParameters) -> tuple[bytes, ...]:
+    """Return the elements by which secured packets reach the USIM's files, and rules for apps if there are any."""
+    keys = ((KIC_IDENTIFIER, parameters.kic), (KID_IDENTIFIER, parameters.kid))
+    domain = SecurityDomain(
+        ElementHeader(8),
+        MNO_SD_AID,
+        tuple(
+            DomainKey(version=RFM_KEY_SET, identifier=identifier, key_type=KEY_TYPE_AES, value=key)
+            for identifier, key in keys
+        ),
+    )
+    management = RemoteFileManagement(
+        header=ElementHeader(9),
+        aid=_RFM_AID,
+        tars=(RFM_TAR,),
+        minimum_security_level=MINIMUM_SECURITY_LEVEL,
+        adf_aid=USIM_AID,
+        adf_access=FULL_ACCESS,
+    )
+    if not parameters.carrier_apps:
+        return domain.encode(), management.encode()
+    commands = tuple(app.store_command() for app in parameters.carrier_apps)
+    # Not mandated: a card without this applet takes the profile all the same, and Android then trusts no app.
+    rules = Application(ElementHeader(10, mandated=False), ARA_M_PACKAGE_AID, ARA_M_AID, ARA_M_AID, commands)
+    return domain.encode(), management.encode(), rules.encode()
 
 
 def _records(records: tuple[bytes, ...], record_octets: int) -> tuple[FileOperation, ...]:
