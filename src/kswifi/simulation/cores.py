@@ -312,7 +312,7 @@ class Core:
     def _take(self, bearer: Bearer, number: int, answer: CreditControlAnswer) -> None:
         if not answer.is_success:
             bearer.ended_because = answer.result_code
-            bearer.is_open = False
+            self._stop(bearer)
             if number:
                 self.terminate(bearer)
             else:
@@ -336,10 +336,14 @@ class Core:
         bearer.ask_at = self._world.time + (service.validity_seconds or 600)
         self._plan(bearer)
 
-    def _lose_group(self, bearer: Bearer) -> None:
-        """Stop a group that was refused by itself, until it is told to ask; with the last of them it ends."""
+    @staticmethod
+    def _stop(bearer: Bearer) -> None:
         bearer.is_open, bearer.ask_at = False, inf
         bearer.plan += 1
+
+    def _lose_group(self, bearer: Bearer) -> None:
+        """Stop a group that was refused by itself, until it is told to ask; with the last of them it ends."""
+        self._stop(bearer)
         if not any(it.is_open or it.pending for it in self.together(bearer)):
             self.terminate(bearer)
 
