@@ -29,7 +29,7 @@ MALFORMED: Final = ("invalid_request", "malformed_json", "malformed_request", "i
 
 COOKIE: Final = "kswifi_login"
 CSRF_HEADER: Final = "X-CSRF-Token"
-EXAMPLES: Final = 12
+EXAMPLES: Final = 8
 
 
 @dataclass

@@ -154,7 +154,7 @@ def test_what_is_no_answer_is_unknown_at_every_call(face: str, wrong: str) -> No
         assert isinstance(refunds, tuple)
         assert len(refunds) == (1 if done else 0)
 
-    run(face, scenario, answer_seconds=0.3, refund_seconds=None)
+    run(face, scenario, answer_seconds=0.15, refund_seconds=None)
 
 
 def test_a_late_answer_is_an_answer(face: str) -> None:

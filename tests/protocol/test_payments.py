@@ -136,7 +136,6 @@ def test_the_same_operation_is_one_payment(tmp_path: Path) -> None:
     run_till(tmp_path, scenario)
 
 
-@both
 @pytest.mark.parametrize(
     ("wrong", "after", "seconds"),
     [
@@ -148,7 +147,7 @@ def test_the_same_operation_is_one_payment(tmp_path: Path) -> None:
     ],
 )
 def test_an_opening_without_an_answer_is_made_up_for(
-    tmp_path: Path, face: str, wrong: str, after: PaymentState, seconds: int
+    tmp_path: Path, wrong: str, after: PaymentState, seconds: int
 ) -> None:
     async def scenario(till: Till) -> None:
         await till.rehearsal.fault("initialize", wrong)
@@ -160,7 +159,7 @@ def test_an_opening_without_an_answer_is_made_up_for(
         assert (payment.checkout_url is None) == (after is PaymentState.FAILED)
         assert await till.book() == {}
 
-    run_till(tmp_path, scenario, face, answer_seconds=0.3)
+    run_till(tmp_path, scenario, answer_seconds=0.2)
 
 
 def test_a_request_that_died_after_its_intent_is_opened_in_the_background(tmp_path: Path) -> None:
@@ -239,7 +238,6 @@ def test_declined_and_then_paid_in_the_same_checkout(tmp_path: Path, face: str) 
     run_till(tmp_path, scenario, face)
 
 
-@both
 @pytest.mark.parametrize(
     ("told", "words", "book"),
     [
@@ -249,7 +247,7 @@ def test_declined_and_then_paid_in_the_same_checkout(tmp_path: Path, face: str) 
     ],
 )
 def test_what_was_not_asked_for_grants_nothing_and_goes_back(
-    tmp_path: Path, face: str, told: dict[str, object], words: str, book: bool
+    tmp_path: Path, told: dict[str, object], words: str, book: bool
 ) -> None:
     async def scenario(till: Till) -> None:
         payment = await till.begin()
@@ -270,7 +268,7 @@ def test_what_was_not_asked_for_grants_nothing_and_goes_back(
         assert set(left) <= {"gateway_fees", "cash_at_gateway"}  # the fee is lost
         assert sum(left.values()) == 0
 
-    run_till(tmp_path, scenario, face)
+    run_till(tmp_path, scenario)
 
 
 def test_nobody_is_left_to_give_it_to(tmp_path: Path) -> None:

@@ -21,9 +21,8 @@ async def give_back(till: Till, reference: str) -> None:
         await take_back(connection, await find_payment(connection, reference), "asked for")
 
 
-@both
 @pytest.mark.parametrize("wrong", ["", "no_answer", "never_arrived", "broken", "rate_limited", "unreadable"])
-def test_a_refund_is_sent_once_whatever_answers_are_lost(tmp_path: Path, face: str, wrong: str) -> None:
+def test_a_refund_is_sent_once_whatever_answers_are_lost(tmp_path: Path, wrong: str) -> None:
     async def scenario(till: Till) -> None:
         payment = await till.paid()
         await till.service.ask_refund(ADA, payment.reference)
@@ -46,7 +45,7 @@ def test_a_refund_is_sent_once_whatever_answers_are_lost(tmp_path: Path, face: s
         assert [it.amount_kobo for it in refunds] == [PRICE]  # type: ignore[union-attr]
         assert (await till.service.ask_refund(ADA, payment.reference)).state is PaymentState.REFUNDED
 
-    run_till(tmp_path, scenario, face, answer_seconds=0.3)
+    run_till(tmp_path, scenario, answer_seconds=0.2)
 
 
 def test_a_refund_that_fails_waits_for_a_person_and_its_news(tmp_path: Path) -> None:
@@ -122,8 +121,7 @@ def test_buying_twice_extends_from_the_end(tmp_path: Path) -> None:
     run_till(tmp_path, scenario)
 
 
-@both
-def test_paid_and_sent_back_before_anybody_looked(tmp_path: Path, face: str) -> None:
+def test_paid_and_sent_back_before_anybody_looked(tmp_path: Path) -> None:
     async def scenario(till: Till) -> None:
         payment = await till.begin()
         await till.rehearsal.pay(payment.reference, tell_times=0)
@@ -134,7 +132,7 @@ def test_paid_and_sent_back_before_anybody_looked(tmp_path: Path, face: str) -> 
         assert await till.service.periods(ADA) == ([], False)
         assert await till.book() == {"cash_at_gateway": -FEE, "gateway_fees": FEE}
 
-    run_till(tmp_path, scenario, face)
+    run_till(tmp_path, scenario)
 
 
 def test_sent_back_by_the_gateway_while_its_payer_asks(tmp_path: Path) -> None:

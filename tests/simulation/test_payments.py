@@ -270,7 +270,7 @@ def _run(face: str, taken: list[tuple[str, int]]) -> None:
 
 
 @pytest.mark.parametrize("face", FACES)
-@settings(deadline=None, max_examples=10, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=6, suppress_health_check=list(HealthCheck))
 @given(taken=steps)
 def test_the_gateway_and_the_book_agree_in_the_end(face: str, taken: list[tuple[str, int]]) -> None:
     _run(face, [("begin", 0), *taken])

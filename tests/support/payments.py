@@ -135,7 +135,7 @@ async def rehearsal(
                 await found.client.aclose()
                 server.should_exit = True
     finally:
-        server.should_exit = True
+        server.should_exit = server.force_exit = True
         await running
 
 

@@ -201,7 +201,7 @@ async def serving_gateway(config: GatewayConfig) -> AsyncIterator[str]:
     try:
         yield origin
     finally:
-        server.should_exit = True
+        server.should_exit = server.force_exit = True  # nothing here is worth waiting for
         await running
         await webhooks.close()
         engine.close()
