@@ -41,7 +41,7 @@ class AppPage:
     def button(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()
 
-    def link(self, name: str) -> None:
+    def link(self, name: str | re.Pattern[str]) -> None:
         self.page.get_by_role("link", name=name, exact=True).click()
 
     def sees(self, text: str | re.Pattern[str], seconds: float = 20) -> None:

@@ -15,7 +15,7 @@ from kswifi.cli.up import System
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-_PORTS = ("API", "DIAMETER", "RSP", "LAB", "CONTENT", "PROXY", "ATTACH")
+_PORTS = ("API", "DIAMETER", "RSP", "LAB", "CONTENT", "PROXY", "ATTACH", "SANDBOX")
 
 
 @dataclass

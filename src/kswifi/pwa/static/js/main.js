@@ -15,7 +15,7 @@ const loaded = signal({ home: Home });
 
 const TABS = /** @type {const} */ ([["home", "home"], ["esim", "chip"], ["help", "help"], ["settings", "user"]]);
 /** @type {Record<string, string>} */
-const TAB_OF = { choose: "home", progress: "home", activate: "home", session: "home", account: "settings" };
+const TAB_OF = { choose: "home", progress: "home", activate: "home", session: "home", pass: "home", account: "settings" };
 
 function Connection() {
   const how = connection.value;

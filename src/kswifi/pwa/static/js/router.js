@@ -8,11 +8,16 @@ export const SCREENS = {
   progress: () => import("./screens/progress.js"),
   activate: () => import("./screens/activate.js"),
   session: () => import("./screens/session.js"),
+  pass: () => import("./screens/pass.js"),
   esim: () => import("./screens/esim.js"),
   account: () => import("./screens/account.js"),
   settings: () => import("./screens/settings.js"),
   help: () => import("./screens/help.js"),
 };
+
+// Where a checkout sends its payer back: /?payment=REFERENCE.
+const paid = new URLSearchParams(location.search).get("payment");
+if (paid) history.replaceState(null, "", `/#/pass/${paid}`);
 
 const parse = () => {
   const [name = "", id = ""] = location.hash.replace(/^#\/?/, "").split("/");

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import * as db from "./db.js";
 import { speak, t } from "./i18n.js";
 
-/** @import {Account, Action, Activity, Environment, FreeAllowance, InternetSession, Offer, PhoneStatus, Preferences, Progress, Toast} from "./types.d.ts" */
+/** @import {Account, Action, Activity, Environment, FreeAllowance, InternetSession, Offer, Pass, PhoneStatus, Preferences, Progress, Toast} from "./types.d.ts" */
 /** @template T @typedef {import("@preact/signals").Signal<T>} Signal */
 
 export const ready = signal(false);
@@ -17,6 +17,7 @@ export const ready = signal(false);
 /** @type {Signal<Activity[]>} */ export const activity = signal([]);
 /** @type {Signal<Record<string, Progress>>} */ export const progress = signal({});
 /** @type {Signal<FreeAllowance | null>} */ export const free = signal(null);
+/** @type {Signal<Pass | null>} */ export const pass = signal(null);
 /** @type {Signal<PhoneStatus | null>} */ export const phone = signal(null);
 /** @type {Signal<Toast[]>} */ export const toasts = signal([]);
 export const reachable = signal(navigator.onLine);
@@ -152,6 +153,12 @@ export const refresh = () =>
     }
   })());
 
+/** Ask which pass there is. */
+export async function loadPass() {
+  pass.value = await api.read("/api/v1/pass");
+  await db.put("kv", pass.value, "pass");
+}
+
 /** @param {Activity} entry */
 export async function remember(entry) {
   if (activity.peek().some((one) => one.sequence === entry.sequence)) return;
@@ -177,7 +184,7 @@ export async function signedIn(login) {
 export async function forget() {
   await db.wipe();
   api.setCsrf("");
-  account.value = asOf.value = null;
+  account.value = asOf.value = pass.value = null;
   sessions.value = actions.value = activity.value = [];
   progress.value = {};
   await db.put("kv", preferences.value, "preferences");
@@ -191,6 +198,7 @@ export async function load() {
   offers.value = (await kv("offers")) ?? [];
   environment.value = (await kv("environment")) ?? null;
   asOf.value = (await kv("as_of")) ?? null;
+  pass.value = (await kv("pass")) ?? null;
   sessions.value = (await db.all("sessions")).sort((a, b) => (a.session_id < b.session_id ? 1 : -1));
   actions.value = (await db.all("outbox")).sort((a, b) => a.since - b.since);
   activity.value = (await db.all("activity")).sort((a, b) => b.at - a.at);
@@ -210,7 +218,7 @@ export async function connect() {
     if (account.peek()) await forget();
     return;
   }
-  await refresh();
+  await Promise.all([refresh(), loadPass()]);
 }
 
 effect(() => {

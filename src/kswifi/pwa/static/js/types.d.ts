@@ -77,5 +77,11 @@ export interface PhoneStatus {
   wifi: boolean; line: boolean; attached: boolean; access: string; profiles: { iccid: string; enabled: boolean; name: string }[];
   records: string[]; home: string; eid: string; pdn_address: string | null; reason: string;
 }
+/** The seven-day pass, and what holds for passes. */
+export interface Pass {
+  active: boolean; ends_at: string | null;
+  rules: { fair_use_octets: number | null; sessions_at_once: number; payments: "live" | "sandbox" | "off" };
+}
+export interface FreeRefusal { code: string; words: string; do: string; facts: Record<string, any> }
 /** What is left of the free data, where the server tells it. */
 export interface FreeAllowance { octets: number; days: number; left_octets: number }

@@ -1,6 +1,6 @@
 import { age, duration, formatOctets, lastDay, runsOutAt, sizeName, when } from "../format.js";
 import { t } from "../i18n.js";
-import { account, actions, activity, asOf, current, isEnded, isStored, isUnderWay, progress, reachable, sessions } from "../store.js";
+import { account, actions, activity, asOf, current, isEnded, isStored, isUnderWay, pass, progress, reachable, sessions } from "../store.js";
 import { Chip, Heading, Icon, Note, Ring, RingFigure, Size, html } from "../ui.js";
 
 /** @import {InternetSession} from "../types.d.ts" */
@@ -85,6 +85,7 @@ export default function Home() {
     ${finished && html`<${Note} icon="wifi"><b>${t("finished.title")}</b><br />${t("finished.lead")}<//>`}
     ${!sessions.value.length && html`<div class="empty"><${Art} /><h2>${t("home.empty")}</h2><p class="soft">${t("home.lead")}</p></div>`}
     ${under.length > 0 && html`<section class="stack"><h2>${t("home.under_way")}</h2><div class="list">${under.map((other) => html`<${UnderWay} one=${other} key=${other.session_id} />`)}</div></section>`}
+    ${pass.value?.active && pass.value.ends_at && html`<a class="item card" href="#/pass"><span class="dot"><${Icon} name="seal" /></span><span class="grow"><b>${t("pass.title")}</b><span class="small soft">${t("until", { day: lastDay(Date.parse(pass.value.ends_at)) })}</span></span><${Icon} name="chevron" /></a>`}
     ${stored.length > 0 && html`<section class="stack"><h2>${t("home.stored")}</h2>${stored.map((other) => html`<${Stored} one=${other} key=${other.session_id} />`)}</section>`}
     <${Recent} />
     <div class="act stick">${stored.length && !one

@@ -31,6 +31,13 @@ export default {
   "choose.not_wifi": "You are not on WiFi. Downloading now would spend the session you are using.",
   "choose.offline": "You are offline. Find WiFi to download.", "choose.ask": "I am on WiFi", "choose.mobile": "You are on mobile data. Download all the same",
 
+  "pass.title": "Unlimited pass", "pass.lead": "As many sessions as you like, without a limit of gigabytes.", "pass.days": "{days} days", "pass.until": "Runs until {day}", "pass.buy": "Buy for {price}", "pass.extend": "Extend for {price}", "pass.see": "First you see what it gives, then you pay.",
+  "pass.point.sessions": "{days} days from the moment it is paid, to the end of the last day.", "pass.point.no_limit": "No limit on what you use.", "pass.point.fair_use": "Fair use: {size} in all. The network ends it there.", "pass.point.end": "Every session downloaded with it ends with it. Buying again adds days.", "pass.point.refund": "Your money back while nothing of it is used.",
+  "pay.sandbox": "SANDBOX", "pay.sandbox_lead": "This is a rehearsal: no money moves.", "pay.looking": "Looking at your payment…", "pay.waits": "The payment is not settled yet. This page looks again by itself.", "pay.go": "Pay {price}", "pay.again": "Start again", "pay.receipt": "Receipt", "pay.pdf": "Receipt as PDF", "pay.reference": "Number {reference}", "pay.list": "Payments",
+  "pay.refund": "Ask for the money back", "pay.refund_lead": "It goes back if nothing of the pass was used.",
+  "pay.state.intended": "Opening the checkout…", "pay.state.pending": "Waiting for your payment", "pay.state.settled": "Paid. Your pass runs.", "pay.state.failed": "Not paid", "pay.state.lapsed": "Not paid in time", "pay.state.refund_asked": "Looking whether it was used…", "pay.state.refunding": "The money is on its way back", "pay.state.refunded": "The money went back", "pay.state.refund_refused": "The money will be sent back by hand",
+  "wait.lead": "The free data is used up for now. We can tell you when there is some again.", "wait.join": "Tell me when there is", "wait.joined": "You are on the waiting list: you will be told.",
+
   "progress.downloading": "Downloading {size} session…", "progress.downloaded": "{size} session downloaded", "progress.right": "A {size} right: {octets} to fetch",
   "progress.octets": "{received} of {total}", "progress.transferring": "Transferring to eSIM…", "progress.transferred": "Transferred to eSIM",
   "progress.transfer_lead": "The card stores the signed record and proves that it has it.", "progress.proved": "The card has proved that it holds this session.",
@@ -93,6 +100,8 @@ export default {
   "problem.unexpected": "Something went wrong here. Try again.", "problem.offline": "No answer from the network. It goes on by itself when there is one.", "problem.no_lab_phone": "The lab phone does not answer.",
   "problem.es9_unreachable": "The profile server does not answer yet.",
   "problem.payments_not_set_up": "Payments are not set up yet, so this one cannot be had. Nothing was taken.",
+  "problem.free_allowance_used_up": "More than is left of your free data", "problem.device_allowance_used_up": "This device has had its free data", "problem.card_allowance_used_up": "This eSIM has had its free data", "problem.too_much_unspent": "Use some of what you hold first", "problem.free_budget_gone": "The free data is used up for now", "problem.free_data_stopped": "Free data is stopped for now", "problem.free_data_cooling_down": "A little later: you have just had one",
+  "problem.payment_required": "This one needs a pass.", "problem.payment_not_opened": "The checkout could not be opened. Nothing was taken: try again.", "problem.too_many_open_payments": "You have several payments open: finish one of them first.", "problem.nothing_to_deliver": "There is nothing to download for a pass now, so none is sold.", "problem.not_refundable": "This one cannot go back: something of it was used.",
   "problem.not_on_wifi": "You are not on WiFi: downloading now would spend the session you are using.",
   "problem.not_a_package": "This is not a session.", "problem.package_version_unknown": "This session needs a newer app.", "problem.package_cut_short": "A part of the session is missing: download it again.",
   "problem.package_surplus_octets": "The session was changed: there is something in it that does not belong there.", "problem.package_manifest_damaged": "The session was changed after it was signed. It was refused.",

@@ -31,6 +31,13 @@ export default {
   "choose.not_wifi": "You no dey for WiFi. If you download now e go chop the session wey you dey use.",
   "choose.offline": "Network no dey. Find WiFi to download.", "choose.ask": "I dey for WiFi", "choose.mobile": "Na mobile data you dey use. Download am still",
 
+  "pass.title": "Unlimited pass", "pass.lead": "As many sessions as you want, no gigabyte limit.", "pass.days": "{days} days", "pass.until": "E go run till {day}", "pass.buy": "Buy am for {price}", "pass.extend": "Add days for {price}", "pass.see": "First you go see wetin e get, then you pay.",
+  "pass.point.sessions": "{days} days from when you pay, till the last day end.", "pass.point.no_limit": "No limit for wetin you use.", "pass.point.fair_use": "Fair use: {size} for everything. Network go stop am there.", "pass.point.end": "Every session wey you download with am go end with am. Buy again, days go add.", "pass.point.refund": "You go collect your money back if you never use anything.",
+  "pay.sandbox": "SANDBOX", "pay.sandbox_lead": "Na rehearsal be this: no money dey move.", "pay.looking": "We dey look your payment…", "pay.waits": "The payment never settle. This page dey look again by itself.", "pay.go": "Pay {price}", "pay.again": "Start again", "pay.receipt": "Receipt", "pay.pdf": "Receipt for PDF", "pay.reference": "Number {reference}", "pay.list": "Payments",
+  "pay.refund": "Ask for your money back", "pay.refund_lead": "E go come back if you never use the pass.",
+  "pay.state.intended": "We dey open the checkout…", "pay.state.pending": "We dey wait for your payment", "pay.state.settled": "You don pay. Your pass dey run.", "pay.state.failed": "You never pay", "pay.state.lapsed": "Time don pass, you no pay", "pay.state.refund_asked": "We dey check whether you use am…", "pay.state.refunding": "The money dey come back", "pay.state.refunded": "The money don go back", "pay.state.refund_refused": "Somebody go send the money back by hand",
+  "wait.lead": "Free data don finish for now. We fit tell you when e come again.", "wait.join": "Tell me when e dey", "wait.joined": "You dey the waiting list: we go tell you.",
+
   "progress.downloading": "{size} session dey download…", "progress.downloaded": "{size} session don download", "progress.right": "Right to {size}: {octets} to fetch",
   "progress.octets": "{received} out of {total}", "progress.transferring": "E dey enter eSIM…", "progress.transferred": "E don enter eSIM",
   "progress.transfer_lead": "The card go keep the signed record and prove say e get am.", "progress.proved": "The card don prove say e get this session.",
@@ -93,6 +100,8 @@ export default {
   "problem.unexpected": "Something spoil here. Try again.", "problem.offline": "Network no answer. E go continue by itself when e come back.", "problem.no_lab_phone": "The lab phone no answer.",
   "problem.es9_unreachable": "The profile server never answer yet.",
   "problem.payments_not_set_up": "Payment never dey, so you no fit get this one yet. We no take anything.",
+  "problem.free_allowance_used_up": "E pass wetin remain for your free data", "problem.device_allowance_used_up": "This device don collect im free data", "problem.card_allowance_used_up": "This eSIM don collect im free data", "problem.too_much_unspent": "Use some of wetin you get first", "problem.free_budget_gone": "Free data don finish for now", "problem.free_data_stopped": "Free data dey on hold for now", "problem.free_data_cooling_down": "Small time: you just collect one",
+  "problem.payment_required": "This one need pass.", "problem.payment_not_opened": "The checkout no gree open. We no take anything: try again.", "problem.too_many_open_payments": "You get plenty payment wey open: finish one first.", "problem.nothing_to_deliver": "Nothing dey to download for pass now, so we no dey sell.", "problem.not_refundable": "This one no fit go back: you don use something.",
   "problem.not_on_wifi": "You no dey for WiFi: if you download now e go chop the session wey you dey use.",
   "problem.not_a_package": "This one no be session.", "problem.package_version_unknown": "This session need newer app.", "problem.package_cut_short": "Part of the session no dey: download am again.",
   "problem.package_surplus_octets": "Dem don change the session: something wey no suppose dey dey inside.", "problem.package_manifest_damaged": "Dem change the session after we sign am. We no gree take am.",
