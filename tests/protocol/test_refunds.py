@@ -1,12 +1,16 @@
 """Refunds and the days of a pass: sent back once, owed in the book until then, earned day by day."""
 
 import asyncio
+import json
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from kswifi.cli.main import app
 from kswifi.payments.errors import NotRefundableError
+from kswifi.payments.handlers import prune_payments
 from kswifi.payments.model import PaymentState
 from kswifi.payments.settling import take_back
 from kswifi.payments.store import find_payment
@@ -146,3 +150,41 @@ def test_sent_back_by_the_gateway_while_its_payer_asks(tmp_path: Path) -> None:
         assert "refunds_owed" not in await till.book()
 
     run_till(tmp_path, scenario)
+
+
+def test_what_was_never_paid_is_forgotten_after_ninety_days(tmp_path: Path) -> None:
+    async def scenario(till: Till) -> None:
+        paid, unpaid = await till.paid(), await till.begin()
+        for _ in range(20):
+            await till.later(timedelta(days=5))
+        assert await prune_payments(till.database) == 1
+        assert await prune_payments(till.database) == 0
+        assert [it.reference for it in await till.service.payments(ADA)] == [paid.reference]
+        assert unpaid.reference != paid.reference
+
+    run_till(tmp_path, scenario)
+
+
+def test_a_person_sends_it_back_from_the_bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    references: list[str] = []
+
+    async def scenario(till: Till) -> None:
+        payment = await till.paid()
+        references.append(payment.reference)
+        await till.service.ask_refund(ADA, payment.reference)
+        await give_back(till, payment.reference)
+        await till.settle()
+        await till.rehearsal.control(f"charges/{payment.reference}/settle-refund", {"fails": True})
+        await till.later(timedelta(seconds=6))
+        assert (await till.look(payment)).state is PaymentState.REFUND_REFUSED
+
+    run_till(tmp_path, scenario, refund_seconds=None)
+    monkeypatch.setenv("KSWIFI_DATA_DIR", str(tmp_path))
+    (reference,) = references
+    assert f"SEND BACK      {reference}: 80000 kobo" in CliRunner().invoke(app, ["payments", "check"]).output
+    done = CliRunner().invoke(app, ["payments", "sent-back", reference])
+    assert "80000 kobo, sent back by hand" in done.output
+    assert "refunded" in str(CliRunner().invoke(app, ["payments", "sent-back", reference]).exception)
+    book = CliRunner().invoke(app, ["books", "verify", "--json"])
+    standing = {name: kobo for name, kobo in json.loads(book.output)["balances_kobo"].items() if kobo}
+    assert standing == {"cash_at_gateway": PRICE - FEE, "cash_at_bank": -PRICE, "gateway_fees": FEE}

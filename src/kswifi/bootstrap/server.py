@@ -50,7 +50,7 @@ from kswifi.ledger.snapshot import SnapshotStore
 from kswifi.ledger.sqlite import SqliteJournal
 from kswifi.outbox.leases import release_leases
 from kswifi.payments.going_live import close_rehearsal
-from kswifi.payments.handlers import pass_handlers
+from kswifi.payments.handlers import pass_handlers, prune_payments
 from kswifi.providers.lab_network import LabNetworkAccess
 from kswifi.pwa.router import pwa_routes
 from kswifi.sessions.handlers import SessionHandlers
@@ -176,6 +176,7 @@ class _Server:
             "login_sessions": accounts.prune,
             "passkey_challenges": passkeys.prune,
             "idempotent_requests": lambda: prune_requests(database),
+            "unpaid_payments": lambda: prune_payments(database),
             "charging_data_records": charging.prune_records,
             "ledger_journal": lambda: self._prune_journal(database, ledger),
             "rsp_sessions": smdp.provisioning.prune,

@@ -26,6 +26,12 @@ class OnlyARehearsalError(KswifiError):
     code = "only_a_rehearsal"
 
 
+class NothingToSendBackError(KswifiError):
+    """No person has to send this payment back."""
+
+    code = "nothing_to_send_back"
+
+
 @payments_app.command("check")
 def check(as_json: AsJson = False) -> None:
     """List what is configured, what works and which details are unconfirmed; exit status 1 if it does not work."""
@@ -40,6 +46,36 @@ def check(as_json: AsJson = False) -> None:
         _show(found)
     if found["wrong"] or found["to_do"]:
         raise SystemExit(1)
+
+
+@payments_app.command("sent-back")
+def sent_back(
+    reference: Annotated[str, typer.Argument(help="Of a payment that `check` lists as SEND BACK.")],
+) -> None:
+    """Say that you have sent the money of a payment back by hand, from your bank: it is closed and booked so."""
+    from kswifi.database.engine import Database, sqlite_url
+    from kswifi.installation import Installation
+    from kswifi.payments.settling import refund_done
+    from kswifi.payments.store import find_payment
+    from kswifi.settings import load_settings
+
+    path = Installation(load_settings().data_dir).control_database
+
+    async def work() -> int:
+        database = Database(sqlite_url(path))
+        try:
+            async with database.transaction() as connection:
+                payment = await find_payment(connection, reference)
+                if payment.state != "refund_refused":
+                    raise NothingToSendBackError(f"it is {payment.state}: nothing is to be sent back by hand")
+                await refund_done(connection, payment, "sent back by hand", by_hand=True)
+                return payment.refund_kobo or 0
+        finally:
+            await database.close()
+
+    if not path.exists():
+        raise NothingToSendBackError(f"there is no {path}: name the data directory by KSWIFI_DATA_DIR")
+    print(f"{reference}: {asyncio.run(work())} kobo, sent back by hand")
 
 
 @payments_app.command("rehearse")

@@ -69,13 +69,18 @@ async def book_refund_owed(connection: AsyncConnection, payment: Payment, earned
     )
 
 
-async def book_refunded(connection: AsyncConnection, payment: Payment, amount_kobo: int, at: datetime) -> None:
-    """Book that the gateway has sent it back. Its fee for the payment does not come back."""
+async def book_refunded(
+    connection: AsyncConnection, payment: Payment, amount_kobo: int, at: datetime, *, by_hand: bool
+) -> None:
+    """Book that the gateway has sent it back, or the operator from the bank. The gateway's fee is lost."""
     await post(
         connection,
         reference=f"payment:{payment.reference}:refunded",
         kind=_kind(payment, "payment_refunded"),
-        lines=[(Account.REFUNDS_OWED, amount_kobo), (Account.CASH_AT_GATEWAY, -amount_kobo)],
+        lines=[
+            (Account.REFUNDS_OWED, amount_kobo),
+            (Account.CASH_AT_BANK if by_hand else Account.CASH_AT_GATEWAY, -amount_kobo),
+        ],
         at=at,
     )
 

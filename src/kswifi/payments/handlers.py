@@ -5,10 +5,12 @@ asked again by a later entry (see ``work``), never in a circle.
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
 
 import structlog
 
-from kswifi.database.engine import Database
+from kswifi.database.engine import Database, transaction_instant
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
 from kswifi.payments import work
@@ -19,9 +21,12 @@ from kswifi.payments.ports import Charge, GatewayRefused, GatewayUnknown, Paymen
 from kswifi.payments.refunding import Refunding
 from kswifi.payments.rules import PassRules
 from kswifi.payments.settling import apply_charge
-from kswifi.payments.store import find_payment, move_payment
+from kswifi.payments.store import find_payment, move_payment, prune_unpaid
 
 _log = structlog.get_logger(__name__)
+
+UNPAID_RETENTION: Final = timedelta(days=90)
+"""Long after the last look: what was paid, by whatever road, is kept for the books."""
 
 
 class PaymentHandlers:
@@ -123,6 +128,12 @@ def pass_handlers(database: Database, rules: PassRules) -> Mapping[str, Handler]
         return Done()
 
     return {work.EARN: earn}
+
+
+async def prune_payments(database: Database) -> int:
+    """Forget a batch of payments that were never paid: a chore of housekeeping."""
+    async with database.transaction() as connection:
+        return await prune_unpaid(connection, transaction_instant(connection) - UNPAID_RETENTION)
 
 
 def _another_gateways(payment: Payment) -> Refused:

@@ -70,11 +70,13 @@ async def take_back(connection: AsyncConnection, payment: Payment, reason: str) 
     return moved
 
 
-async def refund_done(connection: AsyncConnection, payment: Payment, reason: str | None = None) -> Payment:
-    """Take that the money went back."""
+async def refund_done(
+    connection: AsyncConnection, payment: Payment, reason: str | None = None, *, by_hand: bool = False
+) -> Payment:
+    """Take that the money went back: by the gateway, or by hand from the operator's bank."""
     now = transaction_instant(connection)
     if payment.refund_kobo is not None:
-        await book_refunded(connection, payment, payment.refund_kobo, now)
+        await book_refunded(connection, payment, payment.refund_kobo, now, by_hand=by_hand)
     return await move_payment(connection, payment, PaymentEvent.REFUND_DONE, reason, refunded_at=now)
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -79,6 +79,14 @@ async def needing_a_person(connection: AsyncConnection, limit: int = 100) -> lis
     """Return the payments whose money somebody has to send back by hand, the oldest first."""
     query = select(*_COLUMNS).where(payment.c.state == PaymentState.REFUND_REFUSED).order_by(payment.c.created_at)
     return [_read(row) for row in await connection.execute(query.limit(limit))]
+
+
+async def prune_unpaid(connection: AsyncConnection, older_than: datetime, limit: int = 500) -> int:
+    """Forget a batch of payments that were never paid and can no longer be; return how many."""
+    over = (PaymentState.FAILED, PaymentState.LAPSED)
+    old = select(payment.c.reference).where(payment.c.state.in_(over), payment.c.created_at < older_than)
+    result = await connection.execute(delete(payment).where(payment.c.reference.in_(old.limit(limit))))
+    return result.rowcount
 
 
 async def move_payment(
