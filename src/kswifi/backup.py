@@ -88,6 +88,9 @@ def restore(archive: Path, data_dir: Path) -> None:
             raise BackupError(f"{archive} holds no whole installation: {', '.join(missing)} missing")
         for database in (installation.control_database, installation.ledger_journal):
             _check_database(database)
+        # What came after the backup is lost, so peers are told to begin anew: the next start makes a higher one
+        # (RFC 6733, 8.16).
+        installation.origin_state_id.unlink(missing_ok=True)
         if data_dir.exists():
             data_dir.rmdir()
         for path in (*unpacked.rglob("*"), unpacked):

@@ -1,6 +1,7 @@
 """What is refused, with which Result-Code and which AVP in Failed-AVP; and that nothing else is ever raised."""
 
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import pytest
@@ -219,6 +220,23 @@ def test_bent_messages_raise_only_diameter_errors(name: str, data: st.DataObject
     del message[data.draw(st.integers(20, len(message))) // 4 * 4 :]
     message[1:4] = len(message).to_bytes(3, "big")
     decode_with_all(bytes(message))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(10))
+def test_very_many_bent_messages(seed: int) -> None:
+    chance = Random(seed)
+    samples = [sample(name) for name in ("cer-1", *CCR_NAMES)]
+    for _ in range(10_000):
+        message = bytearray(chance.choice(samples))
+        for _ in range(chance.randint(1, 6)):
+            message[chance.randrange(20, len(message))] = chance.choice(
+                (0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256))
+            )
+        if chance.random() < 0.3:
+            del message[chance.randrange(20, len(message)) // 4 * 4 :]
+        message[1:4] = len(message).to_bytes(3, "big")
+        decode_with_all(bytes(message))
 
 
 @given(st.binary(max_size=200))

@@ -81,6 +81,7 @@ def test_a_backup_brings_everything_back(tmp_path: Path) -> None:
     card = installation.lab_dir / "phone" / "card"
     card.mkdir(parents=True)
     write_owner_only(card / "state", b"keys of the card")
+    installation.read_or_make(installation.origin_state_id, lambda: b"1795000000")
     archive = tmp_path / "backup.tar.gz"
     assert backup(installation.data_dir, archive) == archive.stat().st_size
     assert stat.S_IMODE(archive.stat().st_mode) == 0o600
@@ -93,6 +94,7 @@ def test_a_backup_brings_everything_back(tmp_path: Path) -> None:
         assert database.execute("SELECT value FROM kept").fetchone() == ("ledger.db",)
     database.close()
     assert stat.S_IMODE(restored.subscriber_key.stat().st_mode) == 0o600
+    assert not restored.origin_state_id.exists()  # it rises: what came after the backup is lost
     restored.close()
     installation.close()
 
