@@ -155,6 +155,16 @@ def test_who_is_not_signed_in_gets_nothing_that_needs_it(system: WholeSystem) ->
     assert needing > 25
 
 
+def test_a_wrong_method_is_told_every_right_one(system: WholeSystem) -> None:
+    with httpx2.Client(base_url=system.origin, trust_env=False, verify=False) as anybody:
+        paths = anybody.get("/api/v1/openapi.json").json()["paths"]
+        for path, operations in paths.items():
+            answer = anybody.request("PUT", path.replace("{", "").replace("}", ""))
+            assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed"), path
+            allowed = set(answer.headers["allow"].split(", "))
+            assert allowed >= {it.upper() for it in operations}, path  # or more, by a path with a name in it
+
+
 def test_the_event_stream_opens_or_refuses_as_it_says(system: WholeSystem, user: User) -> None:
     schema = schemathesis.openapi.from_url(f"{system.origin}/api/v1/openapi.json")
     operation = schema[STREAM]["GET"]

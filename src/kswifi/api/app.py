@@ -83,7 +83,7 @@ def create_app(services: Services) -> FastAPI:
     )
     app.state.services = services
     app.openapi = lambda: openapi_of(app, ROUTERS)  # type: ignore[method-assign] # FastAPI's documented way to extend it
-    problems.install(app)
+    problems.install(app, [route for router in ROUTERS for route in router.routes])
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(Edge, policy=_policy(services))

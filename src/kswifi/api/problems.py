@@ -1,6 +1,6 @@
 """Errors as problem documents (RFC 9457): a stable code, words for people, facts for programs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Match, Route
 
 from kswifi.api.statuses import STATUS_OF_CODE
 from kswifi.kernel.errors import KswifiError
@@ -104,11 +105,25 @@ def problem_responses(*codes: str) -> dict[int | str, dict[str, Any]]:
     }
 
 
-def install(app: FastAPI) -> None:
-    """Make every error of the application a problem document."""
+def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Make every error of the application a problem document; ``routes`` are all that it answers at."""
+
+    async def on_http_exception(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers["Allow"] = ", ".join(sorted(_methods_at(request, routes)))
+        return _http_problem(error.status_code, headers)
+
     app.add_exception_handler(KswifiError, _on_kswifi_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
-    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(HTTPException, on_http_exception)
+
+
+def _methods_at(request: Request, routes: Sequence[BaseRoute]) -> set[str]:
+    """Return every method that the request's address takes (RFC 9110, 15.5.6): each has a route of its own."""
+    here = (it for it in routes if isinstance(it, Route) and it.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in here for method in route.methods or ()}
 
 
 async def _on_kswifi_error(_request: Request, error: Exception) -> Response:
@@ -129,8 +144,7 @@ async def _on_invalid_request(_request: Request, error: Exception) -> Response:
     return problem_response(422, "invalid_request", detail, errors=errors)
 
 
-async def _on_http_exception(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
-    phrase = HTTPStatus(error.status_code).phrase
-    code, detail = _CODE_OF_STATUS.get(error.status_code, (phrase.lower().replace(" ", "_"), phrase))
-    return problem_response(error.status_code, code, detail, headers=error.headers)
+def _http_problem(status: int, headers: Mapping[str, str]) -> Response:
+    phrase = HTTPStatus(status).phrase
+    code, detail = _CODE_OF_STATUS.get(status, (phrase.lower().replace(" ", "_"), phrase))
+    return problem_response(status, code, detail, headers=headers)
