@@ -108,7 +108,7 @@ class Up:
                 except OSError:
                     continue
                 if int(status.rpartition(")")[2].split()[1]) == self.process.pid and b"--as-child" in command:
-                    found[command[command.index(b"--as-child") - 1].decode()] = int(entry.name)
+                    found[command[command.index(b"kswifi") + 1].decode()] = int(entry.name)
         return found
 
     def interrupt(self) -> int:
