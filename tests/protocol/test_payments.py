@@ -358,3 +358,17 @@ def test_a_grant_that_fails_leaves_nothing_half_done_and_the_money_goes_back(
         assert await till.book() == {"cash_at_gateway": -FEE, "gateway_fees": FEE}
 
     run_till(tmp_path, scenario)
+
+
+def test_a_busy_gateway_is_not_asked_sooner_than_it_says(tmp_path: Path) -> None:
+    async def scenario(till: Till) -> None:
+        payment = await till.begin()
+        await till.rehearsal.pay(payment.reference, tell_times=0)
+        await till.rehearsal.fault("verify", "rate_limited", seconds=60)
+        await till.later(timedelta(seconds=11))
+        await till.later(timedelta(seconds=50))
+        assert (await till.look(payment)).state is PaymentState.PENDING
+        await till.later(timedelta(seconds=15))
+        assert (await till.look(payment)).state is PaymentState.SETTLED
+
+    run_till(tmp_path, scenario)

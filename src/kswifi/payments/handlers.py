@@ -73,14 +73,15 @@ class PaymentHandlers:
             return Done()
         if payment.gateway != self._gateway.name:
             return _another_gateways(payment)
-        await self._look_up(payment)
+        answer = await self._look_up(payment)
+        busy = answer.retry_after_seconds if isinstance(answer, GatewayUnknown) else None
         attempt: int = entry.payload["attempt"]
         async with self._database.transaction() as connection:
             payment = await find_payment(connection, payment.reference)
             if payment.state in OPEN_STATES and attempt >= work.LAPSE_AFTER_LOOK:
                 await move_payment(connection, payment, PaymentEvent.GIVEN_UP, "nobody paid in time")
             if payment.state in UNPAID_STATES:
-                await work.ask_to_look(connection, payment.reference, attempt + 1)
+                await work.ask_to_look(connection, payment.reference, attempt + 1, busy)
         return Done()
 
     async def notice(self, entry: Entry) -> JobResult:

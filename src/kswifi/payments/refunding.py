@@ -54,7 +54,8 @@ class Refunding:
                 case _:
                     # A refusal did nothing, and what refuses today (too little money at the gateway, say) may not
                     # tomorrow.
-                    again = await work.ask_to_refund(connection, payment.reference, attempt + 1)
+                    busy = answer.retry_after_seconds if isinstance(answer, GatewayUnknown) else None
+                    again = await work.ask_to_refund(connection, payment.reference, attempt + 1, busy)
                     needs_a_person = None if again else answer.words or NO_ANSWER
             if needs_a_person is not None:
                 _log.error("refund_needs_a_person", reference=payment.reference, words=needs_a_person)

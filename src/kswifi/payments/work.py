@@ -47,14 +47,18 @@ async def ask_to_open(connection: AsyncConnection, reference: str, attempt: int 
     return await _next(connection, OPEN, reference, attempt, OPEN_DELAYS)
 
 
-async def ask_to_look(connection: AsyncConnection, reference: str, attempt: int = 0) -> bool:
-    """Look up how a payment stands at the gateway."""
-    return await _next(connection, LOOK, reference, attempt, LOOK_DELAYS)
+async def ask_to_look(
+    connection: AsyncConnection, reference: str, attempt: int = 0, not_within_seconds: int | None = None
+) -> bool:
+    """Look up how a payment stands at the gateway; not sooner than a busy gateway asks for."""
+    return await _next(connection, LOOK, reference, attempt, LOOK_DELAYS, not_within_seconds)
 
 
-async def ask_to_refund(connection: AsyncConnection, reference: str, attempt: int = 0) -> bool:
-    """Have the gateway send the money back, or look how far that is."""
-    return await _next(connection, REFUND, reference, attempt, REFUND_DELAYS)
+async def ask_to_refund(
+    connection: AsyncConnection, reference: str, attempt: int = 0, not_within_seconds: int | None = None
+) -> bool:
+    """Have the gateway send the money back, or look how far that is; not sooner than it asks for."""
+    return await _next(connection, REFUND, reference, attempt, REFUND_DELAYS, not_within_seconds)
 
 
 async def ask_about(connection: AsyncConnection, reference: str, digest: str, *, about_refund: bool) -> None:
@@ -89,7 +93,12 @@ async def ask_to_earn(connection: AsyncConnection, reference: str, day: int, at:
 
 
 async def _next(
-    connection: AsyncConnection, kind: str, reference: str, attempt: int, delays: tuple[timedelta, ...]
+    connection: AsyncConnection,
+    kind: str,
+    reference: str,
+    attempt: int,
+    delays: tuple[timedelta, ...],
+    not_within_seconds: int | None = None,
 ) -> bool:
     if attempt >= len(delays):
         return False
@@ -98,6 +107,6 @@ async def _next(
         kind=kind,
         key=f"{kind}:{reference}:{attempt}",
         payload={"reference": reference, "attempt": attempt},
-        run_at=transaction_instant(connection) + delays[attempt],
+        run_at=transaction_instant(connection) + max(delays[attempt], (not_within_seconds or 0) * _SECONDS),
     )
     return True

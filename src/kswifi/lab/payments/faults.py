@@ -28,7 +28,7 @@ class Wrong(StrEnum):
     LATE = "late"
     """It is done, and answered after ``seconds``."""
     RATE_LIMITED = "rate_limited"
-    """429 with Retry-After; nothing is done."""
+    """429 with Retry-After of ``seconds``; nothing is done."""
     BROKEN = "broken"
     """500; nothing is done."""
     UNREADABLE = "unreadable"

@@ -56,7 +56,8 @@ async def answered(
         case Wrong.NEVER_ARRIVED:
             return await _never(request)
         case Wrong.RATE_LIMITED:
-            return JSONResponse({"status": False, "message": "Too many requests"}, 429, {"Retry-After": "1"})
+            retry = {"Retry-After": str(int(fault.seconds) if fault else 1)}
+            return JSONResponse({"status": False, "message": "Too many requests"}, 429, retry)
         case Wrong.BROKEN:
             return JSONResponse({"status": False, "message": "Something went wrong"}, 500)
     status, body = await work()
