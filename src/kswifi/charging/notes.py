@@ -24,6 +24,8 @@ class ClosingCause(StrEnum):
     """Nothing was heard of it for too long."""
     EVENT = "event"
     """It was a single event, debited at once or refused for want of octets."""
+    REFUSED = "refused"
+    """It never opened: nothing could be granted, or the line was barred."""
     UNKNOWN = "unknown"
     """Usage was reported for a session that nobody knew, or knew no longer."""
 

@@ -30,6 +30,7 @@ from kswifi.ledger.errors import InvalidCommandError, LedgerError
 _log: Final = logging.getLogger(__name__)
 
 _BEGINNINGS: Final = frozenset({CcRequestType.INITIAL, CcRequestType.EVENT})
+_REFUSED: Final = settling_note(ClosingCause.REFUSED)
 MAX_SETTLED_AT_ONCE: Final = 256
 """Silent sessions settled in one sweep; the next one goes on."""
 
@@ -313,10 +314,12 @@ class ChargingService:
 
         It is remembered for a while: a late copy of it must not take the place of a session that came after it.
         """
+        if self._sessions.get(exchange.request.session_id) is not None:
+            return  # it is open, and what was refused contradicts it
         for step in exchange.steps:
             reservation = self._ledger.state.reservation(step.reservation_id)
-            if reservation is not None and not reservation.closed:
-                close = Commit(f"{step.reservation_id}#refused", step.reservation_id, 0, close=True)
+            if reservation is not None and not reservation.closed and reservation.account_id == NO_ACCOUNT:
+                close = Commit(f"{step.reservation_id}#refused", step.reservation_id, 0, close=True, note=_REFUSED)
                 with suppress(LedgerError):
                     self._ledger.submit(close, _nothing_to_do)
 

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from kswifi.charging.late import LATE_SECONDS
 from kswifi.diameter.credit_control import CreditControlRequest
-from kswifi.ledger.commands import NOBODY, Freeze, HoldWallet, LiftHold
+from kswifi.ledger.commands import NOBODY, Freeze, HoldWallet, LiftHold, OpenWallet
 from kswifi.ledger.state import Retention
 from kswifi.ledger.verify import verify
 from tests.support.charging import (
@@ -72,6 +72,23 @@ def test_every_answer_comes_again_the_same(name: str, restarts: bool) -> None:
     assert charging.service.open_sessions == 0
     assert list(charging.ledger.state.open_reservations()) == []
     assert verify(charging.ledger.state) == []
+
+
+def test_an_initial_that_contradicts_an_open_session_does_it_no_harm() -> None:
+    charging = Charging()
+    charging.credit("a", 50 * MB)
+    charging.ledger.do(OpenWallet("other", "wallet-2", "001010000000002"))
+    first = charging.ask(request(INITIAL, 0, units()))
+    assert charging.ask(request(INITIAL, 0, units(3))).result_code == 5012
+    # The same Session-Id and number is the same request, whoever it names.
+    assert charging.ask(request(INITIAL, 0, units(), imsi="001010000000002")) == first
+    assert charging.balances("a") == (0, MB, 49 * MB)
+    control_only = request(INITIAL, 0, units(), session="c", host=GATEWAY, imsi="001010000000002")
+    first = charging.ask(control_only)
+    assert charging.ask(request(INITIAL, 0, units(3), session="c", host=GATEWAY)).result_code == 5012
+    assert charging.ask(control_only) == first
+    assert {it.session_id for it in charging.service.charging_sessions_of_wallet("wallet-2")} == {"c"}
+    assert len(list(charging.ledger.state.open_reservations())) == 2
 
 
 def test_an_update_without_groups_leaves_the_grant_alone() -> None:

@@ -274,6 +274,20 @@ def test_usage_from_nowhere_has_a_record_that_says_so(tmp_path: Path) -> None:
     run(tmp_path, scenario)
 
 
+def test_a_refused_attach_has_a_record_of_nothing(tmp_path: Path) -> None:
+    async def scenario(it: Recorded) -> None:
+        await it.credit("a", 10 * MB)
+        await it.ledger.execute(HoldWallet("hold", WALLET, "paused"))
+        message = placed(request(INITIAL, 0, units()))
+        for _ in range(2):
+            assert (await it.ask(message)).result_code == 4012
+        (record,) = await it.all()
+        assert (record.cause, record.octets, record.open_reservations) == ("refused", 0, 0)
+        assert record.closed_at is not None
+
+    run(tmp_path, scenario)
+
+
 def test_a_refund_is_told_with_a_minus(tmp_path: Path) -> None:
     async def scenario(it: Recorded) -> None:
         await it.credit("a", 10 * MB)
