@@ -38,6 +38,7 @@ class Installation:
         self.sandbox_key = self.keys_dir / "sandbox-gateway.key"
         self.lan_ca = self.keys_dir / "lan-ca.pem"
         self.lan_certificate = self.keys_dir / "lan-server.pem"
+        self.vapid_key = self.keys_dir / "vapid.pem"
         self.control_database = data_dir / "control.db"
         self.ledger_dir = data_dir / "ledger"
         self.ledger_journal = self.ledger_dir / "ledger.db"

@@ -99,6 +99,15 @@ class Settings(ChargingSettings, FreeDataSettings):
         ),
     ] = None
 
+    push_contact: Annotated[
+        str | None,
+        Field(
+            max_length=254,
+            pattern=r"^(mailto:[^@\s]+@[^@\s]+|https://\S+)$",
+            description="Whom push services may tell of trouble (mailto: or https:); the page's origin if not set.",
+        ),
+    ] = None
+
     metrics_networks: Annotated[
         tuple[IpNetwork, ...],
         NoDecode,

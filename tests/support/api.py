@@ -20,8 +20,10 @@ from kswifi.api.services import Check, Environment, Services
 from kswifi.api.streams import EventStreams
 from kswifi.catalogue.service import Catalogue
 from kswifi.kernel.clock import Clock
+from kswifi.notifications.service import NotificationService
 from tests.support.accounts import cheap_passwords
 from tests.support.databases import open_database
+from tests.support.pushes import push_transport
 
 PASSWORD: Final = "three warm rivers"
 
@@ -59,6 +61,7 @@ async def serving(
         services = Services(
             database=database,
             accounts=accounts,
+            notifications=NotificationService(database, push_transport(database.clock)),
             passkeys=PasskeyService(database, accounts, RelyingParty.of(given.public_origin)),
             catalogue=Catalogue.load(),
             streams=EventStreams(database),

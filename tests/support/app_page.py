@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 PASSWORD = "three warm rivers"
 _numbers = itertools.count(time.time_ns() % 9_000_000)
-_EXPECTED = re.compile(r"Failed to load resource|net::ERR_")
+_EXPECTED = re.compile(r"Failed to load resource|net::ERR_|Push API in incognito mode")
 
 
 class AppPage:
@@ -143,7 +143,7 @@ class AppPage:
     def close(self) -> None:
         self.context.close()
         unexpected = [error for error in self.errors if not _EXPECTED.search(error)]
-        assert unexpected == []
+        assert unexpected == [], unexpected
 
 
 @contextmanager

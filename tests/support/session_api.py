@@ -15,8 +15,10 @@ from kswifi.api.app import create_app
 from kswifi.api.services import Environment, Services, SessionServices
 from kswifi.api.streams import EventStreams
 from kswifi.catalogue.service import Catalogue
+from kswifi.notifications.service import NotificationService
 from tests.support.accounts import cheap_passwords
 from tests.support.api import Page, register
+from tests.support.pushes import push_transport
 from tests.support.session_roads import Road, open_road
 
 ORIGIN = "http://127.0.0.1:8080"
@@ -93,6 +95,7 @@ async def served(folder: Path) -> AsyncIterator[Served]:
         services = Services(
             database=road.database,
             accounts=accounts,
+            notifications=NotificationService(road.database, push_transport(road.database.clock)),
             passkeys=PasskeyService(road.database, accounts, RelyingParty.of(ORIGIN)),
             catalogue=Catalogue.load(),
             streams=EventStreams(road.database),

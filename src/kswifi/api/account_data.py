@@ -10,6 +10,7 @@ from kswifi.api.accounts import AccountView, PasswordText, account_view
 from kswifi.api.dependencies import ClientAddress, ServicesDep, SignedInUser, clear_login_cookie
 from kswifi.api.disputes import DisputeView, dispute_view
 from kswifi.api.idempotency import Idempotent, forget_requests, requests_of
+from kswifi.api.notifications import NotificationsView, notifications_view
 from kswifi.api.passkeys import PasskeyView, UsedPasskeyBody, passkey_view
 from kswifi.api.payment_views import PassPeriodView, PaymentView, payment_view, period_view
 from kswifi.api.problems import problem_responses
@@ -19,6 +20,7 @@ from kswifi.charging_records.service import RecordFilter, find_records
 from kswifi.esim.model import ESim
 from kswifi.esim.service import esims_of
 from kswifi.kernel.clock import from_unix_seconds
+from kswifi.notifications.service import forget_notifications
 from kswifi.outbox.service import events_after
 from kswifi.payments.store import all_periods_of, payments_of
 from kswifi.sessions.disputes import disputes_of
@@ -101,6 +103,7 @@ class ExportView(ResponseBody):
     account: AccountView
     logins: list[LoginRecordView]
     passkeys: list[PasskeyView]
+    notifications: NotificationsView
     sessions: list[SessionView]
     disputes: list[DisputeView]
     esims: list[EsimView]
@@ -130,6 +133,7 @@ async def export_account(user: SignedInUser, services: ServicesDep, response: Re
             LoginRecordView(created_at=it.created_at, seen_at=it.seen_at, expires_at=it.expires_at)
             for it in await services.accounts.logins(user_id)
         ],
+        notifications=await notifications_view(services, user_id),
         passkeys=[passkey_view(one) for one in await services.passkeys.passkeys(user_id)],
         sessions=[session_view(one) for one in sessions],
         disputes=[dispute_view(one) for one in disputes],
@@ -162,6 +166,7 @@ async def delete_account(
 
     async def also(connection: AsyncConnection) -> None:
         await forget_owner(connection, user.user_id)
+        await forget_notifications(connection, user.user_id)
         await forget_requests(connection, user.user_id)
 
     async def work() -> None:

@@ -12,6 +12,7 @@ from kswifi.api.streams import EventStreams
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.free_data.service import FreeData
+from kswifi.notifications.service import NotificationService
 from kswifi.payments.service import PaymentService
 from kswifi.sessions.keys import SessionSigningKey
 from kswifi.sessions.manager import ESIMSessionManager
@@ -70,6 +71,7 @@ class Services:
     database: Database
     accounts: AccountService
     passkeys: PasskeyService
+    notifications: NotificationService
     catalogue: Catalogue
     streams: EventStreams
     environment: Environment

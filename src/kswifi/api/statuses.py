@@ -35,6 +35,10 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     "passkey_refused": 401,
     "too_many_passkeys": 409,
     "unknown_passkey": 404,
+    # notifications
+    "push_endpoint_refused": 422,
+    "push_key_invalid": 422,
+    "unknown_push_subscription": 404,
     # catalogue
     "unknown_offer": 404,
     # payments

@@ -25,6 +25,7 @@ from kswifi.api.streams import EventStreams
 from kswifi.bootstrap.charging import Charging
 from kswifi.bootstrap.checks import check_keys
 from kswifi.bootstrap.lan import lan_ready, lan_servers
+from kswifi.bootstrap.notifications import open_notifications
 from kswifi.bootstrap.payments import open_payments, pass_rules
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.bootstrap.records_process import RecordsProcess
@@ -146,10 +147,12 @@ class _Server:
         )
         accounts = self._accounts(database)
         passkeys = PasskeyService(database, accounts, RelyingParty.of(settings.origin))
+        notifications = open_notifications(settings, installation, database, self._clock, self._stack)
         services = Services(
             database=database,
             accounts=accounts,
             passkeys=passkeys,
+            notifications=notifications.service,
             catalogue=catalogue,
             streams=EventStreams(database),
             environment=Environment(
@@ -185,12 +188,18 @@ class _Server:
         # A network's records are made beside, by a process; the embedded way stays one process on a small machine.
         records = charging.records if settings.mode == "embedded" else RecordsProcess(settings)
         ledger.on_durable = _each_of(projector.wake, charging.records.wake)
-        worked = {**handlers.handlers(), **pass_ends.handlers(), **pass_handlers(database, passes)}
+        worked = {
+            **handlers.handlers(),
+            **pass_ends.handlers(),
+            **pass_handlers(database, passes),
+            **notifications.follower.handlers(),
+        }
         worker = Worker(database, worked if payments is None else {**worked, **payments.handlers})
         housekeeper = Housekeeper(chores)
         async with (
             self._running("projector", projector.run(), projector.stop),
             self._running("charging-records", records.run(), records.stop),
+            self._running("alerts", notifications.follower.run(), notifications.follower.stop),
             self._running("worker", worker.run(), worker.stop),
             self._running("housekeeper", housekeeper.run(), housekeeper.stop),
             self._running("es9plus", smdp.serve(), smdp.leave),

@@ -21,6 +21,7 @@ from kswifi.kernel.errors import KswifiError
 from kswifi.lab.gateway.gateway import Gateway
 from kswifi.lab.pages import ShownPages, page_policy
 from kswifi.lab.phone.phone import LabPhone
+from kswifi.lab.push import PushService, origin_of, receive
 
 HEADER: Final = "X-KSWiFi-Lab"
 LARGEST_BODY_OCTETS: Final = 4_096
@@ -53,6 +54,10 @@ class _Browse(msgspec.Struct):
     show: bool = False
 
 
+class _Subscribe(msgspec.Struct):
+    application_server_key: Annotated[str, msgspec.Meta(max_length=100)]
+
+
 class _Handlers:
     """What each path does; card and modem block, so that what concerns them runs on threads."""
 
@@ -61,6 +66,7 @@ class _Handlers:
         self._phone = phone
         self._policy = policy
         self._pages = ShownPages()
+        self._push = PushService()
 
     async def sockets(self, request: Request) -> Response:
         """Tell whether a connection from an address is the gateway's own: whether a request came over a bearer."""
@@ -121,6 +127,24 @@ class _Handlers:
             answer["page"] = f"/phone/pages/{self._pages.put(media_type, content)}"
         return JSONResponse(answer)
 
+    async def subscribe(self, request: Request) -> Response:
+        """Have the phone's browser subscribe to push messages of the key's owner."""
+        body = await _body(request, _Subscribe)
+        return JSONResponse(self._push.subscribe(origin_of(request), body.application_server_key))
+
+    async def unsubscribe(self, request: Request) -> Response:
+        """Have the phone's browser end a subscription."""
+        self._push.unsubscribe(request.path_params["name"])
+        return JSONResponse({})
+
+    async def messages(self, _request: Request) -> Response:
+        """Show what the phone was told by push messages."""
+        return JSONResponse({"messages": self._push.messages()})
+
+    async def push(self, request: Request) -> Response:
+        """Take a push message: the one address here that somebody else's server speaks to."""
+        return await receive(self._push, request)
+
     async def page(self, request: Request) -> Response:
         """Show a page that the phone fetched; in a frame no header can be asked for, so its name is the secret."""
         page = self._pages.get(request.path_params["name"])
@@ -150,6 +174,10 @@ def create_control_app(gateway: Gateway, phone: LabPhone, web_origins: tuple[str
         Route("/phone/card/enable", _guarded(handlers.enable_profile), methods=["POST"]),
         Route("/phone/browse", _guarded(handlers.browse), methods=["POST"]),
         Route("/phone/pages/{name}", handlers.page),
+        Route("/phone/push", _guarded(handlers.subscribe), methods=["POST"]),
+        Route("/phone/push/{name}", _guarded(handlers.unsubscribe), methods=["POST"]),
+        Route("/phone/messages", _guarded(handlers.messages)),
+        Route("/push/{name}", handlers.push, methods=["POST"]),
     ]
     app = Starlette(routes=routes, exception_handlers={KswifiError: _refused, OSError: _unreachable})
     # Around the whole of it, so that a page can also read that a defect was ours (500).

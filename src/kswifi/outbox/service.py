@@ -14,6 +14,9 @@ from kswifi.outbox.sql import domain_event, outbox_entry
 WORK_TOPIC: Final = "outbox_entry"
 """Announced when there is new work; see Database.subscribe."""
 
+EVENTS_TOPIC: Final = "domain_event"
+"""Announced when anybody has new events."""
+
 
 def events_topic(user_id: str) -> str:
     """Return the topic announced when this user has new events."""
@@ -75,6 +78,7 @@ def publish_now(connection: Connection, *, user_id: str, kind: str, payload: Pay
         )
     )
     announce(connection, events_topic(user_id))
+    announce(connection, EVENTS_TOPIC)
     assert result.inserted_primary_key is not None  # noqa: S101 - a single-row insert has one
     return int(result.inserted_primary_key[0])
 
@@ -86,6 +90,17 @@ async def events_after(
     rows = await connection.execute(
         select(domain_event)
         .where(domain_event.c.user_id == user_id, domain_event.c.sequence > sequence)
+        .order_by(domain_event.c.sequence)
+        .limit(limit)
+    )
+    return [DomainEvent(row.sequence, row.user_id, row.kind, row.payload, row.at) for row in rows]
+
+
+async def events_of_all(connection: AsyncConnection, sequence: int, limit: int = 100) -> list[DomainEvent]:
+    """Return everybody's events after a sequence, oldest first, at most ``limit`` of them."""
+    rows = await connection.execute(
+        select(domain_event)
+        .where(domain_event.c.sequence > sequence)
         .order_by(domain_event.c.sequence)
         .limit(limit)
     )

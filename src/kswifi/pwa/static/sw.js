@@ -45,6 +45,53 @@ worker.addEventListener("activate", (event) =>
   ),
 );
 
+/** What the app keeps for us in its database; undefined where there is none. @param {string} key @returns {Promise<any>} */
+const kept = (key) =>
+  new Promise((resolve) => {
+    const request = indexedDB.open("kswifi");
+    request.onupgradeneeded = () => request.transaction?.abort(); // never make an empty one in the app's place
+    request.onerror = () => resolve(undefined);
+    request.onsuccess = () => {
+      const read = request.result.transaction("kv").objectStore("kv").get(key);
+      read.onsuccess = () => (request.result.close(), resolve(read.result));
+      read.onerror = () => resolve(undefined);
+    };
+  });
+
+/** Octets as the app writes them: cut off, never rounded up. @param {number | null} octets @param {string} unlimited */
+function size(octets, unlimited) {
+  if (octets === null) return unlimited;
+  const [factor, unit] = octets >= 1e9 ? [1e9, "GB"] : [1e6, "MB"];
+  return `${Math.floor((octets / factor) * 100) / 100}${unit}`;
+}
+
+/** Say an alert that came while no page was open (the server's words are facts, the words are ours). @param {any} told */
+async function say(told) {
+  const texts = (await kept("alert_texts")) ?? {};
+  const day = new Intl.DateTimeFormat(texts.locale, { weekday: "short", day: "numeric", month: "long" }).format(told.valid_until * 1000 - 1);
+  const values = /** @type {Record<string, any>} */ ({ percent: told.percent, size: size(told.allowance_octets, texts.unlimited), day });
+  const body = (texts[told.what] ?? "").replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) => String(values[name]));
+  await worker.registration.showNotification("KSWiFi", {
+    body,
+    icon: "/app/icons/icon-192.png",
+    tag: `told ${told.session_id} ${told.what} ${told.percent ?? ""}`,
+    data: `/#/session/${told.session_id}`,
+  });
+}
+
+worker.addEventListener("push", (event) => event.waitUntil(say(event.data?.json() ?? {})));
+worker.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(
+    (async () => {
+      const [page] = await worker.clients.matchAll({ type: "window" });
+      if (!page) return void (await worker.clients.openWindow(event.notification.data));
+      await page.focus();
+      await page.navigate(event.notification.data);
+    })(),
+  );
+});
+
 const urls = new Set(PRECACHE.map(([url]) => location.origin + url));
 /** @type {Promise<Cache> | undefined} */
 let opened;

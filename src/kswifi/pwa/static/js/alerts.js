@@ -1,7 +1,8 @@
 // Tells when a session goes to its end: at 50, 80, 95 and 100 %, and in its last day. Each is told once.
+import { effect } from "@preact/signals";
 import * as db from "./db.js";
 import { lastDay, sizeName } from "./format.js";
-import { t } from "./i18n.js";
+import { language, t } from "./i18n.js";
 import { isEnded, isStored, onChange, preferences, say } from "./store.js";
 
 /** @import {InternetSession} from "./types.d.ts" */
@@ -24,6 +25,13 @@ export function alertsOf(before, after, now = Date.now()) {
   if (isStored(after) && after.valid_until - now < LAST) found.push({ what: "ends", values: { size, day: lastDay(after.valid_until) } });
   return found;
 }
+
+// The service worker speaks this person's language too: it finds the words beside the sessions.
+effect(() => {
+  const locale = language.value === "pcm" ? "en-NG" : navigator.language;
+  const texts = Object.fromEntries(["share", "ends", "finished"].map((what) => [what, t(`alert.${what}`)]));
+  db.put("kv", { ...texts, locale, unlimited: t("size.unlimited") }, "alert_texts").catch(() => {});
+});
 
 /** @param {InternetSession} one @param {{what: string, values: Record<string, string | number>}} alert */
 async function tell(one, { what, values }) {

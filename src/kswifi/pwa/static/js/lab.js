@@ -3,10 +3,10 @@ import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { signal } from "@preact/signals";
 import { read } from "./api.js";
-import { formatOctets, lastDay, octetParts, sizeName } from "./format.js";
+import { formatOctets, lastDay, octetParts, sizeName, when } from "./format.js";
 import { add, t } from "./i18n.js";
 import { listen } from "./live.js";
-import { browse, look, switchLine, switchWifi } from "./phone.js";
+import { browse, labMessages, look, switchLine, switchWifi } from "./phone.js";
 import { account, connect, current, environment, load, phone, sessions, words } from "./store.js";
 import { Chip, Icon, Note, html } from "./ui.js";
 import { Facts, Meter } from "./screens/home.js";
@@ -123,6 +123,14 @@ function Device() {
   </div></div>`;
 }
 
+/** @type {import("@preact/signals").Signal<{at: string, message: any}[]>} */
+const told = signal([]);
+const hear = () => labMessages().then((list) => (told.value = list), () => {});
+
+/** What the phone's screen would say, from what came over its push service. */
+const Told = () => told.value.length > 0 && html`<section class="stack"><h2>${t("lab.told")}</h2><ul class="list">${told.value.slice(0, 5).map(({ at, message }) => html`<li class="item" key=${at}><span class="dot"><${Icon} name="bell" /></span>
+  <span class="grow">${t(`alert.${message.what}`, { percent: message.percent, size: sizeName(message.allowance_octets), day: lastDay(message.valid_until * 1000) })}</span><span class="small soft num">${when(Date.parse(at))}</span></li>`)}</ul></section>`;
+
 function Bench() {
   const lab = phone.value;
   const one = current.value ?? sessions.value.find((other) => other.state === "exhausted") ?? null;
@@ -132,6 +140,7 @@ function Bench() {
       <div class="stack" style="gap:1.25rem">
         ${one && html`<section class="card centre" style="justify-items:stretch"><h2>${t("lab.session")}</h2><div class="hero"><${Meter} one=${one} /><span class=${`badge ${one.state === "active" ? "" : "grey"}`} role="status">${t(`state.${one.state}`).toUpperCase()}</span></div><${Facts} one=${one} /></section>`}
         ${!account.value && html`<${Note}>${t("lab.sign_in")} <a href="/#/account">${t("account.sign_in")}</a><//>`}
+        <${Told} />
         ${lab && html`<section class="stack"><h2>${t("lab.card")}</h2><p class="small soft">EID <span class="mono">${lab.eid}</span></p>
           <ul class="list">${lab.profiles.map((profile) => html`<li class="item" key=${profile.iccid}><span class="dot"><${Icon} name="chip" /></span><span class="grow"><b>${profile.name || "KSWiFi"}</b><span class="mono soft">${profile.iccid}</span></span>${profile.enabled && html`<span class="badge line">${t("lab.enabled")}</span>`}</li>`)}</ul>
           ${!lab.profiles.length && html`<p class="soft">${t("lab.empty")}</p>`}
@@ -145,4 +154,4 @@ render(html`<div class="frame"><${Bench} /></div>`, /** @type {HTMLElement} */ (
 await connect().catch((error) => (problem.value = words(error)));
 listen();
 await look();
-setInterval(() => document.hidden || busy.value || look(), 1500);
+setInterval(() => document.hidden || busy.value || (look(), hear()), 1500);

@@ -71,5 +71,12 @@ export async function switchOn(one) {
   if (!phone.peek()?.attached) await switchLine(true);
 }
 
+/** Have the lab phone's browser subscribe to our messages. @param {string} application_server_key */
+export const subscribeLabPhone = (application_server_key) => lab("/phone/push", { application_server_key });
+/** @param {string} endpoint */
+export const unsubscribeLabPhone = (endpoint) => lab(`/phone/push/${endpoint.split("/").at(-1)}`, {});
+/** What the lab phone was told by push messages, the newest first. */
+export const labMessages = async () => (await lab("/phone/messages")).messages;
+
 /** Have the lab phone fetch something, through the gateway when its WiFi is off. @param {{url?: string, octets?: number, show?: boolean}} what */
 export const browse = (what) => lab("/phone/browse", what);

@@ -9,6 +9,7 @@ export const html = htm.bind(h);
 
 const PATHS = {
   alert: "M12 3 2.5 20h19L12 3ZM12 10v4M12 17.4v.1",
+  bell: "M6 16.5V11a6 6 0 0 1 12 0v5.5l1.5 2h-15ZM10 21h4",
   check: "m5 12.5 4.5 4.5L19 7.5",
   chevron: "m9 5 7 7-7 7",
   back: "m15 5-7 7 7 7",

@@ -1,8 +1,9 @@
 import { useEffect, useState } from "preact/hooks";
 import { formatOctets, lastDay, sizeName, when } from "../format.js";
 import { t } from "../i18n.js";
+import { beTold, pushHere, pushOn } from "../push.js";
 import { SessionManager, storedPackage } from "../road.js";
-import { actions, activity, current, isEnded, isStored, reachable, sessionOf, sessions } from "../store.js";
+import { actions, activity, current, isEnded, isStored, preferences, reachable, say, sessionOf, sessions, words } from "../store.js";
 import { Heading, Icon, Note, html } from "../ui.js";
 import { Facts, Meter } from "./home.js";
 import Statement from "./statement.js";
@@ -40,6 +41,7 @@ export default function Session({ id }) {
     ${one.state === "exhausted" && html`<${Finished} one=${one} />`}
     ${one.state === "failed" && html`<${Note} kind="error">${one.reason ?? t("state.failed")}<//>`}
     ${!isEnded(one) && html`<${Facts} one=${one} />`}
+    ${!isEnded(one) && pushHere && pushOn.value === false && preferences.value.alerts && Notification.permission !== "denied" && reachable.value && html`<div class="card"><p>${t("push.ask")}</p><button class="btn quiet wide" onClick=${() => beTold().then((told) => say(t(told ? "push.on" : "settings.alerts_denied")), (error) => say(words(error)))}><${Icon} name="bell" />${t("push.yes")}</button></div>`}
     ${waiting && html`<${Note} icon="clock" live><b>${t("intent.title")}</b> ${t("intent.lead")}<//>`}
     ${one.used_octets > 0 && html`<${Statement} session_id=${one.session_id} used_octets=${one.used_octets} />`}
     <details class="card"><summary>${t("receipt.title")}<${Icon} name="chevron" /></summary>

@@ -4,6 +4,7 @@ import { formatOctets } from "../format.js";
 import { t } from "../i18n.js";
 import { listen } from "../live.js";
 import { isChangeOfMind, passkeysHere, usePasskey } from "../passkeys.js";
+import { beTold, beToldNoMore, pushHere, pushOn } from "../push.js";
 import { go } from "../router.js";
 import { account, environment, forget, prefer, preferences, reachable, say, words } from "../store.js";
 import { Heading, Icon, Note, html } from "../ui.js";
@@ -24,6 +25,7 @@ async function leave() {
 }
 
 async function signOut() {
+  await beToldNoMore().catch(() => {});
   // Signed out here in any case; the server learns it if it can be reached, else the LoginSession ends by itself.
   await change("/api/v1/logins/current", undefined, { method: "DELETE" }).catch(() => {});
   await leave();
@@ -63,9 +65,15 @@ function YourData({ passkeys }) {
 
 /** @param {boolean} on */
 async function alerts(on) {
-  if (on && "Notification" in window && Notification.permission === "default") await Notification.requestPermission();
   await prefer({ alerts: on });
-  if (on && "Notification" in window && Notification.permission === "denied") say(t("settings.alerts_denied"));
+  if (!on && pushOn.peek()) await beToldNoMore();
+}
+
+/** @param {boolean} on */
+async function push(on) {
+  if (!on) return beToldNoMore();
+  await prefer({ alerts: true });
+  if (!(await beTold().catch(() => false))) say(t("settings.alerts_denied"));
 }
 
 export default function Settings() {
@@ -83,7 +91,8 @@ export default function Settings() {
     <${Choice} label=${t("settings.theme")} value=${theme} options=${/** @type {[string, string][]} */ (["system", "dark", "light"].map((one) => [one, t(`theme.${one}`)]))} change=${(/** @type {any} */ value) => prefer({ theme: value })} />
     <${Choice} label=${t("settings.language")} value=${language} options=${/** @type {[string, string][]} */ ([["", t("language.system")], ["en", "English"], ["pcm", "Naijá"]])} change=${(/** @type {any} */ value) => prefer({ language: value })} />
     <div class="list"><${Switch} label=${t("settings.low_data")} hint=${t("settings.low_data_hint")} on=${low_data} change=${(/** @type {boolean} */ on) => prefer({ low_data: on }).then(listen)} />
-      <${Switch} label=${t("settings.alerts")} hint=${t("settings.alerts_hint")} on=${told} change=${alerts} /></div>
+      <${Switch} label=${t("settings.alerts")} hint=${t("settings.alerts_hint")} on=${told} change=${alerts} />
+      ${who && pushHere && html`<${Switch} label=${t("settings.push")} hint=${t("settings.push_hint")} on=${Boolean(pushOn.value)} change=${push} />`}</div>
     ${!isSecureContext && html`<${Note} kind="warning">${t("settings.insecure")}<//>`}
     <section class="card"><h2>${t("about.title")}</h2><p class="soft">${t("about.lead")}</p>
       <ul class="stack">${["device", "card", "server"].map((place) => html`<li class="row" style="align-items:flex-start"><span class="dot"><${Icon} name=${place === "device" ? "phone" : place === "card" ? "chip" : "wifi"} /></span><span class="grow"><b>${t(`about.${place}`)}</b><br /><span class="small soft">${t(`about.${place}.what`)}</span></span></li>`)}</ul>

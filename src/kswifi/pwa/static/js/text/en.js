@@ -85,6 +85,7 @@ export default {
   "settings.title": "You", "settings.theme": "Look", "theme.system": "Auto", "theme.dark": "Dark", "theme.light": "Light", "settings.language": "Language", "language.system": "Auto",
   "settings.low_data": "Low-data mode", "settings.low_data_hint": "Asks once a minute instead of listening all the time", "settings.alerts": "Alerts", "settings.alerts_hint": "At 50, 80, 95 and 100 %, and before a session ends",
   "settings.alerts_denied": "Your browser does not let KSWiFi show notifications.", "settings.insecure": "This page was opened without HTTPS. It cannot be installed, work offline or check signatures here.",
+  "settings.push": "Also when the app is closed", "settings.push_hint": "Your browser's notifications. Off unless you say so.", "push.ask": "Shall this phone tell you before it runs out?", "push.yes": "Tell me", "push.on": "You will be told, also when the app is closed.",
   "settings.sign_out": "Sign out", "settings.sure": "Sign out of this device?", "settings.sure_lead": "Everything of yours is wiped from it. What is on the eSIM stays there.",
   "settings.sure_offline": "You are offline: the server learns it later, by itself.", "settings.stay": "Stay signed in",
   "data.title": "Your data", "data.lead": "Take all of it away as a file, or end it.", "data.save": "Save my data", "data.delete": "Delete my account", "data.sure": "Delete your account for good?",

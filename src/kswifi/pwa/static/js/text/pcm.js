@@ -85,6 +85,7 @@ export default {
   "settings.title": "You", "settings.theme": "How e look", "theme.system": "Auto", "theme.dark": "Dark", "theme.light": "Light", "settings.language": "Language", "language.system": "Auto",
   "settings.low_data": "Save data", "settings.low_data_hint": "E go ask once every minute, e no go dey listen all the time", "settings.alerts": "Alerts", "settings.alerts_hint": "For 50, 80, 95 and 100 %, and before session end",
   "settings.alerts_denied": "Your browser no gree make KSWiFi show notification.", "settings.insecure": "This page open without HTTPS. E no fit install, work offline or check signature here.",
+  "settings.push": "Even when app close", "settings.push_hint": "Your browser notification. E dey off till you talk.", "push.ask": "Make this phone tell you before e finish?", "push.yes": "Tell me", "push.on": "We go tell you, even when app close.",
   "settings.sign_out": "Sign out", "settings.sure": "You wan sign out for this device?", "settings.sure_lead": "We go wipe everything wey be your own. Wetin dey eSIM go remain.",
   "settings.sure_offline": "Network no dey: the server go know later by itself.", "settings.stay": "Make I stay",
   "data.title": "Your data", "data.lead": "Carry everything go as file, or end am.", "data.save": "Save my data", "data.delete": "Delete my account", "data.sure": "You wan delete your account forever?",

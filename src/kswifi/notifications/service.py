@@ -1,0 +1,126 @@
+"""Whom to tell and what: subscriptions of devices, and their owners' wishes."""
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.database.engine import Database, transaction_instant
+from kswifi.kernel.ids import uuid7
+from kswifi.notifications.errors import PushKeyInvalidError, UnknownPushSubscriptionError
+from kswifi.notifications.model import KEY_OCTETS, SECRET_OCTETS, Subscription, Wishes
+from kswifi.notifications.ports import PushTransport
+from kswifi.notifications.sql import notification_wish, push_subscription
+
+SUBSCRIPTIONS_LIMIT = 10
+"""Devices of one account; a further one takes the oldest one's place."""
+
+_t = push_subscription.c
+
+
+class NotificationService:
+    """Subscriptions and wishes, on the control plane's database."""
+
+    def __init__(self, database: Database, transport: PushTransport) -> None:
+        self._database = database
+        self._transport = transport
+
+    @property
+    def public_key(self) -> str:
+        """The key that browsers subscribe with, base64url."""
+        return self._transport.public_key
+
+    async def subscribe(self, user_id: str, endpoint: str, key: bytes, secret: bytes) -> str:
+        """Keep a device's subscription; return its id. The same endpoint again changes its keys and its owner.
+
+        Raises:
+            PushEndpointRefusedError, PushKeyInvalidError: nothing could, or may, be sent to it.
+        """
+        self._transport.check_endpoint(endpoint)
+        _check_keys(key, secret)
+        async with self._database.transaction() as connection:
+            now = transaction_instant(connection)
+            values = {"user_id": user_id, "key": key, "secret": secret, "created_at": now}
+            kept = await connection.execute(
+                insert(push_subscription)
+                .values(subscription_id=str(uuid7(now)), endpoint=endpoint, **values)
+                .on_conflict_do_update(index_elements=["endpoint"], set_=values)
+                .returning(_t.subscription_id)
+            )
+            newest = (
+                select(_t.subscription_id)
+                .where(_t.user_id == user_id)
+                .order_by(_t.created_at.desc())
+                .limit(SUBSCRIPTIONS_LIMIT)
+            )
+            subscription_id = str(kept.scalar_one())
+            await connection.execute(
+                delete(push_subscription).where(_t.user_id == user_id, _t.subscription_id.not_in(newest))
+            )
+            return subscription_id
+
+    async def unsubscribe(self, user_id: str, subscription_id: str) -> None:
+        """Forget a device.
+
+        Raises:
+            UnknownPushSubscriptionError: the user has no such subscription.
+        """
+        mine = _t.user_id == user_id, _t.subscription_id == subscription_id
+        async with self._database.transaction() as connection:
+            if (await connection.execute(delete(push_subscription).where(*mine))).rowcount != 1:
+                raise UnknownPushSubscriptionError("you have no such subscription")
+
+    async def standing(self, user_id: str) -> tuple[Wishes, list[Subscription]]:
+        """Return what a user wants to be told, and where."""
+        async with self._database.reading() as connection:
+            return await wishes_of(connection, user_id), await subscriptions_of(connection, user_id)
+
+    async def wish(self, user_id: str, wishes: Wishes) -> None:
+        """Keep what a user wants to be told."""
+        values = {"usage": wishes.usage, "expiry": wishes.expiry}
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                insert(notification_wish)
+                .values(user_id=user_id, **values)
+                .on_conflict_do_update(index_elements=["user_id"], set_=values)
+            )
+
+
+async def wishes_of(connection: AsyncConnection, user_id: str) -> Wishes:
+    """Return what a user wants to be told: everything, until they say otherwise."""
+    t = notification_wish.c
+    row = (await connection.execute(select(t.usage, t.expiry).where(t.user_id == user_id))).one_or_none()
+    return Wishes() if row is None else Wishes(row.usage, row.expiry)
+
+
+async def subscriptions_of(connection: AsyncConnection, user_id: str) -> list[Subscription]:
+    """Return a user's devices."""
+    query = select(_t.subscription_id, _t.endpoint, _t.key, _t.secret).where(_t.user_id == user_id)
+    return [Subscription(*row) for row in await connection.execute(query)]
+
+
+async def find_subscription(connection: AsyncConnection, subscription_id: str) -> Subscription | None:
+    """Return a device, None where it is gone."""
+    query = select(_t.subscription_id, _t.endpoint, _t.key, _t.secret).where(_t.subscription_id == subscription_id)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else Subscription(*row)
+
+
+async def forget_subscription(connection: AsyncConnection, subscription_id: str) -> None:
+    """Forget a device that is no more."""
+    await connection.execute(delete(push_subscription).where(_t.subscription_id == subscription_id))
+
+
+async def forget_notifications(connection: AsyncConnection, user_id: str) -> None:
+    """Forget where and what a user wants to be told."""
+    for table in (push_subscription, notification_wish):
+        await connection.execute(delete(table).where(table.c.user_id == user_id))
+
+
+def _check_keys(key: bytes, secret: bytes) -> None:
+    try:
+        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), key)
+    except ValueError as error:
+        raise PushKeyInvalidError("the subscription's key is no point of P-256") from error
+    if len(key) != KEY_OCTETS or len(secret) != SECRET_OCTETS:
+        raise PushKeyInvalidError("a subscription has a key of 65 octets and a secret of 16")

@@ -1,0 +1,52 @@
+// Being told when no page is open: Web Push, by this browser's push service; in embedded mode by the lab phone's too.
+import { signal } from "@preact/signals";
+import { change, read } from "./api.js";
+import * as db from "./db.js";
+import { subscribeLabPhone, unsubscribeLabPhone } from "./phone.js";
+import { environment } from "./store.js";
+
+/** @typedef {{ids: string[], lab: string | null}} Told where this device's subscriptions are kept at the server */
+
+export const pushHere = "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
+/** Whether this device is told; null before it is known. @type {import("@preact/signals").Signal<boolean | null>} */
+export const pushOn = signal(null);
+db.get("kv", "push").then((kept) => (pushOn.value = Boolean(kept)), () => {});
+
+/** @param {string} key base64url */
+const octetsOf = (key) => Uint8Array.from(atob(key.replace(/-/g, "+").replace(/_/g, "/")), (one) => one.charCodeAt(0));
+
+/**
+ * Ask the person, and be told from now on.
+ * @returns {Promise<boolean>} whether it worked
+ */
+export async function beTold() {
+  if ((await Notification.requestPermission()) !== "granted") return false;
+  const { application_server_key: key } = await read("/api/v1/notifications");
+  const wanted = [];
+  /** @type {Told} */
+  const kept = { ids: [], lab: null };
+  const manager = (await navigator.serviceWorker.ready).pushManager;
+  // Not every browser has a push service that can be reached: Chromium without its maker's keys has none.
+  const own = await manager.subscribe({ userVisibleOnly: true, applicationServerKey: octetsOf(key) }).catch(() => null);
+  if (own) wanted.push(own.toJSON());
+  if (environment.peek()?.lab_origin) {
+    const lab = await subscribeLabPhone(key);
+    kept.lab = lab.endpoint;
+    wanted.push(lab);
+  }
+  for (const one of wanted) kept.ids.push((await change("/api/v1/push-subscriptions", one)).subscription_id);
+  if (!kept.ids.length) return false;
+  await db.put("kv", kept, "push");
+  return (pushOn.value = true);
+}
+
+/** Be told no more on this device; what the server does not learn now, its next message to us tells it. */
+export async function beToldNoMore() {
+  /** @type {Told | undefined} */
+  const kept = await db.get("kv", "push");
+  await db.remove("kv", "push");
+  pushOn.value = false;
+  if (pushHere) await (await (await navigator.serviceWorker.getRegistration())?.pushManager.getSubscription())?.unsubscribe();
+  if (kept?.lab) await unsubscribeLabPhone(kept.lab).catch(() => {});
+  for (const id of kept?.ids ?? []) await change(`/api/v1/push-subscriptions/${id}`, undefined, { method: "DELETE" }).catch(() => {});
+}
