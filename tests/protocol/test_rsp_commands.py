@@ -18,7 +18,7 @@ from kswifi.rsp.errors import PkiError
 from kswifi.rsp.saip.elements import ProfileHeader
 from kswifi.rsp.saip.package import read_package
 from tests.support.cards import iccid, profile_package
-from tests.support.smdp import SGP26, order, running_smdp
+from tests.support.smdp import SGP26, TS48, order, running_smdp
 
 HOST = "rsp.kswifi.example"
 
@@ -111,6 +111,19 @@ def test_options_that_do_not_go_together(tmp_path: Path) -> None:
         with pytest.raises(ChildFailedError, match=words):
             Child.start("rsp", [*arguments, "--as-child"], {"KSWIFI_DATA_DIR": str(tmp_path / "d")}, tmp_path / "l")
     assert "Traceback" not in (tmp_path / "l").read_text()
+
+
+def test_a_profile_that_others_made_goes_through(tmp_path: Path) -> None:
+    """Ordered, bound, loaded and listed: GSMA's TS.48 profile, of class test because of its algorithm."""
+    with running_smdp(tmp_path / "data", pki_dir=SGP26, profiles_dir=TS48) as server:
+        card = ("--card", str(tmp_path / "card"))
+        told = run(
+            "lpa", "download", f"1${HOST}$TS48v5_SAIP2.1A_NoBERTLV", "--yes", *card, "--pki", str(SGP26),
+            "--ca", str(authority(SGP26)), "--connect-to", f"127.0.0.1:{server.smdp.port}",
+        )  # fmt: skip
+        assert "89000123456789012341 is installed" in told
+    assert "GSMA Generic eUICC Test Profile" in run("lpa", "list", *card)
+    run("lpa", "enable", "89000123456789012341", *card)
 
 
 def test_what_a_card_refuses_ends_the_order_in_error(tmp_path: Path) -> None:

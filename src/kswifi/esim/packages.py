@@ -26,7 +26,7 @@ from kswifi.rsp.messages.metadata import (
     ProfileOwner,
 )
 from kswifi.rsp.saip.build import ProfileParameters, build_profile
-from kswifi.rsp.saip.elements import ProfileHeader
+from kswifi.rsp.saip.elements import ProfileHeader, uses_test_algorithm
 from kswifi.rsp.saip.package import PACKAGE_MAX_OCTETS, read_package
 
 MOST_FILES: Final = 1000
@@ -47,6 +47,8 @@ class StockedPackage:
     icon: bytes | None = field(repr=False)
     profile_name: str
     needs: PackageNeeds
+    profile_class: ProfileClass
+    """Test where its applications use the algorithm of test USIMs, which protects nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class Packages:
             profile_name=stocked.profile_name,
             icon_type=None if stocked.icon is None else IconType.PNG,
             icon=stocked.icon,
-            profile_class=ProfileClass.OPERATIONAL,
+            profile_class=stocked.profile_class,
             notifications=self._notifications,
         ).encode()
 
@@ -187,15 +189,16 @@ def read_stocked(path: Path) -> StockedPackage:
     if path.stat().st_size > PACKAGE_MAX_OCTETS:
         raise PackageRefusedError(f"it has more than {PACKAGE_MAX_OCTETS} octets", file=path.name)
     octets = path.read_bytes()
-    header = ProfileHeader.decode(read_package(octets)[0].value)
+    package = read_package(octets)
+    header = ProfileHeader.decode(package[0].value)
     icon_path = path.with_suffix(".png")
     icon = icon_path.read_bytes() if icon_path.exists() else None
     if icon is not None and len(icon) > MAX_ICON_OCTETS:
         raise PackageRefusedError(f"its icon has more than {MAX_ICON_OCTETS} octets", file=icon_path.name)
     needs = PackageNeeds(needed_capabilities(header.mandatory_services), len(octets))
-    return StockedPackage(
-        path.stem, str(header.iccid), octets, icon, (header.profile_type or path.stem)[:32], needs
-    )
+    profile_class = ProfileClass.TEST if uses_test_algorithm(package) else ProfileClass.OPERATIONAL
+    name = (header.profile_type or path.stem)[:32]
+    return StockedPackage(path.stem, str(header.iccid), octets, icon, name, needs, profile_class)
 
 
 def iccid_octets(digits: str) -> bytes:

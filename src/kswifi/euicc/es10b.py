@@ -48,6 +48,18 @@ from kswifi.rsp.messages.euicc_info import (
 TAG_GET_CHALLENGE: Final = 0xBF2E
 _PROFILE_VERSION: Final[Version] = (2, 3, 1)
 _FIRMWARE_VERSION: Final[Version] = (1, 0, 0)
+_UICC_CAPABILITIES: Final = (
+    UiccCapability.USIM,
+    UiccCapability.ISIM,
+    UiccCapability.CSIM,
+    UiccCapability.MILENAGE,
+    UiccCapability.USIM_TEST_ALGORITHM,
+)
+_RSP_CAPABILITIES: Final = (
+    RspCapability.ADDITIONAL_PROFILE,
+    RspCapability.TEST_PROFILE,
+    RspCapability.SERVICE_SPECIFIC_DATA,
+)
 _VOLATILE_OCTETS: Final = 32 * 1024
 _ACCREDITATION: Final = "KSWiFi software eUICC"  # none: this is no certified site's product
 _INVALID_TRANSACTION_ID: Final = 5
@@ -70,8 +82,8 @@ def _info2(state: CardState) -> EuiccInfo2:
         profile_version=_PROFILE_VERSION,
         firmware_version=_FIRMWARE_VERSION,
         resource=ExtCardResource(len(state.profiles), state.free_octets(), _VOLATILE_OCTETS),
-        uicc_capability=[UiccCapability.USIM, UiccCapability.MILENAGE],
-        rsp_capability=[RspCapability.ADDITIONAL_PROFILE, RspCapability.SERVICE_SPECIFIC_DATA],
+        uicc_capability=_UICC_CAPABILITIES,
+        rsp_capability=_RSP_CAPABILITIES,
         ci_keys=[each.issuer_key_id for each in state.identities],
         sas_accreditation_number=_ACCREDITATION,
     )

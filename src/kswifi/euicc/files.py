@@ -12,18 +12,19 @@ _ACTIVATED: Final = tlv.encode(0x8A, b"\x05")
 _UICC_CHARACTERISTICS: Final = tlv.encode(0xA5, tlv.encode(0x80, b"\x71"))
 
 
-def describe_file(file: ElementaryFile) -> bytes:
-    """Return the FCP template of an elementary file."""
-    descriptor = bytes([0x42 if file.record_octets else 0x41, _DATA_CODING])
-    if file.record_octets:
-        descriptor += file.record_octets.to_bytes(2, "big") + bytes([file.records])
+def describe_file(file: ElementaryFile, shown: ElementaryFile) -> bytes:
+    """Return the FCP template of an elementary file, which shows its own content or a linked file's."""
+    structure = 0x46 if shown.cyclic else 0x42 if shown.record_octets else 0x41
+    descriptor = bytes([structure, _DATA_CODING])
+    if shown.record_octets:
+        descriptor += shown.record_octets.to_bytes(2, "big") + bytes([shown.records])
     return tlv.encode(
         0x62,
         tlv.encode(0x82, descriptor),
         tlv.encode(0x83, file.file_id),
         _ACTIVATED,
         tlv.encode(0x8B, file.arr_file + bytes([file.arr_record])),
-        tlv.encode(0x80, len(file.content).to_bytes(2, "big")),
+        tlv.encode(0x80, len(shown.content).to_bytes(2, "big")),
         tlv.encode(0x88, b"" if file.sfi is None else bytes([file.sfi << 3])),
     )
 

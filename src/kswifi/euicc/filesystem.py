@@ -6,7 +6,7 @@ from kswifi.euicc import access
 from kswifi.euicc.apdu import Command, Status, StatusError
 from kswifi.euicc.channel import CardSession, Channel
 from kswifi.euicc.files import CURRENT_ADF_ID, MF_ID, describe_directory, describe_file
-from kswifi.euicc.state import Directory, ElementaryFile
+from kswifi.euicc.state import Directory, ElementaryFile, file_at
 from kswifi.rsp import tlv
 from kswifi.rsp.access_rules import ARA_M_AID
 
@@ -132,7 +132,7 @@ def _select_application(session: CardSession, channel: Channel, command: Command
 
 def _describe(session: CardSession, channel: Channel) -> bytes:
     if channel.file is not None:
-        return describe_file(channel.file)
+        return describe_file(channel.file, _shown(session, channel.file))
     return describe_directory(channel.path[-1], session.pins(channel))
 
 
@@ -184,10 +184,11 @@ def _transparent(session: CardSession, channel: Channel, command: Command, mode:
         offset = command.p2
     else:
         offset = command.p1 << 8 | command.p2
-    file = _current(channel)
+    selected = _current(channel)
+    file = _shown(session, selected)
     if file.record_octets:
         raise StatusError(Status.INCOMPATIBLE_WITH_FILE)
-    session.require_access(channel, file, mode)
+    session.require_access(channel, selected, mode)
     if offset >= len(file.content):
         raise StatusError(Status.WRONG_OFFSET)
     return file, offset
@@ -204,11 +205,17 @@ def read_record(session: CardSession, channel: Channel, command: Command) -> byt
 
 
 def update_record(session: CardSession, channel: Channel, command: Command) -> bytes:
-    """Overwrite one record, whole and durably."""
+    """Overwrite one record, whole and durably; of a cyclic file the oldest, which becomes the first."""
     file, number = _record(session, channel, command, access.UPDATE)
     if len(command.data) != file.record_octets:
         raise StatusError(Status.WRONG_LENGTH)
-    file.write((number - 1) * file.record_octets, command.data)
+    if file.cyclic:
+        if command.p2 & 0x07 != _PREVIOUS:  # TS 102 221, 11.1.6.1
+            raise StatusError(Status.INCORRECT_P1_P2)
+        file.content = command.data + file.content[: -file.record_octets]
+        channel.record = 1
+    else:
+        file.write((number - 1) * file.record_octets, command.data)
     session.commit()
     return b""
 
@@ -216,11 +223,12 @@ def update_record(session: CardSession, channel: Channel, command: Command) -> b
 def _record(session: CardSession, channel: Channel, command: Command, mode: int) -> tuple[ElementaryFile, int]:
     if command.p2 & 0xF8:
         _select_short(channel, command.p2 >> 3)
-    file = _current(channel)
+    selected = _current(channel)
+    file = _shown(session, selected)
     if not file.record_octets:
         raise StatusError(Status.INCOMPATIBLE_WITH_FILE)
     number = _record_number(channel, file, command)
-    session.require_access(channel, file, mode)
+    session.require_access(channel, selected, mode)
     if command.p2 & 0x07 != _ABSOLUTE:
         channel.record = number
     return file, number
@@ -239,6 +247,8 @@ def _record_number(channel: Channel, file: ElementaryFile, command: Command) -> 
         number = (channel.record or file.records + 1) - 1
     else:
         raise StatusError(Status.INCORRECT_P1_P2)
+    if file.cyclic and mode != _ABSOLUTE:
+        number = (number - 1) % file.records + 1
     if not 1 <= number <= file.records:
         raise StatusError(Status.RECORD_NOT_FOUND)
     return number
@@ -253,6 +263,15 @@ def _select_short(channel: Channel, sfi: int) -> None:
         raise StatusError(Status.FILE_NOT_FOUND)
     if found is not channel.file:
         channel.file, channel.record = found, 0
+
+
+def _shown(session: CardSession, file: ElementaryFile) -> ElementaryFile:
+    """Return the file whose content is read and written: itself, or the one that it links to."""
+    profile = session.state.enabled_profile()
+    target = file_at(profile.mf, file.link) if file.link and profile is not None else file
+    if target is None:
+        raise StatusError(Status.FILE_NOT_FOUND)
+    return target
 
 
 def _current(channel: Channel) -> ElementaryFile:

@@ -82,8 +82,8 @@ def _take_metadata(session: CardSession, loading: Loading, request: bytes) -> No
     except RspDecodeError as error:
         _refuse_metadata(error.message, InstallError.INCORRECT_INPUT_VALUES)
     loading.metadata, loading.iccid = request, metadata.iccid
-    if class_of(metadata) != ProfileClass.OPERATIONAL:
-        _refuse_metadata("only operational profiles", InstallError.UNSUPPORTED_PROFILE_CLASS)
+    if class_of(metadata) not in (ProfileClass.OPERATIONAL, ProfileClass.TEST):
+        _refuse_metadata("only operational and test profiles", InstallError.UNSUPPORTED_PROFILE_CLASS)
     if any(profile.iccid == metadata.iccid for profile in session.state.profiles):
         _refuse_metadata("the card has this profile already", InstallError.ICCID_ALREADY_EXISTS)
     if not may_be_installed(metadata, session.state.profiles):

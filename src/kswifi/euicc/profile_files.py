@@ -17,6 +17,12 @@ _RECORD_MAX_OCTETS: Final = 255
 _RECORDS_MAX: Final = 254
 _TRANSPARENT: Final = 0x01
 _LINEAR_FIXED: Final = 0x02
+_CYCLIC: Final = 0x06
+_STRUCTURES: Final = {
+    FileType.TRANSPARENT: _TRANSPARENT,
+    FileType.LINEAR_FIXED: _LINEAR_FIXED,
+    FileType.CYCLIC: _CYCLIC,
+}
 _ACTIVATED: Final = b"\x05"
 
 
@@ -30,9 +36,11 @@ def make_directory(fcp: Fcp, file_id: bytes, *, arr_file: bytes, arr_record: int
 
     Raises:
         ProfilePackageError: it has no access rule.
-        ProfileRefusedError: it is a link.
+        ProfileRefusedError: it is a link, or not activated.
     """
-    _refuse_links(fcp)
+    _check_life_cycle(fcp)
+    if fcp.link_path:
+        raise unsupported("linked directories")
     rule_file, rule = _access_rule(fcp, arr_file, arr_record)
     return Directory(
         file_id=file_id,
@@ -55,25 +63,29 @@ def make_file(
         ProfilePackageError: parameters are missing or contradict each other.
         ProfileRefusedError: it is of a kind that this card lacks.
     """
-    _refuse_links(fcp)
+    _check_life_cycle(fcp)
     file_id = fcp.file_id or (template.file_id if template else None)
     if file_id is None or len(file_id) != 2:
         raise ProfilePackageError("a file has an identifier of two octets")
-    record_octets, size = _dimensions(fcp, template)
     rule_file, rule = _access_rule(fcp, arr_file, template.arr if template else None)
-    return ElementaryFile(
+    file = ElementaryFile(
         file_id=file_id,
         sfi=_short_identifier(fcp, file_id, template),
         arr_file=rule_file,
         arr_record=rule,
-        record_octets=record_octets,
-        content=_content(fcp.proprietary, template, record_octets, size, writes),
+        record_octets=0,
+        content=b"",
     )
-
-
-def _refuse_links(fcp: Fcp) -> None:
     if fcp.link_path:
-        raise unsupported("linked files")
+        file.link = fcp.link_path
+        return file
+    file.record_octets, size = _dimensions(fcp, template)
+    file.cyclic = _structure(fcp, template) == _CYCLIC
+    file.content = _content(fcp.proprietary, template, file.record_octets, size, writes)
+    return file
+
+
+def _check_life_cycle(fcp: Fcp) -> None:
     if fcp.life_cycle != _ACTIVATED:
         raise unsupported("files that are not activated")
 
@@ -101,12 +113,13 @@ def _dimensions(fcp: Fcp, template: FileTemplate | None) -> tuple[int, int]:
     """Return (octets of a record or 0, octets of the file)."""
     record_octets, records, transparent_size = 0, None, None
     if template is not None:
-        if template.file_type is FileType.LINEAR_FIXED:
+        if template.file_type in (FileType.LINEAR_FIXED, FileType.CYCLIC):
             record_octets, records = template.size or 0, template.records
         else:
             transparent_size = template.size
+    structure = _structure(fcp, template)
     if fcp.file_descriptor is not None:
-        record_octets = _record_octets(fcp.file_descriptor, record_octets)
+        record_octets = _record_octets(fcp.file_descriptor, structure, record_octets)
     linear = record_octets > 0
     if fcp.file_size is not None:
         size = int.from_bytes(fcp.file_size, "big")
@@ -123,12 +136,19 @@ def _dimensions(fcp: Fcp, template: FileTemplate | None) -> tuple[int, int]:
     return record_octets, size
 
 
-def _record_octets(descriptor: bytes, default: int) -> int:
-    structure = descriptor[0] & 0x3F if len(descriptor) in (2, 4) else 0
+def _structure(fcp: Fcp, template: FileTemplate | None) -> int:
+    """Return the structure as the file descriptor codes it (TS 102 221, 11.1.1.4.3)."""
+    structure = _STRUCTURES.get(template.file_type, 0) if template else 0
+    if fcp.file_descriptor is not None:
+        structure = fcp.file_descriptor[0] & 0x3F if len(fcp.file_descriptor) in (2, 4) else 0
+    if structure not in (_TRANSPARENT, _LINEAR_FIXED, _CYCLIC):
+        raise unsupported("this structure of files")
+    return structure
+
+
+def _record_octets(descriptor: bytes, structure: int, default: int) -> int:
     if structure == _TRANSPARENT:
         return 0
-    if structure != _LINEAR_FIXED:
-        raise unsupported("this structure of files")
     octets = int.from_bytes(descriptor[2:], "big") if len(descriptor) == 4 else default
     if not 0 < octets <= _RECORD_MAX_OCTETS:
         raise ProfilePackageError(f"a record has 1 to {_RECORD_MAX_OCTETS} octets, not {octets}")

@@ -1,24 +1,30 @@
 """From a profile package to a profile: everything is checked before anything is kept.
 
-Handles the elements that our own profiles have. What a profile mandates and the card lacks is refused by name; an
-element that is neither known nor mandated is passed over.
+What a profile mandates and the card lacks is refused by name; an element that is neither known nor mandated is
+passed over.
 """
 
 from collections.abc import Callable
 from typing import Final
 
 from kswifi.euicc.errors import ProfileRefusedError
-from kswifi.euicc.files import CURRENT_ADF_ID, MF_ID
+from kswifi.euicc.policy import class_of
 from kswifi.euicc.profile_files import DF_ARR_FILE, MF_ARR_FILE, make_directory, make_file, unsupported
+from kswifi.euicc.profile_keys import make_keys, mapped_application
 from kswifi.euicc.profile_remote import RemoteParts
-from kswifi.euicc.state import Authentication, Directory, ElementaryFile, Pin, Profile, Puk
+from kswifi.euicc.profile_templates import make_template_files
+from kswifi.euicc.state import Directory, ElementaryFile, Pin, Profile, Puk, file_at
 from kswifi.kernel.errors import KswifiError
-from kswifi.rsp.messages.metadata import MAX_PROFILE_NAME_OCTETS, MAX_PROVIDER_NAME_OCTETS, ProfileMetadata
+from kswifi.rsp.messages.metadata import (
+    MAX_PROFILE_NAME_OCTETS,
+    MAX_PROVIDER_NAME_OCTETS,
+    ProfileClass,
+    ProfileMetadata,
+)
 from kswifi.rsp.saip import elements
 from kswifi.rsp.saip.errors import ProfilePackageError
 from kswifi.rsp.saip.files import (
     Content,
-    DoNotCreate,
     Fcp,
     GenericFileManagement,
     ManagementOperation,
@@ -28,9 +34,28 @@ from kswifi.rsp.saip.files import (
 )
 from kswifi.rsp.saip.package import ElementKind, ProfileElement, read_package
 from kswifi.rsp.saip.response import PeStatus
-from kswifi.rsp.saip.templates import FileTemplate, FileType, templates
+from kswifi.rsp.saip.templates import FileType, templates
 
-_SUPPORTED_SERVICES: Final = frozenset({"usim", "milenage"})
+_SUPPORTED_SERVICES: Final = frozenset(
+    {"usim", "isim", "csim", "milenage", "usim-test-algorithm", "multiple-usim", "multiple-isim", "multiple-csim"}
+)
+_OUTSIDE_APPLICATIONS: Final = (ElementKind.MF, ElementKind.CD, ElementKind.TELECOM)
+_TEMPLATES: Final = (
+    *_OUTSIDE_APPLICATIONS,
+    ElementKind.USIM,
+    ElementKind.OPT_USIM,
+    ElementKind.ISIM,
+    ElementKind.OPT_ISIM,
+    ElementKind.PHONEBOOK,
+    ElementKind.GSM_ACCESS,
+    ElementKind.CSIM,
+    ElementKind.OPT_CSIM,
+    ElementKind.EAP,
+    ElementKind.DF_5GS,
+    ElementKind.DF_SAIP,
+    ElementKind.DF_SNPN,
+    ElementKind.DF_5GPROSE,
+)
 _SUPPORTED_VERSIONS: Final = (2, 3)
 _EF_ICCID: Final = bytes.fromhex("2FE2")
 _EF_SPN: Final = bytes.fromhex("6F46")
@@ -51,7 +76,8 @@ def build_profile_state(
         ProfileRefusedError: malformed, or it mandates what this card lacks.
     """
     try:
-        loader = _Loader(octets)
+        test_profile = metadata is None or class_of(ProfileMetadata.decode(metadata)) == ProfileClass.TEST
+        loader = _Loader(octets, test_profile=test_profile)
         mf = loader.load()
     except ProfileRefusedError:
         raise
@@ -62,7 +88,7 @@ def build_profile_state(
         iccid=loader.header.iccid.to_bytes(),
         isdp_aid=isdp_aid,
         enabled=False,
-        metadata=_metadata(loader.header, mf) if metadata is None else metadata,
+        metadata=_metadata(loader.header, mf, loader.package) if metadata is None else metadata,
         issuer_key_id=issuer_key_id,
         mf=mf,
         puks=loader.puks,
@@ -75,16 +101,21 @@ def build_profile_state(
 class _Loader:
     """Walks the elements in their order; an element speaks of the directory made last."""
 
-    def __init__(self, octets: bytes) -> None:
-        self._elements = read_package(octets)
-        self.header = elements.ProfileHeader.decode(self._elements[0].value)
+    def __init__(self, octets: bytes, *, test_profile: bool) -> None:
+        self.package = read_package(octets)
+        self._test_profile = test_profile
+        self.header = elements.ProfileHeader.decode(self.package[0].value)
         self._mf: Directory | None = None
         self._context: Directory | None = None
+        """The directory that PINs belong to."""
+        self._application: Directory | None = None
+        self._kinds: dict[bytes, ElementKind] = {}
+        """What the applications are, by their names."""
         self.puks: list[Puk] = []
         self.remote = RemoteParts()
         self._handlers: dict[ElementKind, Callable[[ProfileElement], None]] = {
-            ElementKind.MF: self._make_mf,
-            ElementKind.USIM: self._make_usim,
+            **dict.fromkeys(_TEMPLATES, self._make_template),
+            ElementKind.CDMA_PARAMETER: self._take_cdma_keys,
             ElementKind.PUK_CODES: self._take_puks,
             ElementKind.PIN_CODES: self._take_pins,
             ElementKind.AKA_PARAMETER: self._take_keys,
@@ -96,7 +127,7 @@ class _Loader:
 
     def load(self) -> Directory:
         self._check_header()
-        for element in self._elements[1:-1]:
+        for element in self.package[1:-1]:
             number = None if element.header is None else element.header.identification
             try:
                 self._handle(element)
@@ -137,11 +168,32 @@ class _Loader:
             identifiers += [child.file_id for child in directory.directories]
             if len(set(identifiers)) != len(identifiers):
                 raise ProfilePackageError("two files of one directory have the same identifier")
-            if directory.aid is not None and directory.authentication is None:
-                raise ProfilePackageError("an application of the profile has no keys")
+            if directory.aid is not None:
+                self._check_keys(mf, directory)
+            for file in directory.files:
+                self._check_link(mf, file)
             for pin in directory.pins:
                 if pin.puk_reference is not None and pin.puk_reference not in {p.key_reference for p in self.puks}:
                     raise ProfilePackageError("a PIN names a PUK that the profile does not have")
+
+    def _check_keys(self, mf: Directory, application: Directory) -> None:
+        if self._kinds.get(application.aid or b"") is ElementKind.CSIM:
+            return
+        lenders = [each.aid for each in mf.directories if each.authentication is not None]
+        if application.authentication is None and application.keys_of not in lenders:
+            raise ProfilePackageError("an application of the profile has no keys")
+
+    def _check_link(self, mf: Directory, file: ElementaryFile) -> None:
+        if not file.link:
+            return
+        target = file_at(mf, file.link)
+        if target is None or target.link:
+            raise ProfilePackageError("a linked file leads to no file", path=file.link.hex())
+
+    def _require_application(self) -> Directory:
+        if self._application is None:
+            raise ProfilePackageError("an element speaks of an application before there is one")
+        return self._application
 
     def _require_mf(self) -> Directory:
         if self._mf is None:
@@ -153,20 +205,28 @@ class _Loader:
             raise ProfilePackageError("an element speaks of a directory before there is one")
         return self._context
 
-    def _make_mf(self, element: ProfileElement) -> None:
-        if self._mf is not None:
-            raise ProfilePackageError("the profile has two MFs")
-        self._mf = self._context = _from_template(element, FileType.MF, MF_ID, MF_ARR_FILE)
-
-    def _make_usim(self, element: ProfileElement) -> None:
-        mf = self._require_mf()
-        if any(directory.aid is not None for directory in mf.directories):
-            raise unsupported("more than one application in a profile")
-        adf = _from_template(element, FileType.ADF, None, DF_ARR_FILE)
-        if adf.aid is None or not 5 <= len(adf.aid) <= 16:
-            raise ProfilePackageError("an application has a name of 5 to 16 octets")
-        mf.directories.append(adf)
-        self._context = adf
+    def _make_template(self, element: ProfileElement) -> None:
+        """Make a template's files: a directory of its own, or more files for the application made last."""
+        given = TemplateFiles.decode(element.kind, element.value)
+        in_application = element.kind not in _OUTSIDE_APPLICATIONS
+        made = make_template_files(given, in_application=in_application)
+        root = made.root
+        if made.root_type is FileType.MF:
+            if self._mf is not None:
+                raise ProfilePackageError("the profile has two MFs")
+            self._mf = self._context = root
+        elif made.root_type is FileType.ADF and root is not None:
+            if any(directory.aid == root.aid for directory in self._require_mf().directories):
+                raise ProfilePackageError("two applications have the same name")
+            self._append(self._require_mf(), root)
+            self._application = self._context = root
+            self._kinds[root.aid or b""] = element.kind
+        elif root is not None:
+            self._append(self._require_application() if in_application else self._require_mf(), root)
+            self._context = self._context if in_application else root
+        target = root or self._require_application()
+        for parent, item in made.items:
+            self._append(parent or target, item)
 
     def _take_puks(self, element: ProfileElement) -> None:
         for puk in elements.PukCodes.decode(element.value).puks:
@@ -192,28 +252,18 @@ class _Loader:
 
     def _take_keys(self, element: ProfileElement) -> None:
         aka = elements.AkaParameter.decode(element.value)
-        context = self._require_context()
-        if context.aid is None or context.authentication is not None:
-            raise ProfilePackageError("the keys belong to no application, or to one that has some")
-        algorithm = aka.algorithm
-        if algorithm is None or algorithm.algorithm_id != elements.ALGORITHM_MILENAGE:
-            raise unsupported("another authentication algorithm than Milenage with keys of its own")
-        if (algorithm.options, algorithm.rotation, algorithm.xoring) != (
-            elements.RES_64_BITS,
-            elements.DEFAULT_ROTATION,
-            elements.DEFAULT_XORING,
-        ):
-            raise unsupported("Milenage with other constants or another length of RES than the usual ones")
-        if len(algorithm.key) != 16 or len(algorithm.opc) != 16:
-            raise ProfilePackageError("Milenage takes keys of 16 octets")
-        if aka.sqn_options != elements.SQN_WRAP_AROUND_PROTECTION:
-            raise unsupported("other sequence number options than wrap-around protection")
-        context.authentication = Authentication(
-            k=algorithm.key,
-            opc=algorithm.opc,
-            sequence_numbers=[int.from_bytes(sqn, "big") for sqn in aka.sqn_init],
-            delta=int.from_bytes(aka.sqn_delta, "big"),
-        )
+        application = self._require_application()
+        if application.authentication is not None or application.keys_of:
+            raise ProfilePackageError("an application has keys already")
+        if aka.mapping is not None:
+            application.keys_of = mapped_application(aka.mapping)
+        else:
+            application.authentication = make_keys(aka, test_profile=self._test_profile)
+
+    def _take_cdma_keys(self, _element: ProfileElement) -> None:
+        """Pass CDMA's keys over: this card has the CSIM's files and none of CAVE, which a profile may mandate."""
+        if self._kinds.get(self._require_application().aid or b"") is not ElementKind.CSIM:
+            raise ProfilePackageError("the parameters of CDMA belong to no CSIM")
 
     def _manage_files(self, element: ProfileElement) -> None:
         for command in GenericFileManagement.decode(element.value).commands:
@@ -283,47 +333,13 @@ def _attempts(octet: int) -> tuple[int, int]:
     return attempts, left
 
 
-def _from_template(
-    element: ProfileElement, root_type: FileType, root_id: bytes | None, arr_file: bytes
-) -> Directory:
-    """Make a template's root directory and all its files that the profile does not leave out."""
-    given = TemplateFiles.decode(element.kind, element.value)
-    rows = templates().get(given.template_oid)
-    if rows is None or rows[0].file_type is not root_type:
-        what = f"the template {given.template_oid} in element {element.kind}"
-        raise unsupported(what, PeStatus.TEMPLATE_NOT_SUPPORTED)
-    operations = dict(given.files)
-    if operations and max(operations) >= len(rows):
-        raise ProfilePackageError(f"the template {given.template_oid} has fewer files")
-    fcps = {place: [o for o in row if isinstance(o, Fcp)] for place, row in operations.items()}
-    if any(len(found) > 1 for found in fcps.values()) or not fcps.get(0):
-        raise ProfilePackageError("a file has parameters once, and a directory needs them")
-    root = fcps[0][0]
-    file_id = root_id or root.file_id
-    if file_id is None or len(file_id) != 2 or file_id == CURRENT_ADF_ID:
-        raise ProfilePackageError("an application has a temporary identifier of two octets")
-    # The rules of the MF and of ADFs themselves are in EF.ARR under the MF.
-    directory = make_directory(root, file_id, arr_file=MF_ARR_FILE, arr_record=rows[0].arr)
-    for place, row in enumerate(rows[1:], start=1):
-        words = operations.get(place, ())
-        if not any(isinstance(word, DoNotCreate) for word in words):
-            directory.files.append(_template_file(row, words, fcps.get(place, []), arr_file))
-    return directory
-
-
-def _template_file(
-    row: FileTemplate, words: tuple[object, ...], fcps: list[Fcp], arr_file: bytes
-) -> ElementaryFile:
-    writes = [word for word in words if isinstance(word, Skip | Content)]
-    return make_file(fcps[0] if fcps else Fcp(), writes, arr_file=arr_file, template=row)
-
-
-def _metadata(header: elements.ProfileHeader, mf: Directory) -> bytes:
+def _metadata(header: elements.ProfileHeader, mf: Directory, package: tuple[ProfileElement, ...]) -> bytes:
     """Return the metadata of a profile that came without: names are cut to what metadata allows."""
     return ProfileMetadata(
         iccid=header.iccid.to_bytes(),
         service_provider_name=_cut(_service_provider_name(mf), MAX_PROVIDER_NAME_OCTETS),
         profile_name=_cut(header.profile_type or "", MAX_PROFILE_NAME_OCTETS),
+        profile_class=ProfileClass.TEST if elements.uses_test_algorithm(package) else None,
     ).encode()
 
 

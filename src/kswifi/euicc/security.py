@@ -5,10 +5,10 @@ from collections.abc import Callable
 from typing import Final
 
 from kswifi import milenage
-from kswifi.euicc import sequence
+from kswifi.euicc import sequence, xor_algorithm
 from kswifi.euicc.apdu import Command, Status, StatusError
 from kswifi.euicc.channel import CardSession, Channel
-from kswifi.euicc.state import Pin, Puk
+from kswifi.euicc.state import Authentication, Directory, Pin, Puk
 
 _CODE_OCTETS: Final = 8
 _PIN_1: Final = 0x01
@@ -89,23 +89,44 @@ def authenticate(session: CardSession, channel: Channel, command: Command) -> by
     if command.p1 != 0x00 or command.p2 not in (_CONTEXT_3G, *_CONTEXTS):
         raise StatusError(Status.INCORRECT_P1_P2)
     application = channel.application()
-    if application is None or application.authentication is None:
+    keys = None if application is None else _keys(session, application)
+    if keys is None:
         raise StatusError(Status.CONDITIONS_NOT_SATISFIED)
     if command.p2 != _CONTEXT_3G:
         raise StatusError(Status.SECURITY_CONTEXT_NOT_SUPPORTED)
     if not session.is_satisfied(channel, _PIN_1):
         raise StatusError(Status.SECURITY_NOT_SATISFIED)
     rand, autn = _challenge(command.data)
-    keys = application.authentication
     try:
-        answer = milenage.verify_autn(keys.k, keys.opc, rand, autn)
+        answer = _verify(keys, rand, autn)
     except milenage.MacFailureError:
         raise StatusError(Status.INCORRECT_MAC) from None
     if not sequence.accept(keys, answer.sqn):
-        auts = milenage.build_auts(keys.k, keys.opc, rand, sequence.highest_accepted(keys))
+        auts = _auts(keys, rand)
         return _SYNCHRONISATION_FAILURE + _lv(auts)
     session.commit()
     return _SUCCESS + _lv(answer.res) + _lv(answer.ck) + _lv(answer.ik)
+
+
+def _keys(session: CardSession, application: Directory) -> Authentication | None:
+    """Return an application's keys: its own, or those of the application that it borrows from."""
+    profile = session.state.enabled_profile()
+    if application.authentication is not None or profile is None:
+        return application.authentication
+    return next((each.authentication for each in profile.mf.directories if each.aid == application.keys_of), None)
+
+
+def _verify(keys: Authentication, rand: bytes, autn: bytes) -> milenage.VerifiedChallenge:
+    if keys.test_algorithm:
+        return xor_algorithm.verify_autn(keys.k, rand, autn)
+    return milenage.verify_autn(keys.k, keys.opc, rand, autn)
+
+
+def _auts(keys: Authentication, rand: bytes) -> bytes:
+    highest = sequence.highest_accepted(keys)
+    if keys.test_algorithm:
+        return xor_algorithm.build_auts(keys.k, rand, highest)
+    return milenage.build_auts(keys.k, keys.opc, rand, highest)
 
 
 def _challenge(data: bytes) -> tuple[bytes, bytes]:

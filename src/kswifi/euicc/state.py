@@ -16,9 +16,10 @@ _FILE_OVERHEAD_OCTETS: Final = 32
 
 
 class ElementaryFile(msgspec.Struct):
-    """An elementary file: transparent where ``record_octets`` is 0, else linear fixed.
+    """An elementary file: transparent where ``record_octets`` is 0, else linear fixed or ``cyclic``.
 
-    ``arr_file`` is the EF.ARR that holds its access rule, ``arr_record`` the record's number from 1.
+    ``arr_file`` is the EF.ARR that holds its access rule, ``arr_record`` the record's number from 1. ``link``: the
+    path from the MF of the file whose content this one shows (TS 102 222, tag C7); its own content is empty.
     """
 
     file_id: bytes
@@ -27,6 +28,8 @@ class ElementaryFile(msgspec.Struct):
     arr_record: int
     record_octets: int
     content: bytes
+    cyclic: bool = False
+    link: bytes = b""
 
     @property
     def records(self) -> int:
@@ -71,6 +74,8 @@ class Authentication(msgspec.Struct):
     sequence_numbers: list[int]
     delta: int
     """How far ahead of the highest SEQ a new one may be: protection against wrap-around."""
+    test_algorithm: bool = False
+    """The algorithm of test USIMs (TS 34.108, 8.1.2) instead of Milenage: it has no OPc."""
 
 
 class Directory(msgspec.Struct):
@@ -85,6 +90,8 @@ class Directory(msgspec.Struct):
     files: list[ElementaryFile]
     directories: list["Directory"]
     authentication: Authentication | None = None
+    keys_of: bytes = b""
+    """The application whose keys this one uses, where it has none of its own (SAIP, MappingParameter)."""
 
     def walk(self) -> Iterator["Directory"]:
         """Yield this directory and all below it."""
@@ -117,6 +124,16 @@ class RemoteManagement(msgspec.Struct):
     adf_aid: bytes
     reaches_adf: bool
     reaches_shared: bool
+
+
+def file_at(mf: Directory, path: bytes) -> ElementaryFile | None:
+    """Return the elementary file at a path of identifiers from the MF; an ADF goes by its temporary one."""
+    identifiers = [path[start : start + 2] for start in range(0, len(path), 2)]
+    directory: Directory | None = mf
+    for identifier in identifiers[:-1]:
+        found = [] if directory is None else directory.directories
+        directory = next((each for each in found if each.file_id == identifier), None)
+    return None if directory is None or not identifiers else directory.file(identifiers[-1])
 
 
 class Profile(msgspec.Struct):

@@ -161,7 +161,7 @@ def test_a_signature_for_another_challenge_is_refused() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"profile_class": ProfileClass.TEST}, InstallError.UNSUPPORTED_PROFILE_CLASS),
+        ({"profile_class": ProfileClass.PROVISIONING}, InstallError.UNSUPPORTED_PROFILE_CLASS),
         ({"iccid": iccid(2).to_bytes()}, InstallError.ICCID_MISMATCH),
         ({"policy_rules": frozenset({7})}, InstallError.POLICY_RULES_NOT_ALLOWED),
     ],
@@ -219,8 +219,8 @@ def test_a_profile_is_installed_once() -> None:
         (b"\x30\x00", 9999, InstallError.PROFILE_ELEMENT_PROCESSING_ERROR, PeStatus.INVALID_REQUEST_FORMAT),
         (profile_package()[:-3], 9999, InstallError.PROFILE_ELEMENT_PROCESSING_ERROR,
          PeStatus.INVALID_REQUEST_FORMAT),
-        # usim (81 00) made into isim (82 00): a mandatory service that this card lacks
-        (profile_package().replace(bytes.fromhex("81008400"), bytes.fromhex("82008400")), 99999,
+        # milenage (84 00) made into tuak128 (85 00): a mandatory service that this card lacks
+        (profile_package().replace(bytes.fromhex("81008400"), bytes.fromhex("81008500")), 99999,
          InstallError.PROFILE_ELEMENT_PROCESSING_ERROR, PeStatus.FEATURE_NOT_SUPPORTED),
         # the USIM element (B3) under a tag that no card knows, still mandated
         (profile_package().replace(tlv.encode(0x80, b"\x02"), tlv.encode(0x80, b"\x09"), 1), 99999,

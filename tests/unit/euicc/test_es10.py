@@ -59,7 +59,13 @@ def test_the_card_says_what_it_is() -> None:
     keys = {issuer.certificate.key_id for issuer in SGP26.of_role(Role.CI)}
     assert info1.svn == info2.svn == (2, 5, 0)
     assert set(info1.ci_keys_for_verification) == set(info1.ci_keys_for_signing) == keys
-    assert info2.uicc_capability == {UiccCapability.USIM, UiccCapability.MILENAGE}
+    assert info2.uicc_capability == {
+        UiccCapability.USIM,
+        UiccCapability.ISIM,
+        UiccCapability.CSIM,
+        UiccCapability.MILENAGE,
+        UiccCapability.USIM_TEST_ALGORITHM,
+    }
     assert RspCapability.SERVICE_SPECIFIC_DATA in info2.rsp_capability
     assert info2.ext_card_resource.free_non_volatile_octets == 512 * 1024
 

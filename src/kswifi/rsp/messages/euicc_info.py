@@ -19,8 +19,11 @@ class UiccCapability(IntEnum):
     """The bits of UICCCapability that our profiles and our card speak of."""
 
     USIM = 1
+    ISIM = 2
+    CSIM = 3
     MILENAGE = 4
     TUAK_128 = 6
+    USIM_TEST_ALGORITHM = 8
     JAVACARD = 14
 
 

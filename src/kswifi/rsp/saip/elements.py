@@ -10,7 +10,7 @@ from kswifi.kernel.numbers import Iccid
 from kswifi.rsp import tlv
 from kswifi.rsp.saip import der
 from kswifi.rsp.saip.errors import ProfilePackageError
-from kswifi.rsp.saip.package import ElementHeader, ElementKind, encode_element
+from kswifi.rsp.saip.package import ElementHeader, ElementKind, ProfileElement, encode_element
 
 SERVICES: Final = (
     "contactless", "usim", "isim", "csim", "milenage", "tuak128", "cave", "gba-usim", "gba-isim", "mbms", "eap",
@@ -21,6 +21,7 @@ SERVICES: Final = (
 """The services a profile may call mandatory, in the order of their tags."""
 
 ALGORITHM_MILENAGE: Final = 1
+ALGORITHM_USIM_TEST: Final = 3
 RES_64_BITS: Final = b"\x01"  # algorithmOptions: the length of RES
 DEFAULT_ROTATION: Final = bytes.fromhex("4000204060")
 DEFAULT_XORING: Final = b"".join(constant.to_bytes(16, "big") for constant in (0, 1, 2, 4, 8))
@@ -319,6 +320,16 @@ class AkaParameter:
             sqn_age_limit=six_octets(0x84, _SQN_DELTA),
             sqn_init=init,
         )
+
+
+def uses_test_algorithm(package: tuple[ProfileElement, ...]) -> bool:
+    """Tell whether an application of a package uses the algorithm of test USIMs (TS 34.108, 8.1.2).
+
+    Raises:
+        ProfilePackageError: an element of keys is malformed.
+    """
+    found = (AkaParameter.decode(each.value) for each in package if each.kind is ElementKind.AKA_PARAMETER)
+    return any(aka.algorithm is not None and aka.algorithm.algorithm_id == ALGORITHM_USIM_TEST for aka in found)
 
 
 def _algorithm(value: bytes) -> AlgorithmParameter:

@@ -1,6 +1,7 @@
-"""The file tables of the templates that our card can build: MF and USIM (SAIP, annex A).
+"""The file tables of the templates (SAIP, annex A): every profile element that makes files by place.
 
-A template's element carries its files by place, so the order of the table is part of the format.
+A template's element carries its files by place, so the order of the table is part of the format. Of the CSIM's
+files it has what 3GPP2 C.S0065 fixes (identifier, structure, size); access rules and content come from the profile.
 """
 
 import csv
@@ -19,8 +20,11 @@ class FileType(StrEnum):
 
     MF = "MF"
     ADF = "ADF"
+    DF = "DF"
     TRANSPARENT = "TR"
     LINEAR_FIXED = "LF"
+    CYCLIC = "CY"
+    BER_TLV = "BT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,9 @@ class FileTemplate:
     """One file of a template; what is None has to come from the profile.
 
     ``size`` counts the octets of a transparent file, of one record of a linear fixed one. ``default`` is
-    the content in the table's notation: hexadecimal, with ``FF...FF`` for "and so on to the end".
+    the content in the table's notation: hexadecimal, with ``FF...FF`` for "and so on to the end", what follows
+    lying at the end; ``repeats``: again and again. ``by_default``: made unless the profile says no, else only where
+    it names the file. ``parent``: the directory below the template's first in which it lies.
     """
 
     name: str
@@ -36,9 +42,12 @@ class FileTemplate:
     file_id: bytes | None
     records: int | None
     size: int | None
-    arr: int
+    arr: int | None
     sfi: int | None
     default: str | None
+    by_default: bool = True
+    repeats: bool = False
+    parent: bytes | None = None
 
 
 @cache
@@ -54,9 +63,12 @@ def templates() -> dict[str, tuple[FileTemplate, ...]]:
                 file_id=bytes.fromhex(row["fid"]) or None,
                 records=int(row["records"]) if row["records"] else None,
                 size=int(row["size"]) if row["size"] else None,
-                arr=int(row["arr"]),
+                arr=int(row["arr"]) if row["arr"] else None,
                 sfi=int(row["sfi"], 16) if row["sfi"] else None,
                 default=row["default"] or None,
+                by_default=row["created"] == "mandatory",
+                repeats=row["repeats"] == "repeat",
+                parent=bytes.fromhex(row["parent"]) or None,
             )
         )
     return {oid: tuple(rows) for oid, rows in found.items()}
@@ -78,9 +90,12 @@ def default_content(template: FileTemplate, size: int) -> bytes:
     """Return what a file, or one record, holds before the profile writes to it: FF if the table says nothing."""
     if template.default is None:
         return b"\xff" * size
-    head, dots, _ = template.default.partition("...")
+    head, dots, rest = template.default.partition("...")
     pattern = bytes.fromhex(head)
-    return fill(pattern, size) if dots else pattern.ljust(size, b"\xff")[:size]
+    if not dots:
+        return repeat(pattern, size) if template.repeats else pattern.ljust(size, b"\xff")[:size]
+    end = bytes.fromhex(rest)[1:]  # the dots stand between two octets of the same value
+    return fill(pattern, max(size - len(end), 0)) + end[:size]
 
 
 def fill(pattern: bytes, size: int) -> bytes:

@@ -1,0 +1,160 @@
+"""Profiles that others made: the whole road on both curves, every file where it belongs, and the test algorithm."""
+
+from pathlib import Path
+
+import pytest
+
+from kswifi.euicc import installing
+from kswifi.euicc.card import Euicc
+from kswifi.euicc.errors import ProfileRefusedError
+from kswifi.euicc.profile_loader import build_profile_state
+from kswifi.euicc.state import Profile, file_at
+from kswifi.euicc.storage import MemoryStorage
+from kswifi.lab.phone.activation_code import ActivationCode
+from kswifi.lab.phone.es10 import Es10
+from kswifi.lab.phone.lpa import DownloadRefusedError, Lpa
+from kswifi.rsp import pki
+from kswifi.rsp.curves import Curve
+from kswifi.rsp.messages.metadata import ProfileClass, ProfileMetadata
+from kswifi.rsp.messages.profiles import ProfileId
+from kswifi.rsp.saip import elements
+from kswifi.rsp.saip.package import ElementKind, read_package
+from tests.support.cards import EID, enable, send
+from tests.support.rsp import ADDRESS, SGP26, SmallSmdp, metadata, new_card, sgp26_files
+
+PACKAGE = (Path(__file__).parents[2] / "data" / "ts48" / "TS48v5_SAIP2.1A_NoBERTLV.der").read_bytes()
+HEADER = elements.ProfileHeader.decode(read_package(PACKAGE)[0].value)
+ICCID = HEADER.iccid.to_bytes()
+USIM, ISIM, CSIM = "A0000000871002", "A0000000871004", "A0000003431002"
+K = bytes(range(16))
+CODE = ActivationCode(ADDRESS, "TS48")
+
+
+def of_class(profile_class: ProfileClass) -> bytes:
+    return metadata(iccid=ICCID, profile_name="TS.48", profile_class=profile_class).encode()
+
+
+def loaded() -> Euicc:
+    euicc = Euicc.create(MemoryStorage(), EID)
+    euicc.load_profile_package(PACKAGE)
+    assert enable(euicc, HEADER.iccid) == 0
+    return euicc
+
+
+@pytest.mark.parametrize("curve", list(Curve))
+def test_the_whole_road_unchanged(curve: Curve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bound, loaded and installed octet by octet as GSMA publishes it, then listed, enabled and used."""
+    came: list[bytes] = []
+
+    def watching(octets: bytes, *arguments: object, **options: object) -> Profile:
+        came.append(octets)
+        return build_profile_state(octets, *arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(installing, "build_profile_state", watching)
+    certificates = pki.load_pki(sgp26_files(curve))
+    server = SmallSmdp(certificates, profile=PACKAGE, metadata=of_class(ProfileClass.TEST))
+    euicc = new_card(certificates)
+    lpa = Lpa(euicc, server)
+    assert lpa.download(CODE).iccid == HEADER.iccid
+    assert came == [PACKAGE]
+    assert [done.failure for done in lpa.process_notifications()] == [None]
+    with Es10(euicc) as es10:
+        (profile,) = es10.profiles()
+        assert (profile.profile_name, profile.profile_class) == ("TS.48", ProfileClass.TEST)
+        es10.enable(ProfileId.of_iccid(ICCID))
+    for application in (USIM, ISIM, CSIM):
+        assert send(euicc, f"00A4040C07{application}")[1] == "9000"
+
+
+def test_files_lie_where_the_templates_say() -> None:
+    profile = build_profile_state(PACKAGE, b"")
+    found = {directory.file_id.hex().upper() for directory in profile.mf.walk()}
+    assert found >= {"3F00", "7F10", "5F50", "5F3A", "5F3C", "7FD0", "5F3B", "7FC0", "7FB0", "7F66", "5F40"}
+    for path in (
+        "2FE2",
+        "7F106F54",
+        "7F105F504F20",
+        "7F105F3A4F30",
+        "7FD06F07",
+        "7FD05F3B4F20",
+        "7FB06F02",
+        "7FC06F22",
+    ):
+        assert file_at(profile.mf, bytes.fromhex(path)) is not None, path
+    usim = file_at(profile.mf, bytes.fromhex("7FD06F07"))
+    assert usim is not None
+    assert usim.content == bytes.fromhex("080910101032540636")
+    assert ProfileMetadata.decode(profile.metadata).profile_class == ProfileClass.TEST
+
+
+def test_a_linked_file_shows_and_changes_the_other() -> None:
+    """DF.TELECOM's EF.ADN (6F3A) is a link to the phonebook's."""
+    euicc = loaded()
+    send(euicc, "0020000108" + "30303030FFFFFFFF")
+    send(euicc, "00A4080C047F106F3A")
+    before, status = send(euicc, "00B201041C")
+    assert (status, before[:8]) == ("9000", b"Testnr.1")
+    assert send(euicc, "00A40804047F106F3A")[0].find(bytes.fromhex("83026F3A")) > 0
+    assert send(euicc, "00DC01041C" + "41" * 28)[1] == "9000"
+    send(euicc, "00A4080C067F105F3A4F3A")
+    assert send(euicc, "00B201041C") == (b"A" * 28, "9000")
+
+
+def test_a_cyclic_file_begins_with_what_was_written_last() -> None:
+    """DF.TELECOM's EF.LND (6F44)."""
+    euicc = loaded()
+    send(euicc, "0020000108" + "30303030FFFFFFFF")
+    description = send(euicc, "00A40804047F106F44")[0]
+    assert description.find(bytes.fromhex("82054621001A05")) > 0
+    assert send(euicc, "00DC01041A" + "41" * 26)[1] == "6A86", "only the previous record, which is the oldest"
+    for letter in ("41", "42"):
+        assert send(euicc, "00DC00031A" + letter * 26)[1] == "9000"
+    assert send(euicc, "00B201041A")[0] == b"B" * 26
+    assert send(euicc, "00B202041A")[0] == b"A" * 26
+
+
+def challenge(sqn: int, rand: bytes, amf: bytes = b"\x80\x00") -> bytes:
+    """RAND and AUTN as TS 34.108, 8.1.2 has the network make them."""
+    mixed = bytes(a ^ b for a, b in zip(K, rand, strict=True))
+    number = sqn.to_bytes(6, "big")
+    mac = bytes(a ^ b for a, b in zip(mixed[:8], number + amf, strict=True))
+    autn = bytes(a ^ b for a, b in zip(number, mixed[3:9], strict=True)) + amf + mac
+    return b"\x10" + rand + b"\x10" + autn
+
+
+@pytest.mark.parametrize("application", [USIM, ISIM])
+def test_the_test_algorithm_authenticates(application: str) -> None:
+    euicc = loaded()
+    send(euicc, f"00A4040C07{application}")
+    send(euicc, "0020000108" + "30303030FFFFFFFF")
+    rand = bytes(range(16, 32))
+    data, status = send(euicc, "0088008122" + challenge(32, rand).hex() + "00")
+    mixed = b"\x10" * 16
+    assert (status, data[:18]) == ("9000", b"\xdb\x10" + mixed)
+    again, _ = send(euicc, "0088008122" + challenge(32, rand).hex() + "00")
+    assert again[:2] == b"\xdc\x0e", "the same number again is out of order"
+    sqn = bytes(a ^ b for a, b in zip(again[2:8], mixed[3:9], strict=True))
+    assert int.from_bytes(sqn, "big") == 32
+    wrong = bytearray(challenge(64, rand))
+    wrong[-1] ^= 1
+    assert send(euicc, "0088008122" + wrong.hex() + "00")[1] == "9862"
+
+
+def test_the_test_algorithm_is_for_test_profiles_alone() -> None:
+    server = SmallSmdp(SGP26, profile=PACKAGE, metadata=of_class(ProfileClass.OPERATIONAL))
+    with pytest.raises(DownloadRefusedError, match="feature not supported in element"):
+        Lpa(new_card(SGP26), server).download(CODE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (ElementKind.AKA_PARAMETER, "keys"),
+        (ElementKind.USIM, "application"),
+        (ElementKind.MF, "MF|directory|profile has no"),
+    ],
+)
+def test_a_standard_profile_without_an_element_is_refused(kind: ElementKind, words: str) -> None:
+    package = b"".join(element.raw for element in read_package(PACKAGE) if element.kind is not kind)
+    with pytest.raises(ProfileRefusedError, match=words):
+        build_profile_state(package, b"")
