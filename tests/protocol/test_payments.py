@@ -47,7 +47,7 @@ def test_a_payment_told_by_webhook_is_verified_granted_and_booked(tmp_path: Path
         payment = await till.look(payment)
         assert (payment.state, payment.paid_kobo, payment.fees_kobo) == (PaymentState.SETTLED, PRICE, FEE)
         assert await till.book() == SETTLED
-        (period,), active = await till.service.periods(ADA)
+        (period,), active = await till.periods(ADA)
         assert active
         assert (period.starts_at, period.valid_days, period.state) == (START, 7, PassState.GRANTED)
         # 23 November in Lagos, and seven days more: all of the 30th.

@@ -30,7 +30,7 @@ def test_a_refund_is_sent_once_whatever_answers_are_lost(tmp_path: Path, wrong: 
     async def scenario(till: Till) -> None:
         payment = await till.paid()
         await till.service.ask_refund(ADA, payment.reference)
-        assert (await till.service.periods(ADA))[1] is False  # suspended at once
+        assert (await till.periods(ADA))[1] is False  # suspended at once
         await give_back(till, payment.reference)
         owed = await till.book()
         assert (owed["refunds_owed"], "deferred_revenue" in owed) == (-PRICE, False)
@@ -82,7 +82,7 @@ def test_what_the_gateway_sends_back_by_itself_takes_the_pass_with_it(tmp_path: 
         await till.rehearsal.told(2)
         await till.settle()
         assert (await till.look(payment)).state is PaymentState.REFUNDED
-        assert (await till.service.periods(ADA)) == ([], False)
+        assert (await till.periods(ADA)) == ([], False)
         book = await till.book()
         assert book["refunds"] == PRICE * 2 // 7
         assert not {"refunds_owed", "deferred_revenue"} & set(book)
@@ -106,7 +106,7 @@ def test_a_pass_is_earned_day_by_day_and_wholly(tmp_path: Path) -> None:
 def test_buying_twice_extends_from_the_end(tmp_path: Path) -> None:
     async def scenario(till: Till) -> None:
         first, second = await till.paid(), await till.paid()
-        (one, two), active = await till.service.periods(ADA)
+        (one, two), active = await till.periods(ADA)
         assert active
         assert (one.reference, two.reference) == (first.reference, second.reference)
         assert two.starts_at == one.ends_at
@@ -114,7 +114,7 @@ def test_buying_twice_extends_from_the_end(tmp_path: Path) -> None:
         with pytest.raises(NotRefundableError, match="a later payment"):
             await till.service.ask_refund(ADA, first.reference)
         await till.service.ask_refund(ADA, second.reference)
-        assert (await till.service.periods(ADA))[1]  # the first goes on
+        assert (await till.periods(ADA))[1]  # the first goes on
         await till.later(timedelta(days=9))
         with pytest.raises(NotRefundableError, match="over"):
             await till.service.ask_refund(ADA, first.reference)
@@ -133,7 +133,7 @@ def test_paid_and_sent_back_before_anybody_looked(tmp_path: Path) -> None:
         await till.rehearsal.told(1)
         await till.settle()
         assert (await till.look(payment)).state is PaymentState.REFUNDED
-        assert await till.service.periods(ADA) == ([], False)
+        assert await till.periods(ADA) == ([], False)
         assert await till.book() == {"cash_at_gateway": -FEE, "gateway_fees": FEE}
 
     run_till(tmp_path, scenario)

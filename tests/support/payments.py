@@ -32,11 +32,11 @@ from kswifi.lab.payments.server import GatewayConfig, _Server, serving_gateway
 from kswifi.outbox.sql import outbox_entry
 from kswifi.payments.errors import PaymentsError
 from kswifi.payments.handlers import PaymentHandlers, pass_handlers
-from kswifi.payments.model import Payment
+from kswifi.payments.model import PassPeriod, Payment
 from kswifi.payments.opening import Opening, PayerPage
 from kswifi.payments.ports import Order, PaymentGateway
 from kswifi.payments.rules import PassRules
-from kswifi.payments.service import PaymentService
+from kswifi.payments.service import PaymentService, passes_held
 from kswifi.providers.paystack import Paystack
 from kswifi.providers.sandbox import SandboxGateway
 from tests.support.databases import START, open_database
@@ -180,6 +180,10 @@ class Till:
         await self.rehearsal.told(told + 1)
         await self.settle()
         return await self.look(payment)
+
+    async def periods(self, user_id: str) -> tuple[list[PassPeriod], bool]:
+        """Return a user's passes, and whether one runs."""
+        return await passes_held(self.database, user_id)
 
     async def book(self) -> dict[str, int]:
         """Return the accounts that are not at zero, having looked the whole book through."""

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from kswifi.api.dependencies import ServicesDep, SignedInUser
 from kswifi.api.payment_views import PassRulesView, PassView, period_view, rules_view
 from kswifi.api.problems import problem_responses
+from kswifi.payments.service import passes_held
 
 router = APIRouter(prefix="/api/v1/pass", tags=["payments"])
 
@@ -15,15 +16,12 @@ async def read_pass(user: SignedInUser, services: ServicesDep) -> PassView:
 
     A session keeps the end that it was downloaded with: after an extension, a new one ends later.
     """
-    rules = _rules(services)
-    if services.payments is None:
-        return PassView(active=False, ends_at=None, periods=[], rules=rules)
-    periods, active = await services.payments.periods(user.user.user_id)
+    periods, active = await passes_held(services.database, user.user.user_id)
     return PassView(
         active=active,
         ends_at=periods[-1].ends_at if periods else None,
         periods=[period_view(it) for it in periods],
-        rules=rules,
+        rules=_rules(services),
     )
 
 

@@ -64,6 +64,7 @@ def pass_rules(settings: Settings, orders: EsimOrders) -> PassRules:
 
     return PassRules(
         obstacle=obstacle,
+        sold=settings.payment_gateway is not None,
         fair_use_octets=settings.pass_fair_use_octets,
         sessions_at_once=settings.pass_sessions_at_once,
         zone=settings.zone,

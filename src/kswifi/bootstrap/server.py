@@ -163,9 +163,7 @@ class _Server:
             ),
             sessions=SessionServices(
                 free_data=free_data,
-                downloads=SessionDownloadService(
-                    *(database, catalogue, orders, manager, free_data), None if payments is None else passes
-                ),
+                downloads=SessionDownloadService(*(database, catalogue, orders, manager, free_data), passes),
                 manager=manager,
                 signing_key=signing_key,
                 network_access=self._network_access(),

@@ -18,9 +18,11 @@ class PassRules:
     ``fair_use_octets`` is what one period gives at most, None without a limit; ``sessions_at_once`` how many
     sessions under a pass may be unfinished at a time (each takes a number of the network's). ``obstacle`` says why
     nothing could be downloaded under a pass now: then none is sold, and one that was paid for goes back.
+    ``sold`` is False where nothing takes payments: passes that were bought before hold all the same.
     """
 
     fair_use_octets: int | None = None
     sessions_at_once: int = 20
     zone: ZoneInfo = LAGOS
     obstacle: Obstacle | None = None
+    sold: bool = True

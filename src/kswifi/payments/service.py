@@ -48,6 +48,14 @@ OPEN_PAYMENTS_LIMIT: Final = 5
 _NEVER_OPENED: Final = "no checkout was opened, and nothing was taken"
 
 
+async def passes_held(database: Database, user_id: str) -> tuple[list[PassPeriod], bool]:
+    """Return a user's passes that have not ended, the earliest first, and whether one runs now."""
+    async with database.reading() as connection:
+        now = database.clock.now()
+        held = await periods_after(connection, user_id, now)
+        return held, await pass_of(connection, user_id, now) is not None
+
+
 class PaymentService:
     """Payments of the signed-in, through one gateway; ``seller`` and ``contact`` stand on receipts."""
 
@@ -148,13 +156,6 @@ class PaymentService:
         """Return a user's payments, the newest first."""
         async with self._database.reading() as connection:
             return await payments_of(connection, user_id)
-
-    async def periods(self, user_id: str) -> tuple[list[PassPeriod], bool]:
-        """Return a user's passes that have not ended, the earliest first, and whether one runs now."""
-        async with self._database.reading() as connection:
-            now = self._database.clock.now()
-            held = await periods_after(connection, user_id, now)
-            return held, await pass_of(connection, user_id, now) is not None
 
     async def ask_refund(self, user_id: str, reference: str) -> Payment:
         """Ask for the money back: the pass is suspended, and goes if nothing of it was used. Again is no error.

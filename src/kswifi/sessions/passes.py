@@ -74,7 +74,7 @@ def require_free_offer(offer: Offer, rules: PassRules | None) -> None:
     """
     if offer.free and offer.allowance_octets is not None:
         return
-    if rules is None:
+    if rules is None or not rules.sold:
         raise PaymentsNotSetUpError(
             f"{offer.title} has to be paid for, and payments are not set up: nothing was taken",
             offer_id=offer.id,

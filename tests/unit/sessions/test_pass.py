@@ -9,6 +9,7 @@ import pytest
 from kswifi.books.service import balances
 from kswifi.free_data.errors import AllowanceExceededError
 from kswifi.ledger.commands import OutcomeCode
+from kswifi.payments.errors import PaymentsNotSetUpError
 from kswifi.payments.model import Payment, PaymentState
 from kswifi.payments.passes import pass_of
 from kswifi.payments.rules import PassRules
@@ -227,6 +228,17 @@ def test_the_last_of_two_is_given_back_alone(tmp_path: Path) -> None:
             assert await held(road)
             assert (await order(road, "unlimited")).valid_until.isoformat() == END
             assert (await road.ask_refund(first)).state is PaymentState.SETTLED
+
+    asyncio.run(scenario())
+
+
+def test_a_pass_holds_although_none_is_sold_any_more(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with open_road(tmp_path, passes=PassRules(sold=False)) as road:
+            with pytest.raises(PaymentsNotSetUpError):
+                await order(road, "unlimited")
+            await road.pay()
+            assert (await order(road, "unlimited")).allowance_octets is None
 
     asyncio.run(scenario())
 
