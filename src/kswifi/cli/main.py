@@ -20,6 +20,7 @@ from kswifi.cli.demo_clock import demo_clock
 from kswifi.cli.inspect import ledger_app, package_app
 from kswifi.cli.payments import payments_app
 from kswifi.cli.pki import pki_app
+from kswifi.cli.profile import profile_app
 from kswifi.cli.rsp import euicc_app, lpa_app
 from kswifi.cli.simulate import simulate
 from kswifi.kernel.errors import KswifiError
@@ -42,6 +43,7 @@ app.add_typer(books_app, name="books")
 app.add_typer(payments_app, name="payments")
 app.add_typer(euicc_app, name="euicc")
 app.add_typer(lpa_app, name="lpa")
+app.add_typer(profile_app, name="profile")
 app.command()(simulate)
 
 AsChild = Annotated[bool, typer.Option("--as-child", hidden=True, help="Say ready as JSON; stop at end of input.")]
