@@ -24,7 +24,7 @@ main { max-width: 26rem; margin: 0 auto; padding: 1.5rem; }
 h1 { font-size: 1.2rem; } .amount { font-size: 2.2rem; font-weight: 700; color: #00cfe8; margin: .2rem 0 1rem; }
 button, a.button { display: block; width: 100%; box-sizing: border-box; min-height: 48px; margin: .6rem 0;
   border-radius: 8px; border: 1px solid #3a5559; background: #0d1a1c; color: inherit; font: inherit;
-  cursor: pointer; text-align: center; text-decoration: none; line-height: 46px; }
+  cursor: pointer; padding: .7rem; text-align: center; text-decoration: none; line-height: 1.35; }
 button.pay { background: #00cfe8; color: #000; border: 0; font-weight: 700; }
 :focus-visible { outline: 3px solid #ffd54a; outline-offset: 2px; }
 p.note { color: #a9c4c8; font-size: .9rem; overflow-wrap: anywhere; }
