@@ -13,6 +13,7 @@ from kswifi.euicc.card import Euicc
 from kswifi.euicc.errors import CardMissingError
 from kswifi.euicc.stdio import serve_stdio
 from kswifi.euicc.storage import MemoryStorage
+from kswifi.lab.phone.es10 import Es10
 from kswifi.lab.phone.personalise import open_or_make_card
 from kswifi.rsp.errors import PkiError
 from tests.support.cards import EID
@@ -20,6 +21,7 @@ from tests.support.rsp import CARD_EID, SGP26, SGP26_FOLDER, new_card
 from tests.support.transcripts import known_randomness
 
 TRANSCRIPT = Path(__file__).parents[2] / "data" / "lpac" / "transcript.jsonl"
+FOREIGN = Path(__file__).parents[2] / "data" / "osmo_smdpp" / "download.jsonl"
 
 
 def recorded() -> list[dict[str, Any]]:
@@ -121,3 +123,35 @@ def test_the_command_makes_a_card_of_a_pki_folder_and_keeps_it(tmp_path: Path) -
     with pytest.raises(PkiError, match="no such folder"):
         open_or_make_card(tmp_path / "other", tmp_path / "nothing")
     assert not (tmp_path / "other").exists()
+
+
+def test_a_download_from_a_foreign_server_is_taken_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Played again: osmo-smdpp's signatures, certificates and bound profile package, octet for octet."""
+    known_randomness(monkeypatch.setattr)
+    card = new_card(SGP26)
+    exchanges = [json.loads(line) for line in FOREIGN.read_text().splitlines()]
+    assert len(exchanges) > 30
+    for number, exchange in enumerate(exchanges):
+        answer = card.transmit(bytes.fromhex(exchange["command"]))
+        assert answer.hex().upper() == exchange["answer"], f"exchange {number}: {exchange['command']}"
+    with Es10(card) as es10:
+        (profile,) = es10.profiles()
+        assert (profile.state, es10.notifications()) == (0, [])
+
+
+def test_a_flipped_octet_of_a_foreign_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    exchanges = [json.loads(line) for line in FOREIGN.read_text().splitlines()]
+    # The blocks of the package: after PrepareDownload, with more than the header of a command.
+    bound = next(number for number, each in enumerate(exchanges) if "BF36" in each["command"][10:14])
+    blocks = [each for each in range(bound, len(exchanges)) if len(exchanges[each]["command"]) > 60]
+    assert len(blocks) >= 6
+    for place in blocks:
+        known_randomness(monkeypatch.setattr)
+        card = new_card(SGP26)
+        for number, exchange in enumerate(exchanges):
+            command = bytearray.fromhex(exchange["command"])
+            if number == place:
+                command[-5] ^= 0x01
+            card.transmit(bytes(command))
+        with Es10(card) as es10:
+            assert es10.profiles() == (), f"block {place}"
