@@ -51,6 +51,27 @@ def test_the_demo_walks_the_whole_road(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_the_demo_spends_three_sessions_of_one_esim_in_a_changed_order(tmp_path: Path) -> None:
+    offers = write_offers(tmp_path / "offers.toml")
+    told = subprocess.run(
+        [*KSWIFI, "demo", "--offer", "free-20mb", "--sessions", "3", "--json"],
+        env={**os.environ, "KSWIFI_OFFERS_FILE": str(offers)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=100,
+    )
+    assert told.returncode == 0, told.stderr
+    facts = json.loads(told.stdout)
+    assert [it["storage_proof"] for it in facts["sessions"]] == ["install_result", "por", "por"]
+    assert {(it["used_octets"], it["overrun_octets"], it["state"]) for it in facts["sessions"]} == {
+        (20_000_000, 0, "exhausted")
+    }
+    assert facts["order"] == [it["session_id"] for it in reversed(facts["sessions"])]
+    assert facts["delivered_octets"] == [20_000_000, 40_000_000]
+    assert facts["packets_proved"] >= 3
+
+
 def test_the_demo_says_what_went_wrong(tmp_path: Path) -> None:
     offers = write_offers(tmp_path / "offers.toml")
     told = subprocess.run(

@@ -325,6 +325,7 @@ def test_the_openapi_document_tells_of_all_of_it(tmp_path: Path) -> None:
                 ),
                 "/api/v1/esims",
                 "/api/v1/esims/{esim_id}",
+                *(f"/api/v1/esims/{{esim_id}}/{what}" for what in ("sessions", "packets", "packets/{packet_id}")),
             }  # fmt: skip
             ordering = paths["/api/v1/sessions"]["post"]
             assert ordering["responses"]["201"]["content"]["application/json"]["schema"]

@@ -15,7 +15,9 @@ from kswifi.api.app import create_app
 from kswifi.api.services import Environment, Services, SessionServices
 from kswifi.api.streams import EventStreams
 from kswifi.catalogue.service import Catalogue
+from kswifi.esim.packets import CardPackets
 from kswifi.notifications.service import NotificationService
+from kswifi.sessions.card_records import CardRecords
 from tests.support.accounts import cheap_passwords
 from tests.support.api import Page, register
 from tests.support.pushes import push_transport
@@ -101,6 +103,7 @@ async def served(folder: Path) -> AsyncIterator[Served]:
             streams=EventStreams(road.database),
             environment=Environment(mode="embedded", public_origin=ORIGIN),
             sessions=SessionServices(
+                card_records=CardRecords(road.database, CardPackets(road.vault)),
                 free_data=road.free_data,
                 downloads=road.downloads,
                 manager=road.manager,

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -15,13 +15,16 @@ from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.esim.authentication_centre import AuthenticationCentre
 from kswifi.esim.install_results import InstallResults
-from kswifi.esim.model import LineSettings
+from kswifi.esim.model import LineSettings, ProfileState
 from kswifi.esim.packages import Packages
+from kswifi.esim.packets import CardPackets, Proof
 from kswifi.esim.provisioning import Provisioning
 from kswifi.esim.secured_delivery import SecuredDelivery
 from kswifi.esim.service import EsimOrders, find_esim
 from kswifi.esim.sql import esim as esim_table
 from kswifi.esim.vault import SubscriberKeys, SubscriberVault
+from kswifi.euicc.card import Euicc
+from kswifi.euicc.storage import MemoryStorage
 from kswifi.free_data.marks import Marks
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.service import FreeData
@@ -44,6 +47,7 @@ from kswifi.rsp.messages.metadata import ProfileMetadata
 from kswifi.rsp.messages.notifications import InstallFailure
 from kswifi.rsp.pki import Pki, load_pki
 from kswifi.rsp.pki_making import PkiPlan, make_pki
+from kswifi.sessions.card_records import CardRecords, HandedPacket
 from kswifi.sessions.handlers import SessionHandlers
 from kswifi.sessions.keys import SessionSigningKey, fresh_signing_key_pem
 from kswifi.sessions.manager import ESIMSessionManager
@@ -51,6 +55,7 @@ from kswifi.sessions.model import InternetSession
 from kswifi.sessions.pass_ends import PassEnds
 from kswifi.sessions.projector import Projector
 from kswifi.sessions.service import SessionDownloadService
+from tests.support.cards import enable, send
 from tests.support.databases import START, open_database
 
 ADA: Final = "019ab0de-0000-7000-8000-00000000ada0"
@@ -104,9 +109,11 @@ class Road:
     handlers: SessionHandlers
     projector: Projector
     payments: int = 0
+    cards: dict[str, Euicc] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.card = LightCard(world().card_identities()[0], world().trust())
+        self.card_records = CardRecords(self.database, CardPackets(self.vault))
         pass_ends = PassEnds(self.database, self.ledger, self.ledger.state.balances)
         worked = {**self.handlers.handlers(), **pass_ends.handlers()}
         self.worker = Worker(self.database, worked, WorkerLimits(attempts=3))
@@ -212,8 +219,40 @@ class Road:
         return await self.now(session)
 
     async def prove(self, session: InternetSession, failure: InstallFailure | None = None) -> None:
-        """Let the card install the session's profile, or fail to, and its result come in."""
-        await self.results.handle_notification((await self.download(session)).result(failure))
+        """Let the card hold the session, or fail to, and its proof come in: by the profile, or by packets."""
+        async with self.database.reading() as connection:
+            line = await find_esim(connection, session.esim_id)
+        if line.profile_state is ProfileState.INSTALLED:
+            await self.carry(session)
+            return
+        downloaded = await self.download(session)
+        if failure is None:
+            card = Euicc.create(MemoryStorage(), Eid.with_check_digits("890490320000000000000000000001"))
+            card.load_profile_package(downloaded.profile)
+            enable(card, line.iccid)
+            self.cards[line.esim_id] = card
+        await self.results.handle_notification(downloaded.result(failure))
+
+    async def carry(self, session: InternetSession, packets: int = 8) -> list[Proof]:
+        """Hand waiting packets to the session's card, and bring back what it says."""
+        proofs = []
+        for _ in range(packets):
+            packet = await self.card_records.next_packet(session.user_id, session.esim_id)
+            if packet is None:
+                break
+            answer = self.hand_over(session.esim_id, packet)
+            proofs.append(
+                await self.card_records.take_answer(session.user_id, session.esim_id, packet.packet_id, answer)
+            )
+        return proofs
+
+    def hand_over(self, esim_id: str, packet: HandedPacket) -> bytes:
+        """Return what the card says to the last ENVELOPE."""
+        answer = b""
+        for envelope in packet.envelopes:
+            data, status = send(self.cards[esim_id], envelope.hex())
+            answer = data + bytes.fromhex(status)
+        return answer
 
     async def keys(self, imsi: Imsi) -> SubscriberKeys:
         """Return a line's keys."""

@@ -11,6 +11,7 @@ import kswifi
 from kswifi.api import (
     account_data,
     accounts,
+    card_records,
     catalogue,
     disputes,
     esims,
@@ -44,6 +45,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     statements.router,
     disputes.router,
     esims.router,
+    card_records.router,
     payments.router,
     passes.router,
     webhooks.router,

@@ -14,6 +14,7 @@ from kswifi.database.engine import Database
 from kswifi.free_data.service import FreeData
 from kswifi.notifications.service import NotificationService
 from kswifi.payments.service import PaymentService
+from kswifi.sessions.card_records import CardRecords
 from kswifi.sessions.keys import SessionSigningKey
 from kswifi.sessions.manager import ESIMSessionManager
 from kswifi.sessions.ports import NetworkAccess
@@ -49,6 +50,7 @@ class SessionServices:
     free_data: FreeData
     downloads: SessionDownloadService
     manager: ESIMSessionManager
+    card_records: CardRecords
     signing_key: SessionSigningKey
     network_access: NetworkAccess
 

@@ -6,8 +6,12 @@ from pydantic import ConfigDict, Field, model_validator
 
 from kswifi.api.schemas import WHOLE, Instant, RequestBody, ResponseBody
 from kswifi.esim.model import ESim, Hold, ProfileState
+from kswifi.esim.packets import ProofResult
 from kswifi.esim.ports import StorageProof
+from kswifi.sessions.card_places import CardRecord
+from kswifi.sessions.card_records import CardContents, HandedPacket
 from kswifi.sessions.model import Balance, SessionOverview, SessionState, UsageData
+from kswifi.sessions.service import NEW_ESIM
 
 _EXAMPLE_ID = "019ab0de-0000-7000-8000-000000000001"
 _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -36,14 +40,25 @@ class OrderBody(RequestBody):
     ] = None
     esim_id: Annotated[
         str | None,
-        Field(pattern=_UUID, description="One of your eSIMs that carries nothing yet; else you get a new one."),
+        Field(
+            pattern=_UUID, description="One of your eSIMs; else your installed one, or a new one if you have none."
+        ),
     ] = None
+    new_esim: Annotated[
+        bool,
+        Field(description="A new eSIM although you have one: its phone is lost, say. Goes before `esim_id`."),
+    ] = False
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if (self.offer_id is not None) == ("session_size_octets" in self.model_fields_set):
             raise ValueError("give either offer_id or session_size_octets")
         return self
+
+    @property
+    def wanted_esim(self) -> str | None:
+        """What the order is for, as ``SessionDownloadService.order`` takes it."""
+        return NEW_ESIM if self.new_esim else self.esim_id
 
 
 class DownloadedBody(RequestBody):
@@ -204,4 +219,108 @@ def esim_view(esim: ESim) -> EsimView:
         hold=esim.hold,
         wants_pause=esim.wants_pause,
         created_at=esim.created_at,
+    )
+
+
+class CardRecordView(ResponseBody):
+    """One record of the card, and the session that it holds."""
+
+    record_number: Annotated[int, Field(ge=1, le=8)]
+    session_id: str
+    state: SessionState
+    place: Annotated[int, Field(description="In the order of use, from 1; 0 for a session that is over.")]
+    proved: Annotated[bool, Field(description="Whether the card has proved that it says what it shall.")]
+    failure: Annotated[str | None, Field(description="What the card said last, where it was no proof.")]
+
+
+class CardContentsView(ResponseBody):
+    """The sessions on an eSIM, and how its line goes on from one to the next."""
+
+    esim_id: str
+    records: list[CardRecordView]
+    order: Annotated[list[str], Field(description="Sessions in the order of use, as the ledger has confirmed it.")]
+    active_session_id: str | None
+    continue_with_next: Annotated[bool, Field(description="As the ledger has confirmed it.")]
+    wants_order: Annotated[list[str], Field(description="What you asked for last.")]
+    wants_next: bool
+    packets_waiting: Annotated[int, Field(description="Records that a packet has to be handed to the card for.")]
+
+
+class ArrangeBody(RequestBody):
+    """What to change; what is left out stays as it is."""
+
+    order: Annotated[
+        list[Annotated[str, Field(pattern=_UUID)]] | None,
+        Field(max_length=8, description="Sessions to be used first; the others follow by their expiry."),
+    ] = None
+    continue_with_next: Annotated[
+        bool | None, Field(description="Whether the next session follows a finished one by itself.")
+    ] = None
+
+
+class PacketView(ResponseBody):
+    """A secured packet for the card: ENVELOPE commands (3GPP TS 31.111), each to be sent in its turn."""
+
+    packet_id: Annotated[str, Field(examples=["2-17"])]
+    session_id: str
+    record_number: int
+    iccid: Annotated[str, Field(description="The profile that has to be enabled.")]
+    envelopes: Annotated[list[str], Field(description="Command APDUs in hexadecimal.")]
+
+
+class NextPacketView(ResponseBody):
+    """The next packet; null where the card has proved everything."""
+
+    packet: PacketView | None
+
+
+class PacketAnswerBody(RequestBody):
+    """What the card said to the last ENVELOPE: its data, then the two octets of the status word."""
+
+    answer: Annotated[str, Field(pattern=r"^([0-9a-fA-F]{2}){2,300}$", examples=["6985"])]
+
+
+class ProofView(ResponseBody):
+    """What came of a packet."""
+
+    result: ProofResult
+    status: Annotated[str, Field(examples=["por_ok", "counter_low", "status_word_6985"])]
+
+
+def card_contents_view(contents: CardContents) -> CardContentsView:
+    """Show what is on a card."""
+    order = list(contents.order)
+    active = (SessionState.ACTIVE, SessionState.PAUSED)
+    states = {it.session_id: it.state for it in contents.records}
+    return CardContentsView(
+        esim_id=contents.esim.esim_id,
+        records=[_card_record_view(it, order) for it in contents.records],
+        order=order,
+        active_session_id=next((it for it in order if states[it] in active), None),
+        continue_with_next=contents.line.continues,
+        wants_order=list(contents.line.wanted_order),
+        wants_next=contents.line.wants_next,
+        packets_waiting=sum(not it.settled for it in contents.records),
+    )
+
+
+def packet_view(packet: HandedPacket) -> PacketView:
+    """Show a packet."""
+    return PacketView(
+        packet_id=packet.packet_id,
+        session_id=packet.session_id,
+        record_number=packet.number,
+        iccid=packet.iccid,
+        envelopes=[it.hex() for it in packet.envelopes],
+    )
+
+
+def _card_record_view(record: CardRecord, order: list[str]) -> CardRecordView:
+    return CardRecordView(
+        record_number=record.number,
+        session_id=record.session_id,
+        state=record.state,
+        place=order.index(record.session_id) + 1 if record.session_id in order else 0,
+        proved=record.settled,
+        failure=record.failure,
     )

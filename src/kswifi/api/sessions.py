@@ -51,6 +51,7 @@ async def _view(services: SessionServices, user_id: str, session_id: str) -> Ses
         "too_many_pass_sessions",
         *FREE_DATA_REFUSALS,
         "esim_not_fresh",
+        "card_full",
         "not_on_wifi",
         "idempotency_key_missing",
         "not_signed_in",
@@ -70,13 +71,13 @@ async def order_session(
         key = request.operation_id
         if body.offer_id is not None:
             made = await services.downloads.order(
-                user_id, body.offer_id, esim_id=body.esim_id, idempotency_key=key, device_id=device.device_id
+                user_id, body.offer_id, esim_id=body.wanted_esim, idempotency_key=key, device_id=device.device_id
             )
         else:
             made = await services.downloads.download_session(
                 user_id,
                 body.session_size_octets,
-                esim_id=body.esim_id,
+                esim_id=body.wanted_esim,
                 idempotency_key=key,
                 device_id=device.device_id,
             )
@@ -194,7 +195,8 @@ async def activate_session(session_id: SessionId, request: Idempotent, services:
 
     async def work() -> EsimView:
         session = await services.downloads.session(user_id, session_id)
-        return esim_view(await services.downloads.activate_session_on_esim(session.esim_id))
+        esim_id = session.esim_id
+        return esim_view(await services.downloads.activate_session_on_esim(esim_id, session.session_id))
 
     return await request.answer(work)
 

@@ -36,6 +36,7 @@ from kswifi.database.engine import Database, sqlite_url
 from kswifi.database.migrate import migrate
 from kswifi.esim.authentication_centre import AuthenticationCentre
 from kswifi.esim.model import LineSettings
+from kswifi.esim.packets import CardPackets
 from kswifi.esim.secured_delivery import SecuredDelivery
 from kswifi.esim.service import EsimOrders
 from kswifi.esim.vault import VAULT_KEY_OCTETS, SubscriberVault
@@ -54,6 +55,7 @@ from kswifi.payments.going_live import close_rehearsal
 from kswifi.payments.handlers import pass_handlers, prune_payments
 from kswifi.providers.lab_network import LabNetworkAccess
 from kswifi.pwa.router import pwa_routes
+from kswifi.sessions.card_records import CardRecords
 from kswifi.sessions.handlers import SessionHandlers
 from kswifi.sessions.keys import SessionSigningKey, fresh_signing_key_pem
 from kswifi.sessions.manager import ESIMSessionManager
@@ -165,6 +167,7 @@ class _Server:
                 free_data=free_data,
                 downloads=SessionDownloadService(*(database, catalogue, orders, manager, free_data), passes),
                 manager=manager,
+                card_records=CardRecords(database, CardPackets(vault)),
                 signing_key=signing_key,
                 network_access=self._network_access(),
             ),

@@ -20,7 +20,8 @@ from kswifi.kernel.errors import KswifiError
 from kswifi.lab.demo.app import PhoneApp
 from kswifi.lab.demo.facts import facts_of, failings
 from kswifi.lab.demo.road import Road, Teller
-from kswifi.lab.demo.telling import SilentTeller, TerminalTeller, closing_table
+from kswifi.lab.demo.several import SeveralSessions, facts_of_several, failings_of_several
+from kswifi.lab.demo.telling import SilentTeller, TerminalTeller, closing_table, table_of_several
 from kswifi.lab.phone.modem import Modem
 from kswifi.lab.phone.network import Network
 from kswifi.lab.phone.servers import ProfileServers
@@ -30,23 +31,31 @@ from kswifi.lab.settings import HostPort
 PORTS: Final = ("api", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox")
 
 
-def run_demo(offer_id: str, *, as_json: bool, console: Console | None = None) -> int:
-    """Walk the road; return the exit status: 0 only if all of it happened."""
+def run_demo(offer_id: str, *, sessions: int = 1, as_json: bool, console: Console | None = None) -> int:
+    """Walk the road with one session, or with several on one eSIM.
+
+    Return the exit status: 0 only if all of it happened.
+    """
     console = console or Console(quiet=as_json, highlight=False)
     teller: Teller = SilentTeller() if as_json else TerminalTeller(console)
     folder = Path(tempfile.mkdtemp(prefix="kswifi-demo-"))
     interrupt_on_signals()
     stamina.instrumentation.set_on_retry_hooks(())  # the teller tells of tries
+    identity = f"demo-{secrets.token_hex(4)}@example.ng", secrets.token_urlsafe(16)
     try:
         with fresh_system(folder) as system, phone_of(system, folder / "phone", teller) as road:
-            console.print(
-                f"[bold cyan]KSWiFi[/]: one internet session, every link real (data in {folder})\n", soft_wrap=True
-            )
+            what = "one internet session" if sessions == 1 else f"{sessions} internet sessions on one eSIM"
+            console.print(f"[bold cyan]KSWiFi[/]: {what}, every link real (data in {folder})\n", soft_wrap=True)
             road.network.forbid_other_connects()
-            walked = road.walk(
-                offer_id, f"demo-{secrets.token_hex(4)}@example.ng", secrets.token_urlsafe(16), system.pass_days
-            )
-            facts = facts_of(walked)
+            if sessions == 1:
+                walked = road.walk(offer_id, *identity, system.pass_days)
+                facts = facts_of(walked)
+                missing, table = failings(facts), closing_table(walked, facts)
+            else:
+                several = SeveralSessions(road, offer_id, sessions)
+                several.walk(*identity)
+                facts = facts_of_several(several)
+                missing, table = failings_of_several(facts), table_of_several(facts)
     except KswifiError as error:
         print(f"kswifi demo: {error.message}", file=sys.stderr)
         return 1
@@ -59,8 +68,7 @@ def run_demo(offer_id: str, *, as_json: bool, console: Console | None = None) ->
         print(json.dumps(facts))
     else:
         console.print()
-        console.print(closing_table(walked, facts))
-    missing = failings(facts)
+        console.print(table)
     for words in missing:
         print(f"kswifi demo: {words}", file=sys.stderr)
     return 1 if missing else 0

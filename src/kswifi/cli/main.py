@@ -150,12 +150,15 @@ def lab(as_child: AsChild = False) -> None:
 @app.command()
 def demo(
     offer: Annotated[str, typer.Option(help="Which offer to walk the road with.")] = "free-1gb",
+    sessions: Annotated[
+        int, typer.Option(min=1, max=5, help="So many of the offer on one eSIM, spent in a changed order.")
+    ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line instead.")] = False,
 ) -> None:
     """Walk the whole road of one session, from WiFi download to cut-off, in a fresh data directory."""
     from kswifi.cli.demo import run_demo
 
-    raise SystemExit(run_demo(offer, as_json=as_json))
+    raise SystemExit(run_demo(offer, sessions=sessions, as_json=as_json))
 
 
 @app.command()

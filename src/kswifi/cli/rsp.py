@@ -1,5 +1,6 @@
 """The commands of remote SIM provisioning: a card for other LPAs, and our own LPA."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -199,20 +200,63 @@ def info(card: CardDir = None, reader: ReaderNumber = None) -> None:
 
 
 @lpa_app.command()
-def sessions(card: CardDir = None, reader: ReaderNumber = None) -> None:
-    """List the internet sessions stored in the profile that is enabled."""
+def sessions(
+    card: CardDir = None,
+    reader: ReaderNumber = None,
+    keys: Annotated[
+        Path | None, typer.Option(help="The server's /.well-known/jwks.json: signatures are then verified.")
+    ] = None,
+) -> None:
+    """List the internet sessions stored in the profile that is enabled; without any network."""
     from kswifi.kernel.clock import from_unix_seconds
     from kswifi.kernel.quantities import format_octets
     from kswifi.lab.phone.sim import SimCard
-    from kswifi.rsp.session_record import SessionRecord
+    from kswifi.rsp.session_record import SessionRecord, state_of
 
+    verified = _verifier(keys)
     with _reader(card, None, reader) as taken:
         for octets in SimCard(taken).read_session_records():
-            record = SessionRecord.parse(octets)
+            record, state = SessionRecord.parse(octets), state_of(octets)
             allowed = "unlimited" if record.allowance_octets is None else format_octets(record.allowance_octets)
-            print(
-                f"{record.session_id}  {allowed}  until {from_unix_seconds(record.valid_until):%Y-%m-%d %H:%M} UTC"
-            )
+            words = [
+                f"{record.session_id}  {allowed}",
+                f"until {from_unix_seconds(record.valid_until):%Y-%m-%d %H:%M} UTC",
+                verified(octets),
+            ]
+            if state is not None:
+                place = f"{state.place}. in order, " if state.place else ""
+                as_of = f"{from_unix_seconds(state.as_of):%Y-%m-%d %H:%M}"
+                words.append(f"{place}{state.status.name.lower()} at {as_of}")
+            print("  ".join(word for word in words if word))
+
+
+def _verifier(keys: Path | None) -> "Callable[[bytes], str]":
+    """Return what says of a record whether one of these keys has signed it."""
+    if keys is None:
+        return lambda _octets: ""
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from joserfc.jwk import ECKey, KeySet
+
+    from kswifi.rsp.session_record import SessionRecordError, verify
+
+    known = [
+        key.public_key
+        for key in KeySet.import_key_set(json.loads(keys.read_text("utf-8"))).keys
+        if isinstance(key, ECKey) and isinstance(key.public_key, EllipticCurvePublicKey)
+    ]
+
+    def verified(octets: bytes) -> str:
+        refusals = []
+        for key in known:
+            try:
+                verify(octets, key)
+            except SessionRecordError as error:
+                refusals.append(error.message)
+            else:
+                return "signature right"
+        return f"NOT SIGNED by these keys ({refusals[0] if refusals else 'there are none'})"
+
+    return verified
 
 
 @contextmanager

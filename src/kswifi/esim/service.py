@@ -135,9 +135,12 @@ async def set_hold(connection: AsyncConnection, esim_id: str, hold: Hold | None)
     await connection.execute(update(esim).where(esim.c.esim_id == esim_id).values(hold=hold))
 
 
-async def wish_for(connection: AsyncConnection, line: ESim, *, pause: bool) -> int | None:
-    """Note what the owner wants of the line; return the wish's number, None where it is so already."""
-    if line.wants_pause == pause and line.hold is not Hold.EXHAUSTED:
+async def wish_for(connection: AsyncConnection, line: ESim, *, pause: bool, anew: bool = False) -> int | None:
+    """Note what the owner wants of the line; return the wish's number, None where it is so already.
+
+    ``anew`` makes it a new wish all the same: something that belongs to it has changed.
+    """
+    if not anew and line.wants_pause == pause and line.hold is not Hold.EXHAUSTED:
         return None
     wish = line.wish + 1
     await connection.execute(

@@ -48,6 +48,14 @@ class _Download(msgspec.Struct):
     activation_code: Annotated[str, msgspec.Meta(max_length=255)]
 
 
+class _Packet(msgspec.Struct):
+    iccid: str
+    envelopes: Annotated[
+        list[Annotated[str, msgspec.Meta(pattern="^([0-9a-f]{2}){5,261}$")]],
+        msgspec.Meta(min_length=1, max_length=16),
+    ]
+
+
 class _Browse(msgspec.Struct):
     url: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
     octets: Annotated[int, msgspec.Meta(ge=1, le=10**12)] | None = None
@@ -111,6 +119,12 @@ class _Handlers:
         body = await _body(request, _Profile)
         return JSONResponse(await run_in_threadpool(self._phone.enable_profile, body.iccid))
 
+    async def hand_over(self, request: Request) -> Response:
+        """Give a secured packet to the card."""
+        body = await _body(request, _Packet)
+        envelopes = [bytes.fromhex(it) for it in body.envelopes]
+        return JSONResponse(await run_in_threadpool(self._phone.hand_over, body.iccid, envelopes))
+
     async def browse(self, request: Request) -> Response:
         """Fetch something; a page that is to be shown is kept under a path of its own."""
         body = await _body(request, _Browse)
@@ -172,6 +186,7 @@ def create_control_app(gateway: Gateway, phone: LabPhone, web_origins: tuple[str
         Route("/phone/profiles/download", _guarded(handlers.download_profile), methods=["POST"]),
         Route("/phone/profiles/notifications", _guarded(handlers.deliver_notifications), methods=["POST"]),
         Route("/phone/card/enable", _guarded(handlers.enable_profile), methods=["POST"]),
+        Route("/phone/card/packet", _guarded(handlers.hand_over), methods=["POST"]),
         Route("/phone/browse", _guarded(handlers.browse), methods=["POST"]),
         Route("/phone/pages/{name}", handlers.page),
         Route("/phone/push", _guarded(handlers.subscribe), methods=["POST"]),

@@ -63,6 +63,30 @@ class NoSessionOnEsimError(SessionsError):
     code = "no_session_on_esim"
 
 
+class CardFullError(SessionsError):
+    """Every record of the card holds a session that is not over."""
+
+    code = "card_full"
+
+
+class CardNotReadyError(SessionsError):
+    """The profile is on no card yet, so no packet could reach it."""
+
+    code = "profile_not_installed"
+
+
+class PacketSupersededError(SessionsError):
+    """A newer packet was handed out for the same record."""
+
+    code = "packet_superseded"
+
+
+class SessionsNotOnEsimError(SessionsError):
+    """An order of use names something that is not on the eSIM."""
+
+    code = "sessions_not_on_esim"
+
+
 class NotOnWifiError(SessionsError):
     """Asked over the session itself: a download would be paid for with what it brings."""
 

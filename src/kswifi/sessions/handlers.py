@@ -7,23 +7,24 @@ twice is done once. What the ledger cannot take now is unknown, and looked at ag
 import asyncio
 from collections.abc import Mapping
 
-from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
-from kswifi.esim.model import ESim, LineSettings
+from kswifi.esim.model import ESim, LineSettings, ProfileState
 from kswifi.esim.ports import PROFILE_SETTLED, ProfileDelivery, StorageProof
 from kswifi.esim.service import card_of, find_esim
 from kswifi.free_data.service import FreeData
 from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger.commands import (
     Command,
+    ContinueWithNext,
     Credit,
     Expire,
     HoldWallet,
     LiftHold,
     OpenWallet,
+    OrderWallet,
     Outcome,
     OutcomeCode,
     ProveStorage,
@@ -32,18 +33,18 @@ from kswifi.ledger.commands import (
 from kswifi.ledger.errors import LedgerBusyError, LedgerClosedError, LedgerFailedError
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
-from kswifi.sessions import work
+from kswifi.sessions import card_places, work
+from kswifi.sessions.card_records import CARD_FULL, note_proof
 from kswifi.sessions.contents import sign_package, sign_session_record
-from kswifi.sessions.ending import end_unused_session, has_usable_session
+from kswifi.sessions.ending import ON_THE_CARD, end_unused_session, has_usable_session
 from kswifi.sessions.keys import SessionSigningKey
 from kswifi.sessions.model import LIVE_STATES, InternetSession, SessionEvent, SessionState, allows
 from kswifi.sessions.ports import LedgerCommands
 from kswifi.sessions.service import package_digest
-from kswifi.sessions.sql import internet_session
 from kswifi.sessions.store import (
     find_session,
     get_record,
-    live,
+    in_state,
     move_session,
     put_package,
     sessions_on,
@@ -83,6 +84,7 @@ class SessionHandlers:
             work.EXPIRE: self.expire,
             work.LINE: self.apply_wish,
             work.CUT_OFF: self.cut_off,
+            work.ARRANGE: self.arrange,
             PROFILE_SETTLED: self.settle_profile,
         }
 
@@ -137,7 +139,10 @@ class SessionHandlers:
             record = await get_record(connection, session.session_id)
         if record is None:
             return Refused("the session has no record")
-        result = await self._delivery.deliver(esim.esim_id, record)
+        if esim.profile_state is ProfileState.INSTALLED:
+            result: JobResult = await self._place(session, record)
+        else:
+            result = await self._delivery.deliver(esim.esim_id, record)
         if isinstance(result, Refused):
             async with self._database.transaction() as connection:
                 session = await find_session(connection, session.session_id)
@@ -145,12 +150,19 @@ class SessionHandlers:
                     await move_session(connection, session, SessionEvent.TRANSFER_FAILED, result.reason)
         return result
 
+    async def _place(self, session: InternetSession, record: bytes) -> JobResult:
+        """Give the record a place on a card that has its profile: secured packets bring it there."""
+        async with self._database.transaction() as connection:
+            number = await card_places.take_place(connection, session.esim_id, session.session_id, record)
+        return Refused(CARD_FULL) if number is None else Done()
+
     async def settle_profile(self, entry: Entry) -> JobResult:
         """Take what a card has signed of a profile: the record is on it, or the transfer has failed."""
         failure = entry.payload["failure"]
         async with self._database.transaction() as connection:
-            session = live(await sessions_on(connection, str(entry.payload["esim_id"])))
-            if session is None or session.state is not SessionState.TRANSFERRING:
+            on_it = await sessions_on(connection, str(entry.payload["esim_id"]))
+            session = in_state(on_it, SessionState.TRANSFERRING)
+            if session is None:
                 return Done()
             if failure is not None:
                 await move_session(connection, session, SessionEvent.TRANSFER_FAILED, str(failure))
@@ -158,12 +170,10 @@ class SessionHandlers:
                 await end_unused_session(connection, session, SessionEvent.FAILED, refused)
                 await work.ask_to_revoke(connection, session, "failed")
             else:
-                await connection.execute(
-                    update(internet_session)
-                    .where(internet_session.c.session_id == session.session_id)
-                    .values(storage_proof=StorageProof.INSTALL_RESULT)
-                )
-                await work.ask_to_prove_storage(connection, session)
+                await note_proof(connection, session, StorageProof.INSTALL_RESULT)
+                record = await get_record(connection, session.session_id)
+                if record is not None:
+                    await card_places.note_installed(connection, session.esim_id, session.session_id, record)
         return Done()
 
     async def _card_refused(self, connection: AsyncConnection, session: InternetSession) -> str | None:
@@ -216,17 +226,42 @@ class SessionHandlers:
         async with self._line_turn:
             async with self._database.reading() as connection:
                 esim = await find_esim(connection, str(entry.payload["esim_id"]))
-                session = live(await sessions_on(connection, esim.esim_id))
+                line = await card_places.line_of(connection, esim.esim_id)
+                usable = [
+                    it.session_id for it in await sessions_on(connection, esim.esim_id) if it.state in ON_THE_CARD
+                ]
+            # Of several the one that was chosen is next; where none was, the ledger goes by the order of use.
+            chosen = line.chosen_session_id if line.chosen_session_id in usable else None
+            if len(usable) == 1:
+                chosen = usable[0]
             command: Command
             command_id = f"line:{esim.esim_id}:{esim.wish}"
             if esim.wants_pause:
                 command = HoldWallet(command_id, esim.esim_id, "paused")
             else:
-                command = LiftHold(command_id, esim.esim_id, None if session is None else session.session_id)
+                command = LiftHold(command_id, esim.esim_id, chosen)
             outcome = await self._command(command)
         if isinstance(outcome, Unknown):
             return outcome
         return Done() if outcome.code is OutcomeCode.DONE else Refused(f"the ledger refused it: {outcome.code}")
+
+    async def arrange(self, entry: Entry) -> JobResult:
+        """Bring the line's order of use and its switch to its owner's newest wish; older ones are passed over."""
+        esim_id = str(entry.payload["esim_id"])
+        async with self._line_turn:
+            async with self._database.reading() as connection:
+                line = await card_places.line_of(connection, esim_id)
+            commands: tuple[Command, ...] = (
+                OrderWallet(f"order:{esim_id}:{line.wish}", esim_id, line.wanted_order),
+                ContinueWithNext(f"next:{esim_id}:{line.wish}", esim_id, line.wants_next),
+            )
+            for command in commands:
+                outcome = await self._command(command)
+                if isinstance(outcome, Unknown):
+                    return outcome
+                if outcome.code is not OutcomeCode.DONE:
+                    return Refused(f"the ledger refused it: {outcome.code}")
+        return Done()
 
     async def cut_off(self, entry: Entry) -> JobResult:
         """Put the line of an exhausted session on hold, unless a next one has come onto its card meanwhile."""

@@ -7,10 +7,10 @@ told from here is what the projector read back.
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.database.engine import Database
-from kswifi.esim.model import ESim
+from kswifi.esim.model import ESim, Hold
 from kswifi.esim.service import find_esim, wish_for
 from kswifi.session_package.codec import verify_package
-from kswifi.sessions import work
+from kswifi.sessions import card_places, work
 from kswifi.sessions.ending import ON_THE_CARD, cut_off_if_exhausted
 from kswifi.sessions.errors import NoSessionOnEsimError
 from kswifi.sessions.keys import SessionSigningKey
@@ -48,8 +48,10 @@ class ESIMSessionManager:
             await work.ask_to_deliver(connection, session)
         return session
 
-    async def activate_stored_session(self, esim_id: str) -> ESim:
+    async def activate_stored_session(self, esim_id: str, session_id: str | None = None) -> ESim:
         """Switch the line on; return it with the hold that the network has confirmed so far.
+
+        Of several sessions on the card the named one is used next.
 
         The session is active with its first octet, not before. Asked again, nothing more is done.
 
@@ -57,7 +59,7 @@ class ESIMSessionManager:
             UnknownEsimError: there is none.
             NoSessionOnEsimError: nothing stored on it could be used: it has to be transferred first, or is over.
         """
-        return await self._wish(esim_id, pause=False)
+        return await self._wish(esim_id, pause=False, session_id=session_id)
 
     async def pause(self, esim_id: str) -> ESim:
         """Switch the line off, as ``activate_stored_session`` switches it on."""
@@ -110,22 +112,29 @@ class ESIMSessionManager:
             session_id=session.session_id,
             state=session.state,
             cut_off=session.state in _ENDED_IN_THE_LEDGER
-            or (session.state is SessionState.EXHAUSTED and esim.hold is not None),
+            or (session.state is SessionState.EXHAUSTED and esim.hold is not None)
+            or esim.hold is Hold.EXHAUSTED,
             hold=esim.hold,
             as_of=as_of,
         )
 
-    async def _wish(self, esim_id: str, *, pause: bool) -> ESim:
+    async def _wish(self, esim_id: str, *, pause: bool, session_id: str | None = None) -> ESim:
         async with self._database.transaction() as connection:
             esim = await find_esim(connection, esim_id)
-            session = live(await sessions_on(connection, esim.esim_id))
-            if session is None or session.state not in ON_THE_CARD:
+            sessions = await sessions_on(connection, esim.esim_id)
+            usable = [it.session_id for it in sessions if it.state in ON_THE_CARD]
+            if not usable or (session_id is not None and session_id not in usable):
+                furthest = live(sessions)
                 raise NoSessionOnEsimError(
-                    "no session is stored on this eSIM",
+                    "this session is not stored on this eSIM" if usable else "no session is stored on this eSIM",
                     esim_id=esim_id,
-                    state=None if session is None else str(session.state),
+                    state=None if furthest is None else str(furthest.state),
                 )
-            wish = await wish_for(connection, esim, pause=pause)
+            line = await card_places.line_of(connection, esim.esim_id)
+            chooses = session_id is not None and len(usable) > 1 and session_id != line.chosen_session_id
+            if chooses:
+                await card_places.change_line(connection, esim.esim_id, chosen_session_id=session_id)
+            wish = await wish_for(connection, esim, pause=pause, anew=chooses)
             if wish is not None:
                 await work.ask_for_line(connection, esim.esim_id, wish)
             return await find_esim(connection, esim.esim_id)

@@ -24,9 +24,10 @@ from kswifi.free_data.grants import follow
 from kswifi.kernel.clock import from_unix_seconds
 from kswifi.ledger import effects as fx
 from kswifi.outbox.service import publish
+from kswifi.sessions import card_places
 from kswifi.sessions.ending import cut_off_if_exhausted, end_session
 from kswifi.sessions.errors import UnknownSessionError
-from kswifi.sessions.model import LIVE_STATES, Balance, InternetSession, SessionEvent, allows
+from kswifi.sessions.model import LIVE_STATES, Balance, InternetSession, SessionEvent, SessionState, allows
 from kswifi.sessions.ports import LedgerJournal
 from kswifi.sessions.sql import ledger_projection, session_balance
 from kswifi.sessions.store import (
@@ -34,7 +35,6 @@ from kswifi.sessions.store import (
     LINE_CHANGED,
     find_session,
     get_balance,
-    live,
     move_session,
     sessions_on,
 )
@@ -216,10 +216,21 @@ class _Projection:
                 await self._end(account, SessionEvent.EXPIRED, "its validity is over")
             case fx.Revoked(account_id=account, reason=reason):
                 await self._end(account, SessionEvent.REVOKED, reason)
+            case _:
+                await self._apply_to_line(effect)
+
+    async def _apply_to_line(self, effect: fx.Effect) -> None:
+        match effect:
             case fx.WalletHeld(wallet_id=wallet, reason=reason):
                 await self._line(wallet, Hold(reason), SessionEvent.HELD)
-            case fx.HoldLifted(wallet_id=wallet):
+            case fx.HoldLifted(wallet_id=wallet, account_id=chosen):
                 await self._line(wallet, None, SessionEvent.LIFTED)
+                if chosen is not None:
+                    await self._put_first(wallet, chosen)
+            case fx.Ordered(wallet_id=wallet, account_ids=accounts):
+                await self._arrange(wallet, session_order=list(accounts))
+            case fx.ContinueWithNextSet(wallet_id=wallet, enabled=enabled):
+                await self._arrange(wallet, continues=enabled)
             case _:
                 pass
 
@@ -248,9 +259,29 @@ class _Projection:
                 kind=LINE_CHANGED,
                 payload={"esim_id": wallet_id, "hold": hold and str(hold)},
             )
-        session = live(await sessions_on(self._connection, wallet_id))
-        if session is not None and allows(session.state, event):
-            await move_session(self._connection, session, event)
+        for session in await sessions_on(self._connection, wallet_id):
+            if session.state in (SessionState.ACTIVE, SessionState.PAUSED) and allows(session.state, event):
+                await move_session(self._connection, session, event)
+
+    async def _put_first(self, wallet_id: str, session_id: str) -> None:
+        line = await card_places.line_of(self._connection, wallet_id)
+        others = [it for it in line.session_order if it != session_id]
+        await self._arrange(wallet_id, session_order=[session_id, *others])
+
+    async def _arrange(self, wallet_id: str, **columns: object) -> None:
+        """Note a line's order of use or its switch, as the ledger has confirmed it."""
+        try:
+            esim = await find_esim(self._connection, wallet_id)
+        except UnknownEsimError:
+            return  # told of already, where its sessions are
+        await card_places.change_line(self._connection, wallet_id, **columns)
+        await card_places.refresh(self._connection, wallet_id)
+        await publish(
+            self._connection,
+            user_id=esim.user_id,
+            kind=LINE_CHANGED,
+            payload={"esim_id": wallet_id, "hold": esim.hold and str(esim.hold)},
+        )
 
 
 def _octets(balance: Balance) -> dict[str, int]:

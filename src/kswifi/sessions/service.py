@@ -9,6 +9,7 @@ import hmac
 import os
 import secrets
 from collections.abc import Callable
+from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -16,13 +17,15 @@ from kswifi.catalogue.model import Offer, valid_until
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.esim.model import ESim, ProfileState
-from kswifi.esim.service import EsimOrders, card_of, find_esim
+from kswifi.esim.service import EsimOrders, card_of, esims_of, find_esim
 from kswifi.free_data.service import FreeData
 from kswifi.kernel.ids import uuid7
 from kswifi.payments.rules import PassRules
+from kswifi.rsp.saip.build import SESSION_RECORDS
 from kswifi.sessions import work
 from kswifi.sessions.ending import end_unused_session
 from kswifi.sessions.errors import (
+    CardFullError,
     EsimNotFreshError,
     IdempotencyKeyReusedError,
     NotCancellableError,
@@ -51,6 +54,9 @@ from kswifi.sessions.store import (
     overviews_of,
     sessions_on,
 )
+
+NEW_ESIM: Final = "new"
+"""Asks for a new profile although there is one: the phone that has it is lost."""
 
 
 class SessionDownloadService:
@@ -104,14 +110,15 @@ class SessionDownloadService:
         idempotency_key: str | None = None,
         device_id: str | None = None,
     ) -> InternetSession:
-        """Order an offer, on a new profile or on one of the user's that carries nothing yet.
+        """Order an offer for the user's installed eSIM, or for a new one: without any, or if ``NEW_ESIM`` asks so.
 
         Raises:
             UnknownOfferError: there is no such offer.
             PaymentRequiredError, PaymentsNotSetUpError: it has a price, and no pass runs; nothing was taken.
             FairUseReachedError, TooManyPassSessionsError: the pass does not reach.
             FreeOrderRefusedError: a rule of free data says no, by its own subclass.
-            UnknownEsimError, EsimNotFreshError: the eSIM is not the user's, or carries a session.
+            UnknownEsimError, EsimNotFreshError: the eSIM is not the user's, or waits for its first session.
+            CardFullError: no record of its card is free.
             NumbersUsedUpError: there is no number left for a new profile.
             IdempotencyKeyReusedError: the key has ordered something else.
         """
@@ -129,13 +136,14 @@ class SessionDownloadService:
         async with self._database.transaction() as connection:
             earlier = await ordered_with(connection, user_id, key)
             if earlier is not None:
-                if earlier.offer_id != offer.id or esim_id not in (None, earlier.esim_id):
+                if earlier.offer_id != offer.id or esim_id not in (None, NEW_ESIM, earlier.esim_id):
                     raise IdempotencyKeyReusedError("this Idempotency-Key has ordered another session")
                 return earlier
             under_pass = await terms_under_pass(connection, user_id, offer, self._passes)
             if under_pass is None:
                 require_free_offer(offer, self._passes)
             esim = await self._profile_for(connection, user_id, esim_id)
+            await self._require_room(connection, esim)
             session = self._new_session(connection, user_id, esim, offer, under_pass)
             if under_pass is None:
                 await self._free_data.take(
@@ -152,16 +160,33 @@ class SessionDownloadService:
         return session
 
     async def _profile_for(self, connection: AsyncConnection, user_id: str, esim_id: str | None) -> ESim:
-        if esim_id is None:
+        """Return the eSIM that an order is for: the one named, else the user's installed one, else a new one."""
+        if esim_id == NEW_ESIM:
             return await self._orders.allocate(connection, user_id)
+        if esim_id is None:
+            mine = await esims_of(connection, user_id)
+            installed = next((it for it in mine if it.profile_state is ProfileState.INSTALLED), None)
+            return installed or await self._orders.allocate(connection, user_id)
         esim = await find_esim(connection, esim_id, user_id)
+        if esim.profile_state is ProfileState.INSTALLED:
+            return esim
         carried = live(await sessions_on(connection, esim.esim_id))
         if carried is not None or esim.profile_state is not ProfileState.ALLOCATED:
             raise EsimNotFreshError(
-                "this eSIM carries a session already: order without an eSIM to get a new profile",
+                "this eSIM waits for its first session: install that first, or order for a new eSIM",
                 esim_id=esim.esim_id,
             )
         return esim
+
+    async def _require_room(self, connection: AsyncConnection, esim: ESim) -> None:
+        """Refuse a session for which the card would have no record."""
+        waiting = [it for it in await sessions_on(connection, esim.esim_id) if it.state in LIVE_STATES]
+        if len(waiting) >= SESSION_RECORDS:
+            raise CardFullError(
+                f"this eSIM holds {SESSION_RECORDS} sessions: use one up, or take one back",
+                esim_id=esim.esim_id,
+                records=SESSION_RECORDS,
+            )
 
     def _new_session(
         self, connection: AsyncConnection, user_id: str, esim: ESim, offer: Offer, under_pass: PassTerms | None
@@ -276,9 +301,9 @@ class SessionDownloadService:
             raise PackageNotReadyError("the package is being signed: ask again in a moment", retry_after_seconds=1)
         return await self._manager.store_session_on_esim(package)
 
-    async def activate_session_on_esim(self, esim_id: str) -> ESim:
+    async def activate_session_on_esim(self, esim_id: str, session_id: str | None = None) -> ESim:
         """Switch the eSIM's line on, as ``ESIMSessionManager.activate_stored_session``."""
-        return await self._manager.activate_stored_session(esim_id)
+        return await self._manager.activate_stored_session(esim_id, session_id)
 
     async def deactivate_session(self, esim_id: str) -> ESim:
         """Pause the eSIM's line: attaches get control-only access until it is activated again.

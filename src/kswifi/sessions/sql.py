@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     String,
     Table,
@@ -88,3 +89,37 @@ session_dispute: Final = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 """What users say is wrong with a statement."""
+
+card_line: Final = Table(
+    "card_line",
+    metadata,
+    Column("esim_id", UuidText, ForeignKey("esim.esim_id"), primary_key=True),
+    # The highest counter given to a secured packet: drawn before the packet leaves, never given twice.
+    Column("packet_counter", ExactInteger, nullable=False),
+    # As its owner wants it, counted up with each change of mind; behind it, as the ledger has confirmed it.
+    Column("wanted_order", JSON, nullable=False),
+    Column("wants_next", Boolean, nullable=False),
+    Column("wish", Integer, nullable=False),
+    Column("session_order", JSON, nullable=False),
+    Column("continues", Boolean, nullable=False),
+    # Which session the owner chose to go on with, for the next time that the hold is lifted.
+    Column("chosen_session_id", UuidText),
+)
+"""A line with several sessions: their order of use, and whether one follows the other by itself."""
+
+card_record: Final = Table(
+    "card_record",
+    metadata,
+    Column("esim_id", UuidText, ForeignKey("esim.esim_id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("session_id", UuidText, ForeignKey("internet_session.session_id"), nullable=False, unique=True),
+    # What the record shall say, and what the card has proved that it says; NULL before the first proof.
+    Column("wanted", LargeBinary, nullable=False),
+    Column("known", LargeBinary),
+    # The newest packet for it: its counter, and what it writes.
+    Column("packet_counter", ExactInteger),
+    Column("packet_content", LargeBinary),
+    Column("failure", String(64)),
+    Column("tries", Integer, nullable=False),
+)
+"""The records of EF.SESSIONS by their number: what is wanted and what is known differ until a packet is proved."""

@@ -13,6 +13,7 @@ from kswifi.esim.ports import StorageProof
 from kswifi.esim.sql import esim
 from kswifi.kernel.numbers import Iccid
 from kswifi.outbox.service import publish
+from kswifi.sessions import card_places
 from kswifi.sessions.errors import UnknownSessionError
 from kswifi.sessions.model import (
     LIVE_STATES,
@@ -30,6 +31,7 @@ STATE_CHANGED = "session_state_changed"
 BALANCE_CHANGED = "session_balance_changed"
 LINE_CHANGED = "line_changed"
 
+_FURTHEST = tuple(SessionState)
 _t = internet_session.c
 _COLUMNS = (
     _t.session_id,
@@ -95,7 +97,7 @@ async def overviews_of(
 
 
 async def sessions_on(connection: AsyncConnection, esim_id: str) -> list[InternetSession]:
-    """Return the sessions of an eSIM, the newest first: one alone that is live."""
+    """Return the sessions of an eSIM, the newest first."""
     query = select(*_COLUMNS).where(_t.esim_id == esim_id).order_by(_t.session_id.desc()).limit(100)
     return [_read(row) for row in await connection.execute(query)]
 
@@ -148,6 +150,7 @@ async def move_session(
         .values(state=following, state_reason=reason and reason[:200], **columns)
     )
     moved = await find_session(connection, session.session_id)
+    await card_places.refresh(connection, moved.esim_id)
     await _tell(connection, moved, previous=session.state)
     return moved
 
@@ -179,8 +182,14 @@ async def get_balance(connection: AsyncConnection, session_id: str) -> tuple[Bal
 
 
 def live(sessions: list[InternetSession]) -> InternetSession | None:
-    """Return the one among an eSIM's sessions that has not ended."""
-    return next((session for session in sessions if session.state in LIVE_STATES), None)
+    """Return the one among an eSIM's sessions that is furthest on its way and has not ended."""
+    alive = [session for session in sessions if session.state in LIVE_STATES]
+    return max(alive, key=lambda session: _FURTHEST.index(session.state), default=None)
+
+
+def in_state(sessions: list[InternetSession], *states: SessionState) -> InternetSession | None:
+    """Return the newest session in one of these states."""
+    return next((session for session in sessions if session.state in states), None)
 
 
 async def _tell(connection: AsyncConnection, session: InternetSession, previous: SessionState | None) -> None:

@@ -16,6 +16,7 @@ REVOKE: Final = "session.revoke"
 EXPIRE: Final = "session.expire"
 LINE: Final = "line.apply_wish"
 CUT_OFF: Final = "line.cut_off"
+ARRANGE: Final = "line.arrange"
 
 
 async def ask_to_prepare(connection: AsyncConnection, session: InternetSession) -> None:
@@ -53,6 +54,11 @@ async def ask_to_revoke(connection: AsyncConnection, session: InternetSession, r
 async def ask_for_line(connection: AsyncConnection, esim_id: str, wish: int) -> None:
     """Bring the line to what its owner wants."""
     await enqueue(connection, kind=LINE, key=f"{LINE}:{esim_id}:{wish}", payload={"esim_id": esim_id})
+
+
+async def ask_to_arrange(connection: AsyncConnection, esim_id: str, wish: int) -> None:
+    """Bring a line's order of use, and its switch for the next session, to what its owner wants."""
+    await enqueue(connection, kind=ARRANGE, key=f"{ARRANGE}:{esim_id}:{wish}", payload={"esim_id": esim_id})
 
 
 async def ask_to_cut_off(connection: AsyncConnection, session: InternetSession) -> None:

@@ -17,6 +17,8 @@ from joserfc.jwk import KeySet
 
 from kswifi.kernel.errors import KswifiError
 
+_PACKETS: Final = 32
+_CONFIRM_SECONDS: Final = 30.0
 _TRIES: Final = 40
 _TRY_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.05
@@ -163,6 +165,45 @@ class PhoneApp:
             if time.monotonic() > until:
                 raise AppError(f"the profile is {state}, and not released", state=str(state))
             time.sleep(_POLL_SECONDS)
+
+    def profile_state(self, esim_id: str) -> str:
+        """Read where an eSIM's profile is."""
+        return str(self._get(f"/api/v1/esims/{esim_id}")["profile_state"])
+
+    def card_contents(self, esim_id: str) -> dict[str, Any]:
+        """Read which sessions an eSIM holds, and in which order they are used."""
+        return self._get(f"/api/v1/esims/{esim_id}/sessions")
+
+    def arrange(self, esim_id: str, order: Sequence[str], *, continue_with_next: bool) -> None:
+        """Choose the order of use and what follows; return once the ledger has confirmed it."""
+        body = {"order": list(order), "continue_with_next": continue_with_next}
+        self._post(f"/api/v1/esims/{esim_id}/sessions", body)
+        until = time.monotonic() + _CONFIRM_SECONDS
+        while True:
+            told = self.card_contents(esim_id)
+            if told["order"][: len(order)] == list(order) and told["continue_with_next"] is continue_with_next:
+                return
+            if time.monotonic() > until:
+                raise AppError("the order of use was not confirmed")
+            time.sleep(_POLL_SECONDS)
+
+    def carry_packets(self, esim_id: str, hand_over: Callable[[str, Sequence[bytes]], bytes]) -> int:
+        """Carry secured packets to the card until it has proved everything; return how many were proved.
+
+        Raises:
+            AppError: the card does not take one.
+        """
+        proved = 0
+        at = f"/api/v1/esims/{esim_id}/packets"
+        for _ in range(_PACKETS):
+            packet = self._post(at, None)["packet"]
+            if packet is None:
+                return proved
+            envelopes = [bytes.fromhex(it) for it in packet["envelopes"]]
+            answer = hand_over(str(packet["iccid"]), envelopes)
+            proof = self._post(f"{at}/{packet['packet_id']}", {"answer": answer.hex()})
+            proved += proof["result"] == "proved"
+        raise AppError("the card does not take what is written for it")
 
     def switch(self, session_id: str, to: str) -> dict[str, Any]:
         """Ask for ``activate``, ``deactivate`` or ``cancel``."""

@@ -146,13 +146,13 @@ class Road:
 
     def register(self, identifier: str, password: str) -> None:
         """Make an account."""
-        with self._stage("register"):
+        with self.stage("register"):
             self.app.register(identifier, password)
             self._teller.note(f"account of {identifier}")
 
     def choose(self, offer_id: str) -> None:
         """List the offers and take one."""
-        with self._stage("offers"):
+        with self.stage("offers"):
             offers = self.app.offers()
             for offer in offers:
                 self._teller.note(str(offer["title"]) + ("   <- this one" if offer["id"] == offer_id else ""))
@@ -164,7 +164,7 @@ class Road:
 
     def buy(self) -> None:
         """Pay at the checkout; the gateway tells the server, the server asks the gateway, and the pass runs."""
-        with self._stage("buy"):
+        with self.stage("buy"):
             if not self.walked.payment:
                 self.walked.payment = self.app.buy(str(self.walked.offer["id"]))
             held = self.app.current_pass()
@@ -178,7 +178,7 @@ class Road:
 
     def order(self) -> None:
         """Order the session; the server signs its package."""
-        with self._stage("order"):
+        with self.stage("order"):
             if not self.walked.session_id:
                 self.walked.session_id = str(self.app.order(str(self.walked.offer["id"]))["session_id"])
             session = self.app.wait_until(self.walked.session_id, ("packaged", "downloading"))
@@ -187,7 +187,7 @@ class Road:
 
     def download(self, *, break_off: bool) -> None:
         """Fetch the package over WiFi, resumed where it broke off, and verify it on this device."""
-        with self._stage("download"):
+        with self.stage("download"):
             size = int(self.app.internet_session(self.walked.session_id)["package_octets"])
             self.walked.downloaded = self.app.download(
                 self.walked.session_id, self._package_file, self._teller.progress, size // 2 if break_off else None
@@ -199,34 +199,38 @@ class Road:
 
     def store(self) -> None:
         """Have the card download the profile with the session in it; its signed result proves that it holds it."""
-        with self._stage("store"):
+        with self.stage("store"):
             if self.app.internet_session(self.walked.session_id)["state"] == "downloaded":
                 self.app.transfer(self.walked.session_id, self.walked.esim_id)
             self._put_on_card()
             session = self.app.wait_until(self.walked.session_id, ("stored",))
-            self._teller.note(f"card {self.card.eid()}: installed by ES9+, proof {session['storage_proof']}")
+            road = "by a secured packet" if session["storage_proof"] == "por" else "installed by ES9+"
+            self._teller.note(f"card {self.card.eid()}: {road}, proof {session['storage_proof']}")
 
     def leave_wifi(self) -> None:
         """Switch WiFi off: from here on this process reaches the access network alone."""
-        with self._stage("leave_wifi"):
+        with self.stage("leave_wifi"):
             self.network.wifi = False
             self.app.leave_wifi()
 
     def switch_line_on(self) -> None:
         """Attach: the network authenticates the SIM, the SIM the network."""
-        with self._stage("line_on"):
+        with self.stage("line_on"):
             self.network.line = True
             attachment = self.modem.attach(self.card, self.card.imsi())
             self._teller.note(
                 f"authenticated by Milenage AKA; {attachment.access} access as {attachment.pdn_address}"
             )
 
-    def browse_until_cut_off(self) -> None:
-        """Move data until the network ends it, and check that what came is what was sent."""
-        with self._stage("browse"):
+    def browse_until_cut_off(self, octets: int | None = None) -> None:
+        """Move data until the network ends it, and check that what came is what was sent.
+
+        It is expected after the session's octets, or after so many where one session follows another.
+        """
+        with self.stage("browse"):
             if self.uncapped:
                 raise RoadError("an uncapped session has no cut-off to browse to")
-            total = int(self.walked.offer["allowance_octets"])
+            total = octets or int(self.walked.offer["allowance_octets"])
             if not self._browse(TrafficPlan.until_cut(self.walked.session_id, total), total).cut_off:
                 raise RoadError("the flows ended, but not by the network")
             if not self.modem.wait_for_access(*_CUT_OFF_ACCESS, seconds=_CUT_OFF_SECONDS):
@@ -237,7 +241,7 @@ class Road:
 
     def browse_without_limit(self, octets: int = UNCAPPED_OCTETS) -> None:
         """Move two gigabytes, or so many octets; nothing ends them."""
-        with self._stage("browse_much"):
+        with self.stage("browse_much"):
             each, posted = octets // _FLOWS, min(4_000_000, octets // 100)
             plan = TrafficPlan(self.walked.session_id, flows=_FLOWS, post_octets=posted, get_octets=each)
             if self._browse(plan, octets).cut_off:
@@ -251,12 +255,12 @@ class Road:
             RoadError: the network carried something.
         """
         self._line_off()
-        with self._stage("days_pass"):
+        with self.stage("days_pass"):
             days = int(self.walked.offer["valid_days"]) + 1
             pass_days(days)
             self._teller.note(f"the server lives {days} days later, on the same data")
         self.switch_line_on()
-        with self._stage("refused"):
+        with self.stage("refused"):
             self.walked.network_said = self.modem.access
             if self.modem.access not in _CUT_OFF_ACCESS:
                 raise RoadError(f"the session is over, and the network gives {self.modem.access} access")
@@ -268,7 +272,7 @@ class Road:
                 raise RoadError("the session is over, and the network carries on")
 
     def _line_off(self) -> None:
-        with self._stage("line_off"):
+        with self.stage("line_off"):
             self.modem.detach()
             self.network.line = False
 
@@ -280,7 +284,7 @@ class Road:
         return moved
 
     def _check_content(self) -> None:
-        with self._stage("check_content"):
+        with self.stage("check_content"):
             if self.walked.traffic is None:
                 raise RoadError("nothing was moved")
             self.walked.traffic.check()
@@ -288,7 +292,7 @@ class Road:
 
     def return_to_wifi(self) -> None:
         """Switch the line off, find WiFi again, and read what the ledger says."""
-        with self._stage("back_to_wifi"):
+        with self.stage("back_to_wifi"):
             self.modem.detach()
             self.network.line = False
             self.network.wifi = True
@@ -312,6 +316,9 @@ class Road:
         if package is None:
             raise RoadError("no package is on the device")
         iccid = Iccid(package.manifest.iccid)
+        if self.app.profile_state(self.walked.esim_id) == "installed":
+            self.carry_packets()
+            return []
         here = next((profile for profile in self.card.profiles() if profile.iccid == iccid), None)
         if here is None:
             self.app.wait_for_profile(self.walked.esim_id)
@@ -321,8 +328,15 @@ class Road:
             self.card.enable(iccid)
         return self._servers.deliver_notifications(self.card)
 
+    def carry_packets(self) -> int:
+        """Hand the card what is written for it, its radio off; return how many packets it proved."""
+        return self.app.carry_packets(
+            self.walked.esim_id, lambda iccid, envelopes: self.card.hand_over(Iccid(iccid), envelopes)
+        )
+
     @contextmanager
-    def _stage(self, name: str) -> Iterator[None]:
+    def stage(self, name: str) -> Iterator[None]:
+        """Tell of a stage and time it."""
         self._teller.begin(name)
         began = time.monotonic()
         yield

@@ -16,7 +16,8 @@ TITLES: Final = {
     "buy": "Pay for the pass at the SANDBOX gateway's checkout (no money moves)",
     "order": "Order the session: the server signs its package",
     "download": "Download over WiFi (breaks off once, and resumes)",
-    "store": "Transfer to the eSIM by ES9+: the card signs what it installed",
+    "store": "Transfer to the eSIM: by ES9+ with its profile, or by a secured packet; the card proves it",
+    "arrange": "Change their order of use: the ledger confirms it, the card gets it by secured packets",
     "leave_wifi": "Leave the WiFi",
     "line_on": "Switch the line on: the network authenticates the SIM",
     "browse": "Browse through the access gateway, 16 flows at once, until the network cuts it off",
@@ -116,4 +117,20 @@ def closing_table(walked: Walked, facts: Mapping[str, Any]) -> Table:
     table.add_row(
         "throughput", f"{facts['throughput_mbit_s']:,.0f} Mbit/s", format_octets(facts["delivered_octets"])
     )
+    return table
+
+
+def table_of_several(facts: Mapping[str, Any]) -> Table:
+    """Return what came of several sessions on one card, in the order in which they were used."""
+    table = Table(title="Several internet sessions on one eSIM", title_style="bold cyan")
+    for name, justify in (("session", "left"), ("used", "right"), ("proof", "left"), ("state", "left")):
+        table.add_column(name, justify="right" if justify == "right" else "left")
+    by_id = {one["session_id"]: one for one in facts["sessions"]}
+    for session_id in facts["order"]:
+        one = by_id[session_id]
+        table.add_row(session_id, f"{one['used_octets']:,}", one["storage_proof"], one["state"])
+    table.add_section()
+    for number, octets in enumerate(facts["delivered_octets"], start=1):
+        table.add_row(f"online the {number}. time", f"{octets:,}", "", "cut off by the network")
+    table.add_row("packets proved", str(facts["packets_proved"]), "", "by the card's own checksum")
     return table

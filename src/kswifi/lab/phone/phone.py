@@ -2,7 +2,7 @@
 
 import http.client
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -143,6 +143,15 @@ class LabPhone:
         with self._card() as card:
             card.enable(Iccid(iccid))
         return {"iccid": iccid, "enabled": True}
+
+    def hand_over(self, iccid: str, envelopes: Sequence[bytes]) -> dict[str, Any]:
+        """Give a secured packet to the card; its answer is for whoever made the packet.
+
+        Raises:
+            CardError: another profile is enabled, or none.
+        """
+        with self._card() as card:
+            return {"answer": card.hand_over(Iccid(iccid), envelopes).hex()}
 
     def browse(
         self, *, url: str | None, octets: int | None, keep: Callable[[str, bytes], None] | None = None

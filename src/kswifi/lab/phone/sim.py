@@ -3,6 +3,7 @@
 A software card and a real one behind a reader serve alike.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -86,6 +87,24 @@ class SimCard:
         self.select_usim()
         self._select_path(EF_IMSI_PATH, "the USIM has no EF.IMSI")
         return Imsi.from_bytes(self._must(bytes.fromhex("00B0000009"), "EF.IMSI cannot be read"))
+
+    def hand_over(self, iccid: Iccid, envelopes: Sequence[bytes]) -> bytes:
+        """Give a secured packet to the enabled profile, command by command; return what the last one answered.
+
+        The radio may be off: the commands are the phone's own (TS 31.111, 7.1.1).
+
+        Raises:
+            CardError: ``profile_disabled`` stands in its facts where another profile is enabled, or none.
+        """
+        enabled = next((it.iccid for it in self.profiles() if it.enabled), None)
+        if enabled != iccid:
+            raise CardError("the profile that the packet is for is not enabled", reason="profile_disabled")
+        data, status = b"", _OK
+        for envelope in envelopes:
+            data, status = self.exchange(envelope)
+            if status != _OK:
+                break
+        return data + status.to_bytes(2, "big")
 
     def authenticate(self, rand: bytes, autn: bytes) -> AuthenticateResult:
         """Answer a challenge of the network (TS 31.102, 7.1.2, 3G security context).

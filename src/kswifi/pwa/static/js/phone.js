@@ -1,5 +1,5 @@
 // The lab phone, in embedded mode: the card, the modem and the switches that a web page alone can never reach.
-import { Problem, read } from "./api.js";
+import { change, Problem, read } from "./api.js";
 import { environment, phone } from "./store.js";
 
 /** @param {string} path @param {any} [body] */
@@ -51,6 +51,20 @@ export async function storeOnCard(one, activation_code) {
   });
   const { waiting } = await lab("/phone/profiles/notifications", {});
   if (waiting.length) throw new Problem(503, "es9_unreachable", waiting[0]);
+}
+
+/**
+ * Carry the server's secured packets to the card that has the profile, and the card's proofs back.
+ * @param {import("./types.d.ts").InternetSession} one
+ */
+export async function carryPackets(one) {
+  await enableProfile(one, () => Promise.reject(new Problem(409, "not_on_this_card", "")));
+  const at = `/api/v1/esims/${one.esim_id}/packets`;
+  for (let { packet } = await change(at); packet; { packet } = await change(at)) {
+    const { answer } = await lab("/phone/card/packet", { iccid: packet.iccid, envelopes: packet.envelopes });
+    const { result, status } = await change(`${at}/${packet.packet_id}`, { answer });
+    if (result === "refused" || result === "not_understood") throw new Problem(503, "card_refused", status);
+  }
 }
 
 /**

@@ -1,0 +1,238 @@
+"""Several sessions on one card: by packets that a real software card takes, in an order that can be changed."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from kswifi.esim.packets import Proof, ProofResult
+from kswifi.esim.ports import StorageProof
+from kswifi.payments.rules import PassRules
+from kswifi.rsp.session_record import RecordStatus, state_of, verify
+from kswifi.sessions.errors import (
+    CardFullError,
+    CardNotReadyError,
+    NoSessionOnEsimError,
+    PacketSupersededError,
+    SessionsNotOnEsimError,
+)
+from kswifi.sessions.model import InternetSession, SessionState
+from kswifi.sessions.service import NEW_ESIM
+from tests.support.cards import send
+from tests.support.session_roads import ADA, BOLA, GB, SIGNING_PEM, Road, open_road
+
+MB = 1_000_000
+PROVED = Proof(ProofResult.PROVED, "por_ok")
+
+
+def run(folder: Path, story: Callable[[Road], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        async with open_road(folder, passes=PassRules()) as road:
+            await story(road)
+
+    asyncio.run(whole())
+
+
+def records_on(road: Road, esim_id: str) -> list[bytes]:
+    card = road.cards[esim_id]
+    send(card, "00A4040C10A0000000871002FFFFFFFF8907090000")
+    assert send(card, "00A4080C067FFF5F104F01")[1] == "9000"
+    return [send(card, f"00B2{number:02X}0400")[0] for number in range(1, 9)]
+
+
+async def two(road: Road) -> tuple[InternetSession, InternetSession]:
+    first = await road.stored()
+    return first, await road.stored()
+
+
+def test_a_second_session_comes_onto_the_same_card_by_a_packet(tmp_path: Path) -> None:
+    async def story(road: Road) -> None:
+        first = await road.stored()
+        second = await road.transferring()
+        assert second.esim_id == first.esim_id
+        assert second.state is SessionState.TRANSFERRING  # nothing proves it yet
+        contents = await road.card_records.contents(ADA, first.esim_id)
+        assert [(it.number, it.session_id, it.settled) for it in contents.records] == [
+            (1, first.session_id, True),
+            (2, second.session_id, False),
+        ]
+        assert await road.carry(second) == [PROVED]
+        await road.settle()
+        second = await road.now(second)
+        assert (second.state, second.storage_proof) == (SessionState.STORED, StorageProof.POR)
+        held = records_on(road, first.esim_id)[1]
+        state = state_of(held)
+        assert state is not None
+        assert (state.status, state.place) == (RecordStatus.STORED, 2)
+        assert await road.card_records.next_packet(ADA, first.esim_id) is None
+
+    run(tmp_path, story)
+
+
+def test_a_lost_proof_goes_again_with_the_next_counter_and_the_old_one_is_worth_nothing(tmp_path: Path) -> None:
+    async def story(road: Road) -> None:
+        await road.stored()
+        second = await road.transferring()
+        lost = await road.card_records.next_packet(ADA, second.esim_id)
+        assert lost is not None
+        answer = road.hand_over(second.esim_id, lost)  # the card has it; the phone lost its answer
+        again = await road.card_records.next_packet(ADA, second.esim_id)
+        assert again is not None
+        assert (lost.packet_id, again.packet_id) == ("2-1", "2-2")
+        with pytest.raises(PacketSupersededError):
+            await road.card_records.take_answer(ADA, second.esim_id, lost.packet_id, answer)
+        forged = await road.card_records.take_answer(ADA, second.esim_id, again.packet_id, answer)
+        assert forged == Proof(ProofResult.NOT_UNDERSTOOD, "another_packets_proof")
+        assert (await road.now(second)).state is SessionState.TRANSFERRING
+        taken = await road.card_records.take_answer(
+            ADA, second.esim_id, again.packet_id, road.hand_over(second.esim_id, again)
+        )
+        assert taken == PROVED
+
+    run(tmp_path, story)
+
+
+def test_any_flipped_bit_of_a_proof_is_no_proof(tmp_path: Path) -> None:
+    async def story(road: Road) -> None:
+        await road.stored()
+        second = await road.transferring()
+        packet = await road.card_records.next_packet(ADA, second.esim_id)
+        assert packet is not None
+        answer = road.hand_over(second.esim_id, packet)
+        iccid = (await road.card_records.contents(ADA, second.esim_id)).esim.iccid
+        content = (await road.card_records.contents(ADA, second.esim_id)).records[1].wanted
+        reader = road.card_records._packets
+        assert reader.read(iccid, 1, content, answer) == PROVED
+        for place in range(len(answer) * 8):
+            flipped = bytearray(answer)
+            flipped[place // 8] ^= 1 << place % 8
+            assert reader.read(iccid, 1, content, bytes(flipped)).result is not ProofResult.PROVED, place
+        assert reader.read(iccid, 1, content[:-1] + b"\x00", answer).status == "another_content"
+
+    run(tmp_path, story)
+
+
+def test_a_counter_that_the_card_has_seen_is_leapt_over(tmp_path: Path) -> None:
+    async def story(road: Road) -> None:
+        await road.stored()
+        second = await road.transferring()
+        iccid = (await road.card_records.contents(ADA, second.esim_id)).esim.iccid
+        for envelope in road.card_records._packets.write(iccid, 900, 3, b"another server's"):
+            send(road.cards[second.esim_id], envelope.hex())
+        low, proved = await road.carry(second)
+        assert (low.result, proved) == (ProofResult.COUNTER_LOW, PROVED)
+
+    run(tmp_path, story)
+
+
+def test_a_card_that_never_takes_it_fails_the_transfer_and_it_can_be_asked_again(tmp_path: Path) -> None:
+    async def story(road: Road) -> None:
+        first = await road.stored()
+        second = await road.transferring()
+        for _ in range(5):
+            packet = await road.card_records.next_packet(ADA, second.esim_id)
+            assert packet is not None
+            refused = await road.card_records.take_answer(
+                ADA, second.esim_id, packet.packet_id, bytes.fromhex("6985")
+            )
+            assert refused == Proof(ProofResult.REFUSED, "status_word_6985")
+        failed = await road.now(second)
+        assert (failed.state, failed.state_reason) == (
+            SessionState.DOWNLOADED,
+            "the card refused it: status_word_6985",
+        )
+        assert len((await road.card_records.contents(ADA, first.esim_id)).records) == 1
+        await road.downloads.transfer_to_esim(second.session_id, second.esim_id)
+        await road.settle()
+        assert await road.carry(second) == [PROVED]
+
+    run(tmp_path, story)
+
+
+def test_the_order_of_use_is_the_owners_and_stands_on_the_card(tmp_path: Path) -> None:
+    async def story(road: Road) -> None:
+        first, second = await two(road)
+        with pytest.raises(SessionsNotOnEsimError):
+            await road.card_records.arrange(ADA, first.esim_id, (second.session_id,) * 2, None)
+        await road.card_records.arrange(ADA, first.esim_id, (second.session_id, first.session_id), True)
+        await road.settle()
+        contents = await road.card_records.contents(ADA, first.esim_id)
+        assert contents.order == (second.session_id, first.session_id)
+        assert contents.line.continues
+        assert await road.carry(first) == [PROVED, PROVED]
+        states = [state_of(it) for it in records_on(road, first.esim_id)[:2]]
+        assert [(it.place, it.continue_with_next) for it in states if it is not None] == [(2, True), (1, True)]
+        await road.use(second, 5 * MB)
+        assert (await road.now(second)).state is SessionState.ACTIVE
+        assert (await road.now(first)).state is SessionState.STORED
+
+    run(tmp_path, story)
+
+
+def test_between_two_sessions_the_line_is_cut_until_the_owner_chooses(tmp_path: Path) -> None:
+    async def story(road: Road) -> None:
+        first, second = await two(road)
+        third = await road.stored()
+        await road.use(first, GB)
+        line = (await road.card_records.contents(ADA, first.esim_id)).esim
+        assert (str(line.hold), (await road.now(first)).state) == ("exhausted", SessionState.EXHAUSTED)
+        await road.downloads.activate_session_on_esim(first.esim_id, third.session_id)
+        await road.settle()
+        assert (await road.card_records.contents(ADA, first.esim_id)).esim.hold is None
+        await road.use(third, MB, number=1)
+        assert (await road.now(third)).state is SessionState.ACTIVE
+        assert (await road.now(second)).state is SessionState.STORED
+        with pytest.raises(NoSessionOnEsimError):
+            await road.downloads.activate_session_on_esim(first.esim_id, first.session_id)
+        await road.carry(third)
+        ended = state_of(records_on(road, first.esim_id)[0])
+        assert ended is not None
+        assert ended.status is RecordStatus.ENDED
+
+    run(tmp_path, story)
+
+
+def test_records_of_ended_sessions_are_used_again_and_a_full_card_says_so(tmp_path: Path) -> None:
+    async def story(road: Road) -> None:
+        await road.pay()
+        first = await road.stored()
+        sessions = [await road.stored() for _ in range(7)]
+        assert len((await road.card_records.contents(ADA, first.esim_id)).records) == 8
+        with pytest.raises(CardFullError):
+            await road.downloads.download_session(ADA, GB)
+        await road.downloads.cancel(ADA, sessions[2].session_id)
+        await road.settle()
+        later = await road.stored()
+        records = (await road.card_records.contents(ADA, first.esim_id)).records
+        assert next(it.number for it in records if it.session_id == later.session_id) == 4
+
+    run(tmp_path, story)
+
+
+def test_a_lost_phone_gets_a_new_esim_and_strangers_get_nothing(tmp_path: Path) -> None:
+    async def story(road: Road) -> None:
+        first = await road.stored()
+        other = await road.downloads.download_session(ADA, GB, esim_id=NEW_ESIM)
+        assert other.esim_id != first.esim_id
+        with pytest.raises(CardNotReadyError):
+            await road.card_records.next_packet(ADA, other.esim_id)
+        for ask in (road.card_records.contents, road.card_records.next_packet):
+            with pytest.raises(Exception, match="no such eSIM"):
+                await ask(BOLA, first.esim_id)
+
+    run(tmp_path, story)
+
+
+def test_what_the_card_holds_is_the_signed_right(tmp_path: Path) -> None:
+    async def story(road: Road) -> None:
+        _, second = await two(road)
+        held = records_on(road, second.esim_id)[1]
+        public_key = load_pem_private_key(SIGNING_PEM, None).public_key()
+        assert isinstance(public_key, EllipticCurvePublicKey)
+        record = verify(held, public_key)
+        assert (str(record.session_id), record.allowance_octets) == (second.session_id, GB)
+
+    run(tmp_path, story)
