@@ -65,22 +65,23 @@ def new_profile_protection_keys(random_octets: Callable[[int], bytes]) -> BspKey
 class _Chain:
     """The state both sides keep: the MAC chaining value and the counter of segments."""
 
-    __slots__ = ("_chaining_value", "_counter", "_encryption_key", "_mac_key")
+    __slots__ = ("_chaining_value", "_counter", "_encryption_key", "_mac_start", "_vectors")
 
     def __init__(self, keys: BspKeys) -> None:
         self._encryption_key = algorithms.AES(keys.s_enc)
-        self._mac_key = algorithms.AES(keys.s_mac)
+        # Made once, for a package has dozens of segments: one block at a time, and copies of a MAC not begun.
+        self._vectors = Cipher(self._encryption_key, modes.ECB()).encryptor()  # noqa: S305 - one block: the IV
+        self._mac_start = CMAC(algorithms.AES(keys.s_mac))
         self._chaining_value = keys.initial_mac_chaining_value
         self._counter = 1
 
     def _initialisation_vector(self) -> bytes:
         """Return AES(S-ENC, counter) (GlobalPlatform amendment D, 6.2.6, without its direction bit)."""
-        encryptor = Cipher(self._encryption_key, modes.ECB()).encryptor()  # noqa: S305 - one block: the IV
-        return encryptor.update(self._counter.to_bytes(_BLOCK, "big"))
+        return self._vectors.update(self._counter.to_bytes(_BLOCK, "big"))
 
     def _mac(self, header: bytes, content: bytes) -> bytes:
         """Return all 16 octets of CMAC(S-MAC, chaining value || tag || length || content)."""
-        cmac = CMAC(self._mac_key)
+        cmac = self._mac_start.copy()
         cmac.update(self._chaining_value + header + content)
         return cmac.finalize()
 
