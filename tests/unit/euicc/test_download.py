@@ -1,5 +1,8 @@
 """A whole download: our LPA between our card and an SM-DP+ of pure functions, on several sets of certificates."""
 
+import contextlib
+from collections.abc import Callable
+
 import pytest
 
 from kswifi.euicc.card import Euicc
@@ -7,7 +10,7 @@ from kswifi.euicc.state import decode_state
 from kswifi.euicc.storage import MemoryStorage
 from kswifi.lab.phone.activation_code import ActivationCode, ActivationCodeError
 from kswifi.lab.phone.es9 import Es9RefusedError
-from kswifi.lab.phone.es10 import Es10
+from kswifi.lab.phone.es10 import CardError, Es10
 from kswifi.lab.phone.lpa import ConfirmationCodeNeededError, DownloadRefusedError, Lpa
 from kswifi.rsp import pki
 from kswifi.rsp.curves import Curve
@@ -238,3 +241,52 @@ def test_a_card_without_credentials_downloads_nothing() -> None:
         assert es10.info1().ci_keys_for_verification == ()
     with pytest.raises(Exception, match="CI keys"):
         Lpa(bare, SmallSmdp()).download(CODE)
+
+
+def test_power_loss_at_every_command_of_a_profiles_life() -> None:
+    """Enabling, naming, disabling, deleting, resetting: each is whole or did not happen, and can be asked again."""
+
+    def life(euicc: CutOff | Euicc) -> None:
+        with Es10(euicc) as es10:
+            first, second = (ProfileId.of_iccid(iccid(number).to_bytes()) for number in (1, 2))
+            steps: list[Callable[[], object]] = [
+                lambda: es10.enable(first),
+                lambda: es10.enable(second),
+                lambda: es10.set_nickname(iccid(1).to_bytes(), "Market"),
+                lambda: es10.set_default_smdp(ADDRESS),
+                lambda: es10.delete(first),
+                lambda: es10.disable(second),
+                es10.memory_reset,
+            ]
+            for step in steps:
+                with contextlib.suppress(CardError):  # what was done before the power failed
+                    step()
+
+    def filled() -> MemoryStorage:
+        storage = MemoryStorage()
+        euicc = new_card(storage=storage)
+        for number in (1, 2):
+            Lpa(euicc, SmallSmdp(profile=profile_package(number), metadata=metadata(number).encode())).download(
+                CODE
+            )
+        return storage
+
+    prepared = filled().load()
+    counting = CutOff(Euicc.open(_keeping(prepared)), 1_000_000)
+    life(counting)
+    for cut in range(1, 1_000_000 - counting.left + 1):
+        storage = _keeping(prepared)
+        with pytest.raises(CutError):
+            life(CutOff(Euicc.open(storage), cut))
+        state = decode_state(storage.load())
+        assert sum(profile.enabled for profile in state.profiles) <= 1
+        numbers = [each.sequence_number for each in state.notifications]
+        assert numbers == sorted(set(numbers))
+        life(Euicc.open(storage))
+        assert decode_state(storage.load()).profiles == []
+
+
+def _keeping(octets: bytes) -> MemoryStorage:
+    storage = MemoryStorage()
+    storage.save(octets)
+    return storage
