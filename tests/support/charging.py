@@ -33,6 +33,10 @@ class MemoryLedger:
         self._clock = clock
         self._waiting: list[tuple[Callable[[Outcome], None], Outcome]] = []
 
+    @property
+    def room(self) -> int:
+        return 1_000 if self.busy_after is None else self.busy_after
+
     def submit(self, command: Command, done: Callable[[Outcome], None]) -> None:
         if self.busy_after is not None:
             if self.busy_after == 0:

@@ -39,6 +39,11 @@ class Ledger(Protocol):
         """The state in memory."""
         ...
 
+    @property
+    def room(self) -> int:
+        """How many commands it would take now."""
+        ...
+
     def submit(self, command: Command, done: Callable[[Outcome], None]) -> None:
         """Apply a command; ``done`` is called on the loop's thread once it is durable.
 

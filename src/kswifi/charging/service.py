@@ -172,6 +172,8 @@ class ChargingService:
             raise DiameterError(
                 ResultCode.INVALID_AVP_VALUE, error.message, d.SESSION_ID.failed(request.session_id.encode())
             ) from None
+        if len(commands) > 1 and self._ledger.room < len(commands):
+            raise DiameterError(ResultCode.TOO_BUSY, "not all of it could be applied")
         try:
             for place, command in enumerate(commands):
                 self._ledger.submit(command, partial(self._done, exchange, place))

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import structlog
@@ -32,14 +32,11 @@ from kswifi.ledger.errors import (
     LedgerFailedError,
 )
 from kswifi.ledger.journal import Head, Journal, Record, effects_after, next_record
-from kswifi.ledger.pruning import prunable_before
+from kswifi.ledger.pruning import prune_journal
 from kswifi.ledger.recovery import RecoveryReport, recover
 from kswifi.ledger.snapshot import SnapshotStore
 from kswifi.ledger.sqlite import SqliteJournal
 from kswifi.ledger.state import LedgerState, Retention
-
-PRUNED_AT_ONCE: Final = 64
-"""Records dropped between two appends; it takes about as long as one of them."""
 
 _log = structlog.get_logger(__name__)
 
@@ -135,6 +132,11 @@ class LedgerClient:
         return recovered.report
 
     @property
+    def room(self) -> int:
+        """How many commands it would take now."""
+        return self._limits.waiting_commands - self._waiting
+
+    @property
     def figures(self) -> LedgerFigures:
         """How much it has to do and has done, for whoever watches."""
         return LedgerFigures(
@@ -198,20 +200,22 @@ class LedgerClient:
         return effects_after(self._journal, after_sequence, limit)
 
     async def prune(self, read_until: int, since: int) -> int:
-        """Drop a few records that nobody needs any more (see ``pruning``); return how many, 0 when it is through.
+        """Drop records that nobody needs any more (see ``pruning``); return how many, 0 when it is through.
 
         The writer does it between two appends, so that they never wait for one another's lock.
         """
         if self._snapshots is None or self._writer is None:
             return 0
-        read_until = min(read_until, self._durable)
-        before = await asyncio.to_thread(prunable_before, self._journal, self._snapshots, read_until, since)
-        if before <= 1 or self._writer is None:
+        until = min(read_until, self._durable)
+        return await prune_journal(self._journal, self._snapshots, until, since, self._prune_some)
+
+    async def _prune_some(self, before: int, limit: int) -> int:
+        if self._writer is None:
             return 0
         pruned: asyncio.Future[int] = self._running_loop().create_future()
 
         def prune() -> None:
-            count = self._journal.prune(before, PRUNED_AT_ONCE)
+            count = self._journal.prune(before, limit)
             self._running_loop().call_soon_threadsafe(pruned.set_result, count)
 
         self._executing.add(pruned)

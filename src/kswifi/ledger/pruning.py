@@ -4,10 +4,42 @@ A record may go once it is old enough, two whole snapshots know what it came to 
 and everybody who follows the journal has read it.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 from kswifi.ledger.journal import Journal, instant_of
 from kswifi.ledger.snapshot import KEEP, SnapshotStore
+
+AT_ONCE: Final = 64
+"""Records dropped between two appends; it takes about as long as one of them."""
+IN_A_ROW: Final = 16_384
+"""Records dropped for one look at the snapshots."""
+
+
+async def prune_journal(
+    journal: Journal,
+    snapshots: SnapshotStore,
+    read_until: int,
+    since: int,
+    some: Callable[[int, int], Awaitable[int]],
+) -> int:
+    """Drop what may go, a few records at a time; return how many, 0 when it is through.
+
+    Args:
+        journal: the journal, from any thread.
+        snapshots: its snapshots.
+        read_until: the sequence that all who follow it have read.
+        since: the Unix second from which on records are kept.
+        some: drops records before a sequence, at most so many, in the thread that appends.
+    """
+    before = await asyncio.to_thread(prunable_before, journal, snapshots, read_until, since)
+    pruned, more = 0, before > 1
+    while more and pruned < IN_A_ROW:
+        count = await some(before, AT_ONCE)
+        pruned += count
+        more = count == AT_ONCE
+    return pruned
 
 
 def prunable_before(journal: Journal, snapshots: SnapshotStore, read_until: int, since: int) -> int:

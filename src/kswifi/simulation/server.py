@@ -168,7 +168,7 @@ class SimulatedServer:
         since = unix_seconds(self._world.now()) - kept_seconds
         pruning = self._world.loop.create_task(self.ledger.prune(self.ledger.durable_sequence, since))
         self._world.loop.drain()
-        if not pruning.done():  # the writer has it, and says so from its thread
+        while not pruning.done():  # the writer has it, and says so from its thread
             self._world.loop.take_from_thread()
             self._world.loop.drain()
         self.records_pruned += pruning.result()
