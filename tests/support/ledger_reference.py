@@ -342,6 +342,6 @@ def _same(one: do.Command, other: do.Command) -> bool:
     if isinstance(one, do.Commit) and isinstance(other, do.Commit):
         wants = (one.ask is None) is (other.ask is None)
         return one.used_octets == other.used_octets and one.close == other.close and wants
-    if isinstance(one, do.Reserve) and isinstance(other, do.Reserve):
+    if isinstance(one, do.Reserve | do.Admit) and isinstance(other, do.Reserve | do.Admit):
         return one.wallet_id == other.wallet_id
     return one == other
