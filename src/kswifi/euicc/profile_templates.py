@@ -56,9 +56,10 @@ def make_template_files(given: TemplateFiles, *, in_application: bool) -> Made:
             directory = _directory(row, fcp, rule_file)
             if place == 0:
                 made.root, made.root_type = directory, row.file_type
-                continue
-            below[row.file_id or b""] = directory
-            made.items.append((parent, directory))
+            else:
+                made.items.append((parent, directory))
+            if row.file_id is not None:
+                below[row.file_id] = directory
         else:
             writes = [word for word in words or () if isinstance(word, Skip | Content)]
             made.items.append((parent, make_file(fcp, writes, arr_file=arr_file, template=row)))

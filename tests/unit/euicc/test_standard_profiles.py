@@ -18,8 +18,10 @@ from kswifi.rsp.curves import Curve
 from kswifi.rsp.messages.metadata import ProfileClass, ProfileMetadata
 from kswifi.rsp.messages.profiles import ProfileId
 from kswifi.rsp.saip import elements
-from kswifi.rsp.saip.package import ElementKind, read_package
-from tests.support.cards import EID, enable, send
+from kswifi.rsp.saip.files import Fcp, TemplateFiles
+from kswifi.rsp.saip.package import ElementHeader, ElementKind, read_package
+from kswifi.rsp.saip.templates import FileTemplate, FileType, templates
+from tests.support.cards import EID, enable, profile_package, send
 from tests.support.rsp import ADDRESS, SGP26, SmallSmdp, metadata, new_card, sgp26_files
 
 PACKAGE = (Path(__file__).parents[2] / "data" / "ts48" / "TS48v5_SAIP2.1A_NoBERTLV.der").read_bytes()
@@ -158,3 +160,62 @@ def test_a_standard_profile_without_an_element_is_refused(kind: ElementKind, wor
     package = b"".join(element.raw for element in read_package(PACKAGE) if element.kind is not kind)
     with pytest.raises(ProfileRefusedError, match=words):
         build_profile_state(package, b"")
+
+
+OTHERS = {
+    "2.23.143.1.2.2": ElementKind.CD,
+    "2.23.143.1.2.3": ElementKind.TELECOM,
+    "2.23.143.1.2.3.2": ElementKind.TELECOM,
+    "2.23.143.1.2.5.3": ElementKind.OPT_USIM,
+    "2.23.143.1.2.6": ElementKind.PHONEBOOK,
+    "2.23.143.1.2.7": ElementKind.GSM_ACCESS,
+    "2.23.143.1.2.12": ElementKind.EAP,
+    "2.23.143.1.2.13.4": ElementKind.DF_5GS,
+    "2.23.143.1.2.14": ElementKind.DF_SAIP,
+    "2.23.143.1.2.15": ElementKind.DF_SNPN,
+    "2.23.143.1.2.16": ElementKind.DF_5GPROSE,
+}
+
+
+@pytest.mark.parametrize("oid", list(OTHERS))
+def test_every_file_of_every_template_can_be_made(oid: str) -> None:
+    """All files of a template but BER-TLV ones, which this card lacks, added to one of our own profiles."""
+    rows = templates()[oid]
+    files = tuple(
+        (place, (parameters(row, place),))
+        for place, row in enumerate(rows)
+        if row.file_type is not FileType.BER_TLV
+    )
+    element = TemplateFiles(OTHERS[oid], ElementHeader(90), oid, files).encode()
+    *others, end = (each.raw for each in read_package(profile_package()))
+    before = build_profile_state(profile_package(), b"")
+    after = build_profile_state(b"".join((*others, element, end)), b"")
+    assert count(after) - count(before) == len(files)
+
+
+def count(profile: Profile) -> int:
+    return sum(1 + len(directory.files) for directory in profile.mf.walk())
+
+
+def parameters(row: FileTemplate, place: int) -> Fcp:
+    """What a template leaves to the profile."""
+    file_id = None if row.file_id is not None else bytes([0x5F, 0x80 + place])
+    if row.file_type is FileType.DF:
+        return Fcp(file_id=file_id, pin_status=b"\x01")
+    if row.file_type is FileType.TRANSPARENT:
+        return Fcp(file_id=file_id, file_size=None if row.size else b"\x05")
+    octets = row.size or 7
+    kind = b"\x46\x21" if row.file_type is FileType.CYCLIC else b"\x42\x21"
+    return Fcp(file_id=file_id, file_descriptor=kind + octets.to_bytes(2, "big"), file_size=bytes([octets * 2]))
+
+
+def test_a_file_in_a_directory_that_is_not_made_is_refused() -> None:
+    element = TemplateFiles(
+        ElementKind.TELECOM,
+        ElementHeader(90),
+        "2.23.143.1.2.3",
+        ((0, (Fcp(pin_status=b"\x01"),)), (18, (Fcp(),))),
+    ).encode()
+    *others, end = (each.raw for each in read_package(profile_package()))
+    with pytest.raises(ProfileRefusedError, match=r"EF\.PSC lies in a directory"):
+        build_profile_state(b"".join((*others, element, end)), b"")

@@ -250,3 +250,9 @@ def test_defaults_of_templates() -> None:
         "FFFF0000000001FFFF".rjust(20, "F")
     )
     assert default_content(optional[place("2.23.143.1.2.5", "EF.OPLMNwAcT")], 7) == bytes.fromhex("FFFFFF0000FFFF")
+
+
+def test_no_template_has_two_files_by_one_identifier() -> None:
+    for oid, rows in templates().items():
+        named = [(row.parent, row.file_id) for row in rows if row.file_id is not None]
+        assert len(set(named)) == len(named), oid
