@@ -1,4 +1,4 @@
-"""The settings of free data: who gets how much of it, at whose cost, and what is asked of them first.
+"""The settings of free data: who gets how much of it, and at whose cost.
 
 Budgets and the kill switch are not here: an operator changes them while it runs (`kswifi budget`).
 """
@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
-from kswifi.free_data.rules import HIGHEST_KYC_LEVEL, FreeDataRules, Requirement, WhenBudgetGone
+from kswifi.free_data.rules import HIGHEST_KYC_LEVEL, FreeDataRules, WhenBudgetGone
 from kswifi.kernel.quantities import GIGABYTE
 
 OctetCount = Annotated[int, Field(ge=0, le=10**15)]
@@ -20,8 +20,6 @@ _SAME_NAME = (
     "largest_octets",
     "longest_days",
     "kyc_level",
-    "tranche_octets",
-    "tranche_ahead_octets",
     "cost_kobo_per_gb",
     "daily_kobo",
     "monthly_kobo",
@@ -55,22 +53,9 @@ class FreeDataSettings(BaseSettings):
     free_longest_days: Annotated[
         int | None, Field(ge=1, le=366, description="Longer free offers of the catalogue are not given.")
     ] = None
-    free_requires: Annotated[
-        Requirement, Field(description="What is shown before a free order: a verified phone, a venue's voucher.")
-    ] = Requirement.NOTHING
-    free_one_account_per_phone: Annotated[
-        bool, Field(description="A verified phone number is one account's, and brings its allowance along.")
-    ] = True
     free_kyc_level: Annotated[
         int, Field(ge=0, le=HIGHEST_KYC_LEVEL, description="The KYC level that any order needs, paid ones too.")
     ] = 0
-    free_tranche_octets: Annotated[
-        int | None,
-        Field(ge=10_000_000, le=10**15, description="Credit free sessions piece by piece, as they are used."),
-    ] = None
-    free_tranche_ahead_octets: Annotated[
-        int, Field(ge=1_000_000, le=10**15, description="So much before a piece is used up, the next is credited.")
-    ] = 250_000_000
     free_cost_kobo_per_gb: Annotated[
         int, Field(ge=0, le=10**9, description="What 10^9 octets cost you; budgets and ceilings count by it.")
     ] = 0
@@ -116,7 +101,5 @@ class FreeDataSettings(BaseSettings):
             allowance_days=self.free_allowance_days,
             unspent_octets=self.free_unspent_octets,
             cool_down=timedelta(minutes=self.free_cool_down_minutes),
-            required=self.free_requires,
-            one_account_per_phone=self.free_one_account_per_phone,
             **{name: getattr(self, f"free_{name}") for name in _SAME_NAME},
         )

@@ -42,6 +42,7 @@ from kswifi.esim.service import EsimOrders
 from kswifi.esim.vault import VAULT_KEY_OCTETS, SubscriberVault
 from kswifi.free_data.marks import Marks
 from kswifi.free_data.service import FreeData
+from kswifi.free_data.upkeep import forget_marks, tell_alerts, tell_waiting
 from kswifi.installation import Installation
 from kswifi.jobs.housekeeping import Housekeeper, outbox_chores
 from kswifi.jobs.worker import Worker
@@ -177,6 +178,7 @@ class _Server:
         )
         chores = {
             **outbox_chores(database),
+            "free_data_marks": lambda: forget_marks(database, free_data.rules),
             "login_sessions": accounts.prune,
             "passkey_challenges": passkeys.prune,
             "idempotent_requests": lambda: prune_requests(database),
@@ -197,12 +199,20 @@ class _Server:
         }
         worker = Worker(database, worked if payments is None else {**worked, **payments.handlers})
         housekeeper = Housekeeper(chores)
+        free_data_watch = Housekeeper(
+            {
+                "free_data_alerts": lambda: tell_alerts(database, free_data.rules),
+                "free_data_waiting": lambda: tell_waiting(database, free_data.rules),
+            },
+            every_seconds=60.0,
+        )
         async with (
             self._running("projector", projector.run(), projector.stop),
             self._running("charging-records", records.run(), records.stop),
             self._running("alerts", notifications.follower.run(), notifications.follower.stop),
             self._running("worker", worker.run(), worker.stop),
             self._running("housekeeper", housekeeper.run(), housekeeper.stop),
+            self._running("free-data-watch", free_data_watch.run(), free_data_watch.stop),
             self._running("es9plus", smdp.serve(), smdp.leave),
             self._serving(services),
         ):

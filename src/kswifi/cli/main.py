@@ -14,6 +14,7 @@ import typer
 import kswifi
 from kswifi.cli.bench import bench_app
 from kswifi.cli.books import books_app
+from kswifi.cli.budget import accounts_app, budget_app, plan
 from kswifi.cli.card import card_app
 from kswifi.cli.cdr import cdr_app
 from kswifi.cli.demo_clock import demo_clock
@@ -40,6 +41,9 @@ app.add_typer(card_app, name="card")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(cdr_app, name="cdr")
 app.add_typer(books_app, name="books")
+app.add_typer(budget_app, name="budget")
+app.add_typer(accounts_app, name="accounts")
+app.command()(plan)
 app.add_typer(payments_app, name="payments")
 app.add_typer(euicc_app, name="euicc")
 app.add_typer(lpa_app, name="lpa")

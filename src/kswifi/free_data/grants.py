@@ -16,7 +16,7 @@ from kswifi.books.service import post
 from kswifi.database.engine import transaction_instant
 from kswifi.free_data.budgets import find_budget, local_day, move, reserve
 from kswifi.free_data.limits import Asker
-from kswifi.free_data.model import BudgetKind, FreeGrant, cost_of, first_tranche, money_of
+from kswifi.free_data.model import BudgetKind, FreeGrant, cost_of, money_of
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.sql import free_grant
 
@@ -49,8 +49,7 @@ async def add_grant(
             card_mark=asker.card_mark,
             octets=octets,
             used_octets=0,
-            tranche_octets=rules.tranche_octets,
-            released_octets=first_tranche(octets, rules.tranche_octets),
+            released_octets=octets,
             cost_kobo_per_gb=rules.cost_kobo_per_gb,
             budget_id=budget_id,
             reserved_kobo=cost_kobo,
@@ -112,13 +111,6 @@ async def end_unused(connection: AsyncConnection, session_id: str) -> None:
 async def note_card(connection: AsyncConnection, session_id: str, card_mark: str) -> None:
     """Note which eUICC has installed a session."""
     await connection.execute(update(free_grant).where(_t.session_id == session_id).values(card_mark=card_mark))
-
-
-async def note_released(connection: AsyncConnection, session_id: str, released_octets: int) -> None:
-    """Note how much of a session the ledger is credited with in all."""
-    await connection.execute(
-        update(free_grant).where(_t.session_id == session_id).values(released_octets=released_octets)
-    )
 
 
 async def _book(connection: AsyncConnection, grant: FreeGrant, spent_kobo: int, at: datetime) -> None:

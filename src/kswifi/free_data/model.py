@@ -1,4 +1,4 @@
-"""Money and tranches of free data: pure arithmetic in whole kobo and octets."""
+"""Money of free data: pure arithmetic in whole kobo."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -89,22 +89,3 @@ def money_of(grant: FreeGrant, used_octets: int, open_octets: int) -> Money:
     most = min(used + open_octets, grant.octets)
     spent = cost_of(used, grant.cost_kobo_per_gb)
     return Money(spent, cost_of(most, grant.cost_kobo_per_gb) - spent)
-
-
-def first_tranche(octets: int, tranche_octets: int | None) -> int:
-    """Return what of a session is credited at once."""
-    return octets if tranche_octets is None else min(octets, tranche_octets)
-
-
-def tranches_due(grant: FreeGrant, used_octets: int, ahead_octets: int) -> int:
-    """Return how much may be credited of a session in all: a whole number of tranches, ahead of its use.
-
-    The next is released when no more than ``ahead_octets`` of those before are left, so that a user who goes on
-    browsing never meets the seam; where a tranche is not larger than that, when it is half used.
-    """
-    size = grant.tranche_octets
-    if size is None:
-        return grant.octets
-    ahead = min(ahead_octets, size // 2)
-    tranches = (used_octets + ahead) // size + 1
-    return max(grant.released_octets, min(grant.octets, tranches * size))

@@ -54,11 +54,6 @@ class FreeDataRules:
     kyc_level: int = 0
     """That every order needs, paid ones too: 0 nothing, up to HIGHEST_KYC_LEVEL as the operator defines them."""
 
-    tranche_octets: int | None = None
-    """The ledger is credited in pieces of this size, each when the one before is nearly used."""
-    tranche_ahead_octets: int = 250_000_000
-    """How much is left of what is credited when the next tranche is released."""
-
     cost_kobo_per_gb: int = 0
     """What 10^9 octets cost the operator."""
     daily_kobo: int | None = None

@@ -18,6 +18,7 @@ from kswifi.free_data.errors import BudgetGoneError, BudgetInvalidError, NoWaiti
 from kswifi.free_data.model import BudgetKind, FreeGrant, cost_of, money_of
 from kswifi.free_data.rules import FreeDataRules, WhenBudgetGone
 from kswifi.free_data.sql import free_budget_day, free_grant
+from kswifi.free_data.upkeep import forget_marks, tell_alerts
 from kswifi.outbox.sql import domain_event
 from tests.support.free_data import GB, Given, free_offer, open_free_data, run, user
 
@@ -247,3 +248,40 @@ async def _require_sums(given: Given) -> None:
         in_all, _ = await budgets.committed(connection, given.clock.now(), given.free_data.rules)
     assert (row[0] or 0, row[1] or 0) == (budget.reserved_kobo, budget.spent_kobo)
     assert (on_days or 0) == in_all == budget.reserved_kobo + budget.spent_kobo
+
+
+def test_each_alert_level_is_told_once_and_again_after_money_came(tmp_path: Path) -> None:
+    async def scenario(given: Given) -> None:
+        rules = given.free_data.rules
+        await given.set_budget(40_000)
+        assert await tell_alerts(given.database, rules) == 0
+        await given.order(ADA)
+        assert await tell_alerts(given.database, rules) == 1
+        assert (await given.budget()).alert_percent == 50
+        assert await tell_alerts(given.database, rules) == 0
+        await given.set_budget(100_000)
+        assert await tell_alerts(given.database, rules) == 0
+        await given.set_budget(20_000)
+        assert await tell_alerts(given.database, rules) == 1
+        assert (await given.budget()).alert_percent == 100
+
+    run(tmp_path, scenario, _rules())
+
+
+def test_marks_are_forgotten_when_no_limit_counts_them_any_more(tmp_path: Path) -> None:
+    async def scenario(given: Given) -> None:
+        rules = given.free_data.rules
+        over = await given.order(ADA, device_id="phone")
+        await given.order(BOLA)  # lives on
+        await given.use(over, 1, ended=True)
+        given.clock.advance(timedelta(days=29))
+        assert await forget_marks(given.database, rules) == 0
+        given.clock.advance(timedelta(days=1))
+        assert await forget_marks(given.database, rules) == 1
+        assert await forget_marks(given.database, rules) == 0
+        t = free_grant.c
+        async with given.database.reading() as connection:
+            row = (await connection.execute(select(free_grant).where(t.session_id == over))).one()
+        assert (row.account_mark, row.device_mark, row.used_octets) == (None, None, 1)
+
+    run(tmp_path, scenario, _rules())
