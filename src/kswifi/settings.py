@@ -20,6 +20,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from kswifi.charging_settings import ChargingSettings
 from kswifi.free_data_settings import FreeDataSettings
 from kswifi.kernel.errors import KswifiError
+from kswifi.provisioning_settings import ProvisioningSettings
 
 PREFIX: Final = "KSWIFI_"
 
@@ -33,7 +34,7 @@ class SettingsInvalidError(KswifiError):
     code = "settings_invalid"
 
 
-class Settings(ChargingSettings, FreeDataSettings):
+class Settings(ChargingSettings, FreeDataSettings, ProvisioningSettings):
     """The settings. A port of 0 takes a free one. Lists are separated by commas."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
@@ -213,8 +214,8 @@ class Settings(ChargingSettings, FreeDataSettings):
     @model_validator(mode="after")
     def _distinct_ports(self) -> Self:
         taken: dict[int, str] = {}
-        for name in ("api", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox", "lan", "trust"):
-            port: int = getattr(self, f"{name}_port")
+        for name in ("api", "diameter", "rsp", "es2", "lab", "content", "proxy", "attach", "sandbox", "lan", "trust"):
+            port: int = getattr(self, f"{name}_port") or 0
             if port and port in taken:
                 raise ValueError(f"{name}_port and {taken[port]}_port are both {port}")
             taken[port] = name

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kswifi.kernel.clock import ManualClock
 from kswifi.lab.es9_client import Es9Client, HttpAnswer
-from kswifi.servers.es9plus import BODY_LIMIT_OCTETS
+from kswifi.servers.rsp_json import BODY_LIMIT_OCTETS
 from tests.support.smdp import NOW, PROFILE, RunningSmdp, authenticated, client_context, running_smdp
 
 FUNCTIONS = (

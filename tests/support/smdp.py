@@ -96,8 +96,12 @@ def running_smdp(
     profiles_dir: Path | None = TS48,
     rules: SmdpRules | None = None,
     clock: Clock | None = None,
+    es2_on_es9: bool | None = None,
 ) -> Iterator[RunningSmdp]:
-    """Run a server on a data directory until the block ends; on the same directory it goes on from there."""
+    """Run a server on a data directory until the block ends; on the same directory it goes on from there.
+
+    ``es2_on_es9``: serve ES2+ on a free port, and on that of ES9+ or not; None serves none.
+    """
     started: list[RunningSmdp | BaseException] = []
     ready = threading.Event()
 
@@ -107,6 +111,8 @@ def running_smdp(
         try:
             await migrate(database)
             options = RspOptions("127.0.0.1", 0, ADDRESS, pki_dir, profiles_dir)
+            if es2_on_es9 is not None:
+                options = replace(options, es2_port=0, es2_on_es9=es2_on_es9)
             smdp = open_smdp(installation, database, SubscriberVault(VAULT_KEY), options, rules=rules)
             pki = load_folder(pki_dir or installation.pki_dir)
             started.append(RunningSmdp(smdp, database, asyncio.get_running_loop(), pki))
@@ -132,7 +138,7 @@ def running_smdp(
     finally:
         for client in running.clients:
             client.close()
-        running.smdp.server.should_exit = True
+        running.loop.call_soon_threadsafe(running.smdp.leave)
         thread.join(30)
         assert not thread.is_alive()
 

@@ -10,21 +10,25 @@ from typing import Final
 
 import structlog
 
+from kswifi.bootstrap.operators import OperatorSide, TlsFiles, listening_socket
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.database.migrate import migrate
 from kswifi.esim.install_results import InstallResults
+from kswifi.esim.operator_orders import OperatorOrders
 from kswifi.esim.packages import Packages, load_stock
 from kswifi.esim.pki_folder import init_folder, load_folder, revoked_in, tls_files
 from kswifi.esim.provisioning import Provisioning
 from kswifi.esim.rsp_model import SmdpRules
 from kswifi.esim.vault import VAULT_KEY_OCTETS, SubscriberVault
 from kswifi.installation import Installation
-from kswifi.jobs.housekeeping import Housekeeper
+from kswifi.jobs.housekeeping import Chore, Housekeeper, outbox_chores
 from kswifi.kernel.clock import SystemClock
 from kswifi.rsp.pki import Pki
+from kswifi.servers.es2plus import Progress
 from kswifi.servers.es9plus import Es9Plus
 from kswifi.servers.es9plus_server import Es9PlusServer, tls_context
+from kswifi.servers.rsp_json import application
 from kswifi.sessions.keys import fresh_signing_key_pem
 from kswifi.settings import Settings
 
@@ -40,6 +44,7 @@ class RspOptions:
 
     ``smdp_address``: the name in activation codes, with its port where that is not 443. ``pki_dir``: a folder laid
     out as SGP.26, None for the installation's own. ``profiles_dir``: profile packages that anybody may order.
+    ``es2_port``: where operators order by ES2+, None for nowhere; ``es2_on_es9``: on the port of ES9+ too.
     """
 
     host: str
@@ -47,6 +52,13 @@ class RspOptions:
     smdp_address: str
     pki_dir: Path | None = None
     profiles_dir: Path | None = None
+    es2_port: int | None = None
+    es2_on_es9: bool = False
+
+    @property
+    def es2(self) -> bool:
+        """Tell whether operators are served at all."""
+        return self.es2_port is not None or self.es2_on_es9
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +69,35 @@ class SmdpPlus:
     server: Es9PlusServer
     listener: socket.socket
     port: int
+    operators: OperatorSide | None = None
 
     async def serve(self) -> None:
-        """Serve until ``server.should_exit``."""
-        await self.server.serve(sockets=[self.listener])
+        """Serve until ``leave``."""
+        parts = [self.server.serve(sockets=[self.listener])]
+        if self.operators is not None:
+            await self.operators.refresh()
+            parts.append(self.operators.serve())
+        await asyncio.gather(*parts)
 
     def leave(self) -> None:
         """Have it end what it is at and stop."""
         self.server.should_exit = True
+        if self.operators is not None:
+            self.operators.leave()
+
+    def close(self) -> None:
+        """Close its sockets."""
+        self.listener.close()
+        if self.operators is not None:
+            self.operators.close()
+
+    @property
+    def chores(self) -> dict[str, Chore]:
+        """What a housekeeper does for it."""
+        chores: dict[str, Chore] = {"rsp_sessions": self.provisioning.prune}
+        if self.operators is not None:
+            chores["es2_answers"] = self.operators.orders.prune
+        return chores
 
 
 def open_smdp(
@@ -73,8 +106,9 @@ def open_smdp(
     vault: SubscriberVault,
     options: RspOptions,
     rules: SmdpRules | None = None,
+    progress: Progress | None = None,
 ) -> SmdpPlus:
-    """Make an SM-DP+, its socket bound.
+    """Make an SM-DP+, its sockets bound; ``progress`` hears of our own orders at another's.
 
     Raises:
         PkiError: its certificates cannot be used.
@@ -82,16 +116,15 @@ def open_smdp(
         OSError: the port is taken.
     """
     now = database.clock.now()
-    listener = socket.create_server((options.host, options.port), reuse_port=False)
-    # Its connections inherit it. asyncio sets it only where the socket names its protocol, which this one does not:
-    # without it, head and body of every answer wait 40 ms for each other (RFC 1122, 4.2.3.2 and 4.2.3.4).
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener = listening_socket(options.host, options.port)
     try:
         port = int(listener.getsockname()[1])
         name = options.smdp_address.rpartition(":")[0] or options.smdp_address
         pki = installation_pki(installation, name, options.pki_dir, database)
         trust = pki.trust(revoked_in(options.pki_dir or installation.pki_dir, pki, now))
-        context = tls_context(*tls_files(pki, name, installation.tls_dir, now))
+        tls = TlsFiles(*tls_files(pki, name, installation.tls_dir, now))
+        context = tls_context(*tls)
+        identities = pki.smdp_identities()
         packages = Packages(
             vault,
             options.smdp_address,
@@ -100,14 +133,22 @@ def open_smdp(
         provisioning = Provisioning(
             database,
             vault,
-            identities=pki.smdp_identities(),
+            identities=identities,
             trust=trust,
             packages=packages,
             addresses=tuple(dict.fromkeys((options.smdp_address, name, f"{name}:{port}"))),
             rules=rules,
         )
-        app = Es9Plus(provisioning, InstallResults(database, trust)).application()
-        return SmdpPlus(provisioning, Es9PlusServer(app, context), listener, port)
+        routes = Es9Plus(provisioning, InstallResults(database, trust)).routes()
+        side = None
+        if options.es2:
+            orders = OperatorOrders(database, options.smdp_address, lambda name: packages.stocked(name) is not None)
+            side = OperatorSide(database, orders, tls, identities[0].oid, progress)
+            if options.es2_on_es9:
+                routes += side.share(context)
+            if options.es2_port is not None:
+                side.open(options.host, options.es2_port)
+        return SmdpPlus(provisioning, Es9PlusServer(application(routes), context), listener, port, side)
     except BaseException:
         listener.close()
         raise
@@ -158,13 +199,17 @@ async def run_rsp(settings: Settings, options: RspOptions, ready: Ready, end_of_
 
 
 async def _serve(smdp: SmdpPlus, ready: Ready, stop: asyncio.Event) -> None:
-    housekeeper = Housekeeper({"rsp_sessions": smdp.provisioning.prune})
+    housekeeper = Housekeeper({**outbox_chores(smdp.provisioning.database), **smdp.chores})
     serving = asyncio.create_task(smdp.serve(), name="es9plus")
     keeping = asyncio.create_task(housekeeper.run(), name="housekeeper")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     gc.collect()
     gc.freeze()  # what is here stays: no collection needs to look through it again (a tenth of a request's time)
-    ready({"es9plus": f"https://{smdp.listener.getsockname()[0]}:{smdp.port}"})
+    host = smdp.listener.getsockname()[0]
+    reached = {"es9plus": f"https://{host}:{smdp.port}"}
+    if smdp.operators is not None and smdp.operators.port is not None:
+        reached["es2plus"] = f"https://{host}:{smdp.operators.port}"
+    ready(reached)
     await asyncio.wait((serving, keeping, stopping), return_when=asyncio.FIRST_COMPLETED)
     smdp.leave()
     housekeeper.stop()

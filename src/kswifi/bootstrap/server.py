@@ -124,9 +124,13 @@ class _Server:
         async with database.transaction() as connection:
             await release_leases(connection)  # we hold the directory's lock: whoever had them is dead
         await check_keys(installation, database, vault, signing_key)
-        options = RspOptions(settings.host, settings.rsp_port, settings.smdp_name)
+        options = RspOptions(
+            *(settings.host, settings.rsp_port, settings.smdp_name),
+            es2_port=settings.es2_port,
+            es2_on_es9=settings.es2_on_rsp_port,
+        )
         smdp = open_smdp(installation, database, vault, options)
-        self._stack.callback(smdp.listener.close)
+        self._stack.callback(smdp.close)
         ledger = await self._ledger(database)
         centre = AuthenticationCentre(database, vault)
         charging = await self._charging(database, ledger, centre)
@@ -185,7 +189,7 @@ class _Server:
             "unpaid_payments": lambda: prune_payments(database),
             "charging_data_records": charging.prune_records,
             "ledger_journal": lambda: self._prune_journal(database, ledger),
-            "rsp_sessions": smdp.provisioning.prune,
+            **smdp.chores,
         }
         projector = Projector(database, ledger)
         # A network's records are made beside, by a process; the embedded way stays one process on a small machine.

@@ -19,6 +19,7 @@ from kswifi.cli.card import card_app
 from kswifi.cli.cdr import cdr_app
 from kswifi.cli.demo_clock import demo_clock
 from kswifi.cli.inspect import ledger_app, package_app
+from kswifi.cli.operators import operators_app
 from kswifi.cli.payments import payments_app
 from kswifi.cli.pki import pki_app
 from kswifi.cli.profile import profile_app
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(package_app, name="package")
 app.add_typer(pki_app, name="pki")
+app.add_typer(operators_app, name="operators")
 app.add_typer(bench_app, name="bench")
 app.add_typer(card_app, name="card")
 app.add_typer(ledger_app, name="ledger")
@@ -110,6 +112,7 @@ def serve(
     smdp_address: Annotated[str | None, typer.Option(help="rsp: its name in activation codes.")] = None,
     profiles: Annotated[Path | None, typer.Option(help="rsp: profile packages (*.der) anybody may order.")] = None,
     days_ahead: Annotated[int, typer.Option(hidden=True, min=0, max=366, help="Live so many days later.")] = 0,
+    es2_port: Annotated[int | None, typer.Option(help="rsp: the port of ES2+, for `kswifi operators`.")] = None,
     as_child: AsChild = False,
 ) -> None:
     """Run the server process alone: API, charging, authentication centre, jobs; or one role of it."""
@@ -121,10 +124,18 @@ def serve(
         settings = load_settings()
         from kswifi.bootstrap.rsp import run_rsp
 
-        options = rsp_options(settings, host=host, port=port, pki=pki, name=smdp_address, profiles=profiles)
+        options = rsp_options(
+            settings,
+            host=host,
+            port=port,
+            pki=pki,
+            name=smdp_address,
+            profiles=profiles,
+            es2_port=es2_port,
+        )
         asyncio.run(run_rsp(settings, options, _ready(as_child, "SM-DP+"), _end_of_input(as_child)))
         return
-    if role != "all" or any(given is not None for given in (host, port, pki, smdp_address, profiles)):
+    if role != "all" or any(given is not None for given in (host, port, pki, smdp_address, profiles, es2_port)):
         raise SystemExit("kswifi: --role is all or rsp, and the other options belong to --role rsp")
     from kswifi.bootstrap.server import run_server
 

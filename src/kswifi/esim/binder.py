@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from kswifi.database.engine import transaction_instant
 from kswifi.esim import binding_keys
+from kswifi.esim.download_progress import Point, report_progress
 from kswifi.esim.model import ProfileEvent, ProfileState
 from kswifi.esim.orders import move_order
 from kswifi.esim.packages import Packages, SourceOfProfile
@@ -90,7 +91,7 @@ class Binder:
             binding.CardBinding(transaction_id, bytes.fromhex(eid), answer.euicc_otpk, self._host_id),
             identity,
             keys,
-            self._packages.metadata(order),
+            self._packages.metadata(connection, order),
             self._packages.source(connection, order),
         )
 
@@ -115,6 +116,7 @@ class Binder:
         failures = order.confirmation_code_failures + 1
         if failures < self._rules.confirmation_code_tries:
             move_order(connection, order, confirmation_code_failures=failures)
+            self._report_wrong_code(connection, opened, order, refused, failures)
             return refused
         exceeded = RspRefusedError(Status.CONFIRMATION_CODE_RETRIES_EXCEEDED)
         move_order(
@@ -125,7 +127,15 @@ class Binder:
             state_reason=exceeded.message,
         )
         move_rsp_session(connection, opened, RspSessionEvent.FAIL)
+        self._report_wrong_code(connection, opened, order, exceeded, failures)
         return exceeded
+
+    @staticmethod
+    def _report_wrong_code(
+        connection: Connection, opened: RspSession, order: ProfileOrder, refused: RspRefusedError, failures: int
+    ) -> None:
+        point, transaction_id = Point.CONFIRMATION_FAILURE, opened.transaction_id
+        report_progress(connection, order, point, opened.eid, transaction_id, refused, again=failures)
 
     def _keys_for(
         self,
@@ -169,4 +179,5 @@ class Binder:
             )
         if opened.state is RspSessionState.AUTHENTICATED:
             move_rsp_session(connection, opened, RspSessionEvent.BIND, euicc_otpk=answer.euicc_otpk)
+        report_progress(connection, order, Point.BPP_DOWNLOAD, opened.eid, opened.transaction_id)
         return keys

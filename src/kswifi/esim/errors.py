@@ -67,3 +67,15 @@ class PackageRefusedError(EsimError):
     """A file of the folder of profile packages that cannot be served."""
 
     code = "profile_package_refused"
+
+
+class UnknownOperatorError(EsimError):
+    """There is no operator of that name."""
+
+    code = "unknown_operator"
+
+
+class OperatorRefusedError(EsimError):
+    """What was said about an operator, or about a profile for its stock, cannot be used."""
+
+    code = "operator_refused"

@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy import Connection
 
 from kswifi.database.engine import Database
+from kswifi.esim.download_progress import Point, report_progress
 from kswifi.esim.model import ProfileEvent, ProfileState
 from kswifi.esim.orders import move_order
 from kswifi.esim.packages import iccid_octets
@@ -22,7 +23,7 @@ from kswifi.rsp.messages.notifications import (
     OtherSignedNotification,
     decode_pending_notification,
 )
-from kswifi.rsp.status_codes import RspRefusedError
+from kswifi.rsp.status_codes import RspRefusedError, Status
 from kswifi.rsp.trust import Trust
 
 _log = structlog.get_logger(__name__)
@@ -78,12 +79,15 @@ class InstallResults:
             words = f"the card did not install it: command {failure.command}, reason {failure.reason}"
             move_order(connection, order, ProfileEvent.FAIL, state_reason=words)
             _settle(connection, order, transaction_id, words)
+            refused = RspRefusedError(Status.EUICC_REFUSED, words)
+            report_progress(connection, order, Point.BPP_INSTALLATION, opened.eid, transaction_id, refused)
             _log.warning("profile_not_installed", transaction_id=transaction_id.hex(), reason=words)
             return
         move_order(
             connection, order, ProfileEvent.INSTALL, bound_otpk=None, bound_identity=None, sealed_binding=None
         )
         _settle(connection, order, transaction_id, None)
+        report_progress(connection, order, Point.BPP_INSTALLATION, opened.eid, transaction_id)
         _log.info("profile_installed", transaction_id=transaction_id.hex(), order_id=order.order_id)
 
     def _say_other(self, notification: OtherSignedNotification) -> None:

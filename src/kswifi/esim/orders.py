@@ -38,6 +38,8 @@ ORDER_COLUMNS = (
     _t.bound_otpk,
     _t.bound_identity,
     _t.sealed_binding,
+    _t.operator_id,
+    _t.profile_type,
 )
 
 _NAMES = tuple(column.name for column in ORDER_COLUMNS)
@@ -51,8 +53,10 @@ _BY_ESIM = _SELECT.where(_t.esim_id == bindparam("wanted"))
 _OF_CARD = (
     _SELECT.where(_t.eid == bindparam("wanted"), _t.profile_state.in_(_OPEN)).order_by(_t.created_at).limit(1)
 )
-_NAMED_OF_CARD = _OF_CARD.where(_t.matching_id.is_not(None))
-_STOCKED_OF_CARD = _OF_CARD.where(_t.matching_id.is_(None), _t.package_name == bindparam("name"))
+_NAMED_OF_CARD = _OF_CARD.where(_t.matching_id.is_not(None) | _t.operator_id.is_not(None))
+_STOCKED_OF_CARD = _OF_CARD.where(
+    _t.matching_id.is_(None), _t.operator_id.is_(None), _t.package_name == bindparam("name")
+)
 _INSERT = insert(profile_order)
 _UPDATE = update(profile_order).where(_t.order_id == bindparam("wanted"), _t.profile_state == bindparam("was"))
 
@@ -65,6 +69,8 @@ class NewOrder:
     matching_id: str | None = None
     esim_id: str | None = None
     package_name: str | None = None
+    operator_id: str | None = None
+    profile_type: str | None = None
     eid: Eid | None = None
     confirmation_code_digest: bytes | None = None
     expires_at: datetime | None = None
@@ -96,6 +102,8 @@ def place_order(connection: Connection, new: NewOrder, *events: ProfileEvent) ->
         bound_otpk=None,
         bound_identity=None,
         sealed_binding=None,
+        operator_id=new.operator_id,
+        profile_type=new.profile_type,
     )
     connection.execute(
         _INSERT,
@@ -105,6 +113,8 @@ def place_order(connection: Connection, new: NewOrder, *events: ProfileEvent) ->
             "iccid": new.iccid,
             "esim_id": new.esim_id,
             "package_name": new.package_name,
+            "operator_id": new.operator_id,
+            "profile_type": new.profile_type,
             "profile_state": state,
             "eid": new.eid,
             "confirmation_code_digest": new.confirmation_code_digest,

@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import Connection, select
 
 from kswifi.esim.errors import PackageRefusedError
+from kswifi.esim.operators import open_stocked_package
 from kswifi.esim.rsp_model import PackageNeeds, ProfileOrder, needed_capabilities
 from kswifi.esim.sql import esim
 from kswifi.esim.vault import SubscriberVault
@@ -49,6 +50,7 @@ class StockedPackage:
     needs: PackageNeeds
     profile_class: ProfileClass
     """Test where its applications use the algorithm of test USIMs, which protects nothing."""
+    provider_name: str = _PROVIDER_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,15 +91,15 @@ class Packages:
         """Return the package that anybody may order under this name."""
         return self._stock.get(name)
 
-    def needs(self, order: ProfileOrder) -> PackageNeeds:
+    def needs(self, connection: Connection, order: ProfileOrder) -> PackageNeeds:
         """Return what the order's package needs of a card.
 
         Raises:
             PackageRefusedError: its file is not in the folder any more.
         """
-        return OWN_PROFILE_NEEDS if order.package_name is None else self._of(order).needs
+        return OWN_PROFILE_NEEDS if order.package_name is None else self._of(connection, order).needs
 
-    def metadata(self, order: ProfileOrder) -> bytes:
+    def metadata(self, connection: Connection, order: ProfileOrder) -> bytes:
         """Return StoreMetadata (BF25) of the order's profile; raises as ``needs``."""
         iccid = iccid_octets(order.iccid)
         if order.package_name is None:
@@ -111,10 +113,10 @@ class Packages:
                 notifications=self._notifications,
                 owner=self._owner,
             ).encode()
-        stocked = self._of(order)
+        stocked = self._of(connection, order)
         return ProfileMetadata(
             iccid=iccid,
-            service_provider_name=_PROVIDER_NAME,
+            service_provider_name=stocked.provider_name,
             profile_name=stocked.profile_name,
             icon_type=None if stocked.icon is None else IconType.PNG,
             icon=stocked.icon,
@@ -125,7 +127,7 @@ class Packages:
     def source(self, connection: Connection, order: ProfileOrder) -> SourceOfProfile:
         """Return what the order's profile is made of; raises as ``needs``, and if the vault cannot be opened."""
         if order.package_name is not None:
-            return SourceOfProfile(self._of(order), None)
+            return SourceOfProfile(self._of(connection, order), None)
         columns = (esim.c.iccid, esim.c.imsi, esim.c.sealed_keys, esim.c.session_record)
         row = connection.execute(select(*columns).where(esim.c.esim_id == order.esim_id)).one()
         keys = self._vault.open(Imsi(row.imsi), row.sealed_keys)
@@ -151,7 +153,10 @@ class Packages:
             ),
         )
 
-    def _of(self, order: ProfileOrder) -> StockedPackage:
+    def _of(self, connection: Connection, order: ProfileOrder) -> StockedPackage:
+        if order.operator_id is not None:
+            octets, owner = open_stocked_package(connection, self._vault, order.iccid)
+            return parse_stocked(order.iccid, octets, provider_name=owner)
         stocked = self._stock.get(order.package_name or "")
         if stocked is None:
             raise PackageRefusedError("the order's profile package is not here any more", order_id=order.order_id)
@@ -189,16 +194,29 @@ def read_stocked(path: Path) -> StockedPackage:
     if path.stat().st_size > PACKAGE_MAX_OCTETS:
         raise PackageRefusedError(f"it has more than {PACKAGE_MAX_OCTETS} octets", file=path.name)
     octets = path.read_bytes()
-    package = read_package(octets)
-    header = ProfileHeader.decode(package[0].value)
     icon_path = path.with_suffix(".png")
     icon = icon_path.read_bytes() if icon_path.exists() else None
     if icon is not None and len(icon) > MAX_ICON_OCTETS:
         raise PackageRefusedError(f"its icon has more than {MAX_ICON_OCTETS} octets", file=icon_path.name)
+    return parse_stocked(path.stem, octets, icon)
+
+
+def parse_stocked(
+    name: str, octets: bytes, icon: bytes | None = None, provider_name: str = _PROVIDER_NAME
+) -> StockedPackage:
+    """Read one profile package.
+
+    Raises:
+        KswifiError: it is none.
+    """
+    package = read_package(octets)
+    header = ProfileHeader.decode(package[0].value)
     needs = PackageNeeds(needed_capabilities(header.mandatory_services), len(octets))
     profile_class = ProfileClass.TEST if uses_test_algorithm(package) else ProfileClass.OPERATIONAL
-    name = (header.profile_type or path.stem)[:32]
-    return StockedPackage(path.stem, str(header.iccid), octets, icon, name, needs, profile_class)
+    profile_name = (header.profile_type or name)[:32]
+    return StockedPackage(
+        name, str(header.iccid), octets, icon, profile_name, needs, profile_class, provider_name
+    )
 
 
 def iccid_octets(digits: str) -> bytes:

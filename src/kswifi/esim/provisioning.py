@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.esim.binder import Binder
+from kswifi.esim.download_progress import CANCELLED, Point, report_progress
 from kswifi.esim.model import ProfileEvent, ProfileState
 from kswifi.esim.orders import (
     NewOrder,
@@ -158,9 +159,12 @@ class Provisioning:
             raise RspRefusedError(Status.EUICC_REFUSED, f"the card does not trust the server: {answer.error_code}")
         card, identity = self._check_card(answer)
         digest = sha256(response).digest()
-        return await self._database.together(
+        offered = await self._database.together(
             lambda connection: self._offer(connection, transaction_id, card, identity, digest)
         )
+        if isinstance(offered, RspRefusedError):  # what it reported stays reported
+            raise offered
+        return offered
 
     async def get_bound_profile_package(self, transaction_id: bytes, response: bytes) -> bytes:
         """Bind the profile to the card (SGP.22, 5.6.2); the same one-time key again gets the same keys.
@@ -211,20 +215,25 @@ class Provisioning:
         card: AuthenticatedCard,
         identity: SmdpIdentity,
         digest: bytes,
-    ) -> DownloadOffered:
-        """Find the card's order, and keep the transaction."""
+    ) -> DownloadOffered | RspRefusedError:
+        """Find the card's order, and keep the transaction; a refusal that was reported is returned."""
         certificate = identity.pb.certificate.raw
         known = find_rsp_session(connection, transaction_id)
         if known is not None:
             opened, order = known
             if opened.request_digest != digest or opened.state is not RspSessionState.AUTHENTICATED:
                 raise RspRefusedError(Status.TRANSACTION_UNKNOWN)
-            return DownloadOffered(self._packages.metadata(order), opened.prepared(certificate))
+            return DownloadOffered(self._packages.metadata(connection, order), opened.prepared(certificate))
         eid, info2 = card.chain.eid, card.signed.euicc_info2
         order = self._order_for(connection, card.signed.ctx_params1.matching_id, eid)
-        check_order(order, eid, self._rules, transaction_instant(connection))
-        check_card(self._packages.needs(order), info2)
-        metadata = self._packages.metadata(order)
+        try:
+            check_order(order, eid, self._rules, transaction_instant(connection))
+            check_card(self._packages.needs(connection, order), info2)
+        except RspRefusedError as refused:
+            report_progress(connection, order, Point.ELIGIBILITY, eid, transaction_id, refused)
+            return refused
+        report_progress(connection, order, Point.ELIGIBILITY, eid, transaction_id)
+        metadata = self._packages.metadata(connection, order)
         bound_before = order.eid == eid and order.bound_identity == identity.issuer_key_id
         prepared = smdp.prepare_download(
             identity,
@@ -291,4 +300,6 @@ class Provisioning:
         ):
             words = f"cancelled by the device, reason {reason}"
             move_order(connection, order, ProfileEvent.FAIL, state_reason=words)
+            cancelled = RspRefusedError(CANCELLED.get(reason, Status.CANCELLED_UNDEFINED), words)
+            report_progress(connection, order, Point.BPP_DOWNLOAD, opened.eid, transaction_id, cancelled)
         _log.info("rsp_session_cancelled", transaction_id=transaction_id.hex(), reason=reason)

@@ -92,6 +92,8 @@ class SmdpRules:
 class ProfileOrder:
     """One download order; exactly one of ``esim_id`` and ``package_name`` says where its profile comes from.
 
+    With an ``operator_id`` it is a profile of that operator's stock, and ``package_name`` is its ICCID.
+
     ``eid``: the card it is meant for, known from the start or from the first download. ``iccid`` is as digits.
     ``bound_otpk``, ``bound_identity``, ``sealed_binding``: the newest binding, None before the first.
     """
@@ -111,6 +113,8 @@ class ProfileOrder:
     bound_otpk: bytes | None
     bound_identity: bytes | None
     sealed_binding: bytes | None
+    operator_id: str | None
+    profile_type: str | None
 
 
 @dataclass(frozen=True, slots=True)

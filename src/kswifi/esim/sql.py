@@ -2,7 +2,20 @@
 
 from typing import Final
 
-from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from kswifi.database.engine import metadata
 from kswifi.database.types import BigId, ExactInteger, UtcDateTime, UuidText
@@ -49,6 +62,9 @@ profile_order: Final = Table(
     # Where the profile package comes from: a line of ours, or a file of the folder that was given.
     Column("esim_id", UuidText, ForeignKey("esim.esim_id"), unique=True),
     Column("package_name", String(255)),
+    # Whose profile it is where an operator stocked it (`operator`): package_name is then its ICCID.
+    Column("operator_id", UuidText),
+    Column("profile_type", String(64)),
     Column("profile_state", String(16), nullable=False),
     Column("state_reason", String(200)),
     Column("eid", String(32)),
@@ -63,6 +79,14 @@ profile_order: Final = Table(
     Column("created_at", UtcDateTime, nullable=False),
     CheckConstraint("(esim_id IS NULL) <> (package_name IS NULL)", name="one_source"),
     Index(None, "eid", "created_at"),
+    # One order at a time for a profile of an operator; what was cancelled stays beside it as Unavailable.
+    Index(
+        "uq_profile_order_operator_iccid",
+        "iccid",
+        unique=True,
+        sqlite_where=text("operator_id IS NOT NULL AND profile_state <> 'unavailable'"),
+    ),
+    Index(None, "operator_id", "profile_type", "profile_state", "iccid"),
 )
 """Download orders of the SM-DP+ (SGP.22 v2, 3.1.1), each for one profile."""
 
@@ -88,3 +112,50 @@ rsp_session: Final = Table(
 
 Their ids begin with their instant (tickets.py), so the key's order is that of time, and one tree holds it all.
 """
+
+operator: Final = Table(
+    "operator",
+    metadata,
+    Column("operator_id", UuidText, primary_key=True),
+    Column("name", String(32), nullable=False, unique=True),
+    # "operator": may order here. "smdp": another SM-DP+ that tells us how our own orders there fare.
+    Column("role", String(16), nullable=False),
+    Column("callback_url", String(500)),
+    Column("callback_ca", Text),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("removed_at", UtcDateTime),
+    CheckConstraint("role IN ('operator', 'smdp')", name="role"),
+)
+"""Who speaks ES2+ with us."""
+
+operator_certificate: Final = Table(
+    "operator_certificate",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("operator_id", UuidText, ForeignKey("operator.operator_id"), nullable=False),
+    Column("certificate", LargeBinary, nullable=False),
+    Column("not_after", UtcDateTime, nullable=False),
+)
+"""TLS client certificates by their SHA-256: what a requester is recognised by, and nothing else."""
+
+operator_profile: Final = Table(
+    "operator_profile",
+    metadata,
+    Column("iccid", String(20), primary_key=True),
+    Column("operator_id", UuidText, ForeignKey("operator.operator_id"), nullable=False),
+    Column("profile_type", String(64), nullable=False),
+    Column("sealed_package", LargeBinary, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+"""Operators' profiles, sealed: they hold subscribers' keys."""
+
+es2_answer: Final = Table(
+    "es2_answer",
+    metadata,
+    Column("request_digest", LargeBinary(32), primary_key=True),
+    Column("operator_id", UuidText, ForeignKey("operator.operator_id"), nullable=False),
+    Column("answer", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "created_at"),
+)
+"""What each function call was answered, so that the same call again gets the same answer."""

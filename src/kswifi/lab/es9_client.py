@@ -52,8 +52,9 @@ class HttpAnswer:
 class Es9Client:
     """One client's connection; ``with`` closes it."""
 
-    def __init__(self, server: HostPort, context: ssl.SSLContext, name: str) -> None:
+    def __init__(self, server: HostPort, context: ssl.SSLContext, name: str, path: str = PATH) -> None:
         self._connection = _Named(server, context, name)
+        self._path = path
 
     def post(
         self, function: str, body: bytes | dict[str, Any], headers: dict[str, str] | None = None
@@ -62,7 +63,7 @@ class Es9Client:
         octets = body if isinstance(body, bytes) else json.dumps(body).encode()
         sent = {"Content-Type": "application/json", "X-Admin-Protocol": PROTOCOL, **(headers or {})}
         try:
-            self._connection.request("POST", PATH + function, octets, sent)
+            self._connection.request("POST", self._path + function, octets, sent)
             response = self._connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException):

@@ -1,4 +1,4 @@
-"""The HTTPS server of ES9+: uvicorn with TLS 1.2 or newer and limits of its own."""
+"""The HTTPS server of ES9+ and ES2+: uvicorn with TLS 1.2 or newer and limits of its own."""
 
 import ssl
 from collections.abc import Generator
@@ -8,6 +8,8 @@ from typing import Final
 
 import uvicorn
 from starlette.applications import Starlette
+
+from kswifi.servers.tls_peer import PeerProtocol
 
 CONNECTIONS_LIMIT: Final = 1024
 KEEP_ALIVE_SECONDS: Final = 30
@@ -30,7 +32,7 @@ class Es9PlusServer(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=PeerProtocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,

@@ -25,8 +25,11 @@ def _import_every_table() -> None:
 def _shape(connection: Connection) -> dict[str, Any]:
     inspector = inspect(connection)
 
+    def words(value: Any) -> str:
+        return str({key: str(inner) for key, inner in value.items()}) if isinstance(value, dict) else str(value)
+
     def by_name(things: list[Any]) -> list[str]:
-        return sorted(repr(sorted((key, str(value)) for key, value in thing.items())) for thing in things)
+        return sorted(repr(sorted((key, words(value)) for key, value in thing.items())) for thing in things)
 
     return {
         table: {

@@ -1,0 +1,116 @@
+"""The operators' side of an SM-DP+: ES2+ on a port of its own or on that of ES9+, and their callbacks."""
+
+import asyncio
+import socket
+import ssl
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import structlog
+from starlette.routing import Route
+
+from kswifi.database.engine import Database
+from kswifi.database.errors import DatabaseBusyError
+from kswifi.esim.download_progress import DOWNLOAD_PROGRESS
+from kswifi.esim.operator_orders import OperatorOrders
+from kswifi.esim.operators import trusted_certificates
+from kswifi.jobs.worker import Worker, WorkerLimits
+from kswifi.providers.es2plus_callbacks import OperatorCallbacks
+from kswifi.providers.es2plus_peer import client_context
+from kswifi.servers.es2plus import Es2Plus, Progress
+from kswifi.servers.es9plus_server import Es9PlusServer, tls_context
+from kswifi.servers.tls_peer import ClientTrust
+
+REFRESH_SECONDS: Final = 2.0
+"""How soon an operator who was added while the server runs is let in."""
+
+_CALLBACKS: Final = WorkerLimits(concurrency=4, handler_seconds=20.0, attempts=10, longest_delay_seconds=3600.0)
+
+_log = structlog.get_logger(__name__)
+
+
+class TlsFiles(NamedTuple):
+    """The certificate (DPtls) and key that this SM-DP+ serves by, and by which it proves itself to callbacks."""
+
+    certificate: Path
+    key: Path
+
+
+class OperatorSide:
+    """ES2+ and what belongs to it; callbacks have a worker of their own: a slow one holds up nothing else."""
+
+    def __init__(
+        self, database: Database, orders: OperatorOrders, tls: TlsFiles, oid: str, progress: Progress | None
+    ) -> None:
+        self.orders = orders
+        self.es2plus = Es2Plus(orders, progress)
+        self.port: int | None = None
+        self._database = database
+        self._tls = tls
+        self._trusts: list[ClientTrust] = []
+        self._server: Es9PlusServer | None = None
+        self._listener: socket.socket | None = None
+        self._leaving = asyncio.Event()
+        callbacks = OperatorCallbacks(database, lambda ca: client_context(*tls, ca), oid)
+        self._worker = Worker(database, {DOWNLOAD_PROGRESS: callbacks.tell}, _CALLBACKS)
+
+    def share(self, context: ssl.SSLContext) -> list[Route]:
+        """Return the routes of ES2+ for the server of ES9+, whose context asks for certificates from now on."""
+        self._trusts.append(ClientTrust(context, required=False))
+        return self.es2plus.routes()
+
+    def open(self, host: str, port: int) -> None:
+        """Listen on a port of its own; raises OSError where it is taken."""
+        self._listener = listening_socket(host, port)
+        self.port = int(self._listener.getsockname()[1])
+        context = tls_context(*self._tls)
+        self._trusts.append(ClientTrust(context, required=True))
+        self._server = Es9PlusServer(self.es2plus.application(), context)
+
+    async def serve(self) -> None:
+        """Serve, call back and look for new operators until ``leave``."""
+        parts = [self._worker.run(), self._keep_trust()]
+        if self._server is not None and self._listener is not None:
+            parts.append(self._server.serve(sockets=[self._listener]))
+        await asyncio.gather(*parts)
+
+    async def refresh(self) -> None:
+        """Let in whoever is registered by now."""
+        async with self._database.reading() as connection:
+            certificates = await connection.run_sync(trusted_certificates)
+        for trust in self._trusts:
+            if new := trust.take(certificates):
+                _log.info("operators_known", certificates=new)
+
+    def leave(self) -> None:
+        """Have it end what it is at and stop."""
+        self._leaving.set()
+        self._worker.stop()
+        if self._server is not None:
+            self._server.should_exit = True
+
+    def close(self) -> None:
+        """Close its socket."""
+        if self._listener is not None:
+            self._listener.close()
+
+    async def _keep_trust(self) -> None:
+        while not self._leaving.is_set():
+            try:
+                await self.refresh()
+            except DatabaseBusyError:
+                _log.warning("operators_not_looked_up")
+            try:
+                async with asyncio.timeout(REFRESH_SECONDS):
+                    await self._leaving.wait()
+            except TimeoutError:
+                continue
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Return a bound socket; raises OSError where the port is taken."""
+    listener = socket.create_server((host, port), reuse_port=False)
+    # Its connections inherit it. asyncio sets it only where the socket names its protocol, which this one does not:
+    # without it, head and body of every answer wait 40 ms for each other (RFC 1122, 4.2.3.2 and 4.2.3.4).
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener

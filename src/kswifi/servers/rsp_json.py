@@ -1,0 +1,156 @@
+"""The JSON binding that the SM-DP+'s interfaces share (SGP.22 v2, 6.5): requests read, refusals answered.
+
+A function that is refused is answered with HTTP 200 and its subject and reason codes. What is no request of an
+interface at all (no JSON, too long, another media type) is refused by its HTTP status, with the same element.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
+
+import msgspec
+import structlog
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from kswifi.database.errors import DatabaseBusyError
+from kswifi.esim.errors import PackageRefusedError
+from kswifi.rsp.errors import RspDecodeError
+from kswifi.rsp.status_codes import RspRefusedError, Status
+
+PROTOCOL_HEADER: Final = "X-Admin-Protocol"
+PROTOCOL: Final = "gsma/rsp/v2.5.0"
+BODY_LIMIT_OCTETS: Final = 64 * 1024
+MEDIA_TYPE: Final = "application/json"
+HEADERS: Final = {PROTOCOL_HEADER: PROTOCOL, "Cache-Control": "no-store"}
+WITHOUT_BODY: Final = ("handleNotification", "handleDownloadProgressInfo")
+"""Functions whose answers have no header element to say a refusal in: the HTTP status does."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Message(msgspec.Struct, rename="camel", frozen=True):
+    """A JSON object of the binding: camelCase names, octets as Base64; what it does not know it passes over."""
+
+
+class StatusCodeData(Message, frozen=True):
+    """Why a function failed (5.2.6)."""
+
+    subject_code: str
+    reason_code: str
+    message: str
+
+
+class ExecutionStatus(Message, frozen=True, omit_defaults=True):
+    """How a function went (6.5.1.4)."""
+
+    status: str
+    status_code_data: StatusCodeData | None = None
+
+
+class ResponseHeader(Message, frozen=True):
+    """The header element of every answer."""
+
+    function_execution_status: ExecutionStatus
+
+
+_SUCCESS: Final = ResponseHeader(ExecutionStatus("Executed-Success"))
+
+
+class Answer(Message, frozen=True):
+    """An answer with nothing but its header."""
+
+    header: ResponseHeader = _SUCCESS
+
+
+_M = TypeVar("_M", bound=Message)
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def application(routes: Sequence[Route]) -> Starlette:
+    """Return the ASGI application of these functions."""
+    return Starlette(routes=list(routes), exception_handlers={HTTPException: _http_refusal})
+
+
+class NotThisProtocolError(Exception):
+    """No request of this interface: the HTTP status says so."""
+
+    def __init__(self, http_status: int, status: Status, words: str | None = None) -> None:
+        super().__init__(words or status.words)
+        self.http_status = http_status
+        self.status = status
+
+
+def function(name: str, handler: Handler) -> Handler:
+    """Wrap a function so that whatever it refuses is an answer; nothing of ours gets out by a traceback."""
+
+    async def serve(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except RspRefusedError as refused:
+            _log.info("rsp_refused", function=name, status=refused.status.name.lower(), reason=refused.message)
+            return failed(200, refused.status, refused.message)
+        except RspDecodeError as error:
+            # JSON that holds no structure of SGP.22. A notification's answer has no header element to say it in.
+            return failed(400 if name in WITHOUT_BODY else 200, Status.MALFORMED, error.message)
+        except PackageRefusedError as error:
+            _log.error("profile_package_missing", function=name, reason=error.message)
+            return failed(200, Status.BOUND_PACKAGE_UNAVAILABLE, error.message)
+        except NotThisProtocolError as error:
+            return failed(error.http_status, error.status, str(error))
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except DatabaseBusyError as error:
+            return failed(503, Status.MALFORMED, error.message)
+        except Exception:  # noqa: BLE001 - the edge of the process
+            # Said in full in the log, where no key ever is, and not at all outside.
+            _log.exception("rsp_function_failed", function=name)
+            return failed(500, Status.MALFORMED, "the server could not do it")
+
+    return serve
+
+
+async def read(request: Request, kind: type[_M]) -> _M:
+    """Return the message of a request.
+
+    Raises:
+        RspRefusedError: another version of the protocol.
+        NotThisProtocolError: too long, another media type, no JSON, or not this message.
+    """
+    version = request.headers.get(PROTOCOL_HEADER, PROTOCOL)
+    if not version.lower().startswith("gsma/rsp/v2."):
+        raise RspRefusedError(Status.VERSION_UNSUPPORTED, f"{PROTOCOL_HEADER}: {version[:40]}")
+    if request.headers.get("Content-Type", MEDIA_TYPE).partition(";")[0].strip().lower() != MEDIA_TYPE:
+        raise NotThisProtocolError(415, Status.MALFORMED, f"the media type is {MEDIA_TYPE}")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_LIMIT_OCTETS:
+            raise NotThisProtocolError(413, Status.MALFORMED, f"a request has at most {BODY_LIMIT_OCTETS} octets")
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        missing = "missing required field" in str(error)
+        raise NotThisProtocolError(
+            400, Status.ELEMENT_MISSING if missing else Status.MALFORMED, str(error)
+        ) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        raise NotThisProtocolError(400, Status.MALFORMED, "the body is no JSON") from None
+
+
+def answer(content: Answer, http_status: int = 200) -> Response:
+    """Return an answer of the binding."""
+    return Response(msgspec.json.encode(content), http_status, headers=HEADERS, media_type=MEDIA_TYPE)
+
+
+def failed(http_status: int, status: Status, words: str) -> Response:
+    """Return a refusal."""
+    data = StatusCodeData(status.subject_code, status.reason_code, words)
+    return answer(Answer(ResponseHeader(ExecutionStatus("Failed", data))), http_status)
+
+
+async def _http_refusal(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+    return failed(error.status_code, Status.MALFORMED, "there is no such function here")
