@@ -214,7 +214,7 @@ class Settings(ChargingSettings, FreeDataSettings, ProvisioningSettings):
     @model_validator(mode="after")
     def _distinct_ports(self) -> Self:
         taken: dict[int, str] = {}
-        for name in ("api", "diameter", "rsp", "es2", "lab", "content", "proxy", "attach", "sandbox", "lan", "trust"):
+        for name in "api diameter rsp es2 lab content proxy attach sandbox lan trust".split():  # noqa: SIM905 - one line
             port: int = getattr(self, f"{name}_port") or 0
             if port and port in taken:
                 raise ValueError(f"{name}_port and {taken[port]}_port are both {port}")

@@ -5,19 +5,22 @@ import ssl
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kswifi.esim.model import ProfileState
-from kswifi.esim.operators import MOST_CERTIFICATES, OperatorRole, add_operator, remove_operator
+from kswifi.esim.operators import add_operator, remove_operator
 from kswifi.kernel.clock import ManualClock
 from kswifi.kernel.numbers import Eid
 from kswifi.lab.es9_client import Es9Client
 from kswifi.rsp import signatures
 from kswifi.servers.es2plus import PATH
 from tests.support.cards import iccid, profile_package
-from tests.support.es2 import Operator, codes, refresh, registered, self_signed
+from tests.support.es2 import Operator, callback_server, codes, refresh, registered, self_signed
 from tests.support.smdp import (
     ADDRESS,
     NOW,
@@ -32,6 +35,19 @@ from tests.support.smdp import (
 
 OTHER_EID = Eid.with_check_digits("890490320000000000000000000099")
 S = ProfileState
+_FIELDS = (
+    "header",
+    "functionRequesterIdentifier",
+    "functionCallIdentifier",
+    "iccid",
+    "eid",
+    "profileType",
+    "matchingId",
+    "confirmationCode",
+    "smdsAddress",
+    "releaseFlag",
+    "finalProfileStatusIndicator",
+)
 
 
 @pytest.fixture(scope="module")
@@ -152,9 +168,8 @@ def test_confirm_order(mine: Operator, other: Operator, number: int) -> None:
     with codes("8.2.1/3.5"):  # nobody ordered it
         mine.ask("confirmOrder", iccid=iccid(number), releaseFlag=True)
     mine.ordered(number)
-    for taken in (PROFILE,):
-        with codes("8.2.6/2.1"):
-            mine.ask("confirmOrder", iccid=iccid(number), matchingId=taken, releaseFlag=True)
+    with codes("8.2.6/2.1"):  # what anybody may order by this name: no MatchingID
+        mine.ask("confirmOrder", iccid=iccid(number), matchingId=PROFILE, releaseFlag=True)
     with codes("8.1.1/2.2"):
         mine.ask("confirmOrder", iccid=iccid(number), matchingId="", releaseFlag=True)
     with codes("8.1.1/2.2"):
@@ -162,7 +177,8 @@ def test_confirm_order(mine: Operator, other: Operator, number: int) -> None:
     with codes("8.9/5.1"):
         mine.ask("confirmOrder", iccid=iccid(number), eid=OTHER_EID, smdsAddress="lpa.ds.example", releaseFlag=True)
     assert mine.order_of(number).profile_state is S.ALLOCATED  # what was refused changed nothing
-    wanted = {"iccid": iccid(number), "matchingId": f"MINE-{number}", "releaseFlag": True, "eid": OTHER_EID}
+    wanted: dict[str, Any] = {"iccid": iccid(number), "matchingId": f"MINE-{number}", "releaseFlag": True}
+    wanted["eid"] = OTHER_EID
     assert mine.ask("confirmOrder", **wanted)["matchingId"] == f"MINE-{number}"
     order = mine.order_of(number)
     assert (order.profile_state, order.eid) == (S.RELEASED, OTHER_EID)
@@ -339,7 +355,7 @@ def _exists(operator: Operator, number: int) -> None:
         raise AssertionError("no order") from None
 
 
-def test_another_certificate_and_another_role(server: RunningSmdp, mine: Operator, tmp_path: Path) -> None:
+def test_another_certificate_of_the_same_operator(server: RunningSmdp, mine: Operator, tmp_path: Path) -> None:
     second = self_signed(tmp_path, "second", at=NOW)
     server.together(lambda connection: add_operator(connection, "mine", second.certificate))
     refresh(server)
@@ -347,11 +363,6 @@ def test_another_certificate_and_another_role(server: RunningSmdp, mine: Operato
     with codes("8.2.1/3.9"):
         renewed.ask("releaseProfile", iccid=iccid(999))
     renewed.close()
-    watcher = registered(server, tmp_path, "watcher", role=OperatorRole.SMDP)
-    with codes("1.1/1.1"):
-        watcher.ask("releaseProfile", iccid=iccid(999))
-    watcher.close()
-    assert MOST_CERTIFICATES >= 100
 
 
 def test_a_certificate_whose_time_is_over_is_not_let_in(tmp_path: Path) -> None:
@@ -383,3 +394,65 @@ def test_what_was_counted(server: RunningSmdp, mine: Operator) -> None:
     for outcome in ("8.2.1/3.9", "malformed"):
         key = ("releaseProfile", outcome)
         assert after[key] == before.get(key, 0) + 1
+
+
+# --- callbacks
+
+
+def test_an_operator_hears_of_each_point_of_a_download(tmp_path: Path) -> None:
+    clock = ManualClock(NOW)
+    with (
+        running_smdp(tmp_path / "smdp", rules=RULES, clock=clock, es2_on_es9=False) as server,
+        callback_server(tmp_path) as callback,
+    ):
+        told = registered(server, tmp_path, "told", callback=callback)
+        told.stock(400)
+        told.ordered(400)
+        digest = signatures.confirmation_code_digest("4711")
+        confirmed = told.ask("confirmOrder", iccid=iccid(400), confirmationCode="4711", releaseFlag=False)
+        with refused("8.2/1.2"):
+            authenticated(server, confirmed["matchingId"], code=digest)
+        told.ask("releaseProfile", iccid=iccid(400))
+        walk = authenticated(server, confirmed["matchingId"], code=signatures.confirmation_code_digest("1"))
+        with refused("8.2.7/3.8"):
+            walk.get_package()
+        walk = authenticated(server, confirmed["matchingId"], code=digest)
+        walk.get_package()
+        walk.notify(walk.install_result(server.oid))
+        heard = callback.wait_for(6)
+        assert callback.points() == [
+            (1, "8.2/1.2"),
+            (1, "Executed-Success"),
+            (1, "Executed-Success"),
+            (2, "8.2.7/3.8"),
+            (3, "Executed-Success"),
+            (4, "Executed-Success"),
+        ]
+        last = next(each for each in heard if each["notificationPointId"] == 4)
+        assert (last["iccid"], last["eid"], last["profileType"]) == (f"{iccid(400)}F", walk.card.eid, "prepaid")
+        assert last["header"]["functionRequesterIdentifier"] == server.oid
+        assert {name for name, _ in callback.asked} == {"handleDownloadProgressInfo"}
+        told.close()
+
+
+# --- what is no request
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    function=st.sampled_from(["downloadOrder", "confirmOrder", "cancelOrder", "releaseProfile"]),
+    body=st.binary(max_size=80)
+    | st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=12),
+        lambda inner: st.dictionaries(st.sampled_from(_FIELDS), inner, max_size=6) | st.lists(inner, max_size=3),
+        max_leaves=12,
+    ),
+)
+def test_whatever_is_sent_is_answered_cleanly(
+    server: RunningSmdp, mine: Operator, function: str, body: Any
+) -> None:
+    client = mine.clients[0] if mine.clients else mine.client()
+    answer = client.post(function, body if isinstance(body, bytes) else json.dumps(body).encode())
+    assert answer.status in (200, 400, 413, 415)
+    assert answer.codes is not None
+    assert set(answer.json()) == {"header"}

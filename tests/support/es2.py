@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from kswifi.esim.operators import OperatorRole, add_operator, find_operator
+from kswifi.esim.operators import add_operator, find_operator
 from kswifi.esim.orders import ORDER_COLUMNS, read_order
 from kswifi.esim.rsp_model import ProfileOrder
 from kswifi.esim.sql import profile_order
@@ -128,16 +128,13 @@ class Operator:
             client.close()
 
 
-def registered(
-    server: RunningSmdp, folder: Path, name: str, *, callback: "Callback | None" = None, **more: Any
-) -> Operator:
+def registered(server: RunningSmdp, folder: Path, name: str, *, callback: "Callback | None" = None) -> Operator:
     """Register an operator and have the server let it in."""
     keyed = self_signed(folder, name, at=server.database.clock.now())
-    role = more.get("role", OperatorRole.OPERATOR)
     changes: dict[str, Any] = {}
     if callback is not None:
         changes = {"callback_url": callback.url, "callback_ca": callback.keyed.pem.read_text()}
-    server.together(lambda connection: add_operator(connection, name, keyed.certificate, role=role, **changes))
+    server.together(lambda connection: add_operator(connection, name, keyed.certificate, **changes))
     refresh(server)
     return Operator(name, server, keyed)
 

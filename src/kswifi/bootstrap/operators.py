@@ -17,7 +17,7 @@ from kswifi.esim.operators import trusted_certificates
 from kswifi.jobs.worker import Worker, WorkerLimits
 from kswifi.providers.es2plus_callbacks import OperatorCallbacks
 from kswifi.providers.es2plus_peer import client_context
-from kswifi.servers.es2plus import Es2Plus, Progress
+from kswifi.servers.es2plus import Es2Plus
 from kswifi.servers.es9plus_server import Es9PlusServer, tls_context
 from kswifi.servers.tls_peer import ClientTrust
 
@@ -39,11 +39,9 @@ class TlsFiles(NamedTuple):
 class OperatorSide:
     """ES2+ and what belongs to it; callbacks have a worker of their own: a slow one holds up nothing else."""
 
-    def __init__(
-        self, database: Database, orders: OperatorOrders, tls: TlsFiles, oid: str, progress: Progress | None
-    ) -> None:
+    def __init__(self, database: Database, orders: OperatorOrders, tls: TlsFiles, oid: str) -> None:
         self.orders = orders
-        self.es2plus = Es2Plus(orders, progress)
+        self.es2plus = Es2Plus(orders)
         self.port: int | None = None
         self._database = database
         self._tls = tls

@@ -25,7 +25,6 @@ from kswifi.installation import Installation
 from kswifi.jobs.housekeeping import Chore, Housekeeper, outbox_chores
 from kswifi.kernel.clock import SystemClock
 from kswifi.rsp.pki import Pki
-from kswifi.servers.es2plus import Progress
 from kswifi.servers.es9plus import Es9Plus
 from kswifi.servers.es9plus_server import Es9PlusServer, tls_context
 from kswifi.servers.rsp_json import application
@@ -106,9 +105,8 @@ def open_smdp(
     vault: SubscriberVault,
     options: RspOptions,
     rules: SmdpRules | None = None,
-    progress: Progress | None = None,
 ) -> SmdpPlus:
-    """Make an SM-DP+, its sockets bound; ``progress`` hears of our own orders at another's.
+    """Make an SM-DP+, its sockets bound.
 
     Raises:
         PkiError: its certificates cannot be used.
@@ -143,7 +141,7 @@ def open_smdp(
         side = None
         if options.es2:
             orders = OperatorOrders(database, options.smdp_address, lambda name: packages.stocked(name) is not None)
-            side = OperatorSide(database, orders, tls, identities[0].oid, progress)
+            side = OperatorSide(database, orders, tls, identities[0].oid)
             if options.es2_on_es9:
                 routes += side.share(context)
             if options.es2_port is not None:

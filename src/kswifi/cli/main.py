@@ -112,7 +112,6 @@ def serve(
     smdp_address: Annotated[str | None, typer.Option(help="rsp: its name in activation codes.")] = None,
     profiles: Annotated[Path | None, typer.Option(help="rsp: profile packages (*.der) anybody may order.")] = None,
     days_ahead: Annotated[int, typer.Option(hidden=True, min=0, max=366, help="Live so many days later.")] = 0,
-    es2_port: Annotated[int | None, typer.Option(help="rsp: the port of ES2+, for `kswifi operators`.")] = None,
     as_child: AsChild = False,
 ) -> None:
     """Run the server process alone: API, charging, authentication centre, jobs; or one role of it."""
@@ -124,18 +123,10 @@ def serve(
         settings = load_settings()
         from kswifi.bootstrap.rsp import run_rsp
 
-        options = rsp_options(
-            settings,
-            host=host,
-            port=port,
-            pki=pki,
-            name=smdp_address,
-            profiles=profiles,
-            es2_port=es2_port,
-        )
+        options = rsp_options(settings, host=host, port=port, pki=pki, name=smdp_address, profiles=profiles)
         asyncio.run(run_rsp(settings, options, _ready(as_child, "SM-DP+"), _end_of_input(as_child)))
         return
-    if role != "all" or any(given is not None for given in (host, port, pki, smdp_address, profiles, es2_port)):
+    if role != "all" or any(given is not None for given in (host, port, pki, smdp_address, profiles)):
         raise SystemExit("kswifi: --role is all or rsp, and the other options belong to --role rsp")
     from kswifi.bootstrap.server import run_server
 

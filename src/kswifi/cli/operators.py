@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from kswifi.esim.operators import OperatorRole
 from kswifi.kernel.errors import KswifiError
 
 if TYPE_CHECKING:
@@ -37,9 +36,6 @@ def add(
     callback_ca: Annotated[
         Path | None, typer.Option(help="Authorities of the callback's certificate (PEM).")
     ] = None,
-    role: Annotated[
-        OperatorRole, typer.Option(help="operator: orders here; smdp: tells of our own orders there.")
-    ] = OperatorRole.OPERATOR,
 ) -> None:
     """Register an operator, or give one another certificate beside the one it has (before the old one ends)."""
     from kswifi.esim.operators import add_operator, read_certificates
@@ -52,9 +48,7 @@ def add(
     async def work() -> None:
         async with _database() as database:
             await database.together(
-                lambda connection: add_operator(
-                    connection, name, own, role=role, callback_url=callback, callback_ca=ca
-                )
+                lambda connection: add_operator(connection, name, own, callback_url=callback, callback_ca=ca)
             )
 
     asyncio.run(work())
@@ -76,14 +70,13 @@ def list_all(
             if as_json:
                 shown = {
                     "name": each.operator.name,
-                    "role": each.operator.role,
                     "callback": each.operator.callback_url,
                     "certificates": certificates,
                     "profiles": each.profiles,
                 }
                 print(json.dumps(shown))
                 continue
-            print(f"{each.operator.name}  {each.operator.role}  {each.operator.callback_url or 'no callback'}")
+            print(f"{each.operator.name}  {each.operator.callback_url or 'no callback'}")
             for digest, end in certificates.items():
                 print(f"  certificate {digest[:16]} until {end}")
             for state, count in each.profiles.items():

@@ -91,19 +91,17 @@ def rsp_options(
     pki: Path | None,
     name: str | None,
     profiles: Path | None,
-    es2_port: int | None = None,
 ) -> "RspOptions":
     """Return the options of the SM-DP+, the settings' where none is given."""
     from kswifi.bootstrap.rsp import RspOptions
 
     chosen = settings.rsp_port if port is None else port
-    operators = settings.es2_port if es2_port is None else es2_port
-    for each in (chosen, operators or 0):
-        if not 0 <= each <= 65535:
-            raise ServeOptionsError(f"a port is 0 to 65535, not {each}", port=each)
+    operators = settings.es2_port
+    if not 0 <= chosen <= 65535:
+        raise ServeOptionsError(f"a port is 0 to 65535, not {chosen}", port=chosen)
     if operators and operators == chosen:
         raise ServeOptionsError(
-            "--es2-port is a port of its own; KSWIFI_ES2_ON_RSP_PORT shares that of ES9+", port=chosen
+            "KSWIFI_ES2_PORT is a port of its own; KSWIFI_ES2_ON_RSP_PORT shares that of ES9+", port=chosen
         )
     return RspOptions(
         *(host or settings.host, chosen, name or settings.smdp_name, pki, profiles),

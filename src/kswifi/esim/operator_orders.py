@@ -19,7 +19,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, insert, select
 
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.esim.model import ProfileEvent, ProfileState, new_matching_id
-from kswifi.esim.operators import OperatorRole, requester
+from kswifi.esim.operators import requester
 from kswifi.esim.orders import ORDER_COLUMNS, NewOrder, move_order, order_by_matching_id, place_order, read_order
 from kswifi.esim.rsp_model import ProfileOrder
 from kswifi.esim.sql import es2_answer, profile_order
@@ -204,7 +204,7 @@ class OperatorOrders:
         """Do it, or return what it was answered before; a refusal changes nothing and is judged anew."""
 
         def together(connection: Connection) -> Mapping[str, Any]:
-            party = requester(connection, call.certificate, OperatorRole.OPERATOR)
+            party = requester(connection, call.certificate)
             digest = call.digest(party.operator_id)
             known = connection.execute(
                 select(es2_answer.c.answer).where(es2_answer.c.request_digest == digest)

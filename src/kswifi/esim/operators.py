@@ -4,7 +4,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from hashlib import sha256
 from typing import Final
 from urllib.parse import urlsplit
@@ -26,22 +25,12 @@ MOST_CERTIFICATES: Final = 1000
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,31}")
 
 
-class OperatorRole(StrEnum):
-    """What a registered party may do."""
-
-    OPERATOR = "operator"
-    """Order profiles here."""
-    SMDP = "smdp"
-    """Tell how our own orders at that SM-DP+ fare."""
-
-
 @dataclass(frozen=True, slots=True)
 class Operator:
     """One registered party."""
 
     operator_id: str
     name: str
-    role: OperatorRole
     callback_url: str | None
     callback_ca: str | None
     created_at: datetime
@@ -59,7 +48,6 @@ class OperatorSummary:
 _COLUMNS = (
     operator.c.operator_id,
     operator.c.name,
-    operator.c.role,
     operator.c.callback_url,
     operator.c.callback_ca,
     operator.c.created_at,
@@ -88,7 +76,6 @@ def add_operator(
     name: str,
     certificate: x509.Certificate,
     *,
-    role: OperatorRole = OperatorRole.OPERATOR,
     callback_url: str | None = None,
     callback_ca: str | None = None,
 ) -> Operator:
@@ -114,10 +101,8 @@ def add_operator(
     changes = {"callback_url": callback_url, "callback_ca": callback_ca}
     if known is None:
         operator_id = str(uuid7(now))
-        values = {"operator_id": operator_id, "name": name, "role": role, "created_at": now, **changes}
+        values = {"operator_id": operator_id, "name": name, "created_at": now, **changes}
         connection.execute(insert(operator).values(values))
-    elif known.role != role:
-        raise OperatorRefusedError(f"{name} is registered as {known.role}", name=name)
     else:
         operator_id = known.operator_id
         given = {key: value for key, value in changes.items() if value is not None}
@@ -146,20 +131,20 @@ def find_operator(connection: Connection, name: str) -> Operator:
     row = connection.execute(_SELECT.where(operator.c.name == name)).one_or_none()
     if row is None:
         raise UnknownOperatorError(f"no operator is called {name[:64]!r}", name=name[:64])
-    return Operator(row[0], row[1], OperatorRole(row[2]), row[3], row[4], row[5])
+    return Operator(row[0], row[1], row[2], row[3], row[4])
 
 
 def operator_by_id(connection: Connection, operator_id: str) -> Operator | None:
     """Return a party, None if it was removed."""
     row = connection.execute(_SELECT.where(operator.c.operator_id == operator_id)).one_or_none()
-    return None if row is None else Operator(row[0], row[1], OperatorRole(row[2]), row[3], row[4], row[5])
+    return None if row is None else Operator(row[0], row[1], row[2], row[3], row[4])
 
 
-def requester(connection: Connection, certificate: bytes | None, role: OperatorRole) -> Operator:
+def requester(connection: Connection, certificate: bytes | None) -> Operator:
     """Return whose TLS certificate this is.
 
     Raises:
-        RspRefusedError: nobody's, one whose time is over, or one that may do something else.
+        RspRefusedError: nobody's, or one whose time is over.
     """
     if certificate is None:
         raise RspRefusedError(Status.REQUESTER_UNKNOWN, "a client certificate is needed")
@@ -168,19 +153,18 @@ def requester(connection: Connection, certificate: bytes | None, role: OperatorR
         _SELECT.join(operator_certificate, known.operator_id == operator.c.operator_id).where(
             known.digest == sha256(certificate).digest(),
             known.not_after > transaction_instant(connection),
-            operator.c.role == role,
         )
     ).one_or_none()
     if row is None:
         raise RspRefusedError(Status.REQUESTER_UNKNOWN)
-    return Operator(row[0], row[1], OperatorRole(row[2]), row[3], row[4], row[5])
+    return Operator(row[0], row[1], row[2], row[3], row[4])
 
 
 def list_operators(connection: Connection) -> list[OperatorSummary]:
     """Return everybody who is registered, by name."""
     found = []
     for row in connection.execute(_SELECT.order_by(operator.c.name)).all():
-        party = Operator(row[0], row[1], OperatorRole(row[2]), row[3], row[4], row[5])
+        party = Operator(row[0], row[1], row[2], row[3], row[4])
         certificates = connection.execute(
             select(operator_certificate.c.digest, operator_certificate.c.not_after)
             .where(operator_certificate.c.operator_id == party.operator_id)

@@ -214,9 +214,7 @@ def parse_stocked(
     needs = PackageNeeds(needed_capabilities(header.mandatory_services), len(octets))
     profile_class = ProfileClass.TEST if uses_test_algorithm(package) else ProfileClass.OPERATIONAL
     profile_name = (header.profile_type or name)[:32]
-    return StockedPackage(
-        name, str(header.iccid), octets, icon, profile_name, needs, profile_class, provider_name
-    )
+    return StockedPackage(name, str(header.iccid), octets, icon, profile_name, needs, profile_class, provider_name)
 
 
 def iccid_octets(digits: str) -> bytes:

@@ -118,13 +118,10 @@ operator: Final = Table(
     metadata,
     Column("operator_id", UuidText, primary_key=True),
     Column("name", String(32), nullable=False, unique=True),
-    # "operator": may order here. "smdp": another SM-DP+ that tells us how our own orders there fare.
-    Column("role", String(16), nullable=False),
     Column("callback_url", String(500)),
     Column("callback_ca", Text),
     Column("created_at", UtcDateTime, nullable=False),
     Column("removed_at", UtcDateTime),
-    CheckConstraint("role IN ('operator', 'smdp')", name="role"),
 )
 """Who speaks ES2+ with us."""
 

@@ -4,7 +4,7 @@ from sqlalchemy import Connection, insert, select
 
 from kswifi.database.engine import transaction_instant
 from kswifi.esim.errors import OperatorRefusedError
-from kswifi.esim.operators import Operator, OperatorRole, seal_package
+from kswifi.esim.operators import Operator, seal_package
 from kswifi.esim.orders import NewOrder, place_order
 from kswifi.esim.packages import parse_stocked
 from kswifi.esim.sql import esim, operator_profile, profile_order
@@ -23,8 +23,6 @@ def stock_profile(
         OperatorRefusedError: its type cannot be used, it is too long, or its ICCID is here already.
         KswifiError: it is no profile package.
     """
-    if owner.role is not OperatorRole.OPERATOR:
-        raise OperatorRefusedError(f"{owner.name} orders nothing here", name=owner.name)
     if not (profile_type.isprintable() and 0 < len(profile_type) <= PROFILE_TYPE_LENGTH):
         raise OperatorRefusedError(f"a profile type has 1 to {PROFILE_TYPE_LENGTH} characters")
     if len(package) > PACKAGE_MAX_OCTETS:

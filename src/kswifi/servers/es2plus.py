@@ -5,7 +5,6 @@ it is read, as the binding has it, and decides nothing.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import msgspec
@@ -19,9 +18,7 @@ from kswifi.esim.operator_orders import Call, Confirmation, FinalStatus, Operato
 from kswifi.kernel.numbers import Eid, InvalidNumberError
 from kswifi.rsp.status_codes import RspRefusedError, Status
 from kswifi.servers.rsp_json import (
-    HEADERS,
     Answer,
-    ExecutionStatus,
     Handler,
     Message,
     NotThisProtocolError,
@@ -85,17 +82,6 @@ class ReleaseProfileRequest(Es2Request, frozen=True, kw_only=True):
     iccid: str
 
 
-class HandleDownloadProgressInfoRequest(Es2Request, frozen=True, kw_only=True):
-    """What handleDownloadProgressInfo brings (5.3.5), where the orders are ours and the SM-DP+ is another."""
-
-    iccid: str
-    notification_point_id: int
-    notification_point_status: ExecutionStatus
-    timestamp: str = ""
-    profile_type: str | None = None
-    eid: str | None = None
-
-
 class DownloadOrderAnswer(Answer, frozen=True, kw_only=True):
     """The answer of downloadOrder."""
 
@@ -110,16 +96,11 @@ class ConfirmOrderAnswer(Answer, frozen=True, kw_only=True):
     eid: str | msgspec.UnsetType = msgspec.UNSET
 
 
-Progress = Callable[[bytes | None, HandleDownloadProgressInfoRequest], Awaitable[None]]
-"""Takes a progress info; raises RspRefusedError where the certificate is not that of an SM-DP+ we order at."""
-
-
 class Es2Plus:
     """The functions as Starlette endpoints; ``calls`` counts them by name and outcome."""
 
-    def __init__(self, orders: OperatorOrders, progress: Progress | None = None) -> None:
+    def __init__(self, orders: OperatorOrders) -> None:
         self._orders = orders
-        self._progress = progress
         self.calls: Counter[tuple[str, str]] = Counter()
 
     def routes(self) -> list[Route]:
@@ -130,8 +111,6 @@ class Es2Plus:
             "cancelOrder": self.cancel_order,
             "releaseProfile": self.release_profile,
         }
-        if self._progress is not None:
-            functions["handleDownloadProgressInfo"] = self.handle_download_progress_info
         return [
             Route(PATH + name, function(name, self._counted(name, handler)), methods=["POST"])
             for name, handler in functions.items()
@@ -188,13 +167,6 @@ class Es2Plus:
         call = _call(request, "releaseProfile", asked)
         await self._orders.release_profile(call, iccid=_iccid(asked.iccid))
         return answer(Answer())
-
-    async def handle_download_progress_info(self, request: Request) -> Response:
-        """ES2+.HandleDownloadProgressInfo (SGP.22, 5.3.5): its answer has no body."""
-        asked = await read(request, HandleDownloadProgressInfoRequest)
-        assert self._progress is not None  # noqa: S101 - only then is there a route
-        await self._progress(client_certificate(request), asked)
-        return Response(status_code=204, headers=HEADERS)
 
     def _counted(self, name: str, handler: Handler) -> Handler:
         async def serve(request: Request) -> Response:

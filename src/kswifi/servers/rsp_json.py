@@ -25,7 +25,7 @@ PROTOCOL: Final = "gsma/rsp/v2.5.0"
 BODY_LIMIT_OCTETS: Final = 64 * 1024
 MEDIA_TYPE: Final = "application/json"
 HEADERS: Final = {PROTOCOL_HEADER: PROTOCOL, "Cache-Control": "no-store"}
-WITHOUT_BODY: Final = ("handleNotification", "handleDownloadProgressInfo")
+WITHOUT_BODY: Final = ("handleNotification",)
 """Functions whose answers have no header element to say a refusal in: the HTTP status does."""
 
 _log = structlog.get_logger(__name__)

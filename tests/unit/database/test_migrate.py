@@ -18,7 +18,7 @@ from tests.support.databases import open_database
 
 def _import_every_table() -> None:
     for module in pkgutil.walk_packages(kswifi.__path__, "kswifi."):
-        if module.name.rpartition(".")[2] == "sql":
+        if module.name.rpartition(".")[2] in ("sql", "kyc"):
             importlib.import_module(module.name)
 
 

@@ -13,14 +13,12 @@ def upgrade() -> None:
         "operator",
         sa.Column("operator_id", sa.String(36), nullable=False),
         sa.Column("name", sa.String(32), nullable=False),
-        sa.Column("role", sa.String(16), nullable=False),
         sa.Column("callback_url", sa.String(500)),
         sa.Column("callback_ca", sa.Text()),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("removed_at", sa.BigInteger()),
         sa.PrimaryKeyConstraint("operator_id", name="pk_operator"),
         sa.UniqueConstraint("name", name="uq_operator_name"),
-        sa.CheckConstraint("role IN ('operator', 'smdp')", name="ck_operator_role"),
     )
     op.create_table(
         "operator_certificate",

@@ -1,0 +1,81 @@
+"""`kswifi operators`: who may order here, and with which profiles."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from kswifi.cli.operators import operators_app
+from kswifi.database.engine import Database, sqlite_url
+from kswifi.database.migrate import migrate
+from kswifi.esim.errors import OperatorRefusedError, UnknownOperatorError
+from kswifi.installation import Installation
+from tests.support.cards import iccid, profile_package
+from tests.support.es2 import self_signed
+
+
+def _kswifi(*arguments: str) -> str:
+    result = CliRunner().invoke(operators_app, list(arguments))
+    if result.exception is not None:
+        raise result.exception
+    return result.stdout
+
+
+@pytest.fixture
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
+    monkeypatch.setenv("KSWIFI_DATA_DIR", str(tmp_path / "var"))
+    made = Installation(tmp_path / "var").open()
+    made.read_or_make(made.subscriber_key, lambda: bytes(32))
+
+    async def prepare() -> None:
+        database = Database(sqlite_url(made.control_database))
+        await migrate(database)
+        await database.close()
+
+    asyncio.run(prepare())
+    made.close()
+    return made
+
+
+def test_an_operator_comes_and_goes(installation: Installation, tmp_path: Path) -> None:
+    keyed = self_signed(tmp_path, "acme")
+    package = tmp_path / "one.der"
+    package.write_bytes(profile_package(1))
+    callback = ("--callback", "https://acme.example/es2", "--callback-ca", str(keyed.pem))
+    _kswifi("add", "Acme", "--certificate", str(keyed.pem), *callback)
+    for _ in range(2):  # the same package again changes nothing
+        assert _kswifi("stock", "Acme", str(package), "--type", "prepaid").split() == [iccid(1), "one.der"]
+    assert profile_package(1)[200:280] not in installation.control_database.read_bytes()
+    listed = json.loads(_kswifi("list", "--json"))
+    assert (listed["name"], listed["callback"]) == ("Acme", "https://acme.example/es2")
+    assert listed["profiles"] == {"available": 1}
+    assert "Acme" in _kswifi("list")
+    _kswifi("remove", "Acme", "--yes")
+    assert _kswifi("list", "--json") == ""
+    with pytest.raises(UnknownOperatorError):
+        _kswifi("stock", "Acme", str(package), "--type", "prepaid")
+
+
+def test_what_cannot_be_registered(installation: Installation, tmp_path: Path) -> None:
+    keyed, other = self_signed(tmp_path, "acme"), self_signed(tmp_path, "late", days=-1)
+    certificate = ("--certificate", str(keyed.pem))
+    package = tmp_path / "one.der"
+    package.write_bytes(profile_package(1))
+    _kswifi("add", "Acme", *certificate)
+    with pytest.raises(OperatorRefusedError, match="another party"):
+        _kswifi("add", "Borrower", *certificate)
+    with pytest.raises(OperatorRefusedError, match="time is over"):
+        _kswifi("add", "Late", "--certificate", str(other.pem))
+    with pytest.raises(OperatorRefusedError, match="a name has"):
+        _kswifi("add", "a/b", *certificate)
+    with pytest.raises(OperatorRefusedError, match="a callback is"):
+        _kswifi("add", "Acme", *certificate, "--callback", "http://acme.example")
+    with pytest.raises(OperatorRefusedError, match="no certificate"):
+        _kswifi("add", "Acme", "--certificate", str(package))
+    _kswifi("add", "Second", "--certificate", str(self_signed(tmp_path, "second").pem))
+    _kswifi("stock", "Acme", str(package), "--type", "prepaid")
+    with pytest.raises(OperatorRefusedError, match="already"):
+        _kswifi("stock", "Second", str(package), "--type", "prepaid")
+    assert [json.loads(line)["name"] for line in _kswifi("list", "--json").splitlines()] == ["Acme", "Second"]
