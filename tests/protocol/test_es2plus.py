@@ -3,14 +3,11 @@
 import json
 import ssl
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from kswifi.esim.model import ProfileState
 from kswifi.esim.operators import add_operator, remove_operator
@@ -20,7 +17,7 @@ from kswifi.lab.es9_client import Es9Client
 from kswifi.rsp import signatures
 from kswifi.servers.es2plus import PATH
 from tests.support.cards import iccid, profile_package
-from tests.support.es2 import Operator, callback_server, codes, refresh, registered, self_signed
+from tests.support.es2 import Operator, codes, refresh, registered, self_signed
 from tests.support.smdp import (
     ADDRESS,
     NOW,
@@ -35,19 +32,6 @@ from tests.support.smdp import (
 
 OTHER_EID = Eid.with_check_digits("890490320000000000000000000099")
 S = ProfileState
-_FIELDS = (
-    "header",
-    "functionRequesterIdentifier",
-    "functionCallIdentifier",
-    "iccid",
-    "eid",
-    "profileType",
-    "matchingId",
-    "confirmationCode",
-    "smdsAddress",
-    "releaseFlag",
-    "finalProfileStatusIndicator",
-)
 
 
 @pytest.fixture(scope="module")
@@ -365,25 +349,6 @@ def test_another_certificate_of_the_same_operator(server: RunningSmdp, mine: Ope
     renewed.close()
 
 
-def test_a_certificate_whose_time_is_over_is_not_let_in(tmp_path: Path) -> None:
-    clock = ManualClock(NOW)
-    with running_smdp(tmp_path / "smdp", clock=clock, es2_on_es9=False) as server:
-        operator = registered(server, tmp_path, "brief")
-        with codes("8.2.1/3.9"):
-            operator.ask("releaseProfile", iccid=iccid(1))
-        clock.advance(timedelta(days=31))
-        with codes("1.1/1.1"):
-            operator.ask("releaseProfile", iccid=iccid(1))
-        operator.close()
-
-
-def test_es2plus_is_not_on_the_port_of_es9plus_unless_that_is_set(tmp_path: Path) -> None:
-    with running_smdp(tmp_path / "smdp", clock=ManualClock(NOW), es2_on_es9=False) as server:
-        operator = registered(server, tmp_path, "one")
-        assert operator.client(server.smdp.port).post("downloadOrder", b"{}").status == 404
-        operator.close()
-
-
 def test_what_was_counted(server: RunningSmdp, mine: Operator) -> None:
     assert server.smdp.operators is not None
     before = dict(server.smdp.operators.es2plus.calls)
@@ -394,65 +359,3 @@ def test_what_was_counted(server: RunningSmdp, mine: Operator) -> None:
     for outcome in ("8.2.1/3.9", "malformed"):
         key = ("releaseProfile", outcome)
         assert after[key] == before.get(key, 0) + 1
-
-
-# --- callbacks
-
-
-def test_an_operator_hears_of_each_point_of_a_download(tmp_path: Path) -> None:
-    clock = ManualClock(NOW)
-    with (
-        running_smdp(tmp_path / "smdp", rules=RULES, clock=clock, es2_on_es9=False) as server,
-        callback_server(tmp_path) as callback,
-    ):
-        told = registered(server, tmp_path, "told", callback=callback)
-        told.stock(400)
-        told.ordered(400)
-        digest = signatures.confirmation_code_digest("4711")
-        confirmed = told.ask("confirmOrder", iccid=iccid(400), confirmationCode="4711", releaseFlag=False)
-        with refused("8.2/1.2"):
-            authenticated(server, confirmed["matchingId"], code=digest)
-        told.ask("releaseProfile", iccid=iccid(400))
-        walk = authenticated(server, confirmed["matchingId"], code=signatures.confirmation_code_digest("1"))
-        with refused("8.2.7/3.8"):
-            walk.get_package()
-        walk = authenticated(server, confirmed["matchingId"], code=digest)
-        walk.get_package()
-        walk.notify(walk.install_result(server.oid))
-        heard = callback.wait_for(6)
-        assert callback.points() == [
-            (1, "8.2/1.2"),
-            (1, "Executed-Success"),
-            (1, "Executed-Success"),
-            (2, "8.2.7/3.8"),
-            (3, "Executed-Success"),
-            (4, "Executed-Success"),
-        ]
-        last = next(each for each in heard if each["notificationPointId"] == 4)
-        assert (last["iccid"], last["eid"], last["profileType"]) == (f"{iccid(400)}F", walk.card.eid, "prepaid")
-        assert last["header"]["functionRequesterIdentifier"] == server.oid
-        assert {name for name, _ in callback.asked} == {"handleDownloadProgressInfo"}
-        told.close()
-
-
-# --- what is no request
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    function=st.sampled_from(["downloadOrder", "confirmOrder", "cancelOrder", "releaseProfile"]),
-    body=st.binary(max_size=80)
-    | st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(max_size=12),
-        lambda inner: st.dictionaries(st.sampled_from(_FIELDS), inner, max_size=6) | st.lists(inner, max_size=3),
-        max_leaves=12,
-    ),
-)
-def test_whatever_is_sent_is_answered_cleanly(
-    server: RunningSmdp, mine: Operator, function: str, body: Any
-) -> None:
-    client = mine.clients[0] if mine.clients else mine.client()
-    answer = client.post(function, body if isinstance(body, bytes) else json.dumps(body).encode())
-    assert answer.status in (200, 400, 413, 415)
-    assert answer.codes is not None
-    assert set(answer.json()) == {"header"}
