@@ -25,6 +25,7 @@ from kswifi.cli.pki import pki_app
 from kswifi.cli.profile import profile_app
 from kswifi.cli.rsp import euicc_app, lpa_app
 from kswifi.cli.simulate import simulate
+from kswifi.cli.subscribers import subscribers_app
 from kswifi.kernel.errors import KswifiError
 
 app = typer.Typer(
@@ -50,6 +51,7 @@ app.add_typer(payments_app, name="payments")
 app.add_typer(euicc_app, name="euicc")
 app.add_typer(lpa_app, name="lpa")
 app.add_typer(profile_app, name="profile")
+app.add_typer(subscribers_app, name="subscribers")
 app.command()(simulate)
 
 AsChild = Annotated[bool, typer.Option("--as-child", hidden=True, help="Say ready as JSON; stop at end of input.")]

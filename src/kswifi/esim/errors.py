@@ -79,3 +79,9 @@ class OperatorRefusedError(EsimError):
     """What was said about an operator, or about a profile for its stock, cannot be used."""
 
     code = "operator_refused"
+
+
+class OwnCoreRefusedError(EsimError):
+    """Subscribers cannot be handed to the operator's core this way."""
+
+    code = "own_core_refused"
