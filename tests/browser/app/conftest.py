@@ -32,6 +32,10 @@ class Kswifi:
         answer: dict[str, object] = response.json()
         return answer
 
+    def access(self) -> object:
+        """What the network has told the lab phone of its line."""
+        return httpx2.get(f"{self.lab_origin}/phone", headers={"X-KSWiFi-Lab": "1"}, timeout=60).json()["access"]
+
     def spend(self, octets: int) -> dict[str, object]:
         """Have the lab phone fetch so much; it goes over the line when its WiFi is off."""
         return self.lab("/phone/browse", {"octets": octets})

@@ -38,7 +38,7 @@ def test_a_session_can_be_paused_and_continued(kswifi: Kswifi, browser: Browser)
         app.store()
         app.activate()
         kswifi.lab("/phone/wifi", {"on": False})
-        kswifi.spend(1_000_000)
+        kswifi.spend(50_000_000)  # more than one grant, so that the network reports
         app.heading("Session Active")
         app.link("Details")
         app.button("Pause Session")
@@ -65,7 +65,11 @@ def test_after_the_cut_the_next_stored_session_is_offered(kswifi: Kswifi, browse
         app.heading("Ready when you are")
         app.button("Activate Session")
         app.sees("The line is on.")
-        kswifi.spend(1_000_000)
+        for _ in range(100):  # the network tells the phone a moment later
+            if kswifi.access() == "full":
+                break
+            app.page.wait_for_timeout(100)
+        kswifi.spend(50_000_000)  # more than one grant, so that the network reports
         app.heading("Session Active")
 
 

@@ -180,6 +180,15 @@ async function walk(id) {
 /** @param {string} id */
 const alone = (id) => (navigator.locks ? navigator.locks.request(`kswifi-road-${id}`, { ifAvailable: true }, (lock) => (lock ? walk(id) : undefined)) : walk(id));
 
+/** Wait, but not for long, until the ledger uses this session next. @param {InternetSession} one */
+async function chosen(one) {
+  for (let tries = 0; tries < 20; tries += 1) {
+    const contents = await read(`/api/v1/esims/${one.esim_id}/sessions`).catch(() => null);
+    if (!contents || contents.order[0] === one.session_id) return;
+    await pause(150);
+  }
+}
+
 /** What the app does with sessions, by name. */
 export const SessionManager = {
   /**
@@ -238,8 +247,12 @@ export const SessionManager = {
    * @param {InternetSession} one
    */
   async activateDownloadedSession(one) {
+    const wish = () => want({ kind: "activate", path: `/api/v1/sessions/${one.session_id}/activate`, session_id: one.session_id });
+    // Of several on the eSIM the network has to know which comes next before the line is on.
+    const chooses = sessions.peek().some((other) => other.session_id !== one.session_id && other.esim_id === one.esim_id && isStored(other));
+    if (chooses) await wish().then(() => chosen(one));
     if (await look()) await switchOn(one);
-    await want({ kind: "activate", path: `/api/v1/sessions/${one.session_id}/activate`, session_id: one.session_id });
+    if (!chooses) await wish();
   },
 
   /** @param {InternetSession} one */

@@ -60,7 +60,7 @@ export default function Activate({ id }) {
   const stored = isStored(one);
   const intent = actions.value.find((action) => action.kind === "activate" && action.session_id === one.session_id);
   const lab = phone.value;
-  const lineOn = Boolean(lab?.attached && lab.profiles.some((profile) => profile.enabled && profile.iccid === one.iccid));
+  const lineOn = Boolean(!one.hold && lab?.attached && lab.profiles.some((profile) => profile.enabled && profile.iccid === one.iccid));
   const title = one.state === "active" ? t("active.title") : stored ? t("activate.title") : t("activate.install");
   async function activate() {
     if (!one) return;
