@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from kswifi.kernel.clock import ManualClock
 from kswifi.lab.es9_client import Es9Client
 from kswifi.rsp import signatures
 from tests.support.cards import iccid
-from tests.support.es2 import callback_server, codes, registered
+from tests.support.es2 import Callback, callback_server, codes, registered
 from tests.support.smdp import NOW, RULES, authenticated, refused, running_smdp
 
 _FIELDS = (
@@ -96,6 +97,37 @@ def test_an_operator_hears_of_each_point_of_a_download(tmp_path: Path) -> None:
         assert (last["iccid"], last["eid"], last["profileType"]) == (f"{iccid(400)}F", walk.card.eid, "prepaid")
         assert last["header"]["functionRequesterIdentifier"] == server.oid
         assert {name for name, _ in callback.asked} == {"handleDownloadProgressInfo"}
+        told.close()
+
+
+def test_a_callback_that_is_down_hears_of_it_later(tmp_path: Path) -> None:
+    clock = ManualClock(NOW)
+    with (
+        running_smdp(tmp_path / "smdp", rules=RULES, clock=clock, es2_on_es9=False) as server,
+        callback_server(tmp_path) as callback,
+    ):
+        told = registered(server, tmp_path, "told", callback=callback)
+        told.stock(401)
+        told.ordered(401)
+        confirmed = told.ask("confirmOrder", iccid=iccid(401), releaseFlag=True)
+
+        def down(_callback: Callback, handler: BaseHTTPRequestHandler, _body: dict[str, Any]) -> None:
+            callback.behave = None
+            handler.send_response(503)
+            handler.end_headers()
+
+        callback.behave = down
+        authenticated(server, confirmed["matchingId"])
+        while not callback.heard:
+            clock.advance(timedelta(seconds=1))
+            with callback.news:
+                callback.news.wait_for(lambda: bool(callback.heard), 0.1)
+        heard = callback.wait_for(1)[0]
+        assert heard["notificationPointId"] == 1
+        identifiers = [body["header"]["functionCallIdentifier"] for _, body in callback.asked]
+        assert len(identifiers) >= 2
+        assert len(set(identifiers)) == 1, "the same call, for whoever heard it the first time"
+        assert heard["timestamp"] == f"{NOW:%Y-%m-%dT%H:%M:%SZ}", "when it was, not when it was told"
         told.close()
 
 
