@@ -21,6 +21,7 @@ from kswifi.charging_settings import ChargingSettings
 from kswifi.free_data_settings import FreeDataSettings
 from kswifi.kernel.errors import KswifiError
 from kswifi.provisioning_settings import ProvisioningSettings
+from kswifi.rsp.access_rules import CarrierApp
 
 PREFIX: Final = "KSWIFI_"
 
@@ -61,6 +62,21 @@ class Settings(ChargingSettings, FreeDataSettings, ProvisioningSettings):
     proxy_port: Annotated[Port, Field(description="The access gateway's HTTP proxy.")] = 3128
     attach_port: Annotated[Port, Field(description="The access gateway's attach wire.")] = 36412
     sandbox_port: Annotated[Port, Field(description="The sandbox payment gateway, in which no money moves.")] = 8085
+
+    # Which app Android shall trust with our profiles (docs/android.md)
+    carrier_app_sha256: Annotated[
+        str | None,
+        Field(
+            pattern=r"^([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}$",
+            description="SHA-256 of the certificate that signs your Android app: new profiles name it.",
+        ),
+    ] = None
+    carrier_app_package: Annotated[
+        str,
+        Field(
+            max_length=100, pattern=r"^[A-Za-z0-9_.]*$", description="That app's package name, if it shall count."
+        ),
+    ] = ""
 
     # For phones in the same network: `kswifi up --lan`
     lan_address: Annotated[
@@ -264,6 +280,13 @@ class Settings(ChargingSettings, FreeDataSettings, ProvisioningSettings):
             return f"https://{self.lan_address}:{self.lan_port}"
         host = "localhost" if self.reachable_host == "127.0.0.1" else _in_url(self.reachable_host)
         return f"http://{host}:{self.api_port}"
+
+    @property
+    def carrier_apps(self) -> tuple[CarrierApp, ...]:
+        """The apps that new profiles tell Android to trust."""
+        if self.carrier_app_sha256 is None:
+            return ()
+        return (CarrierApp(bytes.fromhex(self.carrier_app_sha256.replace(":", "")), self.carrier_app_package),)
 
     @property
     def smdp_name(self) -> str:

@@ -24,6 +24,7 @@ from kswifi.esim.vault import VAULT_KEY_OCTETS, SubscriberVault
 from kswifi.installation import Installation
 from kswifi.jobs.housekeeping import Chore, Housekeeper, outbox_chores
 from kswifi.kernel.clock import SystemClock
+from kswifi.rsp.access_rules import CarrierApp
 from kswifi.rsp.pki import Pki
 from kswifi.servers.es9plus import Es9Plus
 from kswifi.servers.es9plus_server import Es9PlusServer, tls_context
@@ -44,6 +45,7 @@ class RspOptions:
     ``smdp_address``: the name in activation codes, with its port where that is not 443. ``pki_dir``: a folder laid
     out as SGP.26, None for the installation's own. ``profiles_dir``: profile packages that anybody may order.
     ``es2_port``: where operators order by ES2+, None for nowhere; ``es2_on_es9``: on the port of ES9+ too.
+    ``carrier_apps``: whom Android shall trust with our profiles.
     """
 
     host: str
@@ -53,6 +55,7 @@ class RspOptions:
     profiles_dir: Path | None = None
     es2_port: int | None = None
     es2_on_es9: bool = False
+    carrier_apps: tuple[CarrierApp, ...] = ()
 
     @property
     def es2(self) -> bool:
@@ -127,6 +130,7 @@ def open_smdp(
             vault,
             options.smdp_address,
             load_stock(options.profiles_dir) if options.profiles_dir is not None else None,
+            carrier_apps=options.carrier_apps,
         )
         provisioning = Provisioning(
             database,

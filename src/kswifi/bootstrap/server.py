@@ -128,6 +128,7 @@ class _Server:
             *(settings.host, settings.rsp_port, settings.smdp_name),
             es2_port=settings.es2_port,
             es2_on_es9=settings.es2_on_rsp_port,
+            carrier_apps=settings.carrier_apps,
         )
         smdp = open_smdp(installation, database, vault, options)
         self._stack.callback(smdp.close)
