@@ -9,7 +9,7 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode
 
-from kswifi.free_data.rules import HIGHEST_KYC_LEVEL, FreeDataRules, WhenBudgetGone
+from kswifi.free_data.rules import HIGHEST_KYC_LEVEL, FreeDataRules, Requirement, WhenBudgetGone
 from kswifi.kernel.quantities import GIGABYTE
 
 OctetCount = Annotated[int, Field(ge=0, le=10**15)]
@@ -53,6 +53,9 @@ class FreeDataSettings(BaseSettings):
     free_longest_days: Annotated[
         int | None, Field(ge=1, le=366, description="Longer free offers of the catalogue are not given.")
     ] = None
+    free_requires: Annotated[
+        Requirement, Field(description="What somebody shows before a free order: nothing, or a venue's voucher.")
+    ] = Requirement.NOTHING
     free_kyc_level: Annotated[
         int, Field(ge=0, le=HIGHEST_KYC_LEVEL, description="The KYC level that any order needs, paid ones too.")
     ] = 0
@@ -88,6 +91,13 @@ class FreeDataSettings(BaseSettings):
             raise ValueError("alert levels are percents, 1 to 100")
         return tuple(sorted(set(levels)))
 
+    @field_validator("free_requires")
+    @classmethod
+    def _can_be_shown(cls, required: Requirement) -> Requirement:
+        if required not in (Requirement.NOTHING, Requirement.VOUCHER):
+            raise ValueError("no phone number can be verified yet: choose nothing or voucher")
+        return required
+
     @model_validator(mode="after")
     def _whole_free_offer(self) -> Self:
         if self.free_unspent_octets > self.free_allowance_octets:
@@ -101,5 +111,6 @@ class FreeDataSettings(BaseSettings):
             allowance_days=self.free_allowance_days,
             unspent_octets=self.free_unspent_octets,
             cool_down=timedelta(minutes=self.free_cool_down_minutes),
+            required=self.free_requires,
             **{name: getattr(self, f"free_{name}") for name in _SAME_NAME},
         )

@@ -18,6 +18,8 @@ from kswifi.catalogue.service import Catalogue
 from kswifi.esim.packets import CardPackets
 from kswifi.notifications.service import NotificationService
 from kswifi.sessions.card_records import CardRecords
+from kswifi.vouchers.codes import VoucherCodes
+from kswifi.vouchers.service import VoucherService
 from tests.support.accounts import cheap_passwords
 from tests.support.api import Page, register
 from tests.support.pushes import push_transport
@@ -25,6 +27,7 @@ from tests.support.session_roads import Road, open_road
 
 ORIGIN = "http://127.0.0.1:8080"
 SESSION_SOCKET = ("127.0.0.1", 40404)
+VOUCHER_KEY = bytes(range(32))
 WIFI_SOCKET = ("127.0.0.1", 50505)
 
 
@@ -105,6 +108,7 @@ async def served(folder: Path) -> AsyncIterator[Served]:
             sessions=SessionServices(
                 card_records=CardRecords(road.database, CardPackets(road.vault)),
                 free_data=road.free_data,
+                vouchers=VoucherService(road.database, VoucherCodes(VOUCHER_KEY)),
                 downloads=road.downloads,
                 manager=road.manager,
                 signing_key=road.signing_key,

@@ -16,6 +16,7 @@ from kswifi.api.payment_views import PassPeriodView, PaymentView, payment_view, 
 from kswifi.api.problems import problem_responses
 from kswifi.api.schemas import Instant, RequestBody, ResponseBody
 from kswifi.api.session_views import EsimView, SessionView, esim_view, session_view
+from kswifi.api.vouchers import VoucherView, voucher_view
 from kswifi.charging_records.service import RecordFilter, find_records
 from kswifi.esim.model import ESim
 from kswifi.esim.service import esims_of
@@ -26,6 +27,7 @@ from kswifi.payments.store import all_periods_of, payments_of
 from kswifi.sessions.disputes import disputes_of
 from kswifi.sessions.farewell import forget_owner
 from kswifi.sessions.store import overviews_of
+from kswifi.vouchers.service import vouchers_of
 
 router = APIRouter(prefix="/api/v1/account", tags=["accounts"])
 
@@ -110,6 +112,7 @@ class ExportView(ResponseBody):
     connections: list[ConnectionView]
     payments: list[PaymentView]
     passes: list[PassPeriodView]
+    vouchers: list[VoucherView]
     events: list[EventView]
     requests: list[RequestView]
 
@@ -125,6 +128,7 @@ async def export_account(user: SignedInUser, services: ServicesDep, response: Re
         esims = await esims_of(connection, user_id, EXPORT_LIMIT)
         payments = await payments_of(connection, user_id, EXPORT_LIMIT)
         passes = await all_periods_of(connection, user_id, EXPORT_LIMIT)
+        vouchers = await vouchers_of(connection, user_id, EXPORT_LIMIT)
         events = await events_after(connection, user_id, 0, EXPORT_LIMIT)
         requests = await requests_of(connection, user_id, EXPORT_LIMIT)
     return ExportView(
@@ -141,6 +145,7 @@ async def export_account(user: SignedInUser, services: ServicesDep, response: Re
         connections=[one for line in esims for one in await _connections(services, line)],
         payments=[payment_view(it) for it in payments],
         passes=[period_view(it) for it in passes],
+        vouchers=[voucher_view(it) for it in vouchers],
         events=[EventView(sequence=it.sequence, at=it.at, kind=it.kind, data=dict(it.payload)) for it in events],
         requests=[RequestView(key=key, begun_at=begun_at) for key, begun_at in requests],
     )

@@ -26,6 +26,7 @@ from kswifi.api import (
     sessions,
     statements,
     system,
+    vouchers,
     webhooks,
 )
 from kswifi.api.edge import Edge, EdgePolicy
@@ -41,6 +42,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     notifications.router,
     catalogue.router,
     free_data.router,
+    vouchers.router,
     sessions.router,
     statements.router,
     disputes.router,

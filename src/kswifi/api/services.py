@@ -19,6 +19,7 @@ from kswifi.sessions.keys import SessionSigningKey
 from kswifi.sessions.manager import ESIMSessionManager
 from kswifi.sessions.ports import NetworkAccess
 from kswifi.sessions.service import SessionDownloadService
+from kswifi.vouchers.service import VoucherService
 
 Check = Callable[[], Awaitable[bool]]
 """Whether a part that the server needs is there at this moment."""
@@ -48,6 +49,7 @@ class SessionServices:
     """The road of a session, as the API walks it."""
 
     free_data: FreeData
+    vouchers: VoucherService
     downloads: SessionDownloadService
     manager: ESIMSessionManager
     card_records: CardRecords

@@ -95,6 +95,11 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     "free_data_cooling_down": 409,
     "free_budget_gone": 409,
     "no_waiting_list": 409,
+    # vouchers
+    "unknown_voucher": 404,
+    "voucher_used": 409,
+    "voucher_expired": 410,
+    "voucher_revoked": 410,
     # database
     "database_busy": 503,
     "database_damaged": 503,

@@ -30,6 +30,7 @@ from kswifi.bootstrap.payments import open_payments, pass_rules
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.bootstrap.records_process import RecordsProcess
 from kswifi.bootstrap.rsp import RspOptions, open_smdp
+from kswifi.bootstrap.vouchers import voucher_codes
 from kswifi.catalogue.service import Catalogue
 from kswifi.charging_records.projector import recorded_sequence
 from kswifi.database.engine import Database, sqlite_url
@@ -66,6 +67,7 @@ from kswifi.sessions.ports import NetworkAccess
 from kswifi.sessions.projector import Projector, projected_sequence
 from kswifi.sessions.service import SessionDownloadService
 from kswifi.settings import Settings
+from kswifi.vouchers.service import VoucherService
 
 _log = structlog.get_logger(__name__)
 
@@ -171,6 +173,7 @@ class _Server:
             ),
             sessions=SessionServices(
                 free_data=free_data,
+                vouchers=VoucherService(database, voucher_codes(vault)),
                 downloads=SessionDownloadService(*(database, catalogue, orders, manager, free_data), passes),
                 manager=manager,
                 card_records=CardRecords(database, CardPackets(vault)),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kswifi.free_data.model import BudgetKind
+from kswifi.free_data.model import KOBO_LIMIT, BudgetKind
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.quantities import format_naira, format_octets
 
@@ -41,7 +41,7 @@ def show(as_json: AsJson = False) -> None:
     async def work() -> None:
         settings = load_settings()
         rules = replace(settings.free_data_rules(), zone=settings.zone)
-        async with _database() as database, database.reading() as connection:
+        async with open_control_database() as database, database.reading() as connection:
             found = await budgets.budgets(connection)
             today, month = await budgets.committed(connection, database.clock.now(), rules)
             stopped, waits = await budgets.stopped(connection), await waiting.how_many(connection)
@@ -79,9 +79,39 @@ def set_(
     async def work() -> None:
         if not (1 <= len(name) <= 32 and name.isascii() and name == name.lower() and name.isprintable()):
             raise NothingHereError("a budget's name has 1 to 32 lower-case ASCII characters")
-        async with _database() as database, database.transaction() as connection:
+        async with open_control_database() as database, database.transaction() as connection:
             budget = await set_budget(connection, name, kind, total_kobo, daily_kobo, monthly_kobo)
         print(f"{name}: {format_naira(budget.total_kobo)}, of which {format_naira(budget.left_kobo)} are left")
+
+    asyncio.run(work())
+
+
+@budget_app.command("deposit")
+def deposit(
+    name: Annotated[str, typer.Argument(help="The sponsor's or venue's budget.")],
+    kobo: Annotated[int, typer.Option("--kobo", min=1, max=KOBO_LIMIT, help="How much has reached your bank.")],
+    reference: Annotated[
+        str, typer.Option("--reference", min=1, max=60, help="The bank's name of the transfer: booked once.")
+    ],
+) -> None:
+    """Book what a sponsor or a venue has paid in; how much of it free data may use is `budget set`'s to say."""
+    from kswifi.books.model import Account
+    from kswifi.books.service import post
+    from kswifi.free_data.budgets import find_budget
+
+    async def work() -> None:
+        async with open_control_database() as database, database.transaction() as connection:
+            budget = await find_budget(connection, name)
+            if budget.kind is BudgetKind.OPERATOR:
+                raise NothingHereError(f"{name} is the operator's own: only sponsors and venues pay in")
+            number = await post(
+                connection,
+                reference=f"deposit:{name}:{reference}",
+                kind="deposit",
+                lines=[(Account.CASH_AT_BANK, kobo), (Account.SPONSORS_DEPOSITS, -kobo)],
+                at=database.clock.now(),
+            )
+        print(f"{name}: {format_naira(kobo)} paid in, entry {number} of the books")
 
     asyncio.run(work())
 
@@ -92,7 +122,7 @@ def stop(words: Annotated[str, typer.Argument(help="What people who ask are told
     from kswifi.free_data import budgets
 
     async def work() -> None:
-        async with _database() as database, database.transaction() as connection:
+        async with open_control_database() as database, database.transaction() as connection:
             await budgets.stop(connection, words[:200])
         print("free data is stopped; `kswifi budget resume` gives it again")
 
@@ -105,7 +135,7 @@ def resume() -> None:
     from kswifi.free_data import budgets
 
     async def work() -> None:
-        async with _database() as database, database.transaction() as connection:
+        async with open_control_database() as database, database.transaction() as connection:
             await budgets.resume(connection)
         print("free data is given again")
 
@@ -127,7 +157,7 @@ def kyc(
     async def work() -> None:
         who = parse_identifier(identifier)
         column = user_account.c.phone_number if who.phone_number else user_account.c.email
-        async with _database() as database, database.transaction() as connection:
+        async with open_control_database() as database, database.transaction() as connection:
             user_id = await connection.scalar(select(user_account.c.user_id).where(column == str(who)))
             if user_id is None:
                 raise NothingHereError(f"no account has {who}")
@@ -176,7 +206,8 @@ def plan_text(made: "Plan") -> str:
 
 
 @asynccontextmanager
-async def _database() -> AsyncIterator["Database"]:
+async def open_control_database() -> AsyncIterator["Database"]:
+    """Open the database of the data directory that is set; the server may run."""
     from kswifi.database.engine import Database, sqlite_url
     from kswifi.installation import Installation
     from kswifi.settings import load_settings

@@ -26,6 +26,7 @@ from kswifi.cli.profile import profile_app
 from kswifi.cli.rsp import euicc_app, lpa_app
 from kswifi.cli.simulate import simulate
 from kswifi.cli.subscribers import subscribers_app
+from kswifi.cli.vouchers import vouchers_app
 from kswifi.kernel.errors import KswifiError
 
 app = typer.Typer(
@@ -45,6 +46,7 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(cdr_app, name="cdr")
 app.add_typer(books_app, name="books")
 app.add_typer(budget_app, name="budget")
+app.add_typer(vouchers_app, name="vouchers")
 app.add_typer(accounts_app, name="accounts")
 app.command()(plan)
 app.add_typer(payments_app, name="payments")

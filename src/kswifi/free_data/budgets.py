@@ -182,7 +182,8 @@ async def _paying(
             and _fits(in_month, cost_kobo, budget.monthly_kobo)
         ):
             return budget.budget_id
-    waiting = rules.when_budget_gone is WhenBudgetGone.WAITING_LIST
+    # Who waits is told of the other budgets' money: a venue's guests would wait for nothing.
+    waiting = rules.when_budget_gone is WhenBudgetGone.WAITING_LIST and venue_budget_id is None
     raise BudgetGoneError(
         "the money for free data is used up for now"
         + (

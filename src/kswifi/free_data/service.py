@@ -37,8 +37,11 @@ from kswifi.free_data.limits import (
 from kswifi.free_data.marks import Marks
 from kswifi.free_data.model import cost_of
 from kswifi.free_data.rules import FreeDataRules, Requirement, WhenBudgetGone
+from kswifi.free_data.venues import good_vouchers, require_payer
 from kswifi.kernel.numbers import Eid
 from kswifi.kernel.quantities import format_octets
+from kswifi.vouchers.model import Voucher
+from kswifi.vouchers.service import use_voucher
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,11 @@ class FreeData:
         """
         asker = await self._asker(connection, user_id, device_id, eid)
         octets = _octets(offer)
-        await self._require(connection, asker, offer, transaction_instant(connection))
-        await add_grant(connection, session_id, asker, octets, self.rules)
+        voucher = await self._require(connection, asker, offer, transaction_instant(connection))
+        venue_budget_id = None if voucher is None else voucher.budget_id
+        await add_grant(connection, session_id, asker, octets, self.rules, venue_budget_id)
+        if voucher is not None:
+            await use_voucher(connection, voucher.serial, session_id)
         await waiting.leave(connection, user_id)
 
     async def take_card(
@@ -190,29 +196,40 @@ class FreeData:
             return refused
         return None
 
-    async def _require(self, connection: AsyncConnection, asker: Asker, offer: Offer, now: datetime) -> None:
-        """Refuse by the first rule that an order breaks; the order of the rules is that of what helps soonest."""
+    async def _require(
+        self, connection: AsyncConnection, asker: Asker, offer: Offer, now: datetime
+    ) -> Voucher | None:
+        """Refuse by the first rule that an order breaks; return the voucher that it is given for, if it is for one.
+
+        The order of the rules is that of what helps soonest.
+        """
         words = await budgets.stopped(connection)
         if words is not None:
             raise FreeDataStoppedError(words)
         await self.require_identified(connection, asker.user_id)
         self._require_given(offer)
-        self._require_shown(asker)
+        vouchers = await good_vouchers(connection, asker.user_id, now)
+        needed = self._require_shown(asker, vouchers)
         octets = _octets(offer)
         await require_within_limits(connection, asker, octets, now, self.rules)
-        await budgets.require_budget(connection, cost_of(octets, self.rules.cost_kobo_per_gb), now, self.rules)
+        cost_kobo = cost_of(octets, self.rules.cost_kobo_per_gb)
+        return await require_payer(connection, vouchers, cost_kobo, now, self.rules, needed=needed)
 
-    def _require_shown(self, asker: Asker) -> None:
-        """Refuse who has not shown what is asked of everybody."""
+    def _require_shown(self, asker: Asker, vouchers: list[Voucher]) -> bool:
+        """Refuse who has not shown what is asked of everybody; return whether it is a voucher that they show."""
         match self.rules.required:
             case Requirement.PHONE if asker.phone_mark is None:
                 raise PhoneNotVerifiedError("verify your phone number first: a code is sent to it")
-            case Requirement.VOUCHER:
+            case Requirement.VOUCHER if not vouchers:
                 raise VoucherNeededError("get a voucher at a KSWiFi venue, and type its code in first")
-            case Requirement.PHONE_OR_VOUCHER if asker.phone_mark is None:
+            case Requirement.PHONE_OR_VOUCHER if asker.phone_mark is None and not vouchers:
                 raise PhoneOrVoucherNeededError("verify your phone number, or type in a venue's voucher first")
-            case _:
-                pass
+            case Requirement.NOTHING | Requirement.PHONE:
+                return False
+            case Requirement.VOUCHER:
+                return True
+            case Requirement.PHONE_OR_VOUCHER:
+                return asker.phone_mark is None
 
     def _require_given(self, offer: Offer) -> None:
         rules = self.rules

@@ -1,0 +1,66 @@
+"""Codes that people type: twelve characters of Crockford's base 32, a serial number and our signature of it.
+
+    0003-7QK2-M9XT
+    serial: 25 bits; signature: 35 bits of HMAC-SHA-256
+
+Thirty-five bits withstand guessing because whoever tries is counted (``service``): ten tries a quarter of an hour
+for an account and sixty for an address, against 2^35 signatures of each serial. None is stored; a stolen
+database has no code in it that was not redeemed already.
+"""
+
+import hmac
+from typing import Final
+
+from kswifi.vouchers.errors import UnknownVoucherError
+
+# Crockford's base 32 leaves out what is misread: I, L, O and U.
+_DIGITS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_MISREAD: Final = str.maketrans("OIL", "011", "- ")
+_DIGIT_BITS: Final = 5
+_SERIAL_DIGITS: Final = 5
+_SIGNATURE_DIGITS: Final = 7
+_GROUP: Final = 4
+
+SERIALS: Final = 1 << _SERIAL_DIGITS * _DIGIT_BITS
+
+
+class VoucherCodes:
+    """Makes and reads codes under one key, the installation's for this purpose alone."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def code(self, serial: int) -> str:
+        """Return the code of a serial number, in groups."""
+        if not 0 <= serial < SERIALS:
+            raise ValueError(f"{serial} is no serial number of a voucher")
+        text = _text(serial, _SERIAL_DIGITS) + self._signature(serial)
+        return "-".join(text[at : at + _GROUP] for at in range(0, len(text), _GROUP))
+
+    def serial(self, code: str) -> int:
+        """Return the serial number of a code as people type it: any case, any groups, O for 0, I and L for 1.
+
+        Raises:
+            UnknownVoucherError: it was not signed with this key.
+        """
+        text = code.upper().translate(_MISREAD)
+        if len(text) == _SERIAL_DIGITS + _SIGNATURE_DIGITS and all(digit in _DIGITS for digit in text):
+            serial = _number(text[:_SERIAL_DIGITS])
+            if hmac.compare_digest(text[_SERIAL_DIGITS:], self._signature(serial)):
+                return serial
+        raise UnknownVoucherError("this is no voucher of ours: compare the code with your voucher, sign by sign")
+
+    def _signature(self, serial: int) -> str:
+        digest = hmac.digest(self._key, serial.to_bytes(4), "sha256")
+        return _text(int.from_bytes(digest) >> (256 - _SIGNATURE_DIGITS * _DIGIT_BITS), _SIGNATURE_DIGITS)
+
+
+def _text(number: int, digits: int) -> str:
+    return "".join(_DIGITS[number >> at * _DIGIT_BITS & 31] for at in reversed(range(digits)))
+
+
+def _number(text: str) -> int:
+    number = 0
+    for digit in text:
+        number = number << _DIGIT_BITS | _DIGITS.index(digit)
+    return number

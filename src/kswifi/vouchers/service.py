@@ -1,0 +1,95 @@
+"""Redeeming: each voucher once, by one account, and never by trying codes."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.accounts.rates import Rate, RateLimiter
+from kswifi.database.engine import Database
+from kswifi.vouchers.batches import read_batch
+from kswifi.vouchers.codes import VoucherCodes
+from kswifi.vouchers.errors import (
+    UnknownVoucherError,
+    VoucherExpiredError,
+    VoucherRevokedError,
+    VoucherUsedError,
+)
+from kswifi.vouchers.model import Batch, Voucher
+from kswifi.vouchers.sql import voucher, voucher_batch
+
+TRIES_BY_ACCOUNT: Final = Rate(10, timedelta(minutes=15))
+TRIES_BY_ADDRESS: Final = Rate(60, timedelta(minutes=15))
+"""How often a code may be tried. Right ones count too: with one in hand nobody shall guess the next."""
+
+
+class VoucherService:
+    """Redeems vouchers."""
+
+    def __init__(self, database: Database, codes: VoucherCodes) -> None:
+        self._database = database
+        self._codes = codes
+        self._by_account = RateLimiter(TRIES_BY_ACCOUNT)
+        self._by_address = RateLimiter(TRIES_BY_ADDRESS)
+
+    async def redeem(self, user_id: str, code: str, address: str) -> Voucher:
+        """Give somebody the voucher of a code; the same person again gets the same voucher.
+
+        Raises:
+            TooManyAttemptsError: from this account, or this address.
+            UnknownVoucherError: not ours.
+            VoucherRevokedError, VoucherExpiredError: not any more.
+            VoucherUsedError: somebody else was earlier.
+        """
+        now = self._database.clock.now()
+        self._by_account.attempt(user_id, now)
+        self._by_address.attempt(address, now)
+        serial = self._codes.serial(code)
+        async with self._database.transaction() as connection:
+            batch = await _batch_of(connection, serial)
+            _require_live(batch, now)
+            values = {"serial": serial, "batch_id": batch.batch_id, "user_id": user_id, "redeemed_at": now}
+            await connection.execute(insert(voucher).values(**values).on_conflict_do_nothing())
+            row = (await connection.execute(select(voucher).where(voucher.c.serial == serial))).one()
+        if row.user_id != user_id:
+            raise VoucherUsedError("this voucher was used already: each is good for one person, once")
+        return Voucher(serial, batch.venue, batch.budget_id, row.redeemed_at, batch.expires_at, row.session_id)
+
+
+async def vouchers_of(connection: AsyncConnection, user_id: str, limit: int) -> list[Voucher]:
+    """Return what somebody has redeemed, of batches that are not revoked; what expires first comes first."""
+    v, b = voucher.c, voucher_batch.c
+    query = (
+        select(v.serial, b.venue, b.budget_id, v.redeemed_at, b.expires_at, v.session_id)
+        .join_from(voucher, voucher_batch, v.batch_id == b.batch_id)
+        .where(v.user_id == user_id, b.revoked_at.is_(None))
+        .order_by(b.expires_at, v.serial)
+        .limit(limit)
+    )
+    return [Voucher(*row) for row in await connection.execute(query)]
+
+
+async def use_voucher(connection: AsyncConnection, serial: int, session_id: str) -> None:
+    """Note which session a voucher was used for."""
+    await connection.execute(update(voucher).where(voucher.c.serial == serial).values(session_id=session_id))
+
+
+async def _batch_of(connection: AsyncConnection, serial: int) -> Batch:
+    b = voucher_batch.c
+    query = select(voucher_batch).where(b.first_serial <= serial).order_by(b.first_serial.desc()).limit(1)
+    row = (await connection.execute(query)).one_or_none()
+    batch = None if row is None else read_batch(row)
+    if batch is None or serial not in batch.serials:
+        raise UnknownVoucherError("this voucher belongs to no batch: ask at the counter for another")
+    return batch
+
+
+def _require_live(batch: Batch, now: datetime) -> None:
+    if batch.revoked_at is not None:
+        raise VoucherRevokedError("this voucher was called back: ask at the counter for another")
+    if batch.expires_at <= now:
+        raise VoucherExpiredError(
+            "this voucher has expired: ask at the counter for another", expired_at=batch.expires_at.isoformat()
+        )

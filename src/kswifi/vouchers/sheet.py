@@ -1,0 +1,77 @@
+"""The sheet for a venue's counter: A4 pages to cut, each voucher with its code in letters and as a QR code."""
+
+import io
+from collections.abc import Iterator
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from kswifi.vouchers.codes import VoucherCodes
+from kswifi.vouchers.model import Batch
+
+COLUMNS: Final = 3
+ROWS: Final = 8
+_MARGIN: Final = 28
+_QR_POINTS: Final = 62
+_QUIET_MODULES: Final = 4
+"""ISO/IEC 18004, 9.1: the light border that readers need."""
+
+
+def sheet_pdf(batch: Batch, codes: VoucherCodes, zone: ZoneInfo) -> bytes:
+    """Return the batch as PDF; the same batch again gives the same octets.
+
+    The QR code holds the code as it is typed, and no address: nobody learns to follow a sticker's.
+    """
+    # reportlab takes longer to import than most commands take to run.
+    from reportlab.lib.pagesizes import A4  # noqa: PLC0415 - lazily, as said
+    from reportlab.pdfgen.canvas import Canvas  # noqa: PLC0415
+
+    out = io.BytesIO()
+    width, height = A4
+    wide, high = (width - 2 * _MARGIN) / COLUMNS, (height - 2 * _MARGIN) / ROWS
+    until = f"until {batch.expires_at.astimezone(zone):%Y-%m-%d %H:%M}"
+    page = Canvas(out, pagesize=A4, invariant=1)
+    page.setTitle(_latin(f"KSWiFi vouchers, batch {batch.batch_id}: {batch.venue}"))
+    for place, serial in enumerate(batch.serials):
+        row, column = divmod(place % (COLUMNS * ROWS), COLUMNS)
+        if place and not row and not column:
+            page.showPage()
+        x, y = _MARGIN + column * wide, height - _MARGIN - (row + 1) * high
+        code = codes.code(serial)
+        page.setDash(2, 2)
+        page.rect(x, y, wide, high)
+        _draw_qr(page, code, x + 6, y + 6)
+        page.setFont("Helvetica-Bold", 10)
+        page.drawString(x + 8, y + high - 16, _fitting(batch.venue))
+        page.setFont("Helvetica", 7)
+        for line, words in enumerate(("1 free KSWiFi session", until, f"batch {batch.batch_id}, no. {place + 1}")):
+            page.drawString(x + _QR_POINTS + 12, y + 34 - 11 * line, words)
+        page.setFont("Courier-Bold", 10)
+        page.drawString(x + _QR_POINTS + 12, y + 52, code)
+    page.save()
+    return out.getvalue()
+
+
+def _draw_qr(page: object, code: str, x: float, y: float) -> None:
+    for left, bottom, size in _qr_squares(code):
+        page.rect(x + left, y + bottom, size, size, stroke=0, fill=1)  # type: ignore[attr-defined]
+
+
+def _qr_squares(code: str) -> Iterator[tuple[float, float, float]]:
+    """Give the dark modules of a QR code as squares, in points from its lower left corner."""
+    import segno  # noqa: PLC0415 - lazily, as above
+
+    rows = list(segno.make_qr(code, error="m").matrix_iter(border=_QUIET_MODULES))
+    size = _QR_POINTS / len(rows)
+    for down, row in enumerate(rows):
+        for right, dark in enumerate(row):
+            if dark:
+                yield right * size, (len(rows) - down - 1) * size, size
+
+
+def _fitting(words: str) -> str:
+    return _latin(words if len(words) <= 28 else words[:27] + "…")
+
+
+def _latin(words: str) -> str:
+    """Return words in what PDF's own fonts can write."""
+    return words.encode("cp1252", "replace").decode("cp1252")

@@ -1,0 +1,35 @@
+"""The vouchers' tables. A code that nobody has redeemed is in none of them: its signature says that it is ours."""
+
+from typing import Final
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Integer, String, Table
+
+from kswifi.accounts.sql import user_account
+from kswifi.database.engine import metadata
+from kswifi.database.types import UtcDateTime, UuidText
+from kswifi.vouchers.model import VENUE_LIMIT
+
+voucher_batch: Final = Table(
+    "voucher_batch",
+    metadata,
+    Column("batch_id", Integer, primary_key=True),
+    Column("venue", String(VENUE_LIMIT), nullable=False),
+    Column("budget_id", String(32), ForeignKey("free_budget.budget_id")),
+    Column("first_serial", Integer, nullable=False, unique=True),
+    Column("vouchers", Integer, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("revoked_at", UtcDateTime),
+    CheckConstraint("first_serial >= 0 AND vouchers > 0", name="serials"),
+)
+
+voucher: Final = Table(
+    "voucher",
+    metadata,
+    Column("serial", Integer, primary_key=True),
+    Column("batch_id", ForeignKey(voucher_batch.c.batch_id), nullable=False, index=True),
+    Column("user_id", ForeignKey(user_account.c.user_id), nullable=False, index=True),
+    Column("redeemed_at", UtcDateTime, nullable=False),
+    Column("session_id", UuidText),
+)
+"""Redeemed vouchers: the serial number is the key, so the second to redeem one finds it taken."""

@@ -1,0 +1,215 @@
+"""Redeeming: once, by one person, while it is good, and not by guessing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
+from kswifi.accounts.errors import TooManyAttemptsError
+from kswifi.free_data.errors import BudgetGoneError, PhoneOrVoucherNeededError, VoucherNeededError
+from kswifi.free_data.model import BudgetKind
+from kswifi.free_data.rules import FreeDataRules, Requirement, WhenBudgetGone
+from kswifi.vouchers.batches import batches, make_batch, revoke_batch
+from kswifi.vouchers.codes import SERIALS, VoucherCodes
+from kswifi.vouchers.errors import (
+    BatchInvalidError,
+    UnknownBatchError,
+    UnknownVoucherError,
+    VoucherExpiredError,
+    VoucherRevokedError,
+    VoucherUsedError,
+)
+from kswifi.vouchers.model import Batch
+from kswifi.vouchers.service import VoucherService
+from kswifi.vouchers.sql import voucher, voucher_batch
+from tests.support.databases import START
+from tests.support.free_data import Given, run, user
+
+ADA, BOLA = user(0), user(1)
+CODES = VoucherCodes(bytes(range(32)))
+WEEK = timedelta(days=7)
+NEEDED = FreeDataRules(required=Requirement.VOUCHER, cost_kobo_per_gb=20_000)
+
+
+async def _make(given: Given, count: int = 3, budget_id: str | None = None, life: timedelta = WEEK) -> Batch:
+    async with given.database.transaction() as connection:
+        return await make_batch(connection, "Mama  Put", count, given.clock.now() + life, budget_id)
+
+
+def _scenario(
+    folder: Path,
+    work: Callable[[Given, VoucherService], Awaitable[None]],
+    rules: FreeDataRules | None = None,
+    users: int = 3,
+) -> None:
+    run(folder, lambda given: work(given, VoucherService(given.database, CODES)), rules, users)
+
+
+def test_of_a_hundred_who_redeem_one_voucher_at_once_one_has_it(tmp_path: Path) -> None:
+    async def work(given: Given, service: VoucherService) -> None:
+        await _make(given)
+        tries = [service.redeem(user(number), CODES.code(1), f"10.0.0.{number}") for number in range(100)]
+        results = await asyncio.gather(*tries, return_exceptions=True)
+        assert sum(isinstance(it, VoucherUsedError) for it in results) == 99
+        async with given.database.reading() as connection:
+            assert await connection.scalar(select(func.count()).select_from(voucher)) == 1
+            assert (await batches(connection))[0].redeemed == 1
+
+    _scenario(tmp_path, work, users=100)
+
+
+def test_a_voucher_is_one_order_even_if_all_orders_come_at_once(tmp_path: Path) -> None:
+    async def work(given: Given, service: VoucherService) -> None:
+        await _make(given)
+        await service.redeem(ADA, CODES.code(0), "a")
+        again = await service.redeem(ADA, CODES.code(0), "a")  # no error, and no second one
+        assert (again.venue, again.session_id) == ("Mama Put", None)
+        results = await asyncio.gather(*(given.order(ADA) for _ in range(20)), return_exceptions=True)
+        assert sum(isinstance(it, VoucherNeededError) for it in results) == 19
+        assert sum(isinstance(it, str) for it in results) == 1
+
+    _scenario(tmp_path, work, NEEDED)
+
+
+def test_who_needs_a_voucher_and_has_none_is_told_what_helps(tmp_path: Path) -> None:
+    async def work(given: Given, service: VoucherService) -> None:
+        with pytest.raises(VoucherNeededError) as refused:
+            await given.order(ADA)
+        assert refused.value.facts["do"] == "redeem_voucher"
+        given.free_data.rules = replace(NEEDED, required=Requirement.PHONE_OR_VOUCHER)
+        with pytest.raises(PhoneOrVoucherNeededError):
+            await given.order(ADA)
+        await _make(given)
+        await service.redeem(ADA, CODES.code(0), "a")
+        await given.order(ADA)
+
+    _scenario(tmp_path, work, NEEDED)
+
+
+def test_a_session_that_ended_untouched_gives_its_voucher_back(tmp_path: Path) -> None:
+    async def work(given: Given, service: VoucherService) -> None:
+        await _make(given)
+        await service.redeem(ADA, CODES.code(0), "a")
+        first = await given.order(ADA)
+        await given.use(first, 0, ended=True)
+        second = await given.order(ADA)
+        await given.use(second, 1, ended=True)
+        with pytest.raises(VoucherNeededError):
+            await given.order(ADA)
+
+    _scenario(tmp_path, work, NEEDED)
+
+
+def test_the_venue_pays_for_its_guests_alone_and_no_more_than_it_has(tmp_path: Path) -> None:
+    async def work(given: Given, service: VoucherService) -> None:
+        await given.set_budget(10**6)
+        await given.set_budget(20_000, "cafe", BudgetKind.VENUE)
+        await _make(given, budget_id="cafe")
+        for serial in (0, 1):
+            await service.redeem(ADA, CODES.code(serial), "a")
+        assert (await given.grant(await given.order(ADA))).budget_id == "cafe"
+        with pytest.raises(BudgetGoneError) as refused:  # and the operator's money is not taken for it
+            await given.order(ADA)
+        assert refused.value.facts["do"] == "wait"
+        # One whom the other budgets serve anyway keeps the voucher.
+        given.free_data.rules = replace(given.free_data.rules, required=Requirement.NOTHING)
+        assert (await given.grant(await given.order(ADA))).budget_id == "operator"
+        given.free_data.rules = replace(given.free_data.rules, required=Requirement.VOUCHER)
+        await given.set_budget(40_000, "cafe", BudgetKind.VENUE)
+        assert (await given.grant(await given.order(ADA))).budget_id == "cafe"
+
+    _scenario(tmp_path, work, replace(NEEDED, when_budget_gone=WhenBudgetGone.WAITING_LIST))
+
+
+def test_the_next_venue_pays_where_the_first_cannot(tmp_path: Path) -> None:
+    async def work(given: Given, service: VoucherService) -> None:
+        await given.set_budget(0, "poor", BudgetKind.VENUE)
+        await given.set_budget(10**6, "rich", BudgetKind.VENUE)
+        await _make(given, 1, "poor", timedelta(days=1))
+        await _make(given, 1, "rich")
+        await service.redeem(ADA, CODES.code(0), "a")
+        await service.redeem(ADA, CODES.code(1), "a")
+        assert (await given.grant(await given.order(ADA))).budget_id == "rich"
+
+    _scenario(tmp_path, work, NEEDED)
+
+
+def test_a_voucher_without_a_budget_is_kept_where_none_is_needed(tmp_path: Path) -> None:
+    async def work(given: Given, service: VoucherService) -> None:
+        await _make(given)
+        voucher = await service.redeem(ADA, CODES.code(0), "a")
+        await given.order(ADA)
+        again = await service.redeem(ADA, CODES.code(0), "a")
+        assert (voucher.session_id, again.session_id) == (None, None)
+
+    _scenario(tmp_path, work)
+
+
+def test_expired_and_revoked_vouchers_are_worth_nothing_redeemed_or_not(tmp_path: Path) -> None:
+    async def work(given: Given, service: VoucherService) -> None:
+        await _make(given, 3)
+        await _make(given, 3, life=2 * WEEK)
+        for serial in (0, 3):
+            await service.redeem(ADA, CODES.code(serial), "a")
+        given.clock.advance(WEEK)
+        with pytest.raises(VoucherExpiredError):
+            await service.redeem(BOLA, CODES.code(1), "b")
+        async with given.database.transaction() as connection:
+            first = await revoke_batch(connection, 2)
+        given.clock.advance(timedelta(hours=1))
+        async with given.database.transaction() as connection:
+            assert await revoke_batch(connection, 2) == first
+            with pytest.raises(UnknownBatchError):
+                await revoke_batch(connection, 9)
+        with pytest.raises(VoucherRevokedError):
+            await service.redeem(BOLA, CODES.code(4), "b")
+        with pytest.raises(VoucherNeededError):
+            await given.order(ADA)
+
+    _scenario(tmp_path, work, NEEDED)
+
+
+def test_guessing_is_counted_for_account_and_address_and_right_codes_count_too(tmp_path: Path) -> None:
+    async def work(given: Given, service: VoucherService) -> None:
+        await _make(given)
+        await service.redeem(ADA, CODES.code(0), "a")
+        for _ in range(9):
+            with pytest.raises(UnknownVoucherError):
+                await service.redeem(ADA, "0000-0000-0000", "a")
+        with pytest.raises(TooManyAttemptsError):
+            await service.redeem(ADA, CODES.code(0), "elsewhere")
+        for number in range(50):
+            with pytest.raises(UnknownVoucherError):
+                await service.redeem(user(100 + number), "0000-0000-0000", "a")
+        with pytest.raises(TooManyAttemptsError):
+            await service.redeem(BOLA, CODES.code(1), "a")
+        given.clock.advance(timedelta(minutes=2))
+        await service.redeem(BOLA, CODES.code(1), "a")
+
+    _scenario(tmp_path, work)
+
+
+def test_a_batch_is_what_can_be_printed_or_it_is_refused(tmp_path: Path) -> None:
+    async def work(given: Given, service: VoucherService) -> None:
+        with pytest.raises(UnknownVoucherError):
+            await service.redeem(ADA, CODES.code(0), "a")  # signed, but of no batch
+        async with given.database.transaction() as connection:
+            for venue, count, life in (("", 1, WEEK), ("a\x00", 1, WEEK), ("a", 10_001, WEEK), ("a", 1, -WEEK)):
+                with pytest.raises(BatchInvalidError):
+                    await make_batch(connection, venue, count, START + life)
+        with pytest.raises(IntegrityError):
+            await _make(given, budget_id="nobody")
+        await _make(given)
+        async with given.database.transaction() as connection:
+            await connection.execute(voucher_batch.update().values(first_serial=SERIALS - 4))
+            made = await make_batch(connection, "a", 1, START + WEEK)
+            assert list(made.serials) == [SERIALS - 1]
+            with pytest.raises(BatchInvalidError):
+                await make_batch(connection, "a", 1, START + WEEK)
+
+    _scenario(tmp_path, work)
