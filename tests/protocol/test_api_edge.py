@@ -16,7 +16,7 @@ from kswifi.kernel.errors import KswifiError
 from kswifi.session_package import PackageError
 from tests.support.api import PASSWORD, problem, register, serving
 
-FLOORS = ("database", "outbox", "catalogue", "accounts", "books", "payments", "esim", "sessions", "api")
+FLOORS = ("database", "outbox", "catalogue", "accounts", "books", "payments", "vouchers", "esim", "sessions", "api")
 ELSEWHERE = {
     "catalogue_invalid",  # at start
     "database_newer",
@@ -30,6 +30,11 @@ ELSEWHERE = {
     "illegal_rsp_transition",  # to a phone's LPA, by ES9+
     "unknown_profile_order",
     "profile_package_refused",  # at start
+    "operator_refused",  # to who runs it, by commands
+    "unknown_operator",
+    "own_core_refused",
+    "unknown_voucher_batch",
+    "voucher_batch_invalid",
 }
 
 JSON = {"Content-Type": "application/json"}
