@@ -12,6 +12,8 @@ COLUMNS: Final = 3
 ROWS: Final = 8
 _MARGIN: Final = 28
 _QR_POINTS: Final = 62
+_VENUE_FONT: Final = "Helvetica-Bold"
+_VENUE_POINTS: Final = 10
 _QUIET_MODULES: Final = 4
 """ISO/IEC 18004, 9.1: the light border that readers need."""
 
@@ -40,8 +42,8 @@ def sheet_pdf(batch: Batch, codes: VoucherCodes, zone: ZoneInfo) -> bytes:
         page.setDash(2, 2)
         page.rect(x, y, wide, high)
         _draw_qr(page, code, x + 6, y + 6)
-        page.setFont("Helvetica-Bold", 10)
-        page.drawString(x + 8, y + high - 16, _fitting(batch.venue))
+        page.setFont(_VENUE_FONT, _VENUE_POINTS)
+        page.drawString(x + 8, y + high - 16, _fitting(batch.venue, wide - 16))
         page.setFont("Helvetica", 7)
         for line, words in enumerate(("1 free KSWiFi session", until, f"batch {batch.batch_id}, no. {place + 1}")):
             page.drawString(x + _QR_POINTS + 12, y + 34 - 11 * line, words)
@@ -68,8 +70,15 @@ def _qr_squares(code: str) -> Iterator[tuple[float, float, float]]:
                 yield right * size, (len(rows) - down - 1) * size, size
 
 
-def _fitting(words: str) -> str:
-    return _latin(words if len(words) <= 28 else words[:27] + "…")
+def _fitting(words: str, width: float) -> str:
+    """Return a venue's name, cut to what its voucher is wide."""
+    from reportlab.pdfbase.pdfmetrics import stringWidth  # noqa: PLC0415 - lazily, as above
+
+    whole = kept = _latin(words)
+    while stringWidth(kept, _VENUE_FONT, _VENUE_POINTS) > width:
+        whole = whole[:-1]
+        kept = _latin(whole + "…")
+    return kept
 
 
 def _latin(words: str) -> str:

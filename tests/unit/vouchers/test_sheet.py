@@ -37,3 +37,8 @@ def test_each_voucher_is_printed_once_with_its_code_and_its_qr_code() -> None:
     dark = sum(sum(row) for row in qr.matrix)
     assert len(re.findall(r" re f", pages[1])) == dark
     assert pdf == sheet_pdf(batch, CODES, LAGOS)
+
+
+def test_a_long_name_stays_on_its_voucher() -> None:
+    page = next(_pages(sheet_pdf(Batch(1, "W" * 60, None, 0, 1, AT, AT, None), CODES, LAGOS)))
+    assert re.search(r"\(W{10,18}\\205\)", page)  # an ellipsis in PDF's own encoding
