@@ -54,7 +54,8 @@ class FreeDataSettings(BaseSettings):
         int | None, Field(ge=1, le=366, description="Longer free offers of the catalogue are not given.")
     ] = None
     free_requires: Annotated[
-        Requirement, Field(description="What somebody shows before a free order: nothing, or a venue's voucher.")
+        Requirement,
+        Field(description="What somebody shows before a free order: a verified phone, a venue's voucher."),
     ] = Requirement.NOTHING
     free_kyc_level: Annotated[
         int, Field(ge=0, le=HIGHEST_KYC_LEVEL, description="The KYC level that any order needs, paid ones too.")
@@ -90,13 +91,6 @@ class FreeDataSettings(BaseSettings):
         if any(not 1 <= level <= 100 for level in levels):
             raise ValueError("alert levels are percents, 1 to 100")
         return tuple(sorted(set(levels)))
-
-    @field_validator("free_requires")
-    @classmethod
-    def _can_be_shown(cls, required: Requirement) -> Requirement:
-        if required not in (Requirement.NOTHING, Requirement.VOUCHER):
-            raise ValueError("no phone number can be verified yet: choose nothing or voucher")
-        return required
 
     @model_validator(mode="after")
     def _whole_free_offer(self) -> Self:

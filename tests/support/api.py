@@ -19,8 +19,11 @@ from kswifi.api.server import ApiServer
 from kswifi.api.services import Check, Environment, Services
 from kswifi.api.streams import EventStreams
 from kswifi.catalogue.service import Catalogue
+from kswifi.free_data.marks import Marks
 from kswifi.kernel.clock import Clock
 from kswifi.notifications.service import NotificationService
+from kswifi.phone_verification.lab_outbox import LabOutbox
+from kswifi.phone_verification.service import PhoneVerifications
 from tests.support.accounts import cheap_passwords
 from tests.support.databases import open_database
 from tests.support.pushes import push_transport
@@ -67,6 +70,7 @@ async def serving(
             streams=EventStreams(database),
             environment=given,
             readiness=readiness or {},
+            phone_verifications=PhoneVerifications(database, Marks(bytes(32)).digest, LabOutbox(database)),
         )
         app = create_app(services)
         if extra is not None:  # goes before the product's routes, so that it can stand in for some

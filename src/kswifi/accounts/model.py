@@ -48,6 +48,7 @@ class User:
     phone_number: str | None
     email: str | None
     created_at: datetime
+    phone_verified: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -332,7 +332,13 @@ class PasskeyService:
             .where(passkey.c.passkey_id == row.passkey_id)
             .values(sign_count=verified.new_sign_count, used_at=transaction_instant(connection))
         )
-        return User(row.owner_user_id, row.owner_phone_number, row.owner_email, row.owner_created_at)
+        return User(
+            row.owner_user_id,
+            row.owner_phone_number,
+            row.owner_email,
+            row.owner_created_at,
+            row.owner_phone_mark is not None,
+        )
 
 
 def _require_room(held: int) -> None:

@@ -289,6 +289,7 @@ class AccountService:
             await connection.execute(
                 _of_user(user.user_id).values(
                     phone_number=None,
+                    phone_mark=None,
                     email=f"{secrets.token_hex(16)}@{NOWHERE}",
                     password_hash=nobodys,
                     recovery_code_hash=model.hash_recovery_code(model.new_recovery_code(self._random_bytes)),
@@ -355,7 +356,7 @@ def _of_user(user_id: str) -> Update:
 
 
 def _user(row: _Row) -> User:
-    return User(row.user_id, row.phone_number, row.email, row.created_at)
+    return User(row.user_id, row.phone_number, row.email, row.created_at, row.phone_mark is not None)
 
 
 def _already_registered(who: Identifier) -> AlreadyRegisteredError:

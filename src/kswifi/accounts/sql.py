@@ -16,6 +16,8 @@ user_account: Final = Table(
     Column("password_hash", String(255), nullable=False),
     Column("recovery_code_hash", LargeBinary(32), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    # The keyed digest of a number that they have shown to be theirs (see phone_verification).
+    Column("phone_mark", String(64), index=True, unique=True),
     CheckConstraint("(phone_number IS NULL) <> (email IS NULL)", name="one_identifier"),
 )
 

@@ -24,6 +24,7 @@ from kswifi.kernel.clock import from_unix_seconds
 from kswifi.notifications.service import forget_notifications
 from kswifi.outbox.service import events_after
 from kswifi.payments.store import all_periods_of, payments_of
+from kswifi.phone_verification.service import forget_verifications
 from kswifi.sessions.disputes import disputes_of
 from kswifi.sessions.farewell import forget_owner
 from kswifi.sessions.store import overviews_of
@@ -172,6 +173,7 @@ async def delete_account(
     async def also(connection: AsyncConnection) -> None:
         await forget_owner(connection, user.user_id)
         await forget_notifications(connection, user.user_id)
+        await forget_verifications(connection, user.user_id)
         await forget_requests(connection, user.user_id)
 
     async def work() -> None:

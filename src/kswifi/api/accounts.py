@@ -62,6 +62,7 @@ class AccountView(ResponseBody):
     user_id: str
     phone_number: Annotated[str | None, Field(examples=["+2348031234567"])]
     email: str | None
+    phone_verified: Annotated[bool, Field(description="Whether you have shown that a phone number is yours.")]
     created_at: Instant
 
 
@@ -159,7 +160,11 @@ async def recover(
 def account_view(user: User) -> AccountView:
     """Return an account as it is shown."""
     return AccountView(
-        user_id=user.user_id, phone_number=user.phone_number, email=user.email, created_at=user.created_at
+        user_id=user.user_id,
+        phone_number=user.phone_number,
+        email=user.email,
+        phone_verified=user.phone_verified,
+        created_at=user.created_at,
     )
 
 

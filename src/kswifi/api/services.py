@@ -14,6 +14,7 @@ from kswifi.database.engine import Database
 from kswifi.free_data.service import FreeData
 from kswifi.notifications.service import NotificationService
 from kswifi.payments.service import PaymentService
+from kswifi.phone_verification.service import PhoneVerifications
 from kswifi.sessions.card_records import CardRecords
 from kswifi.sessions.keys import SessionSigningKey
 from kswifi.sessions.manager import ESIMSessionManager
@@ -69,7 +70,8 @@ class Metrics:
 class Services:
     """The capabilities behind the API, made and closed by the bootstrap.
 
-    ``sessions`` is None for a server that only signs people in, ``payments`` for one that takes none.
+    ``sessions`` is None for a server that only signs people in, ``payments`` for one that takes none,
+    ``phone_verifications`` for one that sends no text messages.
     """
 
     database: Database
@@ -81,5 +83,6 @@ class Services:
     environment: Environment
     sessions: SessionServices | None = None
     payments: PaymentService | None = None
+    phone_verifications: PhoneVerifications | None = None
     readiness: Mapping[str, Check] = field(default_factory=dict)
     metrics: Metrics | None = None

@@ -35,6 +35,14 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     "passkey_refused": 401,
     "too_many_passkeys": 409,
     "unknown_passkey": 404,
+    # phone verification
+    "phone_verification_not_set_up": 409,
+    "not_a_phone_number": 422,
+    "unknown_phone_verification": 404,
+    "phone_code_over": 410,
+    "phone_code_wrong": 422,
+    "phone_verified_elsewhere": 409,
+    "no_lab_message": 404,
     # notifications
     "push_endpoint_refused": 422,
     "push_key_invalid": 422,

@@ -27,6 +27,7 @@ from kswifi.bootstrap.checks import check_keys
 from kswifi.bootstrap.lan import lan_ready, lan_servers
 from kswifi.bootstrap.notifications import open_notifications
 from kswifi.bootstrap.payments import open_payments, pass_rules
+from kswifi.bootstrap.phones import open_phones
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.bootstrap.records_process import RecordsProcess
 from kswifi.bootstrap.rsp import RspOptions, open_smdp
@@ -126,20 +127,23 @@ class _Server:
         async with database.transaction() as connection:
             await release_leases(connection)  # we hold the directory's lock: whoever had them is dead
         await check_keys(installation, database, vault, signing_key)
-        options = RspOptions(
-            *(settings.host, settings.rsp_port, settings.smdp_name),
-            es2_port=settings.es2_port,
-            es2_on_es9=settings.es2_on_rsp_port,
-            carrier_apps=settings.carrier_apps,
+        smdp = open_smdp(
+            *(installation, database, vault),
+            RspOptions(
+                *(settings.host, settings.rsp_port, settings.smdp_name),
+                es2_port=settings.es2_port,
+                es2_on_es9=settings.es2_on_rsp_port,
+                carrier_apps=settings.carrier_apps,
+            ),
         )
-        smdp = open_smdp(installation, database, vault, options)
         self._stack.callback(smdp.close)
         ledger = await self._ledger(database)
         centre = AuthenticationCentre(database, vault)
         charging = await self._charging(database, ledger, centre)
         orders = EsimOrders(vault)
         manager = ESIMSessionManager(database, signing_key)
-        free_data = FreeData(database, Marks(vault_key), replace(settings.free_data_rules(), zone=settings.zone))
+        phones = open_phones(settings, database, Marks(vault_key), self._stack)
+        free_data = FreeData(database, phones.marks, replace(settings.free_data_rules(), zone=settings.zone))
         catalogue = Catalogue.load(settings.offers_file)
         passes = pass_rules(settings, orders)
         payments = open_payments(settings, installation, database, catalogue, passes)
@@ -181,11 +185,13 @@ class _Server:
                 network_access=self._network_access(),
             ),
             payments=None if payments is None else payments.service,
+            phone_verifications=phones.service,
             readiness={"ledger": _ledger_answers(ledger)},
             metrics=Metrics(charging.metrics.text, settings.metrics_networks),
         )
         chores = {
             **outbox_chores(database),
+            **phones.chores,
             "free_data_marks": lambda: forget_marks(database, free_data.rules),
             "login_sessions": accounts.prune,
             "passkey_challenges": passkeys.prune,
@@ -204,6 +210,7 @@ class _Server:
             **pass_ends.handlers(),
             **pass_handlers(database, passes),
             **notifications.follower.handlers(),
+            **phones.handlers,
         }
         worker = Worker(database, worked if payments is None else {**worked, **payments.handlers})
         housekeeper = Housekeeper(chores)

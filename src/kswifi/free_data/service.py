@@ -178,11 +178,13 @@ class FreeData:
         self, connection: AsyncConnection, user_id: str, device_id: str | None, eid: Eid | None
     ) -> Asker:
         t = user_account.c
-        query = select(func.coalesce(t.phone_number, t.email)).where(t.user_id == user_id)
-        identifier: str | None = await connection.scalar(query)
+        query = select(func.coalesce(t.phone_number, t.email), t.phone_mark).where(t.user_id == user_id)
+        row = (await connection.execute(query)).one_or_none()
+        identifier, phone_mark = (None, None) if row is None else row
         return Asker(
             user_id=user_id,
             account_mark=None if identifier is None else self.marks.account(identifier),
+            phone_mark=phone_mark,
             device_mark=None if device_id is None else self.marks.device(device_id),
             card_mark=None if eid is None else self.marks.card(str(eid)),
         )

@@ -1,0 +1,49 @@
+"""Phone verification joined: who sends the codes."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from kswifi.database.engine import Database
+from kswifi.free_data.marks import Marks
+from kswifi.outbox.results import Handler
+from kswifi.phone_verification.handlers import CodeHandlers
+from kswifi.phone_verification.lab_outbox import LabOutbox
+from kswifi.phone_verification.ports import CodeSender
+from kswifi.phone_verification.service import PhoneVerifications
+from kswifi.providers.africas_talking import AfricasTalking
+from kswifi.providers.termii import TERMII_URL, Termii
+from kswifi.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Phones:
+    """What verifies phone numbers; ``service`` is None where nothing sends messages."""
+
+    marks: Marks
+    service: PhoneVerifications | None = None
+    handlers: Mapping[str, Handler] = field(default_factory=dict)
+    chores: Mapping[str, Callable[[], Awaitable[int]]] = field(default_factory=dict)
+
+
+def open_phones(settings: Settings, database: Database, marks: Marks, stack: AsyncExitStack) -> Phones:
+    """Return the parts of phone verification; ``stack`` closes them."""
+    sender = make_sender(settings, database)
+    if sender is None:
+        return Phones(marks)
+    stack.push_async_callback(sender.close)
+    service = PhoneVerifications(database, marks.digest, sender if isinstance(sender, LabOutbox) else None)
+    handlers = CodeHandlers(database, marks.digest, sender).handlers()
+    return Phones(marks, service, handlers, {"phone_verifications": service.prune})
+
+
+def make_sender(settings: Settings, database: Database) -> CodeSender | None:
+    """Return the provider that the settings name; without one, embedded mode has the lab's outbox."""
+    key = "" if settings.sms_api_key is None else settings.sms_api_key.get_secret_value()
+    match settings.sms_provider:
+        case "termii":
+            return Termii(key, settings.sms_sender or "", settings.sms_url or TERMII_URL)
+        case "africas_talking":
+            return AfricasTalking(key, settings.sms_username or "", settings.sms_sender, settings.sms_url)
+        case _:
+            return LabOutbox(database) if settings.mode == "embedded" else None

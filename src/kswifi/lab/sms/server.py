@@ -1,0 +1,152 @@
+"""A rehearsal provider: one server with both faces, the messages it took, and what it is told to do wrong."""
+
+import asyncio
+import hmac
+import socket
+from collections import deque
+from collections.abc import AsyncIterator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+LARGEST_BODY_OCTETS: Final = 8_192
+MESSAGES_LIMIT: Final = 1_000
+BLOCKED_NUMBER: Final = "2348099999999"
+"""A number that both refuse."""
+
+
+class Wrong(StrEnum):
+    """How one call goes wrong."""
+
+    NO_ANSWER = "no_answer"
+    """The message is taken, and the answer never comes."""
+    RATE_LIMITED = "rate_limited"
+    BROKEN = "broken"
+    """500; nothing is taken."""
+    UNREADABLE = "unreadable"
+    """The message is taken, and answered with a page of HTML."""
+
+
+class _TermiiMessage(msgspec.Struct, forbid_unknown_fields=True):
+    api_key: str
+    to: Annotated[str, msgspec.Meta(pattern=r"^[1-9][0-9]{7,14}$")]
+    sender: Annotated[str, msgspec.Meta(min_length=3, max_length=11)] = msgspec.field(name="from")
+    sms: Annotated[str, msgspec.Meta(min_length=1, max_length=918)]
+    type: str
+    channel: str
+
+
+@dataclass
+class RehearsalProvider:
+    """What it took, newest last: (number without +, words); and what is still to go wrong."""
+
+    key: str
+    username: str
+    taken: deque[tuple[str, str]] = field(default_factory=lambda: deque(maxlen=MESSAGES_LIMIT))
+    wrongs: deque[Wrong] = field(default_factory=lambda: deque(maxlen=MESSAGES_LIMIT))
+    origin: str = ""
+
+    def routes(self) -> list[Route]:
+        """Return where each face answers."""
+        return [
+            Route("/api/sms/send", self.termii, methods=["POST"]),
+            Route("/version1/messaging", self.africas_talking, methods=["POST"]),
+        ]
+
+    async def termii(self, request: Request) -> Response:
+        """Take a message as Termii does."""
+        try:
+            asked = msgspec.json.decode(await _body(request), type=_TermiiMessage)
+        except msgspec.DecodeError as error:
+            return JSONResponse({"code": 400, "message": str(error)}, 400)
+        if not hmac.compare_digest(asked.api_key.encode(), self.key.encode()):
+            return JSONResponse({"code": 401, "message": "Invalid API key"}, 401)
+        if asked.to == BLOCKED_NUMBER:
+            return JSONResponse({"code": 400, "message": "Invalid phone number"}, 400)
+
+        def answer(number: int) -> tuple[int, dict[str, Any]]:
+            words = {"message": "Successfully Sent", "balance": 9, "user": "rehearsal"}
+            return 200, {"code": "ok", "message_id": f"30175{number:015}", **words}
+
+        return await self._take(request, asked.to, asked.sms, answer)
+
+    async def africas_talking(self, request: Request) -> Response:
+        """Take a message as Africa's Talking does: a form, and a status for each recipient."""
+        form = dict(parse_qsl((await _body(request)).decode("utf-8", "replace")))
+        if not hmac.compare_digest(request.headers.get("apikey", "").encode(), self.key.encode()):
+            return Response("The supplied authentication is invalid", 401)
+        if form.get("username") != self.username or not form.get("to") or not form.get("message"):
+            return Response("Request is missing required form field", 400)
+
+        def answer(number: int, code: int = 101, status: str = "Success") -> tuple[int, dict[str, Any]]:
+            one = {"statusCode": code, "number": form["to"], "status": status, "cost": "NGN 2.2000"}
+            one["messageId"] = f"ATXid_{number:032x}"
+            return 201, {"SMSMessageData": {"Message": "Sent to 1/1 Total Cost: NGN 2.2000", "Recipients": [one]}}
+
+        if form["to"] == f"+{BLOCKED_NUMBER}":
+            status, body = answer(0, 403, "InvalidPhoneNumber")
+            return JSONResponse(body, status)
+        return await self._take(request, form["to"].removeprefix("+"), form["message"], answer)
+
+    async def _take(self, request: Request, to: str, words: str, answer: Any) -> Response:
+        wrong = self.wrongs.popleft() if self.wrongs else None
+        if wrong is Wrong.RATE_LIMITED:
+            return JSONResponse({"message": "Too many requests"}, 429)
+        if wrong is Wrong.BROKEN:
+            return JSONResponse({"message": "Something went wrong"}, 500)
+        self.taken.append((to, words))
+        if wrong is Wrong.NO_ANSWER:
+            while not await request.is_disconnected():  # noqa: ASYNC110 - there is no event to wait for
+                await asyncio.sleep(0.05)
+        if wrong is Wrong.UNREADABLE:
+            return HTMLResponse("<!doctype html><title>One moment</title><p>We will be right back.")
+        status, body = answer(len(self.taken))
+        return JSONResponse(body, status)
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave the process's signal handlers alone."""
+        yield
+
+
+@asynccontextmanager
+async def serving_provider(key: str, username: str, port: int = 0) -> AsyncIterator[RehearsalProvider]:
+    """Serve a rehearsal provider on this machine."""
+    provider = RehearsalProvider(key, username)
+    listener = socket.create_server(("127.0.0.1", port))
+    provider.origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    config = uvicorn.Config(
+        Starlette(routes=provider.routes()),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        limit_concurrency=64,
+        timeout_graceful_shutdown=1,
+    )
+    server = _Server(config)
+    running = asyncio.ensure_future(server.serve(sockets=[listener]))
+    try:
+        yield provider
+    finally:
+        server.should_exit = server.force_exit = True
+        await running
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece[: LARGEST_BODY_OCTETS + 1 - len(body)]
+    return bytes(body)

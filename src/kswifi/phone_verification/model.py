@@ -1,0 +1,81 @@
+"""Codes and where a verification stands: pure rules, no I/O."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from kswifi.accounts.errors import InvalidIdentifierError
+from kswifi.accounts.model import parse_identifier
+from kswifi.accounts.rates import Rate
+from kswifi.phone_verification.errors import NotAPhoneNumberError
+
+CODE_DIGITS: Final = 6
+CODE_LIFETIME: Final = timedelta(minutes=10)
+TRIES_LIMIT: Final = 5
+"""Of one code: 5 guesses of 10^6."""
+
+# A message costs the operator money, and a number belongs to somebody who may not have asked.
+CODES_BY_ACCOUNT: Final = Rate(6, timedelta(hours=24))
+CODES_BY_NUMBER: Final = Rate(4, timedelta(hours=24))
+CODES_BY_ADDRESS: Final = Rate(30, timedelta(hours=1))
+
+Digest = Callable[[str, str], bytes]
+"""The keyed digest of a value for a purpose: 32 octets."""
+
+
+class SendState(StrEnum):
+    """Where the message stands."""
+
+    WAITING = "waiting"
+    SENDING = "sending"
+    """Noted before the provider is called: who finds it after a crash does not know if the message went out."""
+    SENT = "sent"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneVerification:
+    """One code that was asked for, as its user sees it."""
+
+    verification_id: str
+    state: SendState
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LabMessage:
+    """A message that no network carries, as the lab's outbox keeps it."""
+
+    to: str
+    words: str
+    at: datetime
+
+
+def parse_phone_number(text: str) -> str:
+    """Return a phone number in E.164; a Nigerian one may be written as people write it (0803 123 4567).
+
+    Raises:
+        NotAPhoneNumberError: it is none.
+    """
+    try:
+        number = parse_identifier(text).phone_number
+    except InvalidIdentifierError as error:
+        raise NotAPhoneNumberError(error.message) from error
+    if number is None:
+        raise NotAPhoneNumberError("a code goes to a phone number, not to an email address")
+    return number
+
+
+def code_of(digest: Digest, verification_id: str, phone_number: str, salt: str) -> str:
+    """Return the code of a verification: it is derived under the installation's key, and kept nowhere."""
+    value = int.from_bytes(digest("phone code", f"{verification_id} {phone_number} {salt}"))
+    return f"{value % 10**CODE_DIGITS:0{CODE_DIGITS}}"
+
+
+def words_of(code: str) -> str:
+    """Return the message: plain letters, so that it is one SMS (GSM 7 bit, 3GPP TS 23.038, 6.2.1)."""
+    minutes = CODE_LIFETIME // timedelta(minutes=1)
+    return f"Your KSWiFi code is {code}. It holds for {minutes} minutes. Tell it to nobody."

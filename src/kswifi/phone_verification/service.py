@@ -1,0 +1,192 @@
+"""Asking for a code, typing it in, and what it proves.
+
+The number itself is kept only while its code may be typed in. What stays is its mark on the account: the keyed
+digest by which free data knows it again.
+"""
+
+import hmac
+import os
+from collections.abc import Callable
+from typing import Any, Final
+
+from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.accounts.rates import RateLimiter
+from kswifi.accounts.sql import user_account
+from kswifi.database.engine import Database, transaction_instant
+from kswifi.kernel.errors import KswifiError
+from kswifi.outbox.service import enqueue
+from kswifi.phone_verification.errors import (
+    NoLabMessageError,
+    PhoneCodeOverError,
+    PhoneCodeWrongError,
+    PhoneVerifiedElsewhereError,
+    UnknownPhoneVerificationError,
+)
+from kswifi.phone_verification.lab_outbox import LabOutbox
+from kswifi.phone_verification.model import (
+    CODE_LIFETIME,
+    CODES_BY_ACCOUNT,
+    CODES_BY_ADDRESS,
+    CODES_BY_NUMBER,
+    TRIES_LIMIT,
+    Digest,
+    LabMessage,
+    PhoneVerification,
+    SendState,
+    code_of,
+    parse_phone_number,
+)
+from kswifi.phone_verification.sql import lab_text_message, phone_verification
+
+SEND_KIND: Final = "send_phone_code"
+PRUNE_LIMIT: Final = 500
+
+_t = phone_verification.c
+_Row = Row[*tuple[Any, ...]]
+
+
+class PhoneVerifications:
+    """Verifications of one installation by its keyed ``digest``; ``lab`` is None where messages are sent."""
+
+    def __init__(
+        self,
+        database: Database,
+        digest: Digest,
+        lab: LabOutbox | None = None,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._database = database
+        self._digest = digest
+        self._lab = lab
+        self._random_bytes = random_bytes
+        self._by_account = RateLimiter(CODES_BY_ACCOUNT)
+        self._by_number = RateLimiter(CODES_BY_NUMBER)
+        self._by_address = RateLimiter(CODES_BY_ADDRESS)
+
+    async def begin(self, user_id: str, verification_id: str, text: str, address: str) -> PhoneVerification:
+        """Ask for a code to a number; the same id again is the same verification.
+
+        Raises:
+            NotAPhoneNumberError: no code can be sent to it.
+            TooManyAttemptsError: too many codes for this account, number or network address.
+        """
+        number = parse_phone_number(text)
+        async with self._database.reading() as connection:
+            known = await _find(connection, user_id, verification_id)
+        if known is not None:
+            return _shown(known)
+        now = self._database.clock.now()
+        self._by_address.attempt(address, now)
+        self._by_account.attempt(user_id, now)
+        self._by_number.attempt(number, now)
+        async with self._database.transaction() as connection:
+            expires_at = transaction_instant(connection) + CODE_LIFETIME
+            await connection.execute(
+                insert(phone_verification).values(
+                    verification_id=verification_id,
+                    user_id=user_id,
+                    phone_number=number,
+                    salt=self._random_bytes(16).hex(),
+                    state=SendState.WAITING,
+                    tries=0,
+                    expires_at=expires_at,
+                )
+            )
+            payload = {"verification_id": verification_id}
+            await enqueue(connection, kind=SEND_KIND, key=f"{SEND_KIND}:{verification_id}", payload=payload)
+        return PhoneVerification(verification_id, SendState.WAITING, expires_at)
+
+    async def verification(self, user_id: str, verification_id: str) -> PhoneVerification:
+        """Return a user's verification.
+
+        Raises:
+            UnknownPhoneVerificationError: they have none of this id, or it is forgotten.
+        """
+        async with self._database.reading() as connection:
+            return _shown(_require(await _find(connection, user_id, verification_id)))
+
+    async def confirm(self, user_id: str, verification_id: str, code: str) -> None:
+        """Take a code that was typed in: from now on the number is this account's; again is no error.
+
+        Raises:
+            UnknownPhoneVerificationError: the user has none of this id.
+            PhoneCodeWrongError, PhoneCodeOverError: the code is another, or it has had its time or its tries.
+            PhoneVerifiedElsewhereError: the number is another account's.
+        """
+        async with self._database.transaction() as connection:
+            refused = await self._confirm(connection, user_id, verification_id, code)
+        if refused is not None:  # after the transaction: a wrong try is counted
+            raise refused
+
+    async def _confirm(
+        self, connection: AsyncConnection, user_id: str, verification_id: str, code: str
+    ) -> KswifiError | None:
+        row = _require(await _find(connection, user_id, verification_id))
+        if row.confirmed_at is not None:
+            return None
+        now = transaction_instant(connection)
+        if now >= row.expires_at or row.tries >= TRIES_LIMIT or row.state == SendState.REFUSED:
+            return PhoneCodeOverError("this code does not hold any more: ask for another")
+        expected = code_of(self._digest, row.verification_id, row.phone_number, row.salt)
+        this = update(phone_verification).where(_t.verification_id == verification_id)
+        if not hmac.compare_digest(expected.encode(), code.encode("utf-8", "replace")):
+            await connection.execute(this.values(tries=row.tries + 1))
+            left = TRIES_LIMIT - row.tries - 1
+            return PhoneCodeWrongError(f"this is not the code: you can try {left} times more", tries_left=left)
+        mark = self._digest("phone", row.phone_number).hex()
+        t = user_account.c
+        owner = await connection.scalar(select(t.user_id).where(t.phone_mark == mark))
+        if owner not in (None, user_id):
+            return PhoneVerifiedElsewhereError("another account has verified this number")
+        await connection.execute(update(user_account).where(t.user_id == user_id).values(phone_mark=mark))
+        await connection.execute(this.values(confirmed_at=now))
+        return None
+
+    async def lab_message(self, user_id: str, verification_id: str) -> LabMessage:
+        """Return the message of a verification, where messages are kept and not sent.
+
+        Raises:
+            NoLabMessageError: they are sent, or this one is not there (yet, or any more).
+            UnknownPhoneVerificationError: the user has none of this id.
+        """
+        if self._lab is None:
+            raise NoLabMessageError("text messages are really sent here: look at your phone")
+        await self.verification(user_id, verification_id)
+        found = await self._lab.find(verification_id)
+        if found is None:
+            raise NoLabMessageError("this message is not in the lab's outbox")
+        return found
+
+    async def prune(self) -> int:
+        """Forget a batch of verifications that have had their time, their numbers with them; return how many."""
+        async with self._database.transaction() as connection:
+            now = transaction_instant(connection)
+            old = select(_t.verification_id).where(_t.expires_at <= now - CODE_LIFETIME).limit(PRUNE_LIMIT)
+            await connection.execute(delete(lab_text_message).where(lab_text_message.c.at <= now - CODE_LIFETIME))
+            return (
+                await connection.execute(delete(phone_verification).where(_t.verification_id.in_(old)))
+            ).rowcount
+
+
+async def forget_verifications(connection: AsyncConnection, user_id: str) -> None:
+    """Forget a user's verifications and their messages."""
+    theirs = select(_t.verification_id).where(_t.user_id == user_id)
+    await connection.execute(delete(lab_text_message).where(lab_text_message.c.reference.in_(theirs)))
+    await connection.execute(delete(phone_verification).where(_t.user_id == user_id))
+
+
+async def _find(connection: AsyncConnection, user_id: str, verification_id: str) -> _Row | None:
+    query = select(phone_verification).where(_t.verification_id == verification_id, _t.user_id == user_id)
+    return (await connection.execute(query)).one_or_none()
+
+
+def _require(row: _Row | None) -> _Row:
+    if row is None:
+        raise UnknownPhoneVerificationError("you have asked for no such code")
+    return row
+
+
+def _shown(row: _Row) -> PhoneVerification:
+    return PhoneVerification(row.verification_id, SendState(row.state), row.expires_at)
