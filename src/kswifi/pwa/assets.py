@@ -1,10 +1,10 @@
 """The app's files: read once, hashed, compressed once, and listed for the service worker.
 
-Nothing is bundled or rewritten but for one thing: comments and indentation are left out on the way to the user, a
-tenth of all that would be sent; lines stay where they are. The hash of a file is its ETag and its entry in the
-precache list, so that an update fetches only the files that changed: those who use this pay for every kilobyte. The
-first page's files come one by one, as browsers fetch them; the service worker of a first visit gets all other
-scripts in one parcel, where gzip sees what they have in common.
+Nothing is bundled or rewritten but for two things: on the way to the user comments and indentation are left
+out, a tenth of all that would be sent, and the keys of a second language's texts; lines stay where they are. The
+hash of a file is its ETag and its entry in the precache list, so that an update fetches only the files that
+changed: those who use this pay for every kilobyte. The first page's files come one by one, as browsers fetch them;
+the service worker of a first visit gets all other scripts in one parcel, where gzip sees what they have in common.
 """
 
 import gzip
@@ -42,6 +42,7 @@ _IMPORT_MAP: Final = re.compile(rb'<script type="importmap">(.*?)</script>', re.
 _COMMENT_LINES: Final = re.compile(rb"^[ \t]*(?://[^\n]*|/\*(?:[^*]|\*(?!/))*\*/[ \t]*)$", re.MULTILINE)
 _TYPE_COMMENT: Final = re.compile(rb"/\*\* @(?:type|param)\b(?:[^*\n]|\*(?!/))*\*/ ?")
 _INDENTATION: Final = re.compile(rb"^[ \t]+", re.MULTILINE)
+_KEY: Final = re.compile(rb'(?m)(^|, )"?[a-z_][\w.]*"?: (?=")')
 _NAMED: Final = re.compile(rb'"(/[^"]*)"')
 _PRECACHE: Final = b"const PRECACHE = ([]);"
 PARCEL: Final = "/app/parcel.json"
@@ -96,7 +97,7 @@ def load_assets(static: Path = STATIC) -> Assets:
         ValueError: the service worker has no place for the precache list.
     """
     files = {
-        path.relative_to(static).as_posix(): _without_comments(path)
+        path.relative_to(static).as_posix(): _without_comments(path, static)
         for path in sorted(static.rglob("*"))
         if path.suffix in _TYPES
     }
@@ -113,7 +114,7 @@ def load_assets(static: Path = STATIC) -> Assets:
     return Assets(MappingProxyType({**by_url, PARCEL: parcel, "/sw.js": _asset("sw.js", worker)}), hashes)
 
 
-def _without_comments(path: Path) -> bytes:
+def _without_comments(path: Path, static: Path) -> bytes:
     """Return what is sent: scripts of ours without whole lines of comment, types in comments, and indentation.
 
     In a template of ours, white space with a line's end in it never counts (htm drops it).
@@ -122,7 +123,14 @@ def _without_comments(path: Path) -> bytes:
     if path.suffix != ".js" or path.parent.name == "vendor":
         return content
     content = _COMMENT_LINES.sub(lambda found: b"\n" * found.group().count(b"\n"), content)
-    return _INDENTATION.sub(b"", _TYPE_COMMENT.sub(b"", content))
+    content = _INDENTATION.sub(b"", _TYPE_COMMENT.sub(b"", content))
+    return _values_alone(content) if _url(path.relative_to(static).as_posix()) in ON_DEMAND else content
+
+
+def _values_alone(texts: bytes) -> bytes:
+    """Return a second language's texts as a list: its keys are those of English, in the same order."""
+    head, _, body = _KEY.sub(rb"\1", texts).partition(b"export default {")
+    return head + b"export default [" + body.replace(b"\n};", b"\n];")
 
 
 def _named_by_page(app: Assets) -> frozenset[str]:

@@ -265,8 +265,10 @@ class _Projection:
 
     async def _put_first(self, wallet_id: str, session_id: str) -> None:
         line = await card_places.line_of(self._connection, wallet_id)
-        others = [it for it in line.session_order if it != session_id]
-        await self._arrange(wallet_id, session_order=[session_id, *others])
+        order = [session_id, *(it for it in line.session_order if it != session_id)]
+        # Who activates one wants it first; an order that is asked for and not confirmed yet stays asked for.
+        wanted = order if line.wanted_order == line.session_order else list(line.wanted_order)
+        await self._arrange(wallet_id, session_order=order, wanted_order=wanted)
 
     async def _arrange(self, wallet_id: str, **columns: object) -> None:
         """Note a line's order of use or its switch, as the ledger has confirmed it."""

@@ -15,6 +15,14 @@ from kswifi.cli.up import System
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+AUTHENTICATOR = {
+    "protocol": "ctap2",
+    "transport": "internal",
+    "hasResidentKey": True,
+    "hasUserVerification": True,
+    "isUserVerified": True,
+    "automaticPresenceSimulation": True,
+}
 _PORTS = ("API", "DIAMETER", "RSP", "LAB", "CONTENT", "PROXY", "ATTACH", "SANDBOX")
 
 

@@ -5,17 +5,8 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, expect
 
-from tests.browser.app.conftest import Kswifi
+from tests.browser.app.conftest import AUTHENTICATOR, Kswifi
 from tests.support.app_page import AppPage, device
-
-AUTHENTICATOR = {
-    "protocol": "ctap2",
-    "transport": "internal",
-    "hasResidentKey": True,
-    "hasUserVerification": True,
-    "isUserVerified": True,
-    "automaticPresenceSimulation": True,
-}
 
 
 @contextmanager

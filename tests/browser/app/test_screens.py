@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser.app.conftest import Kswifi
+from tests.browser.app.conftest import AUTHENTICATOR, Kswifi
 from tests.support.app_page import AppPage, device
 
 ROOT = Path(__file__).parents[3]
@@ -62,6 +62,11 @@ def walk(app: AppPage, kswifi: Kswifi, look: str) -> list[str]:
     def see(name: str) -> None:
         wrong.extend(check_screen(page, name, look))
 
+    # A phone as most are: it has a fingerprint reader, and lets the page notify.
+    app.context.grant_permissions(["notifications"], origin=app.origin)
+    authenticator = app.context.new_cdp_session(page)
+    authenticator.send("WebAuthn.enable")
+    authenticator.send("WebAuthn.addVirtualAuthenticator", {"options": AUTHENTICATOR})
     app.open().heading("Your internet")
     see("01-welcome")
     app.link("Make an account")
@@ -123,11 +128,14 @@ def walk(app: AppPage, kswifi: Kswifi, look: str) -> list[str]:
     kswifi.lab("/phone/wifi", {"on": True})
     for name, screen, heading in (
         ("16-home-finished", "home", "Your internet"),
-        ("17-esim", "esim", "On your eSIM"),
+        ("17-esim", "esim", "Sessions on this eSIM"),
         ("18-help", "help", "Help"),
         ("19-settings", "settings", "You"),
     ):
         app.open(screen).heading(heading)
+        if screen == "settings":
+            app.button("Add a passkey")
+            app.sees("Made")
         see(name)
     page.get_by_role("button", name="Sign out").click()
     see("20-sign-out")
@@ -136,6 +144,18 @@ def walk(app: AppPage, kswifi: Kswifi, look: str) -> list[str]:
     app.sees("Delete your account for good?")
     see("23-delete-account")
     page.keyboard.press("Escape")
+    app.open("pass").heading("Unlimited pass")
+    see("25-pass")
+    app.button("Buy for ₦800")
+    page.get_by_role("button", name=re.compile("^Pay")).first.click()
+    app.heading("Paid. Your pass runs.")
+    see("26-payment")
+    for _ in range(2):
+        app.open("home")
+        app.store()
+    app.open("esim").heading("Sessions on this eSIM")
+    app.sees(re.compile("Place 2, record"))
+    see("27-esim-several")
     page.goto(f"{app.origin}/lab")
     app.sees("What the card reports")
     app.sees("Signature checked on this phone")

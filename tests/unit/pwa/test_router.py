@@ -78,6 +78,15 @@ def test_the_service_worker_and_the_server_agree_on_what_is_kept_on_demand() -> 
     assert set(json.loads(listed.group(1))) == ON_DEMAND
 
 
+def test_a_second_language_goes_out_as_its_texts_alone_in_the_order_of_english() -> None:
+    sent = load_assets().by_url["/app/js/text/pcm.js"].content.decode()
+    source = (STATIC / "js/text/pcm.js").read_text(encoding="utf-8")
+    values = re.findall(r'"?[a-z_][\w.]*"?: ("(?:[^"\\]|\\.)*")', source)
+    assert re.findall(r'"(?:[^"\\]|\\.)*"', sent) == values
+    assert sent.replace("\n", "").startswith("export default [")
+    assert sent.count("\n") == source.count("\n")
+
+
 def test_a_changed_file_changes_the_service_worker(tmp_path: Path) -> None:
     for name in ("index.html", "sw.js", "app.css"):
         (tmp_path / name).write_bytes((STATIC / name).read_bytes())

@@ -172,6 +172,20 @@ def test_the_order_of_use_is_the_owners_and_stands_on_the_card(tmp_path: Path) -
     run(tmp_path, story)
 
 
+def test_the_one_that_is_activated_is_asked_for_first(tmp_path: Path) -> None:
+    async def story(road: Road) -> None:
+        first, second = await two(road)
+        order = (second.session_id, first.session_id)
+        await road.card_records.arrange(ADA, first.esim_id, order, None)
+        await road.settle()
+        await road.downloads.activate_session_on_esim(first.esim_id, first.session_id)
+        await road.settle()
+        contents = await road.card_records.contents(ADA, first.esim_id)
+        assert contents.order == contents.line.wanted_order == order[::-1]
+
+    run(tmp_path, story)
+
+
 def test_between_two_sessions_the_line_is_cut_until_the_owner_chooses(tmp_path: Path) -> None:
     async def story(road: Road) -> None:
         first, second = await two(road)

@@ -23,7 +23,10 @@ export const add = (more) => void (texts.value = { ...texts.value, ...more.en, .
 /** @param {string} wanted "en", "pcm", or "" for what the device speaks */
 export async function speak(wanted) {
   const code = wanted || (navigator.languages.some((one) => /^pcm\b/i.test(one)) ? "pcm" : "en");
-  texts.value = code === "pcm" ? (await import("./text/pcm.js")).default : en;
+  const said = code === "pcm" ? (await import("./text/pcm.js")).default : en;
+  // On the way here a second language loses its keys: they are those of English, in the same order.
+  const values = Object.values(said);
+  texts.value = Object.fromEntries(Object.keys(en).map((key, at) => [key, values[at]]));
   language.value = code;
   document.documentElement.lang = code;
 }

@@ -60,7 +60,7 @@ function parseRecord(hex) {
   const view = new DataView(octets.buffer);
   const id = hex.slice(2, 34).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
   const allowance = view.getBigUint64(27);
-  return { id, allowance: allowance === 2n ** 64n - 1n ? null : Number(allowance), until: Number(view.getBigUint64(43)) * 1000, signed: octets.slice(0, 59), signature: octets.slice(59, 123) };
+  return { id, allowance: allowance === 2n ** 64n - 1n ? null : Number(allowance), until: Number(view.getBigUint64(43)) * 1000, signed: octets.slice(0, 59), signature: octets.slice(59, 123), place: octets[123] === 1 ? octets[125] : 0, next: octets[126] === 1 };
 }
 
 /** @param {ReturnType<typeof parseRecord>} record */
@@ -80,6 +80,7 @@ function CardRecord({ hex }) {
   useEffect(() => void isSigned(record).then(setSigned, () => {}), [hex]);
   if (!record) return null;
   return html`<li class="pass"><div class="row between"><div class="grow"><b>${t("size.session", { size: sizeName(record.allowance) })}</b><p class="small soft">${t("until", { day: lastDay(record.until) })}</p></div><${Chip} /></div>
+    ${record.place > 0 && html`<p class="small">${t("lab.place", { n: record.place })}${record.next && html` · ${t("esim.next")}`}</p>`}
     ${signed && html`<p class="small row" style="gap:.4rem"><span class="mark"><${Icon} name="seal" /></span>${t("seal.ok")}</p>`}
     <details><summary class="small">${t("lab.octets", { n: hex.length / 2 })}<${Icon} name="chevron" /></summary><p class="hex" tabindex="0">${hex.match(/.{1,8}/g)?.join(" ")}</p></details></li>`;
 }

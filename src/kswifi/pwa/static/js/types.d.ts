@@ -85,3 +85,9 @@ export interface Pass {
 export interface FreeRefusal { code: string; words: string; do: string; facts: Record<string, any> }
 /** What is left of the free data, where the server tells it. */
 export interface FreeAllowance { octets: number; days: number; left_octets: number }
+/** The records on a card, the order of use as the ledger has confirmed it, and what was asked for last. */
+export interface CardContents {
+  records: { record_number: number; session_id: string; state: SessionState; place: number; proved: boolean; failure: string | null }[];
+  order: string[]; active_session_id: string | null; continue_with_next: boolean;
+  wants_order: string[]; wants_next: boolean; packets_waiting: number;
+}

@@ -100,3 +100,7 @@ Heading.focus = false;
 /** Copy a text. @param {{text: string, label: string, onDone: () => void}} props */
 export const CopyButton = ({ text, label, onDone }) =>
   html`<button type="button" class="iconbtn" aria-label=${label} onClick=${() => navigator.clipboard.writeText(text).then(onDone)}><${Icon} name="copy" /></button>`;
+
+/** @param {{label: string, hint?: string, on: boolean, change: (on: boolean) => void}} props */
+export const Switch = ({ label, hint, on, change: set }) => html`<label class="item"><span class="grow"><b>${label}</b>${hint && html`<span class="small soft">${hint}</span>`}</span>
+  <input class="switch" type="checkbox" role="switch" checked=${on} onChange=${() => set(!on)} /></label>`;

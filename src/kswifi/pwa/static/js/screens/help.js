@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { t } from "../i18n.js";
 import { Heading, Icon, html } from "../ui.js";
 
-const TOPICS = ["what", "download", "activate", "phone", "metered", "end", "pause", "offline", "lost", "trust", "data"];
+const TOPICS = ["what", "download", "activate", "phone", "metered", "end", "pause", "offline", "several", "pass", "alerts", "lost", "passkey", "trust", "data"];
 
 /** Searchable without a network: the answers are part of the app's texts. */
 export default function Help() {

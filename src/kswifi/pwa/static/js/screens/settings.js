@@ -7,12 +7,8 @@ import { isChangeOfMind, passkeysHere, usePasskey } from "../passkeys.js";
 import { beTold, beToldNoMore, pushHere, pushOn } from "../push.js";
 import { go } from "../router.js";
 import { account, environment, forget, prefer, preferences, reachable, say, words } from "../store.js";
-import { Heading, Icon, Note, html } from "../ui.js";
+import { Heading, Icon, Note, Switch, html } from "../ui.js";
 import { Passkeys } from "./passkeys.js";
-
-/** @param {{label: string, hint?: string, on: boolean, change: (on: boolean) => void}} props */
-const Switch = ({ label, hint, on, change: set }) => html`<label class="item"><span class="grow"><b>${label}</b>${hint && html`<span class="small soft">${hint}</span>`}</span>
-  <input class="switch" type="checkbox" role="switch" checked=${on} onChange=${() => set(!on)} /></label>`;
 
 /** @param {{label: string, value: string, options: [string, string][], change: (value: any) => void}} props */
 const Choice = ({ label, value, options, change: set }) => html`<div class="stack tight" role="group" aria-label=${label}><h2>${label}</h2>
