@@ -1,5 +1,7 @@
 """Charging, put together: the service, its Diameter node, its records and its metrics."""
 
+import gc
+import sys
 from datetime import timedelta
 from typing import Final
 
@@ -23,6 +25,8 @@ from kswifi.servers.s6a import S6aApplication
 from kswifi.settings import Settings
 
 _UNSAID: Final = "unsaid"
+_SWITCH_SECONDS: Final = 0.0005
+"""How long the loop may keep the interpreter from the ledger's writer, which has a disk to keep busy."""
 
 
 class Charging:
@@ -57,6 +61,11 @@ class Charging:
     async def start(self) -> None:
         """Find the open ChargingSessions again, and listen; raises OSError where the port is taken."""
         self.service.recover()
+        # What was recovered stays: no collection needs to look through it again. A million accounts took one 0.2 s,
+        # with every answer behind it.
+        gc.collect()
+        gc.freeze()
+        sys.setswitchinterval(_SWITCH_SECONDS)
         self._gy.start()
         await self.node.start()
 

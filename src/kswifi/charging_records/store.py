@@ -1,6 +1,7 @@
 """Records in their tables: read many, write many, in the caller's transaction."""
 
 from collections.abc import Collection, Iterable, Iterator
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import delete, select
@@ -11,16 +12,34 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kswifi.charging_records.model import ChargingDataRecord, HourUsage
 from kswifi.charging_records.sql import (
     charging_data_record,
-    charging_hour,
     charging_projection,
     charging_reservation,
 )
-from kswifi.kernel.clock import from_unix_seconds, unix_seconds
+from kswifi.kernel.clock import unix_seconds
 
 _AT_ONCE: Final = 1000
 _NAME: Final = "charging_records"
 _INSTANTS: Final = ("opened_at", "last_at", "closed_at")
 _AMOUNTS: Final = ("octets", "overrun_octets", "input_octets", "output_octets", "seconds")
+
+# The rows of a busy network are many: they go to the driver as they are, with instants in the microseconds of
+# ``UtcDateTime``. What is fixed when a record is opened is not set again, so that no index of it is touched.
+_MICROSECONDS: Final = 1_000_000
+_COLUMNS: Final = tuple(column.name for column in charging_data_record.columns)
+_FIXED: Final = frozenset({*_COLUMNS[: _COLUMNS.index("opened_at") + 1]})
+_INSTANT_PLACES: Final = tuple(_COLUMNS.index(name) for name in _INSTANTS)
+_values_of: Final = attrgetter(*_COLUMNS)
+_amounts_of: Final = attrgetter(*_AMOUNTS)
+_WRITE_RECORD: Final = (
+    f"INSERT INTO charging_data_record ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608 - our own names alone
+    "ON CONFLICT (session_id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _FIXED)
+)
+_ADD_HOUR: Final = (
+    f"INSERT INTO charging_hour (session_id, hour_at, account_id, {', '.join(_AMOUNTS)}) "  # noqa: S608 - as above
+    f"VALUES ({', '.join('?' * (3 + len(_AMOUNTS)))}) ON CONFLICT (session_id, hour_at, account_id) DO UPDATE SET "
+    + ", ".join(f"{name} = charging_hour.{name} + excluded.{name}" for name in _AMOUNTS)
+)
 
 
 async def read_sequence(connection: AsyncConnection) -> int:
@@ -66,8 +85,14 @@ async def read_records(connection: AsyncConnection, session_ids: Collection[str]
     """Return the records of ChargingSessions, without their hours, as far as they are there."""
     found: dict[str, ChargingDataRecord] = {}
     for some in _pieces(session_ids):
-        query = select(charging_data_record).where(charging_data_record.c.session_id.in_(some))
-        found.update({it.session_id: record_of(it) for it in await connection.execute(query)})
+        marks = ", ".join("?" * len(some))
+        query = f"SELECT {', '.join(_COLUMNS)} FROM charging_data_record WHERE session_id IN ({marks})"  # noqa: S608
+        for row in await connection.exec_driver_sql(query, tuple(some)):
+            values = list(row)
+            for place in _INSTANT_PLACES:
+                if values[place] is not None:
+                    values[place] //= _MICROSECONDS
+            found[values[0]] = ChargingDataRecord(*values)
     return found
 
 
@@ -78,14 +103,9 @@ async def write_records(connection: AsyncConnection, records: Iterable[ChargingD
         rows.append(_record_row(record))
         hours += [_hour_row(record.session_id, hour) for hour in record.hours.values()]
     if rows:
-        statement = insert(charging_data_record)
-        new = {name: statement.excluded[name] for name in rows[0] if name != "session_id"}
-        await connection.execute(statement.on_conflict_do_update(index_elements=["session_id"], set_=new), rows)
+        await connection.exec_driver_sql(_WRITE_RECORD, rows)
     if hours:
-        statement = insert(charging_hour)
-        sums = {name: charging_hour.c[name] + statement.excluded[name] for name in _AMOUNTS}
-        key = ["session_id", "hour_at", "account_id"]
-        await connection.execute(statement.on_conflict_do_update(index_elements=key, set_=sums), hours)
+        await connection.exec_driver_sql(_ADD_HOUR, hours)
 
 
 def record_of(row: Row[Any]) -> ChargingDataRecord:
@@ -102,20 +122,16 @@ def hour_of(row: Row[Any]) -> HourUsage:
     return HourUsage(hour_at=unix_seconds(row.hour_at), **values)
 
 
-def _record_row(record: ChargingDataRecord) -> dict[str, Any]:
-    row = {column.name: getattr(record, column.name) for column in charging_data_record.columns}
-    for name in _INSTANTS:
-        row[name] = None if row[name] is None else from_unix_seconds(row[name])
-    return row
+def _record_row(record: ChargingDataRecord) -> tuple[Any, ...]:
+    values = list(_values_of(record))
+    for place in _INSTANT_PLACES:
+        if values[place] is not None:
+            values[place] *= _MICROSECONDS
+    return tuple(values)
 
 
-def _hour_row(session_id: str, hour: HourUsage) -> dict[str, Any]:
-    return {
-        "session_id": session_id,
-        "hour_at": from_unix_seconds(hour.hour_at),
-        "account_id": hour.account_id,
-        **{name: getattr(hour, name) for name in _AMOUNTS},
-    }
+def _hour_row(session_id: str, hour: HourUsage) -> tuple[Any, ...]:
+    return (session_id, hour.hour_at * _MICROSECONDS, hour.account_id, *_amounts_of(hour))
 
 
 def _pieces(ids: Collection[str]) -> Iterator[list[str]]:
