@@ -34,6 +34,7 @@ def through_the_gateway(app: AppPage, kswifi: Kswifi, browser: Browser) -> Itera
     }
     with device(browser, kswifi.origin, proxy=proxy, storage_state=app.context.storage_state()) as other:
         yield other
+        other.page.close()  # from here on it says nothing more
         # The lab's control is not KSWiFi's own origin: it is not reached from here, and the browser says so.
         other.errors[:] = [error for error in other.errors if "/phone' from origin" not in error]
 
