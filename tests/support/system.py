@@ -263,11 +263,25 @@ def whole_system(folder: Path, data_dir: Path | None = None, **settings: Any) ->
     return WholeSystem(environment=environment, log_dir=folder / "log", folder=folder)
 
 
+def started(folder: Path, tries: int = 3, **settings: Any) -> WholeSystem:
+    """Return a system that runs; on other ports where another process took one of ours before we did."""
+    while True:
+        system = whole_system(folder, **settings)
+        tries -= 1
+        try:
+            system.start()
+        except ChildFailedError as error:
+            system.stop()
+            if not tries or "in use" not in error.message:
+                raise
+        else:
+            return system
+
+
 @contextmanager
 def running_system(folder: Path, **settings: Any) -> Iterator[WholeSystem]:
     """Give a running system; stop what of it runs at the end."""
-    system = whole_system(folder, **settings)
-    system.start()
+    system = started(folder, **settings)
     try:
         yield system
     finally:

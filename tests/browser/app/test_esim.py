@@ -37,6 +37,7 @@ def test_the_order_and_the_switch_reach_the_card(kswifi: Kswifi, browser: Browse
         page.get_by_role("switch", name=re.compile("Continue with the next")).check()
         expect(page.get_by_text("The network has not answered yet")).to_have_count(0, timeout=20_000)
         expect(page.get_by_text("Will be written at the next WiFi")).to_have_count(0, timeout=20_000)
+        expect(cards.nth(0)).to_contain_text("3 GB")
         first, second = (
             (cards.nth(at).get_by_role("link").get_attribute("href") or "").rpartition("/")[2].replace("-", "")
             for at in (0, 1)
