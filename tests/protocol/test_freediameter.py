@@ -17,7 +17,7 @@ LIMITS = PeerLimits(watchdog_seconds=1.0, farewell_seconds=2.0)
 
 
 async def until(what: str, is_so: Callable[[], bool]) -> None:
-    for _ in range(300):
+    for _ in range(900):
         if is_so():
             return
         await asyncio.sleep(0.05)
