@@ -1,6 +1,6 @@
 #!/bin/sh
 # Brings what the tests need beside Python: Debian's chromium, for the browser tests, Node to type-check the
-# app (nobody who runs it needs Node), freeDiameter, a Diameter node that nobody here wrote, and a PC/SC service
+# app (nobody who runs it needs Node), freeDiameter, a Diameter node that nobody here wrote, curl for the examples, and a PC/SC service
 # with a virtual reader; pyscard, which speaks to it, comes as source and is built. Where they cannot be installed the tests say what they leave out; with CI=true that
 # is a failure.
 set -eu
@@ -17,6 +17,7 @@ need() { # program, Debian packages
   [ "${CI:-}" != true ]
 }
 
+need curl curl
 need chromium chromium
 need npm nodejs npm
 need freeDiameterd freediameterd freediameter-extensions
