@@ -15,6 +15,7 @@ from kswifi.kernel.quantities import GIGABYTE
 OctetCount = Annotated[int, Field(ge=0, le=10**15)]
 KoboCount = Annotated[int, Field(ge=0, le=10**15)]
 _SAME_NAME = (
+    "tranche_octets",
     "device_allowance_octets",
     "card_allowance_octets",
     "largest_octets",
@@ -47,6 +48,14 @@ class FreeDataSettings(BaseSettings):
     free_cool_down_minutes: Annotated[
         int, Field(ge=0, le=527_040, description="Minutes between two free orders of an account.")
     ] = 0
+    free_tranche_octets: Annotated[
+        int | None,
+        Field(
+            ge=1_000_000,
+            le=10**15,
+            description="Release free sessions in such parts, each for the use of the one before.",
+        ),
+    ] = None
     free_largest_octets: Annotated[
         OctetCount | None, Field(description="Larger free offers of the catalogue are not given.")
     ] = None

@@ -21,7 +21,20 @@ NOW = 1_800_000_000
 SEEDS = 150
 LENGTH = 150
 
-KINDS = ("credit", "prove", "hold", "lift", "order", "next", "freeze", "transfer", "refund", "expire", "revoke")
+KINDS = (
+    "credit",
+    "prove",
+    "disburse",
+    "hold",
+    "lift",
+    "order",
+    "next",
+    "freeze",
+    "transfer",
+    "refund",
+    "expire",
+    "revoke",
+)
 
 Step = tuple[do.Command, int]
 
@@ -52,13 +65,17 @@ def spending(chance: Random, number: int) -> do.Command:
 
 
 def control(chance: Random, number: int) -> do.Command:  # noqa: C901, PLR0911 - one line a verb
-    kind = chance.choices(KINDS, (8, 9, 1, 7, 3, 2, 2, 5, 2, 2, 1))[0]
+    kind = chance.choices(KINDS, (8, 9, 4, 1, 7, 3, 2, 2, 5, 2, 2, 1))[0]
     command_id, wallet, account = f"c{number}", chance.choice(("w1", "w1", "w2")), fresh(chance, "a", number)
     other = fresh(chance, "a", number)
     match kind:
         case "credit":
             amount = chance.choice((None, chance.randint(1, 60), chance.randint(1, 60)))
-            return do.Credit(command_id, wallet, account, amount, NOW + number * 4 + chance.randint(1, 600))
+            until = NOW + number * 4 + chance.randint(1, 600)
+            withheld = chance.choice((0, chance.randint(0, amount - 1))) if amount else 0
+            return do.Credit(command_id, wallet, account, amount, until, withheld)
+        case "disburse":
+            return do.Disburse(command_id, account, chance.randint(1, 60))
         case "prove":
             return do.ProveStorage(command_id, account, "por")
         case "hold":
@@ -102,7 +119,7 @@ def opening() -> list[Step]:
         (do.OpenWallet("open-1", "w1", "62199000001"), 0),
         (do.OpenWallet("open-2", "w2", "62199000002"), 0),
         (do.Credit("first-1", "w1", "a1", 40, NOW + 900), 0),
-        (do.Credit("first-2", "w1", "a2", 15, NOW + 400), 0),
+        (do.Credit("first-2", "w1", "a2", 15, NOW + 400, 8), 0),
         (do.ProveStorage("first-3", "a1", "por"), 0),
         (do.ProveStorage("first-4", "a2", "por"), 0),
         (do.Credit("first-5", "w2", "a3", None, NOW + 300), 0),
@@ -131,6 +148,7 @@ def check_rules(steps: list[Step]) -> None:
             real = state.accounts[name]
             held = sum(account.held.values())
             assert (real.used, real.overrun, real.reserved) == (account.used, account.overrun, held), place
+            assert real.withheld == account.kept_back, place
             assert real.status == (account.ended or "open"), place
         for name, wallet in reference.wallets.items():
             assert state.wallets[name].unbooked == wallet.unbooked, (place, command)

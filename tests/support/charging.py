@@ -72,9 +72,11 @@ class Charging:
         self.service = ChargingService(self.ledger, self.clock, self.policy, self.changed.append)
         self.service.recover()
 
-    def credit(self, account_id: str, octets: int | None, *, days: int = 30, proven: bool = True) -> None:
+    def credit(
+        self, account_id: str, octets: int | None, *, days: int = 30, proven: bool = True, withheld: int = 0
+    ) -> None:
         expires_at = unix_seconds(self.clock.now() + timedelta(days=days))
-        self.ledger.do(Credit(f"credit-{account_id}", WALLET, account_id, octets, expires_at))
+        self.ledger.do(Credit(f"credit-{account_id}", WALLET, account_id, octets, expires_at, withheld))
         if proven:
             self.ledger.do(ProveStorage(f"prove-{account_id}", account_id, "install_result"))
 

@@ -26,12 +26,18 @@ class RefAccount:
     moved_out: int = 0
     overrun: int = 0
     rank: int | None = None
+    kept_back: int = 0
 
     @property
     def left(self) -> int:
         """What can still be granted of a capped account."""
         assert self.total is not None
-        return self.total + self.moved_in - self.moved_out - self.used - sum(self.held.values())
+        return self.total - self.kept_back + self.moved_in - self.moved_out - self.used - sum(self.held.values())
+
+    @property
+    def credited(self) -> int:
+        """What was given so far; of an uncapped account what it used and holds."""
+        return self.used + sum(self.held.values()) if self.total is None else self.total - self.kept_back
 
     def usable(self, at: int) -> bool:
         if self.ended or not self.proven or at >= self.expires_at:
@@ -94,7 +100,7 @@ class Reference:
             active = self.accounts[it.active]
             if active.usable(at):
                 return it.active
-            if any(active.held.values()) and at < active.expires_at and not it.goes_on:
+            if (any(active.held.values()) or active.kept_back) and at < active.expires_at and not it.goes_on:
                 return None
         return next((k for k in self.order(wallet) if self.accounts[k].usable(at)), None)
 
@@ -107,7 +113,7 @@ class Reference:
         name = self.pick(wallet, at)
         if name is None:
             mine = [self.accounts[k] for k in self.order(wallet)]
-            if any(any(a.held.values()) and at < a.expires_at for a in mine):
+            if any((any(a.held.values()) or (a.kept_back and not a.left)) and at < a.expires_at for a in mine):
                 return "nothing_usable", 0
             if any(not a.proven and at < a.expires_at for a in mine):
                 return "not_proven", 0
@@ -140,7 +146,8 @@ class Reference:
             return committed, used - committed, 0, False
         if committed and it.active is None:
             it.active = name
-        ran_out = account.total is not None and account.left == 0 and not any(account.held.values())
+        nothing_held = not any(account.held.values())
+        ran_out = account.total is not None and account.left + account.kept_back == 0 and nothing_held
         if ran_out:
             self.end(name, "exhausted")
             it.hold = it.hold or not it.goes_on
@@ -171,7 +178,21 @@ class Reference:
             return "unknown_wallet", 0, 0, 0
         if c.expires_at <= at:
             return "expired", 0, 0, 0
-        self.accounts[c.account_id] = RefAccount(c.wallet_id, c.amount_octets, c.expires_at, len(self.accounts))
+        self.accounts[c.account_id] = RefAccount(
+            c.wallet_id, c.amount_octets, c.expires_at, len(self.accounts), kept_back=c.withheld_octets
+        )
+        return "done", 0, 0, 0
+
+    def do_Disburse(self, c: do.Disburse, at: int) -> Answer:
+        account = self.accounts.get(c.account_id)
+        if account is None:
+            return "unknown_account", 0, 0, 0
+        if (code := self.over(account, at)) is not None:
+            return code, 0, 0, 0
+        credited = account.credited
+        if c.credited_octets > credited + account.kept_back:
+            return "insufficient", 0, 0, 0
+        account.kept_back -= max(0, c.credited_octets - credited)
         return "done", 0, 0, 0
 
     def do_ProveStorage(self, c: do.ProveStorage, at: int) -> Answer:
@@ -303,7 +324,7 @@ class Reference:
             return "insufficient", 0, 0, 0
         giver.moved_out += c.amount_octets
         taker.moved_in += c.amount_octets
-        if not giver.left and not any(giver.held.values()):
+        if not giver.left + giver.kept_back and not any(giver.held.values()):
             self.end(c.from_account_id, "exhausted")
         return "done", 0, 0, 0
 

@@ -165,9 +165,9 @@ class Road:
 
     async def settle(self) -> None:
         """Work the outbox and project the ledger, until nothing is left to do now."""
+        await self.projector.catch_up()
         while await self.worker.run_until_idle():
             await self.projector.catch_up()
-        await self.projector.catch_up()
 
     async def now(self, session: InternetSession) -> InternetSession:
         """Return a session as it is now."""
@@ -268,9 +268,13 @@ class Road:
     async def use(self, session: InternetSession, octets: int, number: int = 0) -> Outcome:
         """Reserve and use octets up as charging would, and project it."""
         await self.reserve(session, octets, number)
-        outcome = await self.ledger.execute(Commit(f"c{number}", f"gw;{session.esim_id}", octets))
+        outcome = await self.commit(session, octets, number)
         await self.settle()
         return outcome
+
+    async def commit(self, session: InternetSession, octets: int, number: int = 0) -> Outcome:
+        """Report usage as charging would."""
+        return await self.ledger.execute(Commit(f"c{number}", f"gw;{session.esim_id}", octets))
 
 
 @asynccontextmanager
@@ -337,5 +341,5 @@ async def _assemble(
         free_data=free_data,
         downloads=SessionDownloadService(database, catalogue, orders, manager, free_data, passes),
         handlers=SessionHandlers(database, ledger, catalogue, signing_key, LINE, delivery, free_data),
-        projector=Projector(database, ledger),
+        projector=Projector(database, ledger, rules),
     )

@@ -76,7 +76,7 @@ class TransferBody(RequestBody):
 
 
 class BalanceView(ResponseBody):
-    """Octets; always credited = used + reserved + available + expired + revoked. Overrun stands apart."""
+    """Octets; always credited = used + reserved + available + expired + revoked; overrun and withheld are apart."""
 
     credited: int
     used: int
@@ -85,6 +85,9 @@ class BalanceView(ResponseBody):
     overrun: int
     expired: int
     revoked: int
+    withheld: Annotated[
+        int, Field(description="Part of a free session that is released once what came before is used.")
+    ]
 
 
 class SessionView(ResponseBody):
@@ -205,6 +208,7 @@ def balance_view(balance: Balance) -> BalanceView:
         overrun=balance.overrun,
         expired=balance.expired,
         revoked=balance.revoked,
+        withheld=balance.withheld,
     )
 
 

@@ -67,6 +67,7 @@ from kswifi.sessions.pass_ends import PassEnds
 from kswifi.sessions.ports import NetworkAccess
 from kswifi.sessions.projector import Projector, projected_sequence
 from kswifi.sessions.service import SessionDownloadService
+from kswifi.sessions.tranches import release_waiting
 from kswifi.settings import Settings
 from kswifi.vouchers.service import VoucherService
 
@@ -201,7 +202,7 @@ class _Server:
             "ledger_journal": lambda: self._prune_journal(database, ledger),
             **smdp.chores,
         }
-        projector = Projector(database, ledger)
+        projector = Projector(database, ledger, free_data.rules)
         # A network's records are made beside, by a process; the embedded way stays one process on a small machine.
         records = charging.records if settings.mode == "embedded" else RecordsProcess(settings)
         ledger.on_durable = _each_of(projector.wake, charging.records.wake)
@@ -218,6 +219,7 @@ class _Server:
             {
                 "free_data_alerts": lambda: tell_alerts(database, free_data.rules),
                 "free_data_waiting": lambda: tell_waiting(database, free_data.rules),
+                "free_data_tranches": lambda: release_waiting(database, free_data.rules),
             },
             every_seconds=60.0,
         )

@@ -142,7 +142,11 @@ class AnnouncingLedger:
                 self._notices.wallet_changed(wallet, WalletChange.LESS)
             case do.Freeze(wallet_id=wallet, frozen=frozen):
                 self._notices.wallet_changed(wallet, WalletChange.NOTHING if frozen else WalletChange.MORE)
-            case do.ProveStorage(account_id=account) | do.Transfer(to_account_id=account):
+            case (
+                do.ProveStorage(account_id=account)
+                | do.Disburse(account_id=account)
+                | do.Transfer(to_account_id=account)
+            ):
                 self._announce_account(account, WalletChange.MORE)
             case do.Revoke(account_id=account) | do.Expire(account_id=account):
                 self._announce_account(account, WalletChange.LESS)

@@ -108,6 +108,32 @@ async def reserve(
     return paying
 
 
+async def reserve_more(
+    connection: AsyncConnection, budget_id: str | None, cost_kobo: int, rules: FreeDataRules
+) -> None:
+    """Reserve what more of a free session may cost, of the budget that pays for it; None where none was set up.
+
+    Raises:
+        BudgetGoneError: it has not so much left, today or this month; nothing is reserved.
+    """
+    if budget_id is not None:
+        await reserve(connection, cost_kobo, rules, budget_id)
+        return
+    day = local_day(transaction_instant(connection), rules.zone)
+    if not await _within_ceilings(connection, cost_kobo, day, rules):
+        raise BudgetGoneError("the money for free data is used up for now", do="wait")
+    await _count_day(connection, None, day, cost_kobo)
+
+
+async def recount(
+    connection: AsyncConnection, budget_id: str | None, reserved_kobo: int, *, of_day: str, on_day: str
+) -> None:
+    """Count what is still reserved of one day's order on another, so that what comes back comes back there."""
+    if of_day != on_day and reserved_kobo:
+        await _count_day(connection, budget_id, of_day, -reserved_kobo)
+        await _count_day(connection, budget_id, on_day, reserved_kobo)
+
+
 async def require_budget(
     connection: AsyncConnection,
     cost_kobo: int,
@@ -170,8 +196,7 @@ async def _paying(
         candidates = [await find_budget(connection, venue_budget_id)]
     else:
         candidates = [it for it in await budgets(connection) if it.kind is not BudgetKind.VENUE]
-    on_day, in_month = await _committed(connection, day, None)
-    within_all = _fits(on_day, cost_kobo, rules.daily_kobo) and _fits(in_month, cost_kobo, rules.monthly_kobo)
+    within_all = await _within_ceilings(connection, cost_kobo, day, rules)
     if within_all and not candidates:
         return None
     for budget in candidates if within_all else ():
@@ -191,6 +216,12 @@ async def _paying(
         ),
         do="join_waiting_list" if waiting else "wait",
     )
+
+
+async def _within_ceilings(connection: AsyncConnection, cost_kobo: int, day: str, rules: FreeDataRules) -> bool:
+    """Return whether all budgets together may commit so much more on this day and in its month."""
+    on_day, in_month = await _committed(connection, day, None)
+    return _fits(on_day, cost_kobo, rules.daily_kobo) and _fits(in_month, cost_kobo, rules.monthly_kobo)
 
 
 async def _committed(connection: AsyncConnection, day: str, budget_id: str | None) -> tuple[int, int]:

@@ -7,16 +7,17 @@ another order than it happened leaves the same sums.
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.books.model import Account, Line
 from kswifi.books.service import post
 from kswifi.database.engine import transaction_instant
-from kswifi.free_data.budgets import find_budget, local_day, move, reserve
+from kswifi.free_data.budgets import find_budget, local_day, move, recount, reserve, reserve_more, stopped
+from kswifi.free_data.errors import BudgetGoneError
 from kswifi.free_data.limits import Asker
-from kswifi.free_data.model import BudgetKind, FreeGrant, cost_of, money_of
+from kswifi.free_data.model import BudgetKind, FreeGrant, first_cost_of, first_tranche, money_of, released_next
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.sql import free_grant
 
@@ -37,7 +38,7 @@ async def add_grant(
         BudgetGoneError: as ``reserve``.
     """
     now = transaction_instant(connection)
-    cost_kobo = cost_of(octets, rules.cost_kobo_per_gb)
+    cost_kobo = first_cost_of(octets, rules.tranche_octets, rules.cost_kobo_per_gb)
     budget_id = await reserve(connection, cost_kobo, rules, venue_budget_id)
     await connection.execute(
         insert(free_grant).values(
@@ -49,7 +50,8 @@ async def add_grant(
             card_mark=asker.card_mark,
             octets=octets,
             used_octets=0,
-            released_octets=octets,
+            tranche_octets=rules.tranche_octets,
+            released_octets=first_tranche(octets, rules.tranche_octets),
             cost_kobo_per_gb=rules.cost_kobo_per_gb,
             budget_id=budget_id,
             reserved_kobo=cost_kobo,
@@ -75,14 +77,15 @@ async def follow(
         connection: of the transaction that holds what became of the session.
         session_id: whose.
         used_octets: in all, as the ledger tells.
-        open_octets: what an ended session still holds in reservations; a live one may yet use all that is left.
+        open_octets: what an ended session still holds in reservations; a live one may yet use all that is released.
         ended: nothing can be reserved any more: what it cannot use any more goes back to its budget.
     """
     grant = await find_grant(connection, session_id)
     if grant is None:
         return None
     over = ended or grant.ended_at is not None
-    money = money_of(grant, used_octets, open_octets if over else grant.octets)
+    may_be_used = open_octets if over else max(0, grant.released_octets - used_octets)
+    money = money_of(grant, used_octets, may_be_used)
     await move(
         connection,
         grant.budget_id,
@@ -101,6 +104,39 @@ async def follow(
     if over and not money.reserved_kobo:
         await _book(connection, grant, money.spent_kobo, grant.ended_at or transaction_instant(connection))
     return await find_grant(connection, session_id)
+
+
+async def release_tranche(connection: AsyncConnection, session_id: str, rules: FreeDataRules) -> FreeGrant | None:
+    """Release the next tranche of a session that has really used the last; return its grant.
+
+    None if nothing is due, and while free data is stopped or its payer's money is gone: ``waiting_for_release``
+    finds it again.
+    """
+    grant = await find_grant(connection, session_id)
+    if grant is None or not grant.wants_release or await stopped(connection) is not None:
+        return None
+    released = released_next(grant)
+    money = money_of(grant, grant.used_octets, released - grant.used_octets)
+    more_kobo = money.spent_kobo + money.reserved_kobo - grant.spent_kobo - grant.reserved_kobo
+    try:
+        await reserve_more(connection, grant.budget_id, more_kobo, rules)
+    except BudgetGoneError:
+        return None
+    today = local_day(transaction_instant(connection), rules.zone)
+    await recount(connection, grant.budget_id, grant.reserved_kobo, of_day=grant.ordered_on, on_day=today)
+    values = {"released_octets": released, "reserved_kobo": money.reserved_kobo, "ordered_on": today}
+    await connection.execute(update(free_grant).where(_t.session_id == session_id).values(**values))
+    return await find_grant(connection, session_id)
+
+
+async def waiting_for_release(connection: AsyncConnection, limit: int) -> list[str]:
+    """Return some sessions that have used their tranche and got no other yet, by their ids, at most ``limit``.
+
+    Any of them: many that wait for one venue's money must not stand in the way of the others.
+    """
+    due = _t.used_octets >= _t.released_octets - _t.tranche_octets / 2
+    query = select(_t.session_id).where(_t.ended_at.is_(None), _t.released_octets < _t.octets, due)
+    return list(await connection.scalars(query.order_by(func.random()).limit(limit)))
 
 
 async def end_unused(connection: AsyncConnection, session_id: str) -> None:

@@ -51,6 +51,8 @@ class FreeGrant:
     """One free session as its payer sees it; it has the session's id.
 
     ``budget_id`` is None where no budget was set up when it was ordered. ``ended_at`` is None while it lives.
+    ``released_octets`` of it may be used, and are paid for: all where ``tranche_octets`` is None. What is still
+    reserved counts on the local day ``ordered_on``: that of the order, or of the last release.
     """
 
     session_id: str
@@ -66,6 +68,18 @@ class FreeGrant:
     ordered_on: str
     ended_at: datetime | None
 
+    @property
+    def withheld_octets(self) -> int:
+        """What is not released yet."""
+        return self.octets - self.released_octets
+
+    @property
+    def wants_release(self) -> bool:
+        """Whether so much of the last tranche is used that the next one is due."""
+        if self.tranche_octets is None or self.ended_at is not None or not self.withheld_octets:
+            return False
+        return self.used_octets >= self.released_octets - self.tranche_octets // 2
+
 
 @dataclass(frozen=True, slots=True)
 class Money:
@@ -78,6 +92,24 @@ class Money:
 def cost_of(octets: int, kobo_per_gb: int) -> int:
     """Return what octets cost, in kobo, rounded up: a ceiling must not leak by fractions."""
     return -(-octets * kobo_per_gb // GIGABYTE)
+
+
+def first_tranche(octets: int, tranche_octets: int | None) -> int:
+    """Return how much of a grant is released with its order."""
+    return octets if tranche_octets is None else min(octets, tranche_octets)
+
+
+def first_cost_of(octets: int, tranche_octets: int | None, kobo_per_gb: int) -> int:
+    """Return what has to be there in kobo for an order: the cost of what is released with it."""
+    return cost_of(first_tranche(octets, tranche_octets), kobo_per_gb)
+
+
+def released_next(grant: FreeGrant) -> int:
+    """Return how much is released in all once the next tranche is: more than half of one is unused then."""
+    if not grant.wants_release or grant.tranche_octets is None:
+        return grant.released_octets
+    tranches = (grant.used_octets + grant.tranche_octets // 2) // grant.tranche_octets + 1
+    return min(grant.octets, tranches * grant.tranche_octets)
 
 
 def money_of(grant: FreeGrant, used_octets: int, open_octets: int) -> Money:

@@ -46,6 +46,9 @@ class FreeDataRules:
     """An account may hold so much that is not used up."""
     cool_down: timedelta = timedelta(0)
     """Between two free orders of an account."""
+    tranche_octets: int | None = None
+    """A free session is released in such parts: the next once half of the last is really used, while there is
+    money for it. None: all at once."""
     largest_octets: int | None = None
     longest_days: int | None = None
     """Larger and longer free offers of the catalogue are not given."""

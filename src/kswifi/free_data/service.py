@@ -26,7 +26,7 @@ from kswifi.free_data.errors import (
     PhoneOrVoucherNeededError,
     VoucherNeededError,
 )
-from kswifi.free_data.grants import add_grant, note_card
+from kswifi.free_data.grants import add_grant, find_grant, note_card
 from kswifi.free_data.limits import (
     Asker,
     octets_left,
@@ -35,7 +35,7 @@ from kswifi.free_data.limits import (
     unspent_room,
 )
 from kswifi.free_data.marks import Marks
-from kswifi.free_data.model import cost_of
+from kswifi.free_data.model import first_cost_of
 from kswifi.free_data.rules import FreeDataRules, Requirement, WhenBudgetGone
 from kswifi.free_data.venues import good_vouchers, require_payer
 from kswifi.kernel.numbers import Eid
@@ -128,6 +128,12 @@ class FreeData:
         await note_card(connection, session_id, mark)
         return None
 
+    async def withheld_octets(self, session_id: str) -> int:
+        """Return how much of a session is not released yet; 0 for one that somebody paid for."""
+        async with self._database.reading() as connection:
+            grant = await find_grant(connection, session_id)
+        return 0 if grant is None else grant.withheld_octets
+
     async def standing(self, user_id: str, offers: tuple[Offer, ...], device_id: str | None = None) -> Standing:
         """Tell how somebody stands, and of each free offer whether they may order it now."""
         now = self._database.clock.now()
@@ -214,7 +220,7 @@ class FreeData:
         needed = self._require_shown(asker, vouchers)
         octets = _octets(offer)
         await require_within_limits(connection, asker, octets, now, self.rules)
-        cost_kobo = cost_of(octets, self.rules.cost_kobo_per_gb)
+        cost_kobo = first_cost_of(octets, self.rules.tranche_octets, self.rules.cost_kobo_per_gb)
         return await require_payer(connection, vouchers, cost_kobo, now, self.rules, needed=needed)
 
     def _require_shown(self, asker: Asker, vouchers: list[Voucher]) -> bool:

@@ -3,14 +3,14 @@
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.database.engine import transaction_instant
 from kswifi.free_data.budgets import require_budget
 from kswifi.free_data.errors import BudgetGoneError
-from kswifi.free_data.model import cost_of
+from kswifi.free_data.model import cost_of, first_tranche
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.sql import free_waiting
 from kswifi.outbox.service import publish
@@ -58,11 +58,13 @@ async def tell_some(connection: AsyncConnection, rules: FreeDataRules) -> int:
     """
     now = transaction_instant(connection)
     await connection.execute(delete(free_waiting).where(_t.told_at <= now - HEAD_START))
-    query = select(func.coalesce(func.sum(_t.octets), 0)).where(_t.told_at.is_not(None))
+    tranche = rules.tranche_octets
+    first = _t.octets if tranche is None else case((_t.octets > tranche, tranche), else_=_t.octets)
+    query = select(func.coalesce(func.sum(first), 0)).where(_t.told_at.is_not(None))
     octets, told = int(await connection.scalar(query) or 0), 0
     waiting = select(free_waiting).where(_t.told_at.is_(None)).order_by(_t.since).limit(TOLD_AT_ONCE)
     for row in (await connection.execute(waiting)).all():
-        octets += row.octets
+        octets += first_tranche(row.octets, tranche)
         try:
             await require_budget(connection, cost_of(octets, rules.cost_kobo_per_gb), now, rules)
         except BudgetGoneError:

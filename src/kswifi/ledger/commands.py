@@ -115,19 +115,36 @@ class OpenWallet(_Command, frozen=True, gc=False):
 
 
 class Credit(_Command, frozen=True, gc=False):
-    """Give a wallet a new account; ``None`` is uncapped: it is credited with what it reserves."""
+    """Give a wallet a new account; ``None`` is uncapped: it is credited with what it reserves.
+
+    Of a capped one ``withheld_octets`` are not credited yet: ``Disburse`` brings them, a tranche at a time.
+    """
 
     wallet_id: str
     account_id: str
     amount_octets: int | None
     expires_at: int
+    withheld_octets: int = 0
 
     def __post_init__(self) -> None:
         """Check identifiers and numbers."""
         check_ids(self.command_id, self.wallet_id, self.account_id)
         if self.amount_octets is not None:
             check_number("amount_octets", self.amount_octets, 1, CREDIT_LIMIT)
+        check_number("withheld_octets", self.withheld_octets, 0, max(0, (self.amount_octets or 0) - 1))
         check_number("expires_at", self.expires_at, 0, INSTANT_LIMIT)
+
+
+class Disburse(_Command, frozen=True, gc=False):
+    """Credit an open account with more of what is withheld, up to ``credited_octets`` in all."""
+
+    account_id: str
+    credited_octets: int
+
+    def __post_init__(self) -> None:
+        """Check identifiers and amount."""
+        check_ids(self.command_id, self.account_id)
+        check_number("credited_octets", self.credited_octets, 1, CREDIT_LIMIT)
 
 
 class ProveStorage(_Command, frozen=True, gc=False):
@@ -341,6 +358,7 @@ class Close(_Command, frozen=True, gc=False):
 Command: TypeAlias = (
     OpenWallet
     | Credit
+    | Disburse
     | ProveStorage
     | Reserve
     | Admit

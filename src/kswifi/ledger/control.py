@@ -26,7 +26,7 @@ def credit(work: Work, command: do.Credit) -> Outcome:
     state = work.state
     account = state.accounts.get(command.account_id)
     if account is not None:
-        amount = None if account.uncapped else account.credited
+        amount = None if account.uncapped else account.credited + account.withheld
         known = (account.wallet_id, amount, account.expires_at)
         asked = (command.wallet_id, command.amount_octets, command.expires_at)
         return Outcome(OutcomeCode.DONE, account_id=account.account_id) if known == asked else CONFLICT
@@ -37,10 +37,25 @@ def credit(work: Work, command: do.Credit) -> Outcome:
         return Outcome(OutcomeCode.EXPIRED)
     if len(wallet.account_ids) >= ORDER_LIMIT:
         return Outcome(OutcomeCode.TOO_MANY)
-    work.emit(
-        fx.Credited(command.account_id, command.wallet_id, command.amount_octets, command.expires_at, work.at)
-    )
+    withheld = command.withheld_octets
+    octets = None if command.amount_octets is None else command.amount_octets - withheld
+    work.emit(fx.Credited(command.account_id, command.wallet_id, octets, command.expires_at, work.at, withheld))
     return _remember_shortly(work, command, Outcome(OutcomeCode.DONE, account_id=command.account_id))
+
+
+def disburse(work: Work, command: do.Disburse) -> Outcome:
+    """Credit more of what is withheld; an account that has as much already stays as it is."""
+    account = work.state.accounts.get(command.account_id)
+    if account is None:
+        return UNKNOWN_ACCOUNT
+    if (refused := _not_open(account, work.at)) is not None:
+        return Outcome(refused)
+    more = command.credited_octets - account.credited
+    if more > account.withheld:
+        return Outcome(OutcomeCode.INSUFFICIENT)
+    if more > 0:
+        work.emit(fx.Disbursed(account.account_id, account.wallet_id, more, work.at))
+    return _remember_shortly(work, command, Outcome(OutcomeCode.DONE, account_id=account.account_id))
 
 
 def prove_storage(work: Work, command: do.ProveStorage) -> Outcome:
@@ -134,7 +149,7 @@ def transfer(work: Work, command: do.Transfer) -> Outcome:
     if giver.available < command.amount_octets:
         return Outcome(OutcomeCode.INSUFFICIENT)
     work.emit(fx.Transferred(giver.account_id, taker.account_id, command.amount_octets, work.at))
-    if not giver.available and not giver.reserved:
+    if giver.is_used_up:
         work.emit(fx.Exhausted(giver.account_id, giver.wallet_id, work.at))
     return _remember_long(work, command, Outcome(OutcomeCode.DONE, account_id=taker.account_id))
 

@@ -25,13 +25,14 @@ class WalletOpened(_Effect, frozen=True, gc=False, tag=1):
 
 
 class Credited(_Effect, frozen=True, gc=False, tag=2):
-    """An account exists; ``None`` octets: it is uncapped."""
+    """An account exists; ``None`` octets: it is uncapped. What is withheld is not among the octets."""
 
     account_id: str
     wallet_id: str
     octets: int | None
     expires_at: int
     at: int
+    withheld_octets: int = 0
 
 
 class StorageProved(_Effect, frozen=True, gc=False, tag=3):
@@ -252,6 +253,15 @@ class Refunded(_Effect, frozen=True, gc=False, tag=25):
     """What the command's owner told of it."""
 
 
+class Disbursed(_Effect, frozen=True, gc=False, tag=26):
+    """Octets that were withheld are credited."""
+
+    account_id: str
+    wallet_id: str
+    octets: int
+    at: int
+
+
 Effect: TypeAlias = (
     WalletOpened
     | Credited
@@ -278,4 +288,5 @@ Effect: TypeAlias = (
     | Admitted
     | Unbooked
     | Refunded
+    | Disbursed
 )

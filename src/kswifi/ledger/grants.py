@@ -19,14 +19,15 @@ def is_usable(account: Account, at: int) -> bool:
 def usable_account(state: LedgerState, wallet: Wallet, at: int) -> Account | None:
     """Return the account to grant from: the active one, else the first in order that is usable.
 
-    While another reservation holds all that is left of the active one, the next is used only if the wallet
-    continues by itself.
+    While another reservation holds all that is left of the active one, or the rest of it is withheld, the next is
+    used only if the wallet continues by itself.
     """
     active = state.accounts[wallet.active_account_id] if wallet.active_account_id else None
     if active is not None:
         if is_usable(active, at):
             return active
-        if active.reserved and at < active.expires_at and not wallet.continue_with_next:
+        more_may_come = active.reserved or active.withheld
+        if more_may_come and at < active.expires_at and not wallet.continue_with_next:
             return None
     for account_id in wallet.account_ids:
         account = state.accounts[account_id]
@@ -49,10 +50,15 @@ def account_for_late(state: LedgerState, wallet: Wallet, at: int) -> Account | N
     return account
 
 
+def awaits_tranche(account: Account) -> bool:
+    """Return whether nothing is left of what was credited, and something is withheld."""
+    return account.withheld > 0 and account.available == 0
+
+
 def refusal(state: LedgerState, wallet: Wallet, at: int) -> OutcomeCode:
     """Return why none of the wallet's accounts is usable: what would help soonest is said first."""
     accounts = [state.accounts[it] for it in wallet.account_ids]
-    if any(it.reserved and at < it.expires_at for it in accounts):
+    if any((it.reserved or awaits_tranche(it)) and at < it.expires_at for it in accounts):
         return OutcomeCode.NOTHING_USABLE
     if any(not it.storage_proof and at < it.expires_at for it in accounts):
         return OutcomeCode.NOT_PROVEN
@@ -90,8 +96,9 @@ def is_shared(state: LedgerState, wallet: Wallet, reservation_id: str) -> bool:
 
 def is_final(state: LedgerState, wallet: Wallet, account: Account, at: int) -> bool:
     """Return whether nothing more can be granted to the wallet once this account's grant is used."""
-    if account.uncapped or account.available:
+    if account.uncapped or account.available or account.withheld:
         return False
     if not wallet.continue_with_next:
         return True
-    return not any(is_usable(state.accounts[it], at) for it in wallet.account_ids)
+    accounts = [state.accounts[it] for it in wallet.account_ids]
+    return not any(is_usable(it, at) or awaits_tranche(it) for it in accounts)

@@ -57,6 +57,7 @@ _SPENDING: Final[dict[type, _Verb]] = {
 _CONTROL: Final[dict[type, _Verb]] = {
     do.OpenWallet: control.open_wallet,
     do.Credit: control.credit,
+    do.Disburse: control.disburse,
     do.ProveStorage: control.prove_storage,
     do.HoldWallet: control.hold_wallet,
     do.LiftHold: control.lift_hold,

@@ -35,12 +35,20 @@ def _credited(state: LedgerState, effect: fx.Credited) -> None:
         expires_at=effect.expires_at,
         credited=octets,
         available=octets,
+        withheld=effect.withheld_octets,
     )
     ids = wallet.account_ids
     place = wallet.chosen
     while place < len(ids) and state.accounts[ids[place]].expires_at <= effect.expires_at:
         place += 1
     wallet.account_ids = (*ids[:place], effect.account_id, *ids[place:])
+
+
+def _disbursed(state: LedgerState, effect: fx.Disbursed) -> None:
+    account = state.accounts[effect.account_id]
+    account.withheld -= effect.octets
+    account.credited += effect.octets
+    account.available += effect.octets
 
 
 def _storage_proved(state: LedgerState, effect: fx.StorageProved) -> None:
@@ -252,6 +260,7 @@ def _drop_forgotten(state: LedgerState) -> None:
 _REPLAY: Final[dict[type, Callable[[LedgerState, Any], None]]] = {
     fx.WalletOpened: _wallet_opened,
     fx.Credited: _credited,
+    fx.Disbursed: _disbursed,
     fx.StorageProved: _storage_proved,
     fx.Reserved: _reserved,
     fx.Committed: _committed,

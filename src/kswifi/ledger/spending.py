@@ -170,7 +170,7 @@ def _book(
 
 
 def _exhaust(work: Work, account: Account) -> bool:
-    if account.uncapped or account.available or account.reserved:
+    if not account.is_used_up:
         return False
     work.emit(fx.Exhausted(account.account_id, account.wallet_id, work.at))
     wallet = work.state.wallets[account.wallet_id]

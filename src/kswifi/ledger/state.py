@@ -49,6 +49,13 @@ class Account(msgspec.Struct, gc=False, array_like=True):
     ended_at: int = 0
     reservations: int = 0
     """How many reservations, closed ones included, would book on it."""
+    withheld: int = 0
+    """Part of the session's right, and not credited yet: while there is some, the account does not end by use."""
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether nothing is left, held or yet to come."""
+        return not (self.uncapped or self.available or self.reserved or self.withheld)
 
 
 class Wallet(msgspec.Struct, gc=False, array_like=True):
@@ -113,6 +120,7 @@ class AccountView(msgspec.Struct, frozen=True, gc=False):
     balances: Balances
     first_used_at: int | None
     ended_at: int | None
+    withheld_octets: int
 
 
 class WalletView(msgspec.Struct, frozen=True, gc=False):
@@ -222,6 +230,7 @@ class LedgerState:
             balances=balances_of(it),
             first_used_at=it.first_used_at or None,
             ended_at=it.ended_at or None,
+            withheld_octets=it.withheld,
         )
 
     def balances(self, account_id: str) -> Balances | None:

@@ -20,6 +20,7 @@ from kswifi.ledger.commands import (
     Command,
     ContinueWithNext,
     Credit,
+    Disburse,
     Expire,
     HoldWallet,
     LiftHold,
@@ -79,6 +80,7 @@ class SessionHandlers:
         return {
             work.PREPARE: self.prepare,
             work.DELIVER: self.deliver,
+            work.DISBURSE: self.disburse,
             work.PROVE_STORAGE: self.prove_storage,
             work.REVOKE: self.revoke,
             work.EXPIRE: self.expire,
@@ -93,6 +95,7 @@ class SessionHandlers:
         session, esim = await self._read(entry)
         if session.state is not SessionState.ORDERED:
             return Done()
+        withheld_octets = await self._free_data.withheld_octets(session.session_id)
         for command in (
             OpenWallet(f"open:{esim.esim_id}", esim.esim_id, str(esim.imsi)),
             Credit(
@@ -101,6 +104,7 @@ class SessionHandlers:
                 session.session_id,
                 session.allowance_octets,
                 unix_seconds(session.valid_until),
+                withheld_octets,
             ),
         ):
             outcome = await self._command(command)
@@ -196,6 +200,12 @@ class SessionHandlers:
         if isinstance(outcome, Unknown):
             return outcome
         return Done() if outcome.code is OutcomeCode.DONE else Refused(f"the ledger refused it: {outcome.code}")
+
+    async def disburse(self, entry: Entry) -> JobResult:
+        """Credit what is released of a free session by now; one that has ended needs no more."""
+        session_id, octets = str(entry.payload["session_id"]), int(entry.payload["released_octets"])
+        outcome = await self._command(Disburse(f"disburse:{session_id}:{octets}", session_id, octets))
+        return outcome if isinstance(outcome, Unknown) else Done()
 
     async def revoke(self, entry: Entry) -> JobResult:
         """End the account; the projector moves a session that is not ended yet."""

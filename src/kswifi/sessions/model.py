@@ -144,7 +144,8 @@ class InternetSession:
 class Balance:
     """An account of the ledger as the projector last read it; octets.
 
-    Always credited = used + reserved + available + expired + revoked; ``overrun`` stands apart.
+    Always credited = used + reserved + available + expired + revoked; ``overrun`` stands apart, and so does what is
+    ``withheld``: part of the session, and not credited yet.
     """
 
     credited: int = 0
@@ -154,6 +155,7 @@ class Balance:
     overrun: int = 0
     expired: int = 0
     revoked: int = 0
+    withheld: int = 0
 
 
 @dataclass(frozen=True, slots=True)

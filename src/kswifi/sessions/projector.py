@@ -21,10 +21,11 @@ from kswifi.esim.errors import UnknownEsimError
 from kswifi.esim.model import Hold
 from kswifi.esim.service import find_esim, set_hold
 from kswifi.free_data.grants import follow
+from kswifi.free_data.rules import FreeDataRules
 from kswifi.kernel.clock import from_unix_seconds
 from kswifi.ledger import effects as fx
 from kswifi.outbox.service import publish
-from kswifi.sessions import card_places
+from kswifi.sessions import card_places, tranches
 from kswifi.sessions.ending import cut_off_if_exhausted, end_session
 from kswifi.sessions.errors import UnknownSessionError
 from kswifi.sessions.model import LIVE_STATES, Balance, InternetSession, SessionEvent, SessionState, allows
@@ -54,9 +55,17 @@ async def projected_sequence(database: Database) -> int:
 class Projector:
     """Follows the ledger's journal; ``wake`` is what the ledger's ``on_durable`` calls."""
 
-    def __init__(self, database: Database, ledger: LedgerJournal, pause_seconds: float = 0.1) -> None:
+    def __init__(
+        self,
+        database: Database,
+        ledger: LedgerJournal,
+        rules: FreeDataRules | None = None,
+        *,
+        pause_seconds: float = 0.1,
+    ) -> None:
         self._database = database
         self._ledger = ledger
+        self._rules = rules or FreeDataRules()
         self._pause_seconds = pause_seconds
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -98,7 +107,7 @@ class Projector:
                 fresh = [(number, effects) for number, effects in records if number > sequence]
                 if not fresh:
                     continue
-                projection = _Projection(connection)
+                projection = _Projection(connection, self._rules)
                 for _, effects in fresh:
                     await projection.apply(effects)
                 await projection.write()
@@ -110,8 +119,9 @@ class Projector:
 class _Projection:
     """One transaction's worth of effects: balances are gathered, states are moved as they come."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, rules: FreeDataRules) -> None:
         self._connection = connection
+        self._rules = rules
         self._balances: dict[str, tuple[Balance, int]] = {}
         self._exhausted: list[str] = []
 
@@ -137,13 +147,15 @@ class _Projection:
                 .on_conflict_do_update(index_elements=["session_id"], set_=values)
             )
             if session.free:
-                await follow(
+                grant = await follow(
                     self._connection,
                     session_id,
                     balance.used,
                     open_octets=balance.reserved,
                     ended=session.state not in LIVE_STATES,
                 )
+                if grant is not None and grant.wants_release:
+                    await tranches.release(self._connection, session_id, self._rules)
             await publish(
                 self._connection,
                 user_id=session.user_id,
@@ -158,8 +170,10 @@ class _Projection:
 
     async def _apply_to_balance(self, effect: fx.Effect) -> None:
         match effect:
-            case fx.Credited(account_id=account, octets=octets, at=at):
-                await self._add(account, at, credited=octets or 0, available=octets or 0)
+            case fx.Credited(account_id=account, octets=octets, at=at, withheld_octets=withheld):
+                await self._add(account, at, credited=octets or 0, available=octets or 0, withheld=withheld)
+            case fx.Disbursed(account_id=account, octets=octets, at=at):
+                await self._add(account, at, credited=octets, available=octets, withheld=-octets)
             case fx.Reserved(account_id=account, octets=octets, at=at):
                 await self._take(account, at, reserved=octets)
             case fx.Committed(account_id=account, octets=octets, released_octets=released, at=at):
@@ -170,10 +184,17 @@ class _Projection:
                 await self._take(account, at, used=-octets)
             case fx.Overran(account_id=account, octets=octets, at=at):
                 await self._add(account, at, overrun=octets)
+            case _:
+                await self._apply_end_to_balance(effect)
+
+    async def _apply_end_to_balance(self, effect: fx.Effect) -> None:
+        match effect:
             case fx.Expired(account_id=account, octets=octets, at=at):
                 await self._add(account, at, available=-octets, expired=octets)
+                await self._withhold_nothing(account, at)
             case fx.Revoked(account_id=account, octets=octets, at=at):
                 await self._add(account, at, available=-octets, revoked=octets)
+                await self._withhold_nothing(account, at)
             case fx.Transferred(from_account_id=giver, to_account_id=taker, octets=octets, at=at):
                 await self._add(giver, at, credited=-octets, available=-octets)
                 await self._add(taker, at, credited=octets, available=octets)
@@ -197,9 +218,16 @@ class _Projection:
             _log.error("ledger_account_without_session", account_id=session_id)
             return None
 
-    async def _add(self, session_id: str, at: int, **octets: int) -> None:
+    async def _withhold_nothing(self, session_id: str, at: int) -> None:
+        """What an account that is over withheld will never come."""
+        await self._add(session_id, at, withheld=-(await self._balance(session_id)).withheld)
+
+    async def _balance(self, session_id: str) -> Balance:
         known = self._balances.get(session_id)
-        balance = known[0] if known else (await get_balance(self._connection, session_id))[0]
+        return known[0] if known else (await get_balance(self._connection, session_id))[0]
+
+    async def _add(self, session_id: str, at: int, **octets: int) -> None:
+        balance = await self._balance(session_id)
         changed = {name: getattr(balance, name) + more for name, more in octets.items()}
         self._balances[session_id] = (replace(balance, **changed), at)
 
@@ -295,6 +323,7 @@ def _octets(balance: Balance) -> dict[str, int]:
         "overrun": balance.overrun,
         "expired": balance.expired,
         "revoked": balance.revoked,
+        "withheld": balance.withheld,
     }
 
 

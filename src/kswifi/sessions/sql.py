@@ -66,6 +66,7 @@ session_balance: Final = Table(
     Column("overrun", ExactInteger, nullable=False),
     Column("expired", ExactInteger, nullable=False),
     Column("revoked", ExactInteger, nullable=False),
+    Column("withheld", ExactInteger, nullable=False, server_default="0"),
     Column("as_of", UtcDateTime, nullable=False),
 )
 """What the ledger says, as the projector last read it; ``as_of`` is the instant of the newest effect in it."""

@@ -58,6 +58,7 @@ _BALANCE_COLUMNS = (
     session_balance.c.overrun,
     session_balance.c.expired,
     session_balance.c.revoked,
+    session_balance.c.withheld,
 )
 
 

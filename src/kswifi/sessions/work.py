@@ -11,6 +11,7 @@ from kswifi.sessions.model import InternetSession
 
 PREPARE: Final = "session.prepare"
 DELIVER: Final = "session.deliver"
+DISBURSE: Final = "session.disburse"
 PROVE_STORAGE: Final = "session.prove_storage"
 REVOKE: Final = "session.revoke"
 EXPIRE: Final = "session.expire"
@@ -39,6 +40,16 @@ async def ask_to_deliver(connection: AsyncConnection, session: InternetSession) 
     """Make the profile ready for the card. Each transfer is a new piece of work."""
     attempt = uuid7(transaction_instant(connection))
     await _ask(connection, DELIVER, f"{session.session_id}:{attempt}", session)
+
+
+async def ask_to_disburse(connection: AsyncConnection, session_id: str, released_octets: int) -> None:
+    """Credit a session in the ledger with what is released of it by now."""
+    await enqueue(
+        connection,
+        kind=DISBURSE,
+        key=f"{DISBURSE}:{session_id}:{released_octets}",
+        payload={"session_id": session_id, "released_octets": released_octets},
+    )
 
 
 async def ask_to_prove_storage(connection: AsyncConnection, session: InternetSession) -> None:

@@ -1,0 +1,34 @@
+"""Free sessions that are released in tranches: the next one for the real use of the one before.
+
+What is released is decided, and its money reserved, in the transaction that says so; the ledger is credited through
+the outbox. A tranche that found no money is asked for again, by the next octets that are booked or by the watch.
+"""
+
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.database.engine import Database
+from kswifi.free_data.grants import release_tranche, waiting_for_release
+from kswifi.free_data.rules import FreeDataRules
+from kswifi.sessions import work
+
+AT_ONCE: Final = 500
+
+
+async def release(connection: AsyncConnection, session_id: str, rules: FreeDataRules) -> bool:
+    """Release a session's next tranche where it is due and paid for; tell whether it was."""
+    grant = await release_tranche(connection, session_id, rules)
+    if grant is None:
+        return False
+    await work.ask_to_disburse(connection, session_id, grant.released_octets)
+    return True
+
+
+async def release_waiting(database: Database, rules: FreeDataRules) -> int:
+    """Release what has waited for money or for the end of a stop, as far as there is some; return how many."""
+    released = 0
+    async with database.transaction() as connection:
+        for session_id in await waiting_for_release(connection, AT_ONCE):
+            released += await release(connection, session_id, rules)
+    return released

@@ -1,0 +1,149 @@
+"""Free sessions in tranches: money is reserved for what is released, and no day and no budget is ever overdrawn."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from kswifi.free_data import budgets
+from kswifi.free_data.grants import release_tranche, waiting_for_release
+from kswifi.free_data.model import FreeGrant, first_tranche, released_next
+from kswifi.free_data.rules import FreeDataRules
+from kswifi.free_data.sql import free_budget_day
+from tests.support.free_data import GB, Given, open_free_data, run, user
+
+MB = GB // 1000
+ADA, BOLA = user(0), user(1)
+PRICE = 20_000
+
+
+def _rules(**changed: object) -> FreeDataRules:
+    base: dict[str, object] = {"allowance_octets": 100 * GB, "unspent_octets": 100 * GB, "cost_kobo_per_gb": PRICE}
+    return FreeDataRules(**{**base, "tranche_octets": 200 * MB, **changed})  # type: ignore[arg-type]
+
+
+async def release(given: Given, session_id: str, rules: FreeDataRules) -> FreeGrant | None:
+    async with given.database.transaction() as connection:
+        return await release_tranche(connection, session_id, rules)
+
+
+async def days(given: Given) -> dict[str, int]:
+    async with given.database.reading() as connection:
+        rows = await connection.execute(select(free_budget_day.c.day, free_budget_day.c.committed_kobo))
+        return {row.day: row.committed_kobo for row in rows}
+
+
+@for_all(st.integers(1, 10**4), st.integers(2, 10**4), st.lists(st.integers(0, 3000), max_size=40))
+def test_whoever_uses_a_session_in_steps_gets_all_of_it(octets: int, tranche: int, steps: list[int]) -> None:
+    """Each release leaves more than half a tranche unused, or the whole is released; nothing is released unused."""
+    used, released = 0, first_tranche(octets, tranche)
+    for step in [*steps, *[tranche] * (octets // max(1, tranche // 2) + 2)]:
+        used = min(released, used + step)
+        grant = FreeGrant("s", "u", octets, used, released, tranche, 0, None, 0, 0, "2026-11-23", None)
+        following = released_next(grant)
+        assert (following > released) is grant.wants_release
+        released = following
+        assert used <= released <= octets
+        assert released == octets or released - used > tranche // 2
+        assert released - used <= tranche + -(-tranche // 2)
+    assert used == octets
+
+
+def test_money_is_reserved_for_what_is_released(tmp_path: Path) -> None:
+    async def scenario(given: Given) -> None:
+        rules = given.free_data.rules
+        await given.set_budget(100_000)
+        session_id = await given.order(ADA)
+        assert (await given.budget()).reserved_kobo == 4_000
+        assert (await given.use(session_id, 99 * MB)).wants_release is False
+        assert await release(given, session_id, rules) is None
+        assert (await given.use(session_id, 100 * MB)).wants_release
+        grant = await release(given, session_id, rules)
+        assert grant is not None
+        assert (grant.released_octets, grant.withheld_octets) == (400 * MB, 600 * MB)
+        assert await release(given, session_id, rules) is None
+        budget = await given.budget()
+        assert (budget.reserved_kobo, budget.spent_kobo) == (6_000, 2_000)
+        ended = await given.use(session_id, 150 * MB, ended=True)
+        assert (ended.reserved_kobo, ended.spent_kobo) == (0, 3_000)
+        assert await release(given, session_id, rules) is None
+        budget = await given.budget()
+        assert (budget.reserved_kobo, budget.spent_kobo) == (0, 3_000)
+        assert await days(given) == {grant.ordered_on: 3_000}
+
+    run(tmp_path, scenario, _rules())
+
+
+def test_what_comes_back_comes_back_on_the_day_that_reserved_it(tmp_path: Path) -> None:
+    async def scenario(given: Given) -> None:
+        session_id = await given.order(ADA)
+        first = (await given.grant(session_id)).ordered_on
+        await given.use(session_id, 110 * MB)
+        given.clock.advance(timedelta(days=40))
+        grant = await release(given, session_id, given.free_data.rules)
+        assert grant is not None
+        assert await days(given) == {first: 2_200, grant.ordered_on: 5_800}
+        await given.use(session_id, 110 * MB, ended=True)
+        assert await days(given) == {first: 2_200, grant.ordered_on: 0}
+
+    run(tmp_path, scenario, _rules())
+
+
+def test_a_tranche_waits_for_money_and_for_the_end_of_a_stop(tmp_path: Path) -> None:
+    async def scenario(given: Given) -> None:
+        rules = given.free_data.rules
+        await given.set_budget(4_000)
+        session_id = await given.order(ADA)
+        await given.use(session_id, 150 * MB)
+        assert await release(given, session_id, rules) is None
+        async with given.database.transaction() as connection:
+            assert await waiting_for_release(connection, 10) == [session_id]
+            await budgets.stop(connection, "closed for today")
+        await given.set_budget(8_000)
+        assert await release(given, session_id, rules) is None
+        async with given.database.transaction() as connection:
+            await budgets.resume(connection)
+        assert (await release(given, session_id, rules)) is not None
+        async with given.database.reading() as connection:
+            assert await waiting_for_release(connection, 10) == []
+        assert (await given.budget()).left_kobo == 0
+
+    run(tmp_path, scenario, _rules())
+
+
+def test_a_ceiling_of_all_budgets_holds_where_none_is_set_up(tmp_path: Path) -> None:
+    async def scenario(given: Given) -> None:
+        session_id = await given.order(ADA)
+        await given.use(session_id, 150 * MB)
+        assert await release(given, session_id, given.free_data.rules) is None
+        given.clock.advance(timedelta(days=1))
+        assert await release(given, session_id, given.free_data.rules) is not None
+
+    run(tmp_path, scenario, _rules(daily_kobo=7_000))
+
+
+def test_two_releases_at_once_release_one_tranche(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with open_free_data(tmp_path, _rules()) as given:
+            session_id = await given.order(ADA)
+            await given.use(session_id, 120 * MB)
+            released = await asyncio.gather(*(release(given, session_id, given.free_data.rules) for _ in range(20)))
+            assert sum(it is not None for it in released) == 1
+            assert (await given.grant(session_id)).released_octets == 400 * MB
+
+    asyncio.run(scenario())
+
+
+def test_the_whole_counts_as_unspent_and_without_tranches_all_is_released(tmp_path: Path) -> None:
+    async def scenario(given: Given) -> None:
+        await given.order(ADA, 5 * GB)
+        standing = await given.free_data.standing(ADA, ())
+        assert standing.unspent_room_octets == 95 * GB
+        given.free_data.rules = _rules(tranche_octets=None)
+        grant = await given.grant(await given.order(BOLA))
+        assert (grant.released_octets, grant.tranche_octets, grant.reserved_kobo) == (GB, None, PRICE)
+
+    run(tmp_path, scenario, _rules())
