@@ -261,6 +261,16 @@ class Settings(ChargingSettings, FreeDataSettings, ProvisioningSettings):
         return self
 
     @model_validator(mode="after")
+    def _tranches_of_several_grants(self) -> Self:
+        tranche, least = self.free_tranche_octets, 4 * self.grant_cap_octets
+        if tranche is not None and tranche < least:
+            raise ValueError(
+                f"free_tranche_octets is at least {least}, four of the largest grants: the next is released "
+                "half-way through the last, which is only known as grants are reported"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _payer_without_email(self) -> Self:
         if self.paystack_secret_key is not None and self.payments_email is None:
             raise ValueError(

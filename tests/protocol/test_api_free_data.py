@@ -25,6 +25,7 @@ def test_each_free_offer_says_whether_it_may_be_ordered_and_else_why(tmp_path: P
                 "left_octets": 2 * GB,
                 "unspent_room_octets": 2 * GB,
                 "required": "nothing",
+                "tranche_octets": None,
                 "kyc_level": 0,
                 "waiting": False,
                 "offers": None,
@@ -42,6 +43,17 @@ def test_each_free_offer_says_whether_it_may_be_ordered_and_else_why(tmp_path: P
             )
             assert refused["detail"] == refusal["words"]
             assert refused["facts"] == refusal["facts"] | {"do": "wait"}
+
+    asyncio.run(scenario())
+
+
+def test_tranches_are_told_before_the_order_and_in_the_balance(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with served(tmp_path) as api:
+            _have(api, tranche_octets=GB // 4)
+            assert (await api.get(FREE)).json()["tranche_octets"] == GB // 4
+            shown = (await api.get(await api.order("free-1gb"))).json()["balance"]
+            assert (shown["credited"], shown["available"], shown["withheld"]) == (GB // 4, GB // 4, GB - GB // 4)
 
     asyncio.run(scenario())
 

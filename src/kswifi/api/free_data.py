@@ -12,6 +12,7 @@ from kswifi.api.problems import problem_responses
 from kswifi.api.schemas import RequestBody, ResponseBody
 from kswifi.api.services import SessionServices
 from kswifi.api.session_dependencies import SessionServicesDep
+from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.service import OfferStanding, Standing
 
 router = APIRouter(prefix="/api/v1/free-data", tags=["free data"])
@@ -71,6 +72,13 @@ class FreeDataView(ResponseBody):
     required: Annotated[
         Literal["nothing", "phone", "voucher", "phone_or_voucher"], Field(description="What is asked of everybody.")
     ]
+    tranche_octets: Annotated[
+        int | None,
+        Field(
+            description="Free sessions are released in such parts, the next as the last is used, while there is "
+            "money for it; null: all at once."
+        ),
+    ]
     kyc_level: int
     waiting: Annotated[bool, Field(description="Whether you are on the waiting list.")]
     offers: list[FreeOfferView]
@@ -123,18 +131,17 @@ async def leave_waiting_list(request: Idempotent, sessions: SessionServicesDep) 
 async def _view(services: ServicesDep, sessions: SessionServices, user_id: str, device_id: str) -> FreeDataView:
     free_data = sessions.free_data
     standing = await free_data.standing(user_id, services.catalogue.offers(), device_id)
-    return _shown(standing, free_data.rules.required.value)
+    return _shown(standing, free_data.rules)
 
 
-def _shown(
-    standing: Standing, required: Literal["nothing", "phone", "voucher", "phone_or_voucher"]
-) -> FreeDataView:
+def _shown(standing: Standing, rules: FreeDataRules) -> FreeDataView:
     return FreeDataView(
         octets=standing.allowance_octets,
         days=standing.allowance_days,
         left_octets=standing.left_octets,
         unspent_room_octets=standing.unspent_room_octets,
-        required=required,
+        required=rules.required.value,
+        tranche_octets=rules.tranche_octets,
         kyc_level=standing.kyc_level,
         waiting=standing.waits,
         offers=[_offer_view(one) for one in standing.offers],

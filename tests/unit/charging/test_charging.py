@@ -326,18 +326,17 @@ def test_another_kind_of_service_is_refused() -> None:
 
 @pytest.mark.parametrize("restricts", [False, True])
 def test_the_end_of_a_tranche_is_neither_final_nor_a_cut(restricts: bool) -> None:
-    policy = ChargingPolicy(control_only_peers=frozenset({GATEWAY} if restricts else ()))
-    charging = Charging(policy)
+    charging, host = Charging(), GATEWAY if restricts else "smf.localdomain"
     charging.credit("a", 30 * MB, withheld=20 * MB)
-    answer = charging.ask(request(INITIAL, 0, units()))
+    answer = charging.ask(request(INITIAL, 0, units(), host=host))
     assert (granted(answer), answer.services[0].final_unit) == (10 * MB, None)  # all of the tranche, and not final
-    answer = charging.ask(request(UPDATE, 1, units(10 * MB)))  # the next tranche comes too late
+    answer = charging.ask(request(UPDATE, 1, units(10 * MB), host=host))  # the next tranche comes too late
     assert not answer.grants
     assert answer.restricts is restricts
     assert charging.ledger.state.wallets[WALLET].hold is None
     charging.ledger.do(Disburse("more", "a", 20 * MB))
-    answer = charging.ask(request(INITIAL, 0, units(), session="later"))
+    answer = charging.ask(request(INITIAL, 0, units(), host=host, session="later"))
     assert (granted(answer), answer.is_final) == (10 * MB, False)
     charging.ledger.do(Disburse("last", "a", 30 * MB))  # in time
-    answer = charging.ask(request(UPDATE, 1, units(10 * MB), session="later"))
+    answer = charging.ask(request(UPDATE, 1, units(10 * MB), host=host, session="later"))
     assert (granted(answer), answer.is_final) == (10 * MB, True)
