@@ -57,7 +57,8 @@ def test_the_whole_road(tmp_path: Path) -> None:
             usage = (await api.get(f"{path}/usage")).json()
             assert usage["state"] == "exhausted"
             assert usage["balance"] == {
-                "credited": GB, "used": GB, "reserved": 0, "available": 0, "overrun": 0, "expired": 0, "revoked": 0, "withheld": 0,
+                "credited": GB, "used": GB, "reserved": 0, "available": 0, "overrun": 0,
+                "expired": 0, "revoked": 0, "withheld": 0,
             }  # fmt: skip
             assert usage["hold"] == "exhausted"
             assert usage["as_of"] == "2026-11-23T09:00:00.000Z"
