@@ -19,7 +19,7 @@ from kswifi.esim.service import find_esim
 from kswifi.jobs.worker import Worker, WorkerLimits
 from kswifi.outbox.results import Handler, JobResult, Refused
 from kswifi.providers.es2plus import Es2PlusDelivery
-from kswifi.providers.es2plus_peer import Es2PlusPeer, client_context
+from kswifi.providers.es2plus_peer import Es2PlusPeer, Es2PlusSettingsError, client_context
 from kswifi.sessions.work import DELIVER
 from kswifi.settings import Settings
 
@@ -59,10 +59,11 @@ def open_peer(settings: Settings, database: Database, stack: AsyncExitStack) -> 
 
 def make_peer(settings: Settings) -> Es2PlusPeer:
     """Return what calls the SM-DP+ that the settings name; raises as ``open_peer``."""
+    url, requester = settings.es2_peer_url, settings.es2_peer_requester
     certificate, key = settings.es2_peer_certificate, settings.es2_peer_key
-    assert settings.es2_peer_url and settings.es2_peer_requester and certificate and key  # noqa: S101 - checked whole
-    context = client_context(certificate, key, settings.es2_peer_ca)
-    return Es2PlusPeer(settings.es2_peer_url, context, settings.es2_peer_requester)
+    if url is None or requester is None or certificate is None or key is None:
+        raise Es2PlusSettingsError("no other's SM-DP+ is set up")
+    return Es2PlusPeer(url, client_context(certificate, key, settings.es2_peer_ca), requester)
 
 
 def certificates_of(path: Path) -> tuple[bytes, ...]:
@@ -95,7 +96,7 @@ def delivery_of(database: Database, peer: Peer | None) -> ProfileDelivery:
 
 
 class Workers:
-    """The worker of the outbox, and beside it one for what waits for another's SM-DP+: a slow one holds up no more."""
+    """The worker of the outbox, and one beside for another's SM-DP+: a slow one holds up nothing else."""
 
     def __init__(self, *workers: Worker) -> None:
         self._workers = workers

@@ -30,7 +30,7 @@ from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, JobResult, Refused, Unknown
 from kswifi.providers.es2plus_peer import Answered, Es2PlusPeer
 
-_READY: Final = (ProfileState.RELEASED, ProfileState.DOWNLOADED, ProfileState.INSTALLED)
+_READY: Final = (ProfileState.RELEASED, ProfileState.DOWNLOADED)
 _log = structlog.get_logger(__name__)
 
 Fits = Callable[[PeerOrder, Mapping[str, Any]], str | None]
