@@ -165,6 +165,12 @@ class Delivered:
         return state
 
 
+def road_folder(folder: Path) -> Path:
+    """Make the folder of a road."""
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 @asynccontextmanager
 async def delivered_by(
     peer: Peer,
@@ -182,9 +188,8 @@ async def delivered_by(
         return Es2PlusDelivery(database, client, profile_type)
 
     at_peer = AtPeer(ADDRESS, delivery, takes_provider_status=takes_provider_status)
-    folder.mkdir(exist_ok=True)
     try:
-        async with open_road(folder, at_peer=at_peer) as road:
+        async with open_road(road_folder(folder), at_peer=at_peer) as road:
             if lines:
                 await fill(road, peer, lines)
             yield Delivered(road, peer)

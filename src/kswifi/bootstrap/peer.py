@@ -10,6 +10,7 @@ from typing import Final
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from kswifi.database.engine import Database
+from kswifi.esim.errors import UnknownEsimError
 from kswifi.esim.operators import read_certificates
 from kswifi.esim.peer_orders import PEER_CANCEL
 from kswifi.esim.peer_progress import PEER_PROGRESS, PeerProgress
@@ -81,8 +82,11 @@ class DeliveryByLine:
 
     async def deliver(self, esim_id: str, session_record: bytes) -> JobResult:
         """Deliver by our own SM-DP+, or by that of others which has the line's profile."""
-        async with self._database.reading() as connection:
-            line = await find_esim(connection, esim_id)
+        try:
+            async with self._database.reading() as connection:
+                line = await find_esim(connection, esim_id)
+        except UnknownEsimError as error:
+            return Refused(error.message)
         if not line.record_travels_apart:
             return await self._own.deliver(esim_id, session_record)
         if self._peer is None:

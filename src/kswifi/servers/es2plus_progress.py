@@ -73,5 +73,5 @@ def _failure(status: PointStatus) -> str | None:
     data = status.status_code_data
     if data is None:
         return "failed"
-    words = f"{data.message} ({data.subject_code}/{data.reason_code})"
+    words = f"{data.message or 'no words'} ({data.subject_code}/{data.reason_code})"
     return "".join(each if each.isprintable() else "?" for each in words[:150])
