@@ -12,6 +12,7 @@ import pytest
 from kswifi.esim.errors import NumbersUsedUpError
 from kswifi.esim.peer_orders import PEER_CANCEL
 from kswifi.esim.peer_progress import Progress
+from kswifi.kernel.numbers import Eid
 from kswifi.lab.es9_client import Es9FailedError
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Refused, Unknown
@@ -116,6 +117,23 @@ def test_points_that_come_in_another_order_end_at_the_same(peer: Peer, tmp_path:
                 for point in points:
                     await at.tell(session, point)
                 assert await at.profile_state(session) == "installed"
+
+    asyncio.run(scenario())
+
+
+def test_another_card_that_fails_takes_nothing_from_the_one_that_has_begun(peer: Peer, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with delivered_by(peer, tmp_path / "road", lines=1) as at:
+            session = await at.road.transferring()
+            await at.tell(session, 1)
+            another = Eid.with_check_digits("890490320000000000000000000077")
+            for point in (1, 3, 4):
+                await at.tell(session, point, "another card", eid=another)
+            assert await at.profile_state(session) == "released"
+            assert (await at.order(session)).eid == EID
+            assert (await at.road.now(session)).state == "transferring"
+            await at.tell(session, 4)
+            assert await at.profile_state(session) == "installed"
 
     asyncio.run(scenario())
 

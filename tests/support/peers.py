@@ -149,12 +149,18 @@ class Delivered:
         return walk
 
     async def tell(
-        self, session: InternetSession, point: int, failure: str | None = None, *, same: bool = False
+        self,
+        session: InternetSession,
+        point: int,
+        failure: str | None = None,
+        *,
+        same: bool = False,
+        eid: Eid = EID,
     ) -> None:
         """Have the peer tell of the session's line; with ``same``, what it told last once more."""
         self.told += not same
         line = await self.line(session)
-        progress = Progress(f"told-{self.told}", str(line.iccid), str(EID), point, failure)
+        progress = Progress(f"told-{self.told}", str(line.iccid), str(eid), point, failure)
         assert self.road.peer is not None
         assert self.road.peer.progress is not None
         await self.road.peer.progress.take(b"the peer's", progress)

@@ -13,11 +13,12 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from kswifi.database.engine import transaction_instant
 from kswifi.esim.errors import IllegalProfileTransitionError, UnknownOrderError
 from kswifi.esim.model import ProfileEvent, ProfileState, next_profile_state
+from kswifi.esim.ports import PROFILE_SETTLED
 from kswifi.esim.rsp_model import ProfileOrder, reason_text
 from kswifi.esim.sql import esim, profile_order
 from kswifi.kernel.ids import uuid7
 from kswifi.kernel.numbers import Eid
-from kswifi.outbox.service import publish_now
+from kswifi.outbox.service import enqueue_now, publish_now
 
 PROFILE_CHANGED: Final = "profile_state_changed"
 
@@ -207,6 +208,17 @@ def tell_line(connection: Connection, esim_id: str, state: ProfileState) -> None
     ).scalar_one()
     payload = {"esim_id": esim_id, "profile_state": str(state)}
     publish_now(connection, user_id=user_id, kind=PROFILE_CHANGED, payload=payload)
+
+
+def settle_line(connection: Connection, order: ProfileOrder, transaction_id: bytes, failure: str | None) -> None:
+    """Have whoever waits for a line's profile hear how its download ended, with certainty and once."""
+    if order.esim_id is not None:
+        enqueue_now(
+            connection,
+            kind=PROFILE_SETTLED,
+            key=f"{PROFILE_SETTLED}:{transaction_id.hex()}",
+            payload={"esim_id": order.esim_id, "failure": failure},
+        )
 
 
 def _canonical(identifier: str) -> str:

@@ -89,9 +89,10 @@ def _apply(connection: Connection, key: str, told: dict[str, Any]) -> JobResult:
         _log.info("peer_progress_passed_over", point=told["point"], state=order and str(order.profile_state))
         return Done()
     point, failure = int(told["point"]), told["failure"]
-    changes: dict[str, Any] = {} if told["eid"] is None else {"eid": Eid(told["eid"])}
+    eid = None if told["eid"] is None else Eid(told["eid"])
+    changes: dict[str, Any] = {} if eid is None else {"eid": eid}
     if failure is not None:
-        _fail(connection, order, key, point, str(failure), changes)
+        _fail(connection, order, key, point, str(failure), eid)
     elif point == Point.BPP_INSTALLATION:
         move_peer_order(connection, order, *INSTALLS_FROM[order.profile_state], **changes)
         _settle(connection, order, key, None)
@@ -102,13 +103,15 @@ def _apply(connection: Connection, key: str, told: dict[str, Any]) -> JobResult:
     return Done()
 
 
-def _fail(
-    connection: Connection, order: PeerOrder, key: str, point: int, failure: str, changes: dict[str, Any]
-) -> None:
-    """Note why; before the download has begun, the card may still come again."""
-    ended = point in (Point.BPP_DOWNLOAD, Point.BPP_INSTALLATION) and order.profile_state in _ON_ITS_WAY
+def _fail(connection: Connection, order: PeerOrder, key: str, point: int, failure: str, eid: Eid | None) -> None:
+    """Note why. It ends the order once the package was due, and for the card alone that is known to come for it."""
+    ended = (
+        point in (Point.BPP_DOWNLOAD, Point.BPP_INSTALLATION)
+        and order.profile_state in _ON_ITS_WAY
+        and (eid is None or order.eid in (None, eid))
+    )
     words = f"the SM-DP+ says of point {point}: {failure}"
-    move_peer_order(connection, order, *((ProfileEvent.FAIL,) if ended else ()), state_reason=words, **changes)
+    move_peer_order(connection, order, *((ProfileEvent.FAIL,) if ended else ()), state_reason=words)
     if ended:
         _settle(connection, order, key, words)
 
