@@ -12,6 +12,7 @@ import pytest
 from kswifi.esim.errors import NumbersUsedUpError
 from kswifi.esim.peer_orders import PEER_CANCEL
 from kswifi.esim.peer_progress import Progress
+from kswifi.free_data.rules import FreeDataRules
 from kswifi.kernel.numbers import Eid
 from kswifi.lab.es9_client import Es9FailedError
 from kswifi.outbox.model import Entry
@@ -151,6 +152,32 @@ def test_the_operator_may_take_the_smdps_word(peer: Peer, tmp_path: Path) -> Non
             assert following.esim_id == session.esim_id
             now = await at.road.now(following)
             assert (now.state, now.storage_proof) == ("stored", "provider_status")
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+def test_free_data_has_its_limit_for_each_card_that_the_smdp_names(
+    peer: Peer, tmp_path: Path, told_first: bool
+) -> None:
+    """Two accounts, one card: what is too much for it does not stay, whether we hear of the card soon or late."""
+
+    async def scenario() -> None:
+        rules = FreeDataRules(card_allowance_octets=5 * GB)
+        async with delivered_by(peer, tmp_path / "road", rules=rules) as at:
+            for user, allowed in ((ADA, True), (BOLA, False)):
+                session = await at.road.transferring(5 * GB, user)
+                if told_first:
+                    await at.tell(session, 4)
+                await at.install(session)
+                await at.road.carry(session)
+                await at.road.settle()
+                if not told_first:
+                    assert (await at.road.now(session)).state == "stored"
+                    await at.tell(session, 4)
+                now = await at.road.now(session)
+                assert now.state == ("stored" if allowed else "failed" if told_first else "revoked")
+                assert (await at.order(session)).eid == EID
 
     asyncio.run(scenario())
 

@@ -191,6 +191,27 @@ def test_a_profile_that_it_does_not_have_fails_with_its_own_words(peer: Peer, tm
     _run(peer, tmp_path, work)
 
 
+def test_a_line_whose_profile_is_not_there_is_not_given_to_its_user_again(peer: Peer, tmp_path: Path) -> None:
+    """It would be in their way for good; one that was refused for another reason is kept."""
+
+    async def scenario() -> None:
+        async with delivered_by(peer, tmp_path / "road", lines=2) as at:
+            lines = []
+            for codes in (("1.1", "1.1"), ("8.2.1", "3.9")):
+                refusal = _refusal(*codes)
+                peer.before = lambda _function, _body, _answer, refusal=refusal: refusal
+                session = await at.road.transferring()
+                lines.append(session.esim_id)
+                await at.road.downloads.cancel(ADA, session.session_id)
+                await at.road.settle()
+            peer.before = None
+            last = await at.road.transferring()
+            assert lines[0] == lines[1] != last.esim_id
+            assert await at.profile_state(last) == "released"
+
+    asyncio.run(scenario())
+
+
 def _refusal(subject: str, reason: str) -> dict[str, Any]:
     data = {"subjectCode": subject, "reasonCode": reason, "message": "no"}
     return {"header": {"functionExecutionStatus": {"status": "Failed", "statusCodeData": data}}}

@@ -19,6 +19,7 @@ from kswifi.esim.stock import stock_profile
 from kswifi.esim.vault import SubscriberVault
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.storage import MemoryStorage
+from kswifi.free_data.rules import FreeDataRules
 from kswifi.kernel.clock import ManualClock
 from kswifi.kernel.numbers import Eid
 from kswifi.lab.es9_client import Download
@@ -186,6 +187,7 @@ async def delivered_by(
     seconds: float = 5.0,
     takes_provider_status: bool = False,
     profile_type: str | None = TYPE,
+    rules: FreeDataRules | None = None,
 ) -> AsyncIterator[Delivered]:
     """Give a road whose profiles the peer delivers, with so many more lines of its stock at both ends."""
     client = peer.client(seconds)
@@ -195,7 +197,7 @@ async def delivered_by(
 
     at_peer = AtPeer(ADDRESS, delivery, takes_provider_status=takes_provider_status)
     try:
-        async with open_road(road_folder(folder), at_peer=at_peer) as road:
+        async with open_road(road_folder(folder), rules, at_peer=at_peer) as road:
             if lines:
                 await fill(road, peer, lines)
             yield Delivered(road, peer)

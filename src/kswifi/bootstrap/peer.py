@@ -24,8 +24,8 @@ from kswifi.providers.es2plus_peer import Es2PlusPeer, Es2PlusSettingsError, cli
 from kswifi.sessions.work import DELIVER
 from kswifi.settings import Settings
 
-_CALLS: Final = WorkerLimits(concurrency=8, handler_seconds=100.0, attempts=40, longest_delay_seconds=900.0)
-"""A delivery makes at most five calls, of 15 seconds each; one that is away for hours is waited for."""
+_CALLS: Final = WorkerLimits(concurrency=8, handler_seconds=100.0, attempts=3000, longest_delay_seconds=900.0)
+"""A delivery makes at most five calls, of 15 seconds each; it is tried for as long as a session is valid."""
 
 
 @dataclass(frozen=True, slots=True)

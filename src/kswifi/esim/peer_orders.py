@@ -42,12 +42,13 @@ _ORDERS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class PeerCall:
-    """One call; ``done`` is None as long as nobody knows what became of it."""
+    """One call; ``done`` is None as long as nobody knows what became of it, ``codes`` says who refused what."""
 
     identifier: str
     function: str
     body: Mapping[str, Any]
     done: bool | None
+    codes: str | None
     reason: str | None
 
 
@@ -78,6 +79,12 @@ class PeerOrder:
         """Tell whether this function was asked for, and nobody knows yet what became of it."""
         call = self.call(function)
         return self.profile_state is ProfileState.ALLOCATED and call is not None and call.done is not False
+
+    @property
+    def profile_refused(self) -> bool:
+        """Whether the SM-DP+ refused the order for its profile: it does not have it, or not for us."""
+        call = self.call(DOWNLOAD_ORDER)
+        return call is not None and call.codes is not None and call.codes.startswith("8.2.1/")
 
     @property
     def failed(self) -> bool:
@@ -153,7 +160,7 @@ def begin_call(connection: Connection, order: PeerOrder, function: str, body: Ma
     known = order.call(function)
     if known is not None:
         return known
-    call = PeerCall(f"{order.esim_id}-{order.attempt}-{function}", function, body, None, None)
+    call = PeerCall(f"{order.esim_id}-{order.attempt}-{function}", function, body, None, None, None)
     connection.execute(
         insert(peer_call).values(
             identifier=call.identifier,
@@ -167,11 +174,11 @@ def begin_call(connection: Connection, order: PeerOrder, function: str, body: Ma
     return call
 
 
-def settle_call(connection: Connection, identifier: str, outcome: Done | Refused) -> None:
-    """Write down what a call came to; what is known already stays."""
+def settle_call(connection: Connection, identifier: str, outcome: Done | Refused, codes: str | None = None) -> None:
+    """Write down what a call came to, with the codes of a refusal; what is known already stays."""
     reason = outcome.reason[:300] if isinstance(outcome, Refused) else None
     wanted = update(peer_call).where(_c.identifier == identifier, _c.done.is_(None))
-    connection.execute(wanted.values(done=isinstance(outcome, Done), reason=reason))
+    connection.execute(wanted.values(done=isinstance(outcome, Done), codes=codes and codes[:64], reason=reason))
 
 
 def prove_installed(connection: Connection, esim_id: str) -> None:
@@ -195,7 +202,7 @@ def _read(connection: Connection, condition: Any) -> PeerOrder | None:
     if row is None:
         return None
     calls = connection.execute(
-        select(_c.identifier, _c.function, _c.body, _c.done, _c.reason)
+        select(_c.identifier, _c.function, _c.body, _c.done, _c.codes, _c.reason)
         .where(_c.esim_id == row.esim_id, _c.attempt == row.attempt)
         .order_by(_c.asked_at, _c.identifier)
     ).all()

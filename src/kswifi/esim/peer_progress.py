@@ -85,12 +85,13 @@ def _apply(connection: Connection, key: str, told: dict[str, Any]) -> JobResult:
     order = order_at_peer(connection, str(told["esim_id"]))
     if order is not None and order.is_open(CONFIRM_ORDER):
         return Unknown("whether the profile was released is not known yet")  # its answer was lost, or is on its way
-    if order is None or order.profile_state not in INSTALLS_FROM:
-        _log.info("peer_progress_passed_over", point=told["point"], state=order and str(order.profile_state))
-        return Done()
     point, failure = int(told["point"]), told["failure"]
     eid = None if told["eid"] is None else Eid(told["eid"])
     changes: dict[str, Any] = {} if eid is None else {"eid": eid}
+    if order is None or order.profile_state not in INSTALLS_FROM:
+        if order is not None and failure is None:
+            _note_card(connection, order, key, changes)
+        return Done()
     if failure is not None:
         _fail(connection, order, key, point, str(failure), eid)
     elif point == Point.BPP_INSTALLATION:
@@ -101,6 +102,15 @@ def _apply(connection: Connection, key: str, told: dict[str, Any]) -> JobResult:
     elif changes:
         move_peer_order(connection, order, **changes)
     return Done()
+
+
+def _note_card(connection: Connection, order: PeerOrder, key: str, changes: dict[str, Any]) -> None:
+    """Note which card has the profile, where its own proof came before we were told."""
+    if order.profile_state is ProfileState.INSTALLED and order.eid is None and changes:
+        move_peer_order(connection, order, **changes)
+        _settle(connection, order, key, None)
+    else:
+        _log.info("peer_progress_passed_over", state=str(order.profile_state))
 
 
 def _fail(connection: Connection, order: PeerOrder, key: str, point: int, failure: str, eid: Eid | None) -> None:

@@ -194,8 +194,9 @@ peer_call: Final = Table(
     Column("attempt", Integer, nullable=False),
     Column("function", String(32), nullable=False),
     Column("body", JSON, nullable=False),
-    # NULL as long as nobody knows; then whether it was done, and why not.
+    # NULL as long as nobody knows; then whether it was done, and why not: SGP.22's codes, and words.
     Column("done", Boolean),
+    Column("codes", String(64)),
     Column("reason", String(300)),
     Column("asked_at", UtcDateTime, nullable=False),
     Index(None, "esim_id", "attempt"),

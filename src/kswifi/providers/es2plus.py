@@ -80,8 +80,8 @@ class Es2PlusDelivery:
             if isinstance(result, Unknown):
                 return result
             order = await self._order(esim_id) or order
-            if isinstance(result, Refused) and order.is_done(DOWNLOAD_ORDER):
-                # It may be on a card by now: nobody else gets this line.
+            if isinstance(result, Refused) and (order.is_done(DOWNLOAD_ORDER) or order.profile_refused):
+                # The profile may be on a card by now, or was never there: nobody gets this line any more.
                 _log.warning("peer_order_not_cancelled", esim_id=esim_id, reason=result.reason)
                 return result
             await self._renew(order)
@@ -117,12 +117,13 @@ class Es2PlusDelivery:
         if isinstance(answer, Unknown):
             return answer
         outcome: Done | Refused
+        codes: str | None = None
         if isinstance(answer, Answered):
             wrong = fits(order, answer.fields)
             outcome = Done() if wrong is None else Refused(f"the SM-DP+ answered {function} with {wrong}")
         else:
-            outcome = Refused(f"the SM-DP+ refused {function}: {answer.reason}")
-        await self._database.together(lambda connection: settle_call(connection, call.identifier, outcome))
+            outcome, codes = Refused(f"the SM-DP+ refused {function}: {answer.reason}"), answer.codes
+        await self._database.together(lambda connection: settle_call(connection, call.identifier, outcome, codes))
         return outcome
 
     async def _order(self, esim_id: str) -> PeerOrder | None:

@@ -178,18 +178,20 @@ class SessionHandlers:
 
         The record is on the card with it, or comes by packets, or the transfer has failed.
         """
-        failure = entry.payload["failure"]
+        failure, record_inside = entry.payload["failure"], entry.payload.get("record_inside", True)
         async with self._database.transaction() as connection:
             on_it = await sessions_on(connection, str(entry.payload["esim_id"]))
             session = in_state(on_it, SessionState.TRANSFERRING)
             if session is None:
+                if failure is None and not record_inside:
+                    await self._check_card_late(connection, in_state(on_it, *ON_THE_CARD))
                 return Done()
             if failure is not None:
                 await move_session(connection, session, SessionEvent.TRANSFER_FAILED, str(failure))
             elif (refused := await self._card_refused(connection, session)) is not None:
                 await end_unused_session(connection, session, SessionEvent.FAILED, refused)
                 await work.ask_to_revoke(connection, session, "failed")
-            elif not entry.payload.get("record_inside", True):
+            elif not record_inside:
                 await self._take_provider_status(connection, session)
             else:
                 await note_proof(connection, session, StorageProof.INSTALL_RESULT)
@@ -197,6 +199,11 @@ class SessionHandlers:
                 if record is not None:
                     await card_places.note_installed(connection, session.esim_id, session.session_id, record)
         return Done()
+
+    async def _check_card_late(self, connection: AsyncConnection, session: InternetSession | None) -> None:
+        """Take back what a card's own proof stored before another's SM-DP+ said which card it is."""
+        if session is not None and await self._card_refused(connection, session) is not None:
+            await work.ask_to_revoke(connection, session, "the card has had its share")
 
     async def _card_refused(self, connection: AsyncConnection, session: InternetSession) -> str | None:
         """Return why this card must not have a free session: which one it is on is known from its install alone."""

@@ -42,6 +42,7 @@ def upgrade() -> None:
         sa.Column("function", sa.String(32), nullable=False),
         sa.Column("body", sa.JSON(), nullable=False),
         sa.Column("done", sa.Boolean(), nullable=True),
+        sa.Column("codes", sa.String(64), nullable=True),
         sa.Column("reason", sa.String(300), nullable=True),
         sa.Column("asked_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("identifier", name="pk_peer_call"),
