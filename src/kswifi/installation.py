@@ -96,6 +96,16 @@ class Installation:
         write_owner_only(path, fresh)
         return fresh
 
+    def note_keys_leaving(self, line: str) -> None:
+        """Add a line to the log of keys that leave, and have it on the disk before they do."""
+        self.log_dir.mkdir(mode=OWNER_ONLY_DIRECTORY, exist_ok=True)
+        path = self.log_dir / "subscribers.log"
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, OWNER_ONLY_FILE)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+
     def close(self) -> None:
         """Give the lock back."""
         if self._lock is not None:

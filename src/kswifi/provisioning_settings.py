@@ -1,8 +1,9 @@
 """The settings of operators' orders: ES2+ as it is served here, and as we call another's SM-DP+."""
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings
 
 
@@ -16,3 +17,61 @@ class ProvisioningSettings(BaseSettings):
     es2_on_rsp_port: Annotated[
         bool, Field(description="Serve ES2+ on the port of ES9+ too, to those who bring a registered certificate.")
     ] = False
+
+    # Another's SM-DP+ that delivers our profiles (docs/rsp.md); without es2_peer_url, our own does
+    es2_peer_url: Annotated[
+        str | None,
+        Field(
+            max_length=400,
+            pattern=r"^https://[^/?#@]+(/[^?#]*)?$",
+            description="ES2+ of another's SM-DP+ that delivers new profiles; unset: our own does.",
+        ),
+    ] = None
+    es2_peer_address: Annotated[
+        str | None,
+        Field(
+            max_length=253,
+            pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$",
+            description="That SM-DP+'s name in activation codes.",
+        ),
+    ] = None
+    es2_peer_requester: Annotated[
+        str | None,
+        Field(min_length=1, max_length=255, description="What it calls us (functionRequesterIdentifier)."),
+    ] = None
+    es2_peer_certificate: Annotated[
+        Path | None, Field(description="Our TLS client certificate there, with its chain (PEM).")
+    ] = None
+    es2_peer_key: Annotated[Path | None, Field(description="That certificate's key (PEM).")] = None
+    es2_peer_ca: Annotated[
+        Path | None, Field(description="The authorities of its certificate (PEM); unset: this system's.")
+    ] = None
+    es2_peer_profile_type: Annotated[
+        str | None, Field(min_length=1, max_length=64, description="The profile type of our stock, if agreed.")
+    ] = None
+    es2_peer_callback_certificate: Annotated[
+        Path | None,
+        Field(description="The TLS client certificates by which it tells of downloads, at es2_port (PEM)."),
+    ] = None
+    es2_peer_storage_proof: Annotated[
+        Literal["por", "provider_status"],
+        Field(description="When a session can be spent: on the card's own proof, or on that SM-DP+'s word."),
+    ] = "por"
+
+    @model_validator(mode="after")
+    def _whole_peer(self) -> Self:
+        if self.es2_peer_url is None:
+            return self
+        for name in ("address", "requester", "certificate", "key"):
+            if getattr(self, f"es2_peer_{name}") is None:
+                raise ValueError(f"es2_peer_{name} is needed too, for es2_peer_url")
+        for name in ("certificate", "key", "ca", "callback_certificate"):
+            path = getattr(self, f"es2_peer_{name}")
+            if path is not None and not path.is_file():
+                raise ValueError(f"es2_peer_{name}: there is no file {path}")
+        hears = self.es2_peer_callback_certificate is not None
+        if hears and self.es2_port is None and not self.es2_on_rsp_port:
+            raise ValueError("es2_peer_callback_certificate needs es2_port, where that SM-DP+ calls back")
+        if self.es2_peer_storage_proof == "provider_status" and not hears:
+            raise ValueError("es2_peer_storage_proof=provider_status needs es2_peer_callback_certificate")
+        return self

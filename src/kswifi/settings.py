@@ -331,6 +331,11 @@ class Settings(ChargingSettings, FreeDataSettings, ProvisioningSettings):
         return self.smdp_address or f"localhost:{self.rsp_port}"
 
     @property
+    def peer_address(self) -> str | None:
+        """The name, in activation codes, of another's SM-DP+ that delivers new profiles; None for our own."""
+        return None if self.es2_peer_url is None else self.es2_peer_address
+
+    @property
     def lab_origin(self) -> str | None:
         """Where the page reaches the lab phone's control; None without the lab."""
         return f"http://{_in_url(self.reachable_host)}:{self.lab_port}" if self.mode == "embedded" else None

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kswifi.kernel.clock import ManualClock
-from kswifi.lab.es9_client import Es9Client
+from kswifi.lab.es9_client import Es9Client, Es9FailedError
 from kswifi.rsp import signatures
+from kswifi.rsp.messages.download import DownloadError, PrepareDownloadError
 from tests.support.cards import iccid
 from tests.support.es2 import Callback, callback_server, codes, registered
 from tests.support.smdp import NOW, RULES, authenticated, refused, running_smdp
@@ -97,6 +98,39 @@ def test_an_operator_hears_of_each_point_of_a_download(tmp_path: Path) -> None:
         assert (last["iccid"], last["eid"], last["profileType"]) == (f"{iccid(400)}F", walk.card.eid, "prepaid")
         assert last["header"]["functionRequesterIdentifier"] == server.oid
         assert {name for name, _ in callback.asked} == {"handleDownloadProgressInfo"}
+        told.close()
+
+
+def test_an_operator_hears_of_a_package_that_was_not_given(tmp_path: Path) -> None:
+    """Point 3 has failures of its own: the card prepares no download, or the order ended since the card asked."""
+    with (
+        running_smdp(tmp_path / "smdp", rules=RULES, clock=ManualClock(NOW), es2_on_es9=False) as server,
+        callback_server(tmp_path) as callback,
+    ):
+        told = registered(server, tmp_path, "told", callback=callback)
+        told.stock(410, 411)
+        told.ordered(410)
+        confirmed = told.ask("confirmOrder", iccid=iccid(410), releaseFlag=True)
+        walk = authenticated(server, confirmed["matchingId"])
+        error = PrepareDownloadError(bytes.fromhex(walk.transaction_id), DownloadError.INVALID_SIGNATURE)
+        for _ in range(2):
+            with pytest.raises(Es9FailedError):
+                walk.get_package(error.encode())
+        assert told.order_of(410).profile_state == "released", "another try may do better"
+        told.ordered(411)
+        confirmed = told.ask("confirmOrder", iccid=iccid(411), releaseFlag=True)
+        walk = authenticated(server, confirmed["matchingId"])
+        told.ask("cancelOrder", iccid=iccid(411), finalProfileStatusIndicator="Unavailable")
+        for _ in range(2):
+            with refused("8.2/3.7"):
+                walk.get_package()
+        callback.wait_for(4)
+        assert callback.points() == [
+            (1, "Executed-Success"),
+            (1, "Executed-Success"),
+            (3, "8.1/4.2"),
+            (3, "8.2/3.7"),
+        ]
         told.close()
 
 

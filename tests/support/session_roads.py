@@ -1,6 +1,6 @@
 """Everything that a session's road needs, in one test's folder: database, ledger, services, SM-DP+ and a card."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,6 +10,7 @@ from typing import Final
 from sqlalchemy import insert, select
 
 from kswifi.accounts.sql import user_account
+from kswifi.bootstrap.peer import Peer, delivery_of
 from kswifi.catalogue.model import LAGOS
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
@@ -18,8 +19,9 @@ from kswifi.esim.install_results import InstallResults
 from kswifi.esim.model import LineSettings, ProfileState
 from kswifi.esim.packages import Packages
 from kswifi.esim.packets import CardPackets, Proof
+from kswifi.esim.peer_progress import PeerProgress
+from kswifi.esim.ports import ProfileDelivery
 from kswifi.esim.provisioning import Provisioning
-from kswifi.esim.secured_delivery import SecuredDelivery
 from kswifi.esim.service import EsimOrders, find_esim
 from kswifi.esim.sql import esim as esim_table
 from kswifi.esim.vault import SubscriberKeys, SubscriberVault
@@ -42,6 +44,7 @@ from kswifi.payments.ports import Charge, ChargeStatus
 from kswifi.payments.rules import PassRules
 from kswifi.payments.store import add_payment, find_payment, move_payment, period_of, set_period_state
 from kswifi.payments.work import ask_to_withdraw
+from kswifi.providers.es2plus import Es2PlusDelivery
 from kswifi.rsp import binding
 from kswifi.rsp.messages.metadata import ProfileMetadata
 from kswifi.rsp.messages.notifications import InstallFailure
@@ -88,6 +91,16 @@ class Downloaded:
         ).encode()
 
 
+@dataclass(frozen=True)
+class AtPeer:
+    """A road whose profiles another's SM-DP+ delivers; ``certificate`` is what that proves itself by."""
+
+    address: str
+    delivery: Callable[[Database], Es2PlusDelivery]
+    certificate: bytes = b"the peer's"
+    takes_provider_status: bool = False
+
+
 @dataclass
 class Road:
     """The parts, and the few steps that most tests take with them."""
@@ -100,7 +113,7 @@ class Road:
     orders: EsimOrders
     authentication_centre: AuthenticationCentre
     vault: SubscriberVault
-    delivery: SecuredDelivery
+    delivery: ProfileDelivery
     provisioning: Provisioning
     results: InstallResults
     manager: ESIMSessionManager
@@ -110,12 +123,14 @@ class Road:
     projector: Projector
     payments: int = 0
     cards: dict[str, Euicc] = field(default_factory=dict)
+    peer: Peer | None = None
 
     def __post_init__(self) -> None:
         self.card = LightCard(world().card_identities()[0], world().trust())
         self.card_records = CardRecords(self.database, CardPackets(self.vault))
         pass_ends = PassEnds(self.database, self.ledger, self.ledger.state.balances)
         worked = {**self.handlers.handlers(), **pass_ends.handlers()}
+        worked |= {} if self.peer is None else self.peer.handlers
         self.worker = Worker(self.database, worked, WorkerLimits(attempts=3))
 
     async def pay(self, user_id: str = ADA, limit_octets: int | None = None) -> Payment:
@@ -283,6 +298,7 @@ async def open_road(
     rules: FreeDataRules | None = None,
     clock: ManualClock | None = None,
     passes: PassRules | None = None,
+    at_peer: AtPeer | None = None,
 ) -> AsyncIterator[Road]:
     """Give a road with two users, closed when the test is through with it; again in the folder, it goes on."""
     clock = clock or ManualClock(START)
@@ -290,7 +306,7 @@ async def open_road(
         ledger = LedgerClient(SqliteJournal(folder), clock)
         await ledger.start()
         try:
-            yield await _assemble(folder, clock, database, ledger, rules, passes)
+            yield await _assemble(folder, clock, database, ledger, rules, passes, at_peer)
         finally:
             await ledger.close()
 
@@ -302,6 +318,7 @@ async def _assemble(
     ledger: LedgerClient,
     rules: FreeDataRules | None,
     passes: PassRules | None,
+    at_peer: AtPeer | None,
 ) -> Road:
     async with database.transaction() as connection:
         for user_id, email in ((ADA, "ada@example.ng"), (BOLA, "bola@example.ng")):
@@ -312,9 +329,12 @@ async def _assemble(
             )
     signing_key = SessionSigningKey.from_pem(SIGNING_PEM)
     vault, trust = SubscriberVault(bytes(32)), world().trust()
-    orders = EsimOrders(vault)
+    orders = EsimOrders(vault, peer_address=None if at_peer is None else at_peer.address)
+    peer = None
+    if at_peer is not None:
+        peer = Peer(at_peer.delivery(database), PeerProgress(database, (at_peer.certificate,)))
     authentication_centre = AuthenticationCentre(database, vault)
-    delivery = SecuredDelivery(database)
+    delivery = delivery_of(database, peer)
     manager = ESIMSessionManager(database, signing_key)
     catalogue = Catalogue.load()
     free_data = FreeData(database, Marks(bytes(32)), rules)
@@ -340,6 +360,10 @@ async def _assemble(
         manager=manager,
         free_data=free_data,
         downloads=SessionDownloadService(database, catalogue, orders, manager, free_data, passes),
-        handlers=SessionHandlers(database, ledger, catalogue, signing_key, LINE, delivery, free_data),
+        handlers=SessionHandlers(
+            *(database, ledger, catalogue, signing_key, LINE, delivery, free_data),
+            takes_provider_status=at_peer is not None and at_peer.takes_provider_status,
+        ),
+        peer=peer,
         projector=Projector(database, ledger, rules),
     )

@@ -20,6 +20,7 @@ from kswifi.database.engine import Database, sqlite_url
 from kswifi.database.migrate import migrate
 from kswifi.esim.model import ProfileEvent
 from kswifi.esim.orders import NewOrder, order_by_id, place_order
+from kswifi.esim.peer_progress import PeerProgress
 from kswifi.esim.pki_folder import load_folder
 from kswifi.esim.rsp_model import ProfileOrder, SmdpRules
 from kswifi.esim.vault import SubscriberVault
@@ -97,10 +98,12 @@ def running_smdp(
     rules: SmdpRules | None = None,
     clock: Clock | None = None,
     es2_on_es9: bool | None = None,
+    told_by: tuple[bytes, ...] = (),
 ) -> Iterator[RunningSmdp]:
     """Run a server on a data directory until the block ends; on the same directory it goes on from there.
 
-    ``es2_on_es9``: serve ES2+ on a free port, and on that of ES9+ or not; None serves none.
+    ``es2_on_es9``: serve ES2+ on a free port, and on that of ES9+ or not; None serves none. ``told_by``: whose
+    certificates (DER) tell of our own orders there.
     """
     started: list[RunningSmdp | BaseException] = []
     ready = threading.Event()
@@ -112,7 +115,8 @@ def running_smdp(
             await migrate(database)
             options = RspOptions("127.0.0.1", 0, ADDRESS, pki_dir, profiles_dir)
             if es2_on_es9 is not None:
-                options = replace(options, es2_port=0, es2_on_es9=es2_on_es9)
+                progress = PeerProgress(database, told_by) if told_by else None
+                options = replace(options, es2_port=0, es2_on_es9=es2_on_es9, progress=progress)
             smdp = open_smdp(installation, database, SubscriberVault(VAULT_KEY), options, rules=rules)
             pki = load_folder(pki_dir or installation.pki_dir)
             started.append(RunningSmdp(smdp, database, asyncio.get_running_loop(), pki))

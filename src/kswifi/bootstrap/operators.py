@@ -14,11 +14,14 @@ from kswifi.database.errors import DatabaseBusyError
 from kswifi.esim.download_progress import DOWNLOAD_PROGRESS
 from kswifi.esim.operator_orders import OperatorOrders
 from kswifi.esim.operators import trusted_certificates
+from kswifi.esim.peer_progress import PeerProgress
 from kswifi.jobs.worker import Worker, WorkerLimits
 from kswifi.providers.es2plus_callbacks import OperatorCallbacks
 from kswifi.providers.es2plus_peer import client_context
 from kswifi.servers.es2plus import Es2Plus
+from kswifi.servers.es2plus_progress import Es2PlusProgress
 from kswifi.servers.es9plus_server import Es9PlusServer, tls_context
+from kswifi.servers.rsp_json import application
 from kswifi.servers.tls_peer import ClientTrust
 
 REFRESH_SECONDS: Final = 2.0
@@ -39,8 +42,18 @@ class TlsFiles(NamedTuple):
 class OperatorSide:
     """ES2+ and what belongs to it; callbacks have a worker of their own: a slow one holds up nothing else."""
 
-    def __init__(self, database: Database, orders: OperatorOrders, tls: TlsFiles, oid: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        orders: OperatorOrders,
+        tls: TlsFiles,
+        oid: str,
+        progress: PeerProgress | None = None,
+    ) -> None:
+        """``progress``: what another's SM-DP+ tells of our own orders comes here too."""
         self.orders = orders
+        self._peer_certificates = () if progress is None else progress.certificates
+        self._told = [] if progress is None else Es2PlusProgress(progress).routes()
         self.es2plus = Es2Plus(orders)
         self.port: int | None = None
         self._database = database
@@ -55,7 +68,7 @@ class OperatorSide:
     def share(self, context: ssl.SSLContext) -> list[Route]:
         """Return the routes of ES2+ for the server of ES9+, whose context asks for certificates from now on."""
         self._trusts.append(ClientTrust(context, required=False))
-        return self.es2plus.routes()
+        return self._routes()
 
     def open(self, host: str, port: int) -> None:
         """Listen on a port of its own; raises OSError where it is taken."""
@@ -63,7 +76,7 @@ class OperatorSide:
         self.port = int(self._listener.getsockname()[1])
         context = tls_context(*self._tls)
         self._trusts.append(ClientTrust(context, required=True))
-        self._server = Es9PlusServer(self.es2plus.application(), context)
+        self._server = Es9PlusServer(application(self._routes()), context)
 
     async def serve(self) -> None:
         """Serve, call back and look for new operators until ``leave``."""
@@ -77,7 +90,7 @@ class OperatorSide:
         async with self._database.reading() as connection:
             certificates = await connection.run_sync(trusted_certificates)
         for trust in self._trusts:
-            if new := trust.take(certificates):
+            if new := trust.take([*certificates, *self._peer_certificates]):
                 _log.info("operators_known", certificates=new)
 
     def leave(self) -> None:
@@ -91,6 +104,9 @@ class OperatorSide:
         """Close its socket."""
         if self._listener is not None:
             self._listener.close()
+
+    def _routes(self) -> list[Route]:
+        return [*self.es2plus.routes(), *self._told]
 
     async def _keep_trust(self) -> None:
         while not self._leaving.is_set():

@@ -17,6 +17,7 @@ from kswifi.database.migrate import migrate
 from kswifi.esim.install_results import InstallResults
 from kswifi.esim.operator_orders import OperatorOrders
 from kswifi.esim.packages import Packages, load_stock
+from kswifi.esim.peer_progress import PeerProgress
 from kswifi.esim.pki_folder import init_folder, load_folder, revoked_in, tls_files
 from kswifi.esim.provisioning import Provisioning
 from kswifi.esim.rsp_model import SmdpRules
@@ -45,7 +46,8 @@ class RspOptions:
     ``smdp_address``: the name in activation codes, with its port where that is not 443. ``pki_dir``: a folder laid
     out as SGP.26, None for the installation's own. ``profiles_dir``: profile packages that anybody may order.
     ``es2_port``: where operators order by ES2+, None for nowhere; ``es2_on_es9``: on the port of ES9+ too.
-    ``carrier_apps``: whom Android shall trust with our profiles.
+    ``carrier_apps``: whom Android shall trust with our profiles. ``progress``: takes what another's SM-DP+ tells of
+    our orders, where ES2+ is served.
     """
 
     host: str
@@ -56,6 +58,7 @@ class RspOptions:
     es2_port: int | None = None
     es2_on_es9: bool = False
     carrier_apps: tuple[CarrierApp, ...] = ()
+    progress: PeerProgress | None = None
 
     @property
     def es2(self) -> bool:
@@ -145,7 +148,7 @@ def open_smdp(
         side = None
         if options.es2:
             orders = OperatorOrders(database, options.smdp_address, lambda name: packages.stocked(name) is not None)
-            side = OperatorSide(database, orders, tls, identities[0].oid)
+            side = OperatorSide(database, orders, tls, identities[0].oid, options.progress)
             if options.es2_on_es9:
                 routes += side.share(context)
             if options.es2_port is not None:

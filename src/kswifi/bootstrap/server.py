@@ -27,6 +27,7 @@ from kswifi.bootstrap.checks import check_keys
 from kswifi.bootstrap.lan import lan_ready, lan_servers
 from kswifi.bootstrap.notifications import open_notifications
 from kswifi.bootstrap.payments import open_payments, pass_rules
+from kswifi.bootstrap.peer import delivery_of, open_peer, open_workers
 from kswifi.bootstrap.phones import open_phones
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.bootstrap.records_process import RecordsProcess
@@ -39,7 +40,6 @@ from kswifi.database.migrate import migrate
 from kswifi.esim.authentication_centre import AuthenticationCentre
 from kswifi.esim.model import LineSettings
 from kswifi.esim.packets import CardPackets
-from kswifi.esim.secured_delivery import SecuredDelivery
 from kswifi.esim.service import EsimOrders
 from kswifi.esim.vault import VAULT_KEY_OCTETS, SubscriberVault
 from kswifi.free_data.marks import Marks
@@ -47,7 +47,6 @@ from kswifi.free_data.service import FreeData
 from kswifi.free_data.upkeep import forget_marks, tell_alerts, tell_waiting
 from kswifi.installation import Installation
 from kswifi.jobs.housekeeping import Housekeeper, outbox_chores
-from kswifi.jobs.worker import Worker
 from kswifi.kernel.clock import Clock, SystemClock, unix_seconds
 from kswifi.kernel.errors import KswifiError
 from kswifi.ledger.client import LedgerClient
@@ -128,6 +127,7 @@ class _Server:
         async with database.transaction() as connection:
             await release_leases(connection)  # we hold the directory's lock: whoever had them is dead
         await check_keys(installation, database, vault, signing_key)
+        peer = open_peer(settings, database, self._stack)
         smdp = open_smdp(
             *(installation, database, vault),
             RspOptions(
@@ -135,13 +135,13 @@ class _Server:
                 es2_port=settings.es2_port,
                 es2_on_es9=settings.es2_on_rsp_port,
                 carrier_apps=settings.carrier_apps,
+                progress=None if peer is None else peer.progress,
             ),
         )
         self._stack.callback(smdp.close)
         ledger = await self._ledger(database)
-        centre = AuthenticationCentre(database, vault)
-        charging = await self._charging(database, ledger, centre)
-        orders = EsimOrders(vault)
+        charging = await self._charging(database, ledger, AuthenticationCentre(database, vault))
+        orders = EsimOrders(vault, peer_address=settings.peer_address)
         manager = ESIMSessionManager(database, signing_key)
         phones = open_phones(settings, database, Marks(vault_key), self._stack)
         free_data = FreeData(database, phones.marks, replace(settings.free_data_rules(), zone=settings.zone))
@@ -158,7 +158,8 @@ class _Server:
         )
         handlers = SessionHandlers(
             *(database, charging.announcing_ledger, catalogue, signing_key),
-            *(LineSettings(smdp_address=settings.smdp_name), SecuredDelivery(database), free_data),
+            *(LineSettings(smdp_address=settings.smdp_name), delivery_of(database, peer), free_data),
+            takes_provider_status=settings.es2_peer_storage_proof == "provider_status",
         )
         accounts = self._accounts(database)
         passkeys = PasskeyService(database, accounts, RelyingParty.of(settings.origin))
@@ -213,7 +214,7 @@ class _Server:
             **notifications.follower.handlers(),
             **phones.handlers,
         }
-        worker = Worker(database, worked if payments is None else {**worked, **payments.handlers})
+        workers = open_workers(database, worked if payments is None else {**worked, **payments.handlers}, peer)
         housekeeper = Housekeeper(chores)
         free_data_watch = Housekeeper(
             {
@@ -227,7 +228,7 @@ class _Server:
             self._running("projector", projector.run(), projector.stop),
             self._running("charging-records", records.run(), records.stop),
             self._running("alerts", notifications.follower.run(), notifications.follower.stop),
-            self._running("worker", worker.run(), worker.stop),
+            self._running("worker", workers.run(), workers.stop),
             self._running("housekeeper", housekeeper.run(), housekeeper.stop),
             self._running("free-data-watch", free_data_watch.run(), free_data_watch.stop),
             self._running("es9plus", smdp.serve(), smdp.leave),

@@ -17,6 +17,7 @@ from kswifi.cli.books import books_app
 from kswifi.cli.budget import accounts_app, budget_app, plan
 from kswifi.cli.card import card_app
 from kswifi.cli.cdr import cdr_app
+from kswifi.cli.delivery import delivery_app
 from kswifi.cli.demo_clock import demo_clock
 from kswifi.cli.inspect import ledger_app, package_app
 from kswifi.cli.operators import operators_app
@@ -40,6 +41,7 @@ app = typer.Typer(
 app.add_typer(package_app, name="package")
 app.add_typer(pki_app, name="pki")
 app.add_typer(operators_app, name="operators")
+app.add_typer(delivery_app, name="delivery")
 app.add_typer(bench_app, name="bench")
 app.add_typer(card_app, name="card")
 app.add_typer(ledger_app, name="ledger")

@@ -1,9 +1,11 @@
-"""`kswifi subscribers ...`: hand subscribers to a core of the operator's own. Keys leave by this command alone."""
+"""`kswifi subscribers ...`: hand subscribers to a core of the operator's own.
+
+Keys leave by this command, and by `kswifi delivery make`, encrypted for another's SM-DP+: by no other.
+"""
 
 import asyncio
 import getpass
 import json
-import os
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +17,6 @@ from kswifi.kernel.errors import KswifiError
 
 if TYPE_CHECKING:
     from kswifi.esim.own_core import ExportedSubscriber
-    from kswifi.installation import Installation
 
 subscribers_app = typer.Typer(help="Subscribers for a core of your own (docs/own-core.md).", no_args_is_help=True)
 
@@ -130,16 +131,6 @@ def _hand_over(
 
     found = asyncio.run(work())
     # Before they leave: whatever becomes of it, it is known that they did.
-    _note(installation, audit_line(SystemClock().now(), action, where, len(found), getpass.getuser()))
+    installation.note_keys_leaving(audit_line(SystemClock().now(), action, where, len(found), getpass.getuser()))
     hand(found)
     return len(found)
-
-
-def _note(installation: "Installation", line: str) -> None:
-    installation.log_dir.mkdir(mode=0o700, exist_ok=True)
-    path = installation.log_dir / "subscribers.log"
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(line)
-        file.flush()
-        os.fsync(file.fileno())

@@ -64,7 +64,7 @@ class Binder:
     def bind(self, connection: Connection, transaction_id: bytes, response: bytes) -> ToBind | RspRefusedError:
         """Check the card's one-time key, take the order on, and keep the keys of this binding.
 
-        A refusal that has counted something is returned, so that what it wrote is kept; others are raised.
+        A refusal that has counted or told something is returned, so that what it wrote is kept; others are raised.
 
         Raises:
             RspRefusedError: the transaction, the signature or the order does not fit.
@@ -84,8 +84,12 @@ class Binder:
             raise
         if isinstance(answer, PrepareDownloadError):
             move_rsp_session(connection, opened, RspSessionEvent.FAIL)
-            return RspRefusedError(Status.EUICC_REFUSED, f"the card prepared no download: {answer.error_code}")
-        keys = self._keys_for(connection, opened, order, identity, answer)
+            words = f"the card prepared no download: {answer.error_code}"
+            return _report_no_package(connection, opened, order, RspRefusedError(Status.EUICC_REFUSED, words))
+        try:
+            keys = self._keys_for(connection, opened, order, identity, answer)
+        except RspRefusedError as refused:  # before anything was written
+            return _report_no_package(connection, opened, order, refused)
         eid = opened.eid
         return ToBind(
             binding.CardBinding(transaction_id, bytes.fromhex(eid), answer.euicc_otpk, self._host_id),
@@ -181,3 +185,11 @@ class Binder:
             move_rsp_session(connection, opened, RspSessionEvent.BIND, euicc_otpk=answer.euicc_otpk)
         report_progress(connection, order, Point.BPP_DOWNLOAD, opened.eid, opened.transaction_id)
         return keys
+
+
+def _report_no_package(
+    connection: Connection, opened: RspSession, order: ProfileOrder, refused: RspRefusedError
+) -> RspRefusedError:
+    """Have an operator hear that a card did not get the package, and why; return the refusal."""
+    report_progress(connection, order, Point.BPP_DOWNLOAD, opened.eid, opened.transaction_id, refused)
+    return refused

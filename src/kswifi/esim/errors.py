@@ -85,3 +85,9 @@ class OwnCoreRefusedError(EsimError):
     """Subscribers cannot be handed to the operator's core this way."""
 
     code = "own_core_refused"
+
+
+class LineStockError(EsimError):
+    """Lines for another's SM-DP+ cannot be made or given out this way."""
+
+    code = "line_stock_refused"

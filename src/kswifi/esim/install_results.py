@@ -10,12 +10,10 @@ from sqlalchemy import Connection
 from kswifi.database.engine import Database
 from kswifi.esim.download_progress import Point, report_progress
 from kswifi.esim.model import ProfileEvent, ProfileState
-from kswifi.esim.orders import move_order
+from kswifi.esim.orders import move_order, settle_line
 from kswifi.esim.packages import iccid_octets
-from kswifi.esim.ports import PROFILE_SETTLED
-from kswifi.esim.rsp_model import ProfileOrder, RspSessionEvent, RspSessionState
+from kswifi.esim.rsp_model import RspSessionEvent, RspSessionState
 from kswifi.esim.rsp_store import find_rsp_session, move_rsp_session
-from kswifi.outbox.service import enqueue_now
 from kswifi.rsp import smdp
 from kswifi.rsp.messages.notifications import (
     InstallFailure,
@@ -78,7 +76,7 @@ class InstallResults:
         if failure is not None:
             words = f"the card did not install it: command {failure.command}, reason {failure.reason}"
             move_order(connection, order, ProfileEvent.FAIL, state_reason=words)
-            _settle(connection, order, transaction_id, words)
+            settle_line(connection, order, transaction_id, words)
             refused = RspRefusedError(Status.EUICC_REFUSED, words)
             report_progress(connection, order, Point.BPP_INSTALLATION, opened.eid, transaction_id, refused)
             _log.warning("profile_not_installed", transaction_id=transaction_id.hex(), reason=words)
@@ -86,7 +84,7 @@ class InstallResults:
         move_order(
             connection, order, ProfileEvent.INSTALL, bound_otpk=None, bound_identity=None, sealed_binding=None
         )
-        _settle(connection, order, transaction_id, None)
+        settle_line(connection, order, transaction_id, None)
         report_progress(connection, order, Point.BPP_INSTALLATION, opened.eid, transaction_id)
         _log.info("profile_installed", transaction_id=transaction_id.hex(), order_id=order.order_id)
 
@@ -98,14 +96,3 @@ class InstallResults:
             _log.warning("notification_refused", profile_event=about.event.name.lower(), reason=error.message)
             return
         _log.info("notification", profile_event=about.event.name.lower(), sequence=about.sequence_number)
-
-
-def _settle(connection: Connection, order: ProfileOrder, transaction_id: bytes, failure: str | None) -> None:
-    """Have whoever waits for a line's profile hear of it, with certainty and once."""
-    if order.esim_id is not None:
-        enqueue_now(
-            connection,
-            kind=PROFILE_SETTLED,
-            key=f"{PROFILE_SETTLED}:{transaction_id.hex()}",
-            payload={"esim_id": order.esim_id, "failure": failure},
-        )

@@ -1,11 +1,12 @@
 """A profile order: its state machine (SGP.22's states), its numbers and its activation code. Pure."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Self
 
 from kswifi.esim.errors import IllegalProfileTransitionError, NumbersUsedUpError
 from kswifi.kernel.numbers import Eid, Iccid, Imsi, luhn_digit
@@ -92,7 +93,7 @@ class ESim:
     """One profile order and the line it will be; its id is its wallet's id in the ledger.
 
     ``wants_pause`` is what its owner asked for last, ``wish`` counts the changes of mind; ``hold`` is what the
-    ledger has confirmed.
+    ledger has confirmed. ``smdp_address``: whose SM-DP+ has its profile, None for our own.
     """
 
     esim_id: str
@@ -106,6 +107,12 @@ class ESim:
     wants_pause: bool
     wish: int
     created_at: datetime
+    smdp_address: str | None = None
+
+    @property
+    def record_travels_apart(self) -> bool:
+        """Whether the profile comes without a session record: secured packets bring the first one too."""
+        return self.smdp_address is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,17 @@ class NumberRange:
 
     iccid_prefix: str = "8999901"
     plmn: str = "00101"
+
+    def checked(self) -> Self:
+        """Return it, if numbers can begin like that.
+
+        Raises:
+            NumbersUsedUpError: they cannot, or nothing is left behind these digits.
+        """
+        fits = re.fullmatch(r"89[0-9]{3,12}", self.iccid_prefix) and re.fullmatch(r"[0-9]{5,6}", self.plmn)
+        if not fits:
+            raise NumbersUsedUpError("an ICCID begins with 89 and 3 to 12 digits more, an IMSI with 5 or 6 digits")
+        return self
 
     def iccid(self, serial: int) -> Iccid:
         """Return the 19-digit ICCID of a serial number, check digit included.

@@ -5,7 +5,7 @@ An order for a line of ours moves the line's profile state with it and tells the
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, bindparam, insert, select, update
@@ -13,12 +13,14 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from kswifi.database.engine import transaction_instant
 from kswifi.esim.errors import IllegalProfileTransitionError, UnknownOrderError
 from kswifi.esim.model import ProfileEvent, ProfileState, next_profile_state
+from kswifi.esim.ports import PROFILE_SETTLED
 from kswifi.esim.rsp_model import ProfileOrder, reason_text
-from kswifi.esim.service import PROFILE_CHANGED
 from kswifi.esim.sql import esim, profile_order
 from kswifi.kernel.ids import uuid7
 from kswifi.kernel.numbers import Eid
-from kswifi.outbox.service import publish_now
+from kswifi.outbox.service import enqueue_now, publish_now
+
+PROFILE_CHANGED: Final = "profile_state_changed"
 
 _t = profile_order.c
 
@@ -125,7 +127,7 @@ def place_order(connection: Connection, new: NewOrder, *events: ProfileEvent) ->
         },
     )
     if new.esim_id is not None:
-        _tell_line(connection, new.esim_id, state)
+        tell_line(connection, new.esim_id, state)
     return order
 
 
@@ -149,7 +151,7 @@ def move_order(connection: Connection, order: ProfileOrder, *events: ProfileEven
     if result.rowcount != 1:
         raise IllegalProfileTransitionError("the order was moved meanwhile", order_id=order.order_id)
     if order.esim_id is not None and state is not order.profile_state:
-        _tell_line(connection, order.esim_id, state)
+        tell_line(connection, order.esim_id, state)
     return state
 
 
@@ -199,12 +201,24 @@ def _one(row: Row[*tuple[Any, ...]] | None) -> ProfileOrder | None:
     return None if row is None else read_order(row)
 
 
-def _tell_line(connection: Connection, esim_id: str, state: ProfileState) -> None:
+def tell_line(connection: Connection, esim_id: str, state: ProfileState) -> None:
+    """Move a line's profile state with that of its order, and tell the line's owner."""
     user_id = connection.execute(
         update(esim).where(esim.c.esim_id == esim_id).values(profile_state=state).returning(esim.c.user_id)
     ).scalar_one()
     payload = {"esim_id": esim_id, "profile_state": str(state)}
     publish_now(connection, user_id=user_id, kind=PROFILE_CHANGED, payload=payload)
+
+
+def settle_line(connection: Connection, order: ProfileOrder, transaction_id: bytes, failure: str | None) -> None:
+    """Have whoever waits for a line's profile hear how its download ended, with certainty and once."""
+    if order.esim_id is not None:
+        enqueue_now(
+            connection,
+            kind=PROFILE_SETTLED,
+            key=f"{PROFILE_SETTLED}:{transaction_id.hex()}",
+            payload={"esim_id": order.esim_id, "failure": failure},
+        )
 
 
 def _canonical(identifier: str) -> str:

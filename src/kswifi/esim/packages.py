@@ -130,28 +130,15 @@ class Packages:
             return SourceOfProfile(self._of(connection, order), None)
         columns = (esim.c.iccid, esim.c.imsi, esim.c.sealed_keys, esim.c.session_record)
         row = connection.execute(select(*columns).where(esim.c.esim_id == order.esim_id)).one()
-        keys = self._vault.open(Imsi(row.imsi), row.sealed_keys)
         if row.session_record is None:
             raise PackageRefusedError("the profile has no session record yet", order_id=order.order_id)
-        iccid = Iccid(row.iccid)
-        packet_keys = self._vault.packet_keys(iccid)
-        return SourceOfProfile(
-            None,
-            ProfileParameters(
-                iccid=iccid,
-                imsi=Imsi(row.imsi),
-                k=keys.k,
-                opc=keys.opc,
-                adm_key=keys.adm_key,
-                puk_1=keys.puk_1,
-                puk_2=keys.puk_2,
-                session_record=row.session_record,
-                mnc_digits=self._mnc_digits,
-                kic=packet_keys.kic,
-                kid=packet_keys.kid,
-                carrier_apps=self._carrier_apps,
-            ),
+        own = line_profile(
+            *(self._vault, Iccid(row.iccid), Imsi(row.imsi), row.sealed_keys),
+            session_record=row.session_record,
+            mnc_digits=self._mnc_digits,
+            carrier_apps=self._carrier_apps,
         )
+        return SourceOfProfile(None, own)
 
     def _of(self, connection: Connection, order: ProfileOrder) -> StockedPackage:
         if order.operator_id is not None:
@@ -161,6 +148,38 @@ class Packages:
         if stocked is None:
             raise PackageRefusedError("the order's profile package is not here any more", order_id=order.order_id)
         return stocked
+
+
+def line_profile(
+    vault: SubscriberVault,
+    iccid: Iccid,
+    imsi: Imsi,
+    sealed_keys: bytes,
+    *,
+    session_record: bytes,
+    mnc_digits: int,
+    carrier_apps: tuple[CarrierApp, ...],
+) -> ProfileParameters:
+    """Return what a line's profile is made of; an empty ``session_record`` leaves the card's file empty.
+
+    Raises:
+        SubscriberKeysDamagedError: its keys cannot be opened.
+    """
+    keys, packet_keys = vault.open(imsi, sealed_keys), vault.packet_keys(iccid)
+    return ProfileParameters(
+        iccid=iccid,
+        imsi=imsi,
+        k=keys.k,
+        opc=keys.opc,
+        adm_key=keys.adm_key,
+        puk_1=keys.puk_1,
+        puk_2=keys.puk_2,
+        session_record=session_record,
+        mnc_digits=mnc_digits,
+        kic=packet_keys.kic,
+        kid=packet_keys.kid,
+        carrier_apps=carrier_apps,
+    )
 
 
 def load_stock(folder: Path) -> dict[str, StockedPackage]:

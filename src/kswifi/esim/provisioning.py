@@ -23,6 +23,7 @@ from kswifi.esim.orders import (
     open_order_of_card,
     order_by_matching_id,
     place_order,
+    settle_line,
 )
 from kswifi.esim.packages import Packages, StockedPackage
 from kswifi.esim.rsp_model import (
@@ -300,6 +301,7 @@ class Provisioning:
         ):
             words = f"cancelled by the device, reason {reason}"
             move_order(connection, order, ProfileEvent.FAIL, state_reason=words)
+            settle_line(connection, order, transaction_id, words)
             cancelled = RspRefusedError(CANCELLED.get(reason, Status.CANCELLED_UNDEFINED), words)
             report_progress(connection, order, Point.BPP_DOWNLOAD, opened.eid, transaction_id, cancelled)
         _log.info("rsp_session_cancelled", transaction_id=transaction_id.hex(), reason=reason)

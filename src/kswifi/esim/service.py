@@ -6,7 +6,7 @@ The functions work inside the caller's transaction, so that an order and the ses
 import os
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, func, insert, select, update
@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.database.engine import transaction_instant
 from kswifi.esim.errors import NumbersUsedUpError, UnknownEsimError
+from kswifi.esim.line_stock import StockedLine, lines_ready, take_line
 from kswifi.esim.model import (
     ESim,
     Hold,
@@ -23,12 +24,11 @@ from kswifi.esim.model import (
     new_matching_id,
     next_profile_state,
 )
-from kswifi.esim.sql import esim, esim_serial, profile_order
+from kswifi.esim.peer_orders import open_peer_order
+from kswifi.esim.sql import esim, esim_serial, peer_order, profile_order
 from kswifi.esim.vault import SubscriberVault, new_subscriber_keys
 from kswifi.kernel.ids import uuid7
 from kswifi.kernel.numbers import Eid, Iccid, Imsi
-
-PROFILE_CHANGED: Final = "profile_state_changed"
 
 _COLUMNS = (
     esim.c.esim_id,
@@ -42,24 +42,32 @@ _COLUMNS = (
     esim.c.wants_pause,
     esim.c.wish,
     esim.c.created_at,
+    esim.c.smdp_address,
 )
 
 
 class EsimOrders:
-    """Orders profiles from the operator's number range, with keys that only the vault can open."""
+    """Orders profiles from the operator's number range, with keys that only the vault can open.
+
+    ``peer_address``: another's SM-DP+ that delivers them; lines come from the stock that was made for it, then.
+    """
 
     def __init__(
         self,
         vault: SubscriberVault,
         numbers: NumberRange | None = None,
         random_bytes: Callable[[int], bytes] = os.urandom,
+        peer_address: str | None = None,
     ) -> None:
         self._vault = vault
         self._numbers = numbers or NumberRange()
         self._random_bytes = random_bytes
+        self._peer_address = peer_address
 
     async def has_numbers(self, connection: AsyncConnection) -> bool:
         """Tell whether a new profile could be ordered now."""
+        if self._peer_address is not None:
+            return await connection.run_sync(lines_ready) > 0
         last = await connection.scalar(select(func.max(esim_serial.c.serial)))
         try:
             self._numbers.iccid(int(last or 0) + 1)
@@ -69,21 +77,18 @@ class EsimOrders:
         return True
 
     async def allocate(self, connection: AsyncConnection, user_id: str) -> ESim:
-        """Make a new profile order for a user: the next numbers of the range, fresh keys.
+        """Make a new profile order for a user: the next numbers with fresh keys, or a line of the stock.
 
         Raises:
-            NumbersUsedUpError: the operator's range has no number left.
+            NumbersUsedUpError: the operator's range, or the stock, has nothing left.
         """
-        taken = await connection.execute(insert(esim_serial))
-        assert taken.inserted_primary_key is not None  # noqa: S101 - a single-row insert has one
-        serial = int(taken.inserted_primary_key[0])
+        line = await self._stocked(connection) if self._peer_address is not None else await self._made(connection)
         now = transaction_instant(connection)
-        imsi = self._numbers.imsi(serial)
         ordered = ESim(
             esim_id=str(uuid7(now, self._random_bytes)),
             user_id=user_id,
-            iccid=self._numbers.iccid(serial),
-            imsi=imsi,
+            iccid=line.iccid,
+            imsi=line.imsi,
             matching_id=new_matching_id(self._random_bytes),
             eid=None,
             profile_state=next_profile_state(ProfileState.AVAILABLE, ProfileEvent.ALLOCATE),
@@ -91,24 +96,41 @@ class EsimOrders:
             wants_pause=False,
             wish=0,
             created_at=now,
+            smdp_address=self._peer_address,
         )
         await connection.execute(
             insert(esim).values(
                 esim_id=ordered.esim_id,
                 user_id=user_id,
                 iccid=str(ordered.iccid),
-                imsi=str(imsi),
+                imsi=str(ordered.imsi),
                 matching_id=ordered.matching_id,
                 profile_state=ordered.profile_state,
                 wants_pause=False,
                 wish=0,
-                sealed_keys=self._vault.seal(imsi, new_subscriber_keys()),
+                sealed_keys=line.sealed_keys,
                 seq=0,
                 ind=0,
+                smdp_address=ordered.smdp_address,
                 created_at=now,
             )
         )
+        if ordered.smdp_address is not None:
+            await connection.run_sync(open_peer_order, ordered.esim_id, 1)
         return ordered
+
+    async def _made(self, connection: AsyncConnection) -> StockedLine:
+        taken = await connection.execute(insert(esim_serial))
+        assert taken.inserted_primary_key is not None  # noqa: S101 - a single-row insert has one
+        serial = int(taken.inserted_primary_key[0])
+        imsi = self._numbers.imsi(serial)
+        return StockedLine(self._numbers.iccid(serial), imsi, self._vault.seal(imsi, new_subscriber_keys()))
+
+    async def _stocked(self, connection: AsyncConnection) -> StockedLine:
+        line = await connection.run_sync(take_line)
+        if line is None:
+            raise NumbersUsedUpError("no line is left in the stock for the SM-DP+ that delivers")
+        return line
 
 
 async def find_esim(connection: AsyncConnection, esim_id: str, user_id: str | None = None) -> ESim:
@@ -163,6 +185,7 @@ def _read(row: Row[*tuple[Any, ...]]) -> ESim:
         wants_pause=row.wants_pause,
         wish=row.wish,
         created_at=created_at,
+        smdp_address=row.smdp_address,
     )
 
 
@@ -175,7 +198,11 @@ def _canonical(identifier: str) -> str:
 
 
 async def card_of(connection: AsyncConnection, esim_id: str) -> Eid | None:
-    """Return the eUICC that an eSIM's profile was bound to, by its EID; None before a card has come for it."""
+    """Return the eUICC that an eSIM's profile is for, by its EID; None before it is known.
+
+    Our SM-DP+ knows it once a card has come; another's tells it, if it tells anything.
+    """
     query = select(profile_order.c.eid).where(profile_order.c.esim_id == esim_id)
-    eid: str | None = await connection.scalar(query)
+    at_peer = select(peer_order.c.eid).where(peer_order.c.esim_id == esim_id).order_by(peer_order.c.attempt.desc())
+    eid: str | None = await connection.scalar(query) or await connection.scalar(at_peer.limit(1))
     return None if eid is None else Eid(eid)

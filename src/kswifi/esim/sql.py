@@ -48,6 +48,8 @@ esim: Final = Table(
     Column("ind", Integer, nullable=False),
     # What the profile carries for the session, once a transfer was asked for.
     Column("session_record", LargeBinary),
+    # Whose SM-DP+ has its profile, where that is not our own (`peer_order`).
+    Column("smdp_address", String(255)),
     Column("created_at", UtcDateTime, nullable=False),
     Index(None, "user_id"),
 )
@@ -156,3 +158,47 @@ es2_answer: Final = Table(
     Index(None, "created_at"),
 )
 """What each function call was answered, so that the same call again gets the same answer."""
+
+stock_line: Final = Table(
+    "stock_line",
+    metadata,
+    Column("iccid", String(20), primary_key=True),
+    Column("imsi", String(15), nullable=False, unique=True),
+    Column("batch", UuidText, nullable=False),
+    # False until the operator has said that the SM-DP+ has its profile.
+    Column("ready", Boolean, nullable=False),
+    Column("sealed_keys", LargeBinary, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "ready", "iccid"),
+    Index(None, "batch"),
+)
+"""Lines whose profiles were handed to another's SM-DP+, and that nobody has ordered; then they are eSIMs."""
+
+peer_order: Final = Table(
+    "peer_order",
+    metadata,
+    Column("esim_id", UuidText, ForeignKey("esim.esim_id"), primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("profile_state", String(16), nullable=False),
+    Column("state_reason", String(200)),
+    Column("eid", String(32)),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+"""Orders of our lines at another's SM-DP+; after one that was cancelled comes the next attempt."""
+
+peer_call: Final = Table(
+    "peer_call",
+    metadata,
+    Column("identifier", String(80), primary_key=True),
+    Column("esim_id", UuidText, ForeignKey("esim.esim_id"), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("function", String(32), nullable=False),
+    Column("body", JSON, nullable=False),
+    # NULL as long as nobody knows; then whether it was done, and why not: SGP.22's codes, and words.
+    Column("done", Boolean),
+    Column("codes", String(64)),
+    Column("reason", String(300)),
+    Column("asked_at", UtcDateTime, nullable=False),
+    Index(None, "esim_id", "attempt"),
+)
+"""Every call of ES2+ to another's SM-DP+, written down before it is made."""

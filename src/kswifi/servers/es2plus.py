@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -23,7 +22,6 @@ from kswifi.servers.rsp_json import (
     Message,
     NotThisProtocolError,
     answer,
-    application,
     function,
     read,
 )
@@ -116,17 +114,13 @@ class Es2Plus:
             for name, handler in functions.items()
         ]
 
-    def application(self) -> Starlette:
-        """Return the ASGI application."""
-        return application(self.routes())
-
     async def download_order(self, request: Request) -> Response:
         """ES2+.DownloadOrder (SGP.22, 5.3.1)."""
         asked = await read(request, DownloadOrderRequest)
         done = await self._orders.download_order(
             _call(request, "downloadOrder", asked),
-            eid=_eid(asked.eid),
-            iccid=None if asked.iccid is None else _iccid(asked.iccid),
+            eid=read_eid(asked.eid),
+            iccid=None if asked.iccid is None else read_iccid(asked.iccid),
             profile_type=asked.profile_type,
         )
         # As it was asked for; else padded to the 20 digits that every version of SGP.22 takes.
@@ -137,11 +131,11 @@ class Es2Plus:
         """ES2+.ConfirmOrder (SGP.22, 5.3.2)."""
         asked = await read(request, ConfirmOrderRequest)
         wanted = Confirmation(
-            iccid=_iccid(asked.iccid),
-            eid=_eid(asked.eid),
+            iccid=read_iccid(asked.iccid),
+            eid=read_eid(asked.eid),
             matching_id=asked.matching_id,
-            confirmation_code=_short(asked.confirmation_code),
-            smds_address=_short(asked.smds_address),
+            confirmation_code=short_text(asked.confirmation_code),
+            smds_address=short_text(asked.smds_address),
             release=asked.release_flag,
         )
         done = await self._orders.confirm_order(_call(request, "confirmOrder", asked), wanted)
@@ -154,8 +148,8 @@ class Es2Plus:
         asked = await read(request, CancelOrderRequest)
         await self._orders.cancel_order(
             _call(request, "cancelOrder", asked),
-            iccid=_iccid(asked.iccid),
-            eid=_eid(asked.eid),
+            iccid=read_iccid(asked.iccid),
+            eid=read_eid(asked.eid),
             matching_id=asked.matching_id,
             final=asked.final_profile_status_indicator,
         )
@@ -165,7 +159,7 @@ class Es2Plus:
         """ES2+.ReleaseProfile (SGP.22, 5.3.4)."""
         asked = await read(request, ReleaseProfileRequest)
         call = _call(request, "releaseProfile", asked)
-        await self._orders.release_profile(call, iccid=_iccid(asked.iccid))
+        await self._orders.release_profile(call, iccid=read_iccid(asked.iccid))
         return answer(Answer())
 
     def _counted(self, name: str, handler: Handler) -> Handler:
@@ -194,7 +188,7 @@ def _call(request: Request, name: str, asked: Es2Request) -> Call:
     return Call(client_certificate(request), name, identifier, fields)
 
 
-def _iccid(digits: str) -> str:
+def read_iccid(digits: str) -> str:
     """Return an ICCID without its padding; a check digit is not asked: many lack it."""
     plain = digits[:-1] if digits[-1:] in ("F", "f") else digits
     if not (plain.isascii() and plain.isdigit() and 18 <= len(plain) <= 20 and len(digits) <= 20):
@@ -202,7 +196,8 @@ def _iccid(digits: str) -> str:
     return plain
 
 
-def _eid(digits: str | None) -> Eid | None:
+def read_eid(digits: str | None) -> Eid | None:
+    """Return an EID."""
     if digits is None:
         return None
     try:
@@ -211,7 +206,8 @@ def _eid(digits: str | None) -> Eid | None:
         raise RspRefusedError(Status.MALFORMED, error.message) from None
 
 
-def _short(text: str | None) -> str | None:
+def short_text(text: str | None) -> str | None:
+    """Return a text that is not too long."""
     if text is not None and len(text) > _MOST_CHARACTERS:
         raise RspRefusedError(Status.MALFORMED, f"a text has at most {_MOST_CHARACTERS} characters")
     return text

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kswifi.database.engine import Database
 from kswifi.esim.model import ESim, ProfileState
 from kswifi.esim.packets import CardPackets, Proof, ProofResult
+from kswifi.esim.peer_orders import INSTALLS_FROM, prove_installed
 from kswifi.esim.ports import StorageProof
 from kswifi.esim.service import find_esim
 from kswifi.rsp.saip.build import SESSION_RECORDS
@@ -62,6 +63,13 @@ async def note_proof(connection: AsyncConnection, session: InternetSession, proo
     await work.ask_to_prove_storage(connection, session)
 
 
+def _may_be_on_a_card(esim: ESim) -> bool:
+    """Whether a packet could reach the profile: it is installed, or at another's SM-DP+, which may tell nothing."""
+    if esim.record_travels_apart and esim.profile_state in INSTALLS_FROM:
+        return True
+    return esim.profile_state is ProfileState.INSTALLED
+
+
 class CardRecords:
     """What users' phones ask about the records on their cards."""
 
@@ -87,7 +95,7 @@ class CardRecords:
         """
         async with self._database.transaction() as connection:
             esim = await find_esim(connection, esim_id, user_id)
-            if esim.profile_state is not ProfileState.INSTALLED:
+            if not _may_be_on_a_card(esim):
                 raise CardNotReadyError(
                     "the profile is not on a card yet: install it first", profile_state=str(esim.profile_state)
                 )
@@ -161,6 +169,8 @@ class CardRecords:
 
     async def _proved(self, connection: AsyncConnection, record: CardRecord) -> None:
         await card_places.write_record(connection, record, known=record.packet_content, failure=None, tries=0)
+        # Another's SM-DP+ may never have said that the profile is installed: who has its keys has it.
+        await connection.run_sync(prove_installed, record.esim_id)
         session = await find_session(connection, record.session_id)
         if session.state is SessionState.TRANSFERRING and session.storage_proof is None:
             await note_proof(connection, session, StorageProof.POR)

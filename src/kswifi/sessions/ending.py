@@ -5,8 +5,8 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.esim.model import ProfileState
-from kswifi.esim.secured_delivery import withdraw
 from kswifi.esim.service import find_esim
+from kswifi.esim.withdrawing import withdraw_profile
 from kswifi.free_data.grants import end_unused
 from kswifi.sessions import work
 from kswifi.sessions.model import InternetSession, SessionEvent, SessionState
@@ -21,15 +21,16 @@ async def end_session(
 ) -> InternetSession:
     """Move a session to its end; a profile that is on its way to the card is withdrawn with it.
 
-    One that is only allocated carries nothing and may take another order; one that is installed stays on its card.
+    One that is only allocated carries nothing and may take another order, once another's SM-DP+ has let go of it;
+    one that is installed stays on its card.
 
     Raises:
         IllegalTransitionError: it has ended already.
     """
     ended = await move_session(connection, session, event, reason)
     esim = await find_esim(connection, session.esim_id)
-    if esim.profile_state in _ON_ITS_WAY:
-        await connection.run_sync(withdraw, esim.esim_id)
+    if esim.profile_state in _ON_ITS_WAY or esim.record_travels_apart:
+        await connection.run_sync(withdraw_profile, esim.esim_id)
     return ended
 
 

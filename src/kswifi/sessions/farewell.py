@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kswifi.esim.sql import esim, profile_order
+from kswifi.esim.sql import esim, peer_order, profile_order
 from kswifi.outbox.service import forget_events
 from kswifi.sessions import work
 from kswifi.sessions.ending import end_unused_session
@@ -40,5 +40,6 @@ async def forget_owner(connection: AsyncConnection, user_id: str) -> None:
         await connection.execute(delete(table).where(table.c.session_id.in_(sessions)))
     await connection.execute(update(internet_session).where(t.user_id == user_id).values(session_record=None))
     await connection.execute(update(profile_order).where(profile_order.c.esim_id.in_(lines)).values(eid=None))
+    await connection.execute(update(peer_order).where(peer_order.c.esim_id.in_(lines)).values(eid=None))
     await connection.execute(update(esim).where(esim.c.user_id == user_id).values(eid=None, session_record=None))
     await forget_events(connection, user_id)

@@ -64,8 +64,12 @@ class SessionHandlers:
         line: LineSettings,
         delivery: ProfileDelivery,
         free_data: FreeData,
+        *,
+        takes_provider_status: bool = False,
     ) -> None:
+        """``takes_provider_status``: an installed profile of another's SM-DP+ is proof enough (StorageProof)."""
         self._database = database
+        self._takes_provider_status = takes_provider_status
         self._ledger = ledger
         self._catalogue = catalogue
         self._signing_key = signing_key
@@ -147,6 +151,8 @@ class SessionHandlers:
             result: JobResult = await self._place(session, record)
         else:
             result = await self._delivery.deliver(esim.esim_id, record)
+            if isinstance(result, Done) and esim.record_travels_apart:
+                result = await self._place(session, record)
         if isinstance(result, Refused):
             async with self._database.transaction() as connection:
                 session = await find_session(connection, session.session_id)
@@ -158,27 +164,50 @@ class SessionHandlers:
         """Give the record a place on a card that has its profile: secured packets bring it there."""
         async with self._database.transaction() as connection:
             number = await card_places.take_place(connection, session.esim_id, session.session_id, record)
-        return Refused(CARD_FULL) if number is None else Done()
+            if number is None:
+                return Refused(CARD_FULL)
+            esim = await find_esim(connection, session.esim_id)
+            if esim.record_travels_apart and esim.profile_state is ProfileState.INSTALLED:
+                await self._take_provider_status(connection, await find_session(connection, session.session_id))
+        return Done()
+
+    async def _take_provider_status(self, connection: AsyncConnection, session: InternetSession) -> None:
+        """Let a session be spent on the word of another's SM-DP+, where the operator has chosen so."""
+        transferring = session.state is SessionState.TRANSFERRING and session.storage_proof is None
+        if self._takes_provider_status and transferring:
+            await note_proof(connection, session, StorageProof.PROVIDER_STATUS)
 
     async def settle_profile(self, entry: Entry) -> JobResult:
-        """Take what a card has signed of a profile: the record is on it, or the transfer has failed."""
-        failure = entry.payload["failure"]
+        """Take how a profile's installation went: as a card has signed it, or as another's SM-DP+ says.
+
+        The record is on the card with it, or comes by packets, or the transfer has failed.
+        """
+        failure, record_inside = entry.payload["failure"], entry.payload.get("record_inside", True)
         async with self._database.transaction() as connection:
             on_it = await sessions_on(connection, str(entry.payload["esim_id"]))
             session = in_state(on_it, SessionState.TRANSFERRING)
             if session is None:
+                if failure is None and not record_inside:
+                    await self._check_card_late(connection, in_state(on_it, *ON_THE_CARD))
                 return Done()
             if failure is not None:
                 await move_session(connection, session, SessionEvent.TRANSFER_FAILED, str(failure))
             elif (refused := await self._card_refused(connection, session)) is not None:
                 await end_unused_session(connection, session, SessionEvent.FAILED, refused)
                 await work.ask_to_revoke(connection, session, "failed")
+            elif not record_inside:
+                await self._take_provider_status(connection, session)
             else:
                 await note_proof(connection, session, StorageProof.INSTALL_RESULT)
                 record = await get_record(connection, session.session_id)
                 if record is not None:
                     await card_places.note_installed(connection, session.esim_id, session.session_id, record)
         return Done()
+
+    async def _check_card_late(self, connection: AsyncConnection, session: InternetSession | None) -> None:
+        """Take back what a card's own proof stored before another's SM-DP+ said which card it is."""
+        if session is not None and await self._card_refused(connection, session) is not None:
+            await work.ask_to_revoke(connection, session, "the card has had its share")
 
     async def _card_refused(self, connection: AsyncConnection, session: InternetSession) -> str | None:
         """Return why this card must not have a free session: which one it is on is known from its install alone."""

@@ -161,12 +161,12 @@ class SessionDownloadService:
 
     async def _profile_for(self, connection: AsyncConnection, user_id: str, esim_id: str | None) -> ESim:
         """Return the eSIM that an order is for: the one named, else the user's installed one, else a new one."""
-        if esim_id == NEW_ESIM:
-            return await self._orders.allocate(connection, user_id)
-        if esim_id is None:
+        if esim_id in (None, NEW_ESIM):
             mine = await esims_of(connection, user_id)
             installed = next((it for it in mine if it.profile_state is ProfileState.INSTALLED), None)
-            return installed or await self._orders.allocate(connection, user_id)
+            if esim_id is None and installed is not None:
+                return installed
+            return await self._unused(connection, mine) or await self._orders.allocate(connection, user_id)
         esim = await find_esim(connection, esim_id, user_id)
         if esim.profile_state is ProfileState.INSTALLED:
             return esim
@@ -177,6 +177,15 @@ class SessionDownloadService:
                 esim_id=esim.esim_id,
             )
         return esim
+
+    @staticmethod
+    async def _unused(connection: AsyncConnection, mine: list[ESim]) -> ESim | None:
+        """Return a line for another's SM-DP+ that its user took from the stock and has not used."""
+        for esim in mine:
+            fresh = esim.record_travels_apart and esim.profile_state is ProfileState.ALLOCATED
+            if fresh and live(await sessions_on(connection, esim.esim_id)) is None:
+                return esim
+        return None
 
     async def _require_room(self, connection: AsyncConnection, esim: ESim) -> None:
         """Refuse a session for which the card would have no record."""

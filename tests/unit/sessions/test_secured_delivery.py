@@ -6,8 +6,9 @@ from pathlib import Path
 from kswifi.esim.model import ProfileState
 from kswifi.esim.service import find_esim
 from kswifi.outbox.results import Done, Refused
+from kswifi.rsp.messages.download import CancelReason
 from kswifi.rsp.messages.notifications import InstallError, InstallFailure
-from tests.support.session_roads import open_road
+from tests.support.session_roads import open_road, world
 
 
 def test_the_install_result_stores_the_session(tmp_path: Path) -> None:
@@ -60,6 +61,28 @@ def test_a_card_that_did_not_install_it_fails_the_transfer_which_can_be_asked_fo
             failed = await road.now(session)
             assert (failed.state, failed.storage_proof) == ("downloaded", None)
             assert "reason 10" in (failed.state_reason or "")
+            await road.downloads.transfer_to_esim(session.session_id, session.esim_id)
+            await road.settle()
+            await road.prove(session)
+            await road.settle()
+            assert (await road.now(session)).state == "stored"
+
+    asyncio.run(scenario())
+
+
+def test_a_download_that_its_user_rejects_fails_the_transfer_which_can_be_asked_for_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with open_road(tmp_path) as road:
+            session = await road.transferring()
+            got = await road.download(session)
+            oid = world().smdp_identities()[0].oid
+            rejected = got.card.cancellation(got.transaction_id, oid, CancelReason.END_USER_REJECTION).encode()
+            for _ in range(2):
+                await road.provisioning.cancel_session(got.transaction_id, rejected)
+            await road.settle()
+            failed = await road.now(session)
+            assert failed.state == "downloaded", "a session does not wait for a download that was ended"
+            assert "cancelled by the device" in (failed.state_reason or "")
             await road.downloads.transfer_to_esim(session.session_id, session.esim_id)
             await road.settle()
             await road.prove(session)
