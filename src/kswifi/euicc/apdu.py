@@ -12,6 +12,8 @@ class Status(IntEnum):
     """The status words this card gives (TS 102 221, 10.2.1; TS 31.102, 7.3); 61xx, 63Cx and 6Cxx are made."""
 
     OK = 0x9000
+    MORE_DATA_AVAILABLE = 0x62F1
+    MORE_DATA_EXPECTED = 0x63F1
     MEMORY_PROBLEM = 0x6581
     WRONG_LENGTH = 0x6700
     CHANNEL_NOT_SUPPORTED = 0x6881
@@ -27,6 +29,7 @@ class Status(IntEnum):
     FUNCTION_NOT_SUPPORTED = 0x6A81
     FILE_NOT_FOUND = 0x6A82
     RECORD_NOT_FOUND = 0x6A83
+    NOT_ENOUGH_MEMORY = 0x6A84
     INCORRECT_P1_P2 = 0x6A86
     REFERENCED_DATA_NOT_FOUND = 0x6A88
     WRONG_OFFSET = 0x6B00

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Self
 
-from kswifi.euicc import ara_m, envelope, filesystem, isd_r, security
+from kswifi.euicc import ara_m, data_objects, envelope, filesystem, identity, isd_r, security
 from kswifi.euicc.apdu import Command, Status, StatusError, parse_command
 from kswifi.euicc.chaining import join
 from kswifi.euicc.channel import CHANNELS, CardSession, Channel
@@ -31,8 +31,11 @@ _ISO_COMMANDS: Final[dict[int, Callable[[CardSession, Channel, Command], bytes]]
     0xDC: filesystem.update_record,
 }
 _PROPRIETARY_COMMANDS: Final[dict[int, Callable[[CardSession, Channel, Command], bytes]]] = {
+    0x78: identity.get_identity,
     0xC2: envelope.envelope,
     0xCA: ara_m.get_data,
+    0xCB: data_objects.retrieve_data,
+    0xDB: data_objects.set_data,
     0xF2: filesystem.status,
 }
 
@@ -167,7 +170,7 @@ class Euicc:
         command = whole
         if command.ins == _GET_RESPONSE:
             return _get_response(channel, command)
-        channel.response = b""
+        channel.response, channel.ending = b"", Status.OK
         if command.ins == _MANAGE_CHANNEL and not command.proprietary:
             return self._manage_channel(command), Status.OK
         data = _handler(channel, command)(self._session, channel, command)
@@ -210,7 +213,7 @@ def _deliver(channel: Channel, command: Command, data: bytes) -> tuple[bytes, in
     if not command.data:
         if command.le is not None and command.le < len(data):
             raise StatusError(0x6C00 | len(data) & 0xFF)
-        return data, Status.OK
+        return data, channel.ending
     now = data[: command.le or 0]
     channel.response = data[len(now) :]
     return now, _remaining(channel)
@@ -229,5 +232,5 @@ def _get_response(channel: Channel, command: Command) -> tuple[bytes, int]:
 def _remaining(channel: Channel) -> int:
     rest = len(channel.response)
     if not rest:
-        return Status.OK
+        return channel.ending
     return 0x6100 | (rest if rest < 256 else 0)
