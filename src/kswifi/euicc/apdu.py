@@ -5,6 +5,7 @@ from enum import IntEnum
 from typing import Final
 
 CHAINING: Final = 0x10
+GSM_CLASS: Final = 0xA0
 _HEADER_OCTETS: Final = 4
 
 
@@ -73,6 +74,11 @@ class Command:
         """Tell whether the class is 8X (TS 102 221 and GlobalPlatform) rather than 0X (ISO)."""
         return bool(self.cla & 0x80)
 
+    @property
+    def gsm(self) -> bool:
+        """Tell whether the class is that of a GSM SIM (TS 51.011, 9.2)."""
+        return self.cla == GSM_CLASS
+
 
 def parse_command(octets: bytes) -> Command:
     """Read a short command APDU (ISO/IEC 7816-3, 12.1.3); extended lengths are none of this card's.
@@ -98,7 +104,7 @@ def parse_command(octets: bytes) -> Command:
 
 
 def _check_class(cla: int) -> None:
-    if cla & 0x6C == 0:
+    if cla & 0x6C == 0 or cla == GSM_CLASS:
         return
     if cla & 0x40:
         raise StatusError(Status.CHANNEL_NOT_SUPPORTED if cla != 0xFF else Status.CLA_NOT_SUPPORTED)

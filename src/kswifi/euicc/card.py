@@ -17,6 +17,7 @@ from kswifi.kernel.numbers import Eid, Iccid
 
 MEMORY_OCTETS: Final = 512 * 1024
 _GET_RESPONSE: Final = 0xC0
+_ENVELOPE: Final = 0xC2
 _MANAGE_CHANNEL: Final = 0x70
 _STORE_DATA: Final = 0xE2
 
@@ -32,7 +33,7 @@ _ISO_COMMANDS: Final[dict[int, Callable[[CardSession, Channel, Command], bytes]]
 }
 _PROPRIETARY_COMMANDS: Final[dict[int, Callable[[CardSession, Channel, Command], bytes]]] = {
     0x78: identity.get_identity,
-    0xC2: envelope.envelope,
+    _ENVELOPE: envelope.envelope,
     0xCA: ara_m.get_data,
     0xCB: data_objects.retrieve_data,
     0xDB: data_objects.set_data,
@@ -196,6 +197,8 @@ class Euicc:
 
 
 def _handler(channel: Channel, command: Command) -> Callable[[CardSession, Channel, Command], bytes]:
+    if command.gsm and command.ins != _ENVELOPE:
+        raise StatusError(Status.CLA_NOT_SUPPORTED)
     if command.proprietary and command.ins == _STORE_DATA and channel.isd_r:
         return isd_r.store_data
     table = _PROPRIETARY_COMMANDS if command.proprietary else _ISO_COMMANDS
@@ -210,6 +213,9 @@ def _deliver(channel: Channel, command: Command, data: bytes) -> tuple[bytes, in
     """Answer with data where Le asks for it; else say by 61xx how much GET RESPONSE can fetch."""
     if not data:
         return b"", Status.OK
+    if command.gsm:  # TS 51.011, 9.4.1: 9Fxx, and GET RESPONSE fetches it; Le is none of that class
+        channel.response = data
+        return b"", 0x9F00 | len(data) & 0xFF
     if not command.data:
         if command.le is not None and command.le < len(data):
             raise StatusError(0x6C00 | len(data) & 0xFF)

@@ -106,11 +106,16 @@ def test_any_flipped_bit_of_a_proof_is_no_proof(tmp_path: Path) -> None:
         content = (await road.card_records.contents(ADA, second.esim_id)).records[1].wanted
         reader = road.card_records._packets
         assert reader.read(iccid, 1, content, answer) == PROVED
-        for place in range(len(answer) * 8):
+        for place in range((len(answer) - 2) * 8):
             flipped = bytearray(answer)
             flipped[place // 8] ^= 1 << place % 8
             assert reader.read(iccid, 1, content, bytes(flipped)).result is not ProofResult.PROVED, place
         assert reader.read(iccid, 1, content[:-1] + b"\x00", answer).status == "another_content"
+        for status_word in ("9000", "9110", "9FC9", "9EC9", "6200", "6300"):  # as cards and modems end an answer
+            assert reader.read(iccid, 1, content, answer[:-2] + bytes.fromhex(status_word)) == PROVED
+            nothing = reader.read(iccid, 1, content, bytes.fromhex(status_word))
+            expected = ProofResult.NOT_UNDERSTOOD if status_word[:2] in ("90", "91") else ProofResult.REFUSED
+            assert nothing.result is expected, status_word
 
     run(tmp_path, story)
 
