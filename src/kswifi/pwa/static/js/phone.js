@@ -19,7 +19,8 @@ async function lab(path, body) {
   }
   const text = await response.text();
   const answer = text ? JSON.parse(text) : {};
-  if (!response.ok) throw new Problem(answer.code === "phone_busy" ? 429 : response.status, answer.code ?? "lab_refused", answer.detail ?? text, answer.facts);
+  const code = answer.facts?.reason === "profile_disabled" ? "profile_disabled" : answer.code;
+  if (!response.ok) throw new Problem(code === "phone_busy" ? 429 : response.status, code ?? "lab_refused", answer.detail ?? text, answer.facts);
   return answer;
 }
 
