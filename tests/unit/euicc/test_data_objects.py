@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.state import ElementaryFile, decode_state, file_at
@@ -229,3 +231,31 @@ def test_access_rules_hold() -> None:
     euicc = standard(verified=False)
     assert get(euicc, "5C") == (b"\x5c\x00", "9000"), "PIN 1 is disabled"
     assert put(euicc, "80", SMALL) == "6982", "writing is the operator's"
+
+
+blocks = st.one_of(
+    st.just(b""),
+    st.sampled_from(
+        [b"\x81", b"\x5c", b"\xbf\x21", SMALL, FULL, LARGE[:200], LARGE[200:400], LARGE[400:], FULL[:9]]
+    ),
+    st.binary(min_size=1, max_size=20),
+)
+exchanges = st.tuples(
+    st.sampled_from(["80CB", "80DB", "80CB", "80DB", "90DB", "00A4"]),
+    st.sampled_from([0x80, 0x00, 0x40, 0x95, 0x15]),
+    blocks,
+    st.sampled_from(["", "00", "05", "C8"]),
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(exchanges, max_size=25))
+def test_whatever_is_stored_the_file_holds_whole_objects(row: list[tuple[str, int, bytes, str]]) -> None:
+    euicc, storage = own(SMALL, maximum=200)
+    for command, p2, block, le in row:
+        data = f"{len(block):02X}{block.hex()}" if block else ""
+        response = euicc.transmit(bytes.fromhex(f"{command}00{p2:02X}{data}{le}"))
+        assert response[-2] in (0x61, 0x62, 0x63, 0x67, 0x69, 0x6A, 0x6C, 0x90), response.hex()
+        held = kept(storage)
+        assert len(held) <= 200
+        tlv.children(held)  # whole, and each tag once
