@@ -71,28 +71,3 @@ def test_what_is_asked_for_offline_is_an_intent_until_the_ledger_has_confirmed_i
         app.context.set_offline(False)
         expect(page.get_by_text("You asked for this.")).to_have_count(0, timeout=20_000)
         expect(switch).to_be_checked()
-
-
-def test_a_profile_that_is_switched_off_says_what_to_do(kswifi: Kswifi, browser: Browser) -> None:
-    """Another eSIM of the phone is enabled: nothing reaches this card until its profile is again."""
-    with (
-        device(browser, kswifi.origin) as app,
-        device(browser, kswifi.origin) as other,
-        httpx2.Client(base_url=kswifi.lab_origin, timeout=30, headers={"X-KSWiFi-Lab": "1"}) as lab,
-    ):
-        enabled = []
-        for each in (app, other):
-            each.open()
-            each.register()
-            each.store("1GB")
-            enabled += [it["iccid"] for it in lab.get("/phone").json()["profiles"] if it["enabled"]]
-        mine = enabled[0]
-        app.open("esim").heading("Sessions on this eSIM")
-        app.page.get_by_role("switch", name=re.compile("Continue with the next")).check()
-        app.sees("This eSIM is switched off on the phone. Switch it on")
-        refused = lab.post("/phone/card/packet", json={"iccid": mine, "envelopes": ["80c2000000"]}).json()
-        assert refused["facts"]["reason"] == "profile_disabled"
-        lab.post("/phone/card/enable", json={"iccid": mine}).raise_for_status()
-        app.page.reload()
-        expect(app.page.get_by_text("switched off on the phone")).to_have_count(0, timeout=20_000)
-        expect(app.page.get_by_text("Will be written at the next WiFi")).to_have_count(0, timeout=20_000)

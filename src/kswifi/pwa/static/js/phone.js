@@ -19,8 +19,7 @@ async function lab(path, body) {
   }
   const text = await response.text();
   const answer = text ? JSON.parse(text) : {};
-  const code = answer.facts?.reason === "profile_disabled" ? "profile_disabled" : answer.code;
-  if (!response.ok) throw new Problem(code === "phone_busy" ? 429 : response.status, code ?? "lab_refused", answer.detail ?? text, answer.facts);
+  if (!response.ok) throw new Problem(answer.code === "phone_busy" ? 429 : response.status, answer.code ?? "lab_refused", answer.detail ?? text, answer.facts);
   return answer;
 }
 

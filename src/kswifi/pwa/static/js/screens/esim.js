@@ -23,8 +23,8 @@ async function arrange(path, what, value) {
 /** Bring what waits to the lab phone's card, where that is on WiFi and uses this profile; one tab does it. @param {InternetSession} one */
 const carry = (one) => navigator.locks?.request(`kswifi-packets-${one.esim_id}`, () => carryPackets(one));
 
-/** @param {{one: InternetSession, card: CardContents | null, move: (by: number) => void, at: number, last: boolean, intent: boolean, off: boolean}} props */
-function Row({ one, card, move, at, last, intent, off }) {
+/** @param {{one: InternetSession, card: CardContents | null, move: (by: number) => void, at: number, last: boolean, intent: boolean}} props */
+function Row({ one, card, move, at, last, intent }) {
   const record = card?.records.find((other) => other.session_id === one.session_id);
   const active = card?.active_session_id === one.session_id;
   /** @param {number} by @param {Event} event */
@@ -40,7 +40,7 @@ function Row({ one, card, move, at, last, intent, off }) {
       <p class="small soft">${one.left_octets === null ? t("meter.used", { size: formatOctets(one.used_octets) }) : t("of", { size: formatOctets(one.allowance_octets ?? 0) })} · ${t("until", { day: lastDay(one.valid_until) })}</p></a>
       ${record && !(at === 0 && last) ? html`${button("up", -1, at === 0)}${button("down", 1, last)}` : html`<${Chip} />`}</div>
     <p class="small"><span class=${`badge ${active ? "" : "line"}`}>${t(`state.${one.state}`).toUpperCase()}</span>${record && html` ${t("esim.place", { n: at + 1, record: record.record_number })}`}${intent && html` <span class="badge grey">${t("intent.badge")}</span>`}</p>
-    ${record && !record.proved && html`<p class="small soft">${t(off ? "problem.profile_disabled" : record.failure ? "problem.card_refused" : "esim.waits")}</p>`}</li>`;
+    ${record && !record.proved && html`<p class="small soft">${t(record.failure ? "problem.card_refused" : "esim.waits")}</p>`}</li>`;
 }
 
 /** One eSIM: its sessions in the order of use, as it was asked for; what nobody confirmed yet is shown as an intent. @param {{id: string, live: InternetSession[]}} props */
@@ -55,8 +55,7 @@ function Card({ id, live }) {
   const next = asked.continue_with_next ?? card?.wants_next ?? false;
   const moving = order.join() !== card?.order.join();
   const intent = Boolean(card) && (moving || next !== card?.continue_with_next);
-  const profile = phone.value?.profiles.find((one) => one.iccid === live[0].iccid);
-  const here = phone.value?.wifi && profile?.enabled;
+  const here = phone.value?.wifi && phone.value.profiles.some((one) => one.enabled && one.iccid === live[0].iccid);
   useEffect(() => {
     db.get("kv", path).then((kept) => setCard((now) => now ?? kept ?? null));
   }, []);
@@ -85,7 +84,7 @@ function Card({ id, live }) {
   }
   return html`<ol class="stack">${rows.map((one) => {
       const at = order.indexOf(one.session_id);
-      return html`<${Row} one=${one} card=${card} at=${at} last=${at === order.length - 1} intent=${moving && card?.order.indexOf(one.session_id) !== at} off=${profile?.enabled === false} move=${(/** @type {number} */ by) => move(one, by)} key=${one.session_id} />`;
+      return html`<${Row} one=${one} card=${card} at=${at} last=${at === order.length - 1} intent=${moving && card?.order.indexOf(one.session_id) !== at} move=${(/** @type {number} */ by) => move(one, by)} key=${one.session_id} />`;
     })}</ol><p class="vh" role="status">${said}</p>
     ${order.length > 0 && html`<div class="list"><${Switch} label=${t("esim.next")} hint=${t("esim.next_hint")} on=${next} change=${(/** @type {boolean} */ on) => arrange(path, "continue_with_next", on)} /></div>`}
     ${intent && html`<${Note} icon="clock" live><b>${t("intent.title")}</b> ${t("intent.lead")}<//>`}`;

@@ -100,7 +100,6 @@ export default {
 
   "problem.unexpected": "Something went wrong here. Try again.", "problem.offline": "No answer from the network. It goes on by itself when there is one.", "problem.no_lab_phone": "The lab phone does not answer.",
   "problem.card_refused": "The eSIM did not take it yet. It is tried again.",
-  "problem.profile_disabled": "This eSIM is switched off on the phone. Switch it on in the phone's SIM settings, on WiFi: then it is written.",
   "problem.es9_unreachable": "The profile server does not answer yet.",
   "problem.payments_not_set_up": "Payments are not set up yet, so this one cannot be had. Nothing was taken.",
   "problem.free_allowance_used_up": "More than is left of your free data", "problem.device_allowance_used_up": "This device has had its free data", "problem.card_allowance_used_up": "This eSIM has had its free data", "problem.too_much_unspent": "Use some of what you hold first", "problem.free_budget_gone": "The free data is used up for now", "problem.free_data_stopped": "Free data is stopped for now", "problem.free_data_cooling_down": "A little later: you have just had one",

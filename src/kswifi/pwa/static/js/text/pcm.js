@@ -100,7 +100,6 @@ export default {
 
   "problem.unexpected": "Something spoil here. Try again.", "problem.offline": "Network no answer. E go continue by itself when e come back.", "problem.no_lab_phone": "The lab phone no answer.",
   "problem.card_refused": "The eSIM never collect am yet. We go try again.",
-  "problem.profile_disabled": "This eSIM dey off for the phone. On am for the phone SIM settings when you dey WiFi: then we go write am.",
   "problem.es9_unreachable": "The profile server never answer yet.",
   "problem.payments_not_set_up": "Payment never dey, so you no fit get this one yet. We no take anything.",
   "problem.free_allowance_used_up": "E pass wetin remain for your free data", "problem.device_allowance_used_up": "This device don collect im free data", "problem.card_allowance_used_up": "This eSIM don collect im free data", "problem.too_much_unspent": "Use some of wetin you get first", "problem.free_budget_gone": "Free data don finish for now", "problem.free_data_stopped": "Free data dey on hold for now", "problem.free_data_cooling_down": "Small time: you just collect one",
