@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,7 @@ from kswifi.lab.children import Child, ChildFailedError
 from kswifi.lab.phone.lpa import DownloadRefusedError
 from kswifi.rsp.curves import Curve
 from kswifi.rsp.errors import PkiError
-from kswifi.rsp.saip.elements import ProfileHeader
-from kswifi.rsp.saip.package import read_package
-from tests.support.cards import iccid, profile_package
+from tests.support.cards import iccid, needing, profile_package
 from tests.support.smdp import SGP26, TS48, order, running_smdp
 
 HOST = "rsp.kswifi.example"
@@ -27,14 +24,6 @@ def run(*arguments: str, given: str = "") -> str:
     done = CliRunner().invoke(app, list(arguments), input=given)
     assert done.exit_code == 0, (done.output, done.exception)
     return done.output
-
-
-def needing(service: str, number: int = 1) -> bytes:
-    """One of our profiles that calls one more service mandatory."""
-    header, *others = read_package(profile_package(number))
-    decoded = ProfileHeader.decode(header.value)
-    asked = replace(decoded, mandatory_services=(*decoded.mandatory_services, service))
-    return asked.encode() + b"".join(element.raw for element in others)
 
 
 def authority(pki: Path) -> Path:

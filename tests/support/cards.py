@@ -12,6 +12,8 @@ from kswifi.kernel.numbers import Eid, Iccid, Imsi, luhn_digit
 from kswifi.lab.phone.sim import AuthenticateResult
 from kswifi.rsp import session_record
 from kswifi.rsp.saip.build import ProfileParameters, build_profile
+from kswifi.rsp.saip.elements import ProfileHeader
+from kswifi.rsp.saip.package import read_package
 from kswifi.rsp.session_record import SessionRecord
 
 EID = Eid.with_check_digits("890490320012345678900000000001")
@@ -60,6 +62,14 @@ def profile_parameters(number: int = 1) -> ProfileParameters:
 
 def profile_package(number: int = 1, **changes: object) -> bytes:
     return build_profile(replace(profile_parameters(number), **changes))  # type: ignore[arg-type]
+
+
+def needing(service: str, number: int = 1) -> bytes:
+    """One of our profiles that calls one more service mandatory."""
+    header, *others = read_package(profile_package(number))
+    decoded = ProfileHeader.decode(header.value)
+    asked = replace(decoded, mandatory_services=(*decoded.mandatory_services, service))
+    return asked.encode() + b"".join(element.raw for element in others)
 
 
 def euicc_with(*numbers: int) -> Euicc:

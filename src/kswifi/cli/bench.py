@@ -21,12 +21,20 @@ def benches() -> None:
 def rsp(
     clients: Annotated[int, typer.Option(min=1, max=64, help="Client processes.")] = 2,
     downloads: Annotated[int, typer.Option(min=1, help="Downloads of each client.")] = 100,
+    cards: Annotated[
+        int, typer.Option(min=1, max=5_000, help="Cards that take a secured packet for each record.")
+    ] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")] = False,
 ) -> None:
-    """Full profile downloads with their install notification over TLS, against one server process."""
+    """Full profile downloads with their install notification over TLS; secured packets and their proofs.
+
+    Downloads are against one server process. Packets go through the service with its database on disk, here.
+    """
+    from kswifi.bootstrap.packet_bench import run_packets
     from kswifi.lab.rsp_load import LoadPlan, run_load
 
-    _say(run_load(LoadPlan(clients, downloads, 3 * downloads)), as_json=as_json)
+    figures = run_load(LoadPlan(clients, downloads, 3 * downloads))
+    _say({**figures, **run_packets(cards)}, as_json=as_json)
 
 
 @bench_app.command("charging")

@@ -14,12 +14,12 @@ Key = Annotated[str | None, typer.Option(help="In hexadecimal. It is not kept an
 @packet_app.command("show")
 def show_packet(
     octets: Annotated[
-        str, typer.Argument(metavar="HEX", help="An ENVELOPE, an SMS, a packet, or a card's answer.")
+        str, typer.Argument(metavar="HEX", help="ENVELOPEs in a row, an SMS, a packet, or a card's answer.")
     ],
     kic: Key = None,
     kid: Key = None,
     command: Annotated[
-        str | None, typer.Option(help="Of an answer: the command packet it answers, in HEX.")
+        str | None, typer.Option(help="Of an answer: the packet it answers, or its ENVELOPEs, in HEX.")
     ] = None,
 ) -> None:
     """Explain a secured packet; with its keys, verify it and show its content."""

@@ -32,6 +32,7 @@ _SELECT_SESSIONS: Final = bytes.fromhex("00A4080C067FFF5F104F01")
 _COMMANDS: Final = 3
 _OK: Final = 0x9000
 _STATUS_WORD_OCTETS: Final = 2
+_TAKEN: Final = (b"\x90", b"\x91")
 
 
 class ProofResult(StrEnum):
@@ -75,12 +76,16 @@ class CardPackets:
         return [sms.envelope(message) for message in sms.deliver_messages(secured, reference=counter)]
 
     def read(self, iccid: Iccid, counter: int, content: bytes, answer: bytes) -> Proof:
-        """Return what a card's answer (data and status word of the last ENVELOPE) proves of a record's content."""
-        status_word = answer[-_STATUS_WORD_OCTETS:]
-        if len(status_word) != _STATUS_WORD_OCTETS or int.from_bytes(status_word, "big") != _OK:
+        """Return what a card's answer (data and status word of the last ENVELOPE) proves of a record's content.
+
+        The status word proves nothing: cards and modems end an answer with data by 9000, 91xx or 9Fxx, or as an
+        error by 62xx, 63xx or 9Exx (TS 31.111, 7.1.1.2; TS 51.011, 9.4.1). The checksum counts.
+        """
+        data, status_word = answer[:-_STATUS_WORD_OCTETS], answer[-_STATUS_WORD_OCTETS:]
+        if not data and status_word[:1] not in _TAKEN:
             return Proof(ProofResult.REFUSED, f"status_word_{status_word.hex()}")
         try:
-            report = sms.read_report(answer[:-_STATUS_WORD_OCTETS])
+            report = sms.read_report(data)
             unprotected = packets.read_unprotected_response(report)
             if unprotected is not None:
                 return _refusal(unprotected.status)

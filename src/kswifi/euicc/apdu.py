@@ -5,6 +5,7 @@ from enum import IntEnum
 from typing import Final
 
 CHAINING: Final = 0x10
+GSM_CLASS: Final = 0xA0
 _HEADER_OCTETS: Final = 4
 
 
@@ -12,6 +13,8 @@ class Status(IntEnum):
     """The status words this card gives (TS 102 221, 10.2.1; TS 31.102, 7.3); 61xx, 63Cx and 6Cxx are made."""
 
     OK = 0x9000
+    MORE_DATA_AVAILABLE = 0x62F1
+    MORE_DATA_EXPECTED = 0x63F1
     MEMORY_PROBLEM = 0x6581
     WRONG_LENGTH = 0x6700
     CHANNEL_NOT_SUPPORTED = 0x6881
@@ -27,6 +30,7 @@ class Status(IntEnum):
     FUNCTION_NOT_SUPPORTED = 0x6A81
     FILE_NOT_FOUND = 0x6A82
     RECORD_NOT_FOUND = 0x6A83
+    NOT_ENOUGH_MEMORY = 0x6A84
     INCORRECT_P1_P2 = 0x6A86
     REFERENCED_DATA_NOT_FOUND = 0x6A88
     WRONG_OFFSET = 0x6B00
@@ -70,6 +74,11 @@ class Command:
         """Tell whether the class is 8X (TS 102 221 and GlobalPlatform) rather than 0X (ISO)."""
         return bool(self.cla & 0x80)
 
+    @property
+    def gsm(self) -> bool:
+        """Tell whether the class is that of a GSM SIM (TS 51.011, 9.2)."""
+        return self.cla == GSM_CLASS
+
 
 def parse_command(octets: bytes) -> Command:
     """Read a short command APDU (ISO/IEC 7816-3, 12.1.3); extended lengths are none of this card's.
@@ -95,7 +104,7 @@ def parse_command(octets: bytes) -> Command:
 
 
 def _check_class(cla: int) -> None:
-    if cla & 0x6C == 0:
+    if cla & 0x6C == 0 or cla == GSM_CLASS:
         return
     if cla & 0x40:
         raise StatusError(Status.CHANNEL_NOT_SUPPORTED if cla != 0xFF else Status.CLA_NOT_SUPPORTED)

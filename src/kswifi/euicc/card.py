@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Self
 
-from kswifi.euicc import ara_m, envelope, filesystem, isd_r, security
+from kswifi.euicc import ara_m, data_objects, envelope, filesystem, identity, isd_r, security
 from kswifi.euicc.apdu import Command, Status, StatusError, parse_command
 from kswifi.euicc.chaining import join
 from kswifi.euicc.channel import CHANNELS, CardSession, Channel
@@ -17,6 +17,7 @@ from kswifi.kernel.numbers import Eid, Iccid
 
 MEMORY_OCTETS: Final = 512 * 1024
 _GET_RESPONSE: Final = 0xC0
+_ENVELOPE: Final = 0xC2
 _MANAGE_CHANNEL: Final = 0x70
 _STORE_DATA: Final = 0xE2
 
@@ -31,8 +32,11 @@ _ISO_COMMANDS: Final[dict[int, Callable[[CardSession, Channel, Command], bytes]]
     0xDC: filesystem.update_record,
 }
 _PROPRIETARY_COMMANDS: Final[dict[int, Callable[[CardSession, Channel, Command], bytes]]] = {
-    0xC2: envelope.envelope,
+    0x78: identity.get_identity,
+    _ENVELOPE: envelope.envelope,
     0xCA: ara_m.get_data,
+    0xCB: data_objects.retrieve_data,
+    0xDB: data_objects.set_data,
     0xF2: filesystem.status,
 }
 
@@ -167,7 +171,7 @@ class Euicc:
         command = whole
         if command.ins == _GET_RESPONSE:
             return _get_response(channel, command)
-        channel.response = b""
+        channel.response, channel.ending = b"", Status.OK
         if command.ins == _MANAGE_CHANNEL and not command.proprietary:
             return self._manage_channel(command), Status.OK
         data = _handler(channel, command)(self._session, channel, command)
@@ -193,6 +197,8 @@ class Euicc:
 
 
 def _handler(channel: Channel, command: Command) -> Callable[[CardSession, Channel, Command], bytes]:
+    if command.gsm and command.ins != _ENVELOPE:
+        raise StatusError(Status.CLA_NOT_SUPPORTED)
     if command.proprietary and command.ins == _STORE_DATA and channel.isd_r:
         return isd_r.store_data
     table = _PROPRIETARY_COMMANDS if command.proprietary else _ISO_COMMANDS
@@ -207,10 +213,13 @@ def _deliver(channel: Channel, command: Command, data: bytes) -> tuple[bytes, in
     """Answer with data where Le asks for it; else say by 61xx how much GET RESPONSE can fetch."""
     if not data:
         return b"", Status.OK
+    if command.gsm:  # TS 51.011, 9.4.1: 9Fxx, and GET RESPONSE fetches it; Le is none of that class
+        channel.response = data
+        return b"", 0x9F00 | len(data) & 0xFF
     if not command.data:
         if command.le is not None and command.le < len(data):
             raise StatusError(0x6C00 | len(data) & 0xFF)
-        return data, Status.OK
+        return data, channel.ending
     now = data[: command.le or 0]
     channel.response = data[len(now) :]
     return now, _remaining(channel)
@@ -229,5 +238,5 @@ def _get_response(channel: Channel, command: Command) -> tuple[bytes, int]:
 def _remaining(channel: Channel) -> int:
     rest = len(channel.response)
     if not rest:
-        return Status.OK
+        return channel.ending
     return 0x6100 | (rest if rest < 256 else 0)

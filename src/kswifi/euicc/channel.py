@@ -17,6 +17,21 @@ _LOCAL: Final = 0x80
 
 
 @dataclass(slots=True)
+class Transfer:
+    """A data object between two blocks (TS 102 221, 11.3): of one file, in one direction."""
+
+    file: ElementaryFile
+    storing: bool
+    octets: bytearray
+    """The object as far as it came; when it is read, all of it."""
+    expected: int
+    """How many octets it has."""
+    before: int = 0
+    """Where the block before began, which may be asked for, or sent, once more."""
+    position: int = 0
+
+
+@dataclass(slots=True)
 class Channel:
     """One logical channel: where it stands in the files, or that the ISD-R is selected on it."""
 
@@ -31,11 +46,15 @@ class Channel:
     """On the channel of a secured packet's script alone: what it may reach without codes."""
     response: bytes = b""
     """What GET RESPONSE will fetch."""
+    ending: int = Status.OK
+    """What the answer ends with once all of its data is out."""
     stored: bytearray = field(default_factory=bytearray)
     """The blocks of a STORE DATA command so far."""
     blocks: int = 0
     chain: Chain | None = None
     """The parts of a chained command so far."""
+    transfer: Transfer | None = None
+    """A data object of a BER-TLV file that is on its way, block by block."""
 
     def application(self) -> Directory | None:
         """Return the ADF that the channel stands in, if any."""
@@ -74,6 +93,7 @@ class CardSession:
         self._verified.clear()
         for channel in self.channels.values():
             channel.path, channel.file, channel.record = self.new_channel().path, None, 0
+            channel.transfer = None
             channel.ara_m = False
         self.segments = {}
 

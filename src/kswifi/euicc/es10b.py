@@ -54,6 +54,10 @@ _UICC_CAPABILITIES: Final = (
     UiccCapability.CSIM,
     UiccCapability.MILENAGE,
     UiccCapability.USIM_TEST_ALGORITHM,
+    UiccCapability.BER_TLV_FILES,
+    UiccCapability.GET_IDENTITY,
+    UiccCapability.PROFILE_A_X25519,
+    UiccCapability.PROFILE_B_P256,
 )
 _RSP_CAPABILITIES: Final = (
     RspCapability.ADDITIONAL_PROFILE,

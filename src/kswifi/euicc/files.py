@@ -9,12 +9,13 @@ MF_ID: Final = bytes.fromhex("3F00")
 CURRENT_ADF_ID: Final = bytes.fromhex("7FFF")
 _DATA_CODING: Final = 0x21
 _ACTIVATED: Final = tlv.encode(0x8A, b"\x05")
+_DER_OBJECTS: Final = tlv.encode(0x84, b"\x01")
 _UICC_CHARACTERISTICS: Final = tlv.encode(0xA5, tlv.encode(0x80, b"\x71"))
 
 
 def describe_file(file: ElementaryFile, shown: ElementaryFile) -> bytes:
     """Return the FCP template of an elementary file, which shows its own content or a linked file's."""
-    structure = 0x46 if shown.cyclic else 0x42 if shown.record_octets else 0x41
+    structure = 0x79 if shown.ber_tlv else 0x46 if shown.cyclic else 0x42 if shown.record_octets else 0x41
     descriptor = bytes([structure, _DATA_CODING])
     if shown.record_octets:
         descriptor += shown.record_octets.to_bytes(2, "big") + bytes([shown.records])
@@ -22,11 +23,23 @@ def describe_file(file: ElementaryFile, shown: ElementaryFile) -> bytes:
         0x62,
         tlv.encode(0x82, descriptor),
         tlv.encode(0x83, file.file_id),
+        _limits(shown) if shown.ber_tlv else b"",
         _ACTIVATED,
         tlv.encode(0x8B, file.arr_file + bytes([file.arr_record])),
-        tlv.encode(0x80, len(shown.content).to_bytes(2, "big")),
+        tlv.encode(0x80, encode_size(len(shown.content))),
         tlv.encode(0x88, b"" if file.sfi is None else bytes([file.sfi << 3])),
     )
+
+
+def _limits(file: ElementaryFile) -> bytes:
+    """Return what is said of a BER-TLV file beside its size: DER, reserved, at most (11.1.1.4.6.6 to 8)."""
+    maximum = tlv.encode(0x86, encode_size(file.maximum_octets)) if file.maximum_octets else b""
+    return tlv.encode(0xA5, _DER_OBJECTS, tlv.encode(0x85, encode_size(file.reserved_octets)), maximum)
+
+
+def encode_size(octets: int) -> bytes:
+    """Return a size in two octets, or in as many as it takes (TS 102 221, 11.1.1.4.1)."""
+    return octets.to_bytes(max(2, (octets.bit_length() + 7) // 8), "big")
 
 
 def describe_directory(directory: Directory, pins: dict[int, Pin]) -> bytes:

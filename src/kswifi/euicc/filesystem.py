@@ -27,6 +27,7 @@ _NEXT, _PREVIOUS, _ABSOLUTE = 2, 3, 4
 
 def select(session: CardSession, channel: Channel, command: Command) -> bytes:
     """Select by identifier, parent, name or path; answer the FCP template, or nothing if P2 says so."""
+    channel.transfer = None
     if command.p1 == 0x04:
         return _select_application(session, channel, command)
     if command.p2 not in (_FCP, _NO_DATA):
@@ -132,7 +133,7 @@ def _select_application(session: CardSession, channel: Channel, command: Command
 
 def _describe(session: CardSession, channel: Channel) -> bytes:
     if channel.file is not None:
-        return describe_file(channel.file, _shown(session, channel.file))
+        return describe_file(channel.file, shown_file(session, channel.file))
     return describe_directory(channel.path[-1], session.pins(channel))
 
 
@@ -180,13 +181,13 @@ def _transparent(session: CardSession, channel: Channel, command: Command, mode:
     if command.p1 & 0x80:
         if command.p1 & 0x60:
             raise StatusError(Status.INCORRECT_P1_P2)
-        _select_short(channel, command.p1 & 0x1F)
+        select_short(channel, command.p1 & 0x1F)
         offset = command.p2
     else:
         offset = command.p1 << 8 | command.p2
-    selected = _current(channel)
-    file = _shown(session, selected)
-    if file.record_octets:
+    selected = current_file(channel)
+    file = shown_file(session, selected)
+    if file.record_octets or file.ber_tlv:
         raise StatusError(Status.INCOMPATIBLE_WITH_FILE)
     session.require_access(channel, selected, mode)
     if offset >= len(file.content):
@@ -222,9 +223,9 @@ def update_record(session: CardSession, channel: Channel, command: Command) -> b
 
 def _record(session: CardSession, channel: Channel, command: Command, mode: int) -> tuple[ElementaryFile, int]:
     if command.p2 & 0xF8:
-        _select_short(channel, command.p2 >> 3)
-    selected = _current(channel)
-    file = _shown(session, selected)
+        select_short(channel, command.p2 >> 3)
+    selected = current_file(channel)
+    file = shown_file(session, selected)
     if not file.record_octets:
         raise StatusError(Status.INCOMPATIBLE_WITH_FILE)
     number = _record_number(channel, file, command)
@@ -254,7 +255,7 @@ def _record_number(channel: Channel, file: ElementaryFile, command: Command) -> 
     return number
 
 
-def _select_short(channel: Channel, sfi: int) -> None:
+def select_short(channel: Channel, sfi: int) -> None:
     """Make the file with this short identifier in the current directory the current one."""
     if not channel.path:
         raise StatusError(Status.FILE_NOT_FOUND)
@@ -262,10 +263,10 @@ def _select_short(channel: Channel, sfi: int) -> None:
     if found is None:
         raise StatusError(Status.FILE_NOT_FOUND)
     if found is not channel.file:
-        channel.file, channel.record = found, 0
+        channel.file, channel.record, channel.transfer = found, 0, None
 
 
-def _shown(session: CardSession, file: ElementaryFile) -> ElementaryFile:
+def shown_file(session: CardSession, file: ElementaryFile) -> ElementaryFile:
     """Return the file whose content is read and written: itself, or the one that it links to."""
     profile = session.state.enabled_profile()
     target = file_at(profile.mf, file.link) if file.link and profile is not None else file
@@ -274,7 +275,12 @@ def _shown(session: CardSession, file: ElementaryFile) -> ElementaryFile:
     return target
 
 
-def _current(channel: Channel) -> ElementaryFile:
+def current_file(channel: Channel) -> ElementaryFile:
+    """Return the file that is selected.
+
+    Raises:
+        StatusError: none is.
+    """
     if channel.file is None:
         raise StatusError(Status.NO_EF_SELECTED)
     return channel.file

@@ -1,10 +1,11 @@
 """From a package's file parameters to files: templates' defaults, then the profile's own words."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 from kswifi.euicc.errors import ProfileRefusedError
 from kswifi.euicc.state import Directory, ElementaryFile
+from kswifi.rsp import tlv
 from kswifi.rsp.saip.errors import ProfilePackageError
 from kswifi.rsp.saip.files import Content, Fcp, ProprietaryInfo, Skip
 from kswifi.rsp.saip.response import PeStatus
@@ -18,12 +19,15 @@ _RECORDS_MAX: Final = 254
 _TRANSPARENT: Final = 0x01
 _LINEAR_FIXED: Final = 0x02
 _CYCLIC: Final = 0x06
+_BER_TLV: Final = 0x39
 _STRUCTURES: Final = {
     FileType.TRANSPARENT: _TRANSPARENT,
     FileType.LINEAR_FIXED: _LINEAR_FIXED,
     FileType.CYCLIC: _CYCLIC,
+    FileType.BER_TLV: _BER_TLV,
 }
 _ACTIVATED: Final = b"\x05"
+_DER_OBJECTS: Final = b"\x01"
 
 
 def unsupported(what: str, status: PeStatus = PeStatus.FEATURE_NOT_SUPPORTED) -> ProfileRefusedError:
@@ -55,7 +59,7 @@ def make_directory(fcp: Fcp, file_id: bytes, *, arr_file: bytes, arr_record: int
 
 
 def make_file(
-    fcp: Fcp, writes: Iterable[Skip | Content], *, arr_file: bytes, template: FileTemplate | None = None
+    fcp: Fcp, writes: Sequence[Skip | Content], *, arr_file: bytes, template: FileTemplate | None = None
 ) -> ElementaryFile:
     """Return an elementary file with its content.
 
@@ -79,10 +83,30 @@ def make_file(
     if fcp.link_path:
         file.link = fcp.link_path
         return file
+    structure = _structure(fcp, template)
+    if structure == _BER_TLV:
+        _make_ber_tlv(file, fcp, writes)
+        return file
     file.record_octets, size = _dimensions(fcp, template)
-    file.cyclic = _structure(fcp, template) == _CYCLIC
+    file.cyclic = structure == _CYCLIC
     file.content = _content(fcp.proprietary, template, file.record_octets, size, writes)
     return file
+
+
+def _make_ber_tlv(file: ElementaryFile, fcp: Fcp, writes: Sequence[Skip | Content]) -> None:
+    """Take the sizes of a BER-TLV file and the data objects that the profile puts into it (TS 102 221, 8.2.2.4)."""
+    details = fcp.proprietary or ProprietaryInfo()
+    if details.file_details != _DER_OBJECTS:
+        raise unsupported("data objects that are not coded in DER")
+    file.ber_tlv = True
+    file.reserved_octets = int.from_bytes(fcp.file_size or b"", "big")
+    file.maximum_octets = int.from_bytes(details.maximum_file_size or b"", "big")
+    if any(isinstance(write, Skip) for write in writes):
+        raise ProfilePackageError("a BER-TLV file has data objects, and no gaps")
+    file.content = b"".join(write.octets for write in writes if isinstance(write, Content))
+    tlv.children(file.content)  # whole, and no tag twice
+    if file.maximum_octets and file.octets() > file.maximum_octets:
+        raise ProfilePackageError("a BER-TLV file has more octets than it may have")
 
 
 def _check_life_cycle(fcp: Fcp) -> None:
@@ -141,7 +165,7 @@ def _structure(fcp: Fcp, template: FileTemplate | None) -> int:
     structure = _STRUCTURES.get(template.file_type, 0) if template else 0
     if fcp.file_descriptor is not None:
         structure = fcp.file_descriptor[0] & 0x3F if len(fcp.file_descriptor) in (2, 4) else 0
-    if structure not in (_TRANSPARENT, _LINEAR_FIXED, _CYCLIC):
+    if structure not in _STRUCTURES.values():
         raise unsupported("this structure of files")
     return structure
 
@@ -160,7 +184,7 @@ def _content(
     template: FileTemplate | None,
     record_octets: int,
     size: int,
-    writes: Iterable[Skip | Content],
+    writes: Sequence[Skip | Content],
 ) -> bytes:
     unit = record_octets or size
     if proprietary is not None and proprietary.fill_pattern:

@@ -37,8 +37,11 @@ from kswifi.rsp.saip.response import PeStatus
 from kswifi.rsp.saip.templates import FileType, templates
 
 _SUPPORTED_SERVICES: Final = frozenset(
-    {"usim", "isim", "csim", "milenage", "usim-test-algorithm", "multiple-usim", "multiple-isim", "multiple-csim"}
-)
+    {
+        "usim", "isim", "csim", "milenage", "usim-test-algorithm", "multiple-usim", "multiple-isim",
+        "multiple-csim", "ber-tlv", "get-identity", "profile-a-x25519", "profile-b-p256",
+    }
+)  # fmt: skip
 _OUTSIDE_APPLICATIONS: Final = (ElementKind.MF, ElementKind.CD, ElementKind.TELECOM)
 _TEMPLATES: Final = (
     *_OUTSIDE_APPLICATIONS,

@@ -11,7 +11,7 @@ from kswifi.euicc.channel import CardSession, Channel
 from kswifi.euicc.state import Authentication, Directory, Pin, Puk
 
 _CODE_OCTETS: Final = 8
-_PIN_1: Final = 0x01
+PIN_1: Final = 0x01
 _CONTEXT_3G: Final = 0x81
 _CONTEXTS: Final = (0x80, 0x82, 0x84)  # GSM, VGCS/VBS, GBA: none of them is this card's
 _SUCCESS: Final = b"\xdb"
@@ -94,7 +94,7 @@ def authenticate(session: CardSession, channel: Channel, command: Command) -> by
         raise StatusError(Status.CONDITIONS_NOT_SATISFIED)
     if command.p2 != _CONTEXT_3G:
         raise StatusError(Status.SECURITY_CONTEXT_NOT_SUPPORTED)
-    if not session.is_satisfied(channel, _PIN_1):
+    if not session.is_satisfied(channel, PIN_1):
         raise StatusError(Status.SECURITY_NOT_SATISFIED)
     rand, autn = _challenge(command.data)
     try:

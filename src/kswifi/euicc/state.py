@@ -16,10 +16,12 @@ _FILE_OVERHEAD_OCTETS: Final = 32
 
 
 class ElementaryFile(msgspec.Struct):
-    """An elementary file: transparent where ``record_octets`` is 0, else linear fixed or ``cyclic``.
+    """An elementary file: ``ber_tlv``; or transparent if ``record_octets`` is 0; else linear fixed or ``cyclic``.
 
     ``arr_file`` is the EF.ARR that holds its access rule, ``arr_record`` the record's number from 1. ``link``: the
     path from the MF of the file whose content this one shows (TS 102 222, tag C7); its own content is empty.
+    A BER-TLV file's content is its data objects one after another: it grows beyond ``reserved_octets`` up to
+    ``maximum_octets``, or as far as the card has room where that is 0.
     """
 
     file_id: bytes
@@ -30,11 +32,18 @@ class ElementaryFile(msgspec.Struct):
     content: bytes
     cyclic: bool = False
     link: bytes = b""
+    ber_tlv: bool = False
+    reserved_octets: int = 0
+    maximum_octets: int = 0
 
     @property
     def records(self) -> int:
         """Return how many records the file has."""
         return len(self.content) // self.record_octets if self.record_octets else 0
+
+    def octets(self) -> int:
+        """Return what the file takes of the card's memory."""
+        return max(len(self.content), self.reserved_octets)
 
     def record(self, number: int) -> bytes:
         """Return a record by its number from 1, which must exist."""
@@ -163,7 +172,7 @@ class Profile(msgspec.Struct):
         directories = list(self.mf.walk())
         files = [file for directory in directories for file in directory.files]
         overhead = _FILE_OVERHEAD_OCTETS * (len(directories) + len(files))
-        return len(self.metadata) + sum(len(file.content) for file in files) + overhead
+        return len(self.metadata) + sum(file.octets() for file in files) + overhead
 
 
 class EuiccIdentity(msgspec.Struct):

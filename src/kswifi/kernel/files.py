@@ -11,7 +11,9 @@ OWNER_ONLY_FILE: Final = 0o600
 def write_owner_only(path: Path, content: bytes) -> None:
     """Write a file that only its owner reads, whole or not at all, also through a loss of power."""
     partial = path.with_name(f".{path.name}.partial")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, OWNER_ONLY_FILE)
+    # What lies there may be somebody else's, open to others: it is not written to, whatever the folder.
+    partial.unlink(missing_ok=True)
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWNER_ONLY_FILE)
     with os.fdopen(handle, "wb") as file:
         file.write(content)
         file.flush()

@@ -1,6 +1,7 @@
 """A secured packet in words: whatever of ENVELOPE, SMS, user data or packet it is given as."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from kswifi.scp80 import scripts, sms
 from kswifi.scp80.errors import MalformedPacketError, UnsupportedSecurityError, WrongChecksumError
@@ -15,14 +16,15 @@ from kswifi.scp80.packets import (
 )
 from kswifi.scp80.security import Check, SecurityParameters, algorithm_of, key_version_of
 
-_ENVELOPE = bytes.fromhex("80C20000")
+_ENVELOPES = (bytes.fromhex("80C20000"), bytes.fromhex("A0C20000"))
+_STATUS_WORD_OCTETS = 2
 
 
 def explain(octets: bytes, keys: Keys | None = None, command: bytes | None = None) -> list[str]:
     """Return lines that tell what octets are, from the outside in.
 
     With keys the checksum is verified and what is ciphered is shown. A protected answer does not say how it is
-    protected: ``command`` is the packet that it answers.
+    protected: ``command`` is the packet that it answers, or the ENVELOPE commands that brought it.
 
     Raises:
         MalformedPacketError: they are none of what is known here.
@@ -31,26 +33,60 @@ def explain(octets: bytes, keys: Keys | None = None, command: bytes | None = Non
 
 
 def _explain(octets: bytes, keys: Keys | None, command: bytes | None) -> Iterator[str]:
-    if octets[:4] == _ENVELOPE:
-        yield f"ENVELOPE, {len(octets)} octets"
-        octets = octets[5 : 5 + octets[4]] if len(octets) > 5 else b""
-    if octets[:1] == b"\xd1":
-        octets = sms.read_envelope(octets)
-        yield f"SMS-PP DOWNLOAD, network to card, with a message of {len(octets)} octets"
+    if len(octets) == _STATUS_WORD_OCTETS:
+        yield f"status word {octets.hex().upper()}, and no proof"
+        return
     if octets.startswith(RESPONSE_UDH):
         yield from _answer(octets[len(RESPONSE_UDH) :], keys, command)
         return
-    segment = _segment(octets)
-    if segment is not None:
-        reference, count, number = segment.part
-        yield f"SMS-DELIVER with {len(segment.octets)} octets of data" + (
-            "" if count == 1 else f": part {number} of {count}, reference {reference}"
-        )
-        if count > 1:
-            yield "the packet is in several messages: give them joined, or the packet itself, to see it"
+    messages = list(_messages(octets))
+    for message in messages:
+        yield from message.words
+    packet = _packet(messages, octets)
+    if packet is None:
+        yield "the packet is in several messages: give all their commands in a row, or the packet itself, to see it"
+    else:
+        yield from _command(packet, keys)
+
+
+def _packet(messages: Sequence["_Message"], octets: bytes) -> bytes | None:
+    """Return the packet that messages carry, None where some are missing; without any it is what was given."""
+    segments = [message.segment for message in messages if message.segment is not None]
+    if not segments or len(segments) < len(messages):
+        return octets
+    return None if len(segments) < segments[0].part[1] else sms.join(segments)
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """What carries a packet or a part of it, in words; ``segment`` is None where there is nothing around it."""
+
+    words: tuple[str, ...]
+    segment: sms.Segment | None
+
+
+def _messages(octets: bytes) -> Iterator[_Message]:
+    """Read one message, or as many ENVELOPE commands as stand in a row."""
+    while octets[:4] in _ENVELOPES:
+        length = octets[4] if len(octets) > 4 else 0
+        data, rest = octets[5 : 5 + length], octets[5 + length :]
+        yield _message(data, f"ENVELOPE, {5 + len(data)} octets")
+        if not rest:
             return
-        octets = segment.octets
-    yield from _command(octets, keys)
+        octets = rest
+    yield _message(octets)
+
+
+def _message(octets: bytes, *words: str) -> _Message:
+    if octets[:1] == b"\xd1":
+        octets = sms.read_envelope(octets)
+        words = (*words, f"SMS-PP DOWNLOAD, network to card, with a message of {len(octets)} octets")
+    segment = _segment(octets)
+    if segment is None:
+        return _Message(words, None)
+    reference, count, number = segment.part
+    place = "" if count == 1 else f": part {number} of {count}, reference {reference}"
+    return _Message((*words, f"SMS-DELIVER with {len(segment.octets)} octets of data{place}"), segment)
 
 
 def _segment(octets: bytes) -> sms.Segment | None:
@@ -100,7 +136,13 @@ def _script(data: bytes) -> Iterator[str]:
 def _answer(octets: bytes, keys: Keys | None, command: bytes | None) -> Iterator[str]:
     if len(octets) < 6:
         raise MalformedPacketError("a response packet is cut short", octets=len(octets))
+    length = 2 + int.from_bytes(octets[:2], "big")
+    octets, status_word = octets[:length], octets[length:]
     yield f"response packet, {len(octets)} octets, TAR {octets[3:6].hex().upper()}"
+    if len(status_word) == _STATUS_WORD_OCTETS:  # as a phone brings an answer to the server
+        yield f"status word {status_word.hex().upper()}"
+    elif status_word:
+        raise MalformedPacketError("more follows a response packet than a status word", octets=len(status_word))
     plain = read_unprotected_response(octets)
     expanded = False
     if plain is not None:
@@ -110,6 +152,7 @@ def _answer(octets: bytes, keys: Keys | None, command: bytes | None) -> Iterator
         yield "it is protected: give the keys and the command that it answers to see it"
         return
     else:
+        command = _packet(list(_messages(command)), command) or command
         head = read_command_head(command)
         expanded = open_command(command, keys).data[:1] == b"\xaa"
         try:

@@ -16,10 +16,9 @@ from kswifi.kernel.errors import KswifiError
 from kswifi.rsp.saip.describe import describe_element, differences
 from kswifi.rsp.saip.elements import ProfileHeader
 from kswifi.rsp.saip.package import read_package
-from tests.support.cards import ADM_KEY, OPC, K, profile_package
+from tests.support.cards import ADM_KEY, OPC, K, needing, profile_package
 
-TS48 = Path(__file__).parents[2] / "data" / "ts48"
-STANDARD = TS48 / "TS48v5_SAIP2.1A_NoBERTLV.der"
+STANDARD = Path(__file__).parents[2] / "data" / "ts48" / "TS48v5_SAIP2.1A_NoBERTLV.der"
 
 
 def profile(*arguments: object) -> tuple[int, str]:
@@ -43,10 +42,13 @@ def test_what_a_standard_profile_is_told() -> None:
     assert code == 0
     assert "for class test alone" in told
     assert "TAR B00140 may be replayed" in told
-    code, told = profile("lint", TS48 / "TS48v5_SAIP2.3_NoBERTLV.der")
+
+
+def test_a_profile_that_our_card_would_refuse(own: Path) -> None:
+    own.write_bytes(needing("javacard"))
+    code, told = profile("lint", own)
     assert code == 1
-    assert "get-identity" in told
-    assert "feature_not_supported" in told
+    assert "mandatory services javacard: feature_not_supported" in told
 
 
 def test_a_template_that_the_header_forgets_is_found(own: Path) -> None:

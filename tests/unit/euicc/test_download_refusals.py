@@ -1,7 +1,6 @@
 """What a card does not take: altered octets, foreign certificates, wrong metadata, profiles it cannot hold."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -24,7 +23,7 @@ from kswifi.rsp.messages.metadata import (
 from kswifi.rsp.messages.notifications import BppCommand, InstallError, InstallFailure
 from kswifi.rsp.saip.package import ElementKind, read_package
 from kswifi.rsp.saip.response import PeStatus, decode_euicc_response
-from tests.support.cards import iccid, profile_package
+from tests.support.cards import iccid, needing, profile_package
 from tests.support.rsp import (
     ADDRESS,
     OWN,
@@ -300,10 +299,9 @@ def test_the_response_names_the_element_at_fault() -> None:
     assert decode_euicc_response(result.sima_response) == expected
 
 
-@pytest.mark.parametrize("name", ["TS48v2_SAIP2.1_BERTLV.der", "TS48v5_SAIP2.3_NoBERTLV.der"])
-def test_what_a_test_profile_of_ts48_calls_mandatory_and_the_card_lacks(name: str) -> None:
-    profile = (Path(__file__).parents[2] / "data" / "ts48" / name).read_bytes()
-    server, euicc = SmallSmdp(profile=profile), new_card()
+@pytest.mark.parametrize("service", ["javacard", "tuak128", "suciCalculatorApi"])
+def test_what_a_profile_calls_mandatory_and_the_card_lacks(service: str) -> None:
+    server, euicc = SmallSmdp(profile=needing(service)), new_card()
     lpa = Lpa(euicc, server)
     with pytest.raises(DownloadRefusedError, match="profile element processing error"):
         lpa.download(CODE)

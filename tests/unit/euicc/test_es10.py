@@ -65,6 +65,10 @@ def test_the_card_says_what_it_is() -> None:
         UiccCapability.CSIM,
         UiccCapability.MILENAGE,
         UiccCapability.USIM_TEST_ALGORITHM,
+        UiccCapability.BER_TLV_FILES,
+        UiccCapability.GET_IDENTITY,
+        UiccCapability.PROFILE_A_X25519,
+        UiccCapability.PROFILE_B_P256,
     }
     assert RspCapability.SERVICE_SPECIFIC_DATA in info2.rsp_capability
     assert info2.ext_card_resource.free_non_volatile_octets == 512 * 1024

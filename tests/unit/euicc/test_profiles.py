@@ -1,6 +1,6 @@
 """Profiles on the card: loading whole or not at all, and the ISD-R's list, enable, disable and delete."""
 
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
@@ -10,11 +10,11 @@ from kswifi.euicc.profile_loader import build_profile_state
 from kswifi.euicc.storage import MemoryStorage
 from kswifi.rsp import tlv
 from kswifi.rsp.saip.elements import AkaParameter, AlgorithmParameter
-from kswifi.rsp.saip.files import Content, Fcp, GenericFileManagement, SelectPath
+from kswifi.rsp.saip.files import Content, Fcp, GenericFileManagement, ProprietaryInfo, SelectPath, Skip
 from kswifi.rsp.saip.package import ElementHeader, ElementKind, encode_element, read_package
-from tests.support.cards import EID, OPC, K, enable, euicc_with, iccid, profile_package, send, store_data
+from kswifi.rsp.saip.response import PeStatus
+from tests.support.cards import EID, OPC, K, enable, euicc_with, iccid, needing, profile_package, send, store_data
 
-TS48 = Path(__file__).parents[2] / "data" / "ts48"
 ADF = bytes.fromhex("7FD0")
 
 
@@ -25,7 +25,7 @@ def rebuilt(kind: ElementKind, replacement: bytes) -> bytes:
     )
 
 
-def with_commands(*operations: SelectPath | Fcp | Content) -> bytes:
+def with_commands(*operations: SelectPath | Fcp | Skip | Content) -> bytes:
     management = GenericFileManagement(ElementHeader(7), (operations,)).encode()
     return rebuilt(ElementKind.GENERIC_FILE_MANAGEMENT, management)
 
@@ -179,13 +179,13 @@ def test_a_card_that_is_full_refuses() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "lacking"),
-    [("TS48v2_SAIP2.1_BERTLV", "ber-tlv"), ("TS48v5_SAIP2.3_NoBERTLV", "get-identity, profile-a-x25519")],
+    "service",
+    ["javacard", "tuak128", "tuak256", "cave", "multos", "cat-tp", "gba-usim", "mbms", "eap", "eaka"],
 )
-def test_what_a_profile_mandates_and_the_card_lacks_is_named(name: str, lacking: str) -> None:
-    error = refusal((TS48 / f"{name}.der").read_bytes())
-    assert error.reason == "unsupported"
-    assert lacking in error.message
+def test_what_a_profile_mandates_and_the_card_lacks_is_named(service: str) -> None:
+    error = refusal(needing(service))
+    assert (error.reason, error.status) == ("unsupported", PeStatus.FEATURE_NOT_SUPPORTED)
+    assert error.message.endswith(f"the mandatory services {service}")
 
 
 def test_a_mandated_element_that_the_card_lacks_is_refused_and_another_passed_over() -> None:
@@ -258,12 +258,19 @@ def plain(size: str, descriptor: str = "4121", file_id: str = "2F50", link_path:
         ((plain("10", "4221"),), "malformed"),
         ((plain("0200", "42210100"),), "malformed"),
         ((plain("10", "42210003"),), "malformed"),
-        ((plain("10", "7921"),), "unsupported"),
+        ((plain("10", "7C21"),), "unsupported"),
+        ((plain("10", "7921"), Skip(1), Content(b"\x80\x00")), "malformed"),
+        ((plain("10", "7921"), Content(b"\x80\x02\x00")), "malformed"),
+        ((plain("10", "7921"), Content(b"\x80\x00\x80\x00")), "malformed"),
+        ((replace(plain("10", "7921"), proprietary=ProprietaryInfo(maximum_file_size=b"\x0f")),), "malformed"),
+        ((replace(plain("10", "7921"), proprietary=ProprietaryInfo(file_details=b"\x02")),), "unsupported"),
         ((plain("01", link_path=ADF),), "malformed"),
         ((plain("01"), Content(b"too long")), "malformed"),
     ],
 )
-def test_files_that_cannot_be_are_refused(operations: tuple[SelectPath | Fcp | Content, ...], reason: str) -> None:
+def test_files_that_cannot_be_are_refused(
+    operations: tuple[SelectPath | Fcp | Skip | Content, ...], reason: str
+) -> None:
     assert refusal(with_commands(*operations)).reason == reason
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.storage import DirectoryStorage, MemoryStorage
+from kswifi.lab.phone.es10 import exchange
 from kswifi.rsp import tlv
 from kswifi.rsp.access_rules import ARA_M_AID, CarrierApp
 from kswifi.rsp.saip.build import SESSION_RECORD_FILE_OCTETS
@@ -13,7 +14,7 @@ from kswifi.scp80 import packets, scripts, sms
 from kswifi.scp80.packets import COUNTER_MAX, Keys, ResponseStatus
 from kswifi.scp80.security import SecurityParameters
 from tests.support.cards import EID, enable, euicc_with, iccid, profile_package, send, signed_record
-from tests.support.packets import KEYS, SELECT_SESSIONS, deliver, hand_over, packet, update_script
+from tests.support.packets import KEYS, SELECT_SESSIONS, Answer, deliver, hand_over, packet, update_script
 
 RECORD = signed_record(2).ljust(SESSION_RECORD_FILE_OCTETS, b"\xff")
 
@@ -165,6 +166,26 @@ def test_without_an_enabled_profile_or_with_no_packet() -> None:
     for data in ("D100", "D103020100", "D10982028381" + "8B0340", "D6020000"):
         octets = bytes.fromhex(data)
         assert euicc.transmit(bytes([0x80, 0xC2, 0, 0, len(octets)]) + octets).hex().upper() == "6A80"
+
+
+def test_the_proof_is_fetched_as_the_class_of_the_command_has_it() -> None:
+    """61xx in the class of TS 102 221; 9Fxx in that of GSM SIMs (TS 51.011, 9.4.1), which takes packets alone."""
+    euicc = euicc_with(1)
+    for counter, (cla, announced) in enumerate(((0x80, 0x61), (0xA0, 0x9F)), start=1):
+        secured = packets.encode_command(packet(counter, update_script(2, RECORD)), KEYS)
+        messages = sms.deliver_messages(secured, reference=counter)
+        answers = [euicc.transmit(bytes([cla]) + sms.envelope(each)[1:]) for each in messages]
+        assert answers[:-1] == [b"\x90\x00"] * (len(answers) - 1)
+        length = answers[-1][1]
+        assert answers[-1] == bytes([announced, length])
+        fetched = euicc.transmit(bytes([cla, 0xC0, 0, 0, length]))
+        assert (len(fetched), fetched[-2:]) == (length + 2, b"\x90\x00")
+        assert Answer(fetched[:-2], "9000").script().data == RECORD
+        assert euicc.transmit(bytes([cla, 0xC0, 0, 0, length]))[-2:] == b"\x69\x85", "once"
+    assert send(euicc, "A0A40000023F00")[1] == "6E00"
+    envelopes = sms.deliver_messages(packets.encode_command(packet(3, update_script(2, RECORD)), KEYS), 3)
+    data, status = [exchange(euicc, b"\xa0" + sms.envelope(each)[1:]) for each in envelopes][-1]
+    assert (status, Answer(data, "").script().data) == (0x9000, RECORD)
 
 
 def test_counters_of_two_profiles_are_apart() -> None:

@@ -24,7 +24,9 @@ from kswifi.rsp.saip.templates import FileTemplate, FileType, templates
 from tests.support.cards import EID, enable, profile_package, send
 from tests.support.rsp import ADDRESS, SGP26, SmallSmdp, metadata, new_card, sgp26_files
 
-PACKAGE = (Path(__file__).parents[2] / "data" / "ts48" / "TS48v5_SAIP2.1A_NoBERTLV.der").read_bytes()
+TS48 = Path(__file__).parents[2] / "data" / "ts48"
+SAMPLES = sorted(path.stem for path in TS48.glob("*.der"))
+PACKAGE = (TS48 / "TS48v5_SAIP2.1A_NoBERTLV.der").read_bytes()
 HEADER = elements.ProfileHeader.decode(read_package(PACKAGE)[0].value)
 ICCID = HEADER.iccid.to_bytes()
 USIM, ISIM, CSIM = "A0000000871002", "A0000000871004", "A0000003431002"
@@ -36,16 +38,18 @@ def of_class(profile_class: ProfileClass) -> bytes:
     return metadata(iccid=ICCID, profile_name="TS.48", profile_class=profile_class).encode()
 
 
-def loaded() -> Euicc:
+def loaded(package: bytes = PACKAGE) -> Euicc:
     euicc = Euicc.create(MemoryStorage(), EID)
-    euicc.load_profile_package(PACKAGE)
+    euicc.load_profile_package(package)
     assert enable(euicc, HEADER.iccid) == 0
     return euicc
 
 
+@pytest.mark.parametrize("sample", SAMPLES)
 @pytest.mark.parametrize("curve", list(Curve))
-def test_the_whole_road_unchanged(curve: Curve, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_whole_road_unchanged(curve: Curve, sample: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bound, loaded and installed octet by octet as GSMA publishes it, then listed, enabled and used."""
+    package = (TS48 / f"{sample}.der").read_bytes()
     came: list[bytes] = []
 
     def watching(octets: bytes, *arguments: object, **options: object) -> Profile:
@@ -54,11 +58,11 @@ def test_the_whole_road_unchanged(curve: Curve, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(installing, "build_profile_state", watching)
     certificates = pki.load_pki(sgp26_files(curve))
-    server = SmallSmdp(certificates, profile=PACKAGE, metadata=of_class(ProfileClass.TEST))
+    server = SmallSmdp(certificates, profile=package, metadata=of_class(ProfileClass.TEST))
     euicc = new_card(certificates)
     lpa = Lpa(euicc, server)
     assert lpa.download(CODE).iccid == HEADER.iccid
-    assert came == [PACKAGE]
+    assert came == [package]
     assert [done.failure for done in lpa.process_notifications()] == [None]
     with Es10(euicc) as es10:
         (profile,) = es10.profiles()
@@ -124,9 +128,10 @@ def challenge(sqn: int, rand: bytes, amf: bytes = b"\x80\x00") -> bytes:
     return b"\x10" + rand + b"\x10" + autn
 
 
+@pytest.mark.parametrize("sample", SAMPLES)
 @pytest.mark.parametrize("application", [USIM, ISIM])
-def test_the_test_algorithm_authenticates(application: str) -> None:
-    euicc = loaded()
+def test_the_test_algorithm_authenticates(application: str, sample: str) -> None:
+    euicc = loaded((TS48 / f"{sample}.der").read_bytes())
     send(euicc, f"00A4040C07{application}")
     send(euicc, "0020000108" + "30303030FFFFFFFF")
     rand = bytes(range(16, 32))
@@ -142,8 +147,10 @@ def test_the_test_algorithm_authenticates(application: str) -> None:
     assert send(euicc, "0088008122" + wrong.hex() + "00")[1] == "9862"
 
 
-def test_the_test_algorithm_is_for_test_profiles_alone() -> None:
-    server = SmallSmdp(SGP26, profile=PACKAGE, metadata=of_class(ProfileClass.OPERATIONAL))
+@pytest.mark.parametrize("sample", SAMPLES)
+def test_the_test_algorithm_is_for_test_profiles_alone(sample: str) -> None:
+    package = (TS48 / f"{sample}.der").read_bytes()
+    server = SmallSmdp(SGP26, profile=package, metadata=of_class(ProfileClass.OPERATIONAL))
     with pytest.raises(DownloadRefusedError, match="feature not supported in element"):
         Lpa(new_card(SGP26), server).download(CODE)
 
@@ -179,13 +186,8 @@ OTHERS = {
 
 @pytest.mark.parametrize("oid", list(OTHERS))
 def test_every_file_of_every_template_can_be_made(oid: str) -> None:
-    """All files of a template but BER-TLV ones, which this card lacks, added to one of our own profiles."""
-    rows = templates()[oid]
-    files = tuple(
-        (place, (parameters(row, place),))
-        for place, row in enumerate(rows)
-        if row.file_type is not FileType.BER_TLV
-    )
+    """All files of a template, added to one of our own profiles."""
+    files = tuple((place, (parameters(row, place),)) for place, row in enumerate(templates()[oid]))
     element = TemplateFiles(OTHERS[oid], ElementHeader(90), oid, files).encode()
     *others, end = (each.raw for each in read_package(profile_package()))
     before = build_profile_state(profile_package(), b"")
@@ -202,7 +204,7 @@ def parameters(row: FileTemplate, place: int) -> Fcp:
     file_id = None if row.file_id is not None else bytes([0x5F, 0x80 + place])
     if row.file_type is FileType.DF:
         return Fcp(file_id=file_id, pin_status=b"\x01")
-    if row.file_type is FileType.TRANSPARENT:
+    if row.file_type in (FileType.TRANSPARENT, FileType.BER_TLV):
         return Fcp(file_id=file_id, file_size=None if row.size else b"\x05")
     octets = row.size or 7
     kind = b"\x46\x21" if row.file_type is FileType.CYCLIC else b"\x42\x21"

@@ -12,7 +12,9 @@ from kswifi.kernel.numbers import Imsi
 from kswifi.lab.phone.card import Card
 from kswifi.lab.phone.es10 import CardError
 from kswifi.rsp import session_record
+from kswifi.scp80 import packets, sms
 from tests.support.cards import EID, OPC, SIGNING_KEY, K, RogueCard, iccid, profile_package, profile_parameters
+from tests.support.packets import KEYS, Answer, packet, update_script
 
 AMF = milenage.AMF_SEPARATION_BIT
 RAND = bytes(range(16))
@@ -125,3 +127,23 @@ def test_one_card_in_one_hand(directory: Path) -> None:
     with pytest.raises(CardMissingError):
         Card.open(directory / "elsewhere")
     Card.open(directory).close()
+
+
+def test_a_packet_is_handed_to_an_enabled_profile_alone(directory: Path) -> None:
+    personalise(directory, 2)
+    secured = packets.encode_command(packet(1, update_script(2, b"a record")), KEYS)
+    envelopes = [sms.envelope(each) for each in sms.deliver_messages(secured, 1)]
+    with Card.open(directory) as card:
+        for disabled in (1, 2):
+            if not card.profiles()[2 - disabled].enabled:
+                card.enable(iccid(3 - disabled))
+            with pytest.raises(CardError) as caught:
+                card.hand_over(iccid(disabled), envelopes)
+            assert caught.value.facts["reason"] == "profile_disabled"
+            assert len(card.read_session_records()) == 1
+        card.disable(iccid(1))
+        with pytest.raises(CardError, match="not enabled"):
+            card.hand_over(iccid(1), envelopes)
+        card.enable(iccid(1))
+        answer = card.hand_over(iccid(1), envelopes)
+        assert Answer(answer[:-2], answer[-2:].hex()).script().status == 0x9000

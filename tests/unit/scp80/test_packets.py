@@ -259,3 +259,24 @@ def test_explained() -> None:
     told = "\n".join(explain(sms.report(packets.encode_response(low, plain, 0, 0, KEYS))))
     assert "proves nothing" in told
     assert "counter low" in told
+
+
+def test_explained_as_a_phone_has_them() -> None:
+    """All ENVELOPEs of a packet in a row, and the answer to the last one with its status word."""
+    script = scripts.Script((b"\x00\xdc\x02\x04\xa0" + bytes(160),))
+    made = packets.encode_command(command(data=script.encode()), KEYS)
+    envelopes = [sms.envelope(each) for each in sms.deliver_messages(made, 3)]
+    assert len(envelopes) == 2
+    told = explain(b"".join(envelopes), KEYS)
+    assert sum("part" in line and "of 2" in line for line in told) == 2
+    assert "counter 7; the checksum is right" in told
+    assert "give all their commands" in explain(envelopes[0])[-1]
+    assert explain(b"\xa0" + envelopes[0][1:]) == explain(envelopes[0])
+    answer = ResponsePacket(tar=bytes.fromhex("b00001"), counter=7, status=0, data=b"\x01\x90\x00")
+    protected = sms.report(packets.encode_response(answer, LEVEL, 0x12, 0x12, KEYS))
+    told = explain(protected + b"\x91\x10", KEYS, b"".join(envelopes))
+    assert "status word 9110" in told
+    assert "the checksum is right" in told
+    assert explain(b"\x69\x85") == ["status word 6985, and no proof"]
+    with pytest.raises(MalformedPacketError, match="more follows"):
+        explain(protected + b"\x90")

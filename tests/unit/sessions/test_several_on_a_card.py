@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from msgspec.structs import replace
 
 from kswifi.esim.packets import Proof, ProofResult
 from kswifi.esim.ports import StorageProof
+from kswifi.euicc.state import Profile, decode_state, encode_state, file_at
 from kswifi.payments.rules import PassRules
 from kswifi.rsp.session_record import RecordStatus, state_of, verify
+from kswifi.scp80.packets import COUNTER_MAX
 from kswifi.sessions.errors import (
     CardFullError,
     CardNotReadyError,
@@ -106,11 +109,16 @@ def test_any_flipped_bit_of_a_proof_is_no_proof(tmp_path: Path) -> None:
         content = (await road.card_records.contents(ADA, second.esim_id)).records[1].wanted
         reader = road.card_records._packets
         assert reader.read(iccid, 1, content, answer) == PROVED
-        for place in range(len(answer) * 8):
+        for place in range((len(answer) - 2) * 8):
             flipped = bytearray(answer)
             flipped[place // 8] ^= 1 << place % 8
             assert reader.read(iccid, 1, content, bytes(flipped)).result is not ProofResult.PROVED, place
         assert reader.read(iccid, 1, content[:-1] + b"\x00", answer).status == "another_content"
+        for status_word in ("9000", "9110", "9FC9", "9EC9", "6200", "6300"):  # as cards and modems end an answer
+            assert reader.read(iccid, 1, content, answer[:-2] + bytes.fromhex(status_word)) == PROVED
+            nothing = reader.read(iccid, 1, content, bytes.fromhex(status_word))
+            expected = ProofResult.NOT_UNDERSTOOD if status_word[:2] in ("90", "91") else ProofResult.REFUSED
+            assert nothing.result is expected, status_word
 
     run(tmp_path, story)
 
@@ -148,6 +156,76 @@ def test_a_card_that_never_takes_it_fails_the_transfer_and_it_can_be_asked_again
         await road.downloads.transfer_to_esim(second.session_id, second.esim_id)
         await road.settle()
         assert await road.carry(second) == [PROVED]
+
+    run(tmp_path, story)
+
+
+def other_checksum_key(profile: Profile) -> None:
+    profile.keys = [replace(key, value=bytes(16)) if key.identifier == 2 else key for key in profile.keys]
+
+
+def other_ciphering_key(profile: Profile) -> None:
+    profile.keys = [replace(key, value=bytes(16)) if key.identifier == 1 else key for key in profile.keys]
+
+
+def no_key_set(profile: Profile) -> None:
+    profile.keys = []
+
+
+def another_address(profile: Profile) -> None:
+    profile.remote_management[0].tars = [b"\xb0\x00\x12"]
+
+
+def more_security(profile: Profile) -> None:
+    profile.remote_management[0].minimum_security_level = 0x1E  # the counter exactly one higher
+
+
+def a_full_file(profile: Profile) -> None:
+    file = file_at(profile.mf, bytes.fromhex("7FD05F104F01"))
+    assert file is not None
+    file.content = file.record(1)
+
+
+def a_counter_at_its_end(profile: Profile) -> None:
+    profile.packet_counters = {1: COUNTER_MAX}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "statuses"),
+    [
+        (other_checksum_key, {"checksum_failed"}),
+        (other_ciphering_key, {"checksum_failed", "ciphering_error"}),
+        (no_key_set, {"unidentified_security_error"}),
+        (another_address, {"tar_unknown"}),
+        (more_security, {"insufficient_security_level"}),
+        (a_full_file, {"script_2_6a83"}),
+        (a_counter_at_its_end, {"counter_blocked"}),
+    ],
+)
+def test_what_a_card_refuses_is_reported_and_put_right(
+    tmp_path: Path, wrong: Callable[[Profile], None], statuses: set[str]
+) -> None:
+    async def story(road: Road) -> None:
+        await road.stored()
+        second = await road.transferring()
+        card = road.cards[second.esim_id]
+        whole = encode_state(card._session.state)
+        wrong(card._session.state.profiles[0])
+        packet = await road.card_records.next_packet(ADA, second.esim_id)
+        assert packet is not None
+        said = await road.card_records.take_answer(
+            ADA, second.esim_id, packet.packet_id, road.hand_over(second.esim_id, packet)
+        )
+        assert said.result is ProofResult.REFUSED
+        assert said.status in statuses
+        record = (await road.card_records.contents(ADA, second.esim_id)).records[1]
+        assert (record.failure, record.settled) == (said.status, False)
+        assert (await road.now(second)).state is SessionState.TRANSFERRING
+        card._session.state = decode_state(whole)
+        card.reset()
+        assert await road.carry(second) == [PROVED]
+        record = (await road.card_records.contents(ADA, second.esim_id)).records[1]
+        assert (record.failure, record.settled) == (None, True)
 
     run(tmp_path, story)
 

@@ -18,6 +18,7 @@ from kswifi.rsp.messages.profiles import ProfileId, ProfileInfo, ProfileListRequ
 ISD_R_AID: Final = bytes.fromhex("A0000005591010FFFFFFFF8900000100")
 CHUNK_OCTETS: Final = 120
 _OK: Final = 0x9000
+_MORE_TO_FETCH: Final = (0x61, 0x9E, 0x9F)
 _MORE_BLOCKS: Final = 0x11
 _LAST_BLOCK: Final = 0x91
 _TAG_CHALLENGE: Final = 0xBF2E
@@ -47,11 +48,14 @@ class ApduReader(Protocol):
 
 
 def exchange(reader: ApduReader, command: bytes) -> tuple[bytes, int]:
-    """Send a command and fetch all of its answer (61xx, 6Cxx: TS 102 221, 7.3.1.1); return data and status."""
+    """Send a command and fetch all of its answer; return data and status.
+
+    61xx and 6Cxx are of TS 102 221, 7.3.1.1; 9Fxx and 9Exx of the class of GSM SIMs (TS 51.011, 9.4.1).
+    """
     data, status = _split(reader.transmit(command))
     if status >> 8 == 0x6C:
         data, status = _split(reader.transmit(command[:4] + bytes([status & 0xFF])))
-    while status >> 8 == 0x61 and len(data) < _ANSWER_MAX_OCTETS:
+    while status >> 8 in _MORE_TO_FETCH and len(data) < _ANSWER_MAX_OCTETS:
         more, status = _split(reader.transmit(bytes([command[0], 0xC0, 0, 0, status & 0xFF])))
         data += more
     return data, status

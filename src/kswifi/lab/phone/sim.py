@@ -18,6 +18,7 @@ EF_ICCID_PATH: Final = bytes.fromhex("2FE2")
 EF_IMSI_PATH: Final = bytes.fromhex("7FFF6F07")
 
 _OK: Final = 0x9000
+_TAKEN: Final = (0x90, 0x91)  # 91xx: taken, and a command of the card's own waits (TS 102 221, 10.2.1.1)
 _INCORRECT_MAC: Final = 0x9862  # TS 31.102, 7.3
 _RECORD_NOT_FOUND: Final = 0x6A83
 
@@ -102,7 +103,7 @@ class SimCard:
         data, status = b"", _OK
         for envelope in envelopes:
             data, status = self.exchange(envelope)
-            if status != _OK:
+            if status >> 8 not in _TAKEN:
                 break
         return data + status.to_bytes(2, "big")
 

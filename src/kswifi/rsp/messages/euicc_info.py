@@ -25,6 +25,10 @@ class UiccCapability(IntEnum):
     TUAK_128 = 6
     USIM_TEST_ALGORITHM = 8
     JAVACARD = 14
+    BER_TLV_FILES = 19
+    GET_IDENTITY = 22
+    PROFILE_A_X25519 = 23
+    PROFILE_B_P256 = 24
 
 
 class RspCapability(IntEnum):
