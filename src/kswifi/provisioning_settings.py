@@ -1,4 +1,4 @@
-"""The settings of operators' orders: ES2+ as it is served here, and as we call another's SM-DP+."""
+"""The settings of profiles: their numbers and access point; ES2+ as served here, and as we call another's."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -6,9 +6,28 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings
 
+from kswifi.esim.model import LineSettings, NumberRange
+
 
 class ProvisioningSettings(BaseSettings):
-    """Settings of ES2+; ``kswifi.settings`` has the others."""
+    """Settings of profiles and of ES2+; ``kswifi.settings`` has the others."""
+
+    # The numbers of new lines, and what people type in by hand: choose them before the first order
+    plmn: Annotated[
+        str, Field(pattern=r"^[0-9]{5,6}$", description="MCC and MNC of new IMSIs; 00101 is the test network's.")
+    ] = "00101"
+    iccid_prefix: Annotated[
+        str, Field(pattern=r"^89[0-9]{3,12}$", description="First digits of new ICCIDs: 89, country, issuer.")
+    ] = "8999901"
+    apn: Annotated[
+        str, Field(max_length=63, pattern=r"^[A-Za-z0-9.-]+$", description="The access point name of the lines.")
+    ] = "internet"
+    apn_user_name: Annotated[str, Field(max_length=64, description="The user name there, if it asks for one.")] = (
+        "kswifi"
+    )
+    apn_password: Annotated[
+        str, Field(max_length=64, description="The password there: no secret, every package says it.")
+    ] = "kswifi"  # noqa: S105 - printed in every package, like every carrier's
 
     es2_port: Annotated[
         int | None,
@@ -57,6 +76,15 @@ class ProvisioningSettings(BaseSettings):
         Literal["por", "provider_status"],
         Field(description="When a session can be spent: on the card's own proof, or on that SM-DP+'s word."),
     ] = "por"
+
+    @property
+    def numbers(self) -> NumberRange:
+        """Where new lines get their numbers from."""
+        return NumberRange(self.iccid_prefix, self.plmn)
+
+    def line_settings(self, smdp_address: str) -> LineSettings:
+        """Return what people type in by hand; the SM-DP+'s name is another setting's."""
+        return LineSettings(smdp_address, self.apn, self.apn_user_name, self.apn_password)
 
     @model_validator(mode="after")
     def _whole_peer(self) -> Self:

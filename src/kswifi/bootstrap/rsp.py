@@ -46,8 +46,8 @@ class RspOptions:
     ``smdp_address``: the name in activation codes, with its port where that is not 443. ``pki_dir``: a folder laid
     out as SGP.26, None for the installation's own. ``profiles_dir``: profile packages that anybody may order.
     ``es2_port``: where operators order by ES2+, None for nowhere; ``es2_on_es9``: on the port of ES9+ too.
-    ``carrier_apps``: whom Android shall trust with our profiles. ``progress``: takes what another's SM-DP+ tells of
-    our orders, where ES2+ is served.
+    ``plmn``: the network of the lines that are ordered here. ``carrier_apps``: whom Android shall trust with our
+    profiles. ``progress``: takes what another's SM-DP+ tells of our orders, where ES2+ is served.
     """
 
     host: str
@@ -57,6 +57,7 @@ class RspOptions:
     profiles_dir: Path | None = None
     es2_port: int | None = None
     es2_on_es9: bool = False
+    plmn: str = "00101"
     carrier_apps: tuple[CarrierApp, ...] = ()
     progress: PeerProgress | None = None
 
@@ -133,6 +134,7 @@ def open_smdp(
             vault,
             options.smdp_address,
             load_stock(options.profiles_dir) if options.profiles_dir is not None else None,
+            plmn=options.plmn,
             carrier_apps=options.carrier_apps,
         )
         provisioning = Provisioning(

@@ -38,7 +38,6 @@ from kswifi.charging_records.projector import recorded_sequence
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.database.migrate import migrate
 from kswifi.esim.authentication_centre import AuthenticationCentre
-from kswifi.esim.model import LineSettings
 from kswifi.esim.packets import CardPackets
 from kswifi.esim.service import EsimOrders
 from kswifi.esim.vault import VAULT_KEY_OCTETS, SubscriberVault
@@ -134,6 +133,7 @@ class _Server:
                 *(settings.host, settings.rsp_port, settings.smdp_name),
                 es2_port=settings.es2_port,
                 es2_on_es9=settings.es2_on_rsp_port,
+                plmn=settings.plmn,
                 carrier_apps=settings.carrier_apps,
                 progress=None if peer is None else peer.progress,
             ),
@@ -141,7 +141,7 @@ class _Server:
         self._stack.callback(smdp.close)
         ledger = await self._ledger(database)
         charging = await self._charging(database, ledger, AuthenticationCentre(database, vault))
-        orders = EsimOrders(vault, peer_address=settings.peer_address)
+        orders = EsimOrders(vault, settings.numbers, peer_address=settings.peer_address)
         manager = ESIMSessionManager(database, signing_key)
         phones = open_phones(settings, database, Marks(vault_key), self._stack)
         free_data = FreeData(database, phones.marks, replace(settings.free_data_rules(), zone=settings.zone))
@@ -158,7 +158,7 @@ class _Server:
         )
         handlers = SessionHandlers(
             *(database, charging.announcing_ledger, catalogue, signing_key),
-            *(LineSettings(smdp_address=settings.smdp_name), delivery_of(database, peer), free_data),
+            *(settings.line_settings(settings.smdp_name), delivery_of(database, peer), free_data),
             takes_provider_status=settings.es2_peer_storage_proof == "provider_status",
         )
         accounts = self._accounts(database)

@@ -36,8 +36,10 @@ def make(
     recipient: Annotated[Path, typer.Option(help="The SM-DP+'s RSA certificate (PEM or DER) to encrypt for.")],
     output: Annotated[Path, typer.Option(help="A folder for the files; must not exist yet.")],
     profile_type: Annotated[str, typer.Option("--type", help="What the SM-DP+ calls these profiles.")] = "kswifi",
-    iccid_prefix: Annotated[str, typer.Option(help="First digits of the ICCIDs: 89, country, issuer.")] = "8999901",
-    plmn: Annotated[str, typer.Option(help="MCC and MNC of the IMSIs.")] = "00101",
+    iccid_prefix: Annotated[
+        str | None, typer.Option(help="First digits of the ICCIDs, where not KSWIFI_ICCID_PREFIX.")
+    ] = None,
+    plmn: Annotated[str | None, typer.Option(help="MCC and MNC of the IMSIs, where not KSWIFI_PLMN.")] = None,
 ) -> None:
     """Make lines with keys of their own, and write their profiles for the SM-DP+, encrypted.
 
@@ -52,17 +54,18 @@ def make(
     from kswifi.kernel.files import OWNER_ONLY_DIRECTORY, write_owner_only
     from kswifi.settings import load_settings
 
-    numbers, named = NumberRange(iccid_prefix, plmn).checked(), checked_type(profile_type)
+    settings, named = load_settings(), checked_type(profile_type)
+    numbers = NumberRange(iccid_prefix or settings.iccid_prefix, plmn or settings.plmn).checked()
     certificate = recipient_of(recipient.read_bytes(), SystemClock().now())
     if output.exists():
         raise DeliveryCommandError(f"{output} exists already: nothing is overwritten")
-    installation, apps = _installation(), load_settings().carrier_apps
+    installation, apps = _installation(), settings.carrier_apps
     vault = SubscriberVault(installation.subscriber_key.read_bytes())
     batch = _together(installation, lambda connection: make_lines(connection, vault, numbers, count))
     made = _together(
         installation,
         lambda connection: list(
-            packages_of_batch(connection, vault, batch, mnc_digits=len(plmn) - 3, carrier_apps=apps)
+            packages_of_batch(connection, vault, batch, mnc_digits=len(numbers.plmn) - 3, carrier_apps=apps)
         ),
     )
     # Before they leave: whatever becomes of it, it is known that they did.

@@ -107,6 +107,7 @@ def rsp_options(
         *(host or settings.host, chosen, name or settings.smdp_name, pki, profiles),
         es2_port=operators,
         es2_on_es9=settings.es2_on_rsp_port,
+        plmn=settings.plmn,
     )
 
 

@@ -35,7 +35,7 @@ class SubscribersCommandError(KswifiError):
 
 WhichCore = Annotated[Core, typer.Option(help="Whose format.")]
 OneImsi = Annotated[str | None, typer.Option(help="Only this subscriber; all of them otherwise.")]
-Apn = Annotated[str, typer.Option(help="The APN of their data.")]
+Apn = Annotated[str | None, typer.Option(help="The APN of their data, where not KSWIFI_APN.")]
 Downlink = Annotated[int, typer.Option(help="AMBR downlink, kbit/s.")]
 Uplink = Annotated[int, typer.Option(help="AMBR uplink, kbit/s.")]
 
@@ -45,13 +45,14 @@ def export(
     output: Annotated[Path, typer.Option(help="Where to; must not exist yet. It holds keys: mode 0600.")],
     core: WhichCore = Core.OPEN5GS,
     imsi: OneImsi = None,
-    apn: Apn = "internet",
+    apn: Apn = None,
     downlink_kbps: Downlink = 100_000,
     uplink_kbps: Uplink = 100_000,
 ) -> None:
     """Write subscribers with K and OPc as a file for `mongoimport --jsonArray`. For an empty core only."""
     from kswifi.esim.own_core import Subscription, extended_json
     from kswifi.kernel.files import write_owner_only
+    from kswifi.settings import load_settings
 
     if output.exists():
         raise SubscribersCommandError(f"{output} exists already: an export overwrites nothing")
@@ -60,9 +61,8 @@ def export(
         documents = [extended_json(each.document) for each in found]
         write_owner_only(output, json.dumps(documents, indent=1).encode() + b"\n")
 
-    count = _hand_over(
-        Subscription(apn, downlink_kbps, uplink_kbps), imsi, f"export {core}", str(output), hand_over
-    )
+    subscription = Subscription(apn or load_settings().apn, downlink_kbps, uplink_kbps)
+    count = _hand_over(subscription, imsi, f"export {core}", str(output), hand_over)
     print(f"{count} subscribers written to {output}. It holds their keys: delete it once the core has it.")
 
 
@@ -74,12 +74,13 @@ def sync(
     ],
     core: WhichCore = Core.OPEN5GS,
     imsi: OneImsi = None,
-    apn: Apn = "internet",
+    apn: Apn = None,
     downlink_kbps: Downlink = 100_000,
     uplink_kbps: Uplink = 100_000,
 ) -> None:
     """Put subscribers into the core's database; sequence numbers that the core has counted on stay as they are."""
     from kswifi.esim.own_core import Subscription
+    from kswifi.settings import load_settings
 
     try:
         from kswifi.providers.open5gs import sync_subscribers
@@ -88,7 +89,7 @@ def sync(
     told: list[tuple[int, int]] = []
     where = uri.rpartition("@")[2].partition("?")[0].removeprefix("mongodb://")
     _hand_over(
-        Subscription(apn, downlink_kbps, uplink_kbps),
+        Subscription(apn or load_settings().apn, downlink_kbps, uplink_kbps),
         *(imsi, f"sync {core}", where),
         lambda found: told.append(sync_subscribers(uri, found)),
     )
