@@ -157,6 +157,8 @@ class SessionDownloadService:
             await add_session(connection, session, key)
             await work.ask_to_prepare(connection, session)
             await work.ask_to_expire(connection, session)
+        if session.free:
+            self._free_data.counts.given += 1
         return session
 
     async def _profile_for(self, connection: AsyncConnection, user_id: str, esim_id: str | None) -> ESim:
