@@ -24,6 +24,7 @@ from kswifi.api.services import Environment, Metrics, Services, SessionServices
 from kswifi.api.streams import EventStreams
 from kswifi.bootstrap.charging import Charging
 from kswifi.bootstrap.checks import check_keys
+from kswifi.bootstrap.free_data_check import check_free_data
 from kswifi.bootstrap.free_data_metrics import FreeDataMetrics, metrics_text
 from kswifi.bootstrap.lan import lan_ready, lan_servers
 from kswifi.bootstrap.notifications import open_notifications
@@ -146,6 +147,7 @@ class _Server:
         phones = open_phones(settings, database, Marks(vault_key), self._stack)
         free_data = FreeData(database, phones.marks, replace(settings.free_data_rules(), zone=settings.zone))
         catalogue = Catalogue.load(settings.offers_file)
+        await check_free_data(settings, free_data.rules, database, catalogue)
         passes = pass_rules(settings, orders)
         payments = open_payments(settings, installation, database, catalogue, passes)
         if payments is not None:
@@ -156,7 +158,6 @@ class _Server:
             *(database, charging.announcing_ledger),
             lambda account_id: ledger.state.balances(account_id),  # noqa: PLW0108 - a failed ledger has no state
         )
-        free_data_metrics = FreeDataMetrics(database, free_data)
         handlers = SessionHandlers(
             *(database, charging.announcing_ledger, catalogue, signing_key),
             *(LineSettings(smdp_address=settings.smdp_name), SecuredDelivery(database), free_data),
@@ -189,7 +190,9 @@ class _Server:
             payments=None if payments is None else payments.service,
             phone_verifications=phones.service,
             readiness={"ledger": _ledger_answers(ledger)},
-            metrics=Metrics(metrics_text(charging.metrics, free_data_metrics), settings.metrics_networks),
+            metrics=Metrics(
+                metrics_text(charging.metrics, FreeDataMetrics(database, free_data)), settings.metrics_networks
+            ),
         )
         chores = {
             **outbox_chores(database),

@@ -36,6 +36,7 @@ def show(as_json: AsJson = False) -> None:
     from dataclasses import replace
 
     from kswifi.free_data import budgets, waiting
+    from kswifi.free_data.openness import left_open
     from kswifi.settings import load_settings
 
     async def work() -> None:
@@ -45,9 +46,11 @@ def show(as_json: AsJson = False) -> None:
             found = await budgets.budgets(connection)
             today, month = await budgets.committed(connection, database.clock.now(), rules)
             stopped, waits = await budgets.stopped(connection), await waiting.how_many(connection)
+        warnings = left_open(rules, found)
         if as_json:
             shown = {"budgets": [asdict(it) | {"left_kobo": it.left_kobo} for it in found]}
             more = {"today_kobo": today, "month_kobo": month, "stopped": stopped, "waiting": waits}
+            more |= {"cost_kobo_per_gb": rules.cost_kobo_per_gb, "warnings": list(warnings)}
             print(json.dumps(shown | more))
             return
         for it in found:
@@ -56,11 +59,12 @@ def show(as_json: AsJson = False) -> None:
                 f"{format_naira(it.reserved_kobo):>12}  spent {format_naira(it.spent_kobo):>12}  left "
                 f"{format_naira(it.left_kobo):>14}"
             )
-        if not found:
-            print("  no budget is set: free data is limited by the ceilings alone")
+        print(f"a GB costs {format_naira(rules.cost_kobo_per_gb)}")
         print(f"committed today {format_naira(today)}, this month {format_naira(month)}; {waits} people wait")
         if stopped is not None:
             print(f"STOPPED: {stopped}")
+        for words in warnings:
+            print(f"WARNING: {words}")
 
     asyncio.run(work())
 
@@ -75,6 +79,8 @@ def set_(
 ) -> None:
     """Set a budget up, or change it: never to less than is reserved and spent of it."""
     from kswifi.free_data.budgets import set_budget
+    from kswifi.free_data.openness import NO_COST
+    from kswifi.settings import load_settings
 
     async def work() -> None:
         if not (1 <= len(name) <= 32 and name.isascii() and name == name.lower() and name.isprintable()):
@@ -82,6 +88,8 @@ def set_(
         async with open_control_database() as database, database.transaction() as connection:
             budget = await set_budget(connection, name, kind, total_kobo, daily_kobo, monthly_kobo)
         print(f"{name}: {format_naira(budget.total_kobo)}, of which {format_naira(budget.left_kobo)} are left")
+        if not load_settings().free_cost_kobo_per_gb:
+            print(f"WARNING: {NO_COST}")
 
     asyncio.run(work())
 
