@@ -38,7 +38,9 @@ def test_what_is_left_open_is_said_and_a_budget_without_a_price_is_refused(tmp_p
         shown = kswifi(environment, "budget", "show")
         assert "a GB costs ₦0" in shown
         assert shown.count("WARNING: ") == 3
-        assert "WARNING: the cost price" in kswifi(environment, "budget", "set", "operator", "--total-kobo", "100000")
+        assert "WARNING: the cost price" in kswifi(
+            environment, "budget", "set", "operator", "--total-kobo", "100000"
+        )
         assert len(json.loads(kswifi(environment, "budget", "show", "--json"))["warnings"]) == 2
     finally:
         server.stop()

@@ -8,6 +8,11 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kswifi.accounts.kyc import set_kyc_level
+from kswifi.free_data.errors import KycLevelTooLowError
+from kswifi.free_data.marks import Marks
+from kswifi.free_data.rules import FreeDataRules
+from kswifi.free_data.service import FreeData
 from kswifi.payments.errors import (
     NothingToDeliverError,
     NothingToPayError,
@@ -334,6 +339,24 @@ def test_what_cannot_be_provided_is_not_sold_and_goes_back_by_itself(tmp_path: P
             await till.settle()
             assert (await till.look(payment)).state is PaymentState.REFUNDED
             assert await periods(till) == 0
+
+    asyncio.run(with_till())
+
+
+def test_nothing_is_sold_to_who_may_not_buy(tmp_path: Path) -> None:
+    async def with_till() -> None:
+        async def require_identified(connection: AsyncConnection, user_id: str) -> None:
+            await FreeData(till.database, Marks(bytes(32)), FreeDataRules(kyc_level=1)).require_identified(
+                connection, user_id
+            )
+
+        async with open_till(tmp_path, rules=PassRules(require_buyer=require_identified)) as till:
+            with pytest.raises(KycLevelTooLowError):
+                await till.begin()
+            assert await till.service.payments(ADA) == []
+            async with till.database.transaction() as connection:
+                await set_kyc_level(connection, ADA, 1)
+            assert (await till.begin(operation="again")).state is PaymentState.PENDING
 
     asyncio.run(with_till())
 

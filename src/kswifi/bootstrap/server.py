@@ -5,7 +5,6 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -24,7 +23,7 @@ from kswifi.api.services import Environment, Metrics, Services, SessionServices
 from kswifi.api.streams import EventStreams
 from kswifi.bootstrap.charging import Charging
 from kswifi.bootstrap.checks import check_keys
-from kswifi.bootstrap.free_data_check import check_free_data
+from kswifi.bootstrap.free_data import open_free_data
 from kswifi.bootstrap.free_data_metrics import FreeDataMetrics, metrics_text
 from kswifi.bootstrap.lan import lan_ready, lan_servers
 from kswifi.bootstrap.notifications import open_notifications
@@ -45,7 +44,6 @@ from kswifi.esim.secured_delivery import SecuredDelivery
 from kswifi.esim.service import EsimOrders
 from kswifi.esim.vault import VAULT_KEY_OCTETS, SubscriberVault
 from kswifi.free_data.marks import Marks
-from kswifi.free_data.service import FreeData
 from kswifi.free_data.upkeep import forget_marks, tell_alerts, tell_waiting
 from kswifi.installation import Installation
 from kswifi.jobs.housekeeping import Housekeeper, outbox_chores
@@ -145,10 +143,9 @@ class _Server:
         orders = EsimOrders(vault)
         manager = ESIMSessionManager(database, signing_key)
         phones = open_phones(settings, database, Marks(vault_key), self._stack)
-        free_data = FreeData(database, phones.marks, replace(settings.free_data_rules(), zone=settings.zone))
         catalogue = Catalogue.load(settings.offers_file)
-        await check_free_data(settings, free_data.rules, database, catalogue)
-        passes = pass_rules(settings, orders)
+        free_data = await open_free_data(settings, database, phones.marks, catalogue)
+        passes = pass_rules(settings, orders, free_data)
         payments = open_payments(settings, installation, database, catalogue, passes)
         if payments is not None:
             self._stack.push_async_callback(payments.gateway.close)

@@ -142,6 +142,8 @@ class SessionDownloadService:
             under_pass = await terms_under_pass(connection, user_id, offer, self._passes)
             if under_pass is None:
                 require_free_offer(offer, self._passes)
+            else:  # what everybody is asked before an order; the rest of free data's rules is not for payers
+                await self._free_data.require_identified(connection, user_id)
             esim = await self._profile_for(connection, user_id, esim_id)
             await self._require_room(connection, esim)
             session = self._new_session(connection, user_id, esim, offer, under_pass)

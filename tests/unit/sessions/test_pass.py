@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from kswifi.accounts.kyc import set_kyc_level
 from kswifi.books.service import balances
-from kswifi.free_data.errors import AllowanceExceededError
+from kswifi.free_data.errors import AllowanceExceededError, KycLevelTooLowError
+from kswifi.free_data.rules import FreeDataRules
 from kswifi.ledger.commands import OutcomeCode
 from kswifi.payments.errors import PaymentsNotSetUpError
 from kswifi.payments.model import Payment, PaymentState
@@ -47,6 +49,20 @@ def test_without_a_pass_the_offer_says_how_to_get_one(tmp_path: Path) -> None:
             await road.pay(BOLA)
             with pytest.raises(PaymentRequiredError):
                 await road.downloads.order(ADA, "unlimited")
+
+    asyncio.run(scenario())
+
+
+def test_who_is_not_identified_orders_nothing_under_a_pass_either(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with open_road(tmp_path, FreeDataRules(kyc_level=2), passes=PassRules()) as road:
+            await road.pay()
+            for offer_id in ("unlimited", "free-1gb"):
+                with pytest.raises(KycLevelTooLowError):
+                    await road.downloads.order(ADA, offer_id)
+            async with road.database.transaction() as connection:
+                await set_kyc_level(connection, ADA, 2)
+            assert (await order(road, "unlimited")).state is SessionState.PACKAGED
 
     asyncio.run(scenario())
 
