@@ -164,13 +164,13 @@ class SessionDownloadService:
         return session
 
     async def _profile_for(self, connection: AsyncConnection, user_id: str, esim_id: str | None) -> ESim:
-        """Return the eSIM that an order is for: the one named, else the user's installed one, else a new one."""
-        if esim_id == NEW_ESIM:
-            return await self._orders.allocate(connection, user_id)
-        if esim_id is None:
+        """Return the eSIM that an order is for: the one named, else the user's installed one, else one that waits or a new one."""
+        if esim_id in (None, NEW_ESIM):
             mine = await esims_of(connection, user_id)
             installed = next((it for it in mine if it.profile_state is ProfileState.INSTALLED), None)
-            return installed or await self._orders.allocate(connection, user_id)
+            if esim_id is None and installed is not None:
+                return installed
+            return await _vacant(connection, mine) or await self._orders.allocate(connection, user_id)
         esim = await find_esim(connection, esim_id, user_id)
         if esim.profile_state is ProfileState.INSTALLED:
             return esim
@@ -340,6 +340,17 @@ class SessionDownloadService:
             if session.state is SessionState.STORED:
                 return session
             return await end_unused_session(connection, session, SessionEvent.REVOKED, "cancelled")
+
+
+async def _vacant(connection: AsyncConnection, mine: list[ESim]) -> ESim | None:
+    """Return a line that was ordered and never released, whose session has ended.
+
+    Its number serves the next order: else ordering and taking back would use up the operator's range for nothing.
+    """
+    for esim in mine:
+        if esim.profile_state is ProfileState.ALLOCATED and live(await sessions_on(connection, esim.esim_id)) is None:
+            return esim
+    return None
 
 
 def package_digest(package: bytes) -> str:
