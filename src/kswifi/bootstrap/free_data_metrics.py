@@ -71,7 +71,7 @@ class FreeDataCollector(Collector):
         )
         yield GaugeMetricFamily("kswifi_free_data_waiting", "People on the waiting list.", self._figures.waiting)
         yield GaugeMetricFamily(
-            "kswifi_free_data_stopped", "1 while the kill switch is on.", int(self._figures.stopped)
+            "kswifi_free_data_stopped", "1 while the kill switch is on.", int(self._figures.stopped is not None)
         )
         yield CounterMetricFamily("kswifi_free_data_grants", "Free orders that were given.", self._counts.given)
         refusals = CounterMetricFamily(

@@ -15,7 +15,9 @@ from kswifi.kernel.quantities import format_naira, format_octets
 
 if TYPE_CHECKING:
     from kswifi.database.engine import Database
+    from kswifi.free_data.figures import Committed, FreeDataFigures
     from kswifi.free_data.plan import Plan
+    from kswifi.free_data.rules import FreeDataRules
 
 budget_app = typer.Typer(help="Budgets of free data, and its kill switch.", no_args_is_help=True)
 accounts_app = typer.Typer(help="What an operator sets on accounts.", no_args_is_help=True)
@@ -32,10 +34,10 @@ class NothingHereError(KswifiError):
 
 @budget_app.command("show")
 def show(as_json: AsJson = False) -> None:
-    """Show every budget, what is committed today and this month, and whether free data is stopped."""
+    """Show every budget and ceiling, what is committed of them, and what leaves the cost of free data open."""
     from dataclasses import replace
 
-    from kswifi.free_data import budgets, waiting
+    from kswifi.free_data.figures import read_figures
     from kswifi.free_data.openness import left_open
     from kswifi.settings import load_settings
 
@@ -43,27 +45,10 @@ def show(as_json: AsJson = False) -> None:
         settings = load_settings()
         rules = replace(settings.free_data_rules(), zone=settings.zone)
         async with open_control_database() as database, database.reading() as connection:
-            found = await budgets.budgets(connection)
-            today, month = await budgets.committed(connection, database.clock.now(), rules)
-            stopped, waits = await budgets.stopped(connection), await waiting.how_many(connection)
-        warnings = left_open(rules, found)
-        if as_json:
-            shown = {"budgets": [asdict(it) | {"left_kobo": it.left_kobo} for it in found]}
-            more = {"today_kobo": today, "month_kobo": month, "stopped": stopped, "waiting": waits}
-            more |= {"cost_kobo_per_gb": rules.cost_kobo_per_gb, "warnings": list(warnings)}
-            print(json.dumps(shown | more))
-            return
-        for it in found:
-            print(
-                f"  {it.budget_id:20} {it.kind:9} total {format_naira(it.total_kobo):>14}  reserved "
-                f"{format_naira(it.reserved_kobo):>12}  spent {format_naira(it.spent_kobo):>12}  left "
-                f"{format_naira(it.left_kobo):>14}"
-            )
-        print(f"a GB costs {format_naira(rules.cost_kobo_per_gb)}")
-        print(f"committed today {format_naira(today)}, this month {format_naira(month)}; {waits} people wait")
-        if stopped is not None:
-            print(f"STOPPED: {stopped}")
-        for words in warnings:
+            figures = await read_figures(connection, database.clock.now(), rules)
+        warnings = left_open(rules, figures.budgets)
+        print(json.dumps(_figures_json(figures, rules, warnings)) if as_json else _figures_text(figures, rules))
+        for words in () if as_json else warnings:
             print(f"WARNING: {words}")
 
     asyncio.run(work())
@@ -173,6 +158,59 @@ def kyc(
         print(f"{who}: KYC level {level}")
 
     asyncio.run(work())
+
+
+def _figures_json(
+    figures: "FreeDataFigures", rules: "FreeDataRules", warnings: tuple[str, ...]
+) -> dict[str, object]:
+    in_all = figures.committed_in_all
+    return {
+        "budgets": [
+            asdict(it) | {"left_kobo": it.left_kobo} | _period_kobo(figures.committed[it.budget_id])
+            for it in figures.budgets
+        ],
+        **_period_kobo(in_all),
+        "daily_kobo": rules.daily_kobo,
+        "monthly_kobo": rules.monthly_kobo,
+        "cost_kobo_per_gb": rules.cost_kobo_per_gb,
+        "stopped": figures.stopped,
+        "waiting": figures.waiting,
+        "warnings": list(warnings),
+    }
+
+
+def _period_kobo(committed: "Committed") -> dict[str, int]:
+    return {"today_kobo": committed.day_kobo, "month_kobo": committed.month_kobo}
+
+
+def _figures_text(figures: "FreeDataFigures", rules: "FreeDataRules") -> str:
+    lines = []
+    for it in figures.budgets:
+        lines.append(
+            f"  {it.budget_id:20} {it.kind:9} total {format_naira(it.total_kobo):>14}  reserved "
+            f"{format_naira(it.reserved_kobo):>12}  spent {format_naira(it.spent_kobo):>12}  left "
+            f"{format_naira(it.left_kobo):>14}"
+        )
+        ceilings = _committed_text(figures.committed[it.budget_id], it.daily_kobo, it.monthly_kobo)
+        lines.append(f"  {'':30} committed {ceilings}")
+    if not figures.budgets:
+        lines.append("  no budget is set: free data is limited by the ceilings alone")
+    ceilings = _committed_text(figures.committed_in_all, rules.daily_kobo, rules.monthly_kobo)
+    lines.append(f"committed in all {ceilings}; {figures.waiting} people wait")
+    lines.append(f"a GB costs {format_naira(rules.cost_kobo_per_gb)}")
+    if figures.stopped is not None:
+        lines.append(f"STOPPED: {figures.stopped}")
+    return "\n".join(lines)
+
+
+def _committed_text(committed: "Committed", daily_kobo: int | None, monthly_kobo: int | None) -> str:
+    said = []
+    for when, kobo, ceiling in (
+        ("today", committed.day_kobo, daily_kobo),
+        ("this month", committed.month_kobo, monthly_kobo),
+    ):
+        said.append(f"{when} {format_naira(kobo)}" + ("" if ceiling is None else f" of {format_naira(ceiling)}"))
+    return ", ".join(said)
 
 
 def plan(

@@ -42,7 +42,8 @@ class FreeDataFigures:
     committed: dict[str, Committed]
     committed_in_all: Committed
     waiting: int
-    stopped: bool
+    stopped: str | None
+    """The operator's words while the kill switch is on."""
 
 
 async def read_figures(connection: AsyncConnection, now: datetime, rules: FreeDataRules) -> FreeDataFigures:
@@ -55,7 +56,7 @@ async def read_figures(connection: AsyncConnection, now: datetime, rules: FreeDa
         committed={it.budget_id: by_budget.get(it.budget_id, Committed()) for it in found},
         committed_in_all=Committed(sum(it.day_kobo for it in in_all), sum(it.month_kobo for it in in_all)),
         waiting=await waiting.how_many(connection),
-        stopped=await budgets.stopped(connection) is not None,
+        stopped=await budgets.stopped(connection),
     )
 
 

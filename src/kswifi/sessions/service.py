@@ -348,7 +348,10 @@ async def _vacant(connection: AsyncConnection, mine: list[ESim]) -> ESim | None:
     Its number serves the next order: else ordering and taking back would use up the operator's range for nothing.
     """
     for esim in mine:
-        if esim.profile_state is ProfileState.ALLOCATED and live(await sessions_on(connection, esim.esim_id)) is None:
+        if (
+            esim.profile_state is ProfileState.ALLOCATED
+            and live(await sessions_on(connection, esim.esim_id)) is None
+        ):
             return esim
     return None
 

@@ -59,10 +59,13 @@ def test_budgets_are_set_shown_stopped_and_resumed_by_command(
     assert "₦500" in call("budget", "set", "operator", "--total-kobo", "50000", "--daily-kobo", "10000")
     call("budget", "set", "acme", "--kind", "sponsor", "--total-kobo", "1")
     call("budget", "stop", "until Monday")
-    assert "STOPPED: until Monday" in call("budget", "show")
+    shown = call("budget", "show")
+    assert "STOPPED: until Monday" in shown
+    assert "committed today ₦0 of ₦100, this month ₦0\n" in shown
     call("budget", "resume")
     shown = json.loads(call("budget", "show", "--json"))
     assert [it["budget_id"] for it in shown["budgets"]] == ["operator", "acme"]
     assert (shown["budgets"][0]["daily_kobo"], shown["stopped"], shown["waiting"]) == (10_000, None, 0)
+    assert (shown["budgets"][0]["today_kobo"], shown["month_kobo"], shown["monthly_kobo"]) == (0, 0, None)
     unknown = CliRunner().invoke(app, ["accounts", "kyc", "ada@example.ng", "1"])
     assert getattr(unknown.exception, "code", None) == "nothing_here"
