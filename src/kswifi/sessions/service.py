@@ -164,7 +164,7 @@ class SessionDownloadService:
         return session
 
     async def _profile_for(self, connection: AsyncConnection, user_id: str, esim_id: str | None) -> ESim:
-        """Return the eSIM that an order is for: the one named, else the user's installed one, else one that waits or a new one."""
+        """Return the eSIM that an order is for: the one named, else the user's installed one, else a fresh one."""
         if esim_id in (None, NEW_ESIM):
             mine = await esims_of(connection, user_id)
             installed = next((it for it in mine if it.profile_state is ProfileState.INSTALLED), None)
@@ -348,10 +348,8 @@ async def _vacant(connection: AsyncConnection, mine: list[ESim]) -> ESim | None:
     Its number serves the next order: else ordering and taking back would use up the operator's range for nothing.
     """
     for esim in mine:
-        if (
-            esim.profile_state is ProfileState.ALLOCATED
-            and live(await sessions_on(connection, esim.esim_id)) is None
-        ):
+        fresh = esim.profile_state is ProfileState.ALLOCATED
+        if fresh and live(await sessions_on(connection, esim.esim_id)) is None:
             return esim
     return None
 
