@@ -23,7 +23,7 @@ budget_app = typer.Typer(help="Budgets of free data, and its kill switch.", no_a
 accounts_app = typer.Typer(help="What an operator sets on accounts.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
-Kobo = Annotated[int | None, typer.Option(min=0, help="In kobo; leave it out for no ceiling.")]
+Kobo = Annotated[int | None, typer.Option(min=0, help="In kobo; left out, it stays as it is: none at first.")]
 
 
 class NothingHereError(KswifiError):
@@ -61,9 +61,10 @@ def set_(
     kind: Annotated[BudgetKind, typer.Option(help="Whose money it is.")] = BudgetKind.OPERATOR,
     daily_kobo: Kobo = None,
     monthly_kobo: Kobo = None,
+    without_ceilings: Annotated[bool, typer.Option("--without-ceilings", help="Lift its ceilings first.")] = False,
 ) -> None:
     """Set a budget up, or change it: never to less than is reserved and spent of it."""
-    from kswifi.free_data.budgets import set_budget
+    from kswifi.free_data.budgets import budgets, set_budget
     from kswifi.free_data.openness import NO_COST
     from kswifi.settings import load_settings
 
@@ -71,8 +72,15 @@ def set_(
         if not (1 <= len(name) <= 32 and name.isascii() and name == name.lower() and name.isprintable()):
             raise NothingHereError("a budget's name has 1 to 32 lower-case ASCII characters")
         async with open_control_database() as database, database.transaction() as connection:
-            budget = await set_budget(connection, name, kind, total_kobo, daily_kobo, monthly_kobo)
+            known = next((it for it in await budgets(connection) if it.budget_id == name), None)
+            kept = (None, None) if known is None or without_ceilings else (known.daily_kobo, known.monthly_kobo)
+            ceilings = [
+                old if new is None else new for old, new in zip(kept, (daily_kobo, monthly_kobo), strict=True)
+            ]
+            budget = await set_budget(connection, name, kind, total_kobo, *ceilings)
         print(f"{name}: {format_naira(budget.total_kobo)}, of which {format_naira(budget.left_kobo)} are left")
+        for period, kobo in (("day", budget.daily_kobo), ("month", budget.monthly_kobo)):
+            print(f"  at most {'what is left' if kobo is None else format_naira(kobo)} a {period}")
         if not load_settings().free_cost_kobo_per_gb:
             print(f"WARNING: {NO_COST}")
 

@@ -57,6 +57,12 @@ def test_budgets_are_set_shown_stopped_and_resumed_by_command(
     asyncio.run(make())
     assert "no budget is set" in call("budget", "show")
     assert "₦500" in call("budget", "set", "operator", "--total-kobo", "50000", "--daily-kobo", "10000")
+    assert "at most ₦100 a day\n  at most what is left a month" in call(
+        "budget", "set", "operator", "--total-kobo", "50000"
+    ), "more money does not lift a ceiling"
+    lifted = call("budget", "set", "operator", "--total-kobo", "50000", "--monthly-kobo", "7", "--without-ceilings")
+    assert "at most what is left a day\n  at most ₦0.07 a month" in lifted
+    call("budget", "set", "operator", "--total-kobo", "50000", "--daily-kobo", "10000", "--without-ceilings")
     call("budget", "set", "acme", "--kind", "sponsor", "--total-kobo", "1")
     call("budget", "stop", "until Monday")
     shown = call("budget", "show")
