@@ -107,6 +107,15 @@ class FreeDataSettings(BaseSettings):
             raise ValueError("free_unspent_octets cannot be more than free_allowance_octets")
         return self
 
+    @model_validator(mode="after")
+    def _priced_ceilings(self) -> Self:
+        for name in ("free_daily_kobo", "free_monthly_kobo"):
+            if getattr(self, name) is not None and not self.free_cost_kobo_per_gb:
+                raise ValueError(
+                    f"{name} limits nothing while free_cost_kobo_per_gb is 0: set what 10^9 octets cost you"
+                )
+        return self
+
     def free_data_rules(self) -> FreeDataRules:
         """Return the rules as the capability takes them; the zone is another setting's."""
         return FreeDataRules(

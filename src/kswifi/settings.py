@@ -21,6 +21,7 @@ from kswifi.charging_settings import ChargingSettings
 from kswifi.free_data.rules import Requirement
 from kswifi.free_data_settings import FreeDataSettings
 from kswifi.kernel.errors import KswifiError
+from kswifi.phone_verification.model import CODES_IN_ALL
 from kswifi.provisioning_settings import ProvisioningSettings
 from kswifi.rsp.access_rules import CarrierApp
 
@@ -180,6 +181,10 @@ class Settings(ChargingSettings, FreeDataSettings, ProvisioningSettings):
     sms_url: Annotated[
         str | None, Field(pattern=r"^https?://[^/?#]+$", description="Termii tells each account its own address.")
     ] = None
+
+    sms_codes_a_day: Annotated[
+        int, Field(ge=1, le=10**6, description="Codes sent in a day to all numbers together: each costs you money.")
+    ] = CODES_IN_ALL
 
     # Signing in
     login_days: Annotated[int, Field(ge=1, le=366, description="The longest a sign-in lasts.")] = 30

@@ -7,7 +7,8 @@ from pathlib import Path
 from kswifi.free_data.budgets import set_budget
 from kswifi.free_data.model import BudgetKind
 from kswifi.free_data.rules import FreeDataRules, WhenBudgetGone
-from tests.support.api import problem
+from kswifi.free_data.waiting import how_many
+from tests.support.api import PASSWORD, problem
 from tests.support.session_api import Served, served
 
 GB = 10**9
@@ -91,6 +92,21 @@ def test_who_finds_no_money_may_wait_and_leave(tmp_path: Path) -> None:
             assert told["waiting"] is True
             assert (await api.page.send("DELETE", f"{FREE}/waiting")).status_code == 204
             assert (await api.get(FREE)).json()["waiting"] is False
+
+    asyncio.run(scenario())
+
+
+def test_who_is_gone_does_not_wait(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with served(tmp_path) as api:
+            _have(api, cost_kobo_per_gb=20_000, when_budget_gone=WhenBudgetGone.WAITING_LIST)
+            async with api.road.database.transaction() as connection:
+                await set_budget(connection, "operator", BudgetKind.OPERATOR, 1)
+            assert (await api.post(f"{FREE}/waiting", {"offer_id": "free-1gb"})).status_code == 200
+            gone = await api.page.send("DELETE", "/api/v1/account", {"password": PASSWORD})
+            assert gone.status_code == 204
+            async with api.road.database.reading() as connection:
+                assert await how_many(connection) == 0
 
     asyncio.run(scenario())
 

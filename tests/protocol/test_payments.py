@@ -8,6 +8,11 @@ import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kswifi.accounts.kyc import set_kyc_level
+from kswifi.free_data.errors import KycLevelTooLowError
+from kswifi.free_data.marks import Marks
+from kswifi.free_data.rules import FreeDataRules
+from kswifi.free_data.service import FreeData
 from kswifi.payments.errors import (
     NothingToDeliverError,
     NothingToPayError,
@@ -70,12 +75,13 @@ def test_what_no_webhook_told_is_found_by_looking(tmp_path: Path, face: str) -> 
     run_till(tmp_path, scenario, face)
 
 
-def test_a_webhook_replayed_a_thousand_times_grants_once(tmp_path: Path) -> None:
+@both
+def test_a_webhook_replayed_a_thousand_times_grants_once(tmp_path: Path, face: str) -> None:
     async def scenario(till: Till) -> None:
         payment = await till.paid()
         body, headers = till.rehearsal.webhooks[0]
         for _ in range(1_000):
-            await till.service.take_webhook("sandbox", body, headers)
+            await till.service.take_webhook(face, body, headers)
         await till.settle()
         assert await periods(till) == 1
         assert await till.book() == SETTLED
@@ -88,10 +94,11 @@ def test_a_webhook_replayed_a_thousand_times_grants_once(tmp_path: Path) -> None
             rows = await connection.scalar(text("SELECT count(*) FROM outbox_entry WHERE kind = 'payment.notice'"))
         assert rows == 1
 
-    run_till(tmp_path, scenario)
+    run_till(tmp_path, scenario, face)
 
 
-def test_whoever_brings_the_news_first_it_is_granted_once(tmp_path: Path) -> None:
+@both
+def test_whoever_brings_the_news_first_it_is_granted_once(tmp_path: Path, face: str) -> None:
     """Webhook, look and the payer's own questions at once, by two workers."""
 
     async def scenario(till: Till) -> None:
@@ -113,7 +120,7 @@ def test_whoever_brings_the_news_first_it_is_granted_once(tmp_path: Path) -> Non
         assert await periods(till) == 3
         assert await till.book() == {account: 3 * kobo for account, kobo in SETTLED.items()}
 
-    run_till(tmp_path, scenario)
+    run_till(tmp_path, scenario, face)
 
 
 def test_the_same_operation_is_one_payment(tmp_path: Path) -> None:
@@ -203,7 +210,8 @@ def test_a_refused_opening_says_so_and_again(tmp_path: Path) -> None:
     run_till(tmp_path, scenario)
 
 
-def test_nobody_pays_and_it_lapses_and_paid_after_all_it_settles(tmp_path: Path) -> None:
+@both
+def test_nobody_pays_and_it_lapses_and_paid_after_all_it_settles(tmp_path: Path, face: str) -> None:
     async def scenario(till: Till) -> None:
         payment = await till.begin()
         for _ in range(14):
@@ -220,7 +228,7 @@ def test_nobody_pays_and_it_lapses_and_paid_after_all_it_settles(tmp_path: Path)
         assert await till.waiting("payment.look") == 0
         assert (await till.look(unpaid)).state is PaymentState.LAPSED
 
-    run_till(tmp_path, scenario)
+    run_till(tmp_path, scenario, face)
 
 
 @both
@@ -334,6 +342,24 @@ def test_what_cannot_be_provided_is_not_sold_and_goes_back_by_itself(tmp_path: P
             await till.settle()
             assert (await till.look(payment)).state is PaymentState.REFUNDED
             assert await periods(till) == 0
+
+    asyncio.run(with_till())
+
+
+def test_nothing_is_sold_to_who_may_not_buy(tmp_path: Path) -> None:
+    async def with_till() -> None:
+        async def require_identified(connection: AsyncConnection, user_id: str) -> None:
+            await FreeData(till.database, Marks(bytes(32)), FreeDataRules(kyc_level=1)).require_identified(
+                connection, user_id
+            )
+
+        async with open_till(tmp_path, rules=PassRules(require_buyer=require_identified)) as till:
+            with pytest.raises(KycLevelTooLowError):
+                await till.begin()
+            assert await till.service.payments(ADA) == []
+            async with till.database.transaction() as connection:
+                await set_kyc_level(connection, ADA, 1)
+            assert (await till.begin(operation="again")).state is PaymentState.PENDING
 
     asyncio.run(with_till())
 

@@ -78,11 +78,16 @@ def test_what_the_gateway_sends_back_by_itself_takes_the_pass_with_it(tmp_path: 
         payment = await till.paid()
         await till.later(timedelta(days=2, hours=15))  # two days are earned by then
         assert (await till.book())["earned_revenue"] == -(PRICE * 2 // 7)
+        paid = await till.service.receipt(ADA, payment.reference, "ada@example.ng")
+        assert "The pass runs" in dict(paid.lines)
         await till.rehearsal.control(f"charges/{payment.reference}/refund")
         await till.rehearsal.told(2)
         await till.settle()
         assert (await till.look(payment)).state is PaymentState.REFUNDED
         assert (await till.periods(ADA)) == ([], False)
+        told = dict((await till.service.receipt(ADA, payment.reference, "ada@example.ng")).lines)
+        assert told["The pass"] == "Ended before its time"
+        assert "The pass runs" not in told, "it runs no more"
         book = await till.book()
         assert book["refunds"] == PRICE * 2 // 7
         assert not {"refunds_owed", "deferred_revenue"} & set(book)

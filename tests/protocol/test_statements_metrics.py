@@ -90,7 +90,11 @@ def test_metrics_are_for_this_machine_and_named_networks(tmp_path: Path) -> None
         async with served(tmp_path) as it:
             assert (await it.get("/metrics")).status_code == 503
             networks = (ip_network("10.9.0.0/16"),)
-            app = create_app(replace(it.services, metrics=Metrics(lambda: b"up 1\n", networks)))
+
+            async def text() -> bytes:
+                return b"up 1\n"
+
+            app = create_app(replace(it.services, metrics=Metrics(text, networks)))
             for address, status in (("127.0.0.1", 200), ("::1", 200), ("10.9.1.1", 200), ("10.8.1.1", 403)):
                 transport = httpx2.ASGITransport(app, client=(address, 1))
                 async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:

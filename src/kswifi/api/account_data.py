@@ -20,6 +20,7 @@ from kswifi.api.vouchers import VoucherView, voucher_view
 from kswifi.charging_records.service import RecordFilter, find_records
 from kswifi.esim.model import ESim
 from kswifi.esim.service import esims_of
+from kswifi.free_data.waiting import leave as leave_waiting_list
 from kswifi.kernel.clock import from_unix_seconds
 from kswifi.notifications.service import forget_notifications
 from kswifi.outbox.service import events_after
@@ -174,6 +175,7 @@ async def delete_account(
         await forget_owner(connection, user.user_id)
         await forget_notifications(connection, user.user_id)
         await forget_verifications(connection, user.user_id)
+        await leave_waiting_list(connection, user.user_id)
         await forget_requests(connection, user.user_id)
 
     async def work() -> None:

@@ -27,4 +27,4 @@ async def read_metrics(request: Request, services: ServicesDep) -> Response:
         raise MetricsNotForYouError("metrics are not shown to you") from None
     if not address.is_loopback and not any(address in network for network in metrics.networks):
         raise MetricsNotForYouError("metrics are not shown to you")
-    return Response(metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(await metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -48,6 +48,7 @@ PaymentServiceDep = Annotated[PaymentService, Depends(payment_service)]
         "payment_not_opened",
         "nothing_to_deliver",
         "too_many_open_payments",
+        "kyc_level_too_low",
         "idempotency_key_missing",
         "not_signed_in",
         "csrf_token_wrong",

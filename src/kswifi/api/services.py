@@ -62,7 +62,7 @@ class SessionServices:
 class Metrics:
     """What a Prometheus server reads, and from which networks it may come beside this machine."""
 
-    text: Callable[[], bytes]
+    text: Callable[[], Awaitable[bytes]]
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
 

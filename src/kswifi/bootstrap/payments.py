@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.esim.service import EsimOrders
+from kswifi.free_data.service import FreeData
 from kswifi.installation import Installation
 from kswifi.outbox.results import Handler
 from kswifi.payments.handlers import PaymentHandlers
@@ -56,7 +57,7 @@ def make_gateway(settings: Settings, installation: Installation) -> PaymentGatew
     return None
 
 
-def pass_rules(settings: Settings, orders: EsimOrders) -> PassRules:
+def pass_rules(settings: Settings, orders: EsimOrders, free_data: FreeData) -> PassRules:
     """Return the operator's rules of a pass; none is sold while there is no number for a new line."""
 
     async def obstacle(connection: AsyncConnection) -> str | None:
@@ -64,6 +65,7 @@ def pass_rules(settings: Settings, orders: EsimOrders) -> PassRules:
 
     return PassRules(
         obstacle=obstacle,
+        require_buyer=free_data.require_identified,
         sold=settings.payment_gateway is not None,
         fair_use_octets=settings.pass_fair_use_octets,
         sessions_at_once=settings.pass_sessions_at_once,

@@ -32,7 +32,8 @@ def open_phones(settings: Settings, database: Database, marks: Marks, stack: Asy
     if sender is None:
         return Phones(marks)
     stack.push_async_callback(sender.close)
-    service = PhoneVerifications(database, marks.digest, sender if isinstance(sender, LabOutbox) else None)
+    lab = sender if isinstance(sender, LabOutbox) else None
+    service = PhoneVerifications(database, marks.digest, lab, codes_a_day=settings.sms_codes_a_day)
     handlers = CodeHandlers(database, marks.digest, sender).handlers()
     return Phones(marks, service, handlers, {"phone_verifications": service.prune})
 

@@ -5,7 +5,6 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -24,6 +23,8 @@ from kswifi.api.services import Environment, Metrics, Services, SessionServices
 from kswifi.api.streams import EventStreams
 from kswifi.bootstrap.charging import Charging
 from kswifi.bootstrap.checks import check_keys
+from kswifi.bootstrap.free_data import open_free_data
+from kswifi.bootstrap.free_data_metrics import FreeDataMetrics, metrics_text
 from kswifi.bootstrap.lan import lan_ready, lan_servers
 from kswifi.bootstrap.notifications import open_notifications
 from kswifi.bootstrap.payments import open_payments, pass_rules
@@ -42,7 +43,6 @@ from kswifi.esim.packets import CardPackets
 from kswifi.esim.service import EsimOrders
 from kswifi.esim.vault import VAULT_KEY_OCTETS, SubscriberVault
 from kswifi.free_data.marks import Marks
-from kswifi.free_data.service import FreeData
 from kswifi.free_data.upkeep import forget_marks, tell_alerts, tell_waiting
 from kswifi.installation import Installation
 from kswifi.jobs.housekeeping import Housekeeper, outbox_chores
@@ -144,9 +144,9 @@ class _Server:
         orders = EsimOrders(vault, settings.numbers, peer_address=settings.peer_address)
         manager = ESIMSessionManager(database, signing_key)
         phones = open_phones(settings, database, Marks(vault_key), self._stack)
-        free_data = FreeData(database, phones.marks, replace(settings.free_data_rules(), zone=settings.zone))
         catalogue = Catalogue.load(settings.offers_file)
-        passes = pass_rules(settings, orders)
+        free_data = await open_free_data(settings, database, phones.marks, catalogue)
+        passes = pass_rules(settings, orders, free_data)
         payments = open_payments(settings, installation, database, catalogue, passes)
         if payments is not None:
             self._stack.push_async_callback(payments.gateway.close)
@@ -189,7 +189,9 @@ class _Server:
             payments=None if payments is None else payments.service,
             phone_verifications=phones.service,
             readiness={"ledger": _ledger_answers(ledger)},
-            metrics=Metrics(charging.metrics.text, settings.metrics_networks),
+            metrics=Metrics(
+                metrics_text(charging.metrics, FreeDataMetrics(database, free_data)), settings.metrics_networks
+            ),
         )
         chores = {
             **outbox_chores(database),

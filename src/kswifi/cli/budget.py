@@ -15,13 +15,15 @@ from kswifi.kernel.quantities import format_naira, format_octets
 
 if TYPE_CHECKING:
     from kswifi.database.engine import Database
+    from kswifi.free_data.figures import Committed, FreeDataFigures
     from kswifi.free_data.plan import Plan
+    from kswifi.free_data.rules import FreeDataRules
 
 budget_app = typer.Typer(help="Budgets of free data, and its kill switch.", no_args_is_help=True)
 accounts_app = typer.Typer(help="What an operator sets on accounts.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
-Kobo = Annotated[int | None, typer.Option(min=0, help="In kobo; leave it out for no ceiling.")]
+Kobo = Annotated[int | None, typer.Option(min=0, help="In kobo; left out, it stays as it is: none at first.")]
 
 
 class NothingHereError(KswifiError):
@@ -32,35 +34,22 @@ class NothingHereError(KswifiError):
 
 @budget_app.command("show")
 def show(as_json: AsJson = False) -> None:
-    """Show every budget, what is committed today and this month, and whether free data is stopped."""
+    """Show every budget and ceiling, what is committed of them, and what leaves the cost of free data open."""
     from dataclasses import replace
 
-    from kswifi.free_data import budgets, waiting
+    from kswifi.free_data.figures import read_figures
+    from kswifi.free_data.openness import left_open
     from kswifi.settings import load_settings
 
     async def work() -> None:
         settings = load_settings()
         rules = replace(settings.free_data_rules(), zone=settings.zone)
         async with open_control_database() as database, database.reading() as connection:
-            found = await budgets.budgets(connection)
-            today, month = await budgets.committed(connection, database.clock.now(), rules)
-            stopped, waits = await budgets.stopped(connection), await waiting.how_many(connection)
-        if as_json:
-            shown = {"budgets": [asdict(it) | {"left_kobo": it.left_kobo} for it in found]}
-            more = {"today_kobo": today, "month_kobo": month, "stopped": stopped, "waiting": waits}
-            print(json.dumps(shown | more))
-            return
-        for it in found:
-            print(
-                f"  {it.budget_id:20} {it.kind:9} total {format_naira(it.total_kobo):>14}  reserved "
-                f"{format_naira(it.reserved_kobo):>12}  spent {format_naira(it.spent_kobo):>12}  left "
-                f"{format_naira(it.left_kobo):>14}"
-            )
-        if not found:
-            print("  no budget is set: free data is limited by the ceilings alone")
-        print(f"committed today {format_naira(today)}, this month {format_naira(month)}; {waits} people wait")
-        if stopped is not None:
-            print(f"STOPPED: {stopped}")
+            figures = await read_figures(connection, database.clock.now(), rules)
+        warnings = left_open(rules, figures.budgets)
+        print(json.dumps(_figures_json(figures, rules, warnings)) if as_json else _figures_text(figures, rules))
+        for words in () if as_json else warnings:
+            print(f"WARNING: {words}")
 
     asyncio.run(work())
 
@@ -72,16 +61,28 @@ def set_(
     kind: Annotated[BudgetKind, typer.Option(help="Whose money it is.")] = BudgetKind.OPERATOR,
     daily_kobo: Kobo = None,
     monthly_kobo: Kobo = None,
+    without_ceilings: Annotated[bool, typer.Option("--without-ceilings", help="Lift its ceilings first.")] = False,
 ) -> None:
     """Set a budget up, or change it: never to less than is reserved and spent of it."""
-    from kswifi.free_data.budgets import set_budget
+    from kswifi.free_data.budgets import budgets, set_budget
+    from kswifi.free_data.openness import NO_COST
+    from kswifi.settings import load_settings
 
     async def work() -> None:
         if not (1 <= len(name) <= 32 and name.isascii() and name == name.lower() and name.isprintable()):
             raise NothingHereError("a budget's name has 1 to 32 lower-case ASCII characters")
         async with open_control_database() as database, database.transaction() as connection:
-            budget = await set_budget(connection, name, kind, total_kobo, daily_kobo, monthly_kobo)
+            known = next((it for it in await budgets(connection) if it.budget_id == name), None)
+            kept = (None, None) if known is None or without_ceilings else (known.daily_kobo, known.monthly_kobo)
+            ceilings = [
+                old if new is None else new for old, new in zip(kept, (daily_kobo, monthly_kobo), strict=True)
+            ]
+            budget = await set_budget(connection, name, kind, total_kobo, *ceilings)
         print(f"{name}: {format_naira(budget.total_kobo)}, of which {format_naira(budget.left_kobo)} are left")
+        for period, kobo in (("day", budget.daily_kobo), ("month", budget.monthly_kobo)):
+            print(f"  at most {'what is left' if kobo is None else format_naira(kobo)} a {period}")
+        if not load_settings().free_cost_kobo_per_gb:
+            print(f"WARNING: {NO_COST}")
 
     asyncio.run(work())
 
@@ -165,6 +166,59 @@ def kyc(
         print(f"{who}: KYC level {level}")
 
     asyncio.run(work())
+
+
+def _figures_json(
+    figures: "FreeDataFigures", rules: "FreeDataRules", warnings: tuple[str, ...]
+) -> dict[str, object]:
+    in_all = figures.committed_in_all
+    return {
+        "budgets": [
+            asdict(it) | {"left_kobo": it.left_kobo} | _period_kobo(figures.committed[it.budget_id])
+            for it in figures.budgets
+        ],
+        **_period_kobo(in_all),
+        "daily_kobo": rules.daily_kobo,
+        "monthly_kobo": rules.monthly_kobo,
+        "cost_kobo_per_gb": rules.cost_kobo_per_gb,
+        "stopped": figures.stopped,
+        "waiting": figures.waiting,
+        "warnings": list(warnings),
+    }
+
+
+def _period_kobo(committed: "Committed") -> dict[str, int]:
+    return {"today_kobo": committed.day_kobo, "month_kobo": committed.month_kobo}
+
+
+def _figures_text(figures: "FreeDataFigures", rules: "FreeDataRules") -> str:
+    lines = []
+    for it in figures.budgets:
+        lines.append(
+            f"  {it.budget_id:20} {it.kind:9} total {format_naira(it.total_kobo):>14}  reserved "
+            f"{format_naira(it.reserved_kobo):>12}  spent {format_naira(it.spent_kobo):>12}  left "
+            f"{format_naira(it.left_kobo):>14}"
+        )
+        ceilings = _committed_text(figures.committed[it.budget_id], it.daily_kobo, it.monthly_kobo)
+        lines.append(f"  {'':30} committed {ceilings}")
+    if not figures.budgets:
+        lines.append("  no budget is set: free data is limited by the ceilings alone")
+    ceilings = _committed_text(figures.committed_in_all, rules.daily_kobo, rules.monthly_kobo)
+    lines.append(f"committed in all {ceilings}; {figures.waiting} people wait")
+    lines.append(f"a GB costs {format_naira(rules.cost_kobo_per_gb)}")
+    if figures.stopped is not None:
+        lines.append(f"STOPPED: {figures.stopped}")
+    return "\n".join(lines)
+
+
+def _committed_text(committed: "Committed", daily_kobo: int | None, monthly_kobo: int | None) -> str:
+    said = []
+    for when, kobo, ceiling in (
+        ("today", committed.day_kobo, daily_kobo),
+        ("this month", committed.month_kobo, monthly_kobo),
+    ):
+        said.append(f"{when} {format_naira(kobo)}" + ("" if ceiling is None else f" of {format_naira(ceiling)}"))
+    return ", ".join(said)
 
 
 def plan(

@@ -64,6 +64,10 @@ class EsimOrders:
         self._random_bytes = random_bytes
         self._peer_address = peer_address
 
+    def are_delivered_as(self, line: ESim) -> bool:
+        """Tell whether new lines have their profiles where this one has: at our own SM-DP+, or another's."""
+        return line.smdp_address == self._peer_address
+
     async def has_numbers(self, connection: AsyncConnection) -> bool:
         """Tell whether a new profile could be ordered now."""
         if self._peer_address is not None:

@@ -110,6 +110,12 @@ class BudgetInvalidError(FreeDataError):
     code = "budget_invalid"
 
 
+class BudgetUnpricedError(FreeDataError):
+    """There are budgets, and no cost price: they would never be used up."""
+
+    code = "budget_unpriced"
+
+
 class NoWaitingListError(FreeDataError):
     """There is nothing to wait for, or this operator keeps no waiting list."""
 

@@ -26,6 +26,7 @@ from kswifi.free_data.errors import (
     PhoneOrVoucherNeededError,
     VoucherNeededError,
 )
+from kswifi.free_data.figures import FreeDataCounts
 from kswifi.free_data.grants import add_grant, find_grant, note_card
 from kswifi.free_data.limits import (
     Asker,
@@ -71,6 +72,7 @@ class FreeData:
     def __init__(self, database: Database, marks: Marks, rules: FreeDataRules | None = None) -> None:
         self.rules = rules or FreeDataRules()
         self.marks = marks
+        self.counts = FreeDataCounts()
         self._database = database
 
     async def require_identified(self, connection: AsyncConnection, user_id: str) -> None:
@@ -100,12 +102,18 @@ class FreeData:
     ) -> None:
         """Give a free session, and reserve what it may cost; to be asked in the transaction that orders it.
 
+        Once that is durable, ``counts.given`` is the caller's to raise.
+
         Raises:
             FreeOrderRefusedError: a rule says no, by its own subclass; nothing was written.
         """
         asker = await self._asker(connection, user_id, device_id, eid)
         octets = _octets(offer)
-        voucher = await self._require(connection, asker, offer, transaction_instant(connection))
+        try:
+            voucher = await self._require(connection, asker, offer, transaction_instant(connection))
+        except FreeOrderRefusedError as refused:
+            self.counts.refusals[refused.code] += 1
+            raise
         venue_budget_id = None if voucher is None else voucher.budget_id
         await add_grant(connection, session_id, asker, octets, self.rules, venue_budget_id)
         if voucher is not None:
@@ -124,6 +132,7 @@ class FreeData:
         try:
             await require_card_within_limit(connection, mark, octets, now, self.rules, besides=session_id)
         except CardAllowanceExceededError as refused:
+            self.counts.refusals[refused.code] += 1
             return refused
         await note_card(connection, session_id, mark)
         return None

@@ -7,7 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from kswifi.payments.errors import NoReceiptError
-from kswifi.payments.model import PAID_STATES, PassPeriod, Payment, PaymentState
+from kswifi.payments.model import PAID_STATES, PassPeriod, PassState, Payment, PaymentState
 
 SANDBOX_WORDS: Final = "SANDBOX: no money has moved"
 
@@ -50,7 +50,9 @@ def receipt_of(
         ("By", payment.channel or payment.gateway),
         ("Reference", payment.reference),
     ]
-    if period is not None:
+    if period is not None and period.state is PassState.REVOKED:
+        lines.append(("The pass", "Ended before its time"))
+    elif period is not None:
         lines.append(("The pass runs", f"{_when(period.starts_at, zone)} to {_when(period.ends_at, zone)}"))
     if payment.refunded_at is not None and payment.refund_kobo is not None:
         lines.append(("Paid back", f"{ngn(payment.refund_kobo)} on {_when(payment.refunded_at, zone)}"))

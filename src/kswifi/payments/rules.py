@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kswifi.catalogue.model import LAGOS
 
 Obstacle = Callable[[AsyncConnection], Awaitable[str | None]]
+RequireBuyer = Callable[[AsyncConnection, str], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,7 @@ class PassRules:
     ``fair_use_octets`` is what one period gives at most, None without a limit; ``sessions_at_once`` how many
     sessions under a pass may be unfinished at a time (each takes a number of the network's). ``obstacle`` says why
     nothing could be downloaded under a pass now: then none is sold, and one that was paid for goes back.
+    ``require_buyer`` raises for a user who may not buy (yet): one whom the operator has not identified, say.
     ``sold`` is False where nothing takes payments: passes that were bought before hold all the same.
     """
 
@@ -25,4 +27,5 @@ class PassRules:
     sessions_at_once: int = 20
     zone: ZoneInfo = LAGOS
     obstacle: Obstacle | None = None
+    require_buyer: RequireBuyer | None = None
     sold: bool = True

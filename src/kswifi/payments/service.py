@@ -92,6 +92,7 @@ class PaymentService:
             UnknownOfferError: there is no such offer.
             NothingToPayError: it is free.
             NothingToDeliverError: there is nothing to sell now.
+            KswifiError: as the rules' ``require_buyer``.
             TooManyOpenPaymentsError: several wait to be paid already.
             PaymentNotOpenedError: the gateway refused; nothing was taken.
         """
@@ -103,6 +104,8 @@ class PaymentService:
         async with self._database.transaction() as connection:
             payment = await payment_of(connection, reference)
             if payment is None:
+                if self.rules.require_buyer is not None:
+                    await self.rules.require_buyer(connection, user_id)
                 obstacle = None if self.rules.obstacle is None else await self.rules.obstacle(connection)
                 if obstacle is not None:
                     raise NothingToDeliverError(f"{obstacle}: nothing was taken", offer_id=offer.id)

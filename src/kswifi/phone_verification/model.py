@@ -20,6 +20,8 @@ TRIES_LIMIT: Final = 5
 CODES_BY_ACCOUNT: Final = Rate(6, timedelta(hours=24))
 CODES_BY_NUMBER: Final = Rate(4, timedelta(hours=24))
 CODES_BY_ADDRESS: Final = Rate(30, timedelta(hours=1))
+CODES_IN_ALL: Final = 2_000
+"""In a day, where the operator sets nothing else: many addresses asking for many numbers are not free either."""
 
 Digest = Callable[[str, str], bytes]
 """The keyed digest of a value for a purpose: 32 octets."""

@@ -7,12 +7,15 @@ digest by which free data knows it again.
 import hmac
 import os
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kswifi.accounts.rates import RateLimiter
+from kswifi.accounts.errors import TooManyAttemptsError
+from kswifi.accounts.rates import Rate, RateLimiter
 from kswifi.accounts.sql import user_account
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.kernel.errors import KswifiError
@@ -30,6 +33,7 @@ from kswifi.phone_verification.model import (
     CODES_BY_ACCOUNT,
     CODES_BY_ADDRESS,
     CODES_BY_NUMBER,
+    CODES_IN_ALL,
     TRIES_LIMIT,
     Digest,
     LabMessage,
@@ -43,12 +47,16 @@ from kswifi.phone_verification.sql import lab_text_message, phone_verification
 SEND_KIND: Final = "send_phone_code"
 PRUNE_LIMIT: Final = 500
 
+_log = structlog.get_logger(__name__)
 _t = phone_verification.c
 _Row = Row[*tuple[Any, ...]]
 
 
 class PhoneVerifications:
-    """Verifications of one installation by its keyed ``digest``; ``lab`` is None where messages are sent."""
+    """Verifications of one installation by its keyed ``digest``; ``lab`` is None where messages are sent.
+
+    ``codes_a_day`` is how many are sent to all numbers together.
+    """
 
     def __init__(
         self,
@@ -56,6 +64,7 @@ class PhoneVerifications:
         digest: Digest,
         lab: LabOutbox | None = None,
         random_bytes: Callable[[int], bytes] = os.urandom,
+        codes_a_day: int = CODES_IN_ALL,
     ) -> None:
         self._database = database
         self._digest = digest
@@ -64,13 +73,14 @@ class PhoneVerifications:
         self._by_account = RateLimiter(CODES_BY_ACCOUNT)
         self._by_number = RateLimiter(CODES_BY_NUMBER)
         self._by_address = RateLimiter(CODES_BY_ADDRESS)
+        self._in_all = RateLimiter(Rate(codes_a_day, timedelta(days=1)))
 
     async def begin(self, user_id: str, verification_id: str, text: str, address: str) -> PhoneVerification:
         """Ask for a code to a number; the same id again is the same verification.
 
         Raises:
             NotAPhoneNumberError: no code can be sent to it.
-            TooManyAttemptsError: too many codes for this account, number or network address.
+            TooManyAttemptsError: too many codes for this account, number or network address, or for all together.
         """
         number = parse_phone_number(text)
         async with self._database.reading() as connection:
@@ -81,6 +91,11 @@ class PhoneVerifications:
         self._by_address.attempt(address, now)
         self._by_account.attempt(user_id, now)
         self._by_number.attempt(number, now)
+        try:
+            self._in_all.attempt("", now)
+        except TooManyAttemptsError:
+            _log.warning("phone_codes_used_up")  # an operator's money, or somebody who would spend it
+            raise
         async with self._database.transaction() as connection:
             expires_at = transaction_instant(connection) + CODE_LIFETIME
             await connection.execute(

@@ -58,8 +58,11 @@ class GatewayClient:
 
 
 def exact_kobo(value: Any) -> int | None:
-    """Return an amount that is an int, or an int written as a string; None for anything else, a float too."""
-    if type(value) is int:
+    """Return an amount that is an int, or an int written as a string; None for anything else, a float too.
+
+    What no book could hold is no amount either: it is a defect of the gateway, and looked up again.
+    """
+    if type(value) is int and abs(value) < 10**18:
         return value
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 18:
         return int(value)

@@ -142,6 +142,8 @@ class SessionDownloadService:
             under_pass = await terms_under_pass(connection, user_id, offer, self._passes)
             if under_pass is None:
                 require_free_offer(offer, self._passes)
+            else:  # what everybody is asked before an order; the rest of free data's rules is not for payers
+                await self._free_data.require_identified(connection, user_id)
             esim = await self._profile_for(connection, user_id, esim_id)
             await self._require_room(connection, esim)
             session = self._new_session(connection, user_id, esim, offer, under_pass)
@@ -157,16 +159,18 @@ class SessionDownloadService:
             await add_session(connection, session, key)
             await work.ask_to_prepare(connection, session)
             await work.ask_to_expire(connection, session)
+        if session.free:
+            self._free_data.counts.given += 1
         return session
 
     async def _profile_for(self, connection: AsyncConnection, user_id: str, esim_id: str | None) -> ESim:
-        """Return the eSIM that an order is for: the one named, else the user's installed one, else a new one."""
+        """Return the eSIM that an order is for: the one named, else the user's installed one, else a fresh one."""
         if esim_id in (None, NEW_ESIM):
             mine = await esims_of(connection, user_id)
             installed = next((it for it in mine if it.profile_state is ProfileState.INSTALLED), None)
             if esim_id is None and installed is not None:
                 return installed
-            return await self._unused(connection, mine) or await self._orders.allocate(connection, user_id)
+            return await self._vacant(connection, mine) or await self._orders.allocate(connection, user_id)
         esim = await find_esim(connection, esim_id, user_id)
         if esim.profile_state is ProfileState.INSTALLED:
             return esim
@@ -178,11 +182,14 @@ class SessionDownloadService:
             )
         return esim
 
-    @staticmethod
-    async def _unused(connection: AsyncConnection, mine: list[ESim]) -> ESim | None:
-        """Return a line for another's SM-DP+ that its user took from the stock and has not used."""
+    async def _vacant(self, connection: AsyncConnection, mine: list[ESim]) -> ESim | None:
+        """Return a line that was ordered and never released, whose session has ended.
+
+        Its number serves the next order: else ordering and taking back would use up the operator's range, or the
+        stock at another's SM-DP+, for nothing.
+        """
         for esim in mine:
-            fresh = esim.record_travels_apart and esim.profile_state is ProfileState.ALLOCATED
+            fresh = esim.profile_state is ProfileState.ALLOCATED and self._orders.are_delivered_as(esim)
             if fresh and live(await sessions_on(connection, esim.esim_id)) is None:
                 return esim
         return None

@@ -57,12 +57,21 @@ def test_budgets_are_set_shown_stopped_and_resumed_by_command(
     asyncio.run(make())
     assert "no budget is set" in call("budget", "show")
     assert "₦500" in call("budget", "set", "operator", "--total-kobo", "50000", "--daily-kobo", "10000")
+    assert "at most ₦100 a day\n  at most what is left a month" in call(
+        "budget", "set", "operator", "--total-kobo", "50000"
+    ), "more money does not lift a ceiling"
+    lifted = call("budget", "set", "operator", "--total-kobo", "50000", "--monthly-kobo", "7", "--without-ceilings")
+    assert "at most what is left a day\n  at most ₦0.07 a month" in lifted
+    call("budget", "set", "operator", "--total-kobo", "50000", "--daily-kobo", "10000", "--without-ceilings")
     call("budget", "set", "acme", "--kind", "sponsor", "--total-kobo", "1")
     call("budget", "stop", "until Monday")
-    assert "STOPPED: until Monday" in call("budget", "show")
+    shown = call("budget", "show")
+    assert "STOPPED: until Monday" in shown
+    assert "committed today ₦0 of ₦100, this month ₦0\n" in shown
     call("budget", "resume")
     shown = json.loads(call("budget", "show", "--json"))
     assert [it["budget_id"] for it in shown["budgets"]] == ["operator", "acme"]
     assert (shown["budgets"][0]["daily_kobo"], shown["stopped"], shown["waiting"]) == (10_000, None, 0)
+    assert (shown["budgets"][0]["today_kobo"], shown["month_kobo"], shown["monthly_kobo"]) == (0, 0, None)
     unknown = CliRunner().invoke(app, ["accounts", "kyc", "ada@example.ng", "1"])
     assert getattr(unknown.exception, "code", None) == "nothing_here"

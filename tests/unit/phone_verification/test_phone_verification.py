@@ -218,6 +218,22 @@ def test_account_number_and_address_each_have_their_rate(tmp_path: Path) -> None
     run(tmp_path, scenario)
 
 
+def test_all_together_are_not_sent_more_than_the_operator_pays_for(tmp_path: Path) -> None:
+    async def scenario(phones: Phones) -> None:
+        phones.service = PhoneVerifications(
+            phones.given.database, phones.given.free_data.marks.digest, codes_a_day=3
+        )
+        for last in range(3):
+            await phones.begin(user(last), f"0702 234 567{last}", address=f"192.0.2.{last}")
+        with pytest.raises(TooManyAttemptsError):
+            await phones.begin(user(0), "0702 234 5679", address="192.0.2.9")
+        assert len(phones.sender.messages) == 3
+        phones.given.clock.advance(timedelta(hours=8))
+        await phones.begin(user(0), "0702 234 5679", address="192.0.2.9")
+
+    run(tmp_path, scenario)
+
+
 @pytest.mark.parametrize("answer", [SendUnknown("lost"), SendRefused("no such number")])
 def test_what_is_refused_or_unknown_is_not_sent_again(tmp_path: Path, answer: SendResult) -> None:
     async def scenario(phones: Phones) -> None:

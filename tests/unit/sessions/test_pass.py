@@ -6,16 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from kswifi.accounts.kyc import set_kyc_level
 from kswifi.books.service import balances
-from kswifi.free_data.errors import AllowanceExceededError
+from kswifi.free_data.errors import AllowanceExceededError, KycLevelTooLowError
+from kswifi.free_data.rules import FreeDataRules
+from kswifi.jobs.worker import Worker
 from kswifi.ledger.commands import OutcomeCode
 from kswifi.payments.errors import PaymentsNotSetUpError
-from kswifi.payments.model import Payment, PaymentState
+from kswifi.payments.model import PassState, Payment, PaymentEvent, PaymentState
 from kswifi.payments.passes import pass_of
 from kswifi.payments.rules import PassRules
-from kswifi.payments.store import find_payment
+from kswifi.payments.store import find_payment, move_payment, period_of, set_period_state
+from kswifi.payments.work import ask_to_withdraw
 from kswifi.sessions.errors import FairUseReachedError, PaymentRequiredError, TooManyPassSessionsError
 from kswifi.sessions.model import InternetSession, SessionState
+from kswifi.sessions.pass_ends import PassEnds
 from tests.support.databases import START
 from tests.support.session_roads import ADA, BOLA, GB, Road, open_road
 
@@ -47,6 +52,20 @@ def test_without_a_pass_the_offer_says_how_to_get_one(tmp_path: Path) -> None:
             await road.pay(BOLA)
             with pytest.raises(PaymentRequiredError):
                 await road.downloads.order(ADA, "unlimited")
+
+    asyncio.run(scenario())
+
+
+def test_who_is_not_identified_orders_nothing_under_a_pass_either(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with open_road(tmp_path, FreeDataRules(kyc_level=2), passes=PassRules()) as road:
+            await road.pay()
+            for offer_id in ("unlimited", "free-1gb"):
+                with pytest.raises(KycLevelTooLowError):
+                    await road.downloads.order(ADA, offer_id)
+            async with road.database.transaction() as connection:
+                await set_kyc_level(connection, ADA, 2)
+            assert (await order(road, "unlimited")).state is SessionState.PACKAGED
 
     asyncio.run(scenario())
 
@@ -167,6 +186,29 @@ def test_given_back_while_nothing_was_used_its_sessions_end_first(tmp_path: Path
             assert standing == {"cash_at_gateway": 80_000, "refunds_owed": -80_000}
             with pytest.raises(PaymentRequiredError):
                 await order(road, "unlimited")
+
+    asyncio.run(scenario())
+
+
+def test_given_back_while_a_session_is_being_made_nothing_of_it_can_be_spent(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with open_road(tmp_path, passes=PassRules()) as road:
+            payment = await road.pay()
+            ordered = await road.downloads.order(ADA, "free-3gb")
+            ends = PassEnds(road.database, road.ledger, road.ledger.state.balances)
+            async with road.database.transaction() as connection:  # asked before any worker comes to the order
+                period = await period_of(connection, payment.reference)
+                assert period is not None
+                await set_period_state(connection, period, PassState.SUSPENDED)
+                await move_payment(connection, payment, PaymentEvent.REFUND_ASKED)
+                await ask_to_withdraw(connection, payment.reference)
+            await Worker(road.database, ends.handlers()).run_until_idle()
+            assert (await look(road, payment)).state is PaymentState.REFUNDING
+            await road.settle()
+            assert (await road.now(ordered)).state is SessionState.REVOKED
+            balance = road.ledger.state.balances(ordered.session_id)
+            assert balance is None or balance.available == 0
+            assert (await road.reserve(ordered, 1_000)).code is not OutcomeCode.DONE
 
     asyncio.run(scenario())
 

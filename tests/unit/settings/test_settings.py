@@ -51,6 +51,8 @@ def test_the_environment_is_read_and_what_is_given_goes_first(monkeypatch: pytes
         ("KSWIFI_OFFERS_FILE", "/nowhere/offers.toml", "no file"),
         ("KSWIFI_FREE_UNSPENT_OCTETS", "6000000000", "cannot be more than"),
         ("KSWIFI_FREE_TRANCHE_OCTETS", "39999999", "at least 40000000"),
+        ("KSWIFI_FREE_DAILY_KOBO", "1", "free_daily_kobo limits nothing while free_cost_kobo_per_gb is 0"),
+        ("KSWIFI_FREE_MONTHLY_KOBO", "0", "free_monthly_kobo limits nothing"),
         ("KSWIFI_GRANT_CAP_OCTETS", "0", "KSWIFI_GRANT_CAP_OCTETS"),
         ("KSWIFI_MODE", "magic", "KSWIFI_MODE"),
         ("KSWIFI_DIAMETER_REALM", "a realm", "KSWIFI_DIAMETER_REALM"),

@@ -1,0 +1,71 @@
+"""Figures of free data for whoever watches it: money by budget, ceilings, who waits, what was given and refused."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import case, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.free_data import budgets, waiting
+from kswifi.free_data.errors import FreeOrderRefusedError
+from kswifi.free_data.model import Budget
+from kswifi.free_data.rules import FreeDataRules
+from kswifi.free_data.sql import free_budget_day
+
+
+def _no_refusals() -> Counter[str]:
+    return Counter({rule.code: 0 for rule in FreeOrderRefusedError.__subclasses__()})
+
+
+@dataclass(slots=True)
+class FreeDataCounts:
+    """What this process has given and refused since it started; every rule is there from the beginning."""
+
+    given: int = 0
+    refusals: Counter[str] = field(default_factory=_no_refusals)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What the orders of this local day and month have committed, less what came back of them; kobo."""
+
+    day_kobo: int = 0
+    month_kobo: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FreeDataFigures:
+    """How free data stands at one moment. ``committed`` has every budget; those that nothing was ordered on too."""
+
+    budgets: tuple[Budget, ...]
+    committed: dict[str, Committed]
+    committed_in_all: Committed
+    waiting: int
+    stopped: str | None
+    """The operator's words while the kill switch is on."""
+
+
+async def read_figures(connection: AsyncConnection, now: datetime, rules: FreeDataRules) -> FreeDataFigures:
+    """Return how free data stands."""
+    found = await budgets.budgets(connection)
+    by_budget = await _committed_by_budget(connection, budgets.local_day(now, rules.zone))
+    in_all = by_budget.values()
+    return FreeDataFigures(
+        budgets=tuple(found),
+        committed={it.budget_id: by_budget.get(it.budget_id, Committed()) for it in found},
+        committed_in_all=Committed(sum(it.day_kobo for it in in_all), sum(it.month_kobo for it in in_all)),
+        waiting=await waiting.how_many(connection),
+        stopped=await budgets.stopped(connection),
+    )
+
+
+async def _committed_by_budget(connection: AsyncConnection, day: str) -> dict[str, Committed]:
+    t = free_budget_day.c
+    of_day = func.sum(case((t.day == day, t.committed_kobo), else_=0))
+    query = (
+        select(t.budget_id, of_day.label("of_day"), func.sum(t.committed_kobo).label("of_month"))
+        .where(t.day.between(f"{day[:7]}-01", f"{day[:7]}-31"))
+        .group_by(t.budget_id)
+    )
+    return {row.budget_id: Committed(int(row.of_day), int(row.of_month)) for row in await connection.execute(query)}
