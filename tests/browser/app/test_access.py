@@ -146,7 +146,7 @@ def test_a_new_version_is_offered_and_taken_and_only_what_changed_is_fetched(
         app.open().heading("Your internet")
         app.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
         app.page.wait_for_function("caches.keys().then((all) => all.length === 1)")
-        assert "/app/parcel.json" in asked
+        assert "/app/parcel.txt" in asked
         app.page.reload()
         app.heading("Your internet")
         help_screen = tmp_path / "static/js/screens/help.js"

@@ -1,8 +1,8 @@
 // All words of the app come through t(); the texts themselves are in text/<language>.js.
-import { signal } from "@preact/signals";
+import { signal } from "./signals.js";
 import en from "./text/en.js";
 
-/** @type {import("@preact/signals").Signal<Record<string, string>>} */
+/** @type {import("./signals.js").Signal<Record<string, string>>} */
 const texts = signal(en);
 export const language = signal("en");
 

@@ -1,7 +1,7 @@
 // The frame around every screen, and the start: first what the device knows, then what the server says.
 import { render } from "preact";
 import { useEffect } from "preact/hooks";
-import { signal } from "@preact/signals";
+import { signal } from "./signals.js";
 import { onReach } from "./api.js";
 import { t } from "./i18n.js";
 import { look } from "./phone.js";
@@ -10,7 +10,7 @@ import Home from "./screens/home.js";
 import { account, connect, connection, environment, load, reachable, ready, say, toasts } from "./store.js";
 import { Icon, html } from "./ui.js";
 
-/** @type {import("@preact/signals").Signal<Record<string, any>>} */
+/** @type {import("./signals.js").Signal<Record<string, any>>} */
 const loaded = signal({ home: Home });
 
 const TABS = /** @type {const} */ ([["home", "home"], ["esim", "chip"], ["help", "help"], ["settings", "user"]]);

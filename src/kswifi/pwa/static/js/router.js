@@ -1,5 +1,5 @@
 // Screens by the part of the address after #. Each but the first is fetched when it is first shown.
-import { signal } from "@preact/signals";
+import { signal } from "./signals.js";
 
 /** @type {Record<string, () => Promise<{default: any}>>} */
 export const SCREENS = {
