@@ -41,7 +41,8 @@ _TYPES: Final = MappingProxyType(
     }
 )
 _IMPORT_MAP: Final = re.compile(rb'<script type="importmap">(.*?)</script>', re.DOTALL)
-_KEY: Final = re.compile(r'(?m)(^\s*|, )"?[a-z_][\w.]*"?: (?=")')
+_GROUP: Final = re.compile(r"(?m)^\s*[a-z_]+\.\n")
+_KEY: Final = re.compile(r"(?m)^\s*[\w.]+ ")
 _NAMED: Final = re.compile(rb'"(/[^"]*)"')
 _PRECACHE: Final = b"const PRECACHE=([]);"
 _PARCEL_TAG: Final = b'const PARCEL="";'
@@ -130,8 +131,8 @@ def _squeezed(path: Path, static: Path) -> bytes:
 
 def _values_alone(texts: str) -> str:
     """Return a second language's texts as a list: its keys are those of English, in the same order."""
-    head, _, body = _KEY.sub(r"\1", texts).partition("export default {")
-    return head + "export default [" + body.replace("\n};", "\n];")
+    head, opening, body = texts.partition("export default `")
+    return head + opening.replace("`", "[`") + _KEY.sub("", _GROUP.sub("", body)).replace("`;", "`];")
 
 
 def _named_by_page(app: Assets) -> frozenset[str]:

@@ -1,7 +1,6 @@
 // The lab phone, in embedded mode: everything shown here is what its card, its modem and its sockets report.
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
-import { signal } from "./signals.js";
+import { signal, useEffect, useState } from "./state.js";
 import { read } from "./api.js";
 import { formatOctets, lastDay, octetParts, sizeName, when } from "./format.js";
 import { add, t } from "./i18n.js";
@@ -13,7 +12,7 @@ import { Facts, Meter } from "./screens/home.js";
 import * as texts from "./text/lab.js";
 
 const PIECE = 5_000_000;
-/** @type {import("./signals.js").Signal<{speed: number, cut: boolean}[]>} */
+/** @type {import("./state.js").Signal<{speed: number, cut: boolean}[]>} */
 const pieces = signal([]);
 const total = signal(0);
 const running = signal(false);
@@ -124,7 +123,7 @@ function Device() {
   </div></div>`;
 }
 
-/** @type {import("./signals.js").Signal<{at: string, message: any}[]>} */
+/** @type {import("./state.js").Signal<{at: string, message: any}[]>} */
 const told = signal([]);
 const hear = () => labMessages().then((list) => (told.value = list), () => {});
 

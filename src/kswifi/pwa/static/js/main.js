@@ -1,21 +1,20 @@
 // The frame around every screen, and the start: first what the device knows, then what the server says.
 import { render } from "preact";
-import { useEffect } from "preact/hooks";
-import { signal } from "./signals.js";
+import { signal, useEffect } from "./state.js";
 import { onReach } from "./api.js";
 import { t } from "./i18n.js";
 import { look } from "./phone.js";
-import { SCREENS, route } from "./router.js";
+import { SCREENS, route, wish } from "./router.js";
 import Home from "./screens/home.js";
 import { account, connect, connection, environment, load, reachable, ready, say, toasts } from "./store.js";
 import { Icon, html } from "./ui.js";
 
-/** @type {import("./signals.js").Signal<Record<string, any>>} */
+/** @type {import("./state.js").Signal<Record<string, any>>} */
 const loaded = signal({ home: Home });
 
 const TABS = /** @type {const} */ ([["home", "home"], ["esim", "chip"], ["help", "help"], ["settings", "user"]]);
 /** @type {Record<string, string>} */
-const TAB_OF = { choose: "home", progress: "home", activate: "home", session: "home", pass: "home", account: "settings" };
+const TAB_OF = { choose: "home", free: "home", progress: "home", activate: "home", session: "home", pass: "home", account: "settings" };
 
 function Connection() {
   const how = connection.value;
@@ -42,6 +41,7 @@ function App() {
   const shown = needsAccount ? (name === "home" ? "home" : "account") : name;
   useEffect(() => {
     scrollTo(0, 0);
+    if (needsAccount && shown === "account") wish.path = `${name}/${encodeURIComponent(id)}`;
     if (!loaded.peek()[shown])
       SCREENS[shown]().then((module) => (loaded.value = { ...loaded.peek(), [shown]: module.default }), () => say(t("problem.offline")));
   }, [shown, id]);

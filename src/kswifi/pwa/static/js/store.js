@@ -1,11 +1,11 @@
 // What the app knows, as signals; a copy on the device makes a start without network show the same.
-import { computed, effect, signal } from "./signals.js";
+import { computed, effect, signal } from "./state.js";
 import * as api from "./api.js";
 import * as db from "./db.js";
 import { speak, t } from "./i18n.js";
 
 /** @import {Account, Action, Activity, Environment, FreeAllowance, InternetSession, Offer, Pass, PhoneStatus, Preferences, Progress, Toast} from "./types.d.ts" */
-/** @template T @typedef {import("./signals.js").Signal<T>} Signal */
+/** @template T @typedef {import("./state.js").Signal<T>} Signal */
 
 export const ready = signal(false);
 /** @type {Signal<Account | null>} */ export const account = signal(null);
@@ -35,7 +35,7 @@ export const current = computed(
   () => sessions.value.find((one) => one.state === "active") ?? sessions.value.find((one) => one.state === "paused") ?? null,
 );
 
-/** How this device is connected, as far as a page can know. @type {import("./signals.js").ReadonlySignal<"offline" | "wifi" | "line" | "mobile" | "unknown">} */
+/** How this device is connected, as far as a page can know. @type {import("./state.js").ReadonlySignal<"offline" | "wifi" | "line" | "mobile" | "unknown">} */
 export const connection = computed(() => {
   if (phone.value) return phone.value.wifi ? "wifi" : phone.value.line && phone.value.attached ? "line" : "offline";
   if (!reachable.value) return "offline";
@@ -59,7 +59,7 @@ export function words(error) {
   if (!(error instanceof api.Problem)) return t("problem.unexpected");
   const key = `problem.${error.code}`;
   try {
-    return t(key);
+    return t(key, error.facts);
   } catch {
     return error.message;
   }

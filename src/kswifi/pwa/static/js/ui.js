@@ -1,6 +1,6 @@
 // htm bound to Preact, and the few parts that every screen is made of.
 import { h } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef } from "./state.js";
 import htm from "htm";
 import { formatOctets, octetParts, sizeName } from "./format.js";
 import { t } from "./i18n.js";

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useState } from "../state.js";
 import { Problem, change, read } from "../api.js";
 import { formatNaira, formatOctets, lastDay, sizeName } from "../format.js";
 import { t } from "../i18n.js";
@@ -47,6 +47,7 @@ export default function Choose() {
   };
   const fits = offers.value.filter((offer) => offer.price_kobo === 0 && !over(offer));
   const gone = Object.entries(refusals).find(([, one]) => one.do === "join_waiting_list");
+  const helps = Object.values(refusals).find((one) => /verify|redeem/.test(one.do))?.do;
   const [picked, choose] = useState("");
   const chosen = picked || (fits.at(-1)?.id ?? "");
   const [sure, setSure] = useState(false);
@@ -82,6 +83,8 @@ export default function Choose() {
     ${how === "offline" && html`<${Note} kind="warning" icon="noline" live>${t("choose.offline")}<//>`}
     ${asks && !buys && html`<label class="item card" style="display:flex"><input class="switch" type="checkbox" role="switch" checked=${sure} onChange=${() => setSure(!sure)} /><span class="grow">${t(how === "mobile" ? "choose.mobile" : "choose.ask")}</span></label>`}
     ${problem && html`<${Note} kind="error" live>${problem}<//>`}
-    <div class="act stick">${buys ? html`<a class="btn wide" href="#/pass">${t("pass.buy", { price: formatNaira(offer?.price_kobo ?? 0) })}</a><p class="small soft centre">${t("pass.see")}</p>` : html`<button class="btn wide" disabled=${!may} onClick=${download}><${Icon} name="down" />${t("choose.button")}</button>
-      <p class="small soft centre">${offer ? t("choose.tiny", { size: sizeName(offer.allowance_octets) }) : t("choose.pick")}</p>`}</div>`;
+    <div class="act stick">${buys ? html`<a class="btn wide" href="#/pass">${t("pass.buy", { price: formatNaira(offer?.price_kobo ?? 0) })}</a><p class="small soft centre">${t("pass.see")}</p>`
+      : helps && !offer && !under ? html`<a class="btn wide" href="#/free">${t(`free.${helps}`)}</a>`
+      : html`<button class="btn wide" disabled=${!may} onClick=${download}><${Icon} name="down" />${t("choose.button")}</button>
+      <p class="small soft centre">${offer ? t("choose.tiny", { size: sizeName(offer.allowance_octets) }) : t("choose.pick")}</p>`}${!helps && html`<a class="btn plain wide" href="#/free">${t("free.have")}</a>`}</div>`;
 }

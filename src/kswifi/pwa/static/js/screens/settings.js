@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "../state.js";
 import { change } from "../api.js";
 import { formatOctets } from "../format.js";
 import { t } from "../i18n.js";
