@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,9 +58,9 @@ def _free_ports(count: int) -> list[int]:
     return ports
 
 
-@pytest.fixture(scope="session")
-def kswifi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kswifi]:
-    folder: Path = tmp_path_factory.mktemp("kswifi")
+@contextmanager
+def running(folder: Path, **settings: str) -> Iterator[Kswifi]:
+    """A whole KSWiFi in a folder, with these settings beside the usual ones."""
     ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
     origin = f"http://localhost:{ports['API']}"
     environment = {
@@ -68,6 +69,7 @@ def kswifi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kswifi]:
         "KSWIFI_REGISTRATIONS_PER_HOUR": "10000",
         "KSWIFI_LOGINS_PER_QUARTER_HOUR": "10000",
         **{f"KSWIFI_{name}_PORT": str(port) for name, port in ports.items()},
+        **settings,
     }
     system = System(environment, folder / "log")
     system.start()
@@ -75,6 +77,12 @@ def kswifi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kswifi]:
         yield Kswifi(system, origin, f"http://127.0.0.1:{ports['LAB']}")
     finally:
         system.stop()
+
+
+@pytest.fixture(scope="session")
+def kswifi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kswifi]:
+    with running(tmp_path_factory.mktemp("kswifi")) as system:
+        yield system
 
 
 @pytest.fixture(scope="module")

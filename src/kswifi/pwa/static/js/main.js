@@ -70,7 +70,7 @@ async function install() {
 
 /** For somebody who is signed in: news as it happens, and what a reload interrupted. A first visit loads none of it. */
 async function follow() {
-  const [{ listen }, { resumeRoads }] = await Promise.all([import("./live.js"), import("./road.js"), import("./alerts.js")]);
+  const [{ listen }, { resumeRoads }] = await Promise.all([import("./live.js"), import("./road.js"), import("./alerts.js"), import("./carry.js")]);
   listen();
   await resumeRoads();
 }

@@ -28,8 +28,7 @@ let waiting = 0;
 /** Send what waits. A refusal is told and dropped; what may succeed later stays. */
 export function flush() {
   if (!account.peek()) return Promise.resolve();
-  const locked = navigator.locks ? (/** @type {() => Promise<void>} */ work) => navigator.locks.request("kswifi-outbox", work) : (/** @type {() => Promise<void>} */ work) => work();
-  return locked(async () => {
+  return db.alone("outbox", async () => {
     for (const action of (await db.all("outbox")).sort((a, b) => a.since - b.since)) {
       try {
         const answer = await change(action.path, action.body, { key: action.key });

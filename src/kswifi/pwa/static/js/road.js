@@ -6,7 +6,7 @@ import { sizeName } from "./format.js";
 import { t } from "./i18n.js";
 import { flush, want } from "./outbox.js";
 import { PackageRefused, sha256, verifyPackage } from "./package.js";
-import { carryPackets, look, storeOnCard, switchOn } from "./phone.js";
+import { carryPackets, enableProfile, look, storeOnCard, switchOn } from "./phone.js";
 import { go } from "./router.js";
 import { account, current, isStored, isUnderWay, offers, progress, receive, sessionOf, sessions, words } from "./store.js";
 
@@ -116,7 +116,7 @@ async function storeWithLabPhone(one, signal) {
   show(one.session_id, { stage: "transfer" });
   // A profile is installed once; what comes later goes to it by secured packets.
   const { profile_state } = await read(`/api/v1/esims/${one.esim_id}`);
-  if (profile_state === "installed") await carryPackets(one);
+  if (profile_state === "installed") await enableProfile(one).then(() => carryPackets(one));
   else await storeOnCard(one, activation.activation_code);
   await pause(100);
   return read(`/api/v1/sessions/${one.session_id}`);

@@ -19,6 +19,8 @@ export const ready = signal(false);
 /** @type {Signal<FreeAllowance | null>} */ export const free = signal(null);
 /** @type {Signal<Pass | null>} */ export const pass = signal(null);
 /** @type {Signal<PhoneStatus | null>} */ export const phone = signal(null);
+/** Whether something waits for an eSIM that the card does not use. */
+export const esimOff = signal(false);
 /** @type {Signal<Toast[]>} */ export const toasts = signal([]);
 export const reachable = signal(navigator.onLine);
 /** @type {Signal<Preferences>} */
@@ -140,6 +142,8 @@ export async function receive(raw) {
   return one;
 }
 
+/** Counts the looks at the server. */
+export const asked = signal(0);
 let refreshing = /** @type {Promise<void> | null} */ (null);
 /** Load everything that can have changed. Calls at the same time share one. */
 export const refresh = () =>
@@ -148,6 +152,7 @@ export const refresh = () =>
       const { sessions: list, free: allowance } = await api.read("/api/v1/sessions");
       free.value = allowance ?? null;
       await keep(list.map(fromServer));
+      asked.value += 1;
     } finally {
       refreshing = null;
     }
@@ -187,6 +192,7 @@ export async function forget() {
   account.value = asOf.value = pass.value = null;
   sessions.value = actions.value = activity.value = [];
   progress.value = {};
+  esimOff.value = false;
   await db.put("kv", preferences.value, "preferences");
 }
 

@@ -2,6 +2,7 @@ import { useState } from "../state.js";
 import { Problem, change } from "../api.js";
 import { t } from "../i18n.js";
 import "../alerts.js";
+import "../carry.js";
 import { listen } from "../live.js";
 import { look } from "../phone.js";
 import { isChangeOfMind, makePasskey, passkeysHere, usePasskey } from "../passkeys.js";

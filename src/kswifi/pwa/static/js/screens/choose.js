@@ -78,6 +78,7 @@ export default function Choose() {
       <div class="gauge" aria-hidden="true"><i style=${{ width: `${(left / allowance.octets) * 100}%` }}></i></div></div>`}
     <${Group} title=${t("choose.free", { days: free[0]?.valid_days ?? 0 })} offers=${free} chosen=${chosen} choose=${choose} over=${over} />
     <${Group} title=${t("choose.paid", { days: paid[0]?.valid_days ?? 0 })} offers=${paid} chosen=${chosen} choose=${choose} over=${over} />
+    ${!helps && html`<a class="btn plain" style="justify-self:start" href="#/free">${t("free.have")}</a>`}
     ${gone && html`<${Note} icon="clock" live>${t(waits ? "wait.joined" : "wait.lead")}<//>${!waits && html`<button class="btn quiet wide" disabled=${!reachable.value} onClick=${() => change("/api/v1/free-data/waiting", { offer_id: gone[0] }).then(look, (error) => setProblem(words(error)))}>${t("wait.join")}</button>`}`}
     ${how === "line" && html`<${Note} kind="warning" icon="wifi" live>${t("choose.not_wifi")}<//>`}
     ${how === "offline" && html`<${Note} kind="warning" icon="noline" live>${t("choose.offline")}<//>`}
@@ -86,5 +87,5 @@ export default function Choose() {
     <div class="act stick">${buys ? html`<a class="btn wide" href="#/pass">${t("pass.buy", { price: formatNaira(offer?.price_kobo ?? 0) })}</a><p class="small soft centre">${t("pass.see")}</p>`
       : helps && !offer && !under ? html`<a class="btn wide" href="#/free">${t(`free.${helps}`)}</a>`
       : html`<button class="btn wide" disabled=${!may} onClick=${download}><${Icon} name="down" />${t("choose.button")}</button>
-      <p class="small soft centre">${offer ? t("choose.tiny", { size: sizeName(offer.allowance_octets) }) : t("choose.pick")}</p>`}${!helps && html`<a class="btn plain wide" href="#/free">${t("free.have")}</a>`}</div>`;
+      <p class="small soft centre">${offer ? t("choose.tiny", { size: sizeName(offer.allowance_octets) }) : t("choose.pick")}</p>`}</div>`;
 }

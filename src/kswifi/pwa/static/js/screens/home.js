@@ -1,6 +1,6 @@
 import { age, duration, formatOctets, lastDay, runsOutAt, sizeName, when } from "../format.js";
 import { t } from "../i18n.js";
-import { account, actions, activity, asOf, current, isEnded, isStored, isUnderWay, pass, progress, reachable, sessions } from "../store.js";
+import { account, actions, activity, asOf, current, esimOff, isEnded, isStored, isUnderWay, pass, progress, reachable, sessions } from "../store.js";
 import { Chip, Heading, Icon, Note, Ring, RingFigure, Size, html } from "../ui.js";
 
 /** @import {InternetSession} from "../types.d.ts" */
@@ -81,6 +81,7 @@ export default function Home() {
   const finished = !one && !stored.length && ended[0]?.state === "exhausted";
   return html`<${Heading} title=${t("home.title")} hidden />
     ${!reachable.value && html`<${Note} icon="noline" live>${t("offline.note")} ${asOf.value ? t("as_of", { age: age(asOf.value) }) : ""}<//>`}
+    ${esimOff.value && html`<${Note} icon="chip" live>${t("esim.off")}<//>`}
     ${one && html`<${InUse} one=${one} />`}
     ${finished && html`<${Note} icon="wifi"><b>${t("finished.title")}</b><br />${t("finished.lead")}<//>`}
     ${!sessions.value.length && html`<div class="empty"><${Art} /><h2>${t("home.empty")}</h2><p class="soft">${t("home.lead")}</p></div>`}

@@ -307,6 +307,7 @@ export default `
     down Down: {what}
     place Place {n}, record {record}
     waits Will be written at the next WiFi
+    off This eSIM is off. Use it under SIMs in the phone's settings, and the card learns what waits.
     next Continue with the next
     next_hint When one is finished, without asking
     lab Open the lab phone

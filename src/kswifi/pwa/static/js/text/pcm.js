@@ -306,6 +306,7 @@ export default `
     down Down: {what}
     place Place {n}, record {record}
     waits We go write am when WiFi dey
+    off This eSIM dey off. Use am under SIMs for phone settings, then card go know wetin dey wait.
     next Continue with the next
     next_hint When one finish, e no go ask
     lab Open the lab phone
