@@ -49,7 +49,7 @@ def led_to_free_data(app: AppPage) -> None:
     for offer in ("1GB", "3GB", "5GB"):
         expect(app.page.get_by_role("radio", name=re.compile(offer))).to_be_disabled()
     expect(app.page.get_by_role("button", name="Download Session")).to_have_count(0)
-    app.link("Verify my number or use a voucher")
+    app.link("Phone number or voucher")
     app.heading("Free data")
 
 
@@ -132,6 +132,7 @@ def test_a_phone_number_is_verified_with_the_labs_message(asking: Kswifi, browse
         app.sees(f"The code was sent to {number}.")
         app.page.goto(f"{app.origin}/lab")
         app.sees("in the lab's outbox, sent to nobody")
+        app.page.get_by_text("in the lab's outbox").scroll_into_view_if_needed()
         assert check_screen(app.page, "31-lab-text-message", look) == []
         (code,) = re.findall(r"\b\d{6}\b", app.page.get_by_role("main").inner_text().partition("Text messages")[2])[
             :1

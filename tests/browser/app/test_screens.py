@@ -5,6 +5,7 @@ With SCREENS=1 the pictures of docs/screens are taken anew.
 
 import os
 import re
+import time
 
 import pytest
 from playwright.sync_api import Browser
@@ -20,6 +21,8 @@ def walk(app: AppPage, kswifi: Kswifi, look: str) -> list[str]:
     wrong: list[str] = []
 
     def see(name: str) -> None:
+        for close in page.locator(".toast").get_by_role("button", name="Close").all():
+            close.click()
         wrong.extend(check_screen(page, name, look))
 
     # A phone as most are: it has a fingerprint reader, and lets the page notify.
@@ -69,10 +72,13 @@ def walk(app: AppPage, kswifi: Kswifi, look: str) -> list[str]:
     kswifi.spend(370_000_000)
     app.heading("Session Active")
     see("12-active")
-    page.wait_for_timeout(1500)
-    kswifi.spend(4_000_000)
     app.open("home").heading("Your internet")
     app.sees("Details")
+    until = time.monotonic() + 40
+    while not page.get_by_text("At this pace").count():  # a pace is told once it was watched for ten seconds
+        assert time.monotonic() < until
+        page.wait_for_timeout(2000)
+        kswifi.spend(10_000_000)
     see("13-home-active")
     app.link("Details")
     app.heading("1GB session")

@@ -69,3 +69,12 @@ def test_a_style_sheet_keeps_the_white_space_that_means_something() -> None:
 
 def test_a_page_loses_the_line_ends_between_its_tags() -> None:
     assert squeeze_page("<p>\n<b>a\nb</b> <i>c</i>\n</p>\n") == "<p><b>a\nb</b> <i>c</i></p>"
+
+
+@pytest.mark.parametrize("name", ["app.css", "lab.css"])
+def test_every_rule_of_a_style_sheet_is_closed_where_it_ends(name: str) -> None:
+    depth = 0
+    for piece in re.findall(r"[{}]|@media[^{]*", squeeze_style((STATIC / name).read_text(encoding="utf-8"))):
+        depth += {"{": 1, "}": -1}.get(piece, 0)
+        assert piece in "{}" or depth == 0, f"{piece} stands within another rule"
+    assert depth == 0

@@ -1,6 +1,6 @@
 // A session's road as far as this device walks it: order, download, verify, hand to the card, switch on.
 // What is done is told by the server's state, so that a reload, a lost network or a closed app only pauses it.
-import { Problem, change, read, send } from "./api.js";
+import { Problem, change, newKey, read, send } from "./api.js";
 import * as db from "./db.js";
 import { sizeName } from "./format.js";
 import { t } from "./i18n.js";
@@ -201,7 +201,7 @@ export const SessionManager = {
     if (!offer) throw new Problem(404, "unknown_offer", "");
     // The same wish, sent again after a lost answer, keeps its key: one session, not two.
     const wish = (await db.get("kv", "ordering")) ?? {};
-    const key = wish.offer_id === offer.id ? wish.key : crypto.randomUUID();
+    const key = wish.offer_id === offer.id ? wish.key : newKey();
     await db.put("kv", { offer_id: offer.id, key }, "ordering");
     let one;
     try {

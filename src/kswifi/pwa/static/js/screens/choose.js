@@ -4,7 +4,7 @@ import { formatNaira, formatOctets, lastDay, sizeName } from "../format.js";
 import { t } from "../i18n.js";
 import { SessionManager } from "../road.js";
 import { connection, free as freeAllowance, offers, pass, reachable, words } from "../store.js";
-import { Heading, Icon, Note, Size, html } from "../ui.js";
+import { Heading, Icon, Insecure, Note, Size, html } from "../ui.js";
 
 /** @import {FreeRefusal, Offer} from "../types.d.ts" */
 
@@ -57,7 +57,7 @@ export default function Choose() {
   const how = connection.value;
   const asks = how === "unknown" || how === "mobile";
   const buys = Boolean(offer && offer.price_kobo > 0 && !under);
-  const may = Boolean(offer && !over(offer)) && reachable.value && how !== "line" && how !== "offline" && (!asks || sure) && !busy;
+  const may = Boolean(offer && !over(offer)) && reachable.value && how !== "line" && how !== "offline" && (!asks || sure) && !busy && isSecureContext;
 
   async function download() {
     if (!offer || !may) return;
@@ -80,6 +80,7 @@ export default function Choose() {
     <${Group} title=${t("choose.paid", { days: paid[0]?.valid_days ?? 0 })} offers=${paid} chosen=${chosen} choose=${choose} over=${over} />
     ${!helps && html`<a class="btn plain" style="justify-self:start" href="#/free">${t("free.have")}</a>`}
     ${gone && html`<${Note} icon="clock" live>${t(waits ? "wait.joined" : "wait.lead")}<//>${!waits && html`<button class="btn quiet wide" disabled=${!reachable.value} onClick=${() => change("/api/v1/free-data/waiting", { offer_id: gone[0] }).then(look, (error) => setProblem(words(error)))}>${t("wait.join")}</button>`}`}
+    <${Insecure} />
     ${how === "line" && html`<${Note} kind="warning" icon="wifi" live>${t("choose.not_wifi")}<//>`}
     ${how === "offline" && html`<${Note} kind="warning" icon="noline" live>${t("choose.offline")}<//>`}
     ${asks && !buys && html`<label class="item card" style="display:flex"><input class="switch" type="checkbox" role="switch" checked=${sure} onChange=${() => setSure(!sure)} /><span class="grow">${t(how === "mobile" ? "choose.mobile" : "choose.ask")}</span></label>`}

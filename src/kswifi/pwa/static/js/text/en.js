@@ -130,7 +130,7 @@ export default `
     phone_or_voucher Here a free session needs a phone number that is yours, or a voucher of a WiFi venue.
     verify_phone Verify my phone number
     redeem_voucher Type in a voucher
-    verify_phone_or_redeem_voucher Verify my number or use a voucher
+    verify_phone_or_redeem_voucher Phone number or voucher
     have I have a voucher
 
   voucher.
@@ -142,7 +142,7 @@ export default `
     voucher.hint As printed, like 0003-7QK2-M9XT
     voucher.button Use Voucher
     number Phone number
-    number.hint Six digits are sent to it. It is not kept.
+    number.hint Six digits are sent to it.
     number.button Send Me a Code
     code The code
     code.hint Six digits, good for ten minutes and five tries
@@ -381,7 +381,7 @@ export default `
     alerts Alerts
     alerts_hint At 50, 80, 95 and 100 %, and before a session ends
     alerts_denied Your browser does not let KSWiFi show notifications.
-    insecure This page was opened without HTTPS. It cannot be installed, work offline or check signatures here.
+    insecure This page was opened without HTTPS. Here it cannot be installed, work offline or check a session's signature, so nothing is downloaded here.
     push Also when the app is closed
     push_hint Your browser's notifications. Off unless you say so.
     sign_out Sign out

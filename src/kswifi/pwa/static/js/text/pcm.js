@@ -129,7 +129,7 @@ export default `
     phone_or_voucher For here free session need phone number wey be your own, or voucher from WiFi place.
     verify_phone Verify my phone number
     redeem_voucher Put voucher
-    verify_phone_or_redeem_voucher Verify my number or use voucher
+    verify_phone_or_redeem_voucher Phone number or voucher
     have I get voucher
 
   voucher.
@@ -141,7 +141,7 @@ export default `
     voucher.hint As dem print am, like 0003-7QK2-M9XT
     voucher.button Use Voucher
     number Phone number
-    number.hint We go send six numbers go there. We no go keep am.
+    number.hint We go send six numbers go there.
     number.button Send Me Code
     code The code
     code.hint Six numbers, for ten minutes and five tries
@@ -380,7 +380,7 @@ export default `
     alerts Alerts
     alerts_hint For 50, 80, 95 and 100 %, and before session end
     alerts_denied Your browser no gree make KSWiFi show notification.
-    insecure This page open without HTTPS. E no fit install, work offline or check signature here.
+    insecure This page open without HTTPS. For here e no fit install, work offline or check session signature, so nothing go download.
     push Even when app close
     push_hint Your browser notification. E dey off till you talk.
     sign_out Sign out
