@@ -21,8 +21,7 @@ def walk(app: AppPage, kswifi: Kswifi, look: str) -> list[str]:
     wrong: list[str] = []
 
     def see(name: str) -> None:
-        for close in page.locator(".toast").get_by_role("button", name="Close").all():
-            close.click()
+        page.evaluate("document.querySelectorAll('.toast .iconbtn').forEach((close) => close.click())")
         wrong.extend(check_screen(page, name, look))
 
     # A phone as most are: it has a fingerprint reader, and lets the page notify.
@@ -181,6 +180,12 @@ def test_text_at_200_percent_fits_and_nothing_is_lost(kswifi: Kswifi, browser: B
             app.open(screen)
             app.page.wait_for_timeout(300)
             wrong += check_layout(app.page, screen)
+            # The bar with the action scrolls along, and draws nothing over what is above it.
+            over = app.page.evaluate(
+                """() => [...document.querySelectorAll('.stick')].map((bar) =>
+                [getComputedStyle(bar).position, getComputedStyle(bar, '::before').content])"""
+            )
+            assert all(one == ["relative", "none"] for one in over), (screen, over)
         assert wrong == []
 
 

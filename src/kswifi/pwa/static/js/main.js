@@ -52,6 +52,12 @@ function App() {
     <${Toasts} /><${Tabs} />`;
 }
 
+/** Little height for the size of the text, whatever made it so large. */
+function fit() {
+  const page = document.documentElement;
+  page.classList.toggle("low", parseFloat(getComputedStyle(page).fontSize) * 34 > innerHeight);
+}
+
 /** The page as an app: kept on the device by the service worker. */
 async function install() {
   if (!("serviceWorker" in navigator)) return;
@@ -89,6 +95,8 @@ async function reach() {
 onReach((is) => (reachable.value = is));
 await load();
 ready.value = true;
+fit();
+addEventListener("resize", fit);
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 root.replaceChildren();
 render(html`<${App} />`, root);
