@@ -85,15 +85,14 @@ def test_a_first_visit_on_slow_4g_is_small_and_fast_and_the_next_one_faster(
     kswifi: Kswifi, browser: Browser
 ) -> None:
     """A machine that is busy with other things may be slow once; an app that is slow is so each of three times."""
-    for _ in range(3):
+    visits: list[Visit] = []
+    while not visits or (len(visits) < 3 and not visits[-1].fast):
         with device(browser, kswifi.origin) as app:
-            seen = visit(app)
-        print(f"\n{seen}")
-        assert 10_000 < seen.first_route_octets <= 40_000
-        assert seen.cls < 0.05
-        if seen.fast:
-            break
-    assert seen.fast, seen
+            visits.append(visit(app))
+        print(f"\n{visits[-1]}")
+        assert 10_000 < visits[-1].first_route_octets <= 40_000
+        assert visits[-1].cls < 0.05
+    assert visits[-1].fast, visits
 
 
 @pytest.fixture

@@ -74,10 +74,10 @@ function Phone() {
 /** @param {{id: string}} props the code of a voucher, or nothing */
 export default function Free({ id }) {
   const [required, setRequired] = useState("");
-  useEffect(() => void read("/api/v1/free-data").then((view) => setRequired(view.required), () => {}), []);
+  useEffect(() => void read("/api/v1/free-data").then((view) => setRequired(view.required), () => setRequired("nothing")), []);
   const phone = /phone/.test(required);
-  return html`<${Heading} title=${t("choose.allowance")} lead=${t(`free.${required || "nothing"}`)} back="#/choose" />
+  return html`<${Heading} title=${t("choose.allowance")} lead=${required && t(`free.${required}`)} back="#/choose" />
     ${!reachable.value && html`<${Note} icon="noline" live>${t("account.offline")}<//>`}
     ${phone && !id && html`<${Phone} />`}
-    ${required !== "phone" && html`<${Voucher} typed=${id} quiet=${phone && !id} />`}`;
+    ${required && required !== "phone" && html`<${Voucher} typed=${id} quiet=${phone && !id} />`}`;
 }
