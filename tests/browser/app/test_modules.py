@@ -14,9 +14,8 @@ from joserfc.jwk import ECKey, KeySet
 from playwright.sync_api import Browser, Page
 
 from kswifi.kernel.numbers import Iccid
-from kswifi.pwa.assets import load_assets
 from kswifi.session_package import PackageContents, PackageError, build_package, verify_package
-from tests.support.app_modules import opened_with_modules
+from tests.support.app_modules import files_as_sent, opened_with_modules
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ICCID = "8999901000000000013"
@@ -25,7 +24,7 @@ SESSION = "019ab0de-0000-7000-8000-000000000001"
 
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
-    with opened_with_modules(browser, load_assets()) as opened:
+    with opened_with_modules(browser, files_as_sent()) as opened:
         yield opened
 
 

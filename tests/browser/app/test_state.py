@@ -6,13 +6,12 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from kswifi.pwa.assets import load_assets
-from tests.support.app_modules import opened_with_modules
+from tests.support.app_modules import files_as_sent, files_as_written, opened_with_modules
 
 
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    with opened_with_modules(browser, load_assets()) as opened:
+@pytest.fixture(params=[files_as_sent, files_as_written], ids=["as sent", "as written"])
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    with opened_with_modules(browser, request.param()) as opened:
         yield opened
 
 
