@@ -154,7 +154,7 @@ function Bench() {
         <${Texted} />
         <${Told} />
         ${lab && html`<section class="stack"><h2>${t("lab.card")}</h2><p class="small soft">EID <span class="mono">${lab.eid}</span></p>
-          <ul class="list">${lab.profiles.map((profile) => html`<li class="item" key=${profile.iccid}><span class="dot"><${Icon} name="chip" /></span><span class="grow"><b>${profile.name || "KSWiFi"}</b><span class="mono soft">${profile.iccid}</span></span>${profile.enabled ? html`<span class="badge line">${t("lab.enabled")}</span>` : html`<button class="btn quiet" disabled=${busy.value} onClick=${() => doing(() => useProfile(profile.iccid))}>${t("lab.enable")}</button>`}</li>`)}</ul>
+          <ul class="list">${lab.profiles.toSorted((a, b) => Number(b.enabled) - Number(a.enabled)).map((profile) => html`<li class="item" key=${profile.iccid}><span class="dot"><${Icon} name="chip" /></span><span class="grow"><b>${profile.name || "KSWiFi"}</b><span class="mono soft">${profile.iccid}</span></span>${profile.enabled ? html`<span class="badge line">${t("lab.enabled")}</span>` : html`<button class="btn quiet" disabled=${busy.value} onClick=${() => doing(() => useProfile(profile.iccid))}>${t("lab.enable")}</button>`}</li>`)}</ul>
           ${!lab.profiles.length && html`<p class="soft">${t("lab.empty")}</p>`}
           <ul class="stack">${lab.records.map((record) => html`<${CardRecord} hex=${record} key=${record} />`)}</ul></section>`}
       </div></div></main>`;
