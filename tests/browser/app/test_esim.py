@@ -130,9 +130,14 @@ def test_what_waits_is_carried_on_any_screen_once_there_is_wifi_and_by_one_tab_a
         assert card_report(kswifi)[second].place == 2
         kswifi.lab("/phone/wifi", {"on": True})
         wait_for_card(kswifi, app.page, {first: (2, False), second: (1, False)})
+        # Both tabs are told of a change at the same moment: one carries, and the other finds nothing left.
+        app.open("esim").heading("Sessions on this eSIM")
+        for name, places in (("Up: 1GB session, 2", (1, 2)), ("Up: 3GB session, 2", (2, 1))):
+            app.button(name)
+            wait_for_card(kswifi, app.page, {first: (places[0], False), second: (places[1], False)})
         app.page.wait_for_timeout(1500)
         assert refused == []
-        assert len([url for url in handed if url.startswith(kswifi.lab_origin)]) == 2
+        assert len([url for url in handed if url.startswith(kswifi.lab_origin)]) == 6
         other.close()
 
 
