@@ -4,7 +4,7 @@ import re
 import time
 
 import httpx2
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from kswifi.rsp.session_record import RECORD_OCTETS, RecordState, state_of
 from tests.browser.app.conftest import Kswifi
@@ -111,6 +111,11 @@ def ask_for_the_second_first(app: AppPage) -> None:
     expect(app.page.get_by_text("The network has not answered yet")).to_have_count(0, timeout=20_000)
 
 
+def slowly(route: Route) -> None:
+    time.sleep(0.7)
+    route.continue_()
+
+
 def test_what_waits_is_carried_on_any_screen_once_there_is_wifi_and_by_one_tab_at_a_time(
     kswifi: Kswifi, browser: Browser
 ) -> None:
@@ -130,7 +135,8 @@ def test_what_waits_is_carried_on_any_screen_once_there_is_wifi_and_by_one_tab_a
         assert card_report(kswifi)[second].place == 2
         kswifi.lab("/phone/wifi", {"on": True})
         wait_for_card(kswifi, app.page, {first: (2, False), second: (1, False)})
-        # Both tabs are told of a change at the same moment: one carries, and the other finds nothing left.
+        # Both tabs are told of a change at the same moment: one carries, slowly, and the other finds nothing left.
+        app.context.route(f"{kswifi.lab_origin}/phone/card/packet", slowly)
         app.open("esim").heading("Sessions on this eSIM")
         for name, places in (("Up: 1GB session, 2", (1, 2)), ("Up: 3GB session, 2", (2, 1))):
             app.button(name)
