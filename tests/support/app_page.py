@@ -4,10 +4,10 @@ import itertools
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Route, expect
 
 PASSWORD = "three warm rivers"
 _numbers = itertools.count(time.time_ns() % 9_000_000)
@@ -98,24 +98,6 @@ class AppPage:
         )
 
     @contextmanager
-    def slow_package(self, first_octets: int = 3000) -> Iterator[list[str | None]]:
-        """Let the network break off the first download after so many octets; give the ranges asked for."""
-        ranges: list[str | None] = []
-
-        def handle(route: Route) -> None:
-            ranges.append(route.request.headers.get("range"))
-            if len(ranges) > 1:
-                route.continue_()
-                return
-            answer = route.fetch()
-            # As a network does that breaks off: the head tells all of it, the body ends too early.
-            route.fulfill(response=answer, body=answer.body()[:first_octets])
-
-        self.context.route("**/package", handle)
-        yield ranges
-        self.context.unroute("**/package", handle)
-
-    @contextmanager
     def held_package(self, first_octets: int = 700) -> Iterator[Callable[[], None]]:
         """Let the network break off the download after so many octets, and hold the rest until it is let go."""
         waiting: list[Route] = []
@@ -134,7 +116,8 @@ class AppPage:
             nonlocal let_go
             let_go = True
             for route in waiting:
-                route.continue_()
+                with suppress(Error):  # a page that was reloaded since has given it up
+                    route.continue_()
 
         self.context.route("**/package", handle)
         yield release

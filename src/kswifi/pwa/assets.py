@@ -1,10 +1,10 @@
 """The app's files: read once, hashed, compressed once, and listed for the service worker.
 
-Nothing is bundled or rewritten but for two things: on the way to the user comments and indentation are left
-out, a tenth of all that would be sent, and the keys of a second language's texts; lines stay where they are. The
-hash of a file is its ETag and its entry in the precache list, so that an update fetches only the files that
-changed: those who use this pay for every kilobyte. The first page's files come one by one, as browsers fetch them;
-the service worker of a first visit gets all other scripts in one parcel, where gzip sees what they have in common.
+Nothing is bundled or renamed: on the way to the user comments and white space are left out (``squeeze``), and the
+keys of a second language's texts. The hash of a file is its ETag and its entry in the precache list, so that an
+update fetches only the files that changed: those who use this pay for every kilobyte. The first page's files come
+one by one, as browsers fetch them; the service worker of a first visit gets all other scripts in one parcel, where
+gzip sees what they have in common.
 """
 
 import gzip
@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
+
+from kswifi.pwa.squeeze import squeeze_page, squeeze_script, squeeze_style
 
 STATIC: Final = Path(__file__).parent / "static"
 PREFIX: Final = "/app/"
@@ -39,13 +41,12 @@ _TYPES: Final = MappingProxyType(
     }
 )
 _IMPORT_MAP: Final = re.compile(rb'<script type="importmap">(.*?)</script>', re.DOTALL)
-_COMMENT_LINES: Final = re.compile(rb"^[ \t]*(?://[^\n]*|/\*(?:[^*]|\*(?!/))*\*/[ \t]*)$", re.MULTILINE)
-_TYPE_COMMENT: Final = re.compile(rb"/\*\* @(?:type|param)\b(?:[^*\n]|\*(?!/))*\*/ ?")
-_INDENTATION: Final = re.compile(rb"^[ \t]+", re.MULTILINE)
-_KEY: Final = re.compile(rb'(?m)(^|, )"?[a-z_][\w.]*"?: (?=")')
+_GROUP: Final = re.compile(r"(?m)^\s*[a-z_]+\.\n")
+_KEY: Final = re.compile(r"(?m)^\s*[\w.]+ ")
 _NAMED: Final = re.compile(rb'"(/[^"]*)"')
-_PRECACHE: Final = b"const PRECACHE = ([]);"
-PARCEL: Final = "/app/parcel.json"
+_PRECACHE: Final = b"const PRECACHE=([]);"
+_PARCEL_TAG: Final = b'const PARCEL="";'
+PARCEL: Final = "/app/parcel.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ class Asset:
 
     @property
     def tag(self) -> str:
-        """Return what tells this version of the file from another: 40 bits of its hash."""
-        return self.sha256[:10]
+        """Return what tells this version of the file from another: 32 bits of its hash."""
+        return self.sha256[:8]
 
     @property
     def wire_octets(self) -> int:
@@ -94,10 +95,10 @@ def load_assets(static: Path = STATIC) -> Assets:
     """Read the app's files.
 
     Raises:
-        ValueError: the service worker has no place for the precache list.
+        ValueError: the service worker has no place for the precache list, or for its parcel's tag.
     """
     files = {
-        path.relative_to(static).as_posix(): _without_comments(path, static)
+        path.relative_to(static).as_posix(): _squeezed(path, static)
         for path in sorted(static.rglob("*"))
         if path.suffix in _TYPES
     }
@@ -106,31 +107,32 @@ def load_assets(static: Path = STATIC) -> Assets:
     hashes = tuple(sorted({b64encode(hashlib.sha256(text).digest()).decode() for text in maps}))
     app = Assets(MappingProxyType(by_url), hashes)
     precache = json.dumps([[asset.url, asset.tag] for asset in app.precached], separators=(",", ":")).encode()
+    parcel = Asset(PARCEL, "text/plain; charset=utf-8", *_packed(_parcel(app)))
     worker = files["sw.js"]
-    if worker.count(_PRECACHE) != 1:
-        raise ValueError("sw.js has no single line that takes the precache list")
-    worker = worker.replace(_PRECACHE, b"const PRECACHE = " + precache + b";")
-    parcel = Asset(PARCEL, "application/json", *_packed(_parcel(app)))
+    for place, value in ((_PRECACHE, precache), (_PARCEL_TAG, f'"{parcel.tag}"'.encode())):
+        if worker.count(place) != 1:
+            raise ValueError(f"sw.js has not once: {place.decode()}")
+        worker = worker.replace(place, place.partition(b"=")[0] + b"=" + value + b";")
     return Assets(MappingProxyType({**by_url, PARCEL: parcel, "/sw.js": _asset("sw.js", worker)}), hashes)
 
 
-def _without_comments(path: Path, static: Path) -> bytes:
-    """Return what is sent: scripts of ours without whole lines of comment, types in comments, and indentation.
+def _squeezed(path: Path, static: Path) -> bytes:
+    """Return what is sent of a file."""
+    if path.parent.name == "vendor" or path.suffix in (".png", ".svg"):
+        return path.read_bytes()
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".webmanifest":
+        return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":")).encode()
+    if _url(path.relative_to(static).as_posix()) in ON_DEMAND:
+        text = _values_alone(text)
+    squeeze = {".js": squeeze_script, ".css": squeeze_style, ".html": squeeze_page}[path.suffix]
+    return squeeze(text).encode()
 
-    In a template of ours, white space with a line's end in it never counts (htm drops it).
-    """
-    content = path.read_bytes()
-    if path.suffix != ".js" or path.parent.name == "vendor":
-        return content
-    content = _COMMENT_LINES.sub(lambda found: b"\n" * found.group().count(b"\n"), content)
-    content = _INDENTATION.sub(b"", _TYPE_COMMENT.sub(b"", content))
-    return _values_alone(content) if _url(path.relative_to(static).as_posix()) in ON_DEMAND else content
 
-
-def _values_alone(texts: bytes) -> bytes:
+def _values_alone(texts: str) -> str:
     """Return a second language's texts as a list: its keys are those of English, in the same order."""
-    head, _, body = _KEY.sub(rb"\1", texts).partition(b"export default {")
-    return head + b"export default [" + body.replace(b"\n};", b"\n];")
+    head, opening, body = texts.partition("export default `")
+    return head + opening.replace("`", "[`") + _KEY.sub("", _GROUP.sub("", body)).replace("`;", "`];")
 
 
 def _named_by_page(app: Assets) -> frozenset[str]:
@@ -140,10 +142,10 @@ def _named_by_page(app: Assets) -> frozenset[str]:
 
 
 def _parcel(app: Assets) -> bytes:
-    """Return the scripts that the first page does not fetch: by their URL, the tag and the text of each."""
+    """Return the scripts that the first page does not fetch: before each its URL, and NUL around both."""
     alone = _named_by_page(app) | ON_DEMAND
     scripts = [one for one in app.precached if one.url.endswith(".js") and one.url not in alone]
-    return json.dumps({one.url: [one.tag, one.content.decode()] for one in scripts}, ensure_ascii=False).encode()
+    return b"".join(b"\0%s\0%s" % (one.url.encode(), one.content) for one in scripts)
 
 
 def _url(name: str) -> str:

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from kswifi.cli.up import System
+from kswifi.lab.children import ChildFailedError
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
@@ -57,24 +59,43 @@ def _free_ports(count: int) -> list[int]:
     return ports
 
 
-@pytest.fixture(scope="session")
-def kswifi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kswifi]:
-    folder: Path = tmp_path_factory.mktemp("kswifi")
+@contextmanager
+def running(folder: Path, host: str = "localhost", **settings: str) -> Iterator[Kswifi]:
+    """A whole KSWiFi in a folder, by this name, with these settings beside the usual ones."""
+    system, origin, lab_origin = _started(folder, host, settings)
+    try:
+        yield Kswifi(system, origin, lab_origin)
+    finally:
+        system.stop()
+
+
+def _started(folder: Path, host: str, settings: dict[str, str], tries: int = 3) -> tuple[System, str, str]:
+    """Start it; on other ports where another process took one of ours before we did."""
     ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
-    origin = f"http://localhost:{ports['API']}"
+    origin = f"http://{host}:{ports['API']}"
     environment = {
         "KSWIFI_DATA_DIR": str(folder / "var"),
         "KSWIFI_PUBLIC_ORIGIN": origin,
         "KSWIFI_REGISTRATIONS_PER_HOUR": "10000",
         "KSWIFI_LOGINS_PER_QUARTER_HOUR": "10000",
         **{f"KSWIFI_{name}_PORT": str(port) for name, port in ports.items()},
+        **settings,
     }
     system = System(environment, folder / "log")
-    system.start()
     try:
-        yield Kswifi(system, origin, f"http://127.0.0.1:{ports['LAB']}")
-    finally:
+        system.start()
+    except ChildFailedError as error:
         system.stop()
+        if tries == 1 or "in use" not in error.message:
+            raise
+        return _started(folder, host, settings, tries - 1)
+    return system, origin, f"http://127.0.0.1:{ports['LAB']}"
+
+
+@pytest.fixture(scope="session")
+def kswifi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kswifi]:
+    with running(tmp_path_factory.mktemp("kswifi")) as system:
+        yield system
 
 
 @pytest.fixture(scope="module")

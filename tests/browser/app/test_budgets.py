@@ -1,6 +1,7 @@
 """What the app costs, measured in the browser on an emulated slow phone, and printed."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -22,12 +23,6 @@ WATCH = """() => {
 }"""
 
 
-@pytest.fixture
-def slow(kswifi: Kswifi, browser: Browser) -> Iterator[AppPage]:
-    with device(browser, kswifi.origin) as app:
-        yield app
-
-
 def throttle(page: Page) -> CDPSession:
     session = page.context.new_cdp_session(page)
     session.send("Network.enable")
@@ -36,16 +31,28 @@ def throttle(page: Page) -> CDPSession:
     return session
 
 
-def test_a_first_visit_on_slow_4g_is_small_and_fast_and_the_next_one_faster(slow: AppPage) -> None:
-    page = slow.page
-    session = throttle(page)
-    received: dict[str, int] = {}
-    urls: dict[str, str] = {}
-    session.on("Network.responseReceived", lambda e: urls.update({e["requestId"]: e["response"]["url"]}))
-    session.on("Network.loadingFinished", lambda e: received.update({e["requestId"]: int(e["encodedDataLength"])}))
+@dataclass(frozen=True)
+class Visit:
+    """What a first visit, the next one and some clicks came to; times in milliseconds."""
+
+    first_route_octets: int
+    lcp: float
+    interactive: float
+    again: float
+    inp: float
+    cls: float
+
+    @property
+    def fast(self) -> bool:
+        return self.lcp <= 2500 and self.interactive <= 5000 and self.again <= 1000 and self.inp <= 200
+
+
+def visit(app: AppPage) -> Visit:
+    page = app.page
+    throttle(page)
     # The service worker comes after the first screen; keep it out of the first route's figures.
     page.add_init_script(f"({WATCH})()")
-    page.goto(slow.origin)
+    page.goto(app.origin)
     page.get_by_role("link", name="Make an account").wait_for()
     interactive = float(page.evaluate("performance.now()"))
     first_route = page.evaluate(
@@ -62,24 +69,36 @@ def test_a_first_visit_on_slow_4g_is_small_and_fast_and_the_next_one_faster(slow
     again = float(page.evaluate("performance.now()"))
     page.wait_for_timeout(300)
     page.get_by_role("link", name="Help", exact=True).click()
-    slow.heading("Help")
+    app.heading("Help")
     page.get_by_label("Search").press_sequentially("pause", delay=30)
     page.get_by_text("Can I pause?").click()
     page.get_by_role("link", name="You", exact=True).click()
-    slow.heading("You")
+    app.heading("You")
     page.get_by_role("button", name="Light", exact=True).click()
     page.wait_for_timeout(500)
     after: dict[str, Any] = page.evaluate("seen")
-    print(
-        f"\nfirst route {first_route} octets; LCP {seen['lcp']:.0f} ms; interactive {interactive:.0f} ms; "
-        f"CLS {max(seen['cls'], after['cls']):.3f}; repeat visit {again:.0f} ms; INP {after['inp']:.0f} ms"
-    )
-    assert first_route <= 40_000
-    assert seen["lcp"] <= 2500
-    assert interactive <= 5000
-    assert again <= 1000
-    assert max(seen["cls"], after["cls"]) < 0.05
-    assert after["inp"] <= 200
+    cls = max(seen["cls"], after["cls"])
+    return Visit(first_route, seen["lcp"], interactive, again, after["inp"], cls)
+
+
+def test_a_first_visit_on_slow_4g_is_small_and_fast_and_the_next_one_faster(
+    kswifi: Kswifi, browser: Browser
+) -> None:
+    """A machine that is busy with other things may be slow once; an app that is slow is so each of three times."""
+    visits: list[Visit] = []
+    while not visits or (len(visits) < 3 and not visits[-1].fast):
+        with device(browser, kswifi.origin) as app:
+            visits.append(visit(app))
+        print(f"\n{visits[-1]}")
+        assert 10_000 < visits[-1].first_route_octets <= 40_000
+        assert visits[-1].cls < 0.05
+    assert visits[-1].fast, visits
+
+
+@pytest.fixture
+def slow(kswifi: Kswifi, browser: Browser) -> Iterator[AppPage]:
+    with device(browser, kswifi.origin) as app:
+        yield app
 
 
 def test_an_api_answer_stays_small(slow: AppPage) -> None:

@@ -11,13 +11,12 @@ from typing import Any
 
 import pytest
 from joserfc.jwk import ECKey, KeySet
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page
 
 from kswifi.kernel.numbers import Iccid
-from kswifi.pwa.assets import load_assets
 from kswifi.session_package import PackageContents, PackageError, build_package, verify_package
+from tests.support.app_modules import files_as_sent, opened_with_modules
 
-ORIGIN = "http://localhost"
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ICCID = "8999901000000000013"
 SESSION = "019ab0de-0000-7000-8000-000000000001"
@@ -25,26 +24,8 @@ SESSION = "019ab0de-0000-7000-8000-000000000001"
 
 @pytest.fixture(scope="module")
 def page(browser: Browser) -> Iterator[Page]:
-    files = load_assets().by_url
-
-    def serve(route: Route) -> None:
-        path = route.request.url.removeprefix(ORIGIN) or "/"
-        if path == "/blank":
-            head = files["/"].content.partition(b"<head>")[2]
-            start = head.index(b'<script type="importmap">')
-            body = b"<!doctype html>" + head[start : head.index(b"</script>", start) + 9]
-            route.fulfill(status=200, content_type="text/html", body=body)
-        elif path in files:
-            route.fulfill(status=200, content_type=files[path].media_type, body=files[path].content)
-        else:
-            route.fulfill(status=404)
-
-    context = browser.new_context(locale="en-NG", timezone_id="Africa/Lagos")
-    context.route("**/*", serve)
-    opened = context.new_page()
-    opened.goto(f"{ORIGIN}/blank")
-    yield opened
-    context.close()
+    with opened_with_modules(browser, files_as_sent()) as opened:
+        yield opened
 
 
 def run(page: Page, module: str, expression: str, argument: object = None) -> Any:

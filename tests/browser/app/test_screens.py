@@ -5,53 +5,14 @@ With SCREENS=1 the pictures of docs/screens are taken anew.
 
 import os
 import re
-from pathlib import Path
+import time
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from tests.browser.app.conftest import AUTHENTICATOR, Kswifi
 from tests.support.app_page import AppPage, device
-
-ROOT = Path(__file__).parents[3]
-AXE = (ROOT / "tests/browser/vendor/axe.min.js").read_text(encoding="utf-8")
-PICTURES = ROOT / "docs/screens" if os.environ.get("SCREENS") else None
-SMALL_PICTURES = ("01-welcome", "07-choose", "08-downloading", "13-home-active", "21-lab-phone")
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-
-def check_screen(page: Page, name: str, look: str) -> list[str]:
-    """Return what is wrong with the screen as it is now."""
-    page.wait_for_timeout(250)
-    if PICTURES is not None and (look != "small" or name in SMALL_PICTURES):
-        page.screenshot(path=PICTURES / f"{look}-{name}.png")
-    # A bar that stays at the edge may lie over what can be scrolled from under it: look at all of the page at once.
-    size = page.viewport_size or {"width": 390, "height": 844}
-    page.set_viewport_size({"width": size["width"], "height": 3000})
-    page.evaluate(AXE)
-    found = page.evaluate("(tags) => axe.run({ runOnly: tags })", RULES)
-    wrong = [
-        f"{name} ({look}): {one['id']}: {node['html'][:160]}: {node['failureSummary'][:300]}"
-        for one in found["violations"]
-        for node in one["nodes"]
-    ]
-    wrong += check_layout(page, f"{name} ({look})")
-    page.set_viewport_size(size)
-    return wrong
-
-
-def check_layout(page: Page, name: str) -> list[str]:
-    """Return what does not fit, and what a thumb would miss."""
-    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    too_wide = [f"{name}: {wide} px too wide"] if wide > 0 else []
-    small = page.evaluate(
-        """() => [...document.querySelectorAll('a, button, input, summary, label.item')].filter((one) => {
-          const at = one.getBoundingClientRect();
-          return at.width && one.checkVisibility({ visibilityProperty: true }) && !one.closest('.skip') &&
-            (at.height < 47.5 || at.width < 47.5) && !one.matches('p a, .switch');
-        }).map((one) => one.outerHTML.slice(0, 120))"""
-    )
-    return too_wide + [f"{name}: a target below 48 px: {one}" for one in small]
+from tests.support.app_screens import check_layout, check_screen
 
 
 def walk(app: AppPage, kswifi: Kswifi, look: str) -> list[str]:
@@ -60,6 +21,7 @@ def walk(app: AppPage, kswifi: Kswifi, look: str) -> list[str]:
     wrong: list[str] = []
 
     def see(name: str) -> None:
+        page.evaluate("document.querySelectorAll('.toast .iconbtn').forEach((close) => close.click())")
         wrong.extend(check_screen(page, name, look))
 
     # A phone as most are: it has a fingerprint reader, and lets the page notify.
@@ -109,10 +71,13 @@ def walk(app: AppPage, kswifi: Kswifi, look: str) -> list[str]:
     kswifi.spend(370_000_000)
     app.heading("Session Active")
     see("12-active")
-    page.wait_for_timeout(1500)
-    kswifi.spend(4_000_000)
     app.open("home").heading("Your internet")
     app.sees("Details")
+    until = time.monotonic() + 40
+    while not page.get_by_text("At this pace").count():  # a pace is told once it was watched for ten seconds
+        assert time.monotonic() < until
+        page.wait_for_timeout(2000)
+        kswifi.spend(10_000_000)
     see("13-home-active")
     app.link("Details")
     app.heading("1GB session")
@@ -215,6 +180,12 @@ def test_text_at_200_percent_fits_and_nothing_is_lost(kswifi: Kswifi, browser: B
             app.open(screen)
             app.page.wait_for_timeout(300)
             wrong += check_layout(app.page, screen)
+            # The bar with the action scrolls along, and draws nothing over what is above it.
+            over = app.page.evaluate(
+                """() => [...document.querySelectorAll('.stick')].map((bar) =>
+                [getComputedStyle(bar).position, getComputedStyle(bar, '::before').content])"""
+            )
+            assert all(one == ["relative", "none"] for one in over), (screen, over)
         assert wrong == []
 
 

@@ -12,10 +12,20 @@ GIVEN = re.compile(r'"([a-z_]+(?:\.[a-z_0-9]+)*)"')
 
 
 def texts(language: str) -> dict[str, str]:
-    source = (STATIC / f"js/text/{language}.js").read_text(encoding="utf-8")
+    """The app's texts and the lab's, by their whole keys."""
+    group = ""
+    found: dict[str, str] = {}
+    _, _, lines = (STATIC / f"js/text/{language}.js").read_text(encoding="utf-8").partition("`")
+    for line in lines.partition("`")[0].split("\n"):
+        key, parted, text = line.strip().partition(" ")
+        if parted:
+            assert group + key not in found, f"{group}{key} is there twice"
+            found[group + key] = text
+        elif key:
+            group = key
     _, _, lab = (STATIC / "js/text/lab.js").read_text(encoding="utf-8").partition(f"export const {language} = ")
-    source += lab.partition("};")[0]
-    return dict(re.findall(r'(?:^|[\s,])"?([a-z_][\w.]*)"?: "((?:[^"\\]|\\.)*)"', source, re.MULTILINE))
+    pairs = re.findall(r'"([a-z_][\w.]*)": "((?:[^"\\]|\\.)*)"', lab.partition("};")[0])
+    return found | dict(pairs)
 
 
 def code() -> str:

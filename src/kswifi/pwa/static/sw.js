@@ -2,6 +2,7 @@
 // never answered from here: what is known about sessions is in IndexedDB, with its age.
 /// <reference lib="webworker" />
 const PRECACHE = /** @type {[string, string][]} */ ([]);
+const PARCEL = "";
 // Kept once it was asked for: a second language costs nobody anything who does not speak it.
 const ON_DEMAND = ["/app/js/text/pcm.js"];
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
@@ -14,8 +15,8 @@ async function fill() {
   const cache = await caches.open(NAME);
   const older = await Promise.all((await caches.keys()).filter((name) => name !== NAME).map((name) => caches.open(name)));
   // A first visit gets in one parcel what the page has not fetched already; an update only what changed.
-  /** @type {Record<string, [string, string]>} */
-  const parcel = older.length ? {} : await (await fetch("/app/parcel.json", { cache: "no-cache" })).json();
+  const sent = older.length ? null : await fetch("/app/parcel.txt", { cache: "no-cache" });
+  const parcel = sent?.headers.get("etag") === tagged(PARCEL) ? (await sent.text()).split("\0") : [""];
   await Promise.all(
     PRECACHE.map(async ([url, hash]) => {
       let wanted = !ON_DEMAND.includes(url);
@@ -25,8 +26,8 @@ async function fill() {
         wanted ||= Boolean(kept);
       }
       if (!wanted) return;
-      const [tag, text] = parcel[url] ?? [];
-      if (tag === hash) return cache.put(url, new Response(text, { headers: { "Content-Type": "text/javascript", ETag: tagged(hash) } }));
+      const text = parcel[parcel.indexOf(url) + 1];
+      if (text) return cache.put(url, new Response(text, { headers: { "Content-Type": "text/javascript", ETag: tagged(hash) } }));
       const response = await fetch(url, { cache: "no-cache" });
       if (!response.ok) throw new Error(`${url}: ${response.status}`);
       return cache.put(url, response);

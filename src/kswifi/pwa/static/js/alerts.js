@@ -1,5 +1,5 @@
 // Tells when a session goes to its end: at 50, 80, 95 and 100 %, and in its last day. Each is told once.
-import { effect } from "@preact/signals";
+import { effect } from "./state.js";
 import * as db from "./db.js";
 import { lastDay, sizeName } from "./format.js";
 import { language, t } from "./i18n.js";

@@ -39,6 +39,9 @@ export async function send({ path, ...init }) {
   throw new Problem(response.status, body.code ?? "internal_error", body.detail ?? response.statusText, body.facts);
 }
 
+/** A name for something to be done once. Also without HTTPS, where there is no randomUUID. */
+export const newKey = () => [...crypto.getRandomValues(new Uint32Array(4))].map((one) => one.toString(36)).join("-");
+
 /** @param {string} path @returns {Promise<any>} */
 export const read = async (path) => (await send({ path })).json();
 
@@ -47,7 +50,7 @@ export const read = async (path) => (await send({ path })).json();
  * @param {string} path @param {unknown} [body] @param {{key?: string, method?: string}} [how]
  * @returns {Promise<any>}
  */
-export async function change(path, body, { key = crypto.randomUUID(), method = "POST" } = {}) {
+export async function change(path, body, { key = newKey(), method = "POST" } = {}) {
   const headers = { "Idempotency-Key": key, "X-CSRF-Token": csrf, "Content-Type": "application/json" };
   const response = await send({ path, method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
   const text = await response.text();

@@ -58,6 +58,12 @@ export async function replace(store, values) {
   });
 }
 
+/**
+ * Have only one tab at a time do something under a name.
+ * @template T @param {string} name @param {() => Promise<T>} work @returns {Promise<T>}
+ */
+export const alone = (name, work) => (navigator.locks ? navigator.locks.request(`kswifi-${name}`, work) : work());
+
 /** Forget everything on this device. */
 export async function wipe() {
   const transaction = (await open()).transaction(STORES, "readwrite");

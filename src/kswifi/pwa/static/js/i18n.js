@@ -1,9 +1,22 @@
 // All words of the app come through t(); the texts themselves are in text/<language>.js.
-import { signal } from "@preact/signals";
+import { signal } from "./state.js";
 import en from "./text/en.js";
 
-/** @type {import("@preact/signals").Signal<Record<string, string>>} */
-const texts = signal(en);
+/** Texts as they are written down: `group.` on a line of its own, then its keys, each with its text. @param {string} lines */
+function parse(lines) {
+  /** @type {Record<string, string>} */
+  const found = {};
+  let group = "";
+  for (const line of lines.trim().split(/\s*\n\s*/)) {
+    const at = line.indexOf(" ");
+    if (at < 0) group = line;
+    else found[group + line.slice(0, at)] = line.slice(at + 1);
+  }
+  return found;
+}
+
+const english = parse(en);
+const texts = signal(english);
 export const language = signal("en");
 
 /**
@@ -12,7 +25,7 @@ export const language = signal("en");
  * @returns {string}
  */
 export function t(key, values) {
-  const text = texts.value[key] ?? /** @type {Record<string, string>} */ (en)[key];
+  const text = texts.value[key] ?? english[key];
   if (text === undefined) throw new Error(`no text ${key}`);
   return values ? text.replace(/\{(\w+)\}/g, (_, name) => String(values[name])) : text;
 }
@@ -23,10 +36,11 @@ export const add = (more) => void (texts.value = { ...texts.value, ...more.en, .
 /** @param {string} wanted "en", "pcm", or "" for what the device speaks */
 export async function speak(wanted) {
   const code = wanted || (navigator.languages.some((one) => /^pcm\b/i.test(one)) ? "pcm" : "en");
+  /** @type {string | string[]} */
   const said = code === "pcm" ? (await import("./text/pcm.js")).default : en;
   // On the way here a second language loses its keys: they are those of English, in the same order.
-  const values = Object.values(said);
-  texts.value = Object.fromEntries(Object.keys(en).map((key, at) => [key, values[at]]));
+  const values = Array.isArray(said) ? said[0].trim().split("\n") : Object.values(parse(said));
+  texts.value = Object.fromEntries(Object.keys(english).map((key, at) => [key, values[at]]));
   language.value = code;
   document.documentElement.lang = code;
 }

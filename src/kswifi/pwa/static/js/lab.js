@@ -1,19 +1,19 @@
 // The lab phone, in embedded mode: everything shown here is what its card, its modem and its sockets report.
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
-import { signal } from "@preact/signals";
+import { signal, useEffect, useState } from "./state.js";
 import { read } from "./api.js";
+import * as db from "./db.js";
 import { formatOctets, lastDay, octetParts, sizeName, when } from "./format.js";
 import { add, t } from "./i18n.js";
 import { listen } from "./live.js";
-import { browse, labMessages, look, switchLine, switchWifi } from "./phone.js";
+import { browse, labMessages, look, switchLine, switchWifi, useProfile } from "./phone.js";
 import { account, connect, current, environment, load, phone, sessions, words } from "./store.js";
 import { Chip, Icon, Note, html } from "./ui.js";
 import { Facts, Meter } from "./screens/home.js";
 import * as texts from "./text/lab.js";
 
 const PIECE = 5_000_000;
-/** @type {import("@preact/signals").Signal<{speed: number, cut: boolean}[]>} */
+/** @type {import("./state.js").Signal<{speed: number, cut: boolean}[]>} */
 const pieces = signal([]);
 const total = signal(0);
 const running = signal(false);
@@ -124,9 +124,19 @@ function Device() {
   </div></div>`;
 }
 
-/** @type {import("@preact/signals").Signal<{at: string, message: any}[]>} */
+/** @type {import("./state.js").Signal<{at: string, message: any}[]>} */
 const told = signal([]);
-const hear = () => labMessages().then((list) => (told.value = list), () => {});
+/** @type {import("./state.js").Signal<{to: string, words: string, at: string} | null>} */
+const texted = signal(null);
+async function hear() {
+  told.value = await labMessages();
+  const verifying = await db.get("kv", "verifying");
+  texted.value = verifying ? await read(`/api/v1/phone-verifications/${verifying.verification_id}/lab-message`).catch(() => null) : null;
+}
+
+/** The message with the code, which the lab's outbox keeps: no network carries it. */
+const Texted = () => texted.value && html`<section class="stack"><h2>${t("lab.texts")}</h2><ul class="list"><li class="item"><span class="dot"><${Icon} name="phone" /></span>
+  <span class="grow"><b>${texted.value.words}</b><span class="small soft">${texted.value.to} · ${t("lab.texts_lead")}</span></span><span class="small soft num">${when(Date.parse(texted.value.at))}</span></li></ul></section>`;
 
 /** What the phone's screen would say, from what came over its push service. */
 const Told = () => told.value.length > 0 && html`<section class="stack"><h2>${t("lab.told")}</h2><ul class="list">${told.value.slice(0, 5).map(({ at, message }) => html`<li class="item" key=${at}><span class="dot"><${Icon} name="bell" /></span>
@@ -141,9 +151,10 @@ function Bench() {
       <div class="stack" style="gap:1.25rem">
         ${one && html`<section class="card centre" style="justify-items:stretch"><h2>${t("lab.session")}</h2><div class="hero"><${Meter} one=${one} /><span class=${`badge ${one.state === "active" ? "" : "grey"}`} role="status">${t(`state.${one.state}`).toUpperCase()}</span></div><${Facts} one=${one} /></section>`}
         ${!account.value && html`<${Note}>${t("lab.sign_in")} <a href="/#/account">${t("account.sign_in")}</a><//>`}
+        <${Texted} />
         <${Told} />
         ${lab && html`<section class="stack"><h2>${t("lab.card")}</h2><p class="small soft">EID <span class="mono">${lab.eid}</span></p>
-          <ul class="list">${lab.profiles.map((profile) => html`<li class="item" key=${profile.iccid}><span class="dot"><${Icon} name="chip" /></span><span class="grow"><b>${profile.name || "KSWiFi"}</b><span class="mono soft">${profile.iccid}</span></span>${profile.enabled && html`<span class="badge line">${t("lab.enabled")}</span>`}</li>`)}</ul>
+          <ul class="list">${lab.profiles.toSorted((a, b) => Number(b.enabled) - Number(a.enabled)).map((profile) => html`<li class="item" key=${profile.iccid}><span class="dot"><${Icon} name="chip" /></span><span class="grow"><b>${profile.name || "KSWiFi"}</b><span class="mono soft">${profile.iccid}</span></span>${profile.enabled ? html`<span class="badge line">${t("lab.enabled")}</span>` : html`<button class="btn quiet" disabled=${busy.value} onClick=${() => doing(() => useProfile(profile.iccid))}>${t("lab.enable")}</button>`}</li>`)}</ul>
           ${!lab.profiles.length && html`<p class="soft">${t("lab.empty")}</p>`}
           <ul class="stack">${lab.records.map((record) => html`<${CardRecord} hex=${record} key=${record} />`)}</ul></section>`}
       </div></div></main>`;
@@ -155,4 +166,4 @@ render(html`<div class="frame"><${Bench} /></div>`, /** @type {HTMLElement} */ (
 await connect().catch((error) => (problem.value = words(error)));
 listen();
 await look();
-setInterval(() => document.hidden || busy.value || (look(), hear()), 1500);
+setInterval(() => document.hidden || busy.value || (look(), hear().catch(() => {})), 1500);

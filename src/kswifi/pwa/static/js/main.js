@@ -1,21 +1,20 @@
 // The frame around every screen, and the start: first what the device knows, then what the server says.
 import { render } from "preact";
-import { useEffect } from "preact/hooks";
-import { signal } from "@preact/signals";
+import { signal, useEffect } from "./state.js";
 import { onReach } from "./api.js";
 import { t } from "./i18n.js";
 import { look } from "./phone.js";
-import { SCREENS, route } from "./router.js";
+import { SCREENS, route, wish } from "./router.js";
 import Home from "./screens/home.js";
 import { account, connect, connection, environment, load, reachable, ready, say, toasts } from "./store.js";
 import { Icon, html } from "./ui.js";
 
-/** @type {import("@preact/signals").Signal<Record<string, any>>} */
+/** @type {import("./state.js").Signal<Record<string, any>>} */
 const loaded = signal({ home: Home });
 
 const TABS = /** @type {const} */ ([["home", "home"], ["esim", "chip"], ["help", "help"], ["settings", "user"]]);
 /** @type {Record<string, string>} */
-const TAB_OF = { choose: "home", progress: "home", activate: "home", session: "home", pass: "home", account: "settings" };
+const TAB_OF = { choose: "home", free: "home", progress: "home", activate: "home", session: "home", pass: "home", account: "settings" };
 
 function Connection() {
   const how = connection.value;
@@ -42,6 +41,7 @@ function App() {
   const shown = needsAccount ? (name === "home" ? "home" : "account") : name;
   useEffect(() => {
     scrollTo(0, 0);
+    if (needsAccount && shown === "account") wish.path = `${name}/${encodeURIComponent(id)}`;
     if (!loaded.peek()[shown])
       SCREENS[shown]().then((module) => (loaded.value = { ...loaded.peek(), [shown]: module.default }), () => say(t("problem.offline")));
   }, [shown, id]);
@@ -50,6 +50,12 @@ function App() {
     <div class="frame"><header class="top"><a class="brand" href="#/home"><img src="/app/icons/icon.svg" width="32" height="32" alt="" />KSWiFi</a><${Connection} /></header>
     <main class="page" id="main">${ready.value && Screen && html`<${Screen} key=${shown + id} id=${id} />`}</main></div>
     <${Toasts} /><${Tabs} />`;
+}
+
+/** Little height for the size of the text, whatever made it so large. */
+function fit() {
+  const page = document.documentElement;
+  page.classList.toggle("low", parseFloat(getComputedStyle(page).fontSize) * 34 > innerHeight);
 }
 
 /** The page as an app: kept on the device by the service worker. */
@@ -70,7 +76,7 @@ async function install() {
 
 /** For somebody who is signed in: news as it happens, and what a reload interrupted. A first visit loads none of it. */
 async function follow() {
-  const [{ listen }, { resumeRoads }] = await Promise.all([import("./live.js"), import("./road.js"), import("./alerts.js")]);
+  const [{ listen }, { resumeRoads }] = await Promise.all([import("./live.js"), import("./road.js"), import("./alerts.js"), import("./carry.js")]);
   listen();
   await resumeRoads();
 }
@@ -89,6 +95,8 @@ async function reach() {
 onReach((is) => (reachable.value = is));
 await load();
 ready.value = true;
+fit();
+addEventListener("resize", fit);
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 root.replaceChildren();
 render(html`<${App} />`, root);

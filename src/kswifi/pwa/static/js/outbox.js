@@ -1,6 +1,6 @@
 // What the person asked for and the server has not answered yet. Kept on the device, sent in order, each with its
 // own key: sent twice, it is done once. Only one tab sends.
-import { Problem, change } from "./api.js";
+import { Problem, change, newKey } from "./api.js";
 import * as db from "./db.js";
 import { account, actions, receive, refresh, say, words } from "./store.js";
 
@@ -12,7 +12,7 @@ import { account, actions, receive, refresh, say, words } from "./store.js";
  */
 export async function want({ kind, path, body = {}, session_id = null }) {
   /** @type {Action} */
-  const action = { key: crypto.randomUUID(), kind, path, body, session_id, since: Date.now() };
+  const action = { key: newKey(), kind, path, body, session_id, since: Date.now() };
   await db.put("outbox", action);
   actions.value = [...actions.value, action];
   await flush();
@@ -28,8 +28,7 @@ let waiting = 0;
 /** Send what waits. A refusal is told and dropped; what may succeed later stays. */
 export function flush() {
   if (!account.peek()) return Promise.resolve();
-  const locked = navigator.locks ? (/** @type {() => Promise<void>} */ work) => navigator.locks.request("kswifi-outbox", work) : (/** @type {() => Promise<void>} */ work) => work();
-  return locked(async () => {
+  return db.alone("outbox", async () => {
     for (const action of (await db.all("outbox")).sort((a, b) => a.since - b.since)) {
       try {
         const answer = await change(action.path, action.body, { key: action.key });

@@ -1,5 +1,5 @@
 // Passkeys: made and used by the browser itself (WebAuthn), where the device has an authenticator of its own.
-import { computed, signal } from "@preact/signals";
+import { computed, signal } from "./state.js";
 import { change } from "./api.js";
 import { environment } from "./store.js";
 

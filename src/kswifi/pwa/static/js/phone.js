@@ -1,5 +1,6 @@
 // The lab phone, in embedded mode: the card, the modem and the switches that a web page alone can never reach.
 import { change, Problem, read } from "./api.js";
+import { alone } from "./db.js";
 import { environment, phone } from "./store.js";
 
 /** @param {string} path @param {any} [body] */
@@ -54,34 +55,40 @@ export async function storeOnCard(one, activation_code) {
 }
 
 /**
- * Carry the server's secured packets to the card that has the profile, and the card's proofs back.
+ * Carry the server's secured packets to the card, which uses the profile already, and the card's proofs back; one tab at a time,
+ * since a packet that is asked for makes the one before it worthless.
  * @param {import("./types.d.ts").InternetSession} one
  */
-export async function carryPackets(one) {
-  await enableProfile(one, () => Promise.reject(new Problem(409, "not_on_this_card", "")));
+export const carryPackets = (one) => alone(`packets-${one.esim_id}`, async () => {
   const at = `/api/v1/esims/${one.esim_id}/packets`;
   for (let { packet } = await change(at); packet; { packet } = await change(at)) {
     const { answer } = await lab("/phone/card/packet", { iccid: packet.iccid, envelopes: packet.envelopes });
     const { result, status } = await change(`${at}/${packet.packet_id}`, { answer });
     if (result === "refused" || result === "not_understood") throw new Problem(503, "card_refused", status);
   }
-}
+});
 
 /**
  * Have the card use this session's profile; the line is off while the card changes.
- * @param {import("./types.d.ts").InternetSession} one @param {() => Promise<void>} load what to do if the card has it not
+ * @param {import("./types.d.ts").InternetSession} one @param {() => Promise<void>} [load] what to do if the card has it not
  */
-async function enableProfile(one, load) {
+export async function enableProfile(one, load = () => Promise.reject(new Problem(409, "not_on_this_card", ""))) {
   const profile = (await look())?.profiles.find((other) => other.iccid === one.iccid);
   if (profile?.enabled) return;
+  if (profile) return useProfile(profile.iccid);
   if (phone.peek()?.attached) await switchLine(false);
-  if (profile) await lab("/phone/card/enable", { iccid: one.iccid });
-  else await load();
+  await load();
+}
+
+/** Have the card use this profile and no other. @param {string} iccid */
+export async function useProfile(iccid) {
+  if (phone.peek()?.attached) await switchLine(false);
+  await lab("/phone/card/enable", { iccid });
 }
 
 /** Leave the WiFi to itself and go online over this session. @param {import("./types.d.ts").InternetSession} one */
 export async function switchOn(one) {
-  await enableProfile(one, () => Promise.reject(new Problem(409, "not_on_this_card", "")));
+  await enableProfile(one);
   if (!phone.peek()?.attached) await switchLine(true);
 }
 

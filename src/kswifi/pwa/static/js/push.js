@@ -1,5 +1,5 @@
 // Being told when no page is open: Web Push, by this browser's push service; in embedded mode by the lab phone's too.
-import { signal } from "@preact/signals";
+import { signal } from "./state.js";
 import { change, read } from "./api.js";
 import * as db from "./db.js";
 import { subscribeLabPhone, unsubscribeLabPhone } from "./phone.js";
@@ -8,7 +8,7 @@ import { environment } from "./store.js";
 /** @typedef {{ids: string[], lab: string | null}} Told where this device's subscriptions are kept at the server */
 
 export const pushHere = "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
-/** Whether this device is told; null before it is known. @type {import("@preact/signals").Signal<boolean | null>} */
+/** Whether this device is told; null before it is known. @type {import("./state.js").Signal<boolean | null>} */
 export const pushOn = signal(null);
 db.get("kv", "push").then((kept) => (pushOn.value = Boolean(kept)), () => {});
 

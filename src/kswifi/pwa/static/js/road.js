@@ -1,12 +1,12 @@
 // A session's road as far as this device walks it: order, download, verify, hand to the card, switch on.
 // What is done is told by the server's state, so that a reload, a lost network or a closed app only pauses it.
-import { Problem, change, read, send } from "./api.js";
+import { Problem, change, newKey, read, send } from "./api.js";
 import * as db from "./db.js";
 import { sizeName } from "./format.js";
 import { t } from "./i18n.js";
 import { flush, want } from "./outbox.js";
 import { PackageRefused, sha256, verifyPackage } from "./package.js";
-import { carryPackets, look, storeOnCard, switchOn } from "./phone.js";
+import { carryPackets, enableProfile, look, storeOnCard, switchOn } from "./phone.js";
 import { go } from "./router.js";
 import { account, current, isStored, isUnderWay, offers, progress, receive, sessionOf, sessions, words } from "./store.js";
 
@@ -116,7 +116,7 @@ async function storeWithLabPhone(one, signal) {
   show(one.session_id, { stage: "transfer" });
   // A profile is installed once; what comes later goes to it by secured packets.
   const { profile_state } = await read(`/api/v1/esims/${one.esim_id}`);
-  if (profile_state === "installed") await carryPackets(one);
+  if (profile_state === "installed") await enableProfile(one).then(() => carryPackets(one));
   else await storeOnCard(one, activation.activation_code);
   await pause(100);
   return read(`/api/v1/sessions/${one.session_id}`);
@@ -201,7 +201,7 @@ export const SessionManager = {
     if (!offer) throw new Problem(404, "unknown_offer", "");
     // The same wish, sent again after a lost answer, keeps its key: one session, not two.
     const wish = (await db.get("kv", "ordering")) ?? {};
-    const key = wish.offer_id === offer.id ? wish.key : crypto.randomUUID();
+    const key = wish.offer_id === offer.id ? wish.key : newKey();
     await db.put("kv", { offer_id: offer.id, key }, "ordering");
     let one;
     try {

@@ -1,9 +1,10 @@
 // Screens by the part of the address after #. Each but the first is fetched when it is first shown.
-import { signal } from "@preact/signals";
+import { signal } from "./state.js";
 
 /** @type {Record<string, () => Promise<{default: any}>>} */
 export const SCREENS = {
   home: () => import("./screens/home.js"),
+  free: () => import("./screens/free.js"),
   choose: () => import("./screens/choose.js"),
   progress: () => import("./screens/progress.js"),
   activate: () => import("./screens/activate.js"),
@@ -23,6 +24,9 @@ const parse = () => {
   const [name = "", id = ""] = location.hash.replace(/^#\/?/, "").split("/");
   return { name: name in SCREENS ? name : "home", id: decodeURIComponent(id) };
 };
+
+/** Where somebody was going who has to sign in first. */
+export const wish = { path: "home" };
 
 export const route = signal(parse());
 addEventListener("hashchange", () => (route.value = parse()));

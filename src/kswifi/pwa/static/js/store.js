@@ -1,11 +1,11 @@
 // What the app knows, as signals; a copy on the device makes a start without network show the same.
-import { computed, effect, signal } from "@preact/signals";
+import { computed, effect, signal } from "./state.js";
 import * as api from "./api.js";
 import * as db from "./db.js";
 import { speak, t } from "./i18n.js";
 
 /** @import {Account, Action, Activity, Environment, FreeAllowance, InternetSession, Offer, Pass, PhoneStatus, Preferences, Progress, Toast} from "./types.d.ts" */
-/** @template T @typedef {import("@preact/signals").Signal<T>} Signal */
+/** @template T @typedef {import("./state.js").Signal<T>} Signal */
 
 export const ready = signal(false);
 /** @type {Signal<Account | null>} */ export const account = signal(null);
@@ -19,6 +19,8 @@ export const ready = signal(false);
 /** @type {Signal<FreeAllowance | null>} */ export const free = signal(null);
 /** @type {Signal<Pass | null>} */ export const pass = signal(null);
 /** @type {Signal<PhoneStatus | null>} */ export const phone = signal(null);
+/** Whether something waits for an eSIM that the card does not use. */
+export const esimOff = signal(false);
 /** @type {Signal<Toast[]>} */ export const toasts = signal([]);
 export const reachable = signal(navigator.onLine);
 /** @type {Signal<Preferences>} */
@@ -35,7 +37,7 @@ export const current = computed(
   () => sessions.value.find((one) => one.state === "active") ?? sessions.value.find((one) => one.state === "paused") ?? null,
 );
 
-/** How this device is connected, as far as a page can know. @type {import("@preact/signals").ReadonlySignal<"offline" | "wifi" | "line" | "mobile" | "unknown">} */
+/** How this device is connected, as far as a page can know. @type {import("./state.js").ReadonlySignal<"offline" | "wifi" | "line" | "mobile" | "unknown">} */
 export const connection = computed(() => {
   if (phone.value) return phone.value.wifi ? "wifi" : phone.value.line && phone.value.attached ? "line" : "offline";
   if (!reachable.value) return "offline";
@@ -59,7 +61,7 @@ export function words(error) {
   if (!(error instanceof api.Problem)) return t("problem.unexpected");
   const key = `problem.${error.code}`;
   try {
-    return t(key);
+    return t(key, error.facts);
   } catch {
     return error.message;
   }
@@ -140,6 +142,8 @@ export async function receive(raw) {
   return one;
 }
 
+/** Counts the looks at the server. */
+export const asked = signal(0);
 let refreshing = /** @type {Promise<void> | null} */ (null);
 /** Load everything that can have changed. Calls at the same time share one. */
 export const refresh = () =>
@@ -148,6 +152,7 @@ export const refresh = () =>
       const { sessions: list, free: allowance } = await api.read("/api/v1/sessions");
       free.value = allowance ?? null;
       await keep(list.map(fromServer));
+      asked.value += 1;
     } finally {
       refreshing = null;
     }
@@ -187,6 +192,7 @@ export async function forget() {
   account.value = asOf.value = pass.value = null;
   sessions.value = actions.value = activity.value = [];
   progress.value = {};
+  esimOff.value = false;
   await db.put("kv", preferences.value, "preferences");
 }
 

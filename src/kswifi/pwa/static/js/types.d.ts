@@ -26,7 +26,7 @@ export interface InternetSession {
   seen: { at: number; used_octets: number } | null;
 }
 
-export interface Account { user_id: string; phone_number: string | null; email: string | null; created_at: string }
+export interface Account { user_id: string; phone_number: string | null; email: string | null; phone_verified: boolean; created_at: string }
 export interface Offer { id: string; title: string; allowance_octets: number | null; price_kobo: number; valid_days: number }
 export interface Environment { mode: "embedded" | "own-core" | "resold"; public_origin: string; lab_origin: string | null; passkey_rp_id: string | null }
 

@@ -1,6 +1,6 @@
 // htm bound to Preact, and the few parts that every screen is made of.
 import { h } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef } from "./state.js";
 import htm from "htm";
 import { formatOctets, octetParts, sizeName } from "./format.js";
 import { t } from "./i18n.js";
@@ -79,6 +79,9 @@ export function Size({ octets }) {
 export const Note = ({ kind = "", icon = kind ? "alert" : "seal", children, live = false }) =>
   html`<div class=${`note ${kind}`} role=${live ? "status" : undefined}><${Icon} name=${icon} /><div class="grow">${children}</div></div>`;
 
+/** What this page cannot do where it was opened; nothing where it can. */
+export const Insecure = () => !isSecureContext && html`<${Note} kind="warning">${t("settings.insecure")}<//>`;
+
 /** A screen's heading takes the focus when the screen is shown, so that a screen reader begins there. */
 /** @param {{title: string, lead?: any, hidden?: boolean, back?: string}} props */
 export function Heading({ title, lead, hidden, back }) {
@@ -99,7 +102,7 @@ Heading.focus = false;
 
 /** Copy a text. @param {{text: string, label: string, onDone: () => void}} props */
 export const CopyButton = ({ text, label, onDone }) =>
-  html`<button type="button" class="iconbtn" aria-label=${label} onClick=${() => navigator.clipboard.writeText(text).then(onDone)}><${Icon} name="copy" /></button>`;
+  html`<button type="button" class="iconbtn" aria-label=${label} onClick=${() => navigator.clipboard?.writeText(text).then(onDone)}><${Icon} name="copy" /></button>`;
 
 /** @param {{label: string, hint?: string, on: boolean, change: (on: boolean) => void}} props */
 export const Switch = ({ label, hint, on, change: set }) => html`<label class="item"><span class="grow"><b>${label}</b>${hint && html`<span class="small soft">${hint}</span>`}</span>

@@ -1,12 +1,13 @@
-import { useState } from "preact/hooks";
+import { useState } from "../state.js";
 import { Problem, change } from "../api.js";
 import { t } from "../i18n.js";
 import "../alerts.js";
+import "../carry.js";
 import { listen } from "../live.js";
 import { look } from "../phone.js";
 import { isChangeOfMind, makePasskey, passkeysHere, usePasskey } from "../passkeys.js";
 import { resumeRoads } from "../road.js";
-import { go } from "../router.js";
+import { go, wish } from "../router.js";
 import { reachable, refresh, say, signedIn, words } from "../store.js";
 import { CopyButton, Heading, Icon, Note, html } from "../ui.js";
 
@@ -17,6 +18,12 @@ const FORMS = {
   recover: { path: "/api/v1/recoveries", fields: ["identifier", "recovery_code", "new_password"] },
 };
 const KINDS = { identifier: "text", password: "password", new_password: "password", recovery_code: "text" };
+
+/** On to where they were going. */
+function goOn() {
+  go(wish.path);
+  wish.path = "home";
+}
 
 /** @param {any} login */
 async function enter(login) {
@@ -50,7 +57,7 @@ export default function AccountScreen({ id }) {
       const answer = await work();
       await enter(answer);
       if (answer.recovery_code) setCode(answer.recovery_code);
-      else go("home");
+      else goOn();
     } catch (error) {
       setBusy(false);
       if (isChangeOfMind(error)) return;
@@ -77,7 +84,7 @@ export default function AccountScreen({ id }) {
         ? change("/api/v1/accounts/passkey", await makePasskey("/api/v1/accounts/passkey-options", { identifier: identifier.value }))
         : change("/api/v1/logins/passkey", await usePasskey()));
   }
-  if (code) return html`<${RecoveryCode} code=${code} next=${() => go("home")} />`;
+  if (code) return html`<${RecoveryCode} code=${code} next=${goOn} />`;
   const name = which || "in";
   return html`<${Heading} title=${t(`account.${name}`)} lead=${t(`account.${name}.lead`)} />
     <form class="stack" style="gap:1.25rem" onSubmit=${submit}>

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useState } from "../state.js";
 import { age, lastDay } from "../format.js";
 import { t } from "../i18n.js";
 import { SessionManager, storedPackage } from "../road.js";

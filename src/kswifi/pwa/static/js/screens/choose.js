@@ -1,10 +1,10 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useState } from "../state.js";
 import { Problem, change, read } from "../api.js";
 import { formatNaira, formatOctets, lastDay, sizeName } from "../format.js";
 import { t } from "../i18n.js";
 import { SessionManager } from "../road.js";
 import { connection, free as freeAllowance, offers, pass, reachable, words } from "../store.js";
-import { Heading, Icon, Note, Size, html } from "../ui.js";
+import { Heading, Icon, Insecure, Note, Size, html } from "../ui.js";
 
 /** @import {FreeRefusal, Offer} from "../types.d.ts" */
 
@@ -47,6 +47,7 @@ export default function Choose() {
   };
   const fits = offers.value.filter((offer) => offer.price_kobo === 0 && !over(offer));
   const gone = Object.entries(refusals).find(([, one]) => one.do === "join_waiting_list");
+  const helps = Object.values(refusals).find((one) => /verify|redeem/.test(one.do))?.do;
   const [picked, choose] = useState("");
   const chosen = picked || (fits.at(-1)?.id ?? "");
   const [sure, setSure] = useState(false);
@@ -56,7 +57,7 @@ export default function Choose() {
   const how = connection.value;
   const asks = how === "unknown" || how === "mobile";
   const buys = Boolean(offer && offer.price_kobo > 0 && !under);
-  const may = Boolean(offer && !over(offer)) && reachable.value && how !== "line" && how !== "offline" && (!asks || sure) && !busy;
+  const may = Boolean(offer && !over(offer)) && reachable.value && how !== "line" && how !== "offline" && (!asks || sure) && !busy && isSecureContext;
 
   async function download() {
     if (!offer || !may) return;
@@ -77,11 +78,15 @@ export default function Choose() {
       <div class="gauge" aria-hidden="true"><i style=${{ width: `${(left / allowance.octets) * 100}%` }}></i></div></div>`}
     <${Group} title=${t("choose.free", { days: free[0]?.valid_days ?? 0 })} offers=${free} chosen=${chosen} choose=${choose} over=${over} />
     <${Group} title=${t("choose.paid", { days: paid[0]?.valid_days ?? 0 })} offers=${paid} chosen=${chosen} choose=${choose} over=${over} />
+    ${!helps && html`<a class="btn plain" style="justify-self:start" href="#/free">${t("free.have")}</a>`}
     ${gone && html`<${Note} icon="clock" live>${t(waits ? "wait.joined" : "wait.lead")}<//>${!waits && html`<button class="btn quiet wide" disabled=${!reachable.value} onClick=${() => change("/api/v1/free-data/waiting", { offer_id: gone[0] }).then(look, (error) => setProblem(words(error)))}>${t("wait.join")}</button>`}`}
+    <${Insecure} />
     ${how === "line" && html`<${Note} kind="warning" icon="wifi" live>${t("choose.not_wifi")}<//>`}
     ${how === "offline" && html`<${Note} kind="warning" icon="noline" live>${t("choose.offline")}<//>`}
     ${asks && !buys && html`<label class="item card" style="display:flex"><input class="switch" type="checkbox" role="switch" checked=${sure} onChange=${() => setSure(!sure)} /><span class="grow">${t(how === "mobile" ? "choose.mobile" : "choose.ask")}</span></label>`}
     ${problem && html`<${Note} kind="error" live>${problem}<//>`}
-    <div class="act stick">${buys ? html`<a class="btn wide" href="#/pass">${t("pass.buy", { price: formatNaira(offer?.price_kobo ?? 0) })}</a><p class="small soft centre">${t("pass.see")}</p>` : html`<button class="btn wide" disabled=${!may} onClick=${download}><${Icon} name="down" />${t("choose.button")}</button>
+    <div class="act stick">${buys ? html`<a class="btn wide" href="#/pass">${t("pass.buy", { price: formatNaira(offer?.price_kobo ?? 0) })}</a><p class="small soft centre">${t("pass.see")}</p>`
+      : helps && !offer && !under ? html`<a class="btn wide" href="#/free">${t(`free.${helps}`)}</a>`
+      : html`<button class="btn wide" disabled=${!may} onClick=${download}><${Icon} name="down" />${t("choose.button")}</button>
       <p class="small soft centre">${offer ? t("choose.tiny", { size: sizeName(offer.allowance_octets) }) : t("choose.pick")}</p>`}</div>`;
 }

@@ -1,11 +1,11 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useState } from "../state.js";
 import { read } from "../api.js";
 import * as db from "../db.js";
+import { carried } from "../carry.js";
 import { formatOctets, lastDay, sizeName } from "../format.js";
 import { t } from "../i18n.js";
 import { unwant, want } from "../outbox.js";
-import { carryPackets } from "../phone.js";
-import { actions, asOf, environment, isEnded, phone, reachable, sessions } from "../store.js";
+import { actions, asked, environment, isEnded, phone, reachable, sessions } from "../store.js";
 import { Chip, Heading, Icon, Note, Size, Switch, html } from "../ui.js";
 
 /** @import {CardContents, InternetSession} from "../types.d.ts" */
@@ -20,12 +20,10 @@ async function arrange(path, what, value) {
   await want({ kind: "arrange", path, body: { [what]: value } });
 }
 
-/** Bring what waits to the lab phone's card, where that is on WiFi and uses this profile; one tab does it. @param {InternetSession} one */
-const carry = (one) => navigator.locks?.request(`kswifi-packets-${one.esim_id}`, () => carryPackets(one));
-
 /** @param {{one: InternetSession, card: CardContents | null, move: (by: number) => void, at: number, last: boolean, intent: boolean}} props */
 function Row({ one, card, move, at, last, intent }) {
   const record = card?.records.find((other) => other.session_id === one.session_id);
+  const off = phone.value?.profiles.some((other) => other.iccid === one.iccid && !other.enabled);
   const active = card?.active_session_id === one.session_id;
   /** @param {number} by @param {Event} event */
   const moved = (by, event) => {
@@ -40,7 +38,7 @@ function Row({ one, card, move, at, last, intent }) {
       <p class="small soft">${one.left_octets === null ? t("meter.used", { size: formatOctets(one.used_octets) }) : t("of", { size: formatOctets(one.allowance_octets ?? 0) })} · ${t("until", { day: lastDay(one.valid_until) })}</p></a>
       ${record && !(at === 0 && last) ? html`${button("up", -1, at === 0)}${button("down", 1, last)}` : html`<${Chip} />`}</div>
     <p class="small"><span class=${`badge ${active ? "" : "line"}`}>${t(`state.${one.state}`).toUpperCase()}</span>${record && html` ${t("esim.place", { n: at + 1, record: record.record_number })}`}${intent && html` <span class="badge grey">${t("intent.badge")}</span>`}</p>
-    ${record && !record.proved && html`<p class="small soft">${t(record.failure ? "problem.card_refused" : "esim.waits")}</p>`}</li>`;
+    ${record && !record.proved && html`<p class="small soft">${t(record.failure ? "problem.card_refused" : off ? "esim.off" : "esim.waits")}</p>`}</li>`;
 }
 
 /** One eSIM: its sessions in the order of use, as it was asked for; what nobody confirmed yet is shown as an intent. @param {{id: string, live: InternetSession[]}} props */
@@ -48,14 +46,13 @@ function Card({ id, live }) {
   const path = `/api/v1/esims/${id}/sessions`;
   const [card, setCard] = useState(/** @type {CardContents | null} */ (null));
   const [said, say] = useState("");
-  const asked = Object.assign({}, ...arrangements(path).map((one) => one.body));
+  const wish = Object.assign({}, ...arrangements(path).map((one) => one.body));
   const onCard = (/** @type {string[]} */ list) => list.filter((one) => card?.order.includes(one));
-  const wanted = onCard(asked.order ?? card?.wants_order ?? []);
+  const wanted = onCard(wish.order ?? card?.wants_order ?? []);
   const order = wanted.concat(onCard(card?.order ?? []).filter((one) => !wanted.includes(one)));
-  const next = asked.continue_with_next ?? card?.wants_next ?? false;
+  const next = wish.continue_with_next ?? card?.wants_next ?? false;
   const moving = order.join() !== card?.order.join();
   const intent = Boolean(card) && (moving || next !== card?.continue_with_next);
-  const here = phone.value?.wifi && phone.value.profiles.some((one) => one.enabled && one.iccid === live[0].iccid);
   useEffect(() => {
     db.get("kv", path).then((kept) => setCard((now) => now ?? kept ?? null));
   }, []);
@@ -68,11 +65,10 @@ function Card({ id, live }) {
       setCard(fresh);
       await db.put("kv", fresh, path);
     };
-    const carried = here && card?.packets_waiting && carry(live[0])?.then(look);
-    Promise.all([look(), carried]).catch(() => {});
+    look().catch(() => {});
     const again = setInterval(() => intent && reachable.peek() && look().catch(() => {}), 2000);
     return () => ((gone = true), clearInterval(again));
-  }, [asOf.value, actions.value.length, intent, here, card?.packets_waiting]);
+  }, [asked.value, actions.value.length, intent, carried.value]);
 
   const rows = [...live].sort((a, b) => (order.indexOf(a.session_id) + 9) % 9 - (order.indexOf(b.session_id) + 9) % 9);
   /** @param {InternetSession} one @param {number} by */

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useState } from "../state.js";
 import { t } from "../i18n.js";
 import { Heading, Icon, html } from "../ui.js";
 

@@ -1,7 +1,7 @@
 import { age, duration, formatOctets, lastDay, runsOutAt, sizeName, when } from "../format.js";
 import { t } from "../i18n.js";
-import { account, actions, activity, asOf, current, isEnded, isStored, isUnderWay, pass, progress, reachable, sessions } from "../store.js";
-import { Chip, Heading, Icon, Note, Ring, RingFigure, Size, html } from "../ui.js";
+import { account, actions, activity, asOf, current, esimOff, isEnded, isStored, isUnderWay, pass, progress, reachable, sessions } from "../store.js";
+import { Chip, Heading, Icon, Insecure, Note, Ring, RingFigure, Size, html } from "../ui.js";
 
 /** @import {InternetSession} from "../types.d.ts" */
 
@@ -66,7 +66,7 @@ function Recent() {
 }
 
 function Welcome() {
-  return html`<${Heading} title=${t("home.title")} hidden />
+  return html`<${Heading} title=${t("home.title")} hidden /><${Insecure} />
     <div class="empty"><${Art} /><h2 style="font-size:2rem;line-height:1.12;letter-spacing:-.03em">${t("welcome.title")}</h2><p class="soft">${t("home.lead")}</p></div>
     <ol class="list">${/** @type {const} */ (["wifi", "chip", "line"]).map((icon, at) => html`<li class="item"><span class="dot"><${Icon} name=${icon} /></span><span class="grow"><b>${t(`welcome.${at + 1}`)}</b><span class="small soft">${t(`welcome.${at + 1}.more`)}</span></span></li>`)}</ol>
     <div class="act stick"><a class="btn wide" href="#/account/new">${t("account.sign_up")}</a><a class="btn plain wide" href="#/account">${t("account.sign_in")}</a></div>`;
@@ -81,6 +81,7 @@ export default function Home() {
   const finished = !one && !stored.length && ended[0]?.state === "exhausted";
   return html`<${Heading} title=${t("home.title")} hidden />
     ${!reachable.value && html`<${Note} icon="noline" live>${t("offline.note")} ${asOf.value ? t("as_of", { age: age(asOf.value) }) : ""}<//>`}
+    ${esimOff.value && html`<${Note} icon="chip" live>${t("esim.off")}<//>`}
     ${one && html`<${InUse} one=${one} />`}
     ${finished && html`<${Note} icon="wifi"><b>${t("finished.title")}</b><br />${t("finished.lead")}<//>`}
     ${!sessions.value.length && html`<div class="empty"><${Art} /><h2>${t("home.empty")}</h2><p class="soft">${t("home.lead")}</p></div>`}

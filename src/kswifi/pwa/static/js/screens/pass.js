@@ -1,5 +1,5 @@
 // The seven-day pass: what it is before it is bought, paying for it, and how the payment stands.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useState } from "../state.js";
 import { change, read } from "../api.js";
 import { formatNaira, formatOctets, lastDay, when } from "../format.js";
 import { t } from "../i18n.js";

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useState } from "../state.js";
 import { change, read } from "../api.js";
 import { age, when } from "../format.js";
 import { t } from "../i18n.js";

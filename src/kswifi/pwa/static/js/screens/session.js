@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useState } from "../state.js";
 import { formatOctets, lastDay, sizeName, when } from "../format.js";
 import { t } from "../i18n.js";
 import { beTold, pushHere, pushOn } from "../push.js";

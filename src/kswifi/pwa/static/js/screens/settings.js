@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "../state.js";
 import { change } from "../api.js";
 import { formatOctets } from "../format.js";
 import { t } from "../i18n.js";
@@ -7,7 +7,7 @@ import { isChangeOfMind, passkeysHere, usePasskey } from "../passkeys.js";
 import { beTold, beToldNoMore, pushHere, pushOn } from "../push.js";
 import { go } from "../router.js";
 import { account, environment, forget, prefer, preferences, reachable, say, words } from "../store.js";
-import { Heading, Icon, Note, Switch, html } from "../ui.js";
+import { Heading, Icon, Insecure, Note, Switch, html } from "../ui.js";
 import { Passkeys } from "./passkeys.js";
 
 /** @param {{label: string, value: string, options: [string, string][], change: (value: any) => void}} props */
@@ -89,7 +89,7 @@ export default function Settings() {
     <div class="list"><${Switch} label=${t("settings.low_data")} hint=${t("settings.low_data_hint")} on=${low_data} change=${(/** @type {boolean} */ on) => prefer({ low_data: on }).then(listen)} />
       <${Switch} label=${t("settings.alerts")} hint=${t("settings.alerts_hint")} on=${told} change=${alerts} />
       ${who && pushHere && html`<${Switch} label=${t("settings.push")} hint=${t("settings.push_hint")} on=${Boolean(pushOn.value)} change=${push} />`}</div>
-    ${!isSecureContext && html`<${Note} kind="warning">${t("settings.insecure")}<//>`}
+    <${Insecure} />
     <section class="card"><h2>${t("about.title")}</h2><p class="soft">${t("about.lead")}</p>
       <ul class="stack">${["device", "card", "server"].map((place) => html`<li class="row" style="align-items:flex-start"><span class="dot"><${Icon} name=${place === "device" ? "phone" : place === "card" ? "chip" : "wifi"} /></span><span class="grow"><b>${t(`about.${place}`)}</b><br /><span class="small soft">${t(`about.${place}.what`)}</span></span></li>`)}</ul>
       ${held !== null && html`<p class="small soft num">${t("about.held", { size: formatOctets(held) })}</p>`}</section>

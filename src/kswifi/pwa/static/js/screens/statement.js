@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useState } from "../state.js";
 import { read } from "../api.js";
 import * as db from "../db.js";
 import { formatDay, formatHour, formatOctets, when } from "../format.js";

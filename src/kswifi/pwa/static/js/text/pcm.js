@@ -1,131 +1,509 @@
 // Every word the app says, in Nigerian Pidgin (Naijá).
-export default {
-  "nav.label": "Main", "nav.home": "Home", "nav.esim": "eSIM", "nav.help": "Help", "nav.settings": "You", "nav.skip": "Jump go the main tin",
-  back: "Go back", cancel: "Cancel am", close: "Close", pause: "Hold am", resume: "Continue", copied: "E don copy", copy: "Copy {what}",
-  left: "remain", used: "don use", of: "out of {size}", until: "Till {day}", as_of: "As e be {age}.",
+export default `
+  back Go back
+  cancel Cancel am
+  close Close
+  pause Hold am
+  resume Continue
+  copied E don copy
+  copy Copy {what}
+  left remain
+  used don use
+  of out of {size}
+  until Till {day}
+  as_of As e be {age}.
 
-  "connection.wifi": "WiFi", "connection.line": "Line dey on", "connection.mobile": "Mobile data", "connection.offline": "No network", "connection.unknown": "Online",
-  "time.now": "now now", "time.moment": "no reach one minute", "time.ago": "{time} don pass", "time.minutes": "{n} min", "time.hours": "{n} hours", "time.days": "{n} days",
-  "size.unlimited": "No limit", "size.session": "{size} session", "size.a_session": "One session",
+  nav.
+    label Main
+    home Home
+    esim eSIM
+    help Help
+    settings You
+    skip Jump go the main tin
 
-  "state.ordered": "We dey prepare am", "state.packaged": "Ready to download", "state.downloading": "E dey download", "state.downloaded": "E don enter this phone",
-  "state.transferring": "E dey enter eSIM", "state.stored": "E dey inside eSIM", "state.active": "Session dey active", "state.paused": "E dey on hold",
-  "state.exhausted": "E don finish", "state.expired": "Time don pass", "state.revoked": "Dem don take am back", "state.failed": "E no work",
+  connection.
+    wifi WiFi
+    line Line dey on
+    mobile Mobile data
+    offline No network
+    unknown Online
 
-  "home.title": "Your internet", "home.download": "Download Internet Session", "home.lead": "Download internet session for WiFi, use am later when WiFi no dey",
-  "home.empty": "No session yet", "home.under_way": "E dey come", "home.stored": "Session wey you keep", "home.recent": "Wetin happen", "home.details": "See everything",
-  "paused.here": "on hold", "stored.badge": "READY", "intent.badge": "DEY WAIT FOR NETWORK",
-  "meter.label": "{left} remain out of {all}", "meter.used": "You don use {size}",
-  "fact.time_left": "Time wey remain", "fact.pace": "As you dey use am", "fact.lasts": "e go reach the end", "fact.as_of": "As e be",
-  "offline.note": "Network no dey. Wetin you keep still dey work.",
-  "finished.title": "Session don finish: go back to WiFi", "finished.lead": "Find WiFi make you download another one.", "finished.next": "Choose the next one wey you keep, or find WiFi download another.",
+  time.
+    now now now
+    moment no reach one minute
+    ago {time} don pass
+    minutes {n} min
+    hours {n} hours
+    days {n} days
 
-  "welcome.title": "WiFi now. Internet later.",
-  "welcome.1": "Download", "welcome.1.more": "For WiFi. Session na small kilobytes.",
-  "welcome.2": "Keep am", "welcome.2.more": "E go enter your eSIM, with signature.",
-  "welcome.3": "Browse", "welcome.3.more": "Far from WiFi, till e finish.",
+  size.
+    unlimited No limit
+    session {size} session
+    a_session One session
 
-  "choose.title": "Choose your session", "choose.button": "Download Session", "choose.allowance": "Free data", "choose.left": "{left} remain out of {all}",
-  "choose.free": "Free • {days} days", "choose.paid": "No limit • {days} days", "badge.free": "FREE", "badge.unlimited": "NO LIMIT",
-  "choose.over": "E pass the free data wey remain", "choose.pick": "Pick one.", "choose.tiny": "{size}: na only few KB you go download now",
-  "choose.not_wifi": "You no dey for WiFi. If you download now e go chop the session wey you dey use.",
-  "choose.offline": "Network no dey. Find WiFi to download.", "choose.ask": "I dey for WiFi", "choose.mobile": "Na mobile data you dey use. Download am still",
+  state.
+    ordered We dey prepare am
+    packaged Ready to download
+    downloading E dey download
+    downloaded E don enter this phone
+    transferring E dey enter eSIM
+    stored E dey inside eSIM
+    active Session dey active
+    paused E dey on hold
+    exhausted E don finish
+    expired Time don pass
+    revoked Dem don take am back
+    failed E no work
 
-  "pass.title": "Unlimited pass", "pass.lead": "As many sessions as you want, no gigabyte limit.", "pass.days": "{days} days", "pass.until": "E go run till {day}", "pass.buy": "Buy am for {price}", "pass.extend": "Add days for {price}", "pass.see": "First you go see wetin e get, then you pay.",
-  "pass.point.sessions": "{days} days from when you pay, till the last day end.", "pass.point.no_limit": "No limit for wetin you use.", "pass.point.fair_use": "Fair use: {size} for everything. Network go stop am there.", "pass.point.end": "Every session wey you download with am go end with am. Buy again, days go add.", "pass.point.refund": "You go collect your money back if you never use anything.",
-  "pay.sandbox": "SANDBOX", "pay.sandbox_lead": "Na rehearsal be this: no money dey move.", "pay.looking": "We dey look your payment…", "pay.waits": "The payment never settle. This page dey look again by itself.", "pay.go": "Pay {price}", "pay.again": "Start again", "pay.receipt": "Receipt", "pay.pdf": "Receipt for PDF", "pay.reference": "Number {reference}", "pay.list": "Payments",
-  "pay.refund": "Ask for your money back", "pay.refund_lead": "E go come back if you never use the pass.",
-  "pay.state.intended": "We dey open the checkout…", "pay.state.pending": "We dey wait for your payment", "pay.state.settled": "You don pay. Your pass dey run.", "pay.state.failed": "You never pay", "pay.state.lapsed": "Time don pass, you no pay", "pay.state.refund_asked": "We dey check whether you use am…", "pay.state.refunding": "The money dey come back", "pay.state.refunded": "The money don go back", "pay.state.refund_refused": "Somebody go send the money back by hand",
-  "wait.lead": "Free data don finish for now. We fit tell you when e come again.", "wait.join": "Tell me when e dey", "wait.joined": "You dey the waiting list: we go tell you.",
+  home.
+    title Your internet
+    download Download Internet Session
+    lead Download internet session for WiFi, use am later when WiFi no dey
+    empty No session yet
+    under_way E dey come
+    stored Session wey you keep
+    recent Wetin happen
+    details See everything
 
-  "progress.downloading": "{size} session dey download…", "progress.downloaded": "{size} session don download", "progress.right": "Right to {size}: {octets} to fetch",
-  "progress.octets": "{received} out of {total}", "progress.transferring": "E dey enter eSIM…", "progress.transferred": "E don enter eSIM",
-  "progress.transfer_lead": "The card go keep the signed record and prove say e get am.", "progress.proved": "The card don prove say e get this session.",
-  "progress.ready": "Session ready make you activate am", "progress.install": "Your session don dey this phone. Install the eSIM to continue.",
-  "seal.ok": "This phone don check the signature", "seal.bad": "No trust this session", "seal.key": "key {kid}",
+  paused.
+    here on hold
 
-  "activate.title": "E ready any time", "activate.lead": "From here you no need WiFi.", "activate.button": "Activate Session", "activate.install": "Install the eSIM",
-  "activate.none": "Nothing dey to activate yet", "activate.system": "Your phone type", "activate.offline": "E dey work without network: your line go find our own.",
-  "active.title": "Session dey active", "active.lead": "Na network talk am {age}.",
-  "line.on": "Line dey on.", "line.on_lead": "Session go active as soon as data begin flow.",
-  "intent.title": "You don ask for am.", "intent.lead": "Network never answer; we go send am once you reachable.",
-  "system.android": "Android", "system.ios": "iPhone", "how.title": "On the line",
-  "how.android": "Open Settings, then Network & internet, then SIMs | Choose KSWiFi, on Use SIM | Set Mobile data to KSWiFi",
-  "how.ios": "Open Settings, then Mobile Service | Choose KSWiFi, on Turn On This Line | Set Mobile Data to KSWiFi, and on Data Roaming",
-  "how.offline": "These steps dey inside your phone: you go see am even without network.",
-  "install.title": "Install for this phone", "install.lead": "One tap, your phone go ask whether make e add KSWiFi.", "install.one_tap": "Install for {system}",
-  "install.wifi": "To install need WiFi, to on am no need.", "install.qr": "Or scan am from another screen", "install.qr_lead": "Open this page for another device, scan am with this phone camera.",
-  "install.qr_alt": "QR code wey dey install the eSIM", "install.manual": "Set am up by hand", "install.smdp_address": "SM-DP+ address", "install.activation_code": "Activation code",
-  "install.apn": "APN", "install.user_name": "User name", "install.password": "Password",
-  "install.honest": "Phone dey take eSIM only from certified operator. If your own refuse, the session safe here and you fit return am.",
+  stored.
+    badge READY
 
-  "session.unknown": "That session no dey here", "session.pause": "Hold Session", "session.continue": "Continue Session", "session.give_back": "Return am",
-  "session.seen": "Wetin happen", "session.terms": "Terms",
-  "statement.title": "How you use am", "statement.hour": "By hour", "statement.day": "By day", "statement.when": "When", "statement.dispute": "Something no correct?",
-  "statement.dispute_lead": "Na wetin network report be this, hour by hour: dem fit check every figure. Write wetin no correct, we go look am.", "statement.save": "Save the statement",
-  "dispute.all": "Everything", "dispute.words": "Wetin no correct?", "dispute.send": "Send am", "dispute.said": "You write, {at}:",
-  "receipt.title": "Receipt", "receipt.size": "How much", "receipt.used": "You don use", "receipt.ordered": "You order am", "receipt.until": "Till", "receipt.proof": "Proof say e dey card",
-  "receipt.iccid": "eSIM (ICCID)", "receipt.key": "Who sign am", "receipt.id": "Number", "receipt.units": "1 GB na 1,000,000,000 bytes, we dey count go and come.",
-  "proof.por": "receipt from the card", "proof.install_result": "the card sign am", "proof.provider_status": "the provider talk am",
+  intent.
+    badge DEY WAIT FOR NETWORK
+    title You don ask for am.
+    lead Network never answer; we go send am once you reachable.
 
-  "esim.title": "Sessions for this eSIM", "esim.lead": "You go use am from top go down.", "esim.empty": "Nothing dey inside now", 
-  "esim.up": "Up: {what}", "esim.down": "Down: {what}", "esim.place": "Place {n}, record {record}", "esim.waits": "We go write am when WiFi dey", "esim.next": "Continue with the next", "esim.next_hint": "When one finish, e no go ask", "esim.lab": "Open the lab phone", "esim.ended": "E don end",
+  meter.
+    label {left} remain out of {all}
+    used You don use {size}
 
-  "account.in": "You don come back", "account.in.lead": "Sign in make you see your sessions.", "account.in.button": "Sign In",
-  "account.new": "Open your account", "account.new.lead": "Na only phone number or email.", "account.new.button": "Sign Up",
-  "account.recover": "Get your account back", "account.recover.lead": "With the recovery code wey you write down.", "account.recover.button": "Set New Password",
-  "account.sign_in": "Sign in", "account.sign_up": "Open account", "account.forgot": "You forget password?", "account.show": "Show wetin I dey type", "account.offline": "This one need network.",
-  "field.identifier": "Phone number or email", "field.identifier.hint": "Like 0803 123 4567", "field.password": "Password", "field.password.hint": "The one wey you choose", "field.password.new": "8 letters or more. Three words good.",
-  "field.new_password": "New password", "field.new_password.hint": "8 letters or more. Three words good.", "field.recovery_code": "Recovery code", "field.recovery_code.hint": "Six groups of four",
-  "recovery.title": "Write this one down", "recovery.lead": "If you forget password, na only this recovery code go carry you enter.", "recovery.once": "We dey show am only this once.", "recovery.done": "I don write am",
-  "account.in.passkey": "Sign In with Passkey", "account.new.passkey": "Sign Up with Passkey", "passkey.why": "Your finger, face or screen lock go open am. No password to remember.",
-  "passkey.title": "Passkeys", "passkey.lead": "Use your finger, face or screen lock enter.", "passkey.add": "Add passkey", "passkey.added": "Passkey don enter.", "passkey.one": "Passkey", "passkey.remove": "Comot {name}", "passkey.removed": "Passkey don comot.",
-  "passkey.used": "You use am {age}", "passkey.made": "You make am {at}", "passkey.have": "This device get passkey already.", "data.delete_passkey": "Delete with passkey",
+  fact.
+    time_left Time wey remain
+    pace As you dey use am
+    lasts e go reach the end
+    as_of As e be
 
-  "settings.title": "You", "settings.theme": "How e look", "theme.system": "Auto", "theme.dark": "Dark", "theme.light": "Light", "settings.language": "Language", "language.system": "Auto",
-  "settings.low_data": "Save data", "settings.low_data_hint": "E go ask once every minute, e no go dey listen all the time", "settings.alerts": "Alerts", "settings.alerts_hint": "For 50, 80, 95 and 100 %, and before session end",
-  "settings.alerts_denied": "Your browser no gree make KSWiFi show notification.", "settings.insecure": "This page open without HTTPS. E no fit install, work offline or check signature here.",
-  "settings.push": "Even when app close", "settings.push_hint": "Your browser notification. E dey off till you talk.", "push.ask": "Make this phone tell you before e finish?", "push.yes": "Tell me", "push.on": "We go tell you, even when app close.",
-  "settings.sign_out": "Sign out", "settings.sure": "You wan sign out for this device?", "settings.sure_lead": "We go wipe everything wey be your own. Wetin dey eSIM go remain.",
-  "settings.sure_offline": "Network no dey: the server go know later by itself.", "settings.stay": "Make I stay",
-  "data.title": "Your data", "data.lead": "Carry everything go as file, or end am.", "data.save": "Save my data", "data.delete": "Delete my account", "data.sure": "You wan delete your account forever?",
-  "data.sure_lead": "Wetin remain for your sessions go lost, and every device go sign out. Wetin you don use go remain for our books, without your name.", "data.keep": "Leave am", "data.gone": "Your account don delete.",
-  "about.title": "Wetin dey where", "about.lead": "KSWiFi no dey ask anybody anything: no tracker, no other site.",
-  "about.device": "This device", "about.device.what": "The app, your sessions with their signed package, and wetin you ask for when network no dey.",
-  "about.card": "The eSIM", "about.card.what": "The signed record of each session, and the keys of the line.",
-  "about.server": "KSWiFi", "about.server.what": "Your phone number or email, and how much you don use. Never wetin you dey look.", "about.held": "{size} dey this device",
+  offline.
+    note Network no dey. Wetin you keep still dey work.
 
-  "alert.share": "You don use {percent} % of your {size} session", "alert.ends": "Your {size} session go end {day}", "alert.finished": "Session don finish: go back to WiFi",
-  "update.ready": "New version don land.", "update.reload": "Take am",
+  finished.
+    title Session don finish: go back to WiFi
+    lead Find WiFi make you download another one.
+    next Choose the next one wey you keep, or find WiFi download another.
 
-  "problem.unexpected": "Something spoil here. Try again.", "problem.offline": "Network no answer. E go continue by itself when e come back.", "problem.no_lab_phone": "The lab phone no answer.",
-  "problem.card_refused": "The eSIM never collect am yet. We go try again.",
-  "problem.es9_unreachable": "The profile server never answer yet.",
-  "problem.payments_not_set_up": "Payment never dey, so you no fit get this one yet. We no take anything.",
-  "problem.free_allowance_used_up": "E pass wetin remain for your free data", "problem.device_allowance_used_up": "This device don collect im free data", "problem.card_allowance_used_up": "This eSIM don collect im free data", "problem.too_much_unspent": "Use some of wetin you get first", "problem.free_budget_gone": "Free data don finish for now", "problem.free_data_stopped": "Free data dey on hold for now", "problem.free_data_cooling_down": "Small time: you just collect one",
-  "problem.payment_required": "This one need pass.", "problem.payment_not_opened": "The checkout no gree open. We no take anything: try again.", "problem.too_many_open_payments": "You get plenty payment wey open: finish one first.", "problem.nothing_to_deliver": "Nothing dey to download for pass now, so we no dey sell.", "problem.not_refundable": "This one no fit go back: you don use something.",
-  "problem.not_on_wifi": "You no dey for WiFi: if you download now e go chop the session wey you dey use.",
-  "problem.not_a_package": "This one no be session.", "problem.package_version_unknown": "This session need newer app.", "problem.package_cut_short": "Part of the session no dey: download am again.",
-  "problem.package_surplus_octets": "Dem don change the session: something wey no suppose dey dey inside.", "problem.package_manifest_damaged": "Dem change the session after we sign am. We no gree take am.",
-  "problem.package_chunk_damaged": "Dem change part of the session. We no gree take am.", "problem.package_unknown_key": "No be this KSWiFi sign the session. We no gree take am.",
-  "problem.package_for_another_card": "This session na for another eSIM.", "problem.package_for_another_session": "No be the session wey we ask for be this.", "problem.package_expired": "Time of this session don pass.",
-  "problem.internal_error": "Something spoil for our side.",
-  "problem.passkey_refused": "This passkey no open any account here.", "problem.passkey_challenge_over": "E don tay. Try again.",
+  welcome.
+    title WiFi now. Internet later.
+    1 Download
+    1.more For WiFi. Session na small kilobytes.
+    2 Keep am
+    2.more E go enter your eSIM, with signature.
+    3 Browse
+    3.more Far from WiFi, till e finish.
 
-  "help.title": "Help", "help.search": "Search", "help.found": "{n} answers", "help.none": "No answer get these words.",
-  "help.what": "Wetin be internet session?", "help.what.text": "Na right to some internet till one day. You download the right for WiFi, e go stay inside your eSIM, you go use am when WiFi no dey.",
-  "help.download": "Why the download small like this?", "help.download.text": "Wetin you fetch na the signed right to the gigabytes, no be the gigabytes: na few kilobytes. The gigabytes dey flow when you browse.",
-  "help.activate": "How I go on am without WiFi?", "help.activate.text": "Open the session, follow the steps for your phone: on the KSWiFi line, use am for mobile data.",
-  "help.phone": "E dey work for every phone?", "help.phone.text": "Your phone must get eSIM. Phone dey take profile only from certified operator, so with test set-up your phone fit refuse. The lab phone dey show everything.",
-  "help.metered": "Wetin una dey count?", "help.metered.text": "Every byte, go and come. 1 GB na 1,000,000,000 bytes. Wetin you see na wetin network report, with the time.",
-  "help.end": "Wetin go happen for the end?", "help.end.text": "Network go cut the line for the last byte. KSWiFi itself go still open where network fit do am, make you choose the next one.",
-  "help.pause": "I fit hold am?", "help.pause.text": "Yes, inside the session. Line go wait till you continue. The last day no go change.",
-  "help.offline": "Wetin dey work without network?", "help.offline.text": "To see your sessions and wetin remain, with how old the news be; to check signature; the steps to on the line; this help. Wetin you ask for, we go keep am send later.",
-  "help.several": "I fit keep plenty sessions?", "help.several.text": "Yes, reach eight for one eSIM. For eSIM you go change dem order, and choose whether the next one go follow by itself. Card go know for WiFi.",
-  "help.pass": "How I go buy the pass?", "help.pass.text": "Choose No limit, see wetin e get, pay for the checkout. Receipt dey there.",
-  "help.alerts": "Una go tell me before e finish?", "help.alerts.text": "For 50, 80 and 95 %, when e finish, and one day before e end. For inside You: alerts, even when app close.",
-  "help.lost": "My phone or password don lost", "help.lost.text": "Sign in for another place with your recovery code and new password: every other device go sign out.",
-  "help.passkey": "Wetin be passkey?", "help.passkey.text": "Your finger, face or screen lock go sign you in, no password. Add am for inside You.",
-  "help.trust": "How I go know say session real?", "help.trust.text": "KSWiFi key sign am, and your phone dey check the signature by itself. If dem change am, we no go take am.",
-  "help.data": "How I go save data?", "help.data.text": "Save data for inside You go make the app ask small. The app load only once.",
-};
+  choose.
+    title Choose your session
+    button Download Session
+    allowance Free data
+    left {left} remain out of {all}
+    free Free • {days} days
+    paid No limit • {days} days
+    over E pass the free data wey remain
+    pick Pick one.
+    tiny {size}: na only few KB you go download now
+    not_wifi You no dey for WiFi. If you download now e go chop the session wey you dey use.
+    offline Network no dey. Find WiFi to download.
+    ask I dey for WiFi
+    mobile Na mobile data you dey use. Download am still
+
+  badge.
+    free FREE
+    unlimited NO LIMIT
+
+  free.
+    nothing WiFi place give you voucher? The code fit bring one free session.
+    phone For here free session need phone number wey be your own.
+    voucher For here free session need voucher from WiFi place.
+    phone_or_voucher For here free session need phone number wey be your own, or voucher from WiFi place.
+    verify_phone Verify my phone number
+    redeem_voucher Put voucher
+    verify_phone_or_redeem_voucher Phone number or voucher
+    have I get voucher
+
+  voucher.
+    title Voucher
+    good Voucher from {venue} na your own: choose session.
+
+  ask.
+    voucher Voucher code
+    voucher.hint As dem print am, like 0003-7QK2-M9XT
+    voucher.button Use Voucher
+    number Phone number
+    number.hint We go send six numbers go there.
+    number.button Send Me Code
+    code The code
+    code.hint Six numbers, for ten minutes and five tries
+    code.button Verify
+
+  phone.
+    title Your phone number
+    verified We don verify your phone number.
+    sending The code dey go {number}…
+    sent We don send the code go {number}.
+    unknown Nobody know whether the code reach {number}. If e no come, ask for another.
+    refused Message no fit reach this number.
+    again Ask for another code
+
+  pass.
+    title Unlimited pass
+    lead As many sessions as you want, no gigabyte limit.
+    days {days} days
+    until E go run till {day}
+    buy Buy am for {price}
+    extend Add days for {price}
+    see First you go see wetin e get, then you pay.
+    point.sessions {days} days from when you pay, till the last day end.
+    point.no_limit No limit for wetin you use.
+    point.fair_use Fair use: {size} for everything. Network go stop am there.
+    point.end Every session wey you download with am go end with am. Buy again, days go add.
+    point.refund You go collect your money back if you never use anything.
+
+  pay.
+    sandbox SANDBOX
+    sandbox_lead Na rehearsal be this: no money dey move.
+    looking We dey look your payment…
+    waits The payment never settle. This page dey look again by itself.
+    go Pay {price}
+    again Start again
+    receipt Receipt
+    pdf Receipt for PDF
+    reference Number {reference}
+    list Payments
+    refund Ask for your money back
+    refund_lead E go come back if you never use the pass.
+    state.intended We dey open the checkout…
+    state.pending We dey wait for your payment
+    state.settled You don pay. Your pass dey run.
+    state.failed You never pay
+    state.lapsed Time don pass, you no pay
+    state.refund_asked We dey check whether you use am…
+    state.refunding The money dey come back
+    state.refunded The money don go back
+    state.refund_refused Somebody go send the money back by hand
+
+  wait.
+    lead Free data don finish for now. We fit tell you when e come again.
+    join Tell me when e dey
+    joined You dey the waiting list: we go tell you.
+
+  progress.
+    downloading {size} session dey download…
+    downloaded {size} session don download
+    right Right to {size}: {octets} to fetch
+    octets {received} out of {total}
+    transferring E dey enter eSIM…
+    transferred E don enter eSIM
+    transfer_lead The card go keep the signed record and prove say e get am.
+    proved The card don prove say e get this session.
+    ready Session ready make you activate am
+    install Your session don dey this phone. Install the eSIM to continue.
+
+  seal.
+    ok This phone don check the signature
+    bad No trust this session
+    key key {kid}
+
+  activate.
+    title E ready any time
+    lead From here you no need WiFi.
+    button Activate Session
+    install Install the eSIM
+    none Nothing dey to activate yet
+    system Your phone type
+    offline E dey work without network: your line go find our own.
+
+  active.
+    title Session dey active
+    lead Na network talk am {age}.
+
+  line.
+    on Line dey on.
+    on_lead Session go active as soon as data begin flow.
+
+  system.
+    android Android
+    ios iPhone
+
+  how.
+    title On the line
+    android Open Settings, then Network & internet, then SIMs | Choose KSWiFi, on Use SIM | Set Mobile data to KSWiFi
+    ios Open Settings, then Mobile Service | Choose KSWiFi, on Turn On This Line | Set Mobile Data to KSWiFi, and on Data Roaming
+    offline These steps dey inside your phone: you go see am even without network.
+
+  install.
+    title Install for this phone
+    lead One tap, your phone go ask whether make e add KSWiFi.
+    one_tap Install for {system}
+    wifi To install need WiFi, to on am no need.
+    qr Or scan am from another screen
+    qr_lead Open this page for another device, scan am with this phone camera.
+    qr_alt QR code wey dey install the eSIM
+    manual Set am up by hand
+    smdp_address SM-DP+ address
+    activation_code Activation code
+    apn APN
+    user_name User name
+    password Password
+    honest Phone dey take eSIM only from certified operator. If your own refuse, the session safe here and you fit return am.
+
+  session.
+    unknown That session no dey here
+    pause Hold Session
+    continue Continue Session
+    give_back Return am
+    seen Wetin happen
+    terms Terms
+
+  statement.
+    title How you use am
+    hour By hour
+    day By day
+    when When
+    dispute Something no correct?
+    dispute_lead Na wetin network report be this, hour by hour: dem fit check every figure. Write wetin no correct, we go look am.
+    save Save the statement
+
+  dispute.
+    all Everything
+    words Wetin no correct?
+    send Send am
+    said You write, {at}:
+
+  receipt.
+    title Receipt
+    size How much
+    used You don use
+    ordered You order am
+    until Till
+    proof Proof say e dey card
+    iccid eSIM (ICCID)
+    key Who sign am
+    id Number
+    units 1 GB na 1,000,000,000 bytes, we dey count go and come.
+
+  proof.
+    por receipt from the card
+    install_result the card sign am
+    provider_status the provider talk am
+
+  esim.
+    title Sessions for this eSIM
+    lead You go use am from top go down.
+    empty Nothing dey inside now
+    up Up: {what}
+    down Down: {what}
+    place Place {n}, record {record}
+    waits We go write am when WiFi dey
+    off This eSIM dey off. Use am under SIMs for phone settings, then card go know wetin dey wait.
+    next Continue with the next
+    next_hint When one finish, e no go ask
+    lab Open the lab phone
+    ended E don end
+
+  account.
+    in You don come back
+    in.lead Sign in make you see your sessions.
+    in.button Sign In
+    new Open your account
+    new.lead Na only phone number or email.
+    new.button Sign Up
+    recover Get your account back
+    recover.lead With the recovery code wey you write down.
+    recover.button Set New Password
+    sign_in Sign in
+    sign_up Open account
+    forgot You forget password?
+    show Show wetin I dey type
+    offline This one need network.
+    in.passkey Sign In with Passkey
+    new.passkey Sign Up with Passkey
+
+  field.
+    identifier Phone number or email
+    identifier.hint Like 0803 123 4567
+    password Password
+    password.hint The one wey you choose
+    password.new 8 letters or more. Three words good.
+    new_password New password
+    new_password.hint 8 letters or more. Three words good.
+    recovery_code Recovery code
+    recovery_code.hint Six groups of four
+
+  recovery.
+    title Write this one down
+    lead If you forget password, na only this recovery code go carry you enter.
+    once We dey show am only this once.
+    done I don write am
+
+  passkey.
+    why Your finger, face or screen lock go open am. No password to remember.
+    title Passkeys
+    lead Use your finger, face or screen lock enter.
+    add Add passkey
+    added Passkey don enter.
+    one Passkey
+    remove Comot {name}
+    removed Passkey don comot.
+    used You use am {age}
+    made You make am {at}
+    have This device get passkey already.
+
+  data.
+    delete_passkey Delete with passkey
+    title Your data
+    lead Carry everything go as file, or end am.
+    save Save my data
+    delete Delete my account
+    sure You wan delete your account forever?
+    sure_lead Wetin remain for your sessions go lost, and every device go sign out. Wetin you don use go remain for our books, without your name.
+    keep Leave am
+    gone Your account don delete.
+
+  settings.
+    title You
+    theme How e look
+    language Language
+    low_data Save data
+    low_data_hint E go ask once every minute, e no go dey listen all the time
+    alerts Alerts
+    alerts_hint For 50, 80, 95 and 100 %, and before session end
+    alerts_denied Your browser no gree make KSWiFi show notification.
+    insecure This page open without HTTPS. For here e no fit install, work offline or check session signature, so nothing go download.
+    push Even when app close
+    push_hint Your browser notification. E dey off till you talk.
+    sign_out Sign out
+    sure You wan sign out for this device?
+    sure_lead We go wipe everything wey be your own. Wetin dey eSIM go remain.
+    sure_offline Network no dey: the server go know later by itself.
+    stay Make I stay
+
+  theme.
+    system Auto
+    dark Dark
+    light Light
+
+  language.
+    system Auto
+
+  push.
+    ask Make this phone tell you before e finish?
+    yes Tell me
+    on We go tell you, even when app close.
+
+  about.
+    title Wetin dey where
+    lead KSWiFi no dey ask anybody anything: no tracker, no other site.
+    device This device
+    device.what The app, your sessions with their signed package, and wetin you ask for when network no dey.
+    card The eSIM
+    card.what The signed record of each session, and the keys of the line.
+    server KSWiFi
+    server.what Your phone number or email, and how much you don use. Never wetin you dey look.
+    held {size} dey this device
+
+  alert.
+    share You don use {percent} % of your {size} session
+    ends Your {size} session go end {day}
+    finished Session don finish: go back to WiFi
+
+  update.
+    ready New version don land.
+    reload Take am
+
+  problem.
+    unexpected Something spoil here. Try again.
+    offline Network no answer. E go continue by itself when e come back.
+    no_lab_phone The lab phone no answer.
+    card_refused The eSIM never collect am yet. We go try again.
+    es9_unreachable The profile server never answer yet.
+    payments_not_set_up Payment never dey, so you no fit get this one yet. We no take anything.
+    free_allowance_used_up E pass wetin remain for your free data
+    device_allowance_used_up This device don collect im free data
+    card_allowance_used_up This eSIM don collect im free data
+    too_much_unspent Use some of wetin you get first
+    free_budget_gone Free data don finish for now
+    free_data_stopped Free data dey on hold for now
+    free_data_cooling_down Small time: you just collect one
+    phone_not_verified Verify your phone number first
+    voucher_needed You need voucher from WiFi place first
+    phone_or_voucher_needed You need verified phone number or voucher first
+    kyc_level_too_low The operator must know who you be first
+    free_offer_not_given Dem no dey give this one free for here
+    unknown_voucher No be our voucher be this: check am one by one.
+    voucher_used Dem don use this voucher: na one time each.
+    voucher_expired Time of this voucher don pass: ask for another for counter.
+    voucher_revoked Dem don call this voucher back: ask for another for counter.
+    too_many_attempts You don try too much: wait fifteen minutes.
+    not_a_phone_number Code no fit go there: na mobile number be this?
+    phone_code_wrong No be the code be this. Tries wey remain: {tries_left}
+    phone_code_over This code no good again: ask for another.
+    phone_verified_elsewhere Another account don verify this number.
+    phone_verification_not_set_up Message never dey go out from here.
+    payment_required This one need pass.
+    payment_not_opened The checkout no gree open. We no take anything: try again.
+    too_many_open_payments You get plenty payment wey open: finish one first.
+    nothing_to_deliver Nothing dey to download for pass now, so we no dey sell.
+    not_refundable This one no fit go back: you don use something.
+    not_on_wifi You no dey for WiFi: if you download now e go chop the session wey you dey use.
+    not_a_package This one no be session.
+    package_version_unknown This session need newer app.
+    package_cut_short Part of the session no dey: download am again.
+    package_surplus_octets Dem don change the session: something wey no suppose dey dey inside.
+    package_manifest_damaged Dem change the session after we sign am. We no gree take am.
+    package_chunk_damaged Dem change part of the session. We no gree take am.
+    package_unknown_key No be this KSWiFi sign the session. We no gree take am.
+    package_for_another_card This session na for another eSIM.
+    package_for_another_session No be the session wey we ask for be this.
+    package_expired Time of this session don pass.
+    internal_error Something spoil for our side.
+    passkey_refused This passkey no open any account here.
+    passkey_challenge_over E don tay. Try again.
+
+  help.
+    title Help
+    search Search
+    found {n} answers
+    none No answer get these words.
+    what Wetin be internet session?
+    what.text Na right to some internet till one day. You download the right for WiFi, e go stay inside your eSIM, you go use am when WiFi no dey.
+    download Why the download small like this?
+    download.text Wetin you fetch na the signed right to the gigabytes, no be the gigabytes: na few kilobytes. The gigabytes dey flow when you browse.
+    activate How I go on am without WiFi?
+    activate.text Open the session, follow the steps for your phone: on the KSWiFi line, use am for mobile data.
+    phone E dey work for every phone?
+    phone.text Your phone must get eSIM. Phone dey take profile only from certified operator, so with test set-up your phone fit refuse. The lab phone dey show everything.
+    metered Wetin una dey count?
+    metered.text Every byte, go and come. 1 GB na 1,000,000,000 bytes. Wetin you see na wetin network report, with the time.
+    end Wetin go happen for the end?
+    end.text Network go cut the line for the last byte. KSWiFi itself go still open where network fit do am, make you choose the next one.
+    pause I fit hold am?
+    pause.text Yes, inside the session. Line go wait till you continue. The last day no go change.
+    offline Wetin dey work without network?
+    offline.text To see your sessions and wetin remain, with how old the news be; to check signature; the steps to on the line; this help. Wetin you ask for, we go keep am send later.
+    several I fit keep plenty sessions?
+    several.text Yes, reach eight for one eSIM. For eSIM you go change dem order, and choose whether the next one go follow by itself. Card go know for WiFi.
+    pass How I go buy the pass?
+    pass.text Choose No limit, see wetin e get, pay for the checkout. Receipt dey there.
+    alerts Una go tell me before e finish?
+    alerts.text For 50, 80 and 95 %, when e finish, and one day before e end. For inside You: alerts, even when app close.
+    lost My phone or password don lost
+    lost.text Sign in for another place with your recovery code and new password: every other device go sign out.
+    passkey Wetin be passkey?
+    passkey.text Your finger, face or screen lock go sign you in, no password. Add am for inside You.
+    trust How I go know say session real?
+    trust.text KSWiFi key sign am, and your phone dey check the signature by itself. If dem change am, we no go take am.
+    data How I go save data?
+    data.text Save data for inside You go make the app ask small. The app load only once.
+`;

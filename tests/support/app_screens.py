@@ -1,0 +1,49 @@
+"""What is wrong with a screen: what breaks WCAG, what has to be scrolled sideways, what a thumb would miss.
+
+With SCREENS=1 its picture in docs/screens is taken anew.
+"""
+
+import os
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+ROOT = Path(__file__).parents[2]
+AXE = (ROOT / "tests/browser/vendor/axe.min.js").read_text(encoding="utf-8")
+PICTURES = ROOT / "docs/screens" if os.environ.get("SCREENS") else None
+SMALL_PICTURES = ("01-welcome", "07-choose", "08-downloading", "13-home-active", "21-lab-phone")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+def check_screen(page: Page, name: str, look: str) -> list[str]:
+    """Return what is wrong with the screen as it is now."""
+    page.wait_for_timeout(250)
+    if PICTURES is not None and (look != "small" or name in SMALL_PICTURES):
+        page.screenshot(path=PICTURES / f"{look}-{name}.png")
+    # A bar that stays at the edge may lie over what can be scrolled from under it: look at all of the page at once.
+    size = page.viewport_size or {"width": 390, "height": 844}
+    page.set_viewport_size({"width": size["width"], "height": 3000})
+    page.evaluate(AXE)
+    found = page.evaluate("(tags) => axe.run({ runOnly: tags })", RULES)
+    wrong = [
+        f"{name} ({look}): {one['id']}: {node['html'][:160]}: {node['failureSummary'][:300]}"
+        for one in found["violations"]
+        for node in one["nodes"]
+    ]
+    wrong += check_layout(page, f"{name} ({look})")
+    page.set_viewport_size(size)
+    return wrong
+
+
+def check_layout(page: Page, name: str) -> list[str]:
+    """Return what does not fit, and what a thumb would miss."""
+    wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    too_wide = [f"{name}: {wide} px too wide"] if wide > 0 else []
+    small = page.evaluate(
+        """() => [...document.querySelectorAll('a, button, input, summary, label.item')].filter((one) => {
+          const at = one.getBoundingClientRect();
+          return at.width && one.checkVisibility({ visibilityProperty: true }) && !one.closest('.skip') &&
+            (at.height < 47.5 || at.width < 47.5) && !one.matches('p a, .switch');
+        }).map((one) => one.outerHTML.slice(0, 120))"""
+    )
+    return too_wide + [f"{name}: a target below 48 px: {one}" for one in small]
