@@ -5,13 +5,13 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 PASSWORD = "three warm rivers"
 _numbers = itertools.count(time.time_ns() % 9_000_000)
-PHONE: Final = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "locale": "en-NG"}
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "locale": "en-NG"}
 _EXPECTED = re.compile(r"Failed to load resource|net::ERR_|Push API in incognito mode")
 
 
@@ -149,7 +149,7 @@ class AppPage:
 @contextmanager
 def device(browser: Browser, origin: str, **context: Any) -> Iterator[AppPage]:
     """A device for one test, in a private window."""
-    given: dict[str, Any] = {**PHONE, **context}
+    given = {**PHONE, **context}
     with in_context(browser.new_context(**given), origin) as one:
         yield one
 
