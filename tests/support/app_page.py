@@ -11,16 +11,16 @@ from playwright.sync_api import Browser, BrowserContext, Error, Page, Route, exp
 
 PASSWORD = "three warm rivers"
 _numbers = itertools.count(time.time_ns() % 9_000_000)
+PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "locale": "en-NG"}
 _EXPECTED = re.compile(r"Failed to load resource|net::ERR_|Push API in incognito mode")
 
 
 class AppPage:
     """One device with the app on it. An error on its console that nobody expected fails the test."""
 
-    def __init__(self, browser: Browser, origin: str, **context: Any) -> None:
+    def __init__(self, context: BrowserContext, origin: str) -> None:
         self.origin = origin
-        given = {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark", "locale": "en-NG", **context}
-        self.context: BrowserContext = browser.new_context(**given)
+        self.context = context
         self.context.set_default_timeout(15_000)
         self.errors: list[str] = []
         self.page: Page = self.new_tab()
@@ -131,11 +131,19 @@ class AppPage:
 
 @contextmanager
 def device(browser: Browser, origin: str, **context: Any) -> Iterator[AppPage]:
-    """A device for one test."""
-    one = AppPage(browser, origin, **context)
+    """A device for one test, in a private window."""
+    given = {**PHONE, **context}
+    with in_context(browser.new_context(**given), origin) as one:
+        yield one
+
+
+@contextmanager
+def in_context(context: BrowserContext, origin: str) -> Iterator[AppPage]:
+    """The app in a browser's context, which is closed at the end."""
+    one = AppPage(context, origin)
     try:
         yield one
     except BaseException:
-        one.context.close()
+        context.close()
         raise
     one.close()

@@ -3,7 +3,7 @@
 import json
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -41,7 +41,9 @@ class Keyed:
     key: Path
 
 
-def self_signed(folder: Path, name: str, *, at: datetime | None = None, days: int = 30) -> Keyed:
+def self_signed(
+    folder: Path, name: str, *, at: datetime | None = None, days: int = 30, hosts: Sequence[str] = ("localhost",)
+) -> Keyed:
     """Make a certificate for a name, that starts a day before ``at``."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -54,7 +56,7 @@ def self_signed(folder: Path, name: str, *, at: datetime | None = None, days: in
         .serial_number(x509.random_serial_number())
         .not_valid_before(begin)
         .not_valid_after(begin + timedelta(days=days + 1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host) for host in hosts]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, SHA256())
     )

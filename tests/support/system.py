@@ -3,7 +3,7 @@
 The processes are what `kswifi serve` and `kswifi lab` run, forked from one that has loaded their modules already,
 so that starting one takes a moment and twenty kills take seconds. They are killed by a real SIGKILL and carry on
 with what is on disk, as ever. ``alter`` names a function of this module that changes a process before it begins:
-another clock, a journal that dies in the middle of a write.
+another clock, a journal that dies in the middle of a write, an internet that is on this machine.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sqlite3
+import ssl
 import sys
 import uuid
 from collections.abc import Iterator, Mapping
@@ -125,6 +126,30 @@ def journal_that_dies(when: tuple[str, int]) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     vars(server)["SqliteJournal"] = DyingJournal
+
+
+def push_service_at(where: tuple[int, str]) -> None:
+    """Let every public name lead to this port of this machine, whose certificate is trusted.
+
+    The sender is not touched: it looks a name up, checks that the address is public, connects to that address, and
+    checks the certificate against the name.
+    """
+    port, certificate = where
+    address, loop = "192.88.99.1", asyncio.BaseEventLoop  # public, and nobody's any more (RFC 7526)
+    look_up, connect, trusted = loop.getaddrinfo, loop.create_connection, ssl.get_default_verify_paths()
+
+    async def found(self: Any, host: Any, at: Any, **more: Any) -> Any:
+        if host == "localhost" or host[-1:].isdigit():
+            return await look_up(self, host, at, **more)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, at))]
+
+    async def connected(self: Any, protocol: Any, host: Any = None, at: Any = None, **more: Any) -> Any:
+        there = ("127.0.0.1", port) if (host, at) == (address, 443) else (host, at)
+        return await connect(self, protocol, *there, **more)
+
+    vars_of: Any = loop
+    vars_of.getaddrinfo, vars_of.create_connection = found, connected
+    vars(ssl)["get_default_verify_paths"] = lambda: trusted._replace(openssl_cafile=certificate)
 
 
 # -- what runs in the test ---------------------------------------------------------------------------------------
@@ -257,7 +282,12 @@ class WholeSystem(System):
         return octets
 
 
-def whole_system(folder: Path, data_dir: Path | None = None, **settings: Any) -> WholeSystem:
+def whole_system(
+    folder: Path,
+    data_dir: Path | None = None,
+    alter: Mapping[str, tuple[str, Any]] | None = None,
+    **settings: Any,
+) -> WholeSystem:
     """Return a system that is not started yet; ``settings`` go before these."""
     folder.mkdir(parents=True, exist_ok=True)
     environment = {f"KSWIFI_{name.upper()}_PORT": str(port) for name, port in free_ports(PORTS).items()}
@@ -268,7 +298,7 @@ def whole_system(folder: Path, data_dir: Path | None = None, **settings: Any) ->
         "KSWIFI_LOGINS_PER_QUARTER_HOUR": "10000",
     }
     environment |= {f"KSWIFI_{name.upper()}": str(value) for name, value in settings.items()}
-    return WholeSystem(environment=environment, log_dir=folder / "log", folder=folder)
+    return WholeSystem(environment=environment, log_dir=folder / "log", folder=folder, alter=dict(alter or {}))
 
 
 def started(folder: Path, tries: int = 3, **settings: Any) -> WholeSystem:

@@ -10,6 +10,7 @@ import os
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -84,11 +85,7 @@ class PushService:
         subscription = self._subscriptions.get(name)
         if subscription is None:
             return False
-        if not headers.get("ttl", "").isdigit():
-            raise PushRequestRefusedError("a push message has a TTL (RFC 8030, 5.2)")
-        _require_sender(subscription, origin, headers.get("authorization", ""))
-        if headers.get("content-encoding") != "aes128gcm":
-            raise PushRequestRefusedError("a push message is encrypted as aes128gcm (RFC 8291, 4)")
+        require_push_message(headers, origin, subscription.sender)
         try:
             text = http_ece.decrypt(
                 body, private_key=subscription.key, auth_secret=subscription.secret, version="aes128gcm"
@@ -127,14 +124,27 @@ def origin_of(request: Request) -> str:
     return f"{request.url.scheme}://{request.url.netloc}"
 
 
-def _require_sender(subscription: _Subscription, origin: str, authorization: str) -> None:
+def require_push_message(headers: Mapping[str, str], origin: str, sender: bytes) -> None:
+    """Refuse what a push service need not be able to read in order to refuse it.
+
+    Raises:
+        PushRequestRefusedError: it has no lifetime, is not from whom it should be, or is not encrypted.
+    """
+    if not headers.get("ttl", "").isdigit():
+        raise PushRequestRefusedError("a push message has a TTL (RFC 8030, 5.2)")
+    _require_sender(sender, origin, headers.get("authorization", ""))
+    if headers.get("content-encoding") != "aes128gcm":
+        raise PushRequestRefusedError("a push message is encrypted as aes128gcm (RFC 8291, 4)")
+
+
+def _require_sender(sender: bytes, origin: str, authorization: str) -> None:
     """Refuse whoever does not show the subscription's own key (RFC 8292, 4.2)."""
     scheme, _, rest = authorization.partition(" ")
     given = dict(part.strip().partition("=")[::2] for part in rest.split(","))
-    if scheme.lower() != "vapid" or _decoded(given.get("k", "")) != subscription.sender:
+    if scheme.lower() != "vapid" or _decoded(given.get("k", "")) != sender:
         raise PushRequestRefusedError("this subscription takes messages of another sender")
     try:
-        claims = jwt.decode(given.get("t", ""), _public_key(subscription.sender), algorithms=["ES256"]).claims
+        claims = jwt.decode(given.get("t", ""), _public_key(sender), algorithms=["ES256"]).claims
     except (JoseError, ValueError) as error:
         raise PushRequestRefusedError("the sender's token cannot be verified") from error
     now = datetime.now(UTC).timestamp()

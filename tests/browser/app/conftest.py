@@ -101,14 +101,20 @@ def kswifi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kswifi]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Give a chromium of the module's own: while it is open, asyncio.run is not possible in this thread."""
+    executable = chromium_here()
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+def chromium_here() -> str:
+    """Return where Debian's chromium is."""
     if CHROMIUM is None:
         if os.environ.get("CI") == "true":
             pytest.fail("chromium is missing, and with CI=true the browser tests may not be left out")
         pytest.skip("chromium is missing: apt install chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
+    return CHROMIUM
 
 
 @pytest.fixture(autouse=True)

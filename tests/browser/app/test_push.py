@@ -8,6 +8,8 @@ from playwright.sync_api import Browser, expect
 from tests.browser.app.conftest import Kswifi
 from tests.support.app_page import AppPage, device
 
+CLOSED = re.compile("Also when the app is closed")
+
 
 def deliver(app: AppPage, message: dict[str, object]) -> None:
     """Hand the service worker a push message, as the browser's push service does."""
@@ -41,7 +43,7 @@ def test_the_phone_is_told_what_its_owner_asked_to_be_told(kswifi: Kswifi, brows
         app.sees("Notifications")
         app.sees("50 % of your 1GB session is used")
         app.open("settings").heading("You")
-        closed = app.page.get_by_role("switch", name=re.compile("Also when the app is closed"))
+        closed = app.page.get_by_role("switch", name=CLOSED)
         expect(closed).to_be_checked()
         closed.uncheck()
         expect(closed).not_to_be_checked()
@@ -54,6 +56,14 @@ def test_a_push_message_becomes_words_in_the_persons_language(kswifi: Kswifi, br
         app.context.grant_permissions(["notifications"], origin=app.origin)
         app.open().register()
         app.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        # Signed out, a device is emptied: the words have to be there again for whoever comes next.
+        app.link("You")
+        app.button("Sign out")
+        app.page.get_by_role("dialog").get_by_role("button", name="Sign out").click()
+        app.register()
+        app.link("You")
+        app.page.get_by_role("switch", name=CLOSED).click()
+        expect(app.page.get_by_role("switch", name=CLOSED)).to_be_checked()
         message: dict[str, object] = {
             "what": "share",
             "percent": 80,

@@ -68,6 +68,8 @@ function size(octets, unlimited) {
 
 /** Say an alert that came while no page was open (the server's words are facts, the words are ours). @param {any} told */
 async function say(told) {
+  // Signed out from elsewhere: whoever holds the device now is told nothing, and the push service says "gone" from here on.
+  if (!(await kept("push"))) return void (await (await worker.registration.pushManager.getSubscription())?.unsubscribe());
   const texts = (await kept("alert_texts")) ?? {};
   const day = new Intl.DateTimeFormat(texts.locale, { weekday: "short", day: "numeric", month: "long" }).format(told.valid_until * 1000 - 1);
   const values = /** @type {Record<string, any>} */ ({ percent: told.percent, size: size(told.allowance_octets, texts.unlimited), day });
@@ -80,7 +82,18 @@ async function say(told) {
   });
 }
 
+/** The browser let its subscription go, or made another: subscribe, and tell the server. The app settles the rest when it is opened. */
+async function renew() {
+  const told = await kept("push");
+  if (!told) return;
+  const own = await worker.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: told.key });
+  const { csrf_token } = await (await fetch("/api/v1/account")).json();
+  const headers = { "Content-Type": "application/json", "Idempotency-Key": crypto.randomUUID(), "X-CSRF-Token": csrf_token };
+  await fetch("/api/v1/push-subscriptions", { method: "POST", headers, body: JSON.stringify(own) });
+}
+
 worker.addEventListener("push", (event) => event.waitUntil(say(event.data?.json() ?? {})));
+worker.addEventListener("pushsubscriptionchange", (event) => /** @type {ExtendableEvent} */ (event).waitUntil(renew()));
 worker.addEventListener("notificationclick", (event) => {
   event.notification.close();
   event.waitUntil(

@@ -3,7 +3,7 @@ import { effect } from "./state.js";
 import * as db from "./db.js";
 import { lastDay, sizeName } from "./format.js";
 import { language, t } from "./i18n.js";
-import { isEnded, isStored, onChange, preferences, say } from "./store.js";
+import { account, isEnded, isStored, onChange, preferences, say } from "./store.js";
 
 /** @import {InternetSession} from "./types.d.ts" */
 
@@ -28,6 +28,7 @@ export function alertsOf(before, after, now = Date.now()) {
 
 // The service worker speaks this person's language too: it finds the words beside the sessions.
 effect(() => {
+  account.value; // whoever signs out leaves an empty database
   const locale = language.value === "pcm" ? "en-NG" : navigator.language;
   const texts = Object.fromEntries(["share", "ends", "finished"].map((what) => [what, t(`alert.${what}`)]));
   db.put("kv", { ...texts, locale, unlimited: t("size.unlimited") }, "alert_texts").catch(() => {});

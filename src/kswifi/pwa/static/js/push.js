@@ -5,15 +5,32 @@ import * as db from "./db.js";
 import { subscribeLabPhone, unsubscribeLabPhone } from "./phone.js";
 import { environment } from "./store.js";
 
-/** @typedef {{ids: string[], lab: string | null}} Told where this device's subscriptions are kept at the server */
+/** @typedef {{ids: string[], key: string, own?: string, lab?: string}} Told Where the server keeps this device's subscriptions, the browser's own first */
 
 export const pushHere = "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
 /** Whether this device is told; null before it is known. @type {import("./state.js").Signal<boolean | null>} */
 export const pushOn = signal(null);
-db.get("kv", "push").then((kept) => (pushOn.value = Boolean(kept)), () => {});
 
-/** @param {string} key base64url */
-const octetsOf = (key) => Uint8Array.from(atob(key.replace(/-/g, "+").replace(/_/g, "/")), (one) => one.charCodeAt(0));
+/** What this browser itself has subscribed to. */
+const ownSubscription = async () => (await navigator.serviceWorker.getRegistration())?.pushManager.getSubscription();
+
+/**
+ * What is kept here, at the server and by the browser can part: the permission is taken back, a push service or the
+ * server lets a subscription go, the server has another key, somebody is signed out from elsewhere.
+ */
+async function settle() {
+  /** @type {Told | undefined} */
+  const kept = await db.get("kv", "push");
+  pushOn.value = Boolean(kept);
+  if (!pushHere) return;
+  if (!kept || Notification.permission !== "granted") return beToldNoMore();
+  const { application_server_key: key, subscriptions } = await read("/api/v1/notifications");
+  const known = subscriptions.some((/** @type {any} */ one) => one.subscription_id === kept.ids[0]);
+  if (known && kept.key === key && kept.own === (await ownSubscription())?.endpoint) return;
+  await beToldNoMore();
+  await beTold();
+}
+settle().catch(() => {});
 
 /**
  * Ask the person, and be told from now on.
@@ -24,10 +41,11 @@ export async function beTold() {
   const { application_server_key: key } = await read("/api/v1/notifications");
   const wanted = [];
   /** @type {Told} */
-  const kept = { ids: [], lab: null };
+  const kept = { ids: [], key };
   const manager = (await navigator.serviceWorker.ready).pushManager;
   // Not every browser has a push service that can be reached: Chromium without its maker's keys has none.
-  const own = await manager.subscribe({ userVisibleOnly: true, applicationServerKey: octetsOf(key) }).catch(() => null);
+  const own = await manager.subscribe({ userVisibleOnly: true, applicationServerKey: key }).catch(() => null);
+  kept.own = own?.endpoint;
   if (own) wanted.push(own.toJSON());
   if (environment.peek()?.lab_origin) {
     const lab = await subscribeLabPhone(key);
@@ -46,7 +64,7 @@ export async function beToldNoMore() {
   const kept = await db.get("kv", "push");
   await db.remove("kv", "push");
   pushOn.value = false;
-  if (pushHere) await (await (await navigator.serviceWorker.getRegistration())?.pushManager.getSubscription())?.unsubscribe();
+  if (pushHere) await (await ownSubscription())?.unsubscribe();
   if (kept?.lab) await unsubscribeLabPhone(kept.lab).catch(() => {});
   for (const id of kept?.ids ?? []) await change(`/api/v1/push-subscriptions/${id}`, undefined, { method: "DELETE" }).catch(() => {});
 }
