@@ -21,7 +21,7 @@ from kswifi.charging_settings import ChargingSettings
 from kswifi.free_data.rules import Requirement
 from kswifi.free_data_settings import FreeDataSettings
 from kswifi.kernel.errors import KswifiError
-from kswifi.phone_verification.model import CODES_IN_ALL
+from kswifi.phone_settings import PhoneSettings
 from kswifi.provisioning_settings import ProvisioningSettings
 from kswifi.rsp.access_rules import CarrierApp
 
@@ -37,7 +37,7 @@ class SettingsInvalidError(KswifiError):
     code = "settings_invalid"
 
 
-class Settings(ChargingSettings, FreeDataSettings, ProvisioningSettings):
+class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSettings):
     """The settings. A port of 0 takes a free one. Lists are separated by commas."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
@@ -166,26 +166,6 @@ class Settings(ChargingSettings, FreeDataSettings, ProvisioningSettings):
         int, Field(ge=1, le=1_000, description="Unfinished sessions that one user may have under a pass.")
     ] = 20
 
-    # Who sends codes to phones
-    sms_provider: Annotated[
-        Literal["none", "termii", "africas_talking"],
-        Field(description="none: embedded mode keeps messages in the lab's outbox, own-core verifies no numbers."),
-    ] = "none"
-    sms_api_key: Annotated[SecretStr | None, Field(description="The provider's API key.")] = None
-    sms_username: Annotated[
-        str | None, Field(min_length=1, max_length=80, description="Your app's name at Africa's Talking.")
-    ] = None
-    sms_sender: Annotated[
-        str | None, Field(min_length=3, max_length=11, description="The sender ID that the provider registered.")
-    ] = None
-    sms_url: Annotated[
-        str | None, Field(pattern=r"^https?://[^/?#]+$", description="Termii tells each account its own address.")
-    ] = None
-
-    sms_codes_a_day: Annotated[
-        int, Field(ge=1, le=10**6, description="Codes sent in a day to all numbers together: each costs you money.")
-    ] = CODES_IN_ALL
-
     # Signing in
     login_days: Annotated[int, Field(ge=1, le=366, description="The longest a sign-in lasts.")] = 30
     login_idle_days: Annotated[int, Field(ge=1, le=366, description="A sign-in unused this long ends.")] = 14
@@ -284,11 +264,7 @@ class Settings(ChargingSettings, FreeDataSettings, ProvisioningSettings):
         return self
 
     @model_validator(mode="after")
-    def _whole_sms_provider(self) -> Self:
-        needed = {"termii": ("api_key", "sender"), "africas_talking": ("api_key", "username")}
-        for name in needed.get(self.sms_provider, ()):
-            if not getattr(self, f"sms_{name}"):
-                raise ValueError(f"sms_{name} is needed too, for {self.sms_provider}")
+    def _codes_can_be_sent(self) -> Self:
         if self.free_requires is Requirement.PHONE and self.mode != "embedded" and self.sms_provider == "none":
             raise ValueError("free_requires asks for a verified phone, and no sms_provider sends codes")
         return self
