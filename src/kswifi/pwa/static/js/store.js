@@ -72,6 +72,9 @@ const instant = (/** @type {string | null | undefined} */ text) => (text ? Date.
 /** @param {number | null} allowance @param {number} used */
 const leftOf = (allowance, used) => (allowance === null ? null : Math.max(0, allowance - used));
 
+/** @param {{available?: number, reserved?: number, withheld?: number}} balance */
+const waitsForPart = ({ available = 0, reserved = 0, withheld = 0 }) => withheld > 0 && !(available + reserved);
+
 /** One session as the server tells it, in the app's form. @param {any} raw @returns {InternetSession} */
 export function fromServer(raw) {
   const known = sessions.peek().find((one) => one.session_id === raw.session_id);
@@ -87,6 +90,7 @@ export function fromServer(raw) {
     allowance_octets: raw.allowance_octets,
     used_octets: used,
     left_octets: leftOf(raw.allowance_octets, used),
+    waits: waitsForPart(raw.balance),
     ordered_at: instant(raw.ordered_at) ?? 0,
     valid_until: instant(raw.valid_until) ?? 0,
     package_octets: raw.package_octets,
@@ -114,7 +118,7 @@ async function keep(list) {
 
 /**
  * Put the figures of an event in their place: no further question to the server is needed.
- * @param {{session_id: string, used?: number, as_of?: string, state?: any, reason?: string | null}} news
+ * @param {{session_id: string, used?: number, available?: number, reserved?: number, withheld?: number, as_of?: string, state?: any, reason?: string | null}} news
  * @returns {boolean} whether the session is known here
  */
 export function apply(news) {
@@ -126,6 +130,7 @@ export function apply(news) {
   if (news.used !== undefined) {
     one.used_octets = news.used;
     one.left_octets = leftOf(one.allowance_octets, news.used);
+    one.waits = waitsForPart(news);
     one.as_of = instant(news.as_of);
     if (news.used && one.as_of) one.seen ??= { at: one.as_of, used_octets: news.used };
   }

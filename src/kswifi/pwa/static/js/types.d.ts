@@ -15,6 +15,8 @@ export interface InternetSession {
   allowance_octets: number | null;
   used_octets: number;
   left_octets: number | null;
+  /** Nothing can be used now, and the next part of it is not released yet. */
+  waits: boolean;
   ordered_at: number;
   valid_until: number;
   package_octets: number | null;

@@ -34,8 +34,10 @@ export default function Choose() {
   const under = Boolean(pass.value?.active); // a pass gives every offer, and takes nothing of the free data
   const [refusals, setRefusals] = useState(/** @type {Record<string, FreeRefusal>} */ ({}));
   const [waits, setWaits] = useState(false);
+  const [part, setPart] = useState(0);
   const look = (/** @type {any} */ view) => {
     setWaits(view.waiting);
+    setPart(view.tranche_octets);
     setRefusals(Object.fromEntries(view.offers.filter((/** @type {any} */ one) => one.refusal).map((/** @type {any} */ one) => [one.offer_id, one.refusal])));
   };
   useEffect(() => void read("/api/v1/free-data").then(look, () => {}), []);
@@ -77,6 +79,7 @@ export default function Choose() {
     ${allowance && html`<div class="card"><div class="row between wrap"><b>${t("choose.allowance")}</b><span class="num">${t("choose.left", { left: formatOctets(left), all: formatOctets(allowance.octets) })}</span></div>
       <div class="gauge" aria-hidden="true"><i style=${{ width: `${(left / allowance.octets) * 100}%` }}></i></div></div>`}
     <${Group} title=${t("choose.free", { days: free[0]?.valid_days ?? 0 })} offers=${free} chosen=${chosen} choose=${choose} over=${over} />
+    ${part > 0 && html`<p class="small soft">${t("choose.parts", { part: formatOctets(part) })}</p>`}
     <${Group} title=${t("choose.paid", { days: paid[0]?.valid_days ?? 0 })} offers=${paid} chosen=${chosen} choose=${choose} over=${over} />
     ${!helps && html`<a class="btn plain" style="justify-self:start" href="#/free">${t("free.have")}</a>`}
     ${gone && html`<${Note} icon="clock" live>${t(waits ? "wait.joined" : "wait.lead")}<//>${!waits && html`<button class="btn quiet wide" disabled=${!reachable.value} onClick=${() => change("/api/v1/free-data/waiting", { offer_id: gone[0] }).then(look, (error) => setProblem(words(error)))}>${t("wait.join")}</button>`}`}

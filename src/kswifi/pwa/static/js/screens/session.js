@@ -40,6 +40,7 @@ export default function Session({ id }) {
     <div class="hero"><${Meter} one=${one} /><span class=${`badge ${one.state === "active" ? "" : "grey"}`} role="status">${t(`state.${one.state}`).toUpperCase()}</span></div>
     ${one.state === "exhausted" && html`<${Finished} one=${one} />`}
     ${one.state === "failed" && html`<${Note} kind="error">${one.reason ?? t("state.failed")}<//>`}
+    ${!isEnded(one) && one.waits && html`<${Note} icon="clock" live>${t("session.waits")}<//>`}
     ${!isEnded(one) && html`<${Facts} one=${one} />`}
     ${!isEnded(one) && pushHere && pushOn.value === false && preferences.value.alerts && Notification.permission !== "denied" && reachable.value && html`<div class="card"><p>${t("push.ask")}</p><button class="btn quiet wide" onClick=${() => beTold().then((told) => say(t(told ? "push.on" : "settings.alerts_denied")), (error) => say(words(error)))}><${Icon} name="bell" />${t("push.yes")}</button></div>`}
     ${waiting && html`<${Note} icon="clock" live><b>${t("intent.title")}</b> ${t("intent.lead")}<//>`}

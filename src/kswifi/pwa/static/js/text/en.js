@@ -112,6 +112,7 @@ export default `
     free Free • {days} days
     paid Unlimited • {days} days
     over More than is left of your free data
+    parts Given in parts of {part}: the next comes as you use the last, while there is money for free data.
     pick Pick one of them.
     tiny {size}: only a few KB to download now
     not_wifi You are not on WiFi. Downloading now would spend the session you are using.
@@ -261,6 +262,7 @@ export default `
 
   session.
     unknown There is no such session here
+    waits The next part of this session comes by itself, as soon as there is money for free data again.
     pause Pause Session
     continue Continue Session
     give_back Give it back

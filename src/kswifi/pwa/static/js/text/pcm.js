@@ -111,6 +111,7 @@ export default `
     free Free • {days} days
     paid No limit • {days} days
     over E pass the free data wey remain
+    parts We go give am part by part, {part} each: as you use one, the next one go come, as long as money dey for free data.
     pick Pick one.
     tiny {size}: na only few KB you go download now
     not_wifi You no dey for WiFi. If you download now e go chop the session wey you dey use.
@@ -260,6 +261,7 @@ export default `
 
   session.
     unknown That session no dey here
+    waits The next part of this session go come by itself, once money dey for free data again.
     pause Hold Session
     continue Continue Session
     give_back Return am
