@@ -92,6 +92,22 @@ def test_what_comes_back_comes_back_on_the_day_that_reserved_it(tmp_path: Path) 
     run(tmp_path, scenario, _rules())
 
 
+def test_octets_refunded_on_another_day_than_they_were_counted_on_leave_no_day_below_nothing(tmp_path: Path) -> None:
+    async def scenario(given: Given) -> None:
+        await given.set_budget(100_000)
+        session_id = await given.order(ADA)
+        await given.use(session_id, 110 * MB)
+        given.clock.advance(timedelta(days=1))
+        assert await release(given, session_id, given.free_data.rules) is not None
+        await given.use(session_id, 0)
+        await given.use(session_id, 0, ended=True)
+        budget = await given.budget()
+        assert (budget.reserved_kobo, budget.spent_kobo) == (0, 0)
+        assert min((await days(given)).values()) == 0
+
+    run(tmp_path, scenario, _rules())
+
+
 def test_a_tranche_waits_for_money_and_for_the_end_of_a_stop(tmp_path: Path) -> None:
     async def scenario(given: Given) -> None:
         rules = given.free_data.rules
