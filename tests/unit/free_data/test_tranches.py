@@ -92,7 +92,9 @@ def test_what_comes_back_comes_back_on_the_day_that_reserved_it(tmp_path: Path) 
     run(tmp_path, scenario, _rules())
 
 
-def test_octets_refunded_on_another_day_than_they_were_counted_on_leave_no_day_below_nothing(tmp_path: Path) -> None:
+def test_a_refund_on_a_later_day_leaves_no_day_below_nothing(
+    tmp_path: Path,
+) -> None:
     async def scenario(given: Given) -> None:
         await given.set_budget(100_000)
         session_id = await given.order(ADA)
