@@ -248,10 +248,12 @@ async def _move(connection: AsyncConnection, budget_id: str, *, reserved: int, s
 
 
 async def _count_day(connection: AsyncConnection, budget_id: str | None, day: str, kobo: int) -> None:
-    if kobo < 0:  # what comes back of an order was counted on its day
+    if kobo < 0:
+        # What comes back of an order was counted on its day; only what the network refunds of an earlier tranche
+        # was counted on a day that nobody knows any more. It comes back here, as far as there is something.
         place = (_d.day == day, _d.budget_id == (budget_id or NO_BUDGET))
-        less = update(free_budget_day).where(*place).values(committed_kobo=_d.committed_kobo + kobo)
-        await connection.execute(less)
+        less = func.max(_d.committed_kobo + kobo, 0)
+        await connection.execute(update(free_budget_day).where(*place).values(committed_kobo=less))
         return
     await connection.execute(
         insert(free_budget_day)

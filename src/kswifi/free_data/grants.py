@@ -7,6 +7,7 @@ another order than it happened leaves the same sums.
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,10 +18,19 @@ from kswifi.database.engine import transaction_instant
 from kswifi.free_data.budgets import find_budget, local_day, move, recount, reserve, reserve_more, stopped
 from kswifi.free_data.errors import BudgetGoneError
 from kswifi.free_data.limits import Asker
-from kswifi.free_data.model import BudgetKind, FreeGrant, first_cost_of, first_tranche, money_of, released_next
+from kswifi.free_data.model import (
+    BudgetKind,
+    FreeGrant,
+    Money,
+    first_cost_of,
+    first_tranche,
+    money_of,
+    released_next,
+)
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.sql import free_grant
 
+_log = structlog.get_logger(__name__)
 _t = free_grant.c
 
 
@@ -85,7 +95,7 @@ async def follow(
         return None
     over = ended or grant.ended_at is not None
     may_be_used = open_octets if over else max(0, grant.released_octets - used_octets)
-    money = money_of(grant, used_octets, may_be_used)
+    money = await _as_far_as_paid(connection, grant, money_of(grant, used_octets, may_be_used))
     await move(
         connection,
         grant.budget_id,
@@ -117,7 +127,7 @@ async def release_tranche(connection: AsyncConnection, session_id: str, rules: F
         return None
     released = released_next(grant)
     money = money_of(grant, grant.used_octets, released - grant.used_octets)
-    more_kobo = money.spent_kobo + money.reserved_kobo - grant.spent_kobo - grant.reserved_kobo
+    more_kobo = money.in_all_kobo - grant.spent_kobo - grant.reserved_kobo
     try:
         await reserve_more(connection, grant.budget_id, more_kobo, rules)
     except BudgetGoneError:
@@ -147,6 +157,23 @@ async def end_unused(connection: AsyncConnection, session_id: str) -> None:
 async def note_card(connection: AsyncConnection, session_id: str, card_mark: str) -> None:
     """Note which eUICC has installed a session."""
     await connection.execute(update(free_grant).where(_t.session_id == session_id).values(card_mark=card_mark))
+
+
+async def _as_far_as_paid(connection: AsyncConnection, grant: FreeGrant, money: Money) -> Money:
+    """Return what the payer's budget can hold of it.
+
+    More than was reserved is a defect, of ours or of the network's; that it is told here, and not refused by the
+    database, lets everybody else's balances go on.
+    """
+    more_kobo = money.in_all_kobo - grant.spent_kobo - grant.reserved_kobo
+    if more_kobo <= 0 or grant.budget_id is None:
+        return money
+    lacking_kobo = more_kobo - (await find_budget(connection, grant.budget_id)).left_kobo
+    if lacking_kobo <= 0:
+        return money
+    _log.error("free_session_beyond_its_budget", session_id=grant.session_id, lacking_kobo=lacking_kobo)
+    reserved_kobo = max(0, money.reserved_kobo - lacking_kobo)
+    return Money(money.in_all_kobo - lacking_kobo - reserved_kobo, reserved_kobo)
 
 
 async def _book(connection: AsyncConnection, grant: FreeGrant, spent_kobo: int, at: datetime) -> None:

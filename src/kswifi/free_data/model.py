@@ -88,6 +88,11 @@ class Money:
     spent_kobo: int
     reserved_kobo: int
 
+    @property
+    def in_all_kobo(self) -> int:
+        """The most that it costs in the end."""
+        return self.spent_kobo + self.reserved_kobo
+
 
 def cost_of(octets: int, kobo_per_gb: int) -> int:
     """Return what octets cost, in kobo, rounded up: a ceiling must not leak by fractions."""

@@ -393,4 +393,11 @@ def fingerprint(command: Command) -> int:
         return -2
     if isinstance(command, Admit):
         return -3
-    return int.from_bytes(blake2b(_encode(command), digest_size=7).digest(), "big")
+    if isinstance(command, Credit) and not command.withheld_octets:
+        # As it was before anything could be withheld: what was credited then may be asked for again now.
+        return _digest(msgspec.to_builtins(command)[:-1])
+    return _digest(command)
+
+
+def _digest(asked: object) -> int:
+    return int.from_bytes(blake2b(_encode(asked), digest_size=7).digest(), "big")

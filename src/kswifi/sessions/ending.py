@@ -34,12 +34,22 @@ async def end_session(
     return ended
 
 
+def may_be_spent(session: InternetSession) -> bool:
+    """Tell whether the ledger lets it be spent, or is about to: then it ends by the ledger's word alone.
+
+    A card's proof is told to the ledger before the projector has made the session stored.
+    """
+    return session.state in ON_THE_CARD or (
+        session.state is SessionState.TRANSFERRING and session.storage_proof is not None
+    )
+
+
 async def end_unused_session(
     connection: AsyncConnection, session: InternetSession, event: SessionEvent, reason: str
 ) -> InternetSession:
     """End a session that the ledger has never let anybody spend; whoever paid for free data gets it back whole.
 
-    What was on a card ends by the ledger's word, and the projector settles that.
+    What ``may_be_spent`` ends by the ledger's word, and the projector settles that.
 
     Raises:
         IllegalTransitionError: it has ended already.

@@ -13,26 +13,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kswifi.esim.sql import esim, peer_order, profile_order
 from kswifi.outbox.service import forget_events
 from kswifi.sessions import work
-from kswifi.sessions.ending import end_unused_session
-from kswifi.sessions.model import LIVE_STATES, SessionEvent, SessionState
+from kswifi.sessions.ending import end_unused_session, may_be_spent
+from kswifi.sessions.model import LIVE_STATES, SessionEvent
 from kswifi.sessions.sql import internet_session, session_dispute, session_package
 from kswifi.sessions.store import find_session
 
 _REASON: Final = "account deleted"
-_IN_THE_LEDGERS_HANDS: Final = (SessionState.STORED, SessionState.ACTIVE, SessionState.PAUSED)
 
 
 async def forget_owner(connection: AsyncConnection, user_id: str) -> None:
     """End what a user could still spend, and forget what only served them.
 
-    What is stored on a card is ended by the ledger, as soon as the outbox has asked it; the rest is over at once.
+    What may be spent is ended by the ledger, as soon as the outbox has asked it; the rest is over at once.
     """
     t = internet_session.c
     spendable = select(t.session_id).where(t.user_id == user_id, t.state.in_(LIVE_STATES))
     for session_id in (await connection.execute(spendable)).scalars().all():
         session = await find_session(connection, session_id)
         await work.ask_to_revoke(connection, session, _REASON)
-        if session.state not in _IN_THE_LEDGERS_HANDS:
+        if not may_be_spent(session):
             await end_unused_session(connection, session, SessionEvent.REVOKED, _REASON)
     sessions = select(t.session_id).where(t.user_id == user_id)
     lines = select(esim.c.esim_id).where(esim.c.user_id == user_id)

@@ -37,7 +37,7 @@ from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
 from kswifi.sessions import card_places, work
 from kswifi.sessions.card_records import CARD_FULL, note_proof
 from kswifi.sessions.contents import sign_package, sign_session_record
-from kswifi.sessions.ending import ON_THE_CARD, end_unused_session, has_usable_session
+from kswifi.sessions.ending import ON_THE_CARD, end_unused_session, has_usable_session, may_be_spent
 from kswifi.sessions.keys import SessionSigningKey
 from kswifi.sessions.model import LIVE_STATES, InternetSession, SessionEvent, SessionState, allows
 from kswifi.sessions.ports import LedgerCommands
@@ -186,9 +186,9 @@ class SessionHandlers:
         async with self._database.transaction() as connection:
             on_it = await sessions_on(connection, str(entry.payload["esim_id"]))
             session = in_state(on_it, SessionState.TRANSFERRING)
-            if session is None:
+            if session is None or may_be_spent(session):  # the card's own proof was there first, and stands
                 if failure is None and not record_inside:
-                    await self._check_card_late(connection, in_state(on_it, *ON_THE_CARD))
+                    await self._check_card_late(connection, session or in_state(on_it, *ON_THE_CARD))
                 return Done()
             if failure is not None:
                 await move_session(connection, session, SessionEvent.TRANSFER_FAILED, str(failure))

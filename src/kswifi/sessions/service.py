@@ -23,7 +23,7 @@ from kswifi.kernel.ids import uuid7
 from kswifi.payments.rules import PassRules
 from kswifi.rsp.saip.build import SESSION_RECORDS
 from kswifi.sessions import work
-from kswifi.sessions.ending import end_unused_session
+from kswifi.sessions.ending import end_unused_session, may_be_spent
 from kswifi.sessions.errors import (
     CardFullError,
     EsimNotFreshError,
@@ -333,8 +333,8 @@ class SessionDownloadService:
     async def cancel(self, user_id: str, session_id: str) -> InternetSession:
         """Take an order back while no octet has flowed; the free allowance comes back. Again is no error.
 
-        A stored session is ended by the ledger first, since the network might be using it: it shows as revoked
-        once the ledger has said so.
+        A session that its card has proved to hold is ended by the ledger first, since the network might be using
+        it: it shows as revoked once the ledger has said so.
 
         Raises:
             UnknownSessionError: as ``session``.
@@ -349,7 +349,7 @@ class SessionDownloadService:
                     f"a session that is {session.state} cannot be taken back", state=str(session.state)
                 )
             await work.ask_to_revoke(connection, session, "cancelled")
-            if session.state is SessionState.STORED:
+            if may_be_spent(session):
                 return session
             return await end_unused_session(connection, session, SessionEvent.REVOKED, "cancelled")
 

@@ -1,18 +1,24 @@
 """Free sessions in tranches: money is reserved for what is released, and no day and no budget is ever overdrawn."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
+import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import func, select
 
+from kswifi.books.model import Account
+from kswifi.books.service import balances
 from kswifi.free_data import budgets
+from kswifi.free_data.errors import BudgetGoneError
 from kswifi.free_data.grants import release_tranche, waiting_for_release
-from kswifi.free_data.model import FreeGrant, first_tranche, released_next
+from kswifi.free_data.model import BudgetKind, FreeGrant, first_tranche, released_next
 from kswifi.free_data.rules import FreeDataRules
-from kswifi.free_data.sql import free_budget_day
+from kswifi.free_data.sql import free_budget_day, free_grant
 from tests.support.free_data import GB, Given, open_free_data, run, user
 
 MB = GB // 1000
@@ -92,6 +98,24 @@ def test_what_comes_back_comes_back_on_the_day_that_reserved_it(tmp_path: Path) 
     run(tmp_path, scenario, _rules())
 
 
+def test_a_refund_on_a_later_day_leaves_no_day_below_nothing(
+    tmp_path: Path,
+) -> None:
+    async def scenario(given: Given) -> None:
+        await given.set_budget(100_000)
+        session_id = await given.order(ADA)
+        await given.use(session_id, 110 * MB)
+        given.clock.advance(timedelta(days=1))
+        assert await release(given, session_id, given.free_data.rules) is not None
+        await given.use(session_id, 0)
+        await given.use(session_id, 0, ended=True)
+        budget = await given.budget()
+        assert (budget.reserved_kobo, budget.spent_kobo) == (0, 0)
+        assert min((await days(given)).values()) == 0
+
+    run(tmp_path, scenario, _rules())
+
+
 def test_a_tranche_waits_for_money_and_for_the_end_of_a_stop(tmp_path: Path) -> None:
     async def scenario(given: Given) -> None:
         rules = given.free_data.rules
@@ -135,6 +159,87 @@ def test_two_releases_at_once_release_one_tranche(tmp_path: Path) -> None:
             assert (await given.grant(session_id)).released_octets == 400 * MB
 
     asyncio.run(scenario())
+
+
+def test_use_beyond_a_budget_that_is_gone_stops_nobody(tmp_path: Path) -> None:
+    """Nothing should bring it about; if something does, the budget is full, and balances go on."""
+
+    async def scenario(given: Given) -> None:
+        await given.set_budget(8_000)
+        ended = await given.order(ADA)
+        await given.use(ended, 0, ended=True)
+        await given.order(BOLA)
+        for used, open_octets, expected in ((150 * MB, 150 * MB, (3_000, 1_000)), (GB, 0, (4_000, 0))):
+            grant = await given.use(ended, used, open_octets=open_octets, ended=True)
+            assert (grant.spent_kobo, grant.reserved_kobo) == expected
+            assert (await given.budget()).left_kobo == 0
+        await given.set_budget(100_000)
+        assert (await given.use(ended, GB, ended=True)).spent_kobo == PRICE
+
+    run(tmp_path, scenario, _rules())
+
+
+STEPS = ("order", "use", "use", "use", "refund", "refund", "end", "late", "day", "day", "grow")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_money_adds_up_whatever_is_used_refunded_and_released_on_whatever_day(tmp_path: Path, seed: int) -> None:
+    """What budgets have reserved and spent is what their sessions have; in the end the books have all of it."""
+
+    chance = Random(seed)
+
+    async def scenario(given: Given) -> None:
+        await given.set_budget(2_500, "acme", BudgetKind.SPONSOR)
+        left: dict[str, int] = {}  # octets that an ended session still holds in reservations
+        mine: list[str] = []
+        for _ in range(60):
+            what, number = chance.choice(STEPS), chance.randrange(1 << 40)
+            if what == "order":
+                with suppress(BudgetGoneError):
+                    mine.append(await given.order(ADA, 1 + number % GB))
+            elif what == "day":
+                given.clock.advance(timedelta(days=1 + number % 3))
+            elif what == "grow":
+                await given.set_budget((await given.budget("acme")).total_kobo + 99, "acme", BudgetKind.SPONSOR)
+            elif mine:
+                await _step(given, chance.choice(mine), left, what, number)
+            await _require_sums(given)
+        for session_id in mine:
+            await given.use(session_id, (await given.grant(session_id)).used_octets, ended=True)
+        budget = await given.budget("acme")
+        assert budget.reserved_kobo == 0
+        async with given.database.reading() as connection:
+            booked = await balances(connection)
+        assert booked[Account.COST_OF_DATA] == booked[Account.SPONSORS_DEPOSITS] == budget.spent_kobo
+
+    run(tmp_path, scenario, _rules(cost_kobo_per_gb=777))
+
+
+async def _step(given: Given, session_id: str, left: dict[str, int], what: str, number: int) -> None:
+    grant = await given.grant(session_id)
+    used, open_octets = grant.used_octets, left.get(session_id)
+    if open_octets is not None:
+        more = number % (open_octets + 1) if what == "late" else 0
+        left[session_id] = (open_octets - more) // 2
+        await given.use(session_id, used + more, open_octets=left[session_id], ended=True)
+    elif what == "end":
+        left[session_id] = number % (grant.released_octets - used + 1)
+        await given.use(session_id, used, open_octets=left[session_id], ended=True)
+    elif what == "refund":
+        await given.use(session_id, number % (used + 1))
+    else:
+        await given.use(session_id, used + number % (grant.released_octets - used + 1))
+        await release(given, session_id, given.free_data.rules)
+
+
+async def _require_sums(given: Given) -> None:
+    budget, t = await given.budget("acme"), free_grant.c
+    async with given.database.reading() as connection:
+        sums = select(func.coalesce(func.sum(t.reserved_kobo), 0), func.coalesce(func.sum(t.spent_kobo), 0))
+        assert (await connection.execute(sums)).one() == (budget.reserved_kobo, budget.spent_kobo)
+    counted = (await days(given)).values()
+    assert min(counted, default=0) >= 0
+    assert sum(counted) >= budget.reserved_kobo + budget.spent_kobo
 
 
 def test_the_whole_counts_as_unspent_and_without_tranches_all_is_released(tmp_path: Path) -> None:

@@ -31,6 +31,13 @@ def test_the_end_of_a_tranche_is_not_the_end(ledger: Ledger) -> None:
     assert ledger.state.wallets["w"].hold == "exhausted"
 
 
+def test_a_credit_from_before_there_were_tranches_is_known_again() -> None:
+    """A server that stops between the credit and the package, and starts as this one, goes on where it was."""
+    whole = do.Credit("credit:s", "w", "s", 10**9, 1_800_000_000)
+    assert do.fingerprint(whole) == 40917009673244306  # what is remembered of it
+    assert do.fingerprint(do.Credit("credit:s", "w", "s", 10**9, 1_800_000_000, 1)) != do.fingerprint(whole)
+
+
 def test_disbursing_twice_or_less_changes_nothing_and_more_than_withheld_is_refused(ledger: Ledger) -> None:
     given(ledger, 30 * MB, 20 * MB)
     for command_id, octets in (("1", 20 * MB), ("1", 20 * MB), ("2", 20 * MB), ("3", 15 * MB)):

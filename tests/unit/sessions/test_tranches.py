@@ -11,7 +11,7 @@ import pytest
 from kswifi.free_data.budgets import set_budget
 from kswifi.free_data.model import BudgetKind
 from kswifi.free_data.rules import FreeDataRules
-from kswifi.ledger.commands import OutcomeCode
+from kswifi.ledger.commands import OutcomeCode, Refund
 from kswifi.ledger.state import AccountStatus
 from kswifi.sessions.model import Balance, InternetSession, SessionState
 from kswifi.sessions.store import get_balance
@@ -80,6 +80,23 @@ def test_what_was_never_released_ends_with_the_session(tmp_path: Path) -> None:
             assert (await road.now(session)).state is SessionState.EXPIRED
             assert await balance(road, session) == Balance(400 * MB, used=150 * MB, expired=250 * MB)
             assert road.ledger.state.accounts[session.session_id].status is AccountStatus.EXPIRED
+
+    asyncio.run(scenario())
+
+
+def test_what_the_network_refunds_on_another_day_does_not_stop_the_projector(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with open_road(tmp_path, RULES) as road:
+            session = await road.stored()
+            await road.use(session, 90 * MB)
+            road.clock.advance(timedelta(days=1))
+            await road.use(session, 20 * MB, 1)
+            refund = Refund("refund", session.esim_id, 110 * MB)
+            assert (await road.ledger.execute(refund)).code is OutcomeCode.DONE
+            road.clock.advance(timedelta(days=31))
+            await road.settle()
+            assert (await road.now(session)).state is SessionState.EXPIRED
+            assert await balance(road, session) == Balance(400 * MB, expired=400 * MB)
 
     asyncio.run(scenario())
 
