@@ -1,4 +1,4 @@
-"""A free session in tranches, as its user sees it: told before the order, whole on the meter, and waiting for money."""
+"""A free session in tranches, as its user sees it: told before the order, and waiting for money in its middle."""
 
 import os
 import re
