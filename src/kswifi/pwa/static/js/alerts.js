@@ -28,7 +28,7 @@ export function alertsOf(before, after, now = Date.now()) {
 
 // The service worker speaks this person's language too: it finds the words beside the sessions.
 effect(() => {
-  account.value; // whoever signs out leaves an empty database
+  if (!account.value) return; // whoever signs out leaves nothing, and who signs in finds it anew
   const locale = language.value === "pcm" ? "en-NG" : navigator.language;
   const texts = Object.fromEntries(["share", "ends", "finished"].map((what) => [what, t(`alert.${what}`)]));
   db.put("kv", { ...texts, locale, unlimited: t("size.unlimited") }, "alert_texts").catch(() => {});
