@@ -183,6 +183,29 @@ def test_free_data_has_its_limit_for_each_card_that_the_smdp_names(
     asyncio.run(scenario())
 
 
+def test_all_that_a_card_was_given_counts_once_the_smdp_names_it(peer: Peer, tmp_path: Path) -> None:
+    """Two sessions proved, one of them used up, before the card was known: another account on it gets no more."""
+
+    async def scenario() -> None:
+        async with delivered_by(peer, tmp_path / "road", rules=FreeDataRules(card_allowance_octets=4 * GB)) as at:
+            first = await at.road.transferring()
+            await at.install(first)
+            await at.road.carry(first)
+            await at.road.settle()
+            await at.road.use(first, GB)
+            second = await at.road.transferring()
+            assert second.esim_id == first.esim_id
+            await at.road.carry(second)
+            await at.road.settle()
+            await at.tell(second, 4)
+            other = await at.road.transferring(3 * GB, BOLA)
+            await at.tell(other, 4)
+            assert (await at.road.now(second)).state == "stored"
+            assert (await at.road.now(other)).state == "failed"
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("failure", [None, "no memory (8.1/4.2)"])
 def test_what_the_smdp_tells_after_the_cards_proof_leaves_the_session_to_the_ledger(
     peer: Peer, tmp_path: Path, failure: str | None
