@@ -128,12 +128,13 @@ async def release_tranche(connection: AsyncConnection, session_id: str, rules: F
     released = released_next(grant)
     money = money_of(grant, grant.used_octets, released - grant.used_octets)
     more_kobo = money.in_all_kobo - grant.spent_kobo - grant.reserved_kobo
+    today = local_day(transaction_instant(connection), rules.zone)
     try:
-        await reserve_more(connection, grant.budget_id, more_kobo, rules)
+        async with connection.begin_nested():  # what is counted again on this day has to fit its ceilings as well
+            await recount(connection, grant.budget_id, grant.reserved_kobo, of_day=grant.ordered_on, on_day=today)
+            await reserve_more(connection, grant.budget_id, more_kobo, rules)
     except BudgetGoneError:
         return None
-    today = local_day(transaction_instant(connection), rules.zone)
-    await recount(connection, grant.budget_id, grant.reserved_kobo, of_day=grant.ordered_on, on_day=today)
     values = {"released_octets": released, "reserved_kobo": money.reserved_kobo, "ordered_on": today}
     await connection.execute(update(free_grant).where(_t.session_id == session_id).values(**values))
     return await find_grant(connection, session_id)
