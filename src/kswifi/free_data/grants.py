@@ -145,7 +145,7 @@ async def waiting_for_release(connection: AsyncConnection, limit: int) -> list[s
 
     Any of them: many that wait for one venue's money must not stand in the way of the others.
     """
-    due = _t.used_octets >= _t.released_octets - _t.tranche_octets / 2
+    due = _t.used_octets >= _t.released_octets - _t.tranche_octets // 2
     query = select(_t.session_id).where(_t.ended_at.is_(None), _t.released_octets < _t.octets, due)
     return list(await connection.scalars(query.order_by(func.random()).limit(limit)))
 
