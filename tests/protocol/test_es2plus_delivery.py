@@ -12,7 +12,6 @@ import pytest
 from kswifi.esim.errors import NumbersUsedUpError
 from kswifi.esim.peer_orders import PEER_CANCEL
 from kswifi.esim.peer_progress import Progress
-from kswifi.esim.ports import PROFILE_SETTLED
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.kernel.numbers import Eid
 from kswifi.lab.es9_client import Es9FailedError
@@ -179,29 +178,6 @@ def test_free_data_has_its_limit_for_each_card_that_the_smdp_names(
                 now = await at.road.now(session)
                 assert now.state == ("stored" if allowed else "failed" if told_first else "revoked")
                 assert (await at.order(session)).eid == EID
-
-    asyncio.run(scenario())
-
-
-@pytest.mark.parametrize("failure", [None, "no memory (8.1/4.2)"])
-def test_what_the_smdp_tells_after_the_cards_proof_leaves_the_session_to_the_ledger(
-    peer: Peer, tmp_path: Path, failure: str | None
-) -> None:
-    """Before the projector's word too: a failure does not undo the proof, a card's limit ends it by the ledger."""
-
-    async def scenario() -> None:
-        rules = FreeDataRules(card_allowance_octets=GB - 1)
-        async with delivered_by(peer, tmp_path / "road", rules=rules) as at:
-            session = await at.road.transferring()
-            await at.tell(session, 3)
-            await at.install(session)
-            await at.road.carry(session)
-            told = {"esim_id": session.esim_id, "failure": failure, "record_inside": False}
-            entry = Entry(1, PROFILE_SETTLED, "one", told, 1, "a test")
-            assert await at.road.handlers.settle_profile(entry) == Done()
-            assert (await at.road.now(session)).state == "transferring"
-            await at.road.settle()
-            assert (await at.road.now(session)).state == ("revoked" if failure is None else "stored")
 
     asyncio.run(scenario())
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,33 @@ def test_what_says_nothing_is_unknown_and_the_same_call_goes_again(
         assert first == second == third
 
     _run(peer, tmp_path, work)
+
+
+def test_a_cancellation_that_a_proxy_refuses_is_asked_for_again_and_costs_no_line(
+    peer: Peer, tmp_path: Path
+) -> None:
+    honest = peer.front.behave
+
+    def forbid(_callback: Callback, handler: BaseHTTPRequestHandler, _body: dict[str, Any]) -> None:
+        handler.send_response(403)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    async def scenario() -> None:
+        async with delivered_by(peer, tmp_path / "road", lines=1) as at:
+            session = await at.road.transferring()
+            peer.front.behave = forbid
+            await at.road.downloads.cancel(ADA, session.session_id)
+            await at.road.settle()
+            assert await at.profile_state(session) == "unavailable"
+            peer.front.behave = honest
+            at.road.clock.advance(timedelta(hours=1))
+            await at.road.settle()
+            assert peer.states()[str((await at.line(session)).iccid)] == "available"
+            again = await at.road.transferring()
+            assert again.esim_id == session.esim_id
+
+    asyncio.run(scenario())
 
 
 def test_one_that_never_ends_its_answer_is_not_waited_for(peer: Peer, tmp_path: Path) -> None:

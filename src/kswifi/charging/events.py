@@ -74,12 +74,14 @@ class EventCharging:
         state = self._ledger.state
         wallet, left = state.wallet(wallet_id), 0
         if wallet is not None and wallet.hold is None and not wallet.frozen:
-            for account_id in wallet.account_ids:
+            active_id = wallet.active_account_id
+            for account_id in sorted(wallet.account_ids, key=lambda it: it != active_id):
                 account = state.account(account_id)
                 if account is None or not account.storage_proof or account.expires_at <= now:
                     continue
                 left += octets if account.uncapped else account.balances.available
-                if left and not wallet.continue_with_next:
+                more_may_come = account_id == active_id and (account.balances.reserved or account.withheld_octets)
+                if (left or more_may_come) and not wallet.continue_with_next:
                     break
         enough = CheckBalanceResult.ENOUGH_CREDIT if left >= octets else CheckBalanceResult.NO_CREDIT
         return ChargingAnswer(result_code=ResultCode.SUCCESS, check_balance_result=enough)

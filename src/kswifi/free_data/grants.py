@@ -128,12 +128,13 @@ async def release_tranche(connection: AsyncConnection, session_id: str, rules: F
     released = released_next(grant)
     money = money_of(grant, grant.used_octets, released - grant.used_octets)
     more_kobo = money.in_all_kobo - grant.spent_kobo - grant.reserved_kobo
+    today = local_day(transaction_instant(connection), rules.zone)
     try:
-        await reserve_more(connection, grant.budget_id, more_kobo, rules)
+        async with connection.begin_nested():  # what is counted again on this day has to fit its ceilings as well
+            await recount(connection, grant.budget_id, grant.reserved_kobo, of_day=grant.ordered_on, on_day=today)
+            await reserve_more(connection, grant.budget_id, more_kobo, rules)
     except BudgetGoneError:
         return None
-    today = local_day(transaction_instant(connection), rules.zone)
-    await recount(connection, grant.budget_id, grant.reserved_kobo, of_day=grant.ordered_on, on_day=today)
     values = {"released_octets": released, "reserved_kobo": money.reserved_kobo, "ordered_on": today}
     await connection.execute(update(free_grant).where(_t.session_id == session_id).values(**values))
     return await find_grant(connection, session_id)
@@ -144,7 +145,7 @@ async def waiting_for_release(connection: AsyncConnection, limit: int) -> list[s
 
     Any of them: many that wait for one venue's money must not stand in the way of the others.
     """
-    due = _t.used_octets >= _t.released_octets - _t.tranche_octets / 2
+    due = _t.used_octets >= _t.released_octets - _t.tranche_octets // 2
     query = select(_t.session_id).where(_t.ended_at.is_(None), _t.released_octets < _t.octets, due)
     return list(await connection.scalars(query.order_by(func.random()).limit(limit)))
 

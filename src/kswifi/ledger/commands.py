@@ -393,11 +393,8 @@ def fingerprint(command: Command) -> int:
         return -2
     if isinstance(command, Admit):
         return -3
+    asked: object = command
     if isinstance(command, Credit) and not command.withheld_octets:
         # As it was before anything could be withheld: what was credited then may be asked for again now.
-        return _digest(msgspec.to_builtins(command)[:-1])
-    return _digest(command)
-
-
-def _digest(asked: object) -> int:
+        asked = msgspec.to_builtins(command)[:-1]
     return int.from_bytes(blake2b(_encode(asked), digest_size=7).digest(), "big")

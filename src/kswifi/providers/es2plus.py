@@ -28,7 +28,7 @@ from kswifi.esim.peer_orders import (
 )
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, JobResult, Refused, Unknown
-from kswifi.providers.es2plus_peer import Answered, Es2PlusPeer
+from kswifi.providers.es2plus_peer import Answered, Es2PlusPeer, FunctionRefused
 
 _READY: Final = (ProfileState.RELEASED, ProfileState.DOWNLOADED)
 _log = structlog.get_logger(__name__)
@@ -116,6 +116,11 @@ class Es2PlusDelivery:
         answer = await self._peer.call(function, call.identifier, call.body)
         if isinstance(answer, Unknown):
             return answer
+        kept_there = function == CANCEL_ORDER and order.is_done(DOWNLOAD_ORDER)
+        if kept_there and isinstance(answer, FunctionRefused) and answer.by_http:
+            return Unknown(
+                answer.reason
+            )  # a proxy, say: that is no word of the SM-DP+ on the profile that it keeps
         outcome: Done | Refused
         codes: str | None = None
         if isinstance(answer, Answered):

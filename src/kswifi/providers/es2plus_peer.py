@@ -50,6 +50,11 @@ class FunctionRefused:
         """Return it in words, with its codes."""
         return f"{self.message} ({self.codes})"
 
+    @property
+    def by_http(self) -> bool:
+        """Whether an HTTP status refused it, which a proxy can have said too."""
+        return self.codes.startswith("HTTP ")
+
 
 CallResult = Answered | FunctionRefused | Unknown
 

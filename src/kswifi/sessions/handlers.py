@@ -186,9 +186,12 @@ class SessionHandlers:
         async with self._database.transaction() as connection:
             on_it = await sessions_on(connection, str(entry.payload["esim_id"]))
             session = in_state(on_it, SessionState.TRANSFERRING)
-            if session is None or may_be_spent(session):  # the card's own proof was there first, and stands
-                if failure is None and not record_inside:
-                    await self._check_card_late(connection, session or in_state(on_it, *ON_THE_CARD))
+            if session is not None and may_be_spent(session):  # the card's own proof was there first, and stands
+                session = None
+            if failure is None and not record_inside:
+                for earlier in (it for it in reversed(on_it) if it != session):
+                    await self._check_card_late(connection, earlier)
+            if session is None:
                 return Done()
             if failure is not None:
                 await move_session(connection, session, SessionEvent.TRANSFER_FAILED, str(failure))
@@ -204,9 +207,9 @@ class SessionHandlers:
                     await card_places.note_installed(connection, session.esim_id, session.session_id, record)
         return Done()
 
-    async def _check_card_late(self, connection: AsyncConnection, session: InternetSession | None) -> None:
-        """Take back what a card's own proof stored before another's SM-DP+ said which card it is."""
-        if session is not None and await self._card_refused(connection, session) is not None:
+    async def _check_card_late(self, connection: AsyncConnection, session: InternetSession) -> None:
+        """Count what came onto a card by its own proof before another's SM-DP+ said which; take too much back."""
+        if await self._card_refused(connection, session) is not None and may_be_spent(session):
             await work.ask_to_revoke(connection, session, "the card has had its share")
 
     async def _card_refused(self, connection: AsyncConnection, session: InternetSession) -> str | None:

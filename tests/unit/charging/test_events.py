@@ -138,6 +138,19 @@ def test_refusals() -> None:
     assert list(charging.ledger.state.open_reservations()) == []
 
 
+def test_while_the_account_in_use_waits_for_its_tranche_the_next_is_no_credit() -> None:
+    charging = Charging()
+    charging.credit("a", 600, withheld=300)
+    charging.credit("b", 600, days=31)
+    assert result_of(charging, event(DEBIT, 300)) == 2001
+    found = answer_of(charging, event(BALANCE, 1, session="e;2"))
+    assert found.check_balance_result is CheckBalanceResult.NO_CREDIT
+    assert result_of(charging, event(DEBIT, 1, session="e;3")) != 2001
+    charging.ledger.do(ContinueWithNext("next", WALLET, True))
+    found = answer_of(charging, event(BALANCE, 600, session="e;4"))
+    assert found.check_balance_result is CheckBalanceResult.ENOUGH_CREDIT
+
+
 def test_balance_and_price_are_told_and_nothing_is_reserved() -> None:
     charging = Charging()
 

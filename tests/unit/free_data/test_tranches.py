@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -147,6 +148,22 @@ def test_a_ceiling_of_all_budgets_holds_where_none_is_set_up(tmp_path: Path) -> 
         assert await release(given, session_id, given.free_data.rules) is not None
 
     run(tmp_path, scenario, _rules(daily_kobo=7_000))
+
+
+def test_what_is_counted_again_on_a_later_day_fits_its_ceiling_too(tmp_path: Path) -> None:
+    async def scenario(given: Given) -> None:
+        rules = given.free_data.rules
+        session_id = await given.order(ADA)
+        await given.use(session_id, 150 * MB)
+        before = await days(given)
+        given.clock.advance(timedelta(days=1))
+        assert await release(given, session_id, rules) is None, "1,000 of the first tranche and 4,000 of the next"
+        assert await days(given) == before
+        grant = await release(given, session_id, replace(rules, daily_kobo=5_000))
+        assert grant is not None
+        assert (await days(given))[grant.ordered_on] == 5_000
+
+    run(tmp_path, scenario, _rules(daily_kobo=4_999))
 
 
 def test_two_releases_at_once_release_one_tranche(tmp_path: Path) -> None:
