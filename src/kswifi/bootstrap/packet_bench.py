@@ -147,7 +147,9 @@ async def _lines(connection: AsyncConnection, orders: EsimOrders, cards: int) ->
                 activated_at=None,
             )
             await add_session(connection, session, session.session_id)
-            await card_places.take_place(connection, line.esim_id, session.session_id, os.urandom(RECORD_OCTETS))
+            await connection.run_sync(
+                card_places.take_place, line.esim_id, session.session_id, os.urandom(RECORD_OCTETS)
+            )
     return _Lines(user_id, tuple(line.esim_id for line in lines))
 
 

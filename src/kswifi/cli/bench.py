@@ -22,7 +22,7 @@ def rsp(
     clients: Annotated[int, typer.Option(min=1, max=64, help="Client processes.")] = 2,
     downloads: Annotated[int, typer.Option(min=1, help="Downloads of each client.")] = 100,
     cards: Annotated[
-        int, typer.Option(min=1, max=5_000, help="Cards that take a secured packet for each record.")
+        int, typer.Option(min=1, max=1_000, help="Cards that take a secured packet for each record.")
     ] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")] = False,
 ) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 
 from kswifi.database.engine import transaction_instant
 from kswifi.esim.errors import IllegalProfileTransitionError, UnknownOrderError
@@ -52,12 +52,14 @@ _SELECT = select(*ORDER_COLUMNS)
 _BY_ID = _SELECT.where(_t.order_id == bindparam("wanted"))
 _BY_MATCHING_ID = _SELECT.where(_t.matching_id == bindparam("wanted"))
 _BY_ESIM = _SELECT.where(_t.esim_id == bindparam("wanted"))
-_OF_CARD = (
-    _SELECT.where(_t.eid == bindparam("wanted"), _t.profile_state.in_(_OPEN)).order_by(_t.created_at).limit(1)
-)
+# Not IN, whose list SQLAlchemy writes anew into the statement each time.
+_IS_OPEN = or_(*(_t.profile_state == state for state in _OPEN))
+_OF_CARD = _SELECT.where(_t.eid == bindparam("wanted"), _IS_OPEN).order_by(_t.created_at).limit(1)
 _NAMED_OF_CARD = _OF_CARD.where(_t.matching_id.is_not(None) | _t.operator_id.is_not(None))
+# Not IS NULL: SQLite takes a unique index to have one row of it, and would read the stocked orders of all cards.
+_HAS_NO_MATCHING_ID = func.typeof(_t.matching_id) == "null"
 _STOCKED_OF_CARD = _OF_CARD.where(
-    _t.matching_id.is_(None), _t.operator_id.is_(None), _t.package_name == bindparam("name")
+    _HAS_NO_MATCHING_ID, _t.operator_id.is_(None), _t.package_name == bindparam("name")
 )
 _INSERT = insert(profile_order)
 _UPDATE = update(profile_order).where(_t.order_id == bindparam("wanted"), _t.profile_state == bindparam("was"))

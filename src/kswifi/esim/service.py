@@ -137,13 +137,25 @@ class EsimOrders:
         return line
 
 
+def canonical_esim_id(esim_id: str) -> str:
+    """Return an eSIM's id, a UUID, in its one form.
+
+    Raises:
+        UnknownEsimError: it is no UUID, and so nobody's.
+    """
+    try:
+        return str(UUID(esim_id))
+    except ValueError:
+        raise UnknownEsimError("there is no such eSIM", esim_id=esim_id[:64]) from None
+
+
 async def find_esim(connection: AsyncConnection, esim_id: str, user_id: str | None = None) -> ESim:
     """Return an eSIM; with a user, only if it is theirs.
 
     Raises:
         UnknownEsimError: there is none, or it is somebody else's.
     """
-    query = select(*_COLUMNS).where(esim.c.esim_id == _canonical(esim_id))
+    query = select(*_COLUMNS).where(esim.c.esim_id == canonical_esim_id(esim_id))
     row = (await connection.execute(query)).one_or_none()
     if row is None or (user_id is not None and row.user_id != user_id):
         raise UnknownEsimError("there is no such eSIM", esim_id=esim_id)
@@ -191,14 +203,6 @@ def _read(row: Row[*tuple[Any, ...]]) -> ESim:
         created_at=created_at,
         smdp_address=row.smdp_address,
     )
-
-
-def _canonical(identifier: str) -> str:
-    """Return a UUID in its one form; whatever is not one is nobody's."""
-    try:
-        return str(UUID(identifier))
-    except ValueError:
-        raise UnknownEsimError("there is no such eSIM", esim_id=identifier[:64]) from None
 
 
 async def card_of(connection: AsyncConnection, esim_id: str) -> Eid | None:

@@ -17,6 +17,10 @@ WORK_TOPIC: Final = "outbox_entry"
 EVENTS_TOPIC: Final = "domain_event"
 """Announced when anybody has new events."""
 
+# Made once: making a statement anew costs more than running it.
+_ENQUEUE: Final = insert(outbox_entry).on_conflict_do_nothing(index_elements=["key"])
+_PUBLISH: Final = domain_event.insert()
+
 
 def events_topic(user_id: str) -> str:
     """Return the topic announced when this user has new events."""
@@ -40,17 +44,16 @@ def enqueue_now(
     """Do as ``enqueue`` within synchronous work (see Database.together)."""
     now = transaction_instant(connection)
     connection.execute(
-        insert(outbox_entry)
-        .values(
-            kind=kind,
-            key=key,
-            payload=checked_payload(payload),
-            created_at=now,
-            run_at=run_at or now,
-            attempts=0,
-            state=EntryState.WAITING,
-        )
-        .on_conflict_do_nothing(index_elements=["key"])
+        _ENQUEUE,
+        {
+            "kind": kind,
+            "key": key,
+            "payload": checked_payload(payload),
+            "created_at": now,
+            "run_at": run_at or now,
+            "attempts": 0,
+            "state": EntryState.WAITING,
+        },
     )
     announce(connection, WORK_TOPIC)
 
@@ -72,10 +75,9 @@ async def publish(connection: AsyncConnection, *, user_id: str, kind: str, paylo
 
 def publish_now(connection: Connection, *, user_id: str, kind: str, payload: Payload) -> int:
     """Do as ``publish`` within synchronous work (see Database.together)."""
+    at = transaction_instant(connection)
     result = connection.execute(
-        domain_event.insert().values(
-            user_id=user_id, kind=kind, payload=checked_payload(payload), at=transaction_instant(connection)
-        )
+        _PUBLISH, {"user_id": user_id, "kind": kind, "payload": checked_payload(payload), "at": at}
     )
     announce(connection, events_topic(user_id))
     announce(connection, EVENTS_TOPIC)

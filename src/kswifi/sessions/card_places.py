@@ -4,14 +4,14 @@ A record says the signed right and the state of its session. When either changes
 the card has proved, and stays so until a secured packet brought it there: nothing has to be remembered beside.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.engine import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.database.engine import transaction_instant
 from kswifi.kernel.clock import unix_seconds
@@ -29,6 +29,24 @@ _COLUMNS: Final = (
     *(_c.failure, _c.tries, internet_session.c.state, internet_session.c.valid_until),
     internet_session.c.ordered_at,
 )
+# Made once: making a statement anew costs more than running it.
+_RECORDS: Final = (
+    select(*_COLUMNS)
+    .select_from(card_record.join(internet_session, internet_session.c.session_id == _c.session_id))
+    .where(_c.esim_id == bindparam("line"))
+    .order_by(_c.number)
+)
+_WANT: Final = (
+    update(card_record)
+    .where(_c.esim_id == bindparam("line"), _c.number == bindparam("place"))
+    .values(wanted=bindparam("content"))
+)
+_LINE: Final = select(card_line).where(card_line.c.esim_id == bindparam("line"))
+UNCHANGED_LINE: Final[Mapping[str, Any]] = MappingProxyType(
+    {"wanted_order": [], "wants_next": False, "wish": 0, "session_order": [], "continues": False}
+)
+"""The columns of a line that nobody has changed yet."""
+
 _STATUS: Final = {
     SessionState.ACTIVE: RecordStatus.ACTIVE,
     SessionState.PAUSED: RecordStatus.PAUSED,
@@ -71,16 +89,14 @@ class CardLine:
     chosen_session_id: str | None = None
 
 
-async def records_of(connection: AsyncConnection, esim_id: str) -> list[CardRecord]:
+def records_of(connection: Connection, esim_id: str) -> list[CardRecord]:
     """Return the records of a card by their number."""
-    joined = card_record.join(internet_session, internet_session.c.session_id == _c.session_id)
-    query = select(*_COLUMNS).select_from(joined).where(_c.esim_id == esim_id).order_by(_c.number)
-    return [_read(row) for row in await connection.execute(query)]
+    return [_read(row) for row in connection.execute(_RECORDS, {"line": esim_id})]
 
 
-async def line_of(connection: AsyncConnection, esim_id: str) -> CardLine:
+def line_of(connection: Connection, esim_id: str) -> CardLine:
     """Return a line's order and switch; those of a line that nobody changed yet are empty and off."""
-    row = (await connection.execute(select(card_line).where(card_line.c.esim_id == esim_id))).one_or_none()
+    row = connection.execute(_LINE, {"line": esim_id}).one_or_none()
     if row is None:
         return CardLine()
     return CardLine(
@@ -93,73 +109,55 @@ async def line_of(connection: AsyncConnection, esim_id: str) -> CardLine:
     )
 
 
-async def change_line(connection: AsyncConnection, esim_id: str, **columns: object) -> None:
+def change_line(connection: Connection, /, esim_id: str, **columns: object) -> None:
     """Write what changed of a line."""
-    known = await connection.scalar(select(card_line.c.esim_id).where(card_line.c.esim_id == esim_id))
+    known = connection.scalar(select(card_line.c.esim_id).where(card_line.c.esim_id == esim_id))
     if known is None:
-        fresh = {"packet_counter": 0, "wanted_order": [], "wants_next": False, "wish": 0}
-        fresh |= {"session_order": [], "continues": False}
-        await connection.execute(insert(card_line).values(esim_id=esim_id, **fresh))
-    await connection.execute(update(card_line).where(card_line.c.esim_id == esim_id).values(**columns))
+        connection.execute(insert(card_line).values(esim_id=esim_id, packet_counter=0, **UNCHANGED_LINE))
+    connection.execute(update(card_line).where(card_line.c.esim_id == esim_id).values(**columns))
 
 
-async def draw_counter(connection: AsyncConnection, esim_id: str, ahead: int = 1) -> int:
-    """Return the next counter for a secured packet; with ``ahead``, one that leaps over what a card may have."""
-    query = select(card_line.c.packet_counter).where(card_line.c.esim_id == esim_id)
-    counter = int(await connection.scalar(query) or 0) + ahead
-    await change_line(connection, esim_id, packet_counter=counter)
-    return counter
-
-
-async def note_installed(connection: AsyncConnection, esim_id: str, session_id: str, record: bytes) -> None:
+def note_installed(connection: Connection, esim_id: str, session_id: str, record: bytes) -> None:
     """Note that the profile brought this record."""
-    await connection.execute(delete(card_record).where(_c.esim_id == esim_id))
-    await connection.execute(
+    connection.execute(delete(card_record).where(_c.esim_id == esim_id))
+    connection.execute(
         insert(card_record).values(
             esim_id=esim_id, number=FIRST_RECORD, session_id=session_id, wanted=record, known=record, tries=0
         )
     )
 
 
-async def take_place(connection: AsyncConnection, esim_id: str, session_id: str, record: bytes) -> int | None:
+def take_place(connection: Connection, esim_id: str, session_id: str, record: bytes) -> int | None:
     """Give a session a record: its own, an empty one, or that of a session that is over; None if all are taken."""
-    records = await records_of(connection, esim_id)
+    records = records_of(connection, esim_id)
     own = next((it for it in records if it.session_id == session_id), None)
     if own is not None:
         return own.number
     taken = {it.number for it in records if it.state in LIVE_STATES}
     number = next((it for it in range(FIRST_RECORD, SESSION_RECORDS + 1) if it not in taken), None)
     if number is not None:
-        await connection.execute(delete(card_record).where(_c.esim_id == esim_id, _c.number == number))
-        await connection.execute(
+        connection.execute(delete(card_record).where(_c.esim_id == esim_id, _c.number == number))
+        connection.execute(
             insert(card_record).values(
                 esim_id=esim_id, number=number, session_id=session_id, wanted=record, tries=0
             )
         )
-        await refresh(connection, esim_id)
+        refresh(connection, esim_id)
     return number
 
 
-async def give_up_place(connection: AsyncConnection, record: CardRecord) -> None:
+def give_up_place(connection: Connection, esim_id: str, number: int) -> None:
     """Free the record of a session that never came onto the card."""
-    await connection.execute(delete(card_record).where(_c.esim_id == record.esim_id, _c.number == record.number))
-    await refresh(connection, record.esim_id)
+    connection.execute(delete(card_record).where(_c.esim_id == esim_id, _c.number == number))
+    refresh(connection, esim_id)
 
 
-async def write_record(connection: AsyncConnection, record: CardRecord, **columns: object) -> CardRecord:
-    """Write what changed of a record; return it as it is then."""
-    await connection.execute(
-        update(card_record).where(_c.esim_id == record.esim_id, _c.number == record.number).values(**columns)
-    )
-    return replace(record, **columns)  # type: ignore[arg-type]
-
-
-async def refresh(connection: AsyncConnection, esim_id: str) -> None:
+def refresh(connection: Connection, esim_id: str) -> None:
     """Bring what is wanted of a card's records up to how its sessions stand now."""
-    records = await records_of(connection, esim_id)
+    records = records_of(connection, esim_id)
     if not records:
         return
-    line, now = await line_of(connection, esim_id), unix_seconds(transaction_instant(connection))
+    line, now = line_of(connection, esim_id), unix_seconds(transaction_instant(connection))
     order = order_of_use(records, line)
     for record in records:
         place = order.index(record.session_id) + 1 if record.session_id in order else 0
@@ -174,7 +172,8 @@ async def refresh(connection: AsyncConnection, esim_id: str) -> None:
             status=RecordStatus.STORED, place=1, continue_with_next=False, as_of=now
         )
         if replace(before, as_of=now) != state:
-            await write_record(connection, record, wanted=record.wanted[:RECORD_OCTETS] + state.encode())
+            wanted = record.wanted[:RECORD_OCTETS] + state.encode()
+            connection.execute(_WANT, {"line": esim_id, "place": record.number, "content": wanted})
 
 
 def order_of_use(records: Sequence[CardRecord], line: CardLine) -> list[str]:

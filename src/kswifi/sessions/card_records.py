@@ -5,10 +5,11 @@ counter is drawn before a packet leaves, so no two packets have the same; a pack
 the next one. Whoever carries them can read or forge nothing, only lose it.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import update
+from sqlalchemy import Connection, bindparam, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.database.engine import Database
@@ -18,18 +19,25 @@ from kswifi.esim.peer_orders import INSTALLS_FROM, prove_installed
 from kswifi.esim.ports import StorageProof
 from kswifi.esim.service import find_esim
 from kswifi.rsp.saip.build import SESSION_RECORDS
-from kswifi.sessions import card_places, work
+from kswifi.sessions import card_places, packet_store, work
 from kswifi.sessions.card_places import CardLine, CardRecord
 from kswifi.sessions.errors import CardNotReadyError, PacketSupersededError, SessionsNotOnEsimError
-from kswifi.sessions.model import InternetSession, SessionEvent, SessionState
+from kswifi.sessions.model import SessionEvent, SessionState
+from kswifi.sessions.packet_store import HandedRecord, PacketLine, WaitingRecord
 from kswifi.sessions.sql import internet_session
-from kswifi.sessions.store import find_session, move_session
+from kswifi.sessions.store import find_session_now, move_session_now
 
 CARD_FULL: Final = f"the card is full: it holds {SESSION_RECORDS} sessions, and none of them is over"
 TRIES: Final = 5
 """Packets for one content that the card may refuse before its transfer has failed."""
 _LEAP: Final = 1 << 12
 """How far the counter goes ahead where a card has seen a higher one: a backup of ours was put back."""
+_PACKET_ID: Final = re.compile(r"([1-9][0-9]?)-([1-9][0-9]{0,12})")
+_NOTE_PROOF: Final = (
+    update(internet_session)
+    .where(internet_session.c.session_id == bindparam("wanted"))
+    .values(storage_proof=bindparam("proof"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +61,23 @@ class CardContents:
     line: CardLine
 
 
-async def note_proof(connection: AsyncConnection, session: InternetSession, proof: StorageProof) -> None:
+def note_proof(connection: Connection, session_id: str, proof: StorageProof) -> None:
     """Note how a card has proved that it holds a session, and have the ledger told."""
-    await connection.execute(
-        update(internet_session)
-        .where(internet_session.c.session_id == session.session_id)
-        .values(storage_proof=proof)
-    )
-    await work.ask_to_prove_storage(connection, session)
+    connection.execute(_NOTE_PROOF, {"wanted": session_id, "proof": proof})
+    work.ask_to_prove_storage(connection, session_id)
 
 
-def _may_be_on_a_card(esim: ESim) -> bool:
+def _may_be_on_a_card(line: PacketLine) -> bool:
     """Whether a packet could reach the profile: it is installed, or at another's SM-DP+, which may tell nothing."""
-    if esim.record_travels_apart and esim.profile_state in INSTALLS_FROM:
+    if line.record_travels_apart and line.profile_state in INSTALLS_FROM:
         return True
-    return esim.profile_state is ProfileState.INSTALLED
+    return line.profile_state is ProfileState.INSTALLED
+
+
+def _parts(packet_id: str) -> tuple[int, int]:
+    """Return the record's number and the counter that a packet is named by; (0, 0) for what names none."""
+    named = _PACKET_ID.fullmatch(packet_id)
+    return (0, 0) if named is None else (int(named[1]), int(named[2]))
 
 
 class CardRecords:
@@ -93,27 +103,16 @@ class CardRecords:
             UnknownEsimError: there is none, or it is somebody else's.
             CardNotReadyError: its profile is not installed, so nothing is there that a packet could reach.
         """
-        async with self._database.transaction() as connection:
-            esim = await find_esim(connection, esim_id, user_id)
-            if not _may_be_on_a_card(esim):
-                raise CardNotReadyError(
-                    "the profile is not on a card yet: install it first", profile_state=str(esim.profile_state)
-                )
-            records = await card_places.records_of(connection, esim.esim_id)
-            # A session that is not on the card yet goes before what only changed.
-            waiting = sorted((it for it in records if not it.settled), key=lambda it: it.known is not None)
-            if not waiting:
-                return None
-            record = waiting[0]
-            counter = await card_places.draw_counter(connection, esim.esim_id)
-            await card_places.write_record(connection, record, packet_counter=counter, packet_content=record.wanted)
-        envelopes = self._packets.write(esim.iccid, counter, record.number, record.wanted)
+        drawn = await self._database.together(lambda connection: self._draw(connection, user_id, esim_id))
+        if drawn is None:
+            return None
+        line, record, counter = drawn
         return HandedPacket(
             packet_id=f"{record.number}-{counter}",
             session_id=record.session_id,
             number=record.number,
-            iccid=str(esim.iccid),
-            envelopes=tuple(envelopes),
+            iccid=str(line.iccid),
+            envelopes=tuple(self._packets.write(line.iccid, counter, record.number, record.wanted)),
         )
 
     async def take_answer(self, user_id: str, esim_id: str, packet_id: str, answer: bytes) -> Proof:
@@ -123,18 +122,9 @@ class CardRecords:
             UnknownEsimError: there is none, or it is somebody else's.
             PacketSupersededError: another packet was handed out since: hand that to the card.
         """
-        async with self._database.transaction() as connection:
-            esim = await find_esim(connection, esim_id, user_id)
-            records = await card_places.records_of(connection, esim.esim_id)
-            record = next((it for it in records if f"{it.number}-{it.packet_counter}" == packet_id), None)
-            if record is None or record.packet_counter is None or record.packet_content is None:
-                raise PacketSupersededError("another packet was handed out since: ask for it", packet_id=packet_id)
-            proof = self._packets.read(esim.iccid, record.packet_counter, record.packet_content, answer)
-            if proof.result is ProofResult.PROVED:
-                await self._proved(connection, record)
-            else:
-                await self._refused(connection, record, proof)
-        return proof
+        return await self._database.together(
+            lambda connection: self._take(connection, user_id, esim_id, packet_id, answer)
+        )
 
     async def arrange(
         self, user_id: str, esim_id: str, order: tuple[str, ...] | None, continues: bool | None
@@ -147,45 +137,70 @@ class CardRecords:
         """
         async with self._database.transaction() as connection:
             esim = await find_esim(connection, esim_id, user_id)
-            line = await card_places.line_of(connection, esim.esim_id)
+            line = await connection.run_sync(card_places.line_of, esim.esim_id)
             if order is not None:
-                on_card = {it.session_id for it in await card_places.records_of(connection, esim.esim_id)}
+                records = await connection.run_sync(card_places.records_of, esim.esim_id)
+                on_card = {it.session_id for it in records}
                 if len(set(order)) != len(order) or not on_card.issuperset(order):
                     raise SessionsNotOnEsimError("an order names sessions on this eSIM, each once")
             wanted = line.wanted_order if order is None else order
             follows = line.wants_next if continues is None else continues
             if (wanted, follows) != (line.wanted_order, line.wants_next):
                 wish = line.wish + 1
-                await card_places.change_line(
-                    connection, esim.esim_id, wanted_order=list(wanted), wants_next=follows, wish=wish
-                )
+                columns = {"wanted_order": list(wanted), "wants_next": follows, "wish": wish}
+                await connection.run_sync(card_places.change_line, esim.esim_id, **columns)
                 await work.ask_to_arrange(connection, esim.esim_id, wish)
             return await self._contents(connection, esim)
 
     async def _contents(self, connection: AsyncConnection, esim: ESim) -> CardContents:
-        records = await card_places.records_of(connection, esim.esim_id)
-        line = await card_places.line_of(connection, esim.esim_id)
+        records = await connection.run_sync(card_places.records_of, esim.esim_id)
+        line = await connection.run_sync(card_places.line_of, esim.esim_id)
         return CardContents(esim, tuple(records), tuple(card_places.order_of_use(records, line)), line)
 
-    async def _proved(self, connection: AsyncConnection, record: CardRecord) -> None:
-        await card_places.write_record(connection, record, known=record.packet_content, failure=None, tries=0)
-        # Another's SM-DP+ may never have said that the profile is installed: who has its keys has it.
-        await connection.run_sync(prove_installed, record.esim_id)
-        session = await find_session(connection, record.session_id)
-        if session.state is SessionState.TRANSFERRING and session.storage_proof is None:
-            await note_proof(connection, session, StorageProof.POR)
+    @staticmethod
+    def _draw(connection: Connection, user_id: str, esim_id: str) -> tuple[PacketLine, WaitingRecord, int] | None:
+        line, record = packet_store.next_waiting(connection, user_id, esim_id)
+        if not _may_be_on_a_card(line):
+            raise CardNotReadyError(
+                "the profile is not on a card yet: install it first", profile_state=str(line.profile_state)
+            )
+        if record is None:
+            return None
+        counter = packet_store.draw_counter(connection, line.esim_id)
+        packet_store.hand_out(connection, line.esim_id, record.number, counter)
+        return line, record, counter
 
-    async def _refused(self, connection: AsyncConnection, record: CardRecord, proof: Proof) -> None:
-        """Note why; what never comes onto the card after so many tries has failed, and its place is free again."""
-        if proof.result is ProofResult.COUNTER_LOW:
-            await card_places.draw_counter(connection, record.esim_id, _LEAP)
-        record = await card_places.write_record(
-            connection, record, failure=proof.status[:64], tries=min(record.tries + 1, TRIES)
-        )
-        if record.known is not None or record.tries < TRIES:
-            return
-        session = await find_session(connection, record.session_id)
-        if session.state is SessionState.TRANSFERRING:
-            await card_places.give_up_place(connection, record)
-            words = f"the card refused it: {proof.status}"
-            await move_session(connection, session, SessionEvent.TRANSFER_FAILED, words)
+    def _take(self, connection: Connection, user_id: str, esim_id: str, packet_id: str, answer: bytes) -> Proof:
+        line, record = packet_store.handed_out(connection, user_id, esim_id, *_parts(packet_id))
+        if record is None:
+            raise PacketSupersededError("another packet was handed out since: ask for it", packet_id=packet_id)
+        proof = self._packets.read(line.iccid, record.counter, record.content, answer)
+        if proof.result is ProofResult.PROVED:
+            _proved(connection, line, record)
+        else:
+            _refused(connection, line, record, proof)
+        return proof
+
+
+def _proved(connection: Connection, line: PacketLine, record: HandedRecord) -> None:
+    packet_store.note_proved(connection, line.esim_id, record.number)
+    # Another's SM-DP+ may never have said that the profile is installed: who has its keys has it.
+    if line.record_travels_apart:
+        prove_installed(connection, line.esim_id)
+    if record.unproved:
+        note_proof(connection, record.session_id, StorageProof.POR)
+
+
+def _refused(connection: Connection, line: PacketLine, record: HandedRecord, proof: Proof) -> None:
+    """Note why; what never comes onto the card after so many tries has failed, and its place is free again."""
+    if proof.result is ProofResult.COUNTER_LOW:
+        packet_store.draw_counter(connection, line.esim_id, _LEAP)
+    tries = min(record.tries + 1, TRIES)
+    packet_store.note_refused(connection, line.esim_id, record.number, proof.status[:64], tries)
+    if record.known is not None or tries < TRIES:
+        return
+    session = find_session_now(connection, record.session_id)
+    if session.state is SessionState.TRANSFERRING:
+        card_places.give_up_place(connection, line.esim_id, record.number)
+        words = f"the card refused it: {proof.status}"
+        move_session_now(connection, session, SessionEvent.TRANSFER_FAILED, words)

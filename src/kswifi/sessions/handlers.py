@@ -163,7 +163,7 @@ class SessionHandlers:
     async def _place(self, session: InternetSession, record: bytes) -> JobResult:
         """Give the record a place on a card that has its profile: secured packets bring it there."""
         async with self._database.transaction() as connection:
-            number = await card_places.take_place(connection, session.esim_id, session.session_id, record)
+            number = await connection.run_sync(card_places.take_place, session.esim_id, session.session_id, record)
             if number is None:
                 return Refused(CARD_FULL)
             esim = await find_esim(connection, session.esim_id)
@@ -175,7 +175,7 @@ class SessionHandlers:
         """Let a session be spent on the word of another's SM-DP+, where the operator has chosen so."""
         transferring = session.state is SessionState.TRANSFERRING and session.storage_proof is None
         if self._takes_provider_status and transferring:
-            await note_proof(connection, session, StorageProof.PROVIDER_STATUS)
+            await connection.run_sync(note_proof, session.session_id, StorageProof.PROVIDER_STATUS)
 
     async def settle_profile(self, entry: Entry) -> JobResult:
         """Take how a profile's installation went: as a card has signed it, or as another's SM-DP+ says.
@@ -201,10 +201,12 @@ class SessionHandlers:
             elif not record_inside:
                 await self._take_provider_status(connection, session)
             else:
-                await note_proof(connection, session, StorageProof.INSTALL_RESULT)
+                await connection.run_sync(note_proof, session.session_id, StorageProof.INSTALL_RESULT)
                 record = await get_record(connection, session.session_id)
                 if record is not None:
-                    await card_places.note_installed(connection, session.esim_id, session.session_id, record)
+                    await connection.run_sync(
+                        card_places.note_installed, session.esim_id, session.session_id, record
+                    )
         return Done()
 
     async def _check_card_late(self, connection: AsyncConnection, session: InternetSession) -> None:
@@ -268,7 +270,7 @@ class SessionHandlers:
         async with self._line_turn:
             async with self._database.reading() as connection:
                 esim = await find_esim(connection, str(entry.payload["esim_id"]))
-                line = await card_places.line_of(connection, esim.esim_id)
+                line = await connection.run_sync(card_places.line_of, esim.esim_id)
                 usable = [
                     it.session_id for it in await sessions_on(connection, esim.esim_id) if it.state in ON_THE_CARD
                 ]
@@ -292,7 +294,7 @@ class SessionHandlers:
         esim_id = str(entry.payload["esim_id"])
         async with self._line_turn:
             async with self._database.reading() as connection:
-                line = await card_places.line_of(connection, esim_id)
+                line = await connection.run_sync(card_places.line_of, esim_id)
             commands: tuple[Command, ...] = (
                 OrderWallet(f"order:{esim_id}:{line.wish}", esim_id, line.wanted_order),
                 ContinueWithNext(f"next:{esim_id}:{line.wish}", esim_id, line.wants_next),

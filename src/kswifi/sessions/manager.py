@@ -130,10 +130,10 @@ class ESIMSessionManager:
                     esim_id=esim_id,
                     state=None if furthest is None else str(furthest.state),
                 )
-            line = await card_places.line_of(connection, esim.esim_id)
+            line = await connection.run_sync(card_places.line_of, esim.esim_id)
             chooses = session_id is not None and len(usable) > 1 and session_id != line.chosen_session_id
             if chooses:
-                await card_places.change_line(connection, esim.esim_id, chosen_session_id=session_id)
+                await connection.run_sync(card_places.change_line, esim.esim_id, chosen_session_id=session_id)
             wish = await wish_for(connection, esim, pause=pause, anew=chooses)
             if wish is not None:
                 await work.ask_for_line(connection, esim.esim_id, wish)

@@ -292,7 +292,7 @@ class _Projection:
                 await move_session(self._connection, session, event)
 
     async def _put_first(self, wallet_id: str, session_id: str) -> None:
-        line = await card_places.line_of(self._connection, wallet_id)
+        line = await self._connection.run_sync(card_places.line_of, wallet_id)
         order = [session_id, *(it for it in line.session_order if it != session_id)]
         # Who activates one wants it first; an order that is asked for and not confirmed yet stays asked for.
         wanted = order if line.wanted_order == line.session_order else list(line.wanted_order)
@@ -304,8 +304,8 @@ class _Projection:
             esim = await find_esim(self._connection, wallet_id)
         except UnknownEsimError:
             return  # told of already, where its sessions are
-        await card_places.change_line(self._connection, wallet_id, **columns)
-        await card_places.refresh(self._connection, wallet_id)
+        await self._connection.run_sync(card_places.change_line, wallet_id, **columns)
+        await self._connection.run_sync(card_places.refresh, wallet_id)
         await publish(
             self._connection,
             user_id=esim.user_id,

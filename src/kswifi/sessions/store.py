@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,7 +12,7 @@ from kswifi.esim.model import Hold
 from kswifi.esim.ports import StorageProof
 from kswifi.esim.sql import esim
 from kswifi.kernel.numbers import Iccid
-from kswifi.outbox.service import publish
+from kswifi.outbox.service import publish_now
 from kswifi.sessions import card_places
 from kswifi.sessions.errors import UnknownSessionError
 from kswifi.sessions.model import (
@@ -50,6 +50,8 @@ _COLUMNS = (
     _t.activated_at,
     _t.pass_period_id,
 )
+# Made once: making a statement anew costs more than running it.
+_BY_ID = select(*_COLUMNS).where(_t.session_id == bindparam("wanted"))
 _BALANCE_COLUMNS = (
     session_balance.c.credited,
     session_balance.c.used,
@@ -68,11 +70,16 @@ async def find_session(connection: AsyncConnection, session_id: str, user_id: st
     Raises:
         UnknownSessionError: there is none, or it is somebody else's.
     """
+    return await connection.run_sync(find_session_now, session_id, user_id)
+
+
+def find_session_now(connection: Connection, session_id: str, user_id: str | None = None) -> InternetSession:
+    """Do as ``find_session`` within synchronous work (see Database.together)."""
     try:
         canonical = str(UUID(session_id))
     except ValueError:
         raise UnknownSessionError("there is no such session", session_id=session_id[:64]) from None
-    row = (await connection.execute(select(*_COLUMNS).where(_t.session_id == canonical))).one_or_none()
+    row = connection.execute(_BY_ID, {"wanted": canonical}).one_or_none()
     if row is None or (user_id is not None and row.user_id != user_id):
         raise UnknownSessionError("there is no such session", session_id=canonical)
     return _read(row)
@@ -127,7 +134,7 @@ async def add_session(connection: AsyncConnection, session: InternetSession, ide
             pass_period_id=session.pass_period_id,
         )
     )
-    await _tell(connection, session, previous=None)
+    await connection.run_sync(_tell, session, None)
 
 
 async def move_session(
@@ -144,15 +151,28 @@ async def move_session(
     Raises:
         IllegalTransitionError: the machine does not list the event; nothing is written.
     """
+    return await connection.run_sync(move_session_now, session, event, reason, **columns)
+
+
+def move_session_now(
+    connection: Connection,
+    /,
+    session: InternetSession,
+    event: SessionEvent,
+    reason: str | None = None,
+    **columns: object,
+) -> InternetSession:
+    """Do as ``move_session`` within synchronous work (see Database.together)."""
     following = next_state(session.state, event)
-    await connection.execute(
+    written = connection.execute(
         update(internet_session)
         .where(_t.session_id == session.session_id)
         .values(state=following, state_reason=reason and reason[:200], **columns)
+        .returning(*_COLUMNS)
     )
-    moved = await find_session(connection, session.session_id)
-    await card_places.refresh(connection, moved.esim_id)
-    await _tell(connection, moved, previous=session.state)
+    moved = _read(written.one())
+    card_places.refresh(connection, moved.esim_id)
+    _tell(connection, moved, session.state)
     return moved
 
 
@@ -193,8 +213,8 @@ def in_state(sessions: list[InternetSession], *states: SessionState) -> Internet
     return next((session for session in sessions if session.state in states), None)
 
 
-async def _tell(connection: AsyncConnection, session: InternetSession, previous: SessionState | None) -> None:
-    await publish(
+def _tell(connection: Connection, session: InternetSession, previous: SessionState | None) -> None:
+    publish_now(
         connection,
         user_id=session.user_id,
         kind=STATE_CHANGED,

@@ -2,11 +2,12 @@
 
 from typing import Final
 
+from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.database.engine import transaction_instant
 from kswifi.kernel.ids import uuid7
-from kswifi.outbox.service import enqueue
+from kswifi.outbox.service import enqueue, enqueue_now
 from kswifi.sessions.model import InternetSession
 
 PREPARE: Final = "session.prepare"
@@ -52,9 +53,10 @@ async def ask_to_disburse(connection: AsyncConnection, session_id: str, released
     )
 
 
-async def ask_to_prove_storage(connection: AsyncConnection, session: InternetSession) -> None:
+def ask_to_prove_storage(connection: Connection, session_id: str) -> None:
     """Tell the ledger that the card's proof was verified."""
-    await _ask(connection, PROVE_STORAGE, session.session_id, session)
+    key, payload = f"{PROVE_STORAGE}:{session_id}", {"session_id": session_id}
+    enqueue_now(connection, kind=PROVE_STORAGE, key=key, payload=payload)
 
 
 async def ask_to_revoke(connection: AsyncConnection, session: InternetSession, reason: str) -> None:

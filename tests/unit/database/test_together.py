@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, func, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from kswifi.database import together
 from kswifi.database.engine import Database, announce, sqlite_url, transaction_instant
@@ -53,6 +54,24 @@ def test_what_fails_is_undone_alone_and_the_rest_is_durable(tmp_path: Path) -> N
                 await database.together(lambda connection: _add(connection, 33, fail=True))
             assert 33 not in _values(tmp_path)
             assert await database.together(transaction_instant) == START
+
+    asyncio.run(scenario())
+
+
+def test_where_sqlite_undoes_everybodys_work_each_is_told_why(tmp_path: Path) -> None:
+    def undo_all(connection: Connection) -> int:
+        return connection.execute(insert(number).prefix_with("OR ROLLBACK"), {"value": 7}).rowcount
+
+    async def scenario() -> None:
+        async with open_database(tmp_path) as database:
+            await _make(database)
+            await database.together(partial(_add, value=7))
+            works = (partial(_add, value=1), undo_all, partial(_add, value=2))
+            results = await asyncio.gather(*(database.together(work) for work in works), return_exceptions=True)
+            assert [type(result) for result in results] == [IntegrityError] * 3
+            assert _values(tmp_path) == [7]
+            assert await database.together(partial(_add, value=3)) == 3
+            assert _values(tmp_path) == [3, 7]
 
     asyncio.run(scenario())
 

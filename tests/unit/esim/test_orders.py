@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, select, text
+from sqlalchemy.event import listen
 from sqlalchemy.exc import IntegrityError
 
 from kswifi.esim import binding_keys
@@ -105,6 +106,24 @@ def test_the_order_that_waits_for_a_card_is_its_oldest_open_one(tmp_path: Path) 
             assert anybodys is not None
             assert anybodys.matching_id is None
             assert await database.together(lambda c: open_order_of_card(c, EID, "two")) is None
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("stocked", [None, "two"])
+def test_a_cards_order_is_looked_up_among_the_cards_own(tmp_path: Path, stocked: str | None) -> None:
+    asked: list[tuple[str, tuple[object, ...]]] = []
+
+    def look_up(connection: Connection) -> list[str]:
+        listen(connection, "before_cursor_execute", lambda *it: asked.append((it[2], it[3])))
+        open_order_of_card(connection, EID, stocked)
+        statement, values = asked[0]
+        return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+
+    async def scenario() -> None:
+        async with open_database(tmp_path) as database:
+            plan = await database.together(look_up)
+            assert plan == ["SEARCH profile_order USING INDEX ix_profile_order_eid_created_at (eid=?)"]
 
     asyncio.run(scenario())
 
