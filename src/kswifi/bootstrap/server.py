@@ -224,7 +224,7 @@ class _Server:
                 "free_data_waiting": lambda: tell_waiting(database, free_data.rules),
                 "free_data_tranches": lambda: release_waiting(database, free_data.rules),
             },
-            every_seconds=60.0,
+            every_seconds=20.0,
         )
         async with (
             self._running("projector", projector.run(), projector.stop),

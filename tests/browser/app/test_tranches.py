@@ -19,7 +19,7 @@ def set_budget(system: Kswifi, total_kobo: int) -> None:
     subprocess.run(command, env=os.environ | system.system.environment, check=True, timeout=60, capture_output=True)
 
 
-@pytest.mark.timeout(240)  # what waits is looked at once a minute
+@pytest.mark.timeout(240)  # what waits is looked at three times a minute
 def test_a_session_waits_in_its_middle_and_goes_on_when_there_is_money(tmp_path: Path, browser: Browser) -> None:
     settings = {"KSWIFI_FREE_TRANCHE_OCTETS": "100000000", "KSWIFI_FREE_COST_KOBO_PER_GB": "1000"}
     with running(tmp_path, **settings) as system, device(browser, system.origin) as app:
