@@ -30,7 +30,8 @@ ELSEWHERE = {
     "illegal_rsp_transition",  # to a phone's LPA, by ES9+
     "unknown_profile_order",
     "profile_package_refused",  # at start
-    "operator_refused",  # to who runs it, by commands
+    "line_stock_refused",  # to who runs it, by commands, as these are:
+    "operator_refused",
     "unknown_operator",
     "own_core_refused",
     "unknown_voucher_batch",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, Route, expect, sync_playwright
 
 from tests.browser.app.conftest import ARGUMENTS, Kswifi, chromium_here
 from tests.support.app_page import PHONE, AppPage, in_context
@@ -133,10 +133,18 @@ def test_a_person_is_told_with_no_page_open_until_they_say_no(phone: Phone) -> N
     phone.close()
     phone.spend(55, 201)
     within(40, lambda: phone.shown() == ["50 % of your 200MB session is used"])
+    # While the app still asks the server how things stand: that must not undo what its owner says now.
+    asked: list[Route] = []
+    phone.app.context.route("**/api/v1/notifications", lambda one: asked.append(one))  # noqa: PLW0108 - playwright wraps it
     phone.reopen("settings")
     closed = phone.app.page.get_by_role("switch", name=re.compile(CLOSED))
     expect(closed).to_be_checked()
-    closed.uncheck()
+    closed.click()
+    phone.app.page.wait_for_timeout(500)
+    for one in asked:
+        one.continue_()
+    phone.app.context.unroute("**/api/v1/notifications")
+    expect(closed).not_to_be_checked(timeout=20_000)
     within(40, lambda: not phone.push.senders())
     within(40, lambda: not phone.services())
     phone.kswifi.spend(60 * MEGABYTE)

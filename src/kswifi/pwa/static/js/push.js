@@ -11,6 +11,11 @@ export const pushHere = "serviceWorker" in navigator && "PushManager" in window 
 /** Whether this device is told; null before it is known. @type {import("./state.js").Signal<boolean | null>} */
 export const pushOn = signal(null);
 
+/** @type {Promise<any>} */
+let turn = Promise.resolve();
+/** One change after another: a look at what stands must not undo what its owner said meanwhile. @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+const inTurn = (work) => (turn = turn.then(work, work));
+
 /** What this browser itself has subscribed to. */
 const ownSubscription = async () => (await navigator.serviceWorker.getRegistration())?.pushManager.getSubscription();
 
@@ -23,21 +28,21 @@ async function settle() {
   const kept = await db.get("kv", "push");
   pushOn.value = Boolean(kept);
   if (!pushHere) return;
-  if (!kept || Notification.permission !== "granted") return beToldNoMore();
+  if (!kept || Notification.permission !== "granted") return off();
   const { application_server_key: key, subscriptions } = await read("/api/v1/notifications");
   const known = subscriptions.some((/** @type {any} */ one) => one.subscription_id === kept.ids[0]);
   if (known && kept.key === key && kept.own === (await ownSubscription())?.endpoint) return;
-  await beToldNoMore();
-  await beTold();
+  await off();
+  await on();
 }
-settle().catch(() => {});
+inTurn(settle).catch(() => {});
 
 /**
  * Ask the person, and be told from now on.
  * @returns {Promise<boolean>} whether it worked
  */
-export async function beTold() {
-  if ((await Notification.requestPermission()) !== "granted") return false;
+export const beTold = async () => (await Notification.requestPermission()) === "granted" && inTurn(on);
+async function on() {
   const { application_server_key: key } = await read("/api/v1/notifications");
   const wanted = [];
   /** @type {Told} */
@@ -59,7 +64,8 @@ export async function beTold() {
 }
 
 /** Be told no more on this device; what the server does not learn now, its next message to us tells it. */
-export async function beToldNoMore() {
+export const beToldNoMore = () => inTurn(off);
+async function off() {
   /** @type {Told | undefined} */
   const kept = await db.get("kv", "push");
   await db.remove("kv", "push");
