@@ -9,12 +9,12 @@ from typing import Final
 import pytest
 from sqlalchemy import select
 
-from kswifi.lab.sms.server import BLOCKED_NUMBER, RehearsalProvider, Wrong, serving_provider
+from kswifi.lab.rehearsal.sms.server import BLOCKED_NUMBER, RehearsalProvider, Wrong, serving_provider
 from kswifi.phone_verification.lab_outbox import LabOutbox
 from kswifi.phone_verification.ports import CodeSender, SendRefused, SendUnknown, Sent, TextMessage
 from kswifi.phone_verification.sql import lab_text_message
-from kswifi.providers.africas_talking import AfricasTalking
-from kswifi.providers.termii import Termii
+from kswifi.providers.sms.africas_talking import AfricasTalking
+from kswifi.providers.sms.termii import Termii
 from tests.support.databases import open_database
 
 KEY: Final = "rehearsal-key"

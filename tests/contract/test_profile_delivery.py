@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from kswifi.bench.es9_client import Es9FailedError
+from kswifi.esim.cancellation import withdraw_profile
+from kswifi.esim.lines.service import find_esim
 from kswifi.esim.model import ESim
-from kswifi.esim.service import find_esim
-from kswifi.esim.withdrawing import withdraw_profile
 from kswifi.kernel.ids import uuid7
-from kswifi.lab.es9_client import Es9FailedError
 from kswifi.outbox.results import Done, Refused
 from kswifi.rsp.messages.notifications import InstallError, InstallFailure
 from kswifi.rsp.status_codes import RspRefusedError

@@ -10,8 +10,8 @@ from fastapi import APIRouter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kswifi.api.edge import BODY_LIMIT_OCTETS
-from kswifi.api.statuses import STATUS_OF_CODE
+from kswifi.api.edge.guard import BODY_LIMIT_OCTETS
+from kswifi.api.edge.statuses import STATUS_OF_CODE
 from kswifi.kernel.errors import KswifiError
 from kswifi.session_package import PackageError
 from tests.support.api import PASSWORD, problem, register, serving

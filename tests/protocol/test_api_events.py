@@ -9,9 +9,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from kswifi.api import events
+from kswifi.api.edge.streams import STREAMS_LIMIT_OF_USER
+from kswifi.api.routes.service import events
 from kswifi.api.services import Services
-from kswifi.api.streams import STREAMS_LIMIT_OF_USER
 from kswifi.kernel.clock import ManualClock
 from kswifi.outbox.leases import prune_events
 from kswifi.outbox.service import publish

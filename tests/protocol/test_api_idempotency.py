@@ -7,9 +7,9 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from kswifi.accounts.errors import WeakPasswordError
-from kswifi.api import idempotency
-from kswifi.api.idempotency import Idempotent, prune_requests
-from kswifi.api.sql import idempotent_request
+from kswifi.api.edge import idempotency
+from kswifi.api.edge.idempotency import Idempotent, prune_requests
+from kswifi.api.edge.sql import idempotent_request
 from kswifi.kernel.clock import ManualClock
 from tests.support.api import problem, register, serving
 from tests.support.databases import START

@@ -4,9 +4,9 @@ import asyncio
 import re
 from pathlib import Path
 
-from kswifi.free_data.marks import Marks
+from kswifi.free_data.pseudonyms import Marks
 from kswifi.jobs.worker import Worker
-from kswifi.phone_verification.handlers import CodeHandlers
+from kswifi.phone_verification.job_handlers import CodeHandlers
 from kswifi.phone_verification.lab_outbox import LabOutbox
 from tests.support.api import PASSWORD, problem, register, serving
 

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from kswifi.bench.es9_client import Es9FailedError
 from kswifi.esim.errors import NumbersUsedUpError
-from kswifi.esim.peer_orders import PEER_CANCEL
-from kswifi.esim.peer_progress import Progress
+from kswifi.esim.external_smdp.orders import PEER_CANCEL
+from kswifi.esim.external_smdp.progress import Progress
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.kernel.numbers import Eid
-from kswifi.lab.es9_client import Es9FailedError
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Refused, Unknown
 from kswifi.rsp.session_record import RECORD_OCTETS

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kswifi.outbox.results import Done, JobResult, Refused, Unknown
-from kswifi.providers.es2plus_peer import ANSWER_LIMIT_OCTETS
+from kswifi.providers.smdp.es2plus_call import ANSWER_LIMIT_OCTETS
 from tests.support.es2 import Callback
 from tests.support.peers import Delivered, Peer, delivered_by, running_peer
 from tests.support.session_roads import ADA

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx2
 
 from kswifi.api.app import create_app
-from kswifi.api.free_data import FREE_DATA_REFUSALS
+from kswifi.api.routes.payments.free_data import FREE_DATA_REFUSALS
 from kswifi.api.services import Metrics
 from kswifi.bootstrap.free_data_metrics import FreeDataMetrics
 from kswifi.free_data.budgets import resume, set_budget, stop

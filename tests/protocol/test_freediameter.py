@@ -6,9 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from kswifi.diameter.constants import Command
-from kswifi.diameter.server_requests import ServerRequest, ServerRequestAnswer
+from kswifi.diameter.messages.server_requests import ServerRequest, ServerRequestAnswer
 from kswifi.ledger import commands as do
-from kswifi.servers.peer_connection import PeerLimits
+from kswifi.servers.diameter.peer_connection import PeerLimits
 from tests.support.diameter_samples import CCR_NAMES, sample
 from tests.support.free_diameter import IDENTITY, free_diameter, free_port, required
 from tests.support.gy_server import GyServer, RawClient, running

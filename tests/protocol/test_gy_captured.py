@@ -5,9 +5,9 @@ from pathlib import Path
 
 from kswifi.charging.model import Access
 from kswifi.charging.policy import ChargingPolicy
-from kswifi.diameter.base import CapabilitiesExchangeAnswer
 from kswifi.diameter.constants import FinalUnitAction
-from kswifi.diameter.credit_control import CreditControlAnswer
+from kswifi.diameter.messages.base import CapabilitiesExchangeAnswer
+from kswifi.diameter.messages.credit_control import CreditControlAnswer
 from tests.support.diameter_samples import CCR_NAMES, rebuilt, sample
 from tests.support.gy_server import WALLET, GyServer, RawClient, running
 

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from kswifi.diameter import dictionary as d
-from kswifi.diameter.base import (
+from kswifi.diameter.constants import APPLICATION_S6A, VENDOR_3GPP, Command, DisconnectCause
+from kswifi.diameter.header import Header, decode_header, encode_message
+from kswifi.diameter.messages.base import (
     CapabilitiesExchangeAnswer,
     DeviceWatchdogRequest,
     DisconnectPeerRequest,
     PeerAnswer,
 )
-from kswifi.diameter.constants import APPLICATION_S6A, VENDOR_3GPP, Command, DisconnectCause
-from kswifi.diameter.header import Header, decode_header, encode_message
 from kswifi.diameter.reader import read_message
-from kswifi.servers.application import Reply
-from kswifi.servers.peer_connection import PeerLimits
+from kswifi.servers.diameter.application import Reply
+from kswifi.servers.diameter.peer_connection import PeerLimits
 from tests.support.diameter_samples import rebuilt, sample
 from tests.support.gy_server import IDENTITY, GyServer, RawClient, greeting, running
 

@@ -5,12 +5,12 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from kswifi.charging.notices import AnnouncingLedger
 from kswifi.charging.policy import ChargingPolicy
+from kswifi.charging.re_auth import AnnouncingLedger
 from kswifi.diameter.constants import Command, ReportingReason
-from kswifi.diameter.server_requests import ServerRequest, ServerRequestAnswer
+from kswifi.diameter.messages.server_requests import ServerRequest, ServerRequestAnswer
 from kswifi.ledger import commands as do
-from kswifi.servers.peer_connection import PeerLimits
+from kswifi.servers.diameter.peer_connection import PeerLimits
 from tests.support.charging import INITIAL, UPDATE, request, units
 from tests.support.diameter_samples import IMSI
 from tests.support.gy_server import WALLET, GyServer, RawClient, running

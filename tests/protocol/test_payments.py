@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.accounts.kyc import set_kyc_level
 from kswifi.free_data.errors import KycLevelTooLowError
-from kswifi.free_data.marks import Marks
+from kswifi.free_data.pseudonyms import Marks
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.service import FreeData
 from kswifi.payments.errors import (

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kswifi.bootstrap.records_process import RecordsProcess
+from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.database.migrate import migrate
-from kswifi.installation import Installation
 from kswifi.kernel.clock import ManualClock
 from kswifi.ledger.client import LedgerClient
-from kswifi.ledger.sqlite import SqliteJournal
+from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 from kswifi.settings import load_settings
 from tests.support.charging import INITIAL, TERMINATION, UPDATE, request, units
 from tests.support.charging_records import Recorded

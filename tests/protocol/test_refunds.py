@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from kswifi.cli.main import app
 from kswifi.payments.errors import NotRefundableError
-from kswifi.payments.handlers import prune_payments
+from kswifi.payments.job_handlers import prune_payments
 from kswifi.payments.model import PaymentState
 from kswifi.payments.settling import take_back
 from kswifi.payments.store import find_payment

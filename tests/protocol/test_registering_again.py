@@ -13,7 +13,7 @@ import pytest
 from kswifi.api.app import create_app
 from kswifi.free_data.rules import Requirement
 from kswifi.jobs.worker import Worker
-from kswifi.phone_verification.handlers import CodeHandlers
+from kswifi.phone_verification.job_handlers import CodeHandlers
 from kswifi.phone_verification.lab_outbox import LabOutbox
 from kswifi.phone_verification.service import PhoneVerifications
 from kswifi.sessions.model import SessionState

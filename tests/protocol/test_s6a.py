@@ -3,13 +3,13 @@
 import asyncio
 from pathlib import Path
 
-from kswifi.diameter.s6a import (
+from kswifi.diameter.messages.s6a import (
     AuthenticationInformationAnswer,
     AuthenticationInformationRequest,
     EutranVector,
 )
 from kswifi.kernel.errors import KswifiError
-from kswifi.servers.s6a import S6aApplication
+from kswifi.servers.diameter.s6a import S6aApplication
 from tests.support.diameter_samples import IMSI, rebuilt
 from tests.support.gy_server import IDENTITY, GyServer, RawClient, running
 

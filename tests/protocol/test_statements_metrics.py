@@ -10,7 +10,7 @@ import httpx2
 from kswifi.api.app import create_app
 from kswifi.api.services import Metrics
 from kswifi.bootstrap.metrics import ChargingMetrics
-from kswifi.charging.notes import Bearer, UsageNote
+from kswifi.charging.journal_notes import Bearer, UsageNote
 from kswifi.charging_records.projector import ChargingRecords
 from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger.commands import Ask, Commit, Reserve

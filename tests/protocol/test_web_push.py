@@ -16,13 +16,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kswifi.kernel.clock import SystemClock
-from kswifi.lab.push import PushService, receive
+from kswifi.lab.rehearsal.push import PushService, receive
 from kswifi.notifications.errors import PushEndpointRefusedError
 from kswifi.notifications.follower import GONE, AlertFollower
 from kswifi.notifications.model import Subscription, Wishes
 from kswifi.notifications.service import SUBSCRIPTIONS_LIMIT, NotificationService
 from kswifi.outbox.results import Done, Refused, Unknown
-from kswifi.providers.web_push import WebPush, fresh_vapid_key_pem
+from kswifi.providers.push.web_push import WebPush, fresh_vapid_key_pem
 from tests.support.authenticator import decoded
 from tests.support.pushes import push_transport
 from tests.support.session_roads import ADA, GB, Road, open_road

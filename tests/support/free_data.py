@@ -15,8 +15,8 @@ from kswifi.catalogue.model import Offer
 from kswifi.database.engine import Database
 from kswifi.free_data.budgets import find_budget, set_budget
 from kswifi.free_data.grants import find_grant, follow
-from kswifi.free_data.marks import Marks
 from kswifi.free_data.model import Budget, BudgetKind, FreeGrant
+from kswifi.free_data.pseudonyms import Marks
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.service import FreeData
 from kswifi.kernel.clock import ManualClock

@@ -4,10 +4,10 @@ from urllib.parse import urlsplit
 
 from kswifi.bootstrap.payments import read_sandbox_key
 from kswifi.bootstrap.process import LAB_GATEWAY, Ready, configure_logging, stop_event
-from kswifi.installation import Installation
+from kswifi.data_directory.layout import Installation
 from kswifi.kernel.files import OWNER_ONLY_DIRECTORY
-from kswifi.lab.payments.server import GatewayConfig
 from kswifi.lab.process import run_lab as run_lab_process
+from kswifi.lab.rehearsal.payments.server import GatewayConfig
 from kswifi.lab.settings import LabAddresses, LabConfig
 from kswifi.settings import Settings
 

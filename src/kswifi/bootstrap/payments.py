@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.catalogue.service import Catalogue
+from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database
-from kswifi.esim.service import EsimOrders
+from kswifi.esim.lines.service import EsimOrders
 from kswifi.free_data.service import FreeData
-from kswifi.installation import Installation
 from kswifi.outbox.results import Handler
-from kswifi.payments.handlers import PaymentHandlers
+from kswifi.payments.job_handlers import PaymentHandlers
 from kswifi.payments.opening import Opening, PayerPage
 from kswifi.payments.ports import PaymentGateway
 from kswifi.payments.rules import PassRules
 from kswifi.payments.service import PaymentService
-from kswifi.providers.paystack import Paystack
-from kswifi.providers.sandbox import SandboxGateway
+from kswifi.providers.payments.paystack import Paystack
+from kswifi.providers.payments.sandbox import SandboxGateway
 from kswifi.settings import Settings
 
 _SANDBOX_EMAIL = "payer@sandbox.invalid"

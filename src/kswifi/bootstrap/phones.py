@@ -5,14 +5,14 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from kswifi.database.engine import Database
-from kswifi.free_data.marks import Marks
+from kswifi.free_data.pseudonyms import Marks
 from kswifi.outbox.results import Handler
-from kswifi.phone_verification.handlers import CodeHandlers
+from kswifi.phone_verification.job_handlers import CodeHandlers
 from kswifi.phone_verification.lab_outbox import LabOutbox
 from kswifi.phone_verification.ports import CodeSender
 from kswifi.phone_verification.service import PhoneVerifications
-from kswifi.providers.africas_talking import AfricasTalking
-from kswifi.providers.termii import TERMII_URL, Termii
+from kswifi.providers.sms.africas_talking import AfricasTalking
+from kswifi.providers.sms.termii import TERMII_URL, Termii
 from kswifi.settings import Settings
 
 

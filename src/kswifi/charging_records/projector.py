@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kswifi.charging.notes import Bearer, UsageNote
+from kswifi.charging.journal_notes import Bearer, UsageNote
 from kswifi.charging_records import store
 from kswifi.charging_records.model import UNBOOKED, ChargingDataRecord
 from kswifi.database.engine import Database

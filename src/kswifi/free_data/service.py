@@ -35,10 +35,10 @@ from kswifi.free_data.limits import (
     require_within_limits,
     unspent_room,
 )
-from kswifi.free_data.marks import Marks
 from kswifi.free_data.model import first_cost_of
+from kswifi.free_data.pseudonyms import Marks
 from kswifi.free_data.rules import FreeDataRules, Requirement, WhenBudgetGone
-from kswifi.free_data.venues import good_vouchers, require_payer
+from kswifi.free_data.voucher_payer import good_vouchers, require_payer
 from kswifi.kernel.numbers import Eid
 from kswifi.kernel.quantities import format_octets
 from kswifi.vouchers.model import Voucher

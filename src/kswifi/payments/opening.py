@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from kswifi.accounts.sql import user_account
 from kswifi.database.engine import Database
-from kswifi.payments import work
+from kswifi.payments import jobs
 from kswifi.payments.model import CURRENCY, Payment, PaymentEvent, PaymentState
 from kswifi.payments.ports import (
     Charge,
@@ -64,7 +64,7 @@ class Opening:
                 payment = await move_payment(connection, payment, PaymentEvent.OPENED, checkout_url=answer.url)
             else:
                 payment = await move_payment(connection, payment, PaymentEvent.NOT_OPENED, answer.words)
-            await work.ask_to_look(connection, payment.reference)
+            await jobs.ask_to_look(connection, payment.reference)
         return payment
 
     async def _order(self, payment: Payment) -> Order:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.kernel.ids import uuid7
-from kswifi.payments import work
+from kswifi.payments import jobs
 from kswifi.payments.bookings import book_earned_day
 from kswifi.payments.model import Pass, PassPeriod, PassState, Payment, earned_after, end_of_day, period_end
 from kswifi.payments.store import add_period, earned_days, find_payment, note_earned_days, period_of, periods_after
@@ -37,7 +37,7 @@ async def grant_pass(
         limit_octets=payment.limit_octets,
     )
     await add_period(connection, period)
-    await work.ask_to_earn(connection, payment.reference, 1, end_of_day(period, 1, zone))
+    await jobs.ask_to_earn(connection, payment.reference, 1, end_of_day(period, 1, zone))
     return period
 
 
@@ -64,7 +64,7 @@ async def earn_day(connection: AsyncConnection, reference: str, day: int, zone: 
     await book_earned_day(connection, payment, period, day, end_of_day(period, day, zone))
     await note_earned_days(connection, period.period_id, day)
     if day < period.valid_days:
-        await work.ask_to_earn(connection, reference, day + 1, end_of_day(period, day + 1, zone))
+        await jobs.ask_to_earn(connection, reference, day + 1, end_of_day(period, day + 1, zone))
 
 
 async def earned_kobo(connection: AsyncConnection, period: PassPeriod) -> int:

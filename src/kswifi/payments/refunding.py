@@ -6,7 +6,7 @@ import structlog
 
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.outbox.results import Done, JobResult, Unknown
-from kswifi.payments import work
+from kswifi.payments import jobs
 from kswifi.payments.model import HELD_STATES, Payment, PaymentEvent, PaymentState
 from kswifi.payments.ports import (
     Charge,
@@ -55,7 +55,7 @@ class Refunding:
                     # A refusal did nothing, and what refuses today (too little money at the gateway, say) may not
                     # tomorrow.
                     busy = answer.retry_after_seconds if isinstance(answer, GatewayUnknown) else None
-                    again = await work.ask_to_refund(connection, payment.reference, attempt + 1, busy)
+                    again = await jobs.ask_to_refund(connection, payment.reference, attempt + 1, busy)
                     needs_a_person = None if again else answer.words or NO_ANSWER
             if needs_a_person is not None:
                 _log.error("refund_needs_a_person", reference=payment.reference, words=needs_a_person)

@@ -9,7 +9,7 @@ import structlog
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.outbox.service import is_known
-from kswifi.payments import work
+from kswifi.payments import jobs
 from kswifi.payments.errors import (
     NothingToDeliverError,
     NothingToPayError,
@@ -136,7 +136,7 @@ class PaymentService:
                     channel=None,
                 )
                 await add_payment(connection, payment)
-                await work.ask_to_open(connection, reference)
+                await jobs.ask_to_open(connection, reference)
         if payment.state is PaymentState.INTENDED:
             payment = await self._opening.open(payment)
         if payment.state is PaymentState.FAILED and payment.checkout_url is None:
@@ -182,7 +182,7 @@ class PaymentService:
                 raise NotRefundableError("a later payment extends this one: give that back first")
             await set_period_state(connection, period, PassState.SUSPENDED)
             payment = await move_payment(connection, payment, PaymentEvent.REFUND_ASKED)
-            await work.ask_to_withdraw(connection, reference)
+            await jobs.ask_to_withdraw(connection, reference)
             return payment
 
     async def receipt(self, user_id: str, reference: str, payer: str) -> Receipt:
@@ -211,11 +211,11 @@ class PaymentService:
             return
         digest = hashlib.sha256(body).hexdigest()
         async with self._database.reading() as connection:
-            if await is_known(connection, work.notice_key(digest)):
+            if await is_known(connection, jobs.notice_key(digest)):
                 return  # a replay costs a look, not a write
         async with self._database.transaction() as connection:
             payment = await payment_of(connection, notice.reference[:64])
             if payment is None:
                 _log.warning("webhook_of_an_unknown_payment", reference=notice.reference[:64])
                 return
-            await work.ask_about(connection, payment.reference, digest, about_refund=notice.about_refund)
+            await jobs.ask_about(connection, payment.reference, digest, about_refund=notice.about_refund)

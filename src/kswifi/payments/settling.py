@@ -15,7 +15,7 @@ from kswifi.accounts.service import is_deleted
 from kswifi.accounts.sql import user_account
 from kswifi.database.engine import transaction_instant
 from kswifi.kernel.errors import KswifiError
-from kswifi.payments import work
+from kswifi.payments import jobs
 from kswifi.payments.bookings import book_refund_owed, book_refunded, book_settled, book_unassigned
 from kswifi.payments.model import (
     CURRENCY,
@@ -65,8 +65,8 @@ async def take_back(connection: AsyncConnection, payment: Payment, reason: str) 
     moved = await move_payment(
         connection, payment, PaymentEvent.RIGHT_WITHDRAWN, reason, refund_kobo=payment.amount_kobo
     )
-    await work.ask_to_end_sessions(connection, payment.reference)
-    await work.ask_to_refund(connection, payment.reference)
+    await jobs.ask_to_end_sessions(connection, payment.reference)
+    await jobs.ask_to_refund(connection, payment.reference)
     return moved
 
 
@@ -91,7 +91,7 @@ async def _paid(connection: AsyncConnection, payment: Payment, charge: Charge, r
             _log.exception("pass_not_granted", reference=payment.reference)
             wrong = f"it could not be provided: {error.message}"
     moved = await _without_right(connection, payment, charge, wrong)
-    await work.ask_to_refund(connection, payment.reference)
+    await jobs.ask_to_refund(connection, payment.reference)
     return moved
 
 

@@ -18,14 +18,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kswifi.database.engine import Database
 from kswifi.database.errors import DatabaseBusyError
 from kswifi.esim.errors import UnknownEsimError
+from kswifi.esim.lines.service import find_esim, set_hold
 from kswifi.esim.model import Hold
-from kswifi.esim.service import find_esim, set_hold
 from kswifi.free_data.grants import follow
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.kernel.clock import from_unix_seconds
 from kswifi.ledger import effects as fx
 from kswifi.outbox.service import publish
-from kswifi.sessions import card_places, tranches
+from kswifi.sessions import tranches
+from kswifi.sessions.card import slots
 from kswifi.sessions.ending import cut_off_if_exhausted, end_session
 from kswifi.sessions.errors import UnknownSessionError
 from kswifi.sessions.model import LIVE_STATES, Balance, InternetSession, SessionEvent, SessionState, allows
@@ -292,7 +293,7 @@ class _Projection:
                 await move_session(self._connection, session, event)
 
     async def _put_first(self, wallet_id: str, session_id: str) -> None:
-        line = await self._connection.run_sync(card_places.line_of, wallet_id)
+        line = await self._connection.run_sync(slots.line_of, wallet_id)
         order = [session_id, *(it for it in line.session_order if it != session_id)]
         # Who activates one wants it first; an order that is asked for and not confirmed yet stays asked for.
         wanted = order if line.wanted_order == line.session_order else list(line.wanted_order)
@@ -304,8 +305,8 @@ class _Projection:
             esim = await find_esim(self._connection, wallet_id)
         except UnknownEsimError:
             return  # told of already, where its sessions are
-        await self._connection.run_sync(card_places.change_line, wallet_id, **columns)
-        await self._connection.run_sync(card_places.refresh, wallet_id)
+        await self._connection.run_sync(slots.change_line, wallet_id, **columns)
+        await self._connection.run_sync(slots.refresh, wallet_id)
         await publish(
             self._connection,
             user_id=esim.user_id,

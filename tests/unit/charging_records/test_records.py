@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from msgspec.structs import force_setattr, replace
 
-from kswifi.charging.notes import Bearer, ClosingCause, UsageNote
+from kswifi.charging.journal_notes import Bearer, ClosingCause, UsageNote
 from kswifi.charging_records import sql, store
 from kswifi.charging_records.errors import UnknownChargingRecordError
 from kswifi.charging_records.export import export_csv, export_json_lines, record_fields
@@ -26,8 +26,8 @@ from kswifi.charging_records.service import (
     statement_of,
 )
 from kswifi.diameter.constants import RequestedAction
-from kswifi.diameter.credit_control import CreditControlRequest
-from kswifi.diameter.units import PsInformation, ServiceCreditControl, ServiceUnit
+from kswifi.diameter.messages.credit_control import CreditControlRequest
+from kswifi.diameter.messages.units import PsInformation, ServiceCreditControl, ServiceUnit
 from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger.commands import HoldWallet
 from tests.support.charging import EVENT, GATEWAY, IMSI, INITIAL, TERMINATION, UPDATE, WALLET, request, units

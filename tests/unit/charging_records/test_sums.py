@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kswifi.charging_records.service import get_record, statement_of
-from kswifi.diameter.credit_control import CreditControlRequest
 from kswifi.diameter.errors import DiameterError
+from kswifi.diameter.messages.credit_control import CreditControlRequest
 from kswifi.ledger.commands import Expire
 from tests.support.charging import INITIAL, TERMINATION, UPDATE, request, units
 from tests.support.charging_records import Recorded, recorded

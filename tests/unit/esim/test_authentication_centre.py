@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from kswifi import milenage
-from kswifi.esim.authentication_centre import DELTA, INDICES, SEQ_MAX, AuthenticationCentre
+from kswifi.aka import milenage
 from kswifi.esim.errors import (
     ResynchronizationRefusedError,
     SequenceNumbersUsedUpError,
     SubscriberKeysDamagedError,
     UnknownSubscriberError,
 )
+from kswifi.esim.lines.authentication_centre import DELTA, INDICES, SEQ_MAX, AuthenticationCentre
+from kswifi.esim.lines.vault import SubscriberKeys, SubscriberVault
 from kswifi.esim.model import ESim
 from kswifi.esim.sql import esim as esim_table
-from kswifi.esim.vault import SubscriberKeys, SubscriberVault
 from tests.support.session_roads import ADA, Road, open_road
 
 PLMN = bytes.fromhex("00f110")

@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from kswifi.esim.activation import qr_code_svg
 from kswifi.esim.errors import (
     IllegalProfileTransitionError,
     NumbersUsedUpError,
     SubscriberKeysDamagedError,
     UnknownEsimError,
 )
+from kswifi.esim.lines.activation import qr_code_svg
+from kswifi.esim.lines.service import EsimOrders, esims_of, find_esim
+from kswifi.esim.lines.vault import SubscriberVault, new_subscriber_keys
 from kswifi.esim.model import (
     PROFILE_TRANSITIONS,
     NumberRange,
@@ -23,8 +25,6 @@ from kswifi.esim.model import (
     new_matching_id,
     next_profile_state,
 )
-from kswifi.esim.service import EsimOrders, esims_of, find_esim
-from kswifi.esim.vault import SubscriberVault, new_subscriber_keys
 from kswifi.kernel.numbers import Imsi
 from tests.support.session_roads import ADA, BOLA, open_road
 

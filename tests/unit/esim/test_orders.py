@@ -14,15 +14,17 @@ from sqlalchemy import Connection, select, text
 from sqlalchemy.event import listen
 from sqlalchemy.exc import IntegrityError
 
-from kswifi.esim import binding_keys
 from kswifi.esim.errors import (
     IllegalProfileTransitionError,
     IllegalRspTransitionError,
     SubscriberKeysDamagedError,
     UnknownOrderError,
 )
+from kswifi.esim.lines.service import find_esim
+from kswifi.esim.lines.vault import SubscriberVault
 from kswifi.esim.model import ProfileEvent, ProfileState
-from kswifi.esim.orders import (
+from kswifi.esim.smdp import binding_keys
+from kswifi.esim.smdp.orders import (
     NewOrder,
     move_order,
     open_order_of_card,
@@ -31,18 +33,16 @@ from kswifi.esim.orders import (
     order_of_esim,
     place_order,
 )
-from kswifi.esim.rsp_model import (
+from kswifi.esim.smdp.rsp_model import (
     RSP_SESSION_TRANSITIONS,
     ProfileOrder,
     RspSessionEvent,
     RspSessionState,
     next_rsp_state,
 )
-from kswifi.esim.rsp_store import RspSession, add_rsp_session, find_rsp_session, prune_rsp_sessions
-from kswifi.esim.service import find_esim
+from kswifi.esim.smdp.rsp_store import RspSession, add_rsp_session, find_rsp_session, prune_rsp_sessions
+from kswifi.esim.smdp.tickets import Tickets
 from kswifi.esim.sql import rsp_session
-from kswifi.esim.tickets import Tickets
-from kswifi.esim.vault import SubscriberVault
 from kswifi.kernel.numbers import Eid
 from kswifi.rsp.curves import Curve, new_key, point_octets
 from kswifi.rsp.messages.download import SmdpSigned2

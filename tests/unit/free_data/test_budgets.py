@@ -14,11 +14,11 @@ from sqlalchemy.exc import IntegrityError
 from kswifi.books.model import Account
 from kswifi.books.service import balances
 from kswifi.free_data import budgets, waiting
+from kswifi.free_data.chores import forget_marks, tell_alerts
 from kswifi.free_data.errors import BudgetGoneError, BudgetInvalidError, NoWaitingListError, UnknownBudgetError
 from kswifi.free_data.model import BudgetKind, FreeGrant, cost_of, money_of
 from kswifi.free_data.rules import FreeDataRules, WhenBudgetGone
 from kswifi.free_data.sql import free_budget_day, free_grant
-from kswifi.free_data.upkeep import forget_marks, tell_alerts
 from kswifi.outbox.sql import domain_event
 from tests.support.free_data import GB, Given, free_offer, open_free_data, run, user
 

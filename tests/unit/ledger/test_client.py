@@ -13,7 +13,6 @@ from kswifi.kernel.clock import ManualClock, unix_seconds
 from kswifi.ledger import commands as do
 from kswifi.ledger import inspect, model
 from kswifi.ledger.batch import IN_FLIGHT, Limits
-from kswifi.ledger.beside import write_beside
 from kswifi.ledger.client import LedgerClient, open_ledger
 from kswifi.ledger.commands import Ask, Command, Outcome
 from kswifi.ledger.effects import Committed
@@ -25,11 +24,12 @@ from kswifi.ledger.errors import (
     LedgerFailedError,
     LedgerLockedError,
 )
-from kswifi.ledger.journal import Record
-from kswifi.ledger.memory import MemoryJournal
-from kswifi.ledger.recovery import recover
-from kswifi.ledger.snapshot import SnapshotStore
-from kswifi.ledger.sqlite import SqliteJournal
+from kswifi.ledger.storage.journal import Record
+from kswifi.ledger.storage.memory_journal import MemoryJournal
+from kswifi.ledger.storage.recovery import recover
+from kswifi.ledger.storage.snapshot import SnapshotStore
+from kswifi.ledger.storage.snapshot_process import write_beside
+from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 from kswifi.ledger.verify import verify
 
 CLOCK = ManualClock(datetime(2027, 1, 15, 8, 0, tzinfo=UTC))

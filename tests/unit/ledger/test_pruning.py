@@ -11,7 +11,7 @@ from kswifi.ledger import commands as do
 from kswifi.ledger import inspect
 from kswifi.ledger.client import LedgerClient, open_ledger
 from kswifi.ledger.errors import LedgerDamagedError
-from kswifi.ledger.snapshot import SnapshotStore
+from kswifi.ledger.storage.snapshot import SnapshotStore
 
 DAYS = 10
 PER_DAY = 20
@@ -115,7 +115,7 @@ def test_a_damaged_snapshot_keeps_the_records_it_cannot_replace(tmp_path: Path) 
 
 
 def test_pruning_goes_on_between_appends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kswifi.ledger.pruning.AT_ONCE", 4)
+    monkeypatch.setattr("kswifi.ledger.storage.pruning.AT_ONCE", 4)
     clock = ManualClock(datetime(2026, 11, 1, tzinfo=UTC))
 
     async def scenario() -> None:

@@ -13,7 +13,7 @@ from kswifi.books.verify import verify_book
 from kswifi.bootstrap.lab import lab_config
 from kswifi.bootstrap.payments import make_gateway
 from kswifi.cli.main import app
-from kswifi.installation import Installation
+from kswifi.data_directory.layout import Installation
 from kswifi.payments.going_live import close_rehearsal
 from kswifi.payments.passes import pass_of
 from kswifi.payments.rules import PassRules

@@ -24,7 +24,7 @@ from kswifi.phone_verification.errors import (
     PhoneVerifiedElsewhereError,
     UnknownPhoneVerificationError,
 )
-from kswifi.phone_verification.handlers import CodeHandlers
+from kswifi.phone_verification.job_handlers import CodeHandlers
 from kswifi.phone_verification.model import CODE_LIFETIME, TRIES_LIMIT, code_of, parse_phone_number
 from kswifi.phone_verification.ports import SendRefused, SendResult, SendUnknown, Sent, TextMessage
 from kswifi.phone_verification.service import PhoneVerifications

@@ -26,8 +26,8 @@ from kswifi.ledger.errors import LedgerBusyError
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Refused, Unknown
 from kswifi.outbox.sql import outbox_entry
+from kswifi.sessions import jobs
 from kswifi.sessions import projector as projector_module
-from kswifi.sessions import work
 from kswifi.sessions.model import InternetSession, SessionState
 from kswifi.sessions.projector import Projector, projected_sequence
 from kswifi.sessions.sql import ledger_projection, session_balance
@@ -48,9 +48,9 @@ def test_every_step_may_be_worked_again(tmp_path: Path) -> None:
             await road.use(session, 1000)
             before = (await road.now(session), await _balance(road, session))
             handlers = road.handlers.handlers()
-            for kind in (work.PREPARE, work.DELIVER, work.PROVE_STORAGE, work.LINE):
+            for kind in (jobs.PREPARE, jobs.DELIVER, jobs.PROVE_STORAGE, jobs.LINE):
                 assert await handlers[kind](entry(kind, session)) == Done(), kind
-            assert isinstance(await handlers[work.EXPIRE](entry(work.EXPIRE, session)), Unknown)
+            assert isinstance(await handlers[jobs.EXPIRE](entry(jobs.EXPIRE, session)), Unknown)
             await road.settle()
             assert (await road.now(session), await _balance(road, session)) == before
 
@@ -84,7 +84,7 @@ def test_a_lost_answer_credits_once(tmp_path: Path, lost: int) -> None:
             road.handlers._ledger = DeafLedger(road, lost)
             session = await road.downloads.download_session(ADA, GB)
             for _ in range(3):
-                await road.handlers.prepare(entry(work.PREPARE, session))
+                await road.handlers.prepare(entry(jobs.PREPARE, session))
             await road.settle()
             assert (await road.now(session)).state is SessionState.PACKAGED
             account = road.ledger.state.account(session.session_id)
@@ -107,7 +107,7 @@ def test_a_refusal_fails_the_session_and_gives_the_allowance_back(tmp_path: Path
         async with open_road(tmp_path) as road:
             road.handlers._ledger = RefusingLedger()
             session = await road.downloads.download_session(ADA, 5 * GB)
-            assert isinstance(await road.handlers.prepare(entry(work.PREPARE, session)), Refused)
+            assert isinstance(await road.handlers.prepare(entry(jobs.PREPARE, session)), Refused)
             failed = await road.now(session)
             assert (failed.state, failed.state_reason) == (
                 SessionState.FAILED,
@@ -138,7 +138,7 @@ def test_a_session_that_was_never_prepared_in_its_validity_expires(tmp_path: Pat
         async with open_road(tmp_path) as road:
             session = await road.downloads.download_session(ADA, GB)
             road.clock.advance(session.valid_until - road.clock.now())
-            assert await road.handlers.prepare(entry(work.PREPARE, session)) == Done()
+            assert await road.handlers.prepare(entry(jobs.PREPARE, session)) == Done()
             await road.settle()
             assert (await road.now(session)).state is SessionState.EXPIRED
 
@@ -160,7 +160,7 @@ def test_a_cancel_during_the_preparation_revokes_what_was_credited(tmp_path: Pat
                     return await honest.execute(command)
 
             road.handlers._ledger = CancelInBetween()
-            await road.handlers.prepare(entry(work.PREPARE, session))
+            await road.handlers.prepare(entry(jobs.PREPARE, session))
             road.handlers._ledger = honest
             await road.settle()
             account = road.ledger.state.account(session.session_id)
@@ -189,10 +189,10 @@ def test_an_older_wish_never_overtakes_a_newer_one(tmp_path: Path) -> None:
 
             road.handlers._ledger = SlowToHold()
             await road.downloads.deactivate_session(session.esim_id)
-            older = asyncio.create_task(road.handlers.apply_wish(entry(work.LINE, session)))
+            older = asyncio.create_task(road.handlers.apply_wish(entry(jobs.LINE, session)))
             await reached.wait()
             await road.downloads.activate_session_on_esim(session.esim_id)
-            newer = asyncio.create_task(road.handlers.apply_wish(entry(work.LINE, session)))
+            newer = asyncio.create_task(road.handlers.apply_wish(entry(jobs.LINE, session)))
             await asyncio.wait([newer], timeout=0.3)
             go.set()
             assert (await older, await newer) == (Done(), Done())
@@ -309,7 +309,7 @@ def test_it_follows_the_ledger_while_it_runs(tmp_path: Path) -> None:
 
 async def _cut_offs_asked_for(road: Road) -> list[str]:
     async with road.database.reading() as connection:
-        asked = await connection.execute(select(outbox_entry.c.key).where(outbox_entry.c.kind == work.CUT_OFF))
+        asked = await connection.execute(select(outbox_entry.c.key).where(outbox_entry.c.kind == jobs.CUT_OFF))
         return [row.key for row in asked]
 
 
@@ -329,7 +329,7 @@ def test_the_cut_off_is_asked_for_where_the_ledger_has_not_made_it(tmp_path: Pat
             await road.settle()
             cut_off = await road.manager.cut_off_when_exhausted(session.esim_id)
             assert (cut_off.cut_off, cut_off.hold) == (True, Hold.EXHAUSTED)
-            assert await road.handlers.cut_off(entry(work.CUT_OFF, session)) == Done()
+            assert await road.handlers.cut_off(entry(jobs.CUT_OFF, session)) == Done()
 
     asyncio.run(scenario())
 
@@ -351,7 +351,7 @@ def test_a_line_with_a_usable_session_is_never_cut_off(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with open_road(tmp_path) as road:
             session = await road.stored()
-            assert await road.handlers.cut_off(entry(work.CUT_OFF, session)) == Done()
+            assert await road.handlers.cut_off(entry(jobs.CUT_OFF, session)) == Done()
             await road.settle()
             assert (await road.manager.track_session_usage(session.esim_id)).hold is None
 
@@ -362,7 +362,7 @@ def test_a_proof_that_was_not_verified_is_never_told_to_the_ledger(tmp_path: Pat
     async def scenario() -> None:
         async with open_road(tmp_path) as road:
             session = await road.transferring()
-            assert isinstance(await road.handlers.prove_storage(entry(work.PROVE_STORAGE, session)), Refused)
+            assert isinstance(await road.handlers.prove_storage(entry(jobs.PROVE_STORAGE, session)), Refused)
             assert (await road.reserve(session, 1)).code is OutcomeCode.NOT_PROVEN
 
     asyncio.run(scenario())

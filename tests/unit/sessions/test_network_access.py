@@ -8,7 +8,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from kswifi.providers.lab_network import LabNetworkAccess
+from kswifi.providers.core.lab_network import LabNetworkAccess
 from kswifi.sessions.errors import WifiUnknownError
 from kswifi.sessions.network_access import CidrNetworkAccess
 

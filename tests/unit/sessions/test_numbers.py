@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from kswifi.esim.sql import esim
 from kswifi.sessions.model import SessionState
-from kswifi.sessions.service import NEW_ESIM
+from kswifi.sessions.orders import NEW_ESIM
 from tests.support.session_roads import ADA, BOLA, GB, Road, open_road
 
 

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import Engine, event
 
 from kswifi.esim.errors import UnknownEsimError
-from kswifi.esim.packets import Proof, ProofResult
+from kswifi.esim.lines.packets import Proof, ProofResult
 from kswifi.kernel.ids import uuid7
 from kswifi.payments.rules import PassRules
-from kswifi.sessions.card_records import HandedPacket
+from kswifi.sessions.card.packets import HandedPacket
 from kswifi.sessions.errors import PacketSupersededError
 from kswifi.sessions.model import InternetSession, SessionState
 from tests.support.session_roads import ADA, BOLA, Road, open_road

@@ -13,14 +13,14 @@ from kswifi.free_data.rules import FreeDataRules
 from kswifi.jobs.worker import Worker
 from kswifi.ledger.commands import OutcomeCode
 from kswifi.payments.errors import PaymentsNotSetUpError
+from kswifi.payments.jobs import ask_to_withdraw
 from kswifi.payments.model import PassState, Payment, PaymentEvent, PaymentState
 from kswifi.payments.passes import pass_of
 from kswifi.payments.rules import PassRules
 from kswifi.payments.store import find_payment, move_payment, period_of, set_period_state
-from kswifi.payments.work import ask_to_withdraw
 from kswifi.sessions.errors import FairUseReachedError, PaymentRequiredError, TooManyPassSessionsError
 from kswifi.sessions.model import InternetSession, SessionState
-from kswifi.sessions.pass_ends import PassEnds
+from kswifi.sessions.pass_refund import PassEnds
 from tests.support.databases import START
 from tests.support.session_roads import ADA, BOLA, GB, Road, open_road
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kswifi.catalogue.errors import UnknownOfferError
+from kswifi.esim.lines.service import esims_of, find_esim
 from kswifi.esim.model import Hold, ProfileState
-from kswifi.esim.service import esims_of, find_esim
 from kswifi.ledger.commands import OutcomeCode
 from kswifi.outbox.service import events_after
 from kswifi.payments.errors import PaymentsNotSetUpError

@@ -3,8 +3,8 @@
 import asyncio
 from pathlib import Path
 
+from kswifi.esim.lines.service import find_esim
 from kswifi.esim.model import ProfileState
-from kswifi.esim.service import find_esim
 from kswifi.outbox.results import Done, Refused
 from kswifi.rsp.messages.download import CancelReason
 from kswifi.rsp.messages.notifications import InstallError, InstallFailure

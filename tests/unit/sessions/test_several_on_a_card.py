@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec.structs import replace
 
-from kswifi.esim.packets import Proof, ProofResult
+from kswifi.esim.lines.packets import Proof, ProofResult
 from kswifi.esim.ports import StorageProof
 from kswifi.euicc.state import Profile, decode_state, encode_state, file_at
 from kswifi.payments.rules import PassRules
@@ -23,7 +23,7 @@ from kswifi.sessions.errors import (
     SessionsNotOnEsimError,
 )
 from kswifi.sessions.model import InternetSession, SessionState
-from kswifi.sessions.service import NEW_ESIM
+from kswifi.sessions.orders import NEW_ESIM
 from tests.support.cards import send
 from tests.support.session_roads import ADA, BOLA, GB, SIGNING_PEM, Road, open_road
 

@@ -10,7 +10,7 @@ from kswifi.free_data.errors import BudgetGoneError
 from kswifi.free_data.model import BudgetKind
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.ledger.commands import OutcomeCode
-from kswifi.sessions.farewell import forget_owner
+from kswifi.sessions.account_deletion import forget_owner
 from kswifi.sessions.model import SessionState
 from tests.support.session_roads import ADA, BOLA, GB, open_road
 

@@ -1,0 +1,183 @@
+"""Doing a request once, however often it is sent.
+
+A client that lost an answer sends the same request again with the same Idempotency-Key and gets the same answer.
+The key is noted before the work begins, in a transaction of its own, since the work has its own transactions. What
+makes that sound across a crash in between is ``operation_id``: it is derived from user and key, so work that takes
+its ids from it and is sent again continues where it was instead of doing it twice.
+
+Answers of success are kept. A refusal changed nothing, so its key is given back and may be tried again: back on
+WiFi, say.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+from uuid import UUID, uuid5
+
+from fastapi import Depends, Header, Request, Response
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kswifi.accounts.model import SignedIn
+from kswifi.api.edge.dependencies import ServicesDep, SignedInWriter
+from kswifi.api.edge.errors import (
+    IdempotencyKeyInvalidError,
+    IdempotencyKeyMissingError,
+    IdempotencyKeyReusedError,
+    RequestInFlightError,
+    RequestTookTooLongError,
+)
+from kswifi.api.edge.sql import idempotent_request
+from kswifi.database.engine import Database, transaction_instant
+
+KEEP_FOR: Final = timedelta(days=2)
+WORK_SECONDS: Final = 30
+IN_FLIGHT: Final = timedelta(seconds=60)
+"""A request that began longer ago died with its process; longer than WORK_SECONDS, so it does not still run."""
+
+KEY_LENGTHS: Final = range(8, 129)
+KEY_PATTERN: Final = "^[!-~]+$"
+
+PRUNE_LIMIT: Final = 500
+
+_NAMESPACE: Final = UUID("6f1a3c52-64f2-5d0c-9d4e-0d8a4f0f7b11")
+_t: Final = idempotent_request.c
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotentRequest:
+    """One request that changes something: who sends it, its key, and what exactly is asked."""
+
+    database: Database
+    user: SignedIn
+    key: str
+    fingerprint: bytes
+
+    @property
+    def operation_id(self) -> str:
+        """The UUID of the operation: the same however often it is sent, another for every user and key."""
+        return str(uuid5(_NAMESPACE, f"{self.user.user.user_id} {self.key}"))
+
+    async def answer(self, work: Callable[[], Awaitable[BaseModel | None]], status: int = 200) -> Response:
+        """Do the work once and return its answer; return the kept answer if it was done before.
+
+        Raises:
+            IdempotencyKeyReusedError: the key belongs to a different request.
+            RequestInFlightError: it is being worked on.
+            RequestTookTooLongError: the work was given up; sent again, it continues.
+        """
+        kept = await self._begin()
+        if kept is not None:
+            return kept
+        try:
+            async with asyncio.timeout(WORK_SECONDS):
+                result = await work()
+        except TimeoutError:
+            await self._give_back()
+            raise RequestTookTooLongError("this took too long: send it again with the same key") from None
+        except BaseException:
+            await self._give_back()
+            raise
+        body = b"" if result is None else result.model_dump_json().encode()
+        await self._keep(status, body)
+        return _response(status, body, replayed=False)
+
+    async def _begin(self) -> Response | None:
+        async with self.database.transaction() as connection:
+            now = transaction_instant(connection)
+            noted = await connection.execute(
+                insert(idempotent_request)
+                .values(user_id=self.user.user.user_id, key=self.key, fingerprint=self.fingerprint, begun_at=now)
+                .on_conflict_do_nothing()
+            )
+            if noted.rowcount == 1:
+                return None
+            row = (await connection.execute(select(idempotent_request).where(self._mine))).one()
+            if row.fingerprint != self.fingerprint:
+                raise IdempotencyKeyReusedError("this Idempotency-Key was used for a different request")
+            if row.status is not None:
+                return _response(row.status, row.body, replayed=True)
+            if now < row.begun_at + IN_FLIGHT:
+                raise RequestInFlightError("this request is being worked on", retry_after_seconds=1)
+            await connection.execute(update(idempotent_request).where(self._mine).values(begun_at=now))
+            return None
+
+    async def _keep(self, status: int, body: bytes) -> None:
+        async with self.database.transaction() as connection:
+            await connection.execute(update(idempotent_request).where(self._mine).values(status=status, body=body))
+
+    async def _give_back(self) -> None:
+        async with self.database.transaction() as connection:
+            await connection.execute(delete(idempotent_request).where(self._mine, _t.status.is_(None)))
+
+    @property
+    def _mine(self) -> ColumnElement[bool]:
+        return and_(_t.user_id == self.user.user.user_id, _t.key == self.key)
+
+
+async def idempotent_request_of(
+    request: Request,
+    user: SignedInWriter,
+    services: ServicesDep,
+    idempotency_key: Annotated[
+        str | None,
+        Header(description="A random key of this one request, the same when it is sent again: a UUID, say."),
+    ] = None,
+) -> IdempotentRequest:
+    """Return the request's idempotent form: the dependency of every route with which a user changes something.
+
+    Raises:
+        IdempotencyKeyMissingError, IdempotencyKeyInvalidError: its header is not there, or cannot be one.
+    """
+    if idempotency_key is None:
+        raise IdempotencyKeyMissingError("send an Idempotency-Key: a random one for each thing you want done")
+    visible = all("!" <= letter <= "~" for letter in idempotency_key)
+    if len(idempotency_key) not in KEY_LENGTHS or not visible:
+        raise IdempotencyKeyInvalidError("an Idempotency-Key has 8 to 128 visible ASCII characters")
+    digest = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode())
+    digest.update(await request.body())
+    return IdempotentRequest(services.database, user, idempotency_key, digest.digest())
+
+
+Idempotent = Annotated[IdempotentRequest, Depends(idempotent_request_of)]
+
+
+async def forget_in_flight(database: Database) -> None:
+    """Give back the keys of requests that a process before this one was working on when it died. Run at start."""
+    async with database.transaction() as connection:
+        await connection.execute(delete(idempotent_request).where(_t.status.is_(None)))
+
+
+async def requests_of(connection: AsyncConnection, user_id: str, limit: int) -> list[tuple[str, datetime]]:
+    """Return the keys of a user's requests that are kept, with their instants, the oldest first."""
+    query = select(_t.key, _t.begun_at).where(_t.user_id == user_id).order_by(_t.begun_at).limit(limit)
+    return [(row.key, row.begun_at) for row in await connection.execute(query)]
+
+
+async def forget_requests(connection: AsyncConnection, user_id: str) -> None:
+    """Forget all requests of a user."""
+    await connection.execute(delete(idempotent_request).where(_t.user_id == user_id))
+
+
+async def prune_requests(database: Database) -> int:
+    """Forget a batch of answers that are older than any retry; return how many."""
+    async with database.transaction() as connection:
+        old = (
+            select(_t.user_id, _t.key)
+            .where(_t.begun_at < transaction_instant(connection) - KEEP_FOR)
+            .limit(PRUNE_LIMIT)
+        )
+        rows = (await connection.execute(old)).all()
+        for user_id, key in rows:
+            await connection.execute(delete(idempotent_request).where(_t.user_id == user_id, _t.key == key))
+        return len(rows)
+
+
+def _response(status: int, body: bytes, *, replayed: bool) -> Response:
+    headers = {"Idempotency-Replayed": "true"} if replayed else None
+    return Response(body, status, headers, media_type="application/json" if body else None)
