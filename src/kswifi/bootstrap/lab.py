@@ -58,7 +58,7 @@ def lab_config(settings: Settings) -> LabConfig:
 
 def sandbox_config(settings: Settings, installation: Installation) -> GatewayConfig | None:
     """Return the sandbox gateway that stands beside the lab; None once a real gateway is configured."""
-    if settings.payment_gateway != "sandbox":
+    if settings.payment_gateway_name != "sandbox":
         return None
     secret = read_sandbox_key(installation)
     installation.lab_dir.mkdir(mode=OWNER_ONLY_DIRECTORY, parents=True, exist_ok=True)

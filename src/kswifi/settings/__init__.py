@@ -6,7 +6,6 @@ variable that begins with KSWIFI_ and is no setting is refused too: a mistyped l
 
 import difflib
 import os
-import re
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
@@ -19,6 +18,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from kswifi.free_data.rules import Requirement
 from kswifi.kernel.errors import KswifiError
+from kswifi.providers.payments.registry import GATEWAYS, GatewayOptions
 from kswifi.rsp.access_rules import CarrierApp
 from kswifi.settings.charging import ChargingSettings
 from kswifi.settings.free_data import FreeDataSettings
@@ -148,6 +148,20 @@ class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSe
     paystack_url: Annotated[
         str, Field(pattern=r"^https?://[^/?#]+$", description="Paystack's API, or `kswifi payments rehearse`.")
     ] = "https://api.paystack.co"
+    payment_gateway: Annotated[
+        str | None,
+        Field(
+            description=f"Which gateway takes payments: {', '.join(GATEWAYS)}. If not set: paystack where "
+            "KSWIFI_PAYSTACK_SECRET_KEY is set, else the sandbox in embedded mode."
+        ),
+    ] = None
+    payment_secret_key: Annotated[
+        SecretStr | None, Field(description="The secret key at payment_gateway, if that is not paystack.")
+    ] = None
+    payment_url: Annotated[
+        str | None,
+        Field(pattern=r"^https?://[^/?#]+$", description="The API of payment_gateway, if it is not its own."),
+    ] = None
     payments_email: Annotated[
         str | None,
         Field(
@@ -218,8 +232,9 @@ class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSe
     @field_validator("paystack_secret_key")
     @classmethod
     def _a_secret_key(cls, key: SecretStr | None) -> SecretStr | None:
-        if key is not None and not re.fullmatch(r"sk_(live|test)_[!-~]{8,200}", key.get_secret_value()):
-            raise ValueError("Paystack's secret keys begin with sk_live_ or sk_test_")
+        entry = GATEWAYS["paystack"]
+        if key is not None and not entry.accepts_key(key.get_secret_value()):
+            raise ValueError(f"Paystack's secret keys {entry.key_words}")
         return key
 
     @field_validator("offers_file")
@@ -257,10 +272,8 @@ class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSe
 
     @model_validator(mode="after")
     def _payer_without_email(self) -> Self:
-        if self.paystack_secret_key is not None and self.payments_email is None:
-            raise ValueError(
-                "payments_email is needed too: Paystack asks for an address, and many payers have none"
-            )
+        if self.payment_gateway_name not in (None, "sandbox") and self.payments_email is None:
+            raise ValueError("payments_email is needed too: gateways ask for an address, and many payers have none")
         return self
 
     @model_validator(mode="after")
@@ -269,12 +282,35 @@ class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSe
             raise ValueError("free_requires asks for a verified phone, and no sms_provider sends codes")
         return self
 
+    @model_validator(mode="after")
+    def _gateway_with_its_key(self) -> Self:
+        if self.payment_gateway is None:
+            if self.payment_secret_key is not None:
+                raise ValueError("payment_gateway is needed too: payment_secret_key does not say whose key it is")
+            return self
+        entry, key = GATEWAYS.get(self.payment_gateway), self.payment_options.secret_key
+        if entry is None:
+            raise ValueError(f"there is no payment gateway {self.payment_gateway!r}: choose {', '.join(GATEWAYS)}")
+        if not entry.accepts_key(key):
+            raise ValueError(f"payment_secret_key: the keys of {self.payment_gateway} {entry.key_words}")
+        return self
+
     @property
-    def payment_gateway(self) -> Literal["paystack", "sandbox"] | None:
+    def payment_gateway_name(self) -> str | None:
         """Which gateway takes payments; None if none does."""
+        if self.payment_gateway is not None:
+            return self.payment_gateway
         if self.paystack_secret_key is not None:
             return "paystack"
         return "sandbox" if self.mode == "embedded" else None
+
+    @property
+    def payment_options(self) -> GatewayOptions:
+        """The key and the address of the gateway that the settings name; Paystack has settings of its own."""
+        key, url = self.payment_secret_key, self.payment_url
+        if self.payment_gateway_name == "paystack" and key is None:
+            key, url = self.paystack_secret_key, self.paystack_url
+        return GatewayOptions("" if key is None else key.get_secret_value(), url)
 
     @property
     def sandbox_origin(self) -> str:

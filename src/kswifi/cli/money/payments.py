@@ -116,9 +116,9 @@ def rehearse(
 
 async def _look(settings: "Settings", installation: "Installation") -> dict[str, Any]:
     from kswifi.bootstrap.payments import make_gateway
-    from kswifi.providers.payments.paystack import UNCONFIRMED
+    from kswifi.providers.payments.registry import unconfirmed_details
 
-    name = settings.payment_gateway
+    name = settings.payment_gateway_name
     gateway = make_gateway(settings, installation) if _has_key(settings, installation) else None
     wrong = None if name is None else "the server has not been started here yet"
     if gateway is not None:
@@ -135,13 +135,13 @@ async def _look(settings: "Settings", installation: "Installation") -> dict[str,
         "sessions_at_once": settings.pass_sessions_at_once,
         "payments": await _counts(installation),
         "to_do": _to_do(settings) if live else [],
-        "unconfirmed": list(UNCONFIRMED) if name == "paystack" else [],
+        "unconfirmed": [] if name is None else list(unconfirmed_details(name)),
     }
 
 
 def _has_key(settings: "Settings", installation: "Installation") -> bool:
     """Tell whether there is a key: the sandbox's is made by the first start, and looking makes nothing."""
-    return settings.payment_gateway == "paystack" or installation.sandbox_key.exists()
+    return settings.payment_gateway_name not in (None, "sandbox") or installation.sandbox_key.exists()
 
 
 def _to_do(settings: "Settings") -> list[str]:
@@ -183,7 +183,7 @@ def _show(found: dict[str, Any]) -> None:
     limit = found["fair_use_octets"]
     print(f"gateway        {name} ({'LIVE: money moves' if found['money_moves'] else 'SANDBOX: no money moves'})")
     print(f"works          {'yes' if found['works'] else 'NO: ' + str(found['wrong'])}")
-    print(f"webhook        {found['webhook']}" + ("  (enter it at Paystack)" if name == "paystack" else ""))
+    print(f"webhook        {found['webhook']}" + ("" if name == "sandbox" else f"  (enter it at {name})"))
     print(f"fair use       {'no limit' if limit is None else format_octets(limit) + ' a pass'}")
     for state, count in found["payments"]["states"].items():
         print(f"payments       {count} {state}")

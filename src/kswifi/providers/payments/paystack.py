@@ -24,6 +24,7 @@ from kswifi.payments.ports import (
     RefusalKind,
 )
 from kswifi.providers.payments.gateway_http import ANSWER_SECONDS, GatewayClient, exact_kobo, signed_event
+from kswifi.providers.payments.registry import GatewayOptions
 
 PAYSTACK_URL: Final = "https://api.paystack.co"
 SIGNATURE_HEADER: Final = "x-paystack-signature"
@@ -174,6 +175,11 @@ class Paystack:
             return _UNREADABLE
         words = str(found.get("message") or status)[:200]
         return GatewayRefused(_kind(str(found.get("code")), words.lower()), words)
+
+
+def open_gateway(options: GatewayOptions) -> Paystack:
+    """Return Paystack as the settings describe it."""
+    return Paystack(options.secret_key, options.url or PAYSTACK_URL)
 
 
 def _kind(code: str, words: str) -> RefusalKind:

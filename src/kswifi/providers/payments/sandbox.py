@@ -19,8 +19,11 @@ from kswifi.payments.ports import (
     RefusalKind,
 )
 from kswifi.providers.payments.gateway_http import ANSWER_SECONDS, GatewayClient, exact_kobo, signed_event
+from kswifi.providers.payments.registry import GatewayOptions
 
 SIGNATURE_HEADER: Final = "x-kswifi-sandbox-signature"
+UNCONFIRMED: Final = ()
+"""Nothing: both sides are ours."""
 
 _KINDS: Final = {
     "duplicate_reference": RefusalKind.DUPLICATE_REFERENCE,
@@ -119,6 +122,17 @@ class SandboxGateway:
             return found
         kind = _KINDS.get(str(found.get("error")), RefusalKind.OTHER)
         return GatewayRefused(kind, str(found.get("message") or found.get("error") or status)[:200])
+
+
+def open_gateway(options: GatewayOptions) -> SandboxGateway:
+    """Return the client of the sandbox gateway.
+
+    Raises:
+        ValueError: the options do not say where it is.
+    """
+    if options.url is None:
+        raise ValueError("the sandbox gateway has no address of its own")
+    return SandboxGateway(options.url, options.secret_key)
 
 
 def _refund(found: Any) -> Refund | None:

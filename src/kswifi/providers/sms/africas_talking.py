@@ -5,6 +5,7 @@ from typing import Any, Final
 import httpx2
 
 from kswifi.phone_verification.ports import SendRefused, SendResult, SendUnknown, Sent, TextMessage
+from kswifi.providers.sms.registry import SenderOptions
 from kswifi.providers.sms.sms_http import ANSWER_SECONDS, post_message
 
 AFRICAS_TALKING_URL: Final = "https://api.africastalking.com"
@@ -58,6 +59,11 @@ class AfricasTalking:
     async def close(self) -> None:
         """Let the connections go."""
         await self._client.aclose()
+
+
+def open_sender(options: SenderOptions) -> AfricasTalking:
+    """Return Africa's Talking as the settings describe it."""
+    return AfricasTalking(options.api_key, options.username or "", options.sender, options.url)
 
 
 def _recipient(data: Any) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from typing import Final
 import httpx2
 
 from kswifi.phone_verification.ports import SendRefused, SendResult, SendUnknown, Sent, TextMessage
+from kswifi.providers.sms.registry import SenderOptions
 from kswifi.providers.sms.sms_http import ANSWER_SECONDS, post_message
 
 # Each account is told its own base address on its dashboard; this one is an older, general one.
@@ -49,3 +50,8 @@ class Termii:
     async def close(self) -> None:
         """Let the connections go."""
         await self._client.aclose()
+
+
+def open_sender(options: SenderOptions) -> Termii:
+    """Return Termii as the settings describe it."""
+    return Termii(options.api_key, options.sender or "", options.url or TERMII_URL)

@@ -1,6 +1,8 @@
-"""Where payment gateways tell what happened: signed, noted, and looked up with them before anything is believed."""
+"""Webhooks of payment gateways: signed, noted, and looked up at the gateway before anything is believed."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
 
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.routes.payments.payments import PaymentServiceDep
@@ -18,26 +20,22 @@ _EVENT = {"requestBody": {"required": True, "content": {"application/json": {"sc
 
 
 @router.post(
-    "/paystack",
+    "/{gateway}",
     status_code=204,
-    summary="Paystack tells of a payment",
+    summary="A payment gateway reports an event",
     responses=_REFUSALS,
     openapi_extra=_EVENT,
 )
-async def paystack_webhook(request: Request, payments: PaymentServiceDep) -> Response:
-    """Take an event of Paystack, signed by `x-paystack-signature`: the hexadecimal HMAC-SHA512 of the raw body."""
-    await payments.take_webhook("paystack", await request.body(), request.headers)
-    return Response(status_code=204)
+async def payment_webhook(
+    gateway: Annotated[str, Path(max_length=40, description="The gateway's name: `paystack`, `sandbox`.")],
+    request: Request,
+    payments: PaymentServiceDep,
+) -> Response:
+    """Take an event of the gateway in use.
 
-
-@router.post(
-    "/sandbox",
-    status_code=204,
-    summary="The sandbox gateway tells of a payment",
-    responses=_REFUSALS,
-    openapi_extra=_EVENT,
-)
-async def sandbox_webhook(request: Request, payments: PaymentServiceDep) -> Response:
-    """Take an event of the sandbox gateway, signed by `x-kswifi-sandbox-signature`, as Paystack's."""
-    await payments.take_webhook("sandbox", await request.body(), request.headers)
+    The signature covers the raw body; each gateway has its own header and algorithm (Paystack:
+    `x-paystack-signature`, the hexadecimal HMAC-SHA512). The event changes nothing by itself: it makes the server
+    look the payment up.
+    """
+    await payments.take_webhook(gateway, await request.body(), request.headers)
     return Response(status_code=204)
