@@ -1,7 +1,6 @@
 """Free data alone, in one test's folder: its rules on a database with users, without sessions and cards."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,18 +117,3 @@ async def open_free_data(folder: Path, rules: FreeDataRules | None = None, users
             ]
             await connection.execute(insert(user_account), rows)
         yield Given(database, clock, FreeData(database, Marks(MASTER), rules))
-
-
-def run(
-    folder: Path,
-    scenario: Callable[[Given], Awaitable[None]],
-    rules: FreeDataRules | None = None,
-    users: int = 3,
-) -> None:
-    """Run a scenario on fresh free data."""
-
-    async def whole() -> None:
-        async with open_free_data(folder, rules, users) as given:
-            await scenario(given)
-
-    asyncio.run(whole())

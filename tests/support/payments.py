@@ -5,7 +5,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -248,15 +248,3 @@ async def open_till(
         handlers = PaymentHandlers(database, there.gateway, opening, rules)
         tills.append(Till(clock, database, service, handlers, there))
         yield tills[0]
-
-
-def run_till(
-    folder: Path, scenario: Callable[[Till], Awaitable[None]], face: str = "sandbox", **options: float | None
-) -> None:
-    """Run a scenario with a till."""
-
-    async def with_till() -> None:
-        async with open_till(folder, face, **options) as till:  # type: ignore[arg-type]
-            await scenario(till)
-
-    asyncio.run(with_till())

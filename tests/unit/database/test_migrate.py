@@ -1,4 +1,3 @@
-import asyncio
 import importlib
 import pkgutil
 from pathlib import Path
@@ -45,55 +44,48 @@ def _shape(connection: Connection) -> dict[str, Any]:
     }
 
 
-def test_the_migrated_schema_is_the_metadata(tmp_path: Path) -> None:
+async def test_the_migrated_schema_is_the_metadata(tmp_path: Path) -> None:
     _import_every_table()
     (tmp_path / "direct").mkdir()
 
-    async def scenario() -> None:
-        database = Database(sqlite_url(tmp_path / "control.db"))
+    database = Database(sqlite_url(tmp_path / "control.db"))
+    await migrate(database)
+    async with database.reading() as connection:
+        migrated = await connection.run_sync(_shape)
+        differences = await connection.run_sync(
+            lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)
+        )
+    await database.close()
+    direct = Database(sqlite_url(tmp_path / "direct" / "control.db"))
+    async with direct.transaction() as connection:
+        await connection.run_sync(metadata.create_all)
+        declared = await connection.run_sync(_shape)
+    await direct.close()
+    assert {"outbox_entry", "domain_event", "user_account", "login_session"} <= set(migrated)
+    assert migrated == declared
+    assert differences == []
+
+
+async def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
+    async with open_database(tmp_path) as database:
         await migrate(database)
         async with database.reading() as connection:
-            migrated = await connection.run_sync(_shape)
-            differences = await connection.run_sync(
-                lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)
-            )
-        await database.close()
-        direct = Database(sqlite_url(tmp_path / "direct" / "control.db"))
-        async with direct.transaction() as connection:
-            await connection.run_sync(metadata.create_all)
-            declared = await connection.run_sync(_shape)
-        await direct.close()
-        assert {"outbox_entry", "domain_event", "user_account", "login_session"} <= set(migrated)
-        assert migrated == declared
-        assert differences == []
-
-    asyncio.run(scenario())
+            assert await connection.scalar(text("SELECT count(*) FROM alembic_version")) == 1
 
 
-def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with open_database(tmp_path) as database:
+async def test_a_database_of_a_newer_version_is_refused_and_untouched(tmp_path: Path) -> None:
+    async with open_database(tmp_path) as database:
+        async with database.transaction() as connection:
+            await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        with pytest.raises(DatabaseNewerError, match="9999"):
             await migrate(database)
-            async with database.reading() as connection:
-                assert await connection.scalar(text("SELECT count(*) FROM alembic_version")) == 1
-
-    asyncio.run(scenario())
+        async with database.reading() as connection:
+            assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
 
 
-def test_a_database_of_a_newer_version_is_refused_and_untouched(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with open_database(tmp_path) as database:
-            async with database.transaction() as connection:
-                await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-            with pytest.raises(DatabaseNewerError, match="9999"):
-                await migrate(database)
-            async with database.reading() as connection:
-                assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
-
-    asyncio.run(scenario())
-
-
-def test_a_migration_that_fails_leaves_no_half_of_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_migration_that_fails_leaves_no_half_of_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module = importlib.import_module("alembic.op")
     real = module.create_index
 
@@ -104,16 +96,13 @@ def test_a_migration_that_fails_leaves_no_half_of_itself(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(module, "create_index", failing)
 
-    async def scenario() -> None:
-        database = Database(sqlite_url(tmp_path / "control.db"))
-        try:
-            with pytest.raises(RuntimeError, match="power cut"):
-                await migrate(database)
-            async with database.reading() as connection:
-                assert (await connection.execute(text("SELECT name FROM sqlite_master"))).all() == []
-            monkeypatch.undo()
+    database = Database(sqlite_url(tmp_path / "control.db"))
+    try:
+        with pytest.raises(RuntimeError, match="power cut"):
             await migrate(database)
-        finally:
-            await database.close()
-
-    asyncio.run(scenario())
+        async with database.reading() as connection:
+            assert (await connection.execute(text("SELECT name FROM sqlite_master"))).all() == []
+        monkeypatch.undo()
+        await migrate(database)
+    finally:
+        await database.close()
