@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from kswifi.accounts.errors import WeakPasswordError
-from kswifi.api.edge.guard import idempotency
+from kswifi.api.edge import idempotency
 from kswifi.api.edge.idempotency import Idempotent, prune_requests
 from kswifi.api.edge.sql import idempotent_request
 from kswifi.kernel.clock import ManualClock

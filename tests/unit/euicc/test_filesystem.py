@@ -3,7 +3,7 @@
 import pytest
 
 from kswifi.euicc.card import Euicc
-from kswifi.euicc.files.fcp import access
+from kswifi.euicc.files import access
 from kswifi.euicc.storage import MemoryStorage
 from kswifi.rsp import tlv
 from tests.support.cards import (
