@@ -8,7 +8,7 @@ import difflib
 import os
 import re
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from kswifi.charging_settings import ChargingSettings
+from kswifi.edge_settings import EdgeSettings
 from kswifi.free_data.rules import Requirement
 from kswifi.free_data_settings import FreeDataSettings
 from kswifi.kernel.errors import KswifiError
@@ -28,7 +29,6 @@ from kswifi.rsp.access_rules import CarrierApp
 PREFIX: Final = "KSWIFI_"
 
 Port = Annotated[int, Field(ge=0, le=65535)]
-IpNetwork = IPv4Network | IPv6Network
 
 
 class SettingsInvalidError(KswifiError):
@@ -37,7 +37,7 @@ class SettingsInvalidError(KswifiError):
     code = "settings_invalid"
 
 
-class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSettings):
+class Settings(ChargingSettings, EdgeSettings, FreeDataSettings, PhoneSettings, ProvisioningSettings):
     """The settings. A port of 0 takes a free one. Lists are separated by commas."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
@@ -53,9 +53,9 @@ class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSe
     )
 
     # Where it listens
-    host: Annotated[str, Field(min_length=1, max_length=253, description="Address that all ports bind to.")] = (
-        "127.0.0.1"
-    )
+    host: Annotated[
+        str, Field(min_length=1, max_length=253, description="Address that all ports but metrics_port bind to.")
+    ] = "127.0.0.1"
     api_port: Annotated[Port, Field(description="REST, events and the page.")] = 8080
     diameter_port: Annotated[Port, Field(description="Gy and S6a.")] = 3868
     rsp_port: Annotated[Port, Field(description="ES9+ of the SM-DP+, over TLS.")] = 8443
@@ -100,14 +100,6 @@ class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSe
         NoDecode,
         Field(max_length=50, description="Host names this server answers to beside its own."),
     ] = ()
-    wifi_networks: Annotated[
-        tuple[IpNetwork, ...],
-        NoDecode,
-        Field(
-            max_length=500,
-            description="own-core: networks (CIDR) from which a download counts as being on WiFi; empty: all.",
-        ),
-    ] = ()
 
     smdp_address: Annotated[
         str | None,
@@ -126,12 +118,6 @@ class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSe
             description="Whom push services may tell of trouble (mailto: or https:); the page's origin if not set.",
         ),
     ] = None
-
-    metrics_networks: Annotated[
-        tuple[IpNetwork, ...],
-        NoDecode,
-        Field(max_length=100, description="Networks (CIDR) that may read /metrics beside this machine."),
-    ] = ()
 
     # What is given, and for how long
     offers_file: Annotated[Path | None, Field(description="Your own offers.toml; else the one included.")] = None
@@ -176,7 +162,7 @@ class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSe
         int, Field(ge=1, le=100_000, description="Attempts to sign in from one address in 15 minutes.")
     ] = 60
 
-    @field_validator("allowed_hosts", "wifi_networks", "metrics_networks", mode="before")
+    @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -232,7 +218,7 @@ class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSe
     @model_validator(mode="after")
     def _distinct_ports(self) -> Self:
         taken: dict[int, str] = {}
-        for name in "api diameter rsp es2 lab content proxy attach sandbox lan trust".split():  # noqa: SIM905 - one line
+        for name in "api metrics diameter rsp es2 lab content proxy attach sandbox lan trust".split():  # noqa: SIM905 - one line
             port: int = getattr(self, f"{name}_port") or 0
             if port and port in taken:
                 raise ValueError(f"{name}_port and {taken[port]}_port are both {port}")

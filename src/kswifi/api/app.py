@@ -17,7 +17,6 @@ from kswifi.api import (
     esims,
     events,
     free_data,
-    metrics,
     notifications,
     passes,
     passkeys,
@@ -30,6 +29,7 @@ from kswifi.api import (
     vouchers,
     webhooks,
 )
+from kswifi.api.client_edge import ClientEdge
 from kswifi.api.edge import Edge, EdgePolicy
 from kswifi.api.idempotency import forget_in_flight
 from kswifi.api.openapi import openapi_of
@@ -54,7 +54,6 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     passes.router,
     webhooks.router,
     events.router,
-    metrics.router,
 )
 
 _DESCRIPTION: Final = """\
@@ -95,6 +94,7 @@ def create_app(services: Services) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(Edge, policy=_policy(services))
+    app.add_middleware(ClientEdge, trust=services.environment.proxies)  # added last, so it comes first
     return app
 
 
