@@ -286,6 +286,16 @@ class Settings(ChargingSettings, EdgeSettings, FreeDataSettings, PhoneSettings, 
         return f"http://{host}:{self.api_port}"
 
     @property
+    def hides_clients(self) -> bool:
+        """Whether a proxy must stand in front, since the API speaks no TLS, and none may name its clients."""
+        return (
+            self.public_origin is not None
+            and self.public_origin.startswith("https:")
+            and self.lan_address is None
+            and not self.trusted_proxies
+        )
+
+    @property
     def carrier_apps(self) -> tuple[CarrierApp, ...]:
         """The apps that new profiles tell Android to trust."""
         if self.carrier_app_sha256 is None:

@@ -29,7 +29,9 @@ def required() -> str:
 
 def documented_server(port: int, api_port: int, certificate: Path) -> str:
     """Return the sample of docs/reverse-proxy.md, with this port, API and certificate instead of the sample's."""
-    (sample,) = _SAMPLE.findall(_PAGE.read_text())
+    found = _SAMPLE.search(_PAGE.read_text())
+    assert found is not None
+    sample = found[1]
     for written, ours in (
         ("listen 443 ssl;", f"listen 127.0.0.1:{port} ssl;"),
         ("listen [::]:443 ssl;", ""),

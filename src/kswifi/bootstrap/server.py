@@ -96,6 +96,8 @@ async def run_server(
         OSError: a port is taken.
     """
     configure_logging(settings)
+    if settings.hides_clients:
+        _log.warning("clients_hidden_by_proxy", setting="KSWIFI_TRUSTED_PROXIES", origin=settings.origin)
     stop = stop_event(end_of_input)
     installation = Installation(settings.data_dir).open()
     try:

@@ -115,3 +115,16 @@ def test_proxies_may_stand_in_a_wifi_network_and_may_not_be_its_phones() -> None
         load_settings(trusted_proxies="10.0.0.0/8", wifi_networks="192.0.2.0/24,10.1.0.0/16")
     with pytest.raises(SettingsInvalidError, match="contains"):
         load_settings(trusted_proxies="10.1.0.0/16", wifi_networks="::ffff:10.1.2.0/120")
+
+
+@pytest.mark.parametrize(
+    ("given", "hides"),
+    [
+        ({}, False),
+        ({"public_origin": "http://wifi.example.ng"}, False),
+        ({"public_origin": "https://wifi.example.ng"}, True),
+        ({"public_origin": "https://wifi.example.ng", "trusted_proxies": "127.0.0.1"}, False),
+    ],
+)
+def test_an_https_origin_without_a_trusted_proxy_hides_the_clients(given: dict[str, str], hides: bool) -> None:
+    assert load_settings(**given).hides_clients is hides
