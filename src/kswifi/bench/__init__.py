@@ -1,0 +1,1 @@
+"""Benchmarks: each measures one part of a running KSWiFi and returns figures."""
