@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -22,7 +21,7 @@ from kswifi.api.edge.streams import EventStreams
 from kswifi.api.server import ApiServer
 from kswifi.api.services import Environment, Metrics, Services, SessionServices
 from kswifi.bootstrap.charging import Charging
-from kswifi.bootstrap.checks import check_keys
+from kswifi.bootstrap.checks import check_keys, check_names
 from kswifi.bootstrap.external_smdp import delivery_of, open_peer, open_workers
 from kswifi.bootstrap.free_data import open_free_data
 from kswifi.bootstrap.free_data_metrics import FreeDataMetrics, metrics_text
@@ -48,6 +47,7 @@ from kswifi.free_data.pseudonyms import Marks
 from kswifi.jobs.housekeeping import Housekeeper, outbox_chores
 from kswifi.kernel.clock import Clock, SystemClock, unix_seconds
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.listening import authority, listening_socket
 from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.storage.snapshot import SnapshotStore
 from kswifi.ledger.storage.sqlite_journal import SqliteJournal
@@ -67,6 +67,7 @@ from kswifi.sessions.projector import Projector, projected_sequence
 from kswifi.sessions.signing import SessionSigningKey, fresh_signing_key_pem
 from kswifi.sessions.tranches import release_waiting
 from kswifi.settings import Settings
+from kswifi.settings.listen import reachable
 from kswifi.vouchers.service import VoucherService
 
 _log = structlog.get_logger(__name__)
@@ -90,9 +91,11 @@ async def run_server(
         clock: another than the machine's, for showing what happens later.
 
     Raises:
+        SettingsInvalidError: a name in packages leads to loopback.
         KswifiError: the data directory is damaged or in use, or a part failed; nothing serves any more.
         OSError: a port is taken.
     """
+    check_names(settings, settings.smdp_name, page=True)
     configure_logging(settings)
     stop = stop_event(end_of_input)
     installation = Installation(settings.data_dir).open()
@@ -130,7 +133,8 @@ class _Server:
         smdp = open_smdp(
             *(installation, database, vault),
             RspOptions(
-                *(settings.host, settings.rsp_port, settings.smdp_name),
+                *(settings.rsp_bind, settings.rsp_port, settings.smdp_name),
+                es2_host=settings.es2_bind,
                 es2_port=settings.es2_port,
                 es2_on_es9=settings.es2_on_rsp_port,
                 plmn=settings.plmn,
@@ -237,12 +241,11 @@ class _Server:
             self._serving(services),
         ):
             _log.info("ready", origin=settings.origin, charging_sessions=charging.service.open_sessions)
-            host = settings.reachable_host
             ready(
                 {
                     "origin": settings.origin,
-                    "diameter": f"{host}:{charging.node.port}",
-                    "rsp": f"{host}:{smdp.port}",
+                    "diameter": authority(reachable(settings.diameter_bind), charging.node.port),
+                    "rsp": authority(reachable(settings.rsp_bind), smdp.port),
                     **lan_ready(settings, installation),
                 }
             )
@@ -317,9 +320,7 @@ class _Server:
         app = create_app(services)
         app.router.routes.extend(pwa_routes(services.environment.lab_origin))
         server = ApiServer(app)
-        listener = socket.create_server((self._settings.host, self._settings.api_port))
-        # asyncio sets it only on sockets that it made itself; without it an answer can wait 40 ms for an ACK.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener = listening_socket(self._settings.api_bind, self._settings.api_port)
 
         def leave() -> None:
             server.should_exit = True

@@ -10,6 +10,7 @@ from kswifi.accounts.errors import NotSignedInError
 from kswifi.accounts.model import Login, SignedIn
 from kswifi.api.edge.errors import CsrfTokenWrongError
 from kswifi.api.services import Services
+from kswifi.kernel.listening import plain_address
 
 CSRF_HEADER: Final = "X-CSRF-Token"
 
@@ -26,7 +27,7 @@ ServicesDep = Annotated[Services, Depends(get_services)]
 
 def client_address(request: Request) -> str:
     """Return whom a rate is counted for: an IPv4 address, or the /64 that one IPv6 customer has."""
-    host = request.client.host if request.client else "unknown"
+    host = plain_address(request.client.host) if request.client else "unknown"
     try:
         address = ip_address(host)
     except ValueError:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from kswifi.api.edge.dependencies import ServicesDep
 from kswifi.api.edge.errors import MetricsNotForYouError, NotReadyError
+from kswifi.kernel.listening import plain_address
 
 router = APIRouter(tags=["system"])
 
@@ -22,7 +23,7 @@ async def read_metrics(request: Request, services: ServicesDep) -> Response:
     if metrics is None:
         raise NotReadyError("this server has no metrics")
     try:
-        address = ip_address(request.client.host if request.client is not None else "")
+        address = ip_address(plain_address(request.client.host) if request.client is not None else "")
     except ValueError:
         raise MetricsNotForYouError("metrics are not shown to you") from None
     if not address.is_loopback and not any(address in network for network in metrics.networks):
