@@ -16,8 +16,9 @@ from kswifi.diameter.messages.base import (
     PeerAnswer,
 )
 from kswifi.diameter.reader import read_message
-from kswifi.servers.diameter.application import Reply
+from kswifi.servers.diameter.application import Reply, Sender
 from kswifi.servers.diameter.peer_connection import PeerLimits
+from kswifi.servers.diameter.peer_rules import LOOPBACK, PeerRules
 from tests.support.diameter_samples import rebuilt, sample
 from tests.support.gy_server import IDENTITY, GyServer, RawClient, greeting, running
 
@@ -51,8 +52,8 @@ async def closes(client: RawClient) -> bool:
     ],
 )
 async def test_refused_greetings_are_told_why_and_closed(tmp_path: Path, message: bytes, result: int) -> None:
-    allowed = frozenset({"smf.localdomain"})
-    async with running(GyServer(tmp_path, allowed_peers=allowed)) as server:
+    rules = PeerRules(peers={"smf.localdomain": LOOPBACK}, any_name_from=())
+    async with running(GyServer(tmp_path, rules=rules)) as server:
         client = await RawClient.connect(server.node.port, greet=False)
         assert result_of(await client.ask(message)) == result
         assert await closes(client)
@@ -293,7 +294,7 @@ class PatientApplication:
     def __init__(self) -> None:
         self.waiting: list[tuple[bytes, Reply]] = []
 
-    def handle(self, header: Header, message: bytes, reply: Reply) -> None:
+    def handle(self, header: Header, message: bytes, reply: Reply, sender: Sender) -> None:
         self.waiting.append((encode_message(header._replace(flags=0), b""), reply))
 
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from kswifi.api.server import ApiServer
 from kswifi.data_directory.layout import Installation
 from kswifi.kernel.clock import Clock
+from kswifi.kernel.listening import listening_socket
 from kswifi.servers.lan import ca_certificate, lan_context, new_ca, private_address, trust_app
 from kswifi.settings import Settings
 
@@ -45,9 +46,7 @@ def lan_servers(
         limit_concurrency=100,
         timeout_graceful_shutdown=1,
     )
-    page, words = (socket.create_server((str(address), port)) for port in (settings.lan_port, settings.trust_port))
-    for listener in (page, words):
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    page, words = (listening_socket(str(address), port) for port in (settings.lan_port, settings.trust_port))
     return [("lan", ApiServer(app, tls), page), ("trust", _TrustServer(trust), words)]
 
 

@@ -10,7 +10,8 @@ from typing import Final
 
 import structlog
 
-from kswifi.bootstrap.operators import OperatorSide, TlsFiles, listening_socket
+from kswifi.bootstrap.checks import check_names
+from kswifi.bootstrap.operators import OperatorSide, TlsFiles
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database, sqlite_url
@@ -25,6 +26,7 @@ from kswifi.esim.smdp.provisioning import Provisioning
 from kswifi.esim.smdp.rsp_model import SmdpRules
 from kswifi.jobs.housekeeping import Chore, Housekeeper, outbox_chores
 from kswifi.kernel.clock import SystemClock
+from kswifi.kernel.listening import authority, listening_socket
 from kswifi.rsp.access_rules import CarrierApp
 from kswifi.rsp.pki import Pki
 from kswifi.servers.rsp.es9plus import Es9Plus
@@ -45,7 +47,8 @@ class RspOptions:
 
     ``smdp_address``: the name in activation codes, with its port where that is not 443. ``pki_dir``: a folder laid
     out as SGP.26, None for the installation's own. ``profiles_dir``: profile packages that anybody may order.
-    ``es2_port``: where operators order by ES2+, None for nowhere; ``es2_on_es9``: on the port of ES9+ too.
+    ``es2_port``: where operators order by ES2+, None for nowhere; ``es2_host``: its address, ``host``
+    if None; ``es2_on_es9``: on the port of ES9+ too.
     ``plmn``: the network of the lines that are ordered here. ``carrier_apps``: whom Android shall trust with our
     profiles. ``progress``: takes what another's SM-DP+ tells of our orders, where ES2+ is served.
     """
@@ -56,6 +59,7 @@ class RspOptions:
     pki_dir: Path | None = None
     profiles_dir: Path | None = None
     es2_port: int | None = None
+    es2_host: str | None = None
     es2_on_es9: bool = False
     plmn: str = "00101"
     carrier_apps: tuple[CarrierApp, ...] = ()
@@ -154,7 +158,7 @@ def open_smdp(
             if options.es2_on_es9:
                 routes += side.share(context)
             if options.es2_port is not None:
-                side.open(options.host, options.es2_port)
+                side.open(options.es2_host or options.host, options.es2_port)
         return SmdpPlus(provisioning, Es9PlusServer(application(routes), context), listener, port, side)
     except BaseException:
         listener.close()
@@ -186,6 +190,7 @@ async def run_rsp(settings: Settings, options: RspOptions, ready: Ready, end_of_
         KswifiError: the data directory or the PKI cannot be used.
         OSError: the port is taken.
     """
+    check_names(settings, options.smdp_address, page=False)
     configure_logging(settings)
     stop = stop_event(end_of_input)
     installation = Installation(settings.data_dir).open()
@@ -213,9 +218,9 @@ async def _serve(smdp: SmdpPlus, ready: Ready, stop: asyncio.Event) -> None:
     gc.collect()
     gc.freeze()  # what is here stays: no collection needs to look through it again (a tenth of a request's time)
     host = smdp.listener.getsockname()[0]
-    reached = {"es9plus": f"https://{host}:{smdp.port}"}
+    reached = {"es9plus": f"https://{authority(host, smdp.port)}"}
     if smdp.operators is not None and smdp.operators.port is not None:
-        reached["es2plus"] = f"https://{host}:{smdp.operators.port}"
+        reached["es2plus"] = f"https://{authority(smdp.operators.host, smdp.operators.port)}"
     ready(reached)
     await asyncio.wait((serving, keeping, stopping), return_when=asyncio.FIRST_COMPLETED)
     smdp.leave()

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -23,7 +22,7 @@ from kswifi.api.edge.streams import EventStreams
 from kswifi.api.server import ApiServer
 from kswifi.api.services import Environment, Metrics, Services, SessionServices
 from kswifi.bootstrap.charging import Charging
-from kswifi.bootstrap.checks import check_keys
+from kswifi.bootstrap.checks import check_keys, check_names
 from kswifi.bootstrap.external_smdp import delivery_of, open_peer, open_workers
 from kswifi.bootstrap.free_data import open_free_data
 from kswifi.bootstrap.free_data_metrics import FreeDataMetrics, metrics_text
@@ -50,6 +49,7 @@ from kswifi.free_data.pseudonyms import Marks
 from kswifi.jobs.housekeeping import Housekeeper, outbox_chores
 from kswifi.kernel.clock import Clock, SystemClock, unix_seconds
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.listening import authority, listening_socket
 from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.storage.snapshot import SnapshotStore
 from kswifi.ledger.storage.sqlite_journal import SqliteJournal
@@ -69,6 +69,7 @@ from kswifi.sessions.projector import Projector, projected_sequence
 from kswifi.sessions.signing import SessionSigningKey, fresh_signing_key_pem
 from kswifi.sessions.tranches import release_waiting
 from kswifi.settings import Settings
+from kswifi.settings.listen import reachable
 from kswifi.vouchers.service import VoucherService
 
 _log = structlog.get_logger(__name__)
@@ -92,9 +93,11 @@ async def run_server(
         clock: another than the machine's, for showing what happens later.
 
     Raises:
+        SettingsInvalidError: a name in packages leads to loopback.
         KswifiError: the data directory is damaged or in use, or a part failed; nothing serves any more.
         OSError: a port is taken.
     """
+    check_names(settings, settings.smdp_name, page=True)
     configure_logging(settings)
     if settings.hides_clients:
         _log.warning("clients_hidden_by_proxy", setting="KSWIFI_TRUSTED_PROXIES", origin=settings.origin)
@@ -134,7 +137,8 @@ class _Server:
         smdp = open_smdp(
             *(installation, database, vault),
             RspOptions(
-                *(settings.host, settings.rsp_port, settings.smdp_name),
+                *(settings.rsp_bind, settings.rsp_port, settings.smdp_name),
+                es2_host=settings.es2_bind,
                 es2_port=settings.es2_port,
                 es2_on_es9=settings.es2_on_rsp_port,
                 plmn=settings.plmn,
@@ -242,12 +246,11 @@ class _Server:
             self._serving(services) as monitored_at,
         ):
             _log.info("ready", origin=settings.origin, charging_sessions=charging.service.open_sessions)
-            host = settings.reachable_host
             ready(
                 {
                     "origin": settings.origin,
-                    "diameter": f"{host}:{charging.node.port}",
-                    "rsp": f"{host}:{smdp.port}",
+                    "diameter": authority(reachable(settings.diameter_bind), charging.node.port),
+                    "rsp": authority(reachable(settings.rsp_bind), smdp.port),
                     "metrics": monitored_at,
                     **lan_ready(settings, installation),
                 }
@@ -325,9 +328,7 @@ class _Server:
         app = create_app(services)
         app.router.routes.extend(pwa_routes(services.environment.lab_origin))
         server = ApiServer(app)
-        listener = socket.create_server((self._settings.host, self._settings.api_port))
-        # asyncio sets it only on sockets that it made itself; without it an answer can wait 40 ms for an ACK.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listener = listening_socket(self._settings.api_bind, self._settings.api_port)
 
         def leave() -> None:
             server.should_exit = True

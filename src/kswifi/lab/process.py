@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -13,6 +12,7 @@ import structlog
 import uvicorn
 
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.listening import loopback_socket
 from kswifi.lab.control import create_control_app
 from kswifi.lab.gateway.gateway import Gateway
 from kswifi.lab.phone.modem import Modem
@@ -44,6 +44,7 @@ async def run_lab(config: LabConfig, ready: Callable[[LabAddresses], None], stop
 
     Raises:
         LabFailedError: a part could not start or ended; the message names it.
+        NotLoopbackError: others would reach it.
         GatewayInUseError: another lab runs on the same folder.
         OSError: a port is taken.
     """
@@ -142,8 +143,7 @@ async def _control_server(config: LabConfig, gateway: Gateway, phone: LabPhone) 
             timeout_graceful_shutdown=1,
         )
     )
-    listener = socket.create_server((config.host, config.control_port))
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does so only for its own sockets
+    listener = loopback_socket(config.host, config.control_port)
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:
         address: HostPort = listener.getsockname()[:2]

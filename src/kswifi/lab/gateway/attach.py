@@ -11,6 +11,7 @@ import structlog
 
 from kswifi.diameter.messages.s6a import EutranVector
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.listening import loopback_socket
 from kswifi.kernel.numbers import Imsi
 from kswifi.lab.attach_wire import (
     LONGEST_LINE_OCTETS,
@@ -63,9 +64,11 @@ class AttachPort:
         self._proxy_address = ("", 0)
 
     async def start(self, host: str, port: int, proxy_address: tuple[str, int]) -> tuple[str, int]:
-        """Listen; return the address. ``proxy_address`` is what an accepted modem is told."""
+        """Listen on this machine alone; return the address. ``proxy_address`` is what an accepted modem is told."""
         self._proxy_address = proxy_address
-        self._server = await asyncio.start_server(self._serve, host, port, limit=LONGEST_LINE_OCTETS)
+        self._server = await asyncio.start_server(
+            self._serve, sock=loopback_socket(host, port), limit=LONGEST_LINE_OCTETS
+        )
         address: tuple[str, int] = self._server.sockets[0].getsockname()[:2]
         return address
 

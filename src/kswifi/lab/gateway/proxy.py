@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from kswifi.kernel.listening import loopback_socket
 from kswifi.lab.gateway.bearer import Bearer
 from kswifi.lab.gateway.destinations import Destination, Destinations
 from kswifi.lab.gateway.errors import ProxyRefusedError
@@ -37,8 +38,8 @@ class Proxy:
         self._upstreams: set[tuple[str, int]] = set()
 
     def start(self, host: str, port: int) -> tuple[str, int]:
-        """Listen; return the address."""
-        self._listener = socket.create_server((host, port), backlog=_BACKLOG)
+        """Listen on this machine alone; return the address."""
+        self._listener = loopback_socket(host, port, backlog=_BACKLOG)
         self._listener.setblocking(False)
         asyncio.get_running_loop().add_reader(self._listener, self._accept)
         address: tuple[str, int] = self._listener.getsockname()[:2]

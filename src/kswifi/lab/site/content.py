@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import h11
 
+from kswifi.kernel.listening import loopback_socket
 from kswifi.lab.settings import HostPort
 from kswifi.lab.stream import CHUNK_OCTETS, SeededStream
 
@@ -187,7 +188,7 @@ class ContentServer:
 
     def __init__(self, host: str, port: int) -> None:
         self.buffer = memoryview(bytearray(CHUNK_OCTETS))
-        self._listener = socket.create_server((host, port), backlog=256)
+        self._listener = loopback_socket(host, port)
         self._listener.setblocking(False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ, None)

@@ -2,7 +2,8 @@
 
 import asyncio
 import secrets
-import socket
+import ssl
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,8 +13,10 @@ from kswifi.diameter.constants import NO_INBAND_SECURITY, VENDOR_3GPP, ResultCod
 from kswifi.diameter.errors import DiameterError
 from kswifi.diameter.header import Header
 from kswifi.diameter.messages.base import Capabilities, VendorApplication
+from kswifi.kernel.listening import listening_socket
 from kswifi.servers.diameter.application import Application, NodeIdentity
 from kswifi.servers.diameter.peer_connection import PeerConnection, PeerLimits
+from kswifi.servers.diameter.peer_rules import PeerRules, RefusedPeers
 
 _TICK_FRACTION: Final = 10
 """The watchdogs are looked after this many times within their period."""
@@ -35,10 +38,21 @@ class _Asked:
     until: float
 
 
+@dataclass(frozen=True, slots=True)
+class TlsListener:
+    """Where peers connect by TLS from the first octet (RFC 6733, 13.1); the context asks for certificates."""
+
+    host: str
+    port: int
+    context: ssl.SSLContext
+
+
 class DiameterNode:
     """Listens for peers and serves them; several connections of one peer are welcome.
 
-    ``allowed_peers`` are the Origin-Hosts that may connect; None lets any in, which suits loopback alone.
+    Args:
+        rules: who may connect and from where; by default any name from this machine.
+        tls: a further listener where peers prove their Origin-Host by a certificate.
     """
 
     def __init__(
@@ -48,18 +62,22 @@ class DiameterNode:
         port: int,
         identity: NodeIdentity,
         applications: Iterable[Application],
-        allowed_peers: frozenset[str] | None = None,
+        rules: PeerRules | None = None,
         limits: PeerLimits | None = None,
+        tls: TlsListener | None = None,
     ) -> None:
         self.identity = identity
+        self.rules = rules or PeerRules()
+        self.refused_peers = RefusedPeers(time.monotonic)
         self.limits = limits or PeerLimits()
         self.applications: Mapping[int, Application] = {it.application_id: it for it in applications}
         self._host = host
         self._port = port
-        self._allowed_peers = None if allowed_peers is None else {name.lower() for name in allowed_peers}
+        self._tls = tls
         self._connections: dict[PeerConnection, None] = {}
         """In the order in which they came."""
         self._server: asyncio.Server | None = None
+        self._tls_server: asyncio.Server | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._all_gone = asyncio.Event()
         # RFC 6733, 3: the low bits start at random, so that a restarted node does not repeat its identifiers.
@@ -77,28 +95,46 @@ class DiameterNode:
         return int(self._server.sockets[0].getsockname()[1])
 
     @property
+    def tls_port(self) -> int | None:
+        """The port of TLS; None where it is not served."""
+        return None if self._tls_server is None else int(self._tls_server.sockets[0].getsockname()[1])
+
+    @property
     def peers(self) -> tuple[str, ...]:
         """The Origin-Hosts of the connections that are open."""
         return tuple(it.origin_host for it in self._connections if it.is_open and it.origin_host is not None)
 
     async def start(self) -> None:
-        """Listen; raises OSError where the port is taken."""
-        loop = asyncio.get_running_loop()
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        listener = socket.create_server((self._host, self._port), family=family)
-        self._server = await loop.create_server(
-            lambda: PeerConnection(self), sock=listener, backlog=_ACCEPTED_AT_ONCE
+        """Listen; raises OSError where a port is taken."""
+        self._server = await self._listen(self._host, self._port, None)
+        if self._tls is not None:
+            try:
+                self._tls_server = await self._listen(self._tls.host, self._tls.port, self._tls.context)
+            except OSError:
+                self._server.close()
+                raise
+        self._look_after()
+
+    async def _listen(self, host: str, port: int, context: ssl.SSLContext | None) -> asyncio.Server:
+        listener = listening_socket(host, port, backlog=_BACKLOG)
+        server = await asyncio.get_running_loop().create_server(
+            lambda: PeerConnection(self),
+            sock=listener,
+            backlog=_ACCEPTED_AT_ONCE,
+            ssl=context,
+            ssl_handshake_timeout=None if context is None else self.limits.greeting_seconds,
         )
         listener.listen(_BACKLOG)
-        self._look_after()
+        return server
 
     async def close(self) -> None:
         """Stop listening, take leave of every peer and answer what is outstanding, for a short while at most."""
         if self._tick is not None:
             self._tick.cancel()
             self._tick = None
-        if self._server is not None:
-            self._server.close()
+        servers = [server for server in (self._server, self._tls_server) if server is not None]
+        for server in servers:
+            server.close()
         for connection in tuple(self._connections):
             connection.say_farewell()
         if self._connections:
@@ -108,9 +144,9 @@ class DiameterNode:
             except TimeoutError:
                 for connection in tuple(self._connections):
                     connection.abort()
-        if self._server is not None:
-            await self._server.wait_closed()
-            self._server = None
+        for server in servers:
+            await server.wait_closed()
+        self._server = self._tls_server = None
 
     def ask(self, origin_host: str, build: BuildRequest, answered: Answered) -> bool:
         """Send a request to a peer that is connected; tell whether it was sent.
@@ -147,11 +183,14 @@ class DiameterNode:
             asked.answered(message)
 
     def admit(self, connection: PeerConnection) -> bool:
-        """Take a connection in, unless as many peers as may be are here.
+        """Take a connection in, unless no peer may connect from its address, or as many as may be are here.
 
         Strangers make room, the oldest of the address that most of them come from: whoever only connects keeps
         no peer out, however often.
         """
+        if not self.rules.knows_address(connection.address):
+            self.refused_peers.note("address", connection.address)
+            return False
         if len(self._connections) >= self.limits.max_connections:
             self.connections_refused += 1
             strangers = [it for it in self._connections if it.is_stranger]
@@ -171,23 +210,30 @@ class DiameterNode:
         if not self._connections:
             self._all_gone.set()
 
-    def check_peer(self, theirs: Capabilities) -> frozenset[int]:
+    def check_peer(self, connection: PeerConnection, theirs: Capabilities) -> frozenset[int]:
         """Return the applications shared with a peer.
 
         Raises:
-            DiameterError: 3010 it is not on the list, 5010 nothing is shared, 5017 it wants TLS here.
+            DiameterError: 3010 it may not connect from there, or its certificate does not name it; 5010 nothing
+                is shared, 5017 it wants TLS after the greeting.
         """
-        if self._allowed_peers is not None and theirs.origin_host.lower() not in self._allowed_peers:
-            raise DiameterError(ResultCode.UNKNOWN_PEER, f"{theirs.origin_host} is not on the list of peers")
-        common = self.capabilities("0.0.0.0").common_applications(theirs)
+        name, certified = theirs.origin_host, connection.certified_names
+        if not self.rules.admits(name, connection.address):
+            self.refused_peers.note("identity", connection.address, name)
+            raise DiameterError(ResultCode.UNKNOWN_PEER, f"{name} is not a peer from {connection.address}")
+        if certified is not None and name.lower() not in certified:
+            self.refused_peers.note("certificate", connection.address, name)
+            raise DiameterError(ResultCode.UNKNOWN_PEER, f"the certificate does not name {name}")
+        common = self.capabilities("0.0.0.0", name).common_applications(theirs)
         if not common:
+            self.refused_peers.note("application", connection.address, name)
             raise DiameterError(ResultCode.NO_COMMON_APPLICATION, "no application is served to both")
         theirs.check_security()
         return common
 
-    def capabilities(self, local_address: str) -> Capabilities:
-        """Return what this node says of itself on a connection to that address."""
-        served = self.applications.values()
+    def capabilities(self, local_address: str, origin_host: str) -> Capabilities:
+        """Return what this node says of itself to a peer on a connection to that address."""
+        served = [it for it in self.applications.values() if self.rules.serves(it.application_id, origin_host)]
         return Capabilities(
             origin_host=self.identity.origin_host,
             origin_realm=self.identity.origin_realm,

@@ -23,6 +23,8 @@ from kswifi.diameter.messages.base import (
     PeerAnswer,
     encode_refusal,
 )
+from kswifi.kernel.listening import plain_address
+from kswifi.servers.diameter.application import Sender
 
 if TYPE_CHECKING:
     from kswifi.servers.diameter.node import DiameterNode
@@ -77,6 +79,7 @@ class PeerConnection(asyncio.Protocol):
         self.origin_realm = ""
         self.address = ""
         self.is_relay = False
+        self._sender = Sender("")
 
     @property
     def is_open(self) -> bool:
@@ -88,13 +91,25 @@ class PeerConnection(asyncio.Protocol):
         """Tell whether the peer has not introduced itself yet."""
         return self._state is _State.AWAITING_CER
 
+    @property
+    def certified_names(self) -> frozenset[str] | None:
+        """The DNS names of the peer's certificate, in lower case; None for a connection without TLS."""
+        certificate = self._transport.get_extra_info("peercert") if self._transport is not None else None
+        if certificate is None:
+            return frozenset() if self._is_tls else None
+        return frozenset(name.lower() for kind, name in certificate.get("subjectAltName", ()) if kind == "DNS")
+
+    @property
+    def _is_tls(self) -> bool:
+        return self._transport is not None and self._transport.get_extra_info("ssl_object") is not None
+
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, unless there are too many."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=_WRITE_HIGH_OCTETS)
-        self.address = str((transport.get_extra_info("peername") or ("",))[0])
+        self.address = plain_address(str((transport.get_extra_info("peername") or ("",))[0]))
         if not self._node.admit(self):
             self._transport.abort()
 
@@ -127,7 +142,8 @@ class PeerConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Answer what is outstanding before closing: a peer may close its sending half first."""
         self._leave()
-        return self._outstanding > 0 or bool(self._answers)
+        # A TLS connection cannot stay half open (asyncio): its close_notify ends both directions.
+        return not self._is_tls and (self._outstanding > 0 or bool(self._answers))
 
     def pause_writing(self) -> None:
         """Stop reading while the peer does not read."""
@@ -231,7 +247,7 @@ class PeerConnection(asyncio.Protocol):
             raise DiameterError(ResultCode.COMMAND_UNSUPPORTED, f"command {header.command_code} is not served here")
         self._outstanding += 1
         try:
-            application.handle(header, message, self._answer)
+            application.handle(header, message, self._answer, self._sender)
         except DiameterError:
             self._outstanding -= 1
             raise
@@ -284,13 +300,13 @@ class PeerConnection(asyncio.Protocol):
         """Answer the CER; a peer that is refused hears why, and the connection closes (RFC 6733, 5.3)."""
         try:
             request = CapabilitiesExchangeRequest.decode(message)
-            self._application_ids = self._node.check_peer(request.capabilities)
+            self._application_ids = self._node.check_peer(self, request.capabilities)
         except DiameterError:
             self._loop.call_soon(self._leave)
             raise
         answer = CapabilitiesExchangeAnswer(
             result_code=ResultCode.SUCCESS,
-            capabilities=self._node.capabilities(self._local_address()),
+            capabilities=self._node.capabilities(self._local_address(), request.capabilities.origin_host),
             hop_by_hop=request.hop_by_hop,
             end_to_end=request.end_to_end,
         )
@@ -298,6 +314,7 @@ class PeerConnection(asyncio.Protocol):
         self.origin_host = request.capabilities.origin_host
         self.origin_realm = request.capabilities.origin_realm
         self.is_relay = APPLICATION_RELAY in request.capabilities.application_ids
+        self._sender = Sender(self.origin_host, self._node.rules.is_agent(self.origin_host))
         self._state = _State.OPEN
         _log.info("Diameter peer %s is here", self.origin_host)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import hmac
-import socket
 from collections import deque
 from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager, contextmanager
@@ -17,6 +16,8 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
+
+from kswifi.kernel.listening import loopback_socket
 
 LARGEST_BODY_OCTETS: Final = 8_192
 MESSAGES_LIMIT: Final = 1_000
@@ -124,7 +125,7 @@ class _Server(uvicorn.Server):
 async def serving_provider(key: str, username: str, port: int = 0) -> AsyncIterator[RehearsalProvider]:
     """Serve a rehearsal provider on this machine."""
     provider = RehearsalProvider(key, username)
-    listener = socket.create_server(("127.0.0.1", port))
+    listener = loopback_socket("127.0.0.1", port)
     provider.origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     config = uvicorn.Config(
         Starlette(routes=provider.routes()),
