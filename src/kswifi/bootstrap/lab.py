@@ -9,12 +9,14 @@ from kswifi.kernel.files import OWNER_ONLY_DIRECTORY
 from kswifi.lab.process import run_lab as run_lab_process
 from kswifi.lab.rehearsal.payments.server import GatewayConfig
 from kswifi.lab.settings import LabAddresses, LabConfig
+from kswifi.listeners.descriptors import raise_descriptor_limit
 from kswifi.settings import Settings
 
 
 async def run_lab(settings: Settings, ready: Ready, end_of_input: int | None = None) -> None:
     """Run the lab process until it is told to stop; raises as ``run_lab`` of the lab itself."""
     configure_logging(settings)
+    raise_descriptor_limit()
 
     def say(addresses: LabAddresses) -> None:
         ready(

@@ -16,6 +16,7 @@ from kswifi.esim.operators.download_progress import DOWNLOAD_PROGRESS
 from kswifi.esim.operators.operator_orders import OperatorOrders
 from kswifi.esim.operators.operators import trusted_certificates
 from kswifi.jobs.worker import Worker, WorkerLimits
+from kswifi.listeners.pool import ConnectionPool
 from kswifi.providers.smdp.es2plus_call import client_context
 from kswifi.providers.smdp.es2plus_callbacks import OperatorCallbacks
 from kswifi.servers.rsp.es2plus import Es2Plus
@@ -70,13 +71,13 @@ class OperatorSide:
         self._trusts.append(ClientTrust(context, required=False))
         return self._routes()
 
-    def open(self, host: str, port: int) -> None:
+    def open(self, host: str, port: int, pool: ConnectionPool | None = None) -> None:
         """Listen on a port of its own; raises OSError where it is taken."""
         self._listener = listening_socket(host, port)
         self.port = int(self._listener.getsockname()[1])
         context = tls_context(*self._tls)
         self._trusts.append(ClientTrust(context, required=True))
-        self._server = Es9PlusServer(application(self._routes()), context)
+        self._server = Es9PlusServer(application(self._routes()), context, pool=pool, name="es2plus")
 
     async def serve(self) -> None:
         """Serve, call back and look for new operators until ``leave``."""
@@ -123,8 +124,4 @@ class OperatorSide:
 
 def listening_socket(host: str, port: int) -> socket.socket:
     """Return a bound socket; raises OSError where the port is taken."""
-    listener = socket.create_server((host, port), reuse_port=False)
-    # Its connections inherit it. asyncio sets it only where the socket names its protocol, which this one does not:
-    # without it, head and body of every answer wait 40 ms for each other (RFC 1122, 4.2.3.2 and 4.2.3.4).
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener
+    return socket.create_server((host, port), reuse_port=False)

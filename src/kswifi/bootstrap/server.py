@@ -23,6 +23,8 @@ from kswifi.api.server import ApiServer
 from kswifi.api.services import Environment, Metrics, Services, SessionServices
 from kswifi.bootstrap.charging import Charging
 from kswifi.bootstrap.checks import check_keys
+from kswifi.bootstrap.connection_metrics import ConnectionMetrics
+from kswifi.bootstrap.connections import limits_of
 from kswifi.bootstrap.external_smdp import delivery_of, open_peer, open_workers
 from kswifi.bootstrap.free_data import open_free_data
 from kswifi.bootstrap.free_data_metrics import FreeDataMetrics, metrics_text
@@ -51,6 +53,8 @@ from kswifi.kernel.errors import KswifiError
 from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.storage.snapshot import SnapshotStore
 from kswifi.ledger.storage.sqlite_journal import SqliteJournal
+from kswifi.listeners.descriptors import raise_descriptor_limit
+from kswifi.listeners.pool import ConnectionPool
 from kswifi.outbox.leases import release_leases
 from kswifi.payments.going_live import close_rehearsal
 from kswifi.payments.job_handlers import pass_handlers, prune_payments
@@ -111,6 +115,8 @@ class _Server:
         self._installation = installation
         self._stack = stack
         self._clock = clock
+        self._descriptors = raise_descriptor_limit()
+        self._pool = ConnectionPool(limits_of(settings, self._descriptors))
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, ready: Ready, stop: asyncio.Event) -> None:
@@ -137,6 +143,7 @@ class _Server:
                 carrier_apps=settings.carrier_apps,
                 progress=None if peer is None else peer.progress,
             ),
+            pool=self._pool,
         )
         self._stack.callback(smdp.close)
         ledger = await self._ledger(database)
@@ -190,7 +197,12 @@ class _Server:
             phone_verifications=phones.service,
             readiness={"ledger": _ledger_answers(ledger)},
             metrics=Metrics(
-                metrics_text(charging.metrics, FreeDataMetrics(database, free_data)), settings.metrics_networks
+                metrics_text(
+                    charging.metrics,
+                    ConnectionMetrics(self._pool, charging.node),
+                    FreeDataMetrics(database, free_data),
+                ),
+                settings.metrics_networks,
             ),
         )
         chores = {
@@ -273,7 +285,7 @@ class _Server:
                 installation.origin_state_id, lambda: str(unix_seconds(self._clock.now())).encode()
             )
         )
-        charging = Charging(settings, database, ledger, centre, state_id, self._clock)
+        charging = Charging(settings, database, ledger, centre, state_id, self._clock, self._descriptors)
         await charging.start()
         self._stack.push_async_callback(charging.close)
         return charging
@@ -316,17 +328,17 @@ class _Server:
     async def _serving(self, services: Services) -> AsyncIterator[None]:
         app = create_app(services)
         app.router.routes.extend(pwa_routes(services.environment.lab_origin))
-        server = ApiServer(app)
+        server = ApiServer(app, pool=self._pool)
         listener = socket.create_server((self._settings.host, self._settings.api_port))
-        # asyncio sets it only on sockets that it made itself; without it an answer can wait 40 ms for an ACK.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
         def leave() -> None:
             server.should_exit = True
 
         async with AsyncExitStack() as running:
             await running.enter_async_context(self._running("api", server.serve(sockets=[listener]), leave))
-            for name, beside, socket_ in lan_servers(app, self._settings, self._installation, self._clock):
+            for name, beside, socket_ in lan_servers(
+                app, self._settings, self._installation, self._clock, self._pool
+            ):
                 stop = partial(setattr, beside, "should_exit", True)
                 await running.enter_async_context(self._running(name, beside.serve(sockets=[socket_]), stop))
             yield  # the socket listens already: who comes before uvicorn turns to it waits a moment

@@ -21,6 +21,7 @@ from kswifi.free_data.rules import Requirement
 from kswifi.kernel.errors import KswifiError
 from kswifi.rsp.access_rules import CarrierApp
 from kswifi.settings.charging import ChargingSettings
+from kswifi.settings.connections import ConnectionSettings
 from kswifi.settings.free_data import FreeDataSettings
 from kswifi.settings.phones import PhoneSettings
 from kswifi.settings.provisioning import ProvisioningSettings
@@ -37,7 +38,7 @@ class SettingsInvalidError(KswifiError):
     code = "settings_invalid"
 
 
-class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSettings):
+class Settings(ChargingSettings, ConnectionSettings, FreeDataSettings, PhoneSettings, ProvisioningSettings):
     """The settings. A port of 0 takes a free one. Lists are separated by commas."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")

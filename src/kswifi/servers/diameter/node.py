@@ -1,6 +1,7 @@
 """A Diameter node that accepts peers over TCP and serves applications to them (RFC 6733)."""
 
 import asyncio
+import logging
 import secrets
 import socket
 from collections import Counter
@@ -12,16 +13,16 @@ from kswifi.diameter.constants import NO_INBAND_SECURITY, VENDOR_3GPP, ResultCod
 from kswifi.diameter.errors import DiameterError
 from kswifi.diameter.header import Header
 from kswifi.diameter.messages.base import Capabilities, VendorApplication
+from kswifi.listeners.acceptor import Acceptor
+from kswifi.listeners.limits import client_group
 from kswifi.servers.diameter.application import Application, NodeIdentity
 from kswifi.servers.diameter.peer_connection import PeerConnection, PeerLimits
 
 _TICK_FRACTION: Final = 10
 """The watchdogs are looked after this many times within their period."""
 
-_ACCEPTED_AT_ONCE: Final = 16
-"""Connections taken between two looks at those that are here: a flood of them delays nobody for long."""
-_BACKLOG: Final = 1024
-"""Connections that the kernel keeps waiting; asyncio would have it be the same number."""
+_log: Final = logging.getLogger(__name__)
+_LISTENER: Final = "diameter"
 
 BuildRequest: TypeAlias = Callable[[str, int, int], bytes]
 """Makes a request from the peer's realm, a Hop-by-Hop and an End-to-End Identifier."""
@@ -33,6 +34,25 @@ class _Asked:
     connection: PeerConnection
     answered: Answered
     until: float
+
+
+class _Door:
+    """Takes every connection: the node decides once a connection has its protocol, which needs no handshake."""
+
+    def __init__(self, node: "DiameterNode") -> None:
+        self._node = node
+
+    def admit(self, _address: str, _abort: Callable[[], None]) -> "_Door":
+        return self
+
+    def make_protocol(self) -> PeerConnection:
+        return PeerConnection(self._node)
+
+    def failed(self, _error: BaseException | None) -> None:
+        pass  # a connection that ended before its protocol began is not known to the node
+
+    def exhausted(self) -> None:
+        self._node.descriptors_exhausted()
 
 
 class DiameterNode:
@@ -59,22 +79,24 @@ class DiameterNode:
         self._allowed_peers = None if allowed_peers is None else {name.lower() for name in allowed_peers}
         self._connections: dict[PeerConnection, None] = {}
         """In the order in which they came."""
-        self._server: asyncio.Server | None = None
+        self._acceptor: Acceptor | None = None
         self._tick: asyncio.TimerHandle | None = None
         self._all_gone = asyncio.Event()
         # RFC 6733, 3: the low bits start at random, so that a restarted node does not repeat its identifiers.
         self._identifier = secrets.randbits(32)
         self._asked: dict[int, _Asked] = {}
         self.connections_refused = 0
+        self.closed: Counter[str] = Counter()
+        """Connections that this node closed, by cause, since the start."""
+        self.exhaustions: Counter[str] = Counter()
+        """How often no descriptor was left to accept a connection; by listener, of which this node has one."""
         self.refusals = 0
         """Requests answered with an error by the node itself."""
 
     @property
     def port(self) -> int:
         """The port that is listened on; differs from the one asked for where that was 0."""
-        if self._server is None:
-            return self._port
-        return int(self._server.sockets[0].getsockname()[1])
+        return self._port
 
     @property
     def peers(self) -> tuple[str, ...]:
@@ -83,13 +105,11 @@ class DiameterNode:
 
     async def start(self) -> None:
         """Listen; raises OSError where the port is taken."""
-        loop = asyncio.get_running_loop()
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         listener = socket.create_server((self._host, self._port), family=family)
-        self._server = await loop.create_server(
-            lambda: PeerConnection(self), sock=listener, backlog=_ACCEPTED_AT_ONCE
-        )
-        listener.listen(_BACKLOG)
+        self._acceptor = Acceptor(listener, _Door(self))
+        self._acceptor.start()
+        self._port = self._acceptor.port
         self._look_after()
 
     async def close(self) -> None:
@@ -97,8 +117,8 @@ class DiameterNode:
         if self._tick is not None:
             self._tick.cancel()
             self._tick = None
-        if self._server is not None:
-            self._server.close()
+        if self._acceptor is not None:
+            self._acceptor.close()
         for connection in tuple(self._connections):
             connection.say_farewell()
         if self._connections:
@@ -108,9 +128,9 @@ class DiameterNode:
             except TimeoutError:
                 for connection in tuple(self._connections):
                     connection.abort()
-        if self._server is not None:
-            await self._server.wait_closed()
-            self._server = None
+        if self._acceptor is not None:
+            await self._acceptor.wait_closed()
+            self._acceptor = None
 
     def ask(self, origin_host: str, build: BuildRequest, answered: Answered) -> bool:
         """Send a request to a peer that is connected; tell whether it was sent.
@@ -152,16 +172,30 @@ class DiameterNode:
         Strangers make room, the oldest of the address that most of them come from: whoever only connects keeps
         no peer out, however often.
         """
-        if len(self._connections) >= self.limits.max_connections:
+        full = len(self._connections) >= self.limits.max_connections
+        if full or sum(it.is_stranger for it in self._connections) >= self.limits.max_strangers:
             self.connections_refused += 1
-            strangers = [it for it in self._connections if it.is_stranger]
-            if not strangers:
+            if not self._make_room():
+                self.closed["refused_full"] += 1
                 return False
-            ((crowd, _),) = Counter(it.address for it in strangers).most_common(1)
-            stranger = next(it for it in strangers if it.address == crowd)
-            del self._connections[stranger]
-            stranger.abort()
         self._connections[connection] = None
+        return True
+
+    def descriptors_exhausted(self) -> None:
+        """Note that no descriptor was left for a new connection, and free that of a stranger."""
+        self.exhaustions[_LISTENER] += 1
+        freed = self._make_room()
+        _log.error("No descriptor is left to accept Diameter peers by; a stranger made room: %s", freed)
+
+    def _make_room(self) -> bool:
+        strangers = [it for it in self._connections if it.is_stranger]
+        if not strangers:
+            return False
+        ((crowd, _),) = Counter(client_group(it.address) for it in strangers).most_common(1)
+        stranger = next(it for it in strangers if client_group(it.address) == crowd)
+        del self._connections[stranger]
+        self.closed["evicted"] += 1
+        stranger.abort()
         return True
 
     def forget(self, connection: PeerConnection) -> None:
