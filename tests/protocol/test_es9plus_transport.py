@@ -127,7 +127,7 @@ def test_no_broken_answer_of_a_card_brings_it_down(server: RunningSmdp, data: st
 def test_tls_before_1_2_and_strangers_are_refused(server: RunningSmdp) -> None:
     context = client_context(server.pki)
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
-    old = server.smdp.server.config.ssl
+    old = server.smdp.server.tls
     assert old is not None
     assert old.minimum_version is ssl.TLSVersion.TLSv1_2
     stranger = Es9Client(("127.0.0.1", server.smdp.port), context, "other.example")

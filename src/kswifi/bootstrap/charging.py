@@ -5,6 +5,7 @@ import sys
 from datetime import timedelta
 from typing import Final
 
+from kswifi.bootstrap.connections import diameter_limits_of
 from kswifi.bootstrap.metrics import ChargingMetrics
 from kswifi.bootstrap.process import LAB_GATEWAY
 from kswifi.charging.policy import ChargingPolicy
@@ -47,7 +48,9 @@ class Charging:
         centre: AuthenticationCentre,
         state_id: int,
         clock: Clock,
+        descriptors: int | None = None,
     ) -> None:
+        """``descriptors``: how many files and sockets the process may open, None to leave the node's limits."""
         identity = NodeIdentity(settings.diameter_identity, settings.diameter_realm, state_id)
         self._database = database
         self._retention = timedelta(days=settings.cdr_retention_days)
@@ -62,6 +65,7 @@ class Charging:
             applications=(self._gy, S6aApplication(centre, identity)),
             rules=peer_rules_of(settings),
             tls=tls_listener_of(settings),
+            limits=None if descriptors is None else diameter_limits_of(settings, descriptors),
         )
         self._gy.connect(self.node.ask)
         self.metrics = ChargingMetrics(self.service, self.node, lambda: ledger.figures)

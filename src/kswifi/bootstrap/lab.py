@@ -11,6 +11,7 @@ from kswifi.kernel.listening import authority
 from kswifi.lab.process import run_lab as run_lab_process
 from kswifi.lab.rehearsal.payments.server import GatewayConfig
 from kswifi.lab.settings import LabAddresses, LabConfig
+from kswifi.listeners.descriptors import raise_descriptor_limit
 from kswifi.settings import Settings
 
 
@@ -34,6 +35,7 @@ async def run_lab(settings: Settings, ready: Ready, end_of_input: int | None = N
             mode=settings.mode,
         )
     configure_logging(settings)
+    raise_descriptor_limit()
 
     def say(addresses: LabAddresses) -> None:
         ready(

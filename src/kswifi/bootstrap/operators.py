@@ -17,6 +17,7 @@ from kswifi.esim.operators.operator_orders import OperatorOrders
 from kswifi.esim.operators.operators import trusted_certificates
 from kswifi.jobs.worker import Worker, WorkerLimits
 from kswifi.kernel.listening import listening_socket
+from kswifi.listeners.pool import ConnectionPool
 from kswifi.providers.smdp.es2plus_call import client_context
 from kswifi.providers.smdp.es2plus_callbacks import OperatorCallbacks
 from kswifi.servers.rsp.es2plus import Es2Plus
@@ -72,13 +73,13 @@ class OperatorSide:
         self._trusts.append(ClientTrust(context, required=False))
         return self._routes()
 
-    def open(self, host: str, port: int) -> None:
+    def open(self, host: str, port: int, pool: ConnectionPool | None = None) -> None:
         """Listen on a port of its own; raises OSError where it is taken."""
         self._listener = listening_socket(host, port)
         self.host, self.port = self._listener.getsockname()[:2]
         context = tls_context(*self._tls)
         self._trusts.append(ClientTrust(context, required=True))
-        self._server = Es9PlusServer(application(self._routes()), context)
+        self._server = Es9PlusServer(application(self._routes()), context, pool=pool, name="es2plus")
 
     async def serve(self) -> None:
         """Serve, call back and look for new operators until ``leave``."""

@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 
 from kswifi.bootstrap.checks import check_names
+from kswifi.bootstrap.connections import limits_of
 from kswifi.bootstrap.operators import OperatorSide, TlsFiles
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.data_directory.layout import Installation
@@ -27,6 +28,8 @@ from kswifi.esim.smdp.rsp_model import SmdpRules
 from kswifi.jobs.housekeeping import Chore, Housekeeper, outbox_chores
 from kswifi.kernel.clock import SystemClock
 from kswifi.kernel.listening import authority, listening_socket
+from kswifi.listeners.descriptors import raise_descriptor_limit
+from kswifi.listeners.pool import ConnectionPool
 from kswifi.rsp.access_rules import CarrierApp
 from kswifi.rsp.pki import Pki
 from kswifi.servers.rsp.es9plus import Es9Plus
@@ -116,8 +119,9 @@ def open_smdp(
     vault: SubscriberVault,
     options: RspOptions,
     rules: SmdpRules | None = None,
+    pool: ConnectionPool | None = None,
 ) -> SmdpPlus:
-    """Make an SM-DP+, its sockets bound.
+    """Make an SM-DP+, its sockets bound; ``pool`` holds the connections of both its ports, None for one of its own.
 
     Raises:
         PkiError: its certificates cannot be used.
@@ -125,6 +129,7 @@ def open_smdp(
         OSError: the port is taken.
     """
     now = database.clock.now()
+    pool = ConnectionPool() if pool is None else pool
     listener = listening_socket(options.host, options.port)
     try:
         port = int(listener.getsockname()[1])
@@ -158,8 +163,8 @@ def open_smdp(
             if options.es2_on_es9:
                 routes += side.share(context)
             if options.es2_port is not None:
-                side.open(options.es2_host or options.host, options.es2_port)
-        return SmdpPlus(provisioning, Es9PlusServer(application(routes), context), listener, port, side)
+                side.open(options.es2_host or options.host, options.es2_port, pool)
+        return SmdpPlus(provisioning, Es9PlusServer(application(routes), context, pool=pool), listener, port, side)
     except BaseException:
         listener.close()
         raise
@@ -192,6 +197,7 @@ async def run_rsp(settings: Settings, options: RspOptions, ready: Ready, end_of_
     """
     check_names(settings, options.smdp_address, page=False)
     configure_logging(settings)
+    pool = ConnectionPool(limits_of(settings, raise_descriptor_limit()))
     stop = stop_event(end_of_input)
     installation = Installation(settings.data_dir).open()
     try:
@@ -202,7 +208,7 @@ async def run_rsp(settings: Settings, options: RspOptions, ready: Ready, end_of_
         database = Database(sqlite_url(installation.control_database), SystemClock())
         try:
             await migrate(database)
-            smdp = open_smdp(installation, database, vault, options)
+            smdp = open_smdp(installation, database, vault, options, pool=pool)
             await _serve(smdp, ready, stop)
         finally:
             await database.close()

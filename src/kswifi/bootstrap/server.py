@@ -23,6 +23,8 @@ from kswifi.api.server import ApiServer
 from kswifi.api.services import Environment, Metrics, Services, SessionServices
 from kswifi.bootstrap.charging import Charging
 from kswifi.bootstrap.checks import check_keys, check_names
+from kswifi.bootstrap.connection_metrics import ConnectionMetrics
+from kswifi.bootstrap.connections import limits_of
 from kswifi.bootstrap.external_smdp import delivery_of, open_peer, open_workers
 from kswifi.bootstrap.free_data import open_free_data
 from kswifi.bootstrap.free_data_metrics import FreeDataMetrics, metrics_text
@@ -53,6 +55,8 @@ from kswifi.kernel.listening import authority, listening_socket
 from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.storage.snapshot import SnapshotStore
 from kswifi.ledger.storage.sqlite_journal import SqliteJournal
+from kswifi.listeners.descriptors import raise_descriptor_limit
+from kswifi.listeners.pool import ConnectionPool
 from kswifi.outbox.leases import release_leases
 from kswifi.payments.going_live import close_rehearsal
 from kswifi.payments.job_handlers import pass_handlers, prune_payments
@@ -118,6 +122,8 @@ class _Server:
         self._installation = installation
         self._stack = stack
         self._clock = clock
+        self._descriptors = raise_descriptor_limit()
+        self._pool = ConnectionPool(limits_of(settings, self._descriptors))
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, ready: Ready, stop: asyncio.Event) -> None:
@@ -145,6 +151,7 @@ class _Server:
                 carrier_apps=settings.carrier_apps,
                 progress=None if peer is None else peer.progress,
             ),
+            pool=self._pool,
         )
         self._stack.callback(smdp.close)
         ledger = await self._ledger(database)
@@ -199,7 +206,12 @@ class _Server:
             phone_verifications=phones.service,
             readiness={"ledger": _ledger_answers(ledger)},
             metrics=Metrics(
-                metrics_text(charging.metrics, FreeDataMetrics(database, free_data)), settings.metrics_networks
+                metrics_text(
+                    charging.metrics,
+                    ConnectionMetrics(self._pool, charging.node),
+                    FreeDataMetrics(database, free_data),
+                ),
+                settings.metrics_networks,
             ),
         )
         chores = {
@@ -282,7 +294,7 @@ class _Server:
                 installation.origin_state_id, lambda: str(unix_seconds(self._clock.now())).encode()
             )
         )
-        charging = Charging(settings, database, ledger, centre, state_id, self._clock)
+        charging = Charging(settings, database, ledger, centre, state_id, self._clock, self._descriptors)
         await charging.start()
         self._stack.push_async_callback(charging.close)
         return charging
@@ -327,7 +339,7 @@ class _Server:
         """Serve API and monitoring; give where monitoring is reached."""
         app = create_app(services)
         app.router.routes.extend(pwa_routes(services.environment.lab_origin))
-        server = ApiServer(app)
+        server = ApiServer(app, pool=self._pool)
         listener = listening_socket(self._settings.api_bind, self._settings.api_port)
 
         def leave() -> None:
@@ -335,7 +347,9 @@ class _Server:
 
         async with AsyncExitStack() as running:
             await running.enter_async_context(self._running("api", server.serve(sockets=[listener]), leave))
-            for name, beside, socket_ in lan_servers(app, self._settings, self._installation, self._clock):
+            for name, beside, socket_ in lan_servers(
+                app, self._settings, self._installation, self._clock, self._pool
+            ):
                 stop = partial(setattr, beside, "should_exit", True)
                 await running.enter_async_context(self._running(name, beside.serve(sockets=[socket_]), stop))
             socket_, place = monitoring_listener(self._settings)

@@ -4,7 +4,9 @@ The supervisor itself does no work of the product. A process that dies is starte
 operator's service manager would; one that keeps dying stops everything, with its last words.
 """
 
+import os
 import queue
+import shutil
 import signal
 import threading
 import time
@@ -22,6 +24,7 @@ from kswifi.settings import Settings
 _MOST_RESTARTS: Final = 5
 _WITHIN_SECONDS: Final = 60.0
 _LARGEST_LOG_OCTETS: Final = 10_000_000
+_LOOK_AT_LOGS_SECONDS: Final = 5.0
 
 SERVER_AND_LAB: Final = ("server", "lab")
 """The server first: the lab's gateway is its Diameter client."""
@@ -61,8 +64,7 @@ class System:
     def start_one(self, name: str) -> Mapping[str, Any]:
         """Start one of them, on the data it left."""
         log = self.log_dir / f"{name}.log"
-        if log.exists() and log.stat().st_size > _LARGEST_LOG_OCTETS:
-            log.replace(log.with_suffix(".log.1"))
+        rotate(log)
         command = {"server": ["serve", "--days-ahead", str(self.days_ahead)], "lab": ["lab"]}[name]
         child = Child.start(name, [*command, "--as-child"], self.environment, log)
         self.children[name] = child
@@ -93,7 +95,12 @@ class System:
             _report_death(name, child, deaths)
         recent: deque[float] = deque(maxlen=_MOST_RESTARTS)
         while True:
-            name = deaths.get()
+            try:
+                name = deaths.get(timeout=_LOOK_AT_LOGS_SECONDS)
+            except queue.Empty:
+                for name in self.children:
+                    rotate(self.log_dir / f"{name}.log")
+                continue
             now = time.monotonic()
             if len(recent) == _MOST_RESTARTS and now - recent[0] < _WITHIN_SECONDS:
                 raise RuntimeError(f"the {name} process keeps dying: see {self.log_dir / name}.log")
@@ -101,6 +108,19 @@ class System:
             say(f"the {name} process ended by itself; starting it again (see {self.log_dir / name}.log)")
             self.start_one(name)
             _report_death(name, self.children[name], deaths)
+
+
+def rotate(log: Path, largest_octets: int = _LARGEST_LOG_OCTETS) -> bool:
+    """Keep a log that has become too long as ``.log.1`` and empty it; tell whether that was done.
+
+    The process that writes it goes on with the same open file: it appends, so its next line is the first again.
+    What it writes between the copy and the emptying, some milliseconds, is lost.
+    """
+    if not log.exists() or log.stat().st_size <= largest_octets:
+        return False
+    shutil.copyfile(log, log.with_suffix(".log.1"))
+    os.truncate(log, 0)
+    return True
 
 
 def _report_death(name: str, child: Child, deaths: "queue.SimpleQueue[str]") -> None:

@@ -4,12 +4,11 @@ import asyncio
 import json
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import structlog
-import uvicorn
 
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.listening import loopback_socket
@@ -21,6 +20,9 @@ from kswifi.lab.phone.phone import LabPhone
 from kswifi.lab.phone.servers import ProfileServers
 from kswifi.lab.rehearsal.payments.server import serving_gateway
 from kswifi.lab.settings import HostPort, LabAddresses, LabConfig
+from kswifi.listeners.http_server import HttpServer
+from kswifi.listeners.limits import ConnectionLimits
+from kswifi.listeners.pool import ConnectionPool
 
 _log = structlog.get_logger(__name__)
 
@@ -119,30 +121,11 @@ async def _start_content(config: LabConfig) -> tuple[asyncio.subprocess.Process,
     raise LabFailedError(f"port {config.content_port} (content server) is taken")
 
 
-class _ControlServer(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Leave the process's signal handlers alone."""
-        yield
-
-
 @asynccontextmanager
 async def _control_server(config: LabConfig, gateway: Gateway, phone: LabPhone) -> AsyncIterator[HostPort]:
     app = create_control_app(gateway, phone, config.web_origins, config.host)
-    server = _ControlServer(
-        uvicorn.Config(
-            app,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=_MOST_CONTROL_CONNECTIONS,
-            timeout_graceful_shutdown=1,
-        )
-    )
+    pool = ConnectionPool(ConnectionLimits(connections=_MOST_CONTROL_CONNECTIONS))
+    server = HttpServer(app, "lab", pool=pool, stop_seconds=1)
     listener = loopback_socket(config.host, config.control_port)
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:

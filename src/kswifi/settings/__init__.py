@@ -21,6 +21,7 @@ from kswifi.kernel.listening import authority
 from kswifi.providers.payments.registry import GATEWAYS, GatewayOptions
 from kswifi.rsp.access_rules import CarrierApp
 from kswifi.settings.charging import ChargingSettings
+from kswifi.settings.connections import ConnectionSettings
 from kswifi.settings.diameter import DiameterSettings
 from kswifi.settings.edge import EdgeSettings
 from kswifi.settings.free_data import FreeDataSettings
@@ -40,7 +41,13 @@ class SettingsInvalidError(KswifiError):
 
 
 class Settings(
-    DiameterSettings, ChargingSettings, EdgeSettings, FreeDataSettings, PhoneSettings, ProvisioningSettings
+    DiameterSettings,
+    ChargingSettings,
+    ConnectionSettings,
+    EdgeSettings,
+    FreeDataSettings,
+    PhoneSettings,
+    ProvisioningSettings,
 ):
     """The settings. A port of 0 takes a free one. Lists are separated by commas."""
 

@@ -1,6 +1,7 @@
 """A Diameter node that accepts peers over TCP and serves applications to them (RFC 6733)."""
 
 import asyncio
+import logging
 import secrets
 import ssl
 import time
@@ -14,6 +15,8 @@ from kswifi.diameter.errors import DiameterError
 from kswifi.diameter.header import Header
 from kswifi.diameter.messages.base import Capabilities, VendorApplication
 from kswifi.kernel.listening import listening_socket
+from kswifi.listeners.acceptor import Acceptor, Tls
+from kswifi.listeners.limits import client_group
 from kswifi.servers.diameter.application import Application, NodeIdentity
 from kswifi.servers.diameter.peer_connection import PeerConnection, PeerLimits
 from kswifi.servers.diameter.peer_rules import PeerRules, RefusedPeers
@@ -21,10 +24,8 @@ from kswifi.servers.diameter.peer_rules import PeerRules, RefusedPeers
 _TICK_FRACTION: Final = 10
 """The watchdogs are looked after this many times within their period."""
 
-_ACCEPTED_AT_ONCE: Final = 16
-"""Connections taken between two looks at those that are here: a flood of them delays nobody for long."""
-_BACKLOG: Final = 1024
-"""Connections that the kernel keeps waiting; asyncio would have it be the same number."""
+_log: Final = logging.getLogger(__name__)
+_LISTENER: Final = "diameter"
 
 BuildRequest: TypeAlias = Callable[[str, int, int], bytes]
 """Makes a request from the peer's realm, a Hop-by-Hop and an End-to-End Identifier."""
@@ -45,6 +46,28 @@ class TlsListener:
     host: str
     port: int
     context: ssl.SSLContext
+
+
+class _Door:
+    """Refuses addresses from which no peer may connect, before any octet; the node decides on the others."""
+
+    def __init__(self, node: "DiameterNode") -> None:
+        self._node = node
+
+    def admit(self, address: str, _abort: Callable[[], None]) -> "_Door | None":
+        """Take a connection whose address a peer may have."""
+        return self if self._node.knows_address(address) else None
+
+    def make_protocol(self) -> PeerConnection:
+        return PeerConnection(self._node)
+
+    def failed(self, error: BaseException | None) -> None:
+        """Count a TLS handshake that failed; a connection that ended before its protocol has no other trace."""
+        if error is not None:
+            self._node.closed["handshake_failed"] += 1
+
+    def exhausted(self) -> None:
+        self._node.descriptors_exhausted()
 
 
 class DiameterNode:
@@ -76,28 +99,29 @@ class DiameterNode:
         self._tls = tls
         self._connections: dict[PeerConnection, None] = {}
         """In the order in which they came."""
-        self._server: asyncio.Server | None = None
-        self._tls_server: asyncio.Server | None = None
+        self._acceptors: list[Acceptor] = []
         self._tick: asyncio.TimerHandle | None = None
         self._all_gone = asyncio.Event()
         # RFC 6733, 3: the low bits start at random, so that a restarted node does not repeat its identifiers.
         self._identifier = secrets.randbits(32)
         self._asked: dict[int, _Asked] = {}
         self.connections_refused = 0
+        self.closed: Counter[str] = Counter()
+        """Connections that this node closed, by cause, since the start."""
+        self.exhaustions: Counter[str] = Counter()
+        """How often no descriptor was left to accept a connection; by listener, of which this node has one."""
         self.refusals = 0
         """Requests answered with an error by the node itself."""
 
     @property
     def port(self) -> int:
         """The port that is listened on; differs from the one asked for where that was 0."""
-        if self._server is None:
-            return self._port
-        return int(self._server.sockets[0].getsockname()[1])
+        return self._port
 
     @property
     def tls_port(self) -> int | None:
         """The port of TLS; None where it is not served."""
-        return None if self._tls_server is None else int(self._tls_server.sockets[0].getsockname()[1])
+        return self._acceptors[1].port if len(self._acceptors) > 1 else None
 
     @property
     def peers(self) -> tuple[str, ...]:
@@ -106,35 +130,28 @@ class DiameterNode:
 
     async def start(self) -> None:
         """Listen; raises OSError where a port is taken."""
-        self._server = await self._listen(self._host, self._port, None)
+        listener = listening_socket(self._host, self._port)
+        self._acceptors = [Acceptor(listener, _Door(self))]
+        self._port = self._acceptors[0].port
         if self._tls is not None:
             try:
-                self._tls_server = await self._listen(self._tls.host, self._tls.port, self._tls.context)
+                listener = listening_socket(self._tls.host, self._tls.port)
             except OSError:
-                self._server.close()
+                self._acceptors.pop().close()
                 raise
+            seconds = self.limits.greeting_seconds
+            self._acceptors.append(Acceptor(listener, _Door(self), Tls(self._tls.context, seconds, seconds)))
+        for acceptor in self._acceptors:
+            acceptor.start()
         self._look_after()
-
-    async def _listen(self, host: str, port: int, context: ssl.SSLContext | None) -> asyncio.Server:
-        listener = listening_socket(host, port, backlog=_BACKLOG)
-        server = await asyncio.get_running_loop().create_server(
-            lambda: PeerConnection(self),
-            sock=listener,
-            backlog=_ACCEPTED_AT_ONCE,
-            ssl=context,
-            ssl_handshake_timeout=None if context is None else self.limits.greeting_seconds,
-        )
-        listener.listen(_BACKLOG)
-        return server
 
     async def close(self) -> None:
         """Stop listening, take leave of every peer and answer what is outstanding, for a short while at most."""
         if self._tick is not None:
             self._tick.cancel()
             self._tick = None
-        servers = [server for server in (self._server, self._tls_server) if server is not None]
-        for server in servers:
-            server.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
         for connection in tuple(self._connections):
             connection.say_farewell()
         if self._connections:
@@ -144,9 +161,9 @@ class DiameterNode:
             except TimeoutError:
                 for connection in tuple(self._connections):
                     connection.abort()
-        for server in servers:
-            await server.wait_closed()
-        self._server = self._tls_server = None
+        for acceptor in self._acceptors:
+            await acceptor.wait_closed()
+        self._acceptors = []
 
     def ask(self, origin_host: str, build: BuildRequest, answered: Answered) -> bool:
         """Send a request to a peer that is connected; tell whether it was sent.
@@ -182,25 +199,43 @@ class DiameterNode:
             del self._asked[header.hop_by_hop]
             asked.answered(message)
 
+    def knows_address(self, address: str) -> bool:
+        """Tell whether a peer may connect from an address; note the refusal if not."""
+        if self.rules.knows_address(address):
+            return True
+        self.refused_peers.note("address", address)
+        return False
+
     def admit(self, connection: PeerConnection) -> bool:
-        """Take a connection in, unless no peer may connect from its address, or as many as may be are here.
+        """Take a connection in, unless as many as may be are here.
 
         Strangers make room, the oldest of the address that most of them come from: whoever only connects keeps
         no peer out, however often.
         """
-        if not self.rules.knows_address(connection.address):
-            self.refused_peers.note("address", connection.address)
-            return False
-        if len(self._connections) >= self.limits.max_connections:
+        full = len(self._connections) >= self.limits.max_connections
+        if full or sum(it.is_stranger for it in self._connections) >= self.limits.max_strangers:
             self.connections_refused += 1
-            strangers = [it for it in self._connections if it.is_stranger]
-            if not strangers:
+            if not self._make_room():
+                self.closed["refused_full"] += 1
                 return False
-            ((crowd, _),) = Counter(it.address for it in strangers).most_common(1)
-            stranger = next(it for it in strangers if it.address == crowd)
-            del self._connections[stranger]
-            stranger.abort()
         self._connections[connection] = None
+        return True
+
+    def descriptors_exhausted(self) -> None:
+        """Note that no descriptor was left for a new connection, and free that of a stranger."""
+        self.exhaustions[_LISTENER] += 1
+        freed = self._make_room()
+        _log.error("No descriptor is left to accept Diameter peers by; a stranger made room: %s", freed)
+
+    def _make_room(self) -> bool:
+        strangers = [it for it in self._connections if it.is_stranger]
+        if not strangers:
+            return False
+        ((crowd, _),) = Counter(client_group(it.address) for it in strangers).most_common(1)
+        stranger = next(it for it in strangers if client_group(it.address) == crowd)
+        del self._connections[stranger]
+        self.closed["evicted"] += 1
+        stranger.abort()
         return True
 
     def forget(self, connection: PeerConnection) -> None:

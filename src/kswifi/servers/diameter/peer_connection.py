@@ -38,9 +38,12 @@ class PeerLimits:
     """What one node takes from its peers; seconds and counts."""
 
     max_connections: int = 256
+    max_strangers: int = 64
+    """Connections, of these, whose peers have not introduced themselves yet."""
     max_outstanding: int = 1024
     """Requests of one connection that await their answers; more stay unread in the kernel's buffers."""
-    greeting_seconds: float = 10.0
+    greeting_seconds: float = 5.0
+    """Within which a new peer sends its Capabilities-Exchange-Request."""
     watchdog_seconds: float = 30.0
     """Silence after which a watchdog is sent, and after which its missing answer closes (RFC 3539, 3.4.1)."""
     farewell_seconds: float = 1.0
@@ -72,8 +75,9 @@ class PeerConnection(asyncio.Protocol):
         self._outstanding = 0
         self._write_blocked_since: float | None = None
         self._reading_paused = False
-        self._heard_at = self._loop.time()
+        self._began_at = self._heard_at = self._loop.time()
         self._watchdog_sent_at: float | None = None
+        self._leaving_since: float | None = None
         self.origin_host: str | None = None
         """The peer's name, once it introduced itself."""
         self.origin_realm = ""
@@ -161,17 +165,15 @@ class PeerConnection(asyncio.Protocol):
         """Send a watchdog after silence; close a peer that never greets, never answers or never reads."""
         limits = self._limits
         if self._state is not _State.OPEN:
-            late = self._state is _State.AWAITING_CER and now - self._heard_at > limits.greeting_seconds
-            if late:
-                self._abort("did not introduce itself")
+            self._end_late(now)
         elif self._write_blocked_since is not None:
             if now - self._write_blocked_since > limits.watchdog_seconds:
-                self._abort("does not read its answers")
+                self._abort("does not read its answers", "reading_slow")
         elif self._watchdog_sent_at is not None:
             if self._heard_at > self._watchdog_sent_at:
                 self._watchdog_sent_at = None
             elif now - self._watchdog_sent_at > limits.watchdog_seconds and not self._reading_paused:
-                self._abort("does not answer the watchdog")
+                self._abort("does not answer the watchdog", "watchdog_late")
         elif now - self._heard_at >= limits.watchdog_seconds:
             self._watchdog_sent_at = now
             identity = self._node.identity
@@ -185,6 +187,14 @@ class PeerConnection(asyncio.Protocol):
                     end_to_end=end_to_end,
                 ).encode()
             )
+
+    def _end_late(self, now: float) -> None:
+        """Close a peer that never introduced itself, or that leaves and does not read what it still gets."""
+        if self._leaving_since is None:
+            if now - self._began_at > self._limits.greeting_seconds:
+                self._abort("did not introduce itself", "head_late")
+        elif now - self._leaving_since > self._limits.watchdog_seconds:
+            self._abort("does not read its last answers", "reading_slow")
 
     def say_farewell(self) -> None:
         """Tell the peer that this node stops; the connection closes with its answer, or by ``abort``."""
@@ -227,7 +237,7 @@ class PeerConnection(asyncio.Protocol):
                 self._node.take_answer(self, header, message)
             return
         if self._state is _State.AWAITING_CER and header.command_code != Command.CAPABILITIES_EXCHANGE:
-            self._abort("spoke before introducing itself")
+            self._abort("spoke before introducing itself", "malformed")
             return
         try:
             if header.application_id == APPLICATION_BASE:
@@ -353,17 +363,21 @@ class PeerConnection(asyncio.Protocol):
     def _leave(self) -> None:
         """Close once everything outstanding is answered and written."""
         self._state = _State.LEAVING
+        if self._leaving_since is None:
+            self._leaving_since = self._loop.time()
         if self._outstanding == 0 and self._transport is not None:
             self._flush()
             self._transport.close()
 
     def _give_up(self, fault: FramingError) -> None:
         """Close a stream that lost its frame, after saying why to a peer that was known."""
+        self._node.closed["malformed"] += 1
         _log.warning("Diameter peer %s sent no message: %s", self.origin_host or "(unknown)", fault.message)
         if fault.header is not None and self._state is _State.OPEN:
             self._refuse(bytes(HEADER_OCTETS), fault.header, fault)
         self._leave()
 
-    def _abort(self, why: str) -> None:
+    def _abort(self, why: str, cause: str) -> None:
+        self._node.closed[cause] += 1
         _log.warning("Diameter peer %s %s", self.origin_host or "(unknown)", why)
         self.abort()

@@ -1,14 +1,13 @@
 """A rehearsal gateway as a server: one of two faces, the checkout pages, and what a rehearsal tells it to do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
-import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -26,6 +25,9 @@ from kswifi.lab.rehearsal.payments.paystack_face import PaystackEvents, Paystack
 from kswifi.lab.rehearsal.payments.requests import read_body
 from kswifi.lab.rehearsal.payments.sandbox_face import SandboxEvents, SandboxFace
 from kswifi.lab.rehearsal.payments.webhooks import Webhooks
+from kswifi.listeners.http_server import HttpServer
+from kswifi.listeners.limits import ConnectionLimits
+from kswifi.listeners.pool import ConnectionPool
 
 CONTROL_HEADER: Final = "X-KSWiFi-Lab"
 _MOST_CONNECTIONS: Final = 64
@@ -155,13 +157,6 @@ class _Control:
             raise GatewayRefusal("header_missing", f"send the header {CONTROL_HEADER}: 1")
 
 
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Leave the process's signal handlers alone."""
-        yield
-
-
 def make_webhooks(config: GatewayConfig) -> Webhooks:
     """Return what tells the shop, signed as the face does."""
     header = (sandbox_face if config.face == "sandbox" else paystack_face).SIGNATURE_HEADER
@@ -196,20 +191,8 @@ async def serving_gateway(config: GatewayConfig) -> AsyncIterator[str]:
     origin = f"http://{authority(host, port)}"
     webhooks = make_webhooks(config)
     engine, app = make_gateway(config, webhooks, origin)
-    server = _Server(
-        uvicorn.Config(
-            app,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=_MOST_CONNECTIONS,
-            timeout_graceful_shutdown=1,
-        )
-    )
+    pool = ConnectionPool(ConnectionLimits(connections=_MOST_CONNECTIONS))
+    server = HttpServer(app, "sandbox", pool=pool, stop_seconds=1)
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:
         yield origin
