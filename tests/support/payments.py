@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx2
-import uvicorn
 from sqlalchemy import insert, select
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -28,7 +27,8 @@ from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.jobs.worker import Worker, WorkerLimits
 from kswifi.kernel.clock import ManualClock
-from kswifi.lab.rehearsal.payments.server import GatewayConfig, _Server, serving_gateway
+from kswifi.lab.http_serving import LabServer
+from kswifi.lab.rehearsal.payments.server import GatewayConfig, serving_gateway
 from kswifi.outbox.sql import outbox_entry
 from kswifi.payments.errors import PaymentsError
 from kswifi.payments.job_handlers import PaymentHandlers, pass_handlers
@@ -114,7 +114,7 @@ async def rehearsal(
     listener = socket.create_server(("127.0.0.1", 0))
     shop = f"http://127.0.0.1:{listener.getsockname()[1]}"
     app = Starlette(routes=[Route("/webhooks", webhook, methods=["POST"])])
-    server = _Server(uvicorn.Config(app, http="h11", ws="none", lifespan="off", log_config=None, access_log=False))
+    server = LabServer(app)
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
     config = GatewayConfig(
         face="paystack" if face == "paystack" else "sandbox",

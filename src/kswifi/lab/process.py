@@ -3,24 +3,24 @@
 import asyncio
 import json
 import signal
-import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import structlog
-import uvicorn
 
 from kswifi.kernel.errors import KswifiError
 from kswifi.lab.control import create_control_app
 from kswifi.lab.gateway.gateway import Gateway
+from kswifi.lab.http_serving import LabServer, bound_accept_log, http_listener
 from kswifi.lab.phone.modem import Modem
 from kswifi.lab.phone.network import Network
 from kswifi.lab.phone.phone import LabPhone
 from kswifi.lab.phone.servers import ProfileServers
 from kswifi.lab.rehearsal.payments.server import serving_gateway
 from kswifi.lab.settings import HostPort, LabAddresses, LabConfig
+from kswifi.lab.sockets import raise_descriptor_limit
 
 _log = structlog.get_logger(__name__)
 
@@ -28,7 +28,6 @@ _START_SECONDS: Final = 10.0
 _PORT_TRIES: Final = 20
 _PORT_PAUSE_SECONDS: Final = 0.1
 _STOP_SECONDS: Final = 3.0
-_MOST_CONTROL_CONNECTIONS: Final = 64
 
 
 class LabFailedError(KswifiError):
@@ -47,6 +46,8 @@ async def run_lab(config: LabConfig, ready: Callable[[LabAddresses], None], stop
         GatewayInUseError: another lab runs on the same folder.
         OSError: a port is taken.
     """
+    raise_descriptor_limit()
+    bound_accept_log(asyncio.get_running_loop())
     async with _content_process(config) as (content, content_ended):
         gateway = Gateway(config, content)
         attach, proxy = await gateway.start()
@@ -118,32 +119,11 @@ async def _start_content(config: LabConfig) -> tuple[asyncio.subprocess.Process,
     raise LabFailedError(f"port {config.content_port} (content server) is taken")
 
 
-class _ControlServer(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Leave the process's signal handlers alone."""
-        yield
-
-
 @asynccontextmanager
 async def _control_server(config: LabConfig, gateway: Gateway, phone: LabPhone) -> AsyncIterator[HostPort]:
     app = create_control_app(gateway, phone, config.web_origins, config.host)
-    server = _ControlServer(
-        uvicorn.Config(
-            app,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=_MOST_CONTROL_CONNECTIONS,
-            timeout_graceful_shutdown=1,
-        )
-    )
-    listener = socket.create_server((config.host, config.control_port))
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does so only for its own sockets
+    server = LabServer(app)
+    listener = http_listener(config.host, config.control_port)
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:
         address: HostPort = listener.getsockname()[:2]

@@ -1,15 +1,13 @@
 """A rehearsal gateway as a server: one of two faces, the checkout pages, and what a rehearsal tells it to do."""
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
-import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -17,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from kswifi.lab.http_serving import LabServer, http_listener
 from kswifi.lab.rehearsal.payments import paystack_face, sandbox_face
 from kswifi.lab.rehearsal.payments.checkout import CheckoutPages
 from kswifi.lab.rehearsal.payments.engine import Engine, Tells
@@ -28,7 +27,6 @@ from kswifi.lab.rehearsal.payments.sandbox_face import SandboxEvents, SandboxFac
 from kswifi.lab.rehearsal.payments.webhooks import Webhooks
 
 CONTROL_HEADER: Final = "X-KSWiFi-Lab"
-_MOST_CONNECTIONS: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,13 +145,6 @@ class _Control:
             raise GatewayRefusal("header_missing", f"send the header {CONTROL_HEADER}: 1")
 
 
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Leave the process's signal handlers alone."""
-        yield
-
-
 def make_webhooks(config: GatewayConfig) -> Webhooks:
     """Return what tells the shop, signed as the face does."""
     header = (sandbox_face if config.face == "sandbox" else paystack_face).SIGNATURE_HEADER
@@ -177,26 +168,12 @@ def make_gateway(config: GatewayConfig, webhooks: Tells, origin: str) -> tuple[E
 @asynccontextmanager
 async def serving_gateway(config: GatewayConfig) -> AsyncIterator[str]:
     """Serve a rehearsal gateway; give its origin. Raises OSError where the port is taken."""
-    listener = socket.create_server((config.host, config.port))
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener = http_listener(config.host, config.port)
     host, port = config.shown_host or config.host, listener.getsockname()[1]
     origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     webhooks = make_webhooks(config)
     engine, app = make_gateway(config, webhooks, origin)
-    server = _Server(
-        uvicorn.Config(
-            app,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=_MOST_CONNECTIONS,
-            timeout_graceful_shutdown=1,
-        )
-    )
+    server = LabServer(app)
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:
         yield origin

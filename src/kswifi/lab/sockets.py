@@ -1,0 +1,52 @@
+"""Listening sockets, probes for vanished peers, and what to do when file descriptors run out."""
+
+import errno
+import resource
+import socket
+from typing import Final
+
+BACKLOG: Final = 256
+_BUFFER_OCTETS: Final = 1_048_576
+_PROBE_AFTER_SECONDS: Final = 30
+_PROBE_INTERVAL_SECONDS: Final = 10
+_PROBES: Final = 3
+_OUT_OF_RESOURCES: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Listen on an IPv4 or IPv6 address; port 0 takes a free one. Raises OSError where the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+
+
+def prepare(connection: socket.socket) -> None:
+    """Make a TCP socket fit for moving many octets without blocking, and for noticing that its peer vanished."""
+    connection.setblocking(False)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_OCTETS)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_OCTETS)
+    probe_when_idle(connection)
+
+
+def probe_when_idle(connection: socket.socket) -> None:
+    """Have the kernel send keep-alive probes: a peer that vanished without a word is noticed after a minute."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _PROBE_AFTER_SECONDS)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _PROBE_INTERVAL_SECONDS)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES)
+
+
+def is_out_of_resources(error: OSError) -> bool:
+    """Tell whether this process or the system has no file descriptors or no memory left for a socket."""
+    return error.errno in _OUT_OF_RESOURCES
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the soft limit of open files to the hard limit (RLIMIT_NOFILE); return the limit that holds now.
+
+    Child processes inherit it.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
