@@ -20,17 +20,18 @@ from kswifi.lab.phone.phone import LabPhone
 from kswifi.lab.phone.servers import ProfileServers
 from kswifi.lab.rehearsal.payments.server import serving_gateway
 from kswifi.lab.settings import HostPort, LabAddresses, LabConfig
+from kswifi.listeners.descriptors import raise_descriptor_limit
 from kswifi.listeners.http_server import HttpServer
 from kswifi.listeners.limits import ConnectionLimits
 from kswifi.listeners.pool import ConnectionPool
 
 _log = structlog.get_logger(__name__)
 
+_MOST_CONTROL_CONNECTIONS: Final = 64
 _START_SECONDS: Final = 10.0
 _PORT_TRIES: Final = 20
 _PORT_PAUSE_SECONDS: Final = 0.1
 _STOP_SECONDS: Final = 3.0
-_MOST_CONTROL_CONNECTIONS: Final = 64
 
 
 class LabFailedError(KswifiError):
@@ -50,6 +51,7 @@ async def run_lab(config: LabConfig, ready: Callable[[LabAddresses], None], stop
         GatewayInUseError: another lab runs on the same folder.
         OSError: a port is taken.
     """
+    raise_descriptor_limit()
     async with _content_process(config) as (content, content_ended):
         gateway = Gateway(config, content)
         attach, proxy = await gateway.start()

@@ -29,8 +29,9 @@ from kswifi.listeners.http_server import HttpServer
 from kswifi.listeners.limits import ConnectionLimits
 from kswifi.listeners.pool import ConnectionPool
 
+MOST_CONNECTIONS: Final = 64
+
 CONTROL_HEADER: Final = "X-KSWiFi-Lab"
-_MOST_CONNECTIONS: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +192,7 @@ async def serving_gateway(config: GatewayConfig) -> AsyncIterator[str]:
     origin = f"http://{authority(host, port)}"
     webhooks = make_webhooks(config)
     engine, app = make_gateway(config, webhooks, origin)
-    pool = ConnectionPool(ConnectionLimits(connections=_MOST_CONNECTIONS))
+    pool = ConnectionPool(ConnectionLimits(connections=MOST_CONNECTIONS))
     server = HttpServer(app, "sandbox", pool=pool, stop_seconds=1)
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:
