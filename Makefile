@@ -9,7 +9,7 @@ help:
 	@echo 'make up      start KSWiFi here (server and lab), until Ctrl-C'
 	@echo 'make demo    the whole road of one session, told as it happens'
 	@echo 'make test    every test      make check  style, types, architecture'
-	@echo 'make soak    the long runs of kills and seeds'
+	@echo 'make soak    the long runs of kills and seeds; the unit tests on every Python here'
 	@echo 'make app     minify the app again, after a change of its scripts or styles (needs Node)'
 	@echo 'make bench   speed, as figures      make setup  only make .venv'
 
@@ -39,11 +39,12 @@ check: setup-dev
 
 test: setup-dev
 	@sh tools/test_needs.sh
-	$(RUN)/python -m pytest -n 2 --dist loadgroup -m 'not soak' $(TESTS)
+	$(RUN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
 
 soak: setup-dev
 	@sh tools/test_needs.sh
 	$(RUN)/python -m pytest -n 2 --dist loadgroup -m soak --timeout 7200 $(TESTS)
+	$(RUN)/python -m tools.every_python
 
 bench: setup
 	@$(RUN)/python -m kswifi.bench

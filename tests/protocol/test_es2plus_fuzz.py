@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from kswifi.esim.model import ProfileState
 from kswifi.esim.smdp.orders import ORDER_COLUMNS
 from kswifi.esim.sql import profile_order
-from kswifi.kernel.clock import ManualClock
 from kswifi.rsp.status_codes import Status
 from tests.support.cards import EID, iccid
+from tests.support.clocks import ManualClock
 from tests.support.es2 import Operator, registered
 from tests.support.smdp import NOW, RunningSmdp, running_smdp
 

@@ -20,8 +20,8 @@ from kswifi.esim.external_smdp.line_stock import make_lines, set_ready
 from kswifi.esim.lines.service import EsimOrders
 from kswifi.esim.lines.vault import SubscriberVault
 from kswifi.esim.model import NumberRange
-from kswifi.kernel.clock import ManualClock
 from tests.support.cards import EID
+from tests.support.clocks import ManualClock
 from tests.support.es2 import Keyed, Operator, registered, self_signed
 from tests.support.session_roads import ADA
 from tests.support.smdp import NOW, VAULT_KEY, RunningSmdp, running_smdp

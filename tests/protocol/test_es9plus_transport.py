@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kswifi.bench.es9_client import Es9Client, HttpAnswer
-from kswifi.kernel.clock import ManualClock
 from kswifi.servers.rsp.json_binding import BODY_LIMIT_OCTETS
+from tests.support.clocks import ManualClock
 from tests.support.smdp import NOW, PROFILE, RunningSmdp, authenticated, client_context, running_smdp
 
 FUNCTIONS = (

@@ -26,7 +26,6 @@ from kswifi.books.verify import verify_book
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.jobs.worker import Worker, WorkerLimits
-from kswifi.kernel.clock import ManualClock
 from kswifi.lab.rehearsal.payments.server import GatewayConfig, serving_gateway
 from kswifi.listeners.http_server import HttpServer
 from kswifi.outbox.sql import outbox_entry
@@ -39,6 +38,7 @@ from kswifi.payments.rules import PassRules
 from kswifi.payments.service import PaymentService, passes_held
 from kswifi.providers.payments.paystack import Paystack
 from kswifi.providers.payments.sandbox import SandboxGateway
+from tests.support.clocks import ManualClock
 from tests.support.databases import START, open_database
 
 ADA: Final = "019ab0de-0000-7000-8000-00000000ada0"

@@ -19,9 +19,7 @@ from kswifi.esim.model import NumberRange, ProfileState
 from kswifi.esim.operators.operators import find_operator
 from kswifi.esim.operators.profile_stock import stock_profile
 from kswifi.euicc.card import Euicc
-from kswifi.euicc.storage import MemoryStorage
 from kswifi.free_data.rules import FreeDataRules
-from kswifi.kernel.clock import ManualClock
 from kswifi.kernel.numbers import Eid
 from kswifi.outbox.results import JobResult
 from kswifi.providers.smdp.es2plus import Es2PlusDelivery
@@ -29,7 +27,9 @@ from kswifi.providers.smdp.es2plus_call import Es2PlusPeer, client_context
 from kswifi.rsp import binding
 from kswifi.sessions.model import InternetSession
 from tests.support.cards import EID, enable
+from tests.support.clocks import ManualClock
 from tests.support.es2 import Callback, Operator, callback_server, registered, self_signed
+from tests.support.memory_storage import MemoryStorage
 from tests.support.session_roads import AtPeer, Road, open_road
 from tests.support.smdp import ADDRESS, NOW, VAULT_KEY, RunningSmdp, running_smdp
 

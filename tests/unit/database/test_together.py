@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -32,10 +33,8 @@ def _add(connection: Connection, value: int, *, fail: bool = False) -> int:
 
 
 def _values(folder: Path) -> list[int]:
-    with sqlite3.connect(folder / "control.db") as plain:
-        found = [row[0] for row in plain.execute("SELECT value FROM number ORDER BY value")]
-    plain.close()
-    return found
+    with closing(sqlite3.connect(folder / "control.db")) as plain:
+        return [row[0] for row in plain.execute("SELECT value FROM number ORDER BY value")]
 
 
 async def test_what_fails_is_undone_alone_and_the_rest_is_durable(tmp_path: Path) -> None:
