@@ -21,8 +21,9 @@ both = pytest.mark.parametrize("face", FACES)
 
 async def give_back(till: Till, reference: str) -> None:
     """Do as the sessions' part does once it has seen that nothing was used."""
-    async with till.database.transaction() as connection:
-        await take_back(connection, await find_payment(connection, reference), "asked for")
+    await till.database.write(
+        lambda connection: take_back(connection, find_payment(connection, reference), "asked for")
+    )
 
 
 @pytest.mark.parametrize("wrong", ["", "no_answer", "never_arrived", "broken", "rate_limited", "unreadable"])

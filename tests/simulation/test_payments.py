@@ -8,7 +8,7 @@ import asyncio
 import hashlib
 import hmac
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,7 +19,7 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from kswifi.accounts.sql import user_account
 from kswifi.books.model import Account
@@ -34,7 +34,7 @@ from kswifi.lab.payments.model import ChargeStatus, GatewayRefusal, RefundStatus
 from kswifi.lab.payments.server import GatewayConfig, make_gateway
 from kswifi.payments.errors import PaymentsError
 from kswifi.payments.handlers import PaymentHandlers, pass_handlers
-from kswifi.payments.model import PAID_STATES, UNPAID_STATES, PassState, PaymentState
+from kswifi.payments.model import PAID_STATES, UNPAID_STATES, PassState, Payment, PaymentState
 from kswifi.payments.opening import Opening, PayerPage
 from kswifi.payments.rules import PassRules
 from kswifi.payments.service import PaymentService
@@ -133,10 +133,12 @@ class World:
         await self.service.ask_refund(ADA, self._one(number))
 
     async def _give_back(self, number: int) -> None:
-        async with self.database.transaction() as connection:
-            payment = await find_payment(connection, self._one(number))
+        def change(connection: Connection) -> None:
+            payment = find_payment(connection, self._one(number))
             if payment.state is PaymentState.REFUND_ASKED:
-                await take_back(connection, payment, "nothing was used")
+                take_back(connection, payment, "nothing was used")
+
+        await self.database.write(change)
 
     async def _refund_arrives(self, number: int) -> None:
         charge = self.engine.book.by_reference(self._one(number))
@@ -172,17 +174,19 @@ class World:
 
     async def check(self) -> None:
         """Compare the book and the states with what the gateway knows."""
-        async with self.database.reading() as connection:
-            assert (await verify_book(connection)).findings == ()
-            standing = await balances(connection)
-            payments = {it.reference: it for it in await payments_of(connection, ADA)}
-            periods = (
-                await connection.execute(
-                    select(pass_period.c.reference, pass_period.c.state, func.count()).group_by(
-                        pass_period.c.reference, pass_period.c.state
-                    )
+
+        def look(connection: Connection) -> tuple[Mapping[Account, int], dict[str, Payment], Sequence[Any]]:
+            assert verify_book(connection).findings == ()
+            standing = balances(connection)
+            payments = {it.reference: it for it in payments_of(connection, ADA)}
+            periods = connection.execute(
+                select(pass_period.c.reference, pass_period.c.state, func.count()).group_by(
+                    pass_period.c.reference, pass_period.c.state
                 )
             ).all()
+            return standing, payments, periods
+
+        standing, payments, periods = await self.database.read(look)
         cash = fees = 0
         granted = {reference: PassState(state) for reference, state, _ in periods}
         assert all(count == 1 for _, _, count in periods)
@@ -227,8 +231,8 @@ async def world(folder: Path, face: str) -> AsyncIterator[World]:
         base_url=ORIGIN, transport=transport, headers=headers
     )
     async with open_database(folder, clock) as database:
-        async with database.transaction() as connection:
-            await connection.execute(
+        await database.write(
+            lambda connection: connection.execute(
                 insert(user_account).values(
                     user_id=ADA,
                     email="ada@example.ng",
@@ -237,6 +241,7 @@ async def world(folder: Path, face: str) -> AsyncIterator[World]:
                     created_at=START,
                 )
             )
+        )
         rules = PassRules()
         opening = Opening(database, gateway, PayerPage("http://shop.test", "pay@example.ng"), rules)
         service = PaymentService(database, Catalogue.load(), gateway, opening, rules)

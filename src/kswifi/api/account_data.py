@@ -1,10 +1,11 @@
 """Everything that is stored of a user, to take away; and its end."""
 
+from datetime import datetime
 from typing import Annotated, Any, Final, Self
 
 from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field, model_validator
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from kswifi.api.accounts import AccountView, PasswordText, account_view
 from kswifi.api.dependencies import ClientAddress, ServicesDep, SignedInUser, clear_login_cookie
@@ -23,12 +24,16 @@ from kswifi.esim.service import esims_of
 from kswifi.free_data.waiting import leave as leave_waiting_list
 from kswifi.kernel.clock import from_unix_seconds
 from kswifi.notifications.service import forget_notifications
+from kswifi.outbox.model import DomainEvent
 from kswifi.outbox.service import events_after
+from kswifi.payments.model import PassPeriod, Payment
 from kswifi.payments.store import all_periods_of, payments_of
 from kswifi.phone_verification.service import forget_verifications
-from kswifi.sessions.disputes import disputes_of
+from kswifi.sessions.disputes import Dispute, disputes_of
 from kswifi.sessions.farewell import forget_owner
+from kswifi.sessions.model import SessionOverview
 from kswifi.sessions.store import overviews_of
+from kswifi.vouchers.model import Voucher
 from kswifi.vouchers.service import vouchers_of
 
 router = APIRouter(prefix="/api/v1/account", tags=["accounts"])
@@ -124,15 +129,30 @@ async def export_account(user: SignedInUser, services: ServicesDep, response: Re
     """Give everything that is stored of you, as a file."""
     response.headers["Content-Disposition"] = 'attachment; filename="kswifi.json"'
     user_id = user.user.user_id
-    async with services.database.reading() as connection:
-        sessions = await overviews_of(connection, user_id, limit=EXPORT_LIMIT)
-        disputes = [it for one in sessions for it in await disputes_of(connection, one.session.session_id)]
-        esims = await esims_of(connection, user_id, EXPORT_LIMIT)
-        payments = await payments_of(connection, user_id, EXPORT_LIMIT)
-        passes = await all_periods_of(connection, user_id, EXPORT_LIMIT)
-        vouchers = await vouchers_of(connection, user_id, EXPORT_LIMIT)
-        events = await events_after(connection, user_id, 0, EXPORT_LIMIT)
-        requests = await requests_of(connection, user_id, EXPORT_LIMIT)
+
+    def look(
+        connection: Connection,
+    ) -> tuple[
+        list[SessionOverview],
+        list[Dispute],
+        list[ESim],
+        list[Payment],
+        list[PassPeriod],
+        list[Voucher],
+        list[DomainEvent],
+        list[tuple[str, datetime]],
+    ]:
+        sessions = overviews_of(connection, user_id, limit=EXPORT_LIMIT)
+        disputes = [it for one in sessions for it in disputes_of(connection, one.session.session_id)]
+        esims = esims_of(connection, user_id, EXPORT_LIMIT)
+        payments = payments_of(connection, user_id, EXPORT_LIMIT)
+        passes = all_periods_of(connection, user_id, EXPORT_LIMIT)
+        vouchers = vouchers_of(connection, user_id, EXPORT_LIMIT)
+        events = events_after(connection, user_id, 0, EXPORT_LIMIT)
+        requests = requests_of(connection, user_id, EXPORT_LIMIT)
+        return sessions, disputes, esims, payments, passes, vouchers, events, requests
+
+    sessions, disputes, esims, payments, passes, vouchers, events, requests = await services.database.read(look)
     return ExportView(
         account=account_view(user.user),
         logins=[
@@ -171,12 +191,12 @@ async def delete_account(
     """
     user = request.user.user
 
-    async def also(connection: AsyncConnection) -> None:
-        await forget_owner(connection, user.user_id)
-        await forget_notifications(connection, user.user_id)
-        await forget_verifications(connection, user.user_id)
-        await leave_waiting_list(connection, user.user_id)
-        await forget_requests(connection, user.user_id)
+    def also(connection: Connection) -> None:
+        forget_owner(connection, user.user_id)
+        forget_notifications(connection, user.user_id)
+        forget_verifications(connection, user.user_id)
+        leave_waiting_list(connection, user.user_id)
+        forget_requests(connection, user.user_id)
 
     async def work() -> None:
         if body.passkey is not None:

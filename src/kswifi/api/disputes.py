@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 from pydantic import AwareDatetime, Field, StringConstraints
+from sqlalchemy import Connection
 
 from kswifi.api.dependencies import ServicesDep, SignedInUser
 from kswifi.api.idempotency import Idempotent
@@ -57,12 +58,13 @@ async def dispute_statement(
 
     async def work() -> DisputeView:
         hours: list[datetime] = sorted(set(body.hours))
-        async with services.database.transaction() as connection:
-            return dispute_view(
-                await open_dispute(
+        return await services.database.write(
+            lambda connection: dispute_view(
+                open_dispute(
                     connection, request.user.user.user_id, session_id, request.operation_id, body.words, hours
                 )
             )
+        )
 
     return await request.answer(work, status=201)
 
@@ -74,9 +76,12 @@ async def dispute_statement(
 )
 async def list_disputes(session_id: SessionId, user: SignedInUser, services: ServicesDep) -> DisputesView:
     """Tell what you said of this session's statement."""
-    async with services.database.reading() as connection:
-        session = await find_session(connection, session_id, user.user.user_id)
-        found = await disputes_of(connection, session.session_id)
+
+    def look(connection: Connection) -> list[Dispute]:
+        session = find_session(connection, session_id, user.user.user_id)
+        return disputes_of(connection, session.session_id)
+
+    found = await services.database.read(look)
     return DisputesView(disputes=[dispute_view(one) for one in found])
 
 

@@ -19,9 +19,7 @@ from uuid import UUID, uuid5
 
 from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, and_, delete, select, update
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, and_, delete, select, update
 
 from kswifi.accounts.model import SignedIn
 from kswifi.api.dependencies import ServicesDep, SignedInWriter
@@ -33,6 +31,7 @@ from kswifi.api.errors import (
     RequestTookTooLongError,
 )
 from kswifi.api.sql import idempotent_request
+from kswifi.database.dialect import insert
 from kswifi.database.engine import Database, transaction_instant
 
 KEEP_FOR: Final = timedelta(days=2)
@@ -88,32 +87,38 @@ class IdempotentRequest:
         return _response(status, body, replayed=False)
 
     async def _begin(self) -> Response | None:
-        async with self.database.transaction() as connection:
+        def change(connection: Connection) -> Response | None:
             now = transaction_instant(connection)
-            noted = await connection.execute(
+            noted = connection.execute(
                 insert(idempotent_request)
                 .values(user_id=self.user.user.user_id, key=self.key, fingerprint=self.fingerprint, begun_at=now)
                 .on_conflict_do_nothing()
             )
             if noted.rowcount == 1:
                 return None
-            row = (await connection.execute(select(idempotent_request).where(self._mine))).one()
+            row = connection.execute(select(idempotent_request).where(self._mine)).one()
             if row.fingerprint != self.fingerprint:
                 raise IdempotencyKeyReusedError("this Idempotency-Key was used for a different request")
             if row.status is not None:
                 return _response(row.status, row.body, replayed=True)
             if now < row.begun_at + IN_FLIGHT:
                 raise RequestInFlightError("this request is being worked on", retry_after_seconds=1)
-            await connection.execute(update(idempotent_request).where(self._mine).values(begun_at=now))
+            connection.execute(update(idempotent_request).where(self._mine).values(begun_at=now))
             return None
 
+        return await self.database.write(change)
+
     async def _keep(self, status: int, body: bytes) -> None:
-        async with self.database.transaction() as connection:
-            await connection.execute(update(idempotent_request).where(self._mine).values(status=status, body=body))
+        await self.database.write(
+            lambda connection: connection.execute(
+                update(idempotent_request).where(self._mine).values(status=status, body=body)
+            )
+        )
 
     async def _give_back(self) -> None:
-        async with self.database.transaction() as connection:
-            await connection.execute(delete(idempotent_request).where(self._mine, _t.status.is_(None)))
+        await self.database.write(
+            lambda connection: connection.execute(delete(idempotent_request).where(self._mine, _t.status.is_(None)))
+        )
 
     @property
     def _mine(self) -> ColumnElement[bool]:
@@ -149,33 +154,37 @@ Idempotent = Annotated[IdempotentRequest, Depends(idempotent_request_of)]
 
 async def forget_in_flight(database: Database) -> None:
     """Give back the keys of requests that a process before this one was working on when it died. Run at start."""
-    async with database.transaction() as connection:
-        await connection.execute(delete(idempotent_request).where(_t.status.is_(None)))
+    await database.write(
+        lambda connection: connection.execute(delete(idempotent_request).where(_t.status.is_(None)))
+    )
 
 
-async def requests_of(connection: AsyncConnection, user_id: str, limit: int) -> list[tuple[str, datetime]]:
+def requests_of(connection: Connection, user_id: str, limit: int) -> list[tuple[str, datetime]]:
     """Return the keys of a user's requests that are kept, with their instants, the oldest first."""
     query = select(_t.key, _t.begun_at).where(_t.user_id == user_id).order_by(_t.begun_at).limit(limit)
-    return [(row.key, row.begun_at) for row in await connection.execute(query)]
+    return [(row.key, row.begun_at) for row in connection.execute(query)]
 
 
-async def forget_requests(connection: AsyncConnection, user_id: str) -> None:
+def forget_requests(connection: Connection, user_id: str) -> None:
     """Forget all requests of a user."""
-    await connection.execute(delete(idempotent_request).where(_t.user_id == user_id))
+    connection.execute(delete(idempotent_request).where(_t.user_id == user_id))
 
 
 async def prune_requests(database: Database) -> int:
     """Forget a batch of answers that are older than any retry; return how many."""
-    async with database.transaction() as connection:
+
+    def change(connection: Connection) -> int:
         old = (
             select(_t.user_id, _t.key)
             .where(_t.begun_at < transaction_instant(connection) - KEEP_FOR)
             .limit(PRUNE_LIMIT)
         )
-        rows = (await connection.execute(old)).all()
+        rows = connection.execute(old).all()
         for user_id, key in rows:
-            await connection.execute(delete(idempotent_request).where(_t.user_id == user_id, _t.key == key))
+            connection.execute(delete(idempotent_request).where(_t.user_id == user_id, _t.key == key))
         return len(rows)
+
+    return await database.write(change)
 
 
 def _response(status: int, body: bytes, *, replayed: bool) -> Response:

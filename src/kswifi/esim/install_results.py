@@ -45,7 +45,7 @@ class InstallResults:
             self._say_other(notification)
         else:
             result: InstallResult = notification
-            await self._database.together(lambda connection: self._take(connection, result, pending))
+            await self._database.write(lambda connection: self._take(connection, result, pending))
 
     def _take(self, connection: Connection, result: InstallResult, pending: bytes) -> None:
         transaction_id = result.data.transaction_id

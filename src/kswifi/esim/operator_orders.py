@@ -198,7 +198,7 @@ class OperatorOrders:
             old = select(es2_answer.c.request_digest).where(es2_answer.c.created_at < before).limit(_PRUNE_LIMIT)
             return connection.execute(delete(es2_answer).where(es2_answer.c.request_digest.in_(old))).rowcount
 
-        return await self._database.together(work)
+        return await self._database.write(work)
 
     async def _once(self, call: Call, work: Callable[[Connection, str], dict[str, Any]]) -> Mapping[str, Any]:
         """Do it, or return what it was answered before; a refusal changes nothing and is judged anew."""
@@ -224,7 +224,7 @@ class OperatorOrders:
             _log.info("es2plus", function=call.function, operator=party.name, call=call.identifier[:64])
             return made
 
-        return await self._database.together(together)
+        return await self._database.write(together)
 
     def _matching_id(self, connection: Connection, wanted: str | None) -> str | None:
         """Return the order's MatchingID, None where a card asks without one."""

@@ -28,7 +28,7 @@ from kswifi.esim.ports import PROFILE_SETTLED
 from kswifi.kernel.numbers import Eid
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, JobResult, Unknown
-from kswifi.outbox.service import enqueue_now
+from kswifi.outbox.service import enqueue
 from kswifi.rsp.status_codes import RspRefusedError, Status
 
 PEER_PROGRESS: Final = "esim.peer_progress"
@@ -64,11 +64,11 @@ class PeerProgress:
         """
         if certificate not in self.certificates:
             raise RspRefusedError(Status.REQUESTER_UNKNOWN)
-        await self._database.together(lambda connection: _keep(connection, progress))
+        await self._database.write(lambda connection: _keep(connection, progress))
 
     async def work(self, entry: Entry) -> JobResult:
         """Move the order to where its SM-DP+ says it is."""
-        return await self._database.together(lambda connection: _apply(connection, entry.key, dict(entry.payload)))
+        return await self._database.write(lambda connection: _apply(connection, entry.key, dict(entry.payload)))
 
 
 def _keep(connection: Connection, progress: Progress) -> None:
@@ -78,7 +78,7 @@ def _keep(connection: Connection, progress: Progress) -> None:
     told = asdict(progress)
     digest = sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     payload = {"esim_id": order.esim_id, "eid": progress.eid, "point": progress.point, "failure": progress.failure}
-    enqueue_now(connection, kind=PEER_PROGRESS, key=f"{PEER_PROGRESS}:{digest}", payload=payload)
+    enqueue(connection, kind=PEER_PROGRESS, key=f"{PEER_PROGRESS}:{digest}", payload=payload)
 
 
 def _apply(connection: Connection, key: str, told: dict[str, Any]) -> JobResult:
@@ -128,7 +128,7 @@ def _fail(connection: Connection, order: PeerOrder, key: str, point: int, failur
 
 def _settle(connection: Connection, order: PeerOrder, key: str, failure: str | None) -> None:
     """Have whoever waits for the line's profile hear of it: it carries no record."""
-    enqueue_now(
+    enqueue(
         connection,
         kind=PROFILE_SETTLED,
         key=f"{PROFILE_SETTLED}:{key.rpartition(':')[2]}",

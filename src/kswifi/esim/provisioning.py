@@ -160,7 +160,7 @@ class Provisioning:
             raise RspRefusedError(Status.EUICC_REFUSED, f"the card does not trust the server: {answer.error_code}")
         card, identity = self._check_card(answer)
         digest = sha256(response).digest()
-        offered = await self._database.together(
+        offered = await self._database.write(
             lambda connection: self._offer(connection, transaction_id, card, identity, digest)
         )
         if isinstance(offered, RspRefusedError):  # what it reported stays reported
@@ -174,7 +174,7 @@ class Provisioning:
             RspRefusedError: the transaction, the signature, the confirmation code or the order does not fit.
             RspDecodeError: it is no PrepareDownloadResponse.
         """
-        bound = await self._database.together(
+        bound = await self._database.write(
             lambda connection: self._binder.bind(connection, transaction_id, response)
         )
         if isinstance(bound, RspRefusedError):  # what it counted stays counted
@@ -188,12 +188,12 @@ class Provisioning:
             RspRefusedError: the transaction, the signature or the object identifier does not fit.
             RspDecodeError: it is no CancelSessionResponse.
         """
-        await self._database.together(lambda connection: self._cancel(connection, transaction_id, response))
+        await self._database.write(lambda connection: self._cancel(connection, transaction_id, response))
 
     async def prune(self) -> int:
         """Forget RspSessions whose install result nobody will bring any more; a chore for the housekeeper."""
         before = self._clock.now() - self._rules.result_life
-        return await self._database.together(lambda connection: prune_rsp_sessions(connection, before))
+        return await self._database.write(lambda connection: prune_rsp_sessions(connection, before))
 
     def _check_card(self, answer: AuthenticateResponseOk) -> tuple[AuthenticatedCard, SmdpIdentity]:
         signed = answer.euicc_signed1

@@ -4,7 +4,9 @@ The line's state is the ledger's. What is asked for here is noted as a wish and 
 told from here is what the projector read back.
 """
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from datetime import datetime
+
+from sqlalchemy import Connection
 
 from kswifi.database.engine import Database
 from kswifi.esim.model import ESim, Hold
@@ -40,13 +42,16 @@ class ESIMSessionManager:
         """
         now = self._database.clock.now()
         package = verify_package(session_data, self._signing_key.public_keys, None, now)
-        async with self._database.transaction() as connection:
-            session = await find_session(connection, package.manifest.session_id)
+
+        def transfer(connection: Connection) -> InternetSession:
+            session = find_session(connection, package.manifest.session_id)
             if session.state is SessionState.TRANSFERRING:
                 return session
-            session = await move_session(connection, session, SessionEvent.TRANSFER_STARTED)
-            await work.ask_to_deliver(connection, session)
-        return session
+            session = move_session(connection, session, SessionEvent.TRANSFER_STARTED)
+            work.ask_to_deliver(connection, session)
+            return session
+
+        return await self._database.write(transfer)
 
     async def activate_stored_session(self, esim_id: str, session_id: str | None = None) -> ESim:
         """Switch the line on; return it with the hold that the network has confirmed so far.
@@ -72,14 +77,17 @@ class ESIMSessionManager:
             UnknownEsimError: there is none.
             NoSessionOnEsimError: it never carried one.
         """
-        async with self._database.reading() as connection:
-            esim = await find_esim(connection, esim_id)
-            return await self.usage(connection, await self._carried(connection, esim), esim)
+
+        def look(connection: Connection) -> UsageData:
+            esim = find_esim(connection, esim_id)
+            return self.usage(connection, self._carried(connection, esim), esim)
+
+        return await self._database.read(look)
 
     @staticmethod
-    async def usage(connection: AsyncConnection, session: InternetSession, esim: ESim) -> UsageData:
+    def usage(connection: Connection, session: InternetSession, esim: ESim) -> UsageData:
         """Return how one session stands."""
-        balance, as_of = await get_balance(connection, session.session_id)
+        balance, as_of = get_balance(connection, session.session_id)
         return UsageData(
             esim_id=esim.esim_id,
             session_id=session.session_id,
@@ -102,11 +110,15 @@ class ESIMSessionManager:
             UnknownEsimError: there is none.
             NoSessionOnEsimError: it never carried a session.
         """
-        async with self._database.transaction() as connection:
-            esim = await find_esim(connection, esim_id)
-            session = await self._carried(connection, esim)
-            await cut_off_if_exhausted(connection, session)
-            _, as_of = await get_balance(connection, session.session_id)
+
+        def change(connection: Connection) -> tuple[ESim, InternetSession, datetime | None]:
+            esim = find_esim(connection, esim_id)
+            session = self._carried(connection, esim)
+            cut_off_if_exhausted(connection, session)
+            _, as_of = get_balance(connection, session.session_id)
+            return esim, session, as_of
+
+        esim, session, as_of = await self._database.write(change)
         return CutOff(
             esim_id=esim.esim_id,
             session_id=session.session_id,
@@ -119,9 +131,9 @@ class ESIMSessionManager:
         )
 
     async def _wish(self, esim_id: str, *, pause: bool, session_id: str | None = None) -> ESim:
-        async with self._database.transaction() as connection:
-            esim = await find_esim(connection, esim_id)
-            sessions = await sessions_on(connection, esim.esim_id)
+        def change(connection: Connection) -> ESim:
+            esim = find_esim(connection, esim_id)
+            sessions = sessions_on(connection, esim.esim_id)
             usable = [it.session_id for it in sessions if it.state in ON_THE_CARD]
             if not usable or (session_id is not None and session_id not in usable):
                 furthest = live(sessions)
@@ -130,18 +142,20 @@ class ESIMSessionManager:
                     esim_id=esim_id,
                     state=None if furthest is None else str(furthest.state),
                 )
-            line = await connection.run_sync(card_places.line_of, esim.esim_id)
+            line = card_places.line_of(connection, esim.esim_id)
             chooses = session_id is not None and len(usable) > 1 and session_id != line.chosen_session_id
             if chooses:
-                await connection.run_sync(card_places.change_line, esim.esim_id, chosen_session_id=session_id)
-            wish = await wish_for(connection, esim, pause=pause, anew=chooses)
+                card_places.change_line(connection, esim.esim_id, chosen_session_id=session_id)
+            wish = wish_for(connection, esim, pause=pause, anew=chooses)
             if wish is not None:
-                await work.ask_for_line(connection, esim.esim_id, wish)
-            return await find_esim(connection, esim.esim_id)
+                work.ask_for_line(connection, esim.esim_id, wish)
+            return find_esim(connection, esim.esim_id)
+
+        return await self._database.write(change)
 
     @staticmethod
-    async def _carried(connection: AsyncConnection, esim: ESim) -> InternetSession:
-        sessions = await sessions_on(connection, esim.esim_id)
+    def _carried(connection: Connection, esim: ESim) -> InternetSession:
+        sessions = sessions_on(connection, esim.esim_id)
         if not sessions:
             raise NoSessionOnEsimError("no session was ever on this eSIM", esim_id=esim.esim_id)
         return live(sessions) or sessions[0]
