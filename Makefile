@@ -25,8 +25,8 @@ demo: setup
 	@exec $(KSWIFI) demo $(DEMO)
 
 check: setup-dev
-	$(RUN)/ruff format --check src tests tools bench examples
-	$(RUN)/ruff check src tests tools bench examples
+	$(RUN)/ruff format --check src tests tools examples
+	$(RUN)/ruff check src tests tools examples
 	$(RUN)/mypy
 	$(RUN)/lint-imports --no-logo
 	$(RUN)/python -m tools.tidy
@@ -40,7 +40,7 @@ soak: setup-dev
 	$(RUN)/python -m pytest -n 2 --dist loadgroup -m soak --timeout 7200 $(TESTS)
 
 bench: setup
-	@$(RUN)/python -m bench
+	@$(RUN)/python -m kswifi.bench
 
 lock: setup-dev
 	@for part in uv runtime dev reader; do .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes \

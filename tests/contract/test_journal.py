@@ -15,9 +15,9 @@ import pytest
 
 from kswifi.ledger.effects import ContinueWithNextSet, Effect, WalletOpened
 from kswifi.ledger.errors import LedgerDamagedError, LedgerError, LedgerLockedError, LedgerVersionError
-from kswifi.ledger.journal import Head, Journal, Record, effects_of, follow, next_record
-from kswifi.ledger.memory import MemoryJournal
-from kswifi.ledger.sqlite import SqliteJournal
+from kswifi.ledger.storage.journal import Head, Journal, Record, effects_of, follow, next_record
+from kswifi.ledger.storage.memory_journal import MemoryJournal
+from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 from kswifi.simulation.disk import SimulatedDisk
 
 Again = Callable[[], Journal]

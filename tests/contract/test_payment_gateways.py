@@ -1,6 +1,5 @@
 """One contract for every payment gateway: ours and Paystack's, each over real HTTP, with all that can go wrong."""
 
-import asyncio
 import hashlib
 import hmac
 import json
@@ -21,17 +20,9 @@ from kswifi.payments.ports import (
     RefundStatus,
     RefusalKind,
 )
-from tests.support.payments import FACES, FEE, PRICE, SECRET, Rehearsal, gateway_at, order, rehearsal
+from tests.support.payments import FACES, FEE, PRICE, SECRET, gateway_at, order, rehearsal
 
 pytestmark = pytest.mark.parametrize("face", FACES)
-
-
-def run(face: str, scenario: Callable[[Rehearsal], Awaitable[None]], **options: float | None) -> None:
-    async def with_gateway() -> None:
-        async with rehearsal(face, **options) as there:  # type: ignore[arg-type]
-            await scenario(there)
-
-    asyncio.run(with_gateway())
 
 
 async def charge_of(gateway: PaymentGateway, reference: str = "r-1") -> Charge:
@@ -40,8 +31,8 @@ async def charge_of(gateway: PaymentGateway, reference: str = "r-1") -> Charge:
     return found
 
 
-def test_a_payment_from_its_opening_to_its_refund(face: str) -> None:
-    async def scenario(there: Rehearsal) -> None:
+async def test_a_payment_from_its_opening_to_its_refund(face: str) -> None:
+    async with rehearsal(face, refund_seconds=None) as there:
         gateway = there.gateway
         assert gateway.name == face
         assert gateway.sandbox
@@ -72,11 +63,9 @@ def test_a_payment_from_its_opening_to_its_refund(face: str) -> None:
         assert (notice.reference, notice.about_refund) == ("r-1", True)
         assert (await charge_of(gateway)).status is ChargeStatus.REVERSED
 
-    run(face, scenario, refund_seconds=None)
 
-
-def test_a_reference_is_opened_once_and_one_never_opened_is_unknown(face: str) -> None:
-    async def scenario(there: Rehearsal) -> None:
+async def test_a_reference_is_opened_once_and_one_never_opened_is_unknown(face: str) -> None:
+    async with rehearsal(face) as there:
         unknown = await there.gateway.verify("r-1")
         assert isinstance(unknown, GatewayRefused)
         assert unknown.kind is RefusalKind.UNKNOWN_REFERENCE
@@ -86,22 +75,18 @@ def test_a_reference_is_opened_once_and_one_never_opened_is_unknown(face: str) -
         assert again.kind is RefusalKind.DUPLICATE_REFERENCE
         assert (await charge_of(there.gateway)).amount_kobo == PRICE
 
-    run(face, scenario)
 
-
-def test_a_declined_card_may_be_tried_again(face: str) -> None:
-    async def scenario(there: Rehearsal) -> None:
+async def test_a_declined_card_may_be_tried_again(face: str) -> None:
+    async with rehearsal(face) as there:
         await there.gateway.initialize(order("r-1"))
         await there.control("charges/r-1/decline")
         assert (await charge_of(there.gateway)).status is ChargeStatus.DECLINED
         await there.pay("r-1")
         assert (await charge_of(there.gateway)).status is ChargeStatus.PAID
 
-    run(face, scenario)
 
-
-def test_more_than_was_paid_is_not_refunded(face: str) -> None:
-    async def scenario(there: Rehearsal) -> None:
+async def test_more_than_was_paid_is_not_refunded(face: str) -> None:
+    async with rehearsal(face, refund_seconds=None) as there:
         await there.gateway.initialize(order("r-1"))
         before = await charge_of(there.gateway)
         assert isinstance(await there.gateway.refund(before, PRICE), GatewayRefused)
@@ -113,11 +98,9 @@ def test_more_than_was_paid_is_not_refunded(face: str) -> None:
         assert isinstance(refunds, tuple)
         assert len(refunds) == 1
 
-    run(face, scenario, refund_seconds=None)
 
-
-def test_a_refund_that_fails_says_so(face: str) -> None:
-    async def scenario(there: Rehearsal) -> None:
+async def test_a_refund_that_fails_says_so(face: str) -> None:
+    async with rehearsal(face, refund_seconds=None) as there:
         await there.gateway.initialize(order("r-1"))
         await there.pay("r-1")
         paid = await charge_of(there.gateway)
@@ -126,12 +109,10 @@ def test_a_refund_that_fails_says_so(face: str) -> None:
         assert await there.gateway.refunds(paid) == (Refund(RefundStatus.FAILED, PRICE),)
         assert (await charge_of(there.gateway)).status is ChargeStatus.PAID
 
-    run(face, scenario, refund_seconds=None)
-
 
 @pytest.mark.parametrize("wrong", ["no_answer", "never_arrived", "rate_limited", "broken", "unreadable"])
-def test_what_is_no_answer_is_unknown_at_every_call(face: str, wrong: str) -> None:
-    async def scenario(there: Rehearsal) -> None:
+async def test_what_is_no_answer_is_unknown_at_every_call(face: str, wrong: str) -> None:
+    async with rehearsal(face, answer_seconds=0.15, refund_seconds=None) as there:
         gateway = there.gateway
         await gateway.initialize(order("paid"))
         await there.pay("paid", tell_times=0)
@@ -154,19 +135,15 @@ def test_what_is_no_answer_is_unknown_at_every_call(face: str, wrong: str) -> No
         assert isinstance(refunds, tuple)
         assert len(refunds) == (1 if done else 0)
 
-    run(face, scenario, answer_seconds=0.15, refund_seconds=None)
 
-
-def test_a_late_answer_is_an_answer(face: str) -> None:
-    async def scenario(there: Rehearsal) -> None:
+async def test_a_late_answer_is_an_answer(face: str) -> None:
+    async with rehearsal(face) as there:
         await there.fault("initialize", "late", seconds=0.2)
         assert isinstance(await there.gateway.initialize(order("r-1")), Checkout)
 
-    run(face, scenario)
 
-
-def test_fields_that_changed_are_read_or_unknown_but_never_misread(face: str) -> None:
-    async def scenario(there: Rehearsal) -> None:
+async def test_fields_that_changed_are_read_or_unknown_but_never_misread(face: str) -> None:
+    async with rehearsal(face, refund_seconds=None) as there:
         gateway = there.gateway
         for call in ("initialize", "verify", "refund", "refunds"):
             await there.fault(call, "changed_fields")
@@ -179,11 +156,9 @@ def test_fields_that_changed_are_read_or_unknown_but_never_misread(face: str) ->
         assert await gateway.refund(paid, PRICE) == Refund(RefundStatus.UNDER_WAY, PRICE)
         assert await gateway.refunds(paid) == (Refund(RefundStatus.UNDER_WAY, PRICE),)
 
-    run(face, scenario, refund_seconds=None)
 
-
-def test_a_wrong_key_is_refused_and_check_says_it(face: str) -> None:
-    async def scenario(there: Rehearsal) -> None:
+async def test_a_wrong_key_is_refused_and_check_says_it(face: str) -> None:
+    async with rehearsal(face) as there:
         assert await there.gateway.check() is None
         stranger = gateway_at(face, there.origin)
         stranger._http._client.headers["Authorization"] = "Bearer sk_test_another-key"  # type: ignore[attr-defined]
@@ -195,11 +170,9 @@ def test_a_wrong_key_is_refused_and_check_says_it(face: str) -> None:
         assert "did not answer" in (await nobody.check() or "")
         await nobody.close()
 
-    run(face, scenario)
 
-
-def test_only_what_the_gateway_signed_is_read(face: str) -> None:
-    async def scenario(there: Rehearsal) -> None:
+async def test_only_what_the_gateway_signed_is_read(face: str) -> None:
+    async with rehearsal(face) as there:
         gateway = there.gateway
         await gateway.initialize(order("r-1"))
         await there.pay("r-1")
@@ -221,11 +194,9 @@ def test_only_what_the_gateway_signed_is_read(face: str) -> None:
             with pytest.raises(WebhookSignatureWrongError):
                 pytest.fail(f"{words}: {gateway.read_webhook(octets, with_headers)}")
 
-    run(face, scenario)
 
-
-def test_what_is_signed_and_unreadable_is_refused(face: str) -> None:
-    async def scenario(there: Rehearsal) -> None:
+async def test_what_is_signed_and_unreadable_is_refused(face: str) -> None:
+    async with rehearsal(face) as there:
         header = "x-paystack-signature" if face == "paystack" else "x-kswifi-sandbox-signature"
         for body in (
             b"",
@@ -240,24 +211,19 @@ def test_what_is_signed_and_unreadable_is_refused(face: str) -> None:
             with pytest.raises(WebhookUnreadableError):
                 there.gateway.read_webhook(body, {header: signature})
 
-    run(face, scenario)
+
+async def test_the_gateway_forgets_nothing_over_a_restart(face: str, tmp_path: Path) -> None:
+    file = tmp_path / "charges.db"
+    async with rehearsal(face, file) as there:
+        await there.gateway.initialize(order("r-1"))
+        await there.pay("r-1")
+    async with rehearsal(face, file) as there:
+        assert (await charge_of(there.gateway)).status is ChargeStatus.PAID
+        assert isinstance(await there.gateway.initialize(order("r-1")), GatewayRefused)
 
 
-def test_the_gateway_forgets_nothing_over_a_restart(face: str, tmp_path: Path) -> None:
-    async def scenario() -> None:
-        file = tmp_path / "charges.db"
-        async with rehearsal(face, file) as there:
-            await there.gateway.initialize(order("r-1"))
-            await there.pay("r-1")
-        async with rehearsal(face, file) as there:
-            assert (await charge_of(there.gateway)).status is ChargeStatus.PAID
-            assert isinstance(await there.gateway.initialize(order("r-1")), GatewayRefused)
-
-    asyncio.run(scenario())
-
-
-def test_the_buttons_of_the_checkout_page(face: str) -> None:
-    async def scenario(there: Rehearsal) -> None:
+async def test_the_buttons_of_the_checkout_page(face: str) -> None:
+    async with rehearsal(face) as there:
         for number, (action, status, webhooks) in enumerate(
             [("pay", "paid", 1), ("pay-twice", "paid", 2), ("pay-untold", "paid", 0), ("decline", "declined", 0)]
         ):
@@ -277,5 +243,3 @@ def test_the_buttons_of_the_checkout_page(face: str) -> None:
                 await there.told(told + webhooks)
         assert (await there.client.get(f"{there.origin}/checkout/nobody")).status_code == 404
         assert (await there.client.post(f"{there.origin}/checkout/nobody/pay")).status_code == 409
-
-    run(face, scenario)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from kswifi.bench.es9_client import Es9FailedError
+from kswifi.esim.cancellation import withdraw_profile
+from kswifi.esim.lines.service import find_esim
 from kswifi.esim.model import ESim
-from kswifi.esim.service import find_esim
-from kswifi.esim.withdrawing import withdraw_profile
 from kswifi.kernel.ids import uuid7
-from kswifi.lab.es9_client import Es9FailedError
 from kswifi.outbox.results import Done, Refused
 from kswifi.rsp.messages.notifications import InstallError, InstallFailure
 from kswifi.rsp.status_codes import RspRefusedError
@@ -93,69 +93,54 @@ def way(request: pytest.FixtureRequest, peer: Peer) -> Open:
     return own if request.param == "own" else others
 
 
-def test_a_delivered_profile_can_be_downloaded_and_one_that_is_not_cannot(way: Open, tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with way(tmp_path) as it:
-            line = await it.line()
-            assert line.profile_state == "allocated"
-            with pytest.raises((Es9FailedError, RspRefusedError)):
-                await it.download(line)
-            assert await it.road.delivery.deliver(line.esim_id, RECORD) == Done()
-            assert (await it.now(line)).profile_state == "released"
+async def test_a_delivered_profile_can_be_downloaded_and_one_that_is_not_cannot(way: Open, tmp_path: Path) -> None:
+    async with way(tmp_path) as it:
+        line = await it.line()
+        assert line.profile_state == "allocated"
+        with pytest.raises((Es9FailedError, RspRefusedError)):
             await it.download(line)
-
-    asyncio.run(scenario())
-
-
-def test_asked_again_and_twice_at_once_it_is_ordered_once(way: Open, tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with way(tmp_path) as it:
-            line = await it.line()
-            asked = [it.road.delivery.deliver(line.esim_id, RECORD) for _ in range(4)]
-            assert await asyncio.gather(*asked) == [Done()] * 4
-            assert await it.road.delivery.deliver(line.esim_id, RECORD) == Done()
-            assert await it.orders(line) == ["released"]
-
-    asyncio.run(scenario())
+        assert await it.road.delivery.deliver(line.esim_id, RECORD) == Done()
+        assert (await it.now(line)).profile_state == "released"
+        await it.download(line)
 
 
-def test_it_refuses_lines_that_are_not_there(way: Open, tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with way(tmp_path) as it:
-            nobody = str(uuid7(it.road.clock.now()))
-            assert isinstance(await it.road.delivery.deliver(nobody, RECORD), Refused)
-
-    asyncio.run(scenario())
-
-
-def test_a_withdrawn_profile_is_not_delivered(way: Open, tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with way(tmp_path) as it:
-            line = await it.line()
-            await it.road.delivery.deliver(line.esim_id, RECORD)
-            await it.road.database.write(lambda connection: withdraw_profile(connection, line.esim_id))
-            assert (await it.now(line)).profile_state == "unavailable"
-            assert isinstance(await it.road.delivery.deliver(line.esim_id, RECORD), Refused)
-            await it.road.settle()
-            with pytest.raises((Es9FailedError, RspRefusedError)):
-                await it.download(line)
-            assert not await it.orders(line)
-
-    asyncio.run(scenario())
+async def test_asked_again_and_twice_at_once_it_is_ordered_once(way: Open, tmp_path: Path) -> None:
+    async with way(tmp_path) as it:
+        line = await it.line()
+        asked = [it.road.delivery.deliver(line.esim_id, RECORD) for _ in range(4)]
+        assert await asyncio.gather(*asked) == [Done()] * 4
+        assert await it.road.delivery.deliver(line.esim_id, RECORD) == Done()
+        assert await it.orders(line) == ["released"]
 
 
-def test_a_profile_that_its_card_failed_can_be_delivered_again(way: Open, tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with way(tmp_path) as it:
-            line = await it.line()
-            await it.road.delivery.deliver(line.esim_id, RECORD)
-            await it.fail(line)
-            assert (await it.now(line)).profile_state == "error"
-            assert await it.road.delivery.deliver(line.esim_id, RECORD) == Done()
+async def test_it_refuses_lines_that_are_not_there(way: Open, tmp_path: Path) -> None:
+    async with way(tmp_path) as it:
+        nobody = str(uuid7(it.road.clock.now()))
+        assert isinstance(await it.road.delivery.deliver(nobody, RECORD), Refused)
+
+
+async def test_a_withdrawn_profile_is_not_delivered(way: Open, tmp_path: Path) -> None:
+    async with way(tmp_path) as it:
+        line = await it.line()
+        await it.road.delivery.deliver(line.esim_id, RECORD)
+        await it.road.database.write(lambda connection: withdraw_profile(connection, line.esim_id))
+        assert (await it.now(line)).profile_state == "unavailable"
+        assert isinstance(await it.road.delivery.deliver(line.esim_id, RECORD), Refused)
+        await it.road.settle()
+        with pytest.raises((Es9FailedError, RspRefusedError)):
             await it.download(line)
-            assert await it.orders(line) == ["downloaded"]
+        assert not await it.orders(line)
 
-    asyncio.run(scenario())
+
+async def test_a_profile_that_its_card_failed_can_be_delivered_again(way: Open, tmp_path: Path) -> None:
+    async with way(tmp_path) as it:
+        line = await it.line()
+        await it.road.delivery.deliver(line.esim_id, RECORD)
+        await it.fail(line)
+        assert (await it.now(line)).profile_state == "error"
+        assert await it.road.delivery.deliver(line.esim_id, RECORD) == Done()
+        await it.download(line)
+        assert await it.orders(line) == ["downloaded"]
 
 
 def _of(line: ESim) -> InternetSession:

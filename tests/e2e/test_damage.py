@@ -16,7 +16,7 @@ from kswifi.lab.phone.modem import AttachError
 from kswifi.lab.phone.traffic import run_traffic
 from kswifi.lab.phone.traffic_plan import TrafficPlan
 from kswifi.ledger import inspect as ledger
-from kswifi.sessions.keys import fresh_signing_key_pem
+from kswifi.sessions.signing import fresh_signing_key_pem
 from tests.support.system import WholeSystem, running_system, whole_system
 
 pytestmark = pytest.mark.xdist_group("e2e-damage")

@@ -14,8 +14,8 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from kswifi.diameter.base import DeviceWatchdogRequest
-from kswifi.lab.gy_load.messages import PEER
+from kswifi.bench.gy_load.messages import PEER
+from kswifi.diameter.messages.base import DeviceWatchdogRequest
 from tests.support.gy_books import Books, load
 from tests.support.gy_server import greeting
 from tests.support.own_core import CREDIT, SUBSCRIBERS, OwnCoreServer, serving

@@ -22,11 +22,11 @@ from cryptography.hazmat.primitives.serialization.pkcs7 import pkcs7_decrypt_der
 from cryptography.x509.oid import NameOID
 from typer.testing import CliRunner
 
-from kswifi.cli.delivery import DeliveryCommandError, delivery_app
-from kswifi.esim.operators import add_operator, find_operator
-from kswifi.esim.stock import stock_profile
-from kswifi.esim.vault import SubscriberVault
-from kswifi.installation import Installation
+from kswifi.cli.provisioning.delivery import DeliveryCommandError, delivery_app
+from kswifi.data_directory.layout import Installation
+from kswifi.esim.lines.vault import SubscriberVault
+from kswifi.esim.operators.operators import add_operator, find_operator
+from kswifi.esim.operators.profile_stock import stock_profile
 from kswifi.kernel.numbers import Imsi
 from kswifi.lab.demo.road import Road
 from kswifi.lab.phone.activation_code import ActivationCode

@@ -15,7 +15,7 @@ import pytest
 from joserfc.jwk import ECKey, KeySet
 
 from kswifi.euicc.card import Euicc
-from kswifi.euicc.credentials import make_credentials
+from kswifi.euicc.es10.credentials import make_credentials
 from kswifi.euicc.storage import DirectoryStorage
 from kswifi.kernel.clock import SystemClock
 from kswifi.kernel.numbers import Iccid

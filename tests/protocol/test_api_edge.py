@@ -1,4 +1,3 @@
-import asyncio
 import importlib
 import json
 import re
@@ -10,8 +9,8 @@ from fastapi import APIRouter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kswifi.api.edge import BODY_LIMIT_OCTETS
-from kswifi.api.statuses import STATUS_OF_CODE
+from kswifi.api.edge.guard import BODY_LIMIT_OCTETS
+from kswifi.api.edge.statuses import STATUS_OF_CODE
 from kswifi.kernel.errors import KswifiError
 from kswifi.session_package import PackageError
 from tests.support.api import PASSWORD, problem, register, serving
@@ -41,97 +40,83 @@ ELSEWHERE = {
 JSON = {"Content-Type": "application/json"}
 
 
-def test_the_catalogue_is_there_for_everybody(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path) as (client, _services):
-            offers = (await client.get("/api/v1/offers")).json()["offers"]
-            assert [offer["id"] for offer in offers] == ["free-1gb", "free-3gb", "free-5gb", "unlimited"]
-            assert offers[3] == {
-                "id": "unlimited",
-                "title": "Unlimited Sessions (₦800) • 7 days",
-                "allowance_octets": None,
-                "price_kobo": 80_000,
-                "valid_days": 7,
-            }
-            assert (await client.get("/api/v1/offers/free-1gb")).json() == offers[0]
-            document = problem(await client.get("/api/v1/offers/free-2gb"), 404, "unknown_offer")
-            assert document["facts"] == {"offer_id": "free-2gb"}
-
-    asyncio.run(scenario())
+async def test_the_catalogue_is_there_for_everybody(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (client, _services):
+        offers = (await client.get("/api/v1/offers")).json()["offers"]
+        assert [offer["id"] for offer in offers] == ["free-1gb", "free-3gb", "free-5gb", "unlimited"]
+        assert offers[3] == {
+            "id": "unlimited",
+            "title": "Unlimited Sessions (₦800) • 7 days",
+            "allowance_octets": None,
+            "price_kobo": 80_000,
+            "valid_days": 7,
+        }
+        assert (await client.get("/api/v1/offers/free-1gb")).json() == offers[0]
+        document = problem(await client.get("/api/v1/offers/free-2gb"), 404, "unknown_offer")
+        assert document["facts"] == {"offer_id": "free-2gb"}
 
 
-def test_what_is_malformed_is_named(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path) as (client, _services):
-            where = "/api/v1/accounts"
-            for body in (b"{", b"\xff\xfe", b'{"identifier": "a" "b"}'):
-                answer = await client.post(where, content=body, headers=JSON)
-                assert answer.json()["code"] in ("malformed_json", "malformed_request")
-                problem(answer, 400, answer.json()["code"])
-            deep = await client.post(where, content=b"[" * 30_000, headers=JSON)
-            assert deep.status_code == 400
-            document = problem(
-                await client.post(where, json={"identifier": 7, "pass": "x"}), 422, "invalid_request"
-            )
-            assert {error["place"] for error in document["errors"]} == {
-                "body.identifier",
-                "body.password",
-                "body.pass",
-            }
-            leaky = await client.post(where, json={"identifier": "a", "password": ["my secret"]})
-            assert "my secret" not in str(problem(leaky, 422, "invalid_request"))
-            answer = await client.post(where, content=b"identifier=a", headers={"Content-Type": "text/plain"})
-            problem(answer, 415, "unsupported_media_type")
-            problem(await client.post(where, content=b"{}"), 415, "unsupported_media_type")
-            problem(await client.get("/api/v1/nothing"), 404, "not_found")
-            problem(await client.get("/app/../app.py"), 404, "not_found")
-            answer = await client.put(where, json={})
-            problem(answer, 405, "method_not_allowed")
-            assert answer.headers["allow"] == "POST"
-
-    asyncio.run(scenario())
+async def test_what_is_malformed_is_named(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (client, _services):
+        where = "/api/v1/accounts"
+        for body in (b"{", b"\xff\xfe", b'{"identifier": "a" "b"}'):
+            answer = await client.post(where, content=body, headers=JSON)
+            assert answer.json()["code"] in ("malformed_json", "malformed_request")
+            problem(answer, 400, answer.json()["code"])
+        deep = await client.post(where, content=b"[" * 30_000, headers=JSON)
+        assert deep.status_code == 400
+        document = problem(await client.post(where, json={"identifier": 7, "pass": "x"}), 422, "invalid_request")
+        assert {error["place"] for error in document["errors"]} == {
+            "body.identifier",
+            "body.password",
+            "body.pass",
+        }
+        leaky = await client.post(where, json={"identifier": "a", "password": ["my secret"]})
+        assert "my secret" not in str(problem(leaky, 422, "invalid_request"))
+        answer = await client.post(where, content=b"identifier=a", headers={"Content-Type": "text/plain"})
+        problem(answer, 415, "unsupported_media_type")
+        problem(await client.post(where, content=b"{}"), 415, "unsupported_media_type")
+        problem(await client.get("/api/v1/nothing"), 404, "not_found")
+        problem(await client.get("/app/../app.py"), 404, "not_found")
+        answer = await client.put(where, json={})
+        problem(answer, 405, "method_not_allowed")
+        assert answer.headers["allow"] == "POST"
 
 
-def test_what_is_too_large_is_refused_before_it_is_kept(tmp_path: Path) -> None:
+async def test_what_is_too_large_is_refused_before_it_is_kept(tmp_path: Path) -> None:
     async def chunks() -> Any:
         for _ in range(100):
             yield b" " * 1024
 
-    async def scenario() -> None:
-        async with serving(tmp_path) as (client, _services):
-            where = "/api/v1/accounts"
-            largest = await client.post(where, content=b" " * BODY_LIMIT_OCTETS, headers=JSON)
-            assert largest.status_code in (400, 422)
-            over = await client.post(where, content=b" " * (BODY_LIMIT_OCTETS + 1), headers=JSON)
-            problem(over, 413, "body_too_large")
-            problem(await client.post(where, content=chunks(), headers=JSON), 413, "body_too_large")
-            many = {f"X-Header-{number}": "x" for number in range(80)}
-            problem(await client.get("/healthz", headers=many), 431, "headers_too_large")
-            problem(await client.get("/healthz", headers={"X-Long": "x" * 17_000}), 431, "headers_too_large")
-
-    asyncio.run(scenario())
+    async with serving(tmp_path) as (client, _services):
+        where = "/api/v1/accounts"
+        largest = await client.post(where, content=b" " * BODY_LIMIT_OCTETS, headers=JSON)
+        assert largest.status_code in (400, 422)
+        over = await client.post(where, content=b" " * (BODY_LIMIT_OCTETS + 1), headers=JSON)
+        problem(over, 413, "body_too_large")
+        problem(await client.post(where, content=chunks(), headers=JSON), 413, "body_too_large")
+        many = {f"X-Header-{number}": "x" for number in range(80)}
+        problem(await client.get("/healthz", headers=many), 431, "headers_too_large")
+        problem(await client.get("/healthz", headers={"X-Long": "x" * 17_000}), 431, "headers_too_large")
 
 
-def test_only_its_own_names_are_answered_to(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        hosts = frozenset({"127.0.0.1", "localhost", "::1", "wifi.example.ng"})
-        async with serving(tmp_path, allowed_hosts=hosts) as (client, _services):
-            for host in (
-                "evil.example",
-                "127.0.0.1.evil.example",
-                "wifi.example.ng@evil.example",
-                "[::1",
-                "127.0.0.2",
-            ):
-                answer = await client.get("/api/v1/offers", headers={"Host": host})
-                problem(answer, 421, "host_not_allowed")
-            for host in ("localhost", "LOCALHOST:8080", "[::1]:8080", "wifi.example.ng", "wifi.example.ng."):
-                assert (await client.get("/api/v1/offers", headers={"Host": host})).status_code == 200
-
-    asyncio.run(scenario())
+async def test_only_its_own_names_are_answered_to(tmp_path: Path) -> None:
+    hosts = frozenset({"127.0.0.1", "localhost", "::1", "wifi.example.ng"})
+    async with serving(tmp_path, allowed_hosts=hosts) as (client, _services):
+        for host in (
+            "evil.example",
+            "127.0.0.1.evil.example",
+            "wifi.example.ng@evil.example",
+            "[::1",
+            "127.0.0.2",
+        ):
+            answer = await client.get("/api/v1/offers", headers={"Host": host})
+            problem(answer, 421, "host_not_allowed")
+        for host in ("localhost", "LOCALHOST:8080", "[::1]:8080", "wifi.example.ng", "wifi.example.ng."):
+            assert (await client.get("/api/v1/offers", headers={"Host": host})).status_code == 200
 
 
-def test_a_defect_of_ours_tells_nothing_of_its_inside(tmp_path: Path) -> None:
+async def test_a_defect_of_ours_tells_nothing_of_its_inside(tmp_path: Path) -> None:
     router = APIRouter()
 
     @router.get("/api/v1/defect")
@@ -145,75 +130,62 @@ def test_a_defect_of_ours_tells_nothing_of_its_inside(tmp_path: Path) -> None:
     async def unmapped() -> None:
         raise NewError("the inside")
 
-    async def scenario() -> None:
-        async with serving(tmp_path, extra=router) as (client, _services):
-            for path in ("/api/v1/defect", "/api/v1/unmapped"):
-                answer = await client.get(path)
-                problem(answer, 500, "internal_error")
-                assert "inside" not in answer.text
-                assert answer.headers["x-content-type-options"] == "nosniff"
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, extra=router) as (client, _services):
+        for path in ("/api/v1/defect", "/api/v1/unmapped"):
+            answer = await client.get(path)
+            problem(answer, 500, "internal_error")
+            assert "inside" not in answer.text
+            assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_every_answer_carries_the_security_headers(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path, lab_origin="http://127.0.0.1:8081") as (client, _services):
-            for path in ("/", "/api/v1/offers", "/api/v1/account", "/nothing", "/healthz"):
-                answer = await client.get(path)
-                policy = answer.headers["content-security-policy"]
-                assert "default-src 'none'" in policy
-                assert "script-src 'self'" in policy
-                assert "connect-src 'self' http://127.0.0.1:8081;" in policy
-                assert "unsafe" not in policy
-                assert answer.headers["referrer-policy"] == "no-referrer"
-                assert "server" not in answer.headers
-            assert (await client.get("/api/v1/offers")).headers["cache-control"] == "no-store"
-            refused = await client.get("/", headers={"Host": "evil.example"})
-            assert "content-security-policy" in refused.headers
-
-    asyncio.run(scenario())
+async def test_every_answer_carries_the_security_headers(tmp_path: Path) -> None:
+    async with serving(tmp_path, lab_origin="http://127.0.0.1:8081") as (client, _services):
+        for path in ("/", "/api/v1/offers", "/api/v1/account", "/nothing", "/healthz"):
+            answer = await client.get(path)
+            policy = answer.headers["content-security-policy"]
+            assert "default-src 'none'" in policy
+            assert "script-src 'self'" in policy
+            assert "connect-src 'self' http://127.0.0.1:8081;" in policy
+            assert "unsafe" not in policy
+            assert answer.headers["referrer-policy"] == "no-referrer"
+            assert "server" not in answer.headers
+        assert (await client.get("/api/v1/offers")).headers["cache-control"] == "no-store"
+        refused = await client.get("/", headers={"Host": "evil.example"})
+        assert "content-security-policy" in refused.headers
 
 
-def test_health_and_readiness(tmp_path: Path) -> None:
+async def test_health_and_readiness(tmp_path: Path) -> None:
     there = True
 
     async def ledger() -> bool:
         return there
 
-    async def scenario() -> None:
-        nonlocal there
-        async with serving(tmp_path, readiness={"ledger": ledger}) as (client, _services):
-            assert (await client.get("/readyz")).json() == {"status": "ok"}
-            there = False
-            document = problem(await client.get("/readyz"), 503, "not_ready")
-            assert document["facts"] == {"missing": "ledger"}
-            assert (await client.get("/healthz")).json() == {"status": "ok"}
-            assert (await client.get("/api/v1/environment")).json()["mode"] == "embedded"
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, readiness={"ledger": ledger}) as (client, _services):
+        assert (await client.get("/readyz")).json() == {"status": "ok"}
+        there = False
+        document = problem(await client.get("/readyz"), 503, "not_ready")
+        assert document["facts"] == {"missing": "ledger"}
+        assert (await client.get("/healthz")).json() == {"status": "ok"}
+        assert (await client.get("/api/v1/environment")).json()["mode"] == "embedded"
 
 
-def test_openapi_describes_itself(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path) as (client, _services):
-            schema = (await client.get("/api/v1/openapi.json")).json()
-            operations = [operation for path in schema["paths"].values() for operation in path.values()]
-            names = [operation["operationId"] for operation in operations]
-            assert len(set(names)) == len(names)
-            for operation in operations:
-                assert operation["summary"]
-                assert operation["description"]
-                for status, answer in operation["responses"].items():
-                    if status == "default" or status >= "400":
-                        content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-                        assert answer["content"] == content, (operation["operationId"], status)
-            text = json.dumps(schema)
-            known = set(schema["components"]["schemas"])
-            assert set(re.findall(r"#/components/schemas/(\w+)", text)) <= known
-            assert "HTTPValidationError" not in text
-
-    asyncio.run(scenario())
+async def test_openapi_describes_itself(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (client, _services):
+        schema = (await client.get("/api/v1/openapi.json")).json()
+        operations = [operation for path in schema["paths"].values() for operation in path.values()]
+        names = [operation["operationId"] for operation in operations]
+        assert len(set(names)) == len(names)
+        for operation in operations:
+            assert operation["summary"]
+            assert operation["description"]
+            for status, answer in operation["responses"].items():
+                if status == "default" or status >= "400":
+                    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+                    assert answer["content"] == content, (operation["operationId"], status)
+        text = json.dumps(schema)
+        known = set(schema["components"]["schemas"])
+        assert set(re.findall(r"#/components/schemas/(\w+)", text)) <= known
+        assert "HTTPValidationError" not in text
 
 
 def test_every_code_has_a_status_that_exists() -> None:
@@ -251,24 +223,21 @@ _bodies = st.one_of(
 )
 
 
-def test_no_body_whatever_is_answered_with_a_server_error(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path) as (client, _services):
-            page = await register(client)
+async def test_no_body_whatever_is_answered_with_a_server_error(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (client, _services):
+        page = await register(client)
 
-            @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow], database=None)
-            @given(path=st.sampled_from(["accounts", "logins", "recoveries", "logins/current"]), body=_bodies)
-            def fuzz(path: str, body: bytes) -> None:
-                sent.append((path, body))
+        @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow], database=None)
+        @given(path=st.sampled_from(["accounts", "logins", "recoveries", "logins/current"]), body=_bodies)
+        def fuzz(path: str, body: bytes) -> None:
+            sent.append((path, body))
 
-            sent: list[tuple[str, bytes]] = []
-            fuzz()
-            for path, body in sent:
-                method = "DELETE" if path == "logins/current" else "POST"
-                headers = JSON | {"X-CSRF-Token": page.csrf_token + "x", "Idempotency-Key": "fuzz-fuzz"}
-                answer = await client.request(method, f"/api/v1/{path}", content=body, headers=headers)
-                assert answer.status_code < 500, (path, body, answer.text)
-                if answer.status_code >= 400:
-                    problem(answer, answer.status_code, answer.json()["code"])
-
-    asyncio.run(scenario())
+        sent: list[tuple[str, bytes]] = []
+        fuzz()
+        for path, body in sent:
+            method = "DELETE" if path == "logins/current" else "POST"
+            headers = JSON | {"X-CSRF-Token": page.csrf_token + "x", "Idempotency-Key": "fuzz-fuzz"}
+            answer = await client.request(method, f"/api/v1/{path}", content=body, headers=headers)
+            assert answer.status_code < 500, (path, body, answer.text)
+            if answer.status_code >= 400:
+                problem(answer, answer.status_code, answer.json()["code"])

@@ -10,9 +10,9 @@ import httpx2
 import pytest
 from sqlalchemy import Connection
 
-from kswifi.api import events
+from kswifi.api.edge.streams import STREAMS_LIMIT_OF_USER
+from kswifi.api.routes.service import events
 from kswifi.api.services import Services
-from kswifi.api.streams import STREAMS_LIMIT_OF_USER
 from kswifi.kernel.clock import ManualClock
 from kswifi.outbox.leases import prune_events
 from kswifi.outbox.service import publish
@@ -68,118 +68,100 @@ async def _following(client: httpx2.AsyncClient, last_event_id: str | None = Non
         yield Reader(answer)
 
 
-def test_a_reload_misses_nothing_and_sees_nothing_twice_or_of_others(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path) as (client, services):
-            stranger = await register(client, "obi@example.ng")
-            me = await register(client)
-            await _publish(services, me.user_id, 1)
-            async with _following(client) as reader:
-                hello = await reader.next()
-                assert hello is not None
-                assert (hello["event"], hello["retry"]) == ("hello", "2000")
-                await _publish(services, stranger.user_id, 100)
-                await _publish(services, me.user_id, 2, 3)
-                assert await reader.numbers(1) == [2]
-                event = await reader.next()
-                assert event is not None
-                assert json.loads(event["data"]) == {"n": 3, "at": START.isoformat(timespec="milliseconds")}
-                last = event["id"]
-            await _publish(services, me.user_id, *range(4, 260))
-            async with _following(client, last) as reader:
-                await reader.next()
-                assert await reader.numbers(256) == list(range(4, 260))
-                await _publish(services, me.user_id, 260)
-                assert await reader.numbers(1) == [260]
-            async with _following(client, hello["id"]) as reader:
-                await reader.next()
-                assert await reader.numbers(2) == [2, 3]
-
-    asyncio.run(scenario())
+async def test_a_reload_misses_nothing_and_sees_nothing_twice_or_of_others(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (client, services):
+        stranger = await register(client, "obi@example.ng")
+        me = await register(client)
+        await _publish(services, me.user_id, 1)
+        async with _following(client) as reader:
+            hello = await reader.next()
+            assert hello is not None
+            assert (hello["event"], hello["retry"]) == ("hello", "2000")
+            await _publish(services, stranger.user_id, 100)
+            await _publish(services, me.user_id, 2, 3)
+            assert await reader.numbers(1) == [2]
+            event = await reader.next()
+            assert event is not None
+            assert json.loads(event["data"]) == {"n": 3, "at": START.isoformat(timespec="milliseconds")}
+            last = event["id"]
+        await _publish(services, me.user_id, *range(4, 260))
+        async with _following(client, last) as reader:
+            await reader.next()
+            assert await reader.numbers(256) == list(range(4, 260))
+            await _publish(services, me.user_id, 260)
+            assert await reader.numbers(1) == [260]
+        async with _following(client, hello["id"]) as reader:
+            await reader.next()
+            assert await reader.numbers(2) == [2, 3]
 
 
-def test_a_reader_that_was_away_too_long_is_told_to_load_anew(tmp_path: Path) -> None:
+async def test_a_reader_that_was_away_too_long_is_told_to_load_anew(tmp_path: Path) -> None:
     clock = ManualClock(START)
 
-    async def scenario() -> None:
-        async with serving(tmp_path, clock=clock) as (client, services):
-            me = await register(client)
-            await _publish(services, me.user_id, 1, 2, 3)
-            clock.advance(timedelta(days=1))
-            await services.database.write(lambda connection: prune_events(connection, timedelta(hours=1)))
-            await _publish(services, me.user_id, 4)
-            for gone in ("1", "999"):
-                async with _following(client, gone) as reader:
-                    reset = await reader.next()
-                    assert reset is not None
-                    assert (reset["event"], reset["id"]) == ("reset", "4")
-            async with _following(client, "3") as reader:
-                assert (await reader.next() or {})["event"] == "hello"
-                assert await reader.numbers(1) == [4]
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, clock=clock) as (client, services):
+        me = await register(client)
+        await _publish(services, me.user_id, 1, 2, 3)
+        clock.advance(timedelta(days=1))
+        await services.database.write(lambda connection: prune_events(connection, timedelta(hours=1)))
+        await _publish(services, me.user_id, 4)
+        for gone in ("1", "999"):
+            async with _following(client, gone) as reader:
+                reset = await reader.next()
+                assert reset is not None
+                assert (reset["event"], reset["id"]) == ("reset", "4")
+        async with _following(client, "3") as reader:
+            assert (await reader.next() or {})["event"] == "hello"
+            assert await reader.numbers(1) == [4]
 
 
 @pytest.mark.parametrize("wrong", ["x", "-1", "1.5", "9" * 30, "\u0663"])
-def test_an_id_that_is_none_of_ours_is_refused(tmp_path: Path, wrong: str) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path) as (client, _services):
-            problem(await client.get(WHERE), 401, "not_signed_in")
-            await register(client)
-            headers = [(b"Last-Event-ID", wrong.encode())]
-            problem(await client.get(WHERE, headers=headers), 400, "last_event_id_invalid")
-
-    asyncio.run(scenario())
+async def test_an_id_that_is_none_of_ours_is_refused(tmp_path: Path, wrong: str) -> None:
+    async with serving(tmp_path) as (client, _services):
+        problem(await client.get(WHERE), 401, "not_signed_in")
+        await register(client)
+        headers = [(b"Last-Event-ID", wrong.encode())]
+        problem(await client.get(WHERE, headers=headers), 400, "last_event_id_invalid")
 
 
-def test_a_user_has_a_bounded_number_of_streams_and_closing_one_makes_room(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path) as (client, services):
-            await register(client)
-            open_streams: list[Any] = [_following(client) for _ in range(STREAMS_LIMIT_OF_USER)]
-            readers = [await stream.__aenter__() for stream in open_streams]
-            for reader in readers:
-                await reader.next()
-            problem(await client.get(WHERE), 429, "too_many_streams")
-            await open_streams.pop().__aexit__(None, None, None)
-            async with asyncio.timeout(5):
-                while sum(services.streams._of_user.values()) == STREAMS_LIMIT_OF_USER:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
-            async with _following(client) as reader:
-                assert await reader.next()
-            for stream in open_streams:
-                await stream.__aexit__(None, None, None)
-
-    asyncio.run(scenario())
+async def test_a_user_has_a_bounded_number_of_streams_and_closing_one_makes_room(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (client, services):
+        await register(client)
+        open_streams: list[Any] = [_following(client) for _ in range(STREAMS_LIMIT_OF_USER)]
+        readers = [await stream.__aenter__() for stream in open_streams]
+        for reader in readers:
+            await reader.next()
+        problem(await client.get(WHERE), 429, "too_many_streams")
+        await open_streams.pop().__aexit__(None, None, None)
+        async with asyncio.timeout(5):
+            while sum(services.streams._of_user.values()) == STREAMS_LIMIT_OF_USER:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        async with _following(client) as reader:
+            assert await reader.next()
+        for stream in open_streams:
+            await stream.__aexit__(None, None, None)
 
 
-def test_a_stream_ends_with_its_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stream_ends_with_its_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "LOOK_EVERY_SECONDS", 0.05)
 
-    async def scenario() -> None:
-        async with serving(tmp_path) as (client, _services):
-            me = await register(client)
-            async with _following(client) as reader:
-                assert await reader.next()
-                await me.send("DELETE", "/api/v1/logins/current")
-                assert await reader.next() is None
-
-    asyncio.run(scenario())
-
-
-def test_streams_end_at_once_and_cleanly_when_the_server_stops(tmp_path: Path) -> None:
-    async def scenario() -> float:
-        loop = asyncio.get_running_loop()
-        async with httpx2.AsyncClient(timeout=10) as client:
-            async with serving(tmp_path) as (inner, _services):
-                await register(inner)
-                client.cookies, client.base_url = inner.cookies, inner.base_url
-                following = _following(client)
-                reader = await following.__aenter__()
-                await reader.next()
-                began = loop.time()
+    async with serving(tmp_path) as (client, _services):
+        me = await register(client)
+        async with _following(client) as reader:
+            assert await reader.next()
+            await me.send("DELETE", "/api/v1/logins/current")
             assert await reader.next() is None
-            await following.__aexit__(None, None, None)
-            return loop.time() - began
 
-    assert asyncio.run(scenario()) < 5
+
+async def test_streams_end_at_once_and_cleanly_when_the_server_stops(tmp_path: Path) -> None:
+    loop = asyncio.get_running_loop()
+    async with httpx2.AsyncClient(timeout=10) as client:
+        async with serving(tmp_path) as (inner, _services):
+            await register(inner)
+            client.cookies, client.base_url = inner.cookies, inner.base_url
+            following = _following(client)
+            reader = await following.__aenter__()
+            await reader.next()
+            began = loop.time()
+        assert await reader.next() is None
+        await following.__aexit__(None, None, None)
+        assert loop.time() - began < 5

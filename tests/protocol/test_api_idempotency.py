@@ -7,9 +7,9 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from kswifi.accounts.errors import WeakPasswordError
-from kswifi.api import idempotency
-from kswifi.api.idempotency import Idempotent, prune_requests
-from kswifi.api.sql import idempotent_request
+from kswifi.api.edge import idempotency
+from kswifi.api.edge.idempotency import Idempotent, prune_requests
+from kswifi.api.edge.sql import idempotent_request
 from kswifi.kernel.clock import ManualClock
 from tests.support.api import problem, register, serving
 from tests.support.databases import START
@@ -48,132 +48,114 @@ class Things:
         return await request.answer(work, status=201)
 
 
-def test_the_same_key_gives_the_same_answer_and_one_thing(tmp_path: Path) -> None:
+async def test_the_same_key_gives_the_same_answer_and_one_thing(tmp_path: Path) -> None:
     things = Things()
 
-    async def scenario() -> None:
-        async with serving(tmp_path, extra=things.router) as (client, _services):
-            page = await register(client)
-            first = await page.send("POST", WHERE, {"name": "a"}, key="key-00001")
-            again = await page.send("POST", WHERE, {"name": "a"}, key="key-00001")
-            other = await page.send("POST", WHERE, {"name": "a"}, key="key-00002")
-            assert (first.status_code, again.status_code) == (201, 201)
-            assert first.content == again.content
-            assert "idempotency-replayed" not in first.headers
-            assert again.headers["idempotency-replayed"] == "true"
-            assert other.json()["operation_id"] != first.json()["operation_id"]
-            assert things.made == ["a", "a"]
-            answer = await page.send("POST", WHERE, {"name": "b"}, key="key-00001")
-            problem(answer, 422, "idempotency_key_reused")
-            stranger = await register(client, "obi@example.ng")
-            theirs = await stranger.send("POST", WHERE, {"name": "b"}, key="key-00001")
-            assert theirs.json()["number"] == 3
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, extra=things.router) as (client, _services):
+        page = await register(client)
+        first = await page.send("POST", WHERE, {"name": "a"}, key="key-00001")
+        again = await page.send("POST", WHERE, {"name": "a"}, key="key-00001")
+        other = await page.send("POST", WHERE, {"name": "a"}, key="key-00002")
+        assert (first.status_code, again.status_code) == (201, 201)
+        assert first.content == again.content
+        assert "idempotency-replayed" not in first.headers
+        assert again.headers["idempotency-replayed"] == "true"
+        assert other.json()["operation_id"] != first.json()["operation_id"]
+        assert things.made == ["a", "a"]
+        answer = await page.send("POST", WHERE, {"name": "b"}, key="key-00001")
+        problem(answer, 422, "idempotency_key_reused")
+        stranger = await register(client, "obi@example.ng")
+        theirs = await stranger.send("POST", WHERE, {"name": "b"}, key="key-00001")
+        assert theirs.json()["number"] == 3
 
 
-def test_a_key_is_needed_and_has_a_form(tmp_path: Path) -> None:
+async def test_a_key_is_needed_and_has_a_form(tmp_path: Path) -> None:
     things = Things()
 
-    async def scenario() -> None:
-        async with serving(tmp_path, extra=things.router) as (client, _services):
-            page = await register(client)
-            csrf = {"X-CSRF-Token": page.csrf_token}
-            answer = await client.post(WHERE, json={"name": "a"}, headers=csrf)
-            problem(answer, 400, "idempotency_key_missing")
-            for key in ("short", "x" * 129, "with a blank"):
-                problem(await page.send("POST", WHERE, {"name": "a"}, key=key), 400, "idempotency_key_invalid")
-            answer = await client.post(WHERE, json={"name": "a"}, headers={"Idempotency-Key": "key-00001"})
-            problem(answer, 403, "csrf_token_wrong")
-            client.cookies.clear()
-            problem(await page.send("POST", WHERE, {"name": "a"}), 401, "not_signed_in")
-            assert things.made == []
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, extra=things.router) as (client, _services):
+        page = await register(client)
+        csrf = {"X-CSRF-Token": page.csrf_token}
+        answer = await client.post(WHERE, json={"name": "a"}, headers=csrf)
+        problem(answer, 400, "idempotency_key_missing")
+        for key in ("short", "x" * 129, "with a blank"):
+            problem(await page.send("POST", WHERE, {"name": "a"}, key=key), 400, "idempotency_key_invalid")
+        answer = await client.post(WHERE, json={"name": "a"}, headers={"Idempotency-Key": "key-00001"})
+        problem(answer, 403, "csrf_token_wrong")
+        client.cookies.clear()
+        problem(await page.send("POST", WHERE, {"name": "a"}), 401, "not_signed_in")
+        assert things.made == []
 
 
-def test_of_many_at_once_one_works_and_the_others_are_told_so(tmp_path: Path) -> None:
+async def test_of_many_at_once_one_works_and_the_others_are_told_so(tmp_path: Path) -> None:
     things = Things()
 
-    async def scenario() -> None:
-        async with serving(tmp_path, extra=things.router) as (client, _services):
-            page = await register(client)
-            things.go.clear()
-            sending = [
-                asyncio.create_task(page.send("POST", WHERE, {"name": "a"}, key="key-00001")) for _ in range(5)
-            ]
-            done, waiting = await asyncio.wait(sending, timeout=0.5)
-            assert len(waiting) == 1
-            for task in done:
-                problem(task.result(), 409, "request_in_flight")
-                assert task.result().headers["retry-after"] == "1"
-            things.go.set()
-            assert (await waiting.pop()).status_code == 201
-            assert things.made == ["a"]
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, extra=things.router) as (client, _services):
+        page = await register(client)
+        things.go.clear()
+        sending = [asyncio.create_task(page.send("POST", WHERE, {"name": "a"}, key="key-00001")) for _ in range(5)]
+        done, waiting = await asyncio.wait(sending, timeout=0.5)
+        assert len(waiting) == 1
+        for task in done:
+            problem(task.result(), 409, "request_in_flight")
+            assert task.result().headers["retry-after"] == "1"
+        things.go.set()
+        assert (await waiting.pop()).status_code == 201
+        assert things.made == ["a"]
 
 
-def test_a_refusal_or_a_defect_gives_the_key_back(tmp_path: Path) -> None:
+async def test_a_refusal_or_a_defect_gives_the_key_back(tmp_path: Path) -> None:
     things = Things()
 
-    async def scenario() -> None:
-        async with serving(tmp_path, extra=things.router) as (client, _services):
-            page = await register(client)
-            things.broken = WeakPasswordError("not now")
-            problem(await page.send("POST", WHERE, {"name": "a"}, key="key-00001"), 422, "weak_password")
-            things.broken = RuntimeError("defect")
-            problem(await page.send("POST", WHERE, {"name": "a"}, key="key-00001"), 500, "internal_error")
-            things.broken = None
-            assert (await page.send("POST", WHERE, {"name": "a"}, key="key-00001")).status_code == 201
-            assert things.made == ["a"]
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, extra=things.router) as (client, _services):
+        page = await register(client)
+        things.broken = WeakPasswordError("not now")
+        problem(await page.send("POST", WHERE, {"name": "a"}, key="key-00001"), 422, "weak_password")
+        things.broken = RuntimeError("defect")
+        problem(await page.send("POST", WHERE, {"name": "a"}, key="key-00001"), 500, "internal_error")
+        things.broken = None
+        assert (await page.send("POST", WHERE, {"name": "a"}, key="key-00001")).status_code == 201
+        assert things.made == ["a"]
 
 
-def test_work_that_takes_too_long_is_given_up_with_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_work_that_takes_too_long_is_given_up_with_its_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(idempotency, "WORK_SECONDS", 0.05)
     things = Things()
 
-    async def scenario() -> None:
-        async with serving(tmp_path, extra=things.router) as (client, _services):
-            page = await register(client)
-            things.go.clear()
-            answer = await page.send("POST", WHERE, {"name": "a"}, key="key-00001")
-            problem(answer, 503, "request_took_too_long")
-            things.go.set()
-            assert (await page.send("POST", WHERE, {"name": "a"}, key="key-00001")).status_code == 201
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, extra=things.router) as (client, _services):
+        page = await register(client)
+        things.go.clear()
+        answer = await page.send("POST", WHERE, {"name": "a"}, key="key-00001")
+        problem(answer, 503, "request_took_too_long")
+        things.go.set()
+        assert (await page.send("POST", WHERE, {"name": "a"}, key="key-00001")).status_code == 201
 
 
-def test_what_a_dead_process_was_at_is_continued_with_the_same_operation(tmp_path: Path) -> None:
+async def test_what_a_dead_process_was_at_is_continued_with_the_same_operation(tmp_path: Path) -> None:
     things = Things()
     clock = ManualClock(START)
 
-    async def scenario() -> None:
-        async with serving(tmp_path, extra=things.router, clock=clock) as (client, services):
-            page = await register(client)
-            first = await page.send("POST", WHERE, {"name": "a"}, key="key-00001")
-            await services.database.write(
-                lambda connection: connection.execute(idempotent_request.update().values(status=None, body=None))
-            )
-            problem(await page.send("POST", WHERE, {"name": "a"}, key="key-00001"), 409, "request_in_flight")
-            clock.advance(timedelta(seconds=61))
-            again = await page.send("POST", WHERE, {"name": "a"}, key="key-00001")
-            assert again.json()["operation_id"] == first.json()["operation_id"]
-            await services.database.write(
-                lambda connection: connection.execute(idempotent_request.update().values(status=None, body=None))
-            )
-            cookies = client.cookies
-        things.router = Things().router
-        async with serving(tmp_path, extra=things.router, clock=clock) as (client, services):
-            client.cookies = cookies
-            page.client = client
-            restarted = await page.send("POST", WHERE, {"name": "a"}, key="key-00001")
-            assert restarted.json()["operation_id"] == first.json()["operation_id"]
-            clock.advance(timedelta(days=3))
-            assert await prune_requests(services.database) == 1
-            assert await prune_requests(services.database) == 0
-
-    asyncio.run(scenario())
+    async with serving(tmp_path, extra=things.router, clock=clock) as (client, services):
+        page = await register(client)
+        first = await page.send("POST", WHERE, {"name": "a"}, key="key-00001")
+        await services.database.write(
+            lambda connection: connection.execute(idempotent_request.update().values(status=None, body=None))
+        )
+        problem(await page.send("POST", WHERE, {"name": "a"}, key="key-00001"), 409, "request_in_flight")
+        clock.advance(timedelta(seconds=61))
+        again = await page.send("POST", WHERE, {"name": "a"}, key="key-00001")
+        assert again.json()["operation_id"] == first.json()["operation_id"]
+        await services.database.write(
+            lambda connection: connection.execute(idempotent_request.update().values(status=None, body=None))
+        )
+        cookies = client.cookies
+    things.router = Things().router
+    async with serving(tmp_path, extra=things.router, clock=clock) as (client, services):
+        client.cookies = cookies
+        page.client = client
+        restarted = await page.send("POST", WHERE, {"name": "a"}, key="key-00001")
+        assert restarted.json()["operation_id"] == first.json()["operation_id"]
+        clock.advance(timedelta(days=3))
+        assert await prune_requests(services.database) == 1
+        assert await prune_requests(services.database) == 0

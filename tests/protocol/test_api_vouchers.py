@@ -1,6 +1,5 @@
 """The API of vouchers: a venue's code typed in, and the free order that it gives."""
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,53 +18,46 @@ REDEEM = "/api/v1/vouchers/redeem"
 CODES = VoucherCodes(VOUCHER_KEY)
 
 
-def test_a_guests_voucher_gives_one_free_order_at_the_venues_cost(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with served(tmp_path) as api:
-            await _make(api)
-            refused = problem(await api.post("/api/v1/sessions", {"offer_id": "free-1gb"}), 403, "voucher_needed")
-            assert refused["facts"]["do"] == "redeem_voucher"
-            redeemed = await api.post(REDEEM, {"code": CODES.code(0).lower()}, "one-and-the-same-key")
-            assert redeemed.status_code == 200
-            assert redeemed.json() == {
-                "venue": "Mama Put",
-                "redeemed_at": "2026-11-23T09:00:00.000Z",
-                "expires_at": "2026-11-30T09:00:00.000Z",
-                "session_id": None,
-            }
-            again = await api.post(REDEEM, {"code": CODES.code(0).lower()}, "one-and-the-same-key")
-            assert again.json() == redeemed.json()
-            session = (await api.order()).rsplit("/", 1)[1]
-            assert (
-                await api.road.database.read(lambda connection: find_budget(connection, "cafe").reserved_kobo)
-                == 20_000
-            )
-            exported = (await api.get("/api/v1/account/export")).json()
-            assert [it["session_id"] for it in exported["vouchers"]] == [session]
-            problem(await api.post("/api/v1/sessions", {"offer_id": "free-1gb"}), 403, "voucher_needed")
-            told = (await api.get("/api/v1/free-data")).json()
-            assert (told["required"], told["offers"][0]["refusal"]["code"]) == ("voucher", "voucher_needed")
-
-    asyncio.run(scenario())
+async def test_a_guests_voucher_gives_one_free_order_at_the_venues_cost(tmp_path: Path) -> None:
+    async with served(tmp_path) as api:
+        await _make(api)
+        refused = problem(await api.post("/api/v1/sessions", {"offer_id": "free-1gb"}), 403, "voucher_needed")
+        assert refused["facts"]["do"] == "redeem_voucher"
+        redeemed = await api.post(REDEEM, {"code": CODES.code(0).lower()}, "one-and-the-same-key")
+        assert redeemed.status_code == 200
+        assert redeemed.json() == {
+            "venue": "Mama Put",
+            "redeemed_at": "2026-11-23T09:00:00.000Z",
+            "expires_at": "2026-11-30T09:00:00.000Z",
+            "session_id": None,
+        }
+        again = await api.post(REDEEM, {"code": CODES.code(0).lower()}, "one-and-the-same-key")
+        assert again.json() == redeemed.json()
+        session = (await api.order()).rsplit("/", 1)[1]
+        assert (
+            await api.road.database.read(lambda connection: find_budget(connection, "cafe").reserved_kobo) == 20_000
+        )
+        exported = (await api.get("/api/v1/account/export")).json()
+        assert [it["session_id"] for it in exported["vouchers"]] == [session]
+        problem(await api.post("/api/v1/sessions", {"offer_id": "free-1gb"}), 403, "voucher_needed")
+        told = (await api.get("/api/v1/free-data")).json()
+        assert (told["required"], told["offers"][0]["refusal"]["code"]) == ("voucher", "voucher_needed")
 
 
-def test_what_is_not_good_is_refused_by_its_reason_and_guessing_is_stopped(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with served(tmp_path) as api:
-            await _make(api)
-            problem(await api.post(REDEEM, {"code": "0000-0000-0000"}), 404, "unknown_voucher")
-            await api.post(REDEEM, {"code": CODES.code(0)})
-            async with api.another("chidi@example.ng") as other:
-                problem(await other.send("POST", REDEEM, {"code": CODES.code(0)}), 409, "voucher_used")
-            await api.road.database.write(lambda connection: revoke_batch(connection, 1))
-            problem(await api.post(REDEEM, {"code": CODES.code(1)}), 410, "voucher_revoked")
-            for _ in range(7):
-                problem(await api.post(REDEEM, {"code": "made up"}), 404, "unknown_voucher")
-            stopped = await api.post(REDEEM, {"code": CODES.code(1)})
-            problem(stopped, 429, "too_many_attempts")
-            assert int(stopped.headers["retry-after"]) > 0
-
-    asyncio.run(scenario())
+async def test_what_is_not_good_is_refused_by_its_reason_and_guessing_is_stopped(tmp_path: Path) -> None:
+    async with served(tmp_path) as api:
+        await _make(api)
+        problem(await api.post(REDEEM, {"code": "0000-0000-0000"}), 404, "unknown_voucher")
+        await api.post(REDEEM, {"code": CODES.code(0)})
+        async with api.another("chidi@example.ng") as other:
+            problem(await other.send("POST", REDEEM, {"code": CODES.code(0)}), 409, "voucher_used")
+        await api.road.database.write(lambda connection: revoke_batch(connection, 1))
+        problem(await api.post(REDEEM, {"code": CODES.code(1)}), 410, "voucher_revoked")
+        for _ in range(7):
+            problem(await api.post(REDEEM, {"code": "made up"}), 404, "unknown_voucher")
+        stopped = await api.post(REDEEM, {"code": CODES.code(1)})
+        problem(stopped, 429, "too_many_attempts")
+        assert int(stopped.headers["retry-after"]) > 0
 
 
 async def _make(api: Served) -> None:

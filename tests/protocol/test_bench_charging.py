@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kswifi.bootstrap.charging_bench import ChargingBench, run_bench
+from kswifi.bench.charging import ChargingBench, run_bench
 from kswifi.bootstrap.disk import NotOnDiskError
 
 

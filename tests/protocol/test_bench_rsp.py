@@ -5,8 +5,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from kswifi.bootstrap import packet_bench
-from kswifi.bootstrap.packet_bench import PacketBenchError, run_packets
+from kswifi.bench import packets as packet_bench
+from kswifi.bench.packets import PacketBenchError, run_packets
 from kswifi.cli.main import app
 from kswifi.rsp.saip.build import SESSION_RECORDS
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from kswifi.bench.es9_client import Es9Client
 from kswifi.esim.model import ProfileState
-from kswifi.esim.operators import add_operator, remove_operator
+from kswifi.esim.operators.operators import add_operator, remove_operator
 from kswifi.kernel.clock import ManualClock
 from kswifi.kernel.numbers import Eid
-from kswifi.lab.es9_client import Es9Client
 from kswifi.rsp import signatures
-from kswifi.servers.es2plus import PATH
+from kswifi.servers.rsp.es2plus import PATH
 from tests.support.cards import iccid, profile_package
 from tests.support.es2 import Operator, codes, refresh, registered, self_signed
 from tests.support.smdp import (

@@ -1,9 +1,9 @@
 """An SM-DP+ that answers wrongly, slowly, hugely, or another thing each time: nothing of it becomes a right."""
 
-import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from kswifi.outbox.results import Done, JobResult, Refused, Unknown
-from kswifi.providers.es2plus_peer import ANSWER_LIMIT_OCTETS
+from kswifi.providers.smdp.es2plus_call import ANSWER_LIMIT_OCTETS
 from tests.support.es2 import Callback
 from tests.support.peers import Delivered, Peer, delivered_by, running_peer
 from tests.support.session_roads import ADA
@@ -36,18 +36,15 @@ def peer(server: Peer) -> Iterator[Peer]:
     server.front.behave = relay
 
 
-def _run(peer: Peer, folder: Path, work: Callable[[Delivered, str], Any], seconds: float = 5.0) -> None:
-    """Give work a session's line that waits for its delivery, which nobody has asked for yet."""
-
-    async def scenario() -> None:
-        async with delivered_by(peer, folder / "road", lines=1, seconds=seconds) as at:
-            session = await at.road.downloaded()
-            await work(at, session.esim_id)
-            state = (await at.road.now(session)).state
-            assert state in ("downloaded", "transferring"), "nothing can be spent"
-            assert await at.profile_state(session) in ("allocated", "released")
-
-    asyncio.run(scenario())
+@asynccontextmanager
+async def _waiting(peer: Peer, folder: Path, seconds: float = 5.0) -> AsyncIterator[tuple[Delivered, str]]:
+    """Open a session whose delivery nobody has asked for yet; check at the end that nothing can be spent."""
+    async with delivered_by(peer, folder / "road", lines=1, seconds=seconds) as at:
+        session = await at.road.downloaded()
+        yield at, session.esim_id
+        state = (await at.road.now(session)).state
+        assert state in ("downloaded", "transferring"), "nothing can be spent"
+        assert await at.profile_state(session) in ("allocated", "released")
 
 
 async def _transfer(at: Delivered, esim_id: str) -> str:
@@ -76,7 +73,7 @@ async def _transfer(at: Delivered, esim_id: str) -> str:
     ],
     ids=range(10),
 )
-def test_a_wrong_answer_fails_the_transfer_and_the_next_try_cancels_what_it_left(
+async def test_a_wrong_answer_fails_the_transfer_and_the_next_try_cancels_what_it_left(
     peer: Peer, tmp_path: Path, function: str, answer: dict[str, Any], words: str
 ) -> None:
     def wrong(asked: str, _body: dict[str, Any], honest: dict[str, Any]) -> dict[str, Any]:
@@ -84,20 +81,19 @@ def test_a_wrong_answer_fails_the_transfer_and_the_next_try_cancels_what_it_left
             return honest
         return answer if "header" in answer else {**honest, **answer}
 
-    async def work(at: Delivered, esim_id: str) -> None:
+    async with _waiting(peer, tmp_path) as (at, esim_id):
         peer.alter = wrong
         assert words in await _transfer(at, esim_id)
         peer.alter = None
         assert await at.deliver(esim_id) == Done()
         assert peer.calls().count("cancelOrder") == 1
 
-    _run(peer, tmp_path, work)
 
-
-def test_what_it_answers_on_the_repeat_counts_only_where_nothing_was_known(peer: Peer, tmp_path: Path) -> None:
+async def test_what_it_answers_on_the_repeat_counts_only_where_nothing_was_known(
+    peer: Peer, tmp_path: Path
+) -> None:
     """It reserves the profile, loses the answer, then denies it; and changes its mind on what is settled."""
-
-    async def work(at: Delivered, esim_id: str) -> None:
+    async with _waiting(peer, tmp_path) as (at, esim_id):
         peer.alter = lambda function, _body, answer: None if function == "downloadOrder" else answer
         assert isinstance(await at.deliver(esim_id), Unknown)
         peer.before = lambda function, _body, _answer: (
@@ -115,8 +111,6 @@ def test_what_it_answers_on_the_repeat_counts_only_where_nothing_was_known(peer:
         assert await at.deliver(esim_id) == Done()
         assert len(peer.calls()) == asked, "what is known is not asked"
 
-    _run(peer, tmp_path, work)
-
 
 @pytest.mark.parametrize(
     ("status", "content"),
@@ -133,7 +127,7 @@ def test_what_it_answers_on_the_repeat_counts_only_where_nothing_was_known(peer:
     ],
     ids=range(9),
 )
-def test_what_says_nothing_is_unknown_and_the_same_call_goes_again(
+async def test_what_says_nothing_is_unknown_and_the_same_call_goes_again(
     peer: Peer, tmp_path: Path, status: int, content: bytes
 ) -> None:
     honest = peer.front.behave
@@ -147,7 +141,7 @@ def test_what_says_nothing_is_unknown_and_the_same_call_goes_again(
         except OSError:
             return
 
-    async def work(at: Delivered, esim_id: str) -> None:
+    async with _waiting(peer, tmp_path) as (at, esim_id):
         peer.front.behave = say
         for _ in range(2):
             assert isinstance(await at.deliver(esim_id), Unknown)
@@ -157,10 +151,8 @@ def test_what_says_nothing_is_unknown_and_the_same_call_goes_again(
         first, second, third = (body for _, body in peer.front.asked[:3])
         assert first == second == third
 
-    _run(peer, tmp_path, work)
 
-
-def test_a_cancellation_that_a_proxy_refuses_is_asked_for_again_and_costs_no_line(
+async def test_a_cancellation_that_a_proxy_refuses_is_asked_for_again_and_costs_no_line(
     peer: Peer, tmp_path: Path
 ) -> None:
     honest = peer.front.behave
@@ -170,24 +162,21 @@ def test_a_cancellation_that_a_proxy_refuses_is_asked_for_again_and_costs_no_lin
         handler.send_header("Content-Length", "0")
         handler.end_headers()
 
-    async def scenario() -> None:
-        async with delivered_by(peer, tmp_path / "road", lines=1) as at:
-            session = await at.road.transferring()
-            peer.front.behave = forbid
-            await at.road.downloads.cancel(ADA, session.session_id)
-            await at.road.settle()
-            assert await at.profile_state(session) == "unavailable"
-            peer.front.behave = honest
-            at.road.clock.advance(timedelta(hours=1))
-            await at.road.settle()
-            assert peer.states()[str((await at.line(session)).iccid)] == "available"
-            again = await at.road.transferring()
-            assert again.esim_id == session.esim_id
-
-    asyncio.run(scenario())
+    async with delivered_by(peer, tmp_path / "road", lines=1) as at:
+        session = await at.road.transferring()
+        peer.front.behave = forbid
+        await at.road.downloads.cancel(ADA, session.session_id)
+        await at.road.settle()
+        assert await at.profile_state(session) == "unavailable"
+        peer.front.behave = honest
+        at.road.clock.advance(timedelta(hours=1))
+        await at.road.settle()
+        assert peer.states()[str((await at.line(session)).iccid)] == "available"
+        again = await at.road.transferring()
+        assert again.esim_id == session.esim_id
 
 
-def test_one_that_never_ends_its_answer_is_not_waited_for(peer: Peer, tmp_path: Path) -> None:
+async def test_one_that_never_ends_its_answer_is_not_waited_for(peer: Peer, tmp_path: Path) -> None:
     def drip(_callback: Callback, handler: BaseHTTPRequestHandler, _body: dict[str, Any]) -> None:
         handler.send_response(200)
         handler.send_header("Content-Length", "1000")
@@ -199,45 +188,37 @@ def test_one_that_never_ends_its_answer_is_not_waited_for(peer: Peer, tmp_path: 
         except OSError:
             return
 
-    async def work(at: Delivered, esim_id: str) -> None:
+    async with _waiting(peer, tmp_path, seconds=0.4) as (at, esim_id):
         peer.front.behave = drip
         began = time.monotonic()
         result: JobResult = await at.deliver(esim_id)
         assert isinstance(result, Unknown)
         assert time.monotonic() - began < 5
 
-    _run(peer, tmp_path, work, seconds=0.4)
 
-
-def test_a_profile_that_it_does_not_have_fails_with_its_own_words(peer: Peer, tmp_path: Path) -> None:
-    async def work(at: Delivered, esim_id: str) -> None:
+async def test_a_profile_that_it_does_not_have_fails_with_its_own_words(peer: Peer, tmp_path: Path) -> None:
+    async with _waiting(peer, tmp_path) as (at, esim_id):
         peer.before = lambda _function, _body, _answer: _refusal("8.2.1", "3.9")
         assert "8.2.1/3.9" in await _transfer(at, esim_id)
         peer.before = None  # it was loaded since
         assert await at.deliver(esim_id) == Done()
 
-    _run(peer, tmp_path, work)
 
-
-def test_a_line_whose_profile_is_not_there_is_not_given_to_its_user_again(peer: Peer, tmp_path: Path) -> None:
+async def test_a_line_whose_profile_is_not_there_is_not_given_to_its_user_again(peer: Peer, tmp_path: Path) -> None:
     """It would be in their way for good; one that was refused for another reason is kept."""
-
-    async def scenario() -> None:
-        async with delivered_by(peer, tmp_path / "road", lines=2) as at:
-            lines = []
-            for codes in (("1.1", "1.1"), ("8.2.1", "3.9")):
-                refusal = _refusal(*codes)
-                peer.before = lambda _function, _body, _answer, refusal=refusal: refusal
-                session = await at.road.transferring()
-                lines.append(session.esim_id)
-                await at.road.downloads.cancel(ADA, session.session_id)
-                await at.road.settle()
-            peer.before = None
-            last = await at.road.transferring()
-            assert lines[0] == lines[1] != last.esim_id
-            assert await at.profile_state(last) == "released"
-
-    asyncio.run(scenario())
+    async with delivered_by(peer, tmp_path / "road", lines=2) as at:
+        lines = []
+        for codes in (("1.1", "1.1"), ("8.2.1", "3.9")):
+            refusal = _refusal(*codes)
+            peer.before = lambda _function, _body, _answer, refusal=refusal: refusal
+            session = await at.road.transferring()
+            lines.append(session.esim_id)
+            await at.road.downloads.cancel(ADA, session.session_id)
+            await at.road.settle()
+        peer.before = None
+        last = await at.road.transferring()
+        assert lines[0] == lines[1] != last.esim_id
+        assert await at.profile_state(last) == "released"
 
 
 def _refusal(subject: str, reason: str) -> dict[str, Any]:

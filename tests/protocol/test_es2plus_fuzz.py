@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kswifi.esim.model import ProfileState
-from kswifi.esim.orders import ORDER_COLUMNS
+from kswifi.esim.smdp.orders import ORDER_COLUMNS
 from kswifi.esim.sql import profile_order
 from kswifi.kernel.clock import ManualClock
 from kswifi.rsp.status_codes import Status

@@ -1,6 +1,5 @@
 """What another's SM-DP+ tells of a profile whose sessions the card has proved already."""
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,47 +26,39 @@ def peer(server: Peer) -> Peer:
     return server
 
 
-def test_all_that_a_card_was_given_counts_once_the_smdp_names_it(peer: Peer, tmp_path: Path) -> None:
+async def test_all_that_a_card_was_given_counts_once_the_smdp_names_it(peer: Peer, tmp_path: Path) -> None:
     """Two sessions proved, one of them used up, before the card was known: another account on it gets no more."""
-
-    async def scenario() -> None:
-        async with delivered_by(peer, tmp_path / "road", rules=FreeDataRules(card_allowance_octets=4 * GB)) as at:
-            first = await at.road.transferring()
-            await at.install(first)
-            await at.road.carry(first)
-            await at.road.settle()
-            await at.road.use(first, GB)
-            second = await at.road.transferring()
-            assert second.esim_id == first.esim_id
-            await at.road.carry(second)
-            await at.road.settle()
-            await at.tell(second, 4)
-            other = await at.road.transferring(3 * GB, BOLA)
-            await at.tell(other, 4)
-            assert (await at.road.now(second)).state == "stored"
-            assert (await at.road.now(other)).state == "failed"
-
-    asyncio.run(scenario())
+    async with delivered_by(peer, tmp_path / "road", rules=FreeDataRules(card_allowance_octets=4 * GB)) as at:
+        first = await at.road.transferring()
+        await at.install(first)
+        await at.road.carry(first)
+        await at.road.settle()
+        await at.road.use(first, GB)
+        second = await at.road.transferring()
+        assert second.esim_id == first.esim_id
+        await at.road.carry(second)
+        await at.road.settle()
+        await at.tell(second, 4)
+        other = await at.road.transferring(3 * GB, BOLA)
+        await at.tell(other, 4)
+        assert (await at.road.now(second)).state == "stored"
+        assert (await at.road.now(other)).state == "failed"
 
 
 @pytest.mark.parametrize("failure", [None, "no memory (8.1/4.2)"])
-def test_what_the_smdp_tells_after_the_cards_proof_leaves_the_session_to_the_ledger(
+async def test_what_the_smdp_tells_after_the_cards_proof_leaves_the_session_to_the_ledger(
     peer: Peer, tmp_path: Path, failure: str | None
 ) -> None:
     """Before the projector's word too: a failure does not undo the proof, a card's limit ends it by the ledger."""
-
-    async def scenario() -> None:
-        rules = FreeDataRules(card_allowance_octets=GB - 1)
-        async with delivered_by(peer, tmp_path / "road", rules=rules) as at:
-            session = await at.road.transferring()
-            await at.tell(session, 3)
-            await at.install(session)
-            await at.road.carry(session)
-            told = {"esim_id": session.esim_id, "failure": failure, "record_inside": False}
-            entry = Entry(1, PROFILE_SETTLED, "one", told, 1, "a test")
-            assert await at.road.handlers.settle_profile(entry) == Done()
-            assert (await at.road.now(session)).state == "transferring"
-            await at.road.settle()
-            assert (await at.road.now(session)).state == ("revoked" if failure is None else "stored")
-
-    asyncio.run(scenario())
+    rules = FreeDataRules(card_allowance_octets=GB - 1)
+    async with delivered_by(peer, tmp_path / "road", rules=rules) as at:
+        session = await at.road.transferring()
+        await at.tell(session, 3)
+        await at.install(session)
+        await at.road.carry(session)
+        told = {"esim_id": session.esim_id, "failure": failure, "record_inside": False}
+        entry = Entry(1, PROFILE_SETTLED, "one", told, 1, "a test")
+        assert await at.road.handlers.settle_profile(entry) == Done()
+        assert (await at.road.now(session)).state == "transferring"
+        await at.road.settle()
+        assert (await at.road.now(session)).state == ("revoked" if failure is None else "stored")

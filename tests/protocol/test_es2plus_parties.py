@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kswifi.bench.es9_client import Es9Client, Es9FailedError
 from kswifi.kernel.clock import ManualClock
-from kswifi.lab.es9_client import Es9Client, Es9FailedError
 from kswifi.rsp import signatures
 from kswifi.rsp.messages.download import DownloadError, PrepareDownloadError
 from tests.support.cards import iccid

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from kswifi.kernel.clock import ManualClock
 from kswifi.outbox.results import Unknown
-from kswifi.providers.es2plus_peer import (
+from kswifi.providers.smdp.es2plus_call import (
     ANSWER_LIMIT_OCTETS,
     Answered,
     CallResult,

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, insert
 
 from kswifi.accounts.sql import user_account
-from kswifi.esim.line_stock import make_lines, set_ready
+from kswifi.bench.es9_client import Es9Client
+from kswifi.esim.external_smdp.line_stock import make_lines, set_ready
+from kswifi.esim.lines.service import EsimOrders
+from kswifi.esim.lines.vault import SubscriberVault
 from kswifi.esim.model import NumberRange
-from kswifi.esim.service import EsimOrders
-from kswifi.esim.vault import SubscriberVault
 from kswifi.kernel.clock import ManualClock
-from kswifi.lab.es9_client import Es9Client
 from tests.support.cards import EID
 from tests.support.es2 import Keyed, Operator, registered, self_signed
 from tests.support.session_roads import ADA

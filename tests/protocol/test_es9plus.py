@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from kswifi.bench.es9_client import Download
+from kswifi.bench.light_card import LightCard
 from kswifi.esim.model import ProfileEvent, ProfileState
 from kswifi.kernel.clock import ManualClock
 from kswifi.kernel.numbers import Eid
-from kswifi.lab.es9_client import Download
-from kswifi.lab.light_card import LightCard
 from kswifi.rsp import binding, pki_making, signatures, tlv
 from kswifi.rsp.curves import Curve
 from kswifi.rsp.messages.authentication import (

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from kswifi.bench.es9_client import Download
 from kswifi.esim.model import ProfileState
-from kswifi.esim.rsp_model import SmdpRules
+from kswifi.esim.smdp.rsp_model import SmdpRules
 from kswifi.kernel.clock import ManualClock
 from kswifi.kernel.numbers import Eid
-from kswifi.lab.es9_client import Download
 from kswifi.rsp import binding, curves, signatures, tlv
 from kswifi.rsp.curves import Curve
 from kswifi.rsp.messages.bound_profile_package import TAG_88, TAG_SECOND_87

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from kswifi.esim.pki_folder import load_folder
+from kswifi.bench.es9_client import Download, Es9Client
+from kswifi.bench.light_card import LightCard
+from kswifi.esim.smdp.pki_folder import load_folder
 from kswifi.lab.children import Child, ChildFailedError
-from kswifi.lab.es9_client import Download, Es9Client
-from kswifi.lab.light_card import LightCard
 from kswifi.rsp import binding
 from kswifi.rsp.curves import Curve
 from tests.support.smdp import ADDRESS, PROFILE, TS48, client_context

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kswifi.bench.es9_client import Es9Client, HttpAnswer
 from kswifi.kernel.clock import ManualClock
-from kswifi.lab.es9_client import Es9Client, HttpAnswer
-from kswifi.servers.rsp_json import BODY_LIMIT_OCTETS
+from kswifi.servers.rsp.json_binding import BODY_LIMIT_OCTETS
 from tests.support.smdp import NOW, PROFILE, RunningSmdp, authenticated, client_context, running_smdp
 
 FUNCTIONS = (

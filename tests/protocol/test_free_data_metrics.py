@@ -1,6 +1,5 @@
 """What Prometheus reads of free data: every kobo by budget, who waits, and which rule refused."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,7 +10,7 @@ import httpx2
 from sqlalchemy import Connection
 
 from kswifi.api.app import create_app
-from kswifi.api.free_data import FREE_DATA_REFUSALS
+from kswifi.api.routes.payments.free_data import FREE_DATA_REFUSALS
 from kswifi.api.services import Metrics
 from kswifi.bootstrap.free_data_metrics import FreeDataMetrics
 from kswifi.free_data.budgets import resume, set_budget, stop
@@ -25,73 +24,67 @@ PAGE = (Path(__file__).parents[2] / "docs" / "economics.md").read_text()
 ORDER = {"offer_id": "free-1gb"}
 
 
-def test_budgets_ceilings_grants_and_refusals_are_told_as_they_move(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with served(tmp_path) as api, prometheus(api) as client:
-            have(api, cost_kobo_per_gb=20_000, monthly_kobo=1_000_000, when_budget_gone=WhenBudgetGone.WAITING_LIST)
+async def test_budgets_ceilings_grants_and_refusals_are_told_as_they_move(tmp_path: Path) -> None:
+    async with served(tmp_path) as api, prometheus(api) as client:
+        have(api, cost_kobo_per_gb=20_000, monthly_kobo=1_000_000, when_budget_gone=WhenBudgetGone.WAITING_LIST)
 
-            def change(connection: Connection) -> None:
-                set_budget(connection, "operator", BudgetKind.OPERATOR, 25_000, 24_000, None)
-                set_budget(connection, "cafe", BudgetKind.VENUE, 7, None, None)
+        def change(connection: Connection) -> None:
+            set_budget(connection, "operator", BudgetKind.OPERATOR, 25_000, 24_000, None)
+            set_budget(connection, "cafe", BudgetKind.VENUE, 7, None, None)
 
-            await api.road.database.write(change)
-            told = await read(client)
-            of = 'budget="operator",kind="operator"'
-            assert told[f"kswifi_budget_total_kobo{{{of}}}"] == 25_000
-            assert told[f"kswifi_budget_left_kobo{{{of}}}"] == 25_000
-            assert told['kswifi_budget_left_kobo{budget="cafe",kind="venue"}'] == 7
-            assert told[f'kswifi_budget_ceiling_kobo{{{of},period="day"}}'] == 24_000
-            assert f'kswifi_budget_ceiling_kobo{{{of},period="month"}}' not in told, "not set: not there"
-            assert told['kswifi_free_data_ceiling_kobo{period="month"}'] == 1_000_000
-            assert 'kswifi_free_data_ceiling_kobo{period="day"}' not in told
-            assert told["kswifi_free_data_cost_kobo_per_gb"] == 20_000
-            assert told["kswifi_free_data_grants_total"] == 0
-            assert told['kswifi_free_data_refusals_total{rule="free_budget_gone"}'] == 0
+        await api.road.database.write(change)
+        told = await read(client)
+        of = 'budget="operator",kind="operator"'
+        assert told[f"kswifi_budget_total_kobo{{{of}}}"] == 25_000
+        assert told[f"kswifi_budget_left_kobo{{{of}}}"] == 25_000
+        assert told['kswifi_budget_left_kobo{budget="cafe",kind="venue"}'] == 7
+        assert told[f'kswifi_budget_ceiling_kobo{{{of},period="day"}}'] == 24_000
+        assert f'kswifi_budget_ceiling_kobo{{{of},period="month"}}' not in told, "not set: not there"
+        assert told['kswifi_free_data_ceiling_kobo{period="month"}'] == 1_000_000
+        assert 'kswifi_free_data_ceiling_kobo{period="day"}' not in told
+        assert told["kswifi_free_data_cost_kobo_per_gb"] == 20_000
+        assert told["kswifi_free_data_grants_total"] == 0
+        assert told['kswifi_free_data_refusals_total{rule="free_budget_gone"}'] == 0
 
-            path = await api.order("free-1gb")
-            problem(await api.post("/api/v1/sessions", ORDER), 409, "free_budget_gone")
-            assert (await api.post("/api/v1/free-data/waiting", ORDER)).status_code == 200
-            await api.road.database.write(lambda connection: stop(connection, "Free data pauses."))
-            problem(await api.post("/api/v1/sessions", ORDER), 409, "free_data_stopped")
-            told = await read(client)
-            assert told[f"kswifi_budget_reserved_kobo{{{of}}}"] == 20_000
-            assert told[f"kswifi_budget_left_kobo{{{of}}}"] == 5_000
-            for period in ("day", "month"):
-                assert told[f'kswifi_budget_committed_kobo{{{of},period="{period}"}}'] == 20_000
-                assert told[f'kswifi_free_data_committed_kobo{{period="{period}"}}'] == 20_000
-            assert told["kswifi_free_data_grants_total"] == 1
-            assert told["kswifi_free_data_waiting"] == 1
-            assert told["kswifi_free_data_stopped"] == 1
-            assert {key: count for key, count in told.items() if "refusals" in key and count} == {
-                'kswifi_free_data_refusals_total{rule="free_budget_gone"}': 1,
-                'kswifi_free_data_refusals_total{rule="free_data_stopped"}': 1,
-            }
+        path = await api.order("free-1gb")
+        problem(await api.post("/api/v1/sessions", ORDER), 409, "free_budget_gone")
+        assert (await api.post("/api/v1/free-data/waiting", ORDER)).status_code == 200
+        await api.road.database.write(lambda connection: stop(connection, "Free data pauses."))
+        problem(await api.post("/api/v1/sessions", ORDER), 409, "free_data_stopped")
+        told = await read(client)
+        assert told[f"kswifi_budget_reserved_kobo{{{of}}}"] == 20_000
+        assert told[f"kswifi_budget_left_kobo{{{of}}}"] == 5_000
+        for period in ("day", "month"):
+            assert told[f'kswifi_budget_committed_kobo{{{of},period="{period}"}}'] == 20_000
+            assert told[f'kswifi_free_data_committed_kobo{{period="{period}"}}'] == 20_000
+        assert told["kswifi_free_data_grants_total"] == 1
+        assert told["kswifi_free_data_waiting"] == 1
+        assert told["kswifi_free_data_stopped"] == 1
+        assert {key: count for key, count in told.items() if "refusals" in key and count} == {
+            'kswifi_free_data_refusals_total{rule="free_budget_gone"}': 1,
+            'kswifi_free_data_refusals_total{rule="free_data_stopped"}': 1,
+        }
 
-            assert (await api.post(f"{path}/cancel")).status_code == 200
-            await api.road.settle()
-            await api.road.database.write(resume)
-            told = await read(client)
-            assert told[f"kswifi_budget_left_kobo{{{of}}}"] == 25_000
-            assert told['kswifi_free_data_committed_kobo{period="day"}'] == 0
-            assert told["kswifi_free_data_stopped"] == 0
-            assert told["kswifi_free_data_grants_total"] == 1, "what was given back was given"
-
-    asyncio.run(scenario())
+        assert (await api.post(f"{path}/cancel")).status_code == 200
+        await api.road.settle()
+        await api.road.database.write(resume)
+        told = await read(client)
+        assert told[f"kswifi_budget_left_kobo{{{of}}}"] == 25_000
+        assert told['kswifi_free_data_committed_kobo{period="day"}'] == 0
+        assert told["kswifi_free_data_stopped"] == 0
+        assert told["kswifi_free_data_grants_total"] == 1, "what was given back was given"
 
 
-def test_every_rule_is_there_before_it_refuses_and_the_page_names_every_metric(tmp_path: Path) -> None:
+async def test_every_rule_is_there_before_it_refuses_and_the_page_names_every_metric(tmp_path: Path) -> None:
     assert set(FreeDataCounts().refusals) == set(FREE_DATA_REFUSALS)
 
-    async def scenario() -> None:
-        async with served(tmp_path) as api, prometheus(api) as client:
-            have(api, daily_kobo=1, cost_kobo_per_gb=1)
-            await api.road.database.write(
-                lambda connection: set_budget(connection, "operator", BudgetKind.OPERATOR, 1, 1, 1)
-            )
-            made = {key.partition("{")[0] for key in await read(client)}
-            assert set(re.findall(r"`(kswifi_[a-z_]+)", PAGE)) == made
-
-    asyncio.run(scenario())
+    async with served(tmp_path) as api, prometheus(api) as client:
+        have(api, daily_kobo=1, cost_kobo_per_gb=1)
+        await api.road.database.write(
+            lambda connection: set_budget(connection, "operator", BudgetKind.OPERATOR, 1, 1, 1)
+        )
+        made = {key.partition("{")[0] for key in await read(client)}
+        assert set(re.findall(r"`(kswifi_[a-z_]+)", PAGE)) == made
 
 
 def have(api: Served, **rules: object) -> None:

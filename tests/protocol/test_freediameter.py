@@ -6,9 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from kswifi.diameter.constants import Command
-from kswifi.diameter.server_requests import ServerRequest, ServerRequestAnswer
+from kswifi.diameter.messages.server_requests import ServerRequest, ServerRequestAnswer
 from kswifi.ledger import commands as do
-from kswifi.servers.peer_connection import PeerLimits
+from kswifi.servers.diameter.peer_connection import PeerLimits
 from tests.support.diameter_samples import CCR_NAMES, sample
 from tests.support.free_diameter import IDENTITY, free_diameter, free_port, required
 from tests.support.gy_server import GyServer, RawClient, running
@@ -44,38 +44,35 @@ def answer_to(theirs: ServerRequest) -> bytes:
     ).encode()
 
 
-def test_a_live_free_diameter_relays_for_us(tmp_path: Path) -> None:
+async def test_a_live_free_diameter_relays_for_us(tmp_path: Path) -> None:
     required()
 
-    async def scenario() -> None:
-        async with running(GyServer(tmp_path, limits=LIMITS)) as server:
-            await server.credit("a", 50_000_000)
-            port = free_port()
-            with free_diameter(tmp_path, server.node.port, port) as relay:
-                await until("CER/CEA", lambda: IDENTITY in server.node.peers)
-                # Our watchdogs go out each second of silence; one unanswered would close the connection.
-                (connection,) = server.node._connections
-                await asyncio.sleep(2.5)
-                assert (server.node.peers, tuple(server.node._connections)) == ((IDENTITY,), (connection,))
+    async with running(GyServer(tmp_path, limits=LIMITS)) as server:
+        await server.credit("a", 50_000_000)
+        port = free_port()
+        with free_diameter(tmp_path, server.node.port, port) as relay:
+            await until("CER/CEA", lambda: IDENTITY in server.node.peers)
+            # Our watchdogs go out each second of silence; one unanswered would close the connection.
+            (connection,) = server.node._connections
+            await asyncio.sleep(2.5)
+            assert (server.node.peers, tuple(server.node._connections)) == ((IDENTITY,), (connection,))
 
-                client = await client_of(port)
-                results = []
-                for name in CCR_NAMES:
-                    results.append((await client.charge(sample(name))).result_code)
-                    if name == "ccr-update-1":
-                        await server.control.execute(do.Revoke("revoke", "a", "test"))
-                        theirs = ServerRequest.decode(await client.receive() or b"")
-                        assert theirs.command_code is Command.RE_AUTH
-                        assert theirs.destination_host == "smf.localdomain"
-                        client.send(answer_to(theirs))
-                        await until("RAA", lambda: server.service.notices.answers["re_auth 2002"] == 1)
-                assert results[:2] == [2001, 2001]
-                assert set(results[2:-1]) == {4012}
-                assert results[-1] == 2001
-                await client.close()
-                leaving = asyncio.get_running_loop().run_in_executor(None, relay.leave)
-                await until("DPR/DPA", lambda: not server.node.peers)
-                assert await leaving == 0
-                assert "ERROR" not in relay.log.read_text()
-
-    asyncio.run(scenario())
+            client = await client_of(port)
+            results = []
+            for name in CCR_NAMES:
+                results.append((await client.charge(sample(name))).result_code)
+                if name == "ccr-update-1":
+                    await server.control.execute(do.Revoke("revoke", "a", "test"))
+                    theirs = ServerRequest.decode(await client.receive() or b"")
+                    assert theirs.command_code is Command.RE_AUTH
+                    assert theirs.destination_host == "smf.localdomain"
+                    client.send(answer_to(theirs))
+                    await until("RAA", lambda: server.service.notices.answers["re_auth 2002"] == 1)
+            assert results[:2] == [2001, 2001]
+            assert set(results[2:-1]) == {4012}
+            assert results[-1] == 2001
+            await client.close()
+            leaving = asyncio.get_running_loop().run_in_executor(None, relay.leave)
+            await until("DPR/DPA", lambda: not server.node.peers)
+            assert await leaving == 0
+            assert "ERROR" not in relay.log.read_text()

@@ -4,13 +4,13 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from kswifi import milenage
+from kswifi.aka import milenage
 from kswifi.charging.policy import ChargingPolicy
-from kswifi.diameter.s6a import EutranVector
+from kswifi.diameter.messages.s6a import EutranVector
 from kswifi.lab.phone.traffic import run_traffic
 from kswifi.lab.phone.traffic_plan import TrafficPlan
 from kswifi.ledger.commands import Freeze, HoldWallet, LiftHold, OutcomeCode
-from kswifi.servers.s6a import S6aApplication
+from kswifi.servers.diameter.s6a import S6aApplication
 from tests.support.gy_server import IDENTITY, WALLET, GyServer
 from tests.support.lab_network import lab_network
 from tests.support.small_ocs import IMSI, OPC, K, SimCard

@@ -55,20 +55,20 @@ async def _watched(ocs: IdleOcs, is_so: Callable[[], bool]) -> None:
         await ocs.stop()
 
 
-def test_an_idle_server_that_answers_its_watchdogs_keeps_its_connection() -> None:
+async def test_an_idle_server_that_answers_its_watchdogs_keeps_its_connection() -> None:
     ocs = IdleOcs()
-    asyncio.run(_watched(ocs, lambda: ocs.watchdogs >= 5 or ocs.connections > 1))
+    await _watched(ocs, lambda: ocs.watchdogs >= 5 or ocs.connections > 1)
     assert ocs.watchdogs >= 5
     assert ocs.connections == 1
 
 
-def test_a_server_that_leaves_a_watchdog_unanswered_is_dropped() -> None:
+async def test_a_server_that_leaves_a_watchdog_unanswered_is_dropped() -> None:
     ocs = IdleOcs(silent_after=0)
-    asyncio.run(_watched(ocs, lambda: ocs.connections > 1))
+    await _watched(ocs, lambda: ocs.connections > 1)
     assert ocs.watchdogs == 1
 
 
-def test_a_server_that_falls_silent_after_answers_is_dropped() -> None:
+async def test_a_server_that_falls_silent_after_answers_is_dropped() -> None:
     ocs = IdleOcs(silent_after=2)
-    asyncio.run(_watched(ocs, lambda: ocs.connections > 1))
+    await _watched(ocs, lambda: ocs.connections > 1)
     assert ocs.watchdogs == 3

@@ -1,16 +1,16 @@
 """Re-Auth and Abort-Session: sent where a change concerns an open bearer, and to its peer alone."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-from kswifi.charging.notices import AnnouncingLedger
 from kswifi.charging.policy import ChargingPolicy
+from kswifi.charging.re_auth import AnnouncingLedger
 from kswifi.diameter.constants import Command, ReportingReason
-from kswifi.diameter.server_requests import ServerRequest, ServerRequestAnswer
+from kswifi.diameter.messages.server_requests import ServerRequest, ServerRequestAnswer
 from kswifi.ledger import commands as do
-from kswifi.servers.peer_connection import PeerLimits
+from kswifi.servers.diameter.peer_connection import PeerLimits
 from tests.support.charging import INITIAL, UPDATE, request, units
 from tests.support.diameter_samples import IMSI
 from tests.support.gy_server import WALLET, GyServer, RawClient, running
@@ -19,19 +19,17 @@ SMF, GATEWAY = "smf.localdomain", "gateway.localdomain"
 MB = 1_000_000
 QUICK = PeerLimits(farewell_seconds=0.2, watchdog_seconds=2.0, greeting_seconds=1.0, answer_seconds=0.2)
 
-Scenario = Callable[[GyServer, AnnouncingLedger, RawClient], Coroutine[Any, Any, None]]
 
-
-def run(folder: Path, scenario: Scenario, host: str = GATEWAY) -> None:
-    async def whole() -> None:
-        policy = ChargingPolicy(control_only_peers=frozenset({GATEWAY}))
-        async with running(GyServer(folder, policy=policy, limits=QUICK)) as server:
-            await server.credit("a", 50 * MB)
-            client = await RawClient.connect(server.node.port, host=host)
-            await scenario(server, server.control, client)
-            await client.close()
-
-    asyncio.run(whole())
+@asynccontextmanager
+async def connected(
+    folder: Path, host: str = GATEWAY
+) -> AsyncIterator[tuple[GyServer, AnnouncingLedger, RawClient]]:
+    policy = ChargingPolicy(control_only_peers=frozenset({GATEWAY}))
+    async with running(GyServer(folder, policy=policy, limits=QUICK)) as server:
+        await server.credit("a", 50 * MB)
+        client = await RawClient.connect(server.node.port, host=host)
+        yield server, server.control, client
+        await client.close()
 
 
 async def asked(client: RawClient) -> ServerRequest:
@@ -64,8 +62,8 @@ async def settles(server: GyServer, what: str) -> None:
     raise AssertionError(dict(server.service.notices.answers))
 
 
-def test_a_pause_counts_at_once_and_so_does_its_end(tmp_path: Path) -> None:
-    async def scenario(server: GyServer, ledger: AnnouncingLedger, client: RawClient) -> None:
+async def test_a_pause_counts_at_once_and_so_does_its_end(tmp_path: Path) -> None:
+    async with connected(tmp_path) as (server, ledger, client):
         await open_bearer(client)
         await ledger.execute(do.HoldWallet("pause", WALLET, "paused"))
         theirs = await asked(client)
@@ -89,11 +87,9 @@ def test_a_pause_counts_at_once_and_so_does_its_end(tmp_path: Path) -> None:
         await settles(server, "re_auth 2002")
         assert server.service.notices.answers == {"re_auth 2002": 2}
 
-    run(tmp_path, scenario)
 
-
-def test_what_changes_while_a_notice_is_under_way_is_told_after_it(tmp_path: Path) -> None:
-    async def scenario(server: GyServer, ledger: AnnouncingLedger, client: RawClient) -> None:
+async def test_what_changes_while_a_notice_is_under_way_is_told_after_it(tmp_path: Path) -> None:
+    async with connected(tmp_path) as (_server, ledger, client):
         await open_bearer(client)
         await ledger.execute(do.HoldWallet("pause", WALLET, "paused"))
         theirs = await asked(client)
@@ -101,11 +97,9 @@ def test_what_changes_while_a_notice_is_under_way_is_told_after_it(tmp_path: Pat
         answer(client, theirs, 2002)
         assert (await asked(client)).command_code is Command.RE_AUTH
 
-    run(tmp_path, scenario)
 
-
-def test_what_does_not_concern_the_bearer_is_not_told(tmp_path: Path) -> None:
-    async def scenario(server: GyServer, ledger: AnnouncingLedger, client: RawClient) -> None:
+async def test_what_does_not_concern_the_bearer_is_not_told(tmp_path: Path) -> None:
+    async with connected(tmp_path) as (server, ledger, client):
         await open_bearer(client)
         expires_at = int(server.clock.now().timestamp()) + 86_400
         await ledger.execute(do.Credit("c-b", WALLET, "b", 5 * MB, expires_at))
@@ -117,11 +111,9 @@ def test_what_does_not_concern_the_bearer_is_not_told(tmp_path: Path) -> None:
         await ledger.execute(do.Revoke("rev", "a", "refund"))
         assert (await asked(client)).command_code is Command.RE_AUTH
 
-    run(tmp_path, scenario)
 
-
-def test_a_top_up_is_told_to_a_bearer_on_its_final_grant(tmp_path: Path) -> None:
-    async def scenario(server: GyServer, ledger: AnnouncingLedger, client: RawClient) -> None:
+async def test_a_top_up_is_told_to_a_bearer_on_its_final_grant(tmp_path: Path) -> None:
+    async with connected(tmp_path) as (server, ledger, client):
         await open_bearer(client)
         used = units(45 * MB)  # non-blocking: it ran over its grant; what is left fits one last grant
         told = await client.charge(request(UPDATE, 1, used, host=GATEWAY, imsi=IMSI).encode())
@@ -131,11 +123,9 @@ def test_a_top_up_is_told_to_a_bearer_on_its_final_grant(tmp_path: Path) -> None
         await ledger.execute(do.ProveStorage("p-b", "b", "por"))
         assert (await asked(client)).command_code is Command.RE_AUTH
 
-    run(tmp_path, scenario)
 
-
-def test_a_freeze_aborts_and_a_core_that_cannot_is_re_authorised(tmp_path: Path) -> None:
-    async def scenario(server: GyServer, ledger: AnnouncingLedger, client: RawClient) -> None:
+async def test_a_freeze_aborts_and_a_core_that_cannot_is_re_authorised(tmp_path: Path) -> None:
+    async with connected(tmp_path, SMF) as (_server, ledger, client):
         await open_bearer(client, SMF)
         await ledger.execute(do.Freeze("f", WALLET, True))
         theirs = await asked(client)
@@ -150,11 +140,9 @@ def test_a_freeze_aborts_and_a_core_that_cannot_is_re_authorised(tmp_path: Path)
         await ledger.execute(do.Freeze("f2", WALLET, True))
         assert (await asked(client)).command_code is Command.RE_AUTH
 
-    run(tmp_path, scenario, SMF)
 
-
-def test_silence_a_lost_peer_and_a_stranger_hurt_nobody(tmp_path: Path) -> None:
-    async def scenario(server: GyServer, ledger: AnnouncingLedger, client: RawClient) -> None:
+async def test_silence_a_lost_peer_and_a_stranger_hurt_nobody(tmp_path: Path) -> None:
+    async with connected(tmp_path) as (server, ledger, client):
         await open_bearer(client)
         stranger = await RawClient.connect(server.node.port, host="evil.localdomain")
         await ledger.execute(do.HoldWallet("pause", WALLET, "paused"))
@@ -173,5 +161,3 @@ def test_silence_a_lost_peer_and_a_stranger_hurt_nobody(tmp_path: Path) -> None:
         await ledger.execute(do.HoldWallet("p3", WALLET, "paused"))
         assert server.service.notices.answers["re_auth unsent"] == 1
         await stranger.close()
-
-    run(tmp_path, scenario)

@@ -94,23 +94,18 @@ class IndependentClient:
 
 # Its threads may leave sockets to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_independent_client_completes_a_session_and_a_replay(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with running(GyServer(tmp_path)) as server:
-            await server.credit("account", 43_210_987)
-            client = IndependentClient(server.node.port)
-            answers, replayed = await asyncio.to_thread(client.spend)
-            assert [it.result_code for it in answers] == [2001] * len(answers)
-            groups = [it.multiple_services_credit_control[0] for it in answers]
-            assert all(it.rating_group == 100 for it in groups)
-            grants = [it.granted_service_unit.cc_total_octets for it in groups[:-1]]
-            assert sum(grants) == 43_210_987
-            assert max(grants) <= 10_000_000
-            assert [it.final_unit_indication is not None for it in groups[:-1]] == [False] * (len(grants) - 1) + [
-                True
-            ]
-            assert (replayed.result_code, replayed.cc_request_number) == (2001, len(answers) - 1)
-            assert server.balances("account") == (43_210_987, 0, 0)
-            assert server.service.counters.overrun_octets == 0
-
-    asyncio.run(scenario())
+async def test_independent_client_completes_a_session_and_a_replay(tmp_path: Path) -> None:
+    async with running(GyServer(tmp_path)) as server:
+        await server.credit("account", 43_210_987)
+        client = IndependentClient(server.node.port)
+        answers, replayed = await asyncio.to_thread(client.spend)
+        assert [it.result_code for it in answers] == [2001] * len(answers)
+        groups = [it.multiple_services_credit_control[0] for it in answers]
+        assert all(it.rating_group == 100 for it in groups)
+        grants = [it.granted_service_unit.cc_total_octets for it in groups[:-1]]
+        assert sum(grants) == 43_210_987
+        assert max(grants) <= 10_000_000
+        assert [it.final_unit_indication is not None for it in groups[:-1]] == [False] * (len(grants) - 1) + [True]
+        assert (replayed.result_code, replayed.cc_request_number) == (2001, len(answers) - 1)
+        assert server.balances("account") == (43_210_987, 0, 0)
+        assert server.service.counters.overrun_octets == 0

@@ -8,9 +8,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from kswifi.lab.control import create_control_app
-from kswifi.lab.pages import LARGEST_PAGE_OCTETS, PAGES
 from kswifi.lab.phone.phone import LabPhone
 from kswifi.lab.phone.servers import ProfileServers
+from kswifi.lab.site.pages import LARGEST_PAGE_OCTETS, PAGES
 from tests.support.lab_network import LabNetwork, lab_network
 from tests.support.small_ocs import SmallOcs
 

@@ -33,28 +33,28 @@ async def _shake_hands(server: ssl.SSLContext, client: ssl.SSLContext) -> None:
         writer.close()
 
 
-def test_who_trusts_the_ca_gets_through_and_nobody_else(tmp_path: Path) -> None:
+async def test_who_trusts_the_ca_gets_through_and_nobody_else(tmp_path: Path) -> None:
     now = datetime.now(UTC)
     ca = new_ca(now)
     file = tmp_path / "lan.pem"
     context = lan_context(ca, LOCAL, now, file)
     assert file.stat().st_mode & 0o777 == 0o600
-    asyncio.run(_shake_hands(context, _trusting(ca)))
+    await _shake_hands(context, _trusting(ca))
     with pytest.raises(ssl.SSLCertVerificationError):
-        asyncio.run(_shake_hands(context, _trusting(new_ca(now))))
+        await _shake_hands(context, _trusting(new_ca(now)))
     other = lan_context(ca, IPv4Address("192.168.7.7"), now, file)
     with pytest.raises(ssl.SSLCertVerificationError, match="IP address mismatch"):
-        asyncio.run(_shake_hands(other, _trusting(ca)))
+        await _shake_hands(other, _trusting(ca))
 
 
-def test_the_ca_cannot_vouch_for_the_internet(tmp_path: Path) -> None:
+async def test_the_ca_cannot_vouch_for_the_internet(tmp_path: Path) -> None:
     now = datetime.now(UTC)
     ca = new_ca(now)
     public = lan_context(ca, IPv4Address("8.8.8.8"), now, tmp_path / "lan.pem")
     client = _trusting(ca)
     client.check_hostname = False
     with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
-        asyncio.run(_shake_hands(public, client))
+        await _shake_hands(public, client)
 
 
 def test_the_trust_page_has_the_certificate_alone_and_never_the_key() -> None:

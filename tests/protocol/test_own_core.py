@@ -12,12 +12,12 @@ from bson import json_util
 from bson.int64 import Int64
 from typer.testing import CliRunner
 
-from kswifi import milenage
-from kswifi.cli.subscribers import SubscribersCommandError, subscribers_app
+from kswifi.aka import milenage
+from kswifi.cli.provisioning.subscribers import SubscribersCommandError, subscribers_app
+from kswifi.data_directory.layout import Installation
 from kswifi.esim.errors import OwnCoreRefusedError
-from kswifi.esim.own_core import MOST_KBPS, Subscription
-from kswifi.esim.vault import SubscriberKeys
-from kswifi.installation import Installation
+from kswifi.esim.lines.own_core import MOST_KBPS, Subscription
+from kswifi.esim.lines.vault import SubscriberKeys
 from tests.support.mongo_stub import mongo_stub
 from tests.support.session_roads import ADA, BOLA, open_road
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select, text
 
 from kswifi.accounts.kyc import set_kyc_level
 from kswifi.free_data.errors import KycLevelTooLowError
-from kswifi.free_data.marks import Marks
+from kswifi.free_data.pseudonyms import Marks
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.service import FreeData
 from kswifi.payments.errors import (
@@ -27,7 +27,7 @@ from kswifi.payments.rules import PassRules
 from kswifi.payments.settling import apply_charge
 from kswifi.payments.sql import pass_period
 from tests.support.databases import START
-from tests.support.payments import ADA, BOLA, FACES, FEE, PRICE, SETTLED, Till, open_till, order, run_till
+from tests.support.payments import ADA, BOLA, FACES, FEE, PRICE, SETTLED, Till, open_till, order
 
 both = pytest.mark.parametrize("face", FACES)
 
@@ -39,8 +39,8 @@ async def periods(till: Till) -> int:
 
 
 @both
-def test_a_payment_told_by_webhook_is_verified_granted_and_booked(tmp_path: Path, face: str) -> None:
-    async def scenario(till: Till) -> None:
+async def test_a_payment_told_by_webhook_is_verified_granted_and_booked(tmp_path: Path, face: str) -> None:
+    async with open_till(tmp_path, face) as till:
         payment = await till.begin(operation="one")
         assert (payment.reference, payment.state) == ("kswifi-one", PaymentState.PENDING)
         assert payment.checkout_url is not None
@@ -59,12 +59,10 @@ def test_a_payment_told_by_webhook_is_verified_granted_and_booked(tmp_path: Path
         # 23 November in Lagos, and seven days more: all of the 30th.
         assert period.ends_at.isoformat() == "2026-11-30T23:00:00+00:00"
 
-    run_till(tmp_path, scenario, face)
-
 
 @both
-def test_what_no_webhook_told_is_found_by_looking(tmp_path: Path, face: str) -> None:
-    async def scenario(till: Till) -> None:
+async def test_what_no_webhook_told_is_found_by_looking(tmp_path: Path, face: str) -> None:
+    async with open_till(tmp_path, face) as till:
         payment = await till.begin()
         await till.rehearsal.pay(payment.reference, tell_times=0)
         await till.settle()
@@ -73,12 +71,10 @@ def test_what_no_webhook_told_is_found_by_looking(tmp_path: Path, face: str) -> 
         assert (await till.look(payment)).state is PaymentState.SETTLED
         assert await till.book() == SETTLED
 
-    run_till(tmp_path, scenario, face)
-
 
 @both
-def test_a_webhook_replayed_a_thousand_times_grants_once(tmp_path: Path, face: str) -> None:
-    async def scenario(till: Till) -> None:
+async def test_a_webhook_replayed_a_thousand_times_grants_once(tmp_path: Path, face: str) -> None:
+    async with open_till(tmp_path, face) as till:
         payment = await till.paid()
         body, headers = till.rehearsal.webhooks[0]
         for _ in range(1_000):
@@ -98,14 +94,11 @@ def test_a_webhook_replayed_a_thousand_times_grants_once(tmp_path: Path, face: s
         )
         assert rows == 1
 
-    run_till(tmp_path, scenario, face)
-
 
 @both
-def test_whoever_brings_the_news_first_it_is_granted_once(tmp_path: Path, face: str) -> None:
+async def test_whoever_brings_the_news_first_it_is_granted_once(tmp_path: Path, face: str) -> None:
     """Webhook, look and the payer's own questions at once, by two workers."""
-
-    async def scenario(till: Till) -> None:
+    async with open_till(tmp_path, face) as till:
         for number in range(3):
             payment = await till.begin(operation=f"race-{number}")
             told = len(till.rehearsal.webhooks)
@@ -125,11 +118,9 @@ def test_whoever_brings_the_news_first_it_is_granted_once(tmp_path: Path, face: 
         assert await periods(till) == 3
         assert await till.book() == {account: 3 * kobo for account, kobo in SETTLED.items()}
 
-    run_till(tmp_path, scenario, face)
 
-
-def test_the_same_operation_is_one_payment(tmp_path: Path) -> None:
-    async def scenario(till: Till) -> None:
+async def test_the_same_operation_is_one_payment(tmp_path: Path) -> None:
+    async with open_till(tmp_path) as till:
         first = await till.begin(operation="one")
         assert await till.begin(operation="one") == first
         with pytest.raises(UnknownPaymentError):
@@ -145,8 +136,6 @@ def test_the_same_operation_is_one_payment(tmp_path: Path) -> None:
         assert (await till.begin(BOLA, operation="anothers")).state is PaymentState.PENDING
         assert len(await till.service.payments(ADA)) == 5
 
-    run_till(tmp_path, scenario)
-
 
 @pytest.mark.parametrize(
     ("wrong", "after", "seconds"),
@@ -158,10 +147,10 @@ def test_the_same_operation_is_one_payment(tmp_path: Path) -> None:
         ("broken", PaymentState.PENDING, 46),
     ],
 )
-def test_an_opening_without_an_answer_is_made_up_for(
+async def test_an_opening_without_an_answer_is_made_up_for(
     tmp_path: Path, wrong: str, after: PaymentState, seconds: int
 ) -> None:
-    async def scenario(till: Till) -> None:
+    async with open_till(tmp_path, answer_seconds=0.2) as till:
         await till.rehearsal.fault("initialize", wrong)
         payment = await till.begin()
         assert (payment.state, payment.checkout_url) == (PaymentState.INTENDED, None)
@@ -171,11 +160,10 @@ def test_an_opening_without_an_answer_is_made_up_for(
         assert (payment.checkout_url is None) == (after is PaymentState.FAILED)
         assert await till.book() == {}
 
-    run_till(tmp_path, scenario, answer_seconds=0.2)
 
+async def test_a_request_that_died_after_its_intent_is_opened_in_the_background(tmp_path: Path) -> None:
+    async with open_till(tmp_path) as till:
 
-def test_a_request_that_died_after_its_intent_is_opened_in_the_background(tmp_path: Path) -> None:
-    async def scenario(till: Till) -> None:
         async def die(*_: object) -> None:
             raise asyncio.CancelledError
 
@@ -188,11 +176,9 @@ def test_a_request_that_died_after_its_intent_is_opened_in_the_background(tmp_pa
         await till.later(timedelta(seconds=46))
         assert (await till.service.payment(ADA, "kswifi-one")).state is PaymentState.PENDING
 
-    run_till(tmp_path, scenario)
 
-
-def test_a_gateway_that_never_answers_is_given_up(tmp_path: Path) -> None:
-    async def scenario(till: Till) -> None:
+async def test_a_gateway_that_never_answers_is_given_up(tmp_path: Path) -> None:
+    async with open_till(tmp_path) as till:
         await till.rehearsal.fault("initialize", "broken", times=50)
         payment = await till.begin()
         for _ in range(8):
@@ -201,23 +187,19 @@ def test_a_gateway_that_never_answers_is_given_up(tmp_path: Path) -> None:
         assert payment.state is PaymentState.LAPSED
         assert await till.waiting("payment.open") == 0
 
-    run_till(tmp_path, scenario)
 
-
-def test_a_refused_opening_says_so_and_again(tmp_path: Path) -> None:
-    async def scenario(till: Till) -> None:
+async def test_a_refused_opening_says_so_and_again(tmp_path: Path) -> None:
+    async with open_till(tmp_path) as till:
         till.rehearsal.gateway._http._client.headers["Authorization"] = "Bearer wrong"  # type: ignore[attr-defined]
         for _ in range(2):
             with pytest.raises(PaymentNotOpenedError, match="nothing was taken"):
                 await till.begin(operation="one")
         assert (await till.service.payment(ADA, "kswifi-one")).state is PaymentState.FAILED
 
-    run_till(tmp_path, scenario)
-
 
 @both
-def test_nobody_pays_and_it_lapses_and_paid_after_all_it_settles(tmp_path: Path, face: str) -> None:
-    async def scenario(till: Till) -> None:
+async def test_nobody_pays_and_it_lapses_and_paid_after_all_it_settles(tmp_path: Path, face: str) -> None:
+    async with open_till(tmp_path, face) as till:
         payment = await till.begin()
         for _ in range(14):
             await till.later(timedelta(hours=1))
@@ -233,12 +215,10 @@ def test_nobody_pays_and_it_lapses_and_paid_after_all_it_settles(tmp_path: Path,
         assert await till.waiting("payment.look") == 0
         assert (await till.look(unpaid)).state is PaymentState.LAPSED
 
-    run_till(tmp_path, scenario, face)
-
 
 @both
-def test_declined_and_then_paid_in_the_same_checkout(tmp_path: Path, face: str) -> None:
-    async def scenario(till: Till) -> None:
+async def test_declined_and_then_paid_in_the_same_checkout(tmp_path: Path, face: str) -> None:
+    async with open_till(tmp_path, face) as till:
         payment = await till.begin()
         await till.rehearsal.control(f"charges/{payment.reference}/decline")
         await till.later(timedelta(seconds=11))
@@ -247,8 +227,6 @@ def test_declined_and_then_paid_in_the_same_checkout(tmp_path: Path, face: str) 
         await till.later(timedelta(seconds=30))
         assert (await till.look(payment)).state is PaymentState.SETTLED
         assert await periods(till) == 1
-
-    run_till(tmp_path, scenario, face)
 
 
 @pytest.mark.parametrize(
@@ -259,10 +237,10 @@ def test_declined_and_then_paid_in_the_same_checkout(tmp_path: Path, face: str) 
         ({"currency": "USD"}, "paid in USD", False),
     ],
 )
-def test_what_was_not_asked_for_grants_nothing_and_goes_back(
+async def test_what_was_not_asked_for_grants_nothing_and_goes_back(
     tmp_path: Path, told: dict[str, object], words: str, book: bool
 ) -> None:
-    async def scenario(till: Till) -> None:
+    async with open_till(tmp_path) as till:
         payment = await till.begin()
         await till.rehearsal.pay(payment.reference, **told)
         await till.rehearsal.told(1)
@@ -281,11 +259,9 @@ def test_what_was_not_asked_for_grants_nothing_and_goes_back(
         assert set(left) <= {"gateway_fees", "cash_at_gateway"}  # the fee is lost
         assert sum(left.values()) == 0
 
-    run_till(tmp_path, scenario)
 
-
-def test_nobody_is_left_to_give_it_to(tmp_path: Path) -> None:
-    async def scenario(till: Till) -> None:
+async def test_nobody_is_left_to_give_it_to(tmp_path: Path) -> None:
+    async with open_till(tmp_path) as till:
         payment = await till.begin()
         await till.database.write(
             lambda connection: connection.execute(
@@ -299,11 +275,9 @@ def test_nobody_is_left_to_give_it_to(tmp_path: Path) -> None:
         assert (payment.state, payment.reason) == (PaymentState.REFUNDING, "its payer's account was deleted")
         assert await periods(till) == 0
 
-    run_till(tmp_path, scenario)
 
-
-def test_webhooks_of_nothing_of_ours_are_taken_and_change_nothing(tmp_path: Path) -> None:
-    async def scenario(till: Till) -> None:
+async def test_webhooks_of_nothing_of_ours_are_taken_and_change_nothing(tmp_path: Path) -> None:
+    async with open_till(tmp_path) as till:
         await till.rehearsal.gateway.initialize(order("somebody-elses"))
         await till.rehearsal.pay("somebody-elses")
         await till.rehearsal.told(1)
@@ -313,11 +287,9 @@ def test_webhooks_of_nothing_of_ours_are_taken_and_change_nothing(tmp_path: Path
         with pytest.raises(NotTheGatewayInUseError):
             await till.service.take_webhook("paystack", body, headers)
 
-    run_till(tmp_path, scenario)
 
-
-def test_payers_without_an_email_pay_too(tmp_path: Path) -> None:
-    async def scenario(till: Till) -> None:
+async def test_payers_without_an_email_pay_too(tmp_path: Path) -> None:
+    async with open_till(tmp_path) as till:
         assert (await till.paid(BOLA)).state is PaymentState.SETTLED
         receipt = await till.service.receipt(
             BOLA, (await till.service.payments(BOLA))[0].reference, "+2348031234567"
@@ -325,57 +297,49 @@ def test_payers_without_an_email_pay_too(tmp_path: Path) -> None:
         assert receipt.sandbox
         assert ("Paid", "NGN 800.00") in receipt.lines
 
-    run_till(tmp_path, scenario)
 
-
-def test_what_cannot_be_provided_is_not_sold_and_goes_back_by_itself(tmp_path: Path) -> None:
+async def test_what_cannot_be_provided_is_not_sold_and_goes_back_by_itself(tmp_path: Path) -> None:
     left = [True]
 
     def obstacle(_connection: Connection) -> str | None:
         return None if left[0] else "there is no number left"
 
-    async def with_till() -> None:
-        async with open_till(tmp_path, rules=PassRules(obstacle=obstacle)) as till:
-            payment = await till.begin()
-            left[0] = False
-            with pytest.raises(NothingToDeliverError, match="nothing was taken"):
-                await till.begin(BOLA)
-            await till.rehearsal.pay(payment.reference)
-            await till.rehearsal.told(1)
-            await till.settle()
-            assert (await till.look(payment)).reason == "there is no number left"
-            await till.rehearsal.told(2)
-            await till.settle()
-            assert (await till.look(payment)).state is PaymentState.REFUNDED
-            assert await periods(till) == 0
-
-    asyncio.run(with_till())
+    async with open_till(tmp_path, rules=PassRules(obstacle=obstacle)) as till:
+        payment = await till.begin()
+        left[0] = False
+        with pytest.raises(NothingToDeliverError, match="nothing was taken"):
+            await till.begin(BOLA)
+        await till.rehearsal.pay(payment.reference)
+        await till.rehearsal.told(1)
+        await till.settle()
+        assert (await till.look(payment)).reason == "there is no number left"
+        await till.rehearsal.told(2)
+        await till.settle()
+        assert (await till.look(payment)).state is PaymentState.REFUNDED
+        assert await periods(till) == 0
 
 
-def test_nothing_is_sold_to_who_may_not_buy(tmp_path: Path) -> None:
-    async def with_till() -> None:
-        def require_identified(connection: Connection, user_id: str) -> None:
-            FreeData(till.database, Marks(bytes(32)), FreeDataRules(kyc_level=1)).require_identified(
-                connection, user_id
-            )
+async def test_nothing_is_sold_to_who_may_not_buy(tmp_path: Path) -> None:
+    def require_identified(connection: Connection, user_id: str) -> None:
+        FreeData(till.database, Marks(bytes(32)), FreeDataRules(kyc_level=1)).require_identified(
+            connection, user_id
+        )
 
-        async with open_till(tmp_path, rules=PassRules(require_buyer=require_identified)) as till:
-            with pytest.raises(KycLevelTooLowError):
-                await till.begin()
-            assert await till.service.payments(ADA) == []
-            await till.database.write(lambda connection: set_kyc_level(connection, ADA, 1))
-            assert (await till.begin(operation="again")).state is PaymentState.PENDING
-
-    asyncio.run(with_till())
+    async with open_till(tmp_path, rules=PassRules(require_buyer=require_identified)) as till:
+        with pytest.raises(KycLevelTooLowError):
+            await till.begin()
+        assert await till.service.payments(ADA) == []
+        await till.database.write(lambda connection: set_kyc_level(connection, ADA, 1))
+        assert (await till.begin(operation="again")).state is PaymentState.PENDING
 
 
-def test_a_grant_that_fails_leaves_nothing_half_done_and_the_money_goes_back(
+async def test_a_grant_that_fails_leaves_nothing_half_done_and_the_money_goes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fails(*_: object) -> None:
+    def fails(*_: object) -> None:
         raise PaymentsError("the grant failed")
 
-    async def scenario(till: Till) -> None:
+    async with open_till(tmp_path) as till:
         payment = await till.begin()
         monkeypatch.setattr("kswifi.payments.settling.grant_pass", fails)
         await till.rehearsal.pay(payment.reference)
@@ -388,11 +352,9 @@ def test_a_grant_that_fails_leaves_nothing_half_done_and_the_money_goes_back(
         assert (await till.look(payment)).state is PaymentState.REFUNDED
         assert await till.book() == {"cash_at_gateway": -FEE, "gateway_fees": FEE}
 
-    run_till(tmp_path, scenario)
 
-
-def test_a_busy_gateway_is_not_asked_sooner_than_it_says(tmp_path: Path) -> None:
-    async def scenario(till: Till) -> None:
+async def test_a_busy_gateway_is_not_asked_sooner_than_it_says(tmp_path: Path) -> None:
+    async with open_till(tmp_path) as till:
         payment = await till.begin()
         await till.rehearsal.pay(payment.reference, tell_times=0)
         await till.rehearsal.fault("verify", "rate_limited", seconds=60)
@@ -401,5 +363,3 @@ def test_a_busy_gateway_is_not_asked_sooner_than_it_says(tmp_path: Path) -> None
         assert (await till.look(payment)).state is PaymentState.PENDING
         await till.later(timedelta(seconds=15))
         assert (await till.look(payment)).state is PaymentState.SETTLED
-
-    run_till(tmp_path, scenario)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kswifi.bootstrap.records_process import RecordsProcess
+from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.database.migrate import migrate
-from kswifi.installation import Installation
 from kswifi.kernel.clock import ManualClock
 from kswifi.ledger.client import LedgerClient
-from kswifi.ledger.sqlite import SqliteJournal
+from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 from kswifi.settings import load_settings
 from tests.support.charging import INITIAL, TERMINATION, UPDATE, request, units
 from tests.support.charging_records import Recorded
@@ -29,35 +29,32 @@ async def until(done: Callable[[], bool], words: str) -> None:
     raise AssertionError(words)
 
 
-def test_records_are_made_beside_also_after_the_child_was_killed(tmp_path: Path) -> None:
-    async def story() -> None:
-        installation = Installation(tmp_path / "var").open()
-        database = Database(sqlite_url(installation.control_database), ManualClock(START))
-        await migrate(database)
-        clock = ManualClock(START)
-        ledger = LedgerClient(SqliteJournal(installation.ledger_dir), clock)
-        await ledger.start()
-        charging = Recorded(database, ledger, clock)
-        await charging.credit("a", 100 * MB)
-        records = RecordsProcess(load_settings(data_dir=installation.data_dir, mode="own-core"))
-        running = asyncio.create_task(records.run())
-        try:
-            await until(lambda: records.pid is not None, "no child was started")
-            first = records.pid
-            await charging.ask(request(INITIAL, 0, units()))
-            await charging.ask(request(UPDATE, 1, units(3 * MB)))
-            assert first is not None
-            os.kill(first, signal.SIGKILL)
-            await until(lambda: records.pid not in (None, first), "it was not started again")
-            await charging.ask(request(TERMINATION, 2, units(2 * MB, wants=False)))
-        finally:
-            records.stop()
-            await running
-        (record,) = await charging.found()
-        assert (record.octets, record.cause) == (5 * MB, "termination")
-        assert record.closed_at is not None
-        await ledger.close()
-        await database.close()
-        installation.close()
-
-    asyncio.run(story())
+async def test_records_are_made_beside_also_after_the_child_was_killed(tmp_path: Path) -> None:
+    installation = Installation(tmp_path / "var").open()
+    database = Database(sqlite_url(installation.control_database), ManualClock(START))
+    await migrate(database)
+    clock = ManualClock(START)
+    ledger = LedgerClient(SqliteJournal(installation.ledger_dir), clock)
+    await ledger.start()
+    charging = Recorded(database, ledger, clock)
+    await charging.credit("a", 100 * MB)
+    records = RecordsProcess(load_settings(data_dir=installation.data_dir, mode="own-core"))
+    running = asyncio.create_task(records.run())
+    try:
+        await until(lambda: records.pid is not None, "no child was started")
+        first = records.pid
+        await charging.ask(request(INITIAL, 0, units()))
+        await charging.ask(request(UPDATE, 1, units(3 * MB)))
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        await until(lambda: records.pid not in (None, first), "it was not started again")
+        await charging.ask(request(TERMINATION, 2, units(2 * MB, wants=False)))
+    finally:
+        records.stop()
+        await running
+    (record,) = await charging.found()
+    assert (record.octets, record.cause) == (5 * MB, "termination")
+    assert record.closed_at is not None
+    await ledger.close()
+    await database.close()
+    installation.close()

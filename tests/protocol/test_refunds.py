@@ -10,11 +10,11 @@ from typer.testing import CliRunner
 
 from kswifi.cli.main import app
 from kswifi.payments.errors import NotRefundableError
-from kswifi.payments.handlers import prune_payments
+from kswifi.payments.job_handlers import prune_payments
 from kswifi.payments.model import PaymentState
 from kswifi.payments.settling import take_back
 from kswifi.payments.store import find_payment
-from tests.support.payments import ADA, FACES, FEE, PRICE, Till, run_till
+from tests.support.payments import ADA, FACES, FEE, PRICE, Till, open_till
 
 both = pytest.mark.parametrize("face", FACES)
 
@@ -27,8 +27,8 @@ async def give_back(till: Till, reference: str) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", "no_answer", "never_arrived", "broken", "rate_limited", "unreadable"])
-def test_a_refund_is_sent_once_whatever_answers_are_lost(tmp_path: Path, wrong: str) -> None:
-    async def scenario(till: Till) -> None:
+async def test_a_refund_is_sent_once_whatever_answers_are_lost(tmp_path: Path, wrong: str) -> None:
+    async with open_till(tmp_path, answer_seconds=0.2) as till:
         payment = await till.paid()
         await till.service.ask_refund(ADA, payment.reference)
         assert (await till.periods(ADA))[1] is False  # suspended at once
@@ -50,11 +50,9 @@ def test_a_refund_is_sent_once_whatever_answers_are_lost(tmp_path: Path, wrong: 
         assert [it.amount_kobo for it in refunds] == [PRICE]  # type: ignore[union-attr]
         assert (await till.service.ask_refund(ADA, payment.reference)).state is PaymentState.REFUNDED
 
-    run_till(tmp_path, scenario, answer_seconds=0.2)
 
-
-def test_a_refund_that_fails_waits_for_a_person_and_its_news(tmp_path: Path) -> None:
-    async def scenario(till: Till) -> None:
+async def test_a_refund_that_fails_waits_for_a_person_and_its_news(tmp_path: Path) -> None:
+    async with open_till(tmp_path, refund_seconds=None) as till:
         payment = await till.paid()
         await till.service.ask_refund(ADA, payment.reference)
         await give_back(till, payment.reference)
@@ -70,12 +68,10 @@ def test_a_refund_that_fails_waits_for_a_person_and_its_news(tmp_path: Path) -> 
         assert (await till.look(payment)).state is PaymentState.REFUNDED
         assert "refunds_owed" not in await till.book()
 
-    run_till(tmp_path, scenario, refund_seconds=None)
-
 
 @both
-def test_what_the_gateway_sends_back_by_itself_takes_the_pass_with_it(tmp_path: Path, face: str) -> None:
-    async def scenario(till: Till) -> None:
+async def test_what_the_gateway_sends_back_by_itself_takes_the_pass_with_it(tmp_path: Path, face: str) -> None:
+    async with open_till(tmp_path, face) as till:
         payment = await till.paid()
         await till.later(timedelta(days=2, hours=15))  # two days are earned by then
         assert (await till.book())["earned_revenue"] == -(PRICE * 2 // 7)
@@ -93,11 +89,9 @@ def test_what_the_gateway_sends_back_by_itself_takes_the_pass_with_it(tmp_path: 
         assert book["refunds"] == PRICE * 2 // 7
         assert not {"refunds_owed", "deferred_revenue"} & set(book)
 
-    run_till(tmp_path, scenario, face)
 
-
-def test_a_pass_is_earned_day_by_day_and_wholly(tmp_path: Path) -> None:
-    async def scenario(till: Till) -> None:
+async def test_a_pass_is_earned_day_by_day_and_wholly(tmp_path: Path) -> None:
+    async with open_till(tmp_path) as till:
         await till.paid()
         earned = []
         for _ in range(10):
@@ -106,11 +100,9 @@ def test_a_pass_is_earned_day_by_day_and_wholly(tmp_path: Path) -> None:
         assert earned == [0, *(PRICE * day // 7 for day in range(1, 8)), PRICE, PRICE]
         assert "deferred_revenue" not in await till.book()
 
-    run_till(tmp_path, scenario)
 
-
-def test_buying_twice_extends_from_the_end(tmp_path: Path) -> None:
-    async def scenario(till: Till) -> None:
+async def test_buying_twice_extends_from_the_end(tmp_path: Path) -> None:
+    async with open_till(tmp_path) as till:
         first, second = await till.paid(), await till.paid()
         (one, two), active = await till.periods(ADA)
         assert active
@@ -128,11 +120,9 @@ def test_buying_twice_extends_from_the_end(tmp_path: Path) -> None:
         with pytest.raises(NotRefundableError, match="pending"):
             await till.service.ask_refund(ADA, unpaid.reference)
 
-    run_till(tmp_path, scenario)
 
-
-def test_paid_and_sent_back_before_anybody_looked(tmp_path: Path) -> None:
-    async def scenario(till: Till) -> None:
+async def test_paid_and_sent_back_before_anybody_looked(tmp_path: Path) -> None:
+    async with open_till(tmp_path) as till:
         payment = await till.begin()
         await till.rehearsal.pay(payment.reference, tell_times=0)
         await till.rehearsal.control(f"charges/{payment.reference}/refund")
@@ -142,11 +132,9 @@ def test_paid_and_sent_back_before_anybody_looked(tmp_path: Path) -> None:
         assert await till.periods(ADA) == ([], False)
         assert await till.book() == {"cash_at_gateway": -FEE, "gateway_fees": FEE}
 
-    run_till(tmp_path, scenario)
 
-
-def test_sent_back_by_the_gateway_while_its_payer_asks(tmp_path: Path) -> None:
-    async def scenario(till: Till) -> None:
+async def test_sent_back_by_the_gateway_while_its_payer_asks(tmp_path: Path) -> None:
+    async with open_till(tmp_path) as till:
         payment = await till.paid()
         await till.service.ask_refund(ADA, payment.reference)
         await till.rehearsal.control(f"charges/{payment.reference}/refund")
@@ -155,11 +143,9 @@ def test_sent_back_by_the_gateway_while_its_payer_asks(tmp_path: Path) -> None:
         assert (await till.look(payment)).state is PaymentState.REFUNDED
         assert "refunds_owed" not in await till.book()
 
-    run_till(tmp_path, scenario)
 
-
-def test_what_was_never_paid_is_forgotten_after_ninety_days(tmp_path: Path) -> None:
-    async def scenario(till: Till) -> None:
+async def test_what_was_never_paid_is_forgotten_after_ninety_days(tmp_path: Path) -> None:
+    async with open_till(tmp_path) as till:
         paid, unpaid = await till.paid(), await till.begin()
         for _ in range(20):
             await till.later(timedelta(days=5))
@@ -168,25 +154,21 @@ def test_what_was_never_paid_is_forgotten_after_ninety_days(tmp_path: Path) -> N
         assert [it.reference for it in await till.service.payments(ADA)] == [paid.reference]
         assert unpaid.reference != paid.reference
 
-    run_till(tmp_path, scenario)
-
 
 def test_a_person_sends_it_back_from_the_bank(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    references: list[str] = []
+    async def refuse_refund() -> str:
+        async with open_till(tmp_path, refund_seconds=None) as till:
+            payment = await till.paid()
+            await till.service.ask_refund(ADA, payment.reference)
+            await give_back(till, payment.reference)
+            await till.settle()
+            await till.rehearsal.control(f"charges/{payment.reference}/settle-refund", {"fails": True})
+            await till.later(timedelta(seconds=6))
+            assert (await till.look(payment)).state is PaymentState.REFUND_REFUSED
+        return payment.reference
 
-    async def scenario(till: Till) -> None:
-        payment = await till.paid()
-        references.append(payment.reference)
-        await till.service.ask_refund(ADA, payment.reference)
-        await give_back(till, payment.reference)
-        await till.settle()
-        await till.rehearsal.control(f"charges/{payment.reference}/settle-refund", {"fails": True})
-        await till.later(timedelta(seconds=6))
-        assert (await till.look(payment)).state is PaymentState.REFUND_REFUSED
-
-    run_till(tmp_path, scenario, refund_seconds=None)
+    reference = asyncio.run(refuse_refund())
     monkeypatch.setenv("KSWIFI_DATA_DIR", str(tmp_path))
-    (reference,) = references
     assert f"SEND BACK      {reference}: 80000 kobo" in CliRunner().invoke(app, ["payments", "check"]).output
     done = CliRunner().invoke(app, ["payments", "sent-back", reference])
     assert "80000 kobo, sent back by hand" in done.output

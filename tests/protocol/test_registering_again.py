@@ -1,6 +1,5 @@
 """Deleting an account and registering again gives no fresh allowance: by name, phone, device and chip."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +12,7 @@ import pytest
 from kswifi.api.app import create_app
 from kswifi.free_data.rules import Requirement
 from kswifi.jobs.worker import Worker
-from kswifi.phone_verification.handlers import CodeHandlers
+from kswifi.phone_verification.job_handlers import CodeHandlers
 from kswifi.phone_verification.lab_outbox import LabOutbox
 from kswifi.phone_verification.service import PhoneVerifications
 from kswifi.sessions.model import SessionState
@@ -41,75 +40,60 @@ async def order(page: Page) -> httpx2.Response:
     ("identifier", "written_otherwise"),
     [("ada.obi@example.ng", "ADA.OBI@EXAMPLE.NG"), ("08051234567", "+234 805 123 4567")],
 )
-def test_the_same_name_is_known_again(tmp_path: Path, identifier: str, written_otherwise: str) -> None:
-    async def scenario() -> None:
-        async with served(tmp_path) as api, api.another(identifier) as page:
-            await spend_all_and_leave(api, page)
-            again = await register(page.client, written_otherwise)
-            assert again.user_id != page.user_id
-            refused = problem(await order(again), 409, "free_allowance_used_up")
-            assert refused["facts"]["left_octets"] == 0
-            assert (await again.client.get("/api/v1/free-data")).json()["left_octets"] == 0
-
-    asyncio.run(scenario())
+async def test_the_same_name_is_known_again(tmp_path: Path, identifier: str, written_otherwise: str) -> None:
+    async with served(tmp_path) as api, api.another(identifier) as page:
+        await spend_all_and_leave(api, page)
+        again = await register(page.client, written_otherwise)
+        assert again.user_id != page.user_id
+        refused = problem(await order(again), 409, "free_allowance_used_up")
+        assert refused["facts"]["left_octets"] == 0
+        assert (await again.client.get("/api/v1/free-data")).json()["left_octets"] == 0
 
 
-def test_what_was_never_used_comes_back(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with served(tmp_path) as api, api.another("ada.obi@example.ng") as page:
-            await api.road.stored(5 * GB, page.user_id)
-            await page.send("DELETE", "/api/v1/account", {"password": PASSWORD})
-            await api.road.settle()
-            assert (await order(await register(page.client, "ada.obi@example.ng"))).status_code == 201
-
-    asyncio.run(scenario())
+async def test_what_was_never_used_comes_back(tmp_path: Path) -> None:
+    async with served(tmp_path) as api, api.another("ada.obi@example.ng") as page:
+        await api.road.stored(5 * GB, page.user_id)
+        await page.send("DELETE", "/api/v1/account", {"password": PASSWORD})
+        await api.road.settle()
+        assert (await order(await register(page.client, "ada.obi@example.ng"))).status_code == 201
 
 
-def test_a_verified_phone_is_known_again_under_another_name(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with phones_too(tmp_path) as (api, client):
-            page = await register(client, "ada.obi@example.ng")
-            problem(await order(page), 403, "phone_not_verified")
-            await verify(api, page)
-            await spend_all_and_leave(api, page)
-            again = await register(client, "somebody.else@example.ng")
-            problem(await order(again), 403, "phone_not_verified")
-            await verify(api, again)
-            problem(await order(again), 409, "free_allowance_used_up")
-
-    asyncio.run(scenario())
+async def test_a_verified_phone_is_known_again_under_another_name(tmp_path: Path) -> None:
+    async with phones_too(tmp_path) as (api, client):
+        page = await register(client, "ada.obi@example.ng")
+        problem(await order(page), 403, "phone_not_verified")
+        await verify(api, page)
+        await spend_all_and_leave(api, page)
+        again = await register(client, "somebody.else@example.ng")
+        problem(await order(again), 403, "phone_not_verified")
+        await verify(api, again)
+        problem(await order(again), 409, "free_allowance_used_up")
 
 
-def test_a_device_is_known_again_under_another_name(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with served(tmp_path) as api, api.another("ada.obi@example.ng") as page:
-            have(api, device_allowance_octets=GB)
-            ordered = await order(page)
-            await api.road.settle()
-            session = await api.road.downloads.session(page.user_id, ordered.json()["session_id"])
-            await bring(api, page, session.session_id)
-            await api.road.use(session, 1)
-            assert (await page.send("DELETE", "/api/v1/account", {"password": PASSWORD})).status_code == 204
-            await api.road.settle()
-            again = await register(page.client, "somebody.else@example.ng")
-            problem(await order(again), 409, "device_allowance_used_up")
-
-    asyncio.run(scenario())
+async def test_a_device_is_known_again_under_another_name(tmp_path: Path) -> None:
+    async with served(tmp_path) as api, api.another("ada.obi@example.ng") as page:
+        have(api, device_allowance_octets=GB)
+        ordered = await order(page)
+        await api.road.settle()
+        session = await api.road.downloads.session(page.user_id, ordered.json()["session_id"])
+        await bring(api, page, session.session_id)
+        await api.road.use(session, 1)
+        assert (await page.send("DELETE", "/api/v1/account", {"password": PASSWORD})).status_code == 204
+        await api.road.settle()
+        again = await register(page.client, "somebody.else@example.ng")
+        problem(await order(again), 409, "device_allowance_used_up")
 
 
-def test_a_chip_is_known_again_under_another_name(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with served(tmp_path) as api, api.another("ada.obi@example.ng") as page:
-            have(api, card_allowance_octets=5 * GB)
-            await spend_all_and_leave(api, page)
-            again = await register(page.client, "somebody.else@example.ng")
-            session = await api.road.stored(GB, again.user_id)
-            assert session.state is SessionState.FAILED
-            told = (await again.client.get(f"/api/v1/sessions/{session.session_id}")).json()
-            assert told["state"] == "failed"
-            assert "one eSIM chip" in told["state_reason"]
-
-    asyncio.run(scenario())
+async def test_a_chip_is_known_again_under_another_name(tmp_path: Path) -> None:
+    async with served(tmp_path) as api, api.another("ada.obi@example.ng") as page:
+        have(api, card_allowance_octets=5 * GB)
+        await spend_all_and_leave(api, page)
+        again = await register(page.client, "somebody.else@example.ng")
+        session = await api.road.stored(GB, again.user_id)
+        assert session.state is SessionState.FAILED
+        told = (await again.client.get(f"/api/v1/sessions/{session.session_id}")).json()
+        assert told["state"] == "failed"
+        assert "one eSIM chip" in told["state_reason"]
 
 
 def have(api: Served, **rules: object) -> None:

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from kswifi.cli.main import app
 from kswifi.esim.model import ProfileState
-from kswifi.esim.orders import order_by_id
+from kswifi.esim.smdp.orders import order_by_id
 from kswifi.lab.children import Child, ChildFailedError
 from kswifi.lab.phone.lpa import DownloadRefusedError
 from kswifi.rsp.curves import Curve

@@ -3,13 +3,13 @@
 import asyncio
 from pathlib import Path
 
-from kswifi.diameter.s6a import (
+from kswifi.diameter.messages.s6a import (
     AuthenticationInformationAnswer,
     AuthenticationInformationRequest,
     EutranVector,
 )
 from kswifi.kernel.errors import KswifiError
-from kswifi.servers.s6a import S6aApplication
+from kswifi.servers.diameter.s6a import S6aApplication
 from tests.support.diameter_samples import IMSI, rebuilt
 from tests.support.gy_server import IDENTITY, GyServer, RawClient, running
 
@@ -51,33 +51,30 @@ def request(imsi: str, resynchronization: bytes | None = None) -> bytes:
     ).encode()
 
 
-def test_vectors_and_refusals(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        centre = FakeAuthenticationCentre()
-        async with running(GyServer(tmp_path, more=(S6aApplication(centre, IDENTITY),))) as server:
-            client = await RawClient.connect(server.node.port)
-            answer = AuthenticationInformationAnswer.decode(await client.ask(request(IMSI, bytes(30))))
-            assert answer.vector == VECTOR
-            assert answer.is_success
-            assert (answer.session_id, answer.hop_by_hop, answer.end_to_end) == ("gw;1;1", 5, 6)
-            assert centre.asked == [(IMSI, PLMN, bytes(30))]
-            for imsi, experimental, result in (
-                ("001010000000009", True, 5001),
-                ("refused", False, 5012),
-                ("broken", False, 5012),
-            ):
-                answer = AuthenticationInformationAnswer.decode(await client.ask(request(imsi)))
-                assert (answer.experimental, answer.result_code) == (experimental, result)
-                assert answer.vector is None
-            for message, result in (
-                (rebuilt(request(IMSI), {283: b"elsewhere"}), 3003),
-                (rebuilt(request(IMSI), {1407: b"12"}), 5014),
-                (rebuilt(request(IMSI), {1408: None}), 5005),
-                (request(IMSI, bytes(29)), 5014),
-            ):
-                refused = AuthenticationInformationAnswer.decode(await client.ask(message))
-                assert refused.result_code == result
-            assert len(centre.asked) == 4
-            await client.close()
-
-    asyncio.run(scenario())
+async def test_vectors_and_refusals(tmp_path: Path) -> None:
+    centre = FakeAuthenticationCentre()
+    async with running(GyServer(tmp_path, more=(S6aApplication(centre, IDENTITY),))) as server:
+        client = await RawClient.connect(server.node.port)
+        answer = AuthenticationInformationAnswer.decode(await client.ask(request(IMSI, bytes(30))))
+        assert answer.vector == VECTOR
+        assert answer.is_success
+        assert (answer.session_id, answer.hop_by_hop, answer.end_to_end) == ("gw;1;1", 5, 6)
+        assert centre.asked == [(IMSI, PLMN, bytes(30))]
+        for imsi, experimental, result in (
+            ("001010000000009", True, 5001),
+            ("refused", False, 5012),
+            ("broken", False, 5012),
+        ):
+            answer = AuthenticationInformationAnswer.decode(await client.ask(request(imsi)))
+            assert (answer.experimental, answer.result_code) == (experimental, result)
+            assert answer.vector is None
+        for message, result in (
+            (rebuilt(request(IMSI), {283: b"elsewhere"}), 3003),
+            (rebuilt(request(IMSI), {1407: b"12"}), 5014),
+            (rebuilt(request(IMSI), {1408: None}), 5005),
+            (request(IMSI, bytes(29)), 5014),
+        ):
+            refused = AuthenticationInformationAnswer.decode(await client.ask(message))
+            assert refused.result_code == result
+        assert len(centre.asked) == 4
+        await client.close()

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from kswifi.esim.model import ProfileState
-from kswifi.euicc import installing
 from kswifi.euicc.card import Euicc
-from kswifi.euicc.profile_loader import build_profile_state
+from kswifi.euicc.profiles import installing
+from kswifi.euicc.profiles.loader import build_profile_state
 from kswifi.euicc.state import Profile
 from kswifi.euicc.storage import MemoryStorage
 from kswifi.kernel.numbers import Iccid

@@ -16,13 +16,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kswifi.kernel.clock import SystemClock
-from kswifi.lab.push import PushService, receive
+from kswifi.lab.rehearsal.push import PushService, receive
 from kswifi.notifications.errors import PushEndpointRefusedError
 from kswifi.notifications.follower import GONE, AlertFollower
 from kswifi.notifications.model import Subscription, Wishes
 from kswifi.notifications.service import SUBSCRIPTIONS_LIMIT, NotificationService
 from kswifi.outbox.results import Done, Refused, Unknown
-from kswifi.providers.web_push import WebPush, fresh_vapid_key_pem
+from kswifi.providers.push.web_push import WebPush, fresh_vapid_key_pem
 from tests.support.authenticator import decoded
 from tests.support.pushes import push_transport
 from tests.support.session_roads import ADA, GB, Road, open_road
@@ -59,45 +59,36 @@ def subscribed(service: PushService, sender: WebPush, origin: str) -> Subscripti
     return Subscription("s", made["endpoint"], decoded(made["keys"]["p256dh"]), decoded(made["keys"]["auth"]))
 
 
-def test_a_message_arrives_decrypted_and_a_subscription_that_is_gone_is_told() -> None:
-    async def scenario() -> None:
-        async with push_service() as (service, sender, origin):
-            to = subscribed(service, sender, origin)
-            assert await sender.send(to, b'{"what": "share"}', "topic") == Done()
-            (told,) = service.messages()
-            assert (told["message"], told["topic"]) == ({"what": "share"}, "topic")
-            service.unsubscribe(to.endpoint.rpartition("/")[2])
-            assert await sender.send(to, b"{}", "topic") == Refused(GONE)
-
-    asyncio.run(scenario())
+async def test_a_message_arrives_decrypted_and_a_subscription_that_is_gone_is_told() -> None:
+    async with push_service() as (service, sender, origin):
+        to = subscribed(service, sender, origin)
+        assert await sender.send(to, b'{"what": "share"}', "topic") == Done()
+        (told,) = service.messages()
+        assert (told["message"], told["topic"]) == ({"what": "share"}, "topic")
+        service.unsubscribe(to.endpoint.rpartition("/")[2])
+        assert await sender.send(to, b"{}", "topic") == Refused(GONE)
 
 
-def test_another_sender_other_keys_and_no_json_are_no_message() -> None:
-    async def scenario() -> None:
-        async with push_service() as (service, sender, origin):
-            to = subscribed(service, sender, origin)
-            stranger = WebPush(fresh_vapid_key_pem(), "mailto:evil@example.ng", SystemClock(), frozenset({origin}))
-            assert isinstance(await stranger.send(to, b"{}", "t"), Refused)
-            await stranger.close()
-            assert isinstance(await sender.send(replace(to, secret=bytes(16)), b"{}", "t"), Refused)
-            assert isinstance(await sender.send(to, b"no json", "t"), Refused)
-            assert service.messages() == []
-
-    asyncio.run(scenario())
+async def test_another_sender_other_keys_and_no_json_are_no_message() -> None:
+    async with push_service() as (service, sender, origin):
+        to = subscribed(service, sender, origin)
+        stranger = WebPush(fresh_vapid_key_pem(), "mailto:evil@example.ng", SystemClock(), frozenset({origin}))
+        assert isinstance(await stranger.send(to, b"{}", "t"), Refused)
+        await stranger.close()
+        assert isinstance(await sender.send(replace(to, secret=bytes(16)), b"{}", "t"), Refused)
+        assert isinstance(await sender.send(to, b"no json", "t"), Refused)
+        assert service.messages() == []
 
 
 @pytest.mark.parametrize(
     ("status", "kind"), [(201, Done), (429, Unknown), (503, Unknown), (400, Refused), (404, Refused)]
 )
-def test_what_a_push_service_answers_is_done_refused_or_unknown(status: int, kind: type) -> None:
-    async def scenario() -> None:
-        async with push_service() as (service, sender, origin):
-            to = subscribed(service, sender, origin)
-            answer = await sender.send(replace(to, endpoint=f"{origin}/push/status-{status}"), b"{}", "t")
-            assert isinstance(answer, kind)
-            assert (answer == Refused(GONE)) == (status == 404)
-
-    asyncio.run(scenario())
+async def test_what_a_push_service_answers_is_done_refused_or_unknown(status: int, kind: type) -> None:
+    async with push_service() as (service, sender, origin):
+        to = subscribed(service, sender, origin)
+        answer = await sender.send(replace(to, endpoint=f"{origin}/push/status-{status}"), b"{}", "t")
+        assert isinstance(answer, kind)
+        assert (answer == Refused(GONE)) == (status == 404)
 
 
 @pytest.mark.parametrize(
@@ -114,26 +105,20 @@ def test_what_a_push_service_answers_is_done_refused_or_unknown(status: int, kin
         "https://[oh/x",
     ],
 )
-def test_nothing_is_sent_into_a_private_network(endpoint: str) -> None:
-    async def scenario() -> None:
-        sender = push_transport(SystemClock())
-        with pytest.raises(PushEndpointRefusedError):
-            sender.check_endpoint(endpoint)
-        await sender.close()
-
-    asyncio.run(scenario())
+async def test_nothing_is_sent_into_a_private_network(endpoint: str) -> None:
+    sender = push_transport(SystemClock())
+    with pytest.raises(PushEndpointRefusedError):
+        sender.check_endpoint(endpoint)
+    await sender.close()
 
 
-def test_a_public_name_that_leads_home_is_refused_when_it_is_looked_up() -> None:
-    async def scenario() -> None:
-        sender = push_transport(SystemClock())
-        to = Subscription("s", "https://localhost/x", b"", b"")
-        sender.check_endpoint(to.endpoint)
-        answer = await sender.send(to, b"{}", "t")
-        assert answer == Refused("a push service is in the public internet")
-        await sender.close()
-
-    asyncio.run(scenario())
+async def test_a_public_name_that_leads_home_is_refused_when_it_is_looked_up() -> None:
+    sender = push_transport(SystemClock())
+    to = Subscription("s", "https://localhost/x", b"", b"")
+    sender.check_endpoint(to.endpoint)
+    answer = await sender.send(to, b"{}", "t")
+    assert answer == Refused("a push service is in the public internet")
+    await sender.close()
 
 
 @asynccontextmanager
@@ -157,50 +142,41 @@ async def told(road: Road, service: PushService, follower: AlertFollower) -> lis
     return [(one["message"]["what"], one["message"]["percent"]) for one in reversed(service.messages())]
 
 
-def test_each_threshold_is_told_once_and_the_highest_where_several_are_passed(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with told_road(tmp_path) as (road, service, _notifications, follower):
-            session = await road.stored()
-            assert await told(road, service, follower) == []
-            await road.use(session, GB // 2, 1)
-            assert await told(road, service, follower) == [("share", 50)]
-            await road.use(session, 1000, 2)
-            assert await told(road, service, follower) == [("share", 50)]
-            await road.use(session, GB * 46 // 100, 3)
-            assert await told(road, service, follower) == [("share", 50), ("share", 95)]
-            await road.use(session, GB, 4)
-            assert await told(road, service, follower) == [("share", 50), ("share", 95), ("finished", None)]
-            again = AlertFollower(road.database, follower._transport)
-            assert len(await told(road, service, again)) == 3
-
-    asyncio.run(scenario())
+async def test_each_threshold_is_told_once_and_the_highest_where_several_are_passed(tmp_path: Path) -> None:
+    async with told_road(tmp_path) as (road, service, _notifications, follower):
+        session = await road.stored()
+        assert await told(road, service, follower) == []
+        await road.use(session, GB // 2, 1)
+        assert await told(road, service, follower) == [("share", 50)]
+        await road.use(session, 1000, 2)
+        assert await told(road, service, follower) == [("share", 50)]
+        await road.use(session, GB * 46 // 100, 3)
+        assert await told(road, service, follower) == [("share", 50), ("share", 95)]
+        await road.use(session, GB, 4)
+        assert await told(road, service, follower) == [("share", 50), ("share", 95), ("finished", None)]
+        again = AlertFollower(road.database, follower._transport)
+        assert len(await told(road, service, again)) == 3
 
 
-def test_the_end_is_told_a_day_before_and_only_what_is_wished(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with told_road(tmp_path) as (road, service, notifications, follower):
-            session = await road.stored()
-            await told(road, service, follower)
-            await notifications.wish(ADA, Wishes(usage=False, expiry=True))
-            await road.use(session, GB // 2, 1)
-            assert await told(road, service, follower) == []
-            road.clock.advance(session.valid_until - timedelta(hours=23) - road.clock.now())
-            assert await told(road, service, follower) == [("ends", None)]
-
-    asyncio.run(scenario())
+async def test_the_end_is_told_a_day_before_and_only_what_is_wished(tmp_path: Path) -> None:
+    async with told_road(tmp_path) as (road, service, notifications, follower):
+        session = await road.stored()
+        await told(road, service, follower)
+        await notifications.wish(ADA, Wishes(usage=False, expiry=True))
+        await road.use(session, GB // 2, 1)
+        assert await told(road, service, follower) == []
+        road.clock.advance(session.valid_until - timedelta(hours=23) - road.clock.now())
+        assert await told(road, service, follower) == [("ends", None)]
 
 
-def test_a_device_that_is_gone_is_forgotten_and_an_account_has_so_many(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with told_road(tmp_path) as (road, service, notifications, follower):
-            session = await road.stored()
-            service.unsubscribe(next(iter(service._subscriptions)))
-            await road.use(session, GB // 2, 1)
-            assert await told(road, service, follower) == []
-            assert (await notifications.standing(ADA))[1] == []
-            key = decoded(service.subscribe("https://push.example", notifications.public_key)["keys"]["p256dh"])
-            for number in range(SUBSCRIPTIONS_LIMIT + 3):
-                await notifications.subscribe(ADA, f"https://push.example/{number}", key, bytes(16))
-            assert len((await notifications.standing(ADA))[1]) == SUBSCRIPTIONS_LIMIT
-
-    asyncio.run(scenario())
+async def test_a_device_that_is_gone_is_forgotten_and_an_account_has_so_many(tmp_path: Path) -> None:
+    async with told_road(tmp_path) as (road, service, notifications, follower):
+        session = await road.stored()
+        service.unsubscribe(next(iter(service._subscriptions)))
+        await road.use(session, GB // 2, 1)
+        assert await told(road, service, follower) == []
+        assert (await notifications.standing(ADA))[1] == []
+        key = decoded(service.subscribe("https://push.example", notifications.public_key)["keys"]["p256dh"])
+        for number in range(SUBSCRIPTIONS_LIMIT + 3):
+            await notifications.subscribe(ADA, f"https://push.example/{number}", key, bytes(16))
+        assert len((await notifications.standing(ADA))[1]) == SUBSCRIPTIONS_LIMIT

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kswifi.ledger import commands as do
+from kswifi.ledger.apply_effects import replay
 from kswifi.ledger.effects import Committed, Effect, Overran, Refunded
-from kswifi.ledger.journal import Head, Record, effects_of, next_record
 from kswifi.ledger.model import apply, forget_due
-from kswifi.ledger.replay import replay
-from kswifi.ledger.snapshot import SnapshotStore
 from kswifi.ledger.state import LedgerState, Retention
+from kswifi.ledger.storage.journal import Head, Record, effects_of, next_record
+from kswifi.ledger.storage.snapshot import SnapshotStore
 from kswifi.ledger.verify import verify
 from tests.support.ledger_reference import Reference
 

@@ -29,11 +29,11 @@ from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.jobs.worker import Worker, WorkerLimits
 from kswifi.kernel.clock import ManualClock
-from kswifi.lab.payments.engine import Engine
-from kswifi.lab.payments.model import ChargeStatus, GatewayRefusal, RefundStatus
-from kswifi.lab.payments.server import GatewayConfig, make_gateway
+from kswifi.lab.rehearsal.payments.engine import Engine
+from kswifi.lab.rehearsal.payments.model import ChargeStatus, GatewayRefusal, RefundStatus
+from kswifi.lab.rehearsal.payments.server import GatewayConfig, make_gateway
 from kswifi.payments.errors import PaymentsError
-from kswifi.payments.handlers import PaymentHandlers, pass_handlers
+from kswifi.payments.job_handlers import PaymentHandlers, pass_handlers
 from kswifi.payments.model import PAID_STATES, UNPAID_STATES, PassState, Payment, PaymentState
 from kswifi.payments.opening import Opening, PayerPage
 from kswifi.payments.rules import PassRules

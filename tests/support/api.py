@@ -15,11 +15,11 @@ from kswifi.accounts.passkeys import PasskeyService
 from kswifi.accounts.relying_party import RelyingParty
 from kswifi.accounts.service import AccountRules, AccountService
 from kswifi.api.app import create_app
+from kswifi.api.edge.streams import EventStreams
 from kswifi.api.server import ApiServer
 from kswifi.api.services import Check, Environment, Services
-from kswifi.api.streams import EventStreams
 from kswifi.catalogue.service import Catalogue
-from kswifi.free_data.marks import Marks
+from kswifi.free_data.pseudonyms import Marks
 from kswifi.kernel.clock import Clock
 from kswifi.notifications.service import NotificationService
 from kswifi.phone_verification.lab_outbox import LabOutbox

@@ -27,7 +27,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from kswifi.lab.push import PushRequestRefusedError, require_push_message
+from kswifi.lab.rehearsal.push import PushRequestRefusedError, require_push_message
 from tests.support import mcs
 from tests.support.authenticator import decoded
 from tests.support.es2 import Keyed, self_signed

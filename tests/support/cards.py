@@ -5,7 +5,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from kswifi import milenage
+from kswifi.aka import milenage
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.storage import MemoryStorage
 from kswifi.kernel.numbers import Eid, Iccid, Imsi, luhn_digit

@@ -7,8 +7,8 @@ from kswifi.charging.answers import ChargingAnswer
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.charging.service import ChargingService
 from kswifi.diameter.constants import CcRequestType, ReportingReason, SubscriptionIdType
-from kswifi.diameter.credit_control import CreditControlRequest
-from kswifi.diameter.units import PsInformation, ServiceCreditControl, ServiceUnit, SubscriptionId
+from kswifi.diameter.messages.credit_control import CreditControlRequest
+from kswifi.diameter.messages.units import PsInformation, ServiceCreditControl, ServiceUnit, SubscriptionId
 from kswifi.kernel.clock import ManualClock, unix_seconds
 from kswifi.ledger import model
 from kswifi.ledger.commands import Command, Credit, OpenWallet, Outcome, OutcomeCode, ProveStorage

@@ -13,11 +13,11 @@ from kswifi.charging_records.model import ChargingDataRecord
 from kswifi.charging_records.projector import ChargingRecords
 from kswifi.charging_records.service import RecordFilter, find_records
 from kswifi.database.engine import Database
-from kswifi.diameter.credit_control import CreditControlRequest
+from kswifi.diameter.messages.credit_control import CreditControlRequest
 from kswifi.kernel.clock import ManualClock, unix_seconds
 from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.commands import Credit, OpenWallet, ProveStorage
-from kswifi.ledger.sqlite import SqliteJournal
+from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 from tests.support.charging import GATEWAY, IMSI, WALLET
 from tests.support.databases import START, open_database
 

@@ -18,14 +18,14 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from kswifi.esim.operators import add_operator, find_operator
-from kswifi.esim.orders import ORDER_COLUMNS, read_order
-from kswifi.esim.rsp_model import ProfileOrder
+from kswifi.bench.es9_client import Es9Client, Es9FailedError
+from kswifi.esim.lines.vault import SubscriberVault
+from kswifi.esim.operators.operators import add_operator, find_operator
+from kswifi.esim.operators.profile_stock import stock_profile
+from kswifi.esim.smdp.orders import ORDER_COLUMNS, read_order
+from kswifi.esim.smdp.rsp_model import ProfileOrder
 from kswifi.esim.sql import profile_order
-from kswifi.esim.stock import stock_profile
-from kswifi.esim.vault import SubscriberVault
-from kswifi.lab.es9_client import Es9Client, Es9FailedError
-from kswifi.servers.es2plus import PATH
+from kswifi.servers.rsp.es2plus import PATH
 from tests.support.cards import iccid, profile_package
 from tests.support.smdp import ADDRESS, VAULT_KEY, RunningSmdp, client_context
 

@@ -1,7 +1,6 @@
 """Free data alone, in one test's folder: its rules on a database with users, without sessions and cards."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +14,8 @@ from kswifi.catalogue.model import Offer
 from kswifi.database.engine import Database
 from kswifi.free_data.budgets import find_budget, set_budget
 from kswifi.free_data.grants import find_grant, follow
-from kswifi.free_data.marks import Marks
 from kswifi.free_data.model import Budget, BudgetKind, FreeGrant
+from kswifi.free_data.pseudonyms import Marks
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.service import FreeData
 from kswifi.kernel.clock import ManualClock
@@ -122,18 +121,3 @@ async def open_free_data(folder: Path, rules: FreeDataRules | None = None, users
 
         await database.write(change)
         yield Given(database, clock, FreeData(database, Marks(MASTER), rules))
-
-
-def run(
-    folder: Path,
-    scenario: Callable[[Given], Awaitable[None]],
-    rules: FreeDataRules | None = None,
-    users: int = 3,
-) -> None:
-    """Run a scenario on fresh free data."""
-
-    async def whole() -> None:
-        async with open_free_data(folder, rules, users) as given:
-            await scenario(given)
-
-    asyncio.run(whole())

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final, TypeAlias
 
+from kswifi.bench.gy_load.messages import PEER, SessionParts, Template, load_templates, session_parts
 from kswifi.diameter.constants import CcRequestType, ResultCode
-from kswifi.diameter.credit_control import CreditControlAnswer
 from kswifi.diameter.framing import MessageFramer
 from kswifi.diameter.header import peek_header
-from kswifi.lab.gy_load.messages import PEER, SessionParts, Template, load_templates, session_parts
+from kswifi.diameter.messages.credit_control import CreditControlAnswer
 from tests.support.gy_server import greeting
 
 Key: TypeAlias = tuple[str, int]

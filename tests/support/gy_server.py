@@ -6,21 +6,21 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import ClassVar, Self
 
-from kswifi.charging.notices import AnnouncingLedger
 from kswifi.charging.policy import ChargingPolicy
+from kswifi.charging.re_auth import AnnouncingLedger
 from kswifi.charging.service import ChargingService
-from kswifi.diameter.base import Capabilities, CapabilitiesExchangeRequest, VendorApplication
 from kswifi.diameter.constants import APPLICATION_CREDIT_CONTROL, APPLICATION_S6A, VENDOR_3GPP
-from kswifi.diameter.credit_control import CreditControlAnswer
 from kswifi.diameter.framing import MessageFramer
+from kswifi.diameter.messages.base import Capabilities, CapabilitiesExchangeRequest, VendorApplication
+from kswifi.diameter.messages.credit_control import CreditControlAnswer
 from kswifi.kernel.clock import Clock, SystemClock, unix_seconds
 from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.commands import Credit, OpenWallet, OutcomeCode, ProveStorage
-from kswifi.ledger.sqlite import SqliteJournal
-from kswifi.servers.application import Application, NodeIdentity
-from kswifi.servers.diameter_node import DiameterNode
-from kswifi.servers.gy import GyApplication
-from kswifi.servers.peer_connection import PeerLimits
+from kswifi.ledger.storage.sqlite_journal import SqliteJournal
+from kswifi.servers.diameter.application import Application, NodeIdentity
+from kswifi.servers.diameter.gy import GyApplication
+from kswifi.servers.diameter.node import DiameterNode
+from kswifi.servers.diameter.peer_connection import PeerLimits
 from tests.support.diameter_samples import IMSI
 
 IDENTITY = NodeIdentity("ocs.localdomain", "localdomain", 1_700_000_000)

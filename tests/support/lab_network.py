@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kswifi.lab.content import ContentServer
 from kswifi.lab.gateway.gateway import Gateway
 from kswifi.lab.phone.modem import Modem
 from kswifi.lab.phone.network import Network
 from kswifi.lab.settings import LabConfig
+from kswifi.lab.site.content import ContentServer
 from tests.support.small_ocs import IMSI, SimCard, SmallOcs
 
 T = TypeVar("T")

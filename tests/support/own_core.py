@@ -6,16 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from kswifi.installation import Installation
+from kswifi.bench.gy_load.messages import PEER, REALM, SERVER, imsi_of
+from kswifi.data_directory.layout import Installation
 from kswifi.kernel.clock import SystemClock, unix_seconds
-from kswifi.lab.gy_load.messages import PEER, REALM, SERVER, imsi_of
 from kswifi.lab.ports import free_ports
 from kswifi.ledger import commands as do
 from kswifi.ledger.client import open_ledger
-from kswifi.ledger.recovery import recover
-from kswifi.ledger.snapshot import SnapshotStore
-from kswifi.ledger.sqlite import SqliteJournalReader
 from kswifi.ledger.state import LedgerState
+from kswifi.ledger.storage.recovery import recover
+from kswifi.ledger.storage.snapshot import SnapshotStore
+from kswifi.ledger.storage.sqlite_journal import SqliteJournalReader
 from tests.support.system import ForkedChild
 
 SUBSCRIBERS: Final = 100

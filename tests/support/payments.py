@@ -5,7 +5,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -28,17 +28,17 @@ from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.jobs.worker import Worker, WorkerLimits
 from kswifi.kernel.clock import ManualClock
-from kswifi.lab.payments.server import GatewayConfig, _Server, serving_gateway
+from kswifi.lab.rehearsal.payments.server import GatewayConfig, _Server, serving_gateway
 from kswifi.outbox.sql import outbox_entry
 from kswifi.payments.errors import PaymentsError
-from kswifi.payments.handlers import PaymentHandlers, pass_handlers
+from kswifi.payments.job_handlers import PaymentHandlers, pass_handlers
 from kswifi.payments.model import PassPeriod, Payment
 from kswifi.payments.opening import Opening, PayerPage
 from kswifi.payments.ports import Order, PaymentGateway
 from kswifi.payments.rules import PassRules
 from kswifi.payments.service import PaymentService, passes_held
-from kswifi.providers.paystack import Paystack
-from kswifi.providers.sandbox import SandboxGateway
+from kswifi.providers.payments.paystack import Paystack
+from kswifi.providers.payments.sandbox import SandboxGateway
 from tests.support.databases import START, open_database
 
 ADA: Final = "019ab0de-0000-7000-8000-00000000ada0"
@@ -253,15 +253,3 @@ async def open_till(
         handlers = PaymentHandlers(database, there.gateway, opening, rules)
         tills.append(Till(clock, database, service, handlers, there))
         yield tills[0]
-
-
-def run_till(
-    folder: Path, scenario: Callable[[Till], Awaitable[None]], face: str = "sandbox", **options: float | None
-) -> None:
-    """Run a scenario with a till."""
-
-    async def with_till() -> None:
-        async with open_till(folder, face, **options) as till:  # type: ignore[arg-type]
-            await scenario(till)
-
-    asyncio.run(with_till())

@@ -8,24 +8,24 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
+from kswifi.bench.es9_client import Download
 from kswifi.database.engine import Database
-from kswifi.esim.line_stock import make_lines, packages_of_batch, set_ready
+from kswifi.esim.external_smdp.line_stock import make_lines, packages_of_batch, set_ready
+from kswifi.esim.external_smdp.orders import PeerOrder, order_at_peer
+from kswifi.esim.external_smdp.progress import Progress
+from kswifi.esim.lines.service import find_esim
+from kswifi.esim.lines.vault import SubscriberVault
 from kswifi.esim.model import NumberRange, ProfileState
-from kswifi.esim.operators import find_operator
-from kswifi.esim.peer_orders import PeerOrder, order_at_peer
-from kswifi.esim.peer_progress import Progress
-from kswifi.esim.service import find_esim
-from kswifi.esim.stock import stock_profile
-from kswifi.esim.vault import SubscriberVault
+from kswifi.esim.operators.operators import find_operator
+from kswifi.esim.operators.profile_stock import stock_profile
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.storage import MemoryStorage
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.kernel.clock import ManualClock
 from kswifi.kernel.numbers import Eid
-from kswifi.lab.es9_client import Download
 from kswifi.outbox.results import JobResult
-from kswifi.providers.es2plus import Es2PlusDelivery
-from kswifi.providers.es2plus_peer import Es2PlusPeer, client_context
+from kswifi.providers.smdp.es2plus import Es2PlusDelivery
+from kswifi.providers.smdp.es2plus_call import Es2PlusPeer, client_context
 from kswifi.rsp import binding
 from kswifi.sessions.model import InternetSession
 from tests.support.cards import EID, enable

@@ -3,7 +3,7 @@
 from typing import Final
 
 from kswifi.kernel.clock import Clock
-from kswifi.providers.web_push import WebPush, fresh_vapid_key_pem
+from kswifi.providers.push.web_push import WebPush, fresh_vapid_key_pem
 
 _PEM: Final = fresh_vapid_key_pem()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from kswifi.euicc.card import Euicc
-from kswifi.euicc.credentials import credentials_of_pki
+from kswifi.euicc.es10.credentials import credentials_of_pki
 from kswifi.euicc.storage import MemoryStorage, Storage
 from kswifi.kernel.numbers import Eid
 from kswifi.lab.phone.es9 import AuthenticateClientAnswer, Es9RefusedError, InitiateAuthenticationAnswer

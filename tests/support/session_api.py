@@ -12,12 +12,12 @@ from kswifi.accounts.passkeys import PasskeyService
 from kswifi.accounts.relying_party import RelyingParty
 from kswifi.accounts.service import AccountService
 from kswifi.api.app import create_app
+from kswifi.api.edge.streams import EventStreams
 from kswifi.api.services import Environment, Services, SessionServices
-from kswifi.api.streams import EventStreams
 from kswifi.catalogue.service import Catalogue
-from kswifi.esim.packets import CardPackets
+from kswifi.esim.lines.packets import CardPackets
 from kswifi.notifications.service import NotificationService
-from kswifi.sessions.card_records import CardRecords
+from kswifi.sessions.card.packets import CardRecords
 from kswifi.vouchers.codes import VoucherCodes
 from kswifi.vouchers.service import VoucherService
 from tests.support.accounts import cheap_passwords

@@ -10,54 +10,54 @@ from typing import Final
 from sqlalchemy import Connection, insert, select
 
 from kswifi.accounts.sql import user_account
-from kswifi.bootstrap.peer import Peer, delivery_of
+from kswifi.bench.light_card import LightCard
+from kswifi.bootstrap.external_smdp import Peer, delivery_of
 from kswifi.catalogue.model import LAGOS
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
-from kswifi.esim.authentication_centre import AuthenticationCentre
-from kswifi.esim.install_results import InstallResults
+from kswifi.esim.external_smdp.progress import PeerProgress
+from kswifi.esim.lines.authentication_centre import AuthenticationCentre
+from kswifi.esim.lines.packets import CardPackets, Proof
+from kswifi.esim.lines.service import EsimOrders, find_esim
+from kswifi.esim.lines.vault import SubscriberKeys, SubscriberVault
 from kswifi.esim.model import LineSettings, ProfileState
-from kswifi.esim.packages import Packages
-from kswifi.esim.packets import CardPackets, Proof
-from kswifi.esim.peer_progress import PeerProgress
 from kswifi.esim.ports import ProfileDelivery
-from kswifi.esim.provisioning import Provisioning
-from kswifi.esim.service import EsimOrders, find_esim
+from kswifi.esim.smdp.install_results import InstallResults
+from kswifi.esim.smdp.packages import Packages
+from kswifi.esim.smdp.provisioning import Provisioning
 from kswifi.esim.sql import esim as esim_table
-from kswifi.esim.vault import SubscriberKeys, SubscriberVault
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.storage import MemoryStorage
-from kswifi.free_data.marks import Marks
+from kswifi.free_data.pseudonyms import Marks
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.service import FreeData
 from kswifi.jobs.worker import Worker, WorkerLimits
 from kswifi.kernel.clock import ManualClock, unix_seconds
 from kswifi.kernel.numbers import Eid, Imsi
-from kswifi.lab.light_card import LightCard
 from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.commands import Ask, Commit, Outcome, Reserve
-from kswifi.ledger.sqlite import SqliteJournal
+from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 from kswifi.payments.bookings import book_settled
+from kswifi.payments.jobs import ask_to_withdraw
 from kswifi.payments.model import PassState, Payment, PaymentEvent, PaymentState
 from kswifi.payments.passes import grant_pass
 from kswifi.payments.ports import Charge, ChargeStatus
 from kswifi.payments.rules import PassRules
 from kswifi.payments.store import add_payment, find_payment, move_payment, period_of, set_period_state
-from kswifi.payments.work import ask_to_withdraw
-from kswifi.providers.es2plus import Es2PlusDelivery
+from kswifi.providers.smdp.es2plus import Es2PlusDelivery
 from kswifi.rsp import binding
 from kswifi.rsp.messages.metadata import ProfileMetadata
 from kswifi.rsp.messages.notifications import InstallFailure
 from kswifi.rsp.pki import Pki, load_pki
 from kswifi.rsp.pki_making import PkiPlan, make_pki
-from kswifi.sessions.card_records import CardRecords, HandedPacket
-from kswifi.sessions.handlers import SessionHandlers
-from kswifi.sessions.keys import SessionSigningKey, fresh_signing_key_pem
-from kswifi.sessions.manager import ESIMSessionManager
+from kswifi.sessions.card.packets import CardRecords, HandedPacket
+from kswifi.sessions.job_handlers import SessionHandlers
+from kswifi.sessions.line import ESIMSessionManager
 from kswifi.sessions.model import InternetSession
-from kswifi.sessions.pass_ends import PassEnds
+from kswifi.sessions.orders import SessionDownloadService
+from kswifi.sessions.pass_refund import PassEnds
 from kswifi.sessions.projector import Projector
-from kswifi.sessions.service import SessionDownloadService
+from kswifi.sessions.signing import SessionSigningKey, fresh_signing_key_pem
 from tests.support.cards import enable, send
 from tests.support.databases import START, open_database
 

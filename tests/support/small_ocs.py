@@ -9,20 +9,24 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from kswifi import milenage
-from kswifi.diameter.base import (
+from kswifi.aka import milenage
+from kswifi.diameter.constants import CcRequestType, Command, FinalUnitAction
+from kswifi.diameter.framing import MessageFramer
+from kswifi.diameter.header import decode_header
+from kswifi.diameter.messages.base import (
     Capabilities,
     CapabilitiesExchangeAnswer,
     CapabilitiesExchangeRequest,
     DeviceWatchdogRequest,
     PeerAnswer,
 )
-from kswifi.diameter.constants import CcRequestType, Command, FinalUnitAction
-from kswifi.diameter.credit_control import CreditControlAnswer, CreditControlRequest
-from kswifi.diameter.framing import MessageFramer
-from kswifi.diameter.header import decode_header
-from kswifi.diameter.s6a import AuthenticationInformationAnswer, AuthenticationInformationRequest, EutranVector
-from kswifi.diameter.units import FinalUnitIndication, ServiceCreditControl, ServiceUnit
+from kswifi.diameter.messages.credit_control import CreditControlAnswer, CreditControlRequest
+from kswifi.diameter.messages.s6a import (
+    AuthenticationInformationAnswer,
+    AuthenticationInformationRequest,
+    EutranVector,
+)
+from kswifi.diameter.messages.units import FinalUnitIndication, ServiceCreditControl, ServiceUnit
 
 IMSI = "999700000000001"
 K = bytes(range(16))

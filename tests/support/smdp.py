@@ -15,20 +15,20 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from sqlalchemy import Connection
 
+from kswifi.bench.es9_client import Download, Es9Client, Es9FailedError
+from kswifi.bench.light_card import LightCard
 from kswifi.bootstrap.rsp import RspOptions, SmdpPlus, open_smdp
+from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.database.migrate import migrate
+from kswifi.esim.external_smdp.progress import PeerProgress
+from kswifi.esim.lines.vault import SubscriberVault
 from kswifi.esim.model import ProfileEvent
-from kswifi.esim.orders import NewOrder, order_by_id, place_order
-from kswifi.esim.peer_progress import PeerProgress
-from kswifi.esim.pki_folder import load_folder
-from kswifi.esim.rsp_model import ProfileOrder, SmdpRules
-from kswifi.esim.vault import SubscriberVault
-from kswifi.installation import Installation
+from kswifi.esim.smdp.orders import NewOrder, order_by_id, place_order
+from kswifi.esim.smdp.pki_folder import load_folder
+from kswifi.esim.smdp.rsp_model import ProfileOrder, SmdpRules
 from kswifi.kernel.clock import Clock, SystemClock
 from kswifi.kernel.numbers import Eid
-from kswifi.lab.es9_client import Download, Es9Client, Es9FailedError
-from kswifi.lab.light_card import LightCard
 from kswifi.rsp import pki_making
 from kswifi.rsp.certificates import Role
 from kswifi.rsp.curves import Curve

@@ -15,7 +15,7 @@ HEAD = """# State machines
 Each machine is one pure table `(state, event) → state` in the code; an event that it does not list is an error.
 The drawings are made from the tables by `.venv/bin/python -m tests.support.state_machines`, and a test fails when
 they differ. The InternetSession's table is in `src/kswifi/sessions/model.py`, the profile's (the states are those
-of SGP.22 v2, 3.1.6) in `src/kswifi/esim/model.py`, the RspSession's in `src/kswifi/esim/rsp_model.py` and the
+of SGP.22 v2, 3.1.6) in `src/kswifi/esim/model.py`, the RspSession's in `src/kswifi/esim/smdp/rsp_model.py` and the
 payment's in `src/kswifi/payments/model.py`.
 """
 
@@ -41,7 +41,7 @@ def document(machines: Mapping[str, Machine]) -> str:
 
 if __name__ == "__main__":
     from kswifi.esim.model import PROFILE_TRANSITIONS, ProfileState
-    from kswifi.esim.rsp_model import RSP_SESSION_TRANSITIONS, RspSessionState
+    from kswifi.esim.smdp.rsp_model import RSP_SESSION_TRANSITIONS, RspSessionState
     from kswifi.payments.model import PAYMENT_TRANSITIONS, PaymentState
     from kswifi.sessions.model import TRANSITIONS, SessionState
 

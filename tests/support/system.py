@@ -100,8 +100,8 @@ def journal_that_dies(when: tuple[str, int]) -> None:
     After it means: before the head file is told, and before anybody gets an answer.
     """
     from kswifi.bootstrap import server
-    from kswifi.ledger.journal import Record
-    from kswifi.ledger.sqlite import SqliteJournal
+    from kswifi.ledger.storage.journal import Record
+    from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 
     moment, countdown = when
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from kswifi.euicc.credentials import read_key
+from kswifi.euicc.es10.credentials import read_key
 from kswifi.euicc.state import EuiccIdentity
 from kswifi.rsp.curves import Curve
 from kswifi.rsp.messages.euicc_info import RspCapability, UiccCapability
@@ -32,12 +32,12 @@ def known_randomness(patch: Callable[[str, Any], object]) -> None:
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
     # The card of the recordings said this of itself; what it says is signed, and the other side signed that.
-    patch("kswifi.euicc.es10b._UICC_CAPABILITIES", (UiccCapability.USIM, UiccCapability.MILENAGE))
+    patch("kswifi.euicc.es10.es10b._UICC_CAPABILITIES", (UiccCapability.USIM, UiccCapability.MILENAGE))
     patch(
-        "kswifi.euicc.es10b._RSP_CAPABILITIES",
+        "kswifi.euicc.es10.es10b._RSP_CAPABILITIES",
         (RspCapability.ADDITIONAL_PROFILE, RspCapability.SERVICE_SPECIFIC_DATA),
     )
-    patch("kswifi.euicc.es10b.urandom", octets)
-    patch("kswifi.euicc.es10b.new_key", key)
-    patch("kswifi.euicc.credentials.sign", sign)
-    patch("kswifi.euicc.notifications.sign", sign)
+    patch("kswifi.euicc.es10.es10b.urandom", octets)
+    patch("kswifi.euicc.es10.es10b.new_key", key)
+    patch("kswifi.euicc.es10.credentials.sign", sign)
+    patch("kswifi.euicc.es10.notifications.sign", sign)

@@ -8,31 +8,14 @@ from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 
 import kswifi
-from kswifi.api import (
-    account_data,
-    accounts,
-    card_records,
-    catalogue,
-    disputes,
-    esims,
-    events,
-    free_data,
-    metrics,
-    notifications,
-    passes,
-    passkeys,
-    payments,
-    phone_verifications,
-    problems,
-    sessions,
-    statements,
-    system,
-    vouchers,
-    webhooks,
-)
-from kswifi.api.edge import Edge, EdgePolicy
-from kswifi.api.idempotency import forget_in_flight
+from kswifi.api.edge import problems
+from kswifi.api.edge.guard import Edge, EdgePolicy
+from kswifi.api.edge.idempotency import forget_in_flight
 from kswifi.api.openapi import openapi_of
+from kswifi.api.routes.accounts import account_data, accounts, notifications, passkeys, phone_verifications
+from kswifi.api.routes.payments import free_data, passes, payments, vouchers, webhooks
+from kswifi.api.routes.service import catalogue, events, metrics, system
+from kswifi.api.routes.sessions import card_records, disputes, esims, sessions, statements
 from kswifi.api.services import Services
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (

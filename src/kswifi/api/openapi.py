@@ -8,9 +8,9 @@ from fastapi.dependencies.models import Dependant
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
-from kswifi.api import problems
-from kswifi.api.dependencies import CSRF_HEADER, cookie_name, signed_in, signed_in_writer
-from kswifi.api.idempotency import KEY_LENGTHS, KEY_PATTERN
+from kswifi.api.edge import problems
+from kswifi.api.edge.dependencies import CSRF_HEADER, cookie_name, signed_in, signed_in_writer
+from kswifi.api.edge.idempotency import KEY_LENGTHS, KEY_PATTERN
 
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
 

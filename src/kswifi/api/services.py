@@ -8,18 +8,18 @@ from urllib.parse import urlsplit
 
 from kswifi.accounts.passkeys import PasskeyService
 from kswifi.accounts.service import AccountService
-from kswifi.api.streams import EventStreams
+from kswifi.api.edge.streams import EventStreams
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.free_data.service import FreeData
 from kswifi.notifications.service import NotificationService
 from kswifi.payments.service import PaymentService
 from kswifi.phone_verification.service import PhoneVerifications
-from kswifi.sessions.card_records import CardRecords
-from kswifi.sessions.keys import SessionSigningKey
-from kswifi.sessions.manager import ESIMSessionManager
+from kswifi.sessions.card.packets import CardRecords
+from kswifi.sessions.line import ESIMSessionManager
+from kswifi.sessions.orders import SessionDownloadService
 from kswifi.sessions.ports import NetworkAccess
-from kswifi.sessions.service import SessionDownloadService
+from kswifi.sessions.signing import SessionSigningKey
 from kswifi.vouchers.service import VoucherService
 
 Check = Callable[[], Awaitable[bool]]

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, func, select
 
 from kswifi.books.model import Account
 from kswifi.books.service import balances
 from kswifi.books.sql import TRIGGERS, book_entry, book_line
+from kswifi.database.dialect import trigger_names
 
 _FINDINGS_LIMIT = 50
 
@@ -48,8 +49,7 @@ def verify_book(connection: Connection) -> Verified:
     count, highest = connection.execute(select(func.count(), func.max(book_entry.c.number))).one()
     if count != (highest or 0):
         findings.append(f"there are {count} entries and the last has the number {highest}: some are gone")
-    guards = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))
-    missing = sorted(TRIGGERS - set(guards.scalars()))
+    missing = sorted(TRIGGERS - trigger_names(connection))
     findings += [f"the database's guard {name} is gone" for name in missing]
     standing = balances(connection)
     if sum(standing.values()):

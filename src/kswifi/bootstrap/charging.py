@@ -7,22 +7,22 @@ from typing import Final
 
 from kswifi.bootstrap.metrics import ChargingMetrics
 from kswifi.bootstrap.process import LAB_GATEWAY
-from kswifi.charging.notices import AnnouncingLedger
 from kswifi.charging.policy import ChargingPolicy
+from kswifi.charging.re_auth import AnnouncingLedger
 from kswifi.charging.service import ChargingService
 from kswifi.charging_records.projector import ChargingRecords
 from kswifi.charging_records.service import prune_records
-from kswifi.charging_settings import ANY_PEER
 from kswifi.database.engine import Database
 from kswifi.diameter.constants import CcFailureHandling, DirectDebitingFailureHandling, FinalUnitAction
-from kswifi.esim.authentication_centre import AuthenticationCentre
+from kswifi.esim.lines.authentication_centre import AuthenticationCentre
 from kswifi.kernel.clock import Clock
 from kswifi.ledger.client import LedgerClient
-from kswifi.servers.application import NodeIdentity
-from kswifi.servers.diameter_node import DiameterNode
-from kswifi.servers.gy import GyApplication
-from kswifi.servers.s6a import S6aApplication
+from kswifi.servers.diameter.application import NodeIdentity
+from kswifi.servers.diameter.gy import GyApplication
+from kswifi.servers.diameter.node import DiameterNode
+from kswifi.servers.diameter.s6a import S6aApplication
 from kswifi.settings import Settings
+from kswifi.settings.charging import ANY_PEER
 
 _UNSAID: Final = "unsaid"
 _SWITCH_SECONDS: Final = 0.0005

@@ -5,15 +5,15 @@ from typing import Any
 from sqlalchemy import Connection, select
 from sqlalchemy.engine import Row
 
+from kswifi.data_directory.layout import Installation, InstallationDamagedError
 from kswifi.database.engine import Database
+from kswifi.esim.lines.vault import SubscriberVault
 from kswifi.esim.sql import esim
-from kswifi.esim.vault import SubscriberVault
-from kswifi.installation import Installation, InstallationDamagedError
 from kswifi.kernel.clock import from_unix_seconds
 from kswifi.kernel.numbers import Imsi
 from kswifi.session_package import verify_package
 from kswifi.session_package.errors import UnknownKeyError
-from kswifi.sessions.keys import SessionSigningKey
+from kswifi.sessions.signing import SessionSigningKey
 from kswifi.sessions.sql import session_package
 
 

@@ -8,10 +8,10 @@ from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.free_data.budgets import budgets
 from kswifi.free_data.errors import BudgetUnpricedError
-from kswifi.free_data.marks import Marks
-from kswifi.free_data.openness import left_open
+from kswifi.free_data.pseudonyms import Marks
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.service import FreeData
+from kswifi.free_data.unlimited_cost_warnings import left_open
 from kswifi.settings import Settings
 
 _log = structlog.get_logger(__name__)

@@ -4,10 +4,10 @@ from urllib.parse import urlsplit
 
 from kswifi.bootstrap.payments import read_sandbox_key
 from kswifi.bootstrap.process import LAB_GATEWAY, Ready, configure_logging, stop_event
-from kswifi.installation import Installation
+from kswifi.data_directory.layout import Installation
 from kswifi.kernel.files import OWNER_ONLY_DIRECTORY
-from kswifi.lab.payments.server import GatewayConfig
 from kswifi.lab.process import run_lab as run_lab_process
+from kswifi.lab.rehearsal.payments.server import GatewayConfig
 from kswifi.lab.settings import LabAddresses, LabConfig
 from kswifi.settings import Settings
 
@@ -58,7 +58,7 @@ def lab_config(settings: Settings) -> LabConfig:
 
 def sandbox_config(settings: Settings, installation: Installation) -> GatewayConfig | None:
     """Return the sandbox gateway that stands beside the lab; None once a real gateway is configured."""
-    if settings.payment_gateway != "sandbox":
+    if settings.payment_gateway_name != "sandbox":
         return None
     secret = read_sandbox_key(installation)
     installation.lab_dir.mkdir(mode=OWNER_ONLY_DIRECTORY, parents=True, exist_ok=True)

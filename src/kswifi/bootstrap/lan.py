@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import FastAPI
 
 from kswifi.api.server import ApiServer
-from kswifi.installation import Installation
+from kswifi.data_directory.layout import Installation
 from kswifi.kernel.clock import Clock
 from kswifi.servers.lan import ca_certificate, lan_context, new_ca, private_address, trust_app
 from kswifi.settings import Settings

@@ -12,10 +12,10 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from kswifi.charging.exchange import LATENCY_BOUNDS
+from kswifi.charging.request_state import LATENCY_BOUNDS
 from kswifi.charging.service import ChargingService
 from kswifi.ledger.batch import LedgerFigures
-from kswifi.servers.diameter_node import DiameterNode
+from kswifi.servers.diameter.node import DiameterNode
 
 _REASONS: Final = ("replaced", "silent")
 

@@ -3,12 +3,12 @@
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database
-from kswifi.installation import Installation
 from kswifi.kernel.clock import Clock
 from kswifi.notifications.follower import AlertFollower
 from kswifi.notifications.service import NotificationService
-from kswifi.providers.web_push import WebPush, fresh_vapid_key_pem
+from kswifi.providers.push.web_push import WebPush, fresh_vapid_key_pem
 from kswifi.settings import Settings
 
 

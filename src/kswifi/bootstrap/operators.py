@@ -11,18 +11,18 @@ from starlette.routing import Route
 
 from kswifi.database.engine import Database
 from kswifi.database.errors import DatabaseBusyError
-from kswifi.esim.download_progress import DOWNLOAD_PROGRESS
-from kswifi.esim.operator_orders import OperatorOrders
-from kswifi.esim.operators import trusted_certificates
-from kswifi.esim.peer_progress import PeerProgress
+from kswifi.esim.external_smdp.progress import PeerProgress
+from kswifi.esim.operators.download_progress import DOWNLOAD_PROGRESS
+from kswifi.esim.operators.operator_orders import OperatorOrders
+from kswifi.esim.operators.operators import trusted_certificates
 from kswifi.jobs.worker import Worker, WorkerLimits
-from kswifi.providers.es2plus_callbacks import OperatorCallbacks
-from kswifi.providers.es2plus_peer import client_context
-from kswifi.servers.es2plus import Es2Plus
-from kswifi.servers.es2plus_progress import Es2PlusProgress
-from kswifi.servers.es9plus_server import Es9PlusServer, tls_context
-from kswifi.servers.rsp_json import application
-from kswifi.servers.tls_peer import ClientTrust
+from kswifi.providers.smdp.es2plus_call import client_context
+from kswifi.providers.smdp.es2plus_callbacks import OperatorCallbacks
+from kswifi.servers.rsp.es2plus import Es2Plus
+from kswifi.servers.rsp.es2plus_progress import Es2PlusProgress
+from kswifi.servers.rsp.https_server import Es9PlusServer, tls_context
+from kswifi.servers.rsp.json_binding import application
+from kswifi.servers.rsp.tls_peer import ClientTrust
 
 REFRESH_SECONDS: Final = 2.0
 """How soon an operator who was added while the server runs is let in."""

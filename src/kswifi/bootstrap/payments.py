@@ -7,18 +7,17 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from kswifi.catalogue.service import Catalogue
+from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database
-from kswifi.esim.service import EsimOrders
+from kswifi.esim.lines.service import EsimOrders
 from kswifi.free_data.service import FreeData
-from kswifi.installation import Installation
 from kswifi.outbox.results import Handler
-from kswifi.payments.handlers import PaymentHandlers
+from kswifi.payments.job_handlers import PaymentHandlers
 from kswifi.payments.opening import Opening, PayerPage
 from kswifi.payments.ports import PaymentGateway
 from kswifi.payments.rules import PassRules
 from kswifi.payments.service import PaymentService
-from kswifi.providers.paystack import Paystack
-from kswifi.providers.sandbox import SandboxGateway
+from kswifi.providers.payments.registry import GatewayOptions, open_gateway
 from kswifi.settings import Settings
 
 _SANDBOX_EMAIL = "payer@sandbox.invalid"
@@ -49,12 +48,13 @@ def open_payments(
 
 
 def make_gateway(settings: Settings, installation: Installation) -> PaymentGateway | None:
-    """Return the gateway that the settings name."""
-    if settings.paystack_secret_key is not None:
-        return Paystack(settings.paystack_secret_key.get_secret_value(), settings.paystack_url)
-    if settings.payment_gateway == "sandbox":
-        return SandboxGateway(settings.sandbox_origin, read_sandbox_key(installation))
-    return None
+    """Return the gateway that takes payments under these settings; None if none does."""
+    name = settings.payment_gateway_name
+    if name is None:
+        return None
+    if name == "sandbox":
+        return open_gateway(name, GatewayOptions(read_sandbox_key(installation), settings.sandbox_origin))
+    return open_gateway(name, settings.payment_options)
 
 
 def pass_rules(settings: Settings, orders: EsimOrders, free_data: FreeData) -> PassRules:
@@ -66,7 +66,7 @@ def pass_rules(settings: Settings, orders: EsimOrders, free_data: FreeData) -> P
     return PassRules(
         obstacle=obstacle,
         require_buyer=free_data.require_identified,
-        sold=settings.payment_gateway is not None,
+        sold=settings.payment_gateway_name is not None,
         fair_use_octets=settings.pass_fair_use_octets,
         sessions_at_once=settings.pass_sessions_at_once,
         zone=settings.zone,

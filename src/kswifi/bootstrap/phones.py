@@ -5,14 +5,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from kswifi.database.engine import Database
-from kswifi.free_data.marks import Marks
+from kswifi.free_data.pseudonyms import Marks
 from kswifi.outbox.results import Handler
-from kswifi.phone_verification.handlers import CodeHandlers
+from kswifi.phone_verification.job_handlers import CodeHandlers
 from kswifi.phone_verification.lab_outbox import LabOutbox
 from kswifi.phone_verification.ports import CodeSender
 from kswifi.phone_verification.service import PhoneVerifications
-from kswifi.providers.africas_talking import AfricasTalking
-from kswifi.providers.termii import TERMII_URL, Termii
+from kswifi.providers.sms.registry import open_sender
 from kswifi.settings import Settings
 
 
@@ -39,12 +38,7 @@ def open_phones(settings: Settings, database: Database, marks: Marks, stack: Asy
 
 
 def make_sender(settings: Settings, database: Database) -> CodeSender | None:
-    """Return the provider that the settings name; without one, embedded mode has the lab's outbox."""
-    key = "" if settings.sms_api_key is None else settings.sms_api_key.get_secret_value()
-    match settings.sms_provider:
-        case "termii":
-            return Termii(key, settings.sms_sender or "", settings.sms_url or TERMII_URL)
-        case "africas_talking":
-            return AfricasTalking(key, settings.sms_username or "", settings.sms_sender, settings.sms_url)
-        case _:
-            return LabOutbox(database) if settings.mode == "embedded" else None
+    """Return the SMS sender that the settings name; without one, embedded mode has the lab's outbox."""
+    if settings.sms_provider != "none":
+        return open_sender(settings.sms_provider, settings.sms_options)
+    return LabOutbox(database) if settings.mode == "embedded" else None

@@ -16,12 +16,12 @@ import structlog
 
 from kswifi.bootstrap.process import configure_logging, stop_event
 from kswifi.charging_records.projector import ChargingRecords
+from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database, sqlite_url
-from kswifi.installation import Installation
 from kswifi.kernel.clock import SystemClock
 from kswifi.ledger.effects import Effect
-from kswifi.ledger.journal import effects_after
-from kswifi.ledger.sqlite import SqliteJournalReader
+from kswifi.ledger.storage.journal import effects_after
+from kswifi.ledger.storage.sqlite_journal import SqliteJournalReader
 from kswifi.settings import Settings
 
 COMMAND: Final = "charging-records"

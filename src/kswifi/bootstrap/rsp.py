@@ -12,25 +12,25 @@ import structlog
 
 from kswifi.bootstrap.operators import OperatorSide, TlsFiles, listening_socket
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
+from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.database.migrate import migrate
-from kswifi.esim.install_results import InstallResults
-from kswifi.esim.operator_orders import OperatorOrders
-from kswifi.esim.packages import Packages, load_stock
-from kswifi.esim.peer_progress import PeerProgress
-from kswifi.esim.pki_folder import init_folder, load_folder, revoked_in, tls_files
-from kswifi.esim.provisioning import Provisioning
-from kswifi.esim.rsp_model import SmdpRules
-from kswifi.esim.vault import VAULT_KEY_OCTETS, SubscriberVault
-from kswifi.installation import Installation
+from kswifi.esim.external_smdp.progress import PeerProgress
+from kswifi.esim.lines.vault import VAULT_KEY_OCTETS, SubscriberVault
+from kswifi.esim.operators.operator_orders import OperatorOrders
+from kswifi.esim.smdp.install_results import InstallResults
+from kswifi.esim.smdp.packages import Packages, load_stock
+from kswifi.esim.smdp.pki_folder import init_folder, load_folder, revoked_in, tls_files
+from kswifi.esim.smdp.provisioning import Provisioning
+from kswifi.esim.smdp.rsp_model import SmdpRules
 from kswifi.jobs.housekeeping import Chore, Housekeeper, outbox_chores
 from kswifi.kernel.clock import SystemClock
 from kswifi.rsp.access_rules import CarrierApp
 from kswifi.rsp.pki import Pki
-from kswifi.servers.es9plus import Es9Plus
-from kswifi.servers.es9plus_server import Es9PlusServer, tls_context
-from kswifi.servers.rsp_json import application
-from kswifi.sessions.keys import fresh_signing_key_pem
+from kswifi.servers.rsp.es9plus import Es9Plus
+from kswifi.servers.rsp.https_server import Es9PlusServer, tls_context
+from kswifi.servers.rsp.json_binding import application
+from kswifi.sessions.signing import fresh_signing_key_pem
 from kswifi.settings import Settings
 
 ORGANIZATION: Final = "KSWiFi"

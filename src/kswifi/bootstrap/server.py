@@ -17,18 +17,18 @@ from kswifi.accounts.rates import Rate
 from kswifi.accounts.relying_party import RelyingParty
 from kswifi.accounts.service import AccountRules, AccountService
 from kswifi.api.app import create_app
-from kswifi.api.idempotency import prune_requests
+from kswifi.api.edge.idempotency import prune_requests
+from kswifi.api.edge.streams import EventStreams
 from kswifi.api.server import ApiServer
 from kswifi.api.services import Environment, Metrics, Services, SessionServices
-from kswifi.api.streams import EventStreams
 from kswifi.bootstrap.charging import Charging
 from kswifi.bootstrap.checks import check_keys
+from kswifi.bootstrap.external_smdp import delivery_of, open_peer, open_workers
 from kswifi.bootstrap.free_data import open_free_data
 from kswifi.bootstrap.free_data_metrics import FreeDataMetrics, metrics_text
 from kswifi.bootstrap.lan import lan_ready, lan_servers
 from kswifi.bootstrap.notifications import open_notifications
 from kswifi.bootstrap.payments import open_payments, pass_rules
-from kswifi.bootstrap.peer import delivery_of, open_peer, open_workers
 from kswifi.bootstrap.phones import open_phones
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.bootstrap.records_process import RecordsProcess
@@ -36,35 +36,35 @@ from kswifi.bootstrap.rsp import RspOptions, open_smdp
 from kswifi.bootstrap.vouchers import voucher_codes
 from kswifi.catalogue.service import Catalogue
 from kswifi.charging_records.projector import recorded_sequence
+from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.database.migrate import migrate
-from kswifi.esim.authentication_centre import AuthenticationCentre
-from kswifi.esim.packets import CardPackets
-from kswifi.esim.service import EsimOrders
-from kswifi.esim.vault import VAULT_KEY_OCTETS, SubscriberVault
-from kswifi.free_data.marks import Marks
-from kswifi.free_data.upkeep import forget_marks, tell_alerts, tell_waiting
-from kswifi.installation import Installation
+from kswifi.esim.lines.authentication_centre import AuthenticationCentre
+from kswifi.esim.lines.packets import CardPackets
+from kswifi.esim.lines.service import EsimOrders
+from kswifi.esim.lines.vault import VAULT_KEY_OCTETS, SubscriberVault
+from kswifi.free_data.chores import forget_marks, tell_alerts, tell_waiting
+from kswifi.free_data.pseudonyms import Marks
 from kswifi.jobs.housekeeping import Housekeeper, outbox_chores
 from kswifi.kernel.clock import Clock, SystemClock, unix_seconds
 from kswifi.kernel.errors import KswifiError
 from kswifi.ledger.client import LedgerClient
-from kswifi.ledger.snapshot import SnapshotStore
-from kswifi.ledger.sqlite import SqliteJournal
+from kswifi.ledger.storage.snapshot import SnapshotStore
+from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 from kswifi.outbox.leases import release_leases
 from kswifi.payments.going_live import close_rehearsal
-from kswifi.payments.handlers import pass_handlers, prune_payments
-from kswifi.providers.lab_network import LabNetworkAccess
+from kswifi.payments.job_handlers import pass_handlers, prune_payments
+from kswifi.providers.core.lab_network import LabNetworkAccess
 from kswifi.pwa.router import pwa_routes
-from kswifi.sessions.card_records import CardRecords
-from kswifi.sessions.handlers import SessionHandlers
-from kswifi.sessions.keys import SessionSigningKey, fresh_signing_key_pem
-from kswifi.sessions.manager import ESIMSessionManager
+from kswifi.sessions.card.packets import CardRecords
+from kswifi.sessions.job_handlers import SessionHandlers
+from kswifi.sessions.line import ESIMSessionManager
 from kswifi.sessions.network_access import CidrNetworkAccess
-from kswifi.sessions.pass_ends import PassEnds
+from kswifi.sessions.orders import SessionDownloadService
+from kswifi.sessions.pass_refund import PassEnds
 from kswifi.sessions.ports import NetworkAccess
 from kswifi.sessions.projector import Projector, projected_sequence
-from kswifi.sessions.service import SessionDownloadService
+from kswifi.sessions.signing import SessionSigningKey, fresh_signing_key_pem
 from kswifi.sessions.tranches import release_waiting
 from kswifi.settings import Settings
 from kswifi.vouchers.service import VoucherService

@@ -1,6 +1,6 @@
 """The key of voucher codes."""
 
-from kswifi.esim.vault import SubscriberVault
+from kswifi.esim.lines.vault import SubscriberVault
 from kswifi.vouchers.codes import VoucherCodes
 
 

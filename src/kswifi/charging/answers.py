@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.charging.steps import Step
 from kswifi.diameter.constants import CheckBalanceResult, ResultCode
-from kswifi.diameter.units import ServiceCreditControl, ServiceUnit
+from kswifi.diameter.messages.units import ServiceCreditControl, ServiceUnit
 from kswifi.ledger.commands import Outcome, OutcomeCode
 
 _NO_CREDIT: Final = frozenset(

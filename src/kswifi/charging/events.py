@@ -10,13 +10,13 @@ from functools import partial
 from typing import Final
 
 from kswifi.charging.answers import ChargingAnswer, refusal, refusal_of
-from kswifi.charging.notes import Bearer, ClosingCause, UsageNote
+from kswifi.charging.journal_notes import Bearer, ClosingCause, UsageNote
 from kswifi.charging.ports import Ledger
 from kswifi.diameter import dictionary as d
 from kswifi.diameter.constants import CheckBalanceResult, RequestedAction, ResultCode
-from kswifi.diameter.credit_control import CreditControlRequest
 from kswifi.diameter.errors import DiameterError
-from kswifi.diameter.units import ServiceCreditControl, ServiceUnit
+from kswifi.diameter.messages.credit_control import CreditControlRequest
+from kswifi.diameter.messages.units import ServiceCreditControl, ServiceUnit
 from kswifi.ledger.commands import Ask, Command, Commit, Outcome, OutcomeCode, Refund, Release, Reserve
 from kswifi.ledger.errors import InvalidCommandError, LedgerError
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from kswifi.charging.notes import Bearer
+from kswifi.charging.journal_notes import Bearer
 
 
 class Access(StrEnum):

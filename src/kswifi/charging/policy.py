@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from kswifi.diameter.constants import CcFailureHandling, DirectDebitingFailureHandling, FinalUnitAction
-from kswifi.diameter.units import FinalUnitIndication, ServiceUnit
+from kswifi.diameter.messages.units import FinalUnitIndication, ServiceUnit
 from kswifi.ledger.commands import Ask
 
 CONTROL_ONLY_FILTER_ID = "kswifi-control-only"

@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 
+from kswifi.charging.journal_notes import Bearer
 from kswifi.charging.model import Access, ChargingSession
-from kswifi.charging.notes import Bearer
 from kswifi.charging.policy import ChargingPolicy
-from kswifi.diameter.credit_control import CreditControlRequest
+from kswifi.diameter.messages.credit_control import CreditControlRequest
 from kswifi.ledger.state import ReservationView
 
 _log: Final = logging.getLogger(__name__)

@@ -3,8 +3,8 @@
 import heapq
 from collections.abc import Iterator
 
+from kswifi.charging.journal_notes import Bearer
 from kswifi.charging.model import ChargingSession
-from kswifi.charging.notes import Bearer
 
 
 class SessionRegistry:

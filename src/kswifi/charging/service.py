@@ -9,20 +9,20 @@ from typing import Final, TypeAlias
 
 from kswifi.charging.answers import ChargingAnswer, closing, compose, refusal
 from kswifi.charging.events import EventCharging
-from kswifi.charging.exchange import Answered, ChargingCounters, Exchange
-from kswifi.charging.late import LateOpening
+from kswifi.charging.journal_notes import Bearer, ClosingCause, settling_note
 from kswifi.charging.model import Access, ChargingSession, ChargingSessionView
-from kswifi.charging.notes import Bearer, ClosingCause, settling_note
-from kswifi.charging.notices import Notices
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.charging.ports import Ledger
+from kswifi.charging.re_auth import Notices
 from kswifi.charging.recovery import sessions_of, stranded_event
 from kswifi.charging.registry import SessionRegistry
+from kswifi.charging.request_state import Answered, ChargingCounters, Exchange
 from kswifi.charging.steps import Step, check_kind, steps_of
+from kswifi.charging.unknown_sessions import LateOpening
 from kswifi.diameter import dictionary as d
 from kswifi.diameter.constants import CcRequestType, ResultCode
-from kswifi.diameter.credit_control import CreditControlRequest
 from kswifi.diameter.errors import DiameterError
+from kswifi.diameter.messages.credit_control import CreditControlRequest
 from kswifi.kernel.clock import Clock
 from kswifi.ledger.commands import NO_ACCOUNT, Ask, Command, Commit, Outcome, OutcomeCode, Release
 from kswifi.ledger.errors import InvalidCommandError, LedgerError

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from kswifi.charging.notes import Bearer, ClosingCause, settling_note, usage_note
+from kswifi.charging.journal_notes import Bearer, ClosingCause, settling_note, usage_note
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.diameter import dictionary as d
 from kswifi.diameter.constants import MULTIPLE_SERVICES_SUPPORTED, SERVICE_CONTEXT_PS, CcRequestType, ResultCode
-from kswifi.diameter.credit_control import CreditControlRequest
 from kswifi.diameter.errors import DiameterError
-from kswifi.diameter.units import ServiceCreditControl, ServiceUnit
+from kswifi.diameter.messages.credit_control import CreditControlRequest
+from kswifi.diameter.messages.units import ServiceCreditControl, ServiceUnit
 from kswifi.ledger.commands import Admit, Ask, Commit, Reserve
 
 MAX_SERVICES: Final = 32

@@ -9,7 +9,7 @@ from typing import Any, Final, TextIO
 from kswifi.charging_records.model import ChargingDataRecord, HourUsage
 from kswifi.charging_records.service import PAGE, RecordFilter, find_records, hours_of
 from kswifi.database.engine import Database
-from kswifi.diameter.location import describe_location
+from kswifi.diameter.messages.location import describe_location
 from kswifi.kernel.clock import from_unix_seconds
 
 _RAT_TYPES: Final = {

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from kswifi.charging.notes import Bearer, ClosingCause, UsageNote
+from kswifi.charging.journal_notes import Bearer, ClosingCause, UsageNote
 
 HOUR_SECONDS: Final = 3600
 _REPORT_SLACK_SECONDS: Final = 60

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 from sqlalchemy import Connection
 
-from kswifi.charging.notes import Bearer, UsageNote
+from kswifi.charging.journal_notes import Bearer, UsageNote
 from kswifi.charging_records import store
 from kswifi.charging_records.model import UNBOOKED, ChargingDataRecord
 from kswifi.database.engine import Database

@@ -13,7 +13,7 @@ from kswifi.charging_records.sql import (
     charging_projection,
     charging_reservation,
 )
-from kswifi.database.dialect import insert
+from kswifi.database.dialect import insert, select_rows, upsert_rows
 from kswifi.kernel.clock import unix_seconds
 
 _AT_ONCE: Final = 1000
@@ -29,16 +29,8 @@ _FIXED: Final = frozenset({*_COLUMNS[: _COLUMNS.index("opened_at") + 1]})
 _INSTANT_PLACES: Final = tuple(_COLUMNS.index(name) for name in _INSTANTS)
 _values_of: Final = attrgetter(*_COLUMNS)
 _amounts_of: Final = attrgetter(*_AMOUNTS)
-_WRITE_RECORD: Final = (
-    f"INSERT INTO charging_data_record ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608 - our own names alone
-    "ON CONFLICT (session_id) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _FIXED)
-)
-_ADD_HOUR: Final = (
-    f"INSERT INTO charging_hour (session_id, hour_at, account_id, {', '.join(_AMOUNTS)}) "  # noqa: S608 - as above
-    f"VALUES ({', '.join('?' * (3 + len(_AMOUNTS)))}) ON CONFLICT (session_id, hour_at, account_id) DO UPDATE SET "
-    + ", ".join(f"{name} = charging_hour.{name} + excluded.{name}" for name in _AMOUNTS)
-)
+_CHANGING: Final = tuple(name for name in _COLUMNS if name not in _FIXED)
+_HOUR_KEY: Final = ("session_id", "hour_at", "account_id")
 
 
 def read_sequence(connection: Connection) -> int:
@@ -82,9 +74,7 @@ def read_records(connection: Connection, session_ids: Collection[str]) -> dict[s
     """Return the records of ChargingSessions, without their hours, as far as they are there."""
     found: dict[str, ChargingDataRecord] = {}
     for some in _pieces(session_ids):
-        marks = ", ".join("?" * len(some))
-        query = f"SELECT {', '.join(_COLUMNS)} FROM charging_data_record WHERE session_id IN ({marks})"  # noqa: S608
-        for row in connection.exec_driver_sql(query, tuple(some)):
+        for row in select_rows(connection, "charging_data_record", _COLUMNS, key="session_id", among=some):
             values = list(row)
             for place in _INSTANT_PLACES:
                 if values[place] is not None:
@@ -100,9 +90,9 @@ def write_records(connection: Connection, records: Iterable[ChargingDataRecord])
         rows.append(_record_row(record))
         hours += [_hour_row(record.session_id, hour) for hour in record.hours.values()]
     if rows:
-        connection.exec_driver_sql(_WRITE_RECORD, rows)
+        upsert_rows(connection, "charging_data_record", _COLUMNS, rows, key=("session_id",), replace=_CHANGING)
     if hours:
-        connection.exec_driver_sql(_ADD_HOUR, hours)
+        upsert_rows(connection, "charging_hour", (*_HOUR_KEY, *_AMOUNTS), hours, key=_HOUR_KEY, add=_AMOUNTS)
 
 
 def record_of(row: Row[Any]) -> ChargingDataRecord:

@@ -30,8 +30,8 @@ def rsp(
 
     Downloads are against one server process. Packets go through the service with its database on disk, here.
     """
-    from kswifi.bootstrap.packet_bench import run_packets
-    from kswifi.lab.rsp_load import LoadPlan, run_load
+    from kswifi.bench.packets import run_packets
+    from kswifi.bench.rsp_load import LoadPlan, run_load
 
     figures = run_load(LoadPlan(clients, downloads, 3 * downloads))
     _say({**figures, **run_packets(cards)}, as_json=as_json)
@@ -56,7 +56,7 @@ def charging(
     One server process with everything that charging has, one load generator, sessions of 1 INITIAL, 8 UPDATEs and
     1 TERMINATION like those of a real core, a tenth of the messages in another order and size. Linux only.
     """
-    from kswifi.bootstrap.charging_bench import ChargingBench, run_bench
+    from kswifi.bench.charging import ChargingBench, run_bench
 
     _say(run_bench(ChargingBench(outstanding, seconds, subscribers, folder)), as_json=as_json)
 
@@ -64,7 +64,7 @@ def charging(
 @bench_app.command("charging-server", hidden=True)
 def charging_server(subscribers: Annotated[int, typer.Option(min=2, max=1_000_000)]) -> None:
     """Be the server of `kswifi bench charging`, in the data directory that is set."""
-    from kswifi.bootstrap.charging_alone import run_charging_alone
+    from kswifi.bench.charging_alone import run_charging_alone
     from kswifi.settings import load_settings
 
     def ready(what: Mapping[str, Any]) -> None:

@@ -130,8 +130,8 @@ def _utc(instant: datetime | None) -> datetime | None:
 
 @asynccontextmanager
 async def _records() -> AsyncIterator["Database"]:
+    from kswifi.data_directory.layout import Installation
     from kswifi.database.engine import Database, sqlite_url
-    from kswifi.installation import Installation
     from kswifi.settings import load_settings
 
     path = Installation(load_settings().data_dir).control_database

@@ -15,7 +15,7 @@ import stamina
 from rich.console import Console
 
 from kswifi.cli.up import Interrupted, System, interrupt_on_signals
-from kswifi.installation import Installation
+from kswifi.data_directory.layout import Installation
 from kswifi.kernel.errors import KswifiError
 from kswifi.lab.demo.app import PhoneApp
 from kswifi.lab.demo.facts import facts_of, failings

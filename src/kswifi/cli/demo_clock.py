@@ -16,6 +16,6 @@ def demo_clock(settings: "Settings", days_ahead: int) -> "Clock":
     """
     from kswifi.kernel.clock import AheadClock
 
-    if settings.mode != "embedded" or settings.payment_gateway != "sandbox":
+    if settings.mode != "embedded" or settings.payment_gateway_name != "sandbox":
         raise SystemExit("kswifi: only an embedded server with the sandbox gateway lives days ahead")
     return AheadClock(timedelta(days=days_ahead))

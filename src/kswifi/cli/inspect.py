@@ -12,7 +12,7 @@ from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.quantities import format_octets
 
 if TYPE_CHECKING:
-    from kswifi.installation import Installation
+    from kswifi.data_directory.layout import Installation
     from kswifi.session_package import VerifiedPackage
 
 package_app = typer.Typer(help="Session packages: the file a phone downloads.", no_args_is_help=True)
@@ -86,7 +86,7 @@ def _ledger_dir() -> Path:
 
 
 def _installation() -> "Installation":
-    from kswifi.installation import Installation
+    from kswifi.data_directory.layout import Installation
     from kswifi.settings import load_settings
 
     return Installation(load_settings().data_dir)
@@ -105,7 +105,7 @@ def _keys(given: str | None) -> bytes:
         raise KeysNotFoundError(
             "name the server's public keys: --keys FILE, or --keys http://.../.well-known/jwks.json"
         )
-    from kswifi.sessions.keys import SessionSigningKey
+    from kswifi.sessions.signing import SessionSigningKey
 
     return json.dumps(SessionSigningKey.from_pem(own.read_bytes()).jwks()).encode()
 

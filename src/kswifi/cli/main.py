@@ -13,21 +13,21 @@ import typer
 
 import kswifi
 from kswifi.cli.bench import bench_app
-from kswifi.cli.books import books_app
-from kswifi.cli.budget import accounts_app, budget_app, plan
-from kswifi.cli.card import card_app
 from kswifi.cli.cdr import cdr_app
-from kswifi.cli.delivery import delivery_app
 from kswifi.cli.demo_clock import demo_clock
 from kswifi.cli.inspect import ledger_app, package_app
-from kswifi.cli.operators import operators_app
-from kswifi.cli.payments import payments_app
-from kswifi.cli.pki import pki_app
-from kswifi.cli.profile import profile_app
-from kswifi.cli.rsp import euicc_app, lpa_app
+from kswifi.cli.money.books import books_app
+from kswifi.cli.money.budget import accounts_app, budget_app, plan
+from kswifi.cli.money.payments import payments_app
+from kswifi.cli.money.vouchers import vouchers_app
+from kswifi.cli.provisioning.card import card_app
+from kswifi.cli.provisioning.delivery import delivery_app
+from kswifi.cli.provisioning.operators import operators_app
+from kswifi.cli.provisioning.pki import pki_app
+from kswifi.cli.provisioning.profile import profile_app
+from kswifi.cli.provisioning.rsp import euicc_app, lpa_app
+from kswifi.cli.provisioning.subscribers import subscribers_app
 from kswifi.cli.simulate import simulate
-from kswifi.cli.subscribers import subscribers_app
-from kswifi.cli.vouchers import vouchers_app
 from kswifi.kernel.errors import KswifiError
 
 app = typer.Typer(
@@ -124,7 +124,7 @@ def serve(
     from kswifi.settings import load_settings
 
     if role == "rsp":
-        from kswifi.cli.pki import rsp_options
+        from kswifi.cli.provisioning.pki import rsp_options
 
         settings = load_settings()
         from kswifi.bootstrap.rsp import run_rsp
@@ -176,7 +176,7 @@ def demo(
 @app.command()
 def backup(file: Annotated[Path, typer.Argument(help="Where to write it; must not exist yet.")]) -> None:
     """Save everything that must not be lost (keys, ledger, cards) into one file, also while KSWiFi runs."""
-    from kswifi.backup import backup as make_backup
+    from kswifi.data_directory.backup import backup as make_backup
     from kswifi.settings import load_settings
 
     octets = make_backup(load_settings().data_dir, file)
@@ -186,7 +186,7 @@ def backup(file: Annotated[Path, typer.Argument(help="Where to write it; must no
 @app.command()
 def restore(file: Annotated[Path, typer.Argument(help="A file made by `kswifi backup`.")]) -> None:
     """Put a backup back into an empty data directory."""
-    from kswifi.backup import restore as put_back
+    from kswifi.data_directory.backup import restore as put_back
     from kswifi.settings import load_settings
 
     data_dir = load_settings().data_dir

@@ -128,7 +128,7 @@ def check_ports(settings: Settings) -> None:
     """
     names = ("api", "diameter", "rsp", "lab", "content", "proxy", "attach")
     wanted = [(name, settings.host) for name in names]
-    if settings.payment_gateway == "sandbox":
+    if settings.payment_gateway_name == "sandbox":
         wanted.append(("sandbox", settings.lan_address or settings.host))
     if settings.lan_address is not None:
         wanted += [(name, settings.lan_address) for name in ("lan", "trust")]

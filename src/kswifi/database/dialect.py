@@ -16,10 +16,10 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from kswifi.database.errors import UnsupportedDatabaseError
 
-COUNTED_UP: Final = {"sqlite_autoincrement": True}
+COUNTED_UP: Final[dict[str, Any]] = {"sqlite_autoincrement": True}
 """Table options: a key that the database counts up is never used again, also after its row was deleted."""
 
-ONE_TREE: Final = {"sqlite_with_rowid": False}
+ONE_TREE: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
 """Table options: the rows are kept in the tree of their primary key."""
 
 _DAMAGE: Final = ("malformed", "not a database", "disk image", "corrupt")

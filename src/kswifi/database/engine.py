@@ -9,7 +9,8 @@ Rules of a step:
 
 - It uses its connection and its arguments alone: no asyncio object, no state that others change meanwhile, no cache
   or limiter. Read those before, on the loop, and check again after.
-- It can be run again from its beginning: it changes no captured state and does no input or output.
+- It can be run again from its beginning: it changes no captured state and does no input or output. A fact is
+  logged once it is true: see ``after_commit``.
 - It is short: it holds back every other writer.
 - An expected conflict is met with ON CONFLICT, or inside a savepoint.
 """
@@ -28,7 +29,8 @@ from kswifi.database.dialect import damage_found, damage_in, file_of, is_locked,
 from kswifi.database.dialect import sqlite_url as sqlite_url  # noqa: PLC0414 - passed on
 from kswifi.database.errors import DatabaseBusyError, DatabaseDamagedError
 from kswifi.database.reader import THREADS, Readers
-from kswifi.database.writer import INSTANT, TOPICS, Step, Writer
+from kswifi.database.writer import AFTER_COMMIT, INSTANT, TOPICS, Writer
+from kswifi.database.writer import Step as Step  # noqa: PLC0414 - passed on
 from kswifi.kernel.clock import Clock, SystemClock
 
 metadata: Final = MetaData(
@@ -64,6 +66,14 @@ def transaction_instant(connection: Connection) -> datetime:
 def announce(connection: Connection, topic: str) -> None:
     """Wake the subscribers of a topic once this step's transaction is committed; not if the step fails."""
     connection.info[TOPICS].add(topic)
+
+
+def after_commit(connection: Connection, call: Callable[[], object]) -> None:
+    """Call something on the loop once this step's transaction is committed: a log line, a count.
+
+    It is quick and does not raise. Nothing is called if the step fails.
+    """
+    connection.info[AFTER_COMMIT].append(call)
 
 
 class Database:

@@ -29,6 +29,7 @@ TRANSACTION_SECONDS: Final = 0.02
 
 INSTANT: Final = "kswifi.instant"
 TOPICS: Final = "kswifi.topics"
+AFTER_COMMIT: Final = "kswifi.after_commit"
 
 _T = TypeVar("_T")
 Step = Callable[[Connection], _T]
@@ -44,6 +45,7 @@ class _Entry:
     context: contextvars.Context
     answer: "asyncio.Future[Any]"
     topics: set[str] = field(default_factory=set)
+    after_commit: list[Callable[[], object]] = field(default_factory=list)
     began: bool = False
     dropped: bool = False
     given_up: bool = False
@@ -144,6 +146,9 @@ class Writer:
         self._tell(running.result())
         for entry in list(batch)[: len(batch) - len(left)]:
             entry.ended = True
+            if entry.error is None:
+                for call in entry.after_commit:
+                    entry.context.run(call)
             if entry.answer.done():  # nobody waits any more
                 continue
             if entry.error is None or entry.given_up:
@@ -180,7 +185,7 @@ class Writer:
 
     def _run(self, connection: Connection, entry: _Entry, *, shared: bool) -> None:
         """Run one step: of a shared transaction, what fails is undone alone. On the thread."""
-        connection.info[TOPICS] = entry.topics
+        connection.info[TOPICS], connection.info[AFTER_COMMIT] = entry.topics, entry.after_commit
         try:
             if shared:
                 with savepoint(connection):

@@ -15,8 +15,8 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from kswifi.diameter.credit_control import CreditControlRequest
 from kswifi.diameter.header import HEADER_OCTETS
+from kswifi.diameter.messages.credit_control import CreditControlRequest
 from kswifi.diameter.reader import avps_within
 from kswifi.diameter.schema import REQUEST, Field, Group, Leaf
 

@@ -7,8 +7,8 @@ answer to "what does this message say, and is it right" is always the strict one
 
 from typing import Final
 
-from kswifi.diameter.credit_control import CreditControlRequest
 from kswifi.diameter.layout import Layout, Map
+from kswifi.diameter.messages.credit_control import CreditControlRequest
 
 MAX_LAYOUTS: Final = 1_024
 LAYOUTS_PER_LENGTH: Final = 16

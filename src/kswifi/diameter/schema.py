@@ -13,8 +13,8 @@ import msgspec
 
 from kswifi.diameter import dictionary as d
 from kswifi.diameter.avp import Address, Avp, OctetString, Time, Unsigned32, Unsigned64, Utf8String, unix_seconds_of
-from kswifi.diameter.credit_control import CreditControlRequest
-from kswifi.diameter.units import PsInformation, ServiceCreditControl, ServiceUnit, SubscriptionId
+from kswifi.diameter.messages.credit_control import CreditControlRequest
+from kswifi.diameter.messages.units import PsInformation, ServiceCreditControl, ServiceUnit, SubscriptionId
 
 
 @dataclass(frozen=True, slots=True)

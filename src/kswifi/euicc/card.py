@@ -4,15 +4,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Self
 
-from kswifi.euicc import ara_m, data_objects, envelope, filesystem, identity, isd_r, security
+from kswifi.euicc import ara_m, envelope
 from kswifi.euicc.apdu import Command, Status, StatusError, parse_command
 from kswifi.euicc.chaining import join
 from kswifi.euicc.channel import CHANNELS, CardSession, Channel
-from kswifi.euicc.credentials import CardCredentials, stored_identities
 from kswifi.euicc.errors import CardCredentialsError, ProfileRefusedError
-from kswifi.euicc.installing import FIRST_ISDP, new_profile
+from kswifi.euicc.es10 import isd_r
+from kswifi.euicc.es10.credentials import CardCredentials, stored_identities
+from kswifi.euicc.files import data_objects, filesystem
+from kswifi.euicc.profiles.installing import FIRST_ISDP, new_profile
 from kswifi.euicc.state import FORMAT_VERSION, CardState, decode_state, encode_state
 from kswifi.euicc.storage import Storage
+from kswifi.euicc.usim import identity, security
 from kswifi.kernel.numbers import Eid, Iccid
 
 MEMORY_OCTETS: Final = 512 * 1024

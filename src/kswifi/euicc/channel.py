@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from kswifi.euicc import access
 from kswifi.euicc.apdu import Status, StatusError
 from kswifi.euicc.chaining import Chain
+from kswifi.euicc.es10.transaction import RspTransaction
+from kswifi.euicc.files import access
 from kswifi.euicc.state import CardState, Directory, ElementaryFile, Pin, RemoteManagement
-from kswifi.euicc.transaction import RspTransaction
 from kswifi.scp80.sms import Segment
 
 CHANNELS: Final = 4  # the basic channel and three more (TS 102 221, 11.1.17)

@@ -8,9 +8,9 @@ durable in one write before the answer: a packet whose power was cut has happene
 from collections.abc import Callable
 from typing import Final
 
-from kswifi.euicc import filesystem
 from kswifi.euicc.apdu import Command, Status, StatusError, parse_command
 from kswifi.euicc.channel import CardSession, Channel
+from kswifi.euicc.files import filesystem
 from kswifi.euicc.state import Profile, RemoteManagement
 from kswifi.rsp.saip.applications import KEY_TYPE_AES, KEY_TYPE_DES, KIC_IDENTIFIER, KID_IDENTIFIER
 from kswifi.scp80 import scripts, sms

@@ -5,6 +5,7 @@ another order than it happened leaves the same sums.
 """
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -13,7 +14,7 @@ from sqlalchemy.engine import Row
 
 from kswifi.books.model import Account, Line
 from kswifi.books.service import post
-from kswifi.database.engine import transaction_instant
+from kswifi.database.engine import after_commit, transaction_instant
 from kswifi.free_data.budgets import find_budget, local_day, move, recount, reserve, reserve_more, stopped
 from kswifi.free_data.errors import BudgetGoneError
 from kswifi.free_data.limits import Asker
@@ -171,7 +172,12 @@ def _as_far_as_paid(connection: Connection, grant: FreeGrant, money: Money) -> M
     lacking_kobo = more_kobo - find_budget(connection, grant.budget_id).left_kobo
     if lacking_kobo <= 0:
         return money
-    _log.error("free_session_beyond_its_budget", session_id=grant.session_id, lacking_kobo=lacking_kobo)
+    after_commit(
+        connection,
+        partial(
+            _log.error, "free_session_beyond_its_budget", session_id=grant.session_id, lacking_kobo=lacking_kobo
+        ),
+    )
     reserved_kobo = max(0, money.reserved_kobo - lacking_kobo)
     return Money(money.in_all_kobo - lacking_kobo - reserved_kobo, reserved_kobo)
 

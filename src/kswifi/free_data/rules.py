@@ -1,4 +1,4 @@
-"""Every rule of free data in one place; ``kswifi.free_data_settings`` reads them from the environment.
+"""Every rule of free data in one place; ``kswifi.settings.free_data`` reads them from the environment.
 
 Sizes, prices and days of what is offered are the operator's ``offers.toml``; here is what of it is given for free,
 to whom, and at whose cost.

@@ -4,15 +4,18 @@
 beforehand which that would be. Neither knows what a session is: it is an id, octets and days.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy import Connection, func, select
 
 from kswifi.accounts.kyc import kyc_level
 from kswifi.accounts.sql import user_account
 from kswifi.catalogue.model import Offer
-from kswifi.database.engine import Database, transaction_instant
+from kswifi.database.engine import Database, after_commit, transaction_instant
 from kswifi.free_data import budgets, waiting
 from kswifi.free_data.errors import (
     CardAllowanceExceededError,
@@ -34,10 +37,10 @@ from kswifi.free_data.limits import (
     require_within_limits,
     unspent_room,
 )
-from kswifi.free_data.marks import Marks
 from kswifi.free_data.model import first_cost_of
+from kswifi.free_data.pseudonyms import Marks
 from kswifi.free_data.rules import FreeDataRules, Requirement, WhenBudgetGone
-from kswifi.free_data.venues import good_vouchers, require_payer
+from kswifi.free_data.voucher_payer import good_vouchers, require_payer
 from kswifi.kernel.numbers import Eid
 from kswifi.kernel.quantities import format_octets
 from kswifi.vouchers.model import Voucher
@@ -101,23 +104,33 @@ class FreeData:
     ) -> None:
         """Give a free session, and reserve what it may cost; to be asked in the transaction that orders it.
 
-        Once that is durable, ``counts.given`` is the caller's to raise.
-
         Raises:
             FreeOrderRefusedError: a rule says no, by its own subclass; nothing was written.
         """
         asker = self._asker(connection, user_id, device_id, eid)
         octets = _octets(offer)
-        try:
-            voucher = self._require(connection, asker, offer, transaction_instant(connection))
-        except FreeOrderRefusedError as refused:
-            self.counts.refusals[refused.code] += 1
-            raise
+        voucher = self._require(connection, asker, offer, transaction_instant(connection))
         venue_budget_id = None if voucher is None else voucher.budget_id
         add_grant(connection, session_id, asker, octets, self.rules, venue_budget_id)
         if voucher is not None:
             use_voucher(connection, voucher.serial, session_id)
         waiting.leave(connection, user_id)
+        after_commit(connection, self._count_given)
+
+    @contextmanager
+    def counting_refusals(self) -> Iterator[None]:
+        """Count the order that is asked for inside if a rule refuses it."""
+        try:
+            yield
+        except FreeOrderRefusedError as refused:
+            self._count_refusal(refused)
+            raise
+
+    def _count_given(self) -> None:
+        self.counts.given += 1
+
+    def _count_refusal(self, refused: FreeOrderRefusedError) -> None:
+        self.counts.refusals[refused.code] += 1
 
     def take_card(
         self, connection: Connection, session_id: str, octets: int, eid: Eid
@@ -131,7 +144,7 @@ class FreeData:
         try:
             require_card_within_limit(connection, mark, octets, now, self.rules, besides=session_id)
         except CardAllowanceExceededError as refused:
-            self.counts.refusals[refused.code] += 1
+            after_commit(connection, partial(self._count_refusal, refused))
             return refused
         note_card(connection, session_id, mark)
         return None

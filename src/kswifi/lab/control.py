@@ -19,9 +19,9 @@ from starlette.types import ASGIApp
 
 from kswifi.kernel.errors import KswifiError
 from kswifi.lab.gateway.gateway import Gateway
-from kswifi.lab.pages import ShownPages, page_policy
 from kswifi.lab.phone.phone import LabPhone
-from kswifi.lab.push import PushService, origin_of, receive
+from kswifi.lab.rehearsal.push import PushService, origin_of, receive
+from kswifi.lab.site.pages import ShownPages, page_policy
 
 HEADER: Final = "X-KSWiFi-Lab"
 LARGEST_BODY_OCTETS: Final = 4_096

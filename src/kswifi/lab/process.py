@@ -15,11 +15,11 @@ import uvicorn
 from kswifi.kernel.errors import KswifiError
 from kswifi.lab.control import create_control_app
 from kswifi.lab.gateway.gateway import Gateway
-from kswifi.lab.payments.server import serving_gateway
 from kswifi.lab.phone.modem import Modem
 from kswifi.lab.phone.network import Network
 from kswifi.lab.phone.phone import LabPhone
 from kswifi.lab.phone.servers import ProfileServers
+from kswifi.lab.rehearsal.payments.server import serving_gateway
 from kswifi.lab.settings import HostPort, LabAddresses, LabConfig
 
 _log = structlog.get_logger(__name__)
@@ -97,7 +97,7 @@ async def _content_process(config: LabConfig) -> AsyncIterator[tuple[HostPort, "
 async def _start_content(config: LabConfig) -> tuple[asyncio.subprocess.Process, HostPort]:
     for _ in range(_PORT_TRIES):
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "kswifi.lab.content", config.host, str(config.content_port)),
+            *(sys.executable, "-m", "kswifi.lab.site.content", config.host, str(config.content_port)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kswifi.lab.payments.server import GatewayConfig
+from kswifi.lab.rehearsal.payments.server import GatewayConfig
 
 HostPort = tuple[str, int]
 

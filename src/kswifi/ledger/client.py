@@ -22,7 +22,6 @@ import structlog
 from kswifi.kernel.clock import Clock, unix_seconds
 from kswifi.ledger import model
 from kswifi.ledger.batch import IN_FLIGHT, Batch, Done, LedgerFigures, Limits, nobody_told, nobody_waits
-from kswifi.ledger.beside import write_beside
 from kswifi.ledger.commands import Admit, Command, Outcome, Reserve
 from kswifi.ledger.effects import Effect
 from kswifi.ledger.errors import (
@@ -31,12 +30,13 @@ from kswifi.ledger.errors import (
     LedgerError,
     LedgerFailedError,
 )
-from kswifi.ledger.journal import Head, Journal, Record, effects_after, next_record
-from kswifi.ledger.pruning import prune_journal
-from kswifi.ledger.recovery import RecoveryReport, recover
-from kswifi.ledger.snapshot import SnapshotStore
-from kswifi.ledger.sqlite import SqliteJournal
 from kswifi.ledger.state import LedgerState, Retention
+from kswifi.ledger.storage.journal import Head, Journal, Record, effects_after, next_record
+from kswifi.ledger.storage.pruning import prune_journal
+from kswifi.ledger.storage.recovery import RecoveryReport, recover
+from kswifi.ledger.storage.snapshot import SnapshotStore
+from kswifi.ledger.storage.snapshot_process import write_beside
+from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 
 _log = structlog.get_logger(__name__)
 

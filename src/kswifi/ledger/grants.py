@@ -3,9 +3,9 @@
 from typing import Final
 
 from kswifi.ledger import effects as fx
+from kswifi.ledger.command_context import Work
 from kswifi.ledger.commands import Ask, OutcomeCode
 from kswifi.ledger.state import Account, LedgerState, Wallet
-from kswifi.ledger.work import Work
 
 RESERVATIONS_PER_WALLET: Final = 64
 """Open at once; a phone has a few bearers and rating groups."""

@@ -10,11 +10,11 @@ import msgspec
 
 from kswifi.ledger.effects import Answered, Effect
 from kswifi.ledger.errors import LedgerDamagedError
-from kswifi.ledger.journal import GENESIS, Head, effects_of, follow
-from kswifi.ledger.recovery import Recovered, RecoveryReport, recover
-from kswifi.ledger.snapshot import OldestSnapshot, SnapshotStore
-from kswifi.ledger.sqlite import SqliteJournalReader, acknowledged
 from kswifi.ledger.state import AccountView, LedgerState, ReservationView, WalletView
+from kswifi.ledger.storage.journal import GENESIS, Head, effects_of, follow
+from kswifi.ledger.storage.recovery import Recovered, RecoveryReport, recover
+from kswifi.ledger.storage.snapshot import OldestSnapshot, SnapshotStore
+from kswifi.ledger.storage.sqlite_journal import SqliteJournalReader, acknowledged
 
 
 class Verified(msgspec.Struct, frozen=True):

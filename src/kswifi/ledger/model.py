@@ -7,13 +7,13 @@ change the state. So the journal, which keeps effects, tells everything.
 from collections.abc import Callable
 from typing import Any, Final
 
+from kswifi.ledger import account_commands, usage_commands
 from kswifi.ledger import commands as do
-from kswifi.ledger import control, spending
 from kswifi.ledger import effects as fx
 from kswifi.ledger.answers import due
+from kswifi.ledger.command_context import Work, answered_before
 from kswifi.ledger.commands import Command, Outcome
 from kswifi.ledger.state import LedgerState
-from kswifi.ledger.work import Work, answered_before
 
 __all__ = ["apply", "forget_due"]
 
@@ -48,25 +48,25 @@ def forget_due(state: LedgerState, at: int) -> tuple[fx.Effect, ...]:
 _Verb = Callable[[Work, Any], Outcome]
 
 _SPENDING: Final[dict[type, _Verb]] = {
-    do.Reserve: spending.reserve,
-    do.Admit: spending.admit,
-    do.Commit: spending.commit,
-    do.Release: spending.release,
+    do.Reserve: usage_commands.reserve,
+    do.Admit: usage_commands.admit,
+    do.Commit: usage_commands.commit,
+    do.Release: usage_commands.release,
 }
 
 _CONTROL: Final[dict[type, _Verb]] = {
-    do.OpenWallet: control.open_wallet,
-    do.Credit: control.credit,
-    do.Disburse: control.disburse,
-    do.ProveStorage: control.prove_storage,
-    do.HoldWallet: control.hold_wallet,
-    do.LiftHold: control.lift_hold,
-    do.OrderWallet: control.order_wallet,
-    do.ContinueWithNext: control.continue_with_next,
-    do.Freeze: control.freeze,
-    do.Transfer: control.transfer,
-    do.Refund: control.refund,
-    do.Expire: control.expire,
-    do.Revoke: control.revoke,
-    do.Close: control.close,
+    do.OpenWallet: account_commands.open_wallet,
+    do.Credit: account_commands.credit,
+    do.Disburse: account_commands.disburse,
+    do.ProveStorage: account_commands.prove_storage,
+    do.HoldWallet: account_commands.hold_wallet,
+    do.LiftHold: account_commands.lift_hold,
+    do.OrderWallet: account_commands.order_wallet,
+    do.ContinueWithNext: account_commands.continue_with_next,
+    do.Freeze: account_commands.freeze,
+    do.Transfer: account_commands.transfer,
+    do.Refund: account_commands.refund,
+    do.Expire: account_commands.expire,
+    do.Revoke: account_commands.revoke,
+    do.Close: account_commands.close,
 }

@@ -14,7 +14,7 @@ from kswifi.books.model import Account
 from kswifi.books.service import post
 from kswifi.books.sql import book_entry, book_line
 from kswifi.database.engine import Database, transaction_instant
-from kswifi.payments import work
+from kswifi.payments import jobs
 from kswifi.payments.model import PassState
 from kswifi.payments.sql import payment
 from kswifi.payments.store import period_of, set_period_state
@@ -58,7 +58,7 @@ def _close(connection: Connection, reference: str) -> None:
         mine.append(book_entry.c.reference.startswith(f"pass:{period.period_id}:", autoescape=True))
         if period.state is not PassState.REVOKED:
             set_period_state(connection, period, PassState.REVOKED)
-            work.ask_to_end_sessions(connection, reference)
+            jobs.ask_to_end_sessions(connection, reference)
     joined = book_line.join(book_entry, book_entry.c.number == book_line.c.number)
     rows = connection.execute(
         select(book_line.c.account, book_line.c.amount_kobo).select_from(joined).where(or_(*mine))

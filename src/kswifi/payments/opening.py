@@ -6,7 +6,7 @@ from sqlalchemy import Connection, select
 
 from kswifi.accounts.sql import user_account
 from kswifi.database.engine import Database
-from kswifi.payments import work
+from kswifi.payments import jobs
 from kswifi.payments.model import CURRENCY, Payment, PaymentEvent, PaymentState
 from kswifi.payments.ports import (
     Charge,
@@ -65,7 +65,7 @@ class Opening:
                 current = move_payment(connection, current, PaymentEvent.OPENED, checkout_url=answer.url)
             else:
                 current = move_payment(connection, current, PaymentEvent.NOT_OPENED, answer.words)
-            work.ask_to_look(connection, current.reference)
+            jobs.ask_to_look(connection, current.reference)
             return current
 
         return await self._database.write(take_answer)

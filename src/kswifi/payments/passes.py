@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from kswifi.kernel.ids import uuid7
-from kswifi.payments import work
+from kswifi.payments import jobs
 from kswifi.payments.bookings import book_earned_day
 from kswifi.payments.model import Pass, PassPeriod, PassState, Payment, earned_after, end_of_day, period_end
 from kswifi.payments.store import add_period, earned_days, find_payment, note_earned_days, period_of, periods_after
@@ -37,7 +37,7 @@ def grant_pass(
         limit_octets=payment.limit_octets,
     )
     add_period(connection, period)
-    work.ask_to_earn(connection, payment.reference, 1, end_of_day(period, 1, zone))
+    jobs.ask_to_earn(connection, payment.reference, 1, end_of_day(period, 1, zone))
     return period
 
 
@@ -60,7 +60,7 @@ def earn_day(connection: Connection, reference: str, day: int, zone: ZoneInfo) -
     book_earned_day(connection, payment, period, day, end_of_day(period, day, zone))
     note_earned_days(connection, period.period_id, day)
     if day < period.valid_days:
-        work.ask_to_earn(connection, reference, day + 1, end_of_day(period, day + 1, zone))
+        jobs.ask_to_earn(connection, reference, day + 1, end_of_day(period, day + 1, zone))
 
 
 def earned_kobo(connection: Connection, period: PassPeriod) -> int:

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.outbox.results import Done, JobResult, Unknown
-from kswifi.payments import work
+from kswifi.payments import jobs
 from kswifi.payments.model import HELD_STATES, Payment, PaymentEvent, PaymentState
 from kswifi.payments.ports import (
     Charge,
@@ -58,7 +58,7 @@ class Refunding:
                     # A refusal did nothing, and what refuses today (too little money at the gateway, say) may not
                     # tomorrow.
                     busy = answer.retry_after_seconds if isinstance(answer, GatewayUnknown) else None
-                    again = work.ask_to_refund(connection, current.reference, attempt + 1, busy)
+                    again = jobs.ask_to_refund(connection, current.reference, attempt + 1, busy)
                     needs_a_person = None if again else answer.words or NO_ANSWER
             if needs_a_person is not None:
                 move_payment(connection, current, PaymentEvent.REFUND_REFUSED, needs_a_person)

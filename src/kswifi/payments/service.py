@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.outbox.service import is_known
-from kswifi.payments import work
+from kswifi.payments import jobs
 from kswifi.payments.errors import (
     NothingToDeliverError,
     NothingToPayError,
@@ -141,7 +141,7 @@ class PaymentService:
                     channel=None,
                 )
                 add_payment(connection, payment)
-                work.ask_to_open(connection, reference)
+                jobs.ask_to_open(connection, reference)
             return payment
 
         payment = await self._database.write(change)
@@ -189,7 +189,7 @@ class PaymentService:
                 raise NotRefundableError("a later payment extends this one: give that back first")
             set_period_state(connection, period, PassState.SUSPENDED)
             payment = move_payment(connection, payment, PaymentEvent.REFUND_ASKED)
-            work.ask_to_withdraw(connection, reference)
+            jobs.ask_to_withdraw(connection, reference)
             return payment
 
         return await self._database.write(change)
@@ -224,13 +224,13 @@ class PaymentService:
             return
         digest = hashlib.sha256(body).hexdigest()
 
-        if await self._database.read(lambda connection: is_known(connection, work.notice_key(digest))):
+        if await self._database.read(lambda connection: is_known(connection, jobs.notice_key(digest))):
             return  # a replay costs a look, not a write
 
         def note(connection: Connection) -> bool:
             payment = payment_of(connection, notice.reference[:64])
             if payment is not None:
-                work.ask_about(connection, payment.reference, digest, about_refund=notice.about_refund)
+                jobs.ask_about(connection, payment.reference, digest, about_refund=notice.about_refund)
             return payment is not None
 
         if not await self._database.write(note):

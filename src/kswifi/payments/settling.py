@@ -5,6 +5,7 @@ book, and whoever comes second, be it a webhook, a sweep or the payer's own look
 """
 
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import structlog
@@ -12,9 +13,9 @@ from sqlalchemy import Connection, select
 
 from kswifi.accounts.service import is_deleted
 from kswifi.accounts.sql import user_account
-from kswifi.database.engine import transaction_instant
+from kswifi.database.engine import after_commit, transaction_instant
 from kswifi.kernel.errors import KswifiError
-from kswifi.payments import work
+from kswifi.payments import jobs
 from kswifi.payments.bookings import book_refund_owed, book_refunded, book_settled, book_unassigned
 from kswifi.payments.model import (
     CURRENCY,
@@ -62,8 +63,8 @@ def take_back(connection: Connection, payment: Payment, reason: str) -> Payment:
         set_period_state(connection, period, PassState.REVOKED)
     book_refund_owed(connection, payment, earned, now)
     moved = move_payment(connection, payment, PaymentEvent.RIGHT_WITHDRAWN, reason, refund_kobo=payment.amount_kobo)
-    work.ask_to_end_sessions(connection, payment.reference)
-    work.ask_to_refund(connection, payment.reference)
+    jobs.ask_to_end_sessions(connection, payment.reference)
+    jobs.ask_to_refund(connection, payment.reference)
     return moved
 
 
@@ -85,10 +86,12 @@ def _paid(connection: Connection, payment: Payment, charge: Charge, rules: PassR
             with connection.begin_nested():
                 return _settled(connection, payment, charge, rules)
         except KswifiError as error:
-            _log.exception("pass_not_granted", reference=payment.reference)
+            after_commit(
+                connection, partial(_log.error, "pass_not_granted", reference=payment.reference, exc_info=error)
+            )
             wrong = f"it could not be provided: {error.message}"
     moved = _without_right(connection, payment, charge, wrong)
-    work.ask_to_refund(connection, payment.reference)
+    jobs.ask_to_refund(connection, payment.reference)
     return moved
 
 

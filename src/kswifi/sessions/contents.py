@@ -6,14 +6,14 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from kswifi.catalogue.model import Offer
-from kswifi.esim.activation import activation_data
+from kswifi.esim.lines.activation import activation_data
 from kswifi.esim.model import ESim, LineSettings
 from kswifi.kernel.clock import unix_seconds
 from kswifi.kernel.quantities import format_octets
 from kswifi.rsp.session_record import KEY_ID_OCTETS, SessionRecord
 from kswifi.session_package.codec import PackageContents, build_package
-from kswifi.sessions.keys import SessionSigningKey
 from kswifi.sessions.model import InternetSession
+from kswifi.sessions.signing import SessionSigningKey
 
 _TERMS: Final = files("kswifi.sessions").joinpath("terms.txt").read_text("utf-8")
 

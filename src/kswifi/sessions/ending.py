@@ -4,11 +4,11 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from kswifi.esim.cancellation import withdraw_profile
+from kswifi.esim.lines.service import find_esim
 from kswifi.esim.model import ProfileState
-from kswifi.esim.service import find_esim
-from kswifi.esim.withdrawing import withdraw_profile
 from kswifi.free_data.grants import end_unused
-from kswifi.sessions import work
+from kswifi.sessions import jobs
 from kswifi.sessions.model import InternetSession, SessionEvent, SessionState
 from kswifi.sessions.store import move_session, sessions_on
 
@@ -65,7 +65,7 @@ def cut_off_if_exhausted(connection: Connection, session: InternetSession) -> No
     That is where the owner had chosen to continue with a next session, and there is none. Asked for once a session.
     """
     if session.state is SessionState.EXHAUSTED and _is_open_for_nothing(connection, session):
-        work.ask_to_cut_off(connection, session)
+        jobs.ask_to_cut_off(connection, session)
 
 
 def has_usable_session(connection: Connection, esim_id: str) -> bool:

@@ -15,17 +15,18 @@ import structlog
 from sqlalchemy import Connection, select
 
 from kswifi.database.dialect import insert
-from kswifi.database.engine import Database
+from kswifi.database.engine import Database, after_commit
 from kswifi.database.errors import DatabaseBusyError
 from kswifi.esim.errors import UnknownEsimError
+from kswifi.esim.lines.service import find_esim, set_hold
 from kswifi.esim.model import Hold
-from kswifi.esim.service import find_esim, set_hold
 from kswifi.free_data.grants import follow
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.kernel.clock import from_unix_seconds
 from kswifi.ledger import effects as fx
 from kswifi.outbox.service import publish
-from kswifi.sessions import card_places, tranches
+from kswifi.sessions import tranches
+from kswifi.sessions.card import slots
 from kswifi.sessions.ending import cut_off_if_exhausted, end_session
 from kswifi.sessions.errors import UnknownSessionError
 from kswifi.sessions.model import LIVE_STATES, Balance, InternetSession, SessionEvent, SessionState, allows
@@ -218,7 +219,9 @@ class _Projection:
         try:
             return find_session(self._connection, session_id)
         except UnknownSessionError:
-            _log.error("ledger_account_without_session", account_id=session_id)
+            after_commit(
+                self._connection, partial(_log.error, "ledger_account_without_session", account_id=session_id)
+            )
             return None
 
     def _withhold_nothing(self, session_id: str, at: int) -> None:
@@ -280,7 +283,7 @@ class _Projection:
         try:
             esim = find_esim(self._connection, wallet_id)
         except UnknownEsimError:
-            _log.error("ledger_wallet_without_esim", wallet_id=wallet_id)
+            after_commit(self._connection, partial(_log.error, "ledger_wallet_without_esim", wallet_id=wallet_id))
             return
         set_hold(self._connection, wallet_id, hold)
         if esim.hold is not hold:
@@ -295,7 +298,7 @@ class _Projection:
                 move_session(self._connection, session, event)
 
     def _put_first(self, wallet_id: str, session_id: str) -> None:
-        line = card_places.line_of(self._connection, wallet_id)
+        line = slots.line_of(self._connection, wallet_id)
         order = [session_id, *(it for it in line.session_order if it != session_id)]
         # Who activates one wants it first; an order that is asked for and not confirmed yet stays asked for.
         wanted = order if line.wanted_order == line.session_order else list(line.wanted_order)
@@ -307,8 +310,8 @@ class _Projection:
             esim = find_esim(self._connection, wallet_id)
         except UnknownEsimError:
             return  # told of already, where its sessions are
-        card_places.change_line(self._connection, wallet_id, **columns)
-        card_places.refresh(self._connection, wallet_id)
+        slots.change_line(self._connection, wallet_id, **columns)
+        slots.refresh(self._connection, wallet_id)
         publish(
             self._connection,
             user_id=esim.user_id,

@@ -12,7 +12,7 @@ from kswifi.esim.ports import StorageProof
 from kswifi.esim.sql import esim
 from kswifi.kernel.numbers import Iccid
 from kswifi.outbox.service import publish
-from kswifi.sessions import card_places
+from kswifi.sessions.card import slots
 from kswifi.sessions.errors import UnknownSessionError
 from kswifi.sessions.model import (
     LIVE_STATES,
@@ -154,7 +154,7 @@ def move_session(
         .returning(*_COLUMNS)
     )
     moved = _read(written.one())
-    card_places.refresh(connection, moved.esim_id)
+    slots.refresh(connection, moved.esim_id)
     _tell(connection, moved, session.state)
     return moved
 

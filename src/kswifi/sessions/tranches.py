@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from kswifi.database.engine import Database
 from kswifi.free_data.grants import release_tranche, waiting_for_release
 from kswifi.free_data.rules import FreeDataRules
-from kswifi.sessions import work
+from kswifi.sessions import jobs
 
 AT_ONCE: Final = 500
 
@@ -21,7 +21,7 @@ def release(connection: Connection, session_id: str, rules: FreeDataRules) -> bo
     grant = release_tranche(connection, session_id, rules)
     if grant is None:
         return False
-    work.ask_to_disburse(connection, session_id, grant.released_octets)
+    jobs.ask_to_disburse(connection, session_id, grant.released_octets)
     return True
 
 

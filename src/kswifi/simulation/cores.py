@@ -15,10 +15,10 @@ from kswifi.diameter.constants import (
     ResultCode,
     SubscriptionIdType,
 )
-from kswifi.diameter.credit_control import CreditControlAnswer, CreditControlRequest
 from kswifi.diameter.header import decode_header
-from kswifi.diameter.server_requests import ServerRequest, ServerRequestAnswer
-from kswifi.diameter.units import PsInformation, ServiceCreditControl, ServiceUnit, SubscriptionId
+from kswifi.diameter.messages.credit_control import CreditControlAnswer, CreditControlRequest
+from kswifi.diameter.messages.server_requests import ServerRequest, ServerRequestAnswer
+from kswifi.diameter.messages.units import PsInformation, ServiceCreditControl, ServiceUnit, SubscriptionId
 from kswifi.kernel.clock import unix_seconds
 from kswifi.simulation.network import Link
 from kswifi.simulation.profiles import Profile

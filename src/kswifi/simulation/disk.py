@@ -6,7 +6,7 @@ from typing import Final
 from zlib import crc32
 
 from kswifi.ledger.errors import LedgerClosedError, LedgerDamagedError, LedgerLockedError
-from kswifi.ledger.journal import GENESIS, Head, Record, base_of
+from kswifi.ledger.storage.journal import GENESIS, Head, Record, base_of
 
 _FRAME: Final = struct.Struct(">IIQ16s")
 """Octets of the payload, its CRC-32, the record's sequence and digest."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from kswifi.diameter.base import Capabilities, CapabilitiesExchangeRequest
 from kswifi.diameter.constants import APPLICATION_BASE, APPLICATION_CREDIT_CONTROL
 from kswifi.diameter.framing import MessageFramer
 from kswifi.diameter.header import peek_header
+from kswifi.diameter.messages.base import Capabilities, CapabilitiesExchangeRequest
 from kswifi.simulation.server import REALM, SimulatedServer, Wire
 from kswifi.simulation.world import World
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from kswifi.diameter.constants import CcRequestType, RequestedAction, ResultCode
-from kswifi.diameter.credit_control import CreditControlAnswer, CreditControlRequest
-from kswifi.diameter.units import ServiceCreditControl
+from kswifi.diameter.messages.credit_control import CreditControlAnswer, CreditControlRequest
+from kswifi.diameter.messages.units import ServiceCreditControl
 from kswifi.ledger.state import LedgerState
 from kswifi.ledger.verify import verify
 from kswifi.simulation.errors import SimulationFailedError

@@ -5,18 +5,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
-from kswifi.charging.notices import AnnouncingLedger
 from kswifi.charging.policy import ChargingPolicy
+from kswifi.charging.re_auth import AnnouncingLedger
 from kswifi.charging.service import ChargingService
 from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.commands import Command, Outcome
 from kswifi.ledger.errors import LedgerError
-from kswifi.ledger.recovery import recover
-from kswifi.servers.application import NodeIdentity
-from kswifi.servers.diameter_node import DiameterNode
-from kswifi.servers.gy import GyApplication
-from kswifi.servers.peer_connection import PeerConnection
+from kswifi.ledger.storage.recovery import recover
+from kswifi.servers.diameter.application import NodeIdentity
+from kswifi.servers.diameter.gy import GyApplication
+from kswifi.servers.diameter.node import DiameterNode
+from kswifi.servers.diameter.peer_connection import PeerConnection
 from kswifi.simulation.disk import SimulatedDisk
 from kswifi.simulation.errors import PowerLostError
 from kswifi.simulation.snapshots import SimulatedSnapshots

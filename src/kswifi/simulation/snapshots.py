@@ -5,9 +5,9 @@ from pathlib import Path
 from random import Random
 from typing import BinaryIO
 
-from kswifi.ledger.journal import Head
-from kswifi.ledger.snapshot import KEEP, SnapshotStore, write_state
 from kswifi.ledger.state import LedgerState
+from kswifi.ledger.storage.journal import Head
+from kswifi.ledger.storage.snapshot import KEEP, SnapshotStore, write_state
 
 
 class SimulatedSnapshots(SnapshotStore):

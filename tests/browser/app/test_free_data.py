@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect
 
-from kswifi.cli.vouchers import _codes
+from kswifi.cli.money.vouchers import _codes
 from tests.browser.app.conftest import Kswifi, running
 from tests.support.app_page import AppPage, device
 from tests.support.app_screens import check_screen

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.charging.service import ChargingService
 from kswifi.cli.main import app
-from kswifi.ledger import spending
+from kswifi.ledger import usage_commands
 from kswifi.ledger.client import LedgerClient
 from kswifi.simulation.errors import SimulationFailedError
 from kswifi.simulation.profiles import PROFILES, Profile
@@ -82,7 +82,7 @@ def _forget_releases(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _apply_twice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spending, "_kept", lambda *_: None)
+    monkeypatch.setattr(usage_commands, "_kept", lambda *_: None)
 
 
 def _never_answer_terminations(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,150 +49,132 @@ def _written_anywhere(folder: Path, secret: str) -> bool:
     return any(secret.encode() in path.read_bytes() for path in folder.iterdir())
 
 
-def test_registering_signs_in_and_keeps_no_secret(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with _accounts(tmp_path, ManualClock(START)) as (accounts, _database):
-            made = await accounts.register(PHONE, PASSWORD, HERE)
-            assert made.login.user.phone_number == "+2348031234567"
-            who = await accounts.who(made.login.token)
-            assert who.user == made.login.user
-            assert who.csrf_token == made.login.csrf_token
-            assert made.login.expires_at == START + timedelta(days=30)
-            for secret in (made.login.token, made.recovery_code, made.login.csrf_token, PASSWORD):
-                assert not _written_anywhere(tmp_path, secret)
-
-    asyncio.run(scenario())
+async def test_registering_signs_in_and_keeps_no_secret(tmp_path: Path) -> None:
+    async with _accounts(tmp_path, ManualClock(START)) as (accounts, _database):
+        made = await accounts.register(PHONE, PASSWORD, HERE)
+        assert made.login.user.phone_number == "+2348031234567"
+        who = await accounts.who(made.login.token)
+        assert who.user == made.login.user
+        assert who.csrf_token == made.login.csrf_token
+        assert made.login.expires_at == START + timedelta(days=30)
+        for secret in (made.login.token, made.recovery_code, made.login.csrf_token, PASSWORD):
+            assert not _written_anywhere(tmp_path, secret)
 
 
-def test_two_registrations_of_one_phone_give_one_account_and_a_clear_refusal(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with _accounts(tmp_path, ManualClock(START)) as (accounts, database):
-            results = await asyncio.gather(
-                *(accounts.register(phone, PASSWORD, HERE) for phone in (PHONE, "+2348031234567", "8031234567")),
-                return_exceptions=True,
+async def test_two_registrations_of_one_phone_give_one_account_and_a_clear_refusal(tmp_path: Path) -> None:
+    async with _accounts(tmp_path, ManualClock(START)) as (accounts, database):
+        results = await asyncio.gather(
+            *(accounts.register(phone, PASSWORD, HERE) for phone in (PHONE, "+2348031234567", "8031234567")),
+            return_exceptions=True,
+        )
+        refused = [result for result in results if isinstance(result, AlreadyRegisteredError)]
+        assert len(refused) == 2
+        with pytest.raises(AlreadyRegisteredError, match="this phone number has an account"):
+            await accounts.register(PHONE, PASSWORD, HERE)
+        assert (
+            await database.read(
+                lambda connection: connection.scalar(select(func.count()).select_from(user_account))
             )
-            refused = [result for result in results if isinstance(result, AlreadyRegisteredError)]
-            assert len(refused) == 2
-            with pytest.raises(AlreadyRegisteredError, match="this phone number has an account"):
-                await accounts.register(PHONE, PASSWORD, HERE)
-            assert (
-                await database.read(
-                    lambda connection: connection.scalar(select(func.count()).select_from(user_account))
-                )
-                == 1
-            )
-
-    asyncio.run(scenario())
+            == 1
+        )
 
 
-def test_unknown_accounts_and_wrong_passwords_get_the_same_answer(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with _accounts(tmp_path, ManualClock(START)) as (accounts, _database):
-            await accounts.register("ada@example.ng", PASSWORD, HERE)
-            with pytest.raises(WrongCredentialsError) as unknown:
-                await accounts.log_in("obi@example.ng", PASSWORD, HERE)
-            with pytest.raises(WrongCredentialsError) as wrong:
-                await accounts.log_in("ada@example.ng", PASSWORD + "!", HERE)
-            assert (unknown.value.message, unknown.value.facts) == (wrong.value.message, wrong.value.facts)
-            login = await accounts.log_in("ADA@example.ng", PASSWORD, HERE)
-            assert (await accounts.who(login.token)).user.email == "ada@example.ng"
-
-    asyncio.run(scenario())
+async def test_unknown_accounts_and_wrong_passwords_get_the_same_answer(tmp_path: Path) -> None:
+    async with _accounts(tmp_path, ManualClock(START)) as (accounts, _database):
+        await accounts.register("ada@example.ng", PASSWORD, HERE)
+        with pytest.raises(WrongCredentialsError) as unknown:
+            await accounts.log_in("obi@example.ng", PASSWORD, HERE)
+        with pytest.raises(WrongCredentialsError) as wrong:
+            await accounts.log_in("ada@example.ng", PASSWORD + "!", HERE)
+        assert (unknown.value.message, unknown.value.facts) == (wrong.value.message, wrong.value.facts)
+        login = await accounts.log_in("ADA@example.ng", PASSWORD, HERE)
+        assert (await accounts.who(login.token)).user.email == "ada@example.ng"
 
 
-def test_an_unknown_account_takes_as_long_as_a_wrong_password(tmp_path: Path) -> None:
+async def test_an_unknown_account_takes_as_long_as_a_wrong_password(tmp_path: Path) -> None:
     hasher = PasswordHasher(time_cost=6, memory_cost=16_384, parallelism=1)
 
-    async def scenario() -> None:
-        passwords = Passwords(hasher)
-        try:
-            encoded = await passwords.hash(PASSWORD)
-            assert not await passwords.matches(None, "nobody has this password")
+    passwords = Passwords(hasher)
+    try:
+        encoded = await passwords.hash(PASSWORD)
+        assert not await passwords.matches(None, "nobody has this password")
 
-            async def quickest(encoded: str | None) -> float:
-                times = []
-                for _ in range(5):
-                    began = time.perf_counter()
-                    assert not await passwords.matches(encoded, "wrong")
-                    times.append(time.perf_counter() - began)
-                return min(times)
+        async def quickest(encoded: str | None) -> float:
+            times = []
+            for _ in range(5):
+                began = time.perf_counter()
+                assert not await passwords.matches(encoded, "wrong")
+                times.append(time.perf_counter() - began)
+            return min(times)
 
-            unknown, wrong = await quickest(None), await quickest(encoded)
-            assert 0.5 < unknown / wrong < 2
-        finally:
-            passwords.close()
-
-    asyncio.run(scenario())
+        unknown, wrong = await quickest(None), await quickest(encoded)
+        assert 0.5 < unknown / wrong < 2
+    finally:
+        passwords.close()
 
 
-def test_a_login_ends_by_its_age_by_idleness_and_by_signing_out(tmp_path: Path) -> None:
+async def test_a_login_ends_by_its_age_by_idleness_and_by_signing_out(tmp_path: Path) -> None:
     clock = ManualClock(START)
 
-    async def scenario() -> None:
-        async with _accounts(tmp_path, clock) as (accounts, database):
-            made = await accounts.register(PHONE, PASSWORD, HERE)
-            for _ in range(3):
-                clock.advance(timedelta(days=9))
-                await accounts.who(made.login.token)  # used: not idle
-            other = await accounts.log_in(PHONE, PASSWORD, HERE)
-            clock.advance(timedelta(days=3))
-            with pytest.raises(LoginExpiredError):
-                await accounts.who(made.login.token)
-            with pytest.raises(NotSignedInError):
-                await accounts.who(made.login.token)
-            clock.advance(timedelta(days=11))
-            with pytest.raises(LoginExpiredError):
-                await accounts.who(other.token)
-            third = await accounts.log_in(PHONE, PASSWORD, HERE)
-            await accounts.log_out(third.token)
-            await accounts.log_out(third.token)
-            with pytest.raises(NotSignedInError):
-                await accounts.who(third.token)
-            with pytest.raises(NotSignedInError):
-                await accounts.who("no token of ours")
-            fourth = await accounts.log_in(PHONE, PASSWORD, HERE)
-            clock.advance(timedelta(days=40))
-            assert await accounts.prune() == 1
-            assert (
-                await database.read(
-                    lambda connection: connection.scalar(select(func.count()).select_from(login_session))
-                )
-                == 0
+    async with _accounts(tmp_path, clock) as (accounts, database):
+        made = await accounts.register(PHONE, PASSWORD, HERE)
+        for _ in range(3):
+            clock.advance(timedelta(days=9))
+            await accounts.who(made.login.token)  # used: not idle
+        other = await accounts.log_in(PHONE, PASSWORD, HERE)
+        clock.advance(timedelta(days=3))
+        with pytest.raises(LoginExpiredError):
+            await accounts.who(made.login.token)
+        with pytest.raises(NotSignedInError):
+            await accounts.who(made.login.token)
+        clock.advance(timedelta(days=11))
+        with pytest.raises(LoginExpiredError):
+            await accounts.who(other.token)
+        third = await accounts.log_in(PHONE, PASSWORD, HERE)
+        await accounts.log_out(third.token)
+        await accounts.log_out(third.token)
+        with pytest.raises(NotSignedInError):
+            await accounts.who(third.token)
+        with pytest.raises(NotSignedInError):
+            await accounts.who("no token of ours")
+        fourth = await accounts.log_in(PHONE, PASSWORD, HERE)
+        clock.advance(timedelta(days=40))
+        assert await accounts.prune() == 1
+        assert (
+            await database.read(
+                lambda connection: connection.scalar(select(func.count()).select_from(login_session))
             )
-            with pytest.raises(NotSignedInError):
-                await accounts.who(fourth.token)
-
-    asyncio.run(scenario())
-
-
-def test_recovery_sets_the_password_once_and_ends_every_login(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with _accounts(tmp_path, ManualClock(START)) as (accounts, _database):
-            made = await accounts.register(PHONE, PASSWORD, HERE)
-            with pytest.raises(WrongRecoveryCodeError):
-                await accounts.recover(PHONE, made.recovery_code[:-1] + "?", "another password", HERE)
-            with pytest.raises(WrongRecoveryCodeError):
-                await accounts.recover("0803 765 4321", made.recovery_code, "another password", HERE)
-            with pytest.raises(WeakPasswordError):
-                await accounts.recover(PHONE, made.recovery_code, "password", HERE)
-            results = await asyncio.gather(
-                accounts.recover(PHONE, made.recovery_code.lower(), "another password", HERE),
-                accounts.recover(PHONE, made.recovery_code, "another password", HERE),
-                return_exceptions=True,
-            )
-            [code] = [result for result in results if isinstance(result, str)]
-            assert code != made.recovery_code
-            with pytest.raises(NotSignedInError):
-                await accounts.who(made.login.token)
-            with pytest.raises(WrongCredentialsError):
-                await accounts.log_in(PHONE, PASSWORD, HERE)
-            await accounts.log_in(PHONE, "another password", HERE)
-            await accounts.recover(PHONE, code, PASSWORD, HERE)
-
-    asyncio.run(scenario())
+            == 0
+        )
+        with pytest.raises(NotSignedInError):
+            await accounts.who(fourth.token)
 
 
-def test_guessing_is_slowed_down_by_account_and_by_address(tmp_path: Path) -> None:
+async def test_recovery_sets_the_password_once_and_ends_every_login(tmp_path: Path) -> None:
+    async with _accounts(tmp_path, ManualClock(START)) as (accounts, _database):
+        made = await accounts.register(PHONE, PASSWORD, HERE)
+        with pytest.raises(WrongRecoveryCodeError):
+            await accounts.recover(PHONE, made.recovery_code[:-1] + "?", "another password", HERE)
+        with pytest.raises(WrongRecoveryCodeError):
+            await accounts.recover("0803 765 4321", made.recovery_code, "another password", HERE)
+        with pytest.raises(WeakPasswordError):
+            await accounts.recover(PHONE, made.recovery_code, "password", HERE)
+        results = await asyncio.gather(
+            accounts.recover(PHONE, made.recovery_code.lower(), "another password", HERE),
+            accounts.recover(PHONE, made.recovery_code, "another password", HERE),
+            return_exceptions=True,
+        )
+        [code] = [result for result in results if isinstance(result, str)]
+        assert code != made.recovery_code
+        with pytest.raises(NotSignedInError):
+            await accounts.who(made.login.token)
+        with pytest.raises(WrongCredentialsError):
+            await accounts.log_in(PHONE, PASSWORD, HERE)
+        await accounts.log_in(PHONE, "another password", HERE)
+        await accounts.recover(PHONE, code, PASSWORD, HERE)
+
+
+async def test_guessing_is_slowed_down_by_account_and_by_address(tmp_path: Path) -> None:
     clock = ManualClock(START)
     rules = AccountRules(
         guesses_by_account=Rate(3, timedelta(minutes=3)),
@@ -200,26 +182,23 @@ def test_guessing_is_slowed_down_by_account_and_by_address(tmp_path: Path) -> No
         registrations_by_address=Rate(2, timedelta(hours=1)),
     )
 
-    async def scenario() -> None:
-        async with _accounts(tmp_path, clock, rules) as (accounts, _database):
-            await accounts.register(PHONE, PASSWORD, HERE)
-            await accounts.register("ada@example.ng", PASSWORD, HERE)
-            with pytest.raises(TooManyAttemptsError):
-                await accounts.register("obi@example.ng", PASSWORD, HERE)
-            for number in range(3):
-                with pytest.raises(WrongCredentialsError):
-                    await accounts.log_in(PHONE, f"guess {number}", f"198.51.100.{number}")
-            with pytest.raises(TooManyAttemptsError) as slowed:
-                await accounts.log_in(PHONE, PASSWORD, "198.51.100.9")
-            assert slowed.value.facts == {"retry_after_seconds": 60}
-            clock.advance(timedelta(seconds=60))
+    async with _accounts(tmp_path, clock, rules) as (accounts, _database):
+        await accounts.register(PHONE, PASSWORD, HERE)
+        await accounts.register("ada@example.ng", PASSWORD, HERE)
+        with pytest.raises(TooManyAttemptsError):
+            await accounts.register("obi@example.ng", PASSWORD, HERE)
+        for number in range(3):
+            with pytest.raises(WrongCredentialsError):
+                await accounts.log_in(PHONE, f"guess {number}", f"198.51.100.{number}")
+        with pytest.raises(TooManyAttemptsError) as slowed:
             await accounts.log_in(PHONE, PASSWORD, "198.51.100.9")
-            for _ in range(5):
-                await accounts.log_in("ada@example.ng", PASSWORD, HERE)
-            with pytest.raises(TooManyAttemptsError):
-                await accounts.log_in("ada@example.ng", PASSWORD, HERE)
-
-    asyncio.run(scenario())
+        assert slowed.value.facts == {"retry_after_seconds": 60}
+        clock.advance(timedelta(seconds=60))
+        await accounts.log_in(PHONE, PASSWORD, "198.51.100.9")
+        for _ in range(5):
+            await accounts.log_in("ada@example.ng", PASSWORD, HERE)
+        with pytest.raises(TooManyAttemptsError):
+            await accounts.log_in("ada@example.ng", PASSWORD, HERE)
 
 
 def test_the_rate_limiter_forgets_rather_than_grows() -> None:
@@ -232,64 +211,55 @@ def test_the_rate_limiter_forgets_rather_than_grows() -> None:
     limiter.attempt("0", START)
 
 
-def test_an_account_has_a_bounded_number_of_logins(tmp_path: Path) -> None:
+async def test_an_account_has_a_bounded_number_of_logins(tmp_path: Path) -> None:
     clock = ManualClock(START)
 
-    async def scenario() -> None:
-        async with _accounts(tmp_path, clock) as (accounts, database):
-            first = await accounts.register(PHONE, PASSWORD, HERE)
-            last = first.login
-            for _ in range(LOGINS_LIMIT):
-                clock.advance(timedelta(seconds=20))
-                last = await accounts.log_in(PHONE, PASSWORD, HERE)
-            assert (
-                await database.read(
-                    lambda connection: connection.scalar(select(func.count()).select_from(login_session))
-                )
-                == LOGINS_LIMIT
+    async with _accounts(tmp_path, clock) as (accounts, database):
+        first = await accounts.register(PHONE, PASSWORD, HERE)
+        last = first.login
+        for _ in range(LOGINS_LIMIT):
+            clock.advance(timedelta(seconds=20))
+            last = await accounts.log_in(PHONE, PASSWORD, HERE)
+        assert (
+            await database.read(
+                lambda connection: connection.scalar(select(func.count()).select_from(login_session))
             )
-            with pytest.raises(NotSignedInError):
-                await accounts.who(first.login.token)
-            await accounts.who(last.token)
-
-    asyncio.run(scenario())
-
-
-def test_an_outdated_hash_is_renewed_at_the_next_login(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with open_database(tmp_path) as database:
-            old, new = cheap_passwords(), Passwords(PasswordHasher(time_cost=2, memory_cost=16, parallelism=1))
-            try:
-                await AccountService(database, old).register(PHONE, PASSWORD, HERE)
-                accounts = AccountService(database, new)
-                await asyncio.gather(*(accounts.log_in(PHONE, PASSWORD, HERE) for _ in range(3)))
-                encoded = await database.read(
-                    lambda connection: connection.scalar(select(user_account.c.password_hash))
-                )
-                assert str(encoded).startswith("$argon2id$v=19$m=16,t=2,p=1$")
-            finally:
-                old.close()
-                new.close()
-
-    asyncio.run(scenario())
+            == LOGINS_LIMIT
+        )
+        with pytest.raises(NotSignedInError):
+            await accounts.who(first.login.token)
+        await accounts.who(last.token)
 
 
-def test_hashing_does_not_hold_up_the_loop_and_has_a_limit() -> None:
-    async def scenario() -> None:
-        passwords = Passwords(PasswordHasher(time_cost=4, memory_cost=8192, parallelism=1))
+async def test_an_outdated_hash_is_renewed_at_the_next_login(tmp_path: Path) -> None:
+    async with open_database(tmp_path) as database:
+        old, new = cheap_passwords(), Passwords(PasswordHasher(time_cost=2, memory_cost=16, parallelism=1))
         try:
-            asked = WORKERS + WAITING_LIMIT + 5
-            tasks = [asyncio.create_task(passwords.hash(PASSWORD)) for _ in range(asked)]
-            longest, began = 0.0, time.perf_counter()
-            while not all(task.done() for task in tasks):
-                await asyncio.sleep(0.001)
-                longest, began = max(longest, time.perf_counter() - began), time.perf_counter()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
-            assert sum(isinstance(result, SignInBusyError) for result in results) == 5
-            assert longest < 0.5
-            await asyncio.sleep(0)
-            assert passwords._busy == 0
+            await AccountService(database, old).register(PHONE, PASSWORD, HERE)
+            accounts = AccountService(database, new)
+            await asyncio.gather(*(accounts.log_in(PHONE, PASSWORD, HERE) for _ in range(3)))
+            encoded = await database.read(
+                lambda connection: connection.scalar(select(user_account.c.password_hash))
+            )
+            assert str(encoded).startswith("$argon2id$v=19$m=16,t=2,p=1$")
         finally:
-            passwords.close()
+            old.close()
+            new.close()
 
-    asyncio.run(scenario())
+
+async def test_hashing_does_not_hold_up_the_loop_and_has_a_limit() -> None:
+    passwords = Passwords(PasswordHasher(time_cost=4, memory_cost=8192, parallelism=1))
+    try:
+        asked = WORKERS + WAITING_LIMIT + 5
+        tasks = [asyncio.create_task(passwords.hash(PASSWORD)) for _ in range(asked)]
+        longest, began = 0.0, time.perf_counter()
+        while not all(task.done() for task in tasks):
+            await asyncio.sleep(0.001)
+            longest, began = max(longest, time.perf_counter() - began), time.perf_counter()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert sum(isinstance(result, SignInBusyError) for result in results) == 5
+        assert longest < 0.5
+        await asyncio.sleep(0)
+        assert passwords._busy == 0
+    finally:
+        passwords.close()

@@ -35,33 +35,30 @@ async def _post(database: Database, reference: str, lines: list[tuple[Account, i
     )
 
 
-def test_an_entry_is_written_once_and_stands_in_the_balances(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with open_database(tmp_path) as database:
-            assert await _post(database, "payment:1") == 1
-            assert await _post(database, "payment:2") == 2
-            assert await _post(database, "payment:1") == 1
-            assert await _post(database, "payment:1", list(reversed(PAID))) == 1
-            with pytest.raises(ReferenceConflictError):
-                await _post(database, "payment:1", [(Account.CASH_AT_BANK, 1), (Account.REFUNDS, -1)])
+async def test_an_entry_is_written_once_and_stands_in_the_balances(tmp_path: Path) -> None:
+    async with open_database(tmp_path) as database:
+        assert await _post(database, "payment:1") == 1
+        assert await _post(database, "payment:2") == 2
+        assert await _post(database, "payment:1") == 1
+        assert await _post(database, "payment:1", list(reversed(PAID))) == 1
+        with pytest.raises(ReferenceConflictError):
+            await _post(database, "payment:1", [(Account.CASH_AT_BANK, 1), (Account.REFUNDS, -1)])
 
-            def look(connection: Connection) -> tuple[Mapping[Account, int], list[BookEntry], Verified]:
-                standing = balances(connection)
-                found = entries_after(connection, 0)
-                verified = verify_book(connection)
-                return standing, found, verified
+        def look(connection: Connection) -> tuple[Mapping[Account, int], list[BookEntry], Verified]:
+            standing = balances(connection)
+            found = entries_after(connection, 0)
+            verified = verify_book(connection)
+            return standing, found, verified
 
-            standing, found, verified = await database.read(look)
-        assert {account: amount for account, amount in standing.items() if amount} == {
-            Account.CASH_AT_GATEWAY: 160_000,
-            Account.DEFERRED_REVENUE: -160_000,
-        }
-        assert [entry.reference for entry in found] == ["payment:1", "payment:2"]
-        assert found[0].lines == tuple(PAID)
-        assert verified.findings == ()
-        assert verified.entries == 2
-
-    asyncio.run(scenario())
+        standing, found, verified = await database.read(look)
+    assert {account: amount for account, amount in standing.items() if amount} == {
+        Account.CASH_AT_GATEWAY: 160_000,
+        Account.DEFERRED_REVENUE: -160_000,
+    }
+    assert [entry.reference for entry in found] == ["payment:1", "payment:2"]
+    assert found[0].lines == tuple(PAID)
+    assert verified.findings == ()
+    assert verified.entries == 2
 
 
 @pytest.mark.parametrize(
@@ -74,16 +71,13 @@ def test_an_entry_is_written_once_and_stands_in_the_balances(tmp_path: Path) -> 
         [(Account.CASH_AT_BANK, 10**15 + 1), (Account.REFUNDS, -(10**15) - 1)],
     ],
 )
-def test_what_is_no_entry_is_refused_and_nothing_is_written(
+async def test_what_is_no_entry_is_refused_and_nothing_is_written(
     tmp_path: Path, lines: list[tuple[Account, int]]
 ) -> None:
-    async def scenario() -> None:
-        async with open_database(tmp_path) as database:
-            with pytest.raises(UnbalancedEntryError):
-                await _post(database, "payment:1", lines)
-            assert await _post(database, "payment:1") == 1
-
-    asyncio.run(scenario())
+    async with open_database(tmp_path) as database:
+        with pytest.raises(UnbalancedEntryError):
+            await _post(database, "payment:1", lines)
+        assert await _post(database, "payment:1") == 1
 
 
 def test_a_float_is_no_amount() -> None:
@@ -91,22 +85,19 @@ def test_a_float_is_no_amount() -> None:
         checked_lines([(Account.CASH_AT_BANK, 0.5), (Account.REFUNDS, -0.5)])  # type: ignore[list-item]
 
 
-def test_it_happens_with_the_callers_transaction_or_not_at_all(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with open_database(tmp_path) as database:
+async def test_it_happens_with_the_callers_transaction_or_not_at_all(tmp_path: Path) -> None:
+    async with open_database(tmp_path) as database:
 
-            async def fails() -> None:
-                def change(connection: Connection) -> None:
-                    post(connection, reference="payment:1", kind="payment", lines=PAID, at=START)
-                    raise LookupError
+        async def fails() -> None:
+            def change(connection: Connection) -> None:
+                post(connection, reference="payment:1", kind="payment", lines=PAID, at=START)
+                raise LookupError
 
-                await database.write(change)
+            await database.write(change)
 
-            with pytest.raises(LookupError):
-                await fails()
-            assert await _post(database, "payment:2") == 1
-
-    asyncio.run(scenario())
+        with pytest.raises(LookupError):
+            await fails()
+        assert await _post(database, "payment:2") == 1
 
 
 INSERT_LINE = "INSERT INTO book_line VALUES ({}, '{}', {})"
@@ -128,50 +119,44 @@ INSERT_ENTRY = "INSERT INTO book_entry VALUES (2, 'by hand', 'k', 0, 0)"
         ["DELETE FROM book_entry"],
     ],
 )
-def test_the_database_itself_refuses_what_breaks_the_book(tmp_path: Path, statements: list[str]) -> None:
-    async def scenario() -> None:
-        async with open_database(tmp_path) as database:
-            await _post(database, "payment:1")
+async def test_the_database_itself_refuses_what_breaks_the_book(tmp_path: Path, statements: list[str]) -> None:
+    async with open_database(tmp_path) as database:
+        await _post(database, "payment:1")
 
-            async def past_the_code() -> None:
-                def change(connection: Connection) -> None:
-                    for statement in statements:
-                        connection.execute(text(statement))
-
-                await database.write(change)
-
-            with pytest.raises(IntegrityError):
-                await past_the_code()
-            assert await database.read(lambda connection: verify_book(connection).findings) == ()
-
-    asyncio.run(scenario())
-
-
-def test_verifying_finds_what_was_done_past_the_guards(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with open_database(tmp_path) as database:
-            for number in range(3):
-                await _post(database, f"payment:{number}")
-
+        async def past_the_code() -> None:
             def change(connection: Connection) -> None:
-                for statement in (
-                    "DROP TRIGGER book_line_is_final",
-                    "DROP TRIGGER book_entry_is_kept",
-                    "DROP TRIGGER book_line_is_kept",
-                    "UPDATE book_line SET amount_kobo = 1 WHERE number = 1 AND account = 'cash_at_gateway'",
-                    "DELETE FROM book_line WHERE number = 2",
-                    "DELETE FROM book_entry WHERE number = 2",
-                ):
+                for statement in statements:
                     connection.execute(text(statement))
 
             await database.write(change)
-            found = await database.read(lambda connection: " | ".join(verify_book(connection).findings))
-        assert "entry 1 sums to -79999 kobo over 2 lines" in found
-        assert "some are gone" in found
-        assert "guard book_line_is_final is gone" in found
-        assert "all accounts together are -79999 kobo" in found
 
-    asyncio.run(scenario())
+        with pytest.raises(IntegrityError):
+            await past_the_code()
+        assert await database.read(lambda connection: verify_book(connection).findings) == ()
+
+
+async def test_verifying_finds_what_was_done_past_the_guards(tmp_path: Path) -> None:
+    async with open_database(tmp_path) as database:
+        for number in range(3):
+            await _post(database, f"payment:{number}")
+
+        def change(connection: Connection) -> None:
+            for statement in (
+                "DROP TRIGGER book_line_is_final",
+                "DROP TRIGGER book_entry_is_kept",
+                "DROP TRIGGER book_line_is_kept",
+                "UPDATE book_line SET amount_kobo = 1 WHERE number = 1 AND account = 'cash_at_gateway'",
+                "DELETE FROM book_line WHERE number = 2",
+                "DELETE FROM book_entry WHERE number = 2",
+            ):
+                connection.execute(text(statement))
+
+        await database.write(change)
+        found = await database.read(lambda connection: " | ".join(verify_book(connection).findings))
+    assert "entry 1 sums to -79999 kobo over 2 lines" in found
+    assert "some are gone" in found
+    assert "guard book_line_is_final is gone" in found
+    assert "all accounts together are -79999 kobo" in found
 
 
 accounts = st.sampled_from(list(Account))
@@ -192,22 +177,19 @@ def test_whatever_is_taken_sums_to_zero(lines: list[tuple[Account, int]], balanc
         assert all(amount for _, amount in kept)
 
 
-def _fill(folder: Path, count: int = 3) -> None:
-    async def work() -> None:
-        async with open_database(folder) as database:
+async def _fill(folder: Path, count: int = 3) -> None:
+    async with open_database(folder) as database:
 
-            def change(connection: Connection) -> None:
-                for number in range(count):
-                    at = START + timedelta(minutes=number)
-                    post(connection, reference=f"p:{number}", kind="payment", lines=PAID, at=at)
+        def change(connection: Connection) -> None:
+            for number in range(count):
+                at = START + timedelta(minutes=number)
+                post(connection, reference=f"p:{number}", kind="payment", lines=PAID, at=at)
 
-            await database.write(change)
-
-    asyncio.run(work())
+        await database.write(change)
 
 
-def test_exports_hold_every_line(tmp_path: Path) -> None:
-    _fill(tmp_path, 1_001)  # more than two pages
+async def test_exports_hold_every_line(tmp_path: Path) -> None:
+    await _fill(tmp_path, 1_001)  # more than two pages
 
     async def work(export: Callable[..., Awaitable[int]]) -> str:
         out = io.StringIO()
@@ -215,11 +197,11 @@ def test_exports_hold_every_line(tmp_path: Path) -> None:
             assert await export(database, out) == 1_001
         return out.getvalue()
 
-    rows = list(csv.DictReader(io.StringIO(asyncio.run(work(export_csv)))))
+    rows = list(csv.DictReader(io.StringIO(await work(export_csv))))
     assert len(rows) == 2_002
     assert sum(int(row["amount_kobo"]) for row in rows) == 0
     assert rows[0]["account_class"] == "asset"
-    lines = [json.loads(line) for line in asyncio.run(work(export_json_lines)).splitlines()]
+    lines = [json.loads(line) for line in (await work(export_json_lines)).splitlines()]
     assert [line["number"] for line in lines] == list(range(1, 1_002))
     assert all(sum(one["amount_kobo"] for one in line["lines"]) == 0 for line in lines)
 
@@ -227,7 +209,7 @@ def test_exports_hold_every_line(tmp_path: Path) -> None:
 def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KSWIFI_DATA_DIR", str(tmp_path))
     assert "there is no" in str(CliRunner().invoke(app, ["books", "verify"]).exception)
-    _fill(tmp_path)
+    asyncio.run(_fill(tmp_path))
     verified = CliRunner().invoke(app, ["books", "verify"])
     assert verified.exit_code == 0
     assert "₦2,400" in verified.output

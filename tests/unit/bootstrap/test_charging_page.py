@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 from kswifi.bootstrap.metrics import ChargingMetrics
-from kswifi.charging_settings import ChargingSettings
 from kswifi.diameter.constants import ResultCode
 from kswifi.ledger.batch import LedgerFigures
-from kswifi.servers.application import NodeIdentity
-from kswifi.servers.diameter_node import DiameterNode
+from kswifi.servers.diameter.application import NodeIdentity
+from kswifi.servers.diameter.node import DiameterNode
+from kswifi.settings.charging import ChargingSettings
 from tests.support.charging import Charging
 
 PAGE = (Path(__file__).parents[3] / "docs" / "charging.md").read_text()

@@ -6,7 +6,7 @@ from kswifi.charging.answers import ChargingAnswer
 from kswifi.charging.model import Access
 from kswifi.charging.policy import CONTROL_ONLY_FILTER_ID, ChargingPolicy
 from kswifi.diameter.constants import FinalUnitAction, ReportingReason
-from kswifi.diameter.units import ServiceUnit
+from kswifi.diameter.messages.units import ServiceUnit
 from kswifi.ledger.commands import HoldWallet, LiftHold, Release
 from tests.support.charging import (
     CORE,

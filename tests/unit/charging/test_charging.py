@@ -6,7 +6,7 @@ from msgspec.structs import force_setattr
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.diameter.constants import FinalUnitAction
 from kswifi.diameter.errors import DiameterError
-from kswifi.diameter.units import ServiceCreditControl, ServiceUnit
+from kswifi.diameter.messages.units import ServiceCreditControl, ServiceUnit
 from kswifi.ledger.commands import ContinueWithNext, Disburse, Freeze, HoldWallet, LiftHold
 from tests.support.charging import (
     GATEWAY,

@@ -5,9 +5,9 @@ from msgspec.structs import force_setattr
 
 from kswifi.charging.answers import ChargingAnswer
 from kswifi.diameter.constants import CheckBalanceResult, RequestedAction
-from kswifi.diameter.credit_control import CreditControlAnswer, CreditControlRequest
 from kswifi.diameter.errors import DiameterError
-from kswifi.diameter.units import ServiceCreditControl, ServiceUnit
+from kswifi.diameter.messages.credit_control import CreditControlAnswer, CreditControlRequest
+from kswifi.diameter.messages.units import ServiceCreditControl, ServiceUnit
 from kswifi.ledger.commands import ContinueWithNext, Freeze, HoldWallet
 from tests.support.charging import EVENT, WALLET, Charging, request
 

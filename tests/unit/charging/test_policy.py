@@ -4,8 +4,8 @@ import pytest
 
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.diameter.constants import CcRequestType, FinalUnitAction
-from kswifi.diameter.credit_control import CreditControlAnswer
-from kswifi.diameter.units import FinalUnitIndication, ServiceCreditControl, ServiceUnit
+from kswifi.diameter.messages.credit_control import CreditControlAnswer
+from kswifi.diameter.messages.units import FinalUnitIndication, ServiceCreditControl, ServiceUnit
 from kswifi.ledger.commands import HoldWallet
 from tests.support.charging import INITIAL, UPDATE, WALLET, Charging, request, units
 

@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from kswifi.charging.late import LATE_SECONDS
-from kswifi.diameter.credit_control import CreditControlRequest
+from kswifi.charging.unknown_sessions import LATE_SECONDS
+from kswifi.diameter.messages.credit_control import CreditControlRequest
 from kswifi.ledger.commands import NOBODY, Freeze, HoldWallet, LiftHold, OpenWallet
 from kswifi.ledger.state import Retention
 from kswifi.ledger.verify import verify

@@ -4,7 +4,6 @@ import asyncio
 import csv
 import io
 import json
-from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from msgspec.structs import force_setattr, replace
 from sqlalchemy import Connection
 
-from kswifi.charging.notes import Bearer, ClosingCause, UsageNote
+from kswifi.charging.journal_notes import Bearer, ClosingCause, UsageNote
 from kswifi.charging_records import sql, store
 from kswifi.charging_records.errors import UnknownChargingRecordError
 from kswifi.charging_records.export import export_csv, export_json_lines, record_fields
@@ -27,8 +26,8 @@ from kswifi.charging_records.service import (
     statement_of,
 )
 from kswifi.diameter.constants import RequestedAction
-from kswifi.diameter.credit_control import CreditControlRequest
-from kswifi.diameter.units import PsInformation, ServiceCreditControl, ServiceUnit
+from kswifi.diameter.messages.credit_control import CreditControlRequest
+from kswifi.diameter.messages.units import PsInformation, ServiceCreditControl, ServiceUnit
 from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger.commands import HoldWallet
 from tests.support.charging import EVENT, GATEWAY, IMSI, INITIAL, TERMINATION, UPDATE, WALLET, request, units
@@ -38,14 +37,6 @@ from tests.support.databases import START
 MB = 1_000_000
 HOUR = unix_seconds(START)  # 09:00: the beginning of an hour
 LOCATION = bytes.fromhex("8000f1100001")
-
-
-def run(folder: Path, scenario: Callable[[Recorded], Coroutine[Any, Any, None]]) -> None:
-    async def whole() -> None:
-        async with recorded(folder) as it:
-            await scenario(it)
-
-    asyncio.run(whole())
 
 
 async def whole(it: Recorded, record: ChargingDataRecord) -> ChargingDataRecord:
@@ -87,8 +78,8 @@ async def one_session(it: Recorded) -> None:
     await it.ask(closing)
 
 
-def test_a_record_tells_who_when_where_and_how_much_hour_by_hour(tmp_path: Path) -> None:
-    async def scenario(it: Recorded) -> None:
+async def test_a_record_tells_who_when_where_and_how_much_hour_by_hour(tmp_path: Path) -> None:
+    async with recorded(tmp_path) as it:
         await one_session(it)
         await it.records.catch_up()
         record = await get_record(it.database, "s;1")
@@ -116,11 +107,9 @@ def test_a_record_tells_who_when_where_and_how_much_hour_by_hour(tmp_path: Path)
         shown = record_fields(record)
         assert (shown["location"], shown["last_location"]) == ("TAI 001-01 tac 1",) * 2
 
-    run(tmp_path, scenario)
 
-
-def test_projecting_in_any_pieces_and_again_gives_the_same(tmp_path: Path) -> None:
-    async def scenario(it: Recorded) -> None:
+async def test_projecting_in_any_pieces_and_again_gives_the_same(tmp_path: Path) -> None:
+    async with recorded(tmp_path) as it:
         await one_session(it)
         whole = await it.all()
         hours = (await get_record(it.database, "s;1")).hours
@@ -138,11 +127,9 @@ def test_projecting_in_any_pieces_and_again_gives_the_same(tmp_path: Path) -> No
         assert (await get_record(it.database, "s;1")).hours == hours
         assert await recorded_sequence(it.database) == it.ledger.durable_sequence
 
-    run(tmp_path, scenario)
 
-
-def test_two_at_the_same_journal_count_nothing_twice(tmp_path: Path) -> None:
-    async def scenario(it: Recorded) -> None:
+async def test_two_at_the_same_journal_count_nothing_twice(tmp_path: Path) -> None:
+    async with recorded(tmp_path) as it:
         await one_session(it)
         both_have_read = asyncio.Barrier(2)
 
@@ -159,8 +146,6 @@ def test_two_at_the_same_journal_count_nothing_twice(tmp_path: Path) -> None:
         await asyncio.gather(*(ChargingRecords(it.database, Journal()).catch_up() for _ in range(2)))
         assert [record.octets for record in await it.all()] == [3_500_000]
 
-    run(tmp_path, scenario)
-
 
 def test_a_record_is_closed_with_its_last_reservation_and_opened_again_by_a_late_one() -> None:
     record = ChargingDataRecord.opened("s", Bearer("001", "smf", None, None), 100)
@@ -174,8 +159,8 @@ def test_a_record_is_closed_with_its_last_reservation_and_opened_again_by_a_late
     assert (record.closed_at, record.cause) == (None, None)
 
 
-def test_a_process_that_stops_leaves_a_long_backlog_to_the_next(tmp_path: Path) -> None:
-    async def scenario(it: Recorded) -> None:
+async def test_a_process_that_stops_leaves_a_long_backlog_to_the_next(tmp_path: Path) -> None:
+    async with recorded(tmp_path) as it:
         it.records = ChargingRecords(it.database, it.ledger, records_at_once=1)
         await it.credit("a", 100 * MB)
         await it.ask(placed(request(INITIAL, 0, units())))
@@ -187,14 +172,14 @@ def test_a_process_that_stops_leaves_a_long_backlog_to_the_next(tmp_path: Path) 
         after = ChargingRecords(it.database, it.ledger)
         assert await after.catch_up() == it.ledger.durable_sequence
 
-    run(tmp_path, scenario)
 
-
-def test_a_pass_that_dies_before_its_commit_counts_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def scenario(it: Recorded) -> None:
+async def test_a_pass_that_dies_before_its_commit_counts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with recorded(tmp_path) as it:
         await one_session(it)
 
-        async def dies(*_args: object) -> None:
+        def dies(*_args: object) -> None:
             raise RuntimeError("power cut")
 
         monkeypatch.setattr(store, "write_sequence", dies)
@@ -203,11 +188,9 @@ def test_a_pass_that_dies_before_its_commit_counts_nothing(tmp_path: Path, monke
         monkeypatch.undo()
         assert [record.octets for record in await it.all()] == [3_500_000]
 
-    run(tmp_path, scenario)
 
-
-def test_overrun_is_told_apart_and_usage_goes_to_the_account_that_paid(tmp_path: Path) -> None:
-    async def scenario(it: Recorded) -> None:
+async def test_overrun_is_told_apart_and_usage_goes_to_the_account_that_paid(tmp_path: Path) -> None:
+    async with recorded(tmp_path) as it:
         await it.credit("small", MB)
         await it.ask(request(INITIAL, 0, units()))
         await it.ask(request(TERMINATION, 1, units(MB + 7, wants=False)))
@@ -215,11 +198,9 @@ def test_overrun_is_told_apart_and_usage_goes_to_the_account_that_paid(tmp_path:
         assert (record.octets, record.overrun_octets) == (MB + 7, 7)
         assert (await statement_of(it.database, "small"))[0].octets == MB + 7
 
-    run(tmp_path, scenario)
 
-
-def test_orphans_and_the_silent_say_so_and_late_usage_still_counts(tmp_path: Path) -> None:
-    async def scenario(it: Recorded) -> None:
+async def test_orphans_and_the_silent_say_so_and_late_usage_still_counts(tmp_path: Path) -> None:
+    async with recorded(tmp_path) as it:
         await it.credit("gift", 100 * MB)
         await it.ask(request(INITIAL, 0, units(), session="first", charging_id=1))
         await it.ask(request(INITIAL, 0, units(), session="second", charging_id=2))
@@ -232,11 +213,9 @@ def test_orphans_and_the_silent_say_so_and_late_usage_still_counts(tmp_path: Pat
         assert (first.cause, first.octets, first.closed_at) == ("replaced", 5_000, HOUR)
         assert (second.cause, second.closed_at) == ("silent", HOUR + 600)
 
-    run(tmp_path, scenario)
 
-
-def test_a_session_ends_with_the_last_of_its_groups(tmp_path: Path) -> None:
-    async def scenario(it: Recorded) -> None:
+async def test_a_session_ends_with_the_last_of_its_groups(tmp_path: Path) -> None:
+    async with recorded(tmp_path) as it:
         await it.credit("gift", 100 * MB)
         await it.ask(request(INITIAL, 0, units(group=1)))
         await it.ask(request(UPDATE, 1, units(10, group=1), units(group=2)))
@@ -246,11 +225,9 @@ def test_a_session_ends_with_the_last_of_its_groups(tmp_path: Path) -> None:
         (record,) = await it.all(RecordFilter(closed=True))
         assert (record.octets, record.cause) == (15, "termination")
 
-    run(tmp_path, scenario)
 
-
-def test_a_session_that_was_control_only_all_along_has_a_record_too(tmp_path: Path) -> None:
-    async def scenario(it: Recorded) -> None:
+async def test_a_session_that_was_control_only_all_along_has_a_record_too(tmp_path: Path) -> None:
+    async with recorded(tmp_path) as it:
         await it.credit("gift", MB)
         await it.ledger.execute(HoldWallet("hold", WALLET, "paused"))
         await it.ask(request(INITIAL, 0, units(), host=GATEWAY))
@@ -259,11 +236,9 @@ def test_a_session_that_was_control_only_all_along_has_a_record_too(tmp_path: Pa
         (record,) = await it.all()
         assert (record.octets, record.cause, record.closed_at) == (0, "termination", HOUR + 60)
 
-    run(tmp_path, scenario)
 
-
-def test_usage_from_nowhere_has_a_record_that_says_so(tmp_path: Path) -> None:
-    async def scenario(it: Recorded) -> None:
+async def test_usage_from_nowhere_has_a_record_that_says_so(tmp_path: Path) -> None:
+    async with recorded(tmp_path) as it:
         await it.credit("a", 10 * MB)
         await it.ask(placed(request(UPDATE, 4, report(1, 2), session="late", happened=HOUR)))
         await it.ask(placed(request(TERMINATION, 9, report(30, 40), session="old", happened=HOUR - 86_400)))
@@ -275,11 +250,9 @@ def test_usage_from_nowhere_has_a_record_that_says_so(tmp_path: Path) -> None:
             ]
         assert (old.overrun_octets, old.input_octets, old.output_octets) == (70, 30, 40)
 
-    run(tmp_path, scenario)
 
-
-def test_a_refused_attach_has_a_record_of_nothing(tmp_path: Path) -> None:
-    async def scenario(it: Recorded) -> None:
+async def test_a_refused_attach_has_a_record_of_nothing(tmp_path: Path) -> None:
+    async with recorded(tmp_path) as it:
         await it.credit("a", 10 * MB)
         await it.ledger.execute(HoldWallet("hold", WALLET, "paused"))
         message = placed(request(INITIAL, 0, units()))
@@ -289,11 +262,9 @@ def test_a_refused_attach_has_a_record_of_nothing(tmp_path: Path) -> None:
         assert (record.cause, record.octets, record.open_reservations) == ("refused", 0, 0)
         assert record.closed_at is not None
 
-    run(tmp_path, scenario)
 
-
-def test_a_refund_is_told_with_a_minus(tmp_path: Path) -> None:
-    async def scenario(it: Recorded) -> None:
+async def test_a_refund_is_told_with_a_minus(tmp_path: Path) -> None:
+    async with recorded(tmp_path) as it:
         await it.credit("a", 10 * MB)
         for session, action, octets in (("e;1", 0, 500), ("e;2", 1, 200), ("e;1", 1, 100)):
             number = 1 if session == "e;1" and action else 0
@@ -317,13 +288,11 @@ def test_a_refund_is_told_with_a_minus(tmp_path: Path) -> None:
         assert account is not None
         assert account.balances.used == 200 == sum(hour.octets for hour in await statement_of(it.database, "a"))
 
-    run(tmp_path, scenario)
 
-
-def test_filters_pages_and_both_exports_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_filters_pages_and_both_exports_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kswifi.charging_records.service.PAGE", 2)
 
-    async def scenario(it: Recorded) -> None:
+    async with recorded(tmp_path) as it:
         await it.credit("gift", 100 * MB)
         for number in range(5):
             apn = "=internet" if number % 2 else "internet"
@@ -360,15 +329,13 @@ def test_filters_pages_and_both_exports_agree(tmp_path: Path, monkeypatch: pytes
             (f"s{number}", "gift", str(number)) for number in range(1, 5)
         ]
 
-    run(tmp_path, scenario)
 
-
-def test_what_is_closed_long_enough_is_pruned_with_its_hours(
+async def test_what_is_closed_long_enough_is_pruned_with_its_hours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kswifi.charging_records.service.PRUNED_AT_ONCE", 1)
 
-    async def scenario(it: Recorded) -> None:
+    async with recorded(tmp_path) as it:
         await one_session(it)
         await it.ask(request(INITIAL, 0, units(), session="open"))
         await it.records.catch_up()
@@ -381,5 +348,3 @@ def test_what_is_closed_long_enough_is_pruned_with_its_hours(
         assert await statement_of(it.database, "gift") == []
         with pytest.raises(UnknownChargingRecordError):
             await get_record(it.database, "s;1")
-
-    run(tmp_path, scenario)

@@ -1,6 +1,5 @@
 """Whatever happens on the wire: the records' hours add up to what the ledger says was used, account by account."""
 
-import asyncio
 import tempfile
 from collections import Counter
 from contextlib import suppress
@@ -10,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kswifi.charging_records.service import get_record, statement_of
-from kswifi.diameter.credit_control import CreditControlRequest
 from kswifi.diameter.errors import DiameterError
+from kswifi.diameter.messages.credit_control import CreditControlRequest
 from kswifi.ledger.commands import Expire
 from tests.support.charging import INITIAL, TERMINATION, UPDATE, request, units
 from tests.support.charging_records import Recorded, recorded
@@ -56,18 +55,15 @@ class Wire:
 
 @settings(max_examples=12, deadline=None)
 @given(st.lists(_step, min_size=5, max_size=30))
-def test_records_add_up_to_the_ledger(steps: list[tuple[str, int, int]]) -> None:
-    async def scenario() -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            async with recorded(Path(folder)) as it:
-                await it.credit("one", 4_000_000)
-                await it.credit("two", 4_000_000)
-                wire = Wire(it)
-                for number, step in enumerate(steps):
-                    await wire.take(number, *step)
-                await compare(it)
-
-    asyncio.run(scenario())
+async def test_records_add_up_to_the_ledger(steps: list[tuple[str, int, int]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        async with recorded(Path(folder)) as it:
+            await it.credit("one", 4_000_000)
+            await it.credit("two", 4_000_000)
+            wire = Wire(it)
+            for number, step in enumerate(steps):
+                await wire.take(number, *step)
+            await compare(it)
 
 
 async def compare(it: Recorded) -> None:

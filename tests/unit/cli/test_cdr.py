@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection
 from typer.testing import CliRunner
 
-from kswifi.charging.notes import Bearer, UsageNote
+from kswifi.charging.journal_notes import Bearer, UsageNote
 from kswifi.charging_records.model import ChargingDataRecord
 from kswifi.charging_records.store import write_records
 from kswifi.cli.main import app

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from kswifi.cli.operators import operators_app
+from kswifi.cli.provisioning.operators import operators_app
+from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.database.migrate import migrate
 from kswifi.esim.errors import OperatorRefusedError, UnknownOperatorError
-from kswifi.installation import Installation
 from tests.support.cards import iccid, profile_package
 from tests.support.es2 import self_signed
 

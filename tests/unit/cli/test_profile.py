@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from kswifi.cli.main import app
 from kswifi.euicc.errors import ProfileRefusedError
-from kswifi.euicc.profile_loader import build_profile_state
+from kswifi.euicc.profiles.loader import build_profile_state
 from kswifi.kernel.errors import KswifiError
 from kswifi.rsp.saip.describe import describe_element, differences
 from kswifi.rsp.saip.elements import ProfileHeader

@@ -1,4 +1,3 @@
-import asyncio
 import importlib
 import pkgutil
 from pathlib import Path
@@ -45,69 +44,60 @@ def _shape(connection: Connection) -> dict[str, Any]:
     }
 
 
-def test_the_migrated_schema_is_the_metadata(tmp_path: Path) -> None:
+async def test_the_migrated_schema_is_the_metadata(tmp_path: Path) -> None:
     _import_every_table()
     (tmp_path / "direct").mkdir()
 
-    async def scenario() -> None:
-        database = Database(sqlite_url(tmp_path / "control.db"))
+    database = Database(sqlite_url(tmp_path / "control.db"))
+    await migrate(database)
+
+    def look(connection: Connection) -> tuple[dict[str, Any], Any]:
+        migrated = _shape(connection)
+        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+        return migrated, differences
+
+    migrated, differences = await database.read(look)
+    await database.close()
+    direct = Database(sqlite_url(tmp_path / "direct" / "control.db"))
+
+    def change(connection: Connection) -> dict[str, Any]:
+        metadata.create_all(connection)
+        return _shape(connection)
+
+    declared = await direct.write(change)
+    await direct.close()
+    assert {"outbox_entry", "domain_event", "user_account", "login_session"} <= set(migrated)
+    assert migrated == declared
+    assert differences == []
+
+
+async def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
+    async with open_database(tmp_path) as database:
         await migrate(database)
-
-        def look(connection: Connection) -> tuple[dict[str, Any], Any]:
-            migrated = _shape(connection)
-            differences = compare_metadata(MigrationContext.configure(connection), metadata)
-            return migrated, differences
-
-        migrated, differences = await database.read(look)
-        await database.close()
-        direct = Database(sqlite_url(tmp_path / "direct" / "control.db"))
-
-        def change(connection: Connection) -> dict[str, Any]:
-            metadata.create_all(connection)
-            return _shape(connection)
-
-        declared = await direct.write(change)
-        await direct.close()
-        assert {"outbox_entry", "domain_event", "user_account", "login_session"} <= set(migrated)
-        assert migrated == declared
-        assert differences == []
-
-    asyncio.run(scenario())
+        assert (
+            await database.read(lambda connection: connection.scalar(text("SELECT count(*) FROM alembic_version")))
+            == 1
+        )
 
 
-def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with open_database(tmp_path) as database:
+async def test_a_database_of_a_newer_version_is_refused_and_untouched(tmp_path: Path) -> None:
+    async with open_database(tmp_path) as database:
+        await database.write(
+            lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        )
+        with pytest.raises(DatabaseNewerError, match="9999"):
             await migrate(database)
-            assert (
-                await database.read(
-                    lambda connection: connection.scalar(text("SELECT count(*) FROM alembic_version"))
-                )
-                == 1
+        assert (
+            await database.read(
+                lambda connection: connection.scalar(text("SELECT version_num FROM alembic_version"))
             )
-
-    asyncio.run(scenario())
-
-
-def test_a_database_of_a_newer_version_is_refused_and_untouched(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with open_database(tmp_path) as database:
-            await database.write(
-                lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-            )
-            with pytest.raises(DatabaseNewerError, match="9999"):
-                await migrate(database)
-            assert (
-                await database.read(
-                    lambda connection: connection.scalar(text("SELECT version_num FROM alembic_version"))
-                )
-                == "9999"
-            )
-
-    asyncio.run(scenario())
+            == "9999"
+        )
 
 
-def test_a_migration_that_fails_leaves_no_half_of_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_migration_that_fails_leaves_no_half_of_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module = importlib.import_module("alembic.op")
     real = module.create_index
 
@@ -118,20 +108,15 @@ def test_a_migration_that_fails_leaves_no_half_of_itself(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(module, "create_index", failing)
 
-    async def scenario() -> None:
-        database = Database(sqlite_url(tmp_path / "control.db"))
-        try:
-            with pytest.raises(RuntimeError, match="power cut"):
-                await migrate(database)
-            assert (
-                await database.read(
-                    lambda connection: connection.execute(text("SELECT name FROM sqlite_master")).all()
-                )
-                == []
-            )
-            monkeypatch.undo()
+    database = Database(sqlite_url(tmp_path / "control.db"))
+    try:
+        with pytest.raises(RuntimeError, match="power cut"):
             await migrate(database)
-        finally:
-            await database.close()
-
-    asyncio.run(scenario())
+        assert (
+            await database.read(lambda connection: connection.execute(text("SELECT name FROM sqlite_master")).all())
+            == []
+        )
+        monkeypatch.undo()
+        await migrate(database)
+    finally:
+        await database.close()

@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kswifi.bench.gy_load.messages import load_templates, session_parts
 from kswifi.diameter import dictionary as d
 from kswifi.diameter import learnt
 from kswifi.diameter.avp import Avp
 from kswifi.diameter.constants import CcRequestType, ReportingReason, RequestedAction, SubscriptionIdType
-from kswifi.diameter.credit_control import CreditControlRequest
 from kswifi.diameter.errors import DiameterError
 from kswifi.diameter.learnt import LAYOUTS_PER_LENGTH, LearntReader
+from kswifi.diameter.messages.credit_control import CreditControlRequest
+from kswifi.diameter.messages.units import PsInformation, ServiceCreditControl, ServiceUnit, SubscriptionId
 from kswifi.diameter.reader import AvpSet
 from kswifi.diameter.schema import REQUEST, Field, Group
-from kswifi.diameter.units import PsInformation, ServiceCreditControl, ServiceUnit, SubscriptionId
-from kswifi.lab.gy_load.messages import load_templates, session_parts
 from tests.support.diameter_samples import CCR_NAMES, sample
 
 FULL = CreditControlRequest(

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kswifi.diameter.credit_control import CreditControlRequest
-from kswifi.diameter.location import describe_location
+from kswifi.diameter.messages.credit_control import CreditControlRequest
+from kswifi.diameter.messages.location import describe_location
 from tests.support.diameter_samples import sample
 
 

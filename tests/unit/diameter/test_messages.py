@@ -8,15 +8,6 @@ from msgspec.structs import replace
 
 from kswifi.diameter import dictionary as d
 from kswifi.diameter.avp import PADDING, Grouped
-from kswifi.diameter.base import (
-    Capabilities,
-    CapabilitiesExchangeAnswer,
-    CapabilitiesExchangeRequest,
-    DeviceWatchdogRequest,
-    DisconnectPeerRequest,
-    PeerAnswer,
-    VendorApplication,
-)
 from kswifi.diameter.constants import (
     CcRequestType,
     Command,
@@ -27,13 +18,22 @@ from kswifi.diameter.constants import (
     ResultCode,
     SubscriptionIdType,
 )
-from kswifi.diameter.credit_control import CreditControlAnswer, CreditControlRequest
-from kswifi.diameter.s6a import (
+from kswifi.diameter.messages.base import (
+    Capabilities,
+    CapabilitiesExchangeAnswer,
+    CapabilitiesExchangeRequest,
+    DeviceWatchdogRequest,
+    DisconnectPeerRequest,
+    PeerAnswer,
+    VendorApplication,
+)
+from kswifi.diameter.messages.credit_control import CreditControlAnswer, CreditControlRequest
+from kswifi.diameter.messages.s6a import (
     AuthenticationInformationAnswer,
     AuthenticationInformationRequest,
     EutranVector,
 )
-from kswifi.diameter.units import (
+from kswifi.diameter.messages.units import (
     FinalUnitIndication,
     PsInformation,
     ServiceCreditControl,

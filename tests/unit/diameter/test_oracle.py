@@ -14,7 +14,7 @@ with warnings.catch_warnings():
 
 from kswifi.diameter import avp as ours
 from kswifi.diameter import dictionary as d
-from kswifi.diameter.credit_control import CreditControlRequest
+from kswifi.diameter.messages.credit_control import CreditControlRequest
 from tests.support.diameter_samples import CCR_NAMES, sample
 
 _SAME_TYPES: dict[type, tuple[str, ...]] = {

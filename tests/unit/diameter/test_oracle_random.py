@@ -17,8 +17,8 @@ from kswifi.diameter.constants import (
     RequestedAction,
     SubscriptionIdType,
 )
-from kswifi.diameter.credit_control import CreditControlAnswer, CreditControlRequest
-from kswifi.diameter.units import (
+from kswifi.diameter.messages.credit_control import CreditControlAnswer, CreditControlRequest
+from kswifi.diameter.messages.units import (
     FinalUnitIndication,
     PsInformation,
     ServiceCreditControl,

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from kswifi.diameter import dictionary as d
 from kswifi.diameter.avp import Address, Time, Unsigned32
-from kswifi.diameter.base import CapabilitiesExchangeRequest, DeviceWatchdogRequest, encode_refusal
 from kswifi.diameter.constants import ResultCode
-from kswifi.diameter.credit_control import CreditControlAnswer, CreditControlRequest
 from kswifi.diameter.errors import DiameterError
 from kswifi.diameter.framing import FramingError, MessageFramer
 from kswifi.diameter.header import decode_header, peek_header
+from kswifi.diameter.messages.base import CapabilitiesExchangeRequest, DeviceWatchdogRequest, encode_refusal
+from kswifi.diameter.messages.credit_control import CreditControlAnswer, CreditControlRequest
+from kswifi.diameter.messages.s6a import AuthenticationInformationAnswer, AuthenticationInformationRequest
 from kswifi.diameter.reader import read_message
-from kswifi.diameter.s6a import AuthenticationInformationAnswer, AuthenticationInformationRequest
 from tests.support.diameter_samples import CCR_NAMES, rebuilt, sample
 
 

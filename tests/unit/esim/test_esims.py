@@ -8,13 +8,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from kswifi.esim.activation import qr_code_svg
 from kswifi.esim.errors import (
     IllegalProfileTransitionError,
     NumbersUsedUpError,
     SubscriberKeysDamagedError,
     UnknownEsimError,
 )
+from kswifi.esim.lines.activation import qr_code_svg
+from kswifi.esim.lines.service import EsimOrders, esims_of, find_esim
+from kswifi.esim.lines.vault import SubscriberVault, new_subscriber_keys
 from kswifi.esim.model import (
     PROFILE_TRANSITIONS,
     NumberRange,
@@ -24,8 +26,6 @@ from kswifi.esim.model import (
     new_matching_id,
     next_profile_state,
 )
-from kswifi.esim.service import EsimOrders, esims_of, find_esim
-from kswifi.esim.vault import SubscriberVault, new_subscriber_keys
 from kswifi.kernel.numbers import Imsi
 from tests.support.session_roads import ADA, BOLA, open_road
 
@@ -43,46 +43,40 @@ def test_numbers_come_from_the_operators_range() -> None:
         NumberRange().iccid(10**11)
 
 
-def test_every_order_has_numbers_and_keys_of_its_own(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with open_road(tmp_path) as road:
+async def test_every_order_has_numbers_and_keys_of_its_own(tmp_path: Path) -> None:
+    async with open_road(tmp_path) as road:
 
-            async def order(user_id: str) -> tuple[str, ...]:
-                ordered = await road.database.write(lambda connection: road.orders.allocate(connection, user_id))
-                keys = await road.keys(ordered.imsi)
-                assert ordered.profile_state is ProfileState.ALLOCATED
-                return (ordered.iccid, ordered.imsi, ordered.matching_id, keys.k.hex(), keys.opc.hex())
+        async def order(user_id: str) -> tuple[str, ...]:
+            ordered = await road.database.write(lambda connection: road.orders.allocate(connection, user_id))
+            keys = await road.keys(ordered.imsi)
+            assert ordered.profile_state is ProfileState.ALLOCATED
+            return (ordered.iccid, ordered.imsi, ordered.matching_id, keys.k.hex(), keys.opc.hex())
 
-            made = await asyncio.gather(*(order(ADA if number % 2 else BOLA) for number in range(20)))
-            for column in zip(*made, strict=True):
-                assert len(set(column)) == 20
+        made = await asyncio.gather(*(order(ADA if number % 2 else BOLA) for number in range(20)))
+        for column in zip(*made, strict=True):
+            assert len(set(column)) == 20
 
-            def look(connection: Connection) -> None:
-                mine = esims_of(connection, ADA)
-                assert len(mine) == 10
-                for identifier in (mine[0].esim_id.replace("0", "f"), "", "x" * 500):
-                    with pytest.raises(UnknownEsimError):
-                        find_esim(connection, identifier)
+        def look(connection: Connection) -> None:
+            mine = esims_of(connection, ADA)
+            assert len(mine) == 10
+            for identifier in (mine[0].esim_id.replace("0", "f"), "", "x" * 500):
                 with pytest.raises(UnknownEsimError):
-                    find_esim(connection, mine[0].esim_id, BOLA)
-                assert find_esim(connection, mine[0].esim_id.upper(), ADA) == mine[0]
+                    find_esim(connection, identifier)
+            with pytest.raises(UnknownEsimError):
+                find_esim(connection, mine[0].esim_id, BOLA)
+            assert find_esim(connection, mine[0].esim_id.upper(), ADA) == mine[0]
 
-            await road.database.read(look)
-
-    asyncio.run(scenario())
+        await road.database.read(look)
 
 
-def test_a_range_that_is_used_up_orders_nothing(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with open_road(tmp_path) as road:
-            orders = EsimOrders(SubscriberVault(bytes(32)), NumberRange(plmn="00101000000000"))
-            for _ in range(9):
-                await road.database.write(lambda connection: orders.allocate(connection, ADA))
-            with pytest.raises(NumbersUsedUpError):
-                await road.database.write(lambda connection: orders.allocate(connection, ADA))
-            assert await road.database.read(lambda connection: len(esims_of(connection, ADA))) == 9
-
-    asyncio.run(scenario())
+async def test_a_range_that_is_used_up_orders_nothing(tmp_path: Path) -> None:
+    async with open_road(tmp_path) as road:
+        orders = EsimOrders(SubscriberVault(bytes(32)), NumberRange(plmn="00101000000000"))
+        for _ in range(9):
+            await road.database.write(lambda connection: orders.allocate(connection, ADA))
+        with pytest.raises(NumbersUsedUpError):
+            await road.database.write(lambda connection: orders.allocate(connection, ADA))
+        assert await road.database.read(lambda connection: len(esims_of(connection, ADA))) == 9
 
 
 def test_sealed_keys_open_for_their_line_alone() -> None:

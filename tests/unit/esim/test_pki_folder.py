@@ -8,7 +8,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from kswifi.esim.pki_folder import import_folder, init_folder, load_folder, revoked_in, tls_files
+from kswifi.esim.smdp.pki_folder import import_folder, init_folder, load_folder, revoked_in, tls_files
 from kswifi.rsp.certificates import Role, RspCertificate
 from kswifi.rsp.errors import CertificateRevokedError, PkiError
 from kswifi.rsp.pki import Pki, load_pki

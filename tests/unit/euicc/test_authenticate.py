@@ -2,7 +2,7 @@
 
 import pytest
 
-from kswifi import milenage
+from kswifi.aka import milenage
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.storage import MemoryStorage
 from tests.support.cards import EID, OPC, K, enable, iccid, profile_package, send

@@ -3,9 +3,9 @@
 import pytest
 
 from kswifi.euicc.card import Euicc
-from kswifi.euicc.credentials import CardCredentials, credentials_of_pki, make_credentials
 from kswifi.euicc.errors import CardCredentialsError
-from kswifi.euicc.notifications import NOTIFICATIONS_MAX
+from kswifi.euicc.es10.credentials import CardCredentials, credentials_of_pki, make_credentials
+from kswifi.euicc.es10.notifications import NOTIFICATIONS_MAX
 from kswifi.euicc.state import decode_state
 from kswifi.euicc.storage import MemoryStorage
 from kswifi.kernel.numbers import Eid

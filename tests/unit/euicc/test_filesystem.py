@@ -2,8 +2,8 @@
 
 import pytest
 
-from kswifi.euicc import access
 from kswifi.euicc.card import Euicc
+from kswifi.euicc.files import access
 from kswifi.euicc.storage import MemoryStorage
 from kswifi.rsp import tlv
 from tests.support.cards import (

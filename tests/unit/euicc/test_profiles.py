@@ -6,7 +6,7 @@ import pytest
 
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.errors import ProfileRefusedError
-from kswifi.euicc.profile_loader import build_profile_state
+from kswifi.euicc.profiles.loader import build_profile_state
 from kswifi.euicc.storage import MemoryStorage
 from kswifi.rsp import tlv
 from kswifi.rsp.saip.elements import AkaParameter, AlgorithmParameter

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from kswifi.euicc import installing
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.errors import ProfileRefusedError
-from kswifi.euicc.profile_loader import build_profile_state
+from kswifi.euicc.profiles import installing
+from kswifi.euicc.profiles.loader import build_profile_state
 from kswifi.euicc.state import Profile, file_at
 from kswifi.euicc.storage import MemoryStorage
 from kswifi.lab.phone.activation_code import ActivationCode

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.state import decode_state, encode_state
 from kswifi.euicc.storage import MemoryStorage
-from kswifi.euicc.suci import OneTimeKey, Scheme, conceal, encode_suci, read_calculation_info
+from kswifi.euicc.usim.suci import OneTimeKey, Scheme, conceal, encode_suci, read_calculation_info
 from kswifi.kernel.numbers import Iccid
 from kswifi.rsp import tlv
 from tests.support.cards import EID, enable, euicc_with, send

@@ -10,19 +10,18 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, func, select, text
-from sqlalchemy.engine import Row
 from sqlalchemy.exc import IntegrityError
 
 from kswifi.books.model import Account
 from kswifi.books.service import balances
 from kswifi.free_data import budgets, waiting
+from kswifi.free_data.chores import forget_marks, tell_alerts
 from kswifi.free_data.errors import BudgetGoneError, BudgetInvalidError, NoWaitingListError, UnknownBudgetError
 from kswifi.free_data.model import BudgetKind, FreeGrant, cost_of, money_of
 from kswifi.free_data.rules import FreeDataRules, WhenBudgetGone
 from kswifi.free_data.sql import free_budget_day, free_grant
-from kswifi.free_data.upkeep import forget_marks, tell_alerts
 from kswifi.outbox.sql import domain_event
-from tests.support.free_data import GB, Given, free_offer, open_free_data, run, user
+from tests.support.free_data import GB, Given, free_offer, open_free_data, user
 
 ADA, BOLA, CHIDI = user(0), user(1), user(2)
 
@@ -49,8 +48,8 @@ def test_spent_and_reserved_never_exceed_what_was_reserved_at_first(
     assert money.spent_kobo + money.reserved_kobo <= cost_of(octets, price)
 
 
-def test_two_orders_at_once_cannot_both_take_the_last_kobo(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_two_orders_at_once_cannot_both_take_the_last_kobo(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules(), users=40) as given:
         await given.set_budget(3 * 20_000 + 19_999)
         orders = [given.order(user(number), GB) for number in range(40)]
         results = await asyncio.gather(*orders, return_exceptions=True)
@@ -59,11 +58,9 @@ def test_two_orders_at_once_cannot_both_take_the_last_kobo(tmp_path: Path) -> No
         budget = await given.budget()
         assert (budget.reserved_kobo, budget.spent_kobo, budget.left_kobo) == (60_000, 0, 19_999)
 
-    run(tmp_path, scenario, _rules(), users=40)
 
-
-def test_what_is_used_is_spent_and_the_rest_comes_back_once(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_what_is_used_is_spent_and_the_rest_comes_back_once(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules()) as given:
         await given.set_budget(100_000)
         session_id = await given.order(ADA, 5 * GB)
         grant = await given.use(session_id, GB)
@@ -81,15 +78,13 @@ def test_what_is_used_is_spent_and_the_rest_comes_back_once(tmp_path: Path) -> N
         assert await _book(given, Account.OWED_FOR_DATA) == -25_000
         assert await _book(given, Account.SPONSORS_DEPOSITS) == 0
 
-    run(tmp_path, scenario, _rules())
-
 
 async def _book(given: Given, account: Account) -> int:
     return await given.database.read(lambda connection: balances(connection)[account])
 
 
-def test_a_sponsors_deposit_pays_when_the_operators_budget_is_gone(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_a_sponsors_deposit_pays_when_the_operators_budget_is_gone(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules()) as given:
         await given.set_budget(20_000)
         await given.set_budget(20_000, "mtn", BudgetKind.SPONSOR)
         await given.set_budget(10**9, "cafe", BudgetKind.VENUE)
@@ -101,11 +96,9 @@ def test_a_sponsors_deposit_pays_when_the_operators_budget_is_gone(tmp_path: Pat
         assert await _book(given, Account.SPONSORS_DEPOSITS) == 20_000
         assert await _book(given, Account.SPONSORED_REVENUE) == -20_000
 
-    run(tmp_path, scenario, _rules())
 
-
-def test_the_ceilings_of_day_and_month_are_local_and_count_what_comes_back(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_the_ceilings_of_day_and_month_are_local_and_count_what_comes_back(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules(daily_kobo=40000, monthly_kobo=60000)) as given:
         first = await given.order(ADA, 2 * GB)
         with pytest.raises(BudgetGoneError):
             await given.order(BOLA)
@@ -118,11 +111,9 @@ def test_the_ceilings_of_day_and_month_are_local_and_count_what_comes_back(tmp_p
         given.clock.advance(timedelta(days=7))
         await given.order(CHIDI, GB)
 
-    run(tmp_path, scenario, _rules(daily_kobo=40_000, monthly_kobo=60_000))
 
-
-def test_a_budgets_own_ceilings_pass_the_order_on_to_the_next(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_a_budgets_own_ceilings_pass_the_order_on_to_the_next(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules()) as given:
         await given.set_budget(10**6, daily_kobo=20_000)
         await given.set_budget(10**6, "sponsor", BudgetKind.SPONSOR, monthly_kobo=20_000)
         paid = [(await given.grant(await given.order(ADA))).budget_id for _ in range(2)]
@@ -134,11 +125,9 @@ def test_a_budgets_own_ceilings_pass_the_order_on_to_the_next(tmp_path: Path) ->
         with pytest.raises(BudgetGoneError):
             await given.order(ADA)
 
-    run(tmp_path, scenario, _rules())
 
-
-def test_a_budget_is_never_less_than_what_is_promised_of_it(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_a_budget_is_never_less_than_what_is_promised_of_it(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules()) as given:
         await given.set_budget(50_000)
         await given.order(ADA, 2 * GB)
         with pytest.raises(BudgetInvalidError):
@@ -156,11 +145,9 @@ def test_a_budget_is_never_less_than_what_is_promised_of_it(tmp_path: Path) -> N
                 lambda connection: connection.execute(text("UPDATE free_budget SET spent_kobo = 1"))
             )
 
-    run(tmp_path, scenario, _rules())
 
-
-def test_who_waits_is_told_in_turn_when_there_is_money_again(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_who_waits_is_told_in_turn_when_there_is_money_again(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules(when_budget_gone=WhenBudgetGone.WAITING_LIST)) as given:
         await given.set_budget(0)
         for who in (BOLA, ADA, CHIDI):
             with pytest.raises(BudgetGoneError) as refused:
@@ -179,8 +166,6 @@ def test_who_waits_is_told_in_turn_when_there_is_money_again(tmp_path: Path) -> 
         await given.order(CHIDI)
         assert await given.database.read(waiting.how_many) == 0
 
-    run(tmp_path, scenario, _rules(when_budget_gone=WhenBudgetGone.WAITING_LIST))
-
 
 async def _told(given: Given) -> list[str]:
     def change(connection: Connection) -> list[str]:
@@ -191,15 +176,13 @@ async def _told(given: Given) -> list[str]:
     return await given.database.write(change)
 
 
-def test_nobody_waits_where_no_list_is_kept_or_it_is_not_the_money(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+@pytest.mark.parametrize("gone", [WhenBudgetGone.REFUSE, WhenBudgetGone.WAITING_LIST])
+async def test_nobody_waits_where_no_list_is_kept_or_it_is_not_the_money(
+    tmp_path: Path, gone: WhenBudgetGone
+) -> None:
+    async with open_free_data(tmp_path, _rules(when_budget_gone=gone)) as given:
         with pytest.raises(NoWaitingListError):
             await given.free_data.wait(ADA, free_offer(GB))
-
-    run(tmp_path, scenario, _rules())
-    other = tmp_path / "other"
-    other.mkdir()
-    run(other, scenario, _rules(when_budget_gone=WhenBudgetGone.WAITING_LIST))
 
 
 _steps = st.lists(
@@ -214,31 +197,27 @@ _steps = st.lists(
 
 @settings(max_examples=25, deadline=None)
 @for_all(_steps)
-def test_reserved_and_spent_stay_within_the_budget_and_add_up_whatever_happens(
+async def test_reserved_and_spent_stay_within_the_budget_and_add_up_whatever_happens(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int, int]]
 ) -> None:
     """Orders, use, late reports and ends in any order: the budget is the sum of its grants, never overdrawn."""
-
-    async def scenario() -> None:
-        async with open_free_data(tmp_path_factory.mktemp("steps"), _rules(cost=777)) as given:
-            await given.set_budget(3_000, daily_kobo=5_000)
-            sessions: list[tuple[str, int]] = []
-            for what, place, octets in steps:
-                if what == "order":
-                    try:
-                        sessions.append((await given.order(ADA, octets), octets))
-                    except BudgetGoneError:
-                        continue
-                elif what == "grow":
-                    await given.set_budget((await given.budget()).total_kobo + place, daily_kobo=5_000)
-                elif sessions:
-                    session_id, size = sessions[place % len(sessions)]
-                    used = max((await given.grant(session_id)).used_octets, min(octets, size))
-                    ended = what == "end"
-                    await given.use(session_id, used, open_octets=0, ended=ended)
-                await _require_sums(given)
-
-    asyncio.run(scenario())
+    async with open_free_data(tmp_path_factory.mktemp("steps"), _rules(cost=777)) as given:
+        await given.set_budget(3_000, daily_kobo=5_000)
+        sessions: list[tuple[str, int]] = []
+        for what, place, octets in steps:
+            if what == "order":
+                try:
+                    sessions.append((await given.order(ADA, octets), octets))
+                except BudgetGoneError:
+                    continue
+            elif what == "grow":
+                await given.set_budget((await given.budget()).total_kobo + place, daily_kobo=5_000)
+            elif sessions:
+                session_id, size = sessions[place % len(sessions)]
+                used = max((await given.grant(session_id)).used_octets, min(octets, size))
+                ended = what == "end"
+                await given.use(session_id, used, open_octets=0, ended=ended)
+            await _require_sums(given)
 
 
 async def _require_sums(given: Given) -> None:
@@ -246,7 +225,7 @@ async def _require_sums(given: Given) -> None:
     assert 0 <= budget.reserved_kobo + budget.spent_kobo <= budget.total_kobo
     t = free_grant.c
 
-    def look(connection: Connection) -> tuple[Row[*tuple[Any, ...]], Any, int]:
+    def look(connection: Connection) -> tuple[Any, Any, int]:
         row = connection.execute(select(func.sum(t.reserved_kobo), func.sum(t.spent_kobo))).one()
         on_days = connection.scalar(select(func.sum(free_budget_day.c.committed_kobo)))
         in_all, _ = budgets.committed(connection, given.clock.now(), given.free_data.rules)
@@ -257,8 +236,8 @@ async def _require_sums(given: Given) -> None:
     assert (on_days or 0) == in_all == budget.reserved_kobo + budget.spent_kobo
 
 
-def test_each_alert_level_is_told_once_and_again_after_money_came(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_each_alert_level_is_told_once_and_again_after_money_came(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules()) as given:
         rules = given.free_data.rules
         await given.set_budget(40_000)
         assert await tell_alerts(given.database, rules) == 0
@@ -272,11 +251,9 @@ def test_each_alert_level_is_told_once_and_again_after_money_came(tmp_path: Path
         assert await tell_alerts(given.database, rules) == 1
         assert (await given.budget()).alert_percent == 100
 
-    run(tmp_path, scenario, _rules())
 
-
-def test_marks_are_forgotten_when_no_limit_counts_them_any_more(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_marks_are_forgotten_when_no_limit_counts_them_any_more(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules()) as given:
         rules = given.free_data.rules
         over = await given.order(ADA, device_id="phone")
         await given.order(BOLA)  # lives on
@@ -291,5 +268,3 @@ def test_marks_are_forgotten_when_no_limit_counts_them_any_more(tmp_path: Path) 
             lambda connection: connection.execute(select(free_grant).where(t.session_id == over)).one()
         )
         assert (row.account_mark, row.device_mark, row.used_octets) == (None, None, 1)
-
-    run(tmp_path, scenario, _rules())

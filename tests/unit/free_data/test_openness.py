@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from kswifi.free_data.model import Budget, BudgetKind
-from kswifi.free_data.openness import ASKS_NOTHING, NO_COST, NO_LIMIT, left_open
 from kswifi.free_data.rules import FreeDataRules, Requirement
+from kswifi.free_data.unlimited_cost_warnings import ASKS_NOTHING, NO_COST, NO_LIMIT, left_open
 
 CLOSED = FreeDataRules(cost_kobo_per_gb=20_000, monthly_kobo=1, required=Requirement.PHONE)
 

@@ -21,7 +21,7 @@ from kswifi.free_data.errors import (
 )
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.kernel.numbers import Eid
-from tests.support.free_data import GB, Given, free_offer, run, user
+from tests.support.free_data import GB, free_offer, open_free_data, user
 
 ADA, BOLA = user(0), user(1)
 CARD = Eid("89049032123451234512345678901235")
@@ -32,8 +32,8 @@ def _rules(**changed: object) -> FreeDataRules:
     return FreeDataRules(**{"allowance_octets": 100 * GB, "unspent_octets": 100 * GB, **changed})  # type: ignore[arg-type]
 
 
-def test_a_device_has_its_allowance_whoever_signs_in_on_it(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_a_device_has_its_allowance_whoever_signs_in_on_it(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules(device_allowance_octets=3 * GB)) as given:
         await given.order(ADA, 2 * GB, device_id="tablet")
         with pytest.raises(DeviceAllowanceExceededError) as refused:
             await given.order(BOLA, 2 * GB, device_id="tablet")
@@ -42,11 +42,9 @@ def test_a_device_has_its_allowance_whoever_signs_in_on_it(tmp_path: Path) -> No
         given.clock.advance(timedelta(days=30))
         await given.order(BOLA, 2 * GB, device_id="tablet")
 
-    run(tmp_path, scenario, _rules(device_allowance_octets=3 * GB))
 
-
-def test_a_card_has_its_allowance_however_many_accounts_it_serves(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_a_card_has_its_allowance_however_many_accounts_it_serves(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules(card_allowance_octets=3 * GB)) as given:
         await given.order(ADA, 2 * GB, eid=CARD)
         with pytest.raises(CardAllowanceExceededError):
             await given.order(BOLA, 2 * GB, eid=CARD)
@@ -65,11 +63,9 @@ def test_a_card_has_its_allowance_however_many_accounts_it_serves(tmp_path: Path
         with pytest.raises(CardAllowanceExceededError):
             await given.order(BOLA, 1, eid=CARD)
 
-    run(tmp_path, scenario, _rules(card_allowance_octets=3 * GB))
 
-
-def test_orders_keep_their_distance(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_orders_keep_their_distance(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules(cool_down=timedelta(hours=1))) as given:
         first = await given.order(ADA)
         given.clock.advance(timedelta(minutes=59))
         with pytest.raises(CoolingDownError) as refused:
@@ -83,11 +79,9 @@ def test_orders_keep_their_distance(tmp_path: Path) -> None:
         await given.use(first, 0, ended=True)
         await given.order(ADA)
 
-    run(tmp_path, scenario, _rules(cool_down=timedelta(hours=1)))
 
-
-def test_large_and_long_offers_are_not_given(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_large_and_long_offers_are_not_given(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules(largest_octets=GB, longest_days=7)) as given:
         with pytest.raises(FreeOfferNotGivenError) as refused:
             await given.order(ADA, GB + 1)
         assert refused.value.facts == {"do": "choose_another", "largest_octets": GB}
@@ -95,11 +89,9 @@ def test_large_and_long_offers_are_not_given(tmp_path: Path) -> None:
             await given.order(ADA, GB, days=8)
         await given.order(ADA, GB, days=7)
 
-    run(tmp_path, scenario, _rules(largest_octets=GB, longest_days=7))
 
-
-def test_an_order_needs_the_kyc_level_that_the_operator_asks(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_an_order_needs_the_kyc_level_that_the_operator_asks(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules(kyc_level=2)) as given:
         await given.database.write(lambda connection: set_kyc_level(connection, ADA, 1))
         with pytest.raises(KycLevelTooLowError) as refused:
             await given.order(ADA)
@@ -109,22 +101,18 @@ def test_an_order_needs_the_kyc_level_that_the_operator_asks(tmp_path: Path) -> 
         with pytest.raises(KycLevelTooLowError):
             await given.order(BOLA)
 
-    run(tmp_path, scenario, _rules(kyc_level=2))
 
-
-def test_the_kill_switch_stops_every_order_and_lets_go_again(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_the_kill_switch_stops_every_order_and_lets_go_again(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, OPEN) as given:
         await given.database.write(lambda connection: budgets.stop(connection, "closed for today"))
         with pytest.raises(FreeDataStoppedError, match="closed for today"):
             await given.order(ADA)
         await given.database.write(budgets.resume)
         await given.order(ADA)
 
-    run(tmp_path, scenario, OPEN)
 
-
-def test_an_account_made_anew_under_the_same_name_has_no_fresh_allowance(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_an_account_made_anew_under_the_same_name_has_no_fresh_allowance(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path) as given:
         await given.use(await given.order(ADA, 4 * GB), 4 * GB, ended=True)
 
         def change(connection: Connection) -> None:
@@ -139,22 +127,18 @@ def test_an_account_made_anew_under_the_same_name_has_no_fresh_allowance(tmp_pat
         given.clock.advance(timedelta(days=30))
         await given.order(BOLA, 5 * GB)
 
-    run(tmp_path, scenario)
 
-
-def test_unspent_is_what_lives_and_is_not_used(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_unspent_is_what_lives_and_is_not_used(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules(unspent_octets=5 * GB)) as given:
         first = await given.order(ADA, 3 * GB)
         with pytest.raises(TooMuchUnspentError):
             await given.order(ADA, 3 * GB)
         await given.use(first, GB)
         await given.order(ADA, 3 * GB)
 
-    run(tmp_path, scenario, _rules(unspent_octets=5 * GB))
 
-
-def test_the_standing_tells_beforehand_what_an_order_would_be_told(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_the_standing_tells_beforehand_what_an_order_would_be_told(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path) as given:
         await given.order(ADA, 3 * GB)
         offers = (free_offer(GB), free_offer(3 * GB))
         standing = await given.free_data.standing(ADA, offers)
@@ -165,5 +149,3 @@ def test_the_standing_tells_beforehand_what_an_order_would_be_told(tmp_path: Pat
         with pytest.raises(AllowanceExceededError) as refused:
             await given.order(ADA, 3 * GB)
         assert (refused.value.message, refused.value.facts) == (must_not.refusal.message, must_not.refusal.facts)
-
-    run(tmp_path, scenario)

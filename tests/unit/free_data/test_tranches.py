@@ -20,7 +20,7 @@ from kswifi.free_data.grants import release_tranche, waiting_for_release
 from kswifi.free_data.model import BudgetKind, FreeGrant, first_tranche, released_next
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.sql import free_budget_day, free_grant
-from tests.support.free_data import GB, Given, open_free_data, run, user
+from tests.support.free_data import GB, Given, open_free_data, user
 
 MB = GB // 1000
 ADA, BOLA = user(0), user(1)
@@ -60,8 +60,8 @@ def test_whoever_uses_a_session_in_steps_gets_all_of_it(octets: int, tranche: in
     assert used == octets
 
 
-def test_money_is_reserved_for_what_is_released(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_money_is_reserved_for_what_is_released(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules()) as given:
         rules = given.free_data.rules
         await given.set_budget(100_000)
         session_id = await given.order(ADA)
@@ -82,11 +82,9 @@ def test_money_is_reserved_for_what_is_released(tmp_path: Path) -> None:
         assert (budget.reserved_kobo, budget.spent_kobo) == (0, 3_000)
         assert await days(given) == {grant.ordered_on: 3_000}
 
-    run(tmp_path, scenario, _rules())
 
-
-def test_what_comes_back_comes_back_on_the_day_that_reserved_it(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_what_comes_back_comes_back_on_the_day_that_reserved_it(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules()) as given:
         session_id = await given.order(ADA)
         first = (await given.grant(session_id)).ordered_on
         await given.use(session_id, 110 * MB)
@@ -97,13 +95,11 @@ def test_what_comes_back_comes_back_on_the_day_that_reserved_it(tmp_path: Path) 
         await given.use(session_id, 110 * MB, ended=True)
         assert await days(given) == {first: 2_200, grant.ordered_on: 0}
 
-    run(tmp_path, scenario, _rules())
 
-
-def test_a_refund_on_a_later_day_leaves_no_day_below_nothing(
+async def test_a_refund_on_a_later_day_leaves_no_day_below_nothing(
     tmp_path: Path,
 ) -> None:
-    async def scenario(given: Given) -> None:
+    async with open_free_data(tmp_path, _rules()) as given:
         await given.set_budget(100_000)
         session_id = await given.order(ADA)
         await given.use(session_id, 110 * MB)
@@ -115,11 +111,9 @@ def test_a_refund_on_a_later_day_leaves_no_day_below_nothing(
         assert (budget.reserved_kobo, budget.spent_kobo) == (0, 0)
         assert min((await days(given)).values()) == 0
 
-    run(tmp_path, scenario, _rules())
 
-
-def test_a_tranche_waits_for_money_and_for_the_end_of_a_stop(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_a_tranche_waits_for_money_and_for_the_end_of_a_stop(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules()) as given:
         rules = given.free_data.rules
         await given.set_budget(4_000)
         session_id = await given.order(ADA)
@@ -138,22 +132,18 @@ def test_a_tranche_waits_for_money_and_for_the_end_of_a_stop(tmp_path: Path) -> 
         assert await given.database.read(lambda connection: waiting_for_release(connection, 10)) == []
         assert (await given.budget()).left_kobo == 0
 
-    run(tmp_path, scenario, _rules())
 
-
-def test_a_ceiling_of_all_budgets_holds_where_none_is_set_up(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_a_ceiling_of_all_budgets_holds_where_none_is_set_up(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules(daily_kobo=7000)) as given:
         session_id = await given.order(ADA)
         await given.use(session_id, 150 * MB)
         assert await release(given, session_id, given.free_data.rules) is None
         given.clock.advance(timedelta(days=1))
         assert await release(given, session_id, given.free_data.rules) is not None
 
-    run(tmp_path, scenario, _rules(daily_kobo=7_000))
 
-
-def test_what_is_counted_again_on_a_later_day_fits_its_ceiling_too(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_what_is_counted_again_on_a_later_day_fits_its_ceiling_too(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules(daily_kobo=4999)) as given:
         rules = given.free_data.rules
         session_id = await given.order(ADA)
         await given.use(session_id, 150 * MB)
@@ -165,25 +155,19 @@ def test_what_is_counted_again_on_a_later_day_fits_its_ceiling_too(tmp_path: Pat
         assert grant is not None
         assert (await days(given))[grant.ordered_on] == 5_000
 
-    run(tmp_path, scenario, _rules(daily_kobo=4_999))
+
+async def test_two_releases_at_once_release_one_tranche(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules()) as given:
+        session_id = await given.order(ADA)
+        await given.use(session_id, 120 * MB)
+        released = await asyncio.gather(*(release(given, session_id, given.free_data.rules) for _ in range(20)))
+        assert sum(it is not None for it in released) == 1
+        assert (await given.grant(session_id)).released_octets == 400 * MB
 
 
-def test_two_releases_at_once_release_one_tranche(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with open_free_data(tmp_path, _rules()) as given:
-            session_id = await given.order(ADA)
-            await given.use(session_id, 120 * MB)
-            released = await asyncio.gather(*(release(given, session_id, given.free_data.rules) for _ in range(20)))
-            assert sum(it is not None for it in released) == 1
-            assert (await given.grant(session_id)).released_octets == 400 * MB
-
-    asyncio.run(scenario())
-
-
-def test_use_beyond_a_budget_that_is_gone_stops_nobody(tmp_path: Path) -> None:
+async def test_use_beyond_a_budget_that_is_gone_stops_nobody(tmp_path: Path) -> None:
     """Nothing should bring it about; if something does, the budget is full, and balances go on."""
-
-    async def scenario(given: Given) -> None:
+    async with open_free_data(tmp_path, _rules()) as given:
         await given.set_budget(8_000)
         ended = await given.order(ADA)
         await given.use(ended, 0, ended=True)
@@ -195,19 +179,19 @@ def test_use_beyond_a_budget_that_is_gone_stops_nobody(tmp_path: Path) -> None:
         await given.set_budget(100_000)
         assert (await given.use(ended, GB, ended=True)).spent_kobo == PRICE
 
-    run(tmp_path, scenario, _rules())
-
 
 STEPS = ("order", "use", "use", "use", "refund", "refund", "end", "late", "day", "day", "grow")
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_money_adds_up_whatever_is_used_refunded_and_released_on_whatever_day(tmp_path: Path, seed: int) -> None:
+async def test_money_adds_up_whatever_is_used_refunded_and_released_on_whatever_day(
+    tmp_path: Path, seed: int
+) -> None:
     """What budgets have reserved and spent is what their sessions have; in the end the books have all of it."""
 
     chance = Random(seed)
 
-    async def scenario(given: Given) -> None:
+    async with open_free_data(tmp_path, _rules(cost_kobo_per_gb=777)) as given:
         await given.set_budget(2_500, "acme", BudgetKind.SPONSOR)
         left: dict[str, int] = {}  # octets that an ended session still holds in reservations
         mine: list[str] = []
@@ -229,8 +213,6 @@ def test_money_adds_up_whatever_is_used_refunded_and_released_on_whatever_day(tm
         assert budget.reserved_kobo == 0
         booked = await given.database.read(balances)
         assert booked[Account.COST_OF_DATA] == booked[Account.SPONSORS_DEPOSITS] == budget.spent_kobo
-
-    run(tmp_path, scenario, _rules(cost_kobo_per_gb=777))
 
 
 async def _step(given: Given, session_id: str, left: dict[str, int], what: str, number: int) -> None:
@@ -263,13 +245,11 @@ async def _require_sums(given: Given) -> None:
     assert sum(counted) >= budget.reserved_kobo + budget.spent_kobo
 
 
-def test_the_whole_counts_as_unspent_and_without_tranches_all_is_released(tmp_path: Path) -> None:
-    async def scenario(given: Given) -> None:
+async def test_the_whole_counts_as_unspent_and_without_tranches_all_is_released(tmp_path: Path) -> None:
+    async with open_free_data(tmp_path, _rules()) as given:
         await given.order(ADA, 5 * GB)
         standing = await given.free_data.standing(ADA, ())
         assert standing.unspent_room_octets == 95 * GB
         given.free_data.rules = _rules(tranche_octets=None)
         grant = await given.grant(await given.order(BOLA))
         assert (grant.released_octets, grant.tranche_octets, grant.reserved_kobo) == (GB, None, PRICE)
-
-    run(tmp_path, scenario, _rules())

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kswifi import milenage
+from kswifi.aka import milenage
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.errors import CardBusyError, CardExistsError, CardMissingError, ProfileRefusedError
 from kswifi.euicc.storage import DirectoryStorage

@@ -1,8 +1,6 @@
-import asyncio
-
 import pytest
 
-from kswifi.lab.gateway.destinations import Destination, Destinations, is_public
+from kswifi.lab.gateway.destinations import Destinations, is_public
 from kswifi.lab.gateway.errors import ProxyRefusedError
 
 
@@ -24,29 +22,25 @@ def test_public_addresses_are_public(address: str) -> None:
     assert is_public(address)
 
 
-def resolve(destinations: Destinations, host: str, port: int) -> Destination:
-    return asyncio.run(destinations.resolve(host, port))
-
-
-def test_only_what_the_gateway_was_told_is_reached_beside_the_internet() -> None:
+async def test_only_what_the_gateway_was_told_is_reached_beside_the_internet() -> None:
     destinations = Destinations([("127.0.0.1", 8082)], [("127.0.0.1", 8080)])
-    assert not resolve(destinations, "127.0.0.1", 8082).is_origin
-    assert resolve(destinations, "127.0.0.1", 8080).is_origin
-    assert resolve(destinations, "localhost", 8080).addresses[0][1] == ("127.0.0.1", 8080)
+    assert not (await destinations.resolve("127.0.0.1", 8082)).is_origin
+    assert (await destinations.resolve("127.0.0.1", 8080)).is_origin
+    assert (await destinations.resolve("localhost", 8080)).addresses[0][1] == ("127.0.0.1", 8080)
     for port in (22, 3128, 3868, 8081):
         with pytest.raises(ProxyRefusedError, match="private") as refused:
-            resolve(destinations, "localhost", port)
+            await destinations.resolve("localhost", port)
         assert refused.value.status == 403
 
 
 @pytest.mark.parametrize("host", ["2130706433", "0x7f000001", "127.1", "017700000001"])
-def test_other_spellings_of_loopback_are_seen_through(host: str) -> None:
+async def test_other_spellings_of_loopback_are_seen_through(host: str) -> None:
     with pytest.raises(ProxyRefusedError):
-        resolve(Destinations([], []), host, 80)
+        await Destinations([], []).resolve(host, 80)
 
 
-def test_a_name_without_an_address_is_a_bad_gateway() -> None:
+async def test_a_name_without_an_address_is_a_bad_gateway() -> None:
     for host in ("no-such-name.invalid", "a" * 70 + ".example", "..", "xn--\udcff"):
         with pytest.raises(ProxyRefusedError) as refused:
-            resolve(Destinations([], []), host, 80)
+            await Destinations([], []).resolve(host, 80)
         assert refused.value.status == 502

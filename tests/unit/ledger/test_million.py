@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from kswifi.ledger import effects as fx
-from kswifi.ledger.journal import Head, next_record
-from kswifi.ledger.snapshot import SnapshotStore
-from kswifi.ledger.sqlite import SqliteJournal
+from kswifi.ledger.storage.journal import Head, next_record
+from kswifi.ledger.storage.snapshot import SnapshotStore
+from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 
 RECORDS = 1_000
 AT_ONCE = 1_000
@@ -18,9 +18,9 @@ NOW = 1_795_000_000
 RECOVER = """
 import resource, sys
 from pathlib import Path
-from kswifi.ledger.recovery import recover
-from kswifi.ledger.snapshot import SnapshotStore
-from kswifi.ledger.sqlite import SqliteJournalReader
+from kswifi.ledger.storage.recovery import recover
+from kswifi.ledger.storage.snapshot import SnapshotStore
+from kswifi.ledger.storage.sqlite_journal import SqliteJournalReader
 
 folder, store = Path(sys.argv[1]), SnapshotStore(Path(sys.argv[1]))
 journal = SqliteJournalReader(folder)

@@ -10,10 +10,10 @@ import pytest
 from kswifi.ledger import inspect
 from kswifi.ledger.effects import WalletOpened
 from kswifi.ledger.errors import LedgerDamagedError, LedgerVersionError
-from kswifi.ledger.journal import Head, follow, next_record
-from kswifi.ledger.recovery import recover
-from kswifi.ledger.snapshot import SnapshotStore
-from kswifi.ledger.sqlite import FILE_NAME, HEAD_NAME, SqliteJournal
+from kswifi.ledger.storage.journal import Head, follow, next_record
+from kswifi.ledger.storage.recovery import recover
+from kswifi.ledger.storage.snapshot import SnapshotStore
+from kswifi.ledger.storage.sqlite_journal import FILE_NAME, HEAD_NAME, SqliteJournal
 
 RECORDS = 40
 BULK = "6" * 300

@@ -1,6 +1,6 @@
 """What a gateway calls an amount is whole kobo that a book can hold, or nothing."""
 
-from kswifi.providers.gateway_http import exact_kobo
+from kswifi.providers.payments.gateway_http import exact_kobo
 
 
 def test_an_amount_that_no_book_holds_is_none() -> None:

@@ -1,6 +1,5 @@
 """From the sandbox to real money: nothing of the rehearsal counts, and the sandbox serves no more."""
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from kswifi.books.verify import verify_book
 from kswifi.bootstrap.lab import lab_config
 from kswifi.bootstrap.payments import make_gateway
 from kswifi.cli.main import app
-from kswifi.installation import Installation
+from kswifi.data_directory.layout import Installation
 from kswifi.payments.going_live import close_rehearsal
 from kswifi.payments.passes import pass_of
 from kswifi.payments.rules import PassRules
@@ -32,27 +31,24 @@ async def standing(road: Road) -> dict[str, int]:
     return await road.database.read(look)
 
 
-def test_a_rehearsal_ends_and_the_book_goes_on_from_zero(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with open_road(tmp_path, passes=PassRules()) as road:
-            for _ in range(3):
-                await road.pay()
-            session = await road.downloads.order(ADA, "unlimited")
-            await road.settle()
-            real = await road.pay()
-            await road.database.write(
-                lambda connection: connection.execute(
-                    text("UPDATE payment SET sandbox = 0 WHERE reference = :it"), {"it": real.reference}
-                )
+async def test_a_rehearsal_ends_and_the_book_goes_on_from_zero(tmp_path: Path) -> None:
+    async with open_road(tmp_path, passes=PassRules()) as road:
+        for _ in range(3):
+            await road.pay()
+        session = await road.downloads.order(ADA, "unlimited")
+        await road.settle()
+        real = await road.pay()
+        await road.database.write(
+            lambda connection: connection.execute(
+                text("UPDATE payment SET sandbox = 0 WHERE reference = :it"), {"it": real.reference}
             )
-            assert await close_rehearsal(road.database) == 3
-            assert await close_rehearsal(road.database) == 0
-            await road.settle()
-            assert (await road.now(session)).state is SessionState.REVOKED
-            assert await standing(road) == {"cash_at_gateway": 80_000, "deferred_revenue": -80_000}
-            assert await road.database.read(lambda connection: pass_of(connection, ADA, road.clock.now())) is None
-
-    asyncio.run(scenario())
+        )
+        assert await close_rehearsal(road.database) == 3
+        assert await close_rehearsal(road.database) == 0
+        await road.settle()
+        assert (await road.now(session)).state is SessionState.REVOKED
+        assert await standing(road) == {"cash_at_gateway": 80_000, "deferred_revenue": -80_000}
+        assert await road.database.read(lambda connection: pass_of(connection, ADA, road.clock.now())) is None
 
 
 def test_once_a_real_gateway_is_configured_the_sandbox_does_not_serve(

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -24,7 +25,7 @@ from kswifi.phone_verification.errors import (
     PhoneVerifiedElsewhereError,
     UnknownPhoneVerificationError,
 )
-from kswifi.phone_verification.handlers import CodeHandlers
+from kswifi.phone_verification.job_handlers import CodeHandlers
 from kswifi.phone_verification.model import CODE_LIFETIME, TRIES_LIMIT, code_of, parse_phone_number
 from kswifi.phone_verification.ports import SendRefused, SendResult, SendUnknown, Sent, TextMessage
 from kswifi.phone_verification.service import PhoneVerifications
@@ -83,23 +84,21 @@ class Phones:
         return refused.type
 
 
-def run(folder: Path, scenario: Callable[[Phones], Awaitable[None]], rules: FreeDataRules | None = None) -> None:
-    async def whole() -> None:
-        async with open_free_data(folder, rules) as given:
-            digest = given.free_data.marks.digest
-            sender = Recorder()
-            worker = Worker(given.database, CodeHandlers(given.database, digest, sender).handlers())
-            await scenario(Phones(given, PhoneVerifications(given.database, digest), sender, worker))
-
-    asyncio.run(whole())
+@asynccontextmanager
+async def open_phones(folder: Path, rules: FreeDataRules | None = None) -> AsyncIterator[Phones]:
+    async with open_free_data(folder, rules) as given:
+        digest = given.free_data.marks.digest
+        sender = Recorder()
+        worker = Worker(given.database, CodeHandlers(given.database, digest, sender).handlers())
+        yield Phones(given, PhoneVerifications(given.database, digest), sender, worker)
 
 
 def other(code: str) -> str:
     return f"{(int(code) + 1) % 10**6:06}"
 
 
-def test_the_code_that_was_sent_verifies_the_number_and_opens_free_data(tmp_path: Path) -> None:
-    async def scenario(phones: Phones) -> None:
+async def test_the_code_that_was_sent_verifies_the_number_and_opens_free_data(tmp_path: Path) -> None:
+    async with open_phones(tmp_path, FreeDataRules(required=Requirement.PHONE)) as phones:
         with pytest.raises(PhoneNotVerifiedError):
             await phones.given.order(user(0))
         verification_id = await phones.begin(user(0))
@@ -109,11 +108,9 @@ def test_the_code_that_was_sent_verifies_the_number_and_opens_free_data(tmp_path
         await phones.service.confirm(user(0), verification_id, phones.code)  # again is no error
         await phones.given.order(user(0))
 
-    run(tmp_path, scenario, FreeDataRules(required=Requirement.PHONE))
 
-
-def test_the_allowance_goes_with_the_number_after_its_account_is_gone(tmp_path: Path) -> None:
-    async def scenario(phones: Phones) -> None:
+async def test_the_allowance_goes_with_the_number_after_its_account_is_gone(tmp_path: Path) -> None:
+    async with open_phones(tmp_path, FreeDataRules(required=Requirement.PHONE)) as phones:
         await phones.verify(user(0))
         await phones.given.order(user(0), 5 * 10**9)
 
@@ -127,42 +124,34 @@ def test_the_allowance_goes_with_the_number_after_its_account_is_gone(tmp_path: 
             await phones.given.order(user(1))
         assert refused.value.code == "free_allowance_used_up"
 
-    run(tmp_path, scenario, FreeDataRules(required=Requirement.PHONE))
 
-
-def test_one_number_verifies_one_account(tmp_path: Path) -> None:
-    async def scenario(phones: Phones) -> None:
+async def test_one_number_verifies_one_account(tmp_path: Path) -> None:
+    async with open_phones(tmp_path) as phones:
         await phones.verify(user(0))
         verification_id = await phones.begin(user(1), "+234 803 123 4567")
         assert await phones.refused(user(1), verification_id, phones.code) is PhoneVerifiedElsewhereError
         await phones.verify(user(0), "0701 234 5678")  # another number takes its place: the first is free
         await phones.verify(user(1))
 
-    run(tmp_path, scenario)
 
-
-def test_five_wrong_codes_end_it_also_for_the_right_one(tmp_path: Path) -> None:
-    async def scenario(phones: Phones) -> None:
+async def test_five_wrong_codes_end_it_also_for_the_right_one(tmp_path: Path) -> None:
+    async with open_phones(tmp_path) as phones:
         verification_id = await phones.begin(user(0))
         for _ in range(TRIES_LIMIT):
             assert await phones.refused(user(0), verification_id, other(phones.code)) is PhoneCodeWrongError
         assert await phones.refused(user(0), verification_id, phones.code) is PhoneCodeOverError
 
-    run(tmp_path, scenario)
 
-
-def test_a_hundred_guesses_at_once_are_five(tmp_path: Path) -> None:
-    async def scenario(phones: Phones) -> None:
+async def test_a_hundred_guesses_at_once_are_five(tmp_path: Path) -> None:
+    async with open_phones(tmp_path) as phones:
         verification_id = await phones.begin(user(0))
         wrong = other(phones.code)
         tries = [phones.refused(user(0), verification_id, wrong) for _ in range(100)]
         assert (await asyncio.gather(*tries)).count(PhoneCodeWrongError) == TRIES_LIMIT
 
-    run(tmp_path, scenario)
 
-
-def test_a_code_holds_for_ten_minutes_and_its_number_is_forgotten_after(tmp_path: Path) -> None:
-    async def scenario(phones: Phones) -> None:
+async def test_a_code_holds_for_ten_minutes_and_its_number_is_forgotten_after(tmp_path: Path) -> None:
+    async with open_phones(tmp_path) as phones:
         verification_id = await phones.begin(user(0))
         phones.given.clock.advance(CODE_LIFETIME)
         assert await phones.refused(user(0), verification_id, phones.code) is PhoneCodeOverError
@@ -171,22 +160,18 @@ def test_a_code_holds_for_ten_minutes_and_its_number_is_forgotten_after(tmp_path
         assert await phones.service.prune() == 1
         assert await phones.refused(user(0), verification_id, phones.code) is UnknownPhoneVerificationError
 
-    run(tmp_path, scenario)
 
-
-def test_a_code_is_its_users_alone(tmp_path: Path) -> None:
-    async def scenario(phones: Phones) -> None:
+async def test_a_code_is_its_users_alone(tmp_path: Path) -> None:
+    async with open_phones(tmp_path) as phones:
         verification_id = await phones.begin(user(0))
         assert await phones.refused(user(1), verification_id, phones.code) is UnknownPhoneVerificationError
 
-    run(tmp_path, scenario)
 
-
-def test_no_table_has_the_code(tmp_path: Path) -> None:
+async def test_no_table_has_the_code(tmp_path: Path) -> None:
     def contents() -> list[bytes]:
         return [file.read_bytes() for file in tmp_path.glob("control.db*")]
 
-    async def scenario(phones: Phones) -> None:
+    async with open_phones(tmp_path) as phones:
         await phones.begin(user(0))
         code = phones.code.encode()
         assert all(b"code is " + code not in content for content in contents())
@@ -198,11 +183,9 @@ def test_no_table_has_the_code(tmp_path: Path) -> None:
         codes = {code_of(digest, row.verification_id, row.phone_number, f"{salt:032x}") for salt in range(50)}
         assert len(codes) > 45  # the salt makes it another each time
 
-    run(tmp_path, scenario)
 
-
-def test_account_number_and_address_each_have_their_rate(tmp_path: Path) -> None:
-    async def scenario(phones: Phones) -> None:
+async def test_account_number_and_address_each_have_their_rate(tmp_path: Path) -> None:
+    async with open_phones(tmp_path) as phones:
         for _ in range(4):
             await phones.begin(user(0))
         with pytest.raises(TooManyAttemptsError):
@@ -219,11 +202,9 @@ def test_account_number_and_address_each_have_their_rate(tmp_path: Path) -> None
             await phones.begin(user(1), "0703 234 5678")  # the network address
         await phones.begin(user(1), "0703 234 5678", address="192.0.2.2")
 
-    run(tmp_path, scenario)
 
-
-def test_all_together_are_not_sent_more_than_the_operator_pays_for(tmp_path: Path) -> None:
-    async def scenario(phones: Phones) -> None:
+async def test_all_together_are_not_sent_more_than_the_operator_pays_for(tmp_path: Path) -> None:
+    async with open_phones(tmp_path) as phones:
         phones.service = PhoneVerifications(
             phones.given.database, phones.given.free_data.marks.digest, codes_a_day=3
         )
@@ -235,12 +216,10 @@ def test_all_together_are_not_sent_more_than_the_operator_pays_for(tmp_path: Pat
         phones.given.clock.advance(timedelta(hours=8))
         await phones.begin(user(0), "0702 234 5679", address="192.0.2.9")
 
-    run(tmp_path, scenario)
-
 
 @pytest.mark.parametrize("answer", [SendUnknown("lost"), SendRefused("no such number")])
-def test_what_is_refused_or_unknown_is_not_sent_again(tmp_path: Path, answer: SendResult) -> None:
-    async def scenario(phones: Phones) -> None:
+async def test_what_is_refused_or_unknown_is_not_sent_again(tmp_path: Path, answer: SendResult) -> None:
+    async with open_phones(tmp_path) as phones:
         phones.sender.answers = [answer]
         verification_id = await phones.begin(user(0))
         unknown = isinstance(answer, SendUnknown)
@@ -253,11 +232,9 @@ def test_what_is_refused_or_unknown_is_not_sent_again(tmp_path: Path, answer: Se
         else:
             assert await phones.refused(user(0), verification_id, phones.code) is PhoneCodeOverError
 
-    run(tmp_path, scenario)
 
-
-def test_asked_too_often_is_sent_later(tmp_path: Path) -> None:
-    async def scenario(phones: Phones) -> None:
+async def test_asked_too_often_is_sent_later(tmp_path: Path) -> None:
+    async with open_phones(tmp_path) as phones:
         phones.sender.answers = [SendRefused("too often", try_later=True)]
         verification_id = await phones.begin(user(0))
         assert await phones.state(user(0), verification_id) == "waiting"
@@ -265,11 +242,9 @@ def test_asked_too_often_is_sent_later(tmp_path: Path) -> None:
         await phones.worker.run_until_idle()
         assert await phones.state(user(0), verification_id) == "sent"
 
-    run(tmp_path, scenario)
 
-
-def test_who_died_while_sending_leaves_it_unknown(tmp_path: Path) -> None:
-    async def scenario(phones: Phones) -> None:
+async def test_who_died_while_sending_leaves_it_unknown(tmp_path: Path) -> None:
+    async with open_phones(tmp_path) as phones:
         made = await phones.service.begin(user(0), "019ab0de-0000-7000-8000-0000000000d1", NUMBER, "192.0.2.1")
         await phones.given.database.write(
             lambda connection: connection.execute(update(phone_verification).values(state="sending"))
@@ -277,8 +252,6 @@ def test_who_died_while_sending_leaves_it_unknown(tmp_path: Path) -> None:
         await phones.worker.run_until_idle()
         assert await phones.state(user(0), made.verification_id) == "unknown"
         assert phones.sender.messages == []
-
-    run(tmp_path, scenario)
 
 
 def test_numbers_are_read_as_people_write_them() -> None:

@@ -12,10 +12,10 @@ from kswifi.diameter.constants import (
     FinalUnitAction,
     ResultCode,
 )
-from kswifi.diameter.credit_control import CreditControlRequest
-from kswifi.diameter.units import FinalUnitIndication, ServiceCreditControl, ServiceUnit
-from kswifi.servers.application import NodeIdentity
-from kswifi.servers.gy_answers import MAX_TEMPLATES, GyAnswers
+from kswifi.diameter.messages.credit_control import CreditControlRequest
+from kswifi.diameter.messages.units import FinalUnitIndication, ServiceCreditControl, ServiceUnit
+from kswifi.servers.diameter.application import NodeIdentity
+from kswifi.servers.diameter.gy_answers import MAX_TEMPLATES, GyAnswers
 
 IDENTITY = NodeIdentity("ocs%s.localdomain", "local%domain", 1)
 POLICY = ChargingPolicy(failure_handling=CcFailureHandling.CONTINUE)

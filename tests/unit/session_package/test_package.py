@@ -45,7 +45,7 @@ from kswifi.session_package.errors import (
     SurplusOctetsError,
     UnknownKeyError,
 )
-from kswifi.sessions.keys import SessionSigningKey, fresh_signing_key_pem
+from kswifi.sessions.signing import SessionSigningKey, fresh_signing_key_pem
 
 FROM = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 UNTIL = FROM + timedelta(days=30)

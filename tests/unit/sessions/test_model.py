@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kswifi.esim.model import PROFILE_TRANSITIONS, ProfileState
-from kswifi.esim.rsp_model import RSP_SESSION_TRANSITIONS, RspSessionState
+from kswifi.esim.smdp.rsp_model import RSP_SESSION_TRANSITIONS, RspSessionState
 from kswifi.payments.model import PAYMENT_TRANSITIONS, PaymentState
 from kswifi.sessions.errors import IllegalTransitionError
 from kswifi.sessions.model import (

@@ -8,25 +8,22 @@ from ipaddress import ip_network
 
 import pytest
 
-from kswifi.providers.lab_network import LabNetworkAccess
+from kswifi.providers.core.lab_network import LabNetworkAccess
 from kswifi.sessions.errors import WifiUnknownError
 from kswifi.sessions.network_access import CidrNetworkAccess
 
 
-def test_wifi_is_where_the_operator_says() -> None:
-    async def scenario() -> None:
-        access = CidrNetworkAccess([ip_network("192.168.0.0/16"), ip_network("fd00::/8")])
-        for host, over_session in (
-            ("192.168.7.1", False),
-            ("fd00::1", False),
-            ("10.45.0.2", True),
-            ("2001:db8::1", True),
-            ("not an address", True),
-        ):
-            assert await access.is_over_session(host, 1234) is over_session
-        assert not await CidrNetworkAccess([]).is_over_session("10.45.0.2", 1)
-
-    asyncio.run(scenario())
+async def test_wifi_is_where_the_operator_says() -> None:
+    access = CidrNetworkAccess([ip_network("192.168.0.0/16"), ip_network("fd00::/8")])
+    for host, over_session in (
+        ("192.168.7.1", False),
+        ("fd00::1", False),
+        ("10.45.0.2", True),
+        ("2001:db8::1", True),
+        ("not an address", True),
+    ):
+        assert await access.is_over_session(host, 1234) is over_session
+    assert not await CidrNetworkAccess([]).is_over_session("10.45.0.2", 1)
 
 
 @asynccontextmanager
@@ -47,32 +44,26 @@ async def lab(status: int, body: bytes) -> AsyncIterator[tuple[str, list[str]]]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", asked
 
 
-def test_the_lab_is_asked_for_the_socket() -> None:
-    async def scenario() -> None:
-        origins = []
-        for owned in (True, False):
-            async with lab(200, json.dumps({"owned": owned}).encode()) as (origin, asked):
-                access = LabNetworkAccess(origin)
-                assert await access.is_over_session("127.0.0.1", 4711) is owned
-                assert asked == ["GET /v1/sockets?host=127.0.0.1&port=4711 HTTP/1.1"]
-                await access.close()
-                origins.append(origin)
-        stopped = LabNetworkAccess(origins[-1])
-        assert not await stopped.is_over_session("127.0.0.1", 4711), "no lab, no gateway, no session"
-        await stopped.close()
-
-    asyncio.run(scenario())
+async def test_the_lab_is_asked_for_the_socket() -> None:
+    origins = []
+    for owned in (True, False):
+        async with lab(200, json.dumps({"owned": owned}).encode()) as (origin, asked):
+            access = LabNetworkAccess(origin)
+            assert await access.is_over_session("127.0.0.1", 4711) is owned
+            assert asked == ["GET /v1/sockets?host=127.0.0.1&port=4711 HTTP/1.1"]
+            await access.close()
+            origins.append(origin)
+    stopped = LabNetworkAccess(origins[-1])
+    assert not await stopped.is_over_session("127.0.0.1", 4711), "no lab, no gateway, no session"
+    await stopped.close()
 
 
 @pytest.mark.parametrize(
     ("status", "body"), [(500, b"{}"), (200, b"{}"), (200, b"no json"), (200, b"[]"), (200, b'{"owned": 1}')]
 )
-def test_a_lab_that_does_not_say_is_not_taken_for_wifi(status: int, body: bytes) -> None:
-    async def scenario() -> None:
-        async with lab(status, body) as (origin, _):
-            access = LabNetworkAccess(origin)
-            with pytest.raises(WifiUnknownError):
-                await access.is_over_session("127.0.0.1", 4711)
-            await access.close()
-
-    asyncio.run(scenario())
+async def test_a_lab_that_does_not_say_is_not_taken_for_wifi(status: int, body: bytes) -> None:
+    async with lab(status, body) as (origin, _):
+        access = LabNetworkAccess(origin)
+        with pytest.raises(WifiUnknownError):
+            await access.is_over_session("127.0.0.1", 4711)
+        await access.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,23 +11,15 @@ import pytest
 from sqlalchemy import Engine, event
 
 from kswifi.esim.errors import UnknownEsimError
-from kswifi.esim.packets import Proof, ProofResult
+from kswifi.esim.lines.packets import Proof, ProofResult
 from kswifi.kernel.ids import uuid7
 from kswifi.payments.rules import PassRules
-from kswifi.sessions.card_records import HandedPacket
+from kswifi.sessions.card.packets import HandedPacket
 from kswifi.sessions.errors import PacketSupersededError
 from kswifi.sessions.model import InternetSession, SessionState
 from tests.support.session_roads import ADA, BOLA, Road, open_road
 
 PROVED = Proof(ProofResult.PROVED, "por_ok")
-
-
-def run(folder: Path, story: Callable[[Road], Awaitable[None]]) -> None:
-    async def whole() -> None:
-        async with open_road(folder, passes=PassRules()) as road:
-            await story(road)
-
-    asyncio.run(whole())
 
 
 async def waiting(road: Road, user_id: str) -> InternetSession:
@@ -61,8 +53,8 @@ def statements() -> Iterator[list[str]]:
         event.remove(Engine, "before_cursor_execute", note)
 
 
-def test_a_packet_and_its_proof_are_seven_statements(tmp_path: Path) -> None:
-    async def story(road: Road) -> None:
+async def test_a_packet_and_its_proof_are_seven_statements(tmp_path: Path) -> None:
+    async with open_road(tmp_path, passes=PassRules()) as road:
         session = await waiting(road, ADA)
         with statements() as asked:
             packet = await packet_for(road, session)
@@ -72,11 +64,9 @@ def test_a_packet_and_its_proof_are_seven_statements(tmp_path: Path) -> None:
             assert await road.card_records.take_answer(ADA, session.esim_id, packet.packet_id, answer) == PROVED
         assert brought == ["BEGIN", "SELECT", "UPDATE", "UPDATE", "INSERT"]
 
-    run(tmp_path, story)
 
-
-def test_packets_of_many_share_a_commit_and_one_that_is_refused_hurts_none(tmp_path: Path) -> None:
-    async def story(road: Road) -> None:
+async def test_packets_of_many_share_a_commit_and_one_that_is_refused_hurts_none(tmp_path: Path) -> None:
+    async with open_road(tmp_path, passes=PassRules()) as road:
         sessions = [await waiting(road, user_id) for user_id in (ADA, BOLA)]
         nobodys = road.card_records.next_packet(ADA, str(uuid7(road.clock.now())))
         with statements() as asked:
@@ -102,11 +92,9 @@ def test_packets_of_many_share_a_commit_and_one_that_is_refused_hurts_none(tmp_p
             query = "SELECT count(*) FROM outbox_entry WHERE key = ?"
             assert committed(road, query, f"session.prove_storage:{session.session_id}") == [(1,)]
 
-    run(tmp_path, story)
 
-
-def test_a_line_whose_order_was_changed_keeps_it_when_a_counter_is_drawn(tmp_path: Path) -> None:
-    async def story(road: Road) -> None:
+async def test_a_line_whose_order_was_changed_keeps_it_when_a_counter_is_drawn(tmp_path: Path) -> None:
+    async with open_road(tmp_path, passes=PassRules()) as road:
         session = await waiting(road, ADA)
         await road.card_records.arrange(ADA, session.esim_id, None, True)
         await road.settle()
@@ -115,13 +103,11 @@ def test_a_line_whose_order_was_changed_keeps_it_when_a_counter_is_drawn(tmp_pat
         line = (await road.card_records.contents(ADA, session.esim_id)).line
         assert (line.wants_next, line.continues, line.wish) == (True, True, 1)
 
-    run(tmp_path, story)
 
-
-def test_only_a_packets_own_name_names_it(tmp_path: Path) -> None:
+async def test_only_a_packets_own_name_names_it(tmp_path: Path) -> None:
     others = ("", "2", "02-1", "2-01", "2-\uff11", "2-2", "1-1", "2--1", "2-1\n", "2-" + "9" * 29)
 
-    async def story(road: Road) -> None:
+    async with open_road(tmp_path, passes=PassRules()) as road:
         session = await waiting(road, ADA)
         answer = road.hand_over(session.esim_id, await packet_for(road, session))
         for named in others:
@@ -131,5 +117,3 @@ def test_only_a_packets_own_name_names_it(tmp_path: Path) -> None:
             await road.card_records.take_answer(BOLA, session.esim_id, "2-1", answer)
         assert (await road.now(session)).state is SessionState.TRANSFERRING
         assert await road.card_records.take_answer(ADA, session.esim_id, "2-1", answer) == PROVED
-
-    run(tmp_path, story)

@@ -1,7 +1,6 @@
 """Several sessions on one card: by packets that a real software card takes, in an order that can be changed."""
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from msgspec.structs import replace
 
-from kswifi.esim.packets import Proof, ProofResult
+from kswifi.esim.lines.packets import Proof, ProofResult
 from kswifi.esim.ports import StorageProof
 from kswifi.euicc.state import Profile, decode_state, encode_state, file_at
 from kswifi.payments.rules import PassRules
@@ -23,20 +22,12 @@ from kswifi.sessions.errors import (
     SessionsNotOnEsimError,
 )
 from kswifi.sessions.model import InternetSession, SessionState
-from kswifi.sessions.service import NEW_ESIM
+from kswifi.sessions.orders import NEW_ESIM
 from tests.support.cards import send
 from tests.support.session_roads import ADA, BOLA, GB, SIGNING_PEM, Road, open_road
 
 MB = 1_000_000
 PROVED = Proof(ProofResult.PROVED, "por_ok")
-
-
-def run(folder: Path, story: Callable[[Road], Awaitable[None]]) -> None:
-    async def whole() -> None:
-        async with open_road(folder, passes=PassRules()) as road:
-            await story(road)
-
-    asyncio.run(whole())
 
 
 def records_on(road: Road, esim_id: str) -> list[bytes]:
@@ -51,8 +42,8 @@ async def two(road: Road) -> tuple[InternetSession, InternetSession]:
     return first, await road.stored()
 
 
-def test_a_second_session_comes_onto_the_same_card_by_a_packet(tmp_path: Path) -> None:
-    async def story(road: Road) -> None:
+async def test_a_second_session_comes_onto_the_same_card_by_a_packet(tmp_path: Path) -> None:
+    async with open_road(tmp_path, passes=PassRules()) as road:
         first = await road.stored()
         second = await road.transferring()
         assert second.esim_id == first.esim_id
@@ -72,11 +63,11 @@ def test_a_second_session_comes_onto_the_same_card_by_a_packet(tmp_path: Path) -
         assert (state.status, state.place) == (RecordStatus.STORED, 2)
         assert await road.card_records.next_packet(ADA, first.esim_id) is None
 
-    run(tmp_path, story)
 
-
-def test_a_lost_proof_goes_again_with_the_next_counter_and_the_old_one_is_worth_nothing(tmp_path: Path) -> None:
-    async def story(road: Road) -> None:
+async def test_a_lost_proof_goes_again_with_the_next_counter_and_the_old_one_is_worth_nothing(
+    tmp_path: Path,
+) -> None:
+    async with open_road(tmp_path, passes=PassRules()) as road:
         await road.stored()
         second = await road.transferring()
         lost = await road.card_records.next_packet(ADA, second.esim_id)
@@ -95,11 +86,9 @@ def test_a_lost_proof_goes_again_with_the_next_counter_and_the_old_one_is_worth_
         )
         assert taken == PROVED
 
-    run(tmp_path, story)
 
-
-def test_any_flipped_bit_of_a_proof_is_no_proof(tmp_path: Path) -> None:
-    async def story(road: Road) -> None:
+async def test_any_flipped_bit_of_a_proof_is_no_proof(tmp_path: Path) -> None:
+    async with open_road(tmp_path, passes=PassRules()) as road:
         await road.stored()
         second = await road.transferring()
         packet = await road.card_records.next_packet(ADA, second.esim_id)
@@ -120,11 +109,9 @@ def test_any_flipped_bit_of_a_proof_is_no_proof(tmp_path: Path) -> None:
             expected = ProofResult.NOT_UNDERSTOOD if status_word[:2] in ("90", "91") else ProofResult.REFUSED
             assert nothing.result is expected, status_word
 
-    run(tmp_path, story)
 
-
-def test_a_counter_that_the_card_has_seen_is_leapt_over(tmp_path: Path) -> None:
-    async def story(road: Road) -> None:
+async def test_a_counter_that_the_card_has_seen_is_leapt_over(tmp_path: Path) -> None:
+    async with open_road(tmp_path, passes=PassRules()) as road:
         await road.stored()
         second = await road.transferring()
         iccid = (await road.card_records.contents(ADA, second.esim_id)).esim.iccid
@@ -133,11 +120,9 @@ def test_a_counter_that_the_card_has_seen_is_leapt_over(tmp_path: Path) -> None:
         low, proved = await road.carry(second)
         assert (low.result, proved) == (ProofResult.COUNTER_LOW, PROVED)
 
-    run(tmp_path, story)
 
-
-def test_a_card_that_never_takes_it_fails_the_transfer_and_it_can_be_asked_again(tmp_path: Path) -> None:
-    async def story(road: Road) -> None:
+async def test_a_card_that_never_takes_it_fails_the_transfer_and_it_can_be_asked_again(tmp_path: Path) -> None:
+    async with open_road(tmp_path, passes=PassRules()) as road:
         first = await road.stored()
         second = await road.transferring()
         for _ in range(5):
@@ -156,8 +141,6 @@ def test_a_card_that_never_takes_it_fails_the_transfer_and_it_can_be_asked_again
         await road.downloads.transfer_to_esim(second.session_id, second.esim_id)
         await road.settle()
         assert await road.carry(second) == [PROVED]
-
-    run(tmp_path, story)
 
 
 def other_checksum_key(profile: Profile) -> None:
@@ -202,10 +185,10 @@ def a_counter_at_its_end(profile: Profile) -> None:
         (a_counter_at_its_end, {"counter_blocked"}),
     ],
 )
-def test_what_a_card_refuses_is_reported_and_put_right(
+async def test_what_a_card_refuses_is_reported_and_put_right(
     tmp_path: Path, wrong: Callable[[Profile], None], statuses: set[str]
 ) -> None:
-    async def story(road: Road) -> None:
+    async with open_road(tmp_path, passes=PassRules()) as road:
         await road.stored()
         second = await road.transferring()
         card = road.cards[second.esim_id]
@@ -227,11 +210,9 @@ def test_what_a_card_refuses_is_reported_and_put_right(
         record = (await road.card_records.contents(ADA, second.esim_id)).records[1]
         assert (record.failure, record.settled) == (None, True)
 
-    run(tmp_path, story)
 
-
-def test_the_order_of_use_is_the_owners_and_stands_on_the_card(tmp_path: Path) -> None:
-    async def story(road: Road) -> None:
+async def test_the_order_of_use_is_the_owners_and_stands_on_the_card(tmp_path: Path) -> None:
+    async with open_road(tmp_path, passes=PassRules()) as road:
         first, second = await two(road)
         with pytest.raises(SessionsNotOnEsimError):
             await road.card_records.arrange(ADA, first.esim_id, (second.session_id,) * 2, None)
@@ -247,11 +228,9 @@ def test_the_order_of_use_is_the_owners_and_stands_on_the_card(tmp_path: Path) -
         assert (await road.now(second)).state is SessionState.ACTIVE
         assert (await road.now(first)).state is SessionState.STORED
 
-    run(tmp_path, story)
 
-
-def test_the_one_that_is_activated_is_asked_for_first(tmp_path: Path) -> None:
-    async def story(road: Road) -> None:
+async def test_the_one_that_is_activated_is_asked_for_first(tmp_path: Path) -> None:
+    async with open_road(tmp_path, passes=PassRules()) as road:
         first, second = await two(road)
         order = (second.session_id, first.session_id)
         await road.card_records.arrange(ADA, first.esim_id, order, None)
@@ -261,11 +240,9 @@ def test_the_one_that_is_activated_is_asked_for_first(tmp_path: Path) -> None:
         contents = await road.card_records.contents(ADA, first.esim_id)
         assert contents.order == contents.line.wanted_order == order[::-1]
 
-    run(tmp_path, story)
 
-
-def test_between_two_sessions_the_line_is_cut_until_the_owner_chooses(tmp_path: Path) -> None:
-    async def story(road: Road) -> None:
+async def test_between_two_sessions_the_line_is_cut_until_the_owner_chooses(tmp_path: Path) -> None:
+    async with open_road(tmp_path, passes=PassRules()) as road:
         first, second = await two(road)
         third = await road.stored()
         await road.use(first, GB)
@@ -284,11 +261,9 @@ def test_between_two_sessions_the_line_is_cut_until_the_owner_chooses(tmp_path: 
         assert ended is not None
         assert ended.status is RecordStatus.ENDED
 
-    run(tmp_path, story)
 
-
-def test_records_of_ended_sessions_are_used_again_and_a_full_card_says_so(tmp_path: Path) -> None:
-    async def story(road: Road) -> None:
+async def test_records_of_ended_sessions_are_used_again_and_a_full_card_says_so(tmp_path: Path) -> None:
+    async with open_road(tmp_path, passes=PassRules()) as road:
         await road.pay()
         first = await road.stored()
         sessions = [await road.stored() for _ in range(7)]
@@ -301,11 +276,9 @@ def test_records_of_ended_sessions_are_used_again_and_a_full_card_says_so(tmp_pa
         records = (await road.card_records.contents(ADA, first.esim_id)).records
         assert next(it.number for it in records if it.session_id == later.session_id) == 4
 
-    run(tmp_path, story)
 
-
-def test_a_lost_phone_gets_a_new_esim_and_strangers_get_nothing(tmp_path: Path) -> None:
-    async def story(road: Road) -> None:
+async def test_a_lost_phone_gets_a_new_esim_and_strangers_get_nothing(tmp_path: Path) -> None:
+    async with open_road(tmp_path, passes=PassRules()) as road:
         first = await road.stored()
         other = await road.downloads.download_session(ADA, GB, esim_id=NEW_ESIM)
         assert other.esim_id != first.esim_id
@@ -315,16 +288,12 @@ def test_a_lost_phone_gets_a_new_esim_and_strangers_get_nothing(tmp_path: Path) 
             with pytest.raises(Exception, match="no such eSIM"):
                 await ask(BOLA, first.esim_id)
 
-    run(tmp_path, story)
 
-
-def test_what_the_card_holds_is_the_signed_right(tmp_path: Path) -> None:
-    async def story(road: Road) -> None:
+async def test_what_the_card_holds_is_the_signed_right(tmp_path: Path) -> None:
+    async with open_road(tmp_path, passes=PassRules()) as road:
         _, second = await two(road)
         held = records_on(road, second.esim_id)[1]
         public_key = load_pem_private_key(SIGNING_PEM, None).public_key()
         assert isinstance(public_key, EllipticCurvePublicKey)
         record = verify(held, public_key)
         assert (str(record.session_id), record.allowance_octets) == (second.session_id, GB)
-
-    run(tmp_path, story)

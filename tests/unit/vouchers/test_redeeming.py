@@ -1,7 +1,8 @@
 """Redeeming: once, by one person, while it is good, and not by guessing."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -28,7 +29,7 @@ from kswifi.vouchers.model import Batch
 from kswifi.vouchers.service import VoucherService
 from kswifi.vouchers.sql import voucher, voucher_batch
 from tests.support.databases import START
-from tests.support.free_data import Given, run, user
+from tests.support.free_data import Given, open_free_data, user
 
 ADA, BOLA = user(0), user(1)
 CODES = VoucherCodes(bytes(range(32)))
@@ -42,17 +43,16 @@ async def _make(given: Given, count: int = 3, budget_id: str | None = None, life
     )
 
 
-def _scenario(
-    folder: Path,
-    work: Callable[[Given, VoucherService], Awaitable[None]],
-    rules: FreeDataRules | None = None,
-    users: int = 3,
-) -> None:
-    run(folder, lambda given: work(given, VoucherService(given.database, CODES)), rules, users)
+@asynccontextmanager
+async def _redeeming(
+    folder: Path, rules: FreeDataRules | None = None, users: int = 3
+) -> AsyncIterator[tuple[Given, VoucherService]]:
+    async with open_free_data(folder, rules, users) as given:
+        yield given, VoucherService(given.database, CODES)
 
 
-def test_of_a_hundred_who_redeem_one_voucher_at_once_one_has_it(tmp_path: Path) -> None:
-    async def work(given: Given, service: VoucherService) -> None:
+async def test_of_a_hundred_who_redeem_one_voucher_at_once_one_has_it(tmp_path: Path) -> None:
+    async with _redeeming(tmp_path, users=100) as (given, service):
         await _make(given)
         tries = [service.redeem(user(number), CODES.code(1), f"10.0.0.{number}") for number in range(100)]
         results = await asyncio.gather(*tries, return_exceptions=True)
@@ -64,11 +64,9 @@ def test_of_a_hundred_who_redeem_one_voucher_at_once_one_has_it(tmp_path: Path) 
 
         await given.database.read(look)
 
-    _scenario(tmp_path, work, users=100)
 
-
-def test_a_voucher_is_one_order_even_if_all_orders_come_at_once(tmp_path: Path) -> None:
-    async def work(given: Given, service: VoucherService) -> None:
+async def test_a_voucher_is_one_order_even_if_all_orders_come_at_once(tmp_path: Path) -> None:
+    async with _redeeming(tmp_path, NEEDED) as (given, service):
         await _make(given)
         await service.redeem(ADA, CODES.code(0), "a")
         again = await service.redeem(ADA, CODES.code(0), "a")  # no error, and no second one
@@ -77,11 +75,9 @@ def test_a_voucher_is_one_order_even_if_all_orders_come_at_once(tmp_path: Path) 
         assert sum(isinstance(it, VoucherNeededError) for it in results) == 19
         assert sum(isinstance(it, str) for it in results) == 1
 
-    _scenario(tmp_path, work, NEEDED)
 
-
-def test_who_needs_a_voucher_and_has_none_is_told_what_helps(tmp_path: Path) -> None:
-    async def work(given: Given, service: VoucherService) -> None:
+async def test_who_needs_a_voucher_and_has_none_is_told_what_helps(tmp_path: Path) -> None:
+    async with _redeeming(tmp_path, NEEDED) as (given, service):
         with pytest.raises(VoucherNeededError) as refused:
             await given.order(ADA)
         assert refused.value.facts["do"] == "redeem_voucher"
@@ -92,11 +88,9 @@ def test_who_needs_a_voucher_and_has_none_is_told_what_helps(tmp_path: Path) -> 
         await service.redeem(ADA, CODES.code(0), "a")
         await given.order(ADA)
 
-    _scenario(tmp_path, work, NEEDED)
 
-
-def test_a_session_that_ended_untouched_gives_its_voucher_back(tmp_path: Path) -> None:
-    async def work(given: Given, service: VoucherService) -> None:
+async def test_a_session_that_ended_untouched_gives_its_voucher_back(tmp_path: Path) -> None:
+    async with _redeeming(tmp_path, NEEDED) as (given, service):
         await _make(given)
         await service.redeem(ADA, CODES.code(0), "a")
         first = await given.order(ADA)
@@ -106,11 +100,12 @@ def test_a_session_that_ended_untouched_gives_its_voucher_back(tmp_path: Path) -
         with pytest.raises(VoucherNeededError):
             await given.order(ADA)
 
-    _scenario(tmp_path, work, NEEDED)
 
-
-def test_the_venue_pays_for_its_guests_alone_and_no_more_than_it_has(tmp_path: Path) -> None:
-    async def work(given: Given, service: VoucherService) -> None:
+async def test_the_venue_pays_for_its_guests_alone_and_no_more_than_it_has(tmp_path: Path) -> None:
+    async with _redeeming(tmp_path, replace(NEEDED, when_budget_gone=WhenBudgetGone.WAITING_LIST)) as (
+        given,
+        service,
+    ):
         await given.set_budget(10**6)
         await given.set_budget(20_000, "cafe", BudgetKind.VENUE)
         await _make(given, budget_id="cafe")
@@ -127,11 +122,9 @@ def test_the_venue_pays_for_its_guests_alone_and_no_more_than_it_has(tmp_path: P
         await given.set_budget(40_000, "cafe", BudgetKind.VENUE)
         assert (await given.grant(await given.order(ADA))).budget_id == "cafe"
 
-    _scenario(tmp_path, work, replace(NEEDED, when_budget_gone=WhenBudgetGone.WAITING_LIST))
 
-
-def test_the_next_venue_pays_where_the_first_cannot(tmp_path: Path) -> None:
-    async def work(given: Given, service: VoucherService) -> None:
+async def test_the_next_venue_pays_where_the_first_cannot(tmp_path: Path) -> None:
+    async with _redeeming(tmp_path, NEEDED) as (given, service):
         await given.set_budget(0, "poor", BudgetKind.VENUE)
         await given.set_budget(10**6, "rich", BudgetKind.VENUE)
         await _make(given, 1, "poor", timedelta(days=1))
@@ -140,22 +133,18 @@ def test_the_next_venue_pays_where_the_first_cannot(tmp_path: Path) -> None:
         await service.redeem(ADA, CODES.code(1), "a")
         assert (await given.grant(await given.order(ADA))).budget_id == "rich"
 
-    _scenario(tmp_path, work, NEEDED)
 
-
-def test_a_voucher_without_a_budget_is_kept_where_none_is_needed(tmp_path: Path) -> None:
-    async def work(given: Given, service: VoucherService) -> None:
+async def test_a_voucher_without_a_budget_is_kept_where_none_is_needed(tmp_path: Path) -> None:
+    async with _redeeming(tmp_path) as (given, service):
         await _make(given)
         voucher = await service.redeem(ADA, CODES.code(0), "a")
         await given.order(ADA)
         again = await service.redeem(ADA, CODES.code(0), "a")
         assert (voucher.session_id, again.session_id) == (None, None)
 
-    _scenario(tmp_path, work)
 
-
-def test_expired_and_revoked_vouchers_are_worth_nothing_redeemed_or_not(tmp_path: Path) -> None:
-    async def work(given: Given, service: VoucherService) -> None:
+async def test_expired_and_revoked_vouchers_are_worth_nothing_redeemed_or_not(tmp_path: Path) -> None:
+    async with _redeeming(tmp_path, NEEDED) as (given, service):
         await _make(given, 3)
         await _make(given, 3, life=2 * WEEK)
         for serial in (0, 3):
@@ -177,11 +166,9 @@ def test_expired_and_revoked_vouchers_are_worth_nothing_redeemed_or_not(tmp_path
         with pytest.raises(VoucherNeededError):
             await given.order(ADA)
 
-    _scenario(tmp_path, work, NEEDED)
 
-
-def test_guessing_is_counted_for_account_and_address_and_right_codes_count_too(tmp_path: Path) -> None:
-    async def work(given: Given, service: VoucherService) -> None:
+async def test_guessing_is_counted_for_account_and_address_and_right_codes_count_too(tmp_path: Path) -> None:
+    async with _redeeming(tmp_path) as (given, service):
         await _make(given)
         await service.redeem(ADA, CODES.code(0), "a")
         for _ in range(9):
@@ -197,11 +184,9 @@ def test_guessing_is_counted_for_account_and_address_and_right_codes_count_too(t
         given.clock.advance(timedelta(minutes=2))
         await service.redeem(BOLA, CODES.code(1), "a")
 
-    _scenario(tmp_path, work)
 
-
-def test_a_batch_is_what_can_be_printed_or_it_is_refused(tmp_path: Path) -> None:
-    async def work(given: Given, service: VoucherService) -> None:
+async def test_a_batch_is_what_can_be_printed_or_it_is_refused(tmp_path: Path) -> None:
+    async with _redeeming(tmp_path) as (given, service):
         with pytest.raises(UnknownVoucherError):
             await service.redeem(ADA, CODES.code(0), "a")  # signed, but of no batch
 
@@ -223,5 +208,3 @@ def test_a_batch_is_what_can_be_printed_or_it_is_refused(tmp_path: Path) -> None
                 make_batch(connection, "a", 1, START + WEEK)
 
         await given.database.write(change_again)
-
-    _scenario(tmp_path, work)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import structlog
 
-from kswifi.diameter.s6a import EutranVector
+from kswifi.diameter.messages.s6a import EutranVector
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.numbers import Imsi
 from kswifi.lab.attach_wire import (

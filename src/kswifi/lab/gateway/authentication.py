@@ -6,7 +6,11 @@ from typing import Final
 
 from kswifi.diameter.constants import EXPERIMENTAL_USER_UNKNOWN
 from kswifi.diameter.errors import DiameterError
-from kswifi.diameter.s6a import AuthenticationInformationAnswer, AuthenticationInformationRequest, EutranVector
+from kswifi.diameter.messages.s6a import (
+    AuthenticationInformationAnswer,
+    AuthenticationInformationRequest,
+    EutranVector,
+)
 from kswifi.lab.gateway.diameter_client import DiameterClient
 from kswifi.lab.gateway.errors import AccessRefusedError
 

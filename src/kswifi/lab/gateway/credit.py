@@ -17,9 +17,9 @@ from kswifi.diameter.constants import (
     ResultCode,
     SubscriptionIdType,
 )
-from kswifi.diameter.credit_control import CreditControlAnswer, CreditControlRequest
 from kswifi.diameter.errors import DiameterError
-from kswifi.diameter.units import PsInformation, ServiceCreditControl, ServiceUnit, SubscriptionId
+from kswifi.diameter.messages.credit_control import CreditControlAnswer, CreditControlRequest
+from kswifi.diameter.messages.units import PsInformation, ServiceCreditControl, ServiceUnit, SubscriptionId
 from kswifi.lab.gateway.count import CountFile, CountRecord, PendingRequest
 from kswifi.lab.gateway.diameter_client import DiameterClient
 

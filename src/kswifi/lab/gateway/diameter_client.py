@@ -14,15 +14,6 @@ from typing import Final
 
 import structlog
 
-from kswifi.diameter.base import (
-    Capabilities,
-    CapabilitiesExchangeAnswer,
-    CapabilitiesExchangeRequest,
-    DeviceWatchdogRequest,
-    DisconnectPeerRequest,
-    PeerAnswer,
-    VendorApplication,
-)
 from kswifi.diameter.constants import (
     APPLICATION_CREDIT_CONTROL,
     APPLICATION_S6A,
@@ -34,7 +25,16 @@ from kswifi.diameter.constants import (
 from kswifi.diameter.errors import DiameterError
 from kswifi.diameter.framing import MessageFramer
 from kswifi.diameter.header import FLAG_RETRANSMITTED, HEADER_OCTETS, Header, decode_header, encode_message
-from kswifi.diameter.server_requests import ServerRequest, ServerRequestAnswer
+from kswifi.diameter.messages.base import (
+    Capabilities,
+    CapabilitiesExchangeAnswer,
+    CapabilitiesExchangeRequest,
+    DeviceWatchdogRequest,
+    DisconnectPeerRequest,
+    PeerAnswer,
+    VendorApplication,
+)
+from kswifi.diameter.messages.server_requests import ServerRequest, ServerRequestAnswer
 from kswifi.lab.gateway.errors import DiameterUnavailableError
 
 _log = structlog.get_logger(__name__)

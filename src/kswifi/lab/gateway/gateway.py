@@ -12,7 +12,7 @@ from typing import Any, Final
 import structlog
 
 from kswifi.diameter.constants import Command, ResultCode
-from kswifi.diameter.server_requests import ServerRequest
+from kswifi.diameter.messages.server_requests import ServerRequest
 from kswifi.lab.access_keys import proxy_password
 from kswifi.lab.gateway.attach import AttachPort
 from kswifi.lab.gateway.authentication import new_session_id

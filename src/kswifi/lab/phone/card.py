@@ -5,7 +5,7 @@ from types import TracebackType
 from typing import Self
 
 from kswifi.euicc.card import Euicc
-from kswifi.euicc.credentials import CardCredentials
+from kswifi.euicc.es10.credentials import CardCredentials
 from kswifi.euicc.storage import DirectoryStorage
 from kswifi.kernel.numbers import Eid
 from kswifi.lab.phone.sim import SimCard

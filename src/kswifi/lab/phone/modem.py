@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from kswifi.aka.milenage import kasme
 from kswifi.kernel.errors import KswifiError
 from kswifi.lab.access_keys import proxy_password
 from kswifi.lab.attach_wire import (
@@ -18,7 +19,6 @@ from kswifi.lab.attach_wire import (
 )
 from kswifi.lab.phone.network import Network, ProxyCredentials
 from kswifi.lab.settings import HostPort
-from kswifi.milenage import kasme
 
 _ANSWER_SECONDS: Final = 30.0
 _SQN_XOR_AK_OCTETS: Final = 6

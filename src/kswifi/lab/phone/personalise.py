@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Final
 
 from kswifi.euicc.card import Euicc
-from kswifi.euicc.credentials import credentials_of_pki
 from kswifi.euicc.errors import CardMissingError
+from kswifi.euicc.es10.credentials import credentials_of_pki
 from kswifi.euicc.storage import DirectoryStorage
 from kswifi.rsp.errors import PkiError
 from kswifi.rsp.pki import MAX_PKI_FILES, Pki, load_pki

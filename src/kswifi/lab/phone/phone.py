@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.numbers import Iccid
-from kswifi.lab.pages import LARGEST_PAGE_OCTETS
 from kswifi.lab.phone.activation_code import ActivationCode
 from kswifi.lab.phone.card import Card
 from kswifi.lab.phone.es10 import CardError
@@ -18,6 +17,7 @@ from kswifi.lab.phone.modem import AttachError, Modem
 from kswifi.lab.phone.network import Network, NoNetworkError
 from kswifi.lab.phone.servers import ProfileServers
 from kswifi.lab.settings import HostPort
+from kswifi.lab.site.pages import LARGEST_PAGE_OCTETS
 
 _BROWSE_SECONDS: Final = 30.0
 _WORD_SECONDS: Final = 5.0

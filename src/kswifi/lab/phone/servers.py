@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from kswifi.euicc.credentials import make_credentials
 from kswifi.euicc.errors import CardMissingError
+from kswifi.euicc.es10.credentials import make_credentials
 from kswifi.kernel.clock import SystemClock
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.numbers import Eid

@@ -1,1 +1,0 @@
-"""Speed, as figures: ratios and CPU per item, never a timed test."""

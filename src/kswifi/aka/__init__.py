@@ -1,0 +1,1 @@
+"""Floor 1: authentication and key agreement (TS 33.102): the Milenage algorithm."""

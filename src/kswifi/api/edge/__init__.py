@@ -1,0 +1,1 @@
+"""What every HTTP route shares: authentication, idempotency, ranges, problem documents, streams."""

@@ -1,0 +1,105 @@
+"""What routes ask for: the services, who is signed in, and that it is really they who ask."""
+
+import hmac
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Annotated, Final
+
+from fastapi import Depends, Header, Request, Response
+
+from kswifi.accounts.errors import NotSignedInError
+from kswifi.accounts.model import Login, SignedIn
+from kswifi.api.edge.errors import CsrfTokenWrongError
+from kswifi.api.services import Services
+
+CSRF_HEADER: Final = "X-CSRF-Token"
+
+
+def get_services(request: Request) -> Services:
+    """Return what the bootstrap handed over."""
+    services = request.app.state.services
+    assert isinstance(services, Services)  # noqa: S101 - set by create_app
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(get_services)]
+
+
+def client_address(request: Request) -> str:
+    """Return whom a rate is counted for: an IPv4 address, or the /64 that one IPv6 customer has."""
+    host = request.client.host if request.client else "unknown"
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else host
+
+
+ClientAddress = Annotated[str, Depends(client_address)]
+
+
+def cookie_name(services: Services) -> str:
+    """Return the login cookie's name; __Host- binds it to exactly this host (RFC 6265bis, 4.1.3.2)."""
+    return "__Host-kswifi_login" if services.environment.https else "kswifi_login"
+
+
+def login_token(request: Request, services: ServicesDep) -> str:
+    """Return the token of the request's cookie.
+
+    Raises:
+        NotSignedInError: there is none.
+    """
+    token = request.cookies.get(cookie_name(services))
+    if not token:
+        raise NotSignedInError("sign in first")
+    return token
+
+
+LoginToken = Annotated[str, Depends(login_token)]
+
+
+async def signed_in(token: LoginToken, services: ServicesDep) -> SignedIn:
+    """Return who asks. For requests that change nothing."""
+    return await services.accounts.who(token)
+
+
+SignedInUser = Annotated[SignedIn, Depends(signed_in)]
+
+
+def signed_in_writer(
+    user: SignedInUser,
+    x_csrf_token: Annotated[
+        str, Header(description="`csrf_token` of signing in or of `GET /api/v1/account`.")
+    ] = "",
+) -> SignedIn:
+    """Return who asks for a change, having shown the LoginSession's CSRF token.
+
+    Raises:
+        CsrfTokenWrongError: it is missing or another's.
+    """
+    if not hmac.compare_digest(x_csrf_token.encode(), user.csrf_token.encode()):
+        raise CsrfTokenWrongError(f"send the {CSRF_HEADER} of your sign-in")
+    return user
+
+
+SignedInWriter = Annotated[SignedIn, Depends(signed_in_writer)]
+
+
+def set_login_cookie(response: Response, services: Services, login: Login) -> None:
+    """Hand the LoginSession's token to the browser, out of reach of any script."""
+    lifetime = login.expires_at - services.database.clock.now()
+    response.set_cookie(
+        cookie_name(services),
+        login.token,
+        max_age=int(lifetime.total_seconds()),
+        path="/",
+        secure=services.environment.https,
+        httponly=True,
+        samesite="lax",
+    )
+
+
+def clear_login_cookie(response: Response, services: Services) -> None:
+    """Take the cookie back."""
+    response.delete_cookie(
+        cookie_name(services), path="/", secure=services.environment.https, httponly=True, samesite="lax"
+    )

@@ -1,0 +1,163 @@
+"""The outermost layer of every request: what is refused before anything is read, and what every answer carries."""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kswifi.api.edge.errors import (
+    BodyTooLargeError,
+    HeadersTooLargeError,
+    HostNotAllowedError,
+    OriginNotAllowedError,
+    UnsupportedMediaTypeError,
+)
+from kswifi.api.edge.problems import internal_error, refusal
+from kswifi.kernel.errors import KswifiError
+
+_log = structlog.get_logger(__name__)
+
+BODY_LIMIT_OCTETS: Final = 64 * 1024
+HEADERS_LIMIT: Final = 64
+HEADERS_LIMIT_OCTETS: Final = 16 * 1024
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True)
+class EdgePolicy:
+    """Who may speak to this server.
+
+    ``allowed_hosts`` are names and addresses without a port. ``allowed_origins`` are written scheme://host[:port]
+    and may send what changes something; none needs to be named for the page this server itself gives out.
+    ``connect_origins`` are where that page may fetch from beside here.
+    """
+
+    allowed_hosts: frozenset[str]
+    allowed_origins: frozenset[str]
+    connect_origins: tuple[str, ...]
+    https: bool
+
+
+class Edge:
+    """ASGI middleware: header limits, Host, Origin and media type; security headers; no traceback leaves."""
+
+    def __init__(self, app: ASGIApp, policy: EdgePolicy) -> None:
+        self._app = app
+        self._policy = policy
+        self._headers = _security_headers(policy)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                self._add_headers(scope, message)
+            await send(message)
+
+        try:
+            self._require_acceptable(scope)
+            await self._app(scope, _limited(receive), send_with_headers)
+        except KswifiError as error:
+            await refusal(error)(scope, receive, send_with_headers)
+        except Exception as error:
+            # The process's edge: a defect is logged with its trace, and the client is told that it is ours.
+            _log.error("request_failed", method=scope["method"], path=scope["path"], exc_info=error)
+            if started:
+                raise
+            await internal_error()(scope, receive, send_with_headers)
+
+    def _require_acceptable(self, scope: Scope) -> None:
+        raw = scope["headers"]
+        if len(raw) > HEADERS_LIMIT or sum(len(name) + len(value) for name, value in raw) > HEADERS_LIMIT_OCTETS:
+            raise HeadersTooLargeError(
+                f"at most {HEADERS_LIMIT} headers of {HEADERS_LIMIT_OCTETS} octets together are taken"
+            )
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if _host_name(host) not in self._policy.allowed_hosts:
+            raise HostNotAllowedError(
+                "this server does not answer to that name: KSWIFI_ALLOWED_HOSTS lists those it answers to"
+            )
+        if scope["method"] in SAFE_METHODS:
+            return
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or len(length) > 18 or int(length) > BODY_LIMIT_OCTETS:
+            raise BodyTooLargeError(f"a body has at most {BODY_LIMIT_OCTETS} octets", limit=BODY_LIMIT_OCTETS)
+        self._require_own_origin(headers, f"{scope['scheme']}://{host}")
+        self._require_json(scope, headers)
+
+    def _require_own_origin(self, headers: Headers, own: str) -> None:
+        """Refuse what a page elsewhere sends. Clients that are no browser send neither of the two headers."""
+        origin = headers.get("origin")
+        fetched_from = headers.get("sec-fetch-site", "same-origin")
+        if origin is None and fetched_from in ("same-origin", "none"):
+            return
+        if origin not in self._policy.allowed_origins | {own}:
+            raise OriginNotAllowedError("a page of another origin may not do this", origin=(origin or "")[:200])
+
+    def _require_json(self, scope: Scope, headers: Headers) -> None:
+        if not scope["path"].startswith("/api/") or (
+            headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers
+        ):
+            return
+        if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+            raise UnsupportedMediaTypeError("send the body as application/json")
+
+    def _add_headers(self, scope: Scope, message: Message) -> None:
+        headers = MutableHeaders(scope=message)
+        for name, value in self._headers.items():
+            headers.setdefault(name, value)
+        if scope["path"].startswith("/api/"):
+            headers.setdefault("cache-control", "no-store")
+
+
+def _limited(receive: Receive) -> Receive:
+    """Return a receive that gives up on a body that said nothing of its length and is too long."""
+    taken = 0
+
+    async def receive_limited() -> Message:
+        nonlocal taken
+        message = await receive()
+        if message["type"] == "http.request":
+            taken += len(message.get("body", b""))
+            if taken > BODY_LIMIT_OCTETS:
+                raise HTTPException(413)  # the one error that FastAPI lets through while it reads a body
+        return message
+
+    return receive_limited
+
+
+def _host_name(host: str) -> str:
+    """Return the name of a Host header without its port, "" if it is none."""
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:
+        return ""
+
+
+def _security_headers(policy: EdgePolicy) -> dict[str, str]:
+    connect = " ".join(("'self'", *policy.connect_origins))
+    headers = {
+        "content-security-policy": (
+            f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src {connect}; "
+            "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
+        ),
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+        "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    }
+    if policy.https:
+        headers["strict-transport-security"] = "max-age=31536000"
+    return headers

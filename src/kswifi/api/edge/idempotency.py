@@ -1,0 +1,239 @@
+"""Doing a request once, however often it is sent.
+
+A client that lost an answer sends the same request again with the same Idempotency-Key and gets the same answer.
+Work that is one step of the database, its key and its answer are one transaction. For other work the key is noted
+before it begins, in a transaction of its own, since the work has its own transactions. What makes that sound across
+a crash in between is ``operation_id``: it is derived from user and key, so work that takes
+its ids from it and is sent again continues where it was instead of doing it twice.
+
+Answers of success are kept. A refusal changed nothing, so its key is given back and may be tried again: back on
+WiFi, say.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Final
+from uuid import UUID, uuid5
+
+from fastapi import Depends, Header, Request, Response
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, select, update
+
+from kswifi.accounts.model import SignedIn
+from kswifi.api.edge.dependencies import ServicesDep, SignedInWriter
+from kswifi.api.edge.errors import (
+    IdempotencyKeyInvalidError,
+    IdempotencyKeyMissingError,
+    IdempotencyKeyReusedError,
+    RequestInFlightError,
+    RequestTookTooLongError,
+)
+from kswifi.api.edge.sql import idempotent_request
+from kswifi.database.dialect import insert
+from kswifi.database.engine import SHED_SECONDS, Database, Step, transaction_instant
+
+KEEP_FOR: Final = timedelta(days=2)
+WORK_SECONDS: Final = 30
+IN_FLIGHT: Final = timedelta(seconds=60)
+"""A request that began longer ago died with its process; longer than WORK_SECONDS, so it does not still run."""
+
+KEY_LENGTHS: Final = range(8, 129)
+KEY_PATTERN: Final = "^[!-~]+$"
+
+PRUNE_LIMIT: Final = 500
+
+_NAMESPACE: Final = UUID("6f1a3c52-64f2-5d0c-9d4e-0d8a4f0f7b11")
+_t: Final = idempotent_request.c
+# Made once: making a statement anew costs more than running it.
+_FIND: Final = select(_t.fingerprint, _t.begun_at, _t.status, _t.body).where(
+    _t.user_id == bindparam("wanted_user_id"), _t.key == bindparam("wanted_key")
+)
+_new: Final = insert(idempotent_request)
+_KEEP: Final = _new.on_conflict_do_update(
+    index_elements=["user_id", "key"],
+    set_={"begun_at": _new.excluded.begun_at, "status": _new.excluded.status, "body": _new.excluded.body},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotentRequest:
+    """One request that changes something: who sends it, its key, and what exactly is asked."""
+
+    database: Database
+    user: SignedIn
+    key: str
+    fingerprint: bytes
+
+    @property
+    def operation_id(self) -> str:
+        """The UUID of the operation: the same however often it is sent, another for every user and key."""
+        return str(uuid5(_NAMESPACE, f"{self.user.user.user_id} {self.key}"))
+
+    async def answer(self, work: Callable[[], Awaitable[BaseModel | None]], status: int = 200) -> Response:
+        """Do the work once and return its answer; return the kept answer if it was done before.
+
+        Raises:
+            IdempotencyKeyReusedError: the key belongs to a different request.
+            RequestInFlightError: it is being worked on.
+            RequestTookTooLongError: the work was given up; sent again, it continues.
+        """
+        kept = await self._begin()
+        if kept is not None:
+            return kept
+        try:
+            async with asyncio.timeout(WORK_SECONDS):
+                result = await work()
+        except TimeoutError:
+            await self._give_back()
+            raise RequestTookTooLongError("this took too long: send it again with the same key") from None
+        except BaseException:
+            await self._give_back()
+            raise
+        body = b"" if result is None else result.model_dump_json().encode()
+        await self._keep(status, body)
+        return _response(status, body, replayed=False)
+
+    async def answer_step(self, step: Step[BaseModel | None], status: int = 200) -> Response:
+        """Run a step once and return its answer; return the kept answer if it ran before.
+
+        The key, what the step writes and the answer are one transaction, so no other request ever sees it half
+        done. For work that is one step of the database; ``answer`` is for all other work.
+
+        Raises:
+            IdempotencyKeyReusedError, RequestInFlightError: as ``answer``.
+        """
+        return await self.database.write(
+            lambda connection: self._answered(connection, step, status), wait_seconds=SHED_SECONDS
+        )
+
+    def _answered(self, connection: Connection, step: Step[BaseModel | None], status: int) -> Response:
+        kept = self._kept(connection)
+        if kept is not None:
+            return kept
+        result = step(connection)
+        body = b"" if result is None else result.model_dump_json().encode()
+        answer = {"begun_at": transaction_instant(connection), "status": status, "body": body}
+        connection.execute(
+            _KEEP, {"user_id": self.user.user.user_id, "key": self.key, "fingerprint": self.fingerprint, **answer}
+        )
+        return _response(status, body, replayed=False)
+
+    def _kept(self, connection: Connection) -> Response | None:
+        """Return the answer that is kept for this key; None if the work is to be done.
+
+        Raises:
+            IdempotencyKeyReusedError: the key belongs to a different request.
+            RequestInFlightError: another request with it is being worked on.
+        """
+        row = connection.execute(
+            _FIND, {"wanted_user_id": self.user.user.user_id, "wanted_key": self.key}
+        ).one_or_none()
+        if row is None:
+            return None
+        if row.fingerprint != self.fingerprint:
+            raise IdempotencyKeyReusedError("this Idempotency-Key was used for a different request")
+        if row.status is not None:
+            return _response(row.status, row.body, replayed=True)
+        if transaction_instant(connection) < row.begun_at + IN_FLIGHT:
+            raise RequestInFlightError("this request is being worked on", retry_after_seconds=1)
+        return None
+
+    async def _begin(self) -> Response | None:
+        return await self.database.write(self._begun, wait_seconds=SHED_SECONDS)
+
+    def _begun(self, connection: Connection) -> Response | None:
+        """Note that the work begins; return the answer if it was done before."""
+        kept = self._kept(connection)
+        if kept is None:
+            begun = {"begun_at": transaction_instant(connection), "status": None, "body": None}
+            connection.execute(
+                _KEEP,
+                {"user_id": self.user.user.user_id, "key": self.key, "fingerprint": self.fingerprint, **begun},
+            )
+        return kept
+
+    async def _keep(self, status: int, body: bytes) -> None:
+        await self.database.write(
+            lambda connection: connection.execute(
+                update(idempotent_request).where(self._mine).values(status=status, body=body)
+            )
+        )
+
+    async def _give_back(self) -> None:
+        await self.database.write(
+            lambda connection: connection.execute(delete(idempotent_request).where(self._mine, _t.status.is_(None)))
+        )
+
+    @property
+    def _mine(self) -> ColumnElement[bool]:
+        return and_(_t.user_id == self.user.user.user_id, _t.key == self.key)
+
+
+async def idempotent_request_of(
+    request: Request,
+    user: SignedInWriter,
+    services: ServicesDep,
+    idempotency_key: Annotated[
+        str | None,
+        Header(description="A random key of this one request, the same when it is sent again: a UUID, say."),
+    ] = None,
+) -> IdempotentRequest:
+    """Return the request's idempotent form: the dependency of every route with which a user changes something.
+
+    Raises:
+        IdempotencyKeyMissingError, IdempotencyKeyInvalidError: its header is not there, or cannot be one.
+    """
+    if idempotency_key is None:
+        raise IdempotencyKeyMissingError("send an Idempotency-Key: a random one for each thing you want done")
+    visible = all("!" <= letter <= "~" for letter in idempotency_key)
+    if len(idempotency_key) not in KEY_LENGTHS or not visible:
+        raise IdempotencyKeyInvalidError("an Idempotency-Key has 8 to 128 visible ASCII characters")
+    digest = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode())
+    digest.update(await request.body())
+    return IdempotentRequest(services.database, user, idempotency_key, digest.digest())
+
+
+Idempotent = Annotated[IdempotentRequest, Depends(idempotent_request_of)]
+
+
+async def forget_in_flight(database: Database) -> None:
+    """Give back the keys of requests that a process before this one was working on when it died. Run at start."""
+    await database.write(
+        lambda connection: connection.execute(delete(idempotent_request).where(_t.status.is_(None)))
+    )
+
+
+def requests_of(connection: Connection, user_id: str, limit: int) -> list[tuple[str, datetime]]:
+    """Return the keys of a user's requests that are kept, with their instants, the oldest first."""
+    query = select(_t.key, _t.begun_at).where(_t.user_id == user_id).order_by(_t.begun_at).limit(limit)
+    return [(row.key, row.begun_at) for row in connection.execute(query)]
+
+
+def forget_requests(connection: Connection, user_id: str) -> None:
+    """Forget all requests of a user."""
+    connection.execute(delete(idempotent_request).where(_t.user_id == user_id))
+
+
+async def prune_requests(database: Database) -> int:
+    """Forget a batch of answers that are older than any retry; return how many."""
+
+    def change(connection: Connection) -> int:
+        old = (
+            select(_t.user_id, _t.key)
+            .where(_t.begun_at < transaction_instant(connection) - KEEP_FOR)
+            .limit(PRUNE_LIMIT)
+        )
+        rows = connection.execute(old).all()
+        for user_id, key in rows:
+            connection.execute(delete(idempotent_request).where(_t.user_id == user_id, _t.key == key))
+        return len(rows)
+
+    return await database.write(change)
+
+
+def _response(status: int, body: bytes, *, replayed: bool) -> Response:
+    headers = {"Idempotency-Replayed": "true"} if replayed else None
+    return Response(body, status, headers, media_type="application/json" if body else None)

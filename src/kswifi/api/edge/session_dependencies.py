@@ -1,0 +1,38 @@
+"""What the routes of sessions ask for."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from kswifi.api.edge.dependencies import ServicesDep
+from kswifi.api.edge.errors import NotReadyError
+from kswifi.api.services import SessionServices
+from kswifi.sessions.errors import NotOnWifiError
+
+
+def get_session_services(services: ServicesDep) -> SessionServices:
+    """Return the road of a session.
+
+    Raises:
+        NotReadyError: this server has none.
+    """
+    if services.sessions is None:
+        raise NotReadyError("this server has no internet sessions")
+    return services.sessions
+
+
+SessionServicesDep = Annotated[SessionServices, Depends(get_session_services)]
+
+
+async def require_wifi(request: Request, services: SessionServicesDep) -> None:
+    """Refuse a download that came over an internet session: it would be paid for with what it brings.
+
+    Raises:
+        NotOnWifiError: it did.
+    """
+    client = request.client
+    if client is not None and await services.network_access.is_over_session(client.host, client.port):
+        raise NotOnWifiError("you are on your internet session, not on WiFi: find WiFi and try again")
+
+
+OnWifi = Depends(require_wifi)

@@ -1,0 +1,1 @@
+"""The REST routes, each with its views."""

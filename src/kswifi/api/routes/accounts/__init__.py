@@ -1,0 +1,1 @@
+"""Routes of accounts: registration, sign-in, passkeys, notifications, phone numbers, stored data."""

@@ -1,0 +1,173 @@
+"""Registering, signing in and out, who am I, recovery."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from pydantic import Field
+
+from kswifi.accounts.model import Login, User
+from kswifi.api.edge.dependencies import (
+    ClientAddress,
+    LoginToken,
+    ServicesDep,
+    SignedInUser,
+    clear_login_cookie,
+    set_login_cookie,
+)
+from kswifi.api.edge.idempotency import Idempotent
+from kswifi.api.edge.problems import problem_responses
+from kswifi.api.edge.schemas import Instant, RequestBody, ResponseBody
+
+router = APIRouter(prefix="/api/v1", tags=["accounts"])
+
+IdentifierText = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=254,
+        description="A phone number (Nigerian as people write it, others with +) or an email address.",
+        examples=["0803 123 4567", "ada@example.ng"],
+    ),
+]
+PasswordText = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=256,
+        description="8 to 128 characters, any of them.",
+        examples=["three warm rivers"],
+        json_schema_extra={"format": "password"},
+    ),
+]
+
+
+class CredentialsBody(RequestBody):
+    """Who, and what only they know."""
+
+    identifier: IdentifierText
+    password: PasswordText
+
+
+class RecoveryBody(RequestBody):
+    """The way back in for somebody who lost their password."""
+
+    identifier: IdentifierText
+    recovery_code: Annotated[str, Field(min_length=1, max_length=64, examples=["7K2M-9QXA-T4WE-1D5H-8PZC-3RVB"])]
+    new_password: PasswordText
+
+
+class AccountView(ResponseBody):
+    """An account; exactly one of phone number and email is set."""
+
+    user_id: str
+    phone_number: Annotated[str | None, Field(examples=["+2348031234567"])]
+    email: str | None
+    phone_verified: Annotated[bool, Field(description="Whether you have shown that a phone number is yours.")]
+    created_at: Instant
+
+
+class LoginView(ResponseBody):
+    """A LoginSession. Its token is in the cookie, out of reach of scripts."""
+
+    account: AccountView
+    csrf_token: Annotated[str, Field(description="Send it as X-CSRF-Token with everything that changes something.")]
+    expires_at: Instant
+
+
+class RegistrationView(LoginView):
+    """A new account, signed in."""
+
+    recovery_code: Annotated[str, Field(description="Shown this once: write it down.")]
+
+
+class RecoveryView(ResponseBody):
+    """The account has its new password; sign in with it."""
+
+    recovery_code: Annotated[str, Field(description="The next one: the old one is used up. Write it down.")]
+
+
+@router.post(
+    "/accounts",
+    status_code=201,
+    summary="Register",
+    responses=problem_responses(
+        "invalid_identifier", "already_registered", "too_many_attempts", "sign_in_busy", "origin_not_allowed"
+    ),
+)
+async def register(
+    body: CredentialsBody, services: ServicesDep, address: ClientAddress, response: Response
+) -> RegistrationView:
+    """Make an account for a phone number or an email address, and sign it in."""
+    made = await services.accounts.register(body.identifier, body.password, address)
+    set_login_cookie(response, services, made.login)
+    view = login_view(made.login)
+    return RegistrationView(**view.model_dump(), recovery_code=made.recovery_code)
+
+
+@router.post(
+    "/logins",
+    status_code=201,
+    summary="Sign in",
+    responses=problem_responses("wrong_credentials", "too_many_attempts", "sign_in_busy", "origin_not_allowed"),
+)
+async def log_in(
+    body: CredentialsBody, services: ServicesDep, address: ClientAddress, response: Response
+) -> LoginView:
+    """Begin a LoginSession. An unknown account and a wrong password get the same answer after the same time."""
+    login = await services.accounts.log_in(body.identifier, body.password, address)
+    set_login_cookie(response, services, login)
+    return login_view(login)
+
+
+@router.delete(
+    "/logins/current",
+    status_code=204,
+    summary="Sign out",
+    responses=problem_responses("not_signed_in", "csrf_token_wrong", "idempotency_key_missing"),
+)
+async def log_out(request: Idempotent, token: LoginToken, services: ServicesDep) -> Response:
+    """End this LoginSession; the cookie is worth nothing afterwards."""
+
+    async def work() -> None:
+        await services.accounts.log_out(token)
+
+    response = await request.answer(work, status=204)
+    clear_login_cookie(response, services)
+    return response
+
+
+@router.get("/account", summary="Who am I", responses=problem_responses("not_signed_in", "login_expired"))
+async def who_am_i(user: SignedInUser) -> LoginView:
+    """Tell who is signed in, and the CSRF token of this LoginSession."""
+    return LoginView(account=account_view(user.user), csrf_token=user.csrf_token, expires_at=user.expires_at)
+
+
+@router.post(
+    "/recoveries",
+    status_code=201,
+    summary="Recover an account",
+    responses=problem_responses("wrong_recovery_code", "weak_password", "too_many_attempts", "sign_in_busy"),
+)
+async def recover(
+    body: RecoveryBody, services: ServicesDep, address: ClientAddress, response: Response
+) -> RecoveryView:
+    """Set a new password with the recovery code. Every LoginSession of the account ends."""
+    code = await services.accounts.recover(body.identifier, body.recovery_code, body.new_password, address)
+    clear_login_cookie(response, services)
+    return RecoveryView(recovery_code=code)
+
+
+def account_view(user: User) -> AccountView:
+    """Return an account as it is shown."""
+    return AccountView(
+        user_id=user.user_id,
+        phone_number=user.phone_number,
+        email=user.email,
+        phone_verified=user.phone_verified,
+        created_at=user.created_at,
+    )
+
+
+def login_view(login: Login) -> LoginView:
+    """Return a fresh LoginSession as it is shown."""
+    return LoginView(account=account_view(login.user), csrf_token=login.csrf_token, expires_at=login.expires_at)

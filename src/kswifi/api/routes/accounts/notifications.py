@@ -1,0 +1,128 @@
+"""What you want to be told, and on which devices: Web Push."""
+
+from base64 import urlsafe_b64decode
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Response
+from pydantic import Field
+
+from kswifi.api.edge.dependencies import ServicesDep, SignedInUser
+from kswifi.api.edge.idempotency import Idempotent
+from kswifi.api.edge.problems import problem_responses
+from kswifi.api.edge.schemas import RequestBody, ResponseBody
+from kswifi.notifications.model import Wishes
+
+router = APIRouter(prefix="/api/v1", tags=["notifications"])
+
+
+class SubscriptionKeys(RequestBody):
+    """What messages for this device are encrypted with (RFC 8291), base64url."""
+
+    p256dh: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{87}=?$")]
+    auth: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{22}(==)?$")]
+
+
+class SubscriptionBody(RequestBody):
+    """`PushSubscription.toJSON()` of a browser."""
+
+    endpoint: Annotated[str, Field(max_length=1000, examples=["https://push.example/wpush/v2/g"])]
+    keys: SubscriptionKeys
+    expirationTime: float | None = None  # noqa: N815 - the Push API's own name
+
+
+class SubscriptionView(ResponseBody):
+    """A device of yours that is told; of its address only whose push service it is."""
+
+    subscription_id: str
+    service: Annotated[str, Field(examples=["push.example"])]
+
+
+class WishesBody(RequestBody):
+    """What you want to be told."""
+
+    usage: Annotated[bool, Field(description="At 50, 80 and 95 %, and when a session is used up.")]
+    expiry: Annotated[bool, Field(description="A day before a session ends.")]
+
+
+class NotificationsView(ResponseBody):
+    """What you want to be told, and where."""
+
+    application_server_key: Annotated[str, Field(description="What browsers subscribe with (RFC 8292), base64url.")]
+    usage: bool
+    expiry: bool
+    subscriptions: list[SubscriptionView]
+
+
+@router.get("/notifications", summary="What you are told", responses=problem_responses("not_signed_in"))
+async def read_notifications(user: SignedInUser, services: ServicesDep) -> NotificationsView:
+    """Tell what you want to be told, on which devices, and the key to subscribe with."""
+    return await notifications_view(services, user.user.user_id)
+
+
+@router.put(
+    "/notifications",
+    response_model=NotificationsView,
+    summary="Choose what you are told",
+    responses=problem_responses("not_signed_in", "csrf_token_wrong"),
+)
+async def choose_notifications(body: WishesBody, request: Idempotent, services: ServicesDep) -> Response:
+    """Choose what you are told."""
+    user_id = request.user.user.user_id
+
+    async def work() -> NotificationsView:
+        await services.notifications.wish(user_id, Wishes(body.usage, body.expiry))
+        return await notifications_view(services, user_id)
+
+    return await request.answer(work)
+
+
+@router.post(
+    "/push-subscriptions",
+    status_code=201,
+    response_model=SubscriptionView,
+    summary="Be told on this device",
+    responses=problem_responses("push_endpoint_refused", "push_key_invalid", "not_signed_in", "csrf_token_wrong"),
+)
+async def subscribe(body: SubscriptionBody, request: Idempotent, services: ServicesDep) -> Response:
+    """Keep this device's subscription. The same again is no error."""
+
+    async def work() -> SubscriptionView:
+        keys = (_octets(body.keys.p256dh), _octets(body.keys.auth))
+        made = await services.notifications.subscribe(request.user.user.user_id, body.endpoint, *keys)
+        return SubscriptionView(subscription_id=made, service=urlsplit(body.endpoint).netloc)
+
+    return await request.answer(work, status=201)
+
+
+@router.delete(
+    "/push-subscriptions/{subscription_id}",
+    status_code=204,
+    summary="Be told no more on a device",
+    responses=problem_responses("unknown_push_subscription", "not_signed_in", "csrf_token_wrong"),
+)
+async def unsubscribe(subscription_id: str, request: Idempotent, services: ServicesDep) -> Response:
+    """Forget a device of yours."""
+
+    async def work() -> None:
+        await services.notifications.unsubscribe(request.user.user.user_id, subscription_id)
+
+    return await request.answer(work, status=204)
+
+
+async def notifications_view(services: ServicesDep, user_id: str) -> NotificationsView:
+    """Return what a user is told, as it is shown."""
+    wishes, devices = await services.notifications.standing(user_id)
+    return NotificationsView(
+        application_server_key=services.notifications.public_key,
+        usage=wishes.usage,
+        expiry=wishes.expiry,
+        subscriptions=[
+            SubscriptionView(subscription_id=one.subscription_id, service=urlsplit(one.endpoint).netloc)
+            for one in devices
+        ],
+    )
+
+
+def _octets(text: str) -> bytes:
+    return urlsafe_b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))

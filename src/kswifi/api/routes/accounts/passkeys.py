@@ -1,0 +1,225 @@
+"""Passkeys: signing up and in with them, and the list of one's own."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from kswifi.accounts.model import PasskeyOptions, PasskeyRecord
+from kswifi.api.edge.dependencies import (
+    ClientAddress,
+    ServicesDep,
+    SignedInUser,
+    SignedInWriter,
+    set_login_cookie,
+)
+from kswifi.api.edge.idempotency import Idempotent
+from kswifi.api.edge.problems import problem_responses
+from kswifi.api.edge.schemas import Instant, RequestBody, ResponseBody
+from kswifi.api.routes.accounts.accounts import IdentifierText, LoginView, RegistrationView, login_view
+
+router = APIRouter(prefix="/api/v1", tags=["passkeys"])
+
+ChallengeId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
+Base64Url = Annotated[str, Field(max_length=16_384, pattern=r"^[A-Za-z0-9_-]*$")]
+
+
+class _FromAuthenticator(BaseModel):
+    """What a browser hands on; what we do not read of it may be there."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+
+
+class AttestationBody(_FromAuthenticator):
+    """`AuthenticatorAttestationResponse`, as JSON."""
+
+    clientDataJSON: Base64Url  # noqa: N815 - WebAuthn's own name
+    attestationObject: Base64Url  # noqa: N815 - WebAuthn's own name
+
+
+class AssertionBody(_FromAuthenticator):
+    """`AuthenticatorAssertionResponse`, as JSON."""
+
+    clientDataJSON: Base64Url  # noqa: N815 - WebAuthn's own name
+    authenticatorData: Base64Url  # noqa: N815 - WebAuthn's own name
+    signature: Base64Url
+    userHandle: Base64Url | None = None  # noqa: N815 - WebAuthn's own name
+
+
+class MadeCredential(_FromAuthenticator):
+    """`PublicKeyCredential.toJSON()` of `navigator.credentials.create()`."""
+
+    id: Base64Url
+    rawId: Base64Url  # noqa: N815 - WebAuthn's own name
+    type: Literal["public-key"]
+    response: AttestationBody
+
+
+class UsedCredential(_FromAuthenticator):
+    """`PublicKeyCredential.toJSON()` of `navigator.credentials.get()`."""
+
+    id: Base64Url
+    rawId: Base64Url  # noqa: N815 - WebAuthn's own name
+    type: Literal["public-key"]
+    response: AssertionBody
+
+
+class NewAccountBody(RequestBody):
+    """For whom."""
+
+    identifier: IdentifierText
+
+
+class NewPasskeyAccountBody(RequestBody):
+    """The passkey made for a new account."""
+
+    challenge_id: ChallengeId
+    credential: MadeCredential
+
+
+class UsedPasskeyBody(RequestBody):
+    """A passkey that signed the challenge."""
+
+    challenge_id: ChallengeId
+    credential: UsedCredential
+
+
+class NewPasskeyBody(NewPasskeyAccountBody):
+    """One more passkey of yours."""
+
+    name: Annotated[str, Field(max_length=64, description="By which you know it again.", examples=["My phone"])]
+
+
+class OptionsView(ResponseBody):
+    """For `PublicKeyCredential.parseCreationOptionsFromJSON` or `parseRequestOptionsFromJSON`."""
+
+    challenge_id: Annotated[str, Field(description="Send it back with the credential, within five minutes.")]
+    options: dict[str, Any]
+
+
+class PasskeyView(ResponseBody):
+    """A passkey of yours."""
+
+    passkey_id: str
+    name: str
+    created_at: Instant
+    used_at: Instant | None
+
+
+class PasskeysView(ResponseBody):
+    """Your passkeys, the oldest first."""
+
+    passkeys: list[PasskeyView]
+
+
+@router.post(
+    "/accounts/passkey-options",
+    status_code=201,
+    summary="Begin to register with a passkey",
+    responses=problem_responses(
+        "invalid_identifier", "already_registered", "too_many_attempts", "passkeys_not_here"
+    ),
+)
+async def sign_up_options(body: NewAccountBody, services: ServicesDep, address: ClientAddress) -> OptionsView:
+    """Give what a browser needs to make a passkey for a phone number or email address without an account."""
+    return _options_view(await services.passkeys.sign_up_options(body.identifier, address))
+
+
+@router.post(
+    "/accounts/passkey",
+    status_code=201,
+    summary="Register with a passkey",
+    responses=problem_responses("passkey_challenge_over", "passkey_refused", "already_registered", "sign_in_busy"),
+)
+async def sign_up(body: NewPasskeyAccountBody, services: ServicesDep, response: Response) -> RegistrationView:
+    """Make the account, and sign it in. It has no password until one is set with the recovery code."""
+    made = await services.passkeys.sign_up(body.challenge_id, body.credential.model_dump())
+    set_login_cookie(response, services, made.login)
+    return RegistrationView(**login_view(made.login).model_dump(), recovery_code=made.recovery_code)
+
+
+@router.post(
+    "/logins/passkey-options",
+    status_code=201,
+    summary="Begin to sign in with a passkey",
+    responses=problem_responses("too_many_attempts", "passkeys_not_here"),
+)
+async def sign_in_options(services: ServicesDep, address: ClientAddress) -> OptionsView:
+    """Give what a browser needs to sign in with whichever passkey it has; no name is asked for."""
+    return _options_view(await services.passkeys.sign_in_options(address))
+
+
+@router.post(
+    "/logins/passkey",
+    status_code=201,
+    summary="Sign in with a passkey",
+    responses=problem_responses("passkey_challenge_over", "passkey_refused"),
+)
+async def sign_in(body: UsedPasskeyBody, services: ServicesDep, response: Response) -> LoginView:
+    """Begin a LoginSession of the passkey's owner."""
+    login = await services.passkeys.sign_in(body.challenge_id, body.credential.model_dump())
+    set_login_cookie(response, services, login)
+    return login_view(login)
+
+
+@router.get("/passkeys", summary="Your passkeys", responses=problem_responses("not_signed_in"))
+async def list_passkeys(user: SignedInUser, services: ServicesDep) -> PasskeysView:
+    """List your passkeys, the oldest first."""
+    return PasskeysView(passkeys=[passkey_view(one) for one in await services.passkeys.passkeys(user.user.user_id)])
+
+
+@router.post(
+    "/passkeys/options",
+    status_code=201,
+    summary="Begin to add a passkey",
+    responses=problem_responses("not_signed_in", "csrf_token_wrong", "too_many_passkeys", "passkeys_not_here"),
+)
+async def add_options(user: SignedInWriter, services: ServicesDep) -> OptionsView:
+    """Give what a browser needs to make one more passkey for you."""
+    return _options_view(await services.passkeys.add_options(user.user))
+
+
+@router.post(
+    "/passkeys",
+    status_code=201,
+    summary="Add a passkey",
+    response_model=PasskeyView,
+    responses=problem_responses(
+        "not_signed_in", "csrf_token_wrong", "passkey_challenge_over", "passkey_refused", "too_many_passkeys"
+    ),
+)
+async def add_passkey(body: NewPasskeyBody, request: Idempotent, services: ServicesDep) -> Response:
+    """Keep one more passkey of yours."""
+
+    async def work() -> PasskeyView:
+        credential = body.credential.model_dump()
+        made = await services.passkeys.add(request.user.user, body.challenge_id, credential, body.name.strip())
+        return passkey_view(made)
+
+    return await request.answer(work, status=201)
+
+
+@router.delete(
+    "/passkeys/{passkey_id}",
+    status_code=204,
+    summary="Remove a passkey",
+    responses=problem_responses("not_signed_in", "csrf_token_wrong", "unknown_passkey"),
+)
+async def remove_passkey(passkey_id: str, request: Idempotent, services: ServicesDep) -> Response:
+    """Forget a passkey of yours; it signs nobody in any more."""
+
+    async def work() -> None:
+        await services.passkeys.remove(request.user.user.user_id, passkey_id)
+
+    return await request.answer(work, status=204)
+
+
+def passkey_view(record: PasskeyRecord) -> PasskeyView:
+    """Return a passkey as it is shown."""
+    return PasskeyView(
+        passkey_id=record.passkey_id, name=record.name, created_at=record.created_at, used_at=record.used_at
+    )
+
+
+def _options_view(made: PasskeyOptions) -> OptionsView:
+    return OptionsView(challenge_id=made.challenge_id, options=dict(made.options))

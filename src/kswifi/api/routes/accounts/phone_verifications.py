@@ -1,0 +1,167 @@
+"""Verifying a phone number: a code is sent to it, and typed in here."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Path, Response
+from pydantic import Field
+
+from kswifi.api.edge.dependencies import ClientAddress, ServicesDep, SignedInUser
+from kswifi.api.edge.idempotency import Idempotent
+from kswifi.api.edge.problems import problem_responses
+from kswifi.api.edge.schemas import Instant, RequestBody, ResponseBody
+from kswifi.phone_verification.errors import PhoneVerificationNotSetUpError
+from kswifi.phone_verification.model import PhoneVerification
+from kswifi.phone_verification.service import PhoneVerifications
+
+router = APIRouter(prefix="/api/v1/phone-verifications", tags=["accounts"])
+
+VerificationId = Annotated[str, Path(max_length=64, description="The verification's UUID.")]
+
+
+class PhoneNumberBody(RequestBody):
+    """Where the code goes."""
+
+    phone_number: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=40,
+            description="A Nigerian mobile number as people write it, one of another country with +.",
+            examples=["0803 123 4567", "+2348031234567"],
+        ),
+    ]
+
+
+class CodeBody(RequestBody):
+    """The code as it came."""
+
+    code: Annotated[str, Field(pattern="^[0-9]{6}$", examples=["042137"])]
+
+
+class PhoneVerificationView(ResponseBody):
+    """A code that you asked for."""
+
+    verification_id: str
+    state: Annotated[
+        Literal["waiting", "sending", "sent", "refused", "unknown"],
+        Field(
+            description="`refused`: no message goes to this number. `unknown`: nobody knows whether it went out; "
+            "it is not sent again by itself."
+        ),
+    ]
+    expires_at: Instant
+
+
+class LabMessageView(ResponseBody):
+    """A message that was sent to nobody: it only exists in this lab."""
+
+    lab: Annotated[Literal[True], Field(description="No network carried it.")] = True
+    to: str
+    words: str
+    at: Instant
+
+
+class PhoneVerifiedView(ResponseBody):
+    """The number is yours."""
+
+    phone_verified: Literal[True] = True
+
+
+def phone_verifications(services: ServicesDep) -> PhoneVerifications:
+    """Return what verifies phone numbers.
+
+    Raises:
+        PhoneVerificationNotSetUpError: nothing sends text messages.
+    """
+    if services.phone_verifications is None:
+        raise PhoneVerificationNotSetUpError("no text messages are sent here: phone numbers cannot be verified")
+    return services.phone_verifications
+
+
+PhoneVerificationsDep = Annotated[PhoneVerifications, Depends(phone_verifications)]
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=PhoneVerificationView,
+    summary="Have a code sent",
+    responses=problem_responses(
+        "not_a_phone_number",
+        "too_many_attempts",
+        "phone_verification_not_set_up",
+        "not_signed_in",
+        "csrf_token_wrong",
+    ),
+)
+async def send_code(
+    body: PhoneNumberBody, request: Idempotent, phones: PhoneVerificationsDep, address: ClientAddress
+) -> Response:
+    """Have six digits sent to a phone number. They hold for ten minutes and five tries."""
+    user_id = request.user.user.user_id
+
+    async def work() -> PhoneVerificationView:
+        return _view(await phones.begin(user_id, request.operation_id, body.phone_number, address))
+
+    return await request.answer(work, status=201)
+
+
+@router.get(
+    "/{verification_id}",
+    summary="Where the message stands",
+    responses=problem_responses("unknown_phone_verification", "phone_verification_not_set_up", "not_signed_in"),
+)
+async def read_verification(
+    verification_id: VerificationId, user: SignedInUser, phones: PhoneVerificationsDep
+) -> PhoneVerificationView:
+    """Tell whether the message went out."""
+    return _view(await phones.verification(user.user.user_id, verification_id))
+
+
+@router.post(
+    "/{verification_id}/confirm",
+    response_model=PhoneVerifiedView,
+    summary="Type the code in",
+    responses=problem_responses(
+        "phone_code_wrong",
+        "phone_code_over",
+        "phone_verified_elsewhere",
+        "unknown_phone_verification",
+        "phone_verification_not_set_up",
+        "not_signed_in",
+        "csrf_token_wrong",
+    ),
+)
+async def confirm_code(
+    verification_id: VerificationId, body: CodeBody, request: Idempotent, phones: PhoneVerificationsDep
+) -> Response:
+    """Show that the number is yours. One number verifies one account; another takes the place of the first."""
+
+    async def work() -> PhoneVerifiedView:
+        await phones.confirm(request.user.user.user_id, verification_id, body.code)
+        return PhoneVerifiedView()
+
+    return await request.answer(work)
+
+
+@router.get(
+    "/{verification_id}/lab-message",
+    summary="The message, in the lab",
+    responses=problem_responses(
+        "no_lab_message", "unknown_phone_verification", "phone_verification_not_set_up", "not_signed_in"
+    ),
+)
+async def read_lab_message(
+    verification_id: VerificationId, user: SignedInUser, phones: PhoneVerificationsDep
+) -> LabMessageView:
+    """Show the message that the lab's outbox keeps. Where messages are really sent, there is none."""
+    found = await phones.lab_message(user.user.user_id, verification_id)
+    return LabMessageView(to=found.to, words=found.words, at=found.at)
+
+
+def _view(verification: PhoneVerification) -> PhoneVerificationView:
+    return PhoneVerificationView(
+        verification_id=verification.verification_id,
+        state=verification.state.value,
+        expires_at=verification.expires_at,
+    )

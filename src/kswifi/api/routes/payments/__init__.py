@@ -1,0 +1,1 @@
+"""Routes of payments, passes, vouchers and free data."""

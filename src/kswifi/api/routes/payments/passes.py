@@ -1,0 +1,37 @@
+"""The pass that a user has, and what holds for passes."""
+
+from fastapi import APIRouter
+
+from kswifi.api.edge.dependencies import ServicesDep, SignedInUser
+from kswifi.api.edge.problems import problem_responses
+from kswifi.api.routes.payments.payment_views import PassRulesView, PassView, period_view, rules_view
+from kswifi.payments.service import passes_held
+
+router = APIRouter(prefix="/api/v1/pass", tags=["payments"])
+
+
+@router.get("", summary="Your pass", responses=problem_responses("not_signed_in"))
+async def read_pass(user: SignedInUser, services: ServicesDep) -> PassView:
+    """Tell the pass you have. While one runs, every session you order is under it and ends with it.
+
+    A session keeps the end that it was downloaded with: after an extension, a new one ends later.
+    """
+    periods, active = await passes_held(services.database, user.user.user_id)
+    return PassView(
+        active=active,
+        ends_at=periods[-1].ends_at if periods else None,
+        periods=[period_view(it) for it in periods],
+        rules=_rules(services),
+    )
+
+
+@router.get("/rules", summary="What to know before buying a pass")
+async def read_pass_rules(services: ServicesDep) -> PassRulesView:
+    """Tell the fair-use limit, if there is one, and whether money moves. Nobody needs to be signed in to look."""
+    return _rules(services)
+
+
+def _rules(services: ServicesDep) -> PassRulesView:
+    if services.payments is None:
+        return rules_view(None, sandbox=False)
+    return rules_view(services.payments.rules, sandbox=services.payments.gateway.sandbox)

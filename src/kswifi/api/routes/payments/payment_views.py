@@ -1,0 +1,121 @@
+"""Payments and passes as the API shows them."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from kswifi.api.edge.schemas import Instant, RequestBody, ResponseBody
+from kswifi.payments.model import PassPeriod, PassState, Payment, PaymentState
+from kswifi.payments.rules import PassRules
+
+SandboxMark = Annotated[
+    bool,
+    Field(description="Whether this is only a rehearsal: then no money moves. Show it wherever you show this."),
+]
+
+
+class BeginPaymentBody(RequestBody):
+    """What is to be paid for."""
+
+    offer_id: Annotated[str, Field(max_length=32, examples=["unlimited"])]
+
+
+class PaymentView(ResponseBody):
+    """One payment."""
+
+    reference: Annotated[str, Field(description="Ours, and the same at the gateway.")]
+    offer_id: str
+    title: str
+    amount_kobo: Annotated[int, Field(description="100 kobo are 1 naira.", examples=[80_000])]
+    currency: Literal["NGN"] = "NGN"
+    state: PaymentState
+    reason: Annotated[str | None, Field(description="Why it is in this state, in words, where that needs saying.")]
+    checkout_url: Annotated[
+        str | None,
+        Field(description="Where to pay: open it. Null until the gateway has answered, and once it is paid."),
+    ]
+    gateway: Annotated[str, Field(examples=["paystack", "sandbox"])]
+    sandbox: SandboxMark
+    created_at: Instant
+    settled_at: Instant | None
+    refunded_at: Instant | None
+    refund_kobo: Annotated[int | None, Field(description="What is owed back, or went back.")]
+
+
+class PaymentsView(ResponseBody):
+    """All your payments, the newest first."""
+
+    payments: list[PaymentView]
+
+
+class PassPeriodView(ResponseBody):
+    """What one payment bought."""
+
+    reference: Annotated[str, Field(description="The payment's.")]
+    offer_id: str
+    state: PassState
+    starts_at: Instant
+    ends_at: Instant
+    fair_use_octets: Annotated[int | None, Field(description="What it gives at most; null without a limit.")]
+
+
+class PassRulesView(ResponseBody):
+    """What to know before buying."""
+
+    fair_use_octets: Annotated[int | None, Field(description="What one pass gives at most; null without a limit.")]
+    sessions_at_once: Annotated[int, Field(description="How many unfinished sessions it allows at a time.")]
+    payments: Annotated[
+        Literal["live", "sandbox", "off"],
+        Field(description="`sandbox`: a rehearsal, in which no money moves; `off`: nothing can be bought here."),
+    ]
+
+
+class PassView(ResponseBody):
+    """The pass you have, and what holds for passes."""
+
+    active: Annotated[bool, Field(description="Whether sessions can be downloaded under a pass now.")]
+    ends_at: Annotated[Instant | None, Field(description="When the last of your passes ends; null without one.")]
+    periods: Annotated[list[PassPeriodView], Field(description="Those that have not ended, the earliest first.")]
+    rules: PassRulesView
+
+
+def payment_view(payment: Payment) -> PaymentView:
+    """Return a payment as it is shown; its checkout only while it can be paid."""
+    payable = payment.state in (PaymentState.PENDING, PaymentState.FAILED, PaymentState.LAPSED)
+    return PaymentView(
+        reference=payment.reference,
+        offer_id=payment.offer_id,
+        title=payment.title,
+        amount_kobo=payment.amount_kobo,
+        state=payment.state,
+        reason=payment.reason,
+        checkout_url=payment.checkout_url if payable else None,
+        gateway=payment.gateway,
+        sandbox=payment.sandbox,
+        created_at=payment.created_at,
+        settled_at=payment.settled_at,
+        refunded_at=payment.refunded_at,
+        refund_kobo=payment.refund_kobo,
+    )
+
+
+def period_view(period: PassPeriod) -> PassPeriodView:
+    """Return a period as it is shown."""
+    return PassPeriodView(
+        reference=period.reference,
+        offer_id=period.offer_id,
+        state=period.state,
+        starts_at=period.starts_at,
+        ends_at=period.ends_at,
+        fair_use_octets=period.limit_octets,
+    )
+
+
+def rules_view(rules: PassRules | None, *, sandbox: bool) -> PassRulesView:
+    """Return what to know before buying; None where nothing can be bought."""
+    known = rules or PassRules()
+    return PassRulesView(
+        fair_use_octets=known.fair_use_octets,
+        sessions_at_once=known.sessions_at_once,
+        payments="off" if rules is None else "sandbox" if sandbox else "live",
+    )

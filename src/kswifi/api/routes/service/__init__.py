@@ -1,0 +1,1 @@
+"""Routes of the service itself: catalogue, events, health, metrics."""

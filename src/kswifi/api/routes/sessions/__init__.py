@@ -1,0 +1,1 @@
+"""Routes of internet sessions and eSIMs."""

@@ -1,0 +1,90 @@
+"""Saying that something is wrong with a statement."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+from pydantic import AwareDatetime, Field, StringConstraints
+from sqlalchemy import Connection
+
+from kswifi.api.edge.dependencies import ServicesDep, SignedInUser
+from kswifi.api.edge.idempotency import Idempotent
+from kswifi.api.edge.problems import problem_responses
+from kswifi.api.edge.schemas import Instant, RequestBody, ResponseBody
+from kswifi.api.routes.sessions.sessions import SessionId
+from kswifi.sessions.disputes import Dispute, disputes_of, open_dispute
+from kswifi.sessions.store import find_session
+
+router = APIRouter(prefix="/api/v1/sessions", tags=["sessions"])
+
+
+class DisputeBody(RequestBody):
+    """What is wrong, in your words, and with which hours of the statement."""
+
+    words: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
+    hours: Annotated[
+        list[Annotated[AwareDatetime, Field(strict=False)]],
+        Field(default_factory=list, max_length=100, description="`starts_at` of each; none is all of it."),
+    ]
+
+
+class DisputeView(ResponseBody):
+    """What you said is wrong."""
+
+    dispute_id: str
+    session_id: str
+    words: str
+    hours: list[Instant]
+    created_at: Instant
+
+
+class DisputesView(ResponseBody):
+    """What you said of a session, the newest first."""
+
+    disputes: list[DisputeView]
+
+
+@router.post(
+    "/{session_id}/disputes",
+    status_code=201,
+    response_model=DisputeView,
+    summary="Dispute the statement",
+    responses=problem_responses("unknown_session", "too_many_disputes"),
+)
+async def dispute_statement(session_id: SessionId, body: DisputeBody, request: Idempotent) -> Response:
+    """Say that something is wrong with the session's statement. It is kept with the hours you name."""
+    hours: list[datetime] = sorted(set(body.hours))
+
+    def dispute(connection: Connection) -> DisputeView:
+        return dispute_view(
+            open_dispute(connection, request.user.user.user_id, session_id, request.operation_id, body.words, hours)
+        )
+
+    return await request.answer_step(dispute, status=201)
+
+
+@router.get(
+    "/{session_id}/disputes",
+    summary="What you disputed",
+    responses=problem_responses("unknown_session", "not_signed_in"),
+)
+async def list_disputes(session_id: SessionId, user: SignedInUser, services: ServicesDep) -> DisputesView:
+    """Tell what you said of this session's statement."""
+
+    def look(connection: Connection) -> list[Dispute]:
+        session = find_session(connection, session_id, user.user.user_id)
+        return disputes_of(connection, session.session_id)
+
+    found = await services.database.read(look)
+    return DisputesView(disputes=[dispute_view(one) for one in found])
+
+
+def dispute_view(dispute: Dispute) -> DisputeView:
+    """Return a dispute as it is shown."""
+    return DisputeView(
+        dispute_id=dispute.dispute_id,
+        session_id=dispute.session_id,
+        words=dispute.words,
+        hours=list(dispute.hours),
+        created_at=dispute.created_at,
+    )

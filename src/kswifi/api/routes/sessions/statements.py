@@ -1,0 +1,59 @@
+"""The user's own statement of a session: what was used in which hour."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from kswifi.api.edge.dependencies import ServicesDep, SignedInUser
+from kswifi.api.edge.problems import problem_responses
+from kswifi.api.edge.schemas import Instant, ResponseBody
+from kswifi.api.edge.session_dependencies import SessionServicesDep
+from kswifi.api.routes.sessions.sessions import SessionId
+from kswifi.charging_records.service import statement_of
+from kswifi.kernel.clock import from_unix_seconds
+
+router = APIRouter(prefix="/api/v1/sessions", tags=["sessions"])
+
+
+class StatementHourView(ResponseBody):
+    """What the network reported in one hour; octets may have flowed a little before they were reported."""
+
+    starts_at: Annotated[Instant, Field(description="The beginning of the hour, UTC.")]
+    octets: Annotated[int, Field(description="Both ways together.")]
+    uplink_octets: Annotated[int, Field(description="From your phone, where the network tells directions apart.")]
+    downlink_octets: Annotated[int, Field(description="To your phone; both are 0 where it does not.")]
+
+
+class StatementView(ResponseBody):
+    """Hour by hour, the oldest first; hours without usage are left out."""
+
+    session_id: str
+    octets: Annotated[int, Field(description="The sum of all hours.")]
+    hours: list[StatementHourView]
+
+
+@router.get(
+    "/{session_id}/statement",
+    summary="What was used in which hour",
+    responses=problem_responses("unknown_session", "not_signed_in"),
+)
+async def read_statement(
+    session_id: SessionId, user: SignedInUser, services: ServicesDep, sessions: SessionServicesDep
+) -> StatementView:
+    """Tell what the charging data records say of this session; they follow the network by a second or so."""
+    session = await sessions.downloads.session(user.user.user_id, session_id)
+    hours = await statement_of(services.database, session.session_id)
+    return StatementView(
+        session_id=session.session_id,
+        octets=sum(it.octets for it in hours),
+        hours=[
+            StatementHourView(
+                starts_at=from_unix_seconds(it.hour_at),
+                octets=it.octets,
+                uplink_octets=it.input_octets,
+                downlink_octets=it.output_octets,
+            )
+            for it in hours
+        ],
+    )

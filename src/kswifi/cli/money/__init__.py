@@ -1,0 +1,1 @@
+"""Commands of payments, books, budgets and vouchers."""

@@ -1,0 +1,103 @@
+"""`kswifi books ...`: the money book, verified and exported; the server may run meanwhile."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TextIO
+
+import typer
+
+from kswifi.kernel.errors import KswifiError
+
+if TYPE_CHECKING:
+    from kswifi.database.engine import Database
+
+books_app = typer.Typer(help="The operator's money: a double-entry book that sums to zero.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
+
+
+class ExportFormat(StrEnum):
+    """How entries are written."""
+
+    CSV = "csv"
+    JSON_LINES = "jsonl"
+
+
+class NoBooksHereError(KswifiError):
+    """The data directory has no database."""
+
+    code = "no_books_here"
+
+
+@books_app.command("verify")
+def verify(as_json: AsJson = False) -> None:
+    """Check every entry, the numbering and the database's guards; exit status 1 if anything is wrong."""
+    from kswifi.books.verify import verify_book
+    from kswifi.kernel.quantities import format_naira
+
+    async def work() -> bool:
+        async with _opened() as database:
+            found = await database.read(verify_book)
+        if as_json:
+            shown = {str(account): amount for account, amount in found.balances.items()}
+            print(json.dumps({"entries": found.entries, "balances_kobo": shown, "findings": list(found.findings)}))
+        else:
+            for account, amount in found.balances.items():
+                print(f"  {account:22} {account.account_class:10} {format_naira(amount):>16}")
+            print(f"{found.entries} entries; all accounts together: {format_naira(sum(found.balances.values()))}")
+            for finding in found.findings:
+                print(f"WRONG: {finding}")
+        return not found.findings
+
+    if not asyncio.run(work()):
+        raise SystemExit(1)
+
+
+@books_app.command("export")
+def export(
+    file_format: Annotated[ExportFormat, typer.Option("--format", help="CSV, or JSON Lines.")] = ExportFormat.CSV,
+    output: Annotated[Path | None, typer.Option(help="Where to; must not exist yet. Else it is printed.")] = None,
+) -> None:
+    """Export every entry. CSV has a line for each line of an entry."""
+    from kswifi.books.export import export_csv, export_json_lines
+
+    async def work() -> int:
+        async with _opened() as database:
+            with _writing(output) as out:
+                if file_format is ExportFormat.CSV:
+                    return await export_csv(database, out)
+                return await export_json_lines(database, out)
+
+    count = asyncio.run(work())
+    if output is not None:
+        print(f"{count} entries written to {output}")
+
+
+@asynccontextmanager
+async def _opened() -> AsyncIterator["Database"]:
+    from kswifi.data_directory.layout import Installation
+    from kswifi.database.engine import Database, sqlite_url
+    from kswifi.settings import load_settings
+
+    path = Installation(load_settings().data_dir).control_database
+    if not path.exists():
+        raise NoBooksHereError(f"there is no {path}: name the data directory by KSWIFI_DATA_DIR")
+    database = Database(sqlite_url(path))
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+@contextmanager
+def _writing(output: Path | None) -> Iterator[TextIO]:
+    if output is None:
+        yield sys.stdout
+        return
+    with output.open("x", encoding="utf-8", newline="") as out:
+        yield out

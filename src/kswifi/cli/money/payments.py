@@ -1,0 +1,204 @@
+"""`kswifi payments ...`: what takes payments here and whether it works; and a gateway to rehearse with."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from kswifi.kernel.errors import KswifiError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from kswifi.data_directory.layout import Installation
+    from kswifi.settings import Settings
+
+payments_app = typer.Typer(help="Payments: what is configured, what works, what to rehearse.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
+
+_TEST_KEY: Final = "sk_test_"
+
+
+class OnlyARehearsalError(KswifiError):
+    """The rehearsal gateway was given a key with which money moves."""
+
+    code = "only_a_rehearsal"
+
+
+class NothingToSendBackError(KswifiError):
+    """No person has to send this payment back."""
+
+    code = "nothing_to_send_back"
+
+
+@payments_app.command("check")
+def check(as_json: AsJson = False) -> None:
+    """List what is configured, what works and which details are unconfirmed; exit status 1 if it does not work."""
+    from kswifi.data_directory.layout import Installation
+    from kswifi.settings import load_settings
+
+    settings = load_settings()
+    found = asyncio.run(_look(settings, Installation(settings.data_dir)))
+    if as_json:
+        print(json.dumps(found))
+    else:
+        _show(found)
+    if found["wrong"] or found["to_do"]:
+        raise SystemExit(1)
+
+
+@payments_app.command("sent-back")
+def sent_back(
+    reference: Annotated[str, typer.Argument(help="Of a payment that `check` lists as SEND BACK.")],
+) -> None:
+    """Say that you have sent the money of a payment back by hand, from your bank: it is closed and booked so."""
+    from kswifi.data_directory.layout import Installation
+    from kswifi.database.engine import Database, sqlite_url
+    from kswifi.payments.settling import refund_done
+    from kswifi.payments.store import find_payment
+    from kswifi.settings import load_settings
+
+    path = Installation(load_settings().data_dir).control_database
+
+    async def work() -> int:
+        database = Database(sqlite_url(path))
+        try:
+
+            def change(connection: "Connection") -> int:
+                payment = find_payment(connection, reference)
+                if payment.state != "refund_refused":
+                    raise NothingToSendBackError(f"it is {payment.state}: nothing is to be sent back by hand")
+                refund_done(connection, payment, "sent back by hand", by_hand=True)
+                return payment.refund_kobo or 0
+
+            return await database.write(change)
+        finally:
+            await database.close()
+
+    if not path.exists():
+        raise NothingToSendBackError(f"there is no {path}: name the data directory by KSWIFI_DATA_DIR")
+    print(f"{reference}: {asyncio.run(work())} kobo, sent back by hand")
+
+
+@payments_app.command("rehearse")
+def rehearse(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where it listens, on this machine alone.")] = 8086,
+    key: Annotated[
+        str, typer.Option(help="The key that the server shows it: sk_test_...")
+    ] = "sk_test_rehearsal_0001",
+    webhook: Annotated[
+        str, typer.Option(help="Where it tells what happened.")
+    ] = "http://127.0.0.1:8080/webhooks/paystack",
+    file: Annotated[Path | None, typer.Option(help="Where it keeps its charges; else in memory.")] = None,
+) -> None:
+    """Serve a gateway that answers as Paystack does, until Ctrl-C. No money moves."""
+    from kswifi.lab.process import stop_on_signals
+    from kswifi.lab.rehearsal.payments.server import GatewayConfig, serving_gateway
+
+    if not key.startswith(_TEST_KEY):
+        raise OnlyARehearsalError(
+            "rehearse with a key of your own making that begins with sk_test_, never a live one"
+        )
+
+    async def work() -> None:
+        config = GatewayConfig(face="paystack", secret=key, webhook_url=webhook, file=file, port=port)
+        stop = stop_on_signals()
+        async with serving_gateway(config) as origin:
+            print(
+                f"SANDBOX: answers as Paystack does at {origin}; no money moves. Start the server with\n"
+                f"  KSWIFI_PAYSTACK_SECRET_KEY={key}\n  KSWIFI_PAYSTACK_URL={origin}\n"
+                "  KSWIFI_PAYMENTS_EMAIL=you@example.ng\n"
+                "docs/payments.md tells how to have it go wrong. Stop with Ctrl-C.",
+                flush=True,
+            )
+            await stop.wait()
+
+    asyncio.run(work())
+
+
+async def _look(settings: "Settings", installation: "Installation") -> dict[str, Any]:
+    from kswifi.bootstrap.payments import make_gateway
+    from kswifi.providers.payments.registry import unconfirmed_details
+
+    name = settings.payment_gateway_name
+    gateway = make_gateway(settings, installation) if _has_key(settings, installation) else None
+    wrong = None if name is None else "the server has not been started here yet"
+    if gateway is not None:
+        wrong = await gateway.check()
+        await gateway.close()
+    live = gateway is not None and not gateway.sandbox
+    return {
+        "gateway": name,
+        "money_moves": live,
+        "works": name is not None and wrong is None,
+        "wrong": wrong,
+        "webhook": None if name is None else f"{settings.origin}/webhooks/{name}",
+        "fair_use_octets": settings.pass_fair_use_octets,
+        "sessions_at_once": settings.pass_sessions_at_once,
+        "payments": await _counts(installation),
+        "to_do": _to_do(settings) if live else [],
+        "unconfirmed": [] if name is None else list(unconfirmed_details(name)),
+    }
+
+
+def _has_key(settings: "Settings", installation: "Installation") -> bool:
+    """Tell whether there is a key: the sandbox's is made by the first start, and looking makes nothing."""
+    return settings.payment_gateway_name not in (None, "sandbox") or installation.sandbox_key.exists()
+
+
+def _to_do(settings: "Settings") -> list[str]:
+    """Return what stands in the way of taking real money."""
+    missing = []
+    if not settings.origin.startswith("https://"):
+        missing.append(f"payers come back to {settings.origin}: set KSWIFI_PUBLIC_ORIGIN to an https:// address")
+    if settings.paystack_url != "https://api.paystack.co":
+        missing.append(f"a live key is shown to {settings.paystack_url}, which is not Paystack")
+    return missing
+
+
+async def _counts(installation: "Installation") -> dict[str, Any]:
+    from kswifi.database.engine import Database, sqlite_url
+    from kswifi.payments.store import counts, needing_a_person
+
+    if not installation.control_database.exists():
+        return {"states": {}, "needing_a_person": []}
+    database = Database(sqlite_url(installation.control_database))
+    try:
+
+        def look(connection: "Connection") -> tuple[dict[str, int], list[dict[str, int | str | None]]]:
+            states = {str(state): count for state, count in counts(connection).items()}
+            waiting = [
+                {"reference": it.reference, "amount_kobo": it.refund_kobo, "reason": it.reason}
+                for it in needing_a_person(connection)
+            ]
+            return states, waiting
+
+        states, waiting = await database.read(look)
+    finally:
+        await database.close()
+    return {"states": states, "needing_a_person": waiting}
+
+
+def _show(found: dict[str, Any]) -> None:
+    from kswifi.kernel.quantities import format_octets
+
+    name = found["gateway"]
+    if name is None:
+        print("No gateway takes payments: set KSWIFI_PAYSTACK_SECRET_KEY (docs/payments.md).")
+        return
+    limit = found["fair_use_octets"]
+    print(f"gateway        {name} ({'LIVE: money moves' if found['money_moves'] else 'SANDBOX: no money moves'})")
+    print(f"works          {'yes' if found['works'] else 'NO: ' + str(found['wrong'])}")
+    print(f"webhook        {found['webhook']}" + ("" if name == "sandbox" else f"  (enter it at {name})"))
+    print(f"fair use       {'no limit' if limit is None else format_octets(limit) + ' a pass'}")
+    for state, count in found["payments"]["states"].items():
+        print(f"payments       {count} {state}")
+    for one in found["payments"]["needing_a_person"]:
+        print(f"SEND BACK      {one['reference']}: {one['amount_kobo']} kobo ({one['reason']})")
+    for words in found["to_do"]:
+        print(f"TO DO          {words}")
+    for words in found["unconfirmed"]:
+        print(f"unconfirmed    {words}")

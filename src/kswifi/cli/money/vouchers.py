@@ -1,0 +1,135 @@
+"""`kswifi vouchers ...`: codes for a venue's counter; the server may run."""
+
+import asyncio
+import json
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kswifi.cli.money.budget import AsJson, open_control_database
+from kswifi.kernel.errors import KswifiError
+from kswifi.vouchers.model import Batch
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from kswifi.vouchers.codes import VoucherCodes
+
+vouchers_app = typer.Typer(help="Vouchers of WiFi venues: one-use codes for free data.", no_args_is_help=True)
+
+BatchNumber = Annotated[int, typer.Argument(min=1, help="The batch, as `kswifi vouchers list` numbers it.")]
+
+
+class VouchersRefusedError(KswifiError):
+    """A batch or its sheet cannot be made as asked."""
+
+    code = "vouchers_refused"
+
+
+@vouchers_app.command("make")
+def make(
+    venue: Annotated[str, typer.Option(help="The venue, as its guests know it.")],
+    count: Annotated[int, typer.Option(min=1, max=10_000, help="How many vouchers.")],
+    days: Annotated[int, typer.Option(min=1, max=366, help="Redeemed and used within so many days.")] = 30,
+    budget: Annotated[
+        str | None, typer.Option(help="The venue's budget that pays; none: whoever pays else.")
+    ] = None,
+) -> None:
+    """Make a batch of vouchers, each good for one free session."""
+    from kswifi.free_data.budgets import find_budget
+    from kswifi.free_data.model import BudgetKind
+    from kswifi.vouchers.batches import make_batch
+
+    async def work() -> None:
+        async with open_control_database() as database:
+
+            def change(connection: "Connection") -> Batch:
+                if budget is not None and find_budget(connection, budget).kind is not BudgetKind.VENUE:
+                    raise VouchersRefusedError(f"{budget} is no venue's budget: make one with --kind venue")
+                until = database.clock.now() + timedelta(days=days)
+                return make_batch(connection, venue, count, until, budget)
+
+            made = await database.write(change)
+        print(
+            f"batch {made.batch_id}: {made.count} vouchers of {made.venue}, "
+            f"until {made.expires_at:%Y-%m-%d %H:%M} UTC"
+        )
+        print(f"print them: kswifi vouchers sheet {made.batch_id} vouchers-{made.batch_id}.pdf")
+
+    asyncio.run(work())
+
+
+@vouchers_app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """List the batches, the newest first, and how many of each are redeemed."""
+    from kswifi.vouchers.batches import batches
+
+    async def work() -> None:
+        async with open_control_database() as database:
+            found, now = await database.read(lambda connection: (batches(connection), database.clock.now()))
+        if as_json:
+            shown = [asdict(it.batch) | {"redeemed": it.redeemed} for it in found]
+            print(json.dumps(shown, default=lambda instant: instant.isoformat()))
+            return
+        for it in found:
+            batch = it.batch
+            state = "revoked" if batch.revoked_at else "expired" if batch.expires_at <= now else "open"
+            print(
+                f"  {batch.batch_id:5}  {batch.venue:30}  {it.redeemed:5} of {batch.count:5} redeemed  {state:7}  "
+                f"until {batch.expires_at:%Y-%m-%d}  paid by {batch.budget_id or 'the other budgets'}"
+            )
+        if not found:
+            print("  no vouchers were made yet")
+
+    asyncio.run(work())
+
+
+@vouchers_app.command("sheet")
+def sheet(
+    batch_number: BatchNumber,
+    file: Annotated[Path, typer.Argument(help="Where to write the PDF; must not exist yet.")],
+) -> None:
+    """Write a batch as PDF to print and cut: each voucher with its code, in letters and as a QR code."""
+    from kswifi.settings import load_settings
+    from kswifi.vouchers.batches import find_batch
+    from kswifi.vouchers.sheet import sheet_pdf
+
+    async def work() -> None:
+        async with open_control_database() as database:
+            batch = await database.read(lambda connection: find_batch(connection, batch_number))
+        if batch.revoked_at is not None:
+            raise VouchersRefusedError(f"batch {batch_number} was revoked: nobody could use it")
+        pdf = sheet_pdf(batch, _codes(), load_settings().zone)
+        try:
+            with file.open("xb") as out:
+                out.write(pdf)
+        except FileExistsError:
+            raise VouchersRefusedError(f"{file} exists already") from None
+        print(f"{file}: {batch.count} vouchers. Each is worth a session: keep it as you keep cash.")
+
+    asyncio.run(work())
+
+
+@vouchers_app.command("revoke")
+def revoke(batch_number: BatchNumber) -> None:
+    """Revoke a batch: no voucher of it can be redeemed or used any more; sessions that were ordered stay."""
+    from kswifi.vouchers.batches import revoke_batch
+
+    async def work() -> None:
+        async with open_control_database() as database:
+            batch = await database.write(lambda connection: revoke_batch(connection, batch_number))
+        print(f"batch {batch.batch_id} of {batch.venue} is revoked")
+
+    asyncio.run(work())
+
+
+def _codes() -> "VoucherCodes":
+    from kswifi.bootstrap.vouchers import voucher_codes
+    from kswifi.data_directory.layout import Installation
+    from kswifi.esim.lines.vault import SubscriberVault
+    from kswifi.settings import load_settings
+
+    return voucher_codes(SubscriberVault(Installation(load_settings().data_dir).subscriber_key.read_bytes()))

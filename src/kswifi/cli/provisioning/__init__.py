@@ -1,0 +1,1 @@
+"""Commands of profiles, cards, operators and subscribers."""

@@ -1,0 +1,156 @@
+"""`kswifi operators ...`: who may order profiles here over ES2+, and their stock; the server may run meanwhile."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from kswifi.kernel.errors import KswifiError
+
+if TYPE_CHECKING:
+    from kswifi.database.engine import Database
+    from kswifi.esim.lines.vault import SubscriberVault
+
+operators_app = typer.Typer(help="Operators who order profiles here over ES2+.", no_args_is_help=True)
+
+MOST_FILES: Final = 10_000
+
+Name = Annotated[str, typer.Argument(help="The operator's name; cards show it with its profiles.")]
+
+
+class NoInstallationHereError(KswifiError):
+    """The data directory has no database yet."""
+
+    code = "no_installation_here"
+
+
+@operators_app.command("add")
+def add(
+    name: Name,
+    certificate: Annotated[Path, typer.Option(help="Its TLS client certificate (PEM or DER), not its issuer's.")],
+    callback: Annotated[str | None, typer.Option(help="https://... to be told of downloads (ES2+).")] = None,
+    callback_ca: Annotated[
+        Path | None, typer.Option(help="Authorities of the callback's certificate (PEM).")
+    ] = None,
+) -> None:
+    """Register an operator, or give one another certificate beside the one it has (before the old one ends)."""
+    from kswifi.esim.operators.operators import add_operator, read_certificates
+
+    own = read_certificates(certificate.read_bytes())[0]
+    ca = None if callback_ca is None else callback_ca.read_text()
+    if ca is not None:
+        read_certificates(ca.encode())
+
+    async def work() -> None:
+        async with _database() as database:
+            await database.write(
+                lambda connection: add_operator(connection, name, own, callback_url=callback, callback_ca=ca)
+            )
+
+    asyncio.run(work())
+    print(f"{name} is registered; a server that runs lets it in within seconds.")
+
+
+@operators_app.command("list")
+def list_all(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+) -> None:
+    """List operators, their certificates and how many profiles they have in which state."""
+    from kswifi.esim.operators.operators import list_operators
+
+    async def work() -> None:
+        async with _database() as database:
+            found = await database.write(list_operators)
+        for each in found:
+            certificates = {digest: f"{end:%Y-%m-%d}" for digest, end in each.certificates}
+            if as_json:
+                shown = {
+                    "name": each.operator.name,
+                    "callback": each.operator.callback_url,
+                    "certificates": certificates,
+                    "profiles": each.profiles,
+                }
+                print(json.dumps(shown))
+                continue
+            print(f"{each.operator.name}  {each.operator.callback_url or 'no callback'}")
+            for digest, end in certificates.items():
+                print(f"  certificate {digest[:16]} until {end}")
+            for state, count in each.profiles.items():
+                print(f"  {count:6} {state}")
+
+    asyncio.run(work())
+
+
+@operators_app.command("remove")
+def remove(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+) -> None:
+    """Let an operator in no more. What it ordered is still delivered; profiles that nobody ordered are deleted."""
+    from kswifi.esim.operators.operators import remove_operator
+
+    if not yes:
+        typer.confirm(f"Remove {name} and its profiles that nobody ordered?", abort=True)
+
+    async def work() -> None:
+        async with _database() as database:
+            await database.write(lambda connection: remove_operator(connection, name))
+
+    asyncio.run(work())
+    print(f"{name} is not known here any more.")
+
+
+@operators_app.command("stock")
+def stock(
+    name: Name,
+    packages: Annotated[list[Path], typer.Argument(help="Profile packages (DER), one profile each.")],
+    profile_type: Annotated[str, typer.Option("--type", help="What the operator calls these profiles.")],
+) -> None:
+    """Take profile packages into an operator's stock; they rest encrypted, for they hold subscribers' keys."""
+    from kswifi.esim.operators.operators import find_operator
+    from kswifi.esim.operators.profile_stock import stock_profile
+
+    if len(packages) > MOST_FILES:
+        raise typer.BadParameter(f"at most {MOST_FILES} files at once")
+
+    async def work() -> None:
+        async with _database() as database:
+            vault = _vault()
+            for path in packages:
+                octets = path.read_bytes()
+                iccid = await database.write(
+                    lambda connection, octets=octets: stock_profile(  # type: ignore[misc]
+                        connection, vault, find_operator(connection, name), profile_type, octets
+                    )
+                )
+                print(f"{iccid}  {path.name}")
+
+    asyncio.run(work())
+
+
+@asynccontextmanager
+async def _database() -> "AsyncIterator[Database]":
+    from kswifi.data_directory.layout import Installation
+    from kswifi.database.engine import Database, sqlite_url
+    from kswifi.settings import load_settings
+
+    path = Installation(load_settings().data_dir).control_database
+    if not path.is_file():
+        raise NoInstallationHereError(f"{path} is not there: start the server once, then register operators")
+    database = Database(sqlite_url(path))
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def _vault() -> "SubscriberVault":
+    from kswifi.data_directory.layout import Installation
+    from kswifi.esim.lines.vault import SubscriberVault
+    from kswifi.settings import load_settings
+
+    return SubscriberVault(Installation(load_settings().data_dir).subscriber_key.read_bytes())

@@ -1,0 +1,1 @@
+"""Floor 6: the data directory: what lies in it, and its backups."""

@@ -1,0 +1,129 @@
+"""Lines made ahead, for another's SM-DP+: their profiles are handed to it, then users' orders take them from here.
+
+Their profiles hold the empty file of session records: ES2+ has no field for a record, so packets bring it later.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from kswifi.database.engine import transaction_instant
+from kswifi.esim.errors import LineStockError
+from kswifi.esim.lines.vault import SubscriberVault, new_subscriber_keys
+from kswifi.esim.model import NumberRange
+from kswifi.esim.smdp.packages import line_profile
+from kswifi.esim.sql import esim_serial, stock_line
+from kswifi.kernel.ids import uuid7
+from kswifi.kernel.numbers import Iccid, Imsi
+from kswifi.rsp.access_rules import CarrierApp
+from kswifi.rsp.saip.build import build_profile
+
+MOST_LINES: Final = 10_000
+_t = stock_line.c
+
+
+@dataclass(frozen=True, slots=True)
+class StockedLine:
+    """A line of the stock: its numbers, and its keys as they rest."""
+
+    iccid: Iccid
+    imsi: Imsi
+    sealed_keys: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSummary:
+    """Lines that were made together and that nobody has ordered yet."""
+
+    batch: str
+    lines: int
+    ready: bool
+
+
+def make_lines(connection: Connection, vault: SubscriberVault, numbers: NumberRange, count: int) -> str:
+    """Make lines with numbers and keys of their own; return their batch. Nobody gets one before ``set_ready``.
+
+    Raises:
+        LineStockError: too many at once, or none.
+        NumbersUsedUpError: the range has no number left.
+    """
+    if not 1 <= count <= MOST_LINES:
+        raise LineStockError(f"1 to {MOST_LINES} lines at once")
+    now = transaction_instant(connection)
+    batch = str(uuid7(now))
+    for _ in range(count):
+        taken = connection.execute(insert(esim_serial)).inserted_primary_key
+        assert taken is not None  # noqa: S101 - a single-row insert has one
+        imsi = numbers.imsi(int(taken[0]))
+        connection.execute(
+            insert(stock_line).values(
+                iccid=str(numbers.iccid(int(taken[0]))),
+                imsi=str(imsi),
+                batch=batch,
+                ready=False,
+                sealed_keys=vault.seal(imsi, new_subscriber_keys()),
+                created_at=now,
+            )
+        )
+    return batch
+
+
+def packages_of_batch(
+    connection: Connection,
+    vault: SubscriberVault,
+    batch: str,
+    *,
+    mnc_digits: int,
+    carrier_apps: tuple[CarrierApp, ...] = (),
+) -> Iterator[tuple[Iccid, bytes]]:
+    """Yield the unprotected profile package of each line of a batch, by ICCID: they hold keys.
+
+    Raises:
+        SubscriberKeysDamagedError: a line's keys cannot be opened.
+    """
+    wanted = select(_t.iccid, _t.imsi, _t.sealed_keys).where(_t.batch == batch).order_by(_t.iccid)
+    for row in connection.execute(wanted).all():
+        iccid = Iccid(row.iccid)
+        parameters = line_profile(
+            *(vault, iccid, Imsi(row.imsi), row.sealed_keys),
+            session_record=b"",
+            mnc_digits=mnc_digits,
+            carrier_apps=carrier_apps,
+        )
+        yield iccid, build_profile(parameters)
+
+
+def set_ready(connection: Connection, batch: str) -> int:
+    """Let users have the lines of a batch, now that the SM-DP+ has their profiles; return how many.
+
+    Raises:
+        LineStockError: there is no such batch, or nothing of it is left.
+    """
+    ready = connection.execute(update(stock_line).where(_t.batch == batch).values(ready=True)).rowcount
+    if not ready:
+        raise LineStockError("there is no such batch, or all its lines are ordered", batch=batch[:64])
+    return ready
+
+
+def take_line(connection: Connection) -> StockedLine | None:
+    """Take the first line that is ready out of the stock; None if there is none."""
+    first = select(_t.iccid).where(_t.ready).order_by(_t.iccid).limit(1).scalar_subquery()
+    row = connection.execute(
+        delete(stock_line).where(_t.iccid == first).returning(_t.iccid, _t.imsi, _t.sealed_keys)
+    ).one_or_none()
+    return None if row is None else StockedLine(Iccid(row.iccid), Imsi(row.imsi), row.sealed_keys)
+
+
+def lines_ready(connection: Connection) -> int:
+    """Return how many lines can be ordered."""
+    return int(connection.execute(select(func.count()).select_from(stock_line).where(_t.ready)).scalar_one())
+
+
+def list_batches(connection: Connection) -> list[BatchSummary]:
+    """Return the batches with lines that nobody has ordered, the oldest first."""
+    rows = connection.execute(
+        select(_t.batch, func.count(), _t.ready).group_by(_t.batch, _t.ready).order_by(_t.batch)
+    )
+    return [BatchSummary(row[0], row[1], row[2]) for row in rows]

@@ -1,0 +1,62 @@
+"""Profiles handed to another's SM-DP+ as files: each encrypted for its certificate (CMS, RFC 5652), and a list.
+
+The files hold K and OPc. A list beside them tells the digest of each profile as it must come out, so that one that
+was changed on its way is seen: CMS' EnvelopedData hides, and authenticates nothing.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.ciphers.algorithms import AES256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization.pkcs7 import PKCS7EnvelopeBuilder, PKCS7Options
+
+from kswifi.esim.errors import LineStockError
+from kswifi.esim.operators.operators import read_certificates
+from kswifi.kernel.numbers import Iccid
+
+LEAST_RSA_BITS: Final = 2048
+
+
+def recipient_of(pem_or_der: bytes, now: datetime) -> x509.Certificate:
+    """Return the certificate that profiles are encrypted for.
+
+    Raises:
+        OperatorRefusedError: the file holds none.
+        LineStockError: its key cannot be encrypted for, or its time is over.
+    """
+    certificate = read_certificates(pem_or_der)[0]
+    key = certificate.public_key()
+    if not isinstance(key, RSAPublicKey) or key.key_size < LEAST_RSA_BITS:
+        raise LineStockError(f"the recipient's certificate needs an RSA key of {LEAST_RSA_BITS} bits or more")
+    if not certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc:
+        raise LineStockError("the recipient's certificate is not valid now")
+    return certificate
+
+
+def sealed_for(certificate: x509.Certificate, package: bytes) -> bytes:
+    """Return a profile package as CMS EnvelopedData (DER): ``openssl cms -decrypt -inform DER`` opens it."""
+    builder = PKCS7EnvelopeBuilder().set_data(package).add_recipient(certificate)
+    return builder.set_content_encryption_algorithm(AES256).encrypt(Encoding.DER, [PKCS7Options.Binary])
+
+
+def checked_type(profile_type: str) -> str:
+    """Return a profile type that fits into the list.
+
+    Raises:
+        LineStockError: it does not.
+    """
+    if not (profile_type.isprintable() and 0 < len(profile_type) <= 64 and not set(profile_type) & set(',"')):
+        raise LineStockError("a profile type has 1 to 64 characters, without commas and quotes")
+    return profile_type
+
+
+def manifest(profile_type: str, packages: Iterable[tuple[Iccid, bytes]]) -> str:
+    """Return the list of the files as CSV."""
+    lines = ["iccid,profile_type,file,sha256_of_profile"]
+    lines += [f"{iccid},{profile_type},{iccid}.der.p7m,{sha256(it).hexdigest()}" for iccid, it in packages]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,213 @@
+"""Profile orders: numbers and keys allocated, states moved, and the line's hold as the ledger told it.
+
+The functions work inside the caller's transaction, so that an order and the session it is for happen together.
+"""
+
+import os
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from kswifi.database.engine import transaction_instant
+from kswifi.esim.errors import NumbersUsedUpError, UnknownEsimError
+from kswifi.esim.external_smdp.line_stock import StockedLine, lines_ready, take_line
+from kswifi.esim.external_smdp.orders import open_peer_order
+from kswifi.esim.lines.vault import SubscriberVault, new_subscriber_keys
+from kswifi.esim.model import (
+    ESim,
+    Hold,
+    NumberRange,
+    ProfileEvent,
+    ProfileState,
+    new_matching_id,
+    next_profile_state,
+)
+from kswifi.esim.sql import esim, esim_serial, peer_order, profile_order
+from kswifi.kernel.ids import uuid7
+from kswifi.kernel.numbers import Eid, Iccid, Imsi
+
+_COLUMNS = (
+    esim.c.esim_id,
+    esim.c.user_id,
+    esim.c.iccid,
+    esim.c.imsi,
+    esim.c.matching_id,
+    esim.c.eid,
+    esim.c.profile_state,
+    esim.c.hold,
+    esim.c.wants_pause,
+    esim.c.wish,
+    esim.c.created_at,
+    esim.c.smdp_address,
+)
+
+
+class EsimOrders:
+    """Orders profiles from the operator's number range, with keys that only the vault can open.
+
+    ``peer_address``: another's SM-DP+ that delivers them; lines come from the stock that was made for it, then.
+    """
+
+    def __init__(
+        self,
+        vault: SubscriberVault,
+        numbers: NumberRange | None = None,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+        peer_address: str | None = None,
+    ) -> None:
+        self._vault = vault
+        self._numbers = numbers or NumberRange()
+        self._random_bytes = random_bytes
+        self._peer_address = peer_address
+
+    def are_delivered_as(self, line: ESim) -> bool:
+        """Tell whether new lines have their profiles where this one has: at our own SM-DP+, or another's."""
+        return line.smdp_address == self._peer_address
+
+    def has_numbers(self, connection: Connection) -> bool:
+        """Tell whether a new profile could be ordered now."""
+        if self._peer_address is not None:
+            return lines_ready(connection) > 0
+        last = connection.scalar(select(func.max(esim_serial.c.serial)))
+        try:
+            self._numbers.iccid(int(last or 0) + 1)
+            self._numbers.imsi(int(last or 0) + 1)
+        except NumbersUsedUpError:
+            return False
+        return True
+
+    def allocate(self, connection: Connection, user_id: str) -> ESim:
+        """Make a new profile order for a user: the next numbers with fresh keys, or a line of the stock.
+
+        Raises:
+            NumbersUsedUpError: the operator's range, or the stock, has nothing left.
+        """
+        line = self._stocked(connection) if self._peer_address is not None else self._made(connection)
+        now = transaction_instant(connection)
+        ordered = ESim(
+            esim_id=str(uuid7(now, self._random_bytes)),
+            user_id=user_id,
+            iccid=line.iccid,
+            imsi=line.imsi,
+            matching_id=new_matching_id(self._random_bytes),
+            eid=None,
+            profile_state=next_profile_state(ProfileState.AVAILABLE, ProfileEvent.ALLOCATE),
+            hold=None,
+            wants_pause=False,
+            wish=0,
+            created_at=now,
+            smdp_address=self._peer_address,
+        )
+        connection.execute(
+            insert(esim).values(
+                esim_id=ordered.esim_id,
+                user_id=user_id,
+                iccid=str(ordered.iccid),
+                imsi=str(ordered.imsi),
+                matching_id=ordered.matching_id,
+                profile_state=ordered.profile_state,
+                wants_pause=False,
+                wish=0,
+                sealed_keys=line.sealed_keys,
+                seq=0,
+                ind=0,
+                smdp_address=ordered.smdp_address,
+                created_at=now,
+            )
+        )
+        if ordered.smdp_address is not None:
+            open_peer_order(connection, ordered.esim_id, 1)
+        return ordered
+
+    def _made(self, connection: Connection) -> StockedLine:
+        taken = connection.execute(insert(esim_serial))
+        assert taken.inserted_primary_key is not None  # noqa: S101 - a single-row insert has one
+        serial = int(taken.inserted_primary_key[0])
+        imsi = self._numbers.imsi(serial)
+        return StockedLine(self._numbers.iccid(serial), imsi, self._vault.seal(imsi, new_subscriber_keys()))
+
+    def _stocked(self, connection: Connection) -> StockedLine:
+        line = take_line(connection)
+        if line is None:
+            raise NumbersUsedUpError("no line is left in the stock for the SM-DP+ that delivers")
+        return line
+
+
+def canonical_esim_id(esim_id: str) -> str:
+    """Return an eSIM's id, a UUID, in its one form.
+
+    Raises:
+        UnknownEsimError: it is no UUID, and so nobody's.
+    """
+    try:
+        return str(UUID(esim_id))
+    except ValueError:
+        raise UnknownEsimError("there is no such eSIM", esim_id=esim_id[:64]) from None
+
+
+def find_esim(connection: Connection, esim_id: str, user_id: str | None = None) -> ESim:
+    """Return an eSIM; with a user, only if it is theirs.
+
+    Raises:
+        UnknownEsimError: there is none, or it is somebody else's.
+    """
+    query = select(*_COLUMNS).where(esim.c.esim_id == canonical_esim_id(esim_id))
+    row = connection.execute(query).one_or_none()
+    if row is None or (user_id is not None and row.user_id != user_id):
+        raise UnknownEsimError("there is no such eSIM", esim_id=esim_id)
+    return _read(row)
+
+
+def esims_of(connection: Connection, user_id: str, limit: int = 100) -> list[ESim]:
+    """Return a user's eSIMs, the newest first, at most ``limit``."""
+    query = select(*_COLUMNS).where(esim.c.user_id == user_id).order_by(esim.c.esim_id.desc()).limit(limit)
+    return [_read(row) for row in connection.execute(query)]
+
+
+def set_hold(connection: Connection, esim_id: str, hold: Hold | None) -> None:
+    """Note what the ledger says about the line."""
+    connection.execute(update(esim).where(esim.c.esim_id == esim_id).values(hold=hold))
+
+
+def wish_for(connection: Connection, line: ESim, *, pause: bool, anew: bool = False) -> int | None:
+    """Note what the owner wants of the line; return the wish's number, None where it is so already.
+
+    ``anew`` makes it a new wish all the same: something that belongs to it has changed.
+    """
+    if not anew and line.wants_pause == pause and line.hold is not Hold.EXHAUSTED:
+        return None
+    wish = line.wish + 1
+    connection.execute(update(esim).where(esim.c.esim_id == line.esim_id).values(wants_pause=pause, wish=wish))
+    return wish
+
+
+def _read(row: Row[*tuple[Any, ...]]) -> ESim:
+    created_at: datetime = row.created_at
+    return ESim(
+        esim_id=row.esim_id,
+        user_id=row.user_id,
+        iccid=Iccid(row.iccid),
+        imsi=Imsi(row.imsi),
+        matching_id=row.matching_id,
+        eid=None if row.eid is None else Eid(row.eid),
+        profile_state=ProfileState(row.profile_state),
+        hold=None if row.hold is None else Hold(row.hold),
+        wants_pause=row.wants_pause,
+        wish=row.wish,
+        created_at=created_at,
+        smdp_address=row.smdp_address,
+    )
+
+
+def card_of(connection: Connection, esim_id: str) -> Eid | None:
+    """Return the eUICC that an eSIM's profile is for, by its EID; None before it is known.
+
+    Our SM-DP+ knows it once a card has come; another's tells it, if it tells anything.
+    """
+    query = select(profile_order.c.eid).where(profile_order.c.esim_id == esim_id)
+    at_peer = select(peer_order.c.eid).where(peer_order.c.esim_id == esim_id).order_by(peer_order.c.attempt.desc())
+    eid: str | None = connection.scalar(query) or connection.scalar(at_peer.limit(1))
+    return None if eid is None else Eid(eid)

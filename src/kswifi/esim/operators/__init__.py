@@ -1,0 +1,1 @@
+"""Operators that order profiles here over ES2+, their stock and their notifications (SGP.22, 5.3)."""

@@ -1,0 +1,257 @@
+"""Operators who order profiles here over ES2+, their certificates and their stock of profiles."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+from urllib.parse import urlsplit
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from kswifi.database.engine import transaction_instant
+from kswifi.esim.errors import OperatorRefusedError, PackageRefusedError, UnknownOperatorError
+from kswifi.esim.lines.vault import SubscriberVault
+from kswifi.esim.model import ProfileState
+from kswifi.esim.sql import operator, operator_certificate, operator_profile, profile_order
+from kswifi.kernel.ids import uuid7
+from kswifi.rsp.status_codes import RspRefusedError, Status
+
+CERTIFICATE_OCTETS_LIMIT: Final = 16 * 1024
+MOST_CERTIFICATES: Final = 1000
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,31}")
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One registered party."""
+
+    operator_id: str
+    name: str
+    callback_url: str | None
+    callback_ca: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSummary:
+    """An operator as it is listed: its certificates (SHA-256, end) and its profiles, counted by state."""
+
+    operator: Operator
+    certificates: tuple[tuple[str, datetime], ...]
+    profiles: dict[str, int]
+
+
+_COLUMNS = (
+    operator.c.operator_id,
+    operator.c.name,
+    operator.c.callback_url,
+    operator.c.callback_ca,
+    operator.c.created_at,
+)
+_SELECT = select(*_COLUMNS).where(operator.c.removed_at.is_(None))
+
+
+def read_certificates(pem_or_der: bytes) -> tuple[x509.Certificate, ...]:
+    """Return the certificates of a file.
+
+    Raises:
+        OperatorRefusedError: it holds none.
+    """
+    if len(pem_or_der) > CERTIFICATE_OCTETS_LIMIT:
+        raise OperatorRefusedError("the file is too long for a certificate")
+    try:
+        if b"-----BEGIN CERTIFICATE-----" in pem_or_der:
+            return tuple(x509.load_pem_x509_certificates(pem_or_der))
+        return (x509.load_der_x509_certificate(pem_or_der),)
+    except ValueError:
+        raise OperatorRefusedError("the file holds no certificate") from None
+
+
+def add_operator(
+    connection: Connection,
+    name: str,
+    certificate: x509.Certificate,
+    *,
+    callback_url: str | None = None,
+    callback_ca: str | None = None,
+) -> Operator:
+    """Register a party, or give one that is there another certificate beside, and a callback where one is named.
+
+    ``certificate`` is its own, not its issuer's: it alone is recognised, so nobody else's certificate ever is.
+
+    Raises:
+        OperatorRefusedError: name or callback cannot be used, or the certificate is another party's or over.
+    """
+    now = transaction_instant(connection)
+    if not _NAME.fullmatch(name):
+        raise OperatorRefusedError("a name has 1 to 32 letters, digits, spaces and . _ -", name=name[:64])
+    if callback_url is not None:
+        _check_url(callback_url)
+    if certificate.not_valid_after_utc <= now:
+        raise OperatorRefusedError("the certificate's time is over", not_after=str(certificate.not_valid_after_utc))
+    raw = certificate.public_bytes(Encoding.DER)
+    digest = sha256(raw).digest()
+    known = connection.execute(
+        select(*_COLUMNS, operator.c.removed_at).where(operator.c.name == name)
+    ).one_or_none()
+    changes = {"callback_url": callback_url, "callback_ca": callback_ca}
+    if known is None:
+        operator_id = str(uuid7(now))
+        values = {"operator_id": operator_id, "name": name, "created_at": now, **changes}
+        connection.execute(insert(operator).values(values))
+    else:
+        operator_id = known.operator_id
+        given = {key: value for key, value in changes.items() if value is not None}
+        wanted = update(operator).where(operator.c.operator_id == operator_id)
+        connection.execute(wanted.values(removed_at=None, **given))
+    holder = connection.execute(
+        select(operator_certificate.c.operator_id).where(operator_certificate.c.digest == digest)
+    ).scalar_one_or_none()
+    if holder not in (None, operator_id):
+        raise OperatorRefusedError("the certificate is another party's already")
+    if holder is None:
+        connection.execute(
+            insert(operator_certificate).values(
+                digest=digest, operator_id=operator_id, certificate=raw, not_after=certificate.not_valid_after_utc
+            )
+        )
+    return find_operator(connection, name)
+
+
+def find_operator(connection: Connection, name: str) -> Operator:
+    """Return a party by its name.
+
+    Raises:
+        UnknownOperatorError: there is none.
+    """
+    row = connection.execute(_SELECT.where(operator.c.name == name)).one_or_none()
+    if row is None:
+        raise UnknownOperatorError(f"no operator is called {name[:64]!r}", name=name[:64])
+    return Operator(row[0], row[1], row[2], row[3], row[4])
+
+
+def operator_by_id(connection: Connection, operator_id: str) -> Operator | None:
+    """Return a party, None if it was removed."""
+    row = connection.execute(_SELECT.where(operator.c.operator_id == operator_id)).one_or_none()
+    return None if row is None else Operator(row[0], row[1], row[2], row[3], row[4])
+
+
+def requester(connection: Connection, certificate: bytes | None) -> Operator:
+    """Return whose TLS certificate this is.
+
+    Raises:
+        RspRefusedError: nobody's, or one whose time is over.
+    """
+    if certificate is None:
+        raise RspRefusedError(Status.REQUESTER_UNKNOWN, "a client certificate is needed")
+    known = operator_certificate.c
+    row = connection.execute(
+        _SELECT.join(operator_certificate, known.operator_id == operator.c.operator_id).where(
+            known.digest == sha256(certificate).digest(),
+            known.not_after > transaction_instant(connection),
+        )
+    ).one_or_none()
+    if row is None:
+        raise RspRefusedError(Status.REQUESTER_UNKNOWN)
+    return Operator(row[0], row[1], row[2], row[3], row[4])
+
+
+def list_operators(connection: Connection) -> list[OperatorSummary]:
+    """Return everybody who is registered, by name."""
+    found = []
+    for row in connection.execute(_SELECT.order_by(operator.c.name)).all():
+        party = Operator(row[0], row[1], row[2], row[3], row[4])
+        certificates = connection.execute(
+            select(operator_certificate.c.digest, operator_certificate.c.not_after)
+            .where(operator_certificate.c.operator_id == party.operator_id)
+            .order_by(operator_certificate.c.not_after)
+        ).all()
+        states = connection.execute(
+            select(profile_order.c.profile_state, func.count())
+            .where(profile_order.c.operator_id == party.operator_id)
+            .group_by(profile_order.c.profile_state)
+            .order_by(profile_order.c.profile_state)
+        ).all()
+        found.append(
+            OperatorSummary(
+                party,
+                tuple((digest.hex(), end) for digest, end in certificates),
+                {row[0]: row[1] for row in states},
+            )
+        )
+    return found
+
+
+def remove_operator(connection: Connection, name: str) -> None:
+    """Recognise a party no more, at once; what its customers ordered is delivered all the same.
+
+    Its profiles that nobody ordered go, and with them the keys in them.
+
+    Raises:
+        UnknownOperatorError: there is none.
+    """
+    party = find_operator(connection, name)
+    mine = party.operator_id
+    connection.execute(delete(operator_certificate).where(operator_certificate.c.operator_id == mine))
+    unordered = (
+        profile_order.c.operator_id == mine,
+        profile_order.c.profile_state == ProfileState.AVAILABLE,
+    )
+    iccids = connection.execute(select(profile_order.c.iccid).where(*unordered)).scalars().all()
+    connection.execute(delete(profile_order).where(*unordered))
+    for iccid in iccids:
+        connection.execute(delete(operator_profile).where(operator_profile.c.iccid == iccid))
+    connection.execute(
+        update(operator)
+        .where(operator.c.operator_id == mine)
+        .values(removed_at=transaction_instant(connection), callback_url=None)
+    )
+
+
+def trusted_certificates(connection: Connection) -> Sequence[bytes]:
+    """Return every certificate that TLS lets in, at most ``MOST_CERTIFICATES``."""
+    wanted = select(operator_certificate.c.certificate).where(
+        operator_certificate.c.not_after > transaction_instant(connection)
+    )
+    return connection.execute(wanted.limit(MOST_CERTIFICATES)).scalars().all()
+
+
+def open_stocked_package(connection: Connection, vault: SubscriberVault, iccid: str) -> tuple[bytes, str]:
+    """Return an operator's profile package and the operator's name.
+
+    Raises:
+        PackageRefusedError: it is not here any more.
+        SubscriberKeysDamagedError: it cannot be opened.
+    """
+    row = connection.execute(
+        select(operator_profile.c.sealed_package, operator.c.name)
+        .join(operator, operator.c.operator_id == operator_profile.c.operator_id)
+        .where(operator_profile.c.iccid == iccid)
+    ).one_or_none()
+    if row is None:
+        raise PackageRefusedError("the operator's profile is not here any more", iccid=iccid)
+    return vault.open_octets(_owner(iccid), row.sealed_package), row.name
+
+
+def seal_package(vault: SubscriberVault, iccid: str, octets: bytes) -> bytes:
+    """Return a package as it rests in ``operator_profile``."""
+    return vault.seal_octets(_owner(iccid), octets)
+
+
+def _owner(iccid: str) -> bytes:
+    return f"operator profile {iccid}".encode()
+
+
+def _check_url(url: str) -> None:
+    parts = urlsplit(url)
+    plain = (
+        parts.scheme == "https" and parts.hostname and not parts.username and not parts.query and not parts.fragment
+    )
+    if not plain or len(url) > 400:
+        raise OperatorRefusedError(
+            "a callback is https://host[:port][/path], at most 400 characters", url=url[:100]
+        )

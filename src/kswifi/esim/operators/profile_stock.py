@@ -1,0 +1,57 @@
+"""Operators' profiles taken into stock: read once, sealed, and Available to their operator's orders alone."""
+
+from sqlalchemy import Connection, insert, select
+
+from kswifi.database.engine import transaction_instant
+from kswifi.esim.errors import OperatorRefusedError
+from kswifi.esim.lines.vault import SubscriberVault
+from kswifi.esim.operators.operators import Operator, seal_package
+from kswifi.esim.smdp.orders import NewOrder, place_order
+from kswifi.esim.smdp.packages import parse_stocked
+from kswifi.esim.sql import esim, operator_profile, profile_order
+from kswifi.rsp.saip.package import PACKAGE_MAX_OCTETS
+
+PROFILE_TYPE_LENGTH = 64
+
+
+def stock_profile(
+    connection: Connection, vault: SubscriberVault, owner: Operator, profile_type: str, package: bytes
+) -> str:
+    """Take a profile package into an operator's stock; return its ICCID. The same one again changes nothing.
+
+    Raises:
+        OperatorRefusedError: its type cannot be used, it is too long, or its ICCID is here already.
+        KswifiError: it is no profile package.
+    """
+    if not (profile_type.isprintable() and 0 < len(profile_type) <= PROFILE_TYPE_LENGTH):
+        raise OperatorRefusedError(f"a profile type has 1 to {PROFILE_TYPE_LENGTH} characters")
+    if len(package) > PACKAGE_MAX_OCTETS:
+        raise OperatorRefusedError(f"a profile package has at most {PACKAGE_MAX_OCTETS} octets")
+    iccid = parse_stocked(profile_type, package).iccid
+    known = connection.execute(
+        select(operator_profile.c.operator_id, operator_profile.c.profile_type).where(
+            operator_profile.c.iccid == iccid
+        )
+    ).one_or_none()
+    if known is not None and (known.operator_id, known.profile_type) == (owner.operator_id, profile_type):
+        return iccid
+    line = connection.execute(select(esim.c.esim_id).where(esim.c.iccid == iccid)).one_or_none()
+    ordered = select(profile_order.c.order_id).where(
+        profile_order.c.iccid == iccid, profile_order.c.operator_id.is_not(None)
+    )
+    if known is not None or line is not None or connection.execute(ordered.limit(1)).one_or_none() is not None:
+        raise OperatorRefusedError(f"a profile with the ICCID {iccid} is or was here already", iccid=iccid)
+    connection.execute(
+        insert(operator_profile).values(
+            iccid=iccid,
+            operator_id=owner.operator_id,
+            profile_type=profile_type,
+            sealed_package=seal_package(vault, iccid, package),
+            created_at=transaction_instant(connection),
+        )
+    )
+    place_order(
+        connection,
+        NewOrder(iccid=iccid, package_name=iccid, operator_id=owner.operator_id, profile_type=profile_type),
+    )
+    return iccid

@@ -1,0 +1,195 @@
+"""ES10a and ES10c: the profiles on the card, as its user manages them (SGP.22, 5.7.3, 5.7.4, 5.7.15 to 5.7.21)."""
+
+from typing import Any, Final
+
+from kswifi.euicc.apdu import Status, StatusError
+from kswifi.euicc.channel import CardSession
+from kswifi.euicc.es10.notifications import note
+from kswifi.euicc.profiles import policy
+from kswifi.euicc.state import Profile
+from kswifi.rsp import tlv
+from kswifi.rsp.errors import RspDecodeError
+from kswifi.rsp.fields import Fields, encode_integer
+from kswifi.rsp.messages import profiles as messages
+from kswifi.rsp.messages.metadata import NotificationEvent, PolicyRule, ProfileClass
+from kswifi.rsp.messages.profiles import ProfileId, ProfileInfo, ProfileListRequest, ProfileSwitchRequest
+
+ROOT_SMDS_ADDRESS: Final = "smds.example.com"  # RFC 2606: discovery is none of this card's, and leads nowhere
+ADDRESS_MAX_OCTETS: Final = 255
+NICKNAME_MAX_OCTETS: Final = 64
+
+_OK: Final = 0
+_NOT_FOUND: Final = 1
+_WRONG_STATE: Final = 2  # not disabled where that is needed, or not enabled
+_DISALLOWED_BY_POLICY: Final = 3
+_NOTHING_TO_DELETE: Final = 1
+_UNDEFINED: Final = 127
+_INCORRECT_INPUT: Final = 1
+
+_DELETE_OPERATIONAL: Final = 0
+_RESET_DEFAULT_SMDP: Final = 2
+
+_TAG_NAMES: Final = {
+    0x5A: "iccid", 0x4F: "aid", 0x9F70: "state", 0x90: "nickname", 0x91: "service_provider_name",
+    0x92: "profile_name", 0x93: "icon_type", 0x94: "icon", 0x95: "profile_class", 0xB6: "notifications",
+    0xB7: "owner", 0x99: "policy_rules", 0xBF22: "service_specific_data",
+}  # fmt: skip
+_DEFAULT_TAGS: Final = (0x5A, 0x4F, 0x9F70, 0x90, 0x91, 0x92, 0x93, 0x94, 0x95)
+
+
+def get_configured_addresses(session: CardSession, _request: bytes) -> bytes:
+    """EuiccConfiguredAddresses (5.7.3)."""
+    return messages.encode_configured_addresses(session.state.default_smdp_address or None, ROOT_SMDS_ADDRESS)
+
+
+def set_default_smdp(session: CardSession, request: bytes) -> bytes:
+    """SetDefaultDpAddress (5.7.4): an empty one takes it away."""
+    address = Fields.of(request, messages.TAG_SET_DEFAULT_DP, "SetDefaultDpAddressRequest").text(0x80)
+    if len(address.encode()) > ADDRESS_MAX_OCTETS:
+        return messages.encode_result(messages.TAG_SET_DEFAULT_DP, _UNDEFINED)
+    session.state.default_smdp_address = address
+    session.commit()
+    return messages.encode_result(messages.TAG_SET_DEFAULT_DP, _OK)
+
+
+def get_rat(_session: CardSession, _request: bytes) -> bytes:
+    """GetRAT (5.7.22)."""
+    return policy.rules_authorisation_table()
+
+
+def get_eid(session: CardSession, request: bytes) -> bytes:
+    """GetEID (5.7.20): of all data objects, the EID is the one this command can ask for."""
+    wanted = Fields.of(request, messages.TAG_GET_EUICC_DATA, "GetEuiccDataRequest").octets(0x5C)
+    if wanted != b"\x5a":
+        raise StatusError(Status.INCORRECT_DATA)
+    return messages.encode_eid(bytes.fromhex(session.state.eid))
+
+
+def list_profiles(session: CardSession, request: bytes) -> bytes:
+    """GetProfilesInfo (5.7.15): all profiles, or those of a search, with the tags asked for."""
+    try:
+        asked = ProfileListRequest.decode(request)
+    except RspDecodeError:
+        return tlv.encode(messages.TAG_PROFILE_LIST, encode_integer(0x81, _INCORRECT_INPUT))
+    tags = _DEFAULT_TAGS if asked.tags is None else asked.tags
+    return messages.encode_profile_list(
+        _describe(profile, tags) for profile in session.state.profiles if _matches(profile, asked)
+    )
+
+
+def _matches(profile: Profile, asked: ProfileListRequest) -> bool:
+    if asked.profile is not None:
+        return _is(profile, asked.profile)
+    return asked.profile_class is None or policy.class_of(policy.describe(profile)) == asked.profile_class
+
+
+def _describe(profile: Profile, tags: tuple[int, ...]) -> ProfileInfo:
+    metadata = policy.describe(profile)
+    known: dict[str, Any] = {
+        name: getattr(metadata, name) for name in _TAG_NAMES.values() if hasattr(metadata, name)
+    }
+    known["aid"] = profile.isdp_aid
+    known["state"] = int(profile.enabled)
+    known["nickname"] = profile.nickname or None
+    known["profile_class"] = policy.class_of(metadata)
+    return ProfileInfo(**{_TAG_NAMES[tag]: known[_TAG_NAMES[tag]] for tag in tags if tag in _TAG_NAMES})
+
+
+def enable(session: CardSession, request: bytes) -> bytes:
+    """EnableProfile (5.7.16): the profile enabled before is disabled in the same step."""
+    tag = messages.TAG_ENABLE_PROFILE
+    profile = _find(session, ProfileSwitchRequest.decode(request, tag).profile)
+    if profile is None:
+        return messages.encode_result(tag, _NOT_FOUND)
+    if profile.enabled:
+        return messages.encode_result(tag, _WRONG_STATE)
+    before = session.state.enabled_profile()
+    if before is not None:
+        if policy.forbids(before, PolicyRule.DISABLING_NOT_ALLOWED):
+            return messages.encode_result(tag, _DISALLOWED_BY_POLICY)
+        before.enabled = False
+        note(session.state, before, NotificationEvent.DISABLE)
+    profile.enabled = True
+    note(session.state, profile, NotificationEvent.ENABLE)
+    session.commit()
+    session.profile_switched()
+    return messages.encode_result(tag, _OK)
+
+
+def disable(session: CardSession, request: bytes) -> bytes:
+    """DisableProfile (5.7.17)."""
+    tag = messages.TAG_DISABLE_PROFILE
+    profile = _find(session, ProfileSwitchRequest.decode(request, tag).profile)
+    if profile is None:
+        return messages.encode_result(tag, _NOT_FOUND)
+    if not profile.enabled:
+        return messages.encode_result(tag, _WRONG_STATE)
+    if policy.forbids(profile, PolicyRule.DISABLING_NOT_ALLOWED):
+        return messages.encode_result(tag, _DISALLOWED_BY_POLICY)
+    profile.enabled = False
+    note(session.state, profile, NotificationEvent.DISABLE)
+    session.commit()
+    session.profile_switched()
+    return messages.encode_result(tag, _OK)
+
+
+def delete(session: CardSession, request: bytes) -> bytes:
+    """DeleteProfile (5.7.18): a disabled profile, and everything it brought."""
+    tag = messages.TAG_DELETE_PROFILE
+    profile = _find(session, messages.decode_delete_request(request))
+    if profile is None:
+        return messages.encode_result(tag, _NOT_FOUND)
+    if profile.enabled:
+        return messages.encode_result(tag, _WRONG_STATE)
+    if policy.forbids(profile, PolicyRule.DELETION_NOT_ALLOWED):
+        return messages.encode_result(tag, _DISALLOWED_BY_POLICY)
+    session.state.profiles.remove(profile)
+    note(session.state, profile, NotificationEvent.DELETE)
+    session.commit()
+    return messages.encode_result(tag, _OK)
+
+
+def memory_reset(session: CardSession, request: bytes) -> bytes:
+    """EuiccMemoryReset (5.7.19): the end user's wish goes before every policy rule."""
+    tag = messages.TAG_MEMORY_RESET
+    options = Fields.of(request, tag, "EuiccMemoryResetRequest").bits(0x82)
+    state = session.state
+    gone = [
+        profile
+        for profile in state.profiles
+        if _DELETE_OPERATIONAL in options and policy.class_of(policy.describe(profile)) == ProfileClass.OPERATIONAL
+    ]
+    address_goes = _RESET_DEFAULT_SMDP in options and bool(state.default_smdp_address)
+    if not gone and not address_goes:
+        return messages.encode_result(tag, _NOTHING_TO_DELETE)
+    switched = any(profile.enabled for profile in gone)
+    for profile in gone:
+        state.profiles.remove(profile)
+        note(state, profile, NotificationEvent.DELETE)
+    if address_goes:
+        state.default_smdp_address = ""
+    session.commit()
+    if switched:
+        session.profile_switched()
+    return messages.encode_result(tag, _OK)
+
+
+def set_nickname(session: CardSession, request: bytes) -> bytes:
+    """SetNickname (5.7.21): an empty one takes it away."""
+    iccid, nickname = messages.decode_nickname_request(request)
+    profile = _find(session, ProfileId.of_iccid(iccid))
+    if profile is None:
+        return messages.encode_result(messages.TAG_SET_NICKNAME, _NOT_FOUND)
+    if len(nickname.encode()) > NICKNAME_MAX_OCTETS:
+        return messages.encode_result(messages.TAG_SET_NICKNAME, _UNDEFINED)
+    profile.nickname = nickname
+    session.commit()
+    return messages.encode_result(messages.TAG_SET_NICKNAME, _OK)
+
+
+def _find(session: CardSession, wanted: ProfileId) -> Profile | None:
+    return next((profile for profile in session.state.profiles if _is(profile, wanted)), None)
+
+
+def _is(profile: Profile, wanted: ProfileId) -> bool:
+    return wanted.value == (profile.iccid if wanted.tag == messages.TAG_ICCID else profile.isdp_aid)

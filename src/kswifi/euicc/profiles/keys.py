@@ -1,0 +1,53 @@
+"""The keys of an application: from an AKA parameter element to what AUTHENTICATE works with."""
+
+from typing import Final
+
+from kswifi.euicc.profiles.files import unsupported
+from kswifi.euicc.state import Authentication
+from kswifi.rsp import tlv
+from kswifi.rsp.saip import der, elements
+from kswifi.rsp.saip.errors import ProfilePackageError
+
+_KEY_OCTETS: Final = 16
+
+
+def make_keys(aka: elements.AkaParameter, *, test_profile: bool) -> Authentication:
+    """Return the keys of an element that brings some.
+
+    Raises:
+        ProfilePackageError: they are of the wrong length.
+        ProfileRefusedError: an algorithm, or options of it, that this card lacks; or the algorithm of test USIMs in
+            a profile that is none: it protects nothing.
+    """
+    algorithm = aka.algorithm
+    sequence_numbers = [int.from_bytes(sqn, "big") for sqn in aka.sqn_init]
+    delta = int.from_bytes(aka.sqn_delta, "big")
+    if algorithm is not None and algorithm.algorithm_id == elements.ALGORITHM_USIM_TEST:
+        if not test_profile:
+            raise unsupported("the USIM test algorithm in a profile that is not of class test")
+        if len(algorithm.key) != _KEY_OCTETS:
+            raise ProfilePackageError("the USIM test algorithm takes a key of 16 octets")
+        # sqnOptions and sqnDelta are ignored with this algorithm (SAIP, AKAParameter).
+        return Authentication(algorithm.key, b"", sequence_numbers, (1 << 43) - 1, test_algorithm=True)
+    if algorithm is None or algorithm.algorithm_id != elements.ALGORITHM_MILENAGE:
+        raise unsupported("another authentication algorithm than Milenage with keys of its own")
+    if (algorithm.options, algorithm.rotation, algorithm.xoring) != (
+        elements.RES_64_BITS,
+        elements.DEFAULT_ROTATION,
+        elements.DEFAULT_XORING,
+    ):
+        raise unsupported("Milenage with other constants or another length of RES than the usual ones")
+    if len(algorithm.key) != _KEY_OCTETS or len(algorithm.opc) != _KEY_OCTETS:
+        raise ProfilePackageError("Milenage takes keys of 16 octets")
+    if aka.sqn_options != elements.SQN_WRAP_AROUND_PROTECTION:
+        raise unsupported("other sequence number options than wrap-around protection")
+    return Authentication(algorithm.key, algorithm.opc, sequence_numbers, delta)
+
+
+def mapped_application(mapping: bytes) -> bytes:
+    """Return the name of the application whose keys a mapping parameter borrows.
+
+    Raises:
+        ProfilePackageError: it names none.
+    """
+    return der.required(tlv.children(mapping), 0x81, "mappingSource")

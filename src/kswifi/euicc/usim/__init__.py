@@ -1,0 +1,1 @@
+"""The USIM application: PINs, AUTHENTICATE, concealed identities (TS 31.102)."""

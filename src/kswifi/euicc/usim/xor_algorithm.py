@@ -1,0 +1,36 @@
+"""The authentication algorithm of test USIMs: K and RAND, exclusive or (TS 34.108, 8.1.2).
+
+It proves nothing to anybody who has seen one challenge: profiles of class test alone may bring it.
+"""
+
+import hmac
+from typing import Final
+
+from kswifi.aka import milenage
+
+_XMAC_OCTETS: Final = 8
+
+
+def verify_autn(k: bytes, rand: bytes, autn: bytes) -> milenage.VerifiedChallenge:
+    """Check a challenge as Milenage does (8.1.2.1); RES has 16 octets.
+
+    Raises:
+        MacFailureError: AUTN was not made with this key.
+    """
+    mixed = _xor(k, rand)
+    sqn, amf = _xor(autn[:6], mixed[3:9]), autn[6:8]
+    if not hmac.compare_digest(_xor(mixed[:_XMAC_OCTETS], sqn + amf), autn[8:]):
+        raise milenage.MacFailureError("the MAC in AUTN is wrong")
+    return milenage.VerifiedChallenge(
+        sqn=int.from_bytes(sqn, "big"), amf=amf, res=mixed, ck=mixed[1:] + mixed[:1], ik=mixed[2:] + mixed[:2]
+    )
+
+
+def build_auts(k: bytes, rand: bytes, sqn_ms: int) -> bytes:
+    """Return AUTS (8.1.2.2): f1* and f5* are f1 and f5, with AMF zero."""
+    mixed, sqn = _xor(k, rand), sqn_ms.to_bytes(6, "big")
+    return _xor(sqn, mixed[3:9]) + _xor(mixed[:_XMAC_OCTETS], sqn + bytes(2))
+
+
+def _xor(left: bytes, right: bytes) -> bytes:
+    return bytes(one ^ other for one, other in zip(left, right, strict=True))

@@ -1,0 +1,1 @@
+"""External services to rehearse with: payment gateways, SMS senders and a push service. No money moves."""

@@ -1,0 +1,1 @@
+"""The content server of the lab, and the pages that the lab phone fetched."""

@@ -1,0 +1,265 @@
+"""The content server: something to browse that needs no internet, as fast as sockets go.
+
+``GET /stream?seed=S&octets=N`` sends the first N octets of the seed's stream (``lab/stream.py``), ``POST /sink``
+tells the length and the SHA-256 of the body it got, ``GET /`` is a small page. One thread, non-blocking sockets; it
+is its own process (``python -m kswifi.lab.site.content``), which ends when its standard input does.
+"""
+
+import json
+import selectors
+import socket
+import sys
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any, Final, TypeAlias
+from urllib.parse import parse_qs, urlsplit
+
+import h11
+
+from kswifi.lab.settings import HostPort
+from kswifi.lab.stream import CHUNK_OCTETS, SeededStream
+
+MOST_STREAM_OCTETS: Final = 1 << 50
+_LARGEST_HEAD_OCTETS: Final = 16_384
+_LONGEST_SEED: Final = 200
+_MOST_CONNECTIONS: Final = 1024
+_SOCKET_BUFFER_OCTETS: Final = 1_048_576
+_PAGE: Final = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>The net beyond KSWiFi</title>
+<h1>The net beyond KSWiFi</h1><p>This page came over the access gateway, and every octet of it was metered.</p>
+<p><a href="/stream?seed=page&amp;octets=1000000">A million octets</a></p></html>
+"""
+
+Callback: TypeAlias = Callable[[], None]
+
+
+class _BadRequestError(Exception):
+    """A request that is answered with a status and words."""
+
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
+        self.status = status
+
+
+class _Connection:
+    """One client: a head, a body that is sent or taken, then the next request."""
+
+    def __init__(self, server: "ContentServer", client: socket.socket) -> None:
+        self._server = server
+        self._client = client
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_LARGEST_HEAD_OCTETS)
+        self._out = memoryview(b"")
+        self._stream: SeededStream | None = None
+        self._left = 0
+        self._close_after = False
+        self._sink: Any = None
+        self._taken = 0
+
+    def on_readable(self) -> None:
+        received = self._client.recv_into(self._server.buffer)
+        data = bytes(self._server.buffer[:received])
+        try:
+            self._http.receive_data(data)
+            self._take_events()
+        except h11.RemoteProtocolError as error:
+            self._answer(error.error_status_hint, b"%s\n" % str(error).encode(), close=True)
+        except _BadRequestError as error:
+            self._answer(error.status, f"{error}\n".encode(), close=True)
+
+    def on_writable(self) -> None:
+        if not self._out and self._left and self._stream is not None:
+            self._out = self._stream.next_chunk()[: self._left]
+            self._left -= len(self._out)
+        if self._out:
+            sent = self._client.send(self._out)
+            # The stream's buffer is its own, and made anew only when all of it has gone.
+            self._out = self._out[sent:]
+        if self._out or self._left:
+            return
+        if self._close_after:
+            self._server.forget(self._client)
+            return
+        self._http.start_next_cycle()
+        self._server.watch(self._client, selectors.EVENT_READ, self)
+        self._take_events()
+
+    def _take_events(self) -> None:
+        while True:
+            event = self._http.next_event()
+            if isinstance(event, h11.Request):
+                self._begin(event)
+            elif isinstance(event, h11.Data) and self._sink is not None:
+                self._sink.update(event.data)
+                self._taken += len(event.data)
+            elif isinstance(event, h11.EndOfMessage):
+                self._finish()
+                return
+            elif isinstance(event, h11.ConnectionClosed):
+                self._server.forget(self._client)
+                return
+            elif event in (h11.NEED_DATA, h11.PAUSED):
+                return
+
+    def _begin(self, request: h11.Request) -> None:
+        target = urlsplit(request.target.decode("ascii", "replace"))
+        self._sink, self._taken, self._stream, self._left = None, 0, None, 0
+        fields = dict(request.headers)
+        if request.method == b"POST" and target.path == "/sink":
+            self._sink = sha256()
+            if fields.get(b"expect", b"").lower() == b"100-continue":
+                self._out = memoryview(
+                    bytes(self._http.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
+                )
+                self._client.send(self._out)
+                self._out = memoryview(b"")
+        elif request.method not in (b"GET", b"HEAD"):
+            raise _BadRequestError(405, "GET /, GET /stream?seed=S&octets=N or POST /sink")
+        self._request = (request.method, target, fields)
+
+    def _finish(self) -> None:
+        method, target, fields = self._request
+        if self._sink is not None:
+            body = json.dumps({"octets": self._taken, "sha256": self._sink.hexdigest()}).encode() + b"\n"
+            self._answer(200, body, "application/json")
+        elif target.path in ("/", "/speed"):
+            self._answer(200, _PAGE, "text/html; charset=utf-8", head_only=method == b"HEAD")
+        elif target.path == "/stream":
+            self._start_stream(method, parse_qs(target.query), fields.get(b"range"))
+        else:
+            raise _BadRequestError(404, "there is nothing here")
+
+    def _start_stream(self, method: bytes, query: dict[str, list[str]], range_field: bytes | None) -> None:
+        seed, text = query.get("seed", ["0"])[0], query.get("octets", [""])[0]
+        if not (
+            text.isascii() and text.isdigit() and int(text) <= MOST_STREAM_OCTETS and len(seed) <= _LONGEST_SEED
+        ):
+            raise _BadRequestError(400, "a stream needs octets=N and a short seed")
+        total = int(text)
+        first, last = _range(range_field, total)
+        headers = [("Content-Type", "application/octet-stream"), ("Accept-Ranges", "bytes")]
+        headers.append(("Content-Length", str(last - first + 1)))
+        partial = range_field is not None
+        if partial:
+            headers.append(("Content-Range", f"bytes {first}-{last}/{total}"))
+        head = self._http.send(h11.Response(status_code=206 if partial else 200, headers=headers)) or b""
+        if method != b"HEAD":
+            self._stream, self._left = SeededStream(seed, first), last - first + 1
+        # The octets go past h11, which need not look at them; the connection ends with them.
+        self._close_after = True
+        self._out = memoryview(bytes(head))
+        self._server.watch(self._client, selectors.EVENT_WRITE, self)
+
+    def _answer(
+        self,
+        status: int,
+        body: bytes,
+        kind: str = "text/plain; charset=utf-8",
+        *,
+        head_only: bool = False,
+        close: bool = False,
+    ) -> None:
+        headers = [("Content-Type", kind), ("Content-Length", str(len(body)))]
+        if close:
+            headers.append(("Connection", "close"))
+        octets = bytes(self._http.send(h11.Response(status_code=status, headers=headers)) or b"")
+        if not head_only:
+            octets += self._http.send(h11.Data(data=body)) or b""
+        self._http.send(h11.EndOfMessage())
+        self._close_after = close or self._http.our_state is h11.MUST_CLOSE
+        self._out = memoryview(octets)
+        self._server.watch(self._client, selectors.EVENT_WRITE, self)
+
+
+def _range(field: bytes | None, total: int) -> tuple[int, int]:
+    """Return the first and the last octet of a single range (RFC 9110, 14.1.2)."""
+    if field is None:
+        return 0, total - 1
+    first, dash, last = field.decode("ascii", "replace").removeprefix("bytes=").partition("-")
+    if not dash or not first.isdigit() or (last and not last.isdigit()):
+        raise _BadRequestError(416, "a range is bytes=FIRST- or bytes=FIRST-LAST")
+    begin, end = int(first), min(int(last), total - 1) if last else total - 1
+    if begin > end:
+        raise _BadRequestError(416, f"the stream has {total} octets")
+    return begin, end
+
+
+class ContentServer:
+    """Listens and serves until its wake-up socket (or standard input) ends."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.buffer = memoryview(bytearray(CHUNK_OCTETS))
+        self._listener = socket.create_server((host, port), backlog=256)
+        self._listener.setblocking(False)
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ, None)
+        self._connections = 0
+        self.address: HostPort = self._listener.getsockname()[:2]
+
+    def run(self, until: Any) -> None:
+        """Serve until ``until`` (a file) becomes readable: it has ended, and so has who held its other end."""
+        self._selector.register(until, selectors.EVENT_READ, until)
+        while True:
+            for key, events in self._selector.select():
+                if key.data is until:
+                    return
+                if key.data is None:
+                    self._accept()
+                else:
+                    self._serve(key.fileobj, key.data, events)
+
+    def close(self) -> None:
+        """Close every socket."""
+        for key in list(self._selector.get_map().values()):
+            if isinstance(key.fileobj, socket.socket):
+                key.fileobj.close()
+        self._selector.close()
+
+    def watch(self, client: socket.socket, events: int, connection: _Connection) -> None:
+        """Wait for other events of a connection."""
+        self._selector.modify(client, events, connection)
+
+    def forget(self, client: socket.socket) -> None:
+        """Close a connection."""
+        self._selector.unregister(client)
+        client.close()
+        self._connections -= 1
+
+    def _accept(self) -> None:
+        try:
+            client, _address = self._listener.accept()
+        except OSError:
+            return
+        if self._connections >= _MOST_CONNECTIONS:
+            client.close()
+            return
+        self._connections += 1
+        client.setblocking(False)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER_OCTETS)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER_OCTETS)
+        self._selector.register(client, selectors.EVENT_READ, _Connection(self, client))
+
+    def _serve(self, client: Any, connection: _Connection, events: int) -> None:
+        try:
+            if events & selectors.EVENT_WRITE:
+                connection.on_writable()
+            else:
+                connection.on_readable()
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.forget(client)
+
+
+def main() -> None:
+    """Serve on the host and port of the arguments; print the address as one line of JSON when ready."""
+    server = ContentServer(sys.argv[1], int(sys.argv[2]))
+    sys.stdout.write(json.dumps(server.address) + "\n")
+    sys.stdout.flush()
+    try:
+        server.run(sys.stdin.buffer)
+    finally:
+        server.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""The verbs of the control plane: what opens, credits, proves, holds, orders, moves and ends."""
+
+from kswifi.ledger import commands as do
+from kswifi.ledger import effects as fx
+from kswifi.ledger.command_context import CONFLICT, DONE, Work
+from kswifi.ledger.commands import ORDER_LIMIT, Outcome, OutcomeCode
+from kswifi.ledger.state import END_CODES, Account, AccountStatus
+
+UNKNOWN_WALLET = Outcome(OutcomeCode.UNKNOWN_WALLET)
+UNKNOWN_ACCOUNT = Outcome(OutcomeCode.UNKNOWN_ACCOUNT)
+
+
+def open_wallet(work: Work, command: do.OpenWallet) -> Outcome:
+    """Open a wallet; the same wallet again is done, another IMSI for it (or another wallet's) a conflict."""
+    wallet = work.state.wallets.get(command.wallet_id)
+    if wallet is not None:
+        return DONE if wallet.imsi == command.imsi else CONFLICT
+    if command.imsi in work.state.imsis:
+        return CONFLICT
+    work.emit(fx.WalletOpened(command.wallet_id, command.imsi, work.at))
+    return _remember_shortly(work, command, DONE)
+
+
+def credit(work: Work, command: do.Credit) -> Outcome:
+    """Open an account with its octets; the same account again is done, and credits nothing."""
+    state = work.state
+    account = state.accounts.get(command.account_id)
+    if account is not None:
+        amount = None if account.uncapped else account.credited + account.withheld
+        known = (account.wallet_id, amount, account.expires_at)
+        asked = (command.wallet_id, command.amount_octets, command.expires_at)
+        return Outcome(OutcomeCode.DONE, account_id=account.account_id) if known == asked else CONFLICT
+    wallet = state.wallets.get(command.wallet_id)
+    if wallet is None:
+        return UNKNOWN_WALLET
+    if command.expires_at <= work.at:
+        return Outcome(OutcomeCode.EXPIRED)
+    if len(wallet.account_ids) >= ORDER_LIMIT:
+        return Outcome(OutcomeCode.TOO_MANY)
+    withheld = command.withheld_octets
+    octets = None if command.amount_octets is None else command.amount_octets - withheld
+    work.emit(fx.Credited(command.account_id, command.wallet_id, octets, command.expires_at, work.at, withheld))
+    return _remember_shortly(work, command, Outcome(OutcomeCode.DONE, account_id=command.account_id))
+
+
+def disburse(work: Work, command: do.Disburse) -> Outcome:
+    """Credit more of what is withheld; an account that has as much already stays as it is."""
+    account = work.state.accounts.get(command.account_id)
+    if account is None:
+        return UNKNOWN_ACCOUNT
+    if (refused := _not_open(account, work.at)) is not None:
+        return Outcome(refused)
+    more = command.credited_octets - account.credited
+    if more > account.withheld:
+        return Outcome(OutcomeCode.INSUFFICIENT)
+    if more > 0:
+        work.emit(fx.Disbursed(account.account_id, account.wallet_id, more, work.at))
+    return _remember_shortly(work, command, Outcome(OutcomeCode.DONE, account_id=account.account_id))
+
+
+def prove_storage(work: Work, command: do.ProveStorage) -> Outcome:
+    """Let the account be reserved from now on; the first proof stays."""
+    account = work.state.accounts.get(command.account_id)
+    if account is None:
+        return UNKNOWN_ACCOUNT
+    if not account.storage_proof:
+        work.emit(fx.StorageProved(account.account_id, account.wallet_id, command.storage_proof, work.at))
+    return _remember_shortly(work, command, Outcome(OutcomeCode.DONE, account_id=account.account_id))
+
+
+def hold_wallet(work: Work, command: do.HoldWallet) -> Outcome:
+    """Hold the wallet; a pause does not hide that it was held for exhaustion."""
+    wallet = work.state.wallets.get(command.wallet_id)
+    if wallet is None:
+        return UNKNOWN_WALLET
+    if wallet.hold not in (command.reason, "exhausted"):
+        work.emit(fx.WalletHeld(wallet.wallet_id, command.reason, work.at))
+    return _remember_long(work, command, DONE)
+
+
+def lift_hold(work: Work, command: do.LiftHold) -> Outcome:
+    """Lift the hold; the named account has to be one that can be used."""
+    state = work.state
+    wallet = state.wallets.get(command.wallet_id)
+    if wallet is None:
+        return UNKNOWN_WALLET
+    if command.account_id is not None:
+        account = state.accounts.get(command.account_id)
+        if account is None or account.wallet_id != wallet.wallet_id:
+            return UNKNOWN_ACCOUNT
+        if (refused := _not_open(account, work.at)) is not None:
+            return Outcome(refused)
+        if not account.storage_proof:
+            return Outcome(OutcomeCode.NOT_PROVEN)
+    if wallet.hold is not None or command.account_id is not None:
+        work.emit(fx.HoldLifted(wallet.wallet_id, command.account_id, work.at))
+    return _remember_long(work, command, Outcome(OutcomeCode.DONE, account_id=command.account_id))
+
+
+def order_wallet(work: Work, command: do.OrderWallet) -> Outcome:
+    """Put these accounts first; those that ended meanwhile are left out."""
+    state = work.state
+    wallet = state.wallets.get(command.wallet_id)
+    if wallet is None:
+        return UNKNOWN_WALLET
+    for account_id in command.account_ids:
+        account = state.accounts.get(account_id)
+        if account is None or account.wallet_id != wallet.wallet_id:
+            return UNKNOWN_ACCOUNT
+    still_open = tuple(it for it in command.account_ids if it in wallet.account_ids)
+    work.emit(fx.Ordered(wallet.wallet_id, still_open, work.at))
+    return _remember_long(work, command, DONE)
+
+
+def continue_with_next(work: Work, command: do.ContinueWithNext) -> Outcome:
+    """Set whether the next account follows by itself; it does not lift a hold."""
+    wallet = work.state.wallets.get(command.wallet_id)
+    if wallet is None:
+        return UNKNOWN_WALLET
+    if wallet.continue_with_next != command.enabled:
+        work.emit(fx.ContinueWithNextSet(wallet.wallet_id, command.enabled, work.at))
+    return _remember_long(work, command, DONE)
+
+
+def freeze(work: Work, command: do.Freeze) -> Outcome:
+    """Freeze or thaw the wallet."""
+    wallet = work.state.wallets.get(command.wallet_id)
+    if wallet is None:
+        return UNKNOWN_WALLET
+    if wallet.frozen != command.frozen:
+        work.emit(fx.Frozen(wallet.wallet_id, command.frozen, work.at))
+    return _remember_long(work, command, DONE)
+
+
+def transfer(work: Work, command: do.Transfer) -> Outcome:
+    """Move octets between open, capped accounts; an account left without any is exhausted, without a hold."""
+    state = work.state
+    giver = state.accounts.get(command.from_account_id)
+    taker = state.accounts.get(command.to_account_id)
+    if giver is None or taker is None:
+        return UNKNOWN_ACCOUNT
+    if giver.uncapped or taker.uncapped:
+        return CONFLICT
+    for account in (giver, taker):
+        if state.wallets[account.wallet_id].frozen:
+            return Outcome(OutcomeCode.FROZEN)
+        if (refused := _not_open(account, work.at)) is not None:
+            return Outcome(refused)
+    if giver.available < command.amount_octets:
+        return Outcome(OutcomeCode.INSUFFICIENT)
+    work.emit(fx.Transferred(giver.account_id, taker.account_id, command.amount_octets, work.at))
+    if giver.is_used_up:
+        work.emit(fx.Exhausted(giver.account_id, giver.wallet_id, work.at))
+    return _remember_long(work, command, Outcome(OutcomeCode.DONE, account_id=taker.account_id))
+
+
+def refund(work: Work, command: do.Refund) -> Outcome:
+    """Give back to the active account, or the first in order, that has used so much; none that ended is opened.
+
+    Its refusal is remembered as well: a copy of the request that comes late must not come true.
+    """
+    state = work.state
+    wallet = state.wallets.get(command.wallet_id)
+    if wallet is None:
+        return UNKNOWN_WALLET
+    for account_id in (wallet.active_account_id, *wallet.account_ids):
+        account = state.accounts[account_id] if account_id is not None else None
+        if account is not None and account.used >= command.amount_octets and work.at < account.expires_at:
+            refunded = fx.Refunded(
+                account.account_id, wallet.wallet_id, command.amount_octets, work.at, command.note
+            )
+            work.emit(refunded)
+            return _remember_long(work, command, Outcome(OutcomeCode.DONE, account_id=account.account_id))
+    return _remember_long(work, command, Outcome(OutcomeCode.INSUFFICIENT))
+
+
+def expire(work: Work, command: do.Expire) -> Outcome:
+    """End an account whose time has come; one that ended otherwise stays as it ended."""
+    account = work.state.accounts.get(command.account_id)
+    if account is None:
+        return UNKNOWN_ACCOUNT
+    if work.at < account.expires_at:
+        return Outcome(OutcomeCode.NOT_DUE)
+    if account.status is AccountStatus.OPEN:
+        work.emit(fx.Expired(account.account_id, account.wallet_id, account.available, work.at))
+    return _remember_shortly(work, command, Outcome(OutcomeCode.DONE, account_id=account.account_id))
+
+
+def revoke(work: Work, command: do.Revoke) -> Outcome:
+    """End an account now; one that ended otherwise stays as it ended."""
+    account = work.state.accounts.get(command.account_id)
+    if account is None:
+        return UNKNOWN_ACCOUNT
+    if account.status is AccountStatus.OPEN:
+        work.emit(fx.Revoked(account.account_id, account.wallet_id, account.available, command.reason, work.at))
+    return _remember_shortly(work, command, Outcome(OutcomeCode.DONE, account_id=account.account_id))
+
+
+def close(work: Work, command: do.Close) -> Outcome:
+    """Forget an account that ended long ago and that no remembered reservation books on."""
+    account = work.state.accounts.get(command.account_id)
+    if account is None:
+        return UNKNOWN_ACCOUNT
+    over = account.status is not AccountStatus.OPEN and not account.reserved and not account.reservations
+    if not over or work.at < account.ended_at + work.state.retention.ended_seconds:
+        return Outcome(OutcomeCode.NOT_DUE)
+    work.emit(fx.AccountClosed(account.account_id, account.wallet_id, work.at))
+    return _remember_shortly(work, command, Outcome(OutcomeCode.DONE, account_id=command.account_id))
+
+
+def _not_open(account: Account, at: int) -> OutcomeCode | None:
+    if account.status is not AccountStatus.OPEN:
+        return END_CODES[account.status]
+    return OutcomeCode.EXPIRED if at >= account.expires_at else None
+
+
+def _remember_shortly(work: Work, command: do.Command, outcome: Outcome) -> Outcome:
+    return work.answer(command, outcome, work.state.retention.natural_seconds)
+
+
+def _remember_long(work: Work, command: do.Command, outcome: Outcome) -> Outcome:
+    return work.answer(command, outcome, work.state.retention.control_seconds)

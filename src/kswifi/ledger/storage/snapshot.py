@@ -1,0 +1,253 @@
+"""Snapshots: the state at one record, so that a start need not read the whole journal.
+
+A snapshot is a help and never a truth: it is made from the journal, a damaged one is passed over, and one that
+knows more than the journal shows that the journal lost records. While the ledger runs, snapshots are made by a
+process of its own that reads the journal (see ``beside``): the point is consistent and no request waits for it.
+
+File: 8 octets of magic with the version; blocks, each of a 4-octet length and MessagePack; an empty block; and
+32 octets of BLAKE2b over all before. First block: the head; then lists of wallets, accounts, reservations, and
+answers, as (kind, list).
+"""
+
+import heapq
+import os
+import struct
+import sys
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, Final, TypeAlias, TypeVar
+
+import msgspec
+
+from kswifi.ledger.answers import unpack
+from kswifi.ledger.commands import NO_ACCOUNT
+from kswifi.ledger.errors import LedgerDamagedError
+from kswifi.ledger.state import Account, LedgerState, Reservation, Retention, Wallet
+from kswifi.ledger.storage.journal import Head
+from kswifi.ledger.storage.sqlite_journal import synchronise_directory
+
+MAGIC: Final = b"KSWSNAP\x01"
+PREFIX: Final = "ledger.snapshot."
+KEEP: Final = 2
+BLOCK_OBJECTS: Final = 4096
+BLOCK_LIMIT: Final = 1 << 30
+DIGEST_SIZE: Final = 32
+
+_LENGTH: Final = struct.Struct(">I")
+
+_Answers: TypeAlias = list[tuple[str, bytes]]
+_T = TypeVar("_T")
+
+
+class _Wallets(msgspec.Struct, array_like=True, tag=1):
+    items: list[Wallet]
+
+
+class _Accounts(msgspec.Struct, array_like=True, tag=2):
+    items: list[Account]
+
+
+class _Reservations(msgspec.Struct, array_like=True, tag=3):
+    items: list[Reservation]
+
+
+class _Kept(msgspec.Struct, array_like=True, tag=4):
+    items: _Answers
+
+
+_Block: TypeAlias = _Wallets | _Accounts | _Reservations | _Kept
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_head = msgspec.msgpack.Decoder(Head).decode
+_decode_block = msgspec.msgpack.Decoder(_Block).decode
+
+
+class SnapshotStore:
+    """The snapshots in the journal's directory; the newest two whole ones are kept."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+
+    def paths(self) -> list[Path]:
+        """Return the snapshots, the newest first."""
+        found = [it for it in self.directory.glob(f"{PREFIX}*") if it.name[len(PREFIX) :].isdigit()]
+        return sorted(found, key=lambda it: int(it.name[len(PREFIX) :]), reverse=True)
+
+    def write(self, state: LedgerState, head: Head) -> Path:
+        """Write a snapshot beside, make it durable, and only then give it its name."""
+        path = self.directory / f"{PREFIX}{head.sequence:020d}"
+        scratch = self.directory / f".{PREFIX}{os.getpid()}.tmp"
+        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                write_state(file, state, head)
+                file.flush()
+                os.fsync(file.fileno())
+            scratch.replace(path)
+        finally:
+            scratch.unlink(missing_ok=True)
+        synchronise_directory(self.directory)
+        for old in self.superseded():
+            old.unlink(missing_ok=True)
+        return path
+
+    def superseded(self) -> list[Path]:
+        """Return those that may go: all but the newest two whole ones, once there are two."""
+        paths = self.paths()
+        kept = [path for path in paths if self.whole(path) is not None][:KEEP]
+        return [path for path in paths if path not in kept] if len(kept) == KEEP else []
+
+    def load(self, path: Path, retention: Retention | None = None) -> tuple[LedgerState, Head]:
+        """Read a snapshot.
+
+        Raises:
+            FileNotFoundError: a newer one took its place since it was looked up; nothing is wrong.
+            LedgerDamagedError: it is not whole, or not one.
+        """
+        try:
+            with self._open(path) as file:
+                return _read(file, path, retention)
+        except FileNotFoundError:
+            raise
+        except (OSError, msgspec.MsgspecError, KeyError, ValueError) as error:  # ValueError: no UTF-8
+            raise _damaged(path, str(error)) from error
+
+    def whole(self, path: Path) -> Head | None:
+        """Return the head of a snapshot whose digest is right, read in pieces; None if it is damaged or gone."""
+        digest = blake2b(digest_size=DIGEST_SIZE)
+        head: Head | None = None
+        try:
+            with self._open(path) as file:
+                digest.update(file.read(len(MAGIC)))
+                while block := _next_block(file, path, digest):
+                    head = head or _decode_head(block)
+                return head if file.read() == digest.digest() else None
+        except (OSError, msgspec.MsgspecError, ValueError, LedgerDamagedError):
+            return None
+
+    def _open(self, path: Path) -> BinaryIO:
+        return path.open("rb")
+
+
+class OldestSnapshot(SnapshotStore):
+    """The same snapshots, the oldest first: to tell as much as can be told of a journal that was pruned."""
+
+    def paths(self) -> list[Path]:
+        """Return the snapshots, the oldest first."""
+        return super().paths()[::-1]
+
+
+def write_state(file: BinaryIO, state: LedgerState, head: Head) -> None:
+    """Write a state as it is at a record."""
+    digest = blake2b(digest_size=DIGEST_SIZE)
+
+    def put(octets: bytes) -> None:
+        digest.update(octets)
+        file.write(octets)
+
+    put(MAGIC)
+    for block in _blocks(state, head):
+        put(_LENGTH.pack(len(block)))
+        put(block)
+    put(_LENGTH.pack(0))
+    file.write(digest.digest())
+
+
+def _blocks(state: LedgerState, head: Head) -> Iterator[bytes]:
+    yield _encode(head)
+    for wallets in _chunks(state.wallets.values()):
+        yield _encode(_Wallets(wallets))
+    for accounts in _chunks(state.accounts.values()):
+        yield _encode(_Accounts(accounts))
+    for reservations in _chunks(state.reservations.values()):
+        yield _encode(_Reservations(reservations))
+    for answers in _chunks(state.answers.items()):
+        yield _encode(_Kept(answers))
+
+
+def _chunks(items: Iterable[_T]) -> Iterator[list[_T]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, BLOCK_OBJECTS)):
+        yield chunk
+
+
+def _read(file: BinaryIO, path: Path, retention: Retention | None) -> tuple[LedgerState, Head]:
+    digest = blake2b(digest_size=DIGEST_SIZE)
+    magic = file.read(len(MAGIC))
+    digest.update(magic)
+    if magic != MAGIC:
+        raise _damaged(path, "it does not begin as one")
+    head: Head | None = None
+    state = LedgerState(retention)
+    while block := _next_block(file, path, digest):
+        if head is None:
+            head = _decode_head(block)
+        else:
+            _take(state, _decode_block(block))
+    if file.read() != digest.digest() or head is None:
+        raise _damaged(path, "its digest is wrong")
+    _index(state)
+    return state, head
+
+
+def _next_block(file: BinaryIO, path: Path, digest: blake2b) -> bytes:
+    prefix = file.read(_LENGTH.size)
+    digest.update(prefix)
+    if len(prefix) != _LENGTH.size:
+        raise _damaged(path, "it ends too early")
+    (length,) = _LENGTH.unpack(prefix)
+    if length > BLOCK_LIMIT:
+        raise _damaged(path, f"a block of {length} octets")
+    block = file.read(length)
+    digest.update(block)
+    if len(block) != length:
+        raise _damaged(path, "it ends too early")
+    return block
+
+
+def _take(state: LedgerState, block: _Block) -> None:
+    """Add the block's objects, with one string in memory for each identifier."""
+    if isinstance(block, _Wallets):
+        for wallet in block.items:
+            state.wallets[wallet.wallet_id] = wallet
+            state.imsis[wallet.imsi] = wallet.wallet_id
+    elif isinstance(block, _Accounts):
+        for account in block.items:
+            account.wallet_id = state.wallets[account.wallet_id].wallet_id
+            account.storage_proof = sys.intern(account.storage_proof)
+            state.accounts[account.account_id] = account
+    elif isinstance(block, _Reservations):
+        for reservation in block.items:
+            reservation.wallet_id = state.wallets[reservation.wallet_id].wallet_id
+            if reservation.account_id == NO_ACCOUNT:
+                reservation.account_id = NO_ACCOUNT
+            else:
+                reservation.account_id = state.accounts[reservation.account_id].account_id
+            reservation.answers = {sys.intern(key): kept for key, kept in reservation.answers.items()}
+            state.reservations[reservation.reservation_id] = reservation
+    else:
+        state.answers.update(block.items)
+
+
+def _index(state: LedgerState) -> None:
+    for wallet in state.wallets.values():
+        wallet.account_ids = tuple(state.accounts[it].account_id for it in wallet.account_ids)
+        wallet.reservation_ids = tuple(state.reservations[it].reservation_id for it in wallet.reservation_ids)
+        if wallet.active_account_id is not None:
+            wallet.active_account_id = state.accounts[wallet.active_account_id].account_id
+    for reservation in state.reservations.values():
+        if reservation.closed:
+            state.forgettable.append((reservation.forget_at, True, reservation.reservation_id))
+        else:
+            reservation.watched_at = reservation.expires_at
+            state.supervised.append((reservation.expires_at, reservation.reservation_id))
+    for command_id, kept in state.answers.items():
+        state.forgettable.append((unpack(kept).forget_at, False, command_id))
+    heapq.heapify(state.forgettable)
+    heapq.heapify(state.supervised)
+
+
+def _damaged(path: Path, why: str) -> LedgerDamagedError:
+    return LedgerDamagedError(f"the snapshot {path} is damaged: {why}", path=str(path))

@@ -1,0 +1,154 @@
+"""The steps of payments that leave a transaction, worked from the outbox.
+
+Each asks the gateway outside any transaction and writes what it said inside one. A gateway that does not answer is
+asked again by a later entry (see ``work``), never in a circle.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy import Connection
+
+from kswifi.database.engine import Database, transaction_instant
+from kswifi.outbox.model import Entry
+from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
+from kswifi.payments import jobs
+from kswifi.payments.model import OPEN_STATES, UNPAID_STATES, Payment, PaymentEvent, PaymentState
+from kswifi.payments.opening import Opening
+from kswifi.payments.passes import earn_day
+from kswifi.payments.ports import Charge, GatewayRefused, GatewayUnknown, PaymentGateway
+from kswifi.payments.refunding import Refunding
+from kswifi.payments.rules import PassRules
+from kswifi.payments.settling import apply_charge
+from kswifi.payments.store import find_payment, move_payment, prune_unpaid
+
+_log = structlog.get_logger(__name__)
+
+UNPAID_RETENTION: Final = timedelta(days=90)
+"""Long after the last look: what was paid, by whatever road, is kept for the books."""
+
+
+class PaymentHandlers:
+    """Works the outbox entries of payments; ``handlers()`` is what the worker is given."""
+
+    def __init__(self, database: Database, gateway: PaymentGateway, opening: Opening, rules: PassRules) -> None:
+        self._database = database
+        self._gateway = gateway
+        self._opening = opening
+        self._rules = rules
+        self._refunding = Refunding(database, gateway)
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return the handler of each kind."""
+        return {
+            jobs.OPEN: self.open,
+            jobs.LOOK: self.look,
+            jobs.NOTICE: self.notice,
+            jobs.REFUND: self.refund,
+        }
+
+    async def open(self, entry: Entry) -> JobResult:
+        """Open the checkout of a payment whose request died, or got no answer."""
+        payment = await self._read(entry)
+        if payment.state is not PaymentState.INTENDED:
+            return Done()
+        if payment.gateway != self._gateway.name:
+            return _another_gateways(payment)
+        payment = await self._opening.open(payment)
+        if payment.state is PaymentState.INTENDED:
+
+            def open_again(connection: Connection) -> None:
+                current = find_payment(connection, payment.reference)
+                again = jobs.ask_to_open(connection, current.reference, entry.payload["attempt"] + 1)
+                if not again and current.state is PaymentState.INTENDED:
+                    move_payment(
+                        connection, current, PaymentEvent.GIVEN_UP, "the gateway opened no checkout in time"
+                    )
+
+            await self._database.write(open_again)
+        return Done()
+
+    async def look(self, entry: Entry) -> JobResult:
+        """Look up an unpaid payment although no webhook came, and say when to look next."""
+        payment = await self._read(entry)
+        if payment.state not in UNPAID_STATES:
+            return Done()
+        if payment.gateway != self._gateway.name:
+            return _another_gateways(payment)
+        answer = await self._look_up(payment)
+        busy = answer.retry_after_seconds if isinstance(answer, GatewayUnknown) else None
+        attempt: int = entry.payload["attempt"]
+
+        def look_again(connection: Connection) -> None:
+            current = find_payment(connection, payment.reference)
+            if current.state in OPEN_STATES and attempt >= jobs.LAPSE_AFTER_LOOK:
+                move_payment(connection, current, PaymentEvent.GIVEN_UP, "nobody paid in time")
+            if current.state in UNPAID_STATES:
+                jobs.ask_to_look(connection, current.reference, attempt + 1, busy)
+
+        await self._database.write(look_again)
+        return Done()
+
+    async def notice(self, entry: Entry) -> JobResult:
+        """Look a payment up because a webhook told of it."""
+        payment = await self._read(entry)
+        if payment.gateway != self._gateway.name:
+            return _another_gateways(payment)
+        answer = await self._look_up(payment)
+        if isinstance(answer, GatewayUnknown):
+            return Unknown(answer.words)
+        if entry.payload["about_refund"] and isinstance(answer, Charge):
+            return await self._refunding.look(payment.reference, answer)
+        return Done()
+
+    async def refund(self, entry: Entry) -> JobResult:
+        """Have the gateway send the money back, or look how far that is."""
+        payment = await self._read(entry)
+        if payment.state is not PaymentState.REFUNDING:
+            return Done()
+        if payment.gateway != self._gateway.name:
+            return _another_gateways(payment)
+        await self._refunding.refund(payment, entry.payload["attempt"])
+        return Done()
+
+    async def _read(self, entry: Entry) -> Payment:
+        return await self._database.read(
+            lambda connection: find_payment(connection, str(entry.payload["reference"]))
+        )
+
+    async def _look_up(self, payment: Payment) -> Charge | GatewayRefused | GatewayUnknown:
+        answer = await self._gateway.verify(payment.reference)
+        if isinstance(answer, Charge):
+            await self._database.write(
+                lambda connection: apply_charge(connection, payment.reference, answer, self._rules)
+            )
+        else:
+            _log.warning("payment_not_looked_up", reference=payment.reference, words=answer.words)
+        return answer
+
+
+def pass_handlers(database: Database, rules: PassRules) -> Mapping[str, Handler]:
+    """Return the handlers of passes that run, which need no gateway."""
+
+    async def earn(entry: Entry) -> JobResult:
+        await database.write(
+            lambda connection: earn_day(
+                connection, str(entry.payload["reference"]), entry.payload["day"], rules.zone
+            )
+        )
+        return Done()
+
+    return {jobs.EARN: earn}
+
+
+async def prune_payments(database: Database) -> int:
+    """Forget a batch of payments that were never paid: a chore of housekeeping."""
+    return await database.write(
+        lambda connection: prune_unpaid(connection, transaction_instant(connection) - UNPAID_RETENTION)
+    )
+
+
+def _another_gateways(payment: Payment) -> Refused:
+    return Refused(f"this payment was begun with the gateway {payment.gateway}, which is not the one in use")

@@ -1,0 +1,1 @@
+"""Network cores: subscriber databases, and the lab gateway of the embedded mode."""

@@ -1,0 +1,1 @@
+"""Payment gateways: one file each behind `payments.ports.PaymentGateway`."""

@@ -1,0 +1,1 @@
+"""SMS senders: one file each behind `phone_verification.ports.CodeSender`."""

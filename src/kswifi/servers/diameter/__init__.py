@@ -1,0 +1,1 @@
+"""The Diameter server: node, peers, Gy and S6a."""

@@ -1,0 +1,70 @@
+"""What a Diameter node and the applications on it know of each other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol, TypeAlias
+
+from kswifi.diameter.constants import ResultCode
+from kswifi.diameter.errors import DiameterError
+from kswifi.diameter.header import Header
+from kswifi.diameter.messages.base import encode_origin
+
+Reply: TypeAlias = Callable[[bytes], None]
+"""Takes the answer to a request, once, on the loop's thread."""
+
+
+@dataclass(frozen=True)
+class NodeIdentity:
+    """Who this node is to its peers.
+
+    ``origin_state_id`` is a fact kept with the data: raising it makes peers drop their sessions, so it rises
+    only when state was really lost (RFC 6733, 8.16).
+    """
+
+    origin_host: str
+    origin_realm: str
+    origin_state_id: int
+
+    @cached_property
+    def origin(self) -> bytes:
+        """Origin-Host and Origin-Realm as every message carries them."""
+        return encode_origin(self.origin_host, self.origin_realm)
+
+    def check_destination(self, realm: str, host: str | None) -> None:
+        """Refuse a request that is meant for someone else (RFC 6733, 6.1.4); names ignore case.
+
+        Raises:
+            DiameterError: 3003 another realm, 3002 another host: this node relays nothing.
+        """
+        if realm != self.origin_realm and realm.lower() != self.origin_realm.lower():
+            raise DiameterError(ResultCode.REALM_NOT_SERVED, f"realm {realm} is not served here")
+        if host is not None and host != self.origin_host and host.lower() != self.origin_host.lower():
+            raise DiameterError(ResultCode.UNABLE_TO_DELIVER, f"host {host} cannot be reached through here")
+
+
+class Application(Protocol):
+    """A Diameter application that a node serves."""
+
+    @property
+    def application_id(self) -> int:
+        """Its Application-Id."""
+        ...
+
+    @property
+    def vendor_id(self) -> int | None:
+        """The vendor whose application it is; None for those of the IETF."""
+        ...
+
+    @property
+    def command_codes(self) -> frozenset[int]:
+        """The commands it answers."""
+        ...
+
+    def handle(self, header: Header, message: bytes, reply: Reply) -> None:
+        """Answer one request by calling ``reply`` once, now or later.
+
+        Raises:
+            DiameterError: the request is refused; then ``reply`` must not be called.
+        """
+        ...

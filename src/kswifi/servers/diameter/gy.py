@@ -1,0 +1,104 @@
+"""Gy: Credit-Control-Requests handed to the charging service, its answers sent as Credit-Control-Answers."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Final, TypeAlias
+
+from kswifi.charging.answers import ChargingAnswer
+from kswifi.charging.re_auth import Told
+from kswifi.charging.service import ChargingService
+from kswifi.diameter.constants import APPLICATION_CREDIT_CONTROL, Command
+from kswifi.diameter.errors import DiameterError
+from kswifi.diameter.header import Header
+from kswifi.diameter.learnt import LearntReader
+from kswifi.diameter.messages.credit_control import CreditControlRequest
+from kswifi.diameter.messages.server_requests import ServerRequest, ServerRequestAnswer
+from kswifi.servers.diameter.application import NodeIdentity, Reply
+from kswifi.servers.diameter.gy_answers import GyAnswers
+from kswifi.servers.diameter.node import Answered as PeerAnswered
+from kswifi.servers.diameter.node import BuildRequest
+
+SWEEP_SECONDS: Final = 5.0
+Ask: TypeAlias = Callable[[str, BuildRequest, PeerAnswered], bool]
+"""Sends a request to a peer: ``DiameterNode.ask``."""
+
+_log: Final = logging.getLogger(__name__)
+
+
+class GyApplication:
+    """Diameter credit control (RFC 8506) as TS 32.299 profiles it for packet data."""
+
+    application_id = APPLICATION_CREDIT_CONTROL
+    vendor_id = None
+    command_codes = frozenset({int(Command.CREDIT_CONTROL)})
+
+    def __init__(
+        self, service: ChargingService, identity: NodeIdentity, sweep_seconds: float = SWEEP_SECONDS
+    ) -> None:
+        self._service = service
+        self._identity = identity
+        self._requests = LearntReader()
+        self._answers = GyAnswers(identity, service.policy)
+        self._sweep_seconds = sweep_seconds
+        self._sweep: asyncio.TimerHandle | None = None
+        self._ask: Ask | None = None
+
+    def handle(self, header: Header, message: bytes, reply: Reply) -> None:  # noqa: ARG002  # the port's shape
+        """Charge one request; raises DiameterError where it is refused before anything was applied."""
+        request = self._requests.read(message)
+        self._identity.check_destination(request.destination_realm, request.destination_host)
+        self._service.handle(request, partial(self._answer, request, reply))
+
+    def connect(self, ask: Ask) -> None:
+        """Take the way to the peers, and become the charging service's way to its clients."""
+        self._ask = ask
+        self._service.notices.network = self
+
+    def re_authorise(self, session_id: str, peer: str, told: Told) -> bool:
+        """Send a Re-Auth-Request (RFC 8506, 5.5): the client is to report and ask anew now."""
+        return self._send(Command.RE_AUTH, session_id, peer, told)
+
+    def abort(self, session_id: str, peer: str, told: Told) -> bool:
+        """Send an Abort-Session-Request (RFC 6733, 8.5): the client is to end the session."""
+        return self._send(Command.ABORT_SESSION, session_id, peer, told)
+
+    def _send(self, command: Command, session_id: str, peer: str, told: Told) -> bool:
+        identity = self._identity
+
+        def build(realm: str, hop_by_hop: int, end_to_end: int) -> bytes:
+            return ServerRequest(
+                command_code=command,
+                session_id=session_id,
+                origin_host=identity.origin_host,
+                origin_realm=identity.origin_realm,
+                destination_host=peer,
+                destination_realm=realm,
+                hop_by_hop=hop_by_hop,
+                end_to_end=end_to_end,
+            ).encode()
+
+        def answered(message: bytes | None) -> None:
+            try:
+                told(None if message is None else ServerRequestAnswer.decode(message).result_code)
+            except DiameterError as error:
+                _log.warning("Diameter peer %s answered %s unreadably: %s", peer, command.name, error.message)
+                told(None)
+
+        return self._ask is not None and self._ask(peer, build, answered)
+
+    def start(self) -> None:
+        """Begin to settle, now and then, the sessions that nothing is heard of any more."""
+        loop = asyncio.get_running_loop()
+        self._service.sweep()
+        self._sweep = loop.call_later(self._sweep_seconds, self.start)
+
+    def close(self) -> None:
+        """Stop settling."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+
+    def _answer(self, request: CreditControlRequest, reply: Reply, answer: ChargingAnswer) -> None:
+        reply(self._answers.write(request, answer))

@@ -1,0 +1,129 @@
+"""Credit-Control-Answers from templates: the first of a kind is encoded, the next ones have their places filled.
+
+Answers differ in identifiers, Session-Id, number and amounts, and in little else. A template is cut from what the
+encoder made, so there is one truth about how an answer looks.
+"""
+
+from struct import Struct
+from typing import Any, Final
+
+from msgspec.structs import astuple
+
+from kswifi.charging.answers import ChargingAnswer
+from kswifi.charging.policy import ChargingPolicy
+from kswifi.diameter import dictionary as d
+from kswifi.diameter.constants import CcRequestType, ResultCode
+from kswifi.diameter.header import HEADER_OCTETS
+from kswifi.diameter.messages.credit_control import CreditControlAnswer, CreditControlRequest
+from kswifi.diameter.messages.units import ServiceCreditControl
+from kswifi.diameter.reader import avps_within
+from kswifi.servers.diameter.application import NodeIdentity
+
+MAX_TEMPLATES: Final = 1_024
+"""With one more, all are made anew: a network has a few dozen kinds."""
+
+_IDENTIFIERS_AT: Final = 12
+_IDENTIFIERS: Final = Struct("!II").pack
+_U32: Final = Struct("!I").pack
+_U64: Final = Struct("!Q").pack
+_GRANTED: Final = ServiceCreditControl.__struct_fields__.index("granted")
+_THRESHOLD: Final = ServiceCreditControl.__struct_fields__.index("threshold_octets")
+_FILLED: Final = frozenset(
+    {d.SESSION_ID.key, d.CC_REQUEST_NUMBER.key, d.CC_TOTAL_OCTETS.key, d.VOLUME_QUOTA_THRESHOLD.key}
+)
+_GROUPS: Final = frozenset({d.MULTIPLE_SERVICES_CREDIT_CONTROL.key, d.GRANTED_SERVICE_UNIT.key})
+
+
+class GyAnswers:
+    """Writes the answers of one node."""
+
+    def __init__(self, identity: NodeIdentity, policy: ChargingPolicy) -> None:
+        self._identity = identity
+        self._policy = policy
+        self._templates: dict[tuple[Any, ...], bytes] = {}
+
+    def write(self, request: CreditControlRequest, answer: ChargingAnswer) -> bytes:
+        """Return the message that gives this answer to that request."""
+        services = answer.services
+        if len(services) != 1 or request.proxy_infos or not _is_plain(answer):
+            return self._encode(request, answer)
+        kind = list(astuple(services[0]))
+        session_id = request.session_id.encode()
+        filled = [
+            _IDENTIFIERS(request.hop_by_hop, request.end_to_end),
+            session_id,
+            _U32(request.cc_request_number),
+        ]
+        granted, threshold = kind[_GRANTED], kind[_THRESHOLD]
+        if granted is not None and granted.cc_total_octets is not None:
+            kind[_GRANTED] = (
+                granted.cc_time, granted.cc_input_octets, granted.cc_output_octets, granted.reporting_reason
+            )  # fmt: skip
+            filled.append(_U64(granted.cc_total_octets))
+        if threshold is not None:
+            kind[_THRESHOLD] = True
+            filled.append(_U32(threshold))
+        key = (request.cc_request_type, request.proxiable, len(session_id), *kind)
+        pattern = self._templates.get(key)
+        if pattern is None:
+            if len(self._templates) >= MAX_TEMPLATES:
+                self._templates.clear()
+            pattern = self._templates[key] = _cut(self._encode(request, answer))
+        message: bytes = pattern % tuple(filled)
+        return message
+
+    def _encode(self, request: CreditControlRequest, answer: ChargingAnswer) -> bytes:
+        policy = self._policy
+        opens = request.cc_request_type is CcRequestType.INITIAL and answer.result_code == ResultCode.SUCCESS
+        return CreditControlAnswer(
+            session_id=request.session_id,
+            result_code=answer.result_code,
+            origin_host=self._identity.origin_host,
+            origin_realm=self._identity.origin_realm,
+            cc_request_type=request.cc_request_type,
+            cc_request_number=request.cc_request_number,
+            services=answer.services,
+            direct=answer.direct,
+            error_message=answer.error_message,
+            failed_avp=answer.failed_avp,
+            # RFC 8506, 8.14 and 8.15: the server's word goes before what the client was set to.
+            failure_handling=policy.failure_handling if opens else None,
+            direct_debiting_failure_handling=policy.direct_debiting_failure_handling if opens else None,
+            check_balance_result=answer.check_balance_result,
+            cost_kobo=answer.cost_kobo,
+            proxy_infos=request.proxy_infos,
+            hop_by_hop=request.hop_by_hop,
+            end_to_end=request.end_to_end,
+            proxiable=request.proxiable,
+        ).encode()
+
+
+def _is_plain(answer: ChargingAnswer) -> bool:
+    """Tell whether the answer is its groups and nothing beside them."""
+    return (
+        answer.result_code == ResultCode.SUCCESS
+        and answer.direct is None
+        and answer.error_message is None
+        and answer.check_balance_result is None
+        and answer.cost_kobo is None
+        and not answer.failed_avp
+    )
+
+
+def _cut(message: bytes) -> bytes:
+    """Return the message as a pattern of ``%``, cut where its kind is filled."""
+    pattern, at = b"", 0
+    for start, stop in [(_IDENTIFIERS_AT, HEADER_OCTETS), *_places(message, HEADER_OCTETS, len(message))]:
+        pattern += message[at:start].replace(b"%", b"%%") + b"%b"
+        at = stop
+    return pattern + message[at:].replace(b"%", b"%%")
+
+
+def _places(message: bytes, offset: int, end: int) -> list[tuple[int, int]]:
+    found = []
+    for key, start, stop, _ in avps_within(message, offset, end):
+        if key in _FILLED:
+            found.append((start, stop))
+        elif key in _GROUPS:
+            found += _places(message, start, stop)
+    return found

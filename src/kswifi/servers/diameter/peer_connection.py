@@ -1,0 +1,352 @@
+"""One connection of a peer: greeting, watchdog, farewell, and requests handed to their applications.
+
+The rules of RFC 6733, 5.6 for the side that accepts. Answers of one loop turn leave in one write, and no request
+costs a task or a future. A peer that does not read its answers, or has too many requests outstanding, is not read
+from either, so what it can make us hold is bounded.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final, cast
+
+from kswifi.diameter.constants import APPLICATION_BASE, APPLICATION_RELAY, Command, DisconnectCause, ResultCode
+from kswifi.diameter.errors import DiameterError
+from kswifi.diameter.framing import FramingError, MessageFramer
+from kswifi.diameter.header import HEADER_OCTETS, Header, decode_header, peek_header
+from kswifi.diameter.messages.base import (
+    CapabilitiesExchangeAnswer,
+    CapabilitiesExchangeRequest,
+    DeviceWatchdogRequest,
+    DisconnectPeerRequest,
+    PeerAnswer,
+    encode_refusal,
+)
+
+if TYPE_CHECKING:
+    from kswifi.servers.diameter.node import DiameterNode
+
+_log: Final = logging.getLogger(__name__)
+_WRITE_HIGH_OCTETS: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerLimits:
+    """What one node takes from its peers; seconds and counts."""
+
+    max_connections: int = 256
+    max_outstanding: int = 1024
+    """Requests of one connection that await their answers; more stay unread in the kernel's buffers."""
+    greeting_seconds: float = 10.0
+    watchdog_seconds: float = 30.0
+    """Silence after which a watchdog is sent, and after which its missing answer closes (RFC 3539, 3.4.1)."""
+    farewell_seconds: float = 1.0
+    max_asked: int = 1024
+    """Requests of this node to all its peers that await answers; more are not sent."""
+    answer_seconds: float = 10.0
+
+
+class _State(Enum):
+    AWAITING_CER = auto()
+    OPEN = auto()
+    LEAVING = auto()
+    """Nothing more is read; what is outstanding is still answered, then the connection closes."""
+
+
+class PeerConnection(asyncio.Protocol):
+    """A peer over TCP; see the module."""
+
+    def __init__(self, node: "DiameterNode") -> None:
+        self._node = node
+        self._limits = node.limits
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._framer = MessageFramer()
+        self._state = _State.AWAITING_CER
+        self._application_ids: frozenset[int] = frozenset()
+        self._answers: list[bytes] = []
+        self._flush_is_due = False
+        self._outstanding = 0
+        self._write_blocked_since: float | None = None
+        self._reading_paused = False
+        self._heard_at = self._loop.time()
+        self._watchdog_sent_at: float | None = None
+        self.origin_host: str | None = None
+        """The peer's name, once it introduced itself."""
+        self.origin_realm = ""
+        self.address = ""
+        self.is_relay = False
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the peer introduced itself and has not left."""
+        return self._state is _State.OPEN
+
+    @property
+    def is_stranger(self) -> bool:
+        """Tell whether the peer has not introduced itself yet."""
+        return self._state is _State.AWAITING_CER
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection, unless there are too many."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=_WRITE_HIGH_OCTETS)
+        self.address = str((transport.get_extra_info("peername") or ("",))[0])
+        if not self._node.admit(self):
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection; answers still to come have nowhere to go, and will be asked for again."""
+        self._transport = None
+        self._state = _State.LEAVING
+        self._answers.clear()
+        self._node.forget(self)
+        if self.origin_host is not None:
+            _log.info("Diameter peer %s is gone%s", self.origin_host, f": {exc}" if exc else "")
+
+    def data_received(self, data: bytes) -> None:
+        """Handle the messages that these octets complete."""
+        fault: FramingError | None = None
+        try:
+            messages = self._framer.feed(data)
+        except FramingError as error:
+            messages, fault = error.messages, error
+        if messages:
+            self._heard_at = self._loop.time()
+            for message in messages:
+                if self._state is _State.LEAVING:
+                    return
+                self._take(message)
+        if fault is not None:
+            self._give_up(fault)
+        self._mind_reading()
+
+    def eof_received(self) -> bool:
+        """Answer what is outstanding before closing: a peer may close its sending half first."""
+        self._leave()
+        return self._outstanding > 0 or bool(self._answers)
+
+    def pause_writing(self) -> None:
+        """Stop reading while the peer does not read."""
+        self._write_blocked_since = self._loop.time()
+        self._mind_reading()
+
+    def resume_writing(self) -> None:
+        """Read again."""
+        self._write_blocked_since = None
+        self._mind_reading()
+
+    # What the node asks of it
+
+    def tick(self, now: float) -> None:
+        """Send a watchdog after silence; close a peer that never greets, never answers or never reads."""
+        limits = self._limits
+        if self._state is not _State.OPEN:
+            late = self._state is _State.AWAITING_CER and now - self._heard_at > limits.greeting_seconds
+            if late:
+                self._abort("did not introduce itself")
+        elif self._write_blocked_since is not None:
+            if now - self._write_blocked_since > limits.watchdog_seconds:
+                self._abort("does not read its answers")
+        elif self._watchdog_sent_at is not None:
+            if self._heard_at > self._watchdog_sent_at:
+                self._watchdog_sent_at = None
+            elif now - self._watchdog_sent_at > limits.watchdog_seconds and not self._reading_paused:
+                self._abort("does not answer the watchdog")
+        elif now - self._heard_at >= limits.watchdog_seconds:
+            self._watchdog_sent_at = now
+            identity = self._node.identity
+            hop_by_hop, end_to_end = self._node.next_identifiers()
+            self._write(
+                DeviceWatchdogRequest(
+                    origin_host=identity.origin_host,
+                    origin_realm=identity.origin_realm,
+                    origin_state_id=identity.origin_state_id,
+                    hop_by_hop=hop_by_hop,
+                    end_to_end=end_to_end,
+                ).encode()
+            )
+
+    def say_farewell(self) -> None:
+        """Tell the peer that this node stops; the connection closes with its answer, or by ``abort``."""
+        if self._state is not _State.OPEN:
+            self.abort()
+            return
+        identity = self._node.identity
+        hop_by_hop, end_to_end = self._node.next_identifiers()
+        self._write(
+            DisconnectPeerRequest(
+                origin_host=identity.origin_host,
+                origin_realm=identity.origin_realm,
+                disconnect_cause=DisconnectCause.REBOOTING,
+                hop_by_hop=hop_by_hop,
+                end_to_end=end_to_end,
+            ).encode()
+        )
+
+    def ask(self, message: bytes) -> None:
+        """Send a request of an application of ours; the node is given the answer."""
+        self._write(message)
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    # Requests and answers
+
+    def _take(self, message: bytes) -> None:
+        try:
+            header = decode_header(message)
+        except DiameterError as error:
+            self._refuse(message, peek_header(message), error)
+            return
+        if not header.is_request:
+            if header.command_code == Command.DISCONNECT_PEER:
+                self._leave()
+            elif header.application_id != APPLICATION_BASE:
+                self._node.take_answer(self, header, message)
+            return
+        if self._state is _State.AWAITING_CER and header.command_code != Command.CAPABILITIES_EXCHANGE:
+            self._abort("spoke before introducing itself")
+            return
+        try:
+            if header.application_id == APPLICATION_BASE:
+                self._take_base(header, message)
+            else:
+                self._hand_over(header, message)
+        except DiameterError as error:
+            self._refuse(message, header, error)
+
+    def _hand_over(self, header: Header, message: bytes) -> None:
+        application = self._node.applications.get(header.application_id)
+        if application is None or header.application_id not in self._application_ids:
+            raise DiameterError(
+                ResultCode.APPLICATION_UNSUPPORTED, f"application {header.application_id} was not agreed on"
+            )
+        if header.command_code not in application.command_codes:
+            raise DiameterError(ResultCode.COMMAND_UNSUPPORTED, f"command {header.command_code} is not served here")
+        self._outstanding += 1
+        try:
+            application.handle(header, message, self._answer)
+        except DiameterError:
+            self._outstanding -= 1
+            raise
+        except Exception:  # noqa: BLE001  # the edge: a fault of ours must not stay unanswered
+            self._outstanding -= 1
+            _log.exception("A Diameter request failed here")
+            raise DiameterError(ResultCode.UNABLE_TO_COMPLY, "the request failed here") from None
+
+    def _answer(self, answer: bytes) -> None:
+        self._outstanding -= 1
+        self._write(answer)
+        if self._reading_paused:
+            self._mind_reading()
+        if self._state is _State.LEAVING:
+            self._leave()
+
+    def _refuse(self, message: bytes, header: Header, error: DiameterError) -> None:
+        if header.is_request:
+            self._node.refusals += 1
+            self._write(encode_refusal(message, header, self._node.identity.origin, error))
+
+    def _take_base(self, header: Header, message: bytes) -> None:
+        if header.command_code == Command.CAPABILITIES_EXCHANGE:
+            self._greet(message)
+        elif header.command_code == Command.DEVICE_WATCHDOG:
+            DeviceWatchdogRequest.decode(message)
+            self._answer_peer(header)
+        elif header.command_code == Command.DISCONNECT_PEER:
+            DisconnectPeerRequest.decode(message)
+            self._answer_peer(header)
+            self._leave()
+        else:
+            raise DiameterError(ResultCode.COMMAND_UNSUPPORTED, f"command {header.command_code} is not served here")
+
+    def _answer_peer(self, header: Header) -> None:
+        identity = self._node.identity
+        self._write(
+            PeerAnswer(
+                command_code=header.command_code,
+                result_code=ResultCode.SUCCESS,
+                origin_host=identity.origin_host,
+                origin_realm=identity.origin_realm,
+                origin_state_id=identity.origin_state_id,
+                hop_by_hop=header.hop_by_hop,
+                end_to_end=header.end_to_end,
+            ).encode()
+        )
+
+    def _greet(self, message: bytes) -> None:
+        """Answer the CER; a peer that is refused hears why, and the connection closes (RFC 6733, 5.3)."""
+        try:
+            request = CapabilitiesExchangeRequest.decode(message)
+            self._application_ids = self._node.check_peer(request.capabilities)
+        except DiameterError:
+            self._loop.call_soon(self._leave)
+            raise
+        answer = CapabilitiesExchangeAnswer(
+            result_code=ResultCode.SUCCESS,
+            capabilities=self._node.capabilities(self._local_address()),
+            hop_by_hop=request.hop_by_hop,
+            end_to_end=request.end_to_end,
+        )
+        self._write(answer.encode())
+        self.origin_host = request.capabilities.origin_host
+        self.origin_realm = request.capabilities.origin_realm
+        self.is_relay = APPLICATION_RELAY in request.capabilities.application_ids
+        self._state = _State.OPEN
+        _log.info("Diameter peer %s is here", self.origin_host)
+
+    def _local_address(self) -> str:
+        name = self._transport.get_extra_info("sockname") if self._transport is not None else None
+        return str(name[0]) if name else "127.0.0.1"
+
+    # Octets
+
+    def _write(self, message: bytes) -> None:
+        if self._transport is None:
+            return
+        self._answers.append(message)
+        if not self._flush_is_due:
+            self._flush_is_due = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._flush_is_due = False
+        if self._answers and self._transport is not None:
+            octets = b"".join(self._answers)
+            self._answers.clear()
+            self._transport.write(octets)
+
+    def _mind_reading(self) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        hold = self._write_blocked_since is not None or self._outstanding >= self._limits.max_outstanding
+        if hold and not self._reading_paused:
+            self._reading_paused = True
+            self._transport.pause_reading()
+        elif not hold and self._reading_paused:
+            self._reading_paused = False
+            self._transport.resume_reading()
+
+    def _leave(self) -> None:
+        """Close once everything outstanding is answered and written."""
+        self._state = _State.LEAVING
+        if self._outstanding == 0 and self._transport is not None:
+            self._flush()
+            self._transport.close()
+
+    def _give_up(self, fault: FramingError) -> None:
+        """Close a stream that lost its frame, after saying why to a peer that was known."""
+        _log.warning("Diameter peer %s sent no message: %s", self.origin_host or "(unknown)", fault.message)
+        if fault.header is not None and self._state is _State.OPEN:
+            self._refuse(bytes(HEADER_OCTETS), fault.header, fault)
+        self._leave()
+
+    def _abort(self, why: str) -> None:
+        _log.warning("Diameter peer %s %s", self.origin_host or "(unknown)", why)
+        self.abort()

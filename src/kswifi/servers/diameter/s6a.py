@@ -1,0 +1,89 @@
+"""S6a: requests for authentication vectors, answered by the authentication centre (TS 29.272, 5.2.3)."""
+
+import asyncio
+import logging
+from typing import Final, Protocol
+
+from kswifi.diameter.constants import (
+    APPLICATION_S6A,
+    EXPERIMENTAL_USER_UNKNOWN,
+    VENDOR_3GPP,
+    Command,
+    ResultCode,
+)
+from kswifi.diameter.errors import DiameterError
+from kswifi.diameter.header import Header
+from kswifi.diameter.messages.s6a import (
+    AuthenticationInformationAnswer,
+    AuthenticationInformationRequest,
+    EutranVector,
+)
+from kswifi.kernel.errors import KswifiError
+from kswifi.servers.diameter.application import NodeIdentity, Reply
+
+_log: Final = logging.getLogger(__name__)
+MAX_OUTSTANDING: Final = 256
+"""Vectors under way; each is a database transaction and a task, so more are turned away."""
+
+
+class AuthenticationCentre(Protocol):
+    """Makes authentication vectors from the subscribers' keys."""
+
+    async def eutran_vector(self, imsi: str, plmn: bytes, resynchronization: bytes | None = None) -> EutranVector:
+        """Return one vector for a subscriber and a serving network.
+
+        Raises:
+            KswifiError: there is none to give; the code ``unknown_subscriber`` where nobody has this IMSI.
+        """
+        ...
+
+
+class S6aApplication:
+    """The home subscriber server's side of S6a, as far as authentication needs it."""
+
+    application_id = APPLICATION_S6A
+    vendor_id = VENDOR_3GPP
+    command_codes = frozenset({int(Command.AUTHENTICATION_INFORMATION)})
+
+    def __init__(self, authentication_centre: AuthenticationCentre, identity: NodeIdentity) -> None:
+        self._authentication_centre = authentication_centre
+        self._identity = identity
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def handle(self, header: Header, message: bytes, reply: Reply) -> None:  # noqa: ARG002  # the port's shape
+        """Answer one request; raises DiameterError where it is refused at once."""
+        request = AuthenticationInformationRequest.decode(message)
+        self._identity.check_destination(request.destination_realm, request.destination_host)
+        if len(self._under_way) >= MAX_OUTSTANDING:
+            raise DiameterError(ResultCode.TOO_BUSY, "too many vectors are under way")
+        task = asyncio.get_running_loop().create_task(self._answer(request, reply))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _answer(self, request: AuthenticationInformationRequest, reply: Reply) -> None:
+        vector: EutranVector | None = None
+        result_code: int = ResultCode.SUCCESS
+        experimental = False
+        try:
+            vector = await self._authentication_centre.eutran_vector(
+                request.user_name, request.visited_plmn_id, request.re_synchronization_info
+            )
+        except KswifiError as error:
+            _log.info("No vector for a subscriber: %s", error.code)
+            experimental = error.code == "unknown_subscriber"
+            result_code = EXPERIMENTAL_USER_UNKNOWN if experimental else ResultCode.UNABLE_TO_COMPLY
+        except Exception:  # noqa: BLE001  # the edge: a fault of ours must not stay unanswered
+            _log.exception("An authentication vector could not be made")
+            result_code = ResultCode.UNABLE_TO_COMPLY
+        reply(
+            AuthenticationInformationAnswer(
+                session_id=request.session_id,
+                result_code=result_code,
+                experimental=experimental,
+                origin_host=self._identity.origin_host,
+                origin_realm=self._identity.origin_realm,
+                vector=vector,
+                hop_by_hop=request.hop_by_hop,
+                end_to_end=request.end_to_end,
+            ).encode()
+        )

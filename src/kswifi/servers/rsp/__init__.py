@@ -1,0 +1,1 @@
+"""The HTTPS servers of remote SIM provisioning: ES9+ and ES2+."""

@@ -1,0 +1,213 @@
+"""ES2+ over HTTPS: what operators ask of the SM-DP+ (SGP.22 v2, 5.3; its JSON binding, 6.5.2).
+
+Who asks is known from the TLS connection alone. ``functionRequesterIdentifier`` is what a requester calls itself:
+it is read, as the binding has it, and decides nothing.
+"""
+
+from collections import Counter
+from typing import Any, Final
+
+import msgspec
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from kswifi.esim.operators.operator_orders import Call, Confirmation, FinalStatus, OperatorOrders
+from kswifi.kernel.numbers import Eid, InvalidNumberError
+from kswifi.rsp.status_codes import RspRefusedError, Status
+from kswifi.servers.rsp.json_binding import (
+    Answer,
+    Handler,
+    Message,
+    NotThisProtocolError,
+    answer,
+    function,
+    read,
+)
+from kswifi.servers.rsp.tls_peer import client_certificate
+
+PATH: Final = "/gsma/rsp2/es2plus/"
+_MOST_CHARACTERS: Final = 255
+
+_log = structlog.get_logger(__name__)
+
+
+class RequestHeader(Message, frozen=True):
+    """Who calls, by its own account, and which call it is: the same call again carries the same identifier."""
+
+    function_requester_identifier: str
+    function_call_identifier: str
+
+
+class Es2Request(Message, frozen=True):
+    """What every function has."""
+
+    header: RequestHeader
+
+
+class DownloadOrderRequest(Es2Request, frozen=True):
+    """What downloadOrder asks with (5.3.1)."""
+
+    eid: str | None = None
+    iccid: str | None = None
+    profile_type: str | None = None
+
+
+class ConfirmOrderRequest(Es2Request, frozen=True, kw_only=True):
+    """What confirmOrder asks with (5.3.2)."""
+
+    iccid: str
+    release_flag: bool
+    eid: str | None = None
+    matching_id: str | None = None
+    confirmation_code: str | None = None
+    smds_address: str | None = None
+
+
+class CancelOrderRequest(Es2Request, frozen=True, kw_only=True):
+    """What cancelOrder asks with (5.3.3)."""
+
+    iccid: str
+    final_profile_status_indicator: FinalStatus
+    eid: str | None = None
+    matching_id: str | None = None
+
+
+class ReleaseProfileRequest(Es2Request, frozen=True, kw_only=True):
+    """What releaseProfile asks with (5.3.4)."""
+
+    iccid: str
+
+
+class DownloadOrderAnswer(Answer, frozen=True, kw_only=True):
+    """The answer of downloadOrder."""
+
+    iccid: str
+
+
+class ConfirmOrderAnswer(Answer, frozen=True, kw_only=True):
+    """The answer of confirmOrder."""
+
+    matching_id: str
+    smdp_address: str
+    eid: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Es2Plus:
+    """The functions as Starlette endpoints; ``calls`` counts them by name and outcome."""
+
+    def __init__(self, orders: OperatorOrders) -> None:
+        self._orders = orders
+        self.calls: Counter[tuple[str, str]] = Counter()
+
+    def routes(self) -> list[Route]:
+        """Return the functions as routes."""
+        functions: dict[str, Handler] = {
+            "downloadOrder": self.download_order,
+            "confirmOrder": self.confirm_order,
+            "cancelOrder": self.cancel_order,
+            "releaseProfile": self.release_profile,
+        }
+        return [
+            Route(PATH + name, function(name, self._counted(name, handler)), methods=["POST"])
+            for name, handler in functions.items()
+        ]
+
+    async def download_order(self, request: Request) -> Response:
+        """ES2+.DownloadOrder (SGP.22, 5.3.1)."""
+        asked = await read(request, DownloadOrderRequest)
+        done = await self._orders.download_order(
+            _call(request, "downloadOrder", asked),
+            eid=read_eid(asked.eid),
+            iccid=None if asked.iccid is None else read_iccid(asked.iccid),
+            profile_type=asked.profile_type,
+        )
+        # As it was asked for; else padded to the 20 digits that every version of SGP.22 takes.
+        iccid = asked.iccid or f"{done['iccid']}".ljust(20, "F")
+        return answer(DownloadOrderAnswer(iccid=iccid))
+
+    async def confirm_order(self, request: Request) -> Response:
+        """ES2+.ConfirmOrder (SGP.22, 5.3.2)."""
+        asked = await read(request, ConfirmOrderRequest)
+        wanted = Confirmation(
+            iccid=read_iccid(asked.iccid),
+            eid=read_eid(asked.eid),
+            matching_id=asked.matching_id,
+            confirmation_code=short_text(asked.confirmation_code),
+            smds_address=short_text(asked.smds_address),
+            release=asked.release_flag,
+        )
+        done = await self._orders.confirm_order(_call(request, "confirmOrder", asked), wanted)
+        eid = done["eid"] or msgspec.UNSET
+        names = {"matching_id": done["matching_id"], "smdp_address": done["smdp_address"]}
+        return answer(ConfirmOrderAnswer(eid=eid, **names))
+
+    async def cancel_order(self, request: Request) -> Response:
+        """ES2+.CancelOrder (SGP.22, 5.3.3)."""
+        asked = await read(request, CancelOrderRequest)
+        await self._orders.cancel_order(
+            _call(request, "cancelOrder", asked),
+            iccid=read_iccid(asked.iccid),
+            eid=read_eid(asked.eid),
+            matching_id=asked.matching_id,
+            final=asked.final_profile_status_indicator,
+        )
+        return answer(Answer())
+
+    async def release_profile(self, request: Request) -> Response:
+        """ES2+.ReleaseProfile (SGP.22, 5.3.4)."""
+        asked = await read(request, ReleaseProfileRequest)
+        call = _call(request, "releaseProfile", asked)
+        await self._orders.release_profile(call, iccid=read_iccid(asked.iccid))
+        return answer(Answer())
+
+    def _counted(self, name: str, handler: Handler) -> Handler:
+        async def serve(request: Request) -> Response:
+            try:
+                response = await handler(request)
+            except RspRefusedError as refused:
+                self.calls[name, f"{refused.status.subject_code}/{refused.status.reason_code}"] += 1
+                raise
+            except NotThisProtocolError:
+                self.calls[name, "malformed"] += 1
+                raise
+            self.calls[name, "done"] += 1
+            return response
+
+        return serve
+
+
+def _call(request: Request, name: str, asked: Es2Request) -> Call:
+    """Return the call; that the same one comes again is seen by its identifier and all it asks for."""
+    fields: dict[str, Any] = msgspec.to_builtins(asked)
+    fields.pop("header")
+    identifier = asked.header.function_call_identifier
+    if len(identifier) > _MOST_CHARACTERS:
+        raise RspRefusedError(Status.MALFORMED, f"an identifier has at most {_MOST_CHARACTERS} characters")
+    return Call(client_certificate(request), name, identifier, fields)
+
+
+def read_iccid(digits: str) -> str:
+    """Return an ICCID without its padding; a check digit is not asked: many lack it."""
+    plain = digits[:-1] if digits[-1:] in ("F", "f") else digits
+    if not (plain.isascii() and plain.isdigit() and 18 <= len(plain) <= 20 and len(digits) <= 20):
+        raise RspRefusedError(Status.MALFORMED, "an ICCID has 18 to 20 digits")
+    return plain
+
+
+def read_eid(digits: str | None) -> Eid | None:
+    """Return an EID."""
+    if digits is None:
+        return None
+    try:
+        return Eid(digits)
+    except InvalidNumberError as error:
+        raise RspRefusedError(Status.MALFORMED, error.message) from None
+
+
+def short_text(text: str | None) -> str | None:
+    """Return a text that is not too long."""
+    if text is not None and len(text) > _MOST_CHARACTERS:
+        raise RspRefusedError(Status.MALFORMED, f"a text has at most {_MOST_CHARACTERS} characters")
+    return text

@@ -1,0 +1,43 @@
+"""What becomes of the sessions and eSIMs of somebody who deletes their account.
+
+Rows that the books refer to stay, with nothing in them that says who it was: orders, balances, numbers of lines.
+What only served the person goes: packages, records, disputes, device
+identities, events.
+"""
+
+from typing import Final
+
+from sqlalchemy import Connection, delete, select, update
+
+from kswifi.esim.sql import esim, peer_order, profile_order
+from kswifi.outbox.service import forget_events
+from kswifi.sessions import jobs
+from kswifi.sessions.ending import end_unused_session, may_be_spent
+from kswifi.sessions.model import LIVE_STATES, SessionEvent
+from kswifi.sessions.sql import internet_session, session_dispute, session_package
+from kswifi.sessions.store import find_session
+
+_REASON: Final = "account deleted"
+
+
+def forget_owner(connection: Connection, user_id: str) -> None:
+    """End what a user could still spend, and forget what only served them.
+
+    What may be spent is ended by the ledger, as soon as the outbox has asked it; the rest is over at once.
+    """
+    t = internet_session.c
+    spendable = select(t.session_id).where(t.user_id == user_id, t.state.in_(LIVE_STATES))
+    for session_id in connection.execute(spendable).scalars().all():
+        session = find_session(connection, session_id)
+        jobs.ask_to_revoke(connection, session, _REASON)
+        if not may_be_spent(session):
+            end_unused_session(connection, session, SessionEvent.REVOKED, _REASON)
+    sessions = select(t.session_id).where(t.user_id == user_id)
+    lines = select(esim.c.esim_id).where(esim.c.user_id == user_id)
+    for table in (session_package, session_dispute):
+        connection.execute(delete(table).where(table.c.session_id.in_(sessions)))
+    connection.execute(update(internet_session).where(t.user_id == user_id).values(session_record=None))
+    connection.execute(update(profile_order).where(profile_order.c.esim_id.in_(lines)).values(eid=None))
+    connection.execute(update(peer_order).where(peer_order.c.esim_id.in_(lines)).values(eid=None))
+    connection.execute(update(esim).where(esim.c.user_id == user_id).values(eid=None, session_record=None))
+    forget_events(connection, user_id)

@@ -1,0 +1,1 @@
+"""Session records on a card: slots, secured packets and their proofs."""

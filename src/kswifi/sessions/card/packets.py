@@ -1,0 +1,210 @@
+"""Records carried to a card that has its profile: secured packets handed out, their proofs taken.
+
+A phone with WiFi asks for the next packet, hands it to the enabled card, and brings the card's answer back. The
+counter is drawn before a packet leaves, so no two packets have the same; a packet that is asked for again goes with
+the next one. Whoever carries them can read or forge nothing, only lose it.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, update
+
+from kswifi.database.engine import Database
+from kswifi.esim.external_smdp.orders import INSTALLS_FROM, prove_installed
+from kswifi.esim.lines.packets import CardPackets, Proof, ProofResult
+from kswifi.esim.lines.service import find_esim
+from kswifi.esim.model import ESim, ProfileState
+from kswifi.esim.ports import StorageProof
+from kswifi.rsp.saip.build import SESSION_RECORDS
+from kswifi.sessions import jobs
+from kswifi.sessions.card import packet_rows, slots
+from kswifi.sessions.card.packet_rows import HandedRecord, PacketLine, WaitingRecord
+from kswifi.sessions.card.slots import CardLine, CardRecord
+from kswifi.sessions.errors import CardNotReadyError, PacketSupersededError, SessionsNotOnEsimError
+from kswifi.sessions.model import SessionEvent, SessionState
+from kswifi.sessions.sql import internet_session
+from kswifi.sessions.store import find_session, move_session
+
+CARD_FULL: Final = f"the card is full: it holds {SESSION_RECORDS} sessions, and none of them is over"
+TRIES: Final = 5
+"""Packets for one content that the card may refuse before its transfer has failed."""
+_LEAP: Final = 1 << 12
+"""How far the counter goes ahead where a card has seen a higher one: a backup of ours was put back."""
+_PACKET_ID: Final = re.compile(r"([1-9][0-9]?)-([1-9][0-9]{0,12})")
+_NOTE_PROOF: Final = (
+    update(internet_session)
+    .where(internet_session.c.session_id == bindparam("wanted"))
+    .values(storage_proof=bindparam("proof"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HandedPacket:
+    """A packet to hand to the card: ENVELOPE commands, each to be sent in its turn."""
+
+    packet_id: str
+    session_id: str
+    number: int
+    iccid: str
+    envelopes: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CardContents:
+    """What a card holds, as far as it was proved, and how its line goes on."""
+
+    esim: ESim
+    records: tuple[CardRecord, ...]
+    order: tuple[str, ...]
+    line: CardLine
+
+
+def note_proof(connection: Connection, session_id: str, proof: StorageProof) -> None:
+    """Note how a card has proved that it holds a session, and have the ledger told."""
+    connection.execute(_NOTE_PROOF, {"wanted": session_id, "proof": proof})
+    jobs.ask_to_prove_storage(connection, session_id)
+
+
+def _may_be_on_a_card(line: PacketLine) -> bool:
+    """Whether a packet could reach the profile: it is installed, or at another's SM-DP+, which may tell nothing."""
+    if line.record_travels_apart and line.profile_state in INSTALLS_FROM:
+        return True
+    return line.profile_state is ProfileState.INSTALLED
+
+
+def _parts(packet_id: str) -> tuple[int, int]:
+    """Return the record's number and the counter that a packet is named by; (0, 0) for what names none."""
+    named = _PACKET_ID.fullmatch(packet_id)
+    return (0, 0) if named is None else (int(named[1]), int(named[2]))
+
+
+class CardRecords:
+    """What users' phones ask about the records on their cards."""
+
+    def __init__(self, database: Database, packets: CardPackets) -> None:
+        self._database = database
+        self._packets = packets
+
+    async def contents(self, user_id: str, esim_id: str) -> CardContents:
+        """Return what is on a card of a user's.
+
+        Raises:
+            UnknownEsimError: there is none, or it is somebody else's.
+        """
+        return await self._database.read(
+            lambda connection: self._contents(connection, find_esim(connection, esim_id, user_id))
+        )
+
+    async def next_packet(self, user_id: str, esim_id: str) -> HandedPacket | None:
+        """Return a packet that the card has not proved yet, with a counter of its own; None if all is proved.
+
+        Raises:
+            UnknownEsimError: there is none, or it is somebody else's.
+            CardNotReadyError: its profile is not installed, so nothing is there that a packet could reach.
+        """
+        drawn = await self._database.write(lambda connection: self._draw(connection, user_id, esim_id))
+        if drawn is None:
+            return None
+        line, record, counter = drawn
+        return HandedPacket(
+            packet_id=f"{record.number}-{counter}",
+            session_id=record.session_id,
+            number=record.number,
+            iccid=str(line.iccid),
+            envelopes=tuple(self._packets.write(line.iccid, counter, record.number, record.wanted)),
+        )
+
+    async def take_answer(self, user_id: str, esim_id: str, packet_id: str, answer: bytes) -> Proof:
+        """Take the card's answer to a packet: data and status word of its last ENVELOPE.
+
+        Raises:
+            UnknownEsimError: there is none, or it is somebody else's.
+            PacketSupersededError: another packet was handed out since: hand that to the card.
+        """
+        return await self._database.write(
+            lambda connection: self._take(connection, user_id, esim_id, packet_id, answer)
+        )
+
+    async def arrange(
+        self, user_id: str, esim_id: str, order: tuple[str, ...] | None, continues: bool | None
+    ) -> CardContents:
+        """Ask for an order of use, a switch for the next session, or both; the ledger confirms them a moment later.
+
+        Raises:
+            UnknownEsimError: there is none, or it is somebody else's.
+            SessionsNotOnEsimError: the order names a session that is not on it, or one twice.
+        """
+
+        def change(connection: Connection) -> CardContents:
+            esim = find_esim(connection, esim_id, user_id)
+            line = slots.line_of(connection, esim.esim_id)
+            if order is not None:
+                records = slots.records_of(connection, esim.esim_id)
+                on_card = {it.session_id for it in records}
+                if len(set(order)) != len(order) or not on_card.issuperset(order):
+                    raise SessionsNotOnEsimError("an order names sessions on this eSIM, each once")
+            wanted = line.wanted_order if order is None else order
+            follows = line.wants_next if continues is None else continues
+            if (wanted, follows) != (line.wanted_order, line.wants_next):
+                wish = line.wish + 1
+                columns = {"wanted_order": list(wanted), "wants_next": follows, "wish": wish}
+                slots.change_line(connection, esim.esim_id, **columns)
+                jobs.ask_to_arrange(connection, esim.esim_id, wish)
+            return self._contents(connection, esim)
+
+        return await self._database.write(change)
+
+    def _contents(self, connection: Connection, esim: ESim) -> CardContents:
+        records = slots.records_of(connection, esim.esim_id)
+        line = slots.line_of(connection, esim.esim_id)
+        return CardContents(esim, tuple(records), tuple(slots.order_of_use(records, line)), line)
+
+    @staticmethod
+    def _draw(connection: Connection, user_id: str, esim_id: str) -> tuple[PacketLine, WaitingRecord, int] | None:
+        line, record = packet_rows.next_waiting(connection, user_id, esim_id)
+        if not _may_be_on_a_card(line):
+            raise CardNotReadyError(
+                "the profile is not on a card yet: install it first", profile_state=str(line.profile_state)
+            )
+        if record is None:
+            return None
+        counter = packet_rows.draw_counter(connection, line.esim_id)
+        packet_rows.hand_out(connection, line.esim_id, record.number, counter)
+        return line, record, counter
+
+    def _take(self, connection: Connection, user_id: str, esim_id: str, packet_id: str, answer: bytes) -> Proof:
+        line, record = packet_rows.handed_out(connection, user_id, esim_id, *_parts(packet_id))
+        if record is None:
+            raise PacketSupersededError("another packet was handed out since: ask for it", packet_id=packet_id)
+        proof = self._packets.read(line.iccid, record.counter, record.content, answer)
+        if proof.result is ProofResult.PROVED:
+            _proved(connection, line, record)
+        else:
+            _refused(connection, line, record, proof)
+        return proof
+
+
+def _proved(connection: Connection, line: PacketLine, record: HandedRecord) -> None:
+    packet_rows.note_proved(connection, line.esim_id, record.number)
+    # Another's SM-DP+ may never have said that the profile is installed: who has its keys has it.
+    if line.record_travels_apart:
+        prove_installed(connection, line.esim_id)
+    if record.unproved:
+        note_proof(connection, record.session_id, StorageProof.POR)
+
+
+def _refused(connection: Connection, line: PacketLine, record: HandedRecord, proof: Proof) -> None:
+    """Note why; what never comes onto the card after so many tries has failed, and its place is free again."""
+    if proof.result is ProofResult.COUNTER_LOW:
+        packet_rows.draw_counter(connection, line.esim_id, _LEAP)
+    tries = min(record.tries + 1, TRIES)
+    packet_rows.note_refused(connection, line.esim_id, record.number, proof.status[:64], tries)
+    if record.known is not None or tries < TRIES:
+        return
+    session = find_session(connection, record.session_id)
+    if session.state is SessionState.TRANSFERRING:
+        slots.give_up_place(connection, line.esim_id, record.number)
+        words = f"the card refused it: {proof.status}"
+        move_session(connection, session, SessionEvent.TRANSFER_FAILED, words)

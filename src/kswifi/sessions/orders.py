@@ -1,0 +1,388 @@
+"""What people ask of their sessions: order, download, transfer, switch on and off, take back.
+
+Each method is one short transaction: it checks, moves the state, and leaves what must happen elsewhere to the
+outbox. None of them speaks to the ledger or the card.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy import Connection
+
+from kswifi.catalogue.model import Offer, valid_until
+from kswifi.catalogue.service import Catalogue
+from kswifi.database.engine import Database, transaction_instant
+from kswifi.esim.lines.service import EsimOrders, card_of, esims_of, find_esim
+from kswifi.esim.model import ESim, ProfileState
+from kswifi.free_data.service import FreeData
+from kswifi.kernel.ids import uuid7
+from kswifi.payments.rules import PassRules
+from kswifi.rsp.saip.build import SESSION_RECORDS
+from kswifi.sessions import jobs
+from kswifi.sessions.ending import end_unused_session, may_be_spent
+from kswifi.sessions.errors import (
+    CardFullError,
+    EsimNotFreshError,
+    IdempotencyKeyReusedError,
+    NotCancellableError,
+    PackageDigestMismatchError,
+    PackageNotReadyError,
+    SessionEndedError,
+    WrongEsimError,
+)
+from kswifi.sessions.line import ESIMSessionManager
+from kswifi.sessions.model import (
+    CANCELLABLE_STATES,
+    LIVE_STATES,
+    InternetSession,
+    SessionEvent,
+    SessionOverview,
+    SessionState,
+)
+from kswifi.sessions.pass_terms import PassTerms, require_free_offer, terms_under_pass
+from kswifi.sessions.store import (
+    add_session,
+    find_session,
+    get_package,
+    live,
+    move_session,
+    ordered_with,
+    overviews_of,
+    sessions_on,
+)
+
+NEW_ESIM: Final = "new"
+"""Asks for a new profile although there is one: the phone that has it is lost."""
+
+
+class SessionDownloadService:
+    """Orders sessions and takes them from the server to the eSIM. Without ``passes``, payments are not set up."""
+
+    def __init__(
+        self,
+        database: Database,
+        catalogue: Catalogue,
+        orders: EsimOrders,
+        manager: ESIMSessionManager,
+        free_data: FreeData,
+        passes: PassRules | None = None,
+        random_bytes: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        self._database = database
+        self._catalogue = catalogue
+        self._orders = orders
+        self._manager = manager
+        self._free_data = free_data
+        self._passes = passes
+        self._random_bytes = random_bytes
+
+    async def download_session(
+        self,
+        user_id: str,
+        session_size: int | None,
+        *,
+        esim_id: str | None = None,
+        idempotency_key: str | None = None,
+        device_id: str | None = None,
+    ) -> InternetSession:
+        """Order the session of so many octets; None asks for the uncapped one.
+
+        Its package is signed a moment later (``packaged``), then it can be fetched. The same idempotency key
+        gives the same session.
+
+        Raises:
+            UnknownOfferError: no offer has this size.
+            and as ``order``.
+        """
+        offer = self._catalogue.offer_of_size(session_size)
+        return await self.order(
+            user_id, offer.id, esim_id=esim_id, idempotency_key=idempotency_key, device_id=device_id
+        )
+
+    async def order(
+        self,
+        user_id: str,
+        offer_id: str,
+        *,
+        esim_id: str | None = None,
+        idempotency_key: str | None = None,
+        device_id: str | None = None,
+    ) -> InternetSession:
+        """Order an offer for the user's installed eSIM, or for a new one: without any, or if ``NEW_ESIM`` asks so.
+
+        Raises:
+            UnknownOfferError: there is no such offer.
+            PaymentRequiredError, PaymentsNotSetUpError: it has a price, and no pass runs; nothing was taken.
+            FairUseReachedError, TooManyPassSessionsError: the pass does not reach.
+            FreeOrderRefusedError: a rule of free data says no, by its own subclass.
+            UnknownEsimError, EsimNotFreshError: the eSIM is not the user's, or waits for its first session.
+            CardFullError: no record of its card is free.
+            NumbersUsedUpError: there is no number left for a new profile.
+            IdempotencyKeyReusedError: the key has ordered something else.
+        """
+        offer, key = self._catalogue.offer(offer_id), idempotency_key or secrets.token_hex(16)
+        with self._free_data.counting_refusals():
+            return await self._database.write(
+                lambda connection: self.order_step(connection, user_id, offer, key, esim_id, device_id)
+            )
+
+    def order_step(
+        self,
+        connection: Connection,
+        user_id: str,
+        offer: Offer,
+        idempotency_key: str,
+        esim_id: str | None = None,
+        device_id: str | None = None,
+    ) -> InternetSession:
+        """Order an offer within a step, as ``order``; refusals are the caller's to count."""
+        earlier = ordered_with(connection, user_id, idempotency_key)
+        if earlier is not None:
+            if earlier.offer_id != offer.id or esim_id not in (None, NEW_ESIM, earlier.esim_id):
+                raise IdempotencyKeyReusedError("this Idempotency-Key has ordered another session")
+            return earlier
+        under_pass = terms_under_pass(connection, user_id, offer, self._passes)
+        if under_pass is None:
+            require_free_offer(offer, self._passes)
+        else:  # what everybody is asked before an order; the rest of free data's rules is not for payers
+            self._free_data.require_identified(connection, user_id)
+        esim = self._profile_for(connection, user_id, esim_id)
+        self._require_room(connection, esim)
+        session = self._new_session(connection, user_id, esim, offer, under_pass)
+        if under_pass is None:
+            self._free_data.take(
+                connection,
+                user_id=user_id,
+                session_id=session.session_id,
+                offer=offer,
+                device_id=device_id,
+                eid=card_of(connection, esim.esim_id),
+            )
+        add_session(connection, session, idempotency_key)
+        jobs.ask_to_prepare(connection, session)
+        jobs.ask_to_expire(connection, session)
+        return session
+
+    def _profile_for(self, connection: Connection, user_id: str, esim_id: str | None) -> ESim:
+        """Return the eSIM that an order is for: the one named, else the user's installed one, else a fresh one."""
+        if esim_id in (None, NEW_ESIM):
+            mine = esims_of(connection, user_id)
+            installed = next((it for it in mine if it.profile_state is ProfileState.INSTALLED), None)
+            if esim_id is None and installed is not None:
+                return installed
+            return self._vacant(connection, mine) or self._orders.allocate(connection, user_id)
+        esim = find_esim(connection, esim_id, user_id)
+        if esim.profile_state is ProfileState.INSTALLED:
+            return esim
+        carried = live(sessions_on(connection, esim.esim_id))
+        if carried is not None or esim.profile_state is not ProfileState.ALLOCATED:
+            raise EsimNotFreshError(
+                "this eSIM waits for its first session: install that first, or order for a new eSIM",
+                esim_id=esim.esim_id,
+            )
+        return esim
+
+    def _vacant(self, connection: Connection, mine: list[ESim]) -> ESim | None:
+        """Return a line that was ordered and never released, whose session has ended.
+
+        Its number serves the next order: else ordering and taking back would use up the operator's range, or the
+        stock at another's SM-DP+, for nothing.
+        """
+        for esim in mine:
+            fresh = esim.profile_state is ProfileState.ALLOCATED and self._orders.are_delivered_as(esim)
+            if fresh and live(sessions_on(connection, esim.esim_id)) is None:
+                return esim
+        return None
+
+    def _require_room(self, connection: Connection, esim: ESim) -> None:
+        """Refuse a session for which the card would have no record."""
+        waiting = [it for it in sessions_on(connection, esim.esim_id) if it.state in LIVE_STATES]
+        if len(waiting) >= SESSION_RECORDS:
+            raise CardFullError(
+                f"this eSIM holds {SESSION_RECORDS} sessions: use one up, or take one back",
+                esim_id=esim.esim_id,
+                records=SESSION_RECORDS,
+            )
+
+    def _new_session(
+        self, connection: Connection, user_id: str, esim: ESim, offer: Offer, under_pass: PassTerms | None
+    ) -> InternetSession:
+        now, zone = transaction_instant(connection), self._free_data.rules.zone
+        return InternetSession(
+            session_id=str(uuid7(now, self._random_bytes)),
+            user_id=user_id,
+            esim_id=esim.esim_id,
+            offer_id=offer.id,
+            free=under_pass is None,
+            allowance_octets=under_pass.allowance_octets if under_pass else offer.allowance_octets,
+            state=SessionState.ORDERED,
+            state_reason=None,
+            ordered_at=now,
+            valid_until=under_pass.valid_until if under_pass else valid_until(now, offer, zone),
+            package_sha256=None,
+            package_octets=None,
+            storage_proof=None,
+            activated_at=None,
+            pass_period_id=under_pass.period_id if under_pass else None,
+        )
+
+    async def session(self, user_id: str, session_id: str) -> InternetSession:
+        """Return one of a user's sessions.
+
+        Raises:
+            UnknownSessionError: there is none, or it is somebody else's.
+        """
+        return await self._database.read(lambda connection: find_session(connection, session_id, user_id))
+
+    async def overview(self, user_id: str, session_id: str) -> SessionOverview:
+        """Return one of a user's sessions with its card and its balance.
+
+        Raises:
+            UnknownSessionError: as ``session``.
+        """
+        return await self._database.read(lambda connection: overview_of(connection, user_id, session_id))
+
+    async def sessions(self, user_id: str) -> list[SessionOverview]:
+        """Return a user's sessions, the newest first."""
+        return await self._database.read(lambda connection: overviews_of(connection, user_id))
+
+    async def package(self, user_id: str, session_id: str) -> tuple[InternetSession, bytes]:
+        """Return a session and its signed package; the first time marks it as downloading.
+
+        Raises:
+            UnknownSessionError: as ``session``.
+            PackageNotReadyError: it is being signed.
+            SessionEndedError: it is over.
+        """
+
+        def look(connection: Connection) -> tuple[InternetSession, bytes | None]:
+            session = find_session(connection, session_id, user_id)
+            package = get_package(connection, session.session_id)
+            return session, package
+
+        session, package = await self._database.read(look)
+        if session.state not in LIVE_STATES:
+            raise SessionEndedError(f"this session is {session.state}", state=str(session.state))
+        if package is None:
+            raise PackageNotReadyError("the package is being signed: ask again in a moment", retry_after_seconds=1)
+        if session.state is SessionState.PACKAGED:
+
+            def change(connection: Connection) -> InternetSession:
+                session = find_session(connection, session_id, user_id)
+                if session.state is SessionState.PACKAGED:
+                    session = move_session(connection, session, SessionEvent.DOWNLOAD_STARTED)
+                return session
+
+            session = await self._database.write(change)
+        return session, package
+
+    async def confirm_download(self, user_id: str, session_id: str, sha256: str) -> InternetSession:
+        """Take the device's word, by digest, that it holds the whole package; again is no error.
+
+        Raises:
+            UnknownSessionError: as ``session``.
+            PackageDigestMismatchError: it holds something else: fetch it again.
+            IllegalTransitionError: it was never fetched, or the session is over.
+        """
+        return await self._database.write(
+            lambda connection: confirm_download(connection, user_id, session_id, sha256)
+        )
+
+    async def transfer_to_esim(self, session_id: str, esim_id: str) -> InternetSession:
+        """Begin to bring a downloaded session onto its eSIM; while that is under way, again is no error.
+
+        After a failed transfer it can be asked for again.
+
+        Raises:
+            UnknownSessionError, UnknownEsimError: there is none.
+            WrongEsimError: the session was made for another eSIM.
+            IllegalTransitionError: it is not downloaded yet, or is past that.
+        """
+
+        def look(connection: Connection) -> tuple[InternetSession, ESim, bytes | None]:
+            session = find_session(connection, session_id)
+            esim = find_esim(connection, esim_id)
+            package = get_package(connection, session.session_id)
+            return session, esim, package
+
+        session, esim, package = await self._database.read(look)
+        if session.esim_id != esim.esim_id:
+            raise WrongEsimError(
+                f"this session was made for the eSIM {session.esim_id}",
+                esim_id=session.esim_id,
+                this_esim_id=esim.esim_id,
+            )
+        if package is None:
+            raise PackageNotReadyError("the package is being signed: ask again in a moment", retry_after_seconds=1)
+        return await self._manager.store_session_on_esim(package)
+
+    async def activate_session_on_esim(self, esim_id: str, session_id: str | None = None) -> ESim:
+        """Switch the eSIM's line on, as ``ESIMSessionManager.activate_stored_session``."""
+        return await self._manager.activate_stored_session(esim_id, session_id)
+
+    async def deactivate_session(self, esim_id: str) -> ESim:
+        """Pause the eSIM's line: attaches get control-only access until it is activated again.
+
+        Raises:
+            UnknownEsimError: there is none.
+            NoSessionOnEsimError: nothing stored on it could be paused.
+        """
+        return await self._manager.pause(esim_id)
+
+    async def cancel(self, user_id: str, session_id: str) -> InternetSession:
+        """Take an order back while no octet has flowed; the free allowance comes back. Again is no error.
+
+        A session that its card has proved to hold is ended by the ledger first, since the network might be using
+        it: it shows as revoked once the ledger has said so.
+
+        Raises:
+            UnknownSessionError: as ``session``.
+            NotCancellableError: it is in use, or over.
+        """
+        return await self._database.write(lambda connection: cancel_session(connection, user_id, session_id))
+
+
+def overview_of(connection: Connection, user_id: str, session_id: str) -> SessionOverview:
+    """Return one of a user's sessions with its card and its balance.
+
+    Raises:
+        UnknownSessionError: there is none, or it is somebody else's.
+    """
+    session = find_session(connection, session_id, user_id)
+    return overviews_of(connection, user_id, session.session_id)[0]
+
+
+def confirm_download(connection: Connection, user_id: str, session_id: str, sha256: str) -> InternetSession:
+    """Confirm a download, as ``SessionDownloadService.confirm_download``, within a step."""
+    session = find_session(connection, session_id, user_id)
+    if not hmac.compare_digest(sha256.lower().encode(), (session.package_sha256 or "").encode()):
+        raise PackageDigestMismatchError(
+            "this is not the digest of the package: fetch it again", sha256=session.package_sha256
+        )
+    if session.state in LIVE_STATES and session.state not in (SessionState.PACKAGED, SessionState.DOWNLOADING):
+        return session
+    return move_session(connection, session, SessionEvent.DOWNLOAD_CONFIRMED)
+
+
+def cancel_session(connection: Connection, user_id: str, session_id: str) -> InternetSession:
+    """Take an order back, as ``SessionDownloadService.cancel``, within a step."""
+    session = find_session(connection, session_id, user_id)
+    if session.state is SessionState.REVOKED:
+        return session
+    if session.state not in CANCELLABLE_STATES:
+        raise NotCancellableError(
+            f"a session that is {session.state} cannot be taken back", state=str(session.state)
+        )
+    jobs.ask_to_revoke(connection, session, "cancelled")
+    if may_be_spent(session):
+        return session
+    return end_unused_session(connection, session, SessionEvent.REVOKED, "cancelled")
+
+
+def package_digest(package: bytes) -> str:
+    """Return the SHA-256 by which a device confirms the package, in hexadecimal."""
+    return hashlib.sha256(package).hexdigest()

@@ -1,0 +1,414 @@
+"""Every setting, in one place: environment variables named KSWIFI_ and the setting, in capitals.
+
+Each has a default with which everything runs on this machine, and each is checked before anything starts. A
+variable that begins with KSWIFI_ and is no setting is refused too: a mistyped limit must not count as none.
+"""
+
+import difflib
+import os
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from kswifi.free_data.rules import Requirement
+from kswifi.kernel.errors import KswifiError
+from kswifi.providers.payments.registry import GATEWAYS, GatewayOptions
+from kswifi.rsp.access_rules import CarrierApp
+from kswifi.settings.charging import ChargingSettings
+from kswifi.settings.free_data import FreeDataSettings
+from kswifi.settings.phones import PhoneSettings
+from kswifi.settings.provisioning import ProvisioningSettings
+
+PREFIX: Final = "KSWIFI_"
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+IpNetwork = IPv4Network | IPv6Network
+
+
+class SettingsInvalidError(KswifiError):
+    """A setting that cannot be used; the message names its variable."""
+
+    code = "settings_invalid"
+
+
+class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSettings):
+    """The settings. A port of 0 takes a free one. Lists are separated by commas."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    # Where and how it runs
+    data_dir: Annotated[Path, Field(description="Databases, keys, and the lab's own folder.")] = Path("var")
+    mode: Annotated[
+        Literal["embedded", "own-core"],
+        Field(description="embedded: with the lab's phone and gateway; own-core: a network core speaks Gy to us."),
+    ] = "embedded"
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="What is logged.")] = (
+        "info"
+    )
+
+    # Where it listens
+    host: Annotated[str, Field(min_length=1, max_length=253, description="Address that all ports bind to.")] = (
+        "127.0.0.1"
+    )
+    api_port: Annotated[Port, Field(description="REST, events and the page.")] = 8080
+    diameter_port: Annotated[Port, Field(description="Gy and S6a.")] = 3868
+    rsp_port: Annotated[Port, Field(description="ES9+ of the SM-DP+, over TLS.")] = 8443
+    lab_port: Annotated[Port, Field(description="The lab phone's control.")] = 8081
+    content_port: Annotated[Port, Field(description="The lab's content server.")] = 8082
+    proxy_port: Annotated[Port, Field(description="The access gateway's HTTP proxy.")] = 3128
+    attach_port: Annotated[Port, Field(description="The access gateway's attach wire.")] = 36412
+    sandbox_port: Annotated[Port, Field(description="The sandbox payment gateway, in which no money moves.")] = 8085
+
+    # Which app Android shall trust with our profiles (docs/android.md)
+    carrier_app_sha256: Annotated[
+        str | None,
+        Field(
+            pattern=r"^([0-9a-fA-F]{2}:?){31}[0-9a-fA-F]{2}$",
+            description="SHA-256 of the certificate that signs your Android app: new profiles name it.",
+        ),
+    ] = None
+    carrier_app_package: Annotated[
+        str,
+        Field(
+            max_length=100, pattern=r"^[A-Za-z0-9_.]*$", description="That app's package name, if it shall count."
+        ),
+    ] = ""
+
+    # For phones in the same network: `kswifi up --lan`
+    lan_address: Annotated[
+        str | None,
+        Field(
+            description="Private IPv4 address where the page is served by HTTPS too, under this machine's own CA."
+        ),
+    ] = None
+    lan_port: Annotated[Port, Field(description="The page by HTTPS at lan_address.")] = 8444
+    trust_port: Annotated[Port, Field(description="At lan_address, by HTTP: how to trust that CA.")] = 8083
+
+    # How people reach it
+    public_origin: Annotated[
+        str | None,
+        Field(description="scheme://host[:port] of the page, without a path; from host and api_port if not set."),
+    ] = None
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        Field(max_length=50, description="Host names this server answers to beside its own."),
+    ] = ()
+    wifi_networks: Annotated[
+        tuple[IpNetwork, ...],
+        NoDecode,
+        Field(
+            max_length=500,
+            description="own-core: networks (CIDR) from which a download counts as being on WiFi; empty: all.",
+        ),
+    ] = ()
+
+    smdp_address: Annotated[
+        str | None,
+        Field(
+            max_length=253,
+            pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$",
+            description="The SM-DP+'s name in activation codes, with :port if it is not 443.",
+        ),
+    ] = None
+
+    push_contact: Annotated[
+        str | None,
+        Field(
+            max_length=254,
+            pattern=r"^(mailto:[^@\s]+@[^@\s]+|https://\S+)$",
+            description="Whom push services may tell of trouble (mailto: or https:); the page's origin if not set.",
+        ),
+    ] = None
+
+    metrics_networks: Annotated[
+        tuple[IpNetwork, ...],
+        NoDecode,
+        Field(max_length=100, description="Networks (CIDR) that may read /metrics beside this machine."),
+    ] = ()
+
+    # What is given, and for how long
+    offers_file: Annotated[Path | None, Field(description="Your own offers.toml; else the one included.")] = None
+    time_zone: Annotated[str, Field(description="The zone in whose days validity ends.")] = "Africa/Lagos"
+
+    # What costs money
+    paystack_secret_key: Annotated[
+        SecretStr | None,
+        Field(
+            description="sk_live_... takes payments through Paystack, sk_test_... rehearses with it; without it, "
+            "embedded mode has its sandbox gateway and own-core takes no payments."
+        ),
+    ] = None
+    paystack_url: Annotated[
+        str, Field(pattern=r"^https?://[^/?#]+$", description="Paystack's API, or `kswifi payments rehearse`.")
+    ] = "https://api.paystack.co"
+    payment_gateway: Annotated[
+        str | None,
+        Field(
+            description=f"Which gateway takes payments: {', '.join(GATEWAYS)}. If not set: paystack where "
+            "KSWIFI_PAYSTACK_SECRET_KEY is set, else the sandbox in embedded mode."
+        ),
+    ] = None
+    payment_secret_key: Annotated[
+        SecretStr | None, Field(description="The secret key at payment_gateway, if that is not paystack.")
+    ] = None
+    payment_url: Annotated[
+        str | None,
+        Field(pattern=r"^https?://[^/?#]+$", description="The API of payment_gateway, if it is not its own."),
+    ] = None
+    payments_email: Annotated[
+        str | None,
+        Field(
+            max_length=254,
+            pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
+            description="Stands for payers without an email address: Paystack asks for one. Shown on receipts.",
+        ),
+    ] = None
+    operator_name: Annotated[str, Field(min_length=1, max_length=80, description="Who receipts are from.")] = (
+        "KSWiFi"
+    )
+    pass_fair_use_octets: Annotated[
+        int | None, Field(ge=1_000_000, le=10**15, description="What one pass gives at most; none if not set.")
+    ] = None
+    pass_sessions_at_once: Annotated[
+        int, Field(ge=1, le=1_000, description="Unfinished sessions that one user may have under a pass.")
+    ] = 20
+
+    # Signing in
+    login_days: Annotated[int, Field(ge=1, le=366, description="The longest a sign-in lasts.")] = 30
+    login_idle_days: Annotated[int, Field(ge=1, le=366, description="A sign-in unused this long ends.")] = 14
+    registrations_per_hour: Annotated[
+        int, Field(ge=1, le=100_000, description="New accounts from one address in an hour.")
+    ] = 30
+    logins_per_quarter_hour: Annotated[
+        int, Field(ge=1, le=100_000, description="Attempts to sign in from one address in 15 minutes.")
+    ] = 60
+
+    @field_validator("allowed_hosts", "wifi_networks", "metrics_networks", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _names_only(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if urlsplit(f"//{name}").hostname != name.lower().strip("[]"):
+                raise ValueError(f"{name!r} is not a host name or address alone, without a port")
+        return tuple(name.lower().strip("[]") for name in names)
+
+    @field_validator("public_origin")
+    @classmethod
+    def _origin_only(cls, origin: str | None) -> str | None:
+        if origin is not None:
+            parts = urlsplit(origin)
+            if (
+                parts.scheme not in ("http", "https")
+                or not parts.hostname
+                or f"{parts.scheme}://{parts.netloc}" != origin
+            ):
+                raise ValueError("write it as http://host:port or https://host, without anything after it")
+            if parts.username is not None:
+                raise ValueError("an origin has no user in it")
+        return origin
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"there is no time zone {name!r}") from None
+        return name
+
+    @field_validator("paystack_secret_key")
+    @classmethod
+    def _a_secret_key(cls, key: SecretStr | None) -> SecretStr | None:
+        entry = GATEWAYS["paystack"]
+        if key is not None and not entry.accepts_key(key.get_secret_value()):
+            raise ValueError(f"Paystack's secret keys {entry.key_words}")
+        return key
+
+    @field_validator("offers_file")
+    @classmethod
+    def _there(cls, path: Path | None) -> Path | None:
+        if path is not None and not path.is_file():
+            raise ValueError(f"there is no file {path}")
+        return path
+
+    @model_validator(mode="after")
+    def _distinct_ports(self) -> Self:
+        taken: dict[int, str] = {}
+        for name in "api diameter rsp es2 lab content proxy attach sandbox lan trust".split():  # noqa: SIM905 - one line
+            port: int = getattr(self, f"{name}_port") or 0
+            if port and port in taken:
+                raise ValueError(f"{name}_port and {taken[port]}_port are both {port}")
+            taken[port] = name
+        return self
+
+    @model_validator(mode="after")
+    def _known_peers(self) -> Self:
+        if self.mode == "own-core" and not self.diameter_peers and not self.is_on_loopback:
+            raise ValueError("diameter_peers names the cores that may connect: needed where others reach this host")
+        return self
+
+    @model_validator(mode="after")
+    def _tranches_of_several_grants(self) -> Self:
+        tranche, least = self.free_tranche_octets, 4 * self.grant_cap_octets
+        if tranche is not None and tranche < least:
+            raise ValueError(
+                f"free_tranche_octets is at least {least}, four of the largest grants: the next is released "
+                "half-way through the last, which is only known as grants are reported"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _payer_without_email(self) -> Self:
+        if self.payment_gateway_name not in (None, "sandbox") and self.payments_email is None:
+            raise ValueError("payments_email is needed too: gateways ask for an address, and many payers have none")
+        return self
+
+    @model_validator(mode="after")
+    def _codes_can_be_sent(self) -> Self:
+        if self.free_requires is Requirement.PHONE and self.mode != "embedded" and self.sms_provider == "none":
+            raise ValueError("free_requires asks for a verified phone, and no sms_provider sends codes")
+        return self
+
+    @model_validator(mode="after")
+    def _gateway_with_its_key(self) -> Self:
+        if self.payment_gateway is None:
+            if self.payment_secret_key is not None:
+                raise ValueError("payment_gateway is needed too: payment_secret_key does not say whose key it is")
+            return self
+        entry, key = GATEWAYS.get(self.payment_gateway), self.payment_options.secret_key
+        if entry is None:
+            raise ValueError(f"there is no payment gateway {self.payment_gateway!r}: choose {', '.join(GATEWAYS)}")
+        if not entry.accepts_key(key):
+            raise ValueError(f"payment_secret_key: the keys of {self.payment_gateway} {entry.key_words}")
+        return self
+
+    @property
+    def payment_gateway_name(self) -> str | None:
+        """Which gateway takes payments; None if none does."""
+        if self.payment_gateway is not None:
+            return self.payment_gateway
+        if self.paystack_secret_key is not None:
+            return "paystack"
+        return "sandbox" if self.mode == "embedded" else None
+
+    @property
+    def payment_options(self) -> GatewayOptions:
+        """The key and the address of the gateway that the settings name; Paystack has settings of its own."""
+        key, url = self.payment_secret_key, self.payment_url
+        if self.payment_gateway_name == "paystack" and key is None:
+            key, url = self.paystack_secret_key, self.paystack_url
+        return GatewayOptions("" if key is None else key.get_secret_value(), url)
+
+    @property
+    def sandbox_origin(self) -> str:
+        """Where the sandbox gateway answers: phones in the network come to its checkout too."""
+        return f"http://{_in_url(self.lan_address or self.reachable_host)}:{self.sandbox_port}"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone in whose days validity ends."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def origin(self) -> str:
+        """Where people reach the page: the setting, or host and API port.
+
+        This machine is ``localhost``, not its address: browsers make passkeys for names alone.
+        """
+        if self.public_origin is not None:
+            return self.public_origin
+        if self.lan_address is not None:
+            return f"https://{self.lan_address}:{self.lan_port}"
+        host = "localhost" if self.reachable_host == "127.0.0.1" else _in_url(self.reachable_host)
+        return f"http://{host}:{self.api_port}"
+
+    @property
+    def carrier_apps(self) -> tuple[CarrierApp, ...]:
+        """The apps that new profiles tell Android to trust."""
+        if self.carrier_app_sha256 is None:
+            return ()
+        return (CarrierApp(bytes.fromhex(self.carrier_app_sha256.replace(":", "")), self.carrier_app_package),)
+
+    @property
+    def smdp_name(self) -> str:
+        """The SM-DP+'s name in activation codes: the setting, or this machine and the port."""
+        return self.smdp_address or f"localhost:{self.rsp_port}"
+
+    @property
+    def peer_address(self) -> str | None:
+        """The name, in activation codes, of another's SM-DP+ that delivers new profiles; None for our own."""
+        return None if self.es2_peer_url is None else self.es2_peer_address
+
+    @property
+    def lab_origin(self) -> str | None:
+        """Where the page reaches the lab phone's control; None without the lab."""
+        return f"http://{_in_url(self.reachable_host)}:{self.lab_port}" if self.mode == "embedded" else None
+
+    @property
+    def is_on_loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def reachable_host(self) -> str:
+        """The address to connect to: loopback where it listens on all."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """Every name in a Host header that this server answers to."""
+        own = {"127.0.0.1", "localhost", "::1", self.host.lower(), urlsplit(self.origin).hostname or ""}
+        return frozenset(own | set(self.allowed_hosts)) - {"", "0.0.0.0", "::"}
+
+    @property
+    def login_lifetime(self) -> timedelta:
+        """The longest a sign-in lasts."""
+        return timedelta(days=self.login_days)
+
+    @property
+    def login_idle(self) -> timedelta:
+        """How long a sign-in may be unused."""
+        return timedelta(days=self.login_idle_days)
+
+
+def load_settings(**given: Any) -> Settings:
+    """Read the environment and check it; what is ``given`` (by the command line) goes before it.
+
+    Raises:
+        SettingsInvalidError: a setting cannot be used, or a KSWIFI_ variable is no setting.
+    """
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    ours = {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
+    for name in sorted(ours - known):
+        near = difflib.get_close_matches(name, known, 1)
+        raise SettingsInvalidError(
+            f"{name} is no setting" + (f": did you mean {near[0]}?" if near else ""), variable=name
+        )
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        variable = PREFIX + str(first["loc"][0]).upper() if first["loc"] else f"{PREFIX}*"
+        raise SettingsInvalidError(
+            f"{variable}: {first['msg'].removeprefix('Value error, ')}", variable=variable
+        ) from error
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

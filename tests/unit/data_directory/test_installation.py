@@ -1,0 +1,272 @@
+"""The data directory: a lost part is said, a second server is refused, a backup brings it all back."""
+
+import errno
+import os
+import shutil
+import sqlite3
+import stat
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from kswifi.data_directory.backup import BackupError, backup, restore
+from kswifi.data_directory.layout import (
+    Installation,
+    InstallationBusyError,
+    InstallationDamagedError,
+)
+from kswifi.kernel.files import write_owner_only
+
+
+def whole_installation(data_dir: Path) -> Installation:
+    installation = Installation(data_dir).open()
+    write_owner_only(installation.session_signing_key, b"signing")
+    write_owner_only(installation.subscriber_key, b"subscriber")
+    installation.pki_dir.mkdir()
+    write_owner_only(installation.pki_dir / "CERT_CI.pem", b"issuer")
+    for part in (installation.control_database, installation.ledger_journal):
+        with sqlite3.connect(part) as database:
+            database.execute("CREATE TABLE kept (value TEXT)")
+            database.execute("INSERT INTO kept VALUES (?)", (part.name,))
+        database.close()
+    return installation
+
+
+def test_a_fresh_directory_opens_and_is_for_its_owner_alone(tmp_path: Path) -> None:
+    installation = Installation(tmp_path / "var").open()
+    assert stat.S_IMODE(installation.keys_dir.stat().st_mode) == 0o700
+    write_owner_only(installation.subscriber_key, b"key")
+    assert stat.S_IMODE(installation.subscriber_key.stat().st_mode) == 0o600
+    installation.close()
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2, 3])
+def test_a_lost_part_is_named_and_nothing_is_made_anew(tmp_path: Path, lost: int) -> None:
+    installation = whole_installation(tmp_path)
+    installation.close()
+    part = installation.parts_in_order[lost]
+    shutil.rmtree(part) if part.is_dir() else part.unlink()
+    with pytest.raises(InstallationDamagedError, match=part.name):
+        Installation(tmp_path).open().close()
+    assert not part.exists()
+
+
+def test_a_first_start_that_was_cut_off_goes_on(tmp_path: Path) -> None:
+    installation = Installation(tmp_path).open()
+    write_owner_only(installation.session_signing_key, b"signing")
+    installation.close()
+    again = Installation(tmp_path).open()
+    assert again.read_or_make(again.session_signing_key, lambda: b"other") == b"signing"
+    again.close()
+
+
+def test_certificates_may_be_there_before_everything_else(tmp_path: Path) -> None:
+    installation = Installation(tmp_path)
+    installation.pki_dir.mkdir()
+    write_owner_only(installation.pki_dir / "CERT_CI.pem", b"issuer")
+    installation.open().close()
+
+
+def test_a_second_server_is_refused_until_the_first_has_stopped(tmp_path: Path) -> None:
+    first = Installation(tmp_path).open()
+    with pytest.raises(InstallationBusyError):
+        Installation(tmp_path).open()
+    first.close()
+    Installation(tmp_path).open().close()
+
+
+def test_a_backup_brings_everything_back(tmp_path: Path) -> None:
+    installation = whole_installation(tmp_path / "var")
+    card = installation.lab_dir / "phone" / "card"
+    card.mkdir(parents=True)
+    write_owner_only(card / "state", b"keys of the card")
+    installation.read_or_make(installation.origin_state_id, lambda: b"1795000000")
+    archive = tmp_path / "backup.tar.gz"
+    assert backup(installation.data_dir, archive) == archive.stat().st_size
+    assert stat.S_IMODE(archive.stat().st_mode) == 0o600
+
+    restore(archive, tmp_path / "new")
+    restored = Installation(tmp_path / "new").open()
+    assert restored.session_signing_key.read_bytes() == b"signing"
+    assert (restored.lab_dir / "phone" / "card" / "state").read_bytes() == b"keys of the card"
+    with sqlite3.connect(restored.ledger_journal) as database:
+        assert database.execute("SELECT value FROM kept").fetchone() == ("ledger.db",)
+    database.close()
+    assert stat.S_IMODE(restored.subscriber_key.stat().st_mode) == 0o600
+    assert not restored.origin_state_id.exists()  # it rises: what came after the backup is lost
+    restored.close()
+    installation.close()
+
+
+def test_restore_refuses_a_directory_in_use_and_a_damaged_backup(tmp_path: Path) -> None:
+    installation = whole_installation(tmp_path / "var")
+    installation.close()
+    archive = tmp_path / "backup.tar.gz"
+    backup(installation.data_dir, archive)
+    with pytest.raises(BackupError, match="not empty"):
+        restore(archive, tmp_path / "var")
+    archive.write_bytes(archive.read_bytes()[:-200])
+    with pytest.raises(BackupError, match=r"damaged|missing"):
+        restore(archive, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def hostile(name: str, kind: bytes = tarfile.REGTYPE) -> tarfile.TarInfo:
+    member = tarfile.TarInfo(name)
+    member.type, member.linkname, member.mode = kind, "../outside", 0o4777
+    return member
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        hostile("../outside"),
+        hostile("keys/../../outside"),
+        hostile("../outside", tarfile.DIRTYPE),
+        hostile("link", tarfile.SYMTYPE),
+        hostile("link", tarfile.LNKTYPE),
+        hostile("pipe", tarfile.FIFOTYPE),
+        hostile("disk", tarfile.BLKTYPE),
+    ],
+    ids=lambda member: f"{member.name} {member.type.decode()}",
+)
+def test_nothing_is_written_outside_and_nothing_but_files_and_folders(
+    tmp_path: Path, member: tarfile.TarInfo
+) -> None:
+    installation = whole_installation(tmp_path / "var")
+    installation.close()
+    archive = tmp_path / "backup.tar"
+    with tarfile.open(archive, "w:gz") as tar:
+        for path in sorted(installation.data_dir.iterdir()):
+            tar.add(path, path.name)
+        tar.addfile(member)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(BackupError, match="it holds"):
+        restore(archive, tmp_path / "new")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_absolute_name_is_refused(tmp_path: Path) -> None:
+    archive = tmp_path / "backup.tar"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.addfile(hostile(str(tmp_path / "outside")))
+    with pytest.raises(BackupError, match="it holds"):
+        restore(archive, tmp_path / "new")
+    assert sorted(tmp_path.iterdir()) == [archive]
+
+
+def test_backup_refuses_what_is_not_whole_and_never_overwrites(tmp_path: Path) -> None:
+    with pytest.raises(BackupError, match="no whole installation"):
+        backup(tmp_path / "nothing", tmp_path / "a")
+    installation = whole_installation(tmp_path / "var")
+    installation.close()
+    (tmp_path / "a").write_bytes(b"mine")
+    with pytest.raises(BackupError, match="exists already"):
+        backup(installation.data_dir, tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == b"mine"
+
+
+def test_a_backup_that_failed_leaves_nothing_and_the_next_one_succeeds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation = whole_installation(tmp_path / "var")
+    installation.close()
+    honest, archive = tarfile.TarFile.add, tmp_path / "out" / "a"
+    archive.parent.mkdir()
+
+    def full(self: tarfile.TarFile, name: Path, *rest: object, **more: object) -> None:
+        if name == installation.subscriber_key:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        honest(self, name, *rest, **more)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tarfile.TarFile, "add", full)
+        with pytest.raises(OSError, match="No space"):
+            backup(installation.data_dir, archive)
+    assert list(archive.parent.iterdir()) == []
+    backup(installation.data_dir, archive)
+    assert list(archive.parent.iterdir()) == [archive]
+    assert not list(installation.data_dir.glob(".backup-*"))
+
+
+def test_a_file_that_vanishes_during_the_backup_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation = whole_installation(tmp_path / "var")
+    count = installation.lab_dir / "gateway" / "b1.count"
+    count.parent.mkdir(parents=True)
+    write_owner_only(count, b"settled soon")
+    honest = tarfile.TarFile.add
+
+    def settle_first(self: tarfile.TarFile, name: Path, *rest: object, **more: object) -> None:
+        if name == count:
+            count.unlink()
+        honest(self, name, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tarfile.TarFile, "add", settle_first)
+    backup(installation.data_dir, tmp_path / "a")
+    installation.close()
+    restore(tmp_path / "a", tmp_path / "new")
+    assert not (tmp_path / "new" / count.relative_to(installation.data_dir)).exists()
+    Installation(tmp_path / "new").open().close()
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_that_appears_meanwhile_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    installation = whole_installation(tmp_path / "var")
+    installation.close()
+    archive, honest_link, honest_add = tmp_path / "out" / "a", os.link, tarfile.TarFile.add
+    archive.parent.mkdir()
+
+    def link(source: Path, target: Path) -> None:
+        if not links:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        honest_link(source, target)
+
+    def add(self: tarfile.TarFile, *rest: object, **more: object) -> None:
+        archive.write_bytes(b"mine")
+        honest_add(self, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "link", link)
+    with monkeypatch.context() as patch:
+        patch.setattr(tarfile.TarFile, "add", add)
+        with pytest.raises(BackupError, match="exists already"):
+            backup(installation.data_dir, archive)
+    assert [(path.name, path.read_bytes()) for path in archive.parent.iterdir()] == [("a", b"mine")]
+    archive.unlink()
+    backup(installation.data_dir, archive)
+    assert (list(archive.parent.iterdir()), stat.S_IMODE(archive.stat().st_mode)) == ([archive], 0o600)
+    restore(archive, tmp_path / "new")
+
+
+def test_a_backup_goes_elsewhere_than_what_it_saves(tmp_path: Path) -> None:
+    installation = whole_installation(tmp_path / "var")
+    installation.close()
+    (tmp_path / "short").symlink_to(installation.data_dir)
+    for target in (installation.data_dir / "a", tmp_path / "short" / "a", installation.lab_dir / "a"):
+        with pytest.raises(BackupError, match="would lie in the data directory"):
+            backup(installation.data_dir, target)
+        assert not target.exists()
+    with pytest.raises(BackupError, match="no folder"):
+        backup(installation.data_dir, tmp_path / "nowhere" / "a")
+
+
+def test_what_is_restored_is_on_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation = whole_installation(tmp_path / "var")
+    installation.close()
+    backup(installation.data_dir, tmp_path / "a")
+    honest, before, data_dir = os.fsync, set[int](), tmp_path / "new"
+
+    def fsync(handle: int) -> None:
+        if not data_dir.exists():
+            before.add(os.fstat(handle).st_ino)
+        honest(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    restore(tmp_path / "a", data_dir)
+    assert {path.stat().st_ino for path in (data_dir, *data_dir.rglob("*"))} <= before

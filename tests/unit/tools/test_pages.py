@@ -1,0 +1,39 @@
+"""Pages that are written from the code say what the code says."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from kswifi.settings import PREFIX, Settings
+from tools import code_map, settings_page
+
+
+@pytest.mark.parametrize(
+    ("page", "write", "command"),
+    [
+        (code_map.PAGE, code_map.page, "python -m tools.code_map"),
+        (settings_page.PAGE, settings_page.page, "python -m tools.settings_page"),
+    ],
+    ids=["code-map", "settings"],
+)
+def test_a_generated_page_is_current(page: Path, write: Callable[[], str], command: str) -> None:
+    assert page.read_text(encoding="utf-8") == write(), f"run: {command}"
+
+
+def test_every_setting_is_on_the_page_and_has_a_meaning() -> None:
+    page = settings_page.page()
+
+    for name, field in Settings.model_fields.items():
+        assert page.count(f"`{PREFIX}{name.upper()}`") == 1, name
+        assert field.description, f"{name} has no description"
+
+
+def test_every_module_says_what_it_does() -> None:
+    missing = [
+        str(path.relative_to(code_map.PACKAGE))
+        for path in code_map.PACKAGE.rglob("*.py")
+        if not code_map.summary(path) and "migrations" not in path.parts
+    ]
+
+    assert missing == []
