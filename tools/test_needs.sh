@@ -1,6 +1,7 @@
 #!/bin/sh
 # Brings what the tests need beside Python: Debian's chromium, for the browser tests, Node to type-check the
-# app (nobody who runs it needs Node), freeDiameter, a Diameter node that nobody here wrote, curl for the examples, and a PC/SC service
+# app (nobody who runs it needs Node), freeDiameter, a Diameter node that nobody here wrote, curl for the examples, nginx as the
+# reverse proxy in front of the API, and a PC/SC service
 # with a virtual reader; pyscard, which speaks to it, comes as source and is built. Where they cannot be installed the tests say what they leave out; with CI=true that
 # is a failure.
 set -eu
@@ -23,6 +24,7 @@ need npm nodejs npm
 need freeDiameterd freediameterd freediameter-extensions
 need pcscd pcscd
 need vpcd-config vsmartcard-vpcd
+need nginx nginx-light
 
 if ! .venv/bin/python -c 'import smartcard' 2>/dev/null; then
   need cc gcc libc6-dev

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LONGEST_FILE_LINES = 400
+LONGEST_FILE_LINES = 600
 _BINARY = {".der", ".png", ".bin", ".ico", ".svg", ".hex", ".pem"}
 _UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
 _BARE_SESSION = re.compile(r"(class Session\b|: Session\b|\[Session\b|-> Session\b)")

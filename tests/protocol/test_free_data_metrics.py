@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 from sqlalchemy import Connection
 
-from kswifi.api.app import create_app
+from kswifi.api.monitoring import create_monitoring_app
 from kswifi.api.routes.payments.free_data import FREE_DATA_REFUSALS
 from kswifi.api.services import Metrics
 from kswifi.bootstrap.free_data_metrics import FreeDataMetrics
@@ -95,7 +95,7 @@ def have(api: Served, **rules: object) -> None:
 async def prometheus(api: Served) -> AsyncIterator[httpx2.AsyncClient]:
     """Give a client of this machine, to a server with these metrics."""
     metrics = Metrics(FreeDataMetrics(api.road.database, api.road.free_data).text)
-    app = create_app(replace(api.services, metrics=metrics))
+    app = create_monitoring_app(replace(api.services, metrics=metrics))
     transport = httpx2.ASGITransport(app, client=("127.0.0.1", 1))
     async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:
         yield client

@@ -54,7 +54,7 @@ def test_what_is_left_open_is_said_and_a_budget_without_a_price_is_refused(tmp_p
     try:
         assert "free_data_left_open" not in log.read_bytes()[began:].decode()
         assert "WARNING" not in kswifi(priced, "budget", "show")
-        told = httpx2.get(f"http://127.0.0.1:{ports['API_PORT']}/metrics", trust_env=False).text
+        told = httpx2.get(f"http://127.0.0.1:{ports['METRICS_PORT']}/metrics", trust_env=False).text
         assert 'kswifi_budget_left_kobo{budget="operator",kind="operator"} 100000.0' in told
         assert "kswifi_free_data_cost_kobo_per_gb 20000.0" in told
         assert "kswifi_gy_latency_seconds_count 0.0" in told

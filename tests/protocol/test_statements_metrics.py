@@ -1,13 +1,9 @@
-"""The user's statement of a session, and what Prometheus is told, to whom."""
+"""The user's statement of a session, and what Prometheus is told."""
 
-from dataclasses import replace
-from ipaddress import ip_network
 from pathlib import Path
 
 import httpx2
 
-from kswifi.api.app import create_app
-from kswifi.api.services import Metrics
 from kswifi.bootstrap.metrics import ChargingMetrics
 from kswifi.charging.journal_notes import Bearer, UsageNote
 from kswifi.charging_records.projector import ChargingRecords
@@ -76,23 +72,6 @@ async def test_a_dispute_is_kept_once_for_its_owner_and_bounded(tmp_path: Path) 
             assert (await it.post(path, {"words": "And again."})).status_code == 201
         problem(await it.post(path, {"words": "And again."}), 409, "too_many_disputes")
         assert len((await it.get(path)).json()["disputes"]) == 20
-
-
-async def test_metrics_are_for_this_machine_and_named_networks(tmp_path: Path) -> None:
-    async with served(tmp_path) as it:
-        assert (await it.get("/metrics")).status_code == 503
-        networks = (ip_network("10.9.0.0/16"),)
-
-        async def text() -> bytes:
-            return b"up 1\n"
-
-        app = create_app(replace(it.services, metrics=Metrics(text, networks)))
-        for address, status in (("127.0.0.1", 200), ("::1", 200), ("10.9.1.1", 200), ("10.8.1.1", 403)):
-            transport = httpx2.ASGITransport(app, client=(address, 1))
-            async with httpx2.AsyncClient(transport=transport, base_url=ORIGIN) as client:
-                answer = await client.get("/metrics")
-            assert answer.status_code == status, address
-            assert (answer.text == "up 1\n") is (status == 200)
 
 
 async def test_metrics_count_what_happened(tmp_path: Path) -> None:

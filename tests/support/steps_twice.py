@@ -10,24 +10,21 @@ import pytest
 from sqlalchemy import Connection
 
 from kswifi.database import engine
-from kswifi.database.dialect import is_open, savepoint
+from kswifi.database.dialect import is_open
 from kswifi.database.engine import Database
 from kswifi.database.writer import AFTER_COMMIT, TOPICS, Step
 
 
-class _UndoneError(Exception):
-    """Ends a first run."""
-
-
 def _twice(step: Step[Any]) -> Step[Any]:
     def run(connection: Connection) -> Any:
+        first = connection.begin_nested()
         try:
-            with savepoint(connection):
-                step(connection)
-                raise _UndoneError
-        except BaseException:  # noqa: BLE001 - the second run raises it again
+            step(connection)
+        except BaseException:
             if not is_open(connection):
                 raise
+        if first.is_active:
+            first.rollback()
         for noted in (TOPICS, AFTER_COMMIT):
             if noted in connection.info:
                 connection.info[noted].clear()

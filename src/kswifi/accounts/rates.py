@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from kswifi.accounts.errors import TooManyAttemptsError
+from kswifi.kernel.network_addresses import IpNetwork, parse_customer_network
 
 KEYS_LIMIT: Final = 20_000
 
@@ -50,3 +51,42 @@ class RateLimiter:
     def forgive(self, key: str) -> None:
         """Forget the attempts of a key that has proved itself."""
         self._full_until.pop(key, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Venues:
+    """The networks of WiFi venues. Behind one address of theirs are all guests of a venue, not one person.
+
+    ``rate_factor``: how many times as often as others such an address may try.
+    """
+
+    networks: tuple[IpNetwork, ...] = ()
+    rate_factor: int = 1
+
+    def include(self, address: str) -> bool:
+        """Tell whether an address, or the /64 of an IPv6 customer, belongs to a venue."""
+        customer = parse_customer_network(address)
+        return customer is not None and any(
+            network.version == customer.version and network.overlaps(customer) for network in self.networks
+        )
+
+
+NO_VENUES: Final = Venues()
+
+
+class AddressLimiter:
+    """Counts the attempts of network addresses: a rate for each address, and a higher one for a venue's."""
+
+    def __init__(self, rate: Rate, venues: Venues) -> None:
+        self._venues = venues
+        self._others = RateLimiter(rate)
+        self._of_venues = RateLimiter(Rate(rate.attempts * venues.rate_factor, rate.period))
+
+    def attempt(self, address: str, now: datetime) -> None:
+        """Count one attempt of an address, written as ``customer_network`` has it.
+
+        Raises:
+            TooManyAttemptsError: it comes too early; it is not counted.
+        """
+        limiter = self._of_venues if self._venues.include(address) else self._others
+        limiter.attempt(address, now)

@@ -19,7 +19,7 @@ from kswifi.accounts.errors import (
 )
 from kswifi.accounts.model import Identifier, Login, LoginRecord, Registration, SignedIn, User
 from kswifi.accounts.passwords import Passwords
-from kswifi.accounts.rates import Rate, RateLimiter
+from kswifi.accounts.rates import NO_VENUES, AddressLimiter, Rate, RateLimiter, Venues
 from kswifi.accounts.sql import login_session, passkey, passkey_challenge, user_account
 from kswifi.database.dialect import insert
 from kswifi.database.engine import Database, transaction_instant
@@ -51,6 +51,7 @@ class AccountRules:
     guesses_by_account: Rate = GUESSES_BY_ACCOUNT
     logins_by_address: Rate = LOGINS_BY_ADDRESS
     registrations_by_address: Rate = REGISTRATIONS_BY_ADDRESS
+    venues: Venues = NO_VENUES
 
 
 class AccountService:
@@ -68,8 +69,8 @@ class AccountService:
         self._rules = rules or AccountRules()
         self._random_bytes = random_bytes
         self._guesses = RateLimiter(self._rules.guesses_by_account)
-        self._logins = RateLimiter(self._rules.logins_by_address)
-        self._registrations = RateLimiter(self._rules.registrations_by_address)
+        self._logins = AddressLimiter(self._rules.logins_by_address, self._rules.venues)
+        self._registrations = AddressLimiter(self._rules.registrations_by_address, self._rules.venues)
 
     async def register(self, identifier: str, password: str, address: str) -> Registration:
         """Make an account for a phone number or email address, and sign it in.

@@ -9,12 +9,13 @@ from fastapi.routing import APIRoute
 
 import kswifi
 from kswifi.api.edge import problems
+from kswifi.api.edge.client_address import ClientEdge
 from kswifi.api.edge.guard import Edge, EdgePolicy
 from kswifi.api.edge.idempotency import forget_in_flight
 from kswifi.api.openapi import openapi_of
 from kswifi.api.routes.accounts import account_data, accounts, notifications, passkeys, phone_verifications
 from kswifi.api.routes.payments import free_data, passes, payments, vouchers, webhooks
-from kswifi.api.routes.service import catalogue, events, metrics, system
+from kswifi.api.routes.service import catalogue, events, system
 from kswifi.api.routes.sessions import card_records, disputes, esims, sessions, statements
 from kswifi.api.services import Services
 
@@ -37,7 +38,6 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     passes.router,
     webhooks.router,
     events.router,
-    metrics.router,
 )
 
 _DESCRIPTION: Final = """\
@@ -78,6 +78,7 @@ def create_app(services: Services) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(Edge, policy=_policy(services))
+    app.add_middleware(ClientEdge, trust=services.environment.proxies)  # added last, so it comes first
     return app
 
 

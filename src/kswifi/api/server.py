@@ -35,7 +35,7 @@ class ApiServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                proxy_headers=False,  # nobody's word about a client's address is taken
+                proxy_headers=False,  # kswifi.api.client_edge reads those of trusted proxies
                 limit_concurrency=CONNECTIONS_LIMIT,
                 timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=STOP_SECONDS,

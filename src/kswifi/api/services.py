@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from kswifi.accounts.passkeys import PasskeyService
 from kswifi.accounts.service import AccountService
+from kswifi.api.edge.forwarded import NO_PROXIES, ProxyTrust
 from kswifi.api.edge.streams import EventStreams
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
@@ -31,13 +32,15 @@ class Environment:
     """How this server is run.
 
     ``public_origin`` is where people reach it, scheme://host[:port]; https makes its cookies Secure.
-    ``lab_origin`` is the lab phone's control in embedded mode, else None.
+    ``lab_origin`` is the lab phone's control in embedded mode, else None. ``proxies`` are the reverse proxies that
+    say whose requests they pass on.
     """
 
     mode: Literal["embedded", "own-core", "resold"]
     public_origin: str
     lab_origin: str | None = None
     allowed_hosts: frozenset[str] = frozenset({"127.0.0.1", "localhost", "::1"})
+    proxies: ProxyTrust = NO_PROXIES
 
     @property
     def https(self) -> bool:

@@ -1,4 +1,4 @@
-"""`make bench`: the speed of road, ledger and package, one JSON line each, measured on this machine now."""
+"""`make bench`: the speed of road, ledger, package and HTTP API, one JSON line each, measured here and now."""
 
 import json
 import logging
@@ -10,11 +10,13 @@ from typing import Any, Final
 import structlog
 
 from kswifi.bench import ledger, package, road
+from kswifi.bench.http import HttpBench, run_bench
 
 BENCHES: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "road": road.measure,
     "ledger": ledger.measure,
     "package": package.measure,
+    "http": lambda: run_bench(HttpBench()),
 }
 
 

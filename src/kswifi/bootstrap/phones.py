@@ -32,7 +32,9 @@ def open_phones(settings: Settings, database: Database, marks: Marks, stack: Asy
         return Phones(marks)
     stack.push_async_callback(sender.close)
     lab = sender if isinstance(sender, LabOutbox) else None
-    service = PhoneVerifications(database, marks.digest, lab, codes_a_day=settings.sms_codes_a_day)
+    service = PhoneVerifications(
+        *(database, marks.digest, lab), codes_a_day=settings.sms_codes_a_day, venues=settings.venues
+    )
     handlers = CodeHandlers(database, marks.digest, sender).handlers()
     return Phones(marks, service, handlers, {"phone_verifications": service.prune})
 

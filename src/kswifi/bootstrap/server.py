@@ -17,6 +17,7 @@ from kswifi.accounts.rates import Rate
 from kswifi.accounts.relying_party import RelyingParty
 from kswifi.accounts.service import AccountRules, AccountService
 from kswifi.api.app import create_app
+from kswifi.api.edge.forwarded import ProxyTrust
 from kswifi.api.edge.idempotency import prune_requests
 from kswifi.api.edge.streams import EventStreams
 from kswifi.api.server import ApiServer
@@ -27,6 +28,7 @@ from kswifi.bootstrap.external_smdp import delivery_of, open_peer, open_workers
 from kswifi.bootstrap.free_data import open_free_data
 from kswifi.bootstrap.free_data_metrics import FreeDataMetrics, metrics_text
 from kswifi.bootstrap.lan import lan_ready, lan_servers
+from kswifi.bootstrap.monitoring import monitoring_listener, monitoring_server
 from kswifi.bootstrap.notifications import open_notifications
 from kswifi.bootstrap.payments import open_payments, pass_rules
 from kswifi.bootstrap.phones import open_phones
@@ -94,6 +96,8 @@ async def run_server(
         OSError: a port is taken.
     """
     configure_logging(settings)
+    if settings.hides_clients:
+        _log.warning("clients_hidden_by_proxy", setting="KSWIFI_TRUSTED_PROXIES", origin=settings.origin)
     stop = stop_event(end_of_input)
     installation = Installation(settings.data_dir).open()
     try:
@@ -175,10 +179,11 @@ class _Server:
                 public_origin=settings.origin,
                 lab_origin=settings.lab_origin,
                 allowed_hosts=settings.hosts,
+                proxies=ProxyTrust(settings.trusted_proxies, settings.forwarded_header),
             ),
             sessions=SessionServices(
                 free_data=free_data,
-                vouchers=VoucherService(database, voucher_codes(vault)),
+                vouchers=VoucherService(database, voucher_codes(vault), settings.venues),
                 downloads=SessionDownloadService(*(database, catalogue, orders, manager, free_data), passes),
                 manager=manager,
                 card_records=CardRecords(database, CardPackets(vault)),
@@ -233,7 +238,7 @@ class _Server:
             self._running("housekeeper", housekeeper.run(), housekeeper.stop),
             self._running("free-data-watch", free_data_watch.run(), free_data_watch.stop),
             self._running("es9plus", smdp.serve(), smdp.leave),
-            self._serving(services),
+            self._serving(services) as monitored_at,
         ):
             _log.info("ready", origin=settings.origin, charging_sessions=charging.service.open_sessions)
             host = settings.reachable_host
@@ -242,6 +247,7 @@ class _Server:
                     "origin": settings.origin,
                     "diameter": f"{host}:{charging.node.port}",
                     "rsp": f"{host}:{smdp.port}",
+                    "metrics": monitored_at,
                     **lan_ready(settings, installation),
                 }
             )
@@ -286,13 +292,14 @@ class _Server:
             login_idle=settings.login_idle,
             logins_by_address=Rate(settings.logins_per_quarter_hour, timedelta(minutes=15)),
             registrations_by_address=Rate(settings.registrations_per_hour, timedelta(hours=1)),
+            venues=settings.venues,
         )
         return AccountService(database, passwords, rules)
 
     def _network_access(self) -> NetworkAccess:
         lab = self._settings.lab_origin
         if lab is None:
-            return CidrNetworkAccess(self._settings.wifi_networks)
+            return CidrNetworkAccess(self._settings.wifi_networks, self._settings.trusted_proxies)
         access = LabNetworkAccess(lab)
         self._stack.push_async_callback(access.close)
         return access
@@ -312,7 +319,8 @@ class _Server:
             await asyncio.gather(task, return_exceptions=True)
 
     @asynccontextmanager
-    async def _serving(self, services: Services) -> AsyncIterator[None]:
+    async def _serving(self, services: Services) -> AsyncIterator[str]:
+        """Serve API and monitoring; give where monitoring is reached."""
         app = create_app(services)
         app.router.routes.extend(pwa_routes(services.environment.lab_origin))
         server = ApiServer(app)
@@ -328,7 +336,13 @@ class _Server:
             for name, beside, socket_ in lan_servers(app, self._settings, self._installation, self._clock):
                 stop = partial(setattr, beside, "should_exit", True)
                 await running.enter_async_context(self._running(name, beside.serve(sockets=[socket_]), stop))
-            yield  # the socket listens already: who comes before uvicorn turns to it waits a moment
+            socket_, place = monitoring_listener(self._settings)
+            monitoring = monitoring_server(services, self._settings)
+            stop = partial(setattr, monitoring, "should_exit", True)
+            await running.enter_async_context(
+                self._running("monitoring", monitoring.serve(sockets=[socket_]), stop)
+            )
+            yield place  # the socket listens already: who comes before uvicorn turns to it waits a moment
 
     async def _until(self, stop: asyncio.Event) -> None:
         stopped = asyncio.ensure_future(stop.wait())

@@ -61,6 +61,25 @@ def charging(
     _say(run_bench(ChargingBench(outstanding, seconds, subscribers, folder)), as_json=as_json)
 
 
+@bench_app.command("http")
+def http(
+    python: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Interpreter that runs the server."),
+    ] = None,
+    streams: Annotated[int, typer.Option(min=1, max=2_000, help="Event streams open at the same time.")] = 200,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")] = False,
+) -> None:
+    """Measure the server's CPU time for one HTTP request of each common kind, in about a minute.
+
+    One server process in embedded mode, its data in a temporary folder; one client that sends one request at a
+    time. Each row is the median of several rounds, in milliseconds of CPU time. Linux only.
+    """
+    from kswifi.bench.http import HttpBench, run_bench
+
+    _say(run_bench(HttpBench(python=python or Path(sys.executable), streams=streams)), as_json=as_json)
+
+
 @bench_app.command("charging-server", hidden=True)
 def charging_server(subscribers: Annotated[int, typer.Option(min=2, max=1_000_000)]) -> None:
     """Be the server of `kswifi bench charging`, in the data directory that is set."""
@@ -78,4 +97,4 @@ def _say(figures: Mapping[str, float | int | str], *, as_json: bool) -> None:
         print(json.dumps(figures))
         return
     for name, value in figures.items():
-        print(f"{name:28} {value}")
+        print(f"{name:36} {value}")

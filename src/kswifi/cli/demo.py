@@ -28,7 +28,7 @@ from kswifi.lab.phone.servers import ProfileServers
 from kswifi.lab.ports import free_ports
 from kswifi.lab.settings import HostPort
 
-PORTS: Final = ("api", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox")
+PORTS: Final = ("api", "metrics", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox")
 
 
 def run_demo(offer_id: str, *, sessions: int = 1, as_json: bool, console: Console | None = None) -> int:

@@ -202,6 +202,7 @@ def _say_what_next(ready: Mapping[str, Any], data_dir: Path) -> None:
         "  leave the WiFi, switch the line on, and browse until the network cuts it off.\n\n"
         "  Through the access gateway with any client, once the line is on (it tells the command):\n"
         f"    curl -s -H 'X-KSWiFi-Lab: 1' {ready['lab']['control']}/phone/proxy\n\n"
+        f"  Metrics and health:  http://{ready['server']['metrics']}/metrics, /healthz, /readyz\n"
         f"  Logs are in {data_dir / 'log'}. Stop with Ctrl-C.\n",
         flush=True,
     )

@@ -128,6 +128,7 @@ def check_ports(settings: Settings) -> None:
     """
     names = ("api", "diameter", "rsp", "lab", "content", "proxy", "attach")
     wanted = [(name, settings.host) for name in names]
+    wanted.append(("metrics", settings.metrics_host))
     if settings.payment_gateway_name == "sandbox":
         wanted.append(("sandbox", settings.lan_address or settings.host))
     if settings.lan_address is not None:

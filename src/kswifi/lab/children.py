@@ -44,8 +44,13 @@ class Child:
         environment: Mapping[str, str],
         log_file: Path,
         start_seconds: float = _START_SECONDS,
+        *,
+        python: Path | str = sys.executable,
     ) -> Self:
         """Start ``python -m kswifi ARGUMENTS`` and wait until it says that it is ready.
+
+        Args:
+            python: the interpreter, ours unless another installation of KSWiFi is to run.
 
         Raises:
             ChildFailedError: it ended first, or took too long; the message carries its last words.
@@ -53,8 +58,8 @@ class Child:
         log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with log_file.open("ab") as log:
             began = log.tell()
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
-                [sys.executable, "-m", "kswifi", *arguments],
+            process = subprocess.Popen(  # noqa: S603 - our own module, and an interpreter of KSWiFi
+                [python, "-m", "kswifi", *arguments],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

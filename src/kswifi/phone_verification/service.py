@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from kswifi.accounts.errors import TooManyAttemptsError
-from kswifi.accounts.rates import Rate, RateLimiter
+from kswifi.accounts.rates import NO_VENUES, AddressLimiter, Rate, RateLimiter, Venues
 from kswifi.accounts.sql import user_account
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.kernel.errors import KswifiError
@@ -64,6 +64,7 @@ class PhoneVerifications:
         lab: LabOutbox | None = None,
         random_bytes: Callable[[int], bytes] = os.urandom,
         codes_a_day: int = CODES_IN_ALL,
+        venues: Venues = NO_VENUES,
     ) -> None:
         self._database = database
         self._digest = digest
@@ -71,7 +72,7 @@ class PhoneVerifications:
         self._random_bytes = random_bytes
         self._by_account = RateLimiter(CODES_BY_ACCOUNT)
         self._by_number = RateLimiter(CODES_BY_NUMBER)
-        self._by_address = RateLimiter(CODES_BY_ADDRESS)
+        self._by_address = AddressLimiter(CODES_BY_ADDRESS, venues)
         self._in_all = RateLimiter(Rate(codes_a_day, timedelta(days=1)))
 
     async def begin(self, user_id: str, verification_id: str, text: str, address: str) -> PhoneVerification:

@@ -7,7 +7,7 @@ variable that begins with KSWIFI_ and is no setting is refused too: a mistyped l
 import difflib
 import os
 from datetime import timedelta
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ from kswifi.kernel.errors import KswifiError
 from kswifi.providers.payments.registry import GATEWAYS, GatewayOptions
 from kswifi.rsp.access_rules import CarrierApp
 from kswifi.settings.charging import ChargingSettings
+from kswifi.settings.edge import EdgeSettings
 from kswifi.settings.free_data import FreeDataSettings
 from kswifi.settings.phones import PhoneSettings
 from kswifi.settings.provisioning import ProvisioningSettings
@@ -28,7 +29,6 @@ from kswifi.settings.provisioning import ProvisioningSettings
 PREFIX: Final = "KSWIFI_"
 
 Port = Annotated[int, Field(ge=0, le=65535)]
-IpNetwork = IPv4Network | IPv6Network
 
 
 class SettingsInvalidError(KswifiError):
@@ -37,7 +37,7 @@ class SettingsInvalidError(KswifiError):
     code = "settings_invalid"
 
 
-class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSettings):
+class Settings(ChargingSettings, EdgeSettings, FreeDataSettings, PhoneSettings, ProvisioningSettings):
     """The settings. A port of 0 takes a free one. Lists are separated by commas."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
@@ -53,9 +53,9 @@ class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSe
     )
 
     # Where it listens
-    host: Annotated[str, Field(min_length=1, max_length=253, description="Address that all ports bind to.")] = (
-        "127.0.0.1"
-    )
+    host: Annotated[
+        str, Field(min_length=1, max_length=253, description="Address that all ports but metrics_port bind to.")
+    ] = "127.0.0.1"
     api_port: Annotated[Port, Field(description="REST, events and the page.")] = 8080
     diameter_port: Annotated[Port, Field(description="Gy and S6a.")] = 3868
     rsp_port: Annotated[Port, Field(description="ES9+ of the SM-DP+, over TLS.")] = 8443
@@ -100,14 +100,6 @@ class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSe
         NoDecode,
         Field(max_length=50, description="Host names this server answers to beside its own."),
     ] = ()
-    wifi_networks: Annotated[
-        tuple[IpNetwork, ...],
-        NoDecode,
-        Field(
-            max_length=500,
-            description="own-core: networks (CIDR) from which a download counts as being on WiFi; empty: all.",
-        ),
-    ] = ()
 
     smdp_address: Annotated[
         str | None,
@@ -126,12 +118,6 @@ class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSe
             description="Whom push services may tell of trouble (mailto: or https:); the page's origin if not set.",
         ),
     ] = None
-
-    metrics_networks: Annotated[
-        tuple[IpNetwork, ...],
-        NoDecode,
-        Field(max_length=100, description="Networks (CIDR) that may read /metrics beside this machine."),
-    ] = ()
 
     # What is given, and for how long
     offers_file: Annotated[Path | None, Field(description="Your own offers.toml; else the one included.")] = None
@@ -190,7 +176,7 @@ class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSe
         int, Field(ge=1, le=100_000, description="Attempts to sign in from one address in 15 minutes.")
     ] = 60
 
-    @field_validator("allowed_hosts", "wifi_networks", "metrics_networks", mode="before")
+    @field_validator("allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -247,7 +233,7 @@ class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSe
     @model_validator(mode="after")
     def _distinct_ports(self) -> Self:
         taken: dict[int, str] = {}
-        for name in "api diameter rsp es2 lab content proxy attach sandbox lan trust".split():  # noqa: SIM905 - one line
+        for name in "api metrics diameter rsp es2 lab content proxy attach sandbox lan trust".split():  # noqa: SIM905 - one line
             port: int = getattr(self, f"{name}_port") or 0
             if port and port in taken:
                 raise ValueError(f"{name}_port and {taken[port]}_port are both {port}")
@@ -334,6 +320,16 @@ class Settings(ChargingSettings, FreeDataSettings, PhoneSettings, ProvisioningSe
             return f"https://{self.lan_address}:{self.lan_port}"
         host = "localhost" if self.reachable_host == "127.0.0.1" else _in_url(self.reachable_host)
         return f"http://{host}:{self.api_port}"
+
+    @property
+    def hides_clients(self) -> bool:
+        """Whether a proxy must stand in front, since the API speaks no TLS, and none may name its clients."""
+        return (
+            self.public_origin is not None
+            and self.public_origin.startswith("https:")
+            and self.lan_address is None
+            and not self.trusted_proxies
+        )
 
     @property
     def carrier_apps(self) -> tuple[CarrierApp, ...]:

@@ -3,9 +3,9 @@
     0003-7QK2-M9XT
     serial: 25 bits; signature: 35 bits of HMAC-SHA-256
 
-Thirty-five bits withstand guessing because whoever tries is counted (``service``): ten tries a quarter of an hour
-for an account and sixty for an address, against 2^35 signatures of each serial. None is stored; a stolen
-database has no code in it that was not redeemed already.
+Thirty-five bits withstand guessing because tries are counted (``service``): ten in a quarter of an hour for an
+account and sixty for an address (a venue's: sixty times KSWIFI_VENUE_RATE_FACTOR, 1,200 unless it is set), against
+2^35 signatures of each serial. No code is stored: a stolen database has only those in it that were redeemed.
 """
 
 import hmac

@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select, update
 from sqlalchemy.engine.row import Row
 
-from kswifi.accounts.rates import Rate, RateLimiter
+from kswifi.accounts.rates import NO_VENUES, AddressLimiter, Rate, RateLimiter, Venues
 from kswifi.database.dialect import insert
 from kswifi.database.engine import Database
 from kswifi.vouchers.batches import read_batch
@@ -28,11 +28,11 @@ TRIES_BY_ADDRESS: Final = Rate(60, timedelta(minutes=15))
 class VoucherService:
     """Redeems vouchers."""
 
-    def __init__(self, database: Database, codes: VoucherCodes) -> None:
+    def __init__(self, database: Database, codes: VoucherCodes, venues: Venues = NO_VENUES) -> None:
         self._database = database
         self._codes = codes
         self._by_account = RateLimiter(TRIES_BY_ACCOUNT)
-        self._by_address = RateLimiter(TRIES_BY_ADDRESS)
+        self._by_address = AddressLimiter(TRIES_BY_ADDRESS, venues)
 
     async def redeem(self, user_id: str, code: str, address: str) -> Voucher:
         """Give somebody the voucher of a code; the same person again gets the same voucher.

@@ -23,6 +23,9 @@ async def test_wifi_is_where_the_operator_says() -> None:
         ("not an address", True),
     ):
         assert await access.is_over_session(host, 1234) is over_session
+    behind = CidrNetworkAccess([ip_network("10.0.0.0/8")], [ip_network("10.0.0.1/32")])
+    assert await behind.is_over_session("10.0.0.1", 0), "the proxy itself stands for a client that is not known"
+    assert not await behind.is_over_session("::ffff:10.0.0.2", 0)
     assert not await CidrNetworkAccess([]).is_over_session("10.45.0.2", 1)
 
 

@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import pytest
 
+from kswifi.api.edge.forwarded import ForwardedHeader
 from kswifi.settings import PREFIX, Settings, SettingsInvalidError, load_settings
 
 
@@ -60,6 +61,16 @@ def test_the_environment_is_read_and_what_is_given_goes_first(monkeypatch: pytes
         ("KSWIFI_FINAL_UNIT_ACTION", "stop", "KSWIFI_FINAL_UNIT_ACTION"),
         ("KSWIFI_REDIRECT_URL", "javascript:1", "KSWIFI_REDIRECT_URL"),
         ("KSWIFI_METRICS_NETWORKS", "10.0.0.1/8", "KSWIFI_METRICS_NETWORKS"),
+        (
+            "KSWIFI_METRICS_PORT",
+            "8080",
+            "metrics_port and api_port are both 8080|api_port and metrics_port are both 8080",
+        ),
+        ("KSWIFI_TRUSTED_PROXIES", "10.0.0.1/8", "KSWIFI_TRUSTED_PROXIES"),
+        ("KSWIFI_TRUSTED_PROXIES", "127.0.0.1,0.0.0.0/0", "lets every client name any address"),
+        ("KSWIFI_TRUSTED_PROXIES", "::ffff:0:0/96", "lets every client name any address"),
+        ("KSWIFI_FORWARDED_HEADER", "X-Real-IP", "KSWIFI_FORWARDED_HEADER"),
+        ("KSWIFI_VENUE_RATE_FACTOR", "0", "KSWIFI_VENUE_RATE_FACTOR"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_refused_by_name(
@@ -92,3 +103,28 @@ def test_a_core_elsewhere_has_to_be_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("KSWIFI_DIAMETER_PEERS", "smf.epc.example.org, smf2.epc.example.org")
     settings = load_settings(host="192.0.2.1")
     assert settings.diameter_peers == ("smf.epc.example.org", "smf2.epc.example.org")
+
+
+def test_proxies_may_stand_in_a_wifi_network_and_may_not_be_its_phones() -> None:
+    settings = load_settings(
+        trusted_proxies="10.0.0.1", wifi_networks="10.0.0.0/8,fd00::/8", forwarded_header="Forwarded"
+    )
+    assert settings.forwarded_header is ForwardedHeader.FORWARDED
+    assert settings.venues.include("10.9.9.9")
+    with pytest.raises(SettingsInvalidError, match=r"10\.0\.0\.0/8 contains 10\.1\.0\.0/16"):
+        load_settings(trusted_proxies="10.0.0.0/8", wifi_networks="192.0.2.0/24,10.1.0.0/16")
+    with pytest.raises(SettingsInvalidError, match="contains"):
+        load_settings(trusted_proxies="10.1.0.0/16", wifi_networks="::ffff:10.1.2.0/120")
+
+
+@pytest.mark.parametrize(
+    ("given", "hides"),
+    [
+        ({}, False),
+        ({"public_origin": "http://wifi.example.ng"}, False),
+        ({"public_origin": "https://wifi.example.ng"}, True),
+        ({"public_origin": "https://wifi.example.ng", "trusted_proxies": "127.0.0.1"}, False),
+    ],
+)
+def test_an_https_origin_without_a_trusted_proxy_hides_the_clients(given: dict[str, str], hides: bool) -> None:
+    assert load_settings(**given).hides_clients is hides

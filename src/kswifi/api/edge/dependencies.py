@@ -1,7 +1,6 @@
 """What routes ask for: the services, who is signed in, and that it is really they who ask."""
 
 import hmac
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Annotated, Final
 
 from fastapi import Depends, Header, Request, Response
@@ -10,6 +9,7 @@ from kswifi.accounts.errors import NotSignedInError
 from kswifi.accounts.model import Login, SignedIn
 from kswifi.api.edge.errors import CsrfTokenWrongError
 from kswifi.api.services import Services
+from kswifi.kernel.network_addresses import customer_network, parse_address
 
 CSRF_HEADER: Final = "X-CSRF-Token"
 
@@ -25,13 +25,15 @@ ServicesDep = Annotated[Services, Depends(get_services)]
 
 
 def client_address(request: Request) -> str:
-    """Return whom a rate is counted for: an IPv4 address, or the /64 that one IPv6 customer has."""
-    host = request.client.host if request.client else "unknown"
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return host
-    return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else host
+    """Return the address for which attempts are counted: an IPv4 address, or the /64 of one IPv6 customer.
+
+    Behind a trusted proxy it is the client's (``kswifi.api.edge.client_address``).
+    """
+    address = parse_address(request.client.host) if request.client else None
+    if address is None:
+        return "unknown"
+    network = customer_network(address)
+    return str(address) if network.num_addresses == 1 else str(network)
 
 
 ClientAddress = Annotated[str, Depends(client_address)]

@@ -59,13 +59,20 @@ async def check_health() -> HealthView:
 
 @router.get("/readyz", summary="Can it serve", responses=problem_responses("not_ready"))
 async def check_readiness(services: ServicesDep) -> HealthView:
-    """Answer when the database and every part that requests need answer too."""
+    """Answer when the database and every part that requests need answer too.
+
+    Which part is missing is told on the monitoring listener only (docs/reverse-proxy.md).
+    """
+    if await missing_parts(services):
+        raise NotReadyError("not ready: try again later")
+    return HealthView()
+
+
+async def missing_parts(services: Services) -> list[str]:
+    """Return the names of the parts that requests need and that do not answer at this moment."""
     checks: dict[str, Check] = {"database": lambda: _database_answers(services), **services.readiness}
     results = await asyncio.gather(*(_passes(check) for check in checks.values()))
-    missing = [name for name, there in zip(checks, results, strict=True) if not there]
-    if missing:
-        raise NotReadyError(f"not ready: {', '.join(missing)}", missing=", ".join(missing))
-    return HealthView()
+    return [name for name, there in zip(checks, results, strict=True) if not there]
 
 
 async def _passes(check: Check) -> bool:

@@ -1,0 +1,122 @@
+"""The monitoring listener: metrics and health, apart from the listener that people reach.
+
+It is a server of its own with connections of its own, so that it answers while the API refuses connections. No
+header of a proxy is read here: the TCP peer is who asks.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from kswifi.api.edge.errors import HostNotAllowedError, MetricsNotForYouError, NotReadyError
+from kswifi.api.edge.problems import refusal
+from kswifi.api.routes.service.system import missing_parts
+from kswifi.api.server import ApiServer
+from kswifi.api.services import Metrics, Services
+from kswifi.kernel.network_addresses import parse_address
+
+CONNECTIONS_LIMIT: Final = 64
+IDLE_SECONDS: Final = 5
+STOP_SECONDS: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Monitoring:
+    """The three resources, for one server's services."""
+
+    services: Services
+
+    async def health(self, _request: Request) -> Response:
+        """Answer as long as the event loop turns; touches nothing else."""
+        return JSONResponse({"status": "ok"})
+
+    async def readiness(self, _request: Request) -> Response:
+        """Answer when every part that requests need answers; else name those that do not."""
+        missing = ", ".join(await missing_parts(self.services))
+        if missing:
+            return refusal(NotReadyError(f"not ready: {missing}", missing=missing))
+        return JSONResponse({"status": "ok"})
+
+    async def metrics(self, request: Request) -> Response:
+        """Return the metrics in Prometheus' text format, to this machine and the networks of the setting."""
+        metrics = self.services.metrics
+        if metrics is None:
+            return refusal(NotReadyError("this server has no metrics"))
+        if not _may_read(metrics, request):
+            return refusal(
+                MetricsNotForYouError("KSWIFI_METRICS_NETWORKS lists the networks that may read metrics")
+            )
+        return Response(await metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+class _HostCheck:
+    """ASGI middleware that refuses foreign names in Host: a web page that rebinds its own name to this address."""
+
+    def __init__(self, app: ASGIApp, names: frozenset[str]) -> None:
+        self._app = app
+        self._names = names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request. An IP address is no name that could be rebound."""
+        app = self._app
+        if scope["type"] == "http" and not self._is_own(Request(scope).headers.get("host", "")):
+            app = refusal(HostNotAllowedError("KSWIFI_ALLOWED_HOSTS lists the names this server answers to"))
+        await app(scope, receive, send)
+
+    def _is_own(self, host: str) -> bool:
+        try:
+            name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        except ValueError:
+            return False
+        return name in self._names or parse_address(name) is not None
+
+
+def create_monitoring_app(services: Services, own_names: frozenset[str] = frozenset()) -> Starlette:
+    """Return the application of the monitoring listener; ``own_names`` may stand in Host beside the API's names."""
+    own = _Monitoring(services)
+    return Starlette(
+        routes=[
+            Route("/healthz", own.health),
+            Route("/readyz", own.readiness),
+            Route("/metrics", own.metrics),
+        ],
+        middleware=[Middleware(_HostCheck, names=services.environment.allowed_hosts | own_names)],
+    )
+
+
+class MonitoringServer(uvicorn.Server):
+    """Serves the monitoring application on sockets that are bound already, until ``should_exit`` is set."""
+
+    capture_signals = ApiServer.capture_signals
+
+    def __init__(self, app: Starlette) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http="h11",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                limit_concurrency=CONNECTIONS_LIMIT,
+                timeout_keep_alive=IDLE_SECONDS,
+                timeout_graceful_shutdown=STOP_SECONDS,
+            )
+        )
+
+
+def _may_read(metrics: Metrics, request: Request) -> bool:
+    address = parse_address(request.client.host) if request.client else None
+    if address is None:
+        return False
+    return address.is_loopback or any(address in network for network in metrics.networks)
