@@ -3,6 +3,11 @@
 import pytest
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the suite's own marker."""
+    config.addinivalue_line("markers", "counts_statements: counts what steps do, so they run once in every mode")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the modes of the suite."""
     parser.addoption("--steps-twice", action="store_true", help="run every step of the database twice")
@@ -16,7 +21,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture(autouse=True)
 def _steps_twice(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.config.getoption("--steps-twice"):
+    counts = request.node.get_closest_marker("counts_statements") is not None
+    if request.config.getoption("--steps-twice") and not counts:
         from tests.support.steps_twice import run_every_step_twice
 
         run_every_step_twice(monkeypatch)

@@ -90,11 +90,8 @@ async def hours_of(database: Database, session_ids: Collection[str]) -> dict[str
     query = select(charging_hour).where(c.session_id.in_(session_ids)).order_by(c.hour_at, c.account_id)
     found: dict[str, list[HourUsage]] = {session_id: [] for session_id in session_ids}
 
-    def look(connection: Connection) -> None:
-        for row in connection.execute(query):
-            found[row.session_id].append(hour_of(row))
-
-    await database.read(look)
+    for row in await database.read(lambda connection: connection.execute(query).all()):
+        found[row.session_id].append(hour_of(row))
     return found
 
 

@@ -21,10 +21,10 @@ from kswifi.kernel.clock import Clock
 THREADS: Final = 4
 WAITING_LIMIT: Final = 1024
 
-QUICK_SECONDS: Final = 0.0005
+QUICK_SECONDS: Final = 0.001
 """A step that takes no more CPU than this on a thread runs on the loop the next time."""
 
-SLOW_SECONDS: Final = 0.002
+SLOW_SECONDS: Final = 0.005
 """A step that has kept the loop for longer than this runs on a thread the next time."""
 
 _T = TypeVar("_T")

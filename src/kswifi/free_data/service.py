@@ -175,14 +175,10 @@ class FreeData:
 
         return await self._database.read(look)
 
-    async def left_octets(self, user_id: str) -> int:
-        """Return what is left of somebody's allowance."""
-
-        def look(connection: Connection) -> int:
-            asker = self._asker(connection, user_id, None, None)
-            return octets_left(connection, asker, self._database.clock.now(), self.rules)
-
-        return await self._database.read(look)
+    def left_octets(self, connection: Connection, user_id: str) -> int:
+        """Return what is left of a user's allowance."""
+        asker = self._asker(connection, user_id, None, None)
+        return octets_left(connection, asker, transaction_instant(connection), self.rules)
 
     async def wait(self, user_id: str, offer: Offer) -> None:
         """Put somebody on the waiting list for an offer that only the missing money refuses; again is no error.

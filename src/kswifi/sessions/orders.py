@@ -250,6 +250,12 @@ class SessionDownloadService:
         """Return a user's sessions, the newest first."""
         return await self._database.read(lambda connection: overviews_of(connection, user_id))
 
+    async def standing(self, user_id: str) -> tuple[list[SessionOverview], int]:
+        """Return a user's sessions, the newest first, and how many free octets are left to them."""
+        return await self._database.read(
+            lambda connection: (overviews_of(connection, user_id), self._free_data.left_octets(connection, user_id))
+        )
+
     async def package(self, user_id: str, session_id: str) -> tuple[InternetSession, bytes]:
         """Return a session and its signed package; the first time marks it as downloading.
 

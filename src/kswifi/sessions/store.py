@@ -61,6 +61,18 @@ _BALANCE_COLUMNS = (
     session_balance.c.revoked,
     session_balance.c.withheld,
 )
+_OVERVIEWS = (
+    select(*_COLUMNS, esim.c.iccid, esim.c.hold, *_BALANCE_COLUMNS, session_balance.c.as_of)
+    .select_from(
+        internet_session.join(esim, esim.c.esim_id == _t.esim_id).outerjoin(
+            session_balance, session_balance.c.session_id == _t.session_id
+        )
+    )
+    .where(_t.user_id == bindparam("wanted_user"))
+    .order_by(_t.session_id.desc())
+    .limit(bindparam("most"))
+)
+_OVERVIEW = _OVERVIEWS.where(_t.session_id == bindparam("wanted"))
 
 
 def find_session(connection: Connection, session_id: str, user_id: str | None = None) -> InternetSession:
@@ -83,19 +95,12 @@ def overviews_of(
     connection: Connection, user_id: str, session_id: str | None = None, limit: int = 100
 ) -> list[SessionOverview]:
     """Return a user's sessions, or the one, with cards and balances; the newest first, at most ``limit``."""
-    joined = internet_session.join(esim, esim.c.esim_id == _t.esim_id).outerjoin(
-        session_balance, session_balance.c.session_id == _t.session_id
-    )
-    query = (
-        select(*_COLUMNS, esim.c.iccid, esim.c.hold, *_BALANCE_COLUMNS, session_balance.c.as_of)
-        .select_from(joined)
-        .where(_t.user_id == user_id)
-        .order_by(_t.session_id.desc())
-        .limit(limit)
-    )
-    if session_id is not None:
-        query = query.where(_t.session_id == session_id)
-    return [_overview(row) for row in connection.execute(query)]
+    wanted = {"wanted_user": user_id, "most": limit}
+    if session_id is None:
+        rows = connection.execute(_OVERVIEWS, wanted)
+    else:
+        rows = connection.execute(_OVERVIEW, wanted | {"wanted": session_id})
+    return [_overview(row) for row in rows]
 
 
 def sessions_on(connection: Connection, esim_id: str) -> list[InternetSession]:

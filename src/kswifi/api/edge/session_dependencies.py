@@ -10,7 +10,7 @@ from kswifi.api.services import SessionServices
 from kswifi.sessions.errors import NotOnWifiError
 
 
-def get_session_services(services: ServicesDep) -> SessionServices:
+async def get_session_services(services: ServicesDep) -> SessionServices:
     """Return the road of a session.
 
     Raises:

@@ -22,7 +22,7 @@ _PAGE_POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; 
 Reference = Annotated[str, Path(max_length=64, description="The payment's reference.")]
 
 
-def payment_service(services: ServicesDep) -> PaymentService:
+async def payment_service(services: ServicesDep) -> PaymentService:
     """Return what takes payments.
 
     Raises:

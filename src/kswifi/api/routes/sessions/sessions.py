@@ -93,9 +93,8 @@ async def order_session(
 @router.get("", summary="List your sessions", responses=problem_responses("not_signed_in"))
 async def list_sessions(user: SignedInUser, services: SessionServicesDep) -> SessionsView:
     """Tell all your sessions and how they stand, and what is left of the free allowance."""
-    found = await services.downloads.sessions(user.user.user_id)
+    found, left_octets = await services.downloads.standing(user.user.user_id)
     rules = services.free_data.rules
-    left_octets = await services.free_data.left_octets(user.user.user_id)
     return SessionsView(
         sessions=[session_view(one) for one in found],
         free=FreeAllowanceView(octets=rules.allowance_octets, days=rules.allowance_days, left_octets=left_octets),
