@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -36,7 +37,7 @@ from kswifi.payments.model import PassPeriod, Payment
 from kswifi.payments.opening import Opening, PayerPage
 from kswifi.payments.ports import Order, PaymentGateway
 from kswifi.payments.rules import PassRules
-from kswifi.payments.service import PaymentService, passes_held
+from kswifi.payments.service import PaymentService, ask_refund, passes_held
 from kswifi.providers.payments.paystack import Paystack
 from kswifi.providers.payments.sandbox import SandboxGateway
 from tests.support.databases import START, open_database
@@ -153,6 +154,10 @@ class Till:
     def __post_init__(self) -> None:
         worked = {**self.handlers.handlers(), **pass_handlers(self.database, self.service.rules)}
         self.worker = Worker(self.database, worked, WorkerLimits(attempts=3))
+
+    async def ask_refund(self, reference: str) -> Payment:
+        """Ask for the money of a payment back as its payer does."""
+        return await self.database.write(partial(ask_refund, user_id=ADA, reference=reference))
 
     async def begin(self, user_id: str = ADA, operation: str | None = None) -> Payment:
         """Begin to pay for the pass."""

@@ -54,6 +54,17 @@ Credential = Mapping[str, Any]
 """What a browser's ``PublicKeyCredential.toJSON()`` gives."""
 
 
+def remove_passkey(connection: Connection, user_id: str, passkey_id: str) -> None:
+    """Forget a passkey of a user; it signs nobody in any more.
+
+    Raises:
+        UnknownPasskeyError: the user has none with this id.
+    """
+    mine = passkey.c.user_id == user_id, passkey.c.passkey_id == passkey_id
+    if connection.execute(delete(passkey).where(*mine)).rowcount != 1:
+        raise UnknownPasskeyError("you have no such passkey")
+
+
 class PasskeyService:
     """Passkeys, beside the accounts that they open."""
 
@@ -184,20 +195,6 @@ class PasskeyService:
             select(passkey).where(passkey.c.user_id == user_id).order_by(passkey.c.created_at, passkey.c.passkey_id)
         )
         return await self._database.read(lambda connection: [_record(row) for row in connection.execute(query)])
-
-    async def remove(self, user_id: str, passkey_id: str) -> None:
-        """Forget a passkey of a user; it signs nobody in any more.
-
-        Raises:
-            UnknownPasskeyError: the user has none with this id.
-        """
-        mine = passkey.c.user_id == user_id, passkey.c.passkey_id == passkey_id
-
-        def change(connection: Connection) -> None:
-            if connection.execute(delete(passkey).where(*mine)).rowcount != 1:
-                raise UnknownPasskeyError("you have no such passkey")
-
-        await self._database.write(change)
 
     async def prune(self) -> int:
         """Forget a batch of challenges that nobody answered; return how many."""

@@ -62,6 +62,11 @@ class AccountRules:
     venues: Venues = NO_VENUES
 
 
+def end_login(connection: Connection, token: str) -> None:
+    """End a LoginSession; ending it twice is no error."""
+    connection.execute(delete(login_session).where(login_session.c.token_hash == model.hash_token(token)))
+
+
 class AccountService:
     """Accounts, on the control plane's database."""
 
@@ -204,11 +209,7 @@ class AccountService:
 
     async def log_out(self, token: str) -> None:
         """End a LoginSession; ending it twice is no error."""
-        await self._database.write(
-            lambda connection: connection.execute(
-                delete(login_session).where(login_session.c.token_hash == model.hash_token(token))
-            )
-        )
+        await self._database.write(lambda connection: end_login(connection, token))
 
     async def recover(self, identifier: str, recovery_code: str, new_password: str, address: str) -> str:
         """Set a new password with the recovery code; end all LoginSessions and passkeys; return the next code.

@@ -200,10 +200,6 @@ class FreeData:
 
         await self._database.write(change)
 
-    async def stop_waiting(self, user_id: str) -> None:
-        """Take somebody off the waiting list; who is not on it is no error."""
-        await self._database.write(lambda connection: waiting.leave(connection, user_id))
-
     def _asker(self, connection: Connection, user_id: str, device_id: str | None, eid: Eid | None) -> Asker:
         t = user_account.c
         query = select(func.coalesce(t.phone_number, t.email), t.phone_mark).where(t.user_id == user_id)

@@ -61,36 +61,31 @@ class NotificationService:
 
         return await self._database.write(change)
 
-    async def unsubscribe(self, user_id: str, subscription_id: str) -> None:
-        """Forget a device.
 
-        Raises:
-            UnknownPushSubscriptionError: the user has no such subscription.
-        """
-        mine = _t.user_id == user_id, _t.subscription_id == subscription_id
+def remove_subscription(connection: Connection, user_id: str, subscription_id: str) -> None:
+    """Forget a device of a user.
 
-        def change(connection: Connection) -> None:
-            if connection.execute(delete(push_subscription).where(*mine)).rowcount != 1:
-                raise UnknownPushSubscriptionError("you have no such subscription")
+    Raises:
+        UnknownPushSubscriptionError: the user has no such subscription.
+    """
+    mine = _t.user_id == user_id, _t.subscription_id == subscription_id
+    if connection.execute(delete(push_subscription).where(*mine)).rowcount != 1:
+        raise UnknownPushSubscriptionError("you have no such subscription")
 
-        await self._database.write(change)
 
-    async def standing(self, user_id: str) -> tuple[Wishes, list[Subscription]]:
-        """Return what a user wants to be told, and where."""
-        return await self._database.read(
-            lambda connection: (wishes_of(connection, user_id), subscriptions_of(connection, user_id))
-        )
+def put_wishes(connection: Connection, user_id: str, wishes: Wishes) -> None:
+    """Keep what a user wants to be told."""
+    values = {"usage": wishes.usage, "expiry": wishes.expiry}
+    connection.execute(
+        insert(notification_wish)
+        .values(user_id=user_id, **values)
+        .on_conflict_do_update(index_elements=["user_id"], set_=values)
+    )
 
-    async def wish(self, user_id: str, wishes: Wishes) -> None:
-        """Keep what a user wants to be told."""
-        values = {"usage": wishes.usage, "expiry": wishes.expiry}
-        await self._database.write(
-            lambda connection: connection.execute(
-                insert(notification_wish)
-                .values(user_id=user_id, **values)
-                .on_conflict_do_update(index_elements=["user_id"], set_=values)
-            )
-        )
+
+def standing_of(connection: Connection, user_id: str) -> tuple[Wishes, list[Subscription]]:
+    """Return what a user wants to be told, and where."""
+    return wishes_of(connection, user_id), subscriptions_of(connection, user_id)
 
 
 def wishes_of(connection: Connection, user_id: str) -> Wishes:

@@ -166,34 +166,6 @@ class PaymentService:
         """Return a user's payments, the newest first."""
         return await self._database.read(lambda connection: payments_of(connection, user_id))
 
-    async def ask_refund(self, user_id: str, reference: str) -> Payment:
-        """Ask for the money back: the pass is suspended, and goes if nothing of it was used. Again is no error.
-
-        Raises:
-            UnknownPaymentError: as ``payment``.
-            NotRefundableError: it was not paid, its pass is over, or a later one has to go first.
-        """
-
-        def change(connection: Connection) -> Payment:
-            payment = find_payment(connection, reference, user_id)
-            if payment.state in (PaymentState.REFUND_ASKED, PaymentState.REFUNDING, PaymentState.REFUNDED):
-                return payment
-            period = period_of(connection, reference)
-            if payment.state is not PaymentState.SETTLED or period is None:
-                raise NotRefundableError(f"a payment that is {payment.state} has nothing to give back")
-            now = transaction_instant(connection)
-            if period.ends_at <= now:
-                raise NotRefundableError("its days are over", ended_at=period.ends_at.isoformat())
-            last = periods_after(connection, user_id, now)[-1]
-            if last.period_id != period.period_id:
-                raise NotRefundableError("a later payment extends this one: give that back first")
-            set_period_state(connection, period, PassState.SUSPENDED)
-            payment = move_payment(connection, payment, PaymentEvent.REFUND_ASKED)
-            jobs.ask_to_withdraw(connection, reference)
-            return payment
-
-        return await self._database.write(change)
-
     async def receipt(self, user_id: str, reference: str, payer: str) -> Receipt:
         """Return the receipt of one of a user's payments.
 
@@ -235,3 +207,28 @@ class PaymentService:
 
         if not await self._database.write(note):
             _log.warning("webhook_of_an_unknown_payment", reference=notice.reference[:64])
+
+
+def ask_refund(connection: Connection, user_id: str, reference: str) -> Payment:
+    """Ask for the money back: the pass is suspended, and goes if nothing of it was used. Again is no error.
+
+    Raises:
+        UnknownPaymentError: there is none, or it is somebody else's.
+        NotRefundableError: it was not paid, its pass is over, or a later one has to go first.
+    """
+    payment = find_payment(connection, reference, user_id)
+    if payment.state in (PaymentState.REFUND_ASKED, PaymentState.REFUNDING, PaymentState.REFUNDED):
+        return payment
+    period = period_of(connection, reference)
+    if payment.state is not PaymentState.SETTLED or period is None:
+        raise NotRefundableError(f"a payment that is {payment.state} has nothing to give back")
+    now = transaction_instant(connection)
+    if period.ends_at <= now:
+        raise NotRefundableError("its days are over", ended_at=period.ends_at.isoformat())
+    last = periods_after(connection, user_id, now)[-1]
+    if last.period_id != period.period_id:
+        raise NotRefundableError("a later payment extends this one: give that back first")
+    set_period_state(connection, period, PassState.SUSPENDED)
+    payment = move_payment(connection, payment, PaymentEvent.REFUND_ASKED)
+    jobs.ask_to_withdraw(connection, reference)
+    return payment

@@ -1,6 +1,5 @@
 """Everything that is stored of a user, to take away; and its end."""
 
-from datetime import datetime
 from typing import Annotated, Any, Final, Self
 
 from fastapi import APIRouter, Response
@@ -24,16 +23,12 @@ from kswifi.esim.model import ESim
 from kswifi.free_data.waiting import leave as leave_waiting_list
 from kswifi.kernel.clock import from_unix_seconds
 from kswifi.notifications.service import forget_notifications
-from kswifi.outbox.model import DomainEvent
 from kswifi.outbox.service import events_after
-from kswifi.payments.model import PassPeriod, Payment
 from kswifi.payments.store import all_periods_of, payments_of
 from kswifi.phone_verification.service import forget_verifications
 from kswifi.sessions.account_deletion import forget_owner
-from kswifi.sessions.disputes import Dispute, disputes_of
-from kswifi.sessions.model import SessionOverview
+from kswifi.sessions.disputes import disputes_of
 from kswifi.sessions.store import overviews_of
-from kswifi.vouchers.model import Voucher
 from kswifi.vouchers.service import vouchers_of
 
 router = APIRouter(prefix="/api/v1/account", tags=["accounts"])
@@ -129,19 +124,9 @@ async def export_account(user: SignedInUser, services: ServicesDep, response: Re
     """Give everything that is stored of you, as a file."""
     response.headers["Content-Disposition"] = 'attachment; filename="kswifi.json"'
     user_id = user.user.user_id
+    logins, passkeys = await services.accounts.logins(user_id), await services.passkeys.passkeys(user_id)
 
-    def look(
-        connection: Connection,
-    ) -> tuple[
-        list[SessionOverview],
-        list[Dispute],
-        list[ESim],
-        list[Payment],
-        list[PassPeriod],
-        list[Voucher],
-        list[DomainEvent],
-        list[tuple[str, datetime]],
-    ]:
+    def export(connection: Connection) -> tuple[ExportView, list[ESim]]:
         sessions = overviews_of(connection, user_id, limit=EXPORT_LIMIT)
         disputes = [it for one in sessions for it in disputes_of(connection, one.session.session_id)]
         esims = esims_of(connection, user_id, EXPORT_LIMIT)
@@ -150,27 +135,31 @@ async def export_account(user: SignedInUser, services: ServicesDep, response: Re
         vouchers = vouchers_of(connection, user_id, EXPORT_LIMIT)
         events = events_after(connection, user_id, 0, EXPORT_LIMIT)
         requests = requests_of(connection, user_id, EXPORT_LIMIT)
-        return sessions, disputes, esims, payments, passes, vouchers, events, requests
+        view = ExportView(
+            account=account_view(user.user),
+            logins=[
+                LoginRecordView(created_at=it.created_at, seen_at=it.seen_at, expires_at=it.expires_at)
+                for it in logins
+            ],
+            notifications=notifications_view(connection, services, user_id),
+            passkeys=[passkey_view(one) for one in passkeys],
+            sessions=[session_view(one) for one in sessions],
+            disputes=[dispute_view(one) for one in disputes],
+            esims=[esim_view(one) for one in esims],
+            connections=[],
+            payments=[payment_view(it) for it in payments],
+            passes=[period_view(it) for it in passes],
+            vouchers=[voucher_view(it) for it in vouchers],
+            events=[
+                EventView(sequence=it.sequence, at=it.at, kind=it.kind, data=dict(it.payload)) for it in events
+            ],
+            requests=[RequestView(key=key, begun_at=begun_at) for key, begun_at in requests],
+        )
+        return view, esims
 
-    sessions, disputes, esims, payments, passes, vouchers, events, requests = await services.database.read(look)
-    return ExportView(
-        account=account_view(user.user),
-        logins=[
-            LoginRecordView(created_at=it.created_at, seen_at=it.seen_at, expires_at=it.expires_at)
-            for it in await services.accounts.logins(user_id)
-        ],
-        notifications=await notifications_view(services, user_id),
-        passkeys=[passkey_view(one) for one in await services.passkeys.passkeys(user_id)],
-        sessions=[session_view(one) for one in sessions],
-        disputes=[dispute_view(one) for one in disputes],
-        esims=[esim_view(one) for one in esims],
-        connections=[one for line in esims for one in await _connections(services, line)],
-        payments=[payment_view(it) for it in payments],
-        passes=[period_view(it) for it in passes],
-        vouchers=[voucher_view(it) for it in vouchers],
-        events=[EventView(sequence=it.sequence, at=it.at, kind=it.kind, data=dict(it.payload)) for it in events],
-        requests=[RequestView(key=key, begun_at=begun_at) for key, begun_at in requests],
-    )
+    view, esims = await services.database.read(export)
+    connections = [one for line in esims for one in await _connections(services, line)]
+    return view.model_copy(update={"connections": connections})
 
 
 @router.delete(
