@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import Connection
 
 from kswifi.api.edge.streams import STREAMS_LIMIT_OF_USER
 from kswifi.api.routes.service import events
@@ -22,9 +23,11 @@ WHERE = "/api/v1/events"
 
 
 async def _publish(services: Services, user_id: str, *numbers: int) -> None:
-    async with services.database.transaction() as connection:
+    def change(connection: Connection) -> None:
         for number in numbers:
-            await publish(connection, user_id=user_id, kind="counted", payload={"n": number})
+            publish(connection, user_id=user_id, kind="counted", payload={"n": number})
+
+    await services.database.write(change)
 
 
 class Reader:
@@ -99,8 +102,7 @@ async def test_a_reader_that_was_away_too_long_is_told_to_load_anew(tmp_path: Pa
         me = await register(client)
         await _publish(services, me.user_id, 1, 2, 3)
         clock.advance(timedelta(days=1))
-        async with services.database.transaction() as connection:
-            await prune_events(connection, timedelta(hours=1))
+        await services.database.write(lambda connection: prune_events(connection, timedelta(hours=1)))
         await _publish(services, me.user_id, 4)
         for gone in ("1", "999"):
             async with _following(client, gone) as reader:

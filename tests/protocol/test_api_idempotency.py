@@ -139,14 +139,16 @@ async def test_what_a_dead_process_was_at_is_continued_with_the_same_operation(t
     async with serving(tmp_path, extra=things.router, clock=clock) as (client, services):
         page = await register(client)
         first = await page.send("POST", WHERE, {"name": "a"}, key="key-00001")
-        async with services.database.transaction() as connection:  # as if it had died before its answer was kept
-            await connection.execute(idempotent_request.update().values(status=None, body=None))
+        await services.database.write(
+            lambda connection: connection.execute(idempotent_request.update().values(status=None, body=None))
+        )
         problem(await page.send("POST", WHERE, {"name": "a"}, key="key-00001"), 409, "request_in_flight")
         clock.advance(timedelta(seconds=61))
         again = await page.send("POST", WHERE, {"name": "a"}, key="key-00001")
         assert again.json()["operation_id"] == first.json()["operation_id"]
-        async with services.database.transaction() as connection:
-            await connection.execute(idempotent_request.update().values(status=None, body=None))
+        await services.database.write(
+            lambda connection: connection.execute(idempotent_request.update().values(status=None, body=None))
+        )
         cookies = client.cookies
     things.router = Things().router
     async with serving(tmp_path, extra=things.router, clock=clock) as (client, services):

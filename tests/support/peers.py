@@ -119,11 +119,10 @@ class Delivered:
     identifiers: list[str] = field(default_factory=list)
 
     async def line(self, session: InternetSession) -> Any:
-        async with self.road.database.reading() as connection:
-            return await find_esim(connection, session.esim_id)
+        return await self.road.database.read(lambda connection: find_esim(connection, session.esim_id))
 
     async def order(self, session: InternetSession) -> PeerOrder:
-        found = await self.road.database.together(lambda connection: order_at_peer(connection, session.esim_id))
+        found = await self.road.database.write(lambda connection: order_at_peer(connection, session.esim_id))
         assert found is not None
         return found
 
@@ -217,7 +216,7 @@ async def fill(road: Road, peer: Peer, lines: int) -> str:
         packages = packages_of_batch(connection, road.vault, batch, mnc_digits=2)
         return batch, [package for _, package in packages]
 
-    batch, packages = await road.database.together(make)
+    batch, packages = await road.database.write(make)
     peer.stock(packages)
-    await road.database.together(lambda connection: set_ready(connection, batch))
+    await road.database.write(lambda connection: set_ready(connection, batch))
     return batch

@@ -65,7 +65,7 @@ class RunningSmdp:
 
     def together(self, work: Callable[[Connection], _T]) -> _T:
         """Run a step on its database."""
-        return asyncio.run_coroutine_threadsafe(self.database.together(work), self.loop).result(20)
+        return asyncio.run_coroutine_threadsafe(self.database.write(work), self.loop).result(20)
 
     def client(self) -> Es9Client:
         """Return a client that knows its CI."""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, and_, bindparam, select, update
-from sqlalchemy.dialects.sqlite import insert
 
+from kswifi.database.dialect import insert
 from kswifi.esim.errors import UnknownEsimError
 from kswifi.esim.lines.service import canonical_esim_id
 from kswifi.esim.model import ProfileState
