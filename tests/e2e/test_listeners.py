@@ -148,7 +148,7 @@ def test_up_in_own_core_starts_the_server_and_no_lab(tmp_path: Path) -> None:
                 said += line
             assert "There is no lab in this mode" in said
             open_ports = {name for name, port in ports.items() if reaches(port, "127.0.0.1")}
-            assert open_ports == {"api", "diameter", "rsp"}
+            assert open_ports == {"api", "metrics", "diameter", "rsp"}
         finally:
             up.terminate()
             up.wait(30)
