@@ -1,6 +1,6 @@
 # KSWiFi. `make up` runs it, `make demo` shows it, `make test` proves it. Works with GNU make 3.81 and later.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev up demo test soak check bench lock
+.PHONY: help setup setup-dev up demo app test soak check bench lock
 
 KSWIFI := .venv/bin/kswifi
 RUN := .venv/bin
@@ -9,7 +9,8 @@ help:
 	@echo 'make up      start KSWiFi here (server and lab), until Ctrl-C'
 	@echo 'make demo    the whole road of one session, told as it happens'
 	@echo 'make test    every test      make check  style, types, architecture'
-	@echo 'make soak    the long runs of kills and seeds'
+	@echo 'make soak    the long runs of kills and seeds; the unit tests on every Python here'
+	@echo 'make app     minify the app again, after a change of its scripts or styles (needs Node)'
 	@echo 'make bench   speed, as figures      make setup  only make .venv'
 
 setup:
@@ -24,20 +25,26 @@ up: setup
 demo: setup
 	@exec $(KSWIFI) demo $(DEMO)
 
+app: setup-dev
+	@sh tools/js/install.sh
+	@$(RUN)/python -m tools.app_minify
+
 check: setup-dev
 	$(RUN)/ruff format --check src tests tools examples
 	$(RUN)/ruff check src tests tools examples
 	$(RUN)/mypy
 	$(RUN)/lint-imports --no-logo
 	$(RUN)/python -m tools.tidy
+	@sh tools/app_check.sh
 
 test: setup-dev
 	@sh tools/test_needs.sh
-	$(RUN)/python -m pytest -n 2 --dist loadgroup -m 'not soak' $(TESTS)
+	$(RUN)/python -m pytest -n 2 --dist loadgroup $(TESTS)
 
 soak: setup-dev
 	@sh tools/test_needs.sh
 	$(RUN)/python -m pytest -n 2 --dist loadgroup -m soak --timeout 7200 $(TESTS)
+	$(RUN)/python -m tools.every_python
 
 bench: setup
 	@$(RUN)/python -m kswifi.bench

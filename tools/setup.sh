@@ -7,13 +7,13 @@ part=$1
 say() { printf 'kswifi setup: %s\n' "$*" >&2; }
 
 python=''
-for candidate in "${PYTHON:-python3}" python3.13 python3.12 python3.11; do
-  if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then
+for candidate in "${PYTHON:-python3}" python3.15 python3.14 python3.13 python3.12 python3.11; do
+  if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 15))' 2>/dev/null; then
     python=$candidate
     break
   fi
 done
-[ -n "$python" ] || { say 'needs Python 3.11, 3.12 or 3.13: install it, or name it with PYTHON=/path/to/python3'; exit 1; }
+[ -n "$python" ] || { say 'needs a Python from 3.11 to 3.15: install one, or name it with PYTHON=/path/to/python3'; exit 1; }
 
 # An environment with the development packages holds the runtime ones too.
 stamp=.venv/kswifi-locked

@@ -6,17 +6,7 @@
 # is a failure.
 set -eu
 
-need() { # program, Debian packages
-  program=$1; shift
-  PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null 2>&1 && return 0
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    echo "kswifi test: installing $*" >&2
-    apt-get update -qq >/dev/null || true
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >/dev/null && return 0
-  fi
-  echo "kswifi test: $program is missing, its tests are left out. Install it: apt install $*" >&2
-  [ "${CI:-}" != true ]
-}
+. "$(dirname "$0")/need.sh"
 
 need curl curl
 need chromium chromium

@@ -11,6 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_FILE_LINES = 600
+LONGEST_SCRIPT_LINE = 140
 _BINARY = {".der", ".png", ".bin", ".ico", ".svg", ".hex", ".pem"}
 _UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
 _BARE_SESSION = re.compile(r"(class Session\b|: Session\b|\[Session\b|-> Session\b)")
@@ -28,6 +29,18 @@ def no_long_files(name: str, text: str) -> Iterator[str]:
     lines = text.count("\n")
     if name.endswith(".py") and lines > LONGEST_FILE_LINES:
         yield f"{lines} lines; split it by subject ({LONGEST_FILE_LINES} at most)"
+
+
+def no_long_lines_of_script(name: str, text: str) -> Iterator[str]:
+    """Lines of the app's JavaScript fit an editor; Biome does not break those of a template.
+
+    The texts of a language are left out: there, a line is a text.
+    """
+    folder = "src/kswifi/pwa/static/"
+    if name.startswith((f"{folder}js/", f"{folder}sw.js")) and not name.startswith(f"{folder}js/text/"):
+        for number, line in enumerate(text.splitlines(), 1):
+            if len(line) > LONGEST_SCRIPT_LINE:
+                yield f"line {number}: {len(line)} characters; break it ({LONGEST_SCRIPT_LINE} at most)"
 
 
 def nothing_unfinished(name: str, text: str) -> Iterator[str]:
@@ -72,6 +85,7 @@ def one_final_newline(name: str, text: str) -> Iterator[str]:
 
 RULES: tuple[Rule, ...] = (
     no_long_files,
+    no_long_lines_of_script,
     nothing_unfinished,
     no_bare_session,
     no_registry_hosts,

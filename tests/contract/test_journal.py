@@ -16,9 +16,9 @@ import pytest
 from kswifi.ledger.effects import ContinueWithNextSet, Effect, WalletOpened
 from kswifi.ledger.errors import LedgerDamagedError, LedgerError, LedgerLockedError, LedgerVersionError
 from kswifi.ledger.storage.journal import Head, Journal, Record, effects_of, follow, next_record
-from kswifi.ledger.storage.memory_journal import MemoryJournal
 from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 from kswifi.simulation.disk import SimulatedDisk
+from tests.support.memory_journal import MemoryJournal
 
 Again = Callable[[], Journal]
 """Gives the same journal anew, as the next process would find it."""

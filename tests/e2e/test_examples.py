@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,9 +115,7 @@ def test_webhooks_of_paystack_rehearsed(with_paystack: tuple[WholeSystem, str]) 
     assert "sandbox" not in system.children["lab"].ready  # it serves no more
     with pytest.raises(httpx2.ConnectError):
         httpx2.get(f"http://127.0.0.1:{system.environment['KSWIFI_SANDBOX_PORT']}/v1/health")
-    began = time.monotonic()
     told = run("rehearse_webhooks.py", system.origin, gateway).splitlines()
-    assert time.monotonic() - began < 60
     assert told[0] == "without a signature: 401"
     assert told[1] == "signed by somebody else: 401"
     assert told[2] == "changed after signing: 401"

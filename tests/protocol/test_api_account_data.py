@@ -1,6 +1,7 @@
 """Taking everything that is stored of oneself away, and deleting it."""
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import httpx2
@@ -89,11 +90,10 @@ async def _delete_again(client: httpx2.AsyncClient, csrf_token: str) -> None:
 
 
 def _nothing_is_left(folder: Path, user_id: str) -> None:
-    with sqlite3.connect(folder / "control.db") as database:
+    with closing(sqlite3.connect(folder / "control.db")) as database:
         tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         rows = {name: repr(database.execute(f'SELECT * FROM "{name}"').fetchall()) for name in tables}
         cards = database.execute("SELECT eid, session_record FROM esim WHERE user_id = ?", (user_id,)).fetchall()
-    database.close()
     assert [name for name, text in rows.items() if NUMBER[1:] in text] == []
     assert set(cards) == {(None, None)}
     # The events of the revocations, told afterwards, are pruned like all others; requests and logins are gone.

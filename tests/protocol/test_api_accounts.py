@@ -4,8 +4,8 @@ from pathlib import Path
 
 from kswifi.accounts.rates import Rate
 from kswifi.accounts.service import AccountRules
-from kswifi.kernel.clock import ManualClock
 from tests.support.api import PASSWORD, problem, register, serving
+from tests.support.clocks import ManualClock
 from tests.support.databases import START
 
 PHONE = {"identifier": "0803 123 4567", "password": PASSWORD}

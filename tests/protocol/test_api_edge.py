@@ -27,7 +27,6 @@ ELSEWHERE = {
     "unknown_subscriber",  # to the network, by Diameter
     "resynchronization_refused",
     "illegal_rsp_transition",  # to a phone's LPA, by ES9+
-    "unknown_profile_order",
     "profile_package_refused",  # at start
     "line_stock_refused",  # to who runs it, by commands, as these are:
     "operator_refused",

@@ -14,9 +14,9 @@ from kswifi.accounts.errors import WeakPasswordError
 from kswifi.api.edge import idempotency
 from kswifi.api.edge.idempotency import Idempotent, prune_requests
 from kswifi.api.edge.sql import idempotent_request
-from kswifi.kernel.clock import ManualClock
 from kswifi.outbox.service import events_after, publish
 from tests.support.api import problem, register, serving
+from tests.support.clocks import ManualClock
 from tests.support.databases import START
 
 WHERE = "/api/v1/things"

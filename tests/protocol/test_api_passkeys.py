@@ -13,9 +13,9 @@ from kswifi.accounts.passkeys import CHALLENGE_LIFETIME, PASSKEYS_LIMIT
 from kswifi.accounts.rates import Rate
 from kswifi.accounts.relying_party import RelyingParty
 from kswifi.accounts.service import AccountRules
-from kswifi.kernel.clock import ManualClock
 from tests.support.api import PASSWORD, Page, problem, register, serving
 from tests.support.authenticator import PRESENT, Authenticator
+from tests.support.clocks import ManualClock
 from tests.support.databases import START
 
 ORIGIN = "https://app.example.ng"

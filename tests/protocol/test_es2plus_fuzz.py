@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from kswifi.esim.model import ProfileState
 from kswifi.esim.smdp.orders import ORDER_COLUMNS
 from kswifi.esim.sql import profile_order
-from kswifi.kernel.clock import ManualClock
 from kswifi.rsp.status_codes import Status
 from tests.support.cards import EID, iccid
+from tests.support.clocks import ManualClock
 from tests.support.es2 import Operator, registered
 from tests.support.smdp import NOW, RunningSmdp, running_smdp
 
@@ -34,7 +34,7 @@ class Market:
         """Return the orders of these profiles, as they are stored."""
         wanted = profile_order.select().with_only_columns(*ORDER_COLUMNS)
         wanted = wanted.where(profile_order.c.iccid.in_([str(iccid(number)) for number in numbers]))
-        rows = self.server.together(lambda connection: connection.execute(wanted).all())
+        rows = self.server.write(lambda connection: connection.execute(wanted).all())
         return sorted(tuple(row) for row in rows)
 
 

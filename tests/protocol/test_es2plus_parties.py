@@ -12,10 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kswifi.bench.es9_client import Es9Client, Es9FailedError
-from kswifi.kernel.clock import ManualClock
 from kswifi.rsp import signatures
 from kswifi.rsp.messages.download import DownloadError, PrepareDownloadError
 from tests.support.cards import iccid
+from tests.support.clocks import ManualClock
 from tests.support.es2 import Callback, callback_server, codes, registered
 from tests.support.smdp import NOW, RULES, authenticated, refused, running_smdp
 

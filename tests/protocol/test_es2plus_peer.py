@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from kswifi.kernel.clock import ManualClock
 from kswifi.outbox.results import Unknown
 from kswifi.providers.smdp.es2plus_call import (
     ANSWER_LIMIT_OCTETS,
@@ -24,6 +23,7 @@ from kswifi.providers.smdp.es2plus_call import (
     client_context,
 )
 from tests.support.cards import iccid
+from tests.support.clocks import ManualClock
 from tests.support.es2 import Callback, Keyed, Operator, callback_server, registered, self_signed
 from tests.support.smdp import ADDRESS, NOW, RunningSmdp, running_smdp
 

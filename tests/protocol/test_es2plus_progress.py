@@ -20,8 +20,8 @@ from kswifi.esim.external_smdp.line_stock import make_lines, set_ready
 from kswifi.esim.lines.service import EsimOrders
 from kswifi.esim.lines.vault import SubscriberVault
 from kswifi.esim.model import NumberRange
-from kswifi.kernel.clock import ManualClock
 from tests.support.cards import EID
+from tests.support.clocks import ManualClock
 from tests.support.es2 import Keyed, Operator, registered, self_signed
 from tests.support.session_roads import ADA
 from tests.support.smdp import NOW, VAULT_KEY, RunningSmdp, running_smdp
@@ -54,11 +54,11 @@ class Told:
     def kept(self) -> list[dict[str, Any]]:
         """Return what waits for the worker."""
         query = "SELECT payload FROM outbox_entry WHERE kind = 'esim.peer_progress' ORDER BY id"
-        rows = self.server.together(lambda connection: connection.exec_driver_sql(query).scalars().all())
+        rows = self.server.write(lambda connection: connection.exec_driver_sql(query).scalars().all())
         return [json.loads(row) for row in rows]
 
     def clear(self) -> None:
-        self.server.together(lambda connection: connection.exec_driver_sql("DELETE FROM outbox_entry"))
+        self.server.write(lambda connection: connection.exec_driver_sql("DELETE FROM outbox_entry"))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import pytest
 from kswifi.bench.es9_client import Download
 from kswifi.bench.light_card import LightCard
 from kswifi.esim.model import ProfileEvent, ProfileState
-from kswifi.kernel.clock import ManualClock
 from kswifi.kernel.numbers import Eid
 from kswifi.rsp import binding, pki_making, signatures, tlv
 from kswifi.rsp.curves import Curve
@@ -21,6 +20,7 @@ from kswifi.rsp.messages.authentication import (
     decode_authenticate_server_response,
 )
 from kswifi.rsp.messages.euicc_info import EuiccInfo1
+from tests.support.clocks import ManualClock
 from tests.support.smdp import (
     ADDRESS,
     NOW,

@@ -10,12 +10,12 @@ import pytest
 from kswifi.bench.es9_client import Download
 from kswifi.esim.model import ProfileState
 from kswifi.esim.smdp.rsp_model import SmdpRules
-from kswifi.kernel.clock import ManualClock
 from kswifi.kernel.numbers import Eid
 from kswifi.rsp import binding, curves, signatures, tlv
 from kswifi.rsp.curves import Curve
 from kswifi.rsp.messages.bound_profile_package import TAG_88, TAG_SECOND_87
 from kswifi.rsp.messages.download import CancelReason, PrepareDownloadError
+from tests.support.clocks import ManualClock
 from tests.support.smdp import (
     NOW,
     PROFILE,

@@ -10,11 +10,11 @@ import pytest
 
 from kswifi.bench.es9_client import Download
 from kswifi.esim.model import ProfileState
-from kswifi.kernel.clock import ManualClock
 from kswifi.kernel.numbers import Eid
 from kswifi.rsp import signatures
 from kswifi.rsp.messages.notifications import BppCommand, InstallError, InstallFailure
 from kswifi.rsp.pki import Pki
+from tests.support.clocks import ManualClock
 from tests.support.smdp import (
     ADDRESS,
     NOW,

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kswifi.bench.es9_client import Es9Client, HttpAnswer
-from kswifi.kernel.clock import ManualClock
 from kswifi.servers.rsp.json_binding import BODY_LIMIT_OCTETS
+from tests.support.clocks import ManualClock
 from tests.support.smdp import NOW, PROFILE, RunningSmdp, authenticated, client_context, running_smdp
 
 FUNCTIONS = (
@@ -127,7 +127,7 @@ def test_no_broken_answer_of_a_card_brings_it_down(server: RunningSmdp, data: st
 def test_tls_before_1_2_and_strangers_are_refused(server: RunningSmdp) -> None:
     context = client_context(server.pki)
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
-    old = server.smdp.server.config.ssl
+    old = server.smdp.server.tls
     assert old is not None
     assert old.minimum_version is ssl.TLSVersion.TLSv1_2
     stranger = Es9Client(("127.0.0.1", server.smdp.port), context, "other.example")

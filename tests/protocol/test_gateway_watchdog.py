@@ -16,14 +16,9 @@ PATIENCE_SECONDS = 10.0
 
 @dataclass
 class IdleOcs(SmallOcs):
-    """Counts its connections; answers a watchdog at once, or (``silent_after``) only so many times."""
+    """Answers a watchdog at once, or (``silent_after``) only so many times."""
 
-    connections: int = 0
     silent_after: int | None = None
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
-        await super()._serve(reader, writer)
 
     async def _answer(self, message: bytes) -> bytes | None:
         answer = await super()._answer(message)

@@ -7,6 +7,7 @@ from kswifi.charging.policy import ChargingPolicy
 from kswifi.diameter.constants import FinalUnitAction
 from kswifi.diameter.messages.base import CapabilitiesExchangeAnswer
 from kswifi.diameter.messages.credit_control import CreditControlAnswer
+from tests.support.charging import charging_sessions_of
 from tests.support.diameter_samples import CCR_NAMES, rebuilt, sample
 from tests.support.gy_server import WALLET, GyServer, RawClient, running
 
@@ -41,7 +42,7 @@ async def test_captured_session_is_charged_to_the_octet(tmp_path: Path) -> None:
             assert answer.services[0].validity_seconds == (600 if number < 5 else None)
         assert server.balances("account") == (CAPTURED_USED, 0, 0)
         assert server.service.counters.overrun_octets == 0
-        assert server.service.charging_sessions_of_wallet(WALLET) == []
+        assert charging_sessions_of(server.service, WALLET) == []
         await client.close()
 
 
@@ -52,8 +53,8 @@ async def test_whole_rest_under_the_cap_is_final_at_once(tmp_path: Path) -> None
         answer = await client.charge(sample("ccr-initial"))
         assert granted(answer) == 9_999_999
         assert answer.services[0].final_unit is not None
-        (view,) = server.service.charging_sessions_of_wallet(WALLET)
-        assert (view.access, view.apn, view.peer) == (Access.FULL, "internet", "smf.localdomain")
+        (view,) = charging_sessions_of(server.service, WALLET)
+        assert (view.access, view.bearer.apn, view.bearer.peer) == (Access.FULL, "internet", "smf.localdomain")
         await client.close()
 
 
@@ -84,8 +85,8 @@ async def test_restart_between_update_and_replay(tmp_path: Path) -> None:
         before = [await client.ask(sample(name)) for name in CCR_NAMES[:3]]
         await client.close()
     async with running(GyServer(tmp_path, policy=ONE_MEGABYTE_GRANTS)) as server:
-        (view,) = server.service.charging_sessions_of_wallet(WALLET)
-        assert (view.session_id, view.apn) == ("smf.localdomain;1795405056;2;app_gy", "internet")
+        (view,) = charging_sessions_of(server.service, WALLET)
+        assert (view.session_id, view.bearer.apn) == ("smf.localdomain;1795405056;2;app_gy", "internet")
         client = await RawClient.connect(server.node.port)
         assert [await client.ask(sample(name)) for name in CCR_NAMES[:3]] == before
         assert server.balances("account") == (2_002_000, 1_000_000, 20_000_000 - 3_002_000)

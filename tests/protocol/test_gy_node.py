@@ -16,8 +16,9 @@ from kswifi.diameter.messages.base import (
     PeerAnswer,
 )
 from kswifi.diameter.reader import read_message
-from kswifi.servers.diameter.application import Reply
+from kswifi.servers.diameter.application import Reply, Sender
 from kswifi.servers.diameter.peer_connection import PeerLimits
+from kswifi.servers.diameter.peer_rules import LOOPBACK, PeerRules
 from tests.support.diameter_samples import rebuilt, sample
 from tests.support.gy_server import IDENTITY, GyServer, RawClient, greeting, running
 
@@ -51,8 +52,8 @@ async def closes(client: RawClient) -> bool:
     ],
 )
 async def test_refused_greetings_are_told_why_and_closed(tmp_path: Path, message: bytes, result: int) -> None:
-    allowed = frozenset({"smf.localdomain"})
-    async with running(GyServer(tmp_path, allowed_peers=allowed)) as server:
+    rules = PeerRules(peers={"smf.localdomain": LOOPBACK}, any_name_from=())
+    async with running(GyServer(tmp_path, rules=rules)) as server:
         client = await RawClient.connect(server.node.port, greet=False)
         assert result_of(await client.ask(message)) == result
         assert await closes(client)
@@ -224,6 +225,34 @@ async def test_connections_are_bounded(tmp_path: Path) -> None:
             await client.close()
 
 
+async def test_strangers_have_fewer_places_than_peers(tmp_path: Path) -> None:
+    limits = PeerLimits(max_strangers=2, farewell_seconds=0.2)
+    async with running(GyServer(tmp_path, limits=limits)) as server:
+        known = [await RawClient.connect(server.node.port) for _ in range(5)]
+        strangers = [await RawClient.connect(server.node.port, greet=False) for _ in range(6)]
+        for stranger in strangers[:4]:
+            assert await closes(stranger)
+        assert server.node.closed["evicted"] == 4
+        assert len(server.node.peers) == len(known)
+
+
+async def test_answers_without_a_greeting_extend_no_deadline(tmp_path: Path) -> None:
+    async with running(GyServer(tmp_path, limits=HASTY)) as server:
+        stranger = await RawClient.connect(server.node.port, greet=False)
+        answer = bytearray(greeting())
+        answer[4] &= 0x7F  # the R bit: an answer, which nobody asked for
+
+        async def talk() -> None:
+            while True:
+                stranger.send(bytes(answer))
+                await asyncio.sleep(0.02)
+
+        talking = asyncio.create_task(talk())
+        assert await closes(stranger)
+        talking.cancel()
+        assert server.node.closed["head_late"] == 1
+
+
 async def test_strangers_make_room_for_who_comes_after_them(tmp_path: Path) -> None:
     limits = PeerLimits(max_connections=3, farewell_seconds=0.2)
     async with running(GyServer(tmp_path, limits=limits)) as server:
@@ -293,7 +322,7 @@ class PatientApplication:
     def __init__(self) -> None:
         self.waiting: list[tuple[bytes, Reply]] = []
 
-    def handle(self, header: Header, message: bytes, reply: Reply) -> None:
+    def handle(self, header: Header, message: bytes, reply: Reply, sender: Sender) -> None:
         self.waiting.append((encode_message(header._replace(flags=0), b""), reply))
 
 

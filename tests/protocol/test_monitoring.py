@@ -1,6 +1,5 @@
 """The monitoring listener: metrics and health for who runs the server, apart from the listener people reach."""
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +11,7 @@ import httpx2
 import pytest
 
 from kswifi.api.app import create_app
-from kswifi.api.monitoring import MonitoringServer, create_monitoring_app
+from kswifi.api.monitoring import create_monitoring_app
 from kswifi.api.services import Metrics, Services
 from kswifi.cli.up import PortTakenError, check_ports
 from kswifi.settings import load_settings
@@ -32,91 +31,54 @@ async def asking(services: Services, address: str) -> AsyncIterator[httpx2.Async
         yield client
 
 
-def test_metrics_are_for_this_machine_and_named_networks(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with serving(tmp_path) as (public, services):
-            async with asking(services, "127.0.0.1") as client:
-                problem(await client.get("/metrics"), 503, "not_ready")
-            metered = replace(services, metrics=Metrics(text, (ip_network("10.9.0.0/16"),)))
-            for address in ("127.0.0.1", "::1", "::ffff:127.0.0.1", "10.9.1.1", "::ffff:10.9.1.1"):
-                async with asking(metered, address) as client:
-                    answer = await client.get("/metrics")
-                    assert (answer.status_code, answer.text) == (200, "up 1\n"), address
-            for address in ("10.8.1.1", "64:ff9b::127.0.0.1", "2001:db8::1", "nowhere"):
-                async with asking(metered, address) as client:
-                    headers = {"X-Forwarded-For": "127.0.0.1", "Forwarded": "for=127.0.0.1"}
-                    answer = await client.get("/metrics", headers=headers)
-                    problem(answer, 403, "metrics_not_for_you")
-                    assert (await client.get("/healthz")).status_code == 200
-            own = httpx2.ASGITransport(create_app(metered), client=("127.0.0.1", 1))
-            async with httpx2.AsyncClient(transport=own, base_url=str(public.base_url)) as client:
-                problem(await client.get("/metrics"), 404, "not_found")
-
-    asyncio.run(scenario())
+async def test_metrics_are_for_this_machine_and_named_networks(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (public, services):
+        async with asking(services, "127.0.0.1") as client:
+            problem(await client.get("/metrics"), 503, "not_ready")
+        metered = replace(services, metrics=Metrics(text, (ip_network("10.9.0.0/16"),)))
+        for address in ("127.0.0.1", "::1", "::ffff:127.0.0.1", "10.9.1.1", "::ffff:10.9.1.1"):
+            async with asking(metered, address) as client:
+                answer = await client.get("/metrics")
+                assert (answer.status_code, answer.text) == (200, "up 1\n"), address
+        for address in ("10.8.1.1", "64:ff9b::127.0.0.1", "2001:db8::1", "nowhere"):
+            async with asking(metered, address) as client:
+                headers = {"X-Forwarded-For": "127.0.0.1", "Forwarded": "for=127.0.0.1"}
+                answer = await client.get("/metrics", headers=headers)
+                problem(answer, 403, "metrics_not_for_you")
+                assert (await client.get("/healthz")).status_code == 200
+        own = httpx2.ASGITransport(create_app(metered), client=("127.0.0.1", 1))
+        async with httpx2.AsyncClient(transport=own, base_url=str(public.base_url)) as client:
+            problem(await client.get("/metrics"), 404, "not_found")
 
 
-def test_health_and_what_is_missing(tmp_path: Path) -> None:
+async def test_health_and_what_is_missing(tmp_path: Path) -> None:
     there = True
 
     async def ledger() -> bool:
         return there
 
-    async def scenario() -> None:
-        nonlocal there
-        async with (
-            serving(tmp_path, readiness={"ledger": ledger}) as (_public, services),
-            asking(services, "127.0.0.1") as client,
-        ):
-            assert (await client.get("/readyz")).json() == {"status": "ok"}
-            assert (await client.head("/healthz")).status_code == 200
-            there = False
-            document = problem(await client.get("/readyz"), 503, "not_ready")
-            assert document["facts"] == {"missing": "ledger"}
-            assert (await client.get("/healthz")).json() == {"status": "ok"}
-
-    asyncio.run(scenario())
+    async with (
+        serving(tmp_path, readiness={"ledger": ledger}) as (_public, services),
+        asking(services, "127.0.0.1") as client,
+    ):
+        assert (await client.get("/readyz")).json() == {"status": "ok"}
+        assert (await client.head("/healthz")).status_code == 200
+        there = False
+        document = problem(await client.get("/readyz"), 503, "not_ready")
+        assert document["facts"] == {"missing": "ledger"}
+        assert (await client.get("/healthz")).json() == {"status": "ok"}
 
 
-def test_a_page_that_rebinds_its_name_to_this_machine_reads_nothing(tmp_path: Path) -> None:
-    async def scenario() -> None:
-        async with (
-            serving(tmp_path) as (_public, services),
-            asking(replace(services, metrics=Metrics(text)), "127.0.0.1") as client,
-        ):
-            for host in ("evil.example", "evil.example:9464", "127.0.0.1.evil.example", "[::1"):
-                answer = await client.get("/metrics", headers={"Host": host})
-                problem(answer, 421, "host_not_allowed")
-            for host in ("localhost:9464", "10.1.2.3:9464", "[fd00::1]:9464", "metrics.lan"):
-                assert (await client.get("/metrics", headers={"Host": host})).status_code == 200, host
-
-    asyncio.run(scenario())
-
-
-def test_health_is_reached_while_the_api_refuses_connections(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("kswifi.api.server.CONNECTIONS_LIMIT", 4)
-
-    async def scenario() -> None:
-        async with serving(tmp_path) as (public, services):
-            listener = socket.create_server(("127.0.0.1", 0))
-            monitoring = MonitoringServer(create_monitoring_app(services))
-            running = asyncio.create_task(monitoring.serve(sockets=[listener]))
-            host, port = "127.0.0.1", int(public.base_url.port or 0)
-            silent = [await asyncio.open_connection(host, port) for _ in range(8)]
-            try:
-                assert (await public.get("/healthz")).status_code == 503
-                async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
-                    assert (await client.get("/healthz")).json() == {"status": "ok"}
-                    assert (await client.get("/readyz")).json() == {"status": "ok"}
-            finally:
-                for _reader, writer in silent:
-                    writer.close()
-                monitoring.should_exit = True
-                await asyncio.wait_for(running, 20)
-                listener.close()
-
-    asyncio.run(scenario())
+async def test_a_page_that_rebinds_its_name_to_this_machine_reads_nothing(tmp_path: Path) -> None:
+    async with (
+        serving(tmp_path) as (_public, services),
+        asking(replace(services, metrics=Metrics(text)), "127.0.0.1") as client,
+    ):
+        for host in ("evil.example", "evil.example:9464", "127.0.0.1.evil.example", "[::1"):
+            answer = await client.get("/metrics", headers={"Host": host})
+            problem(answer, 421, "host_not_allowed")
+        for host in ("localhost:9464", "10.1.2.3:9464", "[fd00::1]:9464", "metrics.lan"):
+            assert (await client.get("/metrics", headers={"Host": host})).status_code == 200, host
 
 
 def test_up_names_the_port_of_monitoring_when_it_is_taken() -> None:

@@ -10,12 +10,12 @@ from kswifi.bootstrap.records_process import RecordsProcess
 from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.database.migrate import migrate
-from kswifi.kernel.clock import ManualClock
 from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 from kswifi.settings import load_settings
 from tests.support.charging import INITIAL, TERMINATION, UPDATE, request, units
 from tests.support.charging_records import Recorded
+from tests.support.clocks import ManualClock
 from tests.support.databases import START
 
 MB = 1_000_000

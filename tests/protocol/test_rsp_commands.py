@@ -9,13 +9,12 @@ from typer.testing import CliRunner
 
 from kswifi.cli.main import app
 from kswifi.esim.model import ProfileState
-from kswifi.esim.smdp.orders import order_by_id
 from kswifi.lab.children import Child, ChildFailedError
 from kswifi.lab.phone.lpa import DownloadRefusedError
 from kswifi.rsp.curves import Curve
 from kswifi.rsp.errors import PkiError
 from tests.support.cards import iccid, needing, profile_package
-from tests.support.smdp import SGP26, TS48, order, running_smdp
+from tests.support.smdp import SGP26, TS48, order, order_now, running_smdp
 
 HOST = "rsp.kswifi.example"
 
@@ -130,7 +129,7 @@ def test_what_a_card_refuses_ends_the_order_in_error(tmp_path: Path) -> None:
         )  # fmt: skip
         assert isinstance(refused.exception, DownloadRefusedError)
         assert "feature not supported" in refused.exception.message
-        done = server.together(lambda connection: order_by_id(connection, placed.order_id))
+        done = order_now(server, placed)
         assert done.profile_state is ProfileState.ERROR
         assert "the card did not install it" in (done.state_reason or "")
     assert run("lpa", "notifications", "--card", str(tmp_path / "card")) == "", "the server has heard of it"

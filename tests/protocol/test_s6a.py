@@ -54,7 +54,7 @@ def request(imsi: str, resynchronization: bytes | None = None) -> bytes:
 async def test_vectors_and_refusals(tmp_path: Path) -> None:
     centre = FakeAuthenticationCentre()
     async with running(GyServer(tmp_path, more=(S6aApplication(centre, IDENTITY),))) as server:
-        client = await RawClient.connect(server.node.port)
+        client = await RawClient.connect(server.node.port, host="gw.localdomain")
         answer = AuthenticationInformationAnswer.decode(await client.ask(request(IMSI, bytes(30))))
         assert answer.vector == VECTOR
         assert answer.is_success

@@ -9,7 +9,6 @@ from kswifi.euicc.card import Euicc
 from kswifi.euicc.profiles import installing
 from kswifi.euicc.profiles.loader import build_profile_state
 from kswifi.euicc.state import Profile
-from kswifi.euicc.storage import MemoryStorage
 from kswifi.kernel.numbers import Iccid
 from kswifi.lab.phone.activation_code import ActivationCode
 from kswifi.lab.phone.es9 import Es9RefusedError, HttpEs9
@@ -20,6 +19,7 @@ from kswifi.rsp.curves import Curve
 from kswifi.rsp.saip.build import MINIMUM_SECURITY_LEVEL
 from kswifi.scp80.packets import encode_command
 from tests.support.cards import iccid, needing, profile_package, signed_record
+from tests.support.memory_storage import MemoryStorage
 from tests.support.packets import KEYS, hand_over, packet, update_script
 from tests.support.rsp import new_card, sgp26_files
 from tests.support.smdp import ADDRESS, SGP26, TS48, RunningSmdp, client_context, order, order_now, running_smdp

@@ -29,7 +29,6 @@ from kswifi.books.verify import verify_book
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.jobs.worker import Worker, WorkerLimits
-from kswifi.kernel.clock import ManualClock
 from kswifi.lab.rehearsal.payments.engine import Engine
 from kswifi.lab.rehearsal.payments.model import ChargeStatus, GatewayRefusal, RefundStatus
 from kswifi.lab.rehearsal.payments.server import GatewayConfig, make_gateway
@@ -42,6 +41,7 @@ from kswifi.payments.service import PaymentService, ask_refund
 from kswifi.payments.settling import take_back
 from kswifi.payments.sql import pass_period
 from kswifi.payments.store import find_payment, payments_of
+from tests.support.clocks import ManualClock
 from tests.support.databases import START, open_database
 from tests.support.payments import ADA, FACES, PRICE, SECRET, gateway_at
 

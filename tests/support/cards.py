@@ -7,7 +7,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from kswifi.aka import milenage
 from kswifi.euicc.card import Euicc
-from kswifi.euicc.storage import MemoryStorage
 from kswifi.kernel.numbers import Eid, Iccid, Imsi, luhn_digit
 from kswifi.lab.phone.sim import AuthenticateResult
 from kswifi.rsp import session_record
@@ -15,6 +14,7 @@ from kswifi.rsp.saip.build import ProfileParameters, build_profile
 from kswifi.rsp.saip.elements import ProfileHeader
 from kswifi.rsp.saip.package import read_package
 from kswifi.rsp.session_record import SessionRecord
+from tests.support.memory_storage import MemoryStorage
 
 EID = Eid.with_check_digits("890490320012345678900000000001")
 K = bytes(range(16))

@@ -4,16 +4,18 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from kswifi.charging.answers import ChargingAnswer
+from kswifi.charging.model import ChargingSession
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.charging.service import ChargingService
 from kswifi.diameter.constants import CcRequestType, ReportingReason, SubscriptionIdType
 from kswifi.diameter.messages.credit_control import CreditControlRequest
 from kswifi.diameter.messages.units import PsInformation, ServiceCreditControl, ServiceUnit, SubscriptionId
-from kswifi.kernel.clock import ManualClock, unix_seconds
+from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger import model
 from kswifi.ledger.commands import Command, Credit, OpenWallet, Outcome, OutcomeCode, ProveStorage
 from kswifi.ledger.errors import LedgerBusyError
 from kswifi.ledger.state import LedgerState
+from tests.support.clocks import ManualClock
 
 WALLET = "wallet-1"
 IMSI = "001010000000001"
@@ -161,3 +163,8 @@ def granted(answer: ChargingAnswer) -> int | None:
     assert answer.result_code == 2001, answer
     (service,) = answer.services
     return service.granted.cc_total_octets if service.granted is not None else None
+
+
+def charging_sessions_of(service: ChargingService, wallet_id: str) -> list[ChargingSession]:
+    """Return the ChargingSessions of a wallet that the network has open, the oldest first."""
+    return list(service._sessions.of_wallet(wallet_id))

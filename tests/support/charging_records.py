@@ -14,11 +14,12 @@ from kswifi.charging_records.projector import ChargingRecords
 from kswifi.charging_records.service import RecordFilter, find_records
 from kswifi.database.engine import Database
 from kswifi.diameter.messages.credit_control import CreditControlRequest
-from kswifi.kernel.clock import ManualClock, unix_seconds
+from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.commands import Credit, OpenWallet, ProveStorage
 from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 from tests.support.charging import GATEWAY, IMSI, WALLET
+from tests.support.clocks import ManualClock
 from tests.support.databases import START, open_database
 
 

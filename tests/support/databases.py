@@ -8,7 +8,8 @@ from typing import Final
 
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.database.migrate import migrate
-from kswifi.kernel.clock import Clock, ManualClock
+from kswifi.kernel.clock import Clock
+from tests.support.clocks import ManualClock
 
 START: Final = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 

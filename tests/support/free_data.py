@@ -18,9 +18,9 @@ from kswifi.free_data.model import Budget, BudgetKind, FreeGrant
 from kswifi.free_data.pseudonyms import Marks
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.service import FreeData
-from kswifi.kernel.clock import ManualClock
 from kswifi.kernel.numbers import Eid
 from kswifi.kernel.quantities import GIGABYTE, Kobo, Octets
+from tests.support.clocks import ManualClock
 from tests.support.databases import START, open_database
 
 GB: Final = int(GIGABYTE)

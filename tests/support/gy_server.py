@@ -19,8 +19,9 @@ from kswifi.ledger.commands import Credit, OpenWallet, OutcomeCode, ProveStorage
 from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 from kswifi.servers.diameter.application import Application, NodeIdentity
 from kswifi.servers.diameter.gy import GyApplication
-from kswifi.servers.diameter.node import DiameterNode
+from kswifi.servers.diameter.node import DiameterNode, TlsListener
 from kswifi.servers.diameter.peer_connection import PeerLimits
+from kswifi.servers.diameter.peer_rules import PeerRules
 from tests.support.diameter_samples import IMSI
 
 IDENTITY = NodeIdentity("ocs.localdomain", "localdomain", 1_700_000_000)
@@ -38,7 +39,8 @@ class GyServer:
         policy: ChargingPolicy | None = None,
         clock: Clock | None = None,
         limits: PeerLimits | None = None,
-        allowed_peers: frozenset[str] | None = None,
+        rules: PeerRules | None = None,
+        tls: TlsListener | None = None,
         more: tuple[Application, ...] = (),
     ) -> None:
         self.clock = clock or SystemClock()
@@ -50,7 +52,8 @@ class GyServer:
             port=0,
             identity=IDENTITY,
             applications=(self.gy, *more),
-            allowed_peers=allowed_peers,
+            rules=rules,
+            tls=tls,
             limits=limits or PeerLimits(farewell_seconds=0.2),
         )
         self.gy.connect(self.node.ask)

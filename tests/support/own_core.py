@@ -11,11 +11,11 @@ from kswifi.data_directory.layout import Installation
 from kswifi.kernel.clock import SystemClock, unix_seconds
 from kswifi.lab.ports import free_ports
 from kswifi.ledger import commands as do
-from kswifi.ledger.client import open_ledger
 from kswifi.ledger.state import LedgerState
 from kswifi.ledger.storage.recovery import recover
 from kswifi.ledger.storage.snapshot import SnapshotStore
 from kswifi.ledger.storage.sqlite_journal import SqliteJournalReader
+from tests.support.ledgers import open_ledger
 from tests.support.system import ForkedChild
 
 SUBSCRIBERS: Final = 100

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx2
-import uvicorn
 from sqlalchemy import Connection, insert, select
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -28,8 +27,8 @@ from kswifi.books.verify import verify_book
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.jobs.worker import Worker, WorkerLimits
-from kswifi.kernel.clock import ManualClock
-from kswifi.lab.rehearsal.payments.server import GatewayConfig, _Server, serving_gateway
+from kswifi.lab.rehearsal.payments.server import GatewayConfig, serving_gateway
+from kswifi.listeners.http_server import HttpServer
 from kswifi.outbox.sql import outbox_entry
 from kswifi.payments.errors import PaymentsError
 from kswifi.payments.job_handlers import PaymentHandlers, pass_handlers
@@ -40,6 +39,7 @@ from kswifi.payments.rules import PassRules
 from kswifi.payments.service import PaymentService, ask_refund, passes_held
 from kswifi.providers.payments.paystack import Paystack
 from kswifi.providers.payments.sandbox import SandboxGateway
+from tests.support.clocks import ManualClock
 from tests.support.databases import START, open_database
 
 ADA: Final = "019ab0de-0000-7000-8000-00000000ada0"
@@ -115,7 +115,7 @@ async def rehearsal(
     listener = socket.create_server(("127.0.0.1", 0))
     shop = f"http://127.0.0.1:{listener.getsockname()[1]}"
     app = Starlette(routes=[Route("/webhooks", webhook, methods=["POST"])])
-    server = _Server(uvicorn.Config(app, http="h11", ws="none", lifespan="off", log_config=None, access_log=False))
+    server = HttpServer(app, "shop")
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
     config = GatewayConfig(
         face="paystack" if face == "paystack" else "sandbox",

@@ -51,22 +51,20 @@ def need_pcsc() -> None:
 def virtual_readers(folder: Path) -> Iterator[VirtualReaders]:
     """Run pcscd with two virtual readers, in a mount namespace of its own where this machine allows one."""
     need_pcsc()
-    port = _two_free_ports()
+    port, path = _two_free_ports(), f"{os.environ['PATH']}:/usr/sbin"
     configuration = folder / "reader.conf.d"
     configuration.mkdir()
     (configuration / "vpcd").write_text(
         f'FRIENDLYNAME "Virtual PCD"\nDEVICENAME /dev/null:0x{port:X}\nLIBPATH {DRIVER}\nCHANNELID 0x{port:X}\n'
     )
-    command = ["pcscd", "--foreground", "--config", str(configuration)]
+    command = ["pcscd", "--foreground", *_without_polkit(path), "--config", str(configuration)]
     own = subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode == 0
     if own:
         command = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /run && exec "$@"', "pcscd", *command]
     elif SYSTEM_SOCKET.exists():
         pytest.skip("a PC/SC service runs here already, and this machine allows no second one beside it")
     with (folder / "pcscd.log").open("wb") as log:
-        service = subprocess.Popen(
-            command, stdout=log, stderr=log, env={**os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin"}
-        )
+        service = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "PATH": path})
     try:
         comm = Path(f"/proc/{service.pid}/root{SYSTEM_SOCKET}") if own else SYSTEM_SOCKET
         until(lambda: service.poll() is not None or comm.exists(), "pcscd does not start")
@@ -97,6 +95,15 @@ def until(done: Callable[[], bool], words: str) -> None:
     while not done():
         assert time.monotonic() < deadline, words
         time.sleep(0.05)
+
+
+def _without_polkit(path: str) -> list[str]:
+    """Return the option that lets clients in where no polkit runs; older versions have none and need none."""
+    helped = subprocess.run(
+        ["pcscd", "--help"], capture_output=True, text=True, check=False, env={**os.environ, "PATH": path}
+    )
+    option = "--disable-polkit"
+    return [option] if option in helped.stdout + helped.stderr else []
 
 
 def _readers_there(environment: dict[str, str]) -> bool:

@@ -19,9 +19,7 @@ from kswifi.esim.model import NumberRange, ProfileState
 from kswifi.esim.operators.operators import find_operator
 from kswifi.esim.operators.profile_stock import stock_profile
 from kswifi.euicc.card import Euicc
-from kswifi.euicc.storage import MemoryStorage
 from kswifi.free_data.rules import FreeDataRules
-from kswifi.kernel.clock import ManualClock
 from kswifi.kernel.numbers import Eid
 from kswifi.outbox.results import JobResult
 from kswifi.providers.smdp.es2plus import Es2PlusDelivery
@@ -29,7 +27,9 @@ from kswifi.providers.smdp.es2plus_call import Es2PlusPeer, client_context
 from kswifi.rsp import binding
 from kswifi.sessions.model import InternetSession
 from tests.support.cards import EID, enable
+from tests.support.clocks import ManualClock
 from tests.support.es2 import Callback, Operator, callback_server, registered, self_signed
+from tests.support.memory_storage import MemoryStorage
 from tests.support.session_roads import AtPeer, Road, open_road
 from tests.support.smdp import ADDRESS, NOW, VAULT_KEY, RunningSmdp, running_smdp
 
@@ -67,7 +67,7 @@ class Peer:
         """Take profiles into our stock there."""
         vault = SubscriberVault(VAULT_KEY)
         for package in packages:
-            self.server.together(
+            self.server.write(
                 lambda connection, package=package: stock_profile(  # type: ignore[misc]
                     connection, vault, find_operator(connection, self.operator.name), TYPE, package
                 )
@@ -76,7 +76,7 @@ class Peer:
     def states(self) -> dict[str, str]:
         """Return the profiles' states by ICCID, those of orders that were cancelled left out."""
         query = "SELECT iccid, profile_state FROM profile_order WHERE profile_state <> 'unavailable'"
-        rows = self.server.together(lambda connection: connection.exec_driver_sql(query).all())
+        rows = self.server.write(lambda connection: connection.exec_driver_sql(query).all())
         return {row[0]: row[1] for row in rows}
 
     def _relay(self, _callback: Callback, handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:

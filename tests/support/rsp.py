@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.es10.credentials import credentials_of_pki
-from kswifi.euicc.storage import MemoryStorage, Storage
+from kswifi.euicc.storage import Storage
 from kswifi.kernel.numbers import Eid
 from kswifi.lab.phone.es9 import AuthenticateClientAnswer, Es9RefusedError, InitiateAuthenticationAnswer
 from kswifi.rsp import binding, bsp, curves, pki, pki_making, signatures, smdp, tlv
 from kswifi.rsp.curves import Curve
 from kswifi.rsp.fields import OCTET_STRING, SIGNATURE
-from kswifi.rsp.messages.authentication import AuthenticateResponseError
+from kswifi.rsp.messages.authentication import AuthenticateResponseError, decode_authenticate_server_response
 from kswifi.rsp.messages.download import CancelSessionError, EuiccSigned2, PrepareDownloadError
 from kswifi.rsp.messages.euicc_info import EuiccInfo1
 from kswifi.rsp.messages.metadata import NotificationConfiguration, NotificationEvent, ProfileMetadata
@@ -25,8 +25,11 @@ from kswifi.rsp.messages.notifications import (
     OtherSignedNotification,
     decode_pending_notification,
 )
-from kswifi.rsp.status_codes import RspRefusedError
+from kswifi.rsp.smdp import AuthenticatedCard, Begun, check_card
+from kswifi.rsp.status_codes import RspRefusedError, Status
+from kswifi.rsp.trust import Trust
 from tests.support.cards import iccid, profile_package
+from tests.support.memory_storage import MemoryStorage
 
 NOW: Final = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ADDRESS: Final = "rsp.kswifi.example"
@@ -121,9 +124,7 @@ class SmallSmdp:
     def authenticate_client(self, address: str, transaction_id: bytes, response: bytes) -> AuthenticateClientAnswer:
         assert self._begun is not None
         try:
-            card = smdp.check_authenticate_client(
-                response, begun=self._begun, trust=self.source.trust(), at=self.at
-            )
+            card = check_authenticate_client(response, begun=self._begun, trust=self.source.trust(), at=self.at)
         except RspRefusedError as error:
             raise Es9RefusedError(error.status.subject_code, error.status.reason_code, error.message) from error
         if isinstance(card, AuthenticateResponseError):
@@ -198,3 +199,20 @@ class SmallSmdp:
         else:
             smdp.check_other_notification(pending, trust=self.source.trust(), at=self.at)
             self.notifications.append(pending)
+
+
+def check_authenticate_client(
+    response: bytes, *, begun: Begun, trust: Trust, at: datetime
+) -> AuthenticatedCard | AuthenticateResponseError:
+    """Check the card's answer to AuthenticateServer (SGP.22, 5.6.3); a card's own refusal is returned.
+
+    Raises:
+        RspRefusedError: transaction, certificates, signature or challenge are wrong.
+        RspDecodeError: it is no AuthenticateServerResponse.
+    """
+    answer = decode_authenticate_server_response(response)
+    if answer.transaction_id != begun.transaction_id:
+        raise RspRefusedError(Status.TRANSACTION_UNKNOWN)
+    if isinstance(answer, AuthenticateResponseError):
+        return answer
+    return check_card(answer, begun=begun, trust=trust, at=at)

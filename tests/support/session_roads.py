@@ -27,12 +27,11 @@ from kswifi.esim.smdp.packages import Packages
 from kswifi.esim.smdp.provisioning import Provisioning
 from kswifi.esim.sql import esim as esim_table
 from kswifi.euicc.card import Euicc
-from kswifi.euicc.storage import MemoryStorage
 from kswifi.free_data.pseudonyms import Marks
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.service import FreeData
 from kswifi.jobs.worker import Worker, WorkerLimits
-from kswifi.kernel.clock import ManualClock, unix_seconds
+from kswifi.kernel.clock import unix_seconds
 from kswifi.kernel.numbers import Eid, Imsi
 from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.commands import Ask, Commit, Outcome, Reserve
@@ -59,7 +58,9 @@ from kswifi.sessions.pass_refund import PassEnds
 from kswifi.sessions.projector import Projector
 from kswifi.sessions.signing import SessionSigningKey, fresh_signing_key_pem
 from tests.support.cards import enable, send
+from tests.support.clocks import ManualClock
 from tests.support.databases import START, open_database
+from tests.support.memory_storage import MemoryStorage
 
 ADA: Final = "019ab0de-0000-7000-8000-00000000ada0"
 BOLA: Final = "019ab0de-0000-7000-8000-00000000b01a"

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kswifi.aka import milenage
-from kswifi.diameter.constants import CcRequestType, Command, FinalUnitAction
+from kswifi.diameter.constants import CcFailureHandling, CcRequestType, Command, FinalUnitAction
 from kswifi.diameter.framing import MessageFramer
 from kswifi.diameter.header import decode_header
 from kswifi.diameter.messages.base import (
@@ -75,7 +75,11 @@ class Reservation:
 
 @dataclass
 class SmallOcs:
-    """Balance in octets; ``action`` follows the last grant; ``mute`` leaves every CCR unanswered."""
+    """Balance in octets; ``action`` follows the last grant; ``mute`` leaves every CCR unanswered.
+
+    The next ``lost_answers`` CCRs are charged, and their answers are lost on the way. ``failure_handling`` is what
+    every answer says about that.
+    """
 
     balance: int = 0
     grant: int = 1_000_000
@@ -83,6 +87,8 @@ class SmallOcs:
     validity: int | None = None
     refuse_initial: int | None = None
     mute: bool = False
+    lost_answers: int = 0
+    failure_handling: CcFailureHandling | None = None
     delay: float = 0.0
     sqn: int = 0
     used: int = 0
@@ -90,6 +96,7 @@ class SmallOcs:
     requests: list[CreditControlRequest] = field(default_factory=list)
     resynchronised: int = 0
     watchdogs: int = 0
+    connections: int = 0
     sessions: dict[str, Reservation] = field(default_factory=dict)
     heard: Callable[[CreditControlRequest], None] = lambda _request: None
     address: tuple[str, int] = ("127.0.0.1", 0)
@@ -117,6 +124,7 @@ class SmallOcs:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         framer = MessageFramer()
+        self.connections += 1
         self._writers.add(writer)
         try:
             while octets := await reader.read(65536):
@@ -168,7 +176,11 @@ class SmallOcs:
             return None
         if self.delay:
             await asyncio.sleep(self.delay)
-        return self._charge(request).encode()
+        answer = self._charge(request).encode()
+        if self.lost_answers:
+            self.lost_answers -= 1
+            return None
+        return answer
 
     def _vector(self, request: AuthenticationInformationRequest) -> bytes:
         facts = {
@@ -204,6 +216,7 @@ class SmallOcs:
             cc_request_type=stored.cc_request_type,
             cc_request_number=stored.cc_request_number,
             services=stored.services,
+            failure_handling=self.failure_handling,
             hop_by_hop=request.hop_by_hop,
             end_to_end=request.end_to_end,
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -24,7 +25,7 @@ from kswifi.database.migrate import migrate
 from kswifi.esim.external_smdp.progress import PeerProgress
 from kswifi.esim.lines.vault import SubscriberVault
 from kswifi.esim.model import ProfileEvent
-from kswifi.esim.smdp.orders import NewOrder, order_by_id, place_order
+from kswifi.esim.smdp.orders import NewOrder, order_by_matching_id, place_order
 from kswifi.esim.smdp.pki_folder import load_folder
 from kswifi.esim.smdp.rsp_model import ProfileOrder, SmdpRules
 from kswifi.kernel.clock import Clock, SystemClock
@@ -62,7 +63,7 @@ class RunningSmdp:
     pki: Pki
     clients: list[Es9Client] = field(default_factory=list)
 
-    def together(self, work: Callable[[Connection], _T]) -> _T:
+    def write(self, work: Callable[[Connection], _T]) -> _T:
         """Run a step on its database."""
         return asyncio.run_coroutine_threadsafe(self.database.write(work), self.loop).result(20)
 
@@ -158,11 +159,14 @@ def order(server: RunningSmdp, *events: ProfileEvent, **changes: object) -> Prof
     """Place an order of its own, released unless other events are given."""
     values = {"iccid": "89000123456789012341", "matching_id": f"ORDER-{next(_numbers)}", "package_name": PROFILE}
     new = NewOrder(**{**values, **changes})  # type: ignore[arg-type]
-    return server.together(lambda connection: place_order(connection, new, *(events or READY)))
+    return server.write(lambda connection: place_order(connection, new, *(events or READY)))
 
 
 def order_now(server: RunningSmdp, placed: ProfileOrder) -> ProfileOrder:
-    return server.together(lambda connection: order_by_id(connection, placed.order_id))
+    assert placed.matching_id is not None
+    found = server.write(partial(order_by_matching_id, matching_id=placed.matching_id))
+    assert found is not None
+    return found
 
 
 def refused(codes: str) -> "pytest.RaisesExc[Es9FailedError]":

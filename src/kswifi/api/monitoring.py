@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -19,9 +18,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from kswifi.api.edge.errors import HostNotAllowedError, MetricsNotForYouError, NotReadyError
 from kswifi.api.edge.problems import refusal
 from kswifi.api.routes.service.system import missing_parts
-from kswifi.api.server import ApiServer
 from kswifi.api.services import Metrics, Services
 from kswifi.kernel.network_addresses import parse_address
+from kswifi.listeners.http_server import HttpServer
+from kswifi.listeners.limits import ConnectionLimits
+from kswifi.listeners.pool import ConnectionPool
 
 CONNECTIONS_LIMIT: Final = 64
 IDLE_SECONDS: Final = 5
@@ -92,27 +93,12 @@ def create_monitoring_app(services: Services, own_names: frozenset[str] = frozen
     )
 
 
-class MonitoringServer(uvicorn.Server):
-    """Serves the monitoring application on sockets that are bound already, until ``should_exit`` is set."""
-
-    capture_signals = ApiServer.capture_signals
+class MonitoringServer(HttpServer):
+    """Serves the monitoring application; its connections are counted apart from those of the API."""
 
     def __init__(self, app: Starlette) -> None:
-        super().__init__(
-            uvicorn.Config(
-                app,
-                http="h11",
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                limit_concurrency=CONNECTIONS_LIMIT,
-                timeout_keep_alive=IDLE_SECONDS,
-                timeout_graceful_shutdown=STOP_SECONDS,
-            )
-        )
+        limits = ConnectionLimits(connections=CONNECTIONS_LIMIT, idle_seconds=IDLE_SECONDS)
+        super().__init__(app, "monitoring", pool=ConnectionPool(limits), stop_seconds=STOP_SECONDS)
 
 
 def _may_read(metrics: Metrics, request: Request) -> bool:

@@ -23,6 +23,7 @@ from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.commands import Credit, OpenWallet, Outcome, OutcomeCode, ProveStorage
 from kswifi.ledger.storage.snapshot import SnapshotStore
 from kswifi.ledger.storage.sqlite_journal import SqliteJournal
+from kswifi.listeners.descriptors import raise_descriptor_limit
 from kswifi.settings import Settings
 
 _ALLOWANCE_OCTETS: Final = 10**13
@@ -50,7 +51,7 @@ async def run_charging_alone(settings: Settings, subscribers: int, ready: Ready,
             now = unix_seconds(clock.now())
             await _credit(ledger, subscribers, now + _MONTH_SECONDS)
             centre = AuthenticationCentre(database, SubscriberVault(os.urandom(VAULT_KEY_OCTETS)))
-            charging = Charging(settings, database, ledger, centre, now, clock)
+            charging = Charging(settings, database, ledger, centre, now, clock, raise_descriptor_limit())
             await charging.records.catch_up()
             records = RecordsProcess(settings)
             making = asyncio.create_task(records.run(), name="charging-records")

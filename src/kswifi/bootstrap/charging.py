@@ -5,6 +5,7 @@ import sys
 from datetime import timedelta
 from typing import Final
 
+from kswifi.bootstrap.connections import diameter_limits_of
 from kswifi.bootstrap.metrics import ChargingMetrics
 from kswifi.bootstrap.process import LAB_GATEWAY
 from kswifi.charging.policy import ChargingPolicy
@@ -13,16 +14,23 @@ from kswifi.charging.service import ChargingService
 from kswifi.charging_records.projector import ChargingRecords
 from kswifi.charging_records.service import prune_records
 from kswifi.database.engine import Database
-from kswifi.diameter.constants import CcFailureHandling, DirectDebitingFailureHandling, FinalUnitAction
+from kswifi.diameter.constants import (
+    APPLICATION_S6A,
+    CcFailureHandling,
+    DirectDebitingFailureHandling,
+    FinalUnitAction,
+)
 from kswifi.esim.lines.authentication_centre import AuthenticationCentre
 from kswifi.kernel.clock import Clock
 from kswifi.ledger.client import LedgerClient
 from kswifi.servers.diameter.application import NodeIdentity
 from kswifi.servers.diameter.gy import GyApplication
-from kswifi.servers.diameter.node import DiameterNode
+from kswifi.servers.diameter.node import DiameterNode, TlsListener
+from kswifi.servers.diameter.peer_rules import LOOPBACK, PeerRules
 from kswifi.servers.diameter.s6a import S6aApplication
+from kswifi.servers.diameter.tls import peer_context
 from kswifi.settings import Settings
-from kswifi.settings.charging import ANY_PEER
+from kswifi.settings.diameter import ANY_PEER
 
 _UNSAID: Final = "unsaid"
 _SWITCH_SECONDS: Final = 0.0005
@@ -40,7 +48,9 @@ class Charging:
         centre: AuthenticationCentre,
         state_id: int,
         clock: Clock,
+        descriptors: int | None = None,
     ) -> None:
+        """``descriptors``: how many files and sockets the process may open, None to leave the node's limits."""
         identity = NodeIdentity(settings.diameter_identity, settings.diameter_realm, state_id)
         self._database = database
         self._retention = timedelta(days=settings.cdr_retention_days)
@@ -49,11 +59,13 @@ class Charging:
         self.announcing_ledger = AnnouncingLedger(ledger, lambda: ledger.state, self.service.notices)
         self._gy = GyApplication(self.service, identity)
         self.node = DiameterNode(
-            host=settings.host,
+            host=settings.diameter_bind,
             port=settings.diameter_port,
             identity=identity,
             applications=(self._gy, S6aApplication(centre, identity)),
-            allowed_peers=allowed_peers_of(settings),
+            rules=peer_rules_of(settings),
+            tls=tls_listener_of(settings),
+            limits=None if descriptors is None else diameter_limits_of(settings, descriptors),
         )
         self._gy.connect(self.node.ask)
         self.metrics = ChargingMetrics(self.service, self.node, lambda: ledger.figures)
@@ -105,13 +117,40 @@ def policy_of(settings: Settings) -> ChargingPolicy:
     )
 
 
-def allowed_peers_of(settings: Settings) -> frozenset[str] | None:
-    """Return who may connect: the lab's gateway, or the cores that were named; None lets any in.
+def peer_rules_of(settings: Settings) -> PeerRules:
+    """Return who may connect from where: the lab's gateway from this machine, or the cores that were listed.
 
-    Without names any peer of this very machine may; the settings refuse that where others reach it.
+    Without a list any name may connect from this very machine; the settings refuse that where others reach it.
     """
     if settings.mode == "embedded":
-        return frozenset({LAB_GATEWAY})
-    if not settings.diameter_peers or ANY_PEER in settings.diameter_peers:
+        gateway = frozenset({LAB_GATEWAY})
+        return PeerRules(peers={LAB_GATEWAY: LOOPBACK}, any_name_from=(), reserved={APPLICATION_S6A: gateway})
+    trusted = (*LOOPBACK, *settings.diameter_trusted_networks)
+    names = settings.diameter_names_alone
+    peers = dict(settings.diameter_networks)
+    for name in names - {ANY_PEER}:
+        peers[name] = (*peers.get(name, ()), *trusted)
+    any_name = ANY_PEER in names or not settings.diameter_peers
+    return PeerRules(
+        peers=peers,
+        any_name_from=trusted if any_name else (),
+        agents=_lower(settings.diameter_agents),
+        reserved={APPLICATION_S6A: _lower(settings.diameter_vector_peers)},
+    )
+
+
+def tls_listener_of(settings: Settings) -> TlsListener | None:
+    """Return where Diameter is served over TLS; None where it is not.
+
+    Raises:
+        DiameterTlsError: a certificate, key or authority cannot be used.
+    """
+    host = settings.diameter_tls_host
+    certificate, key, ca = settings.diameter_tls_certificate, settings.diameter_tls_key, settings.diameter_tls_ca
+    if host is None or certificate is None or key is None or ca is None:
         return None
-    return frozenset(settings.diameter_peers)
+    return TlsListener(host, settings.diameter_tls_port, peer_context(certificate, key, ca))
+
+
+def _lower(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(name.lower() for name in names)

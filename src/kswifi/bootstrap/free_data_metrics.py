@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from kswifi.bootstrap.connection_metrics import ConnectionMetrics
 from kswifi.bootstrap.metrics import ChargingMetrics
 from kswifi.database.engine import Database
 from kswifi.free_data.figures import Committed, FreeDataCounts, FreeDataFigures, read_figures
@@ -46,11 +47,13 @@ class FreeDataMetrics:
         return await asyncio.to_thread(generate_latest, registry)
 
 
-def metrics_text(charging: ChargingMetrics, free_data: FreeDataMetrics) -> Callable[[], Awaitable[bytes]]:
+def metrics_text(
+    charging: ChargingMetrics, connections: ConnectionMetrics, free_data: FreeDataMetrics
+) -> Callable[[], Awaitable[bytes]]:
     """Return what gives all metrics of the server."""
 
     async def text() -> bytes:
-        return charging.text() + await free_data.text()
+        return charging.text() + connections.text() + await free_data.text()
 
     return text
 

@@ -5,24 +5,45 @@ from urllib.parse import urlsplit
 from kswifi.bootstrap.payments import read_sandbox_key
 from kswifi.bootstrap.process import LAB_GATEWAY, Ready, configure_logging, stop_event
 from kswifi.data_directory.layout import Installation
+from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.files import OWNER_ONLY_DIRECTORY
+from kswifi.kernel.listening import authority
 from kswifi.lab.process import run_lab as run_lab_process
 from kswifi.lab.rehearsal.payments.server import GatewayConfig
 from kswifi.lab.settings import LabAddresses, LabConfig
+from kswifi.listeners.descriptors import raise_descriptor_limit
 from kswifi.settings import Settings
 
 
+class NoLabHereError(KswifiError):
+    """The lab was asked for outside embedded mode."""
+
+    code = "no_lab_here"
+
+
 async def run_lab(settings: Settings, ready: Ready, end_of_input: int | None = None) -> None:
-    """Run the lab process until it is told to stop; raises as ``run_lab`` of the lab itself."""
+    """Run the lab process until it is told to stop.
+
+    Raises:
+        NoLabHereError: the mode is not embedded: whoever reaches the lab's phone can spend its sessions.
+        KswifiError, OSError: as ``run_lab`` of the lab itself.
+    """
+    if settings.mode != "embedded":
+        raise NoLabHereError(
+            f"the lab belongs to embedded mode and KSWIFI_MODE is {settings.mode}: `kswifi serve` runs "
+            "the server alone",
+            mode=settings.mode,
+        )
     configure_logging(settings)
+    raise_descriptor_limit()
 
     def say(addresses: LabAddresses) -> None:
         ready(
             {
-                "attach": _join(addresses.attach),
-                "proxy": _join(addresses.proxy),
-                "content": f"http://{_join(addresses.content)}",
-                "control": f"http://{_join(addresses.control)}",
+                "attach": authority(*addresses.attach),
+                "proxy": authority(*addresses.proxy),
+                "content": f"http://{authority(*addresses.content)}",
+                "control": f"http://{authority(*addresses.control)}",
                 **({} if addresses.sandbox is None else {"sandbox": addresses.sandbox}),
             }
         )
@@ -36,12 +57,12 @@ def lab_config(settings: Settings) -> LabConfig:
     origin = urlsplit(settings.origin)
     names = dict.fromkeys((host, origin.hostname or host, "localhost"))
     over_tls = () if settings.lan_address is None else ((settings.lan_address, settings.lan_port),)
-    here = (f"http://{_join((name, settings.api_port))}" for name in (host, "localhost"))
+    here = (f"http://{authority(name, settings.api_port)}" for name in (host, "localhost"))
     installation = Installation(settings.data_dir)
     return LabConfig(
         data_dir=installation.lab_dir,
-        diameter=(host, settings.diameter_port),
-        smdp=(host, settings.rsp_port),
+        diameter=(settings.diameter_bind, settings.diameter_port),
+        smdp=(settings.rsp_bind, settings.rsp_port),
         pki_dir=installation.pki_dir,
         origins=(*((name, settings.api_port) for name in names), *over_tls),
         web_origins=tuple(dict.fromkeys((settings.origin, *here))),
@@ -65,14 +86,10 @@ def sandbox_config(settings: Settings, installation: Installation) -> GatewayCon
     return GatewayConfig(
         face="sandbox",
         secret=secret,
-        webhook_url=f"http://{_join((settings.reachable_host, settings.api_port))}/webhooks/sandbox",
+        webhook_url=f"http://{authority(settings.reachable_host, settings.api_port)}/webhooks/sandbox",
         file=installation.lab_dir / "sandbox-gateway.db",
         host=settings.lan_address or settings.host,
-        shown_host=settings.lan_address or settings.reachable_host,
+        shown_host=settings.lan_address or settings.host,
+        for_phones=settings.lan_address is not None,
         port=settings.sandbox_port,
     )
-
-
-def _join(address: tuple[str, int]) -> str:
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

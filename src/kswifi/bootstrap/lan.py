@@ -3,26 +3,22 @@
 import hashlib
 import socket
 
-import uvicorn
 from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import FastAPI
 
 from kswifi.api.server import ApiServer
 from kswifi.data_directory.layout import Installation
 from kswifi.kernel.clock import Clock
+from kswifi.kernel.listening import listening_socket
+from kswifi.listeners.http_server import HttpServer
+from kswifi.listeners.pool import ConnectionPool
 from kswifi.servers.lan import ca_certificate, lan_context, new_ca, private_address, trust_app
 from kswifi.settings import Settings
 
 
-class _TrustServer(uvicorn.Server):
-    """A small server beside the others; it ends by ``should_exit`` and leaves the signals alone."""
-
-    capture_signals = ApiServer.capture_signals
-
-
 def lan_servers(
-    app: FastAPI, settings: Settings, installation: Installation, clock: Clock
-) -> list[tuple[str, uvicorn.Server, socket.socket]]:
+    app: FastAPI, settings: Settings, installation: Installation, clock: Clock, pool: ConnectionPool
+) -> list[tuple[str, HttpServer, socket.socket]]:
     """Return name, server and listening socket of each; none where they are not asked for.
 
     Raises:
@@ -34,21 +30,9 @@ def lan_servers(
     address = private_address(settings.lan_address)
     ca = installation.read_or_make(installation.lan_ca, lambda: new_ca(clock.now()))
     tls = lan_context(ca, address, clock.now(), installation.lan_certificate)
-    trust = uvicorn.Config(
-        trust_app(ca, settings.origin),
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        limit_concurrency=100,
-        timeout_graceful_shutdown=1,
-    )
-    page, words = (socket.create_server((str(address), port)) for port in (settings.lan_port, settings.trust_port))
-    for listener in (page, words):
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return [("lan", ApiServer(app, tls), page), ("trust", _TrustServer(trust), words)]
+    trust = HttpServer(trust_app(ca, settings.origin), "trust", pool=pool, stop_seconds=1)
+    page, words = (listening_socket(str(address), port) for port in (settings.lan_port, settings.trust_port))
+    return [("lan", ApiServer(app, tls, pool=pool, name="lan"), page), ("trust", trust, words)]
 
 
 def lan_ready(settings: Settings, installation: Installation) -> dict[str, str]:

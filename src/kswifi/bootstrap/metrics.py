@@ -16,6 +16,7 @@ from kswifi.charging.request_state import LATENCY_BOUNDS
 from kswifi.charging.service import ChargingService
 from kswifi.ledger.batch import LedgerFigures
 from kswifi.servers.diameter.node import DiameterNode
+from kswifi.servers.diameter.peer_rules import REASONS
 
 _REASONS: Final = ("replaced", "silent")
 
@@ -69,6 +70,12 @@ class ChargingMetrics(Collector):
         for what, count in self._service.notices.answers.items():
             notices.add_metric(what.split(" ", 1), count)
         yield notices
+        refused = CounterMetricFamily(
+            "kswifi_diameter_peers_refused", "Connections of peers that were refused, by reason.", labels=["reason"]
+        )
+        for reason in REASONS:
+            refused.add_metric([reason], self._node.refused_peers.by_reason[reason])
+        yield refused
         yield CounterMetricFamily(
             "kswifi_diameter_refusals", "Requests that were refused before any application.", self._node.refusals
         )

@@ -4,7 +4,9 @@ import socket
 
 from kswifi.api.monitoring import MonitoringServer, create_monitoring_app
 from kswifi.api.services import Services
+from kswifi.kernel.listening import authority, listening_socket
 from kswifi.settings import Settings
+from kswifi.settings.listen import reachable
 
 
 def monitoring_listener(settings: Settings) -> tuple[socket.socket, str]:
@@ -13,11 +15,8 @@ def monitoring_listener(settings: Settings) -> tuple[socket.socket, str]:
     Raises:
         OSError: the port is taken, or the address is not this machine's.
     """
-    host = settings.metrics_host
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, settings.metrics_port), family=family)
-    reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return listener, f"{f'[{reached}]' if ':' in reached else reached}:{listener.getsockname()[1]}"
+    listener = listening_socket(settings.metrics_host, settings.metrics_port)
+    return listener, authority(reachable(settings.metrics_host), listener.getsockname()[1])
 
 
 def monitoring_server(services: Services, settings: Settings) -> MonitoringServer:

@@ -16,6 +16,8 @@ from kswifi.esim.operators.download_progress import DOWNLOAD_PROGRESS
 from kswifi.esim.operators.operator_orders import OperatorOrders
 from kswifi.esim.operators.operators import trusted_certificates
 from kswifi.jobs.worker import Worker, WorkerLimits
+from kswifi.kernel.listening import listening_socket
+from kswifi.listeners.pool import ConnectionPool
 from kswifi.providers.smdp.es2plus_call import client_context
 from kswifi.providers.smdp.es2plus_callbacks import OperatorCallbacks
 from kswifi.servers.rsp.es2plus import Es2Plus
@@ -55,6 +57,7 @@ class OperatorSide:
         self._peer_certificates = () if progress is None else progress.certificates
         self._told = [] if progress is None else Es2PlusProgress(progress).routes()
         self.es2plus = Es2Plus(orders)
+        self.host = ""
         self.port: int | None = None
         self._database = database
         self._tls = tls
@@ -70,13 +73,13 @@ class OperatorSide:
         self._trusts.append(ClientTrust(context, required=False))
         return self._routes()
 
-    def open(self, host: str, port: int) -> None:
+    def open(self, host: str, port: int, pool: ConnectionPool | None = None) -> None:
         """Listen on a port of its own; raises OSError where it is taken."""
         self._listener = listening_socket(host, port)
-        self.port = int(self._listener.getsockname()[1])
+        self.host, self.port = self._listener.getsockname()[:2]
         context = tls_context(*self._tls)
         self._trusts.append(ClientTrust(context, required=True))
-        self._server = Es9PlusServer(application(self._routes()), context)
+        self._server = Es9PlusServer(application(self._routes()), context, pool=pool, name="es2plus")
 
     async def serve(self) -> None:
         """Serve, call back and look for new operators until ``leave``."""
@@ -118,12 +121,3 @@ class OperatorSide:
                     await self._leaving.wait()
             except TimeoutError:
                 continue
-
-
-def listening_socket(host: str, port: int) -> socket.socket:
-    """Return a bound socket; raises OSError where the port is taken."""
-    listener = socket.create_server((host, port), reuse_port=False)
-    # Its connections inherit it. asyncio sets it only where the socket names its protocol, which this one does not:
-    # without it, head and body of every answer wait 40 ms for each other (RFC 1122, 4.2.3.2 and 4.2.3.4).
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listener

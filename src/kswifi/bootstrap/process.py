@@ -5,12 +5,10 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias
 
-import structlog
-
+from kswifi.bootstrap import log_lines
 from kswifi.settings import Settings
 
 LAB_GATEWAY: Final = "gateway.kswifi"
@@ -22,18 +20,10 @@ Ready: TypeAlias = Callable[[Mapping[str, Any]], None]
 def configure_logging(settings: Settings) -> None:
     """Send log lines to the error output, for people; the standard library's loggers too."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s [%(levelname)s] %(name)s: %(message)s")
+    log_lines.configure(level)
+    # Each server says six lines when it starts and stops; what clients do wrong is counted by the connection pool.
+    logging.getLogger("uvicorn").setLevel(max(level, logging.ERROR))
     logging.getLogger("alembic").setLevel(max(level, logging.WARNING))  # its steps are of no use to an operator
-    structlog.configure(
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-    )
 
 
 def stop_event(end_of_input: int | None) -> asyncio.Event:

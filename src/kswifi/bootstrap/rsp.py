@@ -10,7 +10,9 @@ from typing import Final
 
 import structlog
 
-from kswifi.bootstrap.operators import OperatorSide, TlsFiles, listening_socket
+from kswifi.bootstrap.checks import check_names
+from kswifi.bootstrap.connections import limits_of
+from kswifi.bootstrap.operators import OperatorSide, TlsFiles
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database, sqlite_url
@@ -25,6 +27,9 @@ from kswifi.esim.smdp.provisioning import Provisioning
 from kswifi.esim.smdp.rsp_model import SmdpRules
 from kswifi.jobs.housekeeping import Chore, Housekeeper, outbox_chores
 from kswifi.kernel.clock import SystemClock
+from kswifi.kernel.listening import authority, listening_socket
+from kswifi.listeners.descriptors import raise_descriptor_limit
+from kswifi.listeners.pool import ConnectionPool
 from kswifi.rsp.access_rules import CarrierApp
 from kswifi.rsp.pki import Pki
 from kswifi.servers.rsp.es9plus import Es9Plus
@@ -45,7 +50,8 @@ class RspOptions:
 
     ``smdp_address``: the name in activation codes, with its port where that is not 443. ``pki_dir``: a folder laid
     out as SGP.26, None for the installation's own. ``profiles_dir``: profile packages that anybody may order.
-    ``es2_port``: where operators order by ES2+, None for nowhere; ``es2_on_es9``: on the port of ES9+ too.
+    ``es2_port``: where operators order by ES2+, None for nowhere; ``es2_host``: its address, ``host``
+    if None; ``es2_on_es9``: on the port of ES9+ too.
     ``plmn``: the network of the lines that are ordered here. ``carrier_apps``: whom Android shall trust with our
     profiles. ``progress``: takes what another's SM-DP+ tells of our orders, where ES2+ is served.
     """
@@ -56,6 +62,7 @@ class RspOptions:
     pki_dir: Path | None = None
     profiles_dir: Path | None = None
     es2_port: int | None = None
+    es2_host: str | None = None
     es2_on_es9: bool = False
     plmn: str = "00101"
     carrier_apps: tuple[CarrierApp, ...] = ()
@@ -112,8 +119,9 @@ def open_smdp(
     vault: SubscriberVault,
     options: RspOptions,
     rules: SmdpRules | None = None,
+    pool: ConnectionPool | None = None,
 ) -> SmdpPlus:
-    """Make an SM-DP+, its sockets bound.
+    """Make an SM-DP+, its sockets bound; ``pool`` holds the connections of both its ports, None for one of its own.
 
     Raises:
         PkiError: its certificates cannot be used.
@@ -121,6 +129,7 @@ def open_smdp(
         OSError: the port is taken.
     """
     now = database.clock.now()
+    pool = ConnectionPool() if pool is None else pool
     listener = listening_socket(options.host, options.port)
     try:
         port = int(listener.getsockname()[1])
@@ -154,8 +163,8 @@ def open_smdp(
             if options.es2_on_es9:
                 routes += side.share(context)
             if options.es2_port is not None:
-                side.open(options.host, options.es2_port)
-        return SmdpPlus(provisioning, Es9PlusServer(application(routes), context), listener, port, side)
+                side.open(options.es2_host or options.host, options.es2_port, pool)
+        return SmdpPlus(provisioning, Es9PlusServer(application(routes), context, pool=pool), listener, port, side)
     except BaseException:
         listener.close()
         raise
@@ -186,7 +195,9 @@ async def run_rsp(settings: Settings, options: RspOptions, ready: Ready, end_of_
         KswifiError: the data directory or the PKI cannot be used.
         OSError: the port is taken.
     """
+    check_names(settings, options.smdp_address, page=False)
     configure_logging(settings)
+    pool = ConnectionPool(limits_of(settings, raise_descriptor_limit()))
     stop = stop_event(end_of_input)
     installation = Installation(settings.data_dir).open()
     try:
@@ -197,7 +208,7 @@ async def run_rsp(settings: Settings, options: RspOptions, ready: Ready, end_of_
         database = Database(sqlite_url(installation.control_database), SystemClock())
         try:
             await migrate(database)
-            smdp = open_smdp(installation, database, vault, options)
+            smdp = open_smdp(installation, database, vault, options, pool=pool)
             await _serve(smdp, ready, stop)
         finally:
             await database.close()
@@ -213,9 +224,9 @@ async def _serve(smdp: SmdpPlus, ready: Ready, stop: asyncio.Event) -> None:
     gc.collect()
     gc.freeze()  # what is here stays: no collection needs to look through it again (a tenth of a request's time)
     host = smdp.listener.getsockname()[0]
-    reached = {"es9plus": f"https://{host}:{smdp.port}"}
+    reached = {"es9plus": f"https://{authority(host, smdp.port)}"}
     if smdp.operators is not None and smdp.operators.port is not None:
-        reached["es2plus"] = f"https://{host}:{smdp.operators.port}"
+        reached["es2plus"] = f"https://{authority(smdp.operators.host, smdp.operators.port)}"
     ready(reached)
     await asyncio.wait((serving, keeping, stopping), return_when=asyncio.FIRST_COMPLETED)
     smdp.leave()

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
@@ -23,7 +22,9 @@ from kswifi.api.edge.streams import EventStreams
 from kswifi.api.server import ApiServer
 from kswifi.api.services import Environment, Metrics, Services, SessionServices
 from kswifi.bootstrap.charging import Charging
-from kswifi.bootstrap.checks import check_keys
+from kswifi.bootstrap.checks import check_keys, check_names
+from kswifi.bootstrap.connection_metrics import ConnectionMetrics
+from kswifi.bootstrap.connections import limits_of
 from kswifi.bootstrap.external_smdp import delivery_of, open_peer, open_workers
 from kswifi.bootstrap.free_data import open_free_data
 from kswifi.bootstrap.free_data_metrics import FreeDataMetrics, metrics_text
@@ -50,9 +51,12 @@ from kswifi.free_data.pseudonyms import Marks
 from kswifi.jobs.housekeeping import Housekeeper, outbox_chores
 from kswifi.kernel.clock import Clock, SystemClock, unix_seconds
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.listening import authority, listening_socket
 from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.storage.snapshot import SnapshotStore
 from kswifi.ledger.storage.sqlite_journal import SqliteJournal
+from kswifi.listeners.descriptors import raise_descriptor_limit
+from kswifi.listeners.pool import ConnectionPool
 from kswifi.outbox.leases import release_leases
 from kswifi.payments.going_live import close_rehearsal
 from kswifi.payments.job_handlers import pass_handlers, prune_payments
@@ -69,6 +73,7 @@ from kswifi.sessions.projector import Projector, projected_sequence
 from kswifi.sessions.signing import SessionSigningKey, fresh_signing_key_pem
 from kswifi.sessions.tranches import release_waiting
 from kswifi.settings import Settings
+from kswifi.settings.listen import reachable
 from kswifi.vouchers.service import VoucherService
 
 _log = structlog.get_logger(__name__)
@@ -92,9 +97,11 @@ async def run_server(
         clock: another than the machine's, for showing what happens later.
 
     Raises:
+        SettingsInvalidError: a name in packages leads to loopback.
         KswifiError: the data directory is damaged or in use, or a part failed; nothing serves any more.
         OSError: a port is taken.
     """
+    check_names(settings, settings.smdp_name, page=True)
     configure_logging(settings)
     if settings.hides_clients:
         _log.warning("clients_hidden_by_proxy", setting="KSWIFI_TRUSTED_PROXIES", origin=settings.origin)
@@ -115,6 +122,8 @@ class _Server:
         self._installation = installation
         self._stack = stack
         self._clock = clock
+        self._descriptors = raise_descriptor_limit()
+        self._pool = ConnectionPool(limits_of(settings, self._descriptors))
         self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def run(self, ready: Ready, stop: asyncio.Event) -> None:
@@ -133,13 +142,15 @@ class _Server:
         smdp = open_smdp(
             *(installation, database, vault),
             RspOptions(
-                *(settings.host, settings.rsp_port, settings.smdp_name),
+                *(settings.rsp_bind, settings.rsp_port, settings.smdp_name),
+                es2_host=settings.es2_bind,
                 es2_port=settings.es2_port,
                 es2_on_es9=settings.es2_on_rsp_port,
                 plmn=settings.plmn,
                 carrier_apps=settings.carrier_apps,
                 progress=None if peer is None else peer.progress,
             ),
+            pool=self._pool,
         )
         self._stack.callback(smdp.close)
         ledger = await self._ledger(database)
@@ -194,7 +205,12 @@ class _Server:
             phone_verifications=phones.service,
             readiness={"ledger": _ledger_answers(ledger)},
             metrics=Metrics(
-                metrics_text(charging.metrics, FreeDataMetrics(database, free_data)), settings.metrics_networks
+                metrics_text(
+                    charging.metrics,
+                    ConnectionMetrics(self._pool, charging.node),
+                    FreeDataMetrics(database, free_data),
+                ),
+                settings.metrics_networks,
             ),
         )
         chores = {
@@ -241,12 +257,11 @@ class _Server:
             self._serving(services) as monitored_at,
         ):
             _log.info("ready", origin=settings.origin, charging_sessions=charging.service.open_sessions)
-            host = settings.reachable_host
             ready(
                 {
                     "origin": settings.origin,
-                    "diameter": f"{host}:{charging.node.port}",
-                    "rsp": f"{host}:{smdp.port}",
+                    "diameter": authority(reachable(settings.diameter_bind), charging.node.port),
+                    "rsp": authority(reachable(settings.rsp_bind), smdp.port),
                     "metrics": monitored_at,
                     **lan_ready(settings, installation),
                 }
@@ -278,7 +293,7 @@ class _Server:
                 installation.origin_state_id, lambda: str(unix_seconds(self._clock.now())).encode()
             )
         )
-        charging = Charging(settings, database, ledger, centre, state_id, self._clock)
+        charging = Charging(settings, database, ledger, centre, state_id, self._clock, self._descriptors)
         await charging.start()
         self._stack.push_async_callback(charging.close)
         return charging
@@ -323,17 +338,17 @@ class _Server:
         """Serve API and monitoring; give where monitoring is reached."""
         app = create_app(services)
         app.router.routes.extend(pwa_routes(services.environment.lab_origin))
-        server = ApiServer(app)
-        listener = socket.create_server((self._settings.host, self._settings.api_port))
-        # asyncio sets it only on sockets that it made itself; without it an answer can wait 40 ms for an ACK.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        server = ApiServer(app, pool=self._pool)
+        listener = listening_socket(self._settings.api_bind, self._settings.api_port)
 
         def leave() -> None:
             server.should_exit = True
 
         async with AsyncExitStack() as running:
             await running.enter_async_context(self._running("api", server.serve(sockets=[listener]), leave))
-            for name, beside, socket_ in lan_servers(app, self._settings, self._installation, self._clock):
+            for name, beside, socket_ in lan_servers(
+                app, self._settings, self._installation, self._clock, self._pool
+            ):
                 stop = partial(setattr, beside, "should_exit", True)
                 await running.enter_async_context(self._running(name, beside.serve(sockets=[socket_]), stop))
             socket_, place = monitoring_listener(self._settings)

@@ -40,20 +40,3 @@ class ChargingSession:
             self.octets_per_second = int(used_octets / max(elapsed, 0.001))
         self.last_number = number
         self.last_report_at = now
-
-
-@dataclass(frozen=True, slots=True)
-class ChargingSessionView:
-    """What others may know of an open ChargingSession: the network's state as it has confirmed it.
-
-    It is gone from the list once the network terminated it, or fell silent for too long.
-    """
-
-    session_id: str
-    wallet_id: str
-    imsi: str
-    peer: str
-    apn: str | None
-    access: Access
-    opened_at: int
-    last_report_at: int

@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from kswifi.charging.answers import ChargingAnswer, closing, compose, refusal
 from kswifi.charging.events import EventCharging
 from kswifi.charging.journal_notes import Bearer, ClosingCause, settling_note
-from kswifi.charging.model import Access, ChargingSession, ChargingSessionView
+from kswifi.charging.model import Access, ChargingSession
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.charging.ports import Ledger
 from kswifi.charging.re_auth import Notices
@@ -110,22 +110,6 @@ class ChargingService:
             octets_per_second=charging_session.octets_per_second if charging_session is not None else 0,
         )
         self._submit_all(exchange)
-
-    def charging_sessions_of_wallet(self, wallet_id: str) -> list[ChargingSessionView]:
-        """Return the ChargingSessions of a wallet that the network has open, the oldest first."""
-        return [
-            ChargingSessionView(
-                session_id=it.session_id,
-                wallet_id=it.wallet_id,
-                imsi=it.bearer.imsi,
-                peer=it.bearer.peer,
-                apn=it.bearer.apn,
-                access=it.access,
-                opened_at=int(it.opened_at),
-                last_report_at=int(it.last_report_at),
-            )
-            for it in self._sessions.of_wallet(wallet_id)
-        ]
 
     @property
     def open_sessions(self) -> int:

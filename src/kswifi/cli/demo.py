@@ -28,6 +28,10 @@ from kswifi.lab.phone.servers import ProfileServers
 from kswifi.lab.ports import free_ports
 from kswifi.lab.settings import HostPort
 
+_HOSTS: Final = ("HOST", "API_HOST", "RSP_HOST", "ES2_HOST", "DIAMETER_HOST", "METRICS_HOST")
+_LOOPBACK: Final = {"KSWIFI_MODE": "embedded", **{f"KSWIFI_{name}": "127.0.0.1" for name in _HOSTS}}
+"""Whatever the operator's environment says: the demo is a system of its own, with a lab."""
+
 PORTS: Final = ("api", "metrics", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox")
 
 
@@ -78,7 +82,7 @@ def run_demo(offer_id: str, *, sessions: int = 1, as_json: bool, console: Consol
 def fresh_system(folder: Path) -> Iterator[System]:
     """Give a running server and lab on free ports, with their data in the folder; stop them afterwards."""
     ports = {f"KSWIFI_{name.upper()}_PORT": str(port) for name, port in free_ports(PORTS).items()}
-    environment = {"KSWIFI_DATA_DIR": str(folder / "var"), "KSWIFI_HOST": "127.0.0.1", **ports}
+    environment = {"KSWIFI_DATA_DIR": str(folder / "var"), **_LOOPBACK, **ports}
     system = System(environment=environment, log_dir=folder / "var" / "log")
     system.start()
     try:

@@ -81,8 +81,8 @@ def up(
         typer.Option("--lan", help="Also for phones in this network: the page by HTTPS, with a CA of its own."),
     ] = False,
 ) -> None:
-    """Start the whole system here, server and lab, until Ctrl-C."""
-    from kswifi.cli.up import Interrupted, System, check_ports, interrupt_on_signals
+    """Start the whole system here until Ctrl-C: server and lab, or in own-core mode the server alone."""
+    from kswifi.cli.up import SERVER_ALONE, SERVER_AND_LAB, Interrupted, System, check_ports, interrupt_on_signals
     from kswifi.settings import load_settings
 
     environment = {}
@@ -93,7 +93,11 @@ def up(
         os.environ.update(environment)
     settings = load_settings()
     check_ports(settings)
-    system = System(environment=environment, log_dir=settings.data_dir / "log")
+    system = System(
+        environment=environment,
+        log_dir=settings.data_dir / "log",
+        names=SERVER_AND_LAB if settings.mode == "embedded" else SERVER_ALONE,
+    )
     print(f"KSWiFi {kswifi.__version__}: starting (data in {settings.data_dir.resolve()}) ...", flush=True)
     interrupt_on_signals()
     try:
@@ -101,7 +105,7 @@ def up(
         _say_what_next(ready, settings.data_dir)
         system.watch(lambda words: print(words, flush=True))
     except Interrupted:
-        print("\nStopping: the gateway reports its last usage ...", flush=True)
+        print("\nStopping: what is under way is finished ...", flush=True)
     except RuntimeError as error:
         raise SystemExit(f"kswifi: {error}") from None
     finally:
@@ -126,7 +130,7 @@ def serve(
     if role == "rsp":
         from kswifi.cli.provisioning.pki import rsp_options
 
-        settings = load_settings()
+        settings = load_settings(**({} if host is None else {"rsp_host": host}))
         from kswifi.bootstrap.rsp import run_rsp
 
         options = rsp_options(settings, host=host, port=port, pki=pki, name=smdp_address, profiles=profiles)
@@ -195,9 +199,17 @@ def restore(file: Annotated[Path, typer.Argument(help="A file made by `kswifi ba
 
 
 def _say_what_next(ready: Mapping[str, Any], data_dir: Path) -> None:
+    if "lab" not in ready:
+        server = ready["server"]
+        print(
+            f"\n  The page is at {server['origin']}; Gy at {server['diameter']}; ES9+ at {server['rsp']}.\n"
+            f"  There is no lab in this mode. Logs are in {data_dir / 'log'}. Stop with Ctrl-C.\n",
+            flush=True,
+        )
+        return
     print(
         f"\n  Open  {ready['server']['origin']}\n"
-        f"{_say_how_to_trust(ready['server'])}"
+        f"{_say_what_is_open(ready)}"
         "  and walk the road by clicking: register, download a session, store it on the lab phone's eSIM,\n"
         "  leave the WiFi, switch the line on, and browse until the network cuts it off.\n\n"
         "  Through the access gateway with any client, once the line is on (it tells the command):\n"
@@ -208,10 +220,20 @@ def _say_what_next(ready: Mapping[str, Any], data_dir: Path) -> None:
     )
 
 
-def _say_how_to_trust(server: Mapping[str, Any]) -> str:
+def _say_what_is_open(ready: Mapping[str, Any]) -> str:
+    """Say what phones in this network reach after `--lan`: page, words about trust, and the sandbox's checkout."""
+    server = ready["server"]
     if "trust" not in server:
         return ""
+    checkout = ready["lab"].get("sandbox")
     return (
+        f"  OPEN TO EVERYBODY IN THIS NETWORK: {server['origin']} (the page), {server['trust']} (how to trust it)"
+        + (
+            f"\n  and {checkout} (the sandbox's checkout: anybody can pay there, no money moves)"
+            if checkout
+            else ""
+        )
+        + ".\n  Everything else listens on this machine alone.\n"
         f"  On a phone in this network, first  {server['trust']}  which explains how to trust this machine.\n"
         f"  The certificate's SHA-256: {server['ca_sha256']}\n"
     )

@@ -4,9 +4,10 @@ The supervisor itself does no work of the product. A process that dies is starte
 operator's service manager would; one that keeps dying stops everything, with its last words.
 """
 
+import os
 import queue
+import shutil
 import signal
-import socket
 import threading
 import time
 from collections import deque
@@ -16,15 +17,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.listening import listening_socket
 from kswifi.lab.children import Child
 from kswifi.settings import Settings
 
 _MOST_RESTARTS: Final = 5
 _WITHIN_SECONDS: Final = 60.0
 _LARGEST_LOG_OCTETS: Final = 10_000_000
+_LOOK_AT_LOGS_SECONDS: Final = 5.0
 
-ORDER: Final = ("server", "lab")
+SERVER_AND_LAB: Final = ("server", "lab")
 """The server first: the lab's gateway is its Diameter client."""
+SERVER_ALONE: Final = ("server",)
+"""Outside embedded mode: a core takes the lab's place."""
 
 
 class PortTakenError(KswifiError):
@@ -39,18 +44,19 @@ class Interrupted(Exception):  # noqa: N818 - no error: somebody asked us to sto
 
 @dataclass(slots=True)
 class System:
-    """The two processes of an embedded KSWiFi."""
+    """The processes of a KSWiFi on this machine: server and lab in embedded mode, else the server alone."""
 
     environment: Mapping[str, str]
     log_dir: Path
     children: dict[str, Child] = field(default_factory=dict)
+    names: tuple[str, ...] = SERVER_AND_LAB
     days_ahead: int = 0
     """How many days later than today the server lives."""
 
     def start(self) -> dict[str, Any]:
-        """Start both; return what each said when it was ready. On a failure nothing stays running."""
+        """Start them; return what each said when it was ready. On a failure nothing stays running."""
         try:
-            return {name: self.start_one(name) for name in ORDER}
+            return {name: self.start_one(name) for name in self.names}
         except BaseException:
             self.stop()
             raise
@@ -58,8 +64,7 @@ class System:
     def start_one(self, name: str) -> Mapping[str, Any]:
         """Start one of them, on the data it left."""
         log = self.log_dir / f"{name}.log"
-        if log.exists() and log.stat().st_size > _LARGEST_LOG_OCTETS:
-            log.replace(log.with_suffix(".log.1"))
+        rotate(log)
         command = {"server": ["serve", "--days-ahead", str(self.days_ahead)], "lab": ["lab"]}[name]
         child = Child.start(name, [*command, "--as-child"], self.environment, log)
         self.children[name] = child
@@ -73,7 +78,7 @@ class System:
 
     def stop(self) -> None:
         """Stop them cleanly: the lab first, so that its gateway can report its last usage."""
-        for name in reversed(ORDER):
+        for name in reversed(self.names):
             child = self.children.pop(name, None)
             if child is not None:
                 child.stop()
@@ -90,7 +95,12 @@ class System:
             _report_death(name, child, deaths)
         recent: deque[float] = deque(maxlen=_MOST_RESTARTS)
         while True:
-            name = deaths.get()
+            try:
+                name = deaths.get(timeout=_LOOK_AT_LOGS_SECONDS)
+            except queue.Empty:
+                for name in self.children:
+                    rotate(self.log_dir / f"{name}.log")
+                continue
             now = time.monotonic()
             if len(recent) == _MOST_RESTARTS and now - recent[0] < _WITHIN_SECONDS:
                 raise RuntimeError(f"the {name} process keeps dying: see {self.log_dir / name}.log")
@@ -98,6 +108,19 @@ class System:
             say(f"the {name} process ended by itself; starting it again (see {self.log_dir / name}.log)")
             self.start_one(name)
             _report_death(name, self.children[name], deaths)
+
+
+def rotate(log: Path, largest_octets: int = _LARGEST_LOG_OCTETS) -> bool:
+    """Keep a log that has become too long as ``.log.1`` and empty it; tell whether that was done.
+
+    The process that writes it goes on with the same open file: it appends, so its next line is the first again.
+    What it writes between the copy and the emptying, some milliseconds, is lost.
+    """
+    if not log.exists() or log.stat().st_size <= largest_octets:
+        return False
+    shutil.copyfile(log, log.with_suffix(".log.1"))
+    os.truncate(log, 0)
+    return True
 
 
 def _report_death(name: str, child: Child, deaths: "queue.SimpleQueue[str]") -> None:
@@ -126,23 +149,25 @@ def check_ports(settings: Settings) -> None:
     Raises:
         PortTakenError: naming the first that is not, and the setting that moves it.
     """
-    names = ("api", "diameter", "rsp", "lab", "content", "proxy", "attach")
-    wanted = [(name, settings.host) for name in names]
+    wanted = [("api", settings.api_bind), ("diameter", settings.diameter_bind), ("rsp", settings.rsp_bind)]
     wanted.append(("metrics", settings.metrics_host))
+    if settings.diameter_tls_host is not None:
+        wanted.append(("diameter_tls", settings.diameter_tls_host))
+    if settings.es2_port is not None:
+        wanted.append(("es2", settings.es2_bind))
+    if settings.mode == "embedded":
+        wanted += [(name, settings.host) for name in ("lab", "content", "proxy", "attach")]
     if settings.payment_gateway_name == "sandbox":
         wanted.append(("sandbox", settings.lan_address or settings.host))
     if settings.lan_address is not None:
         wanted += [(name, settings.lan_address) for name in ("lan", "trust")]
     for name, host in wanted:
         port: int = getattr(settings, f"{name}_port")
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        with socket.socket(family) as trial:
-            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                trial.bind((host, port))
-            except OSError as error:
-                raise PortTakenError(
-                    f"port {port} on {host} cannot be used ({error.strerror}): stop what listens there, "
-                    f"or set KSWIFI_{name.upper()}_PORT to another",
-                    port=port,
-                ) from None
+        try:
+            listening_socket(host, port).close()
+        except OSError as error:
+            raise PortTakenError(
+                f"port {port} on {host} cannot be used ({error.strerror}): stop what listens there, "
+                f"or set KSWIFI_{name.upper()}_PORT to another",
+                port=port,
+            ) from None

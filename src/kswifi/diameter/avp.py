@@ -23,6 +23,9 @@ MAX_FAILED_AVP_OCTETS: Final = 1024
 _HEADER: Final = Struct("!II")
 _VENDOR_HEADER: Final = Struct("!III")
 _NTP_OF_UNIX_EPOCH: Final = 2_208_988_800
+_FIRST_INSTANT: Final = (1 << 31) - _NTP_OF_UNIX_EPOCH
+_LAST_INSTANT: Final = _FIRST_INSTANT + 0xFFFFFFFF
+"""What a Time can hold, as Unix seconds: 1968-01-20 03:14:08 to 2104-02-26 09:42:23 UTC."""
 _ADDRESS_FAMILIES: Final = {1: (socket.AF_INET, 4), 2: (socket.AF_INET6, 16)}
 
 
@@ -220,7 +223,9 @@ class Time(Avp[int]):
     minimum_octets = 4
 
     def encode(self, value: int) -> bytes:
-        """Wrap the instant."""
+        """Wrap the instant; one that the four octets cannot tell from another raises OverflowError."""
+        if not _FIRST_INSTANT <= value <= _LAST_INSTANT:
+            raise OverflowError(f"{self.name} holds no instant {value} seconds after 1970")
         return self.wrap((value + _NTP_OF_UNIX_EPOCH & 0xFFFFFFFF).to_bytes(4, "big"))
 
     def decode(self, octets: bytes) -> int:

@@ -57,12 +57,6 @@ class IllegalRspTransitionError(EsimError):
     code = "illegal_rsp_transition"
 
 
-class UnknownOrderError(EsimError):
-    """There is no such download order."""
-
-    code = "unknown_profile_order"
-
-
 class PackageRefusedError(EsimError):
     """A file of the folder of profile packages that cannot be served."""
 

@@ -41,32 +41,6 @@ class Storage(Protocol):
         ...
 
 
-class MemoryStorage:
-    """A card that is gone with its process: for tests and for trying a profile."""
-
-    def __init__(self) -> None:
-        self._state: bytes | None = None
-
-    def create(self, state: bytes) -> None:
-        """Keep a new card's state."""
-        if self._state is not None:
-            raise CardExistsError("there is a card already")
-        self._state = state
-
-    def load(self) -> bytes:
-        """Return the state."""
-        if self._state is None:
-            raise CardMissingError("there is no card")
-        return self._state
-
-    def save(self, state: bytes) -> None:
-        """Replace the state."""
-        self._state = state
-
-    def close(self) -> None:
-        """Do nothing: nothing is held."""
-
-
 class DirectoryStorage:
     """One card in a directory, held by a lock so that no second process can use it at the same time."""
 

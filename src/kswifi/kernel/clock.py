@@ -32,23 +32,6 @@ class AheadClock(SystemClock):
         return super().now() + self._by
 
 
-class ManualClock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self, start: datetime) -> None:
-        self._now = require_aware(start)
-
-    def now(self) -> datetime:
-        """Return the instant it was last moved to."""
-        return self._now
-
-    def advance(self, by: timedelta) -> None:
-        """Move forward; a clock of ours never runs backward."""
-        if by < timedelta(0):
-            raise ValueError(f"a clock moves forward only, not by {by}")
-        self._now += by
-
-
 def require_aware(instant: datetime) -> datetime:
     """Return the instant in UTC.
 

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.listening import in_url
 from kswifi.lab.gateway.gateway import Gateway
 from kswifi.lab.phone.phone import LabPhone
 from kswifi.lab.rehearsal.push import PushService, origin_of, receive
@@ -202,7 +203,7 @@ def create_control_app(gateway: Gateway, phone: LabPhone, web_origins: tuple[str
         allow_methods=["GET", "POST"],
         allow_headers=[HEADER, "Content-Type"],
     )
-    return TrustedHostMiddleware(readable, allowed_hosts=["127.0.0.1", "localhost", host])
+    return TrustedHostMiddleware(readable, allowed_hosts=["127.0.0.1", "localhost", "[::1]", in_url(host)])
 
 
 def _guarded(handler: Handler) -> Handler:

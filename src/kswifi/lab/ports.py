@@ -14,7 +14,8 @@ def free_ports(names: Sequence[str], host: str = "127.0.0.1") -> dict[str, int]:
     with ExitStack() as held:
         ports = {}
         for name in names:
-            trial = held.enter_context(socket.socket())
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            trial = held.enter_context(socket.socket(family))
             trial.bind((host, 0))
             ports[name] = int(trial.getsockname()[1])
         return ports

@@ -3,16 +3,15 @@
 import asyncio
 import json
 import signal
-import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 import structlog
-import uvicorn
 
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.listening import loopback_socket
 from kswifi.lab.control import create_control_app
 from kswifi.lab.gateway.gateway import Gateway
 from kswifi.lab.phone.modem import Modem
@@ -21,14 +20,18 @@ from kswifi.lab.phone.phone import LabPhone
 from kswifi.lab.phone.servers import ProfileServers
 from kswifi.lab.rehearsal.payments.server import serving_gateway
 from kswifi.lab.settings import HostPort, LabAddresses, LabConfig
+from kswifi.listeners.descriptors import raise_descriptor_limit
+from kswifi.listeners.http_server import HttpServer
+from kswifi.listeners.limits import ConnectionLimits
+from kswifi.listeners.pool import ConnectionPool
 
 _log = structlog.get_logger(__name__)
 
+_MOST_CONTROL_CONNECTIONS: Final = 64
 _START_SECONDS: Final = 10.0
 _PORT_TRIES: Final = 20
 _PORT_PAUSE_SECONDS: Final = 0.1
 _STOP_SECONDS: Final = 3.0
-_MOST_CONTROL_CONNECTIONS: Final = 64
 
 
 class LabFailedError(KswifiError):
@@ -44,9 +47,11 @@ async def run_lab(config: LabConfig, ready: Callable[[LabAddresses], None], stop
 
     Raises:
         LabFailedError: a part could not start or ended; the message names it.
+        NotLoopbackError: others would reach it.
         GatewayInUseError: another lab runs on the same folder.
         OSError: a port is taken.
     """
+    raise_descriptor_limit()
     async with _content_process(config) as (content, content_ended):
         gateway = Gateway(config, content)
         attach, proxy = await gateway.start()
@@ -118,32 +123,12 @@ async def _start_content(config: LabConfig) -> tuple[asyncio.subprocess.Process,
     raise LabFailedError(f"port {config.content_port} (content server) is taken")
 
 
-class _ControlServer(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Leave the process's signal handlers alone."""
-        yield
-
-
 @asynccontextmanager
 async def _control_server(config: LabConfig, gateway: Gateway, phone: LabPhone) -> AsyncIterator[HostPort]:
     app = create_control_app(gateway, phone, config.web_origins, config.host)
-    server = _ControlServer(
-        uvicorn.Config(
-            app,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=_MOST_CONTROL_CONNECTIONS,
-            timeout_graceful_shutdown=1,
-        )
-    )
-    listener = socket.create_server((config.host, config.control_port))
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # asyncio does so only for its own sockets
+    pool = ConnectionPool(ConnectionLimits(connections=_MOST_CONTROL_CONNECTIONS))
+    server = HttpServer(app, "lab", pool=pool, stop_seconds=1)
+    listener = loopback_socket(config.host, config.control_port)
     serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:
         address: HostPort = listener.getsockname()[:2]

@@ -22,6 +22,9 @@ class LabConfig:
         pki_dir: the folder of certificates by which the lab's card is made and servers are known; None makes a card
             that no server can fill.
         payments: the sandbox gateway to serve beside; None once a real gateway takes the payments.
+        tunnel_idle_seconds: for how long nothing may move in a CONNECT tunnel before it is ended.
+        request_idle_seconds: the same for a plain request, which its origin has to answer in that time.
+        tx_seconds: after how long a request that the charging server has not answered is repeated (RFC 8506, 13).
         plmn: the serving network id, three octets as TS 24.301 sends it; 99 F9 07 is MCC 999, MNC 70.
     """
 
@@ -45,6 +48,9 @@ class LabConfig:
     answer_seconds: float = 10.0
     control_only_octets_per_second: int = 32_000
     control_only_retry_seconds: int = 30
+    tunnel_idle_seconds: float = 1800.0
+    request_idle_seconds: float = 300.0
+    tx_seconds: float = 10.0
     most_flows_of_a_bearer: int = 256
     most_bearers: int = 64
 

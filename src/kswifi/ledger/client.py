@@ -11,7 +11,6 @@ answer, and the process has to end and recover from the journal.
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any
@@ -36,7 +35,6 @@ from kswifi.ledger.storage.pruning import prune_journal
 from kswifi.ledger.storage.recovery import RecoveryReport, recover
 from kswifi.ledger.storage.snapshot import SnapshotStore
 from kswifi.ledger.storage.snapshot_process import write_beside
-from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 
 _log = structlog.get_logger(__name__)
 
@@ -378,16 +376,3 @@ class LedgerClient:
         if self._failure is not None:
             return LedgerFailedError(f"the ledger failed and must be started anew: {self._failure}")
         return LedgerClosedError("the ledger is not started, or is closed")
-
-
-def open_ledger(
-    directory: Path, clock: Clock, *, limits: Limits | None = None, retention: Retention | None = None
-) -> LedgerClient:
-    """Return the ledger of a directory, on SQLite with snapshots; it still has to be started."""
-    return LedgerClient(
-        SqliteJournal(directory),
-        clock,
-        snapshots=SnapshotStore(directory),
-        limits=limits,
-        retention=retention,
-    )

@@ -1,10 +1,11 @@
-"""The app's files: read once, hashed, compressed once, and listed for the service worker.
+"""The app's files: read once, hashed, compressed, and listed for the service worker.
 
-Nothing is bundled or renamed: on the way to the user comments and white space are left out (``squeeze``), and the
-keys of a second language's texts. The hash of a file is its ETag and its entry in the precache list, so that an
-update fetches only the files that changed: those who use this pay for every kilobyte. The first page's files come
-one by one, as browsers fetch them; the service worker of a first visit gets all other scripts in one parcel, where
-gzip sees what they have in common.
+Nothing is bundled: each file in ``static`` is sent as itself, minified. esbuild has made the minified files before
+(`make app`, ``tools/app_minify.py``); each names the SHA-256 of its source, and where that is not the hash of the
+source here, the source is sent as it is. Of a second language only the texts are sent, without their keys.
+The hash of a file is in its ETag and its entry in the precache list, so that an update fetches only the files that
+changed: users pay for every kilobyte. The first page's files come one by one, as browsers fetch them; the service
+worker of a first visit gets all other scripts in one parcel, where compression sees what they have in common.
 """
 
 import gzip
@@ -14,13 +15,15 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from kswifi.pwa.squeeze import squeeze_page, squeeze_script, squeeze_style
+import brotli
 
 STATIC: Final = Path(__file__).parent / "static"
+MINIFIED: Final = Path(__file__).parent / "minified"
 PREFIX: Final = "/app/"
 LAB_FILES: Final = frozenset({"lab.html", "lab.css", "js/lab.js", "js/text/lab.js"})
 """Files of the lab phone: served in embedded mode only, and never kept on a user's device."""
@@ -44,8 +47,6 @@ _IMPORT_MAP: Final = re.compile(rb'<script type="importmap">(.*?)</script>', re.
 _GROUP: Final = re.compile(r"(?m)^\s*[a-z_]+\.\n")
 _KEY: Final = re.compile(r"(?m)^\s*[\w.]+ ")
 _NAMED: Final = re.compile(rb'"(/[^"]*)"')
-_PRECACHE: Final = b"const PRECACHE=([]);"
-_PARCEL_TAG: Final = b'const PARCEL="";'
 PARCEL: Final = "/app/parcel.txt"
 
 
@@ -63,6 +64,25 @@ class Asset:
     def tag(self) -> str:
         """Return what tells this version of the file from another: 32 bits of its hash."""
         return self.sha256[:8]
+
+    @property
+    def codings(self) -> tuple[str, ...]:
+        """Return the content codings in which the file can be sent, the shortest first."""
+        return () if self.gzipped is None else ("br", "gzip")
+
+    def body(self, coding: str) -> bytes:
+        """Return the file in one of ``codings``, or in ``identity``."""
+        if coding == "br":
+            return self.brotli()
+        return self.gzipped if coding == "gzip" and self.gzipped is not None else self.content
+
+    def brotli(self) -> bytes:
+        """Return the file compressed by Brotli.
+
+        The first call takes up to 0.3 s of CPU (without the GIL): make it when the file is first asked for, in a
+        thread. The result is kept while the process runs.
+        """
+        return _brotli(self.content)
 
     @property
     def wire_octets(self) -> int:
@@ -91,14 +111,10 @@ class Assets:
         return sum(one.wire_octets for one in (*one_by_one, self.by_url[PARCEL], self.by_url["/sw.js"]))
 
 
-def load_assets(static: Path = STATIC) -> Assets:
-    """Read the app's files.
-
-    Raises:
-        ValueError: the service worker has no place for the precache list, or for its parcel's tag.
-    """
+def load_assets(static: Path = STATIC, minified: Path = MINIFIED) -> Assets:
+    """Read the app's files; of each script and style sheet the minified form, where it was made of this source."""
     files = {
-        path.relative_to(static).as_posix(): _squeezed(path, static)
+        path.relative_to(static).as_posix(): _as_sent(path, path.relative_to(static).as_posix(), minified)
         for path in sorted(static.rglob("*"))
         if path.suffix in _TYPES
     }
@@ -106,33 +122,44 @@ def load_assets(static: Path = STATIC) -> Assets:
     maps = [found.group(1) for content in files.values() for found in _IMPORT_MAP.finditer(content)]
     hashes = tuple(sorted({b64encode(hashlib.sha256(text).digest()).decode() for text in maps}))
     app = Assets(MappingProxyType(by_url), hashes)
-    precache = json.dumps([[asset.url, asset.tag] for asset in app.precached], separators=(",", ":")).encode()
     parcel = Asset(PARCEL, "text/plain; charset=utf-8", *_packed(_parcel(app)))
-    worker = files["sw.js"]
-    for place, value in ((_PRECACHE, precache), (_PARCEL_TAG, f'"{parcel.tag}"'.encode())):
-        if worker.count(place) != 1:
-            raise ValueError(f"sw.js has not once: {place.decode()}")
-        worker = worker.replace(place, place.partition(b"=")[0] + b"=" + value + b";")
-    return Assets(MappingProxyType({**by_url, PARCEL: parcel, "/sw.js": _asset("sw.js", worker)}), hashes)
+    worker = _asset("sw.js", _version(app, parcel) + files["sw.js"])
+    return Assets(MappingProxyType({**by_url, PARCEL: parcel, "/sw.js": worker}), hashes)
 
 
-def _squeezed(path: Path, static: Path) -> bytes:
+def _version(app: Assets, parcel: Asset) -> bytes:
+    """Return the statement before the service worker's script that tells it this version's files."""
+    version = {
+        "precache": [[asset.url, asset.tag] for asset in app.precached],
+        "parcel": parcel.tag,
+        "onDemand": sorted(ON_DEMAND),
+    }
+    return b"self.VERSION=" + json.dumps(version, separators=(",", ":")).encode() + b";"
+
+
+def _as_sent(path: Path, name: str, minified: Path) -> bytes:
     """Return what is sent of a file."""
-    if path.parent.name == "vendor" or path.suffix in (".png", ".svg"):
-        return path.read_bytes()
-    text = path.read_text(encoding="utf-8")
+    source = path.read_bytes()
     if path.suffix == ".webmanifest":
-        return json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":")).encode()
-    if _url(path.relative_to(static).as_posix()) in ON_DEMAND:
-        text = _values_alone(text)
-    squeeze = {".js": squeeze_script, ".css": squeeze_style, ".html": squeeze_page}[path.suffix]
-    return squeeze(text).encode()
+        return json.dumps(json.loads(source), ensure_ascii=False, separators=(",", ":")).encode()
+    if _url(name) in ON_DEMAND:
+        return _values_alone(source.decode()).encode()
+    return _minified(source, minified / name)
+
+
+def _minified(source: bytes, path: Path) -> bytes:
+    """Return the minified form of a source, or the source itself where no minified file names its hash."""
+    if path.is_file():
+        made_of, _, content = path.read_bytes().partition(b"\n")
+        if made_of == b"/*%s*/" % hashlib.sha256(source).hexdigest().encode():
+            return content
+    return source
 
 
 def _values_alone(texts: str) -> str:
     """Return a second language's texts as a list: its keys are those of English, in the same order."""
-    head, opening, body = texts.partition("export default `")
-    return head + opening.replace("`", "[`") + _KEY.sub("", _GROUP.sub("", body)).replace("`;", "`];")
+    lines = texts.partition("`")[2].partition("`")[0]
+    return "export default[`" + _KEY.sub("", _GROUP.sub("", lines)) + "`];"
 
 
 def _named_by_page(app: Assets) -> frozenset[str]:
@@ -157,6 +184,12 @@ def _url(name: str) -> str:
 def _asset(name: str, content: bytes) -> Asset:
     url = "/sw.js" if name == "sw.js" else _url(name)
     return Asset(url, _TYPES[Path(name).suffix], *_packed(content))
+
+
+@lru_cache(maxsize=128)
+def _brotli(content: bytes) -> bytes:
+    packed: bytes = brotli.compress(content, mode=brotli.MODE_TEXT, quality=11)
+    return packed
 
 
 def _packed(content: bytes) -> tuple[bytes, bytes | None, str]:

@@ -7,12 +7,13 @@ for registering the service worker, which is such a sink.
 
 from collections.abc import Mapping
 
-from starlette.datastructures import Headers
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from kswifi.pwa.assets import LAB_FILES, Asset, Assets, load_assets
+from kswifi.pwa.content_coding import IDENTITY, choose_coding
 
 
 def pwa_routes(lab_origin: str | None = None, assets: Assets | None = None) -> list[BaseRoute]:
@@ -63,27 +64,35 @@ def _page_headers(assets: Assets, lab_origin: str | None) -> Mapping[str, str]:
 
 
 def _route(asset: Asset, page_headers: Mapping[str, str]) -> Route:
-    etag = f'"{asset.tag}"'
     # The page revalidates each file (a 304 is a few octets); once the service worker runs, it asks for none.
-    headers = {
-        "etag": etag,
-        "cache-control": "no-cache",
-        "x-content-type-options": "nosniff",
-        "vary": "accept-encoding",
-    }
+    headers = {"cache-control": "no-cache", "x-content-type-options": "nosniff", "vary": "accept-encoding"}
     if asset.media_type.startswith("text/html"):
         headers |= page_headers
 
     async def serve(request: Request) -> Response:
-        if etag in request.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers=headers)
-        if asset.gzipped is not None and _takes_gzip(request.headers):
-            packed = headers | {"content-encoding": "gzip"}
-            return Response(asset.gzipped, media_type=asset.media_type, headers=packed)
-        return Response(asset.content, media_type=asset.media_type, headers=headers)
+        coding = choose_coding(_field(request, "accept-encoding"), asset.codings)
+        if coding is None:
+            return Response(status_code=406, headers=headers)
+        # Each coding is a representation of its own, with a strong tag of its own (RFC 9110, section 8.8.3.3).
+        etag = f'"{asset.tag}"' if coding == IDENTITY else f'"{asset.tag}.{coding}"'
+        about = headers | {"etag": etag}
+        if _names_tag(_field(request, "if-none-match"), etag):
+            return Response(status_code=304, headers=about)
+        if coding != IDENTITY:
+            about["content-encoding"] = coding
+        body = await run_in_threadpool(asset.brotli) if coding == "br" else asset.body(coding)
+        return Response(body, media_type=asset.media_type, headers=about)
 
     return Route(asset.url, serve, methods=["GET"], include_in_schema=False)
 
 
-def _takes_gzip(headers: Headers) -> bool:
-    return "gzip" in headers.get("accept-encoding", "").lower()
+def _field(request: Request, name: str) -> str | None:
+    """Return a list field of a request, its lines joined; None where there is none."""
+    lines = request.headers.getlist(name)
+    return ",".join(lines) if lines else None
+
+
+def _names_tag(if_none_match: str | None, etag: str) -> bool:
+    """Tell whether If-None-Match names a tag, by the weak comparison (RFC 9110, section 13.1.2)."""
+    named = {one.strip().removeprefix("W/") for one in (if_none_match or "").split(",")}
+    return etag in named or named == {"*"}

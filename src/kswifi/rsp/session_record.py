@@ -52,24 +52,6 @@ class UnknownKeyError(SessionRecordError):
     code = "session_record_unknown_key"
 
 
-class WrongCardError(SessionRecordError):
-    """The record was made for another card."""
-
-    code = "session_record_wrong_card"
-
-
-class ExpiredRecordError(SessionRecordError):
-    """The record's validity is over."""
-
-    code = "session_record_expired"
-
-
-class NotYetValidError(SessionRecordError):
-    """The record's validity has not begun."""
-
-    code = "session_record_not_yet_valid"
-
-
 class RecordStatus(IntEnum):
     """Where a session was when its record was last written."""
 
@@ -209,23 +191,6 @@ class SessionRecord:
         if parsed.encode() != record:
             raise MalformedRecordError("the session record is not in its one canonical form")
         return parsed
-
-    def require_usable(self, iccid: Iccid, at: int) -> None:
-        """Check that the record speaks for this card at this instant (Unix seconds).
-
-        Raises:
-            WrongCardError: it is another card's.
-            NotYetValidError: it begins later.
-            ExpiredRecordError: it is over.
-        """
-        if self.iccid != iccid:
-            raise WrongCardError(
-                f"this session was stored for card {self.iccid}, not for {iccid}", expected=iccid, found=self.iccid
-            )
-        if at < self.valid_from:
-            raise NotYetValidError("this session's validity has not begun", valid_from=self.valid_from)
-        if at >= self.valid_until:
-            raise ExpiredRecordError("this session's validity is over", valid_until=self.valid_until)
 
 
 def key_id(public_key: ec.EllipticCurvePublicKey) -> bytes:

@@ -16,11 +16,9 @@ from kswifi.rsp import signatures
 from kswifi.rsp.errors import CertificateRefusedError, SignatureRefusedError
 from kswifi.rsp.fields import Version
 from kswifi.rsp.messages.authentication import (
-    AuthenticateResponseError,
     AuthenticateResponseOk,
     EuiccSigned1,
     ServerSigned1,
-    decode_authenticate_server_response,
 )
 from kswifi.rsp.messages.download import (
     CancelSessionError,
@@ -163,23 +161,6 @@ def choose_identity(
     if identity is None:
         raise RspRefusedError(Status.NO_CERTIFICATE_FOR_CI)
     return ci_key, identity
-
-
-def check_authenticate_client(
-    response: bytes, *, begun: Begun, trust: Trust, at: datetime
-) -> AuthenticatedCard | AuthenticateResponseError:
-    """Check the card's answer to AuthenticateServer (SGP.22, 5.6.3); a card's own refusal is returned.
-
-    Raises:
-        RspRefusedError: transaction, certificates, signature or challenge are wrong.
-        RspDecodeError: it is no AuthenticateServerResponse.
-    """
-    answer = decode_authenticate_server_response(response)
-    if answer.transaction_id != begun.transaction_id:
-        raise RspRefusedError(Status.TRANSACTION_UNKNOWN)
-    if isinstance(answer, AuthenticateResponseError):
-        return answer
-    return check_card(answer, begun=begun, trust=trust, at=at)
 
 
 def check_card(answer: AuthenticateResponseOk, *, begun: Begun, trust: Trust, at: datetime) -> AuthenticatedCard:

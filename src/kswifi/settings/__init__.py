@@ -7,7 +7,6 @@ variable that begins with KSWIFI_ and is no setting is refused too: a mistyped l
 import difflib
 import os
 from datetime import timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -18,11 +17,15 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 
 from kswifi.free_data.rules import Requirement
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.listening import authority
 from kswifi.providers.payments.registry import GATEWAYS, GatewayOptions
 from kswifi.rsp.access_rules import CarrierApp
 from kswifi.settings.charging import ChargingSettings
+from kswifi.settings.connections import ConnectionSettings
+from kswifi.settings.diameter import DiameterSettings
 from kswifi.settings.edge import EdgeSettings
 from kswifi.settings.free_data import FreeDataSettings
+from kswifi.settings.listen import reachable
 from kswifi.settings.phones import PhoneSettings
 from kswifi.settings.provisioning import ProvisioningSettings
 
@@ -37,27 +40,29 @@ class SettingsInvalidError(KswifiError):
     code = "settings_invalid"
 
 
-class Settings(ChargingSettings, EdgeSettings, FreeDataSettings, PhoneSettings, ProvisioningSettings):
+class Settings(
+    DiameterSettings,
+    ChargingSettings,
+    ConnectionSettings,
+    EdgeSettings,
+    FreeDataSettings,
+    PhoneSettings,
+    ProvisioningSettings,
+):
     """The settings. A port of 0 takes a free one. Lists are separated by commas."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     # Where and how it runs
     data_dir: Annotated[Path, Field(description="Databases, keys, and the lab's own folder.")] = Path("var")
-    mode: Annotated[
-        Literal["embedded", "own-core"],
-        Field(description="embedded: with the lab's phone and gateway; own-core: a network core speaks Gy to us."),
-    ] = "embedded"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="What is logged.")] = (
         "info"
     )
 
-    # Where it listens
-    host: Annotated[
-        str, Field(min_length=1, max_length=253, description="Address that all ports but metrics_port bind to.")
-    ] = "127.0.0.1"
+    # Where it listens: addresses are in kswifi.settings.listen
     api_port: Annotated[Port, Field(description="REST, events and the page.")] = 8080
     diameter_port: Annotated[Port, Field(description="Gy and S6a.")] = 3868
+    diameter_tls_port: Annotated[Port, Field(description="Gy and S6a over TLS, at diameter_tls_host.")] = 5658
     rsp_port: Annotated[Port, Field(description="ES9+ of the SM-DP+, over TLS.")] = 8443
     lab_port: Annotated[Port, Field(description="The lab phone's control.")] = 8081
     content_port: Annotated[Port, Field(description="The lab's content server.")] = 8082
@@ -131,6 +136,9 @@ class Settings(ChargingSettings, EdgeSettings, FreeDataSettings, PhoneSettings, 
             "embedded mode has its sandbox gateway and own-core takes no payments."
         ),
     ] = None
+    payments_rehearsal: Annotated[
+        bool, Field(description="own-core: start with a key sk_test_..., so passes are given and no money moves.")
+    ] = False
     paystack_url: Annotated[
         str, Field(pattern=r"^https?://[^/?#]+$", description="Paystack's API, or `kswifi payments rehearse`.")
     ] = "https://api.paystack.co"
@@ -233,7 +241,7 @@ class Settings(ChargingSettings, EdgeSettings, FreeDataSettings, PhoneSettings, 
     @model_validator(mode="after")
     def _distinct_ports(self) -> Self:
         taken: dict[int, str] = {}
-        for name in "api metrics diameter rsp es2 lab content proxy attach sandbox lan trust".split():  # noqa: SIM905 - one line
+        for name in "api metrics diameter diameter_tls rsp es2 lab content proxy attach sandbox lan trust".split():  # noqa: SIM905 - one line
             port: int = getattr(self, f"{name}_port") or 0
             if port and port in taken:
                 raise ValueError(f"{name}_port and {taken[port]}_port are both {port}")
@@ -241,9 +249,14 @@ class Settings(ChargingSettings, EdgeSettings, FreeDataSettings, PhoneSettings, 
         return self
 
     @model_validator(mode="after")
-    def _known_peers(self) -> Self:
-        if self.mode == "own-core" and not self.diameter_peers and not self.is_on_loopback:
-            raise ValueError("diameter_peers names the cores that may connect: needed where others reach this host")
+    def _rehearsal_said_outright(self) -> Self:
+        entry = GATEWAYS.get(self.payment_gateway_name or "")
+        is_test = entry is not None and self.payment_options.secret_key.startswith(entry.test_prefix)
+        if self.mode != "embedded" and is_test and not self.payments_rehearsal:
+            raise ValueError(
+                f"the secret key of {self.payment_gateway_name} is a test key: people would get passes and pay "
+                "nothing. Set payments_rehearsal=true if this server rehearses, or a live key"
+            )
         return self
 
     @model_validator(mode="after")
@@ -301,7 +314,7 @@ class Settings(ChargingSettings, EdgeSettings, FreeDataSettings, PhoneSettings, 
     @property
     def sandbox_origin(self) -> str:
         """Where the sandbox gateway answers: phones in the network come to its checkout too."""
-        return f"http://{_in_url(self.lan_address or self.reachable_host)}:{self.sandbox_port}"
+        return f"http://{authority(self.lan_address or self.reachable_host, self.sandbox_port)}"
 
     @property
     def zone(self) -> ZoneInfo:
@@ -318,8 +331,9 @@ class Settings(ChargingSettings, EdgeSettings, FreeDataSettings, PhoneSettings, 
             return self.public_origin
         if self.lan_address is not None:
             return f"https://{self.lan_address}:{self.lan_port}"
-        host = "localhost" if self.reachable_host == "127.0.0.1" else _in_url(self.reachable_host)
-        return f"http://{host}:{self.api_port}"
+        if self.reachable_host == "127.0.0.1" or self.api_bind == "::":
+            return f"http://localhost:{self.api_port}"
+        return f"http://{authority(self.reachable_host, self.api_port)}"
 
     @property
     def hides_clients(self) -> bool:
@@ -351,25 +365,17 @@ class Settings(ChargingSettings, EdgeSettings, FreeDataSettings, PhoneSettings, 
     @property
     def lab_origin(self) -> str | None:
         """Where the page reaches the lab phone's control; None without the lab."""
-        return f"http://{_in_url(self.reachable_host)}:{self.lab_port}" if self.mode == "embedded" else None
-
-    @property
-    def is_on_loopback(self) -> bool:
-        """Whether only this machine reaches it."""
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return f"http://{authority(self.host, self.lab_port)}" if self.mode == "embedded" else None
 
     @property
     def reachable_host(self) -> str:
-        """The address to connect to: loopback where it listens on all."""
-        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        """The address to connect to for the API: loopback where it listens on all."""
+        return reachable(self.api_bind)
 
     @property
     def hosts(self) -> frozenset[str]:
         """Every name in a Host header that this server answers to."""
-        own = {"127.0.0.1", "localhost", "::1", self.host.lower(), urlsplit(self.origin).hostname or ""}
+        own = {"127.0.0.1", "localhost", "::1", self.api_bind.lower(), urlsplit(self.origin).hostname or ""}
         return frozenset(own | set(self.allowed_hosts)) - {"", "0.0.0.0", "::"}
 
     @property
@@ -404,7 +410,3 @@ def load_settings(**given: Any) -> Settings:
         raise SettingsInvalidError(
             f"{variable}: {first['msg'].removeprefix('Value error, ')}", variable=variable
         ) from error
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

@@ -1,11 +1,9 @@
-"""The settings of charging: whom the Diameter server serves, how it grants, and how long records are kept."""
+"""The settings of charging: who it is to its peers, how it grants, and how long records are kept."""
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode
-
-ANY_PEER: Final = "*"
 
 Seconds = Annotated[int, Field(ge=1, le=86_400)]
 PeerNames = Annotated[tuple[str, ...], NoDecode, Field(max_length=1000)]
@@ -21,10 +19,6 @@ class ChargingSettings(BaseSettings):
     diameter_realm: Annotated[
         DiameterName, Field(description="Our Origin-Realm. An Open5GS SMF wants it to be its own.")
     ] = "kswifi"
-    diameter_peers: Annotated[
-        PeerNames,
-        Field(description="own-core: Origin-Hosts that may connect; * lets any in. Needed beyond loopback."),
-    ] = ()
     control_only_peers: Annotated[
         PeerNames,
         Field(description="own-core: Origin-Hosts that can restrict a line to KSWiFi's address (RESTRICT_ACCESS)."),
@@ -99,7 +93,7 @@ class ChargingSettings(BaseSettings):
         ),
     ] = 90
 
-    @field_validator("diameter_peers", "control_only_peers", mode="before")
+    @field_validator("control_only_peers", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
         if isinstance(value, str):

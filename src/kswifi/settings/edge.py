@@ -51,9 +51,6 @@ class EdgeSettings(BaseSettings):
             description="Limits per address are so many times higher in wifi_networks, where guests share one.",
         ),
     ] = 20
-    metrics_host: Annotated[
-        str, Field(min_length=1, max_length=253, description="Address that metrics_port binds to.")
-    ] = "127.0.0.1"
     metrics_port: Annotated[
         int, Field(ge=0, le=65535, description="/metrics, /healthz and /readyz for monitoring.")
     ] = 9464

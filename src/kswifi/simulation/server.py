@@ -31,7 +31,7 @@ class Wire(asyncio.Transport):
     """The server's end of a connection; what it writes goes to whoever dialled."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, written: Callable[[bytes], None], lost: Callable[[], None]):
-        super().__init__()
+        super().__init__({"peername": ("127.0.0.1", 0)})
         self._loop = loop
         self._written = written
         self._lost = lost

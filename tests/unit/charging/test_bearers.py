@@ -17,6 +17,7 @@ from tests.support.charging import (
     UPDATE,
     WALLET,
     Charging,
+    charging_sessions_of,
     granted,
     request,
     units,
@@ -48,17 +49,17 @@ def test_control_only_from_exhaustion_to_the_lifted_hold() -> None:
     # Its final report need not ask: that it restricts says so.
     final = request(UPDATE, 1, units(3 * MB, wants=False, reason=ReportingReason.FINAL), host=GATEWAY)
     assert is_control_only(charging.ask(final))
-    (view,) = charging.service.charging_sessions_of_wallet(WALLET)
+    (view,) = charging_sessions_of(charging.service, WALLET)
     assert view.access is Access.CONTROL_ONLY
     poll = units(0, reason=ReportingReason.VALIDITY_TIME)
     charging.pass_seconds(15)
     assert is_control_only(charging.ask(request(UPDATE, 2, poll, host=GATEWAY)))
     charging.restart()
-    (view,) = charging.service.charging_sessions_of_wallet(WALLET)
+    (view,) = charging_sessions_of(charging.service, WALLET)
     assert view.access is Access.CONTROL_ONLY
     charging.ledger.do(LiftHold("lift", WALLET, "b"))
     assert granted(charging.ask(request(UPDATE, 3, poll, host=GATEWAY))) == 3 * MB
-    assert charging.service.charging_sessions_of_wallet(WALLET)[0].access is Access.FULL
+    assert charging_sessions_of(charging.service, WALLET)[0].access is Access.FULL
     charging.ask(request(TERMINATION, 4, units(1, wants=False), host=GATEWAY))
     assert (charging.balances("a"), charging.balances("b")) == ((3 * MB, 0, 0), (1, 0, 3 * MB - 1))
     assert charging.changed == [WALLET] * 4  # opened, control-only, full again, ended; a restart changes nothing
@@ -69,11 +70,11 @@ def test_control_only_from_the_attach_on_survives_a_restart() -> None:
     charging.credit("a", 3 * MB)
     charging.ledger.do(HoldWallet("hold", WALLET, "paused"))
     assert is_control_only(charging.ask(request(INITIAL, 0, units(), host=GATEWAY)))
-    assert charging.service.charging_sessions_of_wallet(WALLET)[0].access is Access.CONTROL_ONLY
+    assert charging_sessions_of(charging.service, WALLET)[0].access is Access.CONTROL_ONLY
     poll = units(0, reason=ReportingReason.VALIDITY_TIME)
     assert is_control_only(charging.ask(request(UPDATE, 1, poll, host=GATEWAY)))
     charging.restart()
-    (view,) = charging.service.charging_sessions_of_wallet(WALLET)
+    (view,) = charging_sessions_of(charging.service, WALLET)
     assert view.access is Access.CONTROL_ONLY
     assert is_control_only(charging.ask(request(UPDATE, 2, poll, host=GATEWAY)))
     assert charging.service.open_sessions == 1
@@ -122,7 +123,7 @@ def test_orphan_is_settled_and_takes_late_usage() -> None:
     assert granted(other) == MB
     charging.ask(request(INITIAL, 0, units(), session="new", charging_id=3))
     assert charging.service.counters.orphans == 1
-    assert {it.session_id for it in charging.service.charging_sessions_of_wallet(WALLET)} == {"other", "new"}
+    assert {it.session_id for it in charging_sessions_of(charging.service, WALLET)} == {"other", "new"}
     assert charging.balances("a") == (0, 2 * MB, 48 * MB)
     # The old INITIAL comes again: it must not settle its successor.
     assert granted(charging.ask(request(INITIAL, 0, units(), session="old", charging_id=1))) == MB
@@ -157,7 +158,7 @@ def test_silence_is_settled_after_validity_and_grace() -> None:
     assert charging.service.sweep() == 0
     charging.pass_seconds(1)
     assert charging.service.sweep() == 1
-    assert [it.session_id for it in charging.service.charging_sessions_of_wallet(WALLET)] == ["lively"]
+    assert [it.session_id for it in charging_sessions_of(charging.service, WALLET)] == ["lively"]
     used, reserved, _ = charging.balances("a")
     assert (used, reserved) == (9, MB)
     charging.ask(request(UPDATE, 1, units(400)))
@@ -185,8 +186,8 @@ def test_restart_gives_the_grace_before_it_settles() -> None:
     charging.ask(request(INITIAL, 0, units(group=1), units(group=2), session="s#1"))
     charging.pass_seconds(5000)
     charging.restart()
-    (view,) = charging.service.charging_sessions_of_wallet(WALLET)
-    assert (view.session_id, view.imsi, view.peer, view.apn) == ("s#1", IMSI, CORE, "internet")
+    (view,) = charging_sessions_of(charging.service, WALLET)
+    assert (view.session_id, view.bearer.imsi, view.bearer.peer, view.bearer.apn) == ("s#1", IMSI, CORE, "internet")
     charging.pass_seconds(119)
     assert charging.service.sweep() == 0
     charging.pass_seconds(1)

@@ -15,6 +15,7 @@ from tests.support.charging import (
     UPDATE,
     WALLET,
     Charging,
+    charging_sessions_of,
     granted,
     request,
     units,
@@ -68,7 +69,7 @@ def test_last_octet_is_spent_and_nothing_leaks() -> None:
     assert answer.services[0].final_unit.action is FinalUnitAction.TERMINATE
     assert charging.ask(request(TERMINATION, 3, units(MB, wants=False))).result_code == 2001
     assert charging.balances("a") == (12 * MB, 0, 0)
-    assert charging.service.charging_sessions_of_wallet(WALLET) == []
+    assert charging_sessions_of(charging.service, WALLET) == []
 
 
 def test_termination_with_zero_usage_or_without_groups_leaks_nothing() -> None:

@@ -15,6 +15,7 @@ from tests.support.charging import (
     UPDATE,
     WALLET,
     Charging,
+    charging_sessions_of,
     granted,
     request,
     units,
@@ -87,7 +88,7 @@ def test_an_initial_that_contradicts_an_open_session_does_it_no_harm() -> None:
     first = charging.ask(control_only)
     assert charging.ask(request(INITIAL, 0, units(3), session="c", host=GATEWAY)).result_code == 5012
     assert charging.ask(control_only) == first
-    assert {it.session_id for it in charging.service.charging_sessions_of_wallet("wallet-2")} == {"c"}
+    assert {it.session_id for it in charging_sessions_of(charging.service, "wallet-2")} == {"c"}
     assert len(list(charging.ledger.state.open_reservations())) == 2
 
 

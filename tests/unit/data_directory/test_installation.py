@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import stat
 import tarfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,9 @@ def whole_installation(data_dir: Path) -> Installation:
     installation.pki_dir.mkdir()
     write_owner_only(installation.pki_dir / "CERT_CI.pem", b"issuer")
     for part in (installation.control_database, installation.ledger_journal):
-        with sqlite3.connect(part) as database:
+        with closing(sqlite3.connect(part)) as database, database:
             database.execute("CREATE TABLE kept (value TEXT)")
             database.execute("INSERT INTO kept VALUES (?)", (part.name,))
-        database.close()
     return installation
 
 
@@ -90,9 +90,8 @@ def test_a_backup_brings_everything_back(tmp_path: Path) -> None:
     restored = Installation(tmp_path / "new").open()
     assert restored.session_signing_key.read_bytes() == b"signing"
     assert (restored.lab_dir / "phone" / "card" / "state").read_bytes() == b"keys of the card"
-    with sqlite3.connect(restored.ledger_journal) as database:
+    with closing(sqlite3.connect(restored.ledger_journal)) as database:
         assert database.execute("SELECT value FROM kept").fetchone() == ("ledger.db",)
-    database.close()
     assert stat.S_IMODE(restored.subscriber_key.stat().st_mode) == 0o600
     assert not restored.origin_state_id.exists()  # it rises: what came after the backup is lost
     restored.close()

@@ -29,6 +29,7 @@ from kswifi.diameter.messages.units import (
 EXAMPLES = 60
 octets = st.integers(0, 2**64 - 1)
 small = st.integers(0, 2**32 - 1)
+LAST_INSTANT = 4_233_462_143  # as Unix seconds: a Time is 32 bits wide (RFC 6733, 4.3.1)
 names = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=40)
 digits = st.text("0123456789", min_size=6, max_size=15)
 
@@ -62,7 +63,7 @@ requests = st.builds(
     destination_realm=names,
     cc_request_type=st.sampled_from(CcRequestType),
     cc_request_number=small,
-    event_timestamp=maybe(st.integers(0, 2**32 - 1)),
+    event_timestamp=maybe(st.integers(0, LAST_INSTANT)),
     subscription_ids=st.lists(
         st.builds(SubscriptionId, st.sampled_from(SubscriptionIdType), digits), max_size=2
     ).map(tuple),

@@ -130,6 +130,22 @@ def test_time_counts_on_after_2036() -> None:
         assert event.decode(event.encode(instant)[8:]) == instant
 
 
+FIRST_INSTANT, LAST_INSTANT = -61_505_152, 4_233_462_143
+
+
+_edges = st.sampled_from((FIRST_INSTANT - 1, FIRST_INSTANT, LAST_INSTANT, LAST_INSTANT + 1))
+
+
+@given(st.integers(-(2**40), 2**40) | _edges)
+def test_an_instant_is_read_as_it_was_written_or_is_not_written(instant: int) -> None:
+    event = Time("Event-Timestamp", 55)
+    if FIRST_INSTANT <= instant <= LAST_INSTANT:
+        assert event.decode(event.encode(instant)[8:]) == instant
+    else:
+        with pytest.raises(OverflowError):
+            event.encode(instant)
+
+
 def test_numbers_that_do_not_fit_are_not_written() -> None:
     with pytest.raises(OverflowError):
         Unsigned32("x", 1).encode(1 << 32)

@@ -96,8 +96,8 @@ async def test_an_old_auts_sets_nothing_back(tmp_path: Path, seq_he: int) -> Non
         line, keys = await subscriber(road)
         await set_seq(road, line.imsi, seq_he)
         auts = milenage.build_auts(keys.k, keys.opc, RAND, 100 << 5)
-        await road.authentication_centre.resynchronize(line.imsi, RAND, auts)
-        assert (await counters(road, line.imsi))[0] == seq_he
+        await road.authentication_centre.eutran_vector(line.imsi, PLMN, RAND + auts)
+        assert (await counters(road, line.imsi))[0] == seq_he + 1
 
 
 async def test_a_number_too_far_ahead_for_the_card_is_set_back(tmp_path: Path) -> None:
@@ -106,8 +106,8 @@ async def test_a_number_too_far_ahead_for_the_card_is_set_back(tmp_path: Path) -
         line, keys = await subscriber(road)
         await set_seq(road, line.imsi, 100 + DELTA)
         auts = milenage.build_auts(keys.k, keys.opc, RAND, 100 << 5)
-        await road.authentication_centre.resynchronize(line.imsi, RAND, auts)
-        assert (await counters(road, line.imsi))[0] == 100
+        await road.authentication_centre.eutran_vector(line.imsi, PLMN, RAND + auts)
+        assert (await counters(road, line.imsi))[0] == 100 + 1
 
 
 async def test_an_auts_that_is_not_the_cards_changes_nothing(tmp_path: Path) -> None:

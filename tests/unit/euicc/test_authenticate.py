@@ -4,8 +4,8 @@ import pytest
 
 from kswifi.aka import milenage
 from kswifi.euicc.card import Euicc
-from kswifi.euicc.storage import MemoryStorage
 from tests.support.cards import EID, OPC, K, enable, iccid, profile_package, send
+from tests.support.memory_storage import MemoryStorage
 
 AMF = milenage.AMF_SEPARATION_BIT
 

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.state import ElementaryFile, decode_state, file_at
-from kswifi.euicc.storage import MemoryStorage
 from kswifi.kernel.numbers import Iccid
 from kswifi.lab.phone.es10 import exchange
 from kswifi.rsp import tlv
 from kswifi.rsp.saip.files import Content, Fcp, GenericFileManagement, ProprietaryInfo
 from kswifi.rsp.saip.package import ElementHeader, read_package
 from tests.support.cards import EID, enable, iccid, profile_package, send
+from tests.support.memory_storage import MemoryStorage
 
 PACKAGE = (Path(__file__).parents[2] / "data" / "ts48" / "TS48v2_SAIP2.1_BERTLV.der").read_bytes()
 SELECT_URSP = "00A4080{}067FFF5FC04F0B"

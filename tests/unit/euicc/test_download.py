@@ -7,7 +7,6 @@ import pytest
 
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.state import decode_state
-from kswifi.euicc.storage import MemoryStorage
 from kswifi.lab.phone.activation_code import ActivationCode, ActivationCodeError
 from kswifi.lab.phone.es9 import Es9RefusedError
 from kswifi.lab.phone.es10 import CardError, Es10
@@ -25,6 +24,7 @@ from kswifi.rsp.messages.notifications import InstallSuccess
 from kswifi.rsp.messages.profiles import ProfileId
 from kswifi.rsp.saip.response import PeStatus, decode_euicc_response
 from tests.support.cards import EID, iccid, profile_package, send
+from tests.support.memory_storage import MemoryStorage
 from tests.support.rsp import (
     ADDRESS,
     OWN,

@@ -6,7 +6,6 @@ import pytest
 
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.state import decode_state
-from kswifi.euicc.storage import MemoryStorage
 from kswifi.lab.phone.activation_code import ActivationCode
 from kswifi.lab.phone.es9 import Es9RefusedError
 from kswifi.lab.phone.es10 import CardError, Es10
@@ -24,6 +23,7 @@ from kswifi.rsp.messages.notifications import BppCommand, InstallError, InstallF
 from kswifi.rsp.saip.package import ElementKind, read_package
 from kswifi.rsp.saip.response import PeStatus, decode_euicc_response
 from tests.support.cards import iccid, needing, profile_package
+from tests.support.memory_storage import MemoryStorage
 from tests.support.rsp import (
     ADDRESS,
     OWN,

@@ -7,7 +7,6 @@ from kswifi.euicc.errors import CardCredentialsError
 from kswifi.euicc.es10.credentials import CardCredentials, credentials_of_pki, make_credentials
 from kswifi.euicc.es10.notifications import NOTIFICATIONS_MAX
 from kswifi.euicc.state import decode_state
-from kswifi.euicc.storage import MemoryStorage
 from kswifi.kernel.numbers import Eid
 from kswifi.lab.phone.activation_code import ActivationCode
 from kswifi.lab.phone.es10 import CardError, Es10
@@ -19,10 +18,11 @@ from kswifi.rsp.messages.authentication import CtxParams1
 from kswifi.rsp.messages.download import CancelSessionError, CancelSessionRequest, decode_cancel_session_response
 from kswifi.rsp.messages.euicc_info import RspCapability, UiccCapability
 from kswifi.rsp.messages.metadata import NotificationEvent, PolicyRule
-from kswifi.rsp.messages.notifications import decode_pending_notification, metadata_of
+from kswifi.rsp.messages.notifications import OtherSignedNotification, decode_pending_notification
 from kswifi.rsp.messages.profiles import ProfileId
 from kswifi.rsp.trust import Trust
 from tests.support.cards import EID, iccid, profile_package, send, store_data
+from tests.support.memory_storage import MemoryStorage
 from tests.support.rsp import (
     ADDRESS,
     CARD_EID,
@@ -221,7 +221,9 @@ def test_notifications_are_listed_by_event_and_forgotten_once() -> None:
         with pytest.raises(CardError, match="no such notification"):
             es10.retrieve_notification(99)
         pending = es10.retrieve_notification(3)
-        assert metadata_of(decode_pending_notification(pending)).event is NotificationEvent.DISABLE
+        decoded = decode_pending_notification(pending)
+        assert isinstance(decoded, OtherSignedNotification)
+        assert decoded.notification.event is NotificationEvent.DISABLE
     listed = tlv.only(tlv.only(store_data(euicc, "BF280481020640"), 0xBF28).value, 0xA0)
     assert len(list(tlv.walk(listed.value))) == 1
     both = tlv.only(tlv.only(store_data(euicc, "BF2B00"), 0xBF2B).value, 0xA0)

@@ -4,7 +4,6 @@ import pytest
 
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.files import access
-from kswifi.euicc.storage import MemoryStorage
 from kswifi.rsp import tlv
 from tests.support.cards import (
     ADM_KEY,
@@ -19,6 +18,7 @@ from tests.support.cards import (
     send,
     signed_record,
 )
+from tests.support.memory_storage import MemoryStorage
 
 SELECT_USIM = "00A4040C10A0000000871002FFFFFFFF8907090000"
 SELECT_SESSIONS = "00A4080C067FFF5F104F01"

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.errors import ProfileRefusedError
 from kswifi.euicc.state import decode_state
-from kswifi.euicc.storage import MemoryStorage
 from tests.support.cards import EID, enable, iccid, profile_package
+from tests.support.memory_storage import MemoryStorage
 
 PREPARED = MemoryStorage()
 _CARD = Euicc.create(PREPARED, EID)

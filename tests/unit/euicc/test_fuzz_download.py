@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.state import decode_state
-from kswifi.euicc.storage import MemoryStorage
 from kswifi.lab.phone.activation_code import ActivationCode
 from kswifi.lab.phone.lpa import Lpa
+from tests.support.memory_storage import MemoryStorage
 from tests.support.rsp import ADDRESS, SGP26, SmallSmdp, new_card
 from tests.support.transcripts import known_randomness
 

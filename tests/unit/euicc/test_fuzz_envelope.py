@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kswifi.euicc.card import Euicc
-from kswifi.euicc.storage import MemoryStorage
 from kswifi.rsp import tlv
 from kswifi.rsp.saip.build import RFM_TAR, SESSION_RECORD_FILE_OCTETS
 from kswifi.scp80 import packets, sms
 from kswifi.scp80.packets import ResponseStatus
 from tests.support.cards import EID, enable, iccid, profile_package, signed_record
+from tests.support.memory_storage import MemoryStorage
 from tests.support.packets import KEYS, Answer, deliver, hand_over, packet, update_script
 
 SEEN = 40

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.errors import ProfileRefusedError
 from kswifi.euicc.state import decode_state, encode_state
-from kswifi.euicc.storage import MemoryStorage
 from kswifi.kernel.errors import KswifiError
 from kswifi.rsp import tlv
 from kswifi.rsp.saip import describe
@@ -18,6 +17,7 @@ from kswifi.rsp.saip.elements import ProfileHeader, uses_test_algorithm
 from kswifi.rsp.saip.package import read_package
 from kswifi.rsp.saip.response import PeStatus, decode_euicc_response, encode_euicc_response
 from tests.support.cards import EID, enable, profile_package, send
+from tests.support.memory_storage import MemoryStorage
 
 TS48 = Path(__file__).parents[2] / "data" / "ts48"
 PACKAGES = (profile_package(1), *(path.read_bytes() for path in sorted(TS48.glob("*.der"))))

@@ -7,13 +7,13 @@ import pytest
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.errors import ProfileRefusedError
 from kswifi.euicc.profiles.loader import build_profile_state
-from kswifi.euicc.storage import MemoryStorage
 from kswifi.rsp import tlv
 from kswifi.rsp.saip.elements import AkaParameter, AlgorithmParameter
 from kswifi.rsp.saip.files import Content, Fcp, GenericFileManagement, ProprietaryInfo, SelectPath, Skip
 from kswifi.rsp.saip.package import ElementHeader, ElementKind, encode_element, read_package
 from kswifi.rsp.saip.response import PeStatus
 from tests.support.cards import EID, OPC, K, enable, euicc_with, iccid, needing, profile_package, send, store_data
+from tests.support.memory_storage import MemoryStorage
 
 ADF = bytes.fromhex("7FD0")
 

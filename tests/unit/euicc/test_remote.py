@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kswifi.euicc.card import Euicc
-from kswifi.euicc.storage import DirectoryStorage, MemoryStorage
+from kswifi.euicc.storage import DirectoryStorage
 from kswifi.lab.phone.es10 import exchange
 from kswifi.rsp import tlv
 from kswifi.rsp.access_rules import ARA_M_AID, CarrierApp
@@ -14,6 +14,7 @@ from kswifi.scp80 import packets, scripts, sms
 from kswifi.scp80.packets import COUNTER_MAX, Keys, ResponseStatus
 from kswifi.scp80.security import SecurityParameters
 from tests.support.cards import EID, enable, euicc_with, iccid, profile_package, send, signed_record
+from tests.support.memory_storage import MemoryStorage
 from tests.support.packets import KEYS, SELECT_SESSIONS, Answer, deliver, hand_over, packet, update_script
 
 RECORD = signed_record(2).ljust(SESSION_RECORD_FILE_OCTETS, b"\xff")

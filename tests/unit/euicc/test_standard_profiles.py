@@ -9,7 +9,6 @@ from kswifi.euicc.errors import ProfileRefusedError
 from kswifi.euicc.profiles import installing
 from kswifi.euicc.profiles.loader import build_profile_state
 from kswifi.euicc.state import Profile, file_at
-from kswifi.euicc.storage import MemoryStorage
 from kswifi.lab.phone.activation_code import ActivationCode
 from kswifi.lab.phone.es10 import Es10
 from kswifi.lab.phone.lpa import DownloadRefusedError, Lpa
@@ -22,6 +21,7 @@ from kswifi.rsp.saip.files import Fcp, TemplateFiles
 from kswifi.rsp.saip.package import ElementHeader, ElementKind, read_package
 from kswifi.rsp.saip.templates import FileTemplate, FileType, templates
 from tests.support.cards import EID, enable, profile_package, send
+from tests.support.memory_storage import MemoryStorage
 from tests.support.rsp import ADDRESS, SGP26, SmallSmdp, metadata, new_card, sgp26_files
 
 TS48 = Path(__file__).parents[2] / "data" / "ts48"

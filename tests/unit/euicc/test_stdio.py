@@ -12,11 +12,11 @@ import pytest
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.errors import CardMissingError
 from kswifi.euicc.stdio import serve_stdio
-from kswifi.euicc.storage import MemoryStorage
 from kswifi.lab.phone.es10 import Es10
 from kswifi.lab.phone.personalise import open_or_make_card
 from kswifi.rsp.errors import PkiError
 from tests.support.cards import EID
+from tests.support.memory_storage import MemoryStorage
 from tests.support.rsp import CARD_EID, SGP26, SGP26_FOLDER, new_card
 from tests.support.transcripts import known_randomness
 

@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.state import decode_state, encode_state
-from kswifi.euicc.storage import MemoryStorage
 from kswifi.euicc.usim.suci import OneTimeKey, Scheme, conceal, encode_suci, read_calculation_info
 from kswifi.kernel.numbers import Iccid
 from kswifi.rsp import tlv
 from tests.support.cards import EID, enable, euicc_with, send
+from tests.support.memory_storage import MemoryStorage
 
 DATA = Path(__file__).parents[2] / "data"
 KNOWN = json.loads((DATA / "suci" / "ts33501-c4.json").read_text())

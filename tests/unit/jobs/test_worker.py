@@ -13,11 +13,12 @@ from sqlalchemy import Connection, select, text
 from kswifi.database.engine import Database
 from kswifi.jobs.housekeeping import Housekeeper, outbox_chores
 from kswifi.jobs.worker import Worker, WorkerLimits
-from kswifi.kernel.clock import ManualClock, SystemClock
+from kswifi.kernel.clock import SystemClock
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
 from kswifi.outbox.service import enqueue
 from kswifi.outbox.sql import outbox_entry
+from tests.support.clocks import ManualClock
 from tests.support.databases import START, open_database
 
 

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kswifi.kernel.clock import ManualClock, from_unix_seconds, require_aware, unix_seconds
+from kswifi.kernel.clock import from_unix_seconds, require_aware, unix_seconds
 from kswifi.kernel.ids import uuid7
 from kswifi.kernel.quantities import format_naira, format_octets
+from tests.support.clocks import ManualClock
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

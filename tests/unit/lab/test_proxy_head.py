@@ -17,45 +17,91 @@ def read(octets: bytes) -> ProxyRequest:
     return request
 
 
+def forwarded(octets: bytes) -> bytes:
+    """Return what of these octets goes to the origin at once."""
+    exchange = read(octets).exchange
+    assert exchange is not None
+    return exchange.begin()
+
+
 def test_connect() -> None:
     request = read(b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n" + AUTHORIZATION + b"\r\nearly")
-    assert (request.host, request.port, request.is_tunnel) == ("example.org", 443, True)
+    assert (request.host, request.port, request.exchange) == ("example.org", 443, None)
     assert (request.bearer_id, request.password, request.early) == ("b1", "secret", b"early")
-    assert request.body_octets is None
 
 
 def test_a_plain_request_is_rewritten_for_the_origin() -> None:
-    request = read(
+    octets = (
         b"POST http://[2001:db8::1]:81/a?b=c HTTP/1.1\r\nHost: liar.example\r\nX-Kept: Yes\r\n"
-        b"Connection: close, X-Gone\r\nX-Gone: 1\r\nTE: trailers\r\nUpgrade: h2c\r\n"
-        b"Proxy-Connection: keep-alive\r\nContent-Length: 7\r\n" + AUTHORIZATION + b"\r\nabcd"
+        b"Connection: close, X-Gone\r\nX-Gone: 1\r\nTE: trailers\r\nUpgrade: h2c\r\nTrailer: X-End\r\n"
+        b"Keep-Alive: 5\r\nProxy-Connection: keep-alive\r\nContent-Length: 7\r\n" + AUTHORIZATION + b"\r\nabcd"
     )
-    assert (request.host, request.port, request.early, request.body_octets) == ("2001:db8::1", 81, b"abcd", 3)
-    assert request.head == (
+    request = read(octets)
+    assert (request.host, request.port) == ("2001:db8::1", 81)
+    assert forwarded(octets) == (
         b"POST /a?b=c HTTP/1.1\r\nHost: [2001:db8::1]:81\r\nX-Kept: Yes\r\nContent-Length: 7\r\n"
-        b"Via: 1.1 kswifi\r\nConnection: close\r\n\r\n"
+        b"Via: 1.1 kswifi\r\nConnection: close\r\n\r\nabcd"
     )
 
 
-def test_what_follows_the_body_is_not_part_of_the_request() -> None:
-    request = read(
+def test_what_follows_the_request_is_not_part_of_it() -> None:
+    octets = forwarded(
         b"GET http://example.org HTTP/1.1\r\nHost: example.org\r\n"
         + AUTHORIZATION
-        + b"\r\nGET http://other/ HTTP/1.1"
+        + b"\r\nGET http://other/ HTTP/1.1\r\n\r\n"
     )
-    assert request.head.startswith(b"GET / HTTP/1.1\r\nHost: example.org\r\n")
-    assert (request.early, request.body_octets) == (b"", 0)
+    assert octets.startswith(b"GET / HTTP/1.1\r\nHost: example.org\r\n")
+    assert octets.endswith(b"\r\n\r\n")
+    assert b"other" not in octets
 
 
-def test_a_chunked_body_is_passed_on_as_it_comes() -> None:
-    request = read(
-        b"PUT http://e.org/ HTTP/1.1\r\nHost: e.org\r\nTransfer-Encoding: chunked\r\n"
+@pytest.mark.parametrize(
+    ("framing", "body", "arrived"),
+    [
+        (b"Content-Length: 5", b"hello", b"hello"),
+        (b"Transfer-Encoding: chunked", b"5;x=y\r\nhello\r\n0\r\n\r\n", b"5\r\nhello\r\n0\r\n\r\n"),
+        (
+            b"Transfer-Encoding: chunked",
+            b"2\r\nhe\r\n3\r\nllo\r\n0\r\nX-Sum: 1\r\nHost: evil\r\nContent-Length: 9\r\n\r\nGET / HTTP/1.1",
+            b"5\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n",
+        ),
+    ],
+)
+def test_framing_that_connection_names_is_kept(framing: bytes, body: bytes, arrived: bytes) -> None:
+    named = framing.partition(b":")[0]
+    head, _, rest = forwarded(
+        b"POST http://e.org/ HTTP/1.1\r\nHost: e.org\r\nConnection: close, Host, "
+        + named
+        + b"\r\n"
+        + framing
+        + b"\r\n"
         + AUTHORIZATION
-        + b"\r\n5\r\n"
-    )
-    assert request.body_octets is None
-    assert b"Transfer-Encoding: chunked\r\n" in request.head
-    assert request.early == b"5\r\n"
+        + b"\r\n"
+        + body
+    ).partition(b"\r\n\r\n")
+    assert head.splitlines()[1:] == [b"Host: e.org", framing, b"Via: 1.1 kswifi", b"Connection: close"]
+    assert rest == arrived
+
+
+@pytest.mark.parametrize(
+    ("line", "sent"),
+    [
+        (b"GET http://a/p? HTTP/1.1", b"GET /p? HTTP/1.1"),
+        (b"GET http://a?q HTTP/1.1", b"GET /?q HTTP/1.1"),
+        (b"GET HTTP://a//x;y HTTP/1.1", b"GET //x;y HTTP/1.1"),
+        (b"OPTIONS http://a HTTP/1.1", b"OPTIONS * HTTP/1.1"),
+        (b"OPTIONS http://a/ HTTP/1.1", b"OPTIONS / HTTP/1.1"),
+        (b"GET http://a:/ HTTP/1.0", b"GET / HTTP/1.1"),
+    ],
+)
+def test_the_target_in_origin_form(line: bytes, sent: bytes) -> None:
+    assert forwarded(line + b"\r\nHost: a\r\n" + AUTHORIZATION + b"\r\n").splitlines()[0] == sent
+
+
+def test_max_forwards_is_counted_down() -> None:
+    rest = b"\r\nHost: a\r\n" + AUTHORIZATION
+    assert b"Max-Forwards: 2\r\n" in forwarded(b"OPTIONS http://a/ HTTP/1.1" + rest + b"Max-Forwards: 3\r\n\r\n")
+    assert b"Max-Forwards: 0\r\n" in forwarded(b"GET http://a/ HTTP/1.1" + rest + b"Max-Forwards: 0\r\n\r\n")
 
 
 @pytest.mark.parametrize(
@@ -69,6 +115,27 @@ def test_a_chunked_body_is_passed_on_as_it_comes() -> None:
         (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n", 407),
         (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\nProxy-Authorization: Basic !!!\r\n", 407),
         (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\nProxy-Authorization: Bearer abc\r\n", 407),
+        (b"CONNECT u@a:443 HTTP/1.1\r\nHost: a\r\n" + AUTHORIZATION, 400),
+        (b"CONNECT a:443/x HTTP/1.1\r\nHost: a\r\n" + AUTHORIZATION, 400),
+        (b"CONNECT a: HTTP/1.1\r\nHost: a\r\n" + AUTHORIZATION, 400),
+        (b"CONNECT ::1:443 HTTP/1.1\r\nHost: a\r\n" + AUTHORIZATION, 400),
+        (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n" + AUTHORIZATION, 400),
+        (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n" + AUTHORIZATION, 400),
+        (b"GET http://[::1/ HTTP/1.1\r\nHost: a\r\n" + AUTHORIZATION, 400),
+        (b"GET http://[::1]x/ HTTP/1.1\r\nHost: a\r\n" + AUTHORIZATION, 400),
+        (b"GET http://[fe80::1%25eth0]/ HTTP/1.1\r\nHost: a\r\n" + AUTHORIZATION, 400),
+        (b"GET http://a:0/ HTTP/1.1\r\nHost: a\r\n" + AUTHORIZATION, 400),
+        (b"GET http://a:-1/ HTTP/1.1\r\nHost: a\r\n" + AUTHORIZATION, 400),
+        (b"GET http://a:8o/ HTTP/1.1\r\nHost: a\r\n" + AUTHORIZATION, 400),
+        (b"GET http://a\\b/ HTTP/1.1\r\nHost: a\r\n" + AUTHORIZATION, 400),
+        (b"GET http://a/#part HTTP/1.1\r\nHost: a\r\n" + AUTHORIZATION, 400),
+        (b"GET http://a/ HTTP/1.1\r\n" + AUTHORIZATION, 400),
+        (b"GET http://a/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n" + AUTHORIZATION, 400),
+        (b"GET http://a/ HTTP/2.0\r\nHost: a\r\n" + AUTHORIZATION, 505),
+        (b"OPTIONS http://a/ HTTP/1.1\r\nHost: a\r\nMax-Forwards: 0\r\n" + AUTHORIZATION, 405),
+        (b"PUT http://a/ HTTP/1.0\r\nTransfer-Encoding: chunked\r\n" + AUTHORIZATION, 400),
+        (b"PUT http://a/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n" + AUTHORIZATION, 501),
+        (b"PUT http://a/ HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 4\r\n" + AUTHORIZATION, 400),
         (b"no request at all\r\n", 400),
         (
             b"POST http://a/ HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n"

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from kswifi.kernel.clock import ManualClock, unix_seconds
+from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger import commands as do
 from kswifi.ledger import inspect, model
 from kswifi.ledger.batch import IN_FLIGHT, Limits
-from kswifi.ledger.client import LedgerClient, open_ledger
+from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.commands import Ask, Command, Outcome
 from kswifi.ledger.effects import Committed
 from kswifi.ledger.errors import (
@@ -25,12 +25,14 @@ from kswifi.ledger.errors import (
     LedgerLockedError,
 )
 from kswifi.ledger.storage.journal import Record
-from kswifi.ledger.storage.memory_journal import MemoryJournal
 from kswifi.ledger.storage.recovery import recover
 from kswifi.ledger.storage.snapshot import SnapshotStore
 from kswifi.ledger.storage.snapshot_process import write_beside
 from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 from kswifi.ledger.verify import verify
+from tests.support.clocks import ManualClock
+from tests.support.ledgers import open_ledger
+from tests.support.memory_journal import MemoryJournal
 
 pytestmark = pytest.mark.timeout(30)
 

@@ -12,8 +12,9 @@ import pytest
 
 from kswifi.kernel.clock import SystemClock, unix_seconds
 from kswifi.ledger import commands as do
-from kswifi.ledger.client import LedgerClient, open_ledger
+from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.inspect import verify
+from tests.support.ledgers import open_ledger
 
 USED = 3
 
@@ -22,8 +23,8 @@ import asyncio, sys
 from pathlib import Path
 from kswifi.kernel.clock import SystemClock, unix_seconds
 from kswifi.ledger.batch import Limits
-from kswifi.ledger.client import open_ledger
 from kswifi.ledger.commands import Ask, Commit, Reserve
+from tests.support.ledgers import open_ledger
 
 async def main(directory, turn):
     clock = SystemClock()

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from kswifi.kernel.clock import ManualClock, unix_seconds
+from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger import commands as do
 from kswifi.ledger import inspect
-from kswifi.ledger.client import LedgerClient, open_ledger
+from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.errors import LedgerDamagedError
 from kswifi.ledger.storage.snapshot import SnapshotStore
+from tests.support.clocks import ManualClock
+from tests.support.ledgers import open_ledger
 
 DAYS = 10
 PER_DAY = 20

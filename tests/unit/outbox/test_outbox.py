@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import Connection
 
 from kswifi.database.engine import Database
-from kswifi.kernel.clock import ManualClock
 from kswifi.outbox.errors import PayloadTooLargeError
 from kswifi.outbox.leases import (
     counts,
@@ -20,6 +19,7 @@ from kswifi.outbox.leases import (
 )
 from kswifi.outbox.model import Entry, EntryState, Payload, checked_payload
 from kswifi.outbox.service import enqueue, event_bounds, events_after, publish
+from tests.support.clocks import ManualClock
 from tests.support.databases import START, open_database
 
 LEASE = timedelta(seconds=30)

@@ -4,11 +4,13 @@ import json
 import re
 from base64 import b64encode
 from pathlib import Path
+from typing import Any
 
+import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from kswifi.pwa.assets import ON_DEMAND, PARCEL, STATIC, load_assets
+from kswifi.pwa.assets import ON_DEMAND, PARCEL, STATIC, Assets, load_assets
 from kswifi.pwa.router import content_security_policy, pwa_routes
 
 LAB = "http://127.0.0.1:8081"
@@ -16,6 +18,14 @@ LAB = "http://127.0.0.1:8081"
 
 def client(lab_origin: str | None = LAB) -> TestClient:
     return TestClient(Starlette(routes=pwa_routes(lab_origin)))
+
+
+def version_of(assets: Assets) -> dict[str, Any]:
+    """Return what the server tells the service worker of this version's files."""
+    statement = re.match(r"self\.VERSION=(\{.*?\});", assets.by_url["/sw.js"].content.decode())
+    assert statement is not None
+    told: dict[str, Any] = json.loads(statement.group(1))
+    return told
 
 
 def test_the_page_is_served_with_a_policy_that_allows_its_import_map_and_no_other_inline_script() -> None:
@@ -43,14 +53,41 @@ def test_the_lab_phone_exists_in_embedded_mode_only() -> None:
         assert client(None).get(path).status_code == 404
 
 
-def test_files_are_compressed_for_those_who_take_it_and_revalidated_by_their_hash() -> None:
-    packed = client().get("/app/app.css", headers={"accept-encoding": "gzip"})
-    plain = client().get("/app/app.css", headers={"accept-encoding": "identity"})
-    assert packed.headers["content-encoding"] == "gzip"
-    assert "content-encoding" not in plain.headers
-    assert packed.content == plain.content == load_assets().by_url["/app/app.css"].content
-    again = client().get("/app/app.css", headers={"if-none-match": plain.headers["etag"]})
-    assert (again.status_code, again.content) == (304, b"")
+@pytest.mark.parametrize("coding", ["br", "gzip", "identity"])
+def test_a_file_is_sent_in_the_coding_asked_for_and_revalidated_by_a_tag_of_that_coding(coding: str) -> None:
+    asking = {"accept-encoding": coding}
+    answer = client().get("/app/app.css", headers=asking)
+    assert answer.headers.get("content-encoding", "identity") == coding
+    assert answer.headers["vary"] == "accept-encoding"
+    assert answer.content == load_assets().by_url["/app/app.css"].content  # the client has decoded it
+    again = client().get(
+        "/app/app.css", headers={**asking, "if-none-match": f'"other", W/{answer.headers["etag"]}'}
+    )
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", answer.headers["etag"])
+    for other in {"br", "gzip", "identity"} - {coding}:
+        sent = client().get(
+            "/app/app.css", headers={"accept-encoding": other, "if-none-match": answer.headers["etag"]}
+        )
+        assert sent.status_code == 200
+        assert sent.headers["etag"] != answer.headers["etag"]
+
+
+def test_brotli_is_shorter_than_gzip_for_every_file_that_is_compressed_and_made_once() -> None:
+    for asset in load_assets().by_url.values():
+        if asset.gzipped is not None and len(asset.content) > 200:
+            assert len(asset.brotli()) < len(asset.gzipped), asset.url
+            assert asset.brotli() is asset.brotli()
+
+
+def test_a_file_that_does_not_become_shorter_is_sent_as_it_is() -> None:
+    icon = client().get("/app/icons/icon-192.png", headers={"accept-encoding": "br, gzip"})
+    assert "content-encoding" not in icon.headers
+
+
+def test_a_client_that_refuses_every_coding_gets_406() -> None:
+    refused = client().get("/app/app.css", headers={"accept-encoding": "zstd, *;q=0"})
+    assert (refused.status_code, refused.content) == (406, b"")
+    assert refused.headers["vary"] == "accept-encoding"
 
 
 def test_nothing_but_the_app_is_served() -> None:
@@ -60,8 +97,9 @@ def test_nothing_but_the_app_is_served() -> None:
 
 def test_every_file_of_the_app_is_precached_with_its_hash_and_the_lab_phone_is_not() -> None:
     assets = load_assets()
-    worker = assets.by_url["/sw.js"].content.decode()
-    listed = dict(re.findall(r'\["(/[^"]*)","([0-9a-f]{8})"\]', worker))
+    told = version_of(assets)
+    listed = dict(told["precache"])
+    assert told["onDemand"] == sorted(ON_DEMAND)
     assert listed == {
         url: asset.tag
         for url, asset in assets.by_url.items()
@@ -69,13 +107,6 @@ def test_every_file_of_the_app_is_precached_with_its_hash_and_the_lab_phone_is_n
     }
     assert "/" in listed
     assert "/app/js/main.js" in listed
-
-
-def test_the_service_worker_and_the_server_agree_on_what_is_kept_on_demand() -> None:
-    worker = load_assets().by_url["/sw.js"].content.decode()
-    listed = re.search(r"const ON_DEMAND=(\[[^]]*\]);", worker)
-    assert listed is not None
-    assert set(json.loads(listed.group(1))) == ON_DEMAND
 
 
 def test_a_second_language_goes_out_as_its_texts_alone_in_the_order_of_english() -> None:
@@ -121,7 +152,7 @@ def test_the_parcel_and_the_page_together_bring_every_script_once() -> None:
     parcel = dict(zip(parts[::2], parts[1::2], strict=True))
     assert (nothing, len(parts)) == ("", 2 * len(parcel))
     assert {url: assets.by_url[url].content.decode() for url in parcel} == parcel
-    assert f'PARCEL="{assets.by_url[PARCEL].tag}"' in assets.by_url["/sw.js"].content.decode()
+    assert version_of(assets)["parcel"] == assets.by_url[PARCEL].tag
     scripts = {one.url for one in assets.precached if one.url.endswith(".js")} - ON_DEMAND
     page = assets.by_url["/"].content.decode()
     assert parcel.keys() == {url for url in scripts if f'"{url}"' not in page}
@@ -131,7 +162,11 @@ def test_the_whole_app_in_both_languages_stays_within_its_budget() -> None:
     assets = load_assets()
     second = sum(assets.by_url[url].wire_octets for url in ON_DEMAND)
     everything = assets.first_visit_octets + second
-    print(f"\nthe whole app: {everything} octets on the wire, {everything - second} without the second language")
+    kept = [*(assets.by_url[url] for url in ("/sw.js", PARCEL)), *assets.precached]
+    parcel = assets.by_url[PARCEL].content.decode().split("\0")
+    brotli = sum(len(one.body((*one.codings, "identity")[0])) for one in kept if one.url not in parcel)
+    print(f"\nthe whole app: {everything} octets of gzip, {everything - second} without the second language")
+    print(f"  {brotli} octets of Brotli")
     for asset in sorted(assets.by_url.values(), key=lambda one: -one.wire_octets)[:8]:
         print(f"  {asset.wire_octets:6} {asset.url}")
     assert everything < 60_000

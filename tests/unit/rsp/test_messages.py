@@ -317,9 +317,6 @@ def test_queries_for_notifications() -> None:
     listed = profiles.NotificationQuery.decode_list(ORACLE.encode("ListRequest", {"event": (b"\xc0", 2)}))
     assert listed.events == frozenset({0, 1})
     assert notifications.encode_notification_list(0xBF28, [note.raw]).startswith(b"\xbf\x28")
-    assert notifications.metadata_of(notifications.InstallResult(success, SIGNATURE)).raw == note.raw
-    other = notifications.OtherSignedNotification(note, SIGNATURE, CERT, CERT)
-    assert notifications.metadata_of(other) == note
 
 
 def test_an_mcc_and_mnc_are_three_octets() -> None:

@@ -68,14 +68,6 @@ def test_each_refusal_has_its_own_words() -> None:
         session_record.verify(bytes(more), PUBLIC_KEY)
     with pytest.raises(session_record.UnknownKeyError):
         session_record.verify(signed, ec.generate_private_key(ec.SECP256R1()).public_key())
-    record = session_record.verify(signed, PUBLIC_KEY)
-    with pytest.raises(session_record.WrongCardError, match="for card"):
-        record.require_usable(iccid(2), RECORD.valid_from)
-    with pytest.raises(session_record.NotYetValidError):
-        record.require_usable(iccid(1), RECORD.valid_from - 1)
-    with pytest.raises(session_record.ExpiredRecordError, match="over"):
-        record.require_usable(iccid(1), RECORD.valid_until)
-    record.require_usable(iccid(1), RECORD.valid_until - 1)
 
 
 def test_a_rogue_key_that_claims_the_right_key_id_is_refused() -> None:

@@ -16,6 +16,7 @@ from kswifi.rsp.messages import authentication, download, euicc_info, notificati
 from kswifi.rsp.messages import bound_profile_package as bpp
 from kswifi.rsp.messages.metadata import NotificationEvent, ProfileMetadata
 from kswifi.rsp.status_codes import RspRefusedError, Status
+from tests.support.rsp import check_authenticate_client
 
 NOW: Final = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SGP26: Final = Path(__file__).parents[2] / "data" / "sgp26"
@@ -78,7 +79,7 @@ def refused(status: Status) -> "pytest.RaisesExc[RspRefusedError]":
 def test_a_whole_download_by_pure_functions(world: World) -> None:
     _, card = world
     begun = begin(world)
-    answer = smdp.check_authenticate_client(
+    answer = check_authenticate_client(
         card_answer(world, begun).encode(), begun=begun, trust=world[0].trust(), at=NOW
     )
     assert isinstance(answer, smdp.AuthenticatedCard)
@@ -176,7 +177,7 @@ def test_authenticate_client_refuses_by_the_right_codes() -> None:
         source: pki.Pki = OWN,
         at: datetime = NOW,
     ) -> object:
-        return smdp.check_authenticate_client(answer.encode(), begun=begun, trust=source.trust(), at=at)
+        return check_authenticate_client(answer.encode(), begun=begun, trust=source.trust(), at=at)
 
     assert check(authentication.AuthenticateResponseError(TID, 6)) == authentication.AuthenticateResponseError(
         TID, 6
@@ -211,7 +212,7 @@ def test_a_signature_over_another_challenge_or_address_is_refused(changed: str) 
     signature = signatures.sign(begun.identity.auth.key, other.raw)
     answer = card_answer(OWN_WORLD, replace(begun, server_signed1=other, server_signature1=signature))
     with refused(Status.EUICC_SIGNATURE_INVALID):
-        smdp.check_authenticate_client(answer.encode(), begun=begun, trust=OWN.trust(), at=NOW)
+        check_authenticate_client(answer.encode(), begun=begun, trust=OWN.trust(), at=NOW)
 
 
 def test_prepare_download_refuses_by_the_right_codes() -> None:
@@ -289,7 +290,7 @@ def test_flipping_any_octet_of_what_a_card_signed_is_refused() -> None:
     refusals = (RspRefusedError, RspDecodeError)
     for broken in flips(card_answer(OWN_WORLD, begun).encode()):
         with pytest.raises(refusals):
-            smdp.check_authenticate_client(broken, begun=begun, trust=trust, at=NOW)
+            check_authenticate_client(broken, begun=begun, trust=trust, at=NOW)
     prepared = smdp.prepare_download(begun.identity, TID, euicc_signature1=SIGNATURE1, cc_required=False)
     for broken in flips(prepare_answer(OWN_WORLD, prepared, b"\x04" + bytes(64), None)):
         with pytest.raises(refusals):

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ async def packet_for(road: Road, session: InternetSession) -> HandedPacket:
 
 def committed(road: Road, query: str, *values: object) -> list[tuple[object, ...]]:
     """Read as another process does: what it sees is committed."""
-    with sqlite3.connect(road.database.path) as other:
+    with closing(sqlite3.connect(road.database.path)) as other:
         return other.execute(query, values).fetchall()
 
 

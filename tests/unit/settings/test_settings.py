@@ -86,23 +86,13 @@ def test_free_ports_may_be_asked_for_more_than_once() -> None:
 
 
 def test_all_addresses_are_reached_by_loopback() -> None:
-    settings = load_settings(host="0.0.0.0")
+    settings = load_settings(host="0.0.0.0", mode="own-core")
     assert settings.origin == "http://localhost:8080"
     assert "0.0.0.0" not in settings.hosts
 
 
 def test_every_setting_is_described() -> None:
     assert [name for name, field in Settings.model_fields.items() if not field.description] == []
-
-
-def test_a_core_elsewhere_has_to_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("KSWIFI_MODE", "own-core")
-    assert load_settings(host="::1").is_on_loopback
-    with pytest.raises(SettingsInvalidError, match="diameter_peers names the cores"):
-        load_settings(host="192.0.2.1")
-    monkeypatch.setenv("KSWIFI_DIAMETER_PEERS", "smf.epc.example.org, smf2.epc.example.org")
-    settings = load_settings(host="192.0.2.1")
-    assert settings.diameter_peers == ("smf.epc.example.org", "smf2.epc.example.org")
 
 
 def test_proxies_may_stand_in_a_wifi_network_and_may_not_be_its_phones() -> None:

@@ -8,7 +8,8 @@ from tools import tidy
 @pytest.mark.parametrize(
     ("rule", "name", "text"),
     [
-        (tidy.no_long_files, "src/a.py", "x\n" * 401),
+        (tidy.no_long_files, "src/a.py", "x\n" * 601),
+        (tidy.no_long_lines_of_script, "src/kswifi/pwa/static/js/a.js", "x" * 141 + "\n"),
         (tidy.nothing_unfinished, "src/a.py", "# TO" + "DO later\n"),
         (tidy.no_bare_session, "src/a.py", "class Session" + ":\n"),
         (tidy.no_registry_hosts, "requirements/a.txt", "--index-url https://py" + "pi.org/simple\n"),

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from kswifi.api.edge.dependencies import ServicesDep
 from kswifi.api.edge.errors import NotReadyError
 from kswifi.api.services import SessionServices
+from kswifi.kernel.listening import plain_address
 from kswifi.sessions.errors import NotOnWifiError
 
 
@@ -31,7 +32,9 @@ async def require_wifi(request: Request, services: SessionServicesDep) -> None:
         NotOnWifiError: it did.
     """
     client = request.client
-    if client is not None and await services.network_access.is_over_session(client.host, client.port):
+    if client is not None and await services.network_access.is_over_session(
+        plain_address(client.host), client.port
+    ):
         raise NotOnWifiError("you are on your internet session, not on WiFi: find WiFi and try again")
 
 

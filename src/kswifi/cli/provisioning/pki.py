@@ -104,8 +104,9 @@ def rsp_options(
             "KSWIFI_ES2_PORT is a port of its own; KSWIFI_ES2_ON_RSP_PORT shares that of ES9+", port=chosen
         )
     return RspOptions(
-        *(host or settings.host, chosen, name or settings.smdp_name, pki, profiles),
+        *(host or settings.rsp_bind, chosen, name or settings.smdp_name, pki, profiles),
         es2_port=operators,
+        es2_host=settings.es2_bind,
         es2_on_es9=settings.es2_on_rsp_port,
         plmn=settings.plmn,
     )

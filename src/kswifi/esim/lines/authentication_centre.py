@@ -106,19 +106,6 @@ class AuthenticationCentre:
             keys.k, keys.opc, seq << IND_BITS | ind, AMF_SEPARATION_BIT, self._random_bytes(RAND_OCTETS)
         )
 
-    async def resynchronize(self, imsi: str, rand: bytes, auts: bytes) -> None:
-        """Adopt the card's sequence number where ours would be refused, without making a vector.
-
-        Raises:
-            UnknownSubscriberError, ResynchronizationRefusedError: as above.
-        """
-
-        def change(connection: Connection) -> None:
-            seq = _resynchronized(self._subscriber(connection, imsi), rand + auts)
-            connection.execute(update(esim).where(esim.c.imsi == imsi).values(seq=seq))
-
-        await self._database.write(change)
-
     def _subscriber(self, connection: Connection, imsi: str) -> _Subscriber:
         query = select(esim.c.sealed_keys, esim.c.seq, esim.c.ind).where(esim.c.imsi == imsi)
         row = connection.execute(query).one_or_none()

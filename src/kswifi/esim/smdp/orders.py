@@ -6,12 +6,11 @@ An order for a line of ours moves the line's profile state with it and tells the
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, update
 
 from kswifi.database.engine import transaction_instant
-from kswifi.esim.errors import IllegalProfileTransitionError, UnknownOrderError
+from kswifi.esim.errors import IllegalProfileTransitionError
 from kswifi.esim.model import ProfileEvent, ProfileState, next_profile_state
 from kswifi.esim.ports import PROFILE_SETTLED
 from kswifi.esim.smdp.rsp_model import ProfileOrder, reason_text
@@ -49,7 +48,6 @@ _OPEN = (ProfileState.RELEASED, ProfileState.DOWNLOADED)
 
 # Made once: making a statement anew costs more than running it.
 _SELECT = select(*ORDER_COLUMNS)
-_BY_ID = _SELECT.where(_t.order_id == bindparam("wanted"))
 _BY_MATCHING_ID = _SELECT.where(_t.matching_id == bindparam("wanted"))
 _BY_ESIM = _SELECT.where(_t.esim_id == bindparam("wanted"))
 # Not IN, whose list SQLAlchemy writes anew into the statement each time.
@@ -157,18 +155,6 @@ def move_order(connection: Connection, order: ProfileOrder, *events: ProfileEven
     return state
 
 
-def order_by_id(connection: Connection, order_id: str) -> ProfileOrder:
-    """Return an order.
-
-    Raises:
-        UnknownOrderError: there is none.
-    """
-    row = connection.execute(_BY_ID, {"wanted": _canonical(order_id)}).one_or_none()
-    if row is None:
-        raise UnknownOrderError("there is no such order", order_id=order_id[:64])
-    return read_order(row)
-
-
 def order_by_matching_id(connection: Connection, matching_id: str) -> ProfileOrder | None:
     """Return the order with this MatchingID."""
     return _one(connection.execute(_BY_MATCHING_ID, {"wanted": matching_id}).one_or_none())
@@ -221,10 +207,3 @@ def settle_line(connection: Connection, order: ProfileOrder, transaction_id: byt
             key=f"{PROFILE_SETTLED}:{transaction_id.hex()}",
             payload={"esim_id": order.esim_id, "failure": failure},
         )
-
-
-def _canonical(identifier: str) -> str:
-    try:
-        return str(UUID(identifier))
-    except ValueError:
-        raise UnknownOrderError("there is no such order", order_id=identifier[:64]) from None

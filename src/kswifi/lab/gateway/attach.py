@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import re
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Final
@@ -11,6 +12,7 @@ import structlog
 
 from kswifi.diameter.messages.s6a import EutranVector
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.listening import loopback_socket
 from kswifi.kernel.numbers import Imsi
 from kswifi.lab.attach_wire import (
     LONGEST_LINE_OCTETS,
@@ -20,10 +22,12 @@ from kswifi.lab.attach_wire import (
     read_message,
     text_field,
 )
+from kswifi.lab.gateway.acceptor import Acceptor
 from kswifi.lab.gateway.authentication import EMM_NETWORK_FAILURE, fetch_vector
 from kswifi.lab.gateway.bearer import Access, Bearer
 from kswifi.lab.gateway.diameter_client import DiameterClient
 from kswifi.lab.gateway.errors import AccessRefusedError, GatewayError
+from kswifi.lab.sockets import probe_when_idle
 
 _log = structlog.get_logger(__name__)
 
@@ -58,33 +62,36 @@ class AttachPort:
         self._answer_seconds = answer_seconds
         self._open_bearer = open_bearer
         self._close_bearer = close_bearer
-        self._server: asyncio.Server | None = None
+        self._acceptor: Acceptor | None = None
         self._connections: set[asyncio.Task[None]] = set()
         self._proxy_address = ("", 0)
 
-    async def start(self, host: str, port: int, proxy_address: tuple[str, int]) -> tuple[str, int]:
-        """Listen; return the address. ``proxy_address`` is what an accepted modem is told."""
+    def start(self, host: str, port: int, proxy_address: tuple[str, int]) -> tuple[str, int]:
+        """Listen on this machine alone; return the address. ``proxy_address`` is what an accepted modem is told."""
         self._proxy_address = proxy_address
-        self._server = await asyncio.start_server(self._serve, host, port, limit=LONGEST_LINE_OCTETS)
-        address: tuple[str, int] = self._server.sockets[0].getsockname()[:2]
-        return address
+        self._acceptor = Acceptor(loopback_socket(host, port), self._accepted)
+        return self._acceptor.address
 
     async def close(self) -> None:
         """Listen no more, detach everyone."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        if self._acceptor is not None:
+            self._acceptor.close()
+            self._acceptor = None
         for task in list(self._connections):
             task.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        is_late = self._server is None  # accepted while the port was being closed
-        if task is None or is_late or len(self._connections) >= _MOST_CONNECTIONS:
-            writer.close()
+    def _accepted(self, connection: socket.socket) -> None:
+        if len(self._connections) >= _MOST_CONNECTIONS:
+            connection.close()
             return
+        probe_when_idle(connection)  # a modem that vanished without a word is detached
+        task = asyncio.get_running_loop().create_task(self._serve(connection))
         self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def _serve(self, connection: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=connection, limit=LONGEST_LINE_OCTETS)
         try:
             await self._attach(reader, writer)
         except AttachWireError as error:
@@ -94,7 +101,6 @@ class AttachPort:
         except asyncio.CancelledError:
             pass  # the gateway stops: the connection is closed below, and its bearer was
         finally:
-            self._connections.discard(task)
             writer.close()
 
     async def _attach(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -1,16 +1,18 @@
 """A bearer: what one attach opens. Its flows share its grant, and it follows what the charging server decides."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Final
 
 import structlog
 
 from kswifi.diameter.constants import FinalUnitAction, ReportingReason
+from kswifi.lab.gateway.allowance import Allowance
 from kswifi.lab.gateway.credit import CreditAnswer, CreditControl
 from kswifi.lab.gateway.errors import ProxyRefusedError
-from kswifi.lab.gateway.relay import Allowance, Flow
+from kswifi.lab.gateway.relay import Flow
 
 _log = structlog.get_logger(__name__)
 
@@ -60,6 +62,9 @@ class SlowLane:
         """Look again a little later."""
         asyncio.get_running_loop().call_later(_SLOW_LANE_TICK_SECONDS, resume)
 
+    def stop_waiting(self, resume: Callable[[], None]) -> None:
+        """Do nothing: the one call that is under way finds its flow ended."""
+
 
 class Bearer:
     """One bearer: an ``Allowance`` for its flows, a client of credit control for the network.
@@ -93,8 +98,9 @@ class Bearer:
         self._lapsed = False
         self._asking: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._waiting: list[Callable[[], None]] = []
+        self._waiting: dict[Callable[[], None], None] = {}
         self._flows: set[Flow] = set()
+        self._joining = 0
         self._ending: asyncio.Task[None] | None = None
 
     @property
@@ -118,15 +124,28 @@ class Bearer:
         """Return what a new flow draws on.
 
         Raises:
-            ProxyRefusedError: 403 the bearer may not go there now; 503 it has too many flows.
+            ProxyRefusedError: 403 the bearer may not go there now.
         """
-        if len(self._flows) >= self._most_flows:
-            raise ProxyRefusedError(503, f"this line has {self._most_flows} connections open already\n")
         if self.access is Access.FULL:
             return self
         if self.access is Access.CONTROL_ONLY and is_origin:
             return self._slow_lane
         raise ProxyRefusedError(403, BACK_TO_WIFI)
+
+    @contextmanager
+    def joining(self) -> Iterator[None]:
+        """Hold a place for a flow while its destination is looked up and connected to.
+
+        Raises:
+            ProxyRefusedError: 503 the bearer has too many flows.
+        """
+        if len(self._flows) + self._joining >= self._most_flows:
+            raise ProxyRefusedError(503, f"this line has {self._most_flows} connections open already\n")
+        self._joining += 1
+        try:
+            yield
+        finally:
+            self._joining -= 1
 
     def add(self, flow: Flow) -> None:
         """Take a flow in; it is cut when the bearer's access ends."""
@@ -158,15 +177,19 @@ class Bearer:
 
     def wait(self, resume: Callable[[], None]) -> None:
         """Resume once there may be a rest again, or never if the bearer ends first."""
-        self._waiting.append(resume)
+        self._waiting[resume] = None
         if self.available():
             self._loop.call_soon(self._wake)
         else:
             self._runs_low()
 
+    def stop_waiting(self, resume: Callable[[], None]) -> None:
+        """Forget a flow that has ended while it waited."""
+        self._waiting.pop(resume, None)
+
     def _wake(self) -> None:
         if self.available():
-            waiting, self._waiting = self._waiting, []
+            waiting, self._waiting = self._waiting, {}
             for resume in waiting:
                 resume()
 
@@ -218,12 +241,24 @@ class Bearer:
             self._asking = self._loop.create_task(self._update(reason))
 
     async def _update(self, reason: ReportingReason) -> None:
+        patience = self.credit.patience_seconds
+        timer = None if patience is None else self._loop.call_later(patience, self._is_unanswered)
         try:
             answer = await self.credit.update(reason)
         finally:
             self._asking = None
+            if timer is not None:
+                timer.cancel()
         if self.access is not Access.ENDED:
             self._apply(answer)
+
+    def _is_unanswered(self) -> None:
+        """End, since the charging server wants no service without its answers (CC-Failure-Handling).
+
+        The request is repeated on, and what was used is reported when the server answers again.
+        """
+        if self.access is not Access.ENDED:
+            self._terminate("the charging server does not answer")
 
     def _apply(self, answer: CreditAnswer) -> None:
         self._lapsed = False

@@ -10,6 +10,7 @@ import structlog
 
 from kswifi.diameter.constants import (
     TERMINATION_CAUSE_LOGOUT,
+    CcFailureHandling,
     CcRequestType,
     FinalUnitAction,
     ReportingReason,
@@ -38,6 +39,7 @@ class CreditAnswer:
     granted_octets: int
     final_action: FinalUnitAction | None = None
     validity_seconds: int | None = None
+    failure_handling: CcFailureHandling | None = None
 
     @property
     def is_success(self) -> bool:
@@ -59,6 +61,22 @@ class CreditControl:
         self._refused_dir = refused_dir
         self._lock = asyncio.Lock()
         self._is_settled = False
+        self.failure_handling: CcFailureHandling | None = None
+        """What the charging server wants done while it does not answer; None: it did not say (RFC 8506, 8.14)."""
+
+    @property
+    def patience_seconds(self) -> float | None:
+        """How long an unanswered request may leave the service open; None: until the grant is used.
+
+        TERMINATE ends it when Tx is over, RETRY_AND_TERMINATE when the repetition was not answered either
+        (RFC 8506, 5.7). CONTINUE, and a charging server that said nothing, keep it: what is granted may be used,
+        and nothing beyond it.
+        """
+        if self.failure_handling is CcFailureHandling.TERMINATE:
+            return self._client.tx_seconds
+        if self.failure_handling is CcFailureHandling.RETRY_AND_TERMINATE:
+            return 2 * self._client.tx_seconds
+        return None
 
     @property
     def limit_octets(self) -> int:
@@ -137,6 +155,8 @@ class CreditControl:
                 break
             await asyncio.sleep(back_off)  # too busy, or nobody there to deliver it to: the same again, later
             back_off = min(back_off * 2, _LONGEST_BACK_OFF_SECONDS)
+        if answer.failure_handling is not None:
+            self.failure_handling = answer.failure_handling
         record = self.count.record
         reported, uplink = record.reported_octets, record.reported_uplink_octets
         if answer.took_usage:
@@ -197,9 +217,10 @@ def read_answer(message: bytes) -> CreditAnswer:
         _log.error("the charging server's answer cannot be read", reason=error.message)
         return CreditAnswer(ResultCode.UNABLE_TO_COMPLY, 0)
     if answer.result_code != ResultCode.SUCCESS or not answer.services:
-        return CreditAnswer(answer.result_code, 0)
+        return CreditAnswer(answer.result_code, 0, failure_handling=answer.failure_handling)
     service = answer.services[0]
     granted = 0 if service.granted is None else service.granted.octets or 0
     final = None if service.final_unit is None else service.final_unit.action
     result = service.result_code or answer.result_code
-    return CreditAnswer(result, granted if 2000 <= result < 3000 else 0, final, service.validity_seconds)
+    granted = granted if 2000 <= result < 3000 else 0
+    return CreditAnswer(result, granted, final, service.validity_seconds, answer.failure_handling)

@@ -1,7 +1,9 @@
 """The gateway's one Diameter connection: capabilities, watchdog, reconnecting, and questions that outlive it.
 
 A question whose answer did not come before the connection was lost is sent again on the next one, with the T flag
-and the same End-to-End Identifier (RFC 6733, 5.5.4); whoever asked keeps waiting.
+and the same End-to-End Identifier (RFC 6733, 5.5.4). One whose answer does not come on a connection that lives is
+sent again when Tx is over (RFC 8506, 13), at growing intervals; a connection on which that did not help is given up
+once, for the case that only it loses answers. The caller keeps waiting all the while.
 """
 
 import asyncio
@@ -44,6 +46,8 @@ _READ_OCTETS: Final = 65_536
 _CONNECT_SECONDS: Final = 5.0
 _FIRST_BACK_OFF_SECONDS: Final = 0.1
 _LONGEST_BACK_OFF_SECONDS: Final = 5.0
+_REPETITIONS_OF_A_CONNECTION: Final = 2
+_LONGEST_TX_SECONDS: Final = 60.0
 
 
 class PeerLostError(Exception):
@@ -56,13 +60,22 @@ class _Question:
     end_to_end: int
     answer: asyncio.Future[bytes]
     was_sent: bool = False
+    sent_on_connection: int = 0
+    has_cost_connection: bool = False
 
 
 class DiameterClient:
     """Asks one Diameter server, over as many connections, one after another, as it takes."""
 
     def __init__(
-        self, host: str, port: int, *, origin_host: str, realm: str, watchdog_seconds: float = 6.0
+        self,
+        host: str,
+        port: int,
+        *,
+        origin_host: str,
+        realm: str,
+        watchdog_seconds: float = 6.0,
+        tx_seconds: float = 10.0,
     ) -> None:
         self._address = (host, port)
         self.origin_host = origin_host
@@ -70,6 +83,7 @@ class DiameterClient:
         """Does what the charging server asks of a ChargingSession, and returns the Result-Code."""
         self.realm = realm
         self._watchdog_seconds = watchdog_seconds
+        self.tx_seconds = tx_seconds
         self._hop_by_hop = secrets.randbits(32)
         # RFC 6733, 3: the low 12 bits of the time, then 20 random bits, so that a restart repeats none soon.
         self._end_to_end = (int(time.time()) & 0xFFF) << 20 | secrets.randbits(20)
@@ -121,11 +135,28 @@ class DiameterClient:
         if self._writer is not None:
             self._send(self._writer, hop_by_hop, question)
         try:
-            return await question.answer
+            return await self._answer(hop_by_hop, question)
         finally:
             for key, found in list(self._questions.items()):
                 if found is question:
                     del self._questions[key]
+
+    async def _answer(self, hop_by_hop: int, question: _Question) -> bytes:
+        """Wait for the answer, and repeat the question each time Tx is over."""
+        tx_seconds = self.tx_seconds
+        while True:
+            await asyncio.wait((question.answer,), timeout=tx_seconds)
+            if question.answer.done():
+                return question.answer.result()
+            tx_seconds = min(tx_seconds * 2, max(self.tx_seconds, _LONGEST_TX_SECONDS))
+            if self._writer is None:
+                continue  # it is sent again as soon as there is a connection
+            _log.warning("a diameter request is not answered", repeated=question.sent_on_connection)
+            if question.sent_on_connection > _REPETITIONS_OF_A_CONNECTION and not question.has_cost_connection:
+                question.has_cost_connection = True
+                self._writer.transport.abort()
+            else:
+                self._send(self._writer, hop_by_hop, question)
 
     async def _stay_connected(self) -> None:
         back_off = _FIRST_BACK_OFF_SECONDS
@@ -256,6 +287,7 @@ class DiameterClient:
     def _send_again(self, writer: asyncio.StreamWriter) -> None:
         for hop_by_hop, question in self._questions.items():
             if not question.answer.done():
+                question.sent_on_connection = 0
                 self._send(writer, hop_by_hop, question)
 
     def _send(self, writer: asyncio.StreamWriter, hop_by_hop: int, question: _Question) -> None:
@@ -264,6 +296,7 @@ class DiameterClient:
         stamped = header._replace(flags=flags, hop_by_hop=hop_by_hop, end_to_end=question.end_to_end)
         writer.write(encode_message(stamped, question.message[HEADER_OCTETS:]))
         question.was_sent = True
+        question.sent_on_connection += 1
 
     def _next_hop(self) -> int:
         self._hop_by_hop = self._hop_by_hop + 1 & 0xFFFFFFFF

@@ -21,9 +21,9 @@ from kswifi.lab.gateway.count import CountFile, CountIdentity
 from kswifi.lab.gateway.credit import CreditAnswer, CreditControl
 from kswifi.lab.gateway.destinations import Destinations
 from kswifi.lab.gateway.diameter_client import DiameterClient
+from kswifi.lab.gateway.drain import drained
 from kswifi.lab.gateway.errors import AccessRefusedError, DamagedCountError, GatewayError, GatewayInUseError
-from kswifi.lab.gateway.proxy import Proxy
-from kswifi.lab.gateway.relay import drained
+from kswifi.lab.gateway.proxy import IdleLimits, Proxy
 from kswifi.lab.settings import HostPort, LabConfig
 
 _log = structlog.get_logger(__name__)
@@ -57,10 +57,12 @@ class Gateway:
             origin_host=config.origin_host,
             realm=config.realm,
             watchdog_seconds=config.watchdog_seconds,
+            tx_seconds=config.tx_seconds,
         )
         self.client.serve = self._serve
         allowed = config.allowed if content is None else (*config.allowed, content)
-        self._proxy = Proxy(self._bearers, Destinations(allowed, config.origins))
+        idle = IdleLimits(config.tunnel_idle_seconds, config.request_idle_seconds)
+        self._proxy = Proxy(self._bearers, Destinations(allowed, config.origins), idle)
         self._attach = AttachPort(
             self.client, config.plmn, config.answer_seconds, self._open_bearer, self._close_bearer
         )
@@ -83,7 +85,7 @@ class Gateway:
         self._recover()
         self.client.start()
         proxy = self._proxy.start(self._config.host, self._config.proxy_port)
-        attach = await self._attach.start(self._config.host, self._config.attach_port, proxy)
+        attach = self._attach.start(self._config.host, self._config.attach_port, proxy)
         return attach, proxy
 
     async def close(self) -> None:

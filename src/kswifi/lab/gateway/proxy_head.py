@@ -1,6 +1,8 @@
-"""The head of a request to the proxy: read, checked, and rewritten for the net (RFC 9110, RFC 9112; h11)."""
+"""The head of a request to the proxy: read, checked, and routed (RFC 9110, RFC 9112; h11)."""
 
 import binascii
+import ipaddress
+import re
 from base64 import b64decode
 from dataclasses import dataclass
 from typing import Final
@@ -9,42 +11,28 @@ from urllib.parse import urlsplit
 import h11
 
 from kswifi.lab.gateway.errors import ProxyRefusedError
+from kswifi.lab.gateway.exchange import Exchange
 
 LARGEST_HEAD_OCTETS: Final = 16_384
 
-_HOP_BY_HOP: Final = frozenset(
-    (
-        b"connection",
-        b"keep-alive",
-        b"proxy-authenticate",
-        b"proxy-authorization",
-        b"proxy-connection",
-        b"te",
-        b"upgrade",
-    )
-)  # RFC 9110, 7.6.1; Transfer-Encoding and Trailer stay, as the body is passed on in its own framing
+_LONGEST_HOST: Final = 253
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class ProxyRequest:
     """What a client asks of the proxy.
 
-    ``head`` is what goes to the net (b"" for CONNECT); ``early`` came behind the head already; ``body_octets`` is
-    how much of the client's octets behind the head belong to the request, None if only the net can tell.
+    ``exchange`` frames a plain request and its answer; it is None for CONNECT, whose octets pass as they are.
+    ``early`` is what followed the head of a CONNECT in the same read.
     """
 
     host: str
     port: int
-    head: bytes
-    early: bytes
-    body_octets: int | None
     bearer_id: str
     password: str
-
-    @property
-    def is_tunnel(self) -> bool:
-        """Whether it is a CONNECT."""
-        return not self.head
+    exchange: Exchange | None = None
+    early: bytes = b""
 
 
 class HeadReader:
@@ -52,12 +40,14 @@ class HeadReader:
 
     def __init__(self) -> None:
         self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=LARGEST_HEAD_OCTETS)
+        self.is_head = False
+        """Whether the method is HEAD, as far as it is known."""
 
     def feed(self, octets: bytes) -> ProxyRequest | None:
-        """Take octets; return the request once its head is whole.
+        """Take octets (b"" is the end of the stream); return the request once its head is whole.
 
         Raises:
-            ProxyRefusedError: 400 or 431 it is none; 407 it carries no credentials.
+            ProxyRefusedError: 407 it carries no credentials; another status: it cannot be passed on.
         """
         try:
             self._connection.receive_data(octets)
@@ -68,58 +58,65 @@ class HeadReader:
             return None
         if not isinstance(event, h11.Request):
             raise ProxyRefusedError(400, "the connection ended before the request did\n")
-        return _request(event, bytes(self._connection.trailing_data[0]))
+        self.is_head = event.method == b"HEAD"
+        return _request(self._connection, event)
 
 
-def _request(event: h11.Request, early: bytes) -> ProxyRequest:
-    fields = dict(event.headers)
+def _request(connection: h11.Connection, request: h11.Request) -> ProxyRequest:
+    if not request.http_version.startswith(b"1."):
+        raise ProxyRefusedError(505, "this proxy speaks HTTP/1.1\n")
+    fields = dict(request.headers)
     bearer_id, password = _credentials(fields.get(b"proxy-authorization", b""))
-    if event.method == b"CONNECT":
-        host, port = _authority(event.target.decode(), None)
-        return ProxyRequest(host, port, b"", early, None, bearer_id, password)
-    target = urlsplit(event.target.decode())
-    if target.scheme != "http" or not target.netloc or "@" in target.netloc:
+    if request.method == b"CONNECT":
+        if fields.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in fields:
+            raise ProxyRefusedError(400, "CONNECT has no body\n")  # RFC 9110, 9.3.6: what follows is the tunnel's
+        host, port = _authority(request.target.decode("ascii"), None)
+        return ProxyRequest(host, port, bearer_id, password, early=bytes(connection.trailing_data[0]))
+    authority, path = _absolute_form(request)
+    host, port = _authority(authority, 80)
+    if b"transfer-encoding" in fields and (b"content-length" in fields or request.http_version < b"1.1"):
+        # RFC 9112, 6.1 and 6.3: two readers could see the end of such a body at two places.
+        raise ProxyRefusedError(400, "a request has a length or, in HTTP/1.1, a transfer encoding, and not both\n")
+    exchange = Exchange(connection, request, path, authority.encode("ascii"))
+    return ProxyRequest(host, port, bearer_id, password, exchange)
+
+
+def _absolute_form(request: h11.Request) -> tuple[str, bytes]:
+    """Split an absolute http address; return its authority and the target in origin form (RFC 9112, 3.2)."""
+    target = request.target.decode("ascii")
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        raise ProxyRefusedError(400, f"{target[:300]!r} is not an address\n") from None
+    if parts.scheme != "http" or not parts.netloc or "@" in parts.netloc or "#" in target:
         raise ProxyRefusedError(400, "a proxy is asked with CONNECT or with an absolute http:// address\n")
-    host, port = _authority(target.netloc, 80)
-    chunked = b"transfer-encoding" in fields
-    if chunked and b"content-length" in fields:
-        raise ProxyRefusedError(400, "a request has a length or a transfer encoding, not both\n")
-    body = None if chunked else int(fields.get(b"content-length", b"0"))
-    path = (target.path or "/") + (f"?{target.query}" if target.query else "")
-    return ProxyRequest(
-        host,
-        port,
-        _head(event, path, target.netloc),
-        early if body is None else early[:body],
-        None if body is None else max(0, body - len(early)),
-        bearer_id,
-        password,
-    )
-
-
-def _head(event: h11.Request, path: str, authority: str) -> bytes:
-    named = {
-        name.strip().lower()
-        for field, value in event.headers
-        if field == b"connection"
-        for name in value.split(b",")
-    }
-    dropped = _HOP_BY_HOP | named | {b"host"}
-    lines = [event.method + b" " + path.encode() + b" HTTP/1.1", b"Host: " + authority.encode()]
-    lines += [name + b": " + value for name, value in event.headers.raw_items() if name.lower() not in dropped]
-    lines += [b"Via: 1.1 kswifi", b"Connection: close", b"", b""]
-    return b"\r\n".join(lines)
+    rest = target[len("http://") + len(parts.netloc) :]
+    if not rest:
+        return parts.netloc, b"*" if request.method == b"OPTIONS" else b"/"  # RFC 9112, 3.2.4
+    return parts.netloc, (rest if rest.startswith("/") else f"/{rest}").encode("ascii")
 
 
 def _authority(text: str, default_port: int | None) -> tuple[str, int]:
-    try:
-        parts = urlsplit(f"//{text}")
-        host, port = parts.hostname, parts.port or default_port
-    except ValueError:
-        host, port = None, None
-    if not host or not port or len(host) > 253:
+    """Read a host and a port (RFC 3986, 3.2), without user information."""
+    host, colon, digits = text.rpartition(":")
+    if not colon or "]" in digits:
+        host, digits = text, ""
+    port = default_port if not digits else int(digits) if re.fullmatch("[0-9]{1,5}", digits) else None
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+        is_host = _is_ipv6(host)
+    else:
+        is_host = len(host) <= _LONGEST_HOST and _HOST_NAME.fullmatch(host) is not None
+    if not is_host or port is None or not 0 < port < 1 << 16:
         raise ProxyRefusedError(400, f"{text[:300]!r} names no host and port\n")
     return host, port
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.IPv6Address(text).scope_id is None
+    except ValueError:
+        return False
 
 
 def _credentials(value: bytes) -> tuple[str, str]:

@@ -2,45 +2,31 @@
 
 Everything runs on one event loop, in plain callbacks on non-blocking sockets: a chunk is taken from the allowance,
 then written, and what a short write left over is given back. So what was written is what was counted, exactly.
+
+The octets of a tunnel pass as they are. Those of a plain request and of its answer pass through an ``Exchange``,
+which parses and frames them; what it returns is what is counted and written.
 """
 
 import asyncio
-import fcntl
 import socket
-import termios
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Final, Protocol
+from typing import Final
 
+from kswifi.lab.gateway.allowance import Allowance
 from kswifi.lab.gateway.count import LARGEST_WRITE_OCTETS
+from kswifi.lab.gateway.drain import Drain, shut_down_writing
+from kswifi.lab.gateway.errors import ProxyRefusedError
+from kswifi.lab.gateway.exchange import BrokenMessageError, Exchange, refusal
 
-SOCKET_BUFFER_OCTETS: Final = 1_048_576
 HALF_CLOSED_SECONDS: Final = 60.0
-DRAIN_SECONDS: Final = 30.0
-"""How long a cut connection may stand still before it is closed."""
-_TICK_SECONDS: Final = 0.25
+"""How long a tunnel may stand still of which one side has ended."""
+ENDED_CLIENT_SECONDS: Final = 5.0
+"""How long a plain request may stand still whose client has ended its side: it may wait, but most have gone."""
+_MOST_OCTETS_BEHIND: Final = 65_536
+"""What a client may send behind its request, which is dropped, before its connection is closed."""
 _SCRATCH: Final = memoryview(bytearray(LARGEST_WRITE_OCTETS))
 """Every read of the one thread goes through it; what is not written at once is copied out."""
-
-
-class Allowance(Protocol):
-    """What flows draw on: a bearer's grant, or the slow lane to the KSWiFi origin."""
-
-    def available(self) -> int:
-        """Return how many octets may be taken now."""
-        ...
-
-    def take(self, octets: int, *, uplink: bool) -> None:
-        """Count octets just before they are written."""
-        ...
-
-    def give_back(self, octets: int, *, uplink: bool) -> None:
-        """Take back what a write left over."""
-        ...
-
-    def wait(self, resume: Callable[[], None]) -> None:
-        """Call ``resume`` once there may be something to take again."""
-        ...
 
 
 class _Mode(Enum):
@@ -48,11 +34,12 @@ class _Mode(Enum):
     READ = auto()
     WRITE = auto()
     WAIT = auto()
+    WATCH = auto()
     DONE = auto()
 
 
 class _Pipe:
-    """One direction of a flow. ``left`` limits what it reads from its source; None is no limit."""
+    """One direction of a flow: here of a tunnel, whose octets pass as they are."""
 
     def __init__(
         self, flow: "Flow", source: socket.socket, sink: socket.socket, first: bytes, *, uplink: bool
@@ -63,23 +50,21 @@ class _Pipe:
         self._pending = memoryview(first)
         self._uplink = uplink
         self._mode = _Mode.IDLE
-        self.left: int | None = None
 
     @property
     def is_done(self) -> bool:
         """Whether it has moved all it ever will."""
         return self._mode is _Mode.DONE
 
+    @property
+    def has_pending(self) -> bool:
+        """Whether octets were read that are not written yet."""
+        return len(self._pending) > 0
+
     def go_on(self) -> None:
         """Do what comes next: write what is pending, else read."""
-        if self._mode is _Mode.DONE:
-            return
-        if self._pending:
-            self._switch(_Mode.WRITE)
-        elif self.left == 0:
-            self.stop()
-        else:
-            self._switch(_Mode.READ)
+        if self._mode is not _Mode.DONE:
+            self._switch(_Mode.WRITE if self._pending else _Mode.READ)
 
     def stop(self) -> None:
         """Move nothing more; what was pending was not counted."""
@@ -91,12 +76,16 @@ class _Pipe:
         if mode is before:
             return
         self._mode = mode
-        if before is _Mode.READ:
+        if before in (_Mode.READ, _Mode.WATCH):
             loop.remove_reader(self._source)
         elif before is _Mode.WRITE:
             loop.remove_writer(self._sink)
+        elif before is _Mode.WAIT:
+            self._flow.allowance.stop_waiting(self._resume)
         if mode is _Mode.READ:
             loop.add_reader(self._source, self._on_readable)
+        elif mode is _Mode.WATCH:
+            loop.add_reader(self._source, self._on_watched)
         elif mode is _Mode.WRITE:
             loop.add_writer(self._sink, self._on_writable)
         elif mode is _Mode.WAIT:
@@ -111,24 +100,24 @@ class _Pipe:
         if not octets:
             self._switch(_Mode.WAIT)
             return
-        if self.left is not None:
-            octets = min(octets, self.left)
         try:
             received = self._source.recv_into(_SCRATCH, octets)
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
-            self._flow.close()
+            self._source_lost()
             return
         if not received:
             self._end_of_source()
             return
-        if self.left is not None:
-            self.left -= received
+        self._flow.touch()
+        self._relay(received)
+
+    def _relay(self, received: int) -> None:
+        """Pass on what was read into the scratch buffer."""
         sent = self._write(_SCRATCH[:received])
         if sent is not None and sent < received:
             self._pending = memoryview(bytes(_SCRATCH[sent:received]))
-        if sent != received or self.left == 0:
             self.go_on()
 
     def _on_writable(self) -> None:
@@ -137,7 +126,8 @@ class _Pipe:
             self._switch(_Mode.WAIT)
             return
         sent = self._write(self._pending[:octets])
-        if sent is not None:
+        if sent:
+            self._flow.touch()
             self._pending = self._pending[sent:]
             self.go_on()
 
@@ -161,11 +151,113 @@ class _Pipe:
     def _end_of_source(self) -> None:
         self.stop()
         shut_down_writing(self._sink)
-        self._flow.source_ended(self)
+        self._flow.source_ended()
+
+    def _source_lost(self) -> None:
+        self._flow.close()
+
+    def _on_watched(self) -> None:
+        raise NotImplementedError("a tunnel reads for as long as its source lasts")
+
+
+class _FramedPipe(_Pipe):
+    """One direction of a plain request: what is read is parsed, and framed anew for the sink."""
+
+    def __init__(
+        self,
+        flow: "Flow",
+        source: socket.socket,
+        sink: socket.socket,
+        first: bytes,
+        exchange: Exchange,
+        *,
+        uplink: bool,
+    ) -> None:
+        super().__init__(flow, source, sink, first, uplink=uplink)
+        self._exchange = exchange
+        self._way = exchange.request if uplink else exchange.answer
+        self._behind = 0
+
+    def go_on(self) -> None:
+        """Do what comes next; behind the whole request watch the client, behind the whole answer end."""
+        if self._mode is _Mode.DONE:
+            return
+        if self._pending or self._way.has_more:
+            self._switch(_Mode.WRITE)
+        elif not self._way.is_over:
+            self._switch(_Mode.READ)
+        elif self._uplink:
+            self._switch(_Mode.WATCH)
+        else:
+            self._flow.end_gently()
+
+    def _relay(self, received: int) -> None:
+        self._take(bytes(_SCRATCH[:received]))
+
+    def _on_writable(self) -> None:
+        if self._pending:
+            super()._on_writable()
+        else:
+            self._take(None)
+
+    def _take(self, octets: bytes | None) -> None:
+        try:
+            taken = self._exchange.take_request(octets) if self._uplink else self._exchange.take_answer(octets)
+        except BrokenMessageError as error:
+            self._flow.broke(error)
+            return
+        self._pending = memoryview(taken)
+        now = min(self._flow.allowance.available(), LARGEST_WRITE_OCTETS, len(taken))
+        if now:
+            sent = self._write(self._pending[:now])
+            if sent is None:
+                return
+            self._pending = self._pending[sent:]
+        self.go_on()
+
+    def _end_of_source(self) -> None:
+        self._take(b"")
+
+    def _source_lost(self) -> None:
+        if self._uplink:
+            self._flow.close()
+            return
+        try:
+            self._exchange.break_answer("the origin broke the connection")
+        except BrokenMessageError as error:
+            self._flow.broke(error)
+        else:
+            self._flow.end_gently()
+
+    def _on_watched(self) -> None:
+        """Notice that the client goes away; drop what it says behind its request."""
+        try:
+            received = self._source.recv_into(_SCRATCH)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._flow.close()
+            return
+        self._behind += received
+        if not received:
+            self.stop()
+            self._flow.source_ended()
+        elif self._behind > _MOST_OCTETS_BEHIND:
+            self._flow.close()
 
 
 class Flow:
-    """One connection of the phone, joined to one of the net."""
+    """One connection of the phone, joined to one of the net.
+
+    Args:
+        client: the phone's socket.
+        upstream: the net's.
+        allowance: what its octets are taken from.
+        closed: called once, when the flow has ended and its place is free.
+        first_upward: octets of a tunnel that came with the client's head.
+        exchange: the plain request; None for a tunnel.
+        idle_seconds: how long nothing may move in either direction.
+    """
 
     def __init__(
         self,
@@ -174,7 +266,9 @@ class Flow:
         allowance: Allowance,
         closed: Callable[["Flow"], None],
         first_upward: bytes = b"",
-        rest_of_body: int | None = None,
+        exchange: Exchange | None = None,
+        *,
+        idle_seconds: float,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.allowance = allowance
@@ -182,16 +276,32 @@ class Flow:
         self._client = client
         self._upstream = upstream
         self._closed = closed
-        self._upward = _Pipe(self, client, upstream, first_upward, uplink=True)
-        self._upward.left = rest_of_body
-        self._downward = _Pipe(self, upstream, client, b"", uplink=False)
+        self._exchange = exchange
+        if exchange is None:
+            self._upward = _Pipe(self, client, upstream, first_upward, uplink=True)
+            self._downward = _Pipe(self, upstream, client, b"", uplink=False)
+        else:
+            self._upward = _FramedPipe(self, client, upstream, first_upward, exchange, uplink=True)
+            self._downward = _FramedPipe(self, upstream, client, b"", exchange, uplink=False)
+        self._idle_seconds = idle_seconds
+        self._touched_at = self.loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._over = False
 
     def start(self) -> None:
         """Begin to relay."""
+        self._check_idle()
         self._upward.go_on()
         self._downward.go_on()
+
+    def touch(self) -> None:
+        """Take note that octets move."""
+        self._touched_at = self.loop.time()
+
+    @property
+    def idle_since(self) -> float:
+        """When octets moved last, in the loop's time."""
+        return self._touched_at
 
     def cut(self) -> None:
         """End it by the network's decision: what was counted is still delivered, nothing else moves."""
@@ -213,19 +323,8 @@ class Flow:
         self._client.close()
         self._closed(self)
 
-    def sink_lost(self, pipe: _Pipe) -> None:
-        """React to a peer that takes no more: a server that answered early is still read."""
-        if pipe is self._downward or self._downward.is_done:
-            self.close()
-
-    def source_ended(self, pipe: _Pipe) -> None:
-        """React to an end of stream: the other direction goes on, but after the net's not for ever."""
-        if self._upward.is_done and self._downward.is_done:
-            self._end_gently()
-        elif pipe is self._downward:
-            self._timer = self.loop.call_later(HALF_CLOSED_SECONDS, self._end_gently)
-
-    def _end_gently(self) -> None:
+    def end_gently(self) -> None:
+        """Close the net's end; the client still gets what is under way to it."""
         if not self._over:
             self._over = True
             self._stop()
@@ -233,92 +332,49 @@ class Flow:
             Drain(self._client)
             self._closed(self)
 
+    def sink_lost(self, pipe: _Pipe) -> None:
+        """React to a peer that takes no more: a server that answered early is still read."""
+        if pipe is self._downward or self._downward.is_done:
+            self.close()
+
+    def source_ended(self) -> None:
+        """React to an end of stream: the other direction goes on for as long as it moves."""
+        if self._upward.is_done and self._downward.is_done:
+            self.end_gently()
+            return
+        still = HALF_CLOSED_SECONDS if self._exchange is None else ENDED_CLIENT_SECONDS
+        self._idle_seconds = min(self._idle_seconds, still)
+        self._check_idle()
+
+    def broke(self, error: BrokenMessageError) -> None:
+        """React to a message that cannot be passed on: say so where the answer has not begun, and end."""
+        self._refuse(ProxyRefusedError(error.status, f"{error}\n"))
+
+    def _refuse(self, refused: ProxyRefusedError) -> None:
+        exchange = self._exchange
+        if exchange is not None and exchange.may_refuse and not self._downward.has_pending:
+            try:
+                self._client.send(refusal(refused, to_head=exchange.is_head))  # so few octets always fit
+            except OSError:
+                self.close()
+                return
+        self.end_gently()
+
+    def _check_idle(self) -> None:
+        if self._over:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        rest = self._touched_at + self._idle_seconds - self.loop.time()
+        if rest > 0:
+            self._timer = self.loop.call_later(rest, self._check_idle)
+        elif self._exchange is not None and not self._exchange.request.is_over:
+            self._refuse(ProxyRefusedError(408, "the request did not come to its end\n"))
+        else:
+            self._refuse(ProxyRefusedError(504, "the destination does not answer\n"))
+
     def _stop(self) -> None:
         self._upward.stop()
         self._downward.stop()
         if self._timer is not None:
             self._timer.cancel()
-
-
-class Drain:
-    """Closes a connection without destroying what is under way to its peer.
-
-    Writing is shut down; what the peer still says is read and dropped until it closes, because closing with unread
-    octets would send a reset, which may take away what the peer has not read yet. A peer that takes nothing more
-    for ``DRAIN_SECONDS`` is closed. With ``read=False`` (the net's side) it ends when all is acknowledged.
-    """
-
-    def __init__(self, connection: socket.socket, *, read: bool = True) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._connection = connection
-        self._unsent = unsent_octets(connection)
-        self._since = self._loop.time()
-        self._read = read
-        if not read and not self._unsent:
-            connection.close()
-            return
-        shut_down_writing(connection)
-        _DRAINING.add(self)
-        if read:
-            self._loop.add_reader(connection, self._discard)
-        self._timer = self._loop.call_later(_TICK_SECONDS, self._tick)
-
-    def close(self) -> None:
-        """Let go now."""
-        self._timer.cancel()
-        if self._read:
-            self._loop.remove_reader(self._connection)
-        self._connection.close()
-        _DRAINING.discard(self)
-
-    def _discard(self) -> None:
-        try:
-            if not self._connection.recv_into(_SCRATCH):
-                self.close()
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            self.close()
-
-    def _tick(self) -> None:
-        unsent, now = unsent_octets(self._connection), self._loop.time()
-        if unsent != self._unsent:
-            self._unsent, self._since = unsent, now
-        if now - self._since > DRAIN_SECONDS or not (unsent or self._read):
-            self.close()
-        else:
-            self._timer = self._loop.call_later(_TICK_SECONDS, self._tick)
-
-
-_DRAINING: Final[set[Drain]] = set()
-
-
-async def drained(seconds: float) -> None:
-    """Wait until nothing drains any more, or for these seconds; then close what is left."""
-    until = asyncio.get_running_loop().time() + seconds
-    while _DRAINING and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110 - only a stop waits here
-        await asyncio.sleep(0.05)
-    for drain in list(_DRAINING):
-        drain.close()
-
-
-def unsent_octets(connection: socket.socket) -> int:
-    """Return the octets that the peer's system has not acknowledged yet (SIOCOUTQ)."""
-    answer = fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0\0\0\0")
-    return int.from_bytes(answer, "little")
-
-
-def shut_down_writing(connection: socket.socket) -> None:
-    """Send the end of the stream behind what is under way."""
-    try:
-        connection.shutdown(socket.SHUT_WR)
-    except OSError:
-        return  # it is gone already: there is nobody to tell
-
-
-def prepare(connection: socket.socket) -> None:
-    """Make a socket fit for relaying."""
-    connection.setblocking(False)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BUFFER_OCTETS)
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_OCTETS)

@@ -60,7 +60,8 @@ class _Flow:
         self._out = memoryview(tunnel_request(host, port, run.credentials))
         self._stream = SeededStream(seed) if self.is_post else None
         self._post_octets = self._unsent_body = post_octets
-        self.socket = socket.socket()
+        family = socket.AF_INET6 if ":" in run.credentials.address[0] else socket.AF_INET
+        self.socket = socket.socket(family)
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER_OCTETS)

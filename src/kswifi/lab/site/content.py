@@ -9,6 +9,7 @@ import json
 import selectors
 import socket
 import sys
+import time
 from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
@@ -16,14 +17,22 @@ from urllib.parse import parse_qs, urlsplit
 
 import h11
 
+from kswifi.kernel.listening import loopback_socket
 from kswifi.lab.settings import HostPort
+from kswifi.lab.sockets import is_out_of_resources, prepare
 from kswifi.lab.stream import CHUNK_OCTETS, SeededStream
 
 MOST_STREAM_OCTETS: Final = 1 << 50
 _LARGEST_HEAD_OCTETS: Final = 16_384
+_MOST_DIGITS: Final = 18
 _LONGEST_SEED: Final = 200
 _MOST_CONNECTIONS: Final = 1024
-_SOCKET_BUFFER_OCTETS: Final = 1_048_576
+_IDLE_SECONDS: Final = 120.0
+"""How long a client may neither say nor take anything while something is owed."""
+_HEAD_SECONDS: Final = 15.0
+"""How long a request's head may take, and how long a connection is kept for the next one."""
+_SWEEP_SECONDS: Final = 1.0
+_BACK_OFF_SECONDS: Final = 0.5
 _PAGE: Final = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>The net beyond KSWiFi</title>
 <h1>The net beyond KSWiFi</h1><p>This page came over the access gateway, and every octet of it was metered.</p>
 <p><a href="/stream?seed=page&amp;octets=1000000">A million octets</a></p></html>
@@ -45,7 +54,7 @@ class _Connection:
 
     def __init__(self, server: "ContentServer", client: socket.socket) -> None:
         self._server = server
-        self._client = client
+        self.client = client
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=_LARGEST_HEAD_OCTETS)
         self._out = memoryview(b"")
         self._stream: SeededStream | None = None
@@ -53,12 +62,24 @@ class _Connection:
         self._close_after = False
         self._sink: Any = None
         self._taken = 0
+        self._moved_at = self._began_at = time.monotonic()
+
+    def is_late(self, now: float) -> bool:
+        """Tell whether the client has used up its time."""
+        if self._http.their_state is h11.IDLE and not (self._out or self._left):
+            return now - self._began_at > self._server.head_seconds
+        return now - self._moved_at > self._server.idle_seconds
 
     def on_readable(self) -> None:
-        received = self._client.recv_into(self._server.buffer)
-        data = bytes(self._server.buffer[:received])
+        received = self.client.recv_into(self._server.buffer)
+        self._moved_at = time.monotonic()
+        self._advance(bytes(self._server.buffer[:received]))
+
+    def _advance(self, octets: bytes | None) -> None:
+        """Take octets, or None to go on with what came already; a request that breaks the rules is answered so."""
         try:
-            self._http.receive_data(data)
+            if octets is not None:
+                self._http.receive_data(octets)
             self._take_events()
         except h11.RemoteProtocolError as error:
             self._answer(error.error_status_hint, b"%s\n" % str(error).encode(), close=True)
@@ -70,17 +91,19 @@ class _Connection:
             self._out = self._stream.next_chunk()[: self._left]
             self._left -= len(self._out)
         if self._out:
-            sent = self._client.send(self._out)
+            sent = self.client.send(self._out)
+            self._moved_at = time.monotonic()
             # The stream's buffer is its own, and made anew only when all of it has gone.
             self._out = self._out[sent:]
         if self._out or self._left:
             return
         if self._close_after:
-            self._server.forget(self._client)
+            self._server.forget(self.client)
             return
         self._http.start_next_cycle()
-        self._server.watch(self._client, selectors.EVENT_READ, self)
-        self._take_events()
+        self._began_at = time.monotonic()
+        self._server.watch(self.client, selectors.EVENT_READ, self)
+        self._advance(None)
 
     def _take_events(self) -> None:
         while True:
@@ -94,13 +117,16 @@ class _Connection:
                 self._finish()
                 return
             elif isinstance(event, h11.ConnectionClosed):
-                self._server.forget(self._client)
+                self._server.forget(self.client)
                 return
             elif event in (h11.NEED_DATA, h11.PAUSED):
                 return
 
     def _begin(self, request: h11.Request) -> None:
-        target = urlsplit(request.target.decode("ascii", "replace"))
+        try:
+            target = urlsplit(request.target.decode("ascii", "replace"))
+        except ValueError:
+            raise _BadRequestError(400, "the target is not an address") from None
         self._sink, self._taken, self._stream, self._left = None, 0, None, 0
         fields = dict(request.headers)
         if request.method == b"POST" and target.path == "/sink":
@@ -109,7 +135,7 @@ class _Connection:
                 self._out = memoryview(
                     bytes(self._http.send(h11.InformationalResponse(status_code=100, headers=[])) or b"")
                 )
-                self._client.send(self._out)
+                self.client.send(self._out)
                 self._out = memoryview(b"")
         elif request.method not in (b"GET", b"HEAD"):
             raise _BadRequestError(405, "GET /, GET /stream?seed=S&octets=N or POST /sink")
@@ -129,11 +155,9 @@ class _Connection:
 
     def _start_stream(self, method: bytes, query: dict[str, list[str]], range_field: bytes | None) -> None:
         seed, text = query.get("seed", ["0"])[0], query.get("octets", [""])[0]
-        if not (
-            text.isascii() and text.isdigit() and int(text) <= MOST_STREAM_OCTETS and len(seed) <= _LONGEST_SEED
-        ):
+        total = _number(text)
+        if total is None or total > MOST_STREAM_OCTETS or len(seed) > _LONGEST_SEED:
             raise _BadRequestError(400, "a stream needs octets=N and a short seed")
-        total = int(text)
         first, last = _range(range_field, total)
         headers = [("Content-Type", "application/octet-stream"), ("Accept-Ranges", "bytes")]
         headers.append(("Content-Length", str(last - first + 1)))
@@ -146,7 +170,7 @@ class _Connection:
         # The octets go past h11, which need not look at them; the connection ends with them.
         self._close_after = True
         self._out = memoryview(bytes(head))
-        self._server.watch(self._client, selectors.EVENT_WRITE, self)
+        self._server.watch(self.client, selectors.EVENT_WRITE, self)
 
     def _answer(
         self,
@@ -166,7 +190,11 @@ class _Connection:
         self._http.send(h11.EndOfMessage())
         self._close_after = close or self._http.our_state is h11.MUST_CLOSE
         self._out = memoryview(octets)
-        self._server.watch(self._client, selectors.EVENT_WRITE, self)
+        self._server.watch(self.client, selectors.EVENT_WRITE, self)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else None
 
 
 def _range(field: bytes | None, total: int) -> tuple[int, int]:
@@ -174,9 +202,10 @@ def _range(field: bytes | None, total: int) -> tuple[int, int]:
     if field is None:
         return 0, total - 1
     first, dash, last = field.decode("ascii", "replace").removeprefix("bytes=").partition("-")
-    if not dash or not first.isdigit() or (last and not last.isdigit()):
+    begin, end = _number(first), _number(last) if last else total - 1
+    if not dash or begin is None or end is None:
         raise _BadRequestError(416, "a range is bytes=FIRST- or bytes=FIRST-LAST")
-    begin, end = int(first), min(int(last), total - 1) if last else total - 1
+    end = min(end, total - 1)
     if begin > end:
         raise _BadRequestError(416, f"the stream has {total} octets")
     return begin, end
@@ -185,32 +214,42 @@ def _range(field: bytes | None, total: int) -> tuple[int, int]:
 class ContentServer:
     """Listens and serves until its wake-up socket (or standard input) ends."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(
+        self, host: str, port: int, *, head_seconds: float = _HEAD_SECONDS, idle_seconds: float = _IDLE_SECONDS
+    ) -> None:
+        self.head_seconds = head_seconds
+        self.idle_seconds = idle_seconds
         self.buffer = memoryview(bytearray(CHUNK_OCTETS))
-        self._listener = socket.create_server((host, port), backlog=256)
+        self._listener = loopback_socket(host, port)
         self._listener.setblocking(False)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ, None)
         self._connections = 0
+        self._accepts_from = 0.0
+        self._sweeps_at = 0.0
         self.address: HostPort = self._listener.getsockname()[:2]
 
     def run(self, until: Any) -> None:
         """Serve until ``until`` (a file) becomes readable: it has ended, and so has who held its other end."""
         self._selector.register(until, selectors.EVENT_READ, until)
         while True:
-            for key, events in self._selector.select():
+            for key, events in self._selector.select(_SWEEP_SECONDS):
                 if key.data is until:
                     return
                 if key.data is None:
                     self._accept()
                 else:
                     self._serve(key.fileobj, key.data, events)
+            now = time.monotonic()
+            if now >= self._sweeps_at:
+                self._sweep(now)
 
     def close(self) -> None:
         """Close every socket."""
         for key in list(self._selector.get_map().values()):
             if isinstance(key.fileobj, socket.socket):
                 key.fileobj.close()
+        self._listener.close()
         self._selector.close()
 
     def watch(self, client: socket.socket, events: int, connection: _Connection) -> None:
@@ -223,19 +262,30 @@ class ContentServer:
         client.close()
         self._connections -= 1
 
+    def _sweep(self, now: float) -> None:
+        """Close connections whose time is up, and accept again after a pause."""
+        self._sweeps_at = now + _SWEEP_SECONDS
+        for key in list(self._selector.get_map().values()):
+            if isinstance(key.data, _Connection) and key.data.is_late(now):
+                self.forget(key.data.client)
+        if self._accepts_from and now >= self._accepts_from:
+            self._accepts_from = 0.0
+            self._selector.register(self._listener, selectors.EVENT_READ, None)
+
     def _accept(self) -> None:
         try:
             client, _address = self._listener.accept()
-        except OSError:
+        except OSError as error:
+            if is_out_of_resources(error):
+                # The listener stays readable: to try again at once would spin.
+                self._selector.unregister(self._listener)
+                self._accepts_from = time.monotonic() + _BACK_OFF_SECONDS
             return
         if self._connections >= _MOST_CONNECTIONS:
             client.close()
             return
         self._connections += 1
-        client.setblocking(False)
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SOCKET_BUFFER_OCTETS)
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SOCKET_BUFFER_OCTETS)
+        prepare(client)
         self._selector.register(client, selectors.EVENT_READ, _Connection(self, client))
 
     def _serve(self, client: Any, connection: _Connection, events: int) -> None:

@@ -1,33 +1,39 @@
 // Keeps the app itself on the device, by the hash of each file: an update fetches only what changed. The API is
 // never answered from here: what is known about sessions is in IndexedDB, with its age.
 /// <reference lib="webworker" />
-const PRECACHE = /** @type {[string, string][]} */ ([]);
-const PARCEL = "";
-// Kept once it was asked for: a second language costs nobody anything who does not speak it.
-const ON_DEMAND = ["/app/js/text/pcm.js"];
+/** @typedef {{precache: [string, string][], parcel: string, onDemand: string[]}} Version */
+// The server writes this version's files before the first line: each file's path and tag (the beginning of its hash),
+// the tag of the parcel, and what is kept only once it was asked for (a second language).
+const {
+  precache: PRECACHE,
+  parcel: PARCEL,
+  onDemand: ON_DEMAND,
+} = /** @type {{VERSION: Version}} */ (/** @type {unknown} */ (self)).VERSION;
 const worker = /** @type {ServiceWorkerGlobalScope} */ (/** @type {unknown} */ (self));
-const NAME = `kswifi ${PRECACHE.map(([, hash]) => hash).join("").replace(/(.{3}).{7}/g, "$1")}`;
+const NAME = `kswifi ${PRECACHE.map(([, hash]) => hash)
+  .join("")
+  .replace(/(.{3}).{7}/g, "$1")}`;
 
-/** What this version of the file is called. @param {string} hash */
-const tagged = (hash) => `"${hash}"`;
+/** The tag of a response's file: its ETag without what it says of the compression. @param {Response | null | undefined} response */
+const tagOf = (response) => /[0-9a-f]{8}/.exec(response?.headers.get("etag") ?? "")?.[0];
 
 async function fill() {
   const cache = await caches.open(NAME);
   const older = await Promise.all((await caches.keys()).filter((name) => name !== NAME).map((name) => caches.open(name)));
   // A first visit gets in one parcel what the page has not fetched already; an update only what changed.
   const sent = older.length ? null : await fetch("/app/parcel.txt", { cache: "no-cache" });
-  const parcel = sent?.headers.get("etag") === tagged(PARCEL) ? (await sent.text()).split("\0") : [""];
+  const parcel = sent && tagOf(sent) === PARCEL ? (await sent.text()).split("\0") : [""];
   await Promise.all(
     PRECACHE.map(async ([url, hash]) => {
       let wanted = !ON_DEMAND.includes(url);
       for (const one of older) {
         const kept = await one.match(url);
-        if (kept?.headers.get("etag") === tagged(hash)) return cache.put(url, kept);
+        if (kept && tagOf(kept) === hash) return cache.put(url, kept);
         wanted ||= Boolean(kept);
       }
       if (!wanted) return;
       const text = parcel[parcel.indexOf(url) + 1];
-      if (text) return cache.put(url, new Response(text, { headers: { "Content-Type": "text/javascript", ETag: tagged(hash) } }));
+      if (text) return cache.put(url, new Response(text, { headers: { "Content-Type": "text/javascript", ETag: `"${hash}"` } }));
       const response = await fetch(url, { cache: "no-cache" });
       if (!response.ok) throw new Error(`${url}: ${response.status}`);
       return cache.put(url, response);
@@ -54,7 +60,10 @@ const kept = (key) =>
     request.onerror = () => resolve(undefined);
     request.onsuccess = () => {
       const read = request.result.transaction("kv").objectStore("kv").get(key);
-      read.onsuccess = () => (request.result.close(), resolve(read.result));
+      read.onsuccess = () => {
+        request.result.close();
+        resolve(read.result);
+      };
       read.onerror = () => resolve(undefined);
     };
   });
@@ -71,9 +80,13 @@ async function say(told) {
   // Signed out from elsewhere: whoever holds the device now is told nothing, and the push service says "gone" from here on.
   if (!(await kept("push"))) return void (await (await worker.registration.pushManager.getSubscription())?.unsubscribe());
   const texts = (await kept("alert_texts")) ?? {};
-  const day = new Intl.DateTimeFormat(texts.locale, { weekday: "short", day: "numeric", month: "long" }).format(told.valid_until * 1000 - 1);
+  const day = new Intl.DateTimeFormat(texts.locale, { weekday: "short", day: "numeric", month: "long" }).format(
+    told.valid_until * 1000 - 1,
+  );
   const values = /** @type {Record<string, any>} */ ({ percent: told.percent, size: size(told.allowance_octets, texts.unlimited), day });
-  const body = (texts[told.what] ?? "").replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) => String(values[name]));
+  const body = (texts[told.what] ?? "").replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) =>
+    String(values[name]),
+  );
   await worker.registration.showNotification("KSWiFi", {
     body,
     icon: "/app/icons/icon-192.png",

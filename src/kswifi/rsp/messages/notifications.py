@@ -221,13 +221,6 @@ def decode_pending_notification(octets: bytes) -> PendingNotification:
     return OtherSignedNotification.decode(octets)
 
 
-def metadata_of(notification: PendingNotification) -> NotificationMetadata:
-    """Return the metadata of a notification of either kind."""
-    if isinstance(notification, InstallResult):
-        return notification.data.notification
-    return notification.notification
-
-
 def encode_notification_list(tag: int, notifications: Iterable[bytes]) -> bytes:
     """Write the answer to BF28 (metadata) or BF2B (whole notifications) around encoded entries."""
     return tlv.encode(tag, tlv.encode(0xA0, *notifications))

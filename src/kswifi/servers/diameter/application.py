@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol, TypeAlias
 
+from kswifi.diameter import dictionary as d
 from kswifi.diameter.constants import ResultCode
 from kswifi.diameter.errors import DiameterError
 from kswifi.diameter.header import Header
@@ -43,6 +44,30 @@ class NodeIdentity:
             raise DiameterError(ResultCode.UNABLE_TO_DELIVER, f"host {host} cannot be reached through here")
 
 
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The peer whose connection a request came by, under the Origin-Host of its CER."""
+
+    origin_host: str
+    is_agent: bool = False
+    """It is configured as a routing agent, so its requests carry the Origin-Hosts of others."""
+
+    def check_origin(self, origin_host: str) -> None:
+        """Refuse a request whose Origin-Host is not the peer's own; names ignore case.
+
+        Raises:
+            DiameterError: 5004 with the Origin-Host. Without this check, any peer could spend the quota of another
+                peer's ChargingSession, or be granted what another peer may ask for.
+        """
+        if self.is_agent or origin_host == self.origin_host or origin_host.lower() == self.origin_host.lower():
+            return
+        raise DiameterError(
+            ResultCode.INVALID_AVP_VALUE,
+            f"{self.origin_host} sent a request of {origin_host} and is no routing agent",
+            d.ORIGIN_HOST.failed(origin_host.encode()),
+        )
+
+
 class Application(Protocol):
     """A Diameter application that a node serves."""
 
@@ -61,8 +86,8 @@ class Application(Protocol):
         """The commands it answers."""
         ...
 
-    def handle(self, header: Header, message: bytes, reply: Reply) -> None:
-        """Answer one request by calling ``reply`` once, now or later.
+    def handle(self, header: Header, message: bytes, reply: Reply, sender: Sender) -> None:
+        """Answer one request of a peer by calling ``reply`` once, now or later.
 
         Raises:
             DiameterError: the request is refused; then ``reply`` must not be called.

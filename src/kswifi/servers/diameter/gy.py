@@ -15,7 +15,7 @@ from kswifi.diameter.header import Header
 from kswifi.diameter.learnt import LearntReader
 from kswifi.diameter.messages.credit_control import CreditControlRequest
 from kswifi.diameter.messages.server_requests import ServerRequest, ServerRequestAnswer
-from kswifi.servers.diameter.application import NodeIdentity, Reply
+from kswifi.servers.diameter.application import NodeIdentity, Reply, Sender
 from kswifi.servers.diameter.gy_answers import GyAnswers
 from kswifi.servers.diameter.node import Answered as PeerAnswered
 from kswifi.servers.diameter.node import BuildRequest
@@ -45,9 +45,10 @@ class GyApplication:
         self._sweep: asyncio.TimerHandle | None = None
         self._ask: Ask | None = None
 
-    def handle(self, header: Header, message: bytes, reply: Reply) -> None:  # noqa: ARG002  # the port's shape
+    def handle(self, header: Header, message: bytes, reply: Reply, sender: Sender) -> None:  # noqa: ARG002  # the port's shape
         """Charge one request; raises DiameterError where it is refused before anything was applied."""
         request = self._requests.read(message)
+        sender.check_origin(request.origin_host)
         self._identity.check_destination(request.destination_realm, request.destination_host)
         self._service.handle(request, partial(self._answer, request, reply))
 

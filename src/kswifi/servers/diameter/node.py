@@ -1,8 +1,10 @@
 """A Diameter node that accepts peers over TCP and serves applications to them (RFC 6733)."""
 
 import asyncio
+import logging
 import secrets
-import socket
+import ssl
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,16 +14,18 @@ from kswifi.diameter.constants import NO_INBAND_SECURITY, VENDOR_3GPP, ResultCod
 from kswifi.diameter.errors import DiameterError
 from kswifi.diameter.header import Header
 from kswifi.diameter.messages.base import Capabilities, VendorApplication
+from kswifi.kernel.listening import listening_socket
+from kswifi.listeners.acceptor import Acceptor, Tls
+from kswifi.listeners.limits import client_group
 from kswifi.servers.diameter.application import Application, NodeIdentity
 from kswifi.servers.diameter.peer_connection import PeerConnection, PeerLimits
+from kswifi.servers.diameter.peer_rules import PeerRules, RefusedPeers
 
 _TICK_FRACTION: Final = 10
 """The watchdogs are looked after this many times within their period."""
 
-_ACCEPTED_AT_ONCE: Final = 16
-"""Connections taken between two looks at those that are here: a flood of them delays nobody for long."""
-_BACKLOG: Final = 1024
-"""Connections that the kernel keeps waiting; asyncio would have it be the same number."""
+_log: Final = logging.getLogger(__name__)
+_LISTENER: Final = "diameter"
 
 BuildRequest: TypeAlias = Callable[[str, int, int], bytes]
 """Makes a request from the peer's realm, a Hop-by-Hop and an End-to-End Identifier."""
@@ -35,10 +39,43 @@ class _Asked:
     until: float
 
 
+@dataclass(frozen=True, slots=True)
+class TlsListener:
+    """Where peers connect by TLS from the first octet (RFC 6733, 13.1); the context asks for certificates."""
+
+    host: str
+    port: int
+    context: ssl.SSLContext
+
+
+class _Door:
+    """Refuses addresses from which no peer may connect, before any octet; the node decides on the others."""
+
+    def __init__(self, node: "DiameterNode") -> None:
+        self._node = node
+
+    def admit(self, address: str, _abort: Callable[[], None]) -> "_Door | None":
+        """Take a connection whose address a peer may have."""
+        return self if self._node.knows_address(address) else None
+
+    def make_protocol(self) -> PeerConnection:
+        return PeerConnection(self._node)
+
+    def failed(self, error: BaseException | None) -> None:
+        """Count a TLS handshake that failed; a connection that ended before its protocol has no other trace."""
+        if error is not None:
+            self._node.closed["handshake_failed"] += 1
+
+    def exhausted(self) -> None:
+        self._node.descriptors_exhausted()
+
+
 class DiameterNode:
     """Listens for peers and serves them; several connections of one peer are welcome.
 
-    ``allowed_peers`` are the Origin-Hosts that may connect; None lets any in, which suits loopback alone.
+    Args:
+        rules: who may connect and from where; by default any name from this machine.
+        tls: a further listener where peers prove their Origin-Host by a certificate.
     """
 
     def __init__(
@@ -48,33 +85,43 @@ class DiameterNode:
         port: int,
         identity: NodeIdentity,
         applications: Iterable[Application],
-        allowed_peers: frozenset[str] | None = None,
+        rules: PeerRules | None = None,
         limits: PeerLimits | None = None,
+        tls: TlsListener | None = None,
     ) -> None:
         self.identity = identity
+        self.rules = rules or PeerRules()
+        self.refused_peers = RefusedPeers(time.monotonic)
         self.limits = limits or PeerLimits()
         self.applications: Mapping[int, Application] = {it.application_id: it for it in applications}
         self._host = host
         self._port = port
-        self._allowed_peers = None if allowed_peers is None else {name.lower() for name in allowed_peers}
+        self._tls = tls
         self._connections: dict[PeerConnection, None] = {}
         """In the order in which they came."""
-        self._server: asyncio.Server | None = None
+        self._acceptors: list[Acceptor] = []
         self._tick: asyncio.TimerHandle | None = None
         self._all_gone = asyncio.Event()
         # RFC 6733, 3: the low bits start at random, so that a restarted node does not repeat its identifiers.
         self._identifier = secrets.randbits(32)
         self._asked: dict[int, _Asked] = {}
         self.connections_refused = 0
+        self.closed: Counter[str] = Counter()
+        """Connections that this node closed, by cause, since the start."""
+        self.exhaustions: Counter[str] = Counter()
+        """How often no descriptor was left to accept a connection; by listener, of which this node has one."""
         self.refusals = 0
         """Requests answered with an error by the node itself."""
 
     @property
     def port(self) -> int:
         """The port that is listened on; differs from the one asked for where that was 0."""
-        if self._server is None:
-            return self._port
-        return int(self._server.sockets[0].getsockname()[1])
+        return self._port
+
+    @property
+    def tls_port(self) -> int | None:
+        """The port of TLS; None where it is not served."""
+        return self._acceptors[1].port if len(self._acceptors) > 1 else None
 
     @property
     def peers(self) -> tuple[str, ...]:
@@ -82,14 +129,20 @@ class DiameterNode:
         return tuple(it.origin_host for it in self._connections if it.is_open and it.origin_host is not None)
 
     async def start(self) -> None:
-        """Listen; raises OSError where the port is taken."""
-        loop = asyncio.get_running_loop()
-        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-        listener = socket.create_server((self._host, self._port), family=family)
-        self._server = await loop.create_server(
-            lambda: PeerConnection(self), sock=listener, backlog=_ACCEPTED_AT_ONCE
-        )
-        listener.listen(_BACKLOG)
+        """Listen; raises OSError where a port is taken."""
+        listener = listening_socket(self._host, self._port)
+        self._acceptors = [Acceptor(listener, _Door(self))]
+        self._port = self._acceptors[0].port
+        if self._tls is not None:
+            try:
+                listener = listening_socket(self._tls.host, self._tls.port)
+            except OSError:
+                self._acceptors.pop().close()
+                raise
+            seconds = self.limits.greeting_seconds
+            self._acceptors.append(Acceptor(listener, _Door(self), Tls(self._tls.context, seconds, seconds)))
+        for acceptor in self._acceptors:
+            acceptor.start()
         self._look_after()
 
     async def close(self) -> None:
@@ -97,8 +150,8 @@ class DiameterNode:
         if self._tick is not None:
             self._tick.cancel()
             self._tick = None
-        if self._server is not None:
-            self._server.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
         for connection in tuple(self._connections):
             connection.say_farewell()
         if self._connections:
@@ -108,9 +161,9 @@ class DiameterNode:
             except TimeoutError:
                 for connection in tuple(self._connections):
                     connection.abort()
-        if self._server is not None:
-            await self._server.wait_closed()
-            self._server = None
+        for acceptor in self._acceptors:
+            await acceptor.wait_closed()
+        self._acceptors = []
 
     def ask(self, origin_host: str, build: BuildRequest, answered: Answered) -> bool:
         """Send a request to a peer that is connected; tell whether it was sent.
@@ -146,22 +199,43 @@ class DiameterNode:
             del self._asked[header.hop_by_hop]
             asked.answered(message)
 
+    def knows_address(self, address: str) -> bool:
+        """Tell whether a peer may connect from an address; note the refusal if not."""
+        if self.rules.knows_address(address):
+            return True
+        self.refused_peers.note("address", address)
+        return False
+
     def admit(self, connection: PeerConnection) -> bool:
-        """Take a connection in, unless as many peers as may be are here.
+        """Take a connection in, unless as many as may be are here.
 
         Strangers make room, the oldest of the address that most of them come from: whoever only connects keeps
         no peer out, however often.
         """
-        if len(self._connections) >= self.limits.max_connections:
+        full = len(self._connections) >= self.limits.max_connections
+        if full or sum(it.is_stranger for it in self._connections) >= self.limits.max_strangers:
             self.connections_refused += 1
-            strangers = [it for it in self._connections if it.is_stranger]
-            if not strangers:
+            if not self._make_room():
+                self.closed["refused_full"] += 1
                 return False
-            ((crowd, _),) = Counter(it.address for it in strangers).most_common(1)
-            stranger = next(it for it in strangers if it.address == crowd)
-            del self._connections[stranger]
-            stranger.abort()
         self._connections[connection] = None
+        return True
+
+    def descriptors_exhausted(self) -> None:
+        """Note that no descriptor was left for a new connection, and free that of a stranger."""
+        self.exhaustions[_LISTENER] += 1
+        freed = self._make_room()
+        _log.error("No descriptor is left to accept Diameter peers by; a stranger made room: %s", freed)
+
+    def _make_room(self) -> bool:
+        strangers = [it for it in self._connections if it.is_stranger]
+        if not strangers:
+            return False
+        ((crowd, _),) = Counter(client_group(it.address) for it in strangers).most_common(1)
+        stranger = next(it for it in strangers if client_group(it.address) == crowd)
+        del self._connections[stranger]
+        self.closed["evicted"] += 1
+        stranger.abort()
         return True
 
     def forget(self, connection: PeerConnection) -> None:
@@ -171,23 +245,30 @@ class DiameterNode:
         if not self._connections:
             self._all_gone.set()
 
-    def check_peer(self, theirs: Capabilities) -> frozenset[int]:
+    def check_peer(self, connection: PeerConnection, theirs: Capabilities) -> frozenset[int]:
         """Return the applications shared with a peer.
 
         Raises:
-            DiameterError: 3010 it is not on the list, 5010 nothing is shared, 5017 it wants TLS here.
+            DiameterError: 3010 it may not connect from there, or its certificate does not name it; 5010 nothing
+                is shared, 5017 it wants TLS after the greeting.
         """
-        if self._allowed_peers is not None and theirs.origin_host.lower() not in self._allowed_peers:
-            raise DiameterError(ResultCode.UNKNOWN_PEER, f"{theirs.origin_host} is not on the list of peers")
-        common = self.capabilities("0.0.0.0").common_applications(theirs)
+        name, certified = theirs.origin_host, connection.certified_names
+        if not self.rules.admits(name, connection.address):
+            self.refused_peers.note("identity", connection.address, name)
+            raise DiameterError(ResultCode.UNKNOWN_PEER, f"{name} is not a peer from {connection.address}")
+        if certified is not None and name.lower() not in certified:
+            self.refused_peers.note("certificate", connection.address, name)
+            raise DiameterError(ResultCode.UNKNOWN_PEER, f"the certificate does not name {name}")
+        common = self.capabilities("0.0.0.0", name).common_applications(theirs)
         if not common:
+            self.refused_peers.note("application", connection.address, name)
             raise DiameterError(ResultCode.NO_COMMON_APPLICATION, "no application is served to both")
         theirs.check_security()
         return common
 
-    def capabilities(self, local_address: str) -> Capabilities:
-        """Return what this node says of itself on a connection to that address."""
-        served = self.applications.values()
+    def capabilities(self, local_address: str, origin_host: str) -> Capabilities:
+        """Return what this node says of itself to a peer on a connection to that address."""
+        served = [it for it in self.applications.values() if self.rules.serves(it.application_id, origin_host)]
         return Capabilities(
             origin_host=self.identity.origin_host,
             origin_realm=self.identity.origin_realm,

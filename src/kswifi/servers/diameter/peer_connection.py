@@ -23,6 +23,8 @@ from kswifi.diameter.messages.base import (
     PeerAnswer,
     encode_refusal,
 )
+from kswifi.kernel.listening import plain_address
+from kswifi.servers.diameter.application import Sender
 
 if TYPE_CHECKING:
     from kswifi.servers.diameter.node import DiameterNode
@@ -36,9 +38,12 @@ class PeerLimits:
     """What one node takes from its peers; seconds and counts."""
 
     max_connections: int = 256
+    max_strangers: int = 64
+    """Connections, of these, whose peers have not introduced themselves yet."""
     max_outstanding: int = 1024
     """Requests of one connection that await their answers; more stay unread in the kernel's buffers."""
-    greeting_seconds: float = 10.0
+    greeting_seconds: float = 5.0
+    """Within which a new peer sends its Capabilities-Exchange-Request."""
     watchdog_seconds: float = 30.0
     """Silence after which a watchdog is sent, and after which its missing answer closes (RFC 3539, 3.4.1)."""
     farewell_seconds: float = 1.0
@@ -70,13 +75,15 @@ class PeerConnection(asyncio.Protocol):
         self._outstanding = 0
         self._write_blocked_since: float | None = None
         self._reading_paused = False
-        self._heard_at = self._loop.time()
+        self._began_at = self._heard_at = self._loop.time()
         self._watchdog_sent_at: float | None = None
+        self._leaving_since: float | None = None
         self.origin_host: str | None = None
         """The peer's name, once it introduced itself."""
         self.origin_realm = ""
         self.address = ""
         self.is_relay = False
+        self._sender = Sender("")
 
     @property
     def is_open(self) -> bool:
@@ -88,13 +95,25 @@ class PeerConnection(asyncio.Protocol):
         """Tell whether the peer has not introduced itself yet."""
         return self._state is _State.AWAITING_CER
 
+    @property
+    def certified_names(self) -> frozenset[str] | None:
+        """The DNS names of the peer's certificate, in lower case; None for a connection without TLS."""
+        certificate = self._transport.get_extra_info("peercert") if self._transport is not None else None
+        if certificate is None:
+            return frozenset() if self._is_tls else None
+        return frozenset(name.lower() for kind, name in certificate.get("subjectAltName", ()) if kind == "DNS")
+
+    @property
+    def _is_tls(self) -> bool:
+        return self._transport is not None and self._transport.get_extra_info("ssl_object") is not None
+
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection, unless there are too many."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=_WRITE_HIGH_OCTETS)
-        self.address = str((transport.get_extra_info("peername") or ("",))[0])
+        self.address = plain_address(str((transport.get_extra_info("peername") or ("",))[0]))
         if not self._node.admit(self):
             self._transport.abort()
 
@@ -127,7 +146,8 @@ class PeerConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Answer what is outstanding before closing: a peer may close its sending half first."""
         self._leave()
-        return self._outstanding > 0 or bool(self._answers)
+        # A TLS connection cannot stay half open (asyncio): its close_notify ends both directions.
+        return not self._is_tls and (self._outstanding > 0 or bool(self._answers))
 
     def pause_writing(self) -> None:
         """Stop reading while the peer does not read."""
@@ -145,17 +165,15 @@ class PeerConnection(asyncio.Protocol):
         """Send a watchdog after silence; close a peer that never greets, never answers or never reads."""
         limits = self._limits
         if self._state is not _State.OPEN:
-            late = self._state is _State.AWAITING_CER and now - self._heard_at > limits.greeting_seconds
-            if late:
-                self._abort("did not introduce itself")
+            self._end_late(now)
         elif self._write_blocked_since is not None:
             if now - self._write_blocked_since > limits.watchdog_seconds:
-                self._abort("does not read its answers")
+                self._abort("does not read its answers", "reading_slow")
         elif self._watchdog_sent_at is not None:
             if self._heard_at > self._watchdog_sent_at:
                 self._watchdog_sent_at = None
             elif now - self._watchdog_sent_at > limits.watchdog_seconds and not self._reading_paused:
-                self._abort("does not answer the watchdog")
+                self._abort("does not answer the watchdog", "watchdog_late")
         elif now - self._heard_at >= limits.watchdog_seconds:
             self._watchdog_sent_at = now
             identity = self._node.identity
@@ -169,6 +187,14 @@ class PeerConnection(asyncio.Protocol):
                     end_to_end=end_to_end,
                 ).encode()
             )
+
+    def _end_late(self, now: float) -> None:
+        """Close a peer that never introduced itself, or that leaves and does not read what it still gets."""
+        if self._leaving_since is None:
+            if now - self._began_at > self._limits.greeting_seconds:
+                self._abort("did not introduce itself", "head_late")
+        elif now - self._leaving_since > self._limits.watchdog_seconds:
+            self._abort("does not read its last answers", "reading_slow")
 
     def say_farewell(self) -> None:
         """Tell the peer that this node stops; the connection closes with its answer, or by ``abort``."""
@@ -211,7 +237,7 @@ class PeerConnection(asyncio.Protocol):
                 self._node.take_answer(self, header, message)
             return
         if self._state is _State.AWAITING_CER and header.command_code != Command.CAPABILITIES_EXCHANGE:
-            self._abort("spoke before introducing itself")
+            self._abort("spoke before introducing itself", "malformed")
             return
         try:
             if header.application_id == APPLICATION_BASE:
@@ -231,7 +257,7 @@ class PeerConnection(asyncio.Protocol):
             raise DiameterError(ResultCode.COMMAND_UNSUPPORTED, f"command {header.command_code} is not served here")
         self._outstanding += 1
         try:
-            application.handle(header, message, self._answer)
+            application.handle(header, message, self._answer, self._sender)
         except DiameterError:
             self._outstanding -= 1
             raise
@@ -284,13 +310,13 @@ class PeerConnection(asyncio.Protocol):
         """Answer the CER; a peer that is refused hears why, and the connection closes (RFC 6733, 5.3)."""
         try:
             request = CapabilitiesExchangeRequest.decode(message)
-            self._application_ids = self._node.check_peer(request.capabilities)
+            self._application_ids = self._node.check_peer(self, request.capabilities)
         except DiameterError:
             self._loop.call_soon(self._leave)
             raise
         answer = CapabilitiesExchangeAnswer(
             result_code=ResultCode.SUCCESS,
-            capabilities=self._node.capabilities(self._local_address()),
+            capabilities=self._node.capabilities(self._local_address(), request.capabilities.origin_host),
             hop_by_hop=request.hop_by_hop,
             end_to_end=request.end_to_end,
         )
@@ -298,6 +324,7 @@ class PeerConnection(asyncio.Protocol):
         self.origin_host = request.capabilities.origin_host
         self.origin_realm = request.capabilities.origin_realm
         self.is_relay = APPLICATION_RELAY in request.capabilities.application_ids
+        self._sender = Sender(self.origin_host, self._node.rules.is_agent(self.origin_host))
         self._state = _State.OPEN
         _log.info("Diameter peer %s is here", self.origin_host)
 
@@ -336,17 +363,21 @@ class PeerConnection(asyncio.Protocol):
     def _leave(self) -> None:
         """Close once everything outstanding is answered and written."""
         self._state = _State.LEAVING
+        if self._leaving_since is None:
+            self._leaving_since = self._loop.time()
         if self._outstanding == 0 and self._transport is not None:
             self._flush()
             self._transport.close()
 
     def _give_up(self, fault: FramingError) -> None:
         """Close a stream that lost its frame, after saying why to a peer that was known."""
+        self._node.closed["malformed"] += 1
         _log.warning("Diameter peer %s sent no message: %s", self.origin_host or "(unknown)", fault.message)
         if fault.header is not None and self._state is _State.OPEN:
             self._refuse(bytes(HEADER_OCTETS), fault.header, fault)
         self._leave()
 
-    def _abort(self, why: str) -> None:
+    def _abort(self, why: str, cause: str) -> None:
+        self._node.closed[cause] += 1
         _log.warning("Diameter peer %s %s", self.origin_host or "(unknown)", why)
         self.abort()

@@ -19,7 +19,7 @@ from kswifi.diameter.messages.s6a import (
     EutranVector,
 )
 from kswifi.kernel.errors import KswifiError
-from kswifi.servers.diameter.application import NodeIdentity, Reply
+from kswifi.servers.diameter.application import NodeIdentity, Reply, Sender
 
 _log: Final = logging.getLogger(__name__)
 MAX_OUTSTANDING: Final = 256
@@ -50,9 +50,10 @@ class S6aApplication:
         self._identity = identity
         self._under_way: set[asyncio.Task[None]] = set()
 
-    def handle(self, header: Header, message: bytes, reply: Reply) -> None:  # noqa: ARG002  # the port's shape
+    def handle(self, header: Header, message: bytes, reply: Reply, sender: Sender) -> None:  # noqa: ARG002  # the port's shape
         """Answer one request; raises DiameterError where it is refused at once."""
         request = AuthenticationInformationRequest.decode(message)
+        sender.check_origin(request.origin_host)
         self._identity.check_destination(request.destination_realm, request.destination_host)
         if len(self._under_way) >= MAX_OUTSTANDING:
             raise DiameterError(ResultCode.TOO_BUSY, "too many vectors are under way")

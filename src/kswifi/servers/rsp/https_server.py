@@ -1,18 +1,15 @@
-"""The HTTPS server of ES9+ and ES2+: uvicorn with TLS 1.2 or newer and limits of its own."""
+"""The HTTPS server of ES9+ and ES2+, with TLS 1.2 or newer."""
 
 import ssl
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-import uvicorn
 from starlette.applications import Starlette
 
+from kswifi.listeners.http_server import HttpServer
+from kswifi.listeners.pool import ConnectionPool
 from kswifi.servers.rsp.tls_peer import PeerProtocol
 
-CONNECTIONS_LIMIT: Final = 1024
-KEEP_ALIVE_SECONDS: Final = 30
 STOP_SECONDS: Final = 5
 HEAD_LIMIT_OCTETS: Final = 16 * 1024
 
@@ -25,29 +22,18 @@ def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
     return context
 
 
-class Es9PlusServer(uvicorn.Server):
-    """Serves the application on sockets that are bound already: ``await serve(sockets=[...])``."""
+class Es9PlusServer(HttpServer):
+    """Serves ES9+ or ES2+ on sockets that are bound already: ``await serve(sockets=[...])``."""
 
-    def __init__(self, app: Starlette, context: ssl.SSLContext) -> None:
+    def __init__(
+        self, app: Starlette, context: ssl.SSLContext, *, pool: ConnectionPool | None = None, name: str = "es9plus"
+    ) -> None:
         super().__init__(
-            uvicorn.Config(
-                app,
-                http=PeerProtocol,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                limit_concurrency=CONNECTIONS_LIMIT,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=STOP_SECONDS,
-                h11_max_incomplete_event_size=HEAD_LIMIT_OCTETS,
-                ssl_context_factory=lambda _config, _default: context,
-            )
+            app,
+            name,
+            pool=pool,
+            tls=context,
+            protocol=PeerProtocol,
+            head_limit_octets=HEAD_LIMIT_OCTETS,
+            stop_seconds=STOP_SECONDS,
         )
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Leave the process's signal handlers alone."""
-        yield

@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from typing import Final
 
 from starlette.requests import Request
-from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from kswifi.listeners.http_server import BoundedProtocol
 
 _KEY: Final = "kswifi.tls_client_certificate"
 
 
-class PeerProtocol(H11Protocol):
+class PeerProtocol(BoundedProtocol):
     """HTTP/1.1 that knows who is at the other end."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

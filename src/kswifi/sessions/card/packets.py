@@ -19,7 +19,8 @@ from kswifi.esim.model import ESim, ProfileState
 from kswifi.esim.ports import StorageProof
 from kswifi.rsp.saip.build import SESSION_RECORDS
 from kswifi.sessions import jobs
-from kswifi.sessions.card import packet_rows, slots
+from kswifi.sessions.card import packet_rows as packet_store
+from kswifi.sessions.card import slots
 from kswifi.sessions.card.packet_rows import HandedRecord, PacketLine, WaitingRecord
 from kswifi.sessions.card.slots import CardLine, CardRecord
 from kswifi.sessions.errors import CardNotReadyError, PacketSupersededError, SessionsNotOnEsimError
@@ -163,19 +164,19 @@ class CardRecords:
 
     @staticmethod
     def _draw(connection: Connection, user_id: str, esim_id: str) -> tuple[PacketLine, WaitingRecord, int] | None:
-        line, record = packet_rows.next_waiting(connection, user_id, esim_id)
+        line, record = packet_store.next_waiting(connection, user_id, esim_id)
         if not _may_be_on_a_card(line):
             raise CardNotReadyError(
                 "the profile is not on a card yet: install it first", profile_state=str(line.profile_state)
             )
         if record is None:
             return None
-        counter = packet_rows.draw_counter(connection, line.esim_id)
-        packet_rows.hand_out(connection, line.esim_id, record.number, counter)
+        counter = packet_store.draw_counter(connection, line.esim_id)
+        packet_store.hand_out(connection, line.esim_id, record.number, counter)
         return line, record, counter
 
     def _take(self, connection: Connection, user_id: str, esim_id: str, packet_id: str, answer: bytes) -> Proof:
-        line, record = packet_rows.handed_out(connection, user_id, esim_id, *_parts(packet_id))
+        line, record = packet_store.handed_out(connection, user_id, esim_id, *_parts(packet_id))
         if record is None:
             raise PacketSupersededError("another packet was handed out since: ask for it", packet_id=packet_id)
         proof = self._packets.read(line.iccid, record.counter, record.content, answer)
@@ -187,7 +188,7 @@ class CardRecords:
 
 
 def _proved(connection: Connection, line: PacketLine, record: HandedRecord) -> None:
-    packet_rows.note_proved(connection, line.esim_id, record.number)
+    packet_store.note_proved(connection, line.esim_id, record.number)
     # Another's SM-DP+ may never have said that the profile is installed: who has its keys has it.
     if line.record_travels_apart:
         prove_installed(connection, line.esim_id)
@@ -198,9 +199,9 @@ def _proved(connection: Connection, line: PacketLine, record: HandedRecord) -> N
 def _refused(connection: Connection, line: PacketLine, record: HandedRecord, proof: Proof) -> None:
     """Note why; what never comes onto the card after so many tries has failed, and its place is free again."""
     if proof.result is ProofResult.COUNTER_LOW:
-        packet_rows.draw_counter(connection, line.esim_id, _LEAP)
+        packet_store.draw_counter(connection, line.esim_id, _LEAP)
     tries = min(record.tries + 1, TRIES)
-    packet_rows.note_refused(connection, line.esim_id, record.number, proof.status[:64], tries)
+    packet_store.note_refused(connection, line.esim_id, record.number, proof.status[:64], tries)
     if record.known is not None or tries < TRIES:
         return
     session = find_session(connection, record.session_id)

@@ -1,15 +1,13 @@
 """A rehearsal gateway as a server: one of two faces, the checkout pages, and what a rehearsal tells it to do."""
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 import msgspec
-import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -17,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from kswifi.kernel.listening import authority, in_url, is_loopback, listening_socket, loopback_socket, plain_address
 from kswifi.lab.rehearsal.payments import paystack_face, sandbox_face
 from kswifi.lab.rehearsal.payments.checkout import CheckoutPages
 from kswifi.lab.rehearsal.payments.engine import Engine, Tells
@@ -26,9 +25,13 @@ from kswifi.lab.rehearsal.payments.paystack_face import PaystackEvents, Paystack
 from kswifi.lab.rehearsal.payments.requests import read_body
 from kswifi.lab.rehearsal.payments.sandbox_face import SandboxEvents, SandboxFace
 from kswifi.lab.rehearsal.payments.webhooks import Webhooks
+from kswifi.listeners.http_server import HttpServer
+from kswifi.listeners.limits import ConnectionLimits
+from kswifi.listeners.pool import ConnectionPool
+
+MOST_CONNECTIONS: Final = 64
 
 CONTROL_HEADER: Final = "X-KSWiFi-Lab"
-_MOST_CONNECTIONS: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,8 @@ class GatewayConfig:
         secret: the key that its callers show and that signs its webhooks.
         webhook_url: where it tells what happened.
         file: where it keeps its charges; None keeps them in memory.
+        for_phones: it may listen where phones in this network reach its checkout (`kswifi up --lan`). Anybody
+            there can pay, and no money moves; what a rehearsal may tell it stays for this machine.
         shown_host: the host in the checkout's address, where it is not ``host``.
         refund_seconds: how long a refund takes; None: until it is told that it arrived.
         retry_seconds: after how long a webhook that was not taken is sent again, doubled each time.
@@ -51,6 +56,7 @@ class GatewayConfig:
     file: Path | None = None
     host: str = "127.0.0.1"
     shown_host: str | None = None
+    for_phones: bool = False
     port: int = 0
     refund_seconds: float | None = 0.2
     retry_seconds: float = 1.0
@@ -90,19 +96,19 @@ class _Control:
 
     async def fault(self, request: Request) -> Response:
         """Have a call go wrong."""
-        self._require_header(request)
+        self._require_rehearsal(request)
         self._engine.faults.tell(await read_body(request, Fault))
         return Response(status_code=204)
 
     async def forget(self, request: Request) -> Response:
         """Have everything go right again."""
-        self._require_header(request)
+        self._require_rehearsal(request)
         self._engine.faults.forget()
         return Response(status_code=204)
 
     async def pay(self, request: Request) -> Response:
         """Have the payer pay, also a wrong amount or in another currency."""
-        self._require_header(request)
+        self._require_rehearsal(request)
         told = await read_body(request, _Pay)
         self._engine.pay(
             self._engine.book.by_reference(request.path_params["reference"]),
@@ -115,43 +121,41 @@ class _Control:
 
     async def decline(self, request: Request) -> Response:
         """Have the payer's bank say no."""
-        self._require_header(request)
+        self._require_rehearsal(request)
         self._engine.decline(self._engine.book.by_reference(request.path_params["reference"]))
         return Response(status_code=204)
 
     async def tell(self, request: Request) -> Response:
         """Tell the shop again how a charge stands."""
-        self._require_header(request)
+        self._require_rehearsal(request)
         charge = self._engine.book.by_reference(request.path_params["reference"])
         self._engine.tell(charge, times=(await read_body(request, _Tell)).times)
         return Response(status_code=204)
 
     async def refund(self, request: Request) -> Response:
         """Have the gateway's own operator send all of it back."""
-        self._require_header(request)
+        self._require_rehearsal(request)
         charge = self._engine.book.by_reference(request.path_params["reference"])
         self._engine.refund(charge, charge.amount_kobo)
         return Response(status_code=204)
 
     async def settle_refund(self, request: Request) -> Response:
         """Have the newest refund arrive, or fail."""
-        self._require_header(request)
+        self._require_rehearsal(request)
         charge = self._engine.book.by_reference(request.path_params["reference"])
         fails = (await read_body(request, _SettleRefund)).fails
         if charge.refunds:
             self._engine.settle_refund(charge, charge.refunds[-1].number, fails=fails)
         return Response(status_code=204)
 
-    def _require_header(self, request: Request) -> None:
+    def _require_rehearsal(self, request: Request) -> None:
+        """Refuse who is no program on this machine, also where phones reach the checkout."""
+        here = request.scope.get("server")
+        client = plain_address(request.client.host) if request.client is not None else ""
+        if not is_loopback(client) and (here is None or client != here[0]):
+            raise GatewayRefusal("not_from_here", "only this machine may tell the gateway what to do")
         if CONTROL_HEADER not in request.headers:
             raise GatewayRefusal("header_missing", f"send the header {CONTROL_HEADER}: 1")
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Leave the process's signal handlers alone."""
-        yield
 
 
 def make_webhooks(config: GatewayConfig) -> Webhooks:
@@ -165,7 +169,7 @@ def make_gateway(config: GatewayConfig, webhooks: Tells, origin: str) -> tuple[E
     events = SandboxEvents() if config.face == "sandbox" else PaystackEvents()
     engine = Engine(ChargeBook(config.file), events, webhooks, config.refund_seconds)
     face = (SandboxFace if config.face == "sandbox" else PaystackFace)(engine, config.secret, origin)
-    hosts = [config.shown_host or config.host, "localhost", "127.0.0.1"]
+    hosts = [in_url(config.shown_host or config.host), "localhost", "127.0.0.1", "[::1]"]
     app = Starlette(
         routes=[*face.routes(), *CheckoutPages(engine).routes(), *_Control(engine).routes()],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts)],
@@ -176,27 +180,20 @@ def make_gateway(config: GatewayConfig, webhooks: Tells, origin: str) -> tuple[E
 
 @asynccontextmanager
 async def serving_gateway(config: GatewayConfig) -> AsyncIterator[str]:
-    """Serve a rehearsal gateway; give its origin. Raises OSError where the port is taken."""
-    listener = socket.create_server((config.host, config.port))
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    """Serve a rehearsal gateway; give its origin.
+
+    Raises:
+        NotLoopbackError: others would reach it, and it is not for phones.
+        OSError: the port is taken.
+    """
+    listen = listening_socket if config.for_phones else loopback_socket
+    listener = listen(config.host, config.port)
     host, port = config.shown_host or config.host, listener.getsockname()[1]
-    origin = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    origin = f"http://{authority(host, port)}"
     webhooks = make_webhooks(config)
     engine, app = make_gateway(config, webhooks, origin)
-    server = _Server(
-        uvicorn.Config(
-            app,
-            http="h11",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            limit_concurrency=_MOST_CONNECTIONS,
-            timeout_graceful_shutdown=1,
-        )
-    )
+    pool = ConnectionPool(ConnectionLimits(connections=MOST_CONNECTIONS))
+    server = HttpServer(app, "sandbox", pool=pool, stop_seconds=1)
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:
         yield origin

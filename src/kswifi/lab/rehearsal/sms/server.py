@@ -2,24 +2,28 @@
 
 import asyncio
 import hmac
-import socket
 from collections import deque
-from collections.abc import AsyncIterator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from kswifi.kernel.listening import loopback_socket
+from kswifi.listeners.http_server import HttpServer
+from kswifi.listeners.limits import ConnectionLimits
+from kswifi.listeners.pool import ConnectionPool
+
 LARGEST_BODY_OCTETS: Final = 8_192
 MESSAGES_LIMIT: Final = 1_000
+_MOST_CONNECTIONS: Final = 64
 BLOCKED_NUMBER: Final = "2348099999999"
 """A number that both refuse."""
 
@@ -113,30 +117,14 @@ class RehearsalProvider:
         return JSONResponse(body, status)
 
 
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        """Leave the process's signal handlers alone."""
-        yield
-
-
 @asynccontextmanager
 async def serving_provider(key: str, username: str, port: int = 0) -> AsyncIterator[RehearsalProvider]:
     """Serve a rehearsal provider on this machine."""
     provider = RehearsalProvider(key, username)
-    listener = socket.create_server(("127.0.0.1", port))
+    listener = loopback_socket("127.0.0.1", port)
     provider.origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    config = uvicorn.Config(
-        Starlette(routes=provider.routes()),
-        http="h11",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        limit_concurrency=64,
-        timeout_graceful_shutdown=1,
-    )
-    server = _Server(config)
+    pool = ConnectionPool(ConnectionLimits(connections=_MOST_CONNECTIONS))
+    server = HttpServer(Starlette(routes=provider.routes()), "sms", pool=pool, stop_seconds=1)
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:
         yield provider

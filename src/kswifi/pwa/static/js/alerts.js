@@ -1,8 +1,9 @@
 // Tells when a session goes to its end: at 50, 80, 95 and 100 %, and in its last day. Each is told once.
-import { effect } from "./state.js";
+
 import * as db from "./db.js";
 import { lastDay, sizeName } from "./format.js";
 import { language, t } from "./i18n.js";
+import { effect } from "./state.js";
 import { account, isEnded, isStored, onChange, preferences, say } from "./store.js";
 
 /** @import {InternetSession} from "./types.d.ts" */
@@ -18,7 +19,8 @@ const LAST = 864e5;
 export function alertsOf(before, after, now = Date.now()) {
   const found = [];
   const size = sizeName(after.allowance_octets);
-  const share = (/** @type {InternetSession | undefined} */ one) => (one?.allowance_octets ? (100 * one.used_octets) / one.allowance_octets : 0);
+  const share = (/** @type {InternetSession | undefined} */ one) =>
+    one?.allowance_octets ? (100 * one.used_octets) / one.allowance_octets : 0;
   const passed = SHARES.filter((percent) => share(before) < percent && share(after) >= percent).at(-1);
   if (before && after.state === "exhausted" && before.state !== "exhausted") found.push({ what: "finished", values: {} });
   else if (before && passed && !isEnded(after)) found.push({ what: "share", values: { percent: passed, size } });

@@ -16,12 +16,16 @@ export class Problem extends Error {
 
 let csrf = "";
 /** @param {string} token */
-export const setCsrf = (token) => void (csrf = token);
+export const setCsrf = (token) => {
+  csrf = token;
+};
 
 /** @type {(reachable: boolean) => void} */
 let tell = () => {};
 /** Be told with each request whether the server can be reached. @param {(reachable: boolean) => void} listener */
-export const onReach = (listener) => void (tell = listener);
+export const onReach = (listener) => {
+  tell = listener;
+};
 
 /** @param {RequestInit & {path: string}} request */
 export async function send({ path, ...init }) {

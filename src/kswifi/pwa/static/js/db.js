@@ -21,7 +21,10 @@ function open() {
       for (const name of STORES) request.result.createObjectStore(name, name === "kv" ? {} : { keyPath: KEYS[name] });
     };
     request.onsuccess = () => {
-      request.result.onversionchange = () => (request.result.close(), (opened = null));
+      request.result.onversionchange = () => {
+        request.result.close();
+        opened = null;
+      };
       resolve(request.result);
     };
     request.onerror = () => reject(request.error);

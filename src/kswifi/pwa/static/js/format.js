@@ -1,7 +1,11 @@
 // Figures for people. Octets are cut off, never rounded up: nobody is promised what is not there.
 import { language, t } from "./i18n.js";
 
-const UNITS = /** @type {const} */ ([["GB", 1e9], ["MB", 1e6], ["KB", 1e3]]);
+const UNITS = /** @type {const} */ ([
+  ["GB", 1e9],
+  ["MB", 1e6],
+  ["KB", 1e3],
+]);
 
 /** @param {number} octets @returns {[string, string]} figure and unit */
 export function octetParts(octets) {
@@ -39,8 +43,7 @@ export const formatHour = dayAndTime;
 export const lastDay = (until) => day(until - 1);
 
 /** @param {number} at @param {number} [now] */
-export const when = (at, now = Date.now()) =>
-  new Date(at).toDateString() === new Date(now).toDateString() ? clock(at) : dayAndTime(at);
+export const when = (at, now = Date.now()) => (new Date(at).toDateString() === new Date(now).toDateString() ? clock(at) : dayAndTime(at));
 
 /** @param {number} milliseconds */
 export function duration(milliseconds) {

@@ -31,7 +31,9 @@ export function t(key, values) {
 }
 
 /** Put further texts beside these. @param {Record<string, Record<string, string>>} more by language */
-export const add = (more) => void (texts.value = { ...texts.value, ...more.en, ...more[language.value] });
+export const add = (more) => {
+  texts.value = { ...texts.value, ...more.en, ...more[language.value] };
+};
 
 /** @param {string} wanted "en", "pcm", or "" for what the device speaks */
 export async function speak(wanted) {

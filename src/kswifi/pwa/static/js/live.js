@@ -37,7 +37,8 @@ export function parseEvents(text) {
 let due;
 /** Many events in a burst become one look at the server. */
 const refreshSoon = () => {
-  due ??= setTimeout(() => {
+  if (due) return;
+  due = setTimeout(() => {
     due = undefined;
     refresh().catch(() => {});
   }, 250);
@@ -79,7 +80,10 @@ export function listen() {
   const aborter = new AbortController();
   const low = preferences.peek().low_data;
   const poll = setInterval(() => document.hidden || ((low || failures > 2) && refresh().catch(() => {})), low ? POLL.low_data : POLL.usual);
-  stop = () => (aborter.abort(), clearInterval(poll));
+  stop = () => {
+    aborter.abort();
+    clearInterval(poll);
+  };
   if (low) return;
   (async () => {
     while (!aborter.signal.aborted) {

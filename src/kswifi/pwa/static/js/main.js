@@ -1,18 +1,24 @@
 // The frame around every screen, and the start: first what the device knows, then what the server says.
 import { render } from "preact";
-import { signal, useEffect } from "./state.js";
 import { onReach } from "./api.js";
 import { t } from "./i18n.js";
 import { look } from "./phone.js";
-import { SCREENS, route, wish } from "./router.js";
+import { route, wish } from "./router.js";
 import Home from "./screens/home.js";
+import { SCREENS } from "./screens/index.js";
+import { signal, useEffect } from "./state.js";
 import { account, connect, connection, environment, load, reachable, ready, say, toasts } from "./store.js";
-import { Icon, html } from "./ui.js";
+import { html, Icon } from "./ui.js";
 
 /** @type {import("./state.js").Signal<Record<string, any>>} */
 const loaded = signal({ home: Home });
 
-const TABS = /** @type {const} */ ([["home", "home"], ["esim", "chip"], ["help", "help"], ["settings", "user"]]);
+const TABS = /** @type {const} */ ([
+  ["home", "home"],
+  ["esim", "chip"],
+  ["help", "help"],
+  ["settings", "user"],
+]);
 /** @type {Record<string, string>} */
 const TAB_OF = { choose: "home", free: "home", progress: "home", activate: "home", session: "home", pass: "home", account: "settings" };
 
@@ -22,34 +28,71 @@ function Connection() {
   return html`<span class="pill" role="status"><${Icon} name=${icon} />${t(`connection.${how}`)}</span>`;
 }
 
+/** The name of the screen that the address asks for; home where there is no such screen. */
+const asked = () => (Object.hasOwn(SCREENS, route.value.name) ? route.value.name : "home");
+
 function Tabs() {
-  const here = TAB_OF[route.value.name] ?? route.value.name;
-  return html`<nav class="tabs" aria-label=${t("nav.label")}><ul>${TABS.map(
-    ([name, icon]) => html`<li><a href=${`#/${name}`} aria-current=${here === name ? "page" : undefined}><${Icon} name=${icon} />${t(`nav.${name}`)}</a></li>`,
-  )}</ul></nav>`;
+  const here = TAB_OF[asked()] ?? asked();
+  return html`<nav class="tabs" aria-label=${t("nav.label")}>
+    <ul>
+      ${TABS.map(
+        ([name, icon]) =>
+          html`<li>
+            <a href=${`#/${name}`} aria-current=${here === name ? "page" : undefined}><${Icon} name=${icon} />${t(`nav.${name}`)}</a>
+          </li>`,
+      )}
+    </ul>
+  </nav>`;
 }
 
-const Toasts = () => html`<div class="toasts" role="status" aria-live="polite">${toasts.value.map(
-  (one) => html`<div class="toast" key=${one.id}><span class="grow">${one.text}</span>
-    ${one.action && html`<button class="btn plain" onClick=${one.action.run}>${one.action.label}</button>`}
-    <button class="iconbtn" aria-label=${t("close")} onClick=${() => (toasts.value = toasts.value.filter((other) => other !== one))}><${Icon} name="cross" /></button></div>`,
-)}</div>`;
+const Toasts = () => html`<div class="toasts" role="status" aria-live="polite">
+  ${toasts.value.map(
+    (one) => html`<div class="toast" key=${one.id}>
+      <span class="grow">${one.text}</span>
+      ${one.action && html`<button class="btn plain" onClick=${one.action.run}>${one.action.label}</button>`}
+      <button class="iconbtn" aria-label=${t("close")} onClick=${() => (toasts.value = toasts.value.filter((other) => other !== one))}>
+        <${Icon} name="cross" />
+      </button>
+    </div>`,
+  )}
+</div>`;
 
 function App() {
-  const { name, id } = route.value;
+  const name = asked();
+  const { id } = route.value;
   const needsAccount = !account.value && !["help", "account", "settings"].includes(name);
   const shown = needsAccount ? (name === "home" ? "home" : "account") : name;
   useEffect(() => {
     scrollTo(0, 0);
     if (needsAccount && shown === "account") wish.path = `${name}/${encodeURIComponent(id)}`;
     if (!loaded.peek()[shown])
-      SCREENS[shown]().then((module) => (loaded.value = { ...loaded.peek(), [shown]: module.default }), () => say(t("problem.offline")));
+      SCREENS[shown]().then(
+        (module) => (loaded.value = { ...loaded.peek(), [shown]: module.default }),
+        () => say(t("problem.offline")),
+      );
   }, [shown, id]);
   const Screen = loaded.value[shown];
-  return html`<a class="btn quiet skip" href="#main" onClick=${(/** @type {Event} */ event) => (event.preventDefault(), document.querySelector("h1")?.focus())}>${t("nav.skip")}</a>
-    <div class="frame"><header class="top"><a class="brand" href="#/home"><img src="/app/icons/icon.svg" width="32" height="32" alt="" />KSWiFi</a><${Connection} /></header>
-    <main class="page" id="main">${ready.value && Screen && html`<${Screen} key=${shown + id} id=${id} />`}</main></div>
-    <${Toasts} /><${Tabs} />`;
+  return html`
+    <a
+      class="btn quiet skip"
+      href="#main"
+      onClick=${(/** @type {Event} */ event) => {
+        event.preventDefault();
+        document.querySelector("h1")?.focus();
+      }}
+    >
+      ${t("nav.skip")}
+    </a>
+    <div class="frame">
+      <header class="top">
+        <a class="brand" href="#/home"><img src="/app/icons/icon.svg" width="32" height="32" alt="" />KSWiFi</a>
+        <${Connection} />
+      </header>
+      <main class="page" id="main">${ready.value && Screen && html`<${Screen} key=${shown + id} id=${id} />`}</main>
+    </div>
+    <${Toasts} />
+    <${Tabs} />
+  `;
 }
 
 /** Little height for the size of the text, whatever made it so large. */
@@ -61,9 +104,16 @@ function fit() {
 /** The page as an app: kept on the device by the service worker. */
 async function install() {
   if (!("serviceWorker" in navigator)) return;
-  const policy = /** @type {any} */ (window).trustedTypes?.createPolicy("kswifi", { createScriptURL: (/** @type {string} */ url) => { if (url === "/sw.js") return url; throw new TypeError(url); } });
+  const policy = /** @type {any} */ (window).trustedTypes?.createPolicy("kswifi", {
+    createScriptURL: (/** @type {string} */ url) => {
+      if (url === "/sw.js") return url;
+      throw new TypeError(url);
+    },
+  });
   const registration = await navigator.serviceWorker.register(policy ? policy.createScriptURL("/sw.js") : "/sw.js");
-  const offer = (/** @type {ServiceWorker | null} */ worker) => worker && navigator.serviceWorker.controller &&
+  const offer = (/** @type {ServiceWorker | null} */ worker) =>
+    worker &&
+    navigator.serviceWorker.controller &&
     say(t("update.ready"), { action: { label: t("update.reload"), run: () => worker.postMessage("take over") } });
   if (registration.waiting) offer(registration.waiting);
   registration.addEventListener("updatefound", () => {
@@ -71,12 +121,20 @@ async function install() {
     worker?.addEventListener("statechange", () => worker.state === "installed" && offer(worker));
   });
   let had = Boolean(navigator.serviceWorker.controller);
-  navigator.serviceWorker.addEventListener("controllerchange", () => (had ? location.reload() : (had = true)));
+  navigator.serviceWorker.addEventListener("controllerchange", () => {
+    if (had) location.reload();
+    had = true;
+  });
 }
 
 /** For somebody who is signed in: news as it happens, and what a reload interrupted. A first visit loads none of it. */
 async function follow() {
-  const [{ listen }, { resumeRoads }] = await Promise.all([import("./live.js"), import("./road.js"), import("./alerts.js"), import("./carry.js")]);
+  const [{ listen }, { resumeRoads }] = await Promise.all([
+    import("./live.js"),
+    import("./road.js"),
+    import("./alerts.js"),
+    import("./carry.js"),
+  ]);
   listen();
   await resumeRoads();
 }

@@ -1,6 +1,6 @@
 // What the person asked for and the server has not answered yet. Kept on the device, sent in order, each with its
 // own key: sent twice, it is done once. Only one tab sends.
-import { Problem, change, newKey } from "./api.js";
+import { change, newKey, Problem } from "./api.js";
 import * as db from "./db.js";
 import { account, actions, receive, refresh, say, words } from "./store.js";
 

@@ -24,7 +24,10 @@ export const sha256 = async (octets) => hex(await crypto.subtle.digest("SHA-256"
 /** @param {string} text */
 function fromBase64Url(text) {
   const octets = Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (one) => one.charCodeAt(0));
-  const again = btoa(String.fromCharCode(...octets)).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  const again = btoa(String.fromCharCode(...octets))
+    .replace(/\+/g, "-")
+    .replace(/\//g, "_")
+    .replace(/=+$/, "");
   if (again !== text) throw new PackageRefused("package_manifest_damaged");
   return octets;
 }

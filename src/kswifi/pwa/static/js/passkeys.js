@@ -1,11 +1,15 @@
 // Passkeys: made and used by the browser itself (WebAuthn), where the device has an authenticator of its own.
-import { computed, signal } from "./state.js";
+
 import { change } from "./api.js";
+import { computed, signal } from "./state.js";
 import { environment } from "./store.js";
 
 const device = signal(false);
 if ("parseCreationOptionsFromJSON" in (window.PublicKeyCredential ?? {}))
-  PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable().then((has) => (device.value = has), () => {});
+  PublicKeyCredential.isUserVerifyingPlatformAuthenticatorAvailable().then(
+    (has) => (device.value = has),
+    () => {},
+  );
 
 /** Whether this device can have passkeys of ours: they belong to a host name. */
 export const passkeysHere = computed(() => {

@@ -20,7 +20,13 @@ async function lab(path, body) {
   }
   const text = await response.text();
   const answer = text ? JSON.parse(text) : {};
-  if (!response.ok) throw new Problem(answer.code === "phone_busy" ? 429 : response.status, answer.code ?? "lab_refused", answer.detail ?? text, answer.facts);
+  if (!response.ok)
+    throw new Problem(
+      answer.code === "phone_busy" ? 429 : response.status,
+      answer.code ?? "lab_refused",
+      answer.detail ?? text,
+      answer.facts,
+    );
   return answer;
 }
 
@@ -36,9 +42,15 @@ export async function look() {
 }
 
 /** @param {boolean} on */
-export const switchLine = async (on) => (await lab("/phone/line", { on }), look());
+export async function switchLine(on) {
+  await lab("/phone/line", { on });
+  return look();
+}
 /** @param {boolean} on */
-export const switchWifi = async (on) => (await lab("/phone/wifi", { on }), look());
+export async function switchWifi(on) {
+  await lab("/phone/wifi", { on });
+  return look();
+}
 
 /**
  * Have the card download the profile with the session in it, and tell the server what the card signed.
@@ -59,14 +71,15 @@ export async function storeOnCard(one, activation_code) {
  * since a packet that is asked for makes the one before it worthless.
  * @param {import("./types.d.ts").InternetSession} one
  */
-export const carryPackets = (one) => alone(`packets-${one.esim_id}`, async () => {
-  const at = `/api/v1/esims/${one.esim_id}/packets`;
-  for (let { packet } = await change(at); packet; { packet } = await change(at)) {
-    const { answer } = await lab("/phone/card/packet", { iccid: packet.iccid, envelopes: packet.envelopes });
-    const { result, status } = await change(`${at}/${packet.packet_id}`, { answer });
-    if (result === "refused" || result === "not_understood") throw new Problem(503, "card_refused", status);
-  }
-});
+export const carryPackets = (one) =>
+  alone(`packets-${one.esim_id}`, async () => {
+    const at = `/api/v1/esims/${one.esim_id}/packets`;
+    for (let { packet } = await change(at); packet; { packet } = await change(at)) {
+      const { answer } = await lab("/phone/card/packet", { iccid: packet.iccid, envelopes: packet.envelopes });
+      const { result, status } = await change(`${at}/${packet.packet_id}`, { answer });
+      if (result === "refused" || result === "not_understood") throw new Problem(503, "card_refused", status);
+    }
+  });
 
 /**
  * Have the card use this session's profile; the line is off while the card changes.
@@ -99,5 +112,8 @@ export const unsubscribeLabPhone = (endpoint) => lab(`/phone/push/${endpoint.spl
 /** What the lab phone was told by push messages, the newest first. */
 export const labMessages = async () => (await lab("/phone/messages")).messages;
 
-/** Have the lab phone fetch something, through the gateway when its WiFi is off. @param {{url?: string, octets?: number, show?: boolean}} what */
+/**
+ * Have the lab phone fetch something, through the gateway when its WiFi is off.
+ * @param {{url?: string, octets?: number, show?: boolean}} what
+ */
 export const browse = (what) => lab("/phone/browse", what);

@@ -1,11 +1,15 @@
 // Being told when no page is open: Web Push, by this browser's push service; in embedded mode by the lab phone's too.
-import { signal } from "./state.js";
+
 import { change, read } from "./api.js";
 import * as db from "./db.js";
 import { subscribeLabPhone, unsubscribeLabPhone } from "./phone.js";
+import { signal } from "./state.js";
 import { environment } from "./store.js";
 
-/** @typedef {{ids: string[], key: string, own?: string, lab?: string}} Told Where the server keeps this device's subscriptions, the browser's own first */
+/**
+ * Where the server keeps this device's subscriptions, the browser's own first.
+ * @typedef {{ids: string[], key: string, own?: string, lab?: string}} Told
+ */
 
 export const pushHere = "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
 /** Whether this device is told; null before it is known. @type {import("./state.js").Signal<boolean | null>} */
@@ -13,7 +17,10 @@ export const pushOn = signal(null);
 
 /** @type {Promise<any>} */
 let turn = Promise.resolve();
-/** One change after another: a look at what stands must not undo what its owner said meanwhile. @template T @param {() => Promise<T>} work @returns {Promise<T>} */
+/**
+ * One change after another: a look at what stands must not undo what its owner said meanwhile.
+ * @template T @param {() => Promise<T>} work @returns {Promise<T>}
+ */
 const inTurn = (work) => (turn = turn.then(work, work));
 
 /** What this browser itself has subscribed to. */
@@ -60,7 +67,8 @@ async function on() {
   for (const one of wanted) kept.ids.push((await change("/api/v1/push-subscriptions", one)).subscription_id);
   if (!kept.ids.length) return false;
   await db.put("kv", kept, "push");
-  return (pushOn.value = true);
+  pushOn.value = true;
+  return true;
 }
 
 /** Be told no more on this device; what the server does not learn now, its next message to us tells it. */

@@ -1,6 +1,6 @@
 // A session's road as far as this device walks it: order, download, verify, hand to the card, switch on.
 // What is done is told by the server's state, so that a reload, a lost network or a closed app only pauses it.
-import { Problem, change, newKey, read, send } from "./api.js";
+import { change, newKey, Problem, read, send } from "./api.js";
 import * as db from "./db.js";
 import { sizeName } from "./format.js";
 import { t } from "./i18n.js";
@@ -122,6 +122,12 @@ async function storeWithLabPhone(one, signal) {
   return read(`/api/v1/sessions/${one.session_id}`);
 }
 
+/** @param {string} path @param {number} milliseconds */
+async function readLater(path, milliseconds) {
+  await pause(milliseconds);
+  return read(path);
+}
+
 /** @param {InternetSession} one @param {AbortSignal} signal @returns {Promise<any>} the session as the server tells it next */
 async function step(one, signal) {
   const at = `/api/v1/sessions/${one.session_id}`;
@@ -135,10 +141,10 @@ async function step(one, signal) {
     case "transferring":
       show(one.session_id, { stage: "transfer" });
       if (await look()) return storeWithLabPhone(one, signal);
-    // Falls through: on a phone of one's own the person installs it (Activate says how), and the server tells when.
+      // On a phone of one's own the person installs it (Activate says how), and the server tells when.
+      return readLater(at, 3000);
     default:
-      await pause(one.state === "ordered" ? 400 : 3000);
-      return read(at);
+      return readLater(at, one.state === "ordered" ? 400 : 3000);
   }
 }
 
@@ -178,7 +184,8 @@ async function walk(id) {
 }
 
 /** @param {string} id */
-const alone = (id) => (navigator.locks ? navigator.locks.request(`kswifi-road-${id}`, { ifAvailable: true }, (lock) => (lock ? walk(id) : undefined)) : walk(id));
+const alone = (id) =>
+  navigator.locks ? navigator.locks.request(`kswifi-road-${id}`, { ifAvailable: true }, (lock) => (lock ? walk(id) : undefined)) : walk(id);
 
 /** Wait, but not for long, until the ledger uses this session next. @param {InternetSession} one */
 async function chosen(one) {
@@ -249,7 +256,9 @@ export const SessionManager = {
   async activateDownloadedSession(one) {
     const wish = () => want({ kind: "activate", path: `/api/v1/sessions/${one.session_id}/activate`, session_id: one.session_id });
     // Of several on the eSIM the network has to know which comes next before the line is on.
-    const chooses = sessions.peek().some((other) => other.session_id !== one.session_id && other.esim_id === one.esim_id && isStored(other));
+    const chooses = sessions
+      .peek()
+      .some((other) => other.session_id !== one.session_id && other.esim_id === one.esim_id && isStored(other));
     if (chooses) await wish().then(() => chosen(one));
     if (await look()) await switchOn(one);
     if (!chooses) await wish();

@@ -62,7 +62,13 @@ export function effect(work) {
   run();
 }
 
-const slot = () => ((component.slots ??= [])[called++] ??= {});
+/** The slot of the hook that is called now. */
+function slot() {
+  component.slots ??= [];
+  const at = called++;
+  component.slots[at] ??= {};
+  return component.slots[at];
+}
 
 /** @template T @param {T} first @returns {[T, (next: T | ((before: T) => T)) => void]} */
 export function useState(first) {

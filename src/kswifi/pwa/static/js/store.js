@@ -1,10 +1,12 @@
 // What the app knows, as signals; a copy on the device makes a start without network show the same.
-import { computed, effect, signal } from "./state.js";
+
 import * as api from "./api.js";
 import * as db from "./db.js";
 import { speak, t } from "./i18n.js";
+import { computed, effect, signal } from "./state.js";
 
-/** @import {Account, Action, Activity, Environment, FreeAllowance, InternetSession, Offer, Pass, PhoneStatus, Preferences, Progress, Toast} from "./types.d.ts" */
+/** @import {Account, Action, Activity, Environment, FreeAllowance, InternetSession, Offer, Pass} from "./types.d.ts" */
+/** @import {PhoneStatus, Preferences, Progress, Toast} from "./types.d.ts" */
 /** @template T @typedef {import("./state.js").Signal<T>} Signal */
 
 export const ready = signal(false);
@@ -37,7 +39,10 @@ export const current = computed(
   () => sessions.value.find((one) => one.state === "active") ?? sessions.value.find((one) => one.state === "paused") ?? null,
 );
 
-/** How this device is connected, as far as a page can know. @type {import("./state.js").ReadonlySignal<"offline" | "wifi" | "line" | "mobile" | "unknown">} */
+/**
+ * How this device is connected, as far as a page can know.
+ * @type {import("./state.js").ReadonlySignal<"offline" | "wifi" | "line" | "mobile" | "unknown">}
+ */
 export const connection = computed(() => {
   if (phone.value) return phone.value.wifi ? "wifi" : phone.value.line && phone.value.attached ? "line" : "offline";
   if (!reachable.value) return "offline";
@@ -52,7 +57,13 @@ let toastIds = 0;
  */
 export function say(text, { action, about = text } = {}) {
   const id = ++toastIds;
-  toasts.value = [...toasts.peek().filter((one) => one.about !== about).slice(-1), { id, text, action, about }];
+  toasts.value = [
+    ...toasts
+      .peek()
+      .filter((one) => one.about !== about)
+      .slice(-1),
+    { id, text, action, about },
+  ];
   if (!action) setTimeout(() => (toasts.value = toasts.value.filter((one) => one.id !== id)), 7000);
 }
 
@@ -99,7 +110,9 @@ export function fromServer(raw) {
     hold: raw.hold,
     as_of,
     // The pace is counted from the first octet, where the network has told its instant.
-    seen: raw.activated_at ? { at: Date.parse(raw.activated_at), used_octets: 0 } : known?.seen ?? (used && as_of ? { at: as_of, used_octets: used } : null),
+    seen: raw.activated_at
+      ? { at: Date.parse(raw.activated_at), used_octets: 0 }
+      : (known?.seen ?? (used && as_of ? { at: as_of, used_octets: used } : null)),
   };
 }
 
@@ -118,7 +131,8 @@ async function keep(list) {
 
 /**
  * Put the figures of an event in their place: no further question to the server is needed.
- * @param {{session_id: string, used?: number, available?: number, reserved?: number, withheld?: number, as_of?: string, state?: any, reason?: string | null}} news
+ * @param {{session_id: string, used?: number, available?: number, reserved?: number, withheld?: number, as_of?: string,
+ *   state?: any, reason?: string | null}} news
  * @returns {boolean} whether the session is known here
  */
 export function apply(news) {

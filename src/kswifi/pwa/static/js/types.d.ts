@@ -1,8 +1,18 @@
 /** Shapes that the app's modules share. Only the type check reads this file; no browser does. */
 
 export type SessionState =
-  | "ordered" | "packaged" | "downloading" | "downloaded" | "transferring" | "stored"
-  | "active" | "paused" | "exhausted" | "expired" | "revoked" | "failed";
+  | "ordered"
+  | "packaged"
+  | "downloading"
+  | "downloaded"
+  | "transferring"
+  | "stored"
+  | "active"
+  | "paused"
+  | "exhausted"
+  | "expired"
+  | "revoked"
+  | "failed";
 
 /** An internet session as the app keeps it. Octets are integers; instants are milliseconds since 1970. */
 export interface InternetSession {
@@ -28,9 +38,26 @@ export interface InternetSession {
   seen: { at: number; used_octets: number } | null;
 }
 
-export interface Account { user_id: string; phone_number: string | null; email: string | null; phone_verified: boolean; created_at: string }
-export interface Offer { id: string; title: string; allowance_octets: number | null; price_kobo: number; valid_days: number }
-export interface Environment { mode: "embedded" | "own-core" | "resold"; public_origin: string; lab_origin: string | null; passkey_rp_id: string | null }
+export interface Account {
+  user_id: string;
+  phone_number: string | null;
+  email: string | null;
+  phone_verified: boolean;
+  created_at: string;
+}
+export interface Offer {
+  id: string;
+  title: string;
+  allowance_octets: number | null;
+  price_kobo: number;
+  valid_days: number;
+}
+export interface Environment {
+  mode: "embedded" | "own-core" | "resold";
+  public_origin: string;
+  lab_origin: string | null;
+  passkey_rp_id: string | null;
+}
 
 /** A package on this device; ``octets`` may still be only its beginning. */
 export interface StoredPackage {
@@ -40,17 +67,34 @@ export interface StoredPackage {
   complete: boolean;
 }
 
-export interface ManifestChunk { name: string; offset: number; octets: number; sha256: string; raw_octets: number }
+export interface ManifestChunk {
+  name: string;
+  offset: number;
+  octets: number;
+  sha256: string;
+  raw_octets: number;
+}
 export interface Manifest {
-  session_id: string; offer_id: string; allowance_octets: number | null; valid_from: number; valid_until: number;
-  iccid: string; size: number; chunks: ManifestChunk[];
+  session_id: string;
+  offer_id: string;
+  allowance_octets: number | null;
+  valid_from: number;
+  valid_until: number;
+  iccid: string;
+  size: number;
+  chunks: ManifestChunk[];
 }
 export interface Activation {
   activation_code: string;
   qr_code_svg: string;
   manual_setup: { smdp_address: string; activation_code: string; apn: string; user_name: string; password: string };
 }
-export interface VerifiedPackage { manifest: Manifest; kid: string; activation: Activation; terms: string }
+export interface VerifiedPackage {
+  manifest: Manifest;
+  kid: string;
+  activation: Activation;
+  terms: string;
+}
 
 /** Something the person wants done: sent until it is answered, always with the same key. */
 export interface Action {
@@ -62,7 +106,10 @@ export interface Action {
   since: number;
 }
 
-export interface Road { session_id: string; paused: boolean }
+export interface Road {
+  session_id: string;
+  paused: boolean;
+}
 export interface Progress {
   stage: "prepare" | "download" | "verify" | "transfer" | "ready";
   received: number;
@@ -70,26 +117,61 @@ export interface Progress {
   running: boolean;
   problem: string | null;
 }
-export interface Activity { at: number; session_id: string; what: string; sequence: string }
-export interface Preferences {
-  theme: "system" | "dark" | "light"; language: "" | "en" | "pcm"; low_data: boolean; alerts: boolean;
+export interface Activity {
+  at: number;
+  session_id: string;
+  what: string;
+  sequence: string;
 }
-export interface Toast { id: number; text: string; about: string; action?: { label: string; run: () => void } }
+export interface Preferences {
+  theme: "system" | "dark" | "light";
+  language: "" | "en" | "pcm";
+  low_data: boolean;
+  alerts: boolean;
+}
+export interface Toast {
+  id: number;
+  text: string;
+  about: string;
+  action?: { label: string; run: () => void };
+}
 export interface PhoneStatus {
-  wifi: boolean; line: boolean; attached: boolean; access: string; profiles: { iccid: string; enabled: boolean; name: string }[];
-  records: string[]; home: string; eid: string; pdn_address: string | null; reason: string;
+  wifi: boolean;
+  line: boolean;
+  attached: boolean;
+  access: string;
+  profiles: { iccid: string; enabled: boolean; name: string }[];
+  records: string[];
+  home: string;
+  eid: string;
+  pdn_address: string | null;
+  reason: string;
 }
 /** The seven-day pass, and what holds for passes. */
 export interface Pass {
-  active: boolean; ends_at: string | null;
+  active: boolean;
+  ends_at: string | null;
   rules: { fair_use_octets: number | null; sessions_at_once: number; payments: "live" | "sandbox" | "off" };
 }
-export interface FreeRefusal { code: string; words: string; do: string; facts: Record<string, any> }
+export interface FreeRefusal {
+  code: string;
+  words: string;
+  do: string;
+  facts: Record<string, unknown>;
+}
 /** What is left of the free data, where the server tells it. */
-export interface FreeAllowance { octets: number; days: number; left_octets: number }
+export interface FreeAllowance {
+  octets: number;
+  days: number;
+  left_octets: number;
+}
 /** The records on a card, the order of use as the ledger has confirmed it, and what was asked for last. */
 export interface CardContents {
   records: { record_number: number; session_id: string; state: SessionState; place: number; proved: boolean; failure: string | null }[];
-  order: string[]; active_session_id: string | null; continue_with_next: boolean;
-  wants_order: string[]; wants_next: boolean; packets_waiting: number;
+  order: string[];
+  active_session_id: string | null;
+  continue_with_next: boolean;
+  wants_order: string[];
+  wants_next: boolean;
+  packets_waiting: number;
 }

@@ -1,9 +1,10 @@
 // htm bound to Preact, and the few parts that every screen is made of.
-import { h } from "preact";
-import { useEffect, useRef } from "./state.js";
+
 import htm from "htm";
+import { h } from "preact";
 import { formatOctets, octetParts, sizeName } from "./format.js";
 import { t } from "./i18n.js";
+import { useEffect, useRef } from "./state.js";
 
 export const html = htm.bind(h);
 
@@ -33,12 +34,14 @@ const PATHS = {
 /** @typedef {keyof typeof PATHS} IconName */
 
 /** @param {{name: IconName}} props */
-export const Icon = ({ name }) =>
-  html`<svg class="i" viewBox="0 0 24 24" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
+export const Icon = ({ name }) => html`<svg class="i" viewBox="0 0 24 24" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
 
 /** The contacts of a SIM: what says "on the eSIM" everywhere. */
-export const Chip = () => html`<svg class="chip" viewBox="0 0 44 34" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.8">
-  <rect x="1" y="1" width="42" height="32" rx="8" /><path d="M1 12h13v10H1M43 12H30v10h13M14 12c0-5 3-4 3-11M30 12c0-5-3-4-3-11M14 22c0 5 3 4 3 11M30 22c0 5-3 4-3 11M14 12v10M30 12v10" /></svg>`;
+export const Chip =
+  () => html`<svg class="chip" viewBox="0 0 44 34" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.8">
+    <rect x="1" y="1" width="42" height="32" rx="8" />
+    <path d="M1 12h13v10H1M43 12H30v10h13M14 12c0-5 3-4 3-11M30 12c0-5-3-4-3-11M14 22c0 5 3 4 3 11M30 22c0 5-3 4-3 11M14 12v10M30 12v10" />
+  </svg>`;
 
 const R = 104;
 const ROUND = 2 * Math.PI * R;
@@ -51,11 +54,30 @@ export function Ring({ share, label, children }) {
   const full = share ?? 1;
   return html`<div class="ring" role="img" aria-label=${label}>
     <svg viewBox="0 0 240 240" aria-hidden="true" fill="none">
-      <defs><linearGradient id="g" x1="1" y1="0" x2="0" y2="1"><stop offset="0" stop-color="var(--mark-end)" /><stop offset=".7" stop-color="var(--mark)" /></linearGradient></defs>
+      <defs>
+        <linearGradient id="g" x1="1" y1="0" x2="0" y2="1">
+          <stop offset="0" stop-color="var(--mark-end)" />
+          <stop offset=".7" stop-color="var(--mark)" />
+        </linearGradient>
+      </defs>
       <circle cx="120" cy="120" r=${R} stroke="var(--track)" stroke-width="17" />
       <circle cx="120" cy="120" r="86" stroke="var(--line)" stroke-width="5" stroke-dasharray="1.5 7.506" />
-      <g transform="rotate(-90 120 120)">${full > 0 && html`<circle class="bar" cx="120" cy="120" r=${R} stroke="url(#g)" stroke-width="17" stroke-linecap="round"
-        stroke-dasharray=${share === null ? "2 22" : ROUND} stroke-dashoffset=${ROUND * (1 - full)} />`}</g>
+      <g transform="rotate(-90 120 120)">
+        ${
+          full > 0 &&
+          html`<circle
+            class="bar"
+            cx="120"
+            cy="120"
+            r=${R}
+            stroke="url(#g)"
+            stroke-width="17"
+            stroke-linecap="round"
+            stroke-dasharray=${share === null ? "2 22" : ROUND}
+            stroke-dashoffset=${ROUND * (1 - full)}
+          />`
+        }
+      </g>
     </svg>
     <div class="ring-in" aria-hidden="true">${children}</div>
   </div>`;
@@ -64,8 +86,11 @@ export function Ring({ share, label, children }) {
 /** Big figure of a ring. @param {{octets: number | null, of: number | null, word: string}} props */
 export function RingFigure({ octets, of, word }) {
   const [figure, unit] = octets === null ? ["∞", ""] : octetParts(octets);
-  return html`<strong>${figure}</strong><span class="unit">${unit} ${word}</span>
-    ${of !== null && html`<span class="small soft">${t("of", { size: formatOctets(of) })}</span>`}`;
+  return html`
+    <strong>${figure}</strong>
+    <span class="unit">${unit} ${word}</span>
+    ${of !== null && html`<span class="small soft">${t("of", { size: formatOctets(of) })}</span>`}
+  `;
 }
 
 /** @param {{octets: number | null}} props */
@@ -92,7 +117,9 @@ export function Heading({ title, lead, hidden, back }) {
     Heading.focus = true;
   }, []);
   return html`<header class="stack tight">
-    ${back && html`<a class="btn plain" style="justify-self:start;margin-left:-.75rem" href=${back}><${Icon} name="back" />${t("back")}</a>`}
+    ${
+      back && html`<a class="btn plain" style="justify-self:start;margin-left:-.75rem" href=${back}><${Icon} name="back" />${t("back")}</a>`
+    }
     <h1 ref=${ref} tabindex="-1" class=${hidden ? "vh" : ""}>${title}</h1>
     ${lead && html`<p class="soft">${lead}</p>`}
   </header>`;
@@ -102,8 +129,12 @@ Heading.focus = false;
 
 /** Copy a text. @param {{text: string, label: string, onDone: () => void}} props */
 export const CopyButton = ({ text, label, onDone }) =>
-  html`<button type="button" class="iconbtn" aria-label=${label} onClick=${() => navigator.clipboard?.writeText(text).then(onDone)}><${Icon} name="copy" /></button>`;
+  html`<button type="button" class="iconbtn" aria-label=${label} onClick=${() => navigator.clipboard?.writeText(text).then(onDone)}>
+    <${Icon} name="copy" />
+  </button>`;
 
 /** @param {{label: string, hint?: string, on: boolean, change: (on: boolean) => void}} props */
-export const Switch = ({ label, hint, on, change: set }) => html`<label class="item"><span class="grow"><b>${label}</b>${hint && html`<span class="small soft">${hint}</span>`}</span>
-  <input class="switch" type="checkbox" role="switch" checked=${on} onChange=${() => set(!on)} /></label>`;
+export const Switch = ({ label, hint, on, change: set }) => html`<label class="item">
+  <span class="grow"><b>${label}</b>${hint && html`<span class="small soft">${hint}</span>`}</span>
+  <input class="switch" type="checkbox" role="switch" checked=${on} onChange=${() => set(!on)} />
+</label>`;

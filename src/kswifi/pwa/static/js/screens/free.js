@@ -1,11 +1,12 @@
 // What free data may ask for first: a voucher of a WiFi venue, or a phone number shown to be one's own.
-import { useEffect, useState } from "../state.js";
+
 import { change, read } from "../api.js";
 import * as db from "../db.js";
 import { t } from "../i18n.js";
 import { go } from "../router.js";
+import { useEffect, useState } from "../state.js";
 import { account, environment, reachable, say, signedIn, words } from "../store.js";
-import { Heading, Icon, Note, html } from "../ui.js";
+import { Heading, html, Icon, Note } from "../ui.js";
 
 /** @typedef {{verification_id: string, state: string, expires_at: string, phone_number: string}} Verification */
 
@@ -13,7 +14,8 @@ const CODES = "/api/v1/phone-verifications";
 
 /**
  * One thing that is asked for and sent, with what was wrong with it.
- * @param {{what: "voucher" | "number" | "code", quiet?: boolean, send: (typed: string) => Promise<unknown>, input?: object, children?: any}} props
+ * @param {{what: "voucher" | "number" | "code", quiet?: boolean, send: (typed: string) => Promise<unknown>, input?: object,
+ *   children?: any}} props
  */
 function Ask({ what, quiet, send, input = {}, children }) {
   const [busy, setBusy] = useState(false);
@@ -27,57 +29,120 @@ function Ask({ what, quiet, send, input = {}, children }) {
     await send(typed.trim()).catch((error) => setProblem(words(error)));
     setBusy(false);
   }
-  return html`<form class="card" onSubmit=${submit}>${children}
-    <div class="field"><label for=${what}>${t(`ask.${what}`)}</label>
-      <input id=${what} name=${what} required maxlength="40" autocomplete="off" spellcheck=${false} aria-describedby=${`${what}-hint`} ...${input} />
-      <span class="small soft" id=${`${what}-hint`}>${t(`ask.${what}.hint`)}</span></div>
+  return html`<form class="card" onSubmit=${submit}>
+    ${children}
+    <div class="field">
+      <label for=${what}>${t(`ask.${what}`)}</label>
+      <input
+        id=${what}
+        name=${what}
+        required
+        maxlength="40"
+        autocomplete="off"
+        spellcheck=${false}
+        aria-describedby=${`${what}-hint`}
+        ...${input}
+      />
+      <span class="small soft" id=${`${what}-hint`}>${t(`ask.${what}.hint`)}</span>
+    </div>
     ${problem && html`<${Note} kind="error" live>${problem}<//>`}
-    <button class=${`btn wide ${quiet ? "quiet" : ""}`} disabled=${busy || !reachable.value}>${t(`ask.${what}.button`)}</button></form>`;
+    <button class=${`btn wide ${quiet ? "quiet" : ""}`} disabled=${busy || !reachable.value}>${t(`ask.${what}.button`)}</button>
+  </form>`;
 }
 
-const done = (/** @type {string} */ text) => (say(text), go("choose", true));
+/** @param {string} text */
+function done(text) {
+  say(text);
+  go("choose", true);
+}
+
+/** @param {string} code */
+async function redeem(code) {
+  const { venue } = await change("/api/v1/vouchers/redeem", { code });
+  return done(t("voucher.good", { venue }));
+}
 
 /** @param {{typed: string, quiet: boolean}} props `typed`: the code came in the address */
-const Voucher = ({ typed, quiet }) => html`<${Ask} what="voucher" quiet=${quiet} input=${{ defaultValue: typed, autocapitalize: "characters" }}
-  send=${async (/** @type {string} */ code) => done(t("voucher.good", { venue: (await change("/api/v1/vouchers/redeem", { code })).venue }))}><h2>${t("voucher.title")}</h2><//>`;
+const Voucher = ({
+  typed,
+  quiet,
+}) => html`<${Ask} what="voucher" quiet=${quiet} input=${{ defaultValue: typed, autocapitalize: "characters" }} send=${redeem}>
+  <h2>${t("voucher.title")}</h2>
+<//>`;
 
 /** A number is typed in, and then the code that came to it; a reload in between loses nothing. */
 function Phone() {
   const [asked, setAsked] = useState(/** @type {Verification | null} */ (null));
   /** @param {Verification | null} next */
-  const keep = (next) => (setAsked(next), next ? db.put("kv", next, "verifying") : db.remove("kv", "verifying"));
+  const keep = (next) => {
+    setAsked(next);
+    return next ? db.put("kv", next, "verifying") : db.remove("kv", "verifying");
+  };
   useEffect(() => {
     db.get("kv", "verifying").then((kept) => kept && Date.parse(kept.expires_at) > Date.now() && setAsked(kept));
   }, []);
   useEffect(() => {
     if (!asked || !/waiting|sending/.test(asked.state)) return;
-    const later = setTimeout(() => read(`${CODES}/${asked.verification_id}`).then((found) => keep({ ...asked, ...found }), () => setAsked({ ...asked })), 1000);
+    const later = setTimeout(
+      () =>
+        read(`${CODES}/${asked.verification_id}`).then(
+          (found) => keep({ ...asked, ...found }),
+          () => setAsked({ ...asked }),
+        ),
+      1000,
+    );
     return () => clearTimeout(later);
   }, [asked]);
   if (account.value?.phone_verified) return html`<${Note}>${t("phone.verified")}<//>`;
   if (!asked || asked.state === "refused")
-    return html`<${Ask} what="number" key="number" input=${{ type: "tel", autocomplete: "tel", defaultValue: account.value?.phone_number ?? "" }}
-      send=${async (/** @type {string} */ phone_number) => keep({ ...(await change(CODES, { phone_number })), phone_number })}>
-      <h2>${t("phone.title")}</h2>${asked && html`<${Note} kind="error" live>${t("phone.refused")}<//>`}<//>`;
-  return html`<${Ask} what="code" key="code" input=${{ inputmode: "numeric", pattern: "[0-9]{6}", maxlength: 6, autocomplete: "one-time-code" }}
+    return html`<${Ask}
+      what="number"
+      key="number"
+      input=${{ type: "tel", autocomplete: "tel", defaultValue: account.value?.phone_number ?? "" }}
+      send=${async (/** @type {string} */ phone_number) => keep({ ...(await change(CODES, { phone_number })), phone_number })}
+    >
+      <h2>${t("phone.title")}</h2>
+      ${asked && html`<${Note} kind="error" live>${t("phone.refused")}<//>`}
+    <//>`;
+  const how = asked.state === "unknown" ? "phone.unknown" : asked.state === "sent" ? "phone.sent" : "phone.sending";
+  return html`
+    <${Ask}
+      what="code"
+      key="code"
+      input=${{ inputmode: "numeric", pattern: "[0-9]{6}", maxlength: 6, autocomplete: "one-time-code" }}
       send=${async (/** @type {string} */ code) => {
         await change(`${CODES}/${asked.verification_id}/confirm`, { code });
         await keep(null);
         await signedIn(await read("/api/v1/account"));
         done(t("phone.verified"));
-      }}><h2>${t("phone.title")}</h2>
-      <${Note} icon="phone" live>${t(asked.state === "unknown" ? "phone.unknown" : asked.state === "sent" ? "phone.sent" : "phone.sending", { number: asked.phone_number })}<//><//>
-    <div class="stack tight">${environment.value?.lab_origin && html`<a class="btn quiet wide" href="/lab"><${Icon} name="phone" />${t("esim.lab")}</a>`}
-      <button class="btn plain wide" onClick=${() => keep(null)}>${t("phone.again")}</button></div>`;
+      }}
+    >
+      <h2>${t("phone.title")}</h2>
+      <${Note} icon="phone" live>${t(how, { number: asked.phone_number })}<//>
+    <//>
+    <div class="stack tight">
+      ${environment.value?.lab_origin && html`<a class="btn quiet wide" href="/lab"><${Icon} name="phone" />${t("esim.lab")}</a>`}
+      <button class="btn plain wide" onClick=${() => keep(null)}>${t("phone.again")}</button>
+    </div>
+  `;
 }
 
 /** @param {{id: string}} props the code of a voucher, or nothing */
 export default function Free({ id }) {
   const [required, setRequired] = useState("");
-  useEffect(() => void read("/api/v1/free-data").then((view) => setRequired(view.required), () => setRequired("nothing")), []);
+  useEffect(
+    () =>
+      void read("/api/v1/free-data").then(
+        (view) => setRequired(view.required),
+        () => setRequired("nothing"),
+      ),
+    [],
+  );
   const phone = /phone/.test(required);
-  return html`<${Heading} title=${t("choose.allowance")} lead=${required && t(`free.${required}`)} back="#/choose" />
+  return html`
+    <${Heading} title=${t("choose.allowance")} lead=${required && t(`free.${required}`)} back="#/choose" />
     ${!reachable.value && html`<${Note} icon="noline" live>${t("account.offline")}<//>`}
     ${phone && !id && html`<${Phone} />`}
-    ${required && required !== "phone" && html`<${Voucher} typed=${id} quiet=${phone && !id} />`}`;
+    ${required && required !== "phone" && html`<${Voucher} typed=${id} quiet=${phone && !id} />`}
+  `;
 }

@@ -1,17 +1,45 @@
-import { useState } from "../state.js";
 import { t } from "../i18n.js";
-import { Heading, Icon, html } from "../ui.js";
+import { useState } from "../state.js";
+import { Heading, html, Icon } from "../ui.js";
 
-const TOPICS = ["what", "download", "activate", "phone", "metered", "end", "pause", "offline", "several", "pass", "alerts", "lost", "passkey", "trust", "data"];
+const TOPICS = [
+  "what",
+  "download",
+  "activate",
+  "phone",
+  "metered",
+  "end",
+  "pause",
+  "offline",
+  "several",
+  "pass",
+  "alerts",
+  "lost",
+  "passkey",
+  "trust",
+  "data",
+];
 
 /** Searchable without a network: the answers are part of the app's texts. */
 export default function Help() {
   const [query, setQuery] = useState("");
   const asked = query.trim().toLowerCase().split(/\s+/);
   const found = TOPICS.filter((one) => asked.every((word) => `${t(`help.${one}`)} ${t(`help.${one}.text`)}`.toLowerCase().includes(word)));
-  return html`<${Heading} title=${t("help.title")} />
-    <div class="field"><label for="query">${t("help.search")}</label><input id="query" type="search" value=${query} onInput=${(/** @type {any} */ event) => setQuery(event.target.value)} /></div>
+  return html`
+    <${Heading} title=${t("help.title")} />
+    <div class="field">
+      <label for="query">${t("help.search")}</label>
+      <input id="query" type="search" value=${query} onInput=${(/** @type {any} */ event) => setQuery(event.target.value)} />
+    </div>
     <p class="vh" role="status">${t("help.found", { n: found.length })}</p>
-    <div class="list">${found.map((one) => html`<details class="item" style="display:block;padding:.25rem 1rem" key=${one}><summary>${t(`help.${one}`)}<${Icon} name="chevron" /></summary><p class="soft" style="padding-bottom:.75rem">${t(`help.${one}.text`)}</p></details>`)}</div>
-    ${!found.length && html`<p class="soft">${t("help.none")}</p>`}`;
+    <div class="list">
+      ${found.map(
+        (one) => html`<details class="item" style="display:block;padding:.25rem 1rem" key=${one}>
+          <summary>${t(`help.${one}`)}<${Icon} name="chevron" /></summary>
+          <p class="soft" style="padding-bottom:.75rem">${t(`help.${one}.text`)}</p>
+        </details>`,
+      )}
+    </div>
+    ${!found.length && html`<p class="soft">${t("help.none")}</p>`}
+  `;
 }

@@ -1,39 +1,47 @@
-import { age, duration, formatOctets, lastDay, runsOutAt, sizeName, when } from "../format.js";
+import { Facts } from "../facts.js";
+import { age, lastDay, sizeName, when } from "../format.js";
 import { t } from "../i18n.js";
-import { account, actions, activity, asOf, current, esimOff, isEnded, isStored, isUnderWay, pass, progress, reachable, sessions } from "../store.js";
-import { Chip, Heading, Icon, Insecure, Note, Ring, RingFigure, Size, html } from "../ui.js";
+import { Meter } from "../meter.js";
+import {
+  account,
+  actions,
+  activity,
+  asOf,
+  current,
+  esimOff,
+  isEnded,
+  isStored,
+  isUnderWay,
+  pass,
+  progress,
+  reachable,
+  sessions,
+} from "../store.js";
+import { Chip, Heading, html, Icon, Insecure, Note, Size } from "../ui.js";
 
 /** @import {InternetSession} from "../types.d.ts" */
 
 /** WiFi going into a card: what KSWiFi does, in one picture. */
 const Art = () => html`<svg class="art" viewBox="0 0 240 150" fill="none" aria-hidden="true" stroke-linecap="round">
-  <rect x="78" y="56" width="84" height="88" rx="16" fill="var(--card)" stroke="var(--line)" stroke-width="2" /><path d="M138 57v12a8 8 0 0 0 8 8h15" stroke="var(--line)" stroke-width="2" />
-  <g transform="translate(94 88)" stroke="var(--mark)" stroke-width="2.2"><rect width="52" height="38" rx="9" /><path d="M0 13h16v12H0M52 13H36v12h16M16 13c0-6 4-5 4-13M36 13c0-6-4-5-4-13M16 25c0 6 4 5 4 13M36 25c0 6-4 5-4 13M16 13v12M36 13v12" /></g>
-  <g stroke="var(--mark)" stroke-width="7"><path d="M86 30a48 48 0 0 1 68 0" opacity=".35" /><path d="M100 42a29 29 0 0 1 40 0" opacity=".7" /></g></svg>`;
-
-/** @param {{one: InternetSession}} props */
-export function Meter({ one }) {
-  const share = one.left_octets === null || one.allowance_octets === null ? null : one.left_octets / one.allowance_octets;
-  const left = one.left_octets;
-  const label = left === null ? t("meter.used", { size: formatOctets(one.used_octets) }) : t("meter.label", { left: formatOctets(left), all: formatOctets(one.allowance_octets ?? 0) });
-  return html`<${Ring} share=${share} label=${label}><${RingFigure} octets=${left ?? one.used_octets} of=${one.allowance_octets} word=${t(left === null ? "used" : "left")} /><//>`;
-}
-
-/** @param {{one: InternetSession}} props */
-export function Facts({ one }) {
-  const out = one.state === "active" ? runsOutAt(one) : null;
-  return html`<dl class="facts">
-    <div><dt>${t("fact.time_left")}</dt><dd>${duration(one.valid_until - Date.now())}</dd></div>
-    ${out !== null && html`<div><dt>${t("fact.pace")}</dt><dd>${out > one.valid_until ? t("fact.lasts") : when(out)}</dd></div>`}
-    <div><dt>${t("fact.as_of")}</dt><dd>${one.as_of ? when(one.as_of) : "–"}</dd></div>
-  </dl>`;
-}
+  <rect x="78" y="56" width="84" height="88" rx="16" fill="var(--card)" stroke="var(--line)" stroke-width="2" />
+  <path d="M138 57v12a8 8 0 0 0 8 8h15" stroke="var(--line)" stroke-width="2" />
+  <g transform="translate(94 88)" stroke="var(--mark)" stroke-width="2.2">
+    <rect width="52" height="38" rx="9" />
+    <path d="M0 13h16v12H0M52 13H36v12h16M16 13c0-6 4-5 4-13M36 13c0-6-4-5-4-13M16 25c0 6 4 5 4 13M36 25c0 6-4 5-4 13M16 13v12M36 13v12" />
+  </g>
+  <g stroke="var(--mark)" stroke-width="7">
+    <path d="M86 30a48 48 0 0 1 68 0" opacity=".35" />
+    <path d="M100 42a29 29 0 0 1 40 0" opacity=".7" />
+  </g>
+</svg>`;
 
 /** @param {{one: InternetSession}} props */
 function InUse({ one }) {
   return html`<section class="stack" aria-label=${t(`state.${one.state}`)}>
-    <div class="hero"><${Meter} one=${one} />
-      <span class=${`badge ${one.state === "active" ? "" : "grey"}`}>${t(`state.${one.state}`).toUpperCase()}</span></div>
+    <div class="hero">
+      <${Meter} one=${one} />
+      <span class=${`badge ${one.state === "active" ? "" : "grey"}`}>${t(`state.${one.state}`).toUpperCase()}</span>
+    </div>
     <${Facts} one=${one} />
     <a class="btn quiet wide" href=${`#/session/${one.session_id}`}>${t("home.details")}<${Icon} name="chevron" /></a>
   </section>`;
@@ -43,33 +51,76 @@ function InUse({ one }) {
 function Stored({ one }) {
   const intent = actions.value.some((action) => action.kind === "activate" && action.session_id === one.session_id);
   return html`<a class="pass" href=${`#/activate/${one.session_id}`}>
-    <div class="row between"><div class="grow"><${Size} octets=${one.allowance_octets} />
-      <p class="small soft">${t("until", { day: lastDay(one.valid_until) })}</p></div><${Chip} /></div>
-    <p class="small"><span class="badge line">${t(intent ? "intent.badge" : "stored.badge")}</span></p></a>`;
+    <div class="row between">
+      <div class="grow">
+        <${Size} octets=${one.allowance_octets} />
+        <p class="small soft">${t("until", { day: lastDay(one.valid_until) })}</p>
+      </div>
+      <${Chip} />
+    </div>
+    <p class="small"><span class="badge line">${t(intent ? "intent.badge" : "stored.badge")}</span></p>
+  </a>`;
 }
 
 /** @param {{one: InternetSession}} props */
 function UnderWay({ one }) {
   const now = progress.value[one.session_id];
-  return html`<a class="item" href=${`#/progress/${one.session_id}`}><span class="dot"><${Icon} name="down" /></span>
-    <span class="grow"><b>${t("size.session", { size: sizeName(one.allowance_octets) })}</b><span class="small soft">${t(`state.${one.state}`)}${now?.running === false ? ` · ${t("paused.here")}` : ""}</span></span><${Icon} name="chevron" /></a>`;
+  return html`<a class="item" href=${`#/progress/${one.session_id}`}>
+    <span class="dot"><${Icon} name="down" /></span>
+    <span class="grow">
+      <b>${t("size.session", { size: sizeName(one.allowance_octets) })}</b>
+      <span class="small soft">${t(`state.${one.state}`)}${now?.running === false ? ` · ${t("paused.here")}` : ""}</span>
+    </span>
+    <${Icon} name="chevron" />
+  </a>`;
 }
 
 function Recent() {
   const entries = activity.value.slice(0, 4).map((one) => ({ one, about: sessions.value.find((s) => s.session_id === one.session_id) }));
   if (!entries.length) return null;
-  return html`<section class="stack"><h2>${t("home.recent")}</h2><ul class="list">${entries.map(
-    ({ one, about }) => html`<li class="item" key=${one.sequence}><span class="dot"><${Icon} name=${one.what === "active" ? "line" : ["failed", "revoked", "expired"].includes(one.what) ? "alert" : "check"} /></span>
-      <span class="grow"><b>${about ? t("size.session", { size: sizeName(about.allowance_octets) }) : t("size.a_session")}</b><span class="small soft">${t(`state.${one.what}`)}</span></span>
-      <span class="small soft num">${when(one.at)}</span></li>`,
-  )}</ul></section>`;
+  return html`<section class="stack">
+    <h2>${t("home.recent")}</h2>
+    <ul class="list">
+      ${entries.map(
+        ({ one, about }) => html`<li class="item" key=${one.sequence}>
+          <span class="dot">
+            <${Icon} name=${one.what === "active" ? "line" : ["failed", "revoked", "expired"].includes(one.what) ? "alert" : "check"} />
+          </span>
+          <span class="grow">
+            <b>${about ? t("size.session", { size: sizeName(about.allowance_octets) }) : t("size.a_session")}</b>
+            <span class="small soft">${t(`state.${one.what}`)}</span>
+          </span>
+          <span class="small soft num">${when(one.at)}</span>
+        </li>`,
+      )}
+    </ul>
+  </section>`;
 }
 
 function Welcome() {
-  return html`<${Heading} title=${t("home.title")} hidden /><${Insecure} />
-    <div class="empty"><${Art} /><h2 style="font-size:2rem;line-height:1.12;letter-spacing:-.03em">${t("welcome.title")}</h2><p class="soft">${t("home.lead")}</p></div>
-    <ol class="list">${/** @type {const} */ (["wifi", "chip", "line"]).map((icon, at) => html`<li class="item"><span class="dot"><${Icon} name=${icon} /></span><span class="grow"><b>${t(`welcome.${at + 1}`)}</b><span class="small soft">${t(`welcome.${at + 1}.more`)}</span></span></li>`)}</ol>
-    <div class="act stick"><a class="btn wide" href="#/account/new">${t("account.sign_up")}</a><a class="btn plain wide" href="#/account">${t("account.sign_in")}</a></div>`;
+  return html`
+    <${Heading} title=${t("home.title")} hidden />
+    <${Insecure} />
+    <div class="empty">
+      <${Art} />
+      <h2 style="font-size:2rem;line-height:1.12;letter-spacing:-.03em">${t("welcome.title")}</h2>
+      <p class="soft">${t("home.lead")}</p>
+    </div>
+    <ol class="list">
+      ${
+        /** @type {const} */ (["wifi", "chip", "line"]).map(
+          (icon, at) => html`<li class="item">
+            <span class="dot"><${Icon} name=${icon} /></span>
+            <span class="grow"><b>${t(`welcome.${at + 1}`)}</b><span class="small soft">${t(`welcome.${at + 1}.more`)}</span></span>
+          </li>`,
+        )
+      }
+    </ol>
+    <div class="act stick">
+      <a class="btn wide" href="#/account/new">${t("account.sign_up")}</a>
+      <a class="btn plain wide" href="#/account">${t("account.sign_in")}</a>
+    </div>
+  `;
 }
 
 export default function Home() {
@@ -79,17 +130,52 @@ export default function Home() {
   const under = sessions.value.filter(isUnderWay);
   const ended = sessions.value.filter(isEnded);
   const finished = !one && !stored.length && ended[0]?.state === "exhausted";
-  return html`<${Heading} title=${t("home.title")} hidden />
-    ${!reachable.value && html`<${Note} icon="noline" live>${t("offline.note")} ${asOf.value ? t("as_of", { age: age(asOf.value) }) : ""}<//>`}
+  return html`
+    <${Heading} title=${t("home.title")} hidden />
+    ${
+      !reachable.value &&
+      html`<${Note} icon="noline" live>${t("offline.note")} ${asOf.value ? t("as_of", { age: age(asOf.value) }) : ""}<//>`
+    }
     ${esimOff.value && html`<${Note} icon="chip" live>${t("esim.off")}<//>`}
     ${one && html`<${InUse} one=${one} />`}
     ${finished && html`<${Note} icon="wifi"><b>${t("finished.title")}</b><br />${t("finished.lead")}<//>`}
     ${!sessions.value.length && html`<div class="empty"><${Art} /><h2>${t("home.empty")}</h2><p class="soft">${t("home.lead")}</p></div>`}
-    ${under.length > 0 && html`<section class="stack"><h2>${t("home.under_way")}</h2><div class="list">${under.map((other) => html`<${UnderWay} one=${other} key=${other.session_id} />`)}</div></section>`}
-    ${pass.value?.active && pass.value.ends_at && html`<a class="item card" href="#/pass"><span class="dot"><${Icon} name="seal" /></span><span class="grow"><b>${t("pass.title")}</b><span class="small soft">${t("until", { day: lastDay(Date.parse(pass.value.ends_at)) })}</span></span><${Icon} name="chevron" /></a>`}
-    ${stored.length > 0 && html`<section class="stack"><h2>${t("home.stored")}</h2>${stored.map((other) => html`<${Stored} one=${other} key=${other.session_id} />`)}</section>`}
+    ${
+      under.length > 0 &&
+      html`<section class="stack">
+        <h2>${t("home.under_way")}</h2>
+        <div class="list">${under.map((other) => html`<${UnderWay} one=${other} key=${other.session_id} />`)}</div>
+      </section>`
+    }
+    ${
+      pass.value?.active &&
+      pass.value.ends_at &&
+      html`<a class="item card" href="#/pass">
+        <span class="dot"><${Icon} name="seal" /></span>
+        <span class="grow">
+          <b>${t("pass.title")}</b>
+          <span class="small soft">${t("until", { day: lastDay(Date.parse(pass.value.ends_at)) })}</span>
+        </span>
+        <${Icon} name="chevron" />
+      </a>`
+    }
+    ${
+      stored.length > 0 &&
+      html`<section class="stack">
+        <h2>${t("home.stored")}</h2>
+        ${stored.map((other) => html`<${Stored} one=${other} key=${other.session_id} />`)}
+      </section>`
+    }
     <${Recent} />
-    <div class="act stick">${stored.length && !one
-      ? html`<a class="btn wide" href=${`#/activate/${stored[0].session_id}`}>${t("activate.button")}</a><a class="btn plain wide" href="#/choose">${t("home.download")}</a>`
-      : html`<a class=${`btn wide ${one ? "quiet" : ""}`} href="#/choose"><${Icon} name="down" />${t("home.download")}</a>`}</div>`;
+    <div class="act stick">
+      ${
+        stored.length && !one
+          ? html`
+            <a class="btn wide" href=${`#/activate/${stored[0].session_id}`}>${t("activate.button")}</a>
+            <a class="btn plain wide" href="#/choose">${t("home.download")}</a>
+          `
+          : html`<a class=${`btn wide ${one ? "quiet" : ""}`} href="#/choose"><${Icon} name="down" />${t("home.download")}</a>`
+      }
+    </div>
+  `;
 }

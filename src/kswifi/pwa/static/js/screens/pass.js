@@ -1,13 +1,17 @@
 // The seven-day pass: what it is before it is bought, paying for it, and how the payment stands.
-import { useEffect, useState } from "../state.js";
+
 import { change, read } from "../api.js";
 import { formatNaira, formatOctets, lastDay, when } from "../format.js";
 import { t } from "../i18n.js";
 import { go } from "../router.js";
+import { useEffect, useState } from "../state.js";
 import { loadPass, offers, pass, reachable, words } from "../store.js";
-import { Heading, Icon, Note, html } from "../ui.js";
+import { Heading, html, Icon, Note } from "../ui.js";
 
-/** @typedef {{reference: string, title: string, amount_kobo: number, state: string, reason: string | null, checkout_url: string | null, sandbox: boolean, created_at: string}} Payment */
+/**
+ * @typedef {{reference: string, title: string, amount_kobo: number, state: string, reason: string | null,
+ *   checkout_url: string | null, sandbox: boolean, created_at: string}} Payment
+ */
 
 const WAITING = ["intended", "pending", "refund_asked", "refunding"];
 const PAID = ["settled", "refund_asked", "refunding", "refunded", "refund_refused"];
@@ -37,25 +41,66 @@ function PaymentOf({ reference }) {
       if (!gone) later = setTimeout(ask, 1500);
     };
     ask();
-    return () => ((gone = true), clearTimeout(later));
+    return () => {
+      gone = true;
+      clearTimeout(later);
+    };
   }, [at, one?.state]);
   const refund = () => change(`${at}/refund`, {}).then(setOne, (error) => setProblem(words(error)));
   if (!one) return html`<${Heading} title=${t("pay.looking")} />${problem && html`<${Note} kind="error" live>${problem}<//>`}`;
   const paid = PAID.includes(one.state);
-  return html`<${Heading} title=${t(`pay.state.${one.state}`)} back="#/pass" />
+  return html`
+    <${Heading} title=${t(`pay.state.${one.state}`)} back="#/pass" />
     ${one.sandbox && html`<${Sandbox} />`}
-    <div class="pass"><div class="row between"><div class="grow"><b>${one.title}</b><p class="small soft num">${formatNaira(one.amount_kobo)} · ${when(Date.parse(one.created_at))}</p></div>${one.state === "settled" && html`<span class="mark"><${Icon} name="seal" /></span>`}</div>
-      ${one.state === "settled" && pass.value?.ends_at && html`<p class="small"><b>${t("pass.until", { day: lastDay(Date.parse(pass.value.ends_at)) })}</b></p>`}</div>
+    <div class="pass">
+      <div class="row between">
+        <div class="grow">
+          <b>${one.title}</b>
+          <p class="small soft num">${formatNaira(one.amount_kobo)} · ${when(Date.parse(one.created_at))}</p>
+        </div>
+        ${one.state === "settled" && html`<span class="mark"><${Icon} name="seal" /></span>`}
+      </div>
+      ${
+        one.state === "settled" &&
+        pass.value?.ends_at &&
+        html`<p class="small"><b>${t("pass.until", { day: lastDay(Date.parse(pass.value.ends_at)) })}</b></p>`
+      }
+    </div>
     ${one.reason && html`<${Note} icon="alert" live>${one.reason}<//>`}
     ${problem && html`<${Note} kind="error" live>${problem}<//>`}
     ${one.state === "pending" && html`<${Note} icon="clock" live>${t("pay.waits")}<//>`}
-    ${paid && html`<div class="list"><a class="item" href=${`${at}/receipt`}><span class="dot"><${Icon} name="check" /></span><span class="grow"><b>${t("pay.receipt")}</b></span><${Icon} name="chevron" /></a>
-      <a class="item" href=${`${at}/receipt.pdf`} download><span class="dot"><${Icon} name="down" /></span><span class="grow"><b>${t("pay.pdf")}</b></span></a></div>`}
+    ${
+      paid &&
+      html`<div class="list">
+        <a class="item" href=${`${at}/receipt`}>
+          <span class="dot"><${Icon} name="check" /></span>
+          <span class="grow"><b>${t("pay.receipt")}</b></span>
+          <${Icon} name="chevron" />
+        </a>
+        <a class="item" href=${`${at}/receipt.pdf`} download>
+          <span class="dot"><${Icon} name="down" /></span>
+          <span class="grow"><b>${t("pay.pdf")}</b></span>
+        </a>
+      </div>`
+    }
     <p class="small soft">${t("pay.reference", { reference: one.reference })}</p>
     <div class="act stick">
-      ${one.state === "settled" && html`<a class="btn wide" href="#/choose"><${Icon} name="down" />${t("home.download")}</a><button class="btn plain wide" disabled=${!reachable.value} onClick=${refund}>${t("pay.refund")}</button><p class="small soft centre">${t("pay.refund_lead")}</p>`}
-      ${!paid && one.checkout_url && html`<a class="btn wide" href=${one.checkout_url}>${t("pay.go", { price: formatNaira(one.amount_kobo) })}</a>`}
-      ${["failed", "lapsed"].includes(one.state) && html`<a class="btn plain wide" href="#/pass">${t("pay.again")}</a>`}</div>`;
+      ${
+        one.state === "settled" &&
+        html`
+          <a class="btn wide" href="#/choose"><${Icon} name="down" />${t("home.download")}</a>
+          <button class="btn plain wide" disabled=${!reachable.value} onClick=${refund}>${t("pay.refund")}</button>
+          <p class="small soft centre">${t("pay.refund_lead")}</p>
+        `
+      }
+      ${
+        !paid &&
+        one.checkout_url &&
+        html`<a class="btn wide" href=${one.checkout_url}>${t("pay.go", { price: formatNaira(one.amount_kobo) })}</a>`
+      }
+      ${["failed", "lapsed"].includes(one.state) && html`<a class="btn plain wide" href="#/pass">${t("pay.again")}</a>`}
+    </div>
+  `;
 }
 
 /** What is to be known before buying; the pass that runs; what was paid. */
@@ -67,7 +112,10 @@ function Passes() {
   const [problem, setProblem] = useState("");
   useEffect(() => {
     loadPass().catch(() => {});
-    read("/api/v1/payments").then(({ payments }) => setPaid(payments), () => {});
+    read("/api/v1/payments").then(
+      ({ payments }) => setPaid(payments),
+      () => {},
+    );
   }, []);
   if (!offer) return html`<${Heading} title=${t("pass.title")} back="#/home" /><${Note}>${t("problem.payments_not_set_up")}<//>`;
   const limit = mine?.rules.fair_use_octets ?? null;
@@ -89,17 +137,58 @@ function Passes() {
     ["clock", t("pass.point.end")],
     ["seal", t("pass.point.refund")],
   ]);
-  return html`<${Heading} title=${t("pass.title")} lead=${t("pass.lead")} back="#/home" />
+  return html`
+    <${Heading} title=${t("pass.title")} lead=${t("pass.lead")} back="#/home" />
     ${mine?.rules.payments === "sandbox" && html`<${Sandbox} />`}
-    <div class="pass"><div class="row between"><div class="grow"><span class="size">${formatNaira(offer.price_kobo)}</span><p class="small soft">${t("pass.days", { days: offer.valid_days })}</p></div><span class="badge">${t("badge.unlimited")}</span></div>
-      ${mine?.active && mine.ends_at && html`<p class="small"><b>${t("pass.until", { day: lastDay(Date.parse(mine.ends_at)) })}</b></p>`}</div>
-    <ul class="list">${points.map(([icon, text]) => html`<li class="item" key=${text}><span class="dot"><${Icon} name=${icon} /></span><span class="grow">${text}</span></li>`)}</ul>
-    ${paid.length > 0 && html`<section class="stack"><h2>${t("pay.list")}</h2><div class="list">${paid.slice(0, 10).map((one) => html`<a class="item" key=${one.reference} href=${`#/pass/${one.reference}`}><span class="grow"><b class="num">${formatNaira(one.amount_kobo)}</b><span class="small soft">${t(`pay.state.${one.state}`)}${one.sandbox ? ` · ${t("pay.sandbox")}` : ""}</span></span><span class="small soft num">${when(Date.parse(one.created_at))}</span><${Icon} name="chevron" /></a>`)}</div></section>`}
+    <div class="pass">
+      <div class="row between">
+        <div class="grow">
+          <span class="size">${formatNaira(offer.price_kobo)}</span>
+          <p class="small soft">${t("pass.days", { days: offer.valid_days })}</p>
+        </div>
+        <span class="badge">${t("badge.unlimited")}</span>
+      </div>
+      ${mine?.active && mine.ends_at && html`<p class="small"><b>${t("pass.until", { day: lastDay(Date.parse(mine.ends_at)) })}</b></p>`}
+    </div>
+    <ul class="list">
+      ${points.map(
+        ([icon, text]) => html`<li class="item" key=${text}>
+          <span class="dot"><${Icon} name=${icon} /></span>
+          <span class="grow">${text}</span>
+        </li>`,
+      )}
+    </ul>
+    ${
+      paid.length > 0 &&
+      html`<section class="stack">
+        <h2>${t("pay.list")}</h2>
+        <div class="list">
+          ${paid.slice(0, 10).map(
+            (one) => html`<a class="item" key=${one.reference} href=${`#/pass/${one.reference}`}>
+              <span class="grow">
+                <b class="num">${formatNaira(one.amount_kobo)}</b>
+                <span class="small soft">${t(`pay.state.${one.state}`)}${one.sandbox ? ` · ${t("pay.sandbox")}` : ""}</span>
+              </span>
+              <span class="small soft num">${when(Date.parse(one.created_at))}</span>
+              <${Icon} name="chevron" />
+            </a>`,
+          )}
+        </div>
+      </section>`
+    }
     ${problem && html`<${Note} kind="error" live>${problem}<//>`}
     ${!reachable.value && html`<${Note} icon="noline" live>${t("account.offline")}<//>`}
-    <div class="act stick">${mine?.active && html`<a class="btn wide" href="#/choose"><${Icon} name="down" />${t("home.download")}</a>`}
-      ${mine?.rules.payments === "off" ? html`<${Note}>${t("problem.payments_not_set_up")}<//>`
-        : html`<button class=${`btn wide ${mine?.active ? "quiet" : ""}`} disabled=${busy || !reachable.value} onClick=${buy}>${t(mine?.active ? "pass.extend" : "pass.buy", { price: formatNaira(offer.price_kobo) })}</button>`}</div>`;
+    <div class="act stick">
+      ${mine?.active && html`<a class="btn wide" href="#/choose"><${Icon} name="down" />${t("home.download")}</a>`}
+      ${
+        mine?.rules.payments === "off"
+          ? html`<${Note}>${t("problem.payments_not_set_up")}<//>`
+          : html`<button class=${`btn wide ${mine?.active ? "quiet" : ""}`} disabled=${busy || !reachable.value} onClick=${buy}>
+            ${t(mine?.active ? "pass.extend" : "pass.buy", { price: formatNaira(offer.price_kobo) })}
+          </button>`
+      }
+    </div>
+  `;
 }
 
 /** @param {{id: string}} props */

@@ -1,11 +1,12 @@
-import { useEffect, useState } from "../state.js";
+import { Facts } from "../facts.js";
 import { formatOctets, lastDay, sizeName, when } from "../format.js";
 import { t } from "../i18n.js";
+import { Meter } from "../meter.js";
 import { beTold, pushHere, pushOn } from "../push.js";
 import { SessionManager, storedPackage } from "../road.js";
+import { useEffect, useState } from "../state.js";
 import { actions, activity, current, isEnded, isStored, preferences, reachable, say, sessionOf, sessions, words } from "../store.js";
-import { Heading, Icon, Note, html } from "../ui.js";
-import { Facts, Meter } from "./home.js";
+import { Heading, html, Icon, Note } from "../ui.js";
 import Statement from "./statement.js";
 
 /** @import {InternetSession, VerifiedPackage} from "../types.d.ts" */
@@ -13,8 +14,14 @@ import Statement from "./statement.js";
 /** What is left to choose once a session is over. @param {{one: InternetSession}} props */
 function Finished({ one }) {
   const next = sessions.value.filter((other) => isStored(other) && other !== one);
-  return html`<${Note} icon="wifi" live><b>${t("finished.title")}</b><br />${t(next.length ? "finished.next" : "finished.lead")}<//>
-    ${next.map((other) => html`<a class="pass" key=${other.session_id} href=${`#/activate/${other.session_id}`}><div class="row between"><b>${t("size.session", { size: sizeName(other.allowance_octets) })}</b><${Icon} name="chevron" /></div></a>`)}`;
+  return html`
+    <${Note} icon="wifi" live><b>${t("finished.title")}</b><br />${t(next.length ? "finished.next" : "finished.lead")}<//>
+    ${next.map(
+      (other) => html`<a class="pass" key=${other.session_id} href=${`#/activate/${other.session_id}`}>
+        <div class="row between"><b>${t("size.session", { size: sizeName(other.allowance_octets) })}</b><${Icon} name="chevron" /></div>
+      </a>`,
+    )}
+  `;
 }
 
 /** @param {{id: string}} props */
@@ -33,27 +40,107 @@ export default function Session({ id }) {
     ["receipt.ordered", when(one.ordered_at)],
     ["receipt.until", lastDay(one.valid_until)],
     ...(one.storage_proof ? [["receipt.proof", t(`proof.${one.storage_proof}`)]] : []),
-    ...(verified ? [["receipt.iccid", verified.manifest.iccid], ["receipt.key", verified.kid.slice(0, 16)]] : []),
+    ...(verified
+      ? [
+          ["receipt.iccid", verified.manifest.iccid],
+          ["receipt.key", verified.kid.slice(0, 16)],
+        ]
+      : []),
     ["receipt.id", one.session_id],
   ]);
-  return html`<${Heading} title=${t("size.session", { size: sizeName(one.allowance_octets) })} back="#/home" />
-    <div class="hero"><${Meter} one=${one} /><span class=${`badge ${one.state === "active" ? "" : "grey"}`} role="status">${t(`state.${one.state}`).toUpperCase()}</span></div>
+  return html`
+    <${Heading} title=${t("size.session", { size: sizeName(one.allowance_octets) })} back="#/home" />
+    <div class="hero">
+      <${Meter} one=${one} />
+      <span class=${`badge ${one.state === "active" ? "" : "grey"}`} role="status">${t(`state.${one.state}`).toUpperCase()}</span>
+    </div>
     ${one.state === "exhausted" && html`<${Finished} one=${one} />`}
     ${one.state === "failed" && html`<${Note} kind="error">${one.reason ?? t("state.failed")}<//>`}
     ${!isEnded(one) && one.waits && html`<${Note} icon="clock" live>${t("session.waits")}<//>`}
     ${!isEnded(one) && html`<${Facts} one=${one} />`}
-    ${!isEnded(one) && pushHere && pushOn.value === false && preferences.value.alerts && Notification.permission !== "denied" && reachable.value && html`<div class="card"><p>${t("push.ask")}</p><button class="btn quiet wide" onClick=${() => beTold().then((told) => say(t(told ? "push.on" : "settings.alerts_denied")), (error) => say(words(error)))}><${Icon} name="bell" />${t("push.yes")}</button></div>`}
+    ${
+      !isEnded(one) &&
+      pushHere &&
+      pushOn.value === false &&
+      preferences.value.alerts &&
+      Notification.permission !== "denied" &&
+      reachable.value &&
+      html`<div class="card">
+        <p>${t("push.ask")}</p>
+        <button
+          class="btn quiet wide"
+          onClick=${() =>
+            beTold().then(
+              (told) => say(t(told ? "push.on" : "settings.alerts_denied")),
+              (error) => say(words(error)),
+            )}
+        >
+          <${Icon} name="bell" />
+          ${t("push.yes")}
+        </button>
+      </div>`
+    }
     ${waiting && html`<${Note} icon="clock" live><b>${t("intent.title")}</b> ${t("intent.lead")}<//>`}
     ${one.used_octets > 0 && html`<${Statement} session_id=${one.session_id} used_octets=${one.used_octets} />`}
-    <details class="card"><summary>${t("receipt.title")}<${Icon} name="chevron" /></summary>
-      <table class="table"><tbody>${rows.map(([name, value]) => html`<tr key=${name}><th scope="row" class="soft">${t(name)}</th><td>${value}</td></tr>`)}</tbody></table>
-      <p class="small soft">${t("receipt.units")}</p></details>
-    ${seen.length > 0 && html`<section class="stack"><h2>${t("session.seen")}</h2><ul class="list">${seen.map((entry) => html`<li class="item" key=${entry.sequence}><span class="grow">${t(`state.${entry.what}`)}</span><span class="small soft num">${when(entry.at)}</span></li>`)}</ul></section>`}
-    ${verified && html`<details class="card"><summary>${t("session.terms")}<${Icon} name="chevron" /></summary><p class="small soft" style="white-space:pre-line">${verified.terms}</p></details>`}
+    <details class="card">
+      <summary>${t("receipt.title")}<${Icon} name="chevron" /></summary>
+      <table class="table">
+        <tbody>
+          ${rows.map(([name, value]) => html`<tr key=${name}><th scope="row" class="soft">${t(name)}</th><td>${value}</td></tr>`)}
+        </tbody>
+      </table>
+      <p class="small soft">${t("receipt.units")}</p>
+    </details>
+    ${
+      seen.length > 0 &&
+      html`<section class="stack">
+        <h2>${t("session.seen")}</h2>
+        <ul class="list">
+          ${seen.map(
+            (entry) => html`<li class="item" key=${entry.sequence}>
+              <span class="grow">${t(`state.${entry.what}`)}</span>
+              <span class="small soft num">${when(entry.at)}</span>
+            </li>`,
+          )}
+        </ul>
+      </section>`
+    }
+    ${
+      verified &&
+      html`<details class="card">
+        <summary>${t("session.terms")}<${Icon} name="chevron" /></summary>
+        <p class="small soft" style="white-space:pre-line">${verified.terms}</p>
+      </details>`
+    }
     <div class="act stick">
-      ${one.state === "active" && html`<button class="btn quiet wide" disabled=${Boolean(waiting)} onClick=${() => SessionManager.pauseSession(one)}><${Icon} name="pause" />${t("session.pause")}</button>`}
-      ${one.state === "paused" && html`<button class="btn wide" disabled=${Boolean(waiting)} onClick=${() => SessionManager.activateDownloadedSession(one)}><${Icon} name="play" />${t("session.continue")}</button>`}
-      ${one.state === "stored" && html`<a class="btn wide" href=${`#/activate/${one.session_id}`}>${t("activate.button")}</a><button class="btn plain wide" disabled=${Boolean(waiting) || !reachable.value} onClick=${() => SessionManager.cancel(one.session_id)}>${t("session.give_back")}</button>`}
+      ${
+        one.state === "active" &&
+        html`<button class="btn quiet wide" disabled=${Boolean(waiting)} onClick=${() => SessionManager.pauseSession(one)}>
+          <${Icon} name="pause" />
+          ${t("session.pause")}
+        </button>`
+      }
+      ${
+        one.state === "paused" &&
+        html`<button class="btn wide" disabled=${Boolean(waiting)} onClick=${() => SessionManager.activateDownloadedSession(one)}>
+          <${Icon} name="play" />
+          ${t("session.continue")}
+        </button>`
+      }
+      ${
+        one.state === "stored" &&
+        html`
+          <a class="btn wide" href=${`#/activate/${one.session_id}`}>${t("activate.button")}</a>
+          <button
+            class="btn plain wide"
+            disabled=${Boolean(waiting) || !reachable.value}
+            onClick=${() => SessionManager.cancel(one.session_id)}
+          >
+            ${t("session.give_back")}
+          </button>
+        `
+      }
       ${isEnded(one) && html`<a class="btn wide" href="#/choose"><${Icon} name="down" />${t("home.download")}</a>`}
-    </div>`;
+    </div>
+  `;
 }

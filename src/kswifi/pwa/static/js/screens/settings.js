@@ -1,4 +1,3 @@
-import { useEffect, useRef, useState } from "../state.js";
 import { change } from "../api.js";
 import { formatOctets } from "../format.js";
 import { t } from "../i18n.js";
@@ -6,13 +5,18 @@ import { listen } from "../live.js";
 import { isChangeOfMind, passkeysHere, usePasskey } from "../passkeys.js";
 import { beTold, beToldNoMore, pushHere, pushOn } from "../push.js";
 import { go } from "../router.js";
+import { useEffect, useRef, useState } from "../state.js";
 import { account, environment, forget, prefer, preferences, reachable, say, words } from "../store.js";
-import { Heading, Icon, Insecure, Note, Switch, html } from "../ui.js";
+import { Heading, html, Icon, Insecure, Note, Switch } from "../ui.js";
 import { Passkeys } from "./passkeys.js";
 
 /** @param {{label: string, value: string, options: [string, string][], change: (value: any) => void}} props */
-const Choice = ({ label, value, options, change: set }) => html`<div class="stack tight" role="group" aria-label=${label}><h2>${label}</h2>
-  <div class="seg">${options.map(([key, text]) => html`<button key=${key} aria-pressed=${value === key} onClick=${() => set(key)}>${text}</button>`)}</div></div>`;
+const Choice = ({ label, value, options, change: set }) => html`<div class="stack tight" role="group" aria-label=${label}>
+  <h2>${label}</h2>
+  <div class="seg">
+    ${options.map(([key, text]) => html`<button key=${key} aria-pressed=${value === key} onClick=${() => set(key)}>${text}</button>`)}
+  </div>
+</div>`;
 
 async function leave() {
   await forget();
@@ -49,14 +53,39 @@ function YourData({ passkeys }) {
     const { password } = Object.fromEntries(new FormData(/** @type {HTMLFormElement} */ (event.target)));
     return end(async () => ({ password }));
   };
-  return html`<section class="card"><h2>${t("data.title")}</h2><p class="soft">${t("data.lead")}</p>
-    ${reachable.value ? html`<a class="btn quiet wide" href="/api/v1/account/export" download="kswifi.json"><${Icon} name="down" />${t("data.save")}</a>
-    <button class="btn plain wide" onClick=${() => dialog.current?.showModal()}>${t("data.delete")}</button>` : html`<${Note} icon="noline">${t("account.offline")}<//>`}
-    <dialog ref=${dialog} aria-labelledby="end"><form class="stack" onSubmit=${withPassword}><h2 id="end">${t("data.sure")}</h2><p class="soft">${t("data.sure_lead")}</p>
-      <div class="field"><label for="end-password">${t("field.password")}</label><input id="end-password" name="password" type="password" required autocomplete="current-password" /></div>
-      ${problem && html`<${Note} kind="error" live>${problem}<//>`}
-      <button class="btn danger wide">${t("data.delete")}</button>
-      ${passkeys && passkeysHere.value && html`<button type="button" class="btn danger wide" onClick=${() => end(async () => ({ passkey: await usePasskey() }))}><${Icon} name="key" />${t("data.delete_passkey")}</button>`}<button type="button" class="btn plain wide" onClick=${() => dialog.current?.close()}>${t("data.keep")}</button></form></dialog></section>`;
+  return html`<section class="card">
+    <h2>${t("data.title")}</h2>
+    <p class="soft">${t("data.lead")}</p>
+    ${
+      reachable.value
+        ? html`
+          <a class="btn quiet wide" href="/api/v1/account/export" download="kswifi.json"><${Icon} name="down" />${t("data.save")}</a>
+          <button class="btn plain wide" onClick=${() => dialog.current?.showModal()}>${t("data.delete")}</button>
+        `
+        : html`<${Note} icon="noline">${t("account.offline")}<//>`
+    }
+    <dialog ref=${dialog} aria-labelledby="end">
+      <form class="stack" onSubmit=${withPassword}>
+        <h2 id="end">${t("data.sure")}</h2>
+        <p class="soft">${t("data.sure_lead")}</p>
+        <div class="field">
+          <label for="end-password">${t("field.password")}</label>
+          <input id="end-password" name="password" type="password" required autocomplete="current-password" />
+        </div>
+        ${problem && html`<${Note} kind="error" live>${problem}<//>`}
+        <button class="btn danger wide">${t("data.delete")}</button>
+        ${
+          passkeys &&
+          passkeysHere.value &&
+          html`<button type="button" class="btn danger wide" onClick=${() => end(async () => ({ passkey: await usePasskey() }))}>
+            <${Icon} name="key" />
+            ${t("data.delete_passkey")}
+          </button>`
+        }
+        <button type="button" class="btn plain wide" onClick=${() => dialog.current?.close()}>${t("data.keep")}</button>
+      </form>
+    </dialog>
+  </section>`;
 }
 
 /** @param {boolean} on */
@@ -81,21 +110,76 @@ export default function Settings() {
     navigator.storage?.estimate?.().then(({ usage }) => setHeld(usage ?? null));
   }, []);
   const who = account.value;
-  return html`<${Heading} title=${t("settings.title")} />
-    ${who ? html`<div class="card"><div class="row"><span class="dot"><${Icon} name="user" /></span><b class="grow">${who.phone_number ?? who.email}</b></div></div>`
-      : html`<a class="btn wide" href="#/account">${t("account.sign_in")}</a>`}
-    <${Choice} label=${t("settings.theme")} value=${theme} options=${/** @type {[string, string][]} */ (["system", "dark", "light"].map((one) => [one, t(`theme.${one}`)]))} change=${(/** @type {any} */ value) => prefer({ theme: value })} />
-    <${Choice} label=${t("settings.language")} value=${language} options=${/** @type {[string, string][]} */ ([["", t("language.system")], ["en", "English"], ["pcm", "Naijá"]])} change=${(/** @type {any} */ value) => prefer({ language: value })} />
-    <div class="list"><${Switch} label=${t("settings.low_data")} hint=${t("settings.low_data_hint")} on=${low_data} change=${(/** @type {boolean} */ on) => prefer({ low_data: on }).then(listen)} />
+  return html`
+    <${Heading} title=${t("settings.title")} />
+    ${
+      who
+        ? html`<div class="card">
+          <div class="row"><span class="dot"><${Icon} name="user" /></span><b class="grow">${who.phone_number ?? who.email}</b></div>
+        </div>`
+        : html`<a class="btn wide" href="#/account">${t("account.sign_in")}</a>`
+    }
+    <${Choice}
+      label=${t("settings.theme")}
+      value=${theme}
+      options=${/** @type {[string, string][]} */ (["system", "dark", "light"].map((one) => [one, t(`theme.${one}`)]))}
+      change=${(/** @type {any} */ value) => prefer({ theme: value })}
+    />
+    <${Choice}
+      label=${t("settings.language")}
+      value=${language}
+      options=${
+        /** @type {[string, string][]} */ ([
+          ["", t("language.system")],
+          ["en", "English"],
+          ["pcm", "Naijá"],
+        ])
+      }
+      change=${(/** @type {any} */ value) => prefer({ language: value })}
+    />
+    <div class="list">
+      <${Switch}
+        label=${t("settings.low_data")}
+        hint=${t("settings.low_data_hint")}
+        on=${low_data}
+        change=${(/** @type {boolean} */ on) => prefer({ low_data: on }).then(listen)}
+      />
       <${Switch} label=${t("settings.alerts")} hint=${t("settings.alerts_hint")} on=${told} change=${alerts} />
-      ${who && pushHere && html`<${Switch} label=${t("settings.push")} hint=${t("settings.push_hint")} on=${Boolean(pushOn.value)} change=${push} />`}</div>
+      ${
+        who &&
+        pushHere &&
+        html`<${Switch} label=${t("settings.push")} hint=${t("settings.push_hint")} on=${Boolean(pushOn.value)} change=${push} />`
+      }
+    </div>
     <${Insecure} />
-    <section class="card"><h2>${t("about.title")}</h2><p class="soft">${t("about.lead")}</p>
-      <ul class="stack">${["device", "card", "server"].map((place) => html`<li class="row" style="align-items:flex-start"><span class="dot"><${Icon} name=${place === "device" ? "phone" : place === "card" ? "chip" : "wifi"} /></span><span class="grow"><b>${t(`about.${place}`)}</b><br /><span class="small soft">${t(`about.${place}.what`)}</span></span></li>`)}</ul>
-      ${held !== null && html`<p class="small soft num">${t("about.held", { size: formatOctets(held) })}</p>`}</section>
+    <section class="card">
+      <h2>${t("about.title")}</h2>
+      <p class="soft">${t("about.lead")}</p>
+      <ul class="stack">
+        ${["device", "card", "server"].map(
+          (place) => html`<li class="row" style="align-items:flex-start">
+            <span class="dot"><${Icon} name=${place === "device" ? "phone" : place === "card" ? "chip" : "wifi"} /></span>
+            <span class="grow"><b>${t(`about.${place}`)}</b><br /><span class="small soft">${t(`about.${place}.what`)}</span></span>
+          </li>`,
+        )}
+      </ul>
+      ${held !== null && html`<p class="small soft num">${t("about.held", { size: formatOctets(held) })}</p>`}
+    </section>
     ${who && html`<${Passkeys} found=${setPasskeys} /><${YourData} passkeys=${passkeys} />`}
     ${environment.value?.lab_origin && html`<a class="btn quiet wide" href="/lab"><${Icon} name="phone" />${t("esim.lab")}</a>`}
-    ${who && html`<button class="btn danger wide" onClick=${() => dialog.current?.showModal()}>${t("settings.sign_out")}</button>
-      <dialog ref=${dialog} aria-labelledby="sure"><div class="stack"><h2 id="sure">${t("settings.sure")}</h2><p class="soft">${t("settings.sure_lead")}${reachable.value ? "" : ` ${t("settings.sure_offline")}`}</p>
-        <button class="btn wide" onClick=${signOut}>${t("settings.sign_out")}</button><button class="btn plain wide" onClick=${() => dialog.current?.close()}>${t("settings.stay")}</button></div></dialog>`}`;
+    ${
+      who &&
+      html`
+        <button class="btn danger wide" onClick=${() => dialog.current?.showModal()}>${t("settings.sign_out")}</button>
+        <dialog ref=${dialog} aria-labelledby="sure">
+          <div class="stack">
+            <h2 id="sure">${t("settings.sure")}</h2>
+            <p class="soft">${t("settings.sure_lead")}${reachable.value ? "" : ` ${t("settings.sure_offline")}`}</p>
+            <button class="btn wide" onClick=${signOut}>${t("settings.sign_out")}</button>
+            <button class="btn plain wide" onClick=${() => dialog.current?.close()}>${t("settings.stay")}</button>
+          </div>
+        </dialog>
+      `
+    }
+  `;
 }

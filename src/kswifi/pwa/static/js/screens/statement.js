@@ -1,11 +1,11 @@
-import { useEffect, useState } from "../state.js";
 import { read } from "../api.js";
 import * as db from "../db.js";
 import { formatDay, formatHour, formatOctets, when } from "../format.js";
 import { t } from "../i18n.js";
 import { want } from "../outbox.js";
+import { useEffect, useState } from "../state.js";
 import { actions } from "../store.js";
-import { Icon, Note, html } from "../ui.js";
+import { html, Icon, Note } from "../ui.js";
 
 /** @typedef {{starts_at: string, octets: number}} Hour */
 
@@ -33,7 +33,11 @@ function Dispute({ session_id, hours }) {
   const [said, setSaid] = useState(/** @type {Said[]} */ ([]));
   const waits = actions.value.some((one) => one.path === path);
   useEffect(() => {
-    waits || read(path).then(({ disputes }) => setSaid(disputes), () => {});
+    waits ||
+      read(path).then(
+        ({ disputes }) => setSaid(disputes),
+        () => {},
+      );
   }, [path, waits]);
   /** @param {SubmitEvent} event */
   const send = (event) => {
@@ -43,12 +47,33 @@ function Dispute({ session_id, hours }) {
     form.reset();
     want({ kind: "dispute", path, body: { words, hours: hour ? [hour] : [] } }).catch(() => {});
   };
-  return html`<form class="stack" style="margin:1rem 0" onSubmit=${send}>
-    <div class="field"><label for="hour">${t("statement.when")}</label><select id="hour" name="hour"><option value="">${t("dispute.all")}</option>${hours.map((one) => html`<option value=${one.starts_at}>${formatHour(Date.parse(one.starts_at))}</option>`)}</select></div>
-    <div class="field"><label for="words">${t("dispute.words")}</label><textarea id="words" name="words" rows="3" maxlength="1000" required></textarea></div>
-    <button class="btn quiet wide">${t("dispute.send")}</button></form>
+  return html`
+    <form class="stack" style="margin:1rem 0" onSubmit=${send}>
+      <div class="field">
+        <label for="hour">${t("statement.when")}</label>
+        <select id="hour" name="hour">
+          <option value="">${t("dispute.all")}</option>
+          ${hours.map((one) => html`<option value=${one.starts_at}>${formatHour(Date.parse(one.starts_at))}</option>`)}
+        </select>
+      </div>
+      <div class="field">
+        <label for="words">${t("dispute.words")}</label>
+        <textarea id="words" name="words" rows="3" maxlength="1000" required></textarea>
+      </div>
+      <button class="btn quiet wide">${t("dispute.send")}</button>
+    </form>
     ${waits && html`<${Note} icon="clock" live>${t("intent.lead")}<//>`}
-    <div role="status">${said.length > 0 && html`<ul class="stack">${said.map((one) => html`<li class="small"><b>${t("dispute.said", { at: when(Date.parse(one.created_at)) })}</b><br />${one.words}</li>`)}</ul>`}</div>`;
+    <div role="status">
+      ${
+        said.length > 0 &&
+        html`<ul class="stack">
+          ${said.map(
+            (one) => html`<li class="small"><b>${t("dispute.said", { at: when(Date.parse(one.created_at)) })}</b><br />${one.words}</li>`,
+          )}
+        </ul>`
+      }
+    </div>
+  `;
 }
 
 /** What was used in which hour, as the network's records say; kept on the device for when there is no network. */
@@ -76,11 +101,37 @@ export default function Statement({ session_id, used_octets }) {
   const rows = history(hours, by);
   const most = Math.max(...rows.map((one) => one.octets));
   const csv = ["starts_at,octets", ...hours.map((one) => `${one.starts_at},${one.octets}`)].join("\n");
-  return html`<section class="card"><h2>${t("statement.title")}</h2>
-    <div class="seg" role="group" aria-label=${t("statement.title")}>${["hour", "day"].map((one) => html`<button aria-pressed=${by === one} onClick=${() => choose(/** @type {"hour" | "day"} */ (one))}>${t(`statement.${one}`)}</button>`)}</div>
-    <table class="table"><thead class="vh"><tr><th scope="col">${t("statement.when")}</th><th scope="col">${t("receipt.used")}</th></tr></thead>
-      <tbody>${rows.slice(0, 24).map((one) => html`<tr key=${one.name}><th scope="row">${one.name}<div class="gauge" aria-hidden="true"><i style=${{ width: `${(100 * one.octets) / most}%` }}></i></div></th><td>${formatOctets(one.octets)}</td></tr>`)}</tbody></table>
-    <details><summary>${t("statement.dispute")}<${Icon} name="chevron" /></summary><p class="small soft">${t("statement.dispute_lead")}</p>
-      <a class="btn quiet wide" download=${`kswifi-${session_id}.csv`} href=${`data:text/csv,${encodeURIComponent(csv)}`}><${Icon} name="down" />${t("statement.save")}</a>
-      <${Dispute} session_id=${session_id} hours=${hours} /></details></section>`;
+  return html`<section class="card">
+    <h2>${t("statement.title")}</h2>
+    <div class="seg" role="group" aria-label=${t("statement.title")}>
+      ${["hour", "day"].map(
+        (one) => html`<button aria-pressed=${by === one} onClick=${() => choose(/** @type {"hour" | "day"} */ (one))}>
+          ${t(`statement.${one}`)}
+        </button>`,
+      )}
+    </div>
+    <table class="table">
+      <thead class="vh"><tr><th scope="col">${t("statement.when")}</th><th scope="col">${t("receipt.used")}</th></tr></thead>
+      <tbody>
+        ${rows.slice(0, 24).map(
+          (one) => html`<tr key=${one.name}>
+            <th scope="row">
+              ${one.name}
+              <div class="gauge" aria-hidden="true"><i style=${{ width: `${(100 * one.octets) / most}%` }}></i></div>
+            </th>
+            <td>${formatOctets(one.octets)}</td>
+          </tr>`,
+        )}
+      </tbody>
+    </table>
+    <details>
+      <summary>${t("statement.dispute")}<${Icon} name="chevron" /></summary>
+      <p class="small soft">${t("statement.dispute_lead")}</p>
+      <a class="btn quiet wide" download=${`kswifi-${session_id}.csv`} href=${`data:text/csv,${encodeURIComponent(csv)}`}>
+        <${Icon} name="down" />
+        ${t("statement.save")}
+      </a>
+      <${Dispute} session_id=${session_id} hours=${hours} />
+    </details>
+  </section>`;
 }

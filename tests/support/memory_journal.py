@@ -1,4 +1,4 @@
-"""A journal in memory: for simulations and tests, where a crash is an object that is dropped and opened again."""
+"""A journal in memory: a crash is an object that is dropped, its records are opened again."""
 
 from threading import Lock
 

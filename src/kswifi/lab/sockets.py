@@ -1,0 +1,33 @@
+"""Socket options of flows, probes for vanished peers, and the errors of a machine that is out of descriptors."""
+
+import errno
+import socket
+from typing import Final
+
+_BUFFER_OCTETS: Final = 1_048_576
+_PROBE_AFTER_SECONDS: Final = 30
+_PROBE_INTERVAL_SECONDS: Final = 10
+_PROBES: Final = 3
+_OUT_OF_RESOURCES: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+
+
+def prepare(connection: socket.socket) -> None:
+    """Make a TCP socket fit for moving many octets without blocking, and for noticing that its peer vanished."""
+    connection.setblocking(False)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_OCTETS)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_OCTETS)
+    probe_when_idle(connection)
+
+
+def probe_when_idle(connection: socket.socket) -> None:
+    """Have the kernel send keep-alive probes: a peer that vanished without a word is noticed after a minute."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _PROBE_AFTER_SECONDS)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _PROBE_INTERVAL_SECONDS)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES)
+
+
+def is_out_of_resources(error: OSError) -> bool:
+    """Tell whether this process or the system has no file descriptors or no memory left for a socket."""
+    return error.errno in _OUT_OF_RESOURCES

@@ -1,0 +1,1 @@
+"""What every TCP listener shares: accepting, limits on connections, time-outs and their counters."""

@@ -1,0 +1,235 @@
+"""The HTTP server of every listener: uvicorn with the connections' limits.
+
+uvicorn has a timer for idle connections only. The protocol here follows what h11 says of a request, so that every
+other step has its deadline too (``ConnectionPool``).
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import h11
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from kswifi.listeners.acceptor import Acceptor, Admitted, Tls
+from kswifi.listeners.pool import Cause, ConnectionPool, HeldConnection, Phase
+from kswifi.listeners.progress import taken_octets
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+STOP_SECONDS: Final = 10
+HEAD_LIMIT_OCTETS: Final = 32 * 1024
+_TLS_SHUTDOWN_SECONDS: Final = 3600.0
+"""Longer than any deadline of the pool, which ends a closing connection once its client reads nothing more."""
+
+
+class BoundedProtocol(H11Protocol):
+    """HTTP/1.1 of one connection, with a deadline for each step of a request.
+
+    A head that is not complete in time is answered with 408 (RFC 9110, 15.5.9), where any of it has come.
+    """
+
+    held: HeldConnection
+    _taken_octets = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first head; a TLS handshake is over by now."""
+        super().connection_made(transport)
+        self.held.abort = transport.abort
+        self.held.late = self._late
+        self.held.enter(Phase.HEAD)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give the connection's place back."""
+        self.held.leave()
+        self._unset_keepalive_if_required()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Take octets, and see which step they begin."""
+        super().data_received(data)
+        self._follow()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, or go on with one that is here already."""
+        super().on_response_complete()
+        self._follow()
+
+    def pause_writing(self) -> None:
+        """Give the client a deadline to read what waits for it."""
+        super().pause_writing()
+        self._follow()
+
+    def resume_writing(self) -> None:
+        """Go on with the answer."""
+        super().resume_writing()
+        self._follow()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP."""
+        self.held.report(Cause.MALFORMED)
+        if self.conn.our_state is h11.IDLE or self.conn.our_state is h11.SEND_RESPONSE:
+            super().send_400_response(msg)
+        else:  # an answer is under way: another cannot begin
+            self.transport.close()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close a connection that stays idle."""
+        self.held.report(Cause.IDLE)
+        super().timeout_keep_alive_handler()
+        self._follow()
+
+    def shutdown(self) -> None:
+        """Close once the answer that is under way has been given."""
+        super().shutdown()
+        self._follow()
+
+    def _follow(self) -> None:
+        """Enter the phase that the connection is in; one that goes on keeps its deadline."""
+        phase = self._phase()
+        if phase is not self.held.phase:
+            if phase is Phase.READING:
+                self._taken_octets = taken_octets(self.transport)
+            self.held.enter(phase)
+
+    def _phase(self) -> Phase:
+        if self.flow.write_paused or self.transport.is_closing():
+            return Phase.READING
+        theirs = self.conn.their_state
+        if theirs is h11.IDLE:
+            served = cast("object", self.cycle) is not None  # uvicorn declares it as if it were always there
+            return Phase.IDLE if served and not self.conn.trailing_data[0] else Phase.HEAD
+        return Phase.BODY if theirs is h11.SEND_BODY else Phase.ANSWER
+
+    def _late(self) -> bool:
+        if self.held.phase is Phase.READING:
+            taken = taken_octets(self.transport)
+            if taken - self._taken_octets >= self.held.read_octets:
+                self._taken_octets = taken
+                self.held.enter(Phase.READING)
+                return False
+        elif self.held.phase is Phase.HEAD and self.conn.trailing_data[0]:
+            self.held.report(Cause.HEAD_LATE)
+            self._say_late()
+            return False
+        return True
+
+    def _say_late(self) -> None:
+        """Answer 408 and close."""
+        head = h11.Response(status_code=408, headers=[("Connection", "close"), ("Content-Length", "0")])
+        for event in (head, h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+        self._follow()
+
+
+class _AdmittedHttp:
+    """A connection of an HTTP listener."""
+
+    __slots__ = ("_held", "_make")
+
+    def __init__(self, held: HeldConnection, make: Callable[[HeldConnection], asyncio.Protocol]) -> None:
+        self._held = held
+        self._make = make
+
+    def make_protocol(self) -> asyncio.Protocol:
+        return self._make(self._held)
+
+    def failed(self, error: BaseException | None) -> None:
+        if error is not None:  # else the pool has counted it, or the server stops
+            self._held.report(Cause.HANDSHAKE_FAILED)
+        self._held.leave()
+
+
+class _HttpDoor:
+    def __init__(
+        self,
+        pool: ConnectionPool,
+        listener: str,
+        first: Phase,
+        make: Callable[[HeldConnection], asyncio.Protocol],
+    ) -> None:
+        self._pool = pool
+        self._listener = listener
+        self._first = first
+        self._make = make
+
+    def admit(self, address: str, abort: Callable[[], None]) -> Admitted | None:
+        held = self._pool.admit(self._listener, address, abort, self._first)
+        return None if held is None else _AdmittedHttp(held, self._make)
+
+    def exhausted(self) -> None:
+        self._pool.exhausted(self._listener)
+
+
+class HttpServer(uvicorn.Server):
+    """Serves an application on sockets that are bound already: ``await serve(sockets=[...])``.
+
+    It runs until ``should_exit`` is set. ``tls`` makes it HTTPS. ``name`` is the listener's in metrics and log
+    lines; listeners of one process share a ``pool``. Signals are the process's, which runs more than this.
+    """
+
+    def __init__(
+        self,
+        app: "ASGIApp",
+        name: str,
+        *,
+        pool: ConnectionPool | None = None,
+        tls: ssl.SSLContext | None = None,
+        protocol: type[BoundedProtocol] = BoundedProtocol,
+        lifespan: bool = False,
+        head_limit_octets: int = HEAD_LIMIT_OCTETS,
+        stop_seconds: int = STOP_SECONDS,
+    ) -> None:
+        self.pool = ConnectionPool() if pool is None else pool
+        self._name = name
+        self.tls = tls
+        self._protocol = protocol
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=protocol,
+                ws="none",
+                lifespan="on" if lifespan else "off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,  # nobody's word about a client's address is taken
+                # No limit_concurrency: it answers everybody with 503. The pool makes room instead.
+                timeout_keep_alive=cast("int", self.pool.limits.idle_seconds),  # it may be a fraction
+                timeout_graceful_shutdown=stop_seconds,
+                h11_max_incomplete_event_size=head_limit_octets,
+            )
+        )
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave the process's signal handlers alone."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application and accept connections; they are accepted here, not by asyncio."""
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            raise RuntimeError(f"the application of the {self._name} listener did not start")
+        limits = self.pool.limits
+        tls = None
+        if self.tls is not None:
+            tls = Tls(self.tls, limits.handshake_seconds, _TLS_SHUTDOWN_SECONDS)
+        first = Phase.HEAD if tls is None else Phase.HANDSHAKE
+        door = _HttpDoor(self.pool, self._name, first, self._make_protocol)
+        acceptors = [Acceptor(listener, door, tls) for listener in sockets or []]
+        for acceptor in acceptors:
+            acceptor.start()
+        self.servers = cast("list[Any]", acceptors)
+        self.started = True
+
+    def _make_protocol(self, held: HeldConnection) -> asyncio.Protocol:
+        protocol = self._protocol(self.config, self.server_state, self.lifespan.state)
+        protocol.held = held
+        return protocol

@@ -1,0 +1,2 @@
+/*b21d296b1bf43b49564a8e0835075721360235d83457a74c5c18c7a5b96d1665*/
+import{duration as f,runsOutAt as s,when as i}from"./format.js";import{t as d}from"./i18n.js";import{html as l}from"./ui.js";function u({one:t}){const a=t.state==="active"?s(t):null;return l`<dl class="facts"><div><dt>${d("fact.time_left")}</dt><dd>${f(t.valid_until-Date.now())}</dd></div>${a!==null&&l`<div><dt>${d("fact.pace")}</dt><dd>${a>t.valid_until?d("fact.lasts"):i(a)}</dd></div>`}<div><dt>${d("fact.as_of")}</dt><dd>${t.as_of?i(t.as_of):"–"}</dd></div></dl>`}export{u as Facts};

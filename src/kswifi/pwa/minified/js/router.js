@@ -1,0 +1,2 @@
+/*e2e262dd62d332d1f2a59cb6d40b086c97a36e6002d52bdd497b68e1f2c81650*/
+import{signal as s}from"./state.js";const o=new URLSearchParams(location.search).get("payment");o&&history.replaceState(null,"",`/#/pass/${o}`);const a=()=>{const[e="",t=""]=location.hash.replace(/^#\/?/,"").split("/");return{name:e,id:decodeURIComponent(t)}},c={path:"home"},n=s(a());addEventListener("hashchange",()=>n.value=a());function i(e,t=!1){t?(history.replaceState(null,"",`#/${e}`),n.value=a()):location.hash=`#/${e}`}export{i as go,n as route,c as wish};

@@ -1,0 +1,2 @@
+/*08b3ea9a76efe11bb2e179332f2b1ed2df8db5bdacb6b049575afc6cb764d1b3*/
+const o={home:()=>import("./home.js"),free:()=>import("./free.js"),choose:()=>import("./choose.js"),progress:()=>import("./progress.js"),activate:()=>import("./activate.js"),session:()=>import("./session.js"),pass:()=>import("./pass.js"),esim:()=>import("./esim.js"),account:()=>import("./account.js"),settings:()=>import("./settings.js"),help:()=>import("./help.js")};export{o as SCREENS};

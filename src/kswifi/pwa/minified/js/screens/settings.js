@@ -1,0 +1,25 @@
+/*81fe40ea2568a42610078c0ca80e81c5efa63c3bf36a00edc2fd30aacd3969b0*/
+import{change as f}from"../api.js";import{formatOctets as O}from"../format.js";import{t}from"../i18n.js";import{listen as w}from"../live.js";import{isChangeOfMind as P,passkeysHere as H,usePasskey as M}from"../passkeys.js";import{beTold as S,beToldNoMore as h,pushHere as T,pushOn as v}from"../push.js";import{go as j}from"../router.js";import{useEffect as q,useRef as y,useState as b}from"../state.js";import{account as x,environment as N,forget as I,prefer as $,preferences as L,reachable as k,say as _,words as z}from"../store.js";import{Heading as B,html as a,Icon as p,Insecure as F,Note as C,Switch as m}from"../ui.js";import{Passkeys as R}from"./passkeys.js";const E=({label:s,value:o,options:i,change:l})=>a`<div class="stack tight" role="group" aria-label=${s}><h2>${s}</h2><div class="seg">${i.map(([n,u])=>a`<button key=${n} aria-pressed=${o===n} onClick=${()=>l(n)}>${u}</button>`)}</div></div>`;async function D(){await I(),w(),j("home")}async function Y(){await h().catch(()=>{}),await f("/api/v1/logins/current",void 0,{method:"DELETE"}).catch(()=>{}),await D()}function A({passkeys:s}){const o=y(null),[i,l]=b("");async function n(r){l("");try{await f("/api/v1/account",await r(),{method:"DELETE"})}catch(c){return P(c)||l(z(c))}await D(),_(t("data.gone"))}const u=r=>{r.preventDefault();const{password:c}=Object.fromEntries(new FormData(r.target));return n(async()=>({password:c}))};return a`<section class="card"><h2>${t("data.title")}</h2><p class="soft">${t("data.lead")}</p>${k.value?a`
+<a class="btn quiet wide" href="/api/v1/account/export" download="kswifi.json"><${p} name="down" />${t("data.save")}</a><button class="btn plain wide" onClick=${()=>o.current?.showModal()}>${t("data.delete")}</button>
+`:a`<${C} icon="noline">${t("account.offline")}<//>`}<dialog ref=${o} aria-labelledby="end"><form class="stack" onSubmit=${u}><h2 id="end">${t("data.sure")}</h2><p class="soft">${t("data.sure_lead")}</p><div class="field"><label for="end-password">${t("field.password")}</label><input id="end-password" name="password" type="password" required autocomplete="current-password" /></div>${i&&a`<${C} kind="error" live>${i}<//>`}<button class="btn danger wide">${t("data.delete")}</button>${s&&H.value&&a`<button type="button" class="btn danger wide" onClick=${()=>n(async()=>({passkey:await M()}))}><${p} name="key" />${t("data.delete_passkey")}</button>`}<button type="button" class="btn plain wide" onClick=${()=>o.current?.close()}>${t("data.keep")}</button></form></dialog></section>`}async function G(s){await $({alerts:s}),!s&&v.peek()&&await h()}async function J(s){if(!s)return h();await $({alerts:!0}),await S().catch(()=>!1)||_(t("settings.alerts_denied"))}function K(){const{theme:s,language:o,low_data:i,alerts:l}=L.value,[n,u]=b(null),[r,c]=b(!1),g=y(null);q(()=>{navigator.storage?.estimate?.().then(({usage:e})=>u(e??null))},[]);const d=x.value;return a`
+<${B} title=${t("settings.title")} />${d?a`<div class="card"><div class="row"><span class="dot"><${p} name="user" /></span><b class="grow">${d.phone_number??d.email}</b></div></div>`:a`<a class="btn wide" href="#/account">${t("account.sign_in")}</a>`}<${E}
+label=${t("settings.theme")}
+value=${s}
+options=${["system","dark","light"].map(e=>[e,t(`theme.${e}`)])}
+change=${e=>$({theme:e})}
+/><${E}
+label=${t("settings.language")}
+value=${o}
+options=${[["",t("language.system")],["en","English"],["pcm","Naijá"]]}
+change=${e=>$({language:e})}
+/><div class="list"><${m}
+label=${t("settings.low_data")}
+hint=${t("settings.low_data_hint")}
+on=${i}
+change=${e=>$({low_data:e}).then(w)}
+/><${m} label=${t("settings.alerts")} hint=${t("settings.alerts_hint")} on=${l} change=${G} />${d&&T&&a`<${m} label=${t("settings.push")} hint=${t("settings.push_hint")} on=${!!v.value} change=${J} />`}</div><${F} /><section class="card"><h2>${t("about.title")}</h2><p class="soft">${t("about.lead")}</p><ul class="stack">${["device","card","server"].map(e=>a`<li class="row" style="align-items:flex-start"><span class="dot"><${p} name=${e==="device"?"phone":e==="card"?"chip":"wifi"} /></span><span class="grow"><b>${t(`about.${e}`)}</b><br /><span class="small soft">${t(`about.${e}.what`)}</span></span></li>`)}</ul>${n!==null&&a`<p class="small soft num">${t("about.held",{size:O(n)})}</p>`}</section>${d&&a`<${R} found=${c} /><${A} passkeys=${r} />`}
+${N.value?.lab_origin&&a`<a class="btn quiet wide" href="/lab"><${p} name="phone" />${t("esim.lab")}</a>`}
+${d&&a`
+<button class="btn danger wide" onClick=${()=>g.current?.showModal()}>${t("settings.sign_out")}</button><dialog ref=${g} aria-labelledby="sure"><div class="stack"><h2 id="sure">${t("settings.sure")}</h2><p class="soft">${t("settings.sure_lead")}${k.value?"":` ${t("settings.sure_offline")}`}</p><button class="btn wide" onClick=${Y}>${t("settings.sign_out")}</button><button class="btn plain wide" onClick=${()=>g.current?.close()}>${t("settings.stay")}</button></div></dialog>
+`}
+`}export{K as default};

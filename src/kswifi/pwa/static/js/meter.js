@@ -1,0 +1,19 @@
+// The ring of what is left of a session.
+import { formatOctets } from "./format.js";
+import { t } from "./i18n.js";
+import { html, Ring, RingFigure } from "./ui.js";
+
+/** @import {InternetSession} from "./types.d.ts" */
+
+/** @param {{one: InternetSession}} props */
+export function Meter({ one }) {
+  const share = one.left_octets === null || one.allowance_octets === null ? null : one.left_octets / one.allowance_octets;
+  const left = one.left_octets;
+  const label =
+    left === null
+      ? t("meter.used", { size: formatOctets(one.used_octets) })
+      : t("meter.label", { left: formatOctets(left), all: formatOctets(one.allowance_octets ?? 0) });
+  return html`<${Ring} share=${share} label=${label}>
+    <${RingFigure} octets=${left ?? one.used_octets} of=${one.allowance_octets} word=${t(left === null ? "used" : "left")} />
+  <//>`;
+}

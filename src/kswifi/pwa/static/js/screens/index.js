@@ -1,0 +1,15 @@
+// Every screen by its name in the address. Each but the first is fetched when it is first shown.
+/** @type {Record<string, () => Promise<{default: any}>>} */
+export const SCREENS = {
+  home: () => import("./home.js"),
+  free: () => import("./free.js"),
+  choose: () => import("./choose.js"),
+  progress: () => import("./progress.js"),
+  activate: () => import("./activate.js"),
+  session: () => import("./session.js"),
+  pass: () => import("./pass.js"),
+  esim: () => import("./esim.js"),
+  account: () => import("./account.js"),
+  settings: () => import("./settings.js"),
+  help: () => import("./help.js"),
+};

@@ -1,0 +1,15 @@
+# Sourced by tools/test_needs.sh and tools/app_check.sh.
+
+# Install Debian packages where a program is missing and this user may install. Otherwise say what to install; with
+# CI=true that is a failure, because CI may leave nothing out.
+need() { # program, Debian packages
+  program=$1; shift
+  PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null 2>&1 && return 0
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+    echo "kswifi test: installing $*" >&2
+    apt-get update -qq >/dev/null || true
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" >/dev/null && return 0
+  fi
+  echo "kswifi test: $program is missing, its tests are left out. Install it: apt install $*" >&2
+  [ "${CI:-}" != true ]
+}
