@@ -65,7 +65,7 @@ class Way:
         if self.other is None:
             found = await self.road.database.write(lambda c: c.exec_driver_sql(query).scalars().all())
         else:
-            found = self.other.peer.server.together(lambda c: c.exec_driver_sql(query).scalars().all())
+            found = self.other.peer.server.write(lambda c: c.exec_driver_sql(query).scalars().all())
         return [state for state in found if state not in ("unavailable", "available")]
 
 

@@ -54,11 +54,11 @@ class Told:
     def kept(self) -> list[dict[str, Any]]:
         """Return what waits for the worker."""
         query = "SELECT payload FROM outbox_entry WHERE kind = 'esim.peer_progress' ORDER BY id"
-        rows = self.server.together(lambda connection: connection.exec_driver_sql(query).scalars().all())
+        rows = self.server.write(lambda connection: connection.exec_driver_sql(query).scalars().all())
         return [json.loads(row) for row in rows]
 
     def clear(self) -> None:
-        self.server.together(lambda connection: connection.exec_driver_sql("DELETE FROM outbox_entry"))
+        self.server.write(lambda connection: connection.exec_driver_sql("DELETE FROM outbox_entry"))
 
 
 @pytest.fixture(scope="module")

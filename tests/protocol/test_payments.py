@@ -246,7 +246,7 @@ async def test_what_was_not_asked_for_grants_nothing_and_goes_back(
         await till.rehearsal.told(1)
         await till.settle()
         payment = await till.look(payment)
-        assert payment.state is PaymentState.REFUNDING
+        assert payment.state in (PaymentState.REFUNDING, PaymentState.REFUNDED)  # its webhook may be here by now
         assert words in (payment.reason or "")
         assert await periods(till) == 0
         assert ("refunds_owed" in await till.book()) == book
@@ -272,7 +272,8 @@ async def test_nobody_is_left_to_give_it_to(tmp_path: Path) -> None:
         await till.rehearsal.told(1)
         await till.settle()
         payment = await till.look(payment)
-        assert (payment.state, payment.reason) == (PaymentState.REFUNDING, "its payer's account was deleted")
+        assert payment.state in (PaymentState.REFUNDING, PaymentState.REFUNDED)  # its webhook may be here by now
+        assert payment.reason == "its payer's account was deleted"
         assert await periods(till) == 0
 
 

@@ -67,7 +67,7 @@ class Peer:
         """Take profiles into our stock there."""
         vault = SubscriberVault(VAULT_KEY)
         for package in packages:
-            self.server.together(
+            self.server.write(
                 lambda connection, package=package: stock_profile(  # type: ignore[misc]
                     connection, vault, find_operator(connection, self.operator.name), TYPE, package
                 )
@@ -76,7 +76,7 @@ class Peer:
     def states(self) -> dict[str, str]:
         """Return the profiles' states by ICCID, those of orders that were cancelled left out."""
         query = "SELECT iccid, profile_state FROM profile_order WHERE profile_state <> 'unavailable'"
-        rows = self.server.together(lambda connection: connection.exec_driver_sql(query).all())
+        rows = self.server.write(lambda connection: connection.exec_driver_sql(query).all())
         return {row[0]: row[1] for row in rows}
 
     def _relay(self, _callback: Callback, handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:

@@ -208,7 +208,7 @@ class PasskeyService:
             gone = connection.execute(delete(passkey_challenge).where(passkey_challenge.c.challenge_id.in_(old)))
             return gone.rowcount
 
-        return await self._database.write(change)
+        return await self._database.write(change, alone=True)
 
     def _require_party(self) -> RelyingParty:
         if self._party is None:

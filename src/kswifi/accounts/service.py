@@ -318,7 +318,7 @@ class AccountService:
             old = select(login_session.c.token_hash).where(over).limit(PRUNE_LIMIT)
             return connection.execute(delete(login_session).where(login_session.c.token_hash.in_(old))).rowcount
 
-        return await self._database.write(change)
+        return await self._database.write(change, alone=True)
 
     def open_login(self, connection: Connection, user: User) -> Login:
         """Begin a LoginSession of somebody who has proved who they are; beyond the limit the oldest ends."""

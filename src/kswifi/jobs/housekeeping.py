@@ -24,10 +24,10 @@ def outbox_chores(database: Database) -> dict[str, Chore]:
     """Return the chores of the outbox's own tables."""
 
     async def entries() -> int:
-        return await database.write(lambda connection: prune_entries(connection, ENTRY_RETENTION))
+        return await database.write(lambda connection: prune_entries(connection, ENTRY_RETENTION), alone=True)
 
     async def events() -> int:
-        return await database.write(lambda connection: prune_events(connection, EVENT_RETENTION))
+        return await database.write(lambda connection: prune_events(connection, EVENT_RETENTION), alone=True)
 
     return {"outbox_entries": entries, "domain_events": events}
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
 
 from kswifi.database.engine import transaction_instant
 from kswifi.outbox.model import Entry, EntryState
@@ -20,24 +20,49 @@ PRUNE_LIMIT: Final = 500
 
 _t: Final = outbox_entry.c
 
+# Made once: making a statement anew costs more than running it.
+_LEASE: Final = (
+    update(outbox_entry)
+    .where(
+        _t.id.in_(
+            select(_t.id)
+            .where(
+                _t.state == EntryState.WAITING,
+                _t.run_at <= bindparam("now"),
+                _t.kind.in_(bindparam("kinds", expanding=True)),
+                or_(_t.lease_until.is_(None), _t.lease_until <= bindparam("now")),
+            )
+            .order_by(_t.run_at, _t.id)
+            .limit(bindparam("most"))
+        )
+    )
+    .values(lease_owner=bindparam("owner"), lease_until=bindparam("until"), attempts=_t.attempts + 1)
+    .returning(_t.id, _t.kind, _t.key, _t.payload, _t.attempts)
+)
+_FINISH: Final = (
+    update(outbox_entry)
+    .where(
+        _t.id == bindparam("held_id"),
+        _t.lease_owner == bindparam("held_owner"),
+        _t.attempts == bindparam("held_attempts"),
+    )
+    .values(
+        state=bindparam("end"),
+        last_error=bindparam("reason"),
+        finished_at=bindparam("now"),
+        lease_owner=None,
+        lease_until=None,
+    )
+)
+
 
 def lease_due(
     connection: Connection, *, owner: str, kinds: Collection[str], lease_for: timedelta, limit: int
 ) -> list[Entry]:
     """Take up to ``limit`` entries that are due and that nobody has a lease on, oldest first."""
     now = transaction_instant(connection)
-    free = or_(_t.lease_until.is_(None), _t.lease_until <= now)
-    due = (
-        select(_t.id)
-        .where(_t.state == EntryState.WAITING, _t.run_at <= now, _t.kind.in_(kinds), free)
-        .order_by(_t.run_at, _t.id)
-        .limit(limit)
-    )
     rows = connection.execute(
-        update(outbox_entry)
-        .where(_t.id.in_(due))
-        .values(lease_owner=owner, lease_until=now + lease_for, attempts=_t.attempts + 1)
-        .returning(_t.id, _t.kind, _t.key, _t.payload, _t.attempts)
+        _LEASE, {"now": now, "kinds": list(kinds), "most": limit, "owner": owner, "until": now + lease_for}
     )
     taken = [Entry(row.id, row.kind, row.key, row.payload, row.attempts, owner) for row in rows]
     return sorted(taken, key=lambda entry: entry.id)
@@ -56,15 +81,15 @@ def release_leases(connection: Connection) -> int:
 def finish(connection: Connection, entry: Entry, state: EntryState, reason: str | None = None) -> bool:
     """End an entry; False if the lease was lost, and then nothing is written."""
     result = connection.execute(
-        update(outbox_entry)
-        .where(_held(entry))
-        .values(
-            state=state,
-            last_error=reason and reason[:ERROR_LIMIT],
-            finished_at=transaction_instant(connection),
-            lease_owner=None,
-            lease_until=None,
-        )
+        _FINISH,
+        {
+            "held_id": entry.id,
+            "held_owner": entry.lease_owner,
+            "held_attempts": entry.attempts,
+            "end": state,
+            "reason": reason and reason[:ERROR_LIMIT],
+            "now": transaction_instant(connection),
+        },
     )
     return result.rowcount == 1
 

@@ -59,7 +59,7 @@ def is_known(connection: Connection, key: str) -> bool:
 def publish(connection: Connection, *, user_id: str, kind: str, payload: Payload) -> int:
     """Tell what happened; return the event's sequence.
 
-    Writers take turns (see Database.transaction), so sequences are committed in their order and a reader that has
+    Writers take turns (see Database.write), so sequences are committed in their order and a reader that has
     seen one has been able to see all before it.
     """
     at = transaction_instant(connection)

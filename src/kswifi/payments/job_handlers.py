@@ -146,7 +146,8 @@ def pass_handlers(database: Database, rules: PassRules) -> Mapping[str, Handler]
 async def prune_payments(database: Database) -> int:
     """Forget a batch of payments that were never paid: a chore of housekeeping."""
     return await database.write(
-        lambda connection: prune_unpaid(connection, transaction_instant(connection) - UNPAID_RETENTION)
+        lambda connection: prune_unpaid(connection, transaction_instant(connection) - UNPAID_RETENTION),
+        alone=True,
     )
 
 

@@ -186,7 +186,7 @@ class PhoneVerifications:
             connection.execute(delete(lab_text_message).where(lab_text_message.c.at <= now - CODE_LIFETIME))
             return connection.execute(delete(phone_verification).where(_t.verification_id.in_(old))).rowcount
 
-        return await self._database.write(change)
+        return await self._database.write(change, alone=True)
 
 
 def forget_verifications(connection: Connection, user_id: str) -> None:

@@ -231,7 +231,7 @@ async def prune_requests(database: Database) -> int:
             connection.execute(delete(idempotent_request).where(_t.user_id == user_id, _t.key == key))
         return len(rows)
 
-    return await database.write(change)
+    return await database.write(change, alone=True)
 
 
 def _response(status: int, body: bytes, *, replayed: bool) -> Response:

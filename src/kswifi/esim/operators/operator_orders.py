@@ -206,12 +206,12 @@ class OperatorOrders:
             old = select(es2_answer.c.request_digest).where(es2_answer.c.created_at < before).limit(_PRUNE_LIMIT)
             return connection.execute(delete(es2_answer).where(es2_answer.c.request_digest.in_(old))).rowcount
 
-        return await self._database.write(work)
+        return await self._database.write(work, alone=True)
 
     async def _once(self, call: Call, work: Callable[[Connection, str], dict[str, Any]]) -> Mapping[str, Any]:
         """Do it, or return what it was answered before; a refusal changes nothing and is judged anew."""
 
-        def together(connection: Connection) -> Mapping[str, Any]:
+        def once(connection: Connection) -> Mapping[str, Any]:
             party = requester(connection, call.certificate)
             digest = call.digest(party.operator_id)
             known = connection.execute(
@@ -237,7 +237,7 @@ class OperatorOrders:
             )
             return made
 
-        return await self._database.write(together)
+        return await self._database.write(once)
 
     def _matching_id(self, connection: Connection, wanted: str | None) -> str | None:
         """Return the order's MatchingID, None where a card asks without one."""

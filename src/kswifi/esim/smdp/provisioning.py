@@ -194,7 +194,7 @@ class Provisioning:
     async def prune(self) -> int:
         """Forget RspSessions whose install result nobody will bring any more; a chore for the housekeeper."""
         before = self._clock.now() - self._rules.result_life
-        return await self._database.write(lambda connection: prune_rsp_sessions(connection, before))
+        return await self._database.write(lambda connection: prune_rsp_sessions(connection, before), alone=True)
 
     def _check_card(self, answer: AuthenticateResponseOk) -> tuple[AuthenticatedCard, SmdpIdentity]:
         signed = answer.euicc_signed1
