@@ -173,7 +173,19 @@ def test_lan_opens_page_trust_and_checkout_and_nothing_else(tmp_path: Path) -> N
     extra = free_ports(("lan", "trust"))
     settings = {f"{name}_port": port for name, port in extra.items()}
     with running_system(tmp_path, lan_address=there, **settings) as system:
-        names = "api metrics diameter rsp lab content proxy attach sandbox lan trust".split()
+        names = [
+            "api",
+            "metrics",
+            "diameter",
+            "rsp",
+            "lab",
+            "content",
+            "proxy",
+            "attach",
+            "sandbox",
+            "lan",
+            "trust",
+        ]
         ports = {name: int(system.environment[f"KSWIFI_{name.upper()}_PORT"]) for name in names}
         assert {name for name, port in ports.items() if reaches(port, there)} == {"sandbox", "lan", "trust"}
         said = _say_what_is_open({name: child.ready for name, child in system.children.items()})
