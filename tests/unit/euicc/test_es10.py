@@ -71,6 +71,7 @@ def test_the_card_says_what_it_is() -> None:
         UiccCapability.PROFILE_B_P256,
     }
     assert RspCapability.SERVICE_SPECIFIC_DATA in info2.rsp_capability
+    assert info2.ext_card_resource is not None
     assert info2.ext_card_resource.free_non_volatile_octets == 512 * 1024
 
 
@@ -79,6 +80,7 @@ def test_free_memory_and_applications_are_counted() -> None:
     put(euicc)
     with Es10(euicc) as es10:
         resource = es10.info2().ext_card_resource
+    assert resource is not None
     assert resource.installed_applications == 1
     assert 500_000 < resource.free_non_volatile_octets < 512 * 1024 - 3000
 

@@ -1,6 +1,6 @@
 """The structures of SGP.22: against an independent ASN.1 codec, against garbage, and their octets kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kswifi.esim.smdp.rsp_model import PackageNeeds, check_card
 from kswifi.rsp import bsp, fields, tlv
 from kswifi.rsp.errors import RspDecodeError
 from kswifi.rsp.messages import (
@@ -184,6 +185,52 @@ def test_we_write_what_an_independent_codec_writes(row: Row) -> None:
     assert octets.hex() == ORACLE.encode(name, value).hex()
 
 
+# What SGP.22 types as an OCTET STRING without a size: another specification has its content, or a later check.
+OPAQUE: Final = frozenset({"resource", "signature", "response", "gid1", "gid2", "icon", "otpk", "ski"})
+JUNK: Final = (b"ABC", b"\x84\xff", bytes(63))
+
+
+def with_junk(value: Any, junk: bytes) -> Iterator[Any]:
+    """Yield copies of an oracle's value, each with one opaque field replaced."""
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], dict | list):
+        yield from ((value[0], inner) for inner in with_junk(value[1], junk))
+    elif isinstance(value, list):
+        for place, entry in enumerate(value):
+            yield from ([*value[:place], changed, *value[place + 1 :]] for changed in with_junk(entry, junk))
+    elif isinstance(value, dict):
+        for name, entry in value.items():
+            if name in OPAQUE:
+                yield value | {name: junk}
+            elif isinstance(entry, dict | list | tuple):
+                yield from (value | {name: changed} for changed in with_junk(entry, junk))
+
+
+OPAQUE_CASES: Final = [
+    (row[0], changed, row[3]) for row in ROWS for junk in JUNK for changed in with_junk(row[1], junk)
+]
+
+
+@pytest.mark.parametrize(("name", "value", "decode"), OPAQUE_CASES)
+def test_what_the_standard_leaves_opaque_is_read_whatever_it_holds(
+    name: str, value: Any, decode: Callable[[bytes], object]
+) -> None:
+    decode(ORACLE.encode(name, value))
+
+
+def test_opaque_fields_of_every_kind_are_among_the_cases() -> None:
+    assert len(OPAQUE_CASES) > 60
+    assert sum(name == "AuthenticateServerResponse" for name, _, _ in OPAQUE_CASES) == 2 * len(JUNK)
+
+
+@pytest.mark.parametrize(
+    "resource", [b"ABC", b"", bytes.fromhex("810100820100"), bytes.fromhex("8101008200830100")]
+)
+def test_a_card_resource_in_another_form_leaves_the_memory_unknown(resource: bytes) -> None:
+    read = euicc_info.EuiccInfo2.decode(ORACLE.encode("EuiccInfo2", INFO2 | {"resource": resource}))
+    assert read.ext_card_resource is None
+    check_card(PackageNeeds(frozenset(), 1 << 30), read)  # nothing says that the card lacks memory
+
+
 @pytest.mark.parametrize("row", ROWS, ids=NAMES)
 def test_what_we_read_writes_itself_again(row: Row) -> None:
     _, _, octets, decode = row
@@ -204,6 +251,7 @@ def test_values_are_read_as_they_were_meant() -> None:
     assert signed.raw == euicc_signed1.raw
     assert signed.ctx_params1 == ctx
     assert signed.euicc_info2.svn == (2, 2, 2)
+    assert signed.euicc_info2.ext_card_resource is not None
     assert signed.euicc_info2.ext_card_resource.free_non_volatile_octets == 0x0A0000
     assert euicc_info.RspCapability.SERVICE_SPECIFIC_DATA in signed.euicc_info2.rsp_capability
     assert euicc_info.UiccCapability.MILENAGE in signed.euicc_info2.uicc_capability

@@ -192,7 +192,8 @@ def info(card: CardDir = None, reader: ReaderNumber = None) -> None:
         described, (default, root) = es10.info2(), es10.addresses()
         print(f"EID               {es10.eid()}")
     print(f"SGP.22            v{'.'.join(map(str, described.svn))}")
-    print(f"free              {described.ext_card_resource.free_non_volatile_octets} octets")
+    resource = described.ext_card_resource
+    print(f"free              {'unknown' if resource is None else f'{resource.free_non_volatile_octets} octets'}")
     print(f"default SM-DP+    {default or 'none'}")
     print(f"root SM-DS        {root}")
     for key in described.ci_keys_for_verification:

@@ -171,7 +171,8 @@ def check_card(needs: PackageNeeds, card: EuiccInfo2) -> None:
             UiccCapability(bit).name.lower() for bit in sorted(needs.capabilities - card.uicc_capability)
         )
         raise RspRefusedError(Status.NOT_ELIGIBLE, f"the card lacks {missing}")
-    if card.ext_card_resource.free_non_volatile_octets < needs.octets:
+    resource = card.ext_card_resource
+    if resource is not None and resource.free_non_volatile_octets < needs.octets:
         raise RspRefusedError(Status.NO_MEMORY)
 
 
