@@ -4,6 +4,7 @@ Trust is checked in ``trust.py``, link by link: common path validators stumble o
 numbers, the year 7496 and the name constraints that these certificates have by specification.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -213,7 +214,7 @@ def _eid_of(certificate: x509.Certificate) -> Eid:
     numbers = certificate.subject.get_attributes_for_oid(NameOID.SERIAL_NUMBER)
     if len(numbers) != 1:
         raise RspDecodeError("the subject of a card names one EID", eids=len(numbers))
-    return Eid(str(numbers[0].value))
+    return Eid.as_read(str(numbers[0].value))
 
 
 def _permitted_by(extensions: x509.Extensions) -> tuple[PermittedNames, ...]:
@@ -229,11 +230,11 @@ def _permitted_names(subtree: x509.GeneralName) -> PermittedNames:
         raise RspDecodeError("an EUM constrains directory names only")
     prefixes = subtree.value.get_attributes_for_oid(NameOID.SERIAL_NUMBER)
     prefix = str(prefixes[0].value) if len(prefixes) == 1 else ""
-    if not (prefix.isascii() and prefix.isdigit()):
+    if re.fullmatch(r"[0-9A-Fa-f]{1,32}", prefix) is None:
         raise RspDecodeError("a permitted subtree names the first digits of the EIDs")
     return PermittedNames(
         tuple((oid, text) for oid, text in _names(subtree.value) if oid != NameOID.SERIAL_NUMBER.dotted_string),
-        prefix,
+        prefix.upper(),
     )
 
 

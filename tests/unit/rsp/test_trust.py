@@ -228,7 +228,6 @@ def own_issuer() -> pki.KeyedCertificate:
     [
         ({NameOID.SERIAL_NUMBER: str(Eid.with_check_digits("890440320000000000000000000001"))}, "range"),
         ({NameOID.ORGANIZATION_NAME: "Another Maker"}, "range"),
-        ({NameOID.SERIAL_NUMBER: "89049032000000000000000000000164"}, "check digits"),
         ({NameOID.SERIAL_NUMBER: "none"}, "32 digits"),
     ],
 )
@@ -338,3 +337,9 @@ def test_revocation_lists_are_read_and_checked() -> None:
             trust.read_revocations(octets, by.certificate, NOW)
     with pytest.raises(PkiError, match="too long"):
         trust.read_revocations(bytes(trust.MAX_CRL_OCTETS + 1), issuer.certificate, NOW)
+
+
+@pytest.mark.parametrize("eid", ["89049032000000000000000000000164", "890490320000000000000000000000AF"])
+def test_an_eid_that_another_maker_gave_is_kept_as_it_is(eid: str) -> None:
+    der = forged(Role.EUICC, CARD_NAMES | {NameOID.SERIAL_NUMBER: eid}, issuer=own_eum())
+    assert OWN.trust().check_card(der, own_eum().certificate.raw, NOW).eid == eid

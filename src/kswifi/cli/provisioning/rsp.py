@@ -157,7 +157,7 @@ def nickname(
     from kswifi.lab.phone.es10 import Es10
 
     with _reader(card, None, reader) as taken, Es10(taken) as es10:
-        es10.set_nickname(Iccid(iccid).to_bytes(), name)
+        es10.set_nickname(Iccid.as_read(iccid).to_bytes(), name)
 
 
 @lpa_app.command()
@@ -310,4 +310,4 @@ def _profile(iccid: str) -> "ProfileId":
     from kswifi.kernel.numbers import Iccid
     from kswifi.rsp.messages.profiles import ProfileId
 
-    return ProfileId.of_iccid(Iccid(iccid).to_bytes())
+    return ProfileId.of_iccid(Iccid.as_read(iccid).to_bytes())

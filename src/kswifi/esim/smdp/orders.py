@@ -195,7 +195,7 @@ def read_order(row: Row[*tuple[Any, ...]]) -> ProfileOrder:
     named = dict(zip(_NAMES, values, strict=True))
     eid = named["eid"]
     named["profile_state"] = ProfileState(named["profile_state"])
-    named["eid"] = None if eid is None else Eid(eid)
+    named["eid"] = None if eid is None else Eid.as_read(eid)
     return ProfileOrder(**named)
 
 
