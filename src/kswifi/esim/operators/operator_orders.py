@@ -36,6 +36,7 @@ from kswifi.rsp.status_codes import RspRefusedError, Status
 
 ANSWERS_KEPT: Final = timedelta(days=30)
 _PRUNE_LIMIT: Final = 500
+_EID_OF_THE_CARD: Final = (ProfileState.DOWNLOADED, ProfileState.INSTALLED, ProfileState.ERROR)
 _MATCHING_ID: Final = re.compile(r"[0-9A-Z-]{1,255}")  # SGP.22, 4.1
 
 _log = structlog.get_logger(__name__)
@@ -176,6 +177,8 @@ class OperatorOrders:
                 raise RspRefusedError(Status.EID_ASSOCIATED)
             if matching_id is not None and matching_id != (order.matching_id or ""):
                 raise RspRefusedError(Status.MATCHING_ID_ASSOCIATED)
+            if eid is None:
+                _check_no_eid_is_linked(order)
             _withdraw(connection, order, final)
             return {}
 
@@ -281,6 +284,16 @@ def _agreed_eid(order: ProfileOrder, asked: Confirmation) -> Eid | None:
     if eid is None and (asked.smds_address or asked.matching_id == ""):
         raise RspRefusedError(Status.EID_MISSING)
     return eid
+
+
+def _check_no_eid_is_linked(order: ProfileOrder) -> None:
+    """Refuse a cancellation that does not name the EID which its operator linked (SGP.22, 5.3.3).
+
+    An order that was downloaded may have its EID from the card: its operator need not know that one.
+    """
+    if order.eid is not None and order.profile_state not in _EID_OF_THE_CARD:
+        words = "the order is linked to an EID, which its cancellation has to name"
+        raise RspRefusedError(Status.EID_MISSING, words)
 
 
 def _withdraw(connection: Connection, order: ProfileOrder, final: FinalStatus) -> None:

@@ -4,6 +4,7 @@ A function that is refused is answered with HTTP 200 and its subject and reason 
 interface at all (no JSON, too long, another media type) is refused by its HTTP status, with the same element.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
@@ -27,6 +28,8 @@ MEDIA_TYPE: Final = "application/json"
 HEADERS: Final = {PROTOCOL_HEADER: PROTOCOL, "Cache-Control": "no-store"}
 WITHOUT_BODY: Final = ("handleNotification",)
 """Functions whose answers have no header element to say a refusal in: the HTTP status does."""
+
+_VERSION: Final = re.compile(r"gsma/rsp/v[23](\.[0-9]+){1,2}")
 
 _log = structlog.get_logger(__name__)
 
@@ -119,16 +122,8 @@ async def read(request: Request, kind: type[_M]) -> _M:
         RspRefusedError: another version of the protocol.
         NotThisProtocolError: too long, another media type, no JSON, or not this message.
     """
-    version = request.headers.get(PROTOCOL_HEADER, PROTOCOL)
-    if not version.lower().startswith("gsma/rsp/v2."):
-        raise RspRefusedError(Status.VERSION_UNSUPPORTED, f"{PROTOCOL_HEADER}: {version[:40]}")
-    if request.headers.get("Content-Type", MEDIA_TYPE).partition(";")[0].strip().lower() != MEDIA_TYPE:
-        raise NotThisProtocolError(415, Status.MALFORMED, f"the media type is {MEDIA_TYPE}")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_LIMIT_OCTETS:
-            raise NotThisProtocolError(413, Status.MALFORMED, f"a request has at most {BODY_LIMIT_OCTETS} octets")
+    check_version(request)
+    body = await read_body(request, MEDIA_TYPE)
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
@@ -138,6 +133,36 @@ async def read(request: Request, kind: type[_M]) -> _M:
         ) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise NotThisProtocolError(400, Status.MALFORMED, "the body is no JSON") from None
+
+
+def check_version(request: Request) -> None:
+    """Check the protocol's version, which both bindings name in ``X-Admin-Protocol`` (SGP.22 v2, 6.2).
+
+    A client of SGP.22 v3 names the highest version that it supports, and takes an answer in an older
+    one. Our answer names the version that this server has.
+
+    Raises:
+        RspRefusedError: it is no version of which this server's is a part.
+    """
+    version = request.headers.get(PROTOCOL_HEADER, PROTOCOL)
+    if _VERSION.fullmatch(version.strip().lower()) is None:
+        raise RspRefusedError(Status.VERSION_UNSUPPORTED, f"{PROTOCOL_HEADER}: {version[:40]}")
+
+
+async def read_body(request: Request, media_type: str) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+        NotThisProtocolError: it is too long, or of another media type.
+    """
+    if request.headers.get("Content-Type", media_type).partition(";")[0].strip().lower() != media_type:
+        raise NotThisProtocolError(415, Status.MALFORMED, f"the media type is {media_type}")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_LIMIT_OCTETS:
+            raise NotThisProtocolError(413, Status.MALFORMED, f"a request has at most {BODY_LIMIT_OCTETS} octets")
+    return bytes(body)
 
 
 def answer(content: Answer, http_status: int = 200) -> Response:
