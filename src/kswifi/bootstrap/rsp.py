@@ -110,6 +110,7 @@ class SmdpPlus:
         chores: dict[str, Chore] = {"rsp_sessions": self.provisioning.prune}
         if self.operators is not None:
             chores["es2_answers"] = self.operators.orders.prune
+            chores["expired_profile_orders"] = self.operators.orders.expire
         return chores
 
 
@@ -158,7 +159,12 @@ def open_smdp(
         routes = Es9Plus(provisioning, InstallResults(database, trust)).routes()
         side = None
         if options.es2:
-            orders = OperatorOrders(database, options.smdp_address, lambda name: packages.stocked(name) is not None)
+            orders = OperatorOrders(
+                database,
+                options.smdp_address,
+                lambda name: packages.stocked(name) is not None,
+                (rules or SmdpRules()).order_life,
+            )
             side = OperatorSide(database, orders, tls, identities[0].oid, options.progress)
             if options.es2_on_es9:
                 routes += side.share(context)
@@ -208,7 +214,7 @@ async def run_rsp(settings: Settings, options: RspOptions, ready: Ready, end_of_
         database = Database(sqlite_url(installation.control_database), SystemClock())
         try:
             await migrate(database)
-            smdp = open_smdp(installation, database, vault, options, pool=pool)
+            smdp = open_smdp(installation, database, vault, options, settings.smdp_rules, pool)
             await _serve(smdp, ready, stop)
         finally:
             await database.close()
