@@ -32,6 +32,7 @@ from kswifi.listeners.descriptors import raise_descriptor_limit
 from kswifi.listeners.pool import ConnectionPool
 from kswifi.rsp.access_rules import CarrierApp
 from kswifi.rsp.pki import Pki
+from kswifi.servers.rsp.asn1_binding import Es9PlusAsn1
 from kswifi.servers.rsp.es9plus import Es9Plus
 from kswifi.servers.rsp.https_server import Es9PlusServer, tls_context
 from kswifi.servers.rsp.json_binding import application
@@ -156,7 +157,8 @@ def open_smdp(
             addresses=tuple(dict.fromkeys((options.smdp_address, name, f"{name}:{port}"))),
             rules=rules,
         )
-        routes = Es9Plus(provisioning, InstallResults(database, trust)).routes()
+        results = InstallResults(database, trust)
+        routes = Es9Plus(provisioning, results).routes() + Es9PlusAsn1(provisioning, results).routes()
         side = None
         if options.es2:
             orders = OperatorOrders(

@@ -62,6 +62,12 @@ class Fields:
             )
         return item
 
+    def next(self) -> tlv.Tlv:
+        """Take the next data object, whatever its tag is."""
+        if not self._items:
+            raise RspDecodeError(f"{self._structure}: a data object is missing", structure=self._structure)
+        return self._items.pop(0)
+
     def inside(self, tag: int) -> "Fields":
         """Open the required structure that this one holds under a tag."""
         return Fields(self.required(tag).value, self._structure)

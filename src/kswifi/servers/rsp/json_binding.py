@@ -6,6 +6,7 @@ interface at all (no JSON, too long, another media type) is refused by its HTTP 
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import msgspec
@@ -92,27 +93,42 @@ def function(name: str, handler: Handler) -> Handler:
     async def serve(request: Request) -> Response:
         try:
             return await handler(request)
-        except RspRefusedError as refused:
-            _log.info("rsp_refused", function=name, status=refused.status.name.lower(), reason=refused.message)
-            return failed(200, refused.status, refused.message)
-        except RspDecodeError as error:
-            # JSON that holds no structure of SGP.22. A notification's answer has no header element to say it in.
-            return failed(400 if name in WITHOUT_BODY else 200, Status.MALFORMED, error.message)
-        except PackageRefusedError as error:
-            _log.error("profile_package_missing", function=name, reason=error.message)
-            return failed(200, Status.BOUND_PACKAGE_UNAVAILABLE, error.message)
-        except NotThisProtocolError as error:
-            return failed(error.http_status, error.status, str(error))
         except ClientDisconnect:
             return Response(status_code=400)
-        except DatabaseBusyError as error:
-            return failed(503, Status.MALFORMED, error.message)
-        except Exception:  # noqa: BLE001 - the edge of the process
-            # Said in full in the log, where no key ever is, and not at all outside.
-            _log.exception("rsp_function_failed", function=name)
-            return failed(500, Status.MALFORMED, "the server could not do it")
+        except Exception as error:  # noqa: BLE001 - the edge of the process
+            refusal = refusal_of(name, error)
+            return failed(refusal.http_status, refusal.status, refusal.words)
 
     return serve
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """How a function that raised is answered: 200 where its answer says the status, else by the HTTP status."""
+
+    http_status: int
+    status: Status
+    words: str
+
+
+def refusal_of(name: str, error: Exception) -> Refusal:
+    """Return how both bindings answer a function that raised; what is a fault of ours is in the log alone."""
+    match error:
+        case RspRefusedError():
+            _log.info("rsp_refused", function=name, status=error.status.name.lower(), reason=error.message)
+            return Refusal(200, error.status, error.message)
+        case RspDecodeError():
+            # It holds no structure of SGP.22. A notification's answer has no header element to say it in.
+            return Refusal(400 if name in WITHOUT_BODY else 200, Status.MALFORMED, error.message)
+        case PackageRefusedError():
+            _log.error("profile_package_missing", function=name, reason=error.message)
+            return Refusal(200, Status.BOUND_PACKAGE_UNAVAILABLE, error.message)
+        case NotThisProtocolError():
+            return Refusal(error.http_status, error.status, str(error))
+        case DatabaseBusyError():
+            return Refusal(503, Status.MALFORMED, error.message)
+    _log.error("rsp_function_failed", function=name, exc_info=error)
+    return Refusal(500, Status.MALFORMED, "the server could not do it")
 
 
 async def read(request: Request, kind: type[_M]) -> _M:
