@@ -150,6 +150,7 @@ class _Server:
                 carrier_apps=settings.carrier_apps,
                 progress=None if peer is None else peer.progress,
             ),
+            settings.smdp_rules,
             pool=self._pool,
         )
         self._stack.callback(smdp.close)

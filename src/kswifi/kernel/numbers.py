@@ -1,5 +1,10 @@
-"""The numbers of a card and its line: ICCID, IMSI and EID, each checked where it is made."""
+"""The numbers of a card and its line: ICCID, IMSI and EID.
 
+The constructors check what we issue, check digits included. ``as_read`` keeps the numbers of others as they are:
+cards in the field have ICCIDs with hexadecimal digits or another last digit.
+"""
+
+import re
 from typing import Self
 
 from kswifi.kernel.errors import KswifiError
@@ -43,8 +48,19 @@ class Iccid(str):
 
     @classmethod
     def from_bytes(cls, octets: bytes) -> Self:
-        """Read the ten octets of EF.ICCID."""
-        return cls(unswap_nibbles(octets).rstrip("F"))
+        """Return what the ten octets of EF.ICCID hold, without its padding and unchecked."""
+        return str.__new__(cls, unswap_nibbles(octets).rstrip("F"))
+
+    @classmethod
+    def as_read(cls, digits: str) -> Self:
+        """Return an ICCID as others wrote it, without its padding: up to 20 hexadecimal digits.
+
+        Raises:
+            InvalidNumberError: no card can hold it.
+        """
+        if re.fullmatch(r"[0-9A-Fa-f]{1,20}", digits) is None:
+            raise InvalidNumberError(f"an ICCID has at most 20 hexadecimal digits, not {digits!r}", iccid=digits)
+        return str.__new__(cls, digits.upper().rstrip("F"))
 
 
 class Imsi(str):
@@ -82,6 +98,17 @@ class Eid(str):
         if int(digits) % 97 != 1:
             raise InvalidNumberError(f"EID {digits} has wrong check digits", eid=digits)
         return super().__new__(cls, digits)
+
+    @classmethod
+    def as_read(cls, digits: str) -> Self:
+        """Return an EID as others wrote it: 32 hexadecimal digits, their check digits unchecked.
+
+        Raises:
+            InvalidNumberError: it is not the sixteen octets of an EID.
+        """
+        if re.fullmatch(r"[0-9A-Fa-f]{32}", digits) is None:
+            raise InvalidNumberError(f"an EID has 32 digits, not {digits!r}", eid=digits)
+        return str.__new__(cls, digits.upper())
 
     @classmethod
     def with_check_digits(cls, thirty_digits: str) -> Self:
