@@ -15,6 +15,7 @@ from kswifi.free_data.errors import KycLevelTooLowError
 from kswifi.free_data.pseudonyms import Marks
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.service import FreeData
+from kswifi.kernel.quantities import Kobo, Octets
 from kswifi.payments.errors import (
     NothingToDeliverError,
     NothingToPayError,
@@ -136,7 +137,9 @@ async def test_the_same_operation_is_one_payment(tmp_path: Path) -> None:
 
 async def test_only_so_many_payments_are_open_at_a_time(tmp_path: Path) -> None:
     async with open_till(tmp_path) as till:
-        passes = [Offer(f"pass-{days}", f"{days} days", days * 10**9, PRICE, days) for days in range(1, 7)]
+        passes = [
+            Offer(f"pass-{days}", f"{days} days", Octets(days * 10**9), Kobo(PRICE), days) for days in range(1, 7)
+        ]
         till.service._catalogue = Catalogue(passes)
         for offer in passes[:5]:
             await till.service.begin(ADA, offer.id, offer.id)

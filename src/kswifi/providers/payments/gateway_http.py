@@ -117,7 +117,7 @@ def _object(answer: httpx2.Response) -> dict[str, Any] | None:
         found = json.loads(answer.content)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return found if isinstance(found, dict) and is_storable(found) else None
 
 
 def _retry_after(answer: httpx2.Response) -> int | None:
