@@ -52,6 +52,7 @@ def clean(answer: HttpAnswer) -> str | None:
         (b"{}", "1.3.1/2.2"),
         (b"[" * 20_000, "1.3.1/2.1"),
         (b'{"\xff": 1}', "1.3.1/2."),
+        (b'{"smdpAddress": "a\\u0000b", "transactionId": "00\\u0000"}', "1.3.1/2.1"),
         (b'{"transactionId": 7, "smdpAddress": [], "euiccChallenge": "!", "pendingNotification": "!"}', "1.3.1/2."),
     ],
 )

@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from kswifi.database.errors import DatabaseBusyError
 from kswifi.esim.errors import PackageRefusedError
+from kswifi.kernel.text import is_storable
 from kswifi.rsp.errors import RspDecodeError
 from kswifi.rsp.status_codes import RspRefusedError, Status
 
@@ -27,6 +28,7 @@ PROTOCOL: Final = "gsma/rsp/v2.5.0"
 BODY_LIMIT_OCTETS: Final = 64 * 1024
 MEDIA_TYPE: Final = "application/json"
 HEADERS: Final = {PROTOCOL_HEADER: PROTOCOL, "Cache-Control": "no-store"}
+_NUL: Final = b"\\u0000"  # how JSON writes it
 WITHOUT_BODY: Final = ("handleNotification",)
 """Functions whose answers have no header element to say a refusal in: the HTTP status does."""
 
@@ -140,6 +142,8 @@ async def read(request: Request, kind: type[_M]) -> _M:
     """
     check_version(request)
     body = await read_body(request, MEDIA_TYPE)
+    if _NUL in body and not is_storable(_decoded(body)):  # msgspec itself refuses half of a surrogate pair
+        raise NotThisProtocolError(400, Status.MALFORMED, "text with NUL is not taken")
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
@@ -179,6 +183,13 @@ async def read_body(request: Request, media_type: str) -> bytes:
         if len(body) > BODY_LIMIT_OCTETS:
             raise NotThisProtocolError(413, Status.MALFORMED, f"a request has at most {BODY_LIMIT_OCTETS} octets")
     return bytes(body)
+
+
+def _decoded(body: bytes) -> object:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None  # refused as no JSON, or as another message, by the caller
 
 
 def answer(content: Answer, http_status: int = 200) -> Response:

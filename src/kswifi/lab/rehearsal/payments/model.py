@@ -1,4 +1,4 @@
-"""What a rehearsal gateway knows: charges and refunds, kept in a file so that a restart forgets nothing."""
+"""What a rehearsal gateway knows: charges, refunds, disputes and payouts, kept in a file over a restart."""
 
 import secrets
 import sqlite3
@@ -32,17 +32,59 @@ class RefundStatus(StrEnum):
     FAILED = "failed"
 
 
+class DisputeStatus(StrEnum):
+    """Where a dispute stands."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
 class Refund(msgspec.Struct):
-    """One refund of a charge."""
+    """One refund of a charge.
+
+    ``told`` is whether a webhook reports it; ``deducted_in`` the payout that it was taken from, once it was.
+    """
 
     number: int
     amount_kobo: int
     status: RefundStatus
     created_at: str
+    told: bool = True
+    deducted_in: int | None = None
+
+
+class Dispute(msgspec.Struct):
+    """One dispute of a charge; ``fee_kobo`` is charged if it is lost."""
+
+    number: int
+    amount_kobo: int
+    fee_kobo: int
+    status: DisputeStatus
+    created_at: str
+    due_at: str
+    resolved_at: str | None = None
+    deducted_in: int | None = None
+
+
+class Settlement(msgspec.Struct):
+    """One payout: what was processed, less fees and deductions."""
+
+    number: int
+    currency: str
+    processed_kobo: int
+    fees_kobo: int
+    deductions_kobo: int
+    settled_at: str
+
+    @property
+    def paid_out_kobo(self) -> int:
+        """Return what reaches the bank."""
+        return self.processed_kobo - self.fees_kobo - self.deductions_kobo
 
 
 class Charge(msgspec.Struct):
-    """One charge and its refunds. ``amount_kobo`` is what was paid, ``requested_kobo`` what was asked."""
+    """One charge, its refunds and disputes. ``amount_kobo`` is what was paid, ``requested_kobo`` what was asked."""
 
     number: int
     reference: str
@@ -58,6 +100,25 @@ class Charge(msgspec.Struct):
     fees_kobo: int = 0
     paid_at: str | None = None
     refunds: list[Refund] = []
+    disputes: list[Dispute] = []
+    settled_in: int | None = None
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether it was paid, also where the money went back."""
+        return self.status in (ChargeStatus.PAID, ChargeStatus.REVERSED)
+
+    @property
+    def returned_kobo(self) -> int:
+        """Return what has gone back to the payer."""
+        done = sum(it.amount_kobo for it in self.refunds if it.status is RefundStatus.DONE)
+        return done + sum(it.amount_kobo for it in self.disputes if it.status is DisputeStatus.LOST)
+
+    @property
+    def claimed_kobo(self) -> int:
+        """Return what has gone back, is on its way back, or is disputed."""
+        refunds = sum(it.amount_kobo for it in self.refunds if it.status is not RefundStatus.FAILED)
+        return refunds + sum(it.amount_kobo for it in self.disputes if it.status is not DisputeStatus.WON)
 
 
 class GatewayRefusal(KswifiError):  # noqa: N818 - an answer of the gateway, not a defect
@@ -80,6 +141,9 @@ class ChargeBook:
         self._database.execute(
             "CREATE TABLE IF NOT EXISTS charge (number INTEGER PRIMARY KEY, reference TEXT UNIQUE NOT NULL,"
             " token TEXT UNIQUE NOT NULL, body BLOB NOT NULL)"
+        )
+        self._database.execute(
+            "CREATE TABLE IF NOT EXISTS settlement (number INTEGER PRIMARY KEY, body BLOB NOT NULL)"
         )
 
     def open(self, charge: Charge) -> Charge:
@@ -118,6 +182,25 @@ class ChargeBook:
     def by_number(self, number: int) -> Charge:
         """Return a charge; raises GatewayRefusal where there is none."""
         return self._one("number", number)
+
+    def all(self) -> list[Charge]:
+        """Return all charges, the newest first."""
+        rows = self._database.execute("SELECT body FROM charge ORDER BY number DESC")
+        return [msgspec.json.decode(body, type=Charge) for (body,) in rows]
+
+    def settlements(self) -> list[Settlement]:
+        """Return all payouts, the newest first."""
+        rows = self._database.execute("SELECT body FROM settlement ORDER BY number DESC")
+        return [msgspec.json.decode(body, type=Settlement) for (body,) in rows]
+
+    def add_settlement(self, settlement: Settlement) -> Settlement:
+        """Add a payout; its number is made here."""
+        (last,) = self._database.execute("SELECT max(number) FROM settlement").fetchone()
+        settlement.number = (last or 0) + 1
+        self._database.execute(
+            "INSERT INTO settlement VALUES (?, ?)", (settlement.number, msgspec.json.encode(settlement))
+        )
+        return settlement
 
     def close(self) -> None:
         """Close the file."""
