@@ -10,14 +10,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from kswifi.accounts.common_passwords import is_common
 from kswifi.accounts.errors import InvalidIdentifierError, WeakPasswordError
-from kswifi.accounts.obvious import OBVIOUS_PASSWORDS
+from kswifi.kernel.pasted import SEPARATORS, clean_digits, clean_pasted
 
 PASSWORD_LENGTHS: Final = range(8, 129)
 RECOVERY_CODE_OCTETS: Final = 15
 TOKEN_OCTETS: Final = 32
 
-_SEPARATORS: Final = re.compile(r"[\s().\-\u2010-\u2015]+")
 _NIGERIAN_MOBILE: Final = re.compile(r"[789][01]\d{8}")
 _E164: Final = re.compile(r"\+[1-9]\d{7,14}")
 _EMAIL: Final = re.compile(
@@ -29,9 +29,15 @@ _CROCKFORD: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "012345678
 _MISREAD: Final = str.maketrans("ILO", "110")
 
 
+_GMAIL: Final = frozenset({"gmail.com", "googlemail.com"})
+
+Digest = Callable[[str, str], bytes]
+"""The keyed digest of a value for a purpose: 32 octets."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """What somebody signs in with: exactly one of the two is set, in its one normal form."""
+    """The phone number or email address that an account signs in with; exactly one is set, in its normal form."""
 
     phone_number: str | None = None
     email: str | None = None
@@ -122,7 +128,7 @@ def parse_identifier(text: str) -> Identifier:
     Raises:
         InvalidIdentifierError: it is neither.
     """
-    text = text.strip()
+    text = clean_pasted(text)
     if "@" in text:
         email = text.lower()
         local = email.partition("@")[0]
@@ -133,7 +139,7 @@ def parse_identifier(text: str) -> Identifier:
 
 
 def _parse_phone_number(text: str) -> str:
-    number = _SEPARATORS.sub("", text)
+    number = SEPARATORS.sub("", text)
     if not number.isascii():
         raise InvalidIdentifierError("write the phone number with the digits 0 to 9")
     national = number.removeprefix("+234").removeprefix("00234") if number[:1] in ("+", "0") else number
@@ -150,11 +156,26 @@ def _parse_phone_number(text: str) -> str:
     )
 
 
+def canonical_identifier(identifier: str) -> str:
+    """Return the form of a normal identifier under which one person is counted once; not for signing in.
+
+    Mail to ``ada+shop@example.ng`` reaches the mailbox ``ada@example.ng`` (subaddressing, RFC 5233). Gmail ignores
+    dots in the local part, and has two domains for each mailbox. A phone number is its own canonical form.
+    """
+    local, at, domain = identifier.partition("@")
+    if not at:
+        return identifier
+    local = local.partition("+")[0] or local
+    if domain in _GMAIL:
+        local, domain = local.replace(".", ""), "gmail.com"
+    return f"{local}@{domain}"
+
+
 def check_password(password: str, identifier: Identifier) -> None:
-    """Refuse a password that protects nothing; no rules of composition.
+    """Refuse a password that protects nothing; no rules of composition (NIST SP 800-63B, 3.1.1.2).
 
     Raises:
-        WeakPasswordError: not 8 to 128 characters, among the first guesses, one or two characters repeated, or the
+        WeakPasswordError: not 8 to 128 characters, a common password, one or two characters repeated, or the
             account's own phone number or address.
     """
     if len(password) not in PASSWORD_LENGTHS:
@@ -165,7 +186,7 @@ def check_password(password: str, identifier: Identifier) -> None:
     own = {str(identifier), str(identifier).removeprefix("+"), "0" + str(identifier).removeprefix("+234")}
     if identifier.email:
         own.add(identifier.email.partition("@")[0])
-    if plain in OBVIOUS_PASSWORDS or len(set(plain)) <= 2 or plain in own:
+    if is_common(password) or len(set(plain)) <= 2 or plain in own:
         raise WeakPasswordError("this password would be guessed at once: choose another")
 
 
@@ -177,7 +198,7 @@ def new_recovery_code(random_bytes: Callable[[int], bytes]) -> str:
 
 def hash_recovery_code(code: str) -> bytes:
     """Return what is stored of a code, however it was typed. Its 120 random bits need no slow hash."""
-    plain = _SEPARATORS.sub("", code).upper().translate(_MISREAD)
+    plain = clean_digits(code).upper().translate(_MISREAD)
     return hashlib.sha256(b"kswifi recovery code " + plain.encode("utf-8", "replace")).digest()
 
 

@@ -9,6 +9,7 @@ import typer
 
 from kswifi.kernel.clock import SystemClock
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.pasted import clean_digits
 from kswifi.kernel.quantities import format_octets
 
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ def verify_package_command(
         str | None,
         typer.Option(help="The server's keys: a JWK Set file, or its address (http://.../.well-known/jwks.json)."),
     ] = None,
-    iccid: Annotated[str | None, typer.Option(help="Also require that it is for this card.")] = None,
+    iccid: Annotated[
+        str | None,
+        typer.Option(help="Also require that it is for this card.", parser=clean_digits, metavar="TEXT"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check every octet of a package: format, signature, digests, card, validity; say what is wrong."""

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 import structlog
 from sqlalchemy import Connection, select, update
 
+from kswifi.accounts.model import Digest
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
-from kswifi.phone_verification.model import Digest, SendState, code_of, words_of
+from kswifi.phone_verification.model import SendState, code_of, words_of
 from kswifi.phone_verification.ports import CodeSender, SendRefused, SendResult, Sent, TextMessage
 from kswifi.phone_verification.service import SEND_KIND
 from kswifi.phone_verification.sql import phone_verification

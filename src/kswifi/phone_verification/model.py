@@ -1,13 +1,12 @@
 """Codes and where a verification stands: pure rules, no I/O."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from kswifi.accounts.errors import InvalidIdentifierError
-from kswifi.accounts.model import parse_identifier
+from kswifi.accounts.model import Digest, parse_identifier
 from kswifi.accounts.rates import Rate
 from kswifi.phone_verification.errors import NotAPhoneNumberError
 
@@ -22,9 +21,6 @@ CODES_BY_NUMBER: Final = Rate(4, timedelta(hours=24))
 CODES_BY_ADDRESS: Final = Rate(30, timedelta(hours=1))
 CODES_IN_ALL: Final = 2_000
 """In a day, where the operator sets nothing else: many addresses asking for many numbers are not free either."""
-
-Digest = Callable[[str, str], bytes]
-"""The keyed digest of a value for a purpose: 32 octets."""
 
 
 class SendState(StrEnum):

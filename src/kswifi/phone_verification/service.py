@@ -14,10 +14,12 @@ import structlog
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from kswifi.accounts.errors import TooManyAttemptsError
+from kswifi.accounts.model import Digest
 from kswifi.accounts.rates import NO_VENUES, AddressLimiter, Rate, RateLimiter, Venues
 from kswifi.accounts.sql import user_account
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.pasted import clean_digits
 from kswifi.outbox.service import enqueue
 from kswifi.phone_verification.errors import (
     NoLabMessageError,
@@ -34,7 +36,6 @@ from kswifi.phone_verification.model import (
     CODES_BY_NUMBER,
     CODES_IN_ALL,
     TRIES_LIMIT,
-    Digest,
     LabMessage,
     PhoneVerification,
     SendState,
@@ -149,7 +150,7 @@ class PhoneVerifications:
             return PhoneCodeOverError("this code does not hold any more: ask for another")
         expected = code_of(self._digest, row.verification_id, row.phone_number, row.salt)
         this = update(phone_verification).where(_t.verification_id == verification_id)
-        if not hmac.compare_digest(expected.encode(), code.encode("utf-8", "replace")):
+        if not hmac.compare_digest(expected.encode(), clean_digits(code).encode("utf-8", "replace")):
             connection.execute(this.values(tries=row.tries + 1))
             left = TRIES_LIMIT - row.tries - 1
             return PhoneCodeWrongError(f"this is not the code: you can try {left} times more", tries_left=left)
