@@ -81,6 +81,7 @@ def test_ready_says_addresses_that_can_be_connected_to(tmp_path: Path) -> None:
     environment = {
         "KSWIFI_DATA_DIR": str(tmp_path / "var"),
         "KSWIFI_MODE": "own-core",
+        "KSWIFI_IDENTIFIER_PROOF": "false",
         "KSWIFI_HOST": "::1",
         **{f"KSWIFI_{name.upper()}_PORT": str(port) for name, port in ports.items()},
     }
@@ -134,7 +135,11 @@ def test_up_in_own_core_starts_the_server_and_no_lab(tmp_path: Path) -> None:
     ports = free_ports(("api", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox"))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KSWIFI_")}
     environment |= {f"KSWIFI_{name.upper()}_PORT": str(port) for name, port in ports.items()}
-    environment |= {"KSWIFI_DATA_DIR": str(tmp_path / "var"), "KSWIFI_MODE": "own-core"}
+    environment |= {
+        "KSWIFI_DATA_DIR": str(tmp_path / "var"),
+        "KSWIFI_MODE": "own-core",
+        "KSWIFI_IDENTIFIER_PROOF": "false",
+    }
     with subprocess.Popen(
         [sys.executable, "-m", "kswifi", "up"], env=environment, stdout=subprocess.PIPE, text=True
     ) as up:

@@ -59,12 +59,16 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A fresh LoginSession. ``token`` goes into the cookie, ``csrf_token`` into the page; neither is stored."""
+    """A fresh LoginSession. ``token`` goes into the cookie, ``csrf_token`` into the page; neither is stored.
+
+    ``device_cookie`` goes into a cookie too: it shows at the next sign-in that this browser has signed in before.
+    """
 
     user: User
     token: str
     csrf_token: str
     expires_at: datetime
+    device_cookie: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +80,39 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
-class LoginRecord:
-    """A LoginSession as it is kept."""
+class Recovery:
+    """A recovered account: its next recovery code, shown this once, and a device cookie for the next sign-in."""
 
+    recovery_code: str
+    device_cookie: str
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The browser or app that signs in.
+
+    ``browser`` and ``network`` are what its owner knows it by later: the family of the user agent, and the label of
+    the network (``kernel.network_addresses.network_label``). ``device_cookie`` is from an earlier sign-in.
+    """
+
+    browser: str | None = None
+    network: str | None = None
+    device_cookie: str = ""
+
+
+UNKNOWN_CLIENT: Final = Client()
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRecord:
+    """A LoginSession as its owner sees it. ``login_id`` names it and opens nothing."""
+
+    login_id: str
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
+    browser: str | None
+    network: str | None
 
 
 class ChallengePurpose(StrEnum):
@@ -117,6 +148,7 @@ class SignedIn:
     user: User
     csrf_token: str
     expires_at: datetime
+    login_id: str
 
 
 def parse_identifier(text: str) -> Identifier:
@@ -210,6 +242,11 @@ def new_token(random_bytes: Callable[[int], bytes]) -> str:
 def hash_token(token: str) -> bytes:
     """Return what is stored of a token, so that a copy of the database signs nobody in."""
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+
+
+def login_id(token_hash: bytes) -> str:
+    """Return the name of a LoginSession, derived from what is stored of its token; it opens nothing."""
+    return hashlib.sha256(b"kswifi login id " + token_hash).hexdigest()[:32]
 
 
 def csrf_token(token: str) -> str:

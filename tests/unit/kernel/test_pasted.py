@@ -88,10 +88,9 @@ def test_pasted_text_is_read_as_what_it_shows(name: str) -> None:
 
 
 def test_the_package_command_reads_a_pasted_iccid() -> None:
-    [option] = [
-        it for it in package_app.registered_commands[0].callback.__annotations__.items() if it[0] == "iccid"
-    ]  # type: ignore[union-attr]
-    assert option[1].__metadata__[0].parser is clean_digits
+    callback = package_app.registered_commands[0].callback
+    assert callback is not None
+    assert callback.__annotations__["iccid"].__metadata__[0].parser is clean_digits
 
 
 @given(st.text())
