@@ -62,6 +62,7 @@ def reached_ports(folder: Path, ports: dict[str, int], **settings: str) -> dict[
     environment = {
         "data_dir": str(folder / "var"),
         "mode": "own-core",
+        "identifier_proof": "false",
         "public_origin": "https://kswifi.example.org",
         "smdp_address": "smdp.example.org",
         "diameter_peers": "smf.example.org@10.0.0.0/24",

@@ -1,7 +1,7 @@
 """The e-mail senders that can be named by ``KSWIFI_EMAIL_PROVIDER``.
 
 To add one: write a module in this folder with ``open_sender(options: EmailOptions) -> CodeSender``, add its line to
-``SENDERS``, and add it to the contract suite (`tests/contract/test_code_senders.py`).
+``SENDERS``, and add it to the contract suite (`tests/contract/test_email_senders.py`).
 """
 
 from collections.abc import Mapping
