@@ -1,4 +1,4 @@
-"""One contract for all that sends codes: the lab's outbox, Termii and Africa's Talking, and what can go wrong."""
+"""One contract for all that sends codes: the lab's outbox, Termii, Africa's Talking, and what can go wrong."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager

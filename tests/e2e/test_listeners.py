@@ -62,6 +62,7 @@ def reached_ports(folder: Path, ports: dict[str, int], **settings: str) -> dict[
     environment = {
         "data_dir": str(folder / "var"),
         "mode": "own-core",
+        "identifier_proof": "false",
         "public_origin": "https://kswifi.example.org",
         "smdp_address": "smdp.example.org",
         "diameter_peers": "smf.example.org@10.0.0.0/24",
@@ -82,6 +83,7 @@ def test_ready_says_addresses_that_can_be_connected_to(tmp_path: Path) -> None:
     environment = {
         "KSWIFI_DATA_DIR": str(tmp_path / "var"),
         "KSWIFI_MODE": "own-core",
+        "KSWIFI_IDENTIFIER_PROOF": "false",
         "KSWIFI_HOST": "::1",
         **{f"KSWIFI_{name.upper()}_PORT": str(port) for name, port in ports.items()},
     }
@@ -135,7 +137,11 @@ def test_up_in_own_core_starts_the_server_and_no_lab(tmp_path: Path) -> None:
     ports = free_ports(("api", "metrics", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox"))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KSWIFI_")}
     environment |= {f"KSWIFI_{name.upper()}_PORT": str(port) for name, port in ports.items()}
-    environment |= {"KSWIFI_DATA_DIR": str(tmp_path / "var"), "KSWIFI_MODE": "own-core"}
+    environment |= {
+        "KSWIFI_DATA_DIR": str(tmp_path / "var"),
+        "KSWIFI_MODE": "own-core",
+        "KSWIFI_IDENTIFIER_PROOF": "false",
+    }
     with subprocess.Popen(
         [sys.executable, "-m", "kswifi", "up"], env=environment, stdout=subprocess.PIPE, text=True
     ) as up:

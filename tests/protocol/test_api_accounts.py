@@ -85,6 +85,7 @@ async def test_guessing_is_answered_with_429_and_when_to_come_back(tmp_path: Pat
 
     async with serving(tmp_path, clock=ManualClock(START), rules=rules) as (client, _services):
         await register(client)
+        client.cookies.clear()  # another browser than the owner's
         wrong = PHONE | {"password": "not the password"}
         for _ in range(2):
             problem(await client.post("/api/v1/logins", json=wrong), 401, "wrong_credentials")

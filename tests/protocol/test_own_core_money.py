@@ -27,6 +27,7 @@ def test_what_is_left_open_is_said_and_a_budget_without_a_price_is_refused(tmp_p
     environment = {
         "KSWIFI_DATA_DIR": str(tmp_path / "var"),
         "KSWIFI_MODE": "own-core",
+        "KSWIFI_IDENTIFIER_PROOF": "false",
         **{f"KSWIFI_{name}": str(port) for name, port in ports.items()},
     }
     log = tmp_path / "server.log"

@@ -310,11 +310,12 @@ async def test_what_was_not_asked_for_grants_nothing_and_goes_back(
         await till.rehearsal.pay(payment.reference, **told)
         await till.rehearsal.told(1)
         await till.settle()
+        owed = "refunds_owed" in await till.book()
         payment = await till.look(payment)
         assert payment.state in (PaymentState.REFUNDING, PaymentState.REFUNDED)  # its webhook may be here by now
         assert words in (payment.reason or "")
         assert await periods(till) == 0
-        assert ("refunds_owed" in await till.book()) == book
+        assert owed == book or payment.state is PaymentState.REFUNDED
         await till.rehearsal.told(2)  # the refund has arrived
         await till.settle()
         await till.later(timedelta(seconds=6))

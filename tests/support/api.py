@@ -20,8 +20,10 @@ from kswifi.api.server import ApiServer
 from kswifi.api.services import Check, Environment, Services
 from kswifi.catalogue.service import Catalogue
 from kswifi.free_data.pseudonyms import Marks
+from kswifi.identifier_proofs.service import IdentifierProofs, ProofSenders
 from kswifi.kernel.clock import Clock
 from kswifi.notifications.service import NotificationService
+from kswifi.phone_verification.code_limits import CodeLimiter
 from kswifi.phone_verification.lab_outbox import LabOutbox
 from kswifi.phone_verification.service import PhoneVerifications
 from tests.support.accounts import cheap_passwords
@@ -59,7 +61,8 @@ async def serving(
     origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
     passwords = cheap_passwords()
     async with open_database(folder, clock) as database:
-        accounts = AccountService(database, passwords, rules)
+        digest, lab, limiter = Marks(bytes(32)).digest, LabOutbox(database), CodeLimiter()
+        accounts = AccountService(database, passwords, rules, digest=digest)
         given = Environment(**{"mode": "embedded", "public_origin": origin, **environment})
         services = Services(
             database=database,
@@ -70,7 +73,8 @@ async def serving(
             streams=EventStreams(database),
             environment=given,
             readiness=readiness or {},
-            phone_verifications=PhoneVerifications(database, Marks(bytes(32)).digest, LabOutbox(database)),
+            phone_verifications=PhoneVerifications(database, digest, LabOutbox(database), limiter=limiter),
+            identifier_proofs=IdentifierProofs(database, digest, ProofSenders(lab, lab), limiter),
         )
         app = create_app(services)
         if extra is not None:  # goes before the product's routes, so that it can stand in for some

@@ -34,6 +34,7 @@ class OwnCoreServer:
         self._environment = {
             "KSWIFI_DATA_DIR": str(self.data_dir),
             "KSWIFI_MODE": "own-core",
+            "KSWIFI_IDENTIFIER_PROOF": "false",
             "KSWIFI_DIAMETER_IDENTITY": SERVER,
             "KSWIFI_DIAMETER_REALM": REALM,
             "KSWIFI_DIAMETER_PEERS": PEER,

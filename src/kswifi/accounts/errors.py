@@ -51,6 +51,25 @@ class TooManyAttemptsError(KswifiError):
     code = "too_many_attempts"
 
 
+class SignInLockedError(TooManyAttemptsError):
+    """Too many wrong passwords of one account came from clients without its device cookie.
+
+    It has the code of any other rate, so that the answer is the same whether the account exists or not.
+    """
+
+
+class IdentifierNotProvedError(KswifiError):
+    """No confirmed proof came with the phone number or email address, or it was used, or it has had its time."""
+
+    code = "identifier_not_proved"
+
+
+class UnknownLoginError(KswifiError):
+    """The user has no login session with this id."""
+
+    code = "unknown_login"
+
+
 class SignInBusyError(KswifiError):
     """So many passwords are being checked that one more would only wait."""
 

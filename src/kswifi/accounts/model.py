@@ -10,14 +10,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from kswifi.accounts.common_passwords import is_common
 from kswifi.accounts.errors import InvalidIdentifierError, WeakPasswordError
-from kswifi.accounts.obvious import OBVIOUS_PASSWORDS
+from kswifi.kernel.pasted import SEPARATORS, clean_digits, clean_pasted
 
 PASSWORD_LENGTHS: Final = range(8, 129)
 RECOVERY_CODE_OCTETS: Final = 15
 TOKEN_OCTETS: Final = 32
 
-_SEPARATORS: Final = re.compile(r"[\s().\-\u2010-\u2015]+")
 _NIGERIAN_MOBILE: Final = re.compile(r"[789][01]\d{8}")
 _E164: Final = re.compile(r"\+[1-9]\d{7,14}")
 _EMAIL: Final = re.compile(
@@ -29,9 +29,15 @@ _CROCKFORD: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "012345678
 _MISREAD: Final = str.maketrans("ILO", "110")
 
 
+_GMAIL: Final = frozenset({"gmail.com", "googlemail.com"})
+
+Digest = Callable[[str, str], bytes]
+"""The keyed digest of a value for a purpose: 32 octets."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """What somebody signs in with: exactly one of the two is set, in its one normal form."""
+    """The phone number or email address that an account signs in with; exactly one is set, in its normal form."""
 
     phone_number: str | None = None
     email: str | None = None
@@ -53,12 +59,16 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A fresh LoginSession. ``token`` goes into the cookie, ``csrf_token`` into the page; neither is stored."""
+    """A fresh LoginSession. ``token`` goes into the cookie, ``csrf_token`` into the page; neither is stored.
+
+    ``device_cookie`` goes into a cookie too: it shows at the next sign-in that this browser has signed in before.
+    """
 
     user: User
     token: str
     csrf_token: str
     expires_at: datetime
+    device_cookie: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +80,39 @@ class Registration:
 
 
 @dataclass(frozen=True, slots=True)
-class LoginRecord:
-    """A LoginSession as it is kept."""
+class Recovery:
+    """A recovered account: its next recovery code, shown this once, and a device cookie for the next sign-in."""
 
+    recovery_code: str
+    device_cookie: str
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The browser or app that signs in.
+
+    ``browser`` and ``network`` are what its owner knows it by later: the family of the user agent, and the label of
+    the network (``kernel.network_addresses.network_label``). ``device_cookie`` is from an earlier sign-in.
+    """
+
+    browser: str | None = None
+    network: str | None = None
+    device_cookie: str = ""
+
+
+UNKNOWN_CLIENT: Final = Client()
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRecord:
+    """A LoginSession as its owner sees it. ``login_id`` names it and opens nothing."""
+
+    login_id: str
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
+    browser: str | None
+    network: str | None
 
 
 class ChallengePurpose(StrEnum):
@@ -111,6 +148,7 @@ class SignedIn:
     user: User
     csrf_token: str
     expires_at: datetime
+    login_id: str
 
 
 def parse_identifier(text: str) -> Identifier:
@@ -122,7 +160,7 @@ def parse_identifier(text: str) -> Identifier:
     Raises:
         InvalidIdentifierError: it is neither.
     """
-    text = text.strip()
+    text = clean_pasted(text)
     if "@" in text:
         email = text.lower()
         local = email.partition("@")[0]
@@ -133,7 +171,7 @@ def parse_identifier(text: str) -> Identifier:
 
 
 def _parse_phone_number(text: str) -> str:
-    number = _SEPARATORS.sub("", text)
+    number = SEPARATORS.sub("", text)
     if not number.isascii():
         raise InvalidIdentifierError("write the phone number with the digits 0 to 9")
     national = number.removeprefix("+234").removeprefix("00234") if number[:1] in ("+", "0") else number
@@ -150,11 +188,26 @@ def _parse_phone_number(text: str) -> str:
     )
 
 
+def canonical_identifier(identifier: str) -> str:
+    """Return the form of a normal identifier under which one person is counted once; not for signing in.
+
+    Mail to ``ada+shop@example.ng`` reaches the mailbox ``ada@example.ng`` (subaddressing, RFC 5233). Gmail ignores
+    dots in the local part, and has two domains for each mailbox. A phone number is its own canonical form.
+    """
+    local, at, domain = identifier.partition("@")
+    if not at:
+        return identifier
+    local = local.partition("+")[0] or local
+    if domain in _GMAIL:
+        local, domain = local.replace(".", ""), "gmail.com"
+    return f"{local}@{domain}"
+
+
 def check_password(password: str, identifier: Identifier) -> None:
-    """Refuse a password that protects nothing; no rules of composition.
+    """Refuse a password that protects nothing; no rules of composition (NIST SP 800-63B, 3.1.1.2).
 
     Raises:
-        WeakPasswordError: not 8 to 128 characters, among the first guesses, one or two characters repeated, or the
+        WeakPasswordError: not 8 to 128 characters, a common password, one or two characters repeated, or the
             account's own phone number or address.
     """
     if len(password) not in PASSWORD_LENGTHS:
@@ -165,7 +218,7 @@ def check_password(password: str, identifier: Identifier) -> None:
     own = {str(identifier), str(identifier).removeprefix("+"), "0" + str(identifier).removeprefix("+234")}
     if identifier.email:
         own.add(identifier.email.partition("@")[0])
-    if plain in OBVIOUS_PASSWORDS or len(set(plain)) <= 2 or plain in own:
+    if is_common(password) or len(set(plain)) <= 2 or plain in own:
         raise WeakPasswordError("this password would be guessed at once: choose another")
 
 
@@ -177,7 +230,7 @@ def new_recovery_code(random_bytes: Callable[[int], bytes]) -> str:
 
 def hash_recovery_code(code: str) -> bytes:
     """Return what is stored of a code, however it was typed. Its 120 random bits need no slow hash."""
-    plain = _SEPARATORS.sub("", code).upper().translate(_MISREAD)
+    plain = clean_digits(code).upper().translate(_MISREAD)
     return hashlib.sha256(b"kswifi recovery code " + plain.encode("utf-8", "replace")).digest()
 
 
@@ -189,6 +242,11 @@ def new_token(random_bytes: Callable[[int], bytes]) -> str:
 def hash_token(token: str) -> bytes:
     """Return what is stored of a token, so that a copy of the database signs nobody in."""
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
+
+
+def login_id(token_hash: bytes) -> str:
+    """Return the name of a LoginSession, derived from what is stored of its token; it opens nothing."""
+    return hashlib.sha256(b"kswifi login id " + token_hash).hexdigest()[:32]
 
 
 def csrf_token(token: str) -> str:

@@ -37,7 +37,16 @@ from kswifi.accounts.errors import (
     TooManyPasskeysError,
     UnknownPasskeyError,
 )
-from kswifi.accounts.model import ChallengePurpose, Login, PasskeyOptions, PasskeyRecord, Registration, User
+from kswifi.accounts.model import (
+    UNKNOWN_CLIENT,
+    ChallengePurpose,
+    Client,
+    Login,
+    PasskeyOptions,
+    PasskeyRecord,
+    Registration,
+    User,
+)
 from kswifi.accounts.relying_party import RelyingParty
 from kswifi.accounts.service import AccountService
 from kswifi.accounts.sql import passkey, passkey_challenge, user_account
@@ -85,22 +94,30 @@ class PasskeyService:
         """The name that passkeys of this installation belong to; None where there are none."""
         return None if self._party is None else self._party.rp_id
 
-    async def sign_up_options(self, identifier: str, address: str) -> PasskeyOptions:
+    async def sign_up_options(self, identifier: str, address: str, proof_id: str | None = None) -> PasskeyOptions:
         """Return what a browser needs to make a passkey for an account that does not exist yet.
 
         Raises:
-            InvalidIdentifierError, AlreadyRegisteredError, TooManyAttemptsError, PasskeysNotHereError
+            InvalidIdentifierError, TooManyAttemptsError, PasskeysNotHereError
+            IdentifierNotProvedError, AlreadyRegisteredError: as ``AccountService.register``.
         """
         who = model.parse_identifier(identifier)
-        await self._accounts.require_free(who, address)
+        await self._accounts.require_available(who, address, proof_id)
         user_id = str(uuid7(self._database.clock.now()))
         return await self._creation_options(ChallengePurpose.SIGN_UP, user_id, str(who), [])
 
-    async def sign_up(self, challenge_id: str, credential: Credential) -> Registration:
+    async def sign_up(
+        self,
+        challenge_id: str,
+        credential: Credential,
+        client: Client = UNKNOWN_CLIENT,
+        proof_id: str | None = None,
+    ) -> Registration:
         """Make the account that the challenge was for, with this passkey; its password is one that nobody has.
 
         Raises:
-            PasskeyChallengeOverError, PasskeyRefusedError, AlreadyRegisteredError, PasskeysNotHereError
+            PasskeyChallengeOverError, PasskeyRefusedError, PasskeysNotHereError
+            IdentifierNotProvedError, AlreadyRegisteredError: as ``AccountService.register``.
         """
         challenge = await self._take(challenge_id, ChallengePurpose.SIGN_UP)
         made = self._verified(challenge, credential)
@@ -108,7 +125,9 @@ class PasskeyService:
 
         def register(connection: Connection) -> Registration:
             who = model.parse_identifier(challenge.identifier)
-            registration = self._accounts.create(connection, who, password_hash, challenge.user_id)
+            registration = self._accounts.create(
+                connection, who, password_hash, challenge.user_id, client, proof_id
+            )
             self._insert(connection, challenge.user_id, made, "")
             return registration
 
@@ -129,7 +148,7 @@ class PasskeyService:
         challenge_id = await self._note(challenge, ChallengePurpose.SIGN_IN, None, None)
         return PasskeyOptions(challenge_id, options_to_json_dict(options))
 
-    async def sign_in(self, challenge_id: str, credential: Credential) -> Login:
+    async def sign_in(self, challenge_id: str, credential: Credential, client: Client = UNKNOWN_CLIENT) -> Login:
         """Begin a LoginSession for the owner of the passkey that signed the challenge.
 
         Raises:
@@ -139,7 +158,7 @@ class PasskeyService:
 
         def change(connection: Connection) -> Login:
             owner = self._authenticated(connection, challenge, credential)
-            return self._accounts.open_login(connection, owner)
+            return self._accounts.open_login(connection, owner, client)
 
         return await self._database.write(change)
 

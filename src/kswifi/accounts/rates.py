@@ -36,17 +36,24 @@ class RateLimiter:
         Raises:
             TooManyAttemptsError: it comes too early; it is not counted.
         """
-        full_until = max(self._full_until.get(key, now), now)
-        wait = full_until - self._tolerance - now
+        self.require_room(key, now)
+        self._full_until[key] = max(self._full_until.get(key, now), now) + self._spacing
+        self._full_until.move_to_end(key)
+        if len(self._full_until) > KEYS_LIMIT:
+            self._full_until.popitem(last=False)  # the one that tried longest ago
+
+    def require_room(self, key: str, now: datetime) -> None:
+        """Refuse an attempt that comes too early, and count none.
+
+        Raises:
+            TooManyAttemptsError: it comes too early.
+        """
+        wait = max(self._full_until.get(key, now), now) - self._tolerance - now
         if wait > timedelta(0):
             seconds = -(-wait // timedelta(seconds=1))
             raise TooManyAttemptsError(
                 f"too many attempts: try again in {seconds} seconds", retry_after_seconds=seconds
             )
-        self._full_until[key] = full_until + self._spacing
-        self._full_until.move_to_end(key)
-        if len(self._full_until) > KEYS_LIMIT:
-            self._full_until.popitem(last=False)  # the one that tried longest ago
 
     def forgive(self, key: str) -> None:
         """Forget the attempts of a key that has proved itself."""

@@ -1,29 +1,54 @@
 """Registering, signing in and out, and recovering an account."""
 
+import hmac
 import os
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Final
 
-from sqlalchemy import Connection, Row, Update, bindparam, delete, or_, select, update
+import structlog
+from sqlalchemy import Connection, bindparam, delete, or_, select, update
 
 from kswifi.accounts import model
+from kswifi.accounts.device_cookies import DeviceCookies
 from kswifi.accounts.errors import (
-    AlreadyRegisteredError,
     LoginExpiredError,
     NotSignedInError,
+    SignInLockedError,
     WrongCredentialsError,
     WrongRecoveryCodeError,
 )
-from kswifi.accounts.model import Identifier, Login, LoginRecord, Registration, SignedIn, User
+from kswifi.accounts.identifiers import (
+    AccountRow,
+    Identifiers,
+    already_registered,
+    find_account,
+    of_user,
+    require_proof,
+    tell_owner,
+)
+from kswifi.accounts.logins import Logins, begin_generation, end_login, end_logins, generation_of
+from kswifi.accounts.model import (
+    UNKNOWN_CLIENT,
+    Client,
+    Digest,
+    Identifier,
+    Login,
+    Recovery,
+    Registration,
+    SignedIn,
+    User,
+)
+from kswifi.accounts.password_guesses import PasswordGuesses
 from kswifi.accounts.passwords import Passwords
 from kswifi.accounts.rates import NO_VENUES, AddressLimiter, Rate, RateLimiter, Venues
 from kswifi.accounts.sql import login_session, passkey, passkey_challenge, user_account
 from kswifi.database.dialect import insert
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.kernel.ids import uuid7
+from kswifi.outbox.service import enqueue
 
 SEEN_EVERY: Final = timedelta(minutes=5)
 """How exactly it is noted when a LoginSession was last used: a write for each request would be too dear."""
@@ -31,10 +56,14 @@ SEEN_EVERY: Final = timedelta(minutes=5)
 NOWHERE: Final = "deleted.invalid"
 """The domain of the addresses that deleted accounts get: one that can never exist (RFC 2606, 2)."""
 
-LOGINS_LIMIT: Final = 20
-"""LoginSessions of one account; a further one ends the oldest."""
-
 PRUNE_LIMIT: Final = 500
+
+TELL_OF_LOCK: Final = "tell_of_sign_in_lock"
+"""The kind of the outbox entries by which an owner is told that sign-ins without a device cookie are refused."""
+
+_log = structlog.get_logger(__name__)
+
+_WRONG: Final = "phone number, email address or password is wrong"
 
 # Many people share one address behind a mobile network's NAT, so the rates by address are generous.
 # Made once: making a statement anew costs more than running it.
@@ -52,7 +81,7 @@ REGISTRATIONS_BY_ADDRESS: Final = Rate(30, timedelta(hours=1))
 
 @dataclass(frozen=True, slots=True)
 class AccountRules:
-    """How long a LoginSession lasts, and how often one may try."""
+    """How long a LoginSession lasts, how often one may try, and whether identifiers must be proved."""
 
     login_lifetime: timedelta = timedelta(days=30)
     login_idle: timedelta = timedelta(days=14)
@@ -60,15 +89,14 @@ class AccountRules:
     logins_by_address: Rate = LOGINS_BY_ADDRESS
     registrations_by_address: Rate = REGISTRATIONS_BY_ADDRESS
     venues: Venues = NO_VENUES
-
-
-def end_login(connection: Connection, token: str) -> None:
-    """End a LoginSession; ending it twice is no error."""
-    connection.execute(delete(login_session).where(login_session.c.token_hash == model.hash_token(token)))
+    proof_required: bool = False
 
 
 class AccountService:
-    """Accounts, on the control plane's database."""
+    """Accounts, on the control plane's database.
+
+    ``digest`` is the installation's keyed digest. Without one, device cookies hold until the process ends.
+    """
 
     def __init__(
         self,
@@ -76,69 +104,98 @@ class AccountService:
         passwords: Passwords,
         rules: AccountRules | None = None,
         random_bytes: Callable[[int], bytes] = os.urandom,
+        digest: Digest | None = None,
     ) -> None:
         self._database = database
         self._passwords = passwords
         self._rules = rules or AccountRules()
         self._random_bytes = random_bytes
-        self._guesses = RateLimiter(self._rules.guesses_by_account)
+        digest = digest or _digest_of_this_process()
+        self._cookies = DeviceCookies(digest, random_bytes)
+        self._logins_begun = Logins(self._cookies, self._rules.login_lifetime, random_bytes)
+        self._identifiers = Identifiers(digest, proof_required=self._rules.proof_required)
+        self._guesses = PasswordGuesses(self._rules.guesses_by_account)
+        self._confirmations = RateLimiter(self._rules.guesses_by_account)
         self._logins = AddressLimiter(self._rules.logins_by_address, self._rules.venues)
         self._registrations = AddressLimiter(self._rules.registrations_by_address, self._rules.venues)
 
-    async def register(self, identifier: str, password: str, address: str) -> Registration:
+    @property
+    def proof_required(self) -> bool:
+        """Whether an identifier must be proved before it has an account."""
+        return self._rules.proof_required
+
+    async def register(
+        self,
+        identifier: str,
+        password: str,
+        address: str,
+        client: Client = UNKNOWN_CLIENT,
+        proof_id: str | None = None,
+    ) -> Registration:
         """Make an account for a phone number or email address, and sign it in.
+
+        With the proof of its owner, an identifier is taken from an account that has not proved it.
 
         Raises:
             InvalidIdentifierError, WeakPasswordError: what was written cannot be used.
+            IdentifierNotProvedError: a proof is required, and this is none of the identifier.
             AlreadyRegisteredError: it has an account.
             TooManyAttemptsError, SignInBusyError: too much at once.
         """
         who = model.parse_identifier(identifier)
         model.check_password(password, who)
-        await self.require_free(who, address)
+        await self.require_available(who, address, proof_id)
         password_hash = await self._passwords.hash(password)
-        return await self._database.write(lambda connection: self.create(connection, who, password_hash))
+        return await self._database.write(
+            lambda connection: self.create(connection, who, password_hash, client=client, proof_id=proof_id)
+        )
 
-    async def require_free(self, who: Identifier, address: str) -> None:
-        """Count a registration, and refuse a phone number or email address that has an account.
+    async def require_available(self, who: Identifier, address: str, proof_id: str | None = None) -> None:
+        """Count a registration, and refuse a phone number or email address that cannot have an account now.
 
         Raises:
-            AlreadyRegisteredError, TooManyAttemptsError
+            IdentifierNotProvedError, AlreadyRegisteredError, TooManyAttemptsError
         """
         self._registrations.attempt(address, self._database.clock.now())
-
-        def look(connection: Connection) -> None:
-            if _find(connection, who) is not None:
-                raise _already_registered(who)
-
-        await self._database.read(look)
+        await self._database.read(lambda connection: self._identifiers.require_available(connection, who, proof_id))
 
     def create(
-        self, connection: Connection, who: Identifier, password_hash: str, user_id: str | None = None
+        self,
+        connection: Connection,
+        who: Identifier,
+        password_hash: str,
+        user_id: str | None = None,
+        client: Client = UNKNOWN_CLIENT,
+        proof_id: str | None = None,
     ) -> Registration:
         """Make an account, and sign it in; of two at the same moment, one is refused.
 
         Raises:
-            AlreadyRegisteredError: the phone number or email address has an account.
+            IdentifierNotProvedError, AlreadyRegisteredError: as ``register``.
         """
+        columns = self._identifiers.take(connection, who, proof_id)
         now = transaction_instant(connection)
         code = model.new_recovery_code(self._random_bytes)
-        user = User(user_id or str(uuid7(now)), who.phone_number, who.email, now)
+        verified = "phone_mark" in columns
+        user = User(user_id or str(uuid7(now)), who.phone_number, who.email, now, phone_verified=verified)
         result = connection.execute(
             insert(user_account)
             .values(
                 user_id=user.user_id,
-                phone_number=who.phone_number,
-                email=who.email,
                 password_hash=password_hash,
                 recovery_code_hash=model.hash_recovery_code(code),
                 created_at=now,
+                **columns,
             )
             .on_conflict_do_nothing()
         )
         if result.rowcount != 1:
-            raise _already_registered(who)
-        return Registration(self.open_login(connection, user), code)
+            raise already_registered(who)
+        return Registration(self.open_login(connection, user, client), code)
+
+    def open_login(self, connection: Connection, user: User, client: Client = UNKNOWN_CLIENT) -> Login:
+        """Begin a LoginSession of a user who has proved who they are; beyond the limit the oldest ends."""
+        return self._logins_begun.begin(connection, user, client)
 
     async def hash_of_nobodys_password(self) -> str:
         """Return the hash of a password that nobody has, for an account that is opened in other ways.
@@ -156,31 +213,71 @@ class AccountService:
         """
         self._logins.attempt(address, self._database.clock.now())
 
-    async def log_in(self, identifier: str, password: str, address: str) -> Login:
-        """Sign in. Unknown accounts take as long as wrong passwords and get the same answer.
+    async def log_in(
+        self,
+        identifier: str,
+        password: str,
+        address: str,
+        client: Client = UNKNOWN_CLIENT,
+        proof_id: str | None = None,
+    ) -> Login:
+        """Sign in. Unknown accounts and wrong passwords get the same answer for the same work.
+
+        Wrong passwords of clients without a device cookie of the account never lock out a client that has one, nor
+        one that has proved the identifier by a code (``proof_id``).
 
         Raises:
             WrongCredentialsError: no such account, or not its password.
+            IdentifierNotProvedError: ``proof_id`` is no proof of the identifier.
+            SignInLockedError: too many wrong passwords of clients without a device cookie.
             TooManyAttemptsError, SignInBusyError: too much at once.
         """
         who = model.parse_identifier(identifier)
         now = self._database.clock.now()
         self._logins.attempt(address, now)
-        self._guesses.attempt(f"password {who}", now)
-        found = await self._database.read(lambda connection: _find(connection, who))
+
+        def look(connection: Connection) -> AccountRow | None:
+            if proof_id is not None:
+                require_proof(connection, who, proof_id)
+            return find_account(connection, who)
+
+        found = await self._database.read(look)
+        known = self._known(client, found) if proof_id is None else f"proof {proof_id}"
+        try:
+            self._guesses.attempt(str(who), known, now)
+        except SignInLockedError:
+            await self._note_lock(who, found, now)
+            raise
         encoded = None if found is None else found.password_hash
         if not await self._passwords.matches(encoded, password) or found is None:
-            raise WrongCredentialsError("phone number, email address or password is wrong")
-        self._guesses.forgive(f"password {who}")
+            raise WrongCredentialsError(_WRONG)
+        self._guesses.right(str(who), known)
         renewed = await self._passwords.hash(password) if self._passwords.is_outdated(found.password_hash) else None
 
         def change(connection: Connection) -> Login:
-            _require_not_recovered_since(connection, found)
+            _require_same_generation(connection, found)
             if renewed is not None:
-                connection.execute(_of_user(found.user_id).values(password_hash=renewed))
-            return self.open_login(connection, _user(found))
+                connection.execute(of_user(found.user_id).values(password_hash=renewed))
+            return self.open_login(connection, _user(found), client)
 
         return await self._database.write(change)
+
+    def _known(self, client: Client, found: AccountRow | None) -> str | None:
+        """Return what names the client's device cookie if it is the account's; the work is always the same."""
+        user_id, generation = ("", 0) if found is None else (found.user_id, found.credential_generation)
+        nonce = self._cookies.nonce_of(client.device_cookie, user_id, generation)
+        return None if nonce is None or found is None else f"cookie {nonce}"
+
+    async def _note_lock(self, who: Identifier, found: AccountRow | None, now: datetime) -> None:
+        """Leave word of a lock-out once in a window; for an unknown account too, so that the work is the same."""
+        if not self._guesses.notice_is_due(str(who), now):
+            return
+        _log.warning("sign_in_locked")
+        payload = {"user_id": None if found is None else found.user_id}
+        key = f"{TELL_OF_LOCK}:{secrets.token_hex(16)}"
+        await self._database.write(
+            lambda connection: enqueue(connection, kind=TELL_OF_LOCK, key=key, payload=payload)
+        )
 
     async def who(self, token: str) -> SignedIn:
         """Return who holds this LoginSession's token.
@@ -205,16 +302,17 @@ class AccountService:
                     update(login_session).where(login_session.c.token_hash == hashed).values(seen_at=now)
                 )
             )
-        return SignedIn(_user(row), model.csrf_token(token), row.expires_at)
+        return SignedIn(_user(row), model.csrf_token(token), row.expires_at, model.login_id(hashed))
 
     async def log_out(self, token: str) -> None:
         """End a LoginSession; ending it twice is no error."""
         await self._database.write(lambda connection: end_login(connection, token))
 
-    async def recover(self, identifier: str, recovery_code: str, new_password: str, address: str) -> str:
+    async def recover(self, identifier: str, recovery_code: str, new_password: str, address: str) -> Recovery:
         """Set a new password with the recovery code; end all LoginSessions and passkeys; return the next code.
 
-        The code works once: of two recoveries at the same moment, one is refused.
+        The code works once: of two recoveries at the same moment, one is refused. It has 120 random bits, so tries
+        are counted by network address alone: nobody can use up the tries of an account.
 
         Raises:
             WrongRecoveryCodeError: no such account, or not its code.
@@ -225,12 +323,11 @@ class AccountService:
         model.check_password(new_password, who)
         now = self._database.clock.now()
         self._logins.attempt(address, now)
-        self._guesses.attempt(f"recovery {who}", now)
         password_hash = await self._passwords.hash(new_password)  # before looking: as long for every answer
         code = model.new_recovery_code(self._random_bytes)
         column = user_account.c.phone_number if who.phone_number else user_account.c.email
 
-        def change(connection: Connection) -> None:
+        def change(connection: Connection) -> Recovery:
             result = connection.execute(
                 update(user_account)
                 .where(
@@ -243,64 +340,134 @@ class AccountService:
             user_id = result.scalar_one_or_none()
             if user_id is None:
                 raise WrongRecoveryCodeError("phone number, email address or recovery code is wrong")
-            # Whoever had the account until now may have added a passkey of theirs.
-            for table in (login_session, passkey, passkey_challenge):
+            # A person who had the account without right may have added a passkey of their own.
+            for table in (passkey, passkey_challenge):
                 connection.execute(delete(table).where(table.c.user_id == user_id))
+            end_logins(connection, user_id)
+            tell_owner(connection, user_id, "recovered")
+            return Recovery(code, self._logins_begun.cookie(connection, user_id))
 
-        await self._database.write(change)
-        self._guesses.forgive(f"password {who}")
-        self._guesses.forgive(f"recovery {who}")
-        return code
+        recovery = await self._database.write(change)
+        self._guesses.unlock(str(who))
+        return recovery
 
-    async def logins(self, user_id: str) -> list[LoginRecord]:
-        """Return a user's LoginSessions, the oldest first."""
-        t = login_session.c
-        query = select(t.created_at, t.seen_at, t.expires_at).where(t.user_id == user_id).order_by(t.created_at)
-        return await self._database.read(
-            lambda connection: [LoginRecord(*row) for row in connection.execute(query)]
-        )
+    async def require_password(self, signed_in: SignedIn, password: str, address: str) -> AccountRow:
+        """Return the account of a signed-in user who gave their password again.
 
-    async def delete(self, user: User, password: str, address: str, also: Callable[[Connection], None]) -> None:
-        """Delete an account; ``also`` forgets what others keep of it, in the same transaction.
-
-        Its row stays, for the books refer to it: without a name, and with a password and a code that nobody has.
+        Tries are counted by LoginSession: nobody elsewhere can use them up.
 
         Raises:
             WrongCredentialsError: it is not the password, or the account is gone.
             TooManyAttemptsError, SignInBusyError: too much at once.
         """
-        who = Identifier(user.phone_number, user.email)
         now = self._database.clock.now()
         self._logins.attempt(address, now)
-        self._guesses.attempt(f"password {who}", now)
-        found = await self._database.read(lambda connection: _find(connection, who))
+        self._confirmations.attempt(signed_in.login_id, now)
+        query = select(user_account).where(user_account.c.user_id == signed_in.user.user_id)
+        found = await self._database.read(lambda connection: connection.execute(query).first())
         if found is None or not await self._passwords.matches(found.password_hash, password):
             raise WrongCredentialsError("the password is wrong")
-        self._guesses.forgive(f"password {who}")
+        self._confirmations.forgive(signed_in.login_id)
+        return found
 
-        def first(connection: Connection) -> None:
-            _require_not_recovered_since(connection, found)
-            also(connection)
+    async def change_password(
+        self, signed_in: SignedIn, new_password: str, *, end_others: bool, found: AccountRow | None = None
+    ) -> str:
+        """Set another password of a user who has shown again who they are; return a device cookie for this browser.
 
-        await self.erase(user, first)
-
-    async def erase(self, user: User, also: Callable[[Connection], None]) -> None:
-        """Delete the account of somebody who has proved who they are, as ``delete`` does.
+        ``found`` is what ``require_password`` returned, None where a passkey was shown. Earlier device cookies no
+        longer hold. ``end_others`` ends all other LoginSessions.
 
         Raises:
+            WeakPasswordError: it protects nothing.
+            WrongCredentialsError: the password was changed meanwhile.
+            SignInBusyError: too many wait already.
+        """
+        user = signed_in.user
+        model.check_password(new_password, Identifier(user.phone_number, user.email))
+        password_hash = await self._passwords.hash(new_password)
+
+        def change(connection: Connection) -> str:
+            if found is not None:
+                _require_same_generation(connection, found)
+            connection.execute(of_user(user.user_id).values(password_hash=password_hash))
+            if end_others:
+                end_logins(connection, user.user_id, but=signed_in.login_id)
+            else:
+                begin_generation(connection, user.user_id)
+            tell_owner(connection, user.user_id, "password_changed")
+            return self._logins_begun.cookie(connection, user.user_id)
+
+        return await self._database.write(change)
+
+    async def new_recovery_code(self, signed_in: SignedIn) -> str:
+        """Replace the recovery code of a user who has shown again who they are; return the new one, shown once."""
+        code = model.new_recovery_code(self._random_bytes)
+
+        def change(connection: Connection) -> None:
+            user_id = signed_in.user.user_id
+            connection.execute(of_user(user_id).values(recovery_code_hash=model.hash_recovery_code(code)))
+            tell_owner(connection, user_id, "recovery_code_replaced")
+
+        await self._database.write(change)
+        return code
+
+    async def change_identifier(self, signed_in: SignedIn, identifier: str, proof_id: str) -> User:
+        """Sign in with another phone number or email address from now on, or prove the present one.
+
+        Raises:
+            InvalidIdentifierError, IdentifierNotProvedError, AlreadyRegisteredError
+        """
+        who = model.parse_identifier(identifier)
+        user_id = signed_in.user.user_id
+
+        def change(connection: Connection) -> User:
+            columns = self._identifiers.take(connection, who, proof_id, user_id)
+            row = connection.execute(of_user(user_id).values(**columns).returning(user_account)).one()
+            tell_owner(connection, user_id, "identifier_proved")
+            return _user(row)
+
+        return await self._database.write(change)
+
+    async def end_all_logins(self, signed_in: SignedIn, *, but_this: bool) -> str:
+        """End all LoginSessions of a user, or all but this one; return a device cookie for this browser."""
+
+        def change(connection: Connection) -> str:
+            user_id = signed_in.user.user_id
+            end_logins(connection, user_id, but=signed_in.login_id if but_this else None)
+            tell_owner(connection, user_id, "signed_out_everywhere")
+            return self._logins_begun.cookie(connection, user_id)
+
+        return await self._database.write(change)
+
+    async def erase(self, user: User, also: Callable[[Connection], None], found: AccountRow | None = None) -> None:
+        """Delete the account of a user who has shown again who they are.
+
+        Its row stays, for the books refer to it: without a name, and with a password and a code that nobody has.
+
+        Args:
+            user: the account's owner.
+            also: forgets what other capabilities keep of the account, in the same transaction.
+            found: what ``require_password`` returned; None where a passkey was shown.
+
+        Raises:
+            WrongCredentialsError: the password was changed meanwhile.
             SignInBusyError: too many wait already.
         """
         nobodys = await self.hash_of_nobodys_password()
 
         def change(connection: Connection) -> None:
+            if found is not None:
+                _require_same_generation(connection, found)
             also(connection)
             for table in (passkey, passkey_challenge):
                 connection.execute(delete(table).where(table.c.user_id == user.user_id))
             connection.execute(delete(login_session).where(login_session.c.user_id == user.user_id))
             connection.execute(
-                _of_user(user.user_id).values(
+                of_user(user.user_id).values(
                     phone_number=None,
                     phone_mark=None,
+                    identifier_proved_at=None,
                     email=f"{secrets.token_hex(16)}@{NOWHERE}",
                     password_hash=nobodys,
                     recovery_code_hash=model.hash_recovery_code(model.new_recovery_code(self._random_bytes)),
@@ -320,62 +487,20 @@ class AccountService:
 
         return await self._database.write(change, alone=True)
 
-    def open_login(self, connection: Connection, user: User) -> Login:
-        """Begin a LoginSession of somebody who has proved who they are; beyond the limit the oldest ends."""
-        now = transaction_instant(connection)
-        token = model.new_token(self._random_bytes)
-        expires_at = now + self._rules.login_lifetime
-        newest = (
-            select(login_session.c.token_hash)
-            .where(login_session.c.user_id == user.user_id)
-            .order_by(login_session.c.created_at.desc())
-            .limit(LOGINS_LIMIT - 1)
-        )
-        connection.execute(
-            delete(login_session).where(
-                login_session.c.user_id == user.user_id, login_session.c.token_hash.not_in(newest)
-            )
-        )
-        connection.execute(
-            login_session.insert().values(
-                token_hash=model.hash_token(token),
-                user_id=user.user_id,
-                created_at=now,
-                seen_at=now,
-                expires_at=expires_at,
-            )
-        )
-        return Login(user, token, model.csrf_token(token), expires_at)
+
+def _digest_of_this_process() -> Digest:
+    key = secrets.token_bytes(32)
+    return lambda purpose, value: hmac.digest(key, f"{purpose} {value}".encode("utf-8", "replace"), "sha256")
 
 
-_Row = Row[*tuple[Any, ...]]
+def _require_same_generation(connection: Connection, found: AccountRow) -> None:
+    """Refuse a sign-in whose password was changed while it was being checked."""
+    if generation_of(connection, found.user_id) != found.credential_generation:
+        raise WrongCredentialsError(_WRONG)
 
 
-def _require_not_recovered_since(connection: Connection, found: _Row) -> None:
-    """Refuse a login whose password a recovery has replaced while it was being checked."""
-    current = connection.scalar(
-        select(user_account.c.recovery_code_hash).where(user_account.c.user_id == found.user_id)
-    )
-    if current != found.recovery_code_hash:
-        raise WrongCredentialsError("phone number, email address or password is wrong")
-
-
-def _find(connection: Connection, who: Identifier) -> _Row | None:
-    column = user_account.c.phone_number if who.phone_number else user_account.c.email
-    return connection.execute(select(user_account).where(column == str(who))).first()
-
-
-def _of_user(user_id: str) -> Update:
-    return update(user_account).where(user_account.c.user_id == user_id)
-
-
-def _user(row: _Row) -> User:
+def _user(row: AccountRow) -> User:
     return User(row.user_id, row.phone_number, row.email, row.created_at, row.phone_mark is not None)
-
-
-def _already_registered(who: Identifier) -> AlreadyRegisteredError:
-    what = "phone number" if who.phone_number else "email address"
-    return AlreadyRegisteredError(f"this {what} has an account: sign in, or use your recovery code")
 
 
 def is_deleted(email: str | None) -> bool:

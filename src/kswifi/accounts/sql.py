@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, LargeBinary, String, Table
+from sqlalchemy import BigInteger, CheckConstraint, Column, ForeignKey, Integer, LargeBinary, String, Table
 
 from kswifi.database.engine import metadata
 from kswifi.database.types import UtcDateTime, UuidText
@@ -18,6 +18,11 @@ user_account: Final = Table(
     Column("created_at", UtcDateTime, nullable=False),
     # The keyed digest of a number that they have shown to be theirs (see phone_verification).
     Column("phone_mark", String(64), index=True, unique=True),
+    # When a code that was sent to the phone number or email address came back; NULL: nobody has proved it.
+    Column("identifier_proved_at", UtcDateTime),
+    # Grows with every change of the password, recovery, and sign-out everywhere: device cookies and sign-ins in
+    # progress of an earlier generation no longer hold.
+    Column("credential_generation", Integer, nullable=False, server_default="0"),
     CheckConstraint("(phone_number IS NULL) <> (email IS NULL)", name="one_identifier"),
 )
 
@@ -29,6 +34,9 @@ login_session: Final = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False, index=True),
+    # How the owner knows the device again: never an address, never the whole User-Agent.
+    Column("browser", String(40)),
+    Column("network", String(64)),
 )
 
 passkey: Final = Table(
@@ -43,6 +51,20 @@ passkey: Final = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("used_at", UtcDateTime),
 )
+
+identifier_proof: Final = Table(
+    "identifier_proof",
+    metadata,
+    Column("proof_id", UuidText, primary_key=True),
+    Column("identifier", String(254), nullable=False),
+    Column("salt", String(32), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("confirmed_at", UtcDateTime),
+    Column("used_at", UtcDateTime),
+    Column("expires_at", UtcDateTime, nullable=False, index=True),
+)
+"""Codes sent to phone numbers and email addresses, so that their owners can show that they receive them."""
 
 # The user of a challenge to sign up does not exist yet.
 passkey_challenge: Final = Table(

@@ -13,7 +13,15 @@ from kswifi.api.edge.client_address import ClientEdge
 from kswifi.api.edge.guard import Edge, EdgePolicy
 from kswifi.api.edge.idempotency import forget_in_flight
 from kswifi.api.openapi import openapi_of
-from kswifi.api.routes.accounts import account_data, accounts, notifications, passkeys, phone_verifications
+from kswifi.api.routes.accounts import (
+    account_data,
+    accounts,
+    identifier_proofs,
+    notifications,
+    passkeys,
+    phone_verifications,
+    security,
+)
 from kswifi.api.routes.payments import free_data, passes, payments, vouchers, webhooks
 from kswifi.api.routes.service import catalogue, events, system
 from kswifi.api.routes.sessions import card_records, disputes, esims, sessions, statements
@@ -22,6 +30,8 @@ from kswifi.api.services import Services
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     system.router,
     accounts.router,
+    identifier_proofs.router,
+    security.router,
     account_data.router,
     passkeys.router,
     phone_verifications.router,
@@ -77,7 +87,7 @@ def create_app(services: Services) -> FastAPI:
     problems.install(app, [route for router in ROUTERS for route in router.routes])
     for router in ROUTERS:
         app.include_router(router)
-    app.add_middleware(Edge, policy=_policy(services))
+    app.add_middleware(Edge, policy=_policy(services), refusals=services.refusals)
     app.add_middleware(ClientEdge, trust=services.environment.proxies)  # added last, so it comes first
     return app
 

@@ -9,10 +9,12 @@ from urllib.parse import urlsplit
 from kswifi.accounts.passkeys import PasskeyService
 from kswifi.accounts.service import AccountService
 from kswifi.api.edge.forwarded import NO_PROXIES, ProxyTrust
+from kswifi.api.edge.security_refusals import SecurityRefusals
 from kswifi.api.edge.streams import EventStreams
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.free_data.service import FreeData
+from kswifi.identifier_proofs.service import IdentifierProofs
 from kswifi.notifications.service import NotificationService
 from kswifi.payments.service import PaymentService
 from kswifi.phone_verification.service import PhoneVerifications
@@ -74,7 +76,7 @@ class Services:
     """The capabilities behind the API, made and closed by the bootstrap.
 
     ``sessions`` is None for a server that only signs people in, ``payments`` for one that takes none,
-    ``phone_verifications`` for one that sends no text messages.
+    ``phone_verifications`` for one that sends no text messages, ``identifier_proofs`` for one that sends no codes.
     """
 
     database: Database
@@ -87,5 +89,7 @@ class Services:
     sessions: SessionServices | None = None
     payments: PaymentService | None = None
     phone_verifications: PhoneVerifications | None = None
+    identifier_proofs: IdentifierProofs | None = None
+    refusals: SecurityRefusals = field(default_factory=SecurityRefusals)
     readiness: Mapping[str, Check] = field(default_factory=dict)
     metrics: Metrics | None = None

@@ -18,6 +18,7 @@ from kswifi.accounts.service import AccountRules, AccountService
 from kswifi.api.app import create_app
 from kswifi.api.edge.forwarded import ProxyTrust
 from kswifi.api.edge.idempotency import prune_requests
+from kswifi.api.edge.security_refusals import SecurityRefusals
 from kswifi.api.edge.streams import EventStreams
 from kswifi.api.server import ApiServer
 from kswifi.api.services import Environment, Metrics, Services, SessionServices
@@ -37,6 +38,7 @@ from kswifi.bootstrap.phones import open_phones
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.bootstrap.records_process import RecordsProcess
 from kswifi.bootstrap.rsp import RspOptions, open_smdp
+from kswifi.bootstrap.security_metrics import SecurityMetrics
 from kswifi.bootstrap.vouchers import voucher_codes
 from kswifi.catalogue.service import Catalogue
 from kswifi.charging_records.projector import recorded_sequence
@@ -177,9 +179,10 @@ class _Server:
             *(settings.line_settings(settings.smdp_name), delivery_of(database, peer), free_data),
             takes_provider_status=settings.es2_peer_storage_proof == "provider_status",
         )
-        accounts = self._accounts(database)
+        accounts = self._accounts(database, phones.marks)
         passkeys = PasskeyService(database, accounts, RelyingParty.of(settings.origin))
         notifications = open_notifications(settings, installation, database, self._clock, self._stack)
+        refusals = SecurityRefusals()
         services = Services(
             database=database,
             accounts=accounts,
@@ -205,12 +208,15 @@ class _Server:
             ),
             payments=None if payments is None else payments.service,
             phone_verifications=phones.service,
+            identifier_proofs=phones.proofs,
+            refusals=refusals,
             readiness={"ledger": _ledger_answers(ledger)},
             metrics=Metrics(
                 metrics_text(
                     charging.metrics,
                     ConnectionMetrics(self._pool, charging.node),
                     FreeDataMetrics(database, free_data),
+                    SecurityMetrics(refusals),
                     None if payments is None else PaymentMetrics(database, payments.service),
                 ),
                 settings.metrics_networks,
@@ -302,7 +308,7 @@ class _Server:
         self._stack.push_async_callback(charging.close)
         return charging
 
-    def _accounts(self, database: Database) -> AccountService:
+    def _accounts(self, database: Database, marks: Marks) -> AccountService:
         settings = self._settings
         passwords = Passwords()
         self._stack.callback(passwords.close)
@@ -312,8 +318,9 @@ class _Server:
             logins_by_address=Rate(settings.logins_per_quarter_hour, timedelta(minutes=15)),
             registrations_by_address=Rate(settings.registrations_per_hour, timedelta(hours=1)),
             venues=settings.venues,
+            proof_required=settings.requires_proof,
         )
-        return AccountService(database, passwords, rules)
+        return AccountService(database, passwords, rules, digest=marks.digest)
 
     def _network_access(self) -> NetworkAccess:
         lab = self._settings.lab_origin

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TextIO
 import typer
 
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.pasted import clean_digits
 
 if TYPE_CHECKING:
     from kswifi.charging_records.service import RecordFilter
@@ -23,7 +24,9 @@ cdr_app = typer.Typer(help="Charging data records: one for every ChargingSession
 _DATES: Final = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
-OfImsi = Annotated[str | None, typer.Option("--imsi", help="Only of this subscriber.")]
+OfImsi = Annotated[
+    str | None, typer.Option("--imsi", help="Only of this subscriber.", parser=clean_digits, metavar="TEXT")
+]
 OfApn = Annotated[str | None, typer.Option("--apn", help="Only on this access point.")]
 Since = Annotated[datetime | None, typer.Option(formats=_DATES, help="Open at this time (UTC) or later.")]
 Until = Annotated[datetime | None, typer.Option(formats=_DATES, help="Opened before this time (UTC).")]

@@ -9,6 +9,7 @@ import typer
 
 from kswifi.kernel.clock import SystemClock
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.pasted import clean_digits
 from kswifi.kernel.quantities import format_octets
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ class KeysNotFoundError(KswifiError):
 def verify_package_command(
     file: Annotated[Path, typer.Argument(help="The package.")],
     keys: PublicKeys = None,
-    iccid: Annotated[str | None, typer.Option(help="Also require that it is for this card.")] = None,
+    iccid: Annotated[
+        str | None,
+        typer.Option(help="Also require that it is for this card.", parser=clean_digits, metavar="TEXT"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Check every octet of a package: format, signature, digests, card, validity; say what is wrong."""

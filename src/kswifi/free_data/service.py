@@ -13,6 +13,7 @@ from functools import partial
 from sqlalchemy import Connection, func, select
 
 from kswifi.accounts.kyc import kyc_level
+from kswifi.accounts.model import canonical_identifier
 from kswifi.accounts.sql import user_account
 from kswifi.catalogue.model import Offer
 from kswifi.database.engine import Database, after_commit, transaction_instant
@@ -207,7 +208,7 @@ class FreeData:
         identifier, phone_mark = (None, None) if row is None else row
         return Asker(
             user_id=user_id,
-            account_mark=None if identifier is None else self.marks.account(identifier),
+            account_mark=None if identifier is None else self.marks.account(canonical_identifier(identifier)),
             phone_mark=phone_mark,
             device_mark=None if device_id is None else self.marks.device(device_id),
             card_mark=None if eid is None else self.marks.card(str(eid)),

@@ -66,6 +66,20 @@ def customer_network(address: IpAddress) -> IpNetwork:
     return IPv6Network((address, CUSTOMER_PREFIX_BITS), strict=False)
 
 
+def network_label(text: str) -> str | None:
+    """Return a label of the provider's network that an address, or ``customer_network`` as text, belongs to.
+
+    It is the /16 of an IPv4 address or the /32 of an IPv6 address: enough for an owner to know a place again, and
+    shared by thousands of customers. None if the text is neither.
+    """
+    network = parse_customer_network(text)
+    if network is None:
+        return None
+    if network.is_private or network.is_loopback:
+        return "local network"
+    return str(network.supernet(new_prefix=16 if network.version == 4 else 32))
+
+
 def parse_customer_network(text: str) -> IpNetwork | None:
     """Return the network that ``customer_network`` wrote as text; None if it is none."""
     try:

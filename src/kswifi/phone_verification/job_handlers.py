@@ -5,11 +5,12 @@ from collections.abc import Mapping
 import structlog
 from sqlalchemy import Connection, select, update
 
+from kswifi.accounts.model import Digest
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
-from kswifi.phone_verification.model import Digest, SendState, code_of, words_of
-from kswifi.phone_verification.ports import CodeSender, SendRefused, SendResult, Sent, TextMessage
+from kswifi.phone_verification.model import SendState, code_of, state_of, words_of
+from kswifi.phone_verification.ports import CodeSender, SendRefused, Sent, TextMessage
 from kswifi.phone_verification.service import SEND_KIND
 from kswifi.phone_verification.sql import phone_verification
 
@@ -36,7 +37,7 @@ class CodeHandlers:
         if not isinstance(found, TextMessage):
             return found
         result = await self._sender.send(found)
-        await self._note(verification_id, _state(result))
+        await self._note(verification_id, state_of(result))
         if isinstance(result, Sent):
             return Done()
         _log.warning("phone_code_not_sent", provider=self._sender.name, why=result.words)
@@ -68,15 +69,3 @@ class CodeHandlers:
             connection.execute(this.values(state=state))
 
         await self._database.write(change)
-
-
-def _state(result: SendResult) -> SendState:
-    match result:
-        case Sent():
-            return SendState.SENT
-        case SendRefused(try_later=True):
-            return SendState.WAITING
-        case SendRefused():
-            return SendState.REFUSED
-        case _:
-            return SendState.UNKNOWN

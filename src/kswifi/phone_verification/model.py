@@ -1,15 +1,15 @@
 """Codes and where a verification stands: pure rules, no I/O."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from kswifi.accounts.errors import InvalidIdentifierError
-from kswifi.accounts.model import parse_identifier
+from kswifi.accounts.model import Digest, parse_identifier
 from kswifi.accounts.rates import Rate
 from kswifi.phone_verification.errors import NotAPhoneNumberError
+from kswifi.phone_verification.ports import SendRefused, SendResult, Sent
 
 CODE_DIGITS: Final = 6
 CODE_LIFETIME: Final = timedelta(minutes=10)
@@ -18,13 +18,7 @@ TRIES_LIMIT: Final = 5
 
 # A message costs the operator money, and a number belongs to somebody who may not have asked.
 CODES_BY_ACCOUNT: Final = Rate(6, timedelta(hours=24))
-CODES_BY_NUMBER: Final = Rate(4, timedelta(hours=24))
 CODES_BY_ADDRESS: Final = Rate(30, timedelta(hours=1))
-CODES_IN_ALL: Final = 2_000
-"""In a day, where the operator sets nothing else: many addresses asking for many numbers are not free either."""
-
-Digest = Callable[[str, str], bytes]
-"""The keyed digest of a value for a purpose: 32 octets."""
 
 
 class SendState(StrEnum):
@@ -75,6 +69,19 @@ def code_of(digest: Digest, verification_id: str, phone_number: str, salt: str) 
     """Return the code of a verification: it is derived under the installation's key, and kept nowhere."""
     value = int.from_bytes(digest("phone code", f"{verification_id} {phone_number} {salt}"))
     return f"{value % 10**CODE_DIGITS:0{CODE_DIGITS}}"
+
+
+def state_of(result: SendResult) -> SendState:
+    """Return where a message stands after a sender's answer."""
+    match result:
+        case Sent():
+            return SendState.SENT
+        case SendRefused(try_later=True):
+            return SendState.WAITING
+        case SendRefused():
+            return SendState.REFUSED
+        case _:
+            return SendState.UNKNOWN
 
 
 def words_of(code: str) -> str:

@@ -1,4 +1,4 @@
-"""What sends a text message, as we need it.
+"""What sends a code: a text message to a number, or an e-mail to an address.
 
 A call answers *done* (``Sent``), *refused*, or **unknown**: nobody knows whether the message went out, so it is not
 sent again by itself. The adapters and the lab's outbox stand behind one contract suite
@@ -11,7 +11,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class TextMessage:
-    """One message. ``reference`` is ours (the verification's id); ``to`` is a number in E.164."""
+    """One message. ``reference`` is the verification's id; ``to`` is a number in E.164 or an email address."""
 
     reference: str
     to: str
@@ -44,7 +44,7 @@ SendResult = Sent | SendRefused | SendUnknown
 
 
 class CodeSender(Protocol):
-    """One provider of text messages."""
+    """One provider of text messages or of e-mail."""
 
     name: str
 

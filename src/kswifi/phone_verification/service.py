@@ -7,18 +7,19 @@ digest by which free data knows it again.
 import hmac
 import os
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-import structlog
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
-from kswifi.accounts.errors import TooManyAttemptsError
-from kswifi.accounts.rates import NO_VENUES, AddressLimiter, Rate, RateLimiter, Venues
+from kswifi.accounts.model import Digest, Identifier
+from kswifi.accounts.rates import NO_VENUES, AddressLimiter, RateLimiter, Venues
 from kswifi.accounts.sql import user_account
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.pasted import clean_digits
 from kswifi.outbox.service import enqueue
+from kswifi.phone_verification.code_limits import CodeLimiter
 from kswifi.phone_verification.errors import (
     NoLabMessageError,
     PhoneCodeOverError,
@@ -31,10 +32,7 @@ from kswifi.phone_verification.model import (
     CODE_LIFETIME,
     CODES_BY_ACCOUNT,
     CODES_BY_ADDRESS,
-    CODES_BY_NUMBER,
-    CODES_IN_ALL,
     TRIES_LIMIT,
-    Digest,
     LabMessage,
     PhoneVerification,
     SendState,
@@ -46,7 +44,6 @@ from kswifi.phone_verification.sql import lab_text_message, phone_verification
 SEND_KIND: Final = "send_phone_code"
 PRUNE_LIMIT: Final = 500
 
-_log = structlog.get_logger(__name__)
 _t = phone_verification.c
 _Row = Row[*tuple[Any, ...]]
 
@@ -54,7 +51,7 @@ _Row = Row[*tuple[Any, ...]]
 class PhoneVerifications:
     """Verifications of one installation by its keyed ``digest``; ``lab`` is None where messages are sent.
 
-    ``codes_a_day`` is how many are sent to all numbers together.
+    ``limiter`` counts the codes of every kind together.
     """
 
     def __init__(
@@ -63,7 +60,7 @@ class PhoneVerifications:
         digest: Digest,
         lab: LabOutbox | None = None,
         random_bytes: Callable[[int], bytes] = os.urandom,
-        codes_a_day: int = CODES_IN_ALL,
+        limiter: CodeLimiter | None = None,
         venues: Venues = NO_VENUES,
     ) -> None:
         self._database = database
@@ -71,9 +68,8 @@ class PhoneVerifications:
         self._lab = lab
         self._random_bytes = random_bytes
         self._by_account = RateLimiter(CODES_BY_ACCOUNT)
-        self._by_number = RateLimiter(CODES_BY_NUMBER)
         self._by_address = AddressLimiter(CODES_BY_ADDRESS, venues)
-        self._in_all = RateLimiter(Rate(codes_a_day, timedelta(days=1)))
+        self._limiter = limiter or CodeLimiter()
 
     async def begin(self, user_id: str, verification_id: str, text: str, address: str) -> PhoneVerification:
         """Ask for a code to a number; the same id again is the same verification.
@@ -89,12 +85,7 @@ class PhoneVerifications:
         now = self._database.clock.now()
         self._by_address.attempt(address, now)
         self._by_account.attempt(user_id, now)
-        self._by_number.attempt(number, now)
-        try:
-            self._in_all.attempt("", now)
-        except TooManyAttemptsError:
-            _log.warning("phone_codes_used_up")  # an operator's money, or somebody who would spend it
-            raise
+        self._limiter.attempt(Identifier(phone_number=number), now)
 
         def change(connection: Connection) -> datetime:
             expires_at = transaction_instant(connection) + CODE_LIFETIME
@@ -149,7 +140,7 @@ class PhoneVerifications:
             return PhoneCodeOverError("this code does not hold any more: ask for another")
         expected = code_of(self._digest, row.verification_id, row.phone_number, row.salt)
         this = update(phone_verification).where(_t.verification_id == verification_id)
-        if not hmac.compare_digest(expected.encode(), code.encode("utf-8", "replace")):
+        if not hmac.compare_digest(expected.encode(), clean_digits(code).encode("utf-8", "replace")):
             connection.execute(this.values(tries=row.tries + 1))
             left = TRIES_LIMIT - row.tries - 1
             return PhoneCodeWrongError(f"this is not the code: you can try {left} times more", tries_left=left)

@@ -24,7 +24,7 @@ lab_text_message: Final = Table(
     "lab_text_message",
     metadata,
     Column("reference", UuidText, primary_key=True),
-    Column("phone_number", String(16), nullable=False),
+    Column("phone_number", String(254), nullable=False),
     Column("words", String(200), nullable=False),
     Column("at", UtcDateTime, nullable=False, index=True),
 )

@@ -295,6 +295,11 @@ class Settings(
         return self
 
     @property
+    def requires_proof(self) -> bool:
+        """Whether an identifier is proved by a code before it has an account."""
+        return self.mode != "embedded" if self.identifier_proof is None else self.identifier_proof
+
+    @property
     def payment_gateway_name(self) -> str | None:
         """Which gateway takes payments; None if none does."""
         if self.payment_gateway is not None:

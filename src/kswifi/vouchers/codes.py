@@ -11,6 +11,7 @@ account and sixty for an address (a venue's: sixty times KSWIFI_VENUE_RATE_FACTO
 import hmac
 from typing import Final
 
+from kswifi.kernel.pasted import clean_digits
 from kswifi.vouchers.errors import UnknownVoucherError
 
 # Crockford's base 32 leaves out what is misread: I, L, O and U.
@@ -43,7 +44,7 @@ class VoucherCodes:
         Raises:
             UnknownVoucherError: it was not signed with this key.
         """
-        text = code.upper().translate(_MISREAD)
+        text = clean_digits(code).upper().translate(_MISREAD)
         if len(text) == _SERIAL_DIGITS + _SIGNATURE_DIGITS and all(digit in _DIGITS for digit in text):
             serial = _number(text[:_SERIAL_DIGITS])
             if hmac.compare_digest(text[_SERIAL_DIGITS:], self._signature(serial)):

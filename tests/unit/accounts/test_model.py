@@ -47,7 +47,7 @@ def test_numbers_of_other_countries_start_with_plus(written: str) -> None:
     "written",
     [
         "", " ", "0803", "080312345678", "06031234567", "+2346031234567", "+23480312345", "447911123456",
-        "+0123456789", "0803123456x", "٠٨٠٣١٢٣٤٥٦٧", "++2348031234567", "a@b", "a b@c.de", "@c.de", "a@@c.de",
+        "+0123456789", "0803123456x", "++2348031234567", "a@b", "a b@c.de", "@c.de", "a@@c.de",
         "a@c..de", ".a@c.de", "a..b@c.de", "a@-c.de", "a@c.1", "ä@c.de", "a@" + "c" * 250 + ".de",
         "a" * 65 + "@c.de", "a@c.de\n.x",
     ],
@@ -86,7 +86,7 @@ def test_the_address_is_no_password() -> None:
 
 
 @pytest.mark.parametrize(
-    "password", ["three warm rivers", "ọmọ ayọ̀ dára", "12345679", "x1" * 3 + "y2", "pq" * 63 + "rs"]
+    "password", ["three warm rivers", "ọmọ ayọ̀ dára", "73920184", "x1" * 3 + "y2", "pq" * 63 + "rs"]
 )
 def test_any_other_will_do(password: str) -> None:
     check_password(password, Identifier(phone_number="+2348031234567"))

@@ -20,9 +20,11 @@ from kswifi.accounts.errors import (
     WrongCredentialsError,
     WrongRecoveryCodeError,
 )
+from kswifi.accounts.logins import LOGINS_LIMIT
+from kswifi.accounts.model import Recovery
 from kswifi.accounts.passwords import WAITING_LIMIT, WORKERS, Passwords
 from kswifi.accounts.rates import KEYS_LIMIT, Rate, RateLimiter
-from kswifi.accounts.service import LOGINS_LIMIT, AccountRules, AccountService
+from kswifi.accounts.service import AccountRules, AccountService
 from kswifi.accounts.sql import login_session, user_account
 from kswifi.database.engine import Database
 from tests.support.accounts import cheap_passwords
@@ -177,7 +179,7 @@ async def test_recovery_sets_the_password_once_and_ends_every_login(tmp_path: Pa
             accounts.recover(PHONE, made.recovery_code, "another password", HERE),
             return_exceptions=True,
         )
-        [code] = [result for result in results if isinstance(result, str)]
+        [code] = [result.recovery_code for result in results if isinstance(result, Recovery)]
         assert code != made.recovery_code
         with pytest.raises(NotSignedInError):
             await accounts.who(made.login.token)

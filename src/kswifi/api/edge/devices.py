@@ -43,7 +43,7 @@ DeviceDep = Annotated[Device, Depends(device_of)]
 def set_device_cookie(response: Response, services: Services, device: Device) -> None:
     """Let a device that is new here be known again, where a rule of free data asks which it is.
 
-    Without such a rule nothing is left on the device that would outlive signing out.
+    Without such a rule only the login's device cookie (``login_client``) outlives signing out.
     """
     sessions = services.sessions
     asked = sessions is not None and sessions.free_data.rules.device_allowance_octets is not None

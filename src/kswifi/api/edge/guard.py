@@ -17,6 +17,7 @@ from kswifi.api.edge.errors import (
     UnsupportedMediaTypeError,
 )
 from kswifi.api.edge.problems import internal_error, refusal
+from kswifi.api.edge.security_refusals import SecurityRefusals
 from kswifi.kernel.errors import KswifiError
 
 _log = structlog.get_logger(__name__)
@@ -45,9 +46,10 @@ class EdgePolicy:
 class Edge:
     """ASGI middleware: header limits, Host, Origin and media type; security headers; no traceback leaves."""
 
-    def __init__(self, app: ASGIApp, policy: EdgePolicy) -> None:
+    def __init__(self, app: ASGIApp, policy: EdgePolicy, refusals: SecurityRefusals) -> None:
         self._app = app
         self._policy = policy
+        self._refusals = refusals
         self._headers = _security_headers(policy)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -68,6 +70,7 @@ class Edge:
             self._require_acceptable(scope)
             await self._app(scope, _limited(receive), send_with_headers)
         except KswifiError as error:
+            self._refusals.note(error, scope)
             await refusal(error)(scope, receive, send_with_headers)
         except Exception as error:
             # The process's edge: a defect is logged with its trace, and the client is told that it is ours.

@@ -126,8 +126,9 @@ def _methods_at(request: Request, routes: Sequence[BaseRoute]) -> set[str]:
     return {method for route in here for method in route.methods or ()}
 
 
-async def _on_kswifi_error(_request: Request, error: Exception) -> Response:
+async def _on_kswifi_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, KswifiError)  # noqa: S101 - registered for it alone
+    request.app.state.services.refusals.note(error, request.scope)
     return refusal(error)
 
 

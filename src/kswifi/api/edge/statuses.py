@@ -23,6 +23,12 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     # accounts
     "invalid_identifier": 422,
     "weak_password": 422,
+    "identifier_not_proved": 403,
+    "identifier_cannot_be_proved": 409,
+    "unknown_proof": 404,
+    "proof_code_wrong": 422,
+    "proof_code_over": 410,
+    "unknown_login": 404,
     "already_registered": 409,
     "wrong_credentials": 401,
     "wrong_recovery_code": 401,

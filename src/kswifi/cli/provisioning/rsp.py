@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kswifi.kernel.pasted import clean_digits, clean_pasted
+
 if TYPE_CHECKING:
     from kswifi.lab.phone.es9 import HttpEs9
     from kswifi.lab.phone.es10 import ApduReader
@@ -25,7 +27,9 @@ ReaderNumber = Annotated[int | None, typer.Option("--reader", min=0, help="A rea
 CaFile = Annotated[Path | None, typer.Option("--ca", help="Authorities that sign the servers' TLS certificates.")]
 ConnectTo = Annotated[str | None, typer.Option(help="host:port at which every server is found, for trying one.")]
 _RULES = {1: "can not be disabled once it is enabled", 2: "can not be deleted"}  # PolicyRule
-IccidArgument = Annotated[str, typer.Argument(help="Which profile: its ICCID.")]
+IccidArgument = Annotated[
+    str, typer.Argument(help="Which profile: its ICCID.", parser=clean_digits, metavar="ICCID")
+]
 
 
 @euicc_app.command()
@@ -80,6 +84,8 @@ def download(
     code = ActivationCode.parse(activation_code)
     if code.confirmation_code_required and confirmation_code is None:
         confirmation_code = typer.prompt("Confirmation code", hide_input=True)
+    if confirmation_code is not None:
+        confirmation_code = clean_pasted(confirmation_code)
     with _reader(card, pki, reader) as taken, _servers(ca, connect_to) as es9:
         lpa = Lpa(taken, es9, _say)
         try:

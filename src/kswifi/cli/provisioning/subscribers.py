@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.pasted import clean_digits
 
 if TYPE_CHECKING:
     from kswifi.esim.lines.own_core import ExportedSubscriber
@@ -34,7 +35,10 @@ class SubscribersCommandError(KswifiError):
 
 
 WhichCore = Annotated[Core, typer.Option(help="Whose format.")]
-OneImsi = Annotated[str | None, typer.Option(help="Only this subscriber; all of them otherwise.")]
+OneImsi = Annotated[
+    str | None,
+    typer.Option(help="Only this subscriber; all of them otherwise.", parser=clean_digits, metavar="TEXT"),
+]
 Apn = Annotated[str | None, typer.Option(help="The APN of their data, where not KSWIFI_APN.")]
 Downlink = Annotated[int, typer.Option(help="AMBR downlink, kbit/s.")]
 Uplink = Annotated[int, typer.Option(help="AMBR uplink, kbit/s.")]

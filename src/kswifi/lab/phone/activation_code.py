@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.pasted import clean_pasted
 
 _FORMAT: Final = "1"
 _MAX_CHARACTERS: Final = 255
@@ -37,7 +38,7 @@ class ActivationCode:
         Raises:
             ActivationCodeError: it is none.
         """
-        text = text.strip()
+        text = clean_pasted(text)
         if text.upper().startswith("LPA:"):
             text = text[4:]
         parts = text.split("$")

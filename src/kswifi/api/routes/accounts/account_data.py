@@ -1,18 +1,22 @@
 """Everything that is stored of a user, to take away; and its end."""
 
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Response
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import Field
 from sqlalchemy import Connection
 
+from kswifi.accounts.logins import logins_of
 from kswifi.api.edge.dependencies import ClientAddress, ServicesDep, SignedInUser, clear_login_cookie
 from kswifi.api.edge.idempotency import Idempotent, forget_requests, requests_of
+from kswifi.api.edge.login_client import clear_login_device_cookie
 from kswifi.api.edge.problems import problem_responses
-from kswifi.api.edge.schemas import Instant, RequestBody, ResponseBody
-from kswifi.api.routes.accounts.accounts import AccountView, PasswordText, account_view
+from kswifi.api.edge.schemas import Instant, ResponseBody
+from kswifi.api.routes.accounts.accounts import AccountView, account_view
 from kswifi.api.routes.accounts.notifications import NotificationsView, notifications_view
-from kswifi.api.routes.accounts.passkeys import PasskeyView, UsedPasskeyBody, passkey_view
+from kswifi.api.routes.accounts.passkeys import PasskeyView, passkey_view
+from kswifi.api.routes.accounts.reauthentication import ReauthenticationBody, reauthenticate
+from kswifi.api.routes.accounts.security import LoginRecordView, login_record_view
 from kswifi.api.routes.payments.payment_views import PassPeriodView, PaymentView, payment_view, period_view
 from kswifi.api.routes.payments.vouchers import VoucherView, voucher_view
 from kswifi.api.routes.sessions.disputes import DisputeView, dispute_view
@@ -35,39 +39,6 @@ router = APIRouter(prefix="/api/v1/account", tags=["accounts"])
 
 EXPORT_LIMIT: Final = 10_000
 """Of each kind; nobody has as many."""
-
-
-class DeletionBody(RequestBody):
-    """That it is really you: your password, or a passkey of yours that signed a sign-in challenge."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "oneOf": [
-                {
-                    "required": [one],
-                    "properties": {one: {"not": {"type": "null"}}, other: {"type": "null"}},
-                }
-                for one, other in (("password", "passkey"), ("passkey", "password"))
-            ]
-        }
-    )
-
-    password: PasswordText | None = None
-    passkey: UsedPasskeyBody | None = None
-
-    @model_validator(mode="after")
-    def _one_of_them(self) -> Self:
-        if (self.password is None) == (self.passkey is None):
-            raise ValueError("send either the password or a passkey")
-        return self
-
-
-class LoginRecordView(ResponseBody):
-    """A LoginSession of yours that has not ended."""
-
-    created_at: Instant
-    seen_at: Instant
-    expires_at: Instant
 
 
 class ConnectionView(ResponseBody):
@@ -124,7 +95,7 @@ async def export_account(user: SignedInUser, services: ServicesDep, response: Re
     """Give everything that is stored of you, as a file."""
     response.headers["Content-Disposition"] = 'attachment; filename="kswifi.json"'
     user_id = user.user.user_id
-    logins, passkeys = await services.accounts.logins(user_id), await services.passkeys.passkeys(user_id)
+    passkeys = await services.passkeys.passkeys(user_id)
 
     def export(connection: Connection) -> tuple[ExportView, list[ESim]]:
         sessions = overviews_of(connection, user_id, limit=EXPORT_LIMIT)
@@ -137,10 +108,7 @@ async def export_account(user: SignedInUser, services: ServicesDep, response: Re
         requests = requests_of(connection, user_id, EXPORT_LIMIT)
         view = ExportView(
             account=account_view(user.user),
-            logins=[
-                LoginRecordView(created_at=it.created_at, seen_at=it.seen_at, expires_at=it.expires_at)
-                for it in logins
-            ],
+            logins=[login_record_view(it, user.login_id) for it in logins_of(connection, user_id)],
             notifications=notifications_view(connection, services, user_id),
             passkeys=[passkey_view(one) for one in passkeys],
             sessions=[session_view(one) for one in sessions],
@@ -167,11 +135,12 @@ async def export_account(user: SignedInUser, services: ServicesDep, response: Re
     status_code=204,
     summary="Delete your account",
     responses=problem_responses(
-        "wrong_credentials", "too_many_attempts", "not_signed_in", "csrf_token_wrong", "idempotency_key_missing"
+        *("wrong_credentials", "passkey_challenge_over", "passkey_refused", "too_many_attempts"),
+        *("sign_in_busy", "not_signed_in", "csrf_token_wrong", "idempotency_key_missing"),
     ),
 )
 async def delete_account(
-    body: DeletionBody, request: Idempotent, services: ServicesDep, address: ClientAddress
+    body: ReauthenticationBody, request: Idempotent, services: ServicesDep, address: ClientAddress
 ) -> Response:
     """Delete your account, with all that is yours: what is unspent is lost, and every device is signed out.
 
@@ -188,15 +157,12 @@ async def delete_account(
         forget_requests(connection, user.user_id)
 
     async def work() -> None:
-        if body.passkey is not None:
-            shown = body.passkey
-            await services.passkeys.require_owner(user, shown.challenge_id, shown.credential.model_dump())
-            await services.accounts.erase(user, also)
-        elif body.password is not None:
-            await services.accounts.delete(user, body.password, address, also)
+        found = await reauthenticate(body, request.user, services, address)
+        await services.accounts.erase(user, also, found)
 
     response = await request.answer(work, status=204)
     clear_login_cookie(response, services)
+    clear_login_device_cookie(response, services)
     return response
 
 

@@ -5,17 +5,17 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import Field
 
+from kswifi.accounts.logins import end_login
 from kswifi.accounts.model import Login, User
-from kswifi.accounts.service import end_login
 from kswifi.api.edge.dependencies import (
     ClientAddress,
     LoginToken,
     ServicesDep,
     SignedInUser,
     clear_login_cookie,
-    set_login_cookie,
 )
 from kswifi.api.edge.idempotency import Idempotent
+from kswifi.api.edge.login_client import LoginClient, set_login_cookies, set_login_device_cookie
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import Instant, RequestBody, ResponseBody
 
@@ -42,15 +42,27 @@ PasswordText = Annotated[
 ]
 
 
+ProofId = Annotated[
+    str, Field(max_length=64, description="Of a confirmed `POST /api/v1/identifier-proofs` for this identifier.")
+]
+
+
 class CredentialsBody(RequestBody):
-    """Who, and what only they know."""
+    """The identifier, the password, and a proof of the identifier."""
 
     identifier: IdentifierText
     password: PasswordText
+    proof_id: Annotated[
+        ProofId | None,
+        Field(
+            description="A confirmed proof. Registering takes one where `GET /api/v1/environment` says "
+            "`identifier_proof`. Signing in with one is never refused because of other people's wrong passwords."
+        ),
+    ] = None
 
 
 class RecoveryBody(RequestBody):
-    """The way back in for somebody who lost their password."""
+    """A new password for the account, and the recovery code that allows it."""
 
     identifier: IdentifierText
     recovery_code: Annotated[str, Field(min_length=1, max_length=64, examples=["7K2M-9QXA-T4WE-1D5H-8PZC-3RVB"])]
@@ -82,7 +94,7 @@ class RegistrationView(LoginView):
 
 
 class RecoveryView(ResponseBody):
-    """The account has its new password; sign in with it."""
+    """The account's next recovery code."""
 
     recovery_code: Annotated[str, Field(description="The next one: the old one is used up. Write it down.")]
 
@@ -92,15 +104,19 @@ class RecoveryView(ResponseBody):
     status_code=201,
     summary="Register",
     responses=problem_responses(
-        "invalid_identifier", "already_registered", "too_many_attempts", "sign_in_busy", "origin_not_allowed"
+        *("invalid_identifier", "weak_password", "identifier_not_proved", "already_registered"),
+        *("too_many_attempts", "sign_in_busy", "origin_not_allowed"),
     ),
 )
 async def register(
-    body: CredentialsBody, services: ServicesDep, address: ClientAddress, response: Response
+    body: CredentialsBody, services: ServicesDep, address: ClientAddress, client: LoginClient, response: Response
 ) -> RegistrationView:
-    """Make an account for a phone number or an email address, and sign it in."""
-    made = await services.accounts.register(body.identifier, body.password, address)
-    set_login_cookie(response, services, made.login)
+    """Make an account for a phone number or an email address, and sign it in.
+
+    Where a proof is required, only the owner of the identifier learns whether it has an account.
+    """
+    made = await services.accounts.register(body.identifier, body.password, address, client, body.proof_id)
+    set_login_cookies(response, services, made.login)
     view = login_view(made.login)
     return RegistrationView(**view.model_dump(), recovery_code=made.recovery_code)
 
@@ -109,14 +125,16 @@ async def register(
     "/logins",
     status_code=201,
     summary="Sign in",
-    responses=problem_responses("wrong_credentials", "too_many_attempts", "sign_in_busy", "origin_not_allowed"),
+    responses=problem_responses(
+        *("wrong_credentials", "identifier_not_proved", "too_many_attempts", "sign_in_busy", "origin_not_allowed")
+    ),
 )
 async def log_in(
-    body: CredentialsBody, services: ServicesDep, address: ClientAddress, response: Response
+    body: CredentialsBody, services: ServicesDep, address: ClientAddress, client: LoginClient, response: Response
 ) -> LoginView:
-    """Begin a LoginSession. An unknown account and a wrong password get the same answer after the same time."""
-    login = await services.accounts.log_in(body.identifier, body.password, address)
-    set_login_cookie(response, services, login)
+    """Begin a LoginSession. An unknown account and a wrong password get the same answer for the same work."""
+    login = await services.accounts.log_in(body.identifier, body.password, address, client, body.proof_id)
+    set_login_cookies(response, services, login)
     return login_view(login)
 
 
@@ -149,9 +167,10 @@ async def recover(
     body: RecoveryBody, services: ServicesDep, address: ClientAddress, response: Response
 ) -> RecoveryView:
     """Set a new password with the recovery code. Every LoginSession of the account ends."""
-    code = await services.accounts.recover(body.identifier, body.recovery_code, body.new_password, address)
+    made = await services.accounts.recover(body.identifier, body.recovery_code, body.new_password, address)
     clear_login_cookie(response, services)
-    return RecoveryView(recovery_code=code)
+    set_login_device_cookie(response, services, made.device_cookie)
+    return RecoveryView(recovery_code=made.recovery_code)
 
 
 def account_view(user: User) -> AccountView:

@@ -12,12 +12,12 @@ from kswifi.api.edge.dependencies import (
     ServicesDep,
     SignedInUser,
     SignedInWriter,
-    set_login_cookie,
 )
 from kswifi.api.edge.idempotency import Idempotent
+from kswifi.api.edge.login_client import LoginClient, set_login_cookies
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import Instant, RequestBody, ResponseBody
-from kswifi.api.routes.accounts.accounts import IdentifierText, LoginView, RegistrationView, login_view
+from kswifi.api.routes.accounts.accounts import IdentifierText, LoginView, ProofId, RegistrationView, login_view
 
 router = APIRouter(prefix="/api/v1", tags=["passkeys"])
 
@@ -66,16 +66,23 @@ class UsedCredential(_FromAuthenticator):
 
 
 class NewAccountBody(RequestBody):
-    """For whom."""
+    """The identifier of a new account, and its proof where one is required."""
 
     identifier: IdentifierText
+    proof_id: ProofId | None = None
 
 
-class NewPasskeyAccountBody(RequestBody):
-    """The passkey made for a new account."""
+class MadePasskeyBody(RequestBody):
+    """A passkey that was made."""
 
     challenge_id: ChallengeId
     credential: MadeCredential
+
+
+class NewPasskeyAccountBody(MadePasskeyBody):
+    """The passkey made for a new account, and the identifier's proof where one is required."""
+
+    proof_id: ProofId | None = None
 
 
 class UsedPasskeyBody(RequestBody):
@@ -85,7 +92,7 @@ class UsedPasskeyBody(RequestBody):
     credential: UsedCredential
 
 
-class NewPasskeyBody(NewPasskeyAccountBody):
+class NewPasskeyBody(MadePasskeyBody):
     """One more passkey of yours."""
 
     name: Annotated[str, Field(max_length=64, description="By which you know it again.", examples=["My phone"])]
@@ -118,24 +125,35 @@ class PasskeysView(ResponseBody):
     status_code=201,
     summary="Begin to register with a passkey",
     responses=problem_responses(
-        "invalid_identifier", "already_registered", "too_many_attempts", "passkeys_not_here"
+        *("invalid_identifier", "identifier_not_proved", "already_registered"),
+        *("too_many_attempts", "passkeys_not_here"),
     ),
 )
 async def sign_up_options(body: NewAccountBody, services: ServicesDep, address: ClientAddress) -> OptionsView:
     """Give what a browser needs to make a passkey for a phone number or email address without an account."""
-    return _options_view(await services.passkeys.sign_up_options(body.identifier, address))
+    return _options_view(await services.passkeys.sign_up_options(body.identifier, address, body.proof_id))
 
 
 @router.post(
     "/accounts/passkey",
     status_code=201,
     summary="Register with a passkey",
-    responses=problem_responses("passkey_challenge_over", "passkey_refused", "already_registered", "sign_in_busy"),
+    responses=problem_responses(
+        *(
+            "passkey_challenge_over",
+            "passkey_refused",
+            "identifier_not_proved",
+            "already_registered",
+            "sign_in_busy",
+        )
+    ),
 )
-async def sign_up(body: NewPasskeyAccountBody, services: ServicesDep, response: Response) -> RegistrationView:
-    """Make the account, and sign it in. It has no password until one is set with the recovery code."""
-    made = await services.passkeys.sign_up(body.challenge_id, body.credential.model_dump())
-    set_login_cookie(response, services, made.login)
+async def sign_up(
+    body: NewPasskeyAccountBody, services: ServicesDep, client: LoginClient, response: Response
+) -> RegistrationView:
+    """Make the account, and sign it in. It has no password until one is set."""
+    made = await services.passkeys.sign_up(body.challenge_id, body.credential.model_dump(), client, body.proof_id)
+    set_login_cookies(response, services, made.login)
     return RegistrationView(**login_view(made.login).model_dump(), recovery_code=made.recovery_code)
 
 
@@ -156,10 +174,12 @@ async def sign_in_options(services: ServicesDep, address: ClientAddress) -> Opti
     summary="Sign in with a passkey",
     responses=problem_responses("passkey_challenge_over", "passkey_refused"),
 )
-async def sign_in(body: UsedPasskeyBody, services: ServicesDep, response: Response) -> LoginView:
+async def sign_in(
+    body: UsedPasskeyBody, services: ServicesDep, client: LoginClient, response: Response
+) -> LoginView:
     """Begin a LoginSession of the passkey's owner."""
-    login = await services.passkeys.sign_in(body.challenge_id, body.credential.model_dump())
-    set_login_cookie(response, services, login)
+    login = await services.passkeys.sign_in(body.challenge_id, body.credential.model_dump(), client)
+    set_login_cookies(response, services, login)
     return login_view(login)
 
 

@@ -31,6 +31,14 @@ class EnvironmentView(ResponseBody):
     passkey_rp_id: Annotated[
         str | None, Field(description="The host name that passkeys belong to; null where there are none.")
     ]
+    identifier_proof: Annotated[
+        bool,
+        Field(description="Whether registering takes the `proof_id` of a proved phone number or email address."),
+    ]
+    provable_identifiers: Annotated[
+        list[Literal["phone_number", "email"]],
+        Field(description="The kinds of identifiers that codes are sent to."),
+    ]
 
 
 class HealthView(ResponseBody):
@@ -42,12 +50,14 @@ class HealthView(ResponseBody):
 @router.get("/api/v1/environment", summary="How this server is run")
 async def read_environment(services: ServicesDep) -> EnvironmentView:
     """Tell the page where things are."""
-    environment = services.environment
+    environment, proofs = services.environment, services.identifier_proofs
     return EnvironmentView(
         mode=environment.mode,
         public_origin=environment.public_origin,
         lab_origin=environment.lab_origin,
         passkey_rp_id=services.passkeys.rp_id,
+        identifier_proof=services.accounts.proof_required,
+        provable_identifiers=[] if proofs is None else list(proofs.kinds),
     )
 
 

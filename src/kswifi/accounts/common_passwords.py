@@ -1,0 +1,34 @@
+"""The passwords that are guessed first: 30,000 from zxcvbn's list, and those that are common here."""
+
+from functools import cache
+from typing import Final
+
+from kswifi.kernel.pasted import clean_pasted
+
+_COMMON_HERE: Final = (
+    "0123456789",
+    "abc12345",
+    "blessing1",
+    "godisgood",
+    "jesus123",
+    "kswifi123",
+    "lagos123",
+    "letmein1",
+    "nigeria1",
+    "nigeria123",
+    "password12",
+    "qwerty12",
+)
+
+
+def is_common(password: str) -> bool:
+    """Return whether a password is on the list (NIST SP 800-63B, 3.1.1.2), in any case and with any digits."""
+    return clean_pasted(password).casefold() in _common_passwords()
+
+
+@cache
+def _common_passwords() -> frozenset[str]:
+    # Imported when the first password is checked: other commands do not pay for half a megabyte of words.
+    from zxcvbn.frequency_lists import FREQUENCY_LISTS  # noqa: PLC0415
+
+    return frozenset(one.casefold() for one in (*FREQUENCY_LISTS["passwords"], *_COMMON_HERE))

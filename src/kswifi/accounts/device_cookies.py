@@ -1,0 +1,46 @@
+"""Device cookies: how a browser shows that it has signed in to an account before (OWASP, device cookies).
+
+A cookie is a random nonce and a MAC over the nonce, the account and the generation of its credentials. It signs
+nobody in. It only gives a browser a counter of wrong passwords of its own, so that nobody else can use that counter
+up. A change of the password, a recovery and a sign-out everywhere begin a new generation: earlier cookies end.
+"""
+
+import hmac
+from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+from kswifi.accounts.model import Digest
+
+LIFETIME: Final = timedelta(days=400)
+"""The longest that browsers keep a cookie (RFC 6265bis, 5.5)."""
+
+_NONCE_OCTETS: Final = 16
+_PURPOSE: Final = "login device cookie"
+
+
+class DeviceCookies:
+    """Makes and checks the device cookies of one installation by its keyed ``digest``."""
+
+    def __init__(self, digest: Digest, random_bytes: Callable[[int], bytes]) -> None:
+        self._digest = digest
+        self._random_bytes = random_bytes
+
+    def issue(self, user_id: str, generation: int) -> str:
+        """Return a fresh cookie for a browser that has just signed in to an account."""
+        nonce = _text(self._random_bytes(_NONCE_OCTETS))
+        return f"{nonce}.{self._mac(nonce, user_id, generation)}"
+
+    def nonce_of(self, cookie: str, user_id: str, generation: int) -> str | None:
+        """Return the nonce of a cookie that was issued for this account and generation; None for any other text."""
+        nonce, _, mac = cookie.partition(".")
+        expected = self._mac(nonce, user_id, generation)
+        return nonce if hmac.compare_digest(mac.encode("utf-8", "replace"), expected.encode()) else None
+
+    def _mac(self, nonce: str, user_id: str, generation: int) -> str:
+        return _text(self._digest(_PURPOSE, f"{user_id} {generation} {nonce}"))
+
+
+def _text(octets: bytes) -> str:
+    return urlsafe_b64encode(octets).rstrip(b"=").decode()

@@ -1,0 +1,135 @@
+"""Who holds a phone number or email address, and the proofs by which its owner takes it.
+
+A proof is a code that came back from where it was sent (``kswifi.identifier_proofs``). An account that has not
+proved its identifier does not keep the owner from it: with a proof the owner takes it, and that account loses it.
+"""
+
+import secrets
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import Connection, Row, Update, select, update
+
+from kswifi.accounts.errors import AlreadyRegisteredError, IdentifierNotProvedError
+from kswifi.accounts.model import Digest, Identifier
+from kswifi.accounts.sql import identifier_proof, user_account
+from kswifi.database.engine import transaction_instant
+from kswifi.outbox.service import publish
+
+PROOF_LIFETIME: Final = timedelta(minutes=30)
+"""How long a confirmed proof may be used after its code has expired."""
+
+RELEASED: Final = "released.invalid"
+"""The domain of the addresses that accounts get whose identifier went to its owner (RFC 2606, 2: never exists)."""
+
+SECURITY_EVENT: Final = "account.security"
+"""The kind of the domain events that tell an owner of changes; ``what`` in the payload says which."""
+
+AccountRow = Row[*tuple[Any, ...]]
+
+
+def find_account(connection: Connection, who: Identifier) -> AccountRow | None:
+    """Return the account that signs in with an identifier."""
+    column = user_account.c.phone_number if who.phone_number else user_account.c.email
+    return connection.execute(select(user_account).where(column == str(who))).first()
+
+
+def of_user(user_id: str) -> Update:
+    """Return the update of one account's row."""
+    return update(user_account).where(user_account.c.user_id == user_id)
+
+
+def tell_owner(connection: Connection, user_id: str, what: str) -> None:
+    """Leave an event about the safety of an account, for all its open pages and its data export."""
+    publish(connection, user_id=user_id, kind=SECURITY_EVENT, payload={"what": what})
+
+
+class Identifiers:
+    """The rules of one installation. ``proof_required``: no identifier is given without a proof."""
+
+    def __init__(self, digest: Digest, *, proof_required: bool) -> None:
+        self._digest = digest
+        self._proof_required = proof_required
+
+    def require_available(
+        self, connection: Connection, who: Identifier, proof_id: str | None, user_id: str | None = None
+    ) -> None:
+        """Refuse an identifier that may not be taken now; the one that ``user_id`` holds may.
+
+        Where a proof is required, no account is looked for before it was shown.
+
+        Raises:
+            IdentifierNotProvedError: a proof is required, and this is not one of this identifier.
+            AlreadyRegisteredError: it belongs to an account.
+        """
+        if proof_id is not None or self._proof_required:
+            require_proof(connection, who, proof_id)
+        holder = find_account(connection, who)
+        if holder is not None and holder.user_id != user_id and (proof_id is None or self._is_proved(holder)):
+            raise already_registered(who)
+
+    def take(
+        self, connection: Connection, who: Identifier, proof_id: str | None, user_id: str | None = None
+    ) -> dict[str, Any]:
+        """Use up the proof and make the identifier free; return the columns of the account that takes it.
+
+        Raises:
+            IdentifierNotProvedError, AlreadyRegisteredError: as ``require_available``.
+        """
+        self.require_available(connection, who, proof_id, user_id)
+        columns: dict[str, Any] = {"phone_number": who.phone_number, "email": who.email}
+        if proof_id is None:
+            return columns
+        now = transaction_instant(connection)
+        connection.execute(
+            update(identifier_proof).where(identifier_proof.c.proof_id == proof_id).values(used_at=now)
+        )
+        holder = find_account(connection, who)
+        if holder is not None and holder.user_id != user_id:
+            free = f"{secrets.token_hex(16)}@{RELEASED}"
+            connection.execute(of_user(holder.user_id).values(phone_number=None, email=free))
+            tell_owner(connection, holder.user_id, "identifier_lost")
+        columns["identifier_proved_at"] = now
+        if who.phone_number is not None:
+            mark = self._mark(who.phone_number)
+            taken = connection.scalar(select(user_account.c.user_id).where(user_account.c.phone_mark == mark))
+            if taken in (
+                None,
+                user_id,
+            ):  # else another account has verified the number, and keeps its free data with it
+                columns["phone_mark"] = mark
+        return columns
+
+    def _is_proved(self, holder: AccountRow) -> bool:
+        if holder.identifier_proved_at is not None:
+            return True
+        return holder.phone_number is not None and holder.phone_mark == self._mark(holder.phone_number)
+
+    def _mark(self, phone_number: str) -> str:
+        return self._digest("phone", phone_number).hex()
+
+
+def require_proof(connection: Connection, who: Identifier, proof_id: str | None) -> None:
+    """Refuse what is not a confirmed, unused proof of an identifier.
+
+    Raises:
+        IdentifierNotProvedError: it is not.
+    """
+    p = identifier_proof.c
+    query = select(p.proof_id).where(
+        p.proof_id == (proof_id or ""),
+        p.identifier == str(who),
+        p.confirmed_at.is_not(None),
+        p.used_at.is_(None),
+        p.expires_at > transaction_instant(connection) - PROOF_LIFETIME,
+    )
+    if connection.execute(query).first() is None:
+        raise IdentifierNotProvedError(
+            "have a code sent to this phone number or email address, and type it in first"
+        )
+
+
+def already_registered(who: Identifier) -> AlreadyRegisteredError:
+    """Return the refusal of an identifier that has an account."""
+    what = "phone number" if who.phone_number else "email address"
+    return AlreadyRegisteredError(f"this {what} has an account: sign in, or use your recovery code")

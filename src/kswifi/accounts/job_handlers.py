@@ -1,0 +1,33 @@
+"""Telling an owner, after the answer went out, that sign-ins to the account are being refused."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+from kswifi.accounts.identifiers import tell_owner
+from kswifi.accounts.service import TELL_OF_LOCK
+from kswifi.database.engine import Database
+from kswifi.outbox.model import Entry
+from kswifi.outbox.results import Done, Handler, JobResult
+
+
+class LockNotices:
+    """Works the outbox's entries of lock-outs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """Return the handler of each kind of entry."""
+        return {TELL_OF_LOCK: self.tell}
+
+    async def tell(self, entry: Entry) -> JobResult:
+        """Leave an event for the owner; an identifier without an account has nobody to tell."""
+        user_id = entry.payload["user_id"]
+
+        def change(connection: Connection) -> None:
+            tell_owner(connection, user_id, "sign_in_locked")
+
+        if user_id is not None:
+            await self._database.write(change)
+        return Done()

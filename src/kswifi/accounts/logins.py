@@ -1,0 +1,107 @@
+"""Login sessions as rows: beginning them, listing an account's devices, and ending them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from sqlalchemy import Connection, delete, select, update
+
+from kswifi.accounts import model
+from kswifi.accounts.device_cookies import DeviceCookies
+from kswifi.accounts.errors import UnknownLoginError
+from kswifi.accounts.model import Client, Login, LoginRecord, User
+from kswifi.accounts.sql import login_session, user_account
+from kswifi.database.engine import transaction_instant
+
+LOGINS_LIMIT: Final = 20
+"""Login sessions of one account; a further one ends the oldest."""
+
+_t = login_session.c
+
+
+@dataclass(frozen=True, slots=True)
+class Logins:
+    """Begins login sessions: for how long, and with which cookies."""
+
+    cookies: DeviceCookies
+    lifetime: timedelta
+    random_bytes: Callable[[int], bytes]
+
+    def begin(self, connection: Connection, user: User, client: Client) -> Login:
+        """Begin a login session of a user who has proved who they are; beyond the limit the oldest ends."""
+        now = transaction_instant(connection)
+        token = model.new_token(self.random_bytes)
+        expires_at = now + self.lifetime
+        newest = (
+            select(_t.token_hash)
+            .where(_t.user_id == user.user_id)
+            .order_by(_t.created_at.desc())
+            .limit(LOGINS_LIMIT - 1)
+        )
+        connection.execute(delete(login_session).where(_t.user_id == user.user_id, _t.token_hash.not_in(newest)))
+        connection.execute(
+            login_session.insert().values(
+                token_hash=model.hash_token(token),
+                user_id=user.user_id,
+                created_at=now,
+                seen_at=now,
+                expires_at=expires_at,
+                browser=client.browser,
+                network=client.network,
+            )
+        )
+        return Login(user, token, model.csrf_token(token), expires_at, self.cookie(connection, user.user_id))
+
+    def cookie(self, connection: Connection, user_id: str) -> str:
+        """Return a fresh device cookie of an account's present generation."""
+        return self.cookies.issue(user_id, generation_of(connection, user_id))
+
+
+def generation_of(connection: Connection, user_id: str) -> int:
+    """Return the generation of an account's credentials."""
+    query = select(user_account.c.credential_generation).where(user_account.c.user_id == user_id)
+    return int(connection.scalar(query) or 0)
+
+
+def begin_generation(connection: Connection, user_id: str) -> None:
+    """Make device cookies and sign-ins in progress of an account worthless."""
+    column = user_account.c.credential_generation
+    connection.execute(
+        update(user_account).where(user_account.c.user_id == user_id).values(credential_generation=column + 1)
+    )
+
+
+def logins_of(connection: Connection, user_id: str) -> list[LoginRecord]:
+    """Return a user's login sessions, the oldest first."""
+    query = select(login_session).where(_t.user_id == user_id).order_by(_t.created_at, _t.token_hash)
+    return [
+        LoginRecord(model.login_id(it.token_hash), it.created_at, it.seen_at, it.expires_at, it.browser, it.network)
+        for it in connection.execute(query)
+    ]
+
+
+def end_login(connection: Connection, token: str) -> None:
+    """End a login session; ending it twice is no error."""
+    connection.execute(delete(login_session).where(_t.token_hash == model.hash_token(token)))
+
+
+def end_login_of(connection: Connection, user_id: str, login_id: str) -> None:
+    """End one login session of a user.
+
+    Raises:
+        UnknownLoginError: the user has none with this id.
+    """
+    for token_hash in connection.scalars(select(_t.token_hash).where(_t.user_id == user_id)).all():
+        if model.login_id(token_hash) == login_id:
+            connection.execute(delete(login_session).where(_t.token_hash == token_hash))
+            return
+    raise UnknownLoginError("you have no such sign-in: it may have ended")
+
+
+def end_logins(connection: Connection, user_id: str, but: str | None = None) -> None:
+    """End all login sessions of a user, but the one with the id ``but``; earlier device cookies end too."""
+    for token_hash in connection.scalars(select(_t.token_hash).where(_t.user_id == user_id)).all():
+        if model.login_id(token_hash) != but:
+            connection.execute(delete(login_session).where(_t.token_hash == token_hash))
+    begin_generation(connection, user_id)

@@ -1,0 +1,53 @@
+"""Showing again who one is, before something that a stolen LoginSession must not do."""
+
+from typing import Self
+
+from pydantic import ConfigDict, model_validator
+
+from kswifi.accounts.identifiers import AccountRow
+from kswifi.accounts.model import SignedIn
+from kswifi.api.edge.schemas import RequestBody
+from kswifi.api.routes.accounts.accounts import PasswordText
+from kswifi.api.routes.accounts.passkeys import UsedPasskeyBody
+from kswifi.api.services import Services
+
+
+class ReauthenticationBody(RequestBody):
+    """That it is really you: your password, or a passkey of yours that signed a sign-in challenge."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {
+                    "required": [one],
+                    "properties": {one: {"not": {"type": "null"}}, other: {"type": "null"}},
+                }
+                for one, other in (("password", "passkey"), ("passkey", "password"))
+            ]
+        }
+    )
+
+    password: PasswordText | None = None
+    passkey: UsedPasskeyBody | None = None
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if (self.password is None) == (self.passkey is None):
+            raise ValueError("send either the password or a passkey")
+        return self
+
+
+async def reauthenticate(
+    body: ReauthenticationBody, signed_in: SignedIn, services: Services, address: str
+) -> AccountRow | None:
+    """Return the account whose password was shown; None where a passkey was.
+
+    Raises:
+        WrongCredentialsError, PasskeyChallengeOverError, PasskeyRefusedError: it is not the user's.
+        TooManyAttemptsError, SignInBusyError: too much at once.
+    """
+    if body.passkey is not None:
+        shown = body.passkey
+        await services.passkeys.require_owner(signed_in.user, shown.challenge_id, shown.credential.model_dump())
+        return None
+    return await services.accounts.require_password(signed_in, body.password or "", address)
