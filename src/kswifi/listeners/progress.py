@@ -20,10 +20,10 @@ def taken_octets(transport: asyncio.Transport) -> int:
     Elsewhere than on Linux that size, negated, has to do.
     """
     if sys.platform == "linux":
-        connection = transport.get_extra_info("socket")
         try:
+            connection = transport.get_extra_info("socket")
             info: bytes = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO_OCTETS)
-        except OSError:
+        except (OSError, AttributeError):  # asyncio's TLS transport lets its protocol go at the second close
             return 0
         if len(info) == _TCP_INFO_OCTETS:
             return int(struct.unpack_from("=Q", info, _BYTES_ACKED_AT)[0])

@@ -285,8 +285,8 @@ def test_the_response_names_the_element_at_fault() -> None:
     package = profile_package()
     element = next(each for each in read_package(package) if each.kind is ElementKind.AKA_PARAMETER)
     assert element.header is not None
-    other = element.raw.replace(b"\x80\x01\x01\x81\x01\x01", b"\x80\x01\x03\x81\x01\x01")
-    assert other != element.raw, "algorithm 3 is the XOR algorithm of test profiles"
+    other = element.raw.replace(b"\x80\x01\x01\x81\x01\x01", b"\x80\x01\x02\x81\x01\x01")
+    assert other != element.raw, "algorithm 2 is TUAK, which this card lacks"
     server = SmallSmdp(profile=package.replace(element.raw, other))
     lpa = Lpa(new_card(), server)
     with pytest.raises(DownloadRefusedError):
