@@ -288,10 +288,12 @@ class LedgerState:
             return False
         return at >= max(it.ended_at + self.retention.ended_seconds, it.expires_at)
 
-    def has_answered(self, reservation_id: str, command_id: str) -> bool:
-        """Tell whether a command of a reservation was done, as long as that is remembered."""
+    def settled_at(self, reservation_id: str, command_id: str) -> int | None:
+        """Return when a ``Release`` of this id settled a reservation; None if it did not, or that is forgotten."""
         it = self.reservations.get(reservation_id)
-        return it is not None and key_within(reservation_id, command_id) in it.answers
+        if it is None or not it.closed or key_within(reservation_id, command_id) not in it.answers:
+            return None
+        return it.forget_at - self.retention.settled_seconds
 
     def reservation(self, reservation_id: str) -> ReservationView | None:
         """Return a copy of the reservation; a closed one is known until it is forgotten."""
