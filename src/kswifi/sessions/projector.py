@@ -251,7 +251,7 @@ class _Projection:
     async def _apply_to_line(self, effect: fx.Effect) -> None:
         match effect:
             case fx.WalletHeld(wallet_id=wallet, reason=reason):
-                await self._line(wallet, Hold(reason), SessionEvent.HELD)
+                await self._hold_line(wallet, Hold(reason))
             case fx.HoldLifted(wallet_id=wallet, account_id=chosen):
                 await self._line(wallet, None, SessionEvent.LIFTED)
                 if chosen is not None:
@@ -273,6 +273,15 @@ class _Projection:
         session = await self._session(session_id)
         if session is not None and allows(session.state, event):
             await end_session(self._connection, session, event, reason)
+
+    async def _hold_line(self, wallet_id: str, hold: Hold) -> None:
+        """Show a further reason for a hold: of a pause and an exhaustion, the exhaustion."""
+        try:
+            esim = await find_esim(self._connection, wallet_id)
+        except UnknownEsimError:
+            esim = None  # ``_line`` logs it
+        shown = hold if esim is None or esim.hold is not Hold.EXHAUSTED else Hold.EXHAUSTED
+        await self._line(wallet_id, shown, SessionEvent.HELD)
 
     async def _line(self, wallet_id: str, hold: Hold | None, event: SessionEvent) -> None:
         try:

@@ -31,6 +31,13 @@ class EnvironmentView(ResponseBody):
     passkey_rp_id: Annotated[
         str | None, Field(description="The host name that passkeys belong to; null where there are none.")
     ]
+    stored_session_starts: Annotated[
+        bool,
+        Field(
+            description="A session that is ordered after the last one was used up can be used as soon as the card "
+            "holds it; false: it has to be activated, which needs a network."
+        ),
+    ]
 
 
 class HealthView(ResponseBody):
@@ -47,6 +54,7 @@ async def read_environment(services: ServicesDep) -> EnvironmentView:
         mode=environment.mode,
         public_origin=environment.public_origin,
         lab_origin=environment.lab_origin,
+        stored_session_starts=environment.stored_session_starts,
         passkey_rp_id=services.passkeys.rp_id,
     )
 

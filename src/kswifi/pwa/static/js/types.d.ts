@@ -30,7 +30,7 @@ export interface InternetSession {
 
 export interface Account { user_id: string; phone_number: string | null; email: string | null; phone_verified: boolean; created_at: string }
 export interface Offer { id: string; title: string; allowance_octets: number | null; price_kobo: number; valid_days: number }
-export interface Environment { mode: "embedded" | "own-core" | "resold"; public_origin: string; lab_origin: string | null; passkey_rp_id: string | null }
+export interface Environment { mode: "embedded" | "own-core" | "resold"; public_origin: string; lab_origin: string | null; passkey_rp_id: string | null; stored_session_starts: boolean }
 
 /** A package on this device; ``octets`` may still be only its beginning. */
 export interface StoredPackage {

@@ -2,7 +2,7 @@ import { useEffect, useState } from "../state.js";
 import { age, lastDay } from "../format.js";
 import { t } from "../i18n.js";
 import { SessionManager, storedPackage } from "../road.js";
-import { actions, isStored, isUnderWay, phone, reachable, say, sessionOf, sessions, words } from "../store.js";
+import { actions, environment, isStored, isUnderWay, phone, reachable, say, sessionOf, sessions, words } from "../store.js";
 import { Chip, CopyButton, Heading, Icon, Note, Size, html } from "../ui.js";
 
 /** @import {Activation, InternetSession, VerifiedPackage} from "../types.d.ts" */
@@ -75,6 +75,7 @@ export default function Activate({ id }) {
       : verified && html`<${Note}>${t("seal.ok")} <span class="soft small">${t("seal.key", { kid: verified.kid.slice(0, 8) })}</span><//>`}
     ${one.state === "active" && html`<${Note} icon="line" live><b>${t("active.title")}</b> ${t("active.lead", { age: one.as_of ? age(one.as_of) : "" })}<//>`}
     ${stored && one.state !== "active" && lineOn && !intent && html`<${Note} icon="line" live><b>${t("line.on")}</b> ${t("line.on_lead")}<//>`}
+    ${one.hold === "exhausted" && one.state !== "active" && (stored || isUnderWay(one)) && !intent && html`<${Note} icon="line" live><b>${t("line.used_up")}</b> ${t(environment.value?.stored_session_starts ? "line.starts_stored" : "line.needs_activation")}<//>`}
     ${intent && html`<${Note} icon="clock" live><b>${t("intent.title")}</b> ${t("intent.lead")}<//>`}
     ${problem && html`<${Note} kind="error" live>${problem}<//>`}
     ${stored && one.state !== "active" && !lab && html`<section class="card"><h2>${t("how.title")}</h2><${Systems} system=${system} choose=${choose} /><${Steps} system=${system} what="how" /><p class="small soft">${t("how.offline")}</p></section>`}
