@@ -325,6 +325,9 @@ class PatientApplication:
     def handle(self, header: Header, message: bytes, reply: Reply, sender: Sender) -> None:
         self.waiting.append((encode_message(header._replace(flags=0), b""), reply))
 
+    def peer_changed(self, origin_host: str, state_ids: frozenset[int]) -> None:
+        """Keep nothing about peers."""
+
 
 async def test_requests_beyond_the_limit_stay_unread_until_others_are_answered(tmp_path: Path) -> None:
     limits = PeerLimits(max_outstanding=8, farewell_seconds=0.2)

@@ -3,11 +3,13 @@
 import asyncio
 from pathlib import Path
 
+from kswifi.diameter import dictionary as d
 from kswifi.diameter.messages.s6a import (
     AuthenticationInformationAnswer,
     AuthenticationInformationRequest,
     EutranVector,
 )
+from kswifi.diameter.reader import read_message
 from kswifi.kernel.errors import KswifiError
 from kswifi.servers.diameter.s6a import S6aApplication
 from tests.support.diameter_samples import IMSI, rebuilt
@@ -74,7 +76,11 @@ async def test_vectors_and_refusals(tmp_path: Path) -> None:
             (rebuilt(request(IMSI), {1408: None}), 5005),
             (request(IMSI, bytes(29)), 5014),
         ):
-            refused = AuthenticationInformationAnswer.decode(await client.ask(message))
-            assert refused.result_code == result
+            octets = await client.ask(message)
+            assert AuthenticationInformationAnswer.decode(octets).result_code == result
+            # A 5xxx answer has its command's grammar (TS 29.272, 7.2.6), one with the E bit the answer-message's.
+            of_its_command = read_message(octets).has(d.AUTH_SESSION_STATE)
+            assert of_its_command is (result >= 5000)
+            assert read_message(octets).has(d.VENDOR_SPECIFIC_APPLICATION_ID) is of_its_command
         assert len(centre.asked) == 4
         await client.close()

@@ -11,7 +11,7 @@ from kswifi.ledger import commands as do
 from kswifi.ledger.apply_effects import replay
 from kswifi.ledger.effects import Committed, Effect, Overran, Refunded
 from kswifi.ledger.model import apply, forget_due
-from kswifi.ledger.state import LedgerState, Retention
+from kswifi.ledger.state import LedgerState, Retention, reasons_of
 from kswifi.ledger.storage.journal import Head, Record, effects_of, next_record
 from kswifi.ledger.storage.snapshot import SnapshotStore
 from kswifi.ledger.verify import verify
@@ -20,6 +20,7 @@ from tests.support.ledger_reference import Reference
 NOW = 1_800_000_000
 SEEDS = 150
 LENGTH = 150
+ENDED = 30
 
 KINDS = (
     "credit",
@@ -34,13 +35,15 @@ KINDS = (
     "refund",
     "expire",
     "revoke",
+    "close",
 )
 
 Step = tuple[do.Command, int]
 
 
 def ask_of(chance: Random) -> do.Ask:
-    return do.Ask(chance.randint(1, 12), chance.choice((0, 12)), NOW + chance.randint(0, 900))
+    shrinks = chance.random() < 0.2
+    return do.Ask(chance.randint(1, 12), chance.choice((0, 12)), NOW + chance.randint(0, 900), shrinks)
 
 
 def fresh(chance: Random, letter: str, number: int) -> str:
@@ -64,8 +67,8 @@ def spending(chance: Random, number: int) -> do.Command:
     return do.Commit(command_id, reservation, used, None if kind == "close" else ask_of(chance), kind == "close")
 
 
-def control(chance: Random, number: int) -> do.Command:  # noqa: C901, PLR0911 - one line a verb
-    kind = chance.choices(KINDS, (8, 9, 4, 1, 7, 3, 2, 2, 5, 2, 2, 1))[0]
+def control(chance: Random, number: int) -> do.Command:  # noqa: C901, PLR0911, PLR0912 - one line a verb
+    kind = chance.choices(KINDS, (8, 9, 4, 2, 7, 3, 2, 2, 5, 2, 2, 1, 3))[0]
     command_id, wallet, account = f"c{number}", chance.choice(("w1", "w1", "w2")), fresh(chance, "a", number)
     other = fresh(chance, "a", number)
     match kind:
@@ -77,9 +80,12 @@ def control(chance: Random, number: int) -> do.Command:  # noqa: C901, PLR0911 -
         case "disburse":
             return do.Disburse(command_id, account, chance.randint(1, 60))
         case "prove":
-            return do.ProveStorage(command_id, account, "por")
+            ordered_at = chance.choice((0, NOW + number * 4 + chance.randint(-60, 60)))
+            return do.ProveStorage(command_id, account, "por", ordered_at)
         case "hold":
-            return do.HoldWallet(command_id, wallet, "paused")
+            return do.HoldWallet(command_id, wallet, chance.choice(("paused", "exhausted")))
+        case "close":
+            return do.Close(command_id, account)
         case "lift":
             return do.LiftHold(command_id, wallet, chance.choice((None, account)))
         case "order":
@@ -133,17 +139,18 @@ def image(state: LedgerState) -> object:
         key: (it.wallet_id, it.account_id, it.reserved, it.expires_at, it.note, it.closed, it.forget_at, it.answers)
         for key, it in state.reservations.items()
     }
-    return state.wallets, state.accounts, held, state.answers, state.imsis
+    return state.wallets, state.accounts, held, state.answers, state.imsis, state.exhausted_since
 
 
 def check_rules(steps: list[Step]) -> None:
-    state, reference, at = LedgerState(), Reference(), NOW
+    state, reference, at = LedgerState(Retention(ended_seconds=ENDED)), Reference(ENDED), NOW
     for place, (command, pause) in enumerate(steps):
         at += pause
         outcome, _ = apply(state, command, at)
         told = (str(outcome.code), outcome.granted_octets, outcome.committed_octets, outcome.overrun_octets)
         assert told == reference.apply(command, at), (place, command)
         assert verify(state) == [], (place, command)
+        assert set(reference.accounts) == set(state.accounts), (place, command)
         for name, account in reference.accounts.items():
             real = state.accounts[name]
             held = sum(account.held.values())
@@ -152,6 +159,7 @@ def check_rules(steps: list[Step]) -> None:
             assert real.status == (account.ended or "open"), place
         for name, wallet in reference.wallets.items():
             assert state.wallets[name].unbooked == wallet.unbooked, (place, command)
+            assert reasons_of(state.wallets[name].hold) == wallet.holds, (place, command)
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))

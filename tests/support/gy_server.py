@@ -18,6 +18,7 @@ from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.commands import Credit, OpenWallet, OutcomeCode, ProveStorage
 from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 from kswifi.servers.diameter.application import Application, NodeIdentity
+from kswifi.servers.diameter.delayed_refusals import DelayedRefusals
 from kswifi.servers.diameter.gy import GyApplication
 from kswifi.servers.diameter.node import DiameterNode, TlsListener
 from kswifi.servers.diameter.peer_connection import PeerLimits
@@ -42,11 +43,12 @@ class GyServer:
         rules: PeerRules | None = None,
         tls: TlsListener | None = None,
         more: tuple[Application, ...] = (),
+        refusals: DelayedRefusals | None = None,
     ) -> None:
         self.clock = clock or SystemClock()
         self.ledger = LedgerClient(SqliteJournal(directory), self.clock)
         self.service = ChargingService(self.ledger, self.clock, policy or ChargingPolicy())
-        self.gy = GyApplication(self.service, IDENTITY)
+        self.gy = GyApplication(self.service, IDENTITY, refusals=refusals)
         self.node = DiameterNode(
             host="127.0.0.1",
             port=0,
@@ -66,6 +68,7 @@ class GyServer:
         await self.node.start()
 
     async def close(self) -> None:
+        self.gy.flush()
         self.gy.close()
         await self.node.close()
         await self.ledger.close()

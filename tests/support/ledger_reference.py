@@ -20,6 +20,7 @@ class RefAccount:
     serial: int
     proven: bool = False
     ended: str = ""
+    ended_at: int = 0
     used: int = 0
     held: dict[str, int] = field(default_factory=dict)
     moved_in: int = 0
@@ -47,7 +48,8 @@ class RefAccount:
 
 @dataclass
 class RefWallet:
-    hold: bool = False
+    holds: set[str] = field(default_factory=set)
+    exhausted_since: int = 0
     frozen: bool = False
     goes_on: bool = False
     active: str | None = None
@@ -55,7 +57,8 @@ class RefWallet:
 
 
 class Reference:
-    def __init__(self) -> None:
+    def __init__(self, ended_seconds: int) -> None:
+        self.ended_seconds = ended_seconds
         self.wallets: dict[str, RefWallet] = {}
         self.accounts: dict[str, RefAccount] = {}
         self.reservations: dict[str, list[str]] = {}  # reservation -> [wallet, account, "open" | "closed"]
@@ -108,7 +111,7 @@ class Reference:
         it = self.wallets[wallet]
         if it.frozen:
             return "frozen", 0
-        if it.hold:
+        if it.holds:
             return "on_hold", 0
         name = self.pick(wallet, at)
         if name is None:
@@ -119,7 +122,7 @@ class Reference:
                 return "not_proven", 0
             return ("expired" if mine else "nothing_usable"), 0
         account = self.accounts[name]
-        octets = max(ask.amount_octets, rest)
+        octets = ask.amount_octets if ask.may_shrink else max(ask.amount_octets, rest)
         if account.total is not None:
             octets = account.left if account.left <= ask.whole_up_to_octets else min(account.left, octets)
         account.held[reservation] = account.held.get(reservation, 0) + octets
@@ -149,8 +152,9 @@ class Reference:
         nothing_held = not any(account.held.values())
         ran_out = account.total is not None and account.left + account.kept_back == 0 and nothing_held
         if ran_out:
-            self.end(name, "exhausted")
-            it.hold = it.hold or not it.goes_on
+            self.end(name, "exhausted", at)
+            if not it.goes_on:
+                self.hold(it, "exhausted", at)
         return committed, used - committed, max(held - used, 0), ran_out
 
     def late(self, wallet: str, at: int) -> str:
@@ -158,9 +162,16 @@ class Reference:
         proven = (k for k in self.order(wallet) if self.accounts[k].proven)
         return self.pick(wallet, at) or self.wallets[wallet].active or next(proven, "")
 
-    def end(self, name: str, how: str) -> None:
+    @staticmethod
+    def hold(wallet: RefWallet, reason: str, at: int) -> None:
+        if reason == "exhausted" and reason not in wallet.holds:
+            wallet.exhausted_since = at
+        wallet.holds.add(reason)
+
+    def end(self, name: str, how: str, at: int) -> None:
         account = self.accounts[name]
         account.ended = how
+        account.ended_at = at
         account.rank = None
         if self.wallets[account.wallet].active == name:
             self.wallets[account.wallet].active = None
@@ -198,7 +209,13 @@ class Reference:
     def do_ProveStorage(self, c: do.ProveStorage, at: int) -> Answer:
         if c.account_id not in self.accounts:
             return "unknown_account", 0, 0, 0
-        self.accounts[c.account_id].proven = True
+        account = self.accounts[c.account_id]
+        if not account.proven:
+            account.proven = True
+            wallet = self.wallets[account.wallet]
+            after = c.ordered_at > wallet.exhausted_since or wallet.goes_on
+            if c.ordered_at and after and account.usable(at):
+                wallet.holds.discard("exhausted")
         return "done", 0, 0, 0
 
     def do_Reserve(self, c: do.Reserve, at: int) -> Answer:
@@ -256,7 +273,9 @@ class Reference:
     def do_HoldWallet(self, c: do.HoldWallet, at: int) -> Answer:
         if c.wallet_id not in self.wallets:
             return "unknown_wallet", 0, 0, 0
-        self.wallets[c.wallet_id].hold = True
+        usable = (self.accounts[k] for k in self.order(c.wallet_id))
+        if c.reason == "paused" or not any(a.proven and at < a.expires_at for a in usable):
+            self.hold(self.wallets[c.wallet_id], c.reason, at)
         return "done", 0, 0, 0
 
     def do_LiftHold(self, c: do.LiftHold, at: int) -> Answer:
@@ -273,7 +292,7 @@ class Reference:
             chosen = [k for k in self.order(c.wallet_id) if self.accounts[k].rank is not None]
             self.rank([c.account_id, *(k for k in chosen if k != c.account_id)])
             self.wallets[c.wallet_id].active = c.account_id
-        self.wallets[c.wallet_id].hold = False
+        self.wallets[c.wallet_id].holds.clear()
         return "done", 0, 0, 0
 
     def do_OrderWallet(self, c: do.OrderWallet, at: int) -> Answer:
@@ -325,7 +344,7 @@ class Reference:
         giver.moved_out += c.amount_octets
         taker.moved_in += c.amount_octets
         if not giver.left + giver.kept_back and not any(giver.held.values()):
-            self.end(c.from_account_id, "exhausted")
+            self.end(c.from_account_id, "exhausted", at)
         return "done", 0, 0, 0
 
     def do_Refund(self, c: do.Refund, at: int) -> Answer:
@@ -346,14 +365,25 @@ class Reference:
         if at < account.expires_at:
             return "not_due", 0, 0, 0
         if not account.ended:
-            self.end(c.account_id, "expired")
+            self.end(c.account_id, "expired", at)
         return "done", 0, 0, 0
 
     def do_Revoke(self, c: do.Revoke, at: int) -> Answer:
         if c.account_id not in self.accounts:
             return "unknown_account", 0, 0, 0
         if not self.accounts[c.account_id].ended:
-            self.end(c.account_id, "revoked")
+            self.end(c.account_id, "revoked", at)
+        return "done", 0, 0, 0
+
+    def do_Close(self, c: do.Close, at: int) -> Answer:
+        account = self.accounts.get(c.account_id)
+        if account is None:
+            return "unknown_account", 0, 0, 0
+        booked_on = any(it[1] == c.account_id for it in self.reservations.values())
+        old = at >= account.ended_at + self.ended_seconds and at >= account.expires_at
+        if not account.ended or booked_on or not old:
+            return "not_due", 0, 0, 0
+        del self.accounts[c.account_id]
         return "done", 0, 0, 0
 
 
@@ -365,4 +395,6 @@ def _same(one: do.Command, other: do.Command) -> bool:
         return one.used_octets == other.used_octets and one.close == other.close and wants
     if isinstance(one, do.Reserve | do.Admit) and isinstance(other, do.Reserve | do.Admit):
         return one.wallet_id == other.wallet_id
+    if isinstance(one, do.ProveStorage) and isinstance(other, do.ProveStorage):
+        return (one.account_id, one.storage_proof) == (other.account_id, other.storage_proof)
     return one == other

@@ -35,7 +35,8 @@ class Environment:
 
     ``public_origin`` is where people reach it, scheme://host[:port]; https makes its cookies Secure.
     ``lab_origin`` is the lab phone's control in embedded mode, else None. ``proxies`` are the reverse proxies that
-    say whose requests they pass on.
+    say whose requests they pass on. ``stored_session_starts`` tells that a session which is ordered after the last
+    one was used up can be used as soon as its card holds it.
     """
 
     mode: Literal["embedded", "own-core", "resold"]
@@ -43,6 +44,7 @@ class Environment:
     lab_origin: str | None = None
     allowed_hosts: frozenset[str] = frozenset({"127.0.0.1", "localhost", "::1"})
     proxies: ProxyTrust = NO_PROXIES
+    stored_session_starts: bool = True
 
     @property
     def https(self) -> bool:

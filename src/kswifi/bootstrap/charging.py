@@ -24,6 +24,7 @@ from kswifi.esim.lines.authentication_centre import AuthenticationCentre
 from kswifi.kernel.clock import Clock
 from kswifi.ledger.client import LedgerClient
 from kswifi.servers.diameter.application import NodeIdentity
+from kswifi.servers.diameter.delayed_refusals import DelayedRefusals
 from kswifi.servers.diameter.gy import GyApplication
 from kswifi.servers.diameter.node import DiameterNode, TlsListener
 from kswifi.servers.diameter.peer_rules import LOOPBACK, PeerRules
@@ -57,7 +58,8 @@ class Charging:
         self.records = ChargingRecords(database, ledger)
         self.service = ChargingService(ledger, clock, policy_of(settings))
         self.announcing_ledger = AnnouncingLedger(ledger, lambda: ledger.state, self.service.notices)
-        self._gy = GyApplication(self.service, identity)
+        refusals = DelayedRefusals(settings.refusal_delay_milliseconds / 1000, _lower(settings.refusal_delay_peers))
+        self._gy = GyApplication(self.service, identity, refusals=refusals)
         self.node = DiameterNode(
             host=settings.diameter_bind,
             port=settings.diameter_port,
@@ -83,6 +85,7 @@ class Charging:
 
     async def close(self) -> None:
         """Take leave of every peer; answers that are under way still leave."""
+        self._gy.flush()
         await self.node.close()
         self._gy.close()
 

@@ -18,7 +18,7 @@ from kswifi.ledger.batch import LedgerFigures
 from kswifi.servers.diameter.node import DiameterNode
 from kswifi.servers.diameter.peer_rules import REASONS
 
-_REASONS: Final = ("replaced", "silent")
+_REASONS: Final = ("replaced", "silent", "lost")
 
 
 class ChargingMetrics(Collector):
@@ -88,7 +88,7 @@ class ChargingMetrics(Collector):
         settled = CounterMetricFamily(
             "kswifi_charging_sessions_settled", "ChargingSessions settled without a TERMINATION.", labels=["cause"]
         )
-        for cause, count in zip(_REASONS, (counters.orphans, counters.silent), strict=True):
+        for cause, count in zip(_REASONS, (counters.orphans, counters.silent, counters.lost), strict=True):
             settled.add_metric([cause], count)
         yield settled
         yield CounterMetricFamily(

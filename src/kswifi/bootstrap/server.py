@@ -56,6 +56,8 @@ from kswifi.kernel.clock import Clock, SystemClock, unix_seconds
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.listening import authority, listening_socket
 from kswifi.ledger.client import LedgerClient
+from kswifi.ledger.closing import AccountClosing
+from kswifi.ledger.state import Retention
 from kswifi.ledger.storage.snapshot import SnapshotStore
 from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 from kswifi.listeners.descriptors import raise_descriptor_limit
@@ -178,6 +180,7 @@ class _Server:
             *(database, charging.announcing_ledger, catalogue, signing_key),
             *(settings.line_settings(settings.smdp_name), delivery_of(database, peer), free_data),
             takes_provider_status=settings.es2_peer_storage_proof == "provider_status",
+            proof_ends_exhaustion=settings.proof_ends_exhaustion,
         )
         accounts = self._accounts(database, phones.marks)
         passkeys = PasskeyService(database, accounts, RelyingParty.of(settings.origin))
@@ -196,6 +199,7 @@ class _Server:
                 lab_origin=settings.lab_origin,
                 allowed_hosts=settings.hosts,
                 proxies=ProxyTrust(settings.trusted_proxies, settings.forwarded_header),
+                stored_session_starts=settings.proof_ends_exhaustion,
             ),
             sessions=SessionServices(
                 free_data=free_data,
@@ -232,6 +236,7 @@ class _Server:
             "unpaid_payments": lambda: prune_payments(database),
             **({} if payments is None else payments.chores),
             "charging_data_records": charging.prune_records,
+            "ended_accounts": AccountClosing(ledger, lambda: unix_seconds(self._clock.now())).close_some,
             "ledger_journal": lambda: self._prune_journal(database, ledger),
             **smdp.chores,
         }
@@ -281,7 +286,9 @@ class _Server:
     async def _ledger(self, database: Database) -> LedgerClient:
         """Recover the ledger; it must hold at least what the projector has read of it."""
         folder = self._installation.ledger_dir
-        ledger = LedgerClient(SqliteJournal(folder), self._clock, snapshots=SnapshotStore(folder))
+        retention = Retention(ended_seconds=self._settings.account_retention_days * 86_400)
+        snapshots = SnapshotStore(folder)
+        ledger = LedgerClient(SqliteJournal(folder), self._clock, snapshots=snapshots, retention=retention)
         report = await ledger.start(max(await projected_sequence(database), await recorded_sequence(database)))
         self._stack.push_async_callback(ledger.close)
         ledger.fatal = self._fail

@@ -6,7 +6,7 @@ import msgspec
 from msgspec.structs import replace
 
 from kswifi.charging.policy import ChargingPolicy
-from kswifi.charging.steps import Step
+from kswifi.charging.steps import Step, asks_for_other_units
 from kswifi.diameter.constants import CheckBalanceResult, ResultCode
 from kswifi.diameter.messages.units import ServiceCreditControl, ServiceUnit
 from kswifi.ledger.commands import Outcome, OutcomeCode
@@ -34,6 +34,7 @@ _MESSAGES: Final[dict[int, str]] = {
     ResultCode.USER_UNKNOWN: "no subscriber of this service has this IMSI",
     ResultCode.END_USER_SERVICE_DENIED: "this subscriber is barred from the service",
     ResultCode.UNKNOWN_SESSION_ID: "no such session is open",
+    ResultCode.RATING_FAILED: "only octets and seconds are charged here",
     ResultCode.UNABLE_TO_COMPLY: "the request contradicts one that was answered before",
 }
 
@@ -56,6 +57,14 @@ class ChargingAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def grants(self) -> bool:
         """Tell whether octets were granted."""
         return any(map(_grants, self._all))
+
+    @property
+    def refuses(self) -> bool:
+        """Tell whether nothing was given: the command is refused, or each of its groups."""
+        if self.result_code != ResultCode.SUCCESS:
+            return True
+        results = [it.result_code for it in self._all]
+        return bool(results) and all(code not in (None, ResultCode.SUCCESS) for code in results)
 
     @property
     def restricts(self) -> bool:
@@ -84,15 +93,17 @@ def compose(
     *,
     direct: bool,
     in_group: bool = False,
+    low: bool = False,
 ) -> ChargingAnswer:
     """Answer a request whose every step is durable.
 
     Where all is refused, the whole command is (real cores take that cleanly, and a refusal of one group
     badly); where some of it is, each group has its own Result-Code (RFC 8506, 5.6.1). So it is where
     another group may hold the octets that this one lacks (``in_group``): ending the session would strand them.
+    ``low``: little is left beside these grants, so that they are valid for a short time.
     """
     services = tuple(
-        answer_step(step, outcome, policy, peer)
+        answer_step(step, outcome, policy, peer, low=low)
         for step, outcome in zip(steps, outcomes, strict=True)
         if step.answered
     )
@@ -134,7 +145,9 @@ def closing(steps: list[Step]) -> ChargingAnswer:
     )
 
 
-def answer_step(step: Step, outcome: Outcome, policy: ChargingPolicy, peer: str) -> ServiceCreditControl:
+def answer_step(
+    step: Step, outcome: Outcome, policy: ChargingPolicy, peer: str, *, low: bool = False
+) -> ServiceCreditControl:
     """Answer one group of units.
 
     Never success without a grant to one that asks, never a grant of nothing without a final unit, and never a
@@ -143,7 +156,9 @@ def answer_step(step: Step, outcome: Outcome, policy: ChargingPolicy, peer: str)
     service = step.service
     result_code: int = ResultCode.SUCCESS
     granted = final_unit = validity = holding = threshold = None
-    if outcome.code is OutcomeCode.DONE and (outcome.granted_octets or not step.asks):
+    if not step.asks and asks_for_other_units(service):
+        result_code = ResultCode.RATING_FAILED
+    elif outcome.code is OutcomeCode.DONE and (outcome.granted_octets or not step.asks):
         if step.asks:
             seconds = None
             if outcome.final:
@@ -153,7 +168,8 @@ def answer_step(step: Step, outcome: Outcome, policy: ChargingPolicy, peer: str)
                 seconds = policy.time_quota(service.requested)
             granted = ServiceUnit(cc_total_octets=outcome.granted_octets, cc_time=seconds)
             holding = policy.quota_holding_seconds
-            validity = policy.shared_validity_seconds if outcome.shared else policy.validity_seconds
+            short = low or outcome.shared
+            validity = policy.shared_validity_seconds if short else policy.validity_seconds
     elif outcome.code in _NO_CREDIT or outcome.code is OutcomeCode.DONE:
         if policy.restricts(peer):
             granted = ServiceUnit(cc_total_octets=0)

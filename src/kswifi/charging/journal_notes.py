@@ -28,6 +28,8 @@ class ClosingCause(StrEnum):
     """It never opened: nothing could be granted, or the line was barred."""
     UNKNOWN = "unknown"
     """Usage was reported for a session that nobody knew, or knew no longer."""
+    LOST = "lost"
+    """Its gateway restarted, and has not reported for it since (Origin-State-Id, RFC 6733, 8.16)."""
 
 
 class Bearer(msgspec.Struct, frozen=True, array_like=True):
@@ -47,14 +49,28 @@ class Bearer(msgspec.Struct, frozen=True, array_like=True):
     """3GPP-User-Location-Info in hexadecimal (TS 29.061, 16.4.7.2)."""
     sgsn_mcc_mnc: str | None = None
     pdp_address: str | None = None
+    """The first PDP-Address: of an IPv4v6 bearer the IPv4 address, if its gateway names that first."""
+    pdp_ipv6_address: str | None = None
+    """The address, or the prefix, of a bearer that has IPv6, alone or beside IPv4."""
+    pdp_prefix_length: int | None = None
+    """Bits of the IPv6 prefix, where the gateway tells them (PDP-Address-Prefix-Length)."""
+    origin_state_id: int | None = None
+    """The gateway's Origin-State-Id when the session was opened (RFC 6733, 8.16)."""
 
     @classmethod
-    def of(cls, request: CreditControlRequest) -> Self:
-        """Take it from a request; without an IMSI it belongs to nobody, and no wallet will be found."""
+    def of(cls, request: CreditControlRequest, origin_state_id: int | None = None) -> Self:
+        """Take it from a request; without an IMSI it belongs to nobody, and no wallet will be found.
+
+        Args:
+            request: the request.
+            origin_state_id: what the gateway said when it connected; the request's own goes before.
+        """
         ps = request.ps_information
         imsi = request.imsi or ""
+        if request.origin_state_id is not None:
+            origin_state_id = request.origin_state_id
         if ps is None:
-            return cls(imsi, request.origin_host, None, None)
+            return cls(imsi, request.origin_host, None, None, origin_state_id=origin_state_id)
         location, addresses = ps.user_location_info, ps.pdp_addresses
         return cls(
             imsi,
@@ -65,6 +81,9 @@ class Bearer(msgspec.Struct, frozen=True, array_like=True):
             None if location is None else location[:_LOCATION_LIMIT].hex(),
             ps.sgsn_mcc_mnc,
             addresses[0] if addresses else None,
+            next((it for it in addresses if ":" in it), None),
+            ps.pdp_prefix_length,
+            origin_state_id,
         )
 
     def to_note(self, session_id: str) -> str:
@@ -80,19 +99,22 @@ class Bearer(msgspec.Struct, frozen=True, array_like=True):
         """Tell whether the network said that it is elsewhere, or on another radio, now."""
         return self.user_location != other.user_location or self.rat_type != other.rat_type
 
-    def is_successor_of(self, other: "Bearer") -> bool:
-        """Tell whether this bearer took the other's place without a TERMINATION.
+    def is_for_the_same_as(self, other: "Bearer") -> bool:
+        """Tell whether both are of one subscriber and one APN: a second APN is another bearer beside the first."""
+        return self.imsi == other.imsi and self.apn is not None and self.apn == other.apn
 
-        Same subscriber, APN and gateway, and a new Charging-Id. Not the IMSI alone: a second APN is no orphan.
+    def is_successor_of(self, other: "Bearer", *, retransmitted: bool = False) -> bool:
+        """Tell whether this bearer, under a new Session-Id, took the other's place without a TERMINATION.
+
+        Same subscriber, APN and gateway. A gateway that restarted may give out the same Charging-Id again; in a
+        request with the T flag, the same Charging-Id may be the same bearer.
         """
         return (
-            self.imsi == other.imsi
-            and self.apn is not None
-            and self.apn == other.apn
+            self.is_for_the_same_as(other)
             and self.peer == other.peer
             and self.charging_id is not None
             and other.charging_id is not None
-            and self.charging_id != other.charging_id
+            and (self.charging_id != other.charging_id or not retransmitted)
         )
 
 

@@ -30,6 +30,8 @@ class ChargingSession:
     last_number: int = -1
     octets_per_second: int = 0
     reservation_ids: set[str] = field(default_factory=set)
+    called_in_at: float = 0.0
+    """When it was asked last to report because another bearer of its line lacked what it holds."""
 
     def note_report(self, number: int, used_octets: int, now: float) -> None:
         """Take a report's pace into account; one that comes twice or late says nothing new."""

@@ -24,7 +24,7 @@ class ChargingPolicy:
     """A grant is meant to last this long at the rate last seen, within the two limits."""
     validity_seconds: int = 600
     shared_validity_seconds: int = 30
-    """While another ChargingSession of the wallet holds octets that may come back."""
+    """While another ChargingSession of the wallet holds octets that may come back, or one grant at most is left."""
     control_only_validity_seconds: int = 15
     """How soon a network that restricts asks again whether the hold was lifted."""
     grace_seconds: int = 120
@@ -58,6 +58,21 @@ class ChargingPolicy:
             amount_octets=max(self.min_grant_octets, min(amount, self.max_grant_octets)),
             whole_up_to_octets=self.max_grant_octets,
             expires_at=now + self.validity_seconds + self.grace_seconds,
+        )
+
+    def ask_beside_others(self, octets_per_second: int, now: int, *, idle: bool) -> Ask:
+        """Return what to reserve for one of several bearers of a line.
+
+        Less than ``ask``: at the rate last seen, and the whole rest only where that is one smallest grant; for an
+        idle bearer a tenth of that, and the rest of its last grant goes back.
+        """
+        amount = octets_per_second * self.grant_seconds
+        amount = max(self.min_grant_octets, min(amount, self.max_grant_octets))
+        return Ask(
+            amount_octets=max(1, self.min_grant_octets // 10) if idle else amount,
+            whole_up_to_octets=0 if idle else self.min_grant_octets,
+            expires_at=now + self.validity_seconds + self.grace_seconds,
+            may_shrink=idle,
         )
 
     def restricts(self, peer: str) -> bool:

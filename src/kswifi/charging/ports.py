@@ -22,6 +22,14 @@ class LedgerQueries(Protocol):
         """Return a copy of an account."""
         ...
 
+    def available_octets(self, account_id: str) -> int | None:
+        """Return what is left to grant of an account; None for an uncapped or unknown one."""
+        ...
+
+    def settled_at(self, reservation_id: str, command_id: str) -> int | None:
+        """Return when a ``Release`` of this id settled a reservation; None if it did not, or that is forgotten."""
+        ...
+
     def reservation(self, reservation_id: str) -> ReservationView | None:
         """Return a reservation, closed ones included while they are remembered."""
         ...

@@ -21,6 +21,8 @@ from kswifi.ledger.state import AccountView
 Told: TypeAlias = Callable[[int | None], None]
 """Takes the Result-Code of the answer; None where none came."""
 
+_IDLE_SECONDS: Final = 2.0
+"""Since its last report: a bearer that uses what it holds reports by itself."""
 _DEAF: Final = frozenset({ResultCode.COMMAND_UNSUPPORTED, ResultCode.APPLICATION_UNSUPPORTED})
 
 
@@ -68,12 +70,14 @@ class Notices:
 
     Attributes:
         network: the way to the clients, once there is one.
+        unknown_there: called with a session that its client does not know (5002).
         answers: of all notices, by kind and Result-Code ("re_auth 2001", "abort unsent").
     """
 
     def __init__(self, sessions: SessionRegistry) -> None:
         self.network: Network | None = None
         self.answers: Counter[str] = Counter()
+        self.unknown_there: Callable[[ChargingSession], object] = lambda _session: None
         self._sessions = sessions
         self._under_way: set[str] = set()
         self._again: set[str] = set()
@@ -95,6 +99,25 @@ class Notices:
                 told += (it.access is Access.CONTROL_ONLY or it.on_final_grant) and self._send("re_auth", it)
         return told
 
+    def call_in(self, wallet_id: str, session_id: str, now: float, pause_seconds: float) -> int:
+        """Ask the wallet's other bearers that have been idle to report; return how many were asked.
+
+        Args:
+            wallet_id: whose bearers.
+            session_id: the bearer that lacks octets, and is not asked.
+            now: Unix seconds.
+            pause_seconds: no bearer is asked twice within so many.
+        """
+        asked = 0
+        for it in self._sessions.of_wallet(wallet_id):
+            idle = now - it.last_report_at >= _IDLE_SECONDS and now - it.called_in_at >= pause_seconds
+            if it.session_id == session_id or it.access is not Access.FULL or not idle:
+                continue
+            it.called_in_at = now
+            if it.session_id not in self._under_way:
+                asked += self._send("re_auth", it)
+        return asked
+
     def _send(self, kind: str, it: ChargingSession) -> bool:
         peer = it.bearer.peer
         if self.network is None or (peer, kind) in self._deaf:
@@ -115,6 +138,8 @@ class Notices:
             self._deaf.add((it.bearer.peer, kind))
         again = it.session_id in self._again or (kind == "abort" and result_code in _DEAF)
         self._again.discard(it.session_id)
+        if result_code == ResultCode.UNKNOWN_SESSION_ID:
+            self.unknown_there(it)
         if again and self._sessions.get(it.session_id) is it:
             self._send("re_auth", it)
 

@@ -27,6 +27,14 @@ class SessionRegistry:
         """Return the open sessions of a wallet."""
         return tuple(self._of_wallet.get(wallet_id, {}).values())
 
+    def count_of_wallet(self, wallet_id: str) -> int:
+        """Return how many open sessions a wallet has."""
+        return len(self._of_wallet.get(wallet_id, ()))
+
+    def ids(self) -> list[str]:
+        """Return the Session-Ids of all open sessions."""
+        return list(self._sessions)
+
     def add(self, charging_session: ChargingSession) -> None:
         """Take in a session that just opened."""
         self._sessions[charging_session.session_id] = charging_session
@@ -42,9 +50,11 @@ class SessionRegistry:
         if not others:
             del self._of_wallet[charging_session.wallet_id]
 
-    def orphans_of(self, wallet_id: str, bearer: Bearer) -> list[ChargingSession]:
-        """Return the sessions whose place a new bearer took."""
-        return [it for it in self.of_wallet(wallet_id) if bearer.is_successor_of(it.bearer)]
+    def orphans_of(self, wallet_id: str, bearer: Bearer, *, retransmitted: bool) -> list[ChargingSession]:
+        """Return the sessions whose place a new bearer took, itself included if it is open already."""
+        return [
+            it for it in self.of_wallet(wallet_id) if bearer.is_successor_of(it.bearer, retransmitted=retransmitted)
+        ]
 
     def overdue(self, now: float, limit: int) -> Iterator[ChargingSession]:
         """Yield sessions that were silent for too long, at most ``limit``; the caller settles and removes them.

@@ -31,6 +31,8 @@ class ChargingCounters:
     """Of all requests that were applied, together."""
     orphans: int = 0
     """Sessions settled because a new bearer took their place."""
+    lost: int = 0
+    """Sessions settled because their gateway restarted."""
     silent: int = 0
     """Sessions settled because nothing was heard of them."""
     overrun_octets: int = 0

@@ -10,13 +10,16 @@ from typing import Final, TypeAlias
 from kswifi.charging.answers import ChargingAnswer, closing, compose, refusal
 from kswifi.charging.events import EventCharging
 from kswifi.charging.journal_notes import Bearer, ClosingCause, settling_note
+from kswifi.charging.late_requests import check_opener, settling_id, without_stale_grant
 from kswifi.charging.model import Access, ChargingSession
+from kswifi.charging.origin_states import OriginStates
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.charging.ports import Ledger
 from kswifi.charging.re_auth import Notices
 from kswifi.charging.recovery import sessions_of, stranded_event
 from kswifi.charging.registry import SessionRegistry
 from kswifi.charging.request_state import Answered, ChargingCounters, Exchange
+from kswifi.charging.sharing import Sharing
 from kswifi.charging.steps import Step, check_kind, steps_of
 from kswifi.charging.unknown_sessions import LateOpening
 from kswifi.diameter import dictionary as d
@@ -60,25 +63,37 @@ class ChargingService:
         self._clock = clock
         self._sessions = SessionRegistry()
         self.notices = Notices(self._sessions)
+        self.notices.unknown_there = self._settle_if_lost
+        self.origins = OriginStates(self._sessions)
+        self._sharing = Sharing(ledger, policy, self._sessions, self.notices)
         self._events = EventCharging(ledger, self._keep_stranded)
         self._late = LateOpening(ledger, policy, self._take_outcome, self._give_up)
         self._waiting = 0
         """Requests whose commands are being committed."""
         self._changed: Changed = changed or (lambda _wallet_id: None)
 
-    def handle(self, request: CreditControlRequest, answered: Answered) -> None:
+    def handle(self, request: CreditControlRequest, answered: Answered, origin_state_id: int | None = None) -> None:
         """Charge one request; ``answered`` is called once, when all of it is durable.
+
+        Args:
+            request: the request.
+            answered: takes the answer.
+            origin_state_id: what the peer said when it connected, if the request is its own.
 
         Raises:
             DiameterError: it is refused before anything was applied: 5031 another kind of service, 5004 numbers
-                that nobody can mean, 5009 contradicting groups, 3004 too much is waiting; see ``events`` too.
+                that nobody can mean, 5009 contradicting groups, 5002 a session that another Origin-Host opened,
+                3004 too much is waiting; see ``events`` too.
         """
         self.counters.requests[request.cc_request_type.name] += 1
         check_kind(request)
-        bearer = Bearer.of(request)
+        bearer = Bearer.of(request, origin_state_id)
         charging_session = self._sessions.get(request.session_id)
         now = self._clock.now().timestamp()
         wallet_id = charging_session.wallet_id if charging_session is not None else None
+        check_opener(request, charging_session, self._ledger.state)
+        if request.cc_request_type is CcRequestType.INITIAL and request.origin_state_id is not None:
+            self.origins.heard(request.origin_host, request.origin_state_id, now)
         if request.cc_request_type in _BEGINNINGS:
             if self._waiting >= self.policy.max_waiting_before_initials:
                 raise DiameterError(ResultCode.TOO_BUSY, f"{self._waiting} requests wait")
@@ -94,9 +109,12 @@ class ChargingService:
         steps = steps_of(
             request, self.policy, charging_session.reservation_ids if charging_session is not None else set(), moved
         )
+        used = 0
         if charging_session is not None:
             used = sum(step.service.used_octets for step in steps)
             charging_session.note_report(request.cc_request_number, used, now)
+            if request.cc_request_type is CcRequestType.UPDATE:
+                self.origins.clear(charging_session)
         exchange = Exchange(
             request=request,
             answered=answered,
@@ -109,7 +127,11 @@ class ChargingService:
             began=monotonic(),
             octets_per_second=charging_session.octets_per_second if charging_session is not None else 0,
         )
-        self._submit_all(exchange)
+        if charging_session is None:
+            ask = self.policy.ask(0, int(now))
+        else:
+            ask = self._sharing.ask_for(wallet_id, charging_session, idle=not used, now=now)
+        self._submit_all(exchange, ask)
 
     @property
     def open_sessions(self) -> int:
@@ -133,23 +155,34 @@ class ChargingService:
         return len(found)
 
     def sweep(self) -> int:
-        """Settle ChargingSessions that were silent beyond Validity-Time and grace; return how many."""
-        settled = 0
-        for charging_session in self._sessions.overdue(self._clock.now().timestamp(), MAX_SETTLED_AT_ONCE):
+        """Settle ChargingSessions that were silent beyond Validity-Time and grace; return how many.
+
+        Those whose gateway restarted are settled after the grace alone.
+        """
+        settled, now = 0, self._clock.now().timestamp()
+        for charging_session in self._sessions.overdue(now, MAX_SETTLED_AT_ONCE):
             if self._settle(charging_session, ClosingCause.SILENT):
                 settled += 1
         self.counters.silent += settled
-        return settled
+        lost = self.origins.lost(now, self.policy.grace_seconds, MAX_SETTLED_AT_ONCE)
+        return settled + sum(map(self._settle_if_lost, lost))
+
+    def peer_changed(self, origin_host: str, state_ids: frozenset[int]) -> None:
+        """Take the Origin-State-Ids of a peer's open connections, whenever one of them opened or closed."""
+        self.origins.peer_changed(origin_host, state_ids, self._clock.now().timestamp())
 
     # The way in
 
-    def _submit_all(self, exchange: Exchange) -> None:
+    def _submit_all(self, exchange: Exchange, ask: Ask) -> None:
         request = exchange.request
-        ask = self.policy.ask(exchange.octets_per_second, int(exchange.arrived_at))
         try:
             if request.cc_request_type is CcRequestType.INITIAL and exchange.wallet_id is not None:
-                commands = self._opening(exchange, exchange.wallet_id, ask)
-                self._settle_orphans(exchange, exchange.wallet_id)
+                wallet_id = exchange.wallet_id
+                commands = self._opening(exchange, wallet_id, ask)
+                self._settle_orphans(exchange, wallet_id)
+                if self._sessions.count_of_wallet(wallet_id):  # only now is it known who is there beside it
+                    ask = self._sharing.ask_for(wallet_id, None, idle=False, now=exchange.arrived_at)
+                    commands = self._opening(exchange, wallet_id, ask)
             else:
                 commands = [self._following(exchange, step, ask) for step in exchange.steps]
         except InvalidCommandError as error:
@@ -200,6 +233,8 @@ class ChargingService:
     def _take_outcome(self, exchange: Exchange, place: int, outcome: Outcome) -> None:
         if exchange.missing < 0:
             return
+        if outcome.granted_octets and self._sessions.get(exchange.request.session_id) is None:
+            outcome = without_stale_grant(exchange, exchange.steps[place], outcome, self._ledger.state)
         exchange.outcomes[place] = outcome
         exchange.missing -= 1
         if not exchange.missing:
@@ -230,8 +265,10 @@ class ChargingService:
                 exchange.bearer.peer,
                 direct=not exchange.request.services,
                 in_group=_lacks_what_others_hold(exchange, outcomes),
+                low=self._sharing.is_low(outcomes),
             )
             self._keep(exchange, answer)
+            self._sharing.call_idle_in(exchange, outcomes)
             if (
                 exchange.request.cc_request_type is CcRequestType.INITIAL
                 and answer.result_code != ResultCode.SUCCESS
@@ -318,20 +355,39 @@ class ChargingService:
             )
 
     def _settle_orphans(self, exchange: Exchange, wallet_id: str) -> None:
-        """Settle the sessions whose place this new one took; an INITIAL that comes again takes no place."""
+        """Settle the sessions whose place this new one took; an INITIAL that comes again takes no place.
+
+        A session that its gateway has probably lost makes room for the next one of its subscriber and APN.
+        """
         if any(self._ledger.state.reservation(step.reservation_id) for step in exchange.steps):
             return
-        for orphan in self._sessions.orphans_of(wallet_id, exchange.bearer):
-            if orphan.session_id != exchange.request.session_id and self._settle(orphan, ClosingCause.REPLACED):
+        request, bearer = exchange.request, exchange.bearer
+        left_behind = self._sessions.orphans_of(wallet_id, bearer, retransmitted=request.retransmitted)
+        for orphan in left_behind:
+            if orphan.session_id != request.session_id and self._settle(orphan, ClosingCause.REPLACED):
                 _log.info("ChargingSession %s was left behind and is settled", orphan.session_id)
                 self.counters.orphans += 1
+        for it in self._sessions.of_wallet(wallet_id):
+            if it.session_id != request.session_id and bearer.is_for_the_same_as(it.bearer):
+                self._settle_if_lost(it)
+
+    def _settle_if_lost(self, charging_session: ChargingSession) -> bool:
+        """Settle an open session whose gateway has probably lost it; tell whether it was settled."""
+        is_open = self._sessions.get(charging_session.session_id) is charging_session
+        if not (is_open and self.origins.is_marked(charging_session)):
+            return False
+        if not self._settle(charging_session, ClosingCause.LOST):
+            return False
+        _log.info("ChargingSession %s was lost by its gateway and is settled", charging_session.session_id)
+        self.counters.lost += 1
+        return True
 
     def _settle(self, charging_session: ChargingSession, cause: ClosingCause) -> bool:
         """Give back what a session holds; its tombstones still take usage that is reported late."""
         note = settling_note(cause)
         try:
             for reservation_id in charging_session.reservation_ids:
-                command = Release(command_id=f"{reservation_id}#settled", reservation_id=reservation_id, note=note)
+                command = Release(command_id=settling_id(reservation_id), reservation_id=reservation_id, note=note)
                 self._ledger.submit(command, _nothing_to_do)
         except LedgerError:
             return False  # too busy now: the next sweep finds it again

@@ -108,17 +108,24 @@ def services_of(request: CreditControlRequest) -> tuple[ServiceCreditControl, ..
     return services
 
 
+def asks_for_other_units(service: ServiceCreditControl) -> bool:
+    """Tell whether a group asks for service-specific units or money, and for nothing that is charged here."""
+    return service.requested is not None and service.requested.is_not_of_packets
+
+
 def check_kind(request: CreditControlRequest) -> None:
     """Refuse what no tariff here knows (RFC 8506, 9.2).
 
     Raises:
         DiameterError: 5031.
     """
-    if not request.service_context_id.endswith(SERVICE_CONTEXT_PS):
+    context = request.service_context_id
+    # A release may stand before it, as in "15.32251@3gpp.org" (TS 32.299, 7.1.12); the domain ignores case.
+    if not context.endswith(SERVICE_CONTEXT_PS) and not context.lower().endswith(SERVICE_CONTEXT_PS):
         raise DiameterError(
             ResultCode.RATING_FAILED,
             f"only {SERVICE_CONTEXT_PS} is charged here",
-            d.SERVICE_CONTEXT_ID.failed(request.service_context_id.encode()),
+            d.SERVICE_CONTEXT_ID.failed(context.encode()),
         )
 
 
@@ -146,7 +153,8 @@ def steps_of(
     steps: list[Step] = []
     for service in services_of(request):
         reservation_id = reservation_id_of(request.session_id, service)
-        asks = not closes and (
+        # Units other than octets and seconds have no tariff here: their group is refused, and its usage is booked.
+        asks = not (closes or asks_for_other_units(service)) and (
             service.requested is not None
             or kind is CcRequestType.INITIAL
             # A network that restricts asks by its final report whether anything follows.

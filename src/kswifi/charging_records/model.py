@@ -44,6 +44,8 @@ class ChargingDataRecord:
     """3GPP-User-Location-Info as it was at the opening, in hexadecimal."""
     sgsn_mcc_mnc: str | None
     pdp_address: str | None
+    pdp_ipv6_address: str | None
+    pdp_prefix_length: int | None
     opened_at: int
     last_at: int
     closed_at: int | None = None
@@ -74,6 +76,8 @@ class ChargingDataRecord:
             user_location=bearer.user_location,
             sgsn_mcc_mnc=bearer.sgsn_mcc_mnc,
             pdp_address=bearer.pdp_address,
+            pdp_ipv6_address=bearer.pdp_ipv6_address,
+            pdp_prefix_length=bearer.pdp_prefix_length,
             opened_at=at,
             last_at=at,
         )

@@ -21,6 +21,8 @@ charging_data_record: Final = Table(
     Column("user_location", String(128)),
     Column("sgsn_mcc_mnc", String(8)),
     Column("pdp_address", String(45)),
+    Column("pdp_ipv6_address", String(45)),
+    Column("pdp_prefix_length", Integer),
     Column("opened_at", UtcDateTime, nullable=False),
     Column("last_at", UtcDateTime, nullable=False),
     # NULL while it is open.

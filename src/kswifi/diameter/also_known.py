@@ -42,7 +42,7 @@ _BASE: Final = """
 271 I Session-Server-Failover, 272 U Multi-Round-Time-Out, 274 I Auth-Request-Type, 275 O Alternate-Peer,
 276 U Auth-Grace-Period, 280 O Proxy-Host, 282 O Route-Record, 285 I Re-Auth-Request-Type,
 287 L Accounting-Sub-Session-Id, 291 I Authorization-Lifetime, 292 T Redirect-Host,
-294 O Error-Reporting-Host, 411 O CC-Correlation-Id, 413 G CC-Money, 417 L CC-Service-Specific-Units,
+294 O Error-Reporting-Host, 411 O CC-Correlation-Id,
 418 I CC-Session-Failover, 419 L CC-Sub-Session-Id, 422 I Check-Balance-Result, 423 G Cost-Information,
 424 T Cost-Unit, 425 U Currency-Code, 426 I Credit-Control, 427 I Credit-Control-Failure-Handling,
 428 I Direct-Debiting-Failure-Handling, 429 I Exponent, 433 I Redirect-Address-Type, 434 G Redirect-Server,
@@ -99,7 +99,7 @@ _3GPP: Final = """
 2309 D Account-Expiration, 2310 I AoC-Format, 2311 G AoC-Service, 2312 I AoC-Service-Obligatory-Type,
 2313 I AoC-Service-Type, 2314 G AoC-Subscription-Information, 2315 U Preferred-AoC-Currency,
 2317 I CSG-Access-Mode, 2318 I CSG-Membership-Indication, 2319 G User-CSG-Information,
-2602 I Low-Priority-Indicator, 2606 U PDP-Address-Prefix-Length, 2713 T IMS-Visited-Network-Identifier,
+2602 I Low-Priority-Indicator, 2713 T IMS-Visited-Network-Identifier,
 2714 G TWAN-User-Location-Info, 2716 T BSSID, 2717 I TAD-Identifier
 """
 

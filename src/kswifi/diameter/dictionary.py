@@ -64,6 +64,8 @@ INBAND_SECURITY_ID: Final = Unsigned32("Inband-Security-Id", 299)
 # RFC 8506, 8
 CC_INPUT_OCTETS: Final = Unsigned64("CC-Input-Octets", 412)
 CC_OUTPUT_OCTETS: Final = Unsigned64("CC-Output-Octets", 414)
+CC_SERVICE_SPECIFIC_UNITS: Final = Unsigned64("CC-Service-Specific-Units", 417)
+CC_MONEY: Final = Grouped("CC-Money", 413)
 CC_REQUEST_NUMBER: Final = Unsigned32("CC-Request-Number", 415)
 CC_REQUEST_TYPE: Final = Enumerated("CC-Request-Type", 416, CcRequestType)
 CC_TIME: Final = Unsigned32("CC-Time", 420)
@@ -112,6 +114,7 @@ SERVICE_INFORMATION: Final = Grouped("Service-Information", 873, VENDOR_3GPP)
 PS_INFORMATION: Final = Grouped("PS-Information", 874, VENDOR_3GPP)
 PDP_ADDRESS: Final = Address("PDP-Address", 1227, VENDOR_3GPP)
 SGSN_ADDRESS: Final = Address("SGSN-Address", 1228, VENDOR_3GPP)
+PDP_ADDRESS_PREFIX_LENGTH: Final = Unsigned32("PDP-Address-Prefix-Length", 2606, VENDOR_3GPP)
 
 # TS 29.272, 7.3
 VISITED_PLMN_ID: Final = OctetString("Visited-PLMN-Id", 1407, VENDOR_3GPP)

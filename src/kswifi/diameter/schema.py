@@ -104,6 +104,8 @@ _UNIT: Final = Group(
         _field("cc_output_octets", d.CC_OUTPUT_OCTETS),
         _field("cc_time", d.CC_TIME),
         _field("reporting_reason", d.TGPP_REPORTING_REASON),
+        _field("cc_service_specific_units", d.CC_SERVICE_SPECIFIC_UNITS),
+        _field("cc_money", d.CC_MONEY),
     ),
 )
 
@@ -139,6 +141,7 @@ _PS_INFORMATION: Final = Group(
         _field("sgsn_mcc_mnc", d.TGPP_SGSN_MCC_MNC),
         _field("user_location_info", d.TGPP_USER_LOCATION_INFO),
         Field("rat_type", d.TGPP_RAT_TYPE, Leaf("B")),
+        _field("pdp_prefix_length", d.PDP_ADDRESS_PREFIX_LENGTH),
     ),
 )
 

@@ -4,7 +4,8 @@ from kswifi.ledger import commands as do
 from kswifi.ledger import effects as fx
 from kswifi.ledger.command_context import CONFLICT, DONE, Work
 from kswifi.ledger.commands import ORDER_LIMIT, Outcome, OutcomeCode
-from kswifi.ledger.state import END_CODES, Account, AccountStatus
+from kswifi.ledger.grants import is_usable
+from kswifi.ledger.state import END_CODES, Account, AccountStatus, reasons_of
 
 UNKNOWN_WALLET = Outcome(OutcomeCode.UNKNOWN_WALLET)
 UNKNOWN_ACCOUNT = Outcome(OutcomeCode.UNKNOWN_ACCOUNT)
@@ -59,21 +60,40 @@ def disburse(work: Work, command: do.Disburse) -> Outcome:
 
 
 def prove_storage(work: Work, command: do.ProveStorage) -> Outcome:
-    """Let the account be reserved from now on; the first proof stays."""
+    """Let the account be reserved from now on; the first proof stays, and may end a hold for exhaustion."""
     account = work.state.accounts.get(command.account_id)
     if account is None:
         return UNKNOWN_ACCOUNT
     if not account.storage_proof:
         work.emit(fx.StorageProved(account.account_id, account.wallet_id, command.storage_proof, work.at))
+        if command.ordered_at and is_usable(account, work.at):
+            _end_exhaustion(work, account, command.ordered_at)
     return _remember_shortly(work, command, Outcome(OutcomeCode.DONE, account_id=account.account_id))
 
 
+def _end_exhaustion(work: Work, account: Account, ordered_at: int) -> None:
+    """End the hold for exhaustion that a session was ordered after; a pause of its owner stays."""
+    wallet = work.state.wallets[account.wallet_id]
+    reasons = reasons_of(wallet.hold)
+    since = work.state.exhausted_since.get(wallet.wallet_id)
+    if "exhausted" not in reasons or since is None:
+        return
+    if since < ordered_at or wallet.continue_with_next:
+        work.emit(fx.HoldLifted(wallet.wallet_id, None, work.at))
+        for reason in sorted(reasons - {"exhausted"}):
+            work.emit(fx.WalletHeld(wallet.wallet_id, reason, work.at))
+
+
 def hold_wallet(work: Work, command: do.HoldWallet) -> Outcome:
-    """Hold the wallet; a pause does not hide that it was held for exhaustion."""
+    """Hold the wallet for one more reason; for exhaustion only if none of its accounts can be used."""
     wallet = work.state.wallets.get(command.wallet_id)
     if wallet is None:
         return UNKNOWN_WALLET
-    if wallet.hold not in (command.reason, "exhausted"):
+    needless = command.reason == "exhausted" and any(
+        it.storage_proof and work.at < it.expires_at
+        for it in map(work.state.accounts.__getitem__, wallet.account_ids)
+    )
+    if command.reason not in reasons_of(wallet.hold) and not needless:
         work.emit(fx.WalletHeld(wallet.wallet_id, command.reason, work.at))
     return _remember_long(work, command, DONE)
 
@@ -197,12 +217,11 @@ def revoke(work: Work, command: do.Revoke) -> Outcome:
 
 
 def close(work: Work, command: do.Close) -> Outcome:
-    """Forget an account that ended long ago and that no remembered reservation books on."""
+    """Forget an account that ended long ago, has expired, and that no remembered reservation books on."""
     account = work.state.accounts.get(command.account_id)
     if account is None:
         return UNKNOWN_ACCOUNT
-    over = account.status is not AccountStatus.OPEN and not account.reserved and not account.reservations
-    if not over or work.at < account.ended_at + work.state.retention.ended_seconds:
+    if not work.state.is_closable(account.account_id, work.at):
         return Outcome(OutcomeCode.NOT_DUE)
     work.emit(fx.AccountClosed(account.account_id, account.wallet_id, work.at))
     return _remember_shortly(work, command, Outcome(OutcomeCode.DONE, account_id=command.account_id))

@@ -1,6 +1,5 @@
 """Answers that were given, packed small, so that a command asked again is answered as before."""
 
-import sys
 from collections.abc import Iterator
 from typing import Final
 
@@ -37,17 +36,6 @@ def pack(answer: Answer) -> bytes:
 def unpack(packed: bytes) -> Answer:
     """Return the answer."""
     return _decoder.decode(packed)
-
-
-def key_within(reservation_id: str, command_id: str) -> str:
-    """Return the key of a command within its reservation.
-
-    Ids that begin with their reservation's, as those of charging do, keep only the rest: "#7" is one string in
-    memory for all reservations. The first character tells the two kinds apart.
-    """
-    if command_id.startswith(reservation_id):
-        return sys.intern("~" + command_id[len(reservation_id) :])
-    return "=" + command_id
 
 
 def due(state: LedgerState, at: int) -> Iterator[tuple[bool, str]]:

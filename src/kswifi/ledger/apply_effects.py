@@ -10,9 +10,18 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from kswifi.ledger import effects as fx
-from kswifi.ledger.answers import ANSWERS_PER_RESERVATION, key_within
+from kswifi.ledger.answers import ANSWERS_PER_RESERVATION
 from kswifi.ledger.commands import NO_ACCOUNT
-from kswifi.ledger.state import Account, AccountStatus, LedgerState, Reservation, Wallet
+from kswifi.ledger.state import (
+    Account,
+    AccountStatus,
+    LedgerState,
+    Reservation,
+    Wallet,
+    hold_for,
+    key_within,
+    reasons_of,
+)
 
 
 def replay(state: LedgerState, effect: fx.Effect) -> None:
@@ -141,12 +150,16 @@ def _end(state: LedgerState, account: Account, status: AccountStatus, at: int) -
 
 
 def _wallet_held(state: LedgerState, effect: fx.WalletHeld) -> None:
-    state.wallets[effect.wallet_id].hold = effect.reason
+    wallet = state.wallets[effect.wallet_id]
+    wallet.hold = hold_for(reasons_of(wallet.hold) | {effect.reason})
+    if effect.reason == "exhausted":
+        state.exhausted_since.setdefault(wallet.wallet_id, effect.at)
 
 
 def _hold_lifted(state: LedgerState, effect: fx.HoldLifted) -> None:
     wallet = state.wallets[effect.wallet_id]
     wallet.hold = None
+    state.exhausted_since.pop(wallet.wallet_id, None)
     if effect.account_id is not None:
         chosen = [it for it in wallet.account_ids[: wallet.chosen] if it != effect.account_id]
         _choose(state, wallet, (effect.account_id, *chosen))

@@ -91,6 +91,8 @@ class Ask(msgspec.Struct, frozen=True, gc=False, array_like=True):
     whole_up_to_octets: int
     expires_at: int
     """When a supervisor may settle the reservation without its owner."""
+    may_shrink: bool = False
+    """Grant no more than asked for, even where the reservation gave back more: the rest is for other bearers."""
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -148,14 +150,21 @@ class Disburse(_Command, frozen=True, gc=False):
 
 
 class ProveStorage(_Command, frozen=True, gc=False):
-    """Record the card's proof that it holds the session: only now may the account be reserved."""
+    """Record the card's proof that it holds the session: only now may the account be reserved.
+
+    The first proof also ends the wallet's hold for exhaustion, but not a pause, if ``ordered_at`` is later than the
+    beginning of that hold, or the wallet continues with its next account.
+    """
 
     account_id: str
     storage_proof: str
+    ordered_at: int = 0
+    """When the session was ordered (Unix seconds); 0 if this proof must not end a hold."""
 
     def __post_init__(self) -> None:
-        """Check the identifiers."""
+        """Check identifiers and instant."""
         check_ids(self.command_id, self.account_id, self.storage_proof)
+        check_number("ordered_at", self.ordered_at, 0, INSTANT_LIMIT)
 
 
 class Reserve(_Command, frozen=True, gc=False):
@@ -235,7 +244,11 @@ class Release(_Command, frozen=True, gc=False):
 
 
 class HoldWallet(_Command, frozen=True, gc=False):
-    """Grant nothing to the wallet until the hold is lifted."""
+    """Grant nothing to the wallet until the hold is lifted; each reason is kept apart.
+
+    For the reason ``exhausted`` the ledger holds a wallet only if none of its accounts can be used: a proof of
+    storage that came before this command counts.
+    """
 
     wallet_id: str
     reason: HoldReason
@@ -248,7 +261,7 @@ class HoldWallet(_Command, frozen=True, gc=False):
 
 
 class LiftHold(_Command, frozen=True, gc=False):
-    """Lift the hold; with an account, that one is used next."""
+    """Lift the hold, whatever its reasons; with an account, that one is used next."""
 
     wallet_id: str
     account_id: str | None = None
@@ -346,7 +359,7 @@ class Freeze(_Command, frozen=True, gc=False):
 
 
 class Close(_Command, frozen=True, gc=False):
-    """Forget an account that ended long ago; until then its id guards against a second credit."""
+    """Forget an account that ended long ago and has expired; until then its id guards against a second credit."""
 
     account_id: str
 
@@ -396,5 +409,8 @@ def fingerprint(command: Command) -> int:
     asked: object = command
     if isinstance(command, Credit) and not command.withheld_octets:
         # As it was before anything could be withheld: what was credited then may be asked for again now.
+        asked = msgspec.to_builtins(command)[:-1]
+    if isinstance(command, ProveStorage):
+        # ``ordered_at`` follows from the settings and the owner's newest wish, and a replay may meet others.
         asked = msgspec.to_builtins(command)[:-1]
     return int.from_bytes(blake2b(_encode(asked), digest_size=7).digest(), "big")

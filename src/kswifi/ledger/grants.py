@@ -71,7 +71,8 @@ def grant(
     """Reserve what the rule gives: (code, account, octets), octets only when done.
 
     Args:
-        rest: octets that this reservation just gave back; the new grant is no smaller, if they are available.
+        rest: octets that this reservation just gave back; the new grant is no smaller, if they are available and
+            the ask does not say that it may shrink.
     """
     state, at = work.state, work.at
     if wallet.frozen:
@@ -81,7 +82,7 @@ def grant(
     account = usable_account(state, wallet, at)
     if account is None:
         return refusal(state, wallet, at), None, 0
-    octets = max(ask.amount_octets, rest)
+    octets = ask.amount_octets if ask.may_shrink else max(ask.amount_octets, rest)
     if not account.uncapped:
         available = account.available
         octets = available if available <= ask.whole_up_to_octets else min(available, octets)

@@ -6,11 +6,37 @@ Nothing here decides anything: ``replay`` changes them by effects, and callers a
 
 import enum
 import heapq
+import sys
 from collections.abc import Iterator
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from kswifi.ledger.commands import HoldReason, OutcomeCode
+
+Hold: TypeAlias = Literal["paused", "exhausted", "paused+exhausted"]
+"""The set of reasons for which a wallet is held, as one text.
+
+A snapshot keeps the text. Older snapshots have one reason at most, and are still read.
+"""
+
+_REASONS: Final[dict[Hold | None, frozenset[HoldReason]]] = {
+    None: frozenset(),
+    "paused": frozenset({"paused"}),
+    "exhausted": frozenset({"exhausted"}),
+    "paused+exhausted": frozenset({"paused", "exhausted"}),
+}
+_HOLDS: Final = {reasons: hold for hold, reasons in _REASONS.items()}
+
+
+def reasons_of(hold: Hold | None) -> frozenset[HoldReason]:
+    """Return the reasons of a hold; none where there is no hold."""
+    return _REASONS[hold]
+
+
+def hold_for(reasons: frozenset[HoldReason]) -> Hold | None:
+    """Return the hold for a set of reasons; None for the empty set."""
+    return _HOLDS[reasons]
 
 
 class AccountStatus(enum.StrEnum):
@@ -68,7 +94,7 @@ class Wallet(msgspec.Struct, gc=False, array_like=True):
     chosen: int = 0
     active_account_id: str | None = None
     """The account in use, or the one that was chosen when the hold was lifted."""
-    hold: HoldReason | None = None
+    hold: Hold | None = None
     frozen: bool = False
     continue_with_next: bool = False
     reservation_ids: tuple[str, ...] = ()
@@ -130,7 +156,7 @@ class WalletView(msgspec.Struct, frozen=True, gc=False):
     imsi: str
     account_ids: tuple[str, ...]
     active_account_id: str | None
-    hold: HoldReason | None
+    hold: Hold | None
     frozen: bool
     continue_with_next: bool
     reservation_ids: tuple[str, ...]
@@ -170,6 +196,7 @@ class LedgerState:
     __slots__ = (
         "accounts",
         "answers",
+        "exhausted_since",
         "forgettable",
         "imsis",
         "reservations",
@@ -186,6 +213,8 @@ class LedgerState:
         self.answers: dict[str, bytes] = {}
         """Answers to commands that belong to no reservation."""
         self.imsis: dict[str, str] = {}
+        self.exhausted_since: dict[str, int] = {}
+        """For each wallet that is held for exhaustion, when that hold began."""
         self.forgettable: list[tuple[int, bool, str]] = []
         """A heap of (forget_at, whether a reservation, its id or the command's)."""
         self.supervised: list[tuple[int, str]] = []
@@ -243,6 +272,29 @@ class LedgerState:
         mine = [it.account_id for it in self.accounts.values() if it.wallet_id == wallet_id]
         return [view for account_id in mine if (view := self.account(account_id)) is not None]
 
+    def available_octets(self, account_id: str) -> int | None:
+        """Return what is left to grant of an account; None for an uncapped or unknown one."""
+        it = self.accounts.get(account_id)
+        return None if it is None or it.uncapped else it.available
+
+    def is_closable(self, account_id: str, at: int) -> bool:
+        """Tell whether an account may be forgotten.
+
+        It ended long ago, no remembered reservation books on it, and it has expired: before its expiry, a late copy
+        of its ``Credit`` would credit it again.
+        """
+        it = self.accounts.get(account_id)
+        if it is None or it.status is AccountStatus.OPEN or it.reserved or it.reservations:
+            return False
+        return at >= max(it.ended_at + self.retention.ended_seconds, it.expires_at)
+
+    def settled_at(self, reservation_id: str, command_id: str) -> int | None:
+        """Return when a ``Release`` of this id settled a reservation; None if it did not, or that is forgotten."""
+        it = self.reservations.get(reservation_id)
+        if it is None or not it.closed or key_within(reservation_id, command_id) not in it.answers:
+            return None
+        return it.forget_at - self.retention.settled_seconds
+
     def reservation(self, reservation_id: str) -> ReservationView | None:
         """Return a copy of the reservation; a closed one is known until it is forgotten."""
         it = self.reservations.get(reservation_id)
@@ -274,6 +326,17 @@ class LedgerState:
         for it in found:
             self.watch(it)
         return [_reservation_view(it) for it in found]
+
+
+def key_within(reservation_id: str, command_id: str) -> str:
+    """Return the key of a command within its reservation.
+
+    Ids that begin with their reservation's, as those of charging do, keep only the rest: "#7" is one string in
+    memory for all reservations. The first character tells the two kinds apart.
+    """
+    if command_id.startswith(reservation_id):
+        return sys.intern("~" + command_id[len(reservation_id) :])
+    return "=" + command_id
 
 
 END_CODES = {

@@ -1,7 +1,6 @@
 """The verbs of the hot path: reserve, admit, commit, release."""
 
 from kswifi.ledger import effects as fx
-from kswifi.ledger.answers import key_within
 from kswifi.ledger.command_context import CONFLICT, DONE, Work, answered_before
 from kswifi.ledger.commands import (
     NO_ACCOUNT,
@@ -15,7 +14,7 @@ from kswifi.ledger.commands import (
     Reserve,
 )
 from kswifi.ledger.grants import RESERVATIONS_PER_WALLET, account_for_late, grant, is_final, is_shared
-from kswifi.ledger.state import Account, AccountStatus, Reservation
+from kswifi.ledger.state import Account, AccountStatus, Reservation, key_within, reasons_of
 
 
 def reserve(work: Work, command: Reserve) -> Outcome:
@@ -174,7 +173,7 @@ def _exhaust(work: Work, account: Account) -> bool:
         return False
     work.emit(fx.Exhausted(account.account_id, account.wallet_id, work.at))
     wallet = work.state.wallets[account.wallet_id]
-    if not wallet.continue_with_next and wallet.hold != "exhausted":
+    if not wallet.continue_with_next and "exhausted" not in reasons_of(wallet.hold):
         work.emit(fx.WalletHeld(wallet.wallet_id, "exhausted", work.at))
     return True
 

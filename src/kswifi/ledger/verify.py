@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from operator import attrgetter
 
 from kswifi.ledger.commands import NO_ACCOUNT
-from kswifi.ledger.state import Account, AccountStatus, LedgerState, Reservation, Wallet
+from kswifi.ledger.state import Account, AccountStatus, LedgerState, Reservation, Wallet, reasons_of
 
 _AMOUNTS = (
     "credited", "transferred_in", "used", "reserved", "available",
@@ -61,6 +61,8 @@ def _of_account(state: LedgerState, account: Account, reserved: int, holders: in
 
 def _of_wallet(state: LedgerState, wallet: Wallet) -> Iterator[str]:
     name = f"wallet {wallet.wallet_id}"
+    if wallet.wallet_id in state.exhausted_since and "exhausted" not in reasons_of(wallet.hold):
+        yield f"{name}: has a beginning of exhaustion and is not held for it"
     if state.imsis.get(wallet.imsi) != wallet.wallet_id:
         yield f"{name}: its IMSI leads elsewhere"
     if len(set(wallet.account_ids)) != len(wallet.account_ids):

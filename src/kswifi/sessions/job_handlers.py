@@ -38,7 +38,7 @@ from kswifi.sessions import jobs
 from kswifi.sessions.card import slots
 from kswifi.sessions.card.packets import CARD_FULL, note_proof
 from kswifi.sessions.contents import sign_package, sign_session_record
-from kswifi.sessions.ending import ON_THE_CARD, end_unused_session, has_usable_session, may_be_spent
+from kswifi.sessions.ending import ON_THE_CARD, end_unused_session, may_be_spent
 from kswifi.sessions.model import LIVE_STATES, InternetSession, SessionEvent, SessionState, allows
 from kswifi.sessions.orders import package_digest
 from kswifi.sessions.ports import LedgerCommands
@@ -56,7 +56,7 @@ from kswifi.sessions.store import (
 class SessionHandlers:
     """Works the outbox entries of sessions; ``handlers()`` is what the worker is given."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the parts, and two choices
         self,
         database: Database,
         ledger: LedgerCommands,
@@ -67,8 +67,22 @@ class SessionHandlers:
         free_data: FreeData,
         *,
         takes_provider_status: bool = False,
+        proof_ends_exhaustion: bool = True,
     ) -> None:
-        """``takes_provider_status``: an installed profile of another's SM-DP+ is proof enough (StorageProof)."""
+        """Take the parts, and two choices of the operator.
+
+        Args:
+            database: the control database.
+            ledger: takes the commands.
+            catalogue: the offers.
+            signing_key: signs records and packages.
+            line: what packages say of the access point.
+            delivery: brings profiles to cards.
+            free_data: the rules of free sessions.
+            takes_provider_status: an installed profile of another's SM-DP+ is proof enough (StorageProof).
+            proof_ends_exhaustion: a card's proof ends the hold of a line that was used up before the order.
+        """
+        self._proof_ends_exhaustion = proof_ends_exhaustion
         self._database = database
         self._takes_provider_status = takes_provider_status
         self._ledger = ledger
@@ -236,11 +250,14 @@ class SessionHandlers:
 
     async def prove_storage(self, entry: Entry) -> JobResult:
         """Let the ledger spend the session, now that its card was verified; the projector then says ``stored``."""
-        session, _ = await self._read(entry)
+        session, esim = await self._read(entry)
         if session.storage_proof is None:
             return Refused("no proof was verified")
+        by_card = session.storage_proof is not StorageProof.PROVIDER_STATUS
+        ends_exhaustion = self._proof_ends_exhaustion and by_card and not esim.wants_pause
+        ordered_at = unix_seconds(session.ordered_at) if ends_exhaustion else 0
         outcome = await self._command(
-            ProveStorage(f"prove:{session.session_id}", session.session_id, str(session.storage_proof))
+            ProveStorage(f"prove:{session.session_id}", session.session_id, str(session.storage_proof), ordered_at)
         )
         if isinstance(outcome, Unknown):
             return outcome
@@ -323,10 +340,11 @@ class SessionHandlers:
         return Done()
 
     async def cut_off(self, entry: Entry) -> JobResult:
-        """Put the line of an exhausted session on hold, unless a next one has come onto its card meanwhile."""
+        """Put the line of an exhausted session on hold.
+
+        The ledger does nothing where another session can be used: it alone knows which proofs came before this.
+        """
         session, esim = await self._read(entry)
-        if await self._database.read(lambda connection: has_usable_session(connection, esim.esim_id)):
-            return Done()
         outcome = await self._command(
             HoldWallet(f"cut-off:{session.session_id}", esim.esim_id, SessionState.EXHAUSTED.value)
         )

@@ -256,7 +256,7 @@ class _Projection:
     def _apply_to_line(self, effect: fx.Effect) -> None:
         match effect:
             case fx.WalletHeld(wallet_id=wallet, reason=reason):
-                self._line(wallet, Hold(reason), SessionEvent.HELD)
+                self._hold_line(wallet, Hold(reason))
             case fx.HoldLifted(wallet_id=wallet, account_id=chosen):
                 self._line(wallet, None, SessionEvent.LIFTED)
                 if chosen is not None:
@@ -278,6 +278,15 @@ class _Projection:
         session = self._session(session_id)
         if session is not None and allows(session.state, event):
             end_session(self._connection, session, event, reason)
+
+    def _hold_line(self, wallet_id: str, hold: Hold) -> None:
+        """Show a further reason for a hold: of a pause and an exhaustion, the exhaustion."""
+        try:
+            esim = find_esim(self._connection, wallet_id)
+        except UnknownEsimError:
+            esim = None  # ``_line`` logs it
+        shown = hold if esim is None or esim.hold is not Hold.EXHAUSTED else Hold.EXHAUSTED
+        self._line(wallet_id, shown, SessionEvent.HELD)
 
     def _line(self, wallet_id: str, hold: Hold | None, event: SessionEvent) -> None:
         try:

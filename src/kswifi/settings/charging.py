@@ -74,6 +74,18 @@ class ChargingSettings(BaseSettings):
     refuse_in_group: Annotated[
         bool, Field(description="Refuse by the Result-Code of a group of units instead of the whole answer.")
     ] = False
+    refusal_delay_milliseconds: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=2_000,
+            description="How long a refusal of an INITIAL is kept back, for cores that abort if it comes at once "
+            "(Open5GS: 100); 0: not at all.",
+        ),
+    ] = 0
+    refusal_delay_peers: Annotated[
+        PeerNames, Field(description="Origin-Hosts whose refusals are kept back; all of them if not set.")
+    ] = ()
     cc_failure_handling: Annotated[
         Literal["unsaid", "terminate", "continue", "retry_and_terminate"],
         Field(description="Credit-Control-Failure-Handling: what a core does while we do not answer."),
@@ -86,6 +98,21 @@ class ChargingSettings(BaseSettings):
     cdr_retention_days: Annotated[
         int, Field(ge=1, le=3_660, description="How long charging data records of closed sessions are kept.")
     ] = 400
+    account_retention_days: Annotated[
+        int,
+        Field(
+            ge=35,
+            le=36_600,
+            description="How long the ledger keeps an account that has ended, and at least until its own expiry.",
+        ),
+    ] = 35
+    proof_ends_exhaustion: Annotated[
+        bool,
+        Field(
+            description="A session that is ordered after the last one was used up counts as soon as its card holds "
+            "it; otherwise its owner has to activate it."
+        ),
+    ] = True
     journal_retention_days: Annotated[
         int,
         Field(
@@ -93,7 +120,7 @@ class ChargingSettings(BaseSettings):
         ),
     ] = 90
 
-    @field_validator("control_only_peers", mode="before")
+    @field_validator("control_only_peers", "refusal_delay_peers", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
         if isinstance(value, str):

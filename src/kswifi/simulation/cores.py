@@ -92,6 +92,7 @@ class Core:
         self.link = Link(world, server, self.host, self._receive, self._send_all)
         self.link.overhear = self._overhear
         self._identifier = 0
+        self._charging_id = 0
 
     @property
     def is_idle(self) -> bool:
@@ -102,8 +103,9 @@ class Core:
         """Open a bearer."""
         number, numbers, now = len(self.bearers) + 1, count(), self._world.time
         session_id = f"{self.host};1;{number}"
+        charging_id = self._charging_id = self._charging_id + 1
         made = [
-            Bearer(session_id, imsi, apn, number, octets_per_second, now, rating_group=group, numbers=numbers)
+            Bearer(session_id, imsi, apn, charging_id, octets_per_second, now, rating_group=group, numbers=numbers)
             for group in self.profile.rating_groups or (None,)
         ]
         self.bearers += made
@@ -165,6 +167,26 @@ class Core:
         else:
             for it in all_of_it:
                 it.delivered -= it.unreported
+
+    def restart(self) -> None:
+        """Lose every bearer and all that was not answered; Charging-Ids begin again, Session-Ids do not."""
+        living = [it for it in self.bearers if not it.is_over]
+        self._close(living)
+        for it in self.bearers:
+            if not it.is_over or it in living:
+                it.delivered -= it.unreported
+                it.unreported = 0
+            for number, pending in it.pending.items():
+                self._reference.given_up((it.session_id, number), pending.used)
+            it.pending.clear()
+            it.plan += 1
+        for request in self.events.values():
+            self._reference.event_given_up((request.session_id, request.cc_request_number))
+        self.events.clear()
+        self._charging_id = 0
+        self.link.restart()
+        for it in {bearer.session_id: bearer for bearer in living}.values():
+            self.ended(it)
 
     def _close(self, bearers: list[Bearer]) -> None:
         for it in bearers:
@@ -286,7 +308,8 @@ class Core:
     def _overhear(self, message: bytes) -> None:
         header = decode_header(message)
         if not header.is_request:
-            self._reference.heard(self._sent[header.end_to_end][1], CreditControlAnswer.decode(message))
+            request = self._sent[header.end_to_end][1]
+            self._reference.heard(request, CreditControlAnswer.decode(message), unix_seconds(self._world.now()))
 
     def _receive(self, message: bytes) -> None:
         header = decode_header(message)

@@ -1,7 +1,7 @@
 """An event loop without time, sockets or chance: what is ready runs, in the order it became so."""
 
 import asyncio
-from asyncio import Future, Handle
+from asyncio import Future, Handle, TimerHandle
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context
@@ -21,6 +21,8 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
+        self.after: Callable[[float, Callable[[], None]], None] = lambda _seconds, _callback: None
+        """Lets a callback happen later; the simulation sets it."""
         self._now = now
         self._ready: deque[Handle] = deque()
         self._from_threads: SimpleQueue[Handle] = SimpleQueue()
@@ -39,6 +41,14 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         """Run it after what is ready already."""
         handle = Handle(callback, args, self, context)
         self._ready.append(handle)
+        return handle
+
+    def call_later(  # type: ignore[override]
+        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> TimerHandle:
+        """Run it after some simulated seconds, unless it is cancelled."""
+        handle = TimerHandle(self._now() + delay, callback, args, self, context)
+        self.after(delay, lambda: self._ready.append(handle))
         return handle
 
     def call_soon_threadsafe(  # type: ignore[override]
@@ -83,6 +93,9 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             self.drain()
         finally:
             asyncio._set_running_loop(None)  # noqa: SLF001
+
+    def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
+        """Take a timer's cancellation; ``drain`` passes over it."""
 
     def drain(self) -> None:
         """Run all that is ready, and what that makes ready."""

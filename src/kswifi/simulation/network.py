@@ -47,8 +47,12 @@ class Link:
         self._receive = receive
         self._up = up
         self._wire: Wire | None = None
+        self._era = 0
+        """How often the core restarted: what was sent to it before does not arrive after."""
         self._framer = MessageFramer()
         self.is_open = False
+        self.origin_state_id = 1
+        """What the core says of its state when it connects (RFC 6733, 8.16)."""
 
     def dial(self) -> None:
         """Connect and introduce the core (RFC 6733, 5.3)."""
@@ -62,6 +66,7 @@ class Link:
             origin_realm=REALM,
             host_ip_addresses=("192.0.2.1",),
             auth_application_ids=(APPLICATION_CREDIT_CONTROL,),
+            origin_state_id=self.origin_state_id,
         )
         self._arrive_there(self._wire, CapabilitiesExchangeRequest(capabilities=mine).encode())
 
@@ -69,6 +74,13 @@ class Link:
         """Send a message to the server, if it is connected; what is lost is sent again by who waits."""
         if self._wire is not None and self.is_open:
             self._carry(partial(self._arrive_there, self._wire, message))
+
+    def restart(self) -> None:
+        """Lose the connection with everything on its way, and dial again as a core that lost its state."""
+        self.origin_state_id += 1
+        self._era += 1
+        if self._wire is not None:
+            self._wire.close()
 
     def _arrive_there(self, wire: Wire, message: bytes) -> None:
         if wire.protocol is not None and not wire.is_closing():
@@ -81,7 +93,11 @@ class Link:
                 self._world.after(0, self._up)
             else:
                 self.overhear(message)
-                self._carry(partial(self._receive, message))
+                self._carry(partial(self._arrive_here, self._era, message))
+
+    def _arrive_here(self, era: int, message: bytes) -> None:
+        if era == self._era:
+            self._receive(message)
 
     def _lost(self) -> None:
         self.is_open = False

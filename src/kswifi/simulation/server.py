@@ -10,10 +10,13 @@ from kswifi.charging.re_auth import AnnouncingLedger
 from kswifi.charging.service import ChargingService
 from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger.client import LedgerClient
-from kswifi.ledger.commands import Command, Outcome
+from kswifi.ledger.closing import AccountClosing
+from kswifi.ledger.commands import Close, Command, Outcome
 from kswifi.ledger.errors import LedgerError
+from kswifi.ledger.state import LedgerState, Retention
 from kswifi.ledger.storage.recovery import recover
 from kswifi.servers.diameter.application import NodeIdentity
+from kswifi.servers.diameter.delayed_refusals import DelayedRefusals
 from kswifi.servers.diameter.gy import GyApplication
 from kswifi.servers.diameter.node import DiameterNode
 from kswifi.servers.diameter.peer_connection import PeerConnection
@@ -24,6 +27,8 @@ from kswifi.simulation.world import World
 
 REALM: Final = "localdomain"
 _SWEEP_SECONDS: Final = 2.0
+RETENTION: Final = Retention(ended_seconds=10)
+"""An ended account is closed soon, so that a run sees it; reservations are remembered as long as for real."""
 _COMMAND_AGAIN_SECONDS: Final = 1.0
 
 
@@ -69,6 +74,24 @@ class Wire(asyncio.Transport):
             self._lost()
 
 
+class _ClosingLedger:
+    """The ledger for closing accounts; notes what an account had before it is gone."""
+
+    def __init__(self, ledger: LedgerClient, closed: dict[str, int]) -> None:
+        self._ledger = ledger
+        self._closed = closed
+
+    @property
+    def state(self) -> LedgerState:
+        return self._ledger.state
+
+    async def execute(self, command: Command) -> Outcome:
+        if isinstance(command, Close) and command.account_id in self.state.accounts:
+            account = self.state.accounts[command.account_id]
+            self._closed[command.account_id] = account.used + account.overrun
+        return await self._ledger.execute(command)
+
+
 class SimulatedServer:
     """One process after the other on the same disk.
 
@@ -78,7 +101,9 @@ class SimulatedServer:
         recovered: called after every start.
     """
 
-    def __init__(self, world: World, policy: ChargingPolicy, sync_seconds: float) -> None:
+    def __init__(
+        self, world: World, policy: ChargingPolicy, sync_seconds: float, refusal_delay_seconds: float = 0.0
+    ) -> None:
         self.disk = SimulatedDisk()
         self.snapshots = SimulatedSnapshots()
         self.snapshots_made = self.records_pruned = 0
@@ -86,9 +111,13 @@ class SimulatedServer:
         self.fault: Callable[[], tuple[float, Exception] | None] = lambda: None
         self.recovered: Callable[[], None] = lambda: None
         self.crashes = 0
+        self.accounts_closed = 0
+        self.closed: dict[str, int] = {}
+        """Octets of each account that was about to be closed: it has them no more once it is."""
         self.is_up = False
         self._world = world
         self._policy = policy
+        self._refusal_delay_seconds = refusal_delay_seconds
         self._process = 0
         self._syncing = False
         self._wires: list[Wire] = []
@@ -97,11 +126,12 @@ class SimulatedServer:
         """Start a process: recover, find open ChargingSessions again, take peers."""
         world = self._world
         self._process += 1
-        self.ledger = LedgerClient(self.disk, world, snapshots=self.snapshots)
+        self.ledger = LedgerClient(self.disk, world, snapshots=self.snapshots, retention=RETENTION)
+        self.closing = AccountClosing(_ClosingLedger(self.ledger, self.closed), lambda: unix_seconds(world.now()))
         world.loop.complete(self.ledger.start(at_least=self.disk.acknowledged))
         self.service = ChargingService(self.ledger, world, self._policy)
         identity = NodeIdentity("ocs.localdomain", REALM, 1)
-        gy = GyApplication(self.service, identity)
+        gy = GyApplication(self.service, identity, refusals=DelayedRefusals(self._refusal_delay_seconds))
         self.node = DiameterNode(host="", port=0, identity=identity, applications=(gy,))
         gy.connect(self.node.ask)
         self.service.recover()
@@ -172,6 +202,17 @@ class SimulatedServer:
             self._world.loop.take_from_thread()
             self._world.loop.drain()
         self.records_pruned += pruning.result()
+
+    def close_accounts(self) -> None:
+        """Do the chore that forgets ended accounts; what a crash interrupts, the next one does."""
+        if self.is_up:
+            self._world.loop.create_task(self._close_accounts())
+
+    async def _close_accounts(self) -> None:
+        try:
+            self.accounts_closed += await self.closing.close_some()
+        except LedgerError:
+            return  # the process ended
 
     def _synced(self, process: int) -> None:
         if process != self._process or not self.is_up:

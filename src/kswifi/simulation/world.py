@@ -23,6 +23,7 @@ class World:
         self.jumped_seconds = 0.0
         """How far the wall clock is off."""
         self.loop = SimulatedLoop(lambda: self.time)  # type: ignore[abstract]  # sockets and processes are not pretended
+        self.loop.after = self.after
         self._queue: list[tuple[float, int, Callback]] = []
         self._count = 0
 

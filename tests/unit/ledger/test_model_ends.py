@@ -110,14 +110,6 @@ def test_a_hold_that_was_lifted_is_not_set_again_by_a_retry(ledger: Ledger) -> N
     assert ledger.do(do.HoldWallet("hold", "w", "exhausted")).code is OutcomeCode.CONFLICT
 
 
-def test_a_pause_does_not_hide_that_the_wallet_was_exhausted(ledger: Ledger) -> None:
-    ledger.credit("a", 10)
-    ledger.reserve(10)
-    ledger.commit(10)
-    assert ledger.do(do.HoldWallet(ledger.id(), "w", "paused")).code is OutcomeCode.DONE
-    assert ledger.state.wallets["w"].hold == "exhausted"
-
-
 def test_an_account_is_closed_only_long_after_its_end(ledger: Ledger) -> None:
     ledger.credit("a", 100)
     ledger.reserve(10)
@@ -128,6 +120,7 @@ def test_an_account_is_closed_only_long_after_its_end(ledger: Ledger) -> None:
     ledger.at += ledger.state.retention.ended_seconds
     assert ledger.do(close).code is OutcomeCode.NOT_DUE  # its reservation is still remembered
     forget_due(ledger.state, ledger.at)
+    assert ledger.at >= LATER  # it has expired, too
     assert ledger.do(close).code is OutcomeCode.DONE
     assert ledger.do(close).code is OutcomeCode.DONE
     assert ledger.state.account("a") is None

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 
 from kswifi.esim.model import Hold
+from kswifi.esim.ports import StorageProof
+from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger.commands import (
     Ask,
     Command,
@@ -20,6 +22,7 @@ from kswifi.ledger.commands import (
     OpenWallet,
     Outcome,
     OutcomeCode,
+    ProveStorage,
     Reserve,
 )
 from kswifi.ledger.errors import LedgerBusyError
@@ -30,7 +33,7 @@ from kswifi.sessions import jobs
 from kswifi.sessions import projector as projector_module
 from kswifi.sessions.model import InternetSession, SessionState
 from kswifi.sessions.projector import Projector, projected_sequence
-from kswifi.sessions.sql import ledger_projection, session_balance
+from kswifi.sessions.sql import internet_session, ledger_projection, session_balance
 from kswifi.sessions.store import get_balance
 from tests.support.session_roads import ADA, GB, Road, open_road
 
@@ -323,3 +326,58 @@ async def test_a_proof_that_was_not_verified_is_never_told_to_the_ledger(tmp_pat
         session = await road.transferring()
         assert isinstance(await road.handlers.prove_storage(entry(jobs.PROVE_STORAGE, session)), Refused)
         assert (await road.reserve(session, 1)).code is OutcomeCode.NOT_PROVEN
+
+
+@pytest.mark.parametrize("proof", ["provider_status", "por"])
+@pytest.mark.parametrize("switched_on", [True, False])
+async def test_only_a_cards_own_proof_ends_an_exhaustion_and_only_where_that_is_wanted(
+    tmp_path: Path, proof: str, switched_on: bool
+) -> None:
+    async with open_road(tmp_path) as road:
+        session = await road.stored()
+        commands: list[Command] = []
+        execute = road.ledger.execute
+
+        async def note(command: Command) -> Outcome:
+            commands.append(command)
+            return await execute(command)
+
+        road.ledger.execute = note  # type: ignore[method-assign]
+        road.handlers._proof_ends_exhaustion = switched_on
+        row = update(internet_session).where(internet_session.c.session_id == session.session_id)
+        await road.database.write(lambda tx: tx.execute(row.values(storage_proof=StorageProof(proof))) and None)
+        await road.handlers.prove_storage(entry(jobs.PROVE_STORAGE, session))
+        (command,) = commands
+        assert isinstance(command, ProveStorage)
+        expected = unix_seconds(session.ordered_at) if proof == "por" and switched_on else 0
+        assert command.ordered_at == expected
+
+
+async def test_an_exhaustion_is_shown_before_a_pause(tmp_path: Path) -> None:
+    async with open_road(tmp_path) as road:
+        session = await road.stored()
+        await road.use(session, GB)
+        await road.ledger.execute(HoldWallet("pause", session.esim_id, "paused"))
+        await road.projector.catch_up()
+        assert (await road.manager.track_session_usage(session.esim_id)).hold is Hold.EXHAUSTED
+
+
+@pytest.mark.parametrize("ordered_before", [True, False])
+async def test_a_session_ordered_after_the_exhaustion_starts_once_it_is_stored(
+    tmp_path: Path, ordered_before: bool
+) -> None:
+    """Nobody has to ask for it: its owner may have left the WiFi."""
+    async with open_road(tmp_path) as road:
+        first = await road.stored()
+        second = await road.transferring() if ordered_before else None
+        road.clock.advance(timedelta(seconds=5))
+        await road.use(first, GB)
+        assert (await road.manager.track_session_usage(first.esim_id)).hold is Hold.EXHAUSTED
+        road.clock.advance(timedelta(seconds=5))
+        second = second or await road.transferring()
+        assert second.esim_id == first.esim_id
+        await road.carry(second)
+        await road.settle()
+        assert (await road.now(second)).state is SessionState.STORED
+        usage = await road.manager.track_session_usage(first.esim_id)
+        assert usage.hold is (Hold.EXHAUSTED if ordered_before else None)

@@ -7,7 +7,10 @@ from kswifi.diameter import dictionary as d
 from kswifi.diameter.constants import (
     APPLICATION_BASE,
     APPLICATION_RELAY,
+    APPLICATION_S6A,
+    AUTH_SESSION_NO_STATE_MAINTAINED,
     NO_INBAND_SECURITY,
+    VENDOR_3GPP,
     Command,
     DisconnectCause,
     ResultCode,
@@ -17,13 +20,9 @@ from kswifi.diameter.header import FLAG_ERROR, FLAG_REQUEST, Header, decode_head
 from kswifi.diameter.reader import AvpSet, peek_avps, read_avps, read_message
 
 _VENDOR_NONE: Final = 0
-_CARRIED_OVER: Final = (
-    d.SESSION_ID,
-    d.AUTH_APPLICATION_ID,
-    d.CC_REQUEST_TYPE,
-    d.CC_REQUEST_NUMBER,
-    d.PROXY_INFO,
-)
+_NAMES_THE_REQUEST: Final = (d.SESSION_ID,)
+_OF_ITS_COMMAND: Final = (d.AUTH_APPLICATION_ID, d.CC_REQUEST_TYPE, d.CC_REQUEST_NUMBER)
+_PROXIES: Final = (d.PROXY_INFO,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +37,12 @@ class VendorApplication:
         return d.VENDOR_SPECIFIC_APPLICATION_ID.group(
             d.AUTH_APPLICATION_ID.encode(self.application_id), d.VENDOR_ID.encode(self.vendor_id)
         )
+
+
+S6A_APPLICATION_AVPS: Final = VendorApplication(
+    vendor_id=VENDOR_3GPP, application_id=APPLICATION_S6A
+).encode() + d.AUTH_SESSION_STATE.encode(AUTH_SESSION_NO_STATE_MAINTAINED)
+"""What every message of S6a carries, refusals by their command's grammar included (TS 29.272, 7.2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,22 +279,35 @@ def encode_refusal(request: bytes, header: Header, origin: bytes, error: Diamete
     """Return the answer that refuses a request (RFC 6733, 7.2).
 
     Args:
-        request: the message refused; what names it (Session-Id, CC-Request-Number and the like) is carried
-            over where it can be found, so that a 5xxx answer follows its command's grammar as far as it can.
+        request: the message refused. Its Session-Id and Proxy-Info are carried over where they can be found. A 5xxx
+            or 4xxx answer follows its command's grammar, and carries what that needs as well; a 3xxx answer follows
+            the grammar of the answer-message, and carries nothing else.
         header: the header of that message.
         origin: Origin-Host and Origin-Realm, as ``encode_origin`` makes them.
         error: why; 3xxx sets the E bit.
     """
-    avps = (
-        peek_avps(request, _CARRIED_OVER)
-        + origin
-        + d.RESULT_CODE.encode(error.result_code)
-        + d.ERROR_MESSAGE.encode(error.message)
-    )
+    avps = peek_avps(request, _NAMES_THE_REQUEST)
+    if not error.is_protocol_error:
+        of_s6a = header.application_id == APPLICATION_S6A
+        avps += S6A_APPLICATION_AVPS if of_s6a else peek_avps(request, _OF_ITS_COMMAND)
+    avps += origin + d.RESULT_CODE.encode(error.result_code) + d.ERROR_MESSAGE.encode(error.message)
     if error.failed_avp:
         avps += d.FAILED_AVP.encode(error.failed_avp)
+    avps += peek_avps(request, _PROXIES)
     flags = header.answer_flags | (FLAG_ERROR if error.is_protocol_error else 0)
     return encode_message(header._replace(flags=flags), avps)
+
+
+def need_session_id(avps: AvpSet) -> str:
+    """Return the Session-Id of a request.
+
+    Raises:
+        DiameterError: 5005 it is missing; 5004 it is empty: it begins with the sender's identity (RFC 6733, 8.8).
+    """
+    session_id = avps.need(d.SESSION_ID)
+    if not session_id:
+        raise d.SESSION_ID.invalid_value(b"")
+    return session_id
 
 
 def encode_origin(origin_host: str, origin_realm: str) -> bytes:

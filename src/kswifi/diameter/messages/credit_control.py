@@ -26,6 +26,7 @@ from kswifi.diameter.header import (
     decode_header,
     encode_message,
 )
+from kswifi.diameter.messages.base import need_session_id
 from kswifi.diameter.messages.units import PsInformation, ServiceCreditControl, SubscriptionId
 from kswifi.diameter.reader import read_avps, read_message
 
@@ -123,7 +124,7 @@ class CreditControlRequest(msgspec.Struct, frozen=True, gc=False):
         if need(d.AUTH_APPLICATION_ID) != APPLICATION_CREDIT_CONTROL:
             raise d.AUTH_APPLICATION_ID.invalid_value(need(d.AUTH_APPLICATION_ID).to_bytes(4, "big"))
         return cls(
-            session_id=need(d.SESSION_ID),
+            session_id=need_session_id(avps),
             origin_host=need(d.ORIGIN_HOST),
             origin_realm=need(d.ORIGIN_REALM),
             destination_realm=need(d.DESTINATION_REALM),
@@ -207,19 +208,21 @@ class CreditControlAnswer(msgspec.Struct, frozen=True, gc=False):
         """Tell whether the whole command succeeded (2xxx)."""
         return 2000 <= self.result_code < 3000
 
+    @property
+    def is_protocol_error(self) -> bool:
+        """Tell whether the answer has the E bit (3xxx)."""
+        return 3000 <= self.result_code < 4000
+
     def encode(self) -> bytes:
-        """Return the message."""
+        """Return the message; one with the E bit has the grammar of the answer-message (RFC 6733, 7.2)."""
         parts = [
             d.SESSION_ID.encode(self.session_id),
             d.RESULT_CODE.encode(self.result_code),
             d.ORIGIN_HOST.encode(self.origin_host),
             d.ORIGIN_REALM.encode(self.origin_realm),
-            d.AUTH_APPLICATION_ID.encode(APPLICATION_CREDIT_CONTROL),
         ]
-        if self.cc_request_type is not None:
-            parts.append(d.CC_REQUEST_TYPE.encode(self.cc_request_type))
-        if self.cc_request_number is not None:
-            parts.append(d.CC_REQUEST_NUMBER.encode(self.cc_request_number))
+        if not self.is_protocol_error:
+            parts += self._of_its_command()
         if self.direct is not None:
             parts.append(self.direct.encode_content())
         parts += [service.encode() for service in self.services]
@@ -237,9 +240,17 @@ class CreditControlAnswer(msgspec.Struct, frozen=True, gc=False):
             parts.append(d.FAILED_AVP.encode(self.failed_avp))
         parts += map(d.PROXY_INFO.encode, self.proxy_infos)
         flags = FLAG_PROXIABLE if self.proxiable else 0
-        flags |= FLAG_ERROR if 3000 <= self.result_code < 4000 else 0
+        flags |= FLAG_ERROR if self.is_protocol_error else 0
         header = Header(flags, Command.CREDIT_CONTROL, APPLICATION_CREDIT_CONTROL, self.hop_by_hop, self.end_to_end)
         return encode_message(header, b"".join(parts))
+
+    def _of_its_command(self) -> list[bytes]:
+        parts = [d.AUTH_APPLICATION_ID.encode(APPLICATION_CREDIT_CONTROL)]
+        if self.cc_request_type is not None:
+            parts.append(d.CC_REQUEST_TYPE.encode(self.cc_request_type))
+        if self.cc_request_number is not None:
+            parts.append(d.CC_REQUEST_NUMBER.encode(self.cc_request_number))
+        return parts
 
     @classmethod
     def decode(cls, message: bytes) -> Self:

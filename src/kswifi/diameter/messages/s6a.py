@@ -6,7 +6,6 @@ from typing import Final, Self
 from kswifi.diameter import dictionary as d
 from kswifi.diameter.constants import (
     APPLICATION_S6A,
-    AUTH_SESSION_NO_STATE_MAINTAINED,
     VENDOR_3GPP,
     Command,
     ResultCode,
@@ -19,12 +18,8 @@ from kswifi.diameter.header import (
     decode_header,
     encode_message,
 )
-from kswifi.diameter.messages.base import VendorApplication
+from kswifi.diameter.messages.base import S6A_APPLICATION_AVPS, need_session_id
 from kswifi.diameter.reader import read_avps, read_message
-
-_APPLICATION_AVPS: Final = VendorApplication(
-    vendor_id=VENDOR_3GPP, application_id=APPLICATION_S6A
-).encode() + d.AUTH_SESSION_STATE.encode(AUTH_SESSION_NO_STATE_MAINTAINED)
 
 PLMN_OCTETS: Final = 3
 RESYNCHRONIZATION_OCTETS: Final = 30
@@ -93,7 +88,7 @@ class AuthenticationInformationRequest:
             wanted += d.RE_SYNCHRONIZATION_INFO.encode(self.re_synchronization_info)
         parts = [
             d.SESSION_ID.encode(self.session_id),
-            _APPLICATION_AVPS,
+            S6A_APPLICATION_AVPS,
             d.ORIGIN_HOST.encode(self.origin_host),
             d.ORIGIN_REALM.encode(self.origin_realm),
         ]
@@ -126,7 +121,7 @@ class AuthenticationInformationRequest:
         if re_synchronization_info is not None and len(re_synchronization_info) != RESYNCHRONIZATION_OCTETS:
             raise d.RE_SYNCHRONIZATION_INFO.invalid_length(re_synchronization_info)
         return cls(
-            session_id=avps.need(d.SESSION_ID),
+            session_id=need_session_id(avps),
             origin_host=avps.need(d.ORIGIN_HOST),
             origin_realm=avps.need(d.ORIGIN_REALM),
             destination_realm=avps.need(d.DESTINATION_REALM),
@@ -169,9 +164,11 @@ class AuthenticationInformationAnswer:
             )
         else:
             result = d.RESULT_CODE.encode(self.result_code)
+        is_protocol_error = 3000 <= self.result_code < 4000 and not self.experimental
         parts = [
             d.SESSION_ID.encode(self.session_id),
-            _APPLICATION_AVPS,
+            # An answer with the E bit has the grammar of the answer-message (RFC 6733, 7.2).
+            b"" if is_protocol_error else S6A_APPLICATION_AVPS,
             result,
             d.ORIGIN_HOST.encode(self.origin_host),
             d.ORIGIN_REALM.encode(self.origin_realm),
@@ -181,7 +178,7 @@ class AuthenticationInformationAnswer:
         if self.error_message is not None:
             parts.append(d.ERROR_MESSAGE.encode(self.error_message))
         flags = FLAG_PROXIABLE
-        if 3000 <= self.result_code < 4000 and not self.experimental:
+        if is_protocol_error:
             flags |= FLAG_ERROR
         return _encode(flags, self.hop_by_hop, self.end_to_end, b"".join(parts))
 

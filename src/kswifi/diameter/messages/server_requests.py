@@ -6,6 +6,7 @@ from typing import Self
 from kswifi.diameter import dictionary as d
 from kswifi.diameter.constants import APPLICATION_CREDIT_CONTROL, RE_AUTH_AUTHORIZE_ONLY, Command
 from kswifi.diameter.header import FLAG_PROXIABLE, FLAG_REQUEST, Header, decode_header, encode_message
+from kswifi.diameter.messages.base import need_session_id
 from kswifi.diameter.reader import read_message
 
 
@@ -49,7 +50,7 @@ class ServerRequest:
         avps = read_message(message)
         return cls(
             command_code=Command(header.command_code),
-            session_id=avps.need(d.SESSION_ID),
+            session_id=need_session_id(avps),
             origin_host=avps.need(d.ORIGIN_HOST),
             origin_realm=avps.need(d.ORIGIN_REALM),
             destination_host=avps.need(d.DESTINATION_HOST),

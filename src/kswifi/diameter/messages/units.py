@@ -40,6 +40,15 @@ class ServiceUnit(msgspec.Struct, frozen=True, gc=False):
     cc_output_octets: int | None = None
     cc_time: int | None = None
     reporting_reason: ReportingReason | None = None
+    cc_service_specific_units: int | None = None
+    cc_money: bytes | None = None
+    """The content of CC-Money; it is not looked into."""
+
+    @property
+    def is_not_of_packets(self) -> bool:
+        """Tell whether it names service-specific units or money, and neither octets nor seconds."""
+        other = self.cc_service_specific_units is not None or self.cc_money is not None
+        return other and self.octets is None and self.cc_time is None
 
     @property
     def octets(self) -> int | None:
@@ -63,6 +72,10 @@ class ServiceUnit(msgspec.Struct, frozen=True, gc=False):
             parts += d.CC_INPUT_OCTETS.encode(self.cc_input_octets)
         if self.cc_output_octets is not None:
             parts += d.CC_OUTPUT_OCTETS.encode(self.cc_output_octets)
+        if self.cc_service_specific_units is not None:
+            parts += d.CC_SERVICE_SPECIFIC_UNITS.encode(self.cc_service_specific_units)
+        if self.cc_money is not None:
+            parts += d.CC_MONEY.encode(self.cc_money)
         return avp.wrap(parts)
 
     @classmethod
@@ -75,6 +88,8 @@ class ServiceUnit(msgspec.Struct, frozen=True, gc=False):
             cc_output_octets=avps.get(d.CC_OUTPUT_OCTETS),
             cc_time=avps.get(d.CC_TIME),
             reporting_reason=avps.get(d.TGPP_REPORTING_REASON),
+            cc_service_specific_units=avps.get(d.CC_SERVICE_SPECIFIC_UNITS),
+            cc_money=avps.get(d.CC_MONEY),
         )
 
 
@@ -217,6 +232,8 @@ class PsInformation(msgspec.Struct, frozen=True, gc=False):
     sgsn_mcc_mnc: str | None = None
     user_location_info: bytes | None = None
     rat_type: int | None = None
+    pdp_prefix_length: int | None = None
+    """Bits of the IPv6 prefix (TS 32.299, 7.2.137A)."""
 
     def encode(self) -> bytes:
         """Return Service-Information around PS-Information."""
@@ -224,6 +241,8 @@ class PsInformation(msgspec.Struct, frozen=True, gc=False):
         if self.charging_id is not None:
             parts.append(d.TGPP_CHARGING_ID.encode(self.charging_id.to_bytes(4, "big")))
         parts += map(d.PDP_ADDRESS.encode, self.pdp_addresses)
+        if self.pdp_prefix_length is not None:
+            parts.append(d.PDP_ADDRESS_PREFIX_LENGTH.encode(self.pdp_prefix_length))
         parts += map(d.SGSN_ADDRESS.encode, self.sgsn_addresses)
         parts += map(d.GGSN_ADDRESS.encode, self.ggsn_addresses)
         if self.called_station_id is not None:
@@ -255,4 +274,5 @@ class PsInformation(msgspec.Struct, frozen=True, gc=False):
             sgsn_mcc_mnc=avps.get(d.TGPP_SGSN_MCC_MNC),
             user_location_info=avps.get(d.TGPP_USER_LOCATION_INFO),
             rat_type=None if rat_type is None else rat_type[0],
+            pdp_prefix_length=avps.get(d.PDP_ADDRESS_PREFIX_LENGTH),
         )

@@ -5,8 +5,8 @@ knows more than the journal shows that the journal lost records. While the ledge
 process of its own that reads the journal (see ``beside``): the point is consistent and no request waits for it.
 
 File: 8 octets of magic with the version; blocks, each of a 4-octet length and MessagePack; an empty block; and
-32 octets of BLAKE2b over all before. First block: the head; then lists of wallets, accounts, reservations, and
-answers, as (kind, list).
+32 octets of BLAKE2b over all before. First block: the head; then lists of wallets, accounts, reservations,
+answers and beginnings of exhaustion, as (kind, list).
 """
 
 import heapq
@@ -24,7 +24,7 @@ import msgspec
 from kswifi.ledger.answers import unpack
 from kswifi.ledger.commands import NO_ACCOUNT
 from kswifi.ledger.errors import LedgerDamagedError
-from kswifi.ledger.state import Account, LedgerState, Reservation, Retention, Wallet
+from kswifi.ledger.state import Account, AccountStatus, LedgerState, Reservation, Retention, Wallet, reasons_of
 from kswifi.ledger.storage.journal import Head
 from kswifi.ledger.storage.sqlite_journal import synchronise_directory
 
@@ -57,7 +57,13 @@ class _Kept(msgspec.Struct, array_like=True, tag=4):
     items: _Answers
 
 
-_Block: TypeAlias = _Wallets | _Accounts | _Reservations | _Kept
+class _Exhaustions(msgspec.Struct, array_like=True, tag=5):
+    """When the holds for exhaustion began, as (wallet, instant); snapshots made before it existed have none."""
+
+    items: list[tuple[str, int]]
+
+
+_Block: TypeAlias = _Wallets | _Accounts | _Reservations | _Kept | _Exhaustions
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_head = msgspec.msgpack.Decoder(Head).decode
@@ -165,6 +171,8 @@ def _blocks(state: LedgerState, head: Head) -> Iterator[bytes]:
         yield _encode(_Reservations(reservations))
     for answers in _chunks(state.answers.items()):
         yield _encode(_Kept(answers))
+    for exhaustions in _chunks(state.exhausted_since.items()):
+        yield _encode(_Exhaustions(exhaustions))
 
 
 def _chunks(items: Iterable[_T]) -> Iterator[list[_T]]:
@@ -227,8 +235,11 @@ def _take(state: LedgerState, block: _Block) -> None:
                 reservation.account_id = state.accounts[reservation.account_id].account_id
             reservation.answers = {sys.intern(key): kept for key, kept in reservation.answers.items()}
             state.reservations[reservation.reservation_id] = reservation
-    else:
+    elif isinstance(block, _Kept):
         state.answers.update(block.items)
+    else:
+        for wallet_id, since in block.items:
+            state.exhausted_since[state.wallets[wallet_id].wallet_id] = since
 
 
 def _index(state: LedgerState) -> None:
@@ -247,6 +258,25 @@ def _index(state: LedgerState) -> None:
         state.forgettable.append((unpack(kept).forget_at, False, command_id))
     heapq.heapify(state.forgettable)
     heapq.heapify(state.supervised)
+    _date_exhaustions(state)
+
+
+def _date_exhaustions(state: LedgerState) -> None:
+    """Find out since when wallets are held for exhaustion, where an older snapshot does not tell.
+
+    The latest end by exhaustion is taken: a session ordered before it may have been ordered before the hold.
+    """
+    undated = {
+        wallet.wallet_id
+        for wallet in state.wallets.values()
+        if "exhausted" in reasons_of(wallet.hold) and wallet.wallet_id not in state.exhausted_since
+    }
+    if not undated:
+        return
+    for account in state.accounts.values():
+        if account.wallet_id in undated and account.status is AccountStatus.EXHAUSTED:
+            since = max(account.ended_at, state.exhausted_since.get(account.wallet_id, 0))
+            state.exhausted_since[account.wallet_id] = since
 
 
 def _damaged(path: Path, why: str) -> LedgerDamagedError:

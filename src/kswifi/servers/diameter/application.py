@@ -12,7 +12,14 @@ from kswifi.diameter.header import Header
 from kswifi.diameter.messages.base import encode_origin
 
 Reply: TypeAlias = Callable[[bytes], None]
-"""Takes the answer to a request, once, on the loop's thread."""
+"""Takes the answer to a request, once, on the loop's thread.
+
+An empty answer puts it off: the request is not outstanding any more, and ``Sender.write`` takes the answer later.
+"""
+
+
+def _write_nothing(_answer: bytes) -> None:
+    """Stand in for a connection that is not there."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,10 @@ class Sender:
     origin_host: str
     is_agent: bool = False
     """It is configured as a routing agent, so its requests carry the Origin-Hosts of others."""
+    origin_state_id: int | None = None
+    """What the peer said of its state in its CER (RFC 6733, 8.16)."""
+    write: Reply = _write_nothing
+    """Writes an answer that was put off (see ``Reply``); does nothing once the peer has left."""
 
     def check_origin(self, origin_host: str) -> None:
         """Refuse a request whose Origin-Host is not the peer's own; names ignore case.
@@ -91,5 +102,12 @@ class Application(Protocol):
 
         Raises:
             DiameterError: the request is refused; then ``reply`` must not be called.
+        """
+        ...
+
+    def peer_changed(self, origin_host: str, state_ids: frozenset[int]) -> None:
+        """Take notice that a connection of a peer opened or closed.
+
+        ``state_ids`` are the Origin-State-Ids of its connections that are open (RFC 6733, 8.16).
         """
         ...

@@ -9,13 +9,15 @@ from typing import Final, TypeAlias
 from kswifi.charging.answers import ChargingAnswer
 from kswifi.charging.re_auth import Told
 from kswifi.charging.service import ChargingService
-from kswifi.diameter.constants import APPLICATION_CREDIT_CONTROL, Command
+from kswifi.diameter.constants import APPLICATION_CREDIT_CONTROL, CcRequestType, Command
 from kswifi.diameter.errors import DiameterError
 from kswifi.diameter.header import Header
 from kswifi.diameter.learnt import LearntReader
+from kswifi.diameter.messages.base import encode_refusal
 from kswifi.diameter.messages.credit_control import CreditControlRequest
 from kswifi.diameter.messages.server_requests import ServerRequest, ServerRequestAnswer
 from kswifi.servers.diameter.application import NodeIdentity, Reply, Sender
+from kswifi.servers.diameter.delayed_refusals import DelayedRefusals
 from kswifi.servers.diameter.gy_answers import GyAnswers
 from kswifi.servers.diameter.node import Answered as PeerAnswered
 from kswifi.servers.diameter.node import BuildRequest
@@ -35,22 +37,43 @@ class GyApplication:
     command_codes = frozenset({int(Command.CREDIT_CONTROL)})
 
     def __init__(
-        self, service: ChargingService, identity: NodeIdentity, sweep_seconds: float = SWEEP_SECONDS
+        self,
+        service: ChargingService,
+        identity: NodeIdentity,
+        sweep_seconds: float = SWEEP_SECONDS,
+        refusals: DelayedRefusals | None = None,
     ) -> None:
+        """``refusals``: keeps refusals of INITIAL back; None lets them leave at once."""
         self._service = service
         self._identity = identity
         self._requests = LearntReader()
         self._answers = GyAnswers(identity, service.policy)
         self._sweep_seconds = sweep_seconds
+        self._refusals = DelayedRefusals(0) if refusals is None else refusals
         self._sweep: asyncio.TimerHandle | None = None
         self._ask: Ask | None = None
 
-    def handle(self, header: Header, message: bytes, reply: Reply, sender: Sender) -> None:  # noqa: ARG002  # the port's shape
+    def handle(self, header: Header, message: bytes, reply: Reply, sender: Sender) -> None:
         """Charge one request; raises DiameterError where it is refused before anything was applied."""
         request = self._requests.read(message)
         sender.check_origin(request.origin_host)
         self._identity.check_destination(request.destination_realm, request.destination_host)
-        self._service.handle(request, partial(self._answer, request, reply))
+        kind = request.cc_request_type
+        state_id = None if sender.is_agent else sender.origin_state_id
+        if kind is CcRequestType.INITIAL and self._refusals.concerns(request.origin_host):
+            answered = partial(self._answer_initial, request, reply, sender)
+            try:
+                self._service.handle(request, answered, state_id)
+            except DiameterError as error:
+                self._put_off(request, encode_refusal(message, header, self._identity.origin, error), reply, sender)
+            return
+        if kind is CcRequestType.TERMINATION:
+            self._refusals.drop(request.origin_host, request.session_id)
+        self._service.handle(request, partial(self._answer, request, reply), state_id)
+
+    def peer_changed(self, origin_host: str, state_ids: frozenset[int]) -> None:
+        """Take the Origin-State-Ids of a peer's connections: a risen one marks its older sessions."""
+        self._service.peer_changed(origin_host, state_ids)
 
     def connect(self, ask: Ask) -> None:
         """Take the way to the peers, and become the charging service's way to its clients."""
@@ -101,5 +124,22 @@ class GyApplication:
             self._sweep.cancel()
             self._sweep = None
 
+    def flush(self) -> None:
+        """Write the refusals that are kept back: the node is about to stop."""
+        self._refusals.flush()
+
     def _answer(self, request: CreditControlRequest, reply: Reply, answer: ChargingAnswer) -> None:
         reply(self._answers.write(request, answer))
+
+    def _answer_initial(
+        self, request: CreditControlRequest, reply: Reply, sender: Sender, answer: ChargingAnswer
+    ) -> None:
+        written = self._answers.write(request, answer)
+        if answer.refuses:
+            self._put_off(request, written, reply, sender)
+        else:
+            reply(written)
+
+    def _put_off(self, request: CreditControlRequest, answer: bytes, reply: Reply, sender: Sender) -> None:
+        reply(b"")
+        self._refusals.keep(request.origin_host, request.session_id, answer, sender.write)

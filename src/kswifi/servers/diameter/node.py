@@ -242,8 +242,21 @@ class DiameterNode:
         """Drop a connection that is closed."""
         self._connections.pop(connection, None)
         self._give_up(lambda asked: asked.connection is connection)
+        if connection.origin_host is not None:
+            self.peer_changed(connection.origin_host)
         if not self._connections:
             self._all_gone.set()
+
+    def peer_changed(self, origin_host: str) -> None:
+        """Tell the applications the Origin-State-Ids of a peer, one of whose connections opened or closed."""
+        name = origin_host.lower()
+        state_ids = frozenset(
+            it.origin_state_id
+            for it in self._connections
+            if it.is_open and it.origin_state_id is not None and (it.origin_host or "").lower() == name
+        )
+        for application in self.applications.values():
+            application.peer_changed(origin_host, state_ids)
 
     def check_peer(self, connection: PeerConnection, theirs: Capabilities) -> frozenset[int]:
         """Return the applications shared with a peer.

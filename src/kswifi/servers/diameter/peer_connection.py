@@ -83,6 +83,8 @@ class PeerConnection(asyncio.Protocol):
         self.origin_realm = ""
         self.address = ""
         self.is_relay = False
+        self.origin_state_id: int | None = None
+        """What the peer said of its state in its CER (RFC 6733, 8.16)."""
         self._sender = Sender("")
 
     @property
@@ -266,9 +268,15 @@ class PeerConnection(asyncio.Protocol):
             _log.exception("A Diameter request failed here")
             raise DiameterError(ResultCode.UNABLE_TO_COMPLY, "the request failed here") from None
 
+    def _write_late(self, answer: bytes) -> None:
+        """Write an answer that was put off, unless the peer has left."""
+        if self._state is _State.OPEN:
+            self._write(answer)
+
     def _answer(self, answer: bytes) -> None:
         self._outstanding -= 1
-        self._write(answer)
+        if answer:
+            self._write(answer)
         if self._reading_paused:
             self._mind_reading()
         if self._state is _State.LEAVING:
@@ -324,8 +332,11 @@ class PeerConnection(asyncio.Protocol):
         self.origin_host = request.capabilities.origin_host
         self.origin_realm = request.capabilities.origin_realm
         self.is_relay = APPLICATION_RELAY in request.capabilities.application_ids
-        self._sender = Sender(self.origin_host, self._node.rules.is_agent(self.origin_host))
+        self.origin_state_id = request.capabilities.origin_state_id
+        is_agent = self._node.rules.is_agent(self.origin_host)
+        self._sender = Sender(self.origin_host, is_agent, self.origin_state_id, self._write_late)
         self._state = _State.OPEN
+        self._node.peer_changed(self.origin_host)
         _log.info("Diameter peer %s is here", self.origin_host)
 
     def _local_address(self) -> str:

@@ -61,6 +61,9 @@ class S6aApplication:
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
+    def peer_changed(self, origin_host: str, state_ids: frozenset[int]) -> None:
+        """Do nothing: S6a keeps no sessions (Auth-Session-State, RFC 6733, 8.11)."""
+
     async def _answer(self, request: AuthenticationInformationRequest, reply: Reply) -> None:
         vector: EutranVector | None = None
         result_code: int = ResultCode.SUCCESS

@@ -39,6 +39,13 @@ class EnvironmentView(ResponseBody):
         list[Literal["phone_number", "email"]],
         Field(description="The kinds of identifiers that codes are sent to."),
     ]
+    stored_session_starts: Annotated[
+        bool,
+        Field(
+            description="A session that is ordered after the last one was used up can be used as soon as the card "
+            "holds it; false: it has to be activated, which needs a network."
+        ),
+    ]
 
 
 class HealthView(ResponseBody):
@@ -55,6 +62,7 @@ async def read_environment(services: ServicesDep) -> EnvironmentView:
         mode=environment.mode,
         public_origin=environment.public_origin,
         lab_origin=environment.lab_origin,
+        stored_session_starts=environment.stored_session_starts,
         passkey_rp_id=services.passkeys.rp_id,
         identifier_proof=services.accounts.proof_required,
         provable_identifiers=[] if proofs is None else list(proofs.kinds),

@@ -57,6 +57,7 @@ export interface Environment {
   public_origin: string;
   lab_origin: string | null;
   passkey_rp_id: string | null;
+  stored_session_starts: boolean;
 }
 
 /** A package on this device; ``octets`` may still be only its beginning. */

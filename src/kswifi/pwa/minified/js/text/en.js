@@ -1,4 +1,4 @@
-/*563b69284d011586c5d5e94ae19516ff767298a7ffdf76ccca29fba589a57693*/
+/*37ac5b545419efb8e869d3e2a4aafc27c5d875b3b7f9409817db8784db2e42f3*/
 var e=`
 back Back
 cancel Cancel
@@ -232,6 +232,9 @@ lead The network said so {age}.
 line.
 on The line is on.
 on_lead The session becomes active with the first data that flows.
+used_up Your last session is finished.
+starts_stored This one starts by itself once it is on the eSIM. If you got it before the last one finished, activate it.
+needs_activation Activate this one before you leave the WiFi.
 
 system.
 android Android

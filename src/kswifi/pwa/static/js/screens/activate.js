@@ -2,7 +2,7 @@ import { age, lastDay } from "../format.js";
 import { t } from "../i18n.js";
 import { SessionManager, storedPackage } from "../road.js";
 import { useEffect, useState } from "../state.js";
-import { actions, isStored, isUnderWay, phone, reachable, say, sessionOf, sessions, words } from "../store.js";
+import { actions, environment, isStored, isUnderWay, phone, reachable, say, sessionOf, sessions, words } from "../store.js";
 import { Chip, CopyButton, Heading, html, Icon, Note, Size } from "../ui.js";
 
 /** @import {Activation, InternetSession, VerifiedPackage} from "../types.d.ts" */
@@ -125,6 +125,15 @@ export default function Activate({ id }) {
       lineOn &&
       !intent &&
       html`<${Note} icon="line" live><b>${t("line.on")}</b> ${t("line.on_lead")}<//>`
+    }
+    ${
+      one.hold === "exhausted" &&
+      one.state !== "active" &&
+      (stored || isUnderWay(one)) &&
+      !intent &&
+      html`<${Note} icon="line" live>
+        <b>${t("line.used_up")}</b> ${t(environment.value?.stored_session_starts ? "line.starts_stored" : "line.needs_activation")}
+      <//>`
     }
     ${intent && html`<${Note} icon="clock" live><b>${t("intent.title")}</b> ${t("intent.lead")}<//>`}
     ${problem && html`<${Note} kind="error" live>${problem}<//>`}

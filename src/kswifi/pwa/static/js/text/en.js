@@ -233,6 +233,9 @@ export default `
   line.
     on The line is on.
     on_lead The session becomes active with the first data that flows.
+    used_up Your last session is finished.
+    starts_stored This one starts by itself once it is on the eSIM. If you got it before the last one finished, activate it.
+    needs_activation Activate this one before you leave the WiFi.
 
   system.
     android Android

@@ -232,6 +232,9 @@ export default `
   line.
     on Line dey on.
     on_lead Session go active as soon as data begin flow.
+    used_up Your last session don finish.
+    starts_stored This one go start by itself once e dey the eSIM. If you get am before the last one finish, activate am.
+    needs_activation Activate this one before you comot from the WiFi.
 
   system.
     android Android
