@@ -12,9 +12,9 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
+from kswifi.bench.disk import fsync_ms_p50, require_disk
 from kswifi.bench.gy_load.generator import GeneratorFailedError, GyLoad, GyMeasured, generate
 from kswifi.bench.gy_load.messages import PEER, REALM, SERVER
-from kswifi.bootstrap.disk import fsync_ms_p50, require_disk
 from kswifi.lab.children import Child
 from kswifi.ledger.storage.sqlite_journal import SqliteJournalReader
 

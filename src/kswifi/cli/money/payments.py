@@ -120,7 +120,7 @@ def rehearse(
 
 
 async def _look(settings: "Settings", installation: "Installation") -> dict[str, Any]:
-    from kswifi.bootstrap.payments import make_gateway
+    from kswifi.bootstrap.parts.payments import make_gateway
     from kswifi.providers.payments.registry import unconfirmed_details
 
     name = settings.payment_gateway_name

@@ -127,7 +127,7 @@ def revoke(batch_number: BatchNumber) -> None:
 
 
 def _codes() -> "VoucherCodes":
-    from kswifi.bootstrap.vouchers import voucher_codes
+    from kswifi.bootstrap.parts.vouchers import voucher_codes
     from kswifi.data_directory.layout import Installation
     from kswifi.esim.lines.vault import SubscriberVault
     from kswifi.settings import load_settings

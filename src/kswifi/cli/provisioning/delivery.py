@@ -107,7 +107,7 @@ def list_all(
 @delivery_app.command("check")
 def check() -> None:
     """Ask the SM-DP+ whether it knows us, by a call that changes nothing. Ends with 1 if it does not."""
-    from kswifi.bootstrap.external_smdp import make_peer
+    from kswifi.bootstrap.parts.provisioning.external_smdp import make_peer
     from kswifi.providers.smdp.es2plus_check import check_peer
     from kswifi.settings import load_settings
 

@@ -90,8 +90,10 @@ def sync(
     where = uri.rpartition("@")[2].partition("?")[0].removeprefix("mongodb://")
     _hand_over(
         Subscription(apn or load_settings().apn, downlink_kbps, uplink_kbps),
-        *(imsi, f"sync {core}", where),
-        lambda found: told.append(sync_subscribers(uri, found)),
+        imsi,
+        action=f"sync {core}",
+        where=where,
+        hand=lambda found: told.append(sync_subscribers(uri, found)),
     )
     new, known = told[0]
     print(f"{new} new subscribers, {known} brought up to date.")

@@ -4,6 +4,7 @@ A card repeats a notification until it is acknowledged, so each is taken once ho
 means nothing here is acknowledged too (SGP.22, 5.6.4): it is said in the log.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import structlog
@@ -14,8 +15,8 @@ from kswifi.esim.model import ProfileEvent, ProfileState
 from kswifi.esim.operators.download_progress import Point, report_progress
 from kswifi.esim.smdp.orders import move_order, settle_line
 from kswifi.esim.smdp.packages import iccid_octets
-from kswifi.esim.smdp.rsp_model import RspSessionEvent, RspSessionState
-from kswifi.esim.smdp.rsp_store import find_rsp_session, move_rsp_session
+from kswifi.esim.smdp.rsp_model import ProfileOrder, RspSessionEvent, RspSessionState
+from kswifi.esim.smdp.rsp_store import RspSession, find_rsp_session, move_rsp_session
 from kswifi.rsp import smdp
 from kswifi.rsp.messages.notifications import (
     InstallFailure,
@@ -50,12 +51,11 @@ class InstallResults:
             await self._database.write(lambda connection: self._take(connection, result, pending))
 
     def _take(self, connection: Connection, result: InstallResult, pending: bytes) -> None:
+        """Settle the order that a card's signed result is about. Idempotent: a repeated one is only logged."""
         transaction_id = result.data.transaction_id
         known = find_rsp_session(connection, transaction_id)
         if known is None:
-            after_commit(
-                connection, partial(_log.warning, "install_result_unknown", transaction_id=transaction_id.hex())
-            )
+            _say(connection, _log.warning, "install_result_unknown", transaction_id)
             return
         opened, order = known
         try:
@@ -66,58 +66,20 @@ class InstallResults:
                 card_key=opened.card_key,
             )
         except RspRefusedError as error:
-            after_commit(
-                connection,
-                partial(
-                    _log.warning,
-                    "install_result_refused",
-                    transaction_id=transaction_id.hex(),
-                    reason=error.message,
-                ),
-            )
+            _say(connection, _log.warning, "install_result_refused", transaction_id, reason=error.message)
             return
         if opened.state is not RspSessionState.BOUND:
-            after_commit(
-                connection,
-                partial(
-                    _log.info, "install_result_again", transaction_id=transaction_id.hex(), state=str(opened.state)
-                ),
-            )
+            _say(connection, _log.info, "install_result_again", transaction_id, state=str(opened.state))
             return
         failure = data.final_result if isinstance(data.final_result, InstallFailure) else None
         event = RspSessionEvent.INSTALL if failure is None else RspSessionEvent.FAIL
         move_rsp_session(connection, opened, event, install_result=pending)
         if order.profile_state is not ProfileState.DOWNLOADED:
-            after_commit(
-                connection,
-                partial(
-                    _log.warning,
-                    "install_result_late",
-                    transaction_id=transaction_id.hex(),
-                    state=str(order.profile_state),
-                ),
-            )
-            return
-        if failure is not None:
-            words = f"the card did not install it: command {failure.command}, reason {failure.reason}"
-            move_order(connection, order, ProfileEvent.FAIL, state_reason=words)
-            settle_line(connection, order, transaction_id, words)
-            refused = RspRefusedError(Status.EUICC_REFUSED, words)
-            report_progress(connection, order, Point.BPP_INSTALLATION, opened.eid, transaction_id, refused)
-            after_commit(
-                connection,
-                partial(_log.warning, "profile_not_installed", transaction_id=transaction_id.hex(), reason=words),
-            )
-            return
-        move_order(
-            connection, order, ProfileEvent.INSTALL, bound_otpk=None, bound_identity=None, sealed_binding=None
-        )
-        settle_line(connection, order, transaction_id, None)
-        report_progress(connection, order, Point.BPP_INSTALLATION, opened.eid, transaction_id)
-        after_commit(
-            connection,
-            partial(_log.info, "profile_installed", transaction_id=transaction_id.hex(), order_id=order.order_id),
-        )
+            _say(connection, _log.warning, "install_result_late", transaction_id, state=str(order.profile_state))
+        elif failure is not None:
+            _settle_failed(connection, opened, order, failure)
+        else:
+            _settle_installed(connection, opened, order)
 
     def _say_other(self, notification: OtherSignedNotification) -> None:
         about = notification.notification
@@ -127,3 +89,26 @@ class InstallResults:
             _log.warning("notification_refused", profile_event=about.event.name.lower(), reason=error.message)
             return
         _log.info("notification", profile_event=about.event.name.lower(), sequence=about.sequence_number)
+
+
+def _settle_failed(
+    connection: Connection, opened: RspSession, order: ProfileOrder, failure: InstallFailure
+) -> None:
+    words = f"the card did not install it: command {failure.command}, reason {failure.reason}"
+    move_order(connection, order, ProfileEvent.FAIL, state_reason=words)
+    settle_line(connection, order, opened.transaction_id, words)
+    refused = RspRefusedError(Status.EUICC_REFUSED, words)
+    report_progress(connection, order, Point.BPP_INSTALLATION, opened.eid, opened.transaction_id, refused)
+    _say(connection, _log.warning, "profile_not_installed", opened.transaction_id, reason=words)
+
+
+def _settle_installed(connection: Connection, opened: RspSession, order: ProfileOrder) -> None:
+    move_order(connection, order, ProfileEvent.INSTALL, bound_otpk=None, bound_identity=None, sealed_binding=None)
+    settle_line(connection, order, opened.transaction_id, None)
+    report_progress(connection, order, Point.BPP_INSTALLATION, opened.eid, opened.transaction_id)
+    _say(connection, _log.info, "profile_installed", opened.transaction_id, order_id=order.order_id)
+
+
+def _say(connection: Connection, log: Callable[..., None], event: str, transaction_id: bytes, **facts: str) -> None:
+    """Log an event once the transaction is committed."""
+    after_commit(connection, partial(log, event, transaction_id=transaction_id.hex(), **facts))

@@ -133,7 +133,10 @@ class Packages:
         if row.session_record is None:
             raise PackageRefusedError("the profile has no session record yet", order_id=order.order_id)
         own = line_profile(
-            *(self._vault, Iccid(row.iccid), Imsi(row.imsi), row.sealed_keys),
+            vault=self._vault,
+            iccid=Iccid(row.iccid),
+            imsi=Imsi(row.imsi),
+            sealed_keys=row.sealed_keys,
             session_record=row.session_record,
             mnc_digits=self._mnc_digits,
             carrier_apps=self._carrier_apps,

@@ -25,8 +25,17 @@ FIRST_RECORD: Final = 1
 
 _c = card_record.c
 _COLUMNS: Final = (
-    *(_c.esim_id, _c.number, _c.session_id, _c.wanted, _c.known, _c.packet_counter, _c.packet_content),
-    *(_c.failure, _c.tries, internet_session.c.state, internet_session.c.valid_until),
+    _c.esim_id,
+    _c.number,
+    _c.session_id,
+    _c.wanted,
+    _c.known,
+    _c.packet_counter,
+    _c.packet_content,
+    _c.failure,
+    _c.tries,
+    internet_session.c.state,
+    internet_session.c.valid_until,
     internet_session.c.ordered_at,
 )
 # Made once: making a statement anew costs more than running it.

@@ -1,12 +1,16 @@
-"""Free data joined, and what is said of it before any is given: nobody shall learn of an open door from a bill."""
+"""Free data: the operator's rules, checked at start; warns about settings that leave the cost unlimited."""
 
 from dataclasses import replace
 
 import structlog
 
+from kswifi.bootstrap.context import Context
+from kswifi.bootstrap.metrics.free_data import FreeDataMetrics
+from kswifi.bootstrap.part import Part
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.free_data.budgets import budgets
+from kswifi.free_data.chores import forget_marks, tell_alerts, tell_waiting
 from kswifi.free_data.errors import BudgetUnpricedError
 from kswifi.free_data.pseudonyms import Marks
 from kswifi.free_data.rules import FreeDataRules
@@ -17,23 +21,29 @@ from kswifi.settings import Settings
 _log = structlog.get_logger(__name__)
 
 
-async def open_free_data(settings: Settings, database: Database, marks: Marks, catalogue: Catalogue) -> FreeData:
-    """Return free data with the operator's rules, once what they leave open was said.
+async def open_free_data(context: Context) -> Part:
+    """Open free data with the operator's rules.
 
     Raises:
-        BudgetUnpricedError: as ``_check``.
+        BudgetUnpricedError: a budget is set but a free GB has no cost price.
     """
+    settings, database = context.settings, context.database
     rules = replace(settings.free_data_rules(), zone=settings.zone)
-    await _check(settings, rules, database, catalogue)
-    return FreeData(database, marks, rules)
+    await _check(settings, rules, database, context.need(Catalogue))
+    free_data = FreeData(database, context.need(Marks), rules)
+    context.offer(free_data)
+    return Part(
+        chores={"free_data_marks": lambda: forget_marks(database, rules)},
+        watches={
+            "free_data_alerts": lambda: tell_alerts(database, rules),
+            "free_data_waiting": lambda: tell_waiting(database, rules),
+        },
+        metrics=(FreeDataMetrics(database, free_data).text,),
+    )
 
 
 async def _check(settings: Settings, rules: FreeDataRules, database: Database, catalogue: Catalogue) -> None:
-    """Warn of what is left open, where real octets are given; nothing free on offer leaves nothing open.
-
-    Raises:
-        BudgetUnpricedError: somebody set a budget, and no octet would ever be counted against it.
-    """
+    """Warn about settings that leave the cost of free data unlimited, where real octets are given."""
     if settings.mode == "embedded" or not any(offer.free for offer in catalogue.offers()):
         return
     found = await database.read(budgets)
