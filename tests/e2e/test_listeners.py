@@ -91,7 +91,7 @@ def test_ready_says_addresses_that_can_be_connected_to(tmp_path: Path) -> None:
         assert server.ready["rsp"] == f"[::1]:{ports['rsp']}"
         answer = httpx2.get(f"{server.ready['origin']}/healthz", trust_env=False)
         assert answer.status_code == 200
-        assert httpx2.get(f"{server.ready['origin']}/metrics", trust_env=False).status_code == 200
+        assert httpx2.get(f"http://{server.ready['metrics']}/metrics", trust_env=False).status_code == 200
         with socket.create_connection(("::1", ports["rsp"]), 5) as plain:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

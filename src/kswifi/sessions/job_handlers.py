@@ -32,6 +32,7 @@ from kswifi.ledger.commands import (
     Revoke,
 )
 from kswifi.ledger.errors import LedgerBusyError, LedgerClosedError, LedgerFailedError
+from kswifi.ledger.ports import LedgerCommands
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
 from kswifi.sessions import jobs
@@ -41,7 +42,6 @@ from kswifi.sessions.contents import sign_package, sign_session_record
 from kswifi.sessions.ending import ON_THE_CARD, end_unused_session, has_usable_session, may_be_spent
 from kswifi.sessions.model import LIVE_STATES, InternetSession, SessionEvent, SessionState, allows
 from kswifi.sessions.orders import package_digest
-from kswifi.sessions.ports import LedgerCommands
 from kswifi.sessions.signing import SessionSigningKey
 from kswifi.sessions.store import (
     find_session,

@@ -24,13 +24,13 @@ from kswifi.free_data.grants import follow
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.kernel.clock import from_unix_seconds
 from kswifi.ledger import effects as fx
+from kswifi.ledger.ports import LedgerJournal
 from kswifi.outbox.service import publish
 from kswifi.sessions import tranches
 from kswifi.sessions.card import slots
 from kswifi.sessions.ending import cut_off_if_exhausted, end_session
 from kswifi.sessions.errors import UnknownSessionError
 from kswifi.sessions.model import LIVE_STATES, Balance, InternetSession, SessionEvent, SessionState, allows
-from kswifi.sessions.ports import LedgerJournal
 from kswifi.sessions.sql import ledger_projection, session_balance
 from kswifi.sessions.store import (
     BALANCE_CHANGED,
