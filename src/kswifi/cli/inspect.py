@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from kswifi.kernel.clock import SystemClock
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import Refusal
 from kswifi.kernel.quantities import format_octets
 
 if TYPE_CHECKING:
@@ -19,12 +19,7 @@ package_app = typer.Typer(help="Session packages: the file a phone downloads.", 
 ledger_app = typer.Typer(help="The ledger's journal, read without changing it.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
-
-
-class KeysNotFoundError(KswifiError):
-    """No public keys to verify with."""
-
-    code = "keys_not_found"
+KEYS_NOT_FOUND = Refusal("keys_not_found", "No public keys to verify with.")
 
 
 @package_app.command("verify")
@@ -102,7 +97,7 @@ def _keys(given: str | None) -> bytes:
         return Path(given).read_bytes()
     own = _installation().session_signing_key
     if not own.exists():
-        raise KeysNotFoundError(
+        raise KEYS_NOT_FOUND(
             "name the server's public keys: --keys FILE, or --keys http://.../.well-known/jwks.json"
         )
     from kswifi.sessions.signing import SessionSigningKey

@@ -94,7 +94,7 @@ class PaymentService:
         as ``intended``: it is opened, or given up, in the background.
 
         Raises:
-            UnknownOfferError: there is no such offer.
+            UNKNOWN_OFFER: there is no such offer.
             NothingToPayError: it is free.
             NothingToDeliverError: there is nothing to sell now.
             KswifiError: as the rules' ``require_buyer``.

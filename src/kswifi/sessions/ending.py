@@ -25,7 +25,7 @@ def end_session(
     one that is installed stays on its card.
 
     Raises:
-        IllegalTransitionError: it has ended already.
+        ILLEGAL_TRANSITION: it has ended already.
     """
     ended = move_session(connection, session, event, reason)
     esim = find_esim(connection, session.esim_id)
@@ -52,7 +52,7 @@ def end_unused_session(
     What ``may_be_spent`` ends by the ledger's word, and the projector settles that.
 
     Raises:
-        IllegalTransitionError: it has ended already.
+        ILLEGAL_TRANSITION: it has ended already.
     """
     ended = end_session(connection, session, event, reason)
     end_unused(connection, session.session_id)

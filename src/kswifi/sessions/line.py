@@ -15,7 +15,7 @@ from kswifi.session_package.codec import verify_package
 from kswifi.sessions import jobs
 from kswifi.sessions.card import slots
 from kswifi.sessions.ending import ON_THE_CARD, cut_off_if_exhausted
-from kswifi.sessions.errors import NoSessionOnEsimError
+from kswifi.sessions.errors import NO_SESSION_ON_ESIM
 from kswifi.sessions.model import CutOff, InternetSession, SessionEvent, SessionState, UsageData
 from kswifi.sessions.signing import SessionSigningKey
 from kswifi.sessions.store import find_session, get_balance, live, move_session, sessions_on
@@ -39,7 +39,7 @@ class ESIMSessionManager:
         Raises:
             PackageError: the package is damaged, expired or not ours.
             UnknownSessionError: the session is not known here.
-            IllegalTransitionError: it is not downloaded yet, or is past that.
+            ILLEGAL_TRANSITION: it is not downloaded yet, or is past that.
         """
         now = self._database.clock.now()
         package = verify_package(session_data, self._signing_key.public_keys, None, now)
@@ -63,7 +63,7 @@ class ESIMSessionManager:
 
         Raises:
             UnknownEsimError: there is none.
-            NoSessionOnEsimError: nothing stored on it could be used: it has to be transferred first, or is over.
+            NO_SESSION_ON_ESIM: nothing stored on it could be used: it has to be transferred first, or is over.
         """
         return await self._database.write(
             lambda connection: switch_line(connection, esim_id, pause=False, session_id=session_id)
@@ -78,7 +78,7 @@ class ESIMSessionManager:
 
         Raises:
             UnknownEsimError: there is none.
-            NoSessionOnEsimError: it never carried one.
+            NO_SESSION_ON_ESIM: it never carried one.
         """
 
         def look(connection: Connection) -> UsageData:
@@ -111,7 +111,7 @@ class ESIMSessionManager:
 
         Raises:
             UnknownEsimError: there is none.
-            NoSessionOnEsimError: it never carried a session.
+            NO_SESSION_ON_ESIM: it never carried a session.
         """
 
         def change(connection: Connection) -> tuple[ESim, InternetSession, datetime | None]:
@@ -137,7 +137,7 @@ class ESIMSessionManager:
     def _carried(connection: Connection, esim: ESim) -> InternetSession:
         sessions = sessions_on(connection, esim.esim_id)
         if not sessions:
-            raise NoSessionOnEsimError("no session was ever on this eSIM", esim_id=esim.esim_id)
+            raise NO_SESSION_ON_ESIM("no session was ever on this eSIM", esim_id=esim.esim_id)
         return live(sessions) or sessions[0]
 
 
@@ -148,7 +148,7 @@ def switch_line(connection: Connection, esim_id: str, *, pause: bool, session_id
     usable = [it.session_id for it in sessions if it.state in ON_THE_CARD]
     if not usable or (session_id is not None and session_id not in usable):
         furthest = live(sessions)
-        raise NoSessionOnEsimError(
+        raise NO_SESSION_ON_ESIM(
             "this session is not stored on this eSIM" if usable else "no session is stored on this eSIM",
             esim_id=esim_id,
             state=None if furthest is None else str(furthest.state),

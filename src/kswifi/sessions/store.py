@@ -149,7 +149,7 @@ def move_session(
     ``columns`` are what becomes true with it.
 
     Raises:
-        IllegalTransitionError: the machine does not list the event; nothing is written.
+        ILLEGAL_TRANSITION: the machine does not list the event; nothing is written.
     """
     following = next_state(session.state, event)
     written = connection.execute(

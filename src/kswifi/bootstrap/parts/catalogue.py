@@ -9,7 +9,7 @@ async def open_catalogue(context: Context) -> Part:
     """Load the catalogue.
 
     Raises:
-        CatalogueInvalidError: the operator's file cannot be read.
+        CATALOGUE_INVALID: the operator's file cannot be read.
     """
     context.offer(Catalogue.load(context.settings.offers_file))
     return Part()

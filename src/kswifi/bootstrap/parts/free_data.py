@@ -11,7 +11,7 @@ from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.free_data.budgets import budgets
 from kswifi.free_data.chores import forget_marks, tell_alerts, tell_waiting
-from kswifi.free_data.errors import BudgetUnpricedError
+from kswifi.free_data.errors import BUDGET_UNPRICED
 from kswifi.free_data.pseudonyms import Marks
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.service import FreeData
@@ -25,7 +25,7 @@ async def open_free_data(context: Context) -> Part:
     """Open free data with the operator's rules.
 
     Raises:
-        BudgetUnpricedError: a budget is set but a free GB has no cost price.
+        BUDGET_UNPRICED: a budget is set but a free GB has no cost price.
     """
     settings, database = context.settings, context.database
     rules = replace(settings.free_data_rules(), zone=settings.zone)
@@ -48,7 +48,7 @@ async def _check(settings: Settings, rules: FreeDataRules, database: Database, c
         return
     found = await database.read(budgets)
     if found and not rules.cost_kobo_per_gb:
-        raise BudgetUnpricedError(
+        raise BUDGET_UNPRICED(
             f"the budget {found[0].budget_id} would never be used up, because the cost price of a free GB is 0: "
             "set KSWIFI_FREE_COST_KOBO_PER_GB",
             budget_id=found[0].budget_id,

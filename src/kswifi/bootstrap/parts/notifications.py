@@ -11,7 +11,7 @@ async def open_notifications(context: Context) -> Part:
     """Open Web Push; in embedded mode the lab phone's push service may be reached as well.
 
     Raises:
-        VapidKeyDamagedError: the key file is damaged.
+        VAPID_KEY_DAMAGED: the key file is damaged.
     """
     settings, installation, database = context.settings, context.installation, context.database
     also = frozenset() if settings.lab_origin is None else frozenset({settings.lab_origin})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kswifi.free_data.model import KOBO_LIMIT, Budget, BudgetKind
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import Refusal
 from kswifi.kernel.quantities import format_naira, format_octets
 
 if TYPE_CHECKING:
@@ -26,12 +26,7 @@ accounts_app = typer.Typer(help="What an operator sets on accounts.", no_args_is
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
 Kobo = Annotated[int | None, typer.Option(min=0, help="In kobo; left out, it stays as it is: none at first.")]
-
-
-class NothingHereError(KswifiError):
-    """There is no database, or nobody of that name in it."""
-
-    code = "nothing_here"
+NOTHING_HERE = Refusal("nothing_here", "There is no database, or nobody of that name in it.")
 
 
 @budget_app.command("show")
@@ -72,7 +67,7 @@ def set_(
 
     async def work() -> None:
         if not (1 <= len(name) <= 32 and name.isascii() and name == name.lower() and name.isprintable()):
-            raise NothingHereError("a budget's name has 1 to 32 lower-case ASCII characters")
+            raise NOTHING_HERE("a budget's name has 1 to 32 lower-case ASCII characters")
         async with open_control_database() as database:
 
             def change(connection: "Connection") -> Budget:
@@ -112,7 +107,7 @@ def deposit(
             def change(connection: "Connection") -> int:
                 budget = find_budget(connection, name)
                 if budget.kind is BudgetKind.OPERATOR:
-                    raise NothingHereError(f"{name} is the operator's own: only sponsors and venues pay in")
+                    raise NOTHING_HERE(f"{name} is the operator's own: only sponsors and venues pay in")
                 return post(
                     connection,
                     reference=f"deposit:{name}:{reference}",
@@ -173,7 +168,7 @@ def kyc(
             def change(connection: "Connection") -> None:
                 user_id = connection.scalar(select(user_account.c.user_id).where(column == str(who)))
                 if user_id is None:
-                    raise NothingHereError(f"no account has {who}")
+                    raise NOTHING_HERE(f"no account has {who}")
                 set_kyc_level(connection, user_id, level)
 
             await database.write(change)
@@ -282,7 +277,7 @@ async def open_control_database() -> AsyncIterator["Database"]:
 
     path = Installation(load_settings().data_dir).control_database
     if not path.exists():
-        raise NothingHereError(f"there is no {path}: name the data directory by KSWIFI_DATA_DIR")
+        raise NOTHING_HERE(f"there is no {path}: name the data directory by KSWIFI_DATA_DIR")
     database = Database(sqlite_url(path))
     try:
         yield database

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import Refusal
 
 if TYPE_CHECKING:
     from kswifi.bootstrap.parts.provisioning.smdp import RspOptions
@@ -19,12 +19,7 @@ pki_app = typer.Typer(help="Certificates of remote SIM provisioning.", no_args_i
 Folder = Annotated[
     Path | None, typer.Option("--pki", help="The folder; the installation's own (var/pki) if not given.")
 ]
-
-
-class ServeOptionsError(KswifiError):
-    """Options of `kswifi serve` that do not go together."""
-
-    code = "serve_options_invalid"
+SERVE_OPTIONS_INVALID = Refusal("serve_options_invalid", "Options of `kswifi serve` that do not go together.")
 
 
 @pki_app.command("show")
@@ -98,9 +93,9 @@ def rsp_options(
     chosen = settings.rsp_port if port is None else port
     operators = settings.es2_port
     if not 0 <= chosen <= 65535:
-        raise ServeOptionsError(f"a port is 0 to 65535, not {chosen}", port=chosen)
+        raise SERVE_OPTIONS_INVALID(f"a port is 0 to 65535, not {chosen}", port=chosen)
     if operators and operators == chosen:
-        raise ServeOptionsError(
+        raise SERVE_OPTIONS_INVALID(
             "KSWIFI_ES2_PORT is a port of its own; KSWIFI_ES2_ON_RSP_PORT shares that of ES9+", port=chosen
         )
     return RspOptions(

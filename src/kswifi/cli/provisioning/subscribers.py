@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import Refusal
 
 if TYPE_CHECKING:
     from kswifi.esim.lines.own_core import ExportedSubscriber
@@ -27,10 +27,10 @@ class Core(StrEnum):
     OPEN5GS = "open5gs"
 
 
-class SubscribersCommandError(KswifiError):
-    """There is no database to read, the file to write is there already, or a library is missing."""
-
-    code = "subscribers_command_refused"
+SUBSCRIBERS_COMMAND_REFUSED = Refusal(
+    "subscribers_command_refused",
+    "There is no database to read, the file to write is there already, or a library is missing.",
+)
 
 
 WhichCore = Annotated[Core, typer.Option(help="Whose format.")]
@@ -55,7 +55,7 @@ def export(
     from kswifi.settings import load_settings
 
     if output.exists():
-        raise SubscribersCommandError(f"{output} exists already: an export overwrites nothing")
+        raise SUBSCRIBERS_COMMAND_REFUSED(f"{output} exists already: an export overwrites nothing")
 
     def hand_over(found: "list[ExportedSubscriber]") -> None:
         documents = [extended_json(each.document) for each in found]
@@ -85,7 +85,7 @@ def sync(
     try:
         from kswifi.providers.core.open5gs import sync_subscribers
     except ModuleNotFoundError as missing:
-        raise SubscribersCommandError(f"sync needs {missing.name}: pip install 'kswifi[open5gs]'") from None
+        raise SUBSCRIBERS_COMMAND_REFUSED(f"sync needs {missing.name}: pip install 'kswifi[open5gs]'") from None
     told: list[tuple[int, int]] = []
     where = uri.rpartition("@")[2].partition("?")[0].removeprefix("mongodb://")
     _hand_over(
@@ -118,7 +118,9 @@ def _hand_over(
     assert isinstance(subscription, Subscription)  # noqa: S101 - typed lazily, so that --help stays quick
     installation = Installation(load_settings().data_dir)
     if not installation.control_database.is_file():
-        raise SubscribersCommandError(f"there is no {installation.control_database}: name it by KSWIFI_DATA_DIR")
+        raise SUBSCRIBERS_COMMAND_REFUSED(
+            f"there is no {installation.control_database}: name it by KSWIFI_DATA_DIR"
+        )
     vault = SubscriberVault(installation.subscriber_key.read_bytes())
     wanted = None if imsi is None else Imsi(imsi)
 
