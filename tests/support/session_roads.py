@@ -54,7 +54,7 @@ from kswifi.rsp.pki_making import PkiPlan, make_pki
 from kswifi.sessions.card.packets import CardRecords, HandedPacket
 from kswifi.sessions.job_handlers import SessionHandlers
 from kswifi.sessions.line import ESIMSessionManager
-from kswifi.sessions.model import InternetSession
+from kswifi.sessions.model import InternetSession, UsageData
 from kswifi.sessions.orders import SessionDownloadService
 from kswifi.sessions.pass_refund import PassEnds
 from kswifi.sessions.projector import Projector
@@ -193,6 +193,10 @@ class Road:
     async def now(self, session: InternetSession) -> InternetSession:
         """Return a session as it is now."""
         return await self.downloads.session(session.user_id, session.session_id)
+
+    async def usage(self, session: InternetSession) -> UsageData:
+        """Return how a session stands, as the API shows it."""
+        return (await self.downloads.overview(session.user_id, session.session_id)).usage
 
     async def downloaded(self, size: int = GB, user_id: str = ADA, key: str | None = None) -> InternetSession:
         """Take a session to `downloaded`."""
@@ -344,7 +348,7 @@ async def _assemble(
         peer = ExternalSmdp(at_peer.delivery(database), PeerProgress(database, (at_peer.certificate,)))
     authentication_centre = AuthenticationCentre(database, vault)
     delivery = DeliveryByLine(database, SecuredDelivery(database), None if peer is None else peer.delivery)
-    manager = ESIMSessionManager(database, signing_key)
+    manager = ESIMSessionManager(database)
     catalogue = Catalogue.load()
     free_data = FreeData(database, Marks(bytes(32)), rules)
     return Road(

@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
+from kswifi.esim.jobs import PROFILE_SETTLED
 from kswifi.esim.lines.service import card_of, find_esim
 from kswifi.esim.model import ESim, LineSettings, ProfileState
-from kswifi.esim.ports import PROFILE_SETTLED, ProfileDelivery, StorageProof
+from kswifi.esim.ports import ProfileDelivery, StorageProof
 from kswifi.free_data.service import FreeData
 from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger.commands import (

@@ -179,19 +179,3 @@ class SessionOverview:
     session: InternetSession
     iccid: Iccid
     usage: UsageData
-
-
-@dataclass(frozen=True, slots=True)
-class CutOff:
-    """What the network has confirmed about the end of a session.
-
-    ``cut_off`` is True once the ledger has said that nothing more is granted: exhausted and the line on hold, or
-    expired, or revoked.
-    """
-
-    esim_id: str
-    session_id: str
-    state: SessionState
-    cut_off: bool
-    hold: Hold | None
-    as_of: datetime | None

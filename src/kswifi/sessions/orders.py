@@ -32,7 +32,6 @@ from kswifi.sessions.errors import (
     PACKAGE_DIGEST_MISMATCH,
     PACKAGE_NOT_READY,
     SESSION_ENDED,
-    SESSION_IS_FOR_ANOTHER_ESIM,
 )
 from kswifi.sessions.line import ESIMSessionManager
 from kswifi.sessions.model import (
@@ -299,32 +298,11 @@ class SessionDownloadService:
         )
 
     async def transfer_to_esim(self, session_id: str, esim_id: str) -> InternetSession:
-        """Begin to bring a downloaded session onto its eSIM; while that is under way, again is no error.
+        """Begin to bring a downloaded session onto its eSIM, as ``ESIMSessionManager.store_session_on_esim``.
 
         After a failed transfer it can be asked for again.
-
-        Raises:
-            UnknownSessionError, UnknownEsimError: there is none.
-            SESSION_IS_FOR_ANOTHER_ESIM: the session was made for another eSIM.
-            ILLEGAL_TRANSITION: it is not downloaded yet, or is past that.
         """
-
-        def look(connection: Connection) -> tuple[InternetSession, ESim, bytes | None]:
-            session = find_session(connection, session_id)
-            esim = find_esim(connection, esim_id)
-            package = get_package(connection, session.session_id)
-            return session, esim, package
-
-        session, esim, package = await self._database.read(look)
-        if session.esim_id != esim.esim_id:
-            raise SESSION_IS_FOR_ANOTHER_ESIM(
-                f"this session was made for the eSIM {session.esim_id}",
-                esim_id=session.esim_id,
-                this_esim_id=esim.esim_id,
-            )
-        if package is None:
-            raise PACKAGE_NOT_READY("the package is being signed: ask again in a moment", retry_after_seconds=1)
-        return await self._manager.store_session_on_esim(package)
+        return await self._manager.store_session_on_esim(session_id, esim_id)
 
     async def activate_session_on_esim(self, esim_id: str, session_id: str | None = None) -> ESim:
         """Switch the eSIM's line on, as ``ESIMSessionManager.activate_stored_session``."""

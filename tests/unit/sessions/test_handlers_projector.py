@@ -176,7 +176,7 @@ async def test_an_older_wish_never_overtakes_a_newer_one(tmp_path: Path) -> None
         go.set()
         assert (await older, await newer) == (Done(), Done())
         await road.settle()
-        usage = await road.manager.track_session_usage(session.esim_id)
+        usage = await road.usage(session)
         assert (usage.state, usage.hold) == (SessionState.ACTIVE, None)
 
 
@@ -266,7 +266,7 @@ async def test_it_follows_the_ledger_while_it_runs(tmp_path: Path) -> None:
         running = asyncio.create_task(projector.run())
         await road.reserve(session, GB)
         for _ in range(200):
-            if (await road.manager.track_session_usage(session.esim_id)).balance.reserved == GB:
+            if (await road.usage(session)).balance.reserved == GB:
                 break
             await asyncio.sleep(0.01)
         else:
@@ -292,12 +292,10 @@ async def test_the_cut_off_is_asked_for_where_the_ledger_has_not_made_it(tmp_pat
         await road.projector.catch_up()
         # Exhausted, and nobody asked for anything: but the line is open until the network says otherwise.
         assert (await road.now(session)).state is SessionState.EXHAUSTED
-        for _ in range(3):
-            assert not (await road.manager.cut_off_when_exhausted(session.esim_id)).cut_off
+        assert (await road.usage(session)).hold is None
         assert await _cut_offs_asked_for(road) == [f"line.cut_off:{session.session_id}"]
         await road.settle()
-        cut_off = await road.manager.cut_off_when_exhausted(session.esim_id)
-        assert (cut_off.cut_off, cut_off.hold) == (True, Hold.EXHAUSTED)
+        assert (await road.usage(session)).hold is Hold.EXHAUSTED
         assert await road.handlers.cut_off(entry(jobs.CUT_OFF, session)) == Done()
 
 
@@ -305,7 +303,7 @@ async def test_no_cut_off_is_asked_for_where_the_ledger_made_it(tmp_path: Path) 
     async with open_road(tmp_path) as road:
         session = await road.stored()
         await road.use(session, GB)
-        assert (await road.manager.cut_off_when_exhausted(session.esim_id)).cut_off
+        assert (await road.usage(session)).hold is Hold.EXHAUSTED
         assert await _cut_offs_asked_for(road) == []
 
 
@@ -315,7 +313,7 @@ async def test_a_line_with_a_usable_session_is_never_cut_off(tmp_path: Path) -> 
         session = await road.stored()
         assert await road.handlers.cut_off(entry(jobs.CUT_OFF, session)) == Done()
         await road.settle()
-        assert (await road.manager.track_session_usage(session.esim_id)).hold is None
+        assert (await road.usage(session)).hold is None
 
 
 async def test_a_proof_that_was_not_verified_is_never_told_to_the_ledger(tmp_path: Path) -> None:

@@ -74,18 +74,13 @@ async def test_from_the_order_to_the_last_octet(tmp_path: Path) -> None:
         assert (session.state, session.storage_proof) == (SessionState.STORED, "install_result")
 
         await road.use(session, GB - 1, 1)
-        usage = await road.manager.track_session_usage(session.esim_id)
+        usage = await road.usage(session)
         assert (usage.state, usage.balance.used, usage.balance.available) == (SessionState.ACTIVE, GB - 1, 1)
         assert usage.as_of == road.clock.now()
-        assert not (await road.manager.cut_off_when_exhausted(session.esim_id)).cut_off
+        assert usage.hold is None
         await road.use(session, 1, 2)
-        for _ in range(2):
-            cut_off = await road.manager.cut_off_when_exhausted(session.esim_id)
-            assert (cut_off.cut_off, cut_off.state, cut_off.hold) == (
-                True,
-                SessionState.EXHAUSTED,
-                Hold.EXHAUSTED,
-            )
+        usage = await road.usage(session)
+        assert (usage.state, usage.hold) == (SessionState.EXHAUSTED, Hold.EXHAUSTED)
         assert (await road.reserve(session, 1, 3)).code is not OutcomeCode.DONE
 
 
@@ -231,7 +226,7 @@ async def test_the_newest_wish_wins(tmp_path: Path) -> None:
             await road.downloads.activate_session_on_esim(session.esim_id)
         await road.downloads.deactivate_session(session.esim_id)
         await road.settle()
-        usage = await road.manager.track_session_usage(session.esim_id)
+        usage = await road.usage(session)
         assert (usage.state, usage.hold) == (SessionState.PAUSED, Hold.PAUSED)
 
 
@@ -258,7 +253,7 @@ async def test_expiry_ends_what_is_left(tmp_path: Path) -> None:
         assert (await road.now(session)).state is SessionState.ACTIVE
         road.clock.advance(timedelta(seconds=1))
         await road.settle()
-        usage = await road.manager.track_session_usage(session.esim_id)
+        usage = await road.usage(session)
         assert (usage.state, usage.balance.used, usage.balance.expired) == (
             SessionState.EXPIRED,
             400,

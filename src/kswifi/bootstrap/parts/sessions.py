@@ -27,7 +27,7 @@ async def open_sessions(context: Context) -> Part:
     """Open the road of an internet session from its order to its end."""
     database = context.database
     ledger, free_data = context.need(LedgerClient), context.need(FreeData)
-    manager = ESIMSessionManager(database, context.signing_key)
+    manager = ESIMSessionManager(database)
     downloads = SessionDownloadService(
         database=database,
         catalogue=context.need(Catalogue),

@@ -1,4 +1,4 @@
-"""`kswifi budget ...`, `kswifi plan`, `kswifi accounts kyc`: whose money free data is; the server may run."""
+"""`kswifi budget ...` and `kswifi plan`: the budgets of free data; the server may run."""
 
 import asyncio
 import json
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from kswifi.free_data.rules import FreeDataRules
 
 budget_app = typer.Typer(help="Budgets of free data, and its kill switch.", no_args_is_help=True)
-accounts_app = typer.Typer(help="What an operator sets on accounts.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
 Kobo = Annotated[int | None, typer.Option(min=0, help="In kobo; left out, it stays as it is: none at first.")]
@@ -144,35 +143,6 @@ def resume() -> None:
         async with open_control_database() as database:
             await database.write(budgets.resume)
         print("free data is given again")
-
-    asyncio.run(work())
-
-
-@accounts_app.command("kyc")
-def kyc(
-    identifier: Annotated[str, typer.Argument(help="The phone number or email address of the account.")],
-    level: Annotated[int, typer.Argument(min=0, max=3, help="0: not identified; the rest as you define it.")],
-) -> None:
-    """Set how far an account's owner has been identified (KSWIFI_FREE_KYC_LEVEL asks for it before an order)."""
-    from sqlalchemy import select
-
-    from kswifi.accounts.kyc import set_kyc_level
-    from kswifi.accounts.model import parse_identifier
-    from kswifi.accounts.sql import user_account
-
-    async def work() -> None:
-        who = parse_identifier(identifier)
-        column = user_account.c.phone_number if who.phone_number else user_account.c.email
-        async with open_control_database() as database:
-
-            def change(connection: "Connection") -> None:
-                user_id = connection.scalar(select(user_account.c.user_id).where(column == str(who)))
-                if user_id is None:
-                    raise NOTHING_HERE(f"no account has {who}")
-                set_kyc_level(connection, user_id, level)
-
-            await database.write(change)
-        print(f"{who}: KYC level {level}")
 
     asyncio.run(work())
 
