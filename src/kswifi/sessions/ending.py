@@ -10,7 +10,8 @@ from kswifi.esim.model import ProfileState
 from kswifi.free_data.grants import end_unused
 from kswifi.sessions import jobs
 from kswifi.sessions.model import InternetSession, SessionEvent, SessionState
-from kswifi.sessions.store import move_session, sessions_on
+from kswifi.sessions.store import sessions_on
+from kswifi.sessions.transitions import move_session
 
 ON_THE_CARD: Final = (SessionState.STORED, SessionState.ACTIVE, SessionState.PAUSED)
 _ON_ITS_WAY = (ProfileState.CONFIRMED, ProfileState.RELEASED, ProfileState.DOWNLOADED, ProfileState.ERROR)

@@ -48,10 +48,10 @@ from kswifi.sessions.store import (
     find_session,
     get_record,
     in_state,
-    move_session,
     put_package,
     sessions_on,
 )
+from kswifi.sessions.transitions import move_session
 
 
 class SessionHandlers:

@@ -14,7 +14,8 @@ from kswifi.sessions.card import slots
 from kswifi.sessions.ending import ON_THE_CARD
 from kswifi.sessions.errors import NO_SESSION_ON_ESIM, PACKAGE_NOT_READY, SESSION_IS_FOR_ANOTHER_ESIM
 from kswifi.sessions.model import InternetSession, SessionEvent, SessionState
-from kswifi.sessions.store import find_session, live, move_session, sessions_on
+from kswifi.sessions.store import find_session, live, sessions_on
+from kswifi.sessions.transitions import move_session
 
 
 class ESIMSessionManager:

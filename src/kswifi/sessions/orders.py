@@ -48,11 +48,11 @@ from kswifi.sessions.store import (
     find_session,
     get_package,
     live,
-    move_session,
     ordered_with,
     overviews_of,
     sessions_on,
 )
+from kswifi.sessions.transitions import move_session
 
 NEW_ESIM: Final = "new"
 """Asks for a new profile although there is one: the phone that has it is lost."""

@@ -37,9 +37,9 @@ from kswifi.sessions.store import (
     LINE_CHANGED,
     find_session,
     get_balance,
-    move_session,
     sessions_on,
 )
+from kswifi.sessions.transitions import move_session
 
 RECORDS_AT_ONCE: Final = 500
 _NAME: Final = "sessions"
@@ -311,7 +311,7 @@ class _Projection:
         except UnknownEsimError:
             return  # told of already, where its sessions are
         slots.change_line(self._connection, wallet_id, **columns)
-        slots.refresh(self._connection, wallet_id)
+        slots.project_wanted_records(self._connection, wallet_id)
         publish(
             self._connection,
             user_id=esim.user_id,

@@ -17,6 +17,7 @@ from kswifi.payments.errors import PaymentsNotSetUpError
 from kswifi.rsp.messages.notifications import InstallError, InstallFailure
 from kswifi.rsp.status_codes import RspRefusedError
 from kswifi.session_package.codec import verify_package
+from kswifi.session_package.errors import PackageExpiredError
 from kswifi.sessions.errors import (
     ESIM_NOT_FRESH,
     IDEMPOTENCY_KEY_REUSED,
@@ -196,6 +197,15 @@ async def test_out_of_order_is_refused_and_changes_nothing(tmp_path: Path) -> No
         with refused(SESSION_IS_FOR_ANOTHER_ESIM):
             await road.downloads.transfer_to_esim(other.session_id, session.esim_id)
         assert await road.now(session) == packaged
+
+
+async def test_a_package_whose_validity_is_over_is_not_transferred(tmp_path: Path) -> None:
+    async with open_road(tmp_path) as road:
+        session = await road.downloaded()
+        road.clock.advance(session.valid_until - road.clock.now())
+        with pytest.raises(PackageExpiredError):
+            await road.downloads.transfer_to_esim(session.session_id, session.esim_id)
+        assert (await road.now(session)).state is SessionState.DOWNLOADED
 
 
 async def test_pause_and_resume(tmp_path: Path) -> None:

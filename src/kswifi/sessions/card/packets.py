@@ -26,7 +26,8 @@ from kswifi.sessions.card.slots import CardLine, CardRecord
 from kswifi.sessions.errors import PACKET_SUPERSEDED, PROFILE_NOT_INSTALLED, SESSIONS_NOT_ON_ESIM
 from kswifi.sessions.model import SessionEvent, SessionState
 from kswifi.sessions.sql import internet_session
-from kswifi.sessions.store import find_session, move_session
+from kswifi.sessions.store import find_session
+from kswifi.sessions.transitions import move_session
 
 CARD_FULL: Final = f"the card is full: it holds {SESSION_RECORDS} sessions, and none of them is over"
 TRIES: Final = 5
