@@ -3,6 +3,7 @@
 Each rule is a function from a tracked text file to its complaints, so that adding one is adding a function.
 """
 
+import ast
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_FILE_LINES = 600
+LONGEST_FUNCTION_LINES = 60
 LONGEST_SCRIPT_LINE = 140
 _BINARY = {".der", ".png", ".bin", ".ico", ".svg", ".hex", ".pem"}
 _UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
@@ -29,6 +31,24 @@ def no_long_files(name: str, text: str) -> Iterator[str]:
     lines = text.count("\n")
     if name.endswith(".py") and lines > LONGEST_FILE_LINES:
         yield f"{lines} lines; split it by subject ({LONGEST_FILE_LINES} at most)"
+
+
+def no_long_functions(name: str, text: str) -> Iterator[str]:
+    """A function of the product fits a screen, its docstring included. Migrations stay as they are."""
+    if name.startswith("src/") and name.endswith(".py") and "/migrations/versions/" not in name:
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > LONGEST_FUNCTION_LINES:
+                    yield f"line {node.lineno}: {node.name} has {lines} lines ({LONGEST_FUNCTION_LINES} at most)"
+
+
+def no_tuple_splats(name: str, text: str) -> Iterator[str]:
+    """``f(*(a, b))`` hides what each position means: write keyword arguments."""
+    if name.startswith("src/") and name.endswith(".py"):
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Starred) and isinstance(node.value, ast.Tuple | ast.List):
+                yield f"line {node.lineno}: a tuple is unpacked in place; name the arguments instead"
 
 
 def no_long_lines_of_script(name: str, text: str) -> Iterator[str]:
@@ -85,6 +105,8 @@ def one_final_newline(name: str, text: str) -> Iterator[str]:
 
 RULES: tuple[Rule, ...] = (
     no_long_files,
+    no_long_functions,
+    no_tuple_splats,
     no_long_lines_of_script,
     nothing_unfinished,
     no_bare_session,

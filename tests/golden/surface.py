@@ -7,7 +7,7 @@ import re
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ import typer
 from pydantic_core import to_jsonable_python
 from pydantic_settings import BaseSettings
 
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import KswifiError, Refusal
 from kswifi.lab.ports import free_ports
 from tests.golden.finding import attributes, string_literals
 
@@ -119,18 +119,15 @@ def _commands(command: Any, path: str) -> Iterator[tuple[str, Any]]:
 def errors() -> dict[str, int | None]:
     """Return the code of every error with its HTTP status, None where it never reaches HTTP.
 
-    A code belongs to a subclass of KswifiError, or to a row of a table: an object with a ``code`` and a ``status``.
+    A code belongs to a subclass of KswifiError, or to a row of a table of refusals.
     """
     statuses: dict[str, int] = {}
     codes = {it.code for it in _subclasses(KswifiError) if it.__module__.startswith("kswifi.")}
     for _, name, value in attributes():
         if name == "STATUS_OF_CODE":
             statuses |= {code: int(status) for code, status in value.items()}
-        for row in _elements(value):
-            code, status = getattr(row, "code", None), getattr(row, "status", None)
-            if isinstance(code, str) and isinstance(status, int) and not isinstance(row, type):
-                codes.add(code)
-                statuses[code] = int(status)
+        if isinstance(value, Refusal):
+            codes.add(value.code)
     return {code: statuses.get(code) for code in sorted(codes | set(statuses))}
 
 
@@ -138,12 +135,6 @@ def _subclasses(root: type[KswifiError]) -> Iterator[type[KswifiError]]:
     yield root
     for each in root.__subclasses__():
         yield from _subclasses(each)
-
-
-def _elements(value: object) -> Iterable[object]:
-    if isinstance(value, Mapping):
-        return list(value.values())
-    return value if isinstance(value, list | tuple | set | frozenset) else [value]
 
 
 def ledger_types() -> dict[str, Any]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kswifi.api.edge.guard import BODY_LIMIT_OCTETS
 from kswifi.api.edge.statuses import STATUS_OF_CODE
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import KswifiError, Refusal
 from kswifi.session_package import PackageError
 from tests.support.api import PASSWORD, problem, register, serving
 
@@ -195,10 +195,11 @@ def test_every_code_has_a_status_that_exists() -> None:
 
 
 def test_every_refusal_that_can_reach_the_api_has_a_status() -> None:
-    for floor in FLOORS:
-        importlib.import_module("kswifi.api.edge.errors" if floor == "api" else f"kswifi.{floor}.errors")
+    names = ["kswifi.api.edge.errors" if floor == "api" else f"kswifi.{floor}.errors" for floor in FLOORS]
+    tables = [importlib.import_module(name) for name in names]
+    rows = {row.code for table in tables for row in vars(table).values() if isinstance(row, Refusal)}
     kinds = {kind for kind in _all_below(KswifiError) if kind.__module__.split(".")[1] in FLOORS}
-    concrete = {kind.code for kind in kinds if not kind.__subclasses__()}
+    concrete = {kind.code for kind in kinds if not kind.__subclasses__()} | rows
     verified_by_devices = {kind.code for kind in kinds if issubclass(kind, PackageError)}
     assert concrete - set(STATUS_OF_CODE) - verified_by_devices == ELSEWHERE
 

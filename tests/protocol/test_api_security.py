@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from kswifi.accounts.job_handlers import LockNotices
 from kswifi.accounts.service import AccountRules
 from kswifi.api.services import Services
-from kswifi.bootstrap.security_metrics import SecurityMetrics
+from kswifi.bootstrap.metrics.security import SecurityMetrics
 from kswifi.free_data.pseudonyms import Marks
 from kswifi.identifier_proofs.job_handlers import ProofHandlers
 from kswifi.identifier_proofs.service import ProofSenders

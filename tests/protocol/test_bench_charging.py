@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kswifi.bench.charging import ChargingBench, run_bench
-from kswifi.bootstrap.disk import NotOnDiskError
+from kswifi.bench.disk import NotOnDiskError
 
 
 def test_it_loads_a_real_server(tmp_path: Path) -> None:

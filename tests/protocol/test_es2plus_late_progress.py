@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kswifi.esim.ports import PROFILE_SETTLED
+from kswifi.esim.jobs import PROFILE_SETTLED
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from kswifi.api.monitoring import create_monitoring_app
 from kswifi.api.routes.payments.free_data import FREE_DATA_REFUSALS
 from kswifi.api.services import Metrics
-from kswifi.bootstrap.free_data_metrics import FreeDataMetrics
+from kswifi.bootstrap.metrics.free_data import FreeDataMetrics
 from kswifi.free_data.budgets import resume, set_budget, stop
 from kswifi.free_data.figures import FreeDataCounts
 from kswifi.free_data.model import BudgetKind

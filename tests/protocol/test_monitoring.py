@@ -8,14 +8,14 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import httpx2
-import pytest
 
 from kswifi.api.app import create_app
 from kswifi.api.monitoring import create_monitoring_app
 from kswifi.api.services import Metrics, Services
-from kswifi.cli.up import PortTakenError, check_ports
+from kswifi.cli.up import PORT_TAKEN, check_ports
 from kswifi.settings import load_settings
 from tests.support.api import problem, serving
+from tests.support.refusals import refused
 
 
 async def text() -> bytes:
@@ -87,5 +87,5 @@ def test_up_names_the_port_of_monitoring_when_it_is_taken() -> None:
         others = dict.fromkeys(
             ("api_port", "diameter_port", "rsp_port", "lab_port", "content_port", "proxy_port", "attach_port"), 0
         )
-        with pytest.raises(PortTakenError, match="KSWIFI_METRICS_PORT"):
+        with refused(PORT_TAKEN, match="KSWIFI_METRICS_PORT"):
             check_ports(load_settings(metrics_port=port, sandbox_port=0, **others))

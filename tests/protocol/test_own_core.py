@@ -13,12 +13,13 @@ from bson.int64 import Int64
 from typer.testing import CliRunner
 
 from kswifi.aka import milenage
-from kswifi.cli.provisioning.subscribers import SubscribersCommandError, subscribers_app
+from kswifi.cli.provisioning.subscribers import SUBSCRIBERS_COMMAND_REFUSED, subscribers_app
 from kswifi.data_directory.layout import Installation
 from kswifi.esim.errors import OwnCoreRefusedError
 from kswifi.esim.lines.own_core import MOST_KBPS, Subscription
 from kswifi.esim.lines.vault import SubscriberKeys
 from tests.support.mongo_stub import mongo_stub
+from tests.support.refusals import refused
 from tests.support.session_roads import ADA, BOLA, open_road
 
 
@@ -86,7 +87,7 @@ def test_an_export_is_what_the_core_reads(lines: Lines, tmp_path: Path) -> None:
     assert noted.split()[1:5] == ["export", "open5gs", "subscribers=2", f"to={output}"]
     assert stat.S_IMODE(lines.log.stat().st_mode) == 0o600
     assert not any(secret in noted + shown for secret in lines.secrets())
-    with pytest.raises(SubscribersCommandError, match="overwrites nothing"):
+    with refused(SUBSCRIBERS_COMMAND_REFUSED, match="overwrites nothing"):
         _kswifi("export", "--output", str(output))
 
 
@@ -118,14 +119,14 @@ def test_a_sync_brings_up_to_date_and_leaves_what_the_core_counted(lines: Lines)
 def test_a_database_that_refuses_is_told_without_keys_or_passwords(lines: Lines) -> None:
     with mongo_stub() as core:
         core.refuse_after = 1
-        with pytest.raises(OwnCoreRefusedError, match="after 1 subscribers") as refused:
+        with pytest.raises(OwnCoreRefusedError, match="after 1 subscribers") as caught:
             _kswifi("sync", "--uri", core.uri)
-        assert not any(secret in str(refused.value) for secret in lines.secrets())
+        assert not any(secret in str(caught.value) for secret in lines.secrets())
         core.refuse_after = None
         assert _kswifi("sync", "--uri", core.uri).startswith("1 new subscribers, 1 ")
-    with pytest.raises(OwnCoreRefusedError) as refused:
+    with pytest.raises(OwnCoreRefusedError) as caught:
         _kswifi("sync", "--uri", "mongodb://core:hush@[/open5gs")
-    assert "hush" not in str(refused.value) + lines.log.read_text()
+    assert "hush" not in str(caught.value) + lines.log.read_text()
 
 
 def test_what_no_subscription_is() -> None:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from prometheus_client.parser import text_string_to_metric_families
 
-from kswifi.bootstrap.metrics import ChargingMetrics
+from kswifi.bootstrap.metrics.charging import ChargingMetrics
 from kswifi.diameter import dictionary as d
 from kswifi.diameter.constants import APPLICATION_CREDIT_CONTROL, APPLICATION_S6A
 from kswifi.diameter.messages.base import CapabilitiesExchangeAnswer

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 from typer.testing import CliRunner
 
-from kswifi.bootstrap.payment_metrics import PaymentMetrics
+from kswifi.bootstrap.metrics.payments import PaymentMetrics
 from kswifi.cli.main import app
 from kswifi.payments.comparing import FindingKind
 from kswifi.payments.errors import WebhookSignatureWrongError

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import httpx2
 
-from kswifi.bootstrap.metrics import ChargingMetrics
+from kswifi.bootstrap.metrics.charging import ChargingMetrics
 from kswifi.charging.journal_notes import Bearer, UsageNote
 from kswifi.charging_records.projector import ChargingRecords
 from kswifi.kernel.clock import unix_seconds

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, insert, select
 
 from kswifi.accounts.sql import user_account
 from kswifi.bench.light_card import LightCard
-from kswifi.bootstrap.external_smdp import Peer, delivery_of
+from kswifi.bootstrap.parts.provisioning.external_smdp import ExternalSmdp
 from kswifi.catalogue.model import LAGOS
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
+from kswifi.esim.external_smdp.delivery_by_line import DeliveryByLine
 from kswifi.esim.external_smdp.progress import PeerProgress
 from kswifi.esim.lines.authentication_centre import AuthenticationCentre
 from kswifi.esim.lines.packets import CardPackets, Proof
@@ -25,6 +26,7 @@ from kswifi.esim.ports import ProfileDelivery
 from kswifi.esim.smdp.install_results import InstallResults
 from kswifi.esim.smdp.packages import Packages
 from kswifi.esim.smdp.provisioning import Provisioning
+from kswifi.esim.smdp.secured_delivery import SecuredDelivery
 from kswifi.esim.sql import esim as esim_table
 from kswifi.euicc.card import Euicc
 from kswifi.free_data.pseudonyms import Marks
@@ -52,7 +54,7 @@ from kswifi.rsp.pki_making import PkiPlan, make_pki
 from kswifi.sessions.card.packets import CardRecords, HandedPacket
 from kswifi.sessions.job_handlers import SessionHandlers
 from kswifi.sessions.line import ESIMSessionManager
-from kswifi.sessions.model import InternetSession
+from kswifi.sessions.model import InternetSession, UsageData
 from kswifi.sessions.orders import SessionDownloadService
 from kswifi.sessions.pass_refund import PassEnds
 from kswifi.sessions.projector import Projector
@@ -124,7 +126,7 @@ class Road:
     projector: Projector
     payments: int = 0
     cards: dict[str, Euicc] = field(default_factory=dict)
-    peer: Peer | None = None
+    peer: ExternalSmdp | None = None
 
     def __post_init__(self) -> None:
         self.card = LightCard(world().card_identities()[0], world().trust())
@@ -191,6 +193,10 @@ class Road:
     async def now(self, session: InternetSession) -> InternetSession:
         """Return a session as it is now."""
         return await self.downloads.session(session.user_id, session.session_id)
+
+    async def usage(self, session: InternetSession) -> UsageData:
+        """Return how a session stands, as the API shows it."""
+        return (await self.downloads.overview(session.user_id, session.session_id)).usage
 
     async def downloaded(self, size: int = GB, user_id: str = ADA, key: str | None = None) -> InternetSession:
         """Take a session to `downloaded`."""
@@ -339,10 +345,10 @@ async def _assemble(
     orders = EsimOrders(vault, peer_address=None if at_peer is None else at_peer.address)
     peer = None
     if at_peer is not None:
-        peer = Peer(at_peer.delivery(database), PeerProgress(database, (at_peer.certificate,)))
+        peer = ExternalSmdp(at_peer.delivery(database), PeerProgress(database, (at_peer.certificate,)))
     authentication_centre = AuthenticationCentre(database, vault)
-    delivery = delivery_of(database, peer)
-    manager = ESIMSessionManager(database, signing_key)
+    delivery = DeliveryByLine(database, SecuredDelivery(database), None if peer is None else peer.delivery)
+    manager = ESIMSessionManager(database)
     catalogue = Catalogue.load()
     free_data = FreeData(database, Marks(bytes(32)), rules)
     return Road(

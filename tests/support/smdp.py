@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from kswifi.bench.es9_client import Download, Es9Client, Es9FailedError
 from kswifi.bench.light_card import LightCard
-from kswifi.bootstrap.rsp import RspOptions, SmdpPlus, open_smdp
+from kswifi.bootstrap.parts.provisioning.smdp import RspOptions, SmdpPlus, make_smdp
 from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.database.migrate import migrate
@@ -118,7 +118,7 @@ def running_smdp(
             if es2_on_es9 is not None:
                 progress = PeerProgress(database, told_by) if told_by else None
                 options = replace(options, es2_port=0, es2_on_es9=es2_on_es9, progress=progress)
-            smdp = open_smdp(installation, database, SubscriberVault(VAULT_KEY), options, rules=rules)
+            smdp = make_smdp(installation, database, SubscriberVault(VAULT_KEY), options, rules=rules)
             pki = load_folder(pki_dir or installation.pki_dir)
             started.append(RunningSmdp(smdp, database, asyncio.get_running_loop(), pki))
             ready.set()

@@ -99,7 +99,7 @@ def journal_that_dies(when: tuple[str, int]) -> None:
 
     After it means: before the head file is told, and before anybody gets an answer.
     """
-    from kswifi.bootstrap import server
+    from kswifi.bootstrap.parts import ledger
     from kswifi.ledger.storage.journal import Record
     from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 
@@ -125,7 +125,7 @@ def journal_that_dies(when: tuple[str, int]) -> None:
                 self._writer.execute("COMMIT")
             os.kill(os.getpid(), signal.SIGKILL)
 
-    vars(server)["SqliteJournal"] = DyingJournal
+    vars(ledger)["SqliteJournal"] = DyingJournal
 
 
 def push_service_at(where: tuple[int, str]) -> None:

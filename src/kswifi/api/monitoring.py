@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from kswifi.api.edge.errors import HostNotAllowedError, MetricsNotForYouError, NotReadyError
+from kswifi.api.edge.errors import HOST_NOT_ALLOWED, METRICS_NOT_FOR_YOU, NOT_READY
 from kswifi.api.edge.problems import refusal
 from kswifi.api.routes.service.system import missing_parts
 from kswifi.api.services import Metrics, Services
@@ -43,18 +43,16 @@ class _Monitoring:
         """Answer when every part that requests need answers; else name those that do not."""
         missing = ", ".join(await missing_parts(self.services))
         if missing:
-            return refusal(NotReadyError(f"not ready: {missing}", missing=missing))
+            return refusal(NOT_READY(f"not ready: {missing}", missing=missing))
         return JSONResponse({"status": "ok"})
 
     async def metrics(self, request: Request) -> Response:
         """Return the metrics in Prometheus' text format, to this machine and the networks of the setting."""
         metrics = self.services.metrics
         if metrics is None:
-            return refusal(NotReadyError("this server has no metrics"))
+            return refusal(NOT_READY("this server has no metrics"))
         if not _may_read(metrics, request):
-            return refusal(
-                MetricsNotForYouError("KSWIFI_METRICS_NETWORKS lists the networks that may read metrics")
-            )
+            return refusal(METRICS_NOT_FOR_YOU("KSWIFI_METRICS_NETWORKS lists the networks that may read metrics"))
         return Response(await metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -69,7 +67,7 @@ class _HostCheck:
         """Serve one request. An IP address is no name that could be rebound."""
         app = self._app
         if scope["type"] == "http" and not self._is_own(Request(scope).headers.get("host", "")):
-            app = refusal(HostNotAllowedError("KSWIFI_ALLOWED_HOSTS lists the names this server answers to"))
+            app = refusal(HOST_NOT_ALLOWED("KSWIFI_ALLOWED_HOSTS lists the names this server answers to"))
         await app(scope, receive, send)
 
     def _is_own(self, host: str) -> bool:

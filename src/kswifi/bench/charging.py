@@ -5,16 +5,16 @@ process and its children, read from outside, so a generator or a neighbour that 
 """
 
 import multiprocessing
-import os
 import tempfile
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Final
 
+from kswifi.bench.cpu import tree_cpu_seconds
+from kswifi.bench.disk import fsync_ms_p50, require_disk
 from kswifi.bench.gy_load.generator import GeneratorFailedError, GyLoad, GyMeasured, generate
 from kswifi.bench.gy_load.messages import PEER, REALM, SERVER
-from kswifi.bootstrap.disk import fsync_ms_p50, require_disk
 from kswifi.lab.children import Child
 from kswifi.ledger.storage.sqlite_journal import SqliteJournalReader
 
@@ -124,20 +124,3 @@ def _durable(journal: Path) -> int:
         return reader.open().sequence
     finally:
         reader.close()
-
-
-def tree_cpu_seconds(pid: int) -> float:
-    """Return the CPU that a process and its living descendants have used, user and system (proc(5): stat)."""
-    parents: dict[int, int] = {}
-    ticks: dict[int, int] = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:  # it ended meanwhile
-            continue
-        parents[int(folder.name)] = int(fields[1])
-        ticks[int(folder.name)] = int(fields[11]) + int(fields[12])
-    mine = {pid}
-    while more := {it for it, parent in parents.items() if parent in mine} - mine:
-        mine |= more
-    return sum(ticks.get(it, 0) for it in mine) / os.sysconf("SC_CLK_TCK")

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from typing import Final
 
 from kswifi.bench.gy_load.messages import imsi_of
-from kswifi.bootstrap.charging import Charging
+from kswifi.bootstrap.parts.charging import Charging
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.bootstrap.records_process import RecordsProcess
 from kswifi.data_directory.layout import Installation

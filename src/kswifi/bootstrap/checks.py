@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection, select
 from sqlalchemy.engine import Row
 
-from kswifi.data_directory.layout import Installation, InstallationDamagedError
+from kswifi.data_directory.layout import INSTALLATION_DAMAGED, Installation
 from kswifi.database.engine import Database
 from kswifi.esim.lines.vault import SubscriberVault
 from kswifi.esim.sql import esim
@@ -29,7 +29,7 @@ async def check_keys(
 
     Raises:
         SubscriberKeysDamagedError: the subscriber key does not open the newest line's keys.
-        InstallationDamagedError: the newest package was signed with another key.
+        INSTALLATION_DAMAGED: the newest package was signed with another key.
         PackageError: it is damaged.
     """
     lines = select(esim.c.imsi, esim.c.sealed_keys).order_by(esim.c.esim_id.desc()).limit(1)
@@ -47,7 +47,7 @@ async def check_keys(
         try:
             verify_package(package, signing_key.public_keys, None, from_unix_seconds(0))  # valid or not any more
         except UnknownKeyError:
-            raise InstallationDamagedError(
+            raise INSTALLATION_DAMAGED(
                 f"{installation.session_signing_key} is not the key that the packages here were signed with: it is "
                 "another one. Bring the right one back with `kswifi restore FILE`.",
                 part=installation.session_signing_key.name,

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from kswifi.bootstrap.payments import read_sandbox_key
+from kswifi.bootstrap.parts.payments import read_sandbox_key
 from kswifi.bootstrap.process import LAB_GATEWAY, Ready, configure_logging, stop_event
 from kswifi.data_directory.layout import Installation
 from kswifi.kernel.errors import KswifiError

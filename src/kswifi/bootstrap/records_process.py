@@ -107,7 +107,10 @@ class RecordsProcess:
 
     async def _run_one(self) -> int:
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "kswifi", COMMAND),
+            sys.executable,
+            "-m",
+            "kswifi",
+            COMMAND,
             stdin=subprocess.PIPE,
             env=self._environment,
             start_new_session=True,  # Ctrl-C is the parent's: it tells the child by closing its input

@@ -1,15 +1,8 @@
 """What the catalogue refuses."""
 
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import Refusal
 
-
-class UnknownOfferError(KswifiError):
-    """No offer of this id or size is in the catalogue."""
-
-    code = "unknown_offer"
-
-
-class CatalogueInvalidError(KswifiError):
-    """The operator's offers file cannot be used; its message names the place."""
-
-    code = "catalogue_invalid"
+UNKNOWN_OFFER = Refusal("unknown_offer", "No offer of this id or size is in the catalogue.", status=404)
+CATALOGUE_INVALID = Refusal(
+    "catalogue_invalid", "The operator's offers file cannot be used; its message names the place."
+)

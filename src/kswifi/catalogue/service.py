@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from kswifi.catalogue.errors import CatalogueInvalidError, UnknownOfferError
+from kswifi.catalogue.errors import CATALOGUE_INVALID, UNKNOWN_OFFER
 from kswifi.catalogue.model import Offer
 from kswifi.kernel.quantities import Kobo, Octets
 
@@ -41,26 +41,24 @@ class Catalogue:
         self._by_id = {offer.id: offer for offer in self._offers}
         self._by_size = {offer.allowance_octets: offer for offer in self._offers}
         if not len(self._offers) == len(self._by_id) == len(self._by_size):
-            raise CatalogueInvalidError("two offers have the same id or the same allowance")
+            raise CATALOGUE_INVALID("two offers have the same id or the same allowance")
 
     @classmethod
     def load(cls, path: Path | None = None) -> "Catalogue":
         """Read the operator's offers file, or the one that comes with KSWiFi.
 
         Raises:
-            CatalogueInvalidError: it cannot be read, is not TOML, or says something that is not allowed.
+            CATALOGUE_INVALID: it cannot be read, is not TOML, or says something that is not allowed.
         """
         source = path or files("kswifi.catalogue").joinpath("offers.toml")
         try:
             parsed = _OffersFile.model_validate(tomllib.loads(source.read_text("utf-8")))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise CatalogueInvalidError(f"{source}: {error}", path=str(source)) from error
+            raise CATALOGUE_INVALID(f"{source}: {error}", path=str(source)) from error
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             place = ".".join(str(part) for part in first["loc"])
-            raise CatalogueInvalidError(
-                f"{source}: {place}: {first['msg']}", path=str(source), place=place
-            ) from error
+            raise CATALOGUE_INVALID(f"{source}: {place}: {first['msg']}", path=str(source), place=place) from error
         return cls(
             Offer(
                 id=entry.id,
@@ -80,20 +78,20 @@ class Catalogue:
         """Return the offer of this id.
 
         Raises:
-            UnknownOfferError: there is none.
+            UNKNOWN_OFFER: there is none.
         """
         try:
             return self._by_id[offer_id]
         except KeyError:
-            raise UnknownOfferError(f"there is no offer {offer_id!r}", offer_id=offer_id) from None
+            raise UNKNOWN_OFFER(f"there is no offer {offer_id!r}", offer_id=offer_id) from None
 
     def offer_of_size(self, octets: int | None) -> Offer:
         """Return the offer of this allowance; None asks for the uncapped one.
 
         Raises:
-            UnknownOfferError: there is none.
+            UNKNOWN_OFFER: there is none.
         """
         try:
             return self._by_size[None if octets is None else Octets(octets)]
         except KeyError:
-            raise UnknownOfferError(f"there is no offer of {octets} octets", octets=octets) from None
+            raise UNKNOWN_OFFER(f"there is no offer of {octets} octets", octets=octets) from None

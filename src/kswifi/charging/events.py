@@ -11,7 +11,6 @@ from typing import Final
 
 from kswifi.charging.answers import ChargingAnswer, refusal, refusal_of
 from kswifi.charging.journal_notes import Bearer, ClosingCause, UsageNote
-from kswifi.charging.ports import Ledger
 from kswifi.diameter import dictionary as d
 from kswifi.diameter.constants import CheckBalanceResult, RequestedAction, ResultCode
 from kswifi.diameter.errors import DiameterError
@@ -19,6 +18,7 @@ from kswifi.diameter.messages.credit_control import CreditControlRequest
 from kswifi.diameter.messages.units import ServiceCreditControl, ServiceUnit
 from kswifi.ledger.commands import Ask, Command, Commit, Outcome, OutcomeCode, Refund, Release, Reserve
 from kswifi.ledger.errors import InvalidCommandError, LedgerError
+from kswifi.ledger.ports import Ledger
 
 _EVENT_NOTE: Final = UsageNote(cause=ClosingCause.EVENT).to_note()
 _SETTLED_AFTER_SECONDS: Final = 600

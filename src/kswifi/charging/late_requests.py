@@ -7,13 +7,13 @@ from msgspec.structs import replace
 
 from kswifi.charging.journal_notes import Bearer
 from kswifi.charging.model import ChargingSession
-from kswifi.charging.ports import LedgerQueries
 from kswifi.charging.request_state import Exchange
 from kswifi.charging.steps import Step
 from kswifi.diameter.constants import CcRequestType, ResultCode
 from kswifi.diameter.errors import DiameterError
 from kswifi.diameter.messages.credit_control import CreditControlRequest
 from kswifi.ledger.commands import Outcome, OutcomeCode
+from kswifi.ledger.ports import LedgerQueries
 
 TX_SECONDS: Final = 10
 """How long a client waits for an answer (Tx, RFC 8506, 13): until then it may still use what was granted."""

@@ -16,7 +16,7 @@ from kswifi.charging.registry import SessionRegistry
 from kswifi.diameter.constants import ResultCode
 from kswifi.ledger import commands as do
 from kswifi.ledger.commands import Command, Outcome, OutcomeCode
-from kswifi.ledger.state import AccountView
+from kswifi.ledger.ports import LedgerAccounts, LedgerCommands
 
 Told: TypeAlias = Callable[[int | None], None]
 """Takes the Result-Code of the answer; None where none came."""
@@ -46,22 +46,6 @@ class Network(Protocol):
 
     def abort(self, session_id: str, peer: str, told: Told) -> bool:
         """Make it end."""
-        ...
-
-
-class LedgerCommands(Protocol):
-    """The ledger as the control plane commands it."""
-
-    async def execute(self, command: Command) -> Outcome:
-        """Apply a command; return once it is durable."""
-        ...
-
-
-class Accounts(Protocol):
-    """The ledger's memory of whose an account is."""
-
-    def account(self, account_id: str) -> AccountView | None:
-        """Return a copy of the account."""
         ...
 
 
@@ -147,7 +131,7 @@ class Notices:
 class AnnouncingLedger:
     """The ledger for the control plane: what it changes is told to the network as soon as it is durable."""
 
-    def __init__(self, ledger: LedgerCommands, accounts: Callable[[], Accounts], notices: Notices) -> None:
+    def __init__(self, ledger: LedgerCommands, accounts: Callable[[], LedgerAccounts], notices: Notices) -> None:
         self._ledger = ledger
         self._accounts = accounts
         self._notices = notices

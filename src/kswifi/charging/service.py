@@ -14,7 +14,6 @@ from kswifi.charging.late_requests import check_opener, settling_id, without_sta
 from kswifi.charging.model import Access, ChargingSession
 from kswifi.charging.origin_states import OriginStates
 from kswifi.charging.policy import ChargingPolicy
-from kswifi.charging.ports import Ledger
 from kswifi.charging.re_auth import Notices
 from kswifi.charging.recovery import sessions_of, stranded_event
 from kswifi.charging.registry import SessionRegistry
@@ -29,6 +28,7 @@ from kswifi.diameter.messages.credit_control import CreditControlRequest
 from kswifi.kernel.clock import Clock
 from kswifi.ledger.commands import NO_ACCOUNT, Ask, Command, Commit, Outcome, OutcomeCode, Release
 from kswifi.ledger.errors import InvalidCommandError, LedgerError
+from kswifi.ledger.ports import Ledger
 
 _log: Final = logging.getLogger(__name__)
 

@@ -9,12 +9,12 @@ from typing import Final
 
 from kswifi.charging.model import ChargingSession
 from kswifi.charging.policy import ChargingPolicy
-from kswifi.charging.ports import Ledger
 from kswifi.charging.re_auth import Notices
 from kswifi.charging.registry import SessionRegistry
 from kswifi.charging.request_state import Exchange
 from kswifi.diameter.constants import CcRequestType
 from kswifi.ledger.commands import Ask, Outcome
+from kswifi.ledger.ports import Ledger
 
 MAX_LACKING: Final = 10_000
 """Lines remembered for a refused request; with one more, all are forgotten."""

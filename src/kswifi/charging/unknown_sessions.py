@@ -8,12 +8,12 @@ from msgspec.structs import replace
 
 from kswifi.charging.answers import ChargingAnswer, refusal
 from kswifi.charging.policy import ChargingPolicy
-from kswifi.charging.ports import Ledger
 from kswifi.charging.request_state import Exchange
 from kswifi.charging.steps import Step
 from kswifi.diameter.constants import ResultCode
 from kswifi.ledger.commands import NOBODY, Ask, Command, Outcome, OutcomeCode
 from kswifi.ledger.errors import InvalidCommandError, LedgerError
+from kswifi.ledger.ports import Ledger
 
 LATE_SECONDS: Final = 300
 """Age of a report, by its Event-Timestamp, up to which the line pays for usage of a session that nobody knows.

@@ -1,9 +1,7 @@
 """What can go wrong with charging data records."""
 
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import Refusal
 
-
-class UnknownChargingRecordError(KswifiError):
-    """There is no record of this ChargingSession, or no longer."""
-
-    code = "unknown_charging_record"
+UNKNOWN_CHARGING_RECORD = Refusal(
+    "unknown_charging_record", "There is no record of this ChargingSession, or no longer."
+)

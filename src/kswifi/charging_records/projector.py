@@ -8,7 +8,7 @@ at a leisurely pace and in large pieces: nothing waits for it.
 import asyncio
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 import structlog
@@ -20,6 +20,7 @@ from kswifi.charging_records.model import UNBOOKED, ChargingDataRecord
 from kswifi.database.engine import Database
 from kswifi.database.errors import DatabaseBusyError
 from kswifi.ledger import effects as fx
+from kswifi.ledger.ports import LedgerJournal
 
 RECORDS_AT_ONCE: Final = 100
 LAST_PIECES: Final = 10
@@ -31,14 +32,6 @@ _log = structlog.get_logger(__name__)
 async def recorded_sequence(database: Database) -> int:
     """Return how far the journal was read: at least so much of it must still be there at the next start."""
     return await database.read(store.read_sequence)
-
-
-class LedgerJournal(Protocol):
-    """The ledger, as far as the projector reads it."""
-
-    def read_effects(self, after_sequence: int, limit: int) -> Sequence[tuple[int, tuple[fx.Effect, ...]]]:
-        """Return up to ``limit`` records after a sequence, oldest first."""
-        ...
 
 
 class ChargingRecords:

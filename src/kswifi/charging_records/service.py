@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Select, delete, func, or_, select, tuple_
 from sqlalchemy.engine import Row
 
-from kswifi.charging_records.errors import UnknownChargingRecordError
+from kswifi.charging_records.errors import UNKNOWN_CHARGING_RECORD
 from kswifi.charging_records.model import ChargingDataRecord, HourUsage
 from kswifi.charging_records.sql import charging_data_record, charging_hour
 from kswifi.charging_records.store import hour_of, record_of
@@ -73,12 +73,12 @@ async def get_record(database: Database, session_id: str) -> ChargingDataRecord:
     """Return the record of a ChargingSession, with its hours.
 
     Raises:
-        UnknownChargingRecordError: there is none.
+        UNKNOWN_CHARGING_RECORD: there is none.
     """
     query = select(charging_data_record).where(charging_data_record.c.session_id == session_id)
     row = await database.read(lambda connection: connection.execute(query).one_or_none())
     if row is None:
-        raise UnknownChargingRecordError("no record of this ChargingSession", session_id=session_id)
+        raise UNKNOWN_CHARGING_RECORD("no record of this ChargingSession", session_id=session_id)
     record = record_of(row)
     record.hours = {(it.hour_at, it.account_id): it for it in (await hours_of(database, [session_id]))[session_id]}
     return record

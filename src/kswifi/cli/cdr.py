@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final, TextIO
 
 import typer
 
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import Refusal
 from kswifi.kernel.pasted import clean_digits
 
 if TYPE_CHECKING:
@@ -40,10 +40,7 @@ class ExportFormat(StrEnum):
     JSON_LINES = "jsonl"
 
 
-class NoRecordsHereError(KswifiError):
-    """The data directory has no database."""
-
-    code = "no_records_here"
+NO_RECORDS_HERE = Refusal("no_records_here", "The data directory has no database.")
 
 
 @cdr_app.command("list")
@@ -139,7 +136,7 @@ async def _records() -> AsyncIterator["Database"]:
 
     path = Installation(load_settings().data_dir).control_database
     if not path.exists():
-        raise NoRecordsHereError(f"there is no {path}: name the data directory by KSWIFI_DATA_DIR")
+        raise NO_RECORDS_HERE(f"there is no {path}: name the data directory by KSWIFI_DATA_DIR")
     database = Database(sqlite_url(path))
     try:
         yield database

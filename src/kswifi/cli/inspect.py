@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from kswifi.kernel.clock import SystemClock
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import Refusal
 from kswifi.kernel.pasted import clean_digits
 from kswifi.kernel.quantities import format_octets
 
@@ -20,17 +20,12 @@ package_app = typer.Typer(help="Session packages: the file a phone downloads.", 
 ledger_app = typer.Typer(help="The ledger's journal, read without changing it.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
+KEYS_NOT_FOUND = Refusal("keys_not_found", "No public keys to verify with.")
 
 PublicKeys = Annotated[
     str | None,
     typer.Option(help="The server's keys: a JWK Set file, or its address (http://.../.well-known/jwks.json)."),
 ]
-
-
-class KeysNotFoundError(KswifiError):
-    """No public keys to verify with."""
-
-    code = "keys_not_found"
 
 
 @package_app.command("verify")
@@ -141,7 +136,7 @@ def _keys(given: str | None) -> bytes:
         return Path(given).read_bytes()
     own = _installation().session_signing_key
     if not own.exists():
-        raise KeysNotFoundError(
+        raise KEYS_NOT_FOUND(
             "name the server's public keys: --keys FILE, or --keys http://.../.well-known/jwks.json"
         )
     from kswifi.sessions.signing import SessionSigningKey

@@ -12,12 +12,13 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import kswifi
+from kswifi.cli.accounts import accounts_app
 from kswifi.cli.bench import bench_app
 from kswifi.cli.cdr import cdr_app
 from kswifi.cli.demo_clock import demo_clock
 from kswifi.cli.inspect import ledger_app, package_app
 from kswifi.cli.money.books import books_app
-from kswifi.cli.money.budget import accounts_app, budget_app, plan
+from kswifi.cli.money.budget import budget_app, plan
 from kswifi.cli.money.payments import payments_app
 from kswifi.cli.money.vouchers import vouchers_app
 from kswifi.cli.provisioning.card import card_app

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import Refusal
 from kswifi.kernel.listening import listening_socket
 from kswifi.lab.children import Child
 from kswifi.settings import Settings
@@ -30,12 +30,7 @@ SERVER_AND_LAB: Final = ("server", "lab")
 """The server first: the lab's gateway is its Diameter client."""
 SERVER_ALONE: Final = ("server",)
 """Outside embedded mode: a core takes the lab's place."""
-
-
-class PortTakenError(KswifiError):
-    """Something else listens where we want to."""
-
-    code = "port_taken"
+PORT_TAKEN = Refusal("port_taken", "Something else listens where we want to.")
 
 
 class Interrupted(Exception):  # noqa: N818 - no error: somebody asked us to stop
@@ -147,7 +142,7 @@ def check_ports(settings: Settings) -> None:
     """See that every port is free before anything starts.
 
     Raises:
-        PortTakenError: naming the first that is not, and the setting that moves it.
+        PORT_TAKEN: naming the first that is not, and the setting that moves it.
     """
     wanted = [("api", settings.api_bind), ("diameter", settings.diameter_bind), ("rsp", settings.rsp_bind)]
     wanted.append(("metrics", settings.metrics_host))
@@ -166,7 +161,7 @@ def check_ports(settings: Settings) -> None:
         try:
             listening_socket(host, port).close()
         except OSError as error:
-            raise PortTakenError(
+            raise PORT_TAKEN(
                 f"port {port} on {host} cannot be used ({error.strerror}): stop what listens there, "
                 f"or set KSWIFI_{name.upper()}_PORT to another",
                 port=port,

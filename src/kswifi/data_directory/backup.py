@@ -16,17 +16,12 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from kswifi.data_directory.layout import Installation
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import Refusal, RefusedError
 from kswifi.kernel.files import OWNER_ONLY_DIRECTORY, OWNER_ONLY_FILE
 
 _NOT_COPIED: Final = {"lock", "log", "ledger", "control.db"}
 _LARGEST_BACKUP_MEMBERS: Final = 1_000_000
-
-
-class BackupError(KswifiError):
-    """A backup that cannot be made, read or put back."""
-
-    code = "backup_refused"
+BACKUP_REFUSED = Refusal("backup_refused", "A backup that cannot be made, read or put back.")
 
 
 def backup(data_dir: Path, archive: Path) -> int:
@@ -36,16 +31,16 @@ def backup(data_dir: Path, archive: Path) -> int:
     looks like none, and is in nobody's way.
 
     Raises:
-        BackupError: there is nothing to save, the file exists already, or it would lie in what it saves.
+        BACKUP_REFUSED: there is nothing to save, the file exists already, or it would lie in what it saves.
     """
     installation = Installation(data_dir)
     missing = [part.name for part in installation.parts_in_order if not part.exists()]
     if missing:
-        raise BackupError(f"{data_dir} holds no whole installation: {', '.join(missing)} missing")
+        raise BACKUP_REFUSED(f"{data_dir} holds no whole installation: {', '.join(missing)} missing")
     if archive.resolve().is_relative_to(data_dir.resolve()):
-        raise BackupError(f"{archive} would lie in the data directory that it saves: name a file elsewhere")
+        raise BACKUP_REFUSED(f"{archive} would lie in the data directory that it saves: name a file elsewhere")
     if not archive.parent.is_dir():
-        raise BackupError(f"there is no folder {archive.parent}")
+        raise BACKUP_REFUSED(f"there is no folder {archive.parent}")
     if os.path.lexists(archive):
         raise _exists_already(archive)
     handle, name = tempfile.mkstemp(dir=archive.parent, prefix=f".{archive.name}.", suffix=".partial")
@@ -70,10 +65,10 @@ def restore(archive: Path, data_dir: Path) -> None:
     Everything is unpacked and checked beside it first, so that a damaged backup leaves nothing half-done.
 
     Raises:
-        BackupError: the directory is in use or not empty, or the backup is damaged.
+        BACKUP_REFUSED: the directory is in use or not empty, or the backup is damaged.
     """
     if data_dir.exists() and any(data_dir.iterdir()):
-        raise BackupError(
+        raise BACKUP_REFUSED(
             f"{data_dir} is not empty: move it away first, or set KSWIFI_DATA_DIR to another folder",
             data_dir=str(data_dir),
         )
@@ -85,7 +80,7 @@ def restore(archive: Path, data_dir: Path) -> None:
         installation = Installation(unpacked)
         missing = [part.name for part in installation.parts_in_order if not part.exists()]
         if missing:
-            raise BackupError(f"{archive} holds no whole installation: {', '.join(missing)} missing")
+            raise BACKUP_REFUSED(f"{archive} holds no whole installation: {', '.join(missing)} missing")
         for database in (installation.control_database, installation.ledger_journal):
             _check_database(database)
         # What came after the backup is lost, so peers are told to begin anew: the next start makes a higher one
@@ -133,8 +128,8 @@ def _give_name(partial: Path, archive: Path) -> None:
         partial.replace(archive)
 
 
-def _exists_already(archive: Path) -> BackupError:
-    return BackupError(f"{archive} exists already: name another file")
+def _exists_already(archive: Path) -> RefusedError:
+    return BACKUP_REFUSED(f"{archive} exists already: name another file")
 
 
 def _synchronise(path: Path) -> None:
@@ -151,10 +146,10 @@ def _unpack(archive: Path, into: Path) -> None:
         with tarfile.open(archive, "r:gz") as tar:
             for count, member in enumerate(tar):
                 if count > _LARGEST_BACKUP_MEMBERS:
-                    raise BackupError(f"{archive} holds more files than any installation")
+                    raise BACKUP_REFUSED(f"{archive} holds more files than any installation")
                 _unpack_member(tar, member, archive, into)
     except (tarfile.TarError, EOFError, OSError) as error:
-        raise BackupError(f"{archive} is no backup, or is damaged: {error}") from error
+        raise BACKUP_REFUSED(f"{archive} is no backup, or is damaged: {error}") from error
     for path in (into, *into.rglob("*")):
         path.chmod(OWNER_ONLY_DIRECTORY if path.is_dir() else OWNER_ONLY_FILE)
 
@@ -167,7 +162,7 @@ def _unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Path,
     name = PurePosixPath(member.name)
     content = tar.extractfile(member) if member.isreg() else None
     if name.is_absolute() or ".." in name.parts or not (member.isdir() or content):
-        raise BackupError(f"{archive} is no backup, or is damaged: it holds {member.name!r}")
+        raise BACKUP_REFUSED(f"{archive} is no backup, or is damaged: it holds {member.name!r}")
     place = into / name
     if content is None:
         place.mkdir(parents=True, exist_ok=True)
@@ -195,7 +190,7 @@ def _copy_database(source: Path, copy: Path) -> None:
     try:
         reading.backup(writing)
     except sqlite3.Error as error:
-        raise BackupError(f"{source} cannot be copied: {error}") from error
+        raise BACKUP_REFUSED(f"{source} cannot be copied: {error}") from error
     finally:
         writing.close()
         reading.close()
@@ -206,8 +201,8 @@ def _check_database(path: Path) -> None:
     try:
         verdict = database.execute("PRAGMA quick_check").fetchone()[0]
     except sqlite3.Error as error:
-        raise BackupError(f"{path.name} in the backup is damaged: {error}") from error
+        raise BACKUP_REFUSED(f"{path.name} in the backup is damaged: {error}") from error
     finally:
         database.close()
     if verdict != "ok":
-        raise BackupError(f"{path.name} in the backup is damaged: {verdict}")
+        raise BACKUP_REFUSED(f"{path.name} in the backup is damaged: {verdict}")

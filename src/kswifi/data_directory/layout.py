@@ -11,20 +11,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import Refusal
 from kswifi.kernel.files import OWNER_ONLY_DIRECTORY, OWNER_ONLY_FILE, write_owner_only
 
-
-class InstallationDamagedError(KswifiError):
-    """A part of the data directory is missing although others depend on it."""
-
-    code = "installation_damaged"
-
-
-class InstallationBusyError(KswifiError):
-    """Another server works on this data directory."""
-
-    code = "installation_busy"
+INSTALLATION_DAMAGED = Refusal(
+    "installation_damaged", "A part of the data directory is missing although others depend on it."
+)
+INSTALLATION_BUSY = Refusal("installation_busy", "Another server works on this data directory.")
 
 
 class Installation:
@@ -64,8 +57,8 @@ class Installation:
         """Make the folders, take the lock and check that nothing is missing.
 
         Raises:
-            InstallationBusyError: another server has it.
-            InstallationDamagedError: a part is missing while a later one is there.
+            INSTALLATION_BUSY: another server has it.
+            INSTALLATION_DAMAGED: a part is missing while a later one is there.
         """
         for folder in (self.data_dir, self.keys_dir, self.ledger_dir, self.log_dir):
             folder.mkdir(mode=OWNER_ONLY_DIRECTORY, parents=True, exist_ok=True)
@@ -81,7 +74,7 @@ class Installation:
         newest = max((place for place, told in enumerate(told_by) if told), default=0)
         lost = [part.name for part, there in zip(self.parts_in_order[:newest], present, strict=False) if not there]
         if lost:
-            raise InstallationDamagedError(
+            raise INSTALLATION_DAMAGED(
                 f"{self.data_dir} has lost {', '.join(lost)}. Bring it back with `kswifi restore FILE`, or start "
                 "afresh with another KSWIFI_DATA_DIR. Nothing was made anew: what the lost part held cannot be.",
                 data_dir=str(self.data_dir),
@@ -118,7 +111,7 @@ class Installation:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
-            raise InstallationBusyError(
+            raise INSTALLATION_BUSY(
                 f"another KSWiFi server works on {self.data_dir}: stop it first, or set KSWIFI_DATA_DIR",
                 data_dir=str(self.data_dir),
             ) from None

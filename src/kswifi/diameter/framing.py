@@ -34,11 +34,6 @@ class MessageFramer:
         self._rest = bytearray()
         self._needed = _LENGTH_KNOWN_OCTETS
 
-    @property
-    def pending_octets(self) -> int:
-        """Octets of the message that is still incomplete."""
-        return len(self._rest)
-
     def feed(self, octets: bytes) -> list[bytes]:
         """Take octets as they came; return the messages they complete, in order.
 

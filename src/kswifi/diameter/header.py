@@ -34,11 +34,6 @@ class Header(NamedTuple):
         return bool(self.flags & FLAG_REQUEST)
 
     @property
-    def is_error(self) -> bool:
-        """The E bit: an answer that follows the grammar of error answers alone."""
-        return bool(self.flags & FLAG_ERROR)
-
-    @property
     def is_retransmitted(self) -> bool:
         """The T bit: possibly sent before."""
         return bool(self.flags & FLAG_RETRANSMITTED)

@@ -1,12 +1,9 @@
 """How a profile reaches a card: the port, and the kinds of proof that its roads bring back."""
 
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Protocol
 
 from kswifi.outbox.results import JobResult
-
-PROFILE_SETTLED: Final = "esim.profile_settled"
-"""Work in the outbox: a card has signed that a line's profile is installed, or why not (``failure``)."""
 
 
 class StorageProof(StrEnum):

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Row
 
 from kswifi.database.dialect import insert
 from kswifi.database.engine import transaction_instant
-from kswifi.free_data.errors import BudgetGoneError, BudgetInvalidError, UnknownBudgetError
+from kswifi.free_data.errors import BUDGET_INVALID, UNKNOWN_BUDGET, BudgetGoneError
 from kswifi.free_data.model import KOBO_LIMIT, Budget, BudgetKind
 from kswifi.free_data.rules import FreeDataRules, WhenBudgetGone
 from kswifi.free_data.sql import free_budget, free_budget_day, free_stop
@@ -42,11 +42,11 @@ def find_budget(connection: Connection, budget_id: str) -> Budget:
     """Return a budget.
 
     Raises:
-        UnknownBudgetError: there is none of this name.
+        UNKNOWN_BUDGET: there is none of this name.
     """
     row = connection.execute(select(free_budget).where(_t.budget_id == budget_id)).one_or_none()
     if row is None:
-        raise UnknownBudgetError(f"there is no budget {budget_id!r}", budget_id=budget_id)
+        raise UNKNOWN_BUDGET(f"there is no budget {budget_id!r}", budget_id=budget_id)
     return _read(row)
 
 
@@ -61,11 +61,11 @@ def set_budget(
     """Set a budget up, or change it; return it.
 
     Raises:
-        BudgetInvalidError: less than is reserved and spent already, another kind than it has, or no sensible sum.
+        BUDGET_INVALID: less than is reserved and spent already, another kind than it has, or no sensible sum.
     """
     for kobo in (total_kobo, daily_kobo, monthly_kobo):
         if kobo is not None and not 0 <= kobo <= KOBO_LIMIT:
-            raise BudgetInvalidError(f"a budget is between {format_naira(0)} and {format_naira(KOBO_LIMIT)}")
+            raise BUDGET_INVALID(f"a budget is between {format_naira(0)} and {format_naira(KOBO_LIMIT)}")
     row = connection.execute(select(free_budget).where(_t.budget_id == budget_id)).one_or_none()
     values: dict[str, Any] = {"total_kobo": total_kobo, "daily_kobo": daily_kobo, "monthly_kobo": monthly_kobo}
     if row is None:
@@ -76,10 +76,10 @@ def set_budget(
         return find_budget(connection, budget_id)
     budget = _read(row)
     if budget.kind is not kind:
-        raise BudgetInvalidError(f"{budget_id} is a budget of kind {budget.kind}", budget_id=budget_id)
+        raise BUDGET_INVALID(f"{budget_id} is a budget of kind {budget.kind}", budget_id=budget_id)
     committed = budget.reserved_kobo + budget.spent_kobo
     if total_kobo < committed:
-        raise BudgetInvalidError(
+        raise BUDGET_INVALID(
             f"{format_naira(committed)} of {budget_id} are reserved or spent: it cannot be less",
             budget_id=budget_id,
             committed_kobo=committed,
@@ -261,7 +261,7 @@ def _count_day(connection: Connection, budget_id: str | None, day: str, kobo: in
 
 def _require_room_for_one_more(connection: Connection) -> None:
     if int(connection.scalar(select(func.count()).select_from(free_budget)) or 0) >= BUDGETS_LIMIT:
-        raise BudgetInvalidError(f"there are {BUDGETS_LIMIT} budgets already")
+        raise BUDGET_INVALID(f"there are {BUDGETS_LIMIT} budgets already")
 
 
 def _read(row: Row[*tuple[Any, ...]]) -> Budget:

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import KswifiError, Refusal
 
 
 class FreeDataError(KswifiError):
@@ -98,25 +98,11 @@ class BudgetGoneError(FreeOrderRefusedError):
     code = "free_budget_gone"
 
 
-class UnknownBudgetError(FreeDataError):
-    """There is no budget of this name."""
-
-    code = "unknown_budget"
-
-
-class BudgetInvalidError(FreeDataError):
-    """A budget cannot be what was asked: less than is reserved and spent of it, say."""
-
-    code = "budget_invalid"
-
-
-class BudgetUnpricedError(FreeDataError):
-    """There are budgets, and no cost price: they would never be used up."""
-
-    code = "budget_unpriced"
-
-
-class NoWaitingListError(FreeDataError):
-    """There is nothing to wait for, or this operator keeps no waiting list."""
-
-    code = "no_waiting_list"
+UNKNOWN_BUDGET = Refusal("unknown_budget", "There is no budget of this name.")
+BUDGET_INVALID = Refusal(
+    "budget_invalid", "A budget cannot be what was asked: less than is reserved and spent of it, say."
+)
+BUDGET_UNPRICED = Refusal("budget_unpriced", "There are budgets, and no cost price: they would never be used up.")
+NO_WAITING_LIST = Refusal(
+    "no_waiting_list", "There is nothing to wait for, or this operator keeps no waiting list.", status=409
+)

@@ -19,12 +19,12 @@ from kswifi.catalogue.model import Offer
 from kswifi.database.engine import Database, after_commit, transaction_instant
 from kswifi.free_data import budgets, waiting
 from kswifi.free_data.errors import (
+    NO_WAITING_LIST,
     CardAllowanceExceededError,
     FreeDataStoppedError,
     FreeOfferNotGivenError,
     FreeOrderRefusedError,
     KycLevelTooLowError,
-    NoWaitingListError,
     PhoneNotVerifiedError,
     PhoneOrVoucherNeededError,
     VoucherNeededError,
@@ -185,18 +185,16 @@ class FreeData:
         """Put somebody on the waiting list for an offer that only the missing money refuses; again is no error.
 
         Raises:
-            NoWaitingListError: no list is kept, or it is not the money that is missing.
+            NO_WAITING_LIST: no list is kept, or it is not the money that is missing.
         """
         if self.rules.when_budget_gone is not WhenBudgetGone.WAITING_LIST:
-            raise NoWaitingListError("no waiting list is kept here")
+            raise NO_WAITING_LIST("no waiting list is kept here")
 
         def change(connection: Connection) -> None:
             asker = self._asker(connection, user_id, None, None)
             refusal = self._refusal(connection, asker, offer, transaction_instant(connection))
             if refusal is None or refusal.facts["do"] != "join_waiting_list":
-                raise NoWaitingListError(
-                    "there is nothing to wait for: " + (refusal.message if refusal else "order")
-                )
+                raise NO_WAITING_LIST("there is nothing to wait for: " + (refusal.message if refusal else "order"))
             waiting.join(connection, user_id, _octets(offer))
 
         await self._database.write(change)

@@ -29,7 +29,7 @@ from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.pasted import clean_digits
 from kswifi.outbox.service import enqueue
 from kswifi.phone_verification.code_limits import CodeLimiter
-from kswifi.phone_verification.errors import NoLabMessageError
+from kswifi.phone_verification.errors import NO_LAB_MESSAGE
 from kswifi.phone_verification.lab_outbox import LabOutbox
 from kswifi.phone_verification.model import (
     CODE_LIFETIME,
@@ -151,7 +151,7 @@ class IdentifierProofs:
 
         Raises:
             UnknownProofError: no code was asked for under this id.
-            NoLabMessageError: the message is sent, or it is not there (yet, or any more).
+            NO_LAB_MESSAGE: the message is sent, or it is not there (yet, or any more).
         """
         row = await self._database.read(lambda connection: _find(connection, proof_id))
         if row is None:
@@ -159,7 +159,7 @@ class IdentifierProofs:
         sender = self._senders.sender_of(parse_identifier(row.identifier))
         found = await sender.find(proof_id) if isinstance(sender, LabOutbox) else None
         if found is None:
-            raise NoLabMessageError("this message is not in the lab's outbox")
+            raise NO_LAB_MESSAGE("this message is not in the lab's outbox")
         return found
 
     async def prune(self) -> int:

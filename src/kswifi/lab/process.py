@@ -102,7 +102,11 @@ async def _content_process(config: LabConfig) -> AsyncIterator[tuple[HostPort, "
 async def _start_content(config: LabConfig) -> tuple[asyncio.subprocess.Process, HostPort]:
     for _ in range(_PORT_TRIES):
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "kswifi.lab.site.content", config.host, str(config.content_port)),
+            sys.executable,
+            "-m",
+            "kswifi.lab.site.content",
+            config.host,
+            str(config.content_port),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

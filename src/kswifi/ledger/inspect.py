@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 
-from kswifi.ledger.effects import Answered, Effect
 from kswifi.ledger.errors import LedgerDamagedError
 from kswifi.ledger.state import AccountView, LedgerState, ReservationView, WalletView
 from kswifi.ledger.storage.journal import GENESIS, Head, effects_of, follow
@@ -114,23 +113,6 @@ def replay(directory: Path) -> Replayed:
         return Replayed(report, dict(sorted(kinds.items())))
     finally:
         journal.close()
-
-
-def history(directory: Path, identifier: str, limit: int) -> list[tuple[int, Effect]]:
-    """Return the last effects that name a wallet, an account or a reservation, each with its record's sequence."""
-    journal = SqliteJournalReader(directory)
-    found: list[tuple[int, Effect]] = []
-    try:
-        for record in follow(journal, journal.base(), journal.open().sequence):
-            found += [
-                (record.sequence, effect)
-                for effect in effects_of(record)
-                if not isinstance(effect, Answered) and identifier in msgspec.structs.astuple(effect)
-            ]
-            del found[:-limit]
-    finally:
-        journal.close()
-    return found
 
 
 def _recover_all(directory: Path, journal: SqliteJournalReader, at_least: int = 0) -> Recovered:

@@ -169,6 +169,11 @@ def _book(
 
 
 def _exhaust(work: Work, account: Account) -> bool:
+    """Make the cut-off in the ledger: exhaust an account without octets and hold its wallet; tell whether it is so.
+
+    It is part of the batch that commits the last octet, so nothing can be reserved in between. A wallet that
+    continues with its next account gets no hold.
+    """
     if not account.is_used_up:
         return False
     work.emit(fx.Exhausted(account.account_id, account.wallet_id, work.at))

@@ -1,6 +1,6 @@
 """What notifications refuse."""
 
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import KswifiError, Refusal
 
 
 class PushEndpointRefusedError(KswifiError):
@@ -9,19 +9,12 @@ class PushEndpointRefusedError(KswifiError):
     code = "push_endpoint_refused"
 
 
-class PushKeyInvalidError(KswifiError):
-    """The key of a subscription is no point of P-256, or its secret not 16 octets (RFC 8291, 2)."""
-
-    code = "push_key_invalid"
-
-
-class UnknownPushSubscriptionError(KswifiError):
-    """The user has no subscription with this id."""
-
-    code = "unknown_push_subscription"
-
-
-class VapidKeyDamagedError(KswifiError):
-    """The key file by which push services know us cannot be read."""
-
-    code = "vapid_key_damaged"
+PUSH_KEY_INVALID = Refusal(
+    "push_key_invalid",
+    "The key of a subscription is no point of P-256, or its secret not 16 octets (RFC 8291, 2).",
+    status=422,
+)
+UNKNOWN_PUSH_SUBSCRIPTION = Refusal(
+    "unknown_push_subscription", "The user has no subscription with this id.", status=404
+)
+VAPID_KEY_DAMAGED = Refusal("vapid_key_damaged", "The key file by which push services know us cannot be read.")

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, delete, select
 from kswifi.database.dialect import insert
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.kernel.ids import uuid7
-from kswifi.notifications.errors import PushKeyInvalidError, UnknownPushSubscriptionError
+from kswifi.notifications.errors import PUSH_KEY_INVALID, UNKNOWN_PUSH_SUBSCRIPTION
 from kswifi.notifications.model import KEY_OCTETS, SECRET_OCTETS, Subscription, Wishes
 from kswifi.notifications.ports import PushTransport
 from kswifi.notifications.sql import notification_wish, push_subscription
@@ -33,7 +33,7 @@ class NotificationService:
         """Keep a device's subscription; return its id. The same endpoint again changes its keys and its owner.
 
         Raises:
-            PushEndpointRefusedError, PushKeyInvalidError: nothing could, or may, be sent to it.
+            PushEndpointRefusedError, PUSH_KEY_INVALID: nothing could, or may, be sent to it.
         """
         self._transport.check_endpoint(endpoint)
         _check_keys(key, secret)
@@ -66,11 +66,11 @@ def remove_subscription(connection: Connection, user_id: str, subscription_id: s
     """Forget a device of a user.
 
     Raises:
-        UnknownPushSubscriptionError: the user has no such subscription.
+        UNKNOWN_PUSH_SUBSCRIPTION: the user has no such subscription.
     """
     mine = _t.user_id == user_id, _t.subscription_id == subscription_id
     if connection.execute(delete(push_subscription).where(*mine)).rowcount != 1:
-        raise UnknownPushSubscriptionError("you have no such subscription")
+        raise UNKNOWN_PUSH_SUBSCRIPTION("you have no such subscription")
 
 
 def put_wishes(connection: Connection, user_id: str, wishes: Wishes) -> None:
@@ -123,6 +123,6 @@ def _check_keys(key: bytes, secret: bytes) -> None:
     try:
         ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), key)
     except ValueError as error:
-        raise PushKeyInvalidError("the subscription's key is no point of P-256") from error
+        raise PUSH_KEY_INVALID("the subscription's key is no point of P-256") from error
     if len(key) != KEY_OCTETS or len(secret) != SECRET_OCTETS:
-        raise PushKeyInvalidError("a subscription has a key of 65 octets and a secret of 16")
+        raise PUSH_KEY_INVALID("a subscription has a key of 65 octets and a secret of 16")

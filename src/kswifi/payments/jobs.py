@@ -27,9 +27,22 @@ OPEN_DELAYS: Final = (45 * _SECONDS, 45 * _SECONDS, 2 * _MINUTES, 5 * _MINUTES, 
 """First after the request that made the payment is over, whether it was answered or not."""
 
 LOOK_DELAYS: Final = (
-    *(10 * _SECONDS, 20 * _SECONDS, 30 * _SECONDS, 1 * _MINUTES, 3 * _MINUTES, 5 * _MINUTES),
-    *(10 * _MINUTES, 15 * _MINUTES, 30 * _MINUTES, 1 * _HOURS),
-    *(3 * _HOURS, 6 * _HOURS, 12 * _HOURS, 24 * _HOURS, 24 * _HOURS, 24 * _HOURS),
+    10 * _SECONDS,
+    20 * _SECONDS,
+    30 * _SECONDS,
+    1 * _MINUTES,
+    3 * _MINUTES,
+    5 * _MINUTES,
+    10 * _MINUTES,
+    15 * _MINUTES,
+    30 * _MINUTES,
+    1 * _HOURS,
+    3 * _HOURS,
+    6 * _HOURS,
+    12 * _HOURS,
+    24 * _HOURS,
+    24 * _HOURS,
+    24 * _HOURS,
 )
 """How often an unpaid payment is looked up although no webhook came: about four days."""
 
@@ -37,7 +50,13 @@ LAPSE_AFTER_LOOK: Final = 10
 """From this look on (two hours), an unpaid payment has lapsed; it is still looked up, since it may yet be paid."""
 
 REFUND_DELAYS: Final = (
-    *(timedelta(0), 5 * _SECONDS, 30 * _SECONDS, 2 * _MINUTES, 10 * _MINUTES, 1 * _HOURS, 6 * _HOURS),
+    timedelta(0),
+    5 * _SECONDS,
+    30 * _SECONDS,
+    2 * _MINUTES,
+    10 * _MINUTES,
+    1 * _HOURS,
+    6 * _HOURS,
     *(24 * _HOURS for _ in range(14)),
 )
 """When the gateway is asked for a refund, or how it stands: banks take up to ten working days."""

@@ -106,7 +106,7 @@ class PaymentService:
         answer, the payment is returned as ``intended``: it is opened, or given up, in the background.
 
         Raises:
-            UnknownOfferError: there is no such offer.
+            UNKNOWN_OFFER: there is no such offer.
             NothingToPayError: it is free.
             NothingToDeliverError: there is nothing to sell now.
             KswifiError: as the rules' ``require_buyer``.
@@ -117,26 +117,7 @@ class PaymentService:
         if offer.free:
             raise NothingToPayError(f"{offer.title} costs nothing: order it", offer_id=offer.id)
         reference = f"kswifi-{operation_id}"
-
-        def change(connection: Connection) -> Payment:
-            payment = payment_of(connection, reference) or self._still_open(connection, user_id, offer)
-            if payment is None:
-                if self.rules.require_buyer is not None:
-                    self.rules.require_buyer(connection, user_id)
-                obstacle = None if self.rules.obstacle is None else self.rules.obstacle(connection)
-                if obstacle is not None:
-                    raise NothingToDeliverError(f"{obstacle}: nothing was taken", offer_id=offer.id)
-                if count_open(connection, user_id) >= OPEN_PAYMENTS_LIMIT:
-                    raise TooManyOpenPaymentsError(
-                        f"{OPEN_PAYMENTS_LIMIT} payments wait to be paid: pay one, or wait until they lapse",
-                        open_payments=OPEN_PAYMENTS_LIMIT,
-                    )
-                payment = self._intent(connection, reference, user_id, offer)
-                add_payment(connection, payment)
-                jobs.ask_to_open(connection, reference)
-            return payment
-
-        payment = await self._database.write(change)
+        payment = await self._database.write(lambda connection: self._intend(connection, user_id, offer, reference))
         # An intent of another request is opened by that request, or else by its job: opening it twice at the same
         # time would take the second answer, "the reference exists", for a lost checkout.
         if payment.state is PaymentState.INTENDED and payment.reference == reference:
@@ -147,6 +128,50 @@ class PaymentService:
                 reference=payment.reference,
             )
         return payment
+
+    def _intend(self, connection: Connection, user_id: str, offer: Offer, reference: str) -> Payment:
+        """Add an intended payment and the job that opens it; return the one that exists, if any. A step."""
+        existing = payment_of(connection, reference) or self._still_open(connection, user_id, offer)
+        if existing is not None:
+            return existing
+        self._require_sale(connection, user_id, offer)
+        payment = Payment(
+            reference=reference,
+            user_id=user_id,
+            offer_id=offer.id,
+            title=offer.title,
+            amount_kobo=offer.price_kobo,
+            valid_days=offer.valid_days,
+            limit_octets=self.rules.fair_use_octets if offer.allowance_octets is None else offer.allowance_octets,
+            gateway=self._gateway.name,
+            sandbox=self._gateway.sandbox,
+            state=PaymentState.INTENDED,
+            reason=None,
+            checkout_url=None,
+            created_at=transaction_instant(connection),
+            settled_at=None,
+            refunded_at=None,
+            paid_kobo=None,
+            fees_kobo=None,
+            refund_kobo=None,
+            channel=None,
+        )
+        add_payment(connection, payment)
+        jobs.ask_to_open(connection, reference)
+        return payment
+
+    def _require_sale(self, connection: Connection, user_id: str, offer: Offer) -> None:
+        """Refuse a payment that must not begin; raises as ``begin``."""
+        if self.rules.require_buyer is not None:
+            self.rules.require_buyer(connection, user_id)
+        obstacle = None if self.rules.obstacle is None else self.rules.obstacle(connection)
+        if obstacle is not None:
+            raise NothingToDeliverError(f"{obstacle}: nothing was taken", offer_id=offer.id)
+        if count_open(connection, user_id) >= OPEN_PAYMENTS_LIMIT:
+            raise TooManyOpenPaymentsError(
+                f"{OPEN_PAYMENTS_LIMIT} payments wait to be paid: pay one, or wait until they lapse",
+                open_payments=OPEN_PAYMENTS_LIMIT,
+            )
 
     async def payment(self, user_id: str, reference: str) -> Payment:
         """Return one of a user's payments.

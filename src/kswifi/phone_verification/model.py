@@ -8,7 +8,7 @@ from typing import Final
 from kswifi.accounts.errors import InvalidIdentifierError
 from kswifi.accounts.model import Digest, parse_identifier
 from kswifi.accounts.rates import Rate
-from kswifi.phone_verification.errors import NotAPhoneNumberError
+from kswifi.phone_verification.errors import NOT_A_PHONE_NUMBER
 from kswifi.phone_verification.ports import SendRefused, SendResult, Sent
 
 CODE_DIGITS: Final = 6
@@ -54,14 +54,14 @@ def parse_phone_number(text: str) -> str:
     """Return a phone number in E.164; a Nigerian one may be written as people write it (0803 123 4567).
 
     Raises:
-        NotAPhoneNumberError: it is none.
+        NOT_A_PHONE_NUMBER: it is none.
     """
     try:
         number = parse_identifier(text).phone_number
     except InvalidIdentifierError as error:
-        raise NotAPhoneNumberError(error.message) from error
+        raise NOT_A_PHONE_NUMBER(error.message) from error
     if number is None:
-        raise NotAPhoneNumberError("a code goes to a phone number, not to an email address")
+        raise NOT_A_PHONE_NUMBER("a code goes to a phone number, not to an email address")
     return number
 
 

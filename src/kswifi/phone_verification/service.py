@@ -21,11 +21,11 @@ from kswifi.kernel.pasted import clean_digits
 from kswifi.outbox.service import enqueue
 from kswifi.phone_verification.code_limits import CodeLimiter
 from kswifi.phone_verification.errors import (
-    NoLabMessageError,
-    PhoneCodeOverError,
-    PhoneCodeWrongError,
-    PhoneVerifiedElsewhereError,
-    UnknownPhoneVerificationError,
+    NO_LAB_MESSAGE,
+    PHONE_CODE_OVER,
+    PHONE_CODE_WRONG,
+    PHONE_VERIFIED_ELSEWHERE,
+    UNKNOWN_PHONE_VERIFICATION,
 )
 from kswifi.phone_verification.lab_outbox import LabOutbox
 from kswifi.phone_verification.model import (
@@ -75,7 +75,7 @@ class PhoneVerifications:
         """Ask for a code to a number; the same id again is the same verification.
 
         Raises:
-            NotAPhoneNumberError: no code can be sent to it.
+            NOT_A_PHONE_NUMBER: no code can be sent to it.
             TooManyAttemptsError: too many codes for this account, number or network address, or for all together.
         """
         number = parse_phone_number(text)
@@ -111,7 +111,7 @@ class PhoneVerifications:
         """Return a user's verification.
 
         Raises:
-            UnknownPhoneVerificationError: they have none of this id, or it is forgotten.
+            UNKNOWN_PHONE_VERIFICATION: they have none of this id, or it is forgotten.
         """
         return await self._database.read(
             lambda connection: _shown(_require(_find(connection, user_id, verification_id)))
@@ -121,9 +121,9 @@ class PhoneVerifications:
         """Take a code that was typed in: from now on the number is this account's; again is no error.
 
         Raises:
-            UnknownPhoneVerificationError: the user has none of this id.
-            PhoneCodeWrongError, PhoneCodeOverError: the code is another, or it has had its time or its tries.
-            PhoneVerifiedElsewhereError: the number is another account's.
+            UNKNOWN_PHONE_VERIFICATION: the user has none of this id.
+            PHONE_CODE_WRONG, PHONE_CODE_OVER: the code is another, or it has had its time or its tries.
+            PHONE_VERIFIED_ELSEWHERE: the number is another account's.
         """
         refused = await self._database.write(
             lambda connection: self._confirm(connection, user_id, verification_id, code)
@@ -137,18 +137,18 @@ class PhoneVerifications:
             return None
         now = transaction_instant(connection)
         if now >= row.expires_at or row.tries >= TRIES_LIMIT or row.state == SendState.REFUSED:
-            return PhoneCodeOverError("this code does not hold any more: ask for another")
+            return PHONE_CODE_OVER("this code does not hold any more: ask for another")
         expected = code_of(self._digest, row.verification_id, row.phone_number, row.salt)
         this = update(phone_verification).where(_t.verification_id == verification_id)
         if not hmac.compare_digest(expected.encode(), clean_digits(code).encode("utf-8", "replace")):
             connection.execute(this.values(tries=row.tries + 1))
             left = TRIES_LIMIT - row.tries - 1
-            return PhoneCodeWrongError(f"this is not the code: you can try {left} times more", tries_left=left)
+            return PHONE_CODE_WRONG(f"this is not the code: you can try {left} times more", tries_left=left)
         mark = self._digest("phone", row.phone_number).hex()
         t = user_account.c
         owner = connection.scalar(select(t.user_id).where(t.phone_mark == mark))
         if owner not in (None, user_id):
-            return PhoneVerifiedElsewhereError("another account has verified this number")
+            return PHONE_VERIFIED_ELSEWHERE("another account has verified this number")
         connection.execute(update(user_account).where(t.user_id == user_id).values(phone_mark=mark))
         connection.execute(this.values(confirmed_at=now))
         return None
@@ -157,15 +157,15 @@ class PhoneVerifications:
         """Return the message of a verification, where messages are kept and not sent.
 
         Raises:
-            NoLabMessageError: they are sent, or this one is not there (yet, or any more).
-            UnknownPhoneVerificationError: the user has none of this id.
+            NO_LAB_MESSAGE: they are sent, or this one is not there (yet, or any more).
+            UNKNOWN_PHONE_VERIFICATION: the user has none of this id.
         """
         if self._lab is None:
-            raise NoLabMessageError("text messages are really sent here: look at your phone")
+            raise NO_LAB_MESSAGE("text messages are really sent here: look at your phone")
         await self.verification(user_id, verification_id)
         found = await self._lab.find(verification_id)
         if found is None:
-            raise NoLabMessageError("this message is not in the lab's outbox")
+            raise NO_LAB_MESSAGE("this message is not in the lab's outbox")
         return found
 
     async def prune(self) -> int:
@@ -194,7 +194,7 @@ def _find(connection: Connection, user_id: str, verification_id: str) -> _Row | 
 
 def _require(row: _Row | None) -> _Row:
     if row is None:
-        raise UnknownPhoneVerificationError("you have asked for no such code")
+        raise UNKNOWN_PHONE_VERIFICATION("you have asked for no such code")
     return row
 
 

@@ -103,13 +103,6 @@ class Assets:
         left_out = {_url(name) for name in LAB_FILES} | {"/sw.js", PARCEL}
         return tuple(asset for url, asset in sorted(self.by_url.items()) if url not in left_out)
 
-    @property
-    def first_visit_octets(self) -> int:
-        """Return what a first visit receives in bodies until the whole app is on the device."""
-        named = _named_by_page(self)
-        one_by_one = [one for one in self.precached if one.url in named]
-        return sum(one.wire_octets for one in (*one_by_one, self.by_url[PARCEL], self.by_url["/sw.js"]))
-
 
 def load_assets(static: Path = STATIC, minified: Path = MINIFIED) -> Assets:
     """Read the app's files; of each script and style sheet the minified form, where it was made of this source."""

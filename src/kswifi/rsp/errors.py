@@ -1,7 +1,5 @@
 """What remote SIM provisioning refuses: octets, signatures, protected segments and certificates."""
 
-from typing import ClassVar
-
 from kswifi.kernel.errors import KswifiError
 
 
@@ -59,7 +57,7 @@ class PkiError(RspError):
 class CertificateRefusedError(RspError):
     """A certificate that is not trusted; ``role`` names whose it is, for the answer's subject code."""
 
-    code: ClassVar[str] = "certificate_refused"
+    code = "certificate_refused"
 
     def __init__(self, message: str, *, role: str, **facts: str | int | bool | None) -> None:
         super().__init__(message, role=role, **facts)

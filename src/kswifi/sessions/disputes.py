@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 from kswifi.database.dialect import insert
 from kswifi.database.engine import transaction_instant
 from kswifi.kernel.clock import from_unix_seconds, unix_seconds
-from kswifi.sessions.errors import TooManyDisputesError
+from kswifi.sessions.errors import TOO_MANY_DISPUTES
 from kswifi.sessions.sql import session_dispute
 from kswifi.sessions.store import find_session
 
@@ -41,14 +41,12 @@ def open_dispute(
 
     Raises:
         UnknownSessionError: there is no such session, or it is somebody else's.
-        TooManyDisputesError: there are enough of this session to look into.
+        TOO_MANY_DISPUTES: there are enough of this session to look into.
     """
     session = find_session(connection, session_id, user_id)
     known = select(func.count()).where(_t.session_id == session.session_id, _t.dispute_id != dispute_id)
     if int(connection.scalar(known) or 0) >= DISPUTES_OF_SESSION:
-        raise TooManyDisputesError(
-            "what you wrote about this session is being looked into", limit=DISPUTES_OF_SESSION
-        )
+        raise TOO_MANY_DISPUTES("what you wrote about this session is being looked into", limit=DISPUTES_OF_SESSION)
     connection.execute(
         insert(session_dispute)
         .values(

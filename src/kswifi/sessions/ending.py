@@ -10,7 +10,8 @@ from kswifi.esim.model import ProfileState
 from kswifi.free_data.grants import end_unused
 from kswifi.sessions import jobs
 from kswifi.sessions.model import InternetSession, SessionEvent, SessionState
-from kswifi.sessions.store import move_session, sessions_on
+from kswifi.sessions.store import sessions_on
+from kswifi.sessions.transitions import move_session
 
 ON_THE_CARD: Final = (SessionState.STORED, SessionState.ACTIVE, SessionState.PAUSED)
 _ON_ITS_WAY = (ProfileState.CONFIRMED, ProfileState.RELEASED, ProfileState.DOWNLOADED, ProfileState.ERROR)
@@ -25,7 +26,7 @@ def end_session(
     one that is installed stays on its card.
 
     Raises:
-        IllegalTransitionError: it has ended already.
+        ILLEGAL_TRANSITION: it has ended already.
     """
     ended = move_session(connection, session, event, reason)
     esim = find_esim(connection, session.esim_id)
@@ -52,7 +53,7 @@ def end_unused_session(
     What ``may_be_spent`` ends by the ledger's word, and the projector settles that.
 
     Raises:
-        IllegalTransitionError: it has ended already.
+        ILLEGAL_TRANSITION: it has ended already.
     """
     ended = end_session(connection, session, event, reason)
     end_unused(connection, session.session_id)

@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
+from kswifi.esim.jobs import PROFILE_SETTLED
 from kswifi.esim.lines.service import card_of, find_esim
 from kswifi.esim.model import ESim, LineSettings, ProfileState
-from kswifi.esim.ports import PROFILE_SETTLED, ProfileDelivery, StorageProof
+from kswifi.esim.ports import ProfileDelivery, StorageProof
 from kswifi.free_data.service import FreeData
 from kswifi.kernel.clock import unix_seconds
 from kswifi.ledger.commands import (
@@ -32,6 +33,7 @@ from kswifi.ledger.commands import (
     Revoke,
 )
 from kswifi.ledger.errors import LedgerBusyError, LedgerClosedError, LedgerFailedError
+from kswifi.ledger.ports import LedgerCommands
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
 from kswifi.sessions import jobs
@@ -41,16 +43,15 @@ from kswifi.sessions.contents import sign_package, sign_session_record
 from kswifi.sessions.ending import ON_THE_CARD, end_unused_session, may_be_spent
 from kswifi.sessions.model import LIVE_STATES, InternetSession, SessionEvent, SessionState, allows
 from kswifi.sessions.orders import package_digest
-from kswifi.sessions.ports import LedgerCommands
 from kswifi.sessions.signing import SessionSigningKey
 from kswifi.sessions.store import (
     find_session,
     get_record,
     in_state,
-    move_session,
     put_package,
     sessions_on,
 )
+from kswifi.sessions.transitions import move_session
 
 
 class SessionHandlers:

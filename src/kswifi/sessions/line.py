@@ -1,58 +1,43 @@
-"""What becomes of a session on its eSIM: stored, switched on and off, counted, cut off.
+"""An internet session on its eSIM: transfer to the card, and the switch of the line.
 
-The line's state is the ledger's. What is asked for here is noted as a wish and carried there by the outbox; what is
-told from here is what the projector read back.
+The ledger owns the state of a line. A change is written here as a wish and carried to the ledger by the outbox.
 """
-
-from datetime import datetime
 
 from sqlalchemy import Connection
 
-from kswifi.database.engine import Database
+from kswifi.database.engine import Database, transaction_instant
 from kswifi.esim.lines.service import find_esim, wish_for
-from kswifi.esim.model import ESim, Hold
-from kswifi.session_package.codec import verify_package
+from kswifi.esim.model import ESim
+from kswifi.session_package.errors import PackageExpiredError
 from kswifi.sessions import jobs
 from kswifi.sessions.card import slots
-from kswifi.sessions.ending import ON_THE_CARD, cut_off_if_exhausted
-from kswifi.sessions.errors import NoSessionOnEsimError
-from kswifi.sessions.model import CutOff, InternetSession, SessionEvent, SessionState, UsageData
-from kswifi.sessions.signing import SessionSigningKey
-from kswifi.sessions.store import find_session, get_balance, live, move_session, sessions_on
-
-_ENDED_IN_THE_LEDGER = (SessionState.EXPIRED, SessionState.REVOKED)
+from kswifi.sessions.ending import ON_THE_CARD
+from kswifi.sessions.errors import NO_SESSION_ON_ESIM, PACKAGE_NOT_READY, SESSION_IS_FOR_ANOTHER_ESIM
+from kswifi.sessions.model import InternetSession, SessionEvent, SessionState
+from kswifi.sessions.store import find_session, live, sessions_on
+from kswifi.sessions.transitions import move_session
 
 
 class ESIMSessionManager:
     """Sessions on their eSIMs."""
 
-    def __init__(self, database: Database, signing_key: SessionSigningKey) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._signing_key = signing_key
 
-    async def store_session_on_esim(self, session_data: bytes) -> InternetSession:
-        """Begin to bring the session of a package onto the eSIM it was made for.
+    async def store_session_on_esim(self, session_id: str, esim_id: str) -> InternetSession:
+        """Begin to bring a session onto the eSIM it was made for.
 
         The session is ``transferring`` then, and ``stored`` only once the card has proved that it holds the
-        record and the ledger has taken the proof. While it is under way, again is no error.
+        record and the ledger has taken the proof. Idempotent while it is under way.
 
         Raises:
-            PackageError: the package is damaged, expired or not ours.
-            UnknownSessionError: the session is not known here.
-            IllegalTransitionError: it is not downloaded yet, or is past that.
+            UnknownSessionError, UnknownEsimError: there is none.
+            SESSION_IS_FOR_ANOTHER_ESIM: the session was made for another eSIM.
+            PACKAGE_NOT_READY: its package is being signed.
+            PackageExpiredError: its validity is over.
+            ILLEGAL_TRANSITION: it is not downloaded yet, or is past that.
         """
-        now = self._database.clock.now()
-        package = verify_package(session_data, self._signing_key.public_keys, None, now)
-
-        def transfer(connection: Connection) -> InternetSession:
-            session = find_session(connection, package.manifest.session_id)
-            if session.state is SessionState.TRANSFERRING:
-                return session
-            session = move_session(connection, session, SessionEvent.TRANSFER_STARTED)
-            jobs.ask_to_deliver(connection, session)
-            return session
-
-        return await self._database.write(transfer)
+        return await self._database.write(lambda connection: _transfer(connection, session_id, esim_id))
 
     async def activate_stored_session(self, esim_id: str, session_id: str | None = None) -> ESim:
         """Switch the line on; return it with the hold that the network has confirmed so far.
@@ -63,7 +48,7 @@ class ESIMSessionManager:
 
         Raises:
             UnknownEsimError: there is none.
-            NoSessionOnEsimError: nothing stored on it could be used: it has to be transferred first, or is over.
+            NO_SESSION_ON_ESIM: nothing stored on it could be used: it has to be transferred first, or is over.
         """
         return await self._database.write(
             lambda connection: switch_line(connection, esim_id, pause=False, session_id=session_id)
@@ -73,72 +58,29 @@ class ESIMSessionManager:
         """Switch the line off, as ``activate_stored_session`` switches it on."""
         return await self._database.write(lambda connection: switch_line(connection, esim_id, pause=True))
 
-    async def track_session_usage(self, esim_id: str) -> UsageData:
-        """Return how the eSIM's session stands, as the ledger last told it.
 
-        Raises:
-            UnknownEsimError: there is none.
-            NoSessionOnEsimError: it never carried one.
-        """
+def _transfer(connection: Connection, session_id: str, esim_id: str) -> InternetSession:
+    """Start a transfer, as ``ESIMSessionManager.store_session_on_esim``, within a step.
 
-        def look(connection: Connection) -> UsageData:
-            esim = find_esim(connection, esim_id)
-            return self.usage(connection, self._carried(connection, esim), esim)
-
-        return await self._database.read(look)
-
-    @staticmethod
-    def usage(connection: Connection, session: InternetSession, esim: ESim) -> UsageData:
-        """Return how one session stands."""
-        balance, as_of = get_balance(connection, session.session_id)
-        return UsageData(
-            esim_id=esim.esim_id,
-            session_id=session.session_id,
-            state=session.state,
-            allowance_octets=session.allowance_octets,
-            balance=balance,
-            as_of=as_of,
-            valid_until=session.valid_until,
-            hold=esim.hold,
+    The package is not verified again: it is our own, and its digest was confirmed by the device that fetched it.
+    """
+    session, esim = find_session(connection, session_id), find_esim(connection, esim_id)
+    if session.esim_id != esim.esim_id:
+        raise SESSION_IS_FOR_ANOTHER_ESIM(
+            f"this session was made for the eSIM {session.esim_id}",
+            esim_id=session.esim_id,
+            this_esim_id=esim.esim_id,
         )
-
-    async def cut_off_when_exhausted(self, esim_id: str) -> CutOff:
-        """Make sure that an exhausted session's line is on hold; return what the network has confirmed.
-
-        The ledger puts it on hold in the same batch that commits the last octet, unless the owner had chosen to
-        continue with a next session and there is none: then the projector asks for the hold, and so does this.
-        ``cut_off`` is True only once the hold is confirmed. Asked again, the same.
-
-        Raises:
-            UnknownEsimError: there is none.
-            NoSessionOnEsimError: it never carried a session.
-        """
-
-        def change(connection: Connection) -> tuple[ESim, InternetSession, datetime | None]:
-            esim = find_esim(connection, esim_id)
-            session = self._carried(connection, esim)
-            cut_off_if_exhausted(connection, session)
-            _, as_of = get_balance(connection, session.session_id)
-            return esim, session, as_of
-
-        esim, session, as_of = await self._database.write(change)
-        return CutOff(
-            esim_id=esim.esim_id,
-            session_id=session.session_id,
-            state=session.state,
-            cut_off=session.state in _ENDED_IN_THE_LEDGER
-            or (session.state is SessionState.EXHAUSTED and esim.hold is not None)
-            or esim.hold is Hold.EXHAUSTED,
-            hold=esim.hold,
-            as_of=as_of,
-        )
-
-    @staticmethod
-    def _carried(connection: Connection, esim: ESim) -> InternetSession:
-        sessions = sessions_on(connection, esim.esim_id)
-        if not sessions:
-            raise NoSessionOnEsimError("no session was ever on this eSIM", esim_id=esim.esim_id)
-        return live(sessions) or sessions[0]
+    if session.package_sha256 is None:
+        raise PACKAGE_NOT_READY("the package is being signed: ask again in a moment", retry_after_seconds=1)
+    if transaction_instant(connection) >= session.valid_until:
+        until = session.valid_until.isoformat()
+        raise PackageExpiredError(f"the package was valid until {until}", valid_until=until)
+    if session.state is SessionState.TRANSFERRING:
+        return session
+    session = move_session(connection, session, SessionEvent.TRANSFER_STARTED)
+    jobs.ask_to_deliver(connection, session)
+    return session
 
 
 def switch_line(connection: Connection, esim_id: str, *, pause: bool, session_id: str | None = None) -> ESim:
@@ -148,7 +90,7 @@ def switch_line(connection: Connection, esim_id: str, *, pause: bool, session_id
     usable = [it.session_id for it in sessions if it.state in ON_THE_CARD]
     if not usable or (session_id is not None and session_id not in usable):
         furthest = live(sessions)
-        raise NoSessionOnEsimError(
+        raise NO_SESSION_ON_ESIM(
             "this session is not stored on this eSIM" if usable else "no session is stored on this eSIM",
             esim_id=esim_id,
             state=None if furthest is None else str(furthest.state),

@@ -15,7 +15,7 @@ from typing import Final
 from kswifi.esim.model import Hold
 from kswifi.esim.ports import StorageProof
 from kswifi.kernel.numbers import Iccid
-from kswifi.sessions.errors import IllegalTransitionError
+from kswifi.sessions.errors import ILLEGAL_TRANSITION
 
 
 class SessionState(StrEnum):
@@ -98,11 +98,11 @@ def next_state(state: SessionState, event: SessionEvent) -> SessionState:
     """Return the state that follows.
 
     Raises:
-        IllegalTransitionError: the table does not list this event for this state.
+        ILLEGAL_TRANSITION: the table does not list this event for this state.
     """
     following = TRANSITIONS.get((state, event))
     if following is None:
-        raise IllegalTransitionError(
+        raise ILLEGAL_TRANSITION(
             f"an internet session that is {state} cannot take {event}", state=str(state), event=str(event)
         )
     return following
@@ -179,19 +179,3 @@ class SessionOverview:
     session: InternetSession
     iccid: Iccid
     usage: UsageData
-
-
-@dataclass(frozen=True, slots=True)
-class CutOff:
-    """What the network has confirmed about the end of a session.
-
-    ``cut_off`` is True once the ledger has said that nothing more is granted: exhausted and the line on hold, or
-    expired, or revoked.
-    """
-
-    esim_id: str
-    session_id: str
-    state: SessionState
-    cut_off: bool
-    hold: Hold | None
-    as_of: datetime | None

@@ -25,14 +25,13 @@ from kswifi.rsp.saip.build import SESSION_RECORDS
 from kswifi.sessions import jobs
 from kswifi.sessions.ending import end_unused_session, may_be_spent
 from kswifi.sessions.errors import (
-    CardFullError,
-    EsimNotFreshError,
-    IdempotencyKeyReusedError,
-    NotCancellableError,
-    PackageDigestMismatchError,
-    PackageNotReadyError,
-    SessionEndedError,
-    WrongEsimError,
+    CARD_FULL,
+    ESIM_NOT_FRESH,
+    IDEMPOTENCY_KEY_REUSED,
+    NOT_CANCELLABLE,
+    PACKAGE_DIGEST_MISMATCH,
+    PACKAGE_NOT_READY,
+    SESSION_ENDED,
 )
 from kswifi.sessions.line import ESIMSessionManager
 from kswifi.sessions.model import (
@@ -49,11 +48,11 @@ from kswifi.sessions.store import (
     find_session,
     get_package,
     live,
-    move_session,
     ordered_with,
     overviews_of,
     sessions_on,
 )
+from kswifi.sessions.transitions import move_session
 
 NEW_ESIM: Final = "new"
 """Asks for a new profile although there is one: the phone that has it is lost."""
@@ -95,7 +94,7 @@ class SessionDownloadService:
         gives the same session.
 
         Raises:
-            UnknownOfferError: no offer has this size.
+            UNKNOWN_OFFER: no offer has this size.
             and as ``order``.
         """
         offer = self._catalogue.offer_of_size(session_size)
@@ -115,14 +114,14 @@ class SessionDownloadService:
         """Order an offer for the user's installed eSIM, or for a new one: without any, or if ``NEW_ESIM`` asks so.
 
         Raises:
-            UnknownOfferError: there is no such offer.
-            PaymentRequiredError, PaymentsNotSetUpError: it has a price, and no pass runs; nothing was taken.
-            FairUseReachedError, TooManyPassSessionsError: the pass does not reach.
+            UNKNOWN_OFFER: there is no such offer.
+            PAYMENT_REQUIRED, PaymentsNotSetUpError: it has a price, and no pass runs; nothing was taken.
+            FAIR_USE_REACHED, TOO_MANY_PASS_SESSIONS: the pass does not reach.
             FreeOrderRefusedError: a rule of free data says no, by its own subclass.
-            UnknownEsimError, EsimNotFreshError: the eSIM is not the user's, or waits for its first session.
-            CardFullError: no record of its card is free.
+            UnknownEsimError, ESIM_NOT_FRESH: the eSIM is not the user's, or waits for its first session.
+            CARD_FULL: no record of its card is free.
             NumbersUsedUpError: there is no number left for a new profile.
-            IdempotencyKeyReusedError: the key has ordered something else.
+            IDEMPOTENCY_KEY_REUSED: the key has ordered something else.
         """
         offer, key = self._catalogue.offer(offer_id), idempotency_key or secrets.token_hex(16)
         with self._free_data.counting_refusals():
@@ -143,7 +142,7 @@ class SessionDownloadService:
         earlier = ordered_with(connection, user_id, idempotency_key)
         if earlier is not None:
             if earlier.offer_id != offer.id or esim_id not in (None, NEW_ESIM, earlier.esim_id):
-                raise IdempotencyKeyReusedError("this Idempotency-Key has ordered another session")
+                raise IDEMPOTENCY_KEY_REUSED("this Idempotency-Key has ordered another session")
             return earlier
         under_pass = terms_under_pass(connection, user_id, offer, self._passes)
         if under_pass is None:
@@ -180,7 +179,7 @@ class SessionDownloadService:
             return esim
         carried = live(sessions_on(connection, esim.esim_id))
         if carried is not None or esim.profile_state is not ProfileState.ALLOCATED:
-            raise EsimNotFreshError(
+            raise ESIM_NOT_FRESH(
                 "this eSIM waits for its first session: install that first, or order for a new eSIM",
                 esim_id=esim.esim_id,
             )
@@ -202,7 +201,7 @@ class SessionDownloadService:
         """Refuse a session for which the card would have no record."""
         waiting = [it for it in sessions_on(connection, esim.esim_id) if it.state in LIVE_STATES]
         if len(waiting) >= SESSION_RECORDS:
-            raise CardFullError(
+            raise CARD_FULL(
                 f"this eSIM holds {SESSION_RECORDS} sessions: use one up, or take one back",
                 esim_id=esim.esim_id,
                 records=SESSION_RECORDS,
@@ -261,8 +260,8 @@ class SessionDownloadService:
 
         Raises:
             UnknownSessionError: as ``session``.
-            PackageNotReadyError: it is being signed.
-            SessionEndedError: it is over.
+            PACKAGE_NOT_READY: it is being signed.
+            SESSION_ENDED: it is over.
         """
 
         def look(connection: Connection) -> tuple[InternetSession, bytes | None]:
@@ -272,9 +271,9 @@ class SessionDownloadService:
 
         session, package = await self._database.read(look)
         if session.state not in LIVE_STATES:
-            raise SessionEndedError(f"this session is {session.state}", state=str(session.state))
+            raise SESSION_ENDED(f"this session is {session.state}", state=str(session.state))
         if package is None:
-            raise PackageNotReadyError("the package is being signed: ask again in a moment", retry_after_seconds=1)
+            raise PACKAGE_NOT_READY("the package is being signed: ask again in a moment", retry_after_seconds=1)
         if session.state is SessionState.PACKAGED:
 
             def change(connection: Connection) -> InternetSession:
@@ -291,40 +290,19 @@ class SessionDownloadService:
 
         Raises:
             UnknownSessionError: as ``session``.
-            PackageDigestMismatchError: it holds something else: fetch it again.
-            IllegalTransitionError: it was never fetched, or the session is over.
+            PACKAGE_DIGEST_MISMATCH: it holds something else: fetch it again.
+            ILLEGAL_TRANSITION: it was never fetched, or the session is over.
         """
         return await self._database.write(
             lambda connection: confirm_download(connection, user_id, session_id, sha256)
         )
 
     async def transfer_to_esim(self, session_id: str, esim_id: str) -> InternetSession:
-        """Begin to bring a downloaded session onto its eSIM; while that is under way, again is no error.
+        """Begin to bring a downloaded session onto its eSIM, as ``ESIMSessionManager.store_session_on_esim``.
 
         After a failed transfer it can be asked for again.
-
-        Raises:
-            UnknownSessionError, UnknownEsimError: there is none.
-            WrongEsimError: the session was made for another eSIM.
-            IllegalTransitionError: it is not downloaded yet, or is past that.
         """
-
-        def look(connection: Connection) -> tuple[InternetSession, ESim, bytes | None]:
-            session = find_session(connection, session_id)
-            esim = find_esim(connection, esim_id)
-            package = get_package(connection, session.session_id)
-            return session, esim, package
-
-        session, esim, package = await self._database.read(look)
-        if session.esim_id != esim.esim_id:
-            raise WrongEsimError(
-                f"this session was made for the eSIM {session.esim_id}",
-                esim_id=session.esim_id,
-                this_esim_id=esim.esim_id,
-            )
-        if package is None:
-            raise PackageNotReadyError("the package is being signed: ask again in a moment", retry_after_seconds=1)
-        return await self._manager.store_session_on_esim(package)
+        return await self._manager.store_session_on_esim(session_id, esim_id)
 
     async def activate_session_on_esim(self, esim_id: str, session_id: str | None = None) -> ESim:
         """Switch the eSIM's line on, as ``ESIMSessionManager.activate_stored_session``."""
@@ -335,7 +313,7 @@ class SessionDownloadService:
 
         Raises:
             UnknownEsimError: there is none.
-            NoSessionOnEsimError: nothing stored on it could be paused.
+            NO_SESSION_ON_ESIM: nothing stored on it could be paused.
         """
         return await self._manager.pause(esim_id)
 
@@ -347,7 +325,7 @@ class SessionDownloadService:
 
         Raises:
             UnknownSessionError: as ``session``.
-            NotCancellableError: it is in use, or over.
+            NOT_CANCELLABLE: it is in use, or over.
         """
         return await self._database.write(lambda connection: cancel_session(connection, user_id, session_id))
 
@@ -366,7 +344,7 @@ def confirm_download(connection: Connection, user_id: str, session_id: str, sha2
     """Confirm a download, as ``SessionDownloadService.confirm_download``, within a step."""
     session = find_session(connection, session_id, user_id)
     if not hmac.compare_digest(sha256.lower().encode(), (session.package_sha256 or "").encode()):
-        raise PackageDigestMismatchError(
+        raise PACKAGE_DIGEST_MISMATCH(
             "this is not the digest of the package: fetch it again", sha256=session.package_sha256
         )
     if session.state in LIVE_STATES and session.state not in (SessionState.PACKAGED, SessionState.DOWNLOADING):
@@ -380,9 +358,7 @@ def cancel_session(connection: Connection, user_id: str, session_id: str) -> Int
     if session.state is SessionState.REVOKED:
         return session
     if session.state not in CANCELLABLE_STATES:
-        raise NotCancellableError(
-            f"a session that is {session.state} cannot be taken back", state=str(session.state)
-        )
+        raise NOT_CANCELLABLE(f"a session that is {session.state} cannot be taken back", state=str(session.state))
     jobs.ask_to_revoke(connection, session, "cancelled")
     if may_be_spent(session):
         return session

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from kswifi.database.engine import Database
 from kswifi.ledger.commands import Revoke
 from kswifi.ledger.errors import LedgerBusyError, LedgerClosedError, LedgerFailedError
+from kswifi.ledger.ports import LedgerCommands
 from kswifi.ledger.state import Balances
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Handler, JobResult, Unknown
@@ -22,7 +23,6 @@ from kswifi.payments.store import find_payment, move_payment, period_of, set_per
 from kswifi.sessions import jobs
 from kswifi.sessions.ending import ON_THE_CARD, end_session
 from kswifi.sessions.model import LIVE_STATES, InternetSession, SessionEvent
-from kswifi.sessions.ports import LedgerCommands
 from kswifi.sessions.sql import internet_session
 from kswifi.sessions.store import find_session, get_balance
 

@@ -16,7 +16,7 @@ from kswifi.payments.errors import PaymentsNotSetUpError
 from kswifi.payments.model import PassPeriod
 from kswifi.payments.passes import pass_of
 from kswifi.payments.rules import PassRules
-from kswifi.sessions.errors import FairUseReachedError, PaymentRequiredError, TooManyPassSessionsError
+from kswifi.sessions.errors import FAIR_USE_REACHED, PAYMENT_REQUIRED, TOO_MANY_PASS_SESSIONS
 from kswifi.sessions.model import LIVE_STATES
 from kswifi.sessions.sql import internet_session, session_balance
 
@@ -36,8 +36,8 @@ def terms_under_pass(
     """Return what the user's pass gives for this offer, None without a pass. In the order's write transaction.
 
     Raises:
-        FairUseReachedError: the pass has a limit, and nothing is left under it.
-        TooManyPassSessionsError: too many of its sessions are unfinished.
+        FAIR_USE_REACHED: the pass has a limit, and nothing is left under it.
+        TOO_MANY_PASS_SESSIONS: too many of its sessions are unfinished.
     """
     held = None if rules is None else pass_of(connection, user_id, transaction_instant(connection))
     if held is None or rules is None:
@@ -47,7 +47,7 @@ def terms_under_pass(
         select(func.count()).where(t.user_id == user_id, t.pass_period_id.is_not(None), t.state.in_(LIVE_STATES))
     )
     if int(unfinished or 0) >= rules.sessions_at_once:
-        raise TooManyPassSessionsError(
+        raise TOO_MANY_PASS_SESSIONS(
             f"{rules.sessions_at_once} sessions under a pass are unfinished: use one up, or take one back",
             sessions_at_once=rules.sessions_at_once,
         )
@@ -56,7 +56,7 @@ def terms_under_pass(
     if limit is not None:
         left = limit - _allotted(connection, held.current)
         if left <= 0:
-            raise FairUseReachedError(
+            raise FAIR_USE_REACHED(
                 f"this pass gives {format_octets(limit)} at most, and all of it is used or on a session",
                 limit_octets=limit,
             )
@@ -68,7 +68,7 @@ def require_free_offer(offer: Offer, rules: PassRules | None) -> None:
     """Refuse what has a price to somebody without a pass.
 
     Raises:
-        PaymentRequiredError: it has a price.
+        PAYMENT_REQUIRED: it has a price.
         PaymentsNotSetUpError: it has a price, and nobody here could take it.
     """
     if offer.free and offer.allowance_octets is not None:
@@ -79,7 +79,7 @@ def require_free_offer(offer: Offer, rules: PassRules | None) -> None:
             offer_id=offer.id,
             price_kobo=offer.price_kobo,
         )
-    raise PaymentRequiredError(
+    raise PAYMENT_REQUIRED(
         f"{offer.title} needs a pass for {format_naira(offer.price_kobo)}: "
         f'POST /api/v1/payments {{"offer_id": "{offer.id}"}}, pay, and order again',
         offer_id=offer.id,

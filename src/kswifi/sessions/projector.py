@@ -24,22 +24,22 @@ from kswifi.free_data.grants import follow
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.kernel.clock import from_unix_seconds
 from kswifi.ledger import effects as fx
+from kswifi.ledger.ports import LedgerJournal
 from kswifi.outbox.service import publish
 from kswifi.sessions import tranches
 from kswifi.sessions.card import slots
 from kswifi.sessions.ending import cut_off_if_exhausted, end_session
 from kswifi.sessions.errors import UnknownSessionError
 from kswifi.sessions.model import LIVE_STATES, Balance, InternetSession, SessionEvent, SessionState, allows
-from kswifi.sessions.ports import LedgerJournal
 from kswifi.sessions.sql import ledger_projection, session_balance
 from kswifi.sessions.store import (
     BALANCE_CHANGED,
     LINE_CHANGED,
     find_session,
     get_balance,
-    move_session,
     sessions_on,
 )
+from kswifi.sessions.transitions import move_session
 
 RECORDS_AT_ONCE: Final = 500
 _NAME: Final = "sessions"
@@ -320,7 +320,7 @@ class _Projection:
         except UnknownEsimError:
             return  # told of already, where its sessions are
         slots.change_line(self._connection, wallet_id, **columns)
-        slots.refresh(self._connection, wallet_id)
+        slots.project_wanted_records(self._connection, wallet_id)
         publish(
             self._connection,
             user_id=esim.user_id,

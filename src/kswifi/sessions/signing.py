@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc.jwk import ECKey, KeySet, KeySetSerialization
 
 from kswifi.rsp.session_record import SessionRecord, key_id, sign
-from kswifi.sessions.errors import SigningKeyDamagedError
+from kswifi.sessions.errors import SESSION_SIGNING_KEY_DAMAGED
 
 
 class SessionSigningKey:
@@ -25,14 +25,14 @@ class SessionSigningKey:
         """Read the key file (PKCS #8, PEM).
 
         Raises:
-            SigningKeyDamagedError: it is not a P-256 key.
+            SESSION_SIGNING_KEY_DAMAGED: it is not a P-256 key.
         """
         try:
             key = serialization.load_pem_private_key(pem, password=None)
         except (ValueError, TypeError) as error:
-            raise SigningKeyDamagedError("the session signing key cannot be read") from error
+            raise SESSION_SIGNING_KEY_DAMAGED("the session signing key cannot be read") from error
         if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-            raise SigningKeyDamagedError("the session signing key is not a P-256 key")
+            raise SESSION_SIGNING_KEY_DAMAGED("the session signing key is not a P-256 key")
         return cls(key)
 
     @property

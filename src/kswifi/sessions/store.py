@@ -12,17 +12,14 @@ from kswifi.esim.ports import StorageProof
 from kswifi.esim.sql import esim
 from kswifi.kernel.numbers import Iccid
 from kswifi.outbox.service import publish
-from kswifi.sessions.card import slots
 from kswifi.sessions.errors import UnknownSessionError
 from kswifi.sessions.model import (
     LIVE_STATES,
     Balance,
     InternetSession,
-    SessionEvent,
     SessionOverview,
     SessionState,
     UsageData,
-    next_state,
 )
 from kswifi.sessions.sql import internet_session, session_balance, session_package
 
@@ -133,35 +130,25 @@ def add_session(connection: Connection, session: InternetSession, idempotency_ke
             pass_period_id=session.pass_period_id,
         )
     )
-    _tell(connection, session, None)
+    publish_state(connection, session, None)
 
 
-def move_session(
+def write_state(
     connection: Connection,
     /,
     session: InternetSession,
-    event: SessionEvent,
+    following: SessionState,
     reason: str | None = None,
     **columns: object,
 ) -> InternetSession:
-    """Take a session, read in this transaction, to what follows; tell of it; return it as it is then.
-
-    ``columns`` are what becomes true with it.
-
-    Raises:
-        IllegalTransitionError: the machine does not list the event; nothing is written.
-    """
-    following = next_state(session.state, event)
+    """Write a session's next state with other columns; return it as it is then. For ``move_session`` only."""
     written = connection.execute(
         update(internet_session)
         .where(_t.session_id == session.session_id)
         .values(state=following, state_reason=reason and reason[:200], **columns)
         .returning(*_COLUMNS)
     )
-    moved = _read(written.one())
-    slots.refresh(connection, moved.esim_id)
-    _tell(connection, moved, session.state)
-    return moved
+    return _read(written.one())
 
 
 def put_package(connection: Connection, session_id: str, package: bytes) -> None:
@@ -201,7 +188,8 @@ def in_state(sessions: list[InternetSession], *states: SessionState) -> Internet
     return next((session for session in sessions if session.state in states), None)
 
 
-def _tell(connection: Connection, session: InternetSession, previous: SessionState | None) -> None:
+def publish_state(connection: Connection, session: InternetSession, previous: SessionState | None) -> None:
+    """Publish the event that a session has come into its state."""
     publish(
         connection,
         user_id=session.user_id,

@@ -141,8 +141,12 @@ class PhoneSettings(BaseSettings):
     def email_options(self) -> EmailOptions:
         """The options of the e-mail sender."""
         return EmailOptions(
-            *(self.email_sender or "", self.email_host or "", self.email_port, self.email_security),
-            *(self.email_username, self.email_password.get_secret_value() if self.email_password else ""),
+            self.email_sender or "",
+            self.email_host or "",
+            self.email_port,
+            self.email_security,
+            self.email_username,
+            self.email_password.get_secret_value() if self.email_password else "",
         )
 
     @property

@@ -106,13 +106,6 @@ class SimulatedDisk:
             self.acknowledged = record.sequence
         self._verdicts.put(failure)
 
-    def forget_last(self) -> None:
-        """Lose a record that was acknowledged: what no disk may do, and the ledger has to notice."""
-        place = end = 0
-        while end < len(self.octets):
-            place, (_, end) = end, self._read(end)
-        del self.octets[place:]
-
     def _read(self, place: int) -> tuple[Record | None, int]:
         """Return the record at a place and where it ends; None where the rest is a torn tail."""
         if place + _FRAME.size > len(self.octets):

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Row
 
 from kswifi.database.engine import transaction_instant
 from kswifi.vouchers.codes import SERIALS
-from kswifi.vouchers.errors import BatchInvalidError, UnknownBatchError
+from kswifi.vouchers.errors import UNKNOWN_VOUCHER_BATCH, VOUCHER_BATCH_INVALID
 from kswifi.vouchers.model import BATCH_LIMIT, VENUE_LIMIT, Batch, BatchStanding
 from kswifi.vouchers.sql import voucher, voucher_batch
 
@@ -21,19 +21,19 @@ def make_batch(
     """Make vouchers for a venue; ``budget_id`` must be there.
 
     Raises:
-        BatchInvalidError: no name, no sensible number, over already, or all serial numbers are used up.
+        VOUCHER_BATCH_INVALID: no name, no sensible number, over already, or all serial numbers are used up.
     """
     now = transaction_instant(connection)
     venue = " ".join(venue.split())
     if not (1 <= len(venue) <= VENUE_LIMIT and venue.isprintable()):
-        raise BatchInvalidError(f"a venue's name has 1 to {VENUE_LIMIT} characters")
+        raise VOUCHER_BATCH_INVALID(f"a venue's name has 1 to {VENUE_LIMIT} characters")
     if not 1 <= count <= BATCH_LIMIT:
-        raise BatchInvalidError(f"a batch has 1 to {BATCH_LIMIT:,} vouchers")
+        raise VOUCHER_BATCH_INVALID(f"a batch has 1 to {BATCH_LIMIT:,} vouchers")
     if expires_at <= now:
-        raise BatchInvalidError("vouchers expire in the future")
+        raise VOUCHER_BATCH_INVALID("vouchers expire in the future")
     first = int(connection.scalar(select(func.coalesce(func.max(_b.first_serial + _b.vouchers), 0))) or 0)
     if first + count > SERIALS:
-        raise BatchInvalidError("the serial numbers of vouchers are used up")
+        raise VOUCHER_BATCH_INVALID("the serial numbers of vouchers are used up")
     made = connection.execute(
         insert(voucher_batch)
         .values(
@@ -53,11 +53,11 @@ def find_batch(connection: Connection, batch_id: int) -> Batch:
     """Return a batch.
 
     Raises:
-        UnknownBatchError: there is none of this number.
+        UNKNOWN_VOUCHER_BATCH: there is none of this number.
     """
     row = connection.execute(select(voucher_batch).where(_b.batch_id == batch_id)).one_or_none()
     if row is None:
-        raise UnknownBatchError(f"there is no batch {batch_id}", batch_id=batch_id)
+        raise UNKNOWN_VOUCHER_BATCH(f"there is no batch {batch_id}", batch_id=batch_id)
     return read_batch(row)
 
 
@@ -74,7 +74,7 @@ def revoke_batch(connection: Connection, batch_id: int) -> Batch:
     """Revoke a batch: none of it is redeemed or used any more, sessions ordered with it stay; again is no error.
 
     Raises:
-        UnknownBatchError: there is none of this number.
+        UNKNOWN_VOUCHER_BATCH: there is none of this number.
     """
     now = transaction_instant(connection)
     whose = (_b.batch_id == batch_id, _b.revoked_at.is_(None))

@@ -12,7 +12,7 @@ import hmac
 from typing import Final
 
 from kswifi.kernel.pasted import clean_digits
-from kswifi.vouchers.errors import UnknownVoucherError
+from kswifi.vouchers.errors import UNKNOWN_VOUCHER
 
 # Crockford's base 32 leaves out what is misread: I, L, O and U.
 _DIGITS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -42,14 +42,14 @@ class VoucherCodes:
         """Return the serial number of a code as people type it: any case, any groups, O for 0, I and L for 1.
 
         Raises:
-            UnknownVoucherError: it was not signed with this key.
+            UNKNOWN_VOUCHER: it was not signed with this key.
         """
         text = clean_digits(code).upper().translate(_MISREAD)
         if len(text) == _SERIAL_DIGITS + _SIGNATURE_DIGITS and all(digit in _DIGITS for digit in text):
             serial = _number(text[:_SERIAL_DIGITS])
             if hmac.compare_digest(text[_SERIAL_DIGITS:], self._signature(serial)):
                 return serial
-        raise UnknownVoucherError("this is no voucher of ours: compare the code with your voucher, sign by sign")
+        raise UNKNOWN_VOUCHER("this is no voucher of ours: compare the code with your voucher, sign by sign")
 
     def _signature(self, serial: int) -> str:
         digest = hmac.digest(self._key, serial.to_bytes(4), "sha256")

@@ -12,10 +12,10 @@ from kswifi.database.engine import Database
 from kswifi.vouchers.batches import read_batch
 from kswifi.vouchers.codes import VoucherCodes
 from kswifi.vouchers.errors import (
-    UnknownVoucherError,
-    VoucherExpiredError,
-    VoucherRevokedError,
-    VoucherUsedError,
+    UNKNOWN_VOUCHER,
+    VOUCHER_EXPIRED,
+    VOUCHER_REVOKED,
+    VOUCHER_USED,
 )
 from kswifi.vouchers.model import Batch, Voucher
 from kswifi.vouchers.sql import voucher, voucher_batch
@@ -39,9 +39,9 @@ class VoucherService:
 
         Raises:
             TooManyAttemptsError: from this account, or this address.
-            UnknownVoucherError: not ours.
-            VoucherRevokedError, VoucherExpiredError: not any more.
-            VoucherUsedError: somebody else was earlier.
+            UNKNOWN_VOUCHER: not ours.
+            VOUCHER_REVOKED, VOUCHER_EXPIRED: not any more.
+            VOUCHER_USED: somebody else was earlier.
         """
         now = self._database.clock.now()
         self._by_account.attempt(user_id, now)
@@ -58,7 +58,7 @@ class VoucherService:
 
         batch, row = await self._database.write(change)
         if row.user_id != user_id:
-            raise VoucherUsedError("this voucher was used already: each is good for one person, once")
+            raise VOUCHER_USED("this voucher was used already: each is good for one person, once")
         return Voucher(serial, batch.venue, batch.budget_id, row.redeemed_at, batch.expires_at, row.session_id)
 
 
@@ -86,14 +86,14 @@ def _batch_of(connection: Connection, serial: int) -> Batch:
     row = connection.execute(query).one_or_none()
     batch = None if row is None else read_batch(row)
     if batch is None or serial not in batch.serials:
-        raise UnknownVoucherError("this voucher belongs to no batch: ask at the counter for another")
+        raise UNKNOWN_VOUCHER("this voucher belongs to no batch: ask at the counter for another")
     return batch
 
 
 def _require_live(batch: Batch, now: datetime) -> None:
     if batch.revoked_at is not None:
-        raise VoucherRevokedError("this voucher was called back: ask at the counter for another")
+        raise VOUCHER_REVOKED("this voucher was called back: ask at the counter for another")
     if batch.expires_at <= now:
-        raise VoucherExpiredError(
+        raise VOUCHER_EXPIRED(
             "this voucher has expired: ask at the counter for another", expired_at=batch.expires_at.isoformat()
         )

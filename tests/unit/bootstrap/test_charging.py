@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from kswifi.bootstrap.charging import peer_rules_of, policy_of
+from kswifi.bootstrap.parts.charging import peer_rules_of, policy_of
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.diameter.constants import (
     APPLICATION_CREDIT_CONTROL,

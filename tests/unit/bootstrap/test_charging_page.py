@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from kswifi.bootstrap.metrics import ChargingMetrics
+from kswifi.bootstrap.metrics.charging import ChargingMetrics
 from kswifi.diameter.constants import ResultCode
 from kswifi.ledger.batch import LedgerFigures
 from kswifi.servers.diameter.application import NodeIdentity

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kswifi.catalogue.errors import CatalogueInvalidError, UnknownOfferError
+from kswifi.catalogue.errors import CATALOGUE_INVALID, UNKNOWN_OFFER
 from kswifi.catalogue.model import LAGOS, Offer, valid_until
 from kswifi.catalogue.service import Catalogue
 from kswifi.kernel.clock import from_unix_seconds
 from kswifi.kernel.quantities import GIGABYTE, Kobo, Octets
+from tests.support.refusals import refused
 
 ONE = """
 [[offer]]
@@ -45,9 +46,9 @@ def test_an_offer_is_found_by_id_and_by_size() -> None:
     assert catalogue.offer_of_size(3 * GIGABYTE) is catalogue.offer("free-3gb")
     assert catalogue.offer_of_size(None) is catalogue.offer("unlimited")
     assert not catalogue.offer("unlimited").free
-    with pytest.raises(UnknownOfferError, match="free-2gb"):
+    with refused(UNKNOWN_OFFER, match="free-2gb"):
         catalogue.offer("free-2gb")
-    with pytest.raises(UnknownOfferError):
+    with refused(UNKNOWN_OFFER):
         catalogue.offer_of_size(2 * GIGABYTE)
 
 
@@ -70,15 +71,15 @@ def test_an_offer_is_found_by_id_and_by_size() -> None:
     ],
 )
 def test_offers_that_cannot_be_used_are_refused_with_the_place(tmp_path: Path, text: str, words: str) -> None:
-    with pytest.raises(CatalogueInvalidError, match=words):
+    with refused(CATALOGUE_INVALID, match=words):
         _load(tmp_path, text)
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CatalogueInvalidError, match="nowhere"):
+    with refused(CATALOGUE_INVALID, match="nowhere"):
         Catalogue.load(tmp_path / "nowhere.toml")
     (tmp_path / "latin.toml").write_bytes(b'title = "\xa8"')
-    with pytest.raises(CatalogueInvalidError):
+    with refused(CATALOGUE_INVALID):
         Catalogue.load(tmp_path / "latin.toml")
 
 

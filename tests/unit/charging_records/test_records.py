@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 
 from kswifi.charging.journal_notes import Bearer, ClosingCause, UsageNote
 from kswifi.charging_records import sql, store
-from kswifi.charging_records.errors import UnknownChargingRecordError
+from kswifi.charging_records.errors import UNKNOWN_CHARGING_RECORD
 from kswifi.charging_records.export import export_csv, export_json_lines, record_fields
 from kswifi.charging_records.model import ChargingDataRecord
 from kswifi.charging_records.projector import ChargingRecords, recorded_sequence
@@ -33,6 +33,7 @@ from kswifi.ledger.commands import HoldWallet
 from tests.support.charging import EVENT, GATEWAY, IMSI, INITIAL, TERMINATION, UPDATE, WALLET, request, units
 from tests.support.charging_records import Recorded, recorded
 from tests.support.databases import START
+from tests.support.refusals import refused
 
 MB = 1_000_000
 HOUR = unix_seconds(START)  # 09:00: the beginning of an hour
@@ -346,5 +347,5 @@ async def test_what_is_closed_long_enough_is_pruned_with_its_hours(
         assert await prune_records(it.database, timedelta(days=30)) == 0
         assert [record.session_id for record in await it.all()] == ["open"]
         assert await statement_of(it.database, "gift") == []
-        with pytest.raises(UnknownChargingRecordError):
+        with refused(UNKNOWN_CHARGING_RECORD):
             await get_record(it.database, "s;1")

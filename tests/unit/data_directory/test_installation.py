@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from kswifi.data_directory.backup import BackupError, backup, restore
+from kswifi.data_directory.backup import BACKUP_REFUSED, backup, restore
 from kswifi.data_directory.layout import (
+    INSTALLATION_BUSY,
+    INSTALLATION_DAMAGED,
     Installation,
-    InstallationBusyError,
-    InstallationDamagedError,
 )
 from kswifi.kernel.files import write_owner_only
+from tests.support.refusals import refused
 
 
 def whole_installation(data_dir: Path) -> Installation:
@@ -47,7 +48,7 @@ def test_a_lost_part_is_named_and_nothing_is_made_anew(tmp_path: Path, lost: int
     installation.close()
     part = installation.parts_in_order[lost]
     shutil.rmtree(part) if part.is_dir() else part.unlink()
-    with pytest.raises(InstallationDamagedError, match=part.name):
+    with refused(INSTALLATION_DAMAGED, match=part.name):
         Installation(tmp_path).open().close()
     assert not part.exists()
 
@@ -70,7 +71,7 @@ def test_certificates_may_be_there_before_everything_else(tmp_path: Path) -> Non
 
 def test_a_second_server_is_refused_until_the_first_has_stopped(tmp_path: Path) -> None:
     first = Installation(tmp_path).open()
-    with pytest.raises(InstallationBusyError):
+    with refused(INSTALLATION_BUSY):
         Installation(tmp_path).open()
     first.close()
     Installation(tmp_path).open().close()
@@ -103,10 +104,10 @@ def test_restore_refuses_a_directory_in_use_and_a_damaged_backup(tmp_path: Path)
     installation.close()
     archive = tmp_path / "backup.tar.gz"
     backup(installation.data_dir, archive)
-    with pytest.raises(BackupError, match="not empty"):
+    with refused(BACKUP_REFUSED, match="not empty"):
         restore(archive, tmp_path / "var")
     archive.write_bytes(archive.read_bytes()[:-200])
-    with pytest.raises(BackupError, match=r"damaged|missing"):
+    with refused(BACKUP_REFUSED, match=r"damaged|missing"):
         restore(archive, tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
@@ -141,7 +142,7 @@ def test_nothing_is_written_outside_and_nothing_but_files_and_folders(
             tar.add(path, path.name)
         tar.addfile(member)
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(BackupError, match="it holds"):
+    with refused(BACKUP_REFUSED, match="it holds"):
         restore(archive, tmp_path / "new")
     assert sorted(tmp_path.iterdir()) == before
 
@@ -150,18 +151,18 @@ def test_an_absolute_name_is_refused(tmp_path: Path) -> None:
     archive = tmp_path / "backup.tar"
     with tarfile.open(archive, "w:gz") as tar:
         tar.addfile(hostile(str(tmp_path / "outside")))
-    with pytest.raises(BackupError, match="it holds"):
+    with refused(BACKUP_REFUSED, match="it holds"):
         restore(archive, tmp_path / "new")
     assert sorted(tmp_path.iterdir()) == [archive]
 
 
 def test_backup_refuses_what_is_not_whole_and_never_overwrites(tmp_path: Path) -> None:
-    with pytest.raises(BackupError, match="no whole installation"):
+    with refused(BACKUP_REFUSED, match="no whole installation"):
         backup(tmp_path / "nothing", tmp_path / "a")
     installation = whole_installation(tmp_path / "var")
     installation.close()
     (tmp_path / "a").write_bytes(b"mine")
-    with pytest.raises(BackupError, match="exists already"):
+    with refused(BACKUP_REFUSED, match="exists already"):
         backup(installation.data_dir, tmp_path / "a")
     assert (tmp_path / "a").read_bytes() == b"mine"
 
@@ -232,7 +233,7 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(
     monkeypatch.setattr(os, "link", link)
     with monkeypatch.context() as patch:
         patch.setattr(tarfile.TarFile, "add", add)
-        with pytest.raises(BackupError, match="exists already"):
+        with refused(BACKUP_REFUSED, match="exists already"):
             backup(installation.data_dir, archive)
     assert [(path.name, path.read_bytes()) for path in archive.parent.iterdir()] == [("a", b"mine")]
     archive.unlink()
@@ -246,10 +247,10 @@ def test_a_backup_goes_elsewhere_than_what_it_saves(tmp_path: Path) -> None:
     installation.close()
     (tmp_path / "short").symlink_to(installation.data_dir)
     for target in (installation.data_dir / "a", tmp_path / "short" / "a", installation.lab_dir / "a"):
-        with pytest.raises(BackupError, match="would lie in the data directory"):
+        with refused(BACKUP_REFUSED, match="would lie in the data directory"):
             backup(installation.data_dir, target)
         assert not target.exists()
-    with pytest.raises(BackupError, match="no folder"):
+    with refused(BACKUP_REFUSED, match="no folder"):
         backup(installation.data_dir, tmp_path / "nowhere" / "a")
 
 

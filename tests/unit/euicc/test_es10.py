@@ -19,7 +19,7 @@ from kswifi.rsp.messages.download import CancelSessionError, CancelSessionReques
 from kswifi.rsp.messages.euicc_info import RspCapability, UiccCapability
 from kswifi.rsp.messages.metadata import NotificationEvent, PolicyRule
 from kswifi.rsp.messages.notifications import OtherSignedNotification, decode_pending_notification
-from kswifi.rsp.messages.profiles import ProfileId
+from kswifi.rsp.messages.profiles import TAG_AID, ProfileId
 from kswifi.rsp.trust import Trust
 from tests.support.cards import EID, iccid, profile_package, send, store_data
 from tests.support.memory_storage import MemoryStorage
@@ -167,7 +167,7 @@ def test_states_and_names_that_do_not_fit_are_refused() -> None:
                 function(SECOND)
         with pytest.raises(CardError, match="state"):
             es10.disable(FIRST)
-        es10.enable(ProfileId.of_aid(bytes.fromhex("A0000005591010FFFFFFFF8900001000")))
+        es10.enable(ProfileId(TAG_AID, bytes.fromhex("A0000005591010FFFFFFFF8900001000")))
         with pytest.raises(CardError, match="state"):
             es10.enable(FIRST)
         with pytest.raises(CardError, match="state"):

@@ -16,12 +16,13 @@ from kswifi.books.model import Account
 from kswifi.books.service import balances
 from kswifi.free_data import budgets, waiting
 from kswifi.free_data.chores import forget_marks, tell_alerts
-from kswifi.free_data.errors import BudgetGoneError, BudgetInvalidError, NoWaitingListError, UnknownBudgetError
+from kswifi.free_data.errors import BUDGET_INVALID, NO_WAITING_LIST, UNKNOWN_BUDGET, BudgetGoneError
 from kswifi.free_data.model import BudgetKind, FreeGrant, cost_of, money_of
 from kswifi.free_data.rules import FreeDataRules, WhenBudgetGone
 from kswifi.free_data.sql import free_budget_day, free_grant
 from kswifi.outbox.sql import domain_event
 from tests.support.free_data import GB, Given, free_offer, open_free_data, user
+from tests.support.refusals import refused
 
 ADA, BOLA, CHIDI = user(0), user(1), user(2)
 
@@ -130,14 +131,14 @@ async def test_a_budget_is_never_less_than_what_is_promised_of_it(tmp_path: Path
     async with open_free_data(tmp_path, _rules()) as given:
         await given.set_budget(50_000)
         await given.order(ADA, 2 * GB)
-        with pytest.raises(BudgetInvalidError):
+        with refused(BUDGET_INVALID):
             await given.set_budget(39_999)
         await given.set_budget(40_000)
-        with pytest.raises(BudgetInvalidError):
+        with refused(BUDGET_INVALID):
             await given.set_budget(40_000, kind=BudgetKind.VENUE)
-        with pytest.raises(BudgetInvalidError):
+        with refused(BUDGET_INVALID):
             await given.set_budget(-1, "other")
-        with pytest.raises(UnknownBudgetError):
+        with refused(UNKNOWN_BUDGET):
             await given.budget("other")
         # Whatever a defect might ask for, the database refuses too.
         with pytest.raises(IntegrityError, match="not_overdrawn"):
@@ -150,9 +151,9 @@ async def test_who_waits_is_told_in_turn_when_there_is_money_again(tmp_path: Pat
     async with open_free_data(tmp_path, _rules(when_budget_gone=WhenBudgetGone.WAITING_LIST)) as given:
         await given.set_budget(0)
         for who in (BOLA, ADA, CHIDI):
-            with pytest.raises(BudgetGoneError) as refused:
+            with pytest.raises(BudgetGoneError) as caught:
                 await given.order(who)
-            assert refused.value.facts["do"] == "join_waiting_list"
+            assert caught.value.facts["do"] == "join_waiting_list"
             await given.free_data.wait(who, free_offer(GB))
             given.clock.advance(timedelta(seconds=1))
         await given.free_data.wait(BOLA, free_offer(GB))  # keeps the place
@@ -181,7 +182,7 @@ async def test_nobody_waits_where_no_list_is_kept_or_it_is_not_the_money(
     tmp_path: Path, gone: WhenBudgetGone
 ) -> None:
     async with open_free_data(tmp_path, _rules(when_budget_gone=gone)) as given:
-        with pytest.raises(NoWaitingListError):
+        with refused(NO_WAITING_LIST):
             await given.free_data.wait(ADA, free_offer(GB))
 
 

@@ -31,6 +31,7 @@ from kswifi.ledger.storage.snapshot_process import write_beside
 from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 from kswifi.ledger.verify import verify
 from tests.support.clocks import ManualClock
+from tests.support.journal_effects import history
 from tests.support.ledgers import open_ledger
 from tests.support.memory_journal import MemoryJournal
 
@@ -340,7 +341,7 @@ async def test_an_operator_sees_what_a_wallet_has_and_what_happened(tmp_path: Pa
     assert [it.reservation_id for it in shown.reservations] == ["s"]
     assert inspect.show(tmp_path, wallet_id="other") is None
     assert inspect.replay(tmp_path).effects["Committed"] == 1
-    assert [type(it).__name__ for _, it in inspect.history(tmp_path, "a", 2)] == ["Committed", "Reserved"]
+    assert [type(it).__name__ for _, it in history(tmp_path, "a", 2)] == ["Committed", "Reserved"]
     found = inspect.verify(tmp_path)
     assert (found.accounts, found.open_reservations, found.damage) == (1, 1, ())
     await client.close()

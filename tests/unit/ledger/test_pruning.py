@@ -13,6 +13,7 @@ from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.errors import LedgerDamagedError
 from kswifi.ledger.storage.snapshot import SnapshotStore
 from tests.support.clocks import ManualClock
+from tests.support.journal_effects import history
 from tests.support.ledgers import open_ledger
 
 DAYS = 10
@@ -73,7 +74,7 @@ async def test_what_is_old_read_and_in_two_snapshots_goes_and_all_is_still_told(
     assert found.accounts == 1
     assert inspect.show(tmp_path, wallet_id="w") == before
     assert inspect.replay(tmp_path).effects["Committed"] == PER_DAY
-    assert len(inspect.history(tmp_path, "a", 1000)) >= PER_DAY
+    assert len(history(tmp_path, "a", 1000)) >= PER_DAY
     await live(client, clock, DAYS)
     await client.close()
     later = open_ledger(tmp_path, clock)

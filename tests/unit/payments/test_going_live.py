@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from kswifi.books.service import balances
 from kswifi.books.verify import verify_book
 from kswifi.bootstrap.lab import lab_config
-from kswifi.bootstrap.payments import make_gateway
+from kswifi.bootstrap.parts.payments import make_gateway
 from kswifi.cli.main import app
 from kswifi.data_directory.layout import Installation
 from kswifi.payments.going_live import close_rehearsal

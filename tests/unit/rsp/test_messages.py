@@ -176,7 +176,7 @@ ROWS: Final[list[Row]] = [
     ("ReplaceSessionKeys", {"mcv": b"m" * 16, "enc": b"e" * 16, "mac": b"c" * 16},
      bound_profile_package.encode_replace_session_keys(keys), bound_profile_package.decode_replace_session_keys),
     ("SwitchRequest", {"profile": ("aid", AID), "refresh": True},
-     profiles.ProfileSwitchRequest(profiles.ProfileId.of_aid(AID), True).encode(profiles.TAG_ENABLE_PROFILE),
+     profiles.ProfileSwitchRequest(profiles.ProfileId(0x4F, AID), True).encode(profiles.TAG_ENABLE_PROFILE),
      lambda octets: profiles.ProfileSwitchRequest.decode(octets, profiles.TAG_ENABLE_PROFILE)),
     ("DeleteRequest", ("iccid", ICCID), tlv.encode(0xBF33, profiles.ProfileId.of_iccid(ICCID).encode()),
      profiles.decode_delete_request),

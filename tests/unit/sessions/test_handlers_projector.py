@@ -179,7 +179,7 @@ async def test_an_older_wish_never_overtakes_a_newer_one(tmp_path: Path) -> None
         go.set()
         assert (await older, await newer) == (Done(), Done())
         await road.settle()
-        usage = await road.manager.track_session_usage(session.esim_id)
+        usage = await road.usage(session)
         assert (usage.state, usage.hold) == (SessionState.ACTIVE, None)
 
 
@@ -269,7 +269,7 @@ async def test_it_follows_the_ledger_while_it_runs(tmp_path: Path) -> None:
         running = asyncio.create_task(projector.run())
         await road.reserve(session, GB)
         for _ in range(200):
-            if (await road.manager.track_session_usage(session.esim_id)).balance.reserved == GB:
+            if (await road.usage(session)).balance.reserved == GB:
                 break
             await asyncio.sleep(0.01)
         else:
@@ -295,12 +295,10 @@ async def test_the_cut_off_is_asked_for_where_the_ledger_has_not_made_it(tmp_pat
         await road.projector.catch_up()
         # Exhausted, and nobody asked for anything: but the line is open until the network says otherwise.
         assert (await road.now(session)).state is SessionState.EXHAUSTED
-        for _ in range(3):
-            assert not (await road.manager.cut_off_when_exhausted(session.esim_id)).cut_off
+        assert (await road.usage(session)).hold is None
         assert await _cut_offs_asked_for(road) == [f"line.cut_off:{session.session_id}"]
         await road.settle()
-        cut_off = await road.manager.cut_off_when_exhausted(session.esim_id)
-        assert (cut_off.cut_off, cut_off.hold) == (True, Hold.EXHAUSTED)
+        assert (await road.usage(session)).hold is Hold.EXHAUSTED
         assert await road.handlers.cut_off(entry(jobs.CUT_OFF, session)) == Done()
 
 
@@ -308,7 +306,7 @@ async def test_no_cut_off_is_asked_for_where_the_ledger_made_it(tmp_path: Path) 
     async with open_road(tmp_path) as road:
         session = await road.stored()
         await road.use(session, GB)
-        assert (await road.manager.cut_off_when_exhausted(session.esim_id)).cut_off
+        assert (await road.usage(session)).hold is Hold.EXHAUSTED
         assert await _cut_offs_asked_for(road) == []
 
 
@@ -318,7 +316,7 @@ async def test_a_line_with_a_usable_session_is_never_cut_off(tmp_path: Path) -> 
         session = await road.stored()
         assert await road.handlers.cut_off(entry(jobs.CUT_OFF, session)) == Done()
         await road.settle()
-        assert (await road.manager.track_session_usage(session.esim_id)).hold is None
+        assert (await road.usage(session)).hold is None
 
 
 async def test_a_proof_that_was_not_verified_is_never_told_to_the_ledger(tmp_path: Path) -> None:
@@ -345,7 +343,7 @@ async def test_only_a_cards_own_proof_ends_an_exhaustion_and_only_where_that_is_
         road.ledger.execute = note  # type: ignore[method-assign]
         road.handlers._proof_ends_exhaustion = switched_on
         row = update(internet_session).where(internet_session.c.session_id == session.session_id)
-        await road.database.write(lambda tx: tx.execute(row.values(storage_proof=StorageProof(proof))) and None)
+        await road.database.write(lambda tx: tx.execute(row.values(storage_proof=StorageProof(proof))).rowcount)
         await road.handlers.prove_storage(entry(jobs.PROVE_STORAGE, session))
         (command,) = commands
         assert isinstance(command, ProveStorage)
@@ -359,7 +357,7 @@ async def test_an_exhaustion_is_shown_before_a_pause(tmp_path: Path) -> None:
         await road.use(session, GB)
         await road.ledger.execute(HoldWallet("pause", session.esim_id, "paused"))
         await road.projector.catch_up()
-        assert (await road.manager.track_session_usage(session.esim_id)).hold is Hold.EXHAUSTED
+        assert (await road.usage(session)).hold is Hold.EXHAUSTED
 
 
 @pytest.mark.parametrize("ordered_before", [True, False])
@@ -372,12 +370,12 @@ async def test_a_session_ordered_after_the_exhaustion_starts_once_it_is_stored(
         second = await road.transferring() if ordered_before else None
         road.clock.advance(timedelta(seconds=5))
         await road.use(first, GB)
-        assert (await road.manager.track_session_usage(first.esim_id)).hold is Hold.EXHAUSTED
+        assert (await road.usage(first)).hold is Hold.EXHAUSTED
         road.clock.advance(timedelta(seconds=5))
         second = second or await road.transferring()
         assert second.esim_id == first.esim_id
         await road.carry(second)
         await road.settle()
         assert (await road.now(second)).state is SessionState.STORED
-        usage = await road.manager.track_session_usage(first.esim_id)
+        usage = await road.usage(first)
         assert usage.hold is (Hold.EXHAUSTED if ordered_before else None)

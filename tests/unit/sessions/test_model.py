@@ -3,12 +3,10 @@
 from itertools import product
 from pathlib import Path
 
-import pytest
-
 from kswifi.esim.model import PROFILE_TRANSITIONS, ProfileState
 from kswifi.esim.smdp.rsp_model import RSP_SESSION_TRANSITIONS, RspSessionState
 from kswifi.payments.model import PAYMENT_TRANSITIONS, PaymentState
-from kswifi.sessions.errors import IllegalTransitionError
+from kswifi.sessions.errors import ILLEGAL_TRANSITION
 from kswifi.sessions.model import (
     CANCELLABLE_STATES,
     LIVE_STATES,
@@ -18,6 +16,7 @@ from kswifi.sessions.model import (
     allows,
     next_state,
 )
+from tests.support.refusals import refused
 from tests.support.state_machines import document
 
 DOC = Path(__file__).parents[3] / "docs" / "state-machines.md"
@@ -51,9 +50,9 @@ def test_every_pair_that_is_not_listed_is_refused() -> None:
             assert allows(state, event)
             continue
         assert not allows(state, event)
-        with pytest.raises(IllegalTransitionError) as refused:
+        with refused(ILLEGAL_TRANSITION) as caught:
             next_state(state, event)
-        assert refused.value.facts == {"state": state.value, "event": event.value}
+        assert caught.value.facts == {"state": state.value, "event": event.value}
 
 
 def test_an_end_is_an_end() -> None:

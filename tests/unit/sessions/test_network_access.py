@@ -9,8 +9,9 @@ from ipaddress import ip_network
 import pytest
 
 from kswifi.providers.core.lab_network import LabNetworkAccess
-from kswifi.sessions.errors import WifiUnknownError
+from kswifi.sessions.errors import WIFI_UNKNOWN
 from kswifi.sessions.network_access import CidrNetworkAccess
+from tests.support.refusals import refused
 
 
 async def test_wifi_is_where_the_operator_says() -> None:
@@ -67,6 +68,6 @@ async def test_the_lab_is_asked_for_the_socket() -> None:
 async def test_a_lab_that_does_not_say_is_not_taken_for_wifi(status: int, body: bytes) -> None:
     async with lab(status, body) as (origin, _):
         access = LabNetworkAccess(origin)
-        with pytest.raises(WifiUnknownError):
+        with refused(WIFI_UNKNOWN):
             await access.is_over_session("127.0.0.1", 4711)
         await access.close()

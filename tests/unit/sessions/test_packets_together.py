@@ -15,8 +15,9 @@ from kswifi.esim.lines.packets import Proof, ProofResult
 from kswifi.kernel.ids import uuid7
 from kswifi.payments.rules import PassRules
 from kswifi.sessions.card.packets import HandedPacket
-from kswifi.sessions.errors import PacketSupersededError
+from kswifi.sessions.errors import PACKET_SUPERSEDED
 from kswifi.sessions.model import InternetSession, SessionState
+from tests.support.refusals import refused
 from tests.support.session_roads import ADA, BOLA, Road, open_road
 
 PROVED = Proof(ProofResult.PROVED, "por_ok")
@@ -115,7 +116,7 @@ async def test_only_a_packets_own_name_names_it(tmp_path: Path) -> None:
         session = await waiting(road, ADA)
         answer = road.hand_over(session.esim_id, await packet_for(road, session))
         for named in others:
-            with pytest.raises(PacketSupersededError):
+            with refused(PACKET_SUPERSEDED):
                 await road.card_records.take_answer(ADA, session.esim_id, named, answer)
         with pytest.raises(UnknownEsimError):
             await road.card_records.take_answer(BOLA, session.esim_id, "2-1", answer)

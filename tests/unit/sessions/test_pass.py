@@ -19,10 +19,11 @@ from kswifi.payments.model import PassState, Payment, PaymentEvent, PaymentState
 from kswifi.payments.passes import pass_of
 from kswifi.payments.rules import PassRules
 from kswifi.payments.store import find_payment, move_payment, period_of, set_period_state
-from kswifi.sessions.errors import FairUseReachedError, PaymentRequiredError, TooManyPassSessionsError
+from kswifi.sessions.errors import FAIR_USE_REACHED, PAYMENT_REQUIRED, TOO_MANY_PASS_SESSIONS
 from kswifi.sessions.model import InternetSession, SessionState
 from kswifi.sessions.pass_refund import PassEnds
 from tests.support.databases import START
+from tests.support.refusals import refused
 from tests.support.session_roads import ADA, BOLA, GB, Road, open_road
 
 END = "2026-11-30T23:00:00+00:00"
@@ -44,11 +45,11 @@ async def look(road: Road, payment: Payment) -> Payment:
 
 async def test_without_a_pass_the_offer_says_how_to_get_one(tmp_path: Path) -> None:
     async with open_road(tmp_path, passes=PassRules()) as road:
-        with pytest.raises(PaymentRequiredError, match="POST /api/v1/payments") as refused:
+        with refused(PAYMENT_REQUIRED, match="POST /api/v1/payments") as caught:
             await road.downloads.order(ADA, "unlimited")
-        assert refused.value.facts == {"offer_id": "unlimited", "price_kobo": 80_000}
+        assert caught.value.facts == {"offer_id": "unlimited", "price_kobo": 80_000}
         await road.pay(BOLA)
-        with pytest.raises(PaymentRequiredError):
+        with refused(PAYMENT_REQUIRED):
             await road.downloads.order(ADA, "unlimited")
 
 
@@ -77,7 +78,7 @@ async def test_many_sessions_an_uncapped_one_among_them_and_none_counts_as_free(
         await road.settle()
         assert {(await road.now(it)).state for it in sessions} == {SessionState.EXPIRED}
         assert (await road.now(free)).state is SessionState.PACKAGED
-        with pytest.raises(PaymentRequiredError):
+        with refused(PAYMENT_REQUIRED):
             await road.downloads.order(ADA, "unlimited")
         with pytest.raises(AllowanceExceededError):
             await road.downloads.order(ADA, "free-5gb")
@@ -125,9 +126,9 @@ async def test_the_fair_use_limit_is_cut_to_the_octet(tmp_path: Path) -> None:
         await road.pay(limit_octets=6 * GB)
         first, second = await order(road, "free-5gb"), await order(road, "unlimited")
         assert (first.allowance_octets, second.allowance_octets) == (5 * GB, GB)
-        with pytest.raises(FairUseReachedError) as refused:
+        with refused(FAIR_USE_REACHED) as caught:
             await order(road, "free-1gb")
-        assert refused.value.facts == {"limit_octets": 6 * GB}
+        assert caught.value.facts == {"limit_octets": 6 * GB}
         await road.downloads.cancel(ADA, first.session_id)  # what was not used comes back under the limit
         await road.settle()
         assert (await order(road, "unlimited")).allowance_octets == 5 * GB
@@ -138,7 +139,7 @@ async def test_unfinished_sessions_under_a_pass_are_bounded(tmp_path: Path) -> N
         await road.pay()
         first = await order(road, "unlimited")
         await order(road, "unlimited")
-        with pytest.raises(TooManyPassSessionsError):
+        with refused(TOO_MANY_PASS_SESSIONS):
             await order(road, "unlimited")
         await road.downloads.cancel(ADA, first.session_id)
         await road.settle()
@@ -159,7 +160,7 @@ async def test_given_back_while_nothing_was_used_its_sessions_end_first(tmp_path
             lambda connection: {str(account): kobo for account, kobo in balances(connection).items() if kobo}
         )
         assert standing == {"cash_at_gateway": 80_000, "refunds_owed": -80_000}
-        with pytest.raises(PaymentRequiredError):
+        with refused(PAYMENT_REQUIRED):
             await order(road, "unlimited")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
-from kswifi.catalogue.errors import UnknownOfferError
+from kswifi.catalogue.errors import UNKNOWN_OFFER
 from kswifi.esim.lines.service import esims_of, find_esim
 from kswifi.esim.model import Hold, ProfileState
 from kswifi.ledger.commands import OutcomeCode
@@ -17,19 +17,21 @@ from kswifi.payments.errors import PaymentsNotSetUpError
 from kswifi.rsp.messages.notifications import InstallError, InstallFailure
 from kswifi.rsp.status_codes import RspRefusedError
 from kswifi.session_package.codec import verify_package
+from kswifi.session_package.errors import PackageExpiredError
 from kswifi.sessions.errors import (
-    EsimNotFreshError,
-    IdempotencyKeyReusedError,
-    IllegalTransitionError,
-    NoSessionOnEsimError,
-    NotCancellableError,
-    PackageDigestMismatchError,
-    PackageNotReadyError,
-    SessionEndedError,
+    ESIM_NOT_FRESH,
+    IDEMPOTENCY_KEY_REUSED,
+    ILLEGAL_TRANSITION,
+    NO_SESSION_ON_ESIM,
+    NOT_CANCELLABLE,
+    PACKAGE_DIGEST_MISMATCH,
+    PACKAGE_NOT_READY,
+    SESSION_ENDED,
+    SESSION_IS_FOR_ANOTHER_ESIM,
     UnknownSessionError,
-    WrongEsimError,
 )
 from kswifi.sessions.model import SessionState
+from tests.support.refusals import refused
 from tests.support.session_roads import ADA, BOLA, GB, open_road
 
 
@@ -37,7 +39,7 @@ async def test_from_the_order_to_the_last_octet(tmp_path: Path) -> None:
     async with open_road(tmp_path) as road:
         session = await road.downloads.download_session(ADA, GB)
         assert session.state is SessionState.ORDERED
-        with pytest.raises(PackageNotReadyError):
+        with refused(PACKAGE_NOT_READY):
             await road.downloads.package(ADA, session.session_id)
         await road.settle()
 
@@ -52,7 +54,7 @@ async def test_from_the_order_to_the_last_octet(tmp_path: Path) -> None:
         assert verified.activation["qr_code_svg"].startswith("<svg")
         assert "1,000,000,000 octets" in verified.terms
 
-        with pytest.raises(PackageDigestMismatchError):
+        with refused(PACKAGE_DIGEST_MISMATCH):
             await road.downloads.confirm_download(ADA, session.session_id, "0" * 64)
         assert session.package_sha256 is not None
         for _ in range(2):
@@ -73,18 +75,13 @@ async def test_from_the_order_to_the_last_octet(tmp_path: Path) -> None:
         assert (session.state, session.storage_proof) == (SessionState.STORED, "install_result")
 
         await road.use(session, GB - 1, 1)
-        usage = await road.manager.track_session_usage(session.esim_id)
+        usage = await road.usage(session)
         assert (usage.state, usage.balance.used, usage.balance.available) == (SessionState.ACTIVE, GB - 1, 1)
         assert usage.as_of == road.clock.now()
-        assert not (await road.manager.cut_off_when_exhausted(session.esim_id)).cut_off
+        assert usage.hold is None
         await road.use(session, 1, 2)
-        for _ in range(2):
-            cut_off = await road.manager.cut_off_when_exhausted(session.esim_id)
-            assert (cut_off.cut_off, cut_off.state, cut_off.hold) == (
-                True,
-                SessionState.EXHAUSTED,
-                Hold.EXHAUSTED,
-            )
+        usage = await road.usage(session)
+        assert (usage.state, usage.hold) == (SessionState.EXHAUSTED, Hold.EXHAUSTED)
         assert (await road.reserve(session, 1, 3)).code is not OutcomeCode.DONE
 
 
@@ -116,7 +113,7 @@ async def test_asking_twice_gives_one_session(tmp_path: Path) -> None:
         first = await road.downloads.download_session(ADA, GB, idempotency_key="one")
         asked = [road.downloads.download_session(ADA, GB, idempotency_key="one") for _ in range(5)]
         assert {session.session_id for session in await asyncio.gather(*asked)} == {first.session_id}
-        with pytest.raises(IdempotencyKeyReusedError):
+        with refused(IDEMPOTENCY_KEY_REUSED):
             await road.downloads.download_session(ADA, 3 * GB, idempotency_key="one")
         bolas = await road.downloads.download_session(BOLA, GB, idempotency_key="one")
         assert bolas.session_id != first.session_id
@@ -127,7 +124,7 @@ async def test_the_pass_is_refused_and_takes_nothing(tmp_path: Path) -> None:
     async with open_road(tmp_path) as road:
         with pytest.raises(PaymentsNotSetUpError, match="nothing was taken"):
             await road.downloads.download_session(ADA, None)
-        with pytest.raises(UnknownOfferError):
+        with refused(UNKNOWN_OFFER):
             await road.downloads.download_session(ADA, 2 * GB)
         assert await road.downloads.sessions(ADA) == []
         assert await road.database.read(lambda connection: esims_of(connection, ADA)) == []
@@ -187,19 +184,28 @@ async def test_out_of_order_is_refused_and_changes_nothing(tmp_path: Path) -> No
         session = await road.downloads.download_session(ADA, GB)
         await road.settle()
         packaged = await road.now(session)
-        with pytest.raises(IllegalTransitionError):
+        with refused(ILLEGAL_TRANSITION):
             await road.downloads.transfer_to_esim(session.session_id, session.esim_id)
         assert packaged.package_sha256 is not None
-        with pytest.raises(IllegalTransitionError):
+        with refused(ILLEGAL_TRANSITION):
             await road.downloads.confirm_download(ADA, session.session_id, packaged.package_sha256)
         with pytest.raises(RspRefusedError):
             await road.download(session)
-        with pytest.raises(NoSessionOnEsimError):
+        with refused(NO_SESSION_ON_ESIM):
             await road.downloads.activate_session_on_esim(session.esim_id)
         other = await road.downloaded(GB, BOLA)
-        with pytest.raises(WrongEsimError):
+        with refused(SESSION_IS_FOR_ANOTHER_ESIM):
             await road.downloads.transfer_to_esim(other.session_id, session.esim_id)
         assert await road.now(session) == packaged
+
+
+async def test_a_package_whose_validity_is_over_is_not_transferred(tmp_path: Path) -> None:
+    async with open_road(tmp_path) as road:
+        session = await road.downloaded()
+        road.clock.advance(session.valid_until - road.clock.now())
+        with pytest.raises(PackageExpiredError):
+            await road.downloads.transfer_to_esim(session.session_id, session.esim_id)
+        assert (await road.now(session)).state is SessionState.DOWNLOADED
 
 
 async def test_pause_and_resume(tmp_path: Path) -> None:
@@ -230,7 +236,7 @@ async def test_the_newest_wish_wins(tmp_path: Path) -> None:
             await road.downloads.activate_session_on_esim(session.esim_id)
         await road.downloads.deactivate_session(session.esim_id)
         await road.settle()
-        usage = await road.manager.track_session_usage(session.esim_id)
+        usage = await road.usage(session)
         assert (usage.state, usage.hold) == (SessionState.PAUSED, Hold.PAUSED)
 
 
@@ -257,14 +263,14 @@ async def test_expiry_ends_what_is_left(tmp_path: Path) -> None:
         assert (await road.now(session)).state is SessionState.ACTIVE
         road.clock.advance(timedelta(seconds=1))
         await road.settle()
-        usage = await road.manager.track_session_usage(session.esim_id)
+        usage = await road.usage(session)
         assert (usage.state, usage.balance.used, usage.balance.expired) == (
             SessionState.EXPIRED,
             400,
             GB - 400,
         )
         assert (await road.reserve(session, 1, 9)).code is not OutcomeCode.DONE
-        with pytest.raises(SessionEndedError):
+        with refused(SESSION_ENDED):
             await road.downloads.package(BOLA, untouched.session_id)
         assert (await road.now(untouched)).state is SessionState.EXPIRED
 
@@ -284,7 +290,7 @@ async def test_cancelling_gives_the_allowance_back(tmp_path: Path, *, work_first
         account = road.ledger.state.account(session.session_id)
         assert account is None or account.balances.revoked == 5 * GB
         assert (await road.now(again)).state is SessionState.PACKAGED
-        with pytest.raises(EsimNotFreshError):
+        with refused(ESIM_NOT_FRESH):
             await road.downloads.download_session(ADA, GB, esim_id=session.esim_id)
 
 
@@ -297,7 +303,7 @@ async def test_a_stored_session_is_cancelled_by_the_ledger_and_a_used_one_is_not
         assert (await road.reserve(session, 1)).code is not OutcomeCode.DONE
         used = await road.stored()
         await road.use(used, 10, 1)
-        with pytest.raises(NotCancellableError):
+        with refused(NOT_CANCELLABLE):
             await road.downloads.cancel(ADA, used.session_id)
 
 

@@ -15,15 +15,16 @@ from kswifi.payments.rules import PassRules
 from kswifi.rsp.session_record import RecordStatus, state_of, verify
 from kswifi.scp80.packets import COUNTER_MAX
 from kswifi.sessions.errors import (
-    CardFullError,
-    CardNotReadyError,
-    NoSessionOnEsimError,
-    PacketSupersededError,
-    SessionsNotOnEsimError,
+    CARD_FULL,
+    NO_SESSION_ON_ESIM,
+    PACKET_SUPERSEDED,
+    PROFILE_NOT_INSTALLED,
+    SESSIONS_NOT_ON_ESIM,
 )
 from kswifi.sessions.model import InternetSession, SessionState
 from kswifi.sessions.orders import NEW_ESIM
 from tests.support.cards import send
+from tests.support.refusals import refused
 from tests.support.session_roads import ADA, BOLA, GB, SIGNING_PEM, Road, open_road
 
 MB = 1_000_000
@@ -76,7 +77,7 @@ async def test_a_lost_proof_goes_again_with_the_next_counter_and_the_old_one_is_
         again = await road.card_records.next_packet(ADA, second.esim_id)
         assert again is not None
         assert (lost.packet_id, again.packet_id) == ("2-1", "2-2")
-        with pytest.raises(PacketSupersededError):
+        with refused(PACKET_SUPERSEDED):
             await road.card_records.take_answer(ADA, second.esim_id, lost.packet_id, answer)
         forged = await road.card_records.take_answer(ADA, second.esim_id, again.packet_id, answer)
         assert forged == Proof(ProofResult.NOT_UNDERSTOOD, "another_packets_proof")
@@ -214,7 +215,7 @@ async def test_what_a_card_refuses_is_reported_and_put_right(
 async def test_the_order_of_use_is_the_owners_and_stands_on_the_card(tmp_path: Path) -> None:
     async with open_road(tmp_path, passes=PassRules()) as road:
         first, second = await two(road)
-        with pytest.raises(SessionsNotOnEsimError):
+        with refused(SESSIONS_NOT_ON_ESIM):
             await road.card_records.arrange(ADA, first.esim_id, (second.session_id,) * 2, None)
         await road.card_records.arrange(ADA, first.esim_id, (second.session_id, first.session_id), True)
         await road.settle()
@@ -254,7 +255,7 @@ async def test_between_two_sessions_the_line_is_cut_until_the_owner_chooses(tmp_
         await road.use(third, MB, number=1)
         assert (await road.now(third)).state is SessionState.ACTIVE
         assert (await road.now(second)).state is SessionState.STORED
-        with pytest.raises(NoSessionOnEsimError):
+        with refused(NO_SESSION_ON_ESIM):
             await road.downloads.activate_session_on_esim(first.esim_id, first.session_id)
         await road.carry(third)
         ended = state_of(records_on(road, first.esim_id)[0])
@@ -268,7 +269,7 @@ async def test_records_of_ended_sessions_are_used_again_and_a_full_card_says_so(
         first = await road.stored()
         sessions = [await road.stored() for _ in range(7)]
         assert len((await road.card_records.contents(ADA, first.esim_id)).records) == 8
-        with pytest.raises(CardFullError):
+        with refused(CARD_FULL):
             await road.downloads.download_session(ADA, GB)
         await road.downloads.cancel(ADA, sessions[2].session_id)
         await road.settle()
@@ -282,7 +283,7 @@ async def test_a_lost_phone_gets_a_new_esim_and_strangers_get_nothing(tmp_path: 
         first = await road.stored()
         other = await road.downloads.download_session(ADA, GB, esim_id=NEW_ESIM)
         assert other.esim_id != first.esim_id
-        with pytest.raises(CardNotReadyError):
+        with refused(PROFILE_NOT_INSTALLED):
             await road.card_records.next_packet(ADA, other.esim_id)
         for ask in (road.card_records.contents, road.card_records.next_packet):
             with pytest.raises(Exception, match="no such eSIM"):

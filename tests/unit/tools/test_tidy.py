@@ -9,6 +9,8 @@ from tools import tidy
     ("rule", "name", "text"),
     [
         (tidy.no_long_files, "src/a.py", "x\n" * 601),
+        (tidy.no_long_functions, "src/a.py", "def f() -> None:\n" + "    x()\n" * 60),
+        (tidy.no_tuple_splats, "src/a.py", "f(*(a, b))\n"),
         (tidy.no_long_lines_of_script, "src/kswifi/pwa/static/js/a.js", "x" * 141 + "\n"),
         (tidy.nothing_unfinished, "src/a.py", "# TO" + "DO later\n"),
         (tidy.no_bare_session, "src/a.py", "class Session" + ":\n"),

@@ -7,7 +7,7 @@ from fastapi import Depends, Header, Request, Response
 
 from kswifi.accounts.errors import NotSignedInError
 from kswifi.accounts.model import Login, SignedIn
-from kswifi.api.edge.errors import CsrfTokenWrongError
+from kswifi.api.edge.errors import CSRF_TOKEN_WRONG
 from kswifi.api.services import Services
 from kswifi.kernel.network_addresses import customer_network, parse_address
 
@@ -76,10 +76,10 @@ async def signed_in_writer(
     """Return who asks for a change, having shown the LoginSession's CSRF token.
 
     Raises:
-        CsrfTokenWrongError: it is missing or another's.
+        CSRF_TOKEN_WRONG: it is missing or another's.
     """
     if not hmac.compare_digest(x_csrf_token.encode(), user.csrf_token.encode()):
-        raise CsrfTokenWrongError(f"send the {CSRF_HEADER} of your sign-in")
+        raise CSRF_TOKEN_WRONG(f"send the {CSRF_HEADER} of your sign-in")
     return user
 
 

@@ -10,11 +10,11 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kswifi.api.edge.errors import (
-    BodyTooLargeError,
-    HeadersTooLargeError,
-    HostNotAllowedError,
-    OriginNotAllowedError,
-    UnsupportedMediaTypeError,
+    BODY_TOO_LARGE,
+    HEADERS_TOO_LARGE,
+    HOST_NOT_ALLOWED,
+    ORIGIN_NOT_ALLOWED,
+    UNSUPPORTED_MEDIA_TYPE,
 )
 from kswifi.api.edge.problems import internal_error, refusal
 from kswifi.api.edge.security_refusals import SecurityRefusals
@@ -82,20 +82,20 @@ class Edge:
     def _require_acceptable(self, scope: Scope) -> None:
         raw = scope["headers"]
         if len(raw) > HEADERS_LIMIT or sum(len(name) + len(value) for name, value in raw) > HEADERS_LIMIT_OCTETS:
-            raise HeadersTooLargeError(
+            raise HEADERS_TOO_LARGE(
                 f"at most {HEADERS_LIMIT} headers of {HEADERS_LIMIT_OCTETS} octets together are taken"
             )
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if _host_name(host) not in self._policy.allowed_hosts:
-            raise HostNotAllowedError(
+            raise HOST_NOT_ALLOWED(
                 "this server does not answer to that name: KSWIFI_ALLOWED_HOSTS lists those it answers to"
             )
         if scope["method"] in SAFE_METHODS:
             return
         length = headers.get("content-length", "0")
         if not length.isdigit() or len(length) > 18 or int(length) > BODY_LIMIT_OCTETS:
-            raise BodyTooLargeError(f"a body has at most {BODY_LIMIT_OCTETS} octets", limit=BODY_LIMIT_OCTETS)
+            raise BODY_TOO_LARGE(f"a body has at most {BODY_LIMIT_OCTETS} octets", limit=BODY_LIMIT_OCTETS)
         self._require_own_origin(headers, f"{scope['scheme']}://{host}")
         self._require_json(scope, headers)
 
@@ -106,7 +106,7 @@ class Edge:
         if origin is None and fetched_from in ("same-origin", "none"):
             return
         if origin not in self._policy.allowed_origins | {own}:
-            raise OriginNotAllowedError("a page of another origin may not do this", origin=(origin or "")[:200])
+            raise ORIGIN_NOT_ALLOWED("a page of another origin may not do this", origin=(origin or "")[:200])
 
     def _require_json(self, scope: Scope, headers: Headers) -> None:
         if not scope["path"].startswith("/api/") or (
@@ -114,7 +114,7 @@ class Edge:
         ):
             return
         if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            raise UnsupportedMediaTypeError("send the body as application/json")
+            raise UNSUPPORTED_MEDIA_TYPE("send the body as application/json")
 
     def _add_headers(self, scope: Scope, message: Message) -> None:
         headers = MutableHeaders(scope=message)

@@ -25,11 +25,11 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, selec
 from kswifi.accounts.model import SignedIn
 from kswifi.api.edge.dependencies import ServicesDep, SignedInWriter
 from kswifi.api.edge.errors import (
-    IdempotencyKeyInvalidError,
-    IdempotencyKeyMissingError,
-    IdempotencyKeyReusedError,
-    RequestInFlightError,
-    RequestTookTooLongError,
+    IDEMPOTENCY_KEY_INVALID,
+    IDEMPOTENCY_KEY_MISSING,
+    IDEMPOTENCY_KEY_REUSED,
+    REQUEST_IN_FLIGHT,
+    REQUEST_TOOK_TOO_LONG,
 )
 from kswifi.api.edge.sql import idempotent_request
 from kswifi.database.dialect import insert
@@ -76,9 +76,9 @@ class IdempotentRequest:
         """Do the work once and return its answer; return the kept answer if it was done before.
 
         Raises:
-            IdempotencyKeyReusedError: the key belongs to a different request.
-            RequestInFlightError: it is being worked on.
-            RequestTookTooLongError: the work was given up; sent again, it continues.
+            IDEMPOTENCY_KEY_REUSED: the key belongs to a different request.
+            REQUEST_IN_FLIGHT: it is being worked on.
+            REQUEST_TOOK_TOO_LONG: the work was given up; sent again, it continues.
         """
         kept = await self._begin()
         if kept is not None:
@@ -88,7 +88,7 @@ class IdempotentRequest:
                 result = await work()
         except TimeoutError:
             await self._give_back()
-            raise RequestTookTooLongError("this took too long: send it again with the same key") from None
+            raise REQUEST_TOOK_TOO_LONG("this took too long: send it again with the same key") from None
         except BaseException:
             await self._give_back()
             raise
@@ -103,7 +103,7 @@ class IdempotentRequest:
         done. For work that is one step of the database; ``answer`` is for all other work.
 
         Raises:
-            IdempotencyKeyReusedError, RequestInFlightError: as ``answer``.
+            IDEMPOTENCY_KEY_REUSED, REQUEST_IN_FLIGHT: as ``answer``.
         """
         return await self.database.write(
             lambda connection: self._answered(connection, step, status), wait_seconds=SHED_SECONDS
@@ -125,8 +125,8 @@ class IdempotentRequest:
         """Return the answer that is kept for this key; None if the work is to be done.
 
         Raises:
-            IdempotencyKeyReusedError: the key belongs to a different request.
-            RequestInFlightError: another request with it is being worked on.
+            IDEMPOTENCY_KEY_REUSED: the key belongs to a different request.
+            REQUEST_IN_FLIGHT: another request with it is being worked on.
         """
         row = connection.execute(
             _FIND, {"wanted_user_id": self.user.user.user_id, "wanted_key": self.key}
@@ -134,11 +134,11 @@ class IdempotentRequest:
         if row is None:
             return None
         if row.fingerprint != self.fingerprint:
-            raise IdempotencyKeyReusedError("this Idempotency-Key was used for a different request")
+            raise IDEMPOTENCY_KEY_REUSED("this Idempotency-Key was used for a different request")
         if row.status is not None:
             return _response(row.status, row.body, replayed=True)
         if transaction_instant(connection) < row.begun_at + IN_FLIGHT:
-            raise RequestInFlightError("this request is being worked on", retry_after_seconds=1)
+            raise REQUEST_IN_FLIGHT("this request is being worked on", retry_after_seconds=1)
         return None
 
     async def _begin(self) -> Response | None:
@@ -184,13 +184,13 @@ async def idempotent_request_of(
     """Return the request's idempotent form: the dependency of every route with which a user changes something.
 
     Raises:
-        IdempotencyKeyMissingError, IdempotencyKeyInvalidError: its header is not there, or cannot be one.
+        IDEMPOTENCY_KEY_MISSING, IDEMPOTENCY_KEY_INVALID: its header is not there, or cannot be one.
     """
     if idempotency_key is None:
-        raise IdempotencyKeyMissingError("send an Idempotency-Key: a random one for each thing you want done")
+        raise IDEMPOTENCY_KEY_MISSING("send an Idempotency-Key: a random one for each thing you want done")
     visible = all("!" <= letter <= "~" for letter in idempotency_key)
     if len(idempotency_key) not in KEY_LENGTHS or not visible:
-        raise IdempotencyKeyInvalidError("an Idempotency-Key has 8 to 128 visible ASCII characters")
+        raise IDEMPOTENCY_KEY_INVALID("an Idempotency-Key has 8 to 128 visible ASCII characters")
     digest = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode())
     digest.update(await request.body())
     return IdempotentRequest(services.database, user, idempotency_key, digest.digest())

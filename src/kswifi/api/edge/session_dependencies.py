@@ -5,20 +5,20 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from kswifi.api.edge.dependencies import ServicesDep
-from kswifi.api.edge.errors import NotReadyError
+from kswifi.api.edge.errors import NOT_READY
 from kswifi.api.services import SessionServices
 from kswifi.kernel.listening import plain_address
-from kswifi.sessions.errors import NotOnWifiError
+from kswifi.sessions.errors import NOT_ON_WIFI
 
 
 async def get_session_services(services: ServicesDep) -> SessionServices:
     """Return the road of a session.
 
     Raises:
-        NotReadyError: this server has none.
+        NOT_READY: this server has none.
     """
     if services.sessions is None:
-        raise NotReadyError("this server has no internet sessions")
+        raise NOT_READY("this server has no internet sessions")
     return services.sessions
 
 
@@ -29,13 +29,13 @@ async def require_wifi(request: Request, services: SessionServicesDep) -> None:
     """Refuse a download that came over an internet session: it would be paid for with what it brings.
 
     Raises:
-        NotOnWifiError: it did.
+        NOT_ON_WIFI: it did.
     """
     client = request.client
     if client is not None and await services.network_access.is_over_session(
         plain_address(client.host), client.port
     ):
-        raise NotOnWifiError("you are on your internet session, not on WiFi: find WiFi and try again")
+        raise NOT_ON_WIFI("you are on your internet session, not on WiFi: find WiFi and try again")
 
 
 OnWifi = Depends(require_wifi)

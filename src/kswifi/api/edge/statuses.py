@@ -1,25 +1,21 @@
-"""The one table from an error's code to its HTTP status."""
+"""The HTTP status of each error code: from the capabilities' tables of refusals, and of error classes from here."""
 
 from typing import Final
 
-STATUS_OF_CODE: Final[dict[str, int]] = {
+from kswifi.api.edge import errors as edge
+from kswifi.catalogue import errors as catalogue
+from kswifi.free_data import errors as free_data
+from kswifi.kernel.errors import statuses_of
+from kswifi.notifications import errors as notifications
+from kswifi.phone_verification import errors as phone_verification
+from kswifi.sessions import errors as sessions
+from kswifi.vouchers import errors as vouchers
+
+TABLES: Final = (edge, catalogue, free_data, notifications, phone_verification, sessions, vouchers)
+
+_OF_CLASSES: Final[dict[str, int]] = {
     # the edge
-    "host_not_allowed": 421,
-    "origin_not_allowed": 403,
-    "csrf_token_wrong": 403,
-    "headers_too_large": 431,
-    "body_too_large": 413,
-    "unsupported_media_type": 415,
     "range_not_satisfiable": 416,
-    "idempotency_key_missing": 400,
-    "idempotency_key_invalid": 400,
-    "idempotency_key_reused": 422,
-    "request_in_flight": 409,
-    "request_took_too_long": 503,
-    "too_many_streams": 429,
-    "last_event_id_invalid": 400,
-    "not_ready": 503,
-    "metrics_not_for_you": 403,
     # accounts
     "invalid_identifier": 422,
     "weak_password": 422,
@@ -41,20 +37,8 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     "passkey_refused": 401,
     "too_many_passkeys": 409,
     "unknown_passkey": 404,
-    # phone verification
-    "phone_verification_not_set_up": 409,
-    "not_a_phone_number": 422,
-    "unknown_phone_verification": 404,
-    "phone_code_over": 410,
-    "phone_code_wrong": 422,
-    "phone_verified_elsewhere": 409,
-    "no_lab_message": 404,
     # notifications
     "push_endpoint_refused": 422,
-    "push_key_invalid": 422,
-    "unknown_push_subscription": 404,
-    # catalogue
-    "unknown_offer": 404,
     # payments
     "payments_not_set_up": 402,
     "nothing_to_pay": 409,
@@ -71,24 +55,6 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     "gateway_not_listed": 502,
     # sessions
     "unknown_session": 404,
-    "illegal_transition": 409,
-    "payment_required": 402,
-    "fair_use_reached": 409,
-    "too_many_pass_sessions": 409,
-    "esim_not_fresh": 409,
-    "card_full": 409,
-    "profile_not_installed": 409,
-    "packet_superseded": 409,
-    "sessions_not_on_esim": 409,
-    "session_is_for_another_esim": 409,
-    "no_session_on_esim": 409,
-    "not_on_wifi": 403,
-    "wifi_unknown": 503,
-    "session_ended": 410,
-    "package_not_ready": 503,
-    "package_digest_mismatch": 422,
-    "not_cancellable": 409,
-    "too_many_disputes": 409,
     "package_expired": 410,
     # eSIMs
     "unknown_esim": 404,
@@ -109,15 +75,11 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     "too_much_unspent": 409,
     "free_data_cooling_down": 409,
     "free_budget_gone": 409,
-    "no_waiting_list": 409,
-    # vouchers
-    "unknown_voucher": 404,
-    "voucher_used": 409,
-    "voucher_expired": 410,
-    "voucher_revoked": 410,
     # database
     "database_busy": 503,
     "database_damaged": 503,
     # kernel
     "invalid_number": 422,
 }
+
+STATUS_OF_CODE: Final[dict[str, int]] = {**_OF_CLASSES, **statuses_of(TABLES)}

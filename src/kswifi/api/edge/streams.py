@@ -9,7 +9,7 @@ from typing import Final
 
 import structlog
 
-from kswifi.api.edge.errors import TooManyStreamsError
+from kswifi.api.edge.errors import TOO_MANY_STREAMS
 from kswifi.database.engine import Database
 from kswifi.database.errors import DatabaseBusyError
 from kswifi.outbox.model import DomainEvent
@@ -106,10 +106,10 @@ class EventStreams:
         """Give a stream for the user, for as long as the context lasts.
 
         Raises:
-            TooManyStreamsError: this user has too many, or all users together.
+            TOO_MANY_STREAMS: this user has too many, or all users together.
         """
         if self._closed or self._of_user[user_id] >= STREAMS_LIMIT_OF_USER or len(self._open) >= STREAMS_LIMIT:
-            raise TooManyStreamsError(
+            raise TOO_MANY_STREAMS(
                 "too many event streams are open: close a window",
                 limit=STREAMS_LIMIT_OF_USER,
                 retry_after_seconds=10,

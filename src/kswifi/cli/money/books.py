@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import Refusal
 
 if TYPE_CHECKING:
     from kswifi.database.engine import Database
@@ -28,10 +28,7 @@ class ExportFormat(StrEnum):
     JSON_LINES = "jsonl"
 
 
-class NoBooksHereError(KswifiError):
-    """The data directory has no database."""
-
-    code = "no_books_here"
+NO_BOOKS_HERE = Refusal("no_books_here", "The data directory has no database.")
 
 
 @books_app.command("verify")
@@ -86,7 +83,7 @@ async def _opened() -> AsyncIterator["Database"]:
 
     path = Installation(load_settings().data_dir).control_database
     if not path.exists():
-        raise NoBooksHereError(f"there is no {path}: name the data directory by KSWIFI_DATA_DIR")
+        raise NO_BOOKS_HERE(f"there is no {path}: name the data directory by KSWIFI_DATA_DIR")
     database = Database(sqlite_url(path))
     try:
         yield database

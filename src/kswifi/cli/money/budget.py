@@ -1,4 +1,4 @@
-"""`kswifi budget ...`, `kswifi plan`, `kswifi accounts kyc`: whose money free data is; the server may run."""
+"""`kswifi budget ...` and `kswifi plan`: the budgets of free data; the server may run."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kswifi.free_data.model import KOBO_LIMIT, Budget, BudgetKind
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import Refusal
 from kswifi.kernel.quantities import format_naira, format_octets
 
 if TYPE_CHECKING:
@@ -22,16 +22,10 @@ if TYPE_CHECKING:
     from kswifi.free_data.rules import FreeDataRules
 
 budget_app = typer.Typer(help="Budgets of free data, and its kill switch.", no_args_is_help=True)
-accounts_app = typer.Typer(help="What an operator sets on accounts.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
 Kobo = Annotated[int | None, typer.Option(min=0, help="In kobo; left out, it stays as it is: none at first.")]
-
-
-class NothingHereError(KswifiError):
-    """There is no database, or nobody of that name in it."""
-
-    code = "nothing_here"
+NOTHING_HERE = Refusal("nothing_here", "There is no database, or nobody of that name in it.")
 
 
 @budget_app.command("show")
@@ -72,7 +66,7 @@ def set_(
 
     async def work() -> None:
         if not (1 <= len(name) <= 32 and name.isascii() and name == name.lower() and name.isprintable()):
-            raise NothingHereError("a budget's name has 1 to 32 lower-case ASCII characters")
+            raise NOTHING_HERE("a budget's name has 1 to 32 lower-case ASCII characters")
         async with open_control_database() as database:
 
             def change(connection: "Connection") -> Budget:
@@ -112,7 +106,7 @@ def deposit(
             def change(connection: "Connection") -> int:
                 budget = find_budget(connection, name)
                 if budget.kind is BudgetKind.OPERATOR:
-                    raise NothingHereError(f"{name} is the operator's own: only sponsors and venues pay in")
+                    raise NOTHING_HERE(f"{name} is the operator's own: only sponsors and venues pay in")
                 return post(
                     connection,
                     reference=f"deposit:{name}:{reference}",
@@ -149,35 +143,6 @@ def resume() -> None:
         async with open_control_database() as database:
             await database.write(budgets.resume)
         print("free data is given again")
-
-    asyncio.run(work())
-
-
-@accounts_app.command("kyc")
-def kyc(
-    identifier: Annotated[str, typer.Argument(help="The phone number or email address of the account.")],
-    level: Annotated[int, typer.Argument(min=0, max=3, help="0: not identified; the rest as you define it.")],
-) -> None:
-    """Set how far an account's owner has been identified (KSWIFI_FREE_KYC_LEVEL asks for it before an order)."""
-    from sqlalchemy import select
-
-    from kswifi.accounts.kyc import set_kyc_level
-    from kswifi.accounts.model import parse_identifier
-    from kswifi.accounts.sql import user_account
-
-    async def work() -> None:
-        who = parse_identifier(identifier)
-        column = user_account.c.phone_number if who.phone_number else user_account.c.email
-        async with open_control_database() as database:
-
-            def change(connection: "Connection") -> None:
-                user_id = connection.scalar(select(user_account.c.user_id).where(column == str(who)))
-                if user_id is None:
-                    raise NothingHereError(f"no account has {who}")
-                set_kyc_level(connection, user_id, level)
-
-            await database.write(change)
-        print(f"{who}: KYC level {level}")
 
     asyncio.run(work())
 
@@ -282,7 +247,7 @@ async def open_control_database() -> AsyncIterator["Database"]:
 
     path = Installation(load_settings().data_dir).control_database
     if not path.exists():
-        raise NothingHereError(f"there is no {path}: name the data directory by KSWIFI_DATA_DIR")
+        raise NOTHING_HERE(f"there is no {path}: name the data directory by KSWIFI_DATA_DIR")
     database = Database(sqlite_url(path))
     try:
         yield database

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from kswifi.cli.money.reconciling import reconcile, show_items, unclaimed
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import Refusal
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -23,18 +23,8 @@ payments_app.command("unclaimed")(unclaimed)
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
 
 _TEST_KEY: Final = "sk_test_"
-
-
-class OnlyARehearsalError(KswifiError):
-    """The rehearsal gateway was given a key with which money moves."""
-
-    code = "only_a_rehearsal"
-
-
-class NothingToSendBackError(KswifiError):
-    """No person has to send this payment back."""
-
-    code = "nothing_to_send_back"
+ONLY_A_REHEARSAL = Refusal("only_a_rehearsal", "The rehearsal gateway was given a key with which money moves.")
+NOTHING_TO_SEND_BACK = Refusal("nothing_to_send_back", "No person has to send this payment back.")
 
 
 @payments_app.command("check")
@@ -76,7 +66,7 @@ def sent_back(
                     return kobo
                 payment = find_payment(connection, reference)
                 if payment.state != "refund_refused":
-                    raise NothingToSendBackError(f"it is {payment.state}: nothing is to be sent back by hand")
+                    raise NOTHING_TO_SEND_BACK(f"it is {payment.state}: nothing is to be sent back by hand")
                 return refunded_by_hand(connection, payment)
 
             return await database.write(change)
@@ -84,7 +74,7 @@ def sent_back(
             await database.close()
 
     if not path.exists():
-        raise NothingToSendBackError(f"there is no {path}: name the data directory by KSWIFI_DATA_DIR")
+        raise NOTHING_TO_SEND_BACK(f"there is no {path}: name the data directory by KSWIFI_DATA_DIR")
     print(f"{reference}: {asyncio.run(work())} kobo, sent back by hand")
 
 
@@ -104,9 +94,7 @@ def rehearse(
     from kswifi.lab.rehearsal.payments.server import GatewayConfig, serving_gateway
 
     if not key.startswith(_TEST_KEY):
-        raise OnlyARehearsalError(
-            "rehearse with a key of your own making that begins with sk_test_, never a live one"
-        )
+        raise ONLY_A_REHEARSAL("rehearse with a key of your own making that begins with sk_test_, never a live one")
 
     async def work() -> None:
         config = GatewayConfig(face="paystack", secret=key, webhook_url=webhook, file=file, port=port)
@@ -125,7 +113,7 @@ def rehearse(
 
 
 async def _look(settings: "Settings", installation: "Installation") -> dict[str, Any]:
-    from kswifi.bootstrap.payments import make_gateway
+    from kswifi.bootstrap.parts.payments import make_gateway
     from kswifi.providers.payments.registry import unconfirmed_details
 
     name = settings.payment_gateway_name

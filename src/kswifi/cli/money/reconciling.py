@@ -104,7 +104,7 @@ def _days(first: str | None, last: str | None) -> tuple[date, date]:
 
 
 async def _reconcile(first: date, last: date) -> list["Report"]:
-    from kswifi.bootstrap.payments import make_gateway
+    from kswifi.bootstrap.parts.payments import make_gateway
     from kswifi.data_directory.layout import Installation
     from kswifi.payments.reconciliation import Reconciler, day_window
     from kswifi.payments.rules import PassRules

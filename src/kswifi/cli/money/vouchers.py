@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kswifi.cli.money.budget import AsJson, open_control_database
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import Refusal
 from kswifi.vouchers.model import Batch
 
 if TYPE_CHECKING:
@@ -21,12 +21,7 @@ if TYPE_CHECKING:
 vouchers_app = typer.Typer(help="Vouchers of WiFi venues: one-use codes for free data.", no_args_is_help=True)
 
 BatchNumber = Annotated[int, typer.Argument(min=1, help="The batch, as `kswifi vouchers list` numbers it.")]
-
-
-class VouchersRefusedError(KswifiError):
-    """A batch or its sheet cannot be made as asked."""
-
-    code = "vouchers_refused"
+VOUCHERS_REFUSED = Refusal("vouchers_refused", "A batch or its sheet cannot be made as asked.")
 
 
 @vouchers_app.command("make")
@@ -48,7 +43,7 @@ def make(
 
             def change(connection: "Connection") -> Batch:
                 if budget is not None and find_budget(connection, budget).kind is not BudgetKind.VENUE:
-                    raise VouchersRefusedError(f"{budget} is no venue's budget: make one with --kind venue")
+                    raise VOUCHERS_REFUSED(f"{budget} is no venue's budget: make one with --kind venue")
                 until = database.clock.now() + timedelta(days=days)
                 return make_batch(connection, venue, count, until, budget)
 
@@ -101,13 +96,13 @@ def sheet(
         async with open_control_database() as database:
             batch = await database.read(lambda connection: find_batch(connection, batch_number))
         if batch.revoked_at is not None:
-            raise VouchersRefusedError(f"batch {batch_number} was revoked: nobody could use it")
+            raise VOUCHERS_REFUSED(f"batch {batch_number} was revoked: nobody could use it")
         pdf = sheet_pdf(batch, _codes(), load_settings().zone)
         try:
             with file.open("xb") as out:
                 out.write(pdf)
         except FileExistsError:
-            raise VouchersRefusedError(f"{file} exists already") from None
+            raise VOUCHERS_REFUSED(f"{file} exists already") from None
         print(f"{file}: {batch.count} vouchers. Each is worth a session: keep it as you keep cash.")
 
     asyncio.run(work())
@@ -127,7 +122,7 @@ def revoke(batch_number: BatchNumber) -> None:
 
 
 def _codes() -> "VoucherCodes":
-    from kswifi.bootstrap.vouchers import voucher_codes
+    from kswifi.bootstrap.parts.vouchers import voucher_codes
     from kswifi.data_directory.layout import Installation
     from kswifi.esim.lines.vault import SubscriberVault
     from kswifi.settings import load_settings

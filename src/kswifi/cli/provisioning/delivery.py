@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import Refusal
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -22,12 +22,10 @@ if TYPE_CHECKING:
 delivery_app = typer.Typer(help="Another's SM-DP+ that delivers our profiles (docs/rsp.md).", no_args_is_help=True)
 
 T = TypeVar("T")
-
-
-class DeliveryCommandError(KswifiError):
-    """There is no database to work on, the folder is there already, or no other SM-DP+ is set."""
-
-    code = "delivery_command_refused"
+DELIVERY_COMMAND_REFUSED = Refusal(
+    "delivery_command_refused",
+    "There is no database to work on, the folder is there already, or no other SM-DP+ is set.",
+)
 
 
 @delivery_app.command("make")
@@ -58,7 +56,7 @@ def make(
     numbers = NumberRange(iccid_prefix or settings.iccid_prefix, plmn or settings.plmn).checked()
     certificate = recipient_of(recipient.read_bytes(), SystemClock().now())
     if output.exists():
-        raise DeliveryCommandError(f"{output} exists already: nothing is overwritten")
+        raise DELIVERY_COMMAND_REFUSED(f"{output} exists already: nothing is overwritten")
     installation, apps = _installation(), settings.carrier_apps
     vault = SubscriberVault(installation.subscriber_key.read_bytes())
     batch = _together(installation, lambda connection: make_lines(connection, vault, numbers, count))
@@ -107,13 +105,13 @@ def list_all(
 @delivery_app.command("check")
 def check() -> None:
     """Ask the SM-DP+ whether it knows us, by a call that changes nothing. Ends with 1 if it does not."""
-    from kswifi.bootstrap.external_smdp import make_peer
+    from kswifi.bootstrap.parts.provisioning.external_smdp import make_peer
     from kswifi.providers.smdp.es2plus_check import check_peer
     from kswifi.settings import load_settings
 
     settings = load_settings()
     if settings.es2_peer_url is None:
-        raise DeliveryCommandError("our own SM-DP+ delivers: KSWIFI_ES2_PEER_URL names no other")
+        raise DELIVERY_COMMAND_REFUSED("our own SM-DP+ delivers: KSWIFI_ES2_PEER_URL names no other")
 
     async def work() -> tuple[bool, str]:
         peer = make_peer(settings)
@@ -134,7 +132,7 @@ def _installation() -> "Installation":
 
     installation = Installation(load_settings().data_dir)
     if not installation.control_database.is_file():
-        raise DeliveryCommandError(f"there is no {installation.control_database}: start the server once")
+        raise DELIVERY_COMMAND_REFUSED(f"there is no {installation.control_database}: start the server once")
     return installation
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import Refusal
 
 if TYPE_CHECKING:
     from kswifi.database.engine import Database
@@ -21,6 +21,7 @@ operators_app = typer.Typer(help="Operators who order profiles here over ES2+.",
 MOST_FILES: Final = 10_000
 
 Name = Annotated[str, typer.Argument(help="The operator's name; cards show it with its profiles.")]
+NO_INSTALLATION_HERE = Refusal("no_installation_here", "The data directory has no database yet.")
 
 
 class Rule(StrEnum):
@@ -29,12 +30,6 @@ class Rule(StrEnum):
     UPDATE_CONTROL = "update-control"
     DISABLING_NOT_ALLOWED = "disabling-not-allowed"
     DELETION_NOT_ALLOWED = "deletion-not-allowed"
-
-
-class NoInstallationHereError(KswifiError):
-    """The data directory has no database yet."""
-
-    code = "no_installation_here"
 
 
 @operators_app.command("add")
@@ -192,7 +187,7 @@ async def _database() -> "AsyncIterator[Database]":
 
     path = Installation(load_settings().data_dir).control_database
     if not path.is_file():
-        raise NoInstallationHereError(f"{path} is not there: start the server once, then register operators")
+        raise NO_INSTALLATION_HERE(f"{path} is not there: start the server once, then register operators")
     database = Database(sqlite_url(path))
     try:
         yield database

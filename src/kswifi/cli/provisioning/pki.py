@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import Refusal
 
 if TYPE_CHECKING:
-    from kswifi.bootstrap.rsp import RspOptions
+    from kswifi.bootstrap.parts.provisioning.smdp import RspOptions
     from kswifi.rsp.pki import Pki
     from kswifi.settings import Settings
 
@@ -19,12 +19,7 @@ pki_app = typer.Typer(help="Certificates of remote SIM provisioning.", no_args_i
 Folder = Annotated[
     Path | None, typer.Option("--pki", help="The folder; the installation's own (var/pki) if not given.")
 ]
-
-
-class ServeOptionsError(KswifiError):
-    """Options of `kswifi serve` that do not go together."""
-
-    code = "serve_options_invalid"
+SERVE_OPTIONS_INVALID = Refusal("serve_options_invalid", "Options of `kswifi serve` that do not go together.")
 
 
 @pki_app.command("show")
@@ -57,7 +52,7 @@ def init(
     pki: Folder = None,
 ) -> None:
     """Make a PKI of your own (CI, servers, EUM and a card, on both curves), into an empty folder only."""
-    from kswifi.bootstrap.rsp import EID_PREFIX, ORGANIZATION
+    from kswifi.bootstrap.parts.provisioning.smdp import EID_PREFIX, ORGANIZATION
     from kswifi.esim.smdp.pki_folder import init_folder
     from kswifi.kernel.clock import SystemClock
 
@@ -93,18 +88,22 @@ def rsp_options(
     profiles: Path | None,
 ) -> "RspOptions":
     """Return the options of the SM-DP+, the settings' where none is given."""
-    from kswifi.bootstrap.rsp import RspOptions
+    from kswifi.bootstrap.parts.provisioning.smdp import RspOptions
 
     chosen = settings.rsp_port if port is None else port
     operators = settings.es2_port
     if not 0 <= chosen <= 65535:
-        raise ServeOptionsError(f"a port is 0 to 65535, not {chosen}", port=chosen)
+        raise SERVE_OPTIONS_INVALID(f"a port is 0 to 65535, not {chosen}", port=chosen)
     if operators and operators == chosen:
-        raise ServeOptionsError(
+        raise SERVE_OPTIONS_INVALID(
             "KSWIFI_ES2_PORT is a port of its own; KSWIFI_ES2_ON_RSP_PORT shares that of ES9+", port=chosen
         )
     return RspOptions(
-        *(host or settings.rsp_bind, chosen, name or settings.smdp_name, pki, profiles),
+        host=host or settings.rsp_bind,
+        port=chosen,
+        smdp_address=name or settings.smdp_name,
+        pki_dir=pki,
+        profiles_dir=profiles,
         es2_port=operators,
         es2_host=settings.es2_bind,
         es2_on_es9=settings.es2_on_rsp_port,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.errors import Refusal
 from kswifi.kernel.pasted import clean_digits
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ class Core(StrEnum):
     OPEN5GS = "open5gs"
 
 
-class SubscribersCommandError(KswifiError):
-    """There is no database to read, the file to write is there already, or a library is missing."""
-
-    code = "subscribers_command_refused"
+SUBSCRIBERS_COMMAND_REFUSED = Refusal(
+    "subscribers_command_refused",
+    "There is no database to read, the file to write is there already, or a library is missing.",
+)
 
 
 WhichCore = Annotated[Core, typer.Option(help="Whose format.")]
@@ -59,7 +59,7 @@ def export(
     from kswifi.settings import load_settings
 
     if output.exists():
-        raise SubscribersCommandError(f"{output} exists already: an export overwrites nothing")
+        raise SUBSCRIBERS_COMMAND_REFUSED(f"{output} exists already: an export overwrites nothing")
 
     def hand_over(found: "list[ExportedSubscriber]") -> None:
         documents = [extended_json(each.document) for each in found]
@@ -89,13 +89,15 @@ def sync(
     try:
         from kswifi.providers.core.open5gs import sync_subscribers
     except ModuleNotFoundError as missing:
-        raise SubscribersCommandError(f"sync needs {missing.name}: pip install 'kswifi[open5gs]'") from None
+        raise SUBSCRIBERS_COMMAND_REFUSED(f"sync needs {missing.name}: pip install 'kswifi[open5gs]'") from None
     told: list[tuple[int, int]] = []
     where = uri.rpartition("@")[2].partition("?")[0].removeprefix("mongodb://")
     _hand_over(
         Subscription(apn or load_settings().apn, downlink_kbps, uplink_kbps),
-        *(imsi, f"sync {core}", where),
-        lambda found: told.append(sync_subscribers(uri, found)),
+        imsi,
+        action=f"sync {core}",
+        where=where,
+        hand=lambda found: told.append(sync_subscribers(uri, found)),
     )
     new, known = told[0]
     print(f"{new} new subscribers, {known} brought up to date.")
@@ -120,7 +122,9 @@ def _hand_over(
     assert isinstance(subscription, Subscription)  # noqa: S101 - typed lazily, so that --help stays quick
     installation = Installation(load_settings().data_dir)
     if not installation.control_database.is_file():
-        raise SubscribersCommandError(f"there is no {installation.control_database}: name it by KSWIFI_DATA_DIR")
+        raise SUBSCRIBERS_COMMAND_REFUSED(
+            f"there is no {installation.control_database}: name it by KSWIFI_DATA_DIR"
+        )
     vault = SubscriberVault(installation.subscriber_key.read_bytes())
     wanted = None if imsi is None else Imsi(imsi)
 

@@ -87,7 +87,10 @@ def packages_of_batch(
     for row in connection.execute(wanted).all():
         iccid = Iccid(row.iccid)
         parameters = line_profile(
-            *(vault, iccid, Imsi(row.imsi), row.sealed_keys),
+            vault=vault,
+            iccid=iccid,
+            imsi=Imsi(row.imsi),
+            sealed_keys=row.sealed_keys,
             session_record=b"",
             mnc_digits=mnc_digits,
             carrier_apps=carrier_apps,

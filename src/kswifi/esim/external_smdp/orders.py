@@ -31,8 +31,14 @@ _o = peer_order.c
 _c = peer_call.c
 _ORDERS: Final = (
     select(
-        *(_o.esim_id, _o.attempt, _o.profile_state, _o.state_reason, _o.eid),
-        *(esim.c.iccid, esim.c.matching_id, esim.c.smdp_address),
+        _o.esim_id,
+        _o.attempt,
+        _o.profile_state,
+        _o.state_reason,
+        _o.eid,
+        esim.c.iccid,
+        esim.c.matching_id,
+        esim.c.smdp_address,
     )
     .select_from(peer_order.join(esim, esim.c.esim_id == _o.esim_id))
     .order_by(_o.attempt.desc())

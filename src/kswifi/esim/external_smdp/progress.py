@@ -23,9 +23,9 @@ from kswifi.esim.external_smdp.orders import (
     order_at_peer,
     order_at_peer_by_iccid,
 )
+from kswifi.esim.jobs import PROFILE_SETTLED
 from kswifi.esim.model import ProfileEvent, ProfileState
 from kswifi.esim.operators.download_progress import Point
-from kswifi.esim.ports import PROFILE_SETTLED
 from kswifi.kernel.numbers import Eid
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, JobResult, Unknown

@@ -55,12 +55,11 @@ class InstallResults:
             await self._database.write(lambda connection: self._take(connection, result, pending))
 
     def _take(self, connection: Connection, result: InstallResult, pending: bytes) -> None:
+        """Settle the order that a card's signed result is about. Idempotent: a repeated one is only logged."""
         transaction_id = result.data.transaction_id
         known = find_rsp_session(connection, transaction_id)
         if known is None:
-            after_commit(
-                connection, partial(_log.warning, "install_result_unknown", transaction_id=transaction_id.hex())
-            )
+            _warn(connection, "install_result_unknown", transaction_id=transaction_id.hex())
             return
         opened, order = known
         try:
@@ -71,15 +70,7 @@ class InstallResults:
                 card_key=opened.card_key,
             )
         except RspRefusedError as error:
-            after_commit(
-                connection,
-                partial(
-                    _log.warning,
-                    "install_result_refused",
-                    transaction_id=transaction_id.hex(),
-                    reason=error.message,
-                ),
-            )
+            _warn(connection, "install_result_refused", transaction_id=transaction_id.hex(), reason=error.message)
             return
         if isinstance(data.final_result, InstallFailure):
             _take_failure(connection, opened, order, data.final_result, pending)

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Row, bindparam, func, insert, or_, select, up
 
 from kswifi.database.engine import transaction_instant
 from kswifi.esim.errors import IllegalProfileTransitionError
+from kswifi.esim.jobs import PROFILE_SETTLED
 from kswifi.esim.model import ProfileEvent, ProfileState, next_profile_state
-from kswifi.esim.ports import PROFILE_SETTLED
 from kswifi.esim.smdp.rsp_model import ProfileOrder, reason_text
 from kswifi.esim.sql import esim, profile_order
 from kswifi.kernel.ids import uuid7

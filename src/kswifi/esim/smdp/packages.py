@@ -95,6 +95,10 @@ class Packages:
         """Return the package that anybody may order under this name."""
         return self._stock.get(name)
 
+    def is_stocked(self, name: str) -> bool:
+        """Tell whether there is a package that anybody may order under this name."""
+        return name in self._stock
+
     def needs(self, connection: Connection, order: ProfileOrder) -> PackageNeeds:
         """Return what the order's package needs of a card.
 
@@ -139,7 +143,10 @@ class Packages:
         if row.session_record is None:
             raise PackageRefusedError("the profile has no session record yet", order_id=order.order_id)
         own = line_profile(
-            *(self._vault, Iccid(row.iccid), Imsi(row.imsi), row.sealed_keys),
+            vault=self._vault,
+            iccid=Iccid(row.iccid),
+            imsi=Imsi(row.imsi),
+            sealed_keys=row.sealed_keys,
             session_record=row.session_record,
             mnc_digits=self._mnc_digits,
             carrier_apps=self._carrier_apps,
@@ -241,7 +248,7 @@ def parse_stocked(
     profile_name = (header.profile_type or name)[:32]
     icon_type = None if icon is None else IconType.PNG
     return StockedPackage(
-        *(name, str(header.iccid), octets, icon, profile_name, needs, profile_class, provider_name, icon_type)
+        name, str(header.iccid), octets, icon, profile_name, needs, profile_class, provider_name, icon_type
     )
 
 

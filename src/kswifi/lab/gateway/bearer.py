@@ -224,6 +224,7 @@ class Bearer:
             self._ask(ReportingReason.QUOTA_EXHAUSTED)
 
     def _check_exhausted(self) -> None:
+        """Make the cut-off at the last octet of a final grant and report it (Final-Unit-Action, RFC 8506 8.35)."""
         if self._final is None or self.access is not Access.FULL or self._lapsed or self._asking:
             return
         if self.credit.limit_octets > self._count.used:
@@ -319,6 +320,7 @@ class Bearer:
         self._cut_flows()
 
     def _cut_flows(self) -> None:
+        """Cut off every flow: nothing more is relayed for the bearer."""
         self._waiting.clear()
         for flow in list(self._flows):
             flow.cut()

@@ -8,7 +8,7 @@ from typing import Final
 
 import httpx2
 
-from kswifi.sessions.errors import WifiUnknownError
+from kswifi.sessions.errors import WIFI_UNKNOWN
 
 ASK_SECONDS: Final = 2.0
 
@@ -25,7 +25,7 @@ class LabNetworkAccess:
         A lab whose process does not run has no gateway, and so no session to come over.
 
         Raises:
-            WifiUnknownError: the lab runs, and did not say.
+            WIFI_UNKNOWN: the lab runs, and did not say.
         """
         try:
             answer = await self._client.get("/v1/sockets", params={"host": host, "port": port})
@@ -33,9 +33,9 @@ class LabNetworkAccess:
         except httpx2.ConnectError:
             return False
         except (httpx2.HTTPError, ValueError, KeyError, TypeError) as error:
-            raise WifiUnknownError("the access gateway does not say whether this is WiFi: try again") from error
+            raise WIFI_UNKNOWN("the access gateway does not say whether this is WiFi: try again") from error
         if not isinstance(owned, bool):
-            raise WifiUnknownError("the access gateway does not say whether this is WiFi: try again")
+            raise WIFI_UNKNOWN("the access gateway does not say whether this is WiFi: try again")
         return owned
 
     async def close(self) -> None:

@@ -21,7 +21,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from kswifi.kernel.clock import Clock, unix_seconds
-from kswifi.notifications.errors import PushEndpointRefusedError, VapidKeyDamagedError
+from kswifi.notifications.errors import VAPID_KEY_DAMAGED, PushEndpointRefusedError
 from kswifi.notifications.follower import GONE
 from kswifi.notifications.model import Subscription
 from kswifi.outbox.results import Done, JobResult, Refused, Unknown
@@ -45,9 +45,9 @@ class WebPush:
         try:
             key = serialization.load_pem_private_key(pem, password=None)
         except ValueError as error:
-            raise VapidKeyDamagedError("the Web Push key cannot be read") from error
+            raise VAPID_KEY_DAMAGED("the Web Push key cannot be read") from error
         if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-            raise VapidKeyDamagedError("the Web Push key is not a P-256 key")
+            raise VAPID_KEY_DAMAGED("the Web Push key is not a P-256 key")
         self._key = ECKey.import_key(key)
         point = key.public_key().public_bytes(
             serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint

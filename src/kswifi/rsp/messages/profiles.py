@@ -68,11 +68,6 @@ class ProfileId:
         return cls(TAG_ICCID, iccid)
 
     @classmethod
-    def of_aid(cls, aid: bytes) -> Self:
-        """Name a profile by its AID."""
-        return cls(TAG_AID, aid)
-
-    @classmethod
     def read(cls, item: tlv.Tlv, structure: str) -> Self:
         """Read the alternative that a request holds."""
         if item.tag == TAG_ICCID:

@@ -21,8 +21,17 @@ from kswifi.sessions.sql import card_line, card_record, internet_session
 
 _c = card_record.c
 _COLUMNS: Final = (
-    *(esim.c.esim_id, esim.c.iccid, esim.c.profile_state, esim.c.smdp_address),
-    *(_c.number, _c.session_id, _c.wanted, _c.known, _c.packet_counter, _c.packet_content, _c.tries),
+    esim.c.esim_id,
+    esim.c.iccid,
+    esim.c.profile_state,
+    esim.c.smdp_address,
+    _c.number,
+    _c.session_id,
+    _c.wanted,
+    _c.known,
+    _c.packet_counter,
+    _c.packet_content,
+    _c.tries,
 )
 _OF_OWNER: Final = and_(esim.c.esim_id == bindparam("line"), esim.c.user_id == bindparam("owner"))
 # A session that is not on the card yet goes before what only changed.

@@ -23,10 +23,11 @@ from kswifi.sessions.card import packet_rows as packet_store
 from kswifi.sessions.card import slots
 from kswifi.sessions.card.packet_rows import HandedRecord, PacketLine, WaitingRecord
 from kswifi.sessions.card.slots import CardLine, CardRecord
-from kswifi.sessions.errors import CardNotReadyError, PacketSupersededError, SessionsNotOnEsimError
+from kswifi.sessions.errors import PACKET_SUPERSEDED, PROFILE_NOT_INSTALLED, SESSIONS_NOT_ON_ESIM
 from kswifi.sessions.model import SessionEvent, SessionState
 from kswifi.sessions.sql import internet_session
-from kswifi.sessions.store import find_session, move_session
+from kswifi.sessions.store import find_session
+from kswifi.sessions.transitions import move_session
 
 CARD_FULL: Final = f"the card is full: it holds {SESSION_RECORDS} sessions, and none of them is over"
 TRIES: Final = 5
@@ -103,7 +104,7 @@ class CardRecords:
 
         Raises:
             UnknownEsimError: there is none, or it is somebody else's.
-            CardNotReadyError: its profile is not installed, so nothing is there that a packet could reach.
+            PROFILE_NOT_INSTALLED: its profile is not installed, so nothing is there that a packet could reach.
         """
         drawn = await self._database.write(lambda connection: self._draw(connection, user_id, esim_id))
         if drawn is None:
@@ -122,7 +123,7 @@ class CardRecords:
 
         Raises:
             UnknownEsimError: there is none, or it is somebody else's.
-            PacketSupersededError: another packet was handed out since: hand that to the card.
+            PACKET_SUPERSEDED: another packet was handed out since: hand that to the card.
         """
         return await self._database.write(
             lambda connection: self._take(connection, user_id, esim_id, packet_id, answer)
@@ -135,7 +136,7 @@ class CardRecords:
 
         Raises:
             UnknownEsimError: there is none, or it is somebody else's.
-            SessionsNotOnEsimError: the order names a session that is not on it, or one twice.
+            SESSIONS_NOT_ON_ESIM: the order names a session that is not on it, or one twice.
         """
 
         def change(connection: Connection) -> CardContents:
@@ -145,7 +146,7 @@ class CardRecords:
                 records = slots.records_of(connection, esim.esim_id)
                 on_card = {it.session_id for it in records}
                 if len(set(order)) != len(order) or not on_card.issuperset(order):
-                    raise SessionsNotOnEsimError("an order names sessions on this eSIM, each once")
+                    raise SESSIONS_NOT_ON_ESIM("an order names sessions on this eSIM, each once")
             wanted = line.wanted_order if order is None else order
             follows = line.wants_next if continues is None else continues
             if (wanted, follows) != (line.wanted_order, line.wants_next):
@@ -166,7 +167,7 @@ class CardRecords:
     def _draw(connection: Connection, user_id: str, esim_id: str) -> tuple[PacketLine, WaitingRecord, int] | None:
         line, record = packet_store.next_waiting(connection, user_id, esim_id)
         if not _may_be_on_a_card(line):
-            raise CardNotReadyError(
+            raise PROFILE_NOT_INSTALLED(
                 "the profile is not on a card yet: install it first", profile_state=str(line.profile_state)
             )
         if record is None:
@@ -178,7 +179,7 @@ class CardRecords:
     def _take(self, connection: Connection, user_id: str, esim_id: str, packet_id: str, answer: bytes) -> Proof:
         line, record = packet_store.handed_out(connection, user_id, esim_id, *_parts(packet_id))
         if record is None:
-            raise PacketSupersededError("another packet was handed out since: ask for it", packet_id=packet_id)
+            raise PACKET_SUPERSEDED("another packet was handed out since: ask for it", packet_id=packet_id)
         proof = self._packets.read(line.iccid, record.counter, record.content, answer)
         if proof.result is ProofResult.PROVED:
             _proved(connection, line, record)

@@ -1,7 +1,7 @@
-"""The places on a card: which record holds which session, and what it shall say.
+"""The slots of a card: which record holds which session, and the content that is wanted of it.
 
-A record says the signed right and the state of its session. When either changes, what is wanted differs from what
-the card has proved, and stays so until a secured packet brought it there: nothing has to be remembered beside.
+A record holds the signed right and the state of its session. ``wanted != known`` marks a record as pending: the
+card has not yet proved the wanted content, and a secured packet has to bring it there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,8 +25,17 @@ FIRST_RECORD: Final = 1
 
 _c = card_record.c
 _COLUMNS: Final = (
-    *(_c.esim_id, _c.number, _c.session_id, _c.wanted, _c.known, _c.packet_counter, _c.packet_content),
-    *(_c.failure, _c.tries, internet_session.c.state, internet_session.c.valid_until),
+    _c.esim_id,
+    _c.number,
+    _c.session_id,
+    _c.wanted,
+    _c.known,
+    _c.packet_counter,
+    _c.packet_content,
+    _c.failure,
+    _c.tries,
+    internet_session.c.state,
+    internet_session.c.valid_until,
     internet_session.c.ordered_at,
 )
 # Made once: making a statement anew costs more than running it.
@@ -142,18 +151,18 @@ def take_place(connection: Connection, esim_id: str, session_id: str, record: by
                 esim_id=esim_id, number=number, session_id=session_id, wanted=record, tries=0
             )
         )
-        refresh(connection, esim_id)
+        project_wanted_records(connection, esim_id)
     return number
 
 
 def give_up_place(connection: Connection, esim_id: str, number: int) -> None:
     """Free the record of a session that never came onto the card."""
     connection.execute(delete(card_record).where(_c.esim_id == esim_id, _c.number == number))
-    refresh(connection, esim_id)
+    project_wanted_records(connection, esim_id)
 
 
-def refresh(connection: Connection, esim_id: str) -> None:
-    """Bring what is wanted of a card's records up to how its sessions stand now."""
+def project_wanted_records(connection: Connection, esim_id: str) -> None:
+    """Write the records that a card shall hold, from the present states of its sessions. Idempotent."""
     records = records_of(connection, esim_id)
     if not records:
         return

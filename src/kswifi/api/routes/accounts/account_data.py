@@ -135,8 +135,14 @@ async def export_account(user: SignedInUser, services: ServicesDep, response: Re
     status_code=204,
     summary="Delete your account",
     responses=problem_responses(
-        *("wrong_credentials", "passkey_challenge_over", "passkey_refused", "too_many_attempts"),
-        *("sign_in_busy", "not_signed_in", "csrf_token_wrong", "idempotency_key_missing"),
+        "wrong_credentials",
+        "passkey_challenge_over",
+        "passkey_refused",
+        "too_many_attempts",
+        "sign_in_busy",
+        "not_signed_in",
+        "csrf_token_wrong",
+        "idempotency_key_missing",
     ),
 )
 async def delete_account(

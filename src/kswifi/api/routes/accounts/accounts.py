@@ -104,8 +104,13 @@ class RecoveryView(ResponseBody):
     status_code=201,
     summary="Register",
     responses=problem_responses(
-        *("invalid_identifier", "weak_password", "identifier_not_proved", "already_registered"),
-        *("too_many_attempts", "sign_in_busy", "origin_not_allowed"),
+        "invalid_identifier",
+        "weak_password",
+        "identifier_not_proved",
+        "already_registered",
+        "too_many_attempts",
+        "sign_in_busy",
+        "origin_not_allowed",
     ),
 )
 async def register(
@@ -126,7 +131,7 @@ async def register(
     status_code=201,
     summary="Sign in",
     responses=problem_responses(
-        *("wrong_credentials", "identifier_not_proved", "too_many_attempts", "sign_in_busy", "origin_not_allowed")
+        "wrong_credentials", "identifier_not_proved", "too_many_attempts", "sign_in_busy", "origin_not_allowed"
     ),
 )
 async def log_in(

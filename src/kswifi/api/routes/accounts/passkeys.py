@@ -125,8 +125,11 @@ class PasskeysView(ResponseBody):
     status_code=201,
     summary="Begin to register with a passkey",
     responses=problem_responses(
-        *("invalid_identifier", "identifier_not_proved", "already_registered"),
-        *("too_many_attempts", "passkeys_not_here"),
+        "invalid_identifier",
+        "identifier_not_proved",
+        "already_registered",
+        "too_many_attempts",
+        "passkeys_not_here",
     ),
 )
 async def sign_up_options(body: NewAccountBody, services: ServicesDep, address: ClientAddress) -> OptionsView:
@@ -139,13 +142,7 @@ async def sign_up_options(body: NewAccountBody, services: ServicesDep, address: 
     status_code=201,
     summary="Register with a passkey",
     responses=problem_responses(
-        *(
-            "passkey_challenge_over",
-            "passkey_refused",
-            "identifier_not_proved",
-            "already_registered",
-            "sign_in_busy",
-        )
+        "passkey_challenge_over", "passkey_refused", "identifier_not_proved", "already_registered", "sign_in_busy"
     ),
 )
 async def sign_up(

@@ -9,7 +9,7 @@ from kswifi.api.edge.dependencies import ClientAddress, ServicesDep, SignedInUse
 from kswifi.api.edge.idempotency import Idempotent
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import Instant, RequestBody, ResponseBody
-from kswifi.phone_verification.errors import PhoneVerificationNotSetUpError
+from kswifi.phone_verification.errors import PHONE_VERIFICATION_NOT_SET_UP
 from kswifi.phone_verification.model import PhoneVerification
 from kswifi.phone_verification.service import PhoneVerifications
 
@@ -71,10 +71,10 @@ async def phone_verifications(services: ServicesDep) -> PhoneVerifications:
     """Return what verifies phone numbers.
 
     Raises:
-        PhoneVerificationNotSetUpError: nothing sends text messages.
+        PHONE_VERIFICATION_NOT_SET_UP: nothing sends text messages.
     """
     if services.phone_verifications is None:
-        raise PhoneVerificationNotSetUpError("no text messages are sent here: phone numbers cannot be verified")
+        raise PHONE_VERIFICATION_NOT_SET_UP("no text messages are sent here: phone numbers cannot be verified")
     return services.phone_verifications
 
 

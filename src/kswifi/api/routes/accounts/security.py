@@ -31,8 +31,13 @@ from kswifi.api.routes.accounts.reauthentication import ReauthenticationBody, re
 router = APIRouter(prefix="/api/v1", tags=["accounts"])
 
 _SHOWN_AGAIN = (
-    *("wrong_credentials", "passkey_challenge_over", "passkey_refused", "too_many_attempts", "sign_in_busy"),
-    *("not_signed_in", "csrf_token_wrong"),
+    "wrong_credentials",
+    "passkey_challenge_over",
+    "passkey_refused",
+    "too_many_attempts",
+    "sign_in_busy",
+    "not_signed_in",
+    "csrf_token_wrong",
 )
 
 

@@ -9,7 +9,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from kswifi.accounts.errors import LoginExpiredError, NotSignedInError
 from kswifi.api.edge.dependencies import LoginToken, ServicesDep, SignedInUser
-from kswifi.api.edge.errors import LastEventIdInvalidError
+from kswifi.api.edge.errors import LAST_EVENT_ID_INVALID
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.streams import EventStream
 
@@ -30,12 +30,12 @@ async def parse_last_event_id(last_event_id: Annotated[str | None, Header()] = N
     """Return the sequence of the last event that the reader has.
 
     Raises:
-        LastEventIdInvalidError: it is none of ours.
+        LAST_EVENT_ID_INVALID: it is none of ours.
     """
     if last_event_id is None or last_event_id == "":
         return None
     if not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) <= 18):
-        raise LastEventIdInvalidError("Last-Event-ID is the id of an event of this stream")
+        raise LAST_EVENT_ID_INVALID("Last-Event-ID is the id of an event of this stream")
     return int(last_event_id)
 
 

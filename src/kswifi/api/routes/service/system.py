@@ -8,7 +8,7 @@ from pydantic import Field
 from sqlalchemy import text
 
 from kswifi.api.edge.dependencies import ServicesDep
-from kswifi.api.edge.errors import NotReadyError
+from kswifi.api.edge.errors import NOT_READY
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import ResponseBody
 from kswifi.api.services import Check, Services
@@ -82,7 +82,7 @@ async def check_readiness(services: ServicesDep) -> HealthView:
     Which part is missing is told on the monitoring listener only (docs/reverse-proxy.md).
     """
     if await missing_parts(services):
-        raise NotReadyError("not ready: try again later")
+        raise NOT_READY("not ready: try again later")
     return HealthView()
 
 

@@ -121,7 +121,12 @@ class PaystackFace:
             asked = await read_body(request, _Initialize)
             title = asked.metadata.get("title", "") if isinstance(asked.metadata, dict) else ""
             charge = self._engine.open(
-                *(asked.reference, int(asked.amount), asked.currency, asked.email, str(title), asked.callback_url)
+                reference=asked.reference,
+                amount_kobo=int(asked.amount),
+                currency=asked.currency,
+                email=asked.email,
+                title=str(title),
+                return_url=asked.callback_url,
             )
             data = {
                 "authorization_url": f"{self._origin}/checkout/{charge.token}",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from kswifi.bootstrap.disk import NotOnDiskError, file_system_of, fsync_ms_p50, require_disk
+from kswifi.bench.disk import NotOnDiskError, file_system_of, fsync_ms_p50, require_disk
 
 MEMORY = Path("/dev/shm")
 

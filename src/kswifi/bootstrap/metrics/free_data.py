@@ -5,17 +5,13 @@ at most a thousand budgets, and as many rules as there are refusals.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from kswifi.bootstrap.connection_metrics import ConnectionMetrics
-from kswifi.bootstrap.metrics import ChargingMetrics
-from kswifi.bootstrap.payment_metrics import PaymentMetrics
-from kswifi.bootstrap.security_metrics import SecurityMetrics
 from kswifi.database.engine import Database
 from kswifi.free_data.figures import Committed, FreeDataCounts, FreeDataFigures, read_figures
 from kswifi.free_data.model import Budget
@@ -47,22 +43,6 @@ class FreeDataMetrics:
         registry.register(FreeDataCollector(figures, rules, self._free_data.counts))
         # A thousand budgets take 0.15 s to write down: charging's answers are not to wait for that.
         return await asyncio.to_thread(generate_latest, registry)
-
-
-def metrics_text(
-    charging: ChargingMetrics,
-    connections: ConnectionMetrics,
-    free_data: FreeDataMetrics,
-    security: SecurityMetrics,
-    payments: PaymentMetrics | None = None,
-) -> Callable[[], Awaitable[bytes]]:
-    """Return what gives all metrics of the server."""
-
-    async def text() -> bytes:
-        paid = b"" if payments is None else await payments.text()
-        return charging.text() + connections.text() + security.text() + await free_data.text() + paid
-
-    return text
 
 
 class FreeDataCollector(Collector):

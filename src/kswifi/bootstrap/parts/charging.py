@@ -1,13 +1,20 @@
-"""Charging, put together: the service, its Diameter node, its records and its metrics."""
+"""Charging: the service, its Diameter node, its records and its metrics."""
 
 import gc
 import sys
 from datetime import timedelta
 from typing import Final
 
+import structlog
+
 from kswifi.bootstrap.connections import diameter_limits_of
-from kswifi.bootstrap.metrics import ChargingMetrics
+from kswifi.bootstrap.context import Context
+from kswifi.bootstrap.metrics.charging import ChargingMetrics
+from kswifi.bootstrap.metrics.connections import ConnectionMetrics
+from kswifi.bootstrap.part import Loop, Part
+from kswifi.bootstrap.parts.ledger import JournalReaders
 from kswifi.bootstrap.process import LAB_GATEWAY
+from kswifi.bootstrap.records_process import RecordsProcess
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.charging.re_auth import AnnouncingLedger
 from kswifi.charging.service import ChargingService
@@ -21,7 +28,8 @@ from kswifi.diameter.constants import (
     FinalUnitAction,
 )
 from kswifi.esim.lines.authentication_centre import AuthenticationCentre
-from kswifi.kernel.clock import Clock
+from kswifi.kernel.clock import Clock, unix_seconds
+from kswifi.kernel.listening import authority
 from kswifi.ledger.client import LedgerClient
 from kswifi.servers.diameter.application import NodeIdentity
 from kswifi.servers.diameter.delayed_refusals import DelayedRefusals
@@ -32,6 +40,9 @@ from kswifi.servers.diameter.s6a import S6aApplication
 from kswifi.servers.diameter.tls import peer_context
 from kswifi.settings import Settings
 from kswifi.settings.diameter import ANY_PEER
+from kswifi.settings.listen import reachable
+
+_log = structlog.get_logger(__name__)
 
 _UNSAID: Final = "unsaid"
 _SWITCH_SECONDS: Final = 0.0005
@@ -39,7 +50,7 @@ _SWITCH_SECONDS: Final = 0.0005
 
 
 class Charging:
-    """The parts; ``start`` serves peers, ``close`` takes leave of them. ``records`` is run by the process."""
+    """Charging of one process: ``start`` serves peers, ``close`` disconnects them; the process runs ``records``."""
 
     def __init__(
         self,
@@ -92,6 +103,51 @@ class Charging:
     async def prune_records(self) -> int:
         """Delete a batch of records that have had their time."""
         return await prune_records(self._database, self._retention)
+
+
+async def open_charging(context: Context) -> Part:
+    """Open charging: Gy and S6a are served from here on.
+
+    A network's records are made by a child process; embedded mode makes them here, to stay one process on a small
+    machine.
+
+    Raises:
+        OSError: a port is taken.
+        DiameterTlsError: a certificate, key or authority cannot be used.
+    """
+    settings, ledger = context.settings, context.need(LedgerClient)
+    charging = Charging(
+        settings=settings,
+        database=context.database,
+        ledger=ledger,
+        centre=AuthenticationCentre(context.database, context.vault),
+        state_id=_origin_state_id(context),
+        clock=context.clock,
+        descriptors=context.descriptors,
+    )
+    await charging.start()
+    context.stack.push_async_callback(charging.close)
+    context.need(JournalReaders).add(charging.records.wake)
+    context.offer(charging.announcing_ledger)
+    _log.info("charging_sessions_recovered", open_sessions=charging.service.open_sessions)
+    records = charging.records if settings.mode == "embedded" else RecordsProcess(settings)
+    connections = ConnectionMetrics(context.pool, charging.node)
+
+    async def metrics() -> bytes:
+        return charging.metrics.text() + connections.text()
+
+    return Part(
+        chores={"charging_data_records": charging.prune_records},
+        loops=(Loop("charging-records", records.run, records.stop),),
+        metrics=(metrics,),
+        reached={"diameter": authority(reachable(settings.diameter_bind), charging.node.port)},
+    )
+
+
+def _origin_state_id(context: Context) -> int:
+    """Return the Origin-State-Id (RFC 6733, 8.16), made at the first start."""
+    installation, now = context.installation, context.clock.now()
+    return int(installation.read_or_make(installation.origin_state_id, lambda: str(unix_seconds(now)).encode()))
 
 
 def policy_of(settings: Settings) -> ChargingPolicy:

@@ -1,13 +1,38 @@
-"""What charging needs of a ledger."""
+"""What other capabilities need of the ledger; ``LedgerClient`` serves all of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 from kswifi.ledger.commands import Command, Outcome
+from kswifi.ledger.effects import Effect
 from kswifi.ledger.state import AccountView, ReservationView, WalletView
 
 
-class LedgerQueries(Protocol):
+class LedgerCommands(Protocol):
+    """The ledger as the control plane commands it."""
+
+    async def execute(self, command: Command) -> Outcome:
+        """Apply a command; return once it is durable."""
+        ...
+
+
+class LedgerJournal(Protocol):
+    """The ledger as readers follow it."""
+
+    def read_effects(self, after_sequence: int, limit: int) -> Sequence[tuple[int, tuple[Effect, ...]]]:
+        """Return up to ``limit`` records after a sequence, oldest first."""
+        ...
+
+
+class LedgerAccounts(Protocol):
+    """Questions about accounts, answered from memory."""
+
+    def account(self, account_id: str) -> AccountView | None:
+        """Return a copy of an account."""
+        ...
+
+
+class LedgerQueries(LedgerAccounts, Protocol):
     """Questions answered from memory, never from disk."""
 
     def wallet_of_imsi(self, imsi: str) -> str | None:
@@ -31,7 +56,7 @@ class LedgerQueries(Protocol):
         ...
 
     def reservation(self, reservation_id: str) -> ReservationView | None:
-        """Return a reservation, closed ones included while they are remembered."""
+        """Return a reservation; closed ones are included while they are remembered."""
         ...
 
     def open_reservations(self) -> Iterator[ReservationView]:
@@ -40,7 +65,7 @@ class LedgerQueries(Protocol):
 
 
 class Ledger(Protocol):
-    """Applies commands durably, in the order they were submitted."""
+    """The ledger as charging uses it: applies commands durably, in the order in which they were submitted."""
 
     @property
     def state(self) -> LedgerQueries:

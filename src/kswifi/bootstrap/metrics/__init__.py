@@ -1,0 +1,1 @@
+"""Metrics in Prometheus' text format, collected when a Prometheus server asks."""

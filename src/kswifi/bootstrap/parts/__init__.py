@@ -1,0 +1,1 @@
+"""Parts of the server process: one function ``open_x(context) -> Part`` for each capability and network edge."""

@@ -1,0 +1,90 @@
+"""Passes and payments, with the gateway that the settings name."""
+
+import secrets
+from functools import partial
+
+import structlog
+from sqlalchemy import Connection
+
+from kswifi.bootstrap.context import Context
+from kswifi.bootstrap.metrics.payments import PaymentMetrics
+from kswifi.bootstrap.part import MetricsText, Part
+from kswifi.catalogue.service import Catalogue
+from kswifi.data_directory.layout import Installation
+from kswifi.esim.lines.service import EsimOrders
+from kswifi.free_data.service import FreeData
+from kswifi.jobs.housekeeping import Chore
+from kswifi.payments.going_live import close_rehearsal
+from kswifi.payments.job_handlers import PaymentHandlers, pass_handlers, prune_payments
+from kswifi.payments.opening import Opening, PayerPage
+from kswifi.payments.ports import PaymentGateway
+from kswifi.payments.reconciliation import ask_daily
+from kswifi.payments.rules import PassRules
+from kswifi.payments.service import PaymentService
+from kswifi.providers.payments.registry import GatewayOptions, open_gateway
+from kswifi.settings import Settings
+
+_log = structlog.get_logger(__name__)
+_SANDBOX_EMAIL = "payer@sandbox.invalid"
+
+
+async def open_payments(context: Context) -> Part:
+    """Open passes, and payments where a gateway takes them; a rehearsal's payments end when a real gateway does."""
+    settings, database = context.settings, context.database
+    rules = pass_rules(settings, context.need(EsimOrders), context.need(FreeData))
+    context.offer(rules)
+    jobs = dict(pass_handlers(database, rules))
+    chores: dict[str, Chore] = {"unpaid_payments": partial(prune_payments, database)}
+    metrics: list[MetricsText] = []
+    gateway = make_gateway(settings, context.installation)
+    if gateway is not None:
+        context.stack.push_async_callback(gateway.close)
+        if not gateway.sandbox and (closed := await close_rehearsal(database)):
+            _log.warning("rehearsal_closed", payments=closed)
+        page = PayerPage(settings.origin, settings.payments_email or _SANDBOX_EMAIL)
+        opening = Opening(database, gateway, page, rules)
+        service = PaymentService(
+            database=database,
+            catalogue=context.need(Catalogue),
+            gateway=gateway,
+            opening=opening,
+            rules=rules,
+            seller=settings.operator_name,
+            contact=settings.payments_email,
+        )
+        context.offer(service)
+        jobs |= PaymentHandlers(database, gateway, opening, rules).handlers()
+        chores["payment_reconciliations"] = partial(ask_daily, database, gateway.name)
+        metrics.append(PaymentMetrics(database, service).text)
+    return Part(jobs=jobs, chores=chores, metrics=metrics)
+
+
+def make_gateway(settings: Settings, installation: Installation) -> PaymentGateway | None:
+    """Return the gateway that takes payments under these settings; None if none does."""
+    name = settings.payment_gateway_name
+    if name is None:
+        return None
+    if name == "sandbox":
+        return open_gateway(name, GatewayOptions(read_sandbox_key(installation), settings.sandbox_origin))
+    return open_gateway(name, settings.payment_options)
+
+
+def pass_rules(settings: Settings, orders: EsimOrders, free_data: FreeData) -> PassRules:
+    """Return the operator's rules of a pass; none is sold while there is no number for a new line."""
+
+    def obstacle(connection: Connection) -> str | None:
+        return None if orders.has_numbers(connection) else "there is no number left for a new line"
+
+    return PassRules(
+        obstacle=obstacle,
+        require_buyer=free_data.require_identified,
+        sold=settings.payment_gateway_name is not None,
+        fair_use_octets=settings.pass_fair_use_octets,
+        sessions_at_once=settings.pass_sessions_at_once,
+        zone=settings.zone,
+    )
+
+
+def read_sandbox_key(installation: Installation) -> str:
+    """Return the key that server and sandbox gateway share; the first process that needs it makes it."""
+    return installation.read_or_make(installation.sandbox_key, lambda: secrets.token_hex(32).encode()).decode()

@@ -1,0 +1,77 @@
+"""Internet sessions: orders, lines, the card's records, and the projector that follows the ledger."""
+
+from kswifi.bootstrap.context import Context
+from kswifi.bootstrap.part import Loop, Part
+from kswifi.bootstrap.parts.ledger import JournalReaders
+from kswifi.bootstrap.parts.provisioning.external_smdp import ExternalSmdp
+from kswifi.catalogue.service import Catalogue
+from kswifi.charging.re_auth import AnnouncingLedger
+from kswifi.esim.external_smdp.delivery_by_line import DeliveryByLine
+from kswifi.esim.lines.packets import CardPackets
+from kswifi.esim.lines.service import EsimOrders
+from kswifi.esim.smdp.secured_delivery import SecuredDelivery
+from kswifi.free_data.service import FreeData
+from kswifi.ledger.client import LedgerClient
+from kswifi.payments.rules import PassRules
+from kswifi.sessions import jobs
+from kswifi.sessions.card.packets import CardRecords
+from kswifi.sessions.job_handlers import SessionHandlers
+from kswifi.sessions.line import ESIMSessionManager
+from kswifi.sessions.orders import SessionDownloadService
+from kswifi.sessions.pass_refund import PassEnds
+from kswifi.sessions.projector import Projector
+from kswifi.sessions.tranches import release_waiting
+
+
+async def open_sessions(context: Context) -> Part:
+    """Open the road of an internet session from its order to its end."""
+    database = context.database
+    ledger, free_data = context.need(LedgerClient), context.need(FreeData)
+    manager = ESIMSessionManager(database)
+    downloads = SessionDownloadService(
+        database=database,
+        catalogue=context.need(Catalogue),
+        orders=context.need(EsimOrders),
+        manager=manager,
+        free_data=free_data,
+        passes=context.need(PassRules),
+    )
+    context.offer(manager, downloads, CardRecords(database, CardPackets(context.vault)))
+    pass_ends = PassEnds(
+        database,
+        context.need(AnnouncingLedger),
+        lambda account_id: ledger.state.balances(account_id),  # noqa: PLW0108 - a failed ledger has no state
+    )
+    projector = Projector(database, ledger, free_data.rules)
+    context.need(JournalReaders).add(projector.wake)
+    handlers = dict(_session_handlers(context).handlers())
+    loops = [Loop("projector", projector.run, projector.stop)]
+    if (external := context.find(ExternalSmdp)) is not None:
+        # A slow SM-DP+ of others must hold up no other job.
+        worker = external.worker(database, {jobs.DELIVER: handlers.pop(jobs.DELIVER)})
+        loops.append(Loop("external-smdp-worker", worker.run, worker.stop))
+    return Part(
+        jobs={**handlers, **pass_ends.handlers()},
+        watches={"free_data_tranches": lambda: release_waiting(database, free_data.rules)},
+        loops=loops,
+    )
+
+
+def _session_handlers(context: Context) -> SessionHandlers:
+    settings, database = context.settings, context.database
+    external = context.find(ExternalSmdp)
+    return SessionHandlers(
+        database=database,
+        ledger=context.need(AnnouncingLedger),
+        catalogue=context.need(Catalogue),
+        signing_key=context.signing_key,
+        line=settings.line_settings(settings.smdp_name),
+        delivery=DeliveryByLine(
+            database,
+            own=SecuredDelivery(database),
+            external=None if external is None else external.delivery,
+        ),
+        free_data=context.need(FreeData),
+        takes_provider_status=settings.es2_peer_storage_proof == "provider_status",
+        proof_ends_exhaustion=settings.proof_ends_exhaustion,
+    )
