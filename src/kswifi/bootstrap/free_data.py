@@ -17,13 +17,18 @@ from kswifi.settings import Settings
 _log = structlog.get_logger(__name__)
 
 
+def rules_of(settings: Settings) -> FreeDataRules:
+    """Return the operator's rules of free data."""
+    return replace(settings.free_data_rules(), zone=settings.zone)
+
+
 async def open_free_data(settings: Settings, database: Database, marks: Marks, catalogue: Catalogue) -> FreeData:
     """Return free data with the operator's rules, once what they leave open was said.
 
     Raises:
         BudgetUnpricedError: as ``_check``.
     """
-    rules = replace(settings.free_data_rules(), zone=settings.zone)
+    rules = rules_of(settings)
     await _check(settings, rules, database, catalogue)
     return FreeData(database, marks, rules)
 

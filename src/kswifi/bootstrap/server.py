@@ -34,6 +34,7 @@ from kswifi.bootstrap.notifications import open_notifications
 from kswifi.bootstrap.payments import open_payments, pass_rules
 from kswifi.bootstrap.phones import open_phones
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
+from kswifi.bootstrap.projector_process import open_projector
 from kswifi.bootstrap.records_process import RecordsProcess
 from kswifi.bootstrap.rsp import RspOptions, open_smdp
 from kswifi.bootstrap.vouchers import voucher_codes
@@ -69,7 +70,7 @@ from kswifi.sessions.network_access import CidrNetworkAccess
 from kswifi.sessions.orders import SessionDownloadService
 from kswifi.sessions.pass_refund import PassEnds
 from kswifi.sessions.ports import NetworkAccess
-from kswifi.sessions.projector import Projector, projected_sequence
+from kswifi.sessions.projector import projected_sequence, wholly_projected_sequence
 from kswifi.sessions.signing import SessionSigningKey, fresh_signing_key_pem
 from kswifi.sessions.tranches import release_waiting
 from kswifi.settings import Settings
@@ -225,7 +226,7 @@ class _Server:
             "ledger_journal": lambda: self._prune_journal(database, ledger),
             **smdp.chores,
         }
-        projector = Projector(database, ledger, free_data.rules)
+        projector = open_projector(settings, database, ledger, services.streams)
         # A network's records are made beside, by a process; the embedded way stays one process on a small machine.
         records = charging.records if settings.mode == "embedded" else RecordsProcess(settings)
         ledger.on_durable = _each_of(projector.wake, charging.records.wake)
@@ -283,7 +284,7 @@ class _Server:
         days = self._settings.journal_retention_days
         if not days:
             return 0
-        read_until = min(await projected_sequence(database), await recorded_sequence(database))
+        read_until = min(await wholly_projected_sequence(database), await recorded_sequence(database))
         return await ledger.prune(read_until, unix_seconds(self._clock.now()) - days * 86_400)
 
     async def _charging(self, database: Database, ledger: LedgerClient, centre: AuthenticationCentre) -> Charging:

@@ -17,7 +17,7 @@ Rules of a step:
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Final, TypeVar
@@ -132,8 +132,8 @@ class Database:
     def subscribe(self, topic: str, wake: Callable[[], None]) -> Callable[[], None]:
         """Call ``wake`` on the loop after each commit that announced the topic; return what ends that.
 
-        ``wake`` is quick and does not raise: it sets an event. What another process commits is not announced
-        here, so waiters also look now and then.
+        ``wake`` is quick and does not raise: it sets an event. What another process commits is announced here only
+        where that process passes it on (``Database.wake``), so waiters also look now and then.
         """
         self._subscribers[topic].add(wake)
 
@@ -143,6 +143,10 @@ class Database:
                 del self._subscribers[topic]
 
         return unsubscribe
+
+    def wake(self, topics: Collection[str]) -> None:
+        """Wake the subscribers of topics that another process has announced with what it committed."""
+        self._tell(topics)
 
     async def check(self) -> None:
         """Refuse a damaged file: run at start, before anything is read from it.
@@ -159,7 +163,7 @@ class Database:
         await self._writer.close()
         await self._readers.close()
 
-    def _tell(self, topics: set[str]) -> None:
+    def _tell(self, topics: Collection[str]) -> None:
         for topic in topics:
             for wake in tuple(self._subscribers.get(topic, ())):
                 wake()

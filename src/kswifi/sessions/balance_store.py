@@ -9,7 +9,8 @@ from kswifi.database.dialect import insert, select_rows, upsert_rows
 from kswifi.free_data.grants import GrantUsage, follow_all
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.kernel.clock import from_unix_seconds
-from kswifi.outbox.service import publish
+from kswifi.outbox.model import Payload
+from kswifi.outbox.service import publish_all
 from kswifi.sessions import tranches
 from kswifi.sessions.balance_book import BALANCE_NAMES, USED, AccountBalance, BalanceRow
 from kswifi.sessions.model import LIVE_STATES
@@ -78,19 +79,18 @@ def write_balances(connection: Connection, rows: Sequence[BalanceRow], rules: Fr
             tranches.release(connection, grant.session_id, rules)
 
 
-def publish_balance(connection: Connection, row: BalanceRow) -> None:
-    """Publish an event that tells of a balance."""
-    publish(
-        connection,
-        user_id=row.account.user_id,
-        kind=BALANCE_CHANGED,
-        payload={
-            "session_id": row.account.session_id,
-            "esim_id": row.account.esim_id,
-            **row.octets(),
-            "as_of": from_unix_seconds(row.as_of).isoformat(),
-        },
-    )
+def publish_balances(connection: Connection, rows: Sequence[BalanceRow]) -> None:
+    """Publish an event for each of these balances."""
+    publish_all(connection, BALANCE_CHANGED, [(row.account.user_id, _told(row)) for row in rows])
+
+
+def _told(row: BalanceRow) -> Payload:
+    return {
+        "session_id": row.account.session_id,
+        "esim_id": row.account.esim_id,
+        **row.octets(),
+        "as_of": from_unix_seconds(row.as_of).isoformat(),
+    }
 
 
 def _ended(connection: Connection, session_ids: Collection[str]) -> Iterator[tuple[str, bool]]:

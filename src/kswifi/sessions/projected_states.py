@@ -1,7 +1,8 @@
 """What the ledger's effects mean for the states of sessions and lines, in the caller's transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from itertools import groupby
 
 import structlog
 from sqlalchemy import Connection
@@ -17,7 +18,7 @@ from kswifi.sessions.card import slots
 from kswifi.sessions.ending import cut_off_if_exhausted, end_session
 from kswifi.sessions.errors import UnknownSessionError
 from kswifi.sessions.model import InternetSession, SessionEvent, SessionState, allows
-from kswifi.sessions.store import LINE_CHANGED, find_session, move_session, sessions_on
+from kswifi.sessions.store import LINE_CHANGED, find_session, move_session, sessions_on, start_usage
 
 _log = structlog.get_logger(__name__)
 
@@ -28,7 +29,7 @@ def apply_to_state(connection: Connection, effect: fx.Effect) -> None:
         case fx.StorageProved(account_id=account):
             _move(connection, account, SessionEvent.STORAGE_PROVED)
         case fx.Committed(account_id=account, first=True, at=at):
-            _move(connection, account, SessionEvent.USAGE_STARTED, activated_at=from_unix_seconds(at))
+            start_usage(connection, {account: from_unix_seconds(at)})
         case fx.Exhausted(account_id=account):
             _move(connection, account, SessionEvent.USED_UP)
         case fx.Expired(account_id=account):
@@ -37,6 +38,17 @@ def apply_to_state(connection: Connection, effect: fx.Effect) -> None:
             _end(connection, account, SessionEvent.REVOKED, reason)
         case _:
             _apply_to_line(connection, effect)
+
+
+def apply_all_to_state(connection: Connection, effects: Iterable[fx.Effect]) -> None:
+    """Apply effects in their order; first octets, the most frequent, together where they follow one another."""
+    for are_first_octets, group in groupby(effects, lambda effect: isinstance(effect, fx.Committed)):
+        if are_first_octets:
+            first = [effect for effect in group if isinstance(effect, fx.Committed)]
+            start_usage(connection, {effect.account_id: from_unix_seconds(effect.at) for effect in first})
+            continue
+        for effect in group:
+            apply_to_state(connection, effect)
 
 
 def cut_off(connection: Connection, session_id: str) -> None:
@@ -70,10 +82,10 @@ def _session(connection: Connection, session_id: str) -> InternetSession | None:
         return None
 
 
-def _move(connection: Connection, session_id: str, event: SessionEvent, **columns: object) -> None:
+def _move(connection: Connection, session_id: str, event: SessionEvent) -> None:
     session = _session(connection, session_id)
     if session is not None and allows(session.state, event):
-        move_session(connection, session, event, None, **columns)
+        move_session(connection, session, event)
 
 
 def _end(connection: Connection, session_id: str, event: SessionEvent, reason: str) -> None:

@@ -28,7 +28,7 @@ from kswifi.kernel.errors import KswifiError
 from kswifi.sessions import balance_store as store
 from kswifi.sessions.balance_book import BalanceBook, BalanceRow, Item, Notice, StateChange
 from kswifi.sessions.ports import LedgerJournal
-from kswifi.sessions.projected_states import apply_to_state, cut_off
+from kswifi.sessions.projected_states import apply_all_to_state, cut_off
 
 _ITEMS_AT_ONCE: Final = 16
 """Changes of states and notices in one transaction: each takes some milliseconds at most."""
@@ -278,18 +278,15 @@ def _write_some(
     _require(connection, store.STATES, expected)
     for are_notices, group in groupby(items, lambda item: isinstance(item, Notice)):
         if not are_notices:
-            for item in group:
-                assert isinstance(item, StateChange)  # noqa: S101 - the other kind
-                apply_to_state(connection, item.effect)
+            apply_all_to_state(connection, [item.effect for item in group if isinstance(item, StateChange)])
             continue
         notices = [item for item in group if isinstance(item, Notice)]
         for notice in notices:
             if notice.exhausted:
                 cut_off(connection, notice.row.account.session_id)
         store.write_balances(connection, [notice.row for notice in notices], rules)
-        for notice in notices:
-            if notice.publish or notice.row.account.user_id in watched:
-                store.publish_balance(connection, notice.row)
+        told = [it.row for it in notices if it.publish or it.row.account.user_id in watched]
+        store.publish_balances(connection, told)
     store.write_position(connection, store.STATES, reached)
 
 
@@ -304,9 +301,7 @@ def _write_rows(
     for name, position in zip((store.STATES, store.BALANCES), expected, strict=True):
         _require(connection, name, position)
     store.write_balances(connection, rows, rules)
-    for row in rows:
-        if row.account.user_id in watched:
-            store.publish_balance(connection, row)
+    store.publish_balances(connection, [row for row in rows if row.account.user_id in watched])
     for name, before, position in zip((store.STATES, store.BALANCES), expected, reached, strict=True):
         if before != position:
             store.write_position(connection, name, position)

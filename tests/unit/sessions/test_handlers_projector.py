@@ -27,8 +27,7 @@ from kswifi.ledger.errors import LedgerBusyError
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Refused, Unknown
 from kswifi.outbox.sql import outbox_entry
-from kswifi.sessions import jobs
-from kswifi.sessions import projector as projector_module
+from kswifi.sessions import jobs, projected_states
 from kswifi.sessions.model import InternetSession, SessionState
 from kswifi.sessions.projected_states import apply_to_state
 from kswifi.sessions.projector import Pace, Projector, projected_sequence
@@ -222,7 +221,7 @@ async def test_a_projector_that_dies_anywhere_counts_once(
         for survive in deaths:
             projector = Projector(road.database, road.ledger)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(projector_module, "apply_to_state", _dying(survive, Killed))
+                patch.setattr(projected_states, "apply_to_state", _dying(survive, Killed))
                 try:
                     await projector.catch_up()
                 except Killed:

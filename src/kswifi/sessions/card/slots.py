@@ -4,7 +4,7 @@ A record says the signed right and the state of its session. When either changes
 the card has proved, and stays so until a secured packet brought it there: nothing has to be remembered beside.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -174,6 +174,13 @@ def refresh(connection: Connection, esim_id: str) -> None:
         if replace(before, as_of=now) != state:
             wanted = record.wanted[:RECORD_OCTETS] + state.encode()
             connection.execute(_WANT, {"line": esim_id, "place": record.number, "content": wanted})
+
+
+def refresh_all(connection: Connection, esim_ids: Collection[str]) -> None:
+    """Refresh the cards of these lines, as far as they have records."""
+    having = select(_c.esim_id).where(_c.esim_id.in_(esim_ids)).distinct()
+    for esim_id in connection.scalars(having).all():
+        refresh(connection, esim_id)
 
 
 def order_of_use(records: Sequence[CardRecord], line: CardLine) -> list[str]:
