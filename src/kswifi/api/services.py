@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from kswifi.accounts.passkeys import PasskeyService
+from kswifi.accounts.rates import Rate, RateLimiter
 from kswifi.accounts.service import AccountService
 from kswifi.api.edge.forwarded import NO_PROXIES, ProxyTrust
 from kswifi.api.edge.streams import EventStreams
@@ -25,6 +27,9 @@ from kswifi.vouchers.service import VoucherService
 
 Check = Callable[[], Awaitable[bool]]
 """Whether a part that the server needs is there at this moment."""
+
+
+WRITES_OF_ACCOUNT: Final = Rate(600, timedelta(minutes=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +94,5 @@ class Services:
     phone_verifications: PhoneVerifications | None = None
     readiness: Mapping[str, Check] = field(default_factory=dict)
     metrics: Metrics | None = None
+    writes: RateLimiter = field(default_factory=lambda: RateLimiter(WRITES_OF_ACCOUNT))
+    """Counts the requests of each account that change something."""

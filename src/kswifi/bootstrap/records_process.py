@@ -11,7 +11,7 @@ from typing import Final
 
 from kswifi.bootstrap.child_process import ChildProcess, ReadOnlyLedger
 from kswifi.bootstrap.process import configure_logging, stop_event
-from kswifi.charging_records.projector import ChargingRecords
+from kswifi.charging_records.projector import EFFECTS_AT_ONCE, ChargingRecords
 from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.kernel.clock import SystemClock
@@ -19,10 +19,10 @@ from kswifi.ledger.storage.sqlite_journal import SqliteJournalReader
 from kswifi.settings import Settings
 
 COMMAND: Final = "charging-records"
-LOOK_SECONDS: Final = 5.0
-"""How often the child looks for more; what a session reported meanwhile is written in one."""
+LOOK_SECONDS: Final = 10.0
+"""How often the child looks for more; what a session reported meanwhile is written as one."""
 RECORDS_AT_ONCE: Final = 1_000
-"""In one transaction: some 100,000 requests of a busy network, and less than a second of the control database."""
+"""Read in one piece."""
 _NICENESS: Final = 10
 """Records can wait a moment, answers cannot: on a machine that is full the child steps back."""
 
@@ -35,7 +35,9 @@ async def make_records(settings: Settings, end_of_input: int | None) -> None:
     installation = Installation(settings.data_dir)
     database = Database(sqlite_url(installation.control_database), SystemClock())
     journal = SqliteJournalReader(installation.ledger_dir)
-    records = ChargingRecords(database, ReadOnlyLedger(journal), LOOK_SECONDS, RECORDS_AT_ONCE)
+    records = ChargingRecords(
+        *(database, ReadOnlyLedger(journal), LOOK_SECONDS, RECORDS_AT_ONCE), effects_at_once=EFFECTS_AT_ONCE
+    )
     making = asyncio.create_task(records.run(), name=COMMAND)
     try:
         while not (stop.is_set() or making.done()):

@@ -12,7 +12,7 @@ import structlog
 
 from kswifi.accounts.passkeys import PasskeyService
 from kswifi.accounts.passwords import Passwords
-from kswifi.accounts.rates import Rate
+from kswifi.accounts.rates import Rate, RateLimiter
 from kswifi.accounts.relying_party import RelyingParty
 from kswifi.accounts.service import AccountRules, AccountService
 from kswifi.api.app import create_app
@@ -186,6 +186,7 @@ class _Server:
             notifications=notifications.service,
             catalogue=catalogue,
             streams=EventStreams(database),
+            writes=RateLimiter(Rate(settings.writes_per_minute, timedelta(minutes=1))),
             environment=Environment(
                 mode=settings.mode,
                 public_origin=settings.origin,

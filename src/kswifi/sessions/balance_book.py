@@ -48,6 +48,22 @@ _OF_STATES: Final = frozenset(
 )
 """Effects that change more than a balance; so does the first Committed of an account."""
 
+_WITH_ACCOUNT: Final = frozenset(
+    {
+        fx.Credited,
+        fx.Disbursed,
+        fx.Reserved,
+        fx.Committed,
+        fx.Released,
+        fx.Refunded,
+        fx.Overran,
+        fx.Expired,
+        fx.Revoked,
+        fx.Exhausted,
+    }
+)
+"""Effects that change the balance of one account; Transferred changes two."""
+
 _NEVER: Final = 1 << 62
 
 BALANCE_NAMES: Final = tuple(it.name for it in fields(Balance))
@@ -160,13 +176,12 @@ class BalanceBook:
 
     def unknown(self, records: Iterable[Record]) -> set[str]:
         """Return the accounts that these records name and the book does not have."""
-        known = self._accounts
-        named: set[str] = set()
-        for _, effects in records:
-            for effect in effects:
-                if type(effect) in _ACCOUNTS_OF:
-                    named.update(it for it in _ACCOUNTS_OF[type(effect)](effect) if it not in known)
-        return named
+        effects: list[Any] = [effect for _, of_record in records for effect in of_record]
+        named: set[str] = {effect.account_id for effect in effects if type(effect) in _WITH_ACCOUNT}
+        for effect in effects:
+            if type(effect) is fx.Transferred:
+                named |= {effect.from_account_id, effect.to_account_id}
+        return named - self._accounts.keys()
 
     def put(self, session_id: str, account: AccountBalance | None) -> None:
         """Add an account; None for one that belongs to no session here, which is passed over."""
@@ -187,9 +202,8 @@ class BalanceBook:
             is_new = sequence > done_until[0]
             done = done_until[1] if sequence == done_until[0] + 1 else 0
             for index, effect in enumerate(effects, 1):
-                if is_new and index > done and _changes_state(effect):
+                if self._apply(effect, record) and is_new and index > done:
                     items.append(StateChange(sequence, index, effect))
-                self._apply(effect, record)
             if is_new:
                 items.extend(self._notices(record))
         return items
@@ -228,23 +242,34 @@ class BalanceBook:
         if len(self._accounts) > limit:
             self._accounts = dict(self._dirty)
 
-    def _apply(self, effect: fx.Effect, record: "_RecordFold") -> None:
-        match effect:
-            case fx.Committed(account_id=account_id, octets=octets, released_octets=released, first=first):
-                account = self._changing(account_id, effect.at, record)
-                if account is not None:
-                    _take(account, used=octets, reserved=-released)
-                    record.note_used(account, first=first)
-            case fx.Reserved(account_id=account_id, octets=octets):
-                account = self._changing(account_id, effect.at, record)
-                if account is not None:
-                    _take(account, reserved=octets)
-            case _ if type(effect) in _ACCOUNTS_OF:
-                self._apply_rare(effect, record)
+    def _apply(self, effect: fx.Effect, record: "_RecordFold") -> bool:
+        """Apply an effect to the balances; tell whether it changes more than these.
+
+        It runs for every effect of a busy network: the usual ones come first, and nothing is called needlessly.
+        """
+        kind = type(effect)
+        if kind is fx.Committed:
+            assert isinstance(effect, fx.Committed)  # noqa: S101 - as said, for the type checker
+            account = self._changing(effect.account_id, effect.at, record)
+            if account is not None:
+                _take(account, effect.octets, -effect.released_octets)
+                used = account.balance[USED]
+                if effect.first or used >= account.share_at or used >= account.release_at:
+                    record.note_used(account, first=effect.first)
+            return effect.first
+        if kind is fx.Reserved:
+            assert isinstance(effect, fx.Reserved)  # noqa: S101 - as said, for the type checker
+            account = self._changing(effect.account_id, effect.at, record)
+            if account is not None:
+                _take(account, 0, effect.octets)
+            return False
+        if kind in _WITH_ACCOUNT or kind is fx.Transferred:
+            self._apply_rare(effect, record)
+        return kind in _OF_STATES
 
     def _apply_rare(self, effect: Any, record: "_RecordFold") -> None:
         """Apply an effect other than the usual ones, to the accounts that it names."""
-        for account_id in _ACCOUNTS_OF[type(effect)](effect):
+        for account_id in _accounts_of(effect):
             account = self._changing(account_id, effect.at, record)
             if account is not None:
                 _change(account, effect)
@@ -283,14 +308,9 @@ class _RecordFold:
     exhausted: set[str] = field(default_factory=set)
 
     def note_used(self, account: AccountBalance, *, first: bool) -> None:
-        used = account.balance[USED]
-        if first or used >= account.share_at or used >= account.release_at:
-            told = self.at_once.get(account.session_id, False)
-            self.at_once[account.session_id] = account.pass_levels() or first or told
-
-
-def _changes_state(effect: fx.Effect) -> bool:
-    return effect.first if isinstance(effect, fx.Committed) else type(effect) in _OF_STATES
+        """Note that an account has its first octets, or has used so much that a level is passed."""
+        told = self.at_once.get(account.session_id, False)
+        self.at_once[account.session_id] = account.pass_levels() or first or told
 
 
 def _change(account: AccountBalance, effect: Any) -> None:
@@ -302,9 +322,9 @@ def _change(account: AccountBalance, effect: Any) -> None:
         case fx.Disbursed(octets=octets):
             _add(balance, {_CREDITED: octets, _AVAILABLE: octets, _WITHHELD: -octets})
         case fx.Released(octets=octets):
-            _take(account, reserved=-octets)
+            _take(account, 0, -octets)
         case fx.Refunded(octets=octets):
-            _take(account, used=-octets)
+            _take(account, -octets, 0)
         case fx.Overran(octets=octets):
             _add(balance, {_OVERRUN: octets})
         case fx.Transferred(from_account_id=giver, octets=octets):
@@ -316,7 +336,7 @@ def _change(account: AccountBalance, effect: Any) -> None:
             _add(balance, {_AVAILABLE: -octets, place: octets, _WITHHELD: -balance[_WITHHELD]})
 
 
-def _take(account: AccountBalance, used: int = 0, reserved: int = 0) -> None:
+def _take(account: AccountBalance, used: int, reserved: int) -> None:
     """Book octets out of what is available; an uncapped account is credited with them at the same time."""
     balance = account.balance
     balance[USED] += used
@@ -332,26 +352,7 @@ def _add(balance: list[int], more: dict[int, int]) -> None:
         balance[place] += octets
 
 
-def _one(effect: Any) -> tuple[str, ...]:
+def _accounts_of(effect: Any) -> tuple[str, ...]:
+    if isinstance(effect, fx.Transferred):
+        return (effect.from_account_id, effect.to_account_id)
     return (effect.account_id,)
-
-
-_ACCOUNTS_OF: Final[dict[type, Any]] = {
-    **dict.fromkeys(
-        (
-            fx.Credited,
-            fx.Disbursed,
-            fx.Reserved,
-            fx.Committed,
-            fx.Released,
-            fx.Refunded,
-            fx.Overran,
-            fx.Expired,
-            fx.Revoked,
-            fx.Exhausted,
-        ),
-        _one,
-    ),
-    fx.Transferred: lambda effect: (effect.from_account_id, effect.to_account_id),
-}
-"""How the accounts are found whose balance an effect changes."""

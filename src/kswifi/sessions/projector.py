@@ -25,15 +25,18 @@ from kswifi.database.engine import Database, Step
 from kswifi.database.errors import DatabaseBusyError
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.kernel.errors import KswifiError
+from kswifi.ledger import effects as fx
 from kswifi.sessions import balance_store as store
 from kswifi.sessions.balance_book import BalanceBook, BalanceRow, Item, Notice, StateChange
 from kswifi.sessions.ports import LedgerJournal
 from kswifi.sessions.projected_states import apply_all_to_state, cut_off
 
-_ITEMS_AT_ONCE: Final = 16
-"""Changes of states and notices in one transaction: each takes some milliseconds at most."""
-_ROWS_AT_ONCE: Final = 1_000
-"""Balances in one transaction: each takes some ten microseconds."""
+_COST_AT_ONCE: Final = 64
+"""What one transaction may write at once; together it takes some tens of milliseconds at most."""
+_COST_OF_STATE: Final = 4
+"""Of a change of state, which takes some milliseconds; a first octet or a notice costs 1."""
+_ROWS_AT_ONCE: Final = 500
+"""Balances in one transaction: each takes up to 0.06 ms."""
 _LONGEST_PAUSE_SECONDS: Final = 0.1
 
 _log = structlog.get_logger(__name__)
@@ -200,10 +203,12 @@ class Projector:
     async def _write_items(self, items: Sequence[Item]) -> None:
         """Write changes of states and notices, in their order and some in each transaction."""
         watched_by = frozenset(self._watched_by())
-        for start in range(0, len(items), _ITEMS_AT_ONCE):
-            some = items[start : start + _ITEMS_AT_ONCE]
-            is_last = start + _ITEMS_AT_ONCE >= len(items)
-            reached = (self._read_until, 0) if is_last else _position_after(some[-1], items[start + len(some)])
+        start = 0
+        while start < len(items):
+            some = _first_of(items, start)
+            start += len(some)
+            is_last = start == len(items)
+            reached = (self._read_until, 0) if is_last else _position_after(some[-1], items[start])
             step = partial(
                 _write_some,
                 items=some,
@@ -249,6 +254,17 @@ class Projector:
 
 def _positions(connection: Connection) -> tuple[tuple[int, int], tuple[int, int]]:
     return store.read_position(connection, store.STATES), store.read_position(connection, store.BALANCES)
+
+
+def _first_of(items: Sequence[Item], start: int) -> Sequence[Item]:
+    """Return the items from ``start`` that one transaction may write: at least one."""
+    cost, end = 0, start
+    while end < len(items) and (cost < _COST_AT_ONCE or end == start):
+        item = items[end]
+        is_cheap = isinstance(item, Notice) or isinstance(item.effect, fx.Committed)
+        cost += 1 if is_cheap else _COST_OF_STATE
+        end += 1
+    return items[start:end]
 
 
 def _position_after(last: Item, following: Item) -> tuple[int, int]:
