@@ -50,7 +50,8 @@ from kswifi.sessions.sql import internet_session
 
 ALLOWANCE_OCTETS: Final = 10**12
 _PORTS: Final = ("api", "diameter", "rsp", "metrics")
-_USER: Final = str(uuid.UUID(int=1))
+USER_ID: Final = str(uuid.UUID(int=1))
+"""The one user to whom all sessions belong."""
 _NAMESPACE: Final = uuid.UUID(int=2)
 _ROWS_AT_ONCE: Final = 500
 _DRAIN_SECONDS: Final = 600.0
@@ -78,7 +79,7 @@ def run_whole_bench(bench: ChargingBench) -> dict[str, float | int | str]:
             "KSWIFI_DATA_DIR": str(root / "data"),
         }
         Child.start("server", ["serve", "--as-child"], environment, root / "server.log").stop()  # makes its keys
-        asyncio.run(_seed(root / "data", bench.subscribers))
+        asyncio.run(seed(root / "data", bench.subscribers))
         server = Child.start("server", ["serve", "--as-child"], environment, root / "server.log")
         try:
             figures = _measure(bench, server, root / "data")
@@ -212,7 +213,7 @@ def _is_projector(pid: int) -> bool:
         return False
 
 
-async def _seed(data: Path, subscribers: int) -> None:
+async def seed(data: Path, subscribers: int) -> None:
     """Give each subscriber a stored InternetSession, in the data directory of a server that was stopped."""
     installation = Installation(data).open()
     vault = SubscriberVault(installation.subscriber_key.read_bytes())
@@ -241,7 +242,7 @@ async def _seed(data: Path, subscribers: int) -> None:
 def _add_user(connection: Connection, now: datetime) -> None:
     connection.execute(
         insert(user_account).values(
-            user_id=_USER,
+            user_id=USER_ID,
             email="bench@example.ng",
             password_hash="-",  # noqa: S106 - nobody signs in with it
             recovery_code_hash=bytes(32),
@@ -256,14 +257,20 @@ def _add_sessions(connection: Connection, vault: SubscriberVault, numbers: range
     connection.execute(insert(free_grant), [_grant_row(number, now) for number in numbers])
 
 
-def _id(kind: str, number: int) -> str:
-    return str(uuid.uuid5(_NAMESPACE, f"{kind} {number}"))
+def esim_id_of(number: int) -> str:
+    """Return the eSIM of a subscriber, which is their wallet."""
+    return str(uuid.uuid5(_NAMESPACE, f"esim {number}"))
+
+
+def session_id_of(number: int) -> str:
+    """Return the InternetSession of a subscriber, which is their account."""
+    return str(uuid.uuid5(_NAMESPACE, f"session {number}"))
 
 
 def _esim_row(vault: SubscriberVault, number: int, now: datetime) -> dict[str, Any]:
     return {
-        "esim_id": _id("esim", number),
-        "user_id": _USER,
+        "esim_id": esim_id_of(number),
+        "user_id": USER_ID,
         "iccid": f"89{number:017d}0",
         "imsi": imsi_of(number).decode(),
         "matching_id": f"BENCH-{number}",
@@ -279,9 +286,9 @@ def _esim_row(vault: SubscriberVault, number: int, now: datetime) -> dict[str, A
 
 def _session_row(number: int, now: datetime) -> dict[str, Any]:
     return {
-        "session_id": _id("session", number),
-        "user_id": _USER,
-        "esim_id": _id("esim", number),
+        "session_id": session_id_of(number),
+        "user_id": USER_ID,
+        "esim_id": esim_id_of(number),
         "offer_id": "free-1gb",
         "free": True,
         "allowance_octets": ALLOWANCE_OCTETS,
@@ -294,8 +301,8 @@ def _session_row(number: int, now: datetime) -> dict[str, Any]:
 
 def _grant_row(number: int, now: datetime) -> dict[str, Any]:
     return {
-        "session_id": _id("session", number),
-        "user_id": _USER,
+        "session_id": session_id_of(number),
+        "user_id": USER_ID,
         "octets": ALLOWANCE_OCTETS,
         "used_octets": 0,
         "released_octets": ALLOWANCE_OCTETS,
@@ -308,7 +315,7 @@ def _grant_row(number: int, now: datetime) -> dict[str, Any]:
 
 
 def _credit(ledger: LedgerClient, number: int, expires_at: int) -> None:
-    wallet_id, account_id = _id("esim", number), _id("session", number)
+    wallet_id, account_id = esim_id_of(number), session_id_of(number)
     for command in (
         OpenWallet(f"open-{number}", wallet_id, imsi_of(number).decode()),
         Credit(f"credit-{number}", wallet_id, account_id, ALLOWANCE_OCTETS, expires_at),
