@@ -55,6 +55,7 @@ USER_ID: Final = str(uuid.UUID(int=1))
 _NAMESPACE: Final = uuid.UUID(int=2)
 _ROWS_AT_ONCE: Final = 500
 _DRAIN_SECONDS: Final = 600.0
+_SETTLE_SECONDS: Final = 4.0
 _LOOK_SECONDS: Final = 0.1
 _PROJECTOR: Final = b"sessions-projector"
 _PASSWORD: Final = "correct horse battery staple 7"  # noqa: S105 - of accounts that exist for a minute
@@ -100,6 +101,7 @@ def _measure(bench: ChargingBench, server: Child, data: Path) -> dict[str, float
     ours, theirs = context.Pipe()
     # The first messages open all sessions: they belong to the load, so nothing is left out as a warm-up.
     process = context.Process(target=generate, args=(gy_load(bench, port, 0.0), theirs), daemon=True)
+    time.sleep(_SETTLE_SECONDS)  # its children still import what they need
     cpu, projector_cpu = tree_cpu_seconds(server.pid), _projector_cpu_seconds(server.pid)
     process.start()
     theirs.close()
