@@ -2,11 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from kswifi.accounts.passkeys import PasskeyService
+from kswifi.accounts.rates import Rate, RateLimiter
 from kswifi.accounts.service import AccountService
 from kswifi.api.edge.forwarded import NO_PROXIES, ProxyTrust
 from kswifi.api.edge.security_refusals import SecurityRefusals
@@ -27,6 +29,9 @@ from kswifi.vouchers.service import VoucherService
 
 Check = Callable[[], Awaitable[bool]]
 """Whether a part that the server needs is there at this moment."""
+
+
+WRITES_OF_ACCOUNT: Final = Rate(600, timedelta(minutes=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +100,5 @@ class Services:
     refusals: SecurityRefusals = field(default_factory=SecurityRefusals)
     readiness: Mapping[str, Check] = field(default_factory=dict)
     metrics: Metrics | None = None
+    writes: RateLimiter = field(default_factory=lambda: RateLimiter(WRITES_OF_ACCOUNT))
+    """Counts the requests of each account that change something."""

@@ -23,7 +23,7 @@ OPEN_SESSIONS: Final = 8_192
 _CONNECTIONS: Final = 4
 _START_SECONDS: Final = 600.0
 """A million subscribers are credited first."""
-_SETTINGS: Final = {
+OWN_CORE_SETTINGS: Final = {
     "KSWIFI_MODE": "own-core",
     "KSWIFI_LOG_LEVEL": "warning",
     "KSWIFI_DIAMETER_PORT": "0",
@@ -57,7 +57,7 @@ def run_bench(bench: ChargingBench) -> dict[str, float | int | str]:
         root = Path(name)
         fsync_ms = fsync_ms_p50(root)
         arguments = ["bench", "charging-server", "--subscribers", str(bench.subscribers)]
-        environment = {**_SETTINGS, "KSWIFI_DATA_DIR": str(root / "data")}
+        environment = {**OWN_CORE_SETTINGS, "KSWIFI_DATA_DIR": str(root / "data")}
         server = Child.start("charging", arguments, environment, root / "server.log", _START_SECONDS)
         try:
             measured, cpu_seconds, records = _measure(bench, server, root / "data" / "ledger")
@@ -81,24 +81,16 @@ def run_bench(bench: ChargingBench) -> dict[str, float | int | str]:
 
 def _measure(bench: ChargingBench, server: Child, journal: Path) -> tuple[GyMeasured, float, int]:
     """Return what the generator measured, the server's CPU meanwhile, and the journal records made."""
-    load = GyLoad(
-        port=int(server.ready["diameter"]),
-        outstanding=bench.outstanding,
-        connections=min(_CONNECTIONS, bench.outstanding),
-        seconds=bench.seconds,
-        warm_up_seconds=bench.warm_up_seconds,
-        subscribers=bench.subscribers,
-        open_sessions=max(bench.outstanding, min(OPEN_SESSIONS, bench.subscribers // 2)),
-    )
+    load = gy_load(bench, int(server.ready["diameter"]), bench.warm_up_seconds)
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=generate, args=(load, theirs), daemon=True)
     process.start()
     theirs.close()
     try:
-        _told(ours)
+        told(ours)
         before, cpu = _durable(journal), tree_cpu_seconds(server.pid)
-        measured = _told(ours)
+        measured = told(ours)
         after, cpu = _durable(journal), tree_cpu_seconds(server.pid) - cpu
     finally:
         ours.close()
@@ -108,14 +100,32 @@ def _measure(bench: ChargingBench, server: Child, journal: Path) -> tuple[GyMeas
     return measured, cpu, after - before
 
 
-def _told(generator: Connection) -> GyMeasured | None:
+def gy_load(bench: ChargingBench, port: int, warm_up_seconds: float) -> GyLoad:
+    """Return what the generator does in a bench."""
+    return GyLoad(
+        port=port,
+        outstanding=bench.outstanding,
+        connections=min(_CONNECTIONS, bench.outstanding),
+        seconds=bench.seconds,
+        warm_up_seconds=warm_up_seconds,
+        subscribers=bench.subscribers,
+        open_sessions=max(bench.outstanding, min(OPEN_SESSIONS, bench.subscribers // 2)),
+    )
+
+
+def told(generator: Connection) -> GyMeasured | None:
+    """Return the generator's next message: None when it is warm, then what it measured.
+
+    Raises:
+        GeneratorFailedError: it ended, or could not keep the load up.
+    """
     try:
-        told: GyMeasured | str | None = generator.recv()
+        message: GyMeasured | str | None = generator.recv()
     except EOFError:
         raise GeneratorFailedError("the load generator ended by itself") from None
-    if isinstance(told, str):
-        raise GeneratorFailedError(told)
-    return told
+    if isinstance(message, str):
+        raise GeneratorFailedError(message)
+    return message
 
 
 def _durable(journal: Path) -> int:

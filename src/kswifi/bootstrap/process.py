@@ -26,8 +26,8 @@ def configure_logging(settings: Settings) -> None:
     logging.getLogger("alembic").setLevel(max(level, logging.WARNING))  # its steps are of no use to an operator
 
 
-def stop_event(end_of_input: int | None) -> asyncio.Event:
-    """Return an event that SIGTERM, SIGINT and the end of the input set."""
+def stop_event(end_of_input: int | None, heard: Callable[[bytes], object] | None = None) -> asyncio.Event:
+    """Return an event that SIGTERM, SIGINT and the end of the input set; ``heard`` takes what the input holds."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -35,7 +35,10 @@ def stop_event(end_of_input: int | None) -> asyncio.Event:
     if end_of_input is not None:
 
         def look() -> None:
-            if not os.read(end_of_input, 4096):
+            octets = os.read(end_of_input, 4096)
+            if octets and heard is not None:
+                heard(octets)
+            if not octets:
                 loop.remove_reader(end_of_input)
                 stop.set()
 

@@ -7,6 +7,7 @@ at a leisurely pace and in large pieces: nothing waits for it.
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -22,7 +23,10 @@ from kswifi.database.errors import DatabaseBusyError
 from kswifi.ledger import effects as fx
 from kswifi.ledger.ports import LedgerJournal
 
+EFFECTS_AT_ONCE: Final = 200_000
+"""Projected in one transaction at most; the position is in it, so a new start goes on from its end."""
 RECORDS_AT_ONCE: Final = 100
+"""Journal records that are read in one piece."""
 LAST_PIECES: Final = 10
 """Read once it is to stop: a process that stops does not wait for a long backlog."""
 
@@ -43,11 +47,14 @@ class ChargingRecords:
         ledger: LedgerJournal,
         pause_seconds: float = 1.0,
         records_at_once: int = RECORDS_AT_ONCE,
+        effects_at_once: int = 10_000,
     ) -> None:
+        """``pause_seconds``: what was reported within it is written as one; so old the records may be."""
         self._database = database
         self._ledger = ledger
         self._pause_seconds = pause_seconds
         self._records_at_once = records_at_once
+        self._effects_at_once = effects_at_once
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
 
@@ -78,11 +85,27 @@ class ChargingRecords:
         while left:
             left -= self._stopping.is_set()
             sequence = await self._database.read(store.read_sequence)
-            records = await asyncio.to_thread(self._ledger.read_effects, sequence, self._records_at_once)
+            records = await asyncio.to_thread(self._read_window, sequence)
             if not records:
                 return sequence
-            sequence = await self._database.write(partial(_project_fresh, records=records), alone=True)
+            changes = await self._database.read(partial(_project, after_sequence=sequence, window=records))
+            sequence = await self._database.write(partial(_write, changes=changes), alone=True)
         return sequence
+
+    def _read_window(self, after_sequence: int) -> list[tuple[int, tuple[fx.Effect, ...]]]:
+        """Return the next records, as many as one transaction may project; what they do not say is left out."""
+        window: list[tuple[int, tuple[fx.Effect, ...]]] = []
+        effects = 0
+        while effects < self._effects_at_once:
+            read = self._ledger.read_effects(after_sequence, self._records_at_once)
+            for sequence, of_record in read:
+                kept = tuple(it for it in of_record if isinstance(it, _PROJECTED))
+                window.append((sequence, kept))
+                effects += len(of_record)
+            if len(read) < self._records_at_once:
+                break
+            after_sequence = read[-1][0]
+        return window
 
     async def _try_to_catch_up(self) -> None:
         try:
@@ -101,20 +124,41 @@ _TOLD: Final = (
     fx.ReservationClosed,
     fx.ReservationForgotten,
 )
+_PROJECTED: Final = (*_TOLD, fx.Refunded)
 
 
-def _project_fresh(connection: Connection, records: Sequence[tuple[int, Iterable[fx.Effect]]]) -> int:
-    """Project records that are not projected yet; return the sequence that was reached."""
-    sequence = store.read_sequence(connection)  # read inside: another process may have been here
-    fresh = [(number, effects) for number, effects in records if number > sequence]
-    if fresh:
-        _project(connection, [effect for _, effects in fresh for effect in effects])
-        sequence = fresh[-1][0]
-        store.write_sequence(connection, sequence)
-    return sequence
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What a window of journal records changes in the tables, which held the journal up to ``after_sequence``."""
+
+    after_sequence: int
+    sequence: int
+    begun: dict[str, str]
+    forgotten: set[str]
+    records: dict[str, ChargingDataRecord]
 
 
-def _project(connection: Connection, effects: list[fx.Effect]) -> None:
+def _write(connection: Connection, changes: _Changes) -> int:
+    """Write all changed rows and the position; return the sequence that was reached.
+
+    The rows were computed before, so that the database is not locked meanwhile: where another process has written
+    since, nothing is done.
+    """
+    sequence = store.read_sequence(connection)
+    if sequence != changes.after_sequence:
+        return sequence
+    store.write_reservations(connection, changes.begun)
+    store.forget_reservations(connection, changes.forgotten)
+    store.write_records(connection, changes.records.values())
+    store.write_sequence(connection, changes.sequence)
+    return changes.sequence
+
+
+def _project(
+    connection: Connection, after_sequence: int, window: Sequence[tuple[int, Iterable[fx.Effect]]]
+) -> _Changes:
+    """Compute what a window changes, from the rows as they are."""
+    effects = [effect for _, of_record in window for effect in of_record]
     told = [it for it in effects if isinstance(it, _TOLD)]
     begun = _begun(told)
     refunds = [
@@ -140,11 +184,8 @@ def _project(connection: Connection, effects: list[fx.Effect]) -> None:
             if record is not None:  # None: it was pruned, and something is told of it after all that time
                 _tell(record, effect)
     _give_back(records, refunds)
-    store.write_reservations(
-        connection, {key: session_id for key, (session_id, _) in begun.items() if key not in forgotten}
-    )
-    store.forget_reservations(connection, forgotten)
-    store.write_records(connection, records.values())
+    kept = {key: session_id for key, (session_id, _) in begun.items() if key not in forgotten}
+    return _Changes(after_sequence, window[-1][0], kept, forgotten, records)
 
 
 def _begun(told: Sequence[fx.Effect]) -> dict[str, tuple[str, Bearer]]:

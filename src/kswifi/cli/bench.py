@@ -49,6 +49,9 @@ def charging(
     folder: Annotated[
         Path, typer.Option(exists=True, file_okay=False, writable=True, help="Where the data lies: on a real disk.")
     ] = Path(),
+    whole: Annotated[
+        bool, typer.Option("--whole", help="Load `kswifi serve` whole, with a stored session for each subscriber.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")] = False,
 ) -> None:
     """Gy requests answered a second, each durable first; their latency; and the server's CPU for one.
@@ -58,7 +61,13 @@ def charging(
     """
     from kswifi.bench.charging import ChargingBench, run_bench
 
-    _say(run_bench(ChargingBench(outstanding, seconds, subscribers, folder)), as_json=as_json)
+    plan = ChargingBench(outstanding, seconds, subscribers, folder)
+    if whole:
+        from kswifi.bench.charging_whole import run_whole_bench
+
+        _say(run_whole_bench(plan), as_json=as_json)
+        return
+    _say(run_bench(plan), as_json=as_json)
 
 
 @bench_app.command("http")

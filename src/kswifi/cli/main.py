@@ -155,6 +155,15 @@ def charging_records() -> None:
     asyncio.run(make_records(load_settings(), sys.stdin.fileno()))
 
 
+@app.command("sessions-projector", hidden=True)
+def sessions_projector() -> None:
+    """Project the ledger into the control plane while a server runs: its own child, which ends with its input."""
+    from kswifi.bootstrap.projector_process import project_sessions
+    from kswifi.settings import load_settings
+
+    asyncio.run(project_sessions(load_settings(), sys.stdin.fileno(), sys.stdout.fileno()))
+
+
 @app.command()
 def lab(as_child: AsChild = False) -> None:
     """Run the lab process alone: access gateway, content server, lab phone."""

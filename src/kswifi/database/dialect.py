@@ -178,6 +178,14 @@ def upsert_rows(
     )
 
 
+def update_rows(
+    connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], *, key: str
+) -> None:
+    """Set columns of many rows as the driver takes them, without column types; each row ends with its key."""
+    changes = ", ".join(f"{it} = ?" for it in columns)
+    connection.exec_driver_sql(f"UPDATE {table} SET {changes} WHERE {key} = ?", list(rows))  # noqa: S608 - our own names alone
+
+
 def select_rows(
     connection: Connection, table: str, columns: Sequence[str], *, key: str, among: Sequence[Any]
 ) -> Iterator[tuple[Any, ...]]:

@@ -17,8 +17,9 @@ Rules of a step:
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -51,6 +52,21 @@ SHED_SECONDS: Final = 2
 """How long a step waits that belongs to a request which may be refused when much is asked for at once."""
 
 _T = TypeVar("_T")
+_may_be_refused: Final = ContextVar("kswifi_write_may_be_refused", default=False)
+
+
+@contextmanager
+def writes_may_be_refused() -> Iterator[None]:
+    """Refuse the writes of this context at once where their turn is not expected within SHED_SECONDS.
+
+    For requests of clients that can come again. A write that names its ``wait_seconds`` is not refused: it is what
+    follows work that was done already.
+    """
+    token = _may_be_refused.set(True)
+    try:
+        yield
+    finally:
+        _may_be_refused.reset(token)
 
 
 def transaction_instant(connection: Connection) -> datetime:
@@ -106,13 +122,15 @@ class Database:
         runs; afterwards, the cancellation is raised when the step has ended, and what it wrote is kept.
 
         Raises:
-            DatabaseBusyError: its turn did not come in time; nothing was done.
+            DatabaseBusyError: its turn did not come in time, or is not expected to (``writes_may_be_refused``);
+                nothing was done.
             DatabaseDamagedError: the file is not sound.
         """
+        sheds = wait_seconds is None and _may_be_refused.get()
+        if wait_seconds is None:
+            wait_seconds = SHED_SECONDS if sheds else BUSY_SECONDS
         with self._explained():
-            return await self._writer.run(
-                step, alone=alone, wait_seconds=BUSY_SECONDS if wait_seconds is None else wait_seconds
-            )
+            return await self._writer.run(step, alone=alone, wait_seconds=wait_seconds, sheds=sheds)
 
     async def read(self, step: Step[_T]) -> _T:
         """Run a step that sees one consistent snapshot and cannot write; return its result.
@@ -132,8 +150,8 @@ class Database:
     def subscribe(self, topic: str, wake: Callable[[], None]) -> Callable[[], None]:
         """Call ``wake`` on the loop after each commit that announced the topic; return what ends that.
 
-        ``wake`` is quick and does not raise: it sets an event. What another process commits is not announced
-        here, so waiters also look now and then.
+        ``wake`` is quick and does not raise: it sets an event. What another process commits is announced here only
+        where that process passes it on (``Database.wake``), so waiters also look now and then.
         """
         self._subscribers[topic].add(wake)
 
@@ -143,6 +161,10 @@ class Database:
                 del self._subscribers[topic]
 
         return unsubscribe
+
+    def wake(self, topics: Collection[str]) -> None:
+        """Wake the subscribers of topics that another process has announced with what it committed."""
+        self._tell(topics)
 
     async def check(self) -> None:
         """Refuse a damaged file: run at start, before anything is read from it.
@@ -159,7 +181,7 @@ class Database:
         await self._writer.close()
         await self._readers.close()
 
-    def _tell(self, topics: set[str]) -> None:
+    def _tell(self, topics: Collection[str]) -> None:
         for topic in topics:
             for wake in tuple(self._subscribers.get(topic, ())):
                 wake()

@@ -19,6 +19,11 @@ UuidText: Final = String(36)
 """A UUID in its canonical text form."""
 
 
+def utc_instant(microseconds: int | None) -> datetime | None:
+    """Return the instant that a column of ``UtcDateTime`` holds as the driver gives it."""
+    return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An instant, stored as whole microseconds since 1970 in UTC, so that it sorts and never shifts.
 
@@ -35,7 +40,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - its shape
         """Return the instant, in UTC."""
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return utc_instant(value)
 
 
 class ExactInteger(TypeDecorator[int]):

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from math import ceil
 from threading import Lock
 from time import monotonic
 from typing import Any, Final, TypeVar
@@ -20,6 +21,7 @@ from sqlalchemy import Connection, Engine
 
 from kswifi.database.dialect import is_locked, is_open, savepoint, transaction
 from kswifi.database.errors import DatabaseBusyError
+from kswifi.database.wait_estimate import WaitEstimate
 from kswifi.kernel.clock import Clock
 
 WAITING_LIMIT: Final = 1024
@@ -66,14 +68,18 @@ class Writer:
         self._clock = clock
         self._tell = tell
         self._waiting: deque[_Entry] = deque()
+        self._running: tuple[_Entry, ...] = ()
+        self._estimate = WaitEstimate()
         self._idle = asyncio.Event()  # set while no transaction is under way
         self._idle.set()
         self._lock = Lock()  # between a step that begins and a request that gives up
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database-writer")
         self._connection: Connection | None = None
 
-    async def run(self, step: Step[_T], *, alone: bool, wait_seconds: float) -> _T:
+    async def run(self, step: Step[_T], *, alone: bool, wait_seconds: float, sheds: bool = False) -> _T:
         """Run a step; return its result once it is durable, or raise its error once its writes are undone.
+
+        ``sheds``: refuse the step at once where its turn is not expected within ``wait_seconds``.
 
         If the caller is cancelled before the step began, the step never runs. If it is cancelled afterwards, the
         cancellation is raised when the step's transaction has ended.
@@ -83,6 +89,10 @@ class Writer:
         """
         if len(self._waiting) >= WAITING_LIMIT:
             raise DatabaseBusyError("the database is busy; nothing was done, try again", waiting=WAITING_LIMIT)
+        if sheds and (expected := self._expected_wait_seconds()) > wait_seconds:
+            raise DatabaseBusyError(
+                "the server has too much to do; nothing was done, try again", retry_after_seconds=ceil(expected)
+            )
         loop = asyncio.get_running_loop()
         entry = _Entry(
             step, alone, monotonic() + wait_seconds, contextvars.copy_context(), answer=loop.create_future()
@@ -106,6 +116,12 @@ class Writer:
         if self._connection is not None:
             self._connection.close()
         self._engine.dispose()
+
+    def _expected_wait_seconds(self) -> float:
+        """Return how long a step that comes now would wait."""
+        ahead = (*self._running, *self._waiting)
+        alone = sum(entry.alone for entry in ahead)
+        return self._estimate.seconds(len(ahead) - alone, alone)
 
     def _drop(self, entry: _Entry) -> bool:
         """Drop a step that did not begin; tell whether it is so."""
@@ -137,11 +153,17 @@ class Writer:
             self._idle.set()
             return
         left = batch.copy()
+        self._running = tuple(batch)
+        began = monotonic()
         running = asyncio.get_running_loop().run_in_executor(self._thread, self._transact, left, self._clock.now())
-        running.add_done_callback(partial(self._answer, batch, left))
+        running.add_done_callback(partial(self._answer, batch, left, began))
 
-    def _answer(self, batch: deque[_Entry], left: deque[_Entry], running: "asyncio.Future[set[str]]") -> None:
+    def _answer(
+        self, batch: deque[_Entry], left: deque[_Entry], began: float, running: "asyncio.Future[set[str]]"
+    ) -> None:
         """Answer the steps of a transaction; those that did not fit into it come first in the next one."""
+        self._estimate.note(len(batch) - len(left), monotonic() - began, alone=batch[0].alone)
+        self._running = ()
         self._waiting.extendleft(reversed(left))
         self._tell(running.result())
         for entry in list(batch)[: len(batch) - len(left)]:

@@ -4,6 +4,9 @@ What is spent and what may still be is a function of what was used and what is o
 another order than it happened leaves the same sums.
 """
 
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -14,7 +17,9 @@ from sqlalchemy.engine import Row
 
 from kswifi.books.model import Account, Line
 from kswifi.books.service import post
+from kswifi.database.dialect import select_rows, update_rows
 from kswifi.database.engine import after_commit, transaction_instant
+from kswifi.database.types import utc_instant
 from kswifi.free_data.budgets import find_budget, local_day, move, recount, reserve, reserve_more, stopped
 from kswifi.free_data.errors import BudgetGoneError
 from kswifi.free_data.limits import Asker
@@ -32,6 +37,7 @@ from kswifi.free_data.sql import free_grant
 
 _log = structlog.get_logger(__name__)
 _t = free_grant.c
+_COLUMNS = tuple(it.name for it in fields(FreeGrant))
 _FIND = select(free_grant).where(_t.session_id == bindparam("wanted"))  # made once: making one anew costs more
 
 
@@ -117,6 +123,54 @@ def follow(
     return find_grant(connection, session_id)
 
 
+@dataclass(frozen=True, slots=True)
+class GrantUsage:
+    """What was used of a free session: the arguments of ``follow``."""
+
+    session_id: str
+    used_octets: int
+    open_octets: int
+    ended: bool
+
+
+def follow_all(connection: Connection, usages: Sequence[GrantUsage]) -> list[FreeGrant]:
+    """Follow many grants in a few statements; return those that are there, as they are then.
+
+    It leaves what ``follow`` leaves of each. Grants that are usual, alive and within what was reserved for them,
+    are written together; the others one by one.
+    """
+    found = _find_all(connection, [usage.session_id for usage in usages])
+    followed: list[FreeGrant] = []
+    moved: defaultdict[tuple[str | None, str], list[int]] = defaultdict(lambda: [0, 0])
+    rows: list[tuple[Any, ...]] = []
+    for usage in usages:
+        grant = found.get(usage.session_id)
+        if grant is None:
+            continue
+        money = money_of(grant, usage.used_octets, max(0, grant.released_octets - usage.used_octets))
+        over = usage.ended or grant.ended_at is not None
+        if over or money.in_all_kobo > grant.spent_kobo + grant.reserved_kobo:
+            one = follow(
+                connection, usage.session_id, usage.used_octets, open_octets=usage.open_octets, ended=usage.ended
+            )
+            followed += [] if one is None else [one]
+            continue
+        sums = moved[grant.budget_id, grant.ordered_on]
+        sums[0] += money.reserved_kobo - grant.reserved_kobo
+        sums[1] += money.spent_kobo - grant.spent_kobo
+        used = min(usage.used_octets, grant.octets)
+        rows.append((used, money.reserved_kobo, money.spent_kobo, grant.session_id))
+        followed.append(
+            replace(grant, used_octets=used, reserved_kobo=money.reserved_kobo, spent_kobo=money.spent_kobo)
+        )
+    for (budget_id, ordered_on), (reserved_kobo, spent_kobo) in moved.items():
+        move(connection, budget_id, ordered_on, reserved_kobo=reserved_kobo, spent_kobo=spent_kobo)
+    if rows:
+        columns = ("used_octets", "reserved_kobo", "spent_kobo")
+        update_rows(connection, "free_grant", columns, rows, key="session_id")
+    return followed
+
+
 def release_tranche(connection: Connection, session_id: str, rules: FreeDataRules) -> FreeGrant | None:
     """Release the next tranche of a session that has really used the last; return its grant.
 
@@ -159,6 +213,11 @@ def end_unused(connection: Connection, session_id: str) -> None:
 def note_card(connection: Connection, session_id: str, card_mark: str) -> None:
     """Note which eUICC has installed a session."""
     connection.execute(update(free_grant).where(_t.session_id == session_id).values(card_mark=card_mark))
+
+
+def _find_all(connection: Connection, session_ids: Sequence[str]) -> dict[str, FreeGrant]:
+    rows = select_rows(connection, "free_grant", _COLUMNS, key="session_id", among=session_ids)
+    return {row[0]: FreeGrant(*row[:-1], utc_instant(row[-1])) for row in rows}
 
 
 def _as_far_as_paid(connection: Connection, grant: FreeGrant, money: Money) -> Money:

@@ -113,8 +113,24 @@ def released_next(grant: FreeGrant) -> int:
     """Return how much is released in all once the next tranche is: more than half of one is unused then."""
     if not grant.wants_release or grant.tranche_octets is None:
         return grant.released_octets
-    tranches = (grant.used_octets + grant.tranche_octets // 2) // grant.tranche_octets + 1
-    return min(grant.octets, tranches * grant.tranche_octets)
+    return _released_at(grant.used_octets, grant.tranche_octets, grant.octets)
+
+
+def next_release_at(used_octets: int, tranche_octets: int, octets: int) -> int | None:
+    """Return the used octets at which another tranche is due, where each was released when it was due; None: never.
+
+    Args:
+        used_octets: what is used now.
+        tranche_octets: the size of a tranche.
+        octets: of the whole grant.
+    """
+    released = _released_at(used_octets, tranche_octets, octets)
+    return None if released >= octets else released - tranche_octets // 2
+
+
+def _released_at(used_octets: int, tranche_octets: int, octets: int) -> int:
+    tranches = (used_octets + tranche_octets // 2) // tranche_octets + 1
+    return min(octets, tranches * tranche_octets)
 
 
 def money_of(grant: FreeGrant, used_octets: int, open_octets: int) -> Money:

@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-SHARES: Final = (50, 80, 95)
-"""Percent of the allowance; the whole of it is the session's end, which the network tells."""
+from kswifi.sessions.model import USAGE_SHARES
 
 BEFORE_THE_END: Final = timedelta(days=1)
 """How long before its last moment a session's owner is told."""
@@ -63,7 +62,9 @@ def shares_passed(used_octets: int, allowance_octets: int | None) -> tuple[Alert
     if not allowance_octets:
         return ()
     return tuple(
-        Alert(AlertKind.SHARE, percent) for percent in SHARES if 100 * used_octets >= percent * allowance_octets
+        Alert(AlertKind.SHARE, percent)
+        for percent in USAGE_SHARES
+        if 100 * used_octets >= percent * allowance_octets
     )
 
 

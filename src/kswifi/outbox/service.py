@@ -1,5 +1,6 @@
 """Writing work and events, only ever inside the caller's transaction: both happen with it or not at all."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -70,6 +71,23 @@ def publish(connection: Connection, *, user_id: str, kind: str, payload: Payload
     announce(connection, EVENTS_TOPIC)
     assert result.inserted_primary_key is not None  # noqa: S101 - a single-row insert has one
     return int(result.inserted_primary_key[0])
+
+
+def publish_all(connection: Connection, kind: str, events: Sequence[tuple[str, Payload]]) -> None:
+    """Tell what happened to many users, in this order, each by its id with what is told."""
+    if not events:
+        return
+    at = transaction_instant(connection)
+    connection.execute(
+        _PUBLISH,
+        [
+            {"user_id": user_id, "kind": kind, "payload": checked_payload(payload), "at": at}
+            for user_id, payload in events
+        ],
+    )
+    for user_id, _ in events:
+        announce(connection, events_topic(user_id))
+    announce(connection, EVENTS_TOPIC)
 
 
 def events_after(connection: Connection, user_id: str, sequence: int, limit: int = 100) -> list[DomainEvent]:

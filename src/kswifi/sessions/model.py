@@ -113,6 +113,10 @@ def allows(state: SessionState, event: SessionEvent) -> bool:
     return (state, event) in TRANSITIONS
 
 
+USAGE_SHARES: Final = (50, 80, 95)
+"""Percent of the allowance whose passing is an event at once; the whole of it is the session's end."""
+
+
 @dataclass(frozen=True, slots=True)
 class InternetSession:
     """What a user downloads: the right to octets, on one eSIM, until an instant.

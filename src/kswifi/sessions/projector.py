@@ -1,59 +1,96 @@
 """Projects what the ledger says into the control plane: balances for people, and the sessions' states.
 
-It reads the journal's effects after the sequence that it has, and writes that sequence in the transaction that
-holds what they mean: each effect counts exactly once, whenever the process dies. Nobody else makes a session
-stored, active, paused, exhausted or, once it is stored, revoked.
+It follows the journal and writes how far it has read in the transaction that holds what that means, so each effect
+counts exactly once, whenever the process dies. Nobody else makes a session stored, active, paused, exhausted or,
+once it is stored, revoked.
+
+There are two positions. States, alerts and tranches are written at once: ``STATES`` follows the journal closely.
+Balances that only grew are gathered in memory (``BalanceBook``) and written as one row for many reports;
+``BALANCES`` says how far all of them are written. A new start reads on from there, and passes over what its rows
+and states have already. No transaction is long: the control plane has one writer.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from itertools import groupby
+from time import monotonic
+from typing import Final, TypeVar
 
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from kswifi.database.dialect import insert
-from kswifi.database.engine import Database, after_commit
+from kswifi.database.engine import Database, Step
 from kswifi.database.errors import DatabaseBusyError
-from kswifi.esim.errors import UnknownEsimError
-from kswifi.esim.lines.service import find_esim, set_hold
-from kswifi.esim.model import Hold
-from kswifi.free_data.grants import follow
 from kswifi.free_data.rules import FreeDataRules
-from kswifi.kernel.clock import from_unix_seconds
+from kswifi.kernel.errors import KswifiError
 from kswifi.ledger import effects as fx
 from kswifi.ledger.ports import LedgerJournal
-from kswifi.outbox.service import publish
-from kswifi.sessions import tranches
-from kswifi.sessions.card import slots
-from kswifi.sessions.ending import cut_off_if_exhausted, end_session
-from kswifi.sessions.errors import UnknownSessionError
-from kswifi.sessions.model import LIVE_STATES, Balance, InternetSession, SessionEvent, SessionState, allows
-from kswifi.sessions.sql import ledger_projection, session_balance
-from kswifi.sessions.store import (
-    BALANCE_CHANGED,
-    LINE_CHANGED,
-    find_session,
-    get_balance,
-    sessions_on,
-)
-from kswifi.sessions.transitions import move_session
+from kswifi.sessions import balance_store as store
+from kswifi.sessions.balance_book import BalanceBook, BalanceRow, Item, Notice, StateChange
+from kswifi.sessions.projected_states import apply_all_to_state, cut_off
 
-RECORDS_AT_ONCE: Final = 500
-_NAME: Final = "sessions"
+_COST_AT_ONCE: Final = 64
+"""What one transaction may write at once; together it takes some tens of milliseconds at most."""
+_COST_OF_STATE: Final = 4
+"""Of a change of state, which takes some milliseconds; a first octet or a notice costs 1."""
+_ROWS_AT_ONCE: Final = 500
+"""Balances in one transaction: each takes up to 0.06 ms."""
+_LONGEST_PAUSE_SECONDS: Final = 0.1
 
 _log = structlog.get_logger(__name__)
+_T = TypeVar("_T")
+
+
+class ProjectionOvertakenError(KswifiError):
+    """Another projector has written meanwhile; nothing was written, and what is in memory is out of date."""
+
+    code = "projection_overtaken"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much at once, and how often.
+
+    Attributes:
+        records_at_once: journal records that are read and folded in one piece.
+        pause_seconds: rest between two passes, so that a busy journal is read in larger pieces.
+        look_seconds: how often to look where nobody calls ``wake``; None waits for it.
+        light_rows: up to so many rows are written at the end of each pass: a quiet server has balances at once.
+        row_seconds: of more rows, each is written when it has been behind for so long.
+        leaves_gaps: after each transaction, leave the database to other processes for as long as it took. SQLite
+            gives them no place in a queue.
+    """
+
+    records_at_once: int = 100
+    pause_seconds: float = 0.1
+    look_seconds: float | None = None
+    light_rows: int = 256
+    row_seconds: float = 10.0
+    leaves_gaps: bool = False
 
 
 async def projected_sequence(database: Database) -> int:
     """Return how far the journal was read: at least so much of it must still be there at the next start."""
-    return await database.read(_sequence)
+    return (await database.read(partial(store.read_position, name=store.STATES)))[0]
+
+
+async def wholly_projected_sequence(database: Database) -> int:
+    """Return how far the journal is in all rows: what follows is still needed, and may not be pruned."""
+    return (await database.read(partial(store.read_position, name=store.BALANCES)))[0]
+
+
+def nobody_watches() -> Collection[str]:
+    """Return no user."""
+    return ()
 
 
 class Projector:
-    """Follows the ledger's journal; ``wake`` is what the ledger's ``on_durable`` calls."""
+    """Follows the ledger's journal; ``wake`` is what the ledger's ``on_durable`` calls.
+
+    ``watched_by`` returns the users who have an event stream open: they are sent every balance.
+    """
 
     def __init__(
         self,
@@ -61,14 +98,22 @@ class Projector:
         ledger: LedgerJournal,
         rules: FreeDataRules | None = None,
         *,
-        pause_seconds: float = 0.1,
+        pace: Pace | None = None,
+        watched_by: Callable[[], Collection[str]] = nobody_watches,
     ) -> None:
         self._database = database
         self._ledger = ledger
         self._rules = rules or FreeDataRules()
-        self._pause_seconds = pause_seconds
+        self._pace = pace or Pace()
+        self._watched_by = watched_by
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._started = False
+        self._book = BalanceBook()
+        self._read_until = 0
+        """The last record in the book."""
+        self._states = self._balances = (0, 0)
+        """The positions as they are in the database."""
 
     def wake(self, _sequence: int = 0) -> None:
         """Say that there is more to read; on the loop's thread."""
@@ -80,276 +125,209 @@ class Projector:
         self._wake.set()
 
     async def run(self) -> None:
-        """Project until ``stop``. Between two passes it rests, so that a busy journal is read in larger pieces."""
+        """Project until ``stop``. What is not written then, the next start reads again."""
         while not self._stopping.is_set():
             self._wake.clear()
             try:
-                await self.catch_up()
+                if not await self._pass():
+                    await self._flush(before=monotonic())
+            except ProjectionOvertakenError:
+                self._started = False
             except DatabaseBusyError:
+                self._started = False
                 _log.warning("projector_waits_for_database")
                 self._wake.set()
-            try:
-                async with asyncio.timeout(self._pause_seconds):
-                    await self._stopping.wait()
-            except TimeoutError:
-                await self._wake.wait()
+            await self._rest()
 
     async def catch_up(self) -> int:
         """Project everything durable; return the sequence that was reached, which ``stop`` makes an earlier one."""
-        sequence = await projected_sequence(self._database)
+        if self._started and await self._database.read(_positions) != (self._states, self._balances):
+            self._started = False
         while not self._stopping.is_set():
-            records = await asyncio.to_thread(self._ledger.read_effects, sequence, RECORDS_AT_ONCE)
-            if not records:
-                return sequence
+            try:
+                if not await self._pass():
+                    await self._flush(before=monotonic())
+                    break
+            except ProjectionOvertakenError:
+                self._started = False
+        return self._states[0]
 
-            sequence = await self._database.write(partial(self._project, records=records), alone=True)
-        return sequence
-
-    def _project(self, connection: Connection, records: Sequence[tuple[int, Iterable[fx.Effect]]]) -> int:
-        """Project records that are not projected yet; return the sequence that was reached."""
-        # Read inside: another projector may have been here.
-        sequence = _sequence(connection)
-        fresh = [(number, effects) for number, effects in records if number > sequence]
-        if not fresh:
-            return sequence
-        projection = _Projection(connection, self._rules)
-        for _, effects in fresh:
-            projection.apply(effects)
-        projection.write()
-        _put_sequence(connection, fresh[-1][0])
-        return fresh[-1][0]
-
-
-class _Projection:
-    """One transaction's worth of effects: balances are gathered, states are moved as they come."""
-
-    def __init__(self, connection: Connection, rules: FreeDataRules) -> None:
-        self._connection = connection
-        self._rules = rules
-        self._balances: dict[str, tuple[Balance, int]] = {}
-        self._exhausted: list[str] = []
-
-    def apply(self, effects: Iterable[fx.Effect]) -> None:
-        for effect in effects:
-            self._apply_to_balance(effect)
-            self._apply_to_state(effect)
-
-    def write(self) -> None:
-        # The hold that the ledger sets by itself stands in the same record: only now is it known to be missing.
-        for session_id in self._exhausted:
-            session = self._session(session_id)
-            if session is not None:
-                cut_off_if_exhausted(self._connection, session)
-        for session_id, (balance, at) in self._balances.items():
-            session = self._session(session_id)
-            if session is None:
-                continue
-            values = {**_octets(balance), "as_of": from_unix_seconds(at)}
-            self._connection.execute(
-                insert(session_balance)
-                .values(session_id=session_id, **values)
-                .on_conflict_do_update(index_elements=["session_id"], set_=values)
-            )
-            if session.free:
-                grant = follow(
-                    self._connection,
-                    session_id,
-                    balance.used,
-                    open_octets=balance.reserved,
-                    ended=session.state not in LIVE_STATES,
-                )
-                if grant is not None and grant.wants_release:
-                    tranches.release(self._connection, session_id, self._rules)
-            publish(
-                self._connection,
-                user_id=session.user_id,
-                kind=BALANCE_CHANGED,
-                payload={
-                    "session_id": session_id,
-                    "esim_id": session.esim_id,
-                    **_octets(balance),
-                    "as_of": from_unix_seconds(at).isoformat(),
-                },
-            )
-
-    def _apply_to_balance(self, effect: fx.Effect) -> None:
-        match effect:
-            case fx.Credited(account_id=account, octets=octets, at=at, withheld_octets=withheld):
-                self._add(account, at, credited=octets or 0, available=octets or 0, withheld=withheld)
-            case fx.Disbursed(account_id=account, octets=octets, at=at):
-                self._add(account, at, credited=octets, available=octets, withheld=-octets)
-            case fx.Reserved(account_id=account, octets=octets, at=at):
-                self._take(account, at, reserved=octets)
-            case fx.Committed(account_id=account, octets=octets, released_octets=released, at=at):
-                self._take(account, at, used=octets, reserved=-released)
-            case fx.Released(account_id=account, octets=octets, at=at):
-                self._take(account, at, reserved=-octets)
-            case fx.Refunded(account_id=account, octets=octets, at=at):
-                self._take(account, at, used=-octets)
-            case fx.Overran(account_id=account, octets=octets, at=at):
-                self._add(account, at, overrun=octets)
-            case _:
-                self._apply_end_to_balance(effect)
-
-    def _apply_end_to_balance(self, effect: fx.Effect) -> None:
-        match effect:
-            case fx.Expired(account_id=account, octets=octets, at=at):
-                self._add(account, at, available=-octets, expired=octets)
-                self._withhold_nothing(account, at)
-            case fx.Revoked(account_id=account, octets=octets, at=at):
-                self._add(account, at, available=-octets, revoked=octets)
-                self._withhold_nothing(account, at)
-            case fx.Transferred(from_account_id=giver, to_account_id=taker, octets=octets, at=at):
-                self._add(giver, at, credited=-octets, available=-octets)
-                self._add(taker, at, credited=octets, available=octets)
-            case _:
-                pass
-
-    def _take(self, session_id: str, at: int, **octets: int) -> None:
-        """Book octets out of what is available; an uncapped session is credited with them at the same time."""
-        total = sum(octets.values())
-        session = self._session(session_id)
-        if session is not None and session.allowance_octets is None:
-            self._add(session_id, at, credited=total, **octets)
-        else:
-            self._add(session_id, at, available=-total, **octets)
-
-    def _session(self, session_id: str) -> InternetSession | None:
-        """Return a session; None for an account that is nobody's here, which is logged and never stops the rest."""
+    async def _rest(self) -> None:
         try:
-            return find_session(self._connection, session_id)
-        except UnknownSessionError:
-            after_commit(
-                self._connection, partial(_log.error, "ledger_account_without_session", account_id=session_id)
+            async with asyncio.timeout(self._pace.pause_seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            # Rows that wait for their time need another pass, also if the journal is quiet from here on.
+            seconds = self._pace.pause_seconds if len(self._book) else self._pace.look_seconds
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._wake.wait()
+            except TimeoutError:
+                return
+
+    async def _pass(self) -> int:
+        """Read the next records, and write what must not wait; return how many records there were."""
+        if not self._started:
+            await self._start()
+        records = await asyncio.to_thread(self._ledger.read_effects, self._read_until, self._pace.records_at_once)
+        if not records:
+            return 0
+        self._started = False  # whatever fails in between, memory is not trusted any more
+        unknown = await asyncio.to_thread(self._book.unknown, records)
+        if unknown:
+            await self._meet(unknown)
+        items = await asyncio.to_thread(self._book.fold, records, self._states, monotonic())
+        self._read_until = records[-1][0]
+        await self._write_items(items)
+        is_light = len(self._book) <= self._pace.light_rows
+        await self._flush(before=monotonic() - (0.0 if is_light else self._pace.row_seconds))
+        self._book.shrink()
+        self._started = True
+        return len(records)
+
+    async def _start(self) -> None:
+        """Read the positions, and forget what is in memory."""
+        self._states, self._balances = await self._database.read(_positions)
+        self._book = BalanceBook()
+        self._read_until = self._balances[0]
+        self._started = True
+
+    async def _meet(self, unknown: set[str]) -> None:
+        accounts = await self._database.read(partial(store.read_accounts, session_ids=unknown))
+        for account in accounts:
+            self._book.put(account.session_id, account)
+        for session_id in unknown - {account.session_id for account in accounts}:
+            self._book.put(session_id, None)
+            _log.error("ledger_account_without_session", account_id=session_id)
+
+    async def _write_items(self, items: Sequence[Item]) -> None:
+        """Write changes of states and notices, in their order and some in each transaction."""
+        watched_by = frozenset(self._watched_by())
+        start = 0
+        while start < len(items):
+            some = _first_of(items, start)
+            start += len(some)
+            is_last = start == len(items)
+            reached = (self._read_until, 0) if is_last else _position_after(some[-1], items[start])
+            step = partial(
+                _write_some,
+                items=some,
+                expected=self._states,
+                reached=reached,
+                rules=self._rules,
+                watched=watched_by,
             )
-            return None
+            await self._write(step)
+            self._states = reached
+            self._book.wrote(item.row for item in some if isinstance(item, Notice))
 
-    def _withhold_nothing(self, session_id: str, at: int) -> None:
-        """What an account that is over withheld will never come."""
-        self._add(session_id, at, withheld=-self._balance(session_id).withheld)
-
-    def _balance(self, session_id: str) -> Balance:
-        known = self._balances.get(session_id)
-        return known[0] if known else get_balance(self._connection, session_id)[0]
-
-    def _add(self, session_id: str, at: int, **octets: int) -> None:
-        balance = self._balance(session_id)
-        changed = {name: getattr(balance, name) + more for name, more in octets.items()}
-        self._balances[session_id] = (replace(balance, **changed), at)
-
-    def _apply_to_state(self, effect: fx.Effect) -> None:
-        match effect:
-            case fx.StorageProved(account_id=account):
-                self._move(account, SessionEvent.STORAGE_PROVED)
-            case fx.Committed(account_id=account, first=True, at=at):
-                self._move(account, SessionEvent.USAGE_STARTED, activated_at=from_unix_seconds(at))
-            case fx.Exhausted(account_id=account):
-                self._move(account, SessionEvent.USED_UP)
-                self._exhausted.append(account)
-            case fx.Expired(account_id=account):
-                self._end(account, SessionEvent.EXPIRED, "its validity is over")
-            case fx.Revoked(account_id=account, reason=reason):
-                self._end(account, SessionEvent.REVOKED, reason)
-            case _:
-                self._apply_to_line(effect)
-
-    def _apply_to_line(self, effect: fx.Effect) -> None:
-        match effect:
-            case fx.WalletHeld(wallet_id=wallet, reason=reason):
-                self._hold_line(wallet, Hold(reason))
-            case fx.HoldLifted(wallet_id=wallet, account_id=chosen):
-                self._line(wallet, None, SessionEvent.LIFTED)
-                if chosen is not None:
-                    self._put_first(wallet, chosen)
-            case fx.Ordered(wallet_id=wallet, account_ids=accounts):
-                self._arrange(wallet, session_order=list(accounts))
-            case fx.ContinueWithNextSet(wallet_id=wallet, enabled=enabled):
-                self._arrange(wallet, continues=enabled)
-            case _:
-                pass
-
-    def _move(self, session_id: str, event: SessionEvent, **columns: object) -> None:
-        session = self._session(session_id)
-        if session is not None and allows(session.state, event):
-            move_session(self._connection, session, event, None, **columns)
-
-    def _end(self, session_id: str, event: SessionEvent, reason: str) -> None:
-        """End a session; what comes back to one that is over already changes its balance alone."""
-        session = self._session(session_id)
-        if session is not None and allows(session.state, event):
-            end_session(self._connection, session, event, reason)
-
-    def _hold_line(self, wallet_id: str, hold: Hold) -> None:
-        """Show a further reason for a hold: of a pause and an exhaustion, the exhaustion."""
-        try:
-            esim = find_esim(self._connection, wallet_id)
-        except UnknownEsimError:
-            esim = None  # ``_line`` logs it
-        shown = hold if esim is None or esim.hold is not Hold.EXHAUSTED else Hold.EXHAUSTED
-        self._line(wallet_id, shown, SessionEvent.HELD)
-
-    def _line(self, wallet_id: str, hold: Hold | None, event: SessionEvent) -> None:
-        try:
-            esim = find_esim(self._connection, wallet_id)
-        except UnknownEsimError:
-            after_commit(self._connection, partial(_log.error, "ledger_wallet_without_esim", wallet_id=wallet_id))
-            return
-        set_hold(self._connection, wallet_id, hold)
-        if esim.hold is not hold:
-            publish(
-                self._connection,
-                user_id=esim.user_id,
-                kind=LINE_CHANGED,
-                payload={"esim_id": wallet_id, "hold": hold and str(hold)},
+    async def _flush(self, before: float) -> None:
+        """Write the rows that have been behind since ``before``, and those of users who watch."""
+        watched_by = frozenset(self._watched_by())
+        while True:
+            rows = self._book.due(before, watched_by, _ROWS_AT_ONCE)
+            whole = self._book.whole_until(self._read_until, rows)
+            positions = (self._read_until, 0), (whole, 0)
+            if not rows and (positions == (self._states, self._balances)):
+                return
+            step = partial(
+                _write_rows,
+                rows=rows,
+                expected=(self._states, self._balances),
+                reached=positions,
+                rules=self._rules,
+                watched=watched_by,
             )
-        for session in sessions_on(self._connection, wallet_id):
-            if session.state in (SessionState.ACTIVE, SessionState.PAUSED) and allows(session.state, event):
-                move_session(self._connection, session, event)
+            await self._write(step)
+            self._states, self._balances = positions
+            self._book.wrote(rows)
+            if len(rows) < _ROWS_AT_ONCE:
+                return
 
-    def _put_first(self, wallet_id: str, session_id: str) -> None:
-        line = slots.line_of(self._connection, wallet_id)
-        order = [session_id, *(it for it in line.session_order if it != session_id)]
-        # Who activates one wants it first; an order that is asked for and not confirmed yet stays asked for.
-        wanted = order if line.wanted_order == line.session_order else list(line.wanted_order)
-        self._arrange(wallet_id, session_order=order, wanted_order=wanted)
-
-    def _arrange(self, wallet_id: str, **columns: object) -> None:
-        """Note a line's order of use or its switch, as the ledger has confirmed it."""
-        try:
-            esim = find_esim(self._connection, wallet_id)
-        except UnknownEsimError:
-            return  # told of already, where its sessions are
-        slots.change_line(self._connection, wallet_id, **columns)
-        slots.project_wanted_records(self._connection, wallet_id)
-        publish(
-            self._connection,
-            user_id=esim.user_id,
-            kind=LINE_CHANGED,
-            payload={"esim_id": wallet_id, "hold": esim.hold and str(esim.hold)},
-        )
+    async def _write(self, step: Step[_T]) -> _T:
+        began = monotonic()
+        result = await self._database.write(step, alone=True)
+        if self._pace.leaves_gaps:
+            await asyncio.sleep(min(monotonic() - began, _LONGEST_PAUSE_SECONDS))
+        return result
 
 
-def _octets(balance: Balance) -> dict[str, int]:
-    return {
-        "credited": balance.credited,
-        "used": balance.used,
-        "reserved": balance.reserved,
-        "available": balance.available,
-        "overrun": balance.overrun,
-        "expired": balance.expired,
-        "revoked": balance.revoked,
-        "withheld": balance.withheld,
-    }
+def _positions(connection: Connection) -> tuple[tuple[int, int], tuple[int, int]]:
+    return store.read_position(connection, store.STATES), store.read_position(connection, store.BALANCES)
 
 
-def _sequence(connection: Connection) -> int:
-    query = select(ledger_projection.c.sequence).where(ledger_projection.c.name == _NAME)
-    return int(connection.scalar(query) or 0)
+def _first_of(items: Sequence[Item], start: int) -> Sequence[Item]:
+    """Return the items from ``start`` that one transaction may write: at least one."""
+    cost, end = 0, start
+    while end < len(items) and (cost < _COST_AT_ONCE or end == start):
+        item = items[end]
+        is_cheap = isinstance(item, Notice) or isinstance(item.effect, fx.Committed)
+        cost += 1 if is_cheap else _COST_OF_STATE
+        end += 1
+    return items[start:end]
 
 
-def _put_sequence(connection: Connection, sequence: int) -> None:
-    connection.execute(
-        insert(ledger_projection)
-        .values(name=_NAME, sequence=sequence)
-        .on_conflict_do_update(index_elements=["name"], set_={"sequence": sequence})
-    )
+def _position_after(last: Item, following: Item) -> tuple[int, int]:
+    """Return the position after an item that another one follows.
+
+    A record's notices follow its changes of states, and each is told from its row whether it was written.
+    """
+    if following.sequence > last.sequence:
+        return following.sequence - 1, 0
+    if isinstance(last, StateChange):
+        return last.sequence - 1, last.index
+    return last.sequence - 1, _ALL_EFFECTS
+
+
+_ALL_EFFECTS: Final = 1 << 30
+"""More effects than a record has."""
+
+
+def _write_some(
+    connection: Connection,
+    items: Sequence[Item],
+    expected: tuple[int, int],
+    reached: tuple[int, int],
+    rules: FreeDataRules,
+    watched: frozenset[str],
+) -> None:
+    _require(connection, store.STATES, expected)
+    for are_notices, group in groupby(items, lambda item: isinstance(item, Notice)):
+        if not are_notices:
+            apply_all_to_state(connection, [item.effect for item in group if isinstance(item, StateChange)])
+            continue
+        notices = [item for item in group if isinstance(item, Notice)]
+        for notice in notices:
+            if notice.exhausted:
+                cut_off(connection, notice.row.account.session_id)
+        store.write_balances(connection, [notice.row for notice in notices], rules)
+        told = [it.row for it in notices if it.publish or it.row.account.user_id in watched]
+        store.publish_balances(connection, told)
+    store.write_position(connection, store.STATES, reached)
+
+
+def _write_rows(
+    connection: Connection,
+    rows: Sequence[BalanceRow],
+    expected: tuple[tuple[int, int], tuple[int, int]],
+    reached: tuple[tuple[int, int], tuple[int, int]],
+    rules: FreeDataRules,
+    watched: frozenset[str],
+) -> None:
+    for name, position in zip((store.STATES, store.BALANCES), expected, strict=True):
+        _require(connection, name, position)
+    store.write_balances(connection, rows, rules)
+    store.publish_balances(connection, [row for row in rows if row.account.user_id in watched])
+    for name, before, position in zip((store.STATES, store.BALANCES), expected, reached, strict=True):
+        if before != position:
+            store.write_position(connection, name, position)
+
+
+def _require(connection: Connection, name: str, expected: tuple[int, int]) -> None:
+    """Check inside the transaction that nobody else has projected meanwhile.
+
+    Raises:
+        ProjectionOvertakenError: somebody has.
+    """
+    if store.read_position(connection, name) != expected:
+        raise ProjectionOvertakenError("another projector has written meanwhile", name=name)

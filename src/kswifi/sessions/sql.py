@@ -68,14 +68,17 @@ session_balance: Final = Table(
     Column("revoked", ExactInteger, nullable=False),
     Column("withheld", ExactInteger, nullable=False, server_default="0"),
     Column("as_of", UtcDateTime, nullable=False),
+    Column("sequence", ExactInteger, nullable=False, server_default="0"),
 )
-"""What the ledger says, as the projector last read it; ``as_of`` is the instant of the newest effect in it."""
+"""What the ledger says: ``as_of`` is the instant of the newest effect in it, ``sequence`` its journal record."""
 
 ledger_projection: Final = Table(
     "ledger_projection",
     metadata,
     Column("name", String(32), primary_key=True),
     Column("sequence", ExactInteger, nullable=False),
+    # Of the record after that one, so many effects are projected too.
+    Column("effects", Integer, nullable=False, server_default="0"),
 )
 """How far the journal has been read: written in the transaction that holds what was read."""
 

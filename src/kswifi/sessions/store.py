@@ -1,5 +1,7 @@
 """Sessions in their tables: the one place where a state is written, and told, in the caller's transaction."""
 
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,15 +13,18 @@ from kswifi.esim.model import Hold
 from kswifi.esim.ports import StorageProof
 from kswifi.esim.sql import esim
 from kswifi.kernel.numbers import Iccid
-from kswifi.outbox.service import publish
+from kswifi.outbox.model import Payload
+from kswifi.outbox.service import publish, publish_all
 from kswifi.sessions.errors import UnknownSessionError
 from kswifi.sessions.model import (
     LIVE_STATES,
     Balance,
     InternetSession,
+    SessionEvent,
     SessionOverview,
     SessionState,
     UsageData,
+    next_state,
 )
 from kswifi.sessions.sql import internet_session, session_balance, session_package
 
@@ -48,6 +53,11 @@ _COLUMNS = (
 )
 # Made once: making a statement anew costs more than running it.
 _BY_ID = select(*_COLUMNS).where(_t.session_id == bindparam("wanted"))
+_START_USAGE = (
+    update(internet_session)
+    .where(_t.session_id == bindparam("wanted"))
+    .values(state=bindparam("following"), state_reason=None, activated_at=bindparam("instant"))
+)
 _BALANCE_COLUMNS = (
     session_balance.c.credited,
     session_balance.c.used,
@@ -151,6 +161,28 @@ def write_state(
     return _read(written.one())
 
 
+def write_usage_starts(connection: Connection, activated_at: Mapping[str, datetime]) -> list[InternetSession]:
+    """Make stored sessions active with the instants of their first octets; return them as they are then.
+
+    Sessions in other states, and ids of no session here, are passed over. ``transitions.start_usage`` adds what
+    follows from it.
+    """
+    query = select(*_COLUMNS).where(_t.session_id.in_(activated_at), _t.state == SessionState.STORED)
+    stored = {row.session_id: _read(row) for row in connection.execute(query)}
+    sessions = [stored[session_id] for session_id in activated_at if session_id in stored]
+    if not sessions:
+        return []
+    following = next_state(SessionState.STORED, SessionEvent.USAGE_STARTED)
+    connection.execute(
+        _START_USAGE,
+        [
+            {"wanted": it.session_id, "following": following, "instant": activated_at[it.session_id]}
+            for it in sessions
+        ],
+    )
+    return [replace(it, state=following, state_reason=None) for it in sessions]
+
+
 def put_package(connection: Connection, session_id: str, package: bytes) -> None:
     """Keep the signed file."""
     connection.execute(insert(session_package).values(session_id=session_id, package=package))
@@ -190,18 +222,22 @@ def in_state(sessions: list[InternetSession], *states: SessionState) -> Internet
 
 def publish_state(connection: Connection, session: InternetSession, previous: SessionState | None) -> None:
     """Publish the event that a session has come into its state."""
-    publish(
-        connection,
-        user_id=session.user_id,
-        kind=STATE_CHANGED,
-        payload={
-            "session_id": session.session_id,
-            "esim_id": session.esim_id,
-            "state": str(session.state),
-            "previous_state": previous and str(previous),
-            "reason": session.state_reason,
-        },
-    )
+    publish(connection, user_id=session.user_id, kind=STATE_CHANGED, payload=_state_payload(session, previous))
+
+
+def publish_states(connection: Connection, sessions: Iterable[InternetSession], previous: SessionState) -> None:
+    """Publish for each session the event that it has come into its state."""
+    publish_all(connection, STATE_CHANGED, [(it.user_id, _state_payload(it, previous)) for it in sessions])
+
+
+def _state_payload(session: InternetSession, previous: SessionState | None) -> Payload:
+    return {
+        "session_id": session.session_id,
+        "esim_id": session.esim_id,
+        "state": str(session.state),
+        "previous_state": previous and str(previous),
+        "reason": session.state_reason,
+    }
 
 
 def _overview(row: Row[*tuple[Any, ...]]) -> SessionOverview:

@@ -1,10 +1,13 @@
 """The one way in which an internet session changes its state, with everything that follows from it."""
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from sqlalchemy import Connection
 
 from kswifi.sessions.card import slots
-from kswifi.sessions.model import InternetSession, SessionEvent, next_state
-from kswifi.sessions.store import publish_state, write_state
+from kswifi.sessions.model import InternetSession, SessionEvent, SessionState, next_state
+from kswifi.sessions.store import publish_state, publish_states, write_state, write_usage_starts
 
 
 def move_session(
@@ -34,3 +37,15 @@ def move_session(
     slots.project_wanted_records(connection, moved.esim_id)
     publish_state(connection, moved, session.state)
     return moved
+
+
+def start_usage(connection: Connection, activated_at: Mapping[str, datetime]) -> None:
+    """Make stored sessions active with the instants of their first octets, with all that follows, in bulk.
+
+    It does for each what ``move_session`` does. Sessions in other states, and ids of no session here, are passed
+    over.
+    """
+    moved = write_usage_starts(connection, activated_at)
+    if moved:
+        slots.project_all_wanted_records(connection, {it.esim_id for it in moved})
+        publish_states(connection, moved, SessionState.STORED)

@@ -180,6 +180,9 @@ class Settings(
     registrations_per_hour: Annotated[
         int, Field(ge=1, le=100_000, description="New accounts from one address in an hour.")
     ] = 30
+    writes_per_minute: Annotated[
+        int, Field(ge=10, le=1_000_000, description="Requests of one account in a minute that change something.")
+    ] = 600
     logins_per_quarter_hour: Annotated[
         int, Field(ge=1, le=100_000, description="Attempts to sign in from one address in 15 minutes.")
     ] = 60

@@ -123,7 +123,7 @@ async def test_projecting_in_any_pieces_and_again_gives_the_same(tmp_path: Path)
             store.write_sequence(connection, 0)
 
         await it.database.write(change)
-        it.records = ChargingRecords(it.database, it.ledger, records_at_once=1)
+        it.records = ChargingRecords(it.database, it.ledger, records_at_once=1, effects_at_once=1)
         assert await it.all() == whole
         assert (await get_record(it.database, "s;1")).hours == hours
         assert await recorded_sequence(it.database) == it.ledger.durable_sequence
@@ -162,7 +162,7 @@ def test_a_record_is_closed_with_its_last_reservation_and_opened_again_by_a_late
 
 async def test_a_process_that_stops_leaves_a_long_backlog_to_the_next(tmp_path: Path) -> None:
     async with recorded(tmp_path) as it:
-        it.records = ChargingRecords(it.database, it.ledger, records_at_once=1)
+        it.records = ChargingRecords(it.database, it.ledger, records_at_once=1, effects_at_once=1)
         await it.credit("a", 100 * MB)
         await it.ask(placed(request(INITIAL, 0, units())))
         for number in range(1, 40):

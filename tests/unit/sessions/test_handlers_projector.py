@@ -25,14 +25,15 @@ from kswifi.ledger.commands import (
     ProveStorage,
     Reserve,
 )
+from kswifi.ledger.effects import Effect
 from kswifi.ledger.errors import LedgerBusyError
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Refused, Unknown
 from kswifi.outbox.sql import outbox_entry
-from kswifi.sessions import jobs
-from kswifi.sessions import projector as projector_module
+from kswifi.sessions import jobs, projected_states
 from kswifi.sessions.model import InternetSession, SessionState
-from kswifi.sessions.projector import Projector, projected_sequence
+from kswifi.sessions.projected_states import apply_to_state
+from kswifi.sessions.projector import Pace, Projector, projected_sequence
 from kswifi.sessions.sql import internet_session, ledger_projection, session_balance
 from kswifi.sessions.store import get_balance
 from tests.support.session_roads import ADA, GB, Road, open_road
@@ -223,7 +224,7 @@ async def test_a_projector_that_dies_anywhere_counts_once(
         for survive in deaths:
             projector = Projector(road.database, road.ledger)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(projector_module._Projection, "_apply_to_state", _dying(survive, Killed))
+                patch.setattr(projected_states, "apply_to_state", _dying(survive, Killed))
                 try:
                     await projector.catch_up()
                 except Killed:
@@ -236,14 +237,14 @@ async def test_a_projector_that_dies_anywhere_counts_once(
 
 def _dying(survive: int, death: type[BaseException]) -> object:
     left = survive
-    honest = projector_module._Projection._apply_to_state
+    honest = apply_to_state
 
-    def apply(self: object, effect: object) -> None:
+    def apply(connection: Connection, effect: Effect) -> None:
         nonlocal left
         left -= 1
         if left < 0:
             raise death
-        honest(self, effect)  # type: ignore[arg-type]
+        honest(connection, effect)
 
     return apply
 
@@ -264,7 +265,7 @@ async def test_accounts_of_nobody_do_not_stop_the_projection(tmp_path: Path) -> 
 async def test_it_follows_the_ledger_while_it_runs(tmp_path: Path) -> None:
     async with open_road(tmp_path) as road:
         session = await road.stored()
-        projector = Projector(road.database, road.ledger, pause_seconds=0.01)
+        projector = Projector(road.database, road.ledger, pace=Pace(pause_seconds=0.01))
         road.ledger.on_durable = projector.wake
         running = asyncio.create_task(projector.run())
         await road.reserve(session, GB)

@@ -69,6 +69,7 @@ SignedInUser = Annotated[SignedIn, Depends(signed_in)]
 
 async def signed_in_writer(
     user: SignedInUser,
+    services: ServicesDep,
     x_csrf_token: Annotated[
         str, Header(description="`csrf_token` of signing in or of `GET /api/v1/account`.")
     ] = "",
@@ -76,10 +77,12 @@ async def signed_in_writer(
     """Return who asks for a change, having shown the LoginSession's CSRF token.
 
     Raises:
-        CSRF_TOKEN_WRONG: it is missing or another's.
+        CSRF_TOKEN_WRONG: it is missing or that of another login session.
+        TooManyAttemptsError: the account has changed more in the last minute than the operator allows.
     """
     if not hmac.compare_digest(x_csrf_token.encode(), user.csrf_token.encode()):
         raise CSRF_TOKEN_WRONG(f"send the {CSRF_HEADER} of your sign-in")
+    services.writes.attempt(user.user.user_id, services.database.clock.now())
     return user
 
 

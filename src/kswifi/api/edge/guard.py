@@ -18,6 +18,7 @@ from kswifi.api.edge.errors import (
 )
 from kswifi.api.edge.problems import internal_error, refusal
 from kswifi.api.edge.security_refusals import SecurityRefusals
+from kswifi.database.engine import writes_may_be_refused
 from kswifi.kernel.errors import KswifiError
 
 _log = structlog.get_logger(__name__)
@@ -68,7 +69,8 @@ class Edge:
 
         try:
             self._require_acceptable(scope)
-            await self._app(scope, _limited(receive), send_with_headers)
+            with writes_may_be_refused():
+                await self._app(scope, _limited(receive), send_with_headers)
         except KswifiError as error:
             self._refusals.note(error, scope)
             await refusal(error)(scope, receive, send_with_headers)

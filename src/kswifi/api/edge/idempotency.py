@@ -33,7 +33,7 @@ from kswifi.api.edge.errors import (
 )
 from kswifi.api.edge.sql import idempotent_request
 from kswifi.database.dialect import insert
-from kswifi.database.engine import SHED_SECONDS, Database, Step, transaction_instant
+from kswifi.database.engine import BUSY_SECONDS, Database, Step, transaction_instant
 
 KEEP_FOR: Final = timedelta(days=2)
 WORK_SECONDS: Final = 30
@@ -105,9 +105,7 @@ class IdempotentRequest:
         Raises:
             IDEMPOTENCY_KEY_REUSED, REQUEST_IN_FLIGHT: as ``answer``.
         """
-        return await self.database.write(
-            lambda connection: self._answered(connection, step, status), wait_seconds=SHED_SECONDS
-        )
+        return await self.database.write(lambda connection: self._answered(connection, step, status))
 
     def _answered(self, connection: Connection, step: Step[BaseModel | None], status: int) -> Response:
         kept = self._kept(connection)
@@ -142,7 +140,7 @@ class IdempotentRequest:
         return None
 
     async def _begin(self) -> Response | None:
-        return await self.database.write(self._begun, wait_seconds=SHED_SECONDS)
+        return await self.database.write(self._begun)
 
     def _begun(self, connection: Connection) -> Response | None:
         """Note that the work begins; return the answer if it was done before."""
@@ -159,12 +157,16 @@ class IdempotentRequest:
         await self.database.write(
             lambda connection: connection.execute(
                 update(idempotent_request).where(self._mine).values(status=status, body=body)
-            )
+            ),
+            wait_seconds=BUSY_SECONDS,
         )
 
     async def _give_back(self) -> None:
         await self.database.write(
-            lambda connection: connection.execute(delete(idempotent_request).where(self._mine, _t.status.is_(None)))
+            lambda connection: connection.execute(
+                delete(idempotent_request).where(self._mine, _t.status.is_(None))
+            ),
+            wait_seconds=BUSY_SECONDS,
         )
 
     @property

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Final
@@ -24,6 +24,10 @@ POLL_SECONDS: Final = 15.0
 """How often the follower looks for events that another process has committed: their commits wake nobody here."""
 
 _log = structlog.get_logger(__name__)
+
+
+def nobody_told(_user_id: str, _watches: bool, /) -> None:
+    """Do nothing."""
 
 
 class EventStream:
@@ -96,10 +100,16 @@ class EventStreams:
         self.database = database
         self.following = asyncio.Event()
         """Set once the follower knows after which event it hands over all."""
+        self.watching: Callable[[str, bool], None] = nobody_told
+        """Called with a user whose first stream opens (True) or whose last one closes (False)."""
         self._open: set[EventStream] = set()
         self._of_user: Counter[str] = Counter()
         self._follower: asyncio.Task[None] | None = None
         self._closed = False
+
+    def users(self) -> Collection[str]:
+        """Return the users who have a stream open."""
+        return self._of_user.keys()
 
     @contextmanager
     def open(self, user_id: str) -> Iterator[EventStream]:
@@ -117,6 +127,8 @@ class EventStreams:
         stream = EventStream(self, user_id)
         self._open.add(stream)
         self._of_user[user_id] += 1
+        if self._of_user[user_id] == 1:
+            self.watching(user_id, True)
         if self._follower is None:
             self._follower = asyncio.create_task(self._follow(), name="event-follower")
         try:
@@ -126,6 +138,7 @@ class EventStreams:
             self._of_user[user_id] -= 1
             if not self._of_user[user_id]:
                 del self._of_user[user_id]
+                self.watching(user_id, False)
             if not self._open:
                 self._stop_following()
 

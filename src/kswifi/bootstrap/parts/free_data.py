@@ -21,6 +21,11 @@ from kswifi.settings import Settings
 _log = structlog.get_logger(__name__)
 
 
+def rules_of(settings: Settings) -> FreeDataRules:
+    """Return the operator's rules of free data."""
+    return replace(settings.free_data_rules(), zone=settings.zone)
+
+
 async def open_free_data(context: Context) -> Part:
     """Open free data with the operator's rules.
 
@@ -28,7 +33,7 @@ async def open_free_data(context: Context) -> Part:
         BUDGET_UNPRICED: a budget is set but a free GB has no cost price.
     """
     settings, database = context.settings, context.database
-    rules = replace(settings.free_data_rules(), zone=settings.zone)
+    rules = rules_of(settings)
     await _check(settings, rules, database, context.need(Catalogue))
     free_data = FreeData(database, context.need(Marks), rules)
     context.offer(free_data)

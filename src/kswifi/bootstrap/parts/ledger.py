@@ -15,7 +15,7 @@ from kswifi.ledger.closing import AccountClosing
 from kswifi.ledger.state import Retention
 from kswifi.ledger.storage.snapshot import SnapshotStore
 from kswifi.ledger.storage.sqlite_journal import SqliteJournal
-from kswifi.sessions.projector import projected_sequence
+from kswifi.sessions.projector import projected_sequence, wholly_projected_sequence
 
 _log = structlog.get_logger(__name__)
 
@@ -72,5 +72,5 @@ async def _prune_journal(context: Context, database: Database, ledger: LedgerCli
     days = context.settings.journal_retention_days
     if not days:
         return 0
-    read_until = min(await projected_sequence(database), await recorded_sequence(database))
+    read_until = min(await wholly_projected_sequence(database), await recorded_sequence(database))
     return await ledger.prune(read_until, unix_seconds(context.clock.now()) - days * 86_400)

@@ -1,9 +1,11 @@
 """Internet sessions: orders, lines, the card's records, and the projector that follows the ledger."""
 
+from kswifi.api.edge.streams import EventStreams
 from kswifi.bootstrap.context import Context
 from kswifi.bootstrap.part import Loop, Part
 from kswifi.bootstrap.parts.ledger import JournalReaders
 from kswifi.bootstrap.parts.provisioning.external_smdp import ExternalSmdp
+from kswifi.bootstrap.projector_process import open_projector
 from kswifi.catalogue.service import Catalogue
 from kswifi.charging.re_auth import AnnouncingLedger
 from kswifi.esim.external_smdp.delivery_by_line import DeliveryByLine
@@ -19,7 +21,6 @@ from kswifi.sessions.job_handlers import SessionHandlers
 from kswifi.sessions.line import ESIMSessionManager
 from kswifi.sessions.orders import SessionDownloadService
 from kswifi.sessions.pass_refund import PassEnds
-from kswifi.sessions.projector import Projector
 from kswifi.sessions.tranches import release_waiting
 
 
@@ -42,7 +43,9 @@ async def open_sessions(context: Context) -> Part:
         context.need(AnnouncingLedger),
         lambda account_id: ledger.state.balances(account_id),  # noqa: PLW0108 - a failed ledger has no state
     )
-    projector = Projector(database, ledger, free_data.rules)
+    streams = EventStreams(database)
+    context.offer(streams)
+    projector = open_projector(context.settings, database, ledger, streams)
     context.need(JournalReaders).add(projector.wake)
     handlers = dict(_session_handlers(context).handlers())
     loops = [Loop("projector", projector.run, projector.stop)]

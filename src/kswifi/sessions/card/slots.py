@@ -4,7 +4,7 @@ A record holds the signed right and the state of its session. ``wanted != known`
 card has not yet proved the wanted content, and a secured packet has to bring it there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -183,6 +183,13 @@ def project_wanted_records(connection: Connection, esim_id: str) -> None:
         if replace(before, as_of=now) != state:
             wanted = record.wanted[:RECORD_OCTETS] + state.encode()
             connection.execute(_WANT, {"line": esim_id, "place": record.number, "content": wanted})
+
+
+def project_all_wanted_records(connection: Connection, esim_ids: Collection[str]) -> None:
+    """Write the wanted records of several cards; cards without records are passed over. Idempotent."""
+    having = select(_c.esim_id).where(_c.esim_id.in_(esim_ids)).distinct()
+    for esim_id in connection.scalars(having).all():
+        project_wanted_records(connection, esim_id)
 
 
 def order_of_use(records: Sequence[CardRecord], line: CardLine) -> list[str]:

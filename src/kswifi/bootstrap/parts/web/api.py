@@ -1,9 +1,11 @@
 """The API with the app, on its own listener and those of the local network, and the monitoring listener."""
 
 import socket
+from datetime import timedelta
 from functools import partial
 
 from kswifi.accounts.passkeys import PasskeyService
+from kswifi.accounts.rates import Rate, RateLimiter
 from kswifi.accounts.service import AccountService
 from kswifi.api.app import create_app
 from kswifi.api.edge.forwarded import ProxyTrust
@@ -76,7 +78,8 @@ def _services(context: Context) -> Services:
         passkeys=context.need(PasskeyService),
         notifications=context.need(NotificationService),
         catalogue=context.need(Catalogue),
-        streams=EventStreams(database),
+        streams=context.need(EventStreams),
+        writes=RateLimiter(Rate(settings.writes_per_minute, timedelta(minutes=1))),
         environment=Environment(
             mode=settings.mode,
             public_origin=settings.origin,
