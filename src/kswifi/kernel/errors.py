@@ -4,10 +4,13 @@ from typing import ClassVar
 
 
 class KswifiError(Exception):
-    """Something refused, said once in words for people and once in facts for programs.
+    """A refusal, with a message for people and typed facts for programs.
 
-    A capability's error carries a stable ``code`` and its facts; the edges (HTTP, Diameter) map it.
-    Facts never hold a secret: they are shown and logged.
+    Each subclass has a stable ``code``. The edges (HTTP, Diameter, CLI) map the error to their own form.
+
+    Args:
+        message: one sentence for people, without a secret.
+        facts: values by name. They are shown and logged, so they never hold a secret.
     """
 
     code: ClassVar[str] = "internal_error"

@@ -1,4 +1,4 @@
-"""The numbers of a card and its line: ICCID, IMSI and EID, each checked where it is made."""
+"""The numbers of a card and its line: ICCID, IMSI and EID. The constructor of each checks its digits."""
 
 from typing import Self
 
@@ -6,13 +6,13 @@ from kswifi.kernel.errors import KswifiError
 
 
 class InvalidNumberError(KswifiError):
-    """A card number that its standard does not allow."""
+    """The digits do not form a valid ICCID, IMSI or EID."""
 
     code = "invalid_number"
 
 
 def luhn_digit(digits: str) -> str:
-    """Return the check digit of ISO/IEC 7812-1 annex B for these digits."""
+    """Return the Luhn check digit (ISO/IEC 7812-1, annex B) to append to these digits."""
     total = 0
     for place, digit in enumerate(reversed(digits)):
         value = int(digit) * (2 if place % 2 == 0 else 1)
@@ -21,10 +21,10 @@ def luhn_digit(digits: str) -> str:
 
 
 class Iccid(str):
-    """An integrated circuit card identifier (ITU-T E.118): 19 digits with a check digit.
+    """An integrated circuit card identifier (ITU-T E.118): 19 digits, of which the last is a check digit.
 
-    Cards in the field have 18 to 20; only the 19-digit form has its check digit verified, since others often
-    lack it.
+    Cards in the field have 18 to 20 digits. Only the check digit of a 19-digit number is verified, because numbers
+    of other lengths often have none.
     """
 
     __slots__ = ()
@@ -85,17 +85,17 @@ class Eid(str):
 
     @classmethod
     def with_check_digits(cls, thirty_digits: str) -> Self:
-        """Complete an EID: the two last digits make the whole 1 modulo 97."""
+        """Append the two check digits that make the whole number 1 modulo 97."""
         check = 98 - int(thirty_digits) * 100 % 97
         return cls(f"{thirty_digits}{check:02d}")
 
 
 def swap_nibbles(digits: str) -> bytes:
-    """Return packed digits with the first of each pair in the low nibble; an even number of digits."""
+    """Pack an even number of digits, two an octet, the first of each pair in the low nibble (TS 102.221, 13.2)."""
     return bytes.fromhex("".join(digits[i + 1] + digits[i] for i in range(0, len(digits), 2)))
 
 
 def unswap_nibbles(octets: bytes) -> str:
-    """Return the digits, and the F of padding, of octets with swapped nibbles."""
+    """Unpack octets with swapped nibbles into digits; padding comes out as ``F``."""
     text = octets.hex().upper()
     return "".join(text[i + 1] + text[i] for i in range(0, len(text), 2))

@@ -18,7 +18,7 @@ from tools import tidy
         (tidy.no_riddles, "src/a.py", "# Tell whoever asks.\n"),
     ],
 )
-def test_each_rule_finds_its_fault_and_passes_what_is_well(rule: tidy.Rule, name: str, text: str) -> None:
+def test_each_rule_finds_its_fault_and_accepts_clean_text(rule: tidy.Rule, name: str, text: str) -> None:
     assert list(rule(name, text))
     assert not list(rule(name, "well\n"))
 
