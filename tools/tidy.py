@@ -57,8 +57,6 @@ NOT_YET: tuple[str, ...] = (
     "docs/session-record.md",  # lang1
     "examples/",  # lang1
     "src/kswifi/bench/",  # lang1
-    "src/kswifi/lab/",  # lang1
-    "tests/unit/lab/",  # lang1
     "tools/",  # lang1
     "ARCHITECTURE.md",
     "README.md",

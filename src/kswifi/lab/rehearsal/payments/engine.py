@@ -1,4 +1,4 @@
-"""A rehearsal gateway's inside, the same behind either face: charges are opened, paid, declined and refunded."""
+"""The core of a rehearsal gateway, common to both APIs: charges are opened, paid, declined and refunded."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,27 +18,34 @@ from kswifi.lab.rehearsal.payments.model import (
 
 
 class Face(Protocol):
-    """How a gateway writes what it tells."""
+    """How a gateway encodes its webhooks."""
 
     def charge_event(self, charge: Charge) -> bytes | None:
-        """Return the webhook of what became of a charge, None where this gateway sends none."""
+        """Return the webhook for the present status of a charge; None if this gateway sends none for it."""
         ...
 
     def refund_event(self, charge: Charge, refund: Refund) -> bytes:
-        """Return the webhook of what became of a refund."""
+        """Return the webhook for the present status of a refund."""
         ...
 
 
 class Tells(Protocol):
-    """What tells the shop."""
+    """Sends webhooks to the shop."""
 
     def send(self, body: bytes, *, times: int = 1, delay_seconds: float = 0.0) -> None:
-        """Send a body, so many times, beginning after a delay."""
+        """Send a webhook ``times`` times, after a delay. It returns at once."""
         ...
 
 
 class Engine:
-    """One gateway. Refunds are done ``refund_seconds`` after they were asked for; None: when told to be."""
+    """One rehearsal gateway.
+
+    Args:
+        book: its charges.
+        face: how it encodes webhooks.
+        webhooks: sends them.
+        refund_seconds: how long a refund takes; None until ``settle_refund`` is called.
+    """
 
     def __init__(self, book: ChargeBook, face: Face, webhooks: Tells, refund_seconds: float | None = 0.2) -> None:
         self.book = book
@@ -50,7 +57,11 @@ class Engine:
     def open(
         self, reference: str, amount_kobo: int, currency: str, email: str, title: str, return_url: str
     ) -> Charge:
-        """Open a charge; raises GatewayRefusal for a reference that has one."""
+        """Open a charge.
+
+        Raises:
+            GatewayRefusal: the reference has a charge already, or there are too many charges.
+        """
         return self.book.open(
             Charge(
                 number=0,
@@ -75,7 +86,14 @@ class Engine:
         tell_times: int = 1,
         tell_after_seconds: float = 0.0,
     ) -> None:
-        """Have the payer pay: all that was asked, or what is given; tell the shop as often and as late as is said.
+        """Pay a charge, and notify the shop.
+
+        Args:
+            charge: the charge.
+            amount_kobo: the amount paid; None for the amount requested.
+            currency: the currency paid in; None for the one requested.
+            tell_times: how often the webhook is sent; 0 for never.
+            tell_after_seconds: the delay of the webhook.
 
         Raises:
             GatewayRefusal: it was paid already.
@@ -90,17 +108,17 @@ class Engine:
         self.tell(charge, times=tell_times, after_seconds=tell_after_seconds)
 
     def decline(self, charge: Charge) -> None:
-        """Have the payer's bank say no; they may try again. A charge that was paid stays paid."""
+        """Let the payer's bank decline an open charge; the payer may try again. Other charges are unchanged."""
         if charge.status is ChargeStatus.OPEN:
             charge.status = ChargeStatus.DECLINED
             self.book.save(charge)
             self.tell(charge)
 
     def refund(self, charge: Charge, amount_kobo: int) -> Refund:
-        """Take a refund in hand.
+        """Accept a refund, which is settled later.
 
         Raises:
-            GatewayRefusal: it was not paid, or less of it is left.
+            GatewayRefusal: the charge is not paid, or the amount exceeds what is left of it.
         """
         if charge.status is not ChargeStatus.PAID:
             raise GatewayRefusal("not_refundable", "only what was paid can be refunded")
@@ -122,7 +140,10 @@ class Engine:
         return refund
 
     def settle_refund(self, charge: Charge, number: int, *, fails: bool = False) -> None:
-        """Have a refund arrive, or fail; once. What was refunded whole is reversed."""
+        """Complete a refund, or let it fail, and notify the shop. A fully refunded charge becomes reversed.
+
+        Idempotent: no effect on a refund that is not under way.
+        """
         refund = next((it for it in charge.refunds if it.number == number), None)
         if refund is None or refund.status is not RefundStatus.UNDER_WAY:
             return
@@ -133,13 +154,13 @@ class Engine:
         self._webhooks.send(self._face.refund_event(charge, refund))
 
     def tell(self, charge: Charge, *, times: int = 1, after_seconds: float = 0.0) -> None:
-        """Tell the shop how a charge stands."""
+        """Notify the shop of the status of a charge."""
         body = self._face.charge_event(charge)
         if body is not None:
             self._webhooks.send(body, times=times, delay_seconds=after_seconds)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the book of charges."""
         self.book.close()
 
     def _settle_later(self, reference: str, number: int) -> Callable[[], None]:

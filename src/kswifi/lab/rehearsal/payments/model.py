@@ -1,4 +1,4 @@
-"""What a rehearsal gateway knows: charges and refunds, kept in a file so that a restart forgets nothing."""
+"""Charges and refunds of a rehearsal gateway, kept in a file so that they survive a restart."""
 
 import secrets
 import sqlite3
@@ -12,11 +12,11 @@ from kswifi.kernel.errors import KswifiError
 
 CHARGES_LIMIT: Final = 20_000
 FEE_PER_MILLE: Final = 15
-"""1.5 %: what gateways in Nigeria take of a small payment."""
+"""1.5 %, the usual fee of gateways in Nigeria for a small payment."""
 
 
 class ChargeStatus(StrEnum):
-    """Where a charge stands."""
+    """The status of a charge."""
 
     OPEN = "open"
     PAID = "paid"
@@ -25,7 +25,7 @@ class ChargeStatus(StrEnum):
 
 
 class RefundStatus(StrEnum):
-    """Where a refund stands."""
+    """The status of a refund."""
 
     UNDER_WAY = "under_way"
     DONE = "done"
@@ -42,7 +42,11 @@ class Refund(msgspec.Struct):
 
 
 class Charge(msgspec.Struct):
-    """One charge and its refunds. ``amount_kobo`` is what was paid, ``requested_kobo`` what was asked."""
+    """One charge and its refunds.
+
+    ``requested_kobo`` is the amount to pay, ``amount_kobo`` the amount paid. ``token`` is the random name of its
+    checkout page. Times are in ISO 8601.
+    """
 
     number: int
     reference: str
@@ -61,7 +65,7 @@ class Charge(msgspec.Struct):
 
 
 class GatewayRefusal(KswifiError):  # noqa: N818 - an answer of the gateway, not a defect
-    """The gateway says no; ``code`` says why."""
+    """The gateway refuses a call; ``why`` is the code of the reason."""
 
     code = "refused"
 
@@ -71,7 +75,7 @@ class GatewayRefusal(KswifiError):  # noqa: N818 - an answer of the gateway, not
 
 
 class ChargeBook:
-    """The charges, in an SQLite file, or in memory alone."""
+    """The charges, in an SQLite file; in memory if ``file`` is None."""
 
     def __init__(self, file: Path | None) -> None:
         self._database = sqlite3.connect(":memory:" if file is None else file, isolation_level=None)
@@ -83,10 +87,10 @@ class ChargeBook:
         )
 
     def open(self, charge: Charge) -> Charge:
-        """Add a charge; its number and token are made here.
+        """Add a charge and assign its number and token.
 
         Raises:
-            GatewayRefusal: its reference is taken, or there are too many charges.
+            GatewayRefusal: the reference has a charge already, or there are too many charges.
         """
         count, last = self._database.execute("SELECT count(*), max(number) FROM charge").fetchone()
         if count >= CHARGES_LIMIT:
@@ -102,21 +106,21 @@ class ChargeBook:
         return charge
 
     def save(self, charge: Charge) -> None:
-        """Write a charge that has changed."""
+        """Store a changed charge."""
         self._database.execute(
             "UPDATE charge SET body = ? WHERE number = ?", (msgspec.json.encode(charge), charge.number)
         )
 
     def by_reference(self, reference: str) -> Charge:
-        """Return a charge; raises GatewayRefusal where there is none."""
+        """Return a charge by its reference; raises GatewayRefusal if there is none."""
         return self._one("reference", reference)
 
     def by_token(self, token: str) -> Charge:
-        """Return the charge of a checkout page; raises GatewayRefusal where there is none."""
+        """Return a charge by the name of its checkout page; raises GatewayRefusal if there is none."""
         return self._one("token", token)
 
     def by_number(self, number: int) -> Charge:
-        """Return a charge; raises GatewayRefusal where there is none."""
+        """Return a charge by its number; raises GatewayRefusal if there is none."""
         return self._one("number", number)
 
     def close(self) -> None:

@@ -1,9 +1,10 @@
-"""Answers as Paystack's API does, for rehearsing: never reachable under Paystack's name, and no money moves.
+"""The API of a rehearsal gateway that answers as Paystack does. It never uses Paystack's name, and no money moves.
 
 Members and their types are those of Paystack's published samples (github.com/PaystackOSS/openapi 9678dea, MIT, and
-the responses and events of github.com/PaystackOSS/doc-code-snippets 94af513); the values are our own. Kept as they
-are there: an amount in a refund event is a string, ``fees`` may be null in a charge event, and a transaction tells
-``requested_amount`` beside ``amount``.
+the responses and events of github.com/PaystackOSS/doc-code-snippets 94af513); the values are our own. Peculiarities
+of
+the samples are kept: an amount in a refund event is a string, ``fees`` may be null in a charge event, and a
+transaction has ``requested_amount`` in addition to ``amount``.
 """
 
 from typing import Annotated, Any, Final
@@ -49,16 +50,16 @@ class _CreateRefund(msgspec.Struct):
 
 
 class PaystackEvents:
-    """How Paystack writes its webhooks."""
+    """Encodes webhooks as Paystack does."""
 
     def charge_event(self, charge: Charge) -> bytes | None:
-        """Tell of a charge that succeeded; of others Paystack tells nothing."""
+        """Return the event of a paid charge; None for others, for which Paystack sends no event."""
         if charge.status is not ChargeStatus.PAID:
             return None
         return msgspec.json.encode({"event": "charge.success", "data": _transaction(charge) | {"fees": None}})
 
     def refund_event(self, charge: Charge, refund: Refund) -> bytes:
-        """Tell of a refund."""
+        """Return the event of a refund."""
         data = {
             "status": _REFUND_STATUS[refund.status],
             "transaction_reference": charge.reference,
@@ -74,7 +75,7 @@ class PaystackEvents:
 
 
 class PaystackFace:
-    """The calls of Paystack that we make."""
+    """Those calls of Paystack's API that KSWiFi uses."""
 
     def __init__(self, engine: Engine, secret: str, origin: str) -> None:
         self._engine = engine
@@ -82,7 +83,7 @@ class PaystackFace:
         self._origin = origin
 
     def routes(self) -> list[Route]:
-        """Return where each call is."""
+        """Return the routes of the calls."""
         return [
             Route("/transaction/initialize", self.initialize, methods=["POST"]),
             Route("/transaction/verify/{reference}", self.verify, methods=["GET"]),
@@ -92,7 +93,7 @@ class PaystackFace:
         ]
 
     async def initialize(self, request: Request) -> Response:
-        """Initialize Transaction."""
+        """Answer Initialize Transaction."""
 
         async def work() -> Answer:
             asked = await read_body(request, _Initialize)
@@ -110,7 +111,7 @@ class PaystackFace:
         return await self._answered(request, Call.INITIALIZE, work)
 
     async def verify(self, request: Request) -> Response:
-        """Verify Transaction."""
+        """Answer Verify Transaction."""
 
         async def work() -> Answer:
             charge = self._engine.book.by_reference(request.path_params["reference"])
@@ -119,7 +120,7 @@ class PaystackFace:
         return await self._answered(request, Call.VERIFY, work)
 
     async def transactions(self, request: Request) -> Response:
-        """List Transactions: none is shown; it is what a key is tried with."""
+        """Answer List Transactions with an empty list; KSWiFi calls it to test its key."""
 
         async def work() -> Answer:
             return _done("Transactions retrieved", [])
@@ -127,7 +128,7 @@ class PaystackFace:
         return await self._answered(request, Call.VERIFY, work)
 
     async def create_refund(self, request: Request) -> Response:
-        """Create Refund."""
+        """Answer Create Refund."""
 
         async def work() -> Answer:
             asked = await read_body(request, _CreateRefund)
@@ -139,7 +140,7 @@ class PaystackFace:
         return await self._answered(request, Call.REFUND, work)
 
     async def refunds(self, request: Request) -> Response:
-        """List Refunds of a transaction."""
+        """Answer List Refunds of a transaction."""
 
         async def work() -> Answer:
             number = request.query_params.get("transaction", "")
@@ -235,7 +236,7 @@ def _refund(charge: Charge, refund: Refund, transaction: Any) -> dict[str, Any]:
 
 
 def _changed(body: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer with figures as strings, as Paystack's own events have some, and members more and fewer."""
+    """Return an answer with numbers as strings (as in Paystack's events), a new member, and some missing ones."""
     data = body.get("data")
     if not isinstance(data, dict):
         return body | {"a_new_member": True}

@@ -1,4 +1,4 @@
-"""The sandbox gateway's own API: four calls and a webhook, each saying ``"sandbox": true``."""
+"""The API of the sandbox gateway: four calls and a webhook, each with ``"sandbox": true``."""
 
 from typing import Annotated, Any, Final
 
@@ -34,19 +34,19 @@ class _Refund(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SandboxEvents:
-    """How the sandbox gateway writes its webhooks."""
+    """Encodes the webhooks of the sandbox gateway."""
 
     def charge_event(self, charge: Charge) -> bytes:
-        """Tell of a charge."""
+        """Return the event for the status of a charge."""
         return _event(f"charge.{charge.status}", charge)
 
     def refund_event(self, charge: Charge, refund: Refund) -> bytes:
-        """Tell of a refund."""
+        """Return the event for the status of a refund."""
         return _event(f"refund.{refund.status}", charge)
 
 
 class SandboxFace:
-    """The calls."""
+    """The calls of the sandbox gateway's API."""
 
     def __init__(self, engine: Engine, secret: str, origin: str) -> None:
         self._engine = engine
@@ -54,7 +54,7 @@ class SandboxFace:
         self._origin = origin
 
     def routes(self) -> list[Route]:
-        """Return where each call is."""
+        """Return the routes of the calls."""
         return [
             Route("/v1/charges", self.open, methods=["POST"]),
             Route("/v1/charges/{reference}", self.look, methods=["GET"]),
@@ -78,7 +78,7 @@ class SandboxFace:
         return await self._answered(request, Call.INITIALIZE, work)
 
     async def look(self, request: Request) -> Response:
-        """Tell how a charge stands."""
+        """Answer the status of a charge."""
 
         async def work() -> Answer:
             return 200, _shown(self._charge(request))
@@ -86,7 +86,7 @@ class SandboxFace:
         return await self._answered(request, Call.VERIFY, work)
 
     async def refund(self, request: Request) -> Response:
-        """Take a refund in hand."""
+        """Accept a refund."""
 
         async def work() -> Answer:
             charge = self._charge(request)
@@ -105,7 +105,7 @@ class SandboxFace:
         return await self._answered(request, Call.REFUNDS, work)
 
     async def health(self, request: Request) -> Response:
-        """Tell that the key is right."""
+        """Answer 200 if the key is right, else 401."""
         if not has_key(request, self._secret):
             return JSONResponse({"error": "wrong_key", "message": "wrong key", "sandbox": True}, 401)
         return JSONResponse({"sandbox": True})
@@ -153,6 +153,6 @@ def _event(name: str, charge: Charge) -> bytes:
 
 
 def _changed(body: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer of a later version: a member more, and what need not be there is gone."""
+    """Return an answer as a later version could send it: with a new member and without the optional ones."""
     kept = {name: value for name, value in body.items() if name not in ("channel", "paid_at")}
     return kept | {"a_new_member": {"of": ["a", "later", "version"]}}
