@@ -51,7 +51,6 @@ NOT_YET: tuple[str, ...] = (
     "CHANGELOG.md",  # lang1
     "GLOSSARY.md",  # lang1
     "docs/access-wire.md",  # lang1
-    "docs/adr/",  # lang1
     "docs/android.md",  # lang1
     "docs/card.md",  # lang1
     "docs/session-record.md",  # lang1

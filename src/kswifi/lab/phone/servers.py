@@ -1,4 +1,4 @@
-"""The lab phone's source of profiles: the SM-DP+, and the certificates that card and server verify each other by."""
+"""The lab phone's source of profiles: the SM-DP+, and the PKI by which it and the card verify each other."""
 
 import secrets
 from collections.abc import Iterator
