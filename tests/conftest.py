@@ -3,7 +3,26 @@
 import pytest
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the suite's own marker."""
+    config.addinivalue_line("markers", "counts_statements: counts what steps do, so they run once in every mode")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the modes of the suite."""
+    parser.addoption("--steps-twice", action="store_true", help="run every step of the database twice")
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Return the one backend that the product is written for."""
     return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def _steps_twice(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts = request.node.get_closest_marker("counts_statements") is not None
+    if request.config.getoption("--steps-twice") and not counts:
+        from tests.support.steps_twice import run_every_step_twice
+
+        run_every_step_twice(monkeypatch)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from kswifi.lab.rehearsal.sms.server import BLOCKED_NUMBER, RehearsalProvider, Wrong, serving_provider
 from kswifi.phone_verification.lab_outbox import LabOutbox
@@ -39,10 +39,13 @@ async def serving_sender(folder: Path, face: str, key: str = KEY) -> AsyncIterat
         async def taken() -> list[tuple[str, str]]:
             if face != "lab":
                 return list(provider.taken)
-            async with database.reading() as connection:
+
+            def look(connection: Connection) -> list[tuple[str, str]]:
                 query = select(lab_text_message.c.phone_number, lab_text_message.c.words)
-                rows = await connection.execute(query)
+                rows = connection.execute(query)
                 return [(number.removeprefix("+"), words) for number, words in rows]
+
+            return await database.read(look)
 
         senders: dict[str, Callable[[], CodeSender]] = {
             "lab": lambda: LabOutbox(database),

@@ -31,12 +31,10 @@ class Way:
     other: Delivered | None
 
     async def line(self) -> ESim:
-        async with self.road.database.transaction() as connection:
-            return await self.road.orders.allocate(connection, ADA)
+        return await self.road.database.write(lambda connection: self.road.orders.allocate(connection, ADA))
 
     async def now(self, line: ESim) -> ESim:
-        async with self.road.database.reading() as connection:
-            return await find_esim(connection, line.esim_id)
+        return await self.road.database.read(lambda connection: find_esim(connection, line.esim_id))
 
     async def download(self, line: ESim) -> None:
         """Have a card download the profile; raises where it may not."""
@@ -65,9 +63,9 @@ class Way:
         """Return the states of the orders that the SM-DP+ has for this line, the withdrawn ones left out."""
         query = f"SELECT profile_state FROM profile_order WHERE iccid = '{line.iccid}'"
         if self.other is None:
-            found = await self.road.database.together(lambda c: c.exec_driver_sql(query).scalars().all())
+            found = await self.road.database.write(lambda c: c.exec_driver_sql(query).scalars().all())
         else:
-            found = self.other.peer.server.together(lambda c: c.exec_driver_sql(query).scalars().all())
+            found = self.other.peer.server.write(lambda c: c.exec_driver_sql(query).scalars().all())
         return [state for state in found if state not in ("unavailable", "available")]
 
 
@@ -125,7 +123,7 @@ async def test_a_withdrawn_profile_is_not_delivered(way: Open, tmp_path: Path) -
     async with way(tmp_path) as it:
         line = await it.line()
         await it.road.delivery.deliver(line.esim_id, RECORD)
-        await it.road.database.together(lambda connection: withdraw_profile(connection, line.esim_id))
+        await it.road.database.write(lambda connection: withdraw_profile(connection, line.esim_id))
         assert (await it.now(line)).profile_state == "unavailable"
         assert isinstance(await it.road.delivery.deliver(line.esim_id, RECORD), Refused)
         await it.road.settle()

@@ -65,6 +65,7 @@ def reached_ports(folder: Path, ports: dict[str, int], **settings: str) -> dict[
         "public_origin": "https://kswifi.example.org",
         "smdp_address": "smdp.example.org",
         "diameter_peers": "smf.example.org@10.0.0.0/24",
+        "metrics_port": "0",
         **{f"{name}_port": str(port) for name, port in ports.items()},
         **settings,
     }
@@ -77,7 +78,7 @@ def reached_ports(folder: Path, ports: dict[str, int], **settings: str) -> dict[
 
 
 def test_ready_says_addresses_that_can_be_connected_to(tmp_path: Path) -> None:
-    ports = free_ports(("api", "diameter", "rsp"))
+    ports = free_ports(("api", "metrics", "diameter", "rsp"))
     environment = {
         "KSWIFI_DATA_DIR": str(tmp_path / "var"),
         "KSWIFI_MODE": "own-core",
@@ -91,7 +92,7 @@ def test_ready_says_addresses_that_can_be_connected_to(tmp_path: Path) -> None:
         assert server.ready["rsp"] == f"[::1]:{ports['rsp']}"
         answer = httpx2.get(f"{server.ready['origin']}/healthz", trust_env=False)
         assert answer.status_code == 200
-        assert httpx2.get(f"{server.ready['origin']}/metrics", trust_env=False).status_code == 200
+        assert httpx2.get(f"http://{server.ready['metrics']}/metrics", trust_env=False).status_code == 200
         with socket.create_connection(("::1", ports["rsp"]), 5) as plain:
             context = ssl.create_default_context()
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -131,7 +132,7 @@ def test_the_lab_starts_in_embedded_mode_alone(tmp_path: Path) -> None:
 
 
 def test_up_in_own_core_starts_the_server_and_no_lab(tmp_path: Path) -> None:
-    ports = free_ports(("api", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox"))
+    ports = free_ports(("api", "metrics", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox"))
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KSWIFI_")}
     environment |= {f"KSWIFI_{name.upper()}_PORT": str(port) for name, port in ports.items()}
     environment |= {"KSWIFI_DATA_DIR": str(tmp_path / "var"), "KSWIFI_MODE": "own-core"}
@@ -147,7 +148,7 @@ def test_up_in_own_core_starts_the_server_and_no_lab(tmp_path: Path) -> None:
                 said += line
             assert "There is no lab in this mode" in said
             open_ports = {name for name, port in ports.items() if reaches(port, "127.0.0.1")}
-            assert open_ports == {"api", "diameter", "rsp"}
+            assert open_ports == {"api", "metrics", "diameter", "rsp"}
         finally:
             up.terminate()
             up.wait(30)
@@ -172,7 +173,19 @@ def test_lan_opens_page_trust_and_checkout_and_nothing_else(tmp_path: Path) -> N
     extra = free_ports(("lan", "trust"))
     settings = {f"{name}_port": port for name, port in extra.items()}
     with running_system(tmp_path, lan_address=there, **settings) as system:
-        names = ("api", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox", "lan", "trust")
+        names = [
+            "api",
+            "metrics",
+            "diameter",
+            "rsp",
+            "lab",
+            "content",
+            "proxy",
+            "attach",
+            "sandbox",
+            "lan",
+            "trust",
+        ]
         ports = {name: int(system.environment[f"KSWIFI_{name.upper()}_PORT"]) for name in names}
         assert {name for name, port in ports.items() if reaches(port, there)} == {"sandbox", "lan", "trust"}
         said = _say_what_is_open({name: child.ready for name, child in system.children.items()})

@@ -83,7 +83,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
         ca = folder / "ci.pem"
         issuers = (each.certificate.parsed.public_bytes(Encoding.PEM) for each in other.pki.of_role(Role.CI))
         ca.write_bytes(b"".join(issuers))
-        other.together(
+        other.write(
             lambda connection: add_operator(
                 connection,
                 "KSWiFi",
@@ -142,7 +142,7 @@ def order_refused(road: Road) -> str:
 def orders_there(both: Both, iccid: str) -> int:
     """Count the orders that the other SM-DP+ ever had for a profile."""
     query = f"SELECT count(*) FROM profile_order WHERE iccid = '{iccid}'"
-    return both.other.together(lambda connection: int(connection.exec_driver_sql(query).scalar_one()))
+    return both.other.write(lambda connection: int(connection.exec_driver_sql(query).scalar_one()))
 
 
 def stock(both: Both, output: Path) -> list[bytes]:
@@ -153,7 +153,7 @@ def stock(both: Both, output: Path) -> list[bytes]:
             sealed = (output / row["file"]).read_bytes()
             profile = pkcs7_decrypt_der(sealed, both.certificate, both.key, [])
             assert sha256(profile).hexdigest() == row["sha256_of_profile"]
-            taken = both.other.together(
+            taken = both.other.write(
                 lambda connection, profile=profile: stock_profile(  # type: ignore[misc]
                     *(
                         connection,

@@ -1,18 +1,22 @@
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import Connection, Engine
+from sqlalchemy import event as sqlalchemy_event
 
+from kswifi.api.edge import streams as streams_module
 from kswifi.api.edge.streams import STREAMS_LIMIT_OF_USER
 from kswifi.api.routes.service import events
 from kswifi.api.services import Services
 from kswifi.outbox.leases import prune_events
+from kswifi.outbox.model import DomainEvent
 from kswifi.outbox.service import publish
 from tests.support.api import problem, register, serving
 from tests.support.clocks import ManualClock
@@ -22,9 +26,11 @@ WHERE = "/api/v1/events"
 
 
 async def _publish(services: Services, user_id: str, *numbers: int) -> None:
-    async with services.database.transaction() as connection:
+    def change(connection: Connection) -> None:
         for number in numbers:
-            await publish(connection, user_id=user_id, kind="counted", payload={"n": number})
+            publish(connection, user_id=user_id, kind="counted", payload={"n": number})
+
+    await services.database.write(change)
 
 
 class Reader:
@@ -99,8 +105,7 @@ async def test_a_reader_that_was_away_too_long_is_told_to_load_anew(tmp_path: Pa
         me = await register(client)
         await _publish(services, me.user_id, 1, 2, 3)
         clock.advance(timedelta(days=1))
-        async with services.database.transaction() as connection:
-            await prune_events(connection, timedelta(hours=1))
+        await services.database.write(lambda connection: prune_events(connection, timedelta(hours=1)))
         await _publish(services, me.user_id, 4)
         for gone in ("1", "999"):
             async with _following(client, gone) as reader:
@@ -160,3 +165,59 @@ async def test_streams_end_cleanly_when_the_server_stops(tmp_path: Path) -> None
             await reader.next()
         assert await reader.next() is None
         await following.__aexit__(None, None, None)
+
+
+async def test_one_reader_serves_the_streams_of_all_users(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (client, services), AsyncExitStack() as stack:
+        pages = [await register(client, f"user{number}@example.ng") for number in range(3)]
+        streams = [stack.enter_context(services.streams.open(page.user_id)) for page in pages]
+        got = [stream.batches((await stream.start_after(None))[0], 15) for stream in streams]
+        waiting = [asyncio.create_task(_next(one)) for one in got]
+        await services.streams.following.wait()
+        await asyncio.sleep(0.1)  # every stream has caught up and waits
+        with _event_reads() as reads:
+            await _publish(services, pages[1].user_id, 7)
+            (event,) = await waiting[1]
+        assert (event.user_id, dict(event.payload)) == (pages[1].user_id, {"n": 7})
+        assert len(reads) == 1
+        assert not waiting[0].done()
+        services.streams.close()
+        assert [await task for task in waiting] == [[], [event], []]
+
+
+async def test_a_slow_stream_reads_what_it_was_not_kept_from_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams_module, "BATCH", 3)
+    async with serving(tmp_path) as (client, services):
+        page = await register(client)
+        with services.streams.open(page.user_id) as stream:
+            batches = stream.batches((await stream.start_after(None))[0], 15)
+            await _publish(services, page.user_id, 1)
+            seen = [it.payload["n"] for it in await anext(batches)]
+            await _publish(services, page.user_id, *range(2, 12))
+            await asyncio.sleep(0.1)  # the follower has handed over more than the stream keeps
+            while seen[-1] < 11:
+                seen += [it.payload["n"] for it in await anext(batches)]
+            await _publish(services, page.user_id, 12)
+            seen += [it.payload["n"] for it in await anext(batches)]
+            assert seen == list(range(1, 13))
+
+
+async def _next(batches: AsyncIterator[list[DomainEvent]]) -> list[DomainEvent]:
+    return await anext(batches, [])
+
+
+@contextmanager
+def _event_reads() -> Iterator[list[str]]:
+    reads: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("SELECT") and "FROM domain_event" in statement:
+            reads.append(statement)
+
+    sqlalchemy_event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield reads
+    finally:
+        sqlalchemy_event.remove(Engine, "before_cursor_execute", note)

@@ -73,8 +73,9 @@ async def test_who_finds_no_money_may_wait_and_leave(tmp_path: Path) -> None:
     async with served(tmp_path) as api:
         _have(api, cost_kobo_per_gb=20_000, when_budget_gone=WhenBudgetGone.WAITING_LIST)
         problem(await api.post(f"{FREE}/waiting", {"offer_id": "free-1gb"}), 409, "no_waiting_list")
-        async with api.road.database.transaction() as connection:
-            await set_budget(connection, "operator", BudgetKind.OPERATOR, 19_999)
+        await api.road.database.write(
+            lambda connection: set_budget(connection, "operator", BudgetKind.OPERATOR, 19_999)
+        )
         refused = problem(await api.post("/api/v1/sessions", {"offer_id": "free-1gb"}), 409, "free_budget_gone")
         assert refused["facts"]["do"] == "join_waiting_list"
         told = (await api.post(f"{FREE}/waiting", {"offer_id": "free-1gb"})).json()
@@ -86,13 +87,11 @@ async def test_who_finds_no_money_may_wait_and_leave(tmp_path: Path) -> None:
 async def test_who_is_gone_does_not_wait(tmp_path: Path) -> None:
     async with served(tmp_path) as api:
         _have(api, cost_kobo_per_gb=20_000, when_budget_gone=WhenBudgetGone.WAITING_LIST)
-        async with api.road.database.transaction() as connection:
-            await set_budget(connection, "operator", BudgetKind.OPERATOR, 1)
+        await api.road.database.write(lambda connection: set_budget(connection, "operator", BudgetKind.OPERATOR, 1))
         assert (await api.post(f"{FREE}/waiting", {"offer_id": "free-1gb"})).status_code == 200
         gone = await api.page.send("DELETE", "/api/v1/account", {"password": PASSWORD})
         assert gone.status_code == 204
-        async with api.road.database.reading() as connection:
-            assert await how_many(connection) == 0
+        assert await api.road.database.read(how_many) == 0
 
 
 def _have(api: Served, **rules: object) -> None:

@@ -1,15 +1,20 @@
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
+from sqlalchemy import Connection, Engine, event
 
 from kswifi.accounts.errors import WeakPasswordError
 from kswifi.api.edge import idempotency
 from kswifi.api.edge.idempotency import Idempotent, prune_requests
 from kswifi.api.edge.sql import idempotent_request
+from kswifi.outbox.service import events_after, publish
 from tests.support.api import problem, register, serving
 from tests.support.clocks import ManualClock
 from tests.support.databases import START
@@ -139,14 +144,16 @@ async def test_what_a_dead_process_was_at_is_continued_with_the_same_operation(t
     async with serving(tmp_path, extra=things.router, clock=clock) as (client, services):
         page = await register(client)
         first = await page.send("POST", WHERE, {"name": "a"}, key="key-00001")
-        async with services.database.transaction() as connection:  # as if it had died before its answer was kept
-            await connection.execute(idempotent_request.update().values(status=None, body=None))
+        await services.database.write(
+            lambda connection: connection.execute(idempotent_request.update().values(status=None, body=None))
+        )
         problem(await page.send("POST", WHERE, {"name": "a"}, key="key-00001"), 409, "request_in_flight")
         clock.advance(timedelta(seconds=61))
         again = await page.send("POST", WHERE, {"name": "a"}, key="key-00001")
         assert again.json()["operation_id"] == first.json()["operation_id"]
-        async with services.database.transaction() as connection:
-            await connection.execute(idempotent_request.update().values(status=None, body=None))
+        await services.database.write(
+            lambda connection: connection.execute(idempotent_request.update().values(status=None, body=None))
+        )
         cookies = client.cookies
     things.router = Things().router
     async with serving(tmp_path, extra=things.router, clock=clock) as (client, services):
@@ -157,3 +164,74 @@ async def test_what_a_dead_process_was_at_is_continued_with_the_same_operation(t
         clock.advance(timedelta(days=3))
         assert await prune_requests(services.database) == 1
         assert await prune_requests(services.database) == 0
+
+
+class Steps:
+    """A capability whose work is one step: it publishes an event."""
+
+    def __init__(self) -> None:
+        self.broken: Exception | None = None
+        self.router = APIRouter()
+        self.router.add_api_route(WHERE, self.make, methods=["POST"], response_model=None)
+
+    async def make(self, body: Thing, request: Idempotent) -> Response:
+        def work(connection: Connection) -> Made:
+            user_id = request.user.user.user_id
+            number = publish(connection, user_id=user_id, kind="made", payload={"name": body.name})
+            if self.broken is not None:
+                raise self.broken
+            return Made(number=number, operation_id=request.operation_id)
+
+        return await request.answer_step(work, status=201)
+
+
+@contextmanager
+def _write_transactions() -> Iterator[list[str]]:
+    begun: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement == "BEGIN IMMEDIATE":
+            begun.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield begun
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+async def test_key_work_and_answer_of_one_step_are_one_transaction(tmp_path: Path) -> None:
+    steps = Steps()
+    async with serving(tmp_path, extra=steps.router) as (client, services):
+        page = await register(client)
+        with _write_transactions() as begun:
+            first = await page.send("POST", WHERE, {"name": "a"}, key="key-00001")
+        assert (first.status_code, len(begun)) == (201, 1)
+        again = await page.send("POST", WHERE, {"name": "a"}, key="key-00001")
+        assert (again.content, again.headers["idempotency-replayed"]) == (first.content, "true")
+        problem(await page.send("POST", WHERE, {"name": "b"}, key="key-00001"), 422, "idempotency_key_reused")
+        made = await services.database.read(lambda connection: events_after(connection, page.user_id, 0))
+        assert [it.payload["name"] for it in made] == ["a"]
+
+
+async def test_one_step_sent_twice_at_the_same_time_is_done_once(tmp_path: Path) -> None:
+    steps = Steps()
+    async with serving(tmp_path, extra=steps.router) as (client, _services):
+        page = await register(client)
+        sent = [page.send("POST", WHERE, {"name": "a"}, key="key-00001") for _ in range(5)]
+        answers = await asyncio.gather(*sent)
+        assert {it.status_code for it in answers} == {201}
+        assert len({it.content for it in answers}) == 1
+        assert sum("idempotency-replayed" in it.headers for it in answers) == 4
+
+
+async def test_a_step_that_is_refused_keeps_neither_work_nor_key(tmp_path: Path) -> None:
+    steps = Steps()
+    async with serving(tmp_path, extra=steps.router) as (client, services):
+        page = await register(client)
+        steps.broken = WeakPasswordError("no")
+        refused = await page.send("POST", WHERE, {"name": "a"}, key="key-00001")
+        assert refused.status_code == 422
+        assert await services.database.read(lambda connection: events_after(connection, page.user_id, 0)) == []
+        steps.broken = None
+        assert (await page.send("POST", WHERE, {"name": "a"}, key="key-00001")).status_code == 201

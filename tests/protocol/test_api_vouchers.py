@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from kswifi.free_data.budgets import find_budget, set_budget
 from kswifi.free_data.model import BudgetKind
 from kswifi.free_data.rules import Requirement
@@ -32,8 +34,9 @@ async def test_a_guests_voucher_gives_one_free_order_at_the_venues_cost(tmp_path
         again = await api.post(REDEEM, {"code": CODES.code(0).lower()}, "one-and-the-same-key")
         assert again.json() == redeemed.json()
         session = (await api.order()).rsplit("/", 1)[1]
-        async with api.road.database.reading() as connection:
-            assert (await find_budget(connection, "cafe")).reserved_kobo == 20_000
+        assert (
+            await api.road.database.read(lambda connection: find_budget(connection, "cafe").reserved_kobo) == 20_000
+        )
         exported = (await api.get("/api/v1/account/export")).json()
         assert [it["session_id"] for it in exported["vouchers"]] == [session]
         problem(await api.post("/api/v1/sessions", {"offer_id": "free-1gb"}), 403, "voucher_needed")
@@ -48,8 +51,7 @@ async def test_what_is_not_good_is_refused_by_its_reason_and_guessing_is_stopped
         await api.post(REDEEM, {"code": CODES.code(0)})
         async with api.another("chidi@example.ng") as other:
             problem(await other.send("POST", REDEEM, {"code": CODES.code(0)}), 409, "voucher_used")
-        async with api.road.database.transaction() as connection:
-            await revoke_batch(connection, 1)
+        await api.road.database.write(lambda connection: revoke_batch(connection, 1))
         problem(await api.post(REDEEM, {"code": CODES.code(1)}), 410, "voucher_revoked")
         for _ in range(7):
             problem(await api.post(REDEEM, {"code": "made up"}), 404, "unknown_voucher")
@@ -62,7 +64,10 @@ async def _make(api: Served) -> None:
     """Have a venue with a budget and vouchers, and ask for them."""
     free_data = api.road.free_data
     free_data.rules = replace(free_data.rules, required=Requirement.VOUCHER, cost_kobo_per_gb=20_000)
-    async with api.road.database.transaction() as connection:
-        await set_budget(connection, "cafe", BudgetKind.VENUE, 100_000)
+
+    def change(connection: Connection) -> None:
+        set_budget(connection, "cafe", BudgetKind.VENUE, 100_000)
         until = api.road.clock.now() + timedelta(days=7)
-        await make_batch(connection, "Mama Put", 3, until, "cafe")
+        make_batch(connection, "Mama Put", 3, until, "cafe")
+
+    await api.road.database.write(change)

@@ -14,5 +14,5 @@ from kswifi.api.edge.dependencies import client_address
         ("2001:db8:1:2:3::9", "2001:db8:1:2::/64"),
     ],
 )
-def test_a_rate_is_counted_for_one_ipv4_address_or_one_64(shown: str, counted: str) -> None:
-    assert client_address(Request({"type": "http", "client": (shown, 1)})) == counted
+async def test_a_rate_is_counted_for_one_ipv4_address_or_one_64(shown: str, counted: str) -> None:
+    assert await client_address(Request({"type": "http", "client": (shown, 1)})) == counted

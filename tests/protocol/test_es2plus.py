@@ -322,7 +322,7 @@ def test_a_removed_operator_is_refused_at_once(server: RunningSmdp, tmp_path: Pa
     gone.stock(300, 301)
     gone.ordered(300)
     confirmed = gone.ask("confirmOrder", iccid=iccid(300), releaseFlag=True)
-    server.together(lambda connection: remove_operator(connection, "gone"))
+    server.write(lambda connection: remove_operator(connection, "gone"))
     with codes("1.1/1.1"):
         gone.ask("releaseProfile", iccid=iccid(300))
     with pytest.raises(AssertionError, match="no order"):
@@ -341,7 +341,7 @@ def _exists(operator: Operator, number: int) -> None:
 
 def test_another_certificate_of_the_same_operator(server: RunningSmdp, mine: Operator, tmp_path: Path) -> None:
     second = self_signed(tmp_path, "second", at=NOW)
-    server.together(lambda connection: add_operator(connection, "mine", second.certificate))
+    server.write(lambda connection: add_operator(connection, "mine", second.certificate))
     refresh(server)
     renewed = Operator("mine", server, second)
     with codes("8.2.1/3.9"):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from kswifi.bench.es9_client import Es9FailedError
 from kswifi.esim.errors import NumbersUsedUpError
@@ -200,9 +201,12 @@ async def test_a_cancelled_session_cancels_the_order_and_its_user_keeps_the_line
         with pytest.raises(Es9FailedError):
             at.download(line.matching_id)
         assert await at.profile_state(session) == "allocated"
-        async with at.road.database.transaction() as connection:
+
+        def change(connection: Connection) -> None:
             with pytest.raises(NumbersUsedUpError):  # a stock is not emptied by ordering and cancelling
-                await at.road.orders.allocate(connection, BOLA)
+                at.road.orders.allocate(connection, BOLA)
+
+        await at.road.database.write(change)
         again = await at.road.transferring()
         assert again.esim_id == session.esim_id
         await at.install(again)
@@ -235,16 +239,22 @@ async def test_what_is_downloaded_already_is_not_given_to_another(peer: Peer, tm
 async def test_a_line_is_given_out_once_its_batch_is_ready_and_then_no_more(peer: Peer, tmp_path: Path) -> None:
     async with delivered_by(peer, tmp_path / "road", lines=0) as at:
         road = at.road
-        async with road.database.reading() as connection:
-            assert not await road.orders.has_numbers(connection)
+
+        def look(connection: Connection) -> None:
+            assert not road.orders.has_numbers(connection)
+
+        await road.database.read(look)
         await fill(road, peer, 2)
         given = set()
-        async with road.database.transaction() as connection:
-            assert await road.orders.has_numbers(connection)
+
+        def change(connection: Connection) -> None:
+            assert road.orders.has_numbers(connection)
             for user in (ADA, BOLA):
-                given.add((await road.orders.allocate(connection, user)).iccid)
+                given.add(road.orders.allocate(connection, user).iccid)
             with pytest.raises(NumbersUsedUpError):
-                await road.orders.allocate(connection, ADA)
+                road.orders.allocate(connection, ADA)
+
+        await road.database.write(change)
         assert len(given) == 2
 
 

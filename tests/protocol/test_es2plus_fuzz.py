@@ -34,7 +34,7 @@ class Market:
         """Return the orders of these profiles, as they are stored."""
         wanted = profile_order.select().with_only_columns(*ORDER_COLUMNS)
         wanted = wanted.where(profile_order.c.iccid.in_([str(iccid(number)) for number in numbers]))
-        rows = self.server.together(lambda connection: connection.execute(wanted).all())
+        rows = self.server.write(lambda connection: connection.execute(wanted).all())
         return sorted(tuple(row) for row in rows)
 
 

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 
 from kswifi.accounts.sql import user_account
 from kswifi.bench.es9_client import Es9Client
@@ -54,11 +54,11 @@ class Told:
     def kept(self) -> list[dict[str, Any]]:
         """Return what waits for the worker."""
         query = "SELECT payload FROM outbox_entry WHERE kind = 'esim.peer_progress' ORDER BY id"
-        rows = self.server.together(lambda connection: connection.exec_driver_sql(query).scalars().all())
+        rows = self.server.write(lambda connection: connection.exec_driver_sql(query).scalars().all())
         return [json.loads(row) for row in rows]
 
     def clear(self) -> None:
-        self.server.together(lambda connection: connection.exec_driver_sql("DELETE FROM outbox_entry"))
+        self.server.write(lambda connection: connection.exec_driver_sql("DELETE FROM outbox_entry"))
 
 
 @pytest.fixture(scope="module")
@@ -78,12 +78,15 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
 def _line(server: RunningSmdp) -> str:
     async def make() -> str:
         vault = SubscriberVault(VAULT_KEY)
-        async with server.database.transaction() as connection:
+
+        def change(connection: Connection) -> str:
             values = {"user_id": ADA, "email": "a@b.ng", "password_hash": "", "recovery_code_hash": b""}
-            await connection.execute(insert(user_account).values(**values, created_at=NOW))
-            batch = await connection.run_sync(lambda sync: make_lines(sync, vault, NumberRange(), 1))
-            await connection.run_sync(lambda sync: set_ready(sync, batch))
-            return str((await EsimOrders(vault, peer_address="other.example").allocate(connection, ADA)).iccid)
+            connection.execute(insert(user_account).values(**values, created_at=NOW))
+            batch = make_lines(connection, vault, NumberRange(), 1)
+            set_ready(connection, batch)
+            return str(EsimOrders(vault, peer_address="other.example").allocate(connection, ADA).iccid)
+
+        return await server.database.write(change)
 
     return asyncio.run_coroutine_threadsafe(make(), server.loop).result(20)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx2
+from sqlalchemy import Connection
 
 from kswifi.api.monitoring import create_monitoring_app
 from kswifi.api.routes.payments.free_data import FREE_DATA_REFUSALS
@@ -26,9 +27,12 @@ ORDER = {"offer_id": "free-1gb"}
 async def test_budgets_ceilings_grants_and_refusals_are_told_as_they_move(tmp_path: Path) -> None:
     async with served(tmp_path) as api, prometheus(api) as client:
         have(api, cost_kobo_per_gb=20_000, monthly_kobo=1_000_000, when_budget_gone=WhenBudgetGone.WAITING_LIST)
-        async with api.road.database.transaction() as connection:
-            await set_budget(connection, "operator", BudgetKind.OPERATOR, 25_000, 24_000, None)
-            await set_budget(connection, "cafe", BudgetKind.VENUE, 7, None, None)
+
+        def change(connection: Connection) -> None:
+            set_budget(connection, "operator", BudgetKind.OPERATOR, 25_000, 24_000, None)
+            set_budget(connection, "cafe", BudgetKind.VENUE, 7, None, None)
+
+        await api.road.database.write(change)
         told = await read(client)
         of = 'budget="operator",kind="operator"'
         assert told[f"kswifi_budget_total_kobo{{{of}}}"] == 25_000
@@ -45,8 +49,7 @@ async def test_budgets_ceilings_grants_and_refusals_are_told_as_they_move(tmp_pa
         path = await api.order("free-1gb")
         problem(await api.post("/api/v1/sessions", ORDER), 409, "free_budget_gone")
         assert (await api.post("/api/v1/free-data/waiting", ORDER)).status_code == 200
-        async with api.road.database.transaction() as connection:
-            await stop(connection, "Free data pauses.")
+        await api.road.database.write(lambda connection: stop(connection, "Free data pauses."))
         problem(await api.post("/api/v1/sessions", ORDER), 409, "free_data_stopped")
         told = await read(client)
         assert told[f"kswifi_budget_reserved_kobo{{{of}}}"] == 20_000
@@ -64,8 +67,7 @@ async def test_budgets_ceilings_grants_and_refusals_are_told_as_they_move(tmp_pa
 
         assert (await api.post(f"{path}/cancel")).status_code == 200
         await api.road.settle()
-        async with api.road.database.transaction() as connection:
-            await resume(connection)
+        await api.road.database.write(resume)
         told = await read(client)
         assert told[f"kswifi_budget_left_kobo{{{of}}}"] == 25_000
         assert told['kswifi_free_data_committed_kobo{period="day"}'] == 0
@@ -78,8 +80,9 @@ async def test_every_rule_is_there_before_it_refuses_and_the_page_names_every_me
 
     async with served(tmp_path) as api, prometheus(api) as client:
         have(api, daily_kobo=1, cost_kobo_per_gb=1)
-        async with api.road.database.transaction() as connection:
-            await set_budget(connection, "operator", BudgetKind.OPERATOR, 1, 1, 1)
+        await api.road.database.write(
+            lambda connection: set_budget(connection, "operator", BudgetKind.OPERATOR, 1, 1, 1)
+        )
         made = {key.partition("{")[0] for key in await read(client)}
         assert set(re.findall(r"`(kswifi_[a-z_]+)", PAGE)) == made
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import stat
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -46,8 +47,7 @@ def lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lines:
     async def prepare() -> None:
         async with open_road(installation.data_dir) as road:
             for user in (ADA, BOLA):
-                async with road.database.transaction() as connection:
-                    line = await road.orders.allocate(connection, user)
+                line = await road.database.write(partial(road.orders.allocate, user_id=user))
                 keys[str(line.imsi)] = await road.keys(line.imsi)
             await road.authentication_centre.eutran_vector(min(keys), bytes(3))
 

@@ -3,10 +3,10 @@
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, func, select, text
 
 from kswifi.accounts.kyc import set_kyc_level
 from kswifi.free_data.errors import KycLevelTooLowError
@@ -33,8 +33,9 @@ both = pytest.mark.parametrize("face", FACES)
 
 
 async def periods(till: Till) -> int:
-    async with till.database.reading() as connection:
-        return int(await connection.scalar(select(func.count()).select_from(pass_period)) or 0)
+    return await till.database.read(
+        lambda connection: int(connection.scalar(select(func.count()).select_from(pass_period)) or 0)
+    )
 
 
 @both
@@ -86,8 +87,11 @@ async def test_a_webhook_replayed_a_thousand_times_grants_once(tmp_path: Path, f
         await till.settle()
         assert await periods(till) == 1
         assert await till.book() == SETTLED
-        async with till.database.reading() as connection:
-            rows = await connection.scalar(text("SELECT count(*) FROM outbox_entry WHERE kind = 'payment.notice'"))
+        rows = await till.database.read(
+            lambda connection: connection.scalar(
+                text("SELECT count(*) FROM outbox_entry WHERE kind = 'payment.notice'")
+            )
+        )
         assert rows == 1
 
 
@@ -104,9 +108,10 @@ async def test_whoever_brings_the_news_first_it_is_granted_once(tmp_path: Path, 
             other = Till(till.clock, till.database, till.service, till.handlers, till.rehearsal)
             charge = await till.rehearsal.gateway.verify(payment.reference)
 
-            async def apply(charge: object = charge, reference: str = payment.reference) -> None:
-                async with till.database.transaction() as connection:
-                    await apply_charge(connection, reference, charge, till.service.rules)  # type: ignore[arg-type]
+            async def apply(charge: Any = charge, reference: str = payment.reference) -> None:
+                await till.database.write(
+                    lambda connection: apply_charge(connection, reference, charge, till.service.rules)
+                )
 
             await asyncio.gather(till.settle(), other.settle(), *(apply() for _ in range(5)))
             assert (await till.look(payment)).state is PaymentState.SETTLED
@@ -241,7 +246,7 @@ async def test_what_was_not_asked_for_grants_nothing_and_goes_back(
         await till.rehearsal.told(1)
         await till.settle()
         payment = await till.look(payment)
-        assert payment.state is PaymentState.REFUNDING
+        assert payment.state in (PaymentState.REFUNDING, PaymentState.REFUNDED)  # its webhook may be here by now
         assert words in (payment.reason or "")
         assert await periods(till) == 0
         assert ("refunds_owed" in await till.book()) == book
@@ -258,15 +263,17 @@ async def test_what_was_not_asked_for_grants_nothing_and_goes_back(
 async def test_nobody_is_left_to_give_it_to(tmp_path: Path) -> None:
     async with open_till(tmp_path) as till:
         payment = await till.begin()
-        async with till.database.transaction() as connection:
-            await connection.execute(
+        await till.database.write(
+            lambda connection: connection.execute(
                 text("UPDATE user_account SET email = 'x@deleted.invalid' WHERE user_id = :id"), {"id": ADA}
             )
+        )
         await till.rehearsal.pay(payment.reference)
         await till.rehearsal.told(1)
         await till.settle()
         payment = await till.look(payment)
-        assert (payment.state, payment.reason) == (PaymentState.REFUNDING, "its payer's account was deleted")
+        assert payment.state in (PaymentState.REFUNDING, PaymentState.REFUNDED)  # its webhook may be here by now
+        assert payment.reason == "its payer's account was deleted"
         assert await periods(till) == 0
 
 
@@ -295,7 +302,7 @@ async def test_payers_without_an_email_pay_too(tmp_path: Path) -> None:
 async def test_what_cannot_be_provided_is_not_sold_and_goes_back_by_itself(tmp_path: Path) -> None:
     left = [True]
 
-    async def obstacle(_connection: AsyncConnection) -> str | None:
+    def obstacle(_connection: Connection) -> str | None:
         return None if left[0] else "there is no number left"
 
     async with open_till(tmp_path, rules=PassRules(obstacle=obstacle)) as till:
@@ -314,8 +321,8 @@ async def test_what_cannot_be_provided_is_not_sold_and_goes_back_by_itself(tmp_p
 
 
 async def test_nothing_is_sold_to_who_may_not_buy(tmp_path: Path) -> None:
-    async def require_identified(connection: AsyncConnection, user_id: str) -> None:
-        await FreeData(till.database, Marks(bytes(32)), FreeDataRules(kyc_level=1)).require_identified(
+    def require_identified(connection: Connection, user_id: str) -> None:
+        FreeData(till.database, Marks(bytes(32)), FreeDataRules(kyc_level=1)).require_identified(
             connection, user_id
         )
 
@@ -323,15 +330,14 @@ async def test_nothing_is_sold_to_who_may_not_buy(tmp_path: Path) -> None:
         with pytest.raises(KycLevelTooLowError):
             await till.begin()
         assert await till.service.payments(ADA) == []
-        async with till.database.transaction() as connection:
-            await set_kyc_level(connection, ADA, 1)
+        await till.database.write(lambda connection: set_kyc_level(connection, ADA, 1))
         assert (await till.begin(operation="again")).state is PaymentState.PENDING
 
 
 async def test_a_grant_that_fails_leaves_nothing_half_done_and_the_money_goes_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fails(*_: object) -> None:
+    def fails(*_: object) -> None:
         raise PaymentsError("the grant failed")
 
     async with open_till(tmp_path) as till:

@@ -21,15 +21,16 @@ both = pytest.mark.parametrize("face", FACES)
 
 async def give_back(till: Till, reference: str) -> None:
     """Do as the sessions' part does once it has seen that nothing was used."""
-    async with till.database.transaction() as connection:
-        await take_back(connection, await find_payment(connection, reference), "asked for")
+    await till.database.write(
+        lambda connection: take_back(connection, find_payment(connection, reference), "asked for")
+    )
 
 
 @pytest.mark.parametrize("wrong", ["", "no_answer", "never_arrived", "broken", "rate_limited", "unreadable"])
 async def test_a_refund_is_sent_once_whatever_answers_are_lost(tmp_path: Path, wrong: str) -> None:
     async with open_till(tmp_path, answer_seconds=0.2) as till:
         payment = await till.paid()
-        await till.service.ask_refund(ADA, payment.reference)
+        await till.ask_refund(payment.reference)
         assert (await till.periods(ADA))[1] is False  # suspended at once
         await give_back(till, payment.reference)
         owed = await till.book()
@@ -47,13 +48,13 @@ async def test_a_refund_is_sent_once_whatever_answers_are_lost(tmp_path: Path, w
         charge = await till.rehearsal.gateway.verify(payment.reference)
         refunds = await till.rehearsal.gateway.refunds(charge)  # type: ignore[arg-type]
         assert [it.amount_kobo for it in refunds] == [PRICE]  # type: ignore[union-attr]
-        assert (await till.service.ask_refund(ADA, payment.reference)).state is PaymentState.REFUNDED
+        assert (await till.ask_refund(payment.reference)).state is PaymentState.REFUNDED
 
 
 async def test_a_refund_that_fails_waits_for_a_person_and_its_news(tmp_path: Path) -> None:
     async with open_till(tmp_path, refund_seconds=None) as till:
         payment = await till.paid()
-        await till.service.ask_refund(ADA, payment.reference)
+        await till.ask_refund(payment.reference)
         await give_back(till, payment.reference)
         await till.settle()
         await till.rehearsal.control(f"charges/{payment.reference}/settle-refund", {"fails": True})
@@ -109,15 +110,15 @@ async def test_buying_twice_extends_from_the_end(tmp_path: Path) -> None:
         assert two.starts_at == one.ends_at
         assert two.ends_at - two.starts_at == timedelta(days=7)
         with pytest.raises(NotRefundableError, match="a later payment"):
-            await till.service.ask_refund(ADA, first.reference)
-        await till.service.ask_refund(ADA, second.reference)
+            await till.ask_refund(first.reference)
+        await till.ask_refund(second.reference)
         assert (await till.periods(ADA))[1]  # the first goes on
         await till.later(timedelta(days=9))
         with pytest.raises(NotRefundableError, match="over"):
-            await till.service.ask_refund(ADA, first.reference)
+            await till.ask_refund(first.reference)
         unpaid = await till.begin()
         with pytest.raises(NotRefundableError, match="pending"):
-            await till.service.ask_refund(ADA, unpaid.reference)
+            await till.ask_refund(unpaid.reference)
 
 
 async def test_paid_and_sent_back_before_anybody_looked(tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ async def test_paid_and_sent_back_before_anybody_looked(tmp_path: Path) -> None:
 async def test_sent_back_by_the_gateway_while_its_payer_asks(tmp_path: Path) -> None:
     async with open_till(tmp_path) as till:
         payment = await till.paid()
-        await till.service.ask_refund(ADA, payment.reference)
+        await till.ask_refund(payment.reference)
         await till.rehearsal.control(f"charges/{payment.reference}/refund")
         await till.rehearsal.told(2)
         await till.settle()
@@ -158,7 +159,7 @@ def test_a_person_sends_it_back_from_the_bank(tmp_path: Path, monkeypatch: pytes
     async def refuse_refund() -> str:
         async with open_till(tmp_path, refund_seconds=None) as till:
             payment = await till.paid()
-            await till.service.ask_refund(ADA, payment.reference)
+            await till.ask_refund(payment.reference)
             await give_back(till, payment.reference)
             await till.settle()
             await till.rehearsal.control(f"charges/{payment.reference}/settle-refund", {"fails": True})

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from kswifi.lab.rehearsal.push import PushService, receive
 from kswifi.notifications.errors import PushEndpointRefusedError
 from kswifi.notifications.follower import GONE, AlertFollower
 from kswifi.notifications.model import Subscription, Wishes
-from kswifi.notifications.service import SUBSCRIPTIONS_LIMIT, NotificationService
+from kswifi.notifications.service import SUBSCRIPTIONS_LIMIT, NotificationService, put_wishes, standing_of
 from kswifi.outbox.results import Done, Refused, Unknown
 from kswifi.providers.push.web_push import WebPush, fresh_vapid_key_pem
 from tests.support.authenticator import decoded
@@ -159,10 +160,10 @@ async def test_each_threshold_is_told_once_and_the_highest_where_several_are_pas
 
 
 async def test_the_end_is_told_a_day_before_and_only_what_is_wished(tmp_path: Path) -> None:
-    async with told_road(tmp_path) as (road, service, notifications, follower):
+    async with told_road(tmp_path) as (road, service, _, follower):
         session = await road.stored()
         await told(road, service, follower)
-        await notifications.wish(ADA, Wishes(usage=False, expiry=True))
+        await road.database.write(lambda connection: put_wishes(connection, ADA, Wishes(usage=False, expiry=True)))
         await road.use(session, GB // 2, 1)
         assert await told(road, service, follower) == []
         road.clock.advance(session.valid_until - timedelta(hours=23) - road.clock.now())
@@ -175,8 +176,8 @@ async def test_a_device_that_is_gone_is_forgotten_and_an_account_has_so_many(tmp
         service.unsubscribe(next(iter(service._subscriptions)))
         await road.use(session, GB // 2, 1)
         assert await told(road, service, follower) == []
-        assert (await notifications.standing(ADA))[1] == []
+        assert (await road.database.read(partial(standing_of, user_id=ADA)))[1] == []
         key = decoded(service.subscribe("https://push.example", notifications.public_key)["keys"]["p256dh"])
         for number in range(SUBSCRIPTIONS_LIMIT + 3):
             await notifications.subscribe(ADA, f"https://push.example/{number}", key, bytes(16))
-        assert len((await notifications.standing(ADA))[1]) == SUBSCRIPTIONS_LIMIT
+        assert len((await road.database.read(partial(standing_of, user_id=ADA)))[1]) == SUBSCRIPTIONS_LIMIT

@@ -8,10 +8,11 @@ import asyncio
 import hashlib
 import hmac
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from kswifi.accounts.sql import user_account
 from kswifi.books.model import Account
@@ -33,10 +34,10 @@ from kswifi.lab.rehearsal.payments.model import ChargeStatus, GatewayRefusal, Re
 from kswifi.lab.rehearsal.payments.server import GatewayConfig, make_gateway
 from kswifi.payments.errors import PaymentsError
 from kswifi.payments.job_handlers import PaymentHandlers, pass_handlers
-from kswifi.payments.model import PAID_STATES, UNPAID_STATES, PassState, PaymentState
+from kswifi.payments.model import PAID_STATES, UNPAID_STATES, PassState, Payment, PaymentState
 from kswifi.payments.opening import Opening, PayerPage
 from kswifi.payments.rules import PassRules
-from kswifi.payments.service import PaymentService
+from kswifi.payments.service import PaymentService, ask_refund
 from kswifi.payments.settling import take_back
 from kswifi.payments.sql import pass_period
 from kswifi.payments.store import find_payment, payments_of
@@ -130,13 +131,15 @@ class World:
         await self.worker.run_until_idle()
 
     async def _ask_refund(self, number: int) -> None:
-        await self.service.ask_refund(ADA, self._one(number))
+        await self.database.write(partial(ask_refund, user_id=ADA, reference=self._one(number)))
 
     async def _give_back(self, number: int) -> None:
-        async with self.database.transaction() as connection:
-            payment = await find_payment(connection, self._one(number))
+        def change(connection: Connection) -> None:
+            payment = find_payment(connection, self._one(number))
             if payment.state is PaymentState.REFUND_ASKED:
-                await take_back(connection, payment, "nothing was used")
+                take_back(connection, payment, "nothing was used")
+
+        await self.database.write(change)
 
     async def _refund_arrives(self, number: int) -> None:
         charge = self.engine.book.by_reference(self._one(number))
@@ -172,17 +175,19 @@ class World:
 
     async def check(self) -> None:
         """Compare the book and the states with what the gateway knows."""
-        async with self.database.reading() as connection:
-            assert (await verify_book(connection)).findings == ()
-            standing = await balances(connection)
-            payments = {it.reference: it for it in await payments_of(connection, ADA)}
-            periods = (
-                await connection.execute(
-                    select(pass_period.c.reference, pass_period.c.state, func.count()).group_by(
-                        pass_period.c.reference, pass_period.c.state
-                    )
+
+        def look(connection: Connection) -> tuple[Mapping[Account, int], dict[str, Payment], Sequence[Any]]:
+            assert verify_book(connection).findings == ()
+            standing = balances(connection)
+            payments = {it.reference: it for it in payments_of(connection, ADA)}
+            periods = connection.execute(
+                select(pass_period.c.reference, pass_period.c.state, func.count()).group_by(
+                    pass_period.c.reference, pass_period.c.state
                 )
             ).all()
+            return standing, payments, periods
+
+        standing, payments, periods = await self.database.read(look)
         cash = fees = 0
         granted = {reference: PassState(state) for reference, state, _ in periods}
         assert all(count == 1 for _, _, count in periods)
@@ -227,8 +232,8 @@ async def world(folder: Path, face: str) -> AsyncIterator[World]:
         base_url=ORIGIN, transport=transport, headers=headers
     )
     async with open_database(folder, clock) as database:
-        async with database.transaction() as connection:
-            await connection.execute(
+        await database.write(
+            lambda connection: connection.execute(
                 insert(user_account).values(
                     user_id=ADA,
                     email="ada@example.ng",
@@ -237,6 +242,7 @@ async def world(folder: Path, face: str) -> AsyncIterator[World]:
                     created_at=START,
                 )
             )
+        )
         rules = PassRules()
         opening = Opening(database, gateway, PayerPage("http://shop.test", "pay@example.ng"), rules)
         service = PaymentService(database, Catalogue.load(), gateway, opening, rules)

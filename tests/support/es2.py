@@ -106,7 +106,7 @@ class Operator:
         """Give it profiles."""
         vault = SubscriberVault(VAULT_KEY)
         for number in numbers:
-            self.server.together(
+            self.server.write(
                 lambda connection, number=number: stock_profile(  # type: ignore[misc]
                     connection, vault, find_operator(connection, self.name), profile_type, profile_package(number)
                 )
@@ -121,7 +121,7 @@ class Operator:
         wanted = (
             profile_order.select().with_only_columns(*ORDER_COLUMNS).where(profile_order.c.iccid == iccid(number))
         )
-        rows = self.server.together(lambda connection: connection.execute(wanted).all())
+        rows = self.server.write(lambda connection: connection.execute(wanted).all())
         current = [row for row in rows if row.profile_state != "unavailable"]
         return read_order((current or rows)[-1])
 
@@ -136,7 +136,7 @@ def registered(server: RunningSmdp, folder: Path, name: str, *, callback: "Callb
     changes: dict[str, Any] = {}
     if callback is not None:
         changes = {"callback_url": callback.url, "callback_ca": callback.keyed.pem.read_text()}
-    server.together(lambda connection: add_operator(connection, name, keyed.certificate, **changes))
+    server.write(lambda connection: add_operator(connection, name, keyed.certificate, **changes))
     refresh(server)
     return Operator(name, server, keyed)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 
 from kswifi.accounts.sql import user_account
 from kswifi.catalogue.model import Offer
@@ -57,8 +57,8 @@ class Given:
         """Take a free session; return its id."""
         self.orders += 1
         session_id = str(UUID(int=(7 << 76) | (3 << 62) | self.orders))
-        async with self.database.transaction() as connection:
-            await self.free_data.take(
+        await self.database.write(
+            lambda connection: self.free_data.take(
                 connection,
                 user_id=who,
                 session_id=session_id,
@@ -66,18 +66,19 @@ class Given:
                 device_id=device_id,
                 eid=eid,
             )
+        )
         return session_id
 
     async def use(self, session_id: str, used: int, *, open_octets: int = 0, ended: bool = False) -> FreeGrant:
         """Tell what the ledger says of a session."""
-        async with self.database.transaction() as connection:
-            grant = await follow(connection, session_id, used, open_octets=open_octets, ended=ended)
+        grant = await self.database.write(
+            lambda connection: follow(connection, session_id, used, open_octets=open_octets, ended=ended)
+        )
         assert grant is not None
         return grant
 
     async def grant(self, session_id: str) -> FreeGrant:
-        async with self.database.reading() as connection:
-            grant = await find_grant(connection, session_id)
+        grant = await self.database.read(lambda connection: find_grant(connection, session_id))
         assert grant is not None
         return grant
 
@@ -90,12 +91,12 @@ class Given:
         daily_kobo: int | None = None,
         monthly_kobo: int | None = None,
     ) -> None:
-        async with self.database.transaction() as connection:
-            await set_budget(connection, budget_id, kind, total_kobo, daily_kobo, monthly_kobo)
+        await self.database.write(
+            lambda connection: set_budget(connection, budget_id, kind, total_kobo, daily_kobo, monthly_kobo)
+        )
 
     async def budget(self, budget_id: str = "operator") -> Budget:
-        async with self.database.reading() as connection:
-            return await find_budget(connection, budget_id)
+        return await self.database.read(lambda connection: find_budget(connection, budget_id))
 
 
 @asynccontextmanager
@@ -103,7 +104,8 @@ async def open_free_data(folder: Path, rules: FreeDataRules | None = None, users
     """Give free data with so many users."""
     clock = ManualClock(START)
     async with open_database(folder, clock) as database:
-        async with database.transaction() as connection:
+
+        def change(connection: Connection) -> None:
             rows = [
                 {
                     "user_id": user(number),
@@ -115,5 +117,7 @@ async def open_free_data(folder: Path, rules: FreeDataRules | None = None, users
                 }
                 for number in range(users)
             ]
-            await connection.execute(insert(user_account), rows)
+            connection.execute(insert(user_account), rows)
+
+        await database.write(change)
         yield Given(database, clock, FreeData(database, Marks(MASTER), rules))

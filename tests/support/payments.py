@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import httpx2
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -35,7 +36,7 @@ from kswifi.payments.model import PassPeriod, Payment
 from kswifi.payments.opening import Opening, PayerPage
 from kswifi.payments.ports import Order, PaymentGateway
 from kswifi.payments.rules import PassRules
-from kswifi.payments.service import PaymentService, passes_held
+from kswifi.payments.service import PaymentService, ask_refund, passes_held
 from kswifi.providers.payments.paystack import Paystack
 from kswifi.providers.payments.sandbox import SandboxGateway
 from tests.support.clocks import ManualClock
@@ -154,6 +155,10 @@ class Till:
         worked = {**self.handlers.handlers(), **pass_handlers(self.database, self.service.rules)}
         self.worker = Worker(self.database, worked, WorkerLimits(attempts=3))
 
+    async def ask_refund(self, reference: str) -> Payment:
+        """Ask for the money of a payment back as its payer does."""
+        return await self.database.write(partial(ask_refund, user_id=ADA, reference=reference))
+
     async def begin(self, user_id: str = ADA, operation: str | None = None) -> Payment:
         """Begin to pay for the pass."""
         self.operations += 1
@@ -187,15 +192,17 @@ class Till:
 
     async def book(self) -> dict[str, int]:
         """Return the accounts that are not at zero, having looked the whole book through."""
-        async with self.database.reading() as connection:
-            assert (await verify_book(connection)).findings == ()
-            return {str(account): kobo for account, kobo in (await balances(connection)).items() if kobo}
+
+        def look(connection: Connection) -> dict[str, int]:
+            assert verify_book(connection).findings == ()
+            return {str(account): kobo for account, kobo in balances(connection).items() if kobo}
+
+        return await self.database.read(look)
 
     async def waiting(self, kind: str) -> int:
         """Return how many entries of a kind wait."""
         query = select(outbox_entry.c.id).where(outbox_entry.c.kind == kind, outbox_entry.c.state == "waiting")
-        async with self.database.reading() as connection:
-            return len((await connection.execute(query)).all())
+        return await self.database.read(lambda connection: len(connection.execute(query).all()))
 
 
 SETTLED: Final = {
@@ -230,9 +237,10 @@ async def open_till(
         open_database(folder, clock) as database,
         rehearsal(face, answer_seconds=answer_seconds, refund_seconds=refund_seconds, take=take) as there,
     ):
-        async with database.transaction() as connection:
+
+        def change(connection: Connection) -> None:
             for user_id, email, phone in ((ADA, "ada@example.ng", None), (BOLA, None, "+2348031234567")):
-                await connection.execute(
+                connection.execute(
                     insert(user_account).values(
                         user_id=user_id,
                         email=email,
@@ -242,6 +250,8 @@ async def open_till(
                         created_at=START,
                     )
                 )
+
+        await database.write(change)
         page = PayerPage("http://shop.test", "payer@example.ng")
         opening = Opening(database, there.gateway, page, rules)
         service = PaymentService(database, Catalogue.load(), there.gateway, opening, rules)

@@ -67,7 +67,7 @@ class Peer:
         """Take profiles into our stock there."""
         vault = SubscriberVault(VAULT_KEY)
         for package in packages:
-            self.server.together(
+            self.server.write(
                 lambda connection, package=package: stock_profile(  # type: ignore[misc]
                     connection, vault, find_operator(connection, self.operator.name), TYPE, package
                 )
@@ -76,7 +76,7 @@ class Peer:
     def states(self) -> dict[str, str]:
         """Return the profiles' states by ICCID, those of orders that were cancelled left out."""
         query = "SELECT iccid, profile_state FROM profile_order WHERE profile_state <> 'unavailable'"
-        rows = self.server.together(lambda connection: connection.exec_driver_sql(query).all())
+        rows = self.server.write(lambda connection: connection.exec_driver_sql(query).all())
         return {row[0]: row[1] for row in rows}
 
     def _relay(self, _callback: Callback, handler: BaseHTTPRequestHandler, body: dict[str, Any]) -> None:
@@ -119,11 +119,10 @@ class Delivered:
     identifiers: list[str] = field(default_factory=list)
 
     async def line(self, session: InternetSession) -> Any:
-        async with self.road.database.reading() as connection:
-            return await find_esim(connection, session.esim_id)
+        return await self.road.database.read(lambda connection: find_esim(connection, session.esim_id))
 
     async def order(self, session: InternetSession) -> PeerOrder:
-        found = await self.road.database.together(lambda connection: order_at_peer(connection, session.esim_id))
+        found = await self.road.database.write(lambda connection: order_at_peer(connection, session.esim_id))
         assert found is not None
         return found
 
@@ -217,7 +216,7 @@ async def fill(road: Road, peer: Peer, lines: int) -> str:
         packages = packages_of_batch(connection, road.vault, batch, mnc_digits=2)
         return batch, [package for _, package in packages]
 
-    batch, packages = await road.database.together(make)
+    batch, packages = await road.database.write(make)
     peer.stock(packages)
-    await road.database.together(lambda connection: set_ready(connection, batch))
+    await road.database.write(lambda connection: set_ready(connection, batch))
     return batch

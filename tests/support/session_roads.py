@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from kswifi.accounts.sql import user_account
 from kswifi.bench.light_card import LightCard
@@ -137,7 +137,8 @@ class Road:
     async def pay(self, user_id: str = ADA, limit_octets: int | None = None) -> Payment:
         """Give a user a pass, as a settled payment does."""
         self.payments += 1
-        async with self.database.transaction() as connection:
+
+        def change(connection: Connection) -> Payment:
             now = self.clock.now()
             payment = Payment(
                 reference=f"kswifi-{self.payments}",
@@ -160,24 +161,26 @@ class Road:
                 refund_kobo=None,
                 channel=None,
             )
-            await add_payment(connection, payment)
-            await book_settled(
-                connection, payment, Charge(payment.reference, ChargeStatus.PAID, 80_000, "NGN"), now
-            )
-            await grant_pass(connection, payment, now, LAGOS)
-        return payment
+            add_payment(connection, payment)
+            book_settled(connection, payment, Charge(payment.reference, ChargeStatus.PAID, 80_000, "NGN"), now)
+            grant_pass(connection, payment, now, LAGOS)
+            return payment
+
+        return await self.database.write(change)
 
     async def ask_refund(self, payment: Payment) -> Payment:
         """Ask for the money back as its payer does, and see what comes of it."""
-        async with self.database.transaction() as connection:
-            period = await period_of(connection, payment.reference)
+
+        def change(connection: Connection) -> None:
+            period = period_of(connection, payment.reference)
             assert period is not None
-            await set_period_state(connection, period, PassState.SUSPENDED)
-            await move_payment(connection, payment, PaymentEvent.REFUND_ASKED)
-            await ask_to_withdraw(connection, payment.reference)
+            set_period_state(connection, period, PassState.SUSPENDED)
+            move_payment(connection, payment, PaymentEvent.REFUND_ASKED)
+            ask_to_withdraw(connection, payment.reference)
+
+        await self.database.write(change)
         await self.settle()
-        async with self.database.reading() as connection:
-            return await find_payment(connection, payment.reference)
+        return await self.database.read(lambda connection: find_payment(connection, payment.reference))
 
     async def settle(self) -> None:
         """Work the outbox and project the ledger, until nothing is left to do now."""
@@ -206,8 +209,7 @@ class Road:
 
     async def download(self, session: InternetSession) -> Downloaded:
         """Have the card download the session's profile, by the functions of ES9+."""
-        async with self.database.reading() as connection:
-            line = await find_esim(connection, session.esim_id)
+        line = await self.database.read(lambda connection: find_esim(connection, session.esim_id))
         begun = self.provisioning.initiate_authentication(
             self.card.challenge(), self.card.info1(), LINE.smdp_address
         )
@@ -236,8 +238,7 @@ class Road:
 
     async def prove(self, session: InternetSession, failure: InstallFailure | None = None) -> None:
         """Let the card hold the session, or fail to, and its proof come in: by the profile, or by packets."""
-        async with self.database.reading() as connection:
-            line = await find_esim(connection, session.esim_id)
+        line = await self.database.read(lambda connection: find_esim(connection, session.esim_id))
         if line.profile_state is ProfileState.INSTALLED:
             await self.carry(session)
             return
@@ -272,9 +273,12 @@ class Road:
 
     async def keys(self, imsi: Imsi) -> SubscriberKeys:
         """Return a line's keys."""
-        async with self.database.reading() as connection:
+
+        def look(connection: Connection) -> SubscriberKeys:
             query = select(esim_table.c.sealed_keys).where(esim_table.c.imsi == imsi)
-            return self.vault.open(imsi, (await connection.execute(query)).scalar_one())
+            return self.vault.open(imsi, connection.execute(query).scalar_one())
+
+        return await self.database.read(look)
 
     async def reserve(self, session: InternetSession, octets: int, number: int = 0) -> Outcome:
         """Reserve as charging would."""
@@ -321,13 +325,15 @@ async def _assemble(
     passes: PassRules | None,
     at_peer: AtPeer | None,
 ) -> Road:
-    async with database.transaction() as connection:
+    def change(connection: Connection) -> None:
         for user_id, email in ((ADA, "ada@example.ng"), (BOLA, "bola@example.ng")):
-            await connection.execute(
+            connection.execute(
                 insert(user_account)
                 .prefix_with("OR IGNORE")
                 .values(user_id=user_id, email=email, password_hash="", recovery_code_hash=b"", created_at=START)
             )
+
+    await database.write(change)
     signing_key = SessionSigningKey.from_pem(SIGNING_PEM)
     vault, trust = SubscriberVault(bytes(32)), world().trust()
     orders = EsimOrders(vault, peer_address=None if at_peer is None else at_peer.address)

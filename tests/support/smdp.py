@@ -63,9 +63,9 @@ class RunningSmdp:
     pki: Pki
     clients: list[Es9Client] = field(default_factory=list)
 
-    def together(self, work: Callable[[Connection], _T]) -> _T:
+    def write(self, work: Callable[[Connection], _T]) -> _T:
         """Run a step on its database."""
-        return asyncio.run_coroutine_threadsafe(self.database.together(work), self.loop).result(20)
+        return asyncio.run_coroutine_threadsafe(self.database.write(work), self.loop).result(20)
 
     def client(self) -> Es9Client:
         """Return a client that knows its CI."""
@@ -159,12 +159,12 @@ def order(server: RunningSmdp, *events: ProfileEvent, **changes: object) -> Prof
     """Place an order of its own, released unless other events are given."""
     values = {"iccid": "89000123456789012341", "matching_id": f"ORDER-{next(_numbers)}", "package_name": PROFILE}
     new = NewOrder(**{**values, **changes})  # type: ignore[arg-type]
-    return server.together(lambda connection: place_order(connection, new, *(events or READY)))
+    return server.write(lambda connection: place_order(connection, new, *(events or READY)))
 
 
 def order_now(server: RunningSmdp, placed: ProfileOrder) -> ProfileOrder:
     assert placed.matching_id is not None
-    found = server.together(partial(order_by_matching_id, matching_id=placed.matching_id))
+    found = server.write(partial(order_by_matching_id, matching_id=placed.matching_id))
     assert found is not None
     return found
 

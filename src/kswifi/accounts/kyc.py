@@ -5,11 +5,10 @@ What a level stands for is the operator's to say (1: a verified phone, 2: a NIN,
 
 from typing import Final
 
-from sqlalchemy import Column, ForeignKey, Integer, Table, select
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Column, Connection, ForeignKey, Integer, Table, select
 
 from kswifi.accounts.sql import user_account
+from kswifi.database.dialect import insert
 from kswifi.database.engine import metadata, transaction_instant
 from kswifi.database.types import UtcDateTime, UuidText
 
@@ -22,15 +21,15 @@ account_kyc: Final = Table(
 )
 
 
-async def kyc_level(connection: AsyncConnection, user_id: str) -> int:
+def kyc_level(connection: Connection, user_id: str) -> int:
     """Return an account's level."""
-    return int(await connection.scalar(select(account_kyc.c.level).where(account_kyc.c.user_id == user_id)) or 0)
+    return int(connection.scalar(select(account_kyc.c.level).where(account_kyc.c.user_id == user_id)) or 0)
 
 
-async def set_kyc_level(connection: AsyncConnection, user_id: str, level: int) -> None:
+def set_kyc_level(connection: Connection, user_id: str, level: int) -> None:
     """Set an account's level."""
     values = {"level": level, "set_at": transaction_instant(connection)}
-    await connection.execute(
+    connection.execute(
         insert(account_kyc)
         .values(user_id=user_id, **values)
         .on_conflict_do_update(index_elements=["user_id"], set_=values)

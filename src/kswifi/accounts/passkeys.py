@@ -11,9 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 from webauthn import (
     generate_authentication_options,
     generate_registration_options,
@@ -53,6 +52,17 @@ PRUNE_LIMIT: Final = 500
 
 Credential = Mapping[str, Any]
 """What a browser's ``PublicKeyCredential.toJSON()`` gives."""
+
+
+def remove_passkey(connection: Connection, user_id: str, passkey_id: str) -> None:
+    """Forget a passkey of a user; it signs nobody in any more.
+
+    Raises:
+        UnknownPasskeyError: the user has none with this id.
+    """
+    mine = passkey.c.user_id == user_id, passkey.c.passkey_id == passkey_id
+    if connection.execute(delete(passkey).where(*mine)).rowcount != 1:
+        raise UnknownPasskeyError("you have no such passkey")
 
 
 class PasskeyService:
@@ -95,11 +105,14 @@ class PasskeyService:
         challenge = await self._take(challenge_id, ChallengePurpose.SIGN_UP)
         made = self._verified(challenge, credential)
         password_hash = await self._accounts.hash_of_nobodys_password()
-        async with self._database.transaction() as connection:
+
+        def register(connection: Connection) -> Registration:
             who = model.parse_identifier(challenge.identifier)
-            registration = await self._accounts.create(connection, who, password_hash, challenge.user_id)
-            await self._insert(connection, challenge.user_id, made, "")
-        return registration
+            registration = self._accounts.create(connection, who, password_hash, challenge.user_id)
+            self._insert(connection, challenge.user_id, made, "")
+            return registration
+
+        return await self._database.write(register)
 
     async def sign_in_options(self, address: str) -> PasskeyOptions:
         """Return what a browser needs to sign in with whichever passkey of ours it has.
@@ -123,9 +136,12 @@ class PasskeyService:
             PasskeyChallengeOverError, PasskeyRefusedError, PasskeysNotHereError
         """
         challenge = await self._take(challenge_id, ChallengePurpose.SIGN_IN)
-        async with self._database.transaction() as connection:
-            owner = await self._authenticated(connection, challenge, credential)
-            return await self._accounts.open_login(connection, owner)
+
+        def change(connection: Connection) -> Login:
+            owner = self._authenticated(connection, challenge, credential)
+            return self._accounts.open_login(connection, owner)
+
+        return await self._database.write(change)
 
     async def require_owner(self, user: User, challenge_id: str, credential: Credential) -> None:
         """Refuse a passkey that is not this user's own.
@@ -134,9 +150,12 @@ class PasskeyService:
             PasskeyChallengeOverError, PasskeyRefusedError, PasskeysNotHereError
         """
         challenge = await self._take(challenge_id, ChallengePurpose.SIGN_IN)
-        async with self._database.transaction() as connection:
-            if (await self._authenticated(connection, challenge, credential)).user_id != user.user_id:
+
+        def change(connection: Connection) -> None:
+            if self._authenticated(connection, challenge, credential).user_id != user.user_id:
                 raise PasskeyRefusedError("this passkey belongs to another account")
+
+        await self._database.write(change)
 
     async def add_options(self, user: User) -> PasskeyOptions:
         """Return what a browser needs to make one more passkey for a user.
@@ -144,11 +163,8 @@ class PasskeyService:
         Raises:
             TooManyPasskeysError, PasskeysNotHereError
         """
-        async with self._database.reading() as connection:
-            rows = await connection.execute(
-                select(passkey.c.credential_id).where(passkey.c.user_id == user.user_id)
-            )
-            known = list(rows.scalars())
+        query = select(passkey.c.credential_id).where(passkey.c.user_id == user.user_id)
+        known = await self._database.read(lambda connection: list(connection.scalars(query)))
         _require_room(len(known))
         name = user.phone_number or user.email or ""
         return await self._creation_options(ChallengePurpose.ADD, user.user_id, name, known)
@@ -163,44 +179,36 @@ class PasskeyService:
         if challenge.user_id != user.user_id:
             raise PasskeyChallengeOverError("this was asked for by another account")
         made = self._verified(challenge, credential)
-        async with self._database.transaction() as connection:
-            held = await connection.scalar(
+
+        def change(connection: Connection) -> PasskeyRecord:
+            held = connection.scalar(
                 select(func.count()).select_from(passkey).where(passkey.c.user_id == user.user_id)
             )
             _require_room(held or 0)
-            return await self._insert(connection, user.user_id, made, name)
+            return self._insert(connection, user.user_id, made, name)
+
+        return await self._database.write(change)
 
     async def passkeys(self, user_id: str) -> list[PasskeyRecord]:
         """Return a user's passkeys, the oldest first."""
         query = (
             select(passkey).where(passkey.c.user_id == user_id).order_by(passkey.c.created_at, passkey.c.passkey_id)
         )
-        async with self._database.reading() as connection:
-            return [_record(row) for row in await connection.execute(query)]
-
-    async def remove(self, user_id: str, passkey_id: str) -> None:
-        """Forget a passkey of a user; it signs nobody in any more.
-
-        Raises:
-            UnknownPasskeyError: the user has none with this id.
-        """
-        mine = passkey.c.user_id == user_id, passkey.c.passkey_id == passkey_id
-        async with self._database.transaction() as connection:
-            if (await connection.execute(delete(passkey).where(*mine))).rowcount != 1:
-                raise UnknownPasskeyError("you have no such passkey")
+        return await self._database.read(lambda connection: [_record(row) for row in connection.execute(query)])
 
     async def prune(self) -> int:
         """Forget a batch of challenges that nobody answered; return how many."""
-        async with self._database.transaction() as connection:
+
+        def change(connection: Connection) -> int:
             old = (
                 select(passkey_challenge.c.challenge_id)
                 .where(passkey_challenge.c.expires_at <= transaction_instant(connection))
                 .limit(PRUNE_LIMIT)
             )
-            gone = await connection.execute(
-                delete(passkey_challenge).where(passkey_challenge.c.challenge_id.in_(old))
-            )
+            gone = connection.execute(delete(passkey_challenge).where(passkey_challenge.c.challenge_id.in_(old)))
             return gone.rowcount
+
+        return await self._database.write(change, alone=True)
 
     def _require_party(self) -> RelyingParty:
         if self._party is None:
@@ -233,8 +241,8 @@ class PasskeyService:
         self, challenge: bytes, purpose: ChallengePurpose, user_id: str | None, identifier: str | None
     ) -> str:
         challenge_id = secrets.token_hex(16)
-        async with self._database.transaction() as connection:
-            await connection.execute(
+        await self._database.write(
+            lambda connection: connection.execute(
                 passkey_challenge.insert().values(
                     challenge_id=challenge_id,
                     challenge=challenge,
@@ -244,21 +252,24 @@ class PasskeyService:
                     expires_at=transaction_instant(connection) + CHALLENGE_LIFETIME,
                 )
             )
+        )
         return challenge_id
 
     async def _take(self, challenge_id: str, purpose: ChallengePurpose) -> Row[*tuple[Any, ...]]:
         """Return a challenge and forget it: whatever comes of it, it is answered once."""
         self._require_party()
-        async with self._database.transaction() as connection:
+
+        def take(connection: Connection) -> Row[*tuple[Any, ...]] | None:
             now = transaction_instant(connection)
-            row = (
-                await connection.execute(
-                    delete(passkey_challenge)
-                    .where(passkey_challenge.c.challenge_id == challenge_id, passkey_challenge.c.purpose == purpose)
-                    .returning(*passkey_challenge.c)
-                )
+            row = connection.execute(
+                delete(passkey_challenge)
+                .where(passkey_challenge.c.challenge_id == challenge_id, passkey_challenge.c.purpose == purpose)
+                .returning(*passkey_challenge.c)
             ).one_or_none()
-        if row is None or row.expires_at <= now:
+            return None if row is None or row.expires_at <= now else row
+
+        row = await self._database.write(take)
+        if row is None:
             raise PasskeyChallengeOverError("this took too long, or was answered before: try again")
         return row
 
@@ -275,9 +286,7 @@ class PasskeyService:
         except (WebAuthnException, ValueError) as error:
             raise PasskeyRefusedError("this passkey could not be verified", reason=str(error)[:200]) from error
 
-    async def _insert(
-        self, connection: AsyncConnection, user_id: str, made: VerifiedRegistration, name: str
-    ) -> PasskeyRecord:
+    def _insert(self, connection: Connection, user_id: str, made: VerifiedRegistration, name: str) -> PasskeyRecord:
         if len(made.credential_id) > CREDENTIAL_ID_OCTETS:
             raise PasskeyRefusedError("this passkey could not be verified", reason="its id is too long")
         now: datetime = transaction_instant(connection)
@@ -292,23 +301,21 @@ class PasskeyService:
             "created_at": now,
         }
         try:
-            await connection.execute(passkey.insert().values(**values))
+            connection.execute(passkey.insert().values(**values))
         except IntegrityError as error:  # WebAuthn, 7.1: an id belongs to one account
             raise PasskeyRefusedError("this passkey is known already") from error
         return record
 
-    async def _authenticated(
-        self, connection: AsyncConnection, challenge: Row[*tuple[Any, ...]], credential: Credential
+    def _authenticated(
+        self, connection: Connection, challenge: Row[*tuple[Any, ...]], credential: Credential
     ) -> User:
         party = self._require_party()
         try:
             credential_id = base64url_to_bytes(str(credential.get("rawId", "")))
-            row = (
-                await connection.execute(
-                    select(passkey, *(column.label(f"owner_{column.name}") for column in user_account.c))
-                    .join(user_account, user_account.c.user_id == passkey.c.user_id)
-                    .where(passkey.c.credential_id == credential_id)
-                )
+            row = connection.execute(
+                select(passkey, *(column.label(f"owner_{column.name}") for column in user_account.c))
+                .join(user_account, user_account.c.user_id == passkey.c.user_id)
+                .where(passkey.c.credential_id == credential_id)
             ).one_or_none()
             if row is None:
                 raise PasskeyRefusedError("this passkey opens no account here")
@@ -327,7 +334,7 @@ class PasskeyService:
             )
         except (WebAuthnException, ValueError) as error:
             raise PasskeyRefusedError("this passkey could not be verified", reason=str(error)[:200]) from error
-        await connection.execute(
+        connection.execute(
             update(passkey)
             .where(passkey.c.passkey_id == row.passkey_id)
             .values(sign_count=verified.new_sign_count, used_at=transaction_instant(connection))

@@ -2,14 +2,12 @@
 
 import os
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import Row, Update, delete, or_, select, update
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, Update, bindparam, delete, or_, select, update
 
 from kswifi.accounts import model
 from kswifi.accounts.errors import (
@@ -23,6 +21,7 @@ from kswifi.accounts.model import Identifier, Login, LoginRecord, Registration, 
 from kswifi.accounts.passwords import Passwords
 from kswifi.accounts.rates import NO_VENUES, AddressLimiter, Rate, RateLimiter, Venues
 from kswifi.accounts.sql import login_session, passkey, passkey_challenge, user_account
+from kswifi.database.dialect import insert
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.kernel.ids import uuid7
 
@@ -38,6 +37,14 @@ LOGINS_LIMIT: Final = 20
 PRUNE_LIMIT: Final = 500
 
 # Many people share one address behind a mobile network's NAT, so the rates by address are generous.
+# Made once: making a statement anew costs more than running it.
+_SIGNED_IN: Final = (
+    select(*user_account.c, login_session.c.seen_at, login_session.c.expires_at)
+    .select_from(login_session)
+    .join(user_account, user_account.c.user_id == login_session.c.user_id)
+    .where(login_session.c.token_hash == bindparam("wanted"))
+)
+
 GUESSES_BY_ACCOUNT: Final = Rate(10, timedelta(minutes=15))
 LOGINS_BY_ADDRESS: Final = Rate(60, timedelta(minutes=15))
 REGISTRATIONS_BY_ADDRESS: Final = Rate(30, timedelta(hours=1))
@@ -53,6 +60,11 @@ class AccountRules:
     logins_by_address: Rate = LOGINS_BY_ADDRESS
     registrations_by_address: Rate = REGISTRATIONS_BY_ADDRESS
     venues: Venues = NO_VENUES
+
+
+def end_login(connection: Connection, token: str) -> None:
+    """End a LoginSession; ending it twice is no error."""
+    connection.execute(delete(login_session).where(login_session.c.token_hash == model.hash_token(token)))
 
 
 class AccountService:
@@ -85,8 +97,7 @@ class AccountService:
         model.check_password(password, who)
         await self.require_free(who, address)
         password_hash = await self._passwords.hash(password)
-        async with self._database.transaction() as connection:
-            return await self.create(connection, who, password_hash)
+        return await self._database.write(lambda connection: self.create(connection, who, password_hash))
 
     async def require_free(self, who: Identifier, address: str) -> None:
         """Count a registration, and refuse a phone number or email address that has an account.
@@ -95,12 +106,15 @@ class AccountService:
             AlreadyRegisteredError, TooManyAttemptsError
         """
         self._registrations.attempt(address, self._database.clock.now())
-        async with self._database.reading() as connection:
-            if await _find(connection, who) is not None:
+
+        def look(connection: Connection) -> None:
+            if _find(connection, who) is not None:
                 raise _already_registered(who)
 
-    async def create(
-        self, connection: AsyncConnection, who: Identifier, password_hash: str, user_id: str | None = None
+        await self._database.read(look)
+
+    def create(
+        self, connection: Connection, who: Identifier, password_hash: str, user_id: str | None = None
     ) -> Registration:
         """Make an account, and sign it in; of two at the same moment, one is refused.
 
@@ -110,7 +124,7 @@ class AccountService:
         now = transaction_instant(connection)
         code = model.new_recovery_code(self._random_bytes)
         user = User(user_id or str(uuid7(now)), who.phone_number, who.email, now)
-        result = await connection.execute(
+        result = connection.execute(
             insert(user_account)
             .values(
                 user_id=user.user_id,
@@ -124,7 +138,7 @@ class AccountService:
         )
         if result.rowcount != 1:
             raise _already_registered(who)
-        return Registration(await self.open_login(connection, user), code)
+        return Registration(self.open_login(connection, user), code)
 
     async def hash_of_nobodys_password(self) -> str:
         """Return the hash of a password that nobody has, for an account that is opened in other ways.
@@ -153,18 +167,20 @@ class AccountService:
         now = self._database.clock.now()
         self._logins.attempt(address, now)
         self._guesses.attempt(f"password {who}", now)
-        async with self._database.reading() as connection:
-            found = await _find(connection, who)
+        found = await self._database.read(lambda connection: _find(connection, who))
         encoded = None if found is None else found.password_hash
         if not await self._passwords.matches(encoded, password) or found is None:
             raise WrongCredentialsError("phone number, email address or password is wrong")
         self._guesses.forgive(f"password {who}")
         renewed = await self._passwords.hash(password) if self._passwords.is_outdated(found.password_hash) else None
-        async with self._database.transaction() as connection:
-            await _require_not_recovered_since(connection, found)
+
+        def change(connection: Connection) -> Login:
+            _require_not_recovered_since(connection, found)
             if renewed is not None:
-                await connection.execute(_of_user(found.user_id).values(password_hash=renewed))
-            return await self.open_login(connection, _user(found))
+                connection.execute(_of_user(found.user_id).values(password_hash=renewed))
+            return self.open_login(connection, _user(found))
+
+        return await self._database.write(change)
 
     async def who(self, token: str) -> SignedIn:
         """Return who holds this LoginSession's token.
@@ -174,15 +190,9 @@ class AccountService:
             LoginExpiredError: its time is over, or it was not used for too long.
         """
         hashed = model.hash_token(token)
-        async with self._database.reading() as connection:
-            row = (
-                await connection.execute(
-                    select(login_session, user_account)
-                    .join(user_account, user_account.c.user_id == login_session.c.user_id)
-                    .where(login_session.c.token_hash == hashed)
-                    .with_only_columns(*user_account.c, login_session.c.seen_at, login_session.c.expires_at)
-                )
-            ).first()
+        row = await self._database.read(
+            lambda connection: connection.execute(_SIGNED_IN, {"wanted": hashed}).first()
+        )
         if row is None:
             raise NotSignedInError("sign in first")
         now = self._database.clock.now()
@@ -190,18 +200,16 @@ class AccountService:
             await self.log_out(token)
             raise LoginExpiredError("your sign-in has ended: sign in again")
         if now >= row.seen_at + SEEN_EVERY:
-            async with self._database.transaction() as connection:
-                await connection.execute(
+            await self._database.write(
+                lambda connection: connection.execute(
                     update(login_session).where(login_session.c.token_hash == hashed).values(seen_at=now)
                 )
+            )
         return SignedIn(_user(row), model.csrf_token(token), row.expires_at)
 
     async def log_out(self, token: str) -> None:
         """End a LoginSession; ending it twice is no error."""
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                delete(login_session).where(login_session.c.token_hash == model.hash_token(token))
-            )
+        await self._database.write(lambda connection: end_login(connection, token))
 
     async def recover(self, identifier: str, recovery_code: str, new_password: str, address: str) -> str:
         """Set a new password with the recovery code; end all LoginSessions and passkeys; return the next code.
@@ -221,8 +229,9 @@ class AccountService:
         password_hash = await self._passwords.hash(new_password)  # before looking: as long for every answer
         code = model.new_recovery_code(self._random_bytes)
         column = user_account.c.phone_number if who.phone_number else user_account.c.email
-        async with self._database.transaction() as connection:
-            result = await connection.execute(
+
+        def change(connection: Connection) -> None:
+            result = connection.execute(
                 update(user_account)
                 .where(
                     column == str(who),
@@ -236,7 +245,9 @@ class AccountService:
                 raise WrongRecoveryCodeError("phone number, email address or recovery code is wrong")
             # Whoever had the account until now may have added a passkey of theirs.
             for table in (login_session, passkey, passkey_challenge):
-                await connection.execute(delete(table).where(table.c.user_id == user_id))
+                connection.execute(delete(table).where(table.c.user_id == user_id))
+
+        await self._database.write(change)
         self._guesses.forgive(f"password {who}")
         self._guesses.forgive(f"recovery {who}")
         return code
@@ -245,12 +256,11 @@ class AccountService:
         """Return a user's LoginSessions, the oldest first."""
         t = login_session.c
         query = select(t.created_at, t.seen_at, t.expires_at).where(t.user_id == user_id).order_by(t.created_at)
-        async with self._database.reading() as connection:
-            return [LoginRecord(*row) for row in await connection.execute(query)]
+        return await self._database.read(
+            lambda connection: [LoginRecord(*row) for row in connection.execute(query)]
+        )
 
-    async def delete(
-        self, user: User, password: str, address: str, also: Callable[[AsyncConnection], Awaitable[None]]
-    ) -> None:
+    async def delete(self, user: User, password: str, address: str, also: Callable[[Connection], None]) -> None:
         """Delete an account; ``also`` forgets what others keep of it, in the same transaction.
 
         Its row stays, for the books refer to it: without a name, and with a password and a code that nobody has.
@@ -263,31 +273,31 @@ class AccountService:
         now = self._database.clock.now()
         self._logins.attempt(address, now)
         self._guesses.attempt(f"password {who}", now)
-        async with self._database.reading() as connection:
-            found = await _find(connection, who)
+        found = await self._database.read(lambda connection: _find(connection, who))
         if found is None or not await self._passwords.matches(found.password_hash, password):
             raise WrongCredentialsError("the password is wrong")
         self._guesses.forgive(f"password {who}")
 
-        async def first(connection: AsyncConnection) -> None:
-            await _require_not_recovered_since(connection, found)
-            await also(connection)
+        def first(connection: Connection) -> None:
+            _require_not_recovered_since(connection, found)
+            also(connection)
 
         await self.erase(user, first)
 
-    async def erase(self, user: User, also: Callable[[AsyncConnection], Awaitable[None]]) -> None:
+    async def erase(self, user: User, also: Callable[[Connection], None]) -> None:
         """Delete the account of somebody who has proved who they are, as ``delete`` does.
 
         Raises:
             SignInBusyError: too many wait already.
         """
         nobodys = await self.hash_of_nobodys_password()
-        async with self._database.transaction() as connection:
-            await also(connection)
+
+        def change(connection: Connection) -> None:
+            also(connection)
             for table in (passkey, passkey_challenge):
-                await connection.execute(delete(table).where(table.c.user_id == user.user_id))
-            await connection.execute(delete(login_session).where(login_session.c.user_id == user.user_id))
-            await connection.execute(
+                connection.execute(delete(table).where(table.c.user_id == user.user_id))
+            connection.execute(delete(login_session).where(login_session.c.user_id == user.user_id))
+            connection.execute(
                 _of_user(user.user_id).values(
                     phone_number=None,
                     phone_mark=None,
@@ -297,17 +307,20 @@ class AccountService:
                 )
             )
 
+        await self._database.write(change)
+
     async def prune(self) -> int:
         """Forget a batch of LoginSessions that have had their time; return how many."""
-        async with self._database.transaction() as connection:
+
+        def change(connection: Connection) -> int:
             now = transaction_instant(connection)
             over = or_(login_session.c.expires_at <= now, login_session.c.seen_at <= now - self._rules.login_idle)
             old = select(login_session.c.token_hash).where(over).limit(PRUNE_LIMIT)
-            return (
-                await connection.execute(delete(login_session).where(login_session.c.token_hash.in_(old)))
-            ).rowcount
+            return connection.execute(delete(login_session).where(login_session.c.token_hash.in_(old))).rowcount
 
-    async def open_login(self, connection: AsyncConnection, user: User) -> Login:
+        return await self._database.write(change, alone=True)
+
+    def open_login(self, connection: Connection, user: User) -> Login:
         """Begin a LoginSession of somebody who has proved who they are; beyond the limit the oldest ends."""
         now = transaction_instant(connection)
         token = model.new_token(self._random_bytes)
@@ -318,12 +331,12 @@ class AccountService:
             .order_by(login_session.c.created_at.desc())
             .limit(LOGINS_LIMIT - 1)
         )
-        await connection.execute(
+        connection.execute(
             delete(login_session).where(
                 login_session.c.user_id == user.user_id, login_session.c.token_hash.not_in(newest)
             )
         )
-        await connection.execute(
+        connection.execute(
             login_session.insert().values(
                 token_hash=model.hash_token(token),
                 user_id=user.user_id,
@@ -338,18 +351,18 @@ class AccountService:
 _Row = Row[*tuple[Any, ...]]
 
 
-async def _require_not_recovered_since(connection: AsyncConnection, found: _Row) -> None:
+def _require_not_recovered_since(connection: Connection, found: _Row) -> None:
     """Refuse a login whose password a recovery has replaced while it was being checked."""
-    current = await connection.scalar(
+    current = connection.scalar(
         select(user_account.c.recovery_code_hash).where(user_account.c.user_id == found.user_id)
     )
     if current != found.recovery_code_hash:
         raise WrongCredentialsError("phone number, email address or password is wrong")
 
 
-async def _find(connection: AsyncConnection, who: Identifier) -> _Row | None:
+def _find(connection: Connection, who: Identifier) -> _Row | None:
     column = user_account.c.phone_number if who.phone_number else user_account.c.email
-    return (await connection.execute(select(user_account).where(column == str(who)))).first()
+    return connection.execute(select(user_account).where(column == str(who))).first()
 
 
 def _of_user(user_id: str) -> Update:

@@ -15,8 +15,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 
-from sqlalchemy import insert, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, insert, update
 
 from kswifi.accounts.sql import user_account
 from kswifi.database.engine import Database, sqlite_url, transaction_instant
@@ -92,8 +91,7 @@ async def _serve(folder: Path, vault: SubscriberVault, cards: int) -> tuple[int,
     count = 0
     try:
         await migrate(database)
-        async with database.transaction() as connection:
-            lines = await _lines(connection, EsimOrders(vault), cards)
+        lines = await database.write(lambda connection: _lines(connection, EsimOrders(vault), cards))
         records = CardRecords(database, CardPackets(vault))
         while True:
             asked = [records.next_packet(lines.user_id, esim_id) for esim_id in lines.esim_ids]
@@ -120,14 +118,14 @@ async def _measured(spent: _Spent, work: Sequence[Awaitable[_T]]) -> list[_T]:
     return list(done)
 
 
-async def _lines(connection: AsyncConnection, orders: EsimOrders, cards: int) -> _Lines:
+def _lines(connection: Connection, orders: EsimOrders, cards: int) -> _Lines:
     """Make eSIMs that are installed, each with sessions whose records its card has not got yet."""
     now = transaction_instant(connection)
     user_id = str(uuid7(now))
     nobody = {"email": "bench@kswifi.invalid", "password_hash": "-", "recovery_code_hash": bytes(32)}
-    await connection.execute(insert(user_account).values(user_id=user_id, created_at=now, **nobody))
-    lines = [await orders.allocate(connection, user_id) for _ in range(cards)]
-    await connection.execute(update(esim).values(profile_state=ProfileState.INSTALLED))
+    connection.execute(insert(user_account).values(user_id=user_id, created_at=now, **nobody))
+    lines = [orders.allocate(connection, user_id) for _ in range(cards)]
+    connection.execute(update(esim).values(profile_state=ProfileState.INSTALLED))
     for line in lines:
         for _ in range(SESSION_RECORDS):
             session = InternetSession(
@@ -146,8 +144,8 @@ async def _lines(connection: AsyncConnection, orders: EsimOrders, cards: int) ->
                 storage_proof=None,
                 activated_at=None,
             )
-            await add_session(connection, session, session.session_id)
-            await connection.run_sync(slots.take_place, line.esim_id, session.session_id, os.urandom(RECORD_OCTETS))
+            add_session(connection, session, session.session_id)
+            slots.take_place(connection, line.esim_id, session.session_id, os.urandom(RECORD_OCTETS))
     return _Lines(user_id, tuple(line.esim_id for line in lines))
 
 

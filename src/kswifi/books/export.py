@@ -2,22 +2,24 @@
 
 import csv
 import json
+from collections.abc import AsyncIterator
 from datetime import datetime
+from functools import partial
 from typing import Final, TextIO
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
-from kswifi.books.service import entries
+from kswifi.books.model import BookEntry
+from kswifi.books.service import PAGE, entries_after
+from kswifi.database.engine import Database
 
 COLUMNS: Final = ("number", "reference", "kind", "at", "recorded_at", "account", "account_class", "amount_kobo")
 
 
-async def export_csv(connection: AsyncConnection, out: TextIO) -> int:
+async def export_csv(database: Database, out: TextIO) -> int:
     """Write every line with its entry's columns before it; return how many entries."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     count = 0
-    async for entry in entries(connection):
+    async for entry in _entries(database):
         head = (entry.number, entry.reference, entry.kind, _text(entry.at), _text(entry.recorded_at))
         for account, amount_kobo in entry.lines:
             writer.writerow((*head, str(account), str(account.account_class), amount_kobo))
@@ -25,10 +27,10 @@ async def export_csv(connection: AsyncConnection, out: TextIO) -> int:
     return count
 
 
-async def export_json_lines(connection: AsyncConnection, out: TextIO) -> int:
+async def export_json_lines(database: Database, out: TextIO) -> int:
     """Write one JSON object an entry, its lines in it; return how many entries."""
     count = 0
-    async for entry in entries(connection):
+    async for entry in _entries(database):
         whole = {
             "number": entry.number,
             "reference": entry.reference,
@@ -40,6 +42,18 @@ async def export_json_lines(connection: AsyncConnection, out: TextIO) -> int:
         out.write(json.dumps(whole, ensure_ascii=False) + "\n")
         count += 1
     return count
+
+
+async def _entries(database: Database) -> AsyncIterator[BookEntry]:
+    """Give all entries, a page a reading step: what is booked meanwhile comes at the end, nothing ever changes."""
+    number = 0
+    while True:
+        page = await database.read(partial(entries_after, number=number))
+        for entry in page:
+            yield entry
+        if len(page) < PAGE:
+            return
+        number = page[-1].number
 
 
 def _text(instant: datetime) -> str:

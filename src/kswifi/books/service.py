@@ -14,12 +14,11 @@ Amounts are whole kobo; plus is a debit, minus a credit. There is no other way t
 was wrong is set right by a further entry.
 """
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, func, insert, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.books.errors import ReferenceConflictError
 from kswifi.books.model import KIND_LIMIT, REFERENCE_LIMIT, Account, BookEntry, Line, checked_lines
@@ -29,9 +28,7 @@ from kswifi.database.engine import transaction_instant
 PAGE: Final = 500
 
 
-async def post(
-    connection: AsyncConnection, *, reference: str, kind: str, lines: Iterable[Line], at: datetime
-) -> int:
+def post(connection: Connection, *, reference: str, kind: str, lines: Iterable[Line], at: datetime) -> int:
     """Write one entry in the caller's transaction; return its number.
 
     The same reference again with the same kind and lines is the entry that is there: its number is returned and
@@ -41,13 +38,6 @@ async def post(
         UnbalancedEntryError: the lines do not sum to zero, or are none.
         ReferenceConflictError: the reference is there with another kind or other lines.
     """
-    return await connection.run_sync(
-        lambda sync: post_now(sync, reference=reference, kind=kind, lines=lines, at=at)
-    )
-
-
-def post_now(connection: Connection, *, reference: str, kind: str, lines: Iterable[Line], at: datetime) -> int:
-    """Do as ``post`` within synchronous work (see Database.together)."""
     if not (0 < len(reference) <= REFERENCE_LIMIT and 0 < len(kind) <= KIND_LIMIT):
         raise ValueError(f"{reference!r} or {kind!r} is empty or too long")
     kept = checked_lines(lines)
@@ -71,28 +61,22 @@ def post_now(connection: Connection, *, reference: str, kind: str, lines: Iterab
     return number
 
 
-async def balances(connection: AsyncConnection) -> Mapping[Account, int]:
+def balances(connection: Connection) -> Mapping[Account, int]:
     """Return what every account stands at, in kobo; together they are zero."""
-    rows = await connection.execute(
+    rows = connection.execute(
         select(book_line.c.account, func.sum(book_line.c.amount_kobo)).group_by(book_line.c.account)
     )
     found = {Account(account): int(amount) for account, amount in rows}
     return {account: found.get(account, 0) for account in Account}
 
 
-async def entries(connection: AsyncConnection, after_number: int = 0) -> AsyncIterator[BookEntry]:
-    """Give the entries after a number, in their order, read page by page from one snapshot."""
-    while True:
-        query = (
-            select(book_entry).where(book_entry.c.number > after_number).order_by(book_entry.c.number).limit(PAGE)
-        )
-        page = (await connection.execute(query)).all()
-        for row in page:
-            lines = await connection.run_sync(_lines_of, row.number)
-            yield BookEntry(row.number, row.reference, row.kind, row.at, row.recorded_at, lines)
-        if len(page) < PAGE:
-            return
-        after_number = page[-1].number
+def entries_after(connection: Connection, number: int) -> list[BookEntry]:
+    """Return a page of the entries after a number, in their order; fewer than ``PAGE`` when they are the last."""
+    query = select(book_entry).where(book_entry.c.number > number).order_by(book_entry.c.number).limit(PAGE)
+    return [
+        BookEntry(row.number, row.reference, row.kind, row.at, row.recorded_at, _lines_of(connection, row.number))
+        for row in connection.execute(query).all()
+    ]
 
 
 def _lines_of(connection: Connection, number: int) -> tuple[Line, ...]:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import func, select, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, func, select
 
 from kswifi.books.model import Account
 from kswifi.books.service import balances
 from kswifi.books.sql import TRIGGERS, book_entry, book_line
+from kswifi.database.dialect import trigger_names
 
 _FINDINGS_LIMIT = 50
 
@@ -22,7 +22,7 @@ class Verified:
     findings: tuple[str, ...]
 
 
-async def verify_book(connection: AsyncConnection) -> Verified:
+def verify_book(connection: Connection) -> Verified:
     """Check every entry of the book against its lines, its numbering, and the database's own guards."""
     findings: list[str] = []
     sums = (
@@ -39,20 +39,19 @@ async def verify_book(connection: AsyncConnection) -> Verified:
     )
     findings += [
         f"entry {row.number} sums to {row.total} kobo over {row.lines or 0} lines"
-        for row in await connection.execute(unequal)
+        for row in connection.execute(unequal)
     ]
     homeless = select(book_line.c.number).distinct().where(book_line.c.number.not_in(select(book_entry.c.number)))
     findings += [
         f"lines of an entry {row.number} that is not there"
-        for row in await connection.execute(homeless.limit(_FINDINGS_LIMIT))
+        for row in connection.execute(homeless.limit(_FINDINGS_LIMIT))
     ]
-    count, highest = (await connection.execute(select(func.count(), func.max(book_entry.c.number)))).one()
+    count, highest = connection.execute(select(func.count(), func.max(book_entry.c.number))).one()
     if count != (highest or 0):
         findings.append(f"there are {count} entries and the last has the number {highest}: some are gone")
-    guards = await connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'"))
-    missing = sorted(TRIGGERS - set(guards.scalars()))
+    missing = sorted(TRIGGERS - trigger_names(connection))
     findings += [f"the database's guard {name} is gone" for name in missing]
-    standing = await balances(connection)
+    standing = balances(connection)
     if sum(standing.values()):
         findings.append(f"all accounts together are {sum(standing.values())} kobo and not zero")
     return Verified(count, standing, tuple(findings))

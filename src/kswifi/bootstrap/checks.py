@@ -1,8 +1,10 @@
 """What only the whole can check: that names reach us, and that the key files are those that made the data."""
 
+from typing import Any
 from urllib.parse import urlsplit
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
+from sqlalchemy.engine import Row
 
 from kswifi.data_directory.layout import Installation, InstallationDamagedError
 from kswifi.database.engine import Database
@@ -32,9 +34,13 @@ async def check_keys(
     """
     lines = select(esim.c.imsi, esim.c.sealed_keys).order_by(esim.c.esim_id.desc()).limit(1)
     packages = select(session_package.c.package).order_by(session_package.c.session_id.desc()).limit(1)
-    async with database.reading() as connection:
-        line = (await connection.execute(lines)).one_or_none()
-        package = (await connection.execute(packages)).scalar_one_or_none()
+
+    def look(connection: Connection) -> tuple[Row[*tuple[Any, ...]] | None, bytes | None]:
+        line = connection.execute(lines).one_or_none()
+        package = connection.execute(packages).scalar_one_or_none()
+        return line, package
+
+    line, package = await database.read(look)
     if line is not None:
         vault.open(Imsi(line.imsi), line.sealed_keys)
     if package is not None:

@@ -83,8 +83,7 @@ class DeliveryByLine:
     async def deliver(self, esim_id: str, session_record: bytes) -> JobResult:
         """Deliver by our own SM-DP+, or by that of others which has the line's profile."""
         try:
-            async with self._database.reading() as connection:
-                line = await find_esim(connection, esim_id)
+            line = await self._database.read(lambda connection: find_esim(connection, esim_id))
         except UnknownEsimError as error:
             return Refused(error.message)
         if not line.record_travels_apart:

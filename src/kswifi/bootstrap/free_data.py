@@ -36,8 +36,7 @@ async def _check(settings: Settings, rules: FreeDataRules, database: Database, c
     """
     if settings.mode == "embedded" or not any(offer.free for offer in catalogue.offers()):
         return
-    async with database.reading() as connection:
-        found = await budgets(connection)
+    found = await database.read(budgets)
     if found and not rules.cost_kobo_per_gb:
         raise BudgetUnpricedError(
             f"the budget {found[0].budget_id} would never be used up, because the cost price of a free GB is 0: "

@@ -38,8 +38,9 @@ class FreeDataMetrics:
     async def text(self) -> bytes:
         """Return all of them in Prometheus' text format."""
         rules = self._free_data.rules
-        async with self._database.reading() as connection:
-            figures = await read_figures(connection, self._database.clock.now(), rules)
+        figures = await self._database.read(
+            lambda connection: read_figures(connection, self._database.clock.now(), rules)
+        )
         registry = CollectorRegistry(auto_describe=False)
         registry.register(FreeDataCollector(figures, rules, self._free_data.counts))
         # A thousand budgets take 0.15 s to write down: charging's answers are not to wait for that.

@@ -90,8 +90,7 @@ class OperatorSide:
 
     async def refresh(self) -> None:
         """Let in whoever is registered by now."""
-        async with self._database.reading() as connection:
-            certificates = await connection.run_sync(trusted_certificates)
+        certificates = await self._database.read(trusted_certificates)
         for trust in self._trusts:
             if new := trust.take([*certificates, *self._peer_certificates]):
                 _log.info("operators_known", certificates=new)

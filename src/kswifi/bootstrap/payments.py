@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from kswifi.catalogue.service import Catalogue
 from kswifi.data_directory.layout import Installation
@@ -60,8 +60,8 @@ def make_gateway(settings: Settings, installation: Installation) -> PaymentGatew
 def pass_rules(settings: Settings, orders: EsimOrders, free_data: FreeData) -> PassRules:
     """Return the operator's rules of a pass; none is sold while there is no number for a new line."""
 
-    async def obstacle(connection: AsyncConnection) -> str | None:
-        return None if await orders.has_numbers(connection) else "there is no number left for a new line"
+    def obstacle(connection: Connection) -> str | None:
+        return None if orders.has_numbers(connection) else "there is no number left for a new line"
 
     return PassRules(
         obstacle=obstacle,

@@ -136,8 +136,7 @@ class _Server:
         database = Database(sqlite_url(installation.control_database), self._clock)
         self._stack.push_async_callback(database.close)
         await migrate(database)
-        async with database.transaction() as connection:
-            await release_leases(connection)  # we hold the directory's lock: whoever had them is dead
+        await database.write(release_leases)  # we hold the directory's lock: whoever had them is dead
         await check_keys(installation, database, vault, signing_key)
         peer = open_peer(settings, database, self._stack)
         smdp = open_smdp(

@@ -6,12 +6,13 @@ at a leisurely pace and in large pieces: nothing waits for it.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Final, Protocol
 
 import msgspec
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from kswifi.charging.journal_notes import Bearer, UsageNote
 from kswifi.charging_records import store
@@ -29,8 +30,7 @@ _log = structlog.get_logger(__name__)
 
 async def recorded_sequence(database: Database) -> int:
     """Return how far the journal was read: at least so much of it must still be there at the next start."""
-    async with database.reading() as connection:
-        return await store.read_sequence(connection)
+    return await database.read(store.read_sequence)
 
 
 class LedgerJournal(Protocol):
@@ -84,19 +84,11 @@ class ChargingRecords:
         left, sequence = LAST_PIECES, 0
         while left:
             left -= self._stopping.is_set()
-            async with self._database.reading() as connection:
-                sequence = await store.read_sequence(connection)
+            sequence = await self._database.read(store.read_sequence)
             records = await asyncio.to_thread(self._ledger.read_effects, sequence, self._records_at_once)
             if not records:
                 return sequence
-            async with self._database.transaction() as connection:
-                # Read again inside: another one may have been here.
-                sequence = await store.read_sequence(connection)
-                fresh = [(number, effects) for number, effects in records if number > sequence]
-                if fresh:
-                    await _project(connection, [effect for _, effects in fresh for effect in effects])
-                    await store.write_sequence(connection, fresh[-1][0])
-                    sequence = fresh[-1][0]
+            sequence = await self._database.write(partial(_project_fresh, records=records), alone=True)
         return sequence
 
     async def _try_to_catch_up(self) -> None:
@@ -118,15 +110,26 @@ _TOLD: Final = (
 )
 
 
-async def _project(connection: AsyncConnection, effects: list[fx.Effect]) -> None:
+def _project_fresh(connection: Connection, records: Sequence[tuple[int, Iterable[fx.Effect]]]) -> int:
+    """Project records that are not projected yet; return the sequence that was reached."""
+    sequence = store.read_sequence(connection)  # read inside: another process may have been here
+    fresh = [(number, effects) for number, effects in records if number > sequence]
+    if fresh:
+        _project(connection, [effect for _, effects in fresh for effect in effects])
+        sequence = fresh[-1][0]
+        store.write_sequence(connection, sequence)
+    return sequence
+
+
+def _project(connection: Connection, effects: list[fx.Effect]) -> None:
     told = [it for it in effects if isinstance(it, _TOLD)]
     begun = _begun(told)
     refunds = [
         (it, opened) for it in effects if isinstance(it, fx.Refunded) and (opened := _bearer(it)) is not None
     ]
-    sessions = await store.read_reservations(connection, {it.reservation_id for it in told} - begun.keys())
+    sessions = store.read_reservations(connection, {it.reservation_id for it in told} - begun.keys())
     sessions |= {reservation_id: session_id for reservation_id, (session_id, _) in begun.items()}
-    records = await store.read_records(
+    records = store.read_records(
         connection, set(sessions.values()) | {session_id for _, (session_id, _) in refunds}
     )
     forgotten: set[str] = set()
@@ -144,11 +147,11 @@ async def _project(connection: AsyncConnection, effects: list[fx.Effect]) -> Non
             if record is not None:  # None: it was pruned, and something is told of it after all that time
                 _tell(record, effect)
     _give_back(records, refunds)
-    await store.write_reservations(
+    store.write_reservations(
         connection, {key: session_id for key, (session_id, _) in begun.items() if key not in forgotten}
     )
-    await store.forget_reservations(connection, forgotten)
-    await store.write_records(connection, records.values())
+    store.forget_reservations(connection, forgotten)
+    store.write_records(connection, records.values())
 
 
 def _begun(told: Sequence[fx.Effect]) -> dict[str, tuple[str, Bearer]]:

@@ -1,11 +1,13 @@
 """Questions to the charging data records, and their end: pruning."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, or_, select, tuple_
+from sqlalchemy.engine import Row
 
 from kswifi.charging_records.errors import UnknownChargingRecordError
 from kswifi.charging_records.model import ChargingDataRecord, HourUsage
@@ -58,8 +60,7 @@ async def find_records(
         query = select(charging_data_record).where(*wanted.conditions())
         if after is not None:
             query = query.where(tuple_(c.opened_at, c.session_id) > after)
-        async with database.reading() as connection:
-            rows = (await connection.execute(query.order_by(c.opened_at, c.session_id).limit(size))).all()
+        rows = await database.read(partial(_rows, query=query.order_by(c.opened_at, c.session_id).limit(size)))
         for row in rows:
             yield record_of(row)
         if len(rows) < size:
@@ -75,8 +76,7 @@ async def get_record(database: Database, session_id: str) -> ChargingDataRecord:
         UnknownChargingRecordError: there is none.
     """
     query = select(charging_data_record).where(charging_data_record.c.session_id == session_id)
-    async with database.reading() as connection:
-        row = (await connection.execute(query)).one_or_none()
+    row = await database.read(lambda connection: connection.execute(query).one_or_none())
     if row is None:
         raise UnknownChargingRecordError("no record of this ChargingSession", session_id=session_id)
     record = record_of(row)
@@ -89,9 +89,9 @@ async def hours_of(database: Database, session_ids: Collection[str]) -> dict[str
     c = charging_hour.c
     query = select(charging_hour).where(c.session_id.in_(session_ids)).order_by(c.hour_at, c.account_id)
     found: dict[str, list[HourUsage]] = {session_id: [] for session_id in session_ids}
-    async with database.reading() as connection:
-        for row in await connection.execute(query):
-            found[row.session_id].append(hour_of(row))
+
+    for row in await database.read(lambda connection: connection.execute(query).all()):
+        found[row.session_id].append(hour_of(row))
     return found
 
 
@@ -106,18 +106,24 @@ async def statement_of(database: Database, account_id: str) -> list[HourUsage]:
         .order_by(c.hour_at)
         .limit(STATEMENT_HOURS)
     )
-    async with database.reading() as connection:
-        return [hour_of(row) for row in await connection.execute(query)]
+    return await database.read(lambda connection: [hour_of(row) for row in connection.execute(query)])
 
 
 async def prune_records(database: Database, retention: timedelta) -> int:
     """Delete a batch of records that closed longer ago than the retention, hours included; return how many."""
     c = charging_data_record.c
-    async with database.transaction() as connection:
+
+    def prune(connection: Connection) -> int:
         before = transaction_instant(connection) - retention
         old = select(c.session_id).where(c.closed_at < before).order_by(c.closed_at).limit(PRUNED_AT_ONCE)
-        ids = (await connection.execute(old)).scalars().all()
+        ids = connection.execute(old).scalars().all()
         if ids:
-            await connection.execute(delete(charging_hour).where(charging_hour.c.session_id.in_(ids)))
-            await connection.execute(delete(charging_data_record).where(c.session_id.in_(ids)))
-    return len(ids)
+            connection.execute(delete(charging_hour).where(charging_hour.c.session_id.in_(ids)))
+            connection.execute(delete(charging_data_record).where(c.session_id.in_(ids)))
+        return len(ids)
+
+    return await database.write(prune, alone=True)
+
+
+def _rows(connection: Connection, query: Select[Any]) -> Sequence[Row[Any]]:
+    return connection.execute(query).all()

@@ -4,10 +4,8 @@ from collections.abc import Collection, Iterable, Iterator
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import delete, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.engine import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.charging_records.model import ChargingDataRecord, HourUsage
 from kswifi.charging_records.sql import (
@@ -15,6 +13,7 @@ from kswifi.charging_records.sql import (
     charging_projection,
     charging_reservation,
 )
+from kswifi.database.dialect import insert, select_rows, upsert_rows
 from kswifi.kernel.clock import unix_seconds
 
 _AT_ONCE: Final = 1000
@@ -30,64 +29,52 @@ _FIXED: Final = frozenset({*_COLUMNS[: _COLUMNS.index("opened_at") + 1]})
 _INSTANT_PLACES: Final = tuple(_COLUMNS.index(name) for name in _INSTANTS)
 _values_of: Final = attrgetter(*_COLUMNS)
 _amounts_of: Final = attrgetter(*_AMOUNTS)
-_WRITE_RECORD: Final = (
-    f"INSERT INTO charging_data_record ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))}) "  # noqa: S608 - our own names alone
-    "ON CONFLICT (session_id) DO UPDATE SET "
-    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name not in _FIXED)
-)
-_ADD_HOUR: Final = (
-    f"INSERT INTO charging_hour (session_id, hour_at, account_id, {', '.join(_AMOUNTS)}) "  # noqa: S608 - as above
-    f"VALUES ({', '.join('?' * (3 + len(_AMOUNTS)))}) ON CONFLICT (session_id, hour_at, account_id) DO UPDATE SET "
-    + ", ".join(f"{name} = charging_hour.{name} + excluded.{name}" for name in _AMOUNTS)
-)
+_CHANGING: Final = tuple(name for name in _COLUMNS if name not in _FIXED)
+_HOUR_KEY: Final = ("session_id", "hour_at", "account_id")
 
 
-async def read_sequence(connection: AsyncConnection) -> int:
+def read_sequence(connection: Connection) -> int:
     """Return how far the journal was read."""
     query = select(charging_projection.c.sequence).where(charging_projection.c.name == _NAME)
-    return int(await connection.scalar(query) or 0)
+    return int(connection.scalar(query) or 0)
 
 
-async def write_sequence(connection: AsyncConnection, sequence: int) -> None:
+def write_sequence(connection: Connection, sequence: int) -> None:
     """Write how far the journal was read."""
-    await connection.execute(
+    connection.execute(
         insert(charging_projection)
         .values(name=_NAME, sequence=sequence)
         .on_conflict_do_update(index_elements=["name"], set_={"sequence": sequence})
     )
 
 
-async def read_reservations(connection: AsyncConnection, ids: Collection[str]) -> dict[str, str]:
+def read_reservations(connection: Connection, ids: Collection[str]) -> dict[str, str]:
     """Return the Session-Ids of reservations, as far as they are known."""
     found: dict[str, str] = {}
     for some in _pieces(ids):
         query = select(charging_reservation).where(charging_reservation.c.reservation_id.in_(some))
-        found.update({it.reservation_id: it.session_id for it in await connection.execute(query)})
+        found.update({it.reservation_id: it.session_id for it in connection.execute(query)})
     return found
 
 
-async def write_reservations(connection: AsyncConnection, reservations: dict[str, str]) -> None:
+def write_reservations(connection: Connection, reservations: dict[str, str]) -> None:
     """Remember whose these reservations are."""
     if reservations:
         rows = [{"reservation_id": key, "session_id": value} for key, value in reservations.items()]
-        await connection.execute(insert(charging_reservation).on_conflict_do_nothing(), rows)
+        connection.execute(insert(charging_reservation).on_conflict_do_nothing(), rows)
 
 
-async def forget_reservations(connection: AsyncConnection, ids: Collection[str]) -> None:
+def forget_reservations(connection: Connection, ids: Collection[str]) -> None:
     """Forget reservations that the ledger forgot."""
     for some in _pieces(ids):
-        await connection.execute(
-            delete(charging_reservation).where(charging_reservation.c.reservation_id.in_(some))
-        )
+        connection.execute(delete(charging_reservation).where(charging_reservation.c.reservation_id.in_(some)))
 
 
-async def read_records(connection: AsyncConnection, session_ids: Collection[str]) -> dict[str, ChargingDataRecord]:
+def read_records(connection: Connection, session_ids: Collection[str]) -> dict[str, ChargingDataRecord]:
     """Return the records of ChargingSessions, without their hours, as far as they are there."""
     found: dict[str, ChargingDataRecord] = {}
     for some in _pieces(session_ids):
-        marks = ", ".join("?" * len(some))
-        query = f"SELECT {', '.join(_COLUMNS)} FROM charging_data_record WHERE session_id IN ({marks})"  # noqa: S608
-        for row in await connection.exec_driver_sql(query, tuple(some)):
+        for row in select_rows(connection, "charging_data_record", _COLUMNS, key="session_id", among=some):
             values = list(row)
             for place in _INSTANT_PLACES:
                 if values[place] is not None:
@@ -96,16 +83,16 @@ async def read_records(connection: AsyncConnection, session_ids: Collection[str]
     return found
 
 
-async def write_records(connection: AsyncConnection, records: Iterable[ChargingDataRecord]) -> None:
+def write_records(connection: Connection, records: Iterable[ChargingDataRecord]) -> None:
     """Write records as they are, and add what their hours hold to what is there."""
     rows, hours = [], []
     for record in records:
         rows.append(_record_row(record))
         hours += [_hour_row(record.session_id, hour) for hour in record.hours.values()]
     if rows:
-        await connection.exec_driver_sql(_WRITE_RECORD, rows)
+        upsert_rows(connection, "charging_data_record", _COLUMNS, rows, key=("session_id",), replace=_CHANGING)
     if hours:
-        await connection.exec_driver_sql(_ADD_HOUR, hours)
+        upsert_rows(connection, "charging_hour", (*_HOUR_KEY, *_AMOUNTS), hours, key=_HOUR_KEY, add=_AMOUNTS)
 
 
 def record_of(row: Row[Any]) -> ChargingDataRecord:

@@ -1,27 +1,36 @@
-"""The engine: short transactions, one writer at a time, and a word to whoever waits for what was written.
+"""The control plane's database: steps that read or write, and waking those who wait for what was written.
 
-SQLite has one writer. Instead of letting writers meet in its busy handler, which polls and is not fair, all of
-this process's writers queue for one pooled connection; other processes are met by BEGIN IMMEDIATE and a busy
+A step is a plain function of a connection. ``write`` and ``read`` are the only way from asynchronous code to the
+database. SQLite has one writer. Instead of letting writers meet in its busy handler, which polls and is not fair,
+all of this process's writing steps queue for one connection; other processes are met by BEGIN IMMEDIATE and a busy
 time-out. Readers have connections of their own that cannot write.
+
+Rules of a step:
+
+- It uses its connection and its arguments alone: no asyncio object, no state that others change meanwhile, no cache
+  or limiter. Read those before, on the loop, and check again after.
+- It can be run again from its beginning: it changes no captured state and does no input or output. A fact is
+  logged once it is true: see ``after_commit``.
+- It is short: it holds back every other writer.
+- An expected conflict is met with ON CONFLICT, or inside a savepoint.
 """
 
-import asyncio
 import os
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, text
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DatabaseError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy import Connection, MetaData
+from sqlalchemy.exc import DatabaseError
 
-from kswifi.database.errors import DatabaseBusyError, DatabaseDamagedError, UnsupportedDatabaseError
-from kswifi.database.together import INSTANT, TOPICS, GroupCommit, Work
+from kswifi.database.dialect import damage_found, damage_in, file_of, is_locked, open_engine
+from kswifi.database.dialect import sqlite_url as sqlite_url  # noqa: PLC0414 - passed on
+from kswifi.database.errors import DatabaseBusyError, DatabaseDamagedError
+from kswifi.database.reader import THREADS, Readers
+from kswifi.database.writer import AFTER_COMMIT, INSTANT, TOPICS, Writer
+from kswifi.database.writer import Step as Step  # noqa: PLC0414 - passed on
 from kswifi.kernel.clock import Clock, SystemClock
 
 metadata: Final = MetaData(
@@ -36,96 +45,89 @@ metadata: Final = MetaData(
 """Every capability's tables stand on this; the convention names constraints, so that migrations can find them."""
 
 BUSY_SECONDS: Final = 10
-"""How long a transaction waits for its turn before it is refused."""
+"""How long a step waits for its turn before it is refused."""
 
-READERS: Final = 4
+SHED_SECONDS: Final = 2
+"""How long a step waits that belongs to a request which may be refused when much is asked for at once."""
 
 _T = TypeVar("_T")
-_DAMAGE: Final = ("malformed", "not a database", "disk image", "corrupt")
 
 
-def sqlite_url(path: Path) -> str:
-    """Return the URL of a database file."""
-    return f"sqlite+aiosqlite:///{path}"
-
-
-def transaction_instant(connection: AsyncConnection | Connection) -> datetime:
+def transaction_instant(connection: Connection) -> datetime:
     """Return the one instant of this transaction, read from the database's clock when it began.
 
     Like PostgreSQL's now(): everything written together carries the same time.
     """
     instant = connection.info[INSTANT]
-    assert isinstance(instant, datetime)  # noqa: S101 - set by every transaction, below
+    assert isinstance(instant, datetime)  # noqa: S101 - set by every transaction
     return instant
 
 
-def announce(connection: AsyncConnection | Connection, topic: str) -> None:
-    """Wake whoever subscribed to the topic, once this transaction has been committed; not if it fails."""
+def announce(connection: Connection, topic: str) -> None:
+    """Wake the subscribers of a topic once this step's transaction is committed; not if the step fails."""
     connection.info[TOPICS].add(topic)
+
+
+def after_commit(connection: Connection, call: Callable[[], object]) -> None:
+    """Call something on the loop once this step's transaction is committed: a log line, a count.
+
+    It is quick and does not raise. Nothing is called if the step fails.
+    """
+    connection.info[AFTER_COMMIT].append(call)
 
 
 class Database:
     """The control plane's database.
 
-    ``url`` is an SQLAlchemy URL of the dialect sqlite+aiosqlite with a file (see ``sqlite_url``). The file is
-    made, readable by its owner alone, if it is not there. Close it on the loop that used it.
+    ``url`` is an SQLAlchemy URL of the dialect sqlite with a file (see ``sqlite_url``). The file is made, readable
+    by its owner alone, if it is not there. Close it on the loop that used it.
+
+    Raises:
+        UnsupportedDatabaseError: the URL names something else.
     """
 
     def __init__(self, url: str, clock: Clock | None = None) -> None:
-        parsed = make_url(url)
-        if parsed.drivername != "sqlite+aiosqlite" or parsed.database in (None, "", ":memory:"):
-            raise UnsupportedDatabaseError(
-                f"KSWiFi runs on sqlite+aiosqlite:///FILE, not on {parsed.drivername}", dialect=parsed.drivername
-            )
-        self.path = Path(str(parsed.database))
+        self.path = file_of(url)
         self.clock: Clock = clock or SystemClock()
         self._make_owner_only()
-        self._writer = _engine(url, pool_size=1, begin="BEGIN IMMEDIATE", read_only=False)
-        self._readers = _engine(url, pool_size=READERS, begin="BEGIN", read_only=True)
+        writing = open_engine(self.path, read_only=False, busy_seconds=BUSY_SECONDS, connections=1)
+        reading = open_engine(self.path, read_only=True, busy_seconds=BUSY_SECONDS, connections=THREADS)
+        at_once = open_engine(self.path, read_only=True, busy_seconds=0, connections=1)
+        self._writer = Writer(writing, self.clock, self._tell)
+        self._readers = Readers(reading, at_once, self.clock)
         self._subscribers: defaultdict[str, set[Callable[[], None]]] = defaultdict(set)
-        self._turn = asyncio.Lock()  # fair: who came first writes first
-        self._together = GroupCommit(_sync_engine(self.path), self._in_turn, self.clock, self._tell)
 
-    @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection in a write transaction: all of it, durable, or none of it. Keep it short.
+    async def write(self, step: Step[_T], *, alone: bool = False, wait_seconds: float | None = None) -> _T:
+        """Run a step in a write transaction, which it may share with others; return its result when it is durable.
 
-        Raises:
-            DatabaseBusyError: its turn did not come in time; nothing was done.
-            DatabaseDamagedError: the file is not sound.
-        """
-        topics: set[str] = set()
-        with self._explained():
-            async with self._in_turn(), self._writer.begin() as connection:
-                connection.info[INSTANT] = self.clock.now()
-                connection.info[TOPICS] = topics
-                yield connection
-        self._tell(topics)
-
-    async def together(self, work: Work[_T]) -> _T:
-        """Run short synchronous work in a write transaction that it may share with others' (see ``together.py``).
-
-        For servers that answer many small requests; what it raises is raised here, and its writes are undone.
+        What the step raises is raised here, and its writes are undone; those of others are not. ``alone`` is for
+        steps that take longer than a few milliseconds: they share no transaction. ``wait_seconds`` is how long the
+        step waits for its turn (BUSY_SECONDS). If the caller is cancelled before the step began, the step never
+        runs; afterwards, the cancellation is raised when the step has ended, and what it wrote is kept.
 
         Raises:
             DatabaseBusyError: its turn did not come in time; nothing was done.
             DatabaseDamagedError: the file is not sound.
         """
         with self._explained():
-            return await self._together.run(work)
+            return await self._writer.run(
+                step, alone=alone, wait_seconds=BUSY_SECONDS if wait_seconds is None else wait_seconds
+            )
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection that sees one consistent snapshot and cannot write.
+    async def read(self, step: Step[_T]) -> _T:
+        """Run a step that sees one consistent snapshot and cannot write; return its result.
 
         Raises:
-            DatabaseBusyError: no connection came free in time.
+            DatabaseBusyError: its turn did not come in time.
             DatabaseDamagedError: the file is not sound.
         """
         with self._explained():
-            async with self._readers.connect() as connection:
-                connection.info[INSTANT] = self.clock.now()
-                yield connection
+            try:
+                return await self._readers.run(step, wait_seconds=BUSY_SECONDS)
+            except DatabaseError as error:
+                if is_locked(error):
+                    raise DatabaseBusyError("the database is busy, try again", seconds=BUSY_SECONDS) from error
+                raise
 
     def subscribe(self, topic: str, wake: Callable[[], None]) -> Callable[[], None]:
         """Call ``wake`` on the loop after each commit that announced the topic; return what ends that.
@@ -148,31 +150,14 @@ class Database:
         Raises:
             DatabaseDamagedError: PRAGMA quick_check found something, or the file is no database.
         """
-        async with self.reading() as connection:
-            findings = (await connection.execute(text("PRAGMA quick_check(10)"))).scalars().all()
-        if findings != ["ok"]:
-            raise self._damaged("; ".join(str(finding) for finding in findings))
+        finding = await self.read(damage_found)
+        if finding is not None:
+            raise self._damaged(finding)
 
     async def close(self) -> None:
-        """Close all connections."""
-        await self._together.close()
-        await self._readers.dispose()
-        await self._writer.dispose()
-
-    @asynccontextmanager
-    async def _in_turn(self) -> AsyncIterator[None]:
-        """Hold the right to write."""
-        try:
-            async with asyncio.timeout(BUSY_SECONDS):
-                await self._turn.acquire()
-        except TimeoutError:
-            raise DatabaseBusyError(
-                "the database is busy; nothing was done, try again", seconds=BUSY_SECONDS
-            ) from None
-        try:
-            yield
-        finally:
-            self._turn.release()
+        """Finish what is waiting, and close all connections."""
+        await self._writer.close()
+        await self._readers.close()
 
     def _tell(self, topics: set[str]) -> None:
         for topic in topics:
@@ -186,18 +171,14 @@ class Database:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn a driver's "locked" and "malformed" into our errors, wherever in a transaction they come up."""
+        """Turn a driver's "malformed" into our error, wherever in a transaction it comes up."""
         try:
             yield
-        except (DatabaseError, PoolTimeoutError) as error:
-            words = str(getattr(error, "orig", error)).lower()
-            if isinstance(error, PoolTimeoutError) or (isinstance(error, OperationalError) and "locked" in words):
-                raise DatabaseBusyError(
-                    "the database is busy; nothing was done, try again", seconds=BUSY_SECONDS
-                ) from error
-            if any(word in words for word in _DAMAGE):
-                raise self._damaged(words) from error
-            raise
+        except DatabaseError as error:
+            finding = damage_in(error)
+            if finding is None:
+                raise
+            raise self._damaged(finding) from error
 
     def _damaged(self, finding: str) -> DatabaseDamagedError:
         return DatabaseDamagedError(
@@ -206,43 +187,3 @@ class Database:
             path=str(self.path),
             finding=finding,
         )
-
-
-def _engine(url: str, *, pool_size: int, begin: str, read_only: bool) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=BUSY_SECONDS,
-        # isolation_level None: sqlite3 begins nothing by itself; the begin event below does (and so DDL is
-        # transactional too).
-        connect_args={"timeout": BUSY_SECONDS, "isolation_level": None},
-    )
-    _prepare(engine.sync_engine, begin, read_only=read_only)
-    return engine
-
-
-def _sync_engine(path: Path) -> Engine:
-    """Return the engine for group commits: one connection, used on one thread after another."""
-    connect_args = {"timeout": BUSY_SECONDS, "isolation_level": None, "check_same_thread": False}
-    engine = create_engine(f"sqlite:///{path}", pool_size=1, max_overflow=0, connect_args=connect_args)
-    _prepare(engine, "BEGIN IMMEDIATE", read_only=False)
-    return engine
-
-
-def _prepare(engine: Engine, begin: str, *, read_only: bool) -> None:
-    @event.listens_for(engine, "connect")
-    def prepare(dbapi_connection: Any, _record: object) -> None:
-        cursor = dbapi_connection.cursor()
-        for pragma in (
-            "journal_mode = WAL",
-            "synchronous = FULL",  # what was committed stays, also through a loss of power
-            "foreign_keys = ON",
-            f"query_only = {'ON' if read_only else 'OFF'}",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)

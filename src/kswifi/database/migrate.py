@@ -21,8 +21,7 @@ async def migrate(database: Database) -> None:
         DatabaseNewerError: the database has a revision that this version does not know.
         DatabaseDamagedError, DatabaseBusyError: as every transaction.
     """
-    async with database.transaction() as connection:
-        await connection.run_sync(_upgrade, str(database.path))
+    await database.write(lambda connection: _upgrade(connection, str(database.path)), alone=True)
 
 
 def _upgrade(connection: Connection, path: str) -> None:

@@ -14,9 +14,9 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    text,
 )
 
+from kswifi.database.dialect import COUNTED_UP, ONE_TREE, partial_unique_index
 from kswifi.database.engine import metadata
 from kswifi.database.types import BigId, ExactInteger, UtcDateTime, UuidText
 
@@ -24,7 +24,7 @@ esim_serial: Final = Table(
     "esim_serial",
     metadata,
     Column("serial", BigId, primary_key=True, autoincrement=True),
-    sqlite_autoincrement=True,
+    **COUNTED_UP,
 )
 """Serial numbers of lines: counted up by the database, never given twice."""
 
@@ -82,11 +82,10 @@ profile_order: Final = Table(
     CheckConstraint("(esim_id IS NULL) <> (package_name IS NULL)", name="one_source"),
     Index(None, "eid", "created_at"),
     # One order at a time for a profile of an operator; what was cancelled stays beside it as Unavailable.
-    Index(
+    partial_unique_index(
         "uq_profile_order_operator_iccid",
         "iccid",
-        unique=True,
-        sqlite_where=text("operator_id IS NOT NULL AND profile_state <> 'unavailable'"),
+        where="operator_id IS NOT NULL AND profile_state <> 'unavailable'",
     ),
     Index(None, "operator_id", "profile_type", "profile_state", "iccid"),
 )
@@ -108,7 +107,7 @@ rsp_session: Final = Table(
     Column("euicc_otpk", LargeBinary(65)),
     Column("install_result", LargeBinary),
     Column("created_at", UtcDateTime, nullable=False),
-    sqlite_with_rowid=False,
+    **ONE_TREE,
 )
 """RspSessions: transactions whose card has proved itself, until its install result and for a while after.
 

@@ -7,11 +7,10 @@ orders at once cannot both take the last kobo. What a session did not use comes 
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.engine import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kswifi.database.dialect import insert
 from kswifi.database.engine import transaction_instant
 from kswifi.free_data.errors import BudgetGoneError, BudgetInvalidError, UnknownBudgetError
 from kswifi.free_data.model import KOBO_LIMIT, Budget, BudgetKind
@@ -32,27 +31,27 @@ def local_day(instant: datetime, zone: tzinfo) -> str:
     return instant.astimezone(zone).date().isoformat()
 
 
-async def budgets(connection: AsyncConnection) -> list[Budget]:
+def budgets(connection: Connection) -> list[Budget]:
     """Return all budgets: the operator's first, then sponsors' and venues', each by name."""
     order = (_t.kind != BudgetKind.OPERATOR, _t.kind, _t.budget_id)
-    rows = await connection.execute(select(free_budget).order_by(*order).limit(BUDGETS_LIMIT))
+    rows = connection.execute(select(free_budget).order_by(*order).limit(BUDGETS_LIMIT))
     return [_read(row) for row in rows]
 
 
-async def find_budget(connection: AsyncConnection, budget_id: str) -> Budget:
+def find_budget(connection: Connection, budget_id: str) -> Budget:
     """Return a budget.
 
     Raises:
         UnknownBudgetError: there is none of this name.
     """
-    row = (await connection.execute(select(free_budget).where(_t.budget_id == budget_id))).one_or_none()
+    row = connection.execute(select(free_budget).where(_t.budget_id == budget_id)).one_or_none()
     if row is None:
         raise UnknownBudgetError(f"there is no budget {budget_id!r}", budget_id=budget_id)
     return _read(row)
 
 
-async def set_budget(
-    connection: AsyncConnection,
+def set_budget(
+    connection: Connection,
     budget_id: str,
     kind: BudgetKind,
     total_kobo: int,
@@ -67,14 +66,14 @@ async def set_budget(
     for kobo in (total_kobo, daily_kobo, monthly_kobo):
         if kobo is not None and not 0 <= kobo <= KOBO_LIMIT:
             raise BudgetInvalidError(f"a budget is between {format_naira(0)} and {format_naira(KOBO_LIMIT)}")
-    row = (await connection.execute(select(free_budget).where(_t.budget_id == budget_id))).one_or_none()
+    row = connection.execute(select(free_budget).where(_t.budget_id == budget_id)).one_or_none()
     values: dict[str, Any] = {"total_kobo": total_kobo, "daily_kobo": daily_kobo, "monthly_kobo": monthly_kobo}
     if row is None:
-        await _require_room_for_one_more(connection)
+        _require_room_for_one_more(connection)
         fresh = {"reserved_kobo": 0, "spent_kobo": 0, "alert_percent": 0}
         values |= {"budget_id": budget_id, "kind": kind, "created_at": transaction_instant(connection), **fresh}
-        await connection.execute(insert(free_budget).values(**values))
-        return await find_budget(connection, budget_id)
+        connection.execute(insert(free_budget).values(**values))
+        return find_budget(connection, budget_id)
     budget = _read(row)
     if budget.kind is not kind:
         raise BudgetInvalidError(f"{budget_id} is a budget of kind {budget.kind}", budget_id=budget_id)
@@ -85,12 +84,12 @@ async def set_budget(
             budget_id=budget_id,
             committed_kobo=committed,
         )
-    await connection.execute(update(free_budget).where(_t.budget_id == budget_id).values(**values))
-    return await find_budget(connection, budget_id)
+    connection.execute(update(free_budget).where(_t.budget_id == budget_id).values(**values))
+    return find_budget(connection, budget_id)
 
 
-async def reserve(
-    connection: AsyncConnection, cost_kobo: int, rules: FreeDataRules, venue_budget_id: str | None = None
+def reserve(
+    connection: Connection, cost_kobo: int, rules: FreeDataRules, venue_budget_id: str | None = None
 ) -> str | None:
     """Reserve what a free session may cost; return the budget that pays, None where none is set up.
 
@@ -101,91 +100,87 @@ async def reserve(
         BudgetGoneError: none of them has so much left, today or this month; nothing is reserved.
     """
     now = transaction_instant(connection)
-    paying = await _paying(connection, cost_kobo, now, rules, venue_budget_id)
+    paying = _paying(connection, cost_kobo, now, rules, venue_budget_id)
     if paying is not None:
-        await _move(connection, paying, reserved=cost_kobo, spent=0)
-    await _count_day(connection, paying, local_day(now, rules.zone), cost_kobo)
+        _move(connection, paying, reserved=cost_kobo, spent=0)
+    _count_day(connection, paying, local_day(now, rules.zone), cost_kobo)
     return paying
 
 
-async def reserve_more(
-    connection: AsyncConnection, budget_id: str | None, cost_kobo: int, rules: FreeDataRules
-) -> None:
+def reserve_more(connection: Connection, budget_id: str | None, cost_kobo: int, rules: FreeDataRules) -> None:
     """Reserve what more of a free session may cost, of the budget that pays for it; None where none was set up.
 
     Raises:
         BudgetGoneError: it has not so much left, today or this month; nothing is reserved.
     """
     if budget_id is not None:
-        await reserve(connection, cost_kobo, rules, budget_id)
+        reserve(connection, cost_kobo, rules, budget_id)
         return
     day = local_day(transaction_instant(connection), rules.zone)
-    if not await _within_ceilings(connection, cost_kobo, day, rules):
+    if not _within_ceilings(connection, cost_kobo, day, rules):
         raise BudgetGoneError("the money for free data is used up for now", do="wait")
-    await _count_day(connection, None, day, cost_kobo)
+    _count_day(connection, None, day, cost_kobo)
 
 
-async def recount(
-    connection: AsyncConnection, budget_id: str | None, reserved_kobo: int, *, of_day: str, on_day: str
-) -> None:
+def recount(connection: Connection, budget_id: str | None, reserved_kobo: int, *, of_day: str, on_day: str) -> None:
     """Count what is still reserved of one day's order on another, so that what comes back comes back there."""
     if of_day != on_day and reserved_kobo:
-        await _count_day(connection, budget_id, of_day, -reserved_kobo)
-        await _count_day(connection, budget_id, on_day, reserved_kobo)
+        _count_day(connection, budget_id, of_day, -reserved_kobo)
+        _count_day(connection, budget_id, on_day, reserved_kobo)
 
 
-async def require_budget(
-    connection: AsyncConnection,
+def require_budget(
+    connection: Connection,
     cost_kobo: int,
     now: datetime,
     rules: FreeDataRules,
     venue_budget_id: str | None = None,
 ) -> None:
     """Refuse as ``reserve``, and reserve nothing."""
-    await _paying(connection, cost_kobo, now, rules, venue_budget_id)
+    _paying(connection, cost_kobo, now, rules, venue_budget_id)
 
 
-async def move(
-    connection: AsyncConnection, budget_id: str | None, ordered_on: str, *, reserved_kobo: int, spent_kobo: int
+def move(
+    connection: Connection, budget_id: str | None, ordered_on: str, *, reserved_kobo: int, spent_kobo: int
 ) -> None:
     """Change what is reserved and spent of a budget by these differences, and what its order's day committed."""
     if budget_id is not None and (reserved_kobo or spent_kobo):
-        await _move(connection, budget_id, reserved=reserved_kobo, spent=spent_kobo)
+        _move(connection, budget_id, reserved=reserved_kobo, spent=spent_kobo)
     if reserved_kobo + spent_kobo:
-        await _count_day(connection, budget_id, ordered_on, reserved_kobo + spent_kobo)
+        _count_day(connection, budget_id, ordered_on, reserved_kobo + spent_kobo)
 
 
-async def committed(connection: AsyncConnection, now: datetime, rules: FreeDataRules) -> tuple[int, int]:
+def committed(connection: Connection, now: datetime, rules: FreeDataRules) -> tuple[int, int]:
     """Return what all budgets together have committed on this local day and in this month, in kobo."""
-    return await _committed(connection, local_day(now, rules.zone), None)
+    return _committed(connection, local_day(now, rules.zone), None)
 
 
-async def stop(connection: AsyncConnection, words: str) -> None:
+def stop(connection: Connection, words: str) -> None:
     """Stop all free data at once; ``words`` are told to who asks for some."""
     values = {"words": words, "at": transaction_instant(connection)}
-    await connection.execute(
+    connection.execute(
         insert(free_stop).values(name=_STOP, **values).on_conflict_do_update(index_elements=["name"], set_=values)
     )
 
 
-async def resume(connection: AsyncConnection) -> None:
+def resume(connection: Connection) -> None:
     """Give free data again."""
-    await connection.execute(free_stop.delete().where(free_stop.c.name == _STOP))
+    connection.execute(free_stop.delete().where(free_stop.c.name == _STOP))
 
 
-async def stopped(connection: AsyncConnection) -> str | None:
+def stopped(connection: Connection) -> str | None:
     """Return the operator's words where free data is stopped, else None."""
-    words: str | None = await connection.scalar(select(free_stop.c.words).where(free_stop.c.name == _STOP))
+    words: str | None = connection.scalar(select(free_stop.c.words).where(free_stop.c.name == _STOP))
     return words
 
 
-async def note_alert(connection: AsyncConnection, budget_id: str, percent: int) -> None:
+def note_alert(connection: Connection, budget_id: str, percent: int) -> None:
     """Note the highest alert level that was told of."""
-    await connection.execute(update(free_budget).where(_t.budget_id == budget_id).values(alert_percent=percent))
+    connection.execute(update(free_budget).where(_t.budget_id == budget_id).values(alert_percent=percent))
 
 
-async def _paying(
-    connection: AsyncConnection,
+def _paying(
+    connection: Connection,
     cost_kobo: int,
     now: datetime,
     rules: FreeDataRules,
@@ -193,14 +188,14 @@ async def _paying(
 ) -> str | None:
     day = local_day(now, rules.zone)
     if venue_budget_id is not None:
-        candidates = [await find_budget(connection, venue_budget_id)]
+        candidates = [find_budget(connection, venue_budget_id)]
     else:
-        candidates = [it for it in await budgets(connection) if it.kind is not BudgetKind.VENUE]
-    within_all = await _within_ceilings(connection, cost_kobo, day, rules)
+        candidates = [it for it in budgets(connection) if it.kind is not BudgetKind.VENUE]
+    within_all = _within_ceilings(connection, cost_kobo, day, rules)
     if within_all and not candidates:
         return None
     for budget in candidates if within_all else ():
-        on_day, in_month = await _committed(connection, day, budget.budget_id)
+        on_day, in_month = _committed(connection, day, budget.budget_id)
         if (
             cost_kobo <= budget.left_kobo
             and _fits(on_day, cost_kobo, budget.daily_kobo)
@@ -218,18 +213,18 @@ async def _paying(
     )
 
 
-async def _within_ceilings(connection: AsyncConnection, cost_kobo: int, day: str, rules: FreeDataRules) -> bool:
+def _within_ceilings(connection: Connection, cost_kobo: int, day: str, rules: FreeDataRules) -> bool:
     """Return whether all budgets together may commit so much more on this day and in its month."""
-    on_day, in_month = await _committed(connection, day, None)
+    on_day, in_month = _committed(connection, day, None)
     return _fits(on_day, cost_kobo, rules.daily_kobo) and _fits(in_month, cost_kobo, rules.monthly_kobo)
 
 
-async def _committed(connection: AsyncConnection, day: str, budget_id: str | None) -> tuple[int, int]:
+def _committed(connection: Connection, day: str, budget_id: str | None) -> tuple[int, int]:
     """Return what a day and its month have committed, of one budget or of all."""
     amount = func.coalesce(func.sum(_d.committed_kobo), 0)
     of_budget = () if budget_id is None else (_d.budget_id == budget_id,)
-    on_day = await connection.scalar(select(amount).where(_d.day == day, *of_budget))
-    in_month = await connection.scalar(
+    on_day = connection.scalar(select(amount).where(_d.day == day, *of_budget))
+    in_month = connection.scalar(
         select(amount).where(_d.day >= f"{day[:7]}-01", _d.day <= f"{day[:7]}-31", *of_budget)
     )
     return int(on_day or 0), int(in_month or 0)
@@ -239,23 +234,23 @@ def _fits(committed_kobo: int, cost_kobo: int, ceiling_kobo: int | None) -> bool
     return ceiling_kobo is None or committed_kobo + cost_kobo <= ceiling_kobo
 
 
-async def _move(connection: AsyncConnection, budget_id: str, *, reserved: int, spent: int) -> None:
-    await connection.execute(
+def _move(connection: Connection, budget_id: str, *, reserved: int, spent: int) -> None:
+    connection.execute(
         update(free_budget)
         .where(_t.budget_id == budget_id)
         .values(reserved_kobo=_t.reserved_kobo + reserved, spent_kobo=_t.spent_kobo + spent)
     )
 
 
-async def _count_day(connection: AsyncConnection, budget_id: str | None, day: str, kobo: int) -> None:
+def _count_day(connection: Connection, budget_id: str | None, day: str, kobo: int) -> None:
     if kobo < 0:
         # What comes back of an order was counted on its day; only what the network refunds of an earlier tranche
         # was counted on a day that nobody knows any more. It comes back here, as far as there is something.
         place = (_d.day == day, _d.budget_id == (budget_id or NO_BUDGET))
         less = func.max(_d.committed_kobo + kobo, 0)
-        await connection.execute(update(free_budget_day).where(*place).values(committed_kobo=less))
+        connection.execute(update(free_budget_day).where(*place).values(committed_kobo=less))
         return
-    await connection.execute(
+    connection.execute(
         insert(free_budget_day)
         .values(day=day, budget_id=budget_id or NO_BUDGET, committed_kobo=kobo)
         .on_conflict_do_update(
@@ -264,8 +259,8 @@ async def _count_day(connection: AsyncConnection, budget_id: str | None, day: st
     )
 
 
-async def _require_room_for_one_more(connection: AsyncConnection) -> None:
-    if int(await connection.scalar(select(func.count()).select_from(free_budget)) or 0) >= BUDGETS_LIMIT:
+def _require_room_for_one_more(connection: Connection) -> None:
+    if int(connection.scalar(select(func.count()).select_from(free_budget)) or 0) >= BUDGETS_LIMIT:
         raise BudgetInvalidError(f"there are {BUDGETS_LIMIT} budgets already")
 
 

@@ -4,8 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import case, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, case, func, select
 
 from kswifi.free_data import budgets, waiting
 from kswifi.free_data.errors import FreeOrderRefusedError
@@ -46,21 +45,21 @@ class FreeDataFigures:
     """The operator's words while the kill switch is on."""
 
 
-async def read_figures(connection: AsyncConnection, now: datetime, rules: FreeDataRules) -> FreeDataFigures:
+def read_figures(connection: Connection, now: datetime, rules: FreeDataRules) -> FreeDataFigures:
     """Return how free data stands."""
-    found = await budgets.budgets(connection)
-    by_budget = await _committed_by_budget(connection, budgets.local_day(now, rules.zone))
+    found = budgets.budgets(connection)
+    by_budget = _committed_by_budget(connection, budgets.local_day(now, rules.zone))
     in_all = by_budget.values()
     return FreeDataFigures(
         budgets=tuple(found),
         committed={it.budget_id: by_budget.get(it.budget_id, Committed()) for it in found},
         committed_in_all=Committed(sum(it.day_kobo for it in in_all), sum(it.month_kobo for it in in_all)),
-        waiting=await waiting.how_many(connection),
-        stopped=await budgets.stopped(connection),
+        waiting=waiting.how_many(connection),
+        stopped=budgets.stopped(connection),
     )
 
 
-async def _committed_by_budget(connection: AsyncConnection, day: str) -> dict[str, Committed]:
+def _committed_by_budget(connection: Connection, day: str) -> dict[str, Committed]:
     t = free_budget_day.c
     of_day = func.sum(case((t.day == day, t.committed_kobo), else_=0))
     query = (
@@ -68,4 +67,4 @@ async def _committed_by_budget(connection: AsyncConnection, day: str) -> dict[st
         .where(t.day.between(f"{day[:7]}-01", f"{day[:7]}-31"))
         .group_by(t.budget_id)
     )
-    return {row.budget_id: Committed(int(row.of_day), int(row.of_month)) for row in await connection.execute(query)}
+    return {row.budget_id: Committed(int(row.of_day), int(row.of_month)) for row in connection.execute(query)}

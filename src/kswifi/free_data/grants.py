@@ -5,16 +5,16 @@ another order than it happened leaves the same sums.
 """
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 from sqlalchemy.engine import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.books.model import Account, Line
 from kswifi.books.service import post
-from kswifi.database.engine import transaction_instant
+from kswifi.database.engine import after_commit, transaction_instant
 from kswifi.free_data.budgets import find_budget, local_day, move, recount, reserve, reserve_more, stopped
 from kswifi.free_data.errors import BudgetGoneError
 from kswifi.free_data.limits import Asker
@@ -32,10 +32,11 @@ from kswifi.free_data.sql import free_grant
 
 _log = structlog.get_logger(__name__)
 _t = free_grant.c
+_FIND = select(free_grant).where(_t.session_id == bindparam("wanted"))  # made once: making one anew costs more
 
 
-async def add_grant(
-    connection: AsyncConnection,
+def add_grant(
+    connection: Connection,
     session_id: str,
     asker: Asker,
     octets: int,
@@ -49,8 +50,8 @@ async def add_grant(
     """
     now = transaction_instant(connection)
     cost_kobo = first_cost_of(octets, rules.tranche_octets, rules.cost_kobo_per_gb)
-    budget_id = await reserve(connection, cost_kobo, rules, venue_budget_id)
-    await connection.execute(
+    budget_id = reserve(connection, cost_kobo, rules, venue_budget_id)
+    connection.execute(
         insert(free_grant).values(
             session_id=session_id,
             user_id=asker.user_id,
@@ -72,14 +73,14 @@ async def add_grant(
     )
 
 
-async def find_grant(connection: AsyncConnection, session_id: str) -> FreeGrant | None:
+def find_grant(connection: Connection, session_id: str) -> FreeGrant | None:
     """Return the grant of a session; None for one that somebody paid for."""
-    row = (await connection.execute(select(free_grant).where(_t.session_id == session_id))).one_or_none()
+    row = connection.execute(_FIND, {"wanted": session_id}).one_or_none()
     return None if row is None else read_grant(row)
 
 
-async def follow(
-    connection: AsyncConnection, session_id: str, used_octets: int, *, open_octets: int, ended: bool
+def follow(
+    connection: Connection, session_id: str, used_octets: int, *, open_octets: int, ended: bool
 ) -> FreeGrant | None:
     """Note what was used of a session; return its grant as it is then, None if it has none.
 
@@ -90,13 +91,13 @@ async def follow(
         open_octets: what an ended session still holds in reservations; a live one may yet use all that is released.
         ended: nothing can be reserved any more: what it cannot use any more goes back to its budget.
     """
-    grant = await find_grant(connection, session_id)
+    grant = find_grant(connection, session_id)
     if grant is None:
         return None
     over = ended or grant.ended_at is not None
     may_be_used = open_octets if over else max(0, grant.released_octets - used_octets)
-    money = await _as_far_as_paid(connection, grant, money_of(grant, used_octets, may_be_used))
-    await move(
+    money = _as_far_as_paid(connection, grant, money_of(grant, used_octets, may_be_used))
+    move(
         connection,
         grant.budget_id,
         grant.ordered_on,
@@ -110,57 +111,57 @@ async def follow(
     }
     if over and grant.ended_at is None:
         values["ended_at"] = transaction_instant(connection)
-    await connection.execute(update(free_grant).where(_t.session_id == session_id).values(**values))
+    connection.execute(update(free_grant).where(_t.session_id == session_id).values(**values))
     if over and not money.reserved_kobo:
-        await _book(connection, grant, money.spent_kobo, grant.ended_at or transaction_instant(connection))
-    return await find_grant(connection, session_id)
+        _book(connection, grant, money.spent_kobo, grant.ended_at or transaction_instant(connection))
+    return find_grant(connection, session_id)
 
 
-async def release_tranche(connection: AsyncConnection, session_id: str, rules: FreeDataRules) -> FreeGrant | None:
+def release_tranche(connection: Connection, session_id: str, rules: FreeDataRules) -> FreeGrant | None:
     """Release the next tranche of a session that has really used the last; return its grant.
 
     None if nothing is due, and while free data is stopped or its payer's money is gone: ``waiting_for_release``
     finds it again.
     """
-    grant = await find_grant(connection, session_id)
-    if grant is None or not grant.wants_release or await stopped(connection) is not None:
+    grant = find_grant(connection, session_id)
+    if grant is None or not grant.wants_release or stopped(connection) is not None:
         return None
     released = released_next(grant)
     money = money_of(grant, grant.used_octets, released - grant.used_octets)
     more_kobo = money.in_all_kobo - grant.spent_kobo - grant.reserved_kobo
     today = local_day(transaction_instant(connection), rules.zone)
     try:
-        async with connection.begin_nested():  # what is counted again on this day has to fit its ceilings as well
-            await recount(connection, grant.budget_id, grant.reserved_kobo, of_day=grant.ordered_on, on_day=today)
-            await reserve_more(connection, grant.budget_id, more_kobo, rules)
+        with connection.begin_nested():  # what is counted again on this day has to fit its ceilings as well
+            recount(connection, grant.budget_id, grant.reserved_kobo, of_day=grant.ordered_on, on_day=today)
+            reserve_more(connection, grant.budget_id, more_kobo, rules)
     except BudgetGoneError:
         return None
     values = {"released_octets": released, "reserved_kobo": money.reserved_kobo, "ordered_on": today}
-    await connection.execute(update(free_grant).where(_t.session_id == session_id).values(**values))
-    return await find_grant(connection, session_id)
+    connection.execute(update(free_grant).where(_t.session_id == session_id).values(**values))
+    return find_grant(connection, session_id)
 
 
-async def waiting_for_release(connection: AsyncConnection, limit: int) -> list[str]:
+def waiting_for_release(connection: Connection, limit: int) -> list[str]:
     """Return some sessions that have used their tranche and got no other yet, by their ids, at most ``limit``.
 
     Any of them: many that wait for one venue's money must not stand in the way of the others.
     """
     due = _t.used_octets >= _t.released_octets - _t.tranche_octets // 2
     query = select(_t.session_id).where(_t.ended_at.is_(None), _t.released_octets < _t.octets, due)
-    return list(await connection.scalars(query.order_by(func.random()).limit(limit)))
+    return list(connection.scalars(query.order_by(func.random()).limit(limit)))
 
 
-async def end_unused(connection: AsyncConnection, session_id: str) -> None:
+def end_unused(connection: Connection, session_id: str) -> None:
     """Settle a session that ended before anything of it could be used: all of it goes back."""
-    await follow(connection, session_id, 0, open_octets=0, ended=True)
+    follow(connection, session_id, 0, open_octets=0, ended=True)
 
 
-async def note_card(connection: AsyncConnection, session_id: str, card_mark: str) -> None:
+def note_card(connection: Connection, session_id: str, card_mark: str) -> None:
     """Note which eUICC has installed a session."""
-    await connection.execute(update(free_grant).where(_t.session_id == session_id).values(card_mark=card_mark))
+    connection.execute(update(free_grant).where(_t.session_id == session_id).values(card_mark=card_mark))
 
 
-async def _as_far_as_paid(connection: AsyncConnection, grant: FreeGrant, money: Money) -> Money:
+def _as_far_as_paid(connection: Connection, grant: FreeGrant, money: Money) -> Money:
     """Return what the payer's budget can hold of it.
 
     More than was reserved is a defect, of ours or of the network's; that it is told here, and not refused by the
@@ -169,15 +170,20 @@ async def _as_far_as_paid(connection: AsyncConnection, grant: FreeGrant, money: 
     more_kobo = money.in_all_kobo - grant.spent_kobo - grant.reserved_kobo
     if more_kobo <= 0 or grant.budget_id is None:
         return money
-    lacking_kobo = more_kobo - (await find_budget(connection, grant.budget_id)).left_kobo
+    lacking_kobo = more_kobo - find_budget(connection, grant.budget_id).left_kobo
     if lacking_kobo <= 0:
         return money
-    _log.error("free_session_beyond_its_budget", session_id=grant.session_id, lacking_kobo=lacking_kobo)
+    after_commit(
+        connection,
+        partial(
+            _log.error, "free_session_beyond_its_budget", session_id=grant.session_id, lacking_kobo=lacking_kobo
+        ),
+    )
     reserved_kobo = max(0, money.reserved_kobo - lacking_kobo)
     return Money(money.in_all_kobo - lacking_kobo - reserved_kobo, reserved_kobo)
 
 
-async def _book(connection: AsyncConnection, grant: FreeGrant, spent_kobo: int, at: datetime) -> None:
+def _book(connection: Connection, grant: FreeGrant, spent_kobo: int, at: datetime) -> None:
     """Book what a settled session has cost; out of a sponsor's or venue's deposit where it is theirs.
 
     A late report may come after that: what it adds is booked by itself.
@@ -188,11 +194,11 @@ async def _book(connection: AsyncConnection, grant: FreeGrant, spent_kobo: int, 
     in_all_kobo, spent_kobo = spent_kobo, spent_kobo - booked_kobo
     lines: list[Line] = [(Account.COST_OF_DATA, spent_kobo), (Account.OWED_FOR_DATA, -spent_kobo)]
     if grant.budget_id is not None:
-        budget = await find_budget(connection, grant.budget_id)
+        budget = find_budget(connection, grant.budget_id)
         if budget.kind is not BudgetKind.OPERATOR:
             lines += [(Account.SPONSORS_DEPOSITS, spent_kobo), (Account.SPONSORED_REVENUE, -spent_kobo)]
     reference = f"free_data:{grant.session_id}:{in_all_kobo}"
-    await post(connection, reference=reference, kind="free_data_used", lines=lines, at=at)
+    post(connection, reference=reference, kind="free_data_used", lines=lines, at=at)
 
 
 def read_grant(row: Row[*tuple[Any, ...]]) -> FreeGrant:

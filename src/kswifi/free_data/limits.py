@@ -7,8 +7,7 @@ unspent give the allowance back by no longer being counted, so there is nothing 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, not_, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select
 
 from kswifi.free_data.errors import (
     AllowanceExceededError,
@@ -37,15 +36,15 @@ class Asker:
     card_mark: str | None = None
 
 
-async def octets_left(connection: AsyncConnection, asker: Asker, now: datetime, rules: FreeDataRules) -> int:
+def octets_left(connection: Connection, asker: Asker, now: datetime, rules: FreeDataRules) -> int:
     """Return how many octets of the rolling days' allowance an account has left."""
-    had = await _had(connection, _theirs(asker, rules), now, rules)
+    had = _had(connection, _theirs(asker, rules), now, rules)
     return max(0, rules.allowance_octets - had)
 
 
-async def unspent_room(connection: AsyncConnection, asker: Asker, rules: FreeDataRules) -> int:
+def unspent_room(connection: Connection, asker: Asker, rules: FreeDataRules) -> int:
     """Return how many octets more an account may hold unspent."""
-    unspent = await connection.scalar(
+    unspent = connection.scalar(
         select(func.coalesce(func.sum(_t.octets - _t.used_octets), 0)).where(
             _t.user_id == asker.user_id, _t.ended_at.is_(None)
         )
@@ -53,8 +52,8 @@ async def unspent_room(connection: AsyncConnection, asker: Asker, rules: FreeDat
     return max(0, rules.unspent_octets - int(unspent or 0))
 
 
-async def require_within_limits(
-    connection: AsyncConnection, asker: Asker, octets: int, now: datetime, rules: FreeDataRules
+def require_within_limits(
+    connection: Connection, asker: Asker, octets: int, now: datetime, rules: FreeDataRules
 ) -> None:
     """Refuse a free order that would go over a limit.
 
@@ -63,16 +62,14 @@ async def require_within_limits(
         TooMuchUnspentError: more than may lie unspent.
         CoolingDownError: too soon after the last one.
     """
-    await _require(
-        connection, _theirs(asker, rules), octets, rules.allowance_octets, now, rules, AllowanceExceededError
-    )
+    _require(connection, _theirs(asker, rules), octets, rules.allowance_octets, now, rules, AllowanceExceededError)
     if rules.device_allowance_octets is not None and asker.device_mark is not None:
         of_device = _t.device_mark == asker.device_mark
-        await _require(
+        _require(
             connection, of_device, octets, rules.device_allowance_octets, now, rules, DeviceAllowanceExceededError
         )
-    await require_card_within_limit(connection, asker.card_mark, octets, now, rules)
-    room = await unspent_room(connection, asker, rules)
+    require_card_within_limit(connection, asker.card_mark, octets, now, rules)
+    room = unspent_room(connection, asker, rules)
     if octets > room:
         raise TooMuchUnspentError(
             f"{format_octets(rules.unspent_octets)} may lie unspent at most; there is room for "
@@ -80,11 +77,11 @@ async def require_within_limits(
             room_octets=room,
             asked_octets=octets,
         )
-    await _require_cool(connection, asker, now, rules)
+    _require_cool(connection, asker, now, rules)
 
 
-async def require_card_within_limit(
-    connection: AsyncConnection,
+def require_card_within_limit(
+    connection: Connection,
     card_mark: str | None,
     octets: int,
     now: datetime,
@@ -101,7 +98,7 @@ async def require_card_within_limit(
     of_card = _t.card_mark == card_mark
     if besides is not None:
         of_card = and_(of_card, _t.session_id != besides)
-    await _require(connection, of_card, octets, rules.card_allowance_octets, now, rules, CardAllowanceExceededError)
+    _require(connection, of_card, octets, rules.card_allowance_octets, now, rules, CardAllowanceExceededError)
 
 
 def _theirs(asker: Asker, rules: FreeDataRules) -> ColumnElement[bool]:
@@ -114,9 +111,9 @@ def _theirs(asker: Asker, rules: FreeDataRules) -> ColumnElement[bool]:
     return or_(*same)
 
 
-async def _had(connection: AsyncConnection, whose: ColumnElement[bool], now: datetime, rules: FreeDataRules) -> int:
+def _had(connection: Connection, whose: ColumnElement[bool], now: datetime, rules: FreeDataRules) -> int:
     query = select(func.coalesce(func.sum(_t.octets), 0)).where(*_counted(whose, now, rules))
-    return int(await connection.scalar(query) or 0)
+    return int(connection.scalar(query) or 0)
 
 
 def _counted(
@@ -125,8 +122,8 @@ def _counted(
     return whose, _t.ordered_at > now - rules.allowance_period, not_(_GIVEN_BACK)
 
 
-async def _require(
-    connection: AsyncConnection,
+def _require(
+    connection: Connection,
     whose: ColumnElement[bool],
     octets: int,
     allowance: int,
@@ -134,10 +131,10 @@ async def _require(
     rules: FreeDataRules,
     error: type[FreeOrderRefusedError],
 ) -> None:
-    left = max(0, allowance - await _had(connection, whose, now, rules))
+    left = max(0, allowance - _had(connection, whose, now, rules))
     if octets <= left:
         return
-    until = await _enough_at(connection, whose, octets, allowance, now, rules)
+    until = _enough_at(connection, whose, octets, allowance, now, rules)
     of = {DeviceAllowanceExceededError: " for one device", CardAllowanceExceededError: " for one eSIM chip"}
     raise error(
         f"{format_octets(allowance)} are free in {rules.allowance_days} days{of.get(error, '')}; "
@@ -149,8 +146,8 @@ async def _require(
     )
 
 
-async def _enough_at(
-    connection: AsyncConnection,
+def _enough_at(
+    connection: Connection,
     whose: ColumnElement[bool],
     octets: int,
     allowance: int,
@@ -162,7 +159,7 @@ async def _enough_at(
         return None
     query = select(_t.octets, _t.ordered_at).where(*_counted(whose, now, rules)).order_by(_t.ordered_at.desc())
     had = 0
-    for row in await connection.execute(query):
+    for row in connection.execute(query):
         had += row.octets
         if had + octets > allowance:
             leaves: datetime = row.ordered_at
@@ -170,10 +167,10 @@ async def _enough_at(
     return now
 
 
-async def _require_cool(connection: AsyncConnection, asker: Asker, now: datetime, rules: FreeDataRules) -> None:
+def _require_cool(connection: Connection, asker: Asker, now: datetime, rules: FreeDataRules) -> None:
     if not rules.cool_down:
         return
-    last: datetime | None = await connection.scalar(
+    last: datetime | None = connection.scalar(
         select(func.max(_t.ordered_at)).where(_theirs(asker, rules), not_(_GIVEN_BACK))
     )
     if last is not None and now < last + rules.cool_down:

@@ -4,16 +4,18 @@
 beforehand which that would be. Neither knows what a session is: it is an id, octets and days.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, func, select
 
 from kswifi.accounts.kyc import kyc_level
 from kswifi.accounts.sql import user_account
 from kswifi.catalogue.model import Offer
-from kswifi.database.engine import Database, transaction_instant
+from kswifi.database.engine import Database, after_commit, transaction_instant
 from kswifi.free_data import budgets, waiting
 from kswifi.free_data.errors import (
     CardAllowanceExceededError,
@@ -75,14 +77,14 @@ class FreeData:
         self.counts = FreeDataCounts()
         self._database = database
 
-    async def require_identified(self, connection: AsyncConnection, user_id: str) -> None:
+    def require_identified(self, connection: Connection, user_id: str) -> None:
         """Refuse any order, free or paid, of somebody who is not identified as far as the operator asks.
 
         Raises:
             KycLevelTooLowError: they are not.
         """
         needed = self.rules.kyc_level
-        level = await kyc_level(connection, user_id) if needed else 0
+        level = kyc_level(connection, user_id) if needed else 0
         if level < needed:
             raise KycLevelTooLowError(
                 "before an order we have to know who you are: bring your identification to the operator",
@@ -90,9 +92,9 @@ class FreeData:
                 needed_level=needed,
             )
 
-    async def take(
+    def take(
         self,
-        connection: AsyncConnection,
+        connection: Connection,
         *,
         user_id: str,
         session_id: str,
@@ -102,26 +104,36 @@ class FreeData:
     ) -> None:
         """Give a free session, and reserve what it may cost; to be asked in the transaction that orders it.
 
-        Once that is durable, ``counts.given`` is the caller's to raise.
-
         Raises:
             FreeOrderRefusedError: a rule says no, by its own subclass; nothing was written.
         """
-        asker = await self._asker(connection, user_id, device_id, eid)
+        asker = self._asker(connection, user_id, device_id, eid)
         octets = _octets(offer)
-        try:
-            voucher = await self._require(connection, asker, offer, transaction_instant(connection))
-        except FreeOrderRefusedError as refused:
-            self.counts.refusals[refused.code] += 1
-            raise
+        voucher = self._require(connection, asker, offer, transaction_instant(connection))
         venue_budget_id = None if voucher is None else voucher.budget_id
-        await add_grant(connection, session_id, asker, octets, self.rules, venue_budget_id)
+        add_grant(connection, session_id, asker, octets, self.rules, venue_budget_id)
         if voucher is not None:
-            await use_voucher(connection, voucher.serial, session_id)
-        await waiting.leave(connection, user_id)
+            use_voucher(connection, voucher.serial, session_id)
+        waiting.leave(connection, user_id)
+        after_commit(connection, self._count_given)
 
-    async def take_card(
-        self, connection: AsyncConnection, session_id: str, octets: int, eid: Eid
+    @contextmanager
+    def counting_refusals(self) -> Iterator[None]:
+        """Count the order that is asked for inside if a rule refuses it."""
+        try:
+            yield
+        except FreeOrderRefusedError as refused:
+            self._count_refusal(refused)
+            raise
+
+    def _count_given(self) -> None:
+        self.counts.given += 1
+
+    def _count_refusal(self, refused: FreeOrderRefusedError) -> None:
+        self.counts.refusals[refused.code] += 1
+
+    def take_card(
+        self, connection: Connection, session_id: str, octets: int, eid: Eid
     ) -> CardAllowanceExceededError | None:
         """Note which eUICC holds a free session, before anything of it can be spent.
 
@@ -130,42 +142,43 @@ class FreeData:
         mark = self.marks.card(str(eid))
         now = transaction_instant(connection)
         try:
-            await require_card_within_limit(connection, mark, octets, now, self.rules, besides=session_id)
+            require_card_within_limit(connection, mark, octets, now, self.rules, besides=session_id)
         except CardAllowanceExceededError as refused:
-            self.counts.refusals[refused.code] += 1
+            after_commit(connection, partial(self._count_refusal, refused))
             return refused
-        await note_card(connection, session_id, mark)
+        note_card(connection, session_id, mark)
         return None
 
     async def withheld_octets(self, session_id: str) -> int:
         """Return how much of a session is not released yet; 0 for one that somebody paid for."""
-        async with self._database.reading() as connection:
-            grant = await find_grant(connection, session_id)
+        grant = await self._database.read(lambda connection: find_grant(connection, session_id))
         return 0 if grant is None else grant.withheld_octets
 
     async def standing(self, user_id: str, offers: tuple[Offer, ...], device_id: str | None = None) -> Standing:
         """Tell how somebody stands, and of each free offer whether they may order it now."""
         now = self._database.clock.now()
-        async with self._database.reading() as connection:
-            asker = await self._asker(connection, user_id, device_id, None)
-            left = await octets_left(connection, asker, now, self.rules)
+
+        def look(connection: Connection) -> Standing:
+            asker = self._asker(connection, user_id, device_id, None)
+            left = octets_left(connection, asker, now, self.rules)
             free = [offer for offer in offers if offer.free]
-            found = [OfferStanding(it.id, await self._refusal(connection, asker, it, now)) for it in free]
+            found = [OfferStanding(it.id, self._refusal(connection, asker, it, now)) for it in free]
             return Standing(
                 allowance_octets=self.rules.allowance_octets,
                 allowance_days=self.rules.allowance_days,
                 left_octets=left,
-                unspent_room_octets=await unspent_room(connection, asker, self.rules),
-                kyc_level=await kyc_level(connection, user_id),
-                waits=await waiting.waits(connection, user_id),
+                unspent_room_octets=unspent_room(connection, asker, self.rules),
+                kyc_level=kyc_level(connection, user_id),
+                waits=waiting.waits(connection, user_id),
                 offers=tuple(found),
             )
 
-    async def left_octets(self, user_id: str) -> int:
-        """Return what is left of somebody's allowance."""
-        async with self._database.reading() as connection:
-            asker = await self._asker(connection, user_id, None, None)
-            return await octets_left(connection, asker, self._database.clock.now(), self.rules)
+        return await self._database.read(look)
+
+    def left_octets(self, connection: Connection, user_id: str) -> int:
+        """Return what is left of a user's allowance."""
+        asker = self._asker(connection, user_id, None, None)
+        return octets_left(connection, asker, transaction_instant(connection), self.rules)
 
     async def wait(self, user_id: str, offer: Offer) -> None:
         """Put somebody on the waiting list for an offer that only the missing money refuses; again is no error.
@@ -175,26 +188,22 @@ class FreeData:
         """
         if self.rules.when_budget_gone is not WhenBudgetGone.WAITING_LIST:
             raise NoWaitingListError("no waiting list is kept here")
-        async with self._database.transaction() as connection:
-            asker = await self._asker(connection, user_id, None, None)
-            refusal = await self._refusal(connection, asker, offer, transaction_instant(connection))
+
+        def change(connection: Connection) -> None:
+            asker = self._asker(connection, user_id, None, None)
+            refusal = self._refusal(connection, asker, offer, transaction_instant(connection))
             if refusal is None or refusal.facts["do"] != "join_waiting_list":
                 raise NoWaitingListError(
                     "there is nothing to wait for: " + (refusal.message if refusal else "order")
                 )
-            await waiting.join(connection, user_id, _octets(offer))
+            waiting.join(connection, user_id, _octets(offer))
 
-    async def stop_waiting(self, user_id: str) -> None:
-        """Take somebody off the waiting list; who is not on it is no error."""
-        async with self._database.transaction() as connection:
-            await waiting.leave(connection, user_id)
+        await self._database.write(change)
 
-    async def _asker(
-        self, connection: AsyncConnection, user_id: str, device_id: str | None, eid: Eid | None
-    ) -> Asker:
+    def _asker(self, connection: Connection, user_id: str, device_id: str | None, eid: Eid | None) -> Asker:
         t = user_account.c
         query = select(func.coalesce(t.phone_number, t.email), t.phone_mark).where(t.user_id == user_id)
-        row = (await connection.execute(query)).one_or_none()
+        row = connection.execute(query).one_or_none()
         identifier, phone_mark = (None, None) if row is None else row
         return Asker(
             user_id=user_id,
@@ -204,33 +213,31 @@ class FreeData:
             card_mark=None if eid is None else self.marks.card(str(eid)),
         )
 
-    async def _refusal(
-        self, connection: AsyncConnection, asker: Asker, offer: Offer, now: datetime
+    def _refusal(
+        self, connection: Connection, asker: Asker, offer: Offer, now: datetime
     ) -> FreeOrderRefusedError | None:
         try:
-            await self._require(connection, asker, offer, now)
+            self._require(connection, asker, offer, now)
         except FreeOrderRefusedError as refused:
             return refused
         return None
 
-    async def _require(
-        self, connection: AsyncConnection, asker: Asker, offer: Offer, now: datetime
-    ) -> Voucher | None:
+    def _require(self, connection: Connection, asker: Asker, offer: Offer, now: datetime) -> Voucher | None:
         """Refuse by the first rule that an order breaks; return the voucher that it is given for, if it is for one.
 
         The order of the rules is that of what helps soonest.
         """
-        words = await budgets.stopped(connection)
+        words = budgets.stopped(connection)
         if words is not None:
             raise FreeDataStoppedError(words)
-        await self.require_identified(connection, asker.user_id)
+        self.require_identified(connection, asker.user_id)
         self._require_given(offer)
-        vouchers = await good_vouchers(connection, asker.user_id, now)
+        vouchers = good_vouchers(connection, asker.user_id, now)
         needed = self._require_shown(asker, vouchers)
         octets = _octets(offer)
-        await require_within_limits(connection, asker, octets, now, self.rules)
+        require_within_limits(connection, asker, octets, now, self.rules)
         cost_kobo = first_cost_of(octets, self.rules.tranche_octets, self.rules.cost_kobo_per_gb)
-        return await require_payer(connection, vouchers, cost_kobo, now, self.rules, needed=needed)
+        return require_payer(connection, vouchers, cost_kobo, now, self.rules, needed=needed)
 
     def _require_shown(self, asker: Asker, vouchers: list[Voucher]) -> bool:
         """Refuse who has not shown what is asked of everybody; return whether it is a voucher that they show."""

@@ -3,8 +3,7 @@
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from kswifi.free_data.budgets import require_budget
 from kswifi.free_data.errors import BudgetGoneError
@@ -17,25 +16,25 @@ VOUCHERS_LIMIT: Final = 500
 """Of one account; the rates of redeeming keep everybody far below."""
 
 
-async def good_vouchers(connection: AsyncConnection, user_id: str, now: datetime) -> list[Voucher]:
+def good_vouchers(connection: Connection, user_id: str, now: datetime) -> list[Voucher]:
     """Return the vouchers with which somebody may order; what expires first comes first.
 
     A voucher is used up by its session, unless that ended with not one octet used: as with every allowance, what
     failed, was cancelled or expired untouched costs nothing.
     """
-    held = [it for it in await vouchers_of(connection, user_id, VOUCHERS_LIMIT) if it.expires_at > now]
+    held = [it for it in vouchers_of(connection, user_id, VOUCHERS_LIMIT) if it.expires_at > now]
     used = [it.session_id for it in held if it.session_id is not None]
     t = free_grant.c
     given_back = set(
-        await connection.scalars(
+        connection.scalars(
             select(t.session_id).where(t.session_id.in_(used), t.ended_at.is_not(None), t.used_octets == 0)
         )
     )
     return [it for it in held if it.session_id is None or it.session_id in given_back]
 
 
-async def require_payer(
-    connection: AsyncConnection,
+def require_payer(
+    connection: Connection,
     vouchers: list[Voucher],
     cost_kobo: int,
     now: datetime,
@@ -56,12 +55,12 @@ async def require_payer(
         if voucher.budget_id is None and not needed:
             continue
         try:
-            await require_budget(connection, cost_kobo, now, rules, voucher.budget_id)
+            require_budget(connection, cost_kobo, now, rules, voucher.budget_id)
         except BudgetGoneError as error:
             refused = error
         else:
             return voucher
     if needed and refused is not None:
         raise refused
-    await require_budget(connection, cost_kobo, now, rules)
+    require_budget(connection, cost_kobo, now, rules)
     return None

@@ -3,10 +3,9 @@
 from datetime import timedelta
 from typing import Final
 
-from sqlalchemy import case, delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, case, delete, func, select, update
 
+from kswifi.database.dialect import insert
 from kswifi.database.engine import transaction_instant
 from kswifi.free_data.budgets import require_budget
 from kswifi.free_data.errors import BudgetGoneError
@@ -23,53 +22,53 @@ HEAD_START: Final = timedelta(minutes=15)
 _t = free_waiting.c
 
 
-async def join(connection: AsyncConnection, user_id: str, octets: int) -> None:
+def join(connection: Connection, user_id: str, octets: int) -> None:
     """Put somebody at the end of the list; who waits already keeps their place."""
     now = transaction_instant(connection)
-    await connection.execute(delete(free_waiting).where(_t.user_id == user_id, _t.told_at.is_not(None)))
-    await connection.execute(
+    connection.execute(delete(free_waiting).where(_t.user_id == user_id, _t.told_at.is_not(None)))
+    connection.execute(
         insert(free_waiting)
         .values(user_id=user_id, octets=octets, since=now)
         .on_conflict_do_update(index_elements=["user_id"], set_={"octets": octets})
     )
 
 
-async def leave(connection: AsyncConnection, user_id: str) -> None:
+def leave(connection: Connection, user_id: str) -> None:
     """Take somebody off the list."""
-    await connection.execute(delete(free_waiting).where(_t.user_id == user_id))
+    connection.execute(delete(free_waiting).where(_t.user_id == user_id))
 
 
-async def waits(connection: AsyncConnection, user_id: str) -> bool:
+def waits(connection: Connection, user_id: str) -> bool:
     """Tell whether somebody is on the list, and was not told yet."""
     query = select(_t.user_id).where(_t.user_id == user_id, _t.told_at.is_(None))
-    return await connection.scalar(query) is not None
+    return connection.scalar(query) is not None
 
 
-async def how_many(connection: AsyncConnection) -> int:
+def how_many(connection: Connection) -> int:
     """Return how many wait."""
     query = select(func.count()).select_from(free_waiting).where(_t.told_at.is_(None))
-    return int(await connection.scalar(query) or 0)
+    return int(connection.scalar(query) or 0)
 
 
-async def tell_some(connection: AsyncConnection, rules: FreeDataRules) -> int:
+def tell_some(connection: Connection, rules: FreeDataRules) -> int:
     """Tell as many as there is money for, the longest waiting first; return how many.
 
     No money is kept for them, but nobody else of the list is told of the same money during their head start.
     """
     now = transaction_instant(connection)
-    await connection.execute(delete(free_waiting).where(_t.told_at <= now - HEAD_START))
+    connection.execute(delete(free_waiting).where(_t.told_at <= now - HEAD_START))
     tranche = rules.tranche_octets
     first = _t.octets if tranche is None else case((_t.octets > tranche, tranche), else_=_t.octets)
     query = select(func.coalesce(func.sum(first), 0)).where(_t.told_at.is_not(None))
-    octets, told = int(await connection.scalar(query) or 0), 0
+    octets, told = int(connection.scalar(query) or 0), 0
     waiting = select(free_waiting).where(_t.told_at.is_(None)).order_by(_t.since).limit(TOLD_AT_ONCE)
-    for row in (await connection.execute(waiting)).all():
+    for row in connection.execute(waiting).all():
         octets += first_tranche(row.octets, tranche)
         try:
-            await require_budget(connection, cost_of(octets, rules.cost_kobo_per_gb), now, rules)
+            require_budget(connection, cost_of(octets, rules.cost_kobo_per_gb), now, rules)
         except BudgetGoneError:
             break
-        await connection.execute(update(free_waiting).where(_t.user_id == row.user_id).values(told_at=now))
-        await publish(connection, user_id=row.user_id, kind=FREE_DATA_AGAIN, payload={"octets": row.octets})
+        connection.execute(update(free_waiting).where(_t.user_id == row.user_id).values(told_at=now))
+        publish(connection, user_id=row.user_id, kind=FREE_DATA_AGAIN, payload={"octets": row.octets})
         told += 1
     return told

@@ -24,12 +24,10 @@ def outbox_chores(database: Database) -> dict[str, Chore]:
     """Return the chores of the outbox's own tables."""
 
     async def entries() -> int:
-        async with database.transaction() as connection:
-            return await prune_entries(connection, ENTRY_RETENTION)
+        return await database.write(lambda connection: prune_entries(connection, ENTRY_RETENTION), alone=True)
 
     async def events() -> int:
-        async with database.transaction() as connection:
-            return await prune_events(connection, EVENT_RETENTION)
+        return await database.write(lambda connection: prune_events(connection, EVENT_RETENTION), alone=True)
 
     return {"outbox_entries": entries, "domain_events": events}
 

@@ -107,10 +107,11 @@ class Worker:
             return 1  # a hand came free: look again at once
         lease = timedelta(seconds=self._limits.handler_seconds + self._limits.lease_margin_seconds)
         try:
-            async with self._database.transaction() as connection:
-                entries = await lease_due(
+            entries = await self._database.write(
+                lambda connection: lease_due(
                     connection, owner=self.owner, kinds=self._handlers, lease_for=lease, limit=free
                 )
+            )
         except DatabaseBusyError:
             _log.warning("worker_waits_for_database")
             return 0
@@ -146,19 +147,21 @@ class Worker:
             return Unknown(f"{type(error).__name__}: {error}")
 
     async def _settle(self, entry: Entry, result: JobResult) -> bool:
-        async with self._database.transaction() as connection:
-            match result:
-                case Done():
-                    return await finish(connection, entry, EntryState.DONE)
-                case Refused(reason):
-                    _log.info("job_refused", kind=entry.kind, key=entry.key, reason=reason)
-                    return await finish(connection, entry, EntryState.REFUSED, reason)
-                case Unknown(reason) if entry.attempts >= self._limits.attempts:
-                    _log.error("job_stuck", kind=entry.kind, key=entry.key, reason=reason)
-                    return await finish(connection, entry, EntryState.STUCK, reason)
-                case Unknown(reason):
-                    later = self._database.clock.now() + self._delay(entry.attempts)
-                    return await postpone(connection, entry, later, reason)
+        match result:
+            case Done():
+                return await self._finish(entry, EntryState.DONE)
+            case Refused(reason):
+                _log.info("job_refused", kind=entry.kind, key=entry.key, reason=reason)
+                return await self._finish(entry, EntryState.REFUSED, reason)
+            case Unknown(reason) if entry.attempts >= self._limits.attempts:
+                _log.error("job_stuck", kind=entry.kind, key=entry.key, reason=reason)
+                return await self._finish(entry, EntryState.STUCK, reason)
+            case Unknown(reason):
+                later = self._database.clock.now() + self._delay(entry.attempts)
+                return await self._database.write(lambda connection: postpone(connection, entry, later, reason))
+
+    async def _finish(self, entry: Entry, state: EntryState, reason: str | None = None) -> bool:
+        return await self._database.write(lambda connection: finish(connection, entry, state, reason))
 
     def _delay(self, attempts: int) -> timedelta:
         """Return the exponential back-off with a random half, so that many failures do not return as one wave."""

@@ -11,10 +11,9 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from sqlalchemy import select
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
+from kswifi.database.dialect import insert
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.database.errors import DatabaseBusyError
 from kswifi.kernel.clock import unix_seconds
@@ -78,17 +77,8 @@ class AlertFollower:
     async def catch_up(self) -> None:
         """Decide on all events there are. What happened before the first start is nobody's news."""
         while not self._stopping:
-            async with self._database.transaction() as connection:
-                sequence = await _sequence(connection)
-                if sequence is None:
-                    await _put_sequence(connection, (await event_bounds(connection))[1])
-                    return
-                events = await events_of_all(connection, sequence, EVENTS_AT_ONCE)
-                for event in events:
-                    await _decide(connection, event)
-                if not events:
-                    return
-                await _put_sequence(connection, events[-1].sequence)
+            if not await self._database.write(_decide_on_some):
+                return
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handler of each kind."""
@@ -99,43 +89,62 @@ class AlertFollower:
         payload = entry.payload
         if unix_seconds(self._database.clock.now()) - payload["at"] > STALE.total_seconds():
             return Refused("it is no news any more")
-        async with self._database.reading() as connection:
-            subscription = await find_subscription(connection, payload["subscription_id"])
+        subscription = await self._database.read(
+            lambda connection: find_subscription(connection, payload["subscription_id"])
+        )
         if subscription is None:
             return Done()
         result = await self._transport.send(subscription, payload["message"].encode(), payload["topic"])
         if result == Refused(GONE):
-            async with self._database.transaction() as connection:
-                await forget_subscription(connection, subscription.subscription_id)
+            await self._database.write(
+                lambda connection: forget_subscription(connection, subscription.subscription_id)
+            )
         return result
 
     async def tell_of_the_end(self, entry: Entry) -> JobResult:
         """Tell that a session ends within a day, if there still is something of it."""
-        async with self._database.transaction() as connection:
+
+        def tell(connection: Connection) -> None:
             try:
-                session = await find_session(connection, entry.payload["session_id"])
+                session = find_session(connection, entry.payload["session_id"])
             except UnknownSessionError:
-                return Done()
+                return
             if session.state in _ON_THE_CARD:
-                await _tell(connection, session, [Alert(AlertKind.ENDS)])
+                _tell(connection, session, [Alert(AlertKind.ENDS)])
+
+        await self._database.write(tell)
         return Done()
 
 
-async def _decide(connection: AsyncConnection, event: DomainEvent) -> None:
+def _decide_on_some(connection: Connection) -> bool:
+    """Decide on the next events; tell whether there were some."""
+    sequence = _sequence(connection)
+    if sequence is None:
+        _put_sequence(connection, event_bounds(connection)[1])
+        return False
+    events = events_of_all(connection, sequence, EVENTS_AT_ONCE)
+    for event in events:
+        _decide(connection, event)
+    if events:
+        _put_sequence(connection, events[-1].sequence)
+    return bool(events)
+
+
+def _decide(connection: Connection, event: DomainEvent) -> None:
     if event.kind not in (BALANCE_CHANGED, STATE_CHANGED):
         return
     payload: Mapping[str, Any] = event.payload
     try:
-        session = await find_session(connection, payload["session_id"])
+        session = find_session(connection, payload["session_id"])
     except UnknownSessionError:
         return
     if event.kind == BALANCE_CHANGED:
         if session.state in _ON_THE_CARD:
-            await _tell(connection, session, list(shares_passed(payload["used"], session.allowance_octets)))
+            _tell(connection, session, list(shares_passed(payload["used"], session.allowance_octets)))
     elif payload["state"] == SessionState.EXHAUSTED:
-        await _tell(connection, session, [Alert(AlertKind.FINISHED)])
+        _tell(connection, session, [Alert(AlertKind.FINISHED)])
     elif payload["state"] == SessionState.STORED:
-        await enqueue(
+        enqueue(
             connection,
             kind=TELL_OF_THE_END,
             key=f"{TELL_OF_THE_END}:{session.session_id}",
@@ -144,23 +153,23 @@ async def _decide(connection: AsyncConnection, event: DomainEvent) -> None:
         )
 
 
-async def _tell(connection: AsyncConnection, session: InternetSession, alerts: list[Alert]) -> None:
+def _tell(connection: Connection, session: InternetSession, alerts: list[Alert]) -> None:
     """Tell the last of these alerts that was not told yet; all of them count as told."""
     now = transaction_instant(connection)
     fresh: Alert | None = None
     for alert in alerts:
-        noted = await connection.execute(
+        noted = connection.execute(
             insert(told_alert)
             .values(session_id=session.session_id, name=alert.name, at=now)
             .on_conflict_do_nothing()
         )
         if noted.rowcount == 1:
             fresh = alert
-    if fresh is None or not (await wishes_of(connection, session.user_id)).wants(fresh):
+    if fresh is None or not wishes_of(connection, session.user_id).wants(fresh):
         return
     message = _message(session, fresh)
-    for subscription in await subscriptions_of(connection, session.user_id):
-        await enqueue(
+    for subscription in subscriptions_of(connection, session.user_id):
+        enqueue(
             connection,
             kind=PUSH,
             key=f"push:{session.session_id}:{fresh.name}:{subscription.subscription_id}",
@@ -186,14 +195,14 @@ def _message(session: InternetSession, alert: Alert) -> str:
     ).decode()
 
 
-async def _sequence(connection: AsyncConnection) -> int | None:
+def _sequence(connection: Connection) -> int | None:
     query = select(notified_sequence.c.sequence).where(notified_sequence.c.name == _NAME)
-    found: int | None = (await connection.execute(query)).scalar_one_or_none()
+    found: int | None = connection.execute(query).scalar_one_or_none()
     return found
 
 
-async def _put_sequence(connection: AsyncConnection, sequence: int) -> None:
-    await connection.execute(
+def _put_sequence(connection: Connection, sequence: int) -> None:
+    connection.execute(
         insert(notified_sequence)
         .values(name=_NAME, sequence=sequence)
         .on_conflict_do_update(index_elements=["name"], set_={"sequence": sequence})

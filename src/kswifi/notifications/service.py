@@ -1,10 +1,9 @@
 """Whom to tell and what: subscriptions of devices, and their owners' wishes."""
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from sqlalchemy import delete, select
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, delete, select
 
+from kswifi.database.dialect import insert
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.kernel.ids import uuid7
 from kswifi.notifications.errors import PushKeyInvalidError, UnknownPushSubscriptionError
@@ -38,10 +37,11 @@ class NotificationService:
         """
         self._transport.check_endpoint(endpoint)
         _check_keys(key, secret)
-        async with self._database.transaction() as connection:
+
+        def change(connection: Connection) -> str:
             now = transaction_instant(connection)
             values = {"user_id": user_id, "key": key, "secret": secret, "created_at": now}
-            kept = await connection.execute(
+            kept = connection.execute(
                 insert(push_subscription)
                 .values(subscription_id=str(uuid7(now)), endpoint=endpoint, **values)
                 .on_conflict_do_update(index_elements=["endpoint"], set_=values)
@@ -54,67 +54,69 @@ class NotificationService:
                 .limit(SUBSCRIPTIONS_LIMIT)
             )
             subscription_id = str(kept.scalar_one())
-            await connection.execute(
+            connection.execute(
                 delete(push_subscription).where(_t.user_id == user_id, _t.subscription_id.not_in(newest))
             )
             return subscription_id
 
-    async def unsubscribe(self, user_id: str, subscription_id: str) -> None:
-        """Forget a device.
-
-        Raises:
-            UnknownPushSubscriptionError: the user has no such subscription.
-        """
-        mine = _t.user_id == user_id, _t.subscription_id == subscription_id
-        async with self._database.transaction() as connection:
-            if (await connection.execute(delete(push_subscription).where(*mine))).rowcount != 1:
-                raise UnknownPushSubscriptionError("you have no such subscription")
-
-    async def standing(self, user_id: str) -> tuple[Wishes, list[Subscription]]:
-        """Return what a user wants to be told, and where."""
-        async with self._database.reading() as connection:
-            return await wishes_of(connection, user_id), await subscriptions_of(connection, user_id)
-
-    async def wish(self, user_id: str, wishes: Wishes) -> None:
-        """Keep what a user wants to be told."""
-        values = {"usage": wishes.usage, "expiry": wishes.expiry}
-        async with self._database.transaction() as connection:
-            await connection.execute(
-                insert(notification_wish)
-                .values(user_id=user_id, **values)
-                .on_conflict_do_update(index_elements=["user_id"], set_=values)
-            )
+        return await self._database.write(change)
 
 
-async def wishes_of(connection: AsyncConnection, user_id: str) -> Wishes:
+def remove_subscription(connection: Connection, user_id: str, subscription_id: str) -> None:
+    """Forget a device of a user.
+
+    Raises:
+        UnknownPushSubscriptionError: the user has no such subscription.
+    """
+    mine = _t.user_id == user_id, _t.subscription_id == subscription_id
+    if connection.execute(delete(push_subscription).where(*mine)).rowcount != 1:
+        raise UnknownPushSubscriptionError("you have no such subscription")
+
+
+def put_wishes(connection: Connection, user_id: str, wishes: Wishes) -> None:
+    """Keep what a user wants to be told."""
+    values = {"usage": wishes.usage, "expiry": wishes.expiry}
+    connection.execute(
+        insert(notification_wish)
+        .values(user_id=user_id, **values)
+        .on_conflict_do_update(index_elements=["user_id"], set_=values)
+    )
+
+
+def standing_of(connection: Connection, user_id: str) -> tuple[Wishes, list[Subscription]]:
+    """Return what a user wants to be told, and where."""
+    return wishes_of(connection, user_id), subscriptions_of(connection, user_id)
+
+
+def wishes_of(connection: Connection, user_id: str) -> Wishes:
     """Return what a user wants to be told: everything, until they say otherwise."""
     t = notification_wish.c
-    row = (await connection.execute(select(t.usage, t.expiry).where(t.user_id == user_id))).one_or_none()
+    row = connection.execute(select(t.usage, t.expiry).where(t.user_id == user_id)).one_or_none()
     return Wishes() if row is None else Wishes(row.usage, row.expiry)
 
 
-async def subscriptions_of(connection: AsyncConnection, user_id: str) -> list[Subscription]:
+def subscriptions_of(connection: Connection, user_id: str) -> list[Subscription]:
     """Return a user's devices."""
     query = select(_t.subscription_id, _t.endpoint, _t.key, _t.secret).where(_t.user_id == user_id)
-    return [Subscription(*row) for row in await connection.execute(query)]
+    return [Subscription(*row) for row in connection.execute(query)]
 
 
-async def find_subscription(connection: AsyncConnection, subscription_id: str) -> Subscription | None:
+def find_subscription(connection: Connection, subscription_id: str) -> Subscription | None:
     """Return a device, None where it is gone."""
     query = select(_t.subscription_id, _t.endpoint, _t.key, _t.secret).where(_t.subscription_id == subscription_id)
-    row = (await connection.execute(query)).one_or_none()
+    row = connection.execute(query).one_or_none()
     return None if row is None else Subscription(*row)
 
 
-async def forget_subscription(connection: AsyncConnection, subscription_id: str) -> None:
+def forget_subscription(connection: Connection, subscription_id: str) -> None:
     """Forget a device that is no more."""
-    await connection.execute(delete(push_subscription).where(_t.subscription_id == subscription_id))
+    connection.execute(delete(push_subscription).where(_t.subscription_id == subscription_id))
 
 
-async def forget_notifications(connection: AsyncConnection, user_id: str) -> None:
+def forget_notifications(connection: Connection, user_id: str) -> None:
     """Forget where and what a user wants to be told."""
     for table in (push_subscription, notification_wish):
-        await connection.execute(delete(table).where(table.c.user_id == user_id))
+        connection.execute(delete(table).where(table.c.user_id == user_id))
 
 
 def _check_keys(key: bytes, secret: bytes) -> None:

@@ -8,8 +8,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, or_, select, update
 
 from kswifi.database.engine import transaction_instant
 from kswifi.outbox.model import Entry, EntryState
@@ -21,58 +20,83 @@ PRUNE_LIMIT: Final = 500
 
 _t: Final = outbox_entry.c
 
+# Made once: making a statement anew costs more than running it.
+_LEASE: Final = (
+    update(outbox_entry)
+    .where(
+        _t.id.in_(
+            select(_t.id)
+            .where(
+                _t.state == EntryState.WAITING,
+                _t.run_at <= bindparam("now"),
+                _t.kind.in_(bindparam("kinds", expanding=True)),
+                or_(_t.lease_until.is_(None), _t.lease_until <= bindparam("now")),
+            )
+            .order_by(_t.run_at, _t.id)
+            .limit(bindparam("most"))
+        )
+    )
+    .values(lease_owner=bindparam("owner"), lease_until=bindparam("until"), attempts=_t.attempts + 1)
+    .returning(_t.id, _t.kind, _t.key, _t.payload, _t.attempts)
+)
+_FINISH: Final = (
+    update(outbox_entry)
+    .where(
+        _t.id == bindparam("held_id"),
+        _t.lease_owner == bindparam("held_owner"),
+        _t.attempts == bindparam("held_attempts"),
+    )
+    .values(
+        state=bindparam("end"),
+        last_error=bindparam("reason"),
+        finished_at=bindparam("now"),
+        lease_owner=None,
+        lease_until=None,
+    )
+)
 
-async def lease_due(
-    connection: AsyncConnection, *, owner: str, kinds: Collection[str], lease_for: timedelta, limit: int
+
+def lease_due(
+    connection: Connection, *, owner: str, kinds: Collection[str], lease_for: timedelta, limit: int
 ) -> list[Entry]:
     """Take up to ``limit`` entries that are due and that nobody has a lease on, oldest first."""
     now = transaction_instant(connection)
-    free = or_(_t.lease_until.is_(None), _t.lease_until <= now)
-    due = (
-        select(_t.id)
-        .where(_t.state == EntryState.WAITING, _t.run_at <= now, _t.kind.in_(kinds), free)
-        .order_by(_t.run_at, _t.id)
-        .limit(limit)
-    )
-    rows = await connection.execute(
-        update(outbox_entry)
-        .where(_t.id.in_(due))
-        .values(lease_owner=owner, lease_until=now + lease_for, attempts=_t.attempts + 1)
-        .returning(_t.id, _t.kind, _t.key, _t.payload, _t.attempts)
+    rows = connection.execute(
+        _LEASE, {"now": now, "kinds": list(kinds), "most": limit, "owner": owner, "until": now + lease_for}
     )
     taken = [Entry(row.id, row.kind, row.key, row.payload, row.attempts, owner) for row in rows]
     return sorted(taken, key=lambda entry: entry.id)
 
 
-async def release_leases(connection: AsyncConnection) -> int:
+def release_leases(connection: Connection) -> int:
     """Give back every entry that is leased; return how many. Only for a process that is alone with the database.
 
     At its start nobody works on anything: what is still leased belongs to one that died, and would else rest until
     the lease has run out. The attempts stay counted.
     """
     leased = update(outbox_entry).where(_t.lease_until.is_not(None)).values(lease_owner=None, lease_until=None)
-    return (await connection.execute(leased)).rowcount
+    return connection.execute(leased).rowcount
 
 
-async def finish(connection: AsyncConnection, entry: Entry, state: EntryState, reason: str | None = None) -> bool:
+def finish(connection: Connection, entry: Entry, state: EntryState, reason: str | None = None) -> bool:
     """End an entry; False if the lease was lost, and then nothing is written."""
-    result = await connection.execute(
-        update(outbox_entry)
-        .where(_held(entry))
-        .values(
-            state=state,
-            last_error=reason and reason[:ERROR_LIMIT],
-            finished_at=transaction_instant(connection),
-            lease_owner=None,
-            lease_until=None,
-        )
+    result = connection.execute(
+        _FINISH,
+        {
+            "held_id": entry.id,
+            "held_owner": entry.lease_owner,
+            "held_attempts": entry.attempts,
+            "end": state,
+            "reason": reason and reason[:ERROR_LIMIT],
+            "now": transaction_instant(connection),
+        },
     )
     return result.rowcount == 1
 
 
-async def postpone(connection: AsyncConnection, entry: Entry, run_at: datetime, reason: str) -> bool:
+def postpone(connection: Connection, entry: Entry, run_at: datetime, reason: str) -> bool:
     """Give an entry back, to be tried again at ``run_at``; False if the lease was lost."""
-    result = await connection.execute(
+    result = connection.execute(
         update(outbox_entry)
         .where(_held(entry))
         .values(run_at=run_at, last_error=reason[:ERROR_LIMIT], lease_owner=None, lease_until=None)
@@ -80,15 +104,15 @@ async def postpone(connection: AsyncConnection, entry: Entry, run_at: datetime, 
     return result.rowcount == 1
 
 
-async def counts(connection: AsyncConnection) -> dict[str, int]:
+def counts(connection: Connection) -> dict[str, int]:
     """Return how many entries there are in each state: what an operator looks at."""
-    rows = await connection.execute(select(_t.state, func.count()).group_by(_t.state))
+    rows = connection.execute(select(_t.state, func.count()).group_by(_t.state))
     return {row[0]: row[1] for row in rows}
 
 
-async def revive(connection: AsyncConnection, key: str) -> bool:
+def revive(connection: Connection, key: str) -> bool:
     """Let a stuck entry be tried again, with its attempts counted afresh; False if it is not stuck."""
-    result = await connection.execute(
+    result = connection.execute(
         update(outbox_entry)
         .where(_t.key == key, _t.state == EntryState.STUCK)
         .values(state=EntryState.WAITING, attempts=0, run_at=transaction_instant(connection), finished_at=None)
@@ -96,17 +120,17 @@ async def revive(connection: AsyncConnection, key: str) -> bool:
     return result.rowcount == 1
 
 
-async def prune_entries(connection: AsyncConnection, older_than: timedelta) -> int:
+def prune_entries(connection: Connection, older_than: timedelta) -> int:
     """Forget entries that ended well longer ago than this; stuck ones stay until someone has looked."""
     ended = and_(
         _t.state.in_([EntryState.DONE, EntryState.REFUSED]),
         _t.finished_at < transaction_instant(connection) - older_than,
     )
     old = select(_t.id).where(ended).limit(PRUNE_LIMIT)
-    return (await connection.execute(delete(outbox_entry).where(_t.id.in_(old)))).rowcount
+    return connection.execute(delete(outbox_entry).where(_t.id.in_(old))).rowcount
 
 
-async def prune_events(connection: AsyncConnection, older_than: timedelta) -> int:
+def prune_events(connection: Connection, older_than: timedelta) -> int:
     """Forget events older than this; a reader that was away longer is told to load everything anew."""
     old = (
         select(domain_event.c.sequence)
@@ -114,7 +138,7 @@ async def prune_events(connection: AsyncConnection, older_than: timedelta) -> in
         .order_by(domain_event.c.sequence)
         .limit(PRUNE_LIMIT)
     )
-    return (await connection.execute(delete(domain_event).where(domain_event.c.sequence.in_(old)))).rowcount
+    return connection.execute(delete(domain_event).where(domain_event.c.sequence.in_(old))).rowcount
 
 
 def _held(entry: Entry) -> ColumnElement[bool]:

@@ -4,9 +4,8 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kswifi.database.dialect import insert
 from kswifi.database.engine import announce, transaction_instant
 from kswifi.outbox.model import DomainEvent, EntryState, Payload, checked_payload
 from kswifi.outbox.sql import domain_event, outbox_entry
@@ -27,21 +26,14 @@ def events_topic(user_id: str) -> str:
     return f"domain_event:{user_id}"
 
 
-async def enqueue(
-    connection: AsyncConnection, *, kind: str, key: str, payload: Payload, run_at: datetime | None = None
+def enqueue(
+    connection: Connection, *, kind: str, key: str, payload: Payload, run_at: datetime | None = None
 ) -> None:
     """Ask for work after this transaction: at ``run_at``, or at once.
 
     ``key`` names the work for good: asking twice gives one entry, the first. It is kept, and so is that promise,
     for the retention of finished entries.
     """
-    await connection.run_sync(lambda sync: enqueue_now(sync, kind=kind, key=key, payload=payload, run_at=run_at))
-
-
-def enqueue_now(
-    connection: Connection, *, kind: str, key: str, payload: Payload, run_at: datetime | None = None
-) -> None:
-    """Do as ``enqueue`` within synchronous work (see Database.together)."""
     now = transaction_instant(connection)
     connection.execute(
         _ENQUEUE,
@@ -58,23 +50,18 @@ def enqueue_now(
     announce(connection, WORK_TOPIC)
 
 
-async def is_known(connection: AsyncConnection, key: str) -> bool:
+def is_known(connection: Connection, key: str) -> bool:
     """Tell whether work of this key has been asked for, and is not forgotten yet."""
     query = select(outbox_entry.c.id).where(outbox_entry.c.key == key)
-    return (await connection.execute(query)).first() is not None
+    return connection.execute(query).first() is not None
 
 
-async def publish(connection: AsyncConnection, *, user_id: str, kind: str, payload: Payload) -> int:
+def publish(connection: Connection, *, user_id: str, kind: str, payload: Payload) -> int:
     """Tell what happened; return the event's sequence.
 
-    Writers take turns (see Database.transaction), so sequences are committed in their order and a reader that has
+    Writers take turns (see Database.write), so sequences are committed in their order and a reader that has
     seen one has been able to see all before it.
     """
-    return await connection.run_sync(lambda sync: publish_now(sync, user_id=user_id, kind=kind, payload=payload))
-
-
-def publish_now(connection: Connection, *, user_id: str, kind: str, payload: Payload) -> int:
-    """Do as ``publish`` within synchronous work (see Database.together)."""
     at = transaction_instant(connection)
     result = connection.execute(
         _PUBLISH, {"user_id": user_id, "kind": kind, "payload": checked_payload(payload), "at": at}
@@ -85,11 +72,9 @@ def publish_now(connection: Connection, *, user_id: str, kind: str, payload: Pay
     return int(result.inserted_primary_key[0])
 
 
-async def events_after(
-    connection: AsyncConnection, user_id: str, sequence: int, limit: int = 100
-) -> list[DomainEvent]:
+def events_after(connection: Connection, user_id: str, sequence: int, limit: int = 100) -> list[DomainEvent]:
     """Return the user's events after a sequence, oldest first, at most ``limit`` of them."""
-    rows = await connection.execute(
+    rows = connection.execute(
         select(domain_event)
         .where(domain_event.c.user_id == user_id, domain_event.c.sequence > sequence)
         .order_by(domain_event.c.sequence)
@@ -98,9 +83,9 @@ async def events_after(
     return [DomainEvent(row.sequence, row.user_id, row.kind, row.payload, row.at) for row in rows]
 
 
-async def events_of_all(connection: AsyncConnection, sequence: int, limit: int = 100) -> list[DomainEvent]:
+def events_of_all(connection: Connection, sequence: int, limit: int = 100) -> list[DomainEvent]:
     """Return everybody's events after a sequence, oldest first, at most ``limit`` of them."""
-    rows = await connection.execute(
+    rows = connection.execute(
         select(domain_event)
         .where(domain_event.c.sequence > sequence)
         .order_by(domain_event.c.sequence)
@@ -109,14 +94,12 @@ async def events_of_all(connection: AsyncConnection, sequence: int, limit: int =
     return [DomainEvent(row.sequence, row.user_id, row.kind, row.payload, row.at) for row in rows]
 
 
-async def forget_events(connection: AsyncConnection, user_id: str) -> None:
+def forget_events(connection: Connection, user_id: str) -> None:
     """Forget a user's events."""
-    await connection.execute(delete(domain_event).where(domain_event.c.user_id == user_id))
+    connection.execute(delete(domain_event).where(domain_event.c.user_id == user_id))
 
 
-async def event_bounds(connection: AsyncConnection) -> tuple[int, int]:
+def event_bounds(connection: Connection) -> tuple[int, int]:
     """Return the sequences of the oldest and the newest event that are kept; (0, 0) when there is none."""
-    row = (
-        await connection.execute(select(func.min(domain_event.c.sequence), func.max(domain_event.c.sequence)))
-    ).one()
+    row = connection.execute(select(func.min(domain_event.c.sequence), func.max(domain_event.c.sequence))).one()
     return (row[0] or 0, row[1] or 0)

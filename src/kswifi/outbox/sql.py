@@ -4,6 +4,7 @@ from typing import Final
 
 from sqlalchemy import JSON, CheckConstraint, Column, Index, Integer, String, Table
 
+from kswifi.database.dialect import COUNTED_UP
 from kswifi.database.engine import metadata
 from kswifi.database.types import BigId, UtcDateTime, UuidText
 
@@ -24,7 +25,7 @@ outbox_entry: Final = Table(
     Column("finished_at", UtcDateTime),
     CheckConstraint("state IN ('waiting', 'done', 'refused', 'stuck')", name="state"),
     Index(None, "state", "run_at"),
-    sqlite_autoincrement=True,
+    **COUNTED_UP,
 )
 
 domain_event: Final = Table(
@@ -36,5 +37,5 @@ domain_event: Final = Table(
     Column("payload", JSON, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Index(None, "user_id", "sequence"),
-    sqlite_autoincrement=True,
+    **COUNTED_UP,
 )

@@ -5,7 +5,7 @@ Sandbox money is booked like real money, so that the whole road is rehearsed, an
 
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from kswifi.books.model import Account
 from kswifi.books.service import post
@@ -13,13 +13,13 @@ from kswifi.payments.model import PassPeriod, Payment, earned_after
 from kswifi.payments.ports import Charge
 
 
-async def book_settled(connection: AsyncConnection, payment: Payment, charge: Charge, at: datetime) -> None:
+def book_settled(connection: Connection, payment: Payment, charge: Charge, at: datetime) -> None:
     """Book a payment that buys what it should: cash less the fee, the fee, and a debt of days to the payer.
 
     A fee that the payer bore on top of the price is no cost of ours.
     """
     borne_by_payer = charge.amount_kobo - payment.amount_kobo
-    await post(
+    post(
         connection,
         reference=f"payment:{payment.reference}:settled",
         kind=_kind(payment, "payment_settled"),
@@ -32,9 +32,9 @@ async def book_settled(connection: AsyncConnection, payment: Payment, charge: Ch
     )
 
 
-async def book_unassigned(connection: AsyncConnection, payment: Payment, charge: Charge, at: datetime) -> None:
+def book_unassigned(connection: Connection, payment: Payment, charge: Charge, at: datetime) -> None:
     """Book kobo that came without a right to it, at once owed back."""
-    await post(
+    post(
         connection,
         reference=f"payment:{payment.reference}:unassigned",
         kind=_kind(payment, "payment_unassigned"),
@@ -45,7 +45,7 @@ async def book_unassigned(connection: AsyncConnection, payment: Payment, charge:
         ],
         at=at,
     )
-    await post(
+    post(
         connection,
         reference=f"payment:{payment.reference}:refund_owed",
         kind=_kind(payment, "refund_owed"),
@@ -54,9 +54,9 @@ async def book_unassigned(connection: AsyncConnection, payment: Payment, charge:
     )
 
 
-async def book_refund_owed(connection: AsyncConnection, payment: Payment, earned_kobo: int, at: datetime) -> None:
+def book_refund_owed(connection: Connection, payment: Payment, earned_kobo: int, at: datetime) -> None:
     """Book that the price is owed back: what is still deferred, and what had been earned of it."""
-    await post(
+    post(
         connection,
         reference=f"payment:{payment.reference}:refund_owed",
         kind=_kind(payment, "refund_owed"),
@@ -69,11 +69,11 @@ async def book_refund_owed(connection: AsyncConnection, payment: Payment, earned
     )
 
 
-async def book_refunded(
-    connection: AsyncConnection, payment: Payment, amount_kobo: int, at: datetime, *, by_hand: bool
+def book_refunded(
+    connection: Connection, payment: Payment, amount_kobo: int, at: datetime, *, by_hand: bool
 ) -> None:
     """Book that the gateway has sent it back, or the operator from the bank. The gateway's fee is lost."""
-    await post(
+    post(
         connection,
         reference=f"payment:{payment.reference}:refunded",
         kind=_kind(payment, "payment_refunded"),
@@ -85,14 +85,12 @@ async def book_refunded(
     )
 
 
-async def book_earned_day(
-    connection: AsyncConnection, payment: Payment, period: PassPeriod, day: int, at: datetime
-) -> None:
+def book_earned_day(connection: Connection, payment: Payment, period: PassPeriod, day: int, at: datetime) -> None:
     """Book that the ``day``-th day of a period has been delivered."""
     earned = earned_after(period.price_kobo, period.valid_days, day)
     amount = earned - earned_after(period.price_kobo, period.valid_days, day - 1)
     if amount:
-        await post(
+        post(
             connection,
             reference=f"pass:{period.period_id}:day:{day}",
             kind=_kind(payment, "pass_day_earned"),

@@ -5,10 +5,10 @@ sandbox money has in the book is undone by one of its own: the book goes on from
 """
 
 from collections import defaultdict
+from functools import partial
 from typing import Final
 
-from sqlalchemy import exists, literal, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, exists, literal, or_, select
 
 from kswifi.books.model import Account
 from kswifi.books.service import post
@@ -27,35 +27,40 @@ async def close_rehearsal(database: Database) -> int:
     """End what sandbox payments have bought and undo their bookings; return how many payments that were."""
     closed, last = 0, ""
     while True:
-        async with database.transaction() as connection:
-            references = await _not_closed(connection, last)
-            for reference in references:
-                await _close(connection, reference)
+        references = await database.write(partial(_close_some, after=last), alone=True)
         closed += len(references)
         if len(references) < BATCH:
             return closed
         last = references[-1]
 
 
-async def _not_closed(connection: AsyncConnection, after: str) -> list[str]:
+def _close_some(connection: Connection, after: str) -> list[str]:
+    """Close the next payments after a reference; return their references."""
+    references = _not_closed(connection, after)
+    for reference in references:
+        _close(connection, reference)
+    return references
+
+
+def _not_closed(connection: Connection, after: str) -> list[str]:
     """Return sandbox payments that were paid, and so are in the book, and are not closed."""
     name = literal("payment:") + payment.c.reference
     booked = exists().where(book_entry.c.reference.in_([name + ":settled", name + ":unassigned"]))
     closed = exists().where(book_entry.c.reference == name + _CLOSED)
     query = select(payment.c.reference).where(payment.c.sandbox, payment.c.reference > after, booked, ~closed)
-    return list((await connection.execute(query.order_by(payment.c.reference).limit(BATCH))).scalars())
+    return list(connection.execute(query.order_by(payment.c.reference).limit(BATCH)).scalars())
 
 
-async def _close(connection: AsyncConnection, reference: str) -> None:
-    period = await period_of(connection, reference)
+def _close(connection: Connection, reference: str) -> None:
+    period = period_of(connection, reference)
     mine = [book_entry.c.reference.startswith(f"payment:{reference}:", autoescape=True)]
     if period is not None:
         mine.append(book_entry.c.reference.startswith(f"pass:{period.period_id}:", autoescape=True))
         if period.state is not PassState.REVOKED:
-            await set_period_state(connection, period, PassState.REVOKED)
-            await jobs.ask_to_end_sessions(connection, reference)
+            set_period_state(connection, period, PassState.REVOKED)
+            jobs.ask_to_end_sessions(connection, reference)
     joined = book_line.join(book_entry, book_entry.c.number == book_line.c.number)
-    rows = await connection.execute(
+    rows = connection.execute(
         select(book_line.c.account, book_line.c.amount_kobo).select_from(joined).where(or_(*mine))
     )
     standing: defaultdict[Account, int] = defaultdict(int)
@@ -63,7 +68,7 @@ async def _close(connection: AsyncConnection, reference: str) -> None:
         standing[Account(account)] += amount
     lines = [(account, -amount) for account, amount in standing.items() if amount]
     if lines:  # none where it was refunded whole, without a fee
-        await post(
+        post(
             connection,
             reference=f"payment:{reference}{_CLOSED}",
             kind="sandbox_closed",

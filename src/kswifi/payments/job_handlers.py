@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection
 
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.outbox.model import Entry
@@ -57,13 +58,16 @@ class PaymentHandlers:
             return _another_gateways(payment)
         payment = await self._opening.open(payment)
         if payment.state is PaymentState.INTENDED:
-            async with self._database.transaction() as connection:
-                payment = await find_payment(connection, payment.reference)
-                again = await jobs.ask_to_open(connection, payment.reference, entry.payload["attempt"] + 1)
-                if not again and payment.state is PaymentState.INTENDED:
-                    await move_payment(
-                        connection, payment, PaymentEvent.GIVEN_UP, "the gateway opened no checkout in time"
+
+            def open_again(connection: Connection) -> None:
+                current = find_payment(connection, payment.reference)
+                again = jobs.ask_to_open(connection, current.reference, entry.payload["attempt"] + 1)
+                if not again and current.state is PaymentState.INTENDED:
+                    move_payment(
+                        connection, current, PaymentEvent.GIVEN_UP, "the gateway opened no checkout in time"
                     )
+
+            await self._database.write(open_again)
         return Done()
 
     async def look(self, entry: Entry) -> JobResult:
@@ -76,12 +80,15 @@ class PaymentHandlers:
         answer = await self._look_up(payment)
         busy = answer.retry_after_seconds if isinstance(answer, GatewayUnknown) else None
         attempt: int = entry.payload["attempt"]
-        async with self._database.transaction() as connection:
-            payment = await find_payment(connection, payment.reference)
-            if payment.state in OPEN_STATES and attempt >= jobs.LAPSE_AFTER_LOOK:
-                await move_payment(connection, payment, PaymentEvent.GIVEN_UP, "nobody paid in time")
-            if payment.state in UNPAID_STATES:
-                await jobs.ask_to_look(connection, payment.reference, attempt + 1, busy)
+
+        def look_again(connection: Connection) -> None:
+            current = find_payment(connection, payment.reference)
+            if current.state in OPEN_STATES and attempt >= jobs.LAPSE_AFTER_LOOK:
+                move_payment(connection, current, PaymentEvent.GIVEN_UP, "nobody paid in time")
+            if current.state in UNPAID_STATES:
+                jobs.ask_to_look(connection, current.reference, attempt + 1, busy)
+
+        await self._database.write(look_again)
         return Done()
 
     async def notice(self, entry: Entry) -> JobResult:
@@ -107,14 +114,16 @@ class PaymentHandlers:
         return Done()
 
     async def _read(self, entry: Entry) -> Payment:
-        async with self._database.reading() as connection:
-            return await find_payment(connection, str(entry.payload["reference"]))
+        return await self._database.read(
+            lambda connection: find_payment(connection, str(entry.payload["reference"]))
+        )
 
     async def _look_up(self, payment: Payment) -> Charge | GatewayRefused | GatewayUnknown:
         answer = await self._gateway.verify(payment.reference)
         if isinstance(answer, Charge):
-            async with self._database.transaction() as connection:
-                await apply_charge(connection, payment.reference, answer, self._rules)
+            await self._database.write(
+                lambda connection: apply_charge(connection, payment.reference, answer, self._rules)
+            )
         else:
             _log.warning("payment_not_looked_up", reference=payment.reference, words=answer.words)
         return answer
@@ -124,8 +133,11 @@ def pass_handlers(database: Database, rules: PassRules) -> Mapping[str, Handler]
     """Return the handlers of passes that run, which need no gateway."""
 
     async def earn(entry: Entry) -> JobResult:
-        async with database.transaction() as connection:
-            await earn_day(connection, str(entry.payload["reference"]), entry.payload["day"], rules.zone)
+        await database.write(
+            lambda connection: earn_day(
+                connection, str(entry.payload["reference"]), entry.payload["day"], rules.zone
+            )
+        )
         return Done()
 
     return {jobs.EARN: earn}
@@ -133,8 +145,10 @@ def pass_handlers(database: Database, rules: PassRules) -> Mapping[str, Handler]
 
 async def prune_payments(database: Database) -> int:
     """Forget a batch of payments that were never paid: a chore of housekeeping."""
-    async with database.transaction() as connection:
-        return await prune_unpaid(connection, transaction_instant(connection) - UNPAID_RETENTION)
+    return await database.write(
+        lambda connection: prune_unpaid(connection, transaction_instant(connection) - UNPAID_RETENTION),
+        alone=True,
+    )
 
 
 def _another_gateways(payment: Payment) -> Refused:

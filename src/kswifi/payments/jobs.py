@@ -7,7 +7,7 @@ entry, a step later in a list of delays, and so goes on for days and through res
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from kswifi.database.engine import transaction_instant
 from kswifi.outbox.service import enqueue
@@ -42,29 +42,29 @@ REFUND_DELAYS: Final = (
 """When the gateway is asked for a refund, or how it stands: banks take up to ten working days."""
 
 
-async def ask_to_open(connection: AsyncConnection, reference: str, attempt: int = 0) -> bool:
+def ask_to_open(connection: Connection, reference: str, attempt: int = 0) -> bool:
     """Open the checkout, if the request that should have done so did not; tell whether it is asked once more."""
-    return await _next(connection, OPEN, reference, attempt, OPEN_DELAYS)
+    return _next(connection, OPEN, reference, attempt, OPEN_DELAYS)
 
 
-async def ask_to_look(
-    connection: AsyncConnection, reference: str, attempt: int = 0, not_within_seconds: int | None = None
+def ask_to_look(
+    connection: Connection, reference: str, attempt: int = 0, not_within_seconds: int | None = None
 ) -> bool:
     """Look up how a payment stands at the gateway; not sooner than a busy gateway asks for."""
-    return await _next(connection, LOOK, reference, attempt, LOOK_DELAYS, not_within_seconds)
+    return _next(connection, LOOK, reference, attempt, LOOK_DELAYS, not_within_seconds)
 
 
-async def ask_to_refund(
-    connection: AsyncConnection, reference: str, attempt: int = 0, not_within_seconds: int | None = None
+def ask_to_refund(
+    connection: Connection, reference: str, attempt: int = 0, not_within_seconds: int | None = None
 ) -> bool:
     """Have the gateway send the money back, or look how far that is; not sooner than it asks for."""
-    return await _next(connection, REFUND, reference, attempt, REFUND_DELAYS, not_within_seconds)
+    return _next(connection, REFUND, reference, attempt, REFUND_DELAYS, not_within_seconds)
 
 
-async def ask_about(connection: AsyncConnection, reference: str, digest: str, *, about_refund: bool) -> None:
+def ask_about(connection: Connection, reference: str, digest: str, *, about_refund: bool) -> None:
     """Look a payment up because a webhook told of it; the same webhook again is the same entry."""
     payload = {"reference": reference, "about_refund": about_refund}
-    await enqueue(connection, kind=NOTICE, key=notice_key(digest), payload=payload)
+    enqueue(connection, kind=NOTICE, key=notice_key(digest), payload=payload)
 
 
 def notice_key(digest: str) -> str:
@@ -72,28 +72,26 @@ def notice_key(digest: str) -> str:
     return f"{NOTICE}:{digest}"
 
 
-async def ask_to_withdraw(connection: AsyncConnection, reference: str) -> None:
+def ask_to_withdraw(connection: Connection, reference: str) -> None:
     """See that nothing of what was bought has been used, and take it back. Each asking is a new piece of work."""
     asked_at = transaction_instant(connection)
     key = f"{WITHDRAW}:{reference}:{asked_at.isoformat()}"
-    await enqueue(connection, kind=WITHDRAW, key=key, payload={"reference": reference})
+    enqueue(connection, kind=WITHDRAW, key=key, payload={"reference": reference})
 
 
-async def ask_to_end_sessions(connection: AsyncConnection, reference: str) -> None:
+def ask_to_end_sessions(connection: Connection, reference: str) -> None:
     """End the sessions that reach into what was taken back."""
-    await enqueue(
-        connection, kind=END_SESSIONS, key=f"{END_SESSIONS}:{reference}", payload={"reference": reference}
-    )
+    enqueue(connection, kind=END_SESSIONS, key=f"{END_SESSIONS}:{reference}", payload={"reference": reference})
 
 
-async def ask_to_earn(connection: AsyncConnection, reference: str, day: int, at: datetime) -> None:
+def ask_to_earn(connection: Connection, reference: str, day: int, at: datetime) -> None:
     """Book a day of a pass as earned, at its end."""
     payload = {"reference": reference, "day": day}
-    await enqueue(connection, kind=EARN, key=f"{EARN}:{reference}:{day}", payload=payload, run_at=at)
+    enqueue(connection, kind=EARN, key=f"{EARN}:{reference}:{day}", payload=payload, run_at=at)
 
 
-async def _next(
-    connection: AsyncConnection,
+def _next(
+    connection: Connection,
     kind: str,
     reference: str,
     attempt: int,
@@ -102,7 +100,7 @@ async def _next(
 ) -> bool:
     if attempt >= len(delays):
         return False
-    await enqueue(
+    enqueue(
         connection,
         kind=kind,
         key=f"{kind}:{reference}:{attempt}",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from kswifi.accounts.sql import user_account
 from kswifi.database.engine import Database
@@ -54,23 +54,25 @@ class Opening:
             if isinstance(found, GatewayUnknown):
                 return payment
             charge = found if isinstance(found, Charge) else None
-        async with self._database.transaction() as connection:
-            payment = await find_payment(connection, payment.reference)
+
+        def take_answer(connection: Connection) -> Payment:
+            current = find_payment(connection, payment.reference)
             if charge is not None:
-                payment = await apply_charge(connection, payment.reference, charge, self._rules)
-            if payment.state is not PaymentState.INTENDED:
-                return payment
+                current = apply_charge(connection, current.reference, charge, self._rules)
+            if current.state is not PaymentState.INTENDED:
+                return current
             if isinstance(answer, Checkout):
-                payment = await move_payment(connection, payment, PaymentEvent.OPENED, checkout_url=answer.url)
+                current = move_payment(connection, current, PaymentEvent.OPENED, checkout_url=answer.url)
             else:
-                payment = await move_payment(connection, payment, PaymentEvent.NOT_OPENED, answer.words)
-            await jobs.ask_to_look(connection, payment.reference)
-        return payment
+                current = move_payment(connection, current, PaymentEvent.NOT_OPENED, answer.words)
+            jobs.ask_to_look(connection, current.reference)
+            return current
+
+        return await self._database.write(take_answer)
 
     async def _order(self, payment: Payment) -> Order:
         query = select(user_account.c.email).where(user_account.c.user_id == payment.user_id)
-        async with self._database.reading() as connection:
-            email = await connection.scalar(query)
+        email = await self._database.read(lambda connection: connection.scalar(query))
         return Order(
             reference=payment.reference,
             amount_kobo=payment.amount_kobo,

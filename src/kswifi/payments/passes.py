@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from kswifi.kernel.ids import uuid7
 from kswifi.payments import jobs
@@ -14,15 +14,15 @@ from kswifi.payments.model import Pass, PassPeriod, PassState, Payment, earned_a
 from kswifi.payments.store import add_period, earned_days, find_payment, note_earned_days, period_of, periods_after
 
 
-async def grant_pass(
-    connection: AsyncConnection,
+def grant_pass(
+    connection: Connection,
     payment: Payment,
     at: datetime,
     zone: ZoneInfo,
     random_bytes: Callable[[int], bytes] = os.urandom,
 ) -> PassPeriod:
     """Give what a payment has bought, once: from now, or from the end of what its payer has already."""
-    held = await periods_after(connection, payment.user_id, at)
+    held = periods_after(connection, payment.user_id, at)
     starts_at = held[-1].ends_at if held else at
     period = PassPeriod(
         period_id=str(uuid7(at, random_bytes)),
@@ -36,37 +36,33 @@ async def grant_pass(
         price_kobo=payment.amount_kobo,
         limit_octets=payment.limit_octets,
     )
-    await add_period(connection, period)
-    await jobs.ask_to_earn(connection, payment.reference, 1, end_of_day(period, 1, zone))
+    add_period(connection, period)
+    jobs.ask_to_earn(connection, payment.reference, 1, end_of_day(period, 1, zone))
     return period
 
 
-async def pass_of(connection: AsyncConnection, user_id: str, now: datetime) -> Pass | None:
+def pass_of(connection: Connection, user_id: str, now: datetime) -> Pass | None:
     """Return the pass that a user has now, None if none runs; a suspended one does not run."""
     current: PassPeriod | None = None
     ends_at = now
-    for period in await periods_after(connection, user_id, now):
+    for period in periods_after(connection, user_id, now):
         if period.state is not PassState.GRANTED or period.starts_at > ends_at:
             break
         current, ends_at = current or period, period.ends_at
     return None if current is None else Pass(current, ends_at)
 
 
-async def earn_day(connection: AsyncConnection, reference: str, day: int, zone: ZoneInfo) -> None:
+def earn_day(connection: Connection, reference: str, day: int, zone: ZoneInfo) -> None:
     """Book a day of a pass as earned and ask for the next; nothing for one that was taken back meanwhile."""
-    payment, period = await find_payment(connection, reference), await period_of(connection, reference)
-    if (
-        period is None
-        or period.state is PassState.REVOKED
-        or await earned_days(connection, period.period_id) >= day
-    ):
+    payment, period = find_payment(connection, reference), period_of(connection, reference)
+    if period is None or period.state is PassState.REVOKED or earned_days(connection, period.period_id) >= day:
         return
-    await book_earned_day(connection, payment, period, day, end_of_day(period, day, zone))
-    await note_earned_days(connection, period.period_id, day)
+    book_earned_day(connection, payment, period, day, end_of_day(period, day, zone))
+    note_earned_days(connection, period.period_id, day)
     if day < period.valid_days:
-        await jobs.ask_to_earn(connection, reference, day + 1, end_of_day(period, day + 1, zone))
+        jobs.ask_to_earn(connection, reference, day + 1, end_of_day(period, day + 1, zone))
 
 
-async def earned_kobo(connection: AsyncConnection, period: PassPeriod) -> int:
+def earned_kobo(connection: Connection, period: PassPeriod) -> int:
     """Return how much of a period's price is booked as earned."""
-    return earned_after(period.price_kobo, period.valid_days, await earned_days(connection, period.period_id))
+    return earned_after(period.price_kobo, period.valid_days, earned_days(connection, period.period_id))

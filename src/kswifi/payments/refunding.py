@@ -3,6 +3,7 @@
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection
 
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.outbox.results import Done, JobResult, Unknown
@@ -41,28 +42,35 @@ class Refunding:
     async def refund(self, payment: Payment, attempt: int) -> None:
         """Go one step further with a payment that is being refunded, and say when to look next."""
         answer = await self._ask(payment)
-        async with self._database.transaction() as connection:
-            payment = await find_payment(connection, payment.reference)
-            if payment.state is not PaymentState.REFUNDING:
-                return
+
+        def take_answer(connection: Connection) -> str | None:
+            """Return why a person is needed."""
+            current = find_payment(connection, payment.reference)
+            if current.state is not PaymentState.REFUNDING:
+                return None
             match answer:
                 case Refund(RefundStatus.DONE):
-                    await refund_done(connection, payment, payment.reason)
-                    return
+                    refund_done(connection, current, current.reason)
+                    return None
                 case Refund(RefundStatus.FAILED):
                     needs_a_person: str | None = answer.words or "the refund failed at the gateway"
                 case _:
                     # A refusal did nothing, and what refuses today (too little money at the gateway, say) may not
                     # tomorrow.
                     busy = answer.retry_after_seconds if isinstance(answer, GatewayUnknown) else None
-                    again = await jobs.ask_to_refund(connection, payment.reference, attempt + 1, busy)
+                    again = jobs.ask_to_refund(connection, current.reference, attempt + 1, busy)
                     needs_a_person = None if again else answer.words or NO_ANSWER
             if needs_a_person is not None:
-                _log.error("refund_needs_a_person", reference=payment.reference, words=needs_a_person)
-                await move_payment(connection, payment, PaymentEvent.REFUND_REFUSED, needs_a_person)
+                move_payment(connection, current, PaymentEvent.REFUND_REFUSED, needs_a_person)
             elif isinstance(answer, GatewayRefused):
-                _log.warning("refund_refused_for_now", reference=payment.reference, words=answer.words)
-                await note_reason(connection, payment.reference, f"the gateway refuses for now: {answer.words}")
+                note_reason(connection, current.reference, f"the gateway refuses for now: {answer.words}")
+            return needs_a_person
+
+        needs_a_person = await self._database.write(take_answer)
+        if needs_a_person is not None:
+            _log.error("refund_needs_a_person", reference=payment.reference, words=needs_a_person)
+        elif isinstance(answer, GatewayRefused):
+            _log.warning("refund_refused_for_now", reference=payment.reference, words=answer.words)
 
     async def look(self, reference: str, charge: Charge) -> JobResult:
         """Take what a webhook told of a refund, also of one that somebody made at the gateway itself."""
@@ -71,23 +79,27 @@ class Refunding:
             return Unknown(answer.words)
         if isinstance(answer, GatewayRefused):
             return Done()
-        async with self._database.transaction() as connection:
-            payment = await find_payment(connection, reference)
+
+        def take(connection: Connection) -> None:
+            payment = find_payment(connection, reference)
             whole = sum(it.amount_kobo for it in answer if it.status is RefundStatus.DONE) >= payment.amount_kobo
             if not whole:
-                return Done()
+                return
             if payment.state in HELD_STATES:
-                payment = await take_back(connection, payment, SENT_BACK)
+                payment = take_back(connection, payment, SENT_BACK)
             if payment.state in (PaymentState.REFUNDING, PaymentState.REFUND_REFUSED):
-                await refund_done(connection, payment, payment.reason)
+                refund_done(connection, payment, payment.reason)
+
+        await self._database.write(take)
         return Done()
 
     async def _ask(self, payment: Payment) -> _Answer:
         charge = await self._gateway.verify(payment.reference)
         if not isinstance(charge, Charge):
             return charge
-        async with self._database.transaction() as connection:
-            tried = await note_refund_try(connection, payment.reference, transaction_instant(connection))
+        tried = await self._database.write(
+            lambda connection: note_refund_try(connection, payment.reference, transaction_instant(connection))
+        )
         # A gateway's own operator may have sent it back, so it is looked through the first time too.
         there = await self._gateway.refunds(charge)
         if not isinstance(there, tuple):

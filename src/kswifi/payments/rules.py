@@ -1,15 +1,15 @@
 """The operator's rules of a pass."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from kswifi.catalogue.model import LAGOS
 
-Obstacle = Callable[[AsyncConnection], Awaitable[str | None]]
-RequireBuyer = Callable[[AsyncConnection, str], Awaitable[None]]
+Obstacle = Callable[[Connection], str | None]
+RequireBuyer = Callable[[Connection, str], None]
 
 
 @dataclass(frozen=True, slots=True)

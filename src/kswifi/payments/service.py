@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import structlog
+from sqlalchemy import Connection
 
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database, transaction_instant
@@ -50,10 +51,13 @@ _NEVER_OPENED: Final = "no checkout was opened, and nothing was taken"
 
 async def passes_held(database: Database, user_id: str) -> tuple[list[PassPeriod], bool]:
     """Return a user's passes that have not ended, the earliest first, and whether one runs now."""
-    async with database.reading() as connection:
+
+    def look(connection: Connection) -> tuple[list[PassPeriod], bool]:
         now = database.clock.now()
-        held = await periods_after(connection, user_id, now)
-        return held, await pass_of(connection, user_id, now) is not None
+        held = periods_after(connection, user_id, now)
+        return held, pass_of(connection, user_id, now) is not None
+
+    return await database.read(look)
 
 
 class PaymentService:
@@ -101,15 +105,16 @@ class PaymentService:
             raise NothingToPayError(f"{offer.title} costs nothing: order it", offer_id=offer.id)
         reference = f"kswifi-{operation_id}"
         limit = self.rules.fair_use_octets if offer.allowance_octets is None else offer.allowance_octets
-        async with self._database.transaction() as connection:
-            payment = await payment_of(connection, reference)
+
+        def change(connection: Connection) -> Payment:
+            payment = payment_of(connection, reference)
             if payment is None:
                 if self.rules.require_buyer is not None:
-                    await self.rules.require_buyer(connection, user_id)
-                obstacle = None if self.rules.obstacle is None else await self.rules.obstacle(connection)
+                    self.rules.require_buyer(connection, user_id)
+                obstacle = None if self.rules.obstacle is None else self.rules.obstacle(connection)
                 if obstacle is not None:
                     raise NothingToDeliverError(f"{obstacle}: nothing was taken", offer_id=offer.id)
-                if await count_open(connection, user_id) >= OPEN_PAYMENTS_LIMIT:
+                if count_open(connection, user_id) >= OPEN_PAYMENTS_LIMIT:
                     raise TooManyOpenPaymentsError(
                         f"{OPEN_PAYMENTS_LIMIT} payments wait to be paid: pay one, or wait until they lapse",
                         open_payments=OPEN_PAYMENTS_LIMIT,
@@ -135,8 +140,11 @@ class PaymentService:
                     refund_kobo=None,
                     channel=None,
                 )
-                await add_payment(connection, payment)
-                await jobs.ask_to_open(connection, reference)
+                add_payment(connection, payment)
+                jobs.ask_to_open(connection, reference)
+            return payment
+
+        payment = await self._database.write(change)
         if payment.state is PaymentState.INTENDED:
             payment = await self._opening.open(payment)
         if payment.state is PaymentState.FAILED and payment.checkout_url is None:
@@ -152,38 +160,11 @@ class PaymentService:
         Raises:
             UnknownPaymentError: there is none, or it is somebody else's.
         """
-        async with self._database.reading() as connection:
-            return await find_payment(connection, reference, user_id)
+        return await self._database.read(lambda connection: find_payment(connection, reference, user_id))
 
     async def payments(self, user_id: str) -> list[Payment]:
         """Return a user's payments, the newest first."""
-        async with self._database.reading() as connection:
-            return await payments_of(connection, user_id)
-
-    async def ask_refund(self, user_id: str, reference: str) -> Payment:
-        """Ask for the money back: the pass is suspended, and goes if nothing of it was used. Again is no error.
-
-        Raises:
-            UnknownPaymentError: as ``payment``.
-            NotRefundableError: it was not paid, its pass is over, or a later one has to go first.
-        """
-        async with self._database.transaction() as connection:
-            payment = await find_payment(connection, reference, user_id)
-            if payment.state in (PaymentState.REFUND_ASKED, PaymentState.REFUNDING, PaymentState.REFUNDED):
-                return payment
-            period = await period_of(connection, reference)
-            if payment.state is not PaymentState.SETTLED or period is None:
-                raise NotRefundableError(f"a payment that is {payment.state} has nothing to give back")
-            now = transaction_instant(connection)
-            if period.ends_at <= now:
-                raise NotRefundableError("its days are over", ended_at=period.ends_at.isoformat())
-            last = (await periods_after(connection, user_id, now))[-1]
-            if last.period_id != period.period_id:
-                raise NotRefundableError("a later payment extends this one: give that back first")
-            await set_period_state(connection, period, PassState.SUSPENDED)
-            payment = await move_payment(connection, payment, PaymentEvent.REFUND_ASKED)
-            await jobs.ask_to_withdraw(connection, reference)
-            return payment
+        return await self._database.read(lambda connection: payments_of(connection, user_id))
 
     async def receipt(self, user_id: str, reference: str, payer: str) -> Receipt:
         """Return the receipt of one of a user's payments.
@@ -192,9 +173,13 @@ class PaymentService:
             UnknownPaymentError: as ``payment``.
             NoReceiptError: it was not paid.
         """
-        async with self._database.reading() as connection:
-            payment = await find_payment(connection, reference, user_id)
-            period = await period_of(connection, reference)
+
+        def look(connection: Connection) -> tuple[Payment, PassPeriod | None]:
+            payment = find_payment(connection, reference, user_id)
+            period = period_of(connection, reference)
+            return payment, period
+
+        payment, period = await self._database.read(look)
         return receipt_of(payment, period, payer, self._seller, self._contact, self.rules.zone)
 
     async def take_webhook(self, gateway: str, body: bytes, headers: Mapping[str, str]) -> None:
@@ -210,12 +195,40 @@ class PaymentService:
         if notice is None:
             return
         digest = hashlib.sha256(body).hexdigest()
-        async with self._database.reading() as connection:
-            if await is_known(connection, jobs.notice_key(digest)):
-                return  # a replay costs a look, not a write
-        async with self._database.transaction() as connection:
-            payment = await payment_of(connection, notice.reference[:64])
-            if payment is None:
-                _log.warning("webhook_of_an_unknown_payment", reference=notice.reference[:64])
-                return
-            await jobs.ask_about(connection, payment.reference, digest, about_refund=notice.about_refund)
+
+        if await self._database.read(lambda connection: is_known(connection, jobs.notice_key(digest))):
+            return  # a replay costs a look, not a write
+
+        def note(connection: Connection) -> bool:
+            payment = payment_of(connection, notice.reference[:64])
+            if payment is not None:
+                jobs.ask_about(connection, payment.reference, digest, about_refund=notice.about_refund)
+            return payment is not None
+
+        if not await self._database.write(note):
+            _log.warning("webhook_of_an_unknown_payment", reference=notice.reference[:64])
+
+
+def ask_refund(connection: Connection, user_id: str, reference: str) -> Payment:
+    """Ask for the money back: the pass is suspended, and goes if nothing of it was used. Again is no error.
+
+    Raises:
+        UnknownPaymentError: there is none, or it is somebody else's.
+        NotRefundableError: it was not paid, its pass is over, or a later one has to go first.
+    """
+    payment = find_payment(connection, reference, user_id)
+    if payment.state in (PaymentState.REFUND_ASKED, PaymentState.REFUNDING, PaymentState.REFUNDED):
+        return payment
+    period = period_of(connection, reference)
+    if payment.state is not PaymentState.SETTLED or period is None:
+        raise NotRefundableError(f"a payment that is {payment.state} has nothing to give back")
+    now = transaction_instant(connection)
+    if period.ends_at <= now:
+        raise NotRefundableError("its days are over", ended_at=period.ends_at.isoformat())
+    last = periods_after(connection, user_id, now)[-1]
+    if last.period_id != period.period_id:
+        raise NotRefundableError("a later payment extends this one: give that back first")
+    set_period_state(connection, period, PassState.SUSPENDED)
+    payment = move_payment(connection, payment, PaymentEvent.REFUND_ASKED)
+    jobs.ask_to_withdraw(connection, reference)
+    return payment

@@ -5,15 +5,15 @@ book, and whoever comes second, be it a webhook, a sweep or the payer's own look
 """
 
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import structlog
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from kswifi.accounts.service import is_deleted
 from kswifi.accounts.sql import user_account
-from kswifi.database.engine import transaction_instant
+from kswifi.database.engine import after_commit, transaction_instant
 from kswifi.kernel.errors import KswifiError
 from kswifi.payments import jobs
 from kswifi.payments.bookings import book_refund_owed, book_refunded, book_settled, book_unassigned
@@ -37,67 +37,67 @@ _log = structlog.get_logger(__name__)
 SENT_BACK: Final = "the gateway sent it back without our asking"
 
 
-async def apply_charge(connection: AsyncConnection, reference: str, charge: Charge, rules: PassRules) -> Payment:
+def apply_charge(connection: Connection, reference: str, charge: Charge, rules: PassRules) -> Payment:
     """Take what the gateway says of a payment; what it has said before changes nothing."""
-    payment = await find_payment(connection, reference)
+    payment = find_payment(connection, reference)
     if charge.status is ChargeStatus.PAID and payment.state in UNPAID_STATES:
-        return await _paid(connection, payment, charge, rules)
+        return _paid(connection, payment, charge, rules)
     if charge.status is ChargeStatus.DECLINED and payment.state is PaymentState.PENDING:
-        return await move_payment(connection, payment, PaymentEvent.DECLINED, charge.words or "declined")
+        return move_payment(connection, payment, PaymentEvent.DECLINED, charge.words or "declined")
     if charge.status is ChargeStatus.REVERSED and payment.state in HELD_STATES:
-        return await take_back(connection, payment, SENT_BACK)
+        return take_back(connection, payment, SENT_BACK)
     if charge.status is ChargeStatus.REVERSED and payment.state in UNPAID_STATES:
         # It was paid and sent back before we ever looked: nothing is granted, and the fee is lost all the same.
-        owed = await _without_right(connection, payment, charge, SENT_BACK)
-        return await refund_done(connection, owed, SENT_BACK)
+        owed = _without_right(connection, payment, charge, SENT_BACK)
+        return refund_done(connection, owed, SENT_BACK)
     return payment
 
 
-async def take_back(connection: AsyncConnection, payment: Payment, reason: str) -> Payment:
+def take_back(connection: Connection, payment: Payment, reason: str) -> Payment:
     """Revoke what a settled payment bought, owe its price, and have the gateway send it."""
     now = transaction_instant(connection)
-    period = await period_of(connection, payment.reference)
+    period = period_of(connection, payment.reference)
     earned = 0
     if period is not None:
-        earned = await earned_kobo(connection, period)
-        await set_period_state(connection, period, PassState.REVOKED)
-    await book_refund_owed(connection, payment, earned, now)
-    moved = await move_payment(
-        connection, payment, PaymentEvent.RIGHT_WITHDRAWN, reason, refund_kobo=payment.amount_kobo
-    )
-    await jobs.ask_to_end_sessions(connection, payment.reference)
-    await jobs.ask_to_refund(connection, payment.reference)
+        earned = earned_kobo(connection, period)
+        set_period_state(connection, period, PassState.REVOKED)
+    book_refund_owed(connection, payment, earned, now)
+    moved = move_payment(connection, payment, PaymentEvent.RIGHT_WITHDRAWN, reason, refund_kobo=payment.amount_kobo)
+    jobs.ask_to_end_sessions(connection, payment.reference)
+    jobs.ask_to_refund(connection, payment.reference)
     return moved
 
 
-async def refund_done(
-    connection: AsyncConnection, payment: Payment, reason: str | None = None, *, by_hand: bool = False
+def refund_done(
+    connection: Connection, payment: Payment, reason: str | None = None, *, by_hand: bool = False
 ) -> Payment:
     """Take that the money went back: by the gateway, or by hand from the operator's bank."""
     now = transaction_instant(connection)
     if payment.refund_kobo is not None:
-        await book_refunded(connection, payment, payment.refund_kobo, now, by_hand=by_hand)
-    return await move_payment(connection, payment, PaymentEvent.REFUND_DONE, reason, refunded_at=now)
+        book_refunded(connection, payment, payment.refund_kobo, now, by_hand=by_hand)
+    return move_payment(connection, payment, PaymentEvent.REFUND_DONE, reason, refunded_at=now)
 
 
-async def _paid(connection: AsyncConnection, payment: Payment, charge: Charge, rules: PassRules) -> Payment:
+def _paid(connection: Connection, payment: Payment, charge: Charge, rules: PassRules) -> Payment:
     """Grant what was paid for; what cannot be granted is owed back, and the gateway asked to send it."""
-    wrong = what_is_wrong(payment, charge) or await _cannot_be_given(connection, payment, rules)
+    wrong = what_is_wrong(payment, charge) or _cannot_be_given(connection, payment, rules)
     if wrong is None:
         try:
-            async with connection.begin_nested():
-                return await _settled(connection, payment, charge, rules)
+            with connection.begin_nested():
+                return _settled(connection, payment, charge, rules)
         except KswifiError as error:
-            _log.exception("pass_not_granted", reference=payment.reference)
+            after_commit(
+                connection, partial(_log.error, "pass_not_granted", reference=payment.reference, exc_info=error)
+            )
             wrong = f"it could not be provided: {error.message}"
-    moved = await _without_right(connection, payment, charge, wrong)
-    await jobs.ask_to_refund(connection, payment.reference)
+    moved = _without_right(connection, payment, charge, wrong)
+    jobs.ask_to_refund(connection, payment.reference)
     return moved
 
 
-async def _settled(connection: AsyncConnection, payment: Payment, charge: Charge, rules: PassRules) -> Payment:
+def _settled(connection: Connection, payment: Payment, charge: Charge, rules: PassRules) -> Payment:
     now = transaction_instant(connection)
-    settled = await move_payment(
+    settled = move_payment(
         connection,
         payment,
         PaymentEvent.PAID,
@@ -106,19 +106,19 @@ async def _settled(connection: AsyncConnection, payment: Payment, charge: Charge
         paid_kobo=charge.amount_kobo,
         fees_kobo=charge.fees_kobo,
     )
-    await book_settled(connection, payment, charge, _when(charge, now))
-    await grant_pass(connection, settled, now, rules.zone)
+    book_settled(connection, payment, charge, _when(charge, now))
+    grant_pass(connection, settled, now, rules.zone)
     return settled
 
 
-async def _without_right(connection: AsyncConnection, payment: Payment, charge: Charge, reason: str) -> Payment:
+def _without_right(connection: Connection, payment: Payment, charge: Charge, reason: str) -> Payment:
     """Take money that buys nothing, and owe it back."""
     now = transaction_instant(connection)
     # The book holds kobo alone: another currency is for the operator to see to, by the reason.
     kobo = charge.amount_kobo if charge.currency == CURRENCY and charge.amount_kobo > 0 else None
     if kobo is not None:
-        await book_unassigned(connection, payment, charge, _when(charge, now))
-    return await move_payment(
+        book_unassigned(connection, payment, charge, _when(charge, now))
+    return move_payment(
         connection,
         payment,
         PaymentEvent.PAID_WITHOUT_RIGHT,
@@ -140,9 +140,9 @@ def _channel(charge: Charge) -> str | None:
     return charge.channel and charge.channel[:40]
 
 
-async def _cannot_be_given(connection: AsyncConnection, payment: Payment, rules: PassRules) -> str | None:
+def _cannot_be_given(connection: Connection, payment: Payment, rules: PassRules) -> str | None:
     """Return why what was paid for cannot be given now, None if it can."""
-    email = await connection.scalar(select(user_account.c.email).where(user_account.c.user_id == payment.user_id))
+    email = connection.scalar(select(user_account.c.email).where(user_account.c.user_id == payment.user_id))
     if is_deleted(email):
         return "its payer's account was deleted"
-    return None if rules.obstacle is None else await rules.obstacle(connection)
+    return None if rules.obstacle is None else rules.obstacle(connection)

@@ -3,9 +3,8 @@
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.engine import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.outbox.service import publish
 from kswifi.payments.errors import UnknownPaymentError
@@ -27,32 +26,32 @@ _COLUMNS = tuple(column for column in payment.c if column.name != "refund_tried_
 _PERIOD_COLUMNS = tuple(column for column in pass_period.c if column.name != "earned_days")
 
 
-async def add_payment(connection: AsyncConnection, new: Payment) -> None:
+def add_payment(connection: Connection, new: Payment) -> None:
     """Write the intent: before anybody outside is asked for anything."""
     values = {column.name: getattr(new, column.name) for column in _COLUMNS}
-    await connection.execute(insert(payment).values(values | {"state": str(new.state)}))
-    await _tell(connection, new, None)
+    connection.execute(insert(payment).values(values | {"state": str(new.state)}))
+    _tell(connection, new, None)
 
 
-async def payment_of(connection: AsyncConnection, reference: str) -> Payment | None:
+def payment_of(connection: Connection, reference: str) -> Payment | None:
     """Return the payment of a reference, None if there is none."""
-    row = (await connection.execute(select(*_COLUMNS).where(payment.c.reference == reference))).one_or_none()
+    row = connection.execute(select(*_COLUMNS).where(payment.c.reference == reference)).one_or_none()
     return None if row is None else _read(row)
 
 
-async def find_payment(connection: AsyncConnection, reference: str, user_id: str | None = None) -> Payment:
+def find_payment(connection: Connection, reference: str, user_id: str | None = None) -> Payment:
     """Return a payment; with a user, only if it is theirs.
 
     Raises:
         UnknownPaymentError: there is none, or it is somebody else's.
     """
-    found = None if len(reference) > REFERENCE_LENGTH else await payment_of(connection, reference)
+    found = None if len(reference) > REFERENCE_LENGTH else payment_of(connection, reference)
     if found is None or (user_id is not None and found.user_id != user_id):
         raise UnknownPaymentError("there is no such payment", reference=reference[:REFERENCE_LENGTH])
     return found
 
 
-async def payments_of(connection: AsyncConnection, user_id: str, limit: int = 100) -> list[Payment]:
+def payments_of(connection: Connection, user_id: str, limit: int = 100) -> list[Payment]:
     """Return a user's payments, the newest first."""
     query = (
         select(*_COLUMNS)
@@ -60,37 +59,37 @@ async def payments_of(connection: AsyncConnection, user_id: str, limit: int = 10
         .order_by(payment.c.created_at.desc(), payment.c.reference)
         .limit(limit)
     )
-    return [_read(row) for row in await connection.execute(query)]
+    return [_read(row) for row in connection.execute(query)]
 
 
-async def count_open(connection: AsyncConnection, user_id: str) -> int:
+def count_open(connection: Connection, user_id: str) -> int:
     """Return how many payments of a user wait to be paid."""
     query = select(func.count()).where(payment.c.user_id == user_id, payment.c.state.in_(OPEN_STATES))
-    return int(await connection.scalar(query) or 0)
+    return int(connection.scalar(query) or 0)
 
 
-async def counts(connection: AsyncConnection) -> dict[PaymentState, int]:
+def counts(connection: Connection) -> dict[PaymentState, int]:
     """Return how many payments are in each state."""
-    rows = await connection.execute(select(payment.c.state, func.count()).group_by(payment.c.state))
+    rows = connection.execute(select(payment.c.state, func.count()).group_by(payment.c.state))
     return {PaymentState(state): count for state, count in rows}
 
 
-async def needing_a_person(connection: AsyncConnection, limit: int = 100) -> list[Payment]:
+def needing_a_person(connection: Connection, limit: int = 100) -> list[Payment]:
     """Return the payments whose money somebody has to send back by hand, the oldest first."""
     query = select(*_COLUMNS).where(payment.c.state == PaymentState.REFUND_REFUSED).order_by(payment.c.created_at)
-    return [_read(row) for row in await connection.execute(query.limit(limit))]
+    return [_read(row) for row in connection.execute(query.limit(limit))]
 
 
-async def prune_unpaid(connection: AsyncConnection, older_than: datetime, limit: int = 500) -> int:
+def prune_unpaid(connection: Connection, older_than: datetime, limit: int = 500) -> int:
     """Forget a batch of payments that were never paid and can no longer be; return how many."""
     over = (PaymentState.FAILED, PaymentState.LAPSED)
     old = select(payment.c.reference).where(payment.c.state.in_(over), payment.c.created_at < older_than)
-    result = await connection.execute(delete(payment).where(payment.c.reference.in_(old.limit(limit))))
+    result = connection.execute(delete(payment).where(payment.c.reference.in_(old.limit(limit))))
     return result.rowcount
 
 
-async def move_payment(
-    connection: AsyncConnection, before: Payment, event: PaymentEvent, reason: str | None = None, **columns: object
+def move_payment(
+    connection: Connection, before: Payment, event: PaymentEvent, reason: str | None = None, **columns: object
 ) -> Payment:
     """Take a payment, read in this transaction, to what follows; tell of it; return it as it is then.
 
@@ -98,45 +97,45 @@ async def move_payment(
         IllegalPaymentTransitionError: the machine does not list the event; nothing is written.
     """
     following = next_payment_state(before.state, event)
-    await connection.execute(
+    connection.execute(
         update(payment)
         .where(payment.c.reference == before.reference)
         .values(state=str(following), reason=reason and reason[:200], **columns)
     )
-    moved = await find_payment(connection, before.reference)
-    await _tell(connection, moved, before.state)
+    moved = find_payment(connection, before.reference)
+    _tell(connection, moved, before.state)
     return moved
 
 
-async def note_reason(connection: AsyncConnection, reference: str, reason: str) -> None:
+def note_reason(connection: Connection, reference: str, reason: str) -> None:
     """Note why a payment is still where it is."""
-    await connection.execute(update(payment).where(payment.c.reference == reference).values(reason=reason[:200]))
+    connection.execute(update(payment).where(payment.c.reference == reference).values(reason=reason[:200]))
 
 
-async def note_refund_try(connection: AsyncConnection, reference: str, now: datetime) -> bool:
+def note_refund_try(connection: Connection, reference: str, now: datetime) -> bool:
     """Note that the gateway is about to be asked for a refund; tell whether it was asked before."""
     there = payment.c.reference == reference
-    tried = await connection.scalar(select(payment.c.refund_tried_at).where(there))
+    tried = connection.scalar(select(payment.c.refund_tried_at).where(there))
     if tried is None:
-        await connection.execute(update(payment).where(there).values(refund_tried_at=now))
+        connection.execute(update(payment).where(there).values(refund_tried_at=now))
     return tried is not None
 
 
-async def add_period(connection: AsyncConnection, new: PassPeriod) -> None:
+def add_period(connection: Connection, new: PassPeriod) -> None:
     """Write what a payment has bought; a second one for the same payment violates a constraint."""
     values = {column.name: getattr(new, column.name) for column in _PERIOD_COLUMNS}
-    await connection.execute(insert(pass_period).values(values | {"state": str(new.state), "earned_days": 0}))
-    await _tell_pass(connection, new)
+    connection.execute(insert(pass_period).values(values | {"state": str(new.state), "earned_days": 0}))
+    _tell_pass(connection, new)
 
 
-async def period_of(connection: AsyncConnection, reference: str) -> PassPeriod | None:
+def period_of(connection: Connection, reference: str) -> PassPeriod | None:
     """Return what a payment has bought."""
     query = select(*_PERIOD_COLUMNS).where(pass_period.c.reference == reference)
-    row = (await connection.execute(query)).one_or_none()
+    row = connection.execute(query).one_or_none()
     return None if row is None else _read_period(row)
 
 
-async def periods_after(connection: AsyncConnection, user_id: str, instant: datetime) -> list[PassPeriod]:
+def periods_after(connection: Connection, user_id: str, instant: datetime) -> list[PassPeriod]:
     """Return a user's periods that end after an instant and are not revoked, the earliest first."""
     query = (
         select(*_PERIOD_COLUMNS)
@@ -148,37 +147,37 @@ async def periods_after(connection: AsyncConnection, user_id: str, instant: date
         .order_by(pass_period.c.starts_at)
         .limit(100)
     )
-    return [_read_period(row) for row in await connection.execute(query)]
+    return [_read_period(row) for row in connection.execute(query)]
 
 
-async def all_periods_of(connection: AsyncConnection, user_id: str, limit: int) -> list[PassPeriod]:
+def all_periods_of(connection: Connection, user_id: str, limit: int) -> list[PassPeriod]:
     """Return all of a user's periods, revoked and ended ones too, the earliest first."""
     query = select(*_PERIOD_COLUMNS).where(pass_period.c.user_id == user_id)
-    rows = await connection.execute(query.order_by(pass_period.c.starts_at).limit(limit))
+    rows = connection.execute(query.order_by(pass_period.c.starts_at).limit(limit))
     return [_read_period(row) for row in rows]
 
 
-async def set_period_state(connection: AsyncConnection, period: PassPeriod, state: PassState) -> None:
+def set_period_state(connection: Connection, period: PassPeriod, state: PassState) -> None:
     """Suspend, revoke or restore a period, and tell."""
     mine = pass_period.c.period_id == period.period_id
-    await connection.execute(update(pass_period).where(mine).values(state=str(state)))
-    await _tell_pass(connection, period)
+    connection.execute(update(pass_period).where(mine).values(state=str(state)))
+    _tell_pass(connection, period)
 
 
-async def earned_days(connection: AsyncConnection, period_id: str) -> int:
+def earned_days(connection: Connection, period_id: str) -> int:
     """Return how many days of a period are booked as earned."""
     query = select(pass_period.c.earned_days).where(pass_period.c.period_id == period_id)
-    return int((await connection.execute(query)).scalar_one())
+    return int(connection.execute(query).scalar_one())
 
 
-async def note_earned_days(connection: AsyncConnection, period_id: str, days: int) -> None:
+def note_earned_days(connection: Connection, period_id: str, days: int) -> None:
     """Note that so many days of a period are booked as earned."""
     mine = pass_period.c.period_id == period_id
-    await connection.execute(update(pass_period).where(mine).values(earned_days=days))
+    connection.execute(update(pass_period).where(mine).values(earned_days=days))
 
 
-async def _tell(connection: AsyncConnection, one: Payment, previous: PaymentState | None) -> None:
-    await publish(
+def _tell(connection: Connection, one: Payment, previous: PaymentState | None) -> None:
+    publish(
         connection,
         user_id=one.user_id,
         kind=PAYMENT_CHANGED,
@@ -192,8 +191,8 @@ async def _tell(connection: AsyncConnection, one: Payment, previous: PaymentStat
     )
 
 
-async def _tell_pass(connection: AsyncConnection, period: PassPeriod) -> None:
-    await publish(connection, user_id=period.user_id, kind=PASS_CHANGED, payload={"reference": period.reference})
+def _tell_pass(connection: Connection, period: PassPeriod) -> None:
+    publish(connection, user_id=period.user_id, kind=PASS_CHANGED, payload={"reference": period.reference})
 
 
 def _read(row: Row[*tuple[Any, ...]]) -> Payment:

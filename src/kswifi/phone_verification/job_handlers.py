@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.outbox.model import Entry
@@ -45,25 +45,29 @@ class CodeHandlers:
         return Refused(result.words)
 
     async def _intend(self, verification_id: str) -> TextMessage | JobResult:
-        async with self._database.transaction() as connection:
+        def intend(connection: Connection) -> TextMessage | JobResult:
             query = select(phone_verification).where(_t.verification_id == verification_id)
-            row = (await connection.execute(query)).one_or_none()
+            row = connection.execute(query).one_or_none()
             if row is None or transaction_instant(connection) >= row.expires_at:
                 return Refused("the code has had its time")
             this = update(phone_verification).where(_t.verification_id == verification_id)
             if row.state == SendState.SENDING:
-                await connection.execute(this.values(state=SendState.UNKNOWN))
+                connection.execute(this.values(state=SendState.UNKNOWN))
                 return Refused("it was being sent when the process died: nobody knows whether it went out")
             if row.state != SendState.WAITING:
                 return Done()
-            await connection.execute(this.values(state=SendState.SENDING))
-        code = code_of(self._digest, verification_id, row.phone_number, row.salt)
-        return TextMessage(verification_id, row.phone_number, words_of(code))
+            connection.execute(this.values(state=SendState.SENDING))
+            code = code_of(self._digest, verification_id, row.phone_number, row.salt)
+            return TextMessage(verification_id, row.phone_number, words_of(code))
+
+        return await self._database.write(intend)
 
     async def _note(self, verification_id: str, state: SendState) -> None:
-        async with self._database.transaction() as connection:
+        def change(connection: Connection) -> None:
             this = update(phone_verification).where(_t.verification_id == verification_id)
-            await connection.execute(this.values(state=state))
+            connection.execute(this.values(state=state))
+
+        await self._database.write(change)
 
 
 def _state(result: SendResult) -> SendState:

@@ -1,8 +1,8 @@
 """The embedded default: messages go into a table that the lab shows, and nowhere else."""
 
-from sqlalchemy import delete, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, delete, select
 
+from kswifi.database.dialect import insert
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.phone_verification.model import CODE_LIFETIME, LabMessage
 from kswifi.phone_verification.ports import SendResult, Sent, TextMessage
@@ -21,21 +21,23 @@ class LabOutbox:
 
     async def send(self, message: TextMessage) -> SendResult:
         """Keep a message; the same again is the same message."""
-        async with self._database.transaction() as connection:
+
+        def change(connection: Connection) -> None:
             now = transaction_instant(connection)
-            await connection.execute(delete(lab_text_message).where(_t.at <= now - CODE_LIFETIME))
-            await connection.execute(
+            connection.execute(delete(lab_text_message).where(_t.at <= now - CODE_LIFETIME))
+            connection.execute(
                 insert(lab_text_message)
                 .values(reference=message.reference, phone_number=message.to, words=message.words, at=now)
                 .on_conflict_do_nothing()
             )
+
+        await self._database.write(change)
         return Sent(f"lab-{message.reference}")
 
     async def find(self, reference: str) -> LabMessage | None:
         """Return a message that is kept."""
         query = select(_t.phone_number, _t.words, _t.at).where(_t.reference == reference)
-        async with self._database.reading() as connection:
-            row = (await connection.execute(query)).one_or_none()
+        row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
         return None if row is None else LabMessage(*row)
 
     async def close(self) -> None:

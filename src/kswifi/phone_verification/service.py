@@ -7,12 +7,11 @@ digest by which free data knows it again.
 import hmac
 import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import Row, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from kswifi.accounts.errors import TooManyAttemptsError
 from kswifi.accounts.rates import NO_VENUES, AddressLimiter, Rate, RateLimiter, Venues
@@ -84,8 +83,7 @@ class PhoneVerifications:
             TooManyAttemptsError: too many codes for this account, number or network address, or for all together.
         """
         number = parse_phone_number(text)
-        async with self._database.reading() as connection:
-            known = await _find(connection, user_id, verification_id)
+        known = await self._database.read(lambda connection: _find(connection, user_id, verification_id))
         if known is not None:
             return _shown(known)
         now = self._database.clock.now()
@@ -97,9 +95,10 @@ class PhoneVerifications:
         except TooManyAttemptsError:
             _log.warning("phone_codes_used_up")  # an operator's money, or somebody who would spend it
             raise
-        async with self._database.transaction() as connection:
+
+        def change(connection: Connection) -> datetime:
             expires_at = transaction_instant(connection) + CODE_LIFETIME
-            await connection.execute(
+            connection.execute(
                 insert(phone_verification).values(
                     verification_id=verification_id,
                     user_id=user_id,
@@ -111,7 +110,10 @@ class PhoneVerifications:
                 )
             )
             payload = {"verification_id": verification_id}
-            await enqueue(connection, kind=SEND_KIND, key=f"{SEND_KIND}:{verification_id}", payload=payload)
+            enqueue(connection, kind=SEND_KIND, key=f"{SEND_KIND}:{verification_id}", payload=payload)
+            return expires_at
+
+        expires_at = await self._database.write(change)
         return PhoneVerification(verification_id, SendState.WAITING, expires_at)
 
     async def verification(self, user_id: str, verification_id: str) -> PhoneVerification:
@@ -120,8 +122,9 @@ class PhoneVerifications:
         Raises:
             UnknownPhoneVerificationError: they have none of this id, or it is forgotten.
         """
-        async with self._database.reading() as connection:
-            return _shown(_require(await _find(connection, user_id, verification_id)))
+        return await self._database.read(
+            lambda connection: _shown(_require(_find(connection, user_id, verification_id)))
+        )
 
     async def confirm(self, user_id: str, verification_id: str, code: str) -> None:
         """Take a code that was typed in: from now on the number is this account's; again is no error.
@@ -131,15 +134,14 @@ class PhoneVerifications:
             PhoneCodeWrongError, PhoneCodeOverError: the code is another, or it has had its time or its tries.
             PhoneVerifiedElsewhereError: the number is another account's.
         """
-        async with self._database.transaction() as connection:
-            refused = await self._confirm(connection, user_id, verification_id, code)
+        refused = await self._database.write(
+            lambda connection: self._confirm(connection, user_id, verification_id, code)
+        )
         if refused is not None:  # after the transaction: a wrong try is counted
             raise refused
 
-    async def _confirm(
-        self, connection: AsyncConnection, user_id: str, verification_id: str, code: str
-    ) -> KswifiError | None:
-        row = _require(await _find(connection, user_id, verification_id))
+    def _confirm(self, connection: Connection, user_id: str, verification_id: str, code: str) -> KswifiError | None:
+        row = _require(_find(connection, user_id, verification_id))
         if row.confirmed_at is not None:
             return None
         now = transaction_instant(connection)
@@ -148,16 +150,16 @@ class PhoneVerifications:
         expected = code_of(self._digest, row.verification_id, row.phone_number, row.salt)
         this = update(phone_verification).where(_t.verification_id == verification_id)
         if not hmac.compare_digest(expected.encode(), code.encode("utf-8", "replace")):
-            await connection.execute(this.values(tries=row.tries + 1))
+            connection.execute(this.values(tries=row.tries + 1))
             left = TRIES_LIMIT - row.tries - 1
             return PhoneCodeWrongError(f"this is not the code: you can try {left} times more", tries_left=left)
         mark = self._digest("phone", row.phone_number).hex()
         t = user_account.c
-        owner = await connection.scalar(select(t.user_id).where(t.phone_mark == mark))
+        owner = connection.scalar(select(t.user_id).where(t.phone_mark == mark))
         if owner not in (None, user_id):
             return PhoneVerifiedElsewhereError("another account has verified this number")
-        await connection.execute(update(user_account).where(t.user_id == user_id).values(phone_mark=mark))
-        await connection.execute(this.values(confirmed_at=now))
+        connection.execute(update(user_account).where(t.user_id == user_id).values(phone_mark=mark))
+        connection.execute(this.values(confirmed_at=now))
         return None
 
     async def lab_message(self, user_id: str, verification_id: str) -> LabMessage:
@@ -177,25 +179,26 @@ class PhoneVerifications:
 
     async def prune(self) -> int:
         """Forget a batch of verifications that have had their time, their numbers with them; return how many."""
-        async with self._database.transaction() as connection:
+
+        def change(connection: Connection) -> int:
             now = transaction_instant(connection)
             old = select(_t.verification_id).where(_t.expires_at <= now - CODE_LIFETIME).limit(PRUNE_LIMIT)
-            await connection.execute(delete(lab_text_message).where(lab_text_message.c.at <= now - CODE_LIFETIME))
-            return (
-                await connection.execute(delete(phone_verification).where(_t.verification_id.in_(old)))
-            ).rowcount
+            connection.execute(delete(lab_text_message).where(lab_text_message.c.at <= now - CODE_LIFETIME))
+            return connection.execute(delete(phone_verification).where(_t.verification_id.in_(old))).rowcount
+
+        return await self._database.write(change, alone=True)
 
 
-async def forget_verifications(connection: AsyncConnection, user_id: str) -> None:
+def forget_verifications(connection: Connection, user_id: str) -> None:
     """Forget a user's verifications and their messages."""
     theirs = select(_t.verification_id).where(_t.user_id == user_id)
-    await connection.execute(delete(lab_text_message).where(lab_text_message.c.reference.in_(theirs)))
-    await connection.execute(delete(phone_verification).where(_t.user_id == user_id))
+    connection.execute(delete(lab_text_message).where(lab_text_message.c.reference.in_(theirs)))
+    connection.execute(delete(phone_verification).where(_t.user_id == user_id))
 
 
-async def _find(connection: AsyncConnection, user_id: str, verification_id: str) -> _Row | None:
+def _find(connection: Connection, user_id: str, verification_id: str) -> _Row | None:
     query = select(phone_verification).where(_t.verification_id == verification_id, _t.user_id == user_id)
-    return (await connection.execute(query)).one_or_none()
+    return connection.execute(query).one_or_none()
 
 
 def _require(row: _Row | None) -> _Row:

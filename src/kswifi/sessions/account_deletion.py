@@ -7,8 +7,7 @@ identities, events.
 
 from typing import Final
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, delete, select, update
 
 from kswifi.esim.sql import esim, peer_order, profile_order
 from kswifi.outbox.service import forget_events
@@ -21,24 +20,24 @@ from kswifi.sessions.store import find_session
 _REASON: Final = "account deleted"
 
 
-async def forget_owner(connection: AsyncConnection, user_id: str) -> None:
+def forget_owner(connection: Connection, user_id: str) -> None:
     """End what a user could still spend, and forget what only served them.
 
     What may be spent is ended by the ledger, as soon as the outbox has asked it; the rest is over at once.
     """
     t = internet_session.c
     spendable = select(t.session_id).where(t.user_id == user_id, t.state.in_(LIVE_STATES))
-    for session_id in (await connection.execute(spendable)).scalars().all():
-        session = await find_session(connection, session_id)
-        await jobs.ask_to_revoke(connection, session, _REASON)
+    for session_id in connection.execute(spendable).scalars().all():
+        session = find_session(connection, session_id)
+        jobs.ask_to_revoke(connection, session, _REASON)
         if not may_be_spent(session):
-            await end_unused_session(connection, session, SessionEvent.REVOKED, _REASON)
+            end_unused_session(connection, session, SessionEvent.REVOKED, _REASON)
     sessions = select(t.session_id).where(t.user_id == user_id)
     lines = select(esim.c.esim_id).where(esim.c.user_id == user_id)
     for table in (session_package, session_dispute):
-        await connection.execute(delete(table).where(table.c.session_id.in_(sessions)))
-    await connection.execute(update(internet_session).where(t.user_id == user_id).values(session_record=None))
-    await connection.execute(update(profile_order).where(profile_order.c.esim_id.in_(lines)).values(eid=None))
-    await connection.execute(update(peer_order).where(peer_order.c.esim_id.in_(lines)).values(eid=None))
-    await connection.execute(update(esim).where(esim.c.user_id == user_id).values(eid=None, session_record=None))
-    await forget_events(connection, user_id)
+        connection.execute(delete(table).where(table.c.session_id.in_(sessions)))
+    connection.execute(update(internet_session).where(t.user_id == user_id).values(session_record=None))
+    connection.execute(update(profile_order).where(profile_order.c.esim_id.in_(lines)).values(eid=None))
+    connection.execute(update(peer_order).where(peer_order.c.esim_id.in_(lines)).values(eid=None))
+    connection.execute(update(esim).where(esim.c.user_id == user_id).values(eid=None, session_record=None))
+    forget_events(connection, user_id)

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, func, select
 
+from kswifi.database.dialect import insert
 from kswifi.database.engine import transaction_instant
 from kswifi.kernel.clock import from_unix_seconds, unix_seconds
 from kswifi.sessions.errors import TooManyDisputesError
@@ -30,8 +29,8 @@ class Dispute:
     created_at: datetime
 
 
-async def open_dispute(
-    connection: AsyncConnection,
+def open_dispute(
+    connection: Connection,
     user_id: str,
     session_id: str,
     dispute_id: str,
@@ -44,13 +43,13 @@ async def open_dispute(
         UnknownSessionError: there is no such session, or it is somebody else's.
         TooManyDisputesError: there are enough of this session to look into.
     """
-    session = await find_session(connection, session_id, user_id)
+    session = find_session(connection, session_id, user_id)
     known = select(func.count()).where(_t.session_id == session.session_id, _t.dispute_id != dispute_id)
-    if int(await connection.scalar(known) or 0) >= DISPUTES_OF_SESSION:
+    if int(connection.scalar(known) or 0) >= DISPUTES_OF_SESSION:
         raise TooManyDisputesError(
             "what you wrote about this session is being looked into", limit=DISPUTES_OF_SESSION
         )
-    await connection.execute(
+    connection.execute(
         insert(session_dispute)
         .values(
             dispute_id=dispute_id,
@@ -61,10 +60,10 @@ async def open_dispute(
         )
         .on_conflict_do_nothing()
     )
-    return next(it for it in await disputes_of(connection, session.session_id) if it.dispute_id == dispute_id)
+    return next(it for it in disputes_of(connection, session.session_id) if it.dispute_id == dispute_id)
 
 
-async def disputes_of(connection: AsyncConnection, session_id: str) -> list[Dispute]:
+def disputes_of(connection: Connection, session_id: str) -> list[Dispute]:
     """Return a session's disputes, the newest first."""
     query = select(session_dispute).where(_t.session_id == session_id).order_by(_t.created_at.desc())
     return [
@@ -75,5 +74,5 @@ async def disputes_of(connection: AsyncConnection, session_id: str) -> list[Disp
             tuple(from_unix_seconds(hour) for hour in row.hours),
             row.created_at,
         )
-        for row in await connection.execute(query)
+        for row in connection.execute(query)
     ]

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from kswifi.esim.cancellation import withdraw_profile
 from kswifi.esim.lines.service import find_esim
@@ -16,8 +16,8 @@ ON_THE_CARD: Final = (SessionState.STORED, SessionState.ACTIVE, SessionState.PAU
 _ON_ITS_WAY = (ProfileState.CONFIRMED, ProfileState.RELEASED, ProfileState.DOWNLOADED, ProfileState.ERROR)
 
 
-async def end_session(
-    connection: AsyncConnection, session: InternetSession, event: SessionEvent, reason: str
+def end_session(
+    connection: Connection, session: InternetSession, event: SessionEvent, reason: str
 ) -> InternetSession:
     """Move a session to its end; a profile that is on its way to the card is withdrawn with it.
 
@@ -27,10 +27,10 @@ async def end_session(
     Raises:
         IllegalTransitionError: it has ended already.
     """
-    ended = await move_session(connection, session, event, reason)
-    esim = await find_esim(connection, session.esim_id)
+    ended = move_session(connection, session, event, reason)
+    esim = find_esim(connection, session.esim_id)
     if esim.profile_state in _ON_ITS_WAY or esim.record_travels_apart:
-        await connection.run_sync(withdraw_profile, esim.esim_id)
+        withdraw_profile(connection, esim.esim_id)
     return ended
 
 
@@ -44,8 +44,8 @@ def may_be_spent(session: InternetSession) -> bool:
     )
 
 
-async def end_unused_session(
-    connection: AsyncConnection, session: InternetSession, event: SessionEvent, reason: str
+def end_unused_session(
+    connection: Connection, session: InternetSession, event: SessionEvent, reason: str
 ) -> InternetSession:
     """End a session that the ledger has never let anybody spend; whoever paid for free data gets it back whole.
 
@@ -54,25 +54,25 @@ async def end_unused_session(
     Raises:
         IllegalTransitionError: it has ended already.
     """
-    ended = await end_session(connection, session, event, reason)
-    await end_unused(connection, session.session_id)
+    ended = end_session(connection, session, event, reason)
+    end_unused(connection, session.session_id)
     return ended
 
 
-async def cut_off_if_exhausted(connection: AsyncConnection, session: InternetSession) -> None:
+def cut_off_if_exhausted(connection: Connection, session: InternetSession) -> None:
     """Ask for the hold of an exhausted session's line, where the ledger has not set it by itself.
 
     That is where the owner had chosen to continue with a next session, and there is none. Asked for once a session.
     """
-    if session.state is SessionState.EXHAUSTED and await _is_open_for_nothing(connection, session):
-        await jobs.ask_to_cut_off(connection, session)
+    if session.state is SessionState.EXHAUSTED and _is_open_for_nothing(connection, session):
+        jobs.ask_to_cut_off(connection, session)
 
 
-async def has_usable_session(connection: AsyncConnection, esim_id: str) -> bool:
+def has_usable_session(connection: Connection, esim_id: str) -> bool:
     """Tell whether anything is on the eSIM's card that octets could be spent of."""
-    return any(session.state in ON_THE_CARD for session in await sessions_on(connection, esim_id))
+    return any(session.state in ON_THE_CARD for session in sessions_on(connection, esim_id))
 
 
-async def _is_open_for_nothing(connection: AsyncConnection, session: InternetSession) -> bool:
-    esim = await find_esim(connection, session.esim_id)
-    return esim.hold is None and not await has_usable_session(connection, session.esim_id)
+def _is_open_for_nothing(connection: Connection, session: InternetSession) -> bool:
+    esim = find_esim(connection, session.esim_id)
+    return esim.hold is None and not has_usable_session(connection, session.esim_id)

@@ -7,7 +7,7 @@ twice is done once. What the ledger cannot take now is unknown, and looked at ag
 import asyncio
 from collections.abc import Mapping
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
@@ -122,21 +122,24 @@ class SessionHandlers:
         offer, zone = self._catalogue.offer(session.offer_id), self._free_data.rules.zone
         record = sign_session_record(session, esim, self._signing_key)
         package = sign_package(session, esim, offer, self._line, record, self._signing_key, zone)
-        async with self._database.transaction() as connection:
-            session = await find_session(connection, session.session_id)
-            if session.state is SessionState.ORDERED:
-                await put_package(connection, session.session_id, package)
-                await move_session(
+
+        def prepared(connection: Connection) -> None:
+            current = find_session(connection, session.session_id)
+            if current.state is SessionState.ORDERED:
+                put_package(connection, current.session_id, package)
+                move_session(
                     connection,
-                    session,
+                    current,
                     SessionEvent.PREPARED,
                     package_sha256=package_digest(package),
                     package_octets=len(package),
                     session_record=record,
                 )
-            elif session.state not in LIVE_STATES:
+            elif current.state not in LIVE_STATES:
                 # Taken back while this was under way: what was credited meanwhile goes too.
-                await jobs.ask_to_revoke(connection, session, "ended while it was prepared")
+                jobs.ask_to_revoke(connection, current, "ended while it was prepared")
+
+        await self._database.write(prepared)
         return Done()
 
     async def deliver(self, entry: Entry) -> JobResult:
@@ -144,8 +147,7 @@ class SessionHandlers:
         session, esim = await self._read(entry)
         if session.state is not SessionState.TRANSFERRING:
             return Done()
-        async with self._database.reading() as connection:
-            record = await get_record(connection, session.session_id)
+        record = await self._database.read(lambda connection: get_record(connection, session.session_id))
         if record is None:
             return Refused("the session has no record")
         if esim.profile_state is ProfileState.INSTALLED:
@@ -155,28 +157,35 @@ class SessionHandlers:
             if isinstance(result, Done) and esim.record_travels_apart:
                 result = await self._place(session, record)
         if isinstance(result, Refused):
-            async with self._database.transaction() as connection:
-                session = await find_session(connection, session.session_id)
-                if allows(session.state, SessionEvent.TRANSFER_FAILED):
-                    await move_session(connection, session, SessionEvent.TRANSFER_FAILED, result.reason)
+            reason = result.reason
+
+            def failed(connection: Connection) -> None:
+                current = find_session(connection, session.session_id)
+                if allows(current.state, SessionEvent.TRANSFER_FAILED):
+                    move_session(connection, current, SessionEvent.TRANSFER_FAILED, reason)
+
+            await self._database.write(failed)
         return result
 
     async def _place(self, session: InternetSession, record: bytes) -> JobResult:
         """Give the record a place on a card that has its profile: secured packets bring it there."""
-        async with self._database.transaction() as connection:
-            number = await connection.run_sync(slots.take_place, session.esim_id, session.session_id, record)
+
+        def place(connection: Connection) -> JobResult:
+            number = slots.take_place(connection, session.esim_id, session.session_id, record)
             if number is None:
                 return Refused(CARD_FULL)
-            esim = await find_esim(connection, session.esim_id)
+            esim = find_esim(connection, session.esim_id)
             if esim.record_travels_apart and esim.profile_state is ProfileState.INSTALLED:
-                await self._take_provider_status(connection, await find_session(connection, session.session_id))
-        return Done()
+                self._take_provider_status(connection, find_session(connection, session.session_id))
+            return Done()
 
-    async def _take_provider_status(self, connection: AsyncConnection, session: InternetSession) -> None:
+        return await self._database.write(place)
+
+    def _take_provider_status(self, connection: Connection, session: InternetSession) -> None:
         """Let a session be spent on the word of another's SM-DP+, where the operator has chosen so."""
         transferring = session.state is SessionState.TRANSFERRING and session.storage_proof is None
         if self._takes_provider_status and transferring:
-            await connection.run_sync(note_proof, session.session_id, StorageProof.PROVIDER_STATUS)
+            note_proof(connection, session.session_id, StorageProof.PROVIDER_STATUS)
 
     async def settle_profile(self, entry: Entry) -> JobResult:
         """Take how a profile's installation went: as a card has signed it, or as another's SM-DP+ says.
@@ -184,42 +193,45 @@ class SessionHandlers:
         The record is on the card with it, or comes by packets, or the transfer has failed.
         """
         failure, record_inside = entry.payload["failure"], entry.payload.get("record_inside", True)
-        async with self._database.transaction() as connection:
-            on_it = await sessions_on(connection, str(entry.payload["esim_id"]))
+
+        def settle(connection: Connection) -> None:
+            on_it = sessions_on(connection, str(entry.payload["esim_id"]))
             session = in_state(on_it, SessionState.TRANSFERRING)
             if session is not None and may_be_spent(session):  # the card's own proof was there first, and stands
                 session = None
             if failure is None and not record_inside:
                 for earlier in (it for it in reversed(on_it) if it != session):
-                    await self._check_card_late(connection, earlier)
+                    self._check_card_late(connection, earlier)
             if session is None:
-                return Done()
+                return
             if failure is not None:
-                await move_session(connection, session, SessionEvent.TRANSFER_FAILED, str(failure))
-            elif (refused := await self._card_refused(connection, session)) is not None:
-                await end_unused_session(connection, session, SessionEvent.FAILED, refused)
-                await jobs.ask_to_revoke(connection, session, "failed")
+                move_session(connection, session, SessionEvent.TRANSFER_FAILED, str(failure))
+            elif (refused := self._card_refused(connection, session)) is not None:
+                end_unused_session(connection, session, SessionEvent.FAILED, refused)
+                jobs.ask_to_revoke(connection, session, "failed")
             elif not record_inside:
-                await self._take_provider_status(connection, session)
+                self._take_provider_status(connection, session)
             else:
-                await connection.run_sync(note_proof, session.session_id, StorageProof.INSTALL_RESULT)
-                record = await get_record(connection, session.session_id)
+                note_proof(connection, session.session_id, StorageProof.INSTALL_RESULT)
+                record = get_record(connection, session.session_id)
                 if record is not None:
-                    await connection.run_sync(slots.note_installed, session.esim_id, session.session_id, record)
+                    slots.note_installed(connection, session.esim_id, session.session_id, record)
+
+        await self._database.write(settle)
         return Done()
 
-    async def _check_card_late(self, connection: AsyncConnection, session: InternetSession) -> None:
+    def _check_card_late(self, connection: Connection, session: InternetSession) -> None:
         """Count what came onto a card by its own proof before another's SM-DP+ said which; take too much back."""
-        if await self._card_refused(connection, session) is not None and may_be_spent(session):
-            await jobs.ask_to_revoke(connection, session, "the card has had its share")
+        if self._card_refused(connection, session) is not None and may_be_spent(session):
+            jobs.ask_to_revoke(connection, session, "the card has had its share")
 
-    async def _card_refused(self, connection: AsyncConnection, session: InternetSession) -> str | None:
+    def _card_refused(self, connection: Connection, session: InternetSession) -> str | None:
         """Return why this card must not have a free session: which one it is on is known from its install alone."""
-        eid = await card_of(connection, session.esim_id)
+        eid = card_of(connection, session.esim_id)
         if not session.free or session.allowance_octets is None or eid is None:
             return None
         octets = session.allowance_octets
-        refused = await self._free_data.take_card(connection, session.session_id, octets, eid)
+        refused = self._free_data.take_card(connection, session.session_id, octets, eid)
         return None if refused is None else refused.message
 
     async def prove_storage(self, entry: Entry) -> JobResult:
@@ -258,21 +270,26 @@ class SessionHandlers:
         if outcome.code is OutcomeCode.NOT_DUE:
             return Unknown("the ledger's clock is not there yet")
         if outcome.code is OutcomeCode.UNKNOWN_ACCOUNT:
-            async with self._database.transaction() as connection:
-                session = await find_session(connection, session.session_id)
-                if session.state in LIVE_STATES:
-                    await end_unused_session(connection, session, SessionEvent.EXPIRED, "its validity is over")
+
+            def end(connection: Connection) -> None:
+                current = find_session(connection, session.session_id)
+                if current.state in LIVE_STATES:
+                    end_unused_session(connection, current, SessionEvent.EXPIRED, "its validity is over")
+
+            await self._database.write(end)
         return Done()
 
     async def apply_wish(self, entry: Entry) -> JobResult:
         """Bring the line to its owner's newest wish; older ones are passed over."""
         async with self._line_turn:
-            async with self._database.reading() as connection:
-                esim = await find_esim(connection, str(entry.payload["esim_id"]))
-                line = await connection.run_sync(slots.line_of, esim.esim_id)
-                usable = [
-                    it.session_id for it in await sessions_on(connection, esim.esim_id) if it.state in ON_THE_CARD
-                ]
+
+            def look(connection: Connection) -> tuple[ESim, slots.CardLine, list[str]]:
+                esim = find_esim(connection, str(entry.payload["esim_id"]))
+                line = slots.line_of(connection, esim.esim_id)
+                usable = [it.session_id for it in sessions_on(connection, esim.esim_id) if it.state in ON_THE_CARD]
+                return esim, line, usable
+
+            esim, line, usable = await self._database.read(look)
             # Of several the one that was chosen is next; where none was, the ledger goes by the order of use.
             chosen = line.chosen_session_id if line.chosen_session_id in usable else None
             if len(usable) == 1:
@@ -292,8 +309,7 @@ class SessionHandlers:
         """Bring the line's order of use and its switch to its owner's newest wish; older ones are passed over."""
         esim_id = str(entry.payload["esim_id"])
         async with self._line_turn:
-            async with self._database.reading() as connection:
-                line = await connection.run_sync(slots.line_of, esim_id)
+            line = await self._database.read(lambda connection: slots.line_of(connection, esim_id))
             commands: tuple[Command, ...] = (
                 OrderWallet(f"order:{esim_id}:{line.wish}", esim_id, line.wanted_order),
                 ContinueWithNext(f"next:{esim_id}:{line.wish}", esim_id, line.wants_next),
@@ -309,18 +325,19 @@ class SessionHandlers:
     async def cut_off(self, entry: Entry) -> JobResult:
         """Put the line of an exhausted session on hold, unless a next one has come onto its card meanwhile."""
         session, esim = await self._read(entry)
-        async with self._database.reading() as connection:
-            if await has_usable_session(connection, esim.esim_id):
-                return Done()
+        if await self._database.read(lambda connection: has_usable_session(connection, esim.esim_id)):
+            return Done()
         outcome = await self._command(
             HoldWallet(f"cut-off:{session.session_id}", esim.esim_id, SessionState.EXHAUSTED.value)
         )
         return outcome if isinstance(outcome, Unknown) else Done()
 
     async def _read(self, entry: Entry) -> tuple[InternetSession, ESim]:
-        async with self._database.reading() as connection:
-            session = await find_session(connection, str(entry.payload["session_id"]))
-            return session, await find_esim(connection, session.esim_id)
+        def look(connection: Connection) -> tuple[InternetSession, ESim]:
+            session = find_session(connection, str(entry.payload["session_id"]))
+            return session, find_esim(connection, session.esim_id)
+
+        return await self._database.read(look)
 
     async def _command(self, command: Command) -> Outcome | Unknown:
         try:
@@ -329,9 +346,11 @@ class SessionHandlers:
             return Unknown(error.message)
 
     async def _fail(self, session: InternetSession, reason: str) -> JobResult:
-        async with self._database.transaction() as connection:
-            session = await find_session(connection, session.session_id)
-            if allows(session.state, SessionEvent.FAILED):
-                await end_unused_session(connection, session, SessionEvent.FAILED, reason)
-                await jobs.ask_to_revoke(connection, session, "failed")
+        def fail(connection: Connection) -> None:
+            current = find_session(connection, session.session_id)
+            if allows(current.state, SessionEvent.FAILED):
+                end_unused_session(connection, current, SessionEvent.FAILED, reason)
+                jobs.ask_to_revoke(connection, current, "failed")
+
+        await self._database.write(fail)
         return Refused(reason)

@@ -3,11 +3,10 @@
 from typing import Final
 
 from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.database.engine import transaction_instant
 from kswifi.kernel.ids import uuid7
-from kswifi.outbox.service import enqueue, enqueue_now
+from kswifi.outbox.service import enqueue
 from kswifi.sessions.model import InternetSession
 
 PREPARE: Final = "session.prepare"
@@ -21,14 +20,14 @@ CUT_OFF: Final = "line.cut_off"
 ARRANGE: Final = "line.arrange"
 
 
-async def ask_to_prepare(connection: AsyncConnection, session: InternetSession) -> None:
+def ask_to_prepare(connection: Connection, session: InternetSession) -> None:
     """Credit the allowance in the ledger and sign the package."""
-    await _ask(connection, PREPARE, session.session_id, session)
+    _ask(connection, PREPARE, session.session_id, session)
 
 
-async def ask_to_expire(connection: AsyncConnection, session: InternetSession) -> None:
+def ask_to_expire(connection: Connection, session: InternetSession) -> None:
     """End the session when its validity is over: asked for at its order, worked at that instant."""
-    await enqueue(
+    enqueue(
         connection,
         kind=EXPIRE,
         key=f"{EXPIRE}:{session.session_id}",
@@ -37,15 +36,15 @@ async def ask_to_expire(connection: AsyncConnection, session: InternetSession) -
     )
 
 
-async def ask_to_deliver(connection: AsyncConnection, session: InternetSession) -> None:
+def ask_to_deliver(connection: Connection, session: InternetSession) -> None:
     """Make the profile ready for the card. Each transfer is a new piece of work."""
     attempt = uuid7(transaction_instant(connection))
-    await _ask(connection, DELIVER, f"{session.session_id}:{attempt}", session)
+    _ask(connection, DELIVER, f"{session.session_id}:{attempt}", session)
 
 
-async def ask_to_disburse(connection: AsyncConnection, session_id: str, released_octets: int) -> None:
+def ask_to_disburse(connection: Connection, session_id: str, released_octets: int) -> None:
     """Credit a session in the ledger with what is released of it by now."""
-    await enqueue(
+    enqueue(
         connection,
         kind=DISBURSE,
         key=f"{DISBURSE}:{session_id}:{released_octets}",
@@ -56,29 +55,29 @@ async def ask_to_disburse(connection: AsyncConnection, session_id: str, released
 def ask_to_prove_storage(connection: Connection, session_id: str) -> None:
     """Tell the ledger that the card's proof was verified."""
     key, payload = f"{PROVE_STORAGE}:{session_id}", {"session_id": session_id}
-    enqueue_now(connection, kind=PROVE_STORAGE, key=key, payload=payload)
+    enqueue(connection, kind=PROVE_STORAGE, key=key, payload=payload)
 
 
-async def ask_to_revoke(connection: AsyncConnection, session: InternetSession, reason: str) -> None:
+def ask_to_revoke(connection: Connection, session: InternetSession, reason: str) -> None:
     """End the session's account in the ledger."""
-    await _ask(connection, REVOKE, f"{session.session_id}:{reason}", session, reason=reason)
+    _ask(connection, REVOKE, f"{session.session_id}:{reason}", session, reason=reason)
 
 
-async def ask_for_line(connection: AsyncConnection, esim_id: str, wish: int) -> None:
+def ask_for_line(connection: Connection, esim_id: str, wish: int) -> None:
     """Bring the line to what its owner wants."""
-    await enqueue(connection, kind=LINE, key=f"{LINE}:{esim_id}:{wish}", payload={"esim_id": esim_id})
+    enqueue(connection, kind=LINE, key=f"{LINE}:{esim_id}:{wish}", payload={"esim_id": esim_id})
 
 
-async def ask_to_arrange(connection: AsyncConnection, esim_id: str, wish: int) -> None:
+def ask_to_arrange(connection: Connection, esim_id: str, wish: int) -> None:
     """Bring a line's order of use, and its switch for the next session, to what its owner wants."""
-    await enqueue(connection, kind=ARRANGE, key=f"{ARRANGE}:{esim_id}:{wish}", payload={"esim_id": esim_id})
+    enqueue(connection, kind=ARRANGE, key=f"{ARRANGE}:{esim_id}:{wish}", payload={"esim_id": esim_id})
 
 
-async def ask_to_cut_off(connection: AsyncConnection, session: InternetSession) -> None:
+def ask_to_cut_off(connection: Connection, session: InternetSession) -> None:
     """Put the line of an exhausted session on hold, where the ledger has not done so by itself."""
-    await _ask(connection, CUT_OFF, session.session_id, session)
+    _ask(connection, CUT_OFF, session.session_id, session)
 
 
-async def _ask(connection: AsyncConnection, kind: str, name: str, session: InternetSession, **more: str) -> None:
+def _ask(connection: Connection, kind: str, name: str, session: InternetSession, **more: str) -> None:
     payload = {"session_id": session.session_id, **more}
-    await enqueue(connection, kind=kind, key=f"{kind}:{name}", payload=payload)
+    enqueue(connection, kind=kind, key=f"{kind}:{name}", payload=payload)

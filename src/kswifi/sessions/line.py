@@ -4,7 +4,9 @@ The line's state is the ledger's. What is asked for here is noted as a wish and 
 told from here is what the projector read back.
 """
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from datetime import datetime
+
+from sqlalchemy import Connection
 
 from kswifi.database.engine import Database
 from kswifi.esim.lines.service import find_esim, wish_for
@@ -41,13 +43,16 @@ class ESIMSessionManager:
         """
         now = self._database.clock.now()
         package = verify_package(session_data, self._signing_key.public_keys, None, now)
-        async with self._database.transaction() as connection:
-            session = await find_session(connection, package.manifest.session_id)
+
+        def transfer(connection: Connection) -> InternetSession:
+            session = find_session(connection, package.manifest.session_id)
             if session.state is SessionState.TRANSFERRING:
                 return session
-            session = await move_session(connection, session, SessionEvent.TRANSFER_STARTED)
-            await jobs.ask_to_deliver(connection, session)
-        return session
+            session = move_session(connection, session, SessionEvent.TRANSFER_STARTED)
+            jobs.ask_to_deliver(connection, session)
+            return session
+
+        return await self._database.write(transfer)
 
     async def activate_stored_session(self, esim_id: str, session_id: str | None = None) -> ESim:
         """Switch the line on; return it with the hold that the network has confirmed so far.
@@ -60,11 +65,13 @@ class ESIMSessionManager:
             UnknownEsimError: there is none.
             NoSessionOnEsimError: nothing stored on it could be used: it has to be transferred first, or is over.
         """
-        return await self._wish(esim_id, pause=False, session_id=session_id)
+        return await self._database.write(
+            lambda connection: switch_line(connection, esim_id, pause=False, session_id=session_id)
+        )
 
     async def pause(self, esim_id: str) -> ESim:
         """Switch the line off, as ``activate_stored_session`` switches it on."""
-        return await self._wish(esim_id, pause=True)
+        return await self._database.write(lambda connection: switch_line(connection, esim_id, pause=True))
 
     async def track_session_usage(self, esim_id: str) -> UsageData:
         """Return how the eSIM's session stands, as the ledger last told it.
@@ -73,14 +80,17 @@ class ESIMSessionManager:
             UnknownEsimError: there is none.
             NoSessionOnEsimError: it never carried one.
         """
-        async with self._database.reading() as connection:
-            esim = await find_esim(connection, esim_id)
-            return await self.usage(connection, await self._carried(connection, esim), esim)
+
+        def look(connection: Connection) -> UsageData:
+            esim = find_esim(connection, esim_id)
+            return self.usage(connection, self._carried(connection, esim), esim)
+
+        return await self._database.read(look)
 
     @staticmethod
-    async def usage(connection: AsyncConnection, session: InternetSession, esim: ESim) -> UsageData:
+    def usage(connection: Connection, session: InternetSession, esim: ESim) -> UsageData:
         """Return how one session stands."""
-        balance, as_of = await get_balance(connection, session.session_id)
+        balance, as_of = get_balance(connection, session.session_id)
         return UsageData(
             esim_id=esim.esim_id,
             session_id=session.session_id,
@@ -103,11 +113,15 @@ class ESIMSessionManager:
             UnknownEsimError: there is none.
             NoSessionOnEsimError: it never carried a session.
         """
-        async with self._database.transaction() as connection:
-            esim = await find_esim(connection, esim_id)
-            session = await self._carried(connection, esim)
-            await cut_off_if_exhausted(connection, session)
-            _, as_of = await get_balance(connection, session.session_id)
+
+        def change(connection: Connection) -> tuple[ESim, InternetSession, datetime | None]:
+            esim = find_esim(connection, esim_id)
+            session = self._carried(connection, esim)
+            cut_off_if_exhausted(connection, session)
+            _, as_of = get_balance(connection, session.session_id)
+            return esim, session, as_of
+
+        esim, session, as_of = await self._database.write(change)
         return CutOff(
             esim_id=esim.esim_id,
             session_id=session.session_id,
@@ -119,30 +133,31 @@ class ESIMSessionManager:
             as_of=as_of,
         )
 
-    async def _wish(self, esim_id: str, *, pause: bool, session_id: str | None = None) -> ESim:
-        async with self._database.transaction() as connection:
-            esim = await find_esim(connection, esim_id)
-            sessions = await sessions_on(connection, esim.esim_id)
-            usable = [it.session_id for it in sessions if it.state in ON_THE_CARD]
-            if not usable or (session_id is not None and session_id not in usable):
-                furthest = live(sessions)
-                raise NoSessionOnEsimError(
-                    "this session is not stored on this eSIM" if usable else "no session is stored on this eSIM",
-                    esim_id=esim_id,
-                    state=None if furthest is None else str(furthest.state),
-                )
-            line = await connection.run_sync(slots.line_of, esim.esim_id)
-            chooses = session_id is not None and len(usable) > 1 and session_id != line.chosen_session_id
-            if chooses:
-                await connection.run_sync(slots.change_line, esim.esim_id, chosen_session_id=session_id)
-            wish = await wish_for(connection, esim, pause=pause, anew=chooses)
-            if wish is not None:
-                await jobs.ask_for_line(connection, esim.esim_id, wish)
-            return await find_esim(connection, esim.esim_id)
-
     @staticmethod
-    async def _carried(connection: AsyncConnection, esim: ESim) -> InternetSession:
-        sessions = await sessions_on(connection, esim.esim_id)
+    def _carried(connection: Connection, esim: ESim) -> InternetSession:
+        sessions = sessions_on(connection, esim.esim_id)
         if not sessions:
             raise NoSessionOnEsimError("no session was ever on this eSIM", esim_id=esim.esim_id)
         return live(sessions) or sessions[0]
+
+
+def switch_line(connection: Connection, esim_id: str, *, pause: bool, session_id: str | None = None) -> ESim:
+    """Switch a line on or off, as ``ESIMSessionManager.activate_stored_session`` and ``pause``, within a step."""
+    esim = find_esim(connection, esim_id)
+    sessions = sessions_on(connection, esim.esim_id)
+    usable = [it.session_id for it in sessions if it.state in ON_THE_CARD]
+    if not usable or (session_id is not None and session_id not in usable):
+        furthest = live(sessions)
+        raise NoSessionOnEsimError(
+            "this session is not stored on this eSIM" if usable else "no session is stored on this eSIM",
+            esim_id=esim_id,
+            state=None if furthest is None else str(furthest.state),
+        )
+    line = slots.line_of(connection, esim.esim_id)
+    chooses = session_id is not None and len(usable) > 1 and session_id != line.chosen_session_id
+    if chooses:
+        slots.change_line(connection, esim.esim_id, chosen_session_id=session_id)
+    wish = wish_for(connection, esim, pause=pause, anew=chooses)
+    if wish is not None:
+        jobs.ask_for_line(connection, esim.esim_id, wish)
+    return find_esim(connection, esim.esim_id)

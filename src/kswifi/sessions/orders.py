@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from kswifi.catalogue.model import Offer, valid_until
 from kswifi.catalogue.service import Catalogue
@@ -99,7 +99,9 @@ class SessionDownloadService:
             and as ``order``.
         """
         offer = self._catalogue.offer_of_size(session_size)
-        return await self._order(user_id, offer, esim_id, idempotency_key, device_id)
+        return await self.order(
+            user_id, offer.id, esim_id=esim_id, idempotency_key=idempotency_key, device_id=device_id
+        )
 
     async def order(
         self,
@@ -122,59 +124,61 @@ class SessionDownloadService:
             NumbersUsedUpError: there is no number left for a new profile.
             IdempotencyKeyReusedError: the key has ordered something else.
         """
-        return await self._order(user_id, self._catalogue.offer(offer_id), esim_id, idempotency_key, device_id)
+        offer, key = self._catalogue.offer(offer_id), idempotency_key or secrets.token_hex(16)
+        with self._free_data.counting_refusals():
+            return await self._database.write(
+                lambda connection: self.order_step(connection, user_id, offer, key, esim_id, device_id)
+            )
 
-    async def _order(
+    def order_step(
         self,
+        connection: Connection,
         user_id: str,
         offer: Offer,
-        esim_id: str | None,
-        idempotency_key: str | None,
-        device_id: str | None,
+        idempotency_key: str,
+        esim_id: str | None = None,
+        device_id: str | None = None,
     ) -> InternetSession:
-        key = idempotency_key or secrets.token_hex(16)
-        async with self._database.transaction() as connection:
-            earlier = await ordered_with(connection, user_id, key)
-            if earlier is not None:
-                if earlier.offer_id != offer.id or esim_id not in (None, NEW_ESIM, earlier.esim_id):
-                    raise IdempotencyKeyReusedError("this Idempotency-Key has ordered another session")
-                return earlier
-            under_pass = await terms_under_pass(connection, user_id, offer, self._passes)
-            if under_pass is None:
-                require_free_offer(offer, self._passes)
-            else:  # what everybody is asked before an order; the rest of free data's rules is not for payers
-                await self._free_data.require_identified(connection, user_id)
-            esim = await self._profile_for(connection, user_id, esim_id)
-            await self._require_room(connection, esim)
-            session = self._new_session(connection, user_id, esim, offer, under_pass)
-            if under_pass is None:
-                await self._free_data.take(
-                    connection,
-                    user_id=user_id,
-                    session_id=session.session_id,
-                    offer=offer,
-                    device_id=device_id,
-                    eid=await card_of(connection, esim.esim_id),
-                )
-            await add_session(connection, session, key)
-            await jobs.ask_to_prepare(connection, session)
-            await jobs.ask_to_expire(connection, session)
-        if session.free:
-            self._free_data.counts.given += 1
+        """Order an offer within a step, as ``order``; refusals are the caller's to count."""
+        earlier = ordered_with(connection, user_id, idempotency_key)
+        if earlier is not None:
+            if earlier.offer_id != offer.id or esim_id not in (None, NEW_ESIM, earlier.esim_id):
+                raise IdempotencyKeyReusedError("this Idempotency-Key has ordered another session")
+            return earlier
+        under_pass = terms_under_pass(connection, user_id, offer, self._passes)
+        if under_pass is None:
+            require_free_offer(offer, self._passes)
+        else:  # what everybody is asked before an order; the rest of free data's rules is not for payers
+            self._free_data.require_identified(connection, user_id)
+        esim = self._profile_for(connection, user_id, esim_id)
+        self._require_room(connection, esim)
+        session = self._new_session(connection, user_id, esim, offer, under_pass)
+        if under_pass is None:
+            self._free_data.take(
+                connection,
+                user_id=user_id,
+                session_id=session.session_id,
+                offer=offer,
+                device_id=device_id,
+                eid=card_of(connection, esim.esim_id),
+            )
+        add_session(connection, session, idempotency_key)
+        jobs.ask_to_prepare(connection, session)
+        jobs.ask_to_expire(connection, session)
         return session
 
-    async def _profile_for(self, connection: AsyncConnection, user_id: str, esim_id: str | None) -> ESim:
+    def _profile_for(self, connection: Connection, user_id: str, esim_id: str | None) -> ESim:
         """Return the eSIM that an order is for: the one named, else the user's installed one, else a fresh one."""
         if esim_id in (None, NEW_ESIM):
-            mine = await esims_of(connection, user_id)
+            mine = esims_of(connection, user_id)
             installed = next((it for it in mine if it.profile_state is ProfileState.INSTALLED), None)
             if esim_id is None and installed is not None:
                 return installed
-            return await self._vacant(connection, mine) or await self._orders.allocate(connection, user_id)
-        esim = await find_esim(connection, esim_id, user_id)
+            return self._vacant(connection, mine) or self._orders.allocate(connection, user_id)
+        esim = find_esim(connection, esim_id, user_id)
         if esim.profile_state is ProfileState.INSTALLED:
             return esim
-        carried = live(await sessions_on(connection, esim.esim_id))
+        carried = live(sessions_on(connection, esim.esim_id))
         if carried is not None or esim.profile_state is not ProfileState.ALLOCATED:
             raise EsimNotFreshError(
                 "this eSIM waits for its first session: install that first, or order for a new eSIM",
@@ -182,7 +186,7 @@ class SessionDownloadService:
             )
         return esim
 
-    async def _vacant(self, connection: AsyncConnection, mine: list[ESim]) -> ESim | None:
+    def _vacant(self, connection: Connection, mine: list[ESim]) -> ESim | None:
         """Return a line that was ordered and never released, whose session has ended.
 
         Its number serves the next order: else ordering and taking back would use up the operator's range, or the
@@ -190,13 +194,13 @@ class SessionDownloadService:
         """
         for esim in mine:
             fresh = esim.profile_state is ProfileState.ALLOCATED and self._orders.are_delivered_as(esim)
-            if fresh and live(await sessions_on(connection, esim.esim_id)) is None:
+            if fresh and live(sessions_on(connection, esim.esim_id)) is None:
                 return esim
         return None
 
-    async def _require_room(self, connection: AsyncConnection, esim: ESim) -> None:
+    def _require_room(self, connection: Connection, esim: ESim) -> None:
         """Refuse a session for which the card would have no record."""
-        waiting = [it for it in await sessions_on(connection, esim.esim_id) if it.state in LIVE_STATES]
+        waiting = [it for it in sessions_on(connection, esim.esim_id) if it.state in LIVE_STATES]
         if len(waiting) >= SESSION_RECORDS:
             raise CardFullError(
                 f"this eSIM holds {SESSION_RECORDS} sessions: use one up, or take one back",
@@ -205,7 +209,7 @@ class SessionDownloadService:
             )
 
     def _new_session(
-        self, connection: AsyncConnection, user_id: str, esim: ESim, offer: Offer, under_pass: PassTerms | None
+        self, connection: Connection, user_id: str, esim: ESim, offer: Offer, under_pass: PassTerms | None
     ) -> InternetSession:
         now, zone = transaction_instant(connection), self._free_data.rules.zone
         return InternetSession(
@@ -232,8 +236,7 @@ class SessionDownloadService:
         Raises:
             UnknownSessionError: there is none, or it is somebody else's.
         """
-        async with self._database.reading() as connection:
-            return await find_session(connection, session_id, user_id)
+        return await self._database.read(lambda connection: find_session(connection, session_id, user_id))
 
     async def overview(self, user_id: str, session_id: str) -> SessionOverview:
         """Return one of a user's sessions with its card and its balance.
@@ -241,14 +244,17 @@ class SessionDownloadService:
         Raises:
             UnknownSessionError: as ``session``.
         """
-        async with self._database.reading() as connection:
-            session = await find_session(connection, session_id, user_id)
-            return (await overviews_of(connection, user_id, session.session_id))[0]
+        return await self._database.read(lambda connection: overview_of(connection, user_id, session_id))
 
     async def sessions(self, user_id: str) -> list[SessionOverview]:
         """Return a user's sessions, the newest first."""
-        async with self._database.reading() as connection:
-            return await overviews_of(connection, user_id)
+        return await self._database.read(lambda connection: overviews_of(connection, user_id))
+
+    async def standing(self, user_id: str) -> tuple[list[SessionOverview], int]:
+        """Return a user's sessions, the newest first, and how many free octets are left to them."""
+        return await self._database.read(
+            lambda connection: (overviews_of(connection, user_id), self._free_data.left_octets(connection, user_id))
+        )
 
     async def package(self, user_id: str, session_id: str) -> tuple[InternetSession, bytes]:
         """Return a session and its signed package; the first time marks it as downloading.
@@ -258,18 +264,26 @@ class SessionDownloadService:
             PackageNotReadyError: it is being signed.
             SessionEndedError: it is over.
         """
-        async with self._database.reading() as connection:
-            session = await find_session(connection, session_id, user_id)
-            package = await get_package(connection, session.session_id)
+
+        def look(connection: Connection) -> tuple[InternetSession, bytes | None]:
+            session = find_session(connection, session_id, user_id)
+            package = get_package(connection, session.session_id)
+            return session, package
+
+        session, package = await self._database.read(look)
         if session.state not in LIVE_STATES:
             raise SessionEndedError(f"this session is {session.state}", state=str(session.state))
         if package is None:
             raise PackageNotReadyError("the package is being signed: ask again in a moment", retry_after_seconds=1)
         if session.state is SessionState.PACKAGED:
-            async with self._database.transaction() as connection:
-                session = await find_session(connection, session_id, user_id)
+
+            def change(connection: Connection) -> InternetSession:
+                session = find_session(connection, session_id, user_id)
                 if session.state is SessionState.PACKAGED:
-                    session = await move_session(connection, session, SessionEvent.DOWNLOAD_STARTED)
+                    session = move_session(connection, session, SessionEvent.DOWNLOAD_STARTED)
+                return session
+
+            session = await self._database.write(change)
         return session, package
 
     async def confirm_download(self, user_id: str, session_id: str, sha256: str) -> InternetSession:
@@ -280,18 +294,9 @@ class SessionDownloadService:
             PackageDigestMismatchError: it holds something else: fetch it again.
             IllegalTransitionError: it was never fetched, or the session is over.
         """
-        async with self._database.transaction() as connection:
-            session = await find_session(connection, session_id, user_id)
-            if not hmac.compare_digest(sha256.lower().encode(), (session.package_sha256 or "").encode()):
-                raise PackageDigestMismatchError(
-                    "this is not the digest of the package: fetch it again", sha256=session.package_sha256
-                )
-            if session.state in LIVE_STATES and session.state not in (
-                SessionState.PACKAGED,
-                SessionState.DOWNLOADING,
-            ):
-                return session
-            return await move_session(connection, session, SessionEvent.DOWNLOAD_CONFIRMED)
+        return await self._database.write(
+            lambda connection: confirm_download(connection, user_id, session_id, sha256)
+        )
 
     async def transfer_to_esim(self, session_id: str, esim_id: str) -> InternetSession:
         """Begin to bring a downloaded session onto its eSIM; while that is under way, again is no error.
@@ -303,10 +308,14 @@ class SessionDownloadService:
             WrongEsimError: the session was made for another eSIM.
             IllegalTransitionError: it is not downloaded yet, or is past that.
         """
-        async with self._database.reading() as connection:
-            session = await find_session(connection, session_id)
-            esim = await find_esim(connection, esim_id)
-            package = await get_package(connection, session.session_id)
+
+        def look(connection: Connection) -> tuple[InternetSession, ESim, bytes | None]:
+            session = find_session(connection, session_id)
+            esim = find_esim(connection, esim_id)
+            package = get_package(connection, session.session_id)
+            return session, esim, package
+
+        session, esim, package = await self._database.read(look)
         if session.esim_id != esim.esim_id:
             raise WrongEsimError(
                 f"this session was made for the eSIM {session.esim_id}",
@@ -340,18 +349,44 @@ class SessionDownloadService:
             UnknownSessionError: as ``session``.
             NotCancellableError: it is in use, or over.
         """
-        async with self._database.transaction() as connection:
-            session = await find_session(connection, session_id, user_id)
-            if session.state is SessionState.REVOKED:
-                return session
-            if session.state not in CANCELLABLE_STATES:
-                raise NotCancellableError(
-                    f"a session that is {session.state} cannot be taken back", state=str(session.state)
-                )
-            await jobs.ask_to_revoke(connection, session, "cancelled")
-            if may_be_spent(session):
-                return session
-            return await end_unused_session(connection, session, SessionEvent.REVOKED, "cancelled")
+        return await self._database.write(lambda connection: cancel_session(connection, user_id, session_id))
+
+
+def overview_of(connection: Connection, user_id: str, session_id: str) -> SessionOverview:
+    """Return one of a user's sessions with its card and its balance.
+
+    Raises:
+        UnknownSessionError: there is none, or it is somebody else's.
+    """
+    session = find_session(connection, session_id, user_id)
+    return overviews_of(connection, user_id, session.session_id)[0]
+
+
+def confirm_download(connection: Connection, user_id: str, session_id: str, sha256: str) -> InternetSession:
+    """Confirm a download, as ``SessionDownloadService.confirm_download``, within a step."""
+    session = find_session(connection, session_id, user_id)
+    if not hmac.compare_digest(sha256.lower().encode(), (session.package_sha256 or "").encode()):
+        raise PackageDigestMismatchError(
+            "this is not the digest of the package: fetch it again", sha256=session.package_sha256
+        )
+    if session.state in LIVE_STATES and session.state not in (SessionState.PACKAGED, SessionState.DOWNLOADING):
+        return session
+    return move_session(connection, session, SessionEvent.DOWNLOAD_CONFIRMED)
+
+
+def cancel_session(connection: Connection, user_id: str, session_id: str) -> InternetSession:
+    """Take an order back, as ``SessionDownloadService.cancel``, within a step."""
+    session = find_session(connection, session_id, user_id)
+    if session.state is SessionState.REVOKED:
+        return session
+    if session.state not in CANCELLABLE_STATES:
+        raise NotCancellableError(
+            f"a session that is {session.state} cannot be taken back", state=str(session.state)
+        )
+    jobs.ask_to_revoke(connection, session, "cancelled")
+    if may_be_spent(session):
+        return session
+    return end_unused_session(connection, session, SessionEvent.REVOKED, "cancelled")
 
 
 def package_digest(package: bytes) -> str:

@@ -7,8 +7,7 @@ the money is on its way back.
 
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
 from kswifi.database.engine import Database
 from kswifi.ledger.commands import Revoke
@@ -48,13 +47,11 @@ class PassEnds:
     async def withdraw(self, entry: Entry) -> JobResult:
         """Take a pass back whose refund was asked for, if nothing of it was used; else it goes on."""
         reference = str(entry.payload["reference"])
-        async with self._database.reading() as connection:
-            payment, period = await find_payment(connection, reference), await period_of(connection, reference)
-            if payment.state is not PaymentState.REFUND_ASKED or period is None:
-                return Done()
-            sessions = await sessions_reaching_into(connection, period)
-            used = [await self._was_used(connection, session) for session in sessions]
-        if any(used):
+        asked = await self._database.read(lambda connection: _refund_asked(connection, reference))
+        if asked is None:
+            return Done()
+        period, sessions, used = asked
+        if used or any(self._is_spent(session) for session in sessions):
             return await self._deny(reference)
         for session in sessions:
             try:
@@ -64,31 +61,33 @@ class PassEnds:
         if any(self._is_spent(session) for session in sessions):
             await self._end(period)  # what the ledger has ended is over for people too; the pass gives others
             return await self._deny(reference)
-        async with self._database.transaction() as connection:
-            payment = await find_payment(connection, reference)
+
+        def change(connection: Connection) -> None:
+            payment = find_payment(connection, reference)
             if payment.state is PaymentState.REFUND_ASKED:
-                await take_back(connection, payment, "its payer asked for it, and nothing was used")
+                take_back(connection, payment, "its payer asked for it, and nothing was used")
+
+        await self._database.write(change)
         return Done()
 
     async def end_sessions(self, entry: Entry) -> JobResult:
         """End the sessions that reach into a period that was taken back."""
-        async with self._database.reading() as connection:
-            period = await period_of(connection, str(entry.payload["reference"]))
+        period = await self._database.read(
+            lambda connection: period_of(connection, str(entry.payload["reference"]))
+        )
         if period is not None:
             await self._end(period)
         return Done()
 
     async def _deny(self, reference: str) -> JobResult:
-        async with self._database.transaction() as connection:
-            payment, period = await find_payment(connection, reference), await period_of(connection, reference)
+        def change(connection: Connection) -> None:
+            payment, period = find_payment(connection, reference), period_of(connection, reference)
             if payment.state is PaymentState.REFUND_ASKED and period is not None:
-                await set_period_state(connection, period, PassState.GRANTED)
-                await move_payment(connection, payment, PaymentEvent.REFUND_DENIED, USED)
-        return Done()
+                set_period_state(connection, period, PassState.GRANTED)
+                move_payment(connection, payment, PaymentEvent.REFUND_DENIED, USED)
 
-    async def _was_used(self, connection: AsyncConnection, session: InternetSession) -> bool:
-        projected, _ = await get_balance(connection, session.session_id)
-        return projected.used > 0 or projected.overrun > 0 or self._is_spent(session)
+        await self._database.write(change)
+        return Done()
 
     def _is_spent(self, session: InternetSession) -> bool:
         """Tell whether the ledger knows of an octet, or has granted some that are not reported yet."""
@@ -96,21 +95,33 @@ class PassEnds:
         return balances is not None and (balances.used > 0 or balances.reserved > 0 or balances.overrun > 0)
 
     async def _end(self, period: PassPeriod) -> None:
-        async with self._database.transaction() as connection:
-            for found in await sessions_reaching_into(connection, period):
-                session = await find_session(connection, found.session_id)
+        def change(connection: Connection) -> None:
+            for found in sessions_reaching_into(connection, period):
+                session = find_session(connection, found.session_id)
                 if session.state not in LIVE_STATES:
                     continue
-                await jobs.ask_to_revoke(connection, session, GIVEN_BACK)
+                jobs.ask_to_revoke(connection, session, GIVEN_BACK)
                 if session.state not in ON_THE_CARD:
-                    await end_session(connection, session, SessionEvent.REVOKED, GIVEN_BACK)
+                    end_session(connection, session, SessionEvent.REVOKED, GIVEN_BACK)
+
+        await self._database.write(change)
 
 
-async def sessions_reaching_into(connection: AsyncConnection, period: PassPeriod) -> list[InternetSession]:
+def _refund_asked(connection: Connection, reference: str) -> tuple[PassPeriod, list[InternetSession], bool] | None:
+    """Return the period whose refund is asked for, its sessions, and whether a balance says that some was used."""
+    payment, period = find_payment(connection, reference), period_of(connection, reference)
+    if payment.state is not PaymentState.REFUND_ASKED or period is None:
+        return None
+    sessions = sessions_reaching_into(connection, period)
+    balances = [get_balance(connection, session.session_id)[0] for session in sessions]
+    return period, sessions, any(balance.used > 0 or balance.overrun > 0 for balance in balances)
+
+
+def sessions_reaching_into(connection: Connection, period: PassPeriod) -> list[InternetSession]:
     """Return the sessions under the user's passes that are valid beyond the beginning of this period."""
     t = internet_session.c
     query = select(t.session_id).where(
         t.user_id == period.user_id, t.pass_period_id.is_not(None), t.valid_until > period.starts_at
     )
-    ids = (await connection.execute(query)).scalars().all()
-    return [await find_session(connection, session_id) for session_id in ids]
+    ids = connection.execute(query).scalars().all()
+    return [find_session(connection, session_id) for session_id in ids]

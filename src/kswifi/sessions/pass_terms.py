@@ -7,8 +7,7 @@ pass as it was when the session was downloaded; after an extension one downloads
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import case, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, case, func, select
 
 from kswifi.catalogue.model import Offer
 from kswifi.database.engine import transaction_instant
@@ -31,8 +30,8 @@ class PassTerms:
     valid_until: datetime
 
 
-async def terms_under_pass(
-    connection: AsyncConnection, user_id: str, offer: Offer, rules: PassRules | None
+def terms_under_pass(
+    connection: Connection, user_id: str, offer: Offer, rules: PassRules | None
 ) -> PassTerms | None:
     """Return what the user's pass gives for this offer, None without a pass. In the order's write transaction.
 
@@ -40,11 +39,11 @@ async def terms_under_pass(
         FairUseReachedError: the pass has a limit, and nothing is left under it.
         TooManyPassSessionsError: too many of its sessions are unfinished.
     """
-    held = None if rules is None else await pass_of(connection, user_id, transaction_instant(connection))
+    held = None if rules is None else pass_of(connection, user_id, transaction_instant(connection))
     if held is None or rules is None:
         return None
     t = internet_session.c
-    unfinished = await connection.scalar(
+    unfinished = connection.scalar(
         select(func.count()).where(t.user_id == user_id, t.pass_period_id.is_not(None), t.state.in_(LIVE_STATES))
     )
     if int(unfinished or 0) >= rules.sessions_at_once:
@@ -55,7 +54,7 @@ async def terms_under_pass(
     allowance: int | None = offer.allowance_octets
     limit = held.current.limit_octets
     if limit is not None:
-        left = limit - await _allotted(connection, held.current)
+        left = limit - _allotted(connection, held.current)
         if left <= 0:
             raise FairUseReachedError(
                 f"this pass gives {format_octets(limit)} at most, and all of it is used or on a session",
@@ -88,11 +87,11 @@ def require_free_offer(offer: Offer, rules: PassRules | None) -> None:
     )
 
 
-async def _allotted(connection: AsyncConnection, period: PassPeriod) -> int:
+def _allotted(connection: Connection, period: PassPeriod) -> int:
     """Return what of a period's limit is gone: all of unfinished sessions, and of ended ones what they used."""
     t = internet_session.c
     used = func.coalesce(session_balance.c.used, 0) + func.coalesce(session_balance.c.overrun, 0)
     counted = case((t.state.in_(LIVE_STATES), func.coalesce(t.allowance_octets, 0)), else_=used)
     joined = internet_session.outerjoin(session_balance, session_balance.c.session_id == t.session_id)
     query = select(func.coalesce(func.sum(counted), 0)).select_from(joined)
-    return int(await connection.scalar(query.where(t.pass_period_id == period.period_id)) or 0)
+    return int(connection.scalar(query.where(t.pass_period_id == period.period_id)) or 0)

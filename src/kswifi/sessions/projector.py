@@ -6,16 +6,16 @@ stored, active, paused, exhausted or, once it is stored, revoked.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 import structlog
-from sqlalchemy import select
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select
 
-from kswifi.database.engine import Database
+from kswifi.database.dialect import insert
+from kswifi.database.engine import Database, after_commit
 from kswifi.database.errors import DatabaseBusyError
 from kswifi.esim.errors import UnknownEsimError
 from kswifi.esim.lines.service import find_esim, set_hold
@@ -49,8 +49,7 @@ _log = structlog.get_logger(__name__)
 
 async def projected_sequence(database: Database) -> int:
     """Return how far the journal was read: at least so much of it must still be there at the next start."""
-    async with database.reading() as connection:
-        return await _sequence(connection)
+    return await database.read(_sequence)
 
 
 class Projector:
@@ -102,53 +101,57 @@ class Projector:
             records = await asyncio.to_thread(self._ledger.read_effects, sequence, RECORDS_AT_ONCE)
             if not records:
                 return sequence
-            async with self._database.transaction() as connection:
-                # Read again inside: another projector may have been here.
-                sequence = await _sequence(connection)
-                fresh = [(number, effects) for number, effects in records if number > sequence]
-                if not fresh:
-                    continue
-                projection = _Projection(connection, self._rules)
-                for _, effects in fresh:
-                    await projection.apply(effects)
-                await projection.write()
-                sequence = fresh[-1][0]
-                await _put_sequence(connection, sequence)
+
+            sequence = await self._database.write(partial(self._project, records=records), alone=True)
         return sequence
+
+    def _project(self, connection: Connection, records: Sequence[tuple[int, Iterable[fx.Effect]]]) -> int:
+        """Project records that are not projected yet; return the sequence that was reached."""
+        # Read inside: another projector may have been here.
+        sequence = _sequence(connection)
+        fresh = [(number, effects) for number, effects in records if number > sequence]
+        if not fresh:
+            return sequence
+        projection = _Projection(connection, self._rules)
+        for _, effects in fresh:
+            projection.apply(effects)
+        projection.write()
+        _put_sequence(connection, fresh[-1][0])
+        return fresh[-1][0]
 
 
 class _Projection:
     """One transaction's worth of effects: balances are gathered, states are moved as they come."""
 
-    def __init__(self, connection: AsyncConnection, rules: FreeDataRules) -> None:
+    def __init__(self, connection: Connection, rules: FreeDataRules) -> None:
         self._connection = connection
         self._rules = rules
         self._balances: dict[str, tuple[Balance, int]] = {}
         self._exhausted: list[str] = []
 
-    async def apply(self, effects: Iterable[fx.Effect]) -> None:
+    def apply(self, effects: Iterable[fx.Effect]) -> None:
         for effect in effects:
-            await self._apply_to_balance(effect)
-            await self._apply_to_state(effect)
+            self._apply_to_balance(effect)
+            self._apply_to_state(effect)
 
-    async def write(self) -> None:
+    def write(self) -> None:
         # The hold that the ledger sets by itself stands in the same record: only now is it known to be missing.
         for session_id in self._exhausted:
-            session = await self._session(session_id)
+            session = self._session(session_id)
             if session is not None:
-                await cut_off_if_exhausted(self._connection, session)
+                cut_off_if_exhausted(self._connection, session)
         for session_id, (balance, at) in self._balances.items():
-            session = await self._session(session_id)
+            session = self._session(session_id)
             if session is None:
                 continue
             values = {**_octets(balance), "as_of": from_unix_seconds(at)}
-            await self._connection.execute(
+            self._connection.execute(
                 insert(session_balance)
                 .values(session_id=session_id, **values)
                 .on_conflict_do_update(index_elements=["session_id"], set_=values)
             )
             if session.free:
-                grant = await follow(
+                grant = follow(
                     self._connection,
                     session_id,
                     balance.used,
@@ -156,8 +159,8 @@ class _Projection:
                     ended=session.state not in LIVE_STATES,
                 )
                 if grant is not None and grant.wants_release:
-                    await tranches.release(self._connection, session_id, self._rules)
-            await publish(
+                    tranches.release(self._connection, session_id, self._rules)
+            publish(
                 self._connection,
                 user_id=session.user_id,
                 kind=BALANCE_CHANGED,
@@ -169,145 +172,147 @@ class _Projection:
                 },
             )
 
-    async def _apply_to_balance(self, effect: fx.Effect) -> None:
+    def _apply_to_balance(self, effect: fx.Effect) -> None:
         match effect:
             case fx.Credited(account_id=account, octets=octets, at=at, withheld_octets=withheld):
-                await self._add(account, at, credited=octets or 0, available=octets or 0, withheld=withheld)
+                self._add(account, at, credited=octets or 0, available=octets or 0, withheld=withheld)
             case fx.Disbursed(account_id=account, octets=octets, at=at):
-                await self._add(account, at, credited=octets, available=octets, withheld=-octets)
+                self._add(account, at, credited=octets, available=octets, withheld=-octets)
             case fx.Reserved(account_id=account, octets=octets, at=at):
-                await self._take(account, at, reserved=octets)
+                self._take(account, at, reserved=octets)
             case fx.Committed(account_id=account, octets=octets, released_octets=released, at=at):
-                await self._take(account, at, used=octets, reserved=-released)
+                self._take(account, at, used=octets, reserved=-released)
             case fx.Released(account_id=account, octets=octets, at=at):
-                await self._take(account, at, reserved=-octets)
+                self._take(account, at, reserved=-octets)
             case fx.Refunded(account_id=account, octets=octets, at=at):
-                await self._take(account, at, used=-octets)
+                self._take(account, at, used=-octets)
             case fx.Overran(account_id=account, octets=octets, at=at):
-                await self._add(account, at, overrun=octets)
+                self._add(account, at, overrun=octets)
             case _:
-                await self._apply_end_to_balance(effect)
+                self._apply_end_to_balance(effect)
 
-    async def _apply_end_to_balance(self, effect: fx.Effect) -> None:
+    def _apply_end_to_balance(self, effect: fx.Effect) -> None:
         match effect:
             case fx.Expired(account_id=account, octets=octets, at=at):
-                await self._add(account, at, available=-octets, expired=octets)
-                await self._withhold_nothing(account, at)
+                self._add(account, at, available=-octets, expired=octets)
+                self._withhold_nothing(account, at)
             case fx.Revoked(account_id=account, octets=octets, at=at):
-                await self._add(account, at, available=-octets, revoked=octets)
-                await self._withhold_nothing(account, at)
+                self._add(account, at, available=-octets, revoked=octets)
+                self._withhold_nothing(account, at)
             case fx.Transferred(from_account_id=giver, to_account_id=taker, octets=octets, at=at):
-                await self._add(giver, at, credited=-octets, available=-octets)
-                await self._add(taker, at, credited=octets, available=octets)
+                self._add(giver, at, credited=-octets, available=-octets)
+                self._add(taker, at, credited=octets, available=octets)
             case _:
                 pass
 
-    async def _take(self, session_id: str, at: int, **octets: int) -> None:
+    def _take(self, session_id: str, at: int, **octets: int) -> None:
         """Book octets out of what is available; an uncapped session is credited with them at the same time."""
         total = sum(octets.values())
-        session = await self._session(session_id)
+        session = self._session(session_id)
         if session is not None and session.allowance_octets is None:
-            await self._add(session_id, at, credited=total, **octets)
+            self._add(session_id, at, credited=total, **octets)
         else:
-            await self._add(session_id, at, available=-total, **octets)
+            self._add(session_id, at, available=-total, **octets)
 
-    async def _session(self, session_id: str) -> InternetSession | None:
+    def _session(self, session_id: str) -> InternetSession | None:
         """Return a session; None for an account that is nobody's here, which is logged and never stops the rest."""
         try:
-            return await find_session(self._connection, session_id)
+            return find_session(self._connection, session_id)
         except UnknownSessionError:
-            _log.error("ledger_account_without_session", account_id=session_id)
+            after_commit(
+                self._connection, partial(_log.error, "ledger_account_without_session", account_id=session_id)
+            )
             return None
 
-    async def _withhold_nothing(self, session_id: str, at: int) -> None:
+    def _withhold_nothing(self, session_id: str, at: int) -> None:
         """What an account that is over withheld will never come."""
-        await self._add(session_id, at, withheld=-(await self._balance(session_id)).withheld)
+        self._add(session_id, at, withheld=-self._balance(session_id).withheld)
 
-    async def _balance(self, session_id: str) -> Balance:
+    def _balance(self, session_id: str) -> Balance:
         known = self._balances.get(session_id)
-        return known[0] if known else (await get_balance(self._connection, session_id))[0]
+        return known[0] if known else get_balance(self._connection, session_id)[0]
 
-    async def _add(self, session_id: str, at: int, **octets: int) -> None:
-        balance = await self._balance(session_id)
+    def _add(self, session_id: str, at: int, **octets: int) -> None:
+        balance = self._balance(session_id)
         changed = {name: getattr(balance, name) + more for name, more in octets.items()}
         self._balances[session_id] = (replace(balance, **changed), at)
 
-    async def _apply_to_state(self, effect: fx.Effect) -> None:
+    def _apply_to_state(self, effect: fx.Effect) -> None:
         match effect:
             case fx.StorageProved(account_id=account):
-                await self._move(account, SessionEvent.STORAGE_PROVED)
+                self._move(account, SessionEvent.STORAGE_PROVED)
             case fx.Committed(account_id=account, first=True, at=at):
-                await self._move(account, SessionEvent.USAGE_STARTED, activated_at=from_unix_seconds(at))
+                self._move(account, SessionEvent.USAGE_STARTED, activated_at=from_unix_seconds(at))
             case fx.Exhausted(account_id=account):
-                await self._move(account, SessionEvent.USED_UP)
+                self._move(account, SessionEvent.USED_UP)
                 self._exhausted.append(account)
             case fx.Expired(account_id=account):
-                await self._end(account, SessionEvent.EXPIRED, "its validity is over")
+                self._end(account, SessionEvent.EXPIRED, "its validity is over")
             case fx.Revoked(account_id=account, reason=reason):
-                await self._end(account, SessionEvent.REVOKED, reason)
+                self._end(account, SessionEvent.REVOKED, reason)
             case _:
-                await self._apply_to_line(effect)
+                self._apply_to_line(effect)
 
-    async def _apply_to_line(self, effect: fx.Effect) -> None:
+    def _apply_to_line(self, effect: fx.Effect) -> None:
         match effect:
             case fx.WalletHeld(wallet_id=wallet, reason=reason):
-                await self._line(wallet, Hold(reason), SessionEvent.HELD)
+                self._line(wallet, Hold(reason), SessionEvent.HELD)
             case fx.HoldLifted(wallet_id=wallet, account_id=chosen):
-                await self._line(wallet, None, SessionEvent.LIFTED)
+                self._line(wallet, None, SessionEvent.LIFTED)
                 if chosen is not None:
-                    await self._put_first(wallet, chosen)
+                    self._put_first(wallet, chosen)
             case fx.Ordered(wallet_id=wallet, account_ids=accounts):
-                await self._arrange(wallet, session_order=list(accounts))
+                self._arrange(wallet, session_order=list(accounts))
             case fx.ContinueWithNextSet(wallet_id=wallet, enabled=enabled):
-                await self._arrange(wallet, continues=enabled)
+                self._arrange(wallet, continues=enabled)
             case _:
                 pass
 
-    async def _move(self, session_id: str, event: SessionEvent, **columns: object) -> None:
-        session = await self._session(session_id)
+    def _move(self, session_id: str, event: SessionEvent, **columns: object) -> None:
+        session = self._session(session_id)
         if session is not None and allows(session.state, event):
-            await move_session(self._connection, session, event, None, **columns)
+            move_session(self._connection, session, event, None, **columns)
 
-    async def _end(self, session_id: str, event: SessionEvent, reason: str) -> None:
+    def _end(self, session_id: str, event: SessionEvent, reason: str) -> None:
         """End a session; what comes back to one that is over already changes its balance alone."""
-        session = await self._session(session_id)
+        session = self._session(session_id)
         if session is not None and allows(session.state, event):
-            await end_session(self._connection, session, event, reason)
+            end_session(self._connection, session, event, reason)
 
-    async def _line(self, wallet_id: str, hold: Hold | None, event: SessionEvent) -> None:
+    def _line(self, wallet_id: str, hold: Hold | None, event: SessionEvent) -> None:
         try:
-            esim = await find_esim(self._connection, wallet_id)
+            esim = find_esim(self._connection, wallet_id)
         except UnknownEsimError:
-            _log.error("ledger_wallet_without_esim", wallet_id=wallet_id)
+            after_commit(self._connection, partial(_log.error, "ledger_wallet_without_esim", wallet_id=wallet_id))
             return
-        await set_hold(self._connection, wallet_id, hold)
+        set_hold(self._connection, wallet_id, hold)
         if esim.hold is not hold:
-            await publish(
+            publish(
                 self._connection,
                 user_id=esim.user_id,
                 kind=LINE_CHANGED,
                 payload={"esim_id": wallet_id, "hold": hold and str(hold)},
             )
-        for session in await sessions_on(self._connection, wallet_id):
+        for session in sessions_on(self._connection, wallet_id):
             if session.state in (SessionState.ACTIVE, SessionState.PAUSED) and allows(session.state, event):
-                await move_session(self._connection, session, event)
+                move_session(self._connection, session, event)
 
-    async def _put_first(self, wallet_id: str, session_id: str) -> None:
-        line = await self._connection.run_sync(slots.line_of, wallet_id)
+    def _put_first(self, wallet_id: str, session_id: str) -> None:
+        line = slots.line_of(self._connection, wallet_id)
         order = [session_id, *(it for it in line.session_order if it != session_id)]
         # Who activates one wants it first; an order that is asked for and not confirmed yet stays asked for.
         wanted = order if line.wanted_order == line.session_order else list(line.wanted_order)
-        await self._arrange(wallet_id, session_order=order, wanted_order=wanted)
+        self._arrange(wallet_id, session_order=order, wanted_order=wanted)
 
-    async def _arrange(self, wallet_id: str, **columns: object) -> None:
+    def _arrange(self, wallet_id: str, **columns: object) -> None:
         """Note a line's order of use or its switch, as the ledger has confirmed it."""
         try:
-            esim = await find_esim(self._connection, wallet_id)
+            esim = find_esim(self._connection, wallet_id)
         except UnknownEsimError:
             return  # told of already, where its sessions are
-        await self._connection.run_sync(slots.change_line, wallet_id, **columns)
-        await self._connection.run_sync(slots.refresh, wallet_id)
-        await publish(
+        slots.change_line(self._connection, wallet_id, **columns)
+        slots.refresh(self._connection, wallet_id)
+        publish(
             self._connection,
             user_id=esim.user_id,
             kind=LINE_CHANGED,
@@ -328,13 +333,13 @@ def _octets(balance: Balance) -> dict[str, int]:
     }
 
 
-async def _sequence(connection: AsyncConnection) -> int:
+def _sequence(connection: Connection) -> int:
     query = select(ledger_projection.c.sequence).where(ledger_projection.c.name == _NAME)
-    return int(await connection.scalar(query) or 0)
+    return int(connection.scalar(query) or 0)
 
 
-async def _put_sequence(connection: AsyncConnection, sequence: int) -> None:
-    await connection.execute(
+def _put_sequence(connection: Connection, sequence: int) -> None:
+    connection.execute(
         insert(ledger_projection)
         .values(name=_NAME, sequence=sequence)
         .on_conflict_do_update(index_elements=["name"], set_={"sequence": sequence})

@@ -6,13 +6,12 @@ from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.engine import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.esim.model import Hold
 from kswifi.esim.ports import StorageProof
 from kswifi.esim.sql import esim
 from kswifi.kernel.numbers import Iccid
-from kswifi.outbox.service import publish_now
+from kswifi.outbox.service import publish
 from kswifi.sessions.card import slots
 from kswifi.sessions.errors import UnknownSessionError
 from kswifi.sessions.model import (
@@ -62,19 +61,26 @@ _BALANCE_COLUMNS = (
     session_balance.c.revoked,
     session_balance.c.withheld,
 )
+_OVERVIEWS = (
+    select(*_COLUMNS, esim.c.iccid, esim.c.hold, *_BALANCE_COLUMNS, session_balance.c.as_of)
+    .select_from(
+        internet_session.join(esim, esim.c.esim_id == _t.esim_id).outerjoin(
+            session_balance, session_balance.c.session_id == _t.session_id
+        )
+    )
+    .where(_t.user_id == bindparam("wanted_user"))
+    .order_by(_t.session_id.desc())
+    .limit(bindparam("most"))
+)
+_OVERVIEW = _OVERVIEWS.where(_t.session_id == bindparam("wanted"))
 
 
-async def find_session(connection: AsyncConnection, session_id: str, user_id: str | None = None) -> InternetSession:
+def find_session(connection: Connection, session_id: str, user_id: str | None = None) -> InternetSession:
     """Return a session; with a user, only if it is theirs.
 
     Raises:
         UnknownSessionError: there is none, or it is somebody else's.
     """
-    return await connection.run_sync(find_session_now, session_id, user_id)
-
-
-def find_session_now(connection: Connection, session_id: str, user_id: str | None = None) -> InternetSession:
-    """Do as ``find_session`` within synchronous work (see Database.together)."""
     try:
         canonical = str(UUID(session_id))
     except ValueError:
@@ -85,41 +91,34 @@ def find_session_now(connection: Connection, session_id: str, user_id: str | Non
     return _read(row)
 
 
-async def overviews_of(
-    connection: AsyncConnection, user_id: str, session_id: str | None = None, limit: int = 100
+def overviews_of(
+    connection: Connection, user_id: str, session_id: str | None = None, limit: int = 100
 ) -> list[SessionOverview]:
     """Return a user's sessions, or the one, with cards and balances; the newest first, at most ``limit``."""
-    joined = internet_session.join(esim, esim.c.esim_id == _t.esim_id).outerjoin(
-        session_balance, session_balance.c.session_id == _t.session_id
-    )
-    query = (
-        select(*_COLUMNS, esim.c.iccid, esim.c.hold, *_BALANCE_COLUMNS, session_balance.c.as_of)
-        .select_from(joined)
-        .where(_t.user_id == user_id)
-        .order_by(_t.session_id.desc())
-        .limit(limit)
-    )
-    if session_id is not None:
-        query = query.where(_t.session_id == session_id)
-    return [_overview(row) for row in await connection.execute(query)]
+    wanted = {"wanted_user": user_id, "most": limit}
+    if session_id is None:
+        rows = connection.execute(_OVERVIEWS, wanted)
+    else:
+        rows = connection.execute(_OVERVIEW, wanted | {"wanted": session_id})
+    return [_overview(row) for row in rows]
 
 
-async def sessions_on(connection: AsyncConnection, esim_id: str) -> list[InternetSession]:
+def sessions_on(connection: Connection, esim_id: str) -> list[InternetSession]:
     """Return the sessions of an eSIM, the newest first."""
     query = select(*_COLUMNS).where(_t.esim_id == esim_id).order_by(_t.session_id.desc()).limit(100)
-    return [_read(row) for row in await connection.execute(query)]
+    return [_read(row) for row in connection.execute(query)]
 
 
-async def ordered_with(connection: AsyncConnection, user_id: str, idempotency_key: str) -> InternetSession | None:
+def ordered_with(connection: Connection, user_id: str, idempotency_key: str) -> InternetSession | None:
     """Return the session that this key has ordered already."""
     query = select(*_COLUMNS).where(_t.user_id == user_id, _t.idempotency_key == idempotency_key)
-    row = (await connection.execute(query)).one_or_none()
+    row = connection.execute(query).one_or_none()
     return None if row is None else _read(row)
 
 
-async def add_session(connection: AsyncConnection, session: InternetSession, idempotency_key: str) -> None:
+def add_session(connection: Connection, session: InternetSession, idempotency_key: str) -> None:
     """Write a new session and tell of it."""
-    await connection.execute(
+    connection.execute(
         insert(internet_session).values(
             session_id=session.session_id,
             user_id=session.user_id,
@@ -134,11 +133,12 @@ async def add_session(connection: AsyncConnection, session: InternetSession, ide
             pass_period_id=session.pass_period_id,
         )
     )
-    await connection.run_sync(_tell, session, None)
+    _tell(connection, session, None)
 
 
-async def move_session(
-    connection: AsyncConnection,
+def move_session(
+    connection: Connection,
+    /,
     session: InternetSession,
     event: SessionEvent,
     reason: str | None = None,
@@ -151,18 +151,6 @@ async def move_session(
     Raises:
         IllegalTransitionError: the machine does not list the event; nothing is written.
     """
-    return await connection.run_sync(move_session_now, session, event, reason, **columns)
-
-
-def move_session_now(
-    connection: Connection,
-    /,
-    session: InternetSession,
-    event: SessionEvent,
-    reason: str | None = None,
-    **columns: object,
-) -> InternetSession:
-    """Do as ``move_session`` within synchronous work (see Database.together)."""
     following = next_state(session.state, event)
     written = connection.execute(
         update(internet_session)
@@ -176,29 +164,29 @@ def move_session_now(
     return moved
 
 
-async def put_package(connection: AsyncConnection, session_id: str, package: bytes) -> None:
+def put_package(connection: Connection, session_id: str, package: bytes) -> None:
     """Keep the signed file."""
-    await connection.execute(insert(session_package).values(session_id=session_id, package=package))
+    connection.execute(insert(session_package).values(session_id=session_id, package=package))
 
 
-async def get_package(connection: AsyncConnection, session_id: str) -> bytes | None:
+def get_package(connection: Connection, session_id: str) -> bytes | None:
     """Return the signed file, None before it is made."""
     query = select(session_package.c.package).where(session_package.c.session_id == session_id)
-    package: bytes | None = (await connection.execute(query)).scalar_one_or_none()
+    package: bytes | None = connection.execute(query).scalar_one_or_none()
     return package
 
 
-async def get_record(connection: AsyncConnection, session_id: str) -> bytes | None:
+def get_record(connection: Connection, session_id: str) -> bytes | None:
     """Return the signed record that the card is to hold, None before it is made."""
     query = select(_t.session_record).where(_t.session_id == session_id)
-    record: bytes | None = (await connection.execute(query)).scalar_one_or_none()
+    record: bytes | None = connection.execute(query).scalar_one_or_none()
     return record
 
 
-async def get_balance(connection: AsyncConnection, session_id: str) -> tuple[Balance, datetime | None]:
+def get_balance(connection: Connection, session_id: str) -> tuple[Balance, datetime | None]:
     """Return the balance and the instant that it speaks of; zeros and None before the ledger knows the session."""
     query = select(*_BALANCE_COLUMNS, session_balance.c.as_of).where(session_balance.c.session_id == session_id)
-    row = (await connection.execute(query)).one_or_none()
+    row = connection.execute(query).one_or_none()
     return (Balance(), None) if row is None else (Balance(*row[:-1]), row.as_of)
 
 
@@ -214,7 +202,7 @@ def in_state(sessions: list[InternetSession], *states: SessionState) -> Internet
 
 
 def _tell(connection: Connection, session: InternetSession, previous: SessionState | None) -> None:
-    publish_now(
+    publish(
         connection,
         user_id=session.user_id,
         kind=STATE_CHANGED,

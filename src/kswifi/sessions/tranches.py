@@ -6,7 +6,7 @@ the outbox. A tranche that found no money is asked for again, by the next octets
 
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from kswifi.database.engine import Database
 from kswifi.free_data.grants import release_tranche, waiting_for_release
@@ -16,19 +16,21 @@ from kswifi.sessions import jobs
 AT_ONCE: Final = 500
 
 
-async def release(connection: AsyncConnection, session_id: str, rules: FreeDataRules) -> bool:
+def release(connection: Connection, session_id: str, rules: FreeDataRules) -> bool:
     """Release a session's next tranche where it is due and paid for; tell whether it was."""
-    grant = await release_tranche(connection, session_id, rules)
+    grant = release_tranche(connection, session_id, rules)
     if grant is None:
         return False
-    await jobs.ask_to_disburse(connection, session_id, grant.released_octets)
+    jobs.ask_to_disburse(connection, session_id, grant.released_octets)
     return True
 
 
 async def release_waiting(database: Database, rules: FreeDataRules) -> int:
     """Release what has waited for money or for the end of a stop, as far as there is some; return how many."""
-    released = 0
-    async with database.transaction() as connection:
-        for session_id in await waiting_for_release(connection, AT_ONCE):
-            released += await release(connection, session_id, rules)
-    return released
+
+    def release_some(connection: Connection) -> int:
+        return sum(
+            release(connection, session_id, rules) for session_id in waiting_for_release(connection, AT_ONCE)
+        )
+
+    return await database.write(release_some, alone=True)

@@ -3,9 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.engine import Row
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.database.engine import transaction_instant
 from kswifi.vouchers.codes import SERIALS
@@ -16,8 +15,8 @@ from kswifi.vouchers.sql import voucher, voucher_batch
 _b = voucher_batch.c
 
 
-async def make_batch(
-    connection: AsyncConnection, venue: str, count: int, expires_at: datetime, budget_id: str | None = None
+def make_batch(
+    connection: Connection, venue: str, count: int, expires_at: datetime, budget_id: str | None = None
 ) -> Batch:
     """Make vouchers for a venue; ``budget_id`` must be there.
 
@@ -32,10 +31,10 @@ async def make_batch(
         raise BatchInvalidError(f"a batch has 1 to {BATCH_LIMIT:,} vouchers")
     if expires_at <= now:
         raise BatchInvalidError("vouchers expire in the future")
-    first = int(await connection.scalar(select(func.coalesce(func.max(_b.first_serial + _b.vouchers), 0))) or 0)
+    first = int(connection.scalar(select(func.coalesce(func.max(_b.first_serial + _b.vouchers), 0))) or 0)
     if first + count > SERIALS:
         raise BatchInvalidError("the serial numbers of vouchers are used up")
-    made = await connection.execute(
+    made = connection.execute(
         insert(voucher_batch)
         .values(
             venue=venue,
@@ -47,31 +46,31 @@ async def make_batch(
         )
         .returning(_b.batch_id)
     )
-    return await find_batch(connection, int(made.scalar_one()))
+    return find_batch(connection, int(made.scalar_one()))
 
 
-async def find_batch(connection: AsyncConnection, batch_id: int) -> Batch:
+def find_batch(connection: Connection, batch_id: int) -> Batch:
     """Return a batch.
 
     Raises:
         UnknownBatchError: there is none of this number.
     """
-    row = (await connection.execute(select(voucher_batch).where(_b.batch_id == batch_id))).one_or_none()
+    row = connection.execute(select(voucher_batch).where(_b.batch_id == batch_id)).one_or_none()
     if row is None:
         raise UnknownBatchError(f"there is no batch {batch_id}", batch_id=batch_id)
     return read_batch(row)
 
 
-async def batches(connection: AsyncConnection, limit: int = 1_000) -> list[BatchStanding]:
+def batches(connection: Connection, limit: int = 1_000) -> list[BatchStanding]:
     """Return the newest batches, the newest first."""
     redeemed = (
         select(func.count()).where(voucher.c.batch_id == _b.batch_id).correlate(voucher_batch).scalar_subquery()
     )
     query = select(*_b, redeemed.label("redeemed")).order_by(_b.batch_id.desc()).limit(limit)
-    return [BatchStanding(read_batch(row), int(row.redeemed)) for row in await connection.execute(query)]
+    return [BatchStanding(read_batch(row), int(row.redeemed)) for row in connection.execute(query)]
 
 
-async def revoke_batch(connection: AsyncConnection, batch_id: int) -> Batch:
+def revoke_batch(connection: Connection, batch_id: int) -> Batch:
     """Revoke a batch: none of it is redeemed or used any more, sessions ordered with it stay; again is no error.
 
     Raises:
@@ -79,8 +78,8 @@ async def revoke_batch(connection: AsyncConnection, batch_id: int) -> Batch:
     """
     now = transaction_instant(connection)
     whose = (_b.batch_id == batch_id, _b.revoked_at.is_(None))
-    await connection.execute(update(voucher_batch).where(*whose).values(revoked_at=now))
-    return await find_batch(connection, batch_id)
+    connection.execute(update(voucher_batch).where(*whose).values(revoked_at=now))
+    return find_batch(connection, batch_id)
 
 
 def read_batch(row: Row[*tuple[Any, ...]]) -> Batch:

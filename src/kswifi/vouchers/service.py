@@ -1,13 +1,13 @@
 """Redeeming: each voucher once, by one account, and never by trying codes."""
 
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import select, update
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select, update
+from sqlalchemy.engine.row import Row
 
 from kswifi.accounts.rates import NO_VENUES, AddressLimiter, Rate, RateLimiter, Venues
+from kswifi.database.dialect import insert
 from kswifi.database.engine import Database
 from kswifi.vouchers.batches import read_batch
 from kswifi.vouchers.codes import VoucherCodes
@@ -47,18 +47,22 @@ class VoucherService:
         self._by_account.attempt(user_id, now)
         self._by_address.attempt(address, now)
         serial = self._codes.serial(code)
-        async with self._database.transaction() as connection:
-            batch = await _batch_of(connection, serial)
+
+        def change(connection: Connection) -> tuple[Batch, Row[tuple[Any, ...]]]:
+            batch = _batch_of(connection, serial)
             _require_live(batch, now)
             values = {"serial": serial, "batch_id": batch.batch_id, "user_id": user_id, "redeemed_at": now}
-            await connection.execute(insert(voucher).values(**values).on_conflict_do_nothing())
-            row = (await connection.execute(select(voucher).where(voucher.c.serial == serial))).one()
+            connection.execute(insert(voucher).values(**values).on_conflict_do_nothing())
+            row = connection.execute(select(voucher).where(voucher.c.serial == serial)).one()
+            return batch, row
+
+        batch, row = await self._database.write(change)
         if row.user_id != user_id:
             raise VoucherUsedError("this voucher was used already: each is good for one person, once")
         return Voucher(serial, batch.venue, batch.budget_id, row.redeemed_at, batch.expires_at, row.session_id)
 
 
-async def vouchers_of(connection: AsyncConnection, user_id: str, limit: int) -> list[Voucher]:
+def vouchers_of(connection: Connection, user_id: str, limit: int) -> list[Voucher]:
     """Return what somebody has redeemed, of batches that are not revoked; what expires first comes first."""
     v, b = voucher.c, voucher_batch.c
     query = (
@@ -68,18 +72,18 @@ async def vouchers_of(connection: AsyncConnection, user_id: str, limit: int) -> 
         .order_by(b.expires_at, v.serial)
         .limit(limit)
     )
-    return [Voucher(*row) for row in await connection.execute(query)]
+    return [Voucher(*row) for row in connection.execute(query)]
 
 
-async def use_voucher(connection: AsyncConnection, serial: int, session_id: str) -> None:
+def use_voucher(connection: Connection, serial: int, session_id: str) -> None:
     """Note which session a voucher was used for."""
-    await connection.execute(update(voucher).where(voucher.c.serial == serial).values(session_id=session_id))
+    connection.execute(update(voucher).where(voucher.c.serial == serial).values(session_id=session_id))
 
 
-async def _batch_of(connection: AsyncConnection, serial: int) -> Batch:
+def _batch_of(connection: Connection, serial: int) -> Batch:
     b = voucher_batch.c
     query = select(voucher_batch).where(b.first_serial <= serial).order_by(b.first_serial.desc()).limit(1)
-    row = (await connection.execute(query)).one_or_none()
+    row = connection.execute(query).one_or_none()
     batch = None if row is None else read_batch(row)
     if batch is None or serial not in batch.serials:
         raise UnknownVoucherError("this voucher belongs to no batch: ask at the counter for another")

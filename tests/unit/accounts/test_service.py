@@ -72,8 +72,12 @@ async def test_two_registrations_of_one_phone_give_one_account_and_a_clear_refus
         assert len(refused) == 2
         with pytest.raises(AlreadyRegisteredError, match="this phone number has an account"):
             await accounts.register(PHONE, PASSWORD, HERE)
-        async with database.reading() as connection:
-            assert await connection.scalar(select(func.count()).select_from(user_account)) == 1
+        assert (
+            await database.read(
+                lambda connection: connection.scalar(select(func.count()).select_from(user_account))
+            )
+            == 1
+        )
 
 
 async def test_unknown_accounts_and_wrong_passwords_get_the_same_answer(tmp_path: Path) -> None:
@@ -149,8 +153,12 @@ async def test_a_login_ends_by_its_age_by_idleness_and_by_signing_out(tmp_path: 
         fourth = await accounts.log_in(PHONE, PASSWORD, HERE)
         clock.advance(timedelta(days=40))
         assert await accounts.prune() == 1
-        async with database.reading() as connection:
-            assert await connection.scalar(select(func.count()).select_from(login_session)) == 0
+        assert (
+            await database.read(
+                lambda connection: connection.scalar(select(func.count()).select_from(login_session))
+            )
+            == 0
+        )
         with pytest.raises(NotSignedInError):
             await accounts.who(fourth.token)
 
@@ -225,8 +233,12 @@ async def test_an_account_has_a_bounded_number_of_logins(tmp_path: Path) -> None
         for _ in range(LOGINS_LIMIT):
             clock.advance(timedelta(seconds=20))
             last = await accounts.log_in(PHONE, PASSWORD, HERE)
-        async with database.reading() as connection:
-            assert await connection.scalar(select(func.count()).select_from(login_session)) == LOGINS_LIMIT
+        assert (
+            await database.read(
+                lambda connection: connection.scalar(select(func.count()).select_from(login_session))
+            )
+            == LOGINS_LIMIT
+        )
         with pytest.raises(NotSignedInError):
             await accounts.who(first.login.token)
         await accounts.who(last.token)
@@ -239,8 +251,9 @@ async def test_an_outdated_hash_is_renewed_at_the_next_login(tmp_path: Path) -> 
             await AccountService(database, old).register(PHONE, PASSWORD, HERE)
             accounts = AccountService(database, new)
             await asyncio.gather(*(accounts.log_in(PHONE, PASSWORD, HERE) for _ in range(3)))
-            async with database.reading() as connection:
-                encoded = await connection.scalar(select(user_account.c.password_hash))
+            encoded = await database.read(
+                lambda connection: connection.scalar(select(user_account.c.password_hash))
+            )
             assert str(encoded).startswith("$argon2id$v=19$m=16,t=2,p=1$")
         finally:
             old.close()

@@ -4,22 +4,22 @@ import asyncio
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 from typer.testing import CliRunner
 
 from kswifi.books.errors import ReferenceConflictError, UnbalancedEntryError
 from kswifi.books.export import export_csv, export_json_lines
-from kswifi.books.model import Account, checked_lines
-from kswifi.books.service import balances, entries, post
-from kswifi.books.verify import verify_book
+from kswifi.books.model import Account, BookEntry, checked_lines
+from kswifi.books.service import balances, entries_after, post
+from kswifi.books.verify import Verified, verify_book
 from kswifi.cli.main import app
 from kswifi.database.engine import Database
 from tests.support.databases import START, open_database
@@ -28,10 +28,11 @@ PAID = [(Account.CASH_AT_GATEWAY, 80_000), (Account.DEFERRED_REVENUE, -80_000)]
 
 
 async def _post(database: Database, reference: str, lines: list[tuple[Account, int]] | None = None) -> int:
-    async with database.transaction() as connection:
-        return await post(
+    return await database.write(
+        lambda connection: post(
             connection, reference=reference, kind="payment", lines=PAID if lines is None else lines, at=START
         )
+    )
 
 
 async def test_an_entry_is_written_once_and_stands_in_the_balances(tmp_path: Path) -> None:
@@ -42,10 +43,14 @@ async def test_an_entry_is_written_once_and_stands_in_the_balances(tmp_path: Pat
         assert await _post(database, "payment:1", list(reversed(PAID))) == 1
         with pytest.raises(ReferenceConflictError):
             await _post(database, "payment:1", [(Account.CASH_AT_BANK, 1), (Account.REFUNDS, -1)])
-        async with database.reading() as connection:
-            standing = await balances(connection)
-            found = [entry async for entry in entries(connection)]
-            verified = await verify_book(connection)
+
+        def look(connection: Connection) -> tuple[Mapping[Account, int], list[BookEntry], Verified]:
+            standing = balances(connection)
+            found = entries_after(connection, 0)
+            verified = verify_book(connection)
+            return standing, found, verified
+
+        standing, found, verified = await database.read(look)
     assert {account: amount for account, amount in standing.items() if amount} == {
         Account.CASH_AT_GATEWAY: 160_000,
         Account.DEFERRED_REVENUE: -160_000,
@@ -84,9 +89,11 @@ async def test_it_happens_with_the_callers_transaction_or_not_at_all(tmp_path: P
     async with open_database(tmp_path) as database:
 
         async def fails() -> None:
-            async with database.transaction() as connection:
-                await post(connection, reference="payment:1", kind="payment", lines=PAID, at=START)
+            def change(connection: Connection) -> None:
+                post(connection, reference="payment:1", kind="payment", lines=PAID, at=START)
                 raise LookupError
+
+            await database.write(change)
 
         with pytest.raises(LookupError):
             await fails()
@@ -117,21 +124,23 @@ async def test_the_database_itself_refuses_what_breaks_the_book(tmp_path: Path, 
         await _post(database, "payment:1")
 
         async def past_the_code() -> None:
-            async with database.transaction() as connection:
+            def change(connection: Connection) -> None:
                 for statement in statements:
-                    await connection.execute(text(statement))
+                    connection.execute(text(statement))
+
+            await database.write(change)
 
         with pytest.raises(IntegrityError):
             await past_the_code()
-        async with database.reading() as connection:
-            assert (await verify_book(connection)).findings == ()
+        assert await database.read(lambda connection: verify_book(connection).findings) == ()
 
 
 async def test_verifying_finds_what_was_done_past_the_guards(tmp_path: Path) -> None:
     async with open_database(tmp_path) as database:
         for number in range(3):
             await _post(database, f"payment:{number}")
-        async with database.transaction() as connection:
+
+        def change(connection: Connection) -> None:
             for statement in (
                 "DROP TRIGGER book_line_is_final",
                 "DROP TRIGGER book_entry_is_kept",
@@ -140,9 +149,10 @@ async def test_verifying_finds_what_was_done_past_the_guards(tmp_path: Path) -> 
                 "DELETE FROM book_line WHERE number = 2",
                 "DELETE FROM book_entry WHERE number = 2",
             ):
-                await connection.execute(text(statement))
-        async with database.reading() as connection:
-            found = " | ".join((await verify_book(connection)).findings)
+                connection.execute(text(statement))
+
+        await database.write(change)
+        found = await database.read(lambda connection: " | ".join(verify_book(connection).findings))
     assert "entry 1 sums to -79999 kobo over 2 lines" in found
     assert "some are gone" in found
     assert "guard book_line_is_final is gone" in found
@@ -168,19 +178,23 @@ def test_whatever_is_taken_sums_to_zero(lines: list[tuple[Account, int]], balanc
 
 
 async def _fill(folder: Path, count: int = 3) -> None:
-    async with open_database(folder) as database, database.transaction() as connection:
-        for number in range(count):
-            at = START + timedelta(minutes=number)
-            await post(connection, reference=f"p:{number}", kind="payment", lines=PAID, at=at)
+    async with open_database(folder) as database:
+
+        def change(connection: Connection) -> None:
+            for number in range(count):
+                at = START + timedelta(minutes=number)
+                post(connection, reference=f"p:{number}", kind="payment", lines=PAID, at=at)
+
+        await database.write(change)
 
 
 async def test_exports_hold_every_line(tmp_path: Path) -> None:
     await _fill(tmp_path, 1_001)  # more than two pages
 
-    async def work(export: Callable[..., object]) -> str:
+    async def work(export: Callable[..., Awaitable[int]]) -> str:
         out = io.StringIO()
-        async with open_database(tmp_path) as database, database.reading() as connection:
-            assert await export(connection, out) == 1_001  # type: ignore[misc]
+        async with open_database(tmp_path) as database:
+            assert await export(database, out) == 1_001
         return out.getvalue()
 
     rows = list(csv.DictReader(io.StringIO(await work(export_csv))))
@@ -209,8 +223,8 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(CliRunner().invoke(app, ["books", "export", "--format", "jsonl"]).output.splitlines()) == 3
 
     async def damage() -> None:
-        async with open_database(tmp_path) as database, database.transaction() as connection:
-            await connection.execute(text("DROP TRIGGER book_line_is_kept"))
+        async with open_database(tmp_path) as database:
+            await database.write(lambda connection: connection.execute(text("DROP TRIGGER book_line_is_kept")))
 
     asyncio.run(damage())
     damaged = CliRunner().invoke(app, ["books", "verify"])

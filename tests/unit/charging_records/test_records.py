@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import force_setattr, replace
+from sqlalchemy import Connection
 
 from kswifi.charging.journal_notes import Bearer, ClosingCause, UsageNote
 from kswifi.charging_records import sql, store
@@ -114,10 +115,13 @@ async def test_projecting_in_any_pieces_and_again_gives_the_same(tmp_path: Path)
         hours = (await get_record(it.database, "s;1")).hours
         await it.records.catch_up()
         assert await it.all() == whole
-        async with it.database.transaction() as connection:
+
+        def change(connection: Connection) -> None:
             for table in (sql.charging_data_record, sql.charging_hour, sql.charging_reservation):
-                await connection.execute(table.delete())
-            await store.write_sequence(connection, 0)
+                connection.execute(table.delete())
+            store.write_sequence(connection, 0)
+
+        await it.database.write(change)
         it.records = ChargingRecords(it.database, it.ledger, records_at_once=1)
         assert await it.all() == whole
         assert (await get_record(it.database, "s;1")).hours == hours
@@ -175,7 +179,7 @@ async def test_a_pass_that_dies_before_its_commit_counts_nothing(
     async with recorded(tmp_path) as it:
         await one_session(it)
 
-        async def dies(*_args: object) -> None:
+        def dies(*_args: object) -> None:
             raise RuntimeError("power cut")
 
         monkeypatch.setattr(store, "write_sequence", dies)

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 from typer.testing import CliRunner
 
 from kswifi.charging.journal_notes import Bearer, UsageNote
@@ -25,15 +26,19 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def fill(folder: Path) -> None:
     async def work() -> None:
-        async with open_database(folder) as database, database.transaction() as connection:
-            for number in range(3):
-                bearer = Bearer(f"00101000000000{number}", "smf", "internet", number, 6)
-                record = ChargingDataRecord.opened(f"s;{number}", bearer, HERE + number)
-                record.reserve(HERE + number)
-                record.use("account", 1_000 * number, HERE + 60)
-                if number < 2:
-                    record.close(UsageNote(), HERE + 60, settled=True)
-                await write_records(connection, [record])
+        async with open_database(folder) as database:
+
+            def change(connection: Connection) -> None:
+                for number in range(3):
+                    bearer = Bearer(f"00101000000000{number}", "smf", "internet", number, 6)
+                    record = ChargingDataRecord.opened(f"s;{number}", bearer, HERE + number)
+                    record.reserve(HERE + number)
+                    record.use("account", 1_000 * number, HERE + 60)
+                    if number < 2:
+                        record.close(UsageNote(), HERE + 60, settled=True)
+                    write_records(connection, [record])
+
+            await database.write(change)
 
     asyncio.run(work())
 

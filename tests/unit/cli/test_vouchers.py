@@ -63,8 +63,8 @@ def test_only_a_venues_budget_pays_for_vouchers() -> None:
 
 def test_a_deposit_is_booked_once_by_the_banks_reference(installation: Path) -> None:
     async def booked() -> tuple[int, int]:
-        async with open_database(installation) as database, database.reading() as connection:
-            found = await balances(connection)
+        async with open_database(installation) as database:
+            found = await database.read(balances)
         return found[Account.CASH_AT_BANK], found[Account.SPONSORS_DEPOSITS]
 
     call("budget", "set", "operator", "--total-kobo", "1")

@@ -50,16 +50,21 @@ async def test_the_migrated_schema_is_the_metadata(tmp_path: Path) -> None:
 
     database = Database(sqlite_url(tmp_path / "control.db"))
     await migrate(database)
-    async with database.reading() as connection:
-        migrated = await connection.run_sync(_shape)
-        differences = await connection.run_sync(
-            lambda sync: compare_metadata(MigrationContext.configure(sync), metadata)
-        )
+
+    def look(connection: Connection) -> tuple[dict[str, Any], Any]:
+        migrated = _shape(connection)
+        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+        return migrated, differences
+
+    migrated, differences = await database.read(look)
     await database.close()
     direct = Database(sqlite_url(tmp_path / "direct" / "control.db"))
-    async with direct.transaction() as connection:
-        await connection.run_sync(metadata.create_all)
-        declared = await connection.run_sync(_shape)
+
+    def change(connection: Connection) -> dict[str, Any]:
+        metadata.create_all(connection)
+        return _shape(connection)
+
+    declared = await direct.write(change)
     await direct.close()
     assert {"outbox_entry", "domain_event", "user_account", "login_session"} <= set(migrated)
     assert migrated == declared
@@ -69,18 +74,25 @@ async def test_the_migrated_schema_is_the_metadata(tmp_path: Path) -> None:
 async def test_migrating_again_changes_nothing(tmp_path: Path) -> None:
     async with open_database(tmp_path) as database:
         await migrate(database)
-        async with database.reading() as connection:
-            assert await connection.scalar(text("SELECT count(*) FROM alembic_version")) == 1
+        assert (
+            await database.read(lambda connection: connection.scalar(text("SELECT count(*) FROM alembic_version")))
+            == 1
+        )
 
 
 async def test_a_database_of_a_newer_version_is_refused_and_untouched(tmp_path: Path) -> None:
     async with open_database(tmp_path) as database:
-        async with database.transaction() as connection:
-            await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        await database.write(
+            lambda connection: connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        )
         with pytest.raises(DatabaseNewerError, match="9999"):
             await migrate(database)
-        async with database.reading() as connection:
-            assert await connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
+        assert (
+            await database.read(
+                lambda connection: connection.scalar(text("SELECT version_num FROM alembic_version"))
+            )
+            == "9999"
+        )
 
 
 async def test_a_migration_that_fails_leaves_no_half_of_itself(
@@ -100,8 +112,10 @@ async def test_a_migration_that_fails_leaves_no_half_of_itself(
     try:
         with pytest.raises(RuntimeError, match="power cut"):
             await migrate(database)
-        async with database.reading() as connection:
-            assert (await connection.execute(text("SELECT name FROM sqlite_master"))).all() == []
+        assert (
+            await database.read(lambda connection: connection.execute(text("SELECT name FROM sqlite_master")).all())
+            == []
+        )
         monkeypatch.undo()
         await migrate(database)
     finally:

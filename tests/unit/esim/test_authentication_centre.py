@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from kswifi.aka import milenage
 from kswifi.esim.errors import (
@@ -24,21 +24,23 @@ RAND = bytes(range(16))
 
 
 async def subscriber(road: Road) -> tuple[ESim, SubscriberKeys]:
-    async with road.database.transaction() as connection:
-        ordered = await road.orders.allocate(connection, ADA)
+    ordered = await road.database.write(lambda connection: road.orders.allocate(connection, ADA))
     return ordered, await road.keys(ordered.imsi)
 
 
 async def counters(road: Road, imsi: str) -> tuple[int, int]:
-    async with road.database.reading() as connection:
+    def look(connection: Connection) -> tuple[int, int]:
         query = select(esim_table.c.seq, esim_table.c.ind).where(esim_table.c.imsi == imsi)
-        row = (await connection.execute(query)).one()
+        row = connection.execute(query).one()
         return row.seq, row.ind
+
+    return await road.database.read(look)
 
 
 async def set_seq(road: Road, imsi: str, seq: int) -> None:
-    async with road.database.transaction() as connection:
-        await connection.execute(update(esim_table).where(esim_table.c.imsi == imsi).values(seq=seq))
+    await road.database.write(
+        lambda connection: connection.execute(update(esim_table).where(esim_table.c.imsi == imsi).values(seq=seq))
+    )
 
 
 async def test_a_vector_is_what_the_card_expects(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Download orders, RspSessions, tickets and keys at rest."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -66,36 +68,36 @@ def test_every_rsp_event_that_is_not_listed_is_refused() -> None:
 
 async def test_orders_move_atomically_and_only_as_the_machine_says(tmp_path: Path) -> None:
     async with open_database(tmp_path) as database:
-        order = await database.together(lambda c: place_order(c, NEW, *READY))
+        order = await database.write(lambda c: place_order(c, NEW, *READY))
         assert order.profile_state is ProfileState.RELEASED
-        assert await database.together(lambda c: order_by_matching_id(c, "ONE")) == order
-        assert await database.together(lambda c: order_by_matching_id(c, "one")) is None
+        assert await database.write(lambda c: order_by_matching_id(c, "ONE")) == order
+        assert await database.write(lambda c: order_by_matching_id(c, "one")) is None
         with pytest.raises(IllegalProfileTransitionError):
-            await database.together(lambda c: move_order(c, order, ProfileEvent.INSTALL, downloads=7))
-        moved = await database.together(lambda c: move_order(c, order, ProfileEvent.DOWNLOAD, downloads=1))
+            await database.write(lambda c: move_order(c, order, ProfileEvent.INSTALL, downloads=7))
+        moved = await database.write(lambda c: move_order(c, order, ProfileEvent.DOWNLOAD, downloads=1))
         assert moved is ProfileState.DOWNLOADED
         with pytest.raises(IllegalProfileTransitionError):  # it is not any more where this one saw it
-            await database.together(lambda c: move_order(c, order, ProfileEvent.FAIL))
-        now = await database.together(lambda c: order_by_matching_id(c, "ONE"))
+            await database.write(lambda c: move_order(c, order, ProfileEvent.FAIL))
+        now = await database.write(lambda c: order_by_matching_id(c, "ONE"))
         assert now == replace(order, profile_state=ProfileState.DOWNLOADED, downloads=1)
         for twice in (NEW, replace(NEW, matching_id="TWO", esim_id=order.order_id)):
             with pytest.raises(IntegrityError):
-                await database.together(partial(place_order, new=twice))
+                await database.write(partial(place_order, new=twice))
 
 
 async def test_the_order_that_waits_for_a_card_is_its_oldest_open_one(tmp_path: Path) -> None:
     async with open_database(tmp_path) as database:
         for name, events in (("A", READY[:1]), ("B", READY), ("C", READY)):
-            await database.together(partial(placed, replace(NEW, matching_id=name, eid=EID), events))
+            await database.write(partial(placed, replace(NEW, matching_id=name, eid=EID), events))
         stocked = replace(NEW, matching_id=None, eid=EID)
-        await database.together(lambda c: place_order(c, stocked, *READY))
-        found = await database.together(lambda c: open_order_of_card(c, EID))
+        await database.write(lambda c: place_order(c, stocked, *READY))
+        found = await database.write(lambda c: open_order_of_card(c, EID))
         assert found is not None
         assert found.matching_id == "B"
-        anybodys = await database.together(lambda c: open_order_of_card(c, EID, "one"))
+        anybodys = await database.write(lambda c: open_order_of_card(c, EID, "one"))
         assert anybodys is not None
         assert anybodys.matching_id is None
-        assert await database.together(lambda c: open_order_of_card(c, EID, "two")) is None
+        assert await database.write(lambda c: open_order_of_card(c, EID, "two")) is None
 
 
 @pytest.mark.parametrize("stocked", [None, "two"])
@@ -109,27 +111,29 @@ async def test_a_cards_order_is_looked_up_among_the_cards_own(tmp_path: Path, st
         return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
 
     async with open_database(tmp_path) as database:
-        plan = await database.together(look_up)
+        plan = await database.write(look_up)
         assert plan == ["SEARCH profile_order USING INDEX ix_profile_order_eid_created_at (eid=?)"]
 
 
 async def test_an_order_for_a_line_moves_the_line_and_tells_its_owner(tmp_path: Path) -> None:
     async with open_road(tmp_path) as road:
-        async with road.database.transaction() as connection:
-            line = await road.orders.allocate(connection, ADA)
+        line = await road.database.write(lambda connection: road.orders.allocate(connection, ADA))
         new = NewOrder(iccid=line.iccid, matching_id=line.matching_id, esim_id=line.esim_id)
-        order = await road.database.together(lambda c: place_order(c, new, *READY))
-        assert await road.database.together(lambda c: order_of_esim(c, line.esim_id)) == order
-        await road.database.together(lambda c: move_order(c, order, ProfileEvent.DOWNLOAD))
-        async with road.database.reading() as connection:
-            assert (await find_esim(connection, line.esim_id)).profile_state is ProfileState.DOWNLOADED
-            told = (await connection.execute(text("SELECT payload FROM domain_event"))).scalars().all()
+        order = await road.database.write(lambda c: place_order(c, new, *READY))
+        assert await road.database.write(lambda c: order_of_esim(c, line.esim_id)) == order
+        await road.database.write(lambda c: move_order(c, order, ProfileEvent.DOWNLOAD))
+
+        def look(connection: Connection) -> Sequence[Any]:
+            assert find_esim(connection, line.esim_id).profile_state is ProfileState.DOWNLOADED
+            return connection.execute(text("SELECT payload FROM domain_event")).scalars().all()
+
+        told = await road.database.read(look)
         assert [payload for payload in told if "downloaded" in str(payload)]
 
 
 async def test_old_rsp_sessions_are_forgotten(tmp_path: Path) -> None:
     async with open_database(tmp_path) as database:
-        order = await database.together(lambda c: place_order(c, NEW, *READY))
+        order = await database.write(lambda c: place_order(c, NEW, *READY))
         tickets = Tickets(bytes(32), timedelta(minutes=10))
         tid = tickets.issue(ci_key=b"", identity=b"", address="", at=START, nonce=bytes(6)).transaction_id
         signed2 = SmdpSigned2.build(transaction_id=tid, cc_required=False).raw
@@ -137,14 +141,14 @@ async def test_old_rsp_sessions_are_forgotten(tmp_path: Path) -> None:
             tid, RspSessionState.AUTHENTICATED, EID, Curve.NIST_P256, point_octets(new_key(Curve.NIST_P256)),
             b"ci", bytes(32), signed2, bytes(64), None, START,
         )  # fmt: skip
-        await database.together(lambda c: add_rsp_session(c, opened, order.order_id))
-        assert await database.together(lambda c: find_rsp_session(c, tid)) == (opened, order)
-        assert await database.together(lambda c: find_rsp_session(c, b"other")) is None
+        await database.write(lambda c: add_rsp_session(c, opened, order.order_id))
+        assert await database.write(lambda c: find_rsp_session(c, tid)) == (opened, order)
+        assert await database.write(lambda c: find_rsp_session(c, b"other")) is None
         with pytest.raises(IntegrityError):
-            await database.together(lambda c: add_rsp_session(c, opened, order.order_id))
-        assert await database.together(lambda c: prune_rsp_sessions(c, START)) == 0
-        assert await database.together(lambda c: prune_rsp_sessions(c, START + timedelta(seconds=1))) == 1
-        assert await database.together(lambda c: c.execute(select(rsp_session)).all()) == []
+            await database.write(lambda c: add_rsp_session(c, opened, order.order_id))
+        assert await database.write(lambda c: prune_rsp_sessions(c, START)) == 0
+        assert await database.write(lambda c: prune_rsp_sessions(c, START + timedelta(seconds=1))) == 1
+        assert await database.write(lambda c: c.execute(select(rsp_session)).all()) == []
 
 
 @settings(deadline=None, max_examples=50)

@@ -3,12 +3,13 @@
 import asyncio
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select, text
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from kswifi.books.model import Account
@@ -79,8 +80,7 @@ async def test_what_is_used_is_spent_and_the_rest_comes_back_once(tmp_path: Path
 
 
 async def _book(given: Given, account: Account) -> int:
-    async with given.database.reading() as connection:
-        return (await balances(connection))[account]
+    return await given.database.read(lambda connection: balances(connection)[account])
 
 
 async def test_a_sponsors_deposit_pays_when_the_operators_budget_is_gone(tmp_path: Path) -> None:
@@ -141,8 +141,9 @@ async def test_a_budget_is_never_less_than_what_is_promised_of_it(tmp_path: Path
             await given.budget("other")
         # Whatever a defect might ask for, the database refuses too.
         with pytest.raises(IntegrityError, match="not_overdrawn"):
-            async with given.database.transaction() as connection:
-                await connection.execute(text("UPDATE free_budget SET spent_kobo = 1"))
+            await given.database.write(
+                lambda connection: connection.execute(text("UPDATE free_budget SET spent_kobo = 1"))
+            )
 
 
 async def test_who_waits_is_told_in_turn_when_there_is_money_again(tmp_path: Path) -> None:
@@ -163,15 +164,16 @@ async def test_who_waits_is_told_in_turn_when_there_is_money_again(tmp_path: Pat
         given.clock.advance(waiting.HEAD_START)  # Ada let hers pass: the next is told
         assert await _told(given) == [BOLA, ADA, CHIDI]
         await given.order(CHIDI)
-        async with given.database.reading() as connection:
-            assert await waiting.how_many(connection) == 0
+        assert await given.database.read(waiting.how_many) == 0
 
 
 async def _told(given: Given) -> list[str]:
-    async with given.database.transaction() as connection:
-        await waiting.tell_some(connection, given.free_data.rules)
+    def change(connection: Connection) -> list[str]:
+        waiting.tell_some(connection, given.free_data.rules)
         query = select(domain_event.c.user_id).where(domain_event.c.kind == waiting.FREE_DATA_AGAIN)
-        return list((await connection.execute(query.order_by(domain_event.c.sequence))).scalars())
+        return list(connection.execute(query.order_by(domain_event.c.sequence)).scalars())
+
+    return await given.database.write(change)
 
 
 @pytest.mark.parametrize("gone", [WhenBudgetGone.REFUSE, WhenBudgetGone.WAITING_LIST])
@@ -222,10 +224,14 @@ async def _require_sums(given: Given) -> None:
     budget = await given.budget()
     assert 0 <= budget.reserved_kobo + budget.spent_kobo <= budget.total_kobo
     t = free_grant.c
-    async with given.database.reading() as connection:
-        row = (await connection.execute(select(func.sum(t.reserved_kobo), func.sum(t.spent_kobo)))).one()
-        on_days = await connection.scalar(select(func.sum(free_budget_day.c.committed_kobo)))
-        in_all, _ = await budgets.committed(connection, given.clock.now(), given.free_data.rules)
+
+    def look(connection: Connection) -> tuple[Any, Any, int]:
+        row = connection.execute(select(func.sum(t.reserved_kobo), func.sum(t.spent_kobo))).one()
+        on_days = connection.scalar(select(func.sum(free_budget_day.c.committed_kobo)))
+        in_all, _ = budgets.committed(connection, given.clock.now(), given.free_data.rules)
+        return row, on_days, in_all
+
+    row, on_days, in_all = await given.database.read(look)
     assert (row[0] or 0, row[1] or 0) == (budget.reserved_kobo, budget.spent_kobo)
     assert (on_days or 0) == in_all == budget.reserved_kobo + budget.spent_kobo
 
@@ -258,6 +264,7 @@ async def test_marks_are_forgotten_when_no_limit_counts_them_any_more(tmp_path: 
         assert await forget_marks(given.database, rules) == 1
         assert await forget_marks(given.database, rules) == 0
         t = free_grant.c
-        async with given.database.reading() as connection:
-            row = (await connection.execute(select(free_grant).where(t.session_id == over))).one()
+        row = await given.database.read(
+            lambda connection: connection.execute(select(free_grant).where(t.session_id == over)).one()
+        )
         assert (row.account_mark, row.device_mark, row.used_octets) == (None, None, 1)

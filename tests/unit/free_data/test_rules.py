@@ -1,10 +1,11 @@
 """Every rule of free data refuses what it should, with its code and what helps, and nothing else."""
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import Connection, update
 
 from kswifi.accounts.kyc import set_kyc_level
 from kswifi.accounts.sql import user_account
@@ -50,13 +51,16 @@ async def test_a_card_has_its_allowance_however_many_accounts_it_serves(tmp_path
             await given.order(BOLA, 2 * GB, eid=CARD)
         # A new profile's card is known when it has installed it, and then it counts at once.
         session_id = await given.order(BOLA, 2 * GB)
-        async with given.database.transaction() as connection:
-            refused = await given.free_data.take_card(connection, session_id, 2 * GB, CARD)
+        refused = await given.database.write(
+            lambda connection: given.free_data.take_card(connection, session_id, 2 * GB, CARD)
+        )
         assert refused is not None
         assert refused.code == "card_allowance_used_up"
         small = await given.order(BOLA, GB)
-        async with given.database.transaction() as connection:
-            assert await given.free_data.take_card(connection, small, GB, CARD) is None
+        assert (
+            await given.database.write(lambda connection: given.free_data.take_card(connection, small, GB, CARD))
+            is None
+        )
         with pytest.raises(CardAllowanceExceededError):
             await given.order(BOLA, 1, eid=CARD)
 
@@ -89,13 +93,11 @@ async def test_large_and_long_offers_are_not_given(tmp_path: Path) -> None:
 
 async def test_an_order_needs_the_kyc_level_that_the_operator_asks(tmp_path: Path) -> None:
     async with open_free_data(tmp_path, _rules(kyc_level=2)) as given:
-        async with given.database.transaction() as connection:
-            await set_kyc_level(connection, ADA, 1)
+        await given.database.write(lambda connection: set_kyc_level(connection, ADA, 1))
         with pytest.raises(KycLevelTooLowError) as refused:
             await given.order(ADA)
         assert refused.value.facts == {"do": "identify", "kyc_level": 1, "needed_level": 2}
-        async with given.database.transaction() as connection:
-            await set_kyc_level(connection, ADA, 2)
+        await given.database.write(lambda connection: set_kyc_level(connection, ADA, 2))
         await given.order(ADA)
         with pytest.raises(KycLevelTooLowError):
             await given.order(BOLA)
@@ -103,23 +105,24 @@ async def test_an_order_needs_the_kyc_level_that_the_operator_asks(tmp_path: Pat
 
 async def test_the_kill_switch_stops_every_order_and_lets_go_again(tmp_path: Path) -> None:
     async with open_free_data(tmp_path, OPEN) as given:
-        async with given.database.transaction() as connection:
-            await budgets.stop(connection, "closed for today")
+        await given.database.write(lambda connection: budgets.stop(connection, "closed for today"))
         with pytest.raises(FreeDataStoppedError, match="closed for today"):
             await given.order(ADA)
-        async with given.database.transaction() as connection:
-            await budgets.resume(connection)
+        await given.database.write(budgets.resume)
         await given.order(ADA)
 
 
 async def test_an_account_made_anew_under_the_same_name_has_no_fresh_allowance(tmp_path: Path) -> None:
     async with open_free_data(tmp_path) as given:
         await given.use(await given.order(ADA, 4 * GB), 4 * GB, ended=True)
-        async with given.database.transaction() as connection:
+
+        def change(connection: Connection) -> None:
             t = user_account.c
             for who, email in ((ADA, "gone@deleted.invalid"), (BOLA, "user0@example.ng")):
-                await connection.execute(update(user_account).where(t.user_id == who).values(email=email))
-        assert await given.free_data.left_octets(BOLA) == GB
+                connection.execute(update(user_account).where(t.user_id == who).values(email=email))
+
+        await given.database.write(change)
+        assert await given.database.read(partial(given.free_data.left_octets, user_id=BOLA)) == GB
         with pytest.raises(AllowanceExceededError):
             await given.order(BOLA, 2 * GB)
         given.clock.advance(timedelta(days=30))

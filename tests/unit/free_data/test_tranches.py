@@ -10,7 +10,7 @@ from random import Random
 import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from kswifi.books.model import Account
 from kswifi.books.service import balances
@@ -33,14 +33,15 @@ def _rules(**changed: object) -> FreeDataRules:
 
 
 async def release(given: Given, session_id: str, rules: FreeDataRules) -> FreeGrant | None:
-    async with given.database.transaction() as connection:
-        return await release_tranche(connection, session_id, rules)
+    return await given.database.write(lambda connection: release_tranche(connection, session_id, rules))
 
 
 async def days(given: Given) -> dict[str, int]:
-    async with given.database.reading() as connection:
-        rows = await connection.execute(select(free_budget_day.c.day, free_budget_day.c.committed_kobo))
+    def look(connection: Connection) -> dict[str, int]:
+        rows = connection.execute(select(free_budget_day.c.day, free_budget_day.c.committed_kobo))
         return {row.day: row.committed_kobo for row in rows}
+
+    return await given.database.read(look)
 
 
 @for_all(st.integers(1, 10**4), st.integers(2, 10**4), st.lists(st.integers(0, 3000), max_size=40))
@@ -118,16 +119,17 @@ async def test_a_tranche_waits_for_money_and_for_the_end_of_a_stop(tmp_path: Pat
         session_id = await given.order(ADA)
         await given.use(session_id, 150 * MB)
         assert await release(given, session_id, rules) is None
-        async with given.database.transaction() as connection:
-            assert await waiting_for_release(connection, 10) == [session_id]
-            await budgets.stop(connection, "closed for today")
+
+        def change(connection: Connection) -> None:
+            assert waiting_for_release(connection, 10) == [session_id]
+            budgets.stop(connection, "closed for today")
+
+        await given.database.write(change)
         await given.set_budget(8_000)
         assert await release(given, session_id, rules) is None
-        async with given.database.transaction() as connection:
-            await budgets.resume(connection)
+        await given.database.write(budgets.resume)
         assert (await release(given, session_id, rules)) is not None
-        async with given.database.reading() as connection:
-            assert await waiting_for_release(connection, 10) == []
+        assert await given.database.read(lambda connection: waiting_for_release(connection, 10)) == []
         assert (await given.budget()).left_kobo == 0
 
 
@@ -209,8 +211,7 @@ async def test_money_adds_up_whatever_is_used_refunded_and_released_on_whatever_
             await given.use(session_id, (await given.grant(session_id)).used_octets, ended=True)
         budget = await given.budget("acme")
         assert budget.reserved_kobo == 0
-        async with given.database.reading() as connection:
-            booked = await balances(connection)
+        booked = await given.database.read(balances)
         assert booked[Account.COST_OF_DATA] == booked[Account.SPONSORS_DEPOSITS] == budget.spent_kobo
 
 
@@ -233,9 +234,12 @@ async def _step(given: Given, session_id: str, left: dict[str, int], what: str, 
 
 async def _require_sums(given: Given) -> None:
     budget, t = await given.budget("acme"), free_grant.c
-    async with given.database.reading() as connection:
+
+    def look(connection: Connection) -> None:
         sums = select(func.coalesce(func.sum(t.reserved_kobo), 0), func.coalesce(func.sum(t.spent_kobo), 0))
-        assert (await connection.execute(sums)).one() == (budget.reserved_kobo, budget.spent_kobo)
+        assert connection.execute(sums).one() == (budget.reserved_kobo, budget.spent_kobo)
+
+    await given.database.read(look)
     counted = (await days(given)).values()
     assert min(counted, default=0) >= 0
     assert sum(counted) >= budget.reserved_kobo + budget.spent_kobo

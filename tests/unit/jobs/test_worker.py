@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, text
+from sqlalchemy import Connection, select, text
 
 from kswifi.database.engine import Database
 from kswifi.jobs.housekeeping import Housekeeper, outbox_chores
@@ -23,15 +23,19 @@ from tests.support.databases import START, open_database
 
 
 async def _ask(database: Database, *keys: str) -> None:
-    async with database.transaction() as connection:
+    def change(connection: Connection) -> None:
         for key in keys:
-            await enqueue(connection, kind="grant", key=key, payload={"id": key})
+            enqueue(connection, kind="grant", key=key, payload={"id": key})
+
+    await database.write(change)
 
 
 async def _states(database: Database) -> dict[str, tuple[str, int, str | None]]:
-    async with database.reading() as connection:
-        rows = await connection.execute(select(outbox_entry))
+    def look(connection: Connection) -> dict[str, tuple[str, int, str | None]]:
+        rows = connection.execute(select(outbox_entry))
         return {row.key: (row.state, row.attempts, row.last_error) for row in rows}
+
+    return await database.read(look)
 
 
 async def _until(condition: "asyncio.Event") -> None:
@@ -146,8 +150,7 @@ async def test_what_kills_every_worker_gets_stuck_instead_of_killing_for_ever(tm
 
     async with open_database(tmp_path, clock) as database:
         await _ask(database, "k")
-        async with database.transaction() as connection:
-            await connection.execute(outbox_entry.update().values(attempts=12))
+        await database.write(lambda connection: connection.execute(outbox_entry.update().values(attempts=12)))
         await Worker(database, {"grant": _answering()}).run_until_idle()
         assert await _states(database) == {"k": ("stuck", 13, "every worker that tried it died")}
 
@@ -157,8 +160,9 @@ async def test_a_killed_worker_is_succeeded_and_the_effect_is_there_exactly_once
     handled: list[int] = []
 
     async with open_database(tmp_path, SystemClock()) as database:
-        async with database.transaction() as connection:
-            await connection.execute(text("CREATE TABLE effect (id TEXT PRIMARY KEY, by TEXT)"))
+        await database.write(
+            lambda connection: connection.execute(text("CREATE TABLE effect (id TEXT PRIMARY KEY, by TEXT)"))
+        )
         await _ask(database, "k")
         child = await asyncio.to_thread(_start_child_and_wait_for_its_effect, database.path)
         child.kill()  # SIGKILL between the effect and its note
@@ -166,11 +170,12 @@ async def test_a_killed_worker_is_succeeded_and_the_effect_is_there_exactly_once
 
         async def grant(entry: Entry) -> Done:
             handled.append(entry.attempts)
-            async with database.transaction() as connection:
-                await connection.execute(
+            await database.write(
+                lambda connection: connection.execute(
                     text("INSERT INTO effect (id, by) VALUES (:id, 'heir') ON CONFLICT DO NOTHING"),
                     {"id": entry.payload["id"]},
                 )
+            )
             return Done()
 
         heir = Worker(database, {"grant": grant}, WorkerLimits(poll_seconds=0.05))
@@ -181,8 +186,9 @@ async def test_a_killed_worker_is_succeeded_and_the_effect_is_there_exactly_once
                 await asyncio.sleep(0.05)
         heir.stop()
         await running
-        async with database.reading() as connection:
-            assert (await connection.execute(text("SELECT id, by FROM effect"))).all() == [("k", "child")]
+        assert await database.read(
+            lambda connection: connection.execute(text("SELECT id, by FROM effect")).all()
+        ) == [("k", "child")]
         assert handled == [2]
 
 

@@ -16,11 +16,12 @@ async def main(path: Path) -> None:
     database = Database(sqlite_url(path))
 
     async def grant(entry: Entry) -> Done:
-        async with database.transaction() as connection:
-            await connection.execute(
+        await database.write(
+            lambda connection: connection.execute(
                 text("INSERT INTO effect (id, by) VALUES (:id, 'child') ON CONFLICT DO NOTHING"),
                 {"id": entry.payload["id"]},
             )
+        )
         print("effect done, not yet noted", flush=True)
         await asyncio.Event().wait()
         return Done()

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from typer.testing import CliRunner
 
 from kswifi.books.service import balances
@@ -24,9 +24,11 @@ LIVE = {"KSWIFI_PAYSTACK_SECRET_KEY": "sk_live_0123456789abcdef", "KSWIFI_PAYMEN
 
 
 async def standing(road: Road) -> dict[str, int]:
-    async with road.database.reading() as connection:
-        assert (await verify_book(connection)).findings == ()
-        return {str(account): kobo for account, kobo in (await balances(connection)).items() if kobo}
+    def look(connection: Connection) -> dict[str, int]:
+        assert verify_book(connection).findings == ()
+        return {str(account): kobo for account, kobo in balances(connection).items() if kobo}
+
+    return await road.database.read(look)
 
 
 async def test_a_rehearsal_ends_and_the_book_goes_on_from_zero(tmp_path: Path) -> None:
@@ -36,17 +38,17 @@ async def test_a_rehearsal_ends_and_the_book_goes_on_from_zero(tmp_path: Path) -
         session = await road.downloads.order(ADA, "unlimited")
         await road.settle()
         real = await road.pay()
-        async with road.database.transaction() as connection:
-            await connection.execute(
+        await road.database.write(
+            lambda connection: connection.execute(
                 text("UPDATE payment SET sandbox = 0 WHERE reference = :it"), {"it": real.reference}
             )
+        )
         assert await close_rehearsal(road.database) == 3
         assert await close_rehearsal(road.database) == 0
         await road.settle()
         assert (await road.now(session)).state is SessionState.REVOKED
         assert await standing(road) == {"cash_at_gateway": 80_000, "deferred_revenue": -80_000}
-        async with road.database.reading() as connection:
-            assert await pass_of(connection, ADA, road.clock.now()) is None
+        assert await road.database.read(lambda connection: pass_of(connection, ADA, road.clock.now())) is None
 
 
 def test_once_a_real_gateway_is_configured_the_sandbox_does_not_serve(

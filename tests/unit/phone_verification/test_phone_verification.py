@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from kswifi.accounts.errors import TooManyAttemptsError
 from kswifi.accounts.sql import user_account
@@ -113,9 +113,12 @@ async def test_the_allowance_goes_with_the_number_after_its_account_is_gone(tmp_
     async with open_phones(tmp_path, FreeDataRules(required=Requirement.PHONE)) as phones:
         await phones.verify(user(0))
         await phones.given.order(user(0), 5 * 10**9)
-        async with phones.given.database.transaction() as connection:
+
+        def change(connection: Connection) -> None:
             of_first = user_account.c.user_id == user(0)
-            await connection.execute(update(user_account).where(of_first).values(phone_mark=None))
+            connection.execute(update(user_account).where(of_first).values(phone_mark=None))
+
+        await phones.given.database.write(change)
         await phones.verify(user(1))
         with pytest.raises(KswifiError) as refused:
             await phones.given.order(user(1))
@@ -172,8 +175,9 @@ async def test_no_table_has_the_code(tmp_path: Path) -> None:
         await phones.begin(user(0))
         code = phones.code.encode()
         assert all(b"code is " + code not in content for content in contents())
-        async with phones.given.database.reading() as connection:
-            row = (await connection.execute(select(phone_verification))).one()
+        row = await phones.given.database.read(
+            lambda connection: connection.execute(select(phone_verification)).one()
+        )
         assert phones.code not in [str(it) for it in row]
         digest = phones.given.free_data.marks.digest
         codes = {code_of(digest, row.verification_id, row.phone_number, f"{salt:032x}") for salt in range(50)}
@@ -242,8 +246,9 @@ async def test_asked_too_often_is_sent_later(tmp_path: Path) -> None:
 async def test_who_died_while_sending_leaves_it_unknown(tmp_path: Path) -> None:
     async with open_phones(tmp_path) as phones:
         made = await phones.service.begin(user(0), "019ab0de-0000-7000-8000-0000000000d1", NUMBER, "192.0.2.1")
-        async with phones.given.database.transaction() as connection:
-            await connection.execute(update(phone_verification).values(state="sending"))
+        await phones.given.database.write(
+            lambda connection: connection.execute(update(phone_verification).values(state="sending"))
+        )
         await phones.worker.run_until_idle()
         assert await phones.state(user(0), made.verification_id) == "unknown"
         assert phones.sender.messages == []

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -91,5 +92,5 @@ async def test_what_expired_or_was_revoked_unspent_comes_back_and_what_was_used_
         with pytest.raises(AllowanceExceededError) as refused:
             await road.downloads.download_session(ADA, 5 * GB)
         assert refused.value.facts["left_octets"] == 4 * GB
-        assert await road.free_data.left_octets(ADA) == 4 * GB
-        assert await road.free_data.left_octets(BOLA) == 5 * GB
+        assert await road.database.read(partial(road.free_data.left_octets, user_id=ADA)) == 4 * GB
+        assert await road.database.read(partial(road.free_data.left_octets, user_id=BOLA)) == 5 * GB

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, select
+from sqlalchemy import Connection, delete, select
 
 from kswifi.esim.model import Hold
 from kswifi.ledger.commands import (
@@ -55,8 +55,7 @@ async def test_every_step_may_be_worked_again(tmp_path: Path) -> None:
 
 
 async def _balance(road: Road, session: InternetSession) -> object:
-    async with road.database.reading() as connection:
-        return await get_balance(connection, session.session_id)
+    return await road.database.read(lambda connection: get_balance(connection, session.session_id))
 
 
 class DeafLedger:
@@ -211,9 +210,12 @@ async def test_a_projector_that_dies_anywhere_counts_once(
             await road.reserve(session, 1000, number)
         await road.use(session, 777, 9)
         expected = (await road.now(session), await _balance(road, session))
-        async with road.database.transaction() as connection:  # as if nothing had been projected yet
-            await connection.execute(delete(ledger_projection))
-            await connection.execute(delete(session_balance))
+
+        def change(connection: Connection) -> None:  # as if nothing had been projected yet
+            connection.execute(delete(ledger_projection))
+            connection.execute(delete(session_balance))
+
+        await road.database.write(change)
         reached = 0
         for survive in deaths:
             projector = Projector(road.database, road.ledger)
@@ -233,12 +235,12 @@ def _dying(survive: int, death: type[BaseException]) -> object:
     left = survive
     honest = projector_module._Projection._apply_to_state
 
-    async def apply(self: object, effect: object) -> None:
+    def apply(self: object, effect: object) -> None:
         nonlocal left
         left -= 1
         if left < 0:
             raise death
-        await honest(self, effect)  # type: ignore[arg-type]
+        honest(self, effect)  # type: ignore[arg-type]
 
     return apply
 
@@ -274,9 +276,11 @@ async def test_it_follows_the_ledger_while_it_runs(tmp_path: Path) -> None:
 
 
 async def _cut_offs_asked_for(road: Road) -> list[str]:
-    async with road.database.reading() as connection:
-        asked = await connection.execute(select(outbox_entry.c.key).where(outbox_entry.c.kind == jobs.CUT_OFF))
+    def look(connection: Connection) -> list[str]:
+        asked = connection.execute(select(outbox_entry.c.key).where(outbox_entry.c.kind == jobs.CUT_OFF))
         return [row.key for row in asked]
+
+    return await road.database.read(look)
 
 
 async def test_the_cut_off_is_asked_for_where_the_ledger_has_not_made_it(tmp_path: Path) -> None:

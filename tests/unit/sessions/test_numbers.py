@@ -11,8 +11,9 @@ from tests.support.session_roads import ADA, BOLA, GB, Road, open_road
 
 
 async def lines(road: Road) -> int:
-    async with road.database.reading() as connection:
-        return int(await connection.scalar(select(func.count()).select_from(esim)) or 0)
+    return await road.database.read(
+        lambda connection: int(connection.scalar(select(func.count()).select_from(esim)) or 0)
+    )
 
 
 async def test_a_line_whose_session_was_taken_back_serves_the_next_order(tmp_path: Path) -> None:

@@ -53,6 +53,7 @@ def statements() -> Iterator[list[str]]:
         event.remove(Engine, "before_cursor_execute", note)
 
 
+@pytest.mark.counts_statements
 async def test_a_packet_and_its_proof_are_seven_statements(tmp_path: Path) -> None:
     async with open_road(tmp_path, passes=PassRules()) as road:
         session = await waiting(road, ADA)
@@ -65,7 +66,10 @@ async def test_a_packet_and_its_proof_are_seven_statements(tmp_path: Path) -> No
         assert brought == ["BEGIN", "SELECT", "UPDATE", "UPDATE", "INSERT"]
 
 
-async def test_packets_of_many_share_a_commit_and_one_that_is_refused_hurts_none(tmp_path: Path) -> None:
+async def test_packets_of_many_share_a_commit_and_one_that_is_refused_hurts_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kswifi.database.writer.TRANSACTION_SECONDS", 10)
     async with open_road(tmp_path, passes=PassRules()) as road:
         sessions = [await waiting(road, user_id) for user_id in (ADA, BOLA)]
         nobodys = road.card_records.next_packet(ADA, str(uuid7(road.clock.now())))

@@ -1,9 +1,11 @@
 """Sessions under a pass: as many as one likes, ending with it, beside the free allowance; and its refund."""
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from kswifi.accounts.kyc import set_kyc_level
 from kswifi.books.service import balances
@@ -33,13 +35,11 @@ async def order(road: Road, offer_id: str, user_id: str = ADA) -> InternetSessio
 
 
 async def held(road: Road) -> bool:
-    async with road.database.reading() as connection:
-        return await pass_of(connection, ADA, road.clock.now()) is not None
+    return await road.database.read(lambda connection: pass_of(connection, ADA, road.clock.now()) is not None)
 
 
 async def look(road: Road, payment: Payment) -> Payment:
-    async with road.database.reading() as connection:
-        return await find_payment(connection, payment.reference)
+    return await road.database.read(lambda connection: find_payment(connection, payment.reference))
 
 
 async def test_without_a_pass_the_offer_says_how_to_get_one(tmp_path: Path) -> None:
@@ -58,8 +58,7 @@ async def test_who_is_not_identified_orders_nothing_under_a_pass_either(tmp_path
         for offer_id in ("unlimited", "free-1gb"):
             with pytest.raises(KycLevelTooLowError):
                 await road.downloads.order(ADA, offer_id)
-        async with road.database.transaction() as connection:
-            await set_kyc_level(connection, ADA, 2)
+        await road.database.write(lambda connection: set_kyc_level(connection, ADA, 2))
         assert (await order(road, "unlimited")).state is SessionState.PACKAGED
 
 
@@ -73,7 +72,7 @@ async def test_many_sessions_an_uncapped_one_among_them_and_none_counts_as_free(
         assert {it.valid_until.isoformat() for it in sessions} == {END}
         assert not any(it.free for it in sessions)
         assert free.free
-        assert await road.free_data.left_octets(ADA) == 4 * GB
+        assert await road.database.read(partial(road.free_data.left_octets, user_id=ADA)) == 4 * GB
         road.clock.advance(timedelta(days=7, hours=14))  # the last instant of the pass is over
         await road.settle()
         assert {(await road.now(it)).state for it in sessions} == {SessionState.EXPIRED}
@@ -156,8 +155,9 @@ async def test_given_back_while_nothing_was_used_its_sessions_end_first(tmp_path
         assert not await held(road)
         assert (await road.now(packaged)).state is SessionState.REVOKED
         assert (await road.now(free)).state is SessionState.STORED
-        async with road.database.reading() as connection:
-            standing = {str(account): kobo for account, kobo in (await balances(connection)).items() if kobo}
+        standing = await road.database.read(
+            lambda connection: {str(account): kobo for account, kobo in balances(connection).items() if kobo}
+        )
         assert standing == {"cash_at_gateway": 80_000, "refunds_owed": -80_000}
         with pytest.raises(PaymentRequiredError):
             await order(road, "unlimited")
@@ -168,12 +168,15 @@ async def test_given_back_while_a_session_is_being_made_nothing_of_it_can_be_spe
         payment = await road.pay()
         ordered = await road.downloads.order(ADA, "free-3gb")
         ends = PassEnds(road.database, road.ledger, road.ledger.state.balances)
-        async with road.database.transaction() as connection:  # asked before any worker comes to the order
-            period = await period_of(connection, payment.reference)
+
+        def change(connection: Connection) -> None:  # asked before any worker comes to the order
+            period = period_of(connection, payment.reference)
             assert period is not None
-            await set_period_state(connection, period, PassState.SUSPENDED)
-            await move_payment(connection, payment, PaymentEvent.REFUND_ASKED)
-            await ask_to_withdraw(connection, payment.reference)
+            set_period_state(connection, period, PassState.SUSPENDED)
+            move_payment(connection, payment, PaymentEvent.REFUND_ASKED)
+            ask_to_withdraw(connection, payment.reference)
+
+        await road.database.write(change)
         await Worker(road.database, ends.handlers()).run_until_idle()
         assert (await look(road, payment)).state is PaymentState.REFUNDING
         await road.settle()

@@ -5,11 +5,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from kswifi.catalogue.errors import UnknownOfferError
 from kswifi.esim.lines.service import esims_of, find_esim
 from kswifi.esim.model import Hold, ProfileState
 from kswifi.ledger.commands import OutcomeCode
+from kswifi.outbox.model import DomainEvent
 from kswifi.outbox.service import events_after
 from kswifi.payments.errors import PaymentsNotSetUpError
 from kswifi.rsp.messages.notifications import InstallError, InstallFailure
@@ -42,8 +44,7 @@ async def test_from_the_order_to_the_last_octet(tmp_path: Path) -> None:
         session, package = await road.downloads.package(ADA, session.session_id)
         assert session.state is SessionState.DOWNLOADING
         assert (await road.downloads.package(ADA, session.session_id))[1] == package
-        async with road.database.reading() as connection:
-            esim = await find_esim(connection, session.esim_id)
+        esim = await road.database.read(lambda connection: find_esim(connection, session.esim_id))
         verified = verify_package(package, road.signing_key.public_keys, esim.iccid, road.clock.now())
         assert verified.manifest.allowance_octets == GB
         assert verified.activation["activation_code"] == f"LPA:1$smdp.kswifi.test${esim.matching_id}"
@@ -91,9 +92,13 @@ async def test_everything_that_happens_is_told_in_order(tmp_path: Path) -> None:
     async with open_road(tmp_path) as road:
         session = await road.stored()
         await road.use(session, GB)
-        async with road.database.reading() as connection:
-            events = await events_after(connection, ADA, 0)
-            assert await events_after(connection, BOLA, 0) == []
+
+        def look(connection: Connection) -> list[DomainEvent]:
+            events = events_after(connection, ADA, 0)
+            assert events_after(connection, BOLA, 0) == []
+            return events
+
+        events = await road.database.read(look)
         states = [event.payload["state"] for event in events if event.kind == "session_state_changed"]
         assert states == [
             "ordered", "packaged", "downloading", "downloaded", "transferring", "stored", "active", "exhausted",
@@ -125,8 +130,7 @@ async def test_the_pass_is_refused_and_takes_nothing(tmp_path: Path) -> None:
         with pytest.raises(UnknownOfferError):
             await road.downloads.download_session(ADA, 2 * GB)
         assert await road.downloads.sessions(ADA) == []
-        async with road.database.reading() as connection:
-            assert await esims_of(connection, ADA) == []
+        assert await road.database.read(lambda connection: esims_of(connection, ADA)) == []
 
 
 async def test_the_road_goes_on_after_a_restart_at_every_stage(tmp_path: Path) -> None:
@@ -306,8 +310,10 @@ async def test_cancelling_during_the_transfer_withdraws_the_profile(tmp_path: Pa
         await road.settle()
         now = await road.now(session)
         assert (now.state, now.storage_proof) == (SessionState.REVOKED, None)
-        async with road.database.reading() as connection:
-            assert (await find_esim(connection, session.esim_id)).profile_state is ProfileState.UNAVAILABLE
+        assert (
+            await road.database.read(lambda connection: find_esim(connection, session.esim_id).profile_state)
+            is ProfileState.UNAVAILABLE
+        )
         with pytest.raises(RspRefusedError):
             await road.download(session)
 

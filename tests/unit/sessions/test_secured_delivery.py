@@ -13,8 +13,7 @@ from tests.support.session_roads import open_road, world
 async def test_the_install_result_stores_the_session(tmp_path: Path) -> None:
     async with open_road(tmp_path) as road:
         session = await road.transferring()
-        async with road.database.reading() as connection:
-            line = await find_esim(connection, session.esim_id)
+        line = await road.database.read(lambda connection: find_esim(connection, session.esim_id))
         assert line.profile_state is ProfileState.RELEASED
         got = await road.download(session)
         assert got.metadata.icon is not None
@@ -26,8 +25,10 @@ async def test_the_install_result_stores_the_session(tmp_path: Path) -> None:
         await road.settle()
         now = await road.now(session)
         assert (now.state, now.storage_proof) == ("stored", "install_result")
-        async with road.database.reading() as connection:
-            assert (await find_esim(connection, session.esim_id)).profile_state is ProfileState.INSTALLED
+        assert (
+            await road.database.read(lambda connection: find_esim(connection, session.esim_id).profile_state)
+            is ProfileState.INSTALLED
+        )
         assert isinstance(await road.delivery.deliver(session.esim_id, b"other"), Refused)
 
 
@@ -87,7 +88,7 @@ async def test_the_same_delivery_again_keeps_the_binding_and_another_record_does
     async with open_road(tmp_path) as road:
         session = await road.transferring()
         await road.download(session)
-        record = await road.database.together(
+        record = await road.database.write(
             lambda c: c.exec_driver_sql("SELECT session_record FROM esim").scalar_one()
         )
         key = road.card.one_time_key

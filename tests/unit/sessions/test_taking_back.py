@@ -20,14 +20,14 @@ async def test_what_the_card_has_proved_is_taken_back_by_the_ledger_and_its_mone
 ) -> None:
     """The ledger may let it be spent before anybody hears of it: until its word the money is not another's."""
     async with open_road(tmp_path, FreeDataRules(cost_kobo_per_gb=20_000)) as road:
-        async with road.database.transaction() as connection:
-            await set_budget(connection, "operator", BudgetKind.OPERATOR, 20_000)
+        await road.database.write(
+            lambda connection: set_budget(connection, "operator", BudgetKind.OPERATOR, 20_000)
+        )
         session = await road.transferring()
         await road.prove(session)
         await road.worker.run_until_idle()  # the ledger knows, and the projector has not read it
         if deleted:
-            async with road.database.transaction() as connection:
-                await forget_owner(connection, ADA)
+            await road.database.write(lambda connection: forget_owner(connection, ADA))
         else:
             assert (await road.downloads.cancel(ADA, session.session_id)).state is SessionState.TRANSFERRING
         assert (await road.reserve(session, GB // 10)).code is OutcomeCode.DONE
@@ -36,6 +36,5 @@ async def test_what_the_card_has_proved_is_taken_back_by_the_ledger_and_its_mone
             await road.downloads.download_session(BOLA, GB)
         await road.settle()
         assert (await road.now(session)).state is SessionState.REVOKED
-        async with road.database.reading() as connection:
-            budget = await find_budget(connection, "operator")
+        budget = await road.database.read(lambda connection: find_budget(connection, "operator"))
         assert (budget.reserved_kobo, budget.spent_kobo) == (0, 2_000)

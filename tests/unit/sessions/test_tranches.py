@@ -22,8 +22,7 @@ RULES = FreeDataRules(tranche_octets=200 * MB, cost_kobo_per_gb=20_000)
 
 
 async def balance(road: Road, session: InternetSession) -> Balance:
-    async with road.database.reading() as connection:
-        return (await get_balance(connection, session.session_id))[0]
+    return await road.database.read(lambda connection: get_balance(connection, session.session_id)[0])
 
 
 async def test_a_session_is_used_to_its_last_octet_without_a_cut(tmp_path: Path) -> None:
@@ -43,15 +42,15 @@ async def test_a_session_is_used_to_its_last_octet_without_a_cut(tmp_path: Path)
 
 async def test_a_session_that_waits_for_money_is_not_over_and_goes_on_with_it(tmp_path: Path) -> None:
     async with open_road(tmp_path, RULES) as road:
-        async with road.database.transaction() as connection:
-            await set_budget(connection, "operator", BudgetKind.OPERATOR, 4_000)
+        await road.database.write(lambda connection: set_budget(connection, "operator", BudgetKind.OPERATOR, 4_000))
         session = await road.stored()
         await road.use(session, 200 * MB)
         assert (await road.reserve(session, MB, 1)).code is OutcomeCode.NOTHING_USABLE
         assert (await road.now(session)).state is SessionState.ACTIVE
         assert await release_waiting(road.database, RULES) == 0
-        async with road.database.transaction() as connection:
-            await set_budget(connection, "operator", BudgetKind.OPERATOR, 20_000)
+        await road.database.write(
+            lambda connection: set_budget(connection, "operator", BudgetKind.OPERATOR, 20_000)
+        )
         assert await release_waiting(road.database, RULES) == 1
         assert await release_waiting(road.database, RULES) == 0
         await road.settle()

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import IntegrityError
 
 from kswifi.accounts.errors import TooManyAttemptsError
@@ -38,8 +38,9 @@ NEEDED = FreeDataRules(required=Requirement.VOUCHER, cost_kobo_per_gb=20_000)
 
 
 async def _make(given: Given, count: int = 3, budget_id: str | None = None, life: timedelta = WEEK) -> Batch:
-    async with given.database.transaction() as connection:
-        return await make_batch(connection, "Mama  Put", count, given.clock.now() + life, budget_id)
+    return await given.database.write(
+        lambda connection: make_batch(connection, "Mama  Put", count, given.clock.now() + life, budget_id)
+    )
 
 
 @asynccontextmanager
@@ -56,9 +57,12 @@ async def test_of_a_hundred_who_redeem_one_voucher_at_once_one_has_it(tmp_path: 
         tries = [service.redeem(user(number), CODES.code(1), f"10.0.0.{number}") for number in range(100)]
         results = await asyncio.gather(*tries, return_exceptions=True)
         assert sum(isinstance(it, VoucherUsedError) for it in results) == 99
-        async with given.database.reading() as connection:
-            assert await connection.scalar(select(func.count()).select_from(voucher)) == 1
-            assert (await batches(connection))[0].redeemed == 1
+
+        def look(connection: Connection) -> None:
+            assert connection.scalar(select(func.count()).select_from(voucher)) == 1
+            assert batches(connection)[0].redeemed == 1
+
+        await given.database.read(look)
 
 
 async def test_a_voucher_is_one_order_even_if_all_orders_come_at_once(tmp_path: Path) -> None:
@@ -148,13 +152,15 @@ async def test_expired_and_revoked_vouchers_are_worth_nothing_redeemed_or_not(tm
         given.clock.advance(WEEK)
         with pytest.raises(VoucherExpiredError):
             await service.redeem(BOLA, CODES.code(1), "b")
-        async with given.database.transaction() as connection:
-            first = await revoke_batch(connection, 2)
+        first = await given.database.write(lambda connection: revoke_batch(connection, 2))
         given.clock.advance(timedelta(hours=1))
-        async with given.database.transaction() as connection:
-            assert await revoke_batch(connection, 2) == first
+
+        def change(connection: Connection) -> None:
+            assert revoke_batch(connection, 2) == first
             with pytest.raises(UnknownBatchError):
-                await revoke_batch(connection, 9)
+                revoke_batch(connection, 9)
+
+        await given.database.write(change)
         with pytest.raises(VoucherRevokedError):
             await service.redeem(BOLA, CODES.code(4), "b")
         with pytest.raises(VoucherNeededError):
@@ -183,16 +189,22 @@ async def test_a_batch_is_what_can_be_printed_or_it_is_refused(tmp_path: Path) -
     async with _redeeming(tmp_path) as (given, service):
         with pytest.raises(UnknownVoucherError):
             await service.redeem(ADA, CODES.code(0), "a")  # signed, but of no batch
-        async with given.database.transaction() as connection:
+
+        def change(connection: Connection) -> None:
             for venue, count, life in (("", 1, WEEK), ("a\x00", 1, WEEK), ("a", 10_001, WEEK), ("a", 1, -WEEK)):
                 with pytest.raises(BatchInvalidError):
-                    await make_batch(connection, venue, count, START + life)
+                    make_batch(connection, venue, count, START + life)
+
+        await given.database.write(change)
         with pytest.raises(IntegrityError):
             await _make(given, budget_id="nobody")
         await _make(given)
-        async with given.database.transaction() as connection:
-            await connection.execute(voucher_batch.update().values(first_serial=SERIALS - 4))
-            made = await make_batch(connection, "a", 1, START + WEEK)
+
+        def change_again(connection: Connection) -> None:
+            connection.execute(voucher_batch.update().values(first_serial=SERIALS - 4))
+            made = make_batch(connection, "a", 1, START + WEEK)
             assert list(made.serials) == [SERIALS - 1]
             with pytest.raises(BatchInvalidError):
-                await make_batch(connection, "a", 1, START + WEEK)
+                make_batch(connection, "a", 1, START + WEEK)
+
+        await given.database.write(change_again)

@@ -14,7 +14,7 @@ from kswifi.kernel.network_addresses import customer_network, parse_address
 CSRF_HEADER: Final = "X-CSRF-Token"
 
 
-def get_services(request: Request) -> Services:
+async def get_services(request: Request) -> Services:
     """Return what the bootstrap handed over."""
     services = request.app.state.services
     assert isinstance(services, Services)  # noqa: S101 - set by create_app
@@ -24,7 +24,7 @@ def get_services(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(get_services)]
 
 
-def client_address(request: Request) -> str:
+async def client_address(request: Request) -> str:
     """Return the address for which attempts are counted: an IPv4 address, or the /64 of one IPv6 customer.
 
     Behind a trusted proxy it is the client's (``kswifi.api.edge.client_address``).
@@ -44,7 +44,7 @@ def cookie_name(services: Services) -> str:
     return "__Host-kswifi_login" if services.environment.https else "kswifi_login"
 
 
-def login_token(request: Request, services: ServicesDep) -> str:
+async def login_token(request: Request, services: ServicesDep) -> str:
     """Return the token of the request's cookie.
 
     Raises:
@@ -67,7 +67,7 @@ async def signed_in(token: LoginToken, services: ServicesDep) -> SignedIn:
 SignedInUser = Annotated[SignedIn, Depends(signed_in)]
 
 
-def signed_in_writer(
+async def signed_in_writer(
     user: SignedInUser,
     x_csrf_token: Annotated[
         str, Header(description="`csrf_token` of signing in or of `GET /api/v1/account`.")

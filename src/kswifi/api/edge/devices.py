@@ -26,7 +26,7 @@ class Device:
     known: bool
 
 
-def device_of(request: Request, sessions: SessionServicesDep) -> Device:
+async def device_of(request: Request, sessions: SessionServicesDep) -> Device:
     """Return the device that the request's cookie names; a new one where it names none of ours."""
     marks = sessions.free_data.marks
     given = request.cookies.get(DEVICE_COOKIE, "")

@@ -1,8 +1,9 @@
 """Doing a request once, however often it is sent.
 
 A client that lost an answer sends the same request again with the same Idempotency-Key and gets the same answer.
-The key is noted before the work begins, in a transaction of its own, since the work has its own transactions. What
-makes that sound across a crash in between is ``operation_id``: it is derived from user and key, so work that takes
+Work that is one step of the database, its key and its answer are one transaction. For other work the key is noted
+before it begins, in a transaction of its own, since the work has its own transactions. What makes that sound across
+a crash in between is ``operation_id``: it is derived from user and key, so work that takes
 its ids from it and is sent again continues where it was instead of doing it twice.
 
 Answers of success are kept. A refusal changed nothing, so its key is given back and may be tried again: back on
@@ -19,9 +20,7 @@ from uuid import UUID, uuid5
 
 from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, and_, delete, select, update
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, select, update
 
 from kswifi.accounts.model import SignedIn
 from kswifi.api.edge.dependencies import ServicesDep, SignedInWriter
@@ -33,7 +32,8 @@ from kswifi.api.edge.errors import (
     RequestTookTooLongError,
 )
 from kswifi.api.edge.sql import idempotent_request
-from kswifi.database.engine import Database, transaction_instant
+from kswifi.database.dialect import insert
+from kswifi.database.engine import SHED_SECONDS, Database, Step, transaction_instant
 
 KEEP_FOR: Final = timedelta(days=2)
 WORK_SECONDS: Final = 30
@@ -47,6 +47,15 @@ PRUNE_LIMIT: Final = 500
 
 _NAMESPACE: Final = UUID("6f1a3c52-64f2-5d0c-9d4e-0d8a4f0f7b11")
 _t: Final = idempotent_request.c
+# Made once: making a statement anew costs more than running it.
+_FIND: Final = select(_t.fingerprint, _t.begun_at, _t.status, _t.body).where(
+    _t.user_id == bindparam("wanted_user_id"), _t.key == bindparam("wanted_key")
+)
+_new: Final = insert(idempotent_request)
+_KEEP: Final = _new.on_conflict_do_update(
+    index_elements=["user_id", "key"],
+    set_={"begun_at": _new.excluded.begun_at, "status": _new.excluded.status, "body": _new.excluded.body},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,33 +96,76 @@ class IdempotentRequest:
         await self._keep(status, body)
         return _response(status, body, replayed=False)
 
-    async def _begin(self) -> Response | None:
-        async with self.database.transaction() as connection:
-            now = transaction_instant(connection)
-            noted = await connection.execute(
-                insert(idempotent_request)
-                .values(user_id=self.user.user.user_id, key=self.key, fingerprint=self.fingerprint, begun_at=now)
-                .on_conflict_do_nothing()
-            )
-            if noted.rowcount == 1:
-                return None
-            row = (await connection.execute(select(idempotent_request).where(self._mine))).one()
-            if row.fingerprint != self.fingerprint:
-                raise IdempotencyKeyReusedError("this Idempotency-Key was used for a different request")
-            if row.status is not None:
-                return _response(row.status, row.body, replayed=True)
-            if now < row.begun_at + IN_FLIGHT:
-                raise RequestInFlightError("this request is being worked on", retry_after_seconds=1)
-            await connection.execute(update(idempotent_request).where(self._mine).values(begun_at=now))
+    async def answer_step(self, step: Step[BaseModel | None], status: int = 200) -> Response:
+        """Run a step once and return its answer; return the kept answer if it ran before.
+
+        The key, what the step writes and the answer are one transaction, so no other request ever sees it half
+        done. For work that is one step of the database; ``answer`` is for all other work.
+
+        Raises:
+            IdempotencyKeyReusedError, RequestInFlightError: as ``answer``.
+        """
+        return await self.database.write(
+            lambda connection: self._answered(connection, step, status), wait_seconds=SHED_SECONDS
+        )
+
+    def _answered(self, connection: Connection, step: Step[BaseModel | None], status: int) -> Response:
+        kept = self._kept(connection)
+        if kept is not None:
+            return kept
+        result = step(connection)
+        body = b"" if result is None else result.model_dump_json().encode()
+        answer = {"begun_at": transaction_instant(connection), "status": status, "body": body}
+        connection.execute(
+            _KEEP, {"user_id": self.user.user.user_id, "key": self.key, "fingerprint": self.fingerprint, **answer}
+        )
+        return _response(status, body, replayed=False)
+
+    def _kept(self, connection: Connection) -> Response | None:
+        """Return the answer that is kept for this key; None if the work is to be done.
+
+        Raises:
+            IdempotencyKeyReusedError: the key belongs to a different request.
+            RequestInFlightError: another request with it is being worked on.
+        """
+        row = connection.execute(
+            _FIND, {"wanted_user_id": self.user.user.user_id, "wanted_key": self.key}
+        ).one_or_none()
+        if row is None:
             return None
+        if row.fingerprint != self.fingerprint:
+            raise IdempotencyKeyReusedError("this Idempotency-Key was used for a different request")
+        if row.status is not None:
+            return _response(row.status, row.body, replayed=True)
+        if transaction_instant(connection) < row.begun_at + IN_FLIGHT:
+            raise RequestInFlightError("this request is being worked on", retry_after_seconds=1)
+        return None
+
+    async def _begin(self) -> Response | None:
+        return await self.database.write(self._begun, wait_seconds=SHED_SECONDS)
+
+    def _begun(self, connection: Connection) -> Response | None:
+        """Note that the work begins; return the answer if it was done before."""
+        kept = self._kept(connection)
+        if kept is None:
+            begun = {"begun_at": transaction_instant(connection), "status": None, "body": None}
+            connection.execute(
+                _KEEP,
+                {"user_id": self.user.user.user_id, "key": self.key, "fingerprint": self.fingerprint, **begun},
+            )
+        return kept
 
     async def _keep(self, status: int, body: bytes) -> None:
-        async with self.database.transaction() as connection:
-            await connection.execute(update(idempotent_request).where(self._mine).values(status=status, body=body))
+        await self.database.write(
+            lambda connection: connection.execute(
+                update(idempotent_request).where(self._mine).values(status=status, body=body)
+            )
+        )
 
     async def _give_back(self) -> None:
-        async with self.database.transaction() as connection:
-            await connection.execute(delete(idempotent_request).where(self._mine, _t.status.is_(None)))
+        await self.database.write(
+            lambda connection: connection.execute(delete(idempotent_request).where(self._mine, _t.status.is_(None)))
+        )
 
     @property
     def _mine(self) -> ColumnElement[bool]:
@@ -149,33 +201,37 @@ Idempotent = Annotated[IdempotentRequest, Depends(idempotent_request_of)]
 
 async def forget_in_flight(database: Database) -> None:
     """Give back the keys of requests that a process before this one was working on when it died. Run at start."""
-    async with database.transaction() as connection:
-        await connection.execute(delete(idempotent_request).where(_t.status.is_(None)))
+    await database.write(
+        lambda connection: connection.execute(delete(idempotent_request).where(_t.status.is_(None)))
+    )
 
 
-async def requests_of(connection: AsyncConnection, user_id: str, limit: int) -> list[tuple[str, datetime]]:
+def requests_of(connection: Connection, user_id: str, limit: int) -> list[tuple[str, datetime]]:
     """Return the keys of a user's requests that are kept, with their instants, the oldest first."""
     query = select(_t.key, _t.begun_at).where(_t.user_id == user_id).order_by(_t.begun_at).limit(limit)
-    return [(row.key, row.begun_at) for row in await connection.execute(query)]
+    return [(row.key, row.begun_at) for row in connection.execute(query)]
 
 
-async def forget_requests(connection: AsyncConnection, user_id: str) -> None:
+def forget_requests(connection: Connection, user_id: str) -> None:
     """Forget all requests of a user."""
-    await connection.execute(delete(idempotent_request).where(_t.user_id == user_id))
+    connection.execute(delete(idempotent_request).where(_t.user_id == user_id))
 
 
 async def prune_requests(database: Database) -> int:
     """Forget a batch of answers that are older than any retry; return how many."""
-    async with database.transaction() as connection:
+
+    def change(connection: Connection) -> int:
         old = (
             select(_t.user_id, _t.key)
             .where(_t.begun_at < transaction_instant(connection) - KEEP_FOR)
             .limit(PRUNE_LIMIT)
         )
-        rows = (await connection.execute(old)).all()
+        rows = connection.execute(old).all()
         for user_id, key in rows:
-            await connection.execute(delete(idempotent_request).where(_t.user_id == user_id, _t.key == key))
+            connection.execute(delete(idempotent_request).where(_t.user_id == user_id, _t.key == key))
         return len(rows)
+
+    return await database.write(change, alone=True)
 
 
 def _response(status: int, body: bytes, *, replayed: bool) -> Response:

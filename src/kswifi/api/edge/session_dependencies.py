@@ -11,7 +11,7 @@ from kswifi.kernel.listening import plain_address
 from kswifi.sessions.errors import NotOnWifiError
 
 
-def get_session_services(services: ServicesDep) -> SessionServices:
+async def get_session_services(services: ServicesDep) -> SessionServices:
     """Return the road of a session.
 
     Raises:

@@ -1,47 +1,71 @@
-"""Event streams: bounded for each user, woken by commits, and ended together when the server stops."""
+"""Event streams: one reader of new events for all of them, bounded for each user, ended when the server stops."""
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Final
+
+import structlog
 
 from kswifi.api.edge.errors import TooManyStreamsError
 from kswifi.database.engine import Database
+from kswifi.database.errors import DatabaseBusyError
 from kswifi.outbox.model import DomainEvent
-from kswifi.outbox.service import event_bounds, events_after, events_topic
+from kswifi.outbox.service import EVENTS_TOPIC, event_bounds, events_after, events_of_all
 
 STREAMS_LIMIT_OF_USER: Final = 6
 STREAMS_LIMIT: Final = 2000
 BATCH: Final = 100
+"""Events read at once, and events that a stream keeps for a slow client; beyond, it reads the database itself."""
+
+POLL_SECONDS: Final = 15.0
+"""How often the follower looks for events that another process has committed: their commits wake nobody here."""
+
+_log = structlog.get_logger(__name__)
 
 
 class EventStream:
-    """One client's stream. ``start`` is the id its reader has, or was given at the beginning."""
+    """One client's stream.
+
+    It first reads what its client has missed from the database, and then takes what the follower hands to it. The
+    stream is known to the follower before it reads, so an event is in what was read, or is handed over, or both.
+    """
 
     def __init__(self, streams: "EventStreams", user_id: str) -> None:
         self._streams = streams
-        self._user_id = user_id
+        self.user_id = user_id
+        self._handed: deque[DomainEvent] = deque()
+        self._behind = True
         self.wake = asyncio.Event()
         self.closing = False
+
+    def hand(self, event: DomainEvent) -> None:
+        """Take a new event of the stream's user; a stream with too many reads them from the database later."""
+        if len(self._handed) >= BATCH:
+            self._behind = True
+            self._handed.clear()
+        if not self._behind:
+            self._handed.append(event)
+        self.wake.set()
 
     async def start_after(self, last_event_id: int | None) -> tuple[int, bool]:
         """Return the sequence to begin after, and whether the reader has missed events that are gone.
 
         A reader without an id begins with what happens from now on.
         """
-        async with self._streams.database.reading() as connection:
-            oldest, newest = await event_bounds(connection)
+        oldest, newest = await self._streams.database.read(event_bounds)
         if last_event_id is None:
             return newest, False
         return (newest, True) if last_event_id > newest or last_event_id < oldest - 1 else (last_event_id, False)
 
     async def batches(self, sequence: int, look_every_seconds: float) -> AsyncIterator[list[DomainEvent]]:
         """Give what happened after ``sequence``, as it happens; an empty batch when nothing did for a while."""
+        await self._streams.following.wait()
         while not self.closing:
             self.wake.clear()
-            async with self._streams.database.reading() as connection:
-                events = await events_after(connection, self._user_id, sequence, BATCH)
+            events = await self._next(sequence)
             if events:
                 sequence = events[-1].sequence
                 yield events
@@ -52,14 +76,29 @@ class EventStream:
                 continue
             yield []
 
+    async def _next(self, sequence: int) -> list[DomainEvent]:
+        if self._behind:
+            self._behind = False
+            events = await self._streams.database.read(
+                partial(events_after, user_id=self.user_id, sequence=sequence, limit=BATCH)
+            )
+            self._behind = self._behind or len(events) == BATCH
+            return events
+        events = [event for event in self._handed if event.sequence > sequence]
+        self._handed.clear()
+        return events
+
 
 class EventStreams:
-    """All streams of this server."""
+    """All streams of this server, and the follower that reads new events for them while there are some."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.following = asyncio.Event()
+        """Set once the follower knows after which event it hands over all."""
         self._open: set[EventStream] = set()
         self._of_user: Counter[str] = Counter()
+        self._follower: asyncio.Task[None] | None = None
         self._closed = False
 
     @contextmanager
@@ -76,21 +115,72 @@ class EventStreams:
                 retry_after_seconds=10,
             )
         stream = EventStream(self, user_id)
-        end = self.database.subscribe(events_topic(user_id), stream.wake.set)
         self._open.add(stream)
         self._of_user[user_id] += 1
+        if self._follower is None:
+            self._follower = asyncio.create_task(self._follow(), name="event-follower")
         try:
             yield stream
         finally:
-            end()
             self._open.discard(stream)
             self._of_user[user_id] -= 1
             if not self._of_user[user_id]:
                 del self._of_user[user_id]
+            if not self._open:
+                self._stop_following()
 
     def close(self) -> None:
         """End every stream and open no more: before the HTTP server waits for its connections."""
         self._closed = True
+        self._end_streams()
+        self._stop_following()
+
+    def _end_streams(self) -> None:
         for stream in self._open:
             stream.closing = True
             stream.wake.set()
+        self.following.set()
+
+    def _stop_following(self) -> None:
+        if self._follower is not None:
+            self._follower.cancel()
+            self._follower = None
+            if not self._closed:
+                self.following.clear()
+
+    async def _follow(self) -> None:
+        """Read new events, everybody's at once, and hand each to the streams of its user."""
+        wake = asyncio.Event()
+        end = self.database.subscribe(EVENTS_TOPIC, wake.set)
+        sequence: int | None = None
+        try:
+            while True:
+                wake.clear()
+                try:
+                    sequence, is_all = await self._hand_over_after(sequence)
+                except DatabaseBusyError:
+                    _log.warning("event_streams_wait_for_database")
+                    is_all = True
+                if is_all:
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(POLL_SECONDS):
+                            await wake.wait()
+        except Exception:  # noqa: BLE001 - the edge of a task
+            _log.exception("event_streams_ended")  # readers come again, and hear then what is wrong
+            self._end_streams()
+        finally:
+            end()
+
+    async def _hand_over_after(self, sequence: int | None) -> tuple[int, bool]:
+        """Hand over the next events; return the sequence that was reached, and whether that was all there is."""
+        if sequence is None:
+            sequence = (await self.database.read(event_bounds))[1]
+            self.following.set()
+        events = await self.database.read(partial(events_of_all, sequence=sequence, limit=BATCH))
+        of_user: dict[str, list[EventStream]] = {}
+        for stream in self._open:
+            of_user.setdefault(stream.user_id, []).append(stream)
+        for event in events:
+            for stream in of_user.get(event.user_id, ()):
+                stream.hand(event)
+        return (events[-1].sequence if events else sequence), len(events) < BATCH

@@ -14,7 +14,7 @@ import typer
 from kswifi.kernel.errors import KswifiError
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    from kswifi.database.engine import Database
 
 books_app = typer.Typer(help="The operator's money: a double-entry book that sums to zero.", no_args_is_help=True)
 
@@ -41,8 +41,8 @@ def verify(as_json: AsJson = False) -> None:
     from kswifi.kernel.quantities import format_naira
 
     async def work() -> bool:
-        async with _reading() as connection:
-            found = await verify_book(connection)
+        async with _opened() as database:
+            found = await database.read(verify_book)
         if as_json:
             shown = {str(account): amount for account, amount in found.balances.items()}
             print(json.dumps({"entries": found.entries, "balances_kobo": shown, "findings": list(found.findings)}))
@@ -67,11 +67,11 @@ def export(
     from kswifi.books.export import export_csv, export_json_lines
 
     async def work() -> int:
-        async with _reading() as connection:
+        async with _opened() as database:
             with _writing(output) as out:
                 if file_format is ExportFormat.CSV:
-                    return await export_csv(connection, out)
-                return await export_json_lines(connection, out)
+                    return await export_csv(database, out)
+                return await export_json_lines(database, out)
 
     count = asyncio.run(work())
     if output is not None:
@@ -79,7 +79,7 @@ def export(
 
 
 @asynccontextmanager
-async def _reading() -> AsyncIterator["AsyncConnection"]:
+async def _opened() -> AsyncIterator["Database"]:
     from kswifi.data_directory.layout import Installation
     from kswifi.database.engine import Database, sqlite_url
     from kswifi.settings import load_settings
@@ -89,8 +89,7 @@ async def _reading() -> AsyncIterator["AsyncConnection"]:
         raise NoBooksHereError(f"there is no {path}: name the data directory by KSWIFI_DATA_DIR")
     database = Database(sqlite_url(path))
     try:
-        async with database.reading() as connection:
-            yield connection
+        yield database
     finally:
         await database.close()
 

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kswifi.free_data.model import KOBO_LIMIT, BudgetKind
+from kswifi.free_data.model import KOBO_LIMIT, Budget, BudgetKind
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.quantities import format_naira, format_octets
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from kswifi.database.engine import Database
     from kswifi.free_data.figures import Committed, FreeDataFigures
     from kswifi.free_data.plan import Plan
@@ -44,8 +46,8 @@ def show(as_json: AsJson = False) -> None:
     async def work() -> None:
         settings = load_settings()
         rules = replace(settings.free_data_rules(), zone=settings.zone)
-        async with open_control_database() as database, database.reading() as connection:
-            figures = await read_figures(connection, database.clock.now(), rules)
+        async with open_control_database() as database:
+            figures = await database.read(lambda connection: read_figures(connection, database.clock.now(), rules))
         warnings = left_open(rules, figures.budgets)
         print(json.dumps(_figures_json(figures, rules, warnings)) if as_json else _figures_text(figures, rules))
         for words in () if as_json else warnings:
@@ -71,13 +73,17 @@ def set_(
     async def work() -> None:
         if not (1 <= len(name) <= 32 and name.isascii() and name == name.lower() and name.isprintable()):
             raise NothingHereError("a budget's name has 1 to 32 lower-case ASCII characters")
-        async with open_control_database() as database, database.transaction() as connection:
-            known = next((it for it in await budgets(connection) if it.budget_id == name), None)
-            kept = (None, None) if known is None or without_ceilings else (known.daily_kobo, known.monthly_kobo)
-            ceilings = [
-                old if new is None else new for old, new in zip(kept, (daily_kobo, monthly_kobo), strict=True)
-            ]
-            budget = await set_budget(connection, name, kind, total_kobo, *ceilings)
+        async with open_control_database() as database:
+
+            def change(connection: "Connection") -> Budget:
+                known = next((it for it in budgets(connection) if it.budget_id == name), None)
+                kept = (None, None) if known is None or without_ceilings else (known.daily_kobo, known.monthly_kobo)
+                ceilings = [
+                    old if new is None else new for old, new in zip(kept, (daily_kobo, monthly_kobo), strict=True)
+                ]
+                return set_budget(connection, name, kind, total_kobo, *ceilings)
+
+            budget = await database.write(change)
         print(f"{name}: {format_naira(budget.total_kobo)}, of which {format_naira(budget.left_kobo)} are left")
         for period, kobo in (("day", budget.daily_kobo), ("month", budget.monthly_kobo)):
             print(f"  at most {'what is left' if kobo is None else format_naira(kobo)} a {period}")
@@ -101,17 +107,21 @@ def deposit(
     from kswifi.free_data.budgets import find_budget
 
     async def work() -> None:
-        async with open_control_database() as database, database.transaction() as connection:
-            budget = await find_budget(connection, name)
-            if budget.kind is BudgetKind.OPERATOR:
-                raise NothingHereError(f"{name} is the operator's own: only sponsors and venues pay in")
-            number = await post(
-                connection,
-                reference=f"deposit:{name}:{reference}",
-                kind="deposit",
-                lines=[(Account.CASH_AT_BANK, kobo), (Account.SPONSORS_DEPOSITS, -kobo)],
-                at=database.clock.now(),
-            )
+        async with open_control_database() as database:
+
+            def change(connection: "Connection") -> int:
+                budget = find_budget(connection, name)
+                if budget.kind is BudgetKind.OPERATOR:
+                    raise NothingHereError(f"{name} is the operator's own: only sponsors and venues pay in")
+                return post(
+                    connection,
+                    reference=f"deposit:{name}:{reference}",
+                    kind="deposit",
+                    lines=[(Account.CASH_AT_BANK, kobo), (Account.SPONSORS_DEPOSITS, -kobo)],
+                    at=database.clock.now(),
+                )
+
+            number = await database.write(change)
         print(f"{name}: {format_naira(kobo)} paid in, entry {number} of the books")
 
     asyncio.run(work())
@@ -123,8 +133,8 @@ def stop(words: Annotated[str, typer.Argument(help="What people who ask are told
     from kswifi.free_data import budgets
 
     async def work() -> None:
-        async with open_control_database() as database, database.transaction() as connection:
-            await budgets.stop(connection, words[:200])
+        async with open_control_database() as database:
+            await database.write(lambda connection: budgets.stop(connection, words[:200]))
         print("free data is stopped; `kswifi budget resume` gives it again")
 
     asyncio.run(work())
@@ -136,8 +146,8 @@ def resume() -> None:
     from kswifi.free_data import budgets
 
     async def work() -> None:
-        async with open_control_database() as database, database.transaction() as connection:
-            await budgets.resume(connection)
+        async with open_control_database() as database:
+            await database.write(budgets.resume)
         print("free data is given again")
 
     asyncio.run(work())
@@ -158,11 +168,15 @@ def kyc(
     async def work() -> None:
         who = parse_identifier(identifier)
         column = user_account.c.phone_number if who.phone_number else user_account.c.email
-        async with open_control_database() as database, database.transaction() as connection:
-            user_id = await connection.scalar(select(user_account.c.user_id).where(column == str(who)))
-            if user_id is None:
-                raise NothingHereError(f"no account has {who}")
-            await set_kyc_level(connection, user_id, level)
+        async with open_control_database() as database:
+
+            def change(connection: "Connection") -> None:
+                user_id = connection.scalar(select(user_account.c.user_id).where(column == str(who)))
+                if user_id is None:
+                    raise NothingHereError(f"no account has {who}")
+                set_kyc_level(connection, user_id, level)
+
+            await database.write(change)
         print(f"{who}: KYC level {level}")
 
     asyncio.run(work())

@@ -10,6 +10,8 @@ import typer
 from kswifi.kernel.errors import KswifiError
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from kswifi.data_directory.layout import Installation
     from kswifi.settings import Settings
 
@@ -64,12 +66,15 @@ def sent_back(
     async def work() -> int:
         database = Database(sqlite_url(path))
         try:
-            async with database.transaction() as connection:
-                payment = await find_payment(connection, reference)
+
+            def change(connection: "Connection") -> int:
+                payment = find_payment(connection, reference)
                 if payment.state != "refund_refused":
                     raise NothingToSendBackError(f"it is {payment.state}: nothing is to be sent back by hand")
-                await refund_done(connection, payment, "sent back by hand", by_hand=True)
+                refund_done(connection, payment, "sent back by hand", by_hand=True)
                 return payment.refund_kobo or 0
+
+            return await database.write(change)
         finally:
             await database.close()
 
@@ -162,12 +167,16 @@ async def _counts(installation: "Installation") -> dict[str, Any]:
         return {"states": {}, "needing_a_person": []}
     database = Database(sqlite_url(installation.control_database))
     try:
-        async with database.reading() as connection:
-            states = {str(state): count for state, count in (await counts(connection)).items()}
+
+        def look(connection: "Connection") -> tuple[dict[str, int], list[dict[str, int | str | None]]]:
+            states = {str(state): count for state, count in counts(connection).items()}
             waiting = [
                 {"reference": it.reference, "amount_kobo": it.refund_kobo, "reason": it.reason}
-                for it in await needing_a_person(connection)
+                for it in needing_a_person(connection)
             ]
+            return states, waiting
+
+        states, waiting = await database.read(look)
     finally:
         await database.close()
     return {"states": states, "needing_a_person": waiting}

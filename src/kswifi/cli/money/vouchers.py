@@ -11,8 +11,11 @@ import typer
 
 from kswifi.cli.money.budget import AsJson, open_control_database
 from kswifi.kernel.errors import KswifiError
+from kswifi.vouchers.model import Batch
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from kswifi.vouchers.codes import VoucherCodes
 
 vouchers_app = typer.Typer(help="Vouchers of WiFi venues: one-use codes for free data.", no_args_is_help=True)
@@ -41,11 +44,15 @@ def make(
     from kswifi.vouchers.batches import make_batch
 
     async def work() -> None:
-        async with open_control_database() as database, database.transaction() as connection:
-            if budget is not None and (await find_budget(connection, budget)).kind is not BudgetKind.VENUE:
-                raise VouchersRefusedError(f"{budget} is no venue's budget: make one with --kind venue")
-            until = database.clock.now() + timedelta(days=days)
-            made = await make_batch(connection, venue, count, until, budget)
+        async with open_control_database() as database:
+
+            def change(connection: "Connection") -> Batch:
+                if budget is not None and find_budget(connection, budget).kind is not BudgetKind.VENUE:
+                    raise VouchersRefusedError(f"{budget} is no venue's budget: make one with --kind venue")
+                until = database.clock.now() + timedelta(days=days)
+                return make_batch(connection, venue, count, until, budget)
+
+            made = await database.write(change)
         print(
             f"batch {made.batch_id}: {made.count} vouchers of {made.venue}, "
             f"until {made.expires_at:%Y-%m-%d %H:%M} UTC"
@@ -61,8 +68,8 @@ def list_(as_json: AsJson = False) -> None:
     from kswifi.vouchers.batches import batches
 
     async def work() -> None:
-        async with open_control_database() as database, database.reading() as connection:
-            found, now = await batches(connection), database.clock.now()
+        async with open_control_database() as database:
+            found, now = await database.read(lambda connection: (batches(connection), database.clock.now()))
         if as_json:
             shown = [asdict(it.batch) | {"redeemed": it.redeemed} for it in found]
             print(json.dumps(shown, default=lambda instant: instant.isoformat()))
@@ -91,8 +98,8 @@ def sheet(
     from kswifi.vouchers.sheet import sheet_pdf
 
     async def work() -> None:
-        async with open_control_database() as database, database.reading() as connection:
-            batch = await find_batch(connection, batch_number)
+        async with open_control_database() as database:
+            batch = await database.read(lambda connection: find_batch(connection, batch_number))
         if batch.revoked_at is not None:
             raise VouchersRefusedError(f"batch {batch_number} was revoked: nobody could use it")
         pdf = sheet_pdf(batch, _codes(), load_settings().zone)
@@ -112,8 +119,8 @@ def revoke(batch_number: BatchNumber) -> None:
     from kswifi.vouchers.batches import revoke_batch
 
     async def work() -> None:
-        async with open_control_database() as database, database.transaction() as connection:
-            batch = await revoke_batch(connection, batch_number)
+        async with open_control_database() as database:
+            batch = await database.write(lambda connection: revoke_batch(connection, batch_number))
         print(f"batch {batch.batch_id} of {batch.venue} is revoked")
 
     asyncio.run(work())

@@ -144,7 +144,7 @@ def _together(installation: "Installation", work: "Callable[[Connection], T]") -
     async def run() -> T:
         database = Database(sqlite_url(installation.control_database))
         try:
-            return await database.together(work)
+            return await database.write(work)
         finally:
             await database.close()
 

@@ -47,7 +47,7 @@ def add(
 
     async def work() -> None:
         async with _database() as database:
-            await database.together(
+            await database.write(
                 lambda connection: add_operator(connection, name, own, callback_url=callback, callback_ca=ca)
             )
 
@@ -64,7 +64,7 @@ def list_all(
 
     async def work() -> None:
         async with _database() as database:
-            found = await database.together(list_operators)
+            found = await database.write(list_operators)
         for each in found:
             certificates = {digest: f"{end:%Y-%m-%d}" for digest, end in each.certificates}
             if as_json:
@@ -98,7 +98,7 @@ def remove(
 
     async def work() -> None:
         async with _database() as database:
-            await database.together(lambda connection: remove_operator(connection, name))
+            await database.write(lambda connection: remove_operator(connection, name))
 
     asyncio.run(work())
     print(f"{name} is not known here any more.")
@@ -122,7 +122,7 @@ def stock(
             vault = _vault()
             for path in packages:
                 octets = path.read_bytes()
-                iccid = await database.together(
+                iccid = await database.write(
                     lambda connection, octets=octets: stock_profile(  # type: ignore[misc]
                         connection, vault, find_operator(connection, name), profile_type, octets
                     )

@@ -123,10 +123,9 @@ def _hand_over(
     async def work() -> "list[ExportedSubscriber]":
         database = Database(sqlite_url(installation.control_database))
         try:
-            async with database.reading() as connection:
-                return await connection.run_sync(
-                    lambda sync: list(exported_subscribers(sync, vault, subscription, wanted))
-                )
+            return await database.read(
+                lambda connection: list(exported_subscribers(connection, vault, subscription, wanted))
+            )
         finally:
             await database.close()
 

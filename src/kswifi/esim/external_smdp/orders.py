@@ -18,7 +18,7 @@ from kswifi.esim.smdp.rsp_model import reason_text
 from kswifi.esim.sql import esim, peer_call, peer_order
 from kswifi.kernel.numbers import Eid
 from kswifi.outbox.results import Done, Refused
-from kswifi.outbox.service import enqueue_now
+from kswifi.outbox.service import enqueue
 
 PEER_CANCEL: Final = "esim.peer_cancel"
 """Work in the outbox: cancel an order at another's SM-DP+."""
@@ -152,7 +152,7 @@ def withdraw_at_peer(connection: Connection, esim_id: str) -> None:
         return
     move_peer_order(connection, order, ProfileEvent.WITHDRAW)
     payload = {"esim_id": esim_id, "attempt": order.attempt}
-    enqueue_now(connection, kind=PEER_CANCEL, key=f"{PEER_CANCEL}:{esim_id}:{order.attempt}", payload=payload)
+    enqueue(connection, kind=PEER_CANCEL, key=f"{PEER_CANCEL}:{esim_id}:{order.attempt}", payload=payload)
 
 
 def begin_call(connection: Connection, order: PeerOrder, function: str, body: Mapping[str, Any]) -> PeerCall:

@@ -7,13 +7,14 @@ order only where that makes sense from where the order is; nothing takes an inst
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
 import structlog
 from sqlalchemy import Connection
 
-from kswifi.database.engine import Database
+from kswifi.database.engine import Database, after_commit
 from kswifi.esim.external_smdp.orders import (
     CONFIRM_ORDER,
     INSTALLS_FROM,
@@ -28,7 +29,7 @@ from kswifi.esim.ports import PROFILE_SETTLED
 from kswifi.kernel.numbers import Eid
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, JobResult, Unknown
-from kswifi.outbox.service import enqueue_now
+from kswifi.outbox.service import enqueue
 from kswifi.rsp.status_codes import RspRefusedError, Status
 
 PEER_PROGRESS: Final = "esim.peer_progress"
@@ -64,11 +65,11 @@ class PeerProgress:
         """
         if certificate not in self.certificates:
             raise RspRefusedError(Status.REQUESTER_UNKNOWN)
-        await self._database.together(lambda connection: _keep(connection, progress))
+        await self._database.write(lambda connection: _keep(connection, progress))
 
     async def work(self, entry: Entry) -> JobResult:
         """Move the order to where its SM-DP+ says it is."""
-        return await self._database.together(lambda connection: _apply(connection, entry.key, dict(entry.payload)))
+        return await self._database.write(lambda connection: _apply(connection, entry.key, dict(entry.payload)))
 
 
 def _keep(connection: Connection, progress: Progress) -> None:
@@ -78,7 +79,7 @@ def _keep(connection: Connection, progress: Progress) -> None:
     told = asdict(progress)
     digest = sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     payload = {"esim_id": order.esim_id, "eid": progress.eid, "point": progress.point, "failure": progress.failure}
-    enqueue_now(connection, kind=PEER_PROGRESS, key=f"{PEER_PROGRESS}:{digest}", payload=payload)
+    enqueue(connection, kind=PEER_PROGRESS, key=f"{PEER_PROGRESS}:{digest}", payload=payload)
 
 
 def _apply(connection: Connection, key: str, told: dict[str, Any]) -> JobResult:
@@ -110,7 +111,7 @@ def _note_card(connection: Connection, order: PeerOrder, key: str, changes: dict
         move_peer_order(connection, order, **changes)
         _settle(connection, order, key, None)
     else:
-        _log.info("peer_progress_passed_over", state=str(order.profile_state))
+        after_commit(connection, partial(_log.info, "peer_progress_passed_over", state=str(order.profile_state)))
 
 
 def _fail(connection: Connection, order: PeerOrder, key: str, point: int, failure: str, eid: Eid | None) -> None:
@@ -128,7 +129,7 @@ def _fail(connection: Connection, order: PeerOrder, key: str, point: int, failur
 
 def _settle(connection: Connection, order: PeerOrder, key: str, failure: str | None) -> None:
     """Have whoever waits for the line's profile hear of it: it carries no record."""
-    enqueue_now(
+    enqueue(
         connection,
         kind=PROFILE_SETTLED,
         key=f"{PROFILE_SETTLED}:{key.rpartition(':')[2]}",

@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, select, update
 
 from kswifi.aka.milenage import (
     AMF_SEPARATION_BIT,
@@ -87,8 +86,9 @@ class AuthenticationCentre:
         Raises:
             UnknownSubscriberError, ResynchronizationRefusedError, SequenceNumbersUsedUpError: as above.
         """
-        async with self._database.transaction() as connection:
-            subscriber = await self._subscriber(connection, imsi)
+
+        def change(connection: Connection) -> tuple[_Subscriber, int, int]:
+            subscriber = self._subscriber(connection, imsi)
             seq = subscriber.seq
             if resynchronization is not None:
                 seq = _resynchronized(subscriber, resynchronization)
@@ -96,16 +96,19 @@ class AuthenticationCentre:
             if seq > SEQ_MAX:
                 raise SequenceNumbersUsedUpError(f"the card of {imsi} has no sequence number left", imsi=imsi)
             ind = (subscriber.ind + 1) % INDICES
-            await connection.execute(update(esim).where(esim.c.imsi == imsi).values(seq=seq, ind=ind))
+            connection.execute(update(esim).where(esim.c.imsi == imsi).values(seq=seq, ind=ind))
+            return subscriber, seq, ind
+
+        subscriber, seq, ind = await self._database.write(change)
         # Only now, with the number durably taken, is the vector made.
         keys = subscriber.keys
         return generate_vector(
             keys.k, keys.opc, seq << IND_BITS | ind, AMF_SEPARATION_BIT, self._random_bytes(RAND_OCTETS)
         )
 
-    async def _subscriber(self, connection: AsyncConnection, imsi: str) -> _Subscriber:
+    def _subscriber(self, connection: Connection, imsi: str) -> _Subscriber:
         query = select(esim.c.sealed_keys, esim.c.seq, esim.c.ind).where(esim.c.imsi == imsi)
-        row = (await connection.execute(query)).one_or_none()
+        row = connection.execute(query).one_or_none()
         if row is None:
             raise UnknownSubscriberError(f"no subscriber has the IMSI {imsi}", imsi=imsi)
         return _Subscriber(self._vault.open(Imsi(imsi), row.sealed_keys), row.seq, row.ind)

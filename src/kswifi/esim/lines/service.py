@@ -9,8 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, Row, func, insert, select, update
 
 from kswifi.database.engine import transaction_instant
 from kswifi.esim.errors import NumbersUsedUpError, UnknownEsimError
@@ -68,11 +67,11 @@ class EsimOrders:
         """Tell whether new lines have their profiles where this one has: at our own SM-DP+, or another's."""
         return line.smdp_address == self._peer_address
 
-    async def has_numbers(self, connection: AsyncConnection) -> bool:
+    def has_numbers(self, connection: Connection) -> bool:
         """Tell whether a new profile could be ordered now."""
         if self._peer_address is not None:
-            return await connection.run_sync(lines_ready) > 0
-        last = await connection.scalar(select(func.max(esim_serial.c.serial)))
+            return lines_ready(connection) > 0
+        last = connection.scalar(select(func.max(esim_serial.c.serial)))
         try:
             self._numbers.iccid(int(last or 0) + 1)
             self._numbers.imsi(int(last or 0) + 1)
@@ -80,13 +79,13 @@ class EsimOrders:
             return False
         return True
 
-    async def allocate(self, connection: AsyncConnection, user_id: str) -> ESim:
+    def allocate(self, connection: Connection, user_id: str) -> ESim:
         """Make a new profile order for a user: the next numbers with fresh keys, or a line of the stock.
 
         Raises:
             NumbersUsedUpError: the operator's range, or the stock, has nothing left.
         """
-        line = await self._stocked(connection) if self._peer_address is not None else await self._made(connection)
+        line = self._stocked(connection) if self._peer_address is not None else self._made(connection)
         now = transaction_instant(connection)
         ordered = ESim(
             esim_id=str(uuid7(now, self._random_bytes)),
@@ -102,7 +101,7 @@ class EsimOrders:
             created_at=now,
             smdp_address=self._peer_address,
         )
-        await connection.execute(
+        connection.execute(
             insert(esim).values(
                 esim_id=ordered.esim_id,
                 user_id=user_id,
@@ -120,18 +119,18 @@ class EsimOrders:
             )
         )
         if ordered.smdp_address is not None:
-            await connection.run_sync(open_peer_order, ordered.esim_id, 1)
+            open_peer_order(connection, ordered.esim_id, 1)
         return ordered
 
-    async def _made(self, connection: AsyncConnection) -> StockedLine:
-        taken = await connection.execute(insert(esim_serial))
+    def _made(self, connection: Connection) -> StockedLine:
+        taken = connection.execute(insert(esim_serial))
         assert taken.inserted_primary_key is not None  # noqa: S101 - a single-row insert has one
         serial = int(taken.inserted_primary_key[0])
         imsi = self._numbers.imsi(serial)
         return StockedLine(self._numbers.iccid(serial), imsi, self._vault.seal(imsi, new_subscriber_keys()))
 
-    async def _stocked(self, connection: AsyncConnection) -> StockedLine:
-        line = await connection.run_sync(take_line)
+    def _stocked(self, connection: Connection) -> StockedLine:
+        line = take_line(connection)
         if line is None:
             raise NumbersUsedUpError("no line is left in the stock for the SM-DP+ that delivers")
         return line
@@ -149,31 +148,31 @@ def canonical_esim_id(esim_id: str) -> str:
         raise UnknownEsimError("there is no such eSIM", esim_id=esim_id[:64]) from None
 
 
-async def find_esim(connection: AsyncConnection, esim_id: str, user_id: str | None = None) -> ESim:
+def find_esim(connection: Connection, esim_id: str, user_id: str | None = None) -> ESim:
     """Return an eSIM; with a user, only if it is theirs.
 
     Raises:
         UnknownEsimError: there is none, or it is somebody else's.
     """
     query = select(*_COLUMNS).where(esim.c.esim_id == canonical_esim_id(esim_id))
-    row = (await connection.execute(query)).one_or_none()
+    row = connection.execute(query).one_or_none()
     if row is None or (user_id is not None and row.user_id != user_id):
         raise UnknownEsimError("there is no such eSIM", esim_id=esim_id)
     return _read(row)
 
 
-async def esims_of(connection: AsyncConnection, user_id: str, limit: int = 100) -> list[ESim]:
+def esims_of(connection: Connection, user_id: str, limit: int = 100) -> list[ESim]:
     """Return a user's eSIMs, the newest first, at most ``limit``."""
     query = select(*_COLUMNS).where(esim.c.user_id == user_id).order_by(esim.c.esim_id.desc()).limit(limit)
-    return [_read(row) for row in await connection.execute(query)]
+    return [_read(row) for row in connection.execute(query)]
 
 
-async def set_hold(connection: AsyncConnection, esim_id: str, hold: Hold | None) -> None:
+def set_hold(connection: Connection, esim_id: str, hold: Hold | None) -> None:
     """Note what the ledger says about the line."""
-    await connection.execute(update(esim).where(esim.c.esim_id == esim_id).values(hold=hold))
+    connection.execute(update(esim).where(esim.c.esim_id == esim_id).values(hold=hold))
 
 
-async def wish_for(connection: AsyncConnection, line: ESim, *, pause: bool, anew: bool = False) -> int | None:
+def wish_for(connection: Connection, line: ESim, *, pause: bool, anew: bool = False) -> int | None:
     """Note what the owner wants of the line; return the wish's number, None where it is so already.
 
     ``anew`` makes it a new wish all the same: something that belongs to it has changed.
@@ -181,9 +180,7 @@ async def wish_for(connection: AsyncConnection, line: ESim, *, pause: bool, anew
     if not anew and line.wants_pause == pause and line.hold is not Hold.EXHAUSTED:
         return None
     wish = line.wish + 1
-    await connection.execute(
-        update(esim).where(esim.c.esim_id == line.esim_id).values(wants_pause=pause, wish=wish)
-    )
+    connection.execute(update(esim).where(esim.c.esim_id == line.esim_id).values(wants_pause=pause, wish=wish))
     return wish
 
 
@@ -205,12 +202,12 @@ def _read(row: Row[*tuple[Any, ...]]) -> ESim:
     )
 
 
-async def card_of(connection: AsyncConnection, esim_id: str) -> Eid | None:
+def card_of(connection: Connection, esim_id: str) -> Eid | None:
     """Return the eUICC that an eSIM's profile is for, by its EID; None before it is known.
 
     Our SM-DP+ knows it once a card has come; another's tells it, if it tells anything.
     """
     query = select(profile_order.c.eid).where(profile_order.c.esim_id == esim_id)
     at_peer = select(peer_order.c.eid).where(peer_order.c.esim_id == esim_id).order_by(peer_order.c.attempt.desc())
-    eid: str | None = await connection.scalar(query) or await connection.scalar(at_peer.limit(1))
+    eid: str | None = connection.scalar(query) or connection.scalar(at_peer.limit(1))
     return None if eid is None else Eid(eid)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from kswifi.database.engine import transaction_instant
 from kswifi.esim.smdp.rsp_model import ProfileOrder
 from kswifi.kernel.numbers import Eid
-from kswifi.outbox.service import enqueue_now
+from kswifi.outbox.service import enqueue
 from kswifi.rsp.messages.download import CancelReason
 from kswifi.rsp.status_codes import RspRefusedError, Status
 
@@ -57,7 +57,7 @@ def report_progress(
     if refused is not None:
         status = refused.status
         failure = {"subject": status.subject_code, "reason": status.reason_code, "message": refused.message}
-    enqueue_now(
+    enqueue(
         connection,
         kind=DOWNLOAD_PROGRESS,
         key=f"{DOWNLOAD_PROGRESS}:{transaction_id.hex()}:{int(point)}:{outcome}:{again}",

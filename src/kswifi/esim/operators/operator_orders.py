@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from hashlib import sha256
 from typing import Any, Final
 
 import structlog
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select
 
-from kswifi.database.engine import Database, transaction_instant
+from kswifi.database.engine import Database, after_commit, transaction_instant
 from kswifi.esim.model import ProfileEvent, ProfileState, new_matching_id
 from kswifi.esim.operators.operators import requester
 from kswifi.esim.smdp.orders import (
@@ -205,12 +206,12 @@ class OperatorOrders:
             old = select(es2_answer.c.request_digest).where(es2_answer.c.created_at < before).limit(_PRUNE_LIMIT)
             return connection.execute(delete(es2_answer).where(es2_answer.c.request_digest.in_(old))).rowcount
 
-        return await self._database.together(work)
+        return await self._database.write(work, alone=True)
 
     async def _once(self, call: Call, work: Callable[[Connection, str], dict[str, Any]]) -> Mapping[str, Any]:
         """Do it, or return what it was answered before; a refusal changes nothing and is judged anew."""
 
-        def together(connection: Connection) -> Mapping[str, Any]:
+        def once(connection: Connection) -> Mapping[str, Any]:
             party = requester(connection, call.certificate)
             digest = call.digest(party.operator_id)
             known = connection.execute(
@@ -228,10 +229,15 @@ class OperatorOrders:
                     created_at=transaction_instant(connection),
                 )
             )
-            _log.info("es2plus", function=call.function, operator=party.name, call=call.identifier[:64])
+            after_commit(
+                connection,
+                partial(
+                    _log.info, "es2plus", function=call.function, operator=party.name, call=call.identifier[:64]
+                ),
+            )
             return made
 
-        return await self._database.together(together)
+        return await self._database.write(once)
 
     def _matching_id(self, connection: Connection, wanted: str | None) -> str | None:
         """Return the order's MatchingID, None where a card asks without one."""

@@ -4,10 +4,12 @@ A card repeats a notification until it is acknowledged, so each is taken once ho
 means nothing here is acknowledged too (SGP.22, 5.6.4): it is said in the log.
 """
 
+from functools import partial
+
 import structlog
 from sqlalchemy import Connection
 
-from kswifi.database.engine import Database
+from kswifi.database.engine import Database, after_commit
 from kswifi.esim.model import ProfileEvent, ProfileState
 from kswifi.esim.operators.download_progress import Point, report_progress
 from kswifi.esim.smdp.orders import move_order, settle_line
@@ -45,13 +47,15 @@ class InstallResults:
             self._say_other(notification)
         else:
             result: InstallResult = notification
-            await self._database.together(lambda connection: self._take(connection, result, pending))
+            await self._database.write(lambda connection: self._take(connection, result, pending))
 
     def _take(self, connection: Connection, result: InstallResult, pending: bytes) -> None:
         transaction_id = result.data.transaction_id
         known = find_rsp_session(connection, transaction_id)
         if known is None:
-            _log.warning("install_result_unknown", transaction_id=transaction_id.hex())
+            after_commit(
+                connection, partial(_log.warning, "install_result_unknown", transaction_id=transaction_id.hex())
+            )
             return
         opened, order = known
         try:
@@ -62,16 +66,37 @@ class InstallResults:
                 card_key=opened.card_key,
             )
         except RspRefusedError as error:
-            _log.warning("install_result_refused", transaction_id=transaction_id.hex(), reason=error.message)
+            after_commit(
+                connection,
+                partial(
+                    _log.warning,
+                    "install_result_refused",
+                    transaction_id=transaction_id.hex(),
+                    reason=error.message,
+                ),
+            )
             return
         if opened.state is not RspSessionState.BOUND:
-            _log.info("install_result_again", transaction_id=transaction_id.hex(), state=str(opened.state))
+            after_commit(
+                connection,
+                partial(
+                    _log.info, "install_result_again", transaction_id=transaction_id.hex(), state=str(opened.state)
+                ),
+            )
             return
         failure = data.final_result if isinstance(data.final_result, InstallFailure) else None
         event = RspSessionEvent.INSTALL if failure is None else RspSessionEvent.FAIL
         move_rsp_session(connection, opened, event, install_result=pending)
         if order.profile_state is not ProfileState.DOWNLOADED:
-            _log.warning("install_result_late", transaction_id=transaction_id.hex(), state=str(order.profile_state))
+            after_commit(
+                connection,
+                partial(
+                    _log.warning,
+                    "install_result_late",
+                    transaction_id=transaction_id.hex(),
+                    state=str(order.profile_state),
+                ),
+            )
             return
         if failure is not None:
             words = f"the card did not install it: command {failure.command}, reason {failure.reason}"
@@ -79,14 +104,20 @@ class InstallResults:
             settle_line(connection, order, transaction_id, words)
             refused = RspRefusedError(Status.EUICC_REFUSED, words)
             report_progress(connection, order, Point.BPP_INSTALLATION, opened.eid, transaction_id, refused)
-            _log.warning("profile_not_installed", transaction_id=transaction_id.hex(), reason=words)
+            after_commit(
+                connection,
+                partial(_log.warning, "profile_not_installed", transaction_id=transaction_id.hex(), reason=words),
+            )
             return
         move_order(
             connection, order, ProfileEvent.INSTALL, bound_otpk=None, bound_identity=None, sealed_binding=None
         )
         settle_line(connection, order, transaction_id, None)
         report_progress(connection, order, Point.BPP_INSTALLATION, opened.eid, transaction_id)
-        _log.info("profile_installed", transaction_id=transaction_id.hex(), order_id=order.order_id)
+        after_commit(
+            connection,
+            partial(_log.info, "profile_installed", transaction_id=transaction_id.hex(), order_id=order.order_id),
+        )
 
     def _say_other(self, notification: OtherSignedNotification) -> None:
         about = notification.notification

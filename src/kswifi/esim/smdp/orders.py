@@ -17,7 +17,7 @@ from kswifi.esim.smdp.rsp_model import ProfileOrder, reason_text
 from kswifi.esim.sql import esim, profile_order
 from kswifi.kernel.ids import uuid7
 from kswifi.kernel.numbers import Eid
-from kswifi.outbox.service import enqueue_now, publish_now
+from kswifi.outbox.service import enqueue, publish
 
 PROFILE_CHANGED: Final = "profile_state_changed"
 
@@ -195,13 +195,13 @@ def tell_line(connection: Connection, esim_id: str, state: ProfileState) -> None
         update(esim).where(esim.c.esim_id == esim_id).values(profile_state=state).returning(esim.c.user_id)
     ).scalar_one()
     payload = {"esim_id": esim_id, "profile_state": str(state)}
-    publish_now(connection, user_id=user_id, kind=PROFILE_CHANGED, payload=payload)
+    publish(connection, user_id=user_id, kind=PROFILE_CHANGED, payload=payload)
 
 
 def settle_line(connection: Connection, order: ProfileOrder, transaction_id: bytes, failure: str | None) -> None:
     """Have whoever waits for a line's profile hear how its download ended, with certainty and once."""
     if order.esim_id is not None:
-        enqueue_now(
+        enqueue(
             connection,
             kind=PROFILE_SETTLED,
             key=f"{PROFILE_SETTLED}:{transaction_id.hex()}",

@@ -7,13 +7,14 @@ itself it is a row, written before the answer leaves; so a restart at any point 
 import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import Final
 
 import structlog
 from sqlalchemy import Connection
 
-from kswifi.database.engine import Database, transaction_instant
+from kswifi.database.engine import Database, after_commit, transaction_instant
 from kswifi.esim.lines.vault import SubscriberVault
 from kswifi.esim.model import ProfileEvent, ProfileState
 from kswifi.esim.operators.download_progress import CANCELLED, Point, report_progress
@@ -160,7 +161,7 @@ class Provisioning:
             raise RspRefusedError(Status.EUICC_REFUSED, f"the card does not trust the server: {answer.error_code}")
         card, identity = self._check_card(answer)
         digest = sha256(response).digest()
-        offered = await self._database.together(
+        offered = await self._database.write(
             lambda connection: self._offer(connection, transaction_id, card, identity, digest)
         )
         if isinstance(offered, RspRefusedError):  # what it reported stays reported
@@ -174,7 +175,7 @@ class Provisioning:
             RspRefusedError: the transaction, the signature, the confirmation code or the order does not fit.
             RspDecodeError: it is no PrepareDownloadResponse.
         """
-        bound = await self._database.together(
+        bound = await self._database.write(
             lambda connection: self._binder.bind(connection, transaction_id, response)
         )
         if isinstance(bound, RspRefusedError):  # what it counted stays counted
@@ -188,12 +189,12 @@ class Provisioning:
             RspRefusedError: the transaction, the signature or the object identifier does not fit.
             RspDecodeError: it is no CancelSessionResponse.
         """
-        await self._database.together(lambda connection: self._cancel(connection, transaction_id, response))
+        await self._database.write(lambda connection: self._cancel(connection, transaction_id, response))
 
     async def prune(self) -> int:
         """Forget RspSessions whose install result nobody will bring any more; a chore for the housekeeper."""
         before = self._clock.now() - self._rules.result_life
-        return await self._database.together(lambda connection: prune_rsp_sessions(connection, before))
+        return await self._database.write(lambda connection: prune_rsp_sessions(connection, before), alone=True)
 
     def _check_card(self, answer: AuthenticateResponseOk) -> tuple[AuthenticatedCard, SmdpIdentity]:
         signed = answer.euicc_signed1
@@ -304,4 +305,7 @@ class Provisioning:
             settle_line(connection, order, transaction_id, words)
             cancelled = RspRefusedError(CANCELLED.get(reason, Status.CANCELLED_UNDEFINED), words)
             report_progress(connection, order, Point.BPP_DOWNLOAD, opened.eid, transaction_id, cancelled)
-        _log.info("rsp_session_cancelled", transaction_id=transaction_id.hex(), reason=reason)
+        after_commit(
+            connection,
+            partial(_log.info, "rsp_session_cancelled", transaction_id=transaction_id.hex(), reason=reason),
+        )

@@ -28,7 +28,7 @@ class SecuredDelivery:
 
     async def deliver(self, esim_id: str, session_record: bytes) -> JobResult:
         """Release the profile with this record; asked again with the same one, nothing of a download is lost."""
-        return await self._database.together(lambda connection: _deliver(connection, esim_id, session_record))
+        return await self._database.write(lambda connection: _deliver(connection, esim_id, session_record))
 
 
 def _deliver(connection: Connection, esim_id: str, session_record: bytes) -> JobResult:

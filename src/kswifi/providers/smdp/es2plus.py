@@ -67,7 +67,7 @@ class Es2PlusDelivery:
                 result = await step(order)
                 if not isinstance(result, Done):
                     return result
-            return await self._database.together(lambda connection: _release(connection, order))
+            return await self._database.write(lambda connection: _release(connection, order))
 
     async def cancel(self, entry: Entry) -> JobResult:
         """Cancel the order of a line whose session ended before a card had the profile."""
@@ -110,7 +110,7 @@ class Es2PlusDelivery:
 
     async def _call(self, order: PeerOrder, function: str, body: Mapping[str, Any], fits: Fits) -> JobResult:
         """Make a call, or the same one again; what it came to is written down before anything follows from it."""
-        call = await self._database.together(lambda connection: begin_call(connection, order, function, body))
+        call = await self._database.write(lambda connection: begin_call(connection, order, function, body))
         if call.done is not None:
             return Done() if call.done else Refused(call.reason or "refused")
         answer = await self._peer.call(function, call.identifier, call.body)
@@ -128,12 +128,11 @@ class Es2PlusDelivery:
             outcome = Done() if wrong is None else Refused(f"the SM-DP+ answered {function} with {wrong}")
         else:
             outcome, codes = Refused(f"the SM-DP+ refused {function}: {answer.reason}"), answer.codes
-        await self._database.together(lambda connection: settle_call(connection, call.identifier, outcome, codes))
+        await self._database.write(lambda connection: settle_call(connection, call.identifier, outcome, codes))
         return outcome
 
     async def _order(self, esim_id: str) -> PeerOrder | None:
-        async with self._database.reading() as connection:
-            return await connection.run_sync(lambda sync: order_at_peer(sync, esim_id))
+        return await self._database.read(lambda connection: order_at_peer(connection, esim_id))
 
     async def _renew(self, order: PeerOrder) -> None:
         def renew(connection: Any) -> None:
@@ -141,7 +140,7 @@ class Es2PlusDelivery:
             if now is not None and now.attempt == order.attempt:
                 renew_peer_order(connection, now)
 
-        await self._database.together(renew)
+        await self._database.write(renew)
 
     def _turn(self, esim_id: str) -> asyncio.Lock:
         return self._turns.setdefault(esim_id, asyncio.Lock())

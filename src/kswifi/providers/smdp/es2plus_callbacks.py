@@ -30,8 +30,9 @@ class OperatorCallbacks:
     async def tell(self, entry: Entry) -> JobResult:
         """Deliver one progress info."""
         payload = entry.payload
-        async with self._database.reading() as connection:
-            party = await connection.run_sync(lambda sync: operator_by_id(sync, str(payload["operator_id"])))
+        party = await self._database.read(
+            lambda connection: operator_by_id(connection, str(payload["operator_id"]))
+        )
         if party is None or party.callback_url is None:
             return Done()  # nobody wants to hear it
         try:

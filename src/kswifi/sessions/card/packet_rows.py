@@ -1,6 +1,6 @@
 """What secured packets read and write, as synchronous steps of a transaction: each one statement, made once.
 
-A packet costs two short transactions that many cards share (see ``Database.together``), so what is read together is
+A packet costs two short transactions that many cards share (see ``Database.write``), so what is read together is
 joined, and only what a packet needs of a line and a record is read.
 """
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, and_, bindparam, select, update
-from sqlalchemy.dialects.sqlite import insert
 
+from kswifi.database.dialect import insert
 from kswifi.esim.errors import UnknownEsimError
 from kswifi.esim.lines.service import canonical_esim_id
 from kswifi.esim.model import ProfileState

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import Connection, bindparam, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kswifi.database.engine import Database
 from kswifi.esim.external_smdp.orders import INSTALLS_FROM, prove_installed
@@ -27,7 +26,7 @@ from kswifi.sessions.card.slots import CardLine, CardRecord
 from kswifi.sessions.errors import CardNotReadyError, PacketSupersededError, SessionsNotOnEsimError
 from kswifi.sessions.model import SessionEvent, SessionState
 from kswifi.sessions.sql import internet_session
-from kswifi.sessions.store import find_session_now, move_session_now
+from kswifi.sessions.store import find_session, move_session
 
 CARD_FULL: Final = f"the card is full: it holds {SESSION_RECORDS} sessions, and none of them is over"
 TRIES: Final = 5
@@ -95,8 +94,9 @@ class CardRecords:
         Raises:
             UnknownEsimError: there is none, or it is somebody else's.
         """
-        async with self._database.reading() as connection:
-            return await self._contents(connection, await find_esim(connection, esim_id, user_id))
+        return await self._database.read(
+            lambda connection: self._contents(connection, find_esim(connection, esim_id, user_id))
+        )
 
     async def next_packet(self, user_id: str, esim_id: str) -> HandedPacket | None:
         """Return a packet that the card has not proved yet, with a counter of its own; None if all is proved.
@@ -105,7 +105,7 @@ class CardRecords:
             UnknownEsimError: there is none, or it is somebody else's.
             CardNotReadyError: its profile is not installed, so nothing is there that a packet could reach.
         """
-        drawn = await self._database.together(lambda connection: self._draw(connection, user_id, esim_id))
+        drawn = await self._database.write(lambda connection: self._draw(connection, user_id, esim_id))
         if drawn is None:
             return None
         line, record, counter = drawn
@@ -124,7 +124,7 @@ class CardRecords:
             UnknownEsimError: there is none, or it is somebody else's.
             PacketSupersededError: another packet was handed out since: hand that to the card.
         """
-        return await self._database.together(
+        return await self._database.write(
             lambda connection: self._take(connection, user_id, esim_id, packet_id, answer)
         )
 
@@ -137,11 +137,12 @@ class CardRecords:
             UnknownEsimError: there is none, or it is somebody else's.
             SessionsNotOnEsimError: the order names a session that is not on it, or one twice.
         """
-        async with self._database.transaction() as connection:
-            esim = await find_esim(connection, esim_id, user_id)
-            line = await connection.run_sync(slots.line_of, esim.esim_id)
+
+        def change(connection: Connection) -> CardContents:
+            esim = find_esim(connection, esim_id, user_id)
+            line = slots.line_of(connection, esim.esim_id)
             if order is not None:
-                records = await connection.run_sync(slots.records_of, esim.esim_id)
+                records = slots.records_of(connection, esim.esim_id)
                 on_card = {it.session_id for it in records}
                 if len(set(order)) != len(order) or not on_card.issuperset(order):
                     raise SessionsNotOnEsimError("an order names sessions on this eSIM, each once")
@@ -150,13 +151,15 @@ class CardRecords:
             if (wanted, follows) != (line.wanted_order, line.wants_next):
                 wish = line.wish + 1
                 columns = {"wanted_order": list(wanted), "wants_next": follows, "wish": wish}
-                await connection.run_sync(slots.change_line, esim.esim_id, **columns)
-                await jobs.ask_to_arrange(connection, esim.esim_id, wish)
-            return await self._contents(connection, esim)
+                slots.change_line(connection, esim.esim_id, **columns)
+                jobs.ask_to_arrange(connection, esim.esim_id, wish)
+            return self._contents(connection, esim)
 
-    async def _contents(self, connection: AsyncConnection, esim: ESim) -> CardContents:
-        records = await connection.run_sync(slots.records_of, esim.esim_id)
-        line = await connection.run_sync(slots.line_of, esim.esim_id)
+        return await self._database.write(change)
+
+    def _contents(self, connection: Connection, esim: ESim) -> CardContents:
+        records = slots.records_of(connection, esim.esim_id)
+        line = slots.line_of(connection, esim.esim_id)
         return CardContents(esim, tuple(records), tuple(slots.order_of_use(records, line)), line)
 
     @staticmethod
@@ -201,8 +204,8 @@ def _refused(connection: Connection, line: PacketLine, record: HandedRecord, pro
     packet_store.note_refused(connection, line.esim_id, record.number, proof.status[:64], tries)
     if record.known is not None or tries < TRIES:
         return
-    session = find_session_now(connection, record.session_id)
+    session = find_session(connection, record.session_id)
     if session.state is SessionState.TRANSFERRING:
         slots.give_up_place(connection, line.esim_id, record.number)
         words = f"the card refused it: {proof.status}"
-        move_session_now(connection, session, SessionEvent.TRANSFER_FAILED, words)
+        move_session(connection, session, SessionEvent.TRANSFER_FAILED, words)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Final, Self
 
 from fastapi import APIRouter, Response
 from pydantic import ConfigDict, Field, model_validator
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection
 
 from kswifi.api.edge.dependencies import ClientAddress, ServicesDep, SignedInUser, clear_login_cookie
 from kswifi.api.edge.idempotency import Idempotent, forget_requests, requests_of
@@ -124,33 +124,42 @@ async def export_account(user: SignedInUser, services: ServicesDep, response: Re
     """Give everything that is stored of you, as a file."""
     response.headers["Content-Disposition"] = 'attachment; filename="kswifi.json"'
     user_id = user.user.user_id
-    async with services.database.reading() as connection:
-        sessions = await overviews_of(connection, user_id, limit=EXPORT_LIMIT)
-        disputes = [it for one in sessions for it in await disputes_of(connection, one.session.session_id)]
-        esims = await esims_of(connection, user_id, EXPORT_LIMIT)
-        payments = await payments_of(connection, user_id, EXPORT_LIMIT)
-        passes = await all_periods_of(connection, user_id, EXPORT_LIMIT)
-        vouchers = await vouchers_of(connection, user_id, EXPORT_LIMIT)
-        events = await events_after(connection, user_id, 0, EXPORT_LIMIT)
-        requests = await requests_of(connection, user_id, EXPORT_LIMIT)
-    return ExportView(
-        account=account_view(user.user),
-        logins=[
-            LoginRecordView(created_at=it.created_at, seen_at=it.seen_at, expires_at=it.expires_at)
-            for it in await services.accounts.logins(user_id)
-        ],
-        notifications=await notifications_view(services, user_id),
-        passkeys=[passkey_view(one) for one in await services.passkeys.passkeys(user_id)],
-        sessions=[session_view(one) for one in sessions],
-        disputes=[dispute_view(one) for one in disputes],
-        esims=[esim_view(one) for one in esims],
-        connections=[one for line in esims for one in await _connections(services, line)],
-        payments=[payment_view(it) for it in payments],
-        passes=[period_view(it) for it in passes],
-        vouchers=[voucher_view(it) for it in vouchers],
-        events=[EventView(sequence=it.sequence, at=it.at, kind=it.kind, data=dict(it.payload)) for it in events],
-        requests=[RequestView(key=key, begun_at=begun_at) for key, begun_at in requests],
-    )
+    logins, passkeys = await services.accounts.logins(user_id), await services.passkeys.passkeys(user_id)
+
+    def export(connection: Connection) -> tuple[ExportView, list[ESim]]:
+        sessions = overviews_of(connection, user_id, limit=EXPORT_LIMIT)
+        disputes = [it for one in sessions for it in disputes_of(connection, one.session.session_id)]
+        esims = esims_of(connection, user_id, EXPORT_LIMIT)
+        payments = payments_of(connection, user_id, EXPORT_LIMIT)
+        passes = all_periods_of(connection, user_id, EXPORT_LIMIT)
+        vouchers = vouchers_of(connection, user_id, EXPORT_LIMIT)
+        events = events_after(connection, user_id, 0, EXPORT_LIMIT)
+        requests = requests_of(connection, user_id, EXPORT_LIMIT)
+        view = ExportView(
+            account=account_view(user.user),
+            logins=[
+                LoginRecordView(created_at=it.created_at, seen_at=it.seen_at, expires_at=it.expires_at)
+                for it in logins
+            ],
+            notifications=notifications_view(connection, services, user_id),
+            passkeys=[passkey_view(one) for one in passkeys],
+            sessions=[session_view(one) for one in sessions],
+            disputes=[dispute_view(one) for one in disputes],
+            esims=[esim_view(one) for one in esims],
+            connections=[],
+            payments=[payment_view(it) for it in payments],
+            passes=[period_view(it) for it in passes],
+            vouchers=[voucher_view(it) for it in vouchers],
+            events=[
+                EventView(sequence=it.sequence, at=it.at, kind=it.kind, data=dict(it.payload)) for it in events
+            ],
+            requests=[RequestView(key=key, begun_at=begun_at) for key, begun_at in requests],
+        )
+        return view, esims
+
+    view, esims = await services.database.read(export)
+    connections = [one for line in esims for one in await _connections(services, line)]
+    return view.model_copy(update={"connections": connections})
 
 
 @router.delete(
@@ -171,12 +180,12 @@ async def delete_account(
     """
     user = request.user.user
 
-    async def also(connection: AsyncConnection) -> None:
-        await forget_owner(connection, user.user_id)
-        await forget_notifications(connection, user.user_id)
-        await forget_verifications(connection, user.user_id)
-        await leave_waiting_list(connection, user.user_id)
-        await forget_requests(connection, user.user_id)
+    def also(connection: Connection) -> None:
+        forget_owner(connection, user.user_id)
+        forget_notifications(connection, user.user_id)
+        forget_verifications(connection, user.user_id)
+        leave_waiting_list(connection, user.user_id)
+        forget_requests(connection, user.user_id)
 
     async def work() -> None:
         if body.passkey is not None:

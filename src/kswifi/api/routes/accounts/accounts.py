@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from kswifi.accounts.model import Login, User
+from kswifi.accounts.service import end_login
 from kswifi.api.edge.dependencies import (
     ClientAddress,
     LoginToken,
@@ -127,11 +128,7 @@ async def log_in(
 )
 async def log_out(request: Idempotent, token: LoginToken, services: ServicesDep) -> Response:
     """End this LoginSession; the cookie is worth nothing afterwards."""
-
-    async def work() -> None:
-        await services.accounts.log_out(token)
-
-    response = await request.answer(work, status=204)
+    response = await request.answer_step(lambda connection: end_login(connection, token), status=204)
     clear_login_cookie(response, services)
     return response
 

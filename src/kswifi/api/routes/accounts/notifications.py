@@ -6,12 +6,15 @@ from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Response
 from pydantic import Field
+from sqlalchemy import Connection
 
 from kswifi.api.edge.dependencies import ServicesDep, SignedInUser
 from kswifi.api.edge.idempotency import Idempotent
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import RequestBody, ResponseBody
+from kswifi.api.services import Services
 from kswifi.notifications.model import Wishes
+from kswifi.notifications.service import put_wishes, remove_subscription, standing_of
 
 router = APIRouter(prefix="/api/v1", tags=["notifications"])
 
@@ -57,7 +60,8 @@ class NotificationsView(ResponseBody):
 @router.get("/notifications", summary="What you are told", responses=problem_responses("not_signed_in"))
 async def read_notifications(user: SignedInUser, services: ServicesDep) -> NotificationsView:
     """Tell what you want to be told, on which devices, and the key to subscribe with."""
-    return await notifications_view(services, user.user.user_id)
+    user_id = user.user.user_id
+    return await services.database.read(lambda connection: notifications_view(connection, services, user_id))
 
 
 @router.put(
@@ -70,11 +74,11 @@ async def choose_notifications(body: WishesBody, request: Idempotent, services: 
     """Choose what you are told."""
     user_id = request.user.user.user_id
 
-    async def work() -> NotificationsView:
-        await services.notifications.wish(user_id, Wishes(body.usage, body.expiry))
-        return await notifications_view(services, user_id)
+    def choose(connection: Connection) -> NotificationsView:
+        put_wishes(connection, user_id, Wishes(body.usage, body.expiry))
+        return notifications_view(connection, services, user_id)
 
-    return await request.answer(work)
+    return await request.answer_step(choose)
 
 
 @router.post(
@@ -101,18 +105,17 @@ async def subscribe(body: SubscriptionBody, request: Idempotent, services: Servi
     summary="Be told no more on a device",
     responses=problem_responses("unknown_push_subscription", "not_signed_in", "csrf_token_wrong"),
 )
-async def unsubscribe(subscription_id: str, request: Idempotent, services: ServicesDep) -> Response:
+async def unsubscribe(subscription_id: str, request: Idempotent) -> Response:
     """Forget a device of yours."""
+    user_id = request.user.user.user_id
+    return await request.answer_step(
+        lambda connection: remove_subscription(connection, user_id, subscription_id), status=204
+    )
 
-    async def work() -> None:
-        await services.notifications.unsubscribe(request.user.user.user_id, subscription_id)
 
-    return await request.answer(work, status=204)
-
-
-async def notifications_view(services: ServicesDep, user_id: str) -> NotificationsView:
+def notifications_view(connection: Connection, services: Services, user_id: str) -> NotificationsView:
     """Return what a user is told, as it is shown."""
-    wishes, devices = await services.notifications.standing(user_id)
+    wishes, devices = standing_of(connection, user_id)
     return NotificationsView(
         application_server_key=services.notifications.public_key,
         usage=wishes.usage,

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from kswifi.accounts import passkeys
 from kswifi.accounts.model import PasskeyOptions, PasskeyRecord
 from kswifi.api.edge.dependencies import (
     ClientAddress,
@@ -205,13 +206,12 @@ async def add_passkey(body: NewPasskeyBody, request: Idempotent, services: Servi
     summary="Remove a passkey",
     responses=problem_responses("not_signed_in", "csrf_token_wrong", "unknown_passkey"),
 )
-async def remove_passkey(passkey_id: str, request: Idempotent, services: ServicesDep) -> Response:
+async def remove_passkey(passkey_id: str, request: Idempotent) -> Response:
     """Forget a passkey of yours; it signs nobody in any more."""
-
-    async def work() -> None:
-        await services.passkeys.remove(request.user.user.user_id, passkey_id)
-
-    return await request.answer(work, status=204)
+    user_id = request.user.user.user_id
+    return await request.answer_step(
+        lambda connection: passkeys.remove_passkey(connection, user_id, passkey_id), status=204
+    )
 
 
 def passkey_view(record: PasskeyRecord) -> PasskeyView:

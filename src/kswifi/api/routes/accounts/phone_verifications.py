@@ -67,7 +67,7 @@ class PhoneVerifiedView(ResponseBody):
     phone_verified: Literal[True] = True
 
 
-def phone_verifications(services: ServicesDep) -> PhoneVerifications:
+async def phone_verifications(services: ServicesDep) -> PhoneVerifications:
     """Return what verifies phone numbers.
 
     Raises:

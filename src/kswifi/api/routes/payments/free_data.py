@@ -12,6 +12,7 @@ from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import RequestBody, ResponseBody
 from kswifi.api.edge.session_dependencies import SessionServicesDep
 from kswifi.api.services import SessionServices
+from kswifi.free_data import waiting
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.service import OfferStanding, Standing
 
@@ -119,13 +120,10 @@ async def join_waiting_list(
 
 
 @router.delete("/waiting", status_code=204, summary="Leave the waiting list")
-async def leave_waiting_list(request: Idempotent, sessions: SessionServicesDep) -> Response:
+async def leave_waiting_list(request: Idempotent, _sessions: SessionServicesDep) -> Response:
     """Do not be told."""
-
-    async def work() -> None:
-        await sessions.free_data.stop_waiting(request.user.user.user_id)
-
-    return await request.answer(work, status=204)
+    user_id = request.user.user.user_id
+    return await request.answer_step(lambda connection: waiting.leave(connection, user_id), status=204)
 
 
 async def _view(services: ServicesDep, sessions: SessionServices, user_id: str, device_id: str) -> FreeDataView:

@@ -12,7 +12,7 @@ from kswifi.api.edge.problems import problem_responses
 from kswifi.api.routes.payments.payment_views import BeginPaymentBody, PaymentsView, PaymentView, payment_view
 from kswifi.payments.errors import PaymentsNotSetUpError
 from kswifi.payments.receipts import SANDBOX_WORDS, Receipt, receipt_pdf
-from kswifi.payments.service import PaymentService
+from kswifi.payments.service import PaymentService, ask_refund
 
 router = APIRouter(prefix="/api/v1/payments", tags=["payments"])
 
@@ -22,7 +22,7 @@ _PAGE_POLICY: Final = "default-src 'none'; base-uri 'none'; form-action 'none'; 
 Reference = Annotated[str, Path(max_length=64, description="The payment's reference.")]
 
 
-def payment_service(services: ServicesDep) -> PaymentService:
+async def payment_service(services: ServicesDep) -> PaymentService:
     """Return what takes payments.
 
     Raises:
@@ -97,17 +97,14 @@ async def read_payment(reference: Reference, user: SignedInUser, payments: Payme
         "csrf_token_wrong",
     ),
 )
-async def refund_payment(reference: Reference, request: Idempotent, payments: PaymentServiceDep) -> Response:
+async def refund_payment(reference: Reference, request: Idempotent, _payments: PaymentServiceDep) -> Response:
     """Ask for the money back: it goes back if nothing of the pass was used.
 
     The pass is suspended at once. Then the ledger is asked: was an octet spent, the payment is `settled`
     again, with the reason; else its sessions end, and it is `refunding` until the gateway has sent the money back.
     """
-
-    async def work() -> PaymentView:
-        return payment_view(await payments.ask_refund(request.user.user.user_id, reference))
-
-    return await request.answer(work)
+    user_id = request.user.user.user_id
+    return await request.answer_step(lambda connection: payment_view(ask_refund(connection, user_id, reference)))
 
 
 @router.get(

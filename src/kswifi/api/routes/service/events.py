@@ -1,7 +1,7 @@
 """What happens, as it happens: Server-Sent Events that miss nothing across a reload."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header
@@ -20,13 +20,13 @@ LOOK_EVERY_SECONDS: Final = 15.0
 """How often a quiet stream looks whether its LoginSession still lives, and for what no commit here announced."""
 
 
-def open_stream(user: SignedInUser, services: ServicesDep) -> Iterator[EventStream]:
-    """Hold one of the user's streams for as long as the answer lasts."""
+async def open_stream(user: SignedInUser, services: ServicesDep) -> AsyncIterator[EventStream]:
+    """Hold one of the user's streams for as long as the answer lasts. On the loop: streams belong to it."""
     with services.streams.open(user.user.user_id) as stream:
         yield stream
 
 
-def parse_last_event_id(last_event_id: Annotated[str | None, Header()] = None) -> int | None:
+async def parse_last_event_id(last_event_id: Annotated[str | None, Header()] = None) -> int | None:
     """Return the sequence of the last event that the reader has.
 
     Raises:

@@ -84,5 +84,4 @@ async def _passes(check: Check) -> bool:
 
 
 async def _database_answers(services: Services) -> bool:
-    async with services.database.reading() as connection:
-        return bool(await connection.scalar(text("SELECT 1")) == 1)
+    return await services.database.read(lambda connection: bool(connection.scalar(text("SELECT 1")) == 1))

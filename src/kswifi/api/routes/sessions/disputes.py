@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 from pydantic import AwareDatetime, Field, StringConstraints
+from sqlalchemy import Connection
 
 from kswifi.api.edge.dependencies import ServicesDep, SignedInUser
 from kswifi.api.edge.idempotency import Idempotent
@@ -50,21 +51,16 @@ class DisputesView(ResponseBody):
     summary="Dispute the statement",
     responses=problem_responses("unknown_session", "too_many_disputes"),
 )
-async def dispute_statement(
-    session_id: SessionId, body: DisputeBody, request: Idempotent, services: ServicesDep
-) -> Response:
+async def dispute_statement(session_id: SessionId, body: DisputeBody, request: Idempotent) -> Response:
     """Say that something is wrong with the session's statement. It is kept with the hours you name."""
+    hours: list[datetime] = sorted(set(body.hours))
 
-    async def work() -> DisputeView:
-        hours: list[datetime] = sorted(set(body.hours))
-        async with services.database.transaction() as connection:
-            return dispute_view(
-                await open_dispute(
-                    connection, request.user.user.user_id, session_id, request.operation_id, body.words, hours
-                )
-            )
+    def dispute(connection: Connection) -> DisputeView:
+        return dispute_view(
+            open_dispute(connection, request.user.user.user_id, session_id, request.operation_id, body.words, hours)
+        )
 
-    return await request.answer(work, status=201)
+    return await request.answer_step(dispute, status=201)
 
 
 @router.get(
@@ -74,9 +70,12 @@ async def dispute_statement(
 )
 async def list_disputes(session_id: SessionId, user: SignedInUser, services: ServicesDep) -> DisputesView:
     """Tell what you said of this session's statement."""
-    async with services.database.reading() as connection:
-        session = await find_session(connection, session_id, user.user.user_id)
-        found = await disputes_of(connection, session.session_id)
+
+    def look(connection: Connection) -> list[Dispute]:
+        session = find_session(connection, session_id, user.user.user_id)
+        return disputes_of(connection, session.session_id)
+
+    found = await services.database.read(look)
     return DisputesView(disputes=[dispute_view(one) for one in found])
 
 

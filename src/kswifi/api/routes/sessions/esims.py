@@ -18,8 +18,7 @@ EsimId = Annotated[str, Path(max_length=64, description="The eSIM's UUID.")]
 @router.get("/api/v1/esims", summary="List your eSIMs", responses=problem_responses("not_signed_in"))
 async def list_esims(user: SignedInUser, services: ServicesDep) -> EsimsView:
     """Tell all your eSIMs."""
-    async with services.database.reading() as connection:
-        found = await esims_of(connection, user.user.user_id)
+    found = await services.database.read(lambda connection: esims_of(connection, user.user.user_id))
     return EsimsView(esims=[esim_view(one) for one in found])
 
 
@@ -30,8 +29,9 @@ async def list_esims(user: SignedInUser, services: ServicesDep) -> EsimsView:
 )
 async def read_esim(esim_id: EsimId, user: SignedInUser, services: ServicesDep) -> EsimView:
     """Tell one eSIM: its profile's state, and what the network has confirmed of its line."""
-    async with services.database.reading() as connection:
-        return esim_view(await find_esim(connection, esim_id, user.user.user_id))
+    return await services.database.read(
+        lambda connection: esim_view(find_esim(connection, esim_id, user.user.user_id))
+    )
 
 
 @router.get("/.well-known/jwks.json", summary="The keys that sign packages and records")

@@ -3,6 +3,7 @@
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Request, Response
+from sqlalchemy import Connection
 
 from kswifi.api.edge.dependencies import ServicesDep, SignedInUser
 from kswifi.api.edge.devices import DeviceDep, set_device_cookie
@@ -25,6 +26,10 @@ from kswifi.api.routes.sessions.session_views import (
     usage_view,
 )
 from kswifi.api.services import SessionServices
+from kswifi.sessions import orders
+from kswifi.sessions.line import switch_line
+from kswifi.sessions.orders import overview_of
+from kswifi.sessions.store import find_session
 
 router = APIRouter(prefix="/api/v1/sessions", tags=["sessions"])
 
@@ -67,23 +72,20 @@ async def order_session(
     """
     user_id = request.user.user.user_id
 
-    async def work() -> SessionView:
-        key = request.operation_id
-        if body.offer_id is not None:
-            made = await services.downloads.order(
-                user_id, body.offer_id, esim_id=body.wanted_esim, idempotency_key=key, device_id=device.device_id
-            )
-        else:
-            made = await services.downloads.download_session(
-                user_id,
-                body.session_size_octets,
-                esim_id=body.wanted_esim,
-                idempotency_key=key,
-                device_id=device.device_id,
-            )
-        return await _view(services, user_id, made.session_id)
+    catalogue = all_services.catalogue
 
-    response = await request.answer(work, status=201)
+    def order(connection: Connection) -> SessionView:
+        if body.offer_id is not None:
+            offer = catalogue.offer(body.offer_id)
+        else:
+            offer = catalogue.offer_of_size(body.session_size_octets)
+        made = services.downloads.order_step(
+            connection, user_id, offer, request.operation_id, body.wanted_esim, device.device_id
+        )
+        return session_view(overview_of(connection, user_id, made.session_id))
+
+    with services.free_data.counting_refusals():
+        response = await request.answer_step(order, status=201)
     set_device_cookie(response, all_services, device)
     return response
 
@@ -91,9 +93,8 @@ async def order_session(
 @router.get("", summary="List your sessions", responses=problem_responses("not_signed_in"))
 async def list_sessions(user: SignedInUser, services: SessionServicesDep) -> SessionsView:
     """Tell all your sessions and how they stand, and what is left of the free allowance."""
-    found = await services.downloads.sessions(user.user.user_id)
+    found, left_octets = await services.downloads.standing(user.user.user_id)
     rules = services.free_data.rules
-    left_octets = await services.free_data.left_octets(user.user.user_id)
     return SessionsView(
         sessions=[session_view(one) for one in found],
         free=FreeAllowanceView(octets=rules.allowance_octets, days=rules.allowance_days, left_octets=left_octets),
@@ -141,16 +142,16 @@ async def download_package(
     responses=problem_responses("unknown_session", "package_digest_mismatch", "illegal_transition"),
 )
 async def confirm_download(
-    session_id: SessionId, body: DownloadedBody, request: Idempotent, services: SessionServicesDep
+    session_id: SessionId, body: DownloadedBody, request: Idempotent, _services: SessionServicesDep
 ) -> Response:
     """Tell that the whole package is on the device, by its digest."""
     user_id = request.user.user.user_id
 
-    async def work() -> SessionView:
-        await services.downloads.confirm_download(user_id, session_id, body.sha256)
-        return await _view(services, user_id, session_id)
+    def confirm(connection: Connection) -> SessionView:
+        session = orders.confirm_download(connection, user_id, session_id, body.sha256)
+        return session_view(overview_of(connection, user_id, session.session_id))
 
-    return await request.answer(work)
+    return await request.answer_step(confirm)
 
 
 @router.post(
@@ -185,7 +186,7 @@ async def transfer_session(
     summary="Switch the line on",
     responses=problem_responses("unknown_session", "no_session_on_esim"),
 )
-async def activate_session(session_id: SessionId, request: Idempotent, services: SessionServicesDep) -> Response:
+async def activate_session(session_id: SessionId, request: Idempotent, _services: SessionServicesDep) -> Response:
     """Lift the line's hold. `hold` tells what the network has confirmed so far; events tell the rest.
 
     A stored session's line is on without this: switch it on at the phone, offline. The session is `active` with
@@ -193,12 +194,11 @@ async def activate_session(session_id: SessionId, request: Idempotent, services:
     """
     user_id = request.user.user.user_id
 
-    async def work() -> EsimView:
-        session = await services.downloads.session(user_id, session_id)
-        esim_id = session.esim_id
-        return esim_view(await services.downloads.activate_session_on_esim(esim_id, session.session_id))
+    def activate(connection: Connection) -> EsimView:
+        session = find_session(connection, session_id, user_id)
+        return esim_view(switch_line(connection, session.esim_id, pause=False, session_id=session.session_id))
 
-    return await request.answer(work)
+    return await request.answer_step(activate)
 
 
 @router.post(
@@ -207,15 +207,15 @@ async def activate_session(session_id: SessionId, request: Idempotent, services:
     summary="Pause the line",
     responses=problem_responses("unknown_session", "no_session_on_esim"),
 )
-async def deactivate_session(session_id: SessionId, request: Idempotent, services: SessionServicesDep) -> Response:
+async def deactivate_session(session_id: SessionId, request: Idempotent, _services: SessionServicesDep) -> Response:
     """Put the line on hold: control-only access until it is activated again."""
     user_id = request.user.user.user_id
 
-    async def work() -> EsimView:
-        session = await services.downloads.session(user_id, session_id)
-        return esim_view(await services.downloads.deactivate_session(session.esim_id))
+    def deactivate(connection: Connection) -> EsimView:
+        session = find_session(connection, session_id, user_id)
+        return esim_view(switch_line(connection, session.esim_id, pause=True))
 
-    return await request.answer(work)
+    return await request.answer_step(deactivate)
 
 
 @router.post(
@@ -224,18 +224,18 @@ async def deactivate_session(session_id: SessionId, request: Idempotent, service
     summary="Take the order back",
     responses=problem_responses("unknown_session", "not_cancellable"),
 )
-async def cancel_session(session_id: SessionId, request: Idempotent, services: SessionServicesDep) -> Response:
+async def cancel_session(session_id: SessionId, request: Idempotent, _services: SessionServicesDep) -> Response:
     """Take an order back while no octet has flowed: the free allowance comes back.
 
     A stored session is `revoked` as soon as the ledger has said so.
     """
     user_id = request.user.user.user_id
 
-    async def work() -> SessionView:
-        await services.downloads.cancel(user_id, session_id)
-        return await _view(services, user_id, session_id)
+    def cancel(connection: Connection) -> SessionView:
+        session = orders.cancel_session(connection, user_id, session_id)
+        return session_view(overview_of(connection, user_id, session.session_id))
 
-    return await request.answer(work)
+    return await request.answer_step(cancel)
 
 
 @router.get(

@@ -1,0 +1,183 @@
+"""What only this database engine (SQLite) knows: its connections, upserts, partial indexes and error messages.
+
+Everything else in the product is SQL that PostgreSQL understands as well, so a second database needs a second
+version of this module and of the migrations, and no change in any capability.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, Index, create_engine, event, text
+from sqlalchemy.dialects.sqlite import insert as insert  # noqa: PLC0414 - passed on: it has ON CONFLICT
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from kswifi.database.errors import UnsupportedDatabaseError
+
+COUNTED_UP: Final[dict[str, Any]] = {"sqlite_autoincrement": True}
+"""Table options: a key that the database counts up is never used again, also after its row was deleted."""
+
+ONE_TREE: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
+"""Table options: the rows are kept in the tree of their primary key."""
+
+_DAMAGE: Final = ("malformed", "not a database", "disk image", "corrupt")
+
+
+def sqlite_url(path: Path) -> str:
+    """Return the URL of a database file."""
+    return f"sqlite:///{path}"
+
+
+def file_of(url: str) -> Path:
+    """Return the file that a database URL names.
+
+    Raises:
+        UnsupportedDatabaseError: the URL names another kind of database, or a database without a file.
+    """
+    parsed = make_url(url)
+    if parsed.drivername != "sqlite" or parsed.database in (None, "", ":memory:"):
+        raise UnsupportedDatabaseError(
+            f"KSWiFi runs on sqlite:///FILE, not on {parsed.drivername}", dialect=parsed.drivername
+        )
+    return Path(str(parsed.database))
+
+
+def open_engine(path: Path, *, read_only: bool, busy_seconds: float, connections: int) -> Engine:
+    """Return an engine whose transactions begin as this module says, on connections that any thread may use.
+
+    ``busy_seconds`` is how long BEGIN waits for another process that writes. Readers cannot write.
+    """
+    engine = create_engine(
+        sqlite_url(path),
+        pool_size=connections,
+        max_overflow=0,
+        # isolation_level None: sqlite3 begins nothing by itself; the begin event below does (and so DDL is
+        # transactional too).
+        connect_args={"timeout": busy_seconds, "isolation_level": None, "check_same_thread": False},
+    )
+    _prepare(engine, read_only=read_only)
+    return engine
+
+
+def _prepare(engine: Engine, *, read_only: bool) -> None:
+    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+
+    @event.listens_for(engine, "connect")
+    def prepare(dbapi_connection: Any, _record: object) -> None:
+        cursor = dbapi_connection.cursor()
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",  # what was committed stays, also through a loss of power
+            "foreign_keys = ON",
+            f"query_only = {'ON' if read_only else 'OFF'}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+
+@contextmanager
+def savepoint(connection: Connection) -> Iterator[None]:
+    """Undo what is written inside if it raises, and nothing else of the transaction.
+
+    The driver sets the savepoint: SQLAlchemy makes a new statement for each, which costs as much as a short step.
+    If SQLite itself has rolled back the whole transaction (as it may when a disk is full), there is nothing left
+    to undo; ``is_open`` tells.
+    """
+    driver: Any = connection.connection.driver_connection
+    driver.execute("SAVEPOINT step")
+    try:
+        yield
+    except BaseException:
+        if driver.in_transaction:
+            driver.execute("ROLLBACK TO step")
+            driver.execute("RELEASE step")
+        raise
+    driver.execute("RELEASE step")
+
+
+def is_open(connection: Connection) -> bool:
+    """Tell whether the transaction is still there, and was not rolled back by the database itself."""
+    driver: Any = connection.connection.driver_connection
+    return bool(driver.in_transaction)
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """Hold a transaction: committed at the end, rolled back if anything raises, also if COMMIT itself does.
+
+    After a COMMIT that failed (a deferred constraint, a full disk), SQLite may still be in the transaction, and
+    SQLAlchemy takes it for ended.
+    """
+    try:
+        with connection.begin():
+            yield
+    except BaseException:
+        driver: Any = connection.connection.driver_connection
+        if driver.in_transaction:
+            driver.rollback()
+        raise
+
+
+def is_locked(error: BaseException) -> bool:
+    """Tell whether an error means that another connection keeps the database locked."""
+    return isinstance(error, OperationalError) and "locked" in str(error.orig).lower()
+
+
+def damage_in(error: DatabaseError) -> str | None:
+    """Return the database's words if an error means that its file is damaged."""
+    words = str(error.orig).lower()
+    return words if any(word in words for word in _DAMAGE) else None
+
+
+def damage_found(connection: Connection) -> str | None:
+    """Return what a quick check of the whole file finds wrong."""
+    findings = connection.execute(text("PRAGMA quick_check(10)")).scalars().all()
+    return None if findings == ["ok"] else "; ".join(str(finding) for finding in findings)
+
+
+def trigger_names(connection: Connection) -> set[str]:
+    """Return the names of the database's triggers."""
+    return set(connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars())
+
+
+def partial_unique_index(name: str, *columns: str, where: str) -> Index:
+    """Return a unique index of the rows that fulfil a condition."""
+    return Index(name, *columns, unique=True, sqlite_where=text(where))
+
+
+def upsert_rows(
+    connection: Connection,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    key: Sequence[str],
+    replace: Sequence[str] = (),
+    add: Sequence[str] = (),
+) -> None:
+    """Insert many rows as the driver takes them, without column types.
+
+    A row whose ``key`` is there already has its columns ``replace`` replaced and its columns ``add`` added to.
+    """
+    changes = [f"{it} = excluded.{it}" for it in replace] + [f"{it} = {table}.{it} + excluded.{it}" for it in add]
+    connection.exec_driver_sql(
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "  # noqa: S608 - our own names alone
+        f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {', '.join(changes)}",
+        list(rows),
+    )
+
+
+def select_rows(
+    connection: Connection, table: str, columns: Sequence[str], *, key: str, among: Sequence[Any]
+) -> Iterator[tuple[Any, ...]]:
+    """Read rows as the driver gives them, without column types: those whose ``key`` is ``among`` these values."""
+    marks = ", ".join("?" * len(among))
+    query = f"SELECT {', '.join(columns)} FROM {table} WHERE {key} IN ({marks})"  # noqa: S608 - our own names alone
+    for row in connection.exec_driver_sql(query, tuple(among)):
+        yield tuple(row)

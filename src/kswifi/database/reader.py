@@ -1,0 +1,125 @@
+"""The readers: steps that see one consistent snapshot and cannot write."""
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from threading import local
+from time import monotonic, perf_counter, thread_time
+from types import CodeType
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
+
+from kswifi.database.dialect import is_locked, transaction
+from kswifi.database.errors import DatabaseBusyError
+from kswifi.database.writer import INSTANT, Step
+from kswifi.kernel.clock import Clock
+
+THREADS: Final = 4
+WAITING_LIMIT: Final = 1024
+
+QUICK_SECONDS: Final = 0.001
+"""A step that takes no more CPU than this on a thread runs on the loop the next time."""
+
+SLOW_SECONDS: Final = 0.005
+"""A step that has kept the loop for longer than this runs on a thread the next time."""
+
+_T = TypeVar("_T")
+
+
+class Readers:
+    """Runs reading steps on a few threads, or on the loop itself where a step is known to be quick.
+
+    Handing a step to a thread costs more than a quick step takes, and a step's Python code keeps the loop waiting
+    on a thread as well. Steps are known by their code: the first run of each is on a thread, and is measured.
+    """
+
+    def __init__(self, threads_engine: Engine, loop_engine: Engine, clock: Clock) -> None:
+        self._threads_engine = threads_engine
+        self._loop_engine = loop_engine  # does not wait for a lock
+        self._clock = clock
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database-reader")
+        self._of_thread = local()
+        self._opened: list[Connection] = []
+        self._of_loop: Connection | None = None
+        self._waiting = 0
+        self._quick: set[CodeType] = set()
+
+    async def run(self, step: Step[_T], *, wait_seconds: float) -> _T:
+        """Run a step in a snapshot; return its result. A caller that is cancelled does not wait for its end.
+
+        Raises:
+            DatabaseBusyError: too many steps wait, or its turn did not come in time.
+        """
+        code = _code_of(step)
+        if code in self._quick:
+            began = perf_counter()
+            try:
+                return self._run_on_loop(step)
+            except OperationalError as error:
+                if not is_locked(error):
+                    raise
+            finally:
+                if perf_counter() - began > SLOW_SECONDS:
+                    self._quick.discard(code)
+        if self._waiting >= WAITING_LIMIT:
+            raise DatabaseBusyError("the database is busy, try again", waiting=WAITING_LIMIT)
+        self._waiting += 1
+        try:
+            result, seconds = await asyncio.get_running_loop().run_in_executor(
+                self._threads, self._run_on_thread, step, contextvars.copy_context(), monotonic() + wait_seconds
+            )
+        finally:
+            self._waiting -= 1
+        if code is not None and seconds <= QUICK_SECONDS:
+            self._quick.add(code)
+        return result
+
+    async def close(self) -> None:
+        """Finish what is running, then close the connections."""
+        self._threads.shutdown()
+        for connection in self._opened:
+            connection.close()
+        self._threads_engine.dispose()
+        self._loop_engine.dispose()
+
+    def _run_on_loop(self, step: Step[_T]) -> _T:
+        if self._of_loop is None:
+            self._of_loop = self._open(self._loop_engine)
+        return _run(self._of_loop, step, self._clock.now())
+
+    def _run_on_thread(self, step: Step[_T], context: contextvars.Context, give_up_at: float) -> tuple[_T, float]:
+        """Run a step; return its result and how much CPU it took."""
+        if monotonic() > give_up_at:
+            raise DatabaseBusyError("the database is busy, try again")
+        connection: Connection | None = getattr(self._of_thread, "connection", None)
+        if connection is None:
+            connection = self._of_thread.connection = self._open(self._threads_engine)
+        began = thread_time()
+        result = context.run(_run, connection, step, self._clock.now())
+        return result, thread_time() - began
+
+    def _open(self, engine: Engine) -> Connection:
+        connection = engine.connect()
+        self._opened.append(connection)
+        return connection
+
+
+def _run(connection: Connection, step: Callable[[Connection], _T], instant: datetime) -> _T:
+    connection.info[INSTANT] = instant
+    with transaction(connection):
+        return step(connection)
+
+
+def _code_of(step: Any) -> CodeType | None:
+    """Return the code by which a step is known: that of the function under partial applications and methods."""
+    while not hasattr(step, "__code__"):
+        inner = getattr(step, "func", None) or getattr(step, "__func__", None)
+        if inner is None:
+            return None
+        step = inner
+    code: CodeType = step.__code__
+    return code

@@ -1,0 +1,212 @@
+"""The writer: short steps of many requests, each whole or not at all, made durable by one commit.
+
+A request that waits for a commit of its own costs a wait for the disk. Here the steps that gather while one commit
+is under way go into the next transaction together, in one turn of one thread.
+"""
+
+import asyncio
+import contextvars
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Lock
+from time import monotonic
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from kswifi.database.dialect import is_locked, is_open, savepoint, transaction
+from kswifi.database.errors import DatabaseBusyError
+from kswifi.kernel.clock import Clock
+
+WAITING_LIMIT: Final = 1024
+STEPS_LIMIT: Final = 64
+TRANSACTION_SECONDS: Final = 0.02
+"""A shared transaction takes no further step once it is so old."""
+
+INSTANT: Final = "kswifi.instant"
+TOPICS: Final = "kswifi.topics"
+AFTER_COMMIT: Final = "kswifi.after_commit"
+
+_T = TypeVar("_T")
+Step = Callable[[Connection], _T]
+
+
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """A step that waits for its turn, and what became of it."""
+
+    step: Step[Any]
+    alone: bool
+    give_up_at: float
+    context: contextvars.Context
+    answer: "asyncio.Future[Any]"
+    topics: set[str] = field(default_factory=set)
+    after_commit: list[Callable[[], object]] = field(default_factory=list)
+    began: bool = False
+    dropped: bool = False
+    given_up: bool = False
+    ended: bool = False
+    result: Any = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """Runs steps in write transactions, on one thread and one connection, in the order in which they came.
+
+    ``tell`` is called on the loop with the topics that a committed transaction announced. All steps of one
+    transaction have the same instant.
+    """
+
+    def __init__(self, engine: Engine, clock: Clock, tell: Callable[[set[str]], None]) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._tell = tell
+        self._waiting: deque[_Entry] = deque()
+        self._idle = asyncio.Event()  # set while no transaction is under way
+        self._idle.set()
+        self._lock = Lock()  # between a step that begins and a request that gives up
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="database-writer")
+        self._connection: Connection | None = None
+
+    async def run(self, step: Step[_T], *, alone: bool, wait_seconds: float) -> _T:
+        """Run a step; return its result once it is durable, or raise its error once its writes are undone.
+
+        If the caller is cancelled before the step began, the step never runs. If it is cancelled afterwards, the
+        cancellation is raised when the step's transaction has ended.
+
+        Raises:
+            DatabaseBusyError: too many steps wait, or its turn did not come in time; nothing was done.
+        """
+        if len(self._waiting) >= WAITING_LIMIT:
+            raise DatabaseBusyError("the database is busy; nothing was done, try again", waiting=WAITING_LIMIT)
+        loop = asyncio.get_running_loop()
+        entry = _Entry(
+            step, alone, monotonic() + wait_seconds, contextvars.copy_context(), answer=loop.create_future()
+        )
+        self._waiting.append(entry)
+        if self._idle.is_set():
+            self._idle.clear()
+            loop.call_soon(self._begin_next)  # what else is asked for in this turn of the loop joins it
+        try:
+            result: _T = await entry.answer
+        except asyncio.CancelledError:
+            if not self._drop(entry):
+                await _end_of(entry)
+            raise
+        return result
+
+    async def close(self) -> None:
+        """Finish what is waiting, then close the connection."""
+        await self._idle.wait()
+        self._thread.shutdown()
+        if self._connection is not None:
+            self._connection.close()
+        self._engine.dispose()
+
+    def _drop(self, entry: _Entry) -> bool:
+        """Drop a step that did not begin; tell whether it is so."""
+        with self._lock:
+            entry.dropped = not entry.began
+            return entry.dropped
+
+    def _begins(self, entry: _Entry) -> bool:
+        """Note that a step begins, unless nobody waits for it any more or it waited too long. On the thread."""
+        with self._lock:
+            if entry.dropped:
+                return False
+            if monotonic() > entry.give_up_at:
+                entry.error = _busy()
+                return False
+            entry.began = True
+            return True
+
+    def _begin_next(self) -> None:
+        """Hand the next steps to the thread. Futures and callbacks, not a task: tasks can be cancelled."""
+        batch: deque[_Entry] = deque()
+        while self._waiting and len(batch) < STEPS_LIMIT:
+            if self._waiting[0].alone and batch:
+                break
+            batch.append(self._waiting.popleft())
+            if batch[0].alone:
+                break
+        if not batch:
+            self._idle.set()
+            return
+        left = batch.copy()
+        running = asyncio.get_running_loop().run_in_executor(self._thread, self._transact, left, self._clock.now())
+        running.add_done_callback(partial(self._answer, batch, left))
+
+    def _answer(self, batch: deque[_Entry], left: deque[_Entry], running: "asyncio.Future[set[str]]") -> None:
+        """Answer the steps of a transaction; those that did not fit into it come first in the next one."""
+        self._waiting.extendleft(reversed(left))
+        self._tell(running.result())
+        for entry in list(batch)[: len(batch) - len(left)]:
+            entry.ended = True
+            if entry.error is None:
+                for call in entry.after_commit:
+                    entry.context.run(call)
+            if entry.answer.done():  # nobody waits any more
+                continue
+            if entry.error is None or entry.given_up:
+                entry.answer.set_result(entry.result)
+            else:
+                entry.answer.set_exception(entry.error)
+        self._begin_next()
+
+    def _transact(self, left: deque[_Entry], instant: object) -> set[str]:
+        """Run steps in one transaction, taking them from ``left``; return what they announced. On the thread."""
+        ran: list[_Entry] = []
+        try:
+            if self._connection is None:
+                self._connection = self._engine.connect()
+            connection = self._connection
+            connection.info[INSTANT] = instant
+            with transaction(connection):
+                close_at = monotonic() + TRANSACTION_SECONDS
+                shared = len(left) > 1
+                while left and (not ran or monotonic() < close_at):
+                    entry = left.popleft()
+                    if self._begins(entry):
+                        ran.append(entry)
+                        self._run(connection, entry, shared=shared)
+        except BaseException as error:  # noqa: BLE001 - whatever it was, every request is told
+            if not ran:  # the transaction did not begin: another process writes
+                ran.extend(left)
+                left.clear()
+                error = _busy() if is_locked(error) else error
+            for entry in ran:
+                entry.error = entry.error or error
+            return set()
+        return {topic for entry in ran if entry.error is None for topic in entry.topics}
+
+    def _run(self, connection: Connection, entry: _Entry, *, shared: bool) -> None:
+        """Run one step: of a shared transaction, what fails is undone alone. On the thread."""
+        connection.info[TOPICS], connection.info[AFTER_COMMIT] = entry.topics, entry.after_commit
+        try:
+            if shared:
+                with savepoint(connection):
+                    entry.result = entry.context.run(entry.step, connection)
+            else:  # no other step to save: a failure undoes the whole transaction
+                entry.result = entry.context.run(entry.step, connection)
+        except BaseException as error:
+            # A future cannot carry StopIteration.
+            entry.error = RuntimeError("a step raised StopIteration") if isinstance(error, StopIteration) else error
+            if not shared or not is_open(connection):
+                raise
+
+
+async def _end_of(entry: _Entry) -> None:
+    """Wait until a step's transaction has ended, however often the waiting is cancelled."""
+    entry.given_up = True
+    while not entry.ended:
+        entry.answer = asyncio.get_running_loop().create_future()
+        with suppress(asyncio.CancelledError):
+            await entry.answer
+
+
+def _busy() -> DatabaseBusyError:
+    return DatabaseBusyError("the database is busy; nothing was done, try again")
