@@ -1,7 +1,8 @@
-"""`kswifi bench charging`: durable Gy requests a second, their latency, and what one costs the server.
+"""`kswifi bench charging`: durable Gy requests per second, their latency, and the server's CPU time for one.
 
-The server is a process of its own with its data on a disk, the load generator another. CPU is that of the server's
-process and its children, read from outside, so a generator or a neighbour that is slow does not change it.
+Server and load generator are separate processes, and the server's data is on a disk. CPU time is that of the
+server's process and its children, read from outside, so that a slow generator or other load on the machine does not
+change it.
 """
 
 import multiprocessing
@@ -19,10 +20,10 @@ from kswifi.lab.children import Child
 from kswifi.ledger.storage.sqlite_journal import SqliteJournalReader
 
 OPEN_SESSIONS: Final = 8_192
-"""Open at once, where there are twice as many subscribers."""
+"""Sessions open at the same time, if there are at least twice as many subscribers."""
 _CONNECTIONS: Final = 4
 _START_SECONDS: Final = 600.0
-"""A million subscribers are credited first."""
+"""Long enough to credit a million subscribers before the server is ready."""
 _SETTINGS: Final = {
     "KSWIFI_MODE": "own-core",
     "KSWIFI_LOG_LEVEL": "warning",
@@ -35,7 +36,15 @@ _SETTINGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ChargingBench:
-    """How much load, for how long, and on whose behalf; ``folder`` is where the data lies meanwhile."""
+    """The load.
+
+    Attributes:
+        outstanding: requests without an answer at any time.
+        seconds: how long to measure.
+        subscribers: how many lines the requests are for.
+        folder: where the server's data is; it must be on a disk.
+        warm_up_seconds: load before the measurement.
+    """
 
     outstanding: int
     seconds: float
@@ -45,12 +54,12 @@ class ChargingBench:
 
 
 def run_bench(bench: ChargingBench) -> dict[str, float | int | str]:
-    """Start the server, load it, and return the figures; nothing of it stays in the folder.
+    """Start the server, load it, and return the figures. The data is removed from the folder afterwards.
 
     Raises:
-        NotOnDiskError: the folder lies in memory.
+        NotOnDiskError: the folder is on a memory file system.
         ChildFailedError: the server did not start.
-        GeneratorFailedError: the load could not be kept up.
+        GeneratorFailedError: the generator failed.
     """
     kind = require_disk(bench.folder)
     with tempfile.TemporaryDirectory(dir=bench.folder, prefix=".kswifi-bench-") as name:
@@ -80,7 +89,7 @@ def run_bench(bench: ChargingBench) -> dict[str, float | int | str]:
 
 
 def _measure(bench: ChargingBench, server: Child, journal: Path) -> tuple[GyMeasured, float, int]:
-    """Return what the generator measured, the server's CPU meanwhile, and the journal records made."""
+    """Return the generator's measurement, and the server's CPU seconds and journal records during it."""
     load = GyLoad(
         port=int(server.ready["diameter"]),
         outstanding=bench.outstanding,
@@ -96,9 +105,9 @@ def _measure(bench: ChargingBench, server: Child, journal: Path) -> tuple[GyMeas
     process.start()
     theirs.close()
     try:
-        _told(ours)
+        _report_of(ours)  # warmed up
         before, cpu = _durable(journal), tree_cpu_seconds(server.pid)
-        measured = _told(ours)
+        measured = _report_of(ours)
         after, cpu = _durable(journal), tree_cpu_seconds(server.pid) - cpu
     finally:
         ours.close()
@@ -108,14 +117,15 @@ def _measure(bench: ChargingBench, server: Child, journal: Path) -> tuple[GyMeas
     return measured, cpu, after - before
 
 
-def _told(generator: Connection) -> GyMeasured | None:
+def _report_of(generator: Connection) -> GyMeasured | None:
+    """Wait for the generator's next report: None when it has warmed up, then its measurement."""
     try:
-        told: GyMeasured | str | None = generator.recv()
+        report: GyMeasured | str | None = generator.recv()
     except EOFError:
         raise GeneratorFailedError("the load generator ended by itself") from None
-    if isinstance(told, str):
-        raise GeneratorFailedError(told)
-    return told
+    if isinstance(report, str):
+        raise GeneratorFailedError(report)
+    return report
 
 
 def _durable(journal: Path) -> int:
@@ -127,13 +137,13 @@ def _durable(journal: Path) -> int:
 
 
 def tree_cpu_seconds(pid: int) -> float:
-    """Return the CPU that a process and its living descendants have used, user and system (proc(5): stat)."""
+    """Return the CPU seconds, user and system, of a process and its running descendants (proc(5): stat)."""
     parents: dict[int, int] = {}
     ticks: dict[int, int] = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             fields = (folder / "stat").read_text().rpartition(")")[2].split()
-        except OSError:  # it ended meanwhile
+        except OSError:  # the process ended after the listing
             continue
         parents[int(folder.name)] = int(fields[1])
         ticks[int(folder.name)] = int(fields[11]) + int(fields[12])

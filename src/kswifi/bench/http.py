@@ -122,7 +122,7 @@ def run_bench(bench: HttpBench) -> dict[str, float | int | str]:
 
 
 class _Account:
-    """A signed-in client with one connection that is kept open."""
+    """A signed-in client with one open connection."""
 
     def __init__(self, origin: str) -> None:
         self.identifier = f"{uuid.uuid4().hex[:12]}@example.ng"
@@ -274,7 +274,7 @@ class _Measuring:
             self._watch_idle("streams_idle", self._bench.idle_seconds)
 
     def _watch_idle(self, name: str, seconds: float) -> float:
-        """Return the CPU seconds per second of a server that nobody asks anything."""
+        """Return the CPU seconds per second of a server without requests."""
         before, began = self._cpu(), time.monotonic()
         time.sleep(seconds)
         rate = (self._cpu() - before) / (time.monotonic() - began)
