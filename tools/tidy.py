@@ -48,10 +48,6 @@ _RIDDLES = re.compile(
     re.IGNORECASE,
 )
 NOT_YET: tuple[str, ...] = (
-    "docs/access-wire.md",  # lang1
-    "docs/android.md",  # lang1
-    "docs/card.md",  # lang1
-    "docs/session-record.md",  # lang1
     "ARCHITECTURE.md",
     "README.md",
     "docs/app.md",
