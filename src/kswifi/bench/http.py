@@ -179,8 +179,8 @@ class _Measuring:
     def _reads(self, account: _Account) -> None:
         self._order(account, max(0, SESSIONS - self._bench.orders))
         session_id = account.get("/api/v1/sessions").json()["sessions"][0]["session_id"]
-        with httpx2.Client(base_url=self._origin, timeout=60.0, trust_env=False) as anybody:
-            self._row("offers_anonymous", lambda: _accepted(anybody.get("/api/v1/offers")))
+        with httpx2.Client(base_url=self._origin, timeout=60.0, trust_env=False) as anonymous:
+            self._row("offers_anonymous", lambda: _accepted(anonymous.get("/api/v1/offers")))
         self._row("account", lambda: account.get("/api/v1/account"))
         self._row(f"list_of_{SESSIONS}_sessions", lambda: account.get("/api/v1/sessions"), share=2)
         self._row("package", lambda: account.get(f"/api/v1/sessions/{session_id}/package"))

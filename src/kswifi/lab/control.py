@@ -239,7 +239,7 @@ async def _body(request: Request, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(await _octets(request), type=kind)
     except msgspec.DecodeError as error:
-        raise ControlRequestError(f"the body is not what is expected here: {error}") from None
+        raise ControlRequestError(f"the body is malformed: {error}") from None
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

@@ -32,7 +32,7 @@ def same(one: bytes, other: bytes) -> bool:
 def encipher(algorithm: Algorithm, key: bytes, octets: bytes) -> bytes:
     """Encipher whole blocks in CBC mode with a zero initialisation vector.
 
-    TS 102 225 fixes the zero vector. First blocks still differ, because the enciphered part begins with the counter.
+    TS 102 225 fixes the zero vector. First blocks differ nevertheless, because they begin with the counter.
     """
     encryptor = _cipher(algorithm, key).encryptor()
     return encryptor.update(octets) + encryptor.finalize()

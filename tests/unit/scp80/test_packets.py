@@ -178,7 +178,7 @@ def test_wrong_keys_are_noticed() -> None:
         (0x1E, 0x16, True),
         (0x12, 0x16, False),  # not ciphered
         (0x06, 0x16, False),  # no counter
-        (0x0E, 0x16, False),  # a counter that nobody checks
+        (0x0E, 0x16, False),  # a counter that is not checked
         (0x15, 0x16, False),  # a redundancy check
         (0x14, 0x16, False),
         (0x17, 0x16, True),  # a signature

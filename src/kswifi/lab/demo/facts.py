@@ -37,7 +37,7 @@ def failings(facts: dict[str, Any]) -> list[str]:
     end = "expired" if uncapped else "exhausted"
     checks = {
         "delivered octets are not the allowance": whole,
-        "the ledger did not charge what was delivered": ledger["used"] == facts["delivered_octets"],
+        "the ledger did not charge the delivered octets": ledger["used"] == facts["delivered_octets"],
         "there is overrun": facts["overrun_octets"] == 0,
         "octets are still reserved or available": ledger["reserved"] == ledger["available"] == 0,
         "the ledger credited a different amount": ledger["credited"] == (ledger["used"] if uncapped else wanted),

@@ -24,7 +24,7 @@ TITLES: Final = {
     "browse_much": "Browse 2 GB through the access gateway, 16 flows at once, without a limit",
     "line_off": "Switch the line off: its last usage is reported",
     "days_pass": "Let the days of the pass go by: the server's clock is set eight days ahead",
-    "check_content": "Compare every octet's hash with what was sent",
+    "check_content": "Compare the hash of every stream with that of the octets sent",
     "refused": "Ask the network for more: the pass is over, and so are its sessions",
     "back_to_wifi": "Back to WiFi: what the ledger says",
 }

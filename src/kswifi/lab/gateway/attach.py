@@ -109,7 +109,7 @@ class AttachPort:
         try:
             await self._attach(reader, writer)
         except AttachWireError as error:
-            _say(writer, {"type": "attach_reject", "emm_cause": 111, "reason": error.message})
+            _send(writer, {"type": "attach_reject", "emm_cause": 111, "reason": error.message})
         except (OSError, TimeoutError):
             _log.info("a modem sends nothing")
         except asyncio.CancelledError:
@@ -132,17 +132,17 @@ class AttachPort:
             async with asyncio.timeout(self._answer_seconds):
                 bearer = await self._open_bearer(imsi, apn, vector.kasme)
         except AuthenticationRejectedError:
-            _say(writer, {"type": "authentication_reject"})
+            _send(writer, {"type": "authentication_reject"})
             return
         except AccessRefusedError as refused:
-            _say(writer, {"type": "attach_reject", "emm_cause": refused.emm_cause, "reason": refused.message})
+            _send(writer, {"type": "attach_reject", "emm_cause": refused.emm_cause, "reason": refused.message})
             return
         except GatewayError as error:
-            _say(writer, {"type": "attach_reject", "emm_cause": _EMM_CONGESTION, "reason": error.message})
+            _send(writer, {"type": "attach_reject", "emm_cause": _EMM_CONGESTION, "reason": error.message})
             return
         except TimeoutError:
             reason = "the network does not answer"
-            _say(writer, {"type": "attach_reject", "emm_cause": EMM_NETWORK_FAILURE, "reason": reason})
+            _send(writer, {"type": "attach_reject", "emm_cause": EMM_NETWORK_FAILURE, "reason": reason})
             return
         await self._stay_attached(reader, writer, bearer)
 
@@ -162,7 +162,7 @@ class AttachPort:
         vector = await self._vector(imsi, None)
         for is_last in (False, True):
             challenge = {"rand": vector.rand.hex(), "autn": vector.autn.hex(), "plmn": self._plmn.hex()}
-            _say(writer, {"type": "authentication_request", **challenge})
+            _send(writer, {"type": "authentication_request", **challenge})
             async with asyncio.timeout(_ANSWER_SECONDS):
                 answer = await read_message(reader)
             if answer is None:
@@ -188,7 +188,7 @@ class AttachPort:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, bearer: Bearer
     ) -> None:
         def changed(access: Access, reason: str) -> None:
-            _say(writer, {"type": "access_changed", "access": str(access), "reason": reason})
+            _send(writer, {"type": "access_changed", "access": str(access), "reason": reason})
 
         bearer.changed = changed
         identity = bearer.credit.count.identity
@@ -196,7 +196,7 @@ class AttachPort:
             host, port = self._proxy_address
             accept = {"bearer_id": bearer.bearer_id, "proxy_host": host, "proxy_port": port}
             accept |= {"access": str(bearer.access), "pdn_address": identity.pdn_address}
-            _say(writer, {"type": "attach_accept", **accept})
+            _send(writer, {"type": "attach_accept", **accept})
             message = await read_message(reader)
             if message is not None and message["type"] != "detach_request":
                 raise AttachWireError("an attached modem may send detach_request only")
@@ -204,12 +204,12 @@ class AttachPort:
             bearer.changed = lambda _access, _reason: None
             await self._close_bearer(bearer)
         if message is not None:
-            _say(writer, {"type": "detach_accept"})
+            _send(writer, {"type": "detach_accept"})
             with suppress(OSError):
                 await writer.drain()
 
 
-def _say(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:
+def _send(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:
     if not writer.is_closing():
         writer.write(encode_line(message))
 

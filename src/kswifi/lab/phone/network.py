@@ -127,7 +127,7 @@ class Network:
             try:
                 check_tunnel_answer(head)
             except ProxyAnswerError as refused:
-                raise ProxyAnswerError(_read_words(connection) or refused.message, refused.status) from None
+                raise ProxyAnswerError(_read_refusal_text(connection) or refused.message, refused.status) from None
         except BaseException:
             connection.close()
             raise
@@ -198,7 +198,7 @@ def check_tunnel_answer(head: bytes) -> None:
         raise ProxyAnswerError(f"the access gateway answered {status_line!r}", status)
 
 
-def _read_words(connection: socket.socket) -> str:
+def _read_refusal_text(connection: socket.socket) -> str:
     """Read the body of a refusal, as one line of text."""
     with connection.makefile("rb") as body:
         return " ".join(body.read(_LARGEST_ANSWER_OCTETS).decode(errors="replace").split())

@@ -20,7 +20,7 @@ from kswifi.lab.settings import HostPort
 from kswifi.lab.site.pages import LARGEST_PAGE_OCTETS
 
 _BROWSE_SECONDS: Final = 30.0
-_WORD_SECONDS: Final = 5.0
+_ANNOUNCEMENT_SECONDS: Final = 5.0
 _READ_OCTETS: Final = 262_144
 
 
@@ -210,7 +210,7 @@ class LabPhone:
             except http.client.HTTPException as error:
                 raise BrowseError(f"the server did not answer in HTTP: {error!r}") from error
         if missing and over_line:
-            self._modem.wait_for_access("control_only", "ended", "detached", seconds=_WORD_SECONDS)
+            self._modem.wait_for_access("control_only", "ended", "detached", seconds=_ANNOUNCEMENT_SECONDS)
         if keep is not None:
             keep(response.headers.get("Content-Type", ""), beginning)
         return {"status": response.status, "octets": received, "cut_off": missing > 0}
