@@ -13,8 +13,8 @@ Card and network share one secret key K. Neither ever sends it. One authenticati
    (``build_auts``). The network checks it (``verify_auts``) and goes on from that number.
 
 The functions f1 to f5* of TS 35.206 share one AES encryption of RAND (TEMP). Each then makes one more, with its own
-rotation and constant; everything else is XOR. AES comes from `cryptography`. Callers pass sequence numbers as integers
-of 48 bits.
+rotation and constant; everything else is XOR. AES comes from `cryptography`. Callers pass sequence numbers as
+integers of 48 bits.
 """
 
 import hmac

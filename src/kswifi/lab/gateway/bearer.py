@@ -1,4 +1,4 @@
-"""A bearer: the line that one attach opens, with its flows, its grant and its access.
+"""A bearer: an attached line, with its flows, its grant and its access.
 
 How credit control works here (RFC 8506; TS 32.299):
 
