@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 from fastapi import APIRouter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -220,6 +221,14 @@ _bodies = st.one_of(
     st.text(max_size=30).map(lambda text: json.dumps({"identifier": text, "password": PASSWORD}).encode()),
     st.just(b'{"identifier": "\\ud800", "password": "\\udfff-lone-surrogate"}'),
 )
+
+
+@pytest.mark.parametrize("text", ["\\u0000", "a\\u0000b", "\\ud800", "x\\udfff"])
+async def test_text_that_cannot_be_kept_is_refused(tmp_path: Path, text: str) -> None:
+    async with serving(tmp_path) as (client, _services):
+        for body in (f'{{"identifier": "ada{text}@example.ng", "password": "{PASSWORD}"}}', f'{{"{text}": 1}}'):
+            answer = await client.post("/api/v1/accounts", content=body.encode(), headers=JSON)
+            problem(answer, 422, "invalid_request")
 
 
 async def test_no_body_whatever_is_answered_with_a_server_error(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_download_order(mine: Operator, other: Operator, number: int) -> None:
         other.ask("downloadOrder", profileType="theirs")
     with codes("1.3.1/2.2"):
         mine.ask("downloadOrder")
-    for bad in ({"iccid": "12"}, {"iccid": "8" * 21}, {"iccid": iccid(number), "eid": "1" * 32}):
+    for bad in ({"iccid": "12"}, {"iccid": "8" * 21}, {"iccid": iccid(number), "eid": "1" * 31}):
         with codes("1.3.1/2.1"):
             mine.ask("downloadOrder", **bad)
 
@@ -202,7 +202,10 @@ def test_cancel_order_from_every_state_before_a_download(
         mine.ask(
             "cancelOrder", iccid=iccid(number), eid=server.card().eid, finalProfileStatusIndicator="Unavailable"
         )
-    assert mine.ask("cancelOrder", iccid=iccid(number), finalProfileStatusIndicator="Available") == {}
+    if eid:
+        with codes("8.1.1/2.2"):
+            mine.ask("cancelOrder", iccid=iccid(number), finalProfileStatusIndicator="Available")
+    assert mine.ask("cancelOrder", iccid=iccid(number), **eid, finalProfileStatusIndicator="Available") == {}
     assert mine.order_of(number).profile_state is S.AVAILABLE
     assert mine.order_of(number).eid is None
     with refused("8.2.6/3.8"):

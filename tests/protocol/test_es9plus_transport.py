@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kswifi.bench.es9_client import Es9Client, HttpAnswer
-from kswifi.servers.rsp.json_binding import BODY_LIMIT_OCTETS
+from kswifi.servers.rsp.json_binding import BODY_LIMIT_OCTETS, PROTOCOL
 from tests.support.clocks import ManualClock
-from tests.support.smdp import NOW, PROFILE, RunningSmdp, authenticated, client_context, running_smdp
+from tests.support.smdp import ADDRESS, NOW, PROFILE, RunningSmdp, authenticated, client_context, running_smdp
 
 FUNCTIONS = (
     "initiateAuthentication",
@@ -52,6 +52,7 @@ def clean(answer: HttpAnswer) -> str | None:
         (b"{}", "1.3.1/2.2"),
         (b"[" * 20_000, "1.3.1/2.1"),
         (b'{"\xff": 1}', "1.3.1/2."),
+        (b'{"smdpAddress": "a\\u0000b", "transactionId": "00\\u0000"}', "1.3.1/2.1"),
         (b'{"transactionId": 7, "smdpAddress": [], "euiccChallenge": "!", "pendingNotification": "!"}', "1.3.1/2."),
     ],
 )
@@ -69,8 +70,32 @@ def test_http_refusals_carry_the_header_element_too(server: RunningSmdp) -> None
     nowhere = client.post("noSuchFunction", b"{}")
     assert [each.status for each in (long_body, media_type, nowhere)] == [413, 415, 404]
     assert {clean(long_body), clean(media_type), clean(nowhere)} == {"1.3.1/2.1"}
-    older = client.post("initiateAuthentication", b"{}", {"X-Admin-Protocol": "gsma/rsp/v1.0.0"})
-    assert (older.status, clean(older)) == (200, "1.3.2/3.1")
+
+
+@pytest.mark.parametrize("version", ["gsma/rsp/v2.0.0", "gsma/rsp/v2.6", "GSMA/RSP/v3.1.0", "gsma/rsp/v3.0.0"])
+def test_every_client_that_can_take_version_2_is_answered_in_ours(server: RunningSmdp, version: str) -> None:
+    answer = initiate_as(server, version)
+    assert (answer.status, clean(answer)) == (200, None)
+    assert answer.headers["x-admin-protocol"] == PROTOCOL
+
+
+@pytest.mark.parametrize(
+    "version", ["gsma/rsp/v1.0.0", "gsma/rsp/v4.0.0", "v2.2.0", "gsma/rsp/v2", "gsma/rsp/v3.x"]
+)
+def test_another_protocol_is_refused_with_the_version_of_ours(server: RunningSmdp, version: str) -> None:
+    answer = initiate_as(server, version)
+    assert (answer.status, clean(answer)) == (200, "1.3.2/3.1")
+    assert answer.headers["x-admin-protocol"] == PROTOCOL
+
+
+def initiate_as(server: RunningSmdp, version: str) -> HttpAnswer:
+    card = server.card()
+    body = {
+        "euiccChallenge": base64.b64encode(card.challenge()).decode(),
+        "euiccInfo1": base64.b64encode(card.info1()).decode(),
+        "smdpAddress": ADDRESS,
+    }
+    return server.clients[0].post("initiateAuthentication", body, {"X-Admin-Protocol": version})
 
 
 def test_malformed_der_is_a_function_error(server: RunningSmdp) -> None:

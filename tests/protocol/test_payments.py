@@ -9,10 +9,13 @@ import pytest
 from sqlalchemy import Connection, func, select, text
 
 from kswifi.accounts.kyc import set_kyc_level
+from kswifi.catalogue.model import Offer
+from kswifi.catalogue.service import Catalogue
 from kswifi.free_data.errors import KycLevelTooLowError
 from kswifi.free_data.pseudonyms import Marks
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.service import FreeData
+from kswifi.kernel.quantities import Kobo, Octets
 from kswifi.payments.errors import (
     NothingToDeliverError,
     NothingToPayError,
@@ -24,8 +27,9 @@ from kswifi.payments.errors import (
 )
 from kswifi.payments.model import PassState, PaymentState
 from kswifi.payments.rules import PassRules
-from kswifi.payments.settling import apply_charge
+from kswifi.payments.settling import follow
 from kswifi.payments.sql import pass_period
+from kswifi.payments.standing import look_up
 from tests.support.databases import START
 from tests.support.payments import ADA, BOLA, FACES, FEE, PRICE, SETTLED, Till, open_till, order
 
@@ -106,11 +110,11 @@ async def test_whoever_brings_the_news_first_it_is_granted_once(tmp_path: Path, 
             await till.rehearsal.told(told + 3)
             till.clock.advance(timedelta(seconds=11))
             other = Till(till.clock, till.database, till.service, till.handlers, till.rehearsal)
-            charge = await till.rehearsal.gateway.verify(payment.reference)
+            standing = await look_up(till.rehearsal.gateway, payment.reference)
 
-            async def apply(charge: Any = charge, reference: str = payment.reference) -> None:
+            async def apply(standing: Any = standing, reference: str = payment.reference) -> None:
                 await till.database.write(
-                    lambda connection: apply_charge(connection, reference, charge, till.service.rules)
+                    lambda connection: follow(connection, reference, standing, till.service.rules)
                 )
 
             await asyncio.gather(till.settle(), other.settle(), *(apply() for _ in range(5)))
@@ -129,12 +133,73 @@ async def test_the_same_operation_is_one_payment(tmp_path: Path) -> None:
             await till.service.payment(ADA, "x" * 500)
         with pytest.raises(NothingToPayError):
             await till.service.begin(ADA, "free-1gb", "two")
-        for number in range(4):
-            await till.begin(operation=f"more-{number}")
+
+
+async def test_only_so_many_payments_are_open_at_a_time(tmp_path: Path) -> None:
+    async with open_till(tmp_path) as till:
+        passes = [
+            Offer(f"pass-{days}", f"{days} days", Octets(days * 10**9), Kobo(PRICE), days) for days in range(1, 7)
+        ]
+        till.service._catalogue = Catalogue(passes)
+        for offer in passes[:5]:
+            await till.service.begin(ADA, offer.id, offer.id)
         with pytest.raises(TooManyOpenPaymentsError):
-            await till.begin(operation="one-too-many")
-        assert (await till.begin(BOLA, operation="anothers")).state is PaymentState.PENDING
+            await till.service.begin(ADA, passes[5].id, "one-too-many")
+        assert (await till.service.begin(BOLA, passes[0].id, "of-another-user")).state is PaymentState.PENDING
         assert len(await till.service.payments(ADA)) == 5
+
+
+async def test_an_open_checkout_is_handed_out_again(tmp_path: Path) -> None:
+    async with open_till(tmp_path) as till:
+        first = await till.begin(operation="one")
+        till.clock.advance(timedelta(minutes=90))
+        assert await till.begin(operation="two") == first
+        assert (await till.begin(BOLA, operation="three")).reference != first.reference
+        await till.rehearsal.control(f"charges/{first.reference}/decline")
+        await till.settle()
+        assert (await till.look(first)).state is PaymentState.FAILED
+        assert (await till.begin(operation="four")).checkout_url == first.checkout_url
+        till.clock.advance(timedelta(minutes=31))  # the checkout has had its two hours
+        assert (await till.begin(operation="five")).reference == "kswifi-five"
+
+
+async def test_an_intent_that_another_request_opens_is_not_opened_twice(tmp_path: Path) -> None:
+    async with open_till(tmp_path) as till:
+        await till.rehearsal.fault("initialize", "broken")
+        assert (await till.begin(operation="one")).state is PaymentState.INTENDED
+        again = await till.begin(operation="two")
+        assert (again.reference, again.state) == ("kswifi-one", PaymentState.INTENDED)
+        await till.later(timedelta(seconds=46))
+        assert (await till.look(again)).state is PaymentState.PENDING
+
+
+@pytest.mark.parametrize("old_first", [True, False])
+async def test_a_second_payment_from_an_old_tab_goes_back_by_itself(tmp_path: Path, old_first: bool) -> None:
+    async with open_till(tmp_path) as till:
+        old = await till.begin()
+        await till.later(timedelta(hours=3))
+        new = await till.begin()
+        assert new.reference != old.reference
+        till.clock.advance(timedelta(minutes=1))
+        for number, payment in enumerate((old, new) if old_first else (new, old)):
+            await till.rehearsal.pay(payment.reference)
+            await till.rehearsal.told(number + 1)
+            await till.settle()
+        await till.rehearsal.told(3)  # the refund has arrived
+        await till.settle()
+        states = {(await till.look(it)).state for it in (old, new)}
+        assert states == {PaymentState.SETTLED, PaymentState.REFUNDED}
+        assert await periods(till) == 1
+        assert await till.book() == SETTLED | {
+            "cash_at_gateway": PRICE - 2 * FEE,
+            "gateway_fees": 2 * FEE,
+        }
+        till.clock.advance(timedelta(minutes=1))
+        again = await till.begin()  # begun after the last was paid: it is meant
+        await till.rehearsal.pay(again.reference)
+        await till.rehearsal.told(4)
+        await till.settle()
+        assert (await till.look(again)).state is PaymentState.SETTLED
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Payments under whatever can happen, in whatever order: the gateway and the book agree in the end, to the kobo.
 
 The gateway is the rehearsal one with its application called in this process; answers are lost on the way. Webhooks
-are kept and delivered by the test: late, never, twice, or before the news they bring.
+are kept and delivered by the test: late, never, or twice. The gateway's operator refunds wholly or in part, payers
+dispute through their banks, payouts are made, unpaid payments are deleted here. In the end no webhook is delivered:
+one reconciliation has to find everything.
 """
 
 import asyncio
@@ -24,26 +26,28 @@ from sqlalchemy import Connection, func, insert, select
 
 from kswifi.accounts.sql import user_account
 from kswifi.books.model import Account
-from kswifi.books.service import balances
+from kswifi.books.service import balances, entries_after
 from kswifi.books.verify import verify_book
 from kswifi.catalogue.service import Catalogue
-from kswifi.database.engine import Database
+from kswifi.database.engine import Database, transaction_instant
 from kswifi.jobs.worker import Worker, WorkerLimits
 from kswifi.lab.rehearsal.payments.engine import Engine
-from kswifi.lab.rehearsal.payments.model import ChargeStatus, GatewayRefusal, RefundStatus
+from kswifi.lab.rehearsal.payments.model import ChargeStatus, DisputeStatus, GatewayRefusal
 from kswifi.lab.rehearsal.payments.server import GatewayConfig, make_gateway
 from kswifi.payments.errors import PaymentsError
 from kswifi.payments.job_handlers import PaymentHandlers, pass_handlers
-from kswifi.payments.model import PAID_STATES, UNPAID_STATES, PassState, Payment, PaymentState
+from kswifi.payments.model import UNPAID_STATES, PassState, Payment, PaymentState
 from kswifi.payments.opening import Opening, PayerPage
+from kswifi.payments.ports import PaymentGateway, Window
+from kswifi.payments.reconciliation import Reconciler
 from kswifi.payments.rules import PassRules
 from kswifi.payments.service import PaymentService, ask_refund
 from kswifi.payments.settling import take_back
 from kswifi.payments.sql import pass_period
-from kswifi.payments.store import find_payment, payments_of
+from kswifi.payments.store import find_payment, payments_of, prune_unpaid
 from tests.support.clocks import ManualClock
 from tests.support.databases import START, open_database
-from tests.support.payments import ADA, FACES, PRICE, SECRET, gateway_at
+from tests.support.payments import ADA, DISPUTE_FEE, FACES, PRICE, SECRET, gateway_at
 
 ORIGIN = "http://127.0.0.1:1"
 
@@ -95,6 +99,7 @@ class World:
     engine: Engine
     kept: Kept
     transport: LossyTransport
+    gateway: PaymentGateway
     begun: list[str] = field(default_factory=list)
 
     async def do(self, action: str, number: int) -> None:
@@ -105,7 +110,7 @@ class World:
     async def _begin(self, number: int) -> None:
         operation = f"operation-{number % 4}"
         self.begun.append(f"kswifi-{operation}")
-        await self.service.begin(ADA, "unlimited", operation)
+        self.begun.append((await self.service.begin(ADA, "unlimited", operation)).reference)
 
     async def _pay(self, number: int) -> None:
         self.engine.pay(self.engine.book.by_reference(self._one(number)))
@@ -150,6 +155,29 @@ class World:
         charge = self.engine.book.by_reference(self._one(number))
         self.engine.refund(charge, charge.amount_kobo)
 
+    async def _refund_in_part(self, number: int) -> None:
+        charge = self.engine.book.by_reference(self._one(number))
+        self.engine.refund(charge, PRICE // 4 + number)
+
+    async def _dispute(self, number: int) -> None:
+        charge = self.engine.book.by_reference(self._one(number))
+        self.engine.open_dispute(charge, PRICE // 2 if number % 3 == 0 else None)
+
+    async def _decide(self, number: int) -> None:
+        self.engine.resolve_dispute(self.engine.book.by_reference(self._one(number)), lost=number % 2 == 0)
+
+    async def _pay_out(self, _number: int) -> None:
+        self.engine.settle()
+
+    async def _lose_webhooks(self, _number: int) -> None:
+        self.kept.bodies.clear()
+
+    async def _prune(self, _number: int) -> None:
+        """Delete unpaid payments as housekeeping does, only sooner; some may still be paid at the gateway."""
+        await self.database.write(
+            lambda connection: prune_unpaid(connection, transaction_instant(connection) - timedelta(hours=3))
+        )
+
     def _one(self, number: int) -> str:
         return self.begun[number % len(self.begun)] if self.begun else "nobody's"
 
@@ -161,9 +189,20 @@ class World:
             await self.worker.run_until_idle()
             for reference in set(self.begun):
                 await self.do_quietly(reference)
-        for number in range(len(self.kept.bodies)):
-            await self._tell(number)
-        await self.worker.run_until_idle()
+        window = Window(START - timedelta(days=1), self.clock.now() + timedelta(days=1))
+        reconciler = Reconciler(self.database, self.gateway, PassRules())
+        await reconciler.run(window)
+        for _ in range(12):  # refunds that this has begun arrive
+            self.clock.advance(timedelta(hours=26))
+            await self.worker.run_until_idle()
+            for reference in set(self.begun):
+                await self.do_quietly(reference)
+        window = Window(window.from_at, self.clock.now() + timedelta(days=1))
+        report = await reconciler.run(window)
+        before = await self.database.read(lambda connection: len(entries_after(connection, 0)))
+        again = await reconciler.run(window)
+        assert again.found == again.left == report.left == (), "what is reconciled stays reconciled"
+        assert before == await self.database.read(lambda connection: len(entries_after(connection, 0)))
 
     async def do_quietly(self, reference: str) -> None:
         try:
@@ -172,6 +211,7 @@ class World:
             return
         for refund in charge.refunds:
             self.engine.settle_refund(charge, refund.number)
+        self.engine.resolve_dispute(charge, lost=bool(charge.number % 2))
 
     async def check(self) -> None:
         """Compare the book and the states with what the gateway knows."""
@@ -188,7 +228,6 @@ class World:
             return standing, payments, periods
 
         standing, payments, periods = await self.database.read(look)
-        cash = fees = 0
         granted = {reference: PassState(state) for reference, state, _ in periods}
         assert all(count == 1 for _, _, count in periods)
         for reference, payment in payments.items():
@@ -198,22 +237,28 @@ class World:
                 assert payment.state in UNPAID_STATES
                 continue
             paid = charge.status in (ChargeStatus.PAID, ChargeStatus.REVERSED)
-            sent_back = sum(it.amount_kobo for it in charge.refunds if it.status is RefundStatus.DONE)
-            if paid:
-                cash += charge.amount_kobo - charge.fees_kobo - sent_back
-                fees += charge.fees_kobo
-            if sent_back:
+            lost = any(it.status is DisputeStatus.LOST for it in charge.disputes)
+            if paid and (charge.returned_kobo >= min(PRICE, charge.amount_kobo) or lost):
                 assert payment.state is PaymentState.REFUNDED, payment
+                assert payment.refund_kobo == charge.returned_kobo, payment
             elif paid:
-                assert payment.state in PAID_STATES, payment
                 assert payment.state in (PaymentState.SETTLED, PaymentState.REFUND_ASKED), payment
+                assert (payment.refund_kobo or 0) == charge.returned_kobo, payment
             else:
                 assert payment.state in UNPAID_STATES, payment
             holds = payment.state in (PaymentState.SETTLED, PaymentState.REFUND_ASKED)
             assert holds == (granted.get(reference) in (PassState.GRANTED, PassState.SUSPENDED)), payment
-        assert standing[Account.CASH_AT_GATEWAY] == cash
+        assert standing[Account.CASH_AT_GATEWAY] == self.engine.balance_kobo()
+        paid_charges = [it for it in self.engine.book.all() if it.is_paid]
+        disputes = [dispute for it in paid_charges for dispute in it.disputes]
+        fees = sum(it.fees_kobo for it in paid_charges)
+        fees += sum(it.fee_kobo for it in disputes if it.status is DisputeStatus.LOST)
         assert standing[Account.GATEWAY_FEES] == fees
-        assert standing[Account.REFUNDS_OWED] == standing[Account.UNASSIGNED_RECEIPTS] == 0
+        assert standing[Account.CASH_AT_BANK] == sum(it.paid_out_kobo for it in self.engine.book.settlements())
+        assert standing[Account.REFUNDS_OWED] == 0
+        unclaimed = [it for it in paid_charges if it.reference not in payments]
+        held = sum(it.amount_kobo - it.returned_kobo for it in unclaimed)
+        assert standing[Account.UNASSIGNED_RECEIPTS] == -held
 
 
 @asynccontextmanager
@@ -221,7 +266,12 @@ async def world(folder: Path, face: str) -> AsyncIterator[World]:
     clock = ManualClock(START)
     kept = Kept(face)
     config = GatewayConfig(
-        face="paystack" if face == "paystack" else "sandbox", secret=SECRET, webhook_url=ORIGIN, refund_seconds=None
+        face="paystack" if face == "paystack" else "sandbox",
+        secret=SECRET,
+        webhook_url=ORIGIN,
+        refund_seconds=None,
+        dispute_fee_kobo=DISPUTE_FEE if face == "sandbox" else 0,
+        clock=clock,
     )
     engine, app = make_gateway(config, kept, ORIGIN)
     gateway = gateway_at(face, ORIGIN)
@@ -251,14 +301,15 @@ async def world(folder: Path, face: str) -> AsyncIterator[World]:
             **pass_handlers(database, rules),
         }
         worker = Worker(database, handlers, WorkerLimits())
-        yield World(clock, database, service, worker, engine, kept, transport)
+        yield World(clock, database, service, worker, engine, kept, transport, gateway)
     await gateway.close()
     engine.close()
 
 
 ACTIONS = (
     *("begin", "begin", "pay", "pay", "pay_wrongly", "decline", "tell", "tell", "lose", "lose", "wait", "work"),
-    *("ask_refund", "give_back", "refund_arrives", "gateway_refunds"),
+    *("ask_refund", "give_back", "refund_arrives", "gateway_refunds", "refund_in_part", "dispute", "decide"),
+    *("pay_out", "lose_webhooks", "prune"),
 )
 steps = st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 7)), min_size=3, max_size=25)
 

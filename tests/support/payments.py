@@ -27,6 +27,7 @@ from kswifi.books.verify import verify_book
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.jobs.worker import Worker, WorkerLimits
+from kswifi.kernel.clock import Clock
 from kswifi.lab.rehearsal.payments.server import GatewayConfig, serving_gateway
 from kswifi.listeners.http_server import HttpServer
 from kswifi.outbox.sql import outbox_entry
@@ -48,6 +49,8 @@ SECRET: Final = "sk_test_0123456789abcdef"
 FACES: Final = ("sandbox", "paystack")
 PRICE: Final = 80_000
 FEE: Final = 1_200
+DISPUTE_FEE: Final = 2_500
+"""What the sandbox's face charges for a lost dispute."""
 
 
 def order(reference: str, amount_kobo: int = PRICE) -> Order:
@@ -102,6 +105,7 @@ async def rehearsal(
     answer_seconds: float = 5.0,
     refund_seconds: float | None = 0.05,
     take: Any = None,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Rehearsal]:
     """Give a gateway that tells a server of this test; ``take`` is asked what to answer to a webhook."""
     heard: list[tuple[bytes, dict[str, str]]] = []
@@ -124,6 +128,8 @@ async def rehearsal(
         file=file,
         refund_seconds=refund_seconds,
         retry_seconds=0.02,
+        dispute_fee_kobo=DISPUTE_FEE if face == "sandbox" else 0,
+        clock=clock,
     )
     try:
         async with serving_gateway(config) as origin:
@@ -235,7 +241,9 @@ async def open_till(
     clock = ManualClock(START)
     async with (
         open_database(folder, clock) as database,
-        rehearsal(face, answer_seconds=answer_seconds, refund_seconds=refund_seconds, take=take) as there,
+        rehearsal(
+            face, answer_seconds=answer_seconds, refund_seconds=refund_seconds, take=take, clock=clock
+        ) as there,
     ):
 
         def change(connection: Connection) -> None:

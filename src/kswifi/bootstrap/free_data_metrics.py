@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from kswifi.bootstrap.connection_metrics import ConnectionMetrics
 from kswifi.bootstrap.metrics import ChargingMetrics
+from kswifi.bootstrap.payment_metrics import PaymentMetrics
 from kswifi.database.engine import Database
 from kswifi.free_data.figures import Committed, FreeDataCounts, FreeDataFigures, read_figures
 from kswifi.free_data.model import Budget
@@ -48,12 +49,16 @@ class FreeDataMetrics:
 
 
 def metrics_text(
-    charging: ChargingMetrics, connections: ConnectionMetrics, free_data: FreeDataMetrics
+    charging: ChargingMetrics,
+    connections: ConnectionMetrics,
+    free_data: FreeDataMetrics,
+    payments: PaymentMetrics | None = None,
 ) -> Callable[[], Awaitable[bytes]]:
     """Return what gives all metrics of the server."""
 
     async def text() -> bytes:
-        return charging.text() + connections.text() + await free_data.text()
+        paid = b"" if payments is None else await payments.text()
+        return charging.text() + connections.text() + await free_data.text() + paid
 
     return text
 

@@ -11,10 +11,12 @@ from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database
 from kswifi.esim.lines.service import EsimOrders
 from kswifi.free_data.service import FreeData
+from kswifi.jobs.housekeeping import Chore
 from kswifi.outbox.results import Handler
 from kswifi.payments.job_handlers import PaymentHandlers
 from kswifi.payments.opening import Opening, PayerPage
 from kswifi.payments.ports import PaymentGateway
+from kswifi.payments.reconciliation import ask_daily
 from kswifi.payments.rules import PassRules
 from kswifi.payments.service import PaymentService
 from kswifi.providers.payments.registry import GatewayOptions, open_gateway
@@ -30,6 +32,7 @@ class Payments:
     gateway: PaymentGateway
     service: PaymentService
     handlers: Mapping[str, Handler]
+    chores: Mapping[str, Chore]
 
 
 def open_payments(
@@ -44,7 +47,9 @@ def open_payments(
     service = PaymentService(
         *(database, catalogue, gateway, opening, rules), settings.operator_name, settings.payments_email
     )
-    return Payments(gateway, service, PaymentHandlers(database, gateway, opening, rules).handlers())
+    handlers = PaymentHandlers(database, gateway, opening, rules).handlers()
+    chores = {"payment_reconciliations": lambda: ask_daily(database, gateway.name)}
+    return Payments(gateway, service, handlers, chores)
 
 
 def make_gateway(settings: Settings, installation: Installation) -> PaymentGateway | None:

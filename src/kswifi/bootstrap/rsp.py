@@ -32,6 +32,7 @@ from kswifi.listeners.descriptors import raise_descriptor_limit
 from kswifi.listeners.pool import ConnectionPool
 from kswifi.rsp.access_rules import CarrierApp
 from kswifi.rsp.pki import Pki
+from kswifi.servers.rsp.asn1_binding import Es9PlusAsn1
 from kswifi.servers.rsp.es9plus import Es9Plus
 from kswifi.servers.rsp.https_server import Es9PlusServer, tls_context
 from kswifi.servers.rsp.json_binding import application
@@ -110,6 +111,7 @@ class SmdpPlus:
         chores: dict[str, Chore] = {"rsp_sessions": self.provisioning.prune}
         if self.operators is not None:
             chores["es2_answers"] = self.operators.orders.prune
+            chores["expired_profile_orders"] = self.operators.orders.expire
         return chores
 
 
@@ -155,10 +157,16 @@ def open_smdp(
             addresses=tuple(dict.fromkeys((options.smdp_address, name, f"{name}:{port}"))),
             rules=rules,
         )
-        routes = Es9Plus(provisioning, InstallResults(database, trust)).routes()
+        results = InstallResults(database, trust)
+        routes = Es9Plus(provisioning, results).routes() + Es9PlusAsn1(provisioning, results).routes()
         side = None
         if options.es2:
-            orders = OperatorOrders(database, options.smdp_address, lambda name: packages.stocked(name) is not None)
+            orders = OperatorOrders(
+                database,
+                options.smdp_address,
+                lambda name: packages.stocked(name) is not None,
+                (rules or SmdpRules()).order_life,
+            )
             side = OperatorSide(database, orders, tls, identities[0].oid, options.progress)
             if options.es2_on_es9:
                 routes += side.share(context)
@@ -208,7 +216,7 @@ async def run_rsp(settings: Settings, options: RspOptions, ready: Ready, end_of_
         database = Database(sqlite_url(installation.control_database), SystemClock())
         try:
             await migrate(database)
-            smdp = open_smdp(installation, database, vault, options, pool=pool)
+            smdp = open_smdp(installation, database, vault, options, settings.smdp_rules, pool)
             await _serve(smdp, ready, stop)
         finally:
             await database.close()

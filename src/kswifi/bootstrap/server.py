@@ -31,6 +31,7 @@ from kswifi.bootstrap.free_data_metrics import FreeDataMetrics, metrics_text
 from kswifi.bootstrap.lan import lan_ready, lan_servers
 from kswifi.bootstrap.monitoring import monitoring_listener, monitoring_server
 from kswifi.bootstrap.notifications import open_notifications
+from kswifi.bootstrap.payment_metrics import PaymentMetrics
 from kswifi.bootstrap.payments import open_payments, pass_rules
 from kswifi.bootstrap.phones import open_phones
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
@@ -150,6 +151,7 @@ class _Server:
                 carrier_apps=settings.carrier_apps,
                 progress=None if peer is None else peer.progress,
             ),
+            settings.smdp_rules,
             pool=self._pool,
         )
         self._stack.callback(smdp.close)
@@ -209,6 +211,7 @@ class _Server:
                     charging.metrics,
                     ConnectionMetrics(self._pool, charging.node),
                     FreeDataMetrics(database, free_data),
+                    None if payments is None else PaymentMetrics(database, payments.service),
                 ),
                 settings.metrics_networks,
             ),
@@ -221,6 +224,7 @@ class _Server:
             "passkey_challenges": passkeys.prune,
             "idempotent_requests": lambda: prune_requests(database),
             "unpaid_payments": lambda: prune_payments(database),
+            **({} if payments is None else payments.chores),
             "charging_data_records": charging.prune_records,
             "ledger_journal": lambda: self._prune_journal(database, ledger),
             **smdp.chores,

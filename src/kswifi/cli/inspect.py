@@ -20,6 +20,11 @@ ledger_app = typer.Typer(help="The ledger's journal, read without changing it.",
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
 
+PublicKeys = Annotated[
+    str | None,
+    typer.Option(help="The server's keys: a JWK Set file, or its address (http://.../.well-known/jwks.json)."),
+]
+
 
 class KeysNotFoundError(KswifiError):
     """No public keys to verify with."""
@@ -30,10 +35,7 @@ class KeysNotFoundError(KswifiError):
 @package_app.command("verify")
 def verify_package_command(
     file: Annotated[Path, typer.Argument(help="The package.")],
-    keys: Annotated[
-        str | None,
-        typer.Option(help="The server's keys: a JWK Set file, or its address (http://.../.well-known/jwks.json)."),
-    ] = None,
+    keys: PublicKeys = None,
     iccid: Annotated[str | None, typer.Option(help="Also require that it is for this card.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -45,6 +47,39 @@ def verify_package_command(
         print(json.dumps({"verified": True, "kid": package.kid, **msgspec.to_builtins(package.manifest)}))
     else:
         _show_package(file, package)
+
+
+@package_app.command("show")
+def show_package_command(
+    file: Annotated[Path, typer.Argument(help="The package.")],
+    keys: PublicKeys = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print what a package holds, the activation code included; its octets are verified, it may have expired."""
+    from kswifi.session_package import read_key_set, verify_package_file
+
+    package = verify_package_file(file, read_key_set(_keys(keys)), None, None)
+    manifest, expired = package.manifest, SystemClock().now() >= package.valid_until
+    if as_json:
+        held = {
+            "kid": package.kid,
+            **msgspec.to_builtins(manifest),
+            "expired": expired,
+            "activation": dict(package.activation),
+            "session_record": package.session_record.hex(),
+            "terms": package.terms,
+        }
+        print(json.dumps(held))
+        return
+    _show_package(file, package)
+    if expired:
+        print("  EXPIRED")
+    manual = package.activation.get("manual_setup", {})
+    print(f"  activation {package.activation['activation_code']}")
+    for name, value in manual.items():
+        print(f"    {name.replace('_', ' ')}: {value}")
+    print(f"  record     {package.session_record.hex()}")
+    print(f"\n{package.terms}")
 
 
 @ledger_app.command("verify")

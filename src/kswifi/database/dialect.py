@@ -146,9 +146,14 @@ def trigger_names(connection: Connection) -> set[str]:
     return set(connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars())
 
 
+def partial_index(*columns: str, where: str) -> Index:
+    """Return an index over the rows that satisfy a condition; its name follows from its columns."""
+    return Index(None, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 def partial_unique_index(name: str, *columns: str, where: str) -> Index:
     """Return a unique index of the rows that fulfil a condition."""
-    return Index(name, *columns, unique=True, sqlite_where=text(where))
+    return Index(name, *columns, unique=True, sqlite_where=text(where), postgresql_where=text(where))
 
 
 def upsert_rows(

@@ -57,6 +57,9 @@ PROFILE_TRANSITIONS: Final[Mapping[tuple[ProfileState, ProfileEvent], ProfileSta
         # A card that could not take it may ask again: the order goes back to where it was released.
         (_S.DOWNLOADED, _E.RELEASE): _S.RELEASED,
         (_S.ERROR, _E.RELEASE): _S.RELEASED,
+        # A success that the card signed may be delivered after a failure, or after the order was released again.
+        (_S.ERROR, _E.INSTALL): _S.INSTALLED,
+        (_S.RELEASED, _E.INSTALL): _S.INSTALLED,
         **{
             (state, _E.WITHDRAW): _S.UNAVAILABLE
             for state in ProfileState

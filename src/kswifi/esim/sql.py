@@ -4,6 +4,7 @@ from typing import Final
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     CheckConstraint,
     Column,
@@ -16,7 +17,7 @@ from sqlalchemy import (
     Text,
 )
 
-from kswifi.database.dialect import COUNTED_UP, ONE_TREE, partial_unique_index
+from kswifi.database.dialect import COUNTED_UP, ONE_TREE, partial_index, partial_unique_index
 from kswifi.database.engine import metadata
 from kswifi.database.types import BigId, ExactInteger, UtcDateTime, UuidText
 
@@ -78,6 +79,8 @@ profile_order: Final = Table(
     Column("bound_otpk", LargeBinary(65)),
     Column("bound_identity", LargeBinary(64)),
     Column("sealed_binding", LargeBinary),
+    # The highest sequence number by which its card has reported that it deleted the profile.
+    Column("deleted_sequence", BigInteger),
     Column("created_at", UtcDateTime, nullable=False),
     CheckConstraint("(esim_id IS NULL) <> (package_name IS NULL)", name="one_source"),
     Index(None, "eid", "created_at"),
@@ -88,6 +91,7 @@ profile_order: Final = Table(
         where="operator_id IS NOT NULL AND profile_state <> 'unavailable'",
     ),
     Index(None, "operator_id", "profile_type", "profile_state", "iccid"),
+    partial_index("expires_at", where="expires_at IS NOT NULL"),
 )
 """Download orders of the SM-DP+ (SGP.22 v2, 3.1.1), each for one profile."""
 
@@ -143,6 +147,12 @@ operator_profile: Final = Table(
     Column("operator_id", UuidText, ForeignKey("operator.operator_id"), nullable=False),
     Column("profile_type", String(64), nullable=False),
     Column("sealed_package", LargeBinary, nullable=False),
+    # What the operator said of it (stock_metadata.py); NULL is what its package gives, or nothing.
+    Column("profile_name", String(64)),
+    Column("icon", LargeBinary),
+    Column("owner", LargeBinary),
+    Column("policy_rules", Integer),
+    Column("order_days", Integer),
     Column("created_at", UtcDateTime, nullable=False),
 )
 """Operators' profiles, sealed: they hold subscribers' keys."""

@@ -2,6 +2,7 @@
 
 So an LPA that nobody here wrote drives this card. It asks ``{"type":"apdu","payload":{"func":F,"param":HEX}}`` and
 is answered ``{"type":"apdu","payload":{"ecode":N,"data":HEX}}``; lines of other types are its own output.
+A line that cannot be parsed is answered with ecode -1, so that the other side never waits for nothing.
 """
 
 import json
@@ -13,19 +14,25 @@ from kswifi.euicc.card import Euicc
 LINE_MAX_CHARACTERS: Final = 65_536
 _REFUSED: Final = -1
 _OK: Final = b"\x90\x00"
+_MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 def serve_stdio(card: Euicc, source: IO[str], sink: IO[str], aside: Callable[[str], None]) -> None:
-    """Answer every request until the input ends; ``aside`` gets the lines that are no requests.
+    """Answer every request until the input ends; ``aside`` gets the other side's own output, and what is malformed.
 
     Answers are flushed one by one: the other side waits for each.
     """
-    while line := source.readline(LINE_MAX_CHARACTERS):
-        request = _request(line)
-        if request is None:
+    while line := _line(source):
+        try:
+            request = _request(line)
+        except _MALFORMED:
             aside(line.rstrip("\n"))
-            continue
-        code, data = _answer(card, *request)
+            code, data = _REFUSED, None
+        else:
+            if request is None:
+                aside(line.rstrip("\n"))
+                continue
+            code, data = _answer(card, *request)
         payload: dict[str, Any] = {"ecode": code}
         if data is not None:
             payload["data"] = data.hex().upper()
@@ -33,16 +40,28 @@ def serve_stdio(card: Euicc, source: IO[str], sink: IO[str], aside: Callable[[st
         sink.flush()
 
 
+def _line(source: IO[str]) -> str:
+    """Return the next line, cut to the limit; the rest of a longer one is dropped, so that it gets one answer."""
+    line = source.readline(LINE_MAX_CHARACTERS)
+    rest = line
+    while rest and not rest.endswith("\n"):
+        rest = source.readline(LINE_MAX_CHARACTERS)
+    return line
+
+
 def _request(line: str) -> tuple[str, bytes] | None:
-    """Return the function and its parameter, or None for a line that is no request."""
-    try:
-        message = json.loads(line)
-        if message["type"] != "apdu":
-            return None
-        payload = message["payload"]
-        return str(payload["func"]), bytes.fromhex(payload.get("param") or "")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    """Return the function and its parameter, or None for a line of another type.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError, RecursionError: it is too long, or malformed.
+    """
+    if len(line) == LINE_MAX_CHARACTERS and not line.endswith("\n"):
+        raise ValueError("a line is too long")
+    message = json.loads(line)
+    if message["type"] != "apdu":
         return None
+    payload = message["payload"]
+    return str(payload["func"]), bytes.fromhex(payload.get("param") or "")
 
 
 def _answer(card: Euicc, function: str, parameter: bytes) -> tuple[int, bytes | None]:

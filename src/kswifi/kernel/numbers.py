@@ -1,5 +1,10 @@
-"""The numbers of a card and its line: ICCID, IMSI and EID. The constructor of each checks its digits."""
+"""The numbers of a card and its line: ICCID, IMSI and EID.
 
+The constructors check the numbers that we issue, including their check digits. ``as_read`` keeps numbers of other
+issuers unchanged: cards in the field have ICCIDs with hexadecimal digits or without a check digit.
+"""
+
+import re
 from typing import Self
 
 from kswifi.kernel.errors import KswifiError
@@ -43,8 +48,19 @@ class Iccid(str):
 
     @classmethod
     def from_bytes(cls, octets: bytes) -> Self:
-        """Read the ten octets of EF.ICCID."""
-        return cls(unswap_nibbles(octets).rstrip("F"))
+        """Decode the ten octets of EF.ICCID, without their padding. The digits are not checked."""
+        return str.__new__(cls, unswap_nibbles(octets).rstrip("F"))
+
+    @classmethod
+    def as_read(cls, digits: str) -> Self:
+        """Return an ICCID of another issuer, without padding: 1 to 20 hexadecimal digits.
+
+        Raises:
+            InvalidNumberError: it does not fit into EF.ICCID.
+        """
+        if re.fullmatch(r"[0-9A-Fa-f]{1,20}", digits) is None:
+            raise InvalidNumberError(f"an ICCID has at most 20 hexadecimal digits, not {digits!r}", iccid=digits)
+        return str.__new__(cls, digits.upper().rstrip("F"))
 
 
 class Imsi(str):
@@ -82,6 +98,17 @@ class Eid(str):
         if int(digits) % 97 != 1:
             raise InvalidNumberError(f"EID {digits} has wrong check digits", eid=digits)
         return super().__new__(cls, digits)
+
+    @classmethod
+    def as_read(cls, digits: str) -> Self:
+        """Return an EID of another issuer: 32 hexadecimal digits. The check digits are not verified.
+
+        Raises:
+            InvalidNumberError: it is not 32 hexadecimal digits.
+        """
+        if re.fullmatch(r"[0-9A-Fa-f]{32}", digits) is None:
+            raise InvalidNumberError(f"an EID has 32 digits, not {digits!r}", eid=digits)
+        return str.__new__(cls, digits.upper())
 
     @classmethod
     def with_check_digits(cls, thirty_digits: str) -> Self:

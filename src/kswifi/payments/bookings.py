@@ -1,16 +1,66 @@
 """What payments put into the book. Every reference follows from the payment, so that nothing is booked twice.
 
-Sandbox money is booked like real money, so that the whole road is rehearsed, and every such entry's kind says so.
+What the book holds of one payment is read from the entries whose reference begins with ``payment:REFERENCE:``, and
+what the gateway says beyond that is booked as a difference. So it does not matter in which order, or how often, the
+gateway's figures arrive. Sandbox money is booked like real money, so that the whole procedure is rehearsed, and the
+kind of each such entry begins with ``sandbox_``.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from kswifi.books.model import Account
+from kswifi.books.model import Account, Line
 from kswifi.books.service import post
+from kswifi.books.sql import book_entry, book_line
 from kswifi.payments.model import PassPeriod, Payment, earned_after
-from kswifi.payments.ports import Charge
+from kswifi.payments.ports import Charge, Dispute
+
+_SENT_BACK: Final = ("refunded", "sent_back")
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """What the book holds of one receipt: ``sent_back_kobo`` left the gateway, ``owed_kobo`` is still owed.
+
+    ``names`` are the ends of the references, after the receipt's own.
+    """
+
+    sent_back_kobo: int
+    owed_kobo: int
+    names: frozenset[str]
+
+    def next_name(self, name: str) -> str:
+        """Return the name of the next entry of a kind of which there can be several."""
+        return f"{name}:{sum(it.partition(':')[0] == name for it in self.names)}"
+
+
+def booked_of(connection: Connection, prefix: str, liability: Account) -> Booked:
+    """Return what the book holds under a reference's prefix; ``liability`` is where it is owed."""
+    joined = book_line.join(book_entry, book_entry.c.number == book_line.c.number)
+    rows = connection.execute(
+        select(book_entry.c.reference, book_line.c.account, book_line.c.amount_kobo)
+        .select_from(joined)
+        .where(book_entry.c.reference >= f"{prefix}:", book_entry.c.reference < f"{prefix};")
+    )
+    sent_back = owed = 0
+    names = set()
+    for reference, account, amount_kobo in rows:
+        name = reference.removeprefix(f"{prefix}:")
+        names.add(name)
+        if account == Account.CASH_AT_GATEWAY and name.partition(":")[0] in _SENT_BACK:
+            sent_back -= amount_kobo
+        elif account == liability:
+            owed -= amount_kobo
+    return Booked(sent_back, owed, frozenset(names))
+
+
+def booked_of_payment(connection: Connection, payment: Payment) -> Booked:
+    """Return what the book holds of a payment."""
+    return booked_of(connection, f"payment:{payment.reference}", Account.REFUNDS_OWED)
 
 
 def book_settled(connection: Connection, payment: Payment, charge: Charge, at: datetime) -> None:
@@ -19,70 +69,94 @@ def book_settled(connection: Connection, payment: Payment, charge: Charge, at: d
     A fee that the payer bore on top of the price is no cost of ours.
     """
     borne_by_payer = charge.amount_kobo - payment.amount_kobo
-    post(
-        connection,
-        reference=f"payment:{payment.reference}:settled",
-        kind=_kind(payment, "payment_settled"),
-        lines=[
-            (Account.CASH_AT_GATEWAY, charge.amount_kobo - charge.fees_kobo),
-            (Account.GATEWAY_FEES, charge.fees_kobo - borne_by_payer),
-            (Account.DEFERRED_REVENUE, -payment.amount_kobo),
-        ],
-        at=at,
-    )
+    lines = [
+        (Account.CASH_AT_GATEWAY, charge.amount_kobo - charge.fees_kobo),
+        (Account.GATEWAY_FEES, charge.fees_kobo - borne_by_payer),
+        (Account.DEFERRED_REVENUE, -payment.amount_kobo),
+    ]
+    _post(connection, payment, "settled", "payment_settled", lines, at)
 
 
 def book_unassigned(connection: Connection, payment: Payment, charge: Charge, at: datetime) -> None:
     """Book kobo that came without a right to it, at once owed back."""
-    post(
-        connection,
-        reference=f"payment:{payment.reference}:unassigned",
-        kind=_kind(payment, "payment_unassigned"),
-        lines=[
-            (Account.CASH_AT_GATEWAY, charge.amount_kobo - charge.fees_kobo),
-            (Account.GATEWAY_FEES, charge.fees_kobo),
-            (Account.UNASSIGNED_RECEIPTS, -charge.amount_kobo),
-        ],
-        at=at,
-    )
-    post(
-        connection,
-        reference=f"payment:{payment.reference}:refund_owed",
-        kind=_kind(payment, "refund_owed"),
-        lines=[(Account.UNASSIGNED_RECEIPTS, charge.amount_kobo), (Account.REFUNDS_OWED, -charge.amount_kobo)],
-        at=at,
-    )
+    lines = [
+        (Account.CASH_AT_GATEWAY, charge.amount_kobo - charge.fees_kobo),
+        (Account.GATEWAY_FEES, charge.fees_kobo),
+        (Account.UNASSIGNED_RECEIPTS, -charge.amount_kobo),
+    ]
+    _post(connection, payment, "unassigned", "payment_unassigned", lines, at)
+    owed = [(Account.UNASSIGNED_RECEIPTS, charge.amount_kobo), (Account.REFUNDS_OWED, -charge.amount_kobo)]
+    _post(connection, payment, "refund_owed", "refund_owed", owed, at)
 
 
-def book_refund_owed(connection: Connection, payment: Payment, earned_kobo: int, at: datetime) -> None:
-    """Book that the price is owed back: what is still deferred, and what had been earned of it."""
-    post(
-        connection,
-        reference=f"payment:{payment.reference}:refund_owed",
-        kind=_kind(payment, "refund_owed"),
-        lines=[
-            (Account.DEFERRED_REVENUE, payment.amount_kobo - earned_kobo),
-            (Account.REFUNDS, earned_kobo),
-            (Account.REFUNDS_OWED, -payment.amount_kobo),
-        ],
-        at=at,
-    )
-
-
-def book_refunded(
-    connection: Connection, payment: Payment, amount_kobo: int, at: datetime, *, by_hand: bool
+def book_refund_owed(
+    connection: Connection, payment: Payment, earned_kobo: int, total_kobo: int, at: datetime
 ) -> None:
-    """Book that the gateway has sent it back, or the operator from the bank. The gateway's fee is lost."""
-    post(
-        connection,
-        reference=f"payment:{payment.reference}:refunded",
-        kind=_kind(payment, "payment_refunded"),
-        lines=[
-            (Account.REFUNDS_OWED, amount_kobo),
-            (Account.CASH_AT_BANK if by_hand else Account.CASH_AT_GATEWAY, -amount_kobo),
-        ],
-        at=at,
-    )
+    """Book that a pass has ended and that ``total_kobo`` of its price is to have gone back in all.
+
+    What was still deferred pays for it first. What had been earned and goes back is a refund of income; what stays
+    with the operator of days that will not be delivered (a lost dispute about a part) is earned.
+    """
+    sent_back = booked_of_payment(connection, payment).sent_back_kobo
+    owed = max(total_kobo - sent_back, 0)
+    deferred = payment.amount_kobo - earned_kobo
+    from_income = owed - deferred
+    refunds = from_income if from_income >= 0 else -min(-from_income, sent_back, payment.amount_kobo)
+    lines = [
+        (Account.DEFERRED_REVENUE, deferred),
+        (Account.REFUNDS, refunds),
+        (Account.EARNED_REVENUE, from_income - refunds),
+        (Account.REFUNDS_OWED, -owed),
+    ]
+    if any(amount for _, amount in lines):
+        _post(connection, payment, "refund_owed", "refund_owed", lines, at)
+
+
+def book_sent_back(connection: Connection, payment: Payment, total_kobo: int, at: datetime) -> int:
+    """Book what the gateway has sent back, or a bank has taken, beyond what is booked; return how much that is.
+
+    It pays what is owed first. Beyond the price it is the fee that the payer had borne, now ours. The rest is
+    income given back: a part of the price of a pass that goes on.
+    """
+    booked = booked_of_payment(connection, payment)
+    more = total_kobo - booked.sent_back_kobo
+    if more <= 0:
+        return 0
+    of_debt = min(more, booked.owed_kobo)
+    beyond_price = max(total_kobo - max(payment.amount_kobo, booked.sent_back_kobo), 0)
+    fee = min(more - of_debt, beyond_price)
+    lines = [
+        (Account.REFUNDS_OWED, of_debt),
+        (Account.GATEWAY_FEES, fee),
+        (Account.REFUNDS, more - of_debt - fee),
+        (Account.CASH_AT_GATEWAY, -more),
+    ]
+    _post(connection, payment, booked.next_name("sent_back"), "payment_refunded", lines, at)
+    return more
+
+
+def book_refunded_by_hand(connection: Connection, payment: Payment, at: datetime) -> int:
+    """Book that the operator has sent from the bank what is still owed; return the kobo."""
+    owed = booked_of_payment(connection, payment).owed_kobo
+    if owed:
+        lines = [(Account.REFUNDS_OWED, owed), (Account.CASH_AT_BANK, -owed)]
+        _post(connection, payment, "refunded", "payment_refunded", lines, at)
+    return owed
+
+
+def book_fees(connection: Connection, payment: Payment, fees_kobo: int, at: datetime) -> None:
+    """Book that the gateway's fee is another than was booked."""
+    more = fees_kobo - (payment.fees_kobo or 0)
+    name = booked_of_payment(connection, payment).next_name("fees")
+    lines = [(Account.GATEWAY_FEES, more), (Account.CASH_AT_GATEWAY, -more)]
+    _post(connection, payment, name, "gateway_fee_corrected", lines, at)
+
+
+def book_dispute_fee(connection: Connection, payment: Payment, dispute: Dispute, at: datetime) -> None:
+    """Book what the gateway charges for a lost dispute, once."""
+    if dispute.fee_kobo:
+        lines = [(Account.GATEWAY_FEES, dispute.fee_kobo), (Account.CASH_AT_GATEWAY, -dispute.fee_kobo)]
+        _post(connection, payment, f"dispute_fee:{dispute.dispute_id}", "dispute_fee", lines, at)
 
 
 def book_earned_day(connection: Connection, payment: Payment, period: PassPeriod, day: int, at: datetime) -> None:
@@ -93,11 +167,19 @@ def book_earned_day(connection: Connection, payment: Payment, period: PassPeriod
         post(
             connection,
             reference=f"pass:{period.period_id}:day:{day}",
-            kind=_kind(payment, "pass_day_earned"),
+            kind=sandbox_kind("pass_day_earned", sandbox=payment.sandbox),
             lines=[(Account.DEFERRED_REVENUE, amount), (Account.EARNED_REVENUE, -amount)],
             at=at,
         )
 
 
-def _kind(payment: Payment, kind: str) -> str:
-    return f"sandbox_{kind}" if payment.sandbox else kind
+def sandbox_kind(kind: str, *, sandbox: bool) -> str:
+    """Return the kind of an entry, marked where no real money moves."""
+    return f"sandbox_{kind}" if sandbox else kind
+
+
+def _post(
+    connection: Connection, payment: Payment, name: str, kind: str, lines: Sequence[Line], at: datetime
+) -> None:
+    kind = sandbox_kind(kind, sandbox=payment.sandbox)
+    post(connection, reference=f"payment:{payment.reference}:{name}", kind=kind, lines=lines, at=at)

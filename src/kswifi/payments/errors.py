@@ -79,3 +79,9 @@ class WebhookUnreadableError(PaymentsError):
     """A webhook that is signed as it should be and says nothing that can be read."""
 
     code = "webhook_unreadable"
+
+
+class GatewayNotListedError(PaymentsError):
+    """The gateway did not give one of its lists; ``refused`` tells whether it said no, or nothing that is known."""
+
+    code = "gateway_not_listed"

@@ -1,14 +1,14 @@
-"""Going live: what a rehearsal has left must not count beside real money.
+"""Going live: what a rehearsal has left must not count with real money.
 
 Once a gateway that moves money is configured, every pass that was bought in a sandbox ends, and every entry that
-sandbox money has in the book is undone by one of its own: the book goes on from zero, and still tells of both.
+sandbox money has in the book is undone by a further entry: the book goes on from zero, and keeps both.
 """
 
 from collections import defaultdict
 from functools import partial
 from typing import Final
 
-from sqlalchemy import Connection, exists, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, literal, or_, select
 
 from kswifi.books.model import Account
 from kswifi.books.service import post
@@ -16,11 +16,12 @@ from kswifi.books.sql import book_entry, book_line
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.payments import jobs
 from kswifi.payments.model import PassState
-from kswifi.payments.sql import payment
+from kswifi.payments.sql import gateway_item, payment
 from kswifi.payments.store import period_of, set_period_state
 
 BATCH: Final = 100
 _CLOSED: Final = ":sandbox_closed"
+_GATEWAYS_CLOSED: Final = "gateway:sandbox_closed"
 
 
 async def close_rehearsal(database: Database) -> int:
@@ -30,6 +31,7 @@ async def close_rehearsal(database: Database) -> int:
         references = await database.write(partial(_close_some, after=last), alone=True)
         closed += len(references)
         if len(references) < BATCH:
+            await database.write(_close_items, alone=True)
             return closed
         last = references[-1]
 
@@ -59,19 +61,30 @@ def _close(connection: Connection, reference: str) -> None:
         if period.state is not PassState.REVOKED:
             set_period_state(connection, period, PassState.REVOKED)
             jobs.ask_to_end_sessions(connection, reference)
+    _undo(connection, or_(*mine), f"payment:{reference}{_CLOSED}")
+
+
+def _close_items(connection: Connection) -> None:
+    """Undo the payouts and unclaimed receipts of sandboxes, and forget what their gateways listed."""
+    booked = book_entry.c.reference.startswith("gateway:") & book_entry.c.kind.startswith(
+        "sandbox_", autoescape=True
+    )
+    closings = select(func.count()).where(book_entry.c.reference.startswith(_GATEWAYS_CLOSED))
+    number = connection.execute(closings).scalar_one()
+    _undo(connection, booked, f"{_GATEWAYS_CLOSED}:{number}")
+    connection.execute(delete(gateway_item).where(gateway_item.c.sandbox))
+
+
+def _undo(connection: Connection, entries: ColumnElement[bool], reference: str) -> None:
+    """Book the opposite of what some entries sum to; nothing where they sum to nothing."""
     joined = book_line.join(book_entry, book_entry.c.number == book_line.c.number)
     rows = connection.execute(
-        select(book_line.c.account, book_line.c.amount_kobo).select_from(joined).where(or_(*mine))
+        select(book_line.c.account, book_line.c.amount_kobo).select_from(joined).where(entries)
     )
     standing: defaultdict[Account, int] = defaultdict(int)
     for account, amount in rows:
         standing[Account(account)] += amount
     lines = [(account, -amount) for account, amount in standing.items() if amount]
-    if lines:  # none where it was refunded whole, without a fee
-        post(
-            connection,
-            reference=f"payment:{reference}{_CLOSED}",
-            kind="sandbox_closed",
-            lines=lines,
-            at=transaction_instant(connection),
-        )
+    if lines:
+        now = transaction_instant(connection)
+        post(connection, reference=reference, kind="sandbox_closed", lines=lines, at=now)

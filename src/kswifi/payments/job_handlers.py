@@ -18,11 +18,14 @@ from kswifi.payments import jobs
 from kswifi.payments.model import OPEN_STATES, UNPAID_STATES, Payment, PaymentEvent, PaymentState
 from kswifi.payments.opening import Opening
 from kswifi.payments.passes import earn_day
-from kswifi.payments.ports import Charge, GatewayRefused, GatewayUnknown, PaymentGateway
+from kswifi.payments.ports import GatewayRefused, GatewayUnknown, PaymentGateway
+from kswifi.payments.reconciliation import Reconciler
 from kswifi.payments.refunding import Refunding
 from kswifi.payments.rules import PassRules
-from kswifi.payments.settling import apply_charge
-from kswifi.payments.store import find_payment, move_payment, prune_unpaid
+from kswifi.payments.settling import follow
+from kswifi.payments.standing import Standing, look_up
+from kswifi.payments.store import find_payment, move_payment, payment_of, prune_unpaid
+from kswifi.payments.unclaimed import follow_unclaimed
 
 _log = structlog.get_logger(__name__)
 
@@ -38,7 +41,8 @@ class PaymentHandlers:
         self._gateway = gateway
         self._opening = opening
         self._rules = rules
-        self._refunding = Refunding(database, gateway)
+        self._refunding = Refunding(database, gateway, rules)
+        self._reconciler = Reconciler(database, gateway, rules)
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handler of each kind."""
@@ -47,6 +51,7 @@ class PaymentHandlers:
             jobs.LOOK: self.look,
             jobs.NOTICE: self.notice,
             jobs.REFUND: self.refund,
+            jobs.RECONCILE: self.reconcile,
         }
 
     async def open(self, entry: Entry) -> JobResult:
@@ -92,16 +97,17 @@ class PaymentHandlers:
         return Done()
 
     async def notice(self, entry: Entry) -> JobResult:
-        """Look a payment up because a webhook told of it."""
-        payment = await self._read(entry)
-        if payment.gateway != self._gateway.name:
+        """Look up the payment that a webhook is about; one that was deleted is an unclaimed receipt."""
+        reference = str(entry.payload["reference"])
+        payment = await self._database.read(lambda connection: payment_of(connection, reference))
+        if payment is not None and payment.gateway != self._gateway.name:
             return _another_gateways(payment)
-        answer = await self._look_up(payment)
-        if isinstance(answer, GatewayUnknown):
-            return Unknown(answer.words)
-        if entry.payload["about_refund"] and isinstance(answer, Charge):
-            return await self._refunding.look(payment.reference, answer)
-        return Done()
+        answer = await (self._look_up_unclaimed(reference) if payment is None else self._look_up(payment))
+        return Unknown(answer.words) if isinstance(answer, GatewayUnknown) else Done()
+
+    async def reconcile(self, entry: Entry) -> JobResult:
+        """Compare one day with the gateway's lists."""
+        return await self._reconciler.work_day(str(entry.payload["day"]))
 
     async def refund(self, entry: Entry) -> JobResult:
         """Have the gateway send the money back, or look how far that is."""
@@ -118,11 +124,18 @@ class PaymentHandlers:
             lambda connection: find_payment(connection, str(entry.payload["reference"]))
         )
 
-    async def _look_up(self, payment: Payment) -> Charge | GatewayRefused | GatewayUnknown:
-        answer = await self._gateway.verify(payment.reference)
-        if isinstance(answer, Charge):
+    async def _look_up_unclaimed(self, reference: str) -> Standing | GatewayRefused | GatewayUnknown:
+        answer = await look_up(self._gateway, reference)
+        if isinstance(answer, Standing):
+            name, sandbox = self._gateway.name, self._gateway.sandbox
+            await self._database.write(lambda connection: follow_unclaimed(connection, name, sandbox, answer))
+        return answer
+
+    async def _look_up(self, payment: Payment) -> Standing | GatewayRefused | GatewayUnknown:
+        answer = await look_up(self._gateway, payment.reference)
+        if isinstance(answer, Standing):
             await self._database.write(
-                lambda connection: apply_charge(connection, payment.reference, answer, self._rules)
+                lambda connection: follow(connection, payment.reference, answer, self._rules)
             )
         else:
             _log.warning("payment_not_looked_up", reference=payment.reference, words=answer.words)

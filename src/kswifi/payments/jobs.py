@@ -17,6 +17,7 @@ LOOK: Final = "payment.look"
 NOTICE: Final = "payment.notice"
 WITHDRAW: Final = "payment.withdraw"
 REFUND: Final = "payment.refund"
+RECONCILE: Final = "payment.reconcile"
 EARN: Final = "pass.earn"
 END_SESSIONS: Final = "pass.end_sessions"
 
@@ -61,9 +62,23 @@ def ask_to_refund(
     return _next(connection, REFUND, reference, attempt, REFUND_DELAYS, not_within_seconds)
 
 
-def ask_about(connection: Connection, reference: str, digest: str, *, about_refund: bool) -> None:
-    """Look a payment up because a webhook told of it; the same webhook again is the same entry."""
-    payload = {"reference": reference, "about_refund": about_refund}
+RECHECK_DAYS: Final = (1, 2, 8, 31)
+"""How many days ago a day was when it is compared with the gateway: the next day, and again for late changes."""
+
+
+def ask_to_reconcile(connection: Connection, gateway: str) -> None:
+    """Compare the days that are due with the gateway's lists; asked again on the same day, nothing more happens."""
+    today = transaction_instant(connection).date()
+    for days in RECHECK_DAYS:
+        day = (today - timedelta(days=days)).isoformat()
+        key = f"{RECONCILE}:{gateway}:{day}:{days}"
+        enqueue(connection, kind=RECONCILE, key=key, payload={"day": day})
+
+
+def ask_about(connection: Connection, reference: str, digest: str) -> None:
+    """Look up the payment that a webhook is about; the same webhook again is the same entry."""
+    # The release before this one reads about_refund, and True makes it look at everything as this one does.
+    payload = {"reference": reference, "about_refund": True}
     enqueue(connection, kind=NOTICE, key=notice_key(digest), payload=payload)
 
 

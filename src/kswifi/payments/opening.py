@@ -9,7 +9,6 @@ from kswifi.database.engine import Database
 from kswifi.payments import jobs
 from kswifi.payments.model import CURRENCY, Payment, PaymentEvent, PaymentState
 from kswifi.payments.ports import (
-    Charge,
     Checkout,
     GatewayRefused,
     GatewayUnknown,
@@ -18,7 +17,8 @@ from kswifi.payments.ports import (
     RefusalKind,
 )
 from kswifi.payments.rules import PassRules
-from kswifi.payments.settling import apply_charge
+from kswifi.payments.settling import follow
+from kswifi.payments.standing import Standing, look_up
 from kswifi.payments.store import find_payment, move_payment
 
 
@@ -48,17 +48,17 @@ class Opening:
         answer = await self._gateway.initialize(await self._order(payment))
         if isinstance(answer, GatewayUnknown):
             return payment
-        charge: Charge | None = None
+        standing: Standing | None = None
         if isinstance(answer, GatewayRefused) and answer.kind is RefusalKind.DUPLICATE_REFERENCE:
-            found = await self._gateway.verify(payment.reference)
+            found = await look_up(self._gateway, payment.reference)
             if isinstance(found, GatewayUnknown):
                 return payment
-            charge = found if isinstance(found, Charge) else None
+            standing = found if isinstance(found, Standing) else None
 
         def take_answer(connection: Connection) -> Payment:
             current = find_payment(connection, payment.reference)
-            if charge is not None:
-                current = apply_charge(connection, current.reference, charge, self._rules)
+            if standing is not None:
+                current = follow(connection, current.reference, standing, self._rules)
             if current.state is not PaymentState.INTENDED:
                 return current
             if isinstance(answer, Checkout):

@@ -6,24 +6,23 @@ import structlog
 from sqlalchemy import Connection
 
 from kswifi.database.engine import Database, transaction_instant
-from kswifi.outbox.results import Done, JobResult, Unknown
 from kswifi.payments import jobs
-from kswifi.payments.model import HELD_STATES, Payment, PaymentEvent, PaymentState
+from kswifi.payments.model import Payment, PaymentEvent, PaymentState
 from kswifi.payments.ports import (
-    Charge,
-    ChargeStatus,
     GatewayRefused,
     GatewayUnknown,
     PaymentGateway,
     Refund,
     RefundStatus,
 )
-from kswifi.payments.settling import SENT_BACK, refund_done, take_back
+from kswifi.payments.rules import PassRules
+from kswifi.payments.settling import follow
+from kswifi.payments.standing import Standing, look_up
 from kswifi.payments.store import find_payment, move_payment, note_reason, note_refund_try
 
 _log = structlog.get_logger(__name__)
 
-_Answer = Refund | GatewayRefused | GatewayUnknown
+_Answer = Refund | GatewayRefused | GatewayUnknown | None
 
 NO_ANSWER: Final = "the gateway has not said in time that it was sent back"
 
@@ -35,31 +34,31 @@ class Refunding:
     again, so an answer that was lost does not send the money twice.
     """
 
-    def __init__(self, database: Database, gateway: PaymentGateway) -> None:
+    def __init__(self, database: Database, gateway: PaymentGateway, rules: PassRules) -> None:
         self._database = database
         self._gateway = gateway
+        self._rules = rules
 
     async def refund(self, payment: Payment, attempt: int) -> None:
         """Go one step further with a payment that is being refunded, and say when to look next."""
-        answer = await self._ask(payment)
+        standing, answer = await self._ask(payment)
 
         def take_answer(connection: Connection) -> str | None:
             """Return why a person is needed."""
+            if standing is not None:
+                follow(connection, payment.reference, standing, self._rules)
             current = find_payment(connection, payment.reference)
             if current.state is not PaymentState.REFUNDING:
                 return None
-            match answer:
-                case Refund(RefundStatus.DONE):
-                    refund_done(connection, current, current.reason)
-                    return None
-                case Refund(RefundStatus.FAILED):
-                    needs_a_person: str | None = answer.words or "the refund failed at the gateway"
-                case _:
-                    # A refusal did nothing, and what refuses today (too little money at the gateway, say) may not
-                    # tomorrow.
-                    busy = answer.retry_after_seconds if isinstance(answer, GatewayUnknown) else None
-                    again = jobs.ask_to_refund(connection, current.reference, attempt + 1, busy)
-                    needs_a_person = None if again else answer.words or NO_ANSWER
+            if isinstance(answer, Refund) and answer.status is RefundStatus.FAILED:
+                needs_a_person: str | None = answer.words or "the refund failed at the gateway"
+            else:
+                # A refusal did nothing, and what refuses today (too little money at the gateway, say) may not
+                # tomorrow.
+                busy = answer.retry_after_seconds if isinstance(answer, GatewayUnknown) else None
+                again = jobs.ask_to_refund(connection, current.reference, attempt + 1, busy)
+                words = None if answer is None else answer.words
+                needs_a_person = None if again else words or NO_ANSWER
             if needs_a_person is not None:
                 move_payment(connection, current, PaymentEvent.REFUND_REFUSED, needs_a_person)
             elif isinstance(answer, GatewayRefused):
@@ -72,44 +71,25 @@ class Refunding:
         elif isinstance(answer, GatewayRefused):
             _log.warning("refund_refused_for_now", reference=payment.reference, words=answer.words)
 
-    async def look(self, reference: str, charge: Charge) -> JobResult:
-        """Take what a webhook told of a refund, also of one that somebody made at the gateway itself."""
-        answer = await self._gateway.refunds(charge)
-        if isinstance(answer, GatewayUnknown):
-            return Unknown(answer.words)
-        if isinstance(answer, GatewayRefused):
-            return Done()
-
-        def take(connection: Connection) -> None:
-            payment = find_payment(connection, reference)
-            whole = sum(it.amount_kobo for it in answer if it.status is RefundStatus.DONE) >= payment.amount_kobo
-            if not whole:
-                return
-            if payment.state in HELD_STATES:
-                payment = take_back(connection, payment, SENT_BACK)
-            if payment.state in (PaymentState.REFUNDING, PaymentState.REFUND_REFUSED):
-                refund_done(connection, payment, payment.reason)
-
-        await self._database.write(take)
-        return Done()
-
-    async def _ask(self, payment: Payment) -> _Answer:
-        charge = await self._gateway.verify(payment.reference)
-        if not isinstance(charge, Charge):
-            return charge
+    async def _ask(self, payment: Payment) -> tuple[Standing | None, _Answer]:
+        """Return how the payment stands, and what the gateway answered; None where nothing was left to ask for."""
+        standing = await look_up(self._gateway, payment.reference)
+        if not isinstance(standing, Standing):
+            return None, standing
         tried = await self._database.write(
             lambda connection: note_refund_try(connection, payment.reference, transaction_instant(connection))
         )
-        # A gateway's own operator may have sent it back, so it is looked through the first time too.
-        there = await self._gateway.refunds(charge)
-        if not isinstance(there, tuple):
-            return there
-        owed = charge.amount_kobo if payment.refund_kobo is None else payment.refund_kobo
-        sent = sum(it.amount_kobo for it in there if it.status is RefundStatus.DONE)
-        if sent >= owed or charge.status is ChargeStatus.REVERSED:
-            return Refund(RefundStatus.DONE, owed)
-        if there and there[0].status is not RefundStatus.DONE:
-            return there[0]
+        owed = standing.charge.amount_kobo if payment.refund_kobo is None else payment.refund_kobo
+        left = owed - standing.returned_kobo
+        if left <= 0:
+            return standing, None
+        # A gateway's own operator may have begun a refund, so one that is under way counts the first time too.
+        newest = standing.refunds[0] if standing.refunds else None
+        if newest is not None and (
+            newest.status is RefundStatus.UNDER_WAY or (tried and newest.status is RefundStatus.FAILED)
+        ):
+            return standing, newest
         if tried:
             _log.info("refund_asked_again", reference=payment.reference)
-        return await self._gateway.refund(charge, owed - sent)
+        # Also one that is done at once is taken from the list, by the next look: there it has its id.
+        return standing, await self._gateway.refund(standing.charge, left)

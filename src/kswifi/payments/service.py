@@ -1,12 +1,15 @@
 """What people ask of payments: begin one, see them, ask for the money back; and what a gateway tells."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 
 import structlog
 from sqlalchemy import Connection
 
+from kswifi.catalogue.model import Offer
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.outbox.service import is_known
@@ -18,6 +21,8 @@ from kswifi.payments.errors import (
     NotTheGatewayInUseError,
     PaymentNotOpenedError,
     TooManyOpenPaymentsError,
+    WebhookSignatureWrongError,
+    WebhookUnreadableError,
 )
 from kswifi.payments.model import (
     PassPeriod,
@@ -31,21 +36,26 @@ from kswifi.payments.passes import pass_of
 from kswifi.payments.ports import PaymentGateway
 from kswifi.payments.receipts import Receipt, receipt_of
 from kswifi.payments.rules import PassRules
+from kswifi.payments.sql import REFERENCE_LENGTH
 from kswifi.payments.store import (
     add_payment,
     count_open,
     find_payment,
     move_payment,
+    payable_of,
     payment_of,
     payments_of,
     period_of,
     periods_after,
     set_period_state,
 )
+from kswifi.payments.unclaimed import is_ours
 
 _log = structlog.get_logger(__name__)
 
 OPEN_PAYMENTS_LIMIT: Final = 5
+CHECKOUT_LIFETIME: Final = timedelta(hours=2)
+"""How long an open checkout is handed out again: as long as it takes an unpaid payment to lapse."""
 _NEVER_OPENED: Final = "no checkout was opened, and nothing was taken"
 
 
@@ -80,6 +90,8 @@ class PaymentService:
         self._seller = seller
         self._contact = contact
         self.rules: Final = rules
+        self.webhooks: Final[Counter[str]] = Counter()
+        """How many webhooks have come since the start, by what became of them."""
 
     @property
     def gateway(self) -> PaymentGateway:
@@ -89,8 +101,9 @@ class PaymentService:
     async def begin(self, user_id: str, offer_id: str, operation_id: str) -> Payment:
         """Begin to pay for an offer; return the payment with its checkout.
 
-        The same ``operation_id`` gives the same payment. Where the gateway does not answer, the payment is returned
-        as ``intended``: it is opened, or given up, in the background.
+        The same ``operation_id`` gives the same payment. An open checkout of the same user for the same offer is
+        handed out again, so that two checkouts of one purchase cannot both be paid. Where the gateway does not
+        answer, the payment is returned as ``intended``: it is opened, or given up, in the background.
 
         Raises:
             UnknownOfferError: there is no such offer.
@@ -104,10 +117,9 @@ class PaymentService:
         if offer.free:
             raise NothingToPayError(f"{offer.title} costs nothing: order it", offer_id=offer.id)
         reference = f"kswifi-{operation_id}"
-        limit = self.rules.fair_use_octets if offer.allowance_octets is None else offer.allowance_octets
 
         def change(connection: Connection) -> Payment:
-            payment = payment_of(connection, reference)
+            payment = payment_of(connection, reference) or self._still_open(connection, user_id, offer)
             if payment is None:
                 if self.rules.require_buyer is not None:
                     self.rules.require_buyer(connection, user_id)
@@ -119,33 +131,15 @@ class PaymentService:
                         f"{OPEN_PAYMENTS_LIMIT} payments wait to be paid: pay one, or wait until they lapse",
                         open_payments=OPEN_PAYMENTS_LIMIT,
                     )
-                payment = Payment(
-                    reference=reference,
-                    user_id=user_id,
-                    offer_id=offer.id,
-                    title=offer.title,
-                    amount_kobo=offer.price_kobo,
-                    valid_days=offer.valid_days,
-                    limit_octets=limit,
-                    gateway=self._gateway.name,
-                    sandbox=self._gateway.sandbox,
-                    state=PaymentState.INTENDED,
-                    reason=None,
-                    checkout_url=None,
-                    created_at=transaction_instant(connection),
-                    settled_at=None,
-                    refunded_at=None,
-                    paid_kobo=None,
-                    fees_kobo=None,
-                    refund_kobo=None,
-                    channel=None,
-                )
+                payment = self._intent(connection, reference, user_id, offer)
                 add_payment(connection, payment)
                 jobs.ask_to_open(connection, reference)
             return payment
 
         payment = await self._database.write(change)
-        if payment.state is PaymentState.INTENDED:
+        # An intent of another request is opened by that request, or else by its job: opening it twice at the same
+        # time would take the second answer, "the reference exists", for a lost checkout.
+        if payment.state is PaymentState.INTENDED and payment.reference == reference:
             payment = await self._opening.open(payment)
         if payment.state is PaymentState.FAILED and payment.checkout_url is None:
             raise PaymentNotOpenedError(
@@ -191,22 +185,70 @@ class PaymentService:
         """
         if gateway != self._gateway.name:
             raise NotTheGatewayInUseError(f"{gateway} takes no payments here", gateway=gateway)
-        notice = self._gateway.read_webhook(body, headers)
+        try:
+            notice = self._gateway.read_webhook(body, headers)
+        except (WebhookSignatureWrongError, WebhookUnreadableError) as error:
+            self.webhooks[error.code.removeprefix("webhook_")] += 1
+            _log.warning(error.code, gateway=gateway, octets=len(body))
+            raise
         if notice is None:
+            self.webhooks["not_about_payments"] += 1
             return
         digest = hashlib.sha256(body).hexdigest()
 
         if await self._database.read(lambda connection: is_known(connection, jobs.notice_key(digest))):
+            self.webhooks["repeated"] += 1
             return  # a replay costs a look, not a write
 
         def note(connection: Connection) -> bool:
-            payment = payment_of(connection, notice.reference[:64])
-            if payment is not None:
-                jobs.ask_about(connection, payment.reference, digest, about_refund=notice.about_refund)
-            return payment is not None
+            # A reference of ours without a payment was deleted: if it was paid, its money is booked as unclaimed.
+            short = len(notice.reference) <= REFERENCE_LENGTH
+            known = short and payment_of(connection, notice.reference) is not None
+            ours = known or is_ours(notice.reference)
+            if ours:
+                jobs.ask_about(connection, notice.reference, digest)
+            return ours
 
-        if not await self._database.write(note):
-            _log.warning("webhook_of_an_unknown_payment", reference=notice.reference[:64])
+        noted = await self._database.write(note)
+        self.webhooks["noted" if noted else "not_ours"] += 1
+        if not noted:
+            _log.warning("webhook_of_an_unknown_payment", reference=notice.reference[:REFERENCE_LENGTH])
+
+    def _still_open(self, connection: Connection, user_id: str, offer: Offer) -> Payment | None:
+        """Return the user's payment for this offer, on today's terms, that can still be paid; None if none can."""
+        terms = (offer.price_kobo, offer.valid_days, self._limit_octets(offer), self._gateway.name)
+        begun_after = transaction_instant(connection) - CHECKOUT_LIFETIME
+        for one in payable_of(connection, user_id, offer.id, begun_after):
+            same = (one.amount_kobo, one.valid_days, one.limit_octets, one.gateway) == terms
+            if same and one.sandbox == self._gateway.sandbox:
+                return one
+        return None
+
+    def _limit_octets(self, offer: Offer) -> int | None:
+        return self.rules.fair_use_octets if offer.allowance_octets is None else offer.allowance_octets
+
+    def _intent(self, connection: Connection, reference: str, user_id: str, offer: Offer) -> Payment:
+        return Payment(
+            reference=reference,
+            user_id=user_id,
+            offer_id=offer.id,
+            title=offer.title,
+            amount_kobo=offer.price_kobo,
+            valid_days=offer.valid_days,
+            limit_octets=self._limit_octets(offer),
+            gateway=self._gateway.name,
+            sandbox=self._gateway.sandbox,
+            state=PaymentState.INTENDED,
+            reason=None,
+            checkout_url=None,
+            created_at=transaction_instant(connection),
+            settled_at=None,
+            refunded_at=None,
+            paid_kobo=None,
+            fees_kobo=None,
+            refund_kobo=None,
+            channel=None,
+        )
 
 
 def ask_refund(connection: Connection, user_id: str, reference: str) -> Payment:

@@ -1,7 +1,7 @@
 """What a gateway's answer means for a payment: paid, granted, booked; or paid wrongly, and owed back.
 
 All of it in the one transaction of the caller: a payment is never settled without its pass and its entry in the
-book, and whoever comes second, be it a webhook, a sweep or the payer's own look, finds it done.
+book. The same answer again, from a webhook, a look or the reconciliation, changes nothing.
 """
 
 from datetime import datetime
@@ -16,10 +16,20 @@ from kswifi.accounts.sql import user_account
 from kswifi.database.engine import after_commit, transaction_instant
 from kswifi.kernel.errors import KswifiError
 from kswifi.payments import jobs
-from kswifi.payments.bookings import book_refund_owed, book_refunded, book_settled, book_unassigned
+from kswifi.payments.bookings import (
+    book_dispute_fee,
+    book_fees,
+    book_refund_owed,
+    book_refunded_by_hand,
+    book_sent_back,
+    book_settled,
+    book_unassigned,
+)
+from kswifi.payments.gateway_items import note_standing
 from kswifi.payments.model import (
     CURRENCY,
     HELD_STATES,
+    PAID_STATES,
     UNPAID_STATES,
     PassState,
     Payment,
@@ -30,57 +40,122 @@ from kswifi.payments.model import (
 from kswifi.payments.passes import earned_kobo, grant_pass
 from kswifi.payments.ports import Charge, ChargeStatus
 from kswifi.payments.rules import PassRules
-from kswifi.payments.store import find_payment, move_payment, period_of, set_period_state
+from kswifi.payments.standing import Standing
+from kswifi.payments.store import (
+    find_payment,
+    move_payment,
+    note_fees,
+    note_returned,
+    period_of,
+    set_period_state,
+    settled_since_begun,
+)
 
 _log = structlog.get_logger(__name__)
 
 SENT_BACK: Final = "the gateway sent it back without our asking"
+DISPUTE_LOST: Final = "its payer's bank took it back: a dispute was lost"
+SECOND: Final = "another payment for the same purchase was settled after this one was begun"
 
 
-def apply_charge(connection: Connection, reference: str, charge: Charge, rules: PassRules) -> Payment:
-    """Take what the gateway says of a payment; what it has said before changes nothing."""
+def follow(connection: Connection, reference: str, standing: Standing, rules: PassRules) -> Payment:
+    """Bring a payment, its pass and the book to where the gateway has it; return the payment.
+
+    What the gateway has said before changes nothing. A refund of less than the price leaves the pass running and
+    reduces the income; a refund of the whole price, or a lost dispute of any amount, ends the pass.
+
+    Raises:
+        UnknownPaymentError: there is no such payment.
+    """
     payment = find_payment(connection, reference)
-    if charge.status is ChargeStatus.PAID and payment.state in UNPAID_STATES:
-        return _paid(connection, payment, charge, rules)
-    if charge.status is ChargeStatus.DECLINED and payment.state is PaymentState.PENDING:
+    charge = standing.charge
+    if standing.is_paid and payment.state in UNPAID_STATES:
+        payment = _paid(connection, payment, standing, rules)
+    elif charge.status is ChargeStatus.DECLINED and payment.state is PaymentState.PENDING:
         return move_payment(connection, payment, PaymentEvent.DECLINED, charge.words or "declined")
-    if charge.status is ChargeStatus.REVERSED and payment.state in HELD_STATES:
-        return take_back(connection, payment, SENT_BACK)
-    if charge.status is ChargeStatus.REVERSED and payment.state in UNPAID_STATES:
-        # It was paid and sent back before we ever looked: nothing is granted, and the fee is lost all the same.
-        owed = _without_right(connection, payment, charge, SENT_BACK)
-        return refund_done(connection, owed, SENT_BACK)
-    return payment
+    if payment.state not in PAID_STATES or not standing.is_paid:
+        return payment
+    note_standing(connection, payment.gateway, payment.sandbox, standing)
+    if payment.paid_kobo is None:  # in another currency: nothing of it is in the book
+        whole = standing.returned_kobo >= charge.amount_kobo
+        return _refund_arrived(connection, payment) if whole else payment
+    return _returned(connection, _with_fees(connection, payment, charge), standing)
 
 
-def take_back(connection: Connection, payment: Payment, reason: str) -> Payment:
-    """Revoke what a settled payment bought, owe its price, and have the gateway send it."""
+def take_back(connection: Connection, payment: Payment, reason: str, returned: int | None = None) -> Payment:
+    """Revoke what a settled payment bought and owe its price; have the gateway send it.
+
+    ``returned`` is what the gateway has taken by itself, in kobo and in all: then no more than that is owed, and
+    the gateway is asked for nothing.
+    """
     now = transaction_instant(connection)
     period = period_of(connection, payment.reference)
     earned = 0
     if period is not None:
         earned = earned_kobo(connection, period)
         set_period_state(connection, period, PassState.REVOKED)
-    book_refund_owed(connection, payment, earned, now)
-    moved = move_payment(connection, payment, PaymentEvent.RIGHT_WITHDRAWN, reason, refund_kobo=payment.amount_kobo)
+    total = payment.amount_kobo if returned is None else returned
+    book_refund_owed(connection, payment, earned, min(total, payment.amount_kobo), now)
+    moved = move_payment(connection, payment, PaymentEvent.RIGHT_WITHDRAWN, reason, refund_kobo=total)
     jobs.ask_to_end_sessions(connection, payment.reference)
-    jobs.ask_to_refund(connection, payment.reference)
+    if returned is None:
+        jobs.ask_to_refund(connection, payment.reference)
     return moved
 
 
-def refund_done(
-    connection: Connection, payment: Payment, reason: str | None = None, *, by_hand: bool = False
-) -> Payment:
-    """Take that the money went back: by the gateway, or by hand from the operator's bank."""
+def refunded_by_hand(connection: Connection, payment: Payment) -> int:
+    """Note and book that the operator has sent what was owed from the bank; return the kobo."""
     now = transaction_instant(connection)
-    if payment.refund_kobo is not None:
-        book_refunded(connection, payment, payment.refund_kobo, now, by_hand=by_hand)
-    return move_payment(connection, payment, PaymentEvent.REFUND_DONE, reason, refunded_at=now)
+    kobo = book_refunded_by_hand(connection, payment, now)
+    move_payment(connection, payment, PaymentEvent.REFUND_DONE, "sent back by hand", refunded_at=now)
+    return kobo
 
 
-def _paid(connection: Connection, payment: Payment, charge: Charge, rules: PassRules) -> Payment:
+def _with_fees(connection: Connection, payment: Payment, charge: Charge) -> Payment:
+    """Book a fee that differs from the booked one. A charge without a fee says nothing: events leave it out."""
+    if charge.fees_kobo in (0, payment.fees_kobo):
+        return payment
+    book_fees(connection, payment, charge.fees_kobo, transaction_instant(connection))
+    return note_fees(connection, payment.reference, charge.fees_kobo)
+
+
+def _returned(connection: Connection, payment: Payment, standing: Standing) -> Payment:
+    """Book what has gone back at the gateway, end the pass if the rule says so, and close a refund that arrived."""
+    now = transaction_instant(connection)
+    total, lost = standing.returned_kobo, standing.lost_disputes
+    if payment.state in HELD_STATES and (total >= payment.amount_kobo or lost):
+        payment = take_back(connection, payment, DISPUTE_LOST if lost else SENT_BACK, total)
+    more = book_sent_back(connection, payment, total, now)
+    for dispute in lost:
+        book_dispute_fee(connection, payment, dispute, now)
+    if payment.state in (PaymentState.REFUNDING, PaymentState.REFUND_REFUSED):
+        arrived = total >= (payment.refund_kobo or 0)
+        return _refund_arrived(connection, payment) if arrived else payment
+    if not more:
+        return payment
+    if payment.state is PaymentState.REFUNDED:
+        twice = partial(_log.error, "more_sent_back_than_owed", reference=payment.reference, kobo=more)
+        after_commit(connection, twice)
+    reason = f"the gateway has sent back {total} kobo of {payment.paid_kobo}"
+    return note_returned(connection, payment, total, now, reason)
+
+
+def _refund_arrived(connection: Connection, payment: Payment) -> Payment:
+    if payment.state is PaymentState.REFUNDED:
+        return payment
+    now = transaction_instant(connection)
+    return move_payment(connection, payment, PaymentEvent.REFUND_DONE, payment.reason, refunded_at=now)
+
+
+def _paid(connection: Connection, payment: Payment, standing: Standing, rules: PassRules) -> Payment:
     """Grant what was paid for; what cannot be granted is owed back, and the gateway asked to send it."""
-    wrong = what_is_wrong(payment, charge) or _cannot_be_given(connection, payment, rules)
+    charge = standing.charge
+    wrong = (
+        what_is_wrong(payment, charge)
+        or _gone_back(payment, standing)
+        or (SECOND if settled_since_begun(connection, payment) else None)
+        or _cannot_be_given(connection, payment, rules)
+    )
     if wrong is None:
         try:
             with connection.begin_nested():
@@ -93,6 +168,14 @@ def _paid(connection: Connection, payment: Payment, charge: Charge, rules: PassR
     moved = _without_right(connection, payment, charge, wrong)
     jobs.ask_to_refund(connection, payment.reference)
     return moved
+
+
+def _gone_back(payment: Payment, standing: Standing) -> str | None:
+    """Return why a paid charge buys nothing: its money went back, or is on its way back, before anything began."""
+    if standing.lost_disputes:
+        return DISPUTE_LOST
+    back = standing.returned_kobo + standing.under_way_kobo
+    return SENT_BACK if back >= payment.amount_kobo else None
 
 
 def _settled(connection: Connection, payment: Payment, charge: Charge, rules: PassRules) -> Payment:

@@ -1,8 +1,8 @@
-"""The tables of payments and passes."""
+"""The tables of payments and passes, of what the gateway lists, and of what was compared."""
 
 from typing import Final
 
-from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import JSON, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table
 
 from kswifi.database.engine import metadata
 from kswifi.database.types import ExactInteger, UtcDateTime, UuidText
@@ -54,4 +54,33 @@ pass_period: Final = Table(
     Column("limit_octets", ExactInteger),
     Column("earned_days", Integer, nullable=False),
     Index(None, "user_id", "ends_at"),
+)
+
+# Refunds, disputes, payouts and unclaimed receipts under the gateway's own ids. Their money is in the book.
+gateway_item: Final = Table(
+    "gateway_item",
+    metadata,
+    Column("gateway", String(16), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("item_id", String(REFERENCE_LENGTH), primary_key=True),
+    # No foreign key: an unclaimed receipt's payment was deleted.
+    Column("reference", String(REFERENCE_LENGTH)),
+    Column("sandbox", Boolean, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("amount_kobo", ExactInteger, nullable=False),
+    Column("fees_kobo", ExactInteger, nullable=False),
+    Column("due_at", UtcDateTime),
+    Column("noted_at", UtcDateTime, nullable=False),
+    Index(None, "kind", "state"),
+    Index(None, "reference"),
+)
+
+reconciliation: Final = Table(
+    "reconciliation",
+    metadata,
+    Column("gateway", String(16), primary_key=True),
+    Column("from_at", UtcDateTime, primary_key=True),
+    Column("to_at", UtcDateTime, nullable=False),
+    Column("ran_at", UtcDateTime, nullable=False),
+    Column("findings", JSON, nullable=False),
 )

@@ -1,14 +1,16 @@
-"""Payments and passes in their tables: here alone a state is written, and told, in the caller's transaction."""
+"""Payments and passes in their tables: only here a state is written and published, in the caller's transaction."""
 
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
 from sqlalchemy.engine import Row
 
 from kswifi.outbox.service import publish
 from kswifi.payments.errors import UnknownPaymentError
 from kswifi.payments.model import (
+    HELD_STATES,
     OPEN_STATES,
     PassPeriod,
     PassState,
@@ -51,6 +53,37 @@ def find_payment(connection: Connection, reference: str, user_id: str | None = N
     return found
 
 
+def payments_by_reference(connection: Connection, gateway: str, references: Collection[str]) -> dict[str, Payment]:
+    """Return the payments of some references that were begun with a gateway."""
+    return {
+        row.reference: _read(row)
+        for some in batched(sorted(references))
+        for row in connection.execute(
+            select(*_COLUMNS).where(payment.c.reference.in_(some), payment.c.gateway == gateway)
+        )
+    }
+
+
+def references_settled_in(
+    connection: Connection, gateway: str, sandbox: bool, from_at: datetime, to_at: datetime
+) -> set[str]:
+    """Return the payments with a gateway that were paid in a window, in kobo, whatever became of them since."""
+    query = select(payment.c.reference).where(
+        payment.c.gateway == gateway,
+        payment.c.sandbox == sandbox,
+        payment.c.settled_at >= from_at,
+        payment.c.settled_at < to_at,
+        payment.c.paid_kobo.is_not(None),
+    )
+    return set(connection.execute(query).scalars())
+
+
+def batched(values: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
+    """Give values in parts that fit into one statement."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
 def payments_of(connection: Connection, user_id: str, limit: int = 100) -> list[Payment]:
     """Return a user's payments, the newest first."""
     query = (
@@ -60,6 +93,37 @@ def payments_of(connection: Connection, user_id: str, limit: int = 100) -> list[
         .limit(limit)
     )
     return [_read(row) for row in connection.execute(query)]
+
+
+def payable_of(connection: Connection, user_id: str, offer_id: str, begun_after: datetime) -> list[Payment]:
+    """Return a user's payments for an offer that can still be paid and were begun lately, the newest first."""
+    opened = payment.c.state == PaymentState.FAILED, payment.c.checkout_url.is_not(None)
+    query = (
+        select(*_COLUMNS)
+        .where(
+            payment.c.user_id == user_id,
+            payment.c.offer_id == offer_id,
+            payment.c.created_at > begun_after,
+            or_(payment.c.state.in_(OPEN_STATES), and_(*opened)),
+        )
+        .order_by(payment.c.created_at.desc(), payment.c.reference)
+    )
+    return [_read(row) for row in connection.execute(query.limit(100))]
+
+
+def settled_since_begun(connection: Connection, one: Payment) -> bool:
+    """Tell whether another payment of the same user for the same offer has settled since this one was begun.
+
+    Then this one is a second payment for one purchase: a purchase that is meant is begun after the last was paid.
+    """
+    query = select(payment.c.reference).where(
+        payment.c.user_id == one.user_id,
+        payment.c.offer_id == one.offer_id,
+        payment.c.reference != one.reference,
+        payment.c.state.in_(HELD_STATES),
+        payment.c.settled_at > one.created_at,
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def count_open(connection: Connection, user_id: str) -> int:
@@ -105,6 +169,24 @@ def move_payment(
     moved = find_payment(connection, before.reference)
     _tell(connection, moved, before.state)
     return moved
+
+
+def note_fees(connection: Connection, reference: str, fees_kobo: int) -> Payment:
+    """Note the fee that the gateway took; return the payment as it is then."""
+    connection.execute(update(payment).where(payment.c.reference == reference).values(fees_kobo=fees_kobo))
+    return find_payment(connection, reference)
+
+
+def note_returned(connection: Connection, before: Payment, total_kobo: int, at: datetime, reason: str) -> Payment:
+    """Note how much has gone back in all of a payment that stays in its state; publish it; return it."""
+    connection.execute(
+        update(payment)
+        .where(payment.c.reference == before.reference)
+        .values(refund_kobo=total_kobo, refunded_at=at, reason=reason[:200])
+    )
+    noted = find_payment(connection, before.reference)
+    _tell(connection, noted, before.state)
+    return noted
 
 
 def note_reason(connection: Connection, reference: str, reason: str) -> None:

@@ -4,7 +4,9 @@ Trust is checked in ``trust.py``, link by link: common path validators stumble o
 numbers, the year 7496 and the name constraints that these certificates have by specification.
 """
 
+import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -96,17 +98,50 @@ class RspCertificate:
     permitted: tuple[PermittedNames, ...]
 
 
-def read_certificate(der: bytes, expected: Role | None = None) -> RspCertificate:
-    """Read a certificate and check that its content suits its role.
+def open_certificate(der: bytes, expected: Role | None = None) -> x509.Certificate:
+    """Read a certificate without checking its content: its issuer and its validity are judged before its role.
 
     Raises:
-        CertificateInvalidError: it is malformed, lacks what its role needs, or has another role than expected.
+        CertificateInvalidError: it is malformed; ``expected`` is the role that the error names.
     """
     named = "unknown" if expected is None else expected.value
     if len(der) > MAX_CERTIFICATE_OCTETS:
         raise CertificateInvalidError("a certificate is too long", role=named, octets=len(der))
+    with _refusals(named):
+        _check_form(der)
+        return x509.load_der_x509_certificate(der)
+
+
+def issuer_key_id(certificate: x509.Certificate, role: Role) -> bytes:
+    """Return the AuthorityKeyIdentifier of a certificate that another one issued.
+
+    Raises:
+        CertificateInvalidError: it has none.
+    """
+    with _refusals(role.value):
+        return _issuer_key_id(certificate.extensions, role, b"")
+
+
+def read_certificate(
+    der: bytes, expected: Role | None = None, opened: x509.Certificate | None = None
+) -> RspCertificate:
+    """Read a certificate and check that its content suits its role.
+
+    ``opened`` is what ``open_certificate`` returned for it, None to open it here.
+
+    Raises:
+        CertificateInvalidError: it is malformed, lacks what its role needs, or has another role than expected.
+    """
+    certificate = open_certificate(der, expected) if opened is None else opened
+    with _refusals("unknown" if expected is None else expected.value):
+        return _read(der, certificate, expected)
+
+
+@contextmanager
+def _refusals(named: str) -> Iterator[None]:
+    """Turn whatever a malformed certificate raises into CertificateInvalidError."""
     try:
-        return _read(der, expected)
+        yield
     except CertificateInvalidError:
         raise
     except KswifiError as error:
@@ -130,9 +165,7 @@ def _check_form(der: bytes) -> None:
         raise RspDecodeError("its serial number is negative")
 
 
-def _read(der: bytes, expected: Role | None) -> RspCertificate:
-    _check_form(der)
-    certificate = x509.load_der_x509_certificate(der)
+def _read(der: bytes, certificate: x509.Certificate, expected: Role | None) -> RspCertificate:
     extensions = certificate.extensions
     role = _role_of(extensions, expected)
     _check_content(certificate, extensions, role)
@@ -213,7 +246,7 @@ def _eid_of(certificate: x509.Certificate) -> Eid:
     numbers = certificate.subject.get_attributes_for_oid(NameOID.SERIAL_NUMBER)
     if len(numbers) != 1:
         raise RspDecodeError("the subject of a card names one EID", eids=len(numbers))
-    return Eid(str(numbers[0].value))
+    return Eid.as_read(str(numbers[0].value))
 
 
 def _permitted_by(extensions: x509.Extensions) -> tuple[PermittedNames, ...]:
@@ -229,11 +262,11 @@ def _permitted_names(subtree: x509.GeneralName) -> PermittedNames:
         raise RspDecodeError("an EUM constrains directory names only")
     prefixes = subtree.value.get_attributes_for_oid(NameOID.SERIAL_NUMBER)
     prefix = str(prefixes[0].value) if len(prefixes) == 1 else ""
-    if not (prefix.isascii() and prefix.isdigit()):
+    if re.fullmatch(r"[0-9A-Fa-f]{1,32}", prefix) is None:
         raise RspDecodeError("a permitted subtree names the first digits of the EIDs")
     return PermittedNames(
         tuple((oid, text) for oid, text in _names(subtree.value) if oid != NameOID.SERIAL_NUMBER.dotted_string),
-        prefix,
+        prefix.upper(),
     )
 
 

@@ -19,7 +19,6 @@ BOOLEAN: Final = 0x01
 SIGNATURE: Final = 0x5F37
 ONE_TIME_KEY: Final = 0x5F49
 
-SIGNATURE_OCTETS: Final = 64
 _MAX_INTEGER_OCTETS: Final = 8
 _MAX_TEXT_OCTETS: Final = 1024
 _MAX_OID_OCTETS: Final = 64
@@ -62,6 +61,12 @@ class Fields:
                 f"{self._structure}: {tag:X} is missing", structure=self._structure, tag=f"{tag:X}"
             )
         return item
+
+    def next(self) -> tlv.Tlv:
+        """Take the next data object, whatever its tag is."""
+        if not self._items:
+            raise RspDecodeError(f"{self._structure}: a data object is missing", structure=self._structure)
+        return self._items.pop(0)
 
     def inside(self, tag: int) -> "Fields":
         """Open the required structure that this one holds under a tag."""

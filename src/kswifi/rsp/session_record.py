@@ -176,7 +176,7 @@ class SessionRecord:
         RecordState.parse(octets[RECORD_OCTETS:])
         allowance = int.from_bytes(record[27:35], "big")
         try:
-            iccid = Iccid.from_bytes(record[17:27])
+            iccid = Iccid(Iccid.from_bytes(record[17:27]))  # one of our own lines: checked
         except InvalidNumberError as error:
             raise MalformedRecordError(f"the session record's {error.message}") from error
         parsed = cls(

@@ -4,7 +4,7 @@ A server passes the instant at which it checks. A card has no clock and passes N
 revocation instead (SGP.22, 4.5.2.2).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -13,7 +13,14 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from kswifi.kernel.numbers import Eid
-from kswifi.rsp.certificates import Role, RspCertificate, read_certificate, subject_names
+from kswifi.rsp.certificates import (
+    Role,
+    RspCertificate,
+    issuer_key_id,
+    open_certificate,
+    read_certificate,
+    subject_names,
+)
 from kswifi.rsp.errors import (
     CertificateExpiredError,
     CertificateInvalidError,
@@ -72,8 +79,7 @@ class Trust:
             CertificateRefusedError: one of its kinds, its ``role`` the certificate that is at fault.
         """
         eum, issuer = self._check_manufacturer(eum_der, at)
-        euicc = read_certificate(euicc_der, Role.EUICC)
-        self._check_link(euicc, eum, at)
+        euicc = self._read_issued(euicc_der, Role.EUICC, lambda _: eum, at)
         if euicc.eid is None:
             raise CertificateInvalidError("a card's certificate names no EID", role=Role.EUICC.value)
         names = subject_names(euicc)
@@ -86,16 +92,16 @@ class Trust:
     def _check_manufacturer(self, der: bytes, at: datetime | None) -> tuple[RspCertificate, RspCertificate]:
         """Check an EUM's certificate. There are few: what no instant changes is remembered of those that passed."""
         known = self._manufacturers.get(der)
-        eum = known or read_certificate(der, Role.EUM)
-        issuer = self.issuer(eum.issuer_key_id, role=Role.EUM)
         if known is None:
-            self._check_link(eum, issuer, at)
+            eum = self._read_issued(der, Role.EUM, lambda key_id: self.issuer(key_id, role=Role.EUM), at)
             if len(self._manufacturers) < MAX_REMEMBERED:
                 self._manufacturers[der] = eum
-        elif at is not None:
-            _check_validity(eum, at)
-            _check_validity(issuer, at)
-        return eum, issuer
+            return eum, self.issuer(eum.issuer_key_id, role=Role.EUM)
+        issuer = self.issuer(known.issuer_key_id, role=Role.EUM)
+        if at is not None:
+            _check_validity(known.parsed, Role.EUM, at)
+            _check_validity(issuer.parsed, issuer.role, at)
+        return known, issuer
 
     def check_server(self, der: bytes, role: Role, at: datetime | None) -> RspCertificate:
         """Accept a server's certificate that a trusted CI signed: DPauth, DPpb, DPtls.
@@ -103,32 +109,39 @@ class Trust:
         Raises:
             CertificateRefusedError: one of its kinds.
         """
-        certificate = read_certificate(der, role)
-        self._check_link(certificate, self.issuer(certificate.issuer_key_id, role=role), at)
-        return certificate
+        return self._read_issued(der, role, lambda key_id: self.issuer(key_id, role=role), at)
 
-    def _check_link(self, certificate: RspCertificate, issuer: RspCertificate, at: datetime | None) -> None:
-        role = certificate.role.value
-        if certificate.issuer_key_id != issuer.key_id:
-            raise CertificateInvalidError("it names another issuer's key", role=role)
+    def _read_issued(
+        self, der: bytes, role: Role, issuer_of: Callable[[bytes], RspCertificate], at: datetime | None
+    ) -> RspCertificate:
+        """Check a certificate: issuer, signature, revocation and validity, and only then its role (SGP.22, 5.6.3).
+
+        So one of an unknown CI, or one that has expired, is refused with that reason whatever its content is.
+        """
+        opened = open_certificate(der, role)
+        key_id = issuer_key_id(opened, role)
+        issuer = issuer_of(key_id)
+        if key_id != issuer.key_id:
+            raise CertificateInvalidError("it names another issuer's key", role=role.value)
         try:
             # Names, both algorithm identifiers, and the signature over the octets as they came.
-            certificate.parsed.verify_directly_issued_by(issuer.parsed)
+            opened.verify_directly_issued_by(issuer.parsed)
         except (InvalidSignature, ValueError, TypeError):
-            raise CertificateInvalidError("it is not signed by its issuer", role=role) from None
-        if (issuer.key_id, certificate.serial_number) in self._revoked:
-            raise CertificateRevokedError("its issuer has revoked it", role=role)
+            raise CertificateInvalidError("it is not signed by its issuer", role=role.value) from None
+        if (issuer.key_id, opened.serial_number) in self._revoked:
+            raise CertificateRevokedError("its issuer has revoked it", role=role.value)
         if at is not None:
-            _check_validity(certificate, at)
-            _check_validity(issuer, at)
+            _check_validity(opened, role, at)
+            _check_validity(issuer.parsed, issuer.role, at)
+        return read_certificate(der, role, opened)
 
 
-def _check_validity(certificate: RspCertificate, at: datetime) -> None:
-    role = certificate.role.value
-    if at > certificate.not_after:
-        raise CertificateExpiredError("its validity has ended", role=role, until=str(certificate.not_after))
-    if at < certificate.not_before:
-        raise CertificateInvalidError("its validity has not begun", role=role, since=str(certificate.not_before))
+def _check_validity(certificate: x509.Certificate, role: Role, at: datetime) -> None:
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if at > end:
+        raise CertificateExpiredError("its validity has ended", role=role.value, until=str(end))
+    if at < begin:
+        raise CertificateInvalidError("its validity has not begun", role=role.value, since=str(begin))
 
 
 def read_revocations(crl_der: bytes, issuer: RspCertificate, at: datetime) -> Revoked:

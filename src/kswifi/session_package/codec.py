@@ -166,7 +166,7 @@ def build_package(contents: PackageContents, key: ECKey) -> bytes:
     return package
 
 
-def verify_package(data: bytes, public_keys: KeySet, iccid: str | None, now: datetime) -> VerifiedPackage:
+def verify_package(data: bytes, public_keys: KeySet, iccid: str | None, now: datetime | None) -> VerifiedPackage:
     """Verify a package and return its content.
 
     The manifest is used only after its signature proved right. A damaged package is reported as damaged even if it
@@ -176,7 +176,7 @@ def verify_package(data: bytes, public_keys: KeySet, iccid: str | None, now: dat
         data: the whole file.
         public_keys: the keys to trust (the server's JWKS).
         iccid: the card that the package must be for; None accepts any.
-        now: the instant at which it must be valid.
+        now: the instant at which it must be valid; None to ignore its validity.
 
     Raises:
         NotAPackageError, PackageVersionError, PackageCutShortError, SurplusOctetsError, UnknownKeyError,
@@ -198,15 +198,17 @@ def verify_package(data: bytes, public_keys: KeySet, iccid: str | None, now: dat
         raise AnotherCardError(
             f"the package is for the card {manifest.iccid}, not for {iccid}", iccid=manifest.iccid, this_iccid=iccid
         )
-    if unix_seconds(now) >= manifest.valid_until:
+    if now is not None and unix_seconds(now) >= manifest.valid_until:
         until = from_unix_seconds(manifest.valid_until).isoformat()
         raise PackageExpiredError(f"the package was valid until {until}", valid_until=until)
     activation: Mapping[str, Any] = json.loads(raw[ACTIVATION_CHUNK])
     return VerifiedPackage(manifest, key.thumbprint(), raw[RECORD_CHUNK], activation, raw[TERMS_CHUNK].decode())
 
 
-def verify_package_file(path: Path, public_keys: KeySet, iccid: str | None, now: datetime) -> VerifiedPackage:
-    """Verify a package on disk, for `kswifi package verify`. Reads at most one octet beyond the largest package.
+def verify_package_file(
+    path: Path, public_keys: KeySet, iccid: str | None, now: datetime | None
+) -> VerifiedPackage:
+    """Verify a package on disk, as ``verify_package`` does. Reads at most one octet beyond the largest package.
 
     Raises:
         OSError: a file cannot be read.

@@ -1,5 +1,6 @@
 """The settings of profiles: their numbers and access point; ES2+ as served here, and as we call another's."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -7,6 +8,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings
 
 from kswifi.esim.model import LineSettings, NumberRange
+from kswifi.esim.smdp.rsp_model import SmdpRules
 
 
 class ProvisioningSettings(BaseSettings):
@@ -36,6 +38,25 @@ class ProvisioningSettings(BaseSettings):
     es2_on_rsp_port: Annotated[
         bool, Field(description="Serve ES2+ on the port of ES9+ too, to those who bring a registered certificate.")
     ] = False
+
+    # Download orders at our own SM-DP+ (docs/rsp.md)
+    order_days: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=3650,
+            description="Days that an operator's order can be downloaded after its release; unset: without end.",
+        ),
+    ] = None
+    order_downloads: Annotated[
+        int,
+        Field(
+            ge=1, le=1000, description="How often one order's profile is bound to a card (8.8.5/6.4 after that)."
+        ),
+    ] = 10
+    confirmation_code_tries: Annotated[
+        int, Field(ge=1, le=100, description="Wrong confirmation codes after which an order ends in Error.")
+    ] = 3
 
     # Another's SM-DP+ that delivers our profiles (docs/rsp.md); without es2_peer_url, our own does
     es2_peer_url: Annotated[
@@ -81,6 +102,15 @@ class ProvisioningSettings(BaseSettings):
     def numbers(self) -> NumberRange:
         """Where new lines get their numbers from."""
         return NumberRange(self.iccid_prefix, self.plmn)
+
+    @property
+    def smdp_rules(self) -> SmdpRules:
+        """The limits of our own SM-DP+."""
+        return SmdpRules(
+            downloads=self.order_downloads,
+            confirmation_code_tries=self.confirmation_code_tries,
+            order_life=None if self.order_days is None else timedelta(days=self.order_days),
+        )
 
     def line_settings(self, smdp_address: str) -> LineSettings:
         """Return what people type in by hand; the SM-DP+'s name is another setting's."""

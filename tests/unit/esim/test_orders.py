@@ -73,7 +73,7 @@ async def test_orders_move_atomically_and_only_as_the_machine_says(tmp_path: Pat
         assert await database.write(lambda c: order_by_matching_id(c, "ONE")) == order
         assert await database.write(lambda c: order_by_matching_id(c, "one")) is None
         with pytest.raises(IllegalProfileTransitionError):
-            await database.write(lambda c: move_order(c, order, ProfileEvent.INSTALL, downloads=7))
+            await database.write(lambda c: move_order(c, order, ProfileEvent.ALLOCATE, downloads=7))
         moved = await database.write(lambda c: move_order(c, order, ProfileEvent.DOWNLOAD, downloads=1))
         assert moved is ProfileState.DOWNLOADED
         with pytest.raises(IllegalProfileTransitionError):  # it is not any more where this one saw it

@@ -4,8 +4,8 @@ import pytest
 
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.errors import CardCredentialsError
+from kswifi.euicc.es10 import notifications as stored
 from kswifi.euicc.es10.credentials import CardCredentials, credentials_of_pki, make_credentials
-from kswifi.euicc.es10.notifications import NOTIFICATIONS_MAX
 from kswifi.euicc.state import decode_state
 from kswifi.kernel.numbers import Eid
 from kswifi.lab.phone.activation_code import ActivationCode
@@ -71,6 +71,7 @@ def test_the_card_says_what_it_is() -> None:
         UiccCapability.PROFILE_B_P256,
     }
     assert RspCapability.SERVICE_SPECIFIC_DATA in info2.rsp_capability
+    assert info2.ext_card_resource is not None
     assert info2.ext_card_resource.free_non_volatile_octets == 512 * 1024
 
 
@@ -79,6 +80,7 @@ def test_free_memory_and_applications_are_counted() -> None:
     put(euicc)
     with Es10(euicc) as es10:
         resource = es10.info2().ext_card_resource
+    assert resource is not None
     assert resource.installed_applications == 1
     assert 500_000 < resource.free_non_volatile_octets < 512 * 1024 - 3000
 
@@ -251,18 +253,37 @@ def test_notifications_survive_power_and_numbers_never_come_twice() -> None:
     assert len(seen) == 10
 
 
-def test_too_many_notifications_push_out_the_oldest_but_no_install_result() -> None:
+def test_notifications_are_kept_until_they_are_removed_as_far_as_there_is_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     storage = MemoryStorage()
     euicc = new_card(storage=storage)
     Lpa(euicc, SmallSmdp()).download(CODE)
     with Es10(euicc) as es10:
-        for _ in range(NOTIFICATIONS_MAX):
+        for _ in range(50):
             es10.enable(FIRST)
             es10.disable(FIRST)
-    kept = decode_state(storage.load()).notifications
-    assert len(kept) == NOTIFICATIONS_MAX
-    assert kept[0].install_result
-    assert kept[-1].sequence_number == 1 + 2 * NOTIFICATIONS_MAX
+        numbers = [each.sequence_number for each in es10.notifications()]
+        assert numbers == list(range(1, 102)), "more than 64, the oldest among them"
+        used = sum(len(each.metadata + each.octets) for each in decode_state(storage.load()).notifications)
+        monkeypatch.setattr(stored, "NOTIFICATION_MEMORY_OCTETS", used + stored.RESULT_RESERVE_OCTETS)
+        es10.enable(FIRST)
+        assert [each.sequence_number for each in es10.notifications()] == numbers, "no room: the oldest stay"
+        es10.remove_notification(1)
+        es10.remove_notification(2)
+        es10.disable(FIRST)
+        assert [each.sequence_number for each in es10.notifications()] == [*numbers[2:], 103]
+
+
+def test_install_results_have_a_reserve_of_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stored, "NOTIFICATION_MEMORY_OCTETS", 2000)
+    monkeypatch.setattr(stored, "RESULT_RESERVE_OCTETS", 2000)
+    storage = MemoryStorage()
+    euicc = new_card(storage=storage)
+    Lpa(euicc, SmallSmdp()).download(CODE)
+    with Es10(euicc) as es10:
+        es10.enable(FIRST)
+    assert [each.install_result for each in decode_state(storage.load()).notifications] == [True]
 
 
 def test_a_profile_without_configuration_or_signer_tells_nobody() -> None:

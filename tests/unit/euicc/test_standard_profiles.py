@@ -11,7 +11,7 @@ from kswifi.euicc.profiles.loader import build_profile_state
 from kswifi.euicc.state import Profile, file_at
 from kswifi.lab.phone.activation_code import ActivationCode
 from kswifi.lab.phone.es10 import Es10
-from kswifi.lab.phone.lpa import DownloadRefusedError, Lpa
+from kswifi.lab.phone.lpa import Lpa
 from kswifi.rsp import pki
 from kswifi.rsp.curves import Curve
 from kswifi.rsp.messages.metadata import ProfileClass, ProfileMetadata
@@ -148,11 +148,18 @@ def test_the_test_algorithm_authenticates(application: str, sample: str) -> None
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
-def test_the_test_algorithm_is_for_test_profiles_alone(sample: str) -> None:
+@pytest.mark.parametrize("profile_class", [ProfileClass.OPERATIONAL, ProfileClass.TEST])
+def test_the_test_algorithm_is_installed_in_every_class_and_warned_of_outside_of_test(
+    sample: str, profile_class: ProfileClass, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Other servers call TS.48 profiles operational (SGP.22 has no clause against it)."""
     package = (TS48 / f"{sample}.der").read_bytes()
-    server = SmallSmdp(SGP26, profile=package, metadata=of_class(ProfileClass.OPERATIONAL))
-    with pytest.raises(DownloadRefusedError, match="feature not supported in element"):
-        Lpa(new_card(SGP26), server).download(CODE)
+    card = new_card(SGP26)
+    Lpa(card, SmallSmdp(SGP26, profile=package, metadata=of_class(profile_class))).download(CODE)
+    with Es10(card) as es10:
+        assert [profile.profile_class for profile in es10.profiles()] == [profile_class]
+    warned = [record for record in caplog.records if "USIM test algorithm" in record.message]
+    assert len(warned) == (profile_class is ProfileClass.OPERATIONAL)
 
 
 @pytest.mark.parametrize(

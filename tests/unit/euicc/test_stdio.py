@@ -11,7 +11,7 @@ import pytest
 
 from kswifi.euicc.card import Euicc
 from kswifi.euicc.errors import CardMissingError
-from kswifi.euicc.stdio import serve_stdio
+from kswifi.euicc.stdio import LINE_MAX_CHARACTERS, serve_stdio
 from kswifi.lab.phone.es10 import Es10
 from kswifi.lab.phone.personalise import open_or_make_card
 from kswifi.rsp.errors import PkiError
@@ -79,8 +79,9 @@ def test_channels_are_opened_and_closed() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        '{"type":"lpa","payload":{"code":0}}',
         "not JSON",
+        "",
+        '{"type":"apdu","payload":{"func":"transmit","param":"00"}}' + " " * LINE_MAX_CHARACTERS,
         "[]",
         "{}",
         '{"type":"apdu"}',
@@ -90,7 +91,19 @@ def test_channels_are_opened_and_closed() -> None:
         "[" * 5000,
     ],
 )
-def test_lines_that_are_no_requests_are_passed_on(line: str) -> None:
+def test_every_line_that_cannot_be_parsed_gets_one_error_and_the_next_is_served(line: str) -> None:
+    aside: list[str] = []
+    sink = io.StringIO()
+    lines = f"{line}\n{json.dumps(payload('connect'))}\n"
+    serve_stdio(Euicc.create(MemoryStorage(), EID), io.StringIO(lines), sink, aside.append)
+    answers = [json.loads(each) for each in sink.getvalue().splitlines()]
+    assert [each["type"] for each in answers] == ["apdu", "apdu"]
+    assert [each["payload"] for each in answers] == [{"ecode": -1}, {"ecode": 0}]
+    assert aside == [line[:LINE_MAX_CHARACTERS]]
+
+
+@pytest.mark.parametrize("line", ['{"type":"lpa","payload":{"code":0}}', '{"type":"progress","payload":{}}'])
+def test_lines_of_other_types_are_passed_on_without_an_answer(line: str) -> None:
     aside: list[str] = []
     sink = io.StringIO()
     serve_stdio(Euicc.create(MemoryStorage(), EID), io.StringIO(line + "\n"), sink, aside.append)

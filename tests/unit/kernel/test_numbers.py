@@ -44,3 +44,23 @@ def test_eid_check_digits_match_the_example_of_the_specification() -> None:
     assert Eid.with_check_digits("890490321234512345123456789012") == "89049032123451234512345678901235"
     with pytest.raises(InvalidNumberError, match="check digits"):
         Eid("89049032123451234512345678901236")
+
+
+@given(st.binary(min_size=10, max_size=10))
+def test_any_octets_of_ef_iccid_survive_decoding_and_encoding(octets: bytes) -> None:
+    assert Iccid.from_bytes(octets).to_bytes() == octets
+
+
+@pytest.mark.parametrize("digits", ["898600B5012345678901", "8923401000000000010", "89012345678901234567"])
+def test_numbers_of_other_issuers_are_kept_unchanged(digits: str) -> None:
+    assert Iccid.as_read(digits) == digits
+    assert Iccid.as_read(digits.lower().ljust(20, "f")) == digits
+    assert Eid.as_read("890490321234512345123456789012ab") == "890490321234512345123456789012AB"
+
+
+@pytest.mark.parametrize("digits", ["", "x", "8" * 21, "89 86", "898600Z5012345678901"])
+def test_numbers_that_do_not_fit_a_card_are_refused(digits: str) -> None:
+    with pytest.raises(InvalidNumberError, match="hexadecimal"):
+        Iccid.as_read(digits)
+    with pytest.raises(InvalidNumberError, match="32 digits"):
+        Eid.as_read(digits)

@@ -228,7 +228,6 @@ def own_issuer() -> pki.KeyedCertificate:
     [
         ({NameOID.SERIAL_NUMBER: str(Eid.with_check_digits("890440320000000000000000000001"))}, "range"),
         ({NameOID.ORGANIZATION_NAME: "Another Maker"}, "range"),
-        ({NameOID.SERIAL_NUMBER: "89049032000000000000000000000164"}, "check digits"),
         ({NameOID.SERIAL_NUMBER: "none"}, "32 digits"),
     ],
 )
@@ -338,3 +337,42 @@ def test_revocation_lists_are_read_and_checked() -> None:
             trust.read_revocations(octets, by.certificate, NOW)
     with pytest.raises(PkiError, match="too long"):
         trust.read_revocations(bytes(trust.MAX_CRL_OCTETS + 1), issuer.certificate, NOW)
+
+
+@pytest.mark.parametrize("eid", ["89049032000000000000000000000164", "890490320000000000000000000000AF"])
+def test_an_eid_that_another_maker_gave_is_kept_as_it_is(eid: str) -> None:
+    der = forged(Role.EUICC, CARD_NAMES | {NameOID.SERIAL_NUMBER: eid}, issuer=own_eum())
+    assert OWN.trust().check_card(der, own_eum().certificate.raw, NOW).eid == eid
+
+
+EUM_NAMES: Final = {NameOID.ORGANIZATION_NAME: "KSWiFi Lab", NameOID.COMMON_NAME: "EUM"}
+LATER: Final = NOW + timedelta(days=2)  # when what ``forged`` makes has expired
+
+
+@pytest.mark.parametrize("leave", ["CertificatePolicies", "KeyUsage", "BasicConstraints", "NameConstraints"])
+@pytest.mark.parametrize(
+    ("stranger", "at", "status"),
+    [
+        (True, LATER, Status.CI_UNKNOWN),
+        (False, LATER, Status.EUM_CERTIFICATE_EXPIRED),
+        (False, NOW, Status.EUM_CERTIFICATE_INVALID),
+    ],
+)
+def test_issuer_and_validity_of_a_manufacturer_are_judged_before_its_role(
+    leave: str, stranger: bool, at: datetime, status: Status
+) -> None:
+    issuer = GSMA.of_role(Role.CI)[0] if stranger else own_issuer()
+    der = forged(Role.EUM, EUM_NAMES, issuer=own_issuer(), leave=leave)
+    trusting = trust.Trust([issuer.certificate])
+    card = card_of(OWN, Curve.NIST_P256).euicc.certificate.raw
+    with pytest.raises(CertificateRefusedError) as caught:
+        trusting.check_card(card, der, at)
+    assert status_of_certificate(caught.value) is status
+
+
+def test_the_validity_of_a_card_is_judged_before_its_role() -> None:
+    der = forged(Role.EUICC, CARD_NAMES, issuer=own_eum(), leave="CertificatePolicies")
+    for at, status in ((LATER, Status.EUICC_CERTIFICATE_EXPIRED), (NOW, Status.EUICC_CERTIFICATE_INVALID)):
+        with pytest.raises(CertificateRefusedError) as caught:
+            OWN.trust().check_card(der, own_eum().certificate.raw, at)
+        assert status_of_certificate(caught.value) is status

@@ -3,15 +3,24 @@
 from datetime import datetime
 from typing import Annotated, Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, model_validator
+
+from kswifi.kernel.text import is_storable
 
 _EXACT_IN_A_FLOAT: Final = 2**53
 
 
 class RequestBody(BaseModel):
-    """What a client sends: exact types, and no member that nobody reads."""
+    """What a client sends: exact types, no member that nobody reads, and no text that cannot be kept."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _storable(cls, value: object) -> object:
+        if not is_storable(value):
+            raise ValueError("text that UTF-8 cannot write, or NUL, is not taken")
+        return value
 
 
 class ResponseBody(BaseModel):

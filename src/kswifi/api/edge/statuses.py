@@ -62,6 +62,7 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     "not_the_gateway_in_use": 409,
     "webhook_signature_wrong": 401,
     "webhook_unreadable": 400,
+    "gateway_not_listed": 502,
     # sessions
     "unknown_session": 404,
     "illegal_transition": 409,

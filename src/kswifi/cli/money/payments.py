@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from kswifi.cli.money.reconciling import reconcile, show_items, unclaimed
 from kswifi.kernel.errors import KswifiError
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from kswifi.settings import Settings
 
 payments_app = typer.Typer(help="Payments: what is configured, what works, what to rehearse.", no_args_is_help=True)
+payments_app.command("reconcile")(reconcile)
+payments_app.command("unclaimed")(unclaimed)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
 
@@ -54,11 +57,12 @@ def check(as_json: AsJson = False) -> None:
 def sent_back(
     reference: Annotated[str, typer.Argument(help="Of a payment that `check` lists as SEND BACK.")],
 ) -> None:
-    """Say that you have sent the money of a payment back by hand, from your bank: it is closed and booked so."""
+    """Book that you have sent a payment, or an unclaimed receipt, back by hand from your bank."""
     from kswifi.data_directory.layout import Installation
     from kswifi.database.engine import Database, sqlite_url
-    from kswifi.payments.settling import refund_done
+    from kswifi.payments.settling import refunded_by_hand
     from kswifi.payments.store import find_payment
+    from kswifi.payments.unclaimed import unclaimed_sent_by_hand
     from kswifi.settings import load_settings
 
     path = Installation(load_settings().data_dir).control_database
@@ -68,11 +72,12 @@ def sent_back(
         try:
 
             def change(connection: "Connection") -> int:
+                if kobo := unclaimed_sent_by_hand(connection, reference):
+                    return kobo
                 payment = find_payment(connection, reference)
                 if payment.state != "refund_refused":
                     raise NothingToSendBackError(f"it is {payment.state}: nothing is to be sent back by hand")
-                refund_done(connection, payment, "sent back by hand", by_hand=True)
-                return payment.refund_kobo or 0
+                return refunded_by_hand(connection, payment)
 
             return await database.write(change)
         finally:
@@ -138,7 +143,7 @@ async def _look(settings: "Settings", installation: "Installation") -> dict[str,
         "webhook": None if name is None else f"{settings.origin}/webhooks/{name}",
         "fair_use_octets": settings.pass_fair_use_octets,
         "sessions_at_once": settings.pass_sessions_at_once,
-        "payments": await _counts(installation),
+        "payments": await _counts(installation, name),
         "to_do": _to_do(settings) if live else [],
         "unconfirmed": [] if name is None else list(unconfirmed_details(name)),
     }
@@ -159,27 +164,35 @@ def _to_do(settings: "Settings") -> list[str]:
     return missing
 
 
-async def _counts(installation: "Installation") -> dict[str, Any]:
+async def _counts(installation: "Installation", gateway: str | None) -> dict[str, Any]:
+    from kswifi.cli.money.reconciling import item_json
     from kswifi.database.engine import Database, sqlite_url
+    from kswifi.payments.gateway_items import open_disputes, unclaimed_receipts
+    from kswifi.payments.reconciliation import findings_left
     from kswifi.payments.store import counts, needing_a_person
 
     if not installation.control_database.exists():
-        return {"states": {}, "needing_a_person": []}
+        return {"states": {}, "needing_a_person": [], "disputes": [], "unclaimed": [], "differences": []}
     database = Database(sqlite_url(installation.control_database))
     try:
 
-        def look(connection: "Connection") -> tuple[dict[str, int], list[dict[str, int | str | None]]]:
+        def look(connection: "Connection") -> dict[str, Any]:
             states = {str(state): count for state, count in counts(connection).items()}
             waiting = [
                 {"reference": it.reference, "amount_kobo": it.refund_kobo, "reason": it.reason}
                 for it in needing_a_person(connection)
             ]
-            return states, waiting
+            return {
+                "states": states,
+                "needing_a_person": waiting,
+                "disputes": [item_json(it) for it in open_disputes(connection)],
+                "unclaimed": [item_json(it) for it in unclaimed_receipts(connection)],
+                "differences": findings_left(connection, gateway or ""),
+            }
 
-        states, waiting = await database.read(look)
+        return await database.read(look)
     finally:
         await database.close()
-    return {"states": states, "needing_a_person": waiting}
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -198,6 +211,7 @@ def _show(found: dict[str, Any]) -> None:
         print(f"payments       {count} {state}")
     for one in found["payments"]["needing_a_person"]:
         print(f"SEND BACK      {one['reference']}: {one['amount_kobo']} kobo ({one['reason']})")
+    show_items(found["payments"])
     for words in found["to_do"]:
         print(f"TO DO          {words}")
     for words in found["unconfirmed"]:

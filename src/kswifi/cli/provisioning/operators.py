@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -20,6 +21,14 @@ operators_app = typer.Typer(help="Operators who order profiles here over ES2+.",
 MOST_FILES: Final = 10_000
 
 Name = Annotated[str, typer.Argument(help="The operator's name; cards show it with its profiles.")]
+
+
+class Rule(StrEnum):
+    """Profile policy rules (SGP.22, 2.9.1), by the names of ``PolicyRule``."""
+
+    UPDATE_CONTROL = "update-control"
+    DISABLING_NOT_ALLOWED = "disabling-not-allowed"
+    DELETION_NOT_ALLOWED = "deletion-not-allowed"
 
 
 class NoInstallationHereError(KswifiError):
@@ -109,13 +118,34 @@ def stock(
     name: Name,
     packages: Annotated[list[Path], typer.Argument(help="Profile packages (DER), one profile each.")],
     profile_type: Annotated[str, typer.Option("--type", help="What the operator calls these profiles.")],
+    profile_name: Annotated[str | None, typer.Option(help="The name that phones show; else the package's.")] = None,
+    icon: Annotated[Path | None, typer.Option(help="A PNG or JPEG of 64 x 64 pixels, at most 1024 octets.")] = None,
+    owner: Annotated[
+        str | None,
+        typer.Option(help="Their owner: MCC and MNC, then /GID1 and /GID2 in hexadecimal if it has any."),
+    ] = None,
+    policy_rules: Annotated[
+        list[Rule] | None, typer.Option("--policy-rule", help="A profile policy rule; needs --owner. Repeatable.")
+    ] = None,
+    order_days: Annotated[
+        int | None, typer.Option(help="Days that an order can be downloaded; else KSWIFI_ORDER_DAYS.")
+    ] = None,
 ) -> None:
     """Take profile packages into an operator's stock; they rest encrypted, for they hold subscribers' keys."""
     from kswifi.esim.operators.operators import find_operator
     from kswifi.esim.operators.profile_stock import stock_profile
+    from kswifi.esim.operators.stock_metadata import StockMetadata, profile_owner
+    from kswifi.rsp.messages.metadata import PolicyRule
 
     if len(packages) > MOST_FILES:
         raise typer.BadParameter(f"at most {MOST_FILES} files at once")
+    said = StockMetadata(
+        profile_name=profile_name,
+        icon=None if icon is None else icon.read_bytes(),
+        owner=None if owner is None else profile_owner(owner),
+        policy_rules=frozenset(int(PolicyRule[rule.name]) for rule in policy_rules or ()),
+        order_days=order_days,
+    ).checked()
 
     async def work() -> None:
         async with _database() as database:
@@ -124,12 +154,34 @@ def stock(
                 octets = path.read_bytes()
                 iccid = await database.write(
                     lambda connection, octets=octets: stock_profile(  # type: ignore[misc]
-                        connection, vault, find_operator(connection, name), profile_type, octets
+                        connection, vault, find_operator(connection, name), profile_type, octets, said
                     )
                 )
                 print(f"{iccid}  {path.name}")
 
     asyncio.run(work())
+
+
+@operators_app.command("expire")
+def expire(
+    name: Name,
+    iccid: Annotated[str, typer.Argument(help="The profile whose released order ends now.")],
+) -> None:
+    """End a released order: its profile goes to Error, cards are refused with 8.8.5/4.10; cancelOrder frees it."""
+    from kswifi.esim.operators.operator_orders import expire_order
+    from kswifi.esim.operators.operators import find_operator
+    from kswifi.kernel.numbers import Iccid
+
+    number = str(Iccid.as_read(iccid))
+
+    async def work() -> None:
+        async with _database() as database:
+            await database.write(
+                lambda connection: expire_order(connection, find_operator(connection, name).operator_id, number)
+            )
+
+    asyncio.run(work())
+    print(f"The order of {number} has expired.")
 
 
 @asynccontextmanager

@@ -93,7 +93,7 @@ def _findings(octets: bytes, package: "tuple[ProfileElement, ...]") -> list[str]
     ]
     if uses_test_algorithm(package):
         found.append(
-            "note     it uses the USIM test algorithm: for class test alone, no network in service takes it"
+            "note     it uses the USIM test algorithm, which protects nothing: no network in service takes it"
         )
     return found + _unwise_management(package)
 

@@ -157,7 +157,7 @@ def nickname(
     from kswifi.lab.phone.es10 import Es10
 
     with _reader(card, None, reader) as taken, Es10(taken) as es10:
-        es10.set_nickname(Iccid(iccid).to_bytes(), name)
+        es10.set_nickname(Iccid.as_read(iccid).to_bytes(), name)
 
 
 @lpa_app.command()
@@ -192,7 +192,8 @@ def info(card: CardDir = None, reader: ReaderNumber = None) -> None:
         described, (default, root) = es10.info2(), es10.addresses()
         print(f"EID               {es10.eid()}")
     print(f"SGP.22            v{'.'.join(map(str, described.svn))}")
-    print(f"free              {described.ext_card_resource.free_non_volatile_octets} octets")
+    resource = described.ext_card_resource
+    print(f"free              {'unknown' if resource is None else f'{resource.free_non_volatile_octets} octets'}")
     print(f"default SM-DP+    {default or 'none'}")
     print(f"root SM-DS        {root}")
     for key in described.ci_keys_for_verification:
@@ -309,4 +310,4 @@ def _profile(iccid: str) -> "ProfileId":
     from kswifi.kernel.numbers import Iccid
     from kswifi.rsp.messages.profiles import ProfileId
 
-    return ProfileId.of_iccid(Iccid(iccid).to_bytes())
+    return ProfileId.of_iccid(Iccid.as_read(iccid).to_bytes())

@@ -211,7 +211,7 @@ def _read(connection: Connection, condition: Any) -> PeerOrder | None:
         attempt=row.attempt,
         profile_state=ProfileState(row.profile_state),
         state_reason=row.state_reason,
-        eid=None if row.eid is None else Eid(row.eid),
+        eid=None if row.eid is None else Eid.as_read(row.eid),
         iccid=row.iccid,
         matching_id=row.matching_id,
         smdp_address=row.smdp_address,

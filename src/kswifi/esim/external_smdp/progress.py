@@ -87,7 +87,7 @@ def _apply(connection: Connection, key: str, told: dict[str, Any]) -> JobResult:
     if order is not None and order.is_open(CONFIRM_ORDER):
         return Unknown("whether the profile was released is not known yet")  # its answer was lost, or is on its way
     point, failure = int(told["point"]), told["failure"]
-    eid = None if told["eid"] is None else Eid(told["eid"])
+    eid = None if told["eid"] is None else Eid.as_read(told["eid"])
     changes: dict[str, Any] = {} if eid is None else {"eid": eid}
     if order is None or order.profile_state not in INSTALLS_FROM:
         if order is not None and failure is None:

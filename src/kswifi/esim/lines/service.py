@@ -192,7 +192,7 @@ def _read(row: Row[*tuple[Any, ...]]) -> ESim:
         iccid=Iccid(row.iccid),
         imsi=Imsi(row.imsi),
         matching_id=row.matching_id,
-        eid=None if row.eid is None else Eid(row.eid),
+        eid=None if row.eid is None else Eid.as_read(row.eid),
         profile_state=ProfileState(row.profile_state),
         hold=None if row.hold is None else Hold(row.hold),
         wants_pause=row.wants_pause,
@@ -210,4 +210,4 @@ def card_of(connection: Connection, esim_id: str) -> Eid | None:
     query = select(profile_order.c.eid).where(profile_order.c.esim_id == esim_id)
     at_peer = select(peer_order.c.eid).where(peer_order.c.esim_id == esim_id).order_by(peer_order.c.attempt.desc())
     eid: str | None = connection.scalar(query) or connection.scalar(at_peer.limit(1))
-    return None if eid is None else Eid(eid)
+    return None if eid is None else Eid.as_read(eid)

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
 from hashlib import sha256
@@ -19,6 +19,7 @@ import structlog
 from sqlalchemy import Connection, bindparam, delete, exists, insert, select
 
 from kswifi.database.engine import Database, after_commit, transaction_instant
+from kswifi.esim.errors import OperatorRefusedError
 from kswifi.esim.model import ProfileEvent, ProfileState, new_matching_id
 from kswifi.esim.operators.operators import requester
 from kswifi.esim.smdp.orders import (
@@ -30,13 +31,15 @@ from kswifi.esim.smdp.orders import (
     read_order,
 )
 from kswifi.esim.smdp.rsp_model import ProfileOrder
-from kswifi.esim.sql import es2_answer, profile_order
+from kswifi.esim.sql import es2_answer, operator_profile, profile_order
 from kswifi.kernel.numbers import Eid
 from kswifi.rsp.signatures import confirmation_code_digest
 from kswifi.rsp.status_codes import RspRefusedError, Status
 
 ANSWERS_KEPT: Final = timedelta(days=30)
 _PRUNE_LIMIT: Final = 500
+_EXPIRES_FROM: Final = (ProfileState.RELEASED, ProfileState.DOWNLOADED)
+_EID_OF_THE_CARD: Final = (ProfileState.DOWNLOADED, ProfileState.INSTALLED, ProfileState.ERROR)
 _MATCHING_ID: Final = re.compile(r"[0-9A-Z-]{1,255}")  # SGP.22, 4.1
 
 _log = structlog.get_logger(__name__)
@@ -95,18 +98,24 @@ _TYPE_EXISTS = select(
 
 
 class OperatorOrders:
-    """The four functions; ``reserved`` tells MatchingIDs that stand for something else here."""
+    """The four functions.
+
+    ``reserved`` tells MatchingIDs that stand for something else here; ``order_life`` is how long an order can be
+    downloaded after its release where its profile says nothing, None for without end.
+    """
 
     def __init__(
         self,
         database: Database,
         smdp_address: str,
         reserved: Callable[[str], bool],
+        order_life: timedelta | None = None,
         random_bytes: Callable[[int], bytes] = os.urandom,
     ) -> None:
         self._database = database
         self._smdp_address = smdp_address
         self._reserved = reserved
+        self._order_life = order_life
         self._random_bytes = random_bytes
 
     async def download_order(
@@ -146,8 +155,10 @@ class OperatorOrders:
             events = [ProfileEvent.CONFIRM]
             if order.eid is None and eid is not None:
                 events.insert(0, ProfileEvent.LINK)
+            expires_at = None
             if asked.release:
                 events.append(ProfileEvent.RELEASE)
+                expires_at = self._expiry(connection, order)
             code = asked.confirmation_code
             move_order(
                 connection,
@@ -155,6 +166,7 @@ class OperatorOrders:
                 *events,
                 eid=eid,
                 matching_id=matching_id,
+                expires_at=expires_at,
                 confirmation_code_digest=None if code is None else confirmation_code_digest(code),
             )
             named = None if eid is None else str(eid)
@@ -177,6 +189,8 @@ class OperatorOrders:
                 raise RspRefusedError(Status.EID_ASSOCIATED)
             if matching_id is not None and matching_id != (order.matching_id or ""):
                 raise RspRefusedError(Status.MATCHING_ID_ASSOCIATED)
+            if eid is None:
+                _check_no_eid_is_linked(order)
             _withdraw(connection, order, final)
             return {}
 
@@ -193,10 +207,15 @@ class OperatorOrders:
             order = _mine(connection, operator_id, iccid)
             if order.profile_state is not ProfileState.CONFIRMED:
                 raise RspRefusedError(Status.ICCID_INVALID_TRANSITION, f"the profile is {order.profile_state}")
-            move_order(connection, order, ProfileEvent.RELEASE)
+            expires_at = self._expiry(connection, order)
+            move_order(connection, order, ProfileEvent.RELEASE, expires_at=expires_at)
             return {}
 
         await self._once(call, work)
+
+    async def expire(self) -> int:
+        """End released orders whose time for downloading is over; a chore for the housekeeper."""
+        return await self._database.write(expire_due_orders)
 
     async def prune(self) -> int:
         """Forget answers that nobody asks for again; a chore for the housekeeper."""
@@ -239,6 +258,14 @@ class OperatorOrders:
 
         return await self._database.write(once)
 
+    def _expiry(self, connection: Connection, order: ProfileOrder) -> datetime | None:
+        """Return until when an order that is released now can be downloaded: its profile's days, or the default."""
+        days = connection.execute(
+            select(operator_profile.c.order_days).where(operator_profile.c.iccid == order.iccid)
+        ).scalar_one_or_none()
+        life = self._order_life if days is None else timedelta(days=days)
+        return None if life is None else transaction_instant(connection) + life
+
     def _matching_id(self, connection: Connection, wanted: str | None) -> str | None:
         """Return the order's MatchingID, None where a card asks without one."""
         if wanted == "":
@@ -250,6 +277,37 @@ class OperatorOrders:
         if self._reserved(wanted) or order_by_matching_id(connection, wanted) is not None:
             raise RspRefusedError(Status.MATCHING_ID_IN_USE)
         return wanted
+
+
+def expire_due_orders(connection: Connection) -> int:
+    """Move released orders whose time is over to Error, some at a time; return how many."""
+    due = (
+        select(*ORDER_COLUMNS)
+        .where(_t.expires_at <= transaction_instant(connection), _t.profile_state.in_(_EXPIRES_FROM))
+        .limit(_PRUNE_LIMIT)
+    )
+    orders = [read_order(row) for row in connection.execute(due).all()]
+    for order in orders:
+        _expire(connection, order)
+    return len(orders)
+
+
+def expire_order(connection: Connection, operator_id: str, iccid: str) -> None:
+    """End a released order now: no card gets its profile any more, unless it has it already.
+
+    Raises:
+        RspRefusedError: the operator has no such profile.
+        OperatorRefusedError: its order is not released, or has ended.
+    """
+    order = _mine(connection, operator_id, iccid)
+    if order.profile_state not in _EXPIRES_FROM:
+        raise OperatorRefusedError(f"only a released order expires: this profile is {order.profile_state}")
+    _expire(connection, order, expires_at=transaction_instant(connection))
+
+
+def _expire(connection: Connection, order: ProfileOrder, **changes: Any) -> None:
+    move_order(connection, order, ProfileEvent.FAIL, state_reason="the order has expired", **changes)
+    _log.info("order_expired", order_id=order.order_id, iccid=order.iccid)
 
 
 def _mine(connection: Connection, operator_id: str, iccid: str) -> ProfileOrder:
@@ -287,6 +345,16 @@ def _agreed_eid(order: ProfileOrder, asked: Confirmation) -> Eid | None:
     if eid is None and (asked.smds_address or asked.matching_id == ""):
         raise RspRefusedError(Status.EID_MISSING)
     return eid
+
+
+def _check_no_eid_is_linked(order: ProfileOrder) -> None:
+    """Refuse a cancellation that does not name the EID which its operator linked (SGP.22, 5.3.3).
+
+    An order that was downloaded may have its EID from the card: its operator need not know that one.
+    """
+    if order.eid is not None and order.profile_state not in _EID_OF_THE_CARD:
+        words = "the order is linked to an EID, which its cancellation has to name"
+        raise RspRefusedError(Status.EID_MISSING, words)
 
 
 def _withdraw(connection: Connection, order: ProfileOrder, final: FinalStatus) -> None:

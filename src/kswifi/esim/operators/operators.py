@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
@@ -16,6 +16,7 @@ from kswifi.database.engine import transaction_instant
 from kswifi.esim.errors import OperatorRefusedError, PackageRefusedError, UnknownOperatorError
 from kswifi.esim.lines.vault import SubscriberVault
 from kswifi.esim.model import ProfileState
+from kswifi.esim.operators.stock_metadata import StockMetadata
 from kswifi.esim.sql import operator, operator_certificate, operator_profile, profile_order
 from kswifi.kernel.ids import uuid7
 from kswifi.rsp.status_codes import RspRefusedError, Status
@@ -52,6 +53,7 @@ _COLUMNS = (
     operator.c.callback_ca,
     operator.c.created_at,
 )
+STOCK_METADATA_COLUMNS: Final = tuple(operator_profile.c[each.name] for each in fields(StockMetadata))
 _SELECT = select(*_COLUMNS).where(operator.c.removed_at.is_(None))
 
 
@@ -220,21 +222,24 @@ def trusted_certificates(connection: Connection) -> Sequence[bytes]:
     return connection.execute(wanted.limit(MOST_CERTIFICATES)).scalars().all()
 
 
-def open_stocked_package(connection: Connection, vault: SubscriberVault, iccid: str) -> tuple[bytes, str]:
-    """Return an operator's profile package and the operator's name.
+def open_stocked_package(
+    connection: Connection, vault: SubscriberVault, iccid: str
+) -> tuple[bytes, str, StockMetadata]:
+    """Return an operator's profile package, the operator's name and what it says of the profile.
 
     Raises:
         PackageRefusedError: it is not here any more.
         SubscriberKeysDamagedError: it cannot be opened.
     """
     row = connection.execute(
-        select(operator_profile.c.sealed_package, operator.c.name)
+        select(operator_profile.c.sealed_package, operator.c.name, *STOCK_METADATA_COLUMNS)
         .join(operator, operator.c.operator_id == operator_profile.c.operator_id)
         .where(operator_profile.c.iccid == iccid)
     ).one_or_none()
     if row is None:
         raise PackageRefusedError("the operator's profile is not here any more", iccid=iccid)
-    return vault.open_octets(_owner(iccid), row.sealed_package), row.name
+    octets = vault.open_octets(_owner(iccid), row.sealed_package)
+    return octets, row.name, StockMetadata.from_columns(*row[2:])
 
 
 def seal_package(vault: SubscriberVault, iccid: str, octets: bytes) -> bytes:

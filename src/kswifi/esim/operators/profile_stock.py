@@ -1,11 +1,13 @@
 """Operators' profiles taken into stock: read once, sealed, and Available to their operator's orders alone."""
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, update
 
 from kswifi.database.engine import transaction_instant
 from kswifi.esim.errors import OperatorRefusedError
 from kswifi.esim.lines.vault import SubscriberVault
-from kswifi.esim.operators.operators import Operator, seal_package
+from kswifi.esim.model import ProfileState
+from kswifi.esim.operators.operators import STOCK_METADATA_COLUMNS, Operator, seal_package
+from kswifi.esim.operators.stock_metadata import StockMetadata
 from kswifi.esim.smdp.orders import NewOrder, place_order
 from kswifi.esim.smdp.packages import parse_stocked
 from kswifi.esim.sql import esim, operator_profile, profile_order
@@ -15,25 +17,36 @@ PROFILE_TYPE_LENGTH = 64
 
 
 def stock_profile(
-    connection: Connection, vault: SubscriberVault, owner: Operator, profile_type: str, package: bytes
+    connection: Connection,
+    vault: SubscriberVault,
+    owner: Operator,
+    profile_type: str,
+    package: bytes,
+    said: StockMetadata | None = None,
 ) -> str:
-    """Take a profile package into an operator's stock; return its ICCID. The same one again changes nothing.
+    """Take a profile package into an operator's stock; return its ICCID.
+
+    The same profile again takes what is ``said`` of it anew, as long as nobody has ordered it.
 
     Raises:
-        OperatorRefusedError: its type cannot be used, it is too long, or its ICCID is here already.
+        OperatorRefusedError: its type or metadata cannot be used, it is too long, its ICCID is here already, or its
+            metadata would change under an order.
         KswifiError: it is no profile package.
     """
+    said = (said or StockMetadata()).checked()
     if not (profile_type.isprintable() and 0 < len(profile_type) <= PROFILE_TYPE_LENGTH):
         raise OperatorRefusedError(f"a profile type has 1 to {PROFILE_TYPE_LENGTH} characters")
     if len(package) > PACKAGE_MAX_OCTETS:
         raise OperatorRefusedError(f"a profile package has at most {PACKAGE_MAX_OCTETS} octets")
     iccid = parse_stocked(profile_type, package).iccid
     known = connection.execute(
-        select(operator_profile.c.operator_id, operator_profile.c.profile_type).where(
+        select(operator_profile.c.operator_id, operator_profile.c.profile_type, *STOCK_METADATA_COLUMNS).where(
             operator_profile.c.iccid == iccid
         )
     ).one_or_none()
     if known is not None and (known.operator_id, known.profile_type) == (owner.operator_id, profile_type):
+        if StockMetadata.from_columns(*known[2:]) != said:
+            _change_metadata(connection, iccid, said)
         return iccid
     line = connection.execute(select(esim.c.esim_id).where(esim.c.iccid == iccid)).one_or_none()
     ordered = select(profile_order.c.order_id).where(
@@ -47,6 +60,7 @@ def stock_profile(
             operator_id=owner.operator_id,
             profile_type=profile_type,
             sealed_package=seal_package(vault, iccid, package),
+            **said.columns(),
             created_at=transaction_instant(connection),
         )
     )
@@ -55,3 +69,15 @@ def stock_profile(
         NewOrder(iccid=iccid, package_name=iccid, operator_id=owner.operator_id, profile_type=profile_type),
     )
     return iccid
+
+
+def _change_metadata(connection: Connection, iccid: str, said: StockMetadata) -> None:
+    """Write what is said of a stocked profile anew; a card that was offered it may have been shown the old."""
+    ordered = select(profile_order.c.order_id).where(
+        profile_order.c.iccid == iccid,
+        profile_order.c.operator_id.is_not(None),
+        profile_order.c.profile_state != ProfileState.AVAILABLE,
+    )
+    if connection.execute(ordered.limit(1)).first() is not None:
+        raise OperatorRefusedError(f"the profile {iccid} is or was ordered: its metadata stays", iccid=iccid)
+    connection.execute(update(operator_profile).where(operator_profile.c.iccid == iccid).values(**said.columns()))

@@ -1,7 +1,7 @@
 """What cards report at the end: install results, verified and matched, and other signed notifications.
 
-A card repeats a notification until it is acknowledged, so each is taken once however often it comes, and one that
-means nothing here is acknowledged too (SGP.22, 5.6.4): it is said in the log.
+A card repeats a notification until it is acknowledged, so each is taken once however often it comes. One that means
+nothing here is acknowledged and logged (SGP.22, 5.6.4).
 """
 
 from functools import partial
@@ -10,13 +10,15 @@ import structlog
 from sqlalchemy import Connection
 
 from kswifi.database.engine import Database, after_commit
-from kswifi.esim.model import ProfileEvent, ProfileState
+from kswifi.esim.model import PROFILE_TRANSITIONS, ProfileEvent, ProfileState
 from kswifi.esim.operators.download_progress import Point, report_progress
-from kswifi.esim.smdp.orders import move_order, settle_line
+from kswifi.esim.smdp.orders import move_order, note_deletion, settle_line
 from kswifi.esim.smdp.packages import iccid_octets
-from kswifi.esim.smdp.rsp_model import RspSessionEvent, RspSessionState
-from kswifi.esim.smdp.rsp_store import find_rsp_session, move_rsp_session
+from kswifi.esim.smdp.rsp_model import ProfileOrder, RspSessionEvent, RspSessionState
+from kswifi.esim.smdp.rsp_store import RspSession, find_rsp_session, move_rsp_session
+from kswifi.kernel.numbers import Iccid
 from kswifi.rsp import smdp
+from kswifi.rsp.messages.metadata import NotificationEvent
 from kswifi.rsp.messages.notifications import (
     InstallFailure,
     InstallResult,
@@ -24,7 +26,7 @@ from kswifi.rsp.messages.notifications import (
     decode_pending_notification,
 )
 from kswifi.rsp.status_codes import RspRefusedError, Status
-from kswifi.rsp.trust import Trust
+from kswifi.rsp.trust import CardChain, Trust
 
 _log = structlog.get_logger(__name__)
 
@@ -44,7 +46,10 @@ class InstallResults:
         """
         notification = decode_pending_notification(pending)
         if isinstance(notification, OtherSignedNotification):
-            self._say_other(notification)
+            chain = self._check_other(notification)
+            if chain is not None:
+                other: OtherSignedNotification = notification
+                await self._database.write(lambda connection: self._take_other(connection, other, chain))
         else:
             result: InstallResult = notification
             await self._database.write(lambda connection: self._take(connection, result, pending))
@@ -76,54 +81,101 @@ class InstallResults:
                 ),
             )
             return
-        if opened.state is not RspSessionState.BOUND:
-            after_commit(
-                connection,
-                partial(
-                    _log.info, "install_result_again", transaction_id=transaction_id.hex(), state=str(opened.state)
-                ),
-            )
-            return
-        failure = data.final_result if isinstance(data.final_result, InstallFailure) else None
-        event = RspSessionEvent.INSTALL if failure is None else RspSessionEvent.FAIL
-        move_rsp_session(connection, opened, event, install_result=pending)
-        if order.profile_state is not ProfileState.DOWNLOADED:
-            after_commit(
-                connection,
-                partial(
-                    _log.warning,
-                    "install_result_late",
-                    transaction_id=transaction_id.hex(),
-                    state=str(order.profile_state),
-                ),
-            )
-            return
-        if failure is not None:
-            words = f"the card did not install it: command {failure.command}, reason {failure.reason}"
-            move_order(connection, order, ProfileEvent.FAIL, state_reason=words)
-            settle_line(connection, order, transaction_id, words)
-            refused = RspRefusedError(Status.EUICC_REFUSED, words)
-            report_progress(connection, order, Point.BPP_INSTALLATION, opened.eid, transaction_id, refused)
-            after_commit(
-                connection,
-                partial(_log.warning, "profile_not_installed", transaction_id=transaction_id.hex(), reason=words),
-            )
-            return
-        move_order(
-            connection, order, ProfileEvent.INSTALL, bound_otpk=None, bound_identity=None, sealed_binding=None
-        )
-        settle_line(connection, order, transaction_id, None)
-        report_progress(connection, order, Point.BPP_INSTALLATION, opened.eid, transaction_id)
-        after_commit(
-            connection,
-            partial(_log.info, "profile_installed", transaction_id=transaction_id.hex(), order_id=order.order_id),
-        )
+        if isinstance(data.final_result, InstallFailure):
+            _take_failure(connection, opened, order, data.final_result, pending)
+        else:
+            _take_success(connection, opened, order, data.notification.sequence_number, pending)
 
-    def _say_other(self, notification: OtherSignedNotification) -> None:
+    def _take_other(self, connection: Connection, notification: OtherSignedNotification, chain: CardChain) -> None:
+        """Note a deletion on the order of its profile; enabling and disabling change nothing here."""
+        about = notification.notification
+        if about.event is NotificationEvent.DELETE and about.iccid is not None:
+            note_deletion(connection, chain.eid, str(Iccid.from_bytes(about.iccid)), about.sequence_number)
+
+    def _check_other(self, notification: OtherSignedNotification) -> CardChain | None:
+        """Return the card that signed a notification, None where it is refused; the log says which it was."""
         about = notification.notification
         try:
-            smdp.check_other_notification(notification, trust=self._trust, at=self._database.clock.now())
+            chain = smdp.check_other_notification(notification, trust=self._trust, at=self._database.clock.now())
         except RspRefusedError as error:
             _log.warning("notification_refused", profile_event=about.event.name.lower(), reason=error.message)
-            return
+            return None
         _log.info("notification", profile_event=about.event.name.lower(), sequence=about.sequence_number)
+        return chain
+
+
+def _take_failure(
+    connection: Connection, opened: RspSession, order: ProfileOrder, failure: InstallFailure, pending: bytes
+) -> None:
+    """Take a failure: it ends the order where nothing is known to be installed."""
+    transaction_id = opened.transaction_id
+    if opened.state is not RspSessionState.BOUND:
+        _info(
+            connection,
+            "install_result_again",
+            transaction_id=transaction_id.hex(),
+            state=str(opened.state),
+        )
+        return
+    move_rsp_session(connection, opened, RspSessionEvent.FAIL, install_result=pending)
+    if order.profile_state is not ProfileState.DOWNLOADED:
+        _warn(
+            connection,
+            "install_result_late",
+            transaction_id=transaction_id.hex(),
+            state=str(order.profile_state),
+        )
+        return
+    words = f"the card did not install it: command {failure.command}, reason {failure.reason}"
+    _fail(connection, order, transaction_id, words)
+    refused = RspRefusedError(Status.EUICC_REFUSED, words)
+    report_progress(connection, order, Point.BPP_INSTALLATION, opened.eid, transaction_id, refused)
+    _warn(connection, "profile_not_installed", transaction_id=transaction_id.hex(), reason=words)
+
+
+def _take_success(
+    connection: Connection, opened: RspSession, order: ProfileOrder, sequence_number: int, pending: bytes
+) -> None:
+    """Take a success of any transaction of the order: it wins over failures and cancellations heard before.
+
+    Notifications are delivered in any order. A card whose success was not delivered tries again and finds that it
+    has the profile already, and that failure may arrive first. Only a deletion with a higher sequence number says
+    that the profile is gone.
+    """
+    transaction_id, state = opened.transaction_id, order.profile_state
+    if opened.state is RspSessionState.INSTALLED or opened.euicc_otpk is None:
+        _info(
+            connection,
+            "install_result_again",
+            transaction_id=transaction_id.hex(),
+            state=str(opened.state),
+        )
+        return
+    move_rsp_session(connection, opened, RspSessionEvent.INSTALL, install_result=pending)
+    if (state, ProfileEvent.INSTALL) not in PROFILE_TRANSITIONS:
+        _warn(connection, "install_result_late", transaction_id=transaction_id.hex(), state=str(state))
+        return
+    if order.deleted_sequence is not None and order.deleted_sequence > sequence_number:
+        _warn(connection, "profile_deleted_since", transaction_id=transaction_id.hex(), state=str(state))
+        if state is ProfileState.DOWNLOADED:
+            _fail(connection, order, transaction_id, "the card has deleted the profile again")
+        return
+    unbound = {"bound_otpk": None, "bound_identity": None, "sealed_binding": None}
+    move_order(connection, order, ProfileEvent.INSTALL, **unbound)
+    settle_line(connection, order, transaction_id, None)
+    report_progress(connection, order, Point.BPP_INSTALLATION, opened.eid, transaction_id)
+    _info(connection, "profile_installed", transaction_id=transaction_id.hex(), order_id=order.order_id)
+
+
+def _fail(connection: Connection, order: ProfileOrder, transaction_id: bytes, words: str) -> None:
+    move_order(connection, order, ProfileEvent.FAIL, state_reason=words)
+    settle_line(connection, order, transaction_id, words)
+
+
+def _info(connection: Connection, event: str, **facts: str) -> None:
+    """Log once the transaction is durable: a step may be undone, and run again."""
+    after_commit(connection, partial(_log.info, event, **facts))
+
+
+def _warn(connection: Connection, event: str, **facts: str) -> None:
+    after_commit(connection, partial(_log.warning, event, **facts))

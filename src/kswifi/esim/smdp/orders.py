@@ -41,6 +41,7 @@ ORDER_COLUMNS = (
     _t.sealed_binding,
     _t.operator_id,
     _t.profile_type,
+    _t.deleted_sequence,
 )
 
 _NAMES = tuple(column.name for column in ORDER_COLUMNS)
@@ -181,7 +182,7 @@ def read_order(row: Row[*tuple[Any, ...]]) -> ProfileOrder:
     named = dict(zip(_NAMES, values, strict=True))
     eid = named["eid"]
     named["profile_state"] = ProfileState(named["profile_state"])
-    named["eid"] = None if eid is None else Eid(eid)
+    named["eid"] = None if eid is None else Eid.as_read(eid)
     return ProfileOrder(**named)
 
 
@@ -198,12 +199,23 @@ def tell_line(connection: Connection, esim_id: str, state: ProfileState) -> None
     publish(connection, user_id=user_id, kind=PROFILE_CHANGED, payload=payload)
 
 
+def note_deletion(connection: Connection, eid: Eid, iccid: str, sequence_number: int) -> int:
+    """Note on a card's orders of a profile that the card has deleted it; return how many there are.
+
+    An install result with a lower sequence number, delivered later, then says nothing of the profile any more.
+    """
+    earlier = or_(_t.deleted_sequence.is_(None), _t.deleted_sequence < sequence_number)
+    mine = update(profile_order).where(_t.eid == eid, _t.iccid == iccid, earlier)
+    return connection.execute(mine.values(deleted_sequence=sequence_number)).rowcount
+
+
 def settle_line(connection: Connection, order: ProfileOrder, transaction_id: bytes, failure: str | None) -> None:
-    """Have whoever waits for a line's profile hear how its download ended, with certainty and once."""
+    """Enqueue how the download of a line's profile ended, once for each transaction and outcome."""
     if order.esim_id is not None:
+        outcome = "" if failure is None else ":failed"
         enqueue(
             connection,
             kind=PROFILE_SETTLED,
-            key=f"{PROFILE_SETTLED}:{transaction_id.hex()}",
+            key=f"{PROFILE_SETTLED}:{transaction_id.hex()}{outcome}",
             payload={"esim_id": order.esim_id, "failure": failure},
         )

@@ -1,7 +1,7 @@
 """Where profile packages come from: built for a line of ours, or given as files and served as they are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from kswifi.esim.errors import PackageRefusedError
 from kswifi.esim.lines.vault import SubscriberVault
 from kswifi.esim.operators.operators import open_stocked_package
+from kswifi.esim.operators.stock_metadata import StockMetadata, packed_plmn
 from kswifi.esim.smdp.rsp_model import PackageNeeds, ProfileOrder, needed_capabilities
 from kswifi.esim.sql import esim
 from kswifi.kernel.errors import KswifiError
@@ -51,6 +52,9 @@ class StockedPackage:
     profile_class: ProfileClass
     """Test where its applications use the algorithm of test USIMs, which protects nothing."""
     provider_name: str = _PROVIDER_NAME
+    icon_type: IconType | None = None
+    owner: ProfileOwner | None = None
+    policy_rules: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ class Packages:
         self._vault = vault
         self._stock = dict(stock or {})
         self._notifications = (NotificationConfiguration(_TOLD_EVENTS, address),)
-        self._owner = ProfileOwner(_packed_plmn(plmn))
+        self._owner = ProfileOwner(packed_plmn(plmn))
         self._mnc_digits = len(plmn) - 3
         self._carrier_apps = carrier_apps
         self._icon = files("kswifi.esim").joinpath("icon.png").read_bytes()
@@ -118,10 +122,12 @@ class Packages:
             iccid=iccid,
             service_provider_name=stocked.provider_name,
             profile_name=stocked.profile_name,
-            icon_type=None if stocked.icon is None else IconType.PNG,
+            icon_type=stocked.icon_type,
             icon=stocked.icon,
             profile_class=stocked.profile_class,
             notifications=self._notifications,
+            owner=stocked.owner,
+            policy_rules=stocked.policy_rules or None,
         ).encode()
 
     def source(self, connection: Connection, order: ProfileOrder) -> SourceOfProfile:
@@ -142,8 +148,8 @@ class Packages:
 
     def _of(self, connection: Connection, order: ProfileOrder) -> StockedPackage:
         if order.operator_id is not None:
-            octets, owner = open_stocked_package(connection, self._vault, order.iccid)
-            return parse_stocked(order.iccid, octets, provider_name=owner)
+            octets, name, said = open_stocked_package(connection, self._vault, order.iccid)
+            return with_metadata(parse_stocked(order.iccid, octets, provider_name=name), said)
         stocked = self._stock.get(order.package_name or "")
         if stocked is None:
             raise PackageRefusedError("the order's profile package is not here any more", order_id=order.order_id)
@@ -233,15 +239,25 @@ def parse_stocked(
     needs = PackageNeeds(needed_capabilities(header.mandatory_services), len(octets))
     profile_class = ProfileClass.TEST if uses_test_algorithm(package) else ProfileClass.OPERATIONAL
     profile_name = (header.profile_type or name)[:32]
-    return StockedPackage(name, str(header.iccid), octets, icon, profile_name, needs, profile_class, provider_name)
+    icon_type = None if icon is None else IconType.PNG
+    return StockedPackage(
+        *(name, str(header.iccid), octets, icon, profile_name, needs, profile_class, provider_name, icon_type)
+    )
+
+
+def with_metadata(stocked: StockedPackage, said: StockMetadata) -> StockedPackage:
+    """Return a package with what its operator says of it."""
+    return replace(
+        stocked,
+        profile_name=said.profile_name or stocked.profile_name,
+        icon=said.icon,
+        icon_type=said.icon_type,
+        owner=said.owner,
+        policy_rules=said.policy_rules,
+        needs=replace(stocked.needs, policy_rules=said.policy_rules),
+    )
 
 
 def iccid_octets(digits: str) -> bytes:
     """Return the ten octets of EF.ICCID."""
     return swap_nibbles(digits.ljust(20, "F"))
-
-
-def _packed_plmn(plmn: str) -> bytes:
-    """Return MCC and MNC as TS 24.008 packs them (10.5.1.3)."""
-    mcc, mnc = plmn[:3], plmn[3:].ljust(3, "F")
-    return swap_nibbles(mcc + mnc[2] + mnc[:2])

@@ -12,6 +12,7 @@ from kswifi.esim.model import ProfileState
 from kswifi.kernel.numbers import Eid
 from kswifi.rsp.messages.download import CancelReason
 from kswifi.rsp.messages.euicc_info import EuiccInfo2, UiccCapability
+from kswifi.rsp.messages.metadata import PolicyRule
 from kswifi.rsp.status_codes import RspRefusedError, Status
 
 _STATE_REASON_OCTETS: Final = 200
@@ -52,6 +53,9 @@ RSP_SESSION_TRANSITIONS: Final[Mapping[tuple[RspSessionState, RspSessionEvent], 
             (_S.BOUND, _E.INSTALL): _S.INSTALLED,
             (_S.BOUND, _E.FAIL): _S.FAILED,
             (_S.BOUND, _E.CANCEL): _S.CANCELLED,
+            # Notifications come in any order: a success that the card signed wins over what was heard before.
+            (_S.FAILED, _E.INSTALL): _S.INSTALLED,
+            (_S.CANCELLED, _E.INSTALL): _S.INSTALLED,
         }
     )
 )
@@ -79,6 +83,8 @@ class SmdpRules:
     downloads: int = 10
     """How often a profile's package is bound for one order."""
     confirmation_code_tries: int = 3
+    order_life: timedelta | None = None
+    """How long an operator's order can be downloaded after its release; None is without end."""
     ticket_life: timedelta = timedelta(minutes=10)
     """From initiateAuthentication to authenticateClient."""
     rsp_session_life: timedelta = timedelta(hours=1)
@@ -115,14 +121,22 @@ class ProfileOrder:
     sealed_binding: bytes | None
     operator_id: str | None
     profile_type: str | None
+    deleted_sequence: int | None = None
+    """The sequence number by which the card reported that it deleted the profile, None where it did not."""
+
+    def has_expired(self, now: datetime) -> bool:
+        """Tell whether the time for downloading a released order is over; a chore then moves it to Error."""
+        waiting = (ProfileState.RELEASED, ProfileState.DOWNLOADED, ProfileState.ERROR)
+        return self.profile_state in waiting and self.expires_at is not None and now >= self.expires_at
 
 
 @dataclass(frozen=True, slots=True)
 class PackageNeeds:
-    """What a profile package needs of a card: capabilities (bits of UICCCapability) and octets."""
+    """What a profile package needs of a card: capabilities (bits of UICCCapability), octets and policy rules."""
 
     capabilities: frozenset[int]
     octets: int
+    policy_rules: frozenset[int] = frozenset()
 
 
 _CAPABILITY_OF_SERVICE: Final = {
@@ -152,10 +166,10 @@ def check_order(order: ProfileOrder, eid: Eid, rules: SmdpRules, now: datetime) 
         raise RspRefusedError(Status.CONFIRMATION_CODE_RETRIES_EXCEEDED)
     if state in (ProfileState.AVAILABLE, ProfileState.ALLOCATED, ProfileState.LINKED, ProfileState.CONFIRMED):
         raise RspRefusedError(Status.PROFILE_NOT_RELEASED)
+    if order.has_expired(now):
+        raise RspRefusedError(Status.ORDER_EXPIRED)
     if state not in (ProfileState.RELEASED, ProfileState.DOWNLOADED):
         raise RspRefusedError(Status.MATCHING_ID_REFUSED, f"the profile is {state}")
-    if order.expires_at is not None and now >= order.expires_at:
-        raise RspRefusedError(Status.ORDER_EXPIRED)
     if order.downloads >= rules.downloads:
         raise RspRefusedError(Status.DOWNLOAD_RETRIES_EXCEEDED)
 
@@ -164,14 +178,19 @@ def check_card(needs: PackageNeeds, card: EuiccInfo2) -> None:
     """See that this card can take the package (SGP.22, 5.6.3: the eligibility check).
 
     Raises:
-        RspRefusedError: it lacks a capability or memory.
+        RspRefusedError: it lacks a capability or memory, or forbids a policy rule of the profile.
     """
     if not needs.capabilities <= card.uicc_capability:
         missing = ", ".join(
             UiccCapability(bit).name.lower() for bit in sorted(needs.capabilities - card.uicc_capability)
         )
         raise RspRefusedError(Status.NOT_ELIGIBLE, f"the card lacks {missing}")
-    if card.ext_card_resource.free_non_volatile_octets < needs.octets:
+    forbidden = needs.policy_rules & (card.forbidden_policy_rules or frozenset())
+    if forbidden:
+        named = ", ".join(PolicyRule(rule).name.lower() for rule in sorted(forbidden))
+        raise RspRefusedError(Status.NOT_ELIGIBLE, f"the card forbids the profile policy rules {named}")
+    resource = card.ext_card_resource
+    if resource is not None and resource.free_non_volatile_octets < needs.octets:
         raise RspRefusedError(Status.NO_MEMORY)
 
 

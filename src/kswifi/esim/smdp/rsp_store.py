@@ -98,7 +98,7 @@ def find_rsp_session(connection: Connection, transaction_id: bytes) -> tuple[Rsp
     opened = RspSession(
         transaction_id=row.transaction_id,
         state=RspSessionState(row.state),
-        eid=Eid(row.card_eid),
+        eid=Eid.as_read(row.card_eid),
         card_curve=Curve(row.card_curve),
         card_point=row.card_key,
         identity=row.identity,

@@ -45,7 +45,7 @@ def _deliver(connection: Connection, esim_id: str, session_record: bytes) -> Job
     if not same:
         connection.execute(update(esim).where(esim.c.esim_id == esim_id).values(session_record=session_record))
     if order is None:
-        eid = None if line.eid is None else Eid(line.eid)
+        eid = None if line.eid is None else Eid.as_read(line.eid)
         new = NewOrder(iccid=line.iccid, matching_id=line.matching_id, esim_id=esim_id, eid=eid)
         place_order(connection, new, *_ORDERED)
     elif not same or order.profile_state is ProfileState.ERROR:

@@ -1,5 +1,6 @@
 """Notifications: what happened to profiles, signed and kept until their servers have heard (SGP.22, 3.5)."""
 
+import logging
 from typing import Final
 
 from kswifi.euicc.channel import CardSession
@@ -25,9 +26,14 @@ from kswifi.rsp.messages.profiles import (
     encode_result,
 )
 
-NOTIFICATIONS_MAX: Final = 64
+NOTIFICATION_MEMORY_OCTETS: Final = 256 * 1024
+"""The card's memory for notifications, apart from that of profiles."""
+RESULT_RESERVE_OCTETS: Final = 64 * 1024
+"""The part of it that only install results take: they are what a server's order waits for."""
 _OK: Final = 0
 _NOTHING_TO_DELETE: Final = 1
+
+_log = logging.getLogger(__name__)
 
 
 def list_notifications(session: CardSession, request: bytes) -> bytes:
@@ -110,9 +116,15 @@ def _next_metadata(
 
 
 def _keep(state: CardState, metadata: NotificationMetadata, octets: bytes, *, install_result: bool) -> None:
-    """Keep one more; when there are too many, the oldest goes, install results last of all."""
+    """Keep one more if there is room for it.
+
+    What is kept stays until NotificationSent removes it (SGP.22, 3.5), so a full memory takes no new notification;
+    its sequence number stays used, which shows the gap.
+    """
+    room = NOTIFICATION_MEMORY_OCTETS - (0 if install_result else RESULT_RESERVE_OCTETS)
+    used = sum(len(each.metadata) + len(each.octets) for each in state.notifications)
+    if used + len(metadata.raw) + len(octets) > room:
+        _log.warning("notification %d is not kept: the memory is full", metadata.sequence_number)
+        return
     kept = StoredNotification(metadata.sequence_number, metadata.event, install_result, metadata.raw, octets)
-    waiting = [*state.notifications, kept]
-    if len(waiting) > NOTIFICATIONS_MAX:
-        waiting.remove(min(waiting, key=lambda each: (each.install_result, each.sequence_number)))
-    state.notifications = waiting
+    state.notifications = [*state.notifications, kept]

@@ -11,20 +11,17 @@ from kswifi.rsp.saip.errors import ProfilePackageError
 _KEY_OCTETS: Final = 16
 
 
-def make_keys(aka: elements.AkaParameter, *, test_profile: bool) -> Authentication:
+def make_keys(aka: elements.AkaParameter) -> Authentication:
     """Return the keys of an element that brings some.
 
     Raises:
         ProfilePackageError: they are of the wrong length.
-        ProfileRefusedError: an algorithm, or options of it, that this card lacks; or the algorithm of test USIMs in
-            a profile that is none: it protects nothing.
+        ProfileRefusedError: an algorithm, or options of it, that this card lacks.
     """
     algorithm = aka.algorithm
     sequence_numbers = [int.from_bytes(sqn, "big") for sqn in aka.sqn_init]
     delta = int.from_bytes(aka.sqn_delta, "big")
     if algorithm is not None and algorithm.algorithm_id == elements.ALGORITHM_USIM_TEST:
-        if not test_profile:
-            raise unsupported("the USIM test algorithm in a profile that is not of class test")
         if len(algorithm.key) != _KEY_OCTETS:
             raise ProfilePackageError("the USIM test algorithm takes a key of 16 octets")
         # sqnOptions and sqnDelta are ignored with this algorithm (SAIP, AKAParameter).

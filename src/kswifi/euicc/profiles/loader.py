@@ -4,6 +4,7 @@ What a profile mandates and the card lacks is refused by name; an element that i
 passed over.
 """
 
+import logging
 from collections.abc import Callable
 from typing import Final
 
@@ -67,6 +68,8 @@ _DIRECTORIES_MAX: Final = 64
 _FILES_MAX: Final = 512
 _LOCAL: Final = 0x80
 
+_log = logging.getLogger(__name__)
+
 
 def build_profile_state(
     octets: bytes, isdp_aid: bytes, *, metadata: bytes | None = None, issuer_key_id: bytes = b""
@@ -79,9 +82,10 @@ def build_profile_state(
         ProfileRefusedError: malformed, or it mandates what this card lacks.
     """
     try:
-        test_profile = metadata is None or class_of(ProfileMetadata.decode(metadata)) == ProfileClass.TEST
-        loader = _Loader(octets, test_profile=test_profile)
+        loader = _Loader(octets)
         mf = loader.load()
+        if metadata is not None:
+            _warn_of_test_algorithm(loader, ProfileMetadata.decode(metadata))
     except ProfileRefusedError:
         raise
     except KswifiError as error:
@@ -104,9 +108,8 @@ def build_profile_state(
 class _Loader:
     """Walks the elements in their order; an element speaks of the directory made last."""
 
-    def __init__(self, octets: bytes, *, test_profile: bool) -> None:
+    def __init__(self, octets: bytes) -> None:
         self.package = read_package(octets)
-        self._test_profile = test_profile
         self.header = elements.ProfileHeader.decode(self.package[0].value)
         self._mf: Directory | None = None
         self._context: Directory | None = None
@@ -261,7 +264,7 @@ class _Loader:
         if aka.mapping is not None:
             application.keys_of = mapped_application(aka.mapping)
         else:
-            application.authentication = make_keys(aka, test_profile=self._test_profile)
+            application.authentication = make_keys(aka)
 
     def _take_cdma_keys(self, _element: ProfileElement) -> None:
         """Pass CDMA's keys over: this card has the CSIM's files and none of CAVE, which a profile may mandate."""
@@ -327,6 +330,16 @@ class _Loader:
                 raise ProfilePackageError("a path leads to no directory", path=path.hex())
             directory = found
         return directory
+
+
+def _warn_of_test_algorithm(loader: _Loader, metadata: ProfileMetadata) -> None:
+    """Warn where a profile that is not of class test uses the USIM test algorithm.
+
+    No clause of SGP.22 forbids it, and servers in the field send such profiles. The algorithm protects nothing, so
+    no authentication centre in service serves such a subscriber.
+    """
+    if class_of(metadata) != ProfileClass.TEST and elements.uses_test_algorithm(loader.package):
+        _log.warning("a profile that is not of class test uses the USIM test algorithm, which protects nothing")
 
 
 def _attempts(octet: int) -> tuple[int, int]:

@@ -120,7 +120,7 @@ class Es10:
     def eid(self) -> Eid:
         """Return the card's EID (5.7.20)."""
         answer = self.send(tlv.encode(messages.TAG_GET_EUICC_DATA, tlv.encode(0x5C, b"\x5a")))
-        return Eid(messages.decode_eid(answer).hex())
+        return Eid.as_read(messages.decode_eid(answer).hex())
 
     def info1(self) -> EuiccInfo1:
         """Return EUICCInfo1 (5.7.8)."""

@@ -149,7 +149,7 @@ class LabPhone:
         """
         self._require_line_off()
         with self._card() as card:
-            card.enable(Iccid(iccid))
+            card.enable(Iccid.as_read(iccid))
         return {"iccid": iccid, "enabled": True}
 
     def hand_over(self, iccid: str, envelopes: Sequence[bytes]) -> dict[str, Any]:
@@ -163,7 +163,7 @@ class LabPhone:
             CardError: this profile is not enabled.
         """
         with self._card() as card:
-            return {"answer": card.hand_over(Iccid(iccid), envelopes).hex()}
+            return {"answer": card.hand_over(Iccid.as_read(iccid), envelopes).hex()}
 
     def browse(
         self, *, url: str | None, octets: int | None, keep: Callable[[str, bytes], None] | None = None

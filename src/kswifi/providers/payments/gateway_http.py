@@ -7,17 +7,26 @@ made is unknown too: it is cheaper to look again than to prove that nothing left
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import httpx2
 
+from kswifi.kernel.clock import require_aware
+from kswifi.kernel.text import is_storable
 from kswifi.payments.errors import WebhookSignatureWrongError, WebhookUnreadableError
-from kswifi.payments.ports import GatewayUnknown
+from kswifi.payments.ports import GatewayRefused, GatewayUnknown
 
 ANSWER_SECONDS: Final = 10.0
 LARGEST_ANSWER_OCTETS: Final = 1_048_576
 _LONGEST_RETRY_SECONDS: Final = 3600
+PER_PAGE: Final = 100
+PAGES_LIMIT: Final = 200
+"""Twenty thousand objects: a list of one day that is longer is asked for in parts."""
+
+Page = tuple[list[dict[str, Any]], int | None]
+AskPage = Callable[[int], Awaitable[Page | GatewayRefused | GatewayUnknown]]
 
 
 class GatewayClient:
@@ -57,6 +66,38 @@ class GatewayClient:
         await self._client.aclose()
 
 
+async def all_pages(ask: AskPage) -> tuple[dict[str, Any], ...] | GatewayRefused | GatewayUnknown:
+    """Return the objects of all pages of a list, each id once; a list that is not whole is unknown.
+
+    ``ask`` gets the number of a page, from 1, and answers its objects and, where the gateway says it, the number of
+    pages. Otherwise the list ends with the first page that is empty. A page can show an object again when the list
+    has grown meanwhile.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for page in range(1, PAGES_LIMIT + 1):
+        answer = await ask(page)
+        if not isinstance(answer, tuple):
+            return answer
+        objects, pages = answer
+        found |= {str(it.get("id")): it for it in objects}
+        if not objects or (pages is not None and page >= pages):
+            return tuple(found.values())
+    return GatewayUnknown(f"the list has more than {PAGES_LIMIT} pages: ask for less time")
+
+
+def instant(text: Any) -> datetime | None:
+    """Return an RFC 3339 instant, None for anything else."""
+    try:
+        return None if text is None else require_aware(datetime.fromisoformat(text))
+    except (ValueError, TypeError):
+        return None
+
+
+def rfc3339(at: datetime) -> str:
+    """Return an instant as gateways take it, in UTC."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def exact_kobo(value: Any) -> int | None:
     """Return an amount that is an int, or an int written as a string; None for anything else, a float too.
 
@@ -76,7 +117,7 @@ def _object(answer: httpx2.Response) -> dict[str, Any] | None:
         found = json.loads(answer.content)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return found if isinstance(found, dict) and is_storable(found) else None
 
 
 def _retry_after(answer: httpx2.Response) -> int | None:
@@ -103,4 +144,6 @@ def signed_event(secret: bytes, header: str, body: bytes, headers: Mapping[str, 
         raise WebhookUnreadableError("this webhook says nothing that can be read") from error
     if not isinstance(event, str):
         raise WebhookUnreadableError("this webhook names no event")
+    if not is_storable(told):
+        raise WebhookUnreadableError("this webhook has text that UTF-8 cannot write, or NUL")
     return event, told

@@ -1,24 +1,37 @@
 """The client of our own sandbox gateway: an HTTP service of the lab, in which no money moves."""
 
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 
-from kswifi.kernel.clock import require_aware
 from kswifi.payments.errors import WebhookUnreadableError
 from kswifi.payments.ports import (
     Charge,
     ChargeStatus,
     Checkout,
+    Dispute,
+    DisputeStatus,
     GatewayRefused,
     GatewayUnknown,
+    ListAnswer,
     Notice,
     Order,
     Refund,
     RefundStatus,
     RefusalKind,
+    Settlement,
+    SettlementStatus,
+    Window,
 )
-from kswifi.providers.payments.gateway_http import ANSWER_SECONDS, GatewayClient, exact_kobo, signed_event
+from kswifi.providers.payments.gateway_http import (
+    ANSWER_SECONDS,
+    GatewayClient,
+    Page,
+    all_pages,
+    exact_kobo,
+    instant,
+    rfc3339,
+    signed_event,
+)
 from kswifi.providers.payments.registry import GatewayOptions
 
 SIGNATURE_HEADER: Final = "x-kswifi-sandbox-signature"
@@ -29,6 +42,8 @@ _KINDS: Final = {
     "duplicate_reference": RefusalKind.DUPLICATE_REFERENCE,
     "unknown_reference": RefusalKind.UNKNOWN_REFERENCE,
 }
+_Item = TypeVar("_Item")
+
 _UNREADABLE: Final = GatewayUnknown("the sandbox gateway's answer cannot be read")
 
 
@@ -63,44 +78,48 @@ class SandboxGateway:
         found = await self._ask("GET", f"/v1/charges/{reference}")
         if not isinstance(found, dict):
             return found
-        amount, fees = exact_kobo(found.get("amount_kobo")), exact_kobo(found.get("fees_kobo", 0))
-        try:
-            paid_at = found.get("paid_at")
-            return Charge(
-                reference=str(found["reference"]),
-                status=ChargeStatus(found["status"]),
-                amount_kobo=_known(amount),
-                currency=str(found["currency"]),
-                fees_kobo=_known(fees),
-                transaction_id=str(found["transaction_id"]),
-                channel=found.get("channel"),
-                paid_at=None if paid_at is None else require_aware(datetime.fromisoformat(paid_at)),
-            )
-        except (KeyError, ValueError, TypeError):
-            return _UNREADABLE
+        return _read(_charge, found) or _UNREADABLE
 
     async def refund(self, charge: Charge, amount_kobo: int) -> Refund | GatewayRefused | GatewayUnknown:
         """Ask for a refund."""
         found = await self._ask("POST", f"/v1/charges/{charge.reference}/refunds", {"amount_kobo": amount_kobo})
-        return _refund(found) or _UNREADABLE if isinstance(found, dict) else found
+        return _read(_refund, found) or _UNREADABLE if isinstance(found, dict) else found
 
-    async def refunds(self, charge: Charge) -> tuple[Refund, ...] | GatewayRefused | GatewayUnknown:
+    async def refunds(self, charge: Charge) -> ListAnswer[Refund]:
         """List the refunds of a charge."""
-        found = await self._ask("GET", f"/v1/charges/{charge.reference}/refunds")
-        if not isinstance(found, dict):
-            return found
-        listed = found.get("refunds")
-        read = [_refund(it) for it in listed] if isinstance(listed, list) else [None]
-        known = tuple(it for it in read if it is not None)
-        return known if len(known) == len(read) else _UNREADABLE
+        return await self._list(f"/v1/charges/{charge.reference}/refunds", None, _refund)
+
+    async def disputes(self, charge: Charge) -> ListAnswer[Dispute]:
+        """List the disputes of a charge."""
+        return await self._list(f"/v1/charges/{charge.reference}/disputes", None, _dispute)
+
+    async def list_transactions(self, window: Window) -> ListAnswer[Charge]:
+        """List the charges of a window."""
+        return await self._list("/v1/charges", window, _charge)
+
+    async def list_refunds(self, window: Window) -> ListAnswer[Refund]:
+        """List the refunds of a window."""
+        return await self._list("/v1/refunds", window, _refund)
+
+    async def list_disputes(self, window: Window) -> ListAnswer[Dispute]:
+        """List the disputes of a window."""
+        return await self._list("/v1/disputes", window, _dispute)
+
+    async def list_settlements(self, window: Window) -> ListAnswer[Settlement]:
+        """List the payouts of a window."""
+        return await self._list("/v1/settlements", window, _settlement)
+
+    async def settlement_transactions(self, settlement_id: str) -> ListAnswer[Charge]:
+        """List the charges of a payout."""
+        return await self._list(f"/v1/settlements/{settlement_id}/charges", None, _charge)
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice | None:
         """Check the signature over the raw body and return what it is about."""
-        event, told = signed_event(self._secret, SIGNATURE_HEADER, body, headers)
+        _event, told = signed_event(self._secret, SIGNATURE_HEADER, body, headers)
         reference = told.get("reference")
         if not isinstance(reference, str):
             raise WebhookUnreadableError("this webhook names no payment")
-        return Notice(reference, about_refund=event.startswith("refund."))
+        return Notice(reference)
 
     async def check(self) -> str | None:
         """Ask whether it is there and knows our key."""
@@ -112,9 +131,13 @@ class SandboxGateway:
         await self._http.close()
 
     async def _ask(
-        self, method: str, path: str, body: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        params: Mapping[str, str] | None = None,
     ) -> dict[str, Any] | GatewayRefused | GatewayUnknown:
-        answer = await self._http.ask(method, path, body)
+        answer = await self._http.ask(method, path, body, params)
         if isinstance(answer, GatewayUnknown):
             return answer
         status, found = answer
@@ -122,6 +145,27 @@ class SandboxGateway:
             return found
         kind = _KINDS.get(str(found.get("error")), RefusalKind.OTHER)
         return GatewayRefused(kind, str(found.get("message") or found.get("error") or status)[:200])
+
+    async def _list(
+        self, path: str, window: Window | None, read: Callable[[dict[str, Any]], _Item]
+    ) -> tuple[_Item, ...] | GatewayRefused | GatewayUnknown:
+        """Return all pages of a list; one unreadable item spoils it."""
+        span = {} if window is None else {"from": rfc3339(window.from_at), "to": rfc3339(window.to_at)}
+
+        async def ask(page: int) -> Page | GatewayRefused | GatewayUnknown:
+            found = await self._ask("GET", path, params={**span, "page": str(page)})
+            if not isinstance(found, dict):
+                return found
+            items, pages = found.get("items"), exact_kobo(found.get("pages"))
+            if not isinstance(items, list) or not all(isinstance(it, dict) for it in items):
+                return _UNREADABLE
+            return items, pages
+
+        objects = await all_pages(ask)
+        if not isinstance(objects, tuple):
+            return objects
+        known = tuple(it for it in (_read(read, one) for one in objects) if it is not None)
+        return known if len(known) == len(objects) else _UNREADABLE
 
 
 def open_gateway(options: GatewayOptions) -> SandboxGateway:
@@ -135,15 +179,57 @@ def open_gateway(options: GatewayOptions) -> SandboxGateway:
     return SandboxGateway(options.url, options.secret_key)
 
 
-def _refund(found: Any) -> Refund | None:
-    amount = exact_kobo(found.get("amount_kobo")) if isinstance(found, dict) else None
+def _read(read: Callable[[dict[str, Any]], _Item], found: dict[str, Any]) -> _Item | None:
     try:
-        return None if amount is None else Refund(RefundStatus(found["status"]), amount)
-    except (KeyError, ValueError):
+        return read(found)
+    except (KeyError, ValueError, TypeError):
         return None
 
 
-def _known(amount: int | None) -> int:
+def _charge(found: dict[str, Any]) -> Charge:
+    return Charge(
+        reference=str(found["reference"]),
+        status=ChargeStatus(found["status"]),
+        amount_kobo=_kobo(found, "amount_kobo"),
+        currency=str(found["currency"]),
+        fees_kobo=_kobo({"fees_kobo": 0} | found, "fees_kobo"),
+        transaction_id=str(found["id"]),
+        channel=found.get("channel"),
+        paid_at=instant(found.get("paid_at")),
+    )
+
+
+def _refund(found: dict[str, Any]) -> Refund:
+    status, amount = RefundStatus(found["status"]), _kobo(found, "amount_kobo")
+    return Refund(status, amount, refund_id=str(found["id"]), reference=str(found["reference"]))
+
+
+def _dispute(found: dict[str, Any]) -> Dispute:
+    return Dispute(
+        dispute_id=str(found["id"]),
+        reference=str(found["reference"]),
+        status=DisputeStatus(found["status"]),
+        amount_kobo=_kobo(found, "amount_kobo"),
+        fee_kobo=_kobo(found, "fee_kobo"),
+        due_at=instant(found.get("due_at")),
+    )
+
+
+def _settlement(found: dict[str, Any]) -> Settlement:
+    return Settlement(
+        settlement_id=str(found["id"]),
+        status=SettlementStatus(found["status"]),
+        processed_kobo=_kobo(found, "processed_kobo"),
+        fees_kobo=_kobo(found, "fees_kobo"),
+        deductions_kobo=_kobo(found, "deductions_kobo"),
+        paid_out_kobo=_kobo(found, "paid_out_kobo"),
+        currency=str(found["currency"]),
+        settled_at=instant(found.get("settled_at")),
+    )
+
+
+def _kobo(found: dict[str, Any], name: str) -> int:
+    amount = exact_kobo(found[name])
     if amount is None:
-        raise ValueError("no amount")
+        raise ValueError(f"{name} is no amount")
     return amount

@@ -15,6 +15,7 @@ from typing import Any, Final
 import httpx2
 
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.text import is_storable
 from kswifi.outbox.results import Unknown
 
 PATH: Final = "/gsma/rsp2/es2plus/"
@@ -138,6 +139,8 @@ def _judged(status: int, content: bytes) -> CallResult:
         answer = json.loads(content)
     except (ValueError, RecursionError):
         return Unknown("the answer is no JSON")
+    if not is_storable(answer):
+        return Unknown("the answer has text that UTF-8 cannot write, or NUL")
     execution = _member(_member(answer, "header"), "functionExecutionStatus")
     match execution.get("status"):
         case "Executed-Success" | "Executed-WithWarning":

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import httpx2
 
+from kswifi.kernel.text import is_storable
 from kswifi.phone_verification.ports import SendRefused, SendUnknown
 
 ANSWER_SECONDS: Final = 10.0
@@ -45,4 +46,4 @@ def _object(answer: httpx2.Response) -> dict[str, Any] | None:
         found = json.loads(answer.content)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return found if isinstance(found, dict) and is_storable(found) else None

@@ -10,7 +10,6 @@ from kswifi.rsp.fields import (
     OCTET_STRING,
     SEQUENCE,
     SIGNATURE,
-    SIGNATURE_OCTETS,
     Fields,
     choice,
     encode_integer,
@@ -172,7 +171,7 @@ class AuthenticateServerRequest:
         fields = Fields.of(octets, TAG_AUTHENTICATE_SERVER, "AuthenticateServerRequest")
         return cls(
             ServerSigned1.decode(fields.required(SEQUENCE).raw),
-            fields.octets(SIGNATURE, SIGNATURE_OCTETS, SIGNATURE_OCTETS),
+            fields.octets(SIGNATURE),
             fields.octets(OCTET_STRING, 1, 64),
             fields.required(SEQUENCE).raw,
             CtxParams1.decode(fields.required(0xA0).raw),
@@ -232,7 +231,7 @@ def decode_authenticate_server_response(octets: bytes) -> AuthenticateResponseOk
     if item.tag == _OK:
         return AuthenticateResponseOk(
             EuiccSigned1.decode(fields.required(SEQUENCE).raw),
-            fields.octets(SIGNATURE, SIGNATURE_OCTETS, SIGNATURE_OCTETS),
+            fields.octets(SIGNATURE),
             fields.required(SEQUENCE).raw,
             fields.required(SEQUENCE).raw,
         )

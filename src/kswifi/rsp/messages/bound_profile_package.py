@@ -7,7 +7,7 @@ from typing import Final, Self
 from kswifi.rsp import tlv
 from kswifi.rsp.bsp import KEY_OCTETS, KEY_TYPE_AES, BspKeys
 from kswifi.rsp.errors import RspDecodeError
-from kswifi.rsp.fields import ONE_TIME_KEY, SIGNATURE, SIGNATURE_OCTETS, Fields, encode_integer
+from kswifi.rsp.fields import ONE_TIME_KEY, SIGNATURE, Fields, encode_integer
 
 TAG_BOUND_PROFILE_PACKAGE: Final = 0xBF36
 TAG_INITIALISE_SECURE_CHANNEL: Final = 0xBF23
@@ -52,7 +52,7 @@ class InitialiseSecureChannel:
             template.octets(0x81, 1, 1)[0],
             template.octets(0x84, 1, 16),
             values.octets(ONE_TIME_KEY),
-            fields.octets(SIGNATURE, SIGNATURE_OCTETS, SIGNATURE_OCTETS),
+            fields.octets(SIGNATURE),
             head,
         )
 

@@ -12,7 +12,6 @@ from kswifi.rsp.fields import (
     ONE_TIME_KEY,
     SEQUENCE,
     SIGNATURE,
-    SIGNATURE_OCTETS,
     Fields,
     choice,
     encode_boolean,
@@ -103,7 +102,7 @@ class PrepareDownloadRequest:
         fields = Fields.of(octets, TAG_PREPARE_DOWNLOAD, "PrepareDownloadRequest")
         return cls(
             SmdpSigned2.decode(fields.required(SEQUENCE).raw),
-            fields.octets(SIGNATURE, SIGNATURE_OCTETS, SIGNATURE_OCTETS),
+            fields.octets(SIGNATURE),
             fields.optional_octets(OCTET_STRING, HASH_OCTETS, HASH_OCTETS),
             fields.required(SEQUENCE).raw,
         )
@@ -201,7 +200,7 @@ def decode_prepare_download_response(octets: bytes) -> PrepareDownloadOk | Prepa
     if item.tag == _OK:
         return PrepareDownloadOk(
             EuiccSigned2.decode(fields.required(SEQUENCE).raw),
-            fields.octets(SIGNATURE, SIGNATURE_OCTETS, SIGNATURE_OCTETS),
+            fields.octets(SIGNATURE),
         )
     if item.tag == _ERROR:
         return PrepareDownloadError(fields.octets(0x80, 1, _MAX_TRANSACTION_ID_OCTETS), fields.integer(INTEGER))
@@ -283,7 +282,7 @@ def decode_cancel_session_response(octets: bytes) -> CancelSessionOk | CancelSes
     if item.tag == _OK:
         fields = Fields(item.value, structure)
         signed = CancelSessionSigned.decode(fields.required(SEQUENCE).raw)
-        return CancelSessionOk(signed, fields.octets(SIGNATURE, SIGNATURE_OCTETS, SIGNATURE_OCTETS))
+        return CancelSessionOk(signed, fields.octets(SIGNATURE))
     if item.tag == _CANCEL_ERROR:
         return CancelSessionError(integer_of(item, structure))
     raise unknown_alternative(item, structure)

@@ -79,10 +79,16 @@ class ExtCardResource:
     free_volatile_octets: int
 
     @classmethod
-    def decode(cls, value: bytes) -> Self:
-        """Read the three counts; cards write them in one to four octets."""
-        fields = Fields(value, "extCardResource")
-        counts = (int.from_bytes(fields.octets(tag, 1, 8), "big") for tag in (0x81, 0x82, 0x83))
+    def read(cls, value: bytes) -> Self | None:
+        """Read the three counts, or return None where the value does not hold them.
+
+        SGP.22 types the field OCTET STRING, so its content never makes EUICCInfo2 malformed.
+        """
+        try:
+            fields = Fields(value, "extCardResource")
+            counts = [int.from_bytes(fields.octets(tag, 1, 8), "big") for tag in (0x81, 0x82, 0x83)]
+        except RspDecodeError:
+            return None
         return cls(*counts)
 
     def encode(self) -> bytes:
@@ -102,7 +108,8 @@ class EuiccInfo2:
     profile_version: Version
     svn: Version
     firmware_version: Version
-    ext_card_resource: ExtCardResource
+    ext_card_resource: ExtCardResource | None
+    """None where the card does not report its memory in the form of TS 102 226: how much is free is unknown."""
     uicc_capability: frozenset[int]
     rsp_capability: frozenset[int]
     ci_keys_for_verification: tuple[bytes, ...]
@@ -123,7 +130,7 @@ class EuiccInfo2:
             profile_version=fields.version(0x81),
             svn=fields.version(0x82),
             firmware_version=fields.version(0x83),
-            ext_card_resource=ExtCardResource.decode(fields.octets(0x84)),
+            ext_card_resource=ExtCardResource.read(fields.octets(0x84)),
             uicc_capability=fields.bits(0x85),
             javacard_version=fields.optional_version(0x86),
             globalplatform_version=fields.optional_version(0x87),

@@ -12,7 +12,6 @@ from kswifi.rsp.fields import (
     OCTET_STRING,
     SEQUENCE,
     SIGNATURE,
-    SIGNATURE_OCTETS,
     UTF8_STRING,
     Fields,
     choice,
@@ -177,7 +176,7 @@ class InstallResult:
         fields = Fields.of(octets, TAG_INSTALL_RESULT, "ProfileInstallationResult")
         return cls(
             InstallResultData.decode(fields.required(TAG_INSTALL_RESULT_DATA).raw),
-            fields.octets(SIGNATURE, SIGNATURE_OCTETS, SIGNATURE_OCTETS),
+            fields.octets(SIGNATURE),
         )
 
     def encode(self) -> bytes:
@@ -200,7 +199,7 @@ class OtherSignedNotification:
         fields = Fields.of(octets, SEQUENCE, "OtherSignedNotification")
         return cls(
             NotificationMetadata.decode(fields.required(TAG_NOTIFICATION_METADATA).raw),
-            fields.octets(SIGNATURE, SIGNATURE_OCTETS, SIGNATURE_OCTETS),
+            fields.octets(SIGNATURE),
             fields.required(SEQUENCE).raw,
             fields.required(SEQUENCE).raw,
         )

@@ -82,7 +82,7 @@ class ProfileHeader:
             major_version=der.decode_integer(der.required(fields, 0x80, "major-version")),
             minor_version=der.decode_integer(der.required(fields, 0x81, "minor-version")),
             profile_type=None if profile_type is None else _text(profile_type.value),
-            iccid=Iccid(der.sized(der.required(fields, 0x83, "iccid"), 10, "iccid").hex().upper().rstrip("F")),
+            iccid=Iccid.as_read(der.sized(der.required(fields, 0x83, "iccid"), 10, "iccid").hex()),
             policy=fields[0x84].value if 0x84 in fields else None,
             mandatory_services=tuple(
                 _service(item.tag) for item in tlv.walk(der.required(fields, 0xA5, "eUICC-Mandatory-services"))

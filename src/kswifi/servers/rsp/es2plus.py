@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kswifi.esim.operators.operator_orders import Call, Confirmation, FinalStatus, OperatorOrders
-from kswifi.kernel.numbers import Eid, InvalidNumberError
+from kswifi.kernel.numbers import Eid, Iccid, InvalidNumberError
 from kswifi.rsp.status_codes import RspRefusedError, Status
 from kswifi.servers.rsp.json_binding import (
     Answer,
@@ -189,11 +189,13 @@ def _call(request: Request, name: str, asked: Es2Request) -> Call:
 
 
 def read_iccid(digits: str) -> str:
-    """Return an ICCID without its padding; a check digit is not asked: many lack it."""
-    plain = digits[:-1] if digits[-1:] in ("F", "f") else digits
-    if not (plain.isascii() and plain.isdigit() and 18 <= len(plain) <= 20 and len(digits) <= 20):
+    """Return an ICCID without its padding; it is looked up, so its digits are not checked."""
+    if not 18 <= len(digits) <= 20:
         raise RspRefusedError(Status.MALFORMED, "an ICCID has 18 to 20 digits")
-    return plain
+    try:
+        return str(Iccid.as_read(digits))
+    except InvalidNumberError as error:
+        raise RspRefusedError(Status.MALFORMED, error.message) from None
 
 
 def read_eid(digits: str | None) -> Eid | None:
@@ -201,7 +203,7 @@ def read_eid(digits: str | None) -> Eid | None:
     if digits is None:
         return None
     try:
-        return Eid(digits)
+        return Eid.as_read(digits)
     except InvalidNumberError as error:
         raise RspRefusedError(Status.MALFORMED, error.message) from None
 

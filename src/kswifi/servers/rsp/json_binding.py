@@ -4,7 +4,9 @@ A function that is refused is answered with HTTP 200 and its subject and reason 
 interface at all (no JSON, too long, another media type) is refused by its HTTP status, with the same element.
 """
 
+import re
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import msgspec
@@ -17,6 +19,7 @@ from starlette.routing import Route
 
 from kswifi.database.errors import DatabaseBusyError
 from kswifi.esim.errors import PackageRefusedError
+from kswifi.kernel.text import is_storable
 from kswifi.rsp.errors import RspDecodeError
 from kswifi.rsp.status_codes import RspRefusedError, Status
 
@@ -25,8 +28,11 @@ PROTOCOL: Final = "gsma/rsp/v2.5.0"
 BODY_LIMIT_OCTETS: Final = 64 * 1024
 MEDIA_TYPE: Final = "application/json"
 HEADERS: Final = {PROTOCOL_HEADER: PROTOCOL, "Cache-Control": "no-store"}
+_NUL: Final = b"\\u0000"  # how JSON writes it
 WITHOUT_BODY: Final = ("handleNotification",)
 """Functions whose answers have no header element to say a refusal in: the HTTP status does."""
+
+_VERSION: Final = re.compile(r"gsma/rsp/v[23](\.[0-9]+){1,2}")
 
 _log = structlog.get_logger(__name__)
 
@@ -89,27 +95,42 @@ def function(name: str, handler: Handler) -> Handler:
     async def serve(request: Request) -> Response:
         try:
             return await handler(request)
-        except RspRefusedError as refused:
-            _log.info("rsp_refused", function=name, status=refused.status.name.lower(), reason=refused.message)
-            return failed(200, refused.status, refused.message)
-        except RspDecodeError as error:
-            # JSON that holds no structure of SGP.22. A notification's answer has no header element to say it in.
-            return failed(400 if name in WITHOUT_BODY else 200, Status.MALFORMED, error.message)
-        except PackageRefusedError as error:
-            _log.error("profile_package_missing", function=name, reason=error.message)
-            return failed(200, Status.BOUND_PACKAGE_UNAVAILABLE, error.message)
-        except NotThisProtocolError as error:
-            return failed(error.http_status, error.status, str(error))
         except ClientDisconnect:
             return Response(status_code=400)
-        except DatabaseBusyError as error:
-            return failed(503, Status.MALFORMED, error.message)
-        except Exception:  # noqa: BLE001 - the edge of the process
-            # Said in full in the log, where no key ever is, and not at all outside.
-            _log.exception("rsp_function_failed", function=name)
-            return failed(500, Status.MALFORMED, "the server could not do it")
+        except Exception as error:  # noqa: BLE001 - the edge of the process
+            refusal = refusal_of(name, error)
+            return failed(refusal.http_status, refusal.status, refusal.words)
 
     return serve
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """How a function that raised is answered: 200 where its answer says the status, else by the HTTP status."""
+
+    http_status: int
+    status: Status
+    words: str
+
+
+def refusal_of(name: str, error: Exception) -> Refusal:
+    """Return how both bindings answer a function that raised; what is a fault of ours is in the log alone."""
+    match error:
+        case RspRefusedError():
+            _log.info("rsp_refused", function=name, status=error.status.name.lower(), reason=error.message)
+            return Refusal(200, error.status, error.message)
+        case RspDecodeError():
+            # It holds no structure of SGP.22. A notification's answer has no header element to say it in.
+            return Refusal(400 if name in WITHOUT_BODY else 200, Status.MALFORMED, error.message)
+        case PackageRefusedError():
+            _log.error("profile_package_missing", function=name, reason=error.message)
+            return Refusal(200, Status.BOUND_PACKAGE_UNAVAILABLE, error.message)
+        case NotThisProtocolError():
+            return Refusal(error.http_status, error.status, str(error))
+        case DatabaseBusyError():
+            return Refusal(503, Status.MALFORMED, error.message)
+    _log.error("rsp_function_failed", function=name, exc_info=error)
+    return Refusal(500, Status.MALFORMED, "the server could not do it")
 
 
 async def read(request: Request, kind: type[_M]) -> _M:
@@ -119,16 +140,10 @@ async def read(request: Request, kind: type[_M]) -> _M:
         RspRefusedError: another version of the protocol.
         NotThisProtocolError: too long, another media type, no JSON, or not this message.
     """
-    version = request.headers.get(PROTOCOL_HEADER, PROTOCOL)
-    if not version.lower().startswith("gsma/rsp/v2."):
-        raise RspRefusedError(Status.VERSION_UNSUPPORTED, f"{PROTOCOL_HEADER}: {version[:40]}")
-    if request.headers.get("Content-Type", MEDIA_TYPE).partition(";")[0].strip().lower() != MEDIA_TYPE:
-        raise NotThisProtocolError(415, Status.MALFORMED, f"the media type is {MEDIA_TYPE}")
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_LIMIT_OCTETS:
-            raise NotThisProtocolError(413, Status.MALFORMED, f"a request has at most {BODY_LIMIT_OCTETS} octets")
+    check_version(request)
+    body = await read_body(request, MEDIA_TYPE)
+    if _NUL in body and not is_storable(_decoded(body)):  # msgspec itself refuses half of a surrogate pair
+        raise NotThisProtocolError(400, Status.MALFORMED, "text with NUL is not taken")
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
@@ -138,6 +153,43 @@ async def read(request: Request, kind: type[_M]) -> _M:
         ) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         raise NotThisProtocolError(400, Status.MALFORMED, "the body is no JSON") from None
+
+
+def check_version(request: Request) -> None:
+    """Check the protocol's version, which both bindings name in ``X-Admin-Protocol`` (SGP.22 v2, 6.2).
+
+    A client of SGP.22 v3 names the highest version that it supports, and takes an answer in an older
+    one. Our answer names the version that this server has.
+
+    Raises:
+        RspRefusedError: it is no version of which this server's is a part.
+    """
+    version = request.headers.get(PROTOCOL_HEADER, PROTOCOL)
+    if _VERSION.fullmatch(version.strip().lower()) is None:
+        raise RspRefusedError(Status.VERSION_UNSUPPORTED, f"{PROTOCOL_HEADER}: {version[:40]}")
+
+
+async def read_body(request: Request, media_type: str) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+        NotThisProtocolError: it is too long, or of another media type.
+    """
+    if request.headers.get("Content-Type", media_type).partition(";")[0].strip().lower() != media_type:
+        raise NotThisProtocolError(415, Status.MALFORMED, f"the media type is {media_type}")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_LIMIT_OCTETS:
+            raise NotThisProtocolError(413, Status.MALFORMED, f"a request has at most {BODY_LIMIT_OCTETS} octets")
+    return bytes(body)
+
+
+def _decoded(body: bytes) -> object:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None  # refused as no JSON, or as another message, by the caller
 
 
 def answer(content: Answer, http_status: int = 200) -> Response:

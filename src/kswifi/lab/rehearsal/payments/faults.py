@@ -16,6 +16,9 @@ class Call(StrEnum):
     VERIFY = "verify"
     REFUND = "refund"
     REFUNDS = "refunds"
+    DISPUTES = "disputes"
+    LIST = "list"
+    """Each list of a span of time, and the charges of a payout."""
 
 
 class Wrong(StrEnum):

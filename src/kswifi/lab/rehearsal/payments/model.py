@@ -1,4 +1,4 @@
-"""Charges and refunds of a rehearsal gateway, kept in a file so that they survive a restart."""
+"""Charges, refunds, disputes and payouts of a rehearsal gateway, kept in a file so that they survive a restart."""
 
 import secrets
 import sqlite3
@@ -32,20 +32,62 @@ class RefundStatus(StrEnum):
     FAILED = "failed"
 
 
+class DisputeStatus(StrEnum):
+    """The status of a dispute."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
 class Refund(msgspec.Struct):
-    """One refund of a charge."""
+    """One refund of a charge.
+
+    ``told``: whether a webhook reports it. ``deducted_in``: the payout from which it was deducted.
+    """
 
     number: int
     amount_kobo: int
     status: RefundStatus
     created_at: str
+    told: bool = True
+    deducted_in: int | None = None
+
+
+class Dispute(msgspec.Struct):
+    """One dispute of a charge; ``fee_kobo`` is charged if it is lost."""
+
+    number: int
+    amount_kobo: int
+    fee_kobo: int
+    status: DisputeStatus
+    created_at: str
+    due_at: str
+    resolved_at: str | None = None
+    deducted_in: int | None = None
+
+
+class Settlement(msgspec.Struct):
+    """One payout: the amount processed, less fees and deductions."""
+
+    number: int
+    currency: str
+    processed_kobo: int
+    fees_kobo: int
+    deductions_kobo: int
+    settled_at: str
+
+    @property
+    def paid_out_kobo(self) -> int:
+        """Return the amount that reaches the bank, in kobo."""
+        return self.processed_kobo - self.fees_kobo - self.deductions_kobo
 
 
 class Charge(msgspec.Struct):
-    """One charge and its refunds.
+    """One charge, its refunds and disputes.
 
     ``requested_kobo`` is the amount to pay, ``amount_kobo`` the amount paid. ``token`` is the random name of its
-    checkout page. Times are in ISO 8601.
+    checkout page, ``settled_in`` the payout that it was part of. Times are in ISO 8601.
     """
 
     number: int
@@ -62,6 +104,25 @@ class Charge(msgspec.Struct):
     fees_kobo: int = 0
     paid_at: str | None = None
     refunds: list[Refund] = []
+    disputes: list[Dispute] = []
+    settled_in: int | None = None
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether it was paid, also if the money was returned later."""
+        return self.status in (ChargeStatus.PAID, ChargeStatus.REVERSED)
+
+    @property
+    def returned_kobo(self) -> int:
+        """Return the amount returned to the payer, in kobo."""
+        done = sum(it.amount_kobo for it in self.refunds if it.status is RefundStatus.DONE)
+        return done + sum(it.amount_kobo for it in self.disputes if it.status is DisputeStatus.LOST)
+
+    @property
+    def claimed_kobo(self) -> int:
+        """Return the amount that was returned, is being refunded, or is disputed, in kobo."""
+        refunds = sum(it.amount_kobo for it in self.refunds if it.status is not RefundStatus.FAILED)
+        return refunds + sum(it.amount_kobo for it in self.disputes if it.status is not DisputeStatus.WON)
 
 
 class GatewayRefusal(KswifiError):  # noqa: N818 - an answer of the gateway, not a defect
@@ -84,6 +145,9 @@ class ChargeBook:
         self._database.execute(
             "CREATE TABLE IF NOT EXISTS charge (number INTEGER PRIMARY KEY, reference TEXT UNIQUE NOT NULL,"
             " token TEXT UNIQUE NOT NULL, body BLOB NOT NULL)"
+        )
+        self._database.execute(
+            "CREATE TABLE IF NOT EXISTS settlement (number INTEGER PRIMARY KEY, body BLOB NOT NULL)"
         )
 
     def open(self, charge: Charge) -> Charge:
@@ -122,6 +186,25 @@ class ChargeBook:
     def by_number(self, number: int) -> Charge:
         """Return a charge by its number; raises GatewayRefusal if there is none."""
         return self._one("number", number)
+
+    def all(self) -> list[Charge]:
+        """Return all charges, the newest first."""
+        rows = self._database.execute("SELECT body FROM charge ORDER BY number DESC")
+        return [msgspec.json.decode(body, type=Charge) for (body,) in rows]
+
+    def settlements(self) -> list[Settlement]:
+        """Return all payouts, the newest first."""
+        rows = self._database.execute("SELECT body FROM settlement ORDER BY number DESC")
+        return [msgspec.json.decode(body, type=Settlement) for (body,) in rows]
+
+    def add_settlement(self, settlement: Settlement) -> Settlement:
+        """Add a payout and assign its number."""
+        (last,) = self._database.execute("SELECT max(number) FROM settlement").fetchone()
+        settlement.number = (last or 0) + 1
+        self._database.execute(
+            "INSERT INTO settlement VALUES (?, ?)", (settlement.number, msgspec.json.encode(settlement))
+        )
+        return settlement
 
     def close(self) -> None:
         """Close the file."""

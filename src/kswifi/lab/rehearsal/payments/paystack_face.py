@@ -16,7 +16,17 @@ from starlette.routing import Route
 
 from kswifi.lab.rehearsal.payments.engine import Engine
 from kswifi.lab.rehearsal.payments.faults import Call
-from kswifi.lab.rehearsal.payments.model import Charge, ChargeStatus, GatewayRefusal, Refund, RefundStatus
+from kswifi.lab.rehearsal.payments.lists import page_of, paid_out_charges, within
+from kswifi.lab.rehearsal.payments.model import (
+    Charge,
+    ChargeStatus,
+    Dispute,
+    DisputeStatus,
+    GatewayRefusal,
+    Refund,
+    RefundStatus,
+    Settlement,
+)
 from kswifi.lab.rehearsal.payments.requests import Answer, answered, has_key, read_body
 
 SIGNATURE_HEADER: Final = "x-paystack-signature"
@@ -31,6 +41,11 @@ _REFUND_STATUS: Final = {
     RefundStatus.UNDER_WAY: "pending",
     RefundStatus.DONE: "processed",
     RefundStatus.FAILED: "failed",
+}
+_DISPUTE_STATUS: Final = {
+    DisputeStatus.OPEN: ("awaiting-merchant-feedback", None),
+    DisputeStatus.WON: ("resolved", "declined"),
+    DisputeStatus.LOST: ("resolved", "merchant-accepted"),
 }
 _INTEGRATION: Final = 100_001
 
@@ -73,6 +88,11 @@ class PaystackEvents:
         }
         return msgspec.json.encode({"event": f"refund.{data['status']}", "data": data})
 
+    def dispute_event(self, charge: Charge, dispute: Dispute) -> bytes:
+        """Report a dispute."""
+        event = "create" if dispute.status is DisputeStatus.OPEN else "resolve"
+        return msgspec.json.encode({"event": f"charge.dispute.{event}", "data": _dispute(charge, dispute)})
+
 
 class PaystackFace:
     """Those calls of Paystack's API that KSWiFi uses."""
@@ -90,6 +110,9 @@ class PaystackFace:
             Route("/transaction", self.transactions, methods=["GET"]),
             Route("/refund", self.create_refund, methods=["POST"]),
             Route("/refund", self.refunds, methods=["GET"]),
+            Route("/dispute", self.disputes, methods=["GET"]),
+            Route("/settlement", self.settlements, methods=["GET"]),
+            Route("/settlement/{number}/transactions", self.settlement_transactions, methods=["GET"]),
         ]
 
     async def initialize(self, request: Request) -> Response:
@@ -120,12 +143,13 @@ class PaystackFace:
         return await self._answered(request, Call.VERIFY, work)
 
     async def transactions(self, request: Request) -> Response:
-        """Answer List Transactions with an empty list; KSWiFi calls it to test its key."""
+        """Answer List Transactions."""
 
         async def work() -> Answer:
-            return _done("Transactions retrieved", [])
+            found = [it for it in self._engine.book.all() if within(request, it.created_at)]
+            return _page(request, "Transactions retrieved", [_transaction(it) for it in found])
 
-        return await self._answered(request, Call.VERIFY, work)
+        return await self._answered(request, Call.LIST, work)
 
     async def create_refund(self, request: Request) -> Response:
         """Answer Create Refund."""
@@ -140,15 +164,57 @@ class PaystackFace:
         return await self._answered(request, Call.REFUND, work)
 
     async def refunds(self, request: Request) -> Response:
-        """Answer List Refunds of a transaction."""
+        """Answer List Refunds, of a transaction or of a period."""
 
         async def work() -> Answer:
-            number = request.query_params.get("transaction", "")
-            charge = self._engine.book.by_number(int(number) if number.isdigit() else 0)
-            shown = [_refund(charge, it, charge.number) for it in reversed(charge.refunds)]
-            return _done("Refunds retrieved", shown)
+            found = [
+                _refund(charge, it, charge.number)
+                for charge in self._asked(request)
+                for it in reversed(charge.refunds)
+                if within(request, it.created_at)
+            ]
+            return _page(request, "Refunds retrieved", found)
 
-        return await self._answered(request, Call.REFUNDS, work)
+        return await self._answered(request, _call(request, Call.REFUNDS), work)
+
+    async def disputes(self, request: Request) -> Response:
+        """Answer List Disputes, of a transaction or of a period."""
+
+        async def work() -> Answer:
+            found = [
+                _dispute(charge, it)
+                for charge in self._asked(request)
+                for it in reversed(charge.disputes)
+                if within(request, it.created_at)
+            ]
+            return _page(request, "Disputes retrieved", found)
+
+        return await self._answered(request, _call(request, Call.DISPUTES), work)
+
+    async def settlements(self, request: Request) -> Response:
+        """Answer List Settlements."""
+
+        async def work() -> Answer:
+            found = [it for it in self._engine.book.settlements() if within(request, it.settled_at)]
+            return _page(request, "Settlements retrieved", [_settlement(it) for it in found])
+
+        return await self._answered(request, Call.LIST, work)
+
+    async def settlement_transactions(self, request: Request) -> Response:
+        """Answer List Settlement Transactions."""
+
+        async def work() -> Answer:
+            found = paid_out_charges(self._engine.book, request.path_params["number"])
+            return _page(request, "Transactions retrieved", [_transaction(it) for it in found])
+
+        return await self._answered(request, Call.LIST, work)
+
+    def _asked(self, request: Request) -> list[Charge]:
+        """Return the charge that ?transaction names, or all of them."""
+        number = request.query_params.get("transaction")
+        if number is None:
+            return self._engine.book.all()
+        return [self._engine.book.by_number(int(number) if number.isdigit() else 0)]
 
     async def _answered(self, request: Request, call: Call, work: Any) -> Response:
         async def refusing() -> Answer:
@@ -167,6 +233,22 @@ class PaystackFace:
 
 def _done(message: str, data: Any) -> Answer:
     return 200, {"status": True, "message": message, "data": data}
+
+
+def _page(request: Request, message: str, found: list[dict[str, Any]]) -> Answer:
+    paging = page_of(request, found)
+    meta = {
+        "total": paging.total,
+        "skipped": (paging.page - 1) * paging.per_page,
+        "perPage": paging.per_page,
+        "page": paging.page,
+        "pageCount": paging.pages,
+    }
+    return 200, {"status": True, "message": message, "data": list(paging.items), "meta": meta}
+
+
+def _call(request: Request, of_one: Call) -> Call:
+    return of_one if "transaction" in request.query_params else Call.LIST
 
 
 def _refused(refusal: GatewayRefusal) -> dict[str, Any]:
@@ -221,6 +303,8 @@ def _refund(charge: Charge, refund: Refund, transaction: Any) -> dict[str, Any]:
         "id": refund.number,
         "integration": _INTEGRATION,
         "transaction": transaction,
+        "transaction_reference": charge.reference,
+        "dispute": None,
         "domain": "test",
         "amount": refund.amount_kobo,
         "deducted_amount": 0,
@@ -235,9 +319,50 @@ def _refund(charge: Charge, refund: Refund, transaction: Any) -> dict[str, Any]:
     }
 
 
+def _dispute(charge: Charge, dispute: Dispute) -> dict[str, Any]:
+    status, resolution = _DISPUTE_STATUS[dispute.status]
+    return {
+        "id": dispute.number,
+        "refund_amount": dispute.amount_kobo,
+        "currency": charge.currency,
+        "resolution": resolution,
+        "domain": "test",
+        "status": status,
+        "category": "general",
+        "transaction": _transaction(charge),
+        "customer": {"id": charge.number, "email": charge.email},
+        "dueAt": dispute.due_at,
+        "resolvedAt": dispute.resolved_at,
+        "createdAt": dispute.created_at,
+        "history": [],
+        "messages": [],
+    }
+
+
+def _settlement(settlement: Settlement) -> dict[str, Any]:
+    return {
+        "id": settlement.number,
+        "integration": _INTEGRATION,
+        "domain": "test",
+        "status": "success",
+        "currency": settlement.currency,
+        "total_amount": settlement.processed_kobo - settlement.fees_kobo,
+        "effective_amount": settlement.paid_out_kobo,
+        "total_fees": settlement.fees_kobo,
+        "total_processed": settlement.processed_kobo,
+        "deductions": settlement.deductions_kobo or None,
+        "settlement_date": settlement.settled_at,
+        "settled_by": None,
+        "createdAt": settlement.settled_at,
+    }
+
+
 def _changed(body: dict[str, Any]) -> dict[str, Any]:
     """Return an answer with numbers as strings (as in Paystack's events), a new member, and some missing ones."""
     data = body.get("data")
+    if isinstance(data, list):  # without information on pages: an empty page ends the list
+        kept_body = {name: value for name, value in body.items() if name != "meta"}
+        return kept_body | {"data": [_changed({"data": it})["data"] for it in data]}
     if not isinstance(data, dict):
         return body | {"a_new_member": True}
     gone = (

@@ -1,5 +1,6 @@
-"""The API of the sandbox gateway: four calls and a webhook, each with ``"sandbox": true``."""
+"""The API of the sandbox gateway: four calls, lists and a webhook, each with ``"sandbox": true``."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -9,7 +10,8 @@ from starlette.routing import Route
 
 from kswifi.lab.rehearsal.payments.engine import Engine
 from kswifi.lab.rehearsal.payments.faults import Call
-from kswifi.lab.rehearsal.payments.model import Charge, GatewayRefusal, Refund
+from kswifi.lab.rehearsal.payments.lists import page_of, paid_out_charges, within
+from kswifi.lab.rehearsal.payments.model import Charge, Dispute, GatewayRefusal, Refund, Settlement
 from kswifi.lab.rehearsal.payments.requests import Answer, answered, has_key, read_body
 
 SIGNATURE_HEADER: Final = "x-kswifi-sandbox-signature"
@@ -44,6 +46,10 @@ class SandboxEvents:
         """Return the event for the status of a refund."""
         return _event(f"refund.{refund.status}", charge)
 
+    def dispute_event(self, charge: Charge, dispute: Dispute) -> bytes:
+        """Report a dispute."""
+        return _event(f"dispute.{dispute.status}", charge)
+
 
 class SandboxFace:
     """The calls of the sandbox gateway's API."""
@@ -60,6 +66,12 @@ class SandboxFace:
             Route("/v1/charges/{reference}", self.look, methods=["GET"]),
             Route("/v1/charges/{reference}/refunds", self.refund, methods=["POST"]),
             Route("/v1/charges/{reference}/refunds", self.refunds, methods=["GET"]),
+            Route("/v1/charges/{reference}/disputes", self.disputes, methods=["GET"]),
+            Route("/v1/charges", self.list_charges, methods=["GET"]),
+            Route("/v1/refunds", self.list_refunds, methods=["GET"]),
+            Route("/v1/disputes", self.list_disputes, methods=["GET"]),
+            Route("/v1/settlements", self.list_settlements, methods=["GET"]),
+            Route("/v1/settlements/{number}/charges", self.settlement_charges, methods=["GET"]),
             Route("/v1/health", self.health, methods=["GET"]),
         ]
 
@@ -91,7 +103,7 @@ class SandboxFace:
         async def work() -> Answer:
             charge = self._charge(request)
             refund = self._engine.refund(charge, (await read_body(request, _Refund)).amount_kobo)
-            return 201, _shown_refund(refund)
+            return 201, _shown_refund(charge, refund)
 
         return await self._answered(request, Call.REFUND, work)
 
@@ -100,9 +112,69 @@ class SandboxFace:
 
         async def work() -> Answer:
             charge = self._charge(request)
-            return 200, {"refunds": [_shown_refund(it) for it in reversed(charge.refunds)], "sandbox": True}
+            return _listed(request, [_shown_refund(charge, it) for it in reversed(charge.refunds)])
 
         return await self._answered(request, Call.REFUNDS, work)
+
+    async def disputes(self, request: Request) -> Response:
+        """List the disputes of a charge, the newest first."""
+
+        async def work() -> Answer:
+            charge = self._charge(request)
+            return _listed(request, [_shown_dispute(charge, it) for it in reversed(charge.disputes)])
+
+        return await self._answered(request, Call.DISPUTES, work)
+
+    async def list_charges(self, request: Request) -> Response:
+        """List the charges that were opened in a period, the newest first."""
+        return await self._list(
+            request, lambda: [_shown(it) for it in self._engine.book.all() if within(request, it.created_at)]
+        )
+
+    async def list_refunds(self, request: Request) -> Response:
+        """List the refunds that were made in a period."""
+        return await self._list(
+            request,
+            lambda: [
+                _shown_refund(charge, it)
+                for charge in self._engine.book.all()
+                for it in charge.refunds
+                if within(request, it.created_at)
+            ],
+        )
+
+    async def list_disputes(self, request: Request) -> Response:
+        """List the disputes that were opened in a period."""
+        return await self._list(
+            request,
+            lambda: [
+                _shown_dispute(charge, it)
+                for charge in self._engine.book.all()
+                for it in charge.disputes
+                if within(request, it.created_at)
+            ],
+        )
+
+    async def list_settlements(self, request: Request) -> Response:
+        """List the payouts of a period, the newest first."""
+        return await self._list(
+            request,
+            lambda: [
+                _shown_settlement(it) for it in self._engine.book.settlements() if within(request, it.settled_at)
+            ],
+        )
+
+    async def settlement_charges(self, request: Request) -> Response:
+        """List the charges of a payout."""
+        number = request.path_params["number"]
+        return await self._list(request, lambda: [_shown(it) for it in paid_out_charges(self._engine.book, number)])
+
+    async def _list(self, request: Request, find: Callable[[], list[dict[str, Any]]]) -> Response:
+        async def work() -> Answer:
+            self._require_key(request)
+            return _listed(request, find())
+
+        return await self._answered(request, Call.LIST, work)
 
     async def health(self, request: Request) -> Response:
         """Answer 200 if the key is right, else 401."""
@@ -137,15 +209,52 @@ def _shown(charge: Charge) -> dict[str, Any]:
         "amount_kobo": charge.amount_kobo,
         "currency": charge.currency,
         "fees_kobo": charge.fees_kobo,
-        "transaction_id": str(charge.number),
+        "id": str(charge.number),
         "channel": "sandbox",
         "paid_at": charge.paid_at,
         "sandbox": True,
     }
 
 
-def _shown_refund(refund: Refund) -> dict[str, Any]:
-    return {"status": str(refund.status), "amount_kobo": refund.amount_kobo, "sandbox": True}
+def _shown_refund(charge: Charge, refund: Refund) -> dict[str, Any]:
+    return {
+        "id": str(refund.number),
+        "reference": charge.reference,
+        "status": str(refund.status),
+        "amount_kobo": refund.amount_kobo,
+        "sandbox": True,
+    }
+
+
+def _shown_dispute(charge: Charge, dispute: Dispute) -> dict[str, Any]:
+    return {
+        "id": str(dispute.number),
+        "reference": charge.reference,
+        "status": str(dispute.status),
+        "amount_kobo": dispute.amount_kobo,
+        "fee_kobo": dispute.fee_kobo,
+        "due_at": dispute.due_at,
+        "sandbox": True,
+    }
+
+
+def _shown_settlement(settlement: Settlement) -> dict[str, Any]:
+    return {
+        "id": str(settlement.number),
+        "status": "paid_out",
+        "currency": settlement.currency,
+        "processed_kobo": settlement.processed_kobo,
+        "fees_kobo": settlement.fees_kobo,
+        "deductions_kobo": settlement.deductions_kobo,
+        "paid_out_kobo": settlement.paid_out_kobo,
+        "settled_at": settlement.settled_at,
+        "sandbox": True,
+    }
+
+
+def _listed(request: Request, found: list[dict[str, Any]]) -> Answer:
+    paging = page_of(request, found)
+    return 200, {"items": list(paging.items), "pages": paging.pages, "sandbox": True}
 
 
 def _event(name: str, charge: Charge) -> bytes:
@@ -154,5 +263,5 @@ def _event(name: str, charge: Charge) -> bytes:
 
 def _changed(body: dict[str, Any]) -> dict[str, Any]:
     """Return an answer as a later version could send it: with a new member and without the optional ones."""
-    kept = {name: value for name, value in body.items() if name not in ("channel", "paid_at")}
+    kept = {name: value for name, value in body.items() if name not in ("channel", "paid_at", "pages")}
     return kept | {"a_new_member": {"of": ["a", "later", "version"]}}

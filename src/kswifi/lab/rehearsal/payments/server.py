@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from kswifi.kernel.clock import Clock
 from kswifi.kernel.listening import authority, in_url, is_loopback, listening_socket, loopback_socket, plain_address
 from kswifi.lab.rehearsal.payments import paystack_face, sandbox_face
 from kswifi.lab.rehearsal.payments.checkout import CheckoutPages
@@ -30,6 +31,7 @@ from kswifi.listeners.limits import ConnectionLimits
 from kswifi.listeners.pool import ConnectionPool
 
 MOST_CONNECTIONS: Final = 64
+_PAYOUT_SECONDS: Final = 3600.0
 
 CONTROL_HEADER: Final = "X-KSWiFi-Lab"
 
@@ -50,6 +52,8 @@ class GatewayConfig:
         port: the port; 0 takes a free one.
         refund_seconds: how long a refund takes; None until the control settles it.
         retry_seconds: after how long a webhook that was refused is sent again; doubled each time.
+        dispute_fee_kobo: the fee of a lost dispute. Paystack's API has no such fee, so its face charges none.
+        clock: the source of its instants; None for the system's.
     """
 
     face: Literal["sandbox", "paystack"]
@@ -62,6 +66,8 @@ class GatewayConfig:
     port: int = 0
     refund_seconds: float | None = 0.2
     retry_seconds: float = 1.0
+    dispute_fee_kobo: int = 0
+    clock: Clock | None = None
 
 
 class _Pay(msgspec.Struct, forbid_unknown_fields=True):
@@ -73,6 +79,21 @@ class _Pay(msgspec.Struct, forbid_unknown_fields=True):
 
 class _Tell(msgspec.Struct, forbid_unknown_fields=True):
     times: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 1
+
+
+class _Refund(msgspec.Struct, forbid_unknown_fields=True):
+    amount_kobo: Annotated[int, msgspec.Meta(ge=1, le=10**12)] | None = None
+    told: bool = True
+
+
+class _Dispute(msgspec.Struct, forbid_unknown_fields=True):
+    amount_kobo: Annotated[int, msgspec.Meta(ge=1, le=10**12)] | None = None
+    told: bool = True
+
+
+class _ResolveDispute(msgspec.Struct, forbid_unknown_fields=True):
+    lost: bool
+    told: bool = True
 
 
 class _SettleRefund(msgspec.Struct, forbid_unknown_fields=True):
@@ -94,6 +115,9 @@ class _Control:
             Route("/control/charges/{reference}/tell", self.tell, methods=["POST"]),
             Route("/control/charges/{reference}/refund", self.refund, methods=["POST"]),
             Route("/control/charges/{reference}/settle-refund", self.settle_refund, methods=["POST"]),
+            Route("/control/charges/{reference}/dispute", self.dispute, methods=["POST"]),
+            Route("/control/charges/{reference}/resolve-dispute", self.resolve_dispute, methods=["POST"]),
+            Route("/control/settle", self.settle, methods=["POST"]),
         ]
 
     async def fault(self, request: Request) -> Response:
@@ -135,10 +159,33 @@ class _Control:
         return Response(status_code=204)
 
     async def refund(self, request: Request) -> Response:
-        """Refund the whole charge, as the gateway's operator could."""
+        """Refund a charge or a part of it, as the gateway's operator could, with or without a webhook."""
         self._require_rehearsal(request)
         charge = self._engine.book.by_reference(request.path_params["reference"])
-        self._engine.refund(charge, charge.amount_kobo)
+        asked = await read_body(request, _Refund)
+        self._engine.refund(charge, asked.amount_kobo or charge.amount_kobo, told=asked.told)
+        return Response(status_code=204)
+
+    async def dispute(self, request: Request) -> Response:
+        """Open a dispute of a charge."""
+        self._require_rehearsal(request)
+        charge = self._engine.book.by_reference(request.path_params["reference"])
+        asked = await read_body(request, _Dispute)
+        self._engine.open_dispute(charge, asked.amount_kobo, told=asked.told)
+        return Response(status_code=204)
+
+    async def resolve_dispute(self, request: Request) -> Response:
+        """Decide the open disputes of a charge."""
+        self._require_rehearsal(request)
+        charge = self._engine.book.by_reference(request.path_params["reference"])
+        asked = await read_body(request, _ResolveDispute)
+        self._engine.resolve_dispute(charge, lost=asked.lost, told=asked.told)
+        return Response(status_code=204)
+
+    async def settle(self, request: Request) -> Response:
+        """Pay out the gateway's money now."""
+        self._require_rehearsal(request)
+        self._engine.settle()
         return Response(status_code=204)
 
     async def settle_refund(self, request: Request) -> Response:
@@ -175,7 +222,8 @@ def make_gateway(config: GatewayConfig, webhooks: Tells, origin: str) -> tuple[E
         origin: where it is served; checkout URLs begin with it.
     """
     events = SandboxEvents() if config.face == "sandbox" else PaystackEvents()
-    engine = Engine(ChargeBook(config.file), events, webhooks, config.refund_seconds)
+    book = ChargeBook(config.file)
+    engine = Engine(book, events, webhooks, config.refund_seconds, config.dispute_fee_kobo, config.clock)
     face = (SandboxFace if config.face == "sandbox" else PaystackFace)(engine, config.secret, origin)
     hosts = [in_url(config.shown_host or config.host), "localhost", "127.0.0.1", "[::1]"]
     app = Starlette(
@@ -203,13 +251,22 @@ async def serving_gateway(config: GatewayConfig) -> AsyncIterator[str]:
     pool = ConnectionPool(ConnectionLimits(connections=MOST_CONNECTIONS))
     server = HttpServer(app, "sandbox", pool=pool, stop_seconds=1)
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
+    paying_out = asyncio.create_task(_pay_out_daily(engine), name="payouts")
     try:
         yield origin
     finally:
+        paying_out.cancel()
         server.should_exit = server.force_exit = True  # do not wait for open requests
         await running
         await webhooks.close()
         engine.close()
+
+
+async def _pay_out_daily(engine: Engine) -> None:
+    """Pay out once an hour the charges of earlier days, as gateways do on the next day."""
+    while True:
+        await asyncio.sleep(_PAYOUT_SECONDS)
+        engine.settle_due()
 
 
 async def _refusal(_request: Request, error: Exception) -> Response:
