@@ -1,4 +1,4 @@
-# KSWiFi. `make up` runs it, `make demo` shows it, `make test` proves it. Works with GNU make 3.81 and later.
+# KSWiFi. `make up` runs it, `make demo` shows it, `make test` tests it. Works with GNU make 3.81 and later.
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev up demo app test soak check bench lock
 
@@ -7,11 +7,11 @@ RUN := .venv/bin
 
 help:
 	@echo 'make up      start KSWiFi here (server and lab), until Ctrl-C'
-	@echo 'make demo    the whole road of one session, told as it happens'
-	@echo 'make test    every test      make check  style, types, architecture'
-	@echo 'make soak    the long runs of kills and seeds; the unit tests on every Python here'
-	@echo 'make app     minify the app again, after a change of its scripts or styles (needs Node)'
-	@echo 'make bench   speed, as figures      make setup  only make .venv'
+	@echo 'make demo    one session from its download to the cut-off, shown step by step'
+	@echo 'make test    run all tests      make check  check style, types and architecture'
+	@echo 'make soak    run the long tests (kills, seeds), and the unit tests on every Python here'
+	@echo 'make app     minify the app, after a change of its scripts or styles (needs Node)'
+	@echo 'make bench   measure speed      make setup  only make .venv'
 
 setup:
 	@sh tools/setup.sh runtime

@@ -1,4 +1,4 @@
-"""Buy the pass, and download an uncapped session under it."""
+"""Buy the pass, and order an uncapped session with it."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ from client import Client
 
 
 def main() -> None:
-    """Buy it at the origin that is named; --pay presses the sandbox checkout's button."""
+    """Buy it at the origin of the first argument; the second names a file for the receipt; --pay also pays."""
     named = [it for it in sys.argv[1:] if not it.startswith("-")]
     client = Client(named[0] if named else "http://localhost:8080")
     rules = client.get("/api/v1/pass/rules")

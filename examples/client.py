@@ -1,4 +1,4 @@
-"""What the Python examples share: an account, and requests that carry what a change needs."""
+"""The client of the Python examples: it creates an account, and sends requests with the headers that they need."""
 
 import time
 import uuid
@@ -8,7 +8,7 @@ import httpx2
 
 
 class Client:
-    """One signed-in user."""
+    """One signed-in user with a new account."""
 
     def __init__(self, origin: str) -> None:
         self._http = httpx2.Client(base_url=origin, timeout=20)
@@ -19,15 +19,15 @@ class Client:
         self._csrf_token = answer.raise_for_status().json()["csrf_token"]
 
     def get(self, path: str) -> Any:
-        """Read something."""
+        """GET a JSON document."""
         return self._http.get(path).raise_for_status().json()
 
     def page(self, path: str) -> httpx2.Response:
-        """Read something that is not JSON."""
+        """GET a page or file."""
         return self._http.get(path).raise_for_status()
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Change something, once, however often this has to be sent."""
+        """POST a request. A client that gets no answer can send it again with the same Idempotency-Key."""
         headers = {"X-CSRF-Token": self._csrf_token, "Idempotency-Key": str(uuid.uuid4())}
         answer = self._http.post(path, json=body, headers=headers)
         if answer.is_error:
@@ -35,18 +35,18 @@ class Client:
         return answer.json()
 
     def until(self, path: str, *states: str) -> Any:
-        """Read something again and again until it is in one of these states."""
+        """GET a document repeatedly until its state is one of these; give up after a minute."""
         for _ in range(600):
             found = self.get(path)
             if found["state"] in states:
                 return found
             time.sleep(0.1)
-        raise SystemExit(f"{path} is {found['state']} still")
+        raise SystemExit(f"{path} is still {found['state']}")
 
     def pay(self, *, press: bool) -> Any:
-        """Begin to pay for the pass, have it paid, and return the settled payment."""
+        """Start a payment for the pass, pay it if ``press``, wait for it, and return the settled payment."""
         payment = self.post("/api/v1/payments", {"offer_id": "unlimited"})
         print("SANDBOX, no money moves:" if payment["sandbox"] else "real money:", payment["checkout_url"])
         if press and payment["sandbox"]:
-            httpx2.post(f"{payment['checkout_url']}/pay")  # the page's button
+            httpx2.post(f"{payment['checkout_url']}/pay")  # the button of the page
         return self.until(f"/api/v1/payments/{payment['reference']}", "settled")

@@ -1,4 +1,4 @@
-"""Buy the pass and give it back: the money goes back, since nothing of it was used."""
+"""Buy the pass and request a refund, which is granted because the pass was not used."""
 
 import sys
 
@@ -6,7 +6,7 @@ from client import Client
 
 
 def main() -> None:
-    """Do so at the origin that is named; --pay presses the sandbox checkout's button."""
+    """Do so at the origin in the first argument; --pay presses the button of the sandbox checkout."""
     named = [it for it in sys.argv[1:] if not it.startswith("-")]
     client = Client(named[0] if named else "http://localhost:8080")
     payment = client.pay(press="--pay" in sys.argv)

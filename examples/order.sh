@@ -1,21 +1,21 @@
 #!/bin/sh
-# Order a free session and fetch its package, with curl alone.
+# Order a free session and download its package, with curl only.
 set -eu
 origin=${1:-http://localhost:8080}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-field() { # the value of a member of flat JSON: enough for an example
+field() { # print the value of a member of flat JSON, which is enough for an example
   sed -n "s/.*\"$1\":\"\{0,1\}\([^\",}]*\).*/\1/p" | head -n 1
 }
 key() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
 
-# An account: the cookie signs in, the token goes with everything that changes something.
+# Create an account. The cookie signs in; every request that changes something also needs the CSRF token.
 curl -sSf -c "$work/cookies" -H 'Content-Type: application/json' \
   -d "{\"identifier\": \"$(key)@example.ng\", \"password\": \"$(key)\"}" "$origin/api/v1/accounts" >"$work/account"
 csrf=$(field csrf_token <"$work/account")
 
-# The order. Send it again with the same Idempotency-Key, and it is still one session.
+# Order a session. The second request has the same Idempotency-Key, so there is still only one session.
 order_key=$(key)
 for _ in 1 2; do
   curl -sSf -b "$work/cookies" -H "X-CSRF-Token: $csrf" -H "Idempotency-Key: $order_key" \
@@ -24,10 +24,10 @@ for _ in 1 2; do
   echo "ordered $session"
 done
 
-# Its package is signed a moment later.
+# Wait until its package is signed, a moment later.
 until [ "$(curl -sSf -b "$work/cookies" "$origin/api/v1/sessions/$session" | field state)" = packaged ]; do sleep 0.1; done
 
-# The package, broken off after 500 octets and resumed where it broke off.
+# Download the package: interrupted after 500 octets, then resumed.
 url="$origin/api/v1/sessions/$session/package"
 curl -sSf -b "$work/cookies" -r 0-499 -o "$work/package" "$url"
 curl -sSf -b "$work/cookies" -C - -o "$work/package" "$url"

@@ -1,4 +1,4 @@
-"""Rehearse what Paystack's webhooks can do to a server: forged, replayed, late and out of order.
+"""Send a server webhooks as Paystack's, forged, replayed, late and out of order.
 
     kswifi payments rehearse --port 8086                          # answers as Paystack does; no money moves
     KSWIFI_PAYSTACK_SECRET_KEY=sk_test_rehearsal_0001 KSWIFI_PAYSTACK_URL=http://127.0.0.1:8086 \\
@@ -19,12 +19,12 @@ REPLAYS = 1_000
 
 
 def signed(body: bytes, key: str = KEY) -> dict[str, str]:
-    """Return the headers of a webhook as Paystack sends it: the HMAC-SHA512 of the raw body, in hexadecimal."""
+    """Return the signature header of a webhook of Paystack: the HMAC-SHA512 of the raw body, in hexadecimal."""
     return {"x-paystack-signature": hmac.new(key.encode(), body, hashlib.sha512).hexdigest()}
 
 
 def main() -> None:
-    """Begin a payment, and tell of it in every wrong way before and after it is paid."""
+    """Start a payment, and send wrong webhooks for it before and after it is paid."""
     origin, gateway = (*sys.argv[1:], "http://localhost:8080", "http://127.0.0.1:8086")[:2]
     client = Client(origin)
     payment = client.post("/api/v1/payments", {"offer_id": "unlimited"})
@@ -33,22 +33,22 @@ def main() -> None:
     body = json.dumps({"event": "charge.success", "data": data}).encode()
     with httpx2.Client(base_url=origin) as http:
 
-        def tell(headers: dict[str, str], octets: bytes = body) -> int:
+        def send(headers: dict[str, str], octets: bytes = body) -> int:
             return http.post("/webhooks/paystack", content=octets, headers=headers).status_code
 
-        print("without a signature:", tell({}))
-        print("signed by somebody else:", tell(signed(body, "sk_test_another_key")))
-        print("changed after signing:", tell(signed(body), body.replace(b"80000", b"1")))
-        print("told before anybody has paid:", tell(signed(body)), client.get(url)["state"])
+        print("without a signature:", send({}))
+        print("signed with another key:", send(signed(body, "sk_test_another_key")))
+        print("changed after signing:", send(signed(body), body.replace(b"80000", b"1")))
+        print("sent before the payment:", send(signed(body)), client.get(url)["state"])
 
         httpx2.post(
             f"{gateway}/control/charges/{payment['reference']}/pay",
             json={"tell_times": 1},
             headers={"X-KSWiFi-Lab": "1"},
         ).raise_for_status()
-        print("paid, told, and looked up:", client.until(url, "settled")["state"])
+        print("paid, notified and verified:", client.until(url, "settled")["state"])
 
-        answers = {tell(signed(body)) for _ in range(REPLAYS)}
+        answers = {send(signed(body)) for _ in range(REPLAYS)}
         print(f"replayed {REPLAYS} times:", *answers)
     held = client.get("/api/v1/pass")
     print("passes:", len(held["periods"]), "until", held["ends_at"])

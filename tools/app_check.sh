@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks the style of the app's JavaScript with Biome (biome.json): format, lint, order of imports. Run by `make check`.
+# Check the app's JavaScript with Biome (biome.json): format, lint, order of imports. Run by `make check`.
 set -eu
 cd "$(dirname "$0")/.."
 . tools/need.sh

@@ -1,8 +1,8 @@
 """Minify the app's scripts and style sheets with esbuild. Run by `make app`; needs `npm ci` in tools/js.
 
 The results are committed in ``src/kswifi/pwa/minified``, so that running KSWiFi needs no Node. The first line of
-each is a comment with the SHA-256 of its source: the server sends a minified file only where that is the source's
-hash, and otherwise the source itself.
+each is a comment with the SHA-256 of its source. The server sends a minified file only if the present source has
+this hash; otherwise it sends the source.
 """
 
 import hashlib
@@ -17,7 +17,8 @@ from kswifi.pwa.assets import MINIFIED, ON_DEMAND, PREFIX, STATIC
 
 ESBUILD = Path(__file__).parent / "js/node_modules/.bin/esbuild"
 _OPTIONS = ("--minify", "--target=es2022", "--charset=utf8", "--legal-comments=none", "--log-level=warning")
-# A module's own names are free to be shortened; the service worker is a classic script.
+# With this option esbuild shortens a module's top-level names. The service worker is a classic script, not a
+# module.
 _MODULE = ("--format=esm",)
 
 
@@ -25,14 +26,16 @@ def minify(static: Path = STATIC) -> Mapping[str, str]:
     """Return the minified form of each script and style sheet, by its path below ``static``.
 
     Raises:
-        subprocess.CalledProcessError: esbuild refused a file; it has said why on its standard error.
+        subprocess.CalledProcessError: esbuild refused a file; its standard error has the reason.
     """
     names = [
         path.relative_to(static).as_posix()
         for path in sorted(static.rglob("*"))
         if path.suffix in (".js", ".css") and path.parent.name != "vendor"
     ]
-    names = [name for name in names if PREFIX + name not in ON_DEMAND]  # the server sends their texts alone
+    names = [
+        name for name in names if PREFIX + name not in ON_DEMAND
+    ]  # the server itself reduces these to their texts
     with TemporaryDirectory() as folder:
         bare, out = Path(folder) / "bare", Path(folder) / "out"
         for name in names:
@@ -50,9 +53,9 @@ def minify(static: Path = STATIC) -> Mapping[str, str]:
 
 
 def _without_indentation(source: str) -> str:
-    """Return a source whose lines begin at the margin; esbuild keeps what is in a template as it is.
+    """Remove indentation, which esbuild would keep inside templates.
 
-    htm drops white space that contains a line's end, so that indentation never counts in the app's templates.
+    htm drops white space that contains a line break, so indentation has no meaning in the app's templates.
     """
     return re.sub(r"(?<=[>}])\n(?=<)|(?<=>)\n(?=\$\{)", "", re.sub(r"\n[ \t]+", "\n", source))
 
@@ -64,7 +67,7 @@ def _esbuild(bare: Path, out: Path, names: list[str], options: tuple[str, ...]) 
 
 
 def main() -> int:
-    """Write the minified files anew, and remove those whose source is gone."""
+    """Write all minified files, and remove those whose source does not exist any more."""
     if not ESBUILD.exists():
         print("make app: esbuild is missing. Install it: npm ci --ignore-scripts in tools/js", file=sys.stderr)
         return 1

@@ -1,6 +1,6 @@
 """Write docs/code-map.md: every folder and module of the product with the first sentence of its docstring.
 
-``python -m tools.code_map`` writes the page. A test compares the page with the code, so that it stays true.
+``python -m tools.code_map`` writes the page. A test compares the page with the code.
 """
 
 import ast
@@ -25,12 +25,12 @@ def summary(path: Path) -> str:
 
 def _folders() -> Iterator[Path]:
     for folder in sorted({path.parent for path in PACKAGE.rglob("*.py")}):
-        if "versions" not in folder.parts:  # each migration is named by its file alone
+        if "versions" not in folder.parts:  # the name of a migration's file says what it does
             yield folder
 
 
 def page() -> str:
-    """Return the page as it should be now."""
+    """Return the page for the present code."""
     parts = [_HEADING]
     for folder in _folders():
         name = folder.relative_to(PACKAGE).as_posix()

@@ -1,6 +1,6 @@
 """Write docs/commands.md: every command with its options, from the command line itself.
 
-``python -m tools.commands_page`` writes the page. A test compares the page with the code, so that it stays true.
+``python -m tools.commands_page`` writes the page. A test compares the page with the code.
 """
 
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ def _options(command: Any) -> Iterator[str]:
 
 
 def page() -> str:
-    """Return the page as it should be now."""
+    """Return the page for the present code."""
     parts = [_HEADING]
     for name, command in _commands(typer.main.get_command(app), "kswifi"):
         words = " ".join((command.help or "").replace("\f", " ").split())

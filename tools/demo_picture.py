@@ -1,4 +1,4 @@
-"""Draws docs/demo.svg from a demo that really runs: `python -m tools.demo_picture`."""
+"""Run the demo and draw its output as docs/demo.svg: `python -m tools.demo_picture`."""
 
 import re
 import sys
@@ -12,12 +12,12 @@ PICTURE = Path(__file__).resolve().parent.parent / "docs" / "demo.svg"
 
 
 def main() -> int:
-    """Run the demo and keep what it said."""
+    """Run the demo and write its output as a picture; return the demo's exit status."""
     console = Console(record=True, width=104, highlight=False)
     status = run_demo("free-1gb", as_json=False, console=console)
     if status == 0:
         drawn = console.export_svg(title="make demo")
-        # Rich's fonts come from elsewhere; a reader of ours asks nobody else for anything.
+        # Rich's SVG loads fonts from another site. Remove them, so that a reader's browser contacts no third party.
         PICTURE.write_text(re.sub(r"@font-face\s*{.*?}\s*", "", drawn, flags=re.DOTALL).rstrip() + "\n")
     return status
 

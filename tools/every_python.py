@@ -1,6 +1,6 @@
 """Run the unit tests on every Python from 3.11 to 3.15 that this machine has. Run by `make soak`.
 
-Each Python gets a virtual environment with the locked packages, under .venv/pythons, kept for the next run.
+Each Python gets a virtual environment with the locked packages in .venv/pythons, which the next run uses again.
 """
 
 import os
@@ -15,7 +15,7 @@ _UV = ROOT / ".venv" / "bin" / "uv"
 
 
 def pythons_here() -> dict[str, str]:
-    """Return the path of each supported Python by its version: from PATH first, then those that pyenv keeps."""
+    """Return the path of each supported Python by its version; those on PATH come before those of pyenv."""
     found: dict[str, str] = {}
     names = [*(f"python{version}" for version in VERSIONS), "python3"]
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
@@ -29,7 +29,7 @@ def pythons_here() -> dict[str, str]:
 
 
 def environment_of(version: str, python: str) -> Path:
-    """Return the Python of a virtual environment that has the locked packages, made or brought up to date."""
+    """Make or update a virtual environment with the locked packages; return the path of its Python."""
     folder = ROOT / ".venv" / "pythons" / version
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "VIRTUAL_ENV": str(folder)}
     if Path("/etc/ssl/certs/ca-certificates.crt").exists():
@@ -48,7 +48,7 @@ def environment_of(version: str, python: str) -> Path:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the unit tests, or the tests named, on each Python; return 1 if any of them failed."""
+    """Run the unit tests, or the tests named by the arguments, on each Python; return 1 if any run failed."""
     found = pythons_here()
     failed = []
     for version, python in found.items():

@@ -1,7 +1,7 @@
 # Sourced by tools/test_needs.sh and tools/app_check.sh.
 
-# Install Debian packages where a program is missing and this user may install. Otherwise say what to install; with
-# CI=true that is a failure, because CI may leave nothing out.
+# If a program is missing, install its Debian packages if this user may; otherwise print what to install and return 0.
+# With CI=true a missing program is a failure, because CI must not leave out any test.
 need() { # program, Debian packages
   program=$1; shift
   PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null 2>&1 && return 0

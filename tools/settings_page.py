@@ -1,6 +1,6 @@
-"""Write docs/settings.md: every setting with its default, unit and meaning, from the settings classes themselves.
+"""Write docs/settings.md: every setting with its default, unit and meaning, from the settings classes.
 
-``python -m tools.settings_page`` writes the page. A test compares the page with the code, so that it stays true.
+``python -m tools.settings_page`` writes the page. A test compares the page with the code.
 """
 
 import inspect
@@ -19,9 +19,9 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "settings.md"
 _HEADING: Final = """# Settings
 
-Every setting is an environment variable. Each has a default with which everything runs on one machine, and each
-is checked before anything starts. A variable that begins with `KSWIFI_` and is no setting is refused, so that a
-mistyped limit never counts as none. Lists are separated by commas.
+Every setting is an environment variable. With the defaults everything runs on one machine. All settings are checked
+before anything starts. A variable that begins with `KSWIFI_` and is not a setting is refused, so that a mistyped
+limit is noticed. Items of a list are separated by commas.
 
 `python -m tools.settings_page` writes this page from the code; do not edit it.
 """
@@ -73,7 +73,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _groups() -> Iterator[tuple[str, list[str]]]:
-    """Yield each settings class's subject with the names that it declares."""
+    """Yield the subject of each settings class, and the names of the settings that it declares."""
     for owner in (Settings, *(base for base in Settings.__mro__[1:] if base is not BaseSettings)):
         if not issubclass(owner, BaseSettings):
             continue
@@ -83,7 +83,7 @@ def _groups() -> Iterator[tuple[str, list[str]]]:
 
 
 def page() -> str:
-    """Return the page as it should be now."""
+    """Return the page for the present code."""
     parts = [_HEADING]
     for subject, names in _groups():
         parts.append(f"\n## {_words(subject)}\n")

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes .venv with exactly the locked packages. Usage: sh tools/setup.sh runtime|dev
-# Does nothing when the environment already is what the lock files say.
+# Make .venv with exactly the locked packages. Usage: sh tools/setup.sh runtime|dev
+# Does nothing if the environment was already made from the present lock files.
 set -eu
 cd "$(dirname "$0")/.."
 part=$1
@@ -15,7 +15,7 @@ for candidate in "${PYTHON:-python3}" python3.15 python3.14 python3.13 python3.1
 done
 [ -n "$python" ] || { say 'needs a Python from 3.11 to 3.15: install one, or name it with PYTHON=/path/to/python3'; exit 1; }
 
-# An environment with the development packages holds the runtime ones too.
+# An environment with the development packages contains the runtime packages too.
 stamp=.venv/kswifi-locked
 state=$(cat requirements/uv.txt requirements/runtime.txt requirements/dev.txt pyproject.toml tools/setup.sh | cksum)
 if [ -x .venv/bin/kswifi ] && [ -f "$stamp" ]; then
@@ -26,7 +26,7 @@ fi
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
   version=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    say "Debian keeps venv and pip apart: installing $version"
+    say "venv and pip are a separate package on Debian: installing $version"
     apt-get update -qq >/dev/null || true
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$version" >/dev/null
   else
@@ -44,7 +44,7 @@ fi
 say "installing the locked packages ($part)"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 export UV_PYTHON_DOWNLOADS=never VIRTUAL_ENV="$PWD/.venv"
-# Where Debian keeps a machine's certificates they are asked, as pip does: a network may have its own.
+# On Debian use the system's certificates, as pip does: a company network may have its own authority.
 [ -f /etc/ssl/certs/ca-certificates.crt ] && export UV_SYSTEM_CERTS=true
 .venv/bin/uv pip install --quiet --compile-bytecode --require-hashes -r "requirements/$part.txt"
 .venv/bin/uv pip install --quiet --no-deps --no-build-isolation --editable .

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Brings what the tests need beside Python: Debian's chromium, for the browser tests, Node to type-check the
-# app (nobody who runs it needs Node), freeDiameter, a Diameter node that nobody here wrote, curl for the examples, nginx as the
-# reverse proxy in front of the API, and a PC/SC service
-# with a virtual reader; pyscard, which speaks to it, comes as source and is built. Where they cannot be installed the tests say what they leave out; with CI=true that
-# is a failure.
+# Install what the tests need in addition to Python:
+# - chromium for the browser tests; Node to type-check the app (running KSWiFi needs no Node);
+# - freeDiameter, an independent Diameter node; curl for the examples; nginx as reverse proxy in front of the API;
+# - a PC/SC service with a virtual reader, and pyscard, its Python client, which is built from source.
+# If something cannot be installed, the tests that need it are skipped with a message; with CI=true that is a failure.
 set -eu
 
 . "$(dirname "$0")/need.sh"

@@ -117,10 +117,10 @@ def test_webhooks_of_paystack_rehearsed(with_paystack: tuple[WholeSystem, str]) 
         httpx2.get(f"http://127.0.0.1:{system.environment['KSWIFI_SANDBOX_PORT']}/v1/health")
     told = run("rehearse_webhooks.py", system.origin, gateway).splitlines()
     assert told[0] == "without a signature: 401"
-    assert told[1] == "signed by somebody else: 401"
+    assert told[1] == "signed with another key: 401"
     assert told[2] == "changed after signing: 401"
-    assert told[3] == "told before anybody has paid: 204 pending"
-    assert told[4] == "paid, told, and looked up: settled"
+    assert told[3] == "sent before the payment: 204 pending"
+    assert told[4] == "paid, notified and verified: settled"
     assert told[5] == "replayed 1000 times: 204"
     assert told[6].startswith("passes: 1 until ")
     answer = httpx2.post(f"{system.origin}/webhooks/sandbox", content=b"{}")

@@ -1,1 +1,1 @@
-"""Floor 6: benchmarks: what work costs the server, as CPU per item and ratios."""
+"""Floor 6: benchmarks of the server: CPU time per item of work, latencies and rates."""

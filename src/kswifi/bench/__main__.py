@@ -1,4 +1,4 @@
-"""`make bench`: the speed of road, ledger, package and HTTP API, one JSON line each, measured here and now."""
+"""`make bench`: measure demo, ledger, package and HTTP API on this machine; print one JSON line for each."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ BENCHES: Final[dict[str, Callable[[], dict[str, Any]]]] = {
 
 
 def main() -> None:
-    """Measure and print."""
+    """Run all benchmarks and print their figures."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     machine = {"python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count()}
     print(json.dumps({"bench": "machine", **machine}), flush=True)

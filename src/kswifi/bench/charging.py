@@ -1,7 +1,8 @@
-"""`kswifi bench charging`: durable Gy requests a second, their latency, and what one costs the server.
+"""`kswifi bench charging`: durable Gy requests per second, their latency, and the server's CPU time for one.
 
-The server is a process of its own with its data on a disk, the load generator another. CPU is that of the server's
-process and its children, read from outside, so a generator or a neighbour that is slow does not change it.
+Server and load generator are separate processes, and the server's data is on a disk. CPU time is that of the
+server's process and its children, read from outside, so that a slow generator or other load on the machine does not
+change it.
 """
 
 import multiprocessing
@@ -19,7 +20,7 @@ from kswifi.lab.children import Child
 from kswifi.ledger.storage.sqlite_journal import SqliteJournalReader
 
 OPEN_SESSIONS: Final = 8_192
-"""Open at once, where there are twice as many subscribers."""
+"""Sessions open at the same time, if there are at least twice as many subscribers."""
 _CONNECTIONS: Final = 4
 _START_SECONDS: Final = 600.0
 """A million subscribers are credited first."""
@@ -35,7 +36,15 @@ OWN_CORE_SETTINGS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ChargingBench:
-    """How much load, for how long, and on whose behalf; ``folder`` is where the data lies meanwhile."""
+    """The load.
+
+    Attributes:
+        outstanding: requests without an answer at any time.
+        seconds: how long to measure.
+        subscribers: how many lines the requests are for.
+        folder: where the server's data is; it must be on a disk.
+        warm_up_seconds: load before the measurement.
+    """
 
     outstanding: int
     seconds: float
@@ -45,12 +54,12 @@ class ChargingBench:
 
 
 def run_bench(bench: ChargingBench) -> dict[str, float | int | str]:
-    """Start the server, load it, and return the figures; nothing of it stays in the folder.
+    """Start the server, load it, and return the figures. The data is removed from the folder afterwards.
 
     Raises:
-        NotOnDiskError: the folder lies in memory.
+        NotOnDiskError: the folder is on a memory file system.
         ChildFailedError: the server did not start.
-        GeneratorFailedError: the load could not be kept up.
+        GeneratorFailedError: the generator failed.
     """
     kind = require_disk(bench.folder)
     with tempfile.TemporaryDirectory(dir=bench.folder, prefix=".kswifi-bench-") as name:

@@ -1,7 +1,7 @@
-"""The charging server alone, with subscribers of its own: what `kswifi bench charging` measures.
+"""The charging server without the other parts of the server, for `kswifi bench charging`.
 
-It is the very charging of the server process, with its node, its ledger on the SQLite journal, its records and
-its counters. Left out is what no request passes through: the API, the worker and the balances for people.
+It is the same charging as in the server process: Diameter node, ledger on the SQLite journal, records and counters.
+The parts that no Gy request passes through are left out: the API, the worker and the balances for users.
 """
 
 import asyncio
@@ -29,11 +29,18 @@ from kswifi.settings import Settings
 _ALLOWANCE_OCTETS: Final = 10**13
 _MONTH_SECONDS: Final = 30 * 86_400
 _AT_ONCE: Final = 1_000
-"""Subscribers credited between two waits for the disk."""
+"""Subscribers credited before waiting for the disk."""
 
 
 async def run_charging_alone(settings: Settings, subscribers: int, ready: Ready, end_of_input: int | None) -> None:
-    """Credit the subscribers and serve Gy until told to stop; raises as ``run_server`` does."""
+    """Credit the subscribers, then serve Gy until stopped; raises as ``run_server`` does.
+
+    Args:
+        settings: of the server.
+        subscribers: how many lines to credit.
+        ready: called with the Diameter port when it serves.
+        end_of_input: a file descriptor whose end stops the server.
+    """
     configure_logging(settings)
     stop = stop_event(end_of_input)
     installation = Installation(settings.data_dir).open()

@@ -1,4 +1,4 @@
-"""CPU time of another process and its descendants, to the nanosecond. Linux only."""
+"""CPU time of another process and its descendants, with a resolution of nanoseconds. Linux only."""
 
 import ctypes
 import os

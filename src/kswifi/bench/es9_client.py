@@ -1,4 +1,4 @@
-"""A light client of ES9+ for load and for tests: one TLS connection kept alive, answers handed out as they came."""
+"""A simple client of ES9+ for load and tests: one TLS connection kept alive, answers returned unchanged."""
 
 import base64
 import http.client
@@ -21,14 +21,14 @@ _TIMEOUT_SECONDS: Final = 30.0
 
 
 class Es9FailedError(KswifiError):
-    """The server answered Failed; the message is ``subject/reason``."""
+    """The server answered Failed; the message is ``subject code/reason code``."""
 
     code = "es9_failed"
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """Status, headers (names in lower case) and body."""
+    """An HTTP answer; the names of its headers are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -50,7 +50,14 @@ class HttpAnswer:
 
 
 class Es9Client:
-    """One client's connection; ``with`` closes it."""
+    """One connection to the server; ``with`` closes it.
+
+    Args:
+        server: the address to connect to.
+        context: verifies the server.
+        name: the host name that the server's certificate must have.
+        path: of the ES9+ functions.
+    """
 
     def __init__(self, server: HostPort, context: ssl.SSLContext, name: str, path: str = PATH) -> None:
         self._connection = _Named(server, context, name)
@@ -59,7 +66,7 @@ class Es9Client:
     def post(
         self, function: str, body: bytes | dict[str, Any], headers: dict[str, str] | None = None
     ) -> HttpAnswer:
-        """Send one request; return whatever comes."""
+        """Send one request; return the answer, whatever its status."""
         octets = body if isinstance(body, bytes) else json.dumps(body).encode()
         sent = {"Content-Type": "application/json", "X-Admin-Protocol": PROTOCOL, **(headers or {})}
         try:
@@ -67,15 +74,15 @@ class Es9Client:
             response = self._connection.getresponse()
             content = response.read()
         except (OSError, http.client.HTTPException):
-            self._connection.close()  # the next request connects anew
+            self._connection.close()  # the next request opens a new connection
             raise
         return HttpAnswer(response.status, {k.lower(): v for k, v in response.getheaders()}, content)
 
     def call(self, function: str, **fields: bytes | str) -> dict[str, Any]:
-        """Call a function, octets as Base64; return its answer.
+        """Call a function and return its answer; octets are sent as Base64.
 
         Raises:
-            Es9FailedError: it was refused.
+            Es9FailedError: the server refused it.
         """
         body = {k: base64.b64encode(v).decode() if isinstance(v, bytes) else v for k, v in fields.items()}
         answer = self.post(function, body)
@@ -99,7 +106,7 @@ class Es9Client:
 
 
 class _Named(http.client.HTTPSConnection):
-    """A connection to an address whose certificate names another."""
+    """A connection to an address, with a certificate for another name."""
 
     def __init__(self, server: HostPort, context: ssl.SSLContext, name: str) -> None:
         super().__init__(server[0], server[1], timeout=_TIMEOUT_SECONDS)
@@ -114,7 +121,11 @@ class _Named(http.client.HTTPSConnection):
 
 @dataclass(slots=True)
 class Download:
-    """One download step by step: every step's answer is there for the next, and for whoever looks."""
+    """One download, step by step. Each step stores its answer, for the next step and for tests.
+
+    The order of the steps is ``initiate``, ``authenticate``, ``get_package``, ``notify``. Steps that send a message
+    of the card take it as an argument, so that a test can send a wrong one.
+    """
 
     client: Es9Client
     card: LightCard
@@ -127,7 +138,7 @@ class Download:
     package: bytes = b""
 
     def initiate(self) -> None:
-        """ES9+.InitiateAuthentication."""
+        """Call ES9+.InitiateAuthentication."""
         self.initiated = self.client.call(
             "initiateAuthentication",
             euiccChallenge=self.card.challenge(),
@@ -137,7 +148,7 @@ class Download:
         self.transaction_id = str(self.initiated["transactionId"])
 
     def authenticate_response(self) -> bytes:
-        """Return the card's answer to the server's proof."""
+        """Return the card's AuthenticateServerResponse."""
         assert self.initiated is not None  # noqa: S101 - initiate comes first
         return self.card.authenticate(
             _octets(self.initiated["serverSigned1"]),
@@ -147,14 +158,14 @@ class Download:
         ).encode()
 
     def authenticate(self, response: bytes | None = None) -> None:
-        """ES9+.AuthenticateClient."""
+        """Call ES9+.AuthenticateClient."""
         response = response or self.authenticate_response()
         self.offered = self.client.call(
             "authenticateClient", transactionId=self.transaction_id, authenticateServerResponse=response
         )
 
     def prepare_response(self) -> bytes:
-        """Return the card's one-time key, signed."""
+        """Return the card's PrepareDownloadResponse, with its signed one-time public key."""
         assert self.offered is not None  # noqa: S101 - authenticate comes first
         return self.card.prepare_download(
             _octets(self.offered["smdpSigned2"]),
@@ -164,7 +175,7 @@ class Download:
         ).encode()
 
     def get_package(self, response: bytes | None = None) -> None:
-        """ES9+.GetBoundProfilePackage."""
+        """Call ES9+.GetBoundProfilePackage."""
         response = response or self.prepare_response()
         answer = self.client.call(
             "getBoundProfilePackage", transactionId=self.transaction_id, prepareDownloadResponse=response
@@ -172,24 +183,24 @@ class Download:
         self.package = _octets(answer["boundProfilePackage"])
 
     def open_package(self) -> list[binding.Opened]:
-        """Open it as the card does."""
+        """Decrypt the package, as the card does."""
         assert self.offered is not None  # noqa: S101 - authenticate comes first
         certificate = _octets(self.offered["smdpCertificate"])
         return self.card.open_package(self.package, bytes.fromhex(self.transaction_id), certificate)
 
     @property
     def metadata(self) -> ProfileMetadata:
-        """What the profile is, as the server offered it."""
+        """The profile's metadata, as the server offered it."""
         assert self.offered is not None  # noqa: S101 - authenticate comes first
         return ProfileMetadata.decode(_octets(self.offered["profileMetadata"]))
 
     def install_result(self, smdp_oid: str) -> bytes:
-        """Return the card's signed success."""
+        """Return the card's signed ProfileInstallationResult of a success."""
         tid = bytes.fromhex(self.transaction_id)
         return self.card.install_result(tid, self.metadata.iccid, self.address, smdp_oid).encode()
 
     def notify(self, pending: bytes) -> None:
-        """ES9+.HandleNotification."""
+        """Call ES9+.HandleNotification."""
         self.client.call("handleNotification", pendingNotification=pending)
 
 
@@ -198,5 +209,5 @@ def _octets(value: object) -> bytes:
 
 
 def _signature(value: object) -> bytes:
-    """Return the 64 octets under 5F37."""
+    """Return the 64 octets of a signature, without its tag 5F37."""
     return tlv.only(_octets(value), SIGNATURE).value

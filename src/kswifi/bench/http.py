@@ -122,7 +122,7 @@ def run_bench(bench: HttpBench) -> dict[str, float | int | str]:
 
 
 class _Account:
-    """A signed-in client with one connection that is kept open."""
+    """A signed-in client with one open connection."""
 
     def __init__(self, origin: str) -> None:
         self.identifier = f"{uuid.uuid4().hex[:12]}@example.ng"
@@ -179,8 +179,8 @@ class _Measuring:
     def _reads(self, account: _Account) -> None:
         self._order(account, max(0, SESSIONS - self._bench.orders))
         session_id = account.get("/api/v1/sessions").json()["sessions"][0]["session_id"]
-        with httpx2.Client(base_url=self._origin, timeout=60.0, trust_env=False) as anybody:
-            self._row("offers_anonymous", lambda: _accepted(anybody.get("/api/v1/offers")))
+        with httpx2.Client(base_url=self._origin, timeout=60.0, trust_env=False) as anonymous:
+            self._row("offers_anonymous", lambda: _accepted(anonymous.get("/api/v1/offers")))
         self._row("account", lambda: account.get("/api/v1/account"))
         self._row(f"list_of_{SESSIONS}_sessions", lambda: account.get("/api/v1/sessions"), share=2)
         self._row("package", lambda: account.get(f"/api/v1/sessions/{session_id}/package"))
@@ -274,7 +274,7 @@ class _Measuring:
             self._watch_idle("streams_idle", self._bench.idle_seconds)
 
     def _watch_idle(self, name: str, seconds: float) -> float:
-        """Return the CPU seconds per second of a server that nobody asks anything."""
+        """Return the CPU seconds per second of a server without requests."""
         before, began = self._cpu(), time.monotonic()
         time.sleep(seconds)
         rate = (self._cpu() - before) / (time.monotonic() - began)

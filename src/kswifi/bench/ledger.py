@@ -1,4 +1,4 @@
-"""The ledger: durable commands a second on a real disk, and how fast it comes back."""
+"""Benchmark of the ledger: durable commands per second on a real disk, and the speed of recovery."""
 
 import asyncio
 import os
@@ -18,8 +18,8 @@ SECONDS: Final = 5.0
 
 
 def measure() -> dict[str, Any]:
-    """Keep 256 commits with a new reservation outstanding for five seconds; then open the journal again."""
-    # Beside the checkout and not under /tmp, which may be memory: a journal is measured on a disk.
+    """Keep 256 commits with a new reservation outstanding for five seconds; then recover from the journal."""
+    # In the working directory and not under /tmp, which may be a memory file system: a journal needs a disk.
     with tempfile.TemporaryDirectory(dir=Path.cwd(), prefix=".bench-") as folder:
         return {"fsync_ms_p50": _fsync_ms(Path(folder)), **asyncio.run(_measure(Path(folder)))}
 
@@ -55,7 +55,7 @@ async def _measure(folder: Path) -> dict[str, Any]:
 
 
 async def _load(client: LedgerClient, ask: Ask, until: float) -> int:
-    """Answer every outcome with the next command of the same reservation; return how many were answered."""
+    """Send the next command of a reservation after each outcome; return the number of outcomes."""
     finished = asyncio.Event()
     answered = outstanding = 0
 
@@ -87,7 +87,7 @@ def _must_be_done(outcome: Outcome) -> None:
 
 
 def _fsync_ms(folder: Path) -> float:
-    """Return the median time of making 4 KB durable here."""
+    """Return the median time, in milliseconds, to write 4 KB durably in this folder."""
     times = []
     with (folder / "probe").open("wb") as file:
         for _ in range(101):

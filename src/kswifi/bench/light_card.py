@@ -1,7 +1,7 @@
-"""The cryptography of a card and nothing else of it: for load, and for tests that need a card to do wrong.
+"""A card reduced to its cryptography, for load and for tests that need a card to make mistakes.
 
-It answers the ES10b requests of a download from the pure functions of ``rsp``, holds no profile and no file, and
-opens a bound profile package without looking into the profile.
+It answers the ES10b requests of a download with the pure functions of ``rsp``. It has no files and stores no
+profile; it decrypts a bound profile package without interpreting the profile.
 """
 
 import os
@@ -44,7 +44,18 @@ CHALLENGE_OCTETS: Final = 16
 
 @dataclass(slots=True)
 class LightCard:
-    """One card under one CI, with the server it is talking to."""
+    """One card under one CI, and its state in the current transaction.
+
+    Attributes:
+        identity: its certificates and private key.
+        trust: verifies servers.
+        svn: the version of SGP.22 that it claims.
+        capabilities: of its UICC.
+        free_octets: the free memory that it claims.
+        one_time_key: of the current download (otSK).
+        signature1: its signature in AuthenticateServer, which the server's second signature covers.
+        sequence_number: of its last notification.
+    """
 
     identity: CardIdentity
     trust: Trust
@@ -74,10 +85,10 @@ class LightCard:
     def authenticate(
         self, server_signed1: bytes, signature: bytes, certificate: bytes, matching_id: str | None
     ) -> AuthenticateResponseOk:
-        """Do as ES10b.AuthenticateServer; the signature without its tag.
+        """Answer ES10b.AuthenticateServer; ``signature`` is without its tag.
 
         Raises:
-            RspError: the server is not to be trusted.
+            RspError: the server's certificate or signature is wrong.
         """
         server = self.trust.check_server(certificate, Role.DP_AUTH, None)
         signatures.verify(server.public_key, signature, server_signed1)
@@ -100,10 +111,10 @@ class LightCard:
     def prepare_download(
         self, smdp_signed2: bytes, signature: bytes, certificate: bytes, code_digest: bytes | None = None
     ) -> PrepareDownloadOk:
-        """Do as ES10b.PrepareDownload; a one-time key of an earlier try is used again if the server asks for it.
+        """Answer ES10b.PrepareDownload; use the one-time key of an earlier attempt again if the server asks for it.
 
         Raises:
-            RspError: the server is not to be trusted.
+            RspError: the server's certificate or signature is wrong.
         """
         server = self.trust.check_server(certificate, Role.DP_PB, None)
         asked = SmdpSigned2.decode(smdp_signed2)
@@ -119,10 +130,10 @@ class LightCard:
         return PrepareDownloadOk(signed, self.sign(euicc_signed2_octets(signed, signature)))
 
     def open_package(self, package: bytes, transaction_id: bytes, certificate: bytes) -> list[binding.Opened]:
-        """Open a bound profile package, unit by unit.
+        """Decrypt a bound profile package, segment by segment.
 
         Raises:
-            BoundProfileRefusedError: it is not for this card.
+            BoundProfileRefusedError: it is not for this card and transaction.
         """
         server = self.trust.check_server(certificate, Role.DP_PB, None)
         assert self.one_time_key is not None  # noqa: S101 - prepare_download made it
@@ -138,7 +149,7 @@ class LightCard:
         smdp_oid: str,
         result: InstallSuccess | InstallFailure | None = None,
     ) -> InstallResult:
-        """Return a signed install result; success unless another is given."""
+        """Return a signed ProfileInstallationResult; of a success unless ``result`` is given."""
         self.sequence_number += 1
         note = NotificationMetadata.build(
             sequence_number=self.sequence_number, event=NotificationEvent.INSTALL, address=address, iccid=iccid
@@ -152,10 +163,10 @@ class LightCard:
         return InstallResult(data, self.sign(data.raw))
 
     def cancellation(self, transaction_id: bytes, smdp_oid: str, reason: int) -> CancelSessionOk:
-        """Return a signed cancellation."""
+        """Return a signed CancelSessionResponse."""
         signed = CancelSessionSigned.build(transaction_id=transaction_id, smdp_oid=smdp_oid, reason=reason)
         return CancelSessionOk(signed, self.sign(signed.raw))
 
     def sign(self, octets: bytes) -> bytes:
-        """Sign with the card's key."""
+        """Return the signature of the card's private key over octets."""
         return signatures.sign(self.identity.euicc.key, octets)

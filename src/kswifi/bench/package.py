@@ -1,4 +1,4 @@
-"""The session package: octets, and CPU to build and to verify one."""
+"""Benchmark of the session package: its size, and the CPU time to build and to verify one."""
 
 import json
 import time
@@ -20,7 +20,7 @@ _SESSION: Final = "019ab0de-0000-7000-8000-000000000001"
 
 
 def measure() -> dict[str, Any]:
-    """Build and verify the same contents again and again, on one core."""
+    """Build and verify packages of the same content, on one core."""
     key = SessionSigningKey.from_pem(fresh_signing_key_pem())
     until = _FROM + timedelta(days=30)
     record = key.sign_record(

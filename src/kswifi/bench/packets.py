@@ -1,8 +1,8 @@
-"""`kswifi bench rsp`, its packets: what a secured packet and its proof cost the server.
+"""The packets of `kswifi bench rsp`: the cost of a secured packet and of its proof for the server.
 
-Two figures each: the cryptography alone, and the service with its database on disk, where a packet is a transaction
-(the counter is drawn) and its proof another (the session becomes stored). HTTP is not in it. What a card does to a
-packet is done here too, by its keys, and not counted.
+There are two figures for each: the cryptography only; and the service with its database on disk, where a packet is
+one transaction (it takes a counter) and its proof another (it makes the session stored). HTTP is not included. The
+card's side is computed here too, with the card's keys, and not counted.
 """
 
 import asyncio
@@ -45,14 +45,14 @@ _T = TypeVar("_T")
 
 
 class PacketBenchError(KswifiError):
-    """A packet was not proved: there is nothing to measure."""
+    """The server did not accept a card's proof."""
 
     code = "packet_bench_failed"
 
 
 @dataclass
 class _Spent:
-    """Wall and CPU seconds of what is measured."""
+    """Wall-clock and CPU seconds of the measured work."""
 
     seconds: float = 0.0
     cpu_seconds: float = 0.0
@@ -60,17 +60,17 @@ class _Spent:
 
 @dataclass(frozen=True, slots=True)
 class _Lines:
-    """A user, and the eSIMs whose cards wait for records."""
+    """A user, and eSIMs whose cards lack session records."""
 
     user_id: str
     esim_ids: tuple[str, ...]
 
 
 def run_packets(cards: int) -> dict[str, float | int]:
-    """Carry a record to every place of so many cards; return the figures.
+    """Write all session records of ``cards`` cards with secured packets; return the figures.
 
     Raises:
-        PacketBenchError: a proof was not taken.
+        PacketBenchError: a proof was not accepted.
     """
     vault = SubscriberVault(os.urandom(VAULT_KEY_OCTETS))
     with tempfile.TemporaryDirectory(prefix="kswifi-bench-") as folder:
@@ -119,11 +119,11 @@ async def _measured(spent: _Spent, work: Sequence[Awaitable[_T]]) -> list[_T]:
 
 
 def _lines(connection: Connection, orders: EsimOrders, cards: int) -> _Lines:
-    """Make eSIMs that are installed, each with sessions whose records its card has not got yet."""
+    """Add installed eSIMs, each with sessions whose records its card lacks."""
     now = transaction_instant(connection)
     user_id = str(uuid7(now))
-    nobody = {"email": "bench@kswifi.invalid", "password_hash": "-", "recovery_code_hash": bytes(32)}
-    connection.execute(insert(user_account).values(user_id=user_id, created_at=now, **nobody))
+    unusable = {"email": "bench@kswifi.invalid", "password_hash": "-", "recovery_code_hash": bytes(32)}
+    connection.execute(insert(user_account).values(user_id=user_id, created_at=now, **unusable))
     lines = [orders.allocate(connection, user_id) for _ in range(cards)]
     connection.execute(update(esim).values(profile_state=ProfileState.INSTALLED))
     for line in lines:
@@ -150,7 +150,7 @@ def _lines(connection: Connection, orders: EsimOrders, cards: int) -> _Lines:
 
 
 def _as_a_card(vault: SubscriberVault, handed: HandedPacket) -> bytes:
-    """Open a packet as its card does, and prove what the record says then."""
+    """Open a packet as its card does; return the proof of the record that it has written."""
     return _proof(_keys(vault, Iccid(handed.iccid)), handed.envelopes)
 
 
@@ -169,7 +169,7 @@ def _proof(keys: Keys, envelopes: Sequence[bytes]) -> bytes:
 
 
 def _cryptography(made_by: CardPackets, vault: SubscriberVault, count: int) -> tuple[float, float]:
-    """Return the microseconds of CPU for a packet, and for a proof."""
+    """Return the CPU time, in microseconds, to make a packet and to verify a proof."""
     iccid, content = Iccid(_DIGITS + luhn_digit(_DIGITS)), os.urandom(RECORD_OCTETS)
     answer = _proof(_keys(vault, iccid), made_by.write(iccid, 1, 2, content))
     if made_by.read(iccid, 1, content, answer).result is not ProofResult.PROVED:

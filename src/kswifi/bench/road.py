@@ -1,4 +1,4 @@
-"""The demo's road: metered octets a second through the gateway, and the CPU they cost in all processes."""
+"""Benchmark of the demo: metered throughput through the gateway, and the CPU time of all processes."""
 
 import json
 import resource
@@ -10,7 +10,7 @@ RUNS: Final = 3
 
 
 def measure() -> dict[str, Any]:
-    """Walk the 1 GB road a few times; the median run counts, CPU is that of demo, server, lab and content."""
+    """Run the 1 GB demo three times; return the median throughput, and the CPU time of all processes per run."""
     rates = []
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     for _ in range(RUNS):

@@ -1,6 +1,6 @@
-"""Load on an SM-DP+: one server process, clients in processes of their own, full downloads over TLS.
+"""Load on an SM-DP+: one server process, several client processes, full downloads over TLS.
 
-The server's CPU is read from its own process, so that the figures do not depend on how fast the clients are.
+The CPU time is that of the server's process, so that the figures do not depend on the speed of the clients.
 """
 
 import multiprocessing
@@ -36,14 +36,14 @@ _WARM_UP: Final = 5
 
 
 class LoadFailedError(KswifiError):
-    """A client could not do its downloads."""
+    """A client could not complete its downloads."""
 
     code = "load_failed"
 
 
 @dataclass(frozen=True, slots=True)
 class LoadPlan:
-    """How much: downloads and initiations of each client."""
+    """The number of clients, and the downloads and initiations of each."""
 
     clients: int = 2
     downloads: int = 100
@@ -115,7 +115,7 @@ def _measure(clients: int, count: int, step: Step, server_pid: int, port: int, p
 
 
 def _client(step: Step, count: int, port: int, pki_dir: Path, barrier: Barrier) -> None:
-    """Be one client: its own card, its own connection, kept alive."""
+    """Run one client process, with its own card and one connection."""
     pki = load_pki({str(path.relative_to(pki_dir)): path.read_bytes() for path in pki_dir.rglob("*.*")})
     card = LightCard(_new_card(pki), pki.trust())
     oid = pki.smdp_identities()[0].oid
@@ -128,7 +128,7 @@ def _client(step: Step, count: int, port: int, pki_dir: Path, barrier: Barrier) 
 
 
 def _new_card(pki: Pki) -> CardIdentity:
-    """Return a card with an EID of its own: two clients are two cards."""
+    """Make a card with a random EID, so that each client has a different card."""
     eum = next(each for each in pki.of_role(Role.EUM) if each.certificate.curve is Curve.NIST_P256)
     prefix = eum.certificate.permitted[0].eid_prefix
     serial = f"{int.from_bytes(os.urandom(9), 'big'):022d}"
@@ -142,7 +142,7 @@ def _initiate(client: Es9Client, card: LightCard, _oid: str) -> None:
 
 
 def _download(client: Es9Client, card: LightCard, oid: str) -> None:
-    """One download with its install notification; the card does not open the package: that is not the server's."""
+    """Do one download with its notification. The card does not decrypt the package: only the server is measured."""
     walk = Download(client, card, NAME, PROFILE)
     walk.initiate()
     walk.authenticate()
@@ -159,7 +159,7 @@ def _tls(pki: Pki) -> ssl.SSLContext:
 
 
 def _cpu_seconds(pid: int) -> float:
-    """Return the CPU that a process has used, user and system (proc(5): fields 14 and 15)."""
+    """Return the CPU seconds, user and system, of a process (proc(5): fields 14 and 15)."""
     fields: list[Any] = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

@@ -217,7 +217,11 @@ def note_card(connection: Connection, session_id: str, card_mark: str) -> None:
 
 def _find_all(connection: Connection, session_ids: Sequence[str]) -> dict[str, FreeGrant]:
     rows = select_rows(connection, "free_grant", _COLUMNS, key="session_id", among=session_ids)
-    return {row[0]: FreeGrant(*row[:-1], utc_instant(row[-1])) for row in rows}
+    return {row[0]: _grant_of((*row[:-1], utc_instant(row[-1]))) for row in rows}
+
+
+def _grant_of(values: tuple[Any, ...]) -> FreeGrant:
+    return FreeGrant(*values)
 
 
 def _as_far_as_paid(connection: Connection, grant: FreeGrant, money: Money) -> Money:

@@ -174,7 +174,7 @@ class IdentifierProofs:
 
 
 def proof_code_of(digest: Digest, row: Row[*tuple[Any, ...]]) -> str:
-    """Return the code of a proof: derived under the installation's key, and kept nowhere."""
+    """Return the code of a proof: derived under the installation's key, and never stored."""
     return code_of(digest, row.proof_id, row.identifier, row.salt)
 
 

@@ -1,1 +1,1 @@
-"""Floor 0: clock, ids, octets, money, card numbers and errors. The standard library alone."""
+"""Floor 0: clock, identifiers, octets, money, card numbers and errors. Imports only the standard library."""

@@ -1,4 +1,4 @@
-"""Time, as an argument: every rule that depends on it takes a Clock or an instant."""
+"""Clocks and instants. Rules that depend on time take a Clock or an instant as an argument; none reads the time."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -6,10 +6,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time; passed in, so that tests and simulations own it."""
+    """Source of the current time. It is passed in, so that tests and simulations can set it."""
 
     def now(self) -> datetime:
-        """Return the present instant, aware, in UTC."""
+        """Return the current instant as an aware datetime in UTC."""
         ...
 
 
@@ -17,26 +17,30 @@ class SystemClock:
     """The machine's clock."""
 
     def now(self) -> datetime:
-        """Return the machine's present instant in UTC."""
+        """Return the system time in UTC."""
         return datetime.now(UTC)
 
 
 class AheadClock(SystemClock):
-    """The machine's clock, so much later: for showing what happens when days have passed."""
+    """The machine's clock plus a fixed time, to show what happens when days have passed.
+
+    Args:
+        by: how far this clock is ahead of the machine's.
+    """
 
     def __init__(self, by: timedelta) -> None:
         self._by = by
 
     def now(self) -> datetime:
-        """Return the machine's present instant and so much more."""
+        """Return the system time in UTC plus the fixed time."""
         return super().now() + self._by
 
 
 def require_aware(instant: datetime) -> datetime:
-    """Return the instant in UTC.
+    """Convert an instant to UTC.
 
     Raises:
-        ValueError: it is naive, so nobody knows when it was.
+        ValueError: the datetime is naive (it has no time zone).
     """
     if instant.tzinfo is None:
         raise ValueError(f"{instant.isoformat()} has no time zone")
@@ -44,15 +48,19 @@ def require_aware(instant: datetime) -> datetime:
 
 
 def unix_seconds(instant: datetime) -> int:
-    """Return whole seconds since 1970, rounded down: what records, packages and journals hold."""
+    """Return the whole seconds since 1970-01-01 UTC, rounded down. Records, packages and journals store this form.
+
+    Raises:
+        ValueError: the datetime is naive.
+    """
     return int(require_aware(instant).timestamp() // 1)
 
 
 def from_unix_seconds(seconds: int) -> datetime:
-    """Return the instant of a whole number of seconds since 1970."""
+    """Return the instant that is ``seconds`` after 1970-01-01 UTC."""
     return datetime.fromtimestamp(seconds, UTC)
 
 
 def monotonic_seconds() -> float:
-    """Return seconds of a clock that never jumps: for time-outs and durations, never for records."""
+    """Return the seconds of a clock that never jumps. Use it for time-outs and durations, never in records."""
     return time.monotonic()

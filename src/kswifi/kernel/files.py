@@ -1,4 +1,4 @@
-"""Files that hold what must not be lost and not be read by others."""
+"""Durable files that only their owner can read: keys, secrets and state."""
 
 import os
 from pathlib import Path
@@ -9,9 +9,17 @@ OWNER_ONLY_FILE: Final = 0o600
 
 
 def write_owner_only(path: Path, content: bytes) -> None:
-    """Write a file that only its owner reads, whole or not at all, also through a loss of power."""
+    """Replace a file atomically by new content that only its owner can read (mode 0600).
+
+    After a crash or a loss of power the file has the old content or the new one, never a part. The content is on
+    disk when this returns.
+
+    Raises:
+        OSError: the file cannot be written; the old content is kept.
+    """
     partial = path.with_name(f".{path.name}.partial")
-    # What lies there may be somebody else's, open to others: it is not written to, whatever the folder.
+    # Another user may have put a file or a link under this name in a shared folder. Remove it and create a new file
+    # (O_EXCL), instead of writing secrets into one that others can read.
     partial.unlink(missing_ok=True)
     handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, OWNER_ONLY_FILE)
     with os.fdopen(handle, "wb") as file:

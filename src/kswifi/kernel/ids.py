@@ -1,4 +1,4 @@
-"""Identifiers: UUIDv7 (RFC 9562), so that what came later sorts later."""
+"""Identifiers: UUIDv7 (RFC 9562), which sort in the order in which they were made."""
 
 import os
 from collections.abc import Callable
@@ -9,9 +9,14 @@ from kswifi.kernel.clock import require_aware
 
 
 def uuid7(now: datetime, random_bytes: Callable[[int], bytes] = os.urandom) -> UUID:
-    """Return a new UUIDv7 for this instant (RFC 9562, 5.7).
+    """Make a UUIDv7 (RFC 9562, 5.7): 48 bits of Unix milliseconds, version, variant and 74 random bits.
 
-    48 bits of Unix milliseconds, the version, the variant and 74 random bits.
+    Args:
+        now: the instant that the identifier sorts by.
+        random_bytes: returns so many random octets; simulations pass a seeded source.
+
+    Raises:
+        ValueError: ``now`` is naive.
     """
     milliseconds = int(require_aware(now).timestamp() * 1000) & (1 << 48) - 1
     noise = int.from_bytes(random_bytes(10), "big")

@@ -1,4 +1,4 @@
-"""Listening sockets, for every listener alike: IPv4, IPv6 and names, on all interfaces or on this machine alone."""
+"""Listening sockets of every listener: IPv4, IPv6 and names, on all interfaces or on loopback only."""
 
 import socket
 from ipaddress import IPv6Address, ip_address
@@ -7,11 +7,11 @@ from typing import Final
 from kswifi.kernel.errors import KswifiError
 
 BACKLOG: Final = 256
-"""Connections that the kernel keeps waiting, where a listener asks for no other number."""
+"""Default number of connections that the operating system keeps waiting to be accepted."""
 
 
 class NotLoopbackError(KswifiError):
-    """A listener for this machine alone was given an address that others reach."""
+    """A listener that only this machine may reach was given an address that other machines reach."""
 
     code = "not_loopback"
 
@@ -19,15 +19,19 @@ class NotLoopbackError(KswifiError):
 def listening_socket(host: str, port: int, *, backlog: int = BACKLOG) -> socket.socket:
     """Return a bound TCP socket that listens.
 
-    ``::`` listens on all addresses of both families, where the system has both; ``0.0.0.0`` on those of IPv4 alone.
-    A name takes its first address that this machine can bind, IPv4 before IPv6. TCP_NODELAY is set, and the
-    connections inherit it: asyncio sets it only on sockets that it made, and without it the head and the body of
-    an answer can wait 40 ms for each other (RFC 1122, 4.2.3.2 and 4.2.3.4).
+    TCP_NODELAY is set, and accepted connections inherit it: asyncio sets it only on sockets that it made itself.
+    Without it the head and the body of an answer can wait 40 ms for each other (RFC 1122, 4.2.3.2 and 4.2.3.4).
+
+    Args:
+        host: an address or a name. ``::`` listens on all addresses of IPv6 and IPv4, ``0.0.0.0`` on those of IPv4
+            only. Of a name's addresses the first that this machine can bind is used, IPv4 before IPv6.
+        port: the port; 0 takes a free one.
+        backlog: how many connections the operating system keeps waiting.
 
     Raises:
-        OSError: the port is taken, or no address of the host is this machine's.
+        OSError: the port is taken, or the host has no address of this machine.
     """
-    numeric = host if "%" in host else plain_address(host)  # a zone belongs to the address that is bound
+    numeric = host if "%" in host else plain_address(host)  # bind needs the zone of a link-local address
     found = socket.getaddrinfo(numeric, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     failed: OSError | None = None
     for family, kind, protocol, _, address in sorted(found, key=lambda it: it[0] is not socket.AF_INET):
@@ -39,10 +43,10 @@ def listening_socket(host: str, port: int, *, backlog: int = BACKLOG) -> socket.
 
 
 def loopback_socket(host: str, port: int, *, backlog: int = BACKLOG) -> socket.socket:
-    """Return a listening socket that this machine alone reaches: what every listener of the lab uses.
+    """Return a listening socket that only this machine can reach. Every listener of the lab uses it.
 
     Raises:
-        NotLoopbackError: the host is not loopback, or a name that led elsewhere.
+        NotLoopbackError: the host is not a loopback address, or a name whose address is not one.
         OSError: the port is taken.
     """
     if not is_loopback(host):
@@ -60,7 +64,10 @@ def loopback_socket(host: str, port: int, *, backlog: int = BACKLOG) -> socket.s
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine by itself: a loopback address, or a name of RFC 6761, 6.3."""
+    """Tell whether a host is a loopback address, or ``localhost`` or a name below it (RFC 6761, 6.3).
+
+    No name is looked up.
+    """
     try:
         return ip_address(plain_address(host)).is_loopback
     except ValueError:
@@ -69,9 +76,10 @@ def is_loopback(host: str) -> bool:
 
 
 def plain_address(text: str) -> str:
-    """Return an address without zone, and the IPv4 address of an IPv4-mapped one (RFC 4291, 2.5.5.2).
+    """Return an address without its zone; an IPv4-mapped one as its IPv4 address (RFC 4291, 2.5.5.2).
 
-    A socket on ``::`` shows IPv4 clients as IPv4-mapped addresses; what compares addresses must see one form.
+    A socket on ``::`` reports IPv4 clients as IPv4-mapped addresses. Code that compares addresses needs one form.
+    Any other text is returned unchanged.
     """
     if ":" not in text:
         return text
@@ -84,12 +92,12 @@ def plain_address(text: str) -> str:
 
 
 def in_url(host: str) -> str:
-    """Return a host as it stands in a URL: an IPv6 address in brackets (RFC 3986, 3.2.2)."""
+    """Return a host as a URL writes it: an IPv6 address in brackets (RFC 3986, 3.2.2)."""
     return f"[{host}]" if ":" in host else host
 
 
 def authority(host: str, port: int) -> str:
-    """Return ``host:port`` as it stands in a URL."""
+    """Return ``host:port`` as a URL writes it."""
     return f"{in_url(host)}:{port}"
 
 

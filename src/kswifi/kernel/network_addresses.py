@@ -1,4 +1,4 @@
-"""IP addresses in one form: the same host has the same address, whichever notation it arrived in."""
+"""IP addresses in one normal form, so that one host always has one address, whatever notation it arrived in."""
 
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
@@ -7,20 +7,20 @@ IpAddress = IPv4Address | IPv6Address
 IpNetwork = IPv4Network | IPv6Network
 
 IPV4_MAPPED: Final = IPv6Network("::ffff:0:0/96")
-"""How an IPv6 socket shows an IPv4 peer (RFC 4291, 2.5.5.2)."""
+"""The addresses by which an IPv6 socket reports IPv4 peers (RFC 4291, 2.5.5.2)."""
 
 NAT64: Final = IPv6Network("64:ff9b::/96")
-"""The well-known prefix of addresses that a translator made of IPv4 ones (RFC 6052, 2.1)."""
+"""The well-known prefix by which a NAT64 translator writes IPv4 addresses in IPv6 (RFC 6052, 2.1)."""
 
 CUSTOMER_PREFIX_BITS: Final = 64
-"""The part of an IPv6 address that one customer cannot choose (RFC 6177: a site gets a /64 or more)."""
+"""Length of the prefix that identifies one IPv6 customer, who can choose all bits after it (RFC 6177)."""
 
 
 def normal_address(address: IpAddress) -> IpAddress:
-    """Return the IPv4 address that an IPv4-mapped or NAT64 address stands for, and any other as it is.
+    """Return the normal form: the IPv4 address of an IPv4-mapped or NAT64 address, any other unchanged.
 
     The zone of a link-local address is dropped. A NAT64 form of a loopback or unspecified address stays IPv6: no
-    translator makes one (RFC 6052, 3.1), and nobody shall pass for this machine by writing it.
+    translator makes one (RFC 6052, 3.1), so a client that writes it must not pass for this machine.
     """
     if isinstance(address, IPv4Address):
         return address
@@ -34,7 +34,7 @@ def normal_address(address: IpAddress) -> IpAddress:
 
 
 def parse_address(text: str) -> IpAddress | None:
-    """Return the normal form of an address written as text; None if it is none."""
+    """Return the normal form of an address given as text; None if the text is not an address."""
     try:
         return normal_address(ip_address(text))
     except ValueError:
@@ -42,9 +42,9 @@ def parse_address(text: str) -> IpAddress | None:
 
 
 def normal_network(network: IpNetwork) -> IpNetwork:
-    """Return the IPv4 network that a network of IPv4-mapped or NAT64 addresses stands for, others as they are.
+    """Return the IPv4 network of a network of IPv4-mapped or NAT64 addresses, any other unchanged.
 
-    Addresses are compared in their normal form, so a network in another form would contain none of them.
+    Addresses are compared in their normal form, and a network in another form would contain none of them.
     """
     if isinstance(network, IPv6Network) and (network.subnet_of(IPV4_MAPPED) or network.subnet_of(NAT64)):
         embedded = IPv4Address(int(network.network_address) & 0xFFFF_FFFF)
@@ -53,15 +53,15 @@ def normal_network(network: IpNetwork) -> IpNetwork:
 
 
 def contains(outer: IpNetwork, inner: IpNetwork) -> bool:
-    """Tell whether every address of a network belongs to another one."""
+    """Tell whether ``outer`` contains every address of ``inner``."""
     return inner.network_address in outer and inner.prefixlen >= outer.prefixlen
 
 
 def customer_network(address: IpAddress) -> IpNetwork:
-    """Return the network that one customer has: the IPv4 address alone, or the /64 of an IPv6 address."""
+    """Return the network of the customer who has an address: the IPv4 address itself, or the /64 of an IPv6 one."""
     if isinstance(address, IPv4Address):
         return IPv4Network(address)
-    if address in NAT64:  # an address per customer, as in IPv4
+    if address in NAT64:  # each customer has one address, as in IPv4
         return IPv6Network(address)
     return IPv6Network((address, CUSTOMER_PREFIX_BITS), strict=False)
 
@@ -81,7 +81,7 @@ def network_label(text: str) -> str | None:
 
 
 def parse_customer_network(text: str) -> IpNetwork | None:
-    """Return the network that ``customer_network`` wrote as text; None if it is none."""
+    """Parse the text form of a ``customer_network``; None if the text is not a network."""
     try:
         return ip_network(text)
     except ValueError:

@@ -1,7 +1,7 @@
 """The numbers of a card and its line: ICCID, IMSI and EID.
 
-The constructors check what we issue, check digits included. ``as_read`` keeps the numbers of others as they are:
-cards in the field have ICCIDs with hexadecimal digits or another last digit.
+The constructors check the numbers that we issue, including their check digits. ``as_read`` keeps numbers of other
+issuers unchanged: cards in the field have ICCIDs with hexadecimal digits or without a check digit.
 """
 
 import re
@@ -11,13 +11,13 @@ from kswifi.kernel.errors import KswifiError
 
 
 class InvalidNumberError(KswifiError):
-    """A card number that its standard does not allow."""
+    """The digits do not form a valid ICCID, IMSI or EID."""
 
     code = "invalid_number"
 
 
 def luhn_digit(digits: str) -> str:
-    """Return the check digit of ISO/IEC 7812-1 annex B for these digits."""
+    """Return the Luhn check digit (ISO/IEC 7812-1, annex B) to append to these digits."""
     total = 0
     for place, digit in enumerate(reversed(digits)):
         value = int(digit) * (2 if place % 2 == 0 else 1)
@@ -26,10 +26,10 @@ def luhn_digit(digits: str) -> str:
 
 
 class Iccid(str):
-    """An integrated circuit card identifier (ITU-T E.118): 19 digits with a check digit.
+    """An integrated circuit card identifier (ITU-T E.118): 19 digits, of which the last is a check digit.
 
-    Cards in the field have 18 to 20; only the 19-digit form has its check digit verified, since others often
-    lack it.
+    Cards in the field have 18 to 20 digits. Only the check digit of a 19-digit number is verified, because numbers
+    of other lengths often have none.
     """
 
     __slots__ = ()
@@ -48,15 +48,15 @@ class Iccid(str):
 
     @classmethod
     def from_bytes(cls, octets: bytes) -> Self:
-        """Return what the ten octets of EF.ICCID hold, without its padding and unchecked."""
+        """Decode the ten octets of EF.ICCID, without their padding. The digits are not checked."""
         return str.__new__(cls, unswap_nibbles(octets).rstrip("F"))
 
     @classmethod
     def as_read(cls, digits: str) -> Self:
-        """Return an ICCID as others wrote it, without its padding: up to 20 hexadecimal digits.
+        """Return an ICCID of another issuer, without padding: 1 to 20 hexadecimal digits.
 
         Raises:
-            InvalidNumberError: no card can hold it.
+            InvalidNumberError: it does not fit into EF.ICCID.
         """
         if re.fullmatch(r"[0-9A-Fa-f]{1,20}", digits) is None:
             raise InvalidNumberError(f"an ICCID has at most 20 hexadecimal digits, not {digits!r}", iccid=digits)
@@ -101,10 +101,10 @@ class Eid(str):
 
     @classmethod
     def as_read(cls, digits: str) -> Self:
-        """Return an EID as others wrote it: 32 hexadecimal digits, their check digits unchecked.
+        """Return an EID of another issuer: 32 hexadecimal digits. The check digits are not verified.
 
         Raises:
-            InvalidNumberError: it is not the sixteen octets of an EID.
+            InvalidNumberError: it is not 32 hexadecimal digits.
         """
         if re.fullmatch(r"[0-9A-Fa-f]{32}", digits) is None:
             raise InvalidNumberError(f"an EID has 32 digits, not {digits!r}", eid=digits)
@@ -112,17 +112,17 @@ class Eid(str):
 
     @classmethod
     def with_check_digits(cls, thirty_digits: str) -> Self:
-        """Complete an EID: the two last digits make the whole 1 modulo 97."""
+        """Append the two check digits that make the whole number 1 modulo 97."""
         check = 98 - int(thirty_digits) * 100 % 97
         return cls(f"{thirty_digits}{check:02d}")
 
 
 def swap_nibbles(digits: str) -> bytes:
-    """Return packed digits with the first of each pair in the low nibble; an even number of digits."""
+    """Pack an even number of digits, two an octet, the first of each pair in the low nibble (TS 102.221, 13.2)."""
     return bytes.fromhex("".join(digits[i + 1] + digits[i] for i in range(0, len(digits), 2)))
 
 
 def unswap_nibbles(octets: bytes) -> str:
-    """Return the digits, and the F of padding, of octets with swapped nibbles."""
+    """Unpack octets with swapped nibbles into digits; padding comes out as ``F``."""
     text = octets.hex().upper()
     return "".join(text[i + 1] + text[i] for i in range(0, len(text), 2))

@@ -1,4 +1,4 @@
-"""Octets and money: integers, and no float near either."""
+"""Octets and money. Both are integers; a float is never used for either."""
 
 from typing import Final, NewType
 
@@ -6,13 +6,13 @@ Octets = NewType("Octets", int)
 Kobo = NewType("Kobo", int)
 
 GIGABYTE: Final = Octets(1_000_000_000)
-"""1 GB is 10^9 octets, and the app says so."""
+"""1 GB is 10^9 octets here, in the app and in the terms."""
 
 _UNITS: Final = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 
 def format_octets(octets: int) -> str:
-    """Return octets for people, cut off (never rounded up) after two places: 1_239_999_999 is "1.23 GB"."""
+    """Format octets for people, truncated (never rounded up) to two decimals: 1_239_999_999 is "1.23 GB"."""
     sign, size = ("-", -octets) if octets < 0 else ("", octets)
     for unit, factor in _UNITS:
         if size >= factor:
@@ -24,7 +24,7 @@ def format_octets(octets: int) -> str:
 
 
 def format_naira(kobo: int) -> str:
-    """Return kobo as naira for people: 80_000 is "₦800", 80_050 is "₦800.50"."""
+    """Format kobo as naira for people: 80_000 is "₦800", 80_050 is "₦800.50"."""
     sign, size = ("-", -kobo) if kobo < 0 else ("", kobo)
     naira, rest = divmod(size, 100)
     return f"{sign}₦{naira:,}" + (f".{rest:02d}" if rest else "")

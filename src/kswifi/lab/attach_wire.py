@@ -1,4 +1,4 @@
-"""The messages of the attach wire: one JSON object a line, named as in TS 24.301 (docs/access-wire.md)."""
+"""The messages of the attach wire: one JSON object per line, named as in TS 24.301 (docs/access-wire.md)."""
 
 import asyncio
 import json
@@ -10,21 +10,21 @@ LONGEST_LINE_OCTETS: Final = 4096
 
 
 class AttachWireError(KswifiError):
-    """The other side of the attach wire broke its rules."""
+    """The peer sent a message that violates the attach wire's format."""
 
     code = "attach_wire"
 
 
 def encode_line(message: dict[str, Any]) -> bytes:
-    """Return the line of a message."""
+    """Encode a message as one line, with its line feed."""
     return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
 def decode_line(line: bytes) -> dict[str, Any]:
-    """Read one line.
+    """Decode one line.
 
     Raises:
-        AttachWireError: it is too long, no JSON, or no object with a type.
+        AttachWireError: the line is too long, not JSON, or not an object with a type.
     """
     if len(line) > LONGEST_LINE_OCTETS:
         raise AttachWireError(f"a line has at most {LONGEST_LINE_OCTETS} octets")
@@ -38,10 +38,15 @@ def decode_line(line: bytes) -> dict[str, Any]:
 
 
 def octets_field(message: dict[str, Any], name: str, length: int | None = None) -> bytes:
-    """Return a field of hexadecimal digits.
+    """Return the octets of a field of hexadecimal digits.
+
+    Args:
+        message: a decoded message.
+        name: the field.
+        length: the required number of octets; None for any.
 
     Raises:
-        AttachWireError: it is missing, no hexadecimal, or of another length.
+        AttachWireError: the field is missing, not hexadecimal, or has a wrong length.
     """
     value = message.get(name)
     try:
@@ -54,10 +59,10 @@ def octets_field(message: dict[str, Any], name: str, length: int | None = None) 
 
 
 def text_field(message: dict[str, Any], name: str) -> str:
-    """Return a field of text.
+    """Return a text field.
 
     Raises:
-        AttachWireError: it is missing or something else.
+        AttachWireError: the field is missing or not text.
     """
     value = message.get(name)
     if not isinstance(value, str):
@@ -66,10 +71,10 @@ def text_field(message: dict[str, Any], name: str) -> str:
 
 
 async def read_message(reader: asyncio.StreamReader) -> dict[str, Any] | None:
-    """Read the next message, or None at the end of the stream.
+    """Read the next message; None at the end of the stream.
 
     Raises:
-        AttachWireError: the line breaks the rules.
+        AttachWireError: the line is malformed.
     """
     try:
         line = await reader.readuntil(b"\n")

@@ -1,7 +1,7 @@
-"""Child processes that say when they are ready and end when their parent does.
+"""Child processes that report when they are ready and end when their parent ends.
 
-A child prints one line of JSON on its standard output when it serves, and stops when its standard input closes: so
-it never outlives a parent that was killed, and nobody needs to poll.
+A child prints one line of JSON on its standard output when it serves, so its parent need not poll. It stops when
+its standard input closes, which also happens when the parent is killed, so no child outlives its parent.
 """
 
 import json
@@ -29,7 +29,13 @@ class ChildFailedError(KswifiError):
 
 
 class Child:
-    """One process of `kswifi`, known by its id and ended by it alone."""
+    """One running `kswifi` process.
+
+    Attributes:
+        name: its name in messages.
+        process: the process itself.
+        ready: the JSON object that it printed when it was ready.
+    """
 
     def __init__(self, name: str, process: subprocess.Popen[bytes], ready: Mapping[str, Any]) -> None:
         self.name = name
@@ -47,13 +53,18 @@ class Child:
         *,
         python: Path | str = sys.executable,
     ) -> Self:
-        """Start ``python -m kswifi ARGUMENTS`` and wait until it says that it is ready.
+        """Start ``python -m kswifi ARGUMENTS`` and wait until it reports that it is ready.
 
         Args:
-            python: the interpreter, ours unless another installation of KSWiFi is to run.
+            name: its name in messages.
+            arguments: of the command line.
+            environment: variables in addition to those of this process.
+            log_file: where its standard error goes.
+            start_seconds: how long to wait.
+            python: the interpreter; another one runs another installation of KSWiFi.
 
         Raises:
-            ChildFailedError: it ended first, or took too long; the message carries its last words.
+            ChildFailedError: it ended first, or took too long. The message holds the last line of its log.
         """
         log_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with log_file.open("ab") as log:
@@ -68,13 +79,13 @@ class Child:
             )
         try:
             line = _first_line(process, start_seconds)
-        except BaseException:  # interrupted: a child that nobody knows of yet must not be left behind
+        except BaseException:  # interrupted: the caller has no Child yet and could not end the process
             cls(name, process, {}).kill()
             raise
         if not line.endswith(b"\n"):
             cls(name, process, {}).kill()
             words = log_file.read_bytes()[began:].decode(errors="replace").strip().splitlines()
-            last = words[-1] if words else "it said nothing"
+            last = words[-1] if words else "its log is empty"
             raise ChildFailedError(f"the {name} process did not start: {last}", child=name)
         return cls(name, process, json.loads(line))
 
@@ -84,16 +95,16 @@ class Child:
         return self.process.pid
 
     def ended(self) -> int | None:
-        """Return its exit status if it has ended."""
+        """Return its exit status; None while it runs."""
         return self.process.poll()
 
     def kill(self) -> None:
-        """End it at once, as a crash would."""
+        """End it at once with SIGKILL, as a crash would."""
         self.process.kill()
         self._reap()
 
     def stop(self) -> None:
-        """Ask it to stop cleanly, and see that it does."""
+        """Ask it to stop with SIGTERM, and kill it if it does not stop in time."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
@@ -110,7 +121,7 @@ class Child:
 
 
 def _first_line(process: subprocess.Popen[bytes], seconds: float) -> bytes:
-    """Read one line of the child's output, as far as it comes before the child ends or time does."""
+    """Read one line of the child's output; less than a line if the child ends or the time is over."""
     output = process.stdout
     if output is None:
         raise ValueError("the child has no output")

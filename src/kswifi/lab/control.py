@@ -1,7 +1,8 @@
-"""The lab's control server: what the API asks the gateway, and what the page may do with the lab's phone.
+"""The lab's control server: questions of the API to the gateway, and the page's control of the lab phone.
 
-A web page reaches no eUICC and no modem; in the lab it may, over this port. Only pages of KSWiFi's own origin can:
-the custom header makes a browser ask first (CORS), and a foreign Host header is refused (DNS rebinding).
+A web page cannot reach an eUICC or a modem. In the lab KSWiFi's page can, over this port. Pages of other origins
+cannot: the required custom header makes a browser ask for permission first (CORS), and a request with a foreign
+Host header is refused (DNS rebinding).
 """
 
 from collections.abc import Awaitable, Callable
@@ -32,7 +33,7 @@ T = TypeVar("T")
 
 
 class ControlRequestError(KswifiError):
-    """A request to the control server that says nothing it can do."""
+    """The request to the control server is malformed or incomplete."""
 
     code = "bad_request"
 
@@ -68,7 +69,7 @@ class _Subscribe(msgspec.Struct):
 
 
 class _Handlers:
-    """What each path does; card and modem block, so that what concerns them runs on threads."""
+    """The handlers of all paths. Calls to the card and the modem block, so they run on threads."""
 
     def __init__(self, gateway: Gateway, phone: LabPhone, policy: str) -> None:
         self._gateway = gateway
@@ -78,45 +79,45 @@ class _Handlers:
         self._push = PushService()
 
     async def sockets(self, request: Request) -> Response:
-        """Tell whether a connection from an address is the gateway's own: whether a request came over a bearer."""
+        """Answer whether a TCP connection from an address is the gateway's, that is, whether it uses a bearer."""
         host, port = request.query_params.get("host", ""), request.query_params.get("port", "")
         if not host or not port.isascii() or not port.isdigit():
             raise ControlRequestError("ask with ?host=ADDRESS&port=NUMBER")
         return JSONResponse({"owned": self._gateway.owns_socket(host, int(port))})
 
     async def status(self, _request: Request) -> Response:
-        """Show what the gateway does."""
+        """Answer the gateway's connections, bearers and counts."""
         return JSONResponse(self._gateway.status())
 
     async def look(self, _request: Request) -> Response:
-        """Show the phone."""
+        """Answer the phone's switches, attach state, profiles and records."""
         return JSONResponse(await run_in_threadpool(self._phone.look))
 
     async def proxy(self, _request: Request) -> Response:
-        """Tell how another client uses the line."""
+        """Answer the proxy credentials with which another client can use the line."""
         return JSONResponse(self._phone.proxy())
 
     async def wifi(self, request: Request) -> Response:
-        """Switch WiFi."""
+        """Switch WiFi on or off."""
         on = (await _body(request, _Switch)).on
         return JSONResponse(await run_in_threadpool(self._phone.switch_wifi, on=on))
 
     async def line(self, request: Request) -> Response:
-        """Switch mobile data."""
+        """Switch mobile data on or off."""
         on = (await _body(request, _Switch)).on
         return JSONResponse(await run_in_threadpool(self._phone.switch_line, on=on))
 
     async def download_profile(self, request: Request) -> Response:
-        """Have the card fetch a profile from its SM-DP+."""
+        """Download a profile from an SM-DP+ onto the card."""
         body = await _body(request, _Download)
         return JSONResponse(await run_in_threadpool(self._phone.download_profile, body.activation_code))
 
     async def deliver_notifications(self, _request: Request) -> Response:
-        """Have the card's notifications told to their servers."""
+        """Deliver the card's notifications to their servers."""
         return JSONResponse(await run_in_threadpool(self._phone.deliver_notifications))
 
     async def enable_profile(self, request: Request) -> Response:
-        """Choose a profile."""
+        """Enable a profile."""
         body = await _body(request, _Profile)
         return JSONResponse(await run_in_threadpool(self._phone.enable_profile, body.iccid))
 
@@ -127,10 +128,10 @@ class _Handlers:
         return JSONResponse(await run_in_threadpool(self._phone.hand_over, body.iccid, envelopes))
 
     async def browse(self, request: Request) -> Response:
-        """Fetch something; a page that is to be shown is kept under a path of its own."""
+        """Fetch an address or a number of octets; with ``show`` keep the page and answer its path."""
         body = await _body(request, _Browse)
         if (body.url is None) == (body.octets is None):
-            raise ControlRequestError("browse wants url or octets")
+            raise ControlRequestError("browse needs either url or octets")
         kept: list[tuple[str, bytes]] = []
 
         def keep(media_type: str, content: bytes) -> None:
@@ -143,25 +144,25 @@ class _Handlers:
         return JSONResponse(answer)
 
     async def subscribe(self, request: Request) -> Response:
-        """Have the phone's browser subscribe to push messages of the key's owner."""
+        """Make a push subscription in the phone's browser for the application server with this key."""
         body = await _body(request, _Subscribe)
         return JSONResponse(self._push.subscribe(origin_of(request), body.application_server_key))
 
     async def unsubscribe(self, request: Request) -> Response:
-        """Have the phone's browser end a subscription."""
+        """End a push subscription of the phone's browser."""
         self._push.unsubscribe(request.path_params["name"])
         return JSONResponse({})
 
     async def messages(self, _request: Request) -> Response:
-        """Show what the phone was told by push messages."""
+        """Answer the push messages that the phone has received."""
         return JSONResponse({"messages": self._push.messages()})
 
     async def push(self, request: Request) -> Response:
-        """Take a push message: the one address here that somebody else's server speaks to."""
+        """Accept a push message: the one path here that the KSWiFi server calls, not a page."""
         return await receive(self._push, request)
 
     async def page(self, request: Request) -> Response:
-        """Show a page that the phone fetched; in a frame no header can be asked for, so its name is the secret."""
+        """Answer a page that the phone has fetched; frames cannot send our header, so a random name protects it."""
         page = self._pages.get(request.path_params["name"])
         headers = {
             "Content-Security-Policy": self._policy,
@@ -175,7 +176,14 @@ class _Handlers:
 
 
 def create_control_app(gateway: Gateway, phone: LabPhone, web_origins: tuple[str, ...], host: str) -> ASGIApp:
-    """Return the application; ``web_origins`` are those of the pages that may drive the phone."""
+    """Return the application.
+
+    Args:
+        gateway: the access gateway.
+        phone: the lab's phone.
+        web_origins: origins of the pages that may control the phone.
+        host: the address that it listens on.
+    """
     handlers = _Handlers(gateway, phone, page_policy(web_origins))
     routes = [
         Route("/v1/sockets", handlers.sockets),
@@ -196,7 +204,7 @@ def create_control_app(gateway: Gateway, phone: LabPhone, web_origins: tuple[str
         Route("/push/{name}", handlers.push, methods=["POST"]),
     ]
     app = Starlette(routes=routes, exception_handlers={KswifiError: _refused, OSError: _unreachable})
-    # Around the whole of it, so that a page can also read that a defect was ours (500).
+    # Outermost, so that a page can also read an answer to an internal error (500).
     readable = CORSMiddleware(
         app,
         allow_origins=list(web_origins),
@@ -207,7 +215,7 @@ def create_control_app(gateway: Gateway, phone: LabPhone, web_origins: tuple[str
 
 
 def _guarded(handler: Handler) -> Handler:
-    """Let only those through who can set a custom header: our page, or a program, but no foreign page."""
+    """Refuse requests without our custom header, which our page and programs can send but no foreign page can."""
 
     async def guard(request: Request) -> Response:
         if HEADER not in request.headers:
@@ -231,7 +239,7 @@ async def _body(request: Request, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(await _octets(request), type=kind)
     except msgspec.DecodeError as error:
-        raise ControlRequestError(f"the body is not what is expected here: {error}") from None
+        raise ControlRequestError(f"the body is malformed: {error}") from None
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

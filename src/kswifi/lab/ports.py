@@ -1,4 +1,4 @@
-"""Free ports, for systems that are started beside others: the demo's and the tests'."""
+"""Free TCP ports for the demo and the tests, which run next to other systems on one machine."""
 
 import socket
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from contextlib import ExitStack
 def free_ports(names: Sequence[str], host: str = "127.0.0.1") -> dict[str, int]:
     """Return a different free port for each name.
 
-    All are held open together, so that none is given twice; between this and the server's own bind another process
-    could take one, which the server then says.
+    All ports are bound at the same time, so that none is returned twice. Another process can take one before the
+    server binds it; the server then fails to start.
     """
     with ExitStack() as held:
         ports = {}

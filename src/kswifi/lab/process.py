@@ -1,4 +1,4 @@
-"""The lab process: access gateway, content server and the lab phone's control, started and stopped together."""
+"""The lab process: access gateway, content server and the control server of the lab phone, started together."""
 
 import asyncio
 import json
@@ -35,19 +35,24 @@ _STOP_SECONDS: Final = 3.0
 
 
 class LabFailedError(KswifiError):
-    """The lab could not start, or a part of it ended by itself."""
+    """The lab could not start, or a part of it ended unexpectedly."""
 
     code = "lab_failed"
 
 
 async def run_lab(config: LabConfig, ready: Callable[[LabAddresses], None], stop: asyncio.Event) -> None:
-    """Run the lab until ``stop`` is set; ``ready`` is told the addresses once everything serves.
+    """Run the lab until ``stop`` is set.
 
-    A clean stop detaches every bearer and reports its last usage. What a kill leaves is settled at the next start.
+    A clean stop detaches every bearer and reports its last usage. After a kill the next start does so.
+
+    Args:
+        config: addresses, identities and limits.
+        ready: called once with the addresses, when every part serves.
+        stop: ends the lab.
 
     Raises:
         LabFailedError: a part could not start or ended; the message names it.
-        NotLoopbackError: others would reach it.
+        NotLoopbackError: the host is an address that other machines reach.
         GatewayInUseError: another lab runs on the same folder.
         OSError: a port is taken.
     """
@@ -74,7 +79,7 @@ async def run_lab(config: LabConfig, ready: Callable[[LabAddresses], None], stop
 
 @asynccontextmanager
 async def _sandbox(config: LabConfig) -> AsyncIterator[str | None]:
-    """Serve the sandbox payment gateway, where one is wanted."""
+    """Serve the sandbox payment gateway if the configuration has one; yield its origin."""
     if config.payments is None:
         yield None
         return
@@ -84,7 +89,7 @@ async def _sandbox(config: LabConfig) -> AsyncIterator[str | None]:
 
 @asynccontextmanager
 async def _content_process(config: LabConfig) -> AsyncIterator[tuple[HostPort, "asyncio.Future[int]"]]:
-    """Run the content server as a child: its own interpreter, so that it takes nothing from the gateway's."""
+    """Run the content server as a child process, so that it takes no time from the gateway's interpreter."""
     process, address = await _start_content(config)
     ended = asyncio.ensure_future(process.wait())
     try:
@@ -121,8 +126,8 @@ async def _start_content(config: LabConfig) -> tuple[asyncio.subprocess.Process,
             words = (await process.stderr.read()).decode(errors="replace").strip().splitlines()
             await process.wait()
         if not words or "Address already in use" not in words[-1]:
-            raise LabFailedError(f"the content server did not start: {words[-1] if words else 'no word'}")
-        # After a kill the child of the earlier lab may need a moment to notice.
+            raise LabFailedError(f"the content server did not start: {words[-1] if words else 'no message'}")
+        # The child of a lab that was killed may need a moment to notice it and to free the port.
         await asyncio.sleep(_PORT_PAUSE_SECONDS)
     raise LabFailedError(f"port {config.content_port} (content server) is taken")
 
@@ -143,7 +148,7 @@ async def _control_server(config: LabConfig, gateway: Gateway, phone: LabPhone) 
 
 
 def stop_on_signals() -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set: what ``run_lab`` wants to be stopped by."""
+    """Return an event that SIGTERM and SIGINT set, to pass to ``run_lab``."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -1,4 +1,4 @@
-"""Socket options of flows, probes for vanished peers, and the errors of a machine that is out of descriptors."""
+"""Socket options of relayed connections, keep-alive probes, and the errors that mean "no descriptors left"."""
 
 import errno
 import socket
@@ -12,7 +12,7 @@ _OUT_OF_RESOURCES: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS,
 
 
 def prepare(connection: socket.socket) -> None:
-    """Make a TCP socket fit for moving many octets without blocking, and for noticing that its peer vanished."""
+    """Make a TCP socket non-blocking, with large buffers, TCP_NODELAY and keep-alive probes."""
     connection.setblocking(False)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER_OCTETS)
@@ -21,7 +21,7 @@ def prepare(connection: socket.socket) -> None:
 
 
 def probe_when_idle(connection: socket.socket) -> None:
-    """Have the kernel send keep-alive probes: a peer that vanished without a word is noticed after a minute."""
+    """Turn on keep-alive probes, which detect within a minute a peer that vanished without closing."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _PROBE_AFTER_SECONDS)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _PROBE_INTERVAL_SECONDS)

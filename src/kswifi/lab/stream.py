@@ -1,7 +1,7 @@
-"""A stream of octets that a seed alone describes: what the content server sends and the phone checks.
+"""A reproducible stream of octets that a seed determines: the content server sends it, the phone checks it.
 
 It is the AES-256-CTR key stream (NIST SP 800-38A, 6.5) with SHA-256(seed) as the key and a counter that starts at
-zero. So any part can be made without the parts before it, no two parts are alike, and it costs less than copying.
+zero. So any part can be computed without the parts before it, no two parts are equal, and making it is cheap.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _ZEROS: Final = bytes(CHUNK_OCTETS)
 
 
 class SeededStream:
-    """The stream of a seed from an offset on, made chunk by chunk into one buffer."""
+    """The stream of a seed from an offset (in octets) on, computed chunk by chunk into one buffer."""
 
     def __init__(self, seed: str, offset: int = 0) -> None:
         counter = (offset // _BLOCK_OCTETS).to_bytes(_BLOCK_OCTETS, "big")
@@ -27,13 +27,13 @@ class SeededStream:
         self._encryptor.update(bytes(offset % _BLOCK_OCTETS))
 
     def next_chunk(self) -> memoryview:
-        """Return the next ``CHUNK_OCTETS``: a view that the next call overwrites."""
+        """Return the next ``CHUNK_OCTETS`` octets, as a view that the next call overwrites."""
         self._encryptor.update_into(_ZEROS, self._buffer)
         return self._view[:CHUNK_OCTETS]
 
 
 def chunks(seed: str, octets: int, offset: int = 0) -> Iterator[memoryview]:
-    """Yield ``octets`` of the stream in chunks; each is overwritten by the next."""
+    """Yield ``octets`` octets of the stream in chunks. Each chunk is a view that the next one overwrites."""
     stream = SeededStream(seed, offset)
     while octets > 0:
         chunk = stream.next_chunk()[:octets]
@@ -42,7 +42,7 @@ def chunks(seed: str, octets: int, offset: int = 0) -> Iterator[memoryview]:
 
 
 def stream_sha256(seed: str, octets: int) -> str:
-    """Return the SHA-256 of the first ``octets`` of a seed's stream, as hexadecimal digits."""
+    """Return the SHA-256 of the first ``octets`` octets of a seed's stream, in hexadecimal."""
     digest = sha256()
     for chunk in chunks(seed, octets):
         digest.update(chunk)

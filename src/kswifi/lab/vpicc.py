@@ -1,7 +1,8 @@
-"""A software card in a virtual reader: the protocol of vsmartcard's vpcd, so that PC/SC programs reach our card.
+"""Put the software card into a virtual reader (vsmartcard's vpcd), so that any PC/SC program can use it.
 
-The reader (``vpcd``, a driver of ``pcscd``) listens; the card connects. Each message is two octets of length and
-its octets; a message of one octet is a control: power off, power on, reset, or the wish for the answer to reset.
+The reader (``vpcd``, a driver of ``pcscd``) listens, and the card connects to it. Each message is two octets of
+length and its content. A message of one octet is a control: power off, power on, reset, or a request for the answer
+to reset (ATR); any other message is a command APDU.
 """
 
 import socket
@@ -11,7 +12,7 @@ from kswifi.euicc.card import Euicc
 from kswifi.kernel.errors import KswifiError
 
 ATR: Final = bytes.fromhex("3B078031A073BE2193")
-"""T=0; selection by name and path, chained commands, four channels that the card assigns (ISO 7816-4, 12.1.1)."""
+"""T=0; selection by name and path, command chaining, four channels assigned by the card (ISO 7816-4, 12.1.1)."""
 
 _POWER_OFF, _POWER_ON, _RESET, _GET_ATR = 0, 1, 2, 4
 _LENGTH_OCTETS: Final = 2
@@ -19,16 +20,16 @@ _CONNECT_SECONDS: Final = 5.0
 
 
 class VirtualReaderError(KswifiError):
-    """There is no virtual reader to put the card into."""
+    """No virtual reader listens at this address."""
 
     code = "virtual_reader_missing"
 
 
 def serve_reader(card: Euicc, host: str, port: int) -> None:
-    """Put the card into the reader that listens there and answer until the reader lets it go.
+    """Connect the card to the virtual reader at ``host:port``, and answer until the reader closes the connection.
 
     Raises:
-        VirtualReaderError: nothing listens there.
+        VirtualReaderError: no reader listens there.
     """
     try:
         connection = socket.create_connection((host, port), timeout=_CONNECT_SECONDS)
@@ -54,7 +55,7 @@ def _answer(card: Euicc, message: bytes) -> bytes | None:
 
 
 def _receive(connection: socket.socket) -> bytes | None:
-    """Return the next message, or None where the reader is gone."""
+    """Return the next message; None if the reader has closed the connection."""
     head = _exactly(connection, _LENGTH_OCTETS)
     return None if head is None else _exactly(connection, int.from_bytes(head, "big"))
 

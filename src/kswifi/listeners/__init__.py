@@ -1,1 +1,1 @@
-"""What every TCP listener shares: accepting, limits on connections, time-outs and their counters."""
+"""TCP listeners: accepting connections, their limits and deadlines, the counters of both, and the HTTP server."""

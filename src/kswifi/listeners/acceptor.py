@@ -1,7 +1,8 @@
-"""Accepting connections: a few in each turn of the loop, and none while no descriptor is left.
+"""Accept connections: a limited number in each turn of the event loop, and none while no descriptor is left.
 
-asyncio's own accept loop goes on after EMFILE, once for each connection of its backlog, and writes a traceback each
-time. It also shakes hands by TLS before any protocol hears of the connection, so that nothing could limit those.
+This replaces asyncio's own accept loop for two reasons. After EMFILE asyncio tries again for each connection of its
+backlog, and logs a traceback each time. And it completes the TLS handshake before any protocol object exists, so
+that handshakes could not be counted, limited or given a deadline.
 """
 
 import asyncio
@@ -14,24 +15,28 @@ from functools import partial
 from typing import Any, Final, Protocol
 
 BACKLOG: Final = 1024
-"""Connections that the kernel keeps waiting: more only make each wait longer."""
+"""Connections that the operating system keeps waiting; a longer queue would only make each of them wait longer."""
 _ACCEPTED_AT_ONCE: Final = 32
-"""Connections taken in one turn of the loop: a flood of them delays those that are here only briefly."""
+"""Connections accepted in one turn of the loop, so that a flood of new ones delays existing ones only briefly."""
 _REST_SECONDS: Final = 0.25
-"""The pause after a connection could not be accepted for want of a descriptor or of memory."""
+"""The pause after a connection could not be accepted because no descriptor or memory was left."""
 _EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _PEER_UNACKNOWLEDGED_MILLISECONDS: Final = 60_000
 
 
 class Admitted(Protocol):
-    """A connection that was let in."""
+    """A connection that a door has admitted."""
 
     def make_protocol(self) -> asyncio.Protocol:
         """Return the protocol that serves it."""
         ...
 
     def failed(self, error: BaseException | None) -> None:
-        """Note that it ended before its protocol began: the TLS handshake failed, or None, it was aborted."""
+        """Handle the end of the connection before its protocol began.
+
+        Args:
+            error: why the TLS handshake failed; None if the connection was aborted.
+        """
         ...
 
 
@@ -39,17 +44,25 @@ class Door(Protocol):
     """Decides which connections a listener takes."""
 
     def admit(self, address: str, abort: Callable[[], None]) -> Admitted | None:
-        """Take a connection; None refuses it. ``abort`` closes it until its protocol has begun."""
+        """Decide about a new connection.
+
+        Args:
+            address: the client's IP address.
+            abort: closes the connection; valid until its protocol has begun.
+
+        Returns:
+            None to refuse the connection.
+        """
         ...
 
     def exhausted(self) -> None:
-        """Note that no descriptor was left, and free one if possible."""
+        """Handle that no descriptor was left; free one if possible."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """TLS of a listener, and how long its handshake and its closing may take, in seconds."""
+    """TLS of a listener, and how many seconds its handshake and its closing may take."""
 
     context: ssl.SSLContext
     handshake_seconds: float
@@ -57,7 +70,15 @@ class Tls:
 
 
 class Acceptor:
-    """Accepts on one listening socket, which it closes; has the part of ``asyncio.Server`` that uvicorn uses."""
+    """Accepts connections on one listening socket, and closes that socket at the end.
+
+    It has those methods of ``asyncio.Server`` that uvicorn calls. Create it on the running event loop.
+
+    Args:
+        listener: a bound socket.
+        door: decides which connections are admitted.
+        tls: None for plain TCP.
+    """
 
     def __init__(self, listener: socket.socket, door: Door, tls: Tls | None = None) -> None:
         self._listener = listener
@@ -70,7 +91,7 @@ class Acceptor:
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
+        """The port of the listening socket."""
         return int(self._listener.getsockname()[1])
 
     def start(self) -> None:
@@ -81,7 +102,7 @@ class Acceptor:
         self._loop.add_reader(self._listener, self._accept)
 
     def close(self) -> None:
-        """Accept no more; connections that have their protocol stay."""
+        """Stop accepting. Connections whose protocol has begun stay open; handshakes in progress are aborted."""
         if not self._is_open:
             self._listener.close()
             return
@@ -94,7 +115,7 @@ class Acceptor:
         self._listener.close()
 
     async def wait_closed(self) -> None:
-        """Wait until no connection is between being accepted and its protocol."""
+        """Wait until every accepted connection has its protocol or has ended."""
         await asyncio.gather(*self._connecting, return_exceptions=True)
 
     def _accept(self) -> None:
@@ -104,7 +125,7 @@ class Acceptor:
             except OSError as error:
                 if error.errno in _EXHAUSTED:
                     self._rest()
-                return  # nothing waits, or the client is gone: the loop calls again if more wait
+                return  # none is waiting, or the client has gone; the loop calls again if more are waiting
             self._take(client, str(address[0]))
 
     def _take(self, client: socket.socket, address: str) -> None:
@@ -134,7 +155,7 @@ class Acceptor:
         )
 
     def _connected(self, client: socket.socket, admitted: Admitted, task: asyncio.Task[None]) -> None:
-        """Clean up after a connection that did not get as far as its protocol."""
+        """Clean up after a connection that ended before its protocol began."""
         self._connecting.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is None and not task.cancelled():
@@ -146,7 +167,7 @@ class Acceptor:
             self._loop.call_exception_handler(context)
 
     def _rest(self) -> None:
-        """Leave the listener alone for a moment: it stays readable, and would be called in every turn."""
+        """Pause accepting: the listener stays readable, so the loop would call ``_accept`` again in every turn."""
         self._loop.remove_reader(self._listener)
         self._resting = self._loop.call_later(_REST_SECONDS, self._resume)
         self._door.exhausted()
@@ -158,10 +179,10 @@ class Acceptor:
 
 
 def _prepare(client: socket.socket) -> None:
-    """Set what every connection needs: no wait for small writes, and an end when the peer has vanished.
+    """Set the socket options of an accepted connection: TCP_NODELAY, and TCP_USER_TIMEOUT for vanished peers.
 
-    Without TCP_NODELAY, head and body of every answer wait 40 ms for each other (RFC 1122, 4.2.3.2 and 4.2.3.4);
-    asyncio sets it only where the socket names its protocol, which an accepted one does not.
+    Without TCP_NODELAY, head and body of every answer wait 40 ms for each other (RFC 1122, 4.2.3.2 and 4.2.3.4).
+    asyncio sets it only if the socket names its protocol, and an accepted socket does not.
     """
     options: list[tuple[int, int, Any]] = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: RFC 5482
@@ -171,4 +192,4 @@ def _prepare(client: socket.socket) -> None:
         try:
             client.setsockopt(level, name, value)
         except OSError:
-            return  # the client is gone already: its protocol finds out
+            return  # the client has gone already; the protocol will notice

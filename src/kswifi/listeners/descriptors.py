@@ -1,4 +1,4 @@
-"""The number of files and sockets that the process may open at once."""
+"""The number of files and sockets that this process may open at the same time."""
 
 import resource
 from typing import Final
@@ -6,22 +6,23 @@ from typing import Final
 from kswifi.kernel.errors import KswifiError
 
 RESERVED: Final = 128
-"""Descriptors for all but the connections of clients: databases, journals, listeners, outgoing requests."""
+"""Descriptors kept for databases, journals, listeners and outgoing requests, not for connections of clients."""
 LEAST: Final = 192
+"""With fewer descriptors the process refuses to start."""
 _MOST: Final = 1_048_576
 
 
 class TooFewDescriptorsError(KswifiError):
-    """The process may open too few files to serve."""
+    """The process may open fewer files than it needs."""
 
     code = "too_few_descriptors"
 
 
 def raise_descriptor_limit() -> int:
-    """Raise the soft limit of open files to the hard one; return what it is now.
+    """Raise the soft limit of open files to the hard limit, and return the limit now in force.
 
     Raises:
-        TooFewDescriptorsError: the hard limit is too low to serve anybody.
+        TooFewDescriptorsError: the limit is below ``LEAST``.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _MOST if hard == resource.RLIM_INFINITY else min(hard, _MOST)
@@ -30,7 +31,7 @@ def raise_descriptor_limit() -> int:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
             soft = wanted
         except (ValueError, OSError):
-            pass  # macOS refuses more than its kernel's own limit, and keeps what was set
+            pass  # macOS refuses more than its kernel's own limit; the old limit stays in force
     limit = _MOST if soft == resource.RLIM_INFINITY else soft
     if limit < LEAST:
         raise TooFewDescriptorsError(

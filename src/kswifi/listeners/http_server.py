@@ -1,7 +1,7 @@
-"""The HTTP server of every listener: uvicorn with the connections' limits.
+"""The HTTP server of every listener: uvicorn, with limits and deadlines for its connections.
 
-uvicorn has a timer for idle connections only. The protocol here follows what h11 says of a request, so that every
-other step has its deadline too (``ConnectionPool``).
+uvicorn has a timer for idle connections only. The protocol here reads the state of a request from h11 after every
+event and enters the matching phase of the ``ConnectionPool``, which gives every step a deadline.
 """
 
 import asyncio
@@ -25,43 +25,44 @@ if TYPE_CHECKING:
 STOP_SECONDS: Final = 10
 HEAD_LIMIT_OCTETS: Final = 32 * 1024
 _TLS_SHUTDOWN_SECONDS: Final = 3600.0
-"""Longer than any deadline of the pool, which ends a closing connection once its client reads nothing more."""
+"""Longer than any deadline of the pool: the pool, not asyncio, ends a closing connection that nobody reads."""
 
 
 class BoundedProtocol(H11Protocol):
-    """HTTP/1.1 of one connection, with a deadline for each step of a request.
+    """HTTP/1.1 on one connection, with a deadline for each step of a request.
 
-    A head that is not complete in time is answered with 408 (RFC 9110, 15.5.9), where any of it has come.
+    If a part of a head has arrived but not the whole in time, the answer is 408 (RFC 9110, 15.5.9). In every other
+    case of lateness the connection is closed without an answer.
     """
 
     held: HeldConnection
     _taken_octets = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Begin to wait for the first head; a TLS handshake is over by now."""
+        """Begin to wait for the first head. A TLS handshake is complete by now."""
         super().connection_made(transport)
         self.held.abort = transport.abort
         self.held.late = self._late
         self.held.enter(Phase.HEAD)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Give the connection's place back."""
+        """Remove the connection from the pool."""
         self.held.leave()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Take octets, and see which step they begin."""
+        """Parse received octets, and enter the phase that they lead to."""
         super().data_received(data)
         self._follow()
 
     def on_response_complete(self) -> None:
-        """Wait for the next request, or go on with one that is here already."""
+        """Wait for the next request, or go on with one that was already received."""
         super().on_response_complete()
         self._follow()
 
     def pause_writing(self) -> None:
-        """Give the client a deadline to read what waits for it."""
+        """Start the deadline within which the client must read the octets waiting for it."""
         super().pause_writing()
         self._follow()
 
@@ -71,26 +72,26 @@ class BoundedProtocol(H11Protocol):
         self._follow()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP."""
+        """Answer 400 to octets that are not HTTP."""
         self.held.report(Cause.MALFORMED)
         if self.conn.our_state is h11.IDLE or self.conn.our_state is h11.SEND_RESPONSE:
             super().send_400_response(msg)
-        else:  # an answer is under way: another cannot begin
+        else:  # an answer is being sent: another cannot begin
             self.transport.close()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Close a connection that stays idle."""
+        """Close a connection that was idle for too long."""
         self.held.report(Cause.IDLE)
         super().timeout_keep_alive_handler()
         self._follow()
 
     def shutdown(self) -> None:
-        """Close once the answer that is under way has been given."""
+        """Close after the answer that is being sent."""
         super().shutdown()
         self._follow()
 
     def _follow(self) -> None:
-        """Enter the phase that the connection is in; one that goes on keeps its deadline."""
+        """Enter the phase that the connection is in now. An unchanged phase keeps its deadline."""
         phase = self._phase()
         if phase is not self.held.phase:
             if phase is Phase.READING:
@@ -102,11 +103,15 @@ class BoundedProtocol(H11Protocol):
             return Phase.READING
         theirs = self.conn.their_state
         if theirs is h11.IDLE:
-            served = cast("object", self.cycle) is not None  # uvicorn declares it as if it were always there
+            served = cast("object", self.cycle) is not None  # uvicorn's annotation omits that it can be None
             return Phase.IDLE if served and not self.conn.trailing_data[0] else Phase.HEAD
         return Phase.BODY if theirs is h11.SEND_BODY else Phase.ANSWER
 
     def _late(self) -> bool:
+        """Decide about a connection whose deadline has passed; return whether the pool must close it.
+
+        A client that has read enough of an answer gets a new period. One that has sent a part of a head gets 408.
+        """
         if self.held.phase is Phase.READING:
             taken = taken_octets(self.transport)
             if taken - self._taken_octets >= self.held.read_octets:
@@ -115,11 +120,11 @@ class BoundedProtocol(H11Protocol):
                 return False
         elif self.held.phase is Phase.HEAD and self.conn.trailing_data[0]:
             self.held.report(Cause.HEAD_LATE)
-            self._say_late()
+            self._answer_late()
             return False
         return True
 
-    def _say_late(self) -> None:
+    def _answer_late(self) -> None:
         """Answer 408 and close."""
         head = h11.Response(status_code=408, headers=[("Connection", "close"), ("Content-Length", "0")])
         for event in (head, h11.EndOfMessage()):
@@ -129,7 +134,7 @@ class BoundedProtocol(H11Protocol):
 
 
 class _AdmittedHttp:
-    """A connection of an HTTP listener."""
+    """An admitted connection of an HTTP listener."""
 
     __slots__ = ("_held", "_make")
 
@@ -141,7 +146,7 @@ class _AdmittedHttp:
         return self._make(self._held)
 
     def failed(self, error: BaseException | None) -> None:
-        if error is not None:  # else the pool has counted it, or the server stops
+        if error is not None:  # without an error the pool has counted the cause, or the server is stopping
             self._held.report(Cause.HANDSHAKE_FAILED)
         self._held.leave()
 
@@ -168,10 +173,19 @@ class _HttpDoor:
 
 
 class HttpServer(uvicorn.Server):
-    """Serves an application on sockets that are bound already: ``await serve(sockets=[...])``.
+    """Serves an ASGI application on bound sockets: ``await serve(sockets=[...])``, until ``should_exit`` is set.
 
-    It runs until ``should_exit`` is set. ``tls`` makes it HTTPS. ``name`` is the listener's in metrics and log
-    lines; listeners of one process share a ``pool``. Signals are the process's, which runs more than this.
+    Signal handlers are left to the process, which runs more than this server.
+
+    Args:
+        app: the application.
+        name: the listener's name in metrics and log lines.
+        pool: the connections that share limits; all listeners of one process use the same pool.
+        tls: makes it HTTPS.
+        protocol: the class that serves a connection.
+        lifespan: whether to send the application its start-up and shut-down events.
+        head_limit_octets: the longest head of a request.
+        stop_seconds: how long a stop waits for answers that are being sent.
     """
 
     def __init__(
@@ -199,9 +213,10 @@ class HttpServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                proxy_headers=False,  # nobody's word about a client's address is taken
-                # No limit_concurrency: it answers everybody with 503. The pool makes room instead.
-                timeout_keep_alive=cast("int", self.pool.limits.idle_seconds),  # it may be a fraction
+                proxy_headers=False,  # fields that name the client are read elsewhere, from trusted proxies only
+                # No limit_concurrency: beyond it uvicorn answers every client with 503. The pool makes room
+                # instead.
+                timeout_keep_alive=cast("int", self.pool.limits.idle_seconds),  # a float works too
                 timeout_graceful_shutdown=stop_seconds,
                 h11_max_incomplete_event_size=head_limit_octets,
             )
@@ -213,7 +228,11 @@ class HttpServer(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the application and accept connections; they are accepted here, not by asyncio."""
+        """Start the application, and accept connections with our own ``Acceptor`` instead of asyncio's.
+
+        Raises:
+            RuntimeError: the application did not start.
+        """
         await self.lifespan.startup()
         if self.lifespan.should_exit:
             raise RuntimeError(f"the application of the {self._name} listener did not start")

@@ -1,4 +1,4 @@
-"""The limits of connections, and the rule for what counts as one client address."""
+"""Limits on connections, and the rule for which addresses count as one client."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,16 +15,19 @@ _SITE_BITS: Final = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectionLimits:
-    """How many connections a server holds, and how long each may take for a step; counts and seconds.
+    """How many connections a server holds, and how long each step of a connection may take.
 
-    ``connections``: all of the server's HTTP listeners together.
-    ``per_address``: of one client address; see ``client_group``.
-    ``exempt``: networks without the limit per address, for reverse proxies that many clients share.
-    ``handshake_seconds``: until the TLS handshake is complete.
-    ``head_seconds``: from the connection, or from the first octet of a later request, to the end of its head.
-    ``body_seconds``: from the head to the end of the body.
-    ``idle_seconds``: between two requests of one connection.
-    ``read_seconds``: within which a client must take at least ``read_octets`` of an answer that waits for it.
+    Attributes:
+        connections: of all HTTP listeners of the process together.
+        per_address: of one client (``client_group``).
+        exempt: networks without the limit per client, for reverse proxies that many clients share.
+        handshake_seconds: until the TLS handshake is complete.
+        head_seconds: from the connection, or from the first octet of a later request, to the end of its head.
+        body_seconds: from the end of the head to the end of the body.
+        idle_seconds: between two requests of one connection.
+        read_seconds: the period in which a client must read at least ``read_octets`` of an answer that waits for
+            it.
+        read_octets: see ``read_seconds``.
     """
 
     connections: int = 4096
@@ -38,16 +41,17 @@ class ConnectionLimits:
     read_octets: int = 4096
 
     def is_exempt(self, host: str) -> bool:
-        """Tell whether the limit per address does not apply to a client."""
+        """Tell whether a client is exempt from the limit per address."""
         address = _address(host)
         return address is not None and any(address in network for network in self.exempt)
 
 
 @lru_cache(maxsize=4096)
 def client_group(host: str) -> str:
-    """Return the key that connections of one client are counted by.
+    """Return the key under which the connections of one client are counted.
 
-    An IPv4 address stands for itself, also where IPv6 carries it (mapped or NAT64); an IPv6 address for its /64.
+    The key of an IPv4 address is the address, also if IPv6 carries it (mapped or NAT64). The key of an IPv6 address
+    is its /64. Text that is not an address is its own key.
     """
     address = _address(host)
     if address is None:

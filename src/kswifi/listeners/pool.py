@@ -1,8 +1,8 @@
-"""The connections that a server holds: counted by client address, each with a deadline for its present phase.
+"""The open connections of a server, counted by client, each with a deadline for its current phase.
 
-One pool serves all HTTP listeners of a process, since they share its descriptors. Every phase has one length, so
-connections stand in each phase's table in the order of their deadlines, and a sweep looks only at those that are
-due.
+One pool serves all HTTP listeners of a process, because they share its descriptors. All connections of a phase have
+the same time limit, and a connection that enters a phase goes to the end of that phase's table. So each table is in
+the order of the deadlines, and a sweep can stop at the first connection that is not due.
 """
 
 import asyncio
@@ -22,23 +22,24 @@ _LONGEST_SWEEP_SECONDS: Final = 0.5
 
 
 class Phase(StrEnum):
-    """What a connection is at."""
+    """The step that a connection is in."""
 
     HANDSHAKE = "handshake"
     """The TLS handshake is not complete."""
     HEAD = "head"
-    """The head of a request is not complete, or the first has not begun."""
+    """The head of a request is not complete, or the first request has not begun."""
     BODY = "body"
+    """The body of a request is not complete."""
     ANSWER = "answer"
-    """The application works, or an event stream is open; without a deadline."""
+    """The application is working, or an event stream is open. There is no deadline."""
     READING = "reading"
-    """Octets wait until the client reads; also while the connection closes."""
+    """Octets of an answer wait for the client to read; also while the connection is closing."""
     IDLE = "idle"
-    """Between two requests; uvicorn's keep-alive timer closes it."""
+    """Between two requests. uvicorn's keep-alive timer closes it."""
 
 
 class Cause(StrEnum):
-    """Why the server closed or refused a connection, as metrics and log lines name it."""
+    """Why the server closed or refused a connection. Metrics and log lines use these names."""
 
     HANDSHAKE_LATE = "handshake_late"
     HANDSHAKE_FAILED = "handshake_failed"
@@ -48,11 +49,11 @@ class Cause(StrEnum):
     IDLE = "idle"
     MALFORMED = "malformed"
     REFUSED_ADDRESS = "refused_address"
-    """The client's address holds as many as it may, and all of them are busy."""
+    """The client has reached its limit, and all its connections are busy."""
     REFUSED_FULL = "refused_full"
-    """The server holds as many as it can, and all of them are busy."""
+    """The server has reached its limit, and all connections are busy."""
     EVICTED = "evicted"
-    """A silent connection that made room for a newer one."""
+    """A silent connection was closed to make room for a newer one."""
 
 
 _LATE: Final = {
@@ -62,7 +63,7 @@ _LATE: Final = {
     Phase.READING: Cause.READING_SLOW,
 }
 _SILENT: Final = frozenset({Phase.HANDSHAKE, Phase.HEAD, Phase.IDLE})
-"""The phases in which a client is owed no answer: such a connection may be closed to make room."""
+"""The phases without a complete request, in which the server owes no answer: such a connection may be evicted."""
 _ORDINARY: Final = frozenset({Cause.IDLE})
 _ATTACKS: Final = frozenset({Cause.REFUSED_ADDRESS, Cause.REFUSED_FULL, Cause.EVICTED})
 
@@ -70,8 +71,15 @@ _ATTACKS: Final = frozenset({Cause.REFUSED_ADDRESS, Cause.REFUSED_FULL, Cause.EV
 class HeldConnection:
     """One connection in a pool.
 
-    ``abort`` closes it at once. ``late`` is called when a deadline has passed, and returns whether the connection
-    is to be closed; it may give the client more time by ``enter``.
+    Attributes:
+        listener: the name of the listener that accepted it.
+        address: the client's IP address.
+        group: the key under which the client's connections are counted.
+        abort: closes the connection at once.
+        late: called when the deadline of the phase has passed; returns whether the pool must close the connection.
+            It may give the client more time with ``enter``.
+        phase: the current phase.
+        since: when the phase began, in seconds of the event loop's clock.
     """
 
     __slots__ = ("_pool", "abort", "address", "group", "late", "listener", "phase", "since")
@@ -88,11 +96,11 @@ class HeldConnection:
 
     @property
     def read_octets(self) -> int:
-        """How many octets of an answer the client must take within the phase ``READING``."""
+        """How many octets of an answer the client must read within one period of the phase ``READING``."""
         return self._pool.limits.read_octets
 
     def enter(self, phase: Phase) -> None:
-        """Begin a phase and its deadline; entering the present one again begins its deadline anew."""
+        """Begin a phase and its deadline. Entering the current phase again restarts its deadline."""
         self._pool.place(self, phase)
 
     def report(self, cause: Cause) -> None:
@@ -100,19 +108,19 @@ class HeldConnection:
         self._pool.report(cause, self.listener, self.address)
 
     def leave(self) -> None:
-        """Forget the connection; it is closed. Leaving twice changes nothing."""
+        """Remove the closed connection from the pool. Idempotent."""
         self._pool.remove(self)
 
 
 class ConnectionPool:
-    """All connections of the HTTP listeners of one process."""
+    """The connections of all HTTP listeners of one process."""
 
     def __init__(self, limits: ConnectionLimits | None = None) -> None:
         self.limits = limits or ConnectionLimits()
         self.counts: Counter[tuple[str, Cause]] = Counter()
-        """By listener and cause, since the start."""
+        """How many connections were closed or refused since the start, by listener and cause."""
         self.exhaustions: Counter[str] = Counter()
-        """By listener: how often no descriptor was left to accept a connection."""
+        """How often no descriptor was left to accept a connection, by listener."""
         self._phases: dict[Phase, dict[HeldConnection, None]] = {phase: {} for phase in Phase}
         self._groups: dict[str, dict[HeldConnection, None]] = {}
         self._seconds: Final = {
@@ -126,20 +134,27 @@ class ConnectionPool:
         self._sweeping = False
 
     def __len__(self) -> int:
-        """Return how many connections are held."""
+        """Return the number of connections in the pool."""
         return sum(len(held) for held in self._phases.values())
 
     def held(self) -> Counter[tuple[str, Phase]]:
-        """Return how many connections each listener holds in each phase."""
+        """Return the number of connections by listener and phase."""
         return Counter((held.listener, phase) for phase, table in self._phases.items() for held in table)
 
     def admit(
         self, listener: str, address: str, abort: Callable[[], None], phase: Phase = Phase.HEAD
     ) -> HeldConnection | None:
-        """Take a new connection in; None refuses it.
+        """Add a new connection, or return None to refuse it.
 
-        At a limit the oldest silent connection makes room: of the same client address where that has reached its
-        limit, of all where the server is full. A connection whose request is being served is never closed for it.
+        At a limit the connection that has been silent for longest is closed to make room: one of the same client if
+        the client has reached its limit, any if the server has. A connection whose request is being served is never
+        closed for this; if there are no others, the new connection is refused.
+
+        Args:
+            listener: the name of the accepting listener.
+            address: the client's IP address.
+            abort: closes the connection at once.
+            phase: the phase that it begins in.
         """
         held = HeldConnection(self, listener, address, abort)
         own = self._groups.get(held.group, {})
@@ -156,25 +171,25 @@ class ConnectionPool:
         return held
 
     def make_room(self) -> bool:
-        """Close the connection that has been silent for longest, one without a complete head first.
+        """Close the connection that has been silent for longest, preferably one without a complete head.
 
         Returns:
-            False where no connection is silent.
+            False if no connection is silent.
         """
         headless = [next(iter(self._phases[it])) for it in (Phase.HANDSHAKE, Phase.HEAD) if self._phases[it]]
         oldest = min(headless, key=lambda it: it.since, default=None)
         return self._evict(oldest or next(iter(self._phases[Phase.IDLE]), None))
 
     def place(self, held: HeldConnection, phase: Phase) -> None:
-        """Put a connection at the end of a phase's table."""
+        """Move a connection to the end of a phase's table. No effect after it has left the pool."""
         if held.group not in self._groups or held not in self._groups[held.group]:
-            return  # it has left: what its transport still reports changes nothing
+            return  # it has left; its transport may still report events
         self._phases[held.phase].pop(held, None)
         held.phase, held.since = phase, asyncio.get_running_loop().time()
         self._phases[phase][held] = None
 
     def remove(self, held: HeldConnection) -> None:
-        """Forget a connection."""
+        """Remove a connection. Idempotent."""
         self._phases[held.phase].pop(held, None)
         own = self._groups.get(held.group, {})
         own.pop(held, None)
@@ -189,7 +204,7 @@ class ConnectionPool:
             say(f"connection_{cause}", listener=listener, address=address)
 
     def exhausted(self, listener: str) -> None:
-        """Note that no descriptor was left for a listener, and free one if a connection is silent."""
+        """Count and log that no descriptor was left for a listener, and close one silent connection if possible."""
         self.exhaustions[listener] += 1
         freed = self.make_room()
         _log.error("descriptors_exhausted", listener=listener, freed=freed, connections=len(self))

@@ -1,4 +1,4 @@
-"""How much of what was written to a connection its client has taken."""
+"""How many of the octets written to a connection its client has received."""
 
 import asyncio
 import socket
@@ -8,16 +8,17 @@ from typing import Final
 
 _TCP_INFO_OCTETS: Final = 128
 _BYTES_ACKED_AT: Final = 120
-"""Linux, struct tcp_info: the offset of tcpi_bytes_acked, 64 bits, since 4.1."""
+"""Offset of tcpi_bytes_acked, 64 bits, in Linux's struct tcp_info (since Linux 4.1)."""
 
 
 def taken_octets(transport: asyncio.Transport) -> int:
-    """Return a figure that grows with each octet that the client's TCP has acknowledged.
+    """Return a number that grows with each octet that the client's TCP has acknowledged.
 
-    The size of the buffer of the transport alone says too little: it stands still for seconds while a slow client
-    empties that of the kernel, and TLS in asyncio has two. A client that does not read closes its window, and then
-    acknowledges nothing.
-    Elsewhere than on Linux that size, negated, has to do.
+    On Linux it is the number of acknowledged octets. A client that does not read closes its receive window, and
+    then acknowledges nothing. The fill level of the transport's buffer would not be enough: it does not change for
+    seconds while a slow client empties the buffer of the operating system.
+
+    On other systems it is that fill level, negated, because nothing better is available.
     """
     if sys.platform == "linux":
         try:

@@ -1,11 +1,14 @@
-"""The app's files: read once, hashed, compressed, and listed for the service worker.
+"""The app's files: read once at start, hashed, compressed, and listed for the service worker.
 
-Nothing is bundled: each file in ``static`` is sent as itself, minified. esbuild has made the minified files before
-(`make app`, ``tools/app_minify.py``); each names the SHA-256 of its source, and where that is not the hash of the
-source here, the source is sent as it is. Of a second language only the texts are sent, without their keys.
-The hash of a file is in its ETag and its entry in the precache list, so that an update fetches only the files that
-changed: users pay for every kilobyte. The first page's files come one by one, as browsers fetch them; the service
-worker of a first visit gets all other scripts in one parcel, where compression sees what they have in common.
+Users pay for every kilobyte, which explains the rules:
+
+- Each file is sent minified, and by itself, not in a bundle: an update then fetches only the files that changed.
+  The ETag and the service worker's precache list hold a hash of each file, which tells whether it changed.
+- esbuild has minified the files before they were committed (`make app`, ``tools/app_minify.py``). Each minified
+  file names the SHA-256 of its source. If that is not the hash of the source present, the source is sent instead.
+- Of a second language only the texts are sent, without their keys.
+- On a first visit the browser fetches the files of the first page one by one. The service worker then fetches all
+  other scripts in one file, the parcel, because together they compress better.
 """
 
 import gzip
@@ -26,10 +29,10 @@ STATIC: Final = Path(__file__).parent / "static"
 MINIFIED: Final = Path(__file__).parent / "minified"
 PREFIX: Final = "/app/"
 LAB_FILES: Final = frozenset({"lab.html", "lab.css", "js/lab.js", "js/text/lab.js"})
-"""Files of the lab phone: served in embedded mode only, and never kept on a user's device."""
+"""Files of the lab phone's page: served in embedded mode only, and never stored on a user's device."""
 
 ON_DEMAND: Final = frozenset({"/app/js/text/pcm.js"})
-"""What the service worker keeps only once it was asked for: a second language."""
+"""Files that the service worker stores only after their first use: the second language."""
 
 PAGES: Final = MappingProxyType({"index.html": "/", "manifest.webmanifest": "/manifest.webmanifest"})
 
@@ -52,7 +55,15 @@ PARCEL: Final = "/app/parcel.txt"
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file as it goes out: ``gzipped`` is None where compressing does not help."""
+    """One file in the form in which it is sent.
+
+    Attributes:
+        url: its path.
+        media_type: its Content-Type.
+        content: the octets without a content coding.
+        gzipped: the same in gzip; None if that is not shorter.
+        sha256: the hash of ``content``, in hexadecimal.
+    """
 
     url: str
     media_type: str
@@ -62,16 +73,16 @@ class Asset:
 
     @property
     def tag(self) -> str:
-        """Return what tells this version of the file from another: 32 bits of its hash."""
+        """Return 32 bits of the hash, which identify this version of the file."""
         return self.sha256[:8]
 
     @property
     def codings(self) -> tuple[str, ...]:
-        """Return the content codings in which the file can be sent, the shortest first."""
+        """Return the content codings in which the file can be sent, the one with the shortest result first."""
         return () if self.gzipped is None else ("br", "gzip")
 
     def body(self, coding: str) -> bytes:
-        """Return the file in one of ``codings``, or in ``identity``."""
+        """Return the file in one of ``codings``; in any other coding, unchanged."""
         if coding == "br":
             return self.brotli()
         return self.gzipped if coding == "gzip" and self.gzipped is not None else self.content
@@ -79,33 +90,38 @@ class Asset:
     def brotli(self) -> bytes:
         """Return the file compressed by Brotli.
 
-        The first call takes up to 0.3 s of CPU (without the GIL): make it when the file is first asked for, in a
-        thread. The result is kept while the process runs.
+        The first call takes up to 0.3 s of CPU and releases the GIL: make it in a thread, when the file is first
+        requested. The result is cached while the process runs.
         """
         return _brotli(self.content)
 
     @property
     def wire_octets(self) -> int:
-        """Return what a browser that takes gzip receives as the body."""
+        """Return the length of the body for a browser that accepts gzip."""
         return len(self.content if self.gzipped is None else self.gzipped)
 
 
 @dataclass(frozen=True, slots=True)
 class Assets:
-    """Every file of the app by its URL path."""
+    """Every file of the app by its URL path, and the hashes of the page's import maps for its security policy."""
 
     by_url: Mapping[str, Asset]
     import_map_hashes: tuple[str, ...]
 
     @property
     def precached(self) -> tuple[Asset, ...]:
-        """Return what the service worker may keep on the device: all but itself, its parcel and the lab phone."""
+        """Return the files that the service worker may store: all but itself, the parcel and the lab's page."""
         left_out = {_url(name) for name in LAB_FILES} | {"/sw.js", PARCEL}
         return tuple(asset for url, asset in sorted(self.by_url.items()) if url not in left_out)
 
 
 def load_assets(static: Path = STATIC, minified: Path = MINIFIED) -> Assets:
-    """Read the app's files; of each script and style sheet the minified form, where it was made of this source."""
+    """Read the app's files, each in its minified form if that was made from the present source.
+
+    Args:
+        static: the folder of the sources.
+        minified: the folder of esbuild's output, with the same names.
+    """
     files = {
         path.relative_to(static).as_posix(): _as_sent(path, path.relative_to(static).as_posix(), minified)
         for path in sorted(static.rglob("*"))
@@ -121,7 +137,7 @@ def load_assets(static: Path = STATIC, minified: Path = MINIFIED) -> Assets:
 
 
 def _version(app: Assets, parcel: Asset) -> bytes:
-    """Return the statement before the service worker's script that tells it this version's files."""
+    """Return the statement, put before the service worker's script, that lists the files of this version."""
     version = {
         "precache": [[asset.url, asset.tag] for asset in app.precached],
         "parcel": parcel.tag,
@@ -131,7 +147,7 @@ def _version(app: Assets, parcel: Asset) -> bytes:
 
 
 def _as_sent(path: Path, name: str, minified: Path) -> bytes:
-    """Return what is sent of a file."""
+    """Return the form of a file that is sent."""
     source = path.read_bytes()
     if path.suffix == ".webmanifest":
         return json.dumps(json.loads(source), ensure_ascii=False, separators=(",", ":")).encode()
@@ -141,7 +157,7 @@ def _as_sent(path: Path, name: str, minified: Path) -> bytes:
 
 
 def _minified(source: bytes, path: Path) -> bytes:
-    """Return the minified form of a source, or the source itself where no minified file names its hash."""
+    """Return the minified form of a source, or the source itself if no minified file names its hash."""
     if path.is_file():
         made_of, _, content = path.read_bytes().partition(b"\n")
         if made_of == b"/*%s*/" % hashlib.sha256(source).hexdigest().encode():
@@ -150,19 +166,19 @@ def _minified(source: bytes, path: Path) -> bytes:
 
 
 def _values_alone(texts: str) -> str:
-    """Return a second language's texts as a list: its keys are those of English, in the same order."""
+    """Return the texts of a second language without their keys, which are those of English in the same order."""
     lines = texts.partition("`")[2].partition("`")[0]
     return "export default[`" + _KEY.sub("", _GROUP.sub("", lines)) + "`];"
 
 
 def _named_by_page(app: Assets) -> frozenset[str]:
-    """Return what the first page fetches by itself, with the page."""
+    """Return the URLs of the first page and of the files that it names."""
     page = app.by_url.get("/")
     return frozenset({"/"} | ({url.decode() for url in _NAMED.findall(page.content)} if page else set()))
 
 
 def _parcel(app: Assets) -> bytes:
-    """Return the scripts that the first page does not fetch: before each its URL, and NUL around both."""
+    """Return all scripts that the first page does not fetch, each as NUL, its URL, NUL, its content."""
     alone = _named_by_page(app) | ON_DEMAND
     scripts = [one for one in app.precached if one.url.endswith(".js") and one.url not in alone]
     return b"".join(b"\0%s\0%s" % (one.url.encode(), one.content) for one in scripts)

@@ -1,4 +1,4 @@
-"""The content codings of a response, by the client's Accept-Encoding (RFC 9110, section 12.5.3)."""
+"""Choose the content coding of a response from the client's Accept-Encoding (RFC 9110, 12.5.3)."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,14 +7,14 @@ IDENTITY: Final = "identity"
 
 
 def choose_coding(accepted: str | None, offered: Sequence[str]) -> str | None:
-    """Return the coding that the client weights highest; of equal ones the first offered, ``identity`` last.
+    """Return the coding with the highest weight; among equals the first offered, ``identity`` last.
 
     Args:
-        accepted: the Accept-Encoding field, its lines joined by commas; None where the request has none.
+        accepted: the Accept-Encoding field, its lines joined by commas; None if the request has none.
         offered: the codings that the server has, the best first, without ``identity``.
 
     Returns:
-        None where the client refuses every coding, ``identity`` included.
+        None if the client refuses every coding, including ``identity``.
     """
     weights = _weights(accepted or "")
     anything = weights.get("*", 0.0)
@@ -23,7 +23,7 @@ def choose_coding(accepted: str | None, offered: Sequence[str]) -> str | None:
         weight = weights.get(coding, anything)
         if weight > best_weight:
             best, best_weight = coding, weight
-    # Not named, identity is acceptable, but anything that is named is preferred to it; unless "*;q=0" refuses it.
+    # An identity that the field does not name is acceptable, but named codings are preferred. "*;q=0" refuses it.
     identity = weights.get(IDENTITY, weights.get("*"))
     if identity is None:
         return best or IDENTITY
@@ -31,7 +31,7 @@ def choose_coding(accepted: str | None, offered: Sequence[str]) -> str | None:
 
 
 def _weights(accepted: str) -> dict[str, float]:
-    """Return the weight of each coding that the field names; a member that cannot be read is left out."""
+    """Return the weight of each coding that the field names; malformed members are ignored."""
     weights: dict[str, float] = {}
     for member in accepted.lower().split(","):
         coding, parted, parameter = (part.strip() for part in member.partition(";"))
@@ -42,7 +42,7 @@ def _weights(accepted: str) -> dict[str, float]:
 
 
 def _quality(parameter: str) -> float | None:
-    """Return a ``q`` from 0 to 1; None for anything else."""
+    """Parse a ``q`` parameter from 0 to 1; None for anything else."""
     name, _, value = (part.strip() for part in parameter.partition("="))
     try:
         weight = float(value)

@@ -1,8 +1,8 @@
-"""The routes of the app's files, and the headers that make the page strict.
+"""The routes of the app's files, and the security headers of its pages.
 
-The policy allows what the app does and nothing else: no inline script but the import map (by its hash), no eval,
-no third party. ``require-trusted-types-for`` closes the DOM's injection sinks; the one named policy, ``kswifi``, is
-for registering the service worker, which is such a sink.
+The Content-Security-Policy allows only what the app needs: no inline script except the import map (by its hash), no
+eval, no third party. ``require-trusted-types-for`` blocks plain text in the DOM's injection sinks. Registering the
+service worker is such a sink, and the only one that the app uses; it does so through the policy ``kswifi``.
 """
 
 from collections.abc import Mapping
@@ -17,12 +17,12 @@ from kswifi.pwa.content_coding import IDENTITY, choose_coding
 
 
 def pwa_routes(lab_origin: str | None = None, assets: Assets | None = None) -> list[BaseRoute]:
-    """Return the routes of the app, to be added to the server's after its own.
+    """Return the routes of the app. Add them after all other routes of the server.
 
     Args:
-        lab_origin: where the lab phone is controlled (``http://127.0.0.1:8081``), in embedded mode; None elsewhere:
-            then ``/lab`` does not exist and the page may talk to its own origin alone.
-        assets: the files, when a test brings its own.
+        lab_origin: origin of the lab's control server (``http://127.0.0.1:8081``) in embedded mode. With None there
+            is no ``/lab``, and the pages may connect to their own origin only.
+        assets: the files; None loads those of the package.
     """
     files = assets or load_assets()
     pages = _page_headers(files, lab_origin)
@@ -31,7 +31,7 @@ def pwa_routes(lab_origin: str | None = None, assets: Assets | None = None) -> l
 
 
 def content_security_policy(assets: Assets, lab_origin: str | None) -> str:
-    """Return the Content-Security-Policy of the app's pages."""
+    """Return the Content-Security-Policy of the app's pages; ``lab_origin`` as in ``pwa_routes``."""
     lab = "" if lab_origin is None else f" {lab_origin}"
     frames = lab or " 'none'"
     hashes = "".join(f" 'sha256-{digest}'" for digest in assets.import_map_hashes)
@@ -64,7 +64,7 @@ def _page_headers(assets: Assets, lab_origin: str | None) -> Mapping[str, str]:
 
 
 def _route(asset: Asset, page_headers: Mapping[str, str]) -> Route:
-    # The page revalidates each file (a 304 is a few octets); once the service worker runs, it asks for none.
+    # Without a service worker the browser revalidates each file (a 304 is a few octets); with one it asks for none.
     headers = {"cache-control": "no-cache", "x-content-type-options": "nosniff", "vary": "accept-encoding"}
     if asset.media_type.startswith("text/html"):
         headers |= page_headers
@@ -73,7 +73,7 @@ def _route(asset: Asset, page_headers: Mapping[str, str]) -> Route:
         coding = choose_coding(_field(request, "accept-encoding"), asset.codings)
         if coding is None:
             return Response(status_code=406, headers=headers)
-        # Each coding is a representation of its own, with a strong tag of its own (RFC 9110, section 8.8.3.3).
+        # Each coding is a separate representation and needs its own strong ETag (RFC 9110, 8.8.3.3).
         etag = f'"{asset.tag}"' if coding == IDENTITY else f'"{asset.tag}.{coding}"'
         about = headers | {"etag": etag}
         if _names_tag(_field(request, "if-none-match"), etag):
@@ -87,12 +87,12 @@ def _route(asset: Asset, page_headers: Mapping[str, str]) -> Route:
 
 
 def _field(request: Request, name: str) -> str | None:
-    """Return a list field of a request, its lines joined; None where there is none."""
+    """Return a list field of a request, its lines joined by commas; None if the request has none."""
     lines = request.headers.getlist(name)
     return ",".join(lines) if lines else None
 
 
 def _names_tag(if_none_match: str | None, etag: str) -> bool:
-    """Tell whether If-None-Match names a tag, by the weak comparison (RFC 9110, section 13.1.2)."""
+    """Tell whether If-None-Match names a tag, by weak comparison (RFC 9110, 13.1.2)."""
     named = {one.strip().removeprefix("W/") for one in (if_none_match or "").split(",")}
     return etag in named or named == {"*"}

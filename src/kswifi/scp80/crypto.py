@@ -1,6 +1,6 @@
-"""The algorithms of SCP80, from the cryptography library (TS 102 225, 5.1.2 and 5.1.3).
+"""The algorithms of SCP80, from the `cryptography` library (TS 102 225, 5.1.2 and 5.1.3).
 
-Triple DES is here because cards of the field and their recorded packets use it; our own profiles have AES keys.
+Our own profiles have AES keys. Triple DES is supported because cards in the field, and recordings of them, use it.
 """
 
 import hmac
@@ -16,7 +16,7 @@ CHECKSUM_OCTETS: Final = 8
 
 
 def checksum(algorithm: Algorithm, key: bytes, octets: bytes) -> bytes:
-    """Return the cryptographic checksum, 8 octets: AES-CMAC cut short, or the last block of triple DES in CBC."""
+    """Return the cryptographic checksum, 8 octets: AES-CMAC truncated, or the last block of triple DES in CBC."""
     if algorithm is Algorithm.AES:
         cmac = CMAC(algorithms.AES(check_key(algorithm, key)))
         cmac.update(octets)
@@ -25,24 +25,27 @@ def checksum(algorithm: Algorithm, key: bytes, octets: bytes) -> bytes:
 
 
 def same(one: bytes, other: bytes) -> bool:
-    """Tell whether two checksums are equal, in a time that does not say where they differ."""
+    """Compare two checksums in constant time."""
     return hmac.compare_digest(one, other)
 
 
 def encipher(algorithm: Algorithm, key: bytes, octets: bytes) -> bytes:
-    """Return whole blocks enciphered in CBC with a vector of zeros."""
+    """Encipher whole blocks in CBC mode with a zero initialisation vector.
+
+    TS 102 225 fixes the zero vector. First blocks differ nevertheless, because they begin with the counter.
+    """
     encryptor = _cipher(algorithm, key).encryptor()
     return encryptor.update(octets) + encryptor.finalize()
 
 
 def decipher(algorithm: Algorithm, key: bytes, octets: bytes) -> bytes:
-    """Return whole blocks deciphered."""
+    """Decipher whole blocks in CBC mode with a zero initialisation vector."""
     decryptor = _cipher(algorithm, key).decryptor()
     return decryptor.update(octets) + decryptor.finalize()
 
 
 def pad(octets: bytes, block_octets: int) -> bytes:
-    """Return octets filled up with zeros to whole blocks."""
+    """Append zeros up to a whole number of blocks."""
     return octets + bytes(-len(octets) % block_octets)
 
 
@@ -51,4 +54,5 @@ def _cipher(algorithm: Algorithm, key: bytes) -> Cipher[modes.CBC]:
     vector = modes.CBC(bytes(algorithm.block_octets))
     if algorithm is Algorithm.AES:
         return Cipher(algorithms.AES(key), vector)
+    # Two-key triple DES: the first key is also the third.
     return Cipher(TripleDES(key if len(key) == 24 else key + key[:8]), vector)

@@ -1,4 +1,4 @@
-"""A secured packet in words: whatever of ENVELOPE, SMS, user data or packet it is given as."""
+"""Describe a secured packet in words. It may be given as ENVELOPE, SMS, user data, or as the packet itself."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,13 +21,16 @@ _STATUS_WORD_OCTETS = 2
 
 
 def explain(octets: bytes, keys: Keys | None = None, command: bytes | None = None) -> list[str]:
-    """Return lines that tell what octets are, from the outside in.
+    """Describe octets line by line, from the outermost layer inwards.
 
-    With keys the checksum is verified and what is ciphered is shown. A protected answer does not say how it is
-    protected: ``command`` is the packet that it answers, or the ENVELOPE commands that brought it.
+    Args:
+        octets: a command or response packet, alone or in its ENVELOPE commands, SMS or user data; or a status word.
+        keys: the card's keys. With them the checksum is verified and enciphered content is shown.
+        command: the command packet that a response answers, or the ENVELOPE commands that carried it. A response
+            does not say how it is protected; the command's SPI does.
 
     Raises:
-        MalformedPacketError: they are none of what is known here.
+        MalformedPacketError: the octets are none of these.
     """
     return list(_explain(octets, keys, command))
 
@@ -50,7 +53,7 @@ def _explain(octets: bytes, keys: Keys | None, command: bytes | None) -> Iterato
 
 
 def _packet(messages: Sequence["_Message"], octets: bytes) -> bytes | None:
-    """Return the packet that messages carry, None where some are missing; without any it is what was given."""
+    """Return the packet that the messages carry; None if some are missing; ``octets`` if there are no messages."""
     segments = [message.segment for message in messages if message.segment is not None]
     if not segments or len(segments) < len(messages):
         return octets
@@ -59,14 +62,14 @@ def _packet(messages: Sequence["_Message"], octets: bytes) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class _Message:
-    """What carries a packet or a part of it, in words; ``segment`` is None where there is nothing around it."""
+    """A carrier of a packet or of a part of it: its description, and its segment unless it is the bare packet."""
 
     words: tuple[str, ...]
     segment: sms.Segment | None
 
 
 def _messages(octets: bytes) -> Iterator[_Message]:
-    """Read one message, or as many ENVELOPE commands as stand in a row."""
+    """Read one message, or several ENVELOPE commands one after the other."""
     while octets[:4] in _ENVELOPES:
         length = octets[4] if len(octets) > 4 else 0
         data, rest = octets[5 : 5 + length], octets[5 + length :]
@@ -139,7 +142,7 @@ def _answer(octets: bytes, keys: Keys | None, command: bytes | None) -> Iterator
     length = 2 + int.from_bytes(octets[:2], "big")
     octets, status_word = octets[:length], octets[length:]
     yield f"response packet, {len(octets)} octets, TAR {octets[3:6].hex().upper()}"
-    if len(status_word) == _STATUS_WORD_OCTETS:  # as a phone brings an answer to the server
+    if len(status_word) == _STATUS_WORD_OCTETS:  # a phone appends it when it delivers the answer to the server
         yield f"status word {status_word.hex().upper()}"
     elif status_word:
         raise MalformedPacketError("more follows a response packet than a status word", octets=len(status_word))
@@ -169,7 +172,7 @@ def _answer(octets: bytes, keys: Keys | None, command: bytes | None) -> Iterator
 
 
 def status_words(status: int) -> str:
-    """Return a response status in words."""
+    """Return the name of a response status (TS 102 225, table 5) in words."""
     try:
         return ResponseStatus(status).name.lower().replace("_", " ")
     except ValueError:

@@ -1,6 +1,24 @@
 """Command and response packets (TS 102 225, 5; TS 31.115, 4): headers, counters, checksums, ciphering.
 
-A packet begins with its length here, as it lies behind the user data header of an SMS.
+A command packet, with the octets of each field::
+
+    CPL 2 | CHL 1 | SPI 2 | KIc 1 | KID 1 | TAR 3 | CNTR 5 | PCNTR 1 | CC 0 or 8 | secured data | padding
+                                                    '----------- enciphered, if SPI says so ------------'
+
+- CPL is the length of all that follows it, CHL that of the header, from SPI to the checksum.
+- SPI says how the packet and its answer are protected. KIc and KID name the keys for ciphering and for the
+  checksum.
+- TAR addresses the receiving application on the card, such as remote file management.
+- CNTR is the counter. The card refuses a packet whose counter it has seen, so that a replay changes nothing.
+- PCNTR is the number of padding octets at the end.
+- CC is the cryptographic checksum. It covers everything before it, and the data with its padding; it is computed
+  first, over plain octets, and enciphered with the rest.
+
+A response packet (RPL, RHL, TAR, CNTR, PCNTR, status, CC, data) is protected in the same way. Its checksum also
+covers the user data header of the SMS that it would travel in. It repeats the command's counter, which ties it to
+that command.
+
+Packets here begin with their length, as they do behind the user data header of an SMS.
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +33,7 @@ COUNTER_OCTETS: Final = 5
 COUNTER_MAX: Final = (1 << 8 * COUNTER_OCTETS) - 1
 TAR_OCTETS: Final = 3
 RESPONSE_UDH: Final = bytes.fromhex("027100")
-"""The user data header of an answer, which its checksum covers (TS 31.115, 4.4)."""
+"""The user data header of a response packet; its checksum covers this header too (TS 31.115, 4.4)."""
 
 _COMMAND_HEAD_OCTETS: Final = 10  # CPL, CHL, SPI, KIc, KID, TAR
 _COMMAND_HEADER_OCTETS: Final = 13  # what CHL counts, without a checksum
@@ -25,7 +43,7 @@ _PACKET_MAX_OCTETS: Final = 0xFFFF
 
 
 class ResponseStatus(IntEnum):
-    """What a card says of a command packet (TS 102 225, table 5; TS 31.115, 7)."""
+    """The card's verdict on a command packet (TS 102 225, table 5; TS 31.115, 7)."""
 
     POR_OK = 0x00
     CHECKSUM_FAILED = 0x01
@@ -44,7 +62,7 @@ class ResponseStatus(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of one key set: for ciphering and for checksums."""
+    """The keys of one key set: ``kic`` enciphers, ``kid`` makes checksums. Neither appears in ``repr``."""
 
     kic: bytes = field(repr=False)
     kid: bytes = field(repr=False)
@@ -52,7 +70,16 @@ class Keys:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandPacket:
-    """A command packet in the clear; ``kic`` and ``kid`` are the octets that name keys and algorithms."""
+    """A command packet before encryption, or after it was verified.
+
+    Attributes:
+        spi: how this packet and its answer are protected.
+        kic: the octet that names the ciphering key and its algorithm (not the key).
+        kid: the octet that names the checksum key and its algorithm (not the key).
+        tar: the application on the card that gets the data, three octets.
+        counter: 40 bits, higher than in any earlier packet to this card.
+        data: the secured data, usually a script (``kswifi.scp80.scripts``).
+    """
 
     spi: SecurityParameters
     kic: int
@@ -64,7 +91,7 @@ class CommandPacket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandHead:
-    """What a command packet says of itself before a key is known: nothing of it is verified."""
+    """The part of a command packet that is readable without a key. Nothing of it is verified."""
 
     spi: SecurityParameters
     kic: int
@@ -74,7 +101,11 @@ class CommandHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponsePacket:
-    """A response packet in the clear; ``status`` may be a number that no specification names."""
+    """A response packet before encryption, or after it was verified.
+
+    ``status`` is a ``ResponseStatus`` or a number that no specification defines. ``counter`` is that of the
+    command.
+    """
 
     tar: bytes
     counter: int
@@ -83,16 +114,16 @@ class ResponsePacket:
 
 
 def encode_command(packet: CommandPacket, keys: Keys) -> bytes:
-    """Return the secured packet.
+    """Return the octets of a command packet, protected as its SPI says.
 
     Raises:
-        UnsupportedSecurityError: SPI, KIc or KID ask for what is not here.
-        MalformedPacketError: a field does not fit.
+        UnsupportedSecurityError: SPI, KIc or KID ask for a check or an algorithm that is not implemented here.
+        MalformedPacketError: the counter, the TAR or the data is too long.
     """
     if not 0 <= packet.counter <= COUNTER_MAX or len(packet.tar) != TAR_OCTETS:
         raise MalformedPacketError("a counter has five octets, a TAR three", counter=packet.counter)
     check_octets = _check_octets(packet.spi.check)
-    clear = COUNTER_OCTETS + 1 + check_octets + len(packet.data)
+    clear = COUNTER_OCTETS + 1 + check_octets + len(packet.data)  # the part to encipher: counter, PCNTR, CC, data
     padding = -clear % algorithm_of(packet.kic).block_octets if packet.spi.ciphered else 0
     length = _COMMAND_HEAD_OCTETS - 2 + clear + padding
     if length > _PACKET_MAX_OCTETS:
@@ -108,16 +139,17 @@ def encode_command(packet: CommandPacket, keys: Keys) -> bytes:
     )
     counted = packet.counter.to_bytes(COUNTER_OCTETS, "big") + bytes([padding])
     data = packet.data + bytes(padding)
+    # Checksum first, over the plain header, counter and padded data; then the cipher hides it with the rest.
     check = _checksum(packet.spi.check, packet.kid, keys, head + counted + data)
     body = counted + check + data
     return head + (encipher(algorithm_of(packet.kic), keys.kic, body) if packet.spi.ciphered else body)
 
 
 def read_command_head(octets: bytes) -> CommandHead:
-    """Return what a packet says before any key.
+    """Read the unprotected head of a command packet.
 
     Raises:
-        MalformedPacketError: no command packet.
+        MalformedPacketError: the octets are not a command packet.
     """
     if len(octets) < _COMMAND_HEAD_OCTETS or int.from_bytes(octets[:2], "big") != len(octets) - 2:
         raise MalformedPacketError("a command packet begins with its length", octets=len(octets))
@@ -129,12 +161,14 @@ def read_command_head(octets: bytes) -> CommandHead:
 
 
 def open_command(octets: bytes, keys: Keys) -> CommandPacket:
-    """Return a command packet whose checksum, if SPI says that it has one, is right.
+    """Decipher a command packet and verify its checksum, as far as SPI says that it has them.
+
+    The counter is not compared with anything: the card that receives the packet does that.
 
     Raises:
-        MalformedPacketError: no command packet, or its ciphered part is none of whole blocks.
-        UnsupportedSecurityError: its algorithms are not here.
-        WrongChecksumError: an octet was changed, or the keys are others.
+        MalformedPacketError: the octets are not a command packet, or the enciphered part is not whole blocks.
+        UnsupportedSecurityError: its check or algorithm is not implemented here.
+        WrongChecksumError: an octet was changed, or the packet was made with other keys.
     """
     head = read_command_head(octets)
     body = octets[_COMMAND_HEAD_OCTETS:]
@@ -155,7 +189,14 @@ def open_command(octets: bytes, keys: Keys) -> CommandPacket:
 
 
 def encode_response(packet: ResponsePacket, spi: SecurityParameters, kic: int, kid: int, keys: Keys) -> bytes:
-    """Return the answer, protected as the command's SPI asked for.
+    """Return the octets of a response packet, protected as the command's SPI asked for.
+
+    Args:
+        packet: the answer.
+        spi: the command's SPI; its ``por_`` fields say how the answer is protected.
+        kic: the command's KIc octet.
+        kid: the command's KID octet.
+        keys: the card's keys.
 
     Raises:
         UnsupportedSecurityError, MalformedPacketError: as ``encode_command``.
@@ -173,12 +214,12 @@ def encode_response(packet: ResponsePacket, spi: SecurityParameters, kic: int, k
 
 
 def open_response(octets: bytes, spi: SecurityParameters, kic: int, kid: int, keys: Keys) -> ResponsePacket:
-    """Return an answer to a command whose SPI, KIc and KID are given; its checksum, if asked for, is right.
+    """Decipher a response packet and verify its checksum, as the command's SPI, KIc and KID asked for.
 
     Raises:
-        MalformedPacketError: no response packet, or not protected as SPI asked for.
-        UnsupportedSecurityError: its algorithms are not here.
-        WrongChecksumError: an octet was changed, or the keys are others.
+        MalformedPacketError: the octets are not a response packet, or not protected as SPI asked for.
+        UnsupportedSecurityError: its check or algorithm is not implemented here.
+        WrongChecksumError: an octet was changed, or the packet was made with other keys.
     """
     if len(octets) < _RESPONSE_HEAD_OCTETS or int.from_bytes(octets[:2], "big") != len(octets) - 2:
         raise MalformedPacketError("a response packet begins with its length", octets=len(octets))
@@ -201,9 +242,9 @@ def open_response(octets: bytes, spi: SecurityParameters, kic: int, kid: int, ke
 
 
 def read_unprotected_response(octets: bytes) -> ResponsePacket | None:
-    """Return an answer that came without any protection, None where it is protected or none at all.
+    """Read a response packet without any protection; None if it is protected or not a response packet.
 
-    A card that could not verify a command answers so: it is a hint of what to do, and proves nothing.
+    A card that could not verify the command answers like this. Such an answer is a hint and proves nothing.
     """
     plain = SecurityParameters.decode(bytes([0, 1]))
     try:
@@ -227,11 +268,12 @@ def _checksum(check: Check, kid: int, keys: Keys, octets: bytes) -> bytes:
 def _decipher(kic: int, keys: Keys, body: bytes) -> bytes:
     algorithm = algorithm_of(kic)
     if not body or len(body) % algorithm.block_octets:
-        raise MalformedPacketError("what is ciphered is not of whole blocks", octets=len(body))
+        raise MalformedPacketError("the enciphered part is not a whole number of blocks", octets=len(body))
     return decipher(algorithm, keys.kic, body)
 
 
 def _cut(body: bytes, counted_octets: int, check_octets: int) -> tuple[bytes, bytes, bytes]:
+    """Split the plain part of a packet into counter fields, checksum and padded data."""
     data_offset = counted_octets + check_octets
     if len(body) < data_offset:
         raise MalformedPacketError("a packet is cut short", octets=len(body))

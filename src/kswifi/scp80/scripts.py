@@ -1,7 +1,8 @@
-"""Remote file management scripts (TS 102 226, 5): command APDUs in a row, and what a card says of them.
+"""Remote file management scripts (TS 102 226, 5): several command APDUs in one packet, and the card's answer.
 
-The compact form is the commands alone, and its answer tells how many ran and what the last one answered; the
-expanded form wraps each in a data object and tells of each.
+In the compact form the commands follow each other without a wrapper; the answer holds how many ran, and status and
+data of the last one. In the expanded form each command is in a TLV data object, and the answer holds status and
+data of each.
 """
 
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ _COUNT: Final = 0x80
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """The commands of a script, and the form in which its answer is wanted."""
+    """The command APDUs of a script; ``expanded`` chooses its form, which is also that of the answer."""
 
     commands: tuple[bytes, ...]
     expanded: bool = False
@@ -38,9 +39,13 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class ScriptAnswer:
-    """What came of a script: how many commands ran, and the last one's status and data.
+    """The card's answer to a script.
 
-    ``answers`` holds data and status of each where the form was the expanded one.
+    Attributes:
+        executed: how many commands ran; the card stops after the first that fails.
+        status: the status word of the last command that ran.
+        data: the data of the last command that ran.
+        answers: data and status word of each command, in the expanded form only.
     """
 
     executed: int
@@ -50,10 +55,10 @@ class ScriptAnswer:
 
 
 def read_script(octets: bytes) -> Script:
-    """Return the commands of a script, in whichever form it has.
+    """Read a script of either form; the first octet of the expanded form tells them apart.
 
     Raises:
-        MalformedPacketError: neither form, cut short, or too many commands.
+        MalformedPacketError: the script is truncated, empty, has too many commands or an indefinite length.
     """
     if octets[:1] == bytes([_COMMAND_SCRIPT]):
         script = Script(_expanded(octets), expanded=True)
@@ -67,7 +72,12 @@ def read_script(octets: bytes) -> Script:
 
 
 def encode_answer(answers: Sequence[tuple[bytes, int]], *, expanded: bool) -> bytes:
-    """Return what a card says of a script whose commands answered so (TS 102 226, 5.1.2 and 5.2.2)."""
+    """Return the card's answer to a script (TS 102 226, 5.1.2 and 5.2.2).
+
+    Args:
+        answers: data and status word of each command that ran; at least one.
+        expanded: whether the script was of the expanded form.
+    """
     if not expanded:
         data, status = answers[-1]
         return bytes([len(answers)]) + status.to_bytes(2, "big") + data
@@ -76,10 +86,10 @@ def encode_answer(answers: Sequence[tuple[bytes, int]], *, expanded: bool) -> by
 
 
 def read_answer(octets: bytes, *, expanded: bool) -> ScriptAnswer:
-    """Return what a card said of a script.
+    """Read the card's answer to a script.
 
     Raises:
-        MalformedPacketError: it is no such answer.
+        MalformedPacketError: it is not an answer of the given form.
     """
     if not expanded:
         if len(octets) < 3:
@@ -106,6 +116,8 @@ def _compact(octets: bytes) -> tuple[bytes, ...]:
         if len(octets) < _HEADER_OCTETS - 1:
             raise MalformedPacketError("a command of the script is cut short")
         length = octets[4:5]
+        # P3 is the length of the command's data (Lc), or for a reading command the length of its answer (Le), after
+        # which the next command follows at once. Only the instruction tells which.
         end = _HEADER_OCTETS + (length[0] if length and octets[1] not in _READING else 0)
         if len(octets) < end:
             raise MalformedPacketError("a command of the script is cut short")
@@ -120,5 +132,5 @@ def _expanded(octets: bytes) -> tuple[bytes, ...]:
     except tlv.TlvError as error:
         raise MalformedPacketError(f"a script is malformed: {error.message}") from None
     if any(item.tag != _COMMAND for item in items):
-        raise MalformedPacketError("a script holds another thing than commands")
+        raise MalformedPacketError("a script holds something other than commands")
     return tuple(item.value for item in items)

@@ -1,4 +1,4 @@
-"""The security parameters of a packet: SPI, and what KIc and KID name (TS 102 225, 5.1.1 to 5.1.3)."""
+"""The security parameters of a packet: SPI, and the algorithms that KIc and KID name (TS 102 225, 5.1)."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -8,17 +8,17 @@ from kswifi.scp80.errors import MalformedPacketError, UnsupportedSecurityError
 
 
 class CounterRule(IntEnum):
-    """What a card does with the counter (bits 5 and 4 of the first SPI octet)."""
+    """How the card checks the counter (bits 5 and 4 of the first SPI octet)."""
 
     NONE = 0
     NOT_CHECKED = 1
     HIGHER = 2
-    """Only a counter above the card's own is processed."""
+    """The counter must be higher than the card's own."""
     ONE_HIGHER = 3
 
 
 class Check(IntEnum):
-    """What protects the integrity (bits 2 and 1; of the answer: bits 4 and 3 of the second octet)."""
+    """Integrity check of the command (bits 2 and 1 of the first octet) or answer (bits 4 and 3 of the second)."""
 
     NONE = 0
     REDUNDANCY = 1
@@ -56,7 +56,7 @@ _KEY_OCTETS: Final = {Algorithm.AES: (16, 24, 32), Algorithm.TRIPLE_DES_2: (16,)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecurityParameters:
-    """SPI: how a command is protected, and how its answer shall be."""
+    """SPI: how a command is protected, and how the card must protect its answer (the ``por_`` fields)."""
 
     counter: CounterRule
     ciphered: bool
@@ -67,17 +67,17 @@ class SecurityParameters:
     por_by_submit: bool = False
 
     def encode(self) -> bytes:
-        """Return the two octets."""
+        """Return the two octets of SPI."""
         first = self.counter << 3 | self.ciphered << 2 | self.check
         second = self.por_by_submit << 5 | self.por_ciphered << 4 | self.por_check << 2 | self.por
         return bytes([first, second])
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read the two octets.
+        """Read the two octets of SPI.
 
         Raises:
-            MalformedPacketError: another length, or reserved bits are set.
+            MalformedPacketError: it is not two octets, or reserved bits are set.
         """
         if len(octets) != 2 or octets[0] & _FIRST_RESERVED or octets[1] & _SECOND_RESERVED:
             raise MalformedPacketError("SPI has two octets without reserved bits")
@@ -95,10 +95,11 @@ class SecurityParameters:
         )
 
     def reaches(self, minimum: int) -> bool:
-        """Tell whether the command is protected at least as a minimum security level demands (TS 102 226, 8.2.1.3).
+        """Tell whether the command meets a minimum security level (TS 102 226, 8.2.1.3).
 
-        The level is coded as the first SPI octet: each of checksum, ciphering and counter has to be there if it is
-        there in the level. A signature counts as a checksum, a redundancy check does not.
+        Args:
+            minimum: the level, coded as the first SPI octet. Checksum, ciphering and counter rule must each be at
+                least what it demands. A signature counts as a checksum, a redundancy check does not.
         """
         wanted = Check(minimum & 0x03)
         strong = (Check.CRYPTOGRAPHIC, Check.SIGNATURE)
@@ -108,10 +109,10 @@ class SecurityParameters:
 
 
 def algorithm_of(octet: int) -> Algorithm:
-    """Return the algorithm that KIc or KID names.
+    """Return the algorithm that KIc or KID names in its low half.
 
     Raises:
-        UnsupportedSecurityError: single DES, a proprietary one, or one that both sides would have to know.
+        UnsupportedSecurityError: it is single DES, a proprietary one, or one agreed on by other means.
     """
     try:
         return Algorithm(octet & 0x0F)
@@ -127,10 +128,10 @@ def key_version_of(octet: int) -> int:
 
 
 def check_key(algorithm: Algorithm, key: bytes) -> bytes:
-    """Return the key if it is one of the algorithm's.
+    """Return the key if its length fits the algorithm.
 
     Raises:
-        UnsupportedSecurityError: its length does not fit.
+        UnsupportedSecurityError: the length does not fit.
     """
     if len(key) not in _KEY_OCTETS[algorithm]:
         raise UnsupportedSecurityError(f"{algorithm.name} has no keys of {len(key)} octets", octets=len(key))

@@ -1,8 +1,12 @@
 """Secured packets in short messages (TS 23.040, 9.2; TS 31.115, 4): segments, headers, ENVELOPE, delivery report.
 
-A command goes as SMS-DELIVER messages, concatenated where it has more than one; a card gets each one in an ENVELOPE
-(SMS-PP DOWNLOAD: TS 31.111, 7.1) and gives the response packet, with its user data header, as that command's
-answer: what the phone returns to the network in SMS-DELIVER-REPORT.
+One message carries at most 140 octets of user data, and a command packet is usually longer. So it is split into
+segments: SMS-DELIVER messages whose user data headers hold a common reference, the number of segments and their own
+place. The first segment's header also marks the start of a command packet.
+
+The phone gives each message to the card in an ENVELOPE command (SMS-PP DOWNLOAD: TS 31.111, 7.1). The card collects
+the segments, in any order. It answers the last ENVELOPE with the response packet behind its own user data header;
+in a network the phone would return this in SMS-DELIVER-REPORT.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +18,7 @@ from kswifi.scp80.errors import MalformedPacketError
 from kswifi.scp80.packets import RESPONSE_UDH
 
 COMMAND_PACKET: Final = 0x70
-"""The information element that says: a command packet begins here (TS 31.115, 4.2)."""
+"""The information element that marks the start of a command packet (TS 31.115, 4.2)."""
 CONCATENATED_8: Final = 0x00
 CONCATENATED_16: Final = 0x08
 USER_DATA_MAX_OCTETS: Final = 140
@@ -37,17 +41,17 @@ _NETWORK_TO_CARD: Final = bytes([0x83, 0x81])
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The user data of one message: its header's elements, and what follows."""
+    """The user data of one message: the information elements of its header, and the octets after the header."""
 
     elements: Mapping[int, bytes]
     octets: bytes
 
     @property
     def part(self) -> tuple[int, int, int]:
-        """Return (reference, how many, number from 1) of a concatenated message; of a single one (0, 1, 1).
+        """Return (reference, number of segments, place from 1); (0, 1, 1) if the message is not concatenated.
 
         Raises:
-            MalformedPacketError: the element is none that a message can have.
+            MalformedPacketError: the concatenation element has a wrong length or impossible numbers.
         """
         for identifier, octets in ((CONCATENATED_8, 1), (CONCATENATED_16, 2)):
             value = self.elements.get(identifier)
@@ -62,10 +66,13 @@ class Segment:
 def deliver_messages(packet: bytes, reference: int, timestamp: bytes = bytes(_TIMESTAMP_OCTETS)) -> list[bytes]:
     """Return the SMS-DELIVER messages (TPDU) that carry a command packet.
 
-    ``reference`` tells concatenated messages apart; only its low octet counts.
+    Args:
+        packet: the command packet.
+        reference: common to the segments of this packet, and different for the next one; its low octet is used.
+        timestamp: the service centre's time stamp, 7 octets (TS 23.040, 9.2.3.11).
 
     Raises:
-        MalformedPacketError: it needs too many messages.
+        MalformedPacketError: the packet needs more than ``SEGMENTS_MAX`` messages.
     """
     single = _user_data({COMMAND_PACKET: b""}, packet)
     if len(single) <= USER_DATA_MAX_OCTETS:
@@ -73,6 +80,8 @@ def deliver_messages(packet: bytes, reference: int, timestamp: bytes = bytes(_TI
     parts: list[bytes] = []
     rest = packet
     while rest:
+        # The header takes 6 octets (its length, and 5 of the concatenation element); in the first segment 2 more,
+        # for the element that marks a command packet.
         room = USER_DATA_MAX_OCTETS - (6 if parts else 8)
         parts.append(rest[:room])
         rest = rest[room:]
@@ -88,10 +97,10 @@ def deliver_messages(packet: bytes, reference: int, timestamp: bytes = bytes(_TI
 
 
 def read_deliver(tpdu: bytes) -> Segment:
-    """Return the user data of an SMS-DELIVER message (TS 23.040, 9.2.2.1).
+    """Read the user data of an SMS-DELIVER message (TS 23.040, 9.2.2.1).
 
     Raises:
-        MalformedPacketError: no SMS-DELIVER of 8-bit data with a user data header.
+        MalformedPacketError: it is not an SMS-DELIVER with a user data header.
     """
     if len(tpdu) < 2 or tpdu[0] & 0x03 != _DELIVER or not tpdu[0] & _HEADER_INDICATED:
         raise MalformedPacketError("this is no SMS-DELIVER with a user data header")
@@ -106,10 +115,10 @@ def read_deliver(tpdu: bytes) -> Segment:
 
 
 def read_user_data(data: bytes) -> Segment:
-    """Return user data that begins with a header (TS 23.040, 9.2.3.24).
+    """Read user data that begins with a header (TS 23.040, 9.2.3.24).
 
     Raises:
-        MalformedPacketError: its elements do not fill it, or one comes twice.
+        MalformedPacketError: the elements do not fill the header exactly, or one occurs twice.
     """
     if not data or len(data) < 1 + data[0]:
         raise MalformedPacketError("a user data header is cut short")
@@ -119,17 +128,18 @@ def read_user_data(data: bytes) -> Segment:
     while offset < len(header):
         value = header[offset + 2 : offset + 2 + header[offset + 1]] if offset + 1 < len(header) else b""
         if offset + 1 >= len(header) or len(value) != header[offset + 1] or header[offset] in elements:
-            raise MalformedPacketError("a user data header does not hold together")
+            raise MalformedPacketError("the elements of a user data header do not fill it, or one occurs twice")
         elements[header[offset]] = value
         offset += 2 + len(value)
     return Segment(elements, octets)
 
 
 def join(segments: Sequence[Segment]) -> bytes:
-    """Return the command packet of all its segments, in any order.
+    """Join segments, given in any order, to the command packet that they carry.
 
     Raises:
-        MalformedPacketError: one is missing, is another message's, or the first does not begin a command packet.
+        MalformedPacketError: a segment is missing or belongs to another message, or the first is not marked as the
+            start of a command packet.
     """
     ordered = sorted(segments, key=lambda segment: segment.part[2])
     parts = [segment.part for segment in ordered]
@@ -143,16 +153,16 @@ def join(segments: Sequence[Segment]) -> bytes:
 
 
 def envelope(tpdu: bytes) -> bytes:
-    """Return the ENVELOPE command (SMS-PP DOWNLOAD) that hands a message to a card (TS 31.111, 7.1.1.2)."""
+    """Return the ENVELOPE command (SMS-PP DOWNLOAD) that gives a message to a card (TS 31.111, 7.1.1.2)."""
     data = tlv.encode(_PP_DOWNLOAD, tlv.encode(_DEVICES, _NETWORK_TO_CARD), tlv.encode(_SMS_TPDU, tpdu))
     return bytes([0x80, 0xC2, 0x00, 0x00, len(data)]) + data
 
 
 def read_envelope(data: bytes) -> bytes:
-    """Return the message in an ENVELOPE's data.
+    """Return the message (TPDU) in the data of an ENVELOPE command.
 
     Raises:
-        MalformedPacketError: it is another envelope, or none.
+        MalformedPacketError: it is not an SMS-PP DOWNLOAD from the network to the card.
     """
     try:
         outer = tlv.only(data, _PP_DOWNLOAD)
@@ -167,15 +177,15 @@ def read_envelope(data: bytes) -> bytes:
 
 
 def report(response: bytes) -> bytes:
-    """Return the answer to an ENVELOPE: the user data of SMS-DELIVER-REPORT with a response packet."""
+    """Return the card's answer to an ENVELOPE: a response packet as user data of SMS-DELIVER-REPORT."""
     return RESPONSE_UDH + response
 
 
 def read_report(user_data: bytes) -> bytes:
-    """Return the response packet in the answer to an ENVELOPE.
+    """Return the response packet in the card's answer to an ENVELOPE.
 
     Raises:
-        MalformedPacketError: it holds none.
+        MalformedPacketError: the answer holds none.
     """
     if not user_data.startswith(RESPONSE_UDH):
         raise MalformedPacketError("the card's answer holds no response packet")

@@ -1,4 +1,4 @@
-"""The session package: what a phone downloads. Server and phone use the same codec, each on its own side."""
+"""The session package: the file that a phone downloads. The server builds it, the phone verifies it."""
 
 from kswifi.session_package.codec import (
     Manifest,

@@ -1,8 +1,11 @@
-"""The session package: the right to the gigabytes as one small signed file (docs/package-format.md).
+"""Build and verify session packages: the right to an internet session as a signed file (docs/package-format.md).
 
-A pure codec. A package is a magic number, a version, the length of a compact JWS (RFC 7515; ES256), the JWS
-whose payload is the manifest, and the gzip-compressed chunks that it lists, back to back, with nothing after them.
-Every octet is covered: the head by its fixed form, the manifest by its signature, each chunk by its digest.
+A package is a magic number, a version, the length of a compact JWS (RFC 7515; ES256), the JWS itself, and then the
+gzip-compressed chunks, one after the other, with nothing after them. The payload of the JWS is the manifest, which
+lists the chunks with their digests. So no octet can be changed unnoticed: the head has one fixed form, the
+signature covers the manifest, the digests cover the chunks.
+
+This module has no clock and keeps no key; ``verify_package_file`` alone reads a file.
 """
 
 import hashlib
@@ -51,7 +54,15 @@ _GZIP: Final = 16 + zlib.MAX_WBITS  # zlib's way to say "gzip wrapper" (RFC 1952
 
 
 class Chunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One compressed part: ``offset`` counts from the first octet after the manifest."""
+    """One compressed part of a package.
+
+    Attributes:
+        name: one of ``CHUNK_NAMES``.
+        offset: where it begins, in octets from the first octet after the manifest.
+        octets: its stored (compressed) length.
+        sha256: the digest of its stored octets, in lower-case hexadecimal.
+        raw_octets: its length after decompression.
+    """
 
     name: str
     offset: int
@@ -61,10 +72,17 @@ class Chunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is signed: whose right, to how much, from when until when, and the digest of every chunk.
+    """The signed part of a package: the right itself, and the digest of every chunk.
 
-    ``allowance_octets`` is null for an uncapped session. Instants are whole Unix seconds; ``size`` is the octets of
-    all chunks together.
+    Attributes:
+        session_id: the UUID of the InternetSession.
+        offer_id: the offer that was ordered.
+        allowance_octets: how much may be used; None for an uncapped session.
+        valid_from: when it was ordered, in whole Unix seconds.
+        valid_until: the first second at which it is no longer valid, in whole Unix seconds.
+        iccid: the card that it is for.
+        size: octets of all chunks together, as stored.
+        chunks: the chunks in the order in which the file holds them.
     """
 
     session_id: str
@@ -79,7 +97,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class VerifiedPackage:
-    """A package whose every octet was checked."""
+    """A package after verification; ``kid`` is the thumbprint of the key that signed it (RFC 7638)."""
 
     manifest: Manifest
     kid: str
@@ -89,13 +107,13 @@ class VerifiedPackage:
 
     @property
     def valid_until(self) -> datetime:
-        """Return the end of the validity."""
+        """Return the instant at which the package is no longer valid."""
         return from_unix_seconds(self.manifest.valid_until)
 
 
 @dataclass(frozen=True, slots=True)
 class PackageContents:
-    """What goes into a package, before it is signed."""
+    """The content of a package before it is signed; the fields are those of ``Manifest`` and of the chunks."""
 
     session_id: str
     offer_id: str
@@ -109,10 +127,12 @@ class PackageContents:
 
 
 def build_package(contents: PackageContents, key: ECKey) -> bytes:
-    """Return the file. The chunks are deterministic; the signature is not (ES256 draws a nonce).
+    """Sign the content and return the octets of the package.
+
+    Two calls with the same content differ in the signature only: ES256 draws a random nonce.
 
     Raises:
-        SurplusOctetsError: what it should hold does not fit into 32 KB.
+        SurplusOctetsError: the package would exceed ``MAX_PACKAGE_OCTETS`` or ``MAX_MANIFEST_OCTETS``.
     """
     raw = {
         RECORD_CHUNK: contents.session_record,
@@ -147,19 +167,20 @@ def build_package(contents: PackageContents, key: ECKey) -> bytes:
 
 
 def verify_package(data: bytes, public_keys: KeySet, iccid: str | None, now: datetime | None) -> VerifiedPackage:
-    """Check every octet and return what the package says.
+    """Verify a package and return its content.
 
-    Nothing of the manifest is believed before its signature is verified; damage is told before validity.
+    The manifest is used only after its signature proved right. A damaged package is reported as damaged even if it
+    has also expired or is for another card.
 
     Args:
         data: the whole file.
         public_keys: the keys to trust (the server's JWKS).
-        iccid: the card it must be for, or None to take any.
-        now: the instant at which it must be valid, None where its validity is not asked for.
+        iccid: the card that the package must be for; None accepts any.
+        now: the instant at which it must be valid; None to ignore its validity.
 
     Raises:
         NotAPackageError, PackageVersionError, PackageCutShortError, SurplusOctetsError, UnknownKeyError,
-        ManifestDamagedError, ChunkDamagedError, AnotherCardError, PackageExpiredError: what is wrong with it.
+        ManifestDamagedError, ChunkDamagedError, AnotherCardError, PackageExpiredError: the reason of the refusal.
     """
     token, body = _split(data)
     key, manifest = _read_manifest(token, public_keys)
@@ -187,7 +208,7 @@ def verify_package(data: bytes, public_keys: KeySet, iccid: str | None, now: dat
 def verify_package_file(
     path: Path, public_keys: KeySet, iccid: str | None, now: datetime | None
 ) -> VerifiedPackage:
-    """Verify a package on disk, as ``verify_package`` does.
+    """Verify a package on disk, as ``verify_package`` does. Reads at most one octet beyond the largest package.
 
     Raises:
         OSError: a file cannot be read.
@@ -202,7 +223,7 @@ def read_key_set(document: bytes) -> KeySet:
     """Return the public keys of a JWK Set (RFC 7517, 5).
 
     Raises:
-        UnknownKeyError: it is not one, or holds no key that can be used.
+        UnknownKeyError: the document is not a JWK Set, or holds no usable key.
     """
     try:
         value: KeySetSerialization = json.loads(document)
@@ -214,7 +235,8 @@ def read_key_set(document: bytes) -> KeySet:
 def _compress(octets: bytes) -> bytes:
     compressor = zlib.compressobj(level=9, wbits=_GZIP)
     stored = bytearray(compressor.compress(octets) + compressor.flush())
-    # RFC 1952, 2.3.1: MTIME is zero already; the operating system is "unknown", so that no machine shows.
+    # RFC 1952, 2.3.1: MTIME is zero already. Octet 9 names the operating system; 255 means "unknown", so that the
+    # same content gives the same octets on every machine.
     stored[9] = 0xFF
     return bytes(stored)
 
@@ -269,7 +291,10 @@ def _read_manifest(token: bytes, public_keys: KeySet) -> tuple[ECKey, Manifest]:
 
 
 def _check_record(manifest: Manifest, octets: bytes, key: ECKey) -> None:
-    """Check that the card's record is signed with the same key and says what the manifest says."""
+    """Check that the session record is signed with the same key and has the same values as the manifest.
+
+    Otherwise two genuine parts of different packages could be combined.
+    """
     try:
         record = session_record.verify(octets, key.public_key)
     except session_record.SessionRecordError as error:
@@ -283,7 +308,7 @@ def _check_record(manifest: Manifest, octets: bytes, key: ECKey) -> None:
         manifest.valid_until,
     )
     if said != signed:
-        raise ChunkDamagedError("the card's session record does not say what the manifest says", chunk=RECORD_CHUNK)
+        raise ChunkDamagedError("the card's session record differs from the manifest", chunk=RECORD_CHUNK)
 
 
 def _read_chunks(manifest: Manifest, body: bytes) -> dict[str, bytes]:
@@ -305,10 +330,12 @@ def _read_chunks(manifest: Manifest, body: bytes) -> dict[str, bytes]:
 def _decompress(chunk: Chunk, stored: bytes) -> bytes:
     decompressor = zlib.decompressobj(wbits=_GZIP)
     try:
-        # Bounded: a chunk can never unfold into more than its limit, whatever it claims.
+        # Bounded, so that a small chunk cannot decompress into gigabytes, whatever size the manifest states.
         raw = decompressor.decompress(stored, MAX_CHUNK_RAW_OCTETS + 1)
     except zlib.error as error:
-        raise ChunkDamagedError(f"the chunk {chunk.name} cannot be unpacked", chunk=chunk.name) from error
+        raise ChunkDamagedError(f"the chunk {chunk.name} cannot be decompressed", chunk=chunk.name) from error
     if len(raw) != chunk.raw_octets or not decompressor.eof or decompressor.unused_data:
-        raise ChunkDamagedError(f"the chunk {chunk.name} has not the size it tells", chunk=chunk.name)
+        raise ChunkDamagedError(
+            f"the chunk {chunk.name} does not have the size that the manifest states", chunk=chunk.name
+        )
     return raw

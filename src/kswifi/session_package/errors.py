@@ -1,22 +1,22 @@
-"""What can be wrong with a session package, each with its own words."""
+"""Errors of session packages: PackageError and its kinds, one for each reason of refusal."""
 
 from kswifi.kernel.errors import KswifiError
 
 
 class PackageError(KswifiError):
-    """A session package that cannot be trusted."""
+    """The session package is refused; each subclass names a reason."""
 
     code = "package_refused"
 
 
 class NotAPackageError(PackageError):
-    """The file does not begin like a session package."""
+    """The file does not begin with the magic number of a session package."""
 
     code = "not_a_package"
 
 
 class PackageVersionError(PackageError):
-    """A version of the format that this reader does not know."""
+    """The package has a version of the format that this reader does not know."""
 
     code = "package_version_unknown"
 
@@ -28,25 +28,25 @@ class PackageCutShortError(PackageError):
 
 
 class SurplusOctetsError(PackageError):
-    """Octets follow the last chunk, or the file is larger than any package."""
+    """Octets follow the last chunk, or the file is larger than a package may be."""
 
     code = "package_surplus_octets"
 
 
 class ManifestDamagedError(PackageError):
-    """The manifest or its signature was changed."""
+    """The manifest or its signature was changed, or it is not a package's manifest."""
 
     code = "package_manifest_damaged"
 
 
 class ChunkDamagedError(PackageError):
-    """A chunk is not the one that the manifest lists."""
+    """A chunk is not the one that the manifest lists, or the record in it does not match the manifest."""
 
     code = "package_chunk_damaged"
 
 
 class UnknownKeyError(PackageError):
-    """Signed with a key that is not among those trusted."""
+    """The package is signed with a key that is not among the trusted ones."""
 
     code = "package_unknown_key"
 
@@ -58,6 +58,6 @@ class AnotherCardError(PackageError):
 
 
 class PackageExpiredError(PackageError):
-    """The package's validity is over."""
+    """The package is no longer valid."""
 
     code = "package_expired"

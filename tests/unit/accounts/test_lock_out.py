@@ -131,7 +131,7 @@ async def test_an_owner_without_a_cookie_passes_by_recovery_code_or_by_a_proof(t
         await place.accounts.log_in(PHONE, "four warm rivers", HERE, Client(device_cookie=recovery.device_cookie))
 
 
-async def test_the_owner_is_told_once_in_a_window(tmp_path: Path) -> None:
+async def test_the_owner_gets_one_event_in_a_window(tmp_path: Path) -> None:
     async with _place(tmp_path) as place:
         made = await place.accounts.register(PHONE, PASSWORD, HERE)
         user_id = made.login.user.user_id

@@ -1,4 +1,4 @@
-"""Milenage against TS 35.208, and the two directions of authentication against each other."""
+"""Milenage against the published test sets (TS 35.207, TS 35.208), and the card's side against the network's."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def test_all_twenty_sets_are_there() -> None:
 
 
 @pytest.mark.parametrize("sets", load("ts35208.json") + load("ts35207.json"))
-def test_published_sets(sets: dict[str, bytes]) -> None:
+def test_the_functions_match_the_published_test_sets(sets: dict[str, bytes]) -> None:
     assert milenage.opc(sets["k"], sets["op"]) == sets["opc"]
     k, opc, rand = sets["k"], sets["opc"], sets["rand"]
     assert milenage.f1(k, opc, rand, sets["sqn"], sets["amf"]) == sets["f1"]
@@ -40,7 +40,7 @@ def test_published_sets(sets: dict[str, bytes]) -> None:
 
 
 @pytest.mark.parametrize("entry", load("kasme.json"))
-def test_kasme(entry: dict[str, bytes]) -> None:
+def test_kasme_matches_known_answers(entry: dict[str, bytes]) -> None:
     derived = milenage.kasme(entry["ck"], entry["ik"], entry["plmn"], xor(entry["sqn"], entry["ak"]))
     assert derived == entry["kasme"]
 
@@ -68,7 +68,7 @@ def test_another_key_is_a_mac_failure() -> None:
 
 
 @pytest.mark.parametrize("sqn_ms", [0, 1, 0x1234567890, milenage.SQN_MAX])
-def test_auts_brings_the_cards_sequence_number_home(sqn_ms: int) -> None:
+def test_auts_carries_the_cards_sequence_number(sqn_ms: int) -> None:
     auts = milenage.build_auts(K, OPC, RAND, sqn_ms)
     assert len(auts) == milenage.AUTS_OCTETS
     assert milenage.verify_auts(K, OPC, RAND, auts) == sqn_ms

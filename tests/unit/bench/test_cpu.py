@@ -1,4 +1,4 @@
-"""CPU time of another process: what the process says of itself, with its children, and nothing of ours."""
+"""CPU time of a process and its children, without that of the process that measures."""
 
 import subprocess
 import sys
@@ -32,12 +32,12 @@ def _tree_after_burning(what: str) -> float:
     return seconds
 
 
-def test_it_counts_a_process_and_its_living_child() -> None:
+def test_cpu_of_a_process_and_its_running_child_is_counted() -> None:
     assert 0.4 <= _tree_after_burning("lives") < 0.8
 
 
-def test_it_counts_a_child_that_has_ended() -> None:
-    assert 0.38 <= _tree_after_burning("ends") < 0.8  # what ended is counted in ticks of 10 ms
+def test_cpu_of_a_child_that_has_ended_is_counted() -> None:
+    assert 0.38 <= _tree_after_burning("ends") < 0.8  # the CPU time of ended children has a resolution of 10 ms
 
 
 def test_a_process_that_has_ended_counts_nothing() -> None:

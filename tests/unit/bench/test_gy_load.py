@@ -1,4 +1,4 @@
-"""The messages of the load generator: right ones, of every kind, and truly different."""
+"""The messages of the load generator are valid, of every kind, and differ from each other."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ KINDS = {"initial": CcRequestType.INITIAL, "update": CcRequestType.UPDATE, "term
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_each_kind_says_what_it_was_filled_with(name: str) -> None:
+def test_each_kind_of_message_holds_the_values_it_was_filled_with(name: str) -> None:
     templates = getattr(load_templates(), name)
     messages = [it.fill(session_parts(77, 4_321), 9, 5, 1_800_000_000, 123_456) for it in templates]
     assert len(messages) == 4
@@ -35,7 +35,7 @@ def test_each_kind_says_what_it_was_filled_with(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "captured"), [("initial", "initial"), ("update", "update-1"), ("termination",) * 2]
 )
-def test_the_usual_kind_is_the_captured_message(name: str, captured: str) -> None:
+def test_the_first_template_is_the_captured_message(name: str, captured: str) -> None:
     assert (PACKAGE / f"{name}.hex").read_bytes() == (SAMPLES / f"ccr-{captured}.hex").read_bytes()
     message = getattr(load_templates(), name)[0].fill(session_parts(1, 1), 1, 0, 1_800_000_000, 1)
     assert len(message) == len(sample(f"ccr-{captured}"))

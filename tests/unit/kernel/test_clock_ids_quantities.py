@@ -28,7 +28,7 @@ def test_a_manual_clock_never_runs_backward() -> None:
         clock.advance(timedelta(seconds=-1))
 
 
-def test_unix_seconds_round_down_and_know_the_zone() -> None:
+def test_unix_seconds_round_down_and_respect_the_time_zone() -> None:
     lagos = timezone(timedelta(hours=1))
     assert unix_seconds(datetime(1970, 1, 1, 1, 0, 1, 999_999, tzinfo=lagos)) == 1
     assert from_unix_seconds(1) == datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
@@ -41,7 +41,7 @@ def test_uuid7_is_version_7_and_holds_its_millisecond() -> None:
     assert made.int & (1 << 62) - 1 == (1 << 62) - 1
 
 
-def test_what_is_made_later_sorts_later() -> None:
+def test_identifiers_sort_in_the_order_of_their_instants() -> None:
     assert uuid7(NOON) < uuid7(NOON + timedelta(milliseconds=1))
 
 

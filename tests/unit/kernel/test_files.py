@@ -1,4 +1,4 @@
-"""Files for their owner alone: whole or not at all, and never written into what somebody else laid there."""
+"""Owner-only files: written atomically, and never into a file or link that another user has put there."""
 
 import os
 from pathlib import Path
@@ -6,15 +6,15 @@ from pathlib import Path
 from kswifi.kernel.files import write_owner_only
 
 
-def test_a_file_is_its_owners_alone(tmp_path: Path) -> None:
+def test_a_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     write_owner_only(tmp_path / "keys.json", b"secret")
     assert (tmp_path / "keys.json").read_bytes() == b"secret"
     assert (tmp_path / "keys.json").stat().st_mode & 0o777 == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["keys.json"]
 
 
-def test_what_lies_where_it_is_written_first_gets_no_secret(tmp_path: Path) -> None:
-    """As in a folder for everybody: a file open to others, or a link to one."""
+def test_an_existing_partial_file_or_link_gets_no_secret(tmp_path: Path) -> None:
+    """In a folder that all users can write, the partial name may already be a link to a file open to others."""
     open_file = tmp_path / "open"
     open_file.write_bytes(b"")
     open_file.chmod(0o666)

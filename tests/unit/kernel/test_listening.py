@@ -1,4 +1,4 @@
-"""Listening sockets for every kind of address: what they bind, who reaches them, and what the lab refuses."""
+"""Listening sockets for every kind of address: what they bind, which clients reach them, what the lab refuses."""
 
 import socket
 from contextlib import closing

@@ -1,3 +1,5 @@
+"""Normal forms of IP addresses and networks, and the network of one customer."""
+
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import pytest
@@ -81,5 +83,5 @@ def test_networks_have_the_form_of_the_addresses_they_are_compared_with(text: st
         ("::/0", "10.0.0.0/8", False),
     ],
 )
-def test_what_contains_what(outer: str, inner: str, expected: bool) -> None:
+def test_a_network_contains_itself_and_its_subnets_only(outer: str, inner: str, expected: bool) -> None:
     assert contains(ip_network(outer), ip_network(inner)) is expected

@@ -1,4 +1,4 @@
-"""Card numbers: check digits and the octets that stand in the card's files."""
+"""Card numbers: their check digits, and their encoding in the card's files."""
 
 import pytest
 from hypothesis import given
@@ -18,13 +18,13 @@ def test_iccid_with_a_wrong_check_digit_is_refused() -> None:
 
 
 @pytest.mark.parametrize("digits", ["", "123", "89445000000000000x4", "8" * 21, "٨" * 19])
-def test_what_is_no_iccid_is_refused(digits: str) -> None:
+def test_malformed_iccids_are_refused(digits: str) -> None:
     with pytest.raises(InvalidNumberError):
         Iccid(digits)
 
 
 @given(st.text("0123456789", min_size=18, max_size=18))
-def test_iccid_goes_through_its_file_unchanged(body: str) -> None:
+def test_iccid_survives_encoding_for_its_file(body: str) -> None:
     iccid = Iccid(body + luhn_digit(body))
     assert Iccid.from_bytes(iccid.to_bytes()) == iccid
 
@@ -34,32 +34,32 @@ def test_imsi_octets_follow_ts_31_102() -> None:
 
 
 @given(st.text("0123456789", min_size=6, max_size=15))
-def test_imsi_goes_through_its_file_unchanged(digits: str) -> None:
+def test_imsi_survives_encoding_for_its_file(digits: str) -> None:
     octets = Imsi(digits).to_bytes()
     assert len(octets) == 9
     assert Imsi.from_bytes(octets) == digits
 
 
-def test_eid_of_the_specification_has_right_check_digits() -> None:
+def test_eid_check_digits_match_the_example_of_the_specification() -> None:
     assert Eid.with_check_digits("890490321234512345123456789012") == "89049032123451234512345678901235"
     with pytest.raises(InvalidNumberError, match="check digits"):
         Eid("89049032123451234512345678901236")
 
 
 @given(st.binary(min_size=10, max_size=10))
-def test_an_iccid_that_is_read_writes_itself_again(octets: bytes) -> None:
+def test_any_octets_of_ef_iccid_survive_decoding_and_encoding(octets: bytes) -> None:
     assert Iccid.from_bytes(octets).to_bytes() == octets
 
 
 @pytest.mark.parametrize("digits", ["898600B5012345678901", "8923401000000000010", "89012345678901234567"])
-def test_identities_of_others_are_kept_as_they_are(digits: str) -> None:
+def test_numbers_of_other_issuers_are_kept_unchanged(digits: str) -> None:
     assert Iccid.as_read(digits) == digits
     assert Iccid.as_read(digits.lower().ljust(20, "f")) == digits
     assert Eid.as_read("890490321234512345123456789012ab") == "890490321234512345123456789012AB"
 
 
 @pytest.mark.parametrize("digits", ["", "x", "8" * 21, "89 86", "898600Z5012345678901"])
-def test_what_no_card_can_hold_is_refused(digits: str) -> None:
+def test_numbers_that_do_not_fit_a_card_are_refused(digits: str) -> None:
     with pytest.raises(InvalidNumberError, match="hexadecimal"):
         Iccid.as_read(digits)
     with pytest.raises(InvalidNumberError, match="32 digits"):

@@ -1,3 +1,5 @@
+"""Lines of the attach wire: encoding, decoding, and the refusal of malformed ones."""
+
 import pytest
 
 from kswifi.lab.attach_wire import (
@@ -20,12 +22,12 @@ def test_a_message_is_one_line() -> None:
 @pytest.mark.parametrize(
     "line", [b"", b"{}\n", b"[]\n", b"\xff\n", b'{"type":1}\n', b"x" * LONGEST_LINE_OCTETS + b"\n", b"[" * 4000]
 )
-def test_lines_that_are_no_message(line: bytes) -> None:
+def test_malformed_lines_are_refused(line: bytes) -> None:
     with pytest.raises(AttachWireError):
         decode_line(line)
 
 
-def test_fields() -> None:
+def test_fields_are_read_and_wrong_ones_refused_by_name() -> None:
     message = {"type": "t", "res": "00ff", "apn": 5, "bad": "0g"}
     assert octets_field(message, "res", 2) == b"\x00\xff"
     for name, length in (("res", 3), ("bad", None), ("gone", None), ("apn", None)):

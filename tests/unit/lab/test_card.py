@@ -1,4 +1,4 @@
-"""The lab phone's card: what the modem and the phone do with it, by APDUs alone."""
+"""The lab phone's card, as modem and phone use it: through APDUs only."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 def personalise(directory: Path, number: int) -> None:
-    """Put a profile onto the card without a server, as its manufacturer may."""
+    """Load a profile without a server, as the card's manufacturer can."""
     euicc = Euicc.open(DirectoryStorage.open(directory))
     try:
         euicc.load_profile_package(profile_package(number))
@@ -38,7 +38,7 @@ def personalise(directory: Path, number: int) -> None:
         euicc.close()
 
 
-def test_a_card_is_kept_from_one_process_to_the_next(directory: Path) -> None:
+def test_a_card_keeps_its_state_when_it_is_closed_and_opened(directory: Path) -> None:
     with Card.open(directory) as card:
         assert card.eid() == EID
         assert [(p.iccid, p.enabled, p.name) for p in card.profiles()] == [(iccid(1), True, "KSWiFi")]
@@ -46,14 +46,14 @@ def test_a_card_is_kept_from_one_process_to_the_next(directory: Path) -> None:
         assert card.imsi() == profile_parameters(1).imsi
 
 
-def test_the_session_record_reads_back_signed(directory: Path) -> None:
+def test_a_session_record_read_from_the_card_verifies(directory: Path) -> None:
     with Card.open(directory) as card:
         [record] = card.read_session_records()
     verified = session_record.verify(record, SIGNING_KEY.public_key())
     assert (verified.iccid, verified.allowance_octets) == (iccid(1), 1_000_000_000)
 
 
-def test_authenticate_and_replay(directory: Path) -> None:
+def test_a_challenge_is_answered_once_and_its_replay_gets_auts(directory: Path) -> None:
     vector = milenage.generate_vector(K, OPC, 64, AMF, RAND)
     with Card.open(directory) as card:
         answer = card.authenticate(vector.rand, vector.autn)
@@ -74,14 +74,14 @@ def test_a_challenge_of_another_network_is_a_mac_failure(directory: Path) -> Non
         assert answer.res is None
 
 
-def test_a_rogue_card_answers_anything_but_not_right() -> None:
+def test_a_rogue_card_answers_a_wrong_res() -> None:
     vector = milenage.generate_vector(K, OPC, 64, AMF, RAND)
     answer = RogueCard(Imsi("621990000000001")).authenticate(vector.rand, bytes(16))
     assert answer.res is not None
     assert answer.res != vector.xres
 
 
-def test_switching_and_deleting(directory: Path) -> None:
+def test_profiles_are_enabled_disabled_and_deleted(directory: Path) -> None:
     personalise(directory, 2)
     with Card.open(directory) as card:
         card.enable(iccid(2))
@@ -103,7 +103,7 @@ def test_switching_and_deleting(directory: Path) -> None:
         assert [profile.iccid for profile in card.profiles()] == [iccid(1)]
 
 
-def test_channels_are_given_back(directory: Path) -> None:
+def test_logical_channels_are_closed_after_use(directory: Path) -> None:
     with Card.open(directory) as card:
         for _ in range(10):
             card.profiles()
@@ -119,7 +119,7 @@ def test_a_refused_package_leaves_the_card_as_it_was(directory: Path) -> None:
         assert len(card.profiles()) == 1
 
 
-def test_one_card_in_one_hand(directory: Path) -> None:
+def test_a_card_is_open_in_one_process_only(directory: Path) -> None:
     with Card.open(directory), pytest.raises(CardBusyError):
         Card.open(directory)
     with pytest.raises(CardExistsError):
@@ -129,7 +129,7 @@ def test_one_card_in_one_hand(directory: Path) -> None:
     Card.open(directory).close()
 
 
-def test_a_packet_is_handed_to_an_enabled_profile_alone(directory: Path) -> None:
+def test_a_packet_is_given_to_an_enabled_profile_only(directory: Path) -> None:
     personalise(directory, 2)
     secured = packets.encode_command(packet(1, update_script(2, b"a record")), KEYS)
     envelopes = [sms.envelope(each) for each in sms.deliver_messages(secured, 1)]

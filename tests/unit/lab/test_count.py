@@ -1,3 +1,5 @@
+"""The count of a bearer on disk: what a crash leaves, and what counts as damage."""
+
 import os
 from pathlib import Path
 
@@ -26,7 +28,7 @@ def reopened(count: CountFile) -> CountFile:
     return CountFile.open(count.path)
 
 
-def test_a_count_comes_back_as_it_was_left(tmp_path: Path) -> None:
+def test_a_count_survives_closing_and_opening(tmp_path: Path) -> None:
     count = CountFile.create(tmp_path / "a.count", IDENTITY)
     count.advance(1000)
     count.give_back(1)
@@ -41,13 +43,13 @@ def test_a_count_comes_back_as_it_was_left(tmp_path: Path) -> None:
     assert (tmp_path / "a.count").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_count_in_use_is_not_made_again(tmp_path: Path) -> None:
+def test_an_existing_count_is_not_overwritten(tmp_path: Path) -> None:
     CountFile.create(tmp_path / "a.count", IDENTITY).close()
     with pytest.raises(FileExistsError):
         CountFile.create(tmp_path / "a.count", IDENTITY)
 
 
-def test_a_crash_between_the_two_stores_counts_the_larger(tmp_path: Path) -> None:
+def test_after_a_crash_between_the_two_stores_the_larger_value_counts(tmp_path: Path) -> None:
     count = CountFile.create(tmp_path / "a.count", IDENTITY)
     count.advance(5000)
     count.close()
@@ -58,7 +60,7 @@ def test_a_crash_between_the_two_stores_counts_the_larger(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(("stored", "read"), [(0, 170), (400, 400), (10**18, 5000 - 100 - 400 + 170)])
-def test_a_direction_that_cannot_be_gives_way_to_the_sum(tmp_path: Path, stored: int, read: int) -> None:
+def test_an_impossible_uplink_count_is_made_to_fit_the_sum(tmp_path: Path, stored: int, read: int) -> None:
     count = CountFile.create(tmp_path / "a.count", IDENTITY)
     count.advance(5000)
     count.write(CountRecord(9000, 100, 2, PendingRequest(2, 2, 400, 3, 160), 10))
@@ -71,11 +73,11 @@ def test_a_direction_that_cannot_be_gives_way_to_the_sum(tmp_path: Path, stored:
     count.close()
 
 
-def test_a_torn_record_leaves_the_one_before(tmp_path: Path) -> None:
+def test_a_partly_written_record_leaves_the_previous_one_valid(tmp_path: Path) -> None:
     count = CountFile.create(tmp_path / "a.count", IDENTITY)
     count.write(CountRecord(5000, 0, 1, None))
     count.close()
-    with count.path.open("r+b") as file:  # the slot that the next record would go into, half written
+    with count.path.open("r+b") as file:  # half write the slot of the next record
         file.seek(2560 if _sequence(count.path) % 2 == 0 else 2304)
         file.write(os.urandom(20))
     assert CountFile.open(count.path).record.limit_octets == 5000
@@ -86,7 +88,7 @@ def _sequence(path: Path) -> int:
 
 
 @pytest.mark.parametrize("where", [0, 9, 20, USED_AT + 5, SEQUENCE_AT])
-def test_damage_is_told_and_not_guessed_at(tmp_path: Path, where: int) -> None:
+def test_damage_is_reported_as_an_error(tmp_path: Path, where: int) -> None:
     count = CountFile.create(tmp_path / "a.count", IDENTITY)
     count.advance(5000)
     count.write(CountRecord(9000, 1000, 2, None))
@@ -98,7 +100,7 @@ def test_damage_is_told_and_not_guessed_at(tmp_path: Path, where: int) -> None:
         CountFile.open(count.path)
 
 
-def test_a_cut_file_and_a_count_below_what_was_reported_are_damage(tmp_path: Path) -> None:
+def test_a_truncated_file_and_a_count_below_the_reported_octets_are_damage(tmp_path: Path) -> None:
     count = CountFile.create(tmp_path / "a.count", IDENTITY)
     count.advance(10)
     count.write(CountRecord(9000, 8, 2, PendingRequest(2, 2, 3, 3)))

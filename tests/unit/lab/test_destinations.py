@@ -1,3 +1,5 @@
+"""Which destinations the user plane may reach."""
+
 import pytest
 
 from kswifi.lab.gateway.destinations import Destinations, is_public
@@ -22,7 +24,7 @@ def test_public_addresses_are_public(address: str) -> None:
     assert is_public(address)
 
 
-async def test_only_what_the_gateway_was_told_is_reached_beside_the_internet() -> None:
+async def test_private_destinations_are_reached_only_if_configured() -> None:
     destinations = Destinations([("127.0.0.1", 8082)], [("127.0.0.1", 8080)])
     assert not (await destinations.resolve("127.0.0.1", 8082)).is_origin
     assert (await destinations.resolve("127.0.0.1", 8080)).is_origin
@@ -34,7 +36,7 @@ async def test_only_what_the_gateway_was_told_is_reached_beside_the_internet() -
 
 
 @pytest.mark.parametrize("host", ["2130706433", "0x7f000001", "127.1", "017700000001"])
-async def test_other_spellings_of_loopback_are_seen_through(host: str) -> None:
+async def test_other_spellings_of_loopback_are_refused_too(host: str) -> None:
     with pytest.raises(ProxyRefusedError):
         await Destinations([], []).resolve(host, 80)
 

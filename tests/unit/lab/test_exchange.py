@@ -1,3 +1,5 @@
+"""One plain request and its answer through the proxy: both are parsed to their ends and encoded again."""
+
 import h11
 import pytest
 from hypothesis import given, settings
@@ -18,7 +20,7 @@ def exchange(more: bytes = b"", method: bytes = b"GET") -> Exchange:
     return request.exchange
 
 
-def test_a_body_of_tiny_chunks_is_parsed_in_turns_and_does_not_stay_one() -> None:
+def test_a_body_of_tiny_chunks_is_parsed_in_turns_and_its_chunks_are_joined() -> None:
     made = exchange()
     made.begin()
     head = made.take_answer(b"HTTP/1.1 200 OK\r\n" + CHUNKED + b"\r\n")
@@ -33,7 +35,7 @@ def test_a_body_of_tiny_chunks_is_parsed_in_turns_and_does_not_stay_one() -> Non
     assert made.answer.is_over
 
 
-def test_a_request_of_tiny_chunks_that_came_with_its_head_is_taken_to_its_end() -> None:
+def test_a_request_of_tiny_chunks_is_forwarded_to_its_end() -> None:
     made = exchange(CHUNKED, b"PUT")
     sent = made.take_request(b"1\r\nx\r\n" * 1000 + b"0\r\n\r\n")
     while made.request.has_more:
@@ -49,7 +51,7 @@ def test_what_follows_an_answer_is_not_part_of_it() -> None:
     assert made.answer.is_over
 
 
-def test_an_origin_that_breaks_off_before_it_answers_may_be_refused_for() -> None:
+def test_the_proxy_may_answer_for_an_origin_that_breaks_off_before_answering() -> None:
     made = exchange()
     made.take_answer(b"HTTP/1.1 200 OK\r\nContent-")
     assert made.may_refuse
@@ -58,7 +60,7 @@ def test_an_origin_that_breaks_off_before_it_answers_may_be_refused_for() -> Non
     assert broken.value.status == 502
 
 
-def test_a_reset_is_no_end_of_an_answer_that_ends_with_its_connection() -> None:
+def test_a_reset_does_not_complete_an_answer_that_ends_with_its_connection() -> None:
     made = exchange()
     made.take_answer(b"HTTP/1.1 200 OK\r\n\r\nhal")
     made.break_answer("the connection was reset")
@@ -70,7 +72,7 @@ def test_a_reset_is_no_end_of_an_answer_that_ends_with_its_connection() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(octets=st.binary(max_size=300), cut=st.integers(0, 300))
-def test_noise_from_an_origin_is_waited_on_or_refused(octets: bytes, cut: int) -> None:
+def test_random_octets_of_an_origin_end_the_answer_or_are_refused(octets: bytes, cut: int) -> None:
     made, refused = exchange(), None
     try:
         for piece in (octets[:cut], octets[cut:]):
@@ -85,7 +87,7 @@ def test_noise_from_an_origin_is_waited_on_or_refused(octets: bytes, cut: int) -
 
 @settings(max_examples=150, deadline=None)
 @given(octets=st.binary(max_size=300), cut=st.integers(0, 300))
-def test_noise_behind_a_clients_head_is_refused_or_framed(octets: bytes, cut: int) -> None:
+def test_random_octets_after_a_clients_head_are_refused_or_encoded(octets: bytes, cut: int) -> None:
     made = exchange(CHUNKED, b"PUT")
     origin = h11.Connection(h11.SERVER)
     origin.receive_data(made.begin())

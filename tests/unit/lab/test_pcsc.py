@@ -1,4 +1,4 @@
-"""A card in a reader: pyscard's part played by a module of this test."""
+"""A card in a PC/SC reader; a module of this test stands in for pyscard."""
 
 import sys
 import types
@@ -49,7 +49,7 @@ def readers(monkeypatch: pytest.MonkeyPatch) -> list[FakeReader]:
     return found
 
 
-def test_a_card_in_a_reader_serves_as_well(readers: list[FakeReader]) -> None:
+def test_a_card_in_a_reader_answers_es10(readers: list[FakeReader]) -> None:
     with PcscReader(1) as reader:
         assert readers[1].connected
         with Es10(reader) as es10:
@@ -58,7 +58,7 @@ def test_a_card_in_a_reader_serves_as_well(readers: list[FakeReader]) -> None:
     assert not readers[1].connected
 
 
-def test_what_is_missing_is_named(readers: list[FakeReader]) -> None:
+def test_a_missing_reader_or_card_is_named_in_the_error(readers: list[FakeReader]) -> None:
     with pytest.raises(ReaderMissingError, match="2 readers"):
         PcscReader(2)
     with pytest.raises(CardError, match="no card"):
@@ -69,7 +69,7 @@ def test_what_is_missing_is_named(readers: list[FakeReader]) -> None:
             reader.transmit(b"\x00\xa4\x00\x00")
 
 
-def test_without_pyscard_the_words_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pyscard_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "smartcard.System", None)
     with pytest.raises(ReaderMissingError, match="pyscard"):
         PcscReader(0)

@@ -1,3 +1,5 @@
+"""Heads of requests to the proxy: what is forwarded to the origin, and what is refused."""
+
 from contextlib import suppress
 
 import pytest
@@ -18,13 +20,13 @@ def read(octets: bytes) -> ProxyRequest:
 
 
 def forwarded(octets: bytes) -> bytes:
-    """Return what of these octets goes to the origin at once."""
+    """Return the octets that are sent to the origin after these octets of the client."""
     exchange = read(octets).exchange
     assert exchange is not None
     return exchange.begin()
 
 
-def test_connect() -> None:
+def test_a_connect_request_is_read() -> None:
     request = read(b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n" + AUTHORIZATION + b"\r\nearly")
     assert (request.host, request.port, request.exchange) == ("example.org", 443, None)
     assert (request.bearer_id, request.password, request.early) == ("b1", "secret", b"early")
@@ -44,7 +46,7 @@ def test_a_plain_request_is_rewritten_for_the_origin() -> None:
     )
 
 
-def test_what_follows_the_request_is_not_part_of_it() -> None:
+def test_octets_after_the_request_are_not_forwarded() -> None:
     octets = forwarded(
         b"GET http://example.org HTTP/1.1\r\nHost: example.org\r\n"
         + AUTHORIZATION
@@ -67,7 +69,7 @@ def test_what_follows_the_request_is_not_part_of_it() -> None:
         ),
     ],
 )
-def test_framing_that_connection_names_is_kept(framing: bytes, body: bytes, arrived: bytes) -> None:
+def test_framing_fields_named_by_connection_are_kept(framing: bytes, body: bytes, arrived: bytes) -> None:
     named = framing.partition(b":")[0]
     head, _, rest = forwarded(
         b"POST http://e.org/ HTTP/1.1\r\nHost: e.org\r\nConnection: close, Host, "
@@ -145,7 +147,7 @@ def test_max_forwards_is_counted_down() -> None:
         (b"GET http://a/ HTTP/1.1\r\nHost: a\r\nX: " + b"y" * LARGEST_HEAD_OCTETS, 431),
     ],
 )
-def test_refusals(head: bytes, status: int) -> None:
+def test_invalid_heads_are_refused_with_a_status(head: bytes, status: int) -> None:
     with pytest.raises(ProxyRefusedError) as refused:
         HeadReader().feed(head + b"\r\n")
     assert refused.value.status == status
@@ -153,7 +155,7 @@ def test_refusals(head: bytes, status: int) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(octets=st.binary(max_size=400))
-def test_noise_is_refused_or_waited_on(octets: bytes) -> None:
+def test_random_octets_are_refused_or_need_more_data(octets: bytes) -> None:
     reader = HeadReader()
     with suppress(ProxyRefusedError):
         assert reader.feed(octets or b"\0") is None

@@ -1,4 +1,4 @@
-"""The lane to KSWiFi itself: as many octets a second as it is set to, and a second's worth at once."""
+"""The allowance of control-only access: a rate in octets per second, with bursts of one second."""
 
 import asyncio
 

@@ -1,3 +1,5 @@
+"""The seeded stream of the content server, and the derivation of proxy passwords."""
+
 import hmac
 from base64 import urlsafe_b64decode
 from hashlib import sha256
@@ -11,7 +13,7 @@ from kswifi.lab.stream import CHUNK_OCTETS, SeededStream, chunks, stream_sha256
 
 @settings(max_examples=30, deadline=None)
 @given(offset=st.integers(0, 3 * CHUNK_OCTETS), octets=st.integers(1, CHUNK_OCTETS + 5))
-def test_any_part_of_a_stream_can_be_made_alone(offset: int, octets: int) -> None:
+def test_any_part_of_a_stream_can_be_computed_alone(offset: int, octets: int) -> None:
     whole = b"".join(bytes(chunk) for chunk in chunks("s", offset + octets))
     part = b"".join(bytes(chunk) for chunk in chunks("s", octets, offset))
     assert part == whole[offset:]

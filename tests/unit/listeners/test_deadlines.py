@@ -1,4 +1,4 @@
-"""Every step of a connection ends in time, by HTTP and by HTTPS, and others are answered meanwhile."""
+"""Every step of a connection has a deadline, over HTTP and HTTPS, and other clients are answered meanwhile."""
 
 import asyncio
 import resource
@@ -16,7 +16,7 @@ from tests.support.listeners import LARGE_OCTETS, REQUEST, SHORT, Listening, clo
 
 
 def reading_transport(writer: asyncio.StreamWriter) -> asyncio.Transport:
-    """Return the transport, whose reading can be paused; the writer knows only that it can be written to."""
+    """Return the writer's transport as one whose reading can be paused."""
     transport = writer.transport
     assert isinstance(transport, asyncio.Transport)
     return transport
@@ -34,7 +34,7 @@ def run(folder: Path, tls: bool, scenario: Callable[[Listening], Awaitable[None]
 
 
 @BOTH
-def test_a_connection_that_says_nothing_is_closed(tmp_path: Path, tls: bool) -> None:
+def test_a_connection_that_sends_nothing_is_closed(tmp_path: Path, tls: bool) -> None:
     async def scenario(server: Listening) -> None:
         reader, writer = await server.connect()
         assert await closes(reader) == b""
@@ -46,7 +46,7 @@ def test_a_connection_that_says_nothing_is_closed(tmp_path: Path, tls: bool) -> 
 
 
 @BOTH
-def test_a_head_that_comes_octet_by_octet_is_cut_at_its_deadline(tmp_path: Path, tls: bool) -> None:
+def test_a_head_that_arrives_octet_by_octet_is_ended_at_its_deadline(tmp_path: Path, tls: bool) -> None:
     async def scenario(server: Listening) -> None:
         reader, writer = await server.connect()
         began = time.monotonic()
@@ -80,7 +80,7 @@ def test_a_later_head_has_the_same_deadline(tmp_path: Path, tls: bool) -> None:
 
 
 @BOTH
-def test_a_body_that_does_not_come_is_given_up(tmp_path: Path, tls: bool) -> None:
+def test_a_connection_whose_body_is_late_is_closed(tmp_path: Path, tls: bool) -> None:
     async def scenario(server: Listening) -> None:
         reader, writer = await server.connect()
         writer.write(b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n1")
@@ -106,7 +106,7 @@ def test_an_idle_connection_is_closed(tmp_path: Path, tls: bool) -> None:
 
 
 @BOTH
-def test_a_client_that_does_not_read_its_answer_is_given_up(tmp_path: Path, tls: bool) -> None:
+def test_a_client_that_does_not_read_its_answer_is_closed(tmp_path: Path, tls: bool) -> None:
     async def scenario(server: Listening) -> None:
         reader, writer = await server.connect()
         reading_transport(writer).pause_reading()
@@ -156,7 +156,7 @@ def test_an_event_stream_outlives_every_deadline(tmp_path: Path, tls: bool) -> N
     run(tmp_path, tls, scenario)
 
 
-def test_a_handshake_that_does_not_begin_is_given_up(tmp_path: Path) -> None:
+def test_a_handshake_that_does_not_begin_is_closed(tmp_path: Path) -> None:
     async def scenario(server: Listening) -> None:
         reader, writer = await server.connect(shake_hands=False)
         await asyncio.sleep(0.05)
@@ -172,7 +172,7 @@ def test_a_handshake_that_does_not_begin_is_given_up(tmp_path: Path) -> None:
     run(tmp_path, True, scenario)
 
 
-def test_what_is_no_http_is_refused_and_counted(tmp_path: Path) -> None:
+def test_octets_that_are_not_http_are_refused_and_counted(tmp_path: Path) -> None:
     async def scenario(server: Listening) -> None:
         assert (await server.ask(b"G\r\n\r\n")).startswith(b"HTTP/1.1 400 ")
         assert server.pool.counts["test", Cause.MALFORMED] == 1
@@ -181,7 +181,7 @@ def test_what_is_no_http_is_refused_and_counted(tmp_path: Path) -> None:
 
 
 @BOTH
-def test_many_silent_connections_keep_nobody_out(tmp_path: Path, tls: bool) -> None:
+def test_new_clients_are_served_despite_many_silent_connections(tmp_path: Path, tls: bool) -> None:
     async def scenario(server: Listening) -> None:
         silent = []
         for _ in range(300):
@@ -198,7 +198,7 @@ def test_many_silent_connections_keep_nobody_out(tmp_path: Path, tls: bool) -> N
     run(tmp_path, tls, scenario, connections=50.0, handshake_seconds=60.0, head_seconds=60.0)
 
 
-def test_no_descriptor_left_is_no_end_and_closes_who_is_silent(tmp_path: Path) -> None:
+def test_without_descriptors_a_silent_connection_is_closed_and_serving_goes_on(tmp_path: Path) -> None:
     async def scenario(server: Listening) -> None:
         loop = asyncio.get_running_loop()
         crowd = [socket.socket() for _ in range(200)]

@@ -1,4 +1,4 @@
-"""Which connections count as one client's, and who makes room at a limit."""
+"""Which connections count as one client's, and which connection makes room at a limit."""
 
 import asyncio
 from ipaddress import ip_network
@@ -53,7 +53,7 @@ def test_the_oldest_silent_connection_of_an_address_makes_room_at_its_limit() ->
 
 
 @pytest.mark.parametrize("exempt", [True, False])
-def test_the_limit_per_address_spares_trusted_proxies_alone(exempt: bool) -> None:
+def test_only_exempt_networks_are_free_of_the_limit_per_address(exempt: bool) -> None:
     async def scenario() -> None:
         networks = (ip_network("10.0.0.0/8"),) if exempt else ()
         pool = ConnectionPool(ConnectionLimits(per_address=2, exempt=networks))
@@ -63,14 +63,14 @@ def test_the_limit_per_address_spares_trusted_proxies_alone(exempt: bool) -> Non
     asyncio.run(scenario())
 
 
-def test_a_full_server_closes_the_longest_silent_of_all_and_never_a_served_one() -> None:
+def test_a_full_server_evicts_the_longest_silent_connection_and_never_a_served_one() -> None:
     async def scenario() -> None:
         pool, closed = ConnectionPool(ConnectionLimits(connections=3)), list[str]()
         _admit(pool, "192.0.2.1", closed, "idle", Phase.IDLE)
         _admit(pool, "192.0.2.2", closed, "served", Phase.ANSWER)
         await asyncio.sleep(0.01)
         _admit(pool, "192.0.2.3", closed, "shaking hands", Phase.HANDSHAKE)
-        for number in range(3):  # each new one is served at once, so that the next finds nobody silent but those
+        for number in range(3):  # each new connection is served at once, so that only the two old ones are silent
             new = _admit(pool, f"198.51.100.{number}", closed, "new", Phase.HEAD)
             if new is not None:
                 new.enter(Phase.ANSWER)
@@ -81,7 +81,7 @@ def test_a_full_server_closes_the_longest_silent_of_all_and_never_a_served_one()
     asyncio.run(scenario())
 
 
-def test_a_connection_that_left_gives_its_place_back_once() -> None:
+def test_leaving_twice_frees_one_place() -> None:
     async def scenario() -> None:
         pool = ConnectionPool(ConnectionLimits(per_address=1))
         first = _admit(pool, "192.0.2.1", [], "", Phase.HEAD)

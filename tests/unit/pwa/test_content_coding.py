@@ -1,4 +1,4 @@
-"""Which coding a response has, by Accept-Encoding: RFC 9110, section 12.5.3, rule by rule."""
+"""The content coding chosen from Accept-Encoding, rule by rule (RFC 9110, 12.5.3)."""
 
 import pytest
 from hypothesis import given
@@ -44,12 +44,12 @@ def test_the_weights_of_the_client_decide(accepted: str | None, chosen: str | No
 
 
 @pytest.mark.parametrize(("accepted", "chosen"), [("br, gzip", "identity"), ("identity;q=0, br", None)])
-def test_what_is_not_offered_is_not_chosen(accepted: str, chosen: str | None) -> None:
+def test_a_coding_that_is_not_offered_is_not_chosen(accepted: str, chosen: str | None) -> None:
     assert choose_coding(accepted, ()) == chosen
 
 
 @given(st.dictionaries(st.sampled_from(["br", "gzip", "identity", "*", "zstd"]), st.integers(0, 1000)))
-def test_nothing_that_is_refused_is_chosen_and_nothing_that_is_offered_is_preferred(
+def test_the_offered_coding_with_the_highest_weight_is_chosen_and_a_refused_one_never(
     weights: dict[str, int],
 ) -> None:
     chosen = choose_coding(", ".join(f"{coding};q={weight / 1000}" for coding, weight in weights.items()), OFFERED)
@@ -65,5 +65,5 @@ def test_nothing_that_is_refused_is_chosen_and_nothing_that_is_offered_is_prefer
 
 
 @given(st.text(max_size=60))
-def test_any_field_is_answered(accepted: str) -> None:
+def test_any_field_value_gets_a_decision(accepted: str) -> None:
     assert choose_coding(accepted, OFFERED) in {*OFFERED, "identity", None}

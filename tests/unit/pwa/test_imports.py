@@ -1,4 +1,4 @@
-"""The imports of the app's JavaScript, those at run time (``import()``) included, go downward only."""
+"""The imports of the app's JavaScript, including ``import()`` at run time, have no circles."""
 
 import re
 from graphlib import CycleError, TopologicalSorter
@@ -23,13 +23,13 @@ def imports_below(folder: Path) -> dict[str, set[str]]:
     }
 
 
-def test_no_import_leads_back_to_its_module() -> None:
+def test_imports_have_no_circles() -> None:
     imports = imports_below(STATIC / "js")
     TopologicalSorter(imports).prepare()  # raises CycleError and names the circle
     assert set().union(*imports.values()) == imports.keys() - ENTRIES
 
 
-def test_screens_are_imported_by_their_list_and_the_first_by_the_frame_alone() -> None:
+def test_only_the_list_of_screens_imports_screens_except_for_the_first() -> None:
     imports = imports_below(STATIC / "js")
     screens = imports["screens/index.js"]
     importers = {name for name, named in imports.items() if named & screens}

@@ -1,4 +1,4 @@
-"""The minified files that are committed are what esbuild makes of the sources, and stale ones are never sent."""
+"""The committed minified files are esbuild's output for the present sources, and stale ones are never sent."""
 
 import hashlib
 import re
@@ -27,7 +27,7 @@ def test_every_script_and_style_sheet_is_sent_minified(name: str) -> None:
     assert len(content) < len(source)
 
 
-def test_a_source_that_has_changed_since_is_sent_as_it_is(tmp_path: Path) -> None:
+def test_a_source_newer_than_its_minified_file_is_sent_instead(tmp_path: Path) -> None:
     (tmp_path / "js").mkdir()
     for name in ("sw.js", "js/db.js", "js/api.js"):
         (tmp_path / name).write_bytes((STATIC / name).read_bytes())
@@ -39,7 +39,7 @@ def test_a_source_that_has_changed_since_is_sent_as_it_is(tmp_path: Path) -> Non
 
 
 @pytest.mark.xdist_group("node")
-def test_the_committed_files_are_what_esbuild_makes_of_the_sources() -> None:
+def test_the_committed_files_are_esbuilds_output_for_the_sources() -> None:
     need_node_modules()
     made = minify()
     kept = {
@@ -52,7 +52,7 @@ def test_the_committed_files_are_what_esbuild_makes_of_the_sources() -> None:
 
 
 @pytest.mark.xdist_group("node")
-def test_indentation_within_templates_is_left_out_and_spaces_are_kept(tmp_path: Path) -> None:
+def test_indentation_within_templates_is_removed_and_spaces_are_kept(tmp_path: Path) -> None:
     need_node_modules()
     (tmp_path / "a.js").write_text(
         "/** Why. @type {any} */\nexport const html = (...all) => all;\n"

@@ -1,3 +1,5 @@
+"""The routes of the app's files: content codings, ETags, security headers, and the budget of octets."""
+
 import gzip
 import hashlib
 import json
@@ -21,11 +23,11 @@ def client(lab_origin: str | None = LAB) -> TestClient:
 
 
 def version_of(assets: Assets) -> dict[str, Any]:
-    """Return what the server tells the service worker of this version's files."""
+    """Return the list of this version's files that the server puts before the service worker's script."""
     statement = re.match(r"self\.VERSION=(\{.*?\});", assets.by_url["/sw.js"].content.decode())
     assert statement is not None
-    told: dict[str, Any] = json.loads(statement.group(1))
-    return told
+    version: dict[str, Any] = json.loads(statement.group(1))
+    return version
 
 
 def test_the_page_is_served_with_a_policy_that_allows_its_import_map_and_no_other_inline_script() -> None:
@@ -79,7 +81,7 @@ def test_brotli_is_shorter_than_gzip_for_every_file_that_is_compressed_and_made_
             assert asset.brotli() is asset.brotli()
 
 
-def test_a_file_that_does_not_become_shorter_is_sent_as_it_is() -> None:
+def test_a_file_that_compression_does_not_shorten_is_sent_uncompressed() -> None:
     icon = client().get("/app/icons/icon-192.png", headers={"accept-encoding": "br, gzip"})
     assert "content-encoding" not in icon.headers
 
@@ -90,16 +92,16 @@ def test_a_client_that_refuses_every_coding_gets_406() -> None:
     assert refused.headers["vary"] == "accept-encoding"
 
 
-def test_nothing_but_the_app_is_served() -> None:
+def test_files_that_are_not_part_of_the_app_are_not_served() -> None:
     for path in ("/app/vendor/README.md", "/app/vendor/preact.LICENSE", "/app/js/types.d.ts", "/app/../router.py"):
         assert client().get(path).status_code == 404
 
 
 def test_every_file_of_the_app_is_precached_with_its_hash_and_the_lab_phone_is_not() -> None:
     assets = load_assets()
-    told = version_of(assets)
-    listed = dict(told["precache"])
-    assert told["onDemand"] == sorted(ON_DEMAND)
+    version = version_of(assets)
+    listed = dict(version["precache"])
+    assert version["onDemand"] == sorted(ON_DEMAND)
     assert listed == {
         url: asset.tag
         for url, asset in assets.by_url.items()
@@ -109,7 +111,7 @@ def test_every_file_of_the_app_is_precached_with_its_hash_and_the_lab_phone_is_n
     assert "/app/js/main.js" in listed
 
 
-def test_a_second_language_goes_out_as_its_texts_alone_in_the_order_of_english() -> None:
+def test_a_second_language_is_sent_without_keys_in_the_order_of_english() -> None:
     sent = load_assets().by_url["/app/js/text/pcm.js"].content.decode()
     source = (STATIC / "js/text/pcm.js").read_text(encoding="utf-8")
     lines = source.partition("`")[2].partition("`")[0].split("\n")

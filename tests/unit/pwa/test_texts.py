@@ -1,4 +1,4 @@
-"""All words are in one place, in both languages, and none is without use."""
+"""All texts of the app are in one place, in both languages, and each is used."""
 
 import re
 
@@ -6,13 +6,13 @@ import pytest
 
 from kswifi.pwa.assets import STATIC
 
-# Texts whose key is put together: the prefix, as it stands in the code.
+# Finds the prefixes of keys that the code composes at run time.
 BUILT = re.compile(r"\bt\(`([\w.]*)\$\{")
 GIVEN = re.compile(r'"([a-z_]+(?:\.[a-z_0-9]+)*)"')
 
 
 def texts(language: str) -> dict[str, str]:
-    """The app's texts and the lab's, by their whole keys."""
+    """Return the texts of the app and of the lab by their full keys."""
     group = ""
     found: dict[str, str] = {}
     _, _, lines = (STATIC / f"js/text/{language}.js").read_text(encoding="utf-8").partition("`")
@@ -33,16 +33,16 @@ def code() -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in files)
 
 
-def test_both_languages_say_the_same_things_with_the_same_figures() -> None:
+def test_both_languages_have_the_same_keys_and_placeholders() -> None:
     english, naija = texts("en"), texts("pcm")
-    assert list(english) == list(naija)  # in the same order: the second language goes out without its keys
+    assert list(english) == list(naija)  # in the same order, because the second language is sent without its keys
     assert len(english) > 250
     for key, text in english.items():
         assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", naija[key])), key
         assert text.count(" | ") == naija[key].count(" | "), key
 
 
-def test_every_text_that_is_asked_for_exists_and_every_one_that_exists_is_asked_for() -> None:
+def test_every_used_text_exists_and_every_existing_text_is_used() -> None:
     source, known = code(), texts("en")
     asked = set(re.findall(r'\bt\(\s*"([\w.]+)"', source))
     assert asked <= known.keys(), asked - known.keys()
@@ -53,7 +53,7 @@ def test_every_text_that_is_asked_for_exists_and_every_one_that_exists_is_asked_
 
 
 @pytest.mark.parametrize("language", ["en", "pcm"])
-def test_the_promised_words_are_there(language: str) -> None:
+def test_the_buttons_have_their_agreed_labels(language: str) -> None:
     said = texts(language)
     assert said["home.download"] == "Download Internet Session"
     assert said["choose.button"] == "Download Session"

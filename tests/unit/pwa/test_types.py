@@ -1,4 +1,4 @@
-"""The app's JavaScript has types, in comments, and they hold. Only this check needs Node."""
+"""The app's JavaScript passes the type checker, which reads types from comments. This check needs Node."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The libraries of others are the ones that their tables name."""
+"""Vendored libraries are the files that their tables list, each with its licence."""
 
 import hashlib
 import re

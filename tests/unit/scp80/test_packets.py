@@ -1,4 +1,4 @@
-"""Secured packets, held against what other implementations computed and what real cards answered."""
+"""Secured packets compared with those of other implementations and with recorded answers of real cards."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ def command(counter: int = 7, data: bytes = b"\x00\xa4\x00\x0c\x02\x3f\x00") -> 
 
 
 @pytest.mark.parametrize("vector", DATA["commands"], ids=lambda vector: vector["secured_packet"][:24])
-def test_packets_that_pysim_computed(vector: dict[str, Any]) -> None:
+def test_packets_match_those_of_pysim(vector: dict[str, Any]) -> None:
     asked = vector["spi"]
     spi = SecurityParameters(
         counter=COUNTERS[asked["counter"]],
@@ -59,13 +59,13 @@ def test_packets_that_pysim_computed(vector: dict[str, Any]) -> None:
         data=bytes.fromhex(vector["apdu"]),
     )
     made = packets.encode_command(packet, keys_of(vector))
-    # It leaves the packet's length out where nothing is ciphered, though its checksum covers it.
+    # pySim omits the packet length if nothing is enciphered, although its checksum covers it.
     assert made.hex() == vector["secured_packet"] if spi.ciphered else made[2:].hex() == vector["secured_packet"]
     assert packets.open_command(made, keys_of(vector)) == packet
 
 
 @pytest.mark.parametrize("vector", DATA["gsm0348"]["commands"], ids=lambda vector: vector["packet"][:24])
-def test_packets_of_another_library(vector: dict[str, Any]) -> None:
+def test_packets_match_those_of_the_gsm0348_library(vector: dict[str, Any]) -> None:
     packet = CommandPacket(
         spi=SecurityParameters.decode(bytes.fromhex(vector["spi"])),
         kic=int(vector["kic_octet"], 16),
@@ -79,7 +79,7 @@ def test_packets_of_another_library(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("message", DATA["cards"]["messages"], ids=lambda message: message["command"][:16])
-def test_messages_that_real_cards_took(message: dict[str, str]) -> None:
+def test_messages_match_those_that_real_cards_accepted(message: dict[str, str]) -> None:
     packet = CommandPacket(
         spi=SecurityParameters.decode(bytes.fromhex(message["spi"])),
         kic=int(message["kic_octet"], 16),
@@ -92,7 +92,8 @@ def test_messages_that_real_cards_took(message: dict[str, str]) -> None:
     assert made.hex() == message["command"]
     (ours,) = sms.deliver_messages(made, reference=0)
     assert sms.join([sms.read_deliver(ours)]) == made
-    # Octet for octet the user data that was recorded (whose length octet that recording had wrong).
+    # The user data equals the recorded one octet for octet, except for a length octet that is wrong in the
+    # recording.
     assert ours[-len(made) - 3 :] == bytes.fromhex(message["deliver"])[-len(made) - 3 :]
 
 
@@ -101,7 +102,7 @@ def test_messages_that_real_cards_took(message: dict[str, str]) -> None:
     [*DATA["cards"]["messages"], *DATA["cards"]["answers"], *DATA["gsm0348"]["answers"]],
     ids=lambda vector: vector["answer"][:30],
 )
-def test_answers_of_real_cards(vector: dict[str, Any]) -> None:
+def test_recorded_answers_of_real_cards_are_read(vector: dict[str, Any]) -> None:
     answer = sms.read_report(bytes.fromhex(vector["answer"]))
     spi = SecurityParameters.decode(bytes.fromhex(vector["spi"]))
     key_octets = int(vector["kic_octet"], 16), int(vector["kid_octet"], 16)
@@ -134,7 +135,7 @@ def test_a_script_of_records_fits_two_messages() -> None:
 
 
 def test_scripts_and_answers_of_the_expanded_form() -> None:
-    """The octets are those of TS 102 226's own notation: AA 22 ..., AB 80 23 ..."""
+    """The tags are those of TS 102 226: script AA with commands 22, answer AB with a count 80 and answers 23."""
     script = scripts.Script((bytes.fromhex("80f24002024f0000"), bytes.fromhex("00a40004023f0000")), expanded=True)
     assert script.encode().hex() == "aa14220880f24002024f0000220800a40004023f0000"
     assert scripts.read_script(script.encode()) == script
@@ -177,7 +178,7 @@ def test_wrong_keys_are_noticed() -> None:
         (0x1E, 0x16, True),
         (0x12, 0x16, False),  # not ciphered
         (0x06, 0x16, False),  # no counter
-        (0x0E, 0x16, False),  # a counter that nobody checks
+        (0x0E, 0x16, False),  # a counter that is not checked
         (0x15, 0x16, False),  # a redundancy check
         (0x14, 0x16, False),
         (0x17, 0x16, True),  # a signature
@@ -186,11 +187,11 @@ def test_wrong_keys_are_noticed() -> None:
         (0x00, 0x00, True),
     ],
 )
-def test_minimum_security_level(first: int, level: int, enough: bool) -> None:
+def test_a_command_must_meet_the_minimum_security_level(first: int, level: int, enough: bool) -> None:
     assert SecurityParameters.decode(bytes([first, 0x01])).reaches(level) is enough
 
 
-def test_what_is_not_here_is_said() -> None:
+def test_unsupported_algorithms_and_reserved_bits_are_refused() -> None:
     with pytest.raises(UnsupportedSecurityError, match="AES or triple DES"):
         packets.encode_command(
             CommandPacket(spi=LEVEL, kic=0x11, kid=0x11, tar=bytes(3), counter=0, data=b""), KEYS
@@ -231,52 +232,52 @@ def test_any_octets_get_a_refusal_and_no_other_error(octets: bytes) -> None:
 
 @settings(deadline=None, max_examples=100)
 @given(st.binary(max_size=900), st.integers(0, packets.COUNTER_MAX), st.integers(0, 255))
-def test_there_and_back(data: bytes, counter: int, reference: int) -> None:
+def test_a_packet_survives_encoding_and_segmentation(data: bytes, counter: int, reference: int) -> None:
     packet = command(counter, data)
     made = packets.encode_command(packet, KEYS)
     segments = [sms.read_deliver(message) for message in sms.deliver_messages(made, reference)]
     assert packets.open_command(sms.join(segments), KEYS) == packet
 
 
-def test_explained() -> None:
+def test_a_command_and_its_answer_are_explained() -> None:
     script = scripts.Script((bytes.fromhex("00A40004023F00"),))
     made = packets.encode_command(command(data=script.encode()), KEYS)
-    told = "\n".join(explain(sms.envelope(sms.deliver_messages(made, 0)[0]), KEYS))
-    assert "ENVELOPE" in told
-    assert "SPI 1619: a cryptographic checksum, ciphered, counter higher" in told
-    assert "KIc 12: key set 1, aes" in told
-    assert "counter 7; the checksum is right" in told
-    assert "00A40004023F00" in told
+    lines = "\n".join(explain(sms.envelope(sms.deliver_messages(made, 0)[0]), KEYS))
+    assert "ENVELOPE" in lines
+    assert "SPI 1619: a cryptographic checksum, ciphered, counter higher" in lines
+    assert "KIc 12: key set 1, aes" in lines
+    assert "counter 7; the checksum is right" in lines
+    assert "00A40004023F00" in lines
     assert "give the keys" in "\n".join(explain(made))
     assert "WRONG" in "\n".join(explain(made, Keys(KEYS.kic, bytes(16))))
     answer = ResponsePacket(tar=bytes.fromhex("b00001"), counter=7, status=0, data=b"\x01\x90\x00")
     protected = sms.report(packets.encode_response(answer, LEVEL, 0x12, 0x12, KEYS))
-    told = "\n".join(explain(protected, KEYS, made))
-    assert "the checksum is right" in told
-    assert "1 commands ran, the last answered 9000" in told
+    lines = "\n".join(explain(protected, KEYS, made))
+    assert "the checksum is right" in lines
+    assert "1 commands ran, the last answered 9000" in lines
     plain = SecurityParameters.decode(b"\x00\x01")
     low = ResponsePacket(tar=bytes(3), counter=0, status=ResponseStatus.COUNTER_LOW, data=b"")
-    told = "\n".join(explain(sms.report(packets.encode_response(low, plain, 0, 0, KEYS))))
-    assert "proves nothing" in told
-    assert "counter low" in told
+    lines = "\n".join(explain(sms.report(packets.encode_response(low, plain, 0, 0, KEYS))))
+    assert "proves nothing" in lines
+    assert "counter low" in lines
 
 
-def test_explained_as_a_phone_has_them() -> None:
-    """All ENVELOPEs of a packet in a row, and the answer to the last one with its status word."""
+def test_envelopes_and_an_answer_with_its_status_word_are_explained() -> None:
+    """A phone has all ENVELOPEs of a packet one after the other, and the last answer with its status word."""
     script = scripts.Script((b"\x00\xdc\x02\x04\xa0" + bytes(160),))
     made = packets.encode_command(command(data=script.encode()), KEYS)
     envelopes = [sms.envelope(each) for each in sms.deliver_messages(made, 3)]
     assert len(envelopes) == 2
-    told = explain(b"".join(envelopes), KEYS)
-    assert sum("part" in line and "of 2" in line for line in told) == 2
-    assert "counter 7; the checksum is right" in told
+    lines = explain(b"".join(envelopes), KEYS)
+    assert sum("part" in line and "of 2" in line for line in lines) == 2
+    assert "counter 7; the checksum is right" in lines
     assert "give all their commands" in explain(envelopes[0])[-1]
     assert explain(b"\xa0" + envelopes[0][1:]) == explain(envelopes[0])
     answer = ResponsePacket(tar=bytes.fromhex("b00001"), counter=7, status=0, data=b"\x01\x90\x00")
     protected = sms.report(packets.encode_response(answer, LEVEL, 0x12, 0x12, KEYS))
-    told = explain(protected + b"\x91\x10", KEYS, b"".join(envelopes))
-    assert "status word 9110" in told
-    assert "the checksum is right" in told
+    lines = explain(protected + b"\x91\x10", KEYS, b"".join(envelopes))
+    assert "status word 9110" in lines
+    assert "the checksum is right" in lines
     assert explain(b"\x69\x85") == ["status word 6985, and no proof"]
     with pytest.raises(MalformedPacketError, match="more follows"):
         explain(protected + b"\x90")

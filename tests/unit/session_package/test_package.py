@@ -1,4 +1,4 @@
-"""The session package: whatever is done to it, it is refused with its own words."""
+"""The session package: every change to it is refused, each kind with its own error."""
 
 import base64
 import dataclasses
@@ -87,7 +87,7 @@ BODY_AT = 12 + _JWS_OCTETS
 
 
 def with_manifest(payload: bytes, body: bytes, key: ECKey = KEY, **header: str) -> bytes:
-    """Sign another manifest the right way: what someone holding the key, or an older writer, might make."""
+    """Sign another manifest correctly, as a holder of the key or an older version of the server could."""
     protected = {"alg": "ES256", "typ": JWS_TYPE, "kid": key.thumbprint()} | header
     token = jws.serialize_compact(protected, payload, key, algorithms=["ES256"]).encode()
     return MAGIC + b"\x01" + len(token).to_bytes(4, "big") + token + body
@@ -97,7 +97,7 @@ def manifest_of(package: bytes) -> Manifest:
     return msgspec.json.decode(jws.extract_compact(package[12:BODY_AT]).payload, type=Manifest)
 
 
-def test_what_goes_in_comes_out() -> None:
+def test_a_verified_package_has_the_content_that_was_signed() -> None:
     verified = verify_package(PACKAGE, KEYS, ICCID, FROM)
     assert verified.session_record == RECORD
     assert verified.activation == CONTENTS.activation
@@ -155,13 +155,13 @@ def test_any_truncation_is_refused_as_cut_short(length: int) -> None:
 
 @settings(deadline=None, max_examples=200)
 @given(junk=st.binary(max_size=200))
-def test_junk_is_refused(junk: bytes) -> None:
+def test_random_octets_are_refused(junk: bytes) -> None:
     for data in (junk, MAGIC + junk, MAGIC + b"\x01" + junk, PACKAGE[:12] + junk):
         with pytest.raises(PackageError):
             verify_package(data, KEYS, ICCID, FROM)
 
 
-def test_each_refusal_has_its_own_words() -> None:
+def test_each_kind_of_refusal_has_its_own_code_and_message() -> None:
     flipped_chunk = bytearray(PACKAGE)
     flipped_chunk[-5] ^= 1
     other_key = KeySet([ECKey.generate_key("P-256", auto_kid=True)])
@@ -218,20 +218,20 @@ def test_a_signed_manifest_that_does_not_fit_its_chunks_is_refused() -> None:
             verify_package(with_manifest(payload, body), KEYS, ICCID, FROM)
 
 
-def test_a_record_that_says_something_else_is_refused() -> None:
+def test_a_record_that_differs_from_the_manifest_is_refused() -> None:
     for record in (record_of(2_000_000_000), record_of(None), bytes(123), RECORD[:-1] + bytes([RECORD[-1] ^ 1])):
         package = build_package(dataclasses.replace(CONTENTS, session_record=record), KEY)
         with pytest.raises(ChunkDamagedError, match="session record"):
             verify_package(package, KEYS, ICCID, FROM)
 
 
-def test_a_chunk_cannot_unfold_without_bound() -> None:
+def test_a_chunk_that_decompresses_beyond_its_limit_is_refused() -> None:
     compressor = zlib.compressobj(9, wbits=31)
     bomb = compressor.compress(bytes(16 * 1024 * 1024)) + compressor.flush()
     whole = manifest_of(PACKAGE)
     first = Chunk("session_record", 0, len(bomb), hashlib.sha256(bomb).hexdigest(), 16 * 1024 * 1024)
     manifest = msgspec.structs.replace(whole, size=len(bomb), chunks=(first, *whole.chunks[1:]))
-    with pytest.raises(ChunkDamagedError, match="has not the size"):
+    with pytest.raises(ChunkDamagedError, match="does not have the size"):
         verify_package(with_manifest(msgspec.json.encode(manifest), bomb), KEYS, ICCID, FROM)
 
 
@@ -251,8 +251,8 @@ def test_the_key_set_holds_no_private_part() -> None:
     assert all("d" not in key for key in public.as_dict()["keys"])
 
 
-def test_the_codec_needs_no_input_or_output() -> None:
-    """A verifier that anyone can run: it pulls in no database, no web framework."""
+def test_the_codec_imports_no_database_and_no_web_framework() -> None:
+    """A phone can run the verifier, because it imports no database and no web framework."""
     others = "[m for m in sys.modules if m in ('sqlalchemy', 'fastapi')]"
     script = f"import sys, kswifi.session_package.codec; print({others})"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)

@@ -1,4 +1,4 @@
-"""Pages that are written from the code say what the code says."""
+"""Generated pages match the code that they are generated from."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_every_setting_is_on_the_page_and_has_a_meaning() -> None:
         assert field.description, f"{name} has no description"
 
 
-def test_every_module_says_what_it_does() -> None:
+def test_every_module_has_a_docstring() -> None:
     missing = [
         str(path.relative_to(code_map.PACKAGE))
         for path in code_map.PACKAGE.rglob("*.py")

@@ -1,1 +1,1 @@
-"""Load on a Gy server: messages like those of a real packet core, made and read as cheaply as can be."""
+"""Load on a Gy server, with messages of a real packet core that are made and read with little CPU time."""

@@ -1,8 +1,8 @@
-"""The load generator: one process, a few connections, so many requests outstanding at any moment.
+"""The load generator: one process with a few connections that keeps a fixed number of requests outstanding.
 
-It keeps many more sessions open than requests outstanding and takes them in turn, so the server meets a session
-again only after thousands of others. It reads of an answer what tells success from failure, and no more: it must
-not be what limits the server.
+It has many more ChargingSessions open than requests outstanding and takes them in turn, so that the server gets
+requests of thousands of others before the same one again. Of an answer it reads only what distinguishes success
+from failure, so that the generator does not limit the server.
 """
 
 import select
@@ -21,17 +21,17 @@ from kswifi.diameter.messages.base import Capabilities, CapabilitiesExchangeAnsw
 from kswifi.kernel.errors import KswifiError
 
 _SUCCESS: Final = bytes.fromhex("0000010c4000000c000007d1")
-"""Result-Code 2001 as a whole AVP; that of the command stands before those of its groups."""
+"""The AVP of Result-Code 2001. In an answer, that of the command comes before those of its groups."""
 _RESULT_CODE: Final = _SUCCESS[:8]
 _GRANTED: Final = bytes.fromhex("000001af40")
-"""How Granted-Service-Unit begins."""
+"""The beginning of the AVP Granted-Service-Unit."""
 _USED_OCTETS: Final = 900_000
 _BUFFER_OCTETS: Final = 4 << 20
 _READ_OCTETS: Final = 1 << 18
 _STUCK_SECONDS: Final = 20.0
 _OTHER_KIND_EVERY: Final = 10
 _STRIDE: Final = 7_919
-"""Subscribers are taken in this stride, a prime: neighbours in time are none in memory."""
+"""Subscribers are taken in steps of this prime, so that consecutive requests do not share cached memory."""
 
 
 class GeneratorFailedError(KswifiError):
@@ -42,7 +42,17 @@ class GeneratorFailedError(KswifiError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GyLoad:
-    """What the generator does; ``open_sessions`` are open at once, each of another one of the ``subscribers``."""
+    """The load to generate.
+
+    Attributes:
+        port: of the server's Diameter node, on loopback.
+        outstanding: requests without an answer at any time.
+        connections: Diameter connections.
+        seconds: how long to measure.
+        warm_up_seconds: load before the measurement.
+        subscribers: how many lines exist.
+        open_sessions: ChargingSessions open at the same time, each of a different subscriber.
+    """
 
     port: int
     outstanding: int
@@ -55,10 +65,15 @@ class GyLoad:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GyMeasured:
-    """What came of it within the measured seconds.
+    """The result of a measurement.
 
-    ``errors`` are answers that were no success, or granted nothing to a request that asks; ``cpu_seconds`` are
-    the generator's own.
+    Attributes:
+        answers: how many were received.
+        errors: how many of them were not successful, or granted nothing to a request for credit.
+        seconds: the duration.
+        cpu_seconds: CPU time of the generator.
+        p50_ms: median latency.
+        p99_ms: 99th percentile of the latency.
     """
 
     answers: int
@@ -70,7 +85,7 @@ class GyMeasured:
 
 
 class _Session:
-    """One session: what its messages hold, the number of its next one, and that of its TERMINATION."""
+    """One ChargingSession: the values of its messages, and the numbers of its next and its last request."""
 
     __slots__ = ("last_number", "next_number", "parts")
 
@@ -80,15 +95,18 @@ class _Session:
         self.last_number = updates + 1
 
 
-def generate(load: GyLoad, told: Connection) -> None:
-    """Be the process: warm up, say so, measure, and tell the ``GyMeasured``, or why there is none."""
+def generate(load: GyLoad, report: Connection) -> None:
+    """Run the generator in its process.
+
+    It sends to ``report``: None when it has warmed up, then its ``GyMeasured``; or a text, if it failed.
+    """
     try:
         generator = _Generator(load)
         generator.run_for(load.warm_up_seconds)
-        told.send(None)
-        told.send(generator.run_for(load.seconds))
+        report.send(None)
+        report.send(generator.run_for(load.seconds))
     except (KswifiError, OSError) as error:
-        told.send(str(error))
+        report.send(str(error))
 
 
 class _Generator:
@@ -104,7 +122,7 @@ class _Generator:
         self._made = self._sent = self._errors = 0
         self._latencies: list[float] = []
         self._number_base = int(time.time()) % 1_000_000 * 1_000
-        # The first round ends early by another number for each, so that from then on all kinds of requests mix.
+        # The first sessions have different numbers of updates, so that all kinds of requests mix from then on.
         self._ready = deque(self._session(place % (UPDATES + 1)) for place in range(load.open_sessions))
         self._under_way = [self._ready[0]] * load.outstanding
         self._sent_at = [0.0] * load.outstanding
@@ -112,7 +130,7 @@ class _Generator:
             self._send(place, range(place, load.outstanding, load.connections))
 
     def run_for(self, seconds: float) -> GyMeasured:
-        """Go on with the load for so long, and measure what comes meanwhile."""
+        """Continue the load for some seconds, and measure the answers in that time."""
         self._latencies, self._errors = [], 0
         began, cpu = time.perf_counter(), time.process_time()
         while time.perf_counter() - began < seconds:
@@ -129,7 +147,7 @@ class _Generator:
         )
 
     def _turn(self) -> None:
-        """Read what came on each connection, and follow every answer with the next request."""
+        """Read the answers on each connection, and send a new request for each answer."""
         events = self._poll.poll(_STUCK_SECONDS * 1000)
         if not events:
             raise GeneratorFailedError(f"no answer came for {_STUCK_SECONDS:.0f} seconds")
@@ -143,7 +161,7 @@ class _Generator:
                 self._send(place, free)
 
     def _take(self, place: int, data: bytes) -> list[int]:
-        """Check the answers in these octets; return the slots they leave free."""
+        """Check the answers in these octets; return the slots that they free."""
         now = time.perf_counter()
         sent_at, under_way, latencies = self._sent_at, self._under_way, self._latencies
         number_of = int.from_bytes
@@ -153,7 +171,7 @@ class _Generator:
             behind = start + number_of(data[start + 1 : start + 4], "big")
             if behind > end:
                 break
-            if data[start + 4] & FLAG_REQUEST:  # a watchdog: what flows here answers it well enough
+            if data[start + 4] & FLAG_REQUEST:  # a watchdog request; the traffic itself keeps the connection alive
                 start = behind
                 continue
             slot = number_of(data[start + 12 : start + 16], "big")
@@ -170,7 +188,7 @@ class _Generator:
         return free
 
     def _send(self, place: int, slots: Sequence[int]) -> None:
-        """Send the next request of as many sessions as there are free slots."""
+        """Send one request in each free slot, each of the next ChargingSession in turn."""
         templates, ready, under_way, sent = self._templates, self._ready, self._under_way, self._sent
         instant = int(time.time())
         requests = []
@@ -216,10 +234,10 @@ def _greeted(port: int) -> socket.socket:
     while len(answer) < HEADER_OCTETS or len(answer) < int.from_bytes(answer[1:4], "big"):
         octets = connection.recv(_READ_OCTETS)
         if not octets:
-            raise GeneratorFailedError("the server closed the connection instead of greeting")
+            raise GeneratorFailedError("the server closed the connection instead of answering the CER")
         answer += octets
     if peek_header(answer).command_code != Command.CAPABILITIES_EXCHANGE:
-        raise GeneratorFailedError("the server did not greet")
+        raise GeneratorFailedError("the server did not answer the CER")
     refused = CapabilitiesExchangeAnswer.decode(answer).result_code
     if refused != ResultCode.SUCCESS:
         raise GeneratorFailedError(f"the server refused the peer with {refused}")

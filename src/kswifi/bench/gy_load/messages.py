@@ -1,7 +1,7 @@
-"""Credit-Control-Requests by the ten thousand: a captured message, cut at the places that differ.
+"""Templates of Credit-Control-Requests: captured messages with placeholders for the values that differ.
 
-The three messages are those of an Open5GS SMF (`tests/data/gy` has more and their origin). A message is made by
-filling the places of its kind, all of one length, so making one costs about a microsecond.
+The three messages were captured from an Open5GS SMF (`tests/data/gy` has more, and their origin). All values have a
+fixed length, so a message is made by filling its placeholders, which takes about a microsecond.
 """
 
 from collections.abc import Iterator
@@ -24,11 +24,11 @@ REALM: Final = "localdomain"
 SERVER: Final = "ocs.localdomain"
 IMSI_PREFIX: Final = b"00101"
 UPDATES: Final = 8
-"""Between the INITIAL and the TERMINATION of a session."""
+"""CCR-Updates between the INITIAL and the TERMINATION of a ChargingSession."""
 
 _SAMPLE_IMSI: Final = b"001010000000001"
 _SAMPLE_NUMBER: Final = b"1795405056"
-"""The part of the captured Session-Id that is replaced: ten digits tell the sessions apart."""
+"""The part of the captured Session-Id that is replaced by ten digits, different in each ChargingSession."""
 _U32: Final = Struct("!I").pack
 _U64: Final = Struct("!Q").pack
 _IDENTIFIERS: Final = Struct("!II").pack
@@ -37,7 +37,7 @@ _NTP_OF_UNIX_EPOCH: Final = 2_208_988_800
 
 
 SessionParts: TypeAlias = tuple[bytes, bytes, bytes, bytes, bytes]
-"""What stays the same in all messages of a session, as it stands in them: the first five of ``_PARTS``."""
+"""The encoded values that are the same in all messages of a ChargingSession: the first five of ``_PARTS``."""
 _PARTS: Final = (
     "session", "imsi", "charging_id", "pdp_address", "cell",
     "identifiers", "number", "instant", "input", "output",
@@ -45,7 +45,7 @@ _PARTS: Final = (
 
 
 def session_parts(number: int, subscriber: int) -> SessionParts:
-    """Return the parts of the session with this number, of the subscriber with that one."""
+    """Return the values of the ChargingSession with a number, of the subscriber with another."""
     return (
         b"%010d" % number,
         imsi_of(subscriber),
@@ -56,12 +56,12 @@ def session_parts(number: int, subscriber: int) -> SessionParts:
 
 
 def imsi_of(subscriber: int) -> bytes:
-    """Return the IMSI of a subscriber, fifteen digits."""
+    """Return the IMSI of a subscriber, fifteen digits in ASCII."""
     return IMSI_PREFIX + b"%010d" % subscriber
 
 
 class Template:
-    """One kind of message, cut at the places that differ."""
+    """One kind of message, with placeholders for the values that differ."""
 
     __slots__ = ("_in_order", "_pattern")
 
@@ -73,11 +73,11 @@ class Template:
         """Return the message.
 
         Args:
-            session: whose message it is.
-            slot: comes back with the answer, as its Hop-by-Hop Identifier.
+            session: the values of the ChargingSession.
+            slot: the Hop-by-Hop Identifier, which the answer repeats.
             number: the CC-Request-Number.
-            instant: Unix seconds, for the Event-Timestamp.
-            used_octets: uplink; some downlink is added.
+            instant: the Event-Timestamp, in Unix seconds.
+            used_octets: reported uplink usage; a fixed downlink usage is added.
         """
         parts = (
             *session,
@@ -92,7 +92,7 @@ class Template:
 
 
 class Templates(NamedTuple):
-    """Every kind of message: the usual one first, then the same in another order and size."""
+    """The templates of each type of request: the captured message first, then variants of its AVPs' order."""
 
     initial: tuple[Template, ...]
     update: tuple[Template, ...]
@@ -100,7 +100,7 @@ class Templates(NamedTuple):
 
 
 def load_templates() -> Templates:
-    """Read the captured messages and make the kinds of each."""
+    """Read the captured messages and make the variants of each."""
     return Templates(*(_kinds(name) for name in ("initial", "update", "termination")))
 
 
@@ -144,7 +144,7 @@ _NAMES: Final = {
 
 
 def _places(message: bytes, offset: int, end: int) -> Iterator[tuple[int, int, str]]:
-    """Yield where a message differs from others of its kind: start, stop, and what stands there."""
+    """Yield the places of the values that differ between messages: start, stop, and the name of the value."""
     for key, value, stop, _ in avps_within(message, offset, end):
         if key == d.SESSION_ID.key:
             start = message.index(_SAMPLE_NUMBER, value, stop)

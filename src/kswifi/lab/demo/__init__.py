@@ -1,1 +1,1 @@
-"""The demo: the whole road of one InternetSession, walked by a phone in a process of its own."""
+"""The demo: a phone, in a separate process, takes one InternetSession from the order to its end."""

@@ -1,7 +1,7 @@
-"""The phone's app, as a program: it speaks REST with the server over WiFi, and resumes what breaks off.
+"""The phone's app as a program: it calls the server's REST API over WiFi and resumes interrupted downloads.
 
-Everything that changes something carries an Idempotency-Key that stays the same when it is sent again, so a lost
-answer, a server that was killed and one that is still starting are all met by sending the same request again.
+Every request that changes something carries an Idempotency-Key, and a repetition carries the same key. So the app
+answers a lost answer, a killed server and a starting server in one way: it sends the same request again.
 """
 
 import time
@@ -27,12 +27,19 @@ _BUSY: Final = (429, 502, 503, 504)
 _DOWNLOADABLE: Final = ("released", "downloaded")
 
 Download = Callable[[int, int], None]
-"""Told as octets arrive: how many are there, of how many."""
+"""Called while octets arrive, with the number received so far and the total."""
 
 
 @dataclass(slots=True)
 class Downloaded:
-    """How a download went: the tries it took, and the octet at which the server last let it go on (206)."""
+    """How a download went.
+
+    Attributes:
+        tries: how many requests it took.
+        broke_off: whether the connection was dropped on purpose.
+        resumed_at: the octet at which the server last resumed it (206); None if it never did.
+        etag: the entity tag of the package, which a resumption must match.
+    """
 
     tries: int = 0
     broke_off: bool = False
@@ -41,13 +48,13 @@ class Downloaded:
 
 
 class AppError(KswifiError):
-    """The server refused, or did not do in time what it had promised."""
+    """The server refused a request, or did not reach an expected state in time."""
 
     code = "app_refused"
 
 
 class _BusyError(Exception):
-    """The server asks to come again."""
+    """The server cannot answer now; the request is sent again."""
 
 
 class PhoneApp:
@@ -58,7 +65,7 @@ class PhoneApp:
         self._csrf_token = ""
 
     def leave_wifi(self) -> None:
-        """Drop the connections made over WiFi and stay signed in: what is asked next must connect anew."""
+        """Close the connections made over WiFi, and stay signed in. The next request opens a new connection."""
         left = self._client
         self._client = httpx2.Client(
             base_url=left.base_url, timeout=left.timeout, trust_env=False, cookies=left.cookies
@@ -66,11 +73,11 @@ class PhoneApp:
         left.close()
 
     def close(self) -> None:
-        """Drop the connections."""
+        """Close all connections."""
         self._client.close()
 
     def register(self, identifier: str, password: str) -> str:
-        """Make an account and sign in; return its recovery code. If it is there already, sign in to it."""
+        """Create an account and sign in; return its recovery code. If the account exists, only sign in."""
         credentials = {"identifier": identifier, "password": password}
         answer = self._request("POST", "/api/v1/accounts", json=credentials, accept=(201, 409))
         if answer.status_code == 409:  # an earlier answer was lost
@@ -80,21 +87,23 @@ class PhoneApp:
         return str(body.get("recovery_code", ""))
 
     def offers(self) -> list[dict[str, Any]]:
-        """List what can be ordered."""
+        """Return the offers that can be ordered."""
         return list(self._get("/api/v1/offers")["offers"])
 
     def keys(self) -> KeySet:
-        """Fetch the public keys that packages are verified with (RFC 7517)."""
+        """Return the server's public keys, which verify packages (RFC 7517)."""
         return KeySet.import_key_set(self._request("GET", "/.well-known/jwks.json", accept=(200,)).json())
 
     def order(self, offer_id: str) -> dict[str, Any]:
-        """Order an InternetSession; return it."""
+        """Order an InternetSession and return it."""
         return self._post("/api/v1/sessions", {"offer_id": offer_id}, accept=(201,))
 
     def buy(self, offer_id: str, seconds: float = 30.0) -> dict[str, Any]:
-        """Pay for an offer at the sandbox gateway's checkout, by its button; return the settled payment.
+        """Pay for an offer with the button of the sandbox gateway's checkout; return the settled payment.
 
-        Only there: a checkout where real money moves is for people.
+        Raises:
+            AppError: the payment is not at the sandbox (a program must not move real money), or it does not settle
+                within ``seconds``.
         """
         payment = self._post("/api/v1/payments", {"offer_id": offer_id}, accept=(201,))
         url = f"/api/v1/payments/{payment['reference']}"
@@ -115,15 +124,19 @@ class PhoneApp:
         return payment
 
     def current_pass(self) -> dict[str, Any]:
-        """Read the pass."""
+        """Return the user's pass."""
         return self._get("/api/v1/pass")
 
     def internet_session(self, session_id: str) -> dict[str, Any]:
-        """Read one InternetSession."""
+        """Return one InternetSession."""
         return self._get(f"/api/v1/sessions/{session_id}")
 
     def wait_until(self, session_id: str, states: Sequence[str], seconds: float = 30.0) -> dict[str, Any]:
-        """Return the InternetSession once the server says that it is in one of these states."""
+        """Wait until the InternetSession is in one of these states, and return it.
+
+        Raises:
+            AppError: it is not, after ``seconds``.
+        """
         until = time.monotonic() + seconds
         while (found := self.internet_session(session_id))["state"] not in states:
             if time.monotonic() > until:
@@ -137,9 +150,13 @@ class PhoneApp:
     def download(
         self, session_id: str, target: Path, watch: Download, break_off_at: int | None = None
     ) -> Downloaded:
-        """Fetch the package into ``target``, going on at the octet where it broke off.
+        """Download the package into ``target``; resume it where it was interrupted.
 
-        ``break_off_at`` drops the connection once, at that octet, as a lost WiFi would.
+        Args:
+            session_id: the InternetSession.
+            target: the file; it is overwritten.
+            watch: called while octets arrive.
+            break_off_at: drop the connection once, at this octet, as a lost WiFi would.
         """
         so_far = Downloaded()
         target.write_bytes(b"")
@@ -151,15 +168,19 @@ class PhoneApp:
         return so_far
 
     def downloaded(self, session_id: str, sha256: str) -> dict[str, Any]:
-        """Tell that the whole package is on the device."""
+        """Report that the whole package, with this digest, is on the device."""
         return self._post(f"/api/v1/sessions/{session_id}/downloaded", {"sha256": sha256})
 
     def transfer(self, session_id: str, esim_id: str) -> dict[str, Any]:
-        """Ask for the transfer to the eSIM."""
+        """Request the transfer to the eSIM."""
         return self._post(f"/api/v1/sessions/{session_id}/transfer", {"esim_id": esim_id})
 
     def wait_for_profile(self, esim_id: str, seconds: float = 30.0) -> None:
-        """Return once the server has released the profile for our eSIM; one that was begun still can be had."""
+        """Wait until the profile of our eSIM can be downloaded.
+
+        Raises:
+            AppError: it cannot, after ``seconds``.
+        """
         until = time.monotonic() + seconds
         while (state := self._get(f"/api/v1/esims/{esim_id}")["profile_state"]) not in _DOWNLOADABLE:
             if time.monotonic() > until:
@@ -167,31 +188,43 @@ class PhoneApp:
             time.sleep(_POLL_SECONDS)
 
     def profile_state(self, esim_id: str) -> str:
-        """Read where an eSIM's profile is."""
+        """Return the state of an eSIM's profile."""
         return str(self._get(f"/api/v1/esims/{esim_id}")["profile_state"])
 
     def card_contents(self, esim_id: str) -> dict[str, Any]:
-        """Read which sessions an eSIM holds, and in which order they are used."""
+        """Return the sessions of an eSIM, and the order in which they are used."""
         return self._get(f"/api/v1/esims/{esim_id}/sessions")
 
     def arrange(self, esim_id: str, order: Sequence[str], *, continue_with_next: bool) -> None:
-        """Choose the order of use and what follows; return once the ledger has confirmed it."""
+        """Set the order of use, and whether the next session follows by itself; wait until the ledger confirms it.
+
+        Raises:
+            AppError: it was not confirmed in time.
+        """
         body = {"order": list(order), "continue_with_next": continue_with_next}
         self._post(f"/api/v1/esims/{esim_id}/sessions", body)
         until = time.monotonic() + _CONFIRM_SECONDS
         while True:
-            told = self.card_contents(esim_id)
-            if told["order"][: len(order)] == list(order) and told["continue_with_next"] is continue_with_next:
+            contents = self.card_contents(esim_id)
+            confirmed = contents["order"][: len(order)] == list(order)
+            if confirmed and contents["continue_with_next"] is continue_with_next:
                 return
             if time.monotonic() > until:
                 raise AppError("the order of use was not confirmed")
             time.sleep(_POLL_SECONDS)
 
     def carry_packets(self, esim_id: str, hand_over: Callable[[str, Sequence[bytes]], bytes]) -> int:
-        """Carry secured packets to the card until it has proved everything; return how many were proved.
+        """Carry secured packets from the server to the card, and proofs back, until none is left.
+
+        Args:
+            esim_id: the eSIM.
+            hand_over: gives the ENVELOPE commands of a packet to the card with this ICCID; returns its answer.
+
+        Returns:
+            How many packets the card has proved.
 
         Raises:
-            AppError: the card does not take one.
+            AppError: packets are left after ``_PACKETS`` attempts.
         """
         proved = 0
         at = f"/api/v1/esims/{esim_id}/packets"
@@ -203,14 +236,14 @@ class PhoneApp:
             answer = hand_over(str(packet["iccid"]), envelopes)
             proof = self._post(f"{at}/{packet['packet_id']}", {"answer": answer.hex()})
             proved += proof["result"] == "proved"
-        raise AppError("the card does not take what is written for it")
+        raise AppError(f"the card has not accepted all packets after {_PACKETS} attempts")
 
     def switch(self, session_id: str, to: str) -> dict[str, Any]:
-        """Ask for ``activate``, ``deactivate`` or ``cancel``."""
+        """Request ``activate``, ``deactivate`` or ``cancel``."""
         return self._post(f"/api/v1/sessions/{session_id}/{to}", None)
 
     def usage(self, session_id: str) -> dict[str, Any]:
-        """Read what the ledger knows, and how old that is."""
+        """Return the balance of the session in the ledger, and its age."""
         return self._get(f"/api/v1/sessions/{session_id}/usage")
 
     def _fetch_rest(
@@ -223,7 +256,7 @@ class PhoneApp:
             if answer.status_code not in (200, 206):
                 answer.read()
                 raise _BusyError(answer.text[:200]) if answer.status_code in _BUSY else _refusal(answer)
-            # Kept before the body is read: what breaks off is what needs it.
+            # Stored before the body is read, because an interrupted body is what needs it.
             so_far.etag = str(answer.headers["ETag"])
             if answer.status_code == 200:
                 have = 0
@@ -275,7 +308,7 @@ class PhoneApp:
 
 
 def _again() -> Iterable[stamina.Attempt]:
-    """Try again what found nobody, or somebody busy: soon at first, as one phone may."""
+    """Repeat a request that found no server or a busy one, with growing pauses."""
     return stamina.retry_context(
         on=(httpx2.TransportError, _BusyError),
         attempts=_TRIES,

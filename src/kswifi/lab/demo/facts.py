@@ -1,4 +1,4 @@
-"""What a walk came to, as one JSON object, and whether all of it really happened."""
+"""The result of a demo run as one JSON object, and the checks that all of it really happened."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from kswifi.lab.demo.road import UNCAPPED_OCTETS, Walked
 
 
 def facts_of(walked: Walked) -> dict[str, Any]:
-    """Return the closing facts: what the phone counted, beside what the server's ledger says."""
+    """Return the result: the octets that the phone counted, and the balance in the server's ledger."""
     traffic, balance = walked.traffic, walked.usage["balance"]
     uncapped = walked.offer["allowance_octets"] is None
     return {
@@ -29,7 +29,7 @@ def _payment_of(walked: Walked) -> dict[str, Any]:
 
 
 def failings(facts: dict[str, Any]) -> list[str]:
-    """Return what did not come out as it must; nothing, if the road was walked to its end."""
+    """Return the failed checks in words; an empty list if the run succeeded."""
     ledger = facts["ledger"]
     uncapped = facts["allowance_octets"] is None
     wanted = UNCAPPED_OCTETS if uncapped else facts["allowance_octets"]
@@ -37,12 +37,12 @@ def failings(facts: dict[str, Any]) -> list[str]:
     end = "expired" if uncapped else "exhausted"
     checks = {
         "delivered octets are not the allowance": whole,
-        "the ledger did not charge what was delivered": ledger["used"] == facts["delivered_octets"],
+        "the ledger did not charge the delivered octets": ledger["used"] == facts["delivered_octets"],
         "there is overrun": facts["overrun_octets"] == 0,
         "octets are still reserved or available": ledger["reserved"] == ledger["available"] == 0,
-        "the ledger credited another amount": ledger["credited"] == (ledger["used"] if uncapped else wanted),
+        "the ledger credited a different amount": ledger["credited"] == (ledger["used"] if uncapped else wanted),
         "the network did not cut the line": facts["cut_off"],
         f"the session is not {end}": facts["state"] == end,
-        "what was bought is not settled": facts.get("payment", {"state": "settled"})["state"] == "settled",
+        "the payment is not settled": facts.get("payment", {"state": "settled"})["state"] == "settled",
     }
     return [words for words, holds in checks.items() if not holds]

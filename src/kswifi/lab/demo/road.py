@@ -1,8 +1,8 @@
-"""The road of one InternetSession, stage by stage, as a phone walks it.
+"""The way of one InternetSession on a phone, from the account to the cut-off, stage by stage (the "road").
 
-Every stage can be walked again after a crash of the server or the lab: what was done is found done. The only thing
-counted here is what this process's own sockets sent and received; what the network charged is read from the server
-and compared at the end.
+Every stage can be repeated after a crash of the server or the lab; a step that was done before is found done. This
+process counts only the octets of its own sockets. The octets that the network charged are read from the server and
+compared with them at the end.
 """
 
 import hashlib
@@ -35,41 +35,41 @@ _CUT_OFF_SECONDS: Final = 30.0
 _TRIES: Final = 40
 _TRY_SECONDS: Final = 60.0
 UNCAPPED_OCTETS: Final = 2_000_000_000
-"""What is spent of a session without a limit."""
+"""How many octets the demo uses of a session without a limit."""
 
 _FLOWS: Final = 16
 _CUT_OFF_ACCESS: Final = ("control_only", "ended")
 
 
 class RoadError(KswifiError):
-    """A stage did not happen as it should."""
+    """A stage did not have the expected result."""
 
     code = "road_blocked"
 
 
 class Teller(Protocol):
-    """Who is told what happens, while it happens."""
+    """Shows the progress of the demo while it happens."""
 
     def begin(self, stage: str) -> None:
-        """A stage begins."""
+        """Show that a stage begins."""
         ...
 
     def progress(self, done: int, total: int) -> None:
-        """So many octets of so many."""
+        """Show how many octets of how many were moved."""
         ...
 
     def note(self, words: str) -> None:
-        """Something worth knowing was learnt."""
+        """Show a detail of the current stage."""
         ...
 
     def end(self, stage: str, seconds: float) -> None:
-        """The stage ended well."""
+        """Show that a stage succeeded, and how long it took."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage that really ran."""
+    """A stage that has run, and its duration."""
 
     name: str
     seconds: float
@@ -77,7 +77,7 @@ class Stage:
 
 @dataclass(slots=True)
 class Walked:
-    """What the road has led to so far."""
+    """The results of the stages so far."""
 
     offer: Mapping[str, Any] = field(default_factory=dict)
     payment: Mapping[str, Any] = field(default_factory=dict)
@@ -93,7 +93,7 @@ class Walked:
 
 
 class Road:
-    """One phone on its way: its app, its card, its network and its modem."""
+    """One phone (its app, card, network and modem), and the stages that it goes through."""
 
     def __init__(
         self,
@@ -117,10 +117,16 @@ class Road:
         self._teller = teller
 
     def walk(self, offer_id: str, identifier: str, password: str, pass_days: Callable[[int], None]) -> Walked:
-        """Walk all of it; ``pass_days`` lets so many days go by, for what ends with a day alone.
+        """Go through all stages.
+
+        Args:
+            offer_id: the offer to order.
+            identifier: of the account.
+            password: of the account.
+            pass_days: moves the server's clock by so many days, to reach the end of an uncapped session.
 
         Raises:
-            KswifiError: a stage was refused or did not happen; the stages before it are in ``walked``.
+            KswifiError: a stage failed; the results of those before it are in ``walked``.
         """
         self.register(identifier, password)
         self.choose(offer_id)
@@ -141,7 +147,7 @@ class Road:
 
     @property
     def uncapped(self) -> bool:
-        """Whether no octet ends the session, but a day."""
+        """Whether the session has no limit of octets and ends by time only."""
         return self.walked.offer["allowance_octets"] is None
 
     def register(self, identifier: str, password: str) -> None:
@@ -151,7 +157,7 @@ class Road:
             self._teller.note(f"account of {identifier}")
 
     def choose(self, offer_id: str) -> None:
-        """List the offers and take one."""
+        """List the offers and choose one."""
         with self.stage("offers"):
             offers = self.app.offers()
             for offer in offers:
@@ -163,7 +169,7 @@ class Road:
             self.walked.offer = chosen[0]
 
     def buy(self) -> None:
-        """Pay at the checkout; the gateway tells the server, the server asks the gateway, and the pass runs."""
+        """Pay at the checkout: the gateway notifies the server, which verifies the payment and begins the pass."""
         with self.stage("buy"):
             if not self.walked.payment:
                 self.walked.payment = self.app.buy(str(self.walked.offer["id"]))
@@ -186,7 +192,7 @@ class Road:
             self._teller.note(f"session {self.walked.session_id}, valid until {session['valid_until']}")
 
     def download(self, *, break_off: bool) -> None:
-        """Fetch the package over WiFi, resumed where it broke off, and verify it on this device."""
+        """Download the package over WiFi, with an interruption if asked for, and verify it on this device."""
         with self.stage("download"):
             size = int(self.app.internet_session(self.walked.session_id)["package_octets"])
             self.walked.downloaded = self.app.download(
@@ -198,23 +204,23 @@ class Road:
             self._teller.note(f"{len(octets)} octets, {_resumed(self.walked.downloaded)}; all of it verified")
 
     def store(self) -> None:
-        """Have the card download the profile with the session in it; its signed result proves that it holds it."""
+        """Bring the session onto the card, with its profile or by secured packets, until the card has proved it."""
         with self.stage("store"):
             if self.app.internet_session(self.walked.session_id)["state"] == "downloaded":
                 self.app.transfer(self.walked.session_id, self.walked.esim_id)
             self._put_on_card()
             session = self.app.wait_until(self.walked.session_id, ("stored",))
-            road = "by a secured packet" if session["storage_proof"] == "por" else "installed by ES9+"
-            self._teller.note(f"card {self.card.eid()}: {road}, proof {session['storage_proof']}")
+            way = "by a secured packet" if session["storage_proof"] == "por" else "installed by ES9+"
+            self._teller.note(f"card {self.card.eid()}: {way}, proof {session['storage_proof']}")
 
     def leave_wifi(self) -> None:
-        """Switch WiFi off: from here on this process reaches the access network alone."""
+        """Switch WiFi off. From here on this process can reach the access network only."""
         with self.stage("leave_wifi"):
             self.network.wifi = False
             self.app.leave_wifi()
 
     def switch_line_on(self) -> None:
-        """Attach: the network authenticates the SIM, the SIM the network."""
+        """Attach: network and SIM authenticate each other."""
         with self.stage("line_on"):
             self.network.line = True
             attachment = self.modem.attach(self.card, self.card.imsi())
@@ -223,9 +229,13 @@ class Road:
             )
 
     def browse_until_cut_off(self, octets: int | None = None) -> None:
-        """Move data until the network ends it, and check that what came is what was sent.
+        """Move data until the network cuts the line, and check that the received octets are those that were sent.
 
-        It is expected after the session's octets, or after so many where one session follows another.
+        Args:
+            octets: after how many octets the cut is expected; None for the session's allowance.
+
+        Raises:
+            RoadError: the session is uncapped, or the line was not cut by the network.
         """
         with self.stage("browse"):
             if self.uncapped:
@@ -234,13 +244,19 @@ class Road:
             if not self._browse(TrafficPlan.until_cut(self.walked.session_id, total), total).cut_off:
                 raise RoadError("the flows ended, but not by the network")
             if not self.modem.wait_for_access(*_CUT_OFF_ACCESS, seconds=_CUT_OFF_SECONDS):
-                raise RoadError(f"the network has not said that the line is cut: it said {self.modem.access}")
+                raise RoadError(
+                    f"the network has not announced the cut: its last announcement is {self.modem.access}"
+                )
             self.walked.network_said = self.modem.access
             self._teller.note(f"the network cut the line: {self.modem.access} ({self.modem.reason})")
         self._check_content()
 
     def browse_without_limit(self, octets: int = UNCAPPED_OCTETS) -> None:
-        """Move two gigabytes, or so many octets; nothing ends them."""
+        """Move ``octets`` octets of an uncapped session.
+
+        Raises:
+            RoadError: the network cut the line.
+        """
         with self.stage("browse_much"):
             each, posted = octets // _FLOWS, min(4_000_000, octets // 100)
             plan = TrafficPlan(self.walked.session_id, flows=_FLOWS, post_octets=posted, get_octets=each)
@@ -249,16 +265,19 @@ class Road:
         self._check_content()
 
     def live_until_the_end(self, pass_days: Callable[[int], None]) -> None:
-        """Switch the line off, let the session's days go by, and see that the network carries nothing any more.
+        """Switch the line off, let the session's days pass, and check that the network refuses traffic afterwards.
+
+        Args:
+            pass_days: moves the server's clock by so many days.
 
         Raises:
-            RoadError: the network carried something.
+            RoadError: the network still gives access.
         """
         self._line_off()
         with self.stage("days_pass"):
             days = int(self.walked.offer["valid_days"]) + 1
             pass_days(days)
-            self._teller.note(f"the server lives {days} days later, on the same data")
+            self._teller.note(f"the server runs with a clock {days} days later, on the same data")
         self.switch_line_on()
         with self.stage("refused"):
             self.walked.network_said = self.modem.access
@@ -269,7 +288,7 @@ class Road:
             except ProxyAnswerError as refused:
                 self._teller.note(f"the network refuses: {refused.message}")
             else:
-                raise RoadError("the session is over, and the network carries on")
+                raise RoadError("the session is over, and the network still carries traffic")
 
     def _line_off(self) -> None:
         with self.stage("line_off"):
@@ -286,12 +305,12 @@ class Road:
     def _check_content(self) -> None:
         with self.stage("check_content"):
             if self.walked.traffic is None:
-                raise RoadError("nothing was moved")
+                raise RoadError("no octets were moved")
             self.walked.traffic.check()
-            self._teller.note(f"{len(self.walked.traffic.received)} streams hashed and found as sent")
+            self._teller.note(f"the hashes of {len(self.walked.traffic.received)} streams match those sent")
 
     def return_to_wifi(self) -> None:
-        """Switch the line off, find WiFi again, and read what the ledger says."""
+        """Switch the line off and WiFi on, and read the session's end and balance."""
         with self.stage("back_to_wifi"):
             self.modem.detach()
             self.network.line = False
@@ -301,7 +320,7 @@ class Road:
             self.walked.usage = self.app.usage(self.walked.session_id)
 
     def _put_on_card(self) -> None:
-        """Download and enable the profile, and deliver the card's result; a server that is away is asked again."""
+        """Download and enable the profile and deliver the card's result; repeat while the server is unreachable."""
         for attempt in stamina.retry_context(
             on=Es9UnreachableError, attempts=_TRIES, timeout=_TRY_SECONDS, wait_initial=0.05, wait_max=1.0
         ):
@@ -311,7 +330,7 @@ class Road:
                     raise Es9UnreachableError(f"the card's result is not delivered: {waiting[0]}")
 
     def _download_profile(self) -> list[str]:
-        """Do what an earlier try has left to do; return the notifications that wait on the card."""
+        """Do the steps that earlier attempts have not completed; return the notifications left on the card."""
         package = self.walked.package
         if package is None:
             raise RoadError("no package is on the device")
@@ -329,14 +348,14 @@ class Road:
         return self._servers.deliver_notifications(self.card)
 
     def carry_packets(self) -> int:
-        """Hand the card what is written for it, its radio off; return how many packets it proved."""
+        """Give the card the packets that the server has for it; return how many it has proved."""
         return self.app.carry_packets(
             self.walked.esim_id, lambda iccid, envelopes: self.card.hand_over(Iccid(iccid), envelopes)
         )
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Tell of a stage and time it."""
+        """Show a stage and measure its duration."""
         self._teller.begin(name)
         began = time.monotonic()
         yield
@@ -346,13 +365,13 @@ class Road:
 
 
 def _resumed(downloaded: Downloaded) -> str:
-    """Return how the download went on.
+    """Describe how a download went.
 
     Raises:
-        RoadError: it broke off and began anew: the server or the app cannot resume.
+        RoadError: it was interrupted and restarted from the beginning: the server or the app cannot resume.
     """
     if downloaded.resumed_at is not None:
-        return f"broken off and resumed at octet {downloaded.resumed_at}"
+        return f"interrupted and resumed at octet {downloaded.resumed_at}"
     if downloaded.broke_off:
-        raise RoadError("the download broke off and began anew instead of going on where it was")
+        raise RoadError("the interrupted download restarted from its beginning instead of being resumed")
     return f"in {downloaded.tries} tries" if downloaded.tries > 1 else "in one go"

@@ -1,4 +1,4 @@
-"""Several sessions on one card: downloaded, arranged, spent in a changed order, cut off between and after them."""
+"""The demo with several sessions on one card: stored, reordered, used one after the other until cut off."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,30 +7,32 @@ from kswifi.lab.demo.road import Road, RoadError, Walked
 
 
 class SeveralSessions:
-    """A phone that takes several sessions along."""
+    """One phone that stores and uses several sessions of the same offer."""
 
     def __init__(self, road: Road, offer_id: str, count: int) -> None:
         self._road = road
         self._offer_id = offer_id
         self._count = count
         self.walks: list[Walked] = []
-        """In the order in which they were downloaded."""
+        """The results of each session, in the order in which they were downloaded."""
         self.order: list[str] = []
+        """The session ids in the order in which they were used."""
         self.delivered: list[int] = []
-        """What each time online brought, until the network cut it off."""
+        """The octets of each time online, until the network cut the line."""
         self.packets = 0
+        """How many secured packets the card has proved."""
 
     def walk(self, identifier: str, password: str) -> None:
-        """Walk all of it.
+        """Go through all stages: store the sessions, reverse their order, use one, then the others in a row.
 
         Raises:
-            KswifiError: a stage was refused or did not happen.
+            KswifiError: a stage failed.
         """
         road = self._road
         road.register(identifier, password)
         road.choose(self._offer_id)
         if not road.walked.offer["allowance_octets"]:
-            raise RoadError("several sessions are spent one after the other: take an offer that has an end")
+            raise RoadError("several sessions are used one after the other: choose an offer with a limit of octets")
         for number in range(self._count):
             road.walked = replace(road.walked, session_id="", package=None)
             road.order()
@@ -41,7 +43,7 @@ class SeveralSessions:
             raise RoadError("the sessions are not on one eSIM")
         newest_first = [it.session_id for it in reversed(self.walks)]
         self._arrange(newest_first, continue_with_next=False)
-        self._spend(1)  # the line is cut after the first, although others are on the card
+        self._spend(1)  # the line is cut after the first session, although others are on the card
         road.app.switch(newest_first[1], "activate")
         self._arrange(newest_first[1:], continue_with_next=True)
         self._spend(self._count - 1)
@@ -70,7 +72,7 @@ class SeveralSessions:
 
 
 def facts_of_several(several: SeveralSessions) -> dict[str, Any]:
-    """Return the closing facts: what the phone counted, beside what the ledger and the card say."""
+    """Return the result: the octets that the phone counted, the ledger's balances, and the card's proofs."""
     return {
         "sessions": [
             {
@@ -90,17 +92,17 @@ def facts_of_several(several: SeveralSessions) -> dict[str, Any]:
 
 
 def failings_of_several(facts: dict[str, Any]) -> list[str]:
-    """Return what did not come out as it must; nothing, if all of it happened."""
+    """Return the failed checks in words; an empty list if the run succeeded."""
     sessions, delivered = facts["sessions"], facts["delivered_octets"]
     allowance = sessions[0]["allowance_octets"]
     checks = {
-        "a session is not used up to its octet": all(it["used_octets"] == allowance for it in sessions),
+        "a session is not used up to its last octet": all(it["used_octets"] == allowance for it in sessions),
         "there is overrun": not any(it["overrun_octets"] for it in sessions),
-        "the first of the order was not cut off to its octet": delivered[0] == allowance,
-        "the rest was not cut off to its octet": delivered[1] == allowance * (len(sessions) - 1),
+        "the first session was not cut off at its last octet": delivered[0] == allowance,
+        "the other sessions were not cut off at their last octet": delivered[1] == allowance * (len(sessions) - 1),
         "a later session has no proof of receipt": [it["storage_proof"] for it in sessions]
         == ["install_result", *["por"] * (len(sessions) - 1)],
         "a session is not exhausted": all(it["state"] == "exhausted" for it in sessions),
-        "the card never learnt the order of use": facts["packets_proved"] >= len(sessions),
+        "the card has not stored the order of use": facts["packets_proved"] >= len(sessions),
     }
     return [words for words, holds in checks.items() if not holds]

@@ -1,4 +1,4 @@
-"""Telling the road: on a terminal with live bars, or to nobody."""
+"""Output of the demo: on a terminal with live progress bars, or none."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,7 +15,7 @@ TITLES: Final = {
     "offers": "List the offers",
     "buy": "Pay for the pass at the SANDBOX gateway's checkout (no money moves)",
     "order": "Order the session: the server signs its package",
-    "download": "Download over WiFi (breaks off once, and resumes)",
+    "download": "Download over WiFi (interrupted once, and resumed)",
     "store": "Transfer to the eSIM: by ES9+ with its profile, or by a secured packet; the card proves it",
     "arrange": "Change their order of use: the ledger confirms it, the card gets it by secured packets",
     "leave_wifi": "Leave the WiFi",
@@ -23,8 +23,8 @@ TITLES: Final = {
     "browse": "Browse through the access gateway, 16 flows at once, until the network cuts it off",
     "browse_much": "Browse 2 GB through the access gateway, 16 flows at once, without a limit",
     "line_off": "Switch the line off: its last usage is reported",
-    "days_pass": "Let the days of the pass go by: the server lives on eight days later",
-    "check_content": "Compare every octet's hash with what was sent",
+    "days_pass": "Let the days of the pass go by: the server's clock is set eight days ahead",
+    "check_content": "Compare the hash of every stream with that of the octets sent",
     "refused": "Ask the network for more: the pass is over, and so are its sessions",
     "back_to_wifi": "Back to WiFi: what the ledger says",
 }
@@ -32,23 +32,23 @@ _BARS: Final = ("download", "browse", "browse_much")
 
 
 class SilentTeller:
-    """Tells nobody."""
+    """Shows nothing."""
 
     def begin(self, stage: str) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def progress(self, done: int, total: int) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def note(self, words: str) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
     def end(self, stage: str, seconds: float) -> None:
-        """Say nothing."""
+        """Show nothing."""
 
 
 class TerminalTeller:
-    """Tells it as it happens."""
+    """Shows each stage on a terminal."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -57,7 +57,7 @@ class TerminalTeller:
         self._number = 0
 
     def begin(self, stage: str) -> None:
-        """Say what begins; the stages that move octets get a bar."""
+        """Print the title of a stage, with a progress bar if the stage moves octets."""
         self._number += 1
         self.console.print(f"[bold cyan]{self._number:2}[/] [bold]{TITLES[stage]}[/]")
         if stage in _BARS:
@@ -73,16 +73,16 @@ class TerminalTeller:
             self._bar.start()
 
     def progress(self, done: int, total: int) -> None:
-        """Move the bar."""
+        """Update the progress bar."""
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=done, total=total)
 
     def note(self, words: str) -> None:
-        """Keep a line for the end of the stage, below its bar."""
+        """Keep a line to print at the end of the stage, below its bar."""
         self._notes.append(words)
 
     def end(self, stage: str, seconds: float) -> None:  # noqa: ARG002 - the port's shape
-        """Say what was learnt, and how long it took."""
+        """Print the notes of the stage and its duration."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
@@ -93,7 +93,7 @@ class TerminalTeller:
 
 
 def closing_table(walked: Walked, facts: Mapping[str, Any]) -> Table:
-    """Return what came of it."""
+    """Return the table of results of one session."""
     table = Table(title="One internet session, from WiFi download to cut-off", title_style="bold cyan")
     table.add_column("what")
     table.add_column("octets", justify="right")
@@ -102,8 +102,8 @@ def closing_table(walked: Walked, facts: Mapping[str, Any]) -> Table:
     for name, octets, remark in (
         ("allowance", facts["allowance_octets"], str(walked.offer["title"])),
         ("delivered", facts["delivered_octets"], "sent and received on the phone's own sockets"),
-        ("  of it content", facts["body_octets"], "the rest is HTTP"),
-        ("used", ledger["used"], "what the ledger charged"),
+        ("  of these content", facts["body_octets"], "the rest is HTTP"),
+        ("used", ledger["used"], "charged by the ledger"),
         ("reserved", ledger["reserved"], ""),
         ("available", ledger["available"], ""),
         ("overrun", facts["overrun_octets"], "relayed beyond every grant"),
@@ -121,7 +121,7 @@ def closing_table(walked: Walked, facts: Mapping[str, Any]) -> Table:
 
 
 def table_of_several(facts: Mapping[str, Any]) -> Table:
-    """Return what came of several sessions on one card, in the order in which they were used."""
+    """Return the table of results of several sessions on one card, in the order in which they were used."""
     table = Table(title="Several internet sessions on one eSIM", title_style="bold cyan")
     for name, justify in (("session", "left"), ("used", "right"), ("proof", "left"), ("state", "left")):
         table.add_column(name, justify="right" if justify == "right" else "left")

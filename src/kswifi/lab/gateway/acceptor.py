@@ -1,4 +1,4 @@
-"""Accepts connections on the event loop, and backs off while there are no file descriptors left."""
+"""Accept connections on the event loop, and pause while no file descriptors are left."""
 
 import asyncio
 import socket
@@ -18,10 +18,15 @@ _LOG_SECONDS: Final = 30.0
 
 
 class Acceptor:
-    """Hands every accepted connection, non-blocking, to ``accepted``.
+    """Accepts connections and passes each, non-blocking, to ``accepted``.
 
-    A failed accept leaves the listener readable, so that trying again at once would spin. When descriptors run out,
-    ``make_room`` is called, and accepting pauses for a while that doubles with each failure.
+    A failed accept leaves the listener readable, so an immediate retry would spin. When descriptors run out,
+    accepting pauses, for a time that doubles with each failure.
+
+    Args:
+        listener: a bound socket.
+        accepted: gets each connection.
+        make_room: called when no descriptors are left, to free some.
     """
 
     def __init__(
@@ -38,13 +43,13 @@ class Acceptor:
         self._timer: asyncio.TimerHandle | None = None
         self._logged_at = float("-inf")
         self.failures = 0
-        """How many times accepting failed."""
+        """How often accepting has failed."""
         listener.setblocking(False)
         self._loop.add_reader(listener, self._accept)
 
     @property
     def address(self) -> tuple[str, int]:
-        """Where it listens."""
+        """The address on which it listens."""
         address: tuple[str, int] = self._listener.getsockname()[:2]
         return address
 

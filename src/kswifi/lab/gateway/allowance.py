@@ -1,11 +1,15 @@
-"""What a flow takes its octets from before it writes them."""
+"""The interface through which a flow takes octets from a grant before it writes them."""
 
 from collections.abc import Callable
 from typing import Protocol
 
 
 class Allowance(Protocol):
-    """What flows draw on: a bearer's grant, or the slow lane to the KSWiFi origin."""
+    """A source of octets for flows: the grant of a bearer, or the slow lane to KSWiFi itself.
+
+    A flow takes octets before it writes them and gives back those of a short write. So at any time the octets
+    written are at most the octets taken, and a crash can count too much but never too little.
+    """
 
     def available(self) -> int:
         """Return how many octets may be taken now."""
@@ -16,13 +20,13 @@ class Allowance(Protocol):
         ...
 
     def give_back(self, octets: int, *, uplink: bool) -> None:
-        """Take back what a write left over."""
+        """Return octets that were taken but not written."""
         ...
 
     def wait(self, resume: Callable[[], None]) -> None:
-        """Call ``resume`` once there may be something to take again."""
+        """Call ``resume`` once, when octets may be available again."""
         ...
 
     def stop_waiting(self, resume: Callable[[], None]) -> None:
-        """Forget a ``resume`` whose flow has ended."""
+        """Cancel a ``wait`` whose flow has ended."""
         ...

@@ -1,4 +1,4 @@
-"""The attach port: AKA with a modem, then a bearer for as long as its connection is open (docs/access-wire.md)."""
+"""The attach port: AKA with a modem, then a bearer while the modem's connection is open (docs/access-wire.md)."""
 
 import asyncio
 import hmac
@@ -43,11 +43,19 @@ CloseBearer = Callable[[Bearer], Awaitable[None]]
 
 
 class AuthenticationRejectedError(Exception):
-    """The card did not prove itself."""
+    """The card's answer was wrong, or it refused the network twice."""
 
 
 class AttachPort:
-    """Serves modems: each connection is one attach."""
+    """Serves modems; each connection is one attach.
+
+    Args:
+        client: the Diameter connection, for vectors.
+        plmn: the serving network id, three octets.
+        answer_seconds: how long an attach waits for the Diameter server.
+        open_bearer: opens the bearer of (IMSI, APN, KASME).
+        close_bearer: ends a bearer and reports its usage.
+    """
 
     def __init__(
         self,
@@ -67,13 +75,19 @@ class AttachPort:
         self._proxy_address = ("", 0)
 
     def start(self, host: str, port: int, proxy_address: tuple[str, int]) -> tuple[str, int]:
-        """Listen on this machine alone; return the address. ``proxy_address`` is what an accepted modem is told."""
+        """Listen on a loopback address and return it.
+
+        Args:
+            host: the loopback address.
+            port: the port; 0 takes a free one.
+            proxy_address: address of the user plane, sent to each attached modem.
+        """
         self._proxy_address = proxy_address
         self._acceptor = Acceptor(loopback_socket(host, port), self._accepted)
         return self._acceptor.address
 
     async def close(self) -> None:
-        """Listen no more, detach everyone."""
+        """Stop listening and detach every modem."""
         if self._acceptor is not None:
             self._acceptor.close()
             self._acceptor = None
@@ -85,7 +99,7 @@ class AttachPort:
         if len(self._connections) >= _MOST_CONNECTIONS:
             connection.close()
             return
-        probe_when_idle(connection)  # a modem that vanished without a word is detached
+        probe_when_idle(connection)  # detects a modem that vanished without closing, which is a detach
         task = asyncio.get_running_loop().create_task(self._serve(connection))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
@@ -95,11 +109,11 @@ class AttachPort:
         try:
             await self._attach(reader, writer)
         except AttachWireError as error:
-            _say(writer, {"type": "attach_reject", "emm_cause": 111, "reason": error.message})
+            _send(writer, {"type": "attach_reject", "emm_cause": 111, "reason": error.message})
         except (OSError, TimeoutError):
-            _log.info("a modem went silent")
+            _log.info("a modem sends nothing")
         except asyncio.CancelledError:
-            pass  # the gateway stops: the connection is closed below, and its bearer was
+            pass  # the gateway is stopping: the connection is closed below, and its bearer has been closed
         finally:
             writer.close()
 
@@ -118,28 +132,37 @@ class AttachPort:
             async with asyncio.timeout(self._answer_seconds):
                 bearer = await self._open_bearer(imsi, apn, vector.kasme)
         except AuthenticationRejectedError:
-            _say(writer, {"type": "authentication_reject"})
+            _send(writer, {"type": "authentication_reject"})
             return
         except AccessRefusedError as refused:
-            _say(writer, {"type": "attach_reject", "emm_cause": refused.emm_cause, "reason": refused.message})
+            _send(writer, {"type": "attach_reject", "emm_cause": refused.emm_cause, "reason": refused.message})
             return
         except GatewayError as error:
-            _say(writer, {"type": "attach_reject", "emm_cause": _EMM_CONGESTION, "reason": error.message})
+            _send(writer, {"type": "attach_reject", "emm_cause": _EMM_CONGESTION, "reason": error.message})
             return
         except TimeoutError:
             reason = "the network does not answer"
-            _say(writer, {"type": "attach_reject", "emm_cause": EMM_NETWORK_FAILURE, "reason": reason})
+            _send(writer, {"type": "attach_reject", "emm_cause": EMM_NETWORK_FAILURE, "reason": reason})
             return
         await self._stay_attached(reader, writer, bearer)
 
     async def _authenticate(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, imsi: str
     ) -> EutranVector:
-        """Run AKA (TS 33.401, 6.1.1), with one new try after a resynchronisation."""
+        """Run AKA (TS 33.401, 6.1.1) and return the vector that the card answered.
+
+        The challenge is RAND and AUTN of a vector. The card answers RES, which must equal XRES; or a MAC failure,
+        if it does not recognise the network; or AUTS, if the sequence number in AUTN is not acceptable to it. With
+        AUTS the authentication centre corrects its sequence number and makes a new vector, and AKA is tried once
+        more.
+
+        Raises:
+            AuthenticationRejectedError: RES is wrong, the card reports a MAC failure, or AUTS came a second time.
+        """
         vector = await self._vector(imsi, None)
         for is_last in (False, True):
             challenge = {"rand": vector.rand.hex(), "autn": vector.autn.hex(), "plmn": self._plmn.hex()}
-            _say(writer, {"type": "authentication_request", **challenge})
+            _send(writer, {"type": "authentication_request", **challenge})
             async with asyncio.timeout(_ANSWER_SECONDS):
                 answer = await read_message(reader)
             if answer is None:
@@ -165,7 +188,7 @@ class AttachPort:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, bearer: Bearer
     ) -> None:
         def changed(access: Access, reason: str) -> None:
-            _say(writer, {"type": "access_changed", "access": str(access), "reason": reason})
+            _send(writer, {"type": "access_changed", "access": str(access), "reason": reason})
 
         bearer.changed = changed
         identity = bearer.credit.count.identity
@@ -173,20 +196,20 @@ class AttachPort:
             host, port = self._proxy_address
             accept = {"bearer_id": bearer.bearer_id, "proxy_host": host, "proxy_port": port}
             accept |= {"access": str(bearer.access), "pdn_address": identity.pdn_address}
-            _say(writer, {"type": "attach_accept", **accept})
+            _send(writer, {"type": "attach_accept", **accept})
             message = await read_message(reader)
             if message is not None and message["type"] != "detach_request":
-                raise AttachWireError("an attached modem says detach_request and nothing else")
+                raise AttachWireError("an attached modem may send detach_request only")
         finally:
             bearer.changed = lambda _access, _reason: None
             await self._close_bearer(bearer)
         if message is not None:
-            _say(writer, {"type": "detach_accept"})
+            _send(writer, {"type": "detach_accept"})
             with suppress(OSError):
                 await writer.drain()
 
 
-def _say(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:
+def _send(writer: asyncio.StreamWriter, message: dict[str, Any]) -> None:
     if not writer.is_closing():
         writer.write(encode_line(message))
 

@@ -1,4 +1,4 @@
-"""Vectors from the authentication centre, by S6a (TS 29.272, 5.2.3)."""
+"""Fetch authentication vectors from the authentication centre over S6a (TS 29.272, 5.2.3)."""
 
 import secrets
 import time
@@ -19,17 +19,24 @@ EMM_NETWORK_FAILURE: Final = 17
 
 
 def new_session_id(origin_host: str) -> str:
-    """Return a Session-Id no other has (RFC 6733, 8.8)."""
+    """Return a unique Session-Id: our Diameter identity, the time and 32 random bits (RFC 6733, 8.8)."""
     return f"{origin_host};{int(time.time())};{secrets.randbits(32)}"
 
 
 async def fetch_vector(
     client: DiameterClient, imsi: str, plmn: bytes, re_synchronization_info: bytes | None = None
 ) -> EutranVector:
-    """Ask for one vector; with RAND and AUTS the sequence number is brought in line first.
+    """Request one EPS authentication vector (Authentication-Information-Request).
+
+    Args:
+        client: the Diameter connection.
+        imsi: the subscriber.
+        plmn: the serving network id, three octets.
+        re_synchronization_info: RAND and AUTS of a synchronisation failure, 30 octets: the authentication centre
+            first sets its sequence number to the card's.
 
     Raises:
-        AccessRefusedError: the subscriber is unknown, or there is no vector for another reason.
+        AccessRefusedError: the subscriber is unknown, or the answer has no vector.
     """
     request = AuthenticationInformationRequest(
         session_id=new_session_id(client.origin_host),

@@ -1,4 +1,18 @@
-"""A bearer: what one attach opens. Its flows share its grant, and it follows what the charging server decides."""
+"""A bearer: an attached line, with its flows, its grant and its access.
+
+How credit control works here (RFC 8506; TS 32.299):
+
+1. ``open`` applies the answer to CCR-Initial, which grants a number of octets. Flows take octets from the grant
+   before they write them.
+2. When half of a grant is used, the bearer reports its usage and asks for more (CCR-Update), so that the next grant
+   is there before the present one ends. While no grant is left, flows wait.
+3. A grant with Final-Unit-Indication is the last one. The bearer does not ask again. When its last octet is
+   written, all flows are cut, and then either the bearer ends with CCR-Terminate (TERMINATE), or it reports with
+   reason FINAL and may reach KSWiFi itself only (RESTRICT_ACCESS, "control-only access").
+4. Validity-Time limits a grant in time. When it has passed, nothing flows until the server has answered a new
+   request. In control-only access the bearer asks at each Validity-Time, and a new grant opens full access again.
+5. The server can also order a new report at any time (Re-Auth-Request) or the end (Abort-Session-Request).
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -28,7 +42,7 @@ Changed = Callable[["Access", str], None]
 
 
 class Access(StrEnum):
-    """What a bearer may reach."""
+    """The destinations that a bearer may reach."""
 
     FULL = "full"
     CONTROL_ONLY = "control_only"
@@ -36,7 +50,7 @@ class Access(StrEnum):
 
 
 class SlowLane:
-    """The way to KSWiFi itself when nothing else is open: uncharged, and a token bucket of one second."""
+    """The allowance for KSWiFi itself in control-only access: uncharged, limited by a token bucket."""
 
     def __init__(self, octets_per_second: int) -> None:
         self._rate = octets_per_second
@@ -44,7 +58,7 @@ class SlowLane:
         self._filled = 0.0
 
     def available(self) -> int:
-        """Return what has dripped into the bucket."""
+        """Return the tokens in the bucket, after adding those of the time passed."""
         now = asyncio.get_running_loop().time()
         self._tokens = min(self._rate, self._tokens + int((now - self._filled) * self._rate))
         self._filled = now
@@ -59,17 +73,26 @@ class SlowLane:
         self._tokens += octets
 
     def wait(self, resume: Callable[[], None]) -> None:
-        """Look again a little later."""
+        """Call ``resume`` a short time later."""
         asyncio.get_running_loop().call_later(_SLOW_LANE_TICK_SECONDS, resume)
 
     def stop_waiting(self, resume: Callable[[], None]) -> None:
-        """Do nothing: the one call that is under way finds its flow ended."""
+        """Do nothing: a late call of ``resume`` has no effect on a flow that has ended."""
 
 
 class Bearer:
-    """One bearer: an ``Allowance`` for its flows, a client of credit control for the network.
+    """One bearer: the ``Allowance`` of its flows, and the client of credit control.
 
-    All of it runs on one event loop, so that a grant is never spent twice.
+    All of it runs on one event loop without awaiting between a check and its use, so no octet of a grant is used
+    twice.
+
+    Args:
+        bearer_id: its name, which is also the proxy's user name.
+        password: of the proxy.
+        credit: its ChargingSession.
+        slow_lane: the allowance for KSWiFi itself in control-only access.
+        retry_seconds: when to ask again in control-only access if the server sends no Validity-Time.
+        most_flows: how many connections it may have at the same time.
     """
 
     def __init__(
@@ -105,7 +128,7 @@ class Bearer:
 
     @property
     def imsi(self) -> str:
-        """The subscriber."""
+        """The subscriber's IMSI."""
         return self._count.identity.imsi
 
     @property
@@ -121,10 +144,13 @@ class Bearer:
     # -- for the proxy -----------------------------------------------------------------------------------------
 
     def admit(self, *, is_origin: bool) -> Allowance:
-        """Return what a new flow draws on.
+        """Return the allowance for a new flow.
+
+        Args:
+            is_origin: whether the destination is KSWiFi itself.
 
         Raises:
-            ProxyRefusedError: 403 the bearer may not go there now.
+            ProxyRefusedError: 403, the bearer may not reach the destination now.
         """
         if self.access is Access.FULL:
             return self
@@ -134,10 +160,10 @@ class Bearer:
 
     @contextmanager
     def joining(self) -> Iterator[None]:
-        """Hold a place for a flow while its destination is looked up and connected to.
+        """Reserve a place for a flow while its destination is looked up and connected to.
 
         Raises:
-            ProxyRefusedError: 503 the bearer has too many flows.
+            ProxyRefusedError: 503, the bearer has too many flows.
         """
         if len(self._flows) + self._joining >= self._most_flows:
             raise ProxyRefusedError(503, f"this line has {self._most_flows} connections open already\n")
@@ -148,35 +174,35 @@ class Bearer:
             self._joining -= 1
 
     def add(self, flow: Flow) -> None:
-        """Take a flow in; it is cut when the bearer's access ends."""
+        """Add a flow. It is cut when the bearer's access ends."""
         self._flows.add(flow)
 
     def discard(self, flow: Flow) -> None:
-        """Forget a flow that has closed."""
+        """Remove a flow that has closed."""
         self._flows.discard(flow)
 
     # -- Allowance ---------------------------------------------------------------------------------------------
 
     def available(self) -> int:
-        """Return the rest of the grant, 0 while it may not be used."""
+        """Return the unused octets of the grant; 0 while the grant may not be used."""
         if self.access is not Access.FULL or self._lapsed:
             return 0
         return max(0, self.credit.limit_octets - self._count.used)
 
     def take(self, octets: int, *, uplink: bool) -> None:
-        """Count octets on disk, before they are written; ask for more in good time."""
+        """Count octets on disk before they are written, and ask for more at half of a grant."""
         self._count.advance(octets, uplink=uplink)
         if self.credit.limit_octets - self._count.used <= self._threshold:
             self._runs_low()
 
     def give_back(self, octets: int, *, uplink: bool) -> None:
-        """Take back what a short write left over."""
+        """Return octets of a short write to the grant, and resume flows that wait for them."""
         self._count.give_back(octets, uplink=uplink)
         if self._waiting:
             self._loop.call_soon(self._wake)
 
     def wait(self, resume: Callable[[], None]) -> None:
-        """Resume once there may be a rest again, or never if the bearer ends first."""
+        """Call ``resume`` when octets may be available again; never, if the bearer ends first."""
         self._waiting[resume] = None
         if self.available():
             self._loop.call_soon(self._wake)
@@ -184,7 +210,7 @@ class Bearer:
             self._runs_low()
 
     def stop_waiting(self, resume: Callable[[], None]) -> None:
-        """Forget a flow that has ended while it waited."""
+        """Cancel the wait of a flow that has ended."""
         self._waiting.pop(resume, None)
 
     def _wake(self) -> None:
@@ -196,29 +222,33 @@ class Bearer:
     # -- credit control ----------------------------------------------------------------------------------------
 
     def open(self, answer: CreditAnswer) -> None:
-        """Begin with what CCR-I was answered."""
+        """Apply the answer to CCR-Initial."""
         self._apply(answer)
 
     async def close(self, reason: str) -> None:
-        """End access and report the last usage; done when the charging server has it."""
+        """End access and report the last usage; return when the charging server has answered.
+
+        Args:
+            reason: announced to the modem.
+        """
         self._end_access()
         self._announce(reason)
-        # A request under way is answered first: credit control keeps the order of its numbers.
+        # Credit control sends one request at a time, so this waits for the answer to an open request first.
         await self.credit.settle()
 
     def ask_anew(self) -> None:
-        """Report and ask at once, since the charging server says that something changed (RFC 8506, 5.5)."""
+        """Report usage and ask for credit at once, on a Re-Auth-Request of the charging server (RFC 8506, 5.5)."""
         self._ask(ReportingReason.FORCED_REAUTHORISATION)
 
     def abort(self) -> None:
-        """End, since the charging server says so (RFC 6733, 8.5)."""
+        """End the bearer on an Abort-Session-Request of the charging server (RFC 6733, 8.5)."""
         if self.access is not Access.ENDED:
             self._terminate("the network ended it")
 
     def _runs_low(self) -> None:
         if self._final is not None:
             if not self.available():
-                # Not now: the write that took the last octet may give some back.
+                # Not at once: the write that has taken the last octets may still give some back.
                 self._loop.call_soon(self._check_exhausted)
         elif self.access is Access.FULL:
             self._ask(ReportingReason.QUOTA_EXHAUSTED)
@@ -254,14 +284,15 @@ class Bearer:
             self._apply(answer)
 
     def _is_unanswered(self) -> None:
-        """End, since the charging server wants no service without its answers (CC-Failure-Handling).
+        """End the bearer because CC-Failure-Handling allows no service while the charging server does not answer.
 
-        The request is repeated on, and what was used is reported when the server answers again.
+        The open request is still repeated, and the usage is reported when the server answers again.
         """
         if self.access is not Access.ENDED:
             self._terminate("the charging server does not answer")
 
     def _apply(self, answer: CreditAnswer) -> None:
+        """Set access, grant and timer as the charging server's answer says."""
         self._lapsed = False
         self._final = answer.final_action
         self._threshold = 0 if answer.final_action is not None else answer.granted_octets // 2
@@ -279,7 +310,7 @@ class Bearer:
         elif answer.final_action is not None:
             self._terminate("used up")
         else:
-            # No grant and no end: nothing may flow; ask again, not at once.
+            # Success without a grant and without an end: nothing may flow. Ask again, but not at once.
             self._set_timer(answer.validity_seconds or 1)
             self._lapsed = True
 
@@ -297,13 +328,13 @@ class Bearer:
         self._timer = None if seconds is None else self._loop.call_later(seconds, self._validity_over)
 
     def _validity_over(self) -> None:
-        """Ask anew (TS 32.299, 7.2.175: VALIDITY_TIME); until the answer, nothing flows on the old grant."""
+        """Ask for a new grant (Reporting-Reason VALIDITY_TIME: TS 32.299, 7.2.175), and block the old one."""
         if self.access is Access.FULL:
             self._lapsed = True
         self._ask(ReportingReason.VALIDITY_TIME)
 
     def _terminate(self, reason: str) -> None:
-        """End by the network's decision; it is announced when the last usage is with the charging server."""
+        """End the bearer by decision of the network; announce it when the charging server has the last usage."""
         self._end_access()
 
         async def end() -> None:

@@ -1,23 +1,24 @@
-"""The count of one bearer on disk: a small mapped file that survives the death of the process.
+"""The count of one bearer on disk: a small memory-mapped file that survives a crash of the process.
 
-``used`` is advanced before every write to a socket, by a store into mapped memory: after a SIGKILL the kernel still
-has the page, so nothing that was relayed is missing from it. A power loss of the whole machine is another thing:
-what the kernel had not written by then is lost; ``sync`` is called at each report to keep that small.
+``used`` is advanced before every write to a socket, by a store into mapped memory. After a SIGKILL the kernel still
+has the page, so no relayed octet is missing from the count. A power failure is different: pages that the kernel has
+not written by then are lost. ``sync`` is called at each report, so that at most the usage since then is lost.
 
-Layout (the machine's own byte order, which the magic number holds):
+Layout (in the byte order of the machine, which the magic number reveals):
 
 =====  ==============================================================================================
 octet  content
 =====  ==============================================================================================
 0      magic, 8 octets
 8      octets of the identity (JSON) and their CRC-32, 4 octets each; the identity from octet 16
-2048   used, twice (8 octets each): the first is stored first, so that they differ by one write at most
-2064   the sequence number of the valid record, 8 octets; its lowest bit names the slot
-2072   how much of ``used`` went uplink, 8 octets; a crash tells one write's direction wrong at most
+2048   used, twice (8 octets each): the first is stored first, so that they differ by at most one write
+2064   the sequence number of the valid record, 8 octets; its lowest bit selects the slot
+2072   how much of ``used`` went uplink, 8 octets; after a crash it can be wrong by one write
 2304   two slots of 80 octets (2304 and 2560): a record and its CRC-32
 =====  ==============================================================================================
 
-A record is written into the slot that is not valid, then the sequence number is stored: one aligned store.
+A record is written into the slot that is not valid. Then the sequence number is stored, in one aligned store, which
+makes that slot the valid one. So a crash leaves the old record or the new one.
 """
 
 import json
@@ -34,7 +35,7 @@ from kswifi.lab.gateway.errors import DamagedCountError
 
 FILE_OCTETS: Final = 4096
 LARGEST_WRITE_OCTETS: Final = 262_144
-"""No single relayed write is longer: the most that a crash can overcharge."""
+"""The longest single write of a relay, and so the most octets that a crash can count without sending them."""
 
 _MAGIC: Final = int.from_bytes(b"KSWCNT\x00\x02", "big")
 _IDENTITY: Final = Struct("=II")
@@ -47,7 +48,15 @@ _CRC: Final = Struct("=I")
 
 @dataclass(frozen=True, slots=True)
 class CountIdentity:
-    """Whose octets a file counts: what every Credit-Control-Request of the ChargingSession repeats."""
+    """The ChargingSession that a file belongs to; every Credit-Control-Request repeats these values.
+
+    Attributes:
+        session_id: the Diameter Session-Id.
+        imsi: the subscriber.
+        apn: the access point (Called-Station-Id).
+        charging_id: 3GPP-Charging-Id, 32 bits.
+        pdn_address: the phone's IP address.
+    """
 
     session_id: str
     imsi: str
@@ -58,24 +67,31 @@ class CountIdentity:
 
 @dataclass(frozen=True, slots=True)
 class PendingRequest:
-    """A Credit-Control-Request that may have been sent and is not answered: it is repeated as it was."""
+    """A Credit-Control-Request that may have been sent and is not answered. It is repeated unchanged.
+
+    ``used_octets`` and ``uplink_octets`` are the usage that it reports.
+    """
 
     request_type: int
     request_number: int
     used_octets: int
     reporting_reason: int | None
     uplink_octets: int = 0
-    """Of ``used_octets``."""
+    """The part of ``used_octets`` that went from the phone to the net."""
     made_at: int = 0
-    """Unix seconds; a repetition must not look like something new."""
+    """Event-Timestamp in Unix seconds; a repetition carries the time of the original."""
 
 
 @dataclass(frozen=True, slots=True)
 class CountRecord:
-    """What has been agreed with the charging server; octets are sums over the whole ChargingSession.
+    """The state of credit control; octets are sums over the whole ChargingSession.
 
-    ``limit_octets`` is what may be used at most, ``reported_octets`` what answered requests have reported, and
-    ``reported_uplink_octets`` what of it went uplink.
+    Attributes:
+        limit_octets: how many octets may be used.
+        reported_octets: how many octets answered requests have reported.
+        next_number: the CC-Request-Number of the next request.
+        pending: the request that is not answered yet.
+        reported_uplink_octets: the part of ``reported_octets`` that went from the phone to the net.
     """
 
     limit_octets: int = 0
@@ -86,7 +102,7 @@ class CountRecord:
 
 
 class CountFile:
-    """One bearer's file, mapped; used from one thread alone."""
+    """The mapped file of one bearer. Use it from one thread only."""
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
@@ -101,7 +117,12 @@ class CountFile:
 
     @classmethod
     def create(cls, path: Path, identity: CountIdentity) -> Self:
-        """Make the file of a new ChargingSession, on disk before its first request is sent."""
+        """Create the file of a new ChargingSession. It is on disk when this returns, before any request is sent.
+
+        Raises:
+            FileExistsError: the file exists.
+            ValueError: the identity is too long for the file.
+        """
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         os.ftruncate(descriptor, FILE_OCTETS)
         count = cls(path, descriptor)
@@ -121,7 +142,7 @@ class CountFile:
         """Open a file that an earlier gateway left.
 
         Raises:
-            DamagedCountError: something in it cannot be true.
+            DamagedCountError: a checksum is wrong, or the values contradict each other.
         """
         if path.stat().st_size != FILE_OCTETS:
             raise DamagedCountError(f"{path.name} has {path.stat().st_size} octets, not {FILE_OCTETS}")
@@ -143,11 +164,11 @@ class CountFile:
             self._words[_WORDS_UPLINK] = self.uplink
 
     def give_back(self, octets: int, *, uplink: bool = False) -> None:
-        """Take back what a short write left over."""
+        """Subtract octets that were counted but not written."""
         self.advance(-octets, uplink=uplink)
 
     def write(self, record: CountRecord) -> None:
-        """Store a record; a crash leaves the old one or the new one."""
+        """Store a record atomically: a crash leaves the old record or the new one."""
         sequence = self._words[_WORDS_SEQUENCE] + 1
         pending = record.pending
         if pending is None:
@@ -165,17 +186,17 @@ class CountFile:
         self.record = record
 
     def sync(self) -> None:
-        """Have the kernel write the mapped page to the disk; it may take milliseconds."""
+        """Write the mapped page to the disk. Blocks for some milliseconds."""
         os.fdatasync(self._descriptor)
 
     def close(self) -> None:
-        """Let go of the file and leave it."""
+        """Close the file and keep it."""
         self._words.release()
         self._map.close()
         os.close(self._descriptor)
 
     def remove(self) -> None:
-        """Let go of the file and delete it: everything in it is settled."""
+        """Close the file and delete it, after everything in it has been settled."""
         self.close()
         self.path.unlink()
 
@@ -191,15 +212,16 @@ class CountFile:
         used, again = self._words[_WORDS_USED], self._words[_WORDS_USED_AGAIN]
         if abs(used - again) > LARGEST_WRITE_OCTETS:
             raise DamagedCountError(f"it counts {used} and {again} octets at once")
-        # The larger one: a crash between the two stores must never undercharge.
+        # A crash between the two stores leaves them different. The larger value is right or one write too high.
         self.used = max(used, again)
         pending = self.record.pending or PendingRequest(0, 0, 0, None)
-        told = self.record.reported_octets + pending.used_octets
-        if self.used < told:
+        reported = self.record.reported_octets + pending.used_octets
+        if self.used < reported:
             raise DamagedCountError(f"it counts {self.used} octets, fewer than were reported")
-        # The direction is for the statement alone: it gives way to the sum, which is what is paid for.
-        told_uplink = self.record.reported_uplink_octets + pending.uplink_octets
-        self.uplink = max(told_uplink, min(self._words[_WORDS_UPLINK], self.used - told + told_uplink))
+        # The sum is what is paid for; the direction is only shown. So an impossible direction is made to fit the
+        # sum.
+        reported_uplink = self.record.reported_uplink_octets + pending.uplink_octets
+        self.uplink = max(reported_uplink, min(self._words[_WORDS_UPLINK], self.used - reported + reported_uplink))
 
     def _read_record(self) -> CountRecord:
         sequence = self._words[_WORDS_SEQUENCE]

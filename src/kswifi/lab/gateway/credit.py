@@ -1,4 +1,9 @@
-"""One ChargingSession as its client: requests in order, each on disk before it is sent, repeated until answered."""
+"""The client of one ChargingSession (Gy): CCR-Initial, CCR-Update and CCR-Terminate.
+
+Requests are sent one at a time, in the order of their CC-Request-Numbers. Each is written to the count file before
+it is sent, and repeated until it is answered, with the same number and the T flag after a restart. So the charging
+server can recognise a repetition, and no usage is reported twice or lost.
+"""
 
 import asyncio
 import time
@@ -33,7 +38,15 @@ _RAT_TYPE_VIRTUAL: Final = 7  # TS 29.061, 16.4.7.2: neither radio nor WLAN
 
 @dataclass(frozen=True, slots=True)
 class CreditAnswer:
-    """What the charging server decided: how much, whether it is the last, how long it holds."""
+    """The charging server's decision.
+
+    Attributes:
+        result_code: of the group of services, or else of the whole answer.
+        granted_octets: how many octets may be used now.
+        final_action: what to do after this grant; None if it is not the last.
+        validity_seconds: how long the grant holds; None for no limit.
+        failure_handling: what to do while the server does not answer.
+    """
 
     result_code: int
     granted_octets: int
@@ -43,17 +56,23 @@ class CreditAnswer:
 
     @property
     def is_success(self) -> bool:
-        """Whether the request was granted, be it with nothing."""
+        """Whether the request was successful, also if it granted nothing."""
         return 2000 <= self.result_code < 3000
 
     @property
     def took_usage(self) -> bool:
-        """Whether the reported usage was booked: a want of credit (4xxx) refuses the next grant, not the report."""
+        """Whether the reported usage was booked: a lack of credit (4xxx) refuses the next grant, not the report."""
         return self.is_success or 4000 <= self.result_code < 5000
 
 
 class CreditControl:
-    """Asks for grants and reports usage; one request at a time, in the order of their numbers."""
+    """Asks for grants and reports usage, one request at a time.
+
+    Args:
+        count: the count file of this ChargingSession.
+        client: the Diameter connection.
+        refused_dir: where the file goes if the server refuses the last report.
+    """
 
     def __init__(self, count: CountFile, client: DiameterClient, refused_dir: Path) -> None:
         self.count = count
@@ -62,15 +81,15 @@ class CreditControl:
         self._lock = asyncio.Lock()
         self._is_settled = False
         self.failure_handling: CcFailureHandling | None = None
-        """What the charging server wants done while it does not answer; None: it did not say (RFC 8506, 8.14)."""
+        """What to do while the charging server does not answer (RFC 8506, 8.14); None if it has not sent it."""
 
     @property
     def patience_seconds(self) -> float | None:
-        """How long an unanswered request may leave the service open; None: until the grant is used.
+        """How many seconds service may go on while a request is unanswered; None for as long as the grant lasts.
 
-        TERMINATE ends it when Tx is over, RETRY_AND_TERMINATE when the repetition was not answered either
-        (RFC 8506, 5.7). CONTINUE, and a charging server that said nothing, keep it: what is granted may be used,
-        and nothing beyond it.
+        TERMINATE ends service when Tx is over, RETRY_AND_TERMINATE when the repetition was not answered either
+        (RFC 8506, 5.7). With CONTINUE, and if the server has not sent a value, the grant may be used up, and
+        nothing beyond it.
         """
         if self.failure_handling is CcFailureHandling.TERMINATE:
             return self._client.tx_seconds
@@ -80,11 +99,11 @@ class CreditControl:
 
     @property
     def limit_octets(self) -> int:
-        """The sum of octets that may have been used at most by now."""
+        """How many octets of this ChargingSession may be used, in total since its beginning."""
         return self.count.record.limit_octets
 
     async def initial(self) -> CreditAnswer:
-        """Open the ChargingSession (CCR-I)."""
+        """Open the ChargingSession (CCR-Initial). If it is refused, the count file is deleted."""
         async with self._lock:
             answer = await self._request(CcRequestType.INITIAL, None)
             if not answer.is_success:
@@ -92,14 +111,19 @@ class CreditControl:
             return answer
 
     async def update(self, reason: ReportingReason) -> CreditAnswer:
-        """Report what was used and ask for more (CCR-U)."""
+        """Report usage and ask for more (CCR-Update).
+
+        Args:
+            reason: why it is reported now.
+        """
         async with self._lock:
             return await self._request(CcRequestType.UPDATE, reason)
 
     async def settle(self) -> None:
-        """End the ChargingSession (CCR-T): repeat what is unanswered, report the rest, forget the file.
+        """End the ChargingSession: repeat an unanswered request, report the rest (CCR-Terminate), delete the file.
 
-        It waits for the charging server for as long as that takes; cancelled, it leaves all on disk.
+        It waits until the charging server answers, without a limit. If it is cancelled, everything stays on disk
+        for the next start. Idempotent.
         """
         async with self._lock:
             if self._is_settled:
@@ -120,7 +144,7 @@ class CreditControl:
         if answer.is_success or not unreported:
             self._forget()
             return
-        # The server does not take the usage: an operator has to see it, so the file is kept.
+        # The server refuses the usage. An operator has to look at it, so the file is kept.
         self._refused_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         _log.error(
             "the charging server refused the last report: its count file is set aside",
@@ -153,7 +177,8 @@ class CreditControl:
             is_initial = pending.request_type == CcRequestType.INITIAL
             if not 3000 <= answer.result_code < 4000 or (is_initial and not was_sent):
                 break
-            await asyncio.sleep(back_off)  # too busy, or nobody there to deliver it to: the same again, later
+            # 3xxx: too busy, or the request could not be delivered. Nothing was booked; send the same again, later.
+            await asyncio.sleep(back_off)
             back_off = min(back_off * 2, _LONGEST_BACK_OFF_SECONDS)
         if answer.failure_handling is not None:
             self.failure_handling = answer.failure_handling
@@ -166,12 +191,13 @@ class CreditControl:
         return answer
 
     def _encode(self, pending: PendingRequest, *, was_sent: bool) -> bytes:
-        """Write the request as field notes show a packet core's: one group without Rating-Group."""
+        """Encode the request in the shape that packet cores send: one group of services, without a Rating-Group."""
         identity = self.count.identity
         kind = CcRequestType(pending.request_type)
         reason = None if pending.reporting_reason is None else ReportingReason(pending.reporting_reason)
         is_last = kind is CcRequestType.TERMINATION
-        # What is paid for is the sum; each way is for the charging data record (RFC 8506, 8.24 and 8.25).
+        # The total is charged; the octets of each direction are for the charging data record (RFC 8506, 8.24,
+        # 8.25).
         used = ServiceUnit(
             cc_total_octets=pending.used_octets,
             cc_input_octets=pending.uplink_octets,
@@ -207,9 +233,10 @@ class CreditControl:
 
 
 def read_answer(message: bytes) -> CreditAnswer:
-    """Read a CCA: a group's own Result-Code counts before the command's (RFC 8506, 8.16).
+    """Decode a Credit-Control-Answer.
 
-    An answer that cannot be read counts as 5012: nothing is granted, and the report has to be repeated.
+    The Result-Code of the group of services takes precedence over that of the answer (RFC 8506, 8.16). A malformed
+    answer counts as 5012: nothing is granted, and the usage is not counted as reported.
     """
     try:
         answer = CreditControlAnswer.decode(message)

@@ -1,4 +1,4 @@
-"""Where the user plane may go: the public internet, and of the rest only what the gateway was told."""
+"""The destinations of the user plane: the public internet, and private addresses only if they are configured."""
 
 import asyncio
 import ipaddress
@@ -16,29 +16,34 @@ HostPort = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A checked destination: connect to these addresses and to nothing that a second look-up may tell."""
+    """A checked destination. Connect to these addresses; a second look-up could return others."""
 
     addresses: tuple[tuple[socket.AddressFamily, HostPort], ...]
     is_origin: bool
-    """KSWiFi itself: reachable with control-only access too."""
+    """Whether it is KSWiFi itself, which control-only access may reach."""
 
 
 class Destinations:
-    """Decides where flows may go; ``allowed`` and ``origins`` hold names or addresses with their port."""
+    """Decides which destinations flows may reach.
+
+    Args:
+        allowed: names or addresses, with ports, that may be reached although they are private.
+        origins: names or addresses, with ports, of KSWiFi itself.
+    """
 
     def __init__(self, allowed: Iterable[HostPort], origins: Iterable[HostPort]) -> None:
         self._origins = frozenset(origins)
         self._allowed = frozenset(allowed) | self._origins
 
     def is_origin(self, host: str, port: int) -> bool:
-        """Tell whether this is KSWiFi itself by the name or address that was told, without a look-up."""
+        """Tell whether a destination is configured as KSWiFi itself. No name is looked up."""
         return (host.lower(), port) in self._origins
 
     async def resolve(self, host: str, port: int) -> Destination:
-        """Look a host up and keep the addresses that may be reached.
+        """Look a host up and return those of its addresses that may be reached.
 
         Raises:
-            ProxyRefusedError: 502 it has no address; 403 none of them is public or allowed.
+            ProxyRefusedError: 502, it has no address; 403, none of its addresses is public or allowed.
         """
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -46,11 +51,11 @@ class Destinations:
             raise ProxyRefusedError(502, f"{host} has no address") from None
         name = host.lower()
         addresses = [(family, (str(address[0]), port)) for family, _, _, _, address in found]
-        told = (name, port) in self._allowed
+        is_allowed_name = (name, port) in self._allowed
         kept = tuple(
             (family, address)
             for family, address in addresses
-            if told or address in self._allowed or is_public(address[0])
+            if is_allowed_name or address in self._allowed or is_public(address[0])
         )
         if not kept:
             raise ProxyRefusedError(403, f"{host} is a private address: this network leads to the internet")
@@ -59,7 +64,7 @@ class Destinations:
 
 
 def is_public(text: str) -> bool:
-    """Tell whether an address belongs to the public internet, looking into those that carry another."""
+    """Tell whether an address is on the public internet; an IPv6 form of an IPv4 address counts as the latter."""
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour

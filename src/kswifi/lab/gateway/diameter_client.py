@@ -1,9 +1,12 @@
-"""The gateway's one Diameter connection: capabilities, watchdog, reconnecting, and questions that outlive it.
+"""The gateway's connection to the Diameter server: capabilities, watchdog, reconnection, and repeated requests.
 
-A question whose answer did not come before the connection was lost is sent again on the next one, with the T flag
-and the same End-to-End Identifier (RFC 6733, 5.5.4). One whose answer does not come on a connection that lives is
-sent again when Tx is over (RFC 8506, 13), at growing intervals; a connection on which that did not help is given up
-once, for the case that only it loses answers. The caller keeps waiting all the while.
+A request may outlive its connection; the caller of ``ask`` just waits longer:
+
+- If the connection is lost before the answer, the request is sent again on the next connection, with the T flag and
+  the same End-to-End Identifier (RFC 6733, 5.5.4), by which the server recognises the repetition.
+- If the connection stands but no answer comes, the request is sent again when Tx is over (RFC 8506, 13), at growing
+  intervals.
+- If that does not help, the connection is closed once per request, in case only this connection loses answers.
 """
 
 import asyncio
@@ -65,7 +68,16 @@ class _Question:
 
 
 class DiameterClient:
-    """Asks one Diameter server, over as many connections, one after another, as it takes."""
+    """A client of one Diameter server, with one connection at a time.
+
+    Args:
+        host: of the server.
+        port: of the server.
+        origin_host: our Diameter identity.
+        realm: our realm, and the server's.
+        watchdog_seconds: silence after which a Device-Watchdog-Request is sent.
+        tx_seconds: after how long an unanswered request is repeated.
+    """
 
     def __init__(
         self,
@@ -80,12 +92,13 @@ class DiameterClient:
         self._address = (host, port)
         self.origin_host = origin_host
         self.serve: Callable[[ServerRequest], ResultCode] = lambda _request: ResultCode.UNKNOWN_SESSION_ID
-        """Does what the charging server asks of a ChargingSession, and returns the Result-Code."""
+        """Carries out a request of the charging server for a ChargingSession, and returns the Result-Code."""
         self.realm = realm
         self._watchdog_seconds = watchdog_seconds
         self.tx_seconds = tx_seconds
         self._hop_by_hop = secrets.randbits(32)
-        # RFC 6733, 3: the low 12 bits of the time, then 20 random bits, so that a restart repeats none soon.
+        # RFC 6733, 3: the low 12 bits of the time, then 20 random bits, so that a restart does not repeat recent
+        # ones.
         self._end_to_end = (int(time.time()) & 0xFFF) << 20 | secrets.randbits(20)
         self._questions: dict[int, _Question] = {}
         self._writer: asyncio.StreamWriter | None = None
@@ -94,15 +107,15 @@ class DiameterClient:
 
     @property
     def is_open(self) -> bool:
-        """Whether capabilities were exchanged on a connection that still stands."""
+        """Whether there is a connection on which capabilities were exchanged."""
         return self._writer is not None
 
     def start(self) -> None:
-        """Connect, and stay connected, in the background."""
+        """Connect in the background, and reconnect whenever the connection is lost."""
         self._task = asyncio.get_running_loop().create_task(self._stay_connected())
 
     async def close(self) -> None:
-        """Say farewell and let go; questions that are open stay unanswered."""
+        """Send Disconnect-Peer-Request and close. Open requests are cancelled."""
         if self._writer is not None:
             farewell = DisconnectPeerRequest(
                 origin_host=self.origin_host,
@@ -122,10 +135,13 @@ class DiameterClient:
             question.answer.cancel()
 
     async def ask(self, message: bytes) -> bytes:
-        """Send a request and return its answer, however many connections that takes; identifiers are set here.
+        """Send a request and return its answer, over several connections if necessary.
+
+        Args:
+            message: an encoded request; its Hop-by-Hop and End-to-End Identifiers are replaced.
 
         Raises:
-            DiameterUnavailableError: too many questions wait already.
+            DiameterUnavailableError: too many requests are waiting.
         """
         if len(self._questions) >= _MOST_WAITING:
             raise DiameterUnavailableError("too many requests wait for the Diameter server")
@@ -142,7 +158,7 @@ class DiameterClient:
                     del self._questions[key]
 
     async def _answer(self, hop_by_hop: int, question: _Question) -> bytes:
-        """Wait for the answer, and repeat the question each time Tx is over."""
+        """Wait for the answer, and repeat the request each time Tx is over."""
         tx_seconds = self.tx_seconds
         while True:
             await asyncio.wait((question.answer,), timeout=tx_seconds)
@@ -150,7 +166,7 @@ class DiameterClient:
                 return question.answer.result()
             tx_seconds = min(tx_seconds * 2, max(self.tx_seconds, _LONGEST_TX_SECONDS))
             if self._writer is None:
-                continue  # it is sent again as soon as there is a connection
+                continue  # the next connection sends it again
             _log.warning("a diameter request is not answered", repeated=question.sent_on_connection)
             if question.sent_on_connection > _REPETITIONS_OF_A_CONNECTION and not question.has_cost_connection:
                 question.has_cost_connection = True
@@ -198,7 +214,7 @@ class DiameterClient:
     async def _exchange_capabilities(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, framer: MessageFramer
     ) -> list[bytes]:
-        """Send CER, await CEA (RFC 6733, 5.3); return what came behind it."""
+        """Exchange capabilities (CER and CEA: RFC 6733, 5.3); return messages that arrived after the CEA."""
         capabilities = Capabilities(
             origin_host=self.origin_host,
             origin_realm=self.realm,
@@ -216,7 +232,7 @@ class DiameterClient:
             while not messages:
                 octets = await reader.read(_READ_OCTETS)
                 if not octets:
-                    raise PeerLostError("the server closed the connection instead of a welcome")
+                    raise PeerLostError("the server closed the connection instead of answering the CER")
                 messages = framer.feed(octets)
         answer = CapabilitiesExchangeAnswer.decode(messages[0])
         if answer.result_code != ResultCode.SUCCESS:
@@ -224,7 +240,7 @@ class DiameterClient:
         return messages[1:]
 
     async def _watch(self, writer: asyncio.StreamWriter) -> None:
-        """Ask after the server when it is silent, and give the connection up when it stays so (RFC 3539)."""
+        """Send a watchdog request when the server is silent; abort the connection if it stays silent (RFC 3539)."""
         loop = asyncio.get_running_loop()
         while True:
             silent = loop.time() - self._heard
@@ -240,7 +256,7 @@ class DiameterClient:
             sent = loop.time()
             writer.write(request.encode())
             await asyncio.sleep(self._watchdog_seconds)
-            # Not "for a whole period": a sleep may end later than the answer took to come.
+            # Compare with the time of sending, not with a whole period: the sleep may have ended late.
             if self._heard < sent:
                 _log.warning("the diameter server does not answer its watchdog")
                 writer.transport.abort()
@@ -250,7 +266,7 @@ class DiameterClient:
         header = decode_header(message)
         if not header.is_request:
             question = self._questions.get(header.hop_by_hop)
-            # A watchdog's answer has no question; one that comes twice finds its future done.
+            # Answers to watchdog requests have no waiting question; a second answer finds the future done.
             if question is not None and not question.answer.done():
                 question.answer.set_result(message)
             return
@@ -265,12 +281,12 @@ class DiameterClient:
             )
             writer.write(answer.encode())
             if header.command_code == Command.DISCONNECT_PEER:
-                raise PeerLostError("the server said farewell")
+                raise PeerLostError("the server sent Disconnect-Peer-Request")
             return
         writer.write(self._serve(header, message))
 
     def _serve(self, header: Header, message: bytes) -> bytes:
-        """Answer a request of the charging server (RFC 8506, 5.5; RFC 6733, 8.5)."""
+        """Answer a Re-Auth- or Abort-Session-Request of the charging server (RFC 8506, 5.5; RFC 6733, 8.5)."""
         if header.command_code not in (Command.RE_AUTH, Command.ABORT_SESSION):
             return _unsupported(header, self.origin_host, self.realm)
         request = ServerRequest.decode(message)
@@ -308,7 +324,7 @@ class DiameterClient:
 
 
 def _unsupported(header: Header, origin_host: str, realm: str) -> bytes:
-    """Answer a request that this client does not serve: 3001 (RFC 6733, 7.1.3)."""
+    """Return the answer to a request that this client does not support: 3001 (RFC 6733, 7.1.3)."""
     return PeerAnswer(
         command_code=header.command_code,
         result_code=ResultCode.COMMAND_UNSUPPORTED,

@@ -1,4 +1,4 @@
-"""Closes connections without destroying what is under way to their peers."""
+"""Close connections without losing octets that are still on their way to the peer."""
 
 import asyncio
 import fcntl
@@ -7,18 +7,24 @@ import termios
 from typing import Final
 
 DRAIN_SECONDS: Final = 30.0
-"""How long a connection may stand still before it is closed."""
+"""How long a draining connection may make no progress before it is closed."""
 _TICK_SECONDS: Final = 0.25
 _READ_OCTETS: Final = 65_536
 _SCRATCH: Final = memoryview(bytearray(_READ_OCTETS))
 
 
 class Drain:
-    """Closes a connection without destroying what is under way to its peer.
+    """Closes one connection without losing octets that are on their way to its peer.
 
-    Writing is shut down; what the peer still says is read and dropped until it closes, because closing with unread
-    octets would send a reset, which may take away what the peer has not read yet. A peer that takes nothing more
-    for ``DRAIN_SECONDS`` is closed. With ``read=False`` (the net's side) it ends when all is acknowledged.
+    Writing is shut down, so the peer sees the end after all octets sent before. Octets that the peer still sends
+    are
+    read and discarded until it closes: closing a socket with unread octets would send a reset, and a reset can
+    discard octets that the peer has not read yet. If the peer acknowledges nothing for ``DRAIN_SECONDS``, the
+    connection is closed.
+
+    Args:
+        connection: a non-blocking socket.
+        read: False (for the side of the net) to end as soon as the peer has acknowledged everything.
     """
 
     def __init__(self, connection: socket.socket, *, read: bool = True) -> None:
@@ -37,7 +43,7 @@ class Drain:
         self._timer = self._loop.call_later(_TICK_SECONDS, self._tick)
 
     def close(self) -> None:
-        """Let go now."""
+        """Close the connection now."""
         self._timer.cancel()
         if self._read:
             self._loop.remove_reader(self._connection)
@@ -64,11 +70,11 @@ class Drain:
 
 
 _DRAINING: Final[dict[Drain, None]] = {}
-"""In the order in which they began."""
+"""The drains in progress, in the order in which they began."""
 
 
 async def drained(seconds: float) -> None:
-    """Wait until nothing drains any more, or for these seconds; then close what is left."""
+    """Wait until all drains have ended, but at most ``seconds``; then close those left."""
     until = asyncio.get_running_loop().time() + seconds
     while _DRAINING and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110 - only a stop waits here
         await asyncio.sleep(0.05)
@@ -77,7 +83,7 @@ async def drained(seconds: float) -> None:
 
 
 def close_oldest_drains(most: int) -> int:
-    """Close the drains that have gone on for longest, to free their descriptors; return how many."""
+    """Close up to ``most`` drains, the oldest first, to free their descriptors; return how many."""
     oldest = list(_DRAINING)[:most]
     for drain in oldest:
         drain.close()
@@ -85,14 +91,14 @@ def close_oldest_drains(most: int) -> int:
 
 
 def unsent_octets(connection: socket.socket) -> int:
-    """Return the octets that the peer's system has not acknowledged yet (SIOCOUTQ)."""
+    """Return how many octets the peer's TCP has not acknowledged yet (SIOCOUTQ)."""
     answer = fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0\0\0\0")
     return int.from_bytes(answer, "little")
 
 
 def shut_down_writing(connection: socket.socket) -> None:
-    """Send the end of the stream behind what is under way."""
+    """Send the end of the stream, after all octets written before."""
     try:
         connection.shutdown(socket.SHUT_WR)
     except OSError:
-        return  # it is gone already: there is nobody to tell
+        return  # the peer has gone already

@@ -1,16 +1,16 @@
-"""What the access gateway refuses, and what stops it."""
+"""Errors of the access gateway: GatewayError and its kinds."""
 
 from kswifi.kernel.errors import KswifiError
 
 
 class GatewayError(KswifiError):
-    """Something the access gateway could not do."""
+    """The access gateway refused or could not do something; each subclass names a reason."""
 
     code = "gateway_error"
 
 
 class DamagedCountError(GatewayError):
-    """A count file that cannot be believed: it is set aside and reported, never guessed at."""
+    """A count file is inconsistent. It is set aside and reported; its usage is not guessed."""
 
     code = "damaged_count"
 
@@ -22,13 +22,13 @@ class GatewayInUseError(GatewayError):
 
 
 class DiameterUnavailableError(GatewayError):
-    """The Diameter peer did not answer in the time a caller would wait, or too much waits for it already."""
+    """Too many requests are waiting for the Diameter server."""
 
     code = "diameter_unavailable"
 
 
 class AccessRefusedError(GatewayError):
-    """The network does not let this subscriber in; ``emm_cause`` is TS 24.301's (9.9.3.9)."""
+    """The network does not admit this subscriber; ``emm_cause`` is the cause of TS 24.301, 9.9.3.9."""
 
     code = "access_refused"
 
@@ -38,7 +38,7 @@ class AccessRefusedError(GatewayError):
 
 
 class ProxyRefusedError(GatewayError):
-    """The proxy answers a request itself, with this HTTP status."""
+    """The proxy refuses a request with the HTTP status ``status``."""
 
     code = "proxy_refused"
 

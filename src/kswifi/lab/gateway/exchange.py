@@ -1,8 +1,8 @@
-"""One plain request and its answer, each parsed to its end and framed anew (RFC 9112; h11).
+"""One plain HTTP request and its answer, each parsed to its end and encoded again (RFC 9112; h11).
 
-The proxy speaks HTTP/1.1 on both sides and keeps one request a connection, which it says with ``Connection: close``
-to the client and to the origin. So no octet behind the end of a message is ever taken for a part of it: a second
-request never reaches the origin of the first, and a second answer never reaches the client.
+The proxy speaks HTTP/1.1 on both sides and allows one request per connection, which it announces with
+``Connection: close`` to the client and to the origin. Octets after the end of a message are discarded. So a second
+request on the connection never reaches the origin of the first, and a second answer never reaches the client.
 """
 
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ import h11
 from kswifi.lab.gateway.errors import ProxyRefusedError
 
 _LARGEST_EVENT_OCTETS: Final = 65_536
-"""A head, a chunk's size line or a trailer section of the origin has at most so many octets."""
+"""The longest head, chunk size line or trailer section that is accepted from an origin."""
 _MOST_EVENTS_AT_ONCE: Final = 256
-"""So many chunks are parsed before others have their turn: a message of tiny ones must not hold the event loop."""
+"""How many chunks are parsed at once; a message of many tiny chunks must not block the event loop."""
 _MOST_INTERIM_ANSWERS: Final = 32
 _MOST_DIGITS: Final = 9
 _NAME: Final = b"kswifi"
 
 _FRAMING: Final = frozenset((b"content-length", b"host", b"transfer-encoding"))
-"""Never dropped because Connection names them: without them the body would be read as the next message."""
+"""Never removed, even if Connection names them: without them the body would be read as the next message."""
 _HOP_BY_HOP: Final = frozenset(
     (
         b"connection",
@@ -44,7 +44,7 @@ Fields = list[tuple[bytes, bytes]]
 
 
 class BrokenMessageError(Exception):
-    """A message on its way breaks HTTP's rules; ``status`` is what the client is answered, if it still can be."""
+    """A message being forwarded is malformed; ``status`` is the answer to the client, if none has begun."""
 
     def __init__(self, status: int, words: str) -> None:
         super().__init__(words)
@@ -53,25 +53,25 @@ class BrokenMessageError(Exception):
 
 @dataclass(slots=True)
 class _Way:
-    """The request's way up, or the answer's way down."""
+    """One direction of an exchange: the request to the origin, or the answer to the client."""
 
     source: h11.Connection
     sink: h11.Connection
     takes_trailers: bool
     is_over: bool = False
-    """All of the message was taken, or it broke off."""
+    """Whether the message has ended or broken off."""
     has_more: bool = False
-    """More was taken than is parsed yet."""
+    """Whether received octets are still to be parsed."""
 
 
 class Exchange:
-    """Passes a request up and its answer down; no I/O.
+    """Translates a request for the origin and its answer for the client, without doing I/O.
 
     Args:
-        client: the client's side, whose request head was read.
+        client: the h11 state of the client's connection, after its request head.
         request: that head.
         path: the target in origin form.
-        authority: the host and port of the target, which replaces the Host field (RFC 9112, 3.2.2).
+        authority: host and port of the target, which replace the Host field (RFC 9112, 3.2.2).
     """
 
     def __init__(self, client: h11.Connection, request: h11.Request, path: bytes, authority: bytes) -> None:
@@ -93,11 +93,11 @@ class Exchange:
 
     @property
     def may_refuse(self) -> bool:
-        """Whether no final answer has begun, so that the proxy can give one of its own."""
+        """Whether no final answer has begun, so that the proxy can still send its own."""
         return self._client.our_state is h11.SEND_RESPONSE
 
     def begin(self) -> bytes:
-        """Return the head for the origin, and what of the body came with the client's head.
+        """Return the head for the origin, and the part of the body that arrived together with the client's head.
 
         Raises:
             BrokenMessageError: the body is malformed.
@@ -105,9 +105,10 @@ class Exchange:
         return self._head + self.take_request(None)
 
     def take_request(self, octets: bytes | None) -> bytes:
-        """Take octets of the client; return those for the origin.
+        """Parse octets of the client; return the octets to send to the origin.
 
-        b"" is the end of the client's stream; None goes on with what was taken, while ``request.has_more``.
+        Args:
+            octets: b"" for the end of the client's stream; None to go on parsing, while ``request.has_more``.
 
         Raises:
             BrokenMessageError: the request is malformed, or ends too early.
@@ -120,12 +121,12 @@ class Exchange:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def take_answer(self, octets: bytes | None) -> bytes:
-        """Take octets of the origin, as ``take_request`` does; return those for the client.
+        """Parse octets of the origin, as ``take_request`` does; return the octets to send to the client.
 
-        An answer that breaks off is over: what came of it is returned, and its framing shows that it is not whole.
+        If an answer breaks off, the part that arrived is forwarded, and its framing shows that it is incomplete.
 
         Raises:
-            BrokenMessageError: it was malformed, or ended, before an answer began.
+            BrokenMessageError: it is malformed, or it ended, before an answer began.
         """
         parts: list[bytes] = []
         try:
@@ -135,10 +136,10 @@ class Exchange:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def break_answer(self, words: str) -> None:
-        """Take note that the answer goes no further.
+        """End the answer where it broke off.
 
         Raises:
-            BrokenMessageError: it had not begun.
+            BrokenMessageError: no answer had begun.
         """
         self.answer.is_over = True
         self.answer.has_more = False
@@ -146,7 +147,7 @@ class Exchange:
             raise BrokenMessageError(502, words)
 
     def _pass_on(self, way: _Way, octets: bytes | None, parts: list[bytes]) -> None:
-        """Parse what came, and append what goes on; what was parsed before an error is appended too."""
+        """Parse received octets and append the octets to forward; those parsed before an error are appended too."""
         body: list[bytes] = []
         try:
             if octets is not None:
@@ -175,16 +176,16 @@ class Exchange:
     def _interim_answer(self, event: h11.InformationalResponse) -> bytes:
         self._interim_answers += 1
         if self._interim_answers > _MOST_INTERIM_ANSWERS:
-            raise BrokenMessageError(502, "the origin sends interim answers without end")
+            raise BrokenMessageError(502, "the origin sends too many interim answers")
         if self._is_http_1_0:
-            return b""  # RFC 9110, 15.2: such a client does not know them
+            return b""  # RFC 9110, 15.2: HTTP/1.0 has no interim answers
         fields = [(name, value) for name, value in _end_to_end(event) if name.lower() not in _FRAMING]
         interim = h11.InformationalResponse(status_code=event.status_code, headers=fields, reason=event.reason)
         return self._client.send(interim)
 
 
 def _flush(way: _Way, body: list[bytes], parts: list[bytes]) -> None:
-    """Send the body's pieces as one, so that a body of tiny chunks does not stay one."""
+    """Forward the pieces of a body as one, so that tiny chunks are joined."""
     if body:
         data = body[0] if len(body) == 1 else b"".join(body)
         parts += way.sink.send_with_data_passthrough(h11.Data(data=data)) or ()
@@ -192,14 +193,14 @@ def _flush(way: _Way, body: list[bytes], parts: list[bytes]) -> None:
 
 
 def _end(event: h11.EndOfMessage, *, with_trailers: bool) -> h11.EndOfMessage:
-    """Return the end for the other side; trailers that a recipient would obey are dropped (RFC 9110, 6.5.1)."""
+    """Return the end of message to forward, without trailers that could change its meaning (RFC 9110, 6.5.1)."""
     kept = event.headers.raw_items() if with_trailers else []
     dropped = _HOP_BY_HOP | _NEVER_IN_TRAILERS
     return h11.EndOfMessage(headers=[(name, value) for name, value in kept if name.lower() not in dropped])
 
 
 def refusal(refused: ProxyRefusedError, *, to_head: bool) -> bytes:
-    """Return an answer of the proxy's own; an answer to HEAD has no body (RFC 9110, 9.3.2)."""
+    """Return the proxy's own answer to a refused request; an answer to HEAD has no body (RFC 9110, 9.3.2)."""
     body = refused.message.encode()
     lines = [
         f"HTTP/1.1 {refused.status} {HTTPStatus(refused.status).phrase}",
@@ -215,7 +216,7 @@ def refusal(refused: ProxyRefusedError, *, to_head: bool) -> bytes:
 
 
 def _end_to_end(message: h11.Request | h11.InformationalResponse | h11.Response) -> Fields:
-    """Return the fields that are for every recipient: neither hop-by-hop ones nor those that Connection names."""
+    """Return the end-to-end fields: all but the hop-by-hop ones and those that the Connection field names."""
     named = {
         option.strip().lower()
         for field, value in message.headers
@@ -227,15 +228,15 @@ def _end_to_end(message: h11.Request | h11.InformationalResponse | h11.Response)
 
 
 def _via(message: h11.Request | h11.Response) -> tuple[bytes, bytes]:
-    """Return the field that tells the next recipient in which version the proxy got it (RFC 9110, 7.6.3)."""
+    """Return the Via field, with the HTTP version in which the proxy received the message (RFC 9110, 7.6.3)."""
     return b"Via", message.http_version + b" " + _NAME
 
 
 def _with_one_hop_less(fields: Fields, request: h11.Request) -> Fields:
-    """Count Max-Forwards down, which TRACE and OPTIONS go by (RFC 9110, 7.6.2).
+    """Decrement Max-Forwards of TRACE and OPTIONS (RFC 9110, 7.6.2).
 
     Raises:
-        ProxyRefusedError: 405 the request is meant for the proxy itself.
+        ProxyRefusedError: 405, it is zero: the request is for the proxy itself.
     """
     if request.method not in (b"OPTIONS", b"TRACE"):
         return fields

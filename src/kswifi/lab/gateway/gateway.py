@@ -1,4 +1,4 @@
-"""The access gateway as a whole: its ports, its bearers, and what a crash left of earlier ones."""
+"""The access gateway: its ports, its bearers, and the recovery of bearers that an earlier process left behind."""
 
 import asyncio
 import fcntl
@@ -44,7 +44,12 @@ _REASONS: Final = {
 
 
 class Gateway:
-    """Attach port, proxy and credit control, on the running event loop."""
+    """Attach port, proxy and credit control, on the running event loop.
+
+    Args:
+        config: addresses, identities and limits.
+        content: the address of the content server, which flows may reach although it is private.
+    """
 
     def __init__(self, config: LabConfig, content: HostPort | None = None) -> None:
         self._config = config
@@ -68,7 +73,7 @@ class Gateway:
         )
 
     async def start(self) -> tuple[HostPort, HostPort]:
-        """Settle what an earlier gateway left, then listen; return the attach and the proxy address.
+        """Begin to settle the bearers of an earlier gateway, then listen; return the attach and the proxy address.
 
         Raises:
             GatewayInUseError: another gateway runs on the same folder.
@@ -89,7 +94,7 @@ class Gateway:
         return attach, proxy
 
     async def close(self) -> None:
-        """Detach everyone, report the last usage for as long as a stop may take, leave the rest on disk."""
+        """Detach every phone and report its last usage; late reports stay on disk for the next start."""
         await self._attach.close()
         await self._proxy.close()
         for bearer in list(self._bearers.values()):
@@ -105,11 +110,11 @@ class Gateway:
             os.close(self._lock)
 
     def owns_socket(self, host: str, port: int) -> bool:
-        """Tell whether a TCP connection from this address is the gateway's own, so made over a bearer."""
+        """Tell whether a TCP connection from this address is the gateway's, that is, made for a bearer."""
         return self._proxy.owns_socket(host, port)
 
     def status(self) -> dict[str, Any]:
-        """Return what goes on, for people."""
+        """Return connection, bearers and counts, for people."""
         return {
             "charging_server_connected": self.client.is_open,
             "settling": len(self._settling),
@@ -128,7 +133,7 @@ class Gateway:
         }
 
     def _serve(self, request: ServerRequest) -> ResultCode:
-        """Do what the charging server asks of a bearer: report and ask anew, or end."""
+        """Carry out a request of the charging server for a bearer: report and ask for credit again, or end."""
         for bearer in self._bearers.values():
             if bearer.credit.count.identity.session_id == request.session_id:
                 if request.command_code is Command.ABORT_SESSION:
@@ -144,7 +149,9 @@ class Gateway:
         for other in list(self._bearers.values()):
             identity = other.credit.count.identity
             if (identity.imsi, identity.apn) == (imsi, apn):
-                await self._close_bearer(other)  # the subscriber attached anew: the old bearer has no modem left
+                await self._close_bearer(
+                    other
+                )  # the subscriber attaches again: the old bearer has no modem any more
         await self._settled(imsi)
         bearer_id = "b" + secrets.token_hex(8)
         credit = CreditControl(self._new_count(bearer_id, imsi, apn), self.client, self._dir / "refused")
@@ -159,7 +166,7 @@ class Gateway:
         try:
             answer = await credit.initial()
         except BaseException:
-            # It may have been answered behind our back: what was opened has to be closed.
+            # The server may have opened the ChargingSession although we saw no answer; it has to be closed.
             self._settle(credit)
             raise
         if not answer.is_success:
@@ -177,7 +184,7 @@ class Gateway:
         return CountFile.create(self._dir / f"{bearer_id}.count", identity)
 
     async def _close_bearer(self, bearer: Bearer) -> None:
-        """End a bearer; wait a little for the charging server, which is asked on in the background."""
+        """End a bearer; wait some seconds for the charging server, then go on asking it in the background."""
         if self._bearers.pop(bearer.bearer_id, None) is None:
             return
         task = self._in_background(bearer.close("detached"), bearer.imsi)
@@ -185,10 +192,10 @@ class Gateway:
             await asyncio.wait_for(asyncio.shield(task), _SETTLE_SECONDS)
 
     async def _settled(self, imsi: str) -> None:
-        """Wait until earlier bearers of the subscriber are settled: their grants may hold all there is.
+        """Wait until earlier bearers of the subscriber are settled: their grants may hold all remaining octets.
 
         Raises:
-            AccessRefusedError: the charging server does not answer.
+            AccessRefusedError: they are not settled in time.
         """
         tasks = [task for task, whose in self._settling.items() if whose == imsi]
         if tasks:
@@ -203,7 +210,7 @@ class Gateway:
             except DamagedCountError as error:
                 self._set_aside(path, error)
                 continue
-            _log.info("settling what a crash left", file=path.name, used_octets=count.used)
+            _log.info("settling the bearer of an earlier process", file=path.name, used_octets=count.used)
             self._settle(CreditControl(count, self.client, self._dir / "refused"))
 
     def _set_aside(self, path: Path, error: GatewayError) -> None:

@@ -1,4 +1,4 @@
-"""The user plane: an HTTP forward proxy for any client, from the handshake to the joined flow."""
+"""The user plane: an HTTP forward proxy, from a client's connection to the joined flow."""
 
 import asyncio
 import hmac
@@ -27,21 +27,28 @@ _READ_OCTETS: Final = 16_384
 _MOST_HANDSHAKES: Final = 512
 _FREED_AT_ONCE: Final = 16
 _IDLE_ENOUGH_SECONDS: Final = 10.0
-"""Only flows that stand still for so long are closed when descriptors run out."""
+"""Only flows that have been idle for so long are closed when descriptors run out."""
 _ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class IdleLimits:
-    """For how many seconds nothing may move in a flow before it is ended."""
+    """How many seconds a flow may be idle before it is ended."""
 
     tunnel_seconds: float
+    """Of a CONNECT tunnel."""
     exchange_seconds: float
-    """Of a plain request: also while its origin thinks about the answer."""
+    """Of a plain request; its origin must answer within this time."""
 
 
 class Proxy:
-    """Listens for clients, knows their bearers by credentials, and joins them to the net."""
+    """Accepts clients, identifies their bearers by credentials, and joins them to their destinations.
+
+    Args:
+        bearers: the open bearers by their id; shared with the gateway.
+        destinations: decides which destinations may be reached.
+        idle: how long flows may be idle.
+    """
 
     def __init__(self, bearers: Mapping[str, Bearer], destinations: Destinations, idle: IdleLimits) -> None:
         self._bearers = bearers
@@ -52,15 +59,15 @@ class Proxy:
         self._heads: dict[asyncio.Task[None], None] = {}
         """Handshakes that wait for a request's head, the oldest first."""
         self._flows: dict[tuple[str, int], Flow] = {}
-        """By the address of their socket to the net."""
+        """The open flows, by the local address of their socket to the destination."""
 
     def start(self, host: str, port: int) -> tuple[str, int]:
-        """Listen on this machine alone; return the address."""
+        """Listen on a loopback address and return it."""
         self._acceptor = Acceptor(loopback_socket(host, port), self._accepted, self._make_room)
         return self._acceptor.address
 
     async def close(self) -> None:
-        """Listen no more and drop what is still shaking hands; flows are their bearers' to end."""
+        """Stop listening and end handshakes in progress. Open flows are ended by their bearers."""
         if self._acceptor is not None:
             self._acceptor.close()
         for task in list(self._handshakes):
@@ -68,12 +75,12 @@ class Proxy:
         await asyncio.gather(*self._handshakes, return_exceptions=True)
 
     def owns_socket(self, host: str, port: int) -> bool:
-        """Tell whether a connection from this address is one of the proxy's own to the net."""
+        """Tell whether a connection from this address is one of the proxy's connections to a destination."""
         return (host, port) in self._flows
 
     def _accepted(self, client: socket.socket) -> None:
         if len(self._handshakes) >= _MOST_HANDSHAKES:
-            # The oldest that has not said its request yet makes room: slow clients do not lock others out.
+            # The oldest one without a complete request makes room, so that slow clients do not lock others out.
             oldest = next(iter(self._heads), None)
             if oldest is None:
                 client.close()
@@ -94,7 +101,7 @@ class Proxy:
         task.cancel()
 
     def _make_room(self) -> None:
-        """Free descriptors: those of draining connections, of silent clients, then of flows that stand still."""
+        """Free descriptors: of draining connections, then of clients without a request, then of idle flows."""
         left = _FREED_AT_ONCE - close_oldest_drains(_FREED_AT_ONCE)
         silent = list(self._heads)[:left]
         for task in silent:
@@ -126,13 +133,13 @@ class Proxy:
             self._heads.pop(task, None)
         bearer = self._authenticate(request)
         with bearer.joining():
-            # Before the look-up too: a line on hold does not even ask the net for names.
+            # Check before the look-up too: a line on hold must not even cause DNS queries.
             bearer.admit(is_origin=self._destinations.is_origin(request.host, request.port))
             destination = await self._resolve(request)
             bearer.admit(is_origin=destination.is_origin)
             upstream = await _connect(destination)
             try:
-                # Again: the bearer's access may have changed meanwhile. From here on nothing is awaited.
+                # Check again: access may have changed while connecting. From here on nothing is awaited.
                 allowance = bearer.admit(is_origin=destination.is_origin)
                 first = request.early if request.exchange is None else request.exchange.begin()
             except ProxyRefusedError:
@@ -153,7 +160,7 @@ class Proxy:
         self._flows[flow.upstream_address] = flow
         if is_tunnel:
             try:
-                client.send(_ESTABLISHED)  # nothing was written before: so few octets always fit
+                client.send(_ESTABLISHED)  # the first octets on this socket always fit into its buffer
             except OSError:
                 flow.close()
                 return
@@ -169,7 +176,7 @@ class Proxy:
     def _authenticate(self, request: ProxyRequest) -> Bearer:
         bearer = self._bearers.get(request.bearer_id)
         expected = bearer.password if bearer is not None else ""
-        # compare_digest in either case: how long it takes tells nothing about the bearer.
+        # Compare in both cases, so that the time taken does not reveal whether the bearer exists.
         matches = hmac.compare_digest(request.password.encode(), expected.encode())
         if bearer is None or not matches:
             raise ProxyRefusedError(407, "these are not the credentials of an attach\n")
@@ -192,7 +199,7 @@ async def _connect(destination: Destination) -> socket.socket:
     """Connect to the first checked address that answers.
 
     Raises:
-        ProxyRefusedError: 502 or 504 none does; 503 there are no descriptors left.
+        ProxyRefusedError: 502 or 504, none answers; 503, no descriptors are left.
     """
     loop = asyncio.get_running_loop()
     status = 502
@@ -202,7 +209,7 @@ async def _connect(destination: Destination) -> socket.socket:
         except OSError as error:
             if is_out_of_resources(error):
                 raise ProxyRefusedError(503, "the access gateway has too many connections open\n") from None
-            continue  # a family that this machine does not have
+            continue  # this machine does not have the address family
         try:
             prepare(upstream)
             async with asyncio.timeout(_CONNECT_SECONDS):

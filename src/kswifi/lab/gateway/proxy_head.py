@@ -1,4 +1,4 @@
-"""The head of a request to the proxy: read, checked, and routed (RFC 9110, RFC 9112; h11)."""
+"""The head of a request to the proxy: read, checked and split into host, port and credentials (RFC 9112; h11)."""
 
 import binascii
 import ipaddress
@@ -21,10 +21,15 @@ _HOST_NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 @dataclass(frozen=True, slots=True)
 class ProxyRequest:
-    """What a client asks of the proxy.
+    """A client's request to the proxy.
 
-    ``exchange`` frames a plain request and its answer; it is None for CONNECT, whose octets pass as they are.
-    ``early`` is what followed the head of a CONNECT in the same read.
+    Attributes:
+        host: of the destination.
+        port: of the destination.
+        bearer_id: the user name of the credentials.
+        password: of the credentials.
+        exchange: translates a plain request and its answer; None for CONNECT, whose octets pass unchanged.
+        early: octets that arrived after the head of a CONNECT in the same read.
     """
 
     host: str
@@ -36,18 +41,21 @@ class ProxyRequest:
 
 
 class HeadReader:
-    """Collects octets until the head is whole."""
+    """Collects octets until the head is complete."""
 
     def __init__(self) -> None:
         self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=LARGEST_HEAD_OCTETS)
         self.is_head = False
-        """Whether the method is HEAD, as far as it is known."""
+        """Whether the method is HEAD; False until the head is complete."""
 
     def feed(self, octets: bytes) -> ProxyRequest | None:
-        """Take octets (b"" is the end of the stream); return the request once its head is whole.
+        """Add octets; return the request once its head is complete, else None.
+
+        Args:
+            octets: b"" for the end of the stream.
 
         Raises:
-            ProxyRefusedError: 407 it carries no credentials; another status: it cannot be passed on.
+            ProxyRefusedError: 407, it carries no credentials; another status, it cannot be forwarded.
         """
         try:
             self._connection.receive_data(octets)
@@ -69,20 +77,21 @@ def _request(connection: h11.Connection, request: h11.Request) -> ProxyRequest:
     bearer_id, password = _credentials(fields.get(b"proxy-authorization", b""))
     if request.method == b"CONNECT":
         if fields.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in fields:
-            raise ProxyRefusedError(400, "CONNECT has no body\n")  # RFC 9110, 9.3.6: what follows is the tunnel's
+            # RFC 9110, 9.3.6: octets after the head belong to the tunnel
+            raise ProxyRefusedError(400, "CONNECT has no body\n")
         host, port = _authority(request.target.decode("ascii"), None)
         return ProxyRequest(host, port, bearer_id, password, early=bytes(connection.trailing_data[0]))
     authority, path = _absolute_form(request)
     host, port = _authority(authority, 80)
     if b"transfer-encoding" in fields and (b"content-length" in fields or request.http_version < b"1.1"):
-        # RFC 9112, 6.1 and 6.3: two readers could see the end of such a body at two places.
+        # RFC 9112, 6.1 and 6.3: two recipients could disagree about where such a body ends (request smuggling).
         raise ProxyRefusedError(400, "a request has a length or, in HTTP/1.1, a transfer encoding, and not both\n")
     exchange = Exchange(connection, request, path, authority.encode("ascii"))
     return ProxyRequest(host, port, bearer_id, password, exchange)
 
 
 def _absolute_form(request: h11.Request) -> tuple[str, bytes]:
-    """Split an absolute http address; return its authority and the target in origin form (RFC 9112, 3.2)."""
+    """Split an absolute http URL into its authority and the target in origin form (RFC 9112, 3.2)."""
     target = request.target.decode("ascii")
     try:
         parts = urlsplit(target)
@@ -97,7 +106,7 @@ def _absolute_form(request: h11.Request) -> tuple[str, bytes]:
 
 
 def _authority(text: str, default_port: int | None) -> tuple[str, int]:
-    """Read a host and a port (RFC 3986, 3.2), without user information."""
+    """Parse host and port (RFC 3986, 3.2); user information is refused."""
     host, colon, digits = text.rpartition(":")
     if not colon or "]" in digits:
         host, digits = text, ""
@@ -120,7 +129,7 @@ def _is_ipv6(text: str) -> bool:
 
 
 def _credentials(value: bytes) -> tuple[str, str]:
-    """Read Basic credentials (RFC 7617)."""
+    """Parse Basic credentials into user name (the bearer's id) and password (RFC 7617)."""
     scheme, _, encoded = value.partition(b" ")
     try:
         text = b64decode(encoded, validate=True).decode() if scheme.lower() == b"basic" else ""

@@ -1,10 +1,10 @@
-"""Flows: octets between the phone and the net, none of them before it was granted and counted.
+"""Flows: relay octets between the phone and the net; each octet is granted and counted before it is written.
 
-Everything runs on one event loop, in plain callbacks on non-blocking sockets: a chunk is taken from the allowance,
-then written, and what a short write left over is given back. So what was written is what was counted, exactly.
+Everything runs on one event loop, in plain callbacks on non-blocking sockets. A chunk is taken from the allowance
+and then written; the rest of a short write is given back. So the octets counted are exactly the octets written.
 
-The octets of a tunnel pass as they are. Those of a plain request and of its answer pass through an ``Exchange``,
-which parses and frames them; what it returns is what is counted and written.
+The octets of a tunnel pass unchanged. Those of a plain request and its answer pass through an ``Exchange``, which
+parses and encodes them; the octets that it returns are counted and written.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from kswifi.lab.gateway.errors import ProxyRefusedError
 from kswifi.lab.gateway.exchange import BrokenMessageError, Exchange, refusal
 
 HALF_CLOSED_SECONDS: Final = 60.0
-"""How long a tunnel may stand still of which one side has ended."""
+"""How long a tunnel may be idle after one side has ended."""
 ENDED_CLIENT_SECONDS: Final = 5.0
-"""How long a plain request may stand still whose client has ended its side: it may wait, but most have gone."""
+"""How long a plain request may be idle after its client has ended its side. Most such clients have gone."""
 _MOST_OCTETS_BEHIND: Final = 65_536
-"""What a client may send behind its request, which is dropped, before its connection is closed."""
+"""How many octets a client may send after its request, which are discarded, before its connection is closed."""
 _SCRATCH: Final = memoryview(bytearray(LARGEST_WRITE_OCTETS))
-"""Every read of the one thread goes through it; what is not written at once is copied out."""
+"""The buffer of every read (there is one thread). Octets that are not written at once are copied out of it."""
 
 
 class _Mode(Enum):
@@ -39,7 +39,11 @@ class _Mode(Enum):
 
 
 class _Pipe:
-    """One direction of a flow: here of a tunnel, whose octets pass as they are."""
+    """One direction of a tunnel, whose octets pass unchanged.
+
+    It is always in one mode: it reads its source, writes pending octets, or waits for a grant. It reads at most as
+    many octets as the grant has left.
+    """
 
     def __init__(
         self, flow: "Flow", source: socket.socket, sink: socket.socket, first: bytes, *, uplink: bool
@@ -53,21 +57,21 @@ class _Pipe:
 
     @property
     def is_done(self) -> bool:
-        """Whether it has moved all it ever will."""
+        """Whether it will move no more octets."""
         return self._mode is _Mode.DONE
 
     @property
     def has_pending(self) -> bool:
-        """Whether octets were read that are not written yet."""
+        """Whether octets have been read and not yet written."""
         return len(self._pending) > 0
 
     def go_on(self) -> None:
-        """Do what comes next: write what is pending, else read."""
+        """Write pending octets if there are any, else read."""
         if self._mode is not _Mode.DONE:
             self._switch(_Mode.WRITE if self._pending else _Mode.READ)
 
     def stop(self) -> None:
-        """Move nothing more; what was pending was not counted."""
+        """Move no more octets. Pending octets have not been counted."""
         self._switch(_Mode.DONE)
         self._pending = memoryview(b"")
 
@@ -114,7 +118,7 @@ class _Pipe:
         self._relay(received)
 
     def _relay(self, received: int) -> None:
-        """Pass on what was read into the scratch buffer."""
+        """Forward the octets in the scratch buffer."""
         sent = self._write(_SCRATCH[:received])
         if sent is not None and sent < received:
             self._pending = memoryview(bytes(_SCRATCH[sent:received]))
@@ -132,7 +136,7 @@ class _Pipe:
             self.go_on()
 
     def _write(self, octets: memoryview) -> int | None:
-        """Count and write; return how many octets went, or None where the sink is gone."""
+        """Count and write octets; return how many were written, or None if the sink has closed."""
         allowance, length = self._flow.allowance, len(octets)
         allowance.take(length, uplink=self._uplink)
         try:
@@ -161,7 +165,10 @@ class _Pipe:
 
 
 class _FramedPipe(_Pipe):
-    """One direction of a plain request: what is read is parsed, and framed anew for the sink."""
+    """One direction of a plain request: octets are parsed and encoded again for the sink.
+
+    After the whole request it watches the client, to notice that it goes away while the origin is silent.
+    """
 
     def __init__(
         self,
@@ -179,7 +186,7 @@ class _FramedPipe(_Pipe):
         self._behind = 0
 
     def go_on(self) -> None:
-        """Do what comes next; behind the whole request watch the client, behind the whole answer end."""
+        """Write or read; after the whole request watch the client, after the whole answer end the flow."""
         if self._mode is _Mode.DONE:
             return
         if self._pending or self._way.has_more:
@@ -230,7 +237,7 @@ class _FramedPipe(_Pipe):
             self._flow.end_gently()
 
     def _on_watched(self) -> None:
-        """Notice that the client goes away; drop what it says behind its request."""
+        """Notice that the client closes; discard octets that it sends after its request."""
         try:
             received = self._source.recv_into(_SCRATCH)
         except (BlockingIOError, InterruptedError):
@@ -247,16 +254,17 @@ class _FramedPipe(_Pipe):
 
 
 class Flow:
-    """One connection of the phone, joined to one of the net.
+    """A connection of the phone, joined to a connection to its destination.
 
     Args:
         client: the phone's socket.
-        upstream: the net's.
-        allowance: what its octets are taken from.
-        closed: called once, when the flow has ended and its place is free.
-        first_upward: octets of a tunnel that came with the client's head.
+        upstream: the destination's socket.
+        allowance: the grant from which its octets are taken.
+        closed: called once, when the flow has ended.
+        first_upward: the first octets for the destination: of a tunnel, those that arrived with the client's head;
+            of a plain request, its encoded head.
         exchange: the plain request; None for a tunnel.
-        idle_seconds: how long nothing may move in either direction.
+        idle_seconds: how long it may be idle in both directions.
     """
 
     def __init__(
@@ -289,22 +297,22 @@ class Flow:
         self._over = False
 
     def start(self) -> None:
-        """Begin to relay."""
+        """Start to relay."""
         self._check_idle()
         self._upward.go_on()
         self._downward.go_on()
 
     def touch(self) -> None:
-        """Take note that octets move."""
+        """Record that octets have moved."""
         self._touched_at = self.loop.time()
 
     @property
     def idle_since(self) -> float:
-        """When octets moved last, in the loop's time."""
+        """When octets last moved, in seconds of the event loop's clock."""
         return self._touched_at
 
     def cut(self) -> None:
-        """End it by the network's decision: what was counted is still delivered, nothing else moves."""
+        """End the flow by decision of the network. Counted octets are still delivered; no others move."""
         if self._over:
             return
         self._over = True
@@ -314,7 +322,7 @@ class Flow:
         self._closed(self)
 
     def close(self) -> None:
-        """Close both ends; octets that the kernel took are still sent."""
+        """Close both connections; octets in the buffers of the operating system are still sent."""
         if self._over:
             return
         self._over = True
@@ -324,7 +332,7 @@ class Flow:
         self._closed(self)
 
     def end_gently(self) -> None:
-        """Close the net's end; the client still gets what is under way to it."""
+        """Close the destination's connection; the client still receives the octets written to it."""
         if not self._over:
             self._over = True
             self._stop()
@@ -333,12 +341,12 @@ class Flow:
             self._closed(self)
 
     def sink_lost(self, pipe: _Pipe) -> None:
-        """React to a peer that takes no more: a server that answered early is still read."""
+        """React to a peer that has closed: a server that answered before the end of the request is still read."""
         if pipe is self._downward or self._downward.is_done:
             self.close()
 
     def source_ended(self) -> None:
-        """React to an end of stream: the other direction goes on for as long as it moves."""
+        """React to the end of one direction: the other goes on, with a shorter idle limit."""
         if self._upward.is_done and self._downward.is_done:
             self.end_gently()
             return
@@ -347,14 +355,14 @@ class Flow:
         self._check_idle()
 
     def broke(self, error: BrokenMessageError) -> None:
-        """React to a message that cannot be passed on: say so where the answer has not begun, and end."""
+        """React to a message that cannot be forwarded: answer with an error if no answer has begun, and end."""
         self._refuse(ProxyRefusedError(error.status, f"{error}\n"))
 
     def _refuse(self, refused: ProxyRefusedError) -> None:
         exchange = self._exchange
         if exchange is not None and exchange.may_refuse and not self._downward.has_pending:
             try:
-                self._client.send(refusal(refused, to_head=exchange.is_head))  # so few octets always fit
+                self._client.send(refusal(refused, to_head=exchange.is_head))  # short enough for the buffer
             except OSError:
                 self.close()
                 return

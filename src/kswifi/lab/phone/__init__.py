@@ -1,1 +1,1 @@
-"""The lab's phone: a card, a modem, two switches, and the one way its sockets are made."""
+"""The lab's phone: a card (eSIM), an LPA, a modem, a WiFi switch and a line switch, and its traffic."""

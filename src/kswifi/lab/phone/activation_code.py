@@ -1,4 +1,4 @@
-"""Activation codes: what a QR code or a person gives an LPA (SGP.22, 4.1)."""
+"""Activation codes, which a person types or a QR code holds (SGP.22, 4.1)."""
 
 import re
 from dataclasses import dataclass
@@ -13,14 +13,21 @@ _ADDRESS: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0
 
 
 class ActivationCodeError(KswifiError):
-    """A text that is no activation code."""
+    """The text is not an activation code."""
 
     code = "activation_code_invalid"
 
 
 @dataclass(frozen=True, slots=True)
 class ActivationCode:
-    """An SM-DP+ address, the MatchingID of an order (empty: the default order), and what else the code says."""
+    """A parsed activation code.
+
+    Attributes:
+        smdp_address: host of the SM-DP+, with a port if it is not the usual one.
+        matching_id: which order; empty for the order that is kept for this card.
+        smdp_oid: the object identifier that the server's certificate must have; None for any.
+        confirmation_code_required: whether the user also needs a confirmation code.
+    """
 
     smdp_address: str
     matching_id: str
@@ -33,17 +40,17 @@ class ActivationCode:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read ``[LPA:]1$address$matching id[$oid[$1]]``; what later versions add behind is left alone.
+        """Parse ``[LPA:]1$address$matching id[$oid[$1]]``; fields after these, of later versions, are ignored.
 
         Raises:
-            ActivationCodeError: it is none.
+            ActivationCodeError: the text is not an activation code.
         """
         text = clean_pasted(text)
         if text.upper().startswith("LPA:"):
             text = text[4:]
         parts = text.split("$")
         if len(text) > _MAX_CHARACTERS or len(parts) < 3 or parts[0] != _FORMAT:
-            raise ActivationCodeError("this is no activation code: LPA:1$address$matching id")
+            raise ActivationCodeError("this is not an activation code: LPA:1$address$matching id")
         return cls(
             smdp_address=parts[1],
             matching_id=parts[2],

@@ -1,4 +1,4 @@
-"""The card in the lab phone: a software eUICC in a directory, reached by APDUs alone."""
+"""The card in the lab phone: a software eUICC in a directory. The phone uses it through APDUs only."""
 
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +12,7 @@ from kswifi.lab.phone.sim import SimCard
 
 
 class Card(SimCard):
-    """A card that this process alone has in its hands: close it (or use ``with``) to let another take it."""
+    """An open card. While it is open, no other process can open it; close it, or use ``with``."""
 
     def __init__(self, euicc: Euicc) -> None:
         super().__init__(euicc)
@@ -20,28 +20,34 @@ class Card(SimCard):
 
     @classmethod
     def create(cls, directory: Path, eid: Eid, credentials: CardCredentials | None = None) -> Self:
-        """Make an empty card in a directory that has none; with credentials it takes profiles from servers.
+        """Create an empty card in a directory.
+
+        Args:
+            directory: created if it does not exist.
+            eid: the card's number.
+            credentials: certificates and keys with which it can download profiles from servers; None for a card
+                that cannot.
 
         Raises:
-            CardExistsError: there is one already; a card is never overwritten.
-            CardBusyError: another process holds the directory.
+            CardExistsError: the directory has a card; a card is never overwritten.
+            CardBusyError: another process uses the directory.
         """
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         return cls(Euicc.create(DirectoryStorage.open(directory), eid, credentials=credentials))
 
     @classmethod
     def open(cls, directory: Path) -> Self:
-        """Take the card of a directory in hand; its channels and verified PINs start afresh (a power-on).
+        """Open the card of a directory. As at power-on, no logical channel is open and no PIN is verified.
 
         Raises:
             CardMissingError: there is no card.
-            CardDamagedError: its state is not what was written; nothing is repaired by guessing.
-            CardBusyError: another process holds it.
+            CardDamagedError: its file is damaged; it is not repaired by guessing.
+            CardBusyError: another process has it open.
         """
         return cls(Euicc.open(DirectoryStorage.open(directory)))
 
     def close(self) -> None:
-        """Let the card go."""
+        """Close the card, so that another process can open it."""
         self._euicc.close()
 
     def __enter__(self) -> Self:

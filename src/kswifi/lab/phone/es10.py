@@ -1,6 +1,7 @@
-"""ES10: what an LPA asks of a card, by STORE DATA on a logical channel of its own (SGP.22, 5.7.2).
+"""ES10: the functions of the card's ISD-R that an LPA calls, by STORE DATA on a logical channel (SGP.22, 5.7.2).
 
-It needs a thing that answers command APDUs and nothing else, so a real card behind a reader serves as well.
+It needs only an object that answers command APDUs, so it works with a software card and with a real card in a
+reader.
 """
 
 from types import TracebackType
@@ -34,23 +35,25 @@ RESULTS: Final = {
 
 
 class CardError(KswifiError):
-    """The card refused, and says why by its status word or result."""
+    """The card refused a command; the facts hold its status word or result."""
 
     code = "card_refused"
 
 
 class ApduReader(Protocol):
-    """Whatever answers command APDUs: a software card, or a card in a reader."""
+    """Something that answers command APDUs: a software card, or a card in a reader."""
 
     def transmit(self, command: bytes) -> bytes:
-        """Send one command APDU as it is; return the response data and its two status octets."""
+        """Send one command APDU unchanged; return the response data and the two octets of the status word."""
         ...
 
 
 def exchange(reader: ApduReader, command: bytes) -> tuple[bytes, int]:
-    """Send a command and fetch all of its answer; return data and status.
+    """Send a command, fetch its whole answer, and return data and status word.
 
-    61xx and 6Cxx are of TS 102 221, 7.3.1.1; 9Fxx and 9Exx of the class of GSM SIMs (TS 51.011, 9.4.1).
+    A card announces the length of its answer with 61xx, or 9Fxx and 9Exx in the class of GSM SIMs (TS 51.011,
+    9.4.1), and GET RESPONSE fetches it. With 6Cxx it asks for the same command with the right length (TS 102 221,
+    7.3.1.1).
     """
     data, status = _split(reader.transmit(command))
     if status >> 8 == 0x6C:
@@ -62,12 +65,20 @@ def exchange(reader: ApduReader, command: bytes) -> tuple[bytes, int]:
 
 
 def refusal(message: str, status: int) -> CardError:
-    """Return the error for a status word."""
+    """Return the CardError for a status word."""
     return CardError(f"{message} (status {status:04X})", status_word=f"{status:04X}")
 
 
 class Es10:
-    """The ISD-R of a card, selected on a logical channel: use it with ``with``, so that the channel is closed."""
+    """The ISD-R of a card, selected on a logical channel. Use it with ``with``, so that the channel is closed.
+
+    Args:
+        reader: the card.
+        chunk_octets: how many octets of a request go into one STORE DATA command, at most 255.
+
+    Raises:
+        CardError: no logical channel is free, or the card has no ISD-R.
+    """
 
     def __init__(self, reader: ApduReader, chunk_octets: int = CHUNK_OCTETS) -> None:
         self._reader = reader
@@ -92,10 +103,10 @@ class Es10:
         self.close()
 
     def send(self, request: bytes) -> bytes:
-        """Send one request, in chunks; return the answer as it came, which may be empty.
+        """Send one request in chunks; return the answer to the last chunk, which may be empty.
 
         Raises:
-            CardError: the ISD-R answers another status than 9000.
+            CardError: the ISD-R answers a chunk with a status other than 9000.
         """
         answer = b""
         starts = range(0, len(request), self._chunk_octets)
@@ -129,18 +140,18 @@ class Es10:
         return messages.decode_configured_addresses(self.send(tlv.encode(messages.TAG_CONFIGURED_ADDRESSES)))
 
     def set_default_smdp(self, address: str) -> None:
-        """Set the default SM-DP+ address; an empty one takes it away (5.7.4)."""
+        """Set the default SM-DP+ address; an empty one removes it (5.7.4)."""
         self._result(messages.TAG_SET_DEFAULT_DP, encode_text(0x80, address))
 
     def profiles(self, tags: tuple[int, ...] | None = None) -> tuple[ProfileInfo, ...]:
-        """List the profiles with the tags asked for, or the usual ones (5.7.15)."""
+        """List the profiles with the given tags; with None, those that the card lists by default (5.7.15)."""
         answer = messages.decode_profile_list(self.send(ProfileListRequest(tags=tags).encode()))
         if isinstance(answer, int):
             raise CardError("the card does not list its profiles", result=answer)
         return answer
 
     def enable(self, profile: ProfileId, *, refresh: bool = False) -> None:
-        """Enable a profile; the one enabled before is disabled by the card (5.7.16)."""
+        """Enable a profile; the card disables the one that was enabled before (5.7.16)."""
         self._switch(messages.TAG_ENABLE_PROFILE, profile, refresh)
 
     def disable(self, profile: ProfileId, *, refresh: bool = False) -> None:
@@ -152,12 +163,12 @@ class Es10:
         self._result(messages.TAG_DELETE_PROFILE, profile.encode())
 
     def set_nickname(self, iccid: bytes, nickname: str) -> None:
-        """Set a profile's nickname; an empty one takes it away (5.7.21)."""
+        """Set a profile's nickname; an empty one removes it (5.7.21)."""
         request = messages.encode_nickname_request(iccid, nickname)
         _check(messages.decode_result(self.send(request), messages.TAG_SET_NICKNAME))
 
     def memory_reset(self) -> bool:
-        """Delete all operational profiles and the default SM-DP+ address; tell whether there was anything."""
+        """Delete all operational profiles and the default SM-DP+ address; return whether there was anything."""
         answer = self.send(tlv.encode(messages.TAG_MEMORY_RESET, encode_bits(0x82, [0, 1, 2])))
         code = messages.decode_result(answer, messages.TAG_MEMORY_RESET)
         if code > 1:
@@ -165,7 +176,7 @@ class Es10:
         return code == 0
 
     def notifications(self) -> list[NotificationMetadata]:
-        """List the notifications that wait (5.7.9)."""
+        """List the notifications that are not delivered yet (5.7.9)."""
         item = choice(
             self.send(tlv.encode(messages.TAG_LIST_NOTIFICATIONS)),
             messages.TAG_LIST_NOTIFICATIONS,
@@ -178,7 +189,7 @@ class Es10:
         """Return one PendingNotification as the card signed it (5.7.10).
 
         Raises:
-            CardError: there is none with this number.
+            CardError: the card has no notification with this number.
         """
         tag = messages.TAG_RETRIEVE_NOTIFICATIONS
         answer = self.send(tlv.encode(tag, tlv.encode(0xA0, encode_integer(0x80, sequence_number))))
@@ -189,7 +200,7 @@ class Es10:
         return found[0].raw
 
     def remove_notification(self, sequence_number: int) -> None:
-        """Have the card forget a notification (5.7.11)."""
+        """Remove a delivered notification from the card (5.7.11)."""
         answer = self.send(tlv.encode(messages.TAG_NOTIFICATION_SENT, encode_integer(0x80, sequence_number)))
         if messages.decode_result(answer, messages.TAG_NOTIFICATION_SENT):
             raise CardError("the card has no such notification", sequence_number=sequence_number)

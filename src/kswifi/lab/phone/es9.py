@@ -1,4 +1,4 @@
-"""ES9+: what an LPA asks of an SM-DP+, as JSON over HTTPS (SGP.22, 5.6 and 6.5)."""
+"""ES9+: the functions of an SM-DP+ that an LPA calls, as JSON over HTTPS (SGP.22, 5.6 and 6.5)."""
 
 import base64
 import binascii
@@ -23,7 +23,7 @@ _WORDS: Final = {(status.subject_code, status.reason_code): status.words for sta
 
 
 class Es9RefusedError(KswifiError):
-    """The server answered Failed, and says why by its subject and reason codes (SGP.22, 5.2.6)."""
+    """The server answered Failed; subject and reason code give the cause (SGP.22, 5.2.6)."""
 
     code = "es9_refused"
 
@@ -37,14 +37,14 @@ class Es9RefusedError(KswifiError):
 
 
 class Es9UnreachableError(KswifiError):
-    """The server could not be reached, is not who it should be, or did not speak ES9+."""
+    """The server could not be reached, its certificate is wrong, or it did not answer in ES9+."""
 
     code = "es9_unreachable"
 
 
 @dataclass(frozen=True, slots=True)
 class InitiateAuthenticationAnswer:
-    """Data objects with their tags, ready to be handed to the card."""
+    """The server's first answer: encoded data objects for AuthenticateServer, and the transaction id."""
 
     transaction_id: bytes
     server_signed1: bytes
@@ -55,7 +55,7 @@ class InitiateAuthenticationAnswer:
 
 @dataclass(frozen=True, slots=True)
 class AuthenticateClientAnswer:
-    """What the profile is (BF25), and data objects with their tags for PrepareDownload."""
+    """The profile's metadata (BF25), and encoded data objects for PrepareDownload."""
 
     profile_metadata: bytes
     smdp_signed2: bytes
@@ -73,29 +73,31 @@ class Es9(Protocol):
         ...
 
     def authenticate_client(self, address: str, transaction_id: bytes, response: bytes) -> AuthenticateClientAnswer:
-        """Hand over the card's AuthenticateServerResponse (5.6.3)."""
+        """Send the card's AuthenticateServerResponse (5.6.3)."""
         ...
 
     def get_bound_profile_package(self, address: str, transaction_id: bytes, response: bytes) -> bytes:
-        """Hand over the card's PrepareDownloadResponse; return the package (5.6.2)."""
+        """Send the card's PrepareDownloadResponse; return the bound profile package (5.6.2)."""
         ...
 
     def cancel_session(self, address: str, transaction_id: bytes, response: bytes) -> None:
-        """Hand over the card's CancelSessionResponse (5.6.5)."""
+        """Send the card's CancelSessionResponse (5.6.5)."""
         ...
 
     def handle_notification(self, address: str, notification: bytes) -> None:
-        """Hand over a PendingNotification (5.6.4)."""
+        """Send a PendingNotification (5.6.4)."""
         ...
 
 
 def tls_context(ca_file: Path | None) -> ssl.SSLContext:
-    """Return a context that verifies the server: by the system's authorities, or by those of a file alone.
+    """Return a TLS context that verifies servers.
 
-    The file holds certificates in PEM, or one in DER as SGP.26 has them.
+    Args:
+        ca_file: the only authorities to trust, as certificates in PEM or one in DER (SGP.26); None for the
+            system's.
 
     Raises:
-        Es9UnreachableError: the file holds no certificates.
+        Es9UnreachableError: the file cannot be read or holds no certificates.
     """
     if ca_file is None:
         return _checked(ssl.create_default_context())
@@ -107,21 +109,23 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def tls_context_of(issuers: Iterable[bytes]) -> ssl.SSLContext:
-    """Return a context that verifies the server by these certificates (DER) alone."""
+    """Return a TLS context that trusts only these certificates (DER)."""
     return _checked(ssl.create_default_context(cadata=b"".join(issuers)))
 
 
 def _checked(context: ssl.SSLContext) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # SGP.22, 2.6.6
-    context.verify_flags |= ssl.VERIFY_X509_STRICT  # RFC 5280 to the letter; certificates of SGP.26 pass it
+    context.verify_flags |= ssl.VERIFY_X509_STRICT  # strict RFC 5280; the certificates of SGP.26 pass it
     return context
 
 
 class HttpEs9:
-    """ES9+ over HTTPS, one connection kept alive for each server; use it with ``with``.
+    """ES9+ over HTTPS, with one connection kept alive for each server. Use it with ``with``.
 
-    ``connect_to`` (host:port) is where every server is found, whatever its address: for trying one that its name
-    does not lead to yet. The certificate is checked against the address all the same.
+    Args:
+        context: verifies the servers.
+        connect_to: ``host:port`` to connect to instead of the server's address, to try a server that is not in DNS
+            yet. The certificate is still checked against the server's address.
     """
 
     def __init__(self, context: ssl.SSLContext, connect_to: str | None = None) -> None:
@@ -159,7 +163,7 @@ class HttpEs9:
         )
 
     def authenticate_client(self, address: str, transaction_id: bytes, response: bytes) -> AuthenticateClientAnswer:
-        """Hand over the card's AuthenticateServerResponse (5.6.3)."""
+        """Send the card's AuthenticateServerResponse (5.6.3)."""
         body = {"transactionId": _hex(transaction_id), "authenticateServerResponse": _text(response)}
         answer = self._call(address, "authenticateClient", body)
         return AuthenticateClientAnswer(
@@ -170,21 +174,21 @@ class HttpEs9:
         )
 
     def get_bound_profile_package(self, address: str, transaction_id: bytes, response: bytes) -> bytes:
-        """Hand over the card's PrepareDownloadResponse; return the package (5.6.2)."""
+        """Send the card's PrepareDownloadResponse; return the bound profile package (5.6.2)."""
         body = {"transactionId": _hex(transaction_id), "prepareDownloadResponse": _text(response)}
         return _octets(self._call(address, "getBoundProfilePackage", body), "boundProfilePackage")
 
     def cancel_session(self, address: str, transaction_id: bytes, response: bytes) -> None:
-        """Hand over the card's CancelSessionResponse (5.6.5)."""
+        """Send the card's CancelSessionResponse (5.6.5)."""
         body = {"transactionId": _hex(transaction_id), "cancelSessionResponse": _text(response)}
         self._call(address, "cancelSession", body)
 
     def handle_notification(self, address: str, notification: bytes) -> None:
-        """Hand over a PendingNotification (5.6.4)."""
+        """Send a PendingNotification (5.6.4)."""
         self._call(address, "handleNotification", {"pendingNotification": _text(notification)})
 
     def _call(self, address: str, function: str, body: dict[str, str]) -> dict[str, Any]:
-        """Call a function; return its answer, which is empty where the server has nothing to say."""
+        """Call a function; return its answer, which is empty for functions without output."""
         url = f"https://{self._connect_to or address}{_PATH}{function}"
         headers = {"User-Agent": _USER_AGENT, "X-Admin-Protocol": ADMIN_PROTOCOL}
         if self._connect_to is not None:
@@ -250,7 +254,7 @@ def _octets(answer: dict[str, Any], name: str) -> bytes:
 
 
 def _transaction_id(answer: dict[str, Any]) -> bytes:
-    """Read the transaction id, which is hexadecimal in JSON; letters may be of either case."""
+    """Read the transaction id, which is hexadecimal in JSON, in either case."""
     try:
         return bytes.fromhex(answer["transactionId"])
     except (KeyError, TypeError, ValueError):
@@ -266,5 +270,5 @@ def _text(octets: bytes) -> str:
 
 
 def _host(address: str) -> str:
-    """Return an address without its port: what certificates name."""
+    """Return an address without its port, as certificates name it."""
     return address.rsplit(":", 1)[0] if address.rsplit(":", 1)[-1].isdigit() else address

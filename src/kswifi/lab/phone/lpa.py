@@ -1,4 +1,22 @@
-"""The LPA: it carries what an SM-DP+ and a card say to each other (SGP.22, 3.1 and 3.5)."""
+"""The LPA (local profile assistant): it carries messages between an SM-DP+ and a card (SGP.22, 3.1 and 3.5).
+
+A download, seen from the LPA, which can read most of the messages but forge none:
+
+1. The card gives a challenge. ``InitiateAuthentication`` takes it to the server, which signs it and adds its own
+   challenge and certificate.
+2. ``AuthenticateServer``: the card verifies the server and signs the server's challenge.
+3. ``AuthenticateClient``: the server verifies the card, finds the order by the MatchingID, and answers the
+   profile's metadata and a second signed message. Here the user is asked, and a confirmation code if the order has
+   one.
+4. ``PrepareDownload``: the card makes a one-time key pair and signs the public key.
+5. ``GetBoundProfilePackage``: the server derives session keys from its own one-time key and the card's, and
+   encrypts the profile for this card in this transaction.
+6. ``LoadBoundProfilePackage``: the LPA gives the package to the card in segments. The card answers with a signed
+   ProfileInstallationResult, which it also keeps as a notification.
+7. ``HandleNotification`` takes that result to the server; then the card may forget it.
+
+If the LPA stops after step 3, it tells the server so with a CancelSession that the card signs.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,26 +57,26 @@ from kswifi.rsp.messages.notifications import (
 )
 from kswifi.rsp.saip.response import PeStatus, decode_euicc_response
 
-_TAC: Final = bytes.fromhex("35290611")  # as other software LPAs: this device has no type approval
+_TAC: Final = bytes.fromhex("35290611")  # the value of other software LPAs; this device has no type approval
 Tell = Callable[[str], None]
 Agree = Callable[[ProfileMetadata], bool]
 
 
 class DownloadRefusedError(KswifiError):
-    """A profile was not downloaded; the words say who refused and why."""
+    """The profile was not downloaded; the message says which side refused and why."""
 
     code = "download_refused"
 
 
 class ConfirmationCodeNeededError(DownloadRefusedError):
-    """The profile asks for a confirmation code, and none was given: the order waits."""
+    """The order needs a confirmation code and none was given. The download can be tried again with one."""
 
     code = "confirmation_code_needed"
 
 
 @dataclass(frozen=True, slots=True)
 class DownloadedProfile:
-    """A profile that is on the card now, disabled, and the result that the card signed."""
+    """A profile that was installed on the card, disabled, and the result that the card signed."""
 
     iccid: Iccid
     metadata: ProfileMetadata
@@ -67,14 +85,21 @@ class DownloadedProfile:
 
 @dataclass(frozen=True, slots=True)
 class ProcessedNotification:
-    """What became of one notification: delivered (and removed from the card), or why not."""
+    """A notification after an attempt to deliver it; ``failure`` is None if it was delivered and removed."""
 
     metadata: NotificationMetadata
     failure: str | None
 
 
 class Lpa:
-    """One card and one way to servers; ``tell`` hears of each step."""
+    """Carries messages between one card and servers.
+
+    Args:
+        reader: the card.
+        es9: the way to servers.
+        tell: called with a line of text at each step; None for no output.
+        chunk_octets: how many octets of a request go into one command to the card.
+    """
 
     def __init__(
         self, reader: ApduReader, es9: Es9, tell: Tell | None = None, chunk_octets: int = CHUNK_OCTETS
@@ -87,7 +112,12 @@ class Lpa:
     def download(
         self, code: ActivationCode, confirmation_code: str | None = None, agree: Agree = lambda _: True
     ) -> DownloadedProfile:
-        """Download and install a profile; it stays disabled, and its result waits among the notifications.
+        """Download and install a profile. It stays disabled, and its result stays on the card as a notification.
+
+        Args:
+            code: the activation code.
+            confirmation_code: for orders that need one.
+            agree: decides, from the profile's metadata, whether to install it.
 
         Raises:
             DownloadRefusedError: server, card or user refused; nothing stays on the card.
@@ -98,7 +128,7 @@ class Lpa:
             return _Download(es10, self._es9, self._tell, code).run(confirmation_code, agree)
 
     def process_notifications(self) -> list[ProcessedNotification]:
-        """Deliver every waiting notification to its server and have the card forget it, in their order (3.5)."""
+        """Deliver all notifications to their servers, in order; remove the delivered ones from the card (3.5)."""
         with Es10(self._reader, self._chunk_octets) as es10:
             waiting = sorted(es10.notifications(), key=lambda each: each.sequence_number)
             return [self._deliver(es10, metadata) for metadata in waiting]
@@ -114,7 +144,7 @@ class Lpa:
 
 
 class _Download:
-    """One transaction. What breaks it off after the card has signed is told to the server by CancelSession."""
+    """One download transaction. If it is broken off after step 3, the server gets a CancelSession."""
 
     def __init__(self, es10: Es10, es9: Es9, tell: Tell, code: ActivationCode) -> None:
         self._es10 = es10
@@ -143,7 +173,7 @@ class _Download:
         return self._load(package, metadata)
 
     def _authenticate(self) -> bytes:
-        """Have each side prove itself to the other; return what the card says to the server (3.1.2)."""
+        """Do steps 1 and 2, mutual authentication; return the card's AuthenticateServerResponse (3.1.2)."""
         self._tell(f"connecting to {self._address}")
         challenge, info1 = self._es10.challenge(), self._es10.info1()
         begun = self._es9.initiate_authentication(self._address, challenge, info1.raw)
@@ -168,7 +198,7 @@ class _Download:
         return response
 
     def _check_oid(self, certificate: bytes) -> None:
-        """Hold the server to the object identifier that the activation code names (4.1)."""
+        """Compare the server's object identifier with the one in the activation code, if it has one (4.1)."""
         wanted = self._code.smdp_oid
         if wanted is None:
             return
@@ -180,6 +210,7 @@ class _Download:
             raise DownloadRefusedError("this is not the server that the activation code names", named=named)
 
     def _hash_cc(self, signed2: SmdpSigned2, confirmation_code: str | None) -> bytes | None:
+        """Return the hash of the confirmation code for this transaction; None if the order needs no code."""
         if not signed2.cc_required:
             return None
         if confirmation_code is None:
@@ -217,7 +248,14 @@ class _Download:
         return DownloadedProfile(Iccid.from_bytes(data.notification.iccid), metadata, answer)
 
     def _load_units(self, package: bytes) -> bytes:
-        """Hand the package over unit by unit; the card answers with the last one, or where it stops (5.7.6)."""
+        """Give the package to the card, segment by segment (5.7.6).
+
+        The segments are, in this order: the request to open a secure channel, with the server's one-time public
+        key; encrypted or MACed commands that configure the ISD-P and store the metadata; if the server uses them,
+        the replacement session keys; and then the profile's elements, encrypted and MACed. The card answers a
+        segment with nothing while all is well. It answers its signed result to the last segment, or to the one that
+        fails.
+        """
         pieces = list(units(package))
         for number, piece in enumerate(pieces, start=1):
             self._tell(f"loading {number} of {len(pieces)}")
@@ -239,7 +277,7 @@ class _Download:
         self._inform(self._es9.cancel_session, response)
 
     def _inform(self, function: Callable[[str, bytes, bytes], object], response: bytes) -> None:
-        """Let the server know; what it answers changes nothing any more."""
+        """Inform the server of a failure; its answer is only shown."""
         try:
             function(self._address, self._transaction_id, response)
         except (Es9RefusedError, Es9UnreachableError) as error:
@@ -247,7 +285,7 @@ class _Download:
 
 
 def _element_at_fault(failure: InstallFailure) -> str:
-    """Say what the card's EUICCResponse says of the profile's elements, if it says anything."""
+    """Describe which profile element failed, if the card's EUICCResponse names one; else return an empty text."""
     try:
         statuses = decode_euicc_response(failure.sima_response or b"")
     except RspError:

@@ -1,4 +1,4 @@
-"""The phone's modem: attaches over the access wire, with a card that alone knows K (docs/access-wire.md)."""
+"""The phone's modem: it attaches over the access wire; the card, which has K, answers (docs/access-wire.md)."""
 
 import socket
 import threading
@@ -27,7 +27,7 @@ _SYNCH_FAILURE: Final = 21
 
 
 class AuthenticateAnswer(Protocol):
-    """What a card says to a challenge: keys, or AUTS, or that the MAC is wrong."""
+    """A card's answer to a challenge: RES with keys, or AUTS, or a MAC failure."""
 
     @property
     def res(self) -> bytes | None:
@@ -47,26 +47,26 @@ class AuthenticateAnswer(Protocol):
 
     @property
     def mac_failure(self) -> bool:
-        """Whether the network did not prove itself."""
+        """Whether AUTN was not made with the card's key."""
 
 
 class AuthenticatingCard(Protocol):
-    """A card, as far as an attach needs one."""
+    """The part of a card that an attach needs."""
 
     def authenticate(self, rand: bytes, autn: bytes) -> AuthenticateAnswer:
-        """Answer a challenge."""
+        """Answer a challenge of the network."""
         ...
 
 
 class AttachError(KswifiError):
-    """The network did not let the phone in; ``emm_cause`` is TS 24.301's where it gave one."""
+    """The network did not admit the phone; ``emm_cause`` is the cause of TS 24.301, if it sent one."""
 
     code = "attach_failed"
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """What an attach gave."""
+    """The result of an attach: the bearer, its access, the phone's address and the proxy of the user plane."""
 
     bearer_id: str
     access: str
@@ -78,10 +78,15 @@ AccessChanged = Callable[[str, str], None]
 
 
 class Modem:
-    """Attaches and detaches; while attached, the network's ``credentials`` are set.
+    """Attaches and detaches. While attached, ``network.credentials`` is set.
 
-    ``access`` is what the network said last: "full", "control_only", "ended", or "detached". ``access_changed`` is
-    called on a thread of the modem's own.
+    ``access`` is "detached", or the access that the network announced last: "full", "control_only" or "ended".
+    ``reason`` is the network's text for it.
+
+    Args:
+        network: the phone's network, which makes its sockets.
+        attach_address: of the gateway's attach port.
+        access_changed: called with access and reason on each change, on the modem's own thread.
     """
 
     def __init__(
@@ -98,11 +103,16 @@ class Modem:
         self.attachment: Attachment | None = None
 
     def attach(self, card: AuthenticatingCard, imsi: str, apn: str = "internet") -> Attachment:
-        """Attach; the card answers the network's challenge.
+        """Attach to the network; detach first if attached.
+
+        Args:
+            card: answers the network's challenge.
+            imsi: the subscriber.
+            apn: the access point name.
 
         Raises:
-            AttachError: the network refused, or the card refused the network.
-            OSError: the access network is not there.
+            AttachError: the network refused the phone, or the card refused the network.
+            OSError: the gateway cannot be reached.
         """
         if self._wire is not None:
             self.detach()
@@ -128,7 +138,7 @@ class Modem:
         return attachment
 
     def detach(self) -> None:
-        """Detach; returns when the network has accepted it, and so has reported the last usage."""
+        """Detach; return when the network has accepted it, which is after it has reported the last usage."""
         wire, listener = self._wire, self._listener
         self._wire, self._listener, self._network.credentials = None, None, None
         if wire is None or listener is None:
@@ -137,13 +147,13 @@ class Modem:
             wire.sendall(encode_line({"type": "detach_request"}))
             listener.join(_ANSWER_SECONDS)
         except OSError:
-            pass  # the network hung up first: that is a detach as well
+            pass  # the network has closed the connection, which is a detach too
         finally:
             wire.close()
         self.attachment = None
 
     def wait_for_access(self, *wanted: str, seconds: float) -> bool:
-        """Wait until the network says one of these; tell whether it did."""
+        """Wait until ``access`` is one of the given values; return False if it is not after ``seconds``."""
         with self._change:
             return self._change.wait_for(lambda: self.access in wanted, seconds)
 
@@ -169,10 +179,10 @@ class Modem:
                     emm_cause=cause if isinstance(cause, int) else None,
                 )
             else:
-                raise AttachError(f"the network said {kind!r} out of order")
+                raise AttachError(f"the network sent {kind!r} out of order")
 
     def _listen(self, wire: socket.socket, lines: Any) -> None:
-        """Hear what the network tells while attached."""
+        """Receive messages of the network while attached."""
         try:
             while True:
                 message = _next(lines)
@@ -181,7 +191,7 @@ class Modem:
                 if message["type"] == "access_changed":
                     self._set(text_field(message, "access"), str(message.get("reason", "")))
         except (OSError, ValueError, AttachError, AttachWireError):
-            pass  # the wire is gone: that is a detach
+            pass  # the connection is lost, which is a detach
         finally:
             lines.close()
         if self._wire is wire:
@@ -205,7 +215,11 @@ def _next(lines: Any) -> dict[str, Any]:
 
 
 def _answer(challenge: dict[str, Any], card: AuthenticatingCard) -> tuple[dict[str, Any], bytes]:
-    """Have the card answer; return the message, and KASME where it agreed (TS 33.401, A.2)."""
+    """Let the card answer a challenge; return the message for the network, and KASME after a success.
+
+    The modem sees the card's CK and IK but sends only RES. KASME is derived here as the gateway's side has derived
+    it.
+    """
     autn, plmn = octets_field(challenge, "autn", 16), octets_field(challenge, "plmn", 3)
     result = card.authenticate(octets_field(challenge, "rand", 16), autn)
     if result.auts is not None:

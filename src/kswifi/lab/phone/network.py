@@ -1,8 +1,8 @@
-"""The phone's network: a WiFi switch, a line switch, and the one place where its sockets are made.
+"""The phone's network: a WiFi switch, a line switch, and the only place where the phone's sockets are made.
 
-With WiFi on, the phone connects anywhere. With WiFi off it reaches the access network alone, which is the gateway's
-attach port and proxy; with the gateway gone as well, it reaches nothing. ``forbid_other_connects`` proves that this
-is true of the whole process and not only of who asks nicely.
+With WiFi on, the phone can connect to any address. With WiFi off it can connect only to the access network: the
+gateway's attach port and proxy. ``forbid_other_connects`` enforces this for the whole process, including code that
+does not use this module.
 """
 
 import json
@@ -25,19 +25,19 @@ _ADDRESSED: Final = ("socket.connect", "socket.sendto", "socket.sendmsg")
 
 
 class PhoneNetworkError(KswifiError):
-    """The phone cannot connect there now."""
+    """The phone cannot make this connection now."""
 
     code = "phone_network"
 
 
 class NoNetworkError(PhoneNetworkError):
-    """WiFi is off and no line is up."""
+    """WiFi is off and the line is not attached."""
 
     code = "no_network"
 
 
 class ProxyAnswerError(PhoneNetworkError):
-    """The access gateway refused a connection; ``status`` is HTTP's."""
+    """The access gateway's proxy refused a connection with the HTTP status ``status``."""
 
     code = "proxy_answer"
 
@@ -48,7 +48,7 @@ class ProxyAnswerError(PhoneNetworkError):
 
 @dataclass(frozen=True, slots=True)
 class ProxyCredentials:
-    """What an attach gave: where the user plane is, and how to prove the bearer."""
+    """The proxy of the user plane and the credentials of a bearer, from an attach."""
 
     address: HostPort
     bearer_id: str
@@ -61,7 +61,12 @@ class ProxyCredentials:
 
 
 class Network:
-    """The switches, kept on disk, and the phone's socket factory."""
+    """The switches, which are kept on disk, and the factory of the phone's sockets.
+
+    Args:
+        directory: where the switches are kept.
+        gateway: the addresses of the attach port and the proxy.
+    """
 
     def __init__(self, directory: Path, gateway: Iterable[HostPort]) -> None:
         self._file = directory / "switches.json"
@@ -75,7 +80,7 @@ class Network:
 
     @property
     def gateway(self) -> frozenset[HostPort]:
-        """The access network's addresses."""
+        """The addresses of the access network."""
         return self._gateway
 
     @property
@@ -90,7 +95,7 @@ class Network:
 
     @property
     def line(self) -> bool:
-        """Whether the user switched the line on (mobile data): the modem attaches then."""
+        """Whether the user has switched the line (mobile data) on."""
         return self._line
 
     @line.setter
@@ -99,19 +104,19 @@ class Network:
         self._save()
 
     def connect(self, host: str, port: int, seconds: float = _CONNECT_SECONDS) -> socket.socket:
-        """Return a blocking socket to a server of the net: directly over WiFi, else through the line.
+        """Return a blocking socket to a server: directly if WiFi is on, else through the line.
 
         Raises:
             NoNetworkError: WiFi is off and the line is not attached.
             ProxyAnswerError: the gateway refused.
-            OSError: nothing answers.
+            OSError: the server does not answer.
         """
         if self._wifi:
             return socket.create_connection((host, port), seconds)
         return self.connect_over_line(host, port, seconds)
 
     def connect_over_line(self, host: str, port: int, seconds: float = _CONNECT_SECONDS) -> socket.socket:
-        """Return a socket through the gateway's proxy, whatever WiFi says; raises as ``connect``."""
+        """Return a socket through the gateway's proxy, also if WiFi is on; raises as ``connect``."""
         credentials = self.credentials
         if credentials is None:
             raise NoNetworkError("WiFi is off and the line is not attached")
@@ -122,23 +127,28 @@ class Network:
             try:
                 check_tunnel_answer(head)
             except ProxyAnswerError as refused:
-                raise ProxyAnswerError(_read_words(connection) or refused.message, refused.status) from None
+                raise ProxyAnswerError(_read_refusal_text(connection) or refused.message, refused.status) from None
         except BaseException:
             connection.close()
             raise
         return connection
 
     def connect_to_gateway(self, address: HostPort, seconds: float = _CONNECT_SECONDS) -> socket.socket:
-        """Return a socket to the attach port: the radio, which WiFi has nothing to do with."""
+        """Return a socket to the access network, which stands for the radio: it does not depend on WiFi.
+
+        Raises:
+            PhoneNetworkError: the address is not one of the access network.
+            OSError: the gateway does not answer.
+        """
         if address not in self._gateway:
             raise PhoneNetworkError(f"{address[0]}:{address[1]} is not the access network")
         return socket.create_connection(address, seconds)
 
     def forbid_other_connects(self) -> None:
-        """Raise at every connect or datagram of this process that WiFi being off does not allow.
+        """Make every connect or datagram of this process fail that is not allowed while WiFi is off.
 
-        What is connected already is not seen here: who keeps connections closes them when WiFi goes off.
-        An audit hook (PEP 578) cannot be removed: this is for the phone's own process and for tests' children.
+        It does not affect open connections; the code that made them must close them when WiFi goes off. It is an
+        audit hook (PEP 578), which cannot be removed: use it only in the phone's own process.
         """
 
         def hook(event: str, arguments: tuple[Any, ...]) -> None:
@@ -146,7 +156,7 @@ class Network:
                 return
             address = arguments[1]
             if address is None and event == "socket.sendmsg":
-                return  # to the peer of a connect that was judged itself
+                return  # on a connected socket, whose connect was checked
             if not isinstance(address, tuple) or address[:2] not in self._gateway:
                 raise NoNetworkError(f"WiFi is off: {address!r} is not the access network")
 
@@ -176,10 +186,10 @@ def tunnel_request(host: str, port: int, credentials: ProxyCredentials) -> bytes
 
 
 def check_tunnel_answer(head: bytes) -> None:
-    """Check that the proxy joined the connection.
+    """Check the proxy's answer to CONNECT.
 
     Raises:
-        ProxyAnswerError: it did not.
+        ProxyAnswerError: its status is not 200.
     """
     status_line = head.partition(b"\r\n")[0].decode("latin-1")
     parts = status_line.split(" ", 2)
@@ -188,14 +198,14 @@ def check_tunnel_answer(head: bytes) -> None:
         raise ProxyAnswerError(f"the access gateway answered {status_line!r}", status)
 
 
-def _read_words(connection: socket.socket) -> str:
-    """Read what a refusal says to people: its body, on one line."""
+def _read_refusal_text(connection: socket.socket) -> str:
+    """Read the body of a refusal, as one line of text."""
     with connection.makefile("rb") as body:
         return " ".join(body.read(_LARGEST_ANSWER_OCTETS).decode(errors="replace").split())
 
 
 def _read_head(connection: socket.socket) -> bytes:
-    """Read to the end of the proxy's head and not one octet further: what follows is metered."""
+    """Read to the end of the proxy's head and not one octet further, because the octets after it are metered."""
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         peeked = connection.recv(_LARGEST_ANSWER_OCTETS, socket.MSG_PEEK)

@@ -1,4 +1,4 @@
-"""A real card in a reader, by PC/SC. pyscard is an extra of its own: it is looked for only when it is asked for."""
+"""A real card in a PC/SC reader. It needs pyscard, an optional dependency, which is imported only when used."""
 
 import importlib
 from types import TracebackType
@@ -9,13 +9,18 @@ from kswifi.lab.phone.es10 import CardError
 
 
 class ReaderMissingError(KswifiError):
-    """There is no such reader, or what is needed to speak to one is not installed."""
+    """There is no such reader, or pyscard or the PC/SC service is missing."""
 
     code = "reader_missing"
 
 
 class PcscReader:
-    """The card in the reader with this number; use it with ``with``."""
+    """The card in the reader with this number, counted from 0. Use it with ``with``.
+
+    Raises:
+        ReaderMissingError: there is no such reader, or pyscard or the PC/SC service is missing.
+        CardError: there is no card in the reader.
+    """
 
     def __init__(self, number: int) -> None:
         try:
@@ -47,7 +52,11 @@ class PcscReader:
         self._connection.disconnect()
 
     def transmit(self, command: bytes) -> bytes:
-        """Send one command APDU as it is; return the response data and its two status octets."""
+        """Send one command APDU unchanged; return the response data and the two octets of the status word.
+
+        Raises:
+            CardError: the card was removed.
+        """
         try:
             data, sw1, sw2 = self._connection.transmit(list(command))
         except self._failure as error:

@@ -1,4 +1,4 @@
-"""A card for the phone: taken from a directory, or made there with the certificates of a PKI folder."""
+"""Open the card of a directory, or make one there with the certificates of a PKI folder."""
 
 from pathlib import Path
 from typing import Final
@@ -14,10 +14,10 @@ _FILE_MAX_OCTETS: Final = 64 * 1024
 
 
 def read_pki(folder: Path) -> Pki:
-    """Read a folder that is laid out as the GSMA lays out its test certificates (SGP.26).
+    """Read a PKI folder with the layout of the GSMA's test certificates (SGP.26).
 
     Raises:
-        PkiError: there is no such folder, it is too large, or a certificate or key in it is malformed.
+        PkiError: the folder does not exist or has too many files, or a certificate or key in it is malformed.
     """
     if not folder.is_dir():
         raise PkiError("there is no such folder", folder=str(folder))
@@ -34,12 +34,12 @@ def read_pki(folder: Path) -> Pki:
 
 
 def open_or_make_card(directory: Path, pki_folder: Path | None) -> Euicc:
-    """Take the card of a directory in hand; where there is none and a PKI is given, make one by its certificates.
+    """Open the card of a directory; if there is none and a PKI is given, make one with its certificates.
 
     Raises:
-        CardMissingError: there is no card and no PKI to make one by.
+        CardMissingError: there is no card and no PKI was given.
         CardBusyError, CardDamagedError: the card cannot be used.
-        PkiError, CardCredentialsError: the PKI makes no card.
+        PkiError, CardCredentialsError: the PKI lacks what a card needs.
     """
     if pki_folder is None or (directory / "card.bin").exists():
         if not directory.exists():

@@ -1,4 +1,4 @@
-"""The lab's own phone, as the page drives it: one card, one modem, two switches, something to browse with."""
+"""The lab's phone, controlled by KSWiFi's page: one card, one modem, two switches and a simple browser."""
 
 import http.client
 import threading
@@ -20,24 +20,32 @@ from kswifi.lab.settings import HostPort
 from kswifi.lab.site.pages import LARGEST_PAGE_OCTETS
 
 _BROWSE_SECONDS: Final = 30.0
-_WORD_SECONDS: Final = 5.0
+_ANNOUNCEMENT_SECONDS: Final = 5.0
 _READ_OCTETS: Final = 262_144
 
 
 class PhoneBusyError(KswifiError):
-    """The phone does one thing at a time."""
+    """The phone's card is in use by another request."""
 
     code = "phone_busy"
 
 
 class BrowseError(KswifiError):
-    """What was to be browsed did not come."""
+    """The page or octets could not be fetched."""
 
     code = "browse_failed"
 
 
 class LabPhone:
-    """Blocking, for threads; the card is in its hands only while it is used."""
+    """The phone. Its methods block and are called on threads; its card is open only while a method uses it.
+
+    Args:
+        card_dir: the directory of its card.
+        network: its switches and sockets.
+        modem: its modem.
+        content: the address of the content server.
+        servers: where it gets profiles.
+    """
 
     def __init__(
         self, card_dir: Path, network: Network, modem: Modem, content: HostPort, servers: ProfileServers
@@ -50,11 +58,11 @@ class LabPhone:
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """Detach; the switches stay as they are."""
+        """Detach. The switches keep their positions."""
         self._modem.detach()
 
     def look(self) -> dict[str, Any]:
-        """Return switches, attach state, profiles and session records, as the card itself reports them."""
+        """Return switches and attach state, and profiles and session records as the card reports them."""
         attachment = self._modem.attachment
         with self._card() as card:
             profiles = card.profiles()
@@ -76,7 +84,7 @@ class LabPhone:
         }
 
     def proxy(self) -> dict[str, Any]:
-        """Return how another client of this machine uses the line: what the modem agreed on with the network.
+        """Return the proxy URL with which another program on this machine can use the line.
 
         Raises:
             NoNetworkError: the line is not attached.
@@ -98,7 +106,7 @@ class LabPhone:
 
         Raises:
             CardError: no profile is enabled.
-            AttachError: the network does not let the phone in.
+            AttachError: the network does not admit the phone.
         """
         self._network.line = on
         if not on:
@@ -109,13 +117,13 @@ class LabPhone:
         return {"line": on, "access": self._modem.access}
 
     def download_profile(self, activation_code: str) -> dict[str, Any]:
-        """Download a profile and enable it, as a phone does that has no other profile in use.
+        """Download a profile and enable it; return the notifications that could not be delivered.
 
         Raises:
-            ActivationCodeError: the text is no activation code.
+            ActivationCodeError: the text is not an activation code.
             CardError: the line is on, or the card refused a command.
             NoNetworkError: WiFi is off.
-            DownloadRefusedError, Es9RefusedError, Es9UnreachableError: what the download came to.
+            DownloadRefusedError, Es9RefusedError, Es9UnreachableError: the download failed.
         """
         code = ActivationCode.parse(activation_code)
         self._require_line_off()
@@ -124,7 +132,7 @@ class LabPhone:
             return {"waiting": self._servers.download(card, code)}
 
     def deliver_notifications(self) -> dict[str, Any]:
-        """Tell servers what the card has to tell; what they did not take stays on the card.
+        """Deliver the card's notifications to their servers; those that fail stay on the card and are returned.
 
         Raises:
             NoNetworkError: WiFi is off.
@@ -145,10 +153,14 @@ class LabPhone:
         return {"iccid": iccid, "enabled": True}
 
     def hand_over(self, iccid: str, envelopes: Sequence[bytes]) -> dict[str, Any]:
-        """Give a secured packet to the card; its answer is for whoever made the packet.
+        """Give a secured packet to the card, and return its answer, which is for the server that made the packet.
+
+        Args:
+            iccid: the profile that the packet is for.
+            envelopes: the packet's ENVELOPE commands.
 
         Raises:
-            CardError: another profile is enabled, or none.
+            CardError: this profile is not enabled.
         """
         with self._card() as card:
             return {"answer": card.hand_over(Iccid.as_read(iccid), envelopes).hex()}
@@ -156,16 +168,23 @@ class LabPhone:
     def browse(
         self, *, url: str | None, octets: int | None, keep: Callable[[str, bytes], None] | None = None
     ) -> dict[str, Any]:
-        """Fetch a page, or octets from the content server, over WiFi or else over the line; tell what came.
+        """Fetch a page, or octets from the content server, over WiFi if it is on, else over the line.
 
-        ``keep`` gets its media type and its beginning.
+        If the line was cut, this waits until the network has announced it, which can be a moment after the last
+        octet.
 
-        Where the line was cut it returns when the network has said so, which may be a moment after the last octet.
+        Args:
+            url: the page; None to fetch octets.
+            octets: how many octets to fetch.
+            keep: gets the media type and the beginning of the content.
+
+        Returns:
+            HTTP status, received octets, and whether the answer was cut off.
 
         Raises:
             NoNetworkError: WiFi is off and the line is not attached.
             ProxyAnswerError: the access gateway refused.
-            BrowseError: the address is no http address, or the server did not answer in HTTP.
+            BrowseError: the URL is not an http URL, or the server did not answer in HTTP.
         """
         if url is None:
             host, port, path = *self._content, f"/stream?seed=browse&octets={octets}"
@@ -191,24 +210,24 @@ class LabPhone:
             except http.client.HTTPException as error:
                 raise BrowseError(f"the server did not answer in HTTP: {error!r}") from error
         if missing and over_line:
-            self._modem.wait_for_access("control_only", "ended", "detached", seconds=_WORD_SECONDS)
+            self._modem.wait_for_access("control_only", "ended", "detached", seconds=_ANNOUNCEMENT_SECONDS)
         if keep is not None:
             keep(response.headers.get("Content-Type", ""), beginning)
         return {"status": response.status, "octets": received, "cut_off": missing > 0}
 
     def _require_line_off(self) -> None:
-        """See that the modem does not use the profile that is about to change."""
+        """Refuse while the line is attached: the modem uses the profile that is about to change."""
         if self._network.credentials is not None:
             raise CardError("switch the line off first")
 
     def _require_wifi(self) -> None:
-        """Profiles come by WiFi alone: the line reaches no server of profiles before there is one."""
+        """Refuse without WiFi: before there is a profile there is no line, so profiles are downloaded over WiFi."""
         if not self._network.wifi:
             raise NoNetworkError("profiles come over WiFi, and it is off")
 
     @contextmanager
     def _card(self) -> Iterator[Card]:
-        """Take the card in hand; the first time, put an empty one into the phone."""
+        """Open the card, one caller at a time; the first time, make an empty one."""
         if not self._lock.acquire(timeout=_BROWSE_SECONDS):
             raise PhoneBusyError("the card is in use")
         try:

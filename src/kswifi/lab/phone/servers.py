@@ -1,4 +1,4 @@
-"""Where a lab phone gets its profiles: the certificates its card is made by, and the SM-DP+ beside it."""
+"""The lab phone's source of profiles: the SM-DP+, and the PKI by which it and the card verify each other."""
 
 import secrets
 from collections.abc import Iterator
@@ -26,24 +26,29 @@ _EID_DIGITS: Final = 30  # without the check digits
 
 
 class NoProfileServerError(KswifiError):
-    """The phone was not told which servers its card may believe."""
+    """The phone has no PKI, so its card trusts no server."""
 
     code = "no_profile_server"
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileServers:
-    """A PKI folder (None: cards that no server can fill), and where every server is found."""
+    """The servers of a phone.
+
+    Attributes:
+        pki_dir: the PKI folder; with None, cards are made without certificates and cannot download profiles.
+        smdp: the address to connect to, whatever server an activation code names.
+    """
 
     pki_dir: Path | None
     smdp: HostPort
 
     def take_card(self, directory: Path) -> Card:
-        """Take the card of a directory in hand; the first time, make an empty one with a random EID.
+        """Open the card of a directory; the first time, make an empty one with a random EID.
 
         Raises:
             CardBusyError, CardDamagedError: the card cannot be used.
-            PkiError, CardCredentialsError: the PKI makes no card.
+            PkiError, CardCredentialsError: the PKI lacks what a card needs.
         """
         try:
             return Card.open(directory)
@@ -55,7 +60,7 @@ class ProfileServers:
             return Card.create(directory, eid, make_credentials(pki, eid, SystemClock().now()))
 
     def download(self, card: Card, code: ActivationCode) -> list[str]:
-        """Have the card fetch a profile and enable it; return the notifications that wait on it, in words.
+        """Download a profile onto the card and enable it; return why notifications could not be delivered, if any.
 
         Raises:
             DownloadRefusedError: server or card refused; nothing stays on the card.
@@ -67,13 +72,13 @@ class ProfileServers:
             try:
                 downloaded = lpa.download(code)
             except DownloadRefusedError:
-                _deliver(lpa)  # what a card refuses it says in a notification: the server's order waits for it
+                _deliver(lpa)  # the card's signed refusal is a notification, and the server's order waits for it
                 raise
             card.enable(downloaded.iccid)
             return _deliver(lpa)
 
     def deliver_notifications(self, card: Card) -> list[str]:
-        """Tell servers what the card has to tell them; return those that still wait on it, in words.
+        """Deliver the card's notifications to their servers; return why some could not be delivered, if any.
 
         Raises:
             CardError: the card refused a command.
@@ -85,7 +90,7 @@ class ProfileServers:
     @contextmanager
     def _lpa(self, card: Card) -> Iterator[Lpa]:
         if self.pki_dir is None:
-            raise NoProfileServerError("this phone knows no server of profiles")
+            raise NoProfileServerError("this phone has no PKI, so its card trusts no server")
         issuers = (each.certificate.raw for each in read_pki(self.pki_dir).of_role(Role.CI))
         host, port = self.smdp
         with HttpEs9(tls_context_of(issuers), f"[{host}]:{port}" if ":" in host else f"{host}:{port}") as es9:
@@ -97,7 +102,7 @@ def _deliver(lpa: Lpa) -> list[str]:
 
 
 def _manufacturers_prefix(pki: Pki) -> str:
-    """Return the first digits of the EIDs that a manufacturer of the PKI may give."""
+    """Return the first digits of the EIDs that the PKI's manufacturer may assign."""
     ranges = (
         subtree.eid_prefix
         for eum in pki.of_role(Role.EUM)

@@ -1,6 +1,6 @@
-"""A SIM as a phone uses it: everything here is learnt and changed by command APDUs alone (TS 102 221, TS 31.102).
+"""A SIM as a phone uses it, through command APDUs only (TS 102 221, TS 31.102).
 
-A software card and a real one behind a reader serve alike.
+It works with a software card and with a real card in a reader.
 """
 
 from collections.abc import Sequence
@@ -18,16 +18,17 @@ EF_ICCID_PATH: Final = bytes.fromhex("2FE2")
 EF_IMSI_PATH: Final = bytes.fromhex("7FFF6F07")
 
 _OK: Final = 0x9000
-_TAKEN: Final = (0x90, 0x91)  # 91xx: taken, and a command of the card's own waits (TS 102 221, 10.2.1.1)
+_TAKEN: Final = (0x90, 0x91)  # 91xx: success, and the card has a proactive command waiting (TS 102 221, 10.2.1.1)
 _INCORRECT_MAC: Final = 0x9862  # TS 31.102, 7.3
 _RECORD_NOT_FOUND: Final = 0x6A83
 
 
 @dataclass(frozen=True, slots=True)
 class AuthenticateResult:
-    """What AUTHENTICATE answered (TS 31.102, 7.1.2): keys, or AUTS, or that the MAC was wrong.
+    """The answer to AUTHENTICATE (TS 31.102, 7.1.2).
 
-    Exactly one of the three: ``res``, ``ck`` and ``ik`` together; ``auts`` (14 octets); ``mac_failure``.
+    Exactly one of three is set: ``res``, ``ck`` and ``ik`` together; ``auts`` (14 octets), if the sequence number
+    is not acceptable; ``mac_failure``, if the challenge was not made with the card's key.
     """
 
     res: bytes | None = field(default=None, repr=False)
@@ -39,7 +40,7 @@ class AuthenticateResult:
 
 @dataclass(frozen=True, slots=True)
 class InstalledProfile:
-    """One line of the card's profile list (SGP.22, 5.7.15)."""
+    """One entry of the card's profile list (SGP.22, 5.7.15)."""
 
     iccid: Iccid
     isdp_aid: bytes
@@ -49,17 +50,17 @@ class InstalledProfile:
 
 
 class SimCard:
-    """The card behind something that answers command APDUs."""
+    """A card, reached through something that answers command APDUs."""
 
     def __init__(self, reader: ApduReader) -> None:
         self._reader = reader
 
     def transmit(self, command: bytes) -> bytes:
-        """Send one command APDU as it is; return the response data and its two status octets."""
+        """Send one command APDU unchanged; return the response data and the two octets of the status word."""
         return self._reader.transmit(command)
 
     def exchange(self, command: bytes) -> tuple[bytes, int]:
-        """Send a command and fetch all of its answer (61xx, 6Cxx: TS 102 221, 7.3.1.1); return data and status."""
+        """Send a command, fetch its whole answer (61xx, 6Cxx: TS 102 221, 7.3.1.1); return data and status word."""
         return exchange(self, command)
 
     def select_usim(self) -> bytes:
@@ -90,12 +91,16 @@ class SimCard:
         return Imsi.from_bytes(self._must(bytes.fromhex("00B0000009"), "EF.IMSI cannot be read"))
 
     def hand_over(self, iccid: Iccid, envelopes: Sequence[bytes]) -> bytes:
-        """Give a secured packet to the enabled profile, command by command; return what the last one answered.
+        """Give a secured packet to the enabled profile; return data and status word of the last command.
 
-        The radio may be off: the commands are the phone's own (TS 31.111, 7.1.1).
+        The radio may be off, because the commands go from the phone to the card (TS 31.111, 7.1.1).
+
+        Args:
+            iccid: the profile that the packet is for.
+            envelopes: its ENVELOPE commands; the rest is not sent after one that fails.
 
         Raises:
-            CardError: ``profile_disabled`` stands in its facts where another profile is enabled, or none.
+            CardError: this profile is not enabled; ``reason`` in the facts is ``profile_disabled``.
         """
         enabled = next((it.iccid for it in self.profiles() if it.enabled), None)
         if enabled != iccid:
@@ -111,7 +116,7 @@ class SimCard:
         """Answer a challenge of the network (TS 31.102, 7.1.2, 3G security context).
 
         Raises:
-            CardError: no profile is enabled, or the card refuses for another reason than the challenge.
+            CardError: no profile is enabled, or the card refused the command itself.
         """
         self.select_usim()
         data, status = self.exchange(b"\x00\x88\x00\x81" + _lv(_lv(rand) + _lv(autn)))
@@ -125,7 +130,7 @@ class SimCard:
         return AuthenticateResult(res=res, ck=ck, ik=ik)
 
     def read_session_records(self) -> list[bytes]:
-        """Read the records of EF.SESSIONS that hold one, padding included, in the order of their numbers.
+        """Read the records of EF.SESSIONS that are not empty, with their padding, in the order of their numbers.
 
         Raises:
             CardError: no profile is enabled, or it has no such file.
@@ -154,7 +159,7 @@ class SimCard:
             return [_profile(info) for info in es10.profiles()]
 
     def enable(self, iccid: Iccid) -> None:
-        """Enable a profile; the one enabled before is disabled by the card (SGP.22, 5.7.16).
+        """Enable a profile; the card disables the one that was enabled before (SGP.22, 5.7.16).
 
         Raises:
             CardError: there is no such profile, or it is enabled already.
@@ -172,7 +177,7 @@ class SimCard:
             es10.disable(ProfileId.of_iccid(iccid.to_bytes()))
 
     def delete(self, iccid: Iccid) -> None:
-        """Delete a disabled profile, its keys and records (SGP.22, 5.7.18).
+        """Delete a disabled profile with its keys and records (SGP.22, 5.7.18).
 
         Raises:
             CardError: there is no such profile, or it is enabled.
@@ -195,7 +200,7 @@ def _lv(value: bytes) -> bytes:
 
 
 def _values(data: bytes) -> list[bytes]:
-    """Read length-value pairs one after another."""
+    """Return the values of consecutive length-value pairs."""
     values = []
     while data:
         values.append(data[1 : 1 + data[0]])

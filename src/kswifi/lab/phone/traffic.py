@@ -1,8 +1,8 @@
-"""The phone's traffic: many flows at once through the access gateway, counted and hashed by the phone itself.
+"""The phone's traffic: many flows at the same time through the access gateway, counted and hashed by the phone.
 
-Some flows POST first, a bounded part of a seed's stream each, and have read their answer long before any allowance
-ends; then every flow GETs a stream. So at a cut no octet is left that was sent and not relayed, and what this
-process counted on its own sockets is what the network metered.
+Some flows first POST a bounded part of a seeded stream, and have their answer long before the allowance ends. Then
+every flow GETs a stream. So at a cut the phone has no sent octets that the gateway has not relayed, and the octets
+counted on the phone's sockets are those that the network metered.
 """
 
 import json
@@ -34,7 +34,7 @@ _FORBIDDEN: Final = 403
 
 
 class _Flow:
-    """One connection: tunnel, request, answer, body. ``steps`` are its states in their order."""
+    """One connection. It passes through these steps: tunnel, request, head of the answer, body."""
 
     def __init__(
         self, run: "_Run", seed: str, *, post_octets: int, get_octets: int, may_fail_to_start: bool
@@ -68,7 +68,7 @@ class _Flow:
         self.socket.connect_ex(run.credentials.address)
 
     def on_writable(self) -> None:
-        """Write what is to be written, then wait for the answer."""
+        """Write the request and, for a POST, its body; then wait for the answer."""
         if self._out:
             sent = self.socket.send(self._out)
             self._out = self._out[sent:]
@@ -83,7 +83,7 @@ class _Flow:
             self.run.selector.modify(self.socket, selectors.EVENT_READ, self)
 
     def on_readable(self, buffer: memoryview) -> None:
-        """Read: the tunnel's head, the answer's head, the body."""
+        """Read the proxy's answer, then the head of the server's answer, then its body."""
         if not self._tunnelled:
             self._read_tunnel_answer()
             return
@@ -92,14 +92,14 @@ class _Flow:
             self._end()
             return
         self.run.delivered += received
-        self.unconfirmed = 0  # a server that answers has had the request; to a POST it answers at its end
+        self.unconfirmed = 0  # a server that answers has received the request, and of a POST the whole body
         octets = buffer[:received]
         if self._head is not None:
             octets = self._take_head(octets)
         self._take_body(octets)
 
     def count_rest(self, buffer: memoryview) -> int:
-        """Count octets that still come after something broke; return how many, 0 at the end."""
+        """Count octets that still arrive after a failure; return how many, 0 at the end."""
         received = self.socket.recv_into(buffer)
         if not self._tunnelled:
             return 0
@@ -109,7 +109,7 @@ class _Flow:
         return received
 
     def _read_tunnel_answer(self) -> None:
-        # The server speaks after the request alone, so nothing metered can stand behind this head.
+        # The server sends nothing before the request, so no metered octets can follow this head.
         octets = self.socket.recv(_LARGEST_HEAD_OCTETS)
         self._body += octets
         if not octets or len(self._body) > _LARGEST_HEAD_OCTETS:
@@ -121,13 +121,13 @@ class _Flow:
         except ProxyAnswerError as refused:
             if refused.facts["status"] != _FORBIDDEN or not self.may_fail_to_start:
                 raise
-            self.run.ended(self, was_cut=True)  # the network cut the line while this flow was being made
+            self.run.ended(self, was_cut=True)  # the network cut the line while this flow was being opened
             return
         self._body.clear()
         self.run.joined(self)
 
     def send_request(self) -> None:
-        """Begin to talk through the tunnel: from here on every octet counts."""
+        """Send the request through the tunnel. From here on every octet is metered."""
         self._tunnelled = True
         self._out = memoryview(self._request)
         self.run.selector.modify(self.socket, selectors.EVENT_WRITE, self)
@@ -157,7 +157,7 @@ class _Flow:
             self._end()
 
     def _end(self) -> None:
-        """The answer is whole, or the network cut it."""
+        """Finish: the answer is complete, or the network has cut it."""
         is_whole = self._head is None and self.received_body >= self._expected
         if self.is_post:
             if not is_whole:
@@ -176,7 +176,7 @@ class _Flow:
 
 
 class _Run:
-    """All flows of one go, on one selector."""
+    """All flows of one run, on one selector."""
 
     def __init__(self, credentials: ProxyCredentials, content: HostPort, plan: TrafficPlan) -> None:
         self.credentials = credentials
@@ -196,7 +196,7 @@ class _Run:
             self._start(is_post=number < plan.post_flows)
 
     def joined(self, flow: _Flow) -> None:
-        """Let the first flows begin together, when the last of them has its tunnel; later ones at once."""
+        """Start the first flows together, when the last of them has its tunnel; start later flows at once."""
         if self._joined is None:
             flow.send_request()
             return
@@ -223,7 +223,7 @@ class _Run:
         self.selector.register(flow.socket, selectors.EVENT_WRITE, flow)
 
     def ended(self, flow: _Flow, *, was_cut: bool) -> None:
-        """Take note of a flow that is over; a POST is followed by a GET, or by those that were held back."""
+        """Remove a flow that has ended. After a POST start a GET, or the GETs that were held back."""
         self.was_cut |= was_cut
         self.unconfirmed += flow.unconfirmed
         self.selector.unregister(flow.socket)
@@ -239,7 +239,7 @@ class _Run:
                 ready.send_request()
 
     def go(self, progress: Callable[[int], None] | None) -> None:
-        """Move octets until every flow is over."""
+        """Move octets until every flow has ended."""
         buffer = memoryview(bytearray(CHUNK_OCTETS))
         shown = 0.0
         while self._open:
@@ -257,7 +257,7 @@ class _Run:
                 progress(self.delivered)
 
     def rescue(self) -> None:
-        """Something broke: send nothing more, but count what is under way to us already."""
+        """After a failure: send nothing more, but count the octets that still arrive."""
         buffer = memoryview(bytearray(CHUNK_OCTETS))
         until = time.monotonic() + _RESCUE_SECONDS
         for each in self._open:
@@ -289,7 +289,7 @@ class _Run:
             return
 
     def close(self) -> None:
-        """Close what is open."""
+        """Close all sockets."""
         for flow in self._open:
             flow.socket.close()
         self.selector.close()
@@ -301,12 +301,18 @@ def run_traffic(
     plan: TrafficPlan,
     progress: Callable[[int], None] | None = None,
 ) -> TrafficResult:
-    """Move a plan's octets through the line and return what was counted; ``progress`` gets the octets so far.
+    """Move the octets of a plan through the line, and return the counts.
+
+    Args:
+        credentials: of the line; None if it is not attached.
+        content: the address of the content server.
+        plan: which octets to move.
+        progress: called now and then with the octets moved so far.
 
     Raises:
         NoNetworkError: the line is not attached.
         ProxyAnswerError: the gateway refused a flow.
-        TrafficError: something else went wrong.
+        TrafficError: a flow failed in another way; the facts hold the counts until then.
     """
     if credentials is None:
         raise NoNetworkError("the line is not attached")

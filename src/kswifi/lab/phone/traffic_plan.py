@@ -1,4 +1,4 @@
-"""What the phone's traffic is to be, and what came of it."""
+"""The plan of the phone's traffic, and its result."""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -10,9 +10,10 @@ _SMALL_ALLOWANCE_OCTETS: Final = 256_000_000
 
 
 class TrafficError(KswifiError):
-    """Traffic did not go as it must: a refusal, a reset, silence, or octets that are not the stream's.
+    """Traffic failed: a refusal, a reset, silence, or octets that differ from those sent.
 
-    Out of ``run_traffic`` it carries what was counted until then: ``delivered_octets`` and ``unconfirmed_octets``.
+    If ``run_traffic`` raises it, the facts hold the counts until then: ``delivered_octets``,
+    ``unconfirmed_octets``.
     """
 
     code = "traffic_failed"
@@ -20,7 +21,7 @@ class TrafficError(KswifiError):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What one GET received of a seed's stream."""
+    """The octets that one GET has received of a seeded stream: their number and their hash."""
 
     seed: str
     octets: int
@@ -29,10 +30,15 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class TrafficResult:
-    """What this process sent and received on its sockets behind the proxy's handshake.
+    """The octets that this process sent and received on its sockets after the proxy's handshake.
 
-    ``body_octets`` is the part of it that was content; ``cut_off`` tells that the network ended the flows.
-    ``unconfirmed_octets`` were sent on flows that ended without an answer: whether they arrived, nobody said.
+    Attributes:
+        delivered_octets: sent and received together.
+        body_octets: the part of them that was content.
+        seconds: the duration.
+        cut_off: whether the network ended the flows.
+        received: the content of each GET.
+        unconfirmed_octets: sent on flows that ended without an answer; they may not have arrived.
     """
 
     delivered_octets: int
@@ -44,14 +50,14 @@ class TrafficResult:
 
     @property
     def throughput_mbit_s(self) -> float:
-        """Delivered megabits a second."""
+        """Delivered megabits per second."""
         return self.delivered_octets * 8 / 1e6 / self.seconds if self.seconds else 0.0
 
     def check(self) -> None:
         """Compare every hash with that of the seeded stream.
 
         Raises:
-            TrafficError: an octet is another than the one that was sent.
+            TrafficError: received octets differ from those sent.
         """
         for part in self.received:
             if stream_sha256(part.seed, part.octets) != part.sha256:
@@ -60,10 +66,16 @@ class TrafficResult:
 
 @dataclass(frozen=True, slots=True)
 class TrafficPlan:
-    """What to move: ``get_octets`` of each stream (None: until the network cuts), ``post_octets`` of each POST.
+    """Which octets to move.
 
-    With ``posts_first`` the GETs begin when the POSTs have ended, and nothing follows the POSTs: for allowances so
-    small that the network's buffers alone could use them up meanwhile.
+    Attributes:
+        seed: of all streams.
+        flows: connections at the same time.
+        post_flows: how many of them begin with a POST.
+        post_octets: the body of each POST.
+        get_octets: of each GET; None until the network cuts the line.
+        posts_first: start the GETs when all POSTs have ended, and none after a POST. Needed for small allowances,
+            which GETs could use up before the POSTs have ended.
     """
 
     seed: str
@@ -75,7 +87,7 @@ class TrafficPlan:
 
     @classmethod
     def until_cut(cls, seed: str, allowance_octets: int) -> Self:
-        """Plan to use up an allowance, each POST a hundredth of it and 4 MB at most."""
+        """Plan to use up an allowance. Each POST is a hundredth of it, at most 4 MB."""
         return cls(
             seed,
             post_octets=max(1, min(4_000_000, allowance_octets // 100)),

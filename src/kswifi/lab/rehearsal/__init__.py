@@ -1,1 +1,1 @@
-"""External services to rehearse with: payment gateways, SMS senders and a push service. No money moves."""
+"""Stand-ins for external services: payment gateways, SMS providers and a push service. No money moves."""

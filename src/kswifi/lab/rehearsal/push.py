@@ -1,8 +1,8 @@
-"""The lab phone's push service and its browser's half of Web Push, in one: RFC 8030, 8291, 8292 over real HTTP.
+"""The push service of the lab phone and its browser's side of Web Push (RFC 8030, 8291, 8292) over real HTTP.
 
-A browser's push service keeps what it cannot read until the browser, which holds the keys, fetches it. Here both
-are one process, so that what a phone would show can be seen: who sends must show the key that was subscribed with,
-and a message that does not decrypt is none.
+In reality a push service stores messages that it cannot read, and the browser, which has the keys, fetches and
+decrypts them. Here both are one object, so that the messages can be shown. As in reality, a sender must
+authenticate with the key that the subscription was made for, and a message that cannot be decrypted is refused.
 """
 
 import json
@@ -29,18 +29,18 @@ from kswifi.kernel.errors import KswifiError
 
 SUBSCRIPTIONS: Final = 64
 MESSAGES: Final = 50
-LARGEST_MESSAGE_OCTETS: Final = 4_096  # RFC 8030, 7.2: what every service takes
+LARGEST_MESSAGE_OCTETS: Final = 4_096  # RFC 8030, 7.2: every push service accepts so many
 
 
 class PushRequestRefusedError(KswifiError):
-    """What came is no push message for this subscription."""
+    """The request is not a valid push message for this subscription."""
 
     code = "push_refused"
 
 
 @dataclass(slots=True)
 class _Subscription:
-    """One browser's: its keys, whose messages it takes, and what it was told."""
+    """A subscription of the browser: its key and secret, and the public key of its only permitted sender."""
 
     sender: bytes
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
@@ -48,17 +48,21 @@ class _Subscription:
 
 
 class PushService:
-    """The subscriptions of the lab phone's browser, and the newest messages they were sent."""
+    """The subscriptions of the lab phone's browser, and the newest messages that they received."""
 
     def __init__(self) -> None:
         self._subscriptions: OrderedDict[str, _Subscription] = OrderedDict()
         self._messages: deque[dict[str, Any]] = deque(maxlen=MESSAGES)
 
     def subscribe(self, origin: str, application_server_key: str) -> dict[str, Any]:
-        """Return what ``PushSubscription.toJSON()`` gives a page.
+        """Make a subscription; return the object that ``PushSubscription.toJSON()`` gives a page.
+
+        Args:
+            origin: of this service.
+            application_server_key: the sender's public key (P-256), base64url.
 
         Raises:
-            PushRequestRefusedError: that is no key.
+            PushRequestRefusedError: the key is malformed.
         """
         sender = _decoded(application_server_key)
         _public_key(sender)
@@ -73,14 +77,14 @@ class PushService:
         return {"endpoint": f"{origin}/push/{name}", "expirationTime": None, "keys": keys}
 
     def unsubscribe(self, name: str) -> None:
-        """Forget a subscription: whoever sends to it learns that it is gone."""
+        """Remove a subscription. Senders to it get 410 from now on."""
         self._subscriptions.pop(name, None)
 
     def take(self, name: str, origin: str, headers: dict[str, str], body: bytes) -> bool:
-        """Take a message; False where the subscription is gone.
+        """Accept a message; return False if the subscription does not exist any more.
 
         Raises:
-            PushRequestRefusedError: it has no lifetime, is not from whom it should be, or cannot be decrypted.
+            PushRequestRefusedError: it has no TTL, is from another sender, or cannot be decrypted.
         """
         subscription = self._subscriptions.get(name)
         if subscription is None:
@@ -99,12 +103,12 @@ class PushService:
         return True
 
     def messages(self) -> list[dict[str, Any]]:
-        """Return what the phone was told, the newest first."""
+        """Return the received messages, the newest first."""
         return list(self._messages)
 
 
 async def receive(service: PushService, request: Request) -> Response:
-    """Serve the push resource: POST of a message, as any application server sends it."""
+    """Serve the push resource: accept a message that an application server POSTs (RFC 8030, 5)."""
     body = b""
     async for chunk in request.stream():
         body += chunk
@@ -120,15 +124,20 @@ async def receive(service: PushService, request: Request) -> Response:
 
 
 def origin_of(request: Request) -> str:
-    """Return this service's own origin, as it was asked."""
+    """Return the origin of this service, as the request addressed it."""
     return f"{request.url.scheme}://{request.url.netloc}"
 
 
 def require_push_message(headers: Mapping[str, str], origin: str, sender: bytes) -> None:
-    """Refuse what a push service need not be able to read in order to refuse it.
+    """Check those parts of a push message that a push service can check without the browser's keys.
+
+    Args:
+        headers: of the request, with names in lower case.
+        origin: of the push service.
+        sender: the public key of the subscription's sender.
 
     Raises:
-        PushRequestRefusedError: it has no lifetime, is not from whom it should be, or is not encrypted.
+        PushRequestRefusedError: it has no TTL, is from another sender, or is not encrypted.
     """
     if not headers.get("ttl", "").isdigit():
         raise PushRequestRefusedError("a push message has a TTL (RFC 8030, 5.2)")
@@ -138,7 +147,7 @@ def require_push_message(headers: Mapping[str, str], origin: str, sender: bytes)
 
 
 def _require_sender(sender: bytes, origin: str, authorization: str) -> None:
-    """Refuse whoever does not show the subscription's own key (RFC 8292, 4.2)."""
+    """Refuse a sender that does not authenticate with the key of the subscription (RFC 8292, 4.2)."""
     scheme, _, rest = authorization.partition(" ")
     given = dict(part.strip().partition("=")[::2] for part in rest.split(","))
     if scheme.lower() != "vapid" or _decoded(given.get("k", "")) != sender:

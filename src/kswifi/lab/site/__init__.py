@@ -1,1 +1,1 @@
-"""The content server of the lab, and the pages that the lab phone fetched."""
+"""The content server of the lab, and the store of pages that the lab phone has fetched."""

@@ -1,8 +1,9 @@
-"""The content server: something to browse that needs no internet, as fast as sockets go.
+"""The content server: content for the lab phone that needs no internet, sent as fast as sockets allow.
 
-``GET /stream?seed=S&octets=N`` sends the first N octets of the seed's stream (``lab/stream.py``), ``POST /sink``
-tells the length and the SHA-256 of the body it got, ``GET /`` is a small page. One thread, non-blocking sockets; it
-is its own process (``python -m kswifi.lab.site.content``), which ends when its standard input does.
+``GET /stream?seed=S&octets=N`` sends the first N octets of the seed's stream (``lab/stream.py``). ``POST /sink``
+answers length and SHA-256 of the received body. ``GET /`` is a small page. It has one thread and non-blocking
+sockets, and runs in a separate process (``python -m kswifi.lab.site.content``), which ends when its standard input
+is closed.
 """
 
 import json
@@ -28,9 +29,9 @@ _MOST_DIGITS: Final = 18
 _LONGEST_SEED: Final = 200
 _MOST_CONNECTIONS: Final = 1024
 _IDLE_SECONDS: Final = 120.0
-"""How long a client may neither say nor take anything while something is owed."""
+"""How long a client may neither send nor receive while a request is being served."""
 _HEAD_SECONDS: Final = 15.0
-"""How long a request's head may take, and how long a connection is kept for the next one."""
+"""How long the head of a request may take, and how long a connection waits for the next request."""
 _SWEEP_SECONDS: Final = 1.0
 _BACK_OFF_SECONDS: Final = 0.5
 _PAGE: Final = b"""<!doctype html><html lang="en"><meta charset="utf-8"><title>The net beyond KSWiFi</title>
@@ -42,7 +43,7 @@ Callback: TypeAlias = Callable[[], None]
 
 
 class _BadRequestError(Exception):
-    """A request that is answered with a status and words."""
+    """A request that is refused with a status and a text."""
 
     def __init__(self, status: int, words: str) -> None:
         super().__init__(words)
@@ -50,7 +51,7 @@ class _BadRequestError(Exception):
 
 
 class _Connection:
-    """One client: a head, a body that is sent or taken, then the next request."""
+    """One connection of a client: read a head, send or receive a body, then read the next request."""
 
     def __init__(self, server: "ContentServer", client: socket.socket) -> None:
         self._server = server
@@ -65,7 +66,7 @@ class _Connection:
         self._moved_at = self._began_at = time.monotonic()
 
     def is_late(self, now: float) -> bool:
-        """Tell whether the client has used up its time."""
+        """Tell whether the client has exceeded its time limit at ``now`` (monotonic seconds)."""
         if self._http.their_state is h11.IDLE and not (self._out or self._left):
             return now - self._began_at > self._server.head_seconds
         return now - self._moved_at > self._server.idle_seconds
@@ -76,7 +77,7 @@ class _Connection:
         self._advance(bytes(self._server.buffer[:received]))
 
     def _advance(self, octets: bytes | None) -> None:
-        """Take octets, or None to go on with what came already; a request that breaks the rules is answered so."""
+        """Parse received octets, or with None go on with octets received before; refuse a malformed request."""
         try:
             if octets is not None:
                 self._http.receive_data(octets)
@@ -93,7 +94,7 @@ class _Connection:
         if self._out:
             sent = self.client.send(self._out)
             self._moved_at = time.monotonic()
-            # The stream's buffer is its own, and made anew only when all of it has gone.
+            # The buffer belongs to the stream, which overwrites it only after all of it has been sent.
             self._out = self._out[sent:]
         if self._out or self._left:
             return
@@ -167,7 +168,7 @@ class _Connection:
         head = self._http.send(h11.Response(status_code=206 if partial else 200, headers=headers)) or b""
         if method != b"HEAD":
             self._stream, self._left = SeededStream(seed, first), last - first + 1
-        # The octets go past h11, which need not look at them; the connection ends with them.
+        # The octets bypass h11 to save time, so h11 does not know when they end; the connection closes after them.
         self._close_after = True
         self._out = memoryview(bytes(head))
         self._server.watch(self.client, selectors.EVENT_WRITE, self)
@@ -212,7 +213,14 @@ def _range(field: bytes | None, total: int) -> tuple[int, int]:
 
 
 class ContentServer:
-    """Listens and serves until its wake-up socket (or standard input) ends."""
+    """Listens on a loopback address and serves until a file becomes readable.
+
+    Args:
+        host: the loopback address.
+        port: the port; 0 takes a free one.
+        head_seconds: the time limit of a request's head.
+        idle_seconds: the time limit without progress while a request is being served.
+    """
 
     def __init__(
         self, host: str, port: int, *, head_seconds: float = _HEAD_SECONDS, idle_seconds: float = _IDLE_SECONDS
@@ -230,7 +238,7 @@ class ContentServer:
         self.address: HostPort = self._listener.getsockname()[:2]
 
     def run(self, until: Any) -> None:
-        """Serve until ``until`` (a file) becomes readable: it has ended, and so has who held its other end."""
+        """Serve until the file ``until`` becomes readable, which means that its other end was closed."""
         self._selector.register(until, selectors.EVENT_READ, until)
         while True:
             for key, events in self._selector.select(_SWEEP_SECONDS):
@@ -253,7 +261,7 @@ class ContentServer:
         self._selector.close()
 
     def watch(self, client: socket.socket, events: int, connection: _Connection) -> None:
-        """Wait for other events of a connection."""
+        """Change which events of a connection to wait for."""
         self._selector.modify(client, events, connection)
 
     def forget(self, client: socket.socket) -> None:
@@ -263,7 +271,7 @@ class ContentServer:
         self._connections -= 1
 
     def _sweep(self, now: float) -> None:
-        """Close connections whose time is up, and accept again after a pause."""
+        """Close connections that have exceeded their time limit, and resume accepting after a pause."""
         self._sweeps_at = now + _SWEEP_SECONDS
         for key in list(self._selector.get_map().values()):
             if isinstance(key.data, _Connection) and key.data.is_late(now):
@@ -277,7 +285,7 @@ class ContentServer:
             client, _address = self._listener.accept()
         except OSError as error:
             if is_out_of_resources(error):
-                # The listener stays readable: to try again at once would spin.
+                # The listener stays readable, so an immediate retry would spin.
                 self._selector.unregister(self._listener)
                 self._accepts_from = time.monotonic() + _BACK_OFF_SECONDS
             return
@@ -301,7 +309,7 @@ class ContentServer:
 
 
 def main() -> None:
-    """Serve on the host and port of the arguments; print the address as one line of JSON when ready."""
+    """Serve on host and port of the arguments; print the address as one line of JSON when ready."""
     server = ContentServer(sys.argv[1], int(sys.argv[2]))
     sys.stdout.write(json.dumps(server.address) + "\n")
     sys.stdout.flush()

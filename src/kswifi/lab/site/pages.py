@@ -1,7 +1,8 @@
-"""Pages that the lab phone fetched, kept for a moment so that a web page can show them in a frame.
+"""The newest pages that the lab phone has fetched, kept so that KSWiFi's page can show them in a frame.
 
-They are others' words: shown from the control's origin, never KSWiFi's, in a sandbox in which nothing runs and that
-fetches nothing. What is seen there came through the lab phone's sockets, every octet of it.
+Their content is not ours and not trusted. They are served from the origin of the control server, never from
+KSWiFi's, with a policy under which no script runs and nothing is fetched. So every octet shown came through the
+phone's sockets.
 """
 
 import secrets
@@ -11,7 +12,7 @@ from typing import Final
 
 PAGES: Final = 16
 LARGEST_PAGE_OCTETS: Final = 1_048_576
-"""What is shown of a longer one is its beginning."""
+"""Of a longer page only the beginning is kept."""
 
 _SHOWN: Final = ("text/", "image/")
 _ANYTHING_ELSE: Final = "text/plain; charset=utf-8"
@@ -19,20 +20,20 @@ _ANYTHING_ELSE: Final = "text/plain; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class ShownPage:
-    """What came, as it came."""
+    """A fetched page."""
 
     media_type: str
     content: bytes
 
 
 class ShownPages:
-    """The newest pages, each under a name that cannot be guessed."""
+    """The newest pages, each under a random name."""
 
     def __init__(self) -> None:
         self._pages: OrderedDict[str, ShownPage] = OrderedDict()
 
     def put(self, media_type: str, content: bytes) -> str:
-        """Keep a page and return its name; the oldest goes where there are too many."""
+        """Store a page and return its name; beyond ``PAGES`` the oldest is removed."""
         name = secrets.token_urlsafe(16)
         shown = media_type if media_type.lower().startswith(_SHOWN) else _ANYTHING_ELSE
         self._pages[name] = ShownPage(shown, content[:LARGEST_PAGE_OCTETS])
@@ -41,12 +42,12 @@ class ShownPages:
         return name
 
     def get(self, name: str) -> ShownPage | None:
-        """Return a page, None where it is gone."""
+        """Return a page; None if it does not exist any more."""
         return self._pages.get(name)
 
 
 def page_policy(web_origins: tuple[str, ...]) -> str:
-    """Return the Content-Security-Policy of a shown page: its words and looks alone, in frames of these origins."""
+    """Return the Content-Security-Policy of a shown page: text and styles only, in frames of these origins."""
     ancestors = " ".join(web_origins) or "'none'"
     return "; ".join(
         (

@@ -1,1 +1,1 @@
-"""Payment gateways to rehearse with: the sandbox gateway, and one that answers as Paystack does. No money moves."""
+"""Rehearsal payment gateways: the sandbox gateway, and one that answers as Paystack does. No money moves."""

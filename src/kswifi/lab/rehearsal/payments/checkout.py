@@ -1,4 +1,4 @@
-"""The checkout page: what a payer sees, with a button for each thing that can become of a payment. No script."""
+"""The checkout page for the payer, with a button for each possible outcome of a payment. It has no script."""
 
 import base64
 import hashlib
@@ -33,28 +33,28 @@ _STYLE_DIGEST: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()
 
 _ACTIONS: Final = (
     ("pay", "Pay", True),
-    ("pay-late", f"Pay, and have the shop told {LATE_SECONDS:.0f} seconds late", False),
-    ("pay-twice", "Pay, and have the shop told twice", False),
-    ("pay-untold", "Pay, and never have the shop told", False),
-    ("decline", "Have the bank decline it", False),
+    ("pay-late", f"Pay, and notify the shop {LATE_SECONDS:.0f} seconds late", False),
+    ("pay-twice", "Pay, and notify the shop twice", False),
+    ("pay-untold", "Pay, and never notify the shop", False),
+    ("decline", "Let the bank decline it", False),
 )
 
 
 class CheckoutPages:
-    """The page of each charge, under a name that cannot be guessed."""
+    """The checkout page of each charge, under a random name."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     def routes(self) -> list[Route]:
-        """Return where the pages are."""
+        """Return the routes of the pages."""
         return [
             Route("/checkout/{token}", self.page, methods=["GET"]),
             Route("/checkout/{token}/{action}", self.act, methods=["POST"]),
         ]
 
     async def page(self, request: Request) -> Response:
-        """Show what is to be paid, or what became of it."""
+        """Show the amount to pay, or the outcome."""
         try:
             charge = self._engine.book.by_token(request.path_params["token"])
         except GatewayRefusal:
@@ -62,17 +62,22 @@ class CheckoutPages:
         return HTMLResponse(_page("Checkout", _content(charge)), headers=_headers(charge))
 
     async def act(self, request: Request) -> Response:
-        """Pay, or do what the button said; go back to the shop where it was paid."""
+        """Carry out the action of a button; after a payment redirect to the shop."""
         action = request.path_params["action"]
         try:
             charge = self._engine.book.by_token(request.path_params["token"])
             if action == "decline":
                 self._engine.decline(charge)
                 return RedirectResponse(f"/checkout/{charge.token}", 303, _headers(charge))
-            told = {"pay": (1, 0.0), "pay-late": (1, LATE_SECONDS), "pay-twice": (2, 0.0), "pay-untold": (0, 0.0)}
-            if action not in told:
+            webhooks = {
+                "pay": (1, 0.0),
+                "pay-late": (1, LATE_SECONDS),
+                "pay-twice": (2, 0.0),
+                "pay-untold": (0, 0.0),
+            }
+            if action not in webhooks:
                 return HTMLResponse(_page("There is no such button", ""), 404, _headers(None))
-            times, seconds = told[action]
+            times, seconds = webhooks[action]
             self._engine.pay(charge, tell_times=times, tell_after_seconds=seconds)
         except GatewayRefusal as refusal:
             return HTMLResponse(_page("This cannot be done", f"<p>{escape(refusal.message)}"), 409, _headers(None))
@@ -108,7 +113,7 @@ def _page(title: str, content: str) -> str:
 def _headers(charge: Charge | None) -> dict[str, str]:
     shop = ""
     if charge is not None:
-        parts = urlsplit(charge.return_url)  # a form may redirect only to where its page's policy allows
+        parts = urlsplit(charge.return_url)  # a form may only redirect to an origin that form-action allows
         shop = f" {parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else ""
     return {
         "Content-Security-Policy": (

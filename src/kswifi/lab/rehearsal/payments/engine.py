@@ -1,6 +1,6 @@
-"""A rehearsal gateway's inside, the same behind either face: charges are opened, paid, refunded and disputed.
+"""The core of a rehearsal gateway, common to both APIs: charges are opened, paid, refunded and disputed.
 
-Once a day, or when it is told to, it pays out what it holds, less its fees.
+Once a day, or on request, it pays out the money that it holds, less its fees.
 """
 
 import asyncio
@@ -24,35 +24,44 @@ from kswifi.lab.rehearsal.payments.model import (
 )
 
 ANSWER_A_DISPUTE: Final = timedelta(days=3)
-"""How long a merchant has to answer a dispute."""
+"""The time that a merchant has to answer a dispute."""
 
 
 class Face(Protocol):
-    """How a gateway writes what it tells."""
+    """How a gateway encodes its webhooks."""
 
     def charge_event(self, charge: Charge) -> bytes | None:
-        """Return the webhook of what became of a charge, None where this gateway sends none."""
+        """Return the webhook for the present status of a charge; None if this gateway sends none for it."""
         ...
 
     def refund_event(self, charge: Charge, refund: Refund) -> bytes:
-        """Return the webhook of what became of a refund."""
+        """Return the webhook for the present status of a refund."""
         ...
 
     def dispute_event(self, charge: Charge, dispute: Dispute) -> bytes:
-        """Return the webhook of what became of a dispute."""
+        """Return the webhook for the present status of a dispute."""
         ...
 
 
 class Tells(Protocol):
-    """What tells the shop."""
+    """Sends webhooks to the shop."""
 
     def send(self, body: bytes, *, times: int = 1, delay_seconds: float = 0.0) -> None:
-        """Send a body, so many times, beginning after a delay."""
+        """Send a webhook ``times`` times, after a delay. It returns at once."""
         ...
 
 
 class Engine:
-    """One gateway. Refunds are done ``refund_seconds`` after they were asked for; None: when told to be."""
+    """One rehearsal gateway.
+
+    Args:
+        book: its charges.
+        face: how it encodes webhooks.
+        webhooks: sends them.
+        refund_seconds: how long a refund takes; None until ``settle_refund`` is called.
+        dispute_fee_kobo: the fee of a lost dispute.
+        clock: the source of its instants; None for the system's.
+    """
 
     def __init__(
         self,
@@ -74,7 +83,11 @@ class Engine:
     def open(
         self, reference: str, amount_kobo: int, currency: str, email: str, title: str, return_url: str
     ) -> Charge:
-        """Open a charge; raises GatewayRefusal for a reference that has one."""
+        """Open a charge.
+
+        Raises:
+            GatewayRefusal: the reference has a charge already, or there are too many charges.
+        """
         return self.book.open(
             Charge(
                 number=0,
@@ -99,7 +112,14 @@ class Engine:
         tell_times: int = 1,
         tell_after_seconds: float = 0.0,
     ) -> None:
-        """Have the payer pay: all that was asked, or what is given; tell the shop as often and as late as is said.
+        """Pay a charge, and notify the shop.
+
+        Args:
+            charge: the charge.
+            amount_kobo: the amount paid; None for the amount requested.
+            currency: the currency paid in; None for the one requested.
+            tell_times: how often the webhook is sent; 0 for never.
+            tell_after_seconds: the delay of the webhook.
 
         Raises:
             GatewayRefusal: it was paid already.
@@ -114,17 +134,22 @@ class Engine:
         self.tell(charge, times=tell_times, after_seconds=tell_after_seconds)
 
     def decline(self, charge: Charge) -> None:
-        """Have the payer's bank say no; they may try again. A charge that was paid stays paid."""
+        """Let the payer's bank decline an open charge; the payer may try again. Other charges are unchanged."""
         if charge.status is ChargeStatus.OPEN:
             charge.status = ChargeStatus.DECLINED
             self.book.save(charge)
             self.tell(charge)
 
     def refund(self, charge: Charge, amount_kobo: int, *, told: bool = True) -> Refund:
-        """Take a refund in hand; no webhook reports it unless it is ``told``.
+        """Accept a refund, which is settled later.
+
+        Args:
+            charge: the charge.
+            amount_kobo: the amount to refund.
+            told: whether webhooks report it.
 
         Raises:
-            GatewayRefusal: it was not paid, or less of it is left.
+            GatewayRefusal: the charge is not paid, or the amount exceeds what is left of it.
         """
         if charge.status is not ChargeStatus.PAID:
             raise GatewayRefusal("not_refundable", "only what was paid can be refunded")
@@ -146,7 +171,10 @@ class Engine:
         return refund
 
     def settle_refund(self, charge: Charge, number: int, *, fails: bool = False) -> None:
-        """Have a refund arrive, or fail; once. What was refunded whole is reversed."""
+        """Complete a refund, or let it fail, and notify the shop. A fully refunded charge becomes reversed.
+
+        Idempotent: no effect on a refund that is not under way.
+        """
         refund = next((it for it in charge.refunds if it.number == number), None)
         if refund is None or refund.status is not RefundStatus.UNDER_WAY:
             return
@@ -156,10 +184,15 @@ class Engine:
             self._webhooks.send(self._face.refund_event(charge, refund))
 
     def open_dispute(self, charge: Charge, amount_kobo: int | None = None, *, told: bool = True) -> Dispute:
-        """Have the payer dispute a charge through their bank: all that is left of it, or an amount.
+        """Open a dispute, as a payer does through their bank.
+
+        Args:
+            charge: the charge.
+            amount_kobo: the disputed amount; None for all that is left of the charge.
+            told: whether a webhook reports it.
 
         Raises:
-            GatewayRefusal: it was not paid, or less of it is left.
+            GatewayRefusal: the charge is not paid, or the amount exceeds what is left of it.
         """
         left = charge.amount_kobo - charge.claimed_kobo
         claimed = left if amount_kobo is None else amount_kobo
@@ -180,7 +213,7 @@ class Engine:
         return dispute
 
     def resolve_dispute(self, charge: Charge, *, lost: bool, told: bool = True) -> None:
-        """Decide the open disputes of a charge: for the payer, or for the merchant."""
+        """Decide the open disputes of a charge: for the payer (``lost``), or for the merchant."""
         for dispute in charge.disputes:
             if dispute.status is DisputeStatus.OPEN:
                 dispute.status = DisputeStatus.LOST if lost else DisputeStatus.WON
@@ -190,7 +223,7 @@ class Engine:
                     self._webhooks.send(self._face.dispute_event(charge, dispute))
 
     def settle(self) -> Settlement | None:
-        """Pay out what was paid and not paid out yet, less fees and what went back; None where nothing is left."""
+        """Pay out the charges that are not paid out yet, less fees and returned money; None if nothing is left."""
         charges = [it for it in self.book.all() if it.is_paid and it.currency == "NGN"]
         new = [it for it in charges if it.settled_in is None]
         back = [it for charge in charges for it in _returns(charge) if it.deducted_in is None]
@@ -220,7 +253,7 @@ class Engine:
         return self.settle() if due else None
 
     def balance_kobo(self) -> int:
-        """Return what the gateway holds for the merchant: received, less fees, what went back, and payouts."""
+        """Return the merchant's money at the gateway, in kobo: received, less fees, returned money and payouts."""
         balance = -sum(it.paid_out_kobo for it in self.book.settlements())
         for charge in self.book.all():
             if charge.is_paid and charge.currency == "NGN":
@@ -229,13 +262,13 @@ class Engine:
         return balance
 
     def tell(self, charge: Charge, *, times: int = 1, after_seconds: float = 0.0) -> None:
-        """Tell the shop how a charge stands."""
+        """Notify the shop of the status of a charge."""
         body = self._face.charge_event(charge)
         if body is not None:
             self._webhooks.send(body, times=times, delay_seconds=after_seconds)
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the book of charges."""
         self.book.close()
 
     def _settle_later(self, reference: str, number: int) -> Callable[[], None]:

@@ -1,4 +1,4 @@
-"""What a rehearsal gateway is told to do wrong: one thing, so many times, at one of its calls."""
+"""Faults to inject into a rehearsal gateway: a kind of fault, for one of its calls, a number of times."""
 
 from collections import deque
 from enum import StrEnum
@@ -25,23 +25,23 @@ class Wrong(StrEnum):
     """How a call goes wrong."""
 
     NO_ANSWER = "no_answer"
-    """It is done, and the answer never comes."""
+    """The call is carried out, and there is no answer."""
     NEVER_ARRIVED = "never_arrived"
-    """It is not done, and no answer comes."""
+    """The call is not carried out, and there is no answer."""
     LATE = "late"
-    """It is done, and answered after ``seconds``."""
+    """The call is carried out, and answered after ``seconds``."""
     RATE_LIMITED = "rate_limited"
-    """429 with Retry-After of ``seconds``; nothing is done."""
+    """The answer is 429 with Retry-After of ``seconds``; the call is not carried out."""
     BROKEN = "broken"
-    """500; nothing is done."""
+    """The answer is 500; the call is not carried out."""
     UNREADABLE = "unreadable"
-    """200, with a page of HTML instead of JSON."""
+    """The call is carried out, and the answer is 200 with a page of HTML instead of JSON."""
     CHANGED_FIELDS = "changed_fields"
-    """Numbers as strings, members that nobody knows, and some that are gone."""
+    """The answer has numbers as strings, unknown members, and lacks some members."""
 
 
 class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One thing to do wrong, ``times`` times."""
+    """A fault to inject at the next ``times`` calls of one kind."""
 
     call: Call
     wrong: Wrong
@@ -50,17 +50,17 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Faults:
-    """What is still to go wrong, in the order in which it was told."""
+    """The faults still to inject, in the order in which they were added."""
 
     def __init__(self) -> None:
         self._waiting: deque[Fault] = deque(maxlen=FAULTS_LIMIT)
 
     def tell(self, fault: Fault) -> None:
-        """Have a call go wrong."""
+        """Add a fault."""
         self._waiting.extend([fault] * fault.times)
 
     def take(self, call: Call) -> Fault | None:
-        """Return what goes wrong at this call now, None if nothing does."""
+        """Remove and return the next fault of this call; None if there is none."""
         for fault in self._waiting:
             if fault.call is call:
                 self._waiting.remove(fault)
@@ -68,5 +68,5 @@ class Faults:
         return None
 
     def forget(self) -> None:
-        """Have everything go right again."""
+        """Remove all faults."""
         self._waiting.clear()

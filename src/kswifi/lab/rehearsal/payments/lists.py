@@ -1,4 +1,4 @@
-"""What both faces list: objects of a span of time, the newest first, a page at a time."""
+"""Lists of both APIs: objects of a period, the newest first, in pages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """One page of a list, and how many there are."""
+    """One page of a list; ``total`` is the length of the whole list."""
 
     items: tuple[Any, ...]
     total: int
@@ -30,7 +30,7 @@ class Paging:
 
 
 def page_of(request: Request, found: Sequence[T], per_page: int | None = None) -> Paging:
-    """Return the page that a request asks for: ?page and ?perPage, from 1 and at most 100 long."""
+    """Return the requested page: ?page, from 1, and ?perPage, at most ``LARGEST_PAGE``."""
     asked = request.query_params
     size = per_page or _number(asked.get("perPage"), 50)
     size, page = min(size, LARGEST_PAGE), _number(asked.get("page"), 1)
@@ -38,7 +38,11 @@ def page_of(request: Request, found: Sequence[T], per_page: int | None = None) -
 
 
 def within(request: Request, created_at: str) -> bool:
-    """Tell whether an instant is in the span that a request asks for: ?from, and ?to without its end."""
+    """Tell whether an instant is in the requested period: from ?from, until before ?to.
+
+    Raises:
+        GatewayRefusal: ?from or ?to is not an instant.
+    """
     at = datetime.fromisoformat(created_at)
     asked = request.query_params
     try:
@@ -50,7 +54,7 @@ def within(request: Request, created_at: str) -> bool:
 
 
 def paid_out_charges(book: ChargeBook, number: str) -> list[Any]:
-    """Return the charges of a payout; raises GatewayRefusal where there is none."""
+    """Return the charges of a payout; raises GatewayRefusal if there is no such payout."""
     if not any(str(it.number) == number for it in book.settlements()):
         raise GatewayRefusal("unknown_reference", "there is no payout of this number")
     return [it for it in book.all() if str(it.settled_in) == number]

@@ -1,4 +1,4 @@
-"""What a rehearsal gateway knows: charges, refunds, disputes and payouts, kept in a file over a restart."""
+"""Charges, refunds, disputes and payouts of a rehearsal gateway, kept in a file so that they survive a restart."""
 
 import secrets
 import sqlite3
@@ -12,11 +12,11 @@ from kswifi.kernel.errors import KswifiError
 
 CHARGES_LIMIT: Final = 20_000
 FEE_PER_MILLE: Final = 15
-"""1.5 %: what gateways in Nigeria take of a small payment."""
+"""1.5 %, the usual fee of gateways in Nigeria for a small payment."""
 
 
 class ChargeStatus(StrEnum):
-    """Where a charge stands."""
+    """The status of a charge."""
 
     OPEN = "open"
     PAID = "paid"
@@ -25,7 +25,7 @@ class ChargeStatus(StrEnum):
 
 
 class RefundStatus(StrEnum):
-    """Where a refund stands."""
+    """The status of a refund."""
 
     UNDER_WAY = "under_way"
     DONE = "done"
@@ -33,7 +33,7 @@ class RefundStatus(StrEnum):
 
 
 class DisputeStatus(StrEnum):
-    """Where a dispute stands."""
+    """The status of a dispute."""
 
     OPEN = "open"
     WON = "won"
@@ -43,7 +43,7 @@ class DisputeStatus(StrEnum):
 class Refund(msgspec.Struct):
     """One refund of a charge.
 
-    ``told`` is whether a webhook reports it; ``deducted_in`` the payout that it was taken from, once it was.
+    ``told``: whether a webhook reports it. ``deducted_in``: the payout from which it was deducted.
     """
 
     number: int
@@ -68,7 +68,7 @@ class Dispute(msgspec.Struct):
 
 
 class Settlement(msgspec.Struct):
-    """One payout: what was processed, less fees and deductions."""
+    """One payout: the amount processed, less fees and deductions."""
 
     number: int
     currency: str
@@ -79,12 +79,16 @@ class Settlement(msgspec.Struct):
 
     @property
     def paid_out_kobo(self) -> int:
-        """Return what reaches the bank."""
+        """Return the amount that reaches the bank, in kobo."""
         return self.processed_kobo - self.fees_kobo - self.deductions_kobo
 
 
 class Charge(msgspec.Struct):
-    """One charge, its refunds and disputes. ``amount_kobo`` is what was paid, ``requested_kobo`` what was asked."""
+    """One charge, its refunds and disputes.
+
+    ``requested_kobo`` is the amount to pay, ``amount_kobo`` the amount paid. ``token`` is the random name of its
+    checkout page, ``settled_in`` the payout that it was part of. Times are in ISO 8601.
+    """
 
     number: int
     reference: str
@@ -105,24 +109,24 @@ class Charge(msgspec.Struct):
 
     @property
     def is_paid(self) -> bool:
-        """Whether it was paid, also where the money went back."""
+        """Whether it was paid, also if the money was returned later."""
         return self.status in (ChargeStatus.PAID, ChargeStatus.REVERSED)
 
     @property
     def returned_kobo(self) -> int:
-        """Return what has gone back to the payer."""
+        """Return the amount returned to the payer, in kobo."""
         done = sum(it.amount_kobo for it in self.refunds if it.status is RefundStatus.DONE)
         return done + sum(it.amount_kobo for it in self.disputes if it.status is DisputeStatus.LOST)
 
     @property
     def claimed_kobo(self) -> int:
-        """Return what has gone back, is on its way back, or is disputed."""
+        """Return the amount that was returned, is being refunded, or is disputed, in kobo."""
         refunds = sum(it.amount_kobo for it in self.refunds if it.status is not RefundStatus.FAILED)
         return refunds + sum(it.amount_kobo for it in self.disputes if it.status is not DisputeStatus.WON)
 
 
 class GatewayRefusal(KswifiError):  # noqa: N818 - an answer of the gateway, not a defect
-    """The gateway says no; ``code`` says why."""
+    """The gateway refuses a call; ``why`` is the code of the reason."""
 
     code = "refused"
 
@@ -132,7 +136,7 @@ class GatewayRefusal(KswifiError):  # noqa: N818 - an answer of the gateway, not
 
 
 class ChargeBook:
-    """The charges, in an SQLite file, or in memory alone."""
+    """The charges, in an SQLite file; in memory if ``file`` is None."""
 
     def __init__(self, file: Path | None) -> None:
         self._database = sqlite3.connect(":memory:" if file is None else file, isolation_level=None)
@@ -147,10 +151,10 @@ class ChargeBook:
         )
 
     def open(self, charge: Charge) -> Charge:
-        """Add a charge; its number and token are made here.
+        """Add a charge and assign its number and token.
 
         Raises:
-            GatewayRefusal: its reference is taken, or there are too many charges.
+            GatewayRefusal: the reference has a charge already, or there are too many charges.
         """
         count, last = self._database.execute("SELECT count(*), max(number) FROM charge").fetchone()
         if count >= CHARGES_LIMIT:
@@ -166,21 +170,21 @@ class ChargeBook:
         return charge
 
     def save(self, charge: Charge) -> None:
-        """Write a charge that has changed."""
+        """Store a changed charge."""
         self._database.execute(
             "UPDATE charge SET body = ? WHERE number = ?", (msgspec.json.encode(charge), charge.number)
         )
 
     def by_reference(self, reference: str) -> Charge:
-        """Return a charge; raises GatewayRefusal where there is none."""
+        """Return a charge by its reference; raises GatewayRefusal if there is none."""
         return self._one("reference", reference)
 
     def by_token(self, token: str) -> Charge:
-        """Return the charge of a checkout page; raises GatewayRefusal where there is none."""
+        """Return a charge by the name of its checkout page; raises GatewayRefusal if there is none."""
         return self._one("token", token)
 
     def by_number(self, number: int) -> Charge:
-        """Return a charge; raises GatewayRefusal where there is none."""
+        """Return a charge by its number; raises GatewayRefusal if there is none."""
         return self._one("number", number)
 
     def all(self) -> list[Charge]:
@@ -194,7 +198,7 @@ class ChargeBook:
         return [msgspec.json.decode(body, type=Settlement) for (body,) in rows]
 
     def add_settlement(self, settlement: Settlement) -> Settlement:
-        """Add a payout; its number is made here."""
+        """Add a payout and assign its number."""
         (last,) = self._database.execute("SELECT max(number) FROM settlement").fetchone()
         settlement.number = (last or 0) + 1
         self._database.execute(

@@ -1,9 +1,10 @@
-"""Answers as Paystack's API does, for rehearsing: never reachable under Paystack's name, and no money moves.
+"""The API of a rehearsal gateway that answers as Paystack does. It never uses Paystack's name, and no money moves.
 
 Members and their types are those of Paystack's published samples (github.com/PaystackOSS/openapi 9678dea, MIT, and
-the responses and events of github.com/PaystackOSS/doc-code-snippets 94af513); the values are our own. Kept as they
-are there: an amount in a refund event is a string, ``fees`` may be null in a charge event, and a transaction tells
-``requested_amount`` beside ``amount``.
+the responses and events of github.com/PaystackOSS/doc-code-snippets 94af513); the values are our own. Peculiarities
+of
+the samples are kept: an amount in a refund event is a string, ``fees`` may be null in a charge event, and a
+transaction has ``requested_amount`` in addition to ``amount``.
 """
 
 from typing import Annotated, Any, Final
@@ -64,16 +65,16 @@ class _CreateRefund(msgspec.Struct):
 
 
 class PaystackEvents:
-    """How Paystack writes its webhooks."""
+    """Encodes webhooks as Paystack does."""
 
     def charge_event(self, charge: Charge) -> bytes | None:
-        """Tell of a charge that succeeded; of others Paystack tells nothing."""
+        """Return the event of a paid charge; None for others, for which Paystack sends no event."""
         if charge.status is not ChargeStatus.PAID:
             return None
         return msgspec.json.encode({"event": "charge.success", "data": _transaction(charge) | {"fees": None}})
 
     def refund_event(self, charge: Charge, refund: Refund) -> bytes:
-        """Tell of a refund."""
+        """Return the event of a refund."""
         data = {
             "status": _REFUND_STATUS[refund.status],
             "transaction_reference": charge.reference,
@@ -94,7 +95,7 @@ class PaystackEvents:
 
 
 class PaystackFace:
-    """The calls of Paystack that we make."""
+    """Those calls of Paystack's API that KSWiFi uses."""
 
     def __init__(self, engine: Engine, secret: str, origin: str) -> None:
         self._engine = engine
@@ -102,7 +103,7 @@ class PaystackFace:
         self._origin = origin
 
     def routes(self) -> list[Route]:
-        """Return where each call is."""
+        """Return the routes of the calls."""
         return [
             Route("/transaction/initialize", self.initialize, methods=["POST"]),
             Route("/transaction/verify/{reference}", self.verify, methods=["GET"]),
@@ -115,7 +116,7 @@ class PaystackFace:
         ]
 
     async def initialize(self, request: Request) -> Response:
-        """Initialize Transaction."""
+        """Answer Initialize Transaction."""
 
         async def work() -> Answer:
             asked = await read_body(request, _Initialize)
@@ -138,7 +139,7 @@ class PaystackFace:
         return await self._answered(request, Call.INITIALIZE, work)
 
     async def verify(self, request: Request) -> Response:
-        """Verify Transaction."""
+        """Answer Verify Transaction."""
 
         async def work() -> Answer:
             charge = self._engine.book.by_reference(request.path_params["reference"])
@@ -147,7 +148,7 @@ class PaystackFace:
         return await self._answered(request, Call.VERIFY, work)
 
     async def transactions(self, request: Request) -> Response:
-        """List Transactions."""
+        """Answer List Transactions."""
 
         async def work() -> Answer:
             found = [it for it in self._engine.book.all() if within(request, it.created_at)]
@@ -156,7 +157,7 @@ class PaystackFace:
         return await self._answered(request, Call.LIST, work)
 
     async def create_refund(self, request: Request) -> Response:
-        """Create Refund."""
+        """Answer Create Refund."""
 
         async def work() -> Answer:
             asked = await read_body(request, _CreateRefund)
@@ -168,7 +169,7 @@ class PaystackFace:
         return await self._answered(request, Call.REFUND, work)
 
     async def refunds(self, request: Request) -> Response:
-        """List Refunds, of a transaction or of a span of time."""
+        """Answer List Refunds, of a transaction or of a period."""
 
         async def work() -> Answer:
             found = [
@@ -182,7 +183,7 @@ class PaystackFace:
         return await self._answered(request, _call(request, Call.REFUNDS), work)
 
     async def disputes(self, request: Request) -> Response:
-        """List Disputes, of a transaction or of a span of time."""
+        """Answer List Disputes, of a transaction or of a period."""
 
         async def work() -> Answer:
             found = [
@@ -196,7 +197,7 @@ class PaystackFace:
         return await self._answered(request, _call(request, Call.DISPUTES), work)
 
     async def settlements(self, request: Request) -> Response:
-        """List Settlements."""
+        """Answer List Settlements."""
 
         async def work() -> Answer:
             found = [it for it in self._engine.book.settlements() if within(request, it.settled_at)]
@@ -205,7 +206,7 @@ class PaystackFace:
         return await self._answered(request, Call.LIST, work)
 
     async def settlement_transactions(self, request: Request) -> Response:
-        """List Settlement Transactions."""
+        """Answer List Settlement Transactions."""
 
         async def work() -> Answer:
             found = paid_out_charges(self._engine.book, request.path_params["number"])
@@ -362,9 +363,9 @@ def _settlement(settlement: Settlement) -> dict[str, Any]:
 
 
 def _changed(body: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer with figures as strings, as Paystack's own events have some, and members more and fewer."""
+    """Return an answer with numbers as strings (as in Paystack's events), a new member, and some missing ones."""
     data = body.get("data")
-    if isinstance(data, list):  # no paging told: the list ends with an empty page
+    if isinstance(data, list):  # without information on pages: an empty page ends the list
         kept_body = {name: value for name, value in body.items() if name != "meta"}
         return kept_body | {"data": [_changed({"data": it})["data"] for it in data]}
     if not isinstance(data, dict):

@@ -1,4 +1,4 @@
-"""What both faces and the control need of HTTP: bodies, keys, faults, and refusals."""
+"""HTTP helpers of both APIs and the control: read bodies, check keys, inject faults."""
 
 import asyncio
 import hmac
@@ -21,10 +21,10 @@ Answer = tuple[int, dict[str, Any]]
 
 
 async def read_body(request: Request, shape: type[T]) -> T:
-    """Return the JSON body.
+    """Read the JSON body of a request as ``shape``.
 
     Raises:
-        GatewayRefusal: it is too large, or not of this shape.
+        GatewayRefusal: it is too large or does not have this shape.
     """
     body = bytearray()
     async for piece in request.stream():
@@ -50,7 +50,15 @@ async def answered(
     work: Callable[[], Awaitable[Answer]],
     changed: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> Response:
-    """Do the work of a call and answer it, or do as the next fault of this call says."""
+    """Carry out a call and answer it, or inject the next fault of this call.
+
+    Args:
+        request: the request.
+        faults: the faults to inject.
+        call: which call it is.
+        work: carries it out and returns the answer.
+        changed: returns an answer with changed fields, for the fault of that name.
+    """
     fault = faults.take(call)
     match fault.wrong if fault else None:
         case Wrong.NEVER_ARRIVED:
@@ -74,7 +82,7 @@ async def answered(
 
 
 async def _never(request: Request) -> Response:
-    """Answer nothing while the client waits."""
+    """Send no answer while the client waits."""
     try:
         async with asyncio.timeout(_LONGEST_WAIT_SECONDS):
             while not await request.is_disconnected():  # noqa: ASYNC110 - there is no event to wait for

@@ -1,4 +1,4 @@
-"""The sandbox gateway's own API: four calls, lists and a webhook, each saying ``"sandbox": true``."""
+"""The API of the sandbox gateway: four calls, lists and a webhook, each with ``"sandbox": true``."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Final
@@ -36,14 +36,14 @@ class _Refund(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class SandboxEvents:
-    """How the sandbox gateway writes its webhooks."""
+    """Encodes the webhooks of the sandbox gateway."""
 
     def charge_event(self, charge: Charge) -> bytes:
-        """Tell of a charge."""
+        """Return the event for the status of a charge."""
         return _event(f"charge.{charge.status}", charge)
 
     def refund_event(self, charge: Charge, refund: Refund) -> bytes:
-        """Tell of a refund."""
+        """Return the event for the status of a refund."""
         return _event(f"refund.{refund.status}", charge)
 
     def dispute_event(self, charge: Charge, dispute: Dispute) -> bytes:
@@ -52,7 +52,7 @@ class SandboxEvents:
 
 
 class SandboxFace:
-    """The calls."""
+    """The calls of the sandbox gateway's API."""
 
     def __init__(self, engine: Engine, secret: str, origin: str) -> None:
         self._engine = engine
@@ -60,7 +60,7 @@ class SandboxFace:
         self._origin = origin
 
     def routes(self) -> list[Route]:
-        """Return where each call is."""
+        """Return the routes of the calls."""
         return [
             Route("/v1/charges", self.open, methods=["POST"]),
             Route("/v1/charges/{reference}", self.look, methods=["GET"]),
@@ -90,7 +90,7 @@ class SandboxFace:
         return await self._answered(request, Call.INITIALIZE, work)
 
     async def look(self, request: Request) -> Response:
-        """Tell how a charge stands."""
+        """Answer the status of a charge."""
 
         async def work() -> Answer:
             return 200, _shown(self._charge(request))
@@ -98,7 +98,7 @@ class SandboxFace:
         return await self._answered(request, Call.VERIFY, work)
 
     async def refund(self, request: Request) -> Response:
-        """Take a refund in hand."""
+        """Accept a refund."""
 
         async def work() -> Answer:
             charge = self._charge(request)
@@ -126,13 +126,13 @@ class SandboxFace:
         return await self._answered(request, Call.DISPUTES, work)
 
     async def list_charges(self, request: Request) -> Response:
-        """List the charges that were opened in a span of time, the newest first."""
+        """List the charges that were opened in a period, the newest first."""
         return await self._list(
             request, lambda: [_shown(it) for it in self._engine.book.all() if within(request, it.created_at)]
         )
 
     async def list_refunds(self, request: Request) -> Response:
-        """List the refunds that were made in a span of time."""
+        """List the refunds that were made in a period."""
         return await self._list(
             request,
             lambda: [
@@ -144,7 +144,7 @@ class SandboxFace:
         )
 
     async def list_disputes(self, request: Request) -> Response:
-        """List the disputes that were opened in a span of time."""
+        """List the disputes that were opened in a period."""
         return await self._list(
             request,
             lambda: [
@@ -156,7 +156,7 @@ class SandboxFace:
         )
 
     async def list_settlements(self, request: Request) -> Response:
-        """List the payouts of a span of time, the newest first."""
+        """List the payouts of a period, the newest first."""
         return await self._list(
             request,
             lambda: [
@@ -177,7 +177,7 @@ class SandboxFace:
         return await self._answered(request, Call.LIST, work)
 
     async def health(self, request: Request) -> Response:
-        """Tell that the key is right."""
+        """Answer 200 if the key is right, else 401."""
         if not has_key(request, self._secret):
             return JSONResponse({"error": "wrong_key", "message": "wrong key", "sandbox": True}, 401)
         return JSONResponse({"sandbox": True})
@@ -262,6 +262,6 @@ def _event(name: str, charge: Charge) -> bytes:
 
 
 def _changed(body: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer of a later version: a member more, and what need not be there is gone."""
+    """Return an answer as a later version could send it: with a new member and without the optional ones."""
     kept = {name: value for name, value in body.items() if name not in ("channel", "paid_at", "pages")}
     return kept | {"a_new_member": {"of": ["a", "later", "version"]}}

@@ -1,4 +1,4 @@
-"""A rehearsal gateway as a server: one of two faces, the checkout pages, and what a rehearsal tells it to do."""
+"""A rehearsal gateway as a server: one of two APIs ("faces"), the checkout pages, and a control for rehearsals."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -38,20 +38,22 @@ CONTROL_HEADER: Final = "X-KSWiFi-Lab"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewayConfig:
-    """One rehearsal gateway.
+    """The configuration of a rehearsal gateway.
 
     Args:
-        face: whose API it speaks.
-        secret: the key that its callers show and that signs its webhooks.
-        webhook_url: where it tells what happened.
+        face: which API it has.
+        secret: the key that callers must send and that signs webhooks.
+        webhook_url: where it sends webhooks.
         file: where it keeps its charges; None keeps them in memory.
-        for_phones: it may listen where phones in this network reach its checkout (`kswifi up --lan`). Anybody
-            there can pay, and no money moves; what a rehearsal may tell it stays for this machine.
-        shown_host: the host in the checkout's address, where it is not ``host``.
-        refund_seconds: how long a refund takes; None: until it is told that it arrived.
-        retry_seconds: after how long a webhook that was not taken is sent again, doubled each time.
-        dispute_fee_kobo: what a lost dispute costs. Paystack's API names no such fee, so its face charges none.
-        clock: what its instants are read from.
+        host: the address that it listens on.
+        shown_host: the host in the checkout's URL, if it differs from ``host``.
+        for_phones: allow an address that phones in this network can reach, for the checkout (`kswifi up --lan`).
+            Everybody there can pay, and no money moves. The control accepts requests of this machine only.
+        port: the port; 0 takes a free one.
+        refund_seconds: how long a refund takes; None until the control settles it.
+        retry_seconds: after how long a webhook that was refused is sent again; doubled each time.
+        dispute_fee_kobo: the fee of a lost dispute. Paystack's API has no such fee, so its face charges none.
+        clock: the source of its instants; None for the system's.
     """
 
     face: Literal["sandbox", "paystack"]
@@ -99,7 +101,7 @@ class _SettleRefund(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Control:
-    """What a rehearsal may tell the gateway. The header makes a browser ask first: no page elsewhere can."""
+    """The control for rehearsals. It requires a custom header, which pages of other origins cannot send."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -119,75 +121,75 @@ class _Control:
         ]
 
     async def fault(self, request: Request) -> Response:
-        """Have a call go wrong."""
+        """Inject a fault."""
         self._require_rehearsal(request)
         self._engine.faults.tell(await read_body(request, Fault))
         return Response(status_code=204)
 
     async def forget(self, request: Request) -> Response:
-        """Have everything go right again."""
+        """Remove all faults."""
         self._require_rehearsal(request)
         self._engine.faults.forget()
         return Response(status_code=204)
 
     async def pay(self, request: Request) -> Response:
-        """Have the payer pay, also a wrong amount or in another currency."""
+        """Pay a charge, if wished with a wrong amount or currency."""
         self._require_rehearsal(request)
-        told = await read_body(request, _Pay)
+        asked = await read_body(request, _Pay)
         self._engine.pay(
             self._engine.book.by_reference(request.path_params["reference"]),
-            amount_kobo=told.amount_kobo,
-            currency=told.currency,
-            tell_times=told.tell_times,
-            tell_after_seconds=told.tell_after_seconds,
+            amount_kobo=asked.amount_kobo,
+            currency=asked.currency,
+            tell_times=asked.tell_times,
+            tell_after_seconds=asked.tell_after_seconds,
         )
         return Response(status_code=204)
 
     async def decline(self, request: Request) -> Response:
-        """Have the payer's bank say no."""
+        """Let the payer's bank decline a charge."""
         self._require_rehearsal(request)
         self._engine.decline(self._engine.book.by_reference(request.path_params["reference"]))
         return Response(status_code=204)
 
     async def tell(self, request: Request) -> Response:
-        """Tell the shop again how a charge stands."""
+        """Send the webhook of a charge's status again."""
         self._require_rehearsal(request)
         charge = self._engine.book.by_reference(request.path_params["reference"])
         self._engine.tell(charge, times=(await read_body(request, _Tell)).times)
         return Response(status_code=204)
 
     async def refund(self, request: Request) -> Response:
-        """Have the gateway's own operator send all of it back, or an amount; with or without a webhook."""
+        """Refund a charge or a part of it, as the gateway's operator could, with or without a webhook."""
         self._require_rehearsal(request)
         charge = self._engine.book.by_reference(request.path_params["reference"])
-        told = await read_body(request, _Refund)
-        self._engine.refund(charge, told.amount_kobo or charge.amount_kobo, told=told.told)
+        asked = await read_body(request, _Refund)
+        self._engine.refund(charge, asked.amount_kobo or charge.amount_kobo, told=asked.told)
         return Response(status_code=204)
 
     async def dispute(self, request: Request) -> Response:
-        """Have the payer dispute a charge."""
+        """Open a dispute of a charge."""
         self._require_rehearsal(request)
         charge = self._engine.book.by_reference(request.path_params["reference"])
-        told = await read_body(request, _Dispute)
-        self._engine.open_dispute(charge, told.amount_kobo, told=told.told)
+        asked = await read_body(request, _Dispute)
+        self._engine.open_dispute(charge, asked.amount_kobo, told=asked.told)
         return Response(status_code=204)
 
     async def resolve_dispute(self, request: Request) -> Response:
-        """Have the open disputes of a charge decided."""
+        """Decide the open disputes of a charge."""
         self._require_rehearsal(request)
         charge = self._engine.book.by_reference(request.path_params["reference"])
-        told = await read_body(request, _ResolveDispute)
-        self._engine.resolve_dispute(charge, lost=told.lost, told=told.told)
+        asked = await read_body(request, _ResolveDispute)
+        self._engine.resolve_dispute(charge, lost=asked.lost, told=asked.told)
         return Response(status_code=204)
 
     async def settle(self, request: Request) -> Response:
-        """Pay out now what the gateway holds."""
+        """Pay out the gateway's money now."""
         self._require_rehearsal(request)
         self._engine.settle()
         return Response(status_code=204)
 
     async def settle_refund(self, request: Request) -> Response:
-        """Have the newest refund arrive, or fail."""
+        """Complete the newest refund, or let it fail."""
         self._require_rehearsal(request)
         charge = self._engine.book.by_reference(request.path_params["reference"])
         fails = (await read_body(request, _SettleRefund)).fails
@@ -196,23 +198,29 @@ class _Control:
         return Response(status_code=204)
 
     def _require_rehearsal(self, request: Request) -> None:
-        """Refuse who is no program on this machine, also where phones reach the checkout."""
+        """Refuse clients on other machines, and requests without the custom header."""
         here = request.scope.get("server")
         client = plain_address(request.client.host) if request.client is not None else ""
         if not is_loopback(client) and (here is None or client != here[0]):
-            raise GatewayRefusal("not_from_here", "only this machine may tell the gateway what to do")
+            raise GatewayRefusal("not_from_here", "only programs on this machine may control the gateway")
         if CONTROL_HEADER not in request.headers:
             raise GatewayRefusal("header_missing", f"send the header {CONTROL_HEADER}: 1")
 
 
 def make_webhooks(config: GatewayConfig) -> Webhooks:
-    """Return what tells the shop, signed as the face does."""
+    """Return the sender of webhooks, which signs them as the configured API does."""
     header = (sandbox_face if config.face == "sandbox" else paystack_face).SIGNATURE_HEADER
     return Webhooks(config.webhook_url, header, config.secret, config.retry_seconds)
 
 
 def make_gateway(config: GatewayConfig, webhooks: Tells, origin: str) -> tuple[Engine, Starlette]:
-    """Return a gateway's inside, and the application that serves it at the origin."""
+    """Return the core of a gateway, and the application that serves it.
+
+    Args:
+        config: the configuration.
+        webhooks: sends webhooks.
+        origin: where it is served; checkout URLs begin with it.
+    """
     events = SandboxEvents() if config.face == "sandbox" else PaystackEvents()
     book = ChargeBook(config.file)
     engine = Engine(book, events, webhooks, config.refund_seconds, config.dispute_fee_kobo, config.clock)
@@ -228,10 +236,10 @@ def make_gateway(config: GatewayConfig, webhooks: Tells, origin: str) -> tuple[E
 
 @asynccontextmanager
 async def serving_gateway(config: GatewayConfig) -> AsyncIterator[str]:
-    """Serve a rehearsal gateway; give its origin.
+    """Serve a rehearsal gateway; yield its origin.
 
     Raises:
-        NotLoopbackError: others would reach it, and it is not for phones.
+        NotLoopbackError: other machines could reach it, and it is not ``for_phones``.
         OSError: the port is taken.
     """
     listen = listening_socket if config.for_phones else loopback_socket
@@ -248,14 +256,14 @@ async def serving_gateway(config: GatewayConfig) -> AsyncIterator[str]:
         yield origin
     finally:
         paying_out.cancel()
-        server.should_exit = server.force_exit = True  # nothing here is worth waiting for
+        server.should_exit = server.force_exit = True  # do not wait for open requests
         await running
         await webhooks.close()
         engine.close()
 
 
 async def _pay_out_daily(engine: Engine) -> None:
-    """Pay out what is due, looking once an hour: gateways pay out on the day after."""
+    """Pay out once an hour the charges of earlier days, as gateways do on the next day."""
     while True:
         await asyncio.sleep(_PAYOUT_SECONDS)
         engine.settle_due()

@@ -1,4 +1,4 @@
-"""Telling a shop what happened: signed, again until it has been taken, and late or twice where told so."""
+"""Send signed webhooks to a shop: repeated until they are accepted, and late or several times if wished."""
 
 import asyncio
 import hashlib
@@ -16,19 +16,26 @@ _ANSWER_SECONDS: Final = 5.0
 
 
 class Webhooks:
-    """Sends to one address. Close it when the gateway stops."""
+    """Sends webhooks to one URL. Close it when the gateway stops.
+
+    Args:
+        url: of the shop.
+        header: the name of the signature's header field.
+        secret: the key of the signature (HMAC-SHA512 of the body).
+        retry_seconds: after how long a webhook that was refused is sent again; doubled each time.
+    """
 
     def __init__(self, url: str, header: str, secret: str, retry_seconds: float) -> None:
         self._url = url
         self._header = header
         self._secret = secret.encode()
         self._retry_seconds = retry_seconds
-        # It tells this machine's own server, by HTTP: the certificates of the world would be loaded for nothing.
+        # The shop is on this machine and uses plain HTTP. verify=False avoids loading certificates for nothing.
         self._client = httpx2.AsyncClient(timeout=_ANSWER_SECONDS, trust_env=False, verify=False)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def send(self, body: bytes, *, times: int = 1, delay_seconds: float = 0.0) -> None:
-        """Send a body, so many times, beginning after a delay; beside whatever else is under way."""
+        """Send a webhook ``times`` times, in parallel, after a delay. It returns at once."""
         for _ in range(times):
             if len(self._tasks) >= TASKS_LIMIT:
                 _log.warning("webhook_dropped", waiting=len(self._tasks))
@@ -38,7 +45,7 @@ class Webhooks:
             task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Give up what is under way."""
+        """Cancel all webhooks that are not delivered yet."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,1 +1,1 @@
-"""Providers of text messages to rehearse with: they answer as Termii and Africa's Talking do, and send nothing."""
+"""Rehearsal SMS providers: they answer as Termii and Africa's Talking do, and send nothing."""

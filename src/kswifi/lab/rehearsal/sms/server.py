@@ -1,4 +1,4 @@
-"""A rehearsal provider: one server with both faces, the messages it took, and what it is told to do wrong."""
+"""A rehearsal SMS provider: one server with the APIs of both providers, its messages, and faults to inject."""
 
 import asyncio
 import hmac
@@ -25,19 +25,19 @@ LARGEST_BODY_OCTETS: Final = 8_192
 MESSAGES_LIMIT: Final = 1_000
 _MOST_CONNECTIONS: Final = 64
 BLOCKED_NUMBER: Final = "2348099999999"
-"""A number that both refuse."""
+"""A phone number that both APIs refuse."""
 
 
 class Wrong(StrEnum):
     """How one call goes wrong."""
 
     NO_ANSWER = "no_answer"
-    """The message is taken, and the answer never comes."""
+    """The message is accepted, and there is no answer."""
     RATE_LIMITED = "rate_limited"
     BROKEN = "broken"
-    """500; nothing is taken."""
+    """The answer is 500; the message is not accepted."""
     UNREADABLE = "unreadable"
-    """The message is taken, and answered with a page of HTML."""
+    """The message is accepted, and answered with a page of HTML."""
 
 
 class _TermiiMessage(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,7 +51,15 @@ class _TermiiMessage(msgspec.Struct, forbid_unknown_fields=True):
 
 @dataclass
 class RehearsalProvider:
-    """What it took, newest last: (number without +, words); and what is still to go wrong."""
+    """The provider.
+
+    Attributes:
+        key: the API key that callers must send.
+        username: the user name that callers of Africa's Talking must send.
+        taken: the accepted messages, newest last, as (phone number without +, text).
+        wrongs: the faults to inject into the next calls.
+        origin: where it is served.
+    """
 
     key: str
     username: str
@@ -60,14 +68,14 @@ class RehearsalProvider:
     origin: str = ""
 
     def routes(self) -> list[Route]:
-        """Return where each face answers."""
+        """Return the routes of both APIs."""
         return [
             Route("/api/sms/send", self.termii, methods=["POST"]),
             Route("/version1/messaging", self.africas_talking, methods=["POST"]),
         ]
 
     async def termii(self, request: Request) -> Response:
-        """Take a message as Termii does."""
+        """Accept a message as Termii does."""
         try:
             asked = msgspec.json.decode(await _body(request), type=_TermiiMessage)
         except msgspec.DecodeError as error:
@@ -84,7 +92,7 @@ class RehearsalProvider:
         return await self._take(request, asked.to, asked.sms, answer)
 
     async def africas_talking(self, request: Request) -> Response:
-        """Take a message as Africa's Talking does: a form, and a status for each recipient."""
+        """Accept a message as Africa's Talking does: a form, answered with a status per recipient."""
         form = dict(parse_qsl((await _body(request)).decode("utf-8", "replace")))
         if not hmac.compare_digest(request.headers.get("apikey", "").encode(), self.key.encode()):
             return Response("The supplied authentication is invalid", 401)
@@ -119,7 +127,7 @@ class RehearsalProvider:
 
 @asynccontextmanager
 async def serving_provider(key: str, username: str, port: int = 0) -> AsyncIterator[RehearsalProvider]:
-    """Serve a rehearsal provider on this machine."""
+    """Serve a rehearsal provider on loopback; ``port`` 0 takes a free one."""
     provider = RehearsalProvider(key, username)
     listener = loopback_socket("127.0.0.1", port)
     provider.origin = f"http://127.0.0.1:{listener.getsockname()[1]}"
