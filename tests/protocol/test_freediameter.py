@@ -11,6 +11,7 @@ from kswifi.diameter.messages.base import DisconnectPeerRequest
 from kswifi.diameter.messages.server_requests import ServerRequest, ServerRequestAnswer
 from kswifi.ledger import commands as do
 from kswifi.servers.diameter.peer_connection import PeerLimits
+from kswifi.servers.diameter.peer_rules import PeerRules
 from tests.support.diameter_samples import CCR_NAMES, sample
 from tests.support.free_diameter import IDENTITY, free_diameter, free_port, required
 from tests.support.gy_server import GyServer, RawClient, running
@@ -51,7 +52,8 @@ def answer_to(theirs: ServerRequest) -> bytes:
 async def test_a_live_free_diameter_relays_for_us(tmp_path: Path) -> None:
     required()
 
-    async with running(GyServer(tmp_path, limits=LIMITS)) as server:
+    rules = PeerRules(agents=frozenset({IDENTITY}))  # it forwards requests whose origin is the SMF
+    async with running(GyServer(tmp_path, limits=LIMITS, rules=rules)) as server:
         await server.credit("a", 50_000_000)
         port = free_port()
         with free_diameter(tmp_path, server.node.port, port) as relay:
