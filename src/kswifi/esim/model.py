@@ -96,8 +96,7 @@ class ESim:
     """A line and its profile; its id is also the id of its wallet in the ledger.
 
     ``wants_pause`` is the owner's latest wish, and ``wish`` counts changes of it. ``hold`` is the hold that
-    the ledger
-    has confirmed. ``smdp_address`` is the external SM-DP+ that has the profile, None for our own.
+    the ledger has confirmed. ``smdp_address`` is the external SM-DP+ that has the profile, None for our own.
     """
 
     esim_id: str

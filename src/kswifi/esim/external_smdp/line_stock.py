@@ -1,7 +1,8 @@
 """Stock of lines made in advance for an external SM-DP+, from which users' orders are filled.
 
-The operator hands the profiles of a batch to the external SM-DP+; then the batch is set ready. Each profile has an
-empty EF.SESSIONS, because ES2+ has no field for a session record: secured packets write the first record later.
+The operator hands the profiles of a batch to the external SM-DP+; then the batch is set ready. Each profile
+has an empty EF.SESSIONS, because ES2+ has no field for a session record: secured packets write the first
+record later.
 """
 
 from collections.abc import Iterator

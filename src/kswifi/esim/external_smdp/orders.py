@@ -1,7 +1,7 @@
 """Orders of our lines at an external SM-DP+, and the ES2+ calls made for them: synchronous steps of a transaction.
 
-Each call is stored before it is made, under an identifier derived from its purpose. If its answer is lost, the same
-call is repeated under the same identifier; a different call is never made in its place.
+Each call is stored before it is made, under an identifier derived from its purpose. If its answer is lost,
+the same call is repeated under the same identifier; a different call is never made in its place.
 """
 
 from collections.abc import Mapping

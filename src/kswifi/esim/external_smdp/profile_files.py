@@ -1,7 +1,8 @@
 """Export profiles to an external SM-DP+ as files encrypted for its certificate (CMS, RFC 5652), with a manifest.
 
-The packages contain K and OPc. The manifest gives the digest of each decrypted package, because CMS EnvelopedData
-provides confidentiality but no integrity: the digest reveals a package that was changed in transit.
+The packages contain K and OPc. The manifest gives the digest of each decrypted package, because CMS
+EnvelopedData provides confidentiality but no integrity: the digest reveals a package that was changed in
+transit.
 """
 
 from collections.abc import Iterable

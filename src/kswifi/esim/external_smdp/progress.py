@@ -1,8 +1,8 @@
 """Notifications of an external SM-DP+ about our orders: ES2+.HandleDownloadProgressInfo (SGP.22 v2, 5.3.5).
 
 A notification may come twice, late and out of order. Each is stored once in the outbox before it is
-acknowledged. It
-moves an order only if the order's state allows it; an installed profile never goes back to an earlier state.
+acknowledged. It moves an order only if the order's state allows it; an installed profile never goes back to
+an earlier state.
 """
 
 import json
@@ -120,7 +120,8 @@ def _note_card(connection: Connection, order: PeerOrder, key: str, changes: dict
 def _fail(connection: Connection, order: PeerOrder, key: str, point: int, failure: str, eid: Eid | None) -> None:
     """Store why a step failed.
 
-    The failure ends the order only if the package was due, and only if it concerns the card expected for the order.
+    The failure ends the order only if the package was due, and only if it concerns the card expected for the
+    order.
     """
     ended = (
         point in (Point.BPP_DOWNLOAD, Point.BPP_INSTALLATION)

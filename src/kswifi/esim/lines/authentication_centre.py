@@ -1,9 +1,8 @@
 """The authentication centre (AuC): makes AKA vectors from subscriber keys that only it and the card have.
 
-A sequence number is SQN = SEQ || IND (TS 33.102, C.1.1.1; not time-based, C.3.2). SEQ grows by one with
-every vector;
-IND is the index of the card's array of accepted numbers and cycles. The new SQN is committed to the database before
-the vector is returned, so no crash can make the AuC use one SQN twice.
+A sequence number is SQN = SEQ || IND (TS 33.102, C.1.1.1; not time-based, C.3.2). SEQ grows by one with every
+vector; IND is the index of the card's array of accepted numbers and cycles. The new SQN is committed to the
+database before the vector is returned, so no crash can make the AuC use one SQN twice.
 """
 
 import os

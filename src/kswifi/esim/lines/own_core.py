@@ -1,7 +1,8 @@
 """Export subscribers to the operator's own core: Open5GS, whose HSS then authenticates the cards that we issue.
 
-Its MongoDB collection ``subscribers`` has a document for each subscriber. The HSS reads a number only if it has the
-expected BSON type: 32 bits for bit rates and enumerations, 64 bits for the sequence number. It ignores any other.
+Its MongoDB collection ``subscribers`` has a document for each subscriber. The HSS reads a number only if it
+has the expected BSON type: 32 bits for bit rates and enumerations, 64 bits for the sequence number. It
+ignores any other.
 """
 
 import re

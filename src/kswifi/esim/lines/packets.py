@@ -1,7 +1,7 @@
 """Secured packets that write records of EF.SESSIONS, and their proofs of receipt (TS 102 225, TS 102 226).
 
-Each script selects EF.SESSIONS, updates one record and reads it back. So the proof of receipt (PoR) contains what
-the card stores now, under a cryptographic checksum that only the card can compute.
+Each script selects EF.SESSIONS, updates one record and reads it back. So the proof of receipt (PoR) contains
+what the card stores now, under a cryptographic checksum that only the card can compute.
 """
 
 from dataclasses import dataclass

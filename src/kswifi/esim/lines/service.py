@@ -49,7 +49,8 @@ _COLUMNS = (
 class EsimOrders:
     """Allocate lines from the operator's number range, with keys that only the vault can open.
 
-    ``peer_address``: the external SM-DP+ that delivers the profiles. Lines then come from the stock made for it.
+    ``peer_address``: the external SM-DP+ that delivers the profiles. Lines then come from the stock made for
+    it.
     """
 
     def __init__(

@@ -103,8 +103,8 @@ _TYPE_EXISTS = select(
 class OperatorOrders:
     """The four ES2+ functions of an operator.
 
-    ``reserved`` returns the MatchingIDs that have another meaning here. ``order_life`` is how long an order can be
-    downloaded after its release if its profile sets no time of its own; None for no limit.
+    ``reserved`` returns the MatchingIDs that have another meaning here. ``order_life`` is how long an order
+    can be downloaded after its release if its profile sets no time of its own; None for no limit.
     """
 
     def __init__(

@@ -84,8 +84,7 @@ def add_operator(
     """Register an operator, or add a certificate to a registered one; set the callback if one is given.
 
     ``certificate`` is the operator's own TLS client certificate, not its issuer's. Only this certificate is
-    recognised,
-    so no other certificate of the same issuer gains access.
+    recognised, so no other certificate of the same issuer gains access.
 
     Raises:
         OperatorRefusedError: the name or callback is not acceptable, or the certificate has expired or belongs to

@@ -65,8 +65,7 @@ class Binder:
         """Check the card's one-time key, advance the order, and store the keys of this binding.
 
         A refusal is returned if it has counted or reported something, so that the transaction is committed;
-        any other
-        refusal is raised.
+        any other refusal is raised.
 
         Raises:
             RspRefusedError: the transaction, the signature or the order is not acceptable.

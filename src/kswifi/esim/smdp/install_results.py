@@ -1,7 +1,7 @@
 """Process cards' notifications: verify install results and match them to orders; record deletions (SGP.22, 5.6.4).
 
-A card repeats a notification until it is acknowledged, so processing is idempotent. A notification without effect
-here is acknowledged and logged.
+A card repeats a notification until it is acknowledged, so processing is idempotent. A notification without
+effect here is acknowledged and logged.
 """
 
 from functools import partial
@@ -138,10 +138,9 @@ def _take_success(
 ) -> None:
     """Record a successful installation in any transaction of the order. It overrides failures and cancellations.
 
-    Notifications arrive in any order. A card whose success was not delivered may try again; the second try fails
-    because the profile is installed, and that failure may arrive first. Only a deletion with a higher
-    sequence number
-    means that the profile is no longer installed.
+    Notifications arrive in any order. A card whose success was not delivered may try again; the second try
+    fails because the profile is installed, and that failure may arrive first. Only a deletion with a higher
+    sequence number means that the profile is no longer installed.
     """
     transaction_id, state = opened.transaction_id, order.profile_state
     if opened.state is RspSessionState.INSTALLED or opened.euicc_otpk is None:

@@ -1,7 +1,7 @@
 """Certificates and keys of an installation as files: read, created at the first start, or imported from a folder.
 
-The folder has the layout of the GSMA's SGP.26. A file ``crl.der``, or several named ``*.crl``, in a folder below it
-are revocation lists of its CIs.
+The folder has the layout of the GSMA's SGP.26. A file ``crl.der``, or several named ``*.crl``, in a folder
+below it are revocation lists of its CIs.
 """
 
 import os
@@ -108,8 +108,7 @@ def tls_files(pki: Pki, host: str, folder: Path, at: datetime) -> tuple[Path, Pa
     """Return certificate and key files (PEM) for a host's TLS server, ready for an SSLContext.
 
     They are the PKI's DPtls certificate for the host. If there is none, or it expires soon, and the CI's
-    private key is
-    available, a new one is issued and stored in ``folder``; the given PKI is not changed.
+    private key is available, a new one is issued and stored in ``folder``; the given PKI is not changed.
 
     Raises:
         PkiError: there is no certificate for the host, and none can be issued.

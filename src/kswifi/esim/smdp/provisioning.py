@@ -1,8 +1,8 @@
 """The five ES9+ functions of the SM-DP+: they store RspSessions and orders around the pure code of ``rsp.smdp``.
 
-No state is kept in memory between two requests. After initiateAuthentication the transaction exists only as its
-ticket. Once the card has authenticated, it is a row that is committed before the answer is sent. So a restart never
-loses a download.
+No state is kept in memory between two requests. After initiateAuthentication the transaction exists only as
+its ticket. Once the card has authenticated, it is a row that is committed before the answer is sent. So a
+restart never loses a download.
 """
 
 import os

@@ -1,8 +1,9 @@
 """Stateless transactions: a transaction before authenticateClient is recognised by its id and stored only later.
 
-Everyone can call initiateAuthentication. Storing each transaction would let an attacker fill the disk, and keeping
-them in memory would lose them at a restart. Instead, the transaction id contains its instant and a tag, and the
-server challenge is derived from the id with a key of this installation. So the server recognises both at any time.
+Everyone can call initiateAuthentication. Storing each transaction would let an attacker fill the disk, and
+keeping them in memory would lose them at a restart. Instead, the transaction id contains its instant and a
+tag, and the server challenge is derived from the id with a key of this installation. So the server recognises
+both at any time.
 """
 
 import hmac
@@ -41,9 +42,9 @@ class Tickets:
     def issue(self, *, ci_key: bytes, identity: bytes, address: str, at: datetime, nonce: bytes) -> Ticket:
         """Return a new transaction; ``nonce`` is six random octets.
 
-        Its id is instant (4 octets) || nonce || tag (6). The tag only detects ids of other servers early.
-        The security
-        lies in the challenge: it must not be predictable, and all of its 16 octets are derived from the key.
+        Its id is instant (4 octets) || nonce || tag (6). The tag only detects ids of other servers early. The
+        security lies in the challenge: it must not be predictable, and all of its 16 octets are derived from
+        the key.
         """
         head = unix_seconds(at).to_bytes(_SECONDS_OCTETS, "big") + nonce
         transaction_id = head + self._tag(head)
