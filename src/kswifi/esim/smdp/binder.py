@@ -152,7 +152,7 @@ class Binder:
     ) -> binding_keys.BindingKeys:
         """Return the binding keys, and advance the order and the RspSession.
 
-        A retry with the card's same one-time key gets the keys of the first try, as SGP.22, 5.6.2 requires.
+        A retry with the card's same one-time key gets the keys of the first try (SGP.22, 5.6.2).
 
         Raises:
             RspRefusedError: the order has ended, belongs to another card, or was bound too often.

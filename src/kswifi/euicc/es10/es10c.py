@@ -152,7 +152,7 @@ def delete(session: CardSession, request: bytes) -> bytes:
 
 
 def memory_reset(session: CardSession, request: bytes) -> bytes:
-    """Answer EuiccMemoryReset (5.7.19): delete all profiles, whatever their policy rules; the end user decides."""
+    """Answer EuiccMemoryReset (5.7.19): delete what the options select. Policy rules do not prevent a reset."""
     tag = messages.TAG_MEMORY_RESET
     options = Fields.of(request, tag, "EuiccMemoryResetRequest").bits(0x82)
     state = session.state
