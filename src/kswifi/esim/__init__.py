@@ -1,1 +1,1 @@
-"""Floor 3: eSIM profiles: their numbers and keys, the authentication centre, and how a profile reaches the card."""
+"""Floor 3: eSIM lines and their keys, the authentication centre, our SM-DP+ and orders at external SM-DP+s."""

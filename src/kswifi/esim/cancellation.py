@@ -1,4 +1,4 @@
-"""Withdrawing a line's profile before a card has it, wherever it was ordered."""
+"""Cancel a profile order before installation, at our SM-DP+ or at an external one."""
 
 from sqlalchemy import Connection
 
@@ -7,6 +7,6 @@ from kswifi.esim.smdp.secured_delivery import withdraw
 
 
 def withdraw_profile(connection: Connection, esim_id: str) -> None:
-    """Withdraw what was ordered for a line that no card has installed: no card gets it any more."""
+    """Cancel a line's profile order so that no card can download it; an installed profile is left unchanged."""
     withdraw(connection, esim_id)
     withdraw_at_peer(connection, esim_id)

@@ -1,22 +1,22 @@
-"""What this capability refuses."""
+"""Errors of the eSIM capability."""
 
 from kswifi.kernel.errors import KswifiError
 
 
 class EsimError(KswifiError):
-    """Anything about an eSIM that is refused."""
+    """Base class of the errors of the eSIM capability."""
 
     code = "esim_refused"
 
 
 class UnknownEsimError(EsimError):
-    """There is no such eSIM, or it belongs to somebody else: both look the same from outside."""
+    """The eSIM does not exist or belongs to another user; callers cannot tell the two cases apart."""
 
     code = "unknown_esim"
 
 
 class NumbersUsedUpError(EsimError):
-    """The range that the operator set has no number left."""
+    """The operator's number range, or the line stock, has no number left."""
 
     code = "esim_numbers_used_up"
 
@@ -40,13 +40,13 @@ class UnknownSubscriberError(EsimError):
 
 
 class ResynchronizationRefusedError(EsimError):
-    """AUTS was not made by this subscriber's card (TS 29.272: DIAMETER_AUTHENTICATION_DATA_UNAVAILABLE)."""
+    """AUTS is not valid for this subscriber (TS 29.272: DIAMETER_AUTHENTICATION_DATA_UNAVAILABLE)."""
 
     code = "resynchronization_refused"
 
 
 class SequenceNumbersUsedUpError(EsimError):
-    """The 43 bits of SEQ are spent: the card has to be replaced (TS 33.102, C.3.2)."""
+    """The 43 bits of SEQ are used up: the card must be replaced (TS 33.102, C.3.2)."""
 
     code = "sequence_numbers_used_up"
 
@@ -58,30 +58,30 @@ class IllegalRspTransitionError(EsimError):
 
 
 class PackageRefusedError(EsimError):
-    """A file of the folder of profile packages that cannot be served."""
+    """A profile package cannot be served."""
 
     code = "profile_package_refused"
 
 
 class UnknownOperatorError(EsimError):
-    """There is no operator of that name."""
+    """No operator has this name."""
 
     code = "unknown_operator"
 
 
 class OperatorRefusedError(EsimError):
-    """What was said about an operator, or about a profile for its stock, cannot be used."""
+    """The data given for an operator, or for a profile of its stock, cannot be used."""
 
     code = "operator_refused"
 
 
 class OwnCoreRefusedError(EsimError):
-    """Subscribers cannot be handed to the operator's core this way."""
+    """Subscribers cannot be exported to the operator's own core network with these arguments."""
 
     code = "own_core_refused"
 
 
 class LineStockError(EsimError):
-    """Lines for another's SM-DP+ cannot be made or given out this way."""
+    """Lines for an external SM-DP+ cannot be made, exported or released with these arguments."""
 
     code = "line_stock_refused"

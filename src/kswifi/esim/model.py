@@ -1,4 +1,4 @@
-"""A profile order: its state machine (SGP.22's states), its numbers and its activation code. Pure."""
+"""A line's profile: its states (SGP.22), its numbers and its activation code. Pure."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ from kswifi.kernel.numbers import Eid, Iccid, Imsi, luhn_digit
 
 
 class ProfileState(StrEnum):
-    """Where a profile is at the SM-DP+ (SGP.22 v2, 3.1.6)."""
+    """The state of a profile at the SM-DP+ (SGP.22 v2, 3.1.6)."""
 
     AVAILABLE = "available"
     ALLOCATED = "allocated"
@@ -27,7 +27,7 @@ class ProfileState(StrEnum):
 
 
 class ProfileEvent(StrEnum):
-    """What can happen to a profile."""
+    """An event that changes a profile's state."""
 
     ALLOCATE = "allocate"
     LINK = "link"
@@ -54,10 +54,10 @@ PROFILE_TRANSITIONS: Final[Mapping[tuple[ProfileState, ProfileEvent], ProfileSta
         (_S.DOWNLOADED, _E.INSTALL): _S.INSTALLED,
         (_S.RELEASED, _E.FAIL): _S.ERROR,
         (_S.DOWNLOADED, _E.FAIL): _S.ERROR,
-        # A card that could not take it may ask again: the order goes back to where it was released.
+        # After a card could not install it, the card may try again: the order goes back to Released.
         (_S.DOWNLOADED, _E.RELEASE): _S.RELEASED,
         (_S.ERROR, _E.RELEASE): _S.RELEASED,
-        # A success that the card signed may be delivered after a failure, or after the order was released again.
+        # The notification of a success may arrive after that of a failure, or after the order was released again.
         (_S.ERROR, _E.INSTALL): _S.INSTALLED,
         (_S.RELEASED, _E.INSTALL): _S.INSTALLED,
         **{
@@ -67,11 +67,11 @@ PROFILE_TRANSITIONS: Final[Mapping[tuple[ProfileState, ProfileEvent], ProfileSta
         },
     }
 )
-"""The whole machine (SGP.22 v2, 3.1.6, figures 6 and 7). A pair that is not here is refused."""
+"""All transitions (SGP.22 v2, 3.1.6, figures 6 and 7). A pair that is not listed is illegal."""
 
 
 def next_profile_state(state: ProfileState, event: ProfileEvent) -> ProfileState:
-    """Return the state that follows.
+    """Return the state after an event.
 
     Raises:
         IllegalProfileTransitionError: the table does not list this event for this state.
@@ -85,7 +85,7 @@ def next_profile_state(state: ProfileState, event: ProfileEvent) -> ProfileState
 
 
 class Hold(StrEnum):
-    """Why a line gets control-only access."""
+    """Why a line has control-only access."""
 
     PAUSED = "paused"
     EXHAUSTED = "exhausted"
@@ -93,10 +93,10 @@ class Hold(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ESim:
-    """One profile order and the line it will be; its id is its wallet's id in the ledger.
+    """A line and its profile; its id is also the id of its wallet in the ledger.
 
-    ``wants_pause`` is what its owner asked for last, ``wish`` counts the changes of mind; ``hold`` is what the
-    ledger has confirmed. ``smdp_address``: whose SM-DP+ has its profile, None for our own.
+    ``wants_pause`` is the owner's latest wish, and ``wish`` counts changes of it. ``hold`` is the hold that
+    the ledger has confirmed. ``smdp_address`` is the external SM-DP+ that has the profile, None for our own.
     """
 
     esim_id: str
@@ -114,13 +114,13 @@ class ESim:
 
     @property
     def record_travels_apart(self) -> bool:
-        """Whether the profile comes without a session record: secured packets bring the first one too."""
+        """Tell whether the profile has no session record, so that secured packets must write the first one."""
         return self.smdp_address is not None
 
 
 @dataclass(frozen=True, slots=True)
 class NumberRange:
-    """Where new lines get their numbers from.
+    """The range from which new lines get their numbers.
 
     Attributes:
         iccid_prefix: the first digits of every ICCID (ITU-T E.118: 89, country, issuer).
@@ -131,10 +131,10 @@ class NumberRange:
     plmn: str = "00101"
 
     def checked(self) -> Self:
-        """Return it, if numbers can begin like that.
+        """Return the range after checking that ICCIDs and IMSIs can have these prefixes.
 
         Raises:
-            NumbersUsedUpError: they cannot, or nothing is left behind these digits.
+            NumbersUsedUpError: the prefixes are malformed, or leave no digit for serial numbers.
         """
         fits = re.fullmatch(r"89[0-9]{3,12}", self.iccid_prefix) and re.fullmatch(r"[0-9]{5,6}", self.plmn)
         if not fits:
@@ -168,19 +168,19 @@ class NumberRange:
 
 @dataclass(frozen=True, slots=True)
 class LineSettings:
-    """What people type in by hand when nothing else works: where the profile is, and the access point."""
+    """Settings that users type in if all else fails: the SM-DP+ address and the access point (APN)."""
 
     smdp_address: str
     apn: str = "internet"
     apn_user_name: str = "kswifi"
-    apn_password: str = "kswifi"  # noqa: S105 - printed in every package, like every carrier's
+    apn_password: str = "kswifi"  # noqa: S105 - not a secret: every package contains it, like the APN password of other carriers
 
 
 _MATCHING_ID_ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 
 
 def new_matching_id(random_bytes: Callable[[int], bytes]) -> str:
-    """Return a MatchingID of 80 random bits, in groups that can be read out (SGP.22 v2, 4.1: A-Z, 0-9, hyphen)."""
+    """Return a MatchingID of 80 random bits, in groups for reading aloud (SGP.22 v2, 4.1: A-Z, 0-9, hyphen)."""
     digits = "".join(_MATCHING_ID_ALPHABET[octet & 31] for octet in random_bytes(16))
     return "-".join(digits[at : at + 4] for at in range(0, 16, 4))
 

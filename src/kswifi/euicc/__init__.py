@@ -1,1 +1,1 @@
-"""A software eUICC: files, USIM and profiles, reached by APDUs (TS 102 221, TS 31.102, SGP.22)."""
+"""A software eUICC: file system, USIM, profiles and ES10, driven by APDUs (TS 102 221, TS 31.102, SGP.22)."""

@@ -1,4 +1,4 @@
-"""Command APDUs in, status words out (ISO/IEC 7816-4, 5; TS 102 221, 10)."""
+"""Parse command APDUs; status words of responses (ISO/IEC 7816-4, 5; TS 102 221, 10)."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -10,7 +10,7 @@ _HEADER_OCTETS: Final = 4
 
 
 class Status(IntEnum):
-    """The status words this card gives (TS 102 221, 10.2.1; TS 31.102, 7.3); 61xx, 63Cx and 6Cxx are made."""
+    """The card's status words (TS 102 221, 10.2.1; TS 31.102, 7.3); 61xx, 63Cx and 6Cxx are computed."""
 
     OK = 0x9000
     MORE_DATA_AVAILABLE = 0x62F1
@@ -41,7 +41,7 @@ class Status(IntEnum):
 
 
 class StatusError(Exception):
-    """Ends a command with a status word; never leaves the card."""
+    """Ends a command with a status word. The card catches it; callers of the card never see it."""
 
     def __init__(self, status: int) -> None:
         super().__init__(f"{status:04X}")
@@ -81,10 +81,10 @@ class Command:
 
 
 def parse_command(octets: bytes) -> Command:
-    """Read a short command APDU (ISO/IEC 7816-3, 12.1.3); extended lengths are none of this card's.
+    """Parse a short command APDU (ISO/IEC 7816-3, 12.1.3); the card does not support extended lengths.
 
     Raises:
-        StatusError: the length fields do not fit, or the class octet asks for what this card lacks.
+        StatusError: the length fields are wrong, or the class octet asks for a feature that the card lacks.
     """
     if len(octets) < _HEADER_OCTETS:
         raise StatusError(Status.WRONG_LENGTH)

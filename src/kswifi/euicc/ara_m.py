@@ -1,4 +1,4 @@
-"""The Access Rule Application Master: it tells which apps may do what (GlobalPlatform SEAC, 4.2)."""
+"""The Access Rule Application Master (ARA-M): rules for apps that may use the card (GlobalPlatform SEAC, 4.2)."""
 
 from kswifi.euicc.apdu import Command, Status, StatusError
 from kswifi.euicc.channel import CardSession, Channel
@@ -7,7 +7,7 @@ from kswifi.rsp.access_rules import ALL_RULES
 
 
 def get_data(session: CardSession, channel: Channel, command: Command) -> bytes:
-    """Answer GET DATA [all]: every rule in one data object."""
+    """Answer GET DATA [all]: all rules in one data object."""
     profile = session.state.enabled_profile()
     if not channel.ara_m or profile is None:
         raise StatusError(Status.CONDITIONS_NOT_SATISFIED)

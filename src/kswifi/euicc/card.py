@@ -1,4 +1,4 @@
-"""The eUICC: command APDUs in, response APDUs out, and a state that is durable before every answer."""
+"""The eUICC: it processes command APDUs and stores its state durably before each answer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ _PROPRIETARY_COMMANDS: Final[dict[int, Callable[[CardSession, Channel, Command],
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """A profile that is now on the card, disabled."""
+    """A profile that was installed and is disabled."""
 
     iccid: Iccid
     isdp_aid: bytes
@@ -54,9 +54,9 @@ class LoadResult:
 
 
 class Euicc:
-    """A card that is powered on; its only wire is `transmit`.
+    """A card that is powered on; `transmit` is its only interface for commands.
 
-    One thread at a time. The storage is the card's own: nothing else may write there.
+    Not thread-safe. The card owns its storage: no other code may write there.
     """
 
     def __init__(self, storage: Storage, state: CardState) -> None:
@@ -71,13 +71,13 @@ class Euicc:
         memory_octets: int = MEMORY_OCTETS,
         credentials: CardCredentials | None = None,
     ) -> Self:
-        """Make an empty card and power it on; the storage is let go where that fails.
+        """Make an empty card and power it on. If that fails, the storage is closed.
 
-        A card without credentials believes no server: it has what `load_profile_package` puts onto it, no more.
+        A card without credentials trusts no server: it can only install packages by `load_profile_package`.
 
         Raises:
             CardExistsError: the storage has a card.
-            CardCredentialsError: the credentials are another card's.
+            CardCredentialsError: the credentials belong to another card.
         """
         if credentials is not None and credentials.eid != eid:
             storage.close()
@@ -95,11 +95,11 @@ class Euicc:
 
     @classmethod
     def open(cls, storage: Storage) -> Self:
-        """Power an existing card on; the storage is let go where that fails.
+        """Power on an existing card. If that fails, the storage is closed.
 
         Raises:
-            CardMissingError: there is none.
-            CardDamagedError: its state is not what was written.
+            CardMissingError: the storage has no card.
+            CardDamagedError: the stored state is corrupt.
         """
         return cls._powered(storage, None, new=False)
 
@@ -116,17 +116,17 @@ class Euicc:
             raise
 
     def close(self) -> None:
-        """Power the card off and let its storage go."""
+        """Power the card off and close its storage."""
         self._storage.close()
 
     def reset(self) -> None:
-        """Take the power away for a moment: channels, verified codes and a transaction under way are gone."""
+        """Power-cycle the card: channels, verified codes and a running transaction are lost."""
         self._session.start()
 
     def transmit(self, command: bytes) -> bytes:
-        """Answer one command APDU: response data and two octets of status.
+        """Process one command APDU; return response data and two octets of status.
 
-        Whatever the octets are, the answer is a status word (ISO/IEC 7816-4, 5.6); the state is durable before it.
+        Any octets get a status word as answer (ISO/IEC 7816-4, 5.6). The state is durable before the answer.
         """
         try:
             data, status = self._run(parse_command(command))
@@ -135,12 +135,12 @@ class Euicc:
         return data + status.to_bytes(2, "big")
 
     def load_profile_package(self, der: bytes) -> LoadResult:
-        """Install an unprotected profile package: checked whole, then kept whole or not at all.
+        """Install an unprotected profile package, completely or not at all.
 
-        The secured download (SGP.22, 5.7.6) ends in the same step.
+        The secured download (SGP.22, 5.7.6) uses the same last step.
 
         Raises:
-            ProfileRefusedError: malformed, unsupported, already installed, no memory, or it could not be kept.
+            ProfileRefusedError: malformed, unsupported, already installed, no memory, or it could not be stored.
         """
         state = self._session.state
         profile = new_profile(state, der)
@@ -157,7 +157,7 @@ class Euicc:
         try:
             self._storage.save(encode_state(state))
         except OSError:
-            # What is in memory was not kept: go on from what was, as after a power-on.
+            # The state in memory could not be stored: reload the stored state, as after power-on.
             self._session.state = decode_state(self._storage.load())
             self._session.start()
             raise StatusError(Status.MEMORY_PROBLEM) from None
@@ -166,7 +166,7 @@ class Euicc:
         channel = self._session.channels.get(command.channel)
         if channel is None:
             raise StatusError(Status.CHANNEL_NOT_SUPPORTED)
-        open_chain, channel.chain = channel.chain, None  # given up whatever this command turns out to be
+        open_chain, channel.chain = channel.chain, None  # any command closes the open chain, unless it continues it
         channel.chain, whole = join(open_chain, command)
         if whole is None:
             channel.response = b""
@@ -213,10 +213,10 @@ def _handler(channel: Channel, command: Command) -> Callable[[CardSession, Chann
 
 
 def _deliver(channel: Channel, command: Command, data: bytes) -> tuple[bytes, int]:
-    """Answer with data where Le asks for it; else say by 61xx how much GET RESPONSE can fetch."""
+    """Return the response data if Le asks for them, else 61xx with the length that GET RESPONSE can fetch."""
     if not data:
         return b"", Status.OK
-    if command.gsm:  # TS 51.011, 9.4.1: 9Fxx, and GET RESPONSE fetches it; Le is none of that class
+    if command.gsm:  # TS 51.011, 9.4.1: this class has no Le; 9Fxx announces data for GET RESPONSE
         channel.response = data
         return b"", 0x9F00 | len(data) & 0xFF
     if not command.data:

@@ -1,4 +1,4 @@
-"""Command chaining: one command's data in several APDUs, told by the class octet (ISO/IEC 7816-4, 5.3.3)."""
+"""Command chaining: the class octet marks a command whose data come in several APDUs (ISO/IEC 7816-4, 5.3.3)."""
 
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -11,7 +11,7 @@ _NOT_CHAINED: Final = (0x70, 0xC0)  # MANAGE CHANNEL and GET RESPONSE carry no d
 
 @dataclass(slots=True)
 class Chain:
-    """The parts of one command so far; every part repeats the same instruction and parameters."""
+    """The parts received so far of one command; all parts have the same instruction and parameters."""
 
     header: tuple[int, int, int]
     """CLA without the chaining bit; P1 and P2 together; INS."""
@@ -19,12 +19,12 @@ class Chain:
 
 
 def join(chain: Chain | None, command: Command) -> tuple[Chain | None, Command | None]:
-    """Take one command on a channel; return (the chain that is still open, the command that is whole now).
+    """Add a command to a channel's chain; return (the chain if still open, the command if complete).
 
-    A command of another kind gives the open chain up and stands for itself, as after a reset.
+    A command that does not continue the open chain discards it and is processed normally.
 
     Raises:
-        StatusError: this command cannot be chained, or its parts are too long; the chain is given up by the caller.
+        StatusError: the command cannot be chained, or its parts are too long; the caller discards the chain.
     """
     header = (command.cla & ~CHAINING, command.p1 << 8 | command.p2, command.ins)
     if chain is None or chain.header != header:

@@ -1,4 +1,4 @@
-"""What a command works on: the card's state, its logical channels, and the codes verified since power-on."""
+"""The context of a command: the card's state, its logical channels, and the codes verified since power-on."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,51 +18,51 @@ _LOCAL: Final = 0x80
 
 @dataclass(slots=True)
 class Transfer:
-    """A data object between two blocks (TS 102 221, 11.3): of one file, in one direction."""
+    """A block-wise transfer of one data object of a BER-TLV file, in one direction (TS 102 221, 11.3)."""
 
     file: ElementaryFile
     storing: bool
     octets: bytearray
-    """The object as far as it came; when it is read, all of it."""
+    """The octets received so far; when reading, the whole object."""
     expected: int
-    """How many octets it has."""
+    """The length of the object in octets."""
     before: int = 0
-    """Where the block before began, which may be asked for, or sent, once more."""
+    """The offset of the previous block, which may be read or sent once more."""
     position: int = 0
 
 
 @dataclass(slots=True)
 class Channel:
-    """One logical channel: where it stands in the files, or that the ISD-R is selected on it."""
+    """One logical channel: its current directory and file, or the ISD-R if that is selected."""
 
     path: list[Directory] = field(default_factory=list)
-    """From the MF to the current directory; empty where no profile is enabled."""
+    """From the MF to the current directory; empty if no profile is enabled."""
     file: ElementaryFile | None = None
     record: int = 0
-    """The record pointer; 0 where it is not set."""
+    """The record pointer; 0 if not set."""
     isd_r: bool = False
     ara_m: bool = False
     remote: RemoteManagement | None = None
-    """On the channel of a secured packet's script alone: what it may reach without codes."""
+    """Set only while a secured packet's script runs: its access rights, which replace verified codes."""
     response: bytes = b""
-    """What GET RESPONSE will fetch."""
+    """The data for GET RESPONSE."""
     ending: int = Status.OK
-    """What the answer ends with once all of its data is out."""
+    """The status word after all response data were fetched."""
     stored: bytearray = field(default_factory=bytearray)
-    """The blocks of a STORE DATA command so far."""
+    """The blocks received so far of a STORE DATA command."""
     blocks: int = 0
     chain: Chain | None = None
-    """The parts of a chained command so far."""
+    """The parts received so far of a chained command."""
     transfer: Transfer | None = None
-    """A data object of a BER-TLV file that is on its way, block by block."""
+    """The running block-wise transfer of a data object of a BER-TLV file."""
 
     def application(self) -> Directory | None:
-        """Return the ADF that the channel stands in, if any."""
+        """Return the ADF of the current directory, None outside any application."""
         return next((directory for directory in self.path if directory.aid is not None), None)
 
 
 class CardSession:
-    """The time between two power-ons of a card: channels and verified codes are lost with it."""
+    """The card session between two power-ons: logical channels and verified codes, which are lost at power-off."""
 
     def __init__(self, state: CardState, save: Callable[[CardState], None]) -> None:
         self.state = state
@@ -72,11 +72,11 @@ class CardSession:
         self._together = False
         self.rsp: RspTransaction | None = None
         self.segments: dict[int, Segment] = {}
-        """The parts of one concatenated message so far, by their number."""
+        """The parts received so far of one concatenated message, by number."""
         self.start()
 
     def start(self) -> None:
-        """Begin at the enabled profile's MF with the basic channel alone and nothing verified."""
+        """Start with only the basic channel, at the enabled profile's MF, and no verified codes."""
         self._verified.clear()
         self._together = False
         self.segments = {}
@@ -84,12 +84,12 @@ class CardSession:
         self.channels = {0: self.new_channel()}
 
     def new_channel(self) -> Channel:
-        """Return a channel that stands at the MF of the enabled profile."""
+        """Return a new channel at the MF of the enabled profile."""
         profile = self.state.enabled_profile()
         return Channel(path=[] if profile is None else [profile.mf])
 
     def profile_switched(self) -> None:
-        """Take all channels away from the old profile's files; where the ISD-R is selected it stays so."""
+        """Move all channels from the old profile's files to the new MF; a selected ISD-R stays selected."""
         self._verified.clear()
         for channel in self.channels.values():
             channel.path, channel.file, channel.record = self.new_channel().path, None, 0
@@ -98,17 +98,17 @@ class CardSession:
         self.segments = {}
 
     def commit(self) -> None:
-        """Make the state durable; only then may the command be answered.
+        """Make the state durable. A command may be answered only after this.
 
         Raises:
-            StatusError: it could not be written; the card then goes on from what is on disk.
+            StatusError: it could not be written; the stored state is then reloaded.
         """
         if not self._together:
             self._save(self.state)
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Make everything that is committed inside durable at once, at the end: all of it or nothing."""
+        """Combine all commits of the block into one write at its end."""
         self._together = True
         try:
             yield
@@ -117,11 +117,11 @@ class CardSession:
         self.commit()
 
     def pins(self, channel: Channel) -> dict[int, Pin]:
-        """Return the codes that can be verified where a channel stands: global ones and those on its path."""
+        """Return the codes that can be verified in a channel's directory: global ones and those on its path."""
         return {pin.key_reference: pin for directory in channel.path for pin in directory.pins}
 
     def mark_verified(self, channel: Channel, reference: int, *, verified: bool) -> None:
-        """Remember, or forget, that a code was presented."""
+        """Record, or clear, that a code was verified."""
         key = self._key(channel, reference)
         if verified:
             self._verified.add(key)
@@ -129,17 +129,17 @@ class CardSession:
             self._verified.discard(key)
 
     def is_satisfied(self, channel: Channel, reference: int) -> bool:
-        """Tell whether a code was presented, or is not asked for (TS 102 221, 9.5.1)."""
+        """Tell whether a code was verified or is disabled (TS 102 221, 9.5.1)."""
         pin = self.pins(channel).get(reference)
         if pin is None:
             return False
         return not pin.enabled or self._key(channel, reference) in self._verified
 
     def require_access(self, channel: Channel, file: ElementaryFile, mode: int) -> None:
-        """Check a file's access rule; a script of a secured packet has its own.
+        """Check a file's access rule, or the access rights of a secured packet's script.
 
         Raises:
-            StatusError: the rule does not allow it now.
+            StatusError: the access is not allowed.
         """
         if channel.remote is not None:
             application = channel.application()
@@ -152,7 +152,7 @@ class CardSession:
             raise StatusError(Status.SECURITY_NOT_SATISFIED)
 
     def _rule(self, channel: Channel, file: ElementaryFile) -> bytes:
-        """Return the record of EF.ARR that a file names: looked for from the file's directory upward."""
+        """Return the record of EF.ARR to which a file refers, searched from the file's directory upward."""
         for directory in reversed(channel.path):
             rules = directory.file(file.arr_file)
             if rules is not None:

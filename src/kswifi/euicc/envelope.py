@@ -1,7 +1,6 @@
-"""ENVELOPE: short messages from the network, or from whoever speaks for it, to the card (TS 31.111, 7.1).
+"""ENVELOPE: deliver short messages with secured packets to the card (TS 31.111, 7.1).
 
-Parts of a concatenated message wait in memory until the last one has come; a new message makes the card forget
-them.
+Parts of a concatenated message are kept in memory until the last one; parts of a new message discard them.
 """
 
 from kswifi.euicc import remote
@@ -12,10 +11,10 @@ from kswifi.scp80.errors import SecuredPacketError
 
 
 def envelope(session: CardSession, _channel: Channel, command: Command) -> bytes:
-    """Take a message (SMS-PP DOWNLOAD); with the last part of a secured packet, do it and answer its proof.
+    """Process a message (SMS-PP DOWNLOAD); the last part of a secured packet runs it and returns its PoR.
 
     Raises:
-        StatusError: no profile is enabled, or what came is no message with a secured packet.
+        StatusError: no profile is enabled, or the data are not a message with a secured packet.
     """
     profile = session.state.enabled_profile()
     if profile is None:
@@ -31,7 +30,7 @@ def envelope(session: CardSession, _channel: Channel, command: Command) -> bytes
 
 
 def _gather(session: CardSession, segment: sms.Segment) -> bytes | None:
-    """Return the packet that this part completes, None while parts are missing."""
+    """Return the packet that this part completes; None while parts are missing."""
     reference, count, number = segment.part
     known = next(iter(session.segments.values()), None)
     if known is not None and known.part[:2] != (reference, count):

@@ -1,4 +1,4 @@
-"""What the card as a thing in a directory can refuse; what it refuses on its wire are status words."""
+"""Errors of the card's storage and of installing profiles; commands are refused by status words instead."""
 
 from kswifi.kernel.errors import KswifiError
 from kswifi.rsp.saip.response import PeStatus
@@ -17,29 +17,29 @@ class CardExistsError(KswifiError):
 
 
 class CardBusyError(KswifiError):
-    """Another process has the card in its hands."""
+    """Another process uses the card."""
 
     code = "card_busy"
 
 
 class CardDamagedError(KswifiError):
-    """The card's state is not what was written; only a backup helps."""
+    """The stored state of the card is corrupt; it must be restored from a backup."""
 
     code = "card_damaged"
 
 
 class CardCredentialsError(KswifiError):
-    """The certificates and keys for a new card do not fit together, or not the card."""
+    """The certificates and keys for a new card do not match each other, or do not match the card's EID."""
 
     code = "card_credentials_refused"
 
 
 class ProfileRefusedError(KswifiError):
-    """A profile package was not installed, and nothing of it stays; the fact ``reason`` says why.
+    """A profile package was not installed, and nothing of it was stored; ``reason`` is the cause.
 
     Reasons: ``malformed``, ``unsupported``, ``already_installed``, ``no_memory``, ``storage_failed``.
-    ``status`` and ``element`` are what the EUICCResponse says of it: the number of the profile element at fault,
-    None where it is the header or the package as a whole.
+    ``status`` and ``element`` are for the EUICCResponse: ``element`` is the number of the faulty profile
+    element, None if the fault is in the header or in the package as a whole.
     """
 
     code = "profile_refused"

@@ -1,8 +1,9 @@
-"""Secured packets on the card: checked, counted, run, and their receipt proved (TS 102 225, TS 102 226).
+"""Secured packets (SCP80) on the card: check, count, run the script, prove receipt (TS 102 225, TS 102 226).
 
-The order of the checks: TAR, minimum security level, keys, checksum, counter. Until the checksum is right an answer
-goes out without protection, since it speaks to nobody known. The counter and everything the script wrote become
-durable in one write before the answer: a packet whose power was cut has happened whole or not at all.
+Checks run in this order: TAR, minimum security level, keys, cryptographic checksum, counter. Until the
+checksum has been verified, an answer is sent without protection, because the sender is not authenticated. The
+counter and all changes of the script are made durable in one write before the answer: a packet interrupted by
+power loss was processed completely or not at all.
 """
 
 from collections.abc import Callable
@@ -48,7 +49,7 @@ _COMMANDS: Final[dict[int, Callable[[CardSession, Channel, Command], bytes]]] = 
 
 
 class _RefusedError(Exception):
-    """The packet is not processed; its answer says no more than why."""
+    """The packet is not processed; the PoR contains only this status."""
 
     def __init__(self, status: ResponseStatus) -> None:
         super().__init__(status.name)
@@ -56,11 +57,11 @@ class _RefusedError(Exception):
 
 
 def run(session: CardSession, profile: Profile, octets: bytes) -> bytes:
-    """Process a command packet; return the user data of its delivery report, nothing where none is wanted.
+    """Process a command packet; return the user data of its delivery report, empty if no PoR was requested.
 
     Raises:
-        MalformedPacketError, UnsupportedSecurityError: it is none, so that nobody can be answered.
-        StatusError: what it did could not be kept; nothing of it was done.
+        MalformedPacketError, UnsupportedSecurityError: not a command packet that the card can answer.
+        StatusError: the changes could not be stored; none of them took effect.
     """
     head = read_command_head(octets)
     try:
@@ -83,7 +84,7 @@ def _find(profile: Profile, head: CommandHead) -> tuple[RemoteManagement, Keys]:
 
 
 def _key(profile: Profile, octet: int, identifier: int) -> bytes:
-    """Return the key that KIc or KID names; a key of another kind than the algorithm is none."""
+    """Return the key that KIc or KID selects; a key of another kind than the algorithm is not accepted."""
     try:
         wanted = KEY_TYPE_AES if algorithm_of(octet) is Algorithm.AES else KEY_TYPE_DES
     except UnsupportedSecurityError:
@@ -108,7 +109,7 @@ def _open(octets: bytes, keys: Keys) -> CommandPacket:
 def _process(
     session: CardSession, profile: Profile, management: RemoteManagement, packet: CommandPacket
 ) -> tuple[ResponseStatus, bytes]:
-    """Count the packet and run its script."""
+    """Count the packet, then run its script."""
     status = _count(profile, packet)
     if status is not ResponseStatus.POR_OK:
         return status, b""
@@ -121,12 +122,12 @@ def _process(
     for command in script.commands:
         answers.append(_run(session, channel, command))
         if answers[-1][1] != Status.OK and answers[-1][1] >> 8 != 0x61:
-            break  # TS 102 226, 5.1.2: an error ends the script
+            break  # TS 102 226, 5.1.2: the first error ends the script
     return status, scripts.encode_answer(answers, expanded=script.expanded)
 
 
 def _count(profile: Profile, packet: CommandPacket) -> ResponseStatus:
-    """Compare the counter with the highest accepted under this key set (TS 102 225, 5.1.4), and keep it."""
+    """Accept a counter higher than the last one of this key set, and store it (TS 102 225, 5.1.4)."""
     rule = packet.spi.counter
     if rule in (CounterRule.NONE, CounterRule.NOT_CHECKED):
         return ResponseStatus.POR_OK
@@ -163,7 +164,7 @@ def _handler(command: Command) -> Callable[[CardSession, Channel, Command], byte
     if handler is None or command.proprietary or command.chained:
         raise StatusError(Status.INS_NOT_SUPPORTED)
     if command.ins == _SELECT and command.p1 == 0x04:
-        raise StatusError(Status.INCORRECT_P1_P2)  # a script stays in its own application
+        raise StatusError(Status.INCORRECT_P1_P2)  # a script cannot select another application
     return handler
 
 

@@ -1,7 +1,7 @@
-"""Everything a card keeps when its power is off, and its form on disk.
+"""The persistent state of a card, and its encoding for storage.
 
-Plain mutable structures: the card changes them while it handles a command and makes them durable before it answers.
-The form is MessagePack, typed on the way in, so that a file of another shape is never taken for a card.
+Mutable structures: a command changes them and makes them durable before its answer. The encoding is
+MessagePack, decoded with type checks, so that a file with other content is refused.
 """
 
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ _FILE_OVERHEAD_OCTETS: Final = 32
 class ElementaryFile(msgspec.Struct):
     """An elementary file: ``ber_tlv``; or transparent if ``record_octets`` is 0; else linear fixed or ``cyclic``.
 
-    ``arr_file`` is the EF.ARR that holds its access rule, ``arr_record`` the record's number from 1. ``link``: the
-    path from the MF of the file whose content this one shows (TS 102 222, tag C7); its own content is empty.
-    A BER-TLV file's content is its data objects one after another: it grows beyond ``reserved_octets`` up to
-    ``maximum_octets``, or as far as the card has room where that is 0.
+    ``arr_file`` is the EF.ARR with its access rule, ``arr_record`` the record's number from 1. ``link``: the
+    path from the MF of the file whose content this one shows (TS 102 222, tag C7); its own content is then
+    empty. The content of a BER-TLV file is a sequence of data objects. It can grow beyond ``reserved_octets``
+    up to ``maximum_octets``; 0 means that only the card's memory limits it.
     """
 
     file_id: bytes
@@ -38,11 +38,11 @@ class ElementaryFile(msgspec.Struct):
 
     @property
     def records(self) -> int:
-        """Return how many records the file has."""
+        """Return the number of records."""
         return len(self.content) // self.record_octets if self.record_octets else 0
 
     def octets(self) -> int:
-        """Return what the file takes of the card's memory."""
+        """Return the octets of card memory that the file uses."""
         return max(len(self.content), self.reserved_octets)
 
     def record(self, number: int) -> bytes:
@@ -51,7 +51,7 @@ class ElementaryFile(msgspec.Struct):
         return self.content[start : start + self.record_octets]
 
     def write(self, offset: int, data: bytes) -> None:
-        """Overwrite a part of the content that must lie inside it."""
+        """Overwrite a part of the content; the part must lie inside it."""
         self.content = self.content[:offset] + data + self.content[offset + len(data) :]
 
 
@@ -76,19 +76,19 @@ class Puk(msgspec.Struct):
 
 
 class Authentication(msgspec.Struct):
-    """The keys of a USIM and the sequence numbers it accepted (TS 33.102, annex C): SEQ by IND."""
+    """The keys of a USIM, and for each IND the highest SEQ accepted (TS 33.102, annex C)."""
 
     k: bytes
     opc: bytes
     sequence_numbers: list[int]
     delta: int
-    """How far ahead of the highest SEQ a new one may be: protection against wrap-around."""
+    """How much a new SEQ may exceed the highest accepted one: protection against wrap-around."""
     test_algorithm: bool = False
-    """The algorithm of test USIMs (TS 34.108, 8.1.2) instead of Milenage: it has no OPc."""
+    """True for the test algorithm (TS 34.108, 8.1.2) instead of Milenage; it has no OPc."""
 
 
 class Directory(msgspec.Struct):
-    """The MF, a DF, or an ADF where ``aid`` is set; ``pins`` are those defined here (global ones in the MF)."""
+    """The MF, a DF, or an ADF if ``aid`` is set; ``pins`` are those defined here (global ones in the MF)."""
 
     file_id: bytes
     aid: bytes | None
@@ -100,7 +100,7 @@ class Directory(msgspec.Struct):
     directories: list["Directory"]
     authentication: Authentication | None = None
     keys_of: bytes = b""
-    """The application whose keys this one uses, where it has none of its own (SAIP, MappingParameter)."""
+    """The AID of the application whose keys this one shares, empty if it has its own (SAIP, MappingParameter)."""
 
     def walk(self) -> Iterator["Directory"]:
         """Yield this directory and all below it."""
@@ -114,7 +114,7 @@ class Directory(msgspec.Struct):
 
 
 class DomainKey(msgspec.Struct):
-    """A key of a security domain: its version is the key set of SCP80, identifier 1 is KIc, 2 is KID."""
+    """A key of a security domain. Its version is the key set of SCP80; identifier 1 is KIc, 2 is KID."""
 
     version: int
     identifier: int
@@ -123,9 +123,9 @@ class DomainKey(msgspec.Struct):
 
 
 class RemoteManagement(msgspec.Struct):
-    """An application for secured packets: its TARs, what it demands of them, and which files it reaches.
+    """An application for secured packets: its TARs, their minimum security level, and the files it can access.
 
-    ``adf_aid`` is where scripts begin; empty for the MF.
+    ``adf_aid`` is the application in which scripts start; empty for the MF.
     """
 
     tars: list[bytes]
@@ -136,7 +136,7 @@ class RemoteManagement(msgspec.Struct):
 
 
 def file_at(mf: Directory, path: bytes) -> ElementaryFile | None:
-    """Return the elementary file at a path of identifiers from the MF; an ADF goes by its temporary one."""
+    """Return the elementary file at a path of identifiers from the MF; an ADF has a temporary identifier."""
     identifiers = [path[start : start + 2] for start in range(0, len(path), 2)]
     directory: Directory | None = mf
     for identifier in identifiers[:-1]:
@@ -146,12 +146,14 @@ def file_at(mf: Directory, path: bytes) -> ElementaryFile | None:
 
 
 class Profile(msgspec.Struct):
-    """A profile on the card: its names, its files and its codes.
+    """A profile on the card: its names, files and codes.
 
-    ``packet_counters`` are the highest counters accepted, by key set; ``access_rules`` what its ARA-M answers.
+    ``packet_counters`` are the highest accepted counters by key set; ``access_rules`` are the rules of its
+    ARA-M.
 
-    ``metadata`` is StoreMetadataRequest as it came (SGP.22, 5.5.3), ``issuer_key_id`` the CI under which the
-    profile was downloaded and under which the card signs what happens to it; empty where it was loaded directly.
+    ``metadata`` is StoreMetadataRequest as received (SGP.22, 5.5.3). ``issuer_key_id`` is the CI under which
+    the profile was downloaded and under which its notifications are signed; empty for a profile that was
+    loaded directly.
     """
 
     iccid: bytes
@@ -168,7 +170,7 @@ class Profile(msgspec.Struct):
     access_rules: list[bytes] = []
 
     def octets(self) -> int:
-        """Return what the profile takes of the card's memory."""
+        """Return the octets of card memory that the profile uses."""
         directories = list(self.mf.walk())
         files = [file for directory in directories for file in directory.files]
         overhead = _FILE_OVERHEAD_OCTETS * (len(directories) + len(files))
@@ -185,7 +187,7 @@ class EuiccIdentity(msgspec.Struct):
 
 
 class StoredNotification(msgspec.Struct):
-    """A notification that waits for its server: ``octets`` is the whole PendingNotification."""
+    """A notification that is not yet acknowledged; ``octets`` is the whole PendingNotification."""
 
     sequence_number: int
     event: int
@@ -195,10 +197,10 @@ class StoredNotification(msgspec.Struct):
 
 
 class CardState(msgspec.Struct):
-    """A whole card.
+    """The state of a card.
 
-    ``identities`` and ``issuers`` (CERT.CI) are the ECASD's. ``one_time_key`` is otSK.EUICC as PKCS #8 of a
-    download that was prepared and did not end, so that it can be tried again; empty where there is none.
+    ``identities`` and ``issuers`` (CERT.CI) belong to the ECASD. ``one_time_key`` is otSK.EUICC (PKCS #8) of a
+    download that was prepared and did not end, kept for another try; empty if there is none.
     """
 
     version: int
@@ -214,11 +216,11 @@ class CardState(msgspec.Struct):
     notifications: list[StoredNotification] = []
 
     def enabled_profile(self) -> Profile | None:
-        """Return the one profile whose files can be seen, if any."""
+        """Return the enabled profile, the only one whose files are accessible, or None."""
         return next((profile for profile in self.profiles if profile.enabled), None)
 
     def free_octets(self) -> int:
-        """Return what is left of the card's memory."""
+        """Return the free octets of card memory."""
         return self.memory_octets - sum(profile.octets() for profile in self.profiles)
 
 
@@ -227,15 +229,15 @@ _DECODER: Final = msgspec.msgpack.Decoder(CardState)
 
 
 def encode_state(state: CardState) -> bytes:
-    """Return the card's form on disk."""
+    """Encode a card's state for storage."""
     return _ENCODER.encode(state)
 
 
 def decode_state(octets: bytes) -> CardState:
-    """Read a card's form on disk.
+    """Decode a card's stored state.
 
     Raises:
-        CardDamagedError: it is none, or of a version that this program does not know.
+        CardDamagedError: the octets are not a card's state, or of an unknown version.
     """
     try:
         state = _DECODER.decode(octets)

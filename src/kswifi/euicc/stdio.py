@@ -1,8 +1,9 @@
-"""A card on standard input and output, by the APDU protocol of lpac: one JSON object a line.
+"""A card on standard input and output, with the APDU protocol of lpac: one JSON object per line.
 
-So an LPA that nobody here wrote drives this card. It asks ``{"type":"apdu","payload":{"func":F,"param":HEX}}`` and
-is answered ``{"type":"apdu","payload":{"ecode":N,"data":HEX}}``; lines of other types are its own output.
-A line that cannot be parsed is answered with ecode -1, so that the other side never waits for nothing.
+It lets lpac, an independent LPA, drive this card. A request is
+``{"type":"apdu","payload":{"func":F,"param":HEX}}``, its answer
+``{"type":"apdu","payload":{"ecode":N,"data":HEX}}``. Lines of other types are lpac's own output. A line that
+cannot be parsed gets an answer with ecode -1, because the LPA waits for one.
 """
 
 import json
@@ -18,9 +19,9 @@ _MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionE
 
 
 def serve_stdio(card: Euicc, source: IO[str], sink: IO[str], aside: Callable[[str], None]) -> None:
-    """Answer every request until the input ends; ``aside`` gets the other side's own output, and what is malformed.
+    """Answer requests until the input ends. ``aside`` gets the LPA's own output and malformed lines.
 
-    Answers are flushed one by one: the other side waits for each.
+    Each answer is flushed, because the LPA waits for it.
     """
     while line := _line(source):
         try:
@@ -41,7 +42,7 @@ def serve_stdio(card: Euicc, source: IO[str], sink: IO[str], aside: Callable[[st
 
 
 def _line(source: IO[str]) -> str:
-    """Return the next line, cut to the limit; the rest of a longer one is dropped, so that it gets one answer."""
+    """Return the next line, cut to the limit; the rest of a longer line is skipped, so that it gets one answer."""
     line = source.readline(LINE_MAX_CHARACTERS)
     rest = line
     while rest and not rest.endswith("\n"):
@@ -50,10 +51,10 @@ def _line(source: IO[str]) -> str:
 
 
 def _request(line: str) -> tuple[str, bytes] | None:
-    """Return the function and its parameter, or None for a line of another type.
+    """Return the function and its parameter; None for a line of another type.
 
     Raises:
-        ValueError, KeyError, TypeError, AttributeError, RecursionError: it is too long, or malformed.
+        ValueError, KeyError, TypeError, AttributeError, RecursionError: the line is too long or malformed.
     """
     if len(line) == LINE_MAX_CHARACTERS and not line.endswith("\n"):
         raise ValueError("a line is too long")

@@ -1,7 +1,7 @@
-"""Where a card keeps its state: one checksummed file in a directory, replaced whole, owner-only.
+"""Storage of a card's state: one checksummed file in a directory, replaced atomically, readable by its owner only.
 
-A write is complete or did not happen: temporary file, fsync, rename, fsync of the directory. So a process that is
-killed at any moment leaves the state before or after its last command, never a mixture.
+A write is complete or has no effect: temporary file, fsync, rename, fsync of the directory. So after a crash
+the file has the state before or after the last command, never a mixture.
 """
 
 import fcntl
@@ -22,27 +22,27 @@ _STATE_MAX_OCTETS: Final = 16 * 1024 * 1024
 
 
 class Storage(Protocol):
-    """Keeps one card's octets; `save` returns only when they are durable, and raises OSError if they are not."""
+    """Storage of one card's state. `save` returns only once it is durable, and raises OSError if it is not."""
 
     def create(self, state: bytes) -> None:
-        """Keep a new card's state; raises CardExistsError if there is one."""
+        """Store a new card's state; raise CardExistsError if there is a card."""
         ...
 
     def load(self) -> bytes:
-        """Return the state; raises CardMissingError or CardDamagedError."""
+        """Return the state; raise CardMissingError or CardDamagedError."""
         ...
 
     def save(self, state: bytes) -> None:
-        """Replace the state, durably."""
+        """Replace the state. Durable on return."""
         ...
 
     def close(self) -> None:
-        """Let the card go."""
+        """Release the card."""
         ...
 
 
 class DirectoryStorage:
-    """One card in a directory, held by a lock so that no second process can use it at the same time."""
+    """One card in a directory, locked against use by a second process."""
 
     def __init__(self, directory: Path, lock: int) -> None:
         self._directory = directory
@@ -50,11 +50,11 @@ class DirectoryStorage:
 
     @classmethod
     def open(cls, directory: Path) -> Self:
-        """Take hold of a directory.
+        """Lock a card's directory.
 
         Raises:
-            CardMissingError: there is no such directory.
-            CardBusyError: another process, or this one a second time, holds it.
+            CardMissingError: the directory does not exist.
+            CardBusyError: this or another process has locked it.
         """
         try:
             lock = os.open(directory / _LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -68,13 +68,13 @@ class DirectoryStorage:
         return cls(directory, lock)
 
     def create(self, state: bytes) -> None:
-        """Keep a new card's state."""
+        """Store a new card's state; raise CardExistsError if there is a card."""
         if (self._directory / _STATE_FILE).exists():
             raise CardExistsError("this directory has a card already", directory=str(self._directory))
         self.save(state)
 
     def load(self) -> bytes:
-        """Return the state after checking that it is what was written."""
+        """Return the state after verifying its checksum."""
         path = self._directory / _STATE_FILE
         try:
             if path.stat().st_size > _STATE_MAX_OCTETS:
@@ -89,14 +89,14 @@ class DirectoryStorage:
         return body
 
     def save(self, state: bytes) -> None:
-        """Replace the state: written aside, made durable, then put in place."""
+        """Replace the state atomically: write a temporary file, make it durable, rename it."""
         new = self._directory / _NEW_FILE
         descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.write(_MAGIC + hashlib.sha256(state).digest() + state)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(new, self._directory / _STATE_FILE)  # noqa: PTH105 - one call to break in tests, as fsync
+        os.replace(new, self._directory / _STATE_FILE)  # noqa: PTH105 - os.replace, so that tests can make it fail, as os.fsync
         directory = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(directory)
@@ -104,7 +104,7 @@ class DirectoryStorage:
             os.close(directory)
 
     def close(self) -> None:
-        """Let the directory go; a second call does nothing."""
+        """Unlock the directory. Idempotent."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

@@ -1,1 +1,1 @@
-"""Remote SIM provisioning (GSMA SGP.22) and profile packages (SAIP): bytes to types and back, no I/O."""
+"""Remote SIM provisioning (GSMA SGP.22) and profile packages (SAIP): encoding and decoding, without I/O."""

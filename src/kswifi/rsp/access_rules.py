@@ -1,7 +1,7 @@
-"""Which apps a card trusts: rules of the Access Rule Application Master (GlobalPlatform SEAC, 4 and 6).
+"""Rules of the Access Rule Application Master (ARA-M): the apps that a card trusts (GlobalPlatform SEAC, 4 and 6).
 
-Android gives carrier privileges to an app whose signing certificate such a rule of the SIM names
-(source.android.com, "UICC carrier privileges"): it may then hand secured packets to the card.
+Android gives carrier privileges to an app if a rule of the SIM names the app's signing certificate
+(source.android.com, "UICC carrier privileges"). Such an app may send secured packets to the card.
 """
 
 from dataclasses import dataclass
@@ -17,20 +17,20 @@ STORE_RULE: Final = bytes.fromhex("80E29000")
 _RULE: Final = 0xE2
 _WHO: Final = 0xE1
 _WHAT: Final = 0xE3
-_CARRIER_PRIVILEGES: Final = bytes.fromhex("FFFFFFFFFFFF")  # the application name that Android asks for
+_CARRIER_PRIVILEGES: Final = bytes.fromhex("FFFFFFFFFFFF")  # the AID that Android asks for
 _STORE: Final = 0xF0
 _PERMISSIONS: Final = bytes.fromhex("0000000000000001")
 
 
 @dataclass(frozen=True, slots=True)
 class CarrierApp:
-    """An app by the SHA-256 of its signing certificate, and by its package name if that shall count too."""
+    """An app, named by the SHA-256 of its signing certificate and optionally by its package name."""
 
     certificate_sha256: bytes
     package: str = ""
 
     def rule(self) -> bytes:
-        """Return REF-AR-DO: who (AID, certificate, package), and what (permissions)."""
+        """Return the REF-AR-DO: the reference (AID, certificate, package) and the permissions."""
         who = (
             tlv.encode(0x4F, _CARRIER_PRIVILEGES),
             tlv.encode(0xC1, self.certificate_sha256),
@@ -39,16 +39,16 @@ class CarrierApp:
         return tlv.encode(_RULE, tlv.encode(_WHO, *who), tlv.encode(_WHAT, tlv.encode(0xDB, _PERMISSIONS)))
 
     def store_command(self) -> bytes:
-        """Return the STORE DATA command that gives the rule to the applet (SEAC, 6.1.3)."""
+        """Return the STORE DATA command that adds the rule to the applet (SEAC, 6.1.3)."""
         data = tlv.encode(_STORE, self.rule())
         return STORE_RULE + bytes([len(data)]) + data
 
 
 def stored_rule(command: bytes) -> bytes | None:
-    """Return the rule in a STORE DATA command, None where it holds another thing.
+    """Return the rule in a STORE DATA command; None if the command has other content.
 
     Raises:
-        TlvError: it holds nothing that is well formed.
+        TlvError: the content is malformed.
     """
     if command[:4] != STORE_RULE or len(command) < 5 or command[4] != len(command) - 5:
         return None

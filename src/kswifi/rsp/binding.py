@@ -1,7 +1,10 @@
-"""Binding a profile to one card: the server's half makes a package, the card's half opens it piece by piece.
+"""Bound profile packages: the server's side protects a profile for one card; the card's side opens it in pieces.
 
-The two halves share no state and no helper beyond the protection itself, so that each can be held against
-the other and against packages and cards that we did not make.
+A package (BF36) is a sequence of protected commands (SGP.22, 2.5 and 5.5): BF23 InitialiseSecureChannel, with
+which both sides derive the session keys; A0 ConfigureISDP (87 segments); A1 StoreMetadata (88, only
+authenticated); optionally A2 ReplaceSessionKeys (87), which switches to the profile protection keys; A3 the
+profile elements (86). The two sides share only the code of ``bsp.py``, so that tests can check each against
+the other, and against packages and cards of other makers.
 """
 
 from collections.abc import Callable, Generator
@@ -23,7 +26,7 @@ from kswifi.rsp.messages import bound_profile_package as bpp
 from kswifi.rsp.messages.metadata import TAG_STORE_METADATA
 from kswifi.rsp.messages.notifications import BppCommand, InstallError
 
-MAX_COMMAND_OCTETS: Final = 16_384  # metadata with an icon, names and service data stays well below
+MAX_COMMAND_OCTETS: Final = 16_384  # metadata with an icon, names and service data are much shorter
 _MAX_HEADER_OCTETS: Final = 7  # a tag of three octets and a length of four
 
 _T = TypeVar("_T")
@@ -33,7 +36,7 @@ Opening = Callable[[int, bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class CardBinding:
-    """The card that a package is bound to: its transaction, its EID (16 octets) and its one-time key."""
+    """The card for which a package is bound: its transaction, its EID (16 octets) and its one-time key."""
 
     transaction_id: bytes
     eid: bytes
@@ -53,17 +56,17 @@ def bind_profile(
     """Return the bound profile package (BF36) of an unprotected profile package.
 
     ``one_time_key`` is otSK.DP.ECKA, ``signing_key`` the key of CERT.DPpb. ``protection_keys`` are fresh
-    random PPKs; None keeps the session keys for the profile as well (SGP.22, 2.5.3).
+    random PPKs; with None the session keys also protect the profile (SGP.22, 2.5.3).
 
     Raises:
-        RspDecodeError: the card's one-time key is no point on the server's curve.
+        RspDecodeError: the card's one-time key is not a point on the server's curve.
     """
     secret = curves.shared_secret(one_time_key, card.euicc_otpk)
     protector = bsp.BspProtector(bsp.derive_session_keys(secret, host_id=card.host_id, eid=card.eid))
     head = bpp.secure_channel_head(
         transaction_id=card.transaction_id, host_id=card.host_id, smdp_otpk=curves.point_octets(one_time_key)
     )
-    # The signature covers the card's one-time key too, so it is good for this card alone (SGP.22, 5.5.1).
+    # The signature also covers the card's one-time key, so the package is valid only for this card (SGP.22, 5.5.1).
     signature = signatures.sign(signing_key, head + tlv.encode(ONE_TIME_KEY, card.euicc_otpk))
     configure = protector.encrypt(bsp.TAG_ENCRYPTED_COMMAND, bpp.CONFIGURE_ISDP)
     stored = protector.authenticate(bsp.TAG_AUTHENTICATED, metadata)
@@ -78,28 +81,28 @@ def bind_profile(
 
 @dataclass(frozen=True, slots=True)
 class IspdConfigured:
-    """ConfigureISDP came whole: an ISD-P may be made."""
+    """ConfigureISDP is complete: the card may create an ISD-P."""
 
     request: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class MetadataStored:
-    """StoreMetadata came whole; the card may now refuse the profile by its metadata."""
+    """StoreMetadata is complete: the card may refuse the profile by its metadata."""
 
     request: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileOctets:
-    """The next octets of the profile package, in order; profile elements may be cut anywhere."""
+    """The next octets of the profile package, in order. Boundaries need not be those of profile elements."""
 
     octets: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class PackageComplete:
-    """The last segment was opened: the profile is whole."""
+    """The last segment was opened: the profile is complete."""
 
 
 Opened = IspdConfigured | MetadataStored | ProfileOctets | PackageComplete
@@ -107,7 +110,7 @@ Opened = IspdConfigured | MetadataStored | ProfileOctets | PackageComplete
 
 @dataclass(frozen=True, slots=True)
 class CardSecrets:
-    """What a card holds for one download, from PrepareDownload on."""
+    """The card's secrets for one download, from PrepareDownload on."""
 
     transaction_id: bytes
     eid: bytes
@@ -118,8 +121,9 @@ class CardSecrets:
 class PackageOpener:
     """Opens a bound profile package as its octets arrive, in pieces of any size.
 
-    Only one segment (at most 2 KB) and the metadata are ever held beside the piece that came. A refusal
-    carries what the card must sign into its ProfileInstallationResult; after it nothing more is taken.
+    It keeps at most one segment (2 KB) and the metadata in memory, in addition to the given piece. An error
+    has the data that the card must sign in its ProfileInstallationResult. After an error, no more octets are
+    accepted.
     """
 
     def __init__(self, card: CardSecrets) -> None:
@@ -134,7 +138,7 @@ class PackageOpener:
         self._ended = False
 
     def feed(self, octets: bytes) -> list[Opened]:
-        """Take the next octets; return what could be opened by them.
+        """Add the next octets; return what could be opened with them.
 
         Raises:
             BoundProfileRefusedError: with the command and the reason to report.
@@ -165,7 +169,7 @@ class PackageOpener:
         return BoundProfileRefusedError(message, command=self._command, reason=reason)
 
     def _open_package(self) -> Steps[None]:
-        """Walk the package; each ``yield`` waits for more octets."""
+        """Process the package; each ``yield`` waits for more octets."""
         end = yield from self._enter(bpp.TAG_BOUND_PROFILE_PACKAGE)
         opener = self._agree((yield from self._whole(bpp.TAG_INITIALISE_SECURE_CHANNEL)))
 
@@ -195,7 +199,7 @@ class PackageOpener:
         self._opened.append(PackageComplete())
 
     def _agree(self, octets: bytes) -> bsp.BspOpener:
-        """Check InitialiseSecureChannel and make the session keys (SGP.22, 5.5.1)."""
+        """Check InitialiseSecureChannel and derive the session keys (SGP.22, 5.5.1)."""
         request = bpp.InitialiseSecureChannel.decode(octets)
         otpk = curves.point_octets(self._card.one_time_key)
         try:
@@ -212,7 +216,7 @@ class PackageOpener:
         return bsp.BspOpener(bsp.derive_session_keys(secret, host_id=request.host_id, eid=self._card.eid))
 
     def _joined(self, container: int, tag: int, opening: Opening) -> Steps[bytes]:
-        """Open all segments of one container and join what they hold."""
+        """Open all segments of one container and return their joined contents."""
         end = yield from self._enter(container)
         return (yield from self._segments(end, tag, opening))
 
@@ -225,14 +229,14 @@ class PackageOpener:
         return bytes(parts)
 
     def _enter(self, expected: int) -> Steps[int]:
-        """Read the header of a container; return where it ends."""
+        """Read the header of a container; return the offset of its end."""
         tag, end = yield from self._header()
         if tag != expected:
             raise BspStructureError(f"expected {expected:X}, found {tag:X}", tag=f"{tag:X}")
         return end
 
     def _whole(self, expected: int, limit: int | None = None) -> Steps[bytes]:
-        """Read one whole data object, which may not reach beyond its container."""
+        """Read one complete data object, which must end inside its container."""
         start = self._position
         end = yield from self._enter(expected)
         if end - start > bsp.MAX_ACCEPTED_OCTETS or (limit is not None and end > limit):
@@ -240,14 +244,14 @@ class PackageOpener:
         missing = end - self._position
         while len(self._buffer) - self._offset < missing:
             yield
-        # The header may have come in an earlier piece, so the object is put together again as it came.
+        # The header may have come in an earlier piece, so rebuild the object from header and value.
         value = self._buffer[self._offset : self._offset + missing]
         self._offset += missing
         self._position = end
         return self._last_header + value
 
     def _header(self) -> Steps[tuple[int, int]]:
-        """Read a tag and a length; return the tag and where its value ends."""
+        """Read a tag and a length; return the tag and the offset of the value's end."""
         while (header := self._header_in_buffer()) is None:
             yield
         tag, value, length = header
@@ -257,7 +261,7 @@ class PackageOpener:
         return tag, self._position + length
 
     def _header_in_buffer(self) -> tuple[int, int, int] | None:
-        """Return the header that stands next, or None while more of it may come."""
+        """Return the header at the start of the buffer; None if it is incomplete."""
         try:
             return tlv.read_header(self._buffer, self._offset)
         except tlv.TlvError as error:

@@ -1,8 +1,8 @@
-"""The protection of a bound profile package: SCP03t over keys agreed as in SCP11a (SGP.22, 2.5 and 2.6.4).
+"""BSP, the protection of a bound profile package: SCP03t with keys agreed as in SCP11a (SGP.22, 2.5 and 2.6.4).
 
-Both sides count segments and chain MACs, so a segment taken out, put in, repeated or moved is refused:
-``BspProtector`` is the server's side, ``BspOpener`` the card's. Each works segment by segment, because a
-card has no room for a whole profile.
+Both sides count the segments and include the previous MAC in each MAC, so a segment that was removed,
+inserted, repeated or moved is refused. ``BspProtector`` is the server's side, ``BspOpener`` the card's. Both
+process one segment at a time, because a card has no memory for a whole profile.
 """
 
 from collections.abc import Callable
@@ -25,9 +25,9 @@ TAG_ENCRYPTED_COMMAND: Final = 0x87
 TAG_AUTHENTICATED: Final = 0x88
 
 MAX_SEGMENT_OCTETS: Final = 1020  # tag, length and MAC included (SGP.22, 2.5.3)
-MAX_ENCRYPTED_PLAINTEXT: Final = 1007  # the padding octet fills the last of 63 blocks
+MAX_ENCRYPTED_PLAINTEXT: Final = 1007  # the padding octet is the last of 63 blocks
 MAX_AUTHENTICATED_PLAINTEXT: Final = 1008
-# Servers are known that send more than 1020 octets in a segment; this limit guards memory, not conformity.
+# Some servers send segments of more than 1020 octets. This limit protects memory; it does not check conformity.
 MAX_ACCEPTED_OCTETS: Final = 2048
 
 _BLOCK: Final = 16
@@ -36,7 +36,7 @@ _MAC_OCTETS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class BspKeys:
-    """One set of keys of 16 octets each: session keys, or the profile protection keys (PPK) after them."""
+    """A set of keys of 16 octets each: the session keys, or the profile protection keys (PPK) that replace them."""
 
     initial_mac_chaining_value: bytes = field(repr=False)
     s_enc: bytes = field(repr=False)
@@ -48,7 +48,7 @@ class BspKeys:
 
 
 def derive_session_keys(secret: bytes, *, host_id: bytes, eid: bytes) -> BspKeys:
-    """Return the session keys of a shared secret (SGP.22, annex G: X9.63 with SHA-256).
+    """Return the session keys derived from a shared secret (SGP.22, annex G: X9.63 with SHA-256).
 
     SharedInfo is key type || key length || LV(host id) || LV(EID), the lengths one octet each.
     """
@@ -58,25 +58,26 @@ def derive_session_keys(secret: bytes, *, host_id: bytes, eid: bytes) -> BspKeys
 
 
 def new_profile_protection_keys(random_octets: Callable[[int], bytes]) -> BspKeys:
-    """Return fresh PPKs: random for every download, never derived and never fixed (SGP.22, 2.5.4)."""
+    """Return new PPKs: random for each download, never derived from other keys (SGP.22, 2.5.4)."""
     return BspKeys(random_octets(KEY_OCTETS), random_octets(KEY_OCTETS), random_octets(KEY_OCTETS))
 
 
 class _Chain:
-    """The state both sides keep: the MAC chaining value and the counter of segments."""
+    """The state of each side: the MAC chaining value and the counter of segments."""
 
     __slots__ = ("_chaining_value", "_counter", "_encryption_key", "_mac_start", "_vectors")
 
     def __init__(self, keys: BspKeys) -> None:
         self._encryption_key = algorithms.AES(keys.s_enc)
-        # Made once, for a package has dozens of segments: one block at a time, and copies of a MAC not begun.
-        self._vectors = Cipher(self._encryption_key, modes.ECB()).encryptor()  # noqa: S305 - one block: the IV
+        # Created once and copied for each of the package's many segments: the cipher for the IVs, and an unused
+        # CMAC.
+        self._vectors = Cipher(self._encryption_key, modes.ECB()).encryptor()  # noqa: S305 - ECB of one block: the IV
         self._mac_start = CMAC(algorithms.AES(keys.s_mac))
         self._chaining_value = keys.initial_mac_chaining_value
         self._counter = 1
 
     def _initialisation_vector(self) -> bytes:
-        """Return AES(S-ENC, counter) (GlobalPlatform amendment D, 6.2.6, without its direction bit)."""
+        """Return the IV, AES(S-ENC, counter) (GlobalPlatform amendment D, 6.2.6, without its direction bit)."""
         return self._vectors.update(self._counter.to_bytes(_BLOCK, "big"))
 
     def _mac(self, header: bytes, content: bytes) -> bytes:
@@ -86,13 +87,13 @@ class _Chain:
         return cmac.finalize()
 
     def _step(self, mac: bytes) -> None:
-        """Move on by one segment; one that is only authenticated counts as well."""
+        """Advance to the next segment; segments that are only authenticated count too."""
         self._chaining_value = mac
         self._counter += 1
 
 
 class BspProtector(_Chain):
-    """Protects what a server sends; every call returns whole segments of at most 1020 octets."""
+    """Protects data that the server sends; each call returns complete segments of at most 1020 octets."""
 
     __slots__ = ()
 
@@ -117,7 +118,7 @@ class BspProtector(_Chain):
 
 
 class BspOpener(_Chain):
-    """Opens what a card receives, one segment a call, in the order in which they were made."""
+    """Opens segments that the card receives, one per call, in the order in which they were made."""
 
     __slots__ = ()
 
@@ -126,7 +127,7 @@ class BspOpener(_Chain):
 
         Raises:
             BspStructureError: tag, length or padding is wrong.
-            BspSecurityError: the MAC does not match; nothing of it was decrypted.
+            BspSecurityError: the MAC does not match; the segment was not decrypted.
         """
         content, mac = self._checked(tag, segment)
         if not content or len(content) % _BLOCK:
@@ -164,12 +165,12 @@ class BspOpener(_Chain):
 
 
 def _parts(data: bytes, size: int) -> list[bytes]:
-    """Cut data into parts of at most ``size`` octets; no data is still one, empty, part."""
+    """Split data into parts of at most ``size`` octets; empty data give one empty part."""
     return [data[start : start + size] for start in range(0, len(data), size)] or [b""]
 
 
 def _unpad(plaintext: bytes) -> bytes:
-    """Take off 80 00..00 (ISO/IEC 7816-4), which is at most one block."""
+    """Remove the padding 80 00..00 (ISO/IEC 7816-4), which is at most one block."""
     stripped = plaintext.rstrip(b"\x00")
     if not stripped.endswith(b"\x80") or len(plaintext) - len(stripped) >= _BLOCK:
         raise BspStructureError("the padding of a segment is wrong")

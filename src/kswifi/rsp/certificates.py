@@ -1,7 +1,7 @@
-"""The certificates of SGP.22 (4.5.2): reading one, whatever oddities it has, without trusting it yet.
+"""Parse the certificates of SGP.22 (4.5.2) without trusting them; ``trust.py`` checks trust.
 
-Trust is checked in ``trust.py``, link by link: common path validators stumble over the nine-octet serial
-numbers, the year 7496 and the name constraints that these certificates have by specification.
+``trust.py`` checks each certificate of a chain itself. General path validators refuse properties that these
+certificates have by specification: nine-octet serial numbers, the year 7496, and their name constraints.
 """
 
 import re
@@ -30,7 +30,7 @@ _BIT_STRING: Final = 0x03
 
 
 class Role(Enum):
-    """Whose certificate it is: the last arc of id-rspRole in its policy (SGP.22, annex H)."""
+    """The role of a certificate's owner: the last arc of id-rspRole in its policy (SGP.22, annex H)."""
 
     CI = "ci"
     EUICC = "euicc"
@@ -43,19 +43,19 @@ class Role(Enum):
 
     @property
     def policy_oid(self) -> str:
-        """Return the certificate policy that says so."""
+        """Return the certificate policy of this role."""
         return f"{_ROLE_ARC}.{list(Role).index(self)}"
 
     @property
     def issues_certificates(self) -> bool:
-        """Tell whether certificates of this role sign others."""
+        """Tell whether certificates of this role issue other certificates."""
         return self in (Role.CI, Role.EUM)
 
 
 _ROLE_ARC: Final = "2.23.146.1.2.1"
 _ROLES: Final = {role.policy_oid: role for role in Role}
 
-# What the library raises for octets that are no certificate, or one it does not support.
+# Errors of the library for octets that are not a certificate, or not a supported one.
 _UNREADABLE: Final = (
     ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
@@ -64,22 +64,22 @@ _UNREADABLE: Final = (
 
 @dataclass(frozen=True, slots=True)
 class PermittedNames:
-    """One permitted subtree of an EUM: names that must be equal, and what the EID must begin with."""
+    """One permitted subtree of an EUM: attributes that must be equal, and the required prefix of the EID."""
 
     equal: tuple[tuple[str, str], ...]
     eid_prefix: str
 
     def permits(self, names: frozenset[tuple[str, str]], eid: str) -> bool:
-        """Tell whether a card's subject lies within (SGP.22, 4.5.2.1.0.2)."""
+        """Tell whether a card's subject is inside the subtree (SGP.22, 4.5.2.1.0.2)."""
         return names.issuperset(self.equal) and eid.startswith(self.eid_prefix)
 
 
 @dataclass(frozen=True, slots=True)
 class RspCertificate:
-    """One certificate, read. ``raw`` is the DER as it came; ``key_id`` its SubjectKeyIdentifier.
+    """A parsed certificate. ``raw`` is the DER as received; ``key_id`` its SubjectKeyIdentifier.
 
-    ``issuer_key_id`` (AuthorityKeyIdentifier) leads to its issuer, ``oid`` is the registered id of the
-    entity, ``eid`` there is on a card's certificate only, ``permitted`` on an EUM's only.
+    ``issuer_key_id`` (AuthorityKeyIdentifier) names its issuer; ``oid`` is the registered id of the entity.
+    ``eid`` is set only for a card's certificate, ``permitted`` only for an EUM's.
     """
 
     raw: bytes = field(repr=False)
@@ -99,10 +99,10 @@ class RspCertificate:
 
 
 def open_certificate(der: bytes, expected: Role | None = None) -> x509.Certificate:
-    """Read a certificate without checking its content: its issuer and its validity are judged before its role.
+    """Parse a certificate without checking its content, since its issuer and validity are checked before its role.
 
     Raises:
-        CertificateInvalidError: it is malformed; ``expected`` is the role that the error names.
+        CertificateInvalidError: it is malformed; the error names the role ``expected``.
     """
     named = "unknown" if expected is None else expected.value
     if len(der) > MAX_CERTIFICATE_OCTETS:
@@ -113,7 +113,7 @@ def open_certificate(der: bytes, expected: Role | None = None) -> x509.Certifica
 
 
 def issuer_key_id(certificate: x509.Certificate, role: Role) -> bytes:
-    """Return the AuthorityKeyIdentifier of a certificate that another one issued.
+    """Return the AuthorityKeyIdentifier of a certificate that is not self-signed.
 
     Raises:
         CertificateInvalidError: it has none.
@@ -125,12 +125,12 @@ def issuer_key_id(certificate: x509.Certificate, role: Role) -> bytes:
 def read_certificate(
     der: bytes, expected: Role | None = None, opened: x509.Certificate | None = None
 ) -> RspCertificate:
-    """Read a certificate and check that its content suits its role.
+    """Parse a certificate and check that its content is valid for its role.
 
-    ``opened`` is what ``open_certificate`` returned for it, None to open it here.
+    ``opened`` is the result of ``open_certificate`` for it; None to parse it here.
 
     Raises:
-        CertificateInvalidError: it is malformed, lacks what its role needs, or has another role than expected.
+        CertificateInvalidError: it is malformed, lacks what its role requires, or has another role than expected.
     """
     certificate = open_certificate(der, expected) if opened is None else opened
     with _refusals("unknown" if expected is None else expected.value):
@@ -139,7 +139,7 @@ def read_certificate(
 
 @contextmanager
 def _refusals(named: str) -> Iterator[None]:
-    """Turn whatever a malformed certificate raises into CertificateInvalidError."""
+    """Convert all errors that a malformed certificate causes into CertificateInvalidError."""
     try:
         yield
     except CertificateInvalidError:
@@ -153,9 +153,9 @@ def _refusals(named: str) -> Iterator[None]:
 
 
 def _check_form(der: bytes) -> None:
-    """Refuse what the library lets pass: spare bits in the signature, and negative serial numbers.
+    """Refuse what the library accepts: unused bits in the signature, and negative serial numbers.
 
-    Spare bits are outside of what is signed, so anyone could change them.
+    Unused bits are not covered by the signature, so an attacker could change them.
     """
     to_be_signed, _, signature = tlv.walk(tlv.only(der, SEQUENCE).value)
     if signature.tag != _BIT_STRING or signature.value[:1] != b"\x00":
@@ -202,7 +202,7 @@ def _role_of(extensions: x509.Extensions, expected: Role | None) -> Role:
 
 
 def _check_content(certificate: x509.Certificate, extensions: x509.Extensions, role: Role) -> None:
-    """Check the algorithm, the key usage and the basic constraints of its role (SGP.22, 4.5.2.1)."""
+    """Check the algorithm, the key usage and the basic constraints for the role (SGP.22, 4.5.2.1)."""
     if certificate.signature_algorithm_oid != SignatureAlgorithmOID.ECDSA_WITH_SHA256:
         raise RspDecodeError("it is not signed by ECDSA with SHA-256")
     usage = extensions.get_extension_for_class(x509.KeyUsage).value
@@ -217,7 +217,7 @@ def _check_content(certificate: x509.Certificate, extensions: x509.Extensions, r
 
 
 def _issuer_key_id(extensions: x509.Extensions, role: Role, own: bytes) -> bytes:
-    """Return the AuthorityKeyIdentifier; a CI, which signs itself, may leave it out (RFC 5280, 4.2.1.1)."""
+    """Return the AuthorityKeyIdentifier; a self-signed CI may omit it (RFC 5280, 4.2.1.1)."""
     try:
         key_id = extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
     except x509.ExtensionNotFound:

@@ -12,14 +12,14 @@ POINT_OCTETS: Final = 65
 
 
 class Curve(Enum):
-    """A curve by the short name it has in the file names of the GSMA test certificates (SGP.26)."""
+    """A curve, with its short name in the file names of the GSMA test certificates (SGP.26)."""
 
     NIST_P256 = "NIST"
     BRAINPOOL_P256R1 = "BRP"
 
     @property
     def parameters(self) -> ec.EllipticCurve:
-        """Return the curve as the library knows it."""
+        """Return the library's object for the curve."""
         return _PARAMETERS[self]
 
 
@@ -33,7 +33,7 @@ def curve_of(key: ec.EllipticCurvePublicKey | ec.EllipticCurvePrivateKey) -> Cur
     """Return the curve of a key.
 
     Raises:
-        RspDecodeError: it is on a curve that SGP.22 does not know.
+        RspDecodeError: SGP.22 does not allow its curve.
     """
     for curve, parameters in _PARAMETERS.items():
         if parameters.name == key.curve.name:
@@ -42,21 +42,21 @@ def curve_of(key: ec.EllipticCurvePublicKey | ec.EllipticCurvePrivateKey) -> Cur
 
 
 def new_key(curve: Curve) -> ec.EllipticCurvePrivateKey:
-    """Return a fresh key from the system's random source: one-time keys (otSK) live for one download."""
+    """Return a new key from the system's random source. A one-time key (otSK) is used for one download."""
     return ec.generate_private_key(curve.parameters)
 
 
 def point_octets(key: ec.EllipticCurvePublicKey | ec.EllipticCurvePrivateKey) -> bytes:
-    """Return a public key as 65 octets, 04 || x || y: what 5F49 carries (BSI TR-03111, 3.2.1)."""
+    """Return a public key as 65 octets, 04 || x || y: the value of 5F49 (BSI TR-03111, 3.2.1)."""
     public = key.public_key() if isinstance(key, ec.EllipticCurvePrivateKey) else key
     return public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
 
 def public_key_from_point(curve: Curve, point: bytes) -> ec.EllipticCurvePublicKey:
-    """Return the public key of an uncompressed point that lies on the curve.
+    """Return the public key of an uncompressed point after checking that it lies on the curve.
 
     Raises:
-        RspDecodeError: it is compressed, cut short, or no point of this curve.
+        RspDecodeError: it is compressed, incomplete, or not on this curve.
     """
     if len(point) != POINT_OCTETS or point[0] != 4:
         raise RspDecodeError("a public key is 65 octets that begin with 04", octets=len(point))
@@ -67,7 +67,7 @@ def public_key_from_point(curve: Curve, point: bytes) -> ec.EllipticCurvePublicK
 
 
 def shared_secret(private_key: ec.EllipticCurvePrivateKey, peer_point: bytes) -> bytes:
-    """Return the 32 octets that two one-time keys agree on (ECKA-EG, BSI TR-03111, 4.3.1).
+    """Return the shared secret of two one-time keys, 32 octets (ECKA-EG, BSI TR-03111, 4.3.1).
 
     Raises:
         RspDecodeError: the peer's point is not on our key's curve.

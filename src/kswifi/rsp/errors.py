@@ -1,40 +1,40 @@
-"""What remote SIM provisioning refuses: octets, signatures, protected segments and certificates."""
+"""Errors of remote SIM provisioning: malformed octets, signatures, protected segments and certificates."""
 
 from kswifi.kernel.errors import KswifiError
 
 
 class RspError(KswifiError):
-    """The root of what the provisioning core refuses."""
+    """Base class of the errors of remote SIM provisioning."""
 
     code = "rsp_error"
 
 
 class RspDecodeError(RspError):
-    """Octets that are not the SGP.22 structure they should be."""
+    """The octets are not the expected SGP.22 structure."""
 
     code = "rsp_decode_error"
 
 
 class SignatureRefusedError(RspError):
-    """An ECDSA signature that is no signature by this key over these octets."""
+    """An ECDSA signature is not valid for this key and these octets."""
 
     code = "signature_refused"
 
 
 class BspStructureError(RspError):
-    """A protected segment whose tag, length or padding is wrong: ``scp03tStructureError`` to the server."""
+    """The tag, length or padding of a protected segment is wrong; reported as ``scp03tStructureError``."""
 
     code = "bsp_structure_error"
 
 
 class BspSecurityError(RspError):
-    """A protected segment whose MAC does not match: ``scp03tSecurityError`` to the server."""
+    """The MAC of a protected segment does not match; reported as ``scp03tSecurityError``."""
 
     code = "bsp_security_error"
 
 
 class BoundProfileRefusedError(RspError):
-    """A bound profile package that the card does not take.
+    """The card refuses a bound profile package.
 
     ``command`` and ``reason`` are the BppCommandId and ErrorReason of the ProfileInstallationResult
     that the card then signs (SGP.22, 2.5.6).
@@ -49,13 +49,13 @@ class BoundProfileRefusedError(RspError):
 
 
 class PkiError(RspError):
-    """A folder of certificates and keys that makes no usable PKI."""
+    """A folder of certificates and keys is not a usable PKI."""
 
     code = "pki_error"
 
 
 class CertificateRefusedError(RspError):
-    """A certificate that is not trusted; ``role`` names whose it is, for the answer's subject code."""
+    """A certificate is not trusted; its ``role`` determines the subject code of the answer."""
 
     code = "certificate_refused"
 
@@ -65,13 +65,13 @@ class CertificateRefusedError(RspError):
 
 
 class CertificateInvalidError(CertificateRefusedError):
-    """It is malformed, has the wrong role, is not signed by its issuer, or names what it may not."""
+    """It is malformed, has the wrong role or forbidden names, or its signature is wrong."""
 
     code = "certificate_invalid"
 
 
 class CertificateExpiredError(CertificateRefusedError):
-    """It was good once; its validity has ended."""
+    """Its validity has ended."""
 
     code = "certificate_expired"
 
@@ -83,6 +83,6 @@ class CertificateRevokedError(CertificateRefusedError):
 
 
 class UnknownCertificateIssuerError(CertificateRefusedError):
-    """It ends at a certificate issuer (CI) that is not among the trusted ones."""
+    """Its chain does not end at a trusted certificate issuer (CI)."""
 
     code = "certificate_issuer_unknown"

@@ -1,7 +1,7 @@
-"""Reading and writing the fields of SGP.22 structures: what ASN.1 calls a SEQUENCE, walked by hand.
+"""Read and write the fields of SGP.22 structures (an ASN.1 SEQUENCE).
 
-A reader takes data objects by tag and leaves alone what it does not know, since every SGP.22 structure may
-be extended (EXTENSIBILITY IMPLIED). It never re-encodes: signed parts are handed on as the octets that came.
+A reader takes data objects by their tags and ignores unknown ones, because every SGP.22 structure may be
+extended (EXTENSIBILITY IMPLIED). It never re-encodes: signed parts are passed on as the octets received.
 """
 
 from collections.abc import Iterable, Iterator
@@ -27,9 +27,9 @@ Version = tuple[int, int, int]
 
 
 class Fields:
-    """The data objects of one structure; each is taken once, the first of its tag first.
+    """The data objects of one structure. Each can be taken once; for a repeated tag the first one comes first.
 
-    Every fault is an ``RspDecodeError`` that names the structure and the tag.
+    Every error is an ``RspDecodeError`` that names the structure and the tag.
     """
 
     __slots__ = ("_items", "_structure")
@@ -47,7 +47,7 @@ class Fields:
         return cls(only(octets, tag, structure).value, structure)
 
     def optional(self, tag: int) -> tlv.Tlv | None:
-        """Take the next data object of this tag, or nothing."""
+        """Take the next data object of this tag, or None."""
         for place, item in enumerate(self._items):
             if item.tag == tag:
                 return self._items.pop(place)
@@ -63,17 +63,17 @@ class Fields:
         return item
 
     def next(self) -> tlv.Tlv:
-        """Take the next data object, whatever its tag is."""
+        """Take the next data object of any tag."""
         if not self._items:
             raise RspDecodeError(f"{self._structure}: a data object is missing", structure=self._structure)
         return self._items.pop(0)
 
     def inside(self, tag: int) -> "Fields":
-        """Open the required structure that this one holds under a tag."""
+        """Open the required nested structure under a tag."""
         return Fields(self.required(tag).value, self._structure)
 
     def optional_inside(self, tag: int) -> "Fields | None":
-        """Open a structure that may be absent."""
+        """Open a nested structure that may be absent."""
         item = self.optional(tag)
         return None if item is None else Fields(item.value, self._structure)
 
@@ -129,11 +129,11 @@ class Fields:
         return None if value is None else (value[0], value[1], value[2])
 
     def boolean(self, tag: int) -> bool:
-        """Take a BOOLEAN; any value but 0 is true, as BER has it."""
+        """Take a BOOLEAN; any value but 0 is true, as in BER."""
         return self.octets(tag, 1, 1) != b"\x00"
 
     def oid(self, tag: int) -> str:
-        """Take an OBJECT IDENTIFIER; return it with dots."""
+        """Take an OBJECT IDENTIFIER; return it in dotted form."""
         return self._oid(self.required(tag))
 
     def optional_oid(self, tag: int) -> str | None:
@@ -177,7 +177,7 @@ class Fields:
 
 
 def only(octets: bytes, tag: int, structure: str) -> tlv.Tlv:
-    """Return the data object that fills ``octets``; a fault is an ``RspDecodeError``."""
+    """Return the data object that fills ``octets``; errors are ``RspDecodeError``."""
     try:
         return tlv.only(octets, tag)
     except tlv.TlvError as error:
@@ -185,7 +185,7 @@ def only(octets: bytes, tag: int, structure: str) -> tlv.Tlv:
 
 
 def choice(octets: bytes, tag: int, structure: str) -> tlv.Tlv:
-    """Return the alternative that fills the tagged CHOICE which fills ``octets``."""
+    """Return the chosen alternative of a tagged CHOICE that fills ``octets``."""
     inner = only(octets, tag, structure).value
     try:
         item, end = tlv.read(inner)
@@ -197,12 +197,12 @@ def choice(octets: bytes, tag: int, structure: str) -> tlv.Tlv:
 
 
 def unknown_alternative(item: tlv.Tlv, structure: str) -> RspDecodeError:
-    """Return the error for an alternative that a CHOICE does not have."""
+    """Return the error for an unknown alternative of a CHOICE."""
     return RspDecodeError(f"{structure}: {item.tag:X} is no alternative", structure=structure, tag=f"{item.tag:X}")
 
 
 def integer_of(item: tlv.Tlv, structure: str) -> int:
-    """Return the INTEGER that is an alternative itself."""
+    """Return the value of an alternative that is an INTEGER."""
     return Fields(item.raw, structure).integer(item.tag)
 
 
@@ -218,12 +218,12 @@ def encode_text(tag: int, text: str) -> bytes:
 
 
 def encode_boolean(tag: int, value: bool) -> bytes:
-    """Return a BOOLEAN as DER has it: FF is true."""
+    """Return a BOOLEAN in DER: FF is true."""
     return tlv.encode(tag, b"\xff" if value else b"\x00")
 
 
 def encode_bits(tag: int, bits: Iterable[int]) -> bytes:
-    """Return a BIT STRING of named bits, without the zeros at its end (X.690, 11.2.2)."""
+    """Return a BIT STRING of named bits, without trailing zeros (X.690, 11.2.2)."""
     present = set(bits)
     if not present:
         return tlv.encode(tag, b"\x00")
@@ -239,7 +239,7 @@ def encode_oid(tag: int, dotted: str) -> bytes:
 
 
 def encode_optional(tag: int, value: bytes | None) -> bytes:
-    """Return an OCTET STRING, or nothing at all when there is none."""
+    """Return an OCTET STRING, or nothing if the value is None."""
     return b"" if value is None else tlv.encode(tag, value)
 
 
@@ -256,10 +256,10 @@ def oid_octets(dotted: str) -> bytes:
 
 
 def oid_text(octets: bytes) -> str:
-    """Return an object identifier with dots.
+    """Return an object identifier in dotted form.
 
     Raises:
-        ValueError: it is empty, ends within an arc, or pads one.
+        ValueError: it is empty, ends within an arc, or has a padded arc.
     """
     arcs: list[int] = []
     arc, begun = 0, False

@@ -1,7 +1,7 @@
-"""An installation's own certificates and keys, made or loaded; the caller reads and writes the files.
+"""The certificates and keys of an installation. The caller reads and writes the files.
 
-The files are laid out as the GSMA lays out its test certificates (SGP.26): a folder for each role, ``CERT_``
-and ``SK_`` files with the curve at their end, so that either can take the other's place.
+The files have the layout of the GSMA test certificates (SGP.26): a folder for each role, and ``CERT_`` and
+``SK_`` files whose names end with the curve. So an installation can use the GSMA's files in place of its own.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ MAX_PKI_FILES: Final = 512
 
 @dataclass(frozen=True, slots=True)
 class KeyedCertificate:
-    """A certificate and its private key, where there is one."""
+    """A certificate, and its private key if available."""
 
     certificate: RspCertificate
     private_key: ec.EllipticCurvePrivateKey | None = field(repr=False)
@@ -33,7 +33,7 @@ class KeyedCertificate:
         """Return the private key.
 
         Raises:
-            PkiError: the PKI holds the certificate only.
+            PkiError: the PKI has only the certificate.
         """
         if self.private_key is None:
             raise PkiError("the private key of a certificate is missing", role=self.certificate.role.value)
@@ -42,7 +42,7 @@ class KeyedCertificate:
 
 @dataclass(frozen=True, slots=True)
 class SmdpIdentity:
-    """One SM-DP+ under one CI: the two certificates it proves itself by, under one object identifier."""
+    """One SM-DP+ under one CI: its DPauth and DPpb certificates, with the same object identifier."""
 
     issuer_key_id: bytes
     oid: str
@@ -61,7 +61,7 @@ class CardIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Pki:
-    """Everything a folder of certificates and keys holds."""
+    """All certificates and keys of a folder."""
 
     certificates: tuple[KeyedCertificate, ...]
 
@@ -74,12 +74,12 @@ class Pki:
         return Trust((each.certificate for each in self.of_role(Role.CI)), revoked)
 
     def smdp_identities(self) -> tuple[SmdpIdentity, ...]:
-        """Return what an SM-DP+ can prove itself by: one identity for each CI, all under one OID.
+        """Return the identities of the SM-DP+: one for each CI, all with the same OID.
 
-        Where the folder holds several servers (SGP.26 does), it is the one with the lowest OID.
+        If the folder has several servers (SGP.26 has), the one with the lowest OID is used.
 
         Raises:
-            PkiError: no DPauth and DPpb with keys belong together.
+            PkiError: there is no pair of DPauth and DPpb certificates with keys.
         """
         pairs = [
             SmdpIdentity(auth.certificate.issuer_key_id, auth.certificate.oid, auth, pb)
@@ -95,7 +95,7 @@ class Pki:
         return tuple(chosen.values())
 
     def card_identities(self) -> tuple[CardIdentity, ...]:
-        """Return the cards of this PKI whose keys it holds, each with its manufacturer."""
+        """Return the cards whose keys the PKI has, each with its manufacturer."""
         manufacturers = {each.certificate.key_id: each.certificate for each in self.of_role(Role.EUM)}
         return tuple(
             CardIdentity(eum.issuer_key_id, card, eum)
@@ -105,9 +105,9 @@ class Pki:
         )
 
     def tls_for(self, host: str) -> KeyedCertificate | None:
-        """Return the DPtls certificate with a key that names this host, on NIST P-256 if there are two.
+        """Return the DPtls certificate with a key for this host; if there are two, the one on NIST P-256.
 
-        TLS clients seldom speak brainpool.
+        Few TLS clients support brainpool curves.
         """
         fitting = [
             each
@@ -119,12 +119,12 @@ class Pki:
 
 
 def load_pki(files: Mapping[str, bytes]) -> Pki:
-    """Read a PKI from the content of its files, by name; what is neither certificate nor private key is left.
+    """Load a PKI from the content of its files, by name. Files without certificate or private key are ignored.
 
-    A key belongs to the certificate with its public key, whatever the files are called.
+    A key belongs to the certificate with its public key, regardless of the files' names.
 
     Raises:
-        PkiError: a certificate or key is malformed (the fact ``file`` says which), or there are too many.
+        PkiError: a certificate or key is malformed (``file`` is its name), or there are too many.
     """
     if len(files) > MAX_PKI_FILES:
         raise PkiError("there are too many files", files=len(files))
@@ -166,7 +166,7 @@ def _private_key_in(name: str, content: bytes) -> ec.EllipticCurvePrivateKey:
 
 
 def _same_server(auth: RspCertificate, pb: RspCertificate) -> bool:
-    """Tell whether both are one server's: one OID under one CI (SGP.22, 5.7.5)."""
+    """Tell whether both certificates belong to one server: same OID, same CI (SGP.22, 5.7.5)."""
     return auth.oid == pb.oid and auth.issuer_key_id == pb.issuer_key_id
 
 

@@ -1,6 +1,6 @@
-"""Making certificates: a CI of an installation's own and everything below it (SGP.22, 4.5.2).
+"""Make certificates: a CI for this installation and all certificates below it (SGP.22, 4.5.2).
 
-Nothing here is trusted by anyone's phone: only cards that were given this CI accept it.
+No commercial phone trusts this CI; only cards that were made with it do.
 """
 
 from collections.abc import Iterator
@@ -24,12 +24,12 @@ ISSUER_YEARS: Final = 35
 SERVER_YEARS: Final = 10
 TLS_DAYS: Final = 397
 _NEVER: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)  # RFC 5280, 4.1.2.5
-_SKEW: Final = timedelta(hours=1)  # clocks that are a little behind accept a new certificate too
+_SKEW: Final = timedelta(hours=1)  # so that clients whose clocks are slightly slow accept a new certificate
 
 
 @dataclass(frozen=True, slots=True)
 class PkiPlan:
-    """What an installation's PKI is made for."""
+    """The names and identifiers for which a PKI is made."""
 
     organization: str
     smdp_address: str
@@ -42,7 +42,7 @@ class PkiPlan:
 
 @dataclass(frozen=True, slots=True)
 class _Profile:
-    """What the certificates of one role have that others have not."""
+    """The properties that distinguish the certificates of one role."""
 
     role: Role
     names: tuple[tuple[x509.ObjectIdentifier, str], ...]
@@ -52,7 +52,7 @@ class _Profile:
 
 
 def make_issuer(curve: Curve, *, organization: str, oid: str, at: datetime) -> KeyedCertificate:
-    """Make a CI, which signs itself."""
+    """Make a self-signed CI."""
     names = ((NameOID.COMMON_NAME, f"{organization} CI"), (NameOID.ORGANIZATION_NAME, organization))
     extras: tuple[tuple[x509.ExtensionType, bool], ...] = ((x509.BasicConstraints(True, None), True),)
     until = at + timedelta(days=365 * ISSUER_YEARS)
@@ -62,7 +62,7 @@ def make_issuer(curve: Curve, *, organization: str, oid: str, at: datetime) -> K
 def make_manufacturer(
     issuer: KeyedCertificate, *, organization: str, eid_prefix: str, oid: str, at: datetime
 ) -> KeyedCertificate:
-    """Make an EUM whose cards carry this organization and EIDs that begin with these digits."""
+    """Make an EUM certificate that permits cards with this organization and this EID prefix."""
     subtree = x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization),
@@ -80,7 +80,7 @@ def make_manufacturer(
 
 
 def make_card(eum: KeyedCertificate, *, organization: str, eid: Eid, at: datetime) -> KeyedCertificate:
-    """Make a card's certificate; a card has no clock, so it never ends."""
+    """Make a card's certificate, which never expires because a card has no clock."""
     names = (
         (NameOID.ORGANIZATION_NAME, organization),
         (NameOID.SERIAL_NUMBER, str(eid)),
@@ -102,7 +102,7 @@ def make_server(
 def make_tls_server(
     issuer: KeyedCertificate, *, organization: str, host: str, oid: str, at: datetime
 ) -> KeyedCertificate:
-    """Make a DPtls certificate for a host; TLS clients take no long ones, so it is good for 397 days."""
+    """Make a DPtls certificate for a host, valid for 397 days: TLS clients refuse longer periods."""
     names = ((NameOID.ORGANIZATION_NAME, organization), (NameOID.COMMON_NAME, host))
     usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
     profile = _Profile(
@@ -116,9 +116,10 @@ def make_tls_server(
 
 
 def make_pki(plan: PkiPlan, eid: Eid, at: datetime) -> dict[str, bytes]:
-    """Make a whole PKI; return the files' content by name, ready for ``pki.load_pki``.
+    """Make a complete PKI; return the files' content by name, as input for ``pki.load_pki``.
 
-    Names that begin with ``SK_`` hold private keys: the caller writes them for its own eyes only.
+    Files whose names begin with ``SK_`` contain private keys: the caller must make them readable by the owner
+    only.
     """
     files: dict[str, bytes] = {}
     for curve in plan.curves:
@@ -130,7 +131,7 @@ def make_pki(plan: PkiPlan, eid: Eid, at: datetime) -> dict[str, bytes]:
 
 
 def private_key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """Return a private key as PEM without a password: the file's permissions protect it."""
+    """Return a private key as PEM without a password: only the file's permissions protect it."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
@@ -153,7 +154,7 @@ def _registered(oid: str) -> x509.RegisteredID:
 
 
 def _issue(profile: _Profile, issuer: KeyedCertificate | None, curve: Curve, at: datetime) -> KeyedCertificate:
-    """Sign a certificate; without an issuer it signs itself."""
+    """Issue a certificate; without an issuer it is self-signed."""
     key = new_key(curve)
     subject = x509.Name([x509.NameAttribute(oid, text) for oid, text in profile.names])
     signer = key if issuer is None else issuer.key

@@ -1,7 +1,7 @@
-"""The card's session record: the signed right to an InternetSession, as it lies in EF.SESSIONS.
+"""The session record: the signed right to an InternetSession, stored in the card's EF.SESSIONS.
 
-A fixed layout of 123 octets (docs/session-record.md), because a card file is read by record and every octet is
-paid for in APDUs. The signature is ES256 (RFC 7518, 3.4): raw r || s over everything before it.
+The layout is fixed, 123 octets (docs/session-record.md), because a card reads the file by records and each
+octet costs time in APDUs. The signature is ES256 (RFC 7518, 3.4): raw r || s over all octets before it.
 """
 
 from dataclasses import dataclass
@@ -29,45 +29,45 @@ _UNCAPPED: Final = (1 << 64) - 1
 
 
 class SessionRecordError(KswifiError):
-    """A session record that gives no right."""
+    """A session record that is not valid."""
 
     code = "session_record_error"
 
 
 class MalformedRecordError(SessionRecordError):
-    """Octets that are no session record."""
+    """The octets are not a session record."""
 
     code = "session_record_malformed"
 
 
 class BadSignatureError(SessionRecordError):
-    """The record was altered, or was not signed with this key."""
+    """The record was changed, or was not signed with this key."""
 
     code = "session_record_bad_signature"
 
 
 class UnknownKeyError(SessionRecordError):
-    """The record names a key that is not the one given."""
+    """The record names another key than the given one."""
 
     code = "session_record_unknown_key"
 
 
 class RecordStatus(IntEnum):
-    """Where a session was when its record was last written."""
+    """The status of an InternetSession when its record was written last."""
 
     STORED = 1
     ACTIVE = 2
     PAUSED = 3
     ENDED = 4
-    """Used up, expired, taken back: the record may be overwritten."""
+    """Exhausted, expired or revoked: the record may be overwritten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordState:
-    """What a record says beside the signed right: where the session stands, and when that was so.
+    """The unsigned part of a record: the status of the InternetSession, and when it was written.
 
-    It is not signed: it comes by a secured packet, whose checksum only the server can make. ``place`` is the place
-    in the order of use from 1, 0 outside of it; ``as_of`` is in Unix seconds.
+    It is not signed, since it comes in a secured packet whose checksum only the server can compute. ``place``
+    is the position in the order of use, from 1; 0 if not in it. ``as_of`` is in Unix seconds.
     """
 
     status: RecordStatus
@@ -76,10 +76,10 @@ class RecordState:
     as_of: int
 
     def encode(self) -> bytes:
-        """Return the 12 octets behind a record.
+        """Return the 12 octets of the state, which follow the signed record.
 
         Raises:
-            MalformedRecordError: a field does not fit its place.
+            MalformedRecordError: a field is out of range.
         """
         if not 0 <= self.place <= 0xFE or not 0 <= self.as_of < 1 << 64:
             raise MalformedRecordError("a place in the order has one octet, an instant eight")
@@ -88,10 +88,10 @@ class RecordState:
 
     @classmethod
     def parse(cls, octets: bytes) -> Self | None:
-        """Read what lies behind a record; None where it is FF alone, as in a new profile.
+        """Parse the octets after a signed record; None if they are all FF, as in a new profile.
 
         Raises:
-            MalformedRecordError: neither.
+            MalformedRecordError: they are neither a state nor all FF.
         """
         if not octets.strip(_PADDING):
             return None
@@ -112,10 +112,10 @@ class RecordState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionRecord:
-    """What a card holds of one InternetSession.
+    """The fields of one InternetSession's record.
 
-    ``allowance_octets`` is None for an uncapped session; instants are whole Unix seconds, ``valid_until`` is the
-    first second at which the right is gone.
+    ``allowance_octets`` is None for an uncapped InternetSession. Instants are Unix seconds; ``valid_until``
+    is the first second at which the record is no longer valid.
     """
 
     session_id: UUID
@@ -130,7 +130,7 @@ class SessionRecord:
         """Return the 59 octets that the signature covers.
 
         Raises:
-            MalformedRecordError: a field does not fit its place.
+            MalformedRecordError: a field is out of range.
         """
         allowance = _UNCAPPED if self.allowance_octets is None else self.allowance_octets
         if not 0 <= allowance <= _UNCAPPED or (allowance == _UNCAPPED and self.allowance_octets is not None):
@@ -155,7 +155,7 @@ class SessionRecord:
         """Return the 123 octets of a signed record, without the padding of the card's file.
 
         Raises:
-            MalformedRecordError: it is not signed, or a field does not fit.
+            MalformedRecordError: it is not signed, or a field is out of range.
         """
         if len(self.signature) != SIGNATURE_OCTETS:
             raise MalformedRecordError("the session record is not signed")
@@ -163,10 +163,10 @@ class SessionRecord:
 
     @classmethod
     def parse(cls, octets: bytes) -> Self:
-        """Read a record; what lies behind it (its state, FF) and its signature are not looked at.
+        """Parse a record without verifying its signature; state and padding after it are ignored.
 
         Raises:
-            MalformedRecordError: another length, version or a field that cannot be.
+            MalformedRecordError: its length, version or a field is invalid.
         """
         if not octets or octets[0] != VERSION:
             raise MalformedRecordError("this is no session record of version 1")
@@ -176,7 +176,7 @@ class SessionRecord:
         RecordState.parse(octets[RECORD_OCTETS:])
         allowance = int.from_bytes(record[27:35], "big")
         try:
-            iccid = Iccid(Iccid.from_bytes(record[17:27]))  # one of our own lines: checked
+            iccid = Iccid(Iccid.from_bytes(record[17:27]))  # an ICCID of our own lines has a valid check digit
         except InvalidNumberError as error:
             raise MalformedRecordError(f"the session record's {error.message}") from error
         parsed = cls(
@@ -194,7 +194,7 @@ class SessionRecord:
 
 
 def key_id(public_key: ec.EllipticCurvePublicKey) -> bytes:
-    """Return the eight octets that name a key: the start of the SHA-256 of its SubjectPublicKeyInfo (DER)."""
+    """Return a key's identifier: the first eight octets of the SHA-256 of its SubjectPublicKeyInfo (DER)."""
     digest = hashes.Hash(hashes.SHA256())
     digest.update(
         public_key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
@@ -203,10 +203,10 @@ def key_id(public_key: ec.EllipticCurvePublicKey) -> bytes:
 
 
 def sign(record: SessionRecord, private_key: ec.EllipticCurvePrivateKey) -> bytes:
-    """Return the signed record, 123 octets; signing is deterministic (RFC 6979), so that twice gives the same.
+    """Return the signed record, 123 octets. Deterministic (RFC 6979): the same record gives the same octets.
 
     Raises:
-        MalformedRecordError: a field does not fit.
+        MalformedRecordError: a field is out of range.
         UnknownKeyError: the record names another key than this one.
     """
     if record.key_id != key_id(private_key.public_key()):
@@ -219,12 +219,12 @@ def sign(record: SessionRecord, private_key: ec.EllipticCurvePrivateKey) -> byte
 
 
 def verify(octets: bytes, public_key: ec.EllipticCurvePublicKey) -> SessionRecord:
-    """Return a record, with its state and padding or without, whose signature is right.
+    """Verify a record's signature and return the record; a state and padding may follow it.
 
     Raises:
-        MalformedRecordError: no session record.
+        MalformedRecordError: it is not a session record.
         UnknownKeyError: it names another key.
-        BadSignatureError: an octet of it was altered, or another key signed it.
+        BadSignatureError: it was changed, or another key signed it.
     """
     record = SessionRecord.parse(octets)
     if record.key_id != key_id(public_key):
@@ -238,7 +238,7 @@ def verify(octets: bytes, public_key: ec.EllipticCurvePublicKey) -> SessionRecor
 
 
 def pad(record: bytes, record_octets: int) -> bytes:
-    """Return a record filled up with FF to the card file's record length.
+    """Return a record padded with FF to the record length of the card's file.
 
     Raises:
         MalformedRecordError: it is longer than that.
@@ -249,10 +249,14 @@ def pad(record: bytes, record_octets: int) -> bytes:
 
 
 def state_of(octets: bytes) -> RecordState | None:
-    """Return the state in a whole record of the card's file; raises as ``RecordState.parse``."""
+    """Return the state in a whole record of the card's file, or None.
+
+    Raises:
+        MalformedRecordError: the octets after the signed record are not a state.
+    """
     return RecordState.parse(octets[RECORD_OCTETS:])
 
 
 def is_empty_record(octets: bytes) -> bool:
-    """Tell whether a record of the card's file holds nothing (all FF)."""
+    """Tell whether a record of the card's file is empty (all FF)."""
     return not octets.strip(_PADDING)

@@ -1,4 +1,4 @@
-"""ECDSA as SGP.22 writes it, raw r || s under tag 5F37, and the hash of a confirmation code."""
+"""ECDSA signatures of SGP.22 (raw r || s, tag 5F37), and the hash of a confirmation code."""
 
 from hashlib import sha256
 from typing import Final
@@ -21,10 +21,10 @@ def sign(private_key: ec.EllipticCurvePrivateKey, signed_octets: bytes) -> bytes
 
 
 def verify(public_key: ec.EllipticCurvePublicKey, signature: bytes, signed_octets: bytes) -> None:
-    """Accept a raw r || s signature over the octets as they came, or refuse.
+    """Verify a raw r || s signature over octets as received.
 
     Raises:
-        SignatureRefusedError: it is not 64 octets, or does not belong to this key and these octets.
+        SignatureRefusedError: it does not have 64 octets, or is not valid for this key and these octets.
     """
     if len(signature) != 2 * _COORDINATE_OCTETS:
         raise SignatureRefusedError("a signature is 64 octets, r || s", octets=len(signature))
@@ -37,10 +37,10 @@ def verify(public_key: ec.EllipticCurvePublicKey, signature: bytes, signed_octet
 
 
 def confirmation_code_digest(confirmation_code: str) -> bytes:
-    """Return SHA-256 of a confirmation code: what a server keeps, so that it never stores the code itself."""
+    """Return SHA-256 of a confirmation code. A server stores this instead of the code."""
     return sha256(confirmation_code.encode()).digest()
 
 
 def hash_cc(code_digest: bytes, transaction_id: bytes) -> bytes:
-    """Return hashCc = SHA-256(SHA-256(code) || transactionId): good for one transaction (SGP.22, 4.7)."""
+    """Return hashCc = SHA-256(SHA-256(code) || transactionId), valid for one transaction (SGP.22, 4.7)."""
     return sha256(code_digest + transaction_id).digest()

@@ -1,7 +1,10 @@
-"""What an SM-DP+ does in each function of ES9+, as pure functions (SGP.22, 5.6).
+"""The ES9+ functions of an SM-DP+, as pure functions (SGP.22, 5.6).
 
-Orders, time-outs and retries belong to the caller; random values, keys and the instant are handed in, so that
-every answer can be made again in a test.
+Mutual authentication takes two steps. initiateAuthentication signs the card's challenge and the server's own
+one; the card verifies this and signs its answer (authenticateClient). The server then signs smdpSigned2,
+which includes the card's first signature; the card verifies this and signs its one-time key
+(getBoundProfilePackage). The caller handles orders, time-outs and retries, and passes in random values, keys
+and the time, so that tests can reproduce every answer.
 """
 
 from collections.abc import Iterable
@@ -41,32 +44,32 @@ HIGHEST_SVN: Final[Version] = (2, 255, 255)
 
 
 class Begun(Protocol):
-    """What must be known of a transaction that has begun, to judge the card's answer."""
+    """The data of a begun transaction that are needed to verify the card's answer."""
 
     @property
     def transaction_id(self) -> bytes:
-        """The transaction."""
+        """The transaction id."""
         ...
 
     @property
     def server_challenge(self) -> bytes:
-        """The challenge that the card was to sign."""
+        """The challenge that the card must sign."""
         ...
 
     @property
     def server_address(self) -> str:
-        """The address that the card was to sign."""
+        """The address that the card must sign."""
         ...
 
     @property
     def ci_key_to_be_used(self) -> bytes:
-        """The CI under which the card was to prove itself."""
+        """The CI under which the card must authenticate."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class InitiatedAuthentication:
-    """The answer to InitiateAuthentication, and what the card's answer to it is judged by."""
+    """The answer to InitiateAuthentication, with the data that verify the card's answer to it."""
 
     server_signed1: ServerSigned1
     server_signature1: bytes
@@ -75,7 +78,7 @@ class InitiatedAuthentication:
 
     @property
     def transaction_id(self) -> bytes:
-        """Return the transaction that begins here."""
+        """Return the id of this transaction."""
         return self.server_signed1.transaction_id
 
     @property
@@ -85,18 +88,18 @@ class InitiatedAuthentication:
 
     @property
     def server_address(self) -> str:
-        """Return the server's address as it is signed."""
+        """Return the server's address as signed."""
         return self.server_signed1.server_address
 
     @property
     def server_certificate(self) -> bytes:
-        """Return CERT.DPauth as it goes to the card."""
+        """Return CERT.DPauth as sent to the card."""
         return self.identity.auth.certificate.raw
 
 
 @dataclass(frozen=True, slots=True)
 class AuthenticatedCard:
-    """A card that has proved itself, and what it signed."""
+    """A card that has authenticated, and the data that it signed."""
 
     chain: CardChain
     signed: EuiccSigned1
@@ -105,7 +108,7 @@ class AuthenticatedCard:
 
 @dataclass(frozen=True, slots=True)
 class PreparedDownload:
-    """What authenticateClient answers beside the metadata; the caller keeps it for the next step."""
+    """The answer of authenticateClient without the metadata; the caller keeps it for the next step."""
 
     smdp_signed2: SmdpSigned2
     smdp_signature2: bytes
@@ -123,14 +126,15 @@ def initiate_authentication(
     transaction_id: bytes,
     server_challenge: bytes,
 ) -> InitiatedAuthentication:
-    """Begin a transaction (SGP.22, 5.6.1): choose a CI that both sides know, and sign the challenges.
+    """Begin a transaction (SGP.22, 5.6.1): choose a CI that both sides support, and sign the challenges.
 
-    The card's lists are in the order it prefers. ``transaction_id`` and ``server_challenge`` are fresh.
+    The card's CI lists are in its order of preference. ``transaction_id`` and ``server_challenge`` must be
+    fresh.
 
     Raises:
-        RspRefusedError: the address, the version or the CI keys do not fit.
+        RspRefusedError: the address, the version or the CI keys are not acceptable.
     """
-    if requested_address.lower() != own_address.lower():  # a domain name: RFC 4343
+    if requested_address.lower() != own_address.lower():  # domain names are compared without case: RFC 4343
         raise RspRefusedError(Status.SMDP_ADDRESS_INVALID)
     ci_key, identity = choose_identity(euicc_info1, identities, trust)
     signed = ServerSigned1.build(
@@ -146,10 +150,10 @@ def initiate_authentication(
 def choose_identity(
     euicc_info1: EuiccInfo1, identities: Iterable[SmdpIdentity], trust: Trust
 ) -> tuple[bytes, SmdpIdentity]:
-    """Return the CI key under which the card is to prove itself, and the identity to prove ourselves by.
+    """Return the CI key under which the card must authenticate, and the server's identity to use.
 
     Raises:
-        RspRefusedError: the version or the CI keys do not fit.
+        RspRefusedError: the version or the CI keys are not acceptable.
     """
     if not LOWEST_SVN <= euicc_info1.svn <= HIGHEST_SVN:
         raise RspRefusedError(Status.SVN_UNSUPPORTED, f"SGP.22 v{'.'.join(map(str, euicc_info1.svn))}")
@@ -164,7 +168,9 @@ def choose_identity(
 
 
 def check_card(answer: AuthenticateResponseOk, *, begun: Begun, trust: Trust, at: datetime) -> AuthenticatedCard:
-    """Check a card's good answer to AuthenticateServer, its transaction matched already (SGP.22, 5.6.3).
+    """Verify a card's successful answer to AuthenticateServer (SGP.22, 5.6.3).
+
+    The caller has checked that the answer belongs to the transaction ``begun``.
 
     Raises:
         RspRefusedError: certificates, signature or challenge are wrong.
@@ -192,10 +198,10 @@ def prepare_download(
     cc_required: bool,
     bpp_euicc_otpk: bytes | None = None,
 ) -> PreparedDownload:
-    """Sign what the card checks before it makes its one-time key (SGP.22, 3.1.2 and 5.6.3).
+    """Sign smdpSigned2, which the card verifies before it makes its one-time key (SGP.22, 3.1.2 and 5.6.3).
 
-    The signature covers the card's own first signature too, which ties both proofs to one transaction.
-    ``bpp_euicc_otpk`` is the card's one-time key of an earlier try, for which a package was bound already.
+    The signature also covers the card's first signature, which binds both signatures to one transaction.
+    ``bpp_euicc_otpk`` is the card's one-time key of an earlier try for which a package was bound.
     """
     signed = SmdpSigned2.build(
         transaction_id=transaction_id, cc_required=cc_required, bpp_euicc_otpk=bpp_euicc_otpk
@@ -211,11 +217,11 @@ def check_prepare_download(
     card_key: ec.EllipticCurvePublicKey,
     confirmation_code_digest: bytes | None,
 ) -> EuiccSigned2 | PrepareDownloadError:
-    """Check the card's answer to PrepareDownload (SGP.22, 5.6.2); a card's own refusal is returned.
+    """Verify the card's answer to PrepareDownload (SGP.22, 5.6.2); a refusal by the card is returned.
 
     Raises:
         RspRefusedError: transaction, signature or confirmation code are wrong.
-        RspDecodeError: it is no PrepareDownloadResponse.
+        RspDecodeError: ``response`` is not a PrepareDownloadResponse.
     """
     answer = decode_prepare_download_response(response)
     transaction_id = prepared.smdp_signed2.transaction_id
@@ -237,10 +243,10 @@ def check_prepare_download(
 def check_install_result(
     result: InstallResult, *, transaction_id: bytes, iccid: bytes, card_key: ec.EllipticCurvePublicKey
 ) -> InstallResultData:
-    """Check that this card says it of this download (SGP.22, 5.6.4); success or failure is in the result.
+    """Verify that this card signed the result of this download (SGP.22, 5.6.4); it may be success or failure.
 
     Raises:
-        RspRefusedError: it is about another transaction or profile, or not signed by this card.
+        RspRefusedError: it is for another transaction or profile, or not signed by this card.
     """
     data = result.data
     if data.transaction_id != transaction_id:
@@ -252,10 +258,10 @@ def check_install_result(
 
 
 def check_other_notification(notification: OtherSignedNotification, *, trust: Trust, at: datetime) -> CardChain:
-    """Check a notification that brings its own certificates; return the card that signed it.
+    """Verify a notification with the certificates that it contains; return the card that signed it.
 
     Raises:
-        RspRefusedError: its certificates are not trusted, or it is not signed by them.
+        RspRefusedError: its certificates are not trusted, or the signature is wrong.
     """
     try:
         chain = trust.check_card(notification.euicc_certificate, notification.eum_certificate, at)
@@ -268,11 +274,11 @@ def check_other_notification(notification: OtherSignedNotification, *, trust: Tr
 def check_cancel_session(
     response: bytes, *, transaction_id: bytes, smdp_oid: str, card_key: ec.EllipticCurvePublicKey
 ) -> int | CancelSessionError:
-    """Check a signed cancellation (SGP.22, 5.6.5); return its reason, or the card's own refusal.
+    """Verify a signed cancellation (SGP.22, 5.6.5); return its reason, or the card's refusal.
 
     Raises:
         RspRefusedError: transaction, signature or object identifier are wrong.
-        RspDecodeError: it is no CancelSessionResponse.
+        RspDecodeError: ``response`` is not a CancelSessionResponse.
     """
     answer = decode_cancel_session_response(response)
     if isinstance(answer, CancelSessionError):

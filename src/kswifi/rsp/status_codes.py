@@ -1,4 +1,4 @@
-"""The subject and reason codes of SGP.22 (5.2.6), as data: what a server answers when it refuses."""
+"""The subject and reason codes of SGP.22 (5.2.6) that servers return when they refuse a function."""
 
 from enum import Enum
 from typing import Final
@@ -12,9 +12,9 @@ from kswifi.rsp.errors import (
 
 
 class Status(Enum):
-    """A subject code, a reason code and words for the log and the answer's message."""
+    """A subject code, a reason code, and a text for the log and the answer's message."""
 
-    # Any function (5.2.6): what came is not what the binding says
+    # Any function (5.2.6): the request does not conform to the binding
     MALFORMED = ("1.3.1", "2.1", "the request is malformed")
     ELEMENT_MISSING = ("1.3.1", "2.2", "a mandatory element is missing")
     VERSION_UNSUPPORTED = ("1.3.2", "3.1", "the protocol's version is not supported")
@@ -46,13 +46,13 @@ class Status(Enum):
     BOUND_PACKAGE_UNAVAILABLE = ("8.2", "3.7", "the bound profile package is not available any more")
     # ES9+.CancelSession (5.6.5)
     SMDP_OID_INVALID = ("8.8", "3.10", "the object identifier is not this server's")
-    # What the operator hears of a cancelled download (3.1.3)
+    # Reported to the operator for a cancelled download (3.1.3)
     CANCELLED_BY_USER = ("8.8.5", "3.8", "the end user rejected the download")
     CANCELLED_BY_RULES = ("8.2.8", "1.2", "the card does not allow the profile's policy rules")
     CANCELLED_FOR_METADATA = ("8.2.9", "3.11", "the metadata is not what was shown before")
     CANCELLED_WHILE_LOADING = ("8.2.10", "4.2", "the card could not load the bound profile package")
     CANCELLED_UNDEFINED = ("8", "4.2", "the download was cancelled")
-    # What is asked for over ES2+ (5.3)
+    # Refusals over ES2+ (5.3)
     REQUESTER_UNKNOWN = ("1.1", "1.1", "the function's requester is unknown")
     ICCID_UNKNOWN = ("8.2.1", "3.9", "there is no such profile")
     ICCID_IN_USE = ("8.2.1", "3.3", "the profile is not available")
@@ -79,12 +79,12 @@ class Status(Enum):
 
     @property
     def words(self) -> str:
-        """Return what it means."""
+        """Return the text."""
         return self.value[2]
 
 
 class RspRefusedError(RspError):
-    """A function of a provisioning interface that is answered with Failed and these codes."""
+    """A provisioning function is refused: its answer is Failed with these codes."""
 
     code = "rsp_refused"
 
@@ -98,9 +98,9 @@ _INVALID: Final = {"eum": Status.EUM_CERTIFICATE_INVALID, "euicc": Status.EUICC_
 
 
 def status_of_certificate(error: CertificateRefusedError) -> Status:
-    """Return how a server answers a card whose certificates it does not trust."""
+    """Return the status with which a server refuses a card's certificates."""
     if isinstance(error, UnknownCertificateIssuerError):
         return Status.CI_UNKNOWN
     table = _EXPIRED if isinstance(error, CertificateExpiredError) else _INVALID
-    # What is wrong above the manufacturer is wrong with the chain that the manufacturer's certificate begins.
+    # A fault above the EUM certificate is reported for the EUM certificate, with which the chain begins.
     return table.get(error.role, table["eum"])

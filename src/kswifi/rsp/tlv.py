@@ -1,7 +1,7 @@
-"""BER-TLV, walked by hand: tags of one to three octets, definite lengths up to 2^24-1.
+"""A parser and encoder for BER-TLV: tags of one to three octets, definite lengths up to 2^24-1.
 
-Signed structures are kept as the octets that came; nothing here re-encodes what it read. Walking by hand
-costs microseconds where a general ASN.1 library costs a millisecond, and keeps offsets that signatures need.
+Signed structures are kept as received; nothing here encodes again what it parsed. This parser takes
+microseconds where a general ASN.1 library takes a millisecond, and it keeps the offsets that signatures need.
 """
 
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ _MAX_LENGTH_OCTETS: Final = 3
 
 
 class TlvError(KswifiError):
-    """Octets that are no well-formed BER-TLV."""
+    """The octets are not well-formed BER-TLV."""
 
     code = "malformed_tlv"
 
 
 class Tlv(NamedTuple):
-    """One data object: its tag, its value and the octets as they came (header included)."""
+    """One data object: its tag, its value, and its octets as received, with the header."""
 
     tag: int
     value: bytes
@@ -28,7 +28,7 @@ class Tlv(NamedTuple):
 
     @property
     def constructed(self) -> bool:
-        """Tell whether the value is itself a row of data objects (ISO/IEC 8825-1, 8.1.2.5)."""
+        """Tell whether the value is a sequence of data objects (ISO/IEC 8825-1, 8.1.2.5)."""
         return is_constructed(self.tag)
 
 
@@ -53,18 +53,18 @@ def encode_tag(tag: int) -> bytes:
 
 
 def encode(tag: int, *values: bytes) -> bytes:
-    """Return one data object around the joined values."""
+    """Return one data object with the joined values."""
     value = b"".join(values)
     return encode_tag(tag) + encode_length(len(value)) + value
 
 
 def read_header(data: bytes | memoryview, offset: int = 0) -> tuple[int, int, int]:
-    """Read a tag and a length; return ``(tag, value_offset, value_length)``.
+    """Parse a tag and a length; return ``(tag, value_offset, value_length)``.
 
-    The value itself need not be there: bound profile packages arrive as truncated data objects.
+    The value may be incomplete: bound profile packages arrive in units that are truncated data objects.
 
     Raises:
-        TlvError: the header is cut short, indefinite or longer than any structure we accept.
+        TlvError: the header is incomplete, has an indefinite length, or exceeds the limits.
     """
     end = len(data)
     start = offset
@@ -99,10 +99,10 @@ def read_header(data: bytes | memoryview, offset: int = 0) -> tuple[int, int, in
 
 
 def read(data: bytes, offset: int = 0) -> tuple[Tlv, int]:
-    """Read one whole data object; return it and the offset behind it.
+    """Parse one complete data object; return it and the offset after it.
 
     Raises:
-        TlvError: it is malformed or cut short.
+        TlvError: it is malformed or incomplete.
     """
     tag, value_offset, length = read_header(data, offset)
     end = value_offset + length
@@ -112,7 +112,7 @@ def read(data: bytes, offset: int = 0) -> tuple[Tlv, int]:
 
 
 def walk(data: bytes) -> Iterator[Tlv]:
-    """Yield the data objects that stand one after another and fill ``data`` exactly."""
+    """Yield the data objects that follow one another and fill ``data`` exactly."""
     offset = 0
     while offset < len(data):
         item, offset = read(data, offset)
@@ -130,7 +130,7 @@ def only(data: bytes, tag: int) -> Tlv:
 
 
 def children(data: bytes) -> dict[int, Tlv]:
-    """Return the data objects of a value by tag; a tag that comes twice is refused."""
+    """Return the data objects of a value by tag; a repeated tag is refused."""
     found: dict[int, Tlv] = {}
     for item in walk(data):
         if item.tag in found:

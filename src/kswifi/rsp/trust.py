@@ -1,7 +1,6 @@
-"""Whom to trust: certificate chains of SGP.22 checked link by link, with reasons (SGP.22, 4.5.2.2).
+"""Check the certificate chains of SGP.22 (4.5.2.2), certificate by certificate, with specific errors.
 
-A server passes the instant at which it checks. A card has no clock and passes None: it relies on
-revocation instead (SGP.22, 4.5.2.2).
+A server passes the current time. A card has no clock and passes None: it relies on revocation only.
 """
 
 from collections.abc import Callable, Iterable
@@ -38,7 +37,7 @@ Revoked = frozenset[tuple[bytes, int]]
 
 @dataclass(frozen=True, slots=True)
 class CardChain:
-    """A card that proved whose it is: its certificate, its manufacturer's and the CI above both."""
+    """The verified certificates of a card: its own, its manufacturer's and the CI's."""
 
     euicc: RspCertificate
     eum: RspCertificate
@@ -47,7 +46,7 @@ class CardChain:
 
 
 class Trust:
-    """The CIs that are trusted and what they have revoked."""
+    """The trusted CIs and their revoked certificates."""
 
     def __init__(self, issuers: Iterable[RspCertificate], revoked: Revoked = frozenset()) -> None:
         self._issuers = {issuer.key_id: issuer for issuer in issuers if issuer.role is Role.CI}
@@ -63,7 +62,7 @@ class Trust:
         """Return the trusted CI with this key identifier.
 
         Raises:
-            UnknownCertificateIssuerError: none of the trusted ones has it; ``role`` is whose chain it ends.
+            UnknownCertificateIssuerError: no trusted CI has it; ``role`` is that of the certificate to verify.
         """
         found = self._issuers.get(key_id)
         if found is None:
@@ -73,10 +72,10 @@ class Trust:
         return found
 
     def check_card(self, euicc_der: bytes, eum_der: bytes, at: datetime | None) -> CardChain:
-        """Accept a card's chain CI, EUM, eUICC and its EID within the EUM's range, or say what is wrong.
+        """Verify a card's chain of CI, EUM and eUICC, and that its EID is in the EUM's range.
 
         Raises:
-            CertificateRefusedError: one of its kinds, its ``role`` the certificate that is at fault.
+            CertificateRefusedError: the subclass is the reason, and ``role`` the certificate at fault.
         """
         eum, issuer = self._check_manufacturer(eum_der, at)
         euicc = self._read_issued(euicc_der, Role.EUICC, lambda _: eum, at)
@@ -90,7 +89,7 @@ class Trust:
         return CardChain(euicc, eum, issuer, euicc.eid)
 
     def _check_manufacturer(self, der: bytes, at: datetime | None) -> tuple[RspCertificate, RspCertificate]:
-        """Check an EUM's certificate. There are few: what no instant changes is remembered of those that passed."""
+        """Verify an EUM's certificate. There are few, so results that do not depend on the time are cached."""
         known = self._manufacturers.get(der)
         if known is None:
             eum = self._read_issued(der, Role.EUM, lambda key_id: self.issuer(key_id, role=Role.EUM), at)
@@ -104,19 +103,19 @@ class Trust:
         return known, issuer
 
     def check_server(self, der: bytes, role: Role, at: datetime | None) -> RspCertificate:
-        """Accept a server's certificate that a trusted CI signed: DPauth, DPpb, DPtls.
+        """Verify a server's certificate that a trusted CI issued: DPauth, DPpb or DPtls.
 
         Raises:
-            CertificateRefusedError: one of its kinds.
+            CertificateRefusedError: the subclass is the reason.
         """
         return self._read_issued(der, role, lambda key_id: self.issuer(key_id, role=role), at)
 
     def _read_issued(
         self, der: bytes, role: Role, issuer_of: Callable[[bytes], RspCertificate], at: datetime | None
     ) -> RspCertificate:
-        """Check a certificate: issuer, signature, revocation and validity, and only then its role (SGP.22, 5.6.3).
+        """Check a certificate's issuer, signature, revocation and validity, and only then its role (SGP.22, 5.6.3).
 
-        So one of an unknown CI, or one that has expired, is refused with that reason whatever its content is.
+        So a certificate of an unknown CI, or an expired one, is refused for that reason, whatever its content.
         """
         opened = open_certificate(der, role)
         key_id = issuer_key_id(opened, role)
@@ -124,7 +123,7 @@ class Trust:
         if key_id != issuer.key_id:
             raise CertificateInvalidError("it names another issuer's key", role=role.value)
         try:
-            # Names, both algorithm identifiers, and the signature over the octets as they came.
+            # Check the names, both algorithm identifiers, and the signature over the octets as received.
             opened.verify_directly_issued_by(issuer.parsed)
         except (InvalidSignature, ValueError, TypeError):
             raise CertificateInvalidError("it is not signed by its issuer", role=role.value) from None
@@ -145,7 +144,7 @@ def _check_validity(certificate: x509.Certificate, role: Role, at: datetime) -> 
 
 
 def read_revocations(crl_der: bytes, issuer: RspCertificate, at: datetime) -> Revoked:
-    """Read a revocation list of this issuer (SGP.22, 4.6.1); the parts of a partial list are read one by one.
+    """Parse and verify a revocation list of this issuer (SGP.22, 4.6.1); partial lists are read one at a time.
 
     Raises:
         PkiError: it is malformed, not signed by this issuer, or no longer valid.

@@ -1,6 +1,8 @@
-"""Lines made ahead, for another's SM-DP+: their profiles are handed to it, then users' orders take them from here.
+"""Stock of lines made in advance for an external SM-DP+, from which users' orders are filled.
 
-Their profiles hold the empty file of session records: ES2+ has no field for a record, so packets bring it later.
+The operator hands the profiles of a batch to the external SM-DP+; then the batch is set ready. Each profile
+has an empty EF.SESSIONS, because ES2+ has no field for a session record: secured packets write the first
+record later.
 """
 
 from collections.abc import Iterator
@@ -26,7 +28,7 @@ _t = stock_line.c
 
 @dataclass(frozen=True, slots=True)
 class StockedLine:
-    """A line of the stock: its numbers, and its keys as they rest."""
+    """A line of the stock: its numbers and its sealed keys."""
 
     iccid: Iccid
     imsi: Imsi
@@ -35,7 +37,7 @@ class StockedLine:
 
 @dataclass(frozen=True, slots=True)
 class BatchSummary:
-    """Lines that were made together and that nobody has ordered yet."""
+    """The remaining lines of one batch, which nobody has ordered yet."""
 
     batch: str
     lines: int
@@ -43,10 +45,12 @@ class BatchSummary:
 
 
 def make_lines(connection: Connection, vault: SubscriberVault, numbers: NumberRange, count: int) -> str:
-    """Make lines with numbers and keys of their own; return their batch. Nobody gets one before ``set_ready``.
+    """Make ``count`` lines with new numbers and keys; return the batch's id.
+
+    No line of the batch can be ordered before ``set_ready``.
 
     Raises:
-        LineStockError: too many at once, or none.
+        LineStockError: ``count`` is too high, or not positive.
         NumbersUsedUpError: the range has no number left.
     """
     if not 1 <= count <= MOST_LINES:
@@ -78,7 +82,7 @@ def packages_of_batch(
     mnc_digits: int,
     carrier_apps: tuple[CarrierApp, ...] = (),
 ) -> Iterator[tuple[Iccid, bytes]]:
-    """Yield the unprotected profile package of each line of a batch, by ICCID: they hold keys.
+    """Yield the ICCID and the unprotected profile package of each line of a batch. Packages contain K and OPc.
 
     Raises:
         SubscriberKeysDamagedError: a line's keys cannot be opened.
@@ -99,10 +103,12 @@ def packages_of_batch(
 
 
 def set_ready(connection: Connection, batch: str) -> int:
-    """Let users have the lines of a batch, now that the SM-DP+ has their profiles; return how many.
+    """Make the lines of a batch available to orders; return how many.
+
+    Call it once the external SM-DP+ has the batch's profiles.
 
     Raises:
-        LineStockError: there is no such batch, or nothing of it is left.
+        LineStockError: the batch does not exist, or all its lines were ordered.
     """
     ready = connection.execute(update(stock_line).where(_t.batch == batch).values(ready=True)).rowcount
     if not ready:
@@ -111,7 +117,7 @@ def set_ready(connection: Connection, batch: str) -> int:
 
 
 def take_line(connection: Connection) -> StockedLine | None:
-    """Take the first line that is ready out of the stock; None if there is none."""
+    """Remove the first ready line from the stock and return it; None if no line is ready."""
     first = select(_t.iccid).where(_t.ready).order_by(_t.iccid).limit(1).scalar_subquery()
     row = connection.execute(
         delete(stock_line).where(_t.iccid == first).returning(_t.iccid, _t.imsi, _t.sealed_keys)
@@ -120,12 +126,12 @@ def take_line(connection: Connection) -> StockedLine | None:
 
 
 def lines_ready(connection: Connection) -> int:
-    """Return how many lines can be ordered."""
+    """Return how many lines are ready to be ordered."""
     return int(connection.execute(select(func.count()).select_from(stock_line).where(_t.ready)).scalar_one())
 
 
 def list_batches(connection: Connection) -> list[BatchSummary]:
-    """Return the batches with lines that nobody has ordered, the oldest first."""
+    """Return the batches that still have lines in stock, the oldest first."""
     rows = connection.execute(
         select(_t.batch, func.count(), _t.ready).group_by(_t.batch, _t.ready).order_by(_t.batch)
     )

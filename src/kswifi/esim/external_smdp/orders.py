@@ -1,7 +1,7 @@
-"""Orders of our lines at another's SM-DP+, as synchronous steps of a transaction, and the calls made for them.
+"""Orders of our lines at an external SM-DP+, and the ES2+ calls made for them: synchronous steps of a transaction.
 
-A call is written down before it is made, under an identifier that follows from what it is for. So whatever becomes
-of its answer, the same call can be made again, and no other in its place.
+Each call is stored before it is made, under an identifier derived from its purpose. If its answer is lost,
+the same call is repeated under the same identifier; a different call is never made in its place.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ from kswifi.outbox.results import Done, Refused
 from kswifi.outbox.service import enqueue
 
 PEER_CANCEL: Final = "esim.peer_cancel"
-"""Work in the outbox: cancel an order at another's SM-DP+."""
+"""Outbox topic: cancel an order at the external SM-DP+."""
 
 DOWNLOAD_ORDER: Final = "downloadOrder"
 CONFIRM_ORDER: Final = "confirmOrder"
@@ -48,7 +48,7 @@ _ORDERS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class PeerCall:
-    """One call; ``done`` is None as long as nobody knows what became of it, ``codes`` says who refused what."""
+    """One ES2+ call. ``done`` is None while its outcome is unknown; ``codes`` are the status codes of a refusal."""
 
     identifier: str
     function: str
@@ -60,7 +60,7 @@ class PeerCall:
 
 @dataclass(frozen=True, slots=True)
 class PeerOrder:
-    """The newest order of a line at another's SM-DP+, with the calls that were made for it."""
+    """The newest order of a line at the external SM-DP+, with the calls made for it."""
 
     esim_id: str
     attempt: int
@@ -73,43 +73,43 @@ class PeerOrder:
     calls: tuple[PeerCall, ...]
 
     def call(self, function: str) -> PeerCall | None:
-        """Return the call of this function, None before it is made."""
+        """Return the call of this ES2+ function, or None if it was not begun."""
         return next((it for it in self.calls if it.function == function), None)
 
     def is_done(self, function: str) -> bool:
-        """Tell whether this function is known to have been done."""
+        """Tell whether the external SM-DP+ has confirmed that this function was executed."""
         call = self.call(function)
         return call is not None and call.done is True
 
     def is_open(self, function: str) -> bool:
-        """Tell whether this function was asked for, and nobody knows yet what became of it."""
+        """Tell whether this function was begun and its outcome is unknown."""
         call = self.call(function)
         return self.profile_state is ProfileState.ALLOCATED and call is not None and call.done is not False
 
     @property
     def profile_refused(self) -> bool:
-        """Whether the SM-DP+ refused the order for its profile: it does not have it, or not for us."""
+        """Tell whether the order was refused because the SM-DP+ lacks the profile or denies us access to it."""
         call = self.call(DOWNLOAD_ORDER)
         return call is not None and call.codes is not None and call.codes.startswith("8.2.1/")
 
     @property
     def failed(self) -> bool:
-        """Whether nothing comes of it any more: a call was refused, or a card did not take the profile."""
+        """Tell whether the order has failed: a call was refused, or a card could not install the profile."""
         return self.profile_state is ProfileState.ERROR or any(it.done is False for it in self.calls)
 
 
 def order_at_peer(connection: Connection, esim_id: str) -> PeerOrder | None:
-    """Return a line's newest order at another's SM-DP+; None for a line whose profile is at our own."""
+    """Return a line's newest order at the external SM-DP+; None if our own SM-DP+ has its profile."""
     return _read(connection, _o.esim_id == esim_id)
 
 
 def order_at_peer_by_iccid(connection: Connection, iccid: str) -> PeerOrder | None:
-    """Do as ``order_at_peer`` for the line with this ICCID."""
+    """Return the newest order at the external SM-DP+ of the line with this ICCID, or None."""
     return _read(connection, esim.c.iccid == iccid)
 
 
 def open_peer_order(connection: Connection, esim_id: str, attempt: int) -> None:
-    """Begin an order: its profile is the line's, and nothing was asked of the SM-DP+ yet."""
+    """Create an order record for a line's profile. No call is made yet."""
     state = next_profile_state(ProfileState.AVAILABLE, ProfileEvent.ALLOCATE)
     now = transaction_instant(connection)
     values = {"esim_id": esim_id, "attempt": attempt, "profile_state": state, "created_at": now}
@@ -117,10 +117,10 @@ def open_peer_order(connection: Connection, esim_id: str, attempt: int) -> None:
 
 
 def move_peer_order(connection: Connection, order: PeerOrder, *events: ProfileEvent, **changes: Any) -> None:
-    """Take an order, read in this transaction, through these events; its line's owner is told.
+    """Apply events to an order that was read in this transaction, and notify the line's owner.
 
     Raises:
-        IllegalProfileTransitionError: one of them is not listed for where it was; nothing is written.
+        IllegalProfileTransitionError: an event is not listed for the order's state; nothing is written.
     """
     state = order.profile_state
     for event in events:
@@ -139,7 +139,7 @@ def move_peer_order(connection: Connection, order: PeerOrder, *events: ProfileEv
 
 
 def renew_peer_order(connection: Connection, order: PeerOrder) -> None:
-    """End an order of which nothing comes, and begin the next: its line can be ordered anew."""
+    """Close a failed order and create the next one, so that the line can be ordered again."""
     if order.profile_state is not ProfileState.UNAVAILABLE:
         move_peer_order(connection, order, ProfileEvent.WITHDRAW)
     open_peer_order(connection, order.esim_id, order.attempt + 1)
@@ -147,9 +147,9 @@ def renew_peer_order(connection: Connection, order: PeerOrder) -> None:
 
 
 def withdraw_at_peer(connection: Connection, esim_id: str) -> None:
-    """Withdraw a line's order that no card has installed; the SM-DP+ is told of it by the outbox.
+    """Cancel a line's order that no card has installed; the outbox cancels it at the external SM-DP+.
 
-    One for which nothing was asked yet stays as it is: it may serve another session of its owner.
+    An order without any call is left unchanged, because another InternetSession of its owner may use it.
     """
     order = order_at_peer(connection, esim_id)
     if order is None or order.profile_state in (ProfileState.INSTALLED, ProfileState.UNAVAILABLE):
@@ -162,7 +162,7 @@ def withdraw_at_peer(connection: Connection, esim_id: str) -> None:
 
 
 def begin_call(connection: Connection, order: PeerOrder, function: str, body: Mapping[str, Any]) -> PeerCall:
-    """Write down that a call is going to be made; one that was written down already goes as it was."""
+    """Store a call before it is made. A call that was stored before is returned with its original body."""
     known = order.call(function)
     if known is not None:
         return known
@@ -181,14 +181,14 @@ def begin_call(connection: Connection, order: PeerOrder, function: str, body: Ma
 
 
 def settle_call(connection: Connection, identifier: str, outcome: Done | Refused, codes: str | None = None) -> None:
-    """Write down what a call came to, with the codes of a refusal; what is known already stays."""
+    """Store a call's outcome, with the status codes of a refusal. Idempotent: a stored outcome is never changed."""
     reason = outcome.reason[:300] if isinstance(outcome, Refused) else None
     wanted = update(peer_call).where(_c.identifier == identifier, _c.done.is_(None))
     connection.execute(wanted.values(done=isinstance(outcome, Done), codes=codes and codes[:64], reason=reason))
 
 
 def prove_installed(connection: Connection, esim_id: str) -> None:
-    """Take a card's own proof that it has a line's profile, where the SM-DP+ has not said so."""
+    """Mark an order as installed because the card itself proved it, without a notification from the SM-DP+."""
     order = order_at_peer(connection, esim_id)
     if order is not None and order.profile_state in INSTALLS_FROM:
         move_peer_order(connection, order, *INSTALLS_FROM[order.profile_state])
@@ -197,10 +197,10 @@ def prove_installed(connection: Connection, esim_id: str) -> None:
 INSTALLS_FROM: Final[Mapping[ProfileState, tuple[ProfileEvent, ...]]] = {
     ProfileState.RELEASED: (ProfileEvent.DOWNLOAD, ProfileEvent.INSTALL),
     ProfileState.DOWNLOADED: (ProfileEvent.INSTALL,),
-    # It failed, and was downloaded again: whoever tells of it does so in any order.
+    # A failed profile that was downloaded again: notifications can arrive in any order.
     ProfileState.ERROR: (ProfileEvent.RELEASE, ProfileEvent.DOWNLOAD, ProfileEvent.INSTALL),
 }
-"""How an order comes to Installed from where it is known to be; from elsewhere it does not."""
+"""The events that lead from each known state to Installed; other states are left unchanged."""
 
 
 def _read(connection: Connection, condition: Any) -> PeerOrder | None:

@@ -1,7 +1,8 @@
-"""Profiles handed to another's SM-DP+ as files: each encrypted for its certificate (CMS, RFC 5652), and a list.
+"""Export profiles to an external SM-DP+ as files encrypted for its certificate (CMS, RFC 5652), with a manifest.
 
-The files hold K and OPc. A list beside them tells the digest of each profile as it must come out, so that one that
-was changed on its way is seen: CMS' EnvelopedData hides, and authenticates nothing.
+The packages contain K and OPc. The manifest gives the digest of each decrypted package, because CMS
+EnvelopedData provides confidentiality but no integrity: the digest reveals a package that was changed in
+transit.
 """
 
 from collections.abc import Iterable
@@ -23,11 +24,11 @@ LEAST_RSA_BITS: Final = 2048
 
 
 def recipient_of(pem_or_der: bytes, now: datetime) -> x509.Certificate:
-    """Return the certificate that profiles are encrypted for.
+    """Return the certificate for which profiles are encrypted.
 
     Raises:
-        OperatorRefusedError: the file holds none.
-        LineStockError: its key cannot be encrypted for, or its time is over.
+        OperatorRefusedError: the file contains no certificate.
+        LineStockError: its key type cannot be used for encryption, or it has expired.
     """
     certificate = read_certificates(pem_or_der)[0]
     key = certificate.public_key()
@@ -39,16 +40,16 @@ def recipient_of(pem_or_der: bytes, now: datetime) -> x509.Certificate:
 
 
 def sealed_for(certificate: x509.Certificate, package: bytes) -> bytes:
-    """Return a profile package as CMS EnvelopedData (DER): ``openssl cms -decrypt -inform DER`` opens it."""
+    """Return a profile package as CMS EnvelopedData (DER). ``openssl cms -decrypt -inform DER`` decrypts it."""
     builder = PKCS7EnvelopeBuilder().set_data(package).add_recipient(certificate)
     return builder.set_content_encryption_algorithm(AES256).encrypt(Encoding.DER, [PKCS7Options.Binary])
 
 
 def checked_type(profile_type: str) -> str:
-    """Return a profile type that fits into the list.
+    """Return a profile type after checking that it can be written into the manifest.
 
     Raises:
-        LineStockError: it does not.
+        LineStockError: it is too long or has characters that are not allowed.
     """
     if not (profile_type.isprintable() and 0 < len(profile_type) <= 64 and not set(profile_type) & set(',"')):
         raise LineStockError("a profile type has 1 to 64 characters, without commas and quotes")
@@ -56,7 +57,7 @@ def checked_type(profile_type: str) -> str:
 
 
 def manifest(profile_type: str, packages: Iterable[tuple[Iccid, bytes]]) -> str:
-    """Return the list of the files as CSV."""
+    """Return the manifest as CSV: ICCID, profile type, file name, SHA-256 of the decrypted package."""
     lines = ["iccid,profile_type,file,sha256_of_profile"]
     lines += [f"{iccid},{profile_type},{iccid}.der.p7m,{sha256(it).hexdigest()}" for iccid, it in packages]
     return "\n".join(lines) + "\n"

@@ -1,7 +1,8 @@
-"""What another's SM-DP+ tells us of our orders: ES2+.HandleDownloadProgressInfo (SGP.22 v2, 5.3.5).
+"""Notifications of an external SM-DP+ about our orders: ES2+.HandleDownloadProgressInfo (SGP.22 v2, 5.3.5).
 
-It may come twice, late and out of order. Each is kept once in the outbox before it is acknowledged, and moves an
-order only where that makes sense from where the order is; nothing takes an installed profile back.
+A notification may come twice, late and out of order. Each is stored once in the outbox before it is
+acknowledged. It moves an order only if the order's state allows it; an installed profile never goes back to
+an earlier state.
 """
 
 import json
@@ -33,7 +34,7 @@ from kswifi.outbox.service import enqueue
 from kswifi.rsp.status_codes import RspRefusedError, Status
 
 PEER_PROGRESS: Final = "esim.peer_progress"
-"""Work in the outbox: take in what was told of an order."""
+"""Outbox topic: apply a progress notification to its order."""
 
 _ON_ITS_WAY: Final = (ProfileState.RELEASED, ProfileState.DOWNLOADED)
 _log = structlog.get_logger(__name__)
@@ -41,7 +42,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One progress info; ``failure`` says why a point was not passed, None where it was."""
+    """One progress notification. ``failure`` is the reason why a step failed, None if it succeeded."""
 
     identifier: str
     iccid: str
@@ -51,24 +52,24 @@ class Progress:
 
 
 class PeerProgress:
-    """Takes progress infos from whoever proves by one of these TLS certificates (DER) to be our SM-DP+."""
+    """Receive progress notifications from clients that authenticate with one of these TLS certificates (DER)."""
 
     def __init__(self, database: Database, certificates: Iterable[bytes]) -> None:
         self._database = database
         self.certificates: Final = tuple(certificates)
 
     async def take(self, certificate: bytes | None, progress: Progress) -> None:
-        """Keep one for the worker; the same again is kept once.
+        """Store a notification for the worker. Idempotent: a repeated notification is stored once.
 
         Raises:
-            RspRefusedError: somebody else tells it, or it is about no line of ours there.
+            RspRefusedError: the client is not our SM-DP+, or its order is not for one of our lines.
         """
         if certificate not in self.certificates:
             raise RspRefusedError(Status.REQUESTER_UNKNOWN)
         await self._database.write(lambda connection: _keep(connection, progress))
 
     async def work(self, entry: Entry) -> JobResult:
-        """Move the order to where its SM-DP+ says it is."""
+        """Apply a stored notification to its order (outbox job)."""
         return await self._database.write(lambda connection: _apply(connection, entry.key, dict(entry.payload)))
 
 
@@ -85,7 +86,9 @@ def _keep(connection: Connection, progress: Progress) -> None:
 def _apply(connection: Connection, key: str, told: dict[str, Any]) -> JobResult:
     order = order_at_peer(connection, str(told["esim_id"]))
     if order is not None and order.is_open(CONFIRM_ORDER):
-        return Unknown("whether the profile was released is not known yet")  # its answer was lost, or is on its way
+        return Unknown(
+            "whether the profile was released is not known yet"
+        )  # the answer to releaseProfile was lost or is still due
     point, failure = int(told["point"]), told["failure"]
     eid = None if told["eid"] is None else Eid.as_read(told["eid"])
     changes: dict[str, Any] = {} if eid is None else {"eid": eid}
@@ -106,7 +109,7 @@ def _apply(connection: Connection, key: str, told: dict[str, Any]) -> JobResult:
 
 
 def _note_card(connection: Connection, order: PeerOrder, key: str, changes: dict[str, Any]) -> None:
-    """Note which card has the profile, where its own proof came before we were told."""
+    """Store which card has the profile, if the card's own proof came before this notification."""
     if order.profile_state is ProfileState.INSTALLED and order.eid is None and changes:
         move_peer_order(connection, order, **changes)
         _settle(connection, order, key, None)
@@ -115,7 +118,11 @@ def _note_card(connection: Connection, order: PeerOrder, key: str, changes: dict
 
 
 def _fail(connection: Connection, order: PeerOrder, key: str, point: int, failure: str, eid: Eid | None) -> None:
-    """Note why. It ends the order once the package was due, and for the card alone that is known to come for it."""
+    """Store why a step failed.
+
+    The failure ends the order only if the package was due, and only if it concerns the card expected for the
+    order.
+    """
     ended = (
         point in (Point.BPP_DOWNLOAD, Point.BPP_INSTALLATION)
         and order.profile_state in _ON_ITS_WAY
@@ -128,7 +135,7 @@ def _fail(connection: Connection, order: PeerOrder, key: str, point: int, failur
 
 
 def _settle(connection: Connection, order: PeerOrder, key: str, failure: str | None) -> None:
-    """Have whoever waits for the line's profile hear of it: it carries no record."""
+    """Enqueue the result of the download of a line's profile, which has no session record."""
     enqueue(
         connection,
         kind=PROFILE_SETTLED,

@@ -1,1 +1,1 @@
-"""Lines: the numbers and keys of a profile, the authentication centre, activation codes, secured packets."""
+"""Lines: numbers and keys of a profile, authentication centre, activation data, secured packets."""

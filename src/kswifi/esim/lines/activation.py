@@ -1,4 +1,4 @@
-"""What brings a profile onto a phone, in the forms people need: a code, its QR code, and words to type in."""
+"""Activation data that brings a profile onto a phone: activation code, QR code, and values to type in."""
 
 import io
 from typing import Any
@@ -26,7 +26,7 @@ def activation_data(esim: ESim, line: LineSettings) -> dict[str, Any]:
 
 
 def qr_code_svg(text: str) -> str:
-    """Return the QR code (ISO/IEC 18004, error correction M) as an SVG that scales and can be shown as <img>."""
+    """Return a QR code (ISO/IEC 18004, error correction M) as an SVG document without a fixed size."""
     svg = io.BytesIO()
     segno.make_qr(text, error="m").save(
         svg,

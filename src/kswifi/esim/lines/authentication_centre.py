@@ -1,7 +1,8 @@
-"""The authentication centre: vectors for the network, from keys that only it and the card hold.
+"""The authentication centre (AuC): makes AKA vectors from subscriber keys that only it and the card have.
 
-Sequence numbers are SQN = SEQ || IND (TS 33.102, C.1.1.1; not time-based, C.3.2): SEQ counts every vector, IND goes
-round. The database has advanced them before a vector leaves, so that no crash ever lets one out twice.
+A sequence number is SQN = SEQ || IND (TS 33.102, C.1.1.1; not time-based, C.3.2). SEQ grows by one with every
+vector; IND is the index of the card's array of accepted numbers and cycles. The new SQN is committed to the
+database before the vector is returned, so no crash can make the AuC use one SQN twice.
 """
 
 import os
@@ -36,7 +37,7 @@ IND_BITS: Final = 5
 INDICES: Final = 1 << IND_BITS
 SEQ_MAX: Final = (1 << 48 - IND_BITS) - 1
 DELTA: Final = 1 << 28
-"""How far ahead of its own SEQ a card lets a vector be (TS 33.102, C.2.1 and C.3.2)."""
+"""The largest step of SEQ that a card accepts: DELTA in TS 33.102, C.2.1 and C.3.2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class _Subscriber:
 
 
 class AuthenticationCentre:
-    """Makes authentication vectors for the subscribers of this installation."""
+    """Make authentication vectors for the subscribers of this installation."""
 
     def __init__(
         self, database: Database, vault: SubscriberVault, random_bytes: Callable[[int], bytes] = os.urandom
@@ -61,14 +62,14 @@ class AuthenticationCentre:
 
         Args:
             imsi: the subscriber.
-            plmn: the serving network id, three octets; KASME is bound to it.
-            resynchronization: RAND || AUTS, 30 octets, when the card asked for it (TS 29.272, 7.3.15).
+            plmn: the serving network id, three octets; KASME is derived from it.
+            resynchronization: RAND || AUTS, 30 octets, if the card asked for resynchronisation (TS 29.272, 7.3.15).
 
         Raises:
             UnknownSubscriberError: no profile has this IMSI.
             ResynchronizationRefusedError: AUTS is not this card's answer to this RAND; nothing was changed.
-            SequenceNumbersUsedUpError: the card's life is over.
-            MilenageError: ``plmn`` has another length.
+            SequenceNumbersUsedUpError: the subscriber's sequence numbers are used up.
+            MilenageError: ``plmn`` does not have three octets.
         """
         vector = await self.authentication_vector(imsi, resynchronization)
         return EutranVector(
@@ -81,10 +82,10 @@ class AuthenticationCentre:
     async def authentication_vector(
         self, imsi: str, resynchronization: bytes | None = None
     ) -> AuthenticationVector:
-        """Return one vector with the separation bit set, without KASME: what a proof of presence needs.
+        """Return one vector with the AMF separation bit set and without KASME, for a proof of presence.
 
         Raises:
-            UnknownSubscriberError, ResynchronizationRefusedError, SequenceNumbersUsedUpError: as above.
+            UnknownSubscriberError, ResynchronizationRefusedError, SequenceNumbersUsedUpError: see `eutran_vector`.
         """
 
         def change(connection: Connection) -> tuple[_Subscriber, int, int]:
@@ -100,7 +101,7 @@ class AuthenticationCentre:
             return subscriber, seq, ind
 
         subscriber, seq, ind = await self._database.write(change)
-        # Only now, with the number durably taken, is the vector made.
+        # AKA: make the vector only after the new SQN is committed, so that a crash cannot lead to its reuse.
         keys = subscriber.keys
         return generate_vector(
             keys.k, keys.opc, seq << IND_BITS | ind, AMF_SEPARATION_BIT, self._random_bytes(RAND_OCTETS)
@@ -115,7 +116,7 @@ class AuthenticationCentre:
 
 
 def _resynchronized(subscriber: _Subscriber, rand_auts: bytes) -> int:
-    """Return the SEQ to go on from (TS 33.102, 6.3.5)."""
+    """Verify AUTS and return the SEQ after which the next vector is counted (TS 33.102, 6.3.5)."""
     if len(rand_auts) != RAND_OCTETS + AUTS_OCTETS:
         raise ResynchronizationRefusedError(
             f"re-synchronization info has {RAND_OCTETS + AUTS_OCTETS} octets, not {len(rand_auts)}"
@@ -125,6 +126,7 @@ def _resynchronized(subscriber: _Subscriber, rand_auts: bytes) -> int:
         seq_ms = verify_auts(keys.k, keys.opc, rand, auts) >> IND_BITS
     except MacFailureError as error:
         raise ResynchronizationRefusedError("AUTS was not made by this subscriber's card") from error
-    # 6.3.5, steps 2 and 3: a number that the card would take next stays, so that an old AUTS sets nothing back.
+    # 6.3.5, steps 2 and 3: keep our own SQN if the card would accept it next. A replayed old AUTS then cannot set
+    # SQN back. Otherwise, if AUTS is genuine, continue from the card's SQN.
     accepted_next = seq_ms <= subscriber.seq < seq_ms + DELTA
     return subscriber.seq if accepted_next else seq_ms

@@ -1,7 +1,8 @@
-"""Subscribers for a core of the operator's own: Open5GS, whose HSS then answers for the cards that we issue.
+"""Export subscribers to the operator's own core: Open5GS, whose HSS then authenticates the cards that we issue.
 
-Its database holds a document for each subscriber (MongoDB, collection ``subscribers``). The HSS reads numbers by
-their BSON type: bit rates and enumerations as 32 bits, the sequence number as 64, and passes over the others.
+Its MongoDB collection ``subscribers`` has a document for each subscriber. The HSS reads a number only if it
+has the expected BSON type: 32 bits for bit rates and enumerations, 64 bits for the sequence number. It
+ignores any other.
 """
 
 import re
@@ -24,12 +25,12 @@ MOST_KBPS: Final = (2**31 - 1) // 1000
 DEFAULT_AMBR_KBPS: Final = 100_000
 _APN: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?", re.IGNORECASE)  # TS 23.003, 9.1
 _BIT_PER_SECOND: Final = 0
-"""Open5GS' unit of a bit rate: every one above is 1024 times the one before, so only this one is exact."""
+"""Open5GS' code for bit/s. Its next codes are powers of 1024, not 1000, so only this unit is exact."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What every exported subscriber may use: one APN of 4G data, and bit rates (AMBR) in kbit/s."""
+    """The service of every exported subscriber: one APN for 4G data, and bit rates (AMBR) in kbit/s."""
 
     apn: str = "internet"
     downlink_kbps: int = DEFAULT_AMBR_KBPS
@@ -44,24 +45,24 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class ExportedSubscriber:
-    """One subscriber as the core needs it; ``document`` holds its keys and is neither shown nor logged."""
+    """One subscriber for the core. ``document`` contains the keys: never show or log it."""
 
     imsi: Imsi
     document: dict[str, Any]
 
     def __repr__(self) -> str:
-        """Return it without its keys."""
+        """Return a representation without the keys."""
         return f"ExportedSubscriber(imsi={self.imsi!r})"
 
 
 def exported_subscribers(
     connection: Connection, vault: SubscriberVault, subscription: Subscription, imsi: Imsi | None = None
 ) -> Iterator[ExportedSubscriber]:
-    """Yield every line's subscriber whose profile is not withdrawn, or that of one IMSI, by IMSI.
+    """Yield the subscribers of all lines whose profile is not withdrawn, or only the one with ``imsi``.
 
     Raises:
         OwnCoreRefusedError: no line has this IMSI.
-        SubscriberKeysDamagedError: its keys cannot be opened.
+        SubscriberKeysDamagedError: a line's keys cannot be opened.
     """
     wanted = select(esim.c.imsi, esim.c.sealed_keys, esim.c.seq, esim.c.ind).order_by(esim.c.imsi)
     wanted = wanted.where(esim.c.profile_state != ProfileState.UNAVAILABLE)
@@ -72,13 +73,14 @@ def exported_subscribers(
         raise OwnCoreRefusedError(f"no line that is in use has the IMSI {imsi}", imsi=imsi)
     for row in found:
         keys = vault.open(Imsi(row.imsi), row.sealed_keys)
-        # The next vector's: SQN = SEQ || IND (TS 33.102, C.1.1.1). Open5GS counts on by 32, which is one SEQ.
+        # The SQN of the next vector: SQN = SEQ || IND (TS 33.102, C.1.1.1). Open5GS adds 32 for each vector, which
+        # is 1 SEQ.
         sqn = row.seq + 1 << IND_BITS
         yield ExportedSubscriber(Imsi(row.imsi), open5gs_document(row.imsi, keys.k, keys.opc, sqn, subscription))
 
 
 def open5gs_document(imsi: str, k: bytes, opc: bytes, sqn: int, subscription: Subscription) -> dict[str, Any]:
-    """Return a subscriber of Open5GS (schema version 1), with all numbers plain."""
+    """Return a subscriber as an Open5GS document (schema version 1) with plain Python integers."""
     ambr = {
         "downlink": {"value": subscription.downlink_kbps * 1000, "unit": _BIT_PER_SECOND},
         "uplink": {"value": subscription.uplink_kbps * 1000, "unit": _BIT_PER_SECOND},
@@ -86,7 +88,7 @@ def open5gs_document(imsi: str, k: bytes, opc: bytes, sqn: int, subscription: Su
     session = {
         "name": subscription.apn,
         "type": 1,  # IPv4
-        # QCI 9, the default bearer of internet access (TS 23.203, 6.1.7.2); it pre-empts nobody.
+        # QCI 9: default bearer for internet access (TS 23.203, 6.1.7.2), which cannot pre-empt other bearers.
         "qos": {
             "index": 9,
             "arp": {"priority_level": 8, "pre_emption_capability": 1, "pre_emption_vulnerability": 1},
@@ -101,20 +103,20 @@ def open5gs_document(imsi: str, k: bytes, opc: bytes, sqn: int, subscription: Su
         "security": {"k": k.hex(), "op": None, "opc": opc.hex(), "amf": AMF_SEPARATION_BIT.hex(), "sqn": sqn},
         "ambr": ambr,
         "slice": [{"sst": 1, "default_indicator": True, "session": [session]}],
-        "access_restriction_data": 32,  # no handover to a non-3GPP access (TS 29.272, 7.3.31)
-        "network_access_mode": 0,  # packet and circuit, as the HSS' own default
-        "subscriber_status": 0,  # service granted
+        "access_restriction_data": 32,  # HO-To-Non-3GPP-Access not allowed (TS 29.272, 7.3.31)
+        "network_access_mode": 0,  # packet and circuit: the default of the HSS
+        "subscriber_status": 0,  # SERVICE_GRANTED
         "subscribed_rau_tau_timer": 12,
     }
 
 
 def extended_json(document: dict[str, Any]) -> dict[str, Any]:
-    """Return a document with its sequence number told as 64 bits, for ``mongoimport`` (MongoDB Extended JSON)."""
+    """Return a document whose sequence number has 64 bits, for ``mongoimport`` (MongoDB Extended JSON)."""
     security = document["security"]
     return {**document, "security": {**security, "sqn": {"$numberLong": str(security["sqn"])}}}
 
 
 def audit_line(at: datetime, action: str, where: str, subscribers: int, user: str) -> str:
-    """Return one line of the log of exports: who took how many subscribers' keys where, and never a key."""
+    """Return one line of the export log: time, user, destination and number of subscribers, but no keys."""
     shown = "".join(each if each.isprintable() and each != " " else "?" for each in f"{where[:200]}")
     return f"{at:%Y-%m-%dT%H:%M:%SZ} {action} subscribers={subscribers} to={shown} by={user}\n"

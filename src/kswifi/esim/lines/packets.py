@@ -1,7 +1,7 @@
-"""Secured packets that write records of EF.SESSIONS, and the proofs that come back (TS 102 225, TS 102 226).
+"""Secured packets that write records of EF.SESSIONS, and their proofs of receipt (TS 102 225, TS 102 226).
 
-Each script selects the file, updates one record and reads it back, so the proof of receipt tells what the card
-holds now, under a checksum that only the card can make.
+Each script selects EF.SESSIONS, updates one record and reads it back. So the proof of receipt (PoR) contains
+what the card stores now, under a cryptographic checksum that only the card can compute.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ SECURITY: Final = SecurityParameters(
     por_check=Check.CRYPTOGRAPHIC,
     por_ciphered=True,
 )
-"""SPI 16 19: what the profile demands at least, and a proof as well protected."""
+"""SPI 16 19: the minimum security level of the profile, and a PoR with the same protection."""
 
 _KEY: Final = RFM_KEY_SET << 4 | Algorithm.AES
 _SELECT_SESSIONS: Final = bytes.fromhex("00A4080C067FFF5F104F01")
@@ -36,34 +36,34 @@ _TAKEN: Final = (b"\x90", b"\x91")
 
 
 class ProofResult(StrEnum):
-    """What a card's answer to a packet comes to."""
+    """The result of a card's answer to a secured packet."""
 
     PROVED = "proved"
-    """It holds the record: said under its own checksum, and compared."""
+    """The card has the record: the PoR's checksum is valid and the content read back is equal."""
     COUNTER_LOW = "counter_low"
-    """It has seen a counter as high: the same record goes again with a higher one."""
+    """The card has already accepted this counter or a higher one: send the record again with a higher counter."""
     REFUSED = "refused"
-    """It says why it did not do it; ``status`` names that."""
+    """The card refused the packet; ``status`` gives its reason."""
     NOT_UNDERSTOOD = "not_understood"
-    """No proof, or one that somebody else made: nothing is known."""
+    """There is no PoR, or its checksum is wrong: whether the card has the record is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The result, and the status that the card gave, in words of the specification."""
+    """The result, and the card's status in the terms of the specification."""
 
     result: ProofResult
     status: str
 
 
 class CardPackets:
-    """Writes packets for cards and reads their proofs, with keys from the vault."""
+    """Write secured packets for cards and read their PoRs, with keys from the vault."""
 
     def __init__(self, vault: SubscriberVault) -> None:
         self._vault = vault
 
     def write(self, iccid: Iccid, counter: int, number: int, content: bytes) -> list[bytes]:
-        """Return the ENVELOPE commands that bring a record's content to a card."""
+        """Return the ENVELOPE commands that write ``content`` into record ``number`` of the card's EF.SESSIONS."""
         script = scripts.Script(
             (
                 _SELECT_SESSIONS,
@@ -76,10 +76,10 @@ class CardPackets:
         return [sms.envelope(message) for message in sms.deliver_messages(secured, reference=counter)]
 
     def read(self, iccid: Iccid, counter: int, content: bytes, answer: bytes) -> Proof:
-        """Return what a card's answer (data and status word of the last ENVELOPE) proves of a record's content.
+        """Return what a card's answer (data and status word of the last ENVELOPE) proves about a record's content.
 
         The status word proves nothing: cards and modems end an answer with data by 9000, 91xx or 9Fxx, or as an
-        error by 62xx, 63xx or 9Exx (TS 31.111, 7.1.1.2; TS 51.011, 9.4.1). The checksum counts.
+        error by 62xx, 63xx or 9Exx (TS 31.111, 7.1.1.2; TS 51.011, 9.4.1). Only the checksum of the PoR counts.
         """
         data, status_word = answer[:-_STATUS_WORD_OCTETS], answer[-_STATUS_WORD_OCTETS:]
         if not data and status_word[:1] not in _TAKEN:

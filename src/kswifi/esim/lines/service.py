@@ -1,6 +1,7 @@
-"""Profile orders: numbers and keys allocated, states moved, and the line's hold as the ledger told it.
+"""Lines and their profile orders: allocate numbers and keys, find lines, and record holds and users' wishes.
 
-The functions work inside the caller's transaction, so that an order and the session it is for happen together.
+All functions work in the caller's transaction, so an order and its InternetSession are written together or
+not at all.
 """
 
 import os
@@ -46,9 +47,10 @@ _COLUMNS = (
 
 
 class EsimOrders:
-    """Orders profiles from the operator's number range, with keys that only the vault can open.
+    """Allocate lines from the operator's number range, with keys that only the vault can open.
 
-    ``peer_address``: another's SM-DP+ that delivers them; lines come from the stock that was made for it, then.
+    ``peer_address``: the external SM-DP+ that delivers the profiles. Lines then come from the stock made for
+    it.
     """
 
     def __init__(
@@ -64,11 +66,11 @@ class EsimOrders:
         self._peer_address = peer_address
 
     def are_delivered_as(self, line: ESim) -> bool:
-        """Tell whether new lines have their profiles where this one has: at our own SM-DP+, or another's."""
+        """Tell whether new lines would be delivered by the same SM-DP+ as this line, our own or an external one."""
         return line.smdp_address == self._peer_address
 
     def has_numbers(self, connection: Connection) -> bool:
-        """Tell whether a new profile could be ordered now."""
+        """Tell whether ``allocate`` could provide a line now."""
         if self._peer_address is not None:
             return lines_ready(connection) > 0
         last = connection.scalar(select(func.max(esim_serial.c.serial)))
@@ -80,7 +82,7 @@ class EsimOrders:
         return True
 
     def allocate(self, connection: Connection, user_id: str) -> ESim:
-        """Make a new profile order for a user: the next numbers with fresh keys, or a line of the stock.
+        """Create a line for a user: with the next numbers and new keys, or from the stock for an external SM-DP+.
 
         Raises:
             NumbersUsedUpError: the operator's range, or the stock, has nothing left.
@@ -137,10 +139,10 @@ class EsimOrders:
 
 
 def canonical_esim_id(esim_id: str) -> str:
-    """Return an eSIM's id, a UUID, in its one form.
+    """Return an eSIM's id, a UUID, in canonical form.
 
     Raises:
-        UnknownEsimError: it is no UUID, and so nobody's.
+        UnknownEsimError: it is not a UUID, so no eSIM has it.
     """
     try:
         return str(UUID(esim_id))
@@ -149,10 +151,10 @@ def canonical_esim_id(esim_id: str) -> str:
 
 
 def find_esim(connection: Connection, esim_id: str, user_id: str | None = None) -> ESim:
-    """Return an eSIM; with a user, only if it is theirs.
+    """Return an eSIM. If ``user_id`` is given, the eSIM must belong to that user.
 
     Raises:
-        UnknownEsimError: there is none, or it is somebody else's.
+        UnknownEsimError: it does not exist, or belongs to another user.
     """
     query = select(*_COLUMNS).where(esim.c.esim_id == canonical_esim_id(esim_id))
     row = connection.execute(query).one_or_none()
@@ -168,14 +170,14 @@ def esims_of(connection: Connection, user_id: str, limit: int = 100) -> list[ESi
 
 
 def set_hold(connection: Connection, esim_id: str, hold: Hold | None) -> None:
-    """Note what the ledger says about the line."""
+    """Store the line's hold as the ledger reports it; None if the ledger has lifted it."""
     connection.execute(update(esim).where(esim.c.esim_id == esim_id).values(hold=hold))
 
 
 def wish_for(connection: Connection, line: ESim, *, pause: bool, anew: bool = False) -> int | None:
-    """Note what the owner wants of the line; return the wish's number, None where it is so already.
+    """Store whether the owner wants the line paused; return the number of the wish, None if nothing changes.
 
-    ``anew`` makes it a new wish all the same: something that belongs to it has changed.
+    With ``anew`` the wish gets a new number in any case, because something that belongs to it has changed.
     """
     if not anew and line.wants_pause == pause and line.hold is not Hold.EXHAUSTED:
         return None
@@ -203,9 +205,9 @@ def _read(row: Row[*tuple[Any, ...]]) -> ESim:
 
 
 def card_of(connection: Connection, esim_id: str) -> Eid | None:
-    """Return the eUICC that an eSIM's profile is for, by its EID; None before it is known.
+    """Return the EID of the eUICC that has or will get an eSIM's profile; None if unknown.
 
-    Our SM-DP+ knows it once a card has come; another's tells it, if it tells anything.
+    Our SM-DP+ learns the EID when the card authenticates; an external SM-DP+ may report it.
     """
     query = select(profile_order.c.eid).where(profile_order.c.esim_id == esim_id)
     at_peer = select(peer_order.c.eid).where(peer_order.c.esim_id == esim_id).order_by(peer_order.c.attempt.desc())

@@ -1,6 +1,6 @@
-"""Subscriber keys at rest: sealed with one key that lies beside the database, not in it.
+"""Encrypt subscriber keys at rest (AES-256-GCM) with an installation key that is stored outside the database.
 
-AES-256-GCM with the IMSI as associated data, so that one line's row cannot be put in another's place.
+The IMSI is the associated data, so the keys of one line's row cannot be moved into the row of another line.
 """
 
 import os
@@ -23,9 +23,9 @@ _NONCE_OCTETS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class SubscriberKeys:
-    """What only the card and the authentication centre know; never shown, never logged.
+    """Secrets that only the card and the authentication centre have; never shown or logged.
 
-    K and OPc have 16 octets; the administrative key, and the PUKs of eight digits each, have 8.
+    K and OPc have 16 octets; the administrative key and the PUKs of eight digits have 8 octets each.
     """
 
     k: bytes = field(repr=False)
@@ -37,7 +37,7 @@ class SubscriberKeys:
 
 @dataclass(frozen=True, slots=True)
 class PacketKeys:
-    """KIc and KID of one card's secured packets, AES of 16 octets each."""
+    """KIc and KID of one card's secured packets: AES keys of 16 octets each."""
 
     kic: bytes = field(repr=False)
     kid: bytes = field(repr=False)
@@ -47,7 +47,7 @@ _LENGTHS: Final = (16, 16, 8, 8, 8)
 
 
 class SubscriberVault:
-    """Seals and opens subscriber keys with the installation's key of 32 octets."""
+    """Encrypt and decrypt subscriber keys with the installation key of 32 octets."""
 
     def __init__(self, key: bytes) -> None:
         if len(key) != VAULT_KEY_OCTETS:
@@ -58,24 +58,24 @@ class SubscriberVault:
         self._cipher = AESGCM(key)
 
     def derived_key(self, purpose: str) -> bytes:
-        """Return another key of 32 octets for one purpose: the same one after every restart (RFC 5869)."""
+        """Derive a key of 32 octets for one purpose from the installation key; always the same (RFC 5869)."""
         return HKDF(SHA256(), VAULT_KEY_OCTETS, salt=None, info=purpose.encode()).derive(self._key)
 
     def packet_keys(self, iccid: Iccid) -> PacketKeys:
-        """Return the keys of a card's secured packets: derived from the installation's, so nowhere written down."""
+        """Return the keys of a card's secured packets, derived from the installation key and never stored."""
         derived = self.derived_key(f"secured packets {iccid}")
         return PacketKeys(derived[:16], derived[16:])
 
     def seal_octets(self, owner: bytes, octets: bytes) -> bytes:
-        """Return octets sealed so that only this vault opens them, and only for this owner."""
+        """Encrypt octets for one owner (the associated data): only this vault can decrypt them."""
         nonce = os.urandom(_NONCE_OCTETS)
         return nonce + self._cipher.encrypt(nonce, octets, owner)
 
     def open_octets(self, owner: bytes, sealed: bytes) -> bytes:
-        """Return what was sealed.
+        """Decrypt what ``seal_octets`` encrypted for this owner.
 
         Raises:
-            SubscriberKeysDamagedError: sealed with another key, for another owner, or changed since.
+            SubscriberKeysDamagedError: another key or another owner was used, or the octets were changed.
         """
         try:
             return self._cipher.decrypt(sealed[:_NONCE_OCTETS], sealed[_NONCE_OCTETS:], owner)
@@ -85,15 +85,15 @@ class SubscriberVault:
             ) from None
 
     def seal(self, imsi: Imsi, keys: SubscriberKeys) -> bytes:
-        """Return nonce and sealed keys, 84 octets."""
+        """Encrypt subscriber keys; return nonce and ciphertext, 84 octets."""
         together = keys.k + keys.opc + keys.adm_key + keys.puk_1 + keys.puk_2
         return self.seal_octets(imsi.encode(), together)
 
     def open(self, imsi: Imsi, sealed: bytes) -> SubscriberKeys:
-        """Return the keys.
+        """Decrypt subscriber keys.
 
         Raises:
-            SubscriberKeysDamagedError: sealed with another key, for another line, or changed since.
+            SubscriberKeysDamagedError: another key or another IMSI was used, or the octets were changed.
         """
         try:
             together = self._cipher.decrypt(sealed[:_NONCE_OCTETS], sealed[_NONCE_OCTETS:], imsi.encode())
@@ -107,7 +107,7 @@ class SubscriberVault:
 
 
 def new_subscriber_keys() -> SubscriberKeys:
-    """Return random keys. OPc is drawn directly: no operator-wide OP exists that could leak for all."""
+    """Return random keys. OPc is random too: there is no operator-wide OP whose leak would affect all cards."""
     return SubscriberKeys(
         k=os.urandom(16), opc=os.urandom(16), adm_key=os.urandom(8), puk_1=_new_puk(), puk_2=_new_puk()
     )

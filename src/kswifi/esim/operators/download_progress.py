@@ -1,6 +1,7 @@
-"""What an operator hears of its orders' downloads: ES2+.HandleDownloadProgressInfo, by the outbox (SGP.22, 5.3.5).
+"""Report download progress to operators through the outbox: ES2+.HandleDownloadProgressInfo (SGP.22, 5.3.5).
 
-Written with what it tells of, so that no crash tells of what did not happen, nor keeps silent about what did.
+The outbox entry is written in the transaction of the reported event, so a crash can neither lose a report nor
+produce one for an event that was rolled back.
 """
 
 from collections.abc import Mapping
@@ -17,11 +18,11 @@ from kswifi.rsp.messages.download import CancelReason
 from kswifi.rsp.status_codes import RspRefusedError, Status
 
 DOWNLOAD_PROGRESS: Final = "esim.download_progress"
-"""Work in the outbox: call the operator back."""
+"""Outbox topic: call the operator's callback URL."""
 
 
 class Point(IntEnum):
-    """NotificationPointId: how far a download is."""
+    """NotificationPointId: the step of a download."""
 
     ELIGIBILITY = 1
     """The eligibility and retry limit check."""
@@ -36,7 +37,7 @@ CANCELLED: Final[Mapping[int, Status]] = {
     CancelReason.METADATA_MISMATCH: Status.CANCELLED_FOR_METADATA,
     CancelReason.LOAD_BPP_EXECUTION_ERROR: Status.CANCELLED_WHILE_LOADING,
 }
-"""How a card's reason for cancelling is told."""
+"""Status codes that are reported for a card's reasons for cancelling."""
 
 
 def report_progress(
@@ -49,7 +50,7 @@ def report_progress(
     *,
     again: int = 0,
 ) -> None:
-    """Have an operator hear of its order, once for each transaction, point, outcome and ``again``."""
+    """Enqueue a report to the operator of an order, once for each transaction, point, outcome and ``again``."""
     if order.operator_id is None:
         return
     outcome = "ok" if refused is None else refused.status.name.lower()

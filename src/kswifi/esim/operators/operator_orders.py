@@ -1,7 +1,7 @@
-"""What operators order over ES2+ (SGP.22 v2, 5.3.1 to 5.3.4): each sees its own profiles alone.
+"""ES2+ orders of operators (SGP.22 v2, 5.3.1 to 5.3.4). Each operator has access to its own profiles only.
 
-Each function is one transaction. What it answered is kept with what it did, so that the same function call again
-gets the same answer, whatever became of the first one's.
+Each function is one transaction. The answer is stored in that transaction, so a repeated function call gets the
+same answer, even if the first answer was lost.
 """
 
 import json
@@ -46,7 +46,7 @@ _log = structlog.get_logger(__name__)
 
 
 class FinalStatus(StrEnum):
-    """What becomes of a profile whose order is cancelled."""
+    """The state of a profile after its order is cancelled."""
 
     AVAILABLE = "Available"
     UNAVAILABLE = "Unavailable"
@@ -54,7 +54,7 @@ class FinalStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One function call: by whom (the certificate of the TLS connection), its identifier, and all it asks for."""
+    """One ES2+ function call: the client's TLS certificate, the function call identifier, and the arguments."""
 
     certificate: bytes | None = field(repr=False)
     function: str
@@ -62,14 +62,17 @@ class Call:
     asked: Mapping[str, Any] = field(repr=False)
 
     def digest(self, operator_id: str) -> bytes:
-        """Return what the same call again has the same of."""
+        """Return the digest of all that must be equal in a repetition of this call."""
         text = json.dumps([operator_id, self.function, self.identifier, self.asked], sort_keys=True)
         return sha256(text.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What confirmOrder asks for; with an empty ``matching_id`` a card asks by its EID, None leaves it to us."""
+    """The arguments of confirmOrder.
+
+    ``matching_id``: empty if the card is identified by its EID, None if we choose one.
+    """
 
     iccid: str
     eid: Eid | None
@@ -81,7 +84,7 @@ class Confirmation:
 
 _t = profile_order.c
 _MINE = select(*ORDER_COLUMNS).where(_t.operator_id == bindparam("operator"))
-# The one that is not Unavailable, of which there is at most one; else the newest of those that are.
+# Choose the order that is not Unavailable (there is at most one), or else the newest Unavailable order.
 _BY_ICCID = (
     _MINE.where(_t.iccid == bindparam("wanted"))
     .order_by(_t.profile_state == ProfileState.UNAVAILABLE, _t.order_id.desc())
@@ -98,10 +101,10 @@ _TYPE_EXISTS = select(
 
 
 class OperatorOrders:
-    """The four functions.
+    """The four ES2+ functions of an operator.
 
-    ``reserved`` tells MatchingIDs that stand for something else here; ``order_life`` is how long an order can be
-    downloaded after its release where its profile says nothing, None for without end.
+    ``reserved`` returns the MatchingIDs that have another meaning here. ``order_life`` is how long an order
+    can be downloaded after its release if its profile sets no time of its own; None for no limit.
     """
 
     def __init__(
@@ -121,10 +124,10 @@ class OperatorOrders:
     async def download_order(
         self, call: Call, *, eid: Eid | None, iccid: str | None, profile_type: str | None
     ) -> Mapping[str, Any]:
-        """Reserve a profile, named, or the first of its type (5.3.1); return its ``iccid``.
+        """Reserve a profile, by its ICCID or the first one of a type (5.3.1); return its ``iccid``.
 
         Raises:
-            RspRefusedError: the requester, the profile or its type does not fit.
+            RspRefusedError: the client, the profile or its type is not acceptable.
         """
 
         def work(connection: Connection, operator_id: str) -> dict[str, Any]:
@@ -136,12 +139,12 @@ class OperatorOrders:
         return await self._once(call, work)
 
     async def confirm_order(self, call: Call, asked: Confirmation) -> Mapping[str, Any]:
-        """Confirm an order, and release it where that is asked for (5.3.2).
+        """Confirm an order, and release it if requested (5.3.2).
 
-        Returns ``eid`` (or None), ``matching_id`` and ``smdp_address``.
+        Return ``eid`` (or None), ``matching_id`` and ``smdp_address``.
 
         Raises:
-            RspRefusedError: the requester, the profile, the EID or the MatchingID does not fit.
+            RspRefusedError: the client, the profile, the EID or the MatchingID is not acceptable.
         """
 
         def work(connection: Connection, operator_id: str) -> dict[str, Any]:
@@ -177,10 +180,10 @@ class OperatorOrders:
     async def cancel_order(
         self, call: Call, *, iccid: str, eid: Eid | None, matching_id: str | None, final: FinalStatus
     ) -> None:
-        """Cancel an order that no card has downloaded (5.3.3); its profile goes back to stock, or out of it.
+        """Cancel an order that no card has downloaded (5.3.3); its profile becomes Available or Unavailable.
 
         Raises:
-            RspRefusedError: the requester, the profile, its EID or its MatchingID does not fit.
+            RspRefusedError: the client, the profile, its EID or its MatchingID is not acceptable.
         """
 
         def work(connection: Connection, operator_id: str) -> dict[str, Any]:
@@ -197,10 +200,10 @@ class OperatorOrders:
         await self._once(call, work)
 
     async def release_profile(self, call: Call, *, iccid: str) -> None:
-        """Let a confirmed profile be downloaded (5.3.4).
+        """Release a confirmed profile for download (5.3.4).
 
         Raises:
-            RspRefusedError: the requester or the profile does not fit.
+            RspRefusedError: the client or the profile is not acceptable.
         """
 
         def work(connection: Connection, operator_id: str) -> dict[str, Any]:
@@ -214,11 +217,11 @@ class OperatorOrders:
         await self._once(call, work)
 
     async def expire(self) -> int:
-        """End released orders whose time for downloading is over; a chore for the housekeeper."""
+        """Expire released orders whose download time has passed; return how many. A housekeeping job."""
         return await self._database.write(expire_due_orders)
 
     async def prune(self) -> int:
-        """Forget answers that nobody asks for again; a chore for the housekeeper."""
+        """Delete stored answers that are too old to be asked for again; return how many. A housekeeping job."""
 
         def work(connection: Connection) -> int:
             before = transaction_instant(connection) - ANSWERS_KEPT
@@ -228,7 +231,7 @@ class OperatorOrders:
         return await self._database.write(work, alone=True)
 
     async def _once(self, call: Call, work: Callable[[Connection, str], dict[str, Any]]) -> Mapping[str, Any]:
-        """Do it, or return what it was answered before; a refusal changes nothing and is judged anew."""
+        """Execute a call, or return its stored answer. A refusal is not stored: a repetition is judged again."""
 
         def once(connection: Connection) -> Mapping[str, Any]:
             party = requester(connection, call.certificate)
@@ -259,7 +262,7 @@ class OperatorOrders:
         return await self._database.write(once)
 
     def _expiry(self, connection: Connection, order: ProfileOrder) -> datetime | None:
-        """Return until when an order that is released now can be downloaded: its profile's days, or the default."""
+        """Return when an order released now expires, by its profile's days or the default; None for never."""
         days = connection.execute(
             select(operator_profile.c.order_days).where(operator_profile.c.iccid == order.iccid)
         ).scalar_one_or_none()
@@ -267,7 +270,7 @@ class OperatorOrders:
         return None if life is None else transaction_instant(connection) + life
 
     def _matching_id(self, connection: Connection, wanted: str | None) -> str | None:
-        """Return the order's MatchingID, None where a card asks without one."""
+        """Return the order's MatchingID; None if cards ask without one."""
         if wanted == "":
             return None
         if wanted is None:
@@ -280,7 +283,7 @@ class OperatorOrders:
 
 
 def expire_due_orders(connection: Connection) -> int:
-    """Move released orders whose time is over to Error, some at a time; return how many."""
+    """Move a limited number of expired orders from Released to Error; return how many."""
     due = (
         select(*ORDER_COLUMNS)
         .where(_t.expires_at <= transaction_instant(connection), _t.profile_state.in_(_EXPIRES_FROM))
@@ -293,7 +296,9 @@ def expire_due_orders(connection: Connection) -> int:
 
 
 def expire_order(connection: Connection, operator_id: str, iccid: str) -> None:
-    """End a released order now: no card gets its profile any more, unless it has it already.
+    """Expire a released order now: no card can download its profile from then on.
+
+    A card that has downloaded the profile already keeps it.
 
     Raises:
         RspRefusedError: the operator has no such profile.
@@ -311,7 +316,7 @@ def _expire(connection: Connection, order: ProfileOrder, **changes: Any) -> None
 
 
 def _mine(connection: Connection, operator_id: str, iccid: str) -> ProfileOrder:
-    """Return the newest order of an operator's own profile; another's is as unknown as one that is nowhere."""
+    """Return the newest order of an operator's profile. Profiles of other operators are reported as unknown."""
     row = connection.execute(_BY_ICCID, {"operator": operator_id, "wanted": iccid}).one_or_none()
     if row is None:
         raise RspRefusedError(Status.ICCID_UNKNOWN)
@@ -348,9 +353,9 @@ def _agreed_eid(order: ProfileOrder, asked: Confirmation) -> Eid | None:
 
 
 def _check_no_eid_is_linked(order: ProfileOrder) -> None:
-    """Refuse a cancellation that does not name the EID which its operator linked (SGP.22, 5.3.3).
+    """Refuse a cancellation that does not name the EID which the operator linked to the order (SGP.22, 5.3.3).
 
-    An order that was downloaded may have its EID from the card: its operator need not know that one.
+    The EID of an order that was downloaded may come from the card; the operator need not give that one.
     """
     if order.eid is not None and order.profile_state not in _EID_OF_THE_CARD:
         words = "the order is linked to an EID, which its cancellation has to name"
@@ -358,7 +363,7 @@ def _check_no_eid_is_linked(order: ProfileOrder) -> None:
 
 
 def _withdraw(connection: Connection, order: ProfileOrder, final: FinalStatus) -> None:
-    """End an order; a profile that goes back to stock begins a new one: nothing of this one clings to it."""
+    """Cancel an order. A profile that becomes Available gets a new order without data of the cancelled one."""
     if order.profile_state in (ProfileState.DOWNLOADED, ProfileState.INSTALLED):
         raise RspRefusedError(Status.ICCID_IN_USE, "the profile is downloaded already")
     if order.profile_state in (ProfileState.AVAILABLE, ProfileState.UNAVAILABLE):

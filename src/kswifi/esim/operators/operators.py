@@ -1,4 +1,4 @@
-"""Operators who order profiles here over ES2+, their certificates and their stock of profiles."""
+"""Operators that order profiles here over ES2+: registration, TLS certificates, and their stocked profiles."""
 
 import re
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,31}")
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """One registered party."""
+    """A registered operator."""
 
     operator_id: str
     name: str
@@ -39,7 +39,7 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class OperatorSummary:
-    """An operator as it is listed: its certificates (SHA-256, end) and its profiles, counted by state."""
+    """An operator for a list: its certificates (SHA-256, end of validity), and its profiles counted by state."""
 
     operator: Operator
     certificates: tuple[tuple[str, datetime], ...]
@@ -61,7 +61,7 @@ def read_certificates(pem_or_der: bytes) -> tuple[x509.Certificate, ...]:
     """Return the certificates of a file.
 
     Raises:
-        OperatorRefusedError: it holds none.
+        OperatorRefusedError: the file contains no certificate.
     """
     if len(pem_or_der) > CERTIFICATE_OCTETS_LIMIT:
         raise OperatorRefusedError("the file is too long for a certificate")
@@ -81,12 +81,14 @@ def add_operator(
     callback_url: str | None = None,
     callback_ca: str | None = None,
 ) -> Operator:
-    """Register a party, or give one that is there another certificate beside, and a callback where one is named.
+    """Register an operator, or add a certificate to a registered one; set the callback if one is given.
 
-    ``certificate`` is its own, not its issuer's: it alone is recognised, so nobody else's certificate ever is.
+    ``certificate`` is the operator's own TLS client certificate, not its issuer's. Only this certificate is
+    recognised, so no other certificate of the same issuer gains access.
 
     Raises:
-        OperatorRefusedError: name or callback cannot be used, or the certificate is another party's or over.
+        OperatorRefusedError: the name or callback is not acceptable, or the certificate has expired or belongs to
+            another operator.
     """
     now = transaction_instant(connection)
     if not _NAME.fullmatch(name):
@@ -125,10 +127,10 @@ def add_operator(
 
 
 def find_operator(connection: Connection, name: str) -> Operator:
-    """Return a party by its name.
+    """Return an operator by its name.
 
     Raises:
-        UnknownOperatorError: there is none.
+        UnknownOperatorError: no operator has this name.
     """
     row = connection.execute(_SELECT.where(operator.c.name == name)).one_or_none()
     if row is None:
@@ -137,16 +139,16 @@ def find_operator(connection: Connection, name: str) -> Operator:
 
 
 def operator_by_id(connection: Connection, operator_id: str) -> Operator | None:
-    """Return a party, None if it was removed."""
+    """Return an operator by its id; None if it was removed."""
     row = connection.execute(_SELECT.where(operator.c.operator_id == operator_id)).one_or_none()
     return None if row is None else Operator(row[0], row[1], row[2], row[3], row[4])
 
 
 def requester(connection: Connection, certificate: bytes | None) -> Operator:
-    """Return whose TLS certificate this is.
+    """Return the operator to which a TLS client certificate belongs.
 
     Raises:
-        RspRefusedError: nobody's, or one whose time is over.
+        RspRefusedError: no operator has this certificate, or it has expired.
     """
     if certificate is None:
         raise RspRefusedError(Status.REQUESTER_UNKNOWN, "a client certificate is needed")
@@ -163,7 +165,7 @@ def requester(connection: Connection, certificate: bytes | None) -> Operator:
 
 
 def list_operators(connection: Connection) -> list[OperatorSummary]:
-    """Return everybody who is registered, by name."""
+    """Return all registered operators, by name."""
     found = []
     for row in connection.execute(_SELECT.order_by(operator.c.name)).all():
         party = Operator(row[0], row[1], row[2], row[3], row[4])
@@ -189,12 +191,12 @@ def list_operators(connection: Connection) -> list[OperatorSummary]:
 
 
 def remove_operator(connection: Connection, name: str) -> None:
-    """Recognise a party no more, at once; what its customers ordered is delivered all the same.
+    """Remove an operator: its certificates are refused from now on. Profiles on order are still delivered.
 
-    Its profiles that nobody ordered go, and with them the keys in them.
+    Its stocked profiles without an order are deleted, with their keys.
 
     Raises:
-        UnknownOperatorError: there is none.
+        UnknownOperatorError: no operator has this name.
     """
     party = find_operator(connection, name)
     mine = party.operator_id
@@ -215,7 +217,7 @@ def remove_operator(connection: Connection, name: str) -> None:
 
 
 def trusted_certificates(connection: Connection) -> Sequence[bytes]:
-    """Return every certificate that TLS lets in, at most ``MOST_CERTIFICATES``."""
+    """Return all operators' certificates for the TLS server, at most ``MOST_CERTIFICATES``."""
     wanted = select(operator_certificate.c.certificate).where(
         operator_certificate.c.not_after > transaction_instant(connection)
     )
@@ -225,11 +227,11 @@ def trusted_certificates(connection: Connection) -> Sequence[bytes]:
 def open_stocked_package(
     connection: Connection, vault: SubscriberVault, iccid: str
 ) -> tuple[bytes, str, StockMetadata]:
-    """Return an operator's profile package, the operator's name and what it says of the profile.
+    """Return the package of an operator's profile, the operator's name and the profile's metadata.
 
     Raises:
-        PackageRefusedError: it is not here any more.
-        SubscriberKeysDamagedError: it cannot be opened.
+        PackageRefusedError: the profile was removed.
+        SubscriberKeysDamagedError: the package cannot be decrypted.
     """
     row = connection.execute(
         select(operator_profile.c.sealed_package, operator.c.name, *STOCK_METADATA_COLUMNS)
@@ -243,7 +245,7 @@ def open_stocked_package(
 
 
 def seal_package(vault: SubscriberVault, iccid: str, octets: bytes) -> bytes:
-    """Return a package as it rests in ``operator_profile``."""
+    """Return a package encrypted as it is stored in ``operator_profile``."""
     return vault.seal_octets(_owner(iccid), octets)
 
 

@@ -1,4 +1,4 @@
-"""Operators' profiles taken into stock: read once, sealed, and Available to their operator's orders alone."""
+"""Add operators' profiles to their stock: parsed, encrypted, and Available only to their operator's orders."""
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -24,14 +24,14 @@ def stock_profile(
     package: bytes,
     said: StockMetadata | None = None,
 ) -> str:
-    """Take a profile package into an operator's stock; return its ICCID.
+    """Add a profile package to an operator's stock; return its ICCID.
 
-    The same profile again takes what is ``said`` of it anew, as long as nobody has ordered it.
+    If the same profile is added again, its metadata (``said``) is replaced, unless it was ordered.
 
     Raises:
-        OperatorRefusedError: its type or metadata cannot be used, it is too long, its ICCID is here already, or its
-            metadata would change under an order.
-        KswifiError: it is no profile package.
+        OperatorRefusedError: its type or metadata is not acceptable, it is too long, its ICCID exists already,
+            or its metadata would change under an order.
+        KswifiError: it is not a profile package.
     """
     said = (said or StockMetadata()).checked()
     if not (profile_type.isprintable() and 0 < len(profile_type) <= PROFILE_TYPE_LENGTH):
@@ -72,7 +72,7 @@ def stock_profile(
 
 
 def _change_metadata(connection: Connection, iccid: str, said: StockMetadata) -> None:
-    """Write what is said of a stocked profile anew; a card that was offered it may have been shown the old."""
+    """Replace the metadata of a stocked profile, unless it was ordered: a card may have shown the old one."""
     ordered = select(profile_order.c.order_id).where(
         profile_order.c.iccid == iccid,
         profile_order.c.operator_id.is_not(None),

@@ -1,4 +1,4 @@
-"""What an operator says of a profile in its stock: metadata for the card, and how long an order lasts. Pure."""
+"""Metadata that an operator sets for a stocked profile, and how long its orders last. Pure."""
 
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
@@ -24,9 +24,9 @@ _JPEG: Final = b"\xff\xd8\xff"
 
 @dataclass(frozen=True, slots=True)
 class StockMetadata:
-    """What metadata (SGP.22, 5.5.3) says of a stocked profile; None leaves it to the package, or out.
+    """Metadata of a stocked profile (SGP.22, 5.5.3). None: taken from the package, or omitted.
 
-    ``order_days`` is how long an order of the profile can be downloaded after its release, None for the default.
+    ``order_days`` is how many days an order can be downloaded after its release, None for the default.
     """
 
     profile_name: str | None = None
@@ -36,7 +36,7 @@ class StockMetadata:
     order_days: int | None = None
 
     def checked(self) -> Self:
-        """Return it, if a card can take it.
+        """Return the metadata after checking that a card can accept it.
 
         Raises:
             OperatorRefusedError: a name or icon is too long, the icon is neither PNG nor JPEG, policy rules have no
@@ -59,14 +59,14 @@ class StockMetadata:
 
     @property
     def icon_type(self) -> IconType | None:
-        """Return the icon's format by its first octets, None where there is no icon of a known one."""
+        """Return the icon's format by its first octets; None without an icon, or if its format is unknown."""
         icon = self.icon or b""
         if icon.startswith(_PNG):
             return IconType.PNG
         return IconType.JPEG if icon.startswith(_JPEG) else None
 
     def columns(self) -> dict[str, Any]:
-        """Return it as columns of ``operator_profile``."""
+        """Return the metadata as columns of ``operator_profile``."""
         return {
             "profile_name": self.profile_name,
             "icon": self.icon,
@@ -84,7 +84,7 @@ class StockMetadata:
         policy_rules: int | None,
         order_days: int | None,
     ) -> Self:
-        """Read what ``columns`` wrote."""
+        """Return the metadata from columns that ``columns`` wrote."""
         read_owner = None
         if owner is not None:
             read_owner = ProfileOwner.decode(Fields(owner, "owner").required(_OWNER_TAG).value)
@@ -93,16 +93,16 @@ class StockMetadata:
 
 
 def packed_plmn(plmn: str) -> bytes:
-    """Return MCC and MNC as TS 24.008 packs them (10.5.1.3)."""
+    """Return MCC and MNC in the packed form of TS 24.008 (10.5.1.3)."""
     mcc, mnc = plmn[:3], plmn[3:].ljust(3, "F")
     return swap_nibbles(mcc + mnc[2] + mnc[:2])
 
 
 def profile_owner(text: str) -> ProfileOwner:
-    """Return the owner of a profile, ``MCCMNC[/GID1[/GID2]]`` with the group identifiers in hexadecimal.
+    """Parse a profile owner: ``MCCMNC[/GID1[/GID2]]``, with the group identifiers in hexadecimal.
 
     Raises:
-        OperatorRefusedError: the PLMN has not 5 or 6 digits, or a group identifier is malformed.
+        OperatorRefusedError: the PLMN does not have 5 or 6 digits, or a group identifier is malformed.
     """
     plmn, *identifiers = text.split("/")
     if not (plmn.isascii() and plmn.isdigit() and len(plmn) in (5, 6)):

@@ -1,4 +1,4 @@
-"""What getBoundProfilePackage does to an order and its RspSession, within one transaction."""
+"""Bind a profile to a card: getBoundProfilePackage on an order and its RspSession, in one transaction."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from kswifi.rsp.status_codes import RspRefusedError, Status
 
 @dataclass(frozen=True, slots=True)
 class ToBind:
-    """Everything a bound profile package is made of; making it needs no transaction any more."""
+    """All inputs of a bound profile package; making the package needs no transaction."""
 
     card: binding.CardBinding
     identity: SmdpIdentity
@@ -43,7 +43,7 @@ class ToBind:
 
 
 class Binder:
-    """Binds orders to the cards that have proved themselves; ``identities`` are by their CI key."""
+    """Bind orders to authenticated cards. ``identities`` are the server's identities by CI key identifier."""
 
     def __init__(
         self,
@@ -62,13 +62,14 @@ class Binder:
         self._random_bytes = random_bytes
 
     def bind(self, connection: Connection, transaction_id: bytes, response: bytes) -> ToBind | RspRefusedError:
-        """Check the card's one-time key, take the order on, and keep the keys of this binding.
+        """Check the card's one-time key, advance the order, and store the keys of this binding.
 
-        A refusal that has counted or told something is returned, so that what it wrote is kept; others are raised.
+        A refusal is returned if it has counted or reported something, so that the transaction is committed;
+        any other refusal is raised.
 
         Raises:
-            RspRefusedError: the transaction, the signature or the order does not fit.
-            RspDecodeError: it is no PrepareDownloadResponse.
+            RspRefusedError: the transaction, the signature or the order is not acceptable.
+            RspDecodeError: ``response`` is not a PrepareDownloadResponse.
         """
         opened, order, identity = self._open_rsp_session(connection, transaction_id)
         try:
@@ -88,7 +89,7 @@ class Binder:
             return _report_no_package(connection, opened, order, RspRefusedError(Status.EUICC_REFUSED, words))
         try:
             keys = self._keys_for(connection, opened, order, identity, answer)
-        except RspRefusedError as refused:  # before anything was written
+        except RspRefusedError as refused:  # raised before anything was written
             return _report_no_package(connection, opened, order, refused)
         eid = opened.eid
         return ToBind(
@@ -116,7 +117,7 @@ class Binder:
     def _count_wrong_code(
         self, connection: Connection, opened: RspSession, order: ProfileOrder, refused: RspRefusedError
     ) -> RspRefusedError:
-        """Count a wrong confirmation code; the last one that is allowed ends the order (SGP.22, 5.6.2)."""
+        """Count a wrong confirmation code; the last permitted attempt ends the order (SGP.22, 5.6.2)."""
         failures = order.confirmation_code_failures + 1
         if failures < self._rules.confirmation_code_tries:
             move_order(connection, order, confirmation_code_failures=failures)
@@ -149,13 +150,15 @@ class Binder:
         identity: SmdpIdentity,
         answer: EuiccSigned2,
     ) -> binding_keys.BindingKeys:
-        """Return the keys to bind by, and take order and transaction on.
+        """Return the binding keys, and advance the order and the RspSession.
+
+        A retry with the card's same one-time key gets the keys of the first try (SGP.22, 5.6.2).
 
         Raises:
-            RspRefusedError: the order has ended, is another card's, or was bound too often.
+            RspRefusedError: the order has ended, belongs to another card, or was bound too often.
         """
         curve = identity.pb.certificate.curve
-        curves.public_key_from_point(curve, answer.euicc_otpk)  # refused before anything is written
+        curves.public_key_from_point(curve, answer.euicc_otpk)  # refuse an invalid point before anything is written
         if order.eid not in (None, opened.eid):
             raise RspRefusedError(Status.EID_MISMATCH)
         if order.profile_state not in (ProfileState.RELEASED, ProfileState.DOWNLOADED):
@@ -190,6 +193,6 @@ class Binder:
 def _report_no_package(
     connection: Connection, opened: RspSession, order: ProfileOrder, refused: RspRefusedError
 ) -> RspRefusedError:
-    """Have an operator hear that a card did not get the package, and why; return the refusal."""
+    """Report to the operator that a card did not get the package, and why; return the refusal."""
     report_progress(connection, order, Point.BPP_DOWNLOAD, opened.eid, opened.transaction_id, refused)
     return refused

@@ -1,7 +1,7 @@
-"""What cards report at the end: install results, verified and matched, and other signed notifications.
+"""Process cards' notifications: verify install results and match them to orders; record deletions (SGP.22, 5.6.4).
 
-A card repeats a notification until it is acknowledged, so each is taken once however often it comes. One that means
-nothing here is acknowledged and logged (SGP.22, 5.6.4).
+A card repeats a notification until it is acknowledged, so processing is idempotent. A notification without
+effect here is acknowledged and logged.
 """
 
 from functools import partial
@@ -32,17 +32,17 @@ _log = structlog.get_logger(__name__)
 
 
 class InstallResults:
-    """Takes what ES9+.HandleNotification brings."""
+    """Process the notifications of ES9+.HandleNotification."""
 
     def __init__(self, database: Database, trust: Trust) -> None:
         self._database = database
         self._trust = trust
 
     async def handle_notification(self, pending: bytes) -> None:
-        """Take one notification.
+        """Process one notification. Idempotent.
 
         Raises:
-            RspDecodeError: it is none. Everything else is acknowledged.
+            RspDecodeError: it is not a notification. Everything else is acknowledged.
         """
         notification = decode_pending_notification(pending)
         if isinstance(notification, OtherSignedNotification):
@@ -78,13 +78,13 @@ class InstallResults:
             _take_success(connection, opened, order, data.notification.sequence_number, pending)
 
     def _take_other(self, connection: Connection, notification: OtherSignedNotification, chain: CardChain) -> None:
-        """Note a deletion on the order of its profile; enabling and disabling change nothing here."""
+        """Record a deletion on the orders of the profile; enable and disable notifications have no effect."""
         about = notification.notification
         if about.event is NotificationEvent.DELETE and about.iccid is not None:
             note_deletion(connection, chain.eid, str(Iccid.from_bytes(about.iccid)), about.sequence_number)
 
     def _check_other(self, notification: OtherSignedNotification) -> CardChain | None:
-        """Return the card that signed a notification, None where it is refused; the log says which it was."""
+        """Return the chain of the card that signed a notification; None if refused, with the reason logged."""
         about = notification.notification
         try:
             chain = smdp.check_other_notification(notification, trust=self._trust, at=self._database.clock.now())
@@ -98,7 +98,7 @@ class InstallResults:
 def _take_failure(
     connection: Connection, opened: RspSession, order: ProfileOrder, failure: InstallFailure, pending: bytes
 ) -> None:
-    """Take a failure: it ends the order where nothing is known to be installed."""
+    """Record a failed installation; it ends the order if no success is known."""
     transaction_id = opened.transaction_id
     if opened.state is not RspSessionState.BOUND:
         _info(
@@ -127,11 +127,11 @@ def _take_failure(
 def _take_success(
     connection: Connection, opened: RspSession, order: ProfileOrder, sequence_number: int, pending: bytes
 ) -> None:
-    """Take a success of any transaction of the order: it wins over failures and cancellations heard before.
+    """Record a successful installation in any transaction of the order. It overrides failures and cancellations.
 
-    Notifications are delivered in any order. A card whose success was not delivered tries again and finds that it
-    has the profile already, and that failure may arrive first. Only a deletion with a higher sequence number says
-    that the profile is gone.
+    Notifications arrive in any order. A card whose success was not delivered may try again; the second try
+    fails because the profile is installed, and that failure may arrive first. Only a deletion with a higher
+    sequence number means that the profile is no longer installed.
     """
     transaction_id, state = opened.transaction_id, order.profile_state
     if opened.state is RspSessionState.INSTALLED or opened.euicc_otpk is None:
@@ -164,7 +164,7 @@ def _fail(connection: Connection, order: ProfileOrder, transaction_id: bytes, wo
 
 
 def _info(connection: Connection, event: str, **facts: str) -> None:
-    """Log once the transaction is durable: a step may be undone, and run again."""
+    """Log once the transaction is committed: a step may be rolled back and run again."""
     after_commit(connection, partial(_log.info, event, **facts))
 
 

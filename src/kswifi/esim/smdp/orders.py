@@ -1,6 +1,6 @@
-"""Download orders in their table, as synchronous steps of a transaction: where alone their state is written.
+"""The table of download orders, as synchronous steps of a transaction. No other module writes an order's state.
 
-An order for a line of ours moves the line's profile state with it and tells the line's owner, all or nothing.
+If an order is for one of our lines, the same transaction moves the line's profile state and notifies its owner.
 """
 
 from dataclasses import dataclass
@@ -47,15 +47,16 @@ ORDER_COLUMNS = (
 _NAMES = tuple(column.name for column in ORDER_COLUMNS)
 _OPEN = (ProfileState.RELEASED, ProfileState.DOWNLOADED)
 
-# Made once: making a statement anew costs more than running it.
+# Built once: compiling a statement costs more than executing it.
 _SELECT = select(*ORDER_COLUMNS)
 _BY_MATCHING_ID = _SELECT.where(_t.matching_id == bindparam("wanted"))
 _BY_ESIM = _SELECT.where(_t.esim_id == bindparam("wanted"))
-# Not IN, whose list SQLAlchemy writes anew into the statement each time.
+# Not IN: SQLAlchemy would render the list into the statement each time.
 _IS_OPEN = or_(*(_t.profile_state == state for state in _OPEN))
 _OF_CARD = _SELECT.where(_t.eid == bindparam("wanted"), _IS_OPEN).order_by(_t.created_at).limit(1)
 _NAMED_OF_CARD = _OF_CARD.where(_t.matching_id.is_not(None) | _t.operator_id.is_not(None))
-# Not IS NULL: SQLite takes a unique index to have one row of it, and would read the stocked orders of all cards.
+# Not IS NULL: SQLite assumes that a unique index has one row for it, and would scan the stocked orders of all
+# cards.
 _HAS_NO_MATCHING_ID = func.typeof(_t.matching_id) == "null"
 _STOCKED_OF_CARD = _OF_CARD.where(
     _HAS_NO_MATCHING_ID, _t.operator_id.is_(None), _t.package_name == bindparam("name")
@@ -66,7 +67,7 @@ _UPDATE = update(profile_order).where(_t.order_id == bindparam("wanted"), _t.pro
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewOrder:
-    """What an order is made of; see ``ProfileOrder``. An order with an ``eid`` is linked to that card alone."""
+    """The values of a new order; see ``ProfileOrder``. With an ``eid``, only that card can download it."""
 
     iccid: str
     matching_id: str | None = None
@@ -80,10 +81,10 @@ class NewOrder:
 
 
 def place_order(connection: Connection, new: NewOrder, *events: ProfileEvent) -> ProfileOrder:
-    """Make an order and take it through these events; without any it is Available (SGP.22 v2, 3.1.1).
+    """Create an order and apply these events; without events it is Available (SGP.22 v2, 3.1.1).
 
     Raises:
-        IllegalProfileTransitionError: an event is not listed for where it would be; nothing is made.
+        IllegalProfileTransitionError: an event is not listed for the order's state; nothing is written.
     """
     state = ProfileState.AVAILABLE
     for event in events:
@@ -133,11 +134,11 @@ def place_order(connection: Connection, new: NewOrder, *events: ProfileEvent) ->
 
 
 def move_order(connection: Connection, order: ProfileOrder, *events: ProfileEvent, **changes: Any) -> ProfileState:
-    """Take an order through these events and write the other changes with it; return where it is then.
+    """Apply events to an order and write further changes; return the new state.
 
     Raises:
-        IllegalProfileTransitionError: one of them is not listed for where it was, or it was moved meanwhile;
-            nothing is written.
+        IllegalProfileTransitionError: an event is not listed for the order's state, or another transaction has
+            moved the order; nothing is written.
     """
     state = order.profile_state
     for event in events:
@@ -167,9 +168,9 @@ def order_of_esim(connection: Connection, esim_id: str) -> ProfileOrder | None:
 
 
 def open_order_of_card(connection: Connection, eid: Eid, package_name: str | None = None) -> ProfileOrder | None:
-    """Return the oldest open order that waits for this card; with a package's name, of that package alone.
+    """Return the oldest open order that waits for this card; with ``package_name``, only of that package.
 
-    What anybody may order from the folder waits for no card, so without a name it is left out.
+    Without a name, orders of packages that every card may download are excluded, since they wait for no card.
     """
     if package_name is None:
         return _one(connection.execute(_NAMED_OF_CARD, {"wanted": eid}).one_or_none())
@@ -177,8 +178,8 @@ def open_order_of_card(connection: Connection, eid: Eid, package_name: str | Non
 
 
 def read_order(row: Row[*tuple[Any, ...]]) -> ProfileOrder:
-    """Return the order of a row whose last columns are ``ORDER_COLUMNS``."""
-    values = tuple(row)[-len(ORDER_COLUMNS) :]  # they come last where the row has more
+    """Return the order in a row whose last columns are ``ORDER_COLUMNS``."""
+    values = tuple(row)[-len(ORDER_COLUMNS) :]  # a joined row has other columns first
     named = dict(zip(_NAMES, values, strict=True))
     eid = named["eid"]
     named["profile_state"] = ProfileState(named["profile_state"])
@@ -191,7 +192,7 @@ def _one(row: Row[*tuple[Any, ...]] | None) -> ProfileOrder | None:
 
 
 def tell_line(connection: Connection, esim_id: str, state: ProfileState) -> None:
-    """Move a line's profile state with that of its order, and tell the line's owner."""
+    """Set a line's profile state to that of its order, and notify the line's owner."""
     user_id = connection.execute(
         update(esim).where(esim.c.esim_id == esim_id).values(profile_state=state).returning(esim.c.user_id)
     ).scalar_one()
@@ -200,9 +201,9 @@ def tell_line(connection: Connection, esim_id: str, state: ProfileState) -> None
 
 
 def note_deletion(connection: Connection, eid: Eid, iccid: str, sequence_number: int) -> int:
-    """Note on a card's orders of a profile that the card has deleted it; return how many there are.
+    """Record on a card's orders of a profile that the card has deleted it; return how many orders there are.
 
-    An install result with a lower sequence number, delivered later, then says nothing of the profile any more.
+    An install result with a lower sequence number that arrives later is then ignored.
     """
     earlier = or_(_t.deleted_sequence.is_(None), _t.deleted_sequence < sequence_number)
     mine = update(profile_order).where(_t.eid == eid, _t.iccid == iccid, earlier)
@@ -210,7 +211,7 @@ def note_deletion(connection: Connection, eid: Eid, iccid: str, sequence_number:
 
 
 def settle_line(connection: Connection, order: ProfileOrder, transaction_id: bytes, failure: str | None) -> None:
-    """Enqueue how the download of a line's profile ended, once for each transaction and outcome."""
+    """Enqueue the result of the download of a line's profile, once for each transaction and result."""
     if order.esim_id is not None:
         outcome = "" if failure is None else ":failed"
         enqueue(

@@ -1,4 +1,4 @@
-"""Where profile packages come from: built for a line of ours, or given as files and served as they are."""
+"""Sources of profile packages: built for a line of ours, read from a folder, or stocked by an operator."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -41,7 +41,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class StockedPackage:
-    """A profile package of the folder: parsed once, when the server starts."""
+    """A profile package of the folder, parsed once when the server starts."""
 
     name: str
     iccid: str
@@ -50,7 +50,7 @@ class StockedPackage:
     profile_name: str
     needs: PackageNeeds
     profile_class: ProfileClass
-    """Test where its applications use the algorithm of test USIMs, which protects nothing."""
+    """Test if its applications use the algorithm of test USIMs, which provides no security."""
     provider_name: str = _PROVIDER_NAME
     icon_type: IconType | None = None
     owner: ProfileOwner | None = None
@@ -59,7 +59,7 @@ class StockedPackage:
 
 @dataclass(frozen=True, slots=True)
 class SourceOfProfile:
-    """What a profile is made of, taken within a transaction and put together after it."""
+    """The source data of a profile, read in a transaction; the package is built after it."""
 
     stocked: StockedPackage | None
     own: ProfileParameters | None
@@ -68,12 +68,12 @@ class SourceOfProfile:
         """Return the unprotected profile package."""
         if self.stocked is not None:
             return self.stocked.octets
-        assert self.own is not None  # noqa: S101 - one of the two is there
+        assert self.own is not None  # noqa: S101 - exactly one of the two is set
         return build_profile(self.own)
 
 
 class Packages:
-    """The profile packages that an SM-DP+ has."""
+    """The profile packages that the SM-DP+ can serve."""
 
     def __init__(
         self,
@@ -92,7 +92,7 @@ class Packages:
         self._icon = files("kswifi.esim").joinpath("icon.png").read_bytes()
 
     def stocked(self, name: str) -> StockedPackage | None:
-        """Return the package that anybody may order under this name."""
+        """Return the package of the folder with this name, which every card may order, or None."""
         return self._stock.get(name)
 
     def is_stocked(self, name: str) -> bool:
@@ -100,10 +100,10 @@ class Packages:
         return name in self._stock
 
     def needs(self, connection: Connection, order: ProfileOrder) -> PackageNeeds:
-        """Return what the order's package needs of a card.
+        """Return what the order's package requires of a card.
 
         Raises:
-            PackageRefusedError: its file is not in the folder any more.
+            PackageRefusedError: its file was removed from the folder.
         """
         return OWN_PROFILE_NEEDS if order.package_name is None else self._of(connection, order).needs
 
@@ -135,7 +135,12 @@ class Packages:
         ).encode()
 
     def source(self, connection: Connection, order: ProfileOrder) -> SourceOfProfile:
-        """Return what the order's profile is made of; raises as ``needs``, and if the vault cannot be opened."""
+        """Return the source data of the order's profile.
+
+        Raises:
+            PackageRefusedError: its file was removed from the folder.
+            SubscriberKeysDamagedError: the keys or the package cannot be decrypted.
+        """
         if order.package_name is not None:
             return SourceOfProfile(self._of(connection, order), None)
         columns = (esim.c.iccid, esim.c.imsi, esim.c.sealed_keys, esim.c.session_record)
@@ -173,10 +178,10 @@ def line_profile(
     mnc_digits: int,
     carrier_apps: tuple[CarrierApp, ...],
 ) -> ProfileParameters:
-    """Return what a line's profile is made of; an empty ``session_record`` leaves the card's file empty.
+    """Return the parameters of a line's profile; an empty ``session_record`` leaves EF.SESSIONS empty.
 
     Raises:
-        SubscriberKeysDamagedError: its keys cannot be opened.
+        SubscriberKeysDamagedError: its keys cannot be decrypted.
     """
     keys, packet_keys = vault.open(imsi, sealed_keys), vault.packet_keys(iccid)
     return ProfileParameters(
@@ -196,12 +201,12 @@ def line_profile(
 
 
 def load_stock(folder: Path) -> dict[str, StockedPackage]:
-    """Read every ``*.der`` of a folder (and ``*.png`` of the same name as its icon), by stem.
+    """Read every ``*.der`` of a folder, with a ``*.png`` of the same stem as its icon; return them by stem.
 
-    A file that is no profile package is said in the log and left out, so that one does not hide the others.
+    A file that is not a profile package is logged and skipped, so that it does not block the others.
 
     Raises:
-        PackageRefusedError: there is no such folder, or it holds too many files.
+        PackageRefusedError: the folder does not exist, or has too many files.
     """
     if not folder.is_dir():
         raise PackageRefusedError(f"there is no folder {folder}", folder=str(folder))
@@ -221,7 +226,7 @@ def read_stocked(path: Path) -> StockedPackage:
     """Read one profile package file.
 
     Raises:
-        KswifiError: it is none, or its icon is too long.
+        KswifiError: it is not a profile package, or its icon is too long.
     """
     if path.stat().st_size > PACKAGE_MAX_OCTETS:
         raise PackageRefusedError(f"it has more than {PACKAGE_MAX_OCTETS} octets", file=path.name)
@@ -236,10 +241,10 @@ def read_stocked(path: Path) -> StockedPackage:
 def parse_stocked(
     name: str, octets: bytes, icon: bytes | None = None, provider_name: str = _PROVIDER_NAME
 ) -> StockedPackage:
-    """Read one profile package.
+    """Parse one profile package.
 
     Raises:
-        KswifiError: it is none.
+        KswifiError: it is not a profile package.
     """
     package = read_package(octets)
     header = ProfileHeader.decode(package[0].value)
@@ -253,7 +258,7 @@ def parse_stocked(
 
 
 def with_metadata(stocked: StockedPackage, said: StockMetadata) -> StockedPackage:
-    """Return a package with what its operator says of it."""
+    """Return a package with its operator's metadata."""
     return replace(
         stocked,
         profile_name=said.profile_name or stocked.profile_name,
@@ -266,5 +271,5 @@ def with_metadata(stocked: StockedPackage, said: StockMetadata) -> StockedPackag
 
 
 def iccid_octets(digits: str) -> bytes:
-    """Return the ten octets of EF.ICCID."""
+    """Return the ten octets of EF.ICCID: digits with swapped nibbles (TS 102 221, 13.2)."""
     return swap_nibbles(digits.ljust(20, "F"))

@@ -1,7 +1,7 @@
-"""An installation's certificates and keys as files: read, made at the first start, or taken over from a folder.
+"""Certificates and keys of an installation as files: read, created at the first start, or imported from a folder.
 
-The folder is laid out as the GSMA lays out SGP.26. A file ``crl.der`` below it, or several whose names end in
-``.crl``, are revocation lists of its CIs.
+The folder has the layout of the GSMA's SGP.26. A file ``crl.der``, or several named ``*.crl``, in a folder
+below it are revocation lists of its CIs.
 """
 
 import os
@@ -29,7 +29,7 @@ def read_folder(folder: Path) -> dict[str, bytes]:
     """Return the files of a PKI folder by name.
 
     Raises:
-        PkiError: there is no such folder, or it holds what cannot be a PKI.
+        PkiError: the folder does not exist, or has too many or too large files.
     """
     if not folder.is_dir():
         raise PkiError(f"there is no folder {folder}", folder=str(folder))
@@ -52,10 +52,10 @@ def load_folder(folder: Path) -> Pki:
 
 
 def revoked_in(folder: Path, pki: Pki, at: datetime) -> Revoked:
-    """Return what the folder's revocation lists revoke.
+    """Return the certificates that the folder's revocation lists revoke.
 
     Raises:
-        PkiError: a list is malformed, out of date, or of none of its CIs.
+        PkiError: a list is malformed, expired, or not issued by one of its CIs.
     """
     revoked: Revoked = frozenset()
     for name, content in read_folder(folder).items():
@@ -65,10 +65,10 @@ def revoked_in(folder: Path, pki: Pki, at: datetime) -> Revoked:
 
 
 def init_folder(folder: Path, *, smdp_address: str, organization: str, eid_prefix: str, at: datetime) -> Pki:
-    """Make a PKI of this installation's own in a folder that has none.
+    """Create a PKI for this installation in an empty folder.
 
     Raises:
-        PkiError: the folder is not empty: certificates that cards may know are never overwritten.
+        PkiError: the folder is not empty: certificates that cards may trust are never overwritten.
     """
     if folder.is_dir() and any(folder.iterdir()):
         raise PkiError(f"{folder} is not empty: nothing in it was changed", folder=str(folder))
@@ -80,10 +80,10 @@ def init_folder(folder: Path, *, smdp_address: str, organization: str, eid_prefi
 
 
 def import_folder(source: Path, folder: Path) -> Pki:
-    """Take over the certificates and keys of another folder, checked first.
+    """Import certificates and keys from another folder after checking them.
 
     Raises:
-        PkiError: the source makes no usable PKI, or the target is not empty.
+        PkiError: the source is not a usable PKI, or the target is not empty.
     """
     if folder.is_dir() and any(folder.iterdir()):
         raise PkiError(f"{folder} is not empty: nothing in it was changed", folder=str(folder))
@@ -95,7 +95,7 @@ def import_folder(source: Path, folder: Path) -> Pki:
 
 
 def write_folder(folder: Path, files: dict[str, bytes]) -> None:
-    """Write a PKI's files for their owner alone."""
+    """Write the files of a PKI, readable only by their owner."""
     folder.mkdir(mode=OWNER_ONLY_DIRECTORY, parents=True, exist_ok=True)
     folder.chmod(OWNER_ONLY_DIRECTORY)
     for name in sorted(files):
@@ -105,13 +105,13 @@ def write_folder(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def tls_files(pki: Pki, host: str, folder: Path, at: datetime) -> tuple[Path, Path]:
-    """Return certificate and key files (PEM) that TLS serves this host by, ready for an SSLContext.
+    """Return certificate and key files (PEM) for a host's TLS server, ready for an SSLContext.
 
-    They are the PKI's DPtls certificate for the host. Where there is none, or it soon ends, and the CI's key is
-    here, one is made and kept in ``folder``, beside the PKI that was given.
+    They are the PKI's DPtls certificate for the host. If there is none, or it expires soon, and the CI's
+    private key is available, a new one is issued and stored in ``folder``; the given PKI is not changed.
 
     Raises:
-        PkiError: there is no certificate for the host, and none can be made.
+        PkiError: there is no certificate for the host, and none can be issued.
     """
     folder.mkdir(mode=OWNER_ONLY_DIRECTORY, parents=True, exist_ok=True)
     certificate, key = folder / "tls-certificate.pem", folder / "tls-key.pem"

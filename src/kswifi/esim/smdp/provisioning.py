@@ -1,7 +1,8 @@
-"""The SM-DP+'s five functions of ES9+: transactions and orders around the pure procedures of ``rsp.smdp``.
+"""The five ES9+ functions of the SM-DP+: they store RspSessions and orders around the pure code of ``rsp.smdp``.
 
-Nothing is held in memory between two requests. A transaction that has begun is its ticket; once its card has proved
-itself it is a row, written before the answer leaves; so a restart at any point loses nothing.
+No state is kept in memory between two requests. After initiateAuthentication the transaction exists only as
+its ticket. Once the card has authenticated, it is a row that is committed before the answer is sent. So a
+restart never loses a download.
 """
 
 import os
@@ -74,7 +75,7 @@ class DownloadOffered:
 
 
 class Provisioning:
-    """An SM-DP+ under one or several CIs; ``addresses``: its own, the first is the one that profiles name."""
+    """An SM-DP+ under one or more CIs. ``addresses`` are its own; profiles name the first one."""
 
     def __init__(
         self,
@@ -115,8 +116,8 @@ class Provisioning:
         """Begin a transaction (SGP.22, 5.6.1).
 
         Raises:
-            RspRefusedError: the address, the version or the CI keys do not fit.
-            RspDecodeError: what came is no challenge or EUICCInfo1.
+            RspRefusedError: the address, the version or the CI keys are not acceptable.
+            RspDecodeError: the input is not a challenge and an EUICCInfo1.
         """
         address = self._addresses.get(smdp_address.lower())
         if address is None:
@@ -142,13 +143,13 @@ class Provisioning:
         )
 
     async def authenticate_client(self, transaction_id: bytes, response: bytes) -> DownloadOffered:
-        """Check the card and offer it the profile of its order (SGP.22, 5.6.3).
+        """Authenticate the card and offer it the profile of its order (SGP.22, 5.6.3).
 
-        The same response again gets the same answer.
+        Idempotent: a repeated response gets the same answer.
 
         Raises:
-            RspRefusedError: the transaction, the card or the order does not fit.
-            RspDecodeError: it is no AuthenticateServerResponse.
+            RspRefusedError: the transaction, the card or the order is not acceptable.
+            RspDecodeError: ``response`` is not an AuthenticateServerResponse.
         """
         now = self._clock.now()
         if not self._tickets.is_ours(transaction_id, now):
@@ -164,35 +165,35 @@ class Provisioning:
         offered = await self._database.write(
             lambda connection: self._offer(connection, transaction_id, card, identity, digest)
         )
-        if isinstance(offered, RspRefusedError):  # what it reported stays reported
+        if isinstance(offered, RspRefusedError):  # returned, not raised: what it reported was committed
             raise offered
         return offered
 
     async def get_bound_profile_package(self, transaction_id: bytes, response: bytes) -> bytes:
-        """Bind the profile to the card (SGP.22, 5.6.2); the same one-time key again gets the same keys.
+        """Bind the profile to the card (SGP.22, 5.6.2). A retry with the same one-time key gets the same keys.
 
         Raises:
-            RspRefusedError: the transaction, the signature, the confirmation code or the order does not fit.
-            RspDecodeError: it is no PrepareDownloadResponse.
+            RspRefusedError: the transaction, the signature, the confirmation code or the order is not acceptable.
+            RspDecodeError: ``response`` is not a PrepareDownloadResponse.
         """
         bound = await self._database.write(
             lambda connection: self._binder.bind(connection, transaction_id, response)
         )
-        if isinstance(bound, RspRefusedError):  # what it counted stays counted
+        if isinstance(bound, RspRefusedError):  # returned, not raised: what it counted was committed
             raise bound
         return bound.package()
 
     async def cancel_session(self, transaction_id: bytes, response: bytes) -> None:
-        """End a transaction as the card signed it (SGP.22, 5.6.5).
+        """Cancel a transaction as signed by the card (SGP.22, 5.6.5).
 
         Raises:
-            RspRefusedError: the transaction, the signature or the object identifier does not fit.
-            RspDecodeError: it is no CancelSessionResponse.
+            RspRefusedError: the transaction, the signature or the object identifier is not acceptable.
+            RspDecodeError: ``response`` is not a CancelSessionResponse.
         """
         await self._database.write(lambda connection: self._cancel(connection, transaction_id, response))
 
     async def prune(self) -> int:
-        """Forget RspSessions whose install result nobody will bring any more; a chore for the housekeeper."""
+        """Delete RspSessions too old for an install result; return how many. A housekeeping job."""
         before = self._clock.now() - self._rules.result_life
         return await self._database.write(lambda connection: prune_rsp_sessions(connection, before), alone=True)
 
@@ -218,7 +219,7 @@ class Provisioning:
         identity: SmdpIdentity,
         digest: bytes,
     ) -> DownloadOffered | RspRefusedError:
-        """Find the card's order, and keep the transaction; a refusal that was reported is returned."""
+        """Find the card's order and store the RspSession; return a refusal that was reported to the operator."""
         certificate = identity.pb.certificate.raw
         known = find_rsp_session(connection, transaction_id)
         if known is not None:
@@ -262,7 +263,7 @@ class Provisioning:
         return DownloadOffered(metadata, prepared)
 
     def _order_for(self, connection: Connection, matching_id: str | None, eid: Eid) -> ProfileOrder:
-        """Return the order of a MatchingID; without one, the order that waits for this card (SGP.22, 5.6.3)."""
+        """Return the order with a MatchingID; without one, the order that waits for this card (SGP.22, 5.6.3)."""
         if not matching_id:
             order = open_order_of_card(connection, eid)
         elif (stocked := self._packages.stocked(matching_id)) is not None:
@@ -274,7 +275,7 @@ class Provisioning:
         return order
 
     def _order_from_stock(self, connection: Connection, stocked: StockedPackage, eid: Eid) -> ProfileOrder:
-        """Return this card's order of a package that anybody may order; a new one where its last has ended."""
+        """Return this card's order of a package that every card may order; create one if the last has ended."""
         order = open_order_of_card(connection, eid, stocked.name)
         if order is not None and order.downloads < self._rules.downloads:
             return order
@@ -292,7 +293,7 @@ class Provisioning:
         if isinstance(reason, CancelSessionError):
             raise RspRefusedError(Status.TRANSACTION_UNKNOWN, f"the card cancelled nothing: {reason.error_code}")
         if opened.state in (RspSessionState.CANCELLED, RspSessionState.FAILED):
-            return  # the same again, or ended already
+            return  # a repeated cancellation, or the transaction has ended
         if opened.state is RspSessionState.INSTALLED:
             raise RspRefusedError(Status.TRANSACTION_UNKNOWN)
         move_rsp_session(connection, opened, RspSessionEvent.CANCEL)

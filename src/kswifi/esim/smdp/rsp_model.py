@@ -1,4 +1,4 @@
-"""The SM-DP+'s rules: which order a card gets, and the life of an RspSession. Pure."""
+"""Rules of the SM-DP+: which order a card may download, and the states of an RspSession. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ from kswifi.rsp.status_codes import RspRefusedError, Status
 _STATE_REASON_OCTETS: Final = 200
 
 KEEPS_THE_ORDER: Final = frozenset({CancelReason.POSTPONED, CancelReason.TIMEOUT})
-"""Cancellations after which the profile may still be asked for (SGP.22 v2, 3.1.3); every other ends its order."""
+"""Reasons after which the card may ask again for the profile (SGP.22 v2, 3.1.3); any other ends its order."""
 
 
 class RspSessionState(StrEnum):
-    """Where an RspSession is; one whose card has not proved itself yet is held by its ticket alone."""
+    """The state of an RspSession. Before its card has authenticated, an RspSession exists only as its ticket."""
 
     AUTHENTICATED = "authenticated"
     BOUND = "bound"
@@ -32,7 +32,7 @@ class RspSessionState(StrEnum):
 
 
 class RspSessionEvent(StrEnum):
-    """What can happen to an RspSession."""
+    """An event that changes an RspSession's state."""
 
     BIND = "bind"
     INSTALL = "install"
@@ -49,24 +49,24 @@ RSP_SESSION_TRANSITIONS: Final[Mapping[tuple[RspSessionState, RspSessionEvent], 
             (_S.AUTHENTICATED, _E.BIND): _S.BOUND,
             (_S.AUTHENTICATED, _E.FAIL): _S.FAILED,
             (_S.AUTHENTICATED, _E.CANCEL): _S.CANCELLED,
-            (_S.BOUND, _E.BIND): _S.BOUND,  # the same request again: its answer was lost
+            (_S.BOUND, _E.BIND): _S.BOUND,  # a repeated request: its answer was lost
             (_S.BOUND, _E.INSTALL): _S.INSTALLED,
             (_S.BOUND, _E.FAIL): _S.FAILED,
             (_S.BOUND, _E.CANCEL): _S.CANCELLED,
-            # Notifications come in any order: a success that the card signed wins over what was heard before.
+            # Notifications arrive in any order: a signed success overrides an earlier failure or cancellation.
             (_S.FAILED, _E.INSTALL): _S.INSTALLED,
             (_S.CANCELLED, _E.INSTALL): _S.INSTALLED,
         }
     )
 )
-"""The whole machine. A pair that is not here is refused."""
+"""All transitions. A pair that is not listed is illegal."""
 
 
 def next_rsp_state(state: RspSessionState, event: RspSessionEvent) -> RspSessionState:
-    """Return the state that follows.
+    """Return the state after an event.
 
     Raises:
-        IllegalRspTransitionError: the machine does not list this event for this state.
+        IllegalRspTransitionError: the table does not list this event for this state.
     """
     following = RSP_SESSION_TRANSITIONS.get((state, event))
     if following is None:
@@ -81,26 +81,26 @@ class SmdpRules:
     """Limits of the SM-DP+."""
 
     downloads: int = 10
-    """How often a profile's package is bound for one order."""
+    """How many times a profile's package may be bound for one order."""
     confirmation_code_tries: int = 3
     order_life: timedelta | None = None
-    """How long an operator's order can be downloaded after its release; None is without end."""
+    """How long an operator's order can be downloaded after its release; None for no limit."""
     ticket_life: timedelta = timedelta(minutes=10)
-    """From initiateAuthentication to authenticateClient."""
+    """Time limit from initiateAuthentication to authenticateClient."""
     rsp_session_life: timedelta = timedelta(hours=1)
-    """From authenticateClient to the bound profile package; its install result is taken for longer."""
+    """Time limit from authenticateClient to getBoundProfilePackage; install results are accepted for longer."""
     result_life: timedelta = timedelta(days=90)
     random_protection_keys: bool = True
-    """Profiles under random keys of their own; False keeps the session keys (SGP.22, 2.5.4)."""
+    """True: a profile is protected by random keys of its own; False: by the session keys (SGP.22, 2.5.4)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileOrder:
-    """One download order; exactly one of ``esim_id`` and ``package_name`` says where its profile comes from.
+    """One download order. Exactly one of ``esim_id`` and ``package_name`` is set and names the profile's source.
 
-    With an ``operator_id`` it is a profile of that operator's stock, and ``package_name`` is its ICCID.
+    With an ``operator_id``, the profile is from that operator's stock, and ``package_name`` is its ICCID.
 
-    ``eid``: the card it is meant for, known from the start or from the first download. ``iccid`` is as digits.
+    ``eid``: the card for which the order is, set when ordered or at the first download. ``iccid``: as digits.
     ``bound_otpk``, ``bound_identity``, ``sealed_binding``: the newest binding, None before the first.
     """
 
@@ -122,17 +122,17 @@ class ProfileOrder:
     operator_id: str | None
     profile_type: str | None
     deleted_sequence: int | None = None
-    """The sequence number by which the card reported that it deleted the profile, None where it did not."""
+    """The sequence number of the card's notification that it deleted the profile; None if there was none."""
 
     def has_expired(self, now: datetime) -> bool:
-        """Tell whether the time for downloading a released order is over; a chore then moves it to Error."""
+        """Tell whether a released order's download time has passed; a housekeeping job then moves it to Error."""
         waiting = (ProfileState.RELEASED, ProfileState.DOWNLOADED, ProfileState.ERROR)
         return self.profile_state in waiting and self.expires_at is not None and now >= self.expires_at
 
 
 @dataclass(frozen=True, slots=True)
 class PackageNeeds:
-    """What a profile package needs of a card: capabilities (bits of UICCCapability), octets and policy rules."""
+    """The requirements of a profile package: capabilities (bits of UICCCapability), octets, and policy rules."""
 
     capabilities: frozenset[int]
     octets: int
@@ -147,17 +147,17 @@ _CAPABILITY_OF_SERVICE: Final = {
 
 
 def needed_capabilities(mandatory_services: tuple[str, ...]) -> frozenset[int]:
-    """Return the capabilities that a card has to report for these services; the rest is the card's to judge."""
+    """Return the capabilities that a card must report for these services. The card itself judges other services."""
     return frozenset(
         int(bit) for name in mandatory_services if (bit := _CAPABILITY_OF_SERVICE.get(name)) is not None
     )
 
 
 def check_order(order: ProfileOrder, eid: Eid, rules: SmdpRules, now: datetime) -> None:
-    """See that this card may download this order now (SGP.22, 5.6.3).
+    """Check that this card may download this order now (SGP.22, 5.6.3).
 
     Raises:
-        RspRefusedError: with the code of the first thing that is wrong.
+        RspRefusedError: with the code of the first check that fails.
     """
     state = order.profile_state
     if order.eid is not None and order.eid != eid:
@@ -175,7 +175,7 @@ def check_order(order: ProfileOrder, eid: Eid, rules: SmdpRules, now: datetime) 
 
 
 def check_card(needs: PackageNeeds, card: EuiccInfo2) -> None:
-    """See that this card can take the package (SGP.22, 5.6.3: the eligibility check).
+    """Check that this card can install the package (SGP.22, 5.6.3: the eligibility check).
 
     Raises:
         RspRefusedError: it lacks a capability or memory, or forbids a policy rule of the profile.
@@ -195,5 +195,5 @@ def check_card(needs: PackageNeeds, card: EuiccInfo2) -> None:
 
 
 def reason_text(words: str) -> str:
-    """Return words cut to what a state's reason may have."""
+    """Return a text, cut to the maximum length of a state's reason."""
     return words[:_STATE_REASON_OCTETS]

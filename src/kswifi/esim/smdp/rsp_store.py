@@ -1,4 +1,4 @@
-"""RspSessions in their table, as synchronous steps of a transaction."""
+"""The table of RspSessions, as synchronous steps of a transaction."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,7 @@ _PRUNE_LIMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class RspSession:
-    """One transaction whose card has proved itself; ``identity`` is the CI key of the server's certificates."""
+    """A transaction whose card has authenticated; ``identity`` is the CI key of the server's certificates."""
 
     transaction_id: bytes
     state: RspSessionState
@@ -39,16 +39,16 @@ class RspSession:
 
     @property
     def card_key(self) -> ec.EllipticCurvePublicKey:
-        """Return the card's public key, which its certificate proved."""
+        """Return the public key of the card's verified certificate."""
         return public_key_from_point(self.card_curve, self.card_point)
 
     def prepared(self, smdp_certificate: bytes) -> PreparedDownload:
-        """Return what authenticateClient answered."""
+        """Return the data that authenticateClient sent, against which the card's next signature is verified."""
         return PreparedDownload(SmdpSigned2.decode(self.smdp_signed2), self.smdp_signature2, smdp_certificate)
 
 
 def add_rsp_session(connection: Connection, opened: RspSession, order_id: str) -> None:
-    """Keep a transaction."""
+    """Store an RspSession for an order."""
     connection.execute(
         _INSERT,
         {
@@ -80,7 +80,7 @@ _COLUMNS = (
     _t.euicc_otpk,
     _t.created_at,
 )
-# Made once: making a statement anew costs more than running it.
+# Built once: compiling a statement costs more than executing it.
 _FIND = (
     select(*_COLUMNS, *ORDER_COLUMNS)
     .join(profile_order, profile_order.c.order_id == _t.order_id)
@@ -91,7 +91,7 @@ _UPDATE = update(rsp_session).where(_t.transaction_id == bindparam("wanted"))
 
 
 def find_rsp_session(connection: Connection, transaction_id: bytes) -> tuple[RspSession, ProfileOrder] | None:
-    """Return a transaction and its order, or None."""
+    """Return an RspSession and its order, or None."""
     row = connection.execute(_FIND, {"wanted": transaction_id}).one_or_none()
     if row is None:
         return None
@@ -114,10 +114,10 @@ def find_rsp_session(connection: Connection, transaction_id: bytes) -> tuple[Rsp
 def move_rsp_session(
     connection: Connection, opened: RspSession, event: RspSessionEvent, **changes: Any
 ) -> RspSessionState:
-    """Take a transaction on, and write the other changes with it.
+    """Apply an event to an RspSession and write further changes; return the new state.
 
     Raises:
-        IllegalRspTransitionError: the event is not listed for where it is; nothing is written.
+        IllegalRspTransitionError: the event is not listed for its state; nothing is written.
     """
     state = next_rsp_state(opened.state, event)
     connection.execute(_UPDATE, {"wanted": opened.transaction_id, "state": state, **changes})
@@ -125,6 +125,6 @@ def move_rsp_session(
 
 
 def prune_rsp_sessions(connection: Connection, before: datetime) -> int:
-    """Delete some of the transactions that began before; return how many."""
+    """Delete a limited number of RspSessions that began before an instant; return how many."""
     old = select(_t.transaction_id).where(_t.transaction_id < first_id_at(before)).limit(_PRUNE_LIMIT)
     return connection.execute(delete(rsp_session).where(_t.transaction_id.in_(old))).rowcount

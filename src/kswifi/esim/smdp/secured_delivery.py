@@ -1,4 +1,4 @@
-"""Secured delivery: the profile is released for download by ES9+, bound to the card that comes for it (SGP.22)."""
+"""Delivery by our own SM-DP+: release a line's profile for download over ES9+ (SGP.22)."""
 
 from typing import Final
 
@@ -21,13 +21,13 @@ _UNBOUND: Final = {"bound_otpk": None, "bound_identity": None, "sealed_binding":
 
 
 class SecuredDelivery:
-    """A ``ProfileDelivery`` that places a download order under the line's MatchingID."""
+    """A ``ProfileDelivery`` that places a download order with the line's MatchingID."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def deliver(self, esim_id: str, session_record: bytes) -> JobResult:
-        """Release the profile with this record; asked again with the same one, nothing of a download is lost."""
+        """Release the profile with this record. Idempotent: with the same record, a running download continues."""
         return await self._database.write(lambda connection: _deliver(connection, esim_id, session_record))
 
 
@@ -49,13 +49,13 @@ def _deliver(connection: Connection, esim_id: str, session_record: bytes) -> Job
         new = NewOrder(iccid=line.iccid, matching_id=line.matching_id, esim_id=esim_id, eid=eid)
         place_order(connection, new, *_ORDERED)
     elif not same or order.profile_state is ProfileState.ERROR:
-        # What was bound before holds another record, or failed: it is bound anew, and counted anew.
+        # The earlier binding has another record, or failed: bind again, with a new limit of downloads.
         move_order(connection, order, *_AGAIN[order.profile_state], downloads=0, **_UNBOUND)
     return Done()
 
 
 def withdraw(connection: Connection, esim_id: str) -> None:
-    """Withdraw the order of a line's profile that no card has installed: no card gets it any more."""
+    """Cancel the order of a line's profile that no card has installed, so that no card can download it."""
     order = order_of_esim(connection, esim_id)
     if order is not None:
         move_order(connection, order, ProfileEvent.WITHDRAW, **_UNBOUND)

@@ -1,8 +1,9 @@
-"""Transactions that have begun, held by their own identifiers: nothing is stored before a card proves itself.
+"""Stateless transactions: a transaction before authenticateClient is recognised by its id and stored only later.
 
-Anybody can ask for initiateAuthentication, so storing its transactions would let anybody fill the disk, and losing
-them at a restart would break downloads. Instead the transaction id carries its instant and a tag, and the server's
-challenge follows from it by a key that only this installation has: both are recognised again, at any time, here.
+Everyone can call initiateAuthentication. Storing each transaction would let an attacker fill the disk, and
+keeping them in memory would lose them at a restart. Instead, the transaction id contains its instant and a
+tag, and the server challenge is derived from the id with a key of this installation. So the server recognises
+both at any time.
 """
 
 import hmac
@@ -22,7 +23,7 @@ _SKEW_SECONDS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A transaction that has begun: a ``smdp.Begun``, and the identity that the server proved itself by."""
+    """A transaction that has begun: its ``smdp.Begun``, and the identity that the server used."""
 
     transaction_id: bytes
     server_challenge: bytes
@@ -32,17 +33,18 @@ class Ticket:
 
 
 class Tickets:
-    """Issues transactions and recognises its own."""
+    """Issue transaction ids and recognise them."""
 
     def __init__(self, key: bytes, life: timedelta) -> None:
         self._key = key
         self._life_seconds = int(life.total_seconds())
 
     def issue(self, *, ci_key: bytes, identity: bytes, address: str, at: datetime, nonce: bytes) -> Ticket:
-        """Return a new transaction; ``nonce`` is six fresh random octets.
+        """Return a new transaction; ``nonce`` is six random octets.
 
-        It is instant (4 octets) || nonce || tag (6): the tag only tells a mistake from a stranger, the challenge is
-        what must not be guessed, and has all of its 16 octets from the key.
+        Its id is instant (4 octets) || nonce || tag (6). The tag only detects ids of other servers early. The
+        security lies in the challenge: it must not be predictable, and all of its 16 octets are derived from
+        the key.
         """
         head = unix_seconds(at).to_bytes(_SECONDS_OCTETS, "big") + nonce
         transaction_id = head + self._tag(head)
@@ -50,7 +52,7 @@ class Tickets:
         return Ticket(transaction_id, challenge, address, ci_key, identity)
 
     def is_ours(self, transaction_id: bytes, at: datetime) -> bool:
-        """Tell whether this server began the transaction, and not too long ago."""
+        """Tell whether this server began the transaction and it has not expired."""
         head, tag = transaction_id[:-_TAG_OCTETS], transaction_id[-_TAG_OCTETS:]
         if len(transaction_id) != TRANSACTION_ID_OCTETS or not hmac.compare_digest(tag, self._tag(head)):
             return False
@@ -60,7 +62,7 @@ class Tickets:
     def recognise(
         self, transaction_id: bytes, challenge: bytes, candidates: list[tuple[bytes, bytes, str]]
     ) -> Ticket | None:
-        """Return the transaction with this challenge; ``candidates``: CI key, identity and address, each tried."""
+        """Return the transaction with this challenge, or None; tries each candidate (CI key, identity, address)."""
         for ci_key, identity, address in candidates:
             expected = self._challenge(transaction_id, ci_key, identity, address)
             if hmac.compare_digest(challenge, expected):
@@ -78,5 +80,5 @@ class Tickets:
 
 
 def first_id_at(instant: datetime) -> bytes:
-    """Return what every transaction id of this instant or later is not below."""
+    """Return the lowest transaction id of an instant: ids of this instant or later are not below it."""
     return unix_seconds(instant).to_bytes(_SECONDS_OCTETS, "big").ljust(TRANSACTION_ID_OCTETS, b"\x00")

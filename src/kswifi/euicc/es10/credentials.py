@@ -1,4 +1,4 @@
-"""What a manufacturer puts into a card's ECASD: certificates, keys and trusted CIs (SGP.22, 2.4.2)."""
+"""The data of the card's ECASD, set by its manufacturer: certificates, keys and trusted CIs (SGP.22, 2.4.2)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _CERTIFICATES_KEPT: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class CardCredentials:
-    """A card's identities, one for each CI it can sign under, and the CIs whose servers it believes."""
+    """A card's identities, one for each CI under which it can sign, and the CIs whose servers it trusts."""
 
     eid: Eid
     identities: tuple[CardIdentity, ...]
@@ -38,26 +38,26 @@ class CardCredentials:
 
 
 def credentials_of_pki(pki: Pki) -> CardCredentials:
-    """Return the credentials of the one card whose certificates and keys a PKI holds.
+    """Return the credentials of the only card in a PKI.
 
     Raises:
-        CardCredentialsError: it holds none, or those of several cards.
+        CardCredentialsError: the PKI has no card, or several.
     """
     identities = pki.card_identities()
     eids = {identity.euicc.certificate.eid for identity in identities}
     if len(eids) != 1:
         raise CardCredentialsError("the PKI holds the certificates of no card, or of several", cards=len(eids))
     (eid,) = eids
-    if eid is None:  # card_identities gives cards only, and their certificates name an EID
+    if eid is None:  # cannot happen: card_identities returns only cards, whose certificates have an EID
         raise CardCredentialsError("the card's certificate names no EID")
     return CardCredentials(eid, identities, _issuers(pki))
 
 
 def make_credentials(pki: Pki, eid: Eid, at: datetime) -> CardCredentials:
-    """Make certificates for a new card by the manufacturers' keys that a PKI holds.
+    """Issue certificates for a new card with the manufacturers' keys of a PKI.
 
     Raises:
-        CardCredentialsError: it has no manufacturer's key, or the EID is outside their ranges.
+        CardCredentialsError: the PKI has no manufacturer's key, or the EID is outside their ranges.
     """
     identities = tuple(
         CardIdentity(eum.certificate.issuer_key_id, made, eum.certificate)
@@ -81,7 +81,7 @@ def _issuers(pki: Pki) -> tuple[RspCertificate, ...]:
 
 
 def stored_identities(identities: Iterable[CardIdentity]) -> list[EuiccIdentity]:
-    """Return identities as a card keeps them."""
+    """Return identities in the form in which the card stores them."""
     return [
         EuiccIdentity(
             issuer_key_id=identity.issuer_key_id,
@@ -94,17 +94,17 @@ def stored_identities(identities: Iterable[CardIdentity]) -> list[EuiccIdentity]
 
 
 def identity_of(state: CardState, issuer_key_id: bytes) -> EuiccIdentity | None:
-    """Return the identity under a CI, if the card has one."""
+    """Return the card's identity under a CI, or None."""
     return next((each for each in state.identities if each.issuer_key_id == issuer_key_id), None)
 
 
 def sign(identity: EuiccIdentity, octets: bytes) -> bytes:
-    """Sign as this card (SK.EUICC.ECDSA)."""
+    """Return the card's signature (SK.EUICC.ECDSA) over octets."""
     return signatures.sign(read_key(identity.private_key), octets)
 
 
 def trust_of(state: CardState) -> Trust:
-    """Return trust in the CIs that the card was given; a card has no clock and no revocation list."""
+    """Return trust in the card's CIs. A card has no clock and no revocation list."""
     return Trust(_read_issuer(der) for der in state.issuers)
 
 
@@ -114,12 +114,12 @@ def _read_issuer(der: bytes) -> RspCertificate:
 
 
 def key_octets(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """Return a private key as the card keeps it: PKCS #8 without a password."""
+    """Return a private key as the card stores it: PKCS #8 without a password."""
     return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
 def read_key(octets: bytes) -> ec.EllipticCurvePrivateKey:
-    """Read a private key that `key_octets` made."""
+    """Read a private key that `key_octets` encoded."""
     key = load_der_private_key(octets, password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise CardCredentialsError("the card's key is on no elliptic curve")

@@ -1,4 +1,4 @@
-"""ES10b: who the card is, whom it believes, and what it prepares (SGP.22, 5.7.5, 5.7.7, 5.7.8, 5.7.13, 5.7.14)."""
+"""ES10b: mutual authentication and preparation of downloads (SGP.22, 5.7.5, 5.7.7, 5.7.8, 5.7.13, 5.7.14)."""
 
 from os import urandom
 from typing import Final
@@ -65,18 +65,18 @@ _RSP_CAPABILITIES: Final = (
     RspCapability.SERVICE_SPECIFIC_DATA,
 )
 _VOLATILE_OCTETS: Final = 32 * 1024
-_ACCREDITATION: Final = "KSWiFi software eUICC"  # none: this is no certified site's product
+_ACCREDITATION: Final = "KSWiFi software eUICC"  # not an accreditation: no certified site makes this card
 _INVALID_TRANSACTION_ID: Final = 5
 
 
 def get_info1(session: CardSession, _request: bytes) -> bytes:
-    """GetEUICCInfo1 (5.7.8)."""
+    """Answer GetEUICCInfo1 (5.7.8)."""
     keys = [each.issuer_key_id for each in session.state.identities]
     return EuiccInfo1.build(SVN, credentials.trust_of(session.state).issuer_key_ids, keys).raw
 
 
 def get_info2(session: CardSession, _request: bytes) -> bytes:
-    """GetEUICCInfo2 (5.7.8)."""
+    """Answer GetEUICCInfo2 (5.7.8)."""
     return _info2(session.state).raw
 
 
@@ -94,14 +94,14 @@ def _info2(state: CardState) -> EuiccInfo2:
 
 
 def get_challenge(session: CardSession, _request: bytes) -> bytes:
-    """GetEUICCChallenge (5.7.7): a new transaction begins, and what was under way before ends."""
+    """Answer GetEUICCChallenge (5.7.7): start a new transaction and discard the running one."""
     challenge = urandom(CHALLENGE_OCTETS)
     session.rsp = RspTransaction(challenge)
     return tlv.encode(TAG_GET_CHALLENGE, tlv.encode(0x80, challenge))
 
 
 class _RefusedError(Exception):
-    """A check failed; the answer names it by its code."""
+    """A check failed; ``code`` goes into the error answer."""
 
     def __init__(self, code: int) -> None:
         super().__init__(code)
@@ -109,7 +109,7 @@ class _RefusedError(Exception):
 
 
 def authenticate_server(session: CardSession, request: bytes) -> bytes:
-    """AuthenticateServer (5.7.13): check the server's proof, then give the card's own."""
+    """Answer AuthenticateServer (5.7.13): verify the server, then sign the card's own data."""
     asked = AuthenticateServerRequest.decode(request)
     try:
         server = _check_server(session.state, asked, _challenge(session))
@@ -124,7 +124,7 @@ def authenticate_server(session: CardSession, request: bytes) -> bytes:
 
 
 def _challenge(session: CardSession) -> bytes:
-    """Return the challenge that waits for its answer; it is good for one."""
+    """Return the pending challenge and clear it: it is valid for one AuthenticateServer."""
     if session.rsp is None or session.rsp.challenge is None:
         raise _RefusedError(AuthenticateError.NO_SESSION_CONTEXT)
     challenge, session.rsp.challenge = session.rsp.challenge, None
@@ -157,7 +157,7 @@ def _check_server(state: CardState, asked: AuthenticateServerRequest, challenge:
 
 
 def prepare_download(session: CardSession, request: bytes) -> bytes:
-    """PrepareDownload (5.7.5): check the server's second proof and give it a one-time key."""
+    """Answer PrepareDownload (5.7.5): verify the server's second signature, then sign a one-time key."""
     asked = PrepareDownloadRequest.decode(request)
     try:
         transaction, authenticated = _authenticated(session, asked)
@@ -186,7 +186,7 @@ def _authenticated(session: CardSession, asked: PrepareDownloadRequest) -> tuple
 
 
 def _check_smdp(state: CardState, asked: PrepareDownloadRequest, authenticated: Authenticated) -> RspCertificate:
-    """Accept CERT.DPpb of the server that authenticated: same object identifier, same CI."""
+    """Check that CERT.DPpb belongs to the authenticated server: same object identifier, same CI."""
     try:
         server = credentials.trust_of(state).check_server(asked.smdp_certificate, Role.DP_PB, at=None)
     except CertificateRefusedError:
@@ -203,7 +203,7 @@ def _check_smdp(state: CardState, asked: PrepareDownloadRequest, authenticated: 
 
 
 def _one_time_key(session: CardSession, curve: Curve, wanted: bytes | None) -> ec.EllipticCurvePrivateKey:
-    """Return the key of an earlier try that the server asks for, if the card has it still; else a new one."""
+    """Return the one-time key of an earlier try if the server asks for it and the card has it; else a new one."""
     state = session.state
     if wanted is not None and state.one_time_key:
         kept = credentials.read_key(state.one_time_key)
@@ -216,7 +216,7 @@ def _one_time_key(session: CardSession, curve: Curve, wanted: bytes | None) -> e
 
 
 def cancel_session(session: CardSession, request: bytes) -> bytes:
-    """CancelSession (5.7.14): sign that the download ends here, and why."""
+    """Answer CancelSession (5.7.14): sign the end of the download and its reason."""
     asked = CancelSessionRequest.decode(request)
     authenticated = None if session.rsp is None else session.rsp.authenticated
     if authenticated is None or asked.transaction_id != authenticated.transaction_id:

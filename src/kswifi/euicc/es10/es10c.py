@@ -1,4 +1,4 @@
-"""ES10a and ES10c: the profiles on the card, as its user manages them (SGP.22, 5.7.3, 5.7.4, 5.7.15 to 5.7.21)."""
+"""ES10a and ES10c: the end user's management of the card's profiles (SGP.22, 5.7.3, 5.7.4, 5.7.15 to 5.7.21)."""
 
 from typing import Any, Final
 
@@ -14,13 +14,15 @@ from kswifi.rsp.messages import profiles as messages
 from kswifi.rsp.messages.metadata import NotificationEvent, PolicyRule, ProfileClass
 from kswifi.rsp.messages.profiles import ProfileId, ProfileInfo, ProfileListRequest, ProfileSwitchRequest
 
-ROOT_SMDS_ADDRESS: Final = "smds.example.com"  # RFC 2606: discovery is none of this card's, and leads nowhere
+ROOT_SMDS_ADDRESS: Final = (
+    "smds.example.com"  # RFC 2606: the card does not support discovery, so no real server is named
+)
 ADDRESS_MAX_OCTETS: Final = 255
 NICKNAME_MAX_OCTETS: Final = 64
 
 _OK: Final = 0
 _NOT_FOUND: Final = 1
-_WRONG_STATE: Final = 2  # not disabled where that is needed, or not enabled
+_WRONG_STATE: Final = 2  # the profile is not in the state (disabled, enabled) that the function requires
 _DISALLOWED_BY_POLICY: Final = 3
 _NOTHING_TO_DELETE: Final = 1
 _UNDEFINED: Final = 127
@@ -38,12 +40,12 @@ _DEFAULT_TAGS: Final = (0x5A, 0x4F, 0x9F70, 0x90, 0x91, 0x92, 0x93, 0x94, 0x95)
 
 
 def get_configured_addresses(session: CardSession, _request: bytes) -> bytes:
-    """EuiccConfiguredAddresses (5.7.3)."""
+    """Answer EuiccConfiguredAddresses (5.7.3)."""
     return messages.encode_configured_addresses(session.state.default_smdp_address or None, ROOT_SMDS_ADDRESS)
 
 
 def set_default_smdp(session: CardSession, request: bytes) -> bytes:
-    """SetDefaultDpAddress (5.7.4): an empty one takes it away."""
+    """Answer SetDefaultDpAddress (5.7.4); an empty address removes the stored one."""
     address = Fields.of(request, messages.TAG_SET_DEFAULT_DP, "SetDefaultDpAddressRequest").text(0x80)
     if len(address.encode()) > ADDRESS_MAX_OCTETS:
         return messages.encode_result(messages.TAG_SET_DEFAULT_DP, _UNDEFINED)
@@ -53,12 +55,12 @@ def set_default_smdp(session: CardSession, request: bytes) -> bytes:
 
 
 def get_rat(_session: CardSession, _request: bytes) -> bytes:
-    """GetRAT (5.7.22)."""
+    """Answer GetRAT (5.7.22)."""
     return policy.rules_authorisation_table()
 
 
 def get_eid(session: CardSession, request: bytes) -> bytes:
-    """GetEID (5.7.20): of all data objects, the EID is the one this command can ask for."""
+    """Answer GetEID (5.7.20). No other data object can be requested."""
     wanted = Fields.of(request, messages.TAG_GET_EUICC_DATA, "GetEuiccDataRequest").octets(0x5C)
     if wanted != b"\x5a":
         raise StatusError(Status.INCORRECT_DATA)
@@ -66,7 +68,7 @@ def get_eid(session: CardSession, request: bytes) -> bytes:
 
 
 def list_profiles(session: CardSession, request: bytes) -> bytes:
-    """GetProfilesInfo (5.7.15): all profiles, or those of a search, with the tags asked for."""
+    """Answer GetProfilesInfo (5.7.15): all profiles or those of a search, with the requested tags."""
     try:
         asked = ProfileListRequest.decode(request)
     except RspDecodeError:
@@ -96,7 +98,7 @@ def _describe(profile: Profile, tags: tuple[int, ...]) -> ProfileInfo:
 
 
 def enable(session: CardSession, request: bytes) -> bytes:
-    """EnableProfile (5.7.16): the profile enabled before is disabled in the same step."""
+    """Answer EnableProfile (5.7.16); the profile that was enabled is disabled in the same step."""
     tag = messages.TAG_ENABLE_PROFILE
     profile = _find(session, ProfileSwitchRequest.decode(request, tag).profile)
     if profile is None:
@@ -117,7 +119,7 @@ def enable(session: CardSession, request: bytes) -> bytes:
 
 
 def disable(session: CardSession, request: bytes) -> bytes:
-    """DisableProfile (5.7.17)."""
+    """Answer DisableProfile (5.7.17)."""
     tag = messages.TAG_DISABLE_PROFILE
     profile = _find(session, ProfileSwitchRequest.decode(request, tag).profile)
     if profile is None:
@@ -134,7 +136,7 @@ def disable(session: CardSession, request: bytes) -> bytes:
 
 
 def delete(session: CardSession, request: bytes) -> bytes:
-    """DeleteProfile (5.7.18): a disabled profile, and everything it brought."""
+    """Answer DeleteProfile (5.7.18): delete a disabled profile with all its data."""
     tag = messages.TAG_DELETE_PROFILE
     profile = _find(session, messages.decode_delete_request(request))
     if profile is None:
@@ -150,7 +152,7 @@ def delete(session: CardSession, request: bytes) -> bytes:
 
 
 def memory_reset(session: CardSession, request: bytes) -> bytes:
-    """EuiccMemoryReset (5.7.19): the end user's wish goes before every policy rule."""
+    """Answer EuiccMemoryReset (5.7.19): delete what the options select. Policy rules do not prevent a reset."""
     tag = messages.TAG_MEMORY_RESET
     options = Fields.of(request, tag, "EuiccMemoryResetRequest").bits(0x82)
     state = session.state
@@ -175,7 +177,7 @@ def memory_reset(session: CardSession, request: bytes) -> bytes:
 
 
 def set_nickname(session: CardSession, request: bytes) -> bytes:
-    """SetNickname (5.7.21): an empty one takes it away."""
+    """Answer SetNickname (5.7.21); an empty nickname removes the stored one."""
     iccid, nickname = messages.decode_nickname_request(request)
     profile = _find(session, ProfileId.of_iccid(iccid))
     if profile is None:

@@ -1,4 +1,4 @@
-"""The ISD-R: the functions of ES10 by STORE DATA (SGP.22, 5.7.2)."""
+"""The ISD-R: it receives ES10 function calls by STORE DATA (SGP.22, 5.7.2)."""
 
 from collections.abc import Callable
 from typing import Final
@@ -43,7 +43,7 @@ _FUNCTIONS: Final[dict[int, Callable[[CardSession, bytes], bytes]]] = {
 
 
 def store_data(session: CardSession, channel: Channel, command: Command) -> bytes:
-    """Gather the blocks of one request and, with the last, do it; blocks before the last answer nothing."""
+    """Collect the blocks of one request and process it with the last block; earlier blocks get no response data."""
     if command.p1 not in (_MORE_BLOCKS, _LAST_BLOCK):
         raise _abandon(channel, Status.INCORRECT_P1_P2)
     if command.p2 == 0 and channel.blocks & 0xFF:
@@ -70,7 +70,8 @@ def _run(session: CardSession, request: bytes) -> bytes:
     tag, start, length = tlv.read_header(request)
     function = _FUNCTIONS.get(tag)
     if function is None:
-        # The units of a bound profile package are cut short data objects, known by their place alone.
+        # The units of a bound profile package are data objects that may end early (A1 and A3 are headers without
+        # their segments), so only their place in the sequence identifies them, not their tag.
         if tag == TAG_BOUND_PROFILE_PACKAGE or loading.is_loading(session):
             return loading.load(session, request)
         raise StatusError(Status.REFERENCED_DATA_NOT_FOUND)

@@ -1,8 +1,10 @@
-"""LoadBoundProfilePackage: a package opened as it arrives, installed whole or not at all (SGP.22, 2.5 and 5.7.6).
+"""LoadBoundProfilePackage: open a package as it arrives; install it wholly or not at all (SGP.22, 2.5 and 5.7.6).
 
-Each unit is a STORE DATA command. What fails is reported once, signed, in a ProfileInstallationResult that the
-card keeps as a notification; a download that is cut off by power loss or a new challenge leaves nothing and says
-nothing, so that it can be tried again with the same one-time key.
+The sequence of units is BF23 (InitialiseSecureChannel: key agreement), A0 (ConfigureISDP), A1 with 88
+segments (StoreMetadata), optionally A2 (ReplaceSessionKeys) and A3 with 86 segments (profile elements). Each
+unit is one STORE DATA command. A failure is reported once, in a signed ProfileInstallationResult that the
+card stores as a notification. A download that ends by power loss or a new challenge leaves no profile and no
+notification, so that it can be tried again with the same one-time key.
 """
 
 from typing import Final, NoReturn
@@ -25,7 +27,7 @@ from kswifi.rsp.saip.response import PeStatus, encode_euicc_response
 
 
 class _InstallFailedError(Exception):
-    """The package was opened whole and the profile in it is not taken."""
+    """The package was decrypted completely, but its profile is refused."""
 
     def __init__(self, reason: InstallError, response: bytes) -> None:
         super().__init__(reason.name)
@@ -34,15 +36,15 @@ class _InstallFailedError(Exception):
 
 
 def is_loading(session: CardSession) -> bool:
-    """Tell whether a package is on its way, so that what is no function is a part of it."""
+    """Tell whether a package is being loaded, so that an unknown tag is a unit of it."""
     return session.rsp is not None and session.rsp.loading is not None
 
 
 def load(session: CardSession, unit: bytes) -> bytes:
-    """Take the next unit of a package; answer nothing until it ends, well or not.
+    """Process the next unit of a package; the answer is empty until the last unit or a failure.
 
     Raises:
-        StatusError: no download is prepared, or the result could not be kept.
+        StatusError: no download is prepared, or the result could not be stored.
     """
     transaction = session.rsp
     if transaction is None or transaction.secrets is None or transaction.authenticated is None:
@@ -76,7 +78,7 @@ def _take(session: CardSession, authenticated: Authenticated, loading: Loading, 
 
 
 def _take_metadata(session: CardSession, loading: Loading, request: bytes) -> None:
-    """Check StoreMetadata (5.5.3) before any of the profile comes."""
+    """Check StoreMetadata (5.5.3) before the profile elements arrive."""
     try:
         metadata = ProfileMetadata.decode(request)
     except RspDecodeError as error:
@@ -101,7 +103,7 @@ _REASONS: Final = {
 
 
 def _install(session: CardSession, authenticated: Authenticated, loading: Loading) -> Profile:
-    """Make the profile and put it onto the card; the caller makes it durable."""
+    """Build the profile and add it to the card's state; the caller commits it."""
     try:
         profile = new_profile(
             session.state,
@@ -124,7 +126,7 @@ def _failed(reason: InstallError, status: PeStatus, element: int | None = None) 
 
 
 def _report_success(session: CardSession, authenticated: Authenticated, profile: Profile) -> bytes:
-    """Sign and keep the result together with the profile: one write, so either both are there or neither is."""
+    """Sign the result and commit it together with the profile, in one write."""
     result = InstallSuccess(profile.isdp_aid, encode_euicc_response(PeStatus.OK))
     octets = _keep_result(session, authenticated, profile.iccid, result)
     note(session.state, profile, NotificationEvent.INSTALL)
@@ -137,7 +139,7 @@ def _report_success(session: CardSession, authenticated: Authenticated, profile:
 def _report_failure(
     session: CardSession, transaction: RspTransaction, iccid: bytes | None, failure: InstallFailure
 ) -> bytes:
-    """Sign and keep the result; the transaction stays, so that the LPA can still cancel it."""
+    """Sign and store the failure; the transaction stays open, so that the LPA can cancel it."""
     if transaction.authenticated is None:
         raise StatusError(Status.CONDITIONS_NOT_SATISFIED)
     transaction.loading = transaction.secrets = None

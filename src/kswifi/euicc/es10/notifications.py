@@ -1,4 +1,4 @@
-"""Notifications: what happened to profiles, signed and kept until their servers have heard (SGP.22, 3.5)."""
+"""Notifications: signed reports of profile changes, stored until their servers acknowledge them (SGP.22, 3.5)."""
 
 import logging
 from typing import Final
@@ -27,9 +27,9 @@ from kswifi.rsp.messages.profiles import (
 )
 
 NOTIFICATION_MEMORY_OCTETS: Final = 256 * 1024
-"""The card's memory for notifications, apart from that of profiles."""
+"""The card's memory for notifications, separate from that for profiles."""
 RESULT_RESERVE_OCTETS: Final = 64 * 1024
-"""The part of it that only install results take: they are what a server's order waits for."""
+"""The part of it reserved for install results, because a server's order waits for them."""
 _OK: Final = 0
 _NOTHING_TO_DELETE: Final = 1
 
@@ -37,19 +37,19 @@ _log = logging.getLogger(__name__)
 
 
 def list_notifications(session: CardSession, request: bytes) -> bytes:
-    """ListNotification (5.7.9): the metadata of those that wait."""
+    """Answer ListNotification (5.7.9): the metadata of the stored notifications."""
     found = _find(session.state, NotificationQuery.decode_list(request))
     return encode_notification_list(TAG_LIST_NOTIFICATIONS, (each.metadata for each in found))
 
 
 def retrieve_notifications(session: CardSession, request: bytes) -> bytes:
-    """RetrieveNotificationsList (5.7.10): whole notifications, as they were signed."""
+    """Answer RetrieveNotificationsList (5.7.10): the stored notifications as signed."""
     found = _find(session.state, NotificationQuery.decode_retrieve(request))
     return encode_notification_list(TAG_RETRIEVE_NOTIFICATIONS, (each.octets for each in found))
 
 
 def notification_sent(session: CardSession, request: bytes) -> bytes:
-    """NotificationSent (5.7.11): the server has it, so the card forgets it."""
+    """Answer NotificationSent (5.7.11): delete a notification that the server has acknowledged."""
     number = Fields.of(request, TAG_NOTIFICATION_SENT, "NotificationSentRequest").integer(0x80)
     waiting = session.state.notifications
     kept = [each for each in waiting if each.sequence_number != number]
@@ -70,9 +70,9 @@ def _find(state: CardState, query: NotificationQuery) -> list[StoredNotification
 
 
 def note(state: CardState, profile: Profile, event: NotificationEvent) -> None:
-    """Keep a signed notification for each server that the profile names for this event (3.5).
+    """Store a signed notification for each server that the profile names for this event (3.5).
 
-    A profile that was loaded directly names none, and the card has nothing to sign it with.
+    A profile that was loaded directly names no server and has no CI under which the card could sign.
     """
     identity = identity_of(state, profile.issuer_key_id)
     if identity is None:
@@ -97,7 +97,7 @@ def note_install_result(
     iccid: bytes | None,
     final_result: InstallSuccess | InstallFailure,
 ) -> bytes:
-    """Keep the signed result of a download and return it, which is what the last segment answers (2.5.6)."""
+    """Store the signed result of a download and return it: it is the answer to the last segment (2.5.6)."""
     metadata = _next_metadata(state, NotificationEvent.INSTALL, address, iccid)
     data = InstallResultData.build(
         transaction_id=transaction_id, notification=metadata, smdp_oid=smdp_oid, final_result=final_result
@@ -116,10 +116,10 @@ def _next_metadata(
 
 
 def _keep(state: CardState, metadata: NotificationMetadata, octets: bytes, *, install_result: bool) -> None:
-    """Keep one more if there is room for it.
+    """Store a notification if there is room.
 
-    What is kept stays until NotificationSent removes it (SGP.22, 3.5), so a full memory takes no new notification;
-    its sequence number stays used, which shows the gap.
+    A stored notification stays until NotificationSent removes it (SGP.22, 3.5), so a full memory takes no new
+    one; its sequence number stays used, which makes the gap visible.
     """
     room = NOTIFICATION_MEMORY_OCTETS - (0 if install_result else RESULT_RESERVE_OCTETS)
     used = sum(len(each.metadata) + len(each.octets) for each in state.notifications)

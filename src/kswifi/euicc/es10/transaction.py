@@ -1,4 +1,4 @@
-"""One RSP session of a card, from GetEUICCChallenge to the end of a download; it is lost with the power."""
+"""The card's RSP session, from GetEUICCChallenge to the end of a download; it is lost at power-off."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from kswifi.rsp.certificates import RspCertificate
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """A server that has proved itself, and what the card answered it."""
+    """A server that has authenticated, and the card's answer to it."""
 
     transaction_id: bytes
     server: RspCertificate
@@ -21,13 +21,13 @@ class Authenticated:
 
     @property
     def smdp_oid(self) -> str:
-        """Return the server's object identifier; it is checked before this is made."""
+        """Return the server's object identifier; it was checked before this object was made."""
         return self.server.oid or ""
 
 
 @dataclass(slots=True)
 class Loading:
-    """A bound profile package that is on its way into the card."""
+    """A bound profile package that is being loaded."""
 
     opener: PackageOpener = field(repr=False)
     metadata: bytes = b""
@@ -37,10 +37,10 @@ class Loading:
 
 @dataclass(slots=True)
 class RspTransaction:
-    """How far the card has come with a server; each step needs the one before it."""
+    """The progress of a transaction with a server; each step requires the previous one."""
 
     challenge: bytes | None
-    """euiccChallenge, good for one AuthenticateServer."""
+    """euiccChallenge, valid for one AuthenticateServer."""
     authenticated: Authenticated | None = None
     secrets: CardSecrets | None = field(default=None, repr=False)
     """Set by PrepareDownload."""

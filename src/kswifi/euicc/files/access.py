@@ -1,7 +1,8 @@
-"""Access rules in expanded format, as the records of EF.ARR hold them (TS 102 221, 9.2; ISO/IEC 7816-4, 9.3.3).
+"""Access rules in expanded format: the records of EF.ARR (TS 102 221, 9.2; ISO/IEC 7816-4, 9.3.3).
 
-A rule is a row of access mode objects (80: a bit for each kind of access), each followed by its security condition.
-What no rule allows is forbidden; a rule that cannot be read forbids.
+A rule is a sequence of access mode objects (tag 80: a bit for each kind of access), each followed by its
+security condition. An access that no mode object names is forbidden, and so is any access by a malformed
+rule.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,7 @@ _PADDING: Final = 0xFF
 
 
 def allows(rule: bytes, mode: int, verified: Callable[[int], bool]) -> bool:
-    """Tell whether a rule allows a kind of access; ``verified`` tells whether a key reference is satisfied."""
+    """Tell whether a rule allows an access mode; ``verified`` tells whether a key reference is satisfied."""
     try:
         applies = False
         for item in _items(rule):

@@ -1,7 +1,7 @@
-"""RETRIEVE DATA and SET DATA: the data objects of BER-TLV files, block by block (TS 102 221, 11.3).
+"""RETRIEVE DATA and SET DATA: block-wise access to the data objects of BER-TLV files (TS 102 221, 11.3).
 
-An object under way waits in memory and is written whole with its last block. The object that it replaces is gone
-from the first block on (annex L), so a transfer that breaks off leaves neither.
+A transferred object is kept in memory and written with its last block. Its first block deletes the object
+that it replaces (annex L), so after an interrupted transfer the file has neither of them.
 """
 
 from typing import Final
@@ -24,7 +24,7 @@ _TAG_MAX_OCTETS: Final = 3
 
 
 def retrieve_data(session: CardSession, channel: Channel, command: Command) -> bytes:
-    """Answer the first or next block of an object, or the one before once more; 62F1 says that more follow."""
+    """Return the first, next or (once more) previous block of an object; 62F1 means that more blocks follow."""
     transfer = channel.transfer
     if _block(command) == _FIRST:
         channel.transfer = None
@@ -60,8 +60,8 @@ def _begin_reading(file: ElementaryFile, tag_octets: bytes) -> Transfer:
 
 
 def set_data(session: CardSession, channel: Channel, command: Command) -> bytes:
-    """Take a block of an object; a tag alone deletes the object. 63F1 says that more is expected."""
-    transfer, channel.transfer = channel.transfer, None  # given up unless this block is its next
+    """Receive a block of an object; a tag alone deletes the object. 63F1 means that more blocks are expected."""
+    transfer, channel.transfer = channel.transfer, None  # discarded unless this block continues it
     if not command.data:
         raise StatusError(Status.WRONG_LENGTH)
     if _block(command) == _FIRST:
@@ -86,7 +86,7 @@ def _begin_storing(session: CardSession, file: ElementaryFile, block: bytes) -> 
     except tlv.TlvError:
         raise StatusError(Status.INCORRECT_DATA) from None
     in_der = block[:value_offset] == tlv.encode_tag(tag) + tlv.encode_length(length)
-    if block[0] & _CLASS != _CONTEXT_CLASS or not in_der:  # 11.3: context-specific tags, lengths in DER
+    if block[0] & _CLASS != _CONTEXT_CLASS or not in_der:  # 11.3: only context-specific tags, and lengths in DER
         raise StatusError(Status.INCORRECT_DATA)
     others = _without(file, tag)
     _require_room(session, file, len(others) + value_offset + length)
@@ -102,7 +102,7 @@ def _go_on_storing(transfer: Transfer | None, command: Command) -> None:
     if command.p2 & _SHORT_IDENTIFIER:
         raise StatusError(Status.INCORRECT_P1_P2)
     if _block(command) == _AGAIN:
-        if not transfer.before:  # the first block is sent again as a first block
+        if not transfer.before:  # a repeated first block starts again
             raise StatusError(Status.CONDITIONS_NOT_SATISFIED)
         del transfer.octets[transfer.before :]
     transfer.before = len(transfer.octets)
@@ -112,7 +112,9 @@ def _go_on_storing(transfer: Transfer | None, command: Command) -> None:
 def _keep(session: CardSession, transfer: Transfer) -> None:
     whole, file = bytes(transfer.octets), transfer.file
     content = _without(file, tlv.read_header(whole)[0]) + whole
-    _require_room(session, file, len(content))  # another channel may have stored meanwhile
+    _require_room(
+        session, file, len(content)
+    )  # check again: another channel may have used the memory since the first block
     file.content = content
     session.commit()
 
@@ -137,7 +139,7 @@ def _without(file: ElementaryFile, tag: int) -> bytes:
 
 
 def _tag_length(octets: bytes) -> int:
-    """Return how many octets the tag has with which these begin; 0 where it is cut short or too long."""
+    """Return the length of the tag at the start of the octets; 0 if it is incomplete or too long."""
     if octets[0] & 0x1F != 0x1F:
         return 1
     for length, octet in enumerate(octets[1:_TAG_MAX_OCTETS], start=2):
@@ -147,7 +149,7 @@ def _tag_length(octets: bytes) -> int:
 
 
 def _block(command: Command) -> int:
-    """Return which block P2 means (11.3.1.2)."""
+    """Return which block P2 requests (11.3.1.2)."""
     block = command.p2 & _BLOCK
     if command.p1 or command.p2 & _RESERVED or block not in (_FIRST, _NEXT, _AGAIN):
         raise StatusError(Status.INCORRECT_P1_P2)

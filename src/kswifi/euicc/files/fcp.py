@@ -1,4 +1,4 @@
-"""How a file describes itself when it is selected: the FCP template (TS 102 221, 11.1.1.3)."""
+"""FCP templates: the description of a file that SELECT returns (TS 102 221, 11.1.1.3)."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ _UICC_CHARACTERISTICS: Final = tlv.encode(0xA5, tlv.encode(0x80, b"\x71"))
 
 
 def describe_file(file: ElementaryFile, shown: ElementaryFile) -> bytes:
-    """Return the FCP template of an elementary file, which shows its own content or a linked file's."""
+    """Return the FCP template of an elementary file; ``shown`` has the content: the file or its link target."""
     structure = 0x79 if shown.ber_tlv else 0x46 if shown.cyclic else 0x42 if shown.record_octets else 0x41
     descriptor = bytes([structure, _DATA_CODING])
     if shown.record_octets:
@@ -32,18 +32,18 @@ def describe_file(file: ElementaryFile, shown: ElementaryFile) -> bytes:
 
 
 def _limits(file: ElementaryFile) -> bytes:
-    """Return what is said of a BER-TLV file beside its size: DER, reserved, at most (11.1.1.4.6.6 to 8)."""
+    """Return the further sizes of a BER-TLV file: DER coding, reserved, maximum (11.1.1.4.6.6 to 8)."""
     maximum = tlv.encode(0x86, encode_size(file.maximum_octets)) if file.maximum_octets else b""
     return tlv.encode(0xA5, _DER_OBJECTS, tlv.encode(0x85, encode_size(file.reserved_octets)), maximum)
 
 
 def encode_size(octets: int) -> bytes:
-    """Return a size in two octets, or in as many as it takes (TS 102 221, 11.1.1.4.1)."""
+    """Return a size in two octets, or in more if needed (TS 102 221, 11.1.1.4.1)."""
     return octets.to_bytes(max(2, (octets.bit_length() + 7) // 8), "big")
 
 
 def describe_directory(directory: Directory, pins: dict[int, Pin]) -> bytes:
-    """Return the FCP template of a directory; ``pins`` are those that can be verified there."""
+    """Return the FCP template of a directory; ``pins`` are the PINs that can be verified there."""
     references = [reference for reference in directory.pin_status if reference in pins]
     enabled = 0
     for reference in references:

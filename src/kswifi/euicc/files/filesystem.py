@@ -26,7 +26,7 @@ _NEXT, _PREVIOUS, _ABSOLUTE = 2, 3, 4
 
 
 def select(session: CardSession, channel: Channel, command: Command) -> bytes:
-    """Select by identifier, parent, name or path; answer the FCP template, or nothing if P2 says so."""
+    """Select by identifier, parent, name or path; return the FCP template, or nothing if P2 asks for none."""
     channel.transfer = None
     if command.p1 == 0x04:
         return _select_application(session, channel, command)
@@ -55,7 +55,7 @@ def _find(channel: Channel, command: Command) -> tuple[list[Directory], Elementa
 
 
 def _by_identifier(channel: Channel, file_id: bytes) -> tuple[list[Directory], ElementaryFile | None]:
-    """Look where TS 102 221, 8.4.1 says: children, parent, the parent's children, current directory, MF, ADF."""
+    """Search in the order of TS 102 221, 8.4.1: children, parent, parent's children, current directory, MF, ADF."""
     if file_id == MF_ID:
         return channel.path[:1], None
     if file_id == CURRENT_ADF_ID:
@@ -64,7 +64,9 @@ def _by_identifier(channel: Channel, file_id: bytes) -> tuple[list[Directory], E
     for path in (here, here[:-1]):
         if path:
             found = _child(path, file_id)
-            if found is not None and (path is here or found[1] is None):  # beside it directories alone are seen
+            if found is not None and (
+                path is here or found[1] is None
+            ):  # of the parent's children, only directories can be selected
                 return found
             if path[-1].file_id == file_id and path[-1].aid is None:
                 return path, None
@@ -94,7 +96,7 @@ def _child(path: list[Directory], file_id: bytes) -> tuple[list[Directory], Elem
     if file is not None:
         return path, file
     for directory in path[-1].directories:
-        # An ADF's own identifier served the loading alone; it is selected by its name.
+        # The temporary identifier of an ADF is only for loading the profile; an ADF is selected by its name.
         if directory.file_id == file_id and directory.aid is None:
             return [*path, directory], None
     return None
@@ -108,7 +110,7 @@ def _adf_path(channel: Channel) -> list[Directory]:
 
 
 def _select_application(session: CardSession, channel: Channel, command: Command) -> bytes:
-    """Select an application by its name, which may be cut short on the right."""
+    """Select an application by its name (AID), which may be truncated on the right."""
     if command.p2 & ~_NO_DATA != _FIRST_OR_ONLY:
         raise StatusError(Status.INCORRECT_P1_P2)
     if not _AID_OCTETS_MIN <= len(command.data) <= len(ISD_R_AID):
@@ -138,7 +140,7 @@ def _describe(session: CardSession, channel: Channel) -> bytes:
 
 
 def status(session: CardSession, channel: Channel, command: Command) -> bytes:
-    """Describe the current directory (TS 102 221, 11.1.2)."""
+    """Return the FCP template of the current directory (TS 102 221, 11.1.2)."""
     if not channel.path:
         raise StatusError(Status.FILE_NOT_FOUND)
     if command.p1 > 0x02:
@@ -156,7 +158,7 @@ def status(session: CardSession, channel: Channel, command: Command) -> bytes:
 
 
 def read_binary(session: CardSession, channel: Channel, command: Command) -> bytes:
-    """Read a transparent file from an offset; 6Cxx tells the length where too much is asked for."""
+    """Read a transparent file from an offset; 6Cxx gives the available length if Le is too large."""
     file, offset = _transparent(session, channel, command, access.READ)
     if command.data:
         raise StatusError(Status.WRONG_LENGTH)
@@ -168,7 +170,7 @@ def read_binary(session: CardSession, channel: Channel, command: Command) -> byt
 
 
 def update_binary(session: CardSession, channel: Channel, command: Command) -> bytes:
-    """Overwrite a part of a transparent file, durably."""
+    """Overwrite a part of a transparent file. Durable."""
     file, offset = _transparent(session, channel, command, access.UPDATE)
     if not command.data or offset + len(command.data) > len(file.content):
         raise StatusError(Status.WRONG_LENGTH)
@@ -196,7 +198,7 @@ def _transparent(session: CardSession, channel: Channel, command: Command, mode:
 
 
 def read_record(session: CardSession, channel: Channel, command: Command) -> bytes:
-    """Read one record, whole."""
+    """Read one record."""
     file, number = _record(session, channel, command, access.READ)
     if command.data:
         raise StatusError(Status.WRONG_LENGTH)
@@ -206,7 +208,7 @@ def read_record(session: CardSession, channel: Channel, command: Command) -> byt
 
 
 def update_record(session: CardSession, channel: Channel, command: Command) -> bytes:
-    """Overwrite one record, whole and durably; of a cyclic file the oldest, which becomes the first."""
+    """Overwrite one record; in a cyclic file the oldest, which becomes the first. Durable."""
     file, number = _record(session, channel, command, access.UPDATE)
     if len(command.data) != file.record_octets:
         raise StatusError(Status.WRONG_LENGTH)
@@ -236,7 +238,7 @@ def _record(session: CardSession, channel: Channel, command: Command, mode: int)
 
 
 def _record_number(channel: Channel, file: ElementaryFile, command: Command) -> int:
-    """Return the record that P1 and P2 mean (TS 102 221, 11.1.5): absolute, current, next or previous."""
+    """Return the record number that P1 and P2 select (TS 102 221, 11.1.5): absolute, current, next or previous."""
     mode = command.p2 & 0x07
     if mode == _ABSOLUTE:
         number = command.p1 or channel.record
@@ -256,7 +258,7 @@ def _record_number(channel: Channel, file: ElementaryFile, command: Command) -> 
 
 
 def select_short(channel: Channel, sfi: int) -> None:
-    """Make the file with this short identifier in the current directory the current one."""
+    """Select the file with this short identifier in the current directory."""
     if not channel.path:
         raise StatusError(Status.FILE_NOT_FOUND)
     found = next((file for file in channel.path[-1].files if file.sfi == sfi), None)
@@ -267,7 +269,7 @@ def select_short(channel: Channel, sfi: int) -> None:
 
 
 def shown_file(session: CardSession, file: ElementaryFile) -> ElementaryFile:
-    """Return the file whose content is read and written: itself, or the one that it links to."""
+    """Return the file that has the content: the file itself, or its link target."""
     profile = session.state.enabled_profile()
     target = file_at(profile.mf, file.link) if file.link and profile is not None else file
     if target is None:
@@ -276,10 +278,10 @@ def shown_file(session: CardSession, file: ElementaryFile) -> ElementaryFile:
 
 
 def current_file(channel: Channel) -> ElementaryFile:
-    """Return the file that is selected.
+    """Return the selected file.
 
     Raises:
-        StatusError: none is.
+        StatusError: no file is selected.
     """
     if channel.file is None:
         raise StatusError(Status.NO_EF_SELECTED)

@@ -1,1 +1,1 @@
-"""Profile packages on the card: read, checked, installed, with the rules they bring (SAIP, SGP.22 2.9)."""
+"""Install profile packages on the card: parse, check, and apply policy rules (SAIP, SGP.22 2.9)."""

@@ -1,4 +1,4 @@
-"""From a package's file parameters to files: templates' defaults, then the profile's own words."""
+"""Make files from a package's file parameters: defaults of the template, overridden by the profile."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -13,7 +13,7 @@ from kswifi.rsp.saip.templates import FileTemplate, FileType, default_content, f
 
 MF_ARR_FILE: Final = bytes.fromhex("2F06")
 DF_ARR_FILE: Final = bytes.fromhex("6F06")
-FILE_MAX_OCTETS: Final = 0x7FFF  # what READ BINARY's offset of 15 bits can reach
+FILE_MAX_OCTETS: Final = 0x7FFF  # the largest offset of READ BINARY, which has 15 bits
 _RECORD_MAX_OCTETS: Final = 255
 _RECORDS_MAX: Final = 254
 _TRANSPARENT: Final = 0x01
@@ -31,7 +31,7 @@ _DER_OBJECTS: Final = b"\x01"
 
 
 def unsupported(what: str, status: PeStatus = PeStatus.FEATURE_NOT_SUPPORTED) -> ProfileRefusedError:
-    """Return the refusal of something that this card lacks."""
+    """Return the error for a feature that this card lacks."""
     return ProfileRefusedError(f"this card does not support {what}", reason="unsupported", status=status, what=what)
 
 
@@ -39,7 +39,7 @@ def make_directory(fcp: Fcp, file_id: bytes, *, arr_file: bytes, arr_record: int
     """Return an empty directory.
 
     Raises:
-        ProfilePackageError: it has no access rule.
+        ProfilePackageError: its access rule is missing.
         ProfileRefusedError: it is a link, or not activated.
     """
     _check_life_cycle(fcp)
@@ -65,7 +65,7 @@ def make_file(
 
     Raises:
         ProfilePackageError: parameters are missing or contradict each other.
-        ProfileRefusedError: it is of a kind that this card lacks.
+        ProfileRefusedError: the card does not support this kind of file.
     """
     _check_life_cycle(fcp)
     file_id = fcp.file_id or (template.file_id if template else None)
@@ -94,7 +94,7 @@ def make_file(
 
 
 def _make_ber_tlv(file: ElementaryFile, fcp: Fcp, writes: Sequence[Skip | Content]) -> None:
-    """Take the sizes of a BER-TLV file and the data objects that the profile puts into it (TS 102 221, 8.2.2.4)."""
+    """Set the sizes of a BER-TLV file and its initial data objects (TS 102 221, 8.2.2.4)."""
     details = fcp.proprietary or ProprietaryInfo()
     if details.file_details != _DER_OBJECTS:
         raise unsupported("data objects that are not coded in DER")
@@ -104,7 +104,7 @@ def _make_ber_tlv(file: ElementaryFile, fcp: Fcp, writes: Sequence[Skip | Conten
     if any(isinstance(write, Skip) for write in writes):
         raise ProfilePackageError("a BER-TLV file has data objects, and no gaps")
     file.content = b"".join(write.octets for write in writes if isinstance(write, Content))
-    tlv.children(file.content)  # whole, and no tag twice
+    tlv.children(file.content)  # refuses incomplete objects and duplicate tags
     if file.maximum_octets and file.octets() > file.maximum_octets:
         raise ProfilePackageError("a BER-TLV file has more octets than it may have")
 
@@ -128,13 +128,13 @@ def _access_rule(fcp: Fcp, arr_file: bytes, default: int | None) -> tuple[bytes,
 
 def _short_identifier(fcp: Fcp, file_id: bytes, template: FileTemplate | None) -> int | None:
     if fcp.short_efid is None:
-        # TS 102 222: without a word about it, the five last bits of the file identifier.
+        # TS 102 222: if omitted, the short identifier is the last five bits of the file identifier.
         return template.sfi if template else (file_id[1] & 0x1F or None)
     return fcp.short_efid[0] >> 3 if fcp.short_efid else None
 
 
 def _dimensions(fcp: Fcp, template: FileTemplate | None) -> tuple[int, int]:
-    """Return (octets of a record or 0, octets of the file)."""
+    """Return the octets of a record (0 if the file has none) and the octets of the file."""
     record_octets, records, transparent_size = 0, None, None
     if template is not None:
         if template.file_type in (FileType.LINEAR_FIXED, FileType.CYCLIC):
@@ -161,7 +161,7 @@ def _dimensions(fcp: Fcp, template: FileTemplate | None) -> tuple[int, int]:
 
 
 def _structure(fcp: Fcp, template: FileTemplate | None) -> int:
-    """Return the structure as the file descriptor codes it (TS 102 221, 11.1.1.4.3)."""
+    """Return the structure as coded in the file descriptor (TS 102 221, 11.1.1.4.3)."""
     structure = _STRUCTURES.get(template.file_type, 0) if template else 0
     if fcp.file_descriptor is not None:
         structure = fcp.file_descriptor[0] & 0x3F if len(fcp.file_descriptor) in (2, 4) else 0

@@ -1,4 +1,4 @@
-"""The last step of every installation: a package that was checked whole becomes a profile of this card."""
+"""The last step of every installation: build a profile from a checked package for this card."""
 
 from typing import Final
 
@@ -7,7 +7,7 @@ from kswifi.euicc.profiles.loader import build_profile_state
 from kswifi.euicc.state import CardState, Profile
 from kswifi.rsp.saip.response import PeStatus
 
-FIRST_ISDP: Final = 0x10  # SGP.02, 2.2.3: numbers below are not profiles'
+FIRST_ISDP: Final = 0x10  # SGP.02, 2.2.3: lower numbers are not for profiles
 _LAST_ISDP: Final = 0xFFFF
 _ISDP_AID_PREFIX: Final = bytes.fromhex("A0000005591010FFFFFFFF8900")
 
@@ -15,7 +15,7 @@ _ISDP_AID_PREFIX: Final = bytes.fromhex("A0000005591010FFFFFFFF8900")
 def new_profile(
     state: CardState, package: bytes, *, metadata: bytes | None = None, issuer_key_id: bytes = b""
 ) -> Profile:
-    """Return the profile of a package if the card can take it; nothing is changed yet.
+    """Return the profile of a package if the card can install it. The state is not changed.
 
     Raises:
         ProfileRefusedError: malformed, unsupported, already installed, or no memory.

@@ -1,4 +1,4 @@
-"""The keys of an application: from an AKA parameter element to what AUTHENTICATE works with."""
+"""The keys of an application: make the keys for AUTHENTICATE from an AKA parameter element."""
 
 from typing import Final
 
@@ -12,11 +12,11 @@ _KEY_OCTETS: Final = 16
 
 
 def make_keys(aka: elements.AkaParameter) -> Authentication:
-    """Return the keys of an element that brings some.
+    """Return the keys of an element with an algorithm parameter.
 
     Raises:
-        ProfilePackageError: they are of the wrong length.
-        ProfileRefusedError: an algorithm, or options of it, that this card lacks.
+        ProfilePackageError: a key has the wrong length.
+        ProfileRefusedError: the card lacks the algorithm or one of its options.
     """
     algorithm = aka.algorithm
     sequence_numbers = [int.from_bytes(sqn, "big") for sqn in aka.sqn_init]
@@ -24,7 +24,7 @@ def make_keys(aka: elements.AkaParameter) -> Authentication:
     if algorithm is not None and algorithm.algorithm_id == elements.ALGORITHM_USIM_TEST:
         if len(algorithm.key) != _KEY_OCTETS:
             raise ProfilePackageError("the USIM test algorithm takes a key of 16 octets")
-        # sqnOptions and sqnDelta are ignored with this algorithm (SAIP, AKAParameter).
+        # SAIP, AKAParameter: the XOR algorithm ignores sqnOptions and sqnDelta.
         return Authentication(algorithm.key, b"", sequence_numbers, (1 << 43) - 1, test_algorithm=True)
     if algorithm is None or algorithm.algorithm_id != elements.ALGORITHM_MILENAGE:
         raise unsupported("another authentication algorithm than Milenage with keys of its own")
@@ -42,9 +42,9 @@ def make_keys(aka: elements.AkaParameter) -> Authentication:
 
 
 def mapped_application(mapping: bytes) -> bytes:
-    """Return the name of the application whose keys a mapping parameter borrows.
+    """Return the AID of the application whose keys a mapping parameter shares.
 
     Raises:
-        ProfilePackageError: it names none.
+        ProfilePackageError: it names no application.
     """
     return der.required(tlv.children(mapping), 0x81, "mappingSource")

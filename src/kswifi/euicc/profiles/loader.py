@@ -1,7 +1,7 @@
-"""From a profile package to a profile: everything is checked before anything is kept.
+"""Build a profile from a profile package; everything is checked before anything is stored.
 
-What a profile mandates and the card lacks is refused by name; an element that is neither known nor mandated is
-passed over.
+A mandatory feature that the card lacks is refused by its name. An unknown element that is not mandatory is
+ignored.
 """
 
 import logging
@@ -74,12 +74,12 @@ _log = logging.getLogger(__name__)
 def build_profile_state(
     octets: bytes, isdp_aid: bytes, *, metadata: bytes | None = None, issuer_key_id: bytes = b""
 ) -> Profile:
-    """Return the profile of a package, disabled, not yet on any card.
+    """Return the profile of a package, disabled and not yet added to a card.
 
-    Without metadata (a profile that is loaded directly) its header and EF.SPN name it.
+    Without metadata (a profile that is loaded directly), its header and EF.SPN give its names.
 
     Raises:
-        ProfileRefusedError: malformed, or it mandates what this card lacks.
+        ProfileRefusedError: malformed, or a mandatory feature is not supported.
     """
     try:
         loader = _Loader(octets)
@@ -106,17 +106,17 @@ def build_profile_state(
 
 
 class _Loader:
-    """Walks the elements in their order; an element speaks of the directory made last."""
+    """Process the elements in order; an element refers to the directory that was made last."""
 
     def __init__(self, octets: bytes) -> None:
         self.package = read_package(octets)
         self.header = elements.ProfileHeader.decode(self.package[0].value)
         self._mf: Directory | None = None
         self._context: Directory | None = None
-        """The directory that PINs belong to."""
+        """The directory for the next PIN codes."""
         self._application: Directory | None = None
         self._kinds: dict[bytes, ElementKind] = {}
-        """What the applications are, by their names."""
+        """The kinds of the applications, by their names (AID)."""
         self.puks: list[Puk] = []
         self.remote = RemoteParts()
         self._handlers: dict[ElementKind, Callable[[ProfileElement], None]] = {
@@ -212,7 +212,7 @@ class _Loader:
         return self._context
 
     def _make_template(self, element: ProfileElement) -> None:
-        """Make a template's files: a directory of its own, or more files for the application made last."""
+        """Make a template's files: a new directory, or more files in the application that was made last."""
         given = TemplateFiles.decode(element.kind, element.value)
         in_application = element.kind not in _OUTSIDE_APPLICATIONS
         made = make_template_files(given, in_application=in_application)
@@ -267,7 +267,7 @@ class _Loader:
             application.authentication = make_keys(aka)
 
     def _take_cdma_keys(self, _element: ProfileElement) -> None:
-        """Pass CDMA's keys over: this card has the CSIM's files and none of CAVE, which a profile may mandate."""
+        """Ignore CDMA keys: the card has CSIM files but no CAVE algorithm, which a profile may make mandatory."""
         if self._kinds.get(self._require_application().aid or b"") is not ElementKind.CSIM:
             raise ProfilePackageError("the parameters of CDMA belong to no CSIM")
 
@@ -319,7 +319,7 @@ class _Loader:
             parent.files.append(item)
 
     def _resolve(self, path: bytes) -> Directory:
-        """Return the directory of a path of identifiers from the MF; an ADF goes by its temporary one."""
+        """Return the directory at a path of identifiers from the MF; an ADF has a temporary identifier."""
         directory = self._require_mf()
         if len(path) % 2 or len(path) > 8:
             raise ProfilePackageError("a path has up to four identifiers of two octets")
@@ -333,10 +333,10 @@ class _Loader:
 
 
 def _warn_of_test_algorithm(loader: _Loader, metadata: ProfileMetadata) -> None:
-    """Warn where a profile that is not of class test uses the USIM test algorithm.
+    """Warn if a profile that is not of class test uses the USIM test algorithm.
 
-    No clause of SGP.22 forbids it, and servers in the field send such profiles. The algorithm protects nothing, so
-    no authentication centre in service serves such a subscriber.
+    No clause of SGP.22 forbids it, and servers in use send such profiles. The algorithm provides no security,
+    so no real authentication centre serves such a subscriber.
     """
     if class_of(metadata) != ProfileClass.TEST and elements.uses_test_algorithm(loader.package):
         _log.warning("a profile that is not of class test uses the USIM test algorithm, which protects nothing")
@@ -350,7 +350,7 @@ def _attempts(octet: int) -> tuple[int, int]:
 
 
 def _metadata(header: elements.ProfileHeader, mf: Directory, package: tuple[ProfileElement, ...]) -> bytes:
-    """Return the metadata of a profile that came without: names are cut to what metadata allows."""
+    """Return metadata for a profile that came without: names are cut to the maximum lengths."""
     return ProfileMetadata(
         iccid=header.iccid.to_bytes(),
         service_provider_name=_cut(_service_provider_name(mf), MAX_PROVIDER_NAME_OCTETS),
@@ -364,7 +364,7 @@ def _cut(text: str, octets: int) -> str:
 
 
 def _service_provider_name(mf: Directory) -> str:
-    """Return the name in EF.SPN of the application (TS 31.102, 4.2.12), which the profile list shows."""
+    """Return the name in EF.SPN of the application (TS 31.102, 4.2.12), which is shown in the profile list."""
     for directory in mf.directories:
         file = directory.file(_EF_SPN)
         if file is not None:

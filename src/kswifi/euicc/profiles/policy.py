@@ -1,4 +1,4 @@
-"""Profile policy rules: what a profile forbids, and which profiles may forbid it (SGP.22, 2.9)."""
+"""Profile policy rules: operations that a profile forbids, and which profiles may have them (SGP.22, 2.9)."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -15,7 +15,7 @@ _CONSENT_REQUIRED: Final = 0
 
 
 def rules_authorisation_table() -> bytes:
-    """Return the card's table: every operator may set either rule, if the end user agrees (2.9.2.1)."""
+    """Return the rules authorisation table: any operator may set each rule if the end user consents (2.9.2.1)."""
     rule = tlv.encode(
         SEQUENCE,
         encode_bits(0x80, _AUTHORISED),
@@ -28,7 +28,7 @@ def rules_authorisation_table() -> bytes:
 def may_be_installed(metadata: ProfileMetadata, installed: Iterable[Profile]) -> bool:
     """Tell whether the table authorises a profile's rules (2.9.2.4).
 
-    A profile that cannot be disabled is only for a card that has no other operational one.
+    A profile that cannot be disabled is accepted only if the card has no other operational profile.
     """
     rules = metadata.policy_rules or frozenset()
     if not rules <= {PolicyRule.UPDATE_CONTROL, *_AUTHORISED}:
@@ -39,7 +39,7 @@ def may_be_installed(metadata: ProfileMetadata, installed: Iterable[Profile]) ->
 
 
 def forbids(profile: Profile, rule: PolicyRule) -> bool:
-    """Tell whether an installed profile has a rule set."""
+    """Tell whether a rule is set for an installed profile."""
     return rule in (describe(profile).policy_rules or frozenset())
 
 
@@ -49,5 +49,5 @@ def describe(profile: Profile) -> ProfileMetadata:
 
 
 def class_of(metadata: ProfileMetadata) -> int:
-    """Return the profile class; operational where nothing is said (StoreMetadataRequest)."""
+    """Return the profile class; operational if absent (StoreMetadataRequest)."""
     return ProfileClass.OPERATIONAL if metadata.profile_class is None else metadata.profile_class

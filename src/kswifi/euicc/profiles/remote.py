@@ -1,8 +1,8 @@
-"""What a profile package brings beside files: keys, remote file management, rules for apps.
+"""The parts of a profile package other than files: security domain keys, remote file management, ARA-M rules.
 
-A card without Java takes what it can honour: AES and triple DES keys of SCP80, remote file management with full
-access or none, and the rules for an ARA-M applet, which it plays itself. Any other applet that a package mandates
-is refused by name.
+A card without Java supports AES and triple DES keys of SCP80, remote file management with full access or
+none, and the rules of an ARA-M applet, which the card implements itself. Any other mandatory applet is
+refused by its name.
 """
 
 from typing import Final
@@ -19,7 +19,7 @@ _ELEMENTS_MAX: Final = 32
 
 
 class RemoteParts:
-    """Gathers what the elements of one package say."""
+    """Collect the parts from the elements of one package."""
 
     def __init__(self) -> None:
         self.keys: list[DomainKey] = []
@@ -27,7 +27,7 @@ class RemoteParts:
         self.access_rules: list[bytes] = []
 
     def take_domain(self, element: ProfileElement) -> None:
-        """Take a security domain's keys; those of the profile's first domain are for secured packets."""
+        """Store a security domain's keys; those of the profile's first domain protect secured packets."""
         domain = applications.SecurityDomain.decode(element.value)
         if self.keys:
             return
@@ -36,7 +36,7 @@ class RemoteParts:
             raise ProfilePackageError("a security domain has a key twice")
 
     def take_management(self, element: ProfileElement) -> None:
-        """Take an application for remote file management."""
+        """Store an application for remote file management."""
         asked = applications.RemoteFileManagement.decode(element.value)
         if len(self.management) >= _ELEMENTS_MAX:
             raise ProfilePackageError("a profile has too many applications for remote file management")
@@ -51,7 +51,7 @@ class RemoteParts:
         )
 
     def take_application(self, element: ProfileElement) -> None:
-        """Take the rules of an ARA-M; another applet is refused if it is mandated."""
+        """Store the rules of an ARA-M; any other applet is refused if it is mandatory."""
         instances = applications.read_instances(element.value)
         if not instances or any(instance.aid != ARA_M_AID for instance in instances):
             if element.header is not None and element.header.mandated:

@@ -1,4 +1,4 @@
-"""From a template's element to directories and files (SAIP, annex A)."""
+"""Make directories and files from a template's element (SAIP, annex A)."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,20 +17,20 @@ _ARR: Final = "EF.ARR"
 
 @dataclass(slots=True)
 class Made:
-    """What one element made: ``root`` is the directory of its first row, None where it fills an existing one."""
+    """The result of one element. ``root`` is the directory of its first row, None if it fills an existing one."""
 
     root: Directory | None = None
     root_type: FileType | None = None
     items: list[tuple[Directory | None, Directory | ElementaryFile]] = field(default_factory=list)
-    """Each with the directory it belongs into; None is the one that the element fills."""
+    """Each item with its parent directory; None is the directory that the element fills."""
 
 
 def make_template_files(given: TemplateFiles, *, in_application: bool) -> Made:
-    """Make a template's files: all that it has by default and the profile does not leave out, and those it names.
+    """Make a template's files: the default ones that the profile does not exclude, and those that it names.
 
     Raises:
         ProfilePackageError: parameters are missing or contradict each other.
-        ProfileRefusedError: the template, or a kind of file, is not this card's.
+        ProfileRefusedError: the card does not support the template or a kind of file.
     """
     rows = templates().get(given.template_oid)
     if rows is None:
@@ -69,7 +69,7 @@ def make_template_files(given: TemplateFiles, *, in_application: bool) -> Made:
 
 
 def _brings_rules(rows: tuple[FileTemplate, ...], operations: dict[int, tuple[FileOperation, ...]]) -> bool:
-    """Tell whether files go by an EF.ARR that lies beside them: an application's, or a directory's own."""
+    """Tell whether the files' access rules are in an EF.ARR of their own directory, not of the MF."""
     if rows[0].file_type is FileType.MF:
         return False
     return rows[0].file_type is FileType.ADF or any(rows[place].name == _ARR for place in operations)

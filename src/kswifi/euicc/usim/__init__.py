@@ -1,1 +1,1 @@
-"""The USIM application: PINs, AUTHENTICATE, concealed identities (TS 31.102)."""
+"""The USIM application: PINs, AUTHENTICATE and GET IDENTITY (TS 31.102)."""

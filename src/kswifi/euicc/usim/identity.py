@@ -1,4 +1,4 @@
-"""GET IDENTITY: the USIM tells who it is in a way that only its home network understands (TS 31.102, 7.5)."""
+"""GET IDENTITY: the USIM calculates its SUCI, which only the home network can decrypt (TS 31.102, 7.5)."""
 
 from typing import Final
 
@@ -27,10 +27,10 @@ _NO_ROUTING_INDICATOR: Final = bytes.fromhex("F0FF")  # the indicator 0 (TS 23.0
 
 
 def get_identity(session: CardSession, channel: Channel, command: Command) -> bytes:
-    """Answer the SUCI, concealed anew every time by a key for one use.
+    """Return the SUCI, each time with a new one-time key.
 
-    What the USIM needs for it lies in DF.SAIP, out of the phone's sight; without it nothing is concealed, which is
-    what the home network has then chosen (TS 33.501, 6.12.2).
+    The files for the calculation are in DF.SAIP, where the phone cannot read them. Without them, the null
+    scheme is used, which the home network has then chosen (TS 33.501, 6.12.2).
     """
     if command.p1 or command.p2 != _SUCI_CONTEXT:
         raise StatusError(Status.INCORRECT_P1_P2)
@@ -46,7 +46,7 @@ def get_identity(session: CardSession, channel: Channel, command: Command) -> by
         imsi = Imsi.from_bytes(_content(usim.file(_EF_IMSI)) or b"\x00")
         routing = _content(_below(usim, _DF_5GS, _EF_ROUTING_INDICATOR))[:2] or _NO_ROUTING_INDICATOR
         return tlv.encode(_TAG_SUCI, encode_suci(str(imsi), _mnc_digits(usim), routing, info))
-    except (KswifiError, ValueError):  # a file, or a key of the home network, that is none
+    except (KswifiError, ValueError):  # a malformed file, or an invalid public key of the home network
         raise StatusError(Status.CONDITIONS_NOT_SATISFIED) from None
 
 
@@ -57,7 +57,7 @@ def _offers(usim: Directory) -> bool:
 
 
 def _mnc_digits(usim: Directory) -> int:
-    """Return how many digits the network code has (EF.AD: TS 31.102, 4.2.18)."""
+    """Return the number of digits of the MNC (EF.AD: TS 31.102, 4.2.18)."""
     octets = _content(usim.file(_EF_AD))
     return 3 if octets[_MNC_DIGITS_OCTET : _MNC_DIGITS_OCTET + 1] == b"\x03" else 2
 

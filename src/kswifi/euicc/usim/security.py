@@ -13,14 +13,14 @@ from kswifi.euicc.usim import sequence, xor_algorithm
 _CODE_OCTETS: Final = 8
 PIN_1: Final = 0x01
 _CONTEXT_3G: Final = 0x81
-_CONTEXTS: Final = (0x80, 0x82, 0x84)  # GSM, VGCS/VBS, GBA: none of them is this card's
+_CONTEXTS: Final = (0x80, 0x82, 0x84)  # GSM, VGCS/VBS and GBA contexts, which this card does not support
 _SUCCESS: Final = b"\xdb"
 _SYNCHRONISATION_FAILURE: Final = b"\xdc"
 _CHALLENGE_OCTETS: Final = 34
 
 
 def verify(session: CardSession, channel: Channel, command: Command) -> bytes:
-    """Present a PIN or administrative key; the attempt is counted, durably, before it is compared."""
+    """Verify a PIN or administrative key. The attempt is counted durably before the comparison."""
     pin = _pin(session, channel, command)
     if not command.data:
         if pin.attempts_left == 0:
@@ -36,7 +36,7 @@ def verify(session: CardSession, channel: Channel, command: Command) -> bytes:
 
 
 def unblock(session: CardSession, channel: Channel, command: Command) -> bytes:
-    """Give a blocked PIN a new value by its PUK."""
+    """Set a new value for a blocked PIN with its PUK."""
     pin = _pin(session, channel, command)
     profile = session.state.enabled_profile()
     puk = next((p for p in profile.puks if p.key_reference == pin.puk_reference), None) if profile else None
@@ -71,7 +71,7 @@ def _present(session: CardSession, code: Pin | Puk, value: bytes, on_failure: Ca
     if code.attempts_left == 0:
         raise StatusError(Status.PIN_BLOCKED)
     code.attempts_left -= 1
-    # Counted first: whoever cuts the power after a wrong guess has used an attempt all the same.
+    # Count first: a power cut after a wrong guess must not save the attempt.
     session.commit()
     if not hmac.compare_digest(code.value, value):
         on_failure()
@@ -81,10 +81,12 @@ def _present(session: CardSession, code: Pin | Puk, value: bytes, on_failure: Ca
 
 
 def authenticate(session: CardSession, channel: Channel, command: Command) -> bytes:
-    """Answer the network's challenge in the 3G security context.
+    """Answer an AKA challenge in the 3G security context (TS 33.102, 6.3.3).
 
-    The sequence number is kept, durably, before the answer goes out: a vector that was answered once is never
-    answered again, whatever happens to the power.
+    The card verifies the MAC in AUTN, which proves that the network knows K; then it checks that SQN is
+    fresh. It returns RES, CK and IK, or AUTS (which asks the network to resynchronise) if SQN is not fresh.
+    The accepted SQN is made durable before the answer, so that no vector is ever answered twice, even after a
+    power cut.
     """
     if command.p1 != 0x00 or command.p2 not in (_CONTEXT_3G, *_CONTEXTS):
         raise StatusError(Status.INCORRECT_P1_P2)
@@ -109,7 +111,7 @@ def authenticate(session: CardSession, channel: Channel, command: Command) -> by
 
 
 def _keys(session: CardSession, application: Directory) -> Authentication | None:
-    """Return an application's keys: its own, or those of the application that it borrows from."""
+    """Return an application's keys: its own, or those of the application whose keys it shares."""
     profile = session.state.enabled_profile()
     if application.authentication is not None or profile is None:
         return application.authentication

@@ -1,4 +1,4 @@
-"""Which sequence numbers a card takes (TS 33.102, annex C.2): fresh ones, by a list indexed with IND."""
+"""Freshness of sequence numbers on the card: a list of accepted SEQ, indexed by IND (TS 33.102, annex C.2)."""
 
 from typing import Final
 
@@ -9,10 +9,10 @@ _INDEX_MASK: Final = (1 << INDEX_BITS) - 1
 
 
 def accept(keys: Authentication, sqn: int) -> bool:
-    """Take a sequence number into the list if it is fresh; tell whether it was.
+    """Tell whether a sequence number is fresh; if so, store it in the list.
 
-    Fresh is greater than what the list holds for its index, and not too far ahead of the highest one
-    (annex C.2.1, C.2.2); an age limit, which the annex leaves open, is not used.
+    SEQ is fresh if it is greater than the list's entry for its IND, and not more than DELTA above the highest
+    entry (annex C.2.1, C.2.2). The optional age limit of the annex is not used.
     """
     seq, index = sqn >> INDEX_BITS, sqn & _INDEX_MASK
     if seq - max(keys.sequence_numbers) > keys.delta or seq <= keys.sequence_numbers[index]:
@@ -22,6 +22,6 @@ def accept(keys: Authentication, sqn: int) -> bool:
 
 
 def highest_accepted(keys: Authentication) -> int:
-    """Return SQN_MS, the highest number accepted anywhere in the list: what AUTS tells the network."""
+    """Return SQN_MS, the highest number in the list, which AUTS reports to the network."""
     index = max(range(len(keys.sequence_numbers)), key=keys.sequence_numbers.__getitem__)
     return keys.sequence_numbers[index] << INDEX_BITS | index

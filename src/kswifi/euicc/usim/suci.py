@@ -1,7 +1,7 @@
-"""SUCI: an IMSI concealed for its home network alone (TS 33.501, 6.12 and annex C; TS 24.501, 9.11.3.4).
+"""SUCI: an IMSI encrypted for its home network (TS 33.501, 6.12 and annex C; TS 24.501, 9.11.3.4).
 
-ECIES with a key pair for one use. Profile A is X25519, profile B is secp256r1; the null scheme conceals nothing and
-is what remains where the home network has given no key.
+ECIES with a one-time key pair: profile A uses X25519, profile B secp256r1. The null scheme does not encrypt;
+it is used if the home network has provisioned no key.
 """
 
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Scheme(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class HomeNetworkKey:
-    """A public key of the home network, and the number by which it finds the private one."""
+    """A public key of the home network, and the identifier by which the network finds the private key."""
 
     identifier: int
     octets: bytes
@@ -43,13 +43,13 @@ class HomeNetworkKey:
 
 @dataclass(frozen=True, slots=True)
 class CalculationInfo:
-    """What EF.SUCI_Calc_Info says (TS 31.102, 4.4.11.8): schemes by priority, each with the place of its key."""
+    """The content of EF.SUCI_Calc_Info (TS 31.102, 4.4.11.8): schemes by priority, each with its key index."""
 
     schemes: tuple[tuple[int, int], ...]
     keys: tuple[HomeNetworkKey, ...]
 
     def choice(self) -> tuple[Scheme, HomeNetworkKey | None]:
-        """Return the first scheme that can be used, with its key; the null scheme where there is none."""
+        """Return the first usable scheme with its key; the null scheme if there is none."""
         for number, place in self.schemes:
             if number == Scheme.NULL:
                 break
@@ -59,7 +59,7 @@ class CalculationInfo:
 
 
 def read_calculation_info(content: bytes) -> CalculationInfo:
-    """Read the content of EF.SUCI_Calc_Info; a file that says nothing has neither schemes nor keys.
+    """Parse the content of EF.SUCI_Calc_Info; an empty file has neither schemes nor keys.
 
     Raises:
         TlvError: it is malformed.
@@ -88,12 +88,12 @@ def _key_list(value: bytes) -> list[HomeNetworkKey]:
 
 
 def conceal(scheme: Scheme, key: bytes, plain: bytes, one_time_key: OneTimeKey | None = None) -> bytes:
-    """Return the scheme output (annex C.3.2): one-time public key, what is ciphered, and its MAC.
+    """Return the scheme output (annex C.3.2): one-time public key, ciphertext and MAC.
 
-    ``one_time_key`` is for known answers alone; otherwise one is made.
+    ``one_time_key`` is only for tests with known answers; by default a new one is generated.
 
     Raises:
-        ValueError: the home network's key is none of this scheme.
+        ValueError: the home network's key does not match the scheme.
     """
     if scheme is Scheme.NULL:
         return plain
@@ -131,10 +131,10 @@ def encode_suci(
     info: CalculationInfo,
     one_time_key: OneTimeKey | None = None,
 ) -> bytes:
-    """Return the SUCI of an IMSI, as TS 24.501 codes it from its octet 4 on.
+    """Return the SUCI of an IMSI in the coding of TS 24.501, from octet 4 on.
 
     Raises:
-        ValueError: the home network's key is none of its scheme.
+        ValueError: the home network's key does not match its scheme.
     """
     scheme, key = info.choice()
     mcc, mnc, msin = imsi[:3], imsi[3 : 3 + mnc_digits], imsi[3 + mnc_digits :]
@@ -151,6 +151,6 @@ def encode_suci(
 
 
 def _digits(digits: str) -> bytes:
-    """Return digits two an octet, the first in the low half, padded with F."""
+    """Return BCD digits with swapped nibbles (the first digit in the low half), padded with F."""
     padded = digits + "F" * (len(digits) % 2)
     return bytes(int(padded[start + 1] + padded[start], 16) for start in range(0, len(padded), 2))

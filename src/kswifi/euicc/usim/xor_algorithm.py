@@ -1,6 +1,6 @@
-"""The authentication algorithm of test USIMs: K and RAND, exclusive or (TS 34.108, 8.1.2).
+"""The authentication algorithm of test USIMs: exclusive or of K and RAND (TS 34.108, 8.1.2).
 
-It proves nothing to anybody who has seen one challenge: profiles of class test alone may bring it.
+It provides no security: one observed challenge reveals K. Only profiles of class test should use it.
 """
 
 import hmac
@@ -12,7 +12,7 @@ _XMAC_OCTETS: Final = 8
 
 
 def verify_autn(k: bytes, rand: bytes, autn: bytes) -> milenage.VerifiedChallenge:
-    """Check a challenge as Milenage does (8.1.2.1); RES has 16 octets.
+    """Verify a challenge with the interface of Milenage (8.1.2.1); RES has 16 octets.
 
     Raises:
         MacFailureError: AUTN was not made with this key.
@@ -27,7 +27,7 @@ def verify_autn(k: bytes, rand: bytes, autn: bytes) -> milenage.VerifiedChalleng
 
 
 def build_auts(k: bytes, rand: bytes, sqn_ms: int) -> bytes:
-    """Return AUTS (8.1.2.2): f1* and f5* are f1 and f5, with AMF zero."""
+    """Return AUTS (8.1.2.2): f1* and f5* equal f1 and f5, and AMF is zero."""
     mixed, sqn = _xor(k, rand), sqn_ms.to_bytes(6, "big")
     return _xor(sqn, mixed[3:9]) + _xor(mixed[:_XMAC_OCTETS], sqn + bytes(2))
 

@@ -1,5 +1,5 @@
-"""The structures of SGP.22 v2.x, octets to types and back.
+"""The structures of SGP.22 v2.x as types, with decoding and encoding.
 
-Whatever is signed keeps its octets in ``raw`` and is made in two ways only: ``decode`` takes the octets that
-came, ``build`` encodes fields once. Nobody re-encodes what a signature covers.
+A signed structure keeps its octets in ``raw``. It is made in two ways only: ``decode`` from received octets, or
+``build``, which encodes its fields once. Signed octets are never encoded again.
 """

@@ -27,7 +27,7 @@ _ERROR: Final = 0xA1
 
 
 class AuthenticateError(IntEnum):
-    """AuthenticateErrorCode: why a card does not trust a server."""
+    """AuthenticateErrorCode: why a card refuses a server."""
 
     INVALID_CERTIFICATE = 1
     INVALID_SIGNATURE = 2
@@ -41,7 +41,7 @@ class AuthenticateError(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ServerSigned1:
-    """What a server signs first: both challenges and its address, in one transaction."""
+    """The data that a server signs first: both challenges and its address, in one transaction."""
 
     raw: bytes
     transaction_id: bytes
@@ -51,7 +51,7 @@ class ServerSigned1:
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read the SEQUENCE."""
+        """Decode the SEQUENCE."""
         fields = Fields.of(octets, SEQUENCE, "ServerSigned1")
         return cls(
             octets,
@@ -65,7 +65,7 @@ class ServerSigned1:
     def build(
         cls, *, transaction_id: bytes, euicc_challenge: bytes, server_address: str, server_challenge: bytes
     ) -> Self:
-        """Write the SEQUENCE."""
+        """Encode the SEQUENCE."""
         return cls.decode(
             tlv.encode(
                 SEQUENCE,
@@ -79,9 +79,9 @@ class ServerSigned1:
 
 @dataclass(frozen=True, slots=True)
 class CtxParams1:
-    """What the LPA adds: the MatchingID (None where omitted, "" where empty) and the device.
+    """The data that the LPA adds: the MatchingID (None if omitted, "" if empty) and the device.
 
-    ``device_capabilities`` stays as it came: a server of ours decides nothing by it.
+    ``device_capabilities`` is kept as received: our SM-DP+ does not use it.
     """
 
     matching_id: str | None
@@ -91,7 +91,7 @@ class CtxParams1:
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read A0, ctxParamsForCommonAuthentication, the one alternative of v2."""
+        """Decode A0, ctxParamsForCommonAuthentication, the only alternative of v2."""
         fields = Fields.of(octets, 0xA0, "CtxParams1")
         matching_id = fields.optional_text(0x80)
         device = fields.inside(0xA1)
@@ -103,7 +103,7 @@ class CtxParams1:
         )
 
     def encode(self) -> bytes:
-        """Write A0."""
+        """Encode A0."""
         return tlv.encode(
             0xA0,
             b"" if self.matching_id is None else encode_text(0x80, self.matching_id),
@@ -118,7 +118,7 @@ class CtxParams1:
 
 @dataclass(frozen=True, slots=True)
 class EuiccSigned1:
-    """What the card signs in return."""
+    """The data that the card signs in its answer."""
 
     raw: bytes
     transaction_id: bytes
@@ -129,7 +129,7 @@ class EuiccSigned1:
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read the SEQUENCE."""
+        """Decode the SEQUENCE."""
         fields = Fields.of(octets, SEQUENCE, "EuiccSigned1")
         return cls(
             octets,
@@ -142,7 +142,7 @@ class EuiccSigned1:
 
     @classmethod
     def build(cls, server_signed1: ServerSigned1, euicc_info2: EuiccInfo2, ctx_params1: CtxParams1) -> Self:
-        """Write the answer to a server: its own transaction, address and challenge come back signed."""
+        """Encode the answer to a server, with the transaction, address and challenge of the server's request."""
         return cls.decode(
             tlv.encode(
                 SEQUENCE,
@@ -157,7 +157,7 @@ class EuiccSigned1:
 
 @dataclass(frozen=True, slots=True)
 class AuthenticateServerRequest:
-    """ES10b.AuthenticateServer: what the LPA hands the card from initiateAuthentication's answer."""
+    """ES10b.AuthenticateServer: the LPA passes the answer of initiateAuthentication to the card."""
 
     server_signed1: ServerSigned1
     server_signature1: bytes
@@ -167,7 +167,7 @@ class AuthenticateServerRequest:
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read BF38."""
+        """Decode BF38."""
         fields = Fields.of(octets, TAG_AUTHENTICATE_SERVER, "AuthenticateServerRequest")
         return cls(
             ServerSigned1.decode(fields.required(SEQUENCE).raw),
@@ -178,7 +178,7 @@ class AuthenticateServerRequest:
         )
 
     def encode(self) -> bytes:
-        """Write BF38."""
+        """Encode BF38."""
         return tlv.encode(
             TAG_AUTHENTICATE_SERVER,
             self.server_signed1.raw,
@@ -191,7 +191,7 @@ class AuthenticateServerRequest:
 
 @dataclass(frozen=True, slots=True)
 class AuthenticateResponseOk:
-    """The card's good answer; both certificates are DER as they came."""
+    """The card's successful answer; both certificates are DER as received."""
 
     euicc_signed1: EuiccSigned1
     euicc_signature1: bytes
@@ -200,11 +200,11 @@ class AuthenticateResponseOk:
 
     @property
     def transaction_id(self) -> bytes:
-        """Return the transaction that the card signed for."""
+        """Return the signed transaction id."""
         return self.euicc_signed1.transaction_id
 
     def encode(self) -> bytes:
-        """Write BF38."""
+        """Encode BF38."""
         signature = tlv.encode(SIGNATURE, self.euicc_signature1)
         certificates = self.euicc_certificate + self.eum_certificate
         return tlv.encode(TAG_AUTHENTICATE_SERVER, tlv.encode(_OK, self.euicc_signed1.raw, signature, certificates))
@@ -212,19 +212,19 @@ class AuthenticateResponseOk:
 
 @dataclass(frozen=True, slots=True)
 class AuthenticateResponseError:
-    """The card's refusal; the code is one of ``AuthenticateError`` or one that we do not know."""
+    """The card's refusal; the code may be one that ``AuthenticateError`` does not list."""
 
     transaction_id: bytes
     error_code: int
 
     def encode(self) -> bytes:
-        """Write BF38."""
+        """Encode BF38."""
         content = tlv.encode(0x80, self.transaction_id) + encode_integer(INTEGER, self.error_code)
         return tlv.encode(TAG_AUTHENTICATE_SERVER, tlv.encode(_ERROR, content))
 
 
 def decode_authenticate_server_response(octets: bytes) -> AuthenticateResponseOk | AuthenticateResponseError:
-    """Read the card's answer to AuthenticateServer, whichever it is."""
+    """Decode the card's answer to AuthenticateServer: success or error."""
     structure = "AuthenticateServerResponse"
     item = choice(octets, TAG_AUTHENTICATE_SERVER, structure)
     fields = Fields(item.value, structure)

@@ -24,7 +24,7 @@ CONFIGURE_ISDP: Final = tlv.encode(TAG_CONFIGURE_ISDP)
 
 @dataclass(frozen=True, slots=True)
 class InitialiseSecureChannel:
-    """The first command, in the clear and signed: both sides can make the session keys after it."""
+    """The first command, not encrypted but signed. Both sides derive the session keys from it."""
 
     raw: bytes
     remote_operation: int
@@ -38,7 +38,7 @@ class InitialiseSecureChannel:
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read BF23."""
+        """Decode BF23."""
         fields = Fields.of(octets, TAG_INITIALISE_SECURE_CHANNEL, "InitialiseSecureChannelRequest")
         signed = [fields.required(tag) for tag in (0x82, 0x80, 0xA6, ONE_TIME_KEY)]
         head = b"".join(item.raw for item in signed)
@@ -58,11 +58,11 @@ class InitialiseSecureChannel:
 
     @classmethod
     def build(cls, signed_head: bytes, signature: bytes) -> Self:
-        """Write BF23 around what ``signed_head`` made and its signature."""
+        """Encode BF23 from the octets of ``secure_channel_head`` and their signature."""
         return cls.decode(tlv.encode(TAG_INITIALISE_SECURE_CHANNEL, signed_head, tlv.encode(SIGNATURE, signature)))
 
     def signed_octets(self, euicc_otpk: bytes) -> bytes:
-        """Return what the signature covers: these objects as they came, and the card's one-time key."""
+        """Return the octets that the signature covers: these objects as received, then the card's one-time key."""
         return self._signed_head + tlv.encode(ONE_TIME_KEY, euicc_otpk)
 
 
@@ -82,7 +82,7 @@ def secure_channel_head(*, transaction_id: bytes, host_id: bytes, smdp_otpk: byt
 
 
 def encode_replace_session_keys(keys: BspKeys) -> bytes:
-    """Write BF26: the profile protection keys (SGP.22, 5.5.4)."""
+    """Encode BF26: the profile protection keys (SGP.22, 5.5.4)."""
     return tlv.encode(
         TAG_REPLACE_SESSION_KEYS,
         tlv.encode(0x80, keys.initial_mac_chaining_value),
@@ -92,7 +92,7 @@ def encode_replace_session_keys(keys: BspKeys) -> bytes:
 
 
 def decode_replace_session_keys(octets: bytes) -> BspKeys:
-    """Read BF26."""
+    """Decode BF26."""
     fields = Fields.of(octets, TAG_REPLACE_SESSION_KEYS, "ReplaceSessionKeysRequest")
     return BspKeys(*(fields.octets(tag, KEY_OCTETS, KEY_OCTETS) for tag in (0x80, 0x81, 0x82)))
 
@@ -104,7 +104,7 @@ def encode_bound_profile_package(
     replace_keys: list[bytes],
     elements: list[bytes],
 ) -> bytes:
-    """Write BF36 around protected segments; without ``replace_keys`` A2 is left out."""
+    """Encode BF36 with protected segments; without ``replace_keys``, A2 is omitted."""
     return tlv.encode(
         TAG_BOUND_PROFILE_PACKAGE,
         initialise.raw,
@@ -116,12 +116,13 @@ def encode_bound_profile_package(
 
 
 def units(package: bytes) -> Iterator[bytes]:
-    """Yield the pieces in which an LPA hands a package to a card, a STORE DATA each (SGP.22, 2.5.5).
+    """Yield the units in which an LPA sends a package to a card, one STORE DATA command each (SGP.22, 2.5.5).
 
-    The header of BF36 with BF23; A0 whole; A1's header, then each 88; A2 whole; A3's header, then each 86.
+    The units are: the header of BF36 with BF23; A0; the header of A1; each 88 segment; A2, if there is one;
+    the header of A3; each 86 segment.
 
     Raises:
-        RspDecodeError: it is no bound profile package.
+        RspDecodeError: it is not a bound profile package.
     """
     try:
         tag, start, length = tlv.read_header(package)

@@ -32,7 +32,7 @@ _CANCEL_ERROR: Final = 0x81
 
 
 class DownloadError(IntEnum):
-    """DownloadErrorCode: why a card does not prepare a download."""
+    """DownloadErrorCode: why a card refuses to prepare a download."""
 
     INVALID_CERTIFICATE = 1
     INVALID_SIGNATURE = 2
@@ -43,7 +43,7 @@ class DownloadError(IntEnum):
 
 
 class CancelReason(IntEnum):
-    """CancelSessionReason: why an end user or a device breaks off."""
+    """CancelSessionReason: why an end user or a device cancels."""
 
     END_USER_REJECTION = 0
     POSTPONED = 1
@@ -56,7 +56,7 @@ class CancelReason(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class SmdpSigned2:
-    """What the SM-DP+ signs before the download; ``bpp_euicc_otpk`` asks for a one-time key used before."""
+    """The data that the SM-DP+ signs before the download; ``bpp_euicc_otpk`` names a one-time key to reuse."""
 
     raw: bytes
     transaction_id: bytes
@@ -65,7 +65,7 @@ class SmdpSigned2:
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read the SEQUENCE."""
+        """Decode the SEQUENCE."""
         fields = Fields.of(octets, SEQUENCE, "SmdpSigned2")
         return cls(
             octets,
@@ -76,7 +76,7 @@ class SmdpSigned2:
 
     @classmethod
     def build(cls, *, transaction_id: bytes, cc_required: bool, bpp_euicc_otpk: bytes | None = None) -> Self:
-        """Write the SEQUENCE."""
+        """Encode the SEQUENCE."""
         return cls.decode(
             tlv.encode(
                 SEQUENCE,
@@ -89,7 +89,7 @@ class SmdpSigned2:
 
 @dataclass(frozen=True, slots=True)
 class PrepareDownloadRequest:
-    """ES10b.PrepareDownload: the server's second proof, and the LPA's hash of the confirmation code."""
+    """ES10b.PrepareDownload: the server's second signature, and the LPA's hash of the confirmation code."""
 
     smdp_signed2: SmdpSigned2
     smdp_signature2: bytes
@@ -98,7 +98,7 @@ class PrepareDownloadRequest:
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read BF21."""
+        """Decode BF21."""
         fields = Fields.of(octets, TAG_PREPARE_DOWNLOAD, "PrepareDownloadRequest")
         return cls(
             SmdpSigned2.decode(fields.required(SEQUENCE).raw),
@@ -108,7 +108,7 @@ class PrepareDownloadRequest:
         )
 
     def encode(self) -> bytes:
-        """Write BF21."""
+        """Encode BF21."""
         return tlv.encode(
             TAG_PREPARE_DOWNLOAD,
             self.smdp_signed2.raw,
@@ -120,7 +120,7 @@ class PrepareDownloadRequest:
 
 @dataclass(frozen=True, slots=True)
 class EuiccSigned2:
-    """What the card signs: its one-time key, and the confirmation code's hash if one is needed."""
+    """The data that the card signs: its one-time key, and the hash of the confirmation code if required."""
 
     raw: bytes
     transaction_id: bytes
@@ -129,7 +129,7 @@ class EuiccSigned2:
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read the SEQUENCE."""
+        """Decode the SEQUENCE."""
         fields = Fields.of(octets, SEQUENCE, "EuiccSigned2")
         return cls(
             octets,
@@ -140,7 +140,7 @@ class EuiccSigned2:
 
     @classmethod
     def build(cls, *, transaction_id: bytes, euicc_otpk: bytes, hash_cc: bytes | None) -> Self:
-        """Write the SEQUENCE."""
+        """Encode the SEQUENCE."""
         return cls.decode(
             tlv.encode(
                 SEQUENCE,
@@ -153,18 +153,18 @@ class EuiccSigned2:
 
 @dataclass(frozen=True, slots=True)
 class PrepareDownloadOk:
-    """The card's good answer (see ``euicc_signed2_octets`` for what its signature covers)."""
+    """The card's successful answer; ``euicc_signed2_octets`` returns the octets that its signature covers."""
 
     euicc_signed2: EuiccSigned2
     euicc_signature2: bytes
 
     @property
     def transaction_id(self) -> bytes:
-        """Return the transaction that the card signed for."""
+        """Return the signed transaction id."""
         return self.euicc_signed2.transaction_id
 
     def encode(self) -> bytes:
-        """Write BF21."""
+        """Encode BF21."""
         signature = tlv.encode(SIGNATURE, self.euicc_signature2)
         return tlv.encode(TAG_PREPARE_DOWNLOAD, tlv.encode(_OK, self.euicc_signed2.raw, signature))
 
@@ -177,23 +177,23 @@ class PrepareDownloadError:
     error_code: int
 
     def encode(self) -> bytes:
-        """Write BF21."""
+        """Encode BF21."""
         content = tlv.encode(0x80, self.transaction_id) + encode_integer(INTEGER, self.error_code)
         return tlv.encode(TAG_PREPARE_DOWNLOAD, tlv.encode(_ERROR, content))
 
 
 def smdp_signed2_octets(smdp_signed2: SmdpSigned2, euicc_signature1: bytes) -> bytes:
-    """Return what smdpSignature2 covers: the signed part and the card's first signature object (5.7.5)."""
+    """Return the octets of smdpSignature2: the signed part and the object of the card's first signature (5.7.5)."""
     return smdp_signed2.raw + tlv.encode(SIGNATURE, euicc_signature1)
 
 
 def euicc_signed2_octets(euicc_signed2: EuiccSigned2, smdp_signature2: bytes) -> bytes:
-    """Return what euiccSignature2 covers: the signed part and the server's signature object, 5F37 included."""
+    """Return the octets of euiccSignature2: the signed part and the server's signature object (5F37)."""
     return euicc_signed2.raw + tlv.encode(SIGNATURE, smdp_signature2)
 
 
 def decode_prepare_download_response(octets: bytes) -> PrepareDownloadOk | PrepareDownloadError:
-    """Read the card's answer to PrepareDownload, whichever it is."""
+    """Decode the card's answer to PrepareDownload: success or error."""
     structure = "PrepareDownloadResponse"
     item = choice(octets, TAG_PREPARE_DOWNLOAD, structure)
     fields = Fields(item.value, structure)
@@ -209,26 +209,26 @@ def decode_prepare_download_response(octets: bytes) -> PrepareDownloadOk | Prepa
 
 @dataclass(frozen=True, slots=True)
 class CancelSessionRequest:
-    """ES10b.CancelSession; the reason is one of ``CancelReason`` or one that we do not know."""
+    """ES10b.CancelSession; the reason may be one that ``CancelReason`` does not list."""
 
     transaction_id: bytes
     reason: int
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read BF41."""
+        """Decode BF41."""
         fields = Fields.of(octets, TAG_CANCEL_SESSION, "CancelSessionRequest")
         return cls(fields.octets(0x80, 1, _MAX_TRANSACTION_ID_OCTETS), fields.integer(0x81))
 
     def encode(self) -> bytes:
-        """Write BF41."""
+        """Encode BF41."""
         reason = encode_integer(0x81, self.reason)
         return tlv.encode(TAG_CANCEL_SESSION, tlv.encode(0x80, self.transaction_id), reason)
 
 
 @dataclass(frozen=True, slots=True)
 class CancelSessionSigned:
-    """What the card signs so that a server believes the cancellation."""
+    """The data that the card signs as proof of the cancellation for the server."""
 
     raw: bytes
     transaction_id: bytes
@@ -237,7 +237,7 @@ class CancelSessionSigned:
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read the SEQUENCE."""
+        """Decode the SEQUENCE."""
         fields = Fields.of(octets, SEQUENCE, "EuiccCancelSessionSigned")
         return cls(
             octets, fields.octets(0x80, 1, _MAX_TRANSACTION_ID_OCTETS), fields.oid(0x81), fields.integer(0x82)
@@ -245,7 +245,7 @@ class CancelSessionSigned:
 
     @classmethod
     def build(cls, *, transaction_id: bytes, smdp_oid: str, reason: int) -> Self:
-        """Write the SEQUENCE."""
+        """Encode the SEQUENCE."""
         content = tlv.encode(0x80, transaction_id) + encode_oid(0x81, smdp_oid) + encode_integer(0x82, reason)
         return cls.decode(tlv.encode(SEQUENCE, content))
 
@@ -258,7 +258,7 @@ class CancelSessionOk:
     signature: bytes
 
     def encode(self) -> bytes:
-        """Write BF41."""
+        """Encode BF41."""
         return tlv.encode(
             TAG_CANCEL_SESSION, tlv.encode(_OK, self.signed.raw, tlv.encode(SIGNATURE, self.signature))
         )
@@ -266,17 +266,17 @@ class CancelSessionOk:
 
 @dataclass(frozen=True, slots=True)
 class CancelSessionError:
-    """The card knows no such transaction (5), or something else is wrong (127)."""
+    """The card's refusal: unknown transaction (5), or another error (127)."""
 
     error_code: int
 
     def encode(self) -> bytes:
-        """Write BF41."""
+        """Encode BF41."""
         return tlv.encode(TAG_CANCEL_SESSION, encode_integer(_CANCEL_ERROR, self.error_code))
 
 
 def decode_cancel_session_response(octets: bytes) -> CancelSessionOk | CancelSessionError:
-    """Read the card's answer to CancelSession, whichever it is."""
+    """Decode the card's answer to CancelSession: success or error."""
     structure = "CancelSessionResponse"
     item = choice(octets, TAG_CANCEL_SESSION, structure)
     if item.tag == _OK:

@@ -32,7 +32,7 @@ UNDEFINED_ERROR: Final = 127
 
 @dataclass(frozen=True, slots=True)
 class InitiateAuthenticationRequest:
-    """What initiateAuthentication asks with; ``euicc_info1`` is BF20 as it came."""
+    """The request of initiateAuthentication; ``euicc_info1`` is BF20 as received."""
 
     euicc_challenge: bytes
     smdp_address: str
@@ -41,18 +41,18 @@ class InitiateAuthenticationRequest:
 
     @classmethod
     def read(cls, fields: Fields) -> Self:
-        """Read the content of BF39."""
+        """Decode the content of BF39."""
         challenge = fields.octets(0x81, CHALLENGE_OCTETS, CHALLENGE_OCTETS)
         return cls(challenge, fields.text(0x83), fields.required(TAG_EUICC_INFO1).raw)
 
     def content(self) -> bytes:
-        """Write the content of BF39."""
+        """Encode the content of BF39."""
         return tlv.encode(0x81, self.euicc_challenge) + encode_text(0x83, self.smdp_address) + self.euicc_info1
 
 
 @dataclass(frozen=True, slots=True)
 class AuthenticateClientRequest:
-    """What authenticateClient asks with; ``response`` is AuthenticateServerResponse (BF38) as it came."""
+    """The request of authenticateClient; ``response`` is AuthenticateServerResponse (BF38) as received."""
 
     transaction_id: bytes
     response: bytes
@@ -60,17 +60,17 @@ class AuthenticateClientRequest:
 
     @classmethod
     def read(cls, fields: Fields) -> Self:
-        """Read the content of BF3B."""
+        """Decode the content of BF3B."""
         return cls(_transaction_id(fields), fields.required(TAG_AUTHENTICATE_SERVER).raw)
 
     def content(self) -> bytes:
-        """Write the content of BF3B."""
+        """Encode the content of BF3B."""
         return tlv.encode(_TRANSACTION_ID, self.transaction_id) + self.response
 
 
 @dataclass(frozen=True, slots=True)
 class GetBoundProfilePackageRequest:
-    """What getBoundProfilePackage asks with; ``response`` is PrepareDownloadResponse (BF21) as it came."""
+    """The request of getBoundProfilePackage; ``response`` is PrepareDownloadResponse (BF21) as received."""
 
     transaction_id: bytes
     response: bytes
@@ -78,20 +78,20 @@ class GetBoundProfilePackageRequest:
 
     @classmethod
     def read(cls, fields: Fields) -> Self:
-        """Read the content of BF3A."""
+        """Decode the content of BF3A."""
         return cls(_transaction_id(fields), fields.required(TAG_PREPARE_DOWNLOAD).raw)
 
     def content(self) -> bytes:
-        """Write the content of BF3A."""
+        """Encode the content of BF3A."""
         return tlv.encode(_TRANSACTION_ID, self.transaction_id) + self.response
 
 
 @dataclass(frozen=True, slots=True)
 class CancelSessionRequestEs9:
-    """What cancelSession asks with; ``response`` is CancelSessionResponse under its own tag (BF41).
+    """The request of cancelSession; ``response`` is CancelSessionResponse with its own tag (BF41).
 
-    The automatic tag [1] takes the place of that tag on the wire (X.680, 31.2.7). Senders differ: one tag, the
-    other and both are read.
+    In ASN.1 the automatic tag [1] replaces that tag (X.680, 31.2.7). LPAs differ, so the decoder accepts
+    either tag, and both.
     """
 
     transaction_id: bytes
@@ -100,7 +100,7 @@ class CancelSessionRequestEs9:
 
     @classmethod
     def read(cls, fields: Fields) -> Self:
-        """Read the content of BF41."""
+        """Decode the content of BF41."""
         transaction_id = _transaction_id(fields)
         item = fields.optional(_SECOND)
         if item is None:
@@ -109,16 +109,16 @@ class CancelSessionRequestEs9:
         return cls(transaction_id, tlv.encode(TAG_CANCEL_SESSION, item.value) if inner is None else inner.raw)
 
     def content(self) -> bytes:
-        """Write the content of BF41."""
+        """Encode the content of BF41."""
         value = tlv.only(self.response, TAG_CANCEL_SESSION).value
         return tlv.encode(_TRANSACTION_ID, self.transaction_id) + tlv.encode(_SECOND, value)
 
 
 @dataclass(frozen=True, slots=True)
 class HandleNotificationRequest:
-    """What handleNotification brings; the automatic tag [0] wraps PendingNotification, which is a CHOICE.
+    """The request of handleNotification; the automatic tag [0] wraps PendingNotification, which is a CHOICE.
 
-    A notification without that wrapping is read too, since senders differ.
+    LPAs differ, so a notification without that tag is accepted too.
     """
 
     pending: bytes
@@ -126,12 +126,12 @@ class HandleNotificationRequest:
 
     @classmethod
     def read(cls, fields: Fields) -> Self:
-        """Read the content of BF3D."""
+        """Decode the content of BF3D."""
         item = fields.next()
         return cls(item.value if item.tag == _FIRST else item.raw)
 
     def content(self) -> bytes:
-        """Write the content of BF3D."""
+        """Encode the content of BF3D."""
         return tlv.encode(_FIRST, self.pending)
 
 
@@ -155,10 +155,10 @@ _REQUESTS: Final[dict[int, type[Request]]] = {
 
 
 def decode_request(octets: bytes) -> Request:
-    """Read a RemoteProfileProvisioningRequest (A2), whichever function it calls.
+    """Decode a RemoteProfileProvisioningRequest (A2) of any function.
 
     Raises:
-        RspDecodeError: it is none.
+        RspDecodeError: it is not such a request.
     """
     item = choice(octets, TAG_PROVISIONING, _STRUCTURE)
     kind = _REQUESTS.get(item.tag)
@@ -168,25 +168,25 @@ def decode_request(octets: bytes) -> Request:
 
 
 def encode_request(request: Request) -> bytes:
-    """Write a RemoteProfileProvisioningRequest."""
+    """Encode a RemoteProfileProvisioningRequest."""
     return tlv.encode(TAG_PROVISIONING, tlv.encode(request.tag, request.content()))
 
 
 def encode_ok(tag: int, *content: bytes) -> bytes:
-    """Write a RemoteProfileProvisioningResponse of a function (the tag of its request) that was done."""
+    """Encode the successful RemoteProfileProvisioningResponse of a function, named by its request's tag."""
     return tlv.encode(TAG_PROVISIONING, tlv.encode(tag, tlv.encode(_OK, *content)))
 
 
 def encode_error(tag: int, code: int) -> bytes:
-    """Write a RemoteProfileProvisioningResponse of a function that was refused."""
+    """Encode the RemoteProfileProvisioningResponse of a refused function."""
     return tlv.encode(TAG_PROVISIONING, tlv.encode(tag, encode_integer(_ERROR, code)))
 
 
 def decode_response(octets: bytes, tag: int) -> Fields | int:
-    """Read the response of a function: what it was answered, or its error code.
+    """Decode the response of a function: its content, or its error code.
 
     Raises:
-        RspDecodeError: it is no response of this function.
+        RspDecodeError: it is not a response of this function.
     """
     structure = "RemoteProfileProvisioningResponse"
     function = choice(octets, TAG_PROVISIONING, structure)
@@ -201,7 +201,7 @@ def decode_response(octets: bytes, tag: int) -> Fields | int:
 def initiate_authentication_ok(
     transaction_id: bytes, server_signed1: bytes, server_signature1: bytes, ci_key: bytes, certificate: bytes
 ) -> bytes:
-    """Write the answer of initiateAuthentication; signature and CI key without their tags."""
+    """Encode the answer of initiateAuthentication; signature and CI key are given without their tags."""
     return encode_ok(
         InitiateAuthenticationRequest.tag,
         tlv.encode(_TRANSACTION_ID, transaction_id),
@@ -215,7 +215,7 @@ def initiate_authentication_ok(
 def authenticate_client_ok(
     transaction_id: bytes, metadata: bytes, smdp_signed2: bytes, smdp_signature2: bytes, certificate: bytes
 ) -> bytes:
-    """Write the answer of authenticateClient; the signature without its tag."""
+    """Encode the answer of authenticateClient; the signature is given without its tag."""
     return encode_ok(
         AuthenticateClientRequest.tag,
         tlv.encode(_TRANSACTION_ID, transaction_id),
@@ -227,12 +227,12 @@ def authenticate_client_ok(
 
 
 def get_bound_profile_package_ok(transaction_id: bytes, package: bytes) -> bytes:
-    """Write the answer of getBoundProfilePackage."""
+    """Encode the answer of getBoundProfilePackage."""
     return encode_ok(GetBoundProfilePackageRequest.tag, tlv.encode(_TRANSACTION_ID, transaction_id), package)
 
 
 def cancel_session_ok() -> bytes:
-    """Write the answer of cancelSession, which has no content."""
+    """Encode the answer of cancelSession, which has no content."""
     return encode_ok(CancelSessionRequestEs9.tag)
 
 

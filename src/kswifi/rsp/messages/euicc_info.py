@@ -1,4 +1,4 @@
-"""What an eUICC says of itself: EUICCInfo1 and EUICCInfo2 (SGP.22, 5.7.8)."""
+"""The capabilities that an eUICC reports: EUICCInfo1 and EUICCInfo2 (SGP.22, 5.7.8)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _BASIC_EUICC: Final = 1
 
 
 class UiccCapability(IntEnum):
-    """The bits of UICCCapability that our profiles and our card speak of."""
+    """The bits of UICCCapability that our profiles and our card use."""
 
     USIM = 1
     ISIM = 2
@@ -32,7 +32,7 @@ class UiccCapability(IntEnum):
 
 
 class RspCapability(IntEnum):
-    """The bits of RspCapability (v2.5; older cards set the first ones only)."""
+    """The bits of RspCapability (v2.5; older cards set only the first ones)."""
 
     ADDITIONAL_PROFILE = 0
     CRL = 1
@@ -44,7 +44,7 @@ class RspCapability(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class EuiccInfo1:
-    """The part a card tells anyone: its version and the CI keys (subject key identifiers) it knows."""
+    """The part for every server: the card's version and the CI keys (subject key identifiers) that it has."""
 
     raw: bytes
     svn: Version
@@ -53,13 +53,13 @@ class EuiccInfo1:
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read BF20."""
+        """Decode BF20."""
         fields = Fields.of(octets, TAG_EUICC_INFO1, "EUICCInfo1")
         return cls(octets, fields.version(0x82), _ci_keys(fields, 0xA9), _ci_keys(fields, 0xAA))
 
     @classmethod
     def build(cls, svn: Version, for_verification: Iterable[bytes], for_signing: Iterable[bytes]) -> Self:
-        """Write BF20."""
+        """Encode BF20."""
         return cls.decode(
             tlv.encode(
                 TAG_EUICC_INFO1,
@@ -72,7 +72,7 @@ class EuiccInfo1:
 
 @dataclass(frozen=True, slots=True)
 class ExtCardResource:
-    """What is installed and what is free (ETSI TS 102 226, 8.2.1.7.2)."""
+    """The numbers of installed applications and of free octets (ETSI TS 102 226, 8.2.1.7.2)."""
 
     installed_applications: int
     free_non_volatile_octets: int
@@ -80,7 +80,7 @@ class ExtCardResource:
 
     @classmethod
     def read(cls, value: bytes) -> Self | None:
-        """Read the three counts, or return None where the value does not hold them.
+        """Decode the three counts; None if the value has another form.
 
         SGP.22 types the field OCTET STRING, so its content never makes EUICCInfo2 malformed.
         """
@@ -92,7 +92,7 @@ class ExtCardResource:
         return cls(*counts)
 
     def encode(self) -> bytes:
-        """Write the value of the field, without a tag of its own."""
+        """Encode the value of the field, without its tag."""
         counts = (self.installed_applications, self.free_non_volatile_octets, self.free_volatile_octets)
         return b"".join(
             tlv.encode(tag, count.to_bytes(max(1, (count.bit_length() + 7) // 8), "big"))
@@ -102,14 +102,14 @@ class ExtCardResource:
 
 @dataclass(frozen=True, slots=True)
 class EuiccInfo2:
-    """The part a card tells an authenticated server; it is signed within EuiccSigned1."""
+    """The part for an authenticated server; EuiccSigned1 contains it, so it is signed."""
 
     raw: bytes
     profile_version: Version
     svn: Version
     firmware_version: Version
     ext_card_resource: ExtCardResource | None
-    """None where the card does not report its memory in the form of TS 102 226: how much is free is unknown."""
+    """None if the card does not report its memory in the form of TS 102 226: its free memory is unknown."""
     uicc_capability: frozenset[int]
     rsp_capability: frozenset[int]
     ci_keys_for_verification: tuple[bytes, ...]
@@ -123,7 +123,7 @@ class EuiccInfo2:
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read BF22; what later versions add is left in ``raw``."""
+        """Decode BF22; fields of later versions are kept only in ``raw``."""
         fields = Fields.of(octets, TAG_EUICC_INFO2, "EUICCInfo2")
         return cls(
             raw=octets,
@@ -156,7 +156,7 @@ class EuiccInfo2:
         ci_keys: Iterable[bytes],
         sas_accreditation_number: str,
     ) -> Self:
-        """Write BF22 of a card that verifies and signs under the same CI keys and forbids no policy rule."""
+        """Encode BF22 for a card that verifies and signs with the same CI keys and forbids no policy rule."""
         keys = tuple(ci_keys)
         return cls.decode(
             tlv.encode(

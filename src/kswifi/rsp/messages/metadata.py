@@ -1,4 +1,4 @@
-"""Profile metadata: what StoreMetadata brings and the card shows while a profile is disabled (SGP.22, 5.5.3)."""
+"""Profile metadata: set by StoreMetadata, readable on the card even if the profile is disabled (SGP.22, 5.5.3)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ TAG_SERVICE_SPECIFIC_DATA: Final = 0xBF22
 
 
 class ProfileClass(IntEnum):
-    """What a profile is for; operational where nothing is said."""
+    """The class of a profile; operational if absent."""
 
     TEST = 0
     PROVISIONING = 1
@@ -41,7 +41,7 @@ class IconType(IntEnum):
 
 
 class NotificationEvent(IntEnum):
-    """The bits of NotificationEvent: a profile management operation that a server wants to hear of."""
+    """The bits of NotificationEvent: profile management operations that are reported to a server."""
 
     INSTALL = 0
     ENABLE = 1
@@ -59,25 +59,25 @@ class PolicyRule(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class NotificationConfiguration:
-    """Which events go to which address."""
+    """The events that are reported to one address."""
 
     events: frozenset[int]
     address: str
 
     @classmethod
     def decode(cls, value: bytes) -> Self:
-        """Read the content of one NotificationConfigurationInformation."""
+        """Decode the content of one NotificationConfigurationInformation."""
         fields = Fields(value, "NotificationConfigurationInformation")
         return cls(fields.bits(0x80), fields.text(0x81))
 
     def encode(self) -> bytes:
-        """Write the SEQUENCE."""
+        """Encode the SEQUENCE."""
         return tlv.encode(SEQUENCE, encode_bits(0x80, self.events), encode_text(0x81, self.address))
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileOwner:
-    """The operator: MCC and MNC as TS 24.008 packs them, and the group identifiers where it has some."""
+    """The operator: MCC and MNC packed as in TS 24.008, and its group identifiers if it has any."""
 
     mcc_mnc: bytes
     gid1: bytes | None = None
@@ -85,12 +85,12 @@ class ProfileOwner:
 
     @classmethod
     def decode(cls, value: bytes) -> Self:
-        """Read the content of an OperatorID."""
+        """Decode the content of an OperatorID."""
         fields = Fields(value, "OperatorID")
         return cls(fields.octets(0x80, 3, 3), fields.optional_octets(0x81), fields.optional_octets(0x82))
 
     def encode(self, tag: int) -> bytes:
-        """Write the OperatorID under the tag it has where it stands."""
+        """Encode the OperatorID with the tag of its context."""
         return tlv.encode(
             tag,
             tlv.encode(0x80, self.mcc_mnc),
@@ -111,8 +111,8 @@ class ServiceSpecificData:
 class ProfileMetadata:
     """StoreMetadataRequest; ``iccid`` is the ten octets of EF.ICCID.
 
-    ``service_specific_data`` may go only to a card whose RspCapability has SERVICE_SPECIFIC_DATA set: older
-    cards refuse what they do not know.
+    ``service_specific_data`` must be sent only to a card whose RspCapability has SERVICE_SPECIFIC_DATA set:
+    older cards refuse unknown fields.
     """
 
     iccid: bytes
@@ -128,7 +128,7 @@ class ProfileMetadata:
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read BF25."""
+        """Decode BF25."""
         fields = Fields.of(octets, TAG_STORE_METADATA, "StoreMetadataRequest")
         owner = fields.optional(0xB7)
         return cls(
@@ -145,10 +145,10 @@ class ProfileMetadata:
         )
 
     def encode(self) -> bytes:
-        """Write BF25.
+        """Encode BF25.
 
         Raises:
-            RspDecodeError: a name or the icon is longer than a card must take.
+            RspDecodeError: a name or the icon is longer than cards must support.
         """
         return tlv.encode(
             TAG_STORE_METADATA,
@@ -166,7 +166,7 @@ class ProfileMetadata:
 
 
 def decode_notifications(fields: Fields) -> tuple[NotificationConfiguration, ...]:
-    """Read B6, the list of notification configurations; without one there are none."""
+    """Decode B6, the list of notification configurations; empty if absent."""
     entries = fields.optional_inside(0xB6)
     if entries is None:
         return ()
@@ -174,13 +174,13 @@ def decode_notifications(fields: Fields) -> tuple[NotificationConfiguration, ...
 
 
 def encode_notifications(notifications: Iterable[NotificationConfiguration]) -> bytes:
-    """Write B6, or nothing where there are none."""
+    """Encode B6, or nothing for an empty list."""
     entries = b"".join(each.encode() for each in notifications)
     return tlv.encode(0xB6, entries) if entries else b""
 
 
 def decode_service_specific_data(fields: Fields) -> tuple[ServiceSpecificData, ...]:
-    """Read BF22 within metadata or a ProfileInfo; without one there is none."""
+    """Decode BF22 in metadata or a ProfileInfo; empty if absent."""
     entries = fields.optional_inside(TAG_SERVICE_SPECIFIC_DATA)
     if entries is None:
         return ()
@@ -189,7 +189,7 @@ def decode_service_specific_data(fields: Fields) -> tuple[ServiceSpecificData, .
 
 
 def encode_service_specific_data(entries: Iterable[ServiceSpecificData]) -> bytes:
-    """Write BF22, or nothing where there is none."""
+    """Encode BF22, or nothing for an empty list."""
     content = b"".join(
         tlv.encode(SEQUENCE, encode_oid(0x80, each.vendor_oid), tlv.encode(0x81, each.data)) for each in entries
     )

@@ -1,4 +1,4 @@
-"""What a card reports, signed: install results and other notifications (SGP.22, 2.5.6, 5.7.9 to 5.7.11)."""
+"""Signed reports of a card: install results and other notifications (SGP.22, 2.5.6, 5.7.9 to 5.7.11)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ _FAILURE: Final = 0xA1
 
 
 class BppCommand(IntEnum):
-    """BppCommandId: how far the card came with a bound profile package."""
+    """BppCommandId: the command of the bound profile package that was processed last."""
 
     INITIALISE_SECURE_CHANNEL = 0
     CONFIGURE_ISDP = 1
@@ -65,7 +65,7 @@ class InstallError(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class NotificationMetadata:
-    """A notification's number, its one event, where it goes and the profile it is about."""
+    """A notification's sequence number, its one event, its recipient address and its profile."""
 
     raw: bytes
     sequence_number: int
@@ -75,7 +75,7 @@ class NotificationMetadata:
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read BF2F."""
+        """Decode BF2F."""
         fields = Fields.of(octets, TAG_NOTIFICATION_METADATA, "NotificationMetadata")
         number, events = fields.integer(0x80), fields.bits(0x81)
         if len(events) != 1 or not events <= set(NotificationEvent) or number < 0:
@@ -90,7 +90,7 @@ class NotificationMetadata:
 
     @classmethod
     def build(cls, *, sequence_number: int, event: NotificationEvent, address: str, iccid: bytes | None) -> Self:
-        """Write BF2F."""
+        """Encode BF2F."""
         return cls.decode(
             tlv.encode(
                 TAG_NOTIFICATION_METADATA,
@@ -112,7 +112,7 @@ class InstallSuccess:
 
 @dataclass(frozen=True, slots=True)
 class InstallFailure:
-    """The profile is not installed: how far the card came and why it stopped."""
+    """The profile is not installed: the command that failed and the reason."""
 
     command: int
     reason: int
@@ -131,7 +131,7 @@ class InstallResultData:
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read BF27."""
+        """Decode BF27."""
         structure = "ProfileInstallationResultData"
         fields = Fields.of(octets, TAG_INSTALL_RESULT_DATA, structure)
         return cls(
@@ -151,7 +151,7 @@ class InstallResultData:
         smdp_oid: str | None,
         final_result: InstallSuccess | InstallFailure,
     ) -> Self:
-        """Write BF27."""
+        """Encode BF27."""
         return cls.decode(
             tlv.encode(
                 TAG_INSTALL_RESULT_DATA,
@@ -165,14 +165,14 @@ class InstallResultData:
 
 @dataclass(frozen=True, slots=True)
 class InstallResult:
-    """ProfileInstallationResult: the data and the card's signature over it, tag and length included."""
+    """ProfileInstallationResult: the data and the card's signature over them, tag and length included."""
 
     data: InstallResultData
     signature: bytes
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read BF37."""
+        """Decode BF37."""
         fields = Fields.of(octets, TAG_INSTALL_RESULT, "ProfileInstallationResult")
         return cls(
             InstallResultData.decode(fields.required(TAG_INSTALL_RESULT_DATA).raw),
@@ -180,13 +180,13 @@ class InstallResult:
         )
 
     def encode(self) -> bytes:
-        """Write BF37."""
+        """Encode BF37."""
         return tlv.encode(TAG_INSTALL_RESULT, self.data.raw, tlv.encode(SIGNATURE, self.signature))
 
 
 @dataclass(frozen=True, slots=True)
 class OtherSignedNotification:
-    """An enabling, disabling or deletion, signed, with the certificates to check it by."""
+    """A signed notification of enabling, disabling or deletion, with the certificates to verify it."""
 
     notification: NotificationMetadata
     signature: bytes
@@ -195,7 +195,7 @@ class OtherSignedNotification:
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read the SEQUENCE."""
+        """Decode the SEQUENCE."""
         fields = Fields.of(octets, SEQUENCE, "OtherSignedNotification")
         return cls(
             NotificationMetadata.decode(fields.required(TAG_NOTIFICATION_METADATA).raw),
@@ -205,7 +205,7 @@ class OtherSignedNotification:
         )
 
     def encode(self) -> bytes:
-        """Write the SEQUENCE."""
+        """Encode the SEQUENCE."""
         signature = tlv.encode(SIGNATURE, self.signature)
         return tlv.encode(SEQUENCE, self.notification.raw, signature, self.euicc_certificate, self.eum_certificate)
 
@@ -214,14 +214,14 @@ PendingNotification = InstallResult | OtherSignedNotification
 
 
 def decode_pending_notification(octets: bytes) -> PendingNotification:
-    """Read a PendingNotification, whichever it is: what ES9+.HandleNotification carries."""
+    """Decode a PendingNotification of either kind, as sent in ES9+.HandleNotification."""
     if octets[:2] == tlv.encode_tag(TAG_INSTALL_RESULT):
         return InstallResult.decode(octets)
     return OtherSignedNotification.decode(octets)
 
 
 def encode_notification_list(tag: int, notifications: Iterable[bytes]) -> bytes:
-    """Write the answer to BF28 (metadata) or BF2B (whole notifications) around encoded entries."""
+    """Encode the answer to BF28 (metadata) or BF2B (whole notifications) from encoded entries."""
     return tlv.encode(tag, tlv.encode(0xA0, *notifications))
 
 

@@ -1,4 +1,4 @@
-"""The local functions of ES10b and ES10c: profiles, notifications kept, addresses (SGP.22, 5.7)."""
+"""The local functions of ES10b and ES10c: profiles, stored notifications, addresses (SGP.22, 5.7)."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ _RESULT: Final = 0x80
 
 
 class ProfileState(IntEnum):
-    """A profile on a card is disabled or enabled."""
+    """The state of a profile on a card."""
 
     DISABLED = 0
     ENABLED = 1
@@ -57,19 +57,19 @@ class ProfileState(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProfileId:
-    """What names a profile to ES10c: the AID of its ISD-P or its ICCID's ten octets."""
+    """How ES10c names a profile: by the AID of its ISD-P or by the ten octets of its ICCID."""
 
     tag: int
     value: bytes
 
     @classmethod
     def of_iccid(cls, iccid: bytes) -> Self:
-        """Name a profile by its ICCID."""
+        """Return the name of a profile by its ICCID."""
         return cls(TAG_ICCID, iccid)
 
     @classmethod
     def read(cls, item: tlv.Tlv, structure: str) -> Self:
-        """Read the alternative that a request holds."""
+        """Decode the alternative in a request."""
         if item.tag == TAG_ICCID:
             return cls(item.tag, Fields(item.raw, structure).octets(item.tag, ICCID_OCTETS, ICCID_OCTETS))
         if item.tag == TAG_AID:
@@ -77,13 +77,13 @@ class ProfileId:
         raise unknown_alternative(item, structure)
 
     def encode(self) -> bytes:
-        """Write the alternative."""
+        """Encode the alternative."""
         return tlv.encode(self.tag, self.value)
 
 
 @dataclass(frozen=True, slots=True)
 class ProfileInfo:
-    """One entry of a profile list; what was not asked for by tag, or is not there, is None."""
+    """One entry of a profile list; a field that was not requested, or is absent, is None."""
 
     iccid: bytes | None = None
     aid: bytes | None = None
@@ -101,7 +101,7 @@ class ProfileInfo:
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read E3."""
+        """Decode E3."""
         fields = Fields.of(octets, TAG_PROFILE_INFO, "ProfileInfo")
         owner = fields.optional(0xB7)
         return cls(
@@ -121,7 +121,7 @@ class ProfileInfo:
         )
 
     def encode(self) -> bytes:
-        """Write E3."""
+        """Encode E3."""
         integers = ((0x9F70, self.state), (0x93, self.icon_type), (TAG_PROFILE_CLASS, self.profile_class))
         numbers = {tag: b"" if value is None else encode_integer(tag, value) for tag, value in integers}
         texts = ((0x90, self.nickname), (0x91, self.service_provider_name), (0x92, self.profile_name))
@@ -143,7 +143,7 @@ class ProfileInfo:
 
 @dataclass(frozen=True, slots=True)
 class ProfileListRequest:
-    """GetProfilesInfo: all profiles, one, or those of a class; and the tags wanted (None: the default ones)."""
+    """GetProfilesInfo: all profiles, one, or those of a class; and the requested tags (None: the default ones)."""
 
     profile: ProfileId | None = None
     profile_class: int | None = None
@@ -151,7 +151,7 @@ class ProfileListRequest:
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read BF2D."""
+        """Decode BF2D."""
         structure = "ProfileInfoListRequest"
         fields = Fields.of(octets, TAG_PROFILE_LIST, structure)
         criteria, tags = fields.optional(0xA0), fields.optional_octets(TAG_TAG_LIST, 0, 64)
@@ -164,7 +164,7 @@ class ProfileListRequest:
         return cls(profile=ProfileId.read(item, structure), tags=wanted)
 
     def encode(self) -> bytes:
-        """Write BF2D."""
+        """Encode BF2D."""
         criteria = b""
         if self.profile is not None:
             criteria = tlv.encode(0xA0, self.profile.encode())
@@ -176,26 +176,26 @@ class ProfileListRequest:
 
 @dataclass(frozen=True, slots=True)
 class ProfileSwitchRequest:
-    """EnableProfile (BF31) or DisableProfile (BF32), and whether the card shall ask for a refresh."""
+    """EnableProfile (BF31) or DisableProfile (BF32), and whether the card shall request a refresh."""
 
     profile: ProfileId
     refresh: bool
 
     @classmethod
     def decode(cls, octets: bytes, tag: int) -> Self:
-        """Read BF31 or BF32."""
+        """Decode BF31 or BF32."""
         structure = "EnableProfileRequest" if tag == TAG_ENABLE_PROFILE else "DisableProfileRequest"
         fields = Fields.of(octets, tag, structure)
         item = choice(fields.required(0xA0).raw, 0xA0, structure)
         return cls(ProfileId.read(item, structure), fields.boolean(0x81))
 
     def encode(self, tag: int) -> bytes:
-        """Write BF31 or BF32."""
+        """Encode BF31 or BF32."""
         return tlv.encode(tag, tlv.encode(0xA0, self.profile.encode()), encode_boolean(0x81, self.refresh))
 
 
 def decode_profile_list(octets: bytes) -> tuple[ProfileInfo, ...] | int:
-    """Read the answer to BF2D: the profiles, or a ProfileInfoListError."""
+    """Decode the answer to BF2D: the profiles, or a ProfileInfoListError."""
     structure = "ProfileInfoListResponse"
     item = choice(octets, TAG_PROFILE_LIST, structure)
     if item.tag == 0xA0:
@@ -208,46 +208,46 @@ def decode_profile_list(octets: bytes) -> tuple[ProfileInfo, ...] | int:
 
 
 def encode_profile_list(profiles: Iterable[ProfileInfo]) -> bytes:
-    """Write the answer to BF2D."""
+    """Encode the answer to BF2D."""
     return tlv.encode(TAG_PROFILE_LIST, tlv.encode(0xA0, *(profile.encode() for profile in profiles)))
 
 
 def decode_delete_request(octets: bytes) -> ProfileId:
-    """Read BF33: the profile is named without a wrapping."""
+    """Decode BF33: the profile's name is not wrapped in a further tag."""
     return ProfileId.read(choice(octets, TAG_DELETE_PROFILE, "DeleteProfileRequest"), "DeleteProfileRequest")
 
 
 def decode_nickname_request(octets: bytes) -> tuple[bytes, str]:
-    """Read BF29: the ICCID's octets and the nickname, empty to take it away."""
+    """Decode BF29: the ICCID's octets and the nickname; an empty nickname removes it."""
     fields = Fields.of(octets, TAG_SET_NICKNAME, "SetNicknameRequest")
     return fields.octets(TAG_ICCID, ICCID_OCTETS, ICCID_OCTETS), fields.text(0x90)
 
 
 def encode_nickname_request(iccid: bytes, nickname: str) -> bytes:
-    """Write BF29."""
+    """Encode BF29."""
     return tlv.encode(TAG_SET_NICKNAME, tlv.encode(TAG_ICCID, iccid), encode_text(0x90, nickname))
 
 
 def decode_result(octets: bytes, tag: int) -> int:
-    """Read an answer that is one result code, 0 for done (BF29, BF30 to BF34, BF3F)."""
+    """Decode an answer with a single result code, 0 for success (BF29, BF30 to BF34, BF3F)."""
     return Fields.of(octets, tag, f"{tag:X} response").integer(_RESULT)
 
 
 def encode_result(tag: int, code: int) -> bytes:
-    """Write an answer that is one result code."""
+    """Encode an answer with a single result code."""
     return tlv.encode(tag, encode_integer(_RESULT, code))
 
 
 @dataclass(frozen=True, slots=True)
 class NotificationQuery:
-    """Which notifications: one by its number, those of some events, or (neither) all."""
+    """Selects notifications: one by its number, those of some events, or (if neither is set) all."""
 
     sequence_number: int | None = None
     events: frozenset[int] | None = None
 
     @classmethod
     def decode_retrieve(cls, octets: bytes) -> Self:
-        """Read BF2B, RetrieveNotificationsListRequest."""
+        """Decode BF2B, RetrieveNotificationsListRequest."""
         structure = "RetrieveNotificationsListRequest"
         criteria = Fields.of(octets, TAG_RETRIEVE_NOTIFICATIONS, structure).optional_inside(0xA0)
         if criteria is None:
@@ -256,30 +256,30 @@ class NotificationQuery:
 
     @classmethod
     def decode_list(cls, octets: bytes) -> Self:
-        """Read BF28, ListNotificationRequest."""
+        """Decode BF28, ListNotificationRequest."""
         fields = Fields.of(octets, TAG_LIST_NOTIFICATIONS, "ListNotificationRequest")
         return cls(events=fields.optional_bits(0x81))
 
 
 def decode_configured_addresses(octets: bytes) -> tuple[str | None, str]:
-    """Read the answer to BF3C: the default SM-DP+ address, if any, and the root SM-DS address."""
+    """Decode the answer to BF3C: the default SM-DP+ address, if any, and the root SM-DS address."""
     fields = Fields.of(octets, TAG_CONFIGURED_ADDRESSES, "EuiccConfiguredAddressesResponse")
     return fields.optional_text(0x80), fields.text(0x81)
 
 
 def encode_configured_addresses(default_dp: str | None, root_ds: str) -> bytes:
-    """Write the answer to BF3C."""
+    """Encode the answer to BF3C."""
     default = b"" if default_dp is None else encode_text(0x80, default_dp)
     return tlv.encode(TAG_CONFIGURED_ADDRESSES, default, encode_text(0x81, root_ds))
 
 
 def decode_eid(octets: bytes) -> bytes:
-    """Read the answer to BF3E{5C:5A}: the sixteen octets of the EID."""
+    """Decode the answer to BF3E{5C:5A}: the sixteen octets of the EID."""
     return Fields.of(octets, TAG_GET_EUICC_DATA, "GetEuiccDataResponse").octets(TAG_ICCID, 16, 16)
 
 
 def encode_eid(eid: bytes) -> bytes:
-    """Write the answer to BF3E{5C:5A}."""
+    """Encode the answer to BF3E{5C:5A}."""
     return tlv.encode(TAG_GET_EUICC_DATA, tlv.encode(TAG_ICCID, eid))
 
 

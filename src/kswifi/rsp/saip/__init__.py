@@ -1,1 +1,1 @@
-"""Interoperable profile packages (TCA, formerly SIMalliance, "SAIP"): DER to types and back."""
+"""Interoperable profile packages (TCA, formerly SIMalliance, "SAIP"): DER decoded to types and encoded."""

@@ -1,6 +1,6 @@
-"""The access rules of our own profiles: what the records of their EF.ARR say (TS 102 221, 9.2; ISO/IEC 7816-4).
+"""The access rules of our own profiles: the records of their EF.ARR (TS 102 221, 9.2; ISO/IEC 7816-4).
 
-The templates refer to these records by number, so a profile has to bring them in this order.
+The templates refer to these records by number, so every profile must have them in this order.
 """
 
 from typing import Final
@@ -44,7 +44,7 @@ ACCESS_RULES: Final = (
     _rule(_ALWAYS, _PIN),  # 1: EF.PL
     _rule(_PIN, _ADM),  # 2: EF.IMSI and most others
     _rule(_ADM, _ADM),  # 3
-    _rule(_NEVER, _NEVER),  # 4: no file of ours
+    _rule(_NEVER, _NEVER),  # 4: not used by our files
     _rule(_PIN, _PIN),  # 5: locations, keys
     _rule(_NEVER, _NEVER),  # 6
     _rule(_NEVER, _NEVER),  # 7

@@ -1,6 +1,6 @@
-"""The elements of what runs on the card beside files: security domains with keys, remote file management, applets.
+"""Profile elements of applications: security domains with keys, remote file management, applets.
 
-Only what a software card can honour is read out; the rest of an element is passed over.
+Only fields that the software card supports are decoded; other fields are ignored.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ NO_ACCESS: Final = b"\xff"
 _USAGE: Final = {KIC_IDENTIFIER: b"\x18", KID_IDENTIFIER: b"\x14"}  # GlobalPlatform, 11.1.9: cipher; checksum
 _SD_PRIVILEGES: Final = bytes.fromhex("82DC00")
 _PERSONALISED: Final = b"\x0f"
-_SCP80: Final = bytes.fromhex("81028000")  # GlobalPlatform: the security domain speaks SCP80
+_SCP80: Final = bytes.fromhex("81028000")  # GlobalPlatform: the security domain supports SCP80
 _KEYS_MAX: Final = 128
 _TARS_MAX: Final = 16
 _DATA_MAX: Final = 64
@@ -33,7 +33,7 @@ _DATA_MAX: Final = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainKey:
-    """One key of a security domain: in SCP80 its version is the key set, identifier 1 is KIc, 2 KID, 3 DEK."""
+    """One key of a security domain. In SCP80 the version is the key set; identifier 1 is KIc, 2 KID, 3 DEK."""
 
     version: int
     identifier: int
@@ -54,14 +54,14 @@ class DomainKey:
 
 @dataclass(frozen=True, slots=True)
 class SecurityDomain:
-    """A security domain's name and the keys that it brings."""
+    """A security domain's name and keys."""
 
     header: ElementHeader
     aid: bytes
     keys: tuple[DomainKey, ...]
 
     def encode(self) -> bytes:
-        """Return the element, for the profile's own domain (MNO-SD)."""
+        """Return the element for the profile's own domain (MNO-SD)."""
         instance = (
             tlv.encode(0x4F, ISD_PACKAGE_AID),
             tlv.encode(0x4F, ISD_CLASS_AID),
@@ -79,7 +79,7 @@ class SecurityDomain:
 
     @classmethod
     def decode(cls, value: bytes) -> Self:
-        """Read the element's value; a key of several components is left out.
+        """Decode the element's value; keys of several components are ignored.
 
         Raises:
             ProfilePackageError: a field is missing or malformed.
@@ -92,10 +92,10 @@ class SecurityDomain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteFileManagement:
-    """An application that secured packets with one of its TARs reach (TS 102 226, 8).
+    """An application that receives secured packets addressed to one of its TARs (TS 102 226, 8).
 
-    ``adf_aid`` is the ADF in which its scripts begin, None for the MF. Access domains are kept as they came: ``00``
-    is full access, ``FF`` none.
+    ``adf_aid`` is the ADF in which its scripts start, None for the MF. Access domains are kept as received:
+    ``00`` is full access, ``FF`` none.
     """
 
     header: ElementHeader
@@ -108,7 +108,7 @@ class RemoteFileManagement:
     domain_aid: bytes | None = None
 
     def encode(self) -> bytes:
-        """Return the element; administration (creating, deleting) is never given."""
+        """Return the element; access to administration (creating and deleting files) is never granted."""
         adf = b""
         if self.adf_aid is not None:
             adf = tlv.encode(
@@ -131,7 +131,7 @@ class RemoteFileManagement:
 
     @classmethod
     def decode(cls, value: bytes) -> Self:
-        """Read the element's value: explicit tags in it make header and TARs look alike, so their order counts.
+        """Decode the element's value, where explicit tags make header and TARs look alike: their order counts.
 
         Raises:
             ProfilePackageError: a field is missing or malformed.
@@ -162,7 +162,7 @@ class RemoteFileManagement:
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """An instance of an applet that the card has already, and the commands that personalise it (STORE DATA)."""
+    """An instance of an applet that is already on the card, and its personalisation commands (STORE DATA)."""
 
     header: ElementHeader
     package_aid: bytes
@@ -171,7 +171,7 @@ class Application:
     process_data: tuple[bytes, ...]
 
     def encode(self) -> bytes:
-        """Return the element, without code of its own."""
+        """Return the element, without applet code."""
         instance = tlv.encode(
             0x30,
             tlv.encode(0x4F, self.package_aid),
@@ -207,7 +207,7 @@ def _instance(header: ElementHeader, value: bytes) -> Application:
 
 
 def _names(value: bytes) -> list[bytes]:
-    """Return the names of an instance: its package, its class, its own, and perhaps its security domain."""
+    """Return the AIDs of an instance: its package, class and instance, and its security domain if given."""
     names = [item.value for item in tlv.walk(value) if item.tag == 0x4F]
     if not 3 <= len(names) <= 4 or any(not 5 <= len(name) <= 16 for name in names):
         raise ProfilePackageError("an instance has the names of its package, its class and its own")

@@ -1,8 +1,7 @@
-"""Our own profile: a USIM with Milenage and an elementary file of session records, as a profile package.
+"""Build our own profile: a USIM with Milenage and a file of session records, as a profile package.
 
-The smallest profile that attaches and takes more sessions later: MF, USIM, its keys, the session record that
-travels inside it, and keys for secured packets. Files of the template that its service table does not name are
-left out.
+It is the smallest profile that can attach and receive further session records: MF, USIM, its keys, one session
+record, and keys for secured packets. Template files of services that are not in its service table are omitted.
 """
 
 from dataclasses import dataclass, field
@@ -65,14 +64,14 @@ EF_SESSIONS: Final = bytes.fromhex("4F01")
 SESSION_RECORD_FILE_OCTETS: Final = 160
 SESSION_RECORDS: Final = 8
 RFM_TAR: Final = bytes.fromhex("B00011")
-"""What secured packets for the USIM's files are addressed to: in the range of TS 101 220, annex D."""
+"""The TAR that addresses the USIM's files in secured packets: in the range of TS 101 220, annex D."""
 RFM_KEY_SET: Final = 1
 MINIMUM_SECURITY_LEVEL: Final = 0x16
-"""A cryptographic checksum, ciphered, and a counter that must be higher (TS 102 225, 5.1.1)."""
+"""Cryptographic checksum, ciphering, and a counter higher than the last one (TS 102 225, 5.1.1)."""
 
 _RFM_AID: Final = bytes.fromhex("A00000055910100001")
 _TEMPORARY_ADF_ID: Final = bytes.fromhex("7FD0")
-_PIN_DISABLED: Final = 0x06  # may be changed and disabled, and is disabled
+_PIN_DISABLED: Final = 0x06  # disabled; may be changed and disabled
 _ADM_ENABLED: Final = 0x03  # enabled, may be changed
 _ADM_ATTEMPTS: Final = 0xAA
 _LEFT_OUT: Final = ("EF.FDN", "EF.SMS", "EF.SMSP", "EF.SMSS", "EF.NETPAR")
@@ -85,11 +84,12 @@ _SPN_OCTETS: Final = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileParameters:
-    """Everything that differs from one of our profiles to another; the keys stay out of ``repr``.
+    """The parameters in which our profiles differ; keys are excluded from ``repr``.
 
-    ``adm_key``: 8 octets that allow plain writes. ``pin_1``, ``puk_1``, ``pin_2``, ``puk_2``: 8 octets each, padded
-    with FF. ``session_record``: the signed record, not padded. ``mnc_digits``: 2 or 3, of the IMSI. ``kic`` and
-    ``kid``: AES keys of secured packets, for this card alone. ``carrier_apps``: whom Android shall trust.
+    ``adm_key``: 8 octets that allow direct writes. ``pin_1``, ``puk_1``, ``pin_2``, ``puk_2``: 8 octets each,
+    padded with FF. ``session_record``: the signed record, not padded. ``mnc_digits``: 2 or 3, of the IMSI.
+    ``kic`` and ``kid``: AES keys of secured packets, for this card only. ``carrier_apps``: the apps that get
+    carrier privileges.
     """
 
     iccid: Iccid
@@ -111,10 +111,10 @@ class ProfileParameters:
 
 
 def build_profile(parameters: ProfileParameters) -> bytes:
-    """Return the profile package (DER), whole and unprotected: about 1.8 kB.
+    """Return the unprotected profile package (DER), about 1.8 kB.
 
     Raises:
-        ProfilePackageError: a parameter does not fit its place.
+        ProfilePackageError: a parameter has the wrong length or range.
     """
     _check(parameters)
     return b"".join(
@@ -244,7 +244,7 @@ def _keys(parameters: ProfileParameters) -> AkaParameter:
 
 
 def _session_records(parameters: ProfileParameters) -> GenericFileManagement:
-    """Add DF.KSWIFI and EF.SESSIONS to the USIM, in the range kept for administrative use (TS 51.011, 6.6)."""
+    """Return DF.KSWIFI and EF.SESSIONS in the USIM, with identifiers for administrative use (TS 51.011, 6.6)."""
     size = SESSION_RECORD_FILE_OCTETS * SESSION_RECORDS
     return GenericFileManagement(
         ElementHeader(7),
@@ -271,7 +271,7 @@ def _session_records(parameters: ProfileParameters) -> GenericFileManagement:
 
 
 def _remote_management(parameters: ProfileParameters) -> tuple[bytes, ...]:
-    """Return the elements by which secured packets reach the USIM's files, and rules for apps if there are any."""
+    """Return the elements for remote management of the USIM's files, and the rules for apps if there are any."""
     keys = ((KIC_IDENTIFIER, parameters.kic), (KID_IDENTIFIER, parameters.kid))
     domain = SecurityDomain(
         ElementHeader(8),
@@ -292,13 +292,13 @@ def _remote_management(parameters: ProfileParameters) -> tuple[bytes, ...]:
     if not parameters.carrier_apps:
         return domain.encode(), management.encode()
     commands = tuple(app.store_command() for app in parameters.carrier_apps)
-    # Not mandated: a card without this applet takes the profile all the same, and Android then trusts no app.
+    # Not mandatory: a card without this applet still accepts the profile; Android then trusts no app.
     rules = Application(ElementHeader(10, mandated=False), ARA_M_PACKAGE_AID, ARA_M_AID, ARA_M_AID, commands)
     return domain.encode(), management.encode(), rules.encode()
 
 
 def _records(records: tuple[bytes, ...], record_octets: int) -> tuple[FileOperation, ...]:
-    """Return the operations that make a linear fixed file of a template: its size, then record after record."""
+    """Return the operations for a linear fixed file of a template: its size, then its records."""
     operations: list[FileOperation] = [
         Fcp(
             file_descriptor=bytes.fromhex("4221") + record_octets.to_bytes(2, "big"),
@@ -313,7 +313,7 @@ def _records(records: tuple[bytes, ...], record_octets: int) -> tuple[FileOperat
 
 
 def _file_size(size: int) -> bytes:
-    """Return a file size in as few octets as hold it."""
+    """Return a file size in the smallest number of octets."""
     return size.to_bytes((size.bit_length() + 7) // 8, "big")
 
 

@@ -1,6 +1,6 @@
-"""The few DER forms that profile elements use beside plain data objects: integers, object identifiers, tags.
+"""The DER forms of fields in profile elements: integers, object identifiers, automatic tags.
 
-The package's ASN.1 has automatic tags, so a field's tag is its place: context-specific 0, 1, 2 ...
+The ASN.1 module has automatic tags, so a field's tag is its position: context-specific 0, 1, 2 ...
 """
 
 from typing import Final
@@ -12,13 +12,13 @@ _MAX_INTEGER_OCTETS: Final = 5
 
 
 def context_tag(place: int, *, constructed: bool) -> int:
-    """Return the context-specific tag of a place, as one or two octets read as a number (X.690, 8.1.2)."""
+    """Return the context-specific tag of a position, as one or two octets read as a number (X.690, 8.1.2)."""
     first = 0xA0 if constructed else 0x80
     return first | place if place < 0x1F else (first | 0x1F) << 8 | place
 
 
 def place_of(tag: int) -> int:
-    """Return the place of a context-specific tag.
+    """Return the position of a context-specific tag.
 
     Raises:
         ProfilePackageError: the tag is of another class or too long.
@@ -36,10 +36,10 @@ def encode_integer(value: int) -> bytes:
 
 
 def decode_integer(octets: bytes) -> int:
-    """Read the content octets of a non-negative INTEGER.
+    """Decode the content octets of a non-negative INTEGER.
 
     Raises:
-        ProfilePackageError: empty, negative, padded or absurdly long.
+        ProfilePackageError: empty, negative, padded or too long.
     """
     if not 1 <= len(octets) <= _MAX_INTEGER_OCTETS or octets[0] & 0x80:
         raise ProfilePackageError("an integer is empty, negative or too long", length=len(octets))
@@ -62,10 +62,10 @@ def encode_oid(dotted: str) -> bytes:
 
 
 def decode_oid(octets: bytes) -> str:
-    """Read the content octets of an object identifier; 2.x with x of 40 and more included.
+    """Decode the content octets of an object identifier, including 2.x with x of 40 and more.
 
     Raises:
-        ProfilePackageError: empty, or its last arc is cut short.
+        ProfilePackageError: empty, or its last arc is incomplete.
     """
     arcs, arc = [], 0
     for octet in octets:
@@ -80,12 +80,12 @@ def decode_oid(octets: bytes) -> str:
 
 
 def optional(tag: int, value: bytes | None) -> bytes:
-    """Return a data object, or nothing where the field is absent."""
+    """Return a data object, or nothing if the field is absent."""
     return b"" if value is None else tlv.encode(tag, value)
 
 
 def defaulted(tag: int, value: bytes, default: bytes) -> bytes:
-    """Return a data object, or nothing where the value is its default (X.690, 11.5)."""
+    """Return a data object, or nothing if the value is the default (X.690, 11.5)."""
     return b"" if value == default else tlv.encode(tag, value)
 
 
@@ -101,10 +101,10 @@ def required(fields: dict[int, tlv.Tlv], tag: int, name: str) -> bytes:
 
 
 def sized(value: bytes, length: int, name: str) -> bytes:
-    """Return the value if it has this length.
+    """Return the value after checking its length.
 
     Raises:
-        ProfilePackageError: it has another.
+        ProfilePackageError: it has another length.
     """
     if len(value) != length:
         raise ProfilePackageError(f"{name} has {length} octets, not {len(value)}", field=name)

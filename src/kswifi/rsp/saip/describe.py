@@ -1,4 +1,4 @@
-"""A profile package in words, for people who look at one: what it is made of, what differs; never a key or code."""
+"""Describe a profile package, or the differences of two, as text; keys and codes are never shown."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,7 @@ _WITHOUT_TEMPLATE: Final = frozenset(tuple(ElementKind)[: tuple(ElementKind).ind
 
 
 def describe_header(header: elements.ProfileHeader) -> list[str]:
-    """Return what a package's header says, a fact a line."""
+    """Return the fields of a package's header, one per line."""
     return [
         f"version    {header.major_version}.{header.minor_version}",
         f"name       {header.profile_type or '(none)'}",

@@ -1,6 +1,6 @@
-"""The typed elements without files: profile header, PIN and PUK codes, AKA parameters, end.
+"""The profile elements without files: profile header, PIN and PUK codes, AKA parameters, end.
 
-Each is decoded to its fields and encoded back to the same octets; secrets stay out of ``repr``.
+Decoding and encoding an element gives the same octets; secrets are excluded from ``repr``.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ SERVICES: Final = (
     "ber-tlv", "dfLink", "cat-tp", "get-identity", "profile-a-x25519", "profile-b-p256", "suciCalculatorApi",
     "dns-resolution", "scp11ac", "scp11c-authorization-mechanism", "s16mode", "eaka",
 )  # fmt: skip
-"""The services a profile may call mandatory, in the order of their tags."""
+"""The services that a profile may declare mandatory, in the order of their tags."""
 
 ALGORITHM_MILENAGE: Final = 1
 ALGORITHM_USIM_TEST: Final = 3
@@ -37,7 +37,7 @@ _CODES_MAX: Final = 26
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileHeader:
-    """What a card must support and which card's profile this is; ``iccid`` is not nibble-swapped on this wire."""
+    """The profile's ICCID, and what a card must support; here ``iccid`` has no swapped nibbles."""
 
     major_version: int
     minor_version: int
@@ -47,7 +47,7 @@ class ProfileHeader:
     mandatory_services: tuple[str, ...]
     mandatory_templates: tuple[str, ...]
     trailing: bytes = b""
-    """Connectivity parameters, mandatory AIDs and IoT options, as they came."""
+    """Connectivity parameters, mandatory AIDs and IoT options, as received."""
 
     def encode(self) -> bytes:
         """Return the element."""
@@ -71,7 +71,7 @@ class ProfileHeader:
 
     @classmethod
     def decode(cls, value: bytes) -> Self:
-        """Read the element's value.
+        """Decode the element's value.
 
         Raises:
             ProfilePackageError: a field is missing or malformed.
@@ -116,11 +116,11 @@ class PinConfiguration:
     unblocking_reference: int | None = None
     attributes: int = _PIN_ATTRIBUTES
     attempts: int = _PIN_ATTEMPTS
-    """High nibble: the attempts it has; low nibble: those that are left."""
+    """High nibble: the maximum of attempts; low nibble: the remaining attempts."""
 
     @property
     def enabled(self) -> bool:
-        """Tell whether the PIN is asked for (bit 1 of its attributes)."""
+        """Tell whether the PIN is enabled (bit 1 of its attributes)."""
         return bool(self.attributes & 0x01)
 
     def encode(self) -> bytes:
@@ -137,7 +137,7 @@ class PinConfiguration:
 
     @classmethod
     def decode(cls, value: bytes) -> Self:
-        """Read an entry's value."""
+        """Decode an entry's value."""
         fields = tlv.children(value)
         return cls(
             key_reference=der.decode_integer(der.required(fields, 0x80, "keyReference")),
@@ -150,7 +150,7 @@ class PinConfiguration:
 
 @dataclass(frozen=True, slots=True)
 class PinCodes:
-    """The PINs of the directory made last, or the path of the directory whose PINs it shares."""
+    """The PINs of the directory that was made last, or the path of the directory whose PINs it shares."""
 
     header: ElementHeader
     pins: tuple[PinConfiguration, ...] = ()
@@ -166,7 +166,7 @@ class PinCodes:
 
     @classmethod
     def decode(cls, value: bytes) -> Self:
-        """Read the element's value."""
+        """Decode the element's value."""
         fields = tlv.children(value)
         header = ElementHeader.decode(der.required(fields, 0xA0, "pin-Header"))
         choice, _ = tlv.read(der.required(fields, 0xA1, "pinCodes"))
@@ -194,7 +194,7 @@ class PukConfiguration:
 
     @classmethod
     def decode(cls, value: bytes) -> Self:
-        """Read an entry's value."""
+        """Decode an entry's value."""
         fields = tlv.children(value)
         return cls(
             key_reference=der.decode_integer(der.required(fields, 0x80, "keyReference")),
@@ -218,7 +218,7 @@ class PukCodes:
 
     @classmethod
     def decode(cls, value: bytes) -> Self:
-        """Read the element's value."""
+        """Decode the element's value."""
         fields = tlv.children(value)
         return cls(
             ElementHeader.decode(der.required(fields, 0xA0, "puk-Header")),
@@ -244,15 +244,15 @@ class AlgorithmParameter:
     rotation: bytes = DEFAULT_ROTATION
     xoring: bytes = DEFAULT_XORING
     trailing: bytes = b""
-    """The authentication counter and TUAK's iterations, as they came."""
+    """The authentication counter and TUAK's iterations, as received."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AkaParameter:
-    """The keys and sequence numbers of the application made last.
+    """The keys and sequence numbers of the application that was made last.
 
-    Sequence numbers are SEQ without IND, six octets each (TS 33.102, annex C). ``algorithm`` is None where the
-    element borrows another application's keys (mappingParameter), then ``mapping`` holds that as it came.
+    Sequence numbers are SEQ without IND, six octets each (TS 33.102, annex C). ``algorithm`` is None if the
+    application shares the keys of another application; ``mapping`` then has the mappingParameter as received.
     """
 
     header: ElementHeader
@@ -295,7 +295,7 @@ class AkaParameter:
 
     @classmethod
     def decode(cls, value: bytes) -> Self:
-        """Read the element's value.
+        """Decode the element's value.
 
         Raises:
             ProfilePackageError: a field is missing or malformed.
@@ -323,10 +323,10 @@ class AkaParameter:
 
 
 def uses_test_algorithm(package: tuple[ProfileElement, ...]) -> bool:
-    """Tell whether an application of a package uses the algorithm of test USIMs (TS 34.108, 8.1.2).
+    """Tell whether an application of a package uses the test algorithm (TS 34.108, 8.1.2).
 
     Raises:
-        ProfilePackageError: an element of keys is malformed.
+        ProfilePackageError: an AKA parameter element is malformed.
     """
     found = (AkaParameter.decode(each.value) for each in package if each.kind is ElementKind.AKA_PARAMETER)
     return any(aka.algorithm is not None and aka.algorithm.algorithm_id == ALGORITHM_USIM_TEST for aka in found)
@@ -346,5 +346,5 @@ def _algorithm(value: bytes) -> AlgorithmParameter:
 
 
 def encode_end(identification: int) -> bytes:
-    """Return the element that closes a package."""
+    """Return the last element of a package."""
     return encode_element(ElementKind.END, ElementHeader(identification).encode())

@@ -1,9 +1,9 @@
-"""What can be wrong with a profile package."""
+"""Errors of profile packages."""
 
 from kswifi.kernel.errors import KswifiError
 
 
 class ProfilePackageError(KswifiError):
-    """Octets that are no interoperable profile package."""
+    """The octets are not a valid interoperable profile package."""
 
     code = "malformed_profile_package"

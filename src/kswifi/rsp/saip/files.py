@@ -1,6 +1,7 @@
-"""The typed elements that make files: file control parameters, templates' files, generic file management.
+"""The profile elements that make files: file control parameters, files of templates, generic file management.
 
-A file is a row of operations: its parameters, then content and gaps written one behind the other.
+A file is a sequence of operations: its parameters, then contents and gaps, each after the end of the previous
+one.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ _FIRST_FILE_PLACE: Final = 2  # after the header and the template's identifier
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProprietaryInfo:
-    """The part of file control parameters that TS 102 222 leaves to the application."""
+    """The part of the file control parameters that TS 102 222 leaves to the application."""
 
     special_information: bytes = _NO_SPECIAL_INFORMATION
     fill_pattern: bytes | None = None
@@ -29,7 +30,7 @@ class ProprietaryInfo:
     maximum_file_size: bytes | None = None
 
     def encode(self) -> bytes:
-        """Return the data object; in a SEQUENCE the order is the specification's, not that of the tags."""
+        """Return the data object; the fields are in the order of the SEQUENCE, not of their tags."""
         return tlv.encode(
             0xA5,
             der.defaulted(0xC0, self.special_information, _NO_SPECIAL_INFORMATION),
@@ -41,7 +42,7 @@ class ProprietaryInfo:
 
     @classmethod
     def decode(cls, value: bytes) -> Self:
-        """Read the value."""
+        """Decode the value."""
         fields = {tag: item.value for tag, item in tlv.children(value).items()}
         return cls(
             special_information=fields.get(0xC0, _NO_SPECIAL_INFORMATION),
@@ -54,10 +55,10 @@ class ProprietaryInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fcp:
-    """File control parameters; what is None comes from the template (coded as in TS 102 222).
+    """File control parameters, coded as in TS 102 222; a field that is None is taken from the template.
 
     ``file_descriptor``: 2 octets, 4 with a record length. ``short_efid``: empty means that there is none.
-    ``arr``: the record of EF.ARR with the file's access rules, one octet, or three with that file's identifier.
+    ``arr``: the record of EF.ARR with the file's access rules: one octet, or three with that file's identifier.
     """
 
     file_descriptor: bytes | None = None
@@ -72,7 +73,7 @@ class Fcp:
     link_path: bytes | None = None
 
     def encode(self, tag: int) -> bytes:
-        """Return the data object under the tag its place gives it."""
+        """Return the data object with the tag of its position."""
         return tlv.encode(
             tag,
             der.optional(0x82, self.file_descriptor),
@@ -89,7 +90,7 @@ class Fcp:
 
     @classmethod
     def decode(cls, value: bytes) -> Self:
-        """Read the value."""
+        """Decode the value."""
         items = tlv.children(value)
         fields = {tag: item.value for tag, item in items.items()}
         return cls(
@@ -108,26 +109,26 @@ class Fcp:
 
 @dataclass(frozen=True, slots=True)
 class DoNotCreate:
-    """This file of the template is left out."""
+    """Omit this file of the template."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Leave so many octets as they are: an offset from where the last content ended."""
+    """Skip this number of octets after the end of the previous content."""
 
     octets: int
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """Write these octets here."""
+    """Write these octets."""
 
     octets: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class SelectPath:
-    """Go to a directory: identifiers from the MF downward, an ADF by its temporary identifier; empty is the MF."""
+    """Select a directory by identifiers from the MF, an ADF by its temporary identifier; empty is the MF."""
 
     path: bytes
 
@@ -138,7 +139,7 @@ ManagementOperation: TypeAlias = SelectPath | Fcp | Skip | Content
 
 @dataclass(frozen=True, slots=True)
 class TemplateFiles:
-    """An element that makes files from a template: place in the template, and what is done there."""
+    """An element that makes files from a template: operations by position in the template."""
 
     kind: ElementKind
     header: ElementHeader
@@ -162,7 +163,7 @@ class TemplateFiles:
 
     @classmethod
     def decode(cls, kind: ElementKind, value: bytes) -> Self:
-        """Read the element's value.
+        """Decode the element's value.
 
         Raises:
             ProfilePackageError: a field is missing, malformed or out of order.
@@ -212,7 +213,7 @@ def _decode_file_operation(item: tlv.Tlv) -> FileOperation:
 
 @dataclass(frozen=True, slots=True)
 class GenericFileManagement:
-    """An element that makes files of its own, without a template; each command is a row of operations."""
+    """An element that makes files without a template; each command is a sequence of operations."""
 
     header: ElementHeader
     commands: tuple[tuple[ManagementOperation, ...], ...]
@@ -233,7 +234,7 @@ class GenericFileManagement:
 
     @classmethod
     def decode(cls, value: bytes) -> Self:
-        """Read the element's value.
+        """Decode the element's value.
 
         Raises:
             ProfilePackageError: a field is missing or malformed.
@@ -248,7 +249,7 @@ class GenericFileManagement:
         )
 
 
-# Explicit tags in this CHOICE switch the automatic ones off: the offset is a plain INTEGER here.
+# Explicit tags in this CHOICE disable automatic tagging, so the offset is a plain INTEGER.
 def _encode_management_operation(operation: ManagementOperation) -> bytes:
     match operation:
         case SelectPath(path):

@@ -1,7 +1,7 @@
-"""A profile package as a row of profile elements, each kept as the octets that came.
+"""A profile package as a sequence of profile elements, each kept as the octets received.
 
-Every element is identified, known in detail or not: a card refuses what is mandated and unknown, and
-passes over the rest. The typed forms are in `elements` and `files`.
+All elements are identified, even those that are not decoded further: a card refuses an unknown mandatory
+element and ignores other unknown ones. The decoded forms are in `elements`, `files` and `applications`.
 """
 
 from collections.abc import Iterator
@@ -63,7 +63,7 @@ _TAGS: Final = {kind: der.context_tag(place, constructed=True) for place, kind i
 
 @dataclass(frozen=True, slots=True)
 class ElementHeader:
-    """The head of every element but the first: its number, and whether a card must support it."""
+    """The header of every element but the first: its number, and whether a card must support it."""
 
     identification: int
     mandated: bool = True
@@ -75,7 +75,7 @@ class ElementHeader:
 
     @classmethod
     def decode(cls, value: bytes) -> "ElementHeader":
-        """Read the value of a header.
+        """Decode the value of a header.
 
         Raises:
             ProfilePackageError: a field is missing or malformed.
@@ -89,7 +89,7 @@ class ElementHeader:
 
 @dataclass(frozen=True, slots=True)
 class ProfileElement:
-    """One element: what it is and its octets, which may hold keys and so stay out of ``repr``.
+    """One element: its kind and its octets, which may contain keys and are excluded from ``repr``.
 
     ``header`` is None for the profile header, which has none.
     """
@@ -105,15 +105,15 @@ class ProfileElement:
 
 
 def encode_element(kind: ElementKind, *fields: bytes) -> bytes:
-    """Return a profile element around its encoded fields."""
+    """Return a profile element with these encoded fields."""
     return tlv.encode(_TAGS[kind], *fields)
 
 
 def read_package(octets: bytes) -> tuple[ProfileElement, ...]:
-    """Split a package into its elements and check its frame: header first, end last, numbers unique.
+    """Split a package into its elements; check that the header is first, the end last, and numbers are unique.
 
     Raises:
-        ProfilePackageError: this is no profile package.
+        ProfilePackageError: the octets are not a profile package.
     """
     if len(octets) > PACKAGE_MAX_OCTETS:
         raise ProfilePackageError(f"a profile package has at most {PACKAGE_MAX_OCTETS} octets", octets=len(octets))

@@ -1,6 +1,6 @@
-"""EUICCResponse: what a card says of the elements of a profile package (SAIP, PEDefinitions, EUICCResponse).
+"""EUICCResponse: the card's result for the elements of a profile package (SAIP, PEDefinitions).
 
-The numbers are those of the module PEDefinitions, as its version 3.3.1 has them.
+The numbers are those of the module PEDefinitions, version 3.3.1.
 """
 
 from enum import IntEnum
@@ -17,7 +17,7 @@ _ABORTED: Final = tlv.encode(0x81)
 
 
 class PeStatus(IntEnum):
-    """PEStatus.status: how the card found a profile element."""
+    """PEStatus.status: the result for a profile element."""
 
     OK = 0
     PE_NOT_SUPPORTED = 1
@@ -35,9 +35,9 @@ class PeStatus(IntEnum):
 
 
 def encode_euicc_response(status: PeStatus, element: int | None = None) -> bytes:
-    """Write a response with one status; any but OK says that the installation was aborted.
+    """Encode a response with one status; any status but OK means that the installation was aborted.
 
-    ``element`` is the identification number of the profile element at fault, None for the profile header.
+    ``element`` is the identification number of the faulty profile element, None for the profile header.
     """
     number = b"" if element is None else tlv.encode(_IDENTIFICATION, der.encode_integer(element))
     entry = tlv.encode(SEQUENCE, encode_integer(_STATUS, status), number)
@@ -46,10 +46,10 @@ def encode_euicc_response(status: PeStatus, element: int | None = None) -> bytes
 
 
 def decode_euicc_response(octets: bytes) -> list[tuple[int, int | None]]:
-    """Read a response; return (status, element's number) of each entry.
+    """Decode a response; return the status and the element's number of each entry.
 
     Raises:
-        RspDecodeError: it is none.
+        RspDecodeError: it is not an EUICCResponse.
     """
     entries = Fields.of(octets, SEQUENCE, "EUICCResponse").inside(_STATUS_LIST)
     fields = (Fields(item.value, "PEStatus") for item in entries.every(SEQUENCE))

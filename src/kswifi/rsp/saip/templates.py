@@ -1,7 +1,7 @@
-"""The file tables of the templates (SAIP, annex A): every profile element that makes files by place.
+"""The file tables of the templates (SAIP, annex A), whose elements refer to files by position.
 
-A template's element carries its files by place, so the order of the table is part of the format. Of the CSIM's
-files it has what 3GPP2 C.S0065 fixes (identifier, structure, size); access rules and content come from the profile.
+The order of the rows is part of the format. The rows of the CSIM have only what 3GPP2 C.S0065 specifies
+(identifier, structure, size); access rules and content come from the profile.
 """
 
 import csv
@@ -16,7 +16,7 @@ USIM_TEMPLATE: Final = "2.23.143.1.2.4"
 
 
 class FileType(StrEnum):
-    """What a row of a template makes."""
+    """The kind of file that a row of a template makes."""
 
     MF = "MF"
     ADF = "ADF"
@@ -29,12 +29,12 @@ class FileType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileTemplate:
-    """One file of a template; what is None has to come from the profile.
+    """One file of a template; a field that is None must come from the profile.
 
-    ``size`` counts the octets of a transparent file, of one record of a linear fixed one. ``default`` is
-    the content in the table's notation: hexadecimal, with ``FF...FF`` for "and so on to the end", what follows
-    lying at the end; ``repeats``: again and again. ``by_default``: made unless the profile says no, else only where
-    it names the file. ``parent``: the directory below the template's first in which it lies.
+    ``size`` is in octets, of a transparent file or of one record of a linear fixed file. ``default`` is the
+    content in the table's notation: hexadecimal, where ``FF...FF`` fills the space up to the octets after it;
+    ``repeats`` repeats it to the end. ``by_default``: made unless the profile excludes it; otherwise made
+    only if the profile names it. ``parent``: its directory, below the first one of the template.
     """
 
     name: str
@@ -75,7 +75,7 @@ def templates() -> dict[str, tuple[FileTemplate, ...]]:
 
 
 def place(oid: str, name: str) -> int:
-    """Return the place of a template's file.
+    """Return the position of a template's file.
 
     Raises:
         KeyError: the template has no such file.
@@ -87,22 +87,22 @@ def place(oid: str, name: str) -> int:
 
 
 def default_content(template: FileTemplate, size: int) -> bytes:
-    """Return what a file, or one record, holds before the profile writes to it: FF if the table says nothing."""
+    """Return the initial content of a file or record; FF if the table has none."""
     if template.default is None:
         return b"\xff" * size
     head, dots, rest = template.default.partition("...")
     pattern = bytes.fromhex(head)
     if not dots:
         return repeat(pattern, size) if template.repeats else pattern.ljust(size, b"\xff")[:size]
-    end = bytes.fromhex(rest)[1:]  # the dots stand between two octets of the same value
+    end = bytes.fromhex(rest)[1:]  # the dots are between two equal octets
     return fill(pattern, max(size - len(end), 0)) + end[:size]
 
 
 def fill(pattern: bytes, size: int) -> bytes:
-    """Return a pattern whose last octet goes on to the end (TS 102 222, tag C1)."""
+    """Return a pattern whose last octet is repeated to the end (TS 102 222, tag C1)."""
     return pattern.ljust(size, pattern[-1:])[:size]
 
 
 def repeat(pattern: bytes, size: int) -> bytes:
-    """Return a pattern again and again (TS 102 222, tag C2)."""
+    """Return a pattern repeated to the end (TS 102 222, tag C2)."""
     return (pattern * (size // len(pattern) + 1))[:size]
