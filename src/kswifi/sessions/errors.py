@@ -1,10 +1,10 @@
-"""What can be refused on a session's road, each with a stable code."""
+"""Errors of sessions, each with a stable code."""
 
 from kswifi.kernel.errors import KswifiError
 
 
 class SessionsError(KswifiError):
-    """Anything this capability refuses."""
+    """Base class of the errors of this capability."""
 
     code = "session_refused"
 
@@ -16,61 +16,61 @@ class IllegalTransitionError(SessionsError):
 
 
 class UnknownSessionError(SessionsError):
-    """There is no such session, or it belongs to somebody else: both look the same from outside."""
+    """There is no such session, or it belongs to another user; a client cannot tell the two cases apart."""
 
     code = "unknown_session"
 
 
 class PaymentRequiredError(SessionsError):
-    """The offer has a price, and no pass runs that gives it."""
+    """The offer has a price, and the user has no running pass for it."""
 
     code = "payment_required"
 
 
 class FairUseReachedError(SessionsError):
-    """The pass's fair-use limit, published before it was bought, is used up or held by unfinished sessions."""
+    """The pass's fair-use limit is used up or held by unfinished sessions."""
 
     code = "fair_use_reached"
 
 
 class TooManyPassSessionsError(SessionsError):
-    """As many sessions under the pass are unfinished as may be at once."""
+    """The user has the maximum number of unfinished sessions under a pass."""
 
     code = "too_many_pass_sessions"
 
 
 class IdempotencyKeyReusedError(SessionsError):
-    """The same Idempotency-Key came with a different request."""
+    """The Idempotency-Key was used before with a different request."""
 
     code = "idempotency_key_reused"
 
 
 class EsimNotFreshError(SessionsError):
-    """The profile carries a session already: one session a profile."""
+    """The eSIM waits for its first session; a profile that is not installed can carry one only."""
 
     code = "esim_not_fresh"
 
 
 class WrongEsimError(SessionsError):
-    """The session was packaged for another eSIM's ICCID."""
+    """The session's package was made for the ICCID of another eSIM."""
 
     code = "session_is_for_another_esim"
 
 
 class NoSessionOnEsimError(SessionsError):
-    """No stored session is on this eSIM."""
+    """The eSIM has no stored session."""
 
     code = "no_session_on_esim"
 
 
 class CardFullError(SessionsError):
-    """Every record of the card holds a session that is not over."""
+    """Every record of the card holds a live session."""
 
     code = "card_full"
 
 
 class CardNotReadyError(SessionsError):
-    """The profile is on no card yet, so no packet could reach it."""
+    """The profile is not installed on a card, so no packet can reach it."""
 
     code = "profile_not_installed"
 
@@ -82,19 +82,19 @@ class PacketSupersededError(SessionsError):
 
 
 class SessionsNotOnEsimError(SessionsError):
-    """An order of use names something that is not on the eSIM."""
+    """An order of use names a session that is not on the eSIM, or names one twice."""
 
     code = "sessions_not_on_esim"
 
 
 class NotOnWifiError(SessionsError):
-    """Asked over the session itself: a download would be paid for with what it brings."""
+    """The request came over an internet session: a download must not use the data that it delivers."""
 
     code = "not_on_wifi"
 
 
 class SessionEndedError(SessionsError):
-    """The session is over."""
+    """The session has ended."""
 
     code = "session_ended"
 
@@ -106,13 +106,13 @@ class PackageNotReadyError(SessionsError):
 
 
 class PackageDigestMismatchError(SessionsError):
-    """What the device holds is not what was served."""
+    """The digest from the device is not the digest of the package."""
 
     code = "package_digest_mismatch"
 
 
 class NotCancellableError(SessionsError):
-    """Octets have flowed, or it has ended."""
+    """The session has usage, or it has ended."""
 
     code = "not_cancellable"
 
@@ -124,12 +124,12 @@ class SigningKeyDamagedError(SessionsError):
 
 
 class TooManyDisputesError(SessionsError):
-    """There are as many disputes of one session as anybody can look into."""
+    """The session has the maximum number of disputes."""
 
     code = "too_many_disputes"
 
 
 class WifiUnknownError(SessionsError):
-    """Nobody could say whether the request came over WiFi, so it is not taken for it."""
+    """The server cannot tell whether the request came over WiFi, so it refuses the download."""
 
     code = "wifi_unknown"

@@ -1,7 +1,7 @@
-"""What becomes of a session on its eSIM: stored, switched on and off, counted, cut off.
+"""Sessions on their eSIM: store, activate, pause, track usage, cut off.
 
-The line's state is the ledger's. What is asked for here is noted as a wish and carried there by the outbox; what is
-told from here is what the projector read back.
+The ledger owns the line's state. A method here stores the owner's request, and an outbox entry brings it to the
+ledger. The state returned here is what the projector last read from the ledger.
 """
 
 from datetime import datetime
@@ -24,22 +24,22 @@ _ENDED_IN_THE_LEDGER = (SessionState.EXPIRED, SessionState.REVOKED)
 
 
 class ESIMSessionManager:
-    """Sessions on their eSIMs."""
+    """Stores sessions on eSIMs, switches their lines and reports their usage."""
 
     def __init__(self, database: Database, signing_key: SessionSigningKey) -> None:
         self._database = database
         self._signing_key = signing_key
 
     async def store_session_on_esim(self, session_data: bytes) -> InternetSession:
-        """Begin to bring the session of a package onto the eSIM it was made for.
+        """Start the transfer of a package's session to the eSIM that it was made for.
 
-        The session is ``transferring`` then, and ``stored`` only once the card has proved that it holds the
-        record and the ledger has taken the proof. While it is under way, again is no error.
+        The session becomes ``transferring``. It becomes ``stored`` only after the card has proved that it holds the
+        record and the ledger has accepted the proof. Idempotent while the transfer is under way.
 
         Raises:
-            PackageError: the package is damaged, expired or not ours.
-            UnknownSessionError: the session is not known here.
-            IllegalTransitionError: it is not downloaded yet, or is past that.
+            PackageError: the package is damaged, expired or not signed by this installation.
+            UnknownSessionError: no such session.
+            IllegalTransitionError: the session is not downloaded yet, or is past the transfer.
         """
         now = self._database.clock.now()
         package = verify_package(session_data, self._signing_key.public_keys, None, now)
@@ -55,30 +55,29 @@ class ESIMSessionManager:
         return await self._database.write(transfer)
 
     async def activate_stored_session(self, esim_id: str, session_id: str | None = None) -> ESim:
-        """Switch the line on; return it with the hold that the network has confirmed so far.
+        """Request that the line is switched on; return the eSIM with the hold confirmed so far.
 
-        Of several sessions on the card the named one is used next.
-
-        The session is active with its first octet, not before. Asked again, nothing more is done.
+        If the card holds several sessions, ``session_id`` names the one to use next. The session becomes ``active``
+        with its first octet, not before. Idempotent.
 
         Raises:
-            UnknownEsimError: there is none.
-            NoSessionOnEsimError: nothing stored on it could be used: it has to be transferred first, or is over.
+            UnknownEsimError: no such eSIM.
+            NoSessionOnEsimError: no stored session is usable: not transferred yet, or ended.
         """
         return await self._database.write(
             lambda connection: switch_line(connection, esim_id, pause=False, session_id=session_id)
         )
 
     async def pause(self, esim_id: str) -> ESim:
-        """Switch the line off, as ``activate_stored_session`` switches it on."""
+        """Request that the line is put on hold; result and errors are those of ``activate_stored_session``."""
         return await self._database.write(lambda connection: switch_line(connection, esim_id, pause=True))
 
     async def track_session_usage(self, esim_id: str) -> UsageData:
-        """Return how the eSIM's session stands, as the ledger last told it.
+        """Return the usage of the eSIM's session, as last read from the ledger.
 
         Raises:
-            UnknownEsimError: there is none.
-            NoSessionOnEsimError: it never carried one.
+            UnknownEsimError: no such eSIM.
+            NoSessionOnEsimError: the eSIM never had a session.
         """
 
         def look(connection: Connection) -> UsageData:
@@ -89,7 +88,7 @@ class ESIMSessionManager:
 
     @staticmethod
     def usage(connection: Connection, session: InternetSession, esim: ESim) -> UsageData:
-        """Return how one session stands."""
+        """Return the usage of one session."""
         balance, as_of = get_balance(connection, session.session_id)
         return UsageData(
             esim_id=esim.esim_id,
@@ -103,15 +102,15 @@ class ESIMSessionManager:
         )
 
     async def cut_off_when_exhausted(self, esim_id: str) -> CutOff:
-        """Make sure that an exhausted session's line is on hold; return what the network has confirmed.
+        """Ensure that the line of an exhausted session is on hold; return what the network has confirmed.
 
-        The ledger puts it on hold in the same batch that commits the last octet, unless the owner had chosen to
-        continue with a next session and there is none: then the projector asks for the hold, and so does this.
-        ``cut_off`` is True only once the hold is confirmed. Asked again, the same.
+        The ledger sets the hold in the batch that commits the last octet, with one exception: the owner chose to
+        continue with the next session and there is none. Then the projector requests the hold, and so does this
+        method. ``cut_off`` is True only once the hold is confirmed. Idempotent.
 
         Raises:
-            UnknownEsimError: there is none.
-            NoSessionOnEsimError: it never carried a session.
+            UnknownEsimError: no such eSIM.
+            NoSessionOnEsimError: the eSIM never had a session.
         """
 
         def change(connection: Connection) -> tuple[ESim, InternetSession, datetime | None]:
@@ -142,7 +141,7 @@ class ESIMSessionManager:
 
 
 def switch_line(connection: Connection, esim_id: str, *, pause: bool, session_id: str | None = None) -> ESim:
-    """Switch a line on or off, as ``ESIMSessionManager.activate_stored_session`` and ``pause``, within a step."""
+    """Request line on or pause, as ``activate_stored_session`` and ``pause``, within the caller's step."""
     esim = find_esim(connection, esim_id)
     sessions = sessions_on(connection, esim.esim_id)
     usable = [it.session_id for it in sessions if it.state in ON_THE_CARD]

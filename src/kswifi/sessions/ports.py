@@ -1,4 +1,4 @@
-"""What sessions need from outside: the ledger's commands, and where a request came from."""
+"""What sessions need from outside: the ledger's commands and journal, and the network of a request."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -8,24 +8,24 @@ from kswifi.ledger.effects import Effect
 
 
 class LedgerCommands(Protocol):
-    """The ledger, as far as the control plane commands it."""
+    """The part of the ledger that executes commands of the control plane."""
 
     async def execute(self, command: Command) -> Outcome:
-        """Apply a command; return once it is durable."""
+        """Apply a command; return its outcome once it is durable in the journal."""
         ...
 
 
 class LedgerJournal(Protocol):
-    """The ledger, as far as the projector reads it."""
+    """The part of the ledger that the projector reads."""
 
     def read_effects(self, after_sequence: int, limit: int) -> Sequence[tuple[int, tuple[Effect, ...]]]:
-        """Return up to ``limit`` records after a sequence, oldest first."""
+        """Return up to ``limit`` journal records after a sequence number, oldest first."""
         ...
 
 
 class NetworkAccess(Protocol):
-    """Tells whether a request came over an internet session instead of WiFi."""
+    """Tells whether a request came over an internet session and not over WiFi."""
 
     async def is_over_session(self, host: str, port: int) -> bool:
-        """Tell it of the socket that the request came from."""
+        """Tell it for the client address and port of the request."""
         ...

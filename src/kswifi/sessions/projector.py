@@ -1,8 +1,8 @@
-"""Projects what the ledger says into the control plane: balances for people, and the sessions' states.
+"""Project the ledger's journal into the control database: balances, session states and line states.
 
-It reads the journal's effects after the sequence that it has, and writes that sequence in the transaction that
-holds what they mean: each effect counts exactly once, whenever the process dies. Nobody else makes a session
-stored, active, paused, exhausted or, once it is stored, revoked.
+The projector reads the journal's effects after its stored sequence number. It writes the new number in the
+transaction that applies the effects, so each effect is applied exactly once, also across a crash. Only the
+projector moves a session to ``stored``, ``active``, ``paused`` or ``exhausted``, or a stored one to ``revoked``.
 """
 
 import asyncio
@@ -48,12 +48,12 @@ _log = structlog.get_logger(__name__)
 
 
 async def projected_sequence(database: Database) -> int:
-    """Return how far the journal was read: at least so much of it must still be there at the next start."""
+    """Return the sequence number of the last projected journal record; the journal must keep all later records."""
     return await database.read(_sequence)
 
 
 class Projector:
-    """Follows the ledger's journal; ``wake`` is what the ledger's ``on_durable`` calls."""
+    """Follows the ledger's journal; the ledger's ``on_durable`` calls ``wake``."""
 
     def __init__(
         self,
@@ -71,16 +71,16 @@ class Projector:
         self._stopping = asyncio.Event()
 
     def wake(self, _sequence: int = 0) -> None:
-        """Say that there is more to read; on the loop's thread."""
+        """Signal new journal records. Call it on the event loop's thread."""
         self._wake.set()
 
     def stop(self) -> None:
-        """Let ``run`` return after what it is at."""
+        """Make ``run`` return after the current batch."""
         self._stopping.set()
         self._wake.set()
 
     async def run(self) -> None:
-        """Project until ``stop``. Between two passes it rests, so that a busy journal is read in larger pieces."""
+        """Project until ``stop``. A pause between two passes makes the batches of a busy journal larger."""
         while not self._stopping.is_set():
             self._wake.clear()
             try:
@@ -95,7 +95,7 @@ class Projector:
                 await self._wake.wait()
 
     async def catch_up(self) -> int:
-        """Project everything durable; return the sequence that was reached, which ``stop`` makes an earlier one."""
+        """Project all durable records; return the last sequence number, an earlier one after ``stop``."""
         sequence = await projected_sequence(self._database)
         while not self._stopping.is_set():
             records = await asyncio.to_thread(self._ledger.read_effects, sequence, RECORDS_AT_ONCE)
@@ -106,8 +106,8 @@ class Projector:
         return sequence
 
     def _project(self, connection: Connection, records: Sequence[tuple[int, Iterable[fx.Effect]]]) -> int:
-        """Project records that are not projected yet; return the sequence that was reached."""
-        # Read inside: another projector may have been here.
+        """Apply the records that are not projected yet; return the last sequence number."""
+        # Read the number in this transaction: another projector may have applied these records.
         sequence = _sequence(connection)
         fresh = [(number, effects) for number, effects in records if number > sequence]
         if not fresh:
@@ -121,7 +121,7 @@ class Projector:
 
 
 class _Projection:
-    """One transaction's worth of effects: balances are gathered, states are moved as they come."""
+    """The effects of one transaction: balances are summed up, states move at once."""
 
     def __init__(self, connection: Connection, rules: FreeDataRules) -> None:
         self._connection = connection
@@ -135,7 +135,8 @@ class _Projection:
             self._apply_to_state(effect)
 
     def write(self) -> None:
-        # The hold that the ledger sets by itself stands in the same record: only now is it known to be missing.
+        # The ledger's own hold is in the same journal record as the exhaustion. Only after the whole record is it
+        # certain that the hold is missing.
         for session_id in self._exhausted:
             session = self._session(session_id)
             if session is not None:
@@ -206,7 +207,7 @@ class _Projection:
                 pass
 
     def _take(self, session_id: str, at: int, **octets: int) -> None:
-        """Book octets out of what is available; an uncapped session is credited with them at the same time."""
+        """Move octets out of ``available``; an uncapped session is credited with the same amount."""
         total = sum(octets.values())
         session = self._session(session_id)
         if session is not None and session.allowance_octets is None:
@@ -215,7 +216,7 @@ class _Projection:
             self._add(session_id, at, available=-total, **octets)
 
     def _session(self, session_id: str) -> InternetSession | None:
-        """Return a session; None for an account that is nobody's here, which is logged and never stops the rest."""
+        """Return an account's session; None, with a log entry, if this database has none."""
         try:
             return find_session(self._connection, session_id)
         except UnknownSessionError:
@@ -225,7 +226,7 @@ class _Projection:
             return None
 
     def _withhold_nothing(self, session_id: str, at: int) -> None:
-        """What an account that is over withheld will never come."""
+        """Set ``withheld`` of an ended account to zero: the rest will never be credited."""
         self._add(session_id, at, withheld=-self._balance(session_id).withheld)
 
     def _balance(self, session_id: str) -> Balance:
@@ -274,17 +275,17 @@ class _Projection:
             move_session(self._connection, session, event, None, **columns)
 
     def _end(self, session_id: str, event: SessionEvent, reason: str) -> None:
-        """End a session; what comes back to one that is over already changes its balance alone."""
+        """End a session; if it has ended already, only its balance changes."""
         session = self._session(session_id)
         if session is not None and allows(session.state, event):
             end_session(self._connection, session, event, reason)
 
     def _hold_line(self, wallet_id: str, hold: Hold) -> None:
-        """Show a further reason for a hold: of a pause and an exhaustion, the exhaustion."""
+        """Set a line's hold; if it is held for both a pause and an exhaustion, show the exhaustion."""
         try:
             esim = find_esim(self._connection, wallet_id)
         except UnknownEsimError:
-            esim = None  # ``_line`` logs it
+            esim = None  # ``_line`` logs the unknown eSIM
         shown = hold if esim is None or esim.hold is not Hold.EXHAUSTED else Hold.EXHAUSTED
         self._line(wallet_id, shown, SessionEvent.HELD)
 
@@ -309,16 +310,16 @@ class _Projection:
     def _put_first(self, wallet_id: str, session_id: str) -> None:
         line = slots.line_of(self._connection, wallet_id)
         order = [session_id, *(it for it in line.session_order if it != session_id)]
-        # Who activates one wants it first; an order that is asked for and not confirmed yet stays asked for.
+        # Activating a session puts it first. An order of use that is requested and not confirmed stays requested.
         wanted = order if line.wanted_order == line.session_order else list(line.wanted_order)
         self._arrange(wallet_id, session_order=order, wanted_order=wanted)
 
     def _arrange(self, wallet_id: str, **columns: object) -> None:
-        """Note a line's order of use or its switch, as the ledger has confirmed it."""
+        """Store a line's order of use or continue switch as the ledger has confirmed it."""
         try:
             esim = find_esim(self._connection, wallet_id)
         except UnknownEsimError:
-            return  # told of already, where its sessions are
+            return  # logged already for its sessions
         slots.change_line(self._connection, wallet_id, **columns)
         slots.refresh(self._connection, wallet_id)
         publish(

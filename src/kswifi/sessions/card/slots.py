@@ -1,7 +1,8 @@
-"""The places on a card: which record holds which session, and what it shall say.
+"""The records of EF.SESSIONS on a card: which record holds which session, and the content that it shall have.
 
-A record says the signed right and the state of its session. When either changes, what is wanted differs from what
-the card has proved, and stays so until a secured packet brought it there: nothing has to be remembered beside.
+The content of a record is the signed session record and the state of its session. ``wanted`` is the content that
+the server requires; ``known`` is the content that the card has proved. ``wanted != known`` marks a record that
+needs a secured packet. No other table stores pending packets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +22,7 @@ from kswifi.sessions.model import LIVE_STATES, SessionState
 from kswifi.sessions.sql import card_line, card_record, internet_session
 
 FIRST_RECORD: Final = 1
-"""The one that travels inside the profile."""
+"""The number of the record that is part of the profile package."""
 
 _c = card_record.c
 _COLUMNS: Final = (
@@ -29,7 +30,7 @@ _COLUMNS: Final = (
     *(_c.failure, _c.tries, internet_session.c.state, internet_session.c.valid_until),
     internet_session.c.ordered_at,
 )
-# Made once: making a statement anew costs more than running it.
+# Built once: building a statement costs more than executing it.
 _RECORDS: Final = (
     select(*_COLUMNS)
     .select_from(card_record.join(internet_session, internet_session.c.session_id == _c.session_id))
@@ -45,7 +46,7 @@ _LINE: Final = select(card_line).where(card_line.c.esim_id == bindparam("line"))
 UNCHANGED_LINE: Final[Mapping[str, Any]] = MappingProxyType(
     {"wanted_order": [], "wants_next": False, "wish": 0, "session_order": [], "continues": False}
 )
-"""The columns of a line that nobody has changed yet."""
+"""The column values of a line that its owner has not changed yet."""
 
 _STATUS: Final = {
     SessionState.ACTIVE: RecordStatus.ACTIVE,
@@ -56,7 +57,7 @@ _STATUS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class CardRecord:
-    """One record: the session's, what is wanted of it, and what the card has proved."""
+    """One record of a card: its session, the wanted content and the content that the card has proved."""
 
     esim_id: str
     number: int
@@ -73,13 +74,16 @@ class CardRecord:
 
     @property
     def settled(self) -> bool:
-        """Whether the card has proved that it says what it shall."""
+        """True if the card has proved the wanted content."""
         return self.known == self.wanted
 
 
 @dataclass(frozen=True, slots=True)
 class CardLine:
-    """A line's order of use and its switch, as wanted (``wish`` counts) and as the ledger has confirmed them."""
+    """The order of use and the continue switch of a line: as wanted, and as confirmed by the ledger.
+
+    ``wish`` numbers the owner's changes: a command for an older number is superseded.
+    """
 
     wanted_order: tuple[str, ...] = ()
     wants_next: bool = False
@@ -90,12 +94,12 @@ class CardLine:
 
 
 def records_of(connection: Connection, esim_id: str) -> list[CardRecord]:
-    """Return the records of a card by their number."""
+    """Return the records of a card, ordered by record number."""
     return [_read(row) for row in connection.execute(_RECORDS, {"line": esim_id})]
 
 
 def line_of(connection: Connection, esim_id: str) -> CardLine:
-    """Return a line's order and switch; those of a line that nobody changed yet are empty and off."""
+    """Return the order of use and the continue switch of a line; empty and off if the owner never changed them."""
     row = connection.execute(_LINE, {"line": esim_id}).one_or_none()
     if row is None:
         return CardLine()
@@ -110,7 +114,7 @@ def line_of(connection: Connection, esim_id: str) -> CardLine:
 
 
 def change_line(connection: Connection, /, esim_id: str, **columns: object) -> None:
-    """Write what changed of a line."""
+    """Update columns of a line; insert its row if there is none yet."""
     known = connection.scalar(select(card_line.c.esim_id).where(card_line.c.esim_id == esim_id))
     if known is None:
         connection.execute(insert(card_line).values(esim_id=esim_id, packet_counter=0, **UNCHANGED_LINE))
@@ -118,7 +122,7 @@ def change_line(connection: Connection, /, esim_id: str, **columns: object) -> N
 
 
 def note_installed(connection: Connection, esim_id: str, session_id: str, record: bytes) -> None:
-    """Note that the profile brought this record."""
+    """Store that the installed profile contained this record; it replaces all records of the card."""
     connection.execute(delete(card_record).where(_c.esim_id == esim_id))
     connection.execute(
         insert(card_record).values(
@@ -128,7 +132,11 @@ def note_installed(connection: Connection, esim_id: str, session_id: str, record
 
 
 def take_place(connection: Connection, esim_id: str, session_id: str, record: bytes) -> int | None:
-    """Give a session a record: its own, an empty one, or that of a session that is over; None if all are taken."""
+    """Assign a record to a session and return its number; None if all records hold live sessions.
+
+    A session keeps the record that it has. Otherwise it gets the first record that is free or whose session has
+    ended.
+    """
     records = records_of(connection, esim_id)
     own = next((it for it in records if it.session_id == session_id), None)
     if own is not None:
@@ -147,13 +155,13 @@ def take_place(connection: Connection, esim_id: str, session_id: str, record: by
 
 
 def give_up_place(connection: Connection, esim_id: str, number: int) -> None:
-    """Free the record of a session that never came onto the card."""
+    """Free a record whose session was never written to the card."""
     connection.execute(delete(card_record).where(_c.esim_id == esim_id, _c.number == number))
     refresh(connection, esim_id)
 
 
 def refresh(connection: Connection, esim_id: str) -> None:
-    """Bring what is wanted of a card's records up to how its sessions stand now."""
+    """Update the wanted content of a card's records to the present states of its sessions."""
     records = records_of(connection, esim_id)
     if not records:
         return
@@ -167,7 +175,7 @@ def refresh(connection: Connection, esim_id: str) -> None:
             continue_with_next=line.continues,
             as_of=now,
         )
-        # What a profile brought says nothing of its state: it is the first, and stored.
+        # A record from the profile package has no state octets: its session is stored and first in the order.
         before = state_of(record.wanted) or RecordState(
             status=RecordStatus.STORED, place=1, continue_with_next=False, as_of=now
         )
@@ -177,7 +185,7 @@ def refresh(connection: Connection, esim_id: str) -> None:
 
 
 def order_of_use(records: Sequence[CardRecord], line: CardLine) -> list[str]:
-    """Return the live sessions of a card in the ledger's order: those chosen first, the others by their expiry."""
+    """Return the live sessions of a card in the ledger's order: the owner's order first, the others by expiry."""
     alive = sorted(
         (it for it in records if it.state in LIVE_STATES), key=lambda it: (it.valid_until, it.ordered_at, it.number)
     )
