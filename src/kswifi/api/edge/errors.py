@@ -1,16 +1,16 @@
-"""What the HTTP edge itself refuses."""
+"""Errors of the HTTP edge."""
 
 from kswifi.kernel.errors import KswifiError
 
 
 class HostNotAllowedError(KswifiError):
-    """The Host header is not one of this server's names: a page somewhere rebinds its own name to us."""
+    """The Host header names no host of this server; protects from DNS rebinding."""
 
     code = "host_not_allowed"
 
 
 class OriginNotAllowedError(KswifiError):
-    """A page of another origin sent a request that would change something."""
+    """A page of another origin sent a request that changes something."""
 
     code = "origin_not_allowed"
 
@@ -22,25 +22,25 @@ class CsrfTokenWrongError(KswifiError):
 
 
 class HeadersTooLargeError(KswifiError):
-    """More headers, or longer ones, than any client of ours sends."""
+    """The request has too many header fields, or too many octets of them."""
 
     code = "headers_too_large"
 
 
 class BodyTooLargeError(KswifiError):
-    """A body larger than any request of ours."""
+    """The body is longer than the limit."""
 
     code = "body_too_large"
 
 
 class UnsupportedMediaTypeError(KswifiError):
-    """A body that is not JSON."""
+    """The body is not JSON."""
 
     code = "unsupported_media_type"
 
 
 class IdempotencyKeyMissingError(KswifiError):
-    """A request that changes something came without an Idempotency-Key."""
+    """A request that changes something has no Idempotency-Key."""
 
     code = "idempotency_key_missing"
 
@@ -52,42 +52,42 @@ class IdempotencyKeyInvalidError(KswifiError):
 
 
 class IdempotencyKeyReusedError(KswifiError):
-    """The Idempotency-Key belongs to a different request."""
+    """The Idempotency-Key was used before with a different request."""
 
     code = "idempotency_key_reused"
 
 
 class RequestInFlightError(KswifiError):
-    """The same request is being worked on at this moment."""
+    """A request with the same key is being executed now."""
 
     code = "request_in_flight"
 
 
 class RequestTookTooLongError(KswifiError):
-    """The request was given up; sending it again with the same key continues it."""
+    """The request exceeded its time limit; the client sends it again with the same key to continue."""
 
     code = "request_took_too_long"
 
 
 class TooManyStreamsError(KswifiError):
-    """More event streams than a person has windows."""
+    """The user, or all users together, have the maximum number of event streams open."""
 
     code = "too_many_streams"
 
 
 class LastEventIdInvalidError(KswifiError):
-    """Last-Event-ID is not an id of ours."""
+    """Last-Event-ID is not an event id of this server."""
 
     code = "last_event_id_invalid"
 
 
 class NotReadyError(KswifiError):
-    """A part that the server needs does not answer."""
+    """A part that the server needs is missing or does not answer."""
 
     code = "not_ready"
 
 
 class MetricsNotForYouError(KswifiError):
-    """Metrics are for this machine and the networks that a setting names."""
+    """The client may not read the metrics: it is not on this machine or in a configured network."""
 
     code = "metrics_not_for_you"

@@ -1,4 +1,4 @@
-"""What the routes of sessions ask for."""
+"""FastAPI dependencies of session routes."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from kswifi.sessions.errors import NotOnWifiError
 
 
 async def get_session_services(services: ServicesDep) -> SessionServices:
-    """Return the road of a session.
+    """Return the services of sessions.
 
     Raises:
         NotReadyError: this server has none.
@@ -26,10 +26,10 @@ SessionServicesDep = Annotated[SessionServices, Depends(get_session_services)]
 
 
 async def require_wifi(request: Request, services: SessionServicesDep) -> None:
-    """Refuse a download that came over an internet session: it would be paid for with what it brings.
+    """Refuse a download that came over an internet session: it must not use the data that it delivers.
 
     Raises:
-        NotOnWifiError: it did.
+        NotOnWifiError: the request came over an internet session.
     """
     client = request.client
     if client is not None and await services.network_access.is_over_session(

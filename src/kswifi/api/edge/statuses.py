@@ -1,4 +1,4 @@
-"""The one table from an error's code to its HTTP status."""
+"""The table from error codes to HTTP statuses."""
 
 from typing import Final
 
