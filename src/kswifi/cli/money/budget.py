@@ -65,7 +65,7 @@ def set_(
     monthly_kobo: Kobo = None,
     without_ceilings: Annotated[bool, typer.Option("--without-ceilings", help="Lift its ceilings first.")] = False,
 ) -> None:
-    """Create or change a budget; its total can not be less than the reserved and spent amounts."""
+    """Create or change a budget; its total cannot be less than the reserved and spent amounts."""
     from kswifi.free_data.budgets import budgets, set_budget
     from kswifi.free_data.unlimited_cost_warnings import NO_COST
     from kswifi.settings import load_settings
