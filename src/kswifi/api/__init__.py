@@ -1,1 +1,1 @@
-"""Floor 5: REST under /api/v1, Server-Sent Events, and the plain page."""
+"""Floor 5: the REST API under /api/v1, Server-Sent Events, and the page of the app."""

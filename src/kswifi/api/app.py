@@ -1,4 +1,4 @@
-"""The application: routers, errors and limits, put together."""
+"""Build the FastAPI application from routers, error handlers and middleware."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -64,7 +64,7 @@ and it is done once, and you get the same answer. A refusal gives the key back.
 
 
 def create_app(services: Services) -> FastAPI:
-    """Return the application for these services. It closes none of them."""
+    """Return the application for these services. The caller closes the services."""
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -78,7 +78,7 @@ def create_app(services: Services) -> FastAPI:
         description=_DESCRIPTION,
         lifespan=lifespan,
         openapi_url="/api/v1/openapi.json",
-        docs_url=None,  # Swagger and ReDoc load scripts from elsewhere, which our page's policy forbids
+        docs_url=None,  # Swagger UI and ReDoc load scripts of other origins, which our CSP forbids
         redoc_url=None,
         generate_unique_id_function=_operation_id,
     )

@@ -1,7 +1,7 @@
-"""The monitoring listener: metrics and health, apart from the listener that people reach.
+"""The monitoring listener: metrics and health, separate from the API's listener.
 
-It is a server of its own with connections of its own, so that it answers while the API refuses connections. No
-header of a proxy is read here: the TCP peer is who asks.
+It is a server with its own connections, so it answers even if the API refuses connections. It reads no proxy
+header: the TCP peer is the client.
 """
 
 from dataclasses import dataclass
@@ -31,23 +31,23 @@ STOP_SECONDS: Final = 1
 
 @dataclass(frozen=True, slots=True)
 class _Monitoring:
-    """The three resources, for one server's services."""
+    """The three resources of the listener: health, readiness, metrics."""
 
     services: Services
 
     async def health(self, _request: Request) -> Response:
-        """Answer as long as the event loop turns; touches nothing else."""
+        """Answer 200 while the event loop runs; checks nothing else."""
         return JSONResponse({"status": "ok"})
 
     async def readiness(self, _request: Request) -> Response:
-        """Answer when every part that requests need answers; else name those that do not."""
+        """Answer 200 if all parts that requests need answer; otherwise name those that do not."""
         missing = ", ".join(await missing_parts(self.services))
         if missing:
             return refusal(NOT_READY(f"not ready: {missing}", missing=missing))
         return JSONResponse({"status": "ok"})
 
     async def metrics(self, request: Request) -> Response:
-        """Return the metrics in Prometheus' text format, to this machine and the networks of the setting."""
+        """Return the metrics in Prometheus' text format, to this machine and the configured networks only."""
         metrics = self.services.metrics
         if metrics is None:
             return refusal(NOT_READY("this server has no metrics"))
@@ -57,14 +57,14 @@ class _Monitoring:
 
 
 class _HostCheck:
-    """ASGI middleware that refuses foreign names in Host: a web page that rebinds its own name to this address."""
+    """ASGI middleware that refuses unknown names in Host: protects from DNS rebinding by a web page."""
 
     def __init__(self, app: ASGIApp, names: frozenset[str]) -> None:
         self._app = app
         self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request. An IP address is no name that could be rebound."""
+        """Serve one request. An IP address in Host is accepted: it cannot be rebound."""
         app = self._app
         if scope["type"] == "http" and not self._is_own(Request(scope).headers.get("host", "")):
             app = refusal(HOST_NOT_ALLOWED("KSWIFI_ALLOWED_HOSTS lists the names this server answers to"))
@@ -79,7 +79,7 @@ class _HostCheck:
 
 
 def create_monitoring_app(services: Services, own_names: frozenset[str] = frozenset()) -> Starlette:
-    """Return the application of the monitoring listener; ``own_names`` may stand in Host beside the API's names."""
+    """Return the monitoring application; Host may be ``own_names`` or one of the API's names."""
     own = _Monitoring(services)
     return Starlette(
         routes=[
@@ -92,7 +92,7 @@ def create_monitoring_app(services: Services, own_names: frozenset[str] = frozen
 
 
 class MonitoringServer(HttpServer):
-    """Serves the monitoring application; its connections are counted apart from those of the API."""
+    """Serves the monitoring application with a connection limit of its own."""
 
     def __init__(self, app: Starlette) -> None:
         limits = ConnectionLimits(connections=CONNECTIONS_LIMIT, idle_seconds=IDLE_SECONDS)

@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI knows, and what it cannot know: errors, signing in, and exact headers."""
+"""The OpenAPI document: FastAPI's, with the errors, the authentication and the exact headers added."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -16,7 +16,7 @@ IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
 
 
 def openapi_of(app: FastAPI, routers: Iterable[APIRouter]) -> dict[str, Any]:
-    """Return the document, made once: every 4xx and 5xx is a problem document; who must be signed in is said."""
+    """Return the document, built once, with problem documents for every 4xx and 5xx and with authentication."""
     if app.openapi_schema is None:
         schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         components = schema.setdefault("components", {})
@@ -72,7 +72,10 @@ def _describe_errors(operation: dict[str, Any]) -> None:
 
 
 def _describe_headers(operation: dict[str, Any]) -> None:
-    """Say exactly what a key may be: its absence is refused too, with a code of its own."""
+    """Describe the Idempotency-Key as required, with its length and pattern, and remove the CSRF header.
+
+    FastAPI knows the key as optional, because a missing key is refused with a code of its own.
+    """
     kept = [it for it in operation.get("parameters", []) if it["name"].lower() != CSRF_HEADER.lower()]
     for parameter in kept:
         if parameter["name"].lower() == IDEMPOTENCY_HEADER.lower():

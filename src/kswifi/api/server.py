@@ -1,4 +1,4 @@
-"""The HTTP server of the API and the page; its stop does not wait for open event streams."""
+"""The HTTP server of the API and the page; stopping it does not wait for open event streams."""
 
 import socket
 import ssl
@@ -11,7 +11,7 @@ from kswifi.listeners.pool import ConnectionPool
 
 
 class ApiServer(HttpServer):
-    """Serves the API on sockets that are bound already: ``await serve(sockets=[...])``."""
+    """Serves the API on sockets that are already bound: ``await serve(sockets=[...])``."""
 
     def __init__(
         self,
@@ -27,6 +27,6 @@ class ApiServer(HttpServer):
         self._streams = services.streams
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the event streams, which would be waited for, then stop as uvicorn does."""
+        """End the event streams, for which uvicorn would wait, then stop as uvicorn does."""
         self._streams.close()
         await super().shutdown(sockets)

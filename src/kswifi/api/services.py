@@ -1,4 +1,4 @@
-"""What the routers are given: the one hand-over from the bootstrap to the HTTP edge."""
+"""The services that the bootstrap passes to the HTTP edge."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ from kswifi.sessions.signing import SessionSigningKey
 from kswifi.vouchers.service import VoucherService
 
 Check = Callable[[], Awaitable[bool]]
-"""Whether a part that the server needs is there at this moment."""
+"""Tells whether a part that the server needs is available now."""
 
 
 WRITES_OF_ACCOUNT: Final = Rate(600, timedelta(minutes=1))
@@ -38,10 +38,10 @@ WRITES_OF_ACCOUNT: Final = Rate(600, timedelta(minutes=1))
 class Environment:
     """How this server is run.
 
-    ``public_origin`` is where people reach it, scheme://host[:port]; https makes its cookies Secure.
-    ``lab_origin`` is the lab phone's control in embedded mode, else None. ``proxies`` are the reverse proxies that
-    say whose requests they pass on. ``stored_session_starts`` tells that a session which is ordered after the last
-    one was used up can be used as soon as its card holds it.
+    ``public_origin`` is the origin at which people reach it, scheme://host[:port]; with https its cookies are
+    Secure. ``lab_origin`` is the origin of the lab phone's control in embedded mode, otherwise None. ``proxies``
+    are the trusted reverse proxies. ``stored_session_starts`` is True if a session that is ordered after an
+    exhausted one can be used as soon as its card holds it.
     """
 
     mode: Literal["embedded", "own-core", "resold"]
@@ -53,13 +53,13 @@ class Environment:
 
     @property
     def https(self) -> bool:
-        """Whether people reach it by TLS."""
+        """True if people reach the server by TLS."""
         return urlsplit(self.public_origin).scheme == "https"
 
 
 @dataclass(frozen=True, slots=True)
 class SessionServices:
-    """The road of a session, as the API walks it."""
+    """The services of sessions: ordering, eSIMs, card records and what they need."""
 
     free_data: FreeData
     vouchers: VoucherService
@@ -72,7 +72,7 @@ class SessionServices:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """What a Prometheus server reads, and from which networks it may come beside this machine."""
+    """The metrics for a Prometheus server, and the networks besides this machine that may read them."""
 
     text: Callable[[], Awaitable[bytes]]
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
@@ -80,9 +80,9 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The capabilities behind the API, made and closed by the bootstrap.
+    """The capabilities behind the API; the bootstrap creates and closes them.
 
-    ``sessions`` is None for a server that only signs people in, ``payments`` for one that takes none,
+    ``sessions`` is None for a server that only signs people in, ``payments`` for one without payments,
     ``phone_verifications`` for one that sends no text messages, ``identifier_proofs`` for one that sends no codes.
     """
 

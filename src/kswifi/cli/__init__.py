@@ -1,4 +1,4 @@
-"""The command line: thin; every command hands over to a part that does the work."""
+"""The command line: each command parses its options and calls the part that does the work."""
 
 from kswifi.cli.main import main
 

@@ -1,4 +1,4 @@
-"""`kswifi bench ...`: speed, as figures."""
+"""`kswifi bench ...`: measure performance."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ bench_app = typer.Typer(help="Speed, as figures.", no_args_is_help=True)
 
 @bench_app.callback()
 def benches() -> None:
-    """Speed, as figures, measured here and now."""
+    """Measure performance on this machine."""
 
 
 @bench_app.command("rsp")
@@ -26,9 +26,10 @@ def rsp(
     ] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")] = False,
 ) -> None:
-    """Full profile downloads with their install notification over TLS; secured packets and their proofs.
+    """Measure profile downloads with install notifications over TLS, and secured packets with their proofs.
 
-    Downloads are against one server process. Packets go through the service with its database on disk, here.
+    Downloads run against one server process. Packets run through the service in this process, with its database on
+    disk.
     """
     from kswifi.bench.packets import run_packets
     from kswifi.bench.rsp_load import LoadPlan, run_load
@@ -54,9 +55,9 @@ def charging(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")] = False,
 ) -> None:
-    """Gy requests answered a second, each durable first; their latency; and the server's CPU for one.
+    """Measure Gy requests answered per second, each durable first, their latency and the server's CPU time.
 
-    One server process with everything that charging has, one load generator, sessions of 1 INITIAL, 8 UPDATEs and
+    One server process with all parts of charging, one load generator, ChargingSessions of 1 INITIAL, 8 UPDATEs and
     1 TERMINATION like those of a real core, a tenth of the messages in another order and size. Linux only.
     """
     from kswifi.bench.charging import ChargingBench, run_bench
@@ -91,7 +92,7 @@ def http(
 
 @bench_app.command("charging-server", hidden=True)
 def charging_server(subscribers: Annotated[int, typer.Option(min=2, max=1_000_000)]) -> None:
-    """Be the server of `kswifi bench charging`, in the data directory that is set."""
+    """Run the server of `kswifi bench charging` in the configured data directory."""
     from kswifi.bench.charging_alone import run_charging_alone
     from kswifi.settings import load_settings
 

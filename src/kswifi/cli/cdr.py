@@ -1,4 +1,4 @@
-"""`kswifi cdr ...`: charging data records, listed and exported; the server may run meanwhile."""
+"""`kswifi cdr ...`: list and export charging data records, also while the server runs."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ Closed = Annotated[bool | None, typer.Option("--closed/--open", help="Only those
 
 
 class ExportFormat(StrEnum):
-    """How records are written."""
+    """The formats of exported records."""
 
     CSV = "csv"
     JSON_LINES = "jsonl"
@@ -53,7 +53,7 @@ def list_records(
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 100,
     as_json: AsJson = False,
 ) -> None:
-    """List records in the order of their opening."""
+    """List records in the order in which they were opened."""
     from kswifi.charging_records.export import record_fields
     from kswifi.charging_records.service import find_records
     from kswifi.kernel.quantities import format_octets
@@ -99,7 +99,7 @@ def export_records(
     until: Until = None,
     closed: Closed = None,
 ) -> None:
-    """Export records. JSON Lines always have their hours in them."""
+    """Export records. JSON Lines always contain the hours of a record."""
     from kswifi.charging_records.export import export_csv, export_json_lines
 
     wanted = _filter(imsi, apn, since, until, closed)

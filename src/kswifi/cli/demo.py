@@ -1,4 +1,4 @@
-"""`kswifi demo`: a whole KSWiFi in a fresh directory, and this process as its phone."""
+"""`kswifi demo`: start server and lab in a fresh directory, and act as the phone."""
 
 import json
 import secrets
@@ -30,21 +30,21 @@ from kswifi.lab.settings import HostPort
 
 _HOSTS: Final = ("HOST", "API_HOST", "RSP_HOST", "ES2_HOST", "DIAMETER_HOST", "METRICS_HOST")
 _LOOPBACK: Final = {"KSWIFI_MODE": "embedded", **{f"KSWIFI_{name}": "127.0.0.1" for name in _HOSTS}}
-"""Whatever the operator's environment says: the demo is a system of its own, with a lab."""
+"""Overrides the operator's environment: the demo is a separate system with a lab, on loopback only."""
 
 PORTS: Final = ("api", "metrics", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox")
 
 
 def run_demo(offer_id: str, *, sessions: int = 1, as_json: bool, console: Console | None = None) -> int:
-    """Walk the road with one session, or with several on one eSIM.
+    """Run all steps of the demo with one session, or with several sessions on one eSIM.
 
-    Return the exit status: 0 only if all of it happened.
+    Return the exit status: 0 only if every step succeeded.
     """
     console = console or Console(quiet=as_json, highlight=False)
     teller: Teller = SilentTeller() if as_json else TerminalTeller(console)
     folder = Path(tempfile.mkdtemp(prefix="kswifi-demo-"))
     interrupt_on_signals()
-    stamina.instrumentation.set_on_retry_hooks(())  # the teller tells of tries
+    stamina.instrumentation.set_on_retry_hooks(())  # the teller reports retries
     identity = f"demo-{secrets.token_hex(4)}@example.ng", secrets.token_urlsafe(16)
     try:
         with fresh_system(folder) as system, phone_of(system, folder / "phone", teller) as road:
@@ -80,7 +80,7 @@ def run_demo(offer_id: str, *, sessions: int = 1, as_json: bool, console: Consol
 
 @contextmanager
 def fresh_system(folder: Path) -> Iterator[System]:
-    """Give a running server and lab on free ports, with their data in the folder; stop them afterwards."""
+    """Yield a running server and lab on free ports with their data in the folder; stop them afterwards."""
     ports = {f"KSWIFI_{name.upper()}_PORT": str(port) for name, port in free_ports(PORTS).items()}
     environment = {"KSWIFI_DATA_DIR": str(folder / "var"), **_LOOPBACK, **ports}
     system = System(environment=environment, log_dir=folder / "var" / "log")
@@ -93,7 +93,7 @@ def fresh_system(folder: Path) -> Iterator[System]:
 
 @contextmanager
 def phone_of(system: System, folder: Path, teller: Teller) -> Iterator[Road]:
-    """Give a phone with an empty eSIM at the start of its road."""
+    """Yield a phone with an empty eSIM, before the first step of the demo."""
     lab = system.children["lab"].ready
     attach, proxy = _address(lab["attach"]), _address(lab["proxy"])
     network = Network(folder, (attach, proxy))

@@ -1,4 +1,4 @@
-"""The clock of a demonstration, days ahead: where no real money and no real network hangs on it."""
+"""The clock of a demonstration, which runs days ahead; never with real money or a real network."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -9,10 +9,10 @@ if TYPE_CHECKING:
 
 
 def demo_clock(settings: "Settings", days_ahead: int) -> "Clock":
-    """Return a clock that is so many days ahead.
+    """Return a clock that runs ``days_ahead`` days ahead.
 
     Raises:
-        SystemExit: this server's clock is other people's too.
+        SystemExit: this is no embedded server with the sandbox gateway.
     """
     from kswifi.kernel.clock import AheadClock
 

@@ -1,4 +1,4 @@
-"""`kswifi package ...` and `kswifi ledger ...`: looking at what is on disk, without changing it."""
+"""`kswifi package ...` and `kswifi ledger ...`: inspect files on disk without changing them."""
 
 import json
 from pathlib import Path
@@ -38,7 +38,7 @@ def verify_package_command(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check every octet of a package: format, signature, digests, card, validity; say what is wrong."""
+    """Check every octet of a package: format, signature, digests, card, validity; print what is wrong."""
     from kswifi.session_package import read_key_set, verify_package_file
 
     package = verify_package_file(file, read_key_set(_keys(keys)), iccid, SystemClock().now())
@@ -54,7 +54,7 @@ def show_package_command(
     keys: PublicKeys = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print what a package holds, the activation code included; its octets are verified, it may have expired."""
+    """Print the content of a package, with its activation code. It is verified, except that it may have expired."""
     from kswifi.session_package import read_key_set, verify_package_file
 
     package = verify_package_file(file, read_key_set(_keys(keys)), None, None)
@@ -97,7 +97,7 @@ def show_wallet(
     identifier: Annotated[str, typer.Argument(help="A wallet (an eSIM's id) or an account (a session's id).")],
     as_json: AsJson = False,
 ) -> None:
-    """Show a wallet with its accounts and what is reserved."""
+    """Show a wallet with its accounts and reservations."""
     from kswifi.ledger import inspect as ledger
 
     folder = _ledger_dir()
@@ -109,7 +109,7 @@ def show_wallet(
 
 @ledger_app.command("replay")
 def replay_ledger(as_json: AsJson = False) -> None:
-    """Tell the journal anew from its first record, and count what is in it."""
+    """Replay the journal from its first record, and count its contents."""
     from kswifi.ledger import inspect as ledger
 
     _print(msgspec.to_builtins(ledger.replay(_ledger_dir())), as_json)
@@ -127,7 +127,7 @@ def _installation() -> "Installation":
 
 
 def _keys(given: str | None) -> bytes:
-    """Return the JWK Set that was named, or that of the installation here."""
+    """Return the JWK Set from the given file or URL, else that of this installation."""
     if given is not None and given.startswith(("http://", "https://")):
         import httpx2
 

@@ -1,4 +1,4 @@
-"""The commands."""
+"""The `kswifi` command, its top-level commands, and the printing of refusals."""
 
 import asyncio
 import json
@@ -63,8 +63,8 @@ AsChild = Annotated[bool, typer.Option("--as-child", hidden=True, help="Say read
 
 
 def main() -> None:
-    """Run one command; a refusal is one line on the error output, never a traceback."""
-    os.umask(0o077)  # whatever we make is for its owner alone: keys, cards, logs with addresses
+    """Run one command; print a refusal as one line on the error output, never as a traceback."""
+    os.umask(0o077)  # all files that we make are for their owner only: keys, cards, logs with addresses
     with _refusals_in_one_line():
         app()
 
@@ -82,7 +82,7 @@ def up(
         typer.Option("--lan", help="Also for phones in this network: the page by HTTPS, with a CA of its own."),
     ] = False,
 ) -> None:
-    """Start the whole system here until Ctrl-C: server and lab, or in own-core mode the server alone."""
+    """Start the whole system on this machine until Ctrl-C: server and lab, or in own-core mode the server only."""
     from kswifi.cli.up import SERVER_ALONE, SERVER_AND_LAB, Interrupted, System, check_ports, interrupt_on_signals
     from kswifi.settings import load_settings
 
@@ -125,7 +125,7 @@ def serve(
     days_ahead: Annotated[int, typer.Option(hidden=True, min=0, max=366, help="Live so many days later.")] = 0,
     as_child: AsChild = False,
 ) -> None:
-    """Run the server process alone: API, charging, authentication centre, jobs; or one role of it."""
+    """Run the server process only: API, charging, authentication centre, jobs; or one role of it."""
     from kswifi.settings import load_settings
 
     if role == "rsp":
@@ -148,7 +148,7 @@ def serve(
 
 @app.command("charging-records", hidden=True)
 def charging_records() -> None:
-    """Make charging data records beside a server that runs: its own child, which ends with its input."""
+    """Make charging data records for a running server, which starts this process and closes its input to end it."""
     from kswifi.bootstrap.records_process import make_records
     from kswifi.settings import load_settings
 
@@ -166,7 +166,7 @@ def sessions_projector() -> None:
 
 @app.command()
 def lab(as_child: AsChild = False) -> None:
-    """Run the lab process alone: access gateway, content server, lab phone."""
+    """Run the lab process only: access gateway, content server, lab phone."""
     from kswifi.bootstrap.lab import run_lab
     from kswifi.settings import load_settings
 
@@ -181,7 +181,7 @@ def demo(
     ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line instead.")] = False,
 ) -> None:
-    """Walk the whole road of one session, from WiFi download to cut-off, in a fresh data directory."""
+    """Run all steps of one session, from WiFi download to cut-off, in a fresh data directory."""
     from kswifi.cli.demo import run_demo
 
     raise SystemExit(run_demo(offer, sessions=sessions, as_json=as_json))
@@ -189,7 +189,7 @@ def demo(
 
 @app.command()
 def backup(file: Annotated[Path, typer.Argument(help="Where to write it; must not exist yet.")]) -> None:
-    """Save everything that must not be lost (keys, ledger, cards) into one file, also while KSWiFi runs."""
+    """Save all data that must not be lost (keys, ledger, cards) into one file, also while KSWiFi runs."""
     from kswifi.data_directory.backup import backup as make_backup
     from kswifi.settings import load_settings
 
@@ -199,7 +199,7 @@ def backup(file: Annotated[Path, typer.Argument(help="Where to write it; must no
 
 @app.command()
 def restore(file: Annotated[Path, typer.Argument(help="A file made by `kswifi backup`.")]) -> None:
-    """Put a backup back into an empty data directory."""
+    """Restore a backup into an empty data directory."""
     from kswifi.data_directory.backup import restore as put_back
     from kswifi.settings import load_settings
 
@@ -231,7 +231,7 @@ def _say_what_next(ready: Mapping[str, Any], data_dir: Path) -> None:
 
 
 def _say_what_is_open(ready: Mapping[str, Any]) -> str:
-    """Say what phones in this network reach after `--lan`: page, words about trust, and the sandbox's checkout."""
+    """Return the addresses that phones in this network reach with `--lan`: page, trust page, sandbox checkout."""
     server = ready["server"]
     if "trust" not in server:
         return ""
@@ -262,7 +262,7 @@ def _ready(as_child: bool, name: str) -> Callable[[Mapping[str, Any]], None]:
 
 
 def _end_of_input(as_child: bool) -> int | None:
-    """Return the descriptor whose end means that the parent is gone."""
+    """Return the file descriptor whose end of file means that the parent process has ended."""
     return sys.stdin.fileno() if as_child else None
 
 
@@ -277,7 +277,7 @@ def _refusals_in_one_line() -> Iterator[None]:
 
 
 def _in_words(error: OSError) -> str:
-    """Say what the system refused without its numbers."""
+    """Return the message of a system error without its number."""
     if error.filename is None:
         return str(error)
     if isinstance(error, FileNotFoundError):

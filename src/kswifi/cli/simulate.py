@@ -1,4 +1,4 @@
-"""`kswifi simulate`: seeds of the simulated network, or the table of what its cores cost."""
+"""`kswifi simulate`: run the simulated network, or print the table of what its cores cost."""
 
 import json
 from dataclasses import asdict
@@ -13,7 +13,7 @@ def simulate(
     table: Annotated[bool, typer.Option("--table", help="Print the table of docs/charging.md instead.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each seed.")] = False,
 ) -> None:
-    """Run the charging server against simulated cores, crashes and networks; the first wrong seed ends it."""
+    """Run the charging server against simulated cores, crashes and networks; stop at the first wrong seed."""
     import structlog
 
     from kswifi.simulation.scenario import Scenario
@@ -34,7 +34,7 @@ def simulate(
 
 
 def _say_nothing(_logger: Any, _method: str, _event: Any) -> Any:
-    """Keep the ledger's log out of it: crashes are what a simulation is made of."""
+    """Drop the ledger's log lines: a simulation contains many crashes."""
     import structlog
 
     raise structlog.DropEvent

@@ -1,7 +1,7 @@
-"""`kswifi up`: one server process and one lab process, started, watched and stopped together.
+"""`kswifi up`: start, watch and stop one server process and one lab process.
 
-The supervisor itself does no work of the product. A process that dies is started again on the same data, as an
-operator's service manager would; one that keeps dying stops everything, with its last words.
+The supervisor does no work of the product itself. It restarts a process that ends, on the same data, as a service
+manager would. If a process keeps ending, the supervisor stops everything and prints the process's last log lines.
 """
 
 import os
@@ -27,29 +27,29 @@ _LARGEST_LOG_OCTETS: Final = 10_000_000
 _LOOK_AT_LOGS_SECONDS: Final = 5.0
 
 SERVER_AND_LAB: Final = ("server", "lab")
-"""The server first: the lab's gateway is its Diameter client."""
+"""Embedded mode. The server starts first: the lab's gateway is its Diameter client."""
 SERVER_ALONE: Final = ("server",)
 """Outside embedded mode: a core takes the lab's place."""
 PORT_TAKEN = Refusal("port_taken", "Something else listens where we want to.")
 
 
-class Interrupted(Exception):  # noqa: N818 - no error: somebody asked us to stop
+class Interrupted(Exception):  # noqa: N818 - not an error: a request to stop
     """Ctrl-C or SIGTERM."""
 
 
 @dataclass(slots=True)
 class System:
-    """The processes of a KSWiFi on this machine: server and lab in embedded mode, else the server alone."""
+    """The processes of a KSWiFi on this machine: server and lab in embedded mode, otherwise the server only."""
 
     environment: Mapping[str, str]
     log_dir: Path
     children: dict[str, Child] = field(default_factory=dict)
     names: tuple[str, ...] = SERVER_AND_LAB
     days_ahead: int = 0
-    """How many days later than today the server lives."""
+    """The number of days by which the server's clock is ahead."""
 
     def start(self) -> dict[str, Any]:
-        """Start them; return what each said when it was ready. On a failure nothing stays running."""
+        """Start the processes; return each one's report when it was ready. If one fails, all are stopped."""
         try:
             return {name: self.start_one(name) for name in self.names}
         except BaseException:
@@ -57,7 +57,7 @@ class System:
             raise
 
     def start_one(self, name: str) -> Mapping[str, Any]:
-        """Start one of them, on the data it left."""
+        """Start one process on its existing data."""
         log = self.log_dir / f"{name}.log"
         rotate(log)
         command = {"server": ["serve", "--days-ahead", str(self.days_ahead)], "lab": ["lab"]}[name]
@@ -66,24 +66,24 @@ class System:
         return child.ready
 
     def pass_days(self, days: int) -> None:
-        """Have the server stop, and start again on the same data so many days later."""
+        """Stop the server, and start it on the same data with its clock ``days`` days later."""
         self.days_ahead += days
         self.children.pop("server").stop()
         self.start_one("server")
 
     def stop(self) -> None:
-        """Stop them cleanly: the lab first, so that its gateway can report its last usage."""
+        """Stop the processes cleanly, the lab first, so that its gateway can report its last usage."""
         for name in reversed(self.names):
             child = self.children.pop(name, None)
             if child is not None:
                 child.stop()
 
     def watch(self, say: Callable[[str], None]) -> None:
-        """Restart what dies, until the process is told to stop.
+        """Restart processes that end, until this process is asked to stop.
 
         Raises:
-            Interrupted: it was told to.
-            RuntimeError: a process died too often.
+            Interrupted: the process was asked to stop.
+            RuntimeError: a process ended too often.
         """
         deaths: queue.SimpleQueue[str] = queue.SimpleQueue()
         for name, child in self.children.items():
@@ -106,10 +106,10 @@ class System:
 
 
 def rotate(log: Path, largest_octets: int = _LARGEST_LOG_OCTETS) -> bool:
-    """Keep a log that has become too long as ``.log.1`` and empty it; tell whether that was done.
+    """Copy a log that has become too long to ``.log.1`` and empty it; return whether that was done.
 
-    The process that writes it goes on with the same open file: it appends, so its next line is the first again.
-    What it writes between the copy and the emptying, some milliseconds, is lost.
+    The process that writes the log keeps its file open in append mode, so its next line becomes the first. Lines
+    that it writes between the copy and the emptying, some milliseconds, are lost.
     """
     if not log.exists() or log.stat().st_size <= largest_octets:
         return False
@@ -127,7 +127,7 @@ def _report_death(name: str, child: Child, deaths: "queue.SimpleQueue[str]") -> 
 
 
 def interrupt_on_signals() -> None:
-    """Turn SIGINT and SIGTERM into Interrupted in the main thread; a second one changes nothing."""
+    """Raise Interrupted in the main thread on SIGINT and SIGTERM; a second signal has no effect."""
 
     def interrupt(_number: int, _frame: object) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -139,7 +139,7 @@ def interrupt_on_signals() -> None:
 
 
 def check_ports(settings: Settings) -> None:
-    """See that every port is free before anything starts.
+    """Check that every port is free before anything starts.
 
     Raises:
         PORT_TAKEN: naming the first that is not, and the setting that moves it.

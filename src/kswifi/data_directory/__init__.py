@@ -1,1 +1,1 @@
-"""Floor 6: the data directory: what lies in it, and its backups."""
+"""Floor 6: the data directory: its layout, its lock, and its backups."""

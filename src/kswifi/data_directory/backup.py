@@ -1,8 +1,8 @@
-"""Backup and restore of the data directory, also while it is in service.
+"""Back up and restore the data directory, also while the server runs.
 
-The order matters: control database, then the ledger's snapshots and head, then its journal, then the rest. So the
-copied journal is never behind what the other copies know of it: after a restore the projector catches up, and
-outbox entries already carried out are answered by their command ids.
+The order of the copies matters: control database, the ledger's snapshots and head, the ledger's journal, all other
+files. The copied journal is therefore never older than the other copies. After a restore the projector catches up
+with the journal, and the ledger answers repeated outbox entries by their command ids.
 """
 
 import contextlib
@@ -25,10 +25,10 @@ BACKUP_REFUSED = Refusal("backup_refused", "A backup that cannot be made, read o
 
 
 def backup(data_dir: Path, archive: Path) -> int:
-    """Write everything that must not be lost into one file that only its owner reads; return its octets.
+    """Write all data that must not be lost into one file that only its owner can read; return its size in octets.
 
-    It is written under another name beside it, and gets its own once it is whole and on disk: a backup that failed
-    looks like none, and is in nobody's way.
+    The file is written under a temporary name in the same folder and renamed once it is complete and on disk. A
+    failed backup therefore never looks like a complete one, and does not block the next.
 
     Raises:
         BACKUP_REFUSED: there is nothing to save, the file exists already, or it would lie in what it saves.
@@ -60,9 +60,10 @@ def backup(data_dir: Path, archive: Path) -> int:
 
 
 def restore(archive: Path, data_dir: Path) -> None:
-    """Put a backup back into a data directory that holds no installation.
+    """Restore a backup into a data directory that holds no installation.
 
-    Everything is unpacked and checked beside it first, so that a damaged backup leaves nothing half-done.
+    All files are first unpacked and checked in a temporary folder next to it, so a damaged backup leaves nothing
+    half-done.
 
     Raises:
         BACKUP_REFUSED: the directory is in use or not empty, or the backup is damaged.
@@ -83,8 +84,8 @@ def restore(archive: Path, data_dir: Path) -> None:
             raise BACKUP_REFUSED(f"{archive} holds no whole installation: {', '.join(missing)} missing")
         for database in (installation.control_database, installation.ledger_journal):
             _check_database(database)
-        # What came after the backup is lost, so peers are told to begin anew: the next start makes a higher one
-        # (RFC 6733, 8.16).
+        # The state after the backup is lost. A new, higher Origin-State-Id at the next start tells the peers that
+        # their earlier sessions are gone (RFC 6733, 8.16).
         installation.origin_state_id.unlink(missing_ok=True)
         if data_dir.exists():
             data_dir.rmdir()
@@ -106,13 +107,13 @@ def _add_everything(tar: tarfile.TarFile, installation: Installation, data_dir: 
     for path in sorted(data_dir.rglob("*")):
         name = path.relative_to(data_dir)
         if _is_copied(name) and (path.is_dir() or path.is_file()):
-            # A gateway's count that was settled meanwhile is gone, and its usage is in the ledger.
+            # A gateway deletes a count file when its usage is settled; the ledger then has the usage.
             with contextlib.suppress(FileNotFoundError):
                 tar.add(path, str(name), recursive=False)
 
 
 def _give_name(partial: Path, archive: Path) -> None:
-    """Name the whole file without ever overwriting another."""
+    """Rename the complete file without ever overwriting another."""
     try:
         os.link(partial, archive)
     except FileExistsError:
@@ -120,7 +121,7 @@ def _give_name(partial: Path, archive: Path) -> None:
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP):
             raise
-        # A memory stick's file system has no links: take the name first, then replace our own empty file.
+        # FAT file systems have no hard links: create an empty file with the name first, then replace it.
         try:
             os.close(os.open(archive, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY_FILE))
         except FileExistsError:
@@ -133,7 +134,7 @@ def _exists_already(archive: Path) -> RefusedError:
 
 
 def _synchronise(path: Path) -> None:
-    """Bring a file's octets, or a folder's names, onto the disk."""
+    """Flush a file's octets, or a folder's entries, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -155,9 +156,9 @@ def _unpack(archive: Path, into: Path) -> None:
 
 
 def _unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Path, into: Path) -> None:
-    """Write one file or folder: nothing else is in a backup, and nothing goes outside it.
+    """Write one file or folder into ``into``; refuse other kinds of members and paths outside it.
 
-    By hand, since the filters of ``tarfile`` (PEP 706) are missing in the Python 3.11 of Debian 12.
+    The filters of ``tarfile`` (PEP 706) are not used: the Python 3.11 of Debian 12 does not have them.
     """
     name = PurePosixPath(member.name)
     content = tar.extractfile(member) if member.isreg() else None

@@ -1,8 +1,8 @@
-"""The data directory: what lies in it, who may read it, and whether all of it is there.
+"""The data directory: its parts, their permissions, its lock, and the check that no part is lost.
 
-Losing it would lose every key, so nothing here is ever made anew when something that depends on it exists. The
-parts are made in one order at the first start; a part that is missing while a later one exists is a loss, and is
-said, never papered over.
+Losing a part would lose keys, so no part is made anew while a part that depends on it exists. The first start makes
+the parts in a fixed order. A part that is missing while a later one exists is lost: the server refuses to start and
+names it.
 """
 
 import fcntl
@@ -21,7 +21,7 @@ INSTALLATION_BUSY = Refusal("installation_busy", "Another server works on this d
 
 
 class Installation:
-    """One data directory, opened by one server at a time."""
+    """One data directory, which one server at a time opens."""
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
@@ -54,7 +54,7 @@ class Installation:
         )
 
     def open(self) -> Self:
-        """Make the folders, take the lock and check that nothing is missing.
+        """Make the folders, take the lock and check that no part is missing.
 
         Raises:
             INSTALLATION_BUSY: another server has it.
@@ -67,9 +67,13 @@ class Installation:
         return self
 
     def check(self) -> None:
-        """Refuse an installation that has lost a part; an empty file or folder is as good as none."""
+        """Refuse an installation that has lost a part; an empty file or folder counts as missing.
+
+        Raises:
+            InstallationDamagedError: a part is missing while a later one exists.
+        """
         present = [_is_there(part) for part in self.parts_in_order]
-        # That a PKI is there says nothing of the others: it may be made or brought before the first start.
+        # A PKI does not imply the earlier parts: an operator may make or import it before the first start.
         told_by = [there and part != self.pki_dir for part, there in zip(self.parts_in_order, present, strict=True)]
         newest = max((place for place, told in enumerate(told_by) if told), default=0)
         lost = [part.name for part, there in zip(self.parts_in_order[:newest], present, strict=False) if not there]
@@ -82,7 +86,7 @@ class Installation:
             )
 
     def read_or_make(self, path: Path, make: Callable[[], bytes]) -> bytes:
-        """Return what is in the file; at the first start make it and write it there, for the owner alone."""
+        """Return the content of the file; if it does not exist, write what ``make`` returns, for its owner only."""
         if path.exists():
             return path.read_bytes()
         fresh = make()
@@ -90,7 +94,7 @@ class Installation:
         return fresh
 
     def note_keys_leaving(self, line: str) -> None:
-        """Add a line to the log of keys that leave, and have it on the disk before they do."""
+        """Append a line to the log of exported keys and flush it to disk; call it before the keys leave."""
         self.log_dir.mkdir(mode=OWNER_ONLY_DIRECTORY, exist_ok=True)
         path = self.log_dir / "subscribers.log"
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, OWNER_ONLY_FILE)
@@ -100,7 +104,7 @@ class Installation:
             os.fsync(file.fileno())
 
     def close(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

@@ -1,5 +1,5 @@
-"""Floor 3: internet sessions, from the order over the package and the card's proof to the last octet.
+"""Floor 3: internet sessions, from the order and the package to the card's proof of storage and the last octet.
 
-``model`` and ``package`` are pure; ``service`` holds what people ask for, ``handlers`` what leaves a transaction,
-``projector`` what the ledger says happened.
+``model`` and ``contents`` are pure. ``orders`` and ``line`` hold what users request. ``job_handlers`` executes the
+outbox entries of sessions. ``projector`` copies the ledger's effects into the control database.
 """

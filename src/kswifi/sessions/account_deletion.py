@@ -1,8 +1,7 @@
-"""What becomes of the sessions and eSIMs of somebody who deletes their account.
+"""Delete the personal data in sessions and eSIMs of a deleted account.
 
-Rows that the books refer to stay, with nothing in them that says who it was: orders, balances, numbers of lines.
-What only served the person goes: packages, records, disputes, device
-identities, events.
+Rows that the books refer to are kept without personal data: orders, balances and line numbers. Rows that served
+only the user are deleted: packages, session records, disputes, device identifiers (EIDs) and events.
 """
 
 from typing import Final
@@ -21,9 +20,10 @@ _REASON: Final = "account deleted"
 
 
 def forget_owner(connection: Connection, user_id: str) -> None:
-    """End what a user could still spend, and forget what only served them.
+    """End a user's live sessions and delete the user's personal data in sessions and eSIMs.
 
-    What may be spent is ended by the ledger, as soon as the outbox has asked it; the rest is over at once.
+    The ledger ends a session that may be spent, when the outbox entry is executed. All other live sessions end
+    here.
     """
     t = internet_session.c
     spendable = select(t.session_id).where(t.user_id == user_id, t.state.in_(LIVE_STATES))

@@ -1,4 +1,4 @@
-"""What a session's package and record say, put together from the session and its eSIM."""
+"""Build the contents of session packages and session records from the session and its eSIM."""
 
 from importlib.resources import files
 from typing import Final
@@ -19,7 +19,7 @@ _TERMS: Final = files("kswifi.sessions").joinpath("terms.txt").read_text("utf-8"
 
 
 def sign_session_record(session: InternetSession, esim: ESim, key: SessionSigningKey) -> bytes:
-    """Return the record that the card is to hold."""
+    """Return the signed session record for the card."""
     return key.sign_record(
         SessionRecord(
             session_id=UUID(session.session_id),
@@ -41,7 +41,7 @@ def sign_package(
     key: SessionSigningKey,
     zone: ZoneInfo,
 ) -> bytes:
-    """Return the session package; its terms tell instants in the zone."""
+    """Return the signed session package; its terms show instants in ``zone``."""
     contents = PackageContents(
         session_id=session.session_id,
         offer_id=session.offer_id,
@@ -57,7 +57,7 @@ def sign_package(
 
 
 def terms(session: InternetSession, esim: ESim, offer: Offer, zone: ZoneInfo) -> str:
-    """Return the terms in words, with this session's figures; instants in the zone's local time."""
+    """Return the terms of this session as text; instants are in the local time of ``zone``."""
     allowance = session.allowance_octets
     return _TERMS.format(
         title=offer.title,

@@ -1,4 +1,4 @@
-"""What a user says is wrong with a session's statement: kept with its hours, for whoever looks into it."""
+"""Disputes: a user's complaint about a session's statement, stored with the disputed hours for the operator."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _t: Final = session_dispute.c
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """What somebody says of some hours of a session; of no hour in particular where there are none."""
+    """A complaint about some hours of a session; ``hours`` is empty if it concerns no particular hour."""
 
     dispute_id: str
     session_id: str
@@ -37,7 +37,7 @@ def open_dispute(
     words: str,
     hours: Sequence[datetime],
 ) -> Dispute:
-    """Keep a dispute; the same id again is the same one.
+    """Store a dispute. Idempotent by ``dispute_id``.
 
     Raises:
         UnknownSessionError: there is no such session, or it is somebody else's.

@@ -1,4 +1,4 @@
-"""How a session ends, and what that means for its profile and its line."""
+"""End sessions, with the consequences for their profiles and lines."""
 
 from typing import Final
 
@@ -20,10 +20,10 @@ _ON_ITS_WAY = (ProfileState.CONFIRMED, ProfileState.RELEASED, ProfileState.DOWNL
 def end_session(
     connection: Connection, session: InternetSession, event: SessionEvent, reason: str
 ) -> InternetSession:
-    """Move a session to its end; a profile that is on its way to the card is withdrawn with it.
+    """Move a session to a final state; cancel its profile order if the profile is on its way to the card.
 
-    One that is only allocated carries nothing and may take another order, once another's SM-DP+ has let go of it;
-    one that is installed stays on its card.
+    A profile that is only allocated can serve another order; at an external SM-DP+ its order is cancelled first. An
+    installed profile stays on its card.
 
     Raises:
         ILLEGAL_TRANSITION: it has ended already.
@@ -36,9 +36,10 @@ def end_session(
 
 
 def may_be_spent(session: InternetSession) -> bool:
-    """Tell whether the ledger lets it be spent, or is about to: then it ends by the ledger's word alone.
+    """Tell whether the ledger lets the session be spent, or has been asked to: then only the ledger ends it.
 
-    A card's proof is told to the ledger before the projector has made the session stored.
+    The ledger receives the card's proof before the projector moves the session to ``stored``. A ``transferring``
+    session with a proof therefore counts as spendable.
     """
     return session.state in ON_THE_CARD or (
         session.state is SessionState.TRANSFERRING and session.storage_proof is not None
@@ -48,9 +49,10 @@ def may_be_spent(session: InternetSession) -> bool:
 def end_unused_session(
     connection: Connection, session: InternetSession, event: SessionEvent, reason: str
 ) -> InternetSession:
-    """End a session that the ledger has never let anybody spend; whoever paid for free data gets it back whole.
+    """End a session of which the ledger never allowed usage; return its full cost to the payer of free data.
 
-    What ``may_be_spent`` ends by the ledger's word, and the projector settles that.
+    Only for sessions for which ``may_be_spent`` is False. All others are ended by the ledger and settled by the
+    projector.
 
     Raises:
         ILLEGAL_TRANSITION: it has ended already.
@@ -61,16 +63,17 @@ def end_unused_session(
 
 
 def cut_off_if_exhausted(connection: Connection, session: InternetSession) -> None:
-    """Ask for the hold of an exhausted session's line, where the ledger has not set it by itself.
+    """Request the hold of an exhausted session's line if the ledger has not set it.
 
-    That is where the owner had chosen to continue with a next session, and there is none. Asked for once a session.
+    The ledger does not set it if the owner chose to continue with the next session and there is none. The request
+    is made once for each session.
     """
     if session.state is SessionState.EXHAUSTED and _is_open_for_nothing(connection, session):
         jobs.ask_to_cut_off(connection, session)
 
 
 def has_usable_session(connection: Connection, esim_id: str) -> bool:
-    """Tell whether anything is on the eSIM's card that octets could be spent of."""
+    """Tell whether a session on the eSIM's card can be spent."""
     return any(session.state in ON_THE_CARD for session in sessions_on(connection, esim_id))
 
 

@@ -1,16 +1,16 @@
-"""What can be refused on a session's road, each with a stable code."""
+"""Errors of sessions, each with a stable code."""
 
 from kswifi.kernel.errors import KswifiError, Refusal
 
 
 class SessionsError(KswifiError):
-    """Anything this capability refuses."""
+    """Base class of the errors of this capability."""
 
     code = "session_refused"
 
 
 class UnknownSessionError(SessionsError):
-    """There is no such session, or it belongs to somebody else: both look the same from outside."""
+    """There is no such session, or it belongs to another user; a client cannot tell the two cases apart."""
 
     code = "unknown_session"
 

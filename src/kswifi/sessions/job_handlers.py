@@ -1,7 +1,8 @@
-"""The steps that leave a transaction, worked from the outbox.
+"""Execute the outbox entries of sessions.
 
-Every command to the ledger has an id that follows from the session or the owner's wish, so a step that is worked
-twice is done once. What the ledger cannot take now is unknown, and looked at again.
+The id of every ledger command is derived from the session or from the number of the owner's request. An entry that
+is executed twice therefore has its effect once. If the ledger is busy or closed the result is Unknown, and the
+worker executes the entry again.
 """
 
 import asyncio
@@ -55,7 +56,7 @@ from kswifi.sessions.transitions import move_session
 
 
 class SessionHandlers:
-    """Works the outbox entries of sessions; ``handlers()`` is what the worker is given."""
+    """Executes the outbox entries of sessions; the worker gets them from ``handlers()``."""
 
     def __init__(  # noqa: PLR0913  # the parts, and two choices
         self,
@@ -70,18 +71,18 @@ class SessionHandlers:
         takes_provider_status: bool = False,
         proof_ends_exhaustion: bool = True,
     ) -> None:
-        """Take the parts, and two choices of the operator.
+        """Store the parts, and two choices of the operator.
 
         Args:
             database: the control database.
-            ledger: takes the commands.
+            ledger: receives the commands.
             catalogue: the offers.
             signing_key: signs records and packages.
-            line: what packages say of the access point.
-            delivery: brings profiles to cards.
+            line: the access point settings that packages contain.
+            delivery: makes profiles ready for cards.
             free_data: the rules of free sessions.
-            takes_provider_status: an installed profile of another's SM-DP+ is proof enough (StorageProof).
-            proof_ends_exhaustion: a card's proof ends the hold of a line that was used up before the order.
+            takes_provider_status: accept "installed" from an external SM-DP+ as storage proof (StorageProof).
+            proof_ends_exhaustion: a card's proof lifts the hold of a line that was exhausted before the order.
         """
         self._proof_ends_exhaustion = proof_ends_exhaustion
         self._database = database
@@ -92,11 +93,11 @@ class SessionHandlers:
         self._line = line
         self._delivery = delivery
         self._free_data = free_data
-        # One change of a line at a time, so that an older wish is never carried out after a newer one.
+        # One change of a line at a time, so that an older request is never executed after a newer one.
         self._line_turn = asyncio.Lock()
 
     def handlers(self) -> Mapping[str, Handler]:
-        """Return the handler of each kind."""
+        """Return the handler of each kind of entry."""
         return {
             jobs.PREPARE: self.prepare,
             jobs.DELIVER: self.deliver,
@@ -111,7 +112,7 @@ class SessionHandlers:
         }
 
     async def prepare(self, entry: Entry) -> JobResult:
-        """Open the wallet, credit the allowance, sign record and package: ``packaged``."""
+        """Open the wallet, credit the allowance, sign record and package, and move the session to ``packaged``."""
         session, esim = await self._read(entry)
         if session.state is not SessionState.ORDERED:
             return Done()
@@ -131,7 +132,7 @@ class SessionHandlers:
             if isinstance(outcome, Unknown):
                 return outcome
             if outcome.code is OutcomeCode.EXPIRED:
-                return Done()  # nobody came to it in all its validity; its expiry is due and ends it
+                return Done()  # the entry was executed after the validity; ``expire`` is due and ends the session
             if outcome.code is not OutcomeCode.DONE:
                 return await self._fail(session, f"the ledger refused it: {outcome.code}")
         offer, zone = self._catalogue.offer(session.offer_id), self._free_data.rules.zone
@@ -151,14 +152,14 @@ class SessionHandlers:
                     session_record=record,
                 )
             elif current.state not in LIVE_STATES:
-                # Taken back while this was under way: what was credited meanwhile goes too.
+                # The session ended while this step ran: revoke the account that was just credited.
                 jobs.ask_to_revoke(connection, current, "ended while it was prepared")
 
         await self._database.write(prepared)
         return Done()
 
     async def deliver(self, entry: Entry) -> JobResult:
-        """Make the profile with the record ready for its card; if it never can be, the transfer has failed."""
+        """Make the profile and the record ready for the card; fail the transfer if the delivery is refused."""
         session, esim = await self._read(entry)
         if session.state is not SessionState.TRANSFERRING:
             return Done()
@@ -183,7 +184,7 @@ class SessionHandlers:
         return result
 
     async def _place(self, session: InternetSession, record: bytes) -> JobResult:
-        """Give the record a place on a card that has its profile: secured packets bring it there."""
+        """Assign a record on a card that has its profile; secured packets then write it."""
 
         def place(connection: Connection) -> JobResult:
             number = slots.take_place(connection, session.esim_id, session.session_id, record)
@@ -197,22 +198,23 @@ class SessionHandlers:
         return await self._database.write(place)
 
     def _take_provider_status(self, connection: Connection, session: InternetSession) -> None:
-        """Let a session be spent on the word of another's SM-DP+, where the operator has chosen so."""
+        """Accept "installed" from an external SM-DP+ as storage proof, if the operator has enabled that."""
         transferring = session.state is SessionState.TRANSFERRING and session.storage_proof is None
         if self._takes_provider_status and transferring:
             note_proof(connection, session.session_id, StorageProof.PROVIDER_STATUS)
 
     async def settle_profile(self, entry: Entry) -> JobResult:
-        """Take how a profile's installation went: as a card has signed it, or as another's SM-DP+ says.
+        """Apply the result of a profile installation: signed by the eUICC, or reported by an external SM-DP+.
 
-        The record is on the card with it, or comes by packets, or the transfer has failed.
+        The record is then on the card as part of the profile, or follows in secured packets, or the transfer has
+        failed.
         """
         failure, record_inside = entry.payload["failure"], entry.payload.get("record_inside", True)
 
         def settle(connection: Connection) -> None:
             on_it = sessions_on(connection, str(entry.payload["esim_id"]))
             session = in_state(on_it, SessionState.TRANSFERRING)
-            if session is not None and may_be_spent(session):  # the card's own proof was there first, and stands
+            if session is not None and may_be_spent(session):  # the card's own proof came first and stays valid
                 session = None
             if failure is None and not record_inside:
                 for earlier in (it for it in reversed(on_it) if it != session):
@@ -236,12 +238,19 @@ class SessionHandlers:
         return Done()
 
     def _check_card_late(self, connection: Connection, session: InternetSession) -> None:
-        """Count what came onto a card by its own proof before another's SM-DP+ said which; take too much back."""
+        """Apply the card's free-data limit to a session that was proved before the EID was known.
+
+        An external SM-DP+ may report the EID later than the card's own proof. Revoke the session if the limit
+        refuses it.
+        """
         if self._card_refused(connection, session) is not None and may_be_spent(session):
             jobs.ask_to_revoke(connection, session, "the card has had its share")
 
     def _card_refused(self, connection: Connection, session: InternetSession) -> str | None:
-        """Return why this card must not have a free session: which one it is on is known from its install alone."""
+        """Count a free session against its card's limit; return the reason if the limit refuses it.
+
+        The EID of the card is known only once the profile is installed, so the order could not check this limit.
+        """
         eid = card_of(connection, session.esim_id)
         if not session.free or session.allowance_octets is None or eid is None:
             return None
@@ -250,7 +259,7 @@ class SessionHandlers:
         return None if refused is None else refused.message
 
     async def prove_storage(self, entry: Entry) -> JobResult:
-        """Let the ledger spend the session, now that its card was verified; the projector then says ``stored``."""
+        """Let the ledger spend a session with a verified proof; the projector then moves it to ``stored``."""
         session, esim = await self._read(entry)
         if session.storage_proof is None:
             return Refused("no proof was verified")
@@ -265,20 +274,20 @@ class SessionHandlers:
         return Done() if outcome.code is OutcomeCode.DONE else Refused(f"the ledger refused it: {outcome.code}")
 
     async def disburse(self, entry: Entry) -> JobResult:
-        """Credit what is released of a free session by now; one that has ended needs no more."""
+        """Credit the released part of a free session. No effect if its account has ended."""
         session_id, octets = str(entry.payload["session_id"]), int(entry.payload["released_octets"])
         outcome = await self._command(Disburse(f"disburse:{session_id}:{octets}", session_id, octets))
         return outcome if isinstance(outcome, Unknown) else Done()
 
     async def revoke(self, entry: Entry) -> JobResult:
-        """End the account; the projector moves a session that is not ended yet."""
+        """Revoke the session's account; the projector then ends the session if it has not ended yet."""
         session_id, reason = str(entry.payload["session_id"]), str(entry.payload["reason"])
         outcome = await self._command(Revoke(f"revoke:{session_id}", session_id, reason))
-        # An account that was never credited needs no end: `prepare` asks again if it credits one after all.
+        # An unknown account is no error: it was never credited. If `prepare` credits it later, it revokes it too.
         return outcome if isinstance(outcome, Unknown) else Done()
 
     async def expire(self, entry: Entry) -> JobResult:
-        """End the account whose validity is over; a session that never had one ends here."""
+        """Expire the session's account; end a session here if the ledger has no account for it."""
         session, _ = await self._read(entry)
         if session.state not in LIVE_STATES:
             return Done()
@@ -298,7 +307,7 @@ class SessionHandlers:
         return Done()
 
     async def apply_wish(self, entry: Entry) -> JobResult:
-        """Bring the line to its owner's newest wish; older ones are passed over."""
+        """Hold the wallet or lift its hold, as the owner requested last; older requests are skipped."""
         async with self._line_turn:
 
             def look(connection: Connection) -> tuple[ESim, slots.CardLine, list[str]]:
@@ -308,7 +317,7 @@ class SessionHandlers:
                 return esim, line, usable
 
             esim, line, usable = await self._database.read(look)
-            # Of several the one that was chosen is next; where none was, the ledger goes by the order of use.
+            # Of several sessions the chosen one is next. Without a choice the ledger follows the order of use.
             chosen = line.chosen_session_id if line.chosen_session_id in usable else None
             if len(usable) == 1:
                 chosen = usable[0]
@@ -324,7 +333,7 @@ class SessionHandlers:
         return Done() if outcome.code is OutcomeCode.DONE else Refused(f"the ledger refused it: {outcome.code}")
 
     async def arrange(self, entry: Entry) -> JobResult:
-        """Bring the line's order of use and its switch to its owner's newest wish; older ones are passed over."""
+        """Apply the owner's newest order of use and continue switch; older requests are skipped."""
         esim_id = str(entry.payload["esim_id"])
         async with self._line_turn:
             line = await self._database.read(lambda connection: slots.line_of(connection, esim_id))
@@ -343,7 +352,8 @@ class SessionHandlers:
     async def cut_off(self, entry: Entry) -> JobResult:
         """Put the line of an exhausted session on hold.
 
-        The ledger does nothing where another session can be used: it alone knows which proofs came before this.
+        The ledger refuses if another session can be used: only the ledger knows which proofs it accepted before
+        this command.
         """
         session, esim = await self._read(entry)
         outcome = await self._command(

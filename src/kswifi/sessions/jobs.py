@@ -1,4 +1,4 @@
-"""The outbox entries of sessions: their kinds, keys and payloads, in one place for those who ask and who do."""
+"""The outbox entries of sessions: their kinds, keys and payloads, used by those who add and handle them."""
 
 from typing import Final
 
@@ -21,12 +21,12 @@ ARRANGE: Final = "line.arrange"
 
 
 def ask_to_prepare(connection: Connection, session: InternetSession) -> None:
-    """Credit the allowance in the ledger and sign the package."""
+    """Request the credit of the allowance in the ledger and the signing of the package."""
     _ask(connection, PREPARE, session.session_id, session)
 
 
 def ask_to_expire(connection: Connection, session: InternetSession) -> None:
-    """End the session when its validity is over: asked for at its order, worked at that instant."""
+    """Request the end of the session at ``valid_until``; added with the order, due at that instant."""
     enqueue(
         connection,
         kind=EXPIRE,
@@ -37,13 +37,13 @@ def ask_to_expire(connection: Connection, session: InternetSession) -> None:
 
 
 def ask_to_deliver(connection: Connection, session: InternetSession) -> None:
-    """Make the profile ready for the card. Each transfer is a new piece of work."""
+    """Request that the profile is made ready for the card. Each transfer adds a new entry."""
     attempt = uuid7(transaction_instant(connection))
     _ask(connection, DELIVER, f"{session.session_id}:{attempt}", session)
 
 
 def ask_to_disburse(connection: Connection, session_id: str, released_octets: int) -> None:
-    """Credit a session in the ledger with what is released of it by now."""
+    """Request a ledger credit up to ``released_octets``, the total released so far."""
     enqueue(
         connection,
         kind=DISBURSE,
@@ -53,28 +53,28 @@ def ask_to_disburse(connection: Connection, session_id: str, released_octets: in
 
 
 def ask_to_prove_storage(connection: Connection, session_id: str) -> None:
-    """Tell the ledger that the card's proof was verified."""
+    """Request that the ledger accepts the verified proof of storage."""
     key, payload = f"{PROVE_STORAGE}:{session_id}", {"session_id": session_id}
     enqueue(connection, kind=PROVE_STORAGE, key=key, payload=payload)
 
 
 def ask_to_revoke(connection: Connection, session: InternetSession, reason: str) -> None:
-    """End the session's account in the ledger."""
+    """Request the end of the session's account in the ledger."""
     _ask(connection, REVOKE, f"{session.session_id}:{reason}", session, reason=reason)
 
 
 def ask_for_line(connection: Connection, esim_id: str, wish: int) -> None:
-    """Bring the line to what its owner wants."""
+    """Request that the ledger applies the owner's newest choice: line on, or paused."""
     enqueue(connection, kind=LINE, key=f"{LINE}:{esim_id}:{wish}", payload={"esim_id": esim_id})
 
 
 def ask_to_arrange(connection: Connection, esim_id: str, wish: int) -> None:
-    """Bring a line's order of use, and its switch for the next session, to what its owner wants."""
+    """Request that the ledger applies the owner's newest order of use and continue switch."""
     enqueue(connection, kind=ARRANGE, key=f"{ARRANGE}:{esim_id}:{wish}", payload={"esim_id": esim_id})
 
 
 def ask_to_cut_off(connection: Connection, session: InternetSession) -> None:
-    """Put the line of an exhausted session on hold, where the ledger has not done so by itself."""
+    """Request the hold of an exhausted session's line, if the ledger has not set it by itself."""
     _ask(connection, CUT_OFF, session.session_id, session)
 
 

@@ -19,7 +19,7 @@ from kswifi.sessions.transitions import move_session
 
 
 class ESIMSessionManager:
-    """Sessions on their eSIMs."""
+    """Stores sessions on eSIMs, switches their lines and reports their usage."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -40,11 +40,10 @@ class ESIMSessionManager:
         return await self._database.write(lambda connection: _transfer(connection, session_id, esim_id))
 
     async def activate_stored_session(self, esim_id: str, session_id: str | None = None) -> ESim:
-        """Switch the line on; return it with the hold that the network has confirmed so far.
+        """Request that the line is switched on; return the eSIM with the hold confirmed so far.
 
-        Of several sessions on the card the named one is used next.
-
-        The session is active with its first octet, not before. Asked again, nothing more is done.
+        If the card holds several sessions, ``session_id`` names the one to use next. The session becomes ``active``
+        with its first octet, not before. Idempotent.
 
         Raises:
             UnknownEsimError: there is none.
@@ -55,7 +54,7 @@ class ESIMSessionManager:
         )
 
     async def pause(self, esim_id: str) -> ESim:
-        """Switch the line off, as ``activate_stored_session`` switches it on."""
+        """Request that the line is put on hold; result and errors are those of ``activate_stored_session``."""
         return await self._database.write(lambda connection: switch_line(connection, esim_id, pause=True))
 
 
@@ -84,7 +83,7 @@ def _transfer(connection: Connection, session_id: str, esim_id: str) -> Internet
 
 
 def switch_line(connection: Connection, esim_id: str, *, pause: bool, session_id: str | None = None) -> ESim:
-    """Switch a line on or off, as ``ESIMSessionManager.activate_stored_session`` and ``pause``, within a step."""
+    """Request line on or pause, as ``activate_stored_session`` and ``pause``, within the caller's step."""
     esim = find_esim(connection, esim_id)
     sessions = sessions_on(connection, esim.esim_id)
     usable = [it.session_id for it in sessions if it.state in ON_THE_CARD]

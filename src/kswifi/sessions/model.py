@@ -1,8 +1,8 @@
-"""The road of an InternetSession: one pure table, and nothing else decides what may follow what.
+"""States and transitions of an InternetSession: one table, and pure functions over it.
 
 ``ordered → packaged → downloading → downloaded → transferring → stored → active ⇄ paused → exhausted``, with
-``expired``, ``revoked`` and ``failed`` as ends. What the network does (first usage, hold, exhaustion, expiry)
-arrives as an event from the ledger; nobody else may say "active".
+``expired``, ``revoked`` and ``failed`` as other final states. Events of the network (first usage, hold, exhaustion,
+expiry) come from the ledger only; no other part may move a session to ``active``.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from kswifi.sessions.errors import ILLEGAL_TRANSITION
 
 
 class SessionState(StrEnum):
-    """Where an InternetSession is on its road."""
+    """The states of an InternetSession."""
 
     ORDERED = "ordered"
     PACKAGED = "packaged"
@@ -36,18 +36,18 @@ class SessionState(StrEnum):
 
 
 class SessionEvent(StrEnum):
-    """What can happen to an InternetSession."""
+    """The events that move an InternetSession."""
 
     PREPARED = "prepared"
-    """Its allowance is credited in the ledger and its package is signed."""
+    """The allowance is credited in the ledger and the package is signed."""
     DOWNLOAD_STARTED = "download_started"
     DOWNLOAD_CONFIRMED = "download_confirmed"
-    """The device has told the digest of the whole package, and it is right."""
+    """The device has sent the digest of the whole package, and it is correct."""
     TRANSFER_STARTED = "transfer_started"
     TRANSFER_FAILED = "transfer_failed"
-    """The card does not hold it; the transfer may be asked for again."""
+    """The card does not hold the session; the user may request the transfer again."""
     STORAGE_PROVED = "storage_proved"
-    """The card's proof was verified and the ledger has taken it: from here on it can be spent."""
+    """The card's proof was verified and the ledger has accepted it: from now on the session can be spent."""
     USAGE_STARTED = "usage_started"
     """The network committed the first octets."""
     HELD = "held"
@@ -67,10 +67,10 @@ _BEFORE_STORAGE: Final = (
 )
 
 LIVE_STATES: Final = frozenset({*_BEFORE_STORAGE, SessionState.STORED, SessionState.ACTIVE, SessionState.PAUSED})
-"""States from which something can still be used or come."""
+"""The states of a session that has not ended."""
 
 CANCELLABLE_STATES: Final = frozenset({*_BEFORE_STORAGE, SessionState.STORED})
-"""States in which no octet has flowed, so that its owner may take the order back."""
+"""The states without usage, in which the owner may cancel the order."""
 
 TRANSITIONS: Final[Mapping[tuple[SessionState, SessionEvent], SessionState]] = MappingProxyType(
     {
@@ -84,7 +84,7 @@ TRANSITIONS: Final[Mapping[tuple[SessionState, SessionEvent], SessionState]] = M
         (SessionState.ACTIVE, SessionEvent.HELD): SessionState.PAUSED,
         (SessionState.PAUSED, SessionEvent.LIFTED): SessionState.ACTIVE,
         (SessionState.ACTIVE, SessionEvent.USED_UP): SessionState.EXHAUSTED,
-        # A report of what flowed before the pause may use up the rest while the line is on hold.
+        # A late report of usage before the pause may use up the rest while the line is on hold.
         (SessionState.PAUSED, SessionEvent.USED_UP): SessionState.EXHAUSTED,
         **{(state, SessionEvent.EXPIRED): SessionState.EXPIRED for state in SessionState if state in LIVE_STATES},
         **{(state, SessionEvent.REVOKED): SessionState.REVOKED for state in SessionState if state in LIVE_STATES},
@@ -119,12 +119,12 @@ USAGE_SHARES: Final = (50, 80, 95)
 
 @dataclass(frozen=True, slots=True)
 class InternetSession:
-    """What a user downloads: the right to octets, on one eSIM, until an instant.
+    """The right of a user to an amount of octets on one eSIM until ``valid_until``.
 
     ``allowance_octets`` is None for an uncapped session; ``package_octets`` and ``package_sha256`` are None until
-    the package is signed; ``storage_proof`` is None until the card has proved that it holds it; ``activated_at``
-    is None until the network has committed the first octet; ``pass_period_id`` is None for what counts against the
-    free allowance.
+    the package is signed; ``storage_proof`` is None until the card has proved that it holds the record;
+    ``activated_at`` is None until the network has committed the first octet; ``pass_period_id`` is None for a
+    session that counts against the free allowance.
     """
 
     session_id: str
@@ -146,10 +146,10 @@ class InternetSession:
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """An account of the ledger as the projector last read it; octets.
+    """An account of the ledger as last read by the projector, in octets.
 
-    Always credited = used + reserved + available + expired + revoked; ``overrun`` stands apart, and so does what is
-    ``withheld``: part of the session, and not credited yet.
+    Invariant: credited = used + reserved + available + expired + revoked. ``overrun`` and ``withheld`` are outside
+    this sum. ``withheld`` is the part of the session that is not credited yet.
     """
 
     credited: int = 0
@@ -164,7 +164,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class UsageData:
-    """How a session stands, and how old that knowledge is: ``as_of`` is None before the ledger knows it."""
+    """The usage of a session; ``as_of`` is the instant of the balance, None before the ledger has an account."""
 
     esim_id: str
     session_id: str
@@ -178,7 +178,7 @@ class UsageData:
 
 @dataclass(frozen=True, slots=True)
 class SessionOverview:
-    """A session with what belongs to it: the card it is on, and how it stands."""
+    """A session with its card's ICCID and its usage."""
 
     session: InternetSession
     iccid: Iccid

@@ -1,4 +1,4 @@
-"""Whether a request came over an internet session, where networks can be told apart by their addresses."""
+"""Decide by the client's address whether a request came over an internet session."""
 
 from collections.abc import Iterable
 
@@ -6,10 +6,10 @@ from kswifi.kernel.network_addresses import IpNetwork, parse_address
 
 
 class CidrNetworkAccess:
-    """WiFi is where the operator says: the networks from which a download is taken; none named means everywhere.
+    """Accepts downloads from the operator's WiFi networks only; without configured networks, from all addresses.
 
-    ``proxies`` are the trusted reverse proxies. A request that comes from one of their addresses has a client that
-    is not known, even if the proxy stands in a WiFi network itself.
+    ``proxies`` are the trusted reverse proxies. If the address of a request is that of a proxy, its client is
+    unknown, even if the proxy is in a WiFi network itself.
     """
 
     def __init__(self, wifi_networks: Iterable[IpNetwork], proxies: Iterable[IpNetwork] = ()) -> None:
@@ -17,7 +17,7 @@ class CidrNetworkAccess:
         self._proxies = tuple(proxies)
 
     async def is_over_session(self, host: str, port: int) -> bool:  # noqa: ARG002 - the port is the other adapter's
-        """Tell whether the address lies outside all WiFi networks."""
+        """Tell whether the address is outside all WiFi networks."""
         if not self._wifi_networks:
             return False
         address = parse_address(host)

@@ -1,7 +1,7 @@
-"""What people ask of their sessions: order, download, transfer, switch on and off, take back.
+"""Users' requests for sessions: order, download, transfer, activate, pause, cancel.
 
-Each method is one short transaction: it checks, moves the state, and leaves what must happen elsewhere to the
-outbox. None of them speaks to the ledger or the card.
+Each method is one short transaction: it checks the request, moves the session's state and adds outbox entries for
+the remaining work. No method calls the ledger or the card.
 """
 
 import hashlib
@@ -55,11 +55,11 @@ from kswifi.sessions.store import (
 from kswifi.sessions.transitions import move_session
 
 NEW_ESIM: Final = "new"
-"""Asks for a new profile although there is one: the phone that has it is lost."""
+"""Value of ``esim_id`` that requests a new profile although the user has one: the phone was lost."""
 
 
 class SessionDownloadService:
-    """Orders sessions and takes them from the server to the eSIM. Without ``passes``, payments are not set up."""
+    """Orders sessions and moves them from the server to the eSIM; ``passes`` is None if payments are not set up."""
 
     def __init__(
         self,
@@ -88,10 +88,10 @@ class SessionDownloadService:
         idempotency_key: str | None = None,
         device_id: str | None = None,
     ) -> InternetSession:
-        """Order the session of so many octets; None asks for the uncapped one.
+        """Order the offer with this session size in octets; None orders the uncapped offer.
 
-        Its package is signed a moment later (``packaged``), then it can be fetched. The same idempotency key
-        gives the same session.
+        The package is signed shortly after (state ``packaged``) and can then be fetched. Idempotent by
+        ``idempotency_key``. Errors are those of ``order``.
 
         Raises:
             UNKNOWN_OFFER: no offer has this size.
@@ -111,7 +111,9 @@ class SessionDownloadService:
         idempotency_key: str | None = None,
         device_id: str | None = None,
     ) -> InternetSession:
-        """Order an offer for the user's installed eSIM, or for a new one: without any, or if ``NEW_ESIM`` asks so.
+        """Order an offer for the named eSIM, else for the user's installed eSIM, else for a new one.
+
+        ``NEW_ESIM`` as ``esim_id`` requests a new eSIM. Idempotent by ``idempotency_key``.
 
         Raises:
             UNKNOWN_OFFER: there is no such offer.
@@ -138,7 +140,7 @@ class SessionDownloadService:
         esim_id: str | None = None,
         device_id: str | None = None,
     ) -> InternetSession:
-        """Order an offer within a step, as ``order``; refusals are the caller's to count."""
+        """Order an offer within the caller's step, as ``order``; the caller counts refusals."""
         earlier = ordered_with(connection, user_id, idempotency_key)
         if earlier is not None:
             if earlier.offer_id != offer.id or esim_id not in (None, NEW_ESIM, earlier.esim_id):
@@ -147,7 +149,7 @@ class SessionDownloadService:
         under_pass = terms_under_pass(connection, user_id, offer, self._passes)
         if under_pass is None:
             require_free_offer(offer, self._passes)
-        else:  # what everybody is asked before an order; the rest of free data's rules is not for payers
+        else:  # users with a pass are identified too; the other rules of free data do not apply to them
             self._free_data.require_identified(connection, user_id)
         esim = self._profile_for(connection, user_id, esim_id)
         self._require_room(connection, esim)
@@ -167,7 +169,7 @@ class SessionDownloadService:
         return session
 
     def _profile_for(self, connection: Connection, user_id: str, esim_id: str | None) -> ESim:
-        """Return the eSIM that an order is for: the one named, else the user's installed one, else a fresh one."""
+        """Return the eSIM of an order: the named one, else the user's installed one, else a new one."""
         if esim_id in (None, NEW_ESIM):
             mine = esims_of(connection, user_id)
             installed = next((it for it in mine if it.profile_state is ProfileState.INSTALLED), None)
@@ -186,10 +188,10 @@ class SessionDownloadService:
         return esim
 
     def _vacant(self, connection: Connection, mine: list[ESim]) -> ESim | None:
-        """Return a line that was ordered and never released, whose session has ended.
+        """Return an allocated line whose profile was never released and whose session has ended, None without one.
 
-        Its number serves the next order: else ordering and taking back would use up the operator's range, or the
-        stock at another's SM-DP+, for nothing.
+        The next order reuses its number. Otherwise orders that are cancelled would use up the operator's number
+        range, or the stock at an external SM-DP+.
         """
         for esim in mine:
             fresh = esim.profile_state is ProfileState.ALLOCATED and self._orders.are_delivered_as(esim)
@@ -198,7 +200,7 @@ class SessionDownloadService:
         return None
 
     def _require_room(self, connection: Connection, esim: ESim) -> None:
-        """Refuse a session for which the card would have no record."""
+        """Refuse an order for a card whose records all hold live sessions."""
         waiting = [it for it in sessions_on(connection, esim.esim_id) if it.state in LIVE_STATES]
         if len(waiting) >= SESSION_RECORDS:
             raise CARD_FULL(
@@ -233,7 +235,7 @@ class SessionDownloadService:
         """Return one of a user's sessions.
 
         Raises:
-            UnknownSessionError: there is none, or it is somebody else's.
+            UnknownSessionError: no such session, or it belongs to another user.
         """
         return await self._database.read(lambda connection: find_session(connection, session_id, user_id))
 
@@ -250,13 +252,13 @@ class SessionDownloadService:
         return await self._database.read(lambda connection: overviews_of(connection, user_id))
 
     async def standing(self, user_id: str) -> tuple[list[SessionOverview], int]:
-        """Return a user's sessions, the newest first, and how many free octets are left to them."""
+        """Return a user's sessions, the newest first, and the free octets that the user may still order."""
         return await self._database.read(
             lambda connection: (overviews_of(connection, user_id), self._free_data.left_octets(connection, user_id))
         )
 
     async def package(self, user_id: str, session_id: str) -> tuple[InternetSession, bytes]:
-        """Return a session and its signed package; the first time marks it as downloading.
+        """Return a session and its signed package; the first call moves the session to ``downloading``.
 
         Raises:
             UnknownSessionError: as ``session``.
@@ -286,7 +288,7 @@ class SessionDownloadService:
         return session, package
 
     async def confirm_download(self, user_id: str, session_id: str, sha256: str) -> InternetSession:
-        """Take the device's word, by digest, that it holds the whole package; again is no error.
+        """Confirm by digest that the device holds the whole package. Idempotent.
 
         Raises:
             UnknownSessionError: as ``session``.
@@ -305,11 +307,11 @@ class SessionDownloadService:
         return await self._manager.store_session_on_esim(session_id, esim_id)
 
     async def activate_session_on_esim(self, esim_id: str, session_id: str | None = None) -> ESim:
-        """Switch the eSIM's line on, as ``ESIMSessionManager.activate_stored_session``."""
+        """Request that the eSIM's line is switched on, as ``ESIMSessionManager.activate_stored_session``."""
         return await self._manager.activate_stored_session(esim_id, session_id)
 
     async def deactivate_session(self, esim_id: str) -> ESim:
-        """Pause the eSIM's line: attaches get control-only access until it is activated again.
+        """Request that the eSIM's line is paused: it has control-only access until it is activated again.
 
         Raises:
             UnknownEsimError: there is none.
@@ -318,10 +320,10 @@ class SessionDownloadService:
         return await self._manager.pause(esim_id)
 
     async def cancel(self, user_id: str, session_id: str) -> InternetSession:
-        """Take an order back while no octet has flowed; the free allowance comes back. Again is no error.
+        """Cancel an order without usage and give the free allowance back. Idempotent.
 
-        A session that its card has proved to hold is ended by the ledger first, since the network might be using
-        it: it shows as revoked once the ledger has said so.
+        A session whose storage is proved is ended by the ledger first, because the network might be using it. It
+        becomes ``revoked`` once the ledger has confirmed.
 
         Raises:
             UnknownSessionError: as ``session``.
@@ -334,14 +336,14 @@ def overview_of(connection: Connection, user_id: str, session_id: str) -> Sessio
     """Return one of a user's sessions with its card and its balance.
 
     Raises:
-        UnknownSessionError: there is none, or it is somebody else's.
+        UnknownSessionError: no such session, or it belongs to another user.
     """
     session = find_session(connection, session_id, user_id)
     return overviews_of(connection, user_id, session.session_id)[0]
 
 
 def confirm_download(connection: Connection, user_id: str, session_id: str, sha256: str) -> InternetSession:
-    """Confirm a download, as ``SessionDownloadService.confirm_download``, within a step."""
+    """Confirm a download, as ``SessionDownloadService.confirm_download``, within the caller's step."""
     session = find_session(connection, session_id, user_id)
     if not hmac.compare_digest(sha256.lower().encode(), (session.package_sha256 or "").encode()):
         raise PACKAGE_DIGEST_MISMATCH(
@@ -353,7 +355,7 @@ def confirm_download(connection: Connection, user_id: str, session_id: str, sha2
 
 
 def cancel_session(connection: Connection, user_id: str, session_id: str) -> InternetSession:
-    """Take an order back, as ``SessionDownloadService.cancel``, within a step."""
+    """Cancel an order, as ``SessionDownloadService.cancel``, within the caller's step."""
     session = find_session(connection, session_id, user_id)
     if session.state is SessionState.REVOKED:
         return session
@@ -366,5 +368,5 @@ def cancel_session(connection: Connection, user_id: str, session_id: str) -> Int
 
 
 def package_digest(package: bytes) -> str:
-    """Return the SHA-256 by which a device confirms the package, in hexadecimal."""
+    """Return the SHA-256 digest of a package in hexadecimal; a device confirms its download with it."""
     return hashlib.sha256(package).hexdigest()

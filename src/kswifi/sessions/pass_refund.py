@@ -1,8 +1,8 @@
-"""Taking a pass back: the ledger says that nothing of it was used, then its sessions end, then the money goes.
+"""Refund a pass: check that nothing of it was used, end its sessions in the ledger, then return the money.
 
-A session reaches into what is given back if it is valid beyond the beginning of that period. The ledger is told to
-end each of them first; only then is it asked, for good, whether an octet was ever spent. So nobody can spend while
-the money is on its way back.
+A session belongs to the refunded period if it is valid beyond the start of that period. The ledger revokes each of
+these sessions first. Only then does the handler read finally whether an octet was used. So no octet can be used
+while the refund is under way.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,7 +31,7 @@ GIVEN_BACK = "the pass was given back"
 
 
 class PassEnds:
-    """Works the outbox entries with which passes end before their time; ``balances`` reads the ledger's memory."""
+    """Executes the outbox entries that end passes early; ``balances`` reads the ledger's state in memory."""
 
     def __init__(
         self, database: Database, ledger: LedgerCommands, balances: Callable[[str], Balances | None]
@@ -41,11 +41,11 @@ class PassEnds:
         self._balances = balances
 
     def handlers(self) -> Mapping[str, Handler]:
-        """Return the handler of each kind."""
+        """Return the handler of each kind of entry."""
         return {WITHDRAW: self.withdraw, END_SESSIONS: self.end_sessions}
 
     async def withdraw(self, entry: Entry) -> JobResult:
-        """Take a pass back whose refund was asked for, if nothing of it was used; else it goes on."""
+        """Refund a pass if nothing of it was used; otherwise deny the refund and resume the pass."""
         reference = str(entry.payload["reference"])
         asked = await self._database.read(lambda connection: _refund_asked(connection, reference))
         if asked is None:
@@ -59,7 +59,7 @@ class PassEnds:
             except (LedgerBusyError, LedgerClosedError, LedgerFailedError) as error:
                 return Unknown(error.message)
         if any(self._is_spent(session) for session in sessions):
-            await self._end(period)  # what the ledger has ended is over for people too; the pass gives others
+            await self._end(period)  # the ledger has ended these sessions; the resumed pass allows new orders
             return await self._deny(reference)
 
         def change(connection: Connection) -> None:
@@ -71,7 +71,7 @@ class PassEnds:
         return Done()
 
     async def end_sessions(self, entry: Entry) -> JobResult:
-        """End the sessions that reach into a period that was taken back."""
+        """End the sessions that are valid beyond the start of a refunded period."""
         period = await self._database.read(
             lambda connection: period_of(connection, str(entry.payload["reference"]))
         )
@@ -90,7 +90,7 @@ class PassEnds:
         return Done()
 
     def _is_spent(self, session: InternetSession) -> bool:
-        """Tell whether the ledger knows of an octet, or has granted some that are not reported yet."""
+        """Tell whether the ledger has usage for the session, or granted octets that are not reported yet."""
         balances = self._balances(session.session_id)
         return balances is not None and (balances.used > 0 or balances.reserved > 0 or balances.overrun > 0)
 
@@ -108,7 +108,7 @@ class PassEnds:
 
 
 def _refund_asked(connection: Connection, reference: str) -> tuple[PassPeriod, list[InternetSession], bool] | None:
-    """Return the period whose refund is asked for, its sessions, and whether a balance says that some was used."""
+    """Return the period of a requested refund, its sessions, and whether a balance shows usage, or None."""
     payment, period = find_payment(connection, reference), period_of(connection, reference)
     if payment.state is not PaymentState.REFUND_ASKED or period is None:
         return None
@@ -118,7 +118,7 @@ def _refund_asked(connection: Connection, reference: str) -> tuple[PassPeriod, l
 
 
 def sessions_reaching_into(connection: Connection, period: PassPeriod) -> list[InternetSession]:
-    """Return the sessions under the user's passes that are valid beyond the beginning of this period."""
+    """Return the user's sessions under passes that are valid beyond the start of this period."""
     t = internet_session.c
     query = select(t.session_id).where(
         t.user_id == period.user_id, t.pass_period_id.is_not(None), t.valid_until > period.starts_at

@@ -1,7 +1,7 @@
-"""Sessions under a pass: as many as one likes while it runs, none counted against the free allowance.
+"""Sessions under a pass: many while it runs, up to the pass's limits, none counted against the free allowance.
 
-What a session is allowed, and until when, is signed into its package and onto its card. So a session ends with the
-pass as it was when the session was downloaded; after an extension one downloads another, which ends later.
+The allowance and the end of a session are signed into its package and onto its card. So a session ends when the
+pass ended as of its download. After an extension of the pass the user downloads a new session, which ends later.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ from kswifi.sessions.sql import internet_session, session_balance
 
 @dataclass(frozen=True, slots=True)
 class PassTerms:
-    """What an order gets under a pass; ``allowance_octets`` is None where it is uncapped."""
+    """The terms of an order under a pass; ``allowance_octets`` is None if uncapped."""
 
     period_id: str
     allowance_octets: int | None
@@ -33,7 +33,9 @@ class PassTerms:
 def terms_under_pass(
     connection: Connection, user_id: str, offer: Offer, rules: PassRules | None
 ) -> PassTerms | None:
-    """Return what the user's pass gives for this offer, None without a pass. In the order's write transaction.
+    """Return the terms of this offer under the user's pass, None without a pass.
+
+    Runs in the order's write transaction.
 
     Raises:
         FAIR_USE_REACHED: the pass has a limit, and nothing is left under it.
@@ -65,7 +67,7 @@ def terms_under_pass(
 
 
 def require_free_offer(offer: Offer, rules: PassRules | None) -> None:
-    """Refuse what has a price to somebody without a pass.
+    """Refuse an offer with a price to a user without a pass.
 
     Raises:
         PAYMENT_REQUIRED: it has a price.
@@ -88,7 +90,7 @@ def require_free_offer(offer: Offer, rules: PassRules | None) -> None:
 
 
 def _allotted(connection: Connection, period: PassPeriod) -> int:
-    """Return what of a period's limit is gone: all of unfinished sessions, and of ended ones what they used."""
+    """Return the octets of a period's limit that are taken: allowances of live sessions and usage of ended ones."""
     t = internet_session.c
     used = func.coalesce(session_balance.c.used, 0) + func.coalesce(session_balance.c.overrun, 0)
     counted = case((t.state.in_(LIVE_STATES), func.coalesce(t.allowance_octets, 0)), else_=used)

@@ -4,8 +4,8 @@ from typing import Protocol
 
 
 class NetworkAccess(Protocol):
-    """Tells whether a request came over an internet session instead of WiFi."""
+    """Tells whether a request came over an internet session and not over WiFi."""
 
     async def is_over_session(self, host: str, port: int) -> bool:
-        """Tell it of the socket that the request came from."""
+        """Tell it for the client address and port of the request."""
         ...

@@ -1,4 +1,4 @@
-"""Projects what the ledger says into the control plane: balances for people, and the sessions' states.
+"""Project the ledger's journal into the control database: balances, session states and line states.
 
 It follows the journal and writes how far it has read in the transaction that holds what that means, so each effect
 counts exactly once, whenever the process dies. Nobody else makes a session stored, active, paused, exhausted or,
@@ -116,11 +116,11 @@ class Projector:
         """The positions as they are in the database."""
 
     def wake(self, _sequence: int = 0) -> None:
-        """Say that there is more to read; on the loop's thread."""
+        """Signal new journal records. Call it on the event loop's thread."""
         self._wake.set()
 
     def stop(self) -> None:
-        """Let ``run`` return after what it is at."""
+        """Make ``run`` return after the current batch."""
         self._stopping.set()
         self._wake.set()
 

@@ -1,4 +1,4 @@
-"""The key that signs session packages and session records: one ES256 key of the installation."""
+"""The installation's ES256 key, which signs session packages and session records."""
 
 import dataclasses
 from typing import Final
@@ -12,7 +12,7 @@ from kswifi.sessions.errors import SESSION_SIGNING_KEY_DAMAGED
 
 
 class SessionSigningKey:
-    """Signs for the installation; the public half is what `/.well-known/jwks.json` serves."""
+    """Signs packages and records; `/.well-known/jwks.json` serves the public key."""
 
     def __init__(self, private_key: ec.EllipticCurvePrivateKey) -> None:
         self._private_key: Final = private_key
@@ -37,21 +37,21 @@ class SessionSigningKey:
 
     @property
     def kid(self) -> str:
-        """Return the key's name (RFC 7638)."""
+        """Return the key id, the RFC 7638 thumbprint."""
         return self.jwk.thumbprint()
 
     def jwks(self) -> KeySetSerialization:
-        """Return the JWK Set to publish: the public half alone."""
+        """Return the JWK Set to publish; it holds the public key only."""
         return self.public_keys.as_dict(private=False, alg="ES256", use="sig")
 
     def sign_record(self, record: SessionRecord) -> bytes:
-        """Return the card's record, named after and signed with this key; twice gives the same octets."""
+        """Return the signed session record with this key's id. Deterministic: equal records give equal octets."""
         named = dataclasses.replace(record, key_id=key_id(self._private_key.public_key()))
         return sign(named, self._private_key)
 
 
 def fresh_signing_key_pem() -> bytes:
-    """Return a new key for the key file."""
+    """Return a new private key in PEM for the key file."""
     return ec.generate_private_key(ec.SECP256R1()).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )

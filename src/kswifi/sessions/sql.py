@@ -27,7 +27,7 @@ internet_session: Final = Table(
     Column("esim_id", UuidText, ForeignKey("esim.esim_id"), nullable=False),
     Column("offer_id", String(32), nullable=False),
     Column("free", Boolean, nullable=False),
-    # NULL is uncapped; a free session never is.
+    # NULL: uncapped. A free session always has a cap.
     Column("allowance_octets", ExactInteger),
     Column("state", String(16), nullable=False),
     Column("state_reason", String(200)),
@@ -39,7 +39,7 @@ internet_session: Final = Table(
     Column("session_record", LargeBinary),
     Column("storage_proof", String(32)),
     Column("activated_at", UtcDateTime),
-    # The period of the pass under which it was downloaded; NULL without one.
+    # The period of the pass under which the session was ordered; NULL without a pass.
     Column("pass_period_id", UuidText, index=True),
     UniqueConstraint("user_id", "idempotency_key"),
     CheckConstraint("NOT free OR allowance_octets IS NOT NULL", name="free_is_capped"),
@@ -53,7 +53,7 @@ session_package: Final = Table(
     Column("session_id", UuidText, ForeignKey("internet_session.session_id"), primary_key=True),
     Column("package", LargeBinary, nullable=False),
 )
-"""The signed files, apart, so that reading a session does not read its package."""
+"""The signed packages. A table of their own, so that reading a session does not read its package."""
 
 session_balance: Final = Table(
     "session_balance",
@@ -80,7 +80,7 @@ ledger_projection: Final = Table(
     # Of the record after that one, so many effects are projected too.
     Column("effects", Integer, nullable=False, server_default="0"),
 )
-"""How far the journal has been read: written in the transaction that holds what was read."""
+"""The sequence number of the last projected journal record, written in the transaction that applied it."""
 
 session_dispute: Final = Table(
     "session_dispute",
@@ -88,28 +88,29 @@ session_dispute: Final = Table(
     Column("dispute_id", UuidText, primary_key=True),
     Column("session_id", UuidText, ForeignKey("internet_session.session_id"), nullable=False, index=True),
     Column("words", String(1000), nullable=False),
-    # Unix seconds of the beginnings of hours.
+    # The start of each disputed hour, in Unix seconds.
     Column("hours", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
 )
-"""What users say is wrong with a statement."""
+"""Users' complaints about statements."""
 
 card_line: Final = Table(
     "card_line",
     metadata,
     Column("esim_id", UuidText, ForeignKey("esim.esim_id"), primary_key=True),
-    # The highest counter given to a secured packet: drawn before the packet leaves, never given twice.
+    # The highest counter of a secured packet. It is increased before the packet is handed out and never reused.
     Column("packet_counter", ExactInteger, nullable=False),
-    # As its owner wants it, counted up with each change of mind; behind it, as the ledger has confirmed it.
+    # ``wanted_order`` and ``wants_next``: as the owner requested; ``wish`` counts the requests.
+    # ``session_order`` and ``continues``: as the ledger has confirmed.
     Column("wanted_order", JSON, nullable=False),
     Column("wants_next", Boolean, nullable=False),
     Column("wish", Integer, nullable=False),
     Column("session_order", JSON, nullable=False),
     Column("continues", Boolean, nullable=False),
-    # Which session the owner chose to go on with, for the next time that the hold is lifted.
+    # The session that the owner chose to use next, for the next time that the hold is lifted.
     Column("chosen_session_id", UuidText),
 )
-"""A line with several sessions: their order of use, and whether one follows the other by itself."""
+"""A line's packet counter, its order of use, and whether the next session follows a finished one automatically."""
 
 card_record: Final = Table(
     "card_record",
@@ -117,13 +118,13 @@ card_record: Final = Table(
     Column("esim_id", UuidText, ForeignKey("esim.esim_id"), primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("session_id", UuidText, ForeignKey("internet_session.session_id"), nullable=False, unique=True),
-    # What the record shall say, and what the card has proved that it says; NULL before the first proof.
+    # The required content, and the content that the card has proved (NULL before the first proof).
     Column("wanted", LargeBinary, nullable=False),
     Column("known", LargeBinary),
-    # The newest packet for it: its counter, and what it writes.
+    # The counter and the content of the newest packet for this record.
     Column("packet_counter", ExactInteger),
     Column("packet_content", LargeBinary),
     Column("failure", String(64)),
     Column("tries", Integer, nullable=False),
 )
-"""The records of EF.SESSIONS by their number: what is wanted and what is known differ until a packet is proved."""
+"""The records of EF.SESSIONS by number; ``wanted != known`` marks a record that needs a packet."""

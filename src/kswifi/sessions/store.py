@@ -1,4 +1,4 @@
-"""Sessions in their tables: the one place where a state is written, and told, in the caller's transaction."""
+"""Read and write sessions: the only place that writes a state; it publishes the change in the same transaction."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -51,7 +51,7 @@ _COLUMNS = (
     _t.activated_at,
     _t.pass_period_id,
 )
-# Made once: making a statement anew costs more than running it.
+# Built once: building a statement costs more than executing it.
 _BY_ID = select(*_COLUMNS).where(_t.session_id == bindparam("wanted"))
 _START_USAGE = (
     update(internet_session)
@@ -83,10 +83,10 @@ _OVERVIEW = _OVERVIEWS.where(_t.session_id == bindparam("wanted"))
 
 
 def find_session(connection: Connection, session_id: str, user_id: str | None = None) -> InternetSession:
-    """Return a session; with a user, only if it is theirs.
+    """Return a session; with ``user_id``, only a session of that user.
 
     Raises:
-        UnknownSessionError: there is none, or it is somebody else's.
+        UnknownSessionError: no such session, or it belongs to another user.
     """
     try:
         canonical = str(UUID(session_id))
@@ -101,7 +101,7 @@ def find_session(connection: Connection, session_id: str, user_id: str | None = 
 def overviews_of(
     connection: Connection, user_id: str, session_id: str | None = None, limit: int = 100
 ) -> list[SessionOverview]:
-    """Return a user's sessions, or the one, with cards and balances; the newest first, at most ``limit``."""
+    """Return a user's sessions, or the one named, with cards and balances; newest first, at most ``limit``."""
     wanted = {"wanted_user": user_id, "most": limit}
     if session_id is None:
         rows = connection.execute(_OVERVIEWS, wanted)
@@ -111,20 +111,20 @@ def overviews_of(
 
 
 def sessions_on(connection: Connection, esim_id: str) -> list[InternetSession]:
-    """Return the sessions of an eSIM, the newest first."""
+    """Return the sessions of an eSIM, the newest first, at most 100."""
     query = select(*_COLUMNS).where(_t.esim_id == esim_id).order_by(_t.session_id.desc()).limit(100)
     return [_read(row) for row in connection.execute(query)]
 
 
 def ordered_with(connection: Connection, user_id: str, idempotency_key: str) -> InternetSession | None:
-    """Return the session that this key has ordered already."""
+    """Return the session that the user ordered with this idempotency key, None without one."""
     query = select(*_COLUMNS).where(_t.user_id == user_id, _t.idempotency_key == idempotency_key)
     row = connection.execute(query).one_or_none()
     return None if row is None else _read(row)
 
 
 def add_session(connection: Connection, session: InternetSession, idempotency_key: str) -> None:
-    """Write a new session and tell of it."""
+    """Insert a new session and publish its state."""
     connection.execute(
         insert(internet_session).values(
             session_id=session.session_id,
@@ -184,33 +184,33 @@ def write_usage_starts(connection: Connection, activated_at: Mapping[str, dateti
 
 
 def put_package(connection: Connection, session_id: str, package: bytes) -> None:
-    """Keep the signed file."""
+    """Store the signed package."""
     connection.execute(insert(session_package).values(session_id=session_id, package=package))
 
 
 def get_package(connection: Connection, session_id: str) -> bytes | None:
-    """Return the signed file, None before it is made."""
+    """Return the signed package, None if it is not signed yet."""
     query = select(session_package.c.package).where(session_package.c.session_id == session_id)
     package: bytes | None = connection.execute(query).scalar_one_or_none()
     return package
 
 
 def get_record(connection: Connection, session_id: str) -> bytes | None:
-    """Return the signed record that the card is to hold, None before it is made."""
+    """Return the signed session record for the card, None if it is not signed yet."""
     query = select(_t.session_record).where(_t.session_id == session_id)
     record: bytes | None = connection.execute(query).scalar_one_or_none()
     return record
 
 
 def get_balance(connection: Connection, session_id: str) -> tuple[Balance, datetime | None]:
-    """Return the balance and the instant that it speaks of; zeros and None before the ledger knows the session."""
+    """Return the balance and the instant of its newest effect; zeros and None before the ledger has the account."""
     query = select(*_BALANCE_COLUMNS, session_balance.c.as_of).where(session_balance.c.session_id == session_id)
     row = connection.execute(query).one_or_none()
     return (Balance(), None) if row is None else (Balance(*row[:-1]), row.as_of)
 
 
 def live(sessions: list[InternetSession]) -> InternetSession | None:
-    """Return the one among an eSIM's sessions that is furthest on its way and has not ended."""
+    """Return the live session of an eSIM that is furthest in the order of states, None without one."""
     alive = [session for session in sessions if session.state in LIVE_STATES]
     return max(alive, key=lambda session: _FURTHEST.index(session.state), default=None)
 

@@ -1,7 +1,7 @@
-"""Free sessions that are released in tranches: the next one for the real use of the one before.
+"""Release free sessions in tranches: the next tranche when the one before is used.
 
-What is released is decided, and its money reserved, in the transaction that says so; the ledger is credited through
-the outbox. A tranche that found no money is asked for again, by the next octets that are booked or by the watch.
+The release and the reservation of its money are one transaction; an outbox entry credits the ledger. A tranche that
+found no money is tried again with the next booked octets and by the periodic ``release_waiting``.
 """
 
 from typing import Final
@@ -17,7 +17,7 @@ AT_ONCE: Final = 500
 
 
 def release(connection: Connection, session_id: str, rules: FreeDataRules) -> bool:
-    """Release a session's next tranche where it is due and paid for; tell whether it was."""
+    """Release a session's next tranche if it is due and its money is available; return whether it was released."""
     grant = release_tranche(connection, session_id, rules)
     if grant is None:
         return False
@@ -26,7 +26,7 @@ def release(connection: Connection, session_id: str, rules: FreeDataRules) -> bo
 
 
 async def release_waiting(database: Database, rules: FreeDataRules) -> int:
-    """Release what has waited for money or for the end of a stop, as far as there is some; return how many."""
+    """Release tranches that waited for money or for the end of a stop, up to a batch; return how many."""
 
     def release_some(connection: Connection) -> int:
         return sum(

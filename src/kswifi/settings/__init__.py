@@ -1,7 +1,7 @@
-"""Every setting, in one place: environment variables named KSWIFI_ and the setting, in capitals.
+"""All settings, as environment variables: KSWIFI_ and the name of the setting in capitals.
 
-Each has a default with which everything runs on this machine, and each is checked before anything starts. A
-variable that begins with KSWIFI_ and is no setting is refused too: a mistyped limit must not count as none.
+Every setting has a default with which the whole system runs on this machine. Every value is checked before anything
+starts. A variable that begins with KSWIFI_ and is no setting is refused too: a mistyped limit must not be ignored.
 """
 
 import difflib
@@ -35,7 +35,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class SettingsInvalidError(KswifiError):
-    """A setting that cannot be used; the message names its variable."""
+    """A setting is invalid; the message names its variable."""
 
     code = "settings_invalid"
 
@@ -49,7 +49,7 @@ class Settings(
     PhoneSettings,
     ProvisioningSettings,
 ):
-    """The settings. A port of 0 takes a free one. Lists are separated by commas."""
+    """The settings. Port 0 takes a free port. Lists are separated by commas."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
@@ -70,7 +70,7 @@ class Settings(
     attach_port: Annotated[Port, Field(description="The access gateway's attach wire.")] = 36412
     sandbox_port: Annotated[Port, Field(description="The sandbox payment gateway, in which no money moves.")] = 8085
 
-    # Which app Android shall trust with our profiles (docs/android.md)
+    # The app that Android shall trust with our profiles (docs/android.md)
     carrier_app_sha256: Annotated[
         str | None,
         Field(
@@ -95,7 +95,7 @@ class Settings(
     lan_port: Annotated[Port, Field(description="The page by HTTPS at lan_address.")] = 8444
     trust_port: Annotated[Port, Field(description="At lan_address, by HTTP: how to trust that CA.")] = 8083
 
-    # How people reach it
+    # The origin and names by which people reach the server
     public_origin: Annotated[
         str | None,
         Field(description="scheme://host[:port] of the page, without a path; from host and api_port if not set."),
@@ -124,11 +124,11 @@ class Settings(
         ),
     ] = None
 
-    # What is given, and for how long
+    # Offers and validity
     offers_file: Annotated[Path | None, Field(description="Your own offers.toml; else the one included.")] = None
     time_zone: Annotated[str, Field(description="The zone in whose days validity ends.")] = "Africa/Lagos"
 
-    # What costs money
+    # Payments
     paystack_secret_key: Annotated[
         SecretStr | None,
         Field(
@@ -299,12 +299,12 @@ class Settings(
 
     @property
     def requires_proof(self) -> bool:
-        """Whether an identifier is proved by a code before it has an account."""
+        """True if an identifier must be proved by a code before it can have an account."""
         return self.mode != "embedded" if self.identifier_proof is None else self.identifier_proof
 
     @property
     def payment_gateway_name(self) -> str | None:
-        """Which gateway takes payments; None if none does."""
+        """The name of the gateway that takes payments; None if there is none."""
         if self.payment_gateway is not None:
             return self.payment_gateway
         if self.paystack_secret_key is not None:
@@ -313,7 +313,7 @@ class Settings(
 
     @property
     def payment_options(self) -> GatewayOptions:
-        """The key and the address of the gateway that the settings name; Paystack has settings of its own."""
+        """The key and the address of the configured gateway; Paystack has settings of its own."""
         key, url = self.payment_secret_key, self.payment_url
         if self.payment_gateway_name == "paystack" and key is None:
             key, url = self.paystack_secret_key, self.paystack_url
@@ -321,19 +321,19 @@ class Settings(
 
     @property
     def sandbox_origin(self) -> str:
-        """Where the sandbox gateway answers: phones in the network come to its checkout too."""
+        """The origin of the sandbox gateway; phones in the network open its checkout there too."""
         return f"http://{authority(self.lan_address or self.reachable_host, self.sandbox_port)}"
 
     @property
     def zone(self) -> ZoneInfo:
-        """The zone in whose days validity ends."""
+        """The time zone in which days of validity end."""
         return ZoneInfo(self.time_zone)
 
     @property
     def origin(self) -> str:
-        """Where people reach the page: the setting, or host and API port.
+        """The origin of the page: the setting, else host and API port.
 
-        This machine is ``localhost``, not its address: browsers make passkeys for names alone.
+        For this machine it is ``localhost``, not its address: browsers make passkeys for names only.
         """
         if self.public_origin is not None:
             return self.public_origin
@@ -345,7 +345,7 @@ class Settings(
 
     @property
     def hides_clients(self) -> bool:
-        """Whether a proxy must stand in front, since the API speaks no TLS, and none may name its clients."""
+        """True if people use HTTPS, so that a proxy must be in front, and no trusted proxy is configured."""
         return (
             self.public_origin is not None
             and self.public_origin.startswith("https:")
@@ -355,53 +355,53 @@ class Settings(
 
     @property
     def carrier_apps(self) -> tuple[CarrierApp, ...]:
-        """The apps that new profiles tell Android to trust."""
+        """The apps that Android shall trust with new profiles."""
         if self.carrier_app_sha256 is None:
             return ()
         return (CarrierApp(bytes.fromhex(self.carrier_app_sha256.replace(":", "")), self.carrier_app_package),)
 
     @property
     def smdp_name(self) -> str:
-        """The SM-DP+'s name in activation codes: the setting, or this machine and the port."""
+        """The SM-DP+'s name in activation codes: the setting, else this machine and the port."""
         return self.smdp_address or f"localhost:{self.rsp_port}"
 
     @property
     def peer_address(self) -> str | None:
-        """The name, in activation codes, of another's SM-DP+ that delivers new profiles; None for our own."""
+        """The name, in activation codes, of the external SM-DP+ that delivers new profiles; None for our own."""
         return None if self.es2_peer_url is None else self.es2_peer_address
 
     @property
     def lab_origin(self) -> str | None:
-        """Where the page reaches the lab phone's control; None without the lab."""
+        """The origin of the lab phone's control; None without the lab."""
         return f"http://{authority(self.host, self.lab_port)}" if self.mode == "embedded" else None
 
     @property
     def reachable_host(self) -> str:
-        """The address to connect to for the API: loopback where it listens on all."""
+        """The address for connections to the API: loopback if it listens on all addresses."""
         return reachable(self.api_bind)
 
     @property
     def hosts(self) -> frozenset[str]:
-        """Every name in a Host header that this server answers to."""
+        """All names in a Host header that this server accepts."""
         own = {"127.0.0.1", "localhost", "::1", self.api_bind.lower(), urlsplit(self.origin).hostname or ""}
         return frozenset(own | set(self.allowed_hosts)) - {"", "0.0.0.0", "::"}
 
     @property
     def login_lifetime(self) -> timedelta:
-        """The longest a sign-in lasts."""
+        """The maximum lifetime of a LoginSession."""
         return timedelta(days=self.login_days)
 
     @property
     def login_idle(self) -> timedelta:
-        """How long a sign-in may be unused."""
+        """The maximum time that a LoginSession may be unused."""
         return timedelta(days=self.login_idle_days)
 
 
 def load_settings(**given: Any) -> Settings:
-    """Read the environment and check it; what is ``given`` (by the command line) goes before it.
+    """Read the environment and check it; ``given`` (from the command line) overrides it.
 
     Raises:
-        SettingsInvalidError: a setting cannot be used, or a KSWIFI_ variable is no setting.
+        SettingsInvalidError: a setting is invalid, or a KSWIFI_ variable is no setting.
     """
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     ours = {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}

@@ -1,4 +1,4 @@
-"""The settings of charging: who it is to its peers, how it grants, and how long records are kept."""
+"""The settings of charging: its Diameter identity, the sizes of grants, and the retention of records."""
 
 from typing import Annotated, Literal, Self
 
@@ -13,7 +13,7 @@ DiameterName = Annotated[
 
 
 class ChargingSettings(BaseSettings):
-    """Settings of the Gy server; ``kswifi.settings`` has the others."""
+    """Settings of the Gy server; all other settings are in ``kswifi.settings``."""
 
     diameter_identity: Annotated[DiameterName, Field(description="Our Origin-Host.")] = "ocs.kswifi"
     diameter_realm: Annotated[

@@ -1,4 +1,4 @@
-"""The settings of connections: how many there may be, and how long each may take."""
+"""The settings of connections: their number and their time limits."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ from pydantic_settings import BaseSettings
 
 
 class ConnectionSettings(BaseSettings):
-    """Settings of the listeners (docs/limits.md); ``kswifi.settings`` has the others."""
+    """Settings of the listeners (docs/limits.md); all other settings are in ``kswifi.settings``."""
 
     connections: Annotated[
         int, Field(ge=16, le=100_000, description="Connections of all HTTP ports together that are held at once.")

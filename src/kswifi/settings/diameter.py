@@ -1,4 +1,4 @@
-"""The settings of Diameter peers: who may connect, from where and how, and what each of them may ask for."""
+"""The settings of Diameter peers: names, networks, TLS, and the applications that each peer may use."""
 
 import re
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ PeerNames = Annotated[tuple[str, ...], NoDecode, Field(max_length=1000)]
 
 
 class DiameterSettings(ListenSettings):
-    """Settings of the Diameter node's peers; ``kswifi.settings`` has the others."""
+    """Settings of the Diameter node's peers; all other settings are in ``kswifi.settings``."""
 
     diameter_peers: Annotated[
         PeerNames,
@@ -77,7 +77,7 @@ class DiameterSettings(ListenSettings):
 
     @property
     def diameter_networks(self) -> Mapping[str, tuple[Network, ...]]:
-        """The networks of each peer that is listed with some, by its name in lower case."""
+        """The networks of each peer that is listed with networks, by its name in lower case."""
         networks: dict[str, tuple[Network, ...]] = {}
         for name, network in map(_peer, self.diameter_peers):
             if network is not None:
@@ -86,12 +86,12 @@ class DiameterSettings(ListenSettings):
 
     @property
     def diameter_names_alone(self) -> frozenset[str]:
-        """The peers that are listed without a network, in lower case; ``*`` among them stands for any."""
+        """The peers that are listed without a network, in lower case; ``*`` means any peer."""
         return frozenset(name for name, network in map(_peer, self.diameter_peers) if network is None)
 
     @property
     def diameter_peers_elsewhere(self) -> bool:
-        """Whether a peer may connect that is not on this machine."""
+        """True if a peer on another machine may connect."""
         return bool(self.diameter_names_alone and self.diameter_trusted_networks) or any(
             not network.is_loopback for networks in self.diameter_networks.values() for network in networks
         )
@@ -131,7 +131,7 @@ class DiameterSettings(ListenSettings):
 
 
 def _peer(entry: str) -> tuple[str, Network | None]:
-    """Read ``name`` or ``name@network``; a single address is a network of one."""
+    """Parse ``name`` or ``name@network``; a single address is a network of one address."""
     name, at, written = entry.partition("@")
     if name == ANY_PEER and at:
         raise ValueError(f"{entry!r}: write * alone, and its networks into diameter_trusted_networks")

@@ -1,4 +1,4 @@
-"""The settings of who asks: reverse proxies, the networks of WiFi venues, and who may read the metrics."""
+"""The settings of clients: reverse proxies, networks of WiFi venues, and networks that may read the metrics."""
 
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Self
@@ -26,7 +26,7 @@ IpNetworks = Annotated[
 
 
 class EdgeSettings(BaseSettings):
-    """Settings of the HTTP edge; ``kswifi.settings`` has the others."""
+    """Settings of the HTTP edge; all other settings are in ``kswifi.settings``."""
 
     trusted_proxies: Annotated[
         IpNetworks,
@@ -61,7 +61,7 @@ class EdgeSettings(BaseSettings):
 
     @property
     def venues(self) -> Venues:
-        """The networks of WiFi venues, whose addresses stand for many people."""
+        """The networks of WiFi venues, in which many people share an address."""
         return Venues(self.wifi_networks, self.venue_rate_factor)
 
     @model_validator(mode="after")

@@ -1,6 +1,6 @@
-"""The settings of free data: who gets how much of it, and at whose cost.
+"""The settings of free data: limits for each user, and prices.
 
-Budgets and the kill switch are not here: an operator changes them while it runs (`kswifi budget`).
+Budgets and the kill switch are not settings: an operator changes them while the server runs (`kswifi budget`).
 """
 
 from datetime import timedelta
@@ -30,7 +30,7 @@ _SAME_NAME = (
 
 
 class FreeDataSettings(BaseSettings):
-    """Settings of free data; ``kswifi.settings`` has the others. What is not set is not limited."""
+    """Settings of free data; all other settings are in ``kswifi.settings``. An unset limit does not apply."""
 
     free_allowance_octets: Annotated[
         OctetCount, Field(description="Free octets for one account in any free_allowance_days.")
@@ -117,7 +117,7 @@ class FreeDataSettings(BaseSettings):
         return self
 
     def free_data_rules(self) -> FreeDataRules:
-        """Return the rules as the capability takes them; the zone is another setting's."""
+        """Return the rules of free data; the time zone is a setting elsewhere, so the caller adds it."""
         return FreeDataRules(
             allowance_octets=self.free_allowance_octets,
             allowance_days=self.free_allowance_days,

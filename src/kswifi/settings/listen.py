@@ -1,4 +1,4 @@
-"""The settings of where each port listens."""
+"""The settings of the address of each port."""
 
 from typing import Annotated, Final, Literal, Self
 
@@ -18,7 +18,7 @@ _EMBEDDED_HELP: Final = (
 
 
 class ListenSettings(BaseSettings):
-    """Settings of the addresses that ports bind to; ``kswifi.settings`` has the others."""
+    """Settings of the addresses that ports bind to; all other settings are in ``kswifi.settings``."""
 
     mode: Annotated[
         Mode,
@@ -68,7 +68,7 @@ class ListenSettings(BaseSettings):
 
     @property
     def diameter_bind(self) -> str:
-        """The address that Diameter over plain TCP binds to: loopback, unless it was set itself."""
+        """The address that Diameter over plain TCP binds to: loopback, unless it is set explicitly."""
         if self.diameter_host is not None:
             return self.diameter_host
         if is_loopback(self.host):
@@ -77,11 +77,11 @@ class ListenSettings(BaseSettings):
 
     @property
     def is_on_loopback(self) -> bool:
-        """Whether only this machine reaches it, on every port."""
+        """True if every port is reachable from this machine only."""
         binds = (self.api_bind, self.rsp_bind, self.es2_bind, self.diameter_bind, self.diameter_tls_host)
         return all(bind is None or is_loopback(bind) for bind in binds)
 
 
 def reachable(bind: str) -> str:
-    """Return the address to connect to on this machine, for one that a port binds to."""
+    """Return the address for connections from this machine to a port that binds to ``bind``."""
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bind, bind)

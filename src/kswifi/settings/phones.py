@@ -1,4 +1,4 @@
-"""The settings of codes to phones and mailboxes: who sends them, how many, and who must prove an identifier."""
+"""The settings of codes to phones and mailboxes: their senders, their rates, and whether a proof is required."""
 
 from typing import Annotated, Final, Self
 
@@ -14,7 +14,7 @@ _RATES: Final = CodeRates()
 
 
 class PhoneSettings(BaseSettings):
-    """Settings of codes; ``kswifi.settings`` has the others."""
+    """Settings of codes; all other settings are in ``kswifi.settings``."""
 
     identifier_proof: Annotated[
         bool | None,
@@ -126,7 +126,7 @@ class PhoneSettings(BaseSettings):
 
     @property
     def code_rates(self) -> CodeRates:
-        """How many codes are sent."""
+        """The rate limits of codes."""
         return CodeRates(
             number_hour=self.sms_codes_number_hour,
             number_day=self.sms_codes_number_day,
@@ -139,7 +139,7 @@ class PhoneSettings(BaseSettings):
 
     @property
     def email_options(self) -> EmailOptions:
-        """The options of the e-mail sender."""
+        """The options of the email sender."""
         return EmailOptions(
             self.email_sender or "",
             self.email_host or "",

@@ -1,4 +1,4 @@
-"""The settings of profiles: their numbers and access point; ES2+ as served here, and as we call another's."""
+"""The settings of profiles: numbers and access point; ES2+ as a server, and as a client of an external SM-DP+."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -12,9 +12,9 @@ from kswifi.esim.smdp.rsp_model import SmdpRules
 
 
 class ProvisioningSettings(BaseSettings):
-    """Settings of profiles and of ES2+; ``kswifi.settings`` has the others."""
+    """Settings of profiles and of ES2+; all other settings are in ``kswifi.settings``."""
 
-    # The numbers of new lines, and what people type in by hand: choose them before the first order
+    # The numbers of new lines, and the access point that people configure: choose them before the first order
     plmn: Annotated[
         str, Field(pattern=r"^[0-9]{5,6}$", description="MCC and MNC of new IMSIs; 00101 is the test network's.")
     ] = "00101"
@@ -58,7 +58,7 @@ class ProvisioningSettings(BaseSettings):
         int, Field(ge=1, le=100, description="Wrong confirmation codes after which an order ends in Error.")
     ] = 3
 
-    # Another's SM-DP+ that delivers our profiles (docs/rsp.md); without es2_peer_url, our own does
+    # The external SM-DP+ that delivers our profiles (docs/rsp.md); without es2_peer_url, our own delivers them
     es2_peer_url: Annotated[
         str | None,
         Field(
@@ -100,7 +100,7 @@ class ProvisioningSettings(BaseSettings):
 
     @property
     def numbers(self) -> NumberRange:
-        """Where new lines get their numbers from."""
+        """The number range of new lines."""
         return NumberRange(self.iccid_prefix, self.plmn)
 
     @property
@@ -113,7 +113,7 @@ class ProvisioningSettings(BaseSettings):
         )
 
     def line_settings(self, smdp_address: str) -> LineSettings:
-        """Return what people type in by hand; the SM-DP+'s name is another setting's."""
+        """Return the access point settings for people's phones; the caller gives the SM-DP+'s name."""
         return LineSettings(smdp_address, self.apn, self.apn_user_name, self.apn_password)
 
     @model_validator(mode="after")

@@ -1,1 +1,1 @@
-"""What every HTTP route shares: authentication, idempotency, ranges, problem documents, streams."""
+"""What all HTTP routes share: authentication, idempotency, ranges, problem documents, event streams."""

@@ -1,4 +1,4 @@
-"""The layer that puts the client's address into a request's scope, before anything else reads it."""
+"""Middleware that puts the client's address into the request's scope before any other code reads it."""
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -8,10 +8,10 @@ from kswifi.kernel.network_addresses import parse_address
 
 
 class ClientEdge:
-    """ASGI middleware: ``scope["client"]`` and ``scope["scheme"]`` are those of the client, not of a trusted proxy.
+    """ASGI middleware: sets ``scope["client"]`` and ``scope["scheme"]`` to those of the client, not of a proxy.
 
-    Every decision by address (rates, WiFi networks) reads ``request.client``, so it is made in this one place. The
-    address is in its normal form (``kswifi.kernel.network_addresses``) whether a proxy stands in between or not.
+    Every decision by address (rate limits, WiFi networks) reads ``request.client``. The address is always in normal
+    form (``kswifi.kernel.network_addresses``), with or without a proxy.
     """
 
     def __init__(self, app: ASGIApp, trust: ProxyTrust) -> None:

@@ -1,4 +1,4 @@
-"""What routes ask for: the services, who is signed in, and that it is really they who ask."""
+"""FastAPI dependencies of routes: the services, the signed-in user, and the CSRF check."""
 
 import hmac
 from typing import Annotated, Final
@@ -15,7 +15,7 @@ CSRF_HEADER: Final = "X-CSRF-Token"
 
 
 async def get_services(request: Request) -> Services:
-    """Return what the bootstrap handed over."""
+    """Return the services that the bootstrap passed to ``create_app``."""
     services = request.app.state.services
     assert isinstance(services, Services)  # noqa: S101 - set by create_app
     return services
@@ -25,9 +25,9 @@ ServicesDep = Annotated[Services, Depends(get_services)]
 
 
 async def client_address(request: Request) -> str:
-    """Return the address for which attempts are counted: an IPv4 address, or the /64 of one IPv6 customer.
+    """Return the address for rate limits: an IPv4 address, or the /64 network of an IPv6 address.
 
-    Behind a trusted proxy it is the client's (``kswifi.api.edge.client_address``).
+    Behind a trusted proxy it is the client's address (``kswifi.api.edge.client_address``).
     """
     address = parse_address(request.client.host) if request.client else None
     if address is None:
@@ -40,15 +40,15 @@ ClientAddress = Annotated[str, Depends(client_address)]
 
 
 def cookie_name(services: Services) -> str:
-    """Return the login cookie's name; __Host- binds it to exactly this host (RFC 6265bis, 4.1.3.2)."""
+    """Return the login cookie's name; the prefix __Host- binds it to this host (RFC 6265bis, 4.1.3.2)."""
     return "__Host-kswifi_login" if services.environment.https else "kswifi_login"
 
 
 async def login_token(request: Request, services: ServicesDep) -> str:
-    """Return the token of the request's cookie.
+    """Return the login token from the request's cookie.
 
     Raises:
-        NotSignedInError: there is none.
+        NotSignedInError: the request has no login cookie.
     """
     token = request.cookies.get(cookie_name(services))
     if not token:
@@ -60,7 +60,7 @@ LoginToken = Annotated[str, Depends(login_token)]
 
 
 async def signed_in(token: LoginToken, services: ServicesDep) -> SignedIn:
-    """Return who asks. For requests that change nothing."""
+    """Return the signed-in user, for requests that change nothing."""
     return await services.accounts.who(token)
 
 
@@ -74,7 +74,7 @@ async def signed_in_writer(
         str, Header(description="`csrf_token` of signing in or of `GET /api/v1/account`.")
     ] = "",
 ) -> SignedIn:
-    """Return who asks for a change, having shown the LoginSession's CSRF token.
+    """Return the signed-in user of a request that changes something; it must carry the LoginSession's CSRF token.
 
     Raises:
         CSRF_TOKEN_WRONG: it is missing or that of another login session.
@@ -90,7 +90,7 @@ SignedInWriter = Annotated[SignedIn, Depends(signed_in_writer)]
 
 
 def set_login_cookie(response: Response, services: Services, login: Login) -> None:
-    """Hand the LoginSession's token to the browser, out of reach of any script."""
+    """Set the login cookie with the LoginSession's token; scripts cannot read it (HttpOnly)."""
     lifetime = login.expires_at - services.database.clock.now()
     response.set_cookie(
         cookie_name(services),
@@ -104,7 +104,7 @@ def set_login_cookie(response: Response, services: Services, login: Login) -> No
 
 
 def clear_login_cookie(response: Response, services: Services) -> None:
-    """Take the cookie back."""
+    """Delete the login cookie."""
     response.delete_cookie(
         cookie_name(services), path="/", secure=services.environment.https, httponly=True, samesite="lax"
     )

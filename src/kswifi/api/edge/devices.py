@@ -1,6 +1,7 @@
-"""The device that asks, as far as a web page has an honest name for one: a random number of ours in a cookie.
+"""The device identity for the rules of free data: a random number in a cookie.
 
-Who clears the cookie, or opens another browser, is another device: an aid against habit, not against malice.
+A user who deletes the cookie or opens another browser counts as a new device. The rule therefore limits habit, not
+deliberate abuse.
 """
 
 import os
@@ -14,12 +15,12 @@ from kswifi.api.services import Services
 
 DEVICE_COOKIE: Final = "kswifi_device"
 DEVICE_COOKIE_SECONDS: Final = 400 * 86_400
-"""The longest that browsers keep a cookie (RFC 6265bis, 5.5)."""
+"""The longest lifetime that browsers allow for a cookie (RFC 6265bis, 5.5)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device; ``cookie`` is what names it, ``known`` whether it brought that along."""
+    """A device; ``cookie`` holds its identity, ``known`` is True if the request carried it."""
 
     device_id: str
     cookie: str
@@ -27,7 +28,7 @@ class Device:
 
 
 async def device_of(request: Request, sessions: SessionServicesDep) -> Device:
-    """Return the device that the request's cookie names; a new one where it names none of ours."""
+    """Return the device in the request's cookie; a new device if there is no valid cookie."""
     marks = sessions.free_data.marks
     given = request.cookies.get(DEVICE_COOKIE, "")
     device_id = marks.device_of(given)
@@ -41,9 +42,9 @@ DeviceDep = Annotated[Device, Depends(device_of)]
 
 
 def set_device_cookie(response: Response, services: Services, device: Device) -> None:
-    """Let a device that is new here be known again, where a rule of free data asks which it is.
+    """Set the device cookie for a new device, if a rule of free data uses devices.
 
-    Without such a rule only the login's device cookie (``login_client``) outlives signing out.
+    Without such a rule, only the login's device cookie (``login_client``) remains after sign-out.
     """
     sessions = services.sessions
     asked = sessions is not None and sessions.free_data.rules.device_allowance_octets is not None

@@ -1,4 +1,4 @@
-"""What the HTTP edge itself refuses."""
+"""Errors of the HTTP edge."""
 
 from kswifi.kernel.errors import Refusal
 

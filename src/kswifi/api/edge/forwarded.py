@@ -1,14 +1,14 @@
 """Find the client of a request that came through reverse proxies: a pure function of the TCP peer and the headers.
 
-A header field says anything its sender likes. So it is read only when the TCP peer is a proxy that the operator
-trusts, and from its right end, where that proxy wrote the address that it saw itself. If that address belongs to
-another trusted proxy, the element to its left was written by that one, and so on. The first address that is not a
-trusted proxy's is the client. Everything to its left came from the client and is not read.
+A client can write anything into a header field. The field is therefore read only if the TCP peer is a trusted proxy
+of the operator, and from its right end, where that proxy appended the address of its own peer. If that address is
+another trusted proxy, the element to its left was appended by that proxy, and so on. The first address that is not
+a trusted proxy is the client. Everything to its left came from the client and is ignored.
 
-Where an element that has to be read is no address (``unknown``, an obfuscated identifier, a damaged one, or none
-at all), the client counts as the trusted proxy that wrote the element: an address that no client can choose.
+If an element to be read is not an address (``unknown``, an obfuscated identifier, damaged or missing), the client
+counts as the trusted proxy that wrote the element: an address that no client can choose.
 
-uvicorn's ``ProxyHeadersMiddleware`` knows X-Forwarded-For alone, keeps text that is no address, and compares an
+uvicorn's ``ProxyHeadersMiddleware`` reads X-Forwarded-For only, keeps text that is not an address, and compares an
 IPv4-mapped peer with IPv4 networks without converting it.
 """
 
@@ -22,15 +22,15 @@ from typing import Final
 from kswifi.kernel.network_addresses import IpAddress, IpNetwork, normal_address
 
 HOPS_LIMIT: Final = 8
-"""Trusted proxies in a row; the client of a longer chain counts as the last proxy read."""
+"""The maximum number of trusted proxies in a chain; in a longer chain the last proxy read counts as the client."""
 
 _SCHEMES: Final = ("http", "https")
-_WHITESPACE: Final = " \t"  # OWS of RFC 9110, 5.6.3; str.strip() alone takes away more
+_WHITESPACE: Final = " \t"  # OWS of RFC 9110, 5.6.3; str.strip() without an argument removes more
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 _OBFUSCATED_PORT: Final = re.compile(r"_[A-Za-z0-9._-]+")  # RFC 7239, 6
 
-# RFC 7239, 4: forwarded-pair = token "=" ( token / quoted-string ). No alternative begins like another one, so
-# that a match takes time in proportion to the text, whatever the text is.
+# RFC 7239, 4: forwarded-pair = token "=" ( token / quoted-string ). No two alternatives begin alike, so the time
+# of a match is linear in the length of the text.
 _TCHARS: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _PAIR: Final = re.compile(
     rf'(?P<name>{_TCHARS})=(?:(?P<token>{_TCHARS})|"(?P<quoted>(?:[^"\\]|\\.)*)")[ \t]*(?P<end>[;,]|$)[ \t]*'
@@ -39,7 +39,7 @@ _ESCAPED: Final = re.compile(r"\\(.)")
 
 
 class ForwardedHeader(StrEnum):
-    """The header field in which a proxy names the client. Reading both would let a client send the other one."""
+    """The header field in which a proxy names the client. Only one is read: a client can send the other."""
 
     FORWARDED = "Forwarded"
     X_FORWARDED_FOR = "X-Forwarded-For"
@@ -47,13 +47,13 @@ class ForwardedHeader(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ProxyTrust:
-    """Which TCP peers are proxies whose header field counts, and which header field that is."""
+    """The trusted proxies, and the header field in which they name the client."""
 
     networks: tuple[IpNetwork, ...] = ()
     header: ForwardedHeader = ForwardedHeader.X_FORWARDED_FOR
 
     def includes(self, address: IpAddress) -> bool:
-        """Tell whether an address, in its normal form, is a trusted proxy's."""
+        """Tell whether an address in normal form belongs to a trusted proxy."""
         return any(address in network for network in self.networks)
 
 
@@ -62,7 +62,7 @@ NO_PROXIES: Final = ProxyTrust()
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The host that sent a request. ``port`` is 0 where no proxy said it; ``scheme`` None likewise."""
+    """The host that sent a request; ``port`` is 0 and ``scheme`` None if no proxy stated it."""
 
     address: IpAddress
     port: int = 0
@@ -71,7 +71,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class _Hop:
-    """What one proxy wrote of the host that it was connected to; ``address`` is None if it is not readable."""
+    """The element of one proxy about its peer; ``address`` is None if it is not readable."""
 
     address: IpAddress | None
     port: int = 0
@@ -84,11 +84,11 @@ def client_of(
     """Return the client of a request.
 
     Args:
-        peer: the address at the other end of the TCP connection.
+        peer: the address of the TCP peer.
         port: its port.
-        fields: the values of the header field ``trust.header``, a line each, in the order received.
-        protocols: the values of X-Forwarded-Proto likewise; not read where the header field is Forwarded.
-        trust: which proxies count.
+        fields: the values of the header field ``trust.header``, one per line, in the order received.
+        protocols: the values of X-Forwarded-Proto, in the same form; ignored if the header field is Forwarded.
+        trust: the trusted proxies.
     """
     client = Client(normal_address(peer), port)
     if not trust.includes(client.address):
@@ -97,12 +97,12 @@ def client_of(
         hops, scheme = _forwarded(fields), None
     else:
         hops, scheme = _x_forwarded_for(fields), _x_forwarded_proto(protocols)
-    if not fields:  # the proxy's machine itself asks, or the proxy names no client
+    if not fields:  # the request comes from the proxy's machine itself, or the proxy names no client
         return Client(client.address, port, scheme)
     for _ in range(HOPS_LIMIT):
         hop = next(hops, None)
         if hop is None or hop.address is None:
-            # The last trusted proxy stands for the client. Its own port belongs to another connection.
+            # The last trusted proxy counts as the client. Its port is that of another connection.
             return Client(client.address, 0, scheme if hop is None else hop.scheme or scheme)
         scheme = hop.scheme or scheme
         client = Client(hop.address, hop.port, scheme)
@@ -112,7 +112,7 @@ def client_of(
 
 
 def _x_forwarded_for(fields: Sequence[str]) -> Iterator[_Hop]:
-    """Give the elements of X-Forwarded-For, the last one first."""
+    """Yield the elements of X-Forwarded-For, the last one first."""
     for field in reversed(fields):
         rest = field
         while True:
@@ -123,16 +123,16 @@ def _x_forwarded_for(fields: Sequence[str]) -> Iterator[_Hop]:
 
 
 def _x_forwarded_proto(values: Sequence[str]) -> str | None:
-    """Return the scheme that X-Forwarded-Proto states; None unless it is stated once, and is one of HTTP's."""
+    """Return the scheme in X-Forwarded-Proto; None unless there is exactly one value, http or https."""
     scheme = values[0].strip(_WHITESPACE).lower() if len(values) == 1 else None
     return scheme if scheme in _SCHEMES else None
 
 
 def _forwarded(fields: Sequence[str]) -> Iterator[_Hop]:
-    """Give the elements of Forwarded (RFC 7239), the last one first.
+    """Yield the elements of Forwarded (RFC 7239), the last one first.
 
-    A line is parsed as a whole: in a damaged one it is not certain where the proxy's own element begins, so it
-    gives one element without an address.
+    A line is parsed as a whole. In a damaged line the start of the proxy's own element is uncertain, so the line
+    yields one element without an address.
     """
     for field in reversed(fields):
         elements = _elements(field.strip(_WHITESPACE))
@@ -146,7 +146,7 @@ def _forwarded(fields: Sequence[str]) -> Iterator[_Hop]:
 
 
 def _elements(field: str) -> list[dict[str, str]] | None:
-    """Return the elements of one line, each its parameters by name in lower case; None if the line is damaged."""
+    """Return the elements of one line as parameters by lower-case name; None if the line is damaged."""
     elements: list[dict[str, str]] = [{}]
     at, end = 0, ","
     while at < len(field):
@@ -158,11 +158,11 @@ def _elements(field: str) -> list[dict[str, str]] | None:
         at, end = pair.end(), pair["end"]
         if end == ",":
             elements.append({})
-    return elements if not end else None  # it ends after a pair, not after a separator
+    return elements if not end else None  # a line must end after a pair, not after a separator
 
 
 def _node(text: str, *, bare_ipv6: bool) -> _Hop:
-    """Read an address with or without a port (RFC 7239, 6); X-Forwarded-For also has IPv6 without brackets."""
+    """Parse an address with or without a port (RFC 7239, 6); X-Forwarded-For also allows IPv6 without brackets."""
     host, port_text = text, None
     if text.startswith("["):
         host, bracket, rest = text[1:].partition("]")
@@ -175,7 +175,7 @@ def _node(text: str, *, bare_ipv6: bool) -> _Hop:
     if port is None:
         return _Hop(None)
     try:
-        # A zone ("fe80::1%eth0") means something on the proxy's machine only.
+        # A zone ("fe80::1%eth0") has a meaning on the proxy's machine only.
         if text.startswith("[") or (bare_ipv6 and ":" in host and "%" not in host):
             return _Hop(normal_address(IPv6Address(host)) if "%" not in host else None, port)
         return _Hop(IPv4Address(host), port)
@@ -184,7 +184,7 @@ def _node(text: str, *, bare_ipv6: bool) -> _Hop:
 
 
 def _port(text: str | None) -> int | None:
-    """Return a port; 0 for one that is missing or obfuscated, None for what is no port."""
+    """Return a port; 0 if it is missing or obfuscated, None if it is not a port."""
     if text is None or _OBFUSCATED_PORT.fullmatch(text):
         return 0
     return int(text) if _PORT.fullmatch(text) and int(text) <= 65535 else None

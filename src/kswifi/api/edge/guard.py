@@ -1,4 +1,4 @@
-"""The outermost layer of every request: what is refused before anything is read, and what every answer carries."""
+"""The outermost middleware: checks before anything else reads the request, and headers on every response."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -31,11 +31,11 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 @dataclass(frozen=True, slots=True)
 class EdgePolicy:
-    """Who may speak to this server.
+    """The hosts and origins that this server accepts.
 
-    ``allowed_hosts`` are names and addresses without a port. ``allowed_origins`` are written scheme://host[:port]
-    and may send what changes something; none needs to be named for the page this server itself gives out.
-    ``connect_origins`` are where that page may fetch from beside here.
+    ``allowed_hosts`` are names and addresses without a port. ``allowed_origins`` (scheme://host[:port]) may send
+    requests that change something; the server's own origin is always allowed. ``connect_origins`` are further
+    origins from which the page may fetch.
     """
 
     allowed_hosts: frozenset[str]
@@ -45,7 +45,7 @@ class EdgePolicy:
 
 
 class Edge:
-    """ASGI middleware: header limits, Host, Origin and media type; security headers; no traceback leaves."""
+    """ASGI middleware: checks header limits, Host, Origin, media type; adds security headers; hides tracebacks."""
 
     def __init__(self, app: ASGIApp, policy: EdgePolicy, refusals: SecurityRefusals) -> None:
         self._app = app
@@ -75,7 +75,7 @@ class Edge:
             self._refusals.note(error, scope)
             await refusal(error)(scope, receive, send_with_headers)
         except Exception as error:
-            # The process's edge: a defect is logged with its trace, and the client is told that it is ours.
+            # The edge of the process: log the defect with its traceback and answer 500 without details.
             _log.error("request_failed", method=scope["method"], path=scope["path"], exc_info=error)
             if started:
                 raise
@@ -102,7 +102,7 @@ class Edge:
         self._require_json(scope, headers)
 
     def _require_own_origin(self, headers: Headers, own: str) -> None:
-        """Refuse what a page elsewhere sends. Clients that are no browser send neither of the two headers."""
+        """Refuse a request from a page of another origin. Clients other than browsers send neither header."""
         origin = headers.get("origin")
         fetched_from = headers.get("sec-fetch-site", "same-origin")
         if origin is None and fetched_from in ("same-origin", "none"):
@@ -127,7 +127,7 @@ class Edge:
 
 
 def _limited(receive: Receive) -> Receive:
-    """Return a receive that gives up on a body that said nothing of its length and is too long."""
+    """Return a receive function that raises if a body without Content-Length exceeds the limit."""
     taken = 0
 
     async def receive_limited() -> Message:
@@ -136,14 +136,14 @@ def _limited(receive: Receive) -> Receive:
         if message["type"] == "http.request":
             taken += len(message.get("body", b""))
             if taken > BODY_LIMIT_OCTETS:
-                raise HTTPException(413)  # the one error that FastAPI lets through while it reads a body
+                raise HTTPException(413)  # FastAPI passes on no other error while it reads a body
         return message
 
     return receive_limited
 
 
 def _host_name(host: str) -> str:
-    """Return the name of a Host header without its port, "" if it is none."""
+    """Return the name in a Host header without its port; "" if the header is malformed."""
     try:
         return (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:

@@ -1,13 +1,13 @@
-"""Doing a request once, however often it is sent.
+"""Execute each request once, however often the client sends it.
 
-A client that lost an answer sends the same request again with the same Idempotency-Key and gets the same answer.
-Work that is one step of the database, its key and its answer are one transaction. For other work the key is noted
-before it begins, in a transaction of its own, since the work has its own transactions. What makes that sound across
-a crash in between is ``operation_id``: it is derived from user and key, so work that takes
-its ids from it and is sent again continues where it was instead of doing it twice.
+A client that lost a response sends the same request again with the same Idempotency-Key and gets the same response.
+If the work is one database step, the key, the work and the response are one transaction. For other work, which has
+transactions of its own, the key is stored in a transaction before the work begins. A crash between the two is safe
+because of ``operation_id``, which is derived from user and key: the work derives its ids from it, so a repeated
+request continues the work and does not do it twice.
 
-Answers of success are kept. A refusal changed nothing, so its key is given back and may be tried again: back on
-WiFi, say.
+Successful responses are kept. A refusal changed nothing, so its key is freed and the client may try again, for
+example when it is back on WiFi.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ from kswifi.database.engine import BUSY_SECONDS, Database, Step, transaction_ins
 KEEP_FOR: Final = timedelta(days=2)
 WORK_SECONDS: Final = 30
 IN_FLIGHT: Final = timedelta(seconds=60)
-"""A request that began longer ago died with its process; longer than WORK_SECONDS, so it does not still run."""
+"""After this time a request in flight has died with its process; longer than the limit WORK_SECONDS."""
 
 KEY_LENGTHS: Final = range(8, 129)
 KEY_PATTERN: Final = "^[!-~]+$"
@@ -47,7 +47,7 @@ PRUNE_LIMIT: Final = 500
 
 _NAMESPACE: Final = UUID("6f1a3c52-64f2-5d0c-9d4e-0d8a4f0f7b11")
 _t: Final = idempotent_request.c
-# Made once: making a statement anew costs more than running it.
+# Built once: building a statement costs more than executing it.
 _FIND: Final = select(_t.fingerprint, _t.begun_at, _t.status, _t.body).where(
     _t.user_id == bindparam("wanted_user_id"), _t.key == bindparam("wanted_key")
 )
@@ -60,7 +60,7 @@ _KEEP: Final = _new.on_conflict_do_update(
 
 @dataclass(frozen=True, slots=True)
 class IdempotentRequest:
-    """One request that changes something: who sends it, its key, and what exactly is asked."""
+    """A request that changes something: its user, its key, and the fingerprint of what it requests."""
 
     database: Database
     user: SignedIn
@@ -69,11 +69,11 @@ class IdempotentRequest:
 
     @property
     def operation_id(self) -> str:
-        """The UUID of the operation: the same however often it is sent, another for every user and key."""
+        """The UUID of the operation: the same for every repetition, different for every user and key."""
         return str(uuid5(_NAMESPACE, f"{self.user.user.user_id} {self.key}"))
 
     async def answer(self, work: Callable[[], Awaitable[BaseModel | None]], status: int = 200) -> Response:
-        """Do the work once and return its answer; return the kept answer if it was done before.
+        """Execute the work once and return its response; return the stored response if it was executed before.
 
         Raises:
             IDEMPOTENCY_KEY_REUSED: the key belongs to a different request.
@@ -97,10 +97,10 @@ class IdempotentRequest:
         return _response(status, body, replayed=False)
 
     async def answer_step(self, step: Step[BaseModel | None], status: int = 200) -> Response:
-        """Run a step once and return its answer; return the kept answer if it ran before.
+        """Execute a step once and return its response; return the stored response if it was executed before.
 
-        The key, what the step writes and the answer are one transaction, so no other request ever sees it half
-        done. For work that is one step of the database; ``answer`` is for all other work.
+        The key, the step's writes and the response are one transaction, so no other request sees a partial result.
+        Use it for work that is one database step, and ``answer`` for all other work.
 
         Raises:
             IDEMPOTENCY_KEY_REUSED, REQUEST_IN_FLIGHT: as ``answer``.
@@ -120,7 +120,7 @@ class IdempotentRequest:
         return _response(status, body, replayed=False)
 
     def _kept(self, connection: Connection) -> Response | None:
-        """Return the answer that is kept for this key; None if the work is to be done.
+        """Return the stored response of this key; None if the work has to be done.
 
         Raises:
             IDEMPOTENCY_KEY_REUSED: the key belongs to a different request.
@@ -143,7 +143,7 @@ class IdempotentRequest:
         return await self.database.write(self._begun)
 
     def _begun(self, connection: Connection) -> Response | None:
-        """Note that the work begins; return the answer if it was done before."""
+        """Store the key as in flight; return the stored response if the work was done before."""
         kept = self._kept(connection)
         if kept is None:
             begun = {"begun_at": transaction_instant(connection), "status": None, "body": None}
@@ -183,7 +183,7 @@ async def idempotent_request_of(
         Header(description="A random key of this one request, the same when it is sent again: a UUID, say."),
     ] = None,
 ) -> IdempotentRequest:
-    """Return the request's idempotent form: the dependency of every route with which a user changes something.
+    """Return the idempotent request: the dependency of every route with which a user changes something.
 
     Raises:
         IDEMPOTENCY_KEY_MISSING, IDEMPOTENCY_KEY_INVALID: its header is not there, or cannot be one.
@@ -202,25 +202,25 @@ Idempotent = Annotated[IdempotentRequest, Depends(idempotent_request_of)]
 
 
 async def forget_in_flight(database: Database) -> None:
-    """Give back the keys of requests that a process before this one was working on when it died. Run at start."""
+    """Free the keys of requests that were in flight when an earlier process died. Call it at start."""
     await database.write(
         lambda connection: connection.execute(delete(idempotent_request).where(_t.status.is_(None)))
     )
 
 
 def requests_of(connection: Connection, user_id: str, limit: int) -> list[tuple[str, datetime]]:
-    """Return the keys of a user's requests that are kept, with their instants, the oldest first."""
+    """Return the stored keys of a user's requests with their instants, the oldest first, at most ``limit``."""
     query = select(_t.key, _t.begun_at).where(_t.user_id == user_id).order_by(_t.begun_at).limit(limit)
     return [(row.key, row.begun_at) for row in connection.execute(query)]
 
 
 def forget_requests(connection: Connection, user_id: str) -> None:
-    """Forget all requests of a user."""
+    """Delete all stored requests of a user."""
     connection.execute(delete(idempotent_request).where(_t.user_id == user_id))
 
 
 async def prune_requests(database: Database) -> int:
-    """Forget a batch of answers that are older than any retry; return how many."""
+    """Delete a batch of responses that are older than any retry; return how many."""
 
     def change(connection: Connection) -> int:
         old = (

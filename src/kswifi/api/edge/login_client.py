@@ -1,4 +1,4 @@
-"""The browser or app that signs in: the name by which its owner knows it again, and its device cookie."""
+"""The browser or app that signs in: the name shown in the owner's list of devices, and its device cookie."""
 
 from typing import Annotated, Final
 
@@ -10,7 +10,7 @@ from kswifi.api.edge.dependencies import ClientAddress, ServicesDep, set_login_c
 from kswifi.api.services import Services
 from kswifi.kernel.network_addresses import network_label
 
-# Browsers name their ancestors too, so the first token that is found decides.
+# A User-Agent also names older browsers for compatibility, so the first token found decides.
 _BROWSERS: Final = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -36,19 +36,19 @@ _SYSTEMS: Final = (
 
 
 def browser_family(user_agent: str) -> str | None:
-    """Return the family of a User-Agent without versions, like "Chrome on Android"; None if it is unknown."""
+    """Return the browser and system in a User-Agent without versions, like "Chrome on Android"; None if unknown."""
     browser = next((name for token, name in _BROWSERS if token in user_agent), None)
     system = next((name for token, name in _SYSTEMS if token in user_agent), None)
     return " on ".join(one for one in (browser, system) if one is not None) or None
 
 
 def device_cookie_name(services: Services) -> str:
-    """Return the device cookie's name; __Host- binds it to exactly this host (RFC 6265bis, 4.1.3.2)."""
+    """Return the device cookie's name; the prefix __Host- binds it to this host (RFC 6265bis, 4.1.3.2)."""
     return "__Host-kswifi_login_device" if services.environment.https else "kswifi_login_device"
 
 
 async def login_client(request: Request, services: ServicesDep, address: ClientAddress) -> Client:
-    """Return the browser or app that asks."""
+    """Return the browser or app of the request."""
     return Client(
         browser=browser_family(request.headers.get("user-agent", "")),
         network=network_label(address),
@@ -60,13 +60,16 @@ LoginClient = Annotated[Client, Depends(login_client)]
 
 
 def set_login_cookies(response: Response, services: Services, login: Login) -> None:
-    """Hand the LoginSession's token and the device cookie to the browser."""
+    """Set the login cookie and the device cookie."""
     set_login_cookie(response, services, login)
     set_login_device_cookie(response, services, login.device_cookie)
 
 
 def set_login_device_cookie(response: Response, services: Services, cookie: str) -> None:
-    """Let a browser that has signed in be known again. It outlives signing out, and signs nobody in."""
+    """Set the device cookie, which marks a browser that has signed in before.
+
+    It remains after sign-out and does not sign anyone in.
+    """
     response.set_cookie(
         device_cookie_name(services),
         cookie,
@@ -79,7 +82,7 @@ def set_login_device_cookie(response: Response, services: Services, cookie: str)
 
 
 def clear_login_device_cookie(response: Response, services: Services) -> None:
-    """Take the device cookie back, of an account that is deleted."""
+    """Delete the device cookie when its account is deleted."""
     response.delete_cookie(
         device_cookie_name(services), path="/", secure=services.environment.https, httponly=True, samesite="lax"
     )

@@ -1,4 +1,4 @@
-"""Errors as problem documents (RFC 9457): a stable code, words for people, facts for programs."""
+"""Errors as problem documents (RFC 9457): a stable code, a sentence for people, facts for programs."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -30,14 +30,14 @@ _CODE_OF_STATUS: Final = {
 
 
 class FieldProblem(BaseModel):
-    """One thing that is wrong with what was sent."""
+    """One invalid field of a request."""
 
     place: Annotated[str, Field(description="Where: body, query, path or header, and the way to it.")]
     reason: str
 
 
 class Problem(BaseModel):
-    """What went wrong, as RFC 9457 has it. Programs go by `code`."""
+    """A problem document (RFC 9457). Programs decide by `code`."""
 
     type: Annotated[str, Field(examples=["urn:kswifi:problem:unknown_offer"])]
     title: Annotated[str, Field(examples=["Not Found"])]
@@ -72,7 +72,7 @@ def problem_response(
 
 
 def refusal(error: KswifiError) -> Response:
-    """Return the problem document of a refusal; ``retry_after_seconds`` among its facts becomes Retry-After."""
+    """Return the problem document of an error; its fact ``retry_after_seconds`` becomes the Retry-After header."""
     status = STATUS_OF_CODE.get(error.code)
     if status is None:
         _log.error("error_without_a_status", code=error.code, exc_info=error)
@@ -80,19 +80,19 @@ def refusal(error: KswifiError) -> Response:
     retry = error.facts.get("retry_after_seconds", 2 if status == HTTPStatus.SERVICE_UNAVAILABLE else None)
     headers = {} if retry is None else {"Retry-After": str(retry)}
     if status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Cookie"  # RFC 9110, 15.5.2 asks for a challenge
+        headers["WWW-Authenticate"] = "Cookie"  # RFC 9110, 15.5.2 requires a challenge
     return problem_response(status, error.code, error.message, facts=error.facts, headers=headers)
 
 
 def internal_error() -> Response:
-    """Return what a defect of ours looks like from outside: nothing of its inside."""
+    """Return the problem document of an internal error, without any details."""
     return problem_response(
         HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "Something went wrong on our side. It was logged."
     )
 
 
 def problem_responses(*codes: str) -> dict[int | str, dict[str, Any]]:
-    """Return the ``responses`` of a route for OpenAPI: which problems it answers with."""
+    """Return the ``responses`` of a route for OpenAPI, from the codes of its problems."""
     by_status: dict[int, list[str]] = {}
     for code in codes:
         by_status.setdefault(STATUS_OF_CODE[code], []).append(code)
@@ -106,7 +106,7 @@ def problem_responses(*codes: str) -> dict[int | str, dict[str, Any]]:
 
 
 def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
-    """Make every error of the application a problem document; ``routes`` are all that it answers at."""
+    """Make every error of the application a problem document; ``routes`` are all its routes."""
 
     async def on_http_exception(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
@@ -121,7 +121,7 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
 
 
 def _methods_at(request: Request, routes: Sequence[BaseRoute]) -> set[str]:
-    """Return every method that the request's address takes (RFC 9110, 15.5.6): each has a route of its own."""
+    """Return all methods of the request's path (RFC 9110, 15.5.6); each method has its own route."""
     here = (it for it in routes if isinstance(it, Route) and it.matches(request.scope)[0] is not Match.NONE)
     return {method for route in here for method in route.methods or ()}
 
@@ -137,7 +137,7 @@ async def _on_invalid_request(_request: Request, error: Exception) -> Response:
     found = error.errors()[:ERRORS_LIMIT]
     if any(one["type"] == "json_invalid" for one in found):
         return problem_response(400, "malformed_json", "The body is not JSON.")
-    # What was sent is not repeated: it may be a password.
+    # The sent value is not repeated in the answer: it may be a password.
     errors = [
         FieldProblem(place=".".join(str(part)[:80] for part in one["loc"]), reason=one["msg"]) for one in found
     ]

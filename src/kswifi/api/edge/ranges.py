@@ -1,4 +1,4 @@
-"""Serving bytes that can be resumed at any octet (RFC 9110, 13 and 14)."""
+"""Serve content whose download can be resumed at any octet (RFC 9110, 13 and 14)."""
 
 import re
 from typing import Final
@@ -15,10 +15,10 @@ _ONE_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
 def ranged_response(content: bytes, headers: Headers, *, etag: str, media_type: str, file_name: str) -> Response:
-    """Return 200 with all, 206 with the one range asked for, 304 if the client has it, or 416.
+    """Return 200 with all octets, 206 with the requested range, 304 if the client has the content, or 416.
 
-    A range of another version (If-Range is not this strong ETag) gets all of this one. More than one range, or one
-    that cannot be read, is passed over, as RFC 9110, 14.2 allows: the whole is never wrong.
+    If-Range with another ETag than this strong one gets all octets. Several ranges, or a malformed range, are
+    ignored, as RFC 9110, 14.2 allows.
     """
     common = {
         "ETag": etag,
@@ -52,13 +52,13 @@ def _range(headers: Headers, etag: str) -> tuple[str, str] | None:
         return None
     first, last = found.groups()
     if first and last and int(last) < int(first):
-        return None  # 14.1.1: such a range is invalid, and an invalid one is passed over
+        return None  # 14.1.1: such a range is invalid, and an invalid range is ignored
     return first, last
 
 
 def _place(asked: tuple[str, str], size: int) -> tuple[int, int]:
     first, last = asked
-    if not first:  # the last so many octets
+    if not first:  # a suffix range: the last ``count`` octets
         count = int(last)
         return (max(0, size - count), size - 1) if count else (size, size - 1)
     return int(first), min(int(last), size - 1) if last else size - 1

@@ -1,4 +1,4 @@
-"""What bodies have in common."""
+"""Base classes and types of request and response bodies."""
 
 from datetime import datetime
 from typing import Annotated, Final
@@ -11,7 +11,7 @@ _EXACT_IN_A_FLOAT: Final = 2**53
 
 
 class RequestBody(BaseModel):
-    """What a client sends: exact types, no member that nobody reads, and no text that cannot be kept."""
+    """Base of request bodies: exact types, no unknown members, no text that the database cannot store."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -24,19 +24,19 @@ class RequestBody(BaseModel):
 
 
 class ResponseBody(BaseModel):
-    """What a client gets."""
+    """Base of response bodies."""
 
     model_config = ConfigDict(frozen=True)
 
 
 def _whole(value: object) -> object:
-    """Return a whole number as an int where JSON wrote it as 1.0 or 1e9: JSON Schema has both as integers."""
+    """Return a whole number as int if JSON wrote it as 1.0 or 1e9, which JSON Schema counts as integers."""
     exact = isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT_IN_A_FLOAT
     return int(value) if isinstance(value, float) and exact else value
 
 
 WHOLE: Final = BeforeValidator(_whole)
-"""What an integer of a request carries, after its bounds."""
+"""The validator of integers in requests; it follows their bounds in ``Annotated``."""
 
 
 def _to_text(instant: datetime) -> str:

@@ -1,7 +1,7 @@
-"""Refusals that can be attacks: each is counted, and leaves one log line without any secret.
+"""Count and log refusals that can be signs of an attack, without any secret.
 
-The log handler writes at most so many lines of one event in a minute (``bootstrap.log_lines``), so each kind is an
-event of its own: a flood of one kind hides no other.
+The log handler limits the lines of one event in a minute (``bootstrap.log_lines``). Each kind is therefore an event
+of its own: a flood of one kind does not hide the others.
 """
 
 from collections import Counter
@@ -39,13 +39,13 @@ _log = structlog.get_logger(__name__)
 
 
 class SecurityRefusals:
-    """Counts the refusals of one server by kind; the kinds are few and fixed."""
+    """Counts the refusals of one server by kind; the set of kinds is small and fixed."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
 
     def note(self, error: KswifiError, scope: Scope) -> None:
-        """Count a refusal and log it, if it is of a kind that can be an attack."""
+        """Count and log a refusal if its kind can be a sign of an attack."""
         kind = LOCKED if isinstance(error, SignInLockedError) else _KIND_OF_CODE.get(error.code)
         if kind is None:
             return
@@ -56,6 +56,6 @@ class SecurityRefusals:
 
 
 def _route_of(scope: Scope) -> str:
-    """Return the path of the route, in which ids are names; without a route, that none was reached."""
+    """Return the path template of the route, in which ids are placeholders; "-" if no route matched."""
     route = scope.get("route")
     return str(getattr(route, "path", "-"))

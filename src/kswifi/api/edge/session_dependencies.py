@@ -1,4 +1,4 @@
-"""What the routes of sessions ask for."""
+"""FastAPI dependencies of session routes."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ from kswifi.sessions.errors import NOT_ON_WIFI
 
 
 async def get_session_services(services: ServicesDep) -> SessionServices:
-    """Return the road of a session.
+    """Return the services of sessions.
 
     Raises:
         NOT_READY: this server has none.
@@ -26,7 +26,7 @@ SessionServicesDep = Annotated[SessionServices, Depends(get_session_services)]
 
 
 async def require_wifi(request: Request, services: SessionServicesDep) -> None:
-    """Refuse a download that came over an internet session: it would be paid for with what it brings.
+    """Refuse a download that came over an internet session: it must not use the data that it delivers.
 
     Raises:
         NOT_ON_WIFI: it did.

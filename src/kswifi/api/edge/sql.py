@@ -1,4 +1,4 @@
-"""The requests that were answered, for those that are sent again."""
+"""The table of executed requests and their responses, by Idempotency-Key."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Event streams: one reader of new events for all of them, bounded for each user, ended when the server stops."""
+"""Event streams: one follower reads new events for all streams; limits per user; they end when the server stops."""
 
 import asyncio
 from collections import Counter, deque
@@ -18,10 +18,10 @@ from kswifi.outbox.service import EVENTS_TOPIC, event_bounds, events_after, even
 STREAMS_LIMIT_OF_USER: Final = 6
 STREAMS_LIMIT: Final = 2000
 BATCH: Final = 100
-"""Events read at once, and events that a stream keeps for a slow client; beyond, it reads the database itself."""
+"""Events per read, and events that a stream queues for a slow client; with more, the stream reads the database."""
 
 POLL_SECONDS: Final = 15.0
-"""How often the follower looks for events that another process has committed: their commits wake nobody here."""
+"""How often the follower polls for events committed by other processes, which do not wake it."""
 
 _log = structlog.get_logger(__name__)
 
@@ -33,8 +33,9 @@ def nobody_told(_user_id: str, _watches: bool, /) -> None:
 class EventStream:
     """One client's stream.
 
-    It first reads what its client has missed from the database, and then takes what the follower hands to it. The
-    stream is known to the follower before it reads, so an event is in what was read, or is handed over, or both.
+    It first reads the missed events from the database, then takes events from the follower. The follower knows the
+    stream before that read, so every event is in the read, or handed over, or both; the sequence removes
+    duplicates.
     """
 
     def __init__(self, streams: "EventStreams", user_id: str) -> None:
@@ -46,7 +47,7 @@ class EventStream:
         self.closing = False
 
     def hand(self, event: DomainEvent) -> None:
-        """Take a new event of the stream's user; a stream with too many reads them from the database later."""
+        """Queue a new event of the stream's user; if the queue is full, the stream later reads the database."""
         if len(self._handed) >= BATCH:
             self._behind = True
             self._handed.clear()
@@ -55,9 +56,9 @@ class EventStream:
         self.wake.set()
 
     async def start_after(self, last_event_id: int | None) -> tuple[int, bool]:
-        """Return the sequence to begin after, and whether the reader has missed events that are gone.
+        """Return the sequence to start after, and whether missed events are no longer stored.
 
-        A reader without an id begins with what happens from now on.
+        A client without a last event id starts with the events from now on.
         """
         oldest, newest = await self._streams.database.read(event_bounds)
         if last_event_id is None:
@@ -65,7 +66,7 @@ class EventStream:
         return (newest, True) if last_event_id > newest or last_event_id < oldest - 1 else (last_event_id, False)
 
     async def batches(self, sequence: int, look_every_seconds: float) -> AsyncIterator[list[DomainEvent]]:
-        """Give what happened after ``sequence``, as it happens; an empty batch when nothing did for a while."""
+        """Yield events after ``sequence`` as they happen; an empty batch if none for ``look_every_seconds``."""
         await self._streams.following.wait()
         while not self.closing:
             self.wake.clear()
@@ -94,7 +95,7 @@ class EventStream:
 
 
 class EventStreams:
-    """All streams of this server, and the follower that reads new events for them while there are some."""
+    """All streams of this server, and the follower that reads new events while a stream is open."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -113,7 +114,7 @@ class EventStreams:
 
     @contextmanager
     def open(self, user_id: str) -> Iterator[EventStream]:
-        """Give a stream for the user, for as long as the context lasts.
+        """Open a stream for the user; leaving the context closes it.
 
         Raises:
             TOO_MANY_STREAMS: this user has too many, or all users together.
@@ -143,7 +144,7 @@ class EventStreams:
                 self._stop_following()
 
     def close(self) -> None:
-        """End every stream and open no more: before the HTTP server waits for its connections."""
+        """End all streams and refuse new ones; call it before the HTTP server waits for its connections."""
         self._closed = True
         self._end_streams()
         self._stop_following()
@@ -162,7 +163,7 @@ class EventStreams:
                 self.following.clear()
 
     async def _follow(self) -> None:
-        """Read new events, everybody's at once, and hand each to the streams of its user."""
+        """Read the new events of all users and hand each to the streams of its user."""
         wake = asyncio.Event()
         end = self.database.subscribe(EVENTS_TOPIC, wake.set)
         sequence: int | None = None
@@ -179,13 +180,13 @@ class EventStreams:
                         async with asyncio.timeout(POLL_SECONDS):
                             await wake.wait()
         except Exception:  # noqa: BLE001 - the edge of a task
-            _log.exception("event_streams_ended")  # readers come again, and hear then what is wrong
+            _log.exception("event_streams_ended")  # clients reconnect, and their new request answers with the error
             self._end_streams()
         finally:
             end()
 
     async def _hand_over_after(self, sequence: int | None) -> tuple[int, bool]:
-        """Hand over the next events; return the sequence that was reached, and whether that was all there is."""
+        """Hand over the next batch; return the last sequence, and whether there are no more events now."""
         if sequence is None:
             sequence = (await self.database.read(event_bounds))[1]
             self.following.set()

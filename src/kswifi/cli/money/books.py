@@ -1,4 +1,4 @@
-"""`kswifi books ...`: the money book, verified and exported; the server may run meanwhile."""
+"""`kswifi books ...`: verify and export the operator's books, also while the server runs."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on o
 
 
 class ExportFormat(StrEnum):
-    """How entries are written."""
+    """The formats of exported entries."""
 
     CSV = "csv"
     JSON_LINES = "jsonl"
@@ -33,7 +33,7 @@ NO_BOOKS_HERE = Refusal("no_books_here", "The data directory has no database.")
 
 @books_app.command("verify")
 def verify(as_json: AsJson = False) -> None:
-    """Check every entry, the numbering and the database's guards; exit status 1 if anything is wrong."""
+    """Check every entry, the numbering and the database's triggers; exit status 1 if anything is wrong."""
     from kswifi.books.verify import verify_book
     from kswifi.kernel.quantities import format_naira
 
@@ -60,7 +60,7 @@ def export(
     file_format: Annotated[ExportFormat, typer.Option("--format", help="CSV, or JSON Lines.")] = ExportFormat.CSV,
     output: Annotated[Path | None, typer.Option(help="Where to; must not exist yet. Else it is printed.")] = None,
 ) -> None:
-    """Export every entry. CSV has a line for each line of an entry."""
+    """Export every entry. CSV has one row for each line of an entry."""
     from kswifi.books.export import export_csv, export_json_lines
 
     async def work() -> int:

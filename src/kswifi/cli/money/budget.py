@@ -30,7 +30,7 @@ NOTHING_HERE = Refusal("nothing_here", "There is no database, or nobody of that 
 
 @budget_app.command("show")
 def show(as_json: AsJson = False) -> None:
-    """Show every budget and ceiling, what is committed of them, and what leaves the cost of free data open."""
+    """Show budgets and ceilings, the committed amounts, and settings that leave the cost of free data unlimited."""
     from dataclasses import replace
 
     from kswifi.free_data.figures import read_figures
@@ -59,7 +59,7 @@ def set_(
     monthly_kobo: Kobo = None,
     without_ceilings: Annotated[bool, typer.Option("--without-ceilings", help="Lift its ceilings first.")] = False,
 ) -> None:
-    """Set a budget up, or change it: never to less than is reserved and spent of it."""
+    """Create or change a budget; its total cannot be less than the reserved and spent amounts."""
     from kswifi.free_data.budgets import budgets, set_budget
     from kswifi.free_data.unlimited_cost_warnings import NO_COST
     from kswifi.settings import load_settings
@@ -95,7 +95,7 @@ def deposit(
         str, typer.Option("--reference", min=1, max=60, help="The bank's name of the transfer: booked once.")
     ],
 ) -> None:
-    """Book what a sponsor or a venue has paid in; how much of it free data may use is `budget set`'s to say."""
+    """Book a payment from a sponsor or a venue; `budget set` decides how much of it free data may use."""
     from kswifi.books.model import Account
     from kswifi.books.service import post
     from kswifi.free_data.budgets import find_budget
@@ -123,7 +123,7 @@ def deposit(
 
 @budget_app.command("stop")
 def stop(words: Annotated[str, typer.Argument(help="What people who ask are told.")]) -> None:
-    """Stop all free data at once; what was given already stays usable."""
+    """Stop all free data at once; sessions that were given stay usable."""
     from kswifi.free_data import budgets
 
     async def work() -> None:
@@ -136,7 +136,7 @@ def stop(words: Annotated[str, typer.Argument(help="What people who ask are told
 
 @budget_app.command("resume")
 def resume() -> None:
-    """Give free data again."""
+    """Allow free data again."""
     from kswifi.free_data import budgets
 
     async def work() -> None:
@@ -206,7 +206,7 @@ def plan(
     cost_per_gb: Annotated[int, typer.Option(min=0, max=10**9, help="What a GB costs you, in kobo.")],
     as_json: AsJson = False,
 ) -> None:
-    """Tell what a month of free data will cost, before it does."""
+    """Calculate the cost of a month of free data in advance."""
     from kswifi.free_data.plan import octets_of, plan_month
 
     made = plan_month(users, octets_of(free_gb), cost_per_gb)
@@ -240,7 +240,7 @@ def plan_text(made: "Plan") -> str:
 
 @asynccontextmanager
 async def open_control_database() -> AsyncIterator["Database"]:
-    """Open the database of the data directory that is set; the server may run."""
+    """Open the database of the configured data directory; the server may run."""
     from kswifi.data_directory.layout import Installation
     from kswifi.database.engine import Database, sqlite_url
     from kswifi.settings import load_settings

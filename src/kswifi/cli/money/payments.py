@@ -1,4 +1,4 @@
-"""`kswifi payments ...`: what takes payments here and whether it works; and a gateway to rehearse with."""
+"""`kswifi payments ...`: check the payment gateway, book manual refunds, and serve a rehearsal gateway."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ NOTHING_TO_SEND_BACK = Refusal("nothing_to_send_back", "No person has to send th
 
 @payments_app.command("check")
 def check(as_json: AsJson = False) -> None:
-    """List what is configured, what works and which details are unconfirmed; exit status 1 if it does not work."""
+    """Show the configuration, whether it works, and its unconfirmed details; exit status 1 if it does not work."""
     from kswifi.data_directory.layout import Installation
     from kswifi.settings import load_settings
 
@@ -89,7 +89,7 @@ def rehearse(
     ] = "http://127.0.0.1:8080/webhooks/paystack",
     file: Annotated[Path | None, typer.Option(help="Where it keeps its charges; else in memory.")] = None,
 ) -> None:
-    """Serve a gateway that answers as Paystack does, until Ctrl-C. No money moves."""
+    """Serve a gateway that answers like Paystack, until Ctrl-C. No money moves."""
     from kswifi.lab.process import stop_on_signals
     from kswifi.lab.rehearsal.payments.server import GatewayConfig, serving_gateway
 
@@ -138,12 +138,12 @@ async def _look(settings: "Settings", installation: "Installation") -> dict[str,
 
 
 def _has_key(settings: "Settings", installation: "Installation") -> bool:
-    """Tell whether there is a key: the sandbox's is made by the first start, and looking makes nothing."""
+    """Tell whether there is a key; for the sandbox, the first start makes it and this check does not."""
     return settings.payment_gateway_name not in (None, "sandbox") or installation.sandbox_key.exists()
 
 
 def _to_do(settings: "Settings") -> list[str]:
-    """Return what stands in the way of taking real money."""
+    """Return what has to be done before real money can be taken."""
     missing = []
     if not settings.origin.startswith("https://"):
         missing.append(f"payers come back to {settings.origin}: set KSWIFI_PUBLIC_ORIGIN to an https:// address")

@@ -1,4 +1,4 @@
-"""`kswifi payments reconcile` and `kswifi payments unclaimed`: the book and the payments against the gateway."""
+"""`kswifi payments reconcile` and `kswifi payments unclaimed`: compare books and payments with the gateway."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ _MOST_DAYS: Final = 366
 
 
 class NothingToReconcileError(KswifiError):
-    """No gateway takes payments here, no server has been started here, or the days are not in order."""
+    """No gateway takes payments here, no server was ever started here, or the days are not in order."""
 
     code = "nothing_to_reconcile"
 
@@ -32,9 +32,9 @@ def reconcile(
     last: Annotated[str | None, typer.Option("--to", help="Last day; else today.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Compare payments and book with the gateway's lists; book what differs; exit status 1 if a person is needed.
+    """Compare payments and books with the gateway; book differences; exit status 1 if a person is needed.
 
-    Without --from, the last seven days. It can be run again, and while the server runs.
+    Without --from, the last seven days. Idempotent; the server may run.
     """
     reports = asyncio.run(_reconcile(*_days(first, last)))
     found = _shown(reports)
@@ -52,7 +52,7 @@ def reconcile(
 
 
 def unclaimed(as_json: AsJson = False) -> None:
-    """List money that was paid under a deleted payment: refund it at the gateway, or from your bank."""
+    """List money that was paid for a deleted payment: refund it at the gateway, or from your bank."""
     from kswifi.payments.gateway_items import unclaimed_receipts
 
     async def work() -> list["GatewayItem"]:
@@ -68,7 +68,7 @@ def unclaimed(as_json: AsJson = False) -> None:
 
 
 def show_items(found: Mapping[str, Any]) -> None:
-    """Print open disputes, unclaimed receipts, and differences that are left, a line each."""
+    """Print open disputes, unclaimed receipts and remaining differences, one per line."""
     for one in found.get("disputes", ()):
         due = one["due_at"] or "an unknown time"
         print(f"DISPUTE        {one['reference']}: {one['amount_kobo']} kobo; answer it at the gateway by {due}")
@@ -79,7 +79,7 @@ def show_items(found: Mapping[str, Any]) -> None:
 
 
 def item_json(item: "GatewayItem") -> dict[str, Any]:
-    """Return a dispute or an unclaimed receipt as JSON has it."""
+    """Return a dispute or an unclaimed receipt as a JSON object."""
     return {
         "gateway": item.gateway,
         "id": item.item_id,

@@ -1,4 +1,4 @@
-"""`kswifi vouchers ...`: codes for a venue's counter; the server may run."""
+"""`kswifi vouchers ...`: make and manage vouchers of venues, also while the server runs."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ def make(
         str | None, typer.Option(help="The venue's budget that pays; none: whoever pays else.")
     ] = None,
 ) -> None:
-    """Make a batch of vouchers, each good for one free session."""
+    """Make a batch of vouchers, each for one free session."""
     from kswifi.free_data.budgets import find_budget
     from kswifi.free_data.model import BudgetKind
     from kswifi.vouchers.batches import make_batch
@@ -59,7 +59,7 @@ def make(
 
 @vouchers_app.command("list")
 def list_(as_json: AsJson = False) -> None:
-    """List the batches, the newest first, and how many of each are redeemed."""
+    """List the batches, the newest first, with the number of redeemed vouchers."""
     from kswifi.vouchers.batches import batches
 
     async def work() -> None:
@@ -87,7 +87,7 @@ def sheet(
     batch_number: BatchNumber,
     file: Annotated[Path, typer.Argument(help="Where to write the PDF; must not exist yet.")],
 ) -> None:
-    """Write a batch as PDF to print and cut: each voucher with its code, in letters and as a QR code."""
+    """Write a batch as a PDF to print and cut: each voucher with its code, in letters and as a QR code."""
     from kswifi.settings import load_settings
     from kswifi.vouchers.batches import find_batch
     from kswifi.vouchers.sheet import sheet_pdf
@@ -110,7 +110,7 @@ def sheet(
 
 @vouchers_app.command("revoke")
 def revoke(batch_number: BatchNumber) -> None:
-    """Revoke a batch: no voucher of it can be redeemed or used any more; sessions that were ordered stay."""
+    """Revoke a batch: its vouchers can no longer be redeemed or used; ordered sessions stay."""
     from kswifi.vouchers.batches import revoke_batch
 
     async def work() -> None:

@@ -1,4 +1,4 @@
-"""`kswifi card ...`: what goes over the wires of a card, in words."""
+"""`kswifi card ...`: explain messages to and from a card."""
 
 from typing import Annotated
 

@@ -1,6 +1,6 @@
-"""`kswifi delivery ...`: another's SM-DP+ that delivers our profiles: a stock for it, and whether it knows us.
+"""`kswifi delivery ...`: the external SM-DP+ that delivers our profiles: make stock for it, check the connection.
 
-Beside `kswifi subscribers`, this is the one command by which keys leave: encrypted for that SM-DP+ alone.
+Keys leave an installation by `kswifi subscribers` and by this command only, here encrypted for that SM-DP+.
 """
 
 import asyncio
@@ -41,7 +41,8 @@ def make(
 ) -> None:
     """Make lines with keys of their own, and write their profiles for the SM-DP+, encrypted.
 
-    Nobody is given one of them before `kswifi delivery ready BATCH`, once the SM-DP+ has loaded the files.
+    No user gets one of these lines before `kswifi delivery ready BATCH`. Run that once the SM-DP+ has loaded the
+    files.
     """
     from kswifi.esim.external_smdp.line_stock import make_lines, packages_of_batch
     from kswifi.esim.external_smdp.profile_files import checked_type, manifest, recipient_of, sealed_for
@@ -66,7 +67,7 @@ def make(
             packages_of_batch(connection, vault, batch, mnc_digits=len(numbers.plmn) - 3, carrier_apps=apps)
         ),
     )
-    # Before they leave: whatever becomes of it, it is known that they did.
+    # Log the export before the files are written, so that an export that fails half-way is logged too.
     where = f"{output} for {certificate.subject.rfc4514_string()}"
     installation.note_keys_leaving(
         audit_line(SystemClock().now(), f"delivery-make {batch}", where, count, getpass.getuser())
@@ -81,7 +82,7 @@ def make(
 
 @delivery_app.command("ready")
 def ready(batch: Annotated[str, typer.Argument(help="The batch that `make` named.")]) -> None:
-    """Let users have the lines of a batch, now that the SM-DP+ has their profiles."""
+    """Allow orders of the lines of a batch, after the SM-DP+ has loaded their profiles."""
     from kswifi.esim.external_smdp.line_stock import set_ready
 
     lines = _together(_installation(), lambda connection: set_ready(connection, batch))
@@ -92,7 +93,7 @@ def ready(batch: Annotated[str, typer.Argument(help="The batch that `make` named
 def list_all(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """List the batches with lines that nobody has ordered."""
+    """List the batches with lines that are not ordered yet."""
     from kswifi.esim.external_smdp.line_stock import list_batches
 
     for each in _together(_installation(), list_batches):

@@ -1,4 +1,4 @@
-"""`kswifi operators ...`: who may order profiles here over ES2+, and their stock; the server may run meanwhile."""
+"""`kswifi operators ...`: operators that order profiles over ES2+, and their stock, also while the server runs."""
 
 import asyncio
 import json
@@ -25,7 +25,7 @@ NO_INSTALLATION_HERE = Refusal("no_installation_here", "The data directory has n
 
 
 class Rule(StrEnum):
-    """Profile policy rules (SGP.22, 2.9.1), by the names of ``PolicyRule``."""
+    """Profile policy rules (SGP.22, 2.9.1), with the names of ``PolicyRule``."""
 
     UPDATE_CONTROL = "update-control"
     DISABLING_NOT_ALLOWED = "disabling-not-allowed"
@@ -41,7 +41,7 @@ def add(
         Path | None, typer.Option(help="Authorities of the callback's certificate (PEM).")
     ] = None,
 ) -> None:
-    """Register an operator, or give one another certificate beside the one it has (before the old one ends)."""
+    """Register an operator, or add a further certificate to one, for example before the present one expires."""
     from kswifi.esim.operators.operators import add_operator, read_certificates
 
     own = read_certificates(certificate.read_bytes())[0]
@@ -63,7 +63,7 @@ def add(
 def list_all(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """List operators, their certificates and how many profiles they have in which state."""
+    """List operators with their certificates and the number of profiles in each state."""
     from kswifi.esim.operators.operators import list_operators
 
     async def work() -> None:
@@ -94,7 +94,7 @@ def remove(
     name: Name,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
 ) -> None:
-    """Let an operator in no more. What it ordered is still delivered; profiles that nobody ordered are deleted."""
+    """Remove an operator. Profiles that it ordered are still delivered; profiles without an order are deleted."""
     from kswifi.esim.operators.operators import remove_operator
 
     if not yes:
@@ -126,7 +126,7 @@ def stock(
         int | None, typer.Option(help="Days that an order can be downloaded; else KSWIFI_ORDER_DAYS.")
     ] = None,
 ) -> None:
-    """Take profile packages into an operator's stock; they rest encrypted, for they hold subscribers' keys."""
+    """Add profile packages to an operator's stock; they are stored encrypted, as they hold subscribers' keys."""
     from kswifi.esim.operators.operators import find_operator
     from kswifi.esim.operators.profile_stock import stock_profile
     from kswifi.esim.operators.stock_metadata import StockMetadata, profile_owner

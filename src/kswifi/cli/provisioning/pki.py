@@ -1,4 +1,4 @@
-"""`kswifi pki ...`: the certificates of an installation's SM-DP+; and the options of `kswifi serve --role rsp`."""
+"""`kswifi pki ...`: the certificates of this installation's SM-DP+, and options of `kswifi serve --role rsp`."""
 
 import json
 from datetime import datetime
@@ -27,7 +27,7 @@ def show(
     pki: Folder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")] = False,
 ) -> None:
-    """Tell what certificates there are, until when, and whether their keys are here. Never a key."""
+    """Show the certificates, their validity, and whether their keys are here. Keys are never shown."""
     from kswifi.esim.smdp.pki_folder import load_folder, revoked_in
     from kswifi.kernel.clock import SystemClock
 
@@ -69,7 +69,7 @@ def take_over(
     source: Annotated[Path, typer.Argument(help="A folder laid out as SGP.26, with DPauth and DPpb keys.")],
     pki: Folder = None,
 ) -> None:
-    """Take over an operator's certificates and keys, checked first. Only into an empty folder."""
+    """Import an operator's certificates and keys after checking them, into an empty folder only."""
     from kswifi.esim.smdp.pki_folder import import_folder
 
     folder = pki or _own_folder()

@@ -1,4 +1,4 @@
-"""`kswifi profile ...`: profile packages (SAIP) as files: would a card take it, what is in it, what differs."""
+"""`kswifi profile ...`: show, check and compare profile packages (SAIP) in files."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
@@ -16,12 +16,12 @@ profile_app = typer.Typer(
 
 PackageFile = Annotated[Path, typer.Argument(help="An unprotected profile package (DER).")]
 _UNREADABLE: Final = 2
-_SAFE_LEVEL: Final = 0x12  # a cryptographic checksum, and a counter that must be higher
+_SAFE_LEVEL: Final = 0x12  # TS 102 225, SPI: a cryptographic checksum, and a counter that must be higher
 
 
 @profile_app.command()
 def show(file: PackageFile) -> None:
-    """Tell what a package is made of; never a key or code. Ends with 2 if it is none."""
+    """Show the elements of a package, without keys and codes. Exit status 2 if it is no profile package."""
     from kswifi.rsp.saip.describe import describe_element, describe_header
     from kswifi.rsp.saip.elements import ProfileHeader
 
@@ -33,7 +33,7 @@ def show(file: PackageFile) -> None:
 
 @profile_app.command()
 def lint(file: PackageFile) -> None:
-    """Look for what is wrong with a package. Ends with 0: nothing; 1: something; 2: it is no profile package."""
+    """Look for errors in a package. Exit status 0: none found; 1: some found; 2: it is no profile package."""
     found = [*_findings(file.read_bytes(), _read(file))]
     for line in found:
         print(line)
@@ -44,7 +44,7 @@ def lint(file: PackageFile) -> None:
 
 @profile_app.command()
 def diff(file: PackageFile, other: PackageFile) -> None:
-    """Tell which elements and files differ. Ends with 0: none; 1: some; 2: one is no profile package."""
+    """Show which elements and files differ. Exit status 0: none; 1: some; 2: one is no profile package."""
     from kswifi.rsp.saip.describe import differences
 
     old, new = _read(file), _read(other)
@@ -65,7 +65,7 @@ def _read(file: Path) -> "tuple[ProfileElement, ...]":
 
 
 def _findings(octets: bytes, package: "tuple[ProfileElement, ...]") -> list[str]:
-    """Return findings: what keeps a card from taking it is an error, what is unwise a warning."""
+    """Return findings: errors keep a card from installing the package, warnings are unwise choices."""
     from kswifi.euicc.errors import ProfileRefusedError
     from kswifi.euicc.profiles.loader import build_profile_state
     from kswifi.rsp.saip.describe import describe_element, is_template

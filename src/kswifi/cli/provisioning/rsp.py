@@ -1,4 +1,4 @@
-"""The commands of remote SIM provisioning: a card for other LPAs, and our own LPA."""
+"""The commands of remote SIM provisioning: a software card for other LPAs, and our own LPA."""
 
 import json
 import sys
@@ -37,7 +37,7 @@ def stdio(
     card: Annotated[Path, typer.Option(help="The directory of the card; made with --pki if it is not there.")],
     pki: PkiDir = None,
 ) -> None:
-    """Be a card on standard input and output, by the APDU protocol of lpac."""
+    """Act as a card on standard input and output, by the APDU protocol of lpac."""
     from kswifi.euicc.stdio import serve_stdio
     from kswifi.lab.phone.personalise import open_or_make_card
 
@@ -55,7 +55,7 @@ def vpcd(
     host: Annotated[str, typer.Option(help="Where the virtual reader listens.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Its port.")] = 35963,
 ) -> None:
-    """Be a card in a virtual PC/SC reader (vsmartcard's vpcd), until the reader lets it go."""
+    """Act as a card in a virtual PC/SC reader (vsmartcard's vpcd), until the reader closes the connection."""
     from kswifi.lab.phone.personalise import open_or_make_card
     from kswifi.lab.vpicc import serve_reader
 
@@ -91,7 +91,7 @@ def download(
         try:
             got = lpa.download(code, confirmation_code, _agree(yes))
         except DownloadRefusedError:
-            _deliver(lpa)  # what a card refuses it says in a notification: the server's order waits for it
+            _deliver(lpa)  # the card reports its refusal in a notification, which the order at the server needs
             raise
         print(f"{got.iccid} is installed, disabled: `kswifi lpa enable {got.iccid}` switches it on.")
         _deliver(lpa)
@@ -141,7 +141,7 @@ def delete(
     reader: ReaderNumber = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
 ) -> None:
-    """Delete a disabled profile for good."""
+    """Delete a disabled profile permanently."""
     from kswifi.lab.phone.es10 import Es10
 
     if not yes:
@@ -158,7 +158,7 @@ def nickname(
     card: CardDir = None,
     reader: ReaderNumber = None,
 ) -> None:
-    """Give a profile a name of your own."""
+    """Give a profile a nickname."""
     from kswifi.kernel.numbers import Iccid
     from kswifi.lab.phone.es10 import Es10
 
@@ -174,7 +174,7 @@ def notifications(
     connect_to: ConnectTo = None,
     process: Annotated[bool, typer.Option("--process", help="Deliver them and have the card forget them.")] = False,
 ) -> None:
-    """List what the card has to tell servers, or deliver it."""
+    """List the card's pending notifications to servers, or deliver them."""
     from kswifi.kernel.numbers import unswap_nibbles
     from kswifi.lab.phone.es10 import Es10
     from kswifi.lab.phone.lpa import Lpa
@@ -191,7 +191,7 @@ def notifications(
 
 @lpa_app.command()
 def info(card: CardDir = None, reader: ReaderNumber = None) -> None:
-    """Tell what the card is."""
+    """Show the card's identity and capabilities."""
     from kswifi.lab.phone.es10 import Es10
 
     with _reader(card, None, reader) as taken, Es10(taken) as es10:
@@ -214,7 +214,7 @@ def sessions(
         Path | None, typer.Option(help="The server's /.well-known/jwks.json: signatures are then verified.")
     ] = None,
 ) -> None:
-    """List the internet sessions stored in the profile that is enabled; without any network."""
+    """List the internet sessions that are stored in the enabled profile; needs no network."""
     from kswifi.kernel.clock import from_unix_seconds
     from kswifi.kernel.quantities import format_octets
     from kswifi.lab.phone.sim import SimCard
@@ -238,7 +238,7 @@ def sessions(
 
 
 def _verifier(keys: Path | None) -> "Callable[[bytes], str]":
-    """Return what says of a record whether one of these keys has signed it."""
+    """Return a function that tells for a record whether one of these keys has signed it."""
     if keys is None:
         return lambda _octets: ""
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -268,7 +268,7 @@ def _verifier(keys: Path | None) -> "Callable[[bytes], str]":
 
 @contextmanager
 def _reader(card: Path | None, pki: Path | None, reader: int | None) -> "Iterator[ApduReader]":
-    """Take the card in hand: the one in a directory, or the one in a reader."""
+    """Open the card: a software card in a directory, or a card in a reader."""
     if (card is None) == (reader is None):
         raise typer.BadParameter("name one card: --card DIR or --reader N")
     with ExitStack() as stack:
@@ -300,7 +300,7 @@ def _agree(yes: bool) -> "Callable[[ProfileMetadata], bool]":
         rules = [words for rule, words in _RULES.items() if rule in (metadata.policy_rules or ())]
         for words in rules:
             _say(f"this profile {words}")
-        # SGP.22, 3.1.3: the user agrees to such rules himself, whatever he said beforehand.
+        # SGP.22, 3.1.3: the user must agree to such rules in person, so --yes does not cover them.
         return (yes and not rules) or typer.confirm(f"Install {name}?", default=not rules, err=True)
 
     return ask

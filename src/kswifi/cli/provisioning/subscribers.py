@@ -1,6 +1,7 @@
-"""`kswifi subscribers ...`: hand subscribers to a core of the operator's own.
+"""`kswifi subscribers ...`: export subscribers to a core of the operator's own.
 
-Keys leave by this command, and by `kswifi delivery make`, encrypted for another's SM-DP+: by no other.
+Keys leave an installation by this command and by `kswifi delivery make` only; the latter encrypts them for an
+external SM-DP+.
 """
 
 import asyncio
@@ -23,7 +24,7 @@ subscribers_app = typer.Typer(help="Subscribers for a core of your own (docs/own
 
 
 class Core(StrEnum):
-    """The cores whose subscriber databases we know."""
+    """The supported cores."""
 
     OPEN5GS = "open5gs"
 
@@ -53,7 +54,7 @@ def export(
     downlink_kbps: Downlink = 100_000,
     uplink_kbps: Uplink = 100_000,
 ) -> None:
-    """Write subscribers with K and OPc as a file for `mongoimport --jsonArray`. For an empty core only."""
+    """Write subscribers with K and OPc to a file for `mongoimport --jsonArray`, for an empty core only."""
     from kswifi.esim.lines.own_core import Subscription, extended_json
     from kswifi.kernel.files import write_owner_only
     from kswifi.settings import load_settings
@@ -82,7 +83,7 @@ def sync(
     downlink_kbps: Downlink = 100_000,
     uplink_kbps: Uplink = 100_000,
 ) -> None:
-    """Put subscribers into the core's database; sequence numbers that the core has counted on stay as they are."""
+    """Write subscribers into the core's database; known subscribers keep the core's sequence number (SQN)."""
     from kswifi.esim.lines.own_core import Subscription
     from kswifi.settings import load_settings
 
@@ -110,7 +111,7 @@ def _hand_over(
     where: str,
     hand: "Callable[[list[ExportedSubscriber]], None]",
 ) -> int:
-    """Read subscribers, note that they leave, and hand them over; return how many."""
+    """Read subscribers, log the export, and hand them over; return how many."""
     from kswifi.data_directory.layout import Installation
     from kswifi.database.engine import Database, sqlite_url
     from kswifi.esim.lines.own_core import Subscription, audit_line, exported_subscribers
@@ -138,7 +139,7 @@ def _hand_over(
             await database.close()
 
     found = asyncio.run(work())
-    # Before they leave: whatever becomes of it, it is known that they did.
+    # Log the export before the keys leave, so that an export that fails half-way is logged too.
     installation.note_keys_leaving(audit_line(SystemClock().now(), action, where, len(found), getpass.getuser()))
     hand(found)
     return len(found)

@@ -1,7 +1,7 @@
-"""What secured packets read and write, as synchronous steps of a transaction: each one statement, made once.
+"""SQL statements of secured packets, one per step; the statement objects are built once at import.
 
-A packet costs two short transactions that many cards share (see ``Database.write``), so what is read together is
-joined, and only what a packet needs of a line and a record is read.
+A packet needs two short transactions, which share a commit with other cards' packets (see ``Database.write``). Each
+read is therefore one join that selects only the columns of the line and the record that a packet needs.
 """
 
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ _COLUMNS: Final = (
     _c.tries,
 )
 _OF_OWNER: Final = and_(esim.c.esim_id == bindparam("line"), esim.c.user_id == bindparam("owner"))
-# A session that is not on the card yet goes before what only changed.
+# Records that are not on the card yet come before records whose state has changed.
 _WAITING: Final = (
     select(*_COLUMNS)
     .select_from(
@@ -75,7 +75,7 @@ _REFUSE: Final = _RECORD.values(failure=bindparam("status"), tries=bindparam("re
 
 @dataclass(frozen=True, slots=True)
 class PacketLine:
-    """What a packet needs of a line; ``record_travels_apart`` as ``ESim`` has it."""
+    """The columns of a line that a packet needs; ``record_travels_apart`` has the meaning of ``ESim``."""
 
     esim_id: str
     iccid: Iccid
@@ -85,7 +85,7 @@ class PacketLine:
 
 @dataclass(frozen=True, slots=True)
 class WaitingRecord:
-    """A record that a packet shall bring to its card."""
+    """A record that the next packet writes to the card."""
 
     number: int
     session_id: str
@@ -94,7 +94,7 @@ class WaitingRecord:
 
 @dataclass(frozen=True, slots=True)
 class HandedRecord:
-    """A record whose newest packet is out, and how its session stands."""
+    """A record whose newest packet has been handed out, and the state of its session."""
 
     number: int
     session_id: str
@@ -103,14 +103,14 @@ class HandedRecord:
     known: bytes | None
     tries: int
     unproved: bool
-    """Whether its session waits for a proof: it is transferring, and nothing has proved it."""
+    """True if the session is ``transferring`` and has no proof of storage yet."""
 
 
 def next_waiting(connection: Connection, user_id: str, esim_id: str) -> tuple[PacketLine, WaitingRecord | None]:
-    """Return a line of a user's, and the record that its next packet brings; None where its card has all.
+    """Return a user's line and the record for its next packet; None if the card has proved every record.
 
     Raises:
-        UnknownEsimError: there is none, or it is somebody else's.
+        UnknownEsimError: no such eSIM, or it belongs to another user.
     """
     row = _of_owner(connection, _WAITING, user_id, esim_id)
     waiting = None if row.number is None else WaitingRecord(row.number, row.session_id, row.wanted)
@@ -120,10 +120,10 @@ def next_waiting(connection: Connection, user_id: str, esim_id: str) -> tuple[Pa
 def handed_out(
     connection: Connection, user_id: str, esim_id: str, number: int, counter: int
 ) -> tuple[PacketLine, HandedRecord | None]:
-    """Return a line of a user's, and the record for which this packet is the newest; None where it is not.
+    """Return a user's line and the record whose newest packet has this counter; None if there is a newer packet.
 
     Raises:
-        UnknownEsimError: there is none, or it is somebody else's.
+        UnknownEsimError: no such eSIM, or it belongs to another user.
     """
     row = _of_owner(connection, _HANDED, user_id, esim_id, place=number, counter=counter)
     if row.packet_content is None:
@@ -140,22 +140,26 @@ def handed_out(
 
 
 def draw_counter(connection: Connection, esim_id: str, ahead: int = 1) -> int:
-    """Return the next counter for a secured packet; with ``ahead``, one that leaps over what a card may have."""
+    """Increase the line's packet counter by ``ahead`` and return it.
+
+    TS 102 225: a card accepts a packet only if its counter is higher than that of the last packet it accepted.
+    ``ahead`` > 1 skips counters that the card may have seen already.
+    """
     return int(connection.execute(_DRAW, {"line": esim_id, "ahead": ahead}).scalar_one())
 
 
 def hand_out(connection: Connection, esim_id: str, number: int, counter: int) -> None:
-    """Note that a packet with what is wanted of the record is its newest."""
+    """Store the counter and the content of a record's newest packet; the content is what the record shall hold."""
     connection.execute(_HAND_OUT, {"line": esim_id, "place": number, "counter": counter})
 
 
 def note_proved(connection: Connection, esim_id: str, number: int) -> None:
-    """Note that the card has what the record's newest packet brought."""
+    """Store that the card has proved the content of the record's newest packet."""
     connection.execute(_PROVE, {"line": esim_id, "place": number})
 
 
 def note_refused(connection: Connection, esim_id: str, number: int, status: str, tries: int) -> None:
-    """Note why the card does not have it, and how often that was so."""
+    """Store the reason why the card refused the newest packet, and the number of refusals so far."""
     connection.execute(_REFUSE, {"line": esim_id, "place": number, "status": status, "refusals": tries})
 
 

@@ -1,8 +1,9 @@
-"""Records carried to a card that has its profile: secured packets handed out, their proofs taken.
+"""Write session records to a card that already has its profile: hand out secured packets and verify their proofs.
 
-A phone with WiFi asks for the next packet, hands it to the enabled card, and brings the card's answer back. The
-counter is drawn before a packet leaves, so no two packets have the same; a packet that is asked for again goes with
-the next one. Whoever carries them can read or forge nothing, only lose it.
+A phone with WiFi requests the next packet (SCP80, TS 102 225), sends it to the enabled card in ENVELOPE commands,
+and returns the card's proof of receipt (PoR). The server increases the counter before it hands a packet out, so no
+two packets have the same counter. A repeated request gets the same content with the next counter. The phone that
+carries a packet cannot read or forge it; it can only lose it.
 """
 
 import re
@@ -31,9 +32,12 @@ from kswifi.sessions.transitions import move_session
 
 CARD_FULL: Final = f"the card is full: it holds {SESSION_RECORDS} sessions, and none of them is over"
 TRIES: Final = 5
-"""Packets for one content that the card may refuse before its transfer has failed."""
+"""How often the card may refuse packets with one content; then the transfer has failed."""
 _LEAP: Final = 1 << 12
-"""How far the counter goes ahead where a card has seen a higher one: a backup of ours was put back."""
+"""Increase of the counter after the card reported one that is too low.
+
+This happens if our database was restored from a backup: the card has seen higher counters since.
+"""
 _PACKET_ID: Final = re.compile(r"([1-9][0-9]?)-([1-9][0-9]{0,12})")
 _NOTE_PROOF: Final = (
     update(internet_session)
@@ -44,7 +48,7 @@ _NOTE_PROOF: Final = (
 
 @dataclass(frozen=True, slots=True)
 class HandedPacket:
-    """A packet to hand to the card: ENVELOPE commands, each to be sent in its turn."""
+    """A packet for the card as ENVELOPE commands, to be sent in this order."""
 
     packet_id: str
     session_id: str
@@ -55,7 +59,7 @@ class HandedPacket:
 
 @dataclass(frozen=True, slots=True)
 class CardContents:
-    """What a card holds, as far as it was proved, and how its line goes on."""
+    """The proved records of a card, their order of use, and the settings of the line."""
 
     esim: ESim
     records: tuple[CardRecord, ...]
@@ -64,43 +68,47 @@ class CardContents:
 
 
 def note_proof(connection: Connection, session_id: str, proof: StorageProof) -> None:
-    """Note how a card has proved that it holds a session, and have the ledger told."""
+    """Store how a card proved that it holds a session, and ask the ledger to accept the proof."""
     connection.execute(_NOTE_PROOF, {"wanted": session_id, "proof": proof})
     jobs.ask_to_prove_storage(connection, session_id)
 
 
 def _may_be_on_a_card(line: PacketLine) -> bool:
-    """Whether a packet could reach the profile: it is installed, or at another's SM-DP+, which may tell nothing."""
+    """Tell whether a packet can reach the profile.
+
+    True if the profile is installed. An external SM-DP+ may never report the installation; then a released order is
+    enough.
+    """
     if line.record_travels_apart and line.profile_state in INSTALLS_FROM:
         return True
     return line.profile_state is ProfileState.INSTALLED
 
 
 def _parts(packet_id: str) -> tuple[int, int]:
-    """Return the record's number and the counter that a packet is named by; (0, 0) for what names none."""
+    """Return the record number and the counter in a packet id; (0, 0) if the id is malformed."""
     named = _PACKET_ID.fullmatch(packet_id)
     return (0, 0) if named is None else (int(named[1]), int(named[2]))
 
 
 class CardRecords:
-    """What users' phones ask about the records on their cards."""
+    """The requests of users' phones about the records on their cards."""
 
     def __init__(self, database: Database, packets: CardPackets) -> None:
         self._database = database
         self._packets = packets
 
     async def contents(self, user_id: str, esim_id: str) -> CardContents:
-        """Return what is on a card of a user's.
+        """Return the contents of a user's card.
 
         Raises:
-            UnknownEsimError: there is none, or it is somebody else's.
+            UnknownEsimError: no such eSIM, or it belongs to another user.
         """
         return await self._database.read(
             lambda connection: self._contents(connection, find_esim(connection, esim_id, user_id))
         )
 
     async def next_packet(self, user_id: str, esim_id: str) -> HandedPacket | None:
-        """Return a packet that the card has not proved yet, with a counter of its own; None if all is proved.
+        """Return a packet with a new counter for a record that the card has not proved; None if all are proved.
 
         Raises:
             UnknownEsimError: there is none, or it is somebody else's.
@@ -119,7 +127,13 @@ class CardRecords:
         )
 
     async def take_answer(self, user_id: str, esim_id: str, packet_id: str, answer: bytes) -> Proof:
-        """Take the card's answer to a packet: data and status word of its last ENVELOPE.
+        """Verify the card's answer to a packet and store the result.
+
+        Args:
+            user_id: the owner of the eSIM.
+            esim_id: the eSIM.
+            packet_id: the id of the handed-out packet.
+            answer: data and status word of the response to the last ENVELOPE.
 
         Raises:
             UnknownEsimError: there is none, or it is somebody else's.
@@ -132,7 +146,10 @@ class CardRecords:
     async def arrange(
         self, user_id: str, esim_id: str, order: tuple[str, ...] | None, continues: bool | None
     ) -> CardContents:
-        """Ask for an order of use, a switch for the next session, or both; the ledger confirms them a moment later.
+        """Request an order of use, the continue switch, or both; None leaves a value unchanged.
+
+        The ledger applies the request asynchronously. The returned contents show it as wanted until the ledger
+        confirms.
 
         Raises:
             UnknownEsimError: there is none, or it is somebody else's.
@@ -190,7 +207,8 @@ class CardRecords:
 
 def _proved(connection: Connection, line: PacketLine, record: HandedRecord) -> None:
     packet_store.note_proved(connection, line.esim_id, record.number)
-    # Another's SM-DP+ may never have said that the profile is installed: who has its keys has it.
+    # An external SM-DP+ may never report the installation. A valid PoR proves it: only the installed profile has
+    # the keys.
     if line.record_travels_apart:
         prove_installed(connection, line.esim_id)
     if record.unproved:
@@ -198,7 +216,10 @@ def _proved(connection: Connection, line: PacketLine, record: HandedRecord) -> N
 
 
 def _refused(connection: Connection, line: PacketLine, record: HandedRecord, proof: Proof) -> None:
-    """Note why; what never comes onto the card after so many tries has failed, and its place is free again."""
+    """Store the refusal; after ``TRIES`` refusals of a record that was never on the card, fail the transfer.
+
+    The failed transfer frees the record.
+    """
     if proof.result is ProofResult.COUNTER_LOW:
         packet_store.draw_counter(connection, line.esim_id, _LEAP)
     tries = min(record.tries + 1, TRIES)

@@ -21,7 +21,7 @@ from kswifi.sessions.model import LIVE_STATES, SessionState
 from kswifi.sessions.sql import card_line, card_record, internet_session
 
 FIRST_RECORD: Final = 1
-"""The one that travels inside the profile."""
+"""The number of the record that is part of the profile package."""
 
 _c = card_record.c
 _COLUMNS: Final = (
@@ -38,7 +38,7 @@ _COLUMNS: Final = (
     internet_session.c.valid_until,
     internet_session.c.ordered_at,
 )
-# Made once: making a statement anew costs more than running it.
+# Built once: building a statement costs more than executing it.
 _RECORDS: Final = (
     select(*_COLUMNS)
     .select_from(card_record.join(internet_session, internet_session.c.session_id == _c.session_id))
@@ -54,7 +54,7 @@ _LINE: Final = select(card_line).where(card_line.c.esim_id == bindparam("line"))
 UNCHANGED_LINE: Final[Mapping[str, Any]] = MappingProxyType(
     {"wanted_order": [], "wants_next": False, "wish": 0, "session_order": [], "continues": False}
 )
-"""The columns of a line that nobody has changed yet."""
+"""The column values of a line that its owner has not changed yet."""
 
 _STATUS: Final = {
     SessionState.ACTIVE: RecordStatus.ACTIVE,
@@ -65,7 +65,7 @@ _STATUS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class CardRecord:
-    """One record: the session's, what is wanted of it, and what the card has proved."""
+    """One record of a card: its session, the wanted content and the content that the card has proved."""
 
     esim_id: str
     number: int
@@ -82,13 +82,16 @@ class CardRecord:
 
     @property
     def settled(self) -> bool:
-        """Whether the card has proved that it says what it shall."""
+        """True if the card has proved the wanted content."""
         return self.known == self.wanted
 
 
 @dataclass(frozen=True, slots=True)
 class CardLine:
-    """A line's order of use and its switch, as wanted (``wish`` counts) and as the ledger has confirmed them."""
+    """The order of use and the continue switch of a line: as wanted, and as confirmed by the ledger.
+
+    ``wish`` numbers the owner's changes: a command for an older number is superseded.
+    """
 
     wanted_order: tuple[str, ...] = ()
     wants_next: bool = False
@@ -99,12 +102,12 @@ class CardLine:
 
 
 def records_of(connection: Connection, esim_id: str) -> list[CardRecord]:
-    """Return the records of a card by their number."""
+    """Return the records of a card, ordered by record number."""
     return [_read(row) for row in connection.execute(_RECORDS, {"line": esim_id})]
 
 
 def line_of(connection: Connection, esim_id: str) -> CardLine:
-    """Return a line's order and switch; those of a line that nobody changed yet are empty and off."""
+    """Return the order of use and the continue switch of a line; empty and off if the owner never changed them."""
     row = connection.execute(_LINE, {"line": esim_id}).one_or_none()
     if row is None:
         return CardLine()
@@ -119,7 +122,7 @@ def line_of(connection: Connection, esim_id: str) -> CardLine:
 
 
 def change_line(connection: Connection, /, esim_id: str, **columns: object) -> None:
-    """Write what changed of a line."""
+    """Update columns of a line; insert its row if there is none yet."""
     known = connection.scalar(select(card_line.c.esim_id).where(card_line.c.esim_id == esim_id))
     if known is None:
         connection.execute(insert(card_line).values(esim_id=esim_id, packet_counter=0, **UNCHANGED_LINE))
@@ -127,7 +130,7 @@ def change_line(connection: Connection, /, esim_id: str, **columns: object) -> N
 
 
 def note_installed(connection: Connection, esim_id: str, session_id: str, record: bytes) -> None:
-    """Note that the profile brought this record."""
+    """Store that the installed profile contained this record; it replaces all records of the card."""
     connection.execute(delete(card_record).where(_c.esim_id == esim_id))
     connection.execute(
         insert(card_record).values(
@@ -137,7 +140,11 @@ def note_installed(connection: Connection, esim_id: str, session_id: str, record
 
 
 def take_place(connection: Connection, esim_id: str, session_id: str, record: bytes) -> int | None:
-    """Give a session a record: its own, an empty one, or that of a session that is over; None if all are taken."""
+    """Assign a record to a session and return its number; None if all records hold live sessions.
+
+    A session keeps the record that it has. Otherwise it gets the first record that is free or whose session has
+    ended.
+    """
     records = records_of(connection, esim_id)
     own = next((it for it in records if it.session_id == session_id), None)
     if own is not None:
@@ -156,7 +163,7 @@ def take_place(connection: Connection, esim_id: str, session_id: str, record: by
 
 
 def give_up_place(connection: Connection, esim_id: str, number: int) -> None:
-    """Free the record of a session that never came onto the card."""
+    """Free a record whose session was never written to the card."""
     connection.execute(delete(card_record).where(_c.esim_id == esim_id, _c.number == number))
     project_wanted_records(connection, esim_id)
 
@@ -176,7 +183,7 @@ def project_wanted_records(connection: Connection, esim_id: str) -> None:
             continue_with_next=line.continues,
             as_of=now,
         )
-        # What a profile brought says nothing of its state: it is the first, and stored.
+        # A record from the profile package has no state octets: its session is stored and first in the order.
         before = state_of(record.wanted) or RecordState(
             status=RecordStatus.STORED, place=1, continue_with_next=False, as_of=now
         )
@@ -193,7 +200,7 @@ def project_all_wanted_records(connection: Connection, esim_ids: Collection[str]
 
 
 def order_of_use(records: Sequence[CardRecord], line: CardLine) -> list[str]:
-    """Return the live sessions of a card in the ledger's order: those chosen first, the others by their expiry."""
+    """Return the live sessions of a card in the ledger's order: the owner's order first, the others by expiry."""
     alive = sorted(
         (it for it in records if it.state in LIVE_STATES), key=lambda it: (it.valid_until, it.ordered_at, it.number)
     )

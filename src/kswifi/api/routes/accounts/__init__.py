@@ -1,1 +1,1 @@
-"""Routes of accounts: registration, sign-in, passkeys, notifications, phone numbers, stored data."""
+"""Routes of accounts: registration, sign-in, passkeys, notifications, phone numbers, personal data."""

@@ -1,4 +1,4 @@
-"""Everything that is stored of a user, to take away; and its end."""
+"""Export all stored data of a user, and delete the account."""
 
 from typing import Annotated, Any, Final
 
@@ -38,11 +38,11 @@ from kswifi.vouchers.service import vouchers_of
 router = APIRouter(prefix="/api/v1/account", tags=["accounts"])
 
 EXPORT_LIMIT: Final = 10_000
-"""Of each kind; nobody has as many."""
+"""The maximum number of rows of each kind; more than any user has."""
 
 
 class ConnectionView(ResponseBody):
-    """A connection of your line, as the network told it (a charging data record)."""
+    """A connection of your line, from its charging data record."""
 
     imsi: str
     opened_at: Instant
@@ -57,7 +57,7 @@ class ConnectionView(ResponseBody):
 
 
 class EventView(ResponseBody):
-    """Something that happened to your things."""
+    """An event in your account."""
 
     sequence: int
     at: Instant
@@ -66,14 +66,14 @@ class EventView(ResponseBody):
 
 
 class RequestView(ResponseBody):
-    """A change you asked for, kept for two days so that it is done once."""
+    """A change that you requested, stored for two days so that it is executed once."""
 
     key: str
     begun_at: Instant
 
 
 class ExportView(ResponseBody):
-    """All that is stored of you. Hashes of your password and recovery code, and the line's keys, are left out."""
+    """All stored data about you. Hashes of your password and recovery code, and the line's keys, are left out."""
 
     account: AccountView
     logins: list[LoginRecordView]
@@ -92,7 +92,7 @@ class ExportView(ResponseBody):
 
 @router.get("/export", summary="All that is stored of you", responses=problem_responses("not_signed_in"))
 async def export_account(user: SignedInUser, services: ServicesDep, response: Response) -> ExportView:
-    """Give everything that is stored of you, as a file."""
+    """Return all stored data about you as a file."""
     response.headers["Content-Disposition"] = 'attachment; filename="kswifi.json"'
     user_id = user.user.user_id
     passkeys = await services.passkeys.passkeys(user_id)
@@ -148,10 +148,10 @@ async def export_account(user: SignedInUser, services: ServicesDep, response: Re
 async def delete_account(
     body: ReauthenticationBody, request: Idempotent, services: ServicesDep, address: ClientAddress
 ) -> Response:
-    """Delete your account, with all that is yours: what is unspent is lost, and every device is signed out.
+    """Delete your account: unspent sessions are lost, and every device is signed out.
 
-    What the books need stays without your name. Nobody can sign in to it again, you neither; your phone number or
-    email address may make a new account.
+    What the books need is kept without your name. Nobody can sign in to the account again. Your phone number or
+    email address may be used for a new account.
     """
     user = request.user.user
 

@@ -1,4 +1,4 @@
-"""Registering, signing in and out, who am I, recovery."""
+"""Registration, sign-in, sign-out, the present account, and recovery."""
 
 from typing import Annotated
 
@@ -48,7 +48,7 @@ ProofId = Annotated[
 
 
 class CredentialsBody(RequestBody):
-    """The identifier, the password, and a proof of the identifier."""
+    """The identifier, the password, and optionally a proof of the identifier."""
 
     identifier: IdentifierText
     password: PasswordText
@@ -62,7 +62,7 @@ class CredentialsBody(RequestBody):
 
 
 class RecoveryBody(RequestBody):
-    """A new password for the account, and the recovery code that allows it."""
+    """The recovery code and the new password."""
 
     identifier: IdentifierText
     recovery_code: Annotated[str, Field(min_length=1, max_length=64, examples=["7K2M-9QXA-T4WE-1D5H-8PZC-3RVB"])]
@@ -80,7 +80,7 @@ class AccountView(ResponseBody):
 
 
 class LoginView(ResponseBody):
-    """A LoginSession. Its token is in the cookie, out of reach of scripts."""
+    """A LoginSession. Its token is in the cookie, which scripts cannot read."""
 
     account: AccountView
     csrf_token: Annotated[str, Field(description="Send it as X-CSRF-Token with everything that changes something.")]
@@ -88,7 +88,7 @@ class LoginView(ResponseBody):
 
 
 class RegistrationView(LoginView):
-    """A new account, signed in."""
+    """A new account with its LoginSession."""
 
     recovery_code: Annotated[str, Field(description="Shown this once: write it down.")]
 
@@ -116,9 +116,9 @@ class RecoveryView(ResponseBody):
 async def register(
     body: CredentialsBody, services: ServicesDep, address: ClientAddress, client: LoginClient, response: Response
 ) -> RegistrationView:
-    """Make an account for a phone number or an email address, and sign it in.
+    """Create an account for a phone number or an email address, and sign in.
 
-    Where a proof is required, only the owner of the identifier learns whether it has an account.
+    If a proof is required, only the owner of the identifier learns whether it has an account.
     """
     made = await services.accounts.register(body.identifier, body.password, address, client, body.proof_id)
     set_login_cookies(response, services, made.login)
@@ -137,7 +137,7 @@ async def register(
 async def log_in(
     body: CredentialsBody, services: ServicesDep, address: ClientAddress, client: LoginClient, response: Response
 ) -> LoginView:
-    """Begin a LoginSession. An unknown account and a wrong password get the same answer for the same work."""
+    """Begin a LoginSession. An unknown account and a wrong password get the same answer after the same work."""
     login = await services.accounts.log_in(body.identifier, body.password, address, client, body.proof_id)
     set_login_cookies(response, services, login)
     return login_view(login)
@@ -150,7 +150,7 @@ async def log_in(
     responses=problem_responses("not_signed_in", "csrf_token_wrong", "idempotency_key_missing"),
 )
 async def log_out(request: Idempotent, token: LoginToken, services: ServicesDep) -> Response:
-    """End this LoginSession; the cookie is worth nothing afterwards."""
+    """End this LoginSession; its cookie is no longer valid."""
     response = await request.answer_step(lambda connection: end_login(connection, token), status=204)
     clear_login_cookie(response, services)
     return response
@@ -158,7 +158,7 @@ async def log_out(request: Idempotent, token: LoginToken, services: ServicesDep)
 
 @router.get("/account", summary="Who am I", responses=problem_responses("not_signed_in", "login_expired"))
 async def who_am_i(user: SignedInUser) -> LoginView:
-    """Tell who is signed in, and the CSRF token of this LoginSession."""
+    """Return the signed-in account and the CSRF token of this LoginSession."""
     return LoginView(account=account_view(user.user), csrf_token=user.csrf_token, expires_at=user.expires_at)
 
 
@@ -171,7 +171,7 @@ async def who_am_i(user: SignedInUser) -> LoginView:
 async def recover(
     body: RecoveryBody, services: ServicesDep, address: ClientAddress, response: Response
 ) -> RecoveryView:
-    """Set a new password with the recovery code. Every LoginSession of the account ends."""
+    """Set a new password with the recovery code. All LoginSessions of the account end."""
     made = await services.accounts.recover(body.identifier, body.recovery_code, body.new_password, address)
     clear_login_cookie(response, services)
     set_login_device_cookie(response, services, made.device_cookie)
@@ -179,7 +179,7 @@ async def recover(
 
 
 def account_view(user: User) -> AccountView:
-    """Return an account as it is shown."""
+    """Return the view of an account."""
     return AccountView(
         user_id=user.user_id,
         phone_number=user.phone_number,
@@ -190,5 +190,5 @@ def account_view(user: User) -> AccountView:
 
 
 def login_view(login: Login) -> LoginView:
-    """Return a fresh LoginSession as it is shown."""
+    """Return the view of a new LoginSession."""
     return LoginView(account=account_view(login.user), csrf_token=login.csrf_token, expires_at=login.expires_at)

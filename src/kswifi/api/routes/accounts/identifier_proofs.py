@@ -1,4 +1,4 @@
-"""Proving a phone number or email address before signing up: a code is sent to it, and typed in here."""
+"""Prove a phone number or email address before signing up, with a code that is sent to it."""
 
 from typing import Annotated, Literal
 
@@ -19,29 +19,29 @@ PathProofId = Annotated[str, Path(max_length=64, description="The proof's UUID."
 
 
 class ProofBody(RequestBody):
-    """Where the code goes."""
+    """The phone number or email address to which the code is sent."""
 
     identifier: IdentifierText
 
 
 class ProofView(ResponseBody):
-    """A code that was asked for. Keep the id: with the code it is the proof."""
+    """A requested code. Keep the id: together with the code it is the proof."""
 
     proof_id: str
     expires_at: Annotated[Instant, Field(description="When the code no longer holds.")]
 
 
 class ProvedView(ResponseBody):
-    """The code was right: sign up, sign in or change your identifier with this proof within half an hour."""
+    """The code was correct: sign up, sign in or change your identifier with this proof within half an hour."""
 
     proved: Literal[True] = True
 
 
 async def identifier_proofs(services: ServicesDep) -> IdentifierProofs:
-    """Return what proves identifiers.
+    """Return the service that proves identifiers.
 
     Raises:
-        IdentifierCannotBeProvedError: nothing sends codes.
+        IdentifierCannotBeProvedError: this server sends no codes.
     """
     if services.identifier_proofs is None:
         raise IdentifierCannotBeProvedError("no codes are sent here")
@@ -58,7 +58,7 @@ IdentifierProofsDep = Annotated[IdentifierProofs, Depends(identifier_proofs)]
     responses=problem_responses("invalid_identifier", "identifier_cannot_be_proved", "too_many_attempts"),
 )
 async def ask_for_proof(body: ProofBody, proofs: IdentifierProofsDep, address: ClientAddress) -> ProofView:
-    """Have six digits sent to a phone number or email address. The answer is the same whether it has an account."""
+    """Send six digits to a phone number or email address. The answer is the same with and without an account."""
     made = await proofs.begin(body.identifier, address)
     return ProofView(proof_id=made.proof_id, expires_at=made.expires_at)
 
@@ -69,7 +69,7 @@ async def ask_for_proof(body: ProofBody, proofs: IdentifierProofsDep, address: C
     responses=problem_responses("unknown_proof", "proof_code_wrong", "proof_code_over"),
 )
 async def confirm_proof(proof_id: PathProofId, body: CodeBody, proofs: IdentifierProofsDep) -> ProvedView:
-    """Show that you received the code. It holds for ten minutes and five tries."""
+    """Confirm the code that you received. It is valid for ten minutes and five tries."""
     await proofs.confirm(proof_id, body.code)
     return ProvedView()
 
@@ -80,6 +80,6 @@ async def confirm_proof(proof_id: PathProofId, body: CodeBody, proofs: Identifie
     responses=problem_responses("unknown_proof", "no_lab_message"),
 )
 async def read_proof_lab_message(proof_id: PathProofId, proofs: IdentifierProofsDep) -> LabMessageView:
-    """Show the message that the lab's outbox keeps. Where messages are really sent, there is none."""
+    """Return the message from the lab's outbox. A server that really sends messages has none."""
     found = await proofs.lab_message(proof_id)
     return LabMessageView(to=found.to, words=found.words, at=found.at)

@@ -1,4 +1,4 @@
-"""What you want to be told, and on which devices: Web Push."""
+"""Choose your notifications, and the devices that receive them by Web Push."""
 
 from base64 import urlsafe_b64decode
 from typing import Annotated
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api/v1", tags=["notifications"])
 
 
 class SubscriptionKeys(RequestBody):
-    """What messages for this device are encrypted with (RFC 8291), base64url."""
+    """The keys with which messages to this device are encrypted (RFC 8291), in base64url."""
 
     p256dh: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{87}=?$")]
     auth: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{22}(==)?$")]
@@ -35,21 +35,21 @@ class SubscriptionBody(RequestBody):
 
 
 class SubscriptionView(ResponseBody):
-    """A device of yours that is told; of its address only whose push service it is."""
+    """A device of yours that receives notifications; of its address, only the push service is shown."""
 
     subscription_id: str
     service: Annotated[str, Field(examples=["push.example"])]
 
 
 class WishesBody(RequestBody):
-    """What you want to be told."""
+    """The notifications that you want."""
 
     usage: Annotated[bool, Field(description="At 50, 80 and 95 %, and when a session is used up.")]
     expiry: Annotated[bool, Field(description="A day before a session ends.")]
 
 
 class NotificationsView(ResponseBody):
-    """What you want to be told, and where."""
+    """The notifications that you want, and your devices."""
 
     application_server_key: Annotated[str, Field(description="What browsers subscribe with (RFC 8292), base64url.")]
     usage: bool
@@ -59,7 +59,7 @@ class NotificationsView(ResponseBody):
 
 @router.get("/notifications", summary="What you are told", responses=problem_responses("not_signed_in"))
 async def read_notifications(user: SignedInUser, services: ServicesDep) -> NotificationsView:
-    """Tell what you want to be told, on which devices, and the key to subscribe with."""
+    """Return the notifications that you want, your devices, and the key for a subscription."""
     user_id = user.user.user_id
     return await services.database.read(lambda connection: notifications_view(connection, services, user_id))
 
@@ -71,7 +71,7 @@ async def read_notifications(user: SignedInUser, services: ServicesDep) -> Notif
     responses=problem_responses("not_signed_in", "csrf_token_wrong"),
 )
 async def choose_notifications(body: WishesBody, request: Idempotent, services: ServicesDep) -> Response:
-    """Choose what you are told."""
+    """Choose the notifications that you want."""
     user_id = request.user.user.user_id
 
     def choose(connection: Connection) -> NotificationsView:
@@ -89,7 +89,7 @@ async def choose_notifications(body: WishesBody, request: Idempotent, services: 
     responses=problem_responses("push_endpoint_refused", "push_key_invalid", "not_signed_in", "csrf_token_wrong"),
 )
 async def subscribe(body: SubscriptionBody, request: Idempotent, services: ServicesDep) -> Response:
-    """Keep this device's subscription. The same again is no error."""
+    """Store this device's subscription. Idempotent."""
 
     async def work() -> SubscriptionView:
         keys = (_octets(body.keys.p256dh), _octets(body.keys.auth))
@@ -106,7 +106,7 @@ async def subscribe(body: SubscriptionBody, request: Idempotent, services: Servi
     responses=problem_responses("unknown_push_subscription", "not_signed_in", "csrf_token_wrong"),
 )
 async def unsubscribe(subscription_id: str, request: Idempotent) -> Response:
-    """Forget a device of yours."""
+    """Delete the subscription of a device of yours."""
     user_id = request.user.user.user_id
     return await request.answer_step(
         lambda connection: remove_subscription(connection, user_id, subscription_id), status=204
@@ -114,7 +114,7 @@ async def unsubscribe(subscription_id: str, request: Idempotent) -> Response:
 
 
 def notifications_view(connection: Connection, services: Services, user_id: str) -> NotificationsView:
-    """Return what a user is told, as it is shown."""
+    """Return the view of a user's notifications and devices."""
     wishes, devices = standing_of(connection, user_id)
     return NotificationsView(
         application_server_key=services.notifications.public_key,

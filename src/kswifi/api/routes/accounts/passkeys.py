@@ -1,4 +1,4 @@
-"""Passkeys: signing up and in with them, and the list of one's own."""
+"""Sign up and sign in with passkeys, and manage your own passkeys."""
 
 from typing import Annotated, Any, Literal
 
@@ -26,7 +26,7 @@ Base64Url = Annotated[str, Field(max_length=16_384, pattern=r"^[A-Za-z0-9_-]*$")
 
 
 class _FromAuthenticator(BaseModel):
-    """What a browser hands on; what we do not read of it may be there."""
+    """Base of what a browser passes on from an authenticator; unknown members are allowed."""
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 
@@ -66,21 +66,21 @@ class UsedCredential(_FromAuthenticator):
 
 
 class NewAccountBody(RequestBody):
-    """The identifier of a new account, and its proof where one is required."""
+    """The identifier of a new account, and its proof if one is required."""
 
     identifier: IdentifierText
     proof_id: ProofId | None = None
 
 
 class MadePasskeyBody(RequestBody):
-    """A passkey that was made."""
+    """A new passkey from the browser."""
 
     challenge_id: ChallengeId
     credential: MadeCredential
 
 
 class NewPasskeyAccountBody(MadePasskeyBody):
-    """The passkey made for a new account, and the identifier's proof where one is required."""
+    """The passkey of a new account, and the identifier's proof if one is required."""
 
     proof_id: ProofId | None = None
 
@@ -93,7 +93,7 @@ class UsedPasskeyBody(RequestBody):
 
 
 class NewPasskeyBody(MadePasskeyBody):
-    """One more passkey of yours."""
+    """A further passkey of yours."""
 
     name: Annotated[str, Field(max_length=64, description="By which you know it again.", examples=["My phone"])]
 
@@ -133,7 +133,7 @@ class PasskeysView(ResponseBody):
     ),
 )
 async def sign_up_options(body: NewAccountBody, services: ServicesDep, address: ClientAddress) -> OptionsView:
-    """Give what a browser needs to make a passkey for a phone number or email address without an account."""
+    """Return the options with which a browser makes a passkey for an identifier without an account."""
     return _options_view(await services.passkeys.sign_up_options(body.identifier, address, body.proof_id))
 
 
@@ -148,7 +148,7 @@ async def sign_up_options(body: NewAccountBody, services: ServicesDep, address: 
 async def sign_up(
     body: NewPasskeyAccountBody, services: ServicesDep, client: LoginClient, response: Response
 ) -> RegistrationView:
-    """Make the account, and sign it in. It has no password until one is set."""
+    """Create the account, and sign in. It has no password until you set one."""
     made = await services.passkeys.sign_up(body.challenge_id, body.credential.model_dump(), client, body.proof_id)
     set_login_cookies(response, services, made.login)
     return RegistrationView(**login_view(made.login).model_dump(), recovery_code=made.recovery_code)
@@ -161,7 +161,7 @@ async def sign_up(
     responses=problem_responses("too_many_attempts", "passkeys_not_here"),
 )
 async def sign_in_options(services: ServicesDep, address: ClientAddress) -> OptionsView:
-    """Give what a browser needs to sign in with whichever passkey it has; no name is asked for."""
+    """Return the options with which a browser signs in with any passkey it has; no identifier is needed."""
     return _options_view(await services.passkeys.sign_in_options(address))
 
 
@@ -174,7 +174,7 @@ async def sign_in_options(services: ServicesDep, address: ClientAddress) -> Opti
 async def sign_in(
     body: UsedPasskeyBody, services: ServicesDep, client: LoginClient, response: Response
 ) -> LoginView:
-    """Begin a LoginSession of the passkey's owner."""
+    """Begin a LoginSession for the passkey's owner."""
     login = await services.passkeys.sign_in(body.challenge_id, body.credential.model_dump(), client)
     set_login_cookies(response, services, login)
     return login_view(login)
@@ -193,7 +193,7 @@ async def list_passkeys(user: SignedInUser, services: ServicesDep) -> PasskeysVi
     responses=problem_responses("not_signed_in", "csrf_token_wrong", "too_many_passkeys", "passkeys_not_here"),
 )
 async def add_options(user: SignedInWriter, services: ServicesDep) -> OptionsView:
-    """Give what a browser needs to make one more passkey for you."""
+    """Return the options with which a browser makes a further passkey for you."""
     return _options_view(await services.passkeys.add_options(user.user))
 
 
@@ -207,7 +207,7 @@ async def add_options(user: SignedInWriter, services: ServicesDep) -> OptionsVie
     ),
 )
 async def add_passkey(body: NewPasskeyBody, request: Idempotent, services: ServicesDep) -> Response:
-    """Keep one more passkey of yours."""
+    """Store a further passkey of yours."""
 
     async def work() -> PasskeyView:
         credential = body.credential.model_dump()
@@ -224,7 +224,7 @@ async def add_passkey(body: NewPasskeyBody, request: Idempotent, services: Servi
     responses=problem_responses("not_signed_in", "csrf_token_wrong", "unknown_passkey"),
 )
 async def remove_passkey(passkey_id: str, request: Idempotent) -> Response:
-    """Forget a passkey of yours; it signs nobody in any more."""
+    """Delete a passkey of yours; nobody can sign in with it any more."""
     user_id = request.user.user.user_id
     return await request.answer_step(
         lambda connection: passkeys.remove_passkey(connection, user_id, passkey_id), status=204
@@ -232,7 +232,7 @@ async def remove_passkey(passkey_id: str, request: Idempotent) -> Response:
 
 
 def passkey_view(record: PasskeyRecord) -> PasskeyView:
-    """Return a passkey as it is shown."""
+    """Return the view of a passkey."""
     return PasskeyView(
         passkey_id=record.passkey_id, name=record.name, created_at=record.created_at, used_at=record.used_at
     )

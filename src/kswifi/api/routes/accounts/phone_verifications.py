@@ -1,4 +1,4 @@
-"""Verifying a phone number: a code is sent to it, and typed in here."""
+"""Verify a phone number with a code that is sent to it."""
 
 from typing import Annotated, Literal
 
@@ -19,7 +19,7 @@ VerificationId = Annotated[str, Path(max_length=64, description="The verificatio
 
 
 class PhoneNumberBody(RequestBody):
-    """Where the code goes."""
+    """The phone number to which the code is sent."""
 
     phone_number: Annotated[
         str,
@@ -33,13 +33,13 @@ class PhoneNumberBody(RequestBody):
 
 
 class CodeBody(RequestBody):
-    """The code as it came."""
+    """The code from the message."""
 
     code: Annotated[str, Field(min_length=1, max_length=40, description="Six digits.", examples=["042137"])]
 
 
 class PhoneVerificationView(ResponseBody):
-    """A code that you asked for."""
+    """A code that you requested."""
 
     verification_id: str
     state: Annotated[
@@ -53,7 +53,7 @@ class PhoneVerificationView(ResponseBody):
 
 
 class LabMessageView(ResponseBody):
-    """A message that was sent to nobody: it only exists in this lab."""
+    """A message that was not sent: it exists only in this lab."""
 
     lab: Annotated[Literal[True], Field(description="No network carried it.")] = True
     to: str
@@ -62,13 +62,13 @@ class LabMessageView(ResponseBody):
 
 
 class PhoneVerifiedView(ResponseBody):
-    """The number is yours."""
+    """The number is verified as yours."""
 
     phone_verified: Literal[True] = True
 
 
 async def phone_verifications(services: ServicesDep) -> PhoneVerifications:
-    """Return what verifies phone numbers.
+    """Return the service that verifies phone numbers.
 
     Raises:
         PHONE_VERIFICATION_NOT_SET_UP: nothing sends text messages.
@@ -97,7 +97,7 @@ PhoneVerificationsDep = Annotated[PhoneVerifications, Depends(phone_verification
 async def send_code(
     body: PhoneNumberBody, request: Idempotent, phones: PhoneVerificationsDep, address: ClientAddress
 ) -> Response:
-    """Have six digits sent to a phone number. They hold for ten minutes and five tries."""
+    """Send six digits to a phone number. The code is valid for ten minutes and five tries."""
     user_id = request.user.user.user_id
 
     async def work() -> PhoneVerificationView:
@@ -114,7 +114,7 @@ async def send_code(
 async def read_verification(
     verification_id: VerificationId, user: SignedInUser, phones: PhoneVerificationsDep
 ) -> PhoneVerificationView:
-    """Tell whether the message went out."""
+    """Return whether the message was sent."""
     return _view(await phones.verification(user.user.user_id, verification_id))
 
 
@@ -135,7 +135,7 @@ async def read_verification(
 async def confirm_code(
     verification_id: VerificationId, body: CodeBody, request: Idempotent, phones: PhoneVerificationsDep
 ) -> Response:
-    """Show that the number is yours. One number verifies one account; another takes the place of the first."""
+    """Confirm that the number is yours. A number verifies one account; a new number replaces your earlier one."""
 
     async def work() -> PhoneVerifiedView:
         await phones.confirm(request.user.user.user_id, verification_id, body.code)
@@ -154,7 +154,7 @@ async def confirm_code(
 async def read_lab_message(
     verification_id: VerificationId, user: SignedInUser, phones: PhoneVerificationsDep
 ) -> LabMessageView:
-    """Show the message that the lab's outbox keeps. Where messages are really sent, there is none."""
+    """Return the message from the lab's outbox. A server that really sends messages has none."""
     found = await phones.lab_message(user.user.user_id, verification_id)
     return LabMessageView(to=found.to, words=found.words, at=found.at)
 

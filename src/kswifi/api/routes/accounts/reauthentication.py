@@ -1,4 +1,4 @@
-"""Showing again who one is, before something that a stolen LoginSession must not do."""
+"""Authenticate again before an action that a stolen LoginSession must not allow."""
 
 from typing import Self
 
@@ -13,7 +13,7 @@ from kswifi.api.services import Services
 
 
 class ReauthenticationBody(RequestBody):
-    """That it is really you: your password, or a passkey of yours that signed a sign-in challenge."""
+    """Proof that it is you: your password, or a sign-in challenge signed by a passkey of yours."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -40,11 +40,11 @@ class ReauthenticationBody(RequestBody):
 async def reauthenticate(
     body: ReauthenticationBody, signed_in: SignedIn, services: Services, address: str
 ) -> AccountRow | None:
-    """Return the account whose password was shown; None where a passkey was.
+    """Return the account whose password was verified; None if a passkey was verified.
 
     Raises:
-        WrongCredentialsError, PasskeyChallengeOverError, PasskeyRefusedError: it is not the user's.
-        TooManyAttemptsError, SignInBusyError: too much at once.
+        WrongCredentialsError, PasskeyChallengeOverError, PasskeyRefusedError: the proof is not the user's.
+        TooManyAttemptsError, SignInBusyError: too many attempts at once.
     """
     if body.passkey is not None:
         shown = body.passkey

@@ -1,4 +1,4 @@
-"""The safety of one's account: devices and signing them out, password, recovery code, identifier."""
+"""The security of an account: signed-in devices, password, recovery code, identifier."""
 
 from typing import Annotated
 
@@ -63,21 +63,21 @@ class LoginRecordsView(ResponseBody):
 
 
 class NewPasswordBody(ReauthenticationBody):
-    """Your next password."""
+    """Your new password."""
 
     new_password: PasswordText
     end_other_logins: Annotated[bool, Field(description="Sign out every other device too.")] = True
 
 
 class NewIdentifierBody(ReauthenticationBody):
-    """The phone number or email address with which you sign in from now on, and its proof."""
+    """Your new phone number or email address for signing in, and its proof."""
 
     identifier: IdentifierText
     proof_id: ProofId
 
 
 class SignOutBody(RequestBody):
-    """Which devices are signed out."""
+    """The devices to sign out."""
 
     keep_current: Annotated[bool, Field(description="Stay signed in on this device.")] = False
 
@@ -98,7 +98,7 @@ async def list_logins(user: SignedInUser, services: ServicesDep) -> LoginRecords
 async def end_one_login(
     login_id: Annotated[str, Path(max_length=64, description="The sign-in's id.")], request: Idempotent
 ) -> Response:
-    """End one sign-in of yours, as on a phone that is lost."""
+    """End one of your LoginSessions, for example on a lost phone."""
     user_id = request.user.user.user_id
     return await request.answer_step(lambda connection: end_login_of(connection, user_id, login_id), status=204)
 
@@ -110,22 +110,22 @@ async def end_one_login(
     responses=problem_responses("not_signed_in", "csrf_token_wrong", "idempotency_key_missing"),
 )
 async def sign_out_everywhere(body: SignOutBody, request: Idempotent, services: ServicesDep) -> Response:
-    """End all your sign-ins, or all but this one. Other browsers are no longer known as yours either."""
+    """End all your LoginSessions, or all but this one. Other browsers also lose their device cookies."""
     cookies: list[str] = []
 
     async def work() -> None:
         cookies.append(await services.accounts.end_all_logins(request.user, but_this=body.keep_current))
 
     response = await request.answer(work, status=204)
-    for cookie in cookies:  # none if the request was repeated: the browser has its cookie then
+    for cookie in cookies:  # empty if the request was repeated: the browser has its cookie already
         set_login_device_cookie(response, services, cookie)
     if not body.keep_current:
         clear_login_cookie(response, services)
     return response
 
 
-# The next three take no Idempotency-Key. What is kept of a request with one holds a digest of its body, from which
-# a stolen database would give passwords away far faster than from their slow hashes.
+# The next three routes take no Idempotency-Key. A stored request holds a digest of its body. Passwords can be
+# guessed from that digest far faster than from their slow hashes, if the database is stolen.
 
 
 @router.post(
@@ -141,7 +141,7 @@ async def change_password(
     address: ClientAddress,
     response: Response,
 ) -> None:
-    """Set another password, or the first one of an account made with a passkey."""
+    """Change your password, or set the first one of an account made with a passkey."""
     found = await reauthenticate(body, user, services, address)
     cookie = await services.accounts.change_password(
         user, body.new_password, end_others=body.end_other_logins, found=found
@@ -158,7 +158,7 @@ async def change_password(
 async def replace_recovery_code(
     body: ReauthenticationBody, user: SignedInWriter, services: ServicesDep, address: ClientAddress
 ) -> RecoveryView:
-    """Replace your recovery code. The new one is shown this once; the old one no longer works."""
+    """Replace your recovery code. The new code is shown only once; the old code no longer works."""
     await reauthenticate(body, user, services, address)
     return RecoveryView(recovery_code=await services.accounts.new_recovery_code(user))
 
@@ -171,13 +171,13 @@ async def replace_recovery_code(
 async def change_identifier(
     body: NewIdentifierBody, user: SignedInWriter, services: ServicesDep, address: ClientAddress
 ) -> AccountView:
-    """Sign in with another phone number or email address from now on, or prove the present one."""
+    """Change the phone number or email address that you sign in with, or prove the present one."""
     await reauthenticate(body, user, services, address)
     return account_view(await services.accounts.change_identifier(user, body.identifier, body.proof_id))
 
 
 def login_record_view(record: LoginRecord, current: str) -> LoginRecordView:
-    """Return a LoginSession as its owner sees it."""
+    """Return the view of a LoginSession for its owner."""
     return LoginRecordView(
         login_id=record.login_id,
         created_at=record.created_at,

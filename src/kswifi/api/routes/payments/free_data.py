@@ -1,4 +1,4 @@
-"""Free data: what of it you may have, which rule says no, and what helps."""
+"""Free data: what a user may have now, which rule refuses an order, and what to do about it."""
 
 from typing import Annotated, Any, Final, Literal
 
@@ -46,7 +46,7 @@ WhatHelps = Literal[
 
 
 class RefusalView(ResponseBody):
-    """Why an order would be refused now: the same code, words and facts as the problem that it would get."""
+    """Why an order would be refused now: the code, sentence and facts of its problem document."""
 
     code: Annotated[str, Field(examples=["free_allowance_used_up"])]
     words: str
@@ -64,7 +64,7 @@ class FreeOfferView(ResponseBody):
 
 
 class FreeDataView(ResponseBody):
-    """How you stand with free data."""
+    """Your free allowance, what is left of it, and the free offers."""
 
     octets: Annotated[int, Field(description="Free in the rolling days.", examples=[5_000_000_000])]
     days: Annotated[int, Field(examples=[30])]
@@ -86,7 +86,7 @@ class FreeDataView(ResponseBody):
 
 
 class WaitBody(RequestBody):
-    """What for."""
+    """The offer that you wait for."""
 
     offer_id: Annotated[str, Field(max_length=32, examples=["free-1gb"])]
 
@@ -95,7 +95,7 @@ class WaitBody(RequestBody):
 async def read_free_data(
     user: SignedInUser, services: ServicesDep, sessions: SessionServicesDep, device: DeviceDep, response: Response
 ) -> FreeDataView:
-    """Tell what is left, and of each free offer whether you may order it now; if not, which rule says no."""
+    """Return what is left, and for each free offer whether you may order it now; if not, which rule refuses."""
     set_device_cookie(response, services, device)
     return await _view(services, sessions, user.user.user_id, device.device_id)
 
@@ -109,7 +109,7 @@ async def read_free_data(
 async def join_waiting_list(
     body: WaitBody, request: Idempotent, services: ServicesDep, sessions: SessionServicesDep, device: DeviceDep
 ) -> Response:
-    """Be told (`free_data_again`) when there is money for your offer again. Again is no error."""
+    """Request the event `free_data_again` for when there is money for your offer again. Idempotent."""
     user_id = request.user.user.user_id
 
     async def work() -> FreeDataView:
@@ -121,7 +121,7 @@ async def join_waiting_list(
 
 @router.delete("/waiting", status_code=204, summary="Leave the waiting list")
 async def leave_waiting_list(request: Idempotent, _sessions: SessionServicesDep) -> Response:
-    """Do not be told."""
+    """Leave the waiting list: cancel the request for the event `free_data_again`."""
     user_id = request.user.user.user_id
     return await request.answer_step(lambda connection: waiting.leave(connection, user_id), status=204)
 

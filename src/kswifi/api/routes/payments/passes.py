@@ -1,4 +1,4 @@
-"""The pass that a user has, and what holds for passes."""
+"""A user's pass, and the rules of passes."""
 
 from fastapi import APIRouter
 
@@ -12,9 +12,9 @@ router = APIRouter(prefix="/api/v1/pass", tags=["payments"])
 
 @router.get("", summary="Your pass", responses=problem_responses("not_signed_in"))
 async def read_pass(user: SignedInUser, services: ServicesDep) -> PassView:
-    """Tell the pass you have. While one runs, every session you order is under it and ends with it.
+    """Return your pass. While it runs, every session you order belongs to it and ends with it.
 
-    A session keeps the end that it was downloaded with: after an extension, a new one ends later.
+    The end of a session is fixed when you download it: after an extension of the pass, download a new session.
     """
     periods, active = await passes_held(services.database, user.user.user_id)
     return PassView(
@@ -27,7 +27,7 @@ async def read_pass(user: SignedInUser, services: ServicesDep) -> PassView:
 
 @router.get("/rules", summary="What to know before buying a pass")
 async def read_pass_rules(services: ServicesDep) -> PassRulesView:
-    """Tell the fair-use limit, if there is one, and whether money moves. Nobody needs to be signed in to look."""
+    """Return the fair-use limit, if there is one, and whether real money is charged. No sign-in is needed."""
     return _rules(services)
 
 

@@ -1,4 +1,4 @@
-"""Payments and passes as the API shows them."""
+"""Request and response bodies of payments and passes."""
 
 from typing import Annotated, Literal
 
@@ -15,13 +15,13 @@ SandboxMark = Annotated[
 
 
 class BeginPaymentBody(RequestBody):
-    """What is to be paid for."""
+    """The offer to pay for."""
 
     offer_id: Annotated[str, Field(max_length=32, examples=["unlimited"])]
 
 
 class PaymentView(ResponseBody):
-    """One payment."""
+    """A payment."""
 
     reference: Annotated[str, Field(description="Ours, and the same at the gateway.")]
     offer_id: str
@@ -49,7 +49,7 @@ class PaymentsView(ResponseBody):
 
 
 class PassPeriodView(ResponseBody):
-    """What one payment bought."""
+    """The part of a pass that one payment bought."""
 
     reference: Annotated[str, Field(description="The payment's.")]
     offer_id: str
@@ -60,7 +60,7 @@ class PassPeriodView(ResponseBody):
 
 
 class PassRulesView(ResponseBody):
-    """What to know before buying."""
+    """The rules of passes, to read before buying."""
 
     fair_use_octets: Annotated[int | None, Field(description="What one pass gives at most; null without a limit.")]
     sessions_at_once: Annotated[int, Field(description="How many unfinished sessions it allows at a time.")]
@@ -71,7 +71,7 @@ class PassRulesView(ResponseBody):
 
 
 class PassView(ResponseBody):
-    """The pass you have, and what holds for passes."""
+    """Your pass, and the rules of passes."""
 
     active: Annotated[bool, Field(description="Whether sessions can be downloaded under a pass now.")]
     ends_at: Annotated[Instant | None, Field(description="When the last of your passes ends; null without one.")]
@@ -80,7 +80,7 @@ class PassView(ResponseBody):
 
 
 def payment_view(payment: Payment) -> PaymentView:
-    """Return a payment as it is shown; its checkout only while it can be paid."""
+    """Return the view of a payment; it contains the checkout only while the payment can be paid."""
     payable = payment.state in (PaymentState.PENDING, PaymentState.FAILED, PaymentState.LAPSED)
     return PaymentView(
         reference=payment.reference,
@@ -100,7 +100,7 @@ def payment_view(payment: Payment) -> PaymentView:
 
 
 def period_view(period: PassPeriod) -> PassPeriodView:
-    """Return a period as it is shown."""
+    """Return the view of a pass period."""
     return PassPeriodView(
         reference=period.reference,
         offer_id=period.offer_id,
@@ -112,7 +112,7 @@ def period_view(period: PassPeriod) -> PassPeriodView:
 
 
 def rules_view(rules: PassRules | None, *, sandbox: bool) -> PassRulesView:
-    """Return what to know before buying; None where nothing can be bought."""
+    """Return the view of the rules of passes; ``rules`` is None if nothing can be bought."""
     known = rules or PassRules()
     return PassRulesView(
         fair_use_octets=known.fair_use_octets,

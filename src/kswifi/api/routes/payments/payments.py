@@ -1,4 +1,4 @@
-"""Payments: begin one, follow it, ask for the money back, and its receipt."""
+"""Payments: begin one, follow its state, request a refund, get the receipt."""
 
 from html import escape
 from typing import Annotated, Final
@@ -23,10 +23,10 @@ Reference = Annotated[str, Path(max_length=64, description="The payment's refere
 
 
 async def payment_service(services: ServicesDep) -> PaymentService:
-    """Return what takes payments.
+    """Return the payment service.
 
     Raises:
-        PaymentsNotSetUpError: nothing does.
+        PaymentsNotSetUpError: this server takes no payments.
     """
     if services.payments is None:
         raise PaymentsNotSetUpError("payments are not set up here: nothing was taken")
@@ -55,11 +55,11 @@ PaymentServiceDep = Annotated[PaymentService, Depends(payment_service)]
     ),
 )
 async def begin_payment(body: BeginPaymentBody, request: Idempotent, payments: PaymentServiceDep) -> Response:
-    """Begin to pay: open `checkout_url` and pay there.
+    """Begin a payment: open `checkout_url` and pay there.
 
-    Once paid and verified with the gateway, the payment is `settled` and its pass runs: a moment later, and told by
-    the event `payment_state_changed`. Where the gateway does not answer, the payment is `intended` and has no
-    `checkout_url` yet: look at it again.
+    Once the gateway confirms the payment, it becomes `settled` and its pass runs; the event `payment_state_changed`
+    reports it. If the gateway does not answer, the payment is `intended` and has no `checkout_url` yet: read it
+    again later.
     """
 
     async def work() -> PaymentView:
@@ -70,7 +70,7 @@ async def begin_payment(body: BeginPaymentBody, request: Idempotent, payments: P
 
 @router.get("", summary="List your payments", responses=problem_responses("not_signed_in", "payments_not_set_up"))
 async def list_payments(user: SignedInUser, payments: PaymentServiceDep) -> PaymentsView:
-    """Tell all your payments and how they stand."""
+    """List all your payments with their states."""
     return PaymentsView(payments=[payment_view(it) for it in await payments.payments(user.user.user_id)])
 
 
@@ -80,7 +80,7 @@ async def list_payments(user: SignedInUser, payments: PaymentServiceDep) -> Paym
     responses=problem_responses("unknown_payment", "not_signed_in", "payments_not_set_up"),
 )
 async def read_payment(reference: Reference, user: SignedInUser, payments: PaymentServiceDep) -> PaymentView:
-    """Tell one payment and how it stands."""
+    """Return one payment with its state."""
     return payment_view(await payments.payment(user.user.user_id, reference))
 
 
@@ -98,10 +98,10 @@ async def read_payment(reference: Reference, user: SignedInUser, payments: Payme
     ),
 )
 async def refund_payment(reference: Reference, request: Idempotent, _payments: PaymentServiceDep) -> Response:
-    """Ask for the money back: it goes back if nothing of the pass was used.
+    """Request a refund: it is granted if nothing of the pass was used.
 
-    The pass is suspended at once. Then the ledger is asked: was an octet spent, the payment is `settled`
-    again, with the reason; else its sessions end, and it is `refunding` until the gateway has sent the money back.
+    The pass is suspended at once. If the ledger finds usage, the payment becomes `settled` again, with the reason.
+    Otherwise the pass's sessions end, and the payment is `refunding` until the gateway has sent the money back.
     """
     user_id = request.user.user.user_id
     return await request.answer_step(lambda connection: payment_view(ask_refund(connection, user_id, reference)))
@@ -117,7 +117,7 @@ async def refund_payment(reference: Reference, request: Idempotent, _payments: P
     },
 )
 async def read_receipt(reference: Reference, user: SignedInUser, payments: PaymentServiceDep) -> Response:
-    """Give the receipt as a page of HTML."""
+    """Return the receipt as an HTML page."""
     receipt = await payments.receipt(user.user.user_id, reference, _payer(user.user))
     return Response(_page(receipt), headers={"Content-Security-Policy": _PAGE_POLICY}, media_type="text/html")
 
@@ -135,7 +135,7 @@ async def read_receipt(reference: Reference, user: SignedInUser, payments: Payme
     },
 )
 async def read_receipt_pdf(reference: Reference, user: SignedInUser, payments: PaymentServiceDep) -> Response:
-    """Give the receipt as PDF."""
+    """Return the receipt as a PDF file."""
     receipt = await payments.receipt(user.user.user_id, reference, _payer(user.user))
     headers = {"Content-Disposition": f'attachment; filename="receipt-{reference}.pdf"'}
     return Response(receipt_pdf(receipt), headers=headers, media_type=PDF_TYPE)

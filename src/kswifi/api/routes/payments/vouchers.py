@@ -1,4 +1,4 @@
-"""Vouchers of WiFi venues: type in a code, and order a free session with it."""
+"""Vouchers of WiFi venues: redeem a code, and order a free session with it."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api/v1/vouchers", tags=["free data"])
 
 
 class RedeemBody(RequestBody):
-    """What is printed on the voucher."""
+    """The code that is printed on the voucher."""
 
     code: Annotated[
         str,
@@ -30,7 +30,7 @@ class RedeemBody(RequestBody):
 
 
 class VoucherView(ResponseBody):
-    """A voucher of yours: good for one free session. If that ends with nothing used, the voucher is good again."""
+    """A voucher of yours: it pays for one free session. If that session ends unused, the voucher is valid again."""
 
     venue: Annotated[str, Field(examples=["Mama Put, Yaba"])]
     redeemed_at: Instant
@@ -55,7 +55,7 @@ class VoucherView(ResponseBody):
 async def redeem_voucher(
     body: RedeemBody, request: Idempotent, sessions: SessionServicesDep, address: ClientAddress
 ) -> Response:
-    """Make a venue's voucher yours. Your next free order is given for it; redeeming yours again is no error."""
+    """Redeem a venue's voucher for your account. It pays for your next free order. Idempotent."""
 
     async def work() -> VoucherView:
         return voucher_view(await sessions.vouchers.redeem(request.user.user.user_id, body.code, address))
@@ -64,7 +64,7 @@ async def redeem_voucher(
 
 
 def voucher_view(voucher: Voucher) -> VoucherView:
-    """Return a voucher as its owner sees it."""
+    """Return the view of a voucher for its owner."""
     return VoucherView(
         venue=voucher.venue,
         redeemed_at=voucher.redeemed_at,

@@ -1,4 +1,4 @@
-"""Webhooks of payment gateways: signed, noted, and looked up at the gateway before anything is believed."""
+"""Webhooks of payment gateways: verify the signature, store the event, and read the payment at the gateway."""
 
 from typing import Annotated
 
@@ -31,11 +31,11 @@ async def payment_webhook(
     request: Request,
     payments: PaymentServiceDep,
 ) -> Response:
-    """Take an event of the gateway in use.
+    """Receive an event of the configured gateway.
 
     The signature covers the raw body; each gateway has its own header and algorithm (Paystack:
-    `x-paystack-signature`, the hexadecimal HMAC-SHA512). The event changes nothing by itself: it makes the server
-    look the payment up.
+    `x-paystack-signature`, the hexadecimal HMAC-SHA512). The event itself changes nothing: it makes the server read
+    the payment's status from the gateway.
     """
     await payments.take_webhook(gateway, await request.body(), request.headers)
     return Response(status_code=204)

@@ -1,4 +1,4 @@
-"""What can be ordered."""
+"""The catalogue of offers."""
 
 from typing import Annotated
 
@@ -35,13 +35,13 @@ class OffersView(ResponseBody):
 
 @router.get("", summary="List the offers")
 async def list_offers(services: ServicesDep) -> OffersView:
-    """Tell what can be ordered. Nobody needs to be signed in to look."""
+    """List the offers. No sign-in is needed."""
     return OffersView(offers=[_view(offer) for offer in services.catalogue.offers()])
 
 
 @router.get("/{offer_id}", summary="One offer", responses=problem_responses("unknown_offer"))
 async def read_offer(offer_id: str, services: ServicesDep) -> OfferView:
-    """Tell one offer."""
+    """Return one offer. No sign-in is needed."""
     return _view(services.catalogue.offer(offer_id))
 
 

@@ -1,4 +1,4 @@
-"""What happens, as it happens: Server-Sent Events that miss nothing across a reload."""
+"""Server-Sent Events of a user's account; no event is missed across a reconnect."""
 
 import json
 from collections.abc import AsyncIterator
@@ -17,17 +17,17 @@ router = APIRouter(prefix="/api/v1", tags=["events"])
 
 RETRY_MILLISECONDS: Final = 2000
 LOOK_EVERY_SECONDS: Final = 15.0
-"""How often a quiet stream looks whether its LoginSession still lives, and for what no commit here announced."""
+"""How often a quiet stream checks that its LoginSession is valid, and polls for events of other processes."""
 
 
 async def open_stream(user: SignedInUser, services: ServicesDep) -> AsyncIterator[EventStream]:
-    """Hold one of the user's streams for as long as the answer lasts. On the loop: streams belong to it."""
+    """Open a stream of the user for the duration of the response; on the event loop, which owns the streams."""
     with services.streams.open(user.user.user_id) as stream:
         yield stream
 
 
 async def parse_last_event_id(last_event_id: Annotated[str | None, Header()] = None) -> int | None:
-    """Return the sequence of the last event that the reader has.
+    """Return the sequence of the last event that the client has.
 
     Raises:
         LAST_EVENT_ID_INVALID: it is none of ours.
@@ -51,12 +51,11 @@ async def follow_events(
     stream: Annotated[EventStream, Depends(open_stream)],
     last_event_id: Annotated[int | None, Depends(parse_last_event_id)],
 ) -> AsyncIterator[ServerSentEvent]:
-    """Follow your own events: `event` is the kind, `data` a JSON object with the instant `at`, `id` the
-    sequence.
+    """Stream your events: `event` is the kind, `data` a JSON object with the instant `at`, `id` the sequence.
 
-    Send the last id you have as `Last-Event-ID` (browsers do so by themselves) and you miss nothing. If what you
-    missed is gone, the first event is `reset`: load everything anew. Without an id, you follow from now on. The
-    stream ends when your sign-in does.
+    Send the last id you have as `Last-Event-ID` (browsers do so automatically) and no event is missed. If missed
+    events are no longer stored, the first event is `reset`: load everything again. Without an id the stream starts
+    with new events. It ends when your LoginSession ends.
     """
     sequence, missed = await stream.start_after(last_event_id)
     kind = "reset" if missed else "hello"

@@ -1,4 +1,4 @@
-"""What the server says about itself."""
+"""The server's environment, health and readiness."""
 
 import asyncio
 from typing import Annotated, Final, Literal
@@ -49,14 +49,14 @@ class EnvironmentView(ResponseBody):
 
 
 class HealthView(ResponseBody):
-    """The process answers."""
+    """The state of the process."""
 
     status: Literal["ok"] = "ok"
 
 
 @router.get("/api/v1/environment", summary="How this server is run")
 async def read_environment(services: ServicesDep) -> EnvironmentView:
-    """Tell the page where things are."""
+    """Return the addresses and options that the page needs."""
     environment, proofs = services.environment, services.identifier_proofs
     return EnvironmentView(
         mode=environment.mode,
@@ -71,15 +71,15 @@ async def read_environment(services: ServicesDep) -> EnvironmentView:
 
 @router.get("/healthz", summary="Is the process alive")
 async def check_health() -> HealthView:
-    """Answer as long as the event loop turns; touches nothing else."""
+    """Answer 200 while the event loop runs; checks nothing else."""
     return HealthView()
 
 
 @router.get("/readyz", summary="Can it serve", responses=problem_responses("not_ready"))
 async def check_readiness(services: ServicesDep) -> HealthView:
-    """Answer when the database and every part that requests need answer too.
+    """Answer 200 if the database and every part that requests need answer too.
 
-    Which part is missing is told on the monitoring listener only (docs/reverse-proxy.md).
+    Only the monitoring listener names the missing part (docs/reverse-proxy.md).
     """
     if await missing_parts(services):
         raise NOT_READY("not ready: try again later")
@@ -87,7 +87,7 @@ async def check_readiness(services: ServicesDep) -> HealthView:
 
 
 async def missing_parts(services: Services) -> list[str]:
-    """Return the names of the parts that requests need and that do not answer at this moment."""
+    """Return the names of the parts that requests need and that do not answer now."""
     checks: dict[str, Check] = {"database": lambda: _database_answers(services), **services.readiness}
     results = await asyncio.gather(*(_passes(check) for check in checks.values()))
     return [name for name, there in zip(checks, results, strict=True) if not there]

@@ -1,4 +1,4 @@
-"""The records on a card: what it holds, in which order, and the packets that bring it there."""
+"""The records on a card: contents, order of use, and the secured packets that write them."""
 
 from typing import Annotated
 
@@ -26,7 +26,7 @@ EsimId = Annotated[str, Path(max_length=64, description="The eSIM's UUID.")]
     "/sessions", summary="The sessions on an eSIM", responses=problem_responses("unknown_esim", "not_signed_in")
 )
 async def read_contents(esim_id: EsimId, user: SignedInUser, services: SessionServicesDep) -> CardContentsView:
-    """Tell which record of the card holds which session, the order of use, and what waits for a packet."""
+    """Return which record of the card holds which session, the order of use, and which records need a packet."""
     return card_contents_view(await services.card_records.contents(user.user.user_id, esim_id))
 
 
@@ -39,7 +39,7 @@ async def read_contents(esim_id: EsimId, user: SignedInUser, services: SessionSe
 async def arrange(
     esim_id: EsimId, body: ArrangeBody, request: Idempotent, services: SessionServicesDep
 ) -> Response:
-    """Choose which sessions are used first, and whether the next one follows a finished one by itself."""
+    """Choose the order of use, and whether the next session follows a finished one automatically."""
     user_id = request.user.user.user_id
 
     async def work() -> CardContentsView:
@@ -58,9 +58,10 @@ async def arrange(
     responses=problem_responses("unknown_esim", "profile_not_installed", "not_on_wifi"),
 )
 async def next_packet(esim_id: EsimId, request: Idempotent, services: SessionServicesDep) -> Response:
-    """Fetch a secured packet. Send each of its commands to the card, that profile enabled; the radio may be off.
+    """Fetch a secured packet. Send each of its commands to the card while this profile is enabled.
 
-    Asked again, the packet has the next counter, and the one before it is worth nothing.
+    The radio may be off. A repeated request returns the packet with the next counter; the earlier packet becomes
+    invalid.
     """
     user_id = request.user.user.user_id
 
@@ -84,7 +85,7 @@ async def take_answer(
     request: Idempotent,
     services: SessionServicesDep,
 ) -> Response:
-    """Bring what the card said. Only its own proof of receipt, verified and compared, makes a session `stored`."""
+    """Submit the card's answer. Only a valid proof of receipt that matches the packet makes a session `stored`."""
     user_id = request.user.user.user_id
 
     async def work() -> ProofView:

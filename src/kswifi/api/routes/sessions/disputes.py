@@ -1,4 +1,4 @@
-"""Saying that something is wrong with a statement."""
+"""Dispute the statement of a session."""
 
 from datetime import datetime
 from typing import Annotated
@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/v1/sessions", tags=["sessions"])
 
 
 class DisputeBody(RequestBody):
-    """What is wrong, in your words, and with which hours of the statement."""
+    """What is wrong, in your words, and the hours of the statement that it concerns."""
 
     words: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
     hours: Annotated[
@@ -29,7 +29,7 @@ class DisputeBody(RequestBody):
 
 
 class DisputeView(ResponseBody):
-    """What you said is wrong."""
+    """A dispute of yours."""
 
     dispute_id: str
     session_id: str
@@ -39,7 +39,7 @@ class DisputeView(ResponseBody):
 
 
 class DisputesView(ResponseBody):
-    """What you said of a session, the newest first."""
+    """Your disputes of a session, the newest first."""
 
     disputes: list[DisputeView]
 
@@ -52,7 +52,7 @@ class DisputesView(ResponseBody):
     responses=problem_responses("unknown_session", "too_many_disputes"),
 )
 async def dispute_statement(session_id: SessionId, body: DisputeBody, request: Idempotent) -> Response:
-    """Say that something is wrong with the session's statement. It is kept with the hours you name."""
+    """Dispute the session's statement. The dispute is stored with the hours you name."""
     hours: list[datetime] = sorted(set(body.hours))
 
     def dispute(connection: Connection) -> DisputeView:
@@ -69,7 +69,7 @@ async def dispute_statement(session_id: SessionId, body: DisputeBody, request: I
     responses=problem_responses("unknown_session", "not_signed_in"),
 )
 async def list_disputes(session_id: SessionId, user: SignedInUser, services: ServicesDep) -> DisputesView:
-    """Tell what you said of this session's statement."""
+    """List your disputes of this session's statement."""
 
     def look(connection: Connection) -> list[Dispute]:
         session = find_session(connection, session_id, user.user.user_id)
@@ -80,7 +80,7 @@ async def list_disputes(session_id: SessionId, user: SignedInUser, services: Ser
 
 
 def dispute_view(dispute: Dispute) -> DisputeView:
-    """Return a dispute as it is shown."""
+    """Return the view of a dispute."""
     return DisputeView(
         dispute_id=dispute.dispute_id,
         session_id=dispute.session_id,

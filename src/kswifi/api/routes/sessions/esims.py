@@ -1,4 +1,4 @@
-"""ESims, and the keys that sign what they hold."""
+"""A user's eSIMs, and the public keys of session packages."""
 
 from typing import Annotated, Any
 
@@ -17,7 +17,7 @@ EsimId = Annotated[str, Path(max_length=64, description="The eSIM's UUID.")]
 
 @router.get("/api/v1/esims", summary="List your eSIMs", responses=problem_responses("not_signed_in"))
 async def list_esims(user: SignedInUser, services: ServicesDep) -> EsimsView:
-    """Tell all your eSIMs."""
+    """List all your eSIMs."""
     found = await services.database.read(lambda connection: esims_of(connection, user.user.user_id))
     return EsimsView(esims=[esim_view(one) for one in found])
 
@@ -28,7 +28,7 @@ async def list_esims(user: SignedInUser, services: ServicesDep) -> EsimsView:
     responses=problem_responses("unknown_esim", "not_signed_in"),
 )
 async def read_esim(esim_id: EsimId, user: SignedInUser, services: ServicesDep) -> EsimView:
-    """Tell one eSIM: its profile's state, and what the network has confirmed of its line."""
+    """Return one eSIM: its profile's state, and the line's state as confirmed by the network."""
     return await services.database.read(
         lambda connection: esim_view(find_esim(connection, esim_id, user.user.user_id))
     )

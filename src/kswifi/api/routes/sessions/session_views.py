@@ -1,4 +1,4 @@
-"""What the API shows and takes of sessions and eSIMs."""
+"""Request and response bodies of sessions and eSIMs."""
 
 from typing import Annotated, Self
 
@@ -57,12 +57,12 @@ class OrderBody(RequestBody):
 
     @property
     def wanted_esim(self) -> str | None:
-        """What the order is for, as ``SessionDownloadService.order`` takes it."""
+        """The eSIM of the order, as ``SessionDownloadService.order`` takes it."""
         return NEW_ESIM if self.new_esim else self.esim_id
 
 
 class DownloadedBody(RequestBody):
-    """What the device holds."""
+    """The digest of the package on the device."""
 
     sha256: Annotated[
         str, Field(pattern=r"^[0-9a-fA-F]{64}$", description="SHA-256 of the whole package, in hexadecimal.")
@@ -70,13 +70,13 @@ class DownloadedBody(RequestBody):
 
 
 class TransferBody(RequestBody):
-    """Where to; the session's own eSIM if left out."""
+    """The eSIM to transfer to; the session's own eSIM if left out."""
 
     esim_id: Annotated[str | None, Field(pattern=_UUID, examples=[_EXAMPLE_ID])] = None
 
 
 class BalanceView(ResponseBody):
-    """Octets; always credited = used + reserved + available + expired + revoked; overrun and withheld are apart."""
+    """Octets; credited = used + reserved + available + expired + revoked, without overrun and withheld."""
 
     credited: int
     used: int
@@ -91,7 +91,7 @@ class BalanceView(ResponseBody):
 
 
 class SessionView(ResponseBody):
-    """An internet session and how it stands."""
+    """An internet session with its state and balance."""
 
     session_id: Annotated[str, Field(examples=[_EXAMPLE_ID])]
     esim_id: str
@@ -115,7 +115,7 @@ class SessionView(ResponseBody):
 
 
 class FreeAllowanceView(ResponseBody):
-    """What is free in the rolling days, and what of it is left."""
+    """The free allowance of the rolling period, and what is left of it."""
 
     octets: Annotated[int, Field(examples=[5_000_000_000])]
     days: Annotated[int, Field(examples=[30])]
@@ -130,7 +130,7 @@ class SessionsView(ResponseBody):
 
 
 class UsageView(ResponseBody):
-    """How a session stands, and how old that knowledge is."""
+    """The usage of a session, and the instant to which it is known."""
 
     session_id: str
     esim_id: str
@@ -162,7 +162,7 @@ class EsimsView(ResponseBody):
 
 
 def session_view(overview: SessionOverview) -> SessionView:
-    """Return a session as it is shown."""
+    """Return the view of a session."""
     session, usage = overview.session, overview.usage
     return SessionView(
         session_id=session.session_id,
@@ -185,7 +185,7 @@ def session_view(overview: SessionOverview) -> SessionView:
 
 
 def usage_view(usage: UsageData) -> UsageView:
-    """Return usage as it is shown."""
+    """Return the view of a session's usage."""
     return UsageView(
         session_id=usage.session_id,
         esim_id=usage.esim_id,
@@ -199,7 +199,7 @@ def usage_view(usage: UsageData) -> UsageView:
 
 
 def balance_view(balance: Balance) -> BalanceView:
-    """Return a balance as it is shown."""
+    """Return the view of a balance."""
     return BalanceView(
         credited=balance.credited,
         used=balance.used,
@@ -213,7 +213,7 @@ def balance_view(balance: Balance) -> BalanceView:
 
 
 def esim_view(esim: ESim) -> EsimView:
-    """Return an eSIM as it is shown: nothing of its keys."""
+    """Return the view of an eSIM, without its keys."""
     return EsimView(
         esim_id=esim.esim_id,
         iccid=str(esim.iccid),
@@ -238,7 +238,7 @@ class CardRecordView(ResponseBody):
 
 
 class CardContentsView(ResponseBody):
-    """The sessions on an eSIM, and how its line goes on from one to the next."""
+    """The sessions on an eSIM, their order of use, and whether the next one follows automatically."""
 
     esim_id: str
     records: list[CardRecordView]
@@ -251,7 +251,7 @@ class CardContentsView(ResponseBody):
 
 
 class ArrangeBody(RequestBody):
-    """What to change; what is left out stays as it is."""
+    """The changes; a member that is left out stays unchanged."""
 
     order: Annotated[
         list[Annotated[str, Field(pattern=_UUID)]] | None,
@@ -263,7 +263,7 @@ class ArrangeBody(RequestBody):
 
 
 class PacketView(ResponseBody):
-    """A secured packet for the card: ENVELOPE commands (3GPP TS 31.111), each to be sent in its turn."""
+    """A secured packet for the card: ENVELOPE commands (3GPP TS 31.111), to be sent in this order."""
 
     packet_id: Annotated[str, Field(examples=["2-17"])]
     session_id: str
@@ -273,26 +273,26 @@ class PacketView(ResponseBody):
 
 
 class NextPacketView(ResponseBody):
-    """The next packet; null where the card has proved everything."""
+    """The next packet; null if the card has proved every record."""
 
     packet: PacketView | None
 
 
 class PacketAnswerBody(RequestBody):
-    """What the card said to the last ENVELOPE: its data, then the two octets of the status word."""
+    """The card's response to the last ENVELOPE: its data, then the two octets of the status word."""
 
     answer: Annotated[str, Field(pattern=r"^([0-9a-fA-F]{2}){2,300}$", examples=["6985"])]
 
 
 class ProofView(ResponseBody):
-    """What came of a packet."""
+    """The result of a packet."""
 
     result: ProofResult
     status: Annotated[str, Field(examples=["por_ok", "counter_low", "status_word_6985"])]
 
 
 def card_contents_view(contents: CardContents) -> CardContentsView:
-    """Show what is on a card."""
+    """Return the view of a card's contents."""
     order = list(contents.order)
     active = (SessionState.ACTIVE, SessionState.PAUSED)
     states = {it.session_id: it.state for it in contents.records}
@@ -309,7 +309,7 @@ def card_contents_view(contents: CardContents) -> CardContentsView:
 
 
 def packet_view(packet: HandedPacket) -> PacketView:
-    """Show a packet."""
+    """Return the view of a packet."""
     return PacketView(
         packet_id=packet.packet_id,
         session_id=packet.session_id,

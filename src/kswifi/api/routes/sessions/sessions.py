@@ -1,4 +1,4 @@
-"""Internet sessions: order, download, transfer, switch on and off, take back."""
+"""Internet sessions: order, download, transfer, activate, pause, cancel."""
 
 from typing import Annotated, Final
 
@@ -66,9 +66,9 @@ async def _view(services: SessionServices, user_id: str, session_id: str) -> Ses
 async def order_session(
     body: OrderBody, request: Idempotent, all_services: ServicesDep, services: SessionServicesDep, device: DeviceDep
 ) -> Response:
-    """Order a session. It is `packaged` a moment later; its validity runs from now.
+    """Order a session. It becomes `packaged` shortly after; its validity runs from now.
 
-    Asking twice with the same `Idempotency-Key` gives one session. `facts.do` of a refusal says what helps.
+    Two requests with the same `Idempotency-Key` give one session. `facts.do` of a refusal says what helps.
     """
     user_id = request.user.user.user_id
 
@@ -92,7 +92,7 @@ async def order_session(
 
 @router.get("", summary="List your sessions", responses=problem_responses("not_signed_in"))
 async def list_sessions(user: SignedInUser, services: SessionServicesDep) -> SessionsView:
-    """Tell all your sessions and how they stand, and what is left of the free allowance."""
+    """List your sessions with their states, and what is left of the free allowance."""
     found, left_octets = await services.downloads.standing(user.user.user_id)
     rules = services.free_data.rules
     return SessionsView(
@@ -103,7 +103,7 @@ async def list_sessions(user: SignedInUser, services: SessionServicesDep) -> Ses
 
 @router.get("/{session_id}", summary="One session", responses=problem_responses("unknown_session", "not_signed_in"))
 async def read_session(session_id: SessionId, user: SignedInUser, services: SessionServicesDep) -> SessionView:
-    """Tell one session and how it stands."""
+    """Return one session with its state and balance."""
     return await _view(services, user.user.user_id, session_id)
 
 
@@ -124,7 +124,7 @@ async def read_session(session_id: SessionId, user: SignedInUser, services: Sess
 async def download_package(
     session_id: SessionId, request: Request, user: SignedInUser, services: SessionServicesDep
 ) -> Response:
-    """Download the signed package, over WiFi. Broken off, it goes on at any octet: `Range` with `If-Range`."""
+    """Download the signed package over WiFi. An interrupted download resumes at any octet (`Range`, `If-Range`)."""
     session, package = await services.downloads.package(user.user.user_id, session_id)
     return ranged_response(
         package,
@@ -144,7 +144,7 @@ async def download_package(
 async def confirm_download(
     session_id: SessionId, body: DownloadedBody, request: Idempotent, _services: SessionServicesDep
 ) -> Response:
-    """Tell that the whole package is on the device, by its digest."""
+    """Confirm by its digest that the whole package is on the device."""
     user_id = request.user.user.user_id
 
     def confirm(connection: Connection) -> SessionView:
@@ -166,9 +166,10 @@ async def confirm_download(
 async def transfer_session(
     session_id: SessionId, body: TransferBody, request: Idempotent, services: SessionServicesDep
 ) -> Response:
-    """Begin to bring the session onto its eSIM: the profile is released a moment later.
+    """Start the transfer of the session to its eSIM: the profile is released shortly after.
 
-    It is `stored` once the card has proved that it holds it. After a failed transfer, ask again.
+    The session becomes `stored` once the card has proved that it holds the record. Repeat it after a failed
+    transfer.
     """
     user_id = request.user.user.user_id
 
@@ -187,10 +188,10 @@ async def transfer_session(
     responses=problem_responses("unknown_session", "no_session_on_esim"),
 )
 async def activate_session(session_id: SessionId, request: Idempotent, _services: SessionServicesDep) -> Response:
-    """Lift the line's hold. `hold` tells what the network has confirmed so far; events tell the rest.
+    """Request that the line's hold is lifted. `hold` is the network's confirmed state; events report changes.
 
-    A stored session's line is on without this: switch it on at the phone, offline. The session is `active` with
-    its first octet.
+    A stored session needs no activation: enable its profile on the phone, offline. The session becomes `active`
+    with its first octet.
     """
     user_id = request.user.user.user_id
 
@@ -208,7 +209,7 @@ async def activate_session(session_id: SessionId, request: Idempotent, _services
     responses=problem_responses("unknown_session", "no_session_on_esim"),
 )
 async def deactivate_session(session_id: SessionId, request: Idempotent, _services: SessionServicesDep) -> Response:
-    """Put the line on hold: control-only access until it is activated again."""
+    """Request a hold of the line: it has control-only access until it is activated again."""
     user_id = request.user.user.user_id
 
     def deactivate(connection: Connection) -> EsimView:
@@ -225,9 +226,9 @@ async def deactivate_session(session_id: SessionId, request: Idempotent, _servic
     responses=problem_responses("unknown_session", "not_cancellable"),
 )
 async def cancel_session(session_id: SessionId, request: Idempotent, _services: SessionServicesDep) -> Response:
-    """Take an order back while no octet has flowed: the free allowance comes back.
+    """Cancel an order without usage: the free allowance comes back.
 
-    A stored session is `revoked` as soon as the ledger has said so.
+    A stored session becomes `revoked` once the ledger has confirmed.
     """
     user_id = request.user.user.user_id
 
@@ -242,5 +243,5 @@ async def cancel_session(session_id: SessionId, request: Idempotent, _services: 
     "/{session_id}/usage", summary="How it stands", responses=problem_responses("unknown_session", "not_signed_in")
 )
 async def read_usage(session_id: SessionId, user: SignedInUser, services: SessionServicesDep) -> UsageView:
-    """Tell what the ledger knows of the session, and how old that knowledge is."""
+    """Return the session's usage in the ledger, and the instant to which it is known."""
     return usage_view((await services.downloads.overview(user.user.user_id, session_id)).usage)

@@ -1,4 +1,4 @@
-"""The user's own statement of a session: what was used in which hour."""
+"""A session's statement for its user: the usage of each hour."""
 
 from typing import Annotated
 
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api/v1/sessions", tags=["sessions"])
 
 
 class StatementHourView(ResponseBody):
-    """What the network reported in one hour; octets may have flowed a little before they were reported."""
+    """The usage that the network reported in one hour; the octets may have been used shortly before the report."""
 
     starts_at: Annotated[Instant, Field(description="The beginning of the hour, UTC.")]
     octets: Annotated[int, Field(description="Both ways together.")]
@@ -26,7 +26,7 @@ class StatementHourView(ResponseBody):
 
 
 class StatementView(ResponseBody):
-    """Hour by hour, the oldest first; hours without usage are left out."""
+    """Usage by hour, the oldest first; hours without usage are left out."""
 
     session_id: str
     octets: Annotated[int, Field(description="The sum of all hours.")]
@@ -41,7 +41,7 @@ class StatementView(ResponseBody):
 async def read_statement(
     session_id: SessionId, user: SignedInUser, services: ServicesDep, sessions: SessionServicesDep
 ) -> StatementView:
-    """Tell what the charging data records say of this session; they follow the network by a second or so."""
+    """Return the session's usage by hour, from its charging data records, about a second after the network."""
     session = await sessions.downloads.session(user.user.user_id, session_id)
     hours = await statement_of(services.database, session.session_id)
     return StatementView(
