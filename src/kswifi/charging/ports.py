@@ -1,4 +1,4 @@
-"""What charging needs of a ledger."""
+"""The interface of the ledger that charging uses."""
 
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -8,10 +8,10 @@ from kswifi.ledger.state import AccountView, ReservationView, WalletView
 
 
 class LedgerQueries(Protocol):
-    """Questions answered from memory, never from disk."""
+    """Queries answered from memory, never from disk."""
 
     def wallet_of_imsi(self, imsi: str) -> str | None:
-        """Return the wallet that an IMSI spends from."""
+        """Return the id of the wallet with this IMSI, or None."""
         ...
 
     def wallet(self, wallet_id: str) -> WalletView | None:
@@ -23,24 +23,26 @@ class LedgerQueries(Protocol):
         ...
 
     def available_octets(self, account_id: str) -> int | None:
-        """Return what is left to grant of an account; None for an uncapped or unknown one."""
+        """Return the available octets of an account; None for an uncapped or unknown account."""
         ...
 
     def settled_at(self, reservation_id: str, command_id: str) -> int | None:
-        """Return when a ``Release`` of this id settled a reservation; None if it did not, or that is forgotten."""
+        """Return when the ``Release`` of this id settled a reservation; None if it did not, or if that is
+        forgotten.
+        """
         ...
 
     def reservation(self, reservation_id: str) -> ReservationView | None:
-        """Return a reservation, closed ones included while they are remembered."""
+        """Return a copy of a reservation; closed ones too, while they are remembered."""
         ...
 
     def open_reservations(self) -> Iterator[ReservationView]:
-        """Go through all reservations that are not closed; at a start only."""
+        """Yield all open reservations; for the start only."""
         ...
 
 
 class Ledger(Protocol):
-    """Applies commands durably, in the order they were submitted."""
+    """Applies commands durably, in the order of submission."""
 
     @property
     def state(self) -> LedgerQueries:
@@ -49,7 +51,7 @@ class Ledger(Protocol):
 
     @property
     def room(self) -> int:
-        """How many commands it would take now."""
+        """How many commands can be submitted now."""
         ...
 
     def submit(self, command: Command, done: Callable[[Outcome], None]) -> None:
