@@ -1,9 +1,9 @@
-"""What can go wrong with charging data records."""
+"""Errors of charging data records."""
 
 from kswifi.kernel.errors import KswifiError
 
 
 class UnknownChargingRecordError(KswifiError):
-    """There is no record of this ChargingSession, or no longer."""
+    """There is no record of this ChargingSession, or it was pruned."""
 
     code = "unknown_charging_record"
