@@ -100,8 +100,7 @@ def compose(
     """Build the answer to a request once all its steps are durable.
 
     If all groups are refused, the whole command is refused: real cores handle that well, and the refusal of a
-    single
-    group badly. If some are refused, each group has its own Result-Code (RFC 8506, 5.6.1).
+    single group badly. If some are refused, each group has its own Result-Code (RFC 8506, 5.6.1).
 
     Args:
         steps: the steps of the request.
@@ -109,9 +108,8 @@ def compose(
         policy: the operator's settings.
         peer: the client's Origin-Host.
         direct: whether the request has its units in the message itself.
-        in_group: refuse each group by itself, because another group of the session may hold the octets that
-        this one
-            lacks; ending the session would strand them.
+        in_group: refuse each group by itself, because another group of the session may hold the octets that this
+            one lacks; ending the session would strand them.
         low: whether little is left apart from these grants, so that they get a short Validity-Time.
     """
     services = tuple(
@@ -162,11 +160,9 @@ def answer_step(
 ) -> ServiceCreditControl:
     """Build the answer to one group of units.
 
-    Three combinations are never sent, because real cores then forward unmetered traffic, repeat requests
-    without pause,
-    or strand the rest: success without a grant for a group that asks; a grant of 0 octets without a
-    Final-Unit-Indication;
-    a threshold or a time quota together with a Final-Unit-Indication.
+    Three combinations are never sent, because real cores then forward unmetered traffic, repeat requests without
+    pause, or strand the rest: success without a grant for a group that asks; a grant of 0 octets without a
+    Final-Unit-Indication; a threshold or a time quota together with a Final-Unit-Indication.
     """
     service = step.service
     result_code: int = ResultCode.SUCCESS

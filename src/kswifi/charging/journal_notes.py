@@ -1,8 +1,7 @@
 """Notes that charging adds to its reservations in the journal; charging data records are made from them.
 
 The ledger stores the notes and does not read them. A note is part of its effect, so a crash loses none. Format:
-JSON
-arrays; a field is only added at the end, with a default.
+JSON arrays; a field is only added at the end, with a default.
 """
 
 from enum import StrEnum
@@ -115,8 +114,7 @@ class Bearer(msgspec.Struct, frozen=True, array_like=True):
         """Return whether this bearer, under a new Session-Id, replaced the other one without a TERMINATION.
 
         Same subscriber, APN and gateway. A gateway that restarted may reuse a Charging-Id; in a retransmitted
-        request
-        (T flag), the same Charging-Id may be the same bearer.
+        request (T flag), the same Charging-Id may be the same bearer.
         """
         return (
             self.is_for_the_same_as(other)

@@ -29,11 +29,9 @@ def check_opener(
 ) -> None:
     """Refuse a request for a session that another Origin-Host opened (case-insensitive).
 
-    A Session-Id belongs to the client that made it (RFC 6733, 8.8), which sends all requests of the session
-    (RFC 8506,
-    5). Failover changes the server or the path, and agents keep the Origin-Host. So a different Origin-Host is
-    not a
-    failover, and would report usage at the cost of a subscriber of another gateway.
+    A Session-Id belongs to the client that made it (RFC 6733, 8.8), which sends all requests of the session (RFC
+    8506, 5). Failover changes the server or the path, and agents keep the Origin-Host. So a different Origin-Host
+    is not a failover, and would report usage at the cost of a subscriber of another gateway.
 
     Raises:
         DiameterError: 5002.
@@ -56,9 +54,8 @@ def without_stale_grant(exchange: Exchange, step: Step, outcome: Outcome, state:
     """Remove the grant from a stored outcome if its session was settled meanwhile.
 
     The granted octets are no longer reserved. The usage stays confirmed; the client gets 5002 and opens a new
-    session.
-    Within Tx of the event (or of the settling, without an Event-Timestamp) the stored answer is sent unchanged: the
-    client may already have received the first copy of it.
+    session. Within Tx of the event (or of the settling, without an Event-Timestamp) the stored answer is sent
+    unchanged: the client may already have received the first copy of it.
     """
     request = exchange.request
     if request.cc_request_type is CcRequestType.EVENT:

@@ -1,11 +1,10 @@
 """Detect gateways that restarted and lost their sessions (Origin-State-Id, RFC 6733, 8.16).
 
-A gateway that lost its sessions raises its Origin-State-Id. Its older sessions are marked here, and not ended
-at once:
-several gateways behind one Origin-Host, or a routing agent, can look as if the value rose. An UPDATE of a marked
-session proves that, and clears the marks of that origin. Nothing is written to a session: the mark follows from the
-Origin-State-Id under which the session was opened, so that the restart of a gateway with many sessions costs
-nothing.
+A gateway that lost its sessions raises its Origin-State-Id. Its older sessions are marked here, and not ended at
+once: several gateways behind one Origin-Host, or a routing agent, can look as if the value rose. An UPDATE of a
+marked session proves that, and clears the marks of that origin. Nothing is written to a session: the mark follows
+from the Origin-State-Id under which the session was opened, so that the restart of a gateway with many sessions
+costs nothing.
 """
 
 from collections.abc import Collection

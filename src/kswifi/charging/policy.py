@@ -14,9 +14,8 @@ CONTROL_ONLY_FILTER_ID = "kswifi-control-only"
 class ChargingPolicy:
     """The limits of grants, and how long a session may be silent.
 
-    A higher cap means fewer requests, but a pause or a revocation takes effect later: after at most one grant
-    or one
-    Validity-Time. What remains at or below the cap is granted whole, with Final-Unit-Indication.
+    A higher cap means fewer requests, but a pause or a revocation takes effect later: after at most one grant or
+    one Validity-Time. What remains at or below the cap is granted whole, with Final-Unit-Indication.
     """
 
     max_grant_octets: int = 10_000_000
@@ -71,8 +70,7 @@ class ChargingPolicy:
         """Return how much to reserve for one of several bearers of a line.
 
         Less than ``ask``: by the rate last seen, and the whole rest only if it is one minimum grant or less. An
-        idle
-        bearer gets a tenth of the minimum grant, and the rest of its last grant goes back.
+        idle bearer gets a tenth of the minimum grant, and the rest of its last grant goes back.
         """
         amount = octets_per_second * self.grant_seconds
         amount = max(self.min_grant_octets, min(amount, self.max_grant_octets))

@@ -1,9 +1,9 @@
 """Notify the network at once of changes by the control plane, if the network supports that.
 
 A hold, a freeze or a top-up counts in the ledger from its commit on. Without a notice a bearer gets it with its
-next
-report, at the latest after a Validity-Time. A Re-Auth-Request makes the client report now; an Abort-Session-Request
-makes it end the session (RFC 6733, 8.3 and 8.5). Some cores ignore or refuse both; the next report then has to do.
+next report, at the latest after a Validity-Time. A Re-Auth-Request makes the client report now; an
+Abort-Session-Request makes it end the session (RFC 6733, 8.3 and 8.5). Some cores ignore or refuse both; the next
+report then has to do.
 """
 
 from collections import Counter

@@ -46,8 +46,7 @@ class ChargingService:
     """Charges ChargingSessions to wallets.
 
     It keeps no state that could be lost: the ledger holds the amounts, and ``recover`` finds the open sessions
-    again.
-    Everything runs on the loop's thread and nothing blocks.
+    again. Everything runs on the loop's thread and nothing blocks.
 
     Args:
         changed: called with the wallet whose sessions opened, ended or changed their access.
@@ -85,10 +84,8 @@ class ChargingService:
 
         Raises:
             DiameterError: it is refused before anything was applied: 5031 a different service, 5004 impossible
-            numbers,
-                5009 contradicting groups, 5002 a session that another Origin-Host opened, 3004 too many
-                requests wait;
-                see ``events`` too.
+                numbers, 5009 contradicting groups, 5002 a session that another Origin-Host opened, 3004 too many
+                requests wait; see ``events`` too.
         """
         self.counters.requests[request.cc_request_type.name] += 1
         check_kind(request)

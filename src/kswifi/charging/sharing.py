@@ -1,10 +1,8 @@
 """Share the last octets of a wallet among several bearers of a line.
 
 Octets that one bearer holds and does not use cannot be granted to another bearer of the line. Therefore an idle
-bearer
-gets little while there are others, a grant that leaves little has a short Validity-Time, and an idle bearer is
-asked
-to report (Re-Auth-Request) as soon as another bearer lacks octets.
+bearer gets little while there are others, a grant that leaves little has a short Validity-Time, and an idle
+bearer is asked to report (Re-Auth-Request) as soon as another bearer lacks octets.
 """
 
 from typing import Final

@@ -45,10 +45,8 @@ class LateOpening:
         """Open the reservation of a new group; return whether that was started.
 
         Cases of a known session: a rating group added later, usage without a reservation, a TERMINATION of a
-        group that
-        never opened. The reservation is opened so that a replay finds it. A replay of a group that was opened
-        late meets
-        its own reservation as a CONFLICT. For an unknown session only its usage is booked.
+        group that never opened. The reservation is opened so that a replay finds it. A replay of a group that was
+        opened late meets its own reservation as a CONFLICT. For an unknown session only its usage is booked.
         """
         used = step.service.used_octets
         unknown = outcome.code is OutcomeCode.UNKNOWN_RESERVATION and not outcome.account_id

@@ -38,8 +38,7 @@ def record_fields(record: ChargingDataRecord) -> dict[str, Any]:
     """Return the exported fields of a record.
 
     Instants are RFC 3339 in UTC, radio access types are names, locations appear in words next to their octets;
-    all other
-    values are unchanged.
+    all other values are unchanged.
     """
     found = {name: getattr(record, name) for name in _KEPT}
     for name in ("opened_at", "last_at", "closed_at"):

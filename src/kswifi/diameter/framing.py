@@ -11,9 +11,8 @@ _LENGTH_KNOWN_OCTETS: Final = 4
 class FramingError(DiameterError):
     """The stream lost its frame: the connection has to be closed after the answer.
 
-    ``messages`` are the complete messages before the fault. ``header`` is the header of the faulty message if
-    it was
-    complete, so that the refusal can name it.
+    ``messages`` are the complete messages before the fault. ``header`` is the header of the faulty message if it
+    was complete, so that the refusal can name it.
     """
 
     def __init__(self, refused: DiameterError, messages: list[bytes], header: Header | None) -> None:
@@ -26,8 +25,7 @@ class MessageFramer:
     """Collects octets and returns complete messages.
 
     It holds at most one incomplete message. A wrong version or an impossible length is refused as soon as the
-    first four
-    octets of a message have arrived, so a peer that announces 16 MB costs no memory.
+    first four octets of a message have arrived, so a peer that announces 16 MB costs no memory.
     """
 
     __slots__ = ("_needed", "_rest")

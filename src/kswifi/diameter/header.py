@@ -53,9 +53,8 @@ def decode_header(message: bytes) -> Header:
     """Decode the header of a complete message.
 
     Raises:
-        DiameterError: 5011 wrong version; 5015 the length does not equal the octets here or is not a multiple
-        of four;
-            3008 a request with the E bit.
+        DiameterError: 5011 wrong version; 5015 the length does not equal the octets here or is not a multiple of
+            four; 3008 a request with the E bit.
     """
     if len(message) < HEADER_OCTETS:
         raise DiameterError(ResultCode.INVALID_MESSAGE_LENGTH, f"a message of {len(message)} octets has no header")

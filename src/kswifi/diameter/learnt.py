@@ -1,9 +1,8 @@
 """Read Credit-Control-Requests by layouts learnt from earlier ones; read all others strictly.
 
 A network sends a few dozen kinds of messages, over and over. The first of a kind is read strictly and teaches its
-layout; a value that turns out to differ later gets a place in it. A message that fits no layout is read
-strictly, so
-the result is always the same as that of the strict reader.
+layout; a value that turns out to differ later gets a place in it. A message that fits no layout is read strictly,
+so the result is always the same as that of the strict reader.
 """
 
 from typing import Final

@@ -132,9 +132,8 @@ def avps_within(message: bytes, offset: int, end: int) -> list[tuple[int, int, i
 def peek_avps(message: bytes, wanted: tuple[Avp[Any], ...]) -> bytes:
     """Return the wanted AVPs that a message holds, encoded and concatenated, in their order in the message.
 
-    For the refusal of a message that may be malformed in any way. It reads up to the first fault, skips
-    malformed or
-    repeated AVPs (groups may repeat), stops when the refusal would become too long, and never raises.
+    For the refusal of a message that may be malformed in any way. It reads up to the first fault, skips malformed
+    or repeated AVPs (groups may repeat), stops when the refusal would become too long, and never raises.
     """
     by_code = {avp.code: avp for avp in wanted}
     found: list[bytes] = []

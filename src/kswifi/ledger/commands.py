@@ -194,8 +194,7 @@ class Admit(_Command, frozen=True, gc=False):
     """Open a reservation without octets: it may ask later, and its usage can be booked.
 
     ``over``: open it closed, as a tombstone that never gets a grant. It takes usage that was reported late or for
-    an
-    unknown session. The wallet ``NOBODY`` takes usage that no line can be charged with.
+    an unknown session. The wallet ``NOBODY`` takes usage that no line can be charged with.
     """
 
     reservation_id: str
@@ -405,8 +404,8 @@ def fingerprint(command: Command) -> int:
     """Return a number that tells two commands with the same id but different content apart.
 
     For commands on reservations it covers only values of the request itself (octets used, whether it closes,
-    whether
-    it asks). The size and the expiry of an ask depend on the clock and the settings, so a replay may have others.
+    whether it asks). The size and the expiry of an ask depend on the clock and the settings, so a replay may have
+    others.
     """
     if isinstance(command, Commit):
         return command.used_octets << 2 | command.close << 1 | (command.ask is not None)

@@ -20,8 +20,7 @@ def usable_account(state: LedgerState, wallet: Wallet, at: int) -> Account | Non
     """Return the account to grant from: the active one, else the first usable one in the wallet's order.
 
     If other reservations hold the rest of the active account, or the rest is withheld, the next account is used
-    only
-    when the wallet continues with the next account by itself.
+    only when the wallet continues with the next account by itself.
     """
     active = state.accounts[wallet.active_account_id] if wallet.active_account_id else None
     if active is not None:
@@ -41,8 +40,7 @@ def account_for_late(state: LedgerState, wallet: Wallet, at: int) -> Account | N
     """Return the account that pays for usage without a reservation, or None. A hold does not matter: it was used.
 
     It is the account that a grant would use; else the active one, or the first whose storage is proved. The last
-    two
-    overrun.
+    two overrun.
     """
     account = usable_account(state, wallet, at)
     if account is None and wallet.active_account_id is not None:
@@ -80,8 +78,7 @@ def grant(
         reservation_id: the reservation that gets the octets.
         ask: how much to reserve.
         rest: octets that this reservation just gave back. The new grant is no smaller, if that much is available
-        and
-            the ask does not allow to shrink.
+            and the ask does not allow to shrink.
         note: kept with a new reservation.
     """
     state, at = work.state, work.at

@@ -285,8 +285,7 @@ class LedgerState:
         """Return whether an account may be forgotten.
 
         It ended long ago, no remembered reservation books on it, and it has expired: before its expiry, a late
-        copy of
-        its ``Credit`` would credit it again.
+        copy of its ``Credit`` would credit it again.
         """
         it = self.accounts.get(account_id)
         if it is None or it.status is AccountStatus.OPEN or it.reserved or it.reservations:
@@ -341,8 +340,7 @@ def key_within(reservation_id: str, command_id: str) -> str:
     """Return the key of a command within its reservation.
 
     An id that begins with the id of its reservation, as those of charging do, is stored without that beginning:
-    "#7"
-    is then one string in memory for all reservations. The first character tells the two kinds of key apart.
+    "#7" is then one string in memory for all reservations. The first character tells the two kinds of key apart.
     """
     if command_id.startswith(reservation_id):
         return sys.intern("~" + command_id[len(reservation_id) :])

@@ -1,9 +1,8 @@
 """Commands of the charging path: reserve, admit, commit, release.
 
 A reservation goes through: reserved or admitted; committed any number of times, each with a new grant; closed by
-its
-client or settled by a supervisor. A closed one stays for a while as a tombstone: it answers replays and takes usage
-that is reported late.
+its client or settled by a supervisor. A closed one stays for a while as a tombstone: it answers replays and takes
+usage that is reported late.
 """
 
 from kswifi.ledger import effects as fx

@@ -1,1 +1,3 @@
-"""The servers of machine protocols: a Diameter node with Gy (charging) and S6a (authentication) on it."""
+"""Servers of machine protocols: the Diameter node with Gy and S6a, and the HTTPS servers of remote SIM
+provisioning.
+"""

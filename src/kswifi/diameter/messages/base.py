@@ -283,10 +283,9 @@ def encode_refusal(request: bytes, header: Header, origin: bytes, error: Diamete
     """Encode the answer that refuses a request (RFC 6733, 7.2).
 
     Args:
-        request: the refused message. Its Session-Id and Proxy-Info are copied if they can be found. A 4xxx or 5xxx
-            answer follows its command's grammar and has the AVPs that this requires; a 3xxx answer follows the
-            grammar
-            of the answer-message and has no others.
+        request: the refused message. Its Session-Id and Proxy-Info are copied if they can be found. A 4xxx or
+            5xxx answer follows its command's grammar and has the AVPs that this requires; a 3xxx answer follows
+            the grammar of the answer-message and has no others.
         header: the header of that message.
         origin: Origin-Host and Origin-Realm, from ``encode_origin``.
         error: the reason; 3xxx sets the E bit.

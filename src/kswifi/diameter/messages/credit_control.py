@@ -183,9 +183,8 @@ def _cost_kobo(cost_information: bytes | None) -> int | None:
 class CreditControlAnswer(msgspec.Struct, frozen=True, gc=False):
     """CCA (RFC 8506, 3.2).
 
-    ``direct`` answers a client without Multiple-Services-Credit-Control. In a refusal by an intermediary (E
-    bit) the type
-    and the number of the request may be missing: they are then None.
+    ``direct`` answers a client without Multiple-Services-Credit-Control. In a refusal by an intermediary (E bit)
+    the type and the number of the request may be missing: they are then None.
     """
 
     session_id: str

@@ -10,9 +10,8 @@ def describe_location(octets: bytes) -> str | None:
     """Describe a location in words, like ``TAI 001-01 tac 1, ECGI 001-01 enb 1 cell 1``; None if it is not
     supported.
 
-    The first octet is the type. Types that are not supported (5GS, eNodeB without a cell) and wrong lengths
-    give None; the
-    raw octets are kept separately.
+    The first octet is the type. Types that are not supported (5GS, eNodeB without a cell) and wrong lengths give
+    None; the raw octets are kept separately.
     """
     parts = _TYPES.get(octets[0], ()) if octets else ()
     found: list[str] = []

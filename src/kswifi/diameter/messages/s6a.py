@@ -2,11 +2,9 @@
 7.2.6).
 
 AKA in short (TS 33.401, 6.1): the home network sends a vector. RAND is the challenge, AUTN proves to the card
-that the
-network is genuine, XRES is the response that the card must give, KASME is the key that both sides derive. If
-the card
-finds that the sequence number in AUTN is out of range, it returns AUTS; the next request carries RAND and AUTS, and
-the home network resynchronises its sequence number.
+that the network is genuine, XRES is the response that the card must give, KASME is the key that both sides
+derive. If the card finds that the sequence number in AUTN is out of range, it returns AUTS; the next request
+carries RAND and AUTS, and the home network resynchronises its sequence number.
 """
 
 from dataclasses import dataclass

@@ -2,8 +2,7 @@
 
 The journal stays the source of truth: a damaged snapshot is skipped, and a snapshot that is ahead of the journal
 proves that the journal lost records. While the ledger runs, a separate process makes snapshots from the journal
-(see
-``snapshot_process``): the state is then consistent and no request waits.
+(see ``snapshot_process``): the state is then consistent and no request waits.
 
 File format: 8 octets of magic with the version; blocks, each with a 4-octet length and MessagePack; an empty block;
 32 octets of BLAKE2b over everything before. The first block is the head. The others are lists of wallets, accounts,

@@ -2,9 +2,9 @@
 
 SQLite's recovery silently drops everything after a damaged frame of its write-ahead log. Therefore a second small
 file, ``ledger.head``, gets the sequence and digest of every durable record, without being synchronised itself.
-After
-a crash of the process it holds the last acknowledged record, after a power cut at least an earlier one. A journal
-that ends before that record lost its tail, and opening it fails. The owner locks the same file while it runs.
+After a crash of the process it holds the last acknowledged record, after a power cut at least an earlier one. A
+journal that ends before that record lost its tail, and opening it fails. The owner locks the same file while it
+runs.
 """
 
 import fcntl
