@@ -1,5 +1,6 @@
-"""Build answers from the ledger's outcomes: grants, refusals, and control-only access (KSWiFi's own address
-only).
+"""Build answers from the ledger's outcomes: grants, refusals and control-only access.
+
+With control-only access a bearer reaches only KSWiFi's own address.
 """
 
 from typing import Final

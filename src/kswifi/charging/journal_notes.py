@@ -105,9 +105,7 @@ class Bearer(msgspec.Struct, frozen=True, array_like=True):
         return self.user_location != other.user_location or self.rat_type != other.rat_type
 
     def is_for_the_same_as(self, other: "Bearer") -> bool:
-        """Return whether both have the same subscriber and APN. A second APN of a subscriber is a separate
-        bearer.
-        """
+        """Return whether both have the same subscriber and APN; a second APN is a separate bearer."""
         return self.imsi == other.imsi and self.apn is not None and self.apn == other.apn
 
     def is_successor_of(self, other: "Bearer", *, retransmitted: bool = False) -> bool:

@@ -65,8 +65,9 @@ class OriginStates:
         return origin
 
     def is_marked(self, charging_session: ChargingSession) -> bool:
-        """Return whether a session's gateway has probably lost it: it restarted, and the old connection is
-        closed.
+        """Return whether a session's gateway has probably lost it.
+
+        The gateway restarted, and the connection with the old Origin-State-Id is closed.
         """
         return self._marking(charging_session) is not None
 
@@ -85,8 +86,9 @@ class OriginStates:
             origin.is_cleared = True
 
     def lost(self, now: float, grace_seconds: float, limit: int) -> list[ChargingSession]:
-        """Return at most ``limit`` sessions marked for longer than the grace; the next call continues after
-        them.
+        """Return at most ``limit`` sessions marked for longer than the grace.
+
+        The next call continues after the last one.
         """
         if not self._unseen:
             self._sweeping = [

@@ -82,9 +82,7 @@ class ChargingPolicy:
         )
 
     def restricts(self, peer: str) -> bool:
-        """Return whether this peer keeps a bearer without credit open for KSWiFi's address (control-only
-        access).
-        """
+        """Return whether this peer gives a bearer without credit control-only access, instead of ending it."""
         return peer in self.control_only_peers or self.final_unit_action is not FinalUnitAction.TERMINATE
 
     def final_unit(self, peer: str) -> FinalUnitIndication:

@@ -27,9 +27,7 @@ class LedgerQueries(Protocol):
         ...
 
     def settled_at(self, reservation_id: str, command_id: str) -> int | None:
-        """Return when the ``Release`` of this id settled a reservation; None if it did not, or if that is
-        forgotten.
-        """
+        """Return when the ``Release`` of this id settled a reservation; None if it did not or is forgotten."""
         ...
 
     def reservation(self, reservation_id: str) -> ReservationView | None:

@@ -82,9 +82,9 @@ class Notices:
         self._sessions = sessions
         self._under_way: set[str] = set()
         self._again: set[str] = set()
-        """Of those under way: something changed meanwhile."""
+        """Sessions with a notice under way whose wallet changed again meanwhile."""
         self._deaf: set[tuple[str, str]] = set()
-        """(peer, kind) of those that said that they do not serve it."""
+        """(peer, kind) of the requests that a peer does not support."""
 
     def wallet_changed(self, wallet_id: str, change: WalletChange) -> int:
         """Notify the wallet's bearers that the change concerns; return how many notices were sent."""

@@ -1,6 +1,4 @@
-"""Rebuild ChargingSessions from the ledger's reservations: after a restart, and for a debit that was left
-half-done.
-"""
+"""Rebuild ChargingSessions from the ledger's reservations after a restart or a half-done debit."""
 
 import logging
 from collections.abc import Iterable

@@ -51,8 +51,9 @@ class SessionRegistry:
             del self._of_wallet[charging_session.wallet_id]
 
     def orphans_of(self, wallet_id: str, bearer: Bearer, *, retransmitted: bool) -> list[ChargingSession]:
-        """Return the wallet's sessions that a new bearer replaced, the bearer's own session included if it is
-        open.
+        """Return the wallet's sessions that a new bearer replaced.
+
+        The bearer's own session is included if it is open.
         """
         return [
             it for it in self.of_wallet(wallet_id) if bearer.is_successor_of(it.bearer, retransmitted=retransmitted)

@@ -1,6 +1,4 @@
-"""Credit control for packet data: turn requests into ledger commands, and answer once their outcomes are
-durable.
-"""
+"""Credit control for packet data: requests become ledger commands, durable outcomes become answers."""
 
 import logging
 from collections.abc import Callable
@@ -71,7 +69,7 @@ class ChargingService:
         self._events = EventCharging(ledger, self._keep_stranded)
         self._late = LateOpening(ledger, policy, self._take_outcome, self._give_up)
         self._waiting = 0
-        """Requests whose commands are being committed."""
+        """Requests whose commands wait for the ledger."""
         self._changed: Changed = changed or (lambda _wallet_id: None)
 
     def handle(self, request: CreditControlRequest, answered: Answered, origin_state_id: int | None = None) -> None:
@@ -146,10 +144,10 @@ class ChargingService:
         return self._waiting
 
     def recover(self) -> int:
-        """Rebuild the open ChargingSessions from the ledger; call it once, after the ledger's start. Return how
-        many.
+        """Rebuild the open ChargingSessions from the ledger; return how many.
 
-        Each gets the whole grace from now on, because the silence may have been our own downtime.
+        Call it once, after the ledger's start. Each session gets the whole grace from now on, because the silence
+        may have been our own downtime.
         """
         reservations = self._ledger.state.open_reservations()
         found = sessions_of(reservations, self.policy, self._clock.now().timestamp())
@@ -245,8 +243,9 @@ class ChargingService:
             self._finish(exchange)
 
     def _give_up(self, exchange: Exchange, answer: ChargingAnswer) -> None:
-        """Refuse a request that is partly applied. Its commands stay applied; a repeated request gets their
-        outcomes.
+        """Refuse a request that is partly applied.
+
+        Its commands stay applied; a repeated request gets their outcomes.
         """
         if exchange.missing > 0:
             exchange.missing = -1
@@ -389,8 +388,9 @@ class ChargingService:
         return True
 
     def _settle(self, charging_session: ChargingSession, cause: ClosingCause) -> bool:
-        """Release what a session holds; its tombstones still take late usage. Return False if the ledger is too
-        busy.
+        """Release what a session holds; return False if the ledger is too busy.
+
+        The tombstones of its reservations still take late usage.
         """
         note = settling_note(cause)
         try:
@@ -418,6 +418,4 @@ def _lacks_what_others_hold(exchange: Exchange, outcomes: list[Outcome]) -> bool
 
 
 def _nothing_to_do(_outcome: Outcome) -> None:
-    """Ignore the outcome of a release or a closing commit: in every case the reservation holds nothing
-    afterwards.
-    """
+    """Ignore the outcome of a release or a closing commit: the reservation holds nothing afterwards."""

@@ -29,7 +29,7 @@ class Sharing:
         self._sessions = sessions
         self._notices = notices
         self._lacking: dict[str, float] = {}
-        """Until when a line counts as having another bearer, whose request was refused for want of octets."""
+        """By wallet: until when an idle bearer gets little, because a request of another bearer was refused."""
 
     def ask_for(
         self, wallet_id: str | None, charging_session: ChargingSession | None, *, idle: bool, now: float
@@ -63,9 +63,7 @@ class Sharing:
         return False
 
     def call_idle_in(self, exchange: Exchange, outcomes: list[Outcome]) -> None:
-        """Ask idle bearers of the line to report, if this bearer got the last octets or lacks octets that they
-        hold.
-        """
+        """Ask idle bearers of the line to report, if this bearer lacks octets or got the last ones."""
         kind = exchange.request.cc_request_type
         active = kind is CcRequestType.INITIAL or any(step.service.used_octets for step in exchange.steps)
         if not active or not any(self._lacks(outcome) for outcome in outcomes):

@@ -1,6 +1,4 @@
-"""Turn a credit-control request into ledger commands: one step for each group of units, each with its own
-command id.
-"""
+"""Turn a credit-control request into ledger commands: one step for each group of units."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -47,8 +45,9 @@ class Step:
         )
 
     def reserve(self, wallet_id: str, ask: Ask, note: str) -> Reserve:
-        """Return the command that opens the reservation, with or without a grant; a replay gets its stored
-        outcome.
+        """Return the command that opens the reservation, with or without a grant.
+
+        A replay gets its stored outcome.
         """
         return Reserve(
             command_id=self.command_id,

@@ -75,9 +75,7 @@ class LateOpening:
     def _admitted(
         self, exchange: Exchange, place: int, step: Step, ask: Ask, wallet_id: str, outcome: Outcome
     ) -> None:
-        """Commit on the reservation just admitted; if the line has too many open ones, book on a tombstone
-        instead.
-        """
+        """Commit on the reservation just admitted, or on a tombstone if the line has too many open ones."""
         if outcome.code is OutcomeCode.DONE:
             self._submit(exchange, partial(step.commit, ask), partial(self._taken, exchange, place))
         elif outcome.code is OutcomeCode.TOO_MANY and step.service.used_octets:

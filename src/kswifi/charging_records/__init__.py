@@ -1,5 +1,4 @@
-"""Charging data records: the usage of each ChargingSession, with its subscriber, times, location and cause of
-closing.
+"""Charging data records: the usage of each ChargingSession, its subscriber, times, location and cause of closing.
 
 They are made from the ledger's journal, whose effects carry the facts of the bearer and of each report. ``model``
 updates one record by effects, ``projector`` follows the journal and writes tables, ``service`` answers queries,

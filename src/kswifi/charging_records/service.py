@@ -23,8 +23,9 @@ STATEMENT_HOURS: Final = 9_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFilter:
-    """Which records to return. None means no condition. ``since`` and ``until`` select records open in that
-    period.
+    """Which records to return. None means no condition.
+
+    ``since`` and ``until`` select records that were open in that period.
     """
 
     imsi: str | None = None

@@ -1,6 +1,4 @@
-"""The AVPs that this code reads or writes, as constants with the names of the standards; ``also_known`` has the
-rest.
-"""
+"""The AVPs that this code reads or writes, by the names of the standards; ``also_known`` has the rest."""
 
 from typing import Any, Final
 

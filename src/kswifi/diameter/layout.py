@@ -1,5 +1,4 @@
-"""A learnt layout: the positions of all values in one kind of Credit-Control-Request, for fast reading of the
-next one.
+"""A learnt layout: the positions of all values in one kind of Credit-Control-Request.
 
 A message fits a layout if all its octets equal those of the sample message, except at the places that are known to
 differ. One masked comparison checks every AVP header at once. One ``struct.unpack_from`` then reads all values.
@@ -63,7 +62,7 @@ class Map:
             self._free(place.start + place.leaf.fixed, place.stop)
         self.mask = int.from_bytes(self._mask, "big")
         self.kind = int.from_bytes(message, "big") & self.mask
-        """Equal for messages that differ at their places alone."""
+        """The same for messages that differ only at their places."""
 
     def _free(self, start: int, stop: int) -> None:
         self._mask[start:stop] = bytes(stop - start)

@@ -27,9 +27,9 @@ class LearntReader:
         self._by_length: dict[int, list[Layout]] = {}
         self._credit = _MAX_CREDIT
         self.layouts = 0
-        """How many are known."""
+        """The number of layouts."""
         self.lessons = 0
-        """How often one was learnt or changed."""
+        """How often a layout was learnt or changed."""
 
     def read(self, message: bytes) -> CreditControlRequest:
         """Decode the message; raises DiameterError as the strict reader does."""

@@ -112,10 +112,10 @@ def read_avps(data: bytes, offset: int = 0) -> AvpSet:
 
 
 def avps_within(message: bytes, offset: int, end: int) -> list[tuple[int, int, int, int]]:
-    """Return the positions of the AVPs of one level: (key, start of the value, end of the value, end of the
-    padding).
+    """Return the positions of the AVPs of one level of a message.
 
-    For a message that was already read, or made here: nothing is checked.
+    Each as (key, start of the value, end of the value, end of the padding). For a message that was already read, or
+    made here: nothing is checked.
     """
     found = []
     while offset < end:
@@ -165,8 +165,9 @@ def _is_readable(avp: Avp[Any], octets: bytes) -> bool:
 
 
 def _cut_short(data: bytes, offset: int) -> DiameterError:
-    """Build the error for an AVP of impossible length: Failed-AVP has its header without a payload (RFC 6733,
-    7.1.5).
+    """Build the error for an AVP of impossible length.
+
+    Failed-AVP has the header of the AVP without a payload (RFC 6733, 7.1.5).
     """
     header = data[offset : offset + 8].ljust(8, b"\0")
     with_vendor = header[4] & FLAG_VENDOR

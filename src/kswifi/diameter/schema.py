@@ -71,9 +71,7 @@ _INSTANT: Final = Leaf("I", unix_seconds_of)
 
 
 def _leaf(avp: Avp[Any]) -> Leaf | None:
-    """Return how to unpack values of an AVP; None for enumerated ones: each of their values makes a separate
-    layout.
-    """
+    """Return how to unpack values of an AVP; None for enumerated values, which each need their own layout."""
     match avp:
         case Utf8String():
             return _TEXT

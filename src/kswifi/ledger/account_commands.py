@@ -1,6 +1,4 @@
-"""Commands of the control plane: open wallets; credit, prove, order, move and end accounts; hold and freeze
-wallets.
-"""
+"""Commands of the control plane: open, credit, prove, order, hold, freeze, transfer, end."""
 
 from kswifi.ledger import commands as do
 from kswifi.ledger import effects as fx

@@ -146,8 +146,9 @@ class LedgerClient:
         )
 
     def submit(self, command: Command, done: Done) -> None:
-        """Apply a command now; ``done`` gets its outcome on the loop once it is durable, in the order of
-        submission.
+        """Apply a command now; ``done`` gets its outcome on the loop once it is durable.
+
+        Outcomes are delivered in the order of submission.
 
         Raises:
             LedgerBusyError: too many commands wait; nothing was applied.
@@ -310,7 +311,7 @@ class LedgerClient:
                     work()
                     continue
                 self._journal.append(work)
-            except Exception as error:  # noqa: BLE001 - whatever it was, nobody knows what is durable now
+            except Exception as error:  # noqa: BLE001 - after any error it is unknown what is durable
                 self._tell(self._fail, error)
                 return
             if not self._tell(self._written):

@@ -33,7 +33,7 @@ class AccountClosing:
         self._ledger = ledger
         self._now = now
         self._unseen: list[str] = []
-        """Accounts that this round has not looked at yet."""
+        """Accounts that this round has not examined yet."""
 
     async def close_some(self) -> int:
         """Close a bounded number of accounts; return how many, or 0 once all accounts were examined.

@@ -87,8 +87,9 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, array_like=True):
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """How many octets to reserve: ``amount_octets``, or all that is available if that is ``whole_up_to_octets``
-    at most.
+    """How many octets to reserve.
+
+    ``amount_octets``, or all that is available if that is at most ``whole_up_to_octets``.
     """
 
     amount_octets: int
@@ -121,10 +122,10 @@ class OpenWallet(_Command, frozen=True, gc=False):
 
 
 class Credit(_Command, frozen=True, gc=False):
-    """Open an account with octets in a wallet. ``amount_octets`` None is uncapped: it is credited with what it
-    reserves.
+    """Open an account with octets in a wallet.
 
-    ``withheld_octets`` are not credited yet; ``Disburse`` credits them in tranches.
+    ``amount_octets`` None is uncapped: the account is credited with what it reserves. ``withheld_octets`` are not
+    credited yet; ``Disburse`` credits them in tranches.
     """
 
     wallet_id: str

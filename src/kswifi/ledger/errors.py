@@ -28,9 +28,7 @@ class LedgerClosedError(LedgerError):
 
 
 class LedgerFailedError(LedgerError):
-    """An append to the journal failed. The state in memory is discarded; only a restart from the journal recovers
-    it.
-    """
+    """An append to the journal failed. Memory is discarded; only a restart from the journal recovers the state."""
 
     code = "ledger_failed"
 

@@ -69,8 +69,9 @@ def refusal(state: LedgerState, wallet: Wallet, at: int) -> OutcomeCode:
 def grant(
     work: Work, wallet: Wallet, reservation_id: str, ask: Ask, rest: int = 0, note: str = ""
 ) -> tuple[OutcomeCode, Account | None, int]:
-    """Reserve octets by the grant rule; return (code, account, octets). Account and octets only if the code is
-    DONE.
+    """Reserve octets by the grant rule; return (code, account, octets).
+
+    There are an account and octets only if the code is DONE.
 
     Args:
         work: the command's context.

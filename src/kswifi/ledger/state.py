@@ -213,12 +213,12 @@ class LedgerState:
         self.accounts: dict[str, Account] = {}
         self.reservations: dict[str, Reservation] = {}
         self.answers: dict[str, bytes] = {}
-        """Answers to commands that belong to no reservation."""
+        """Stored answers to commands without a reservation."""
         self.imsis: dict[str, str] = {}
         self.exhausted_since: dict[str, int] = {}
-        """For each wallet that is held for exhaustion, when that hold began."""
+        """The beginning of the hold of each wallet that is held for exhaustion."""
         self.forgettable: list[tuple[int, bool, str]] = []
-        """A heap of (forget_at, whether a reservation, its id or the command's)."""
+        """A heap of (forget_at, whether it is a reservation, reservation id or command id)."""
         self.supervised: list[tuple[int, str]] = []
         """A heap of (instant, reservation id), at or before the expiry of each open reservation.
 
@@ -270,8 +270,9 @@ class LedgerState:
         return None if it is None else balances_of(it)
 
     def accounts_of(self, wallet_id: str) -> list[AccountView]:
-        """Return copies of all accounts of a wallet, ended ones included. Slow (walks all accounts): not for
-        requests.
+        """Return copies of all accounts of a wallet, ended ones included.
+
+        Slow, because it walks all accounts: not for requests.
         """
         mine = [it.account_id for it in self.accounts.values() if it.wallet_id == wallet_id]
         return [view for account_id in mine if (view := self.account(account_id)) is not None]
@@ -293,9 +294,7 @@ class LedgerState:
         return at >= max(it.ended_at + self.retention.ended_seconds, it.expires_at)
 
     def settled_at(self, reservation_id: str, command_id: str) -> int | None:
-        """Return when the ``Release`` of this id settled a reservation; None if it did not, or if that is
-        forgotten.
-        """
+        """Return when the ``Release`` of this id settled a reservation; None if it did not or is forgotten."""
         it = self.reservations.get(reservation_id)
         if it is None or not it.closed or key_within(reservation_id, command_id) not in it.answers:
             return None
@@ -318,8 +317,9 @@ class LedgerState:
         heapq.heappush(self.supervised, (reservation.expires_at, reservation.reservation_id))
 
     def overdue(self, now: int, limit: int) -> list[ReservationView]:
-        """Return open reservations whose expiry has passed, the oldest first. They stay overdue until they are
-        settled.
+        """Return at most ``limit`` open reservations whose expiry has passed, the oldest first.
+
+        They stay overdue until they are settled.
         """
         found: list[Reservation] = []
         while self.supervised and self.supervised[0][0] <= now and len(found) < limit:

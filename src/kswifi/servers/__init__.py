@@ -1,3 +1,1 @@
-"""Servers of machine protocols: the Diameter node with Gy and S6a, and the HTTPS servers of remote SIM
-provisioning.
-"""
+"""Servers of machine protocols: Diameter (Gy, S6a), remote SIM provisioning (ES9+, ES2+), local HTTPS."""

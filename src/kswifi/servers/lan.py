@@ -123,9 +123,7 @@ def ca_certificate(ca: bytes) -> x509.Certificate:
 
 
 def trust_app(ca: bytes, origin: str) -> Starlette:
-    """Return the web page that explains how to trust the CA, for plain HTTP: its readers do not trust the CA
-    yet.
-    """
+    """Return the web page, over plain HTTP, that explains how to trust the CA."""
     der = ca_certificate(ca).public_bytes(Encoding.DER)
     digest = hashlib.sha256(der).hexdigest().upper()
     fingerprint = " ".join(digest[at : at + 4] for at in range(0, len(digest), 4))

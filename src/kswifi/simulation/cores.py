@@ -84,12 +84,12 @@ class Core:
         self.host = f"{profile.name}.{REALM}"
         self.bearers: list[Bearer] = []
         self.events: dict[int, CreditControlRequest] = {}
-        """Those that await their answer, by End-to-End Identifier."""
+        """Events without an answer yet, by End-to-End Identifier."""
         self.ended: Callable[[Bearer], None] = lambda _: None
         self._world = world
         self._reference = reference
         self._sent: dict[int, tuple[Bearer | None, CreditControlRequest]] = {}
-        """By End-to-End Identifier, answered ones too: an answer may come twice."""
+        """All requests by End-to-End Identifier, answered ones too: an answer may arrive twice."""
         self.link = Link(world, server, self.host, self._receive, self._send_all)
         self.link.overhear = self._overhear
         self._identifier = 0

@@ -22,7 +22,7 @@ class SimulatedDisk:
 
     def __init__(self) -> None:
         self.octets = bytearray()
-        """What is on the platter."""
+        """The octets on the disk."""
         self._records: list[Record] = []
         self._asked: SimpleQueue[Record] = SimpleQueue()
         self._verdicts: SimpleQueue[Exception | None] = SimpleQueue()
@@ -95,8 +95,12 @@ class SimulatedDisk:
     def finish(
         self, kept: float = 1.0, failure: Exception | None = None, patience_seconds: float = _PATIENCE_SECONDS
     ) -> None:
-        """End the append in progress: keep the fraction ``kept`` of its octets, then return or raise
-        ``failure``.
+        """End the append in progress: keep a fraction of its octets, then let it return or raise.
+
+        Args:
+            kept: the fraction of the frame that stays on the disk.
+            failure: the error that the append raises; None lets it return.
+            patience_seconds: the longest real time to wait for the writer thread.
         """
         record = self._asked.get(timeout=patience_seconds)
         frame = (

@@ -1,6 +1,4 @@
-"""A deterministic event loop without real time and sockets: callbacks run in the order in which they became
-ready.
-"""
+"""A deterministic event loop without real time and sockets; ready callbacks run in order."""
 
 import asyncio
 from asyncio import Future, Handle, TimerHandle
@@ -24,7 +22,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.after: Callable[[float, Callable[[], None]], None] = lambda _seconds, _callback: None
-        """Lets a callback happen later; the simulation sets it."""
+        """Schedules a callback; the simulation sets it."""
         self._now = now
         self._ready: deque[Handle] = deque()
         self._from_threads: SimpleQueue[Handle] = SimpleQueue()
@@ -74,7 +72,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         future = self.create_future()
         try:
             future.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001  # whoever awaits it is told
+        except Exception as error:  # noqa: BLE001  # the awaiting task gets it
             future.set_exception(error)
         return future
 

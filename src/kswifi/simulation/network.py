@@ -40,7 +40,7 @@ class Link:
     ) -> None:
         self.weather = Weather()
         self.overhear: Callable[[bytes], None] = lambda _: None
-        """Told of each message as the server sends it, whether it arrives or not."""
+        """Called with each message that the server sends, whether it arrives or not."""
         self._world = world
         self._server = server
         self._host = host
@@ -48,11 +48,11 @@ class Link:
         self._up = up
         self._wire: Wire | None = None
         self._era = 0
-        """How often the core restarted: what was sent to it before does not arrive after."""
+        """The number of restarts of the core: messages sent to it before a restart do not arrive after it."""
         self._framer = MessageFramer()
         self.is_open = False
         self.origin_state_id = 1
-        """What the core says of its state when it connects (RFC 6733, 8.16)."""
+        """The Origin-State-Id of the core (RFC 6733, 8.16)."""
 
     def dial(self) -> None:
         """Connect and send the CER (RFC 6733, 5.3)."""
@@ -76,9 +76,7 @@ class Link:
             self._carry(partial(self._arrive_there, self._wire, message))
 
     def restart(self) -> None:
-        """Drop the connection and all messages in flight; reconnect as a core that lost its state (a new
-        Origin-State-Id).
-        """
+        """Drop the connection and all messages in flight, and reconnect with a higher Origin-State-Id."""
         self.origin_state_id += 1
         self._era += 1
         if self._wire is not None:

@@ -316,8 +316,9 @@ class Scenario:
             self.world.after(seconds + 1, partial(self._command, do.Expire, account))
 
     def _command(self, kind: type, *facts: object) -> None:
-        """Execute a command with a new id. It may be refused because it came too early, as in the real control
-        plane.
+        """Execute a command with a new id.
+
+        It may be refused because it came too early, as in the real control plane.
         """
         self._commands["all"] += 1
         command: do.Command = kind(f"control{self._commands['all']}", *facts)

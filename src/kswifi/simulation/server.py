@@ -113,7 +113,7 @@ class SimulatedServer:
         self.crashes = 0
         self.accounts_closed = 0
         self.closed: dict[str, int] = {}
-        """Octets of each account that was about to be closed: it has them no more once it is."""
+        """Octets of each account that was about to be closed; afterwards the ledger no longer has them."""
         self.is_up = False
         self._world = world
         self._policy = policy

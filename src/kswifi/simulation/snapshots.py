@@ -11,8 +11,9 @@ from kswifi.ledger.storage.snapshot import KEEP, SnapshotStore, write_state
 
 
 class SimulatedSnapshots(SnapshotStore):
-    """Keeps the newest two snapshots given to ``keep``. The ledger writes none itself, because here it always
-    crashes.
+    """Keeps the newest two snapshots given to ``keep``.
+
+    The ledger writes none itself when it closes, because in the simulation it always crashes.
     """
 
     def __init__(self) -> None:

@@ -19,9 +19,9 @@ class World:
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)  # noqa: S311  # chance that comes back with its seed
         self.time = 0.0
-        """Simulated seconds since the beginning; these never jump."""
+        """Simulated seconds since the beginning; they never jump."""
         self.jumped_seconds = 0.0
-        """How far the wall clock is off."""
+        """The offset of the wall clock in seconds."""
         self.loop = SimulatedLoop(lambda: self.time)  # type: ignore[abstract]  # sockets and processes are not pretended
         self.loop.after = self.after
         self._queue: list[tuple[float, int, Callback]] = []

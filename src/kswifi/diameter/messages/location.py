@@ -7,8 +7,7 @@ _PLMN_OCTETS: Final = 3
 
 
 def describe_location(octets: bytes) -> str | None:
-    """Describe a location in words, like ``TAI 001-01 tac 1, ECGI 001-01 enb 1 cell 1``; None if it is not
-    supported.
+    """Describe a location in words, like ``TAI 001-01 tac 1, ECGI 001-01 enb 1 cell 1``.
 
     The first octet is the type. Types that are not supported (5GS, eNodeB without a cell) and wrong lengths give
     None; the raw octets are kept separately.
@@ -27,8 +26,9 @@ def describe_location(octets: bytes) -> str | None:
 
 
 def _plmn(octets: bytes) -> str | None:
-    """Return MCC-MNC. Each octet holds two swapped digits; a two-digit MNC has 15 for its third digit (TS
-    24.008).
+    """Return MCC-MNC from three octets (TS 24.008); None if a digit is not decimal.
+
+    Each octet holds two digits, the low half first. A two-digit MNC has 15 in place of its third digit.
     """
     digits = [digit for octet in octets for digit in (octet & 15, octet >> 4)]
     if len(digits) < 2 * _PLMN_OCTETS:

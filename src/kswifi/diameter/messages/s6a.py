@@ -1,5 +1,4 @@
-"""S6a: Authentication-Information-Request and Authentication-Information-Answer (TS 29.272, 5.2.3, 7.2.5 and
-7.2.6).
+"""S6a: Authentication-Information-Request and -Answer (TS 29.272, 5.2.3, 7.2.5 and 7.2.6).
 
 AKA in short (TS 33.401, 6.1): the home network sends a vector. RAND is the challenge, AUTN proves to the card
 that the network is genuine, XRES is the response that the card must give, KASME is the key that both sides

@@ -170,8 +170,9 @@ class ServiceCreditControl(msgspec.Struct, frozen=True, gc=False):
         return d.MULTIPLE_SERVICES_CREDIT_CONTROL.wrap(self.encode_content())
 
     def encode_content(self) -> bytes:
-        """Encode the AVPs of the group, concatenated; a client without such groups has them in the message
-        itself.
+        """Encode the AVPs of the group, concatenated.
+
+        A client without Multiple-Services-Credit-Control has them in the message itself.
         """
         parts: list[bytes] = []
         if self.granted is not None:
@@ -204,8 +205,9 @@ class ServiceCreditControl(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def read(cls, avps: AvpSet, result_code: int | None = None) -> Self:
-        """Read the group from AVPs. ``result_code`` is the group's own; a message's Result-Code must not be
-        passed.
+        """Read the group from AVPs.
+
+        ``result_code`` is the group's own; do not pass the Result-Code of the message.
         """
         requested = avps.get(d.REQUESTED_SERVICE_UNIT)
         granted = avps.get(d.GRANTED_SERVICE_UNIT)

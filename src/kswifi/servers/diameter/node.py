@@ -49,8 +49,9 @@ class TlsListener:
 
 
 class _Door:
-    """Refuses addresses from which no peer may connect, before any octet is read; the node decides on the
-    others.
+    """Refuses addresses from which no peer may connect, before any octet is read.
+
+    The node decides on the other connections.
     """
 
     def __init__(self, node: "DiameterNode") -> None:
@@ -64,9 +65,7 @@ class _Door:
         return PeerConnection(self._node)
 
     def failed(self, error: BaseException | None) -> None:
-        """Count a failed TLS handshake: the connection ended before its protocol existed, so nothing else
-        records it.
-        """
+        """Count a failed TLS handshake: nothing else records a connection that ends before its protocol exists."""
         if error is not None:
             self._node.closed["handshake_failed"] += 1
 
@@ -102,7 +101,7 @@ class DiameterNode:
         self._port = port
         self._tls = tls
         self._connections: dict[PeerConnection, None] = {}
-        """In the order in which they came."""
+        """In the order of their arrival."""
         self._acceptors: list[Acceptor] = []
         self._tick: asyncio.TimerHandle | None = None
         self._all_gone = asyncio.Event()
@@ -113,7 +112,7 @@ class DiameterNode:
         self.closed: Counter[str] = Counter()
         """Connections that this node closed, by cause, since the start."""
         self.exhaustions: Counter[str] = Counter()
-        """How often no descriptor was left to accept a connection; by listener, of which this node has one."""
+        """How often no descriptor was left to accept a connection, by listener; this node has one."""
         self.refusals = 0
         """Requests answered with an error by the node itself."""
 
@@ -150,8 +149,9 @@ class DiameterNode:
         self._look_after()
 
     async def close(self) -> None:
-        """Stop listening, disconnect every peer (DPR) and answer outstanding requests, within
-        ``farewell_seconds``.
+        """Stop listening, send every peer a DPR and answer outstanding requests.
+
+        After ``farewell_seconds`` the remaining connections are aborted.
         """
         if self._tick is not None:
             self._tick.cancel()
@@ -199,8 +199,9 @@ class DiameterNode:
     # Called by connections
 
     def take_answer(self, connection: PeerConnection, header: Header, message: bytes) -> None:
-        """Pass an answer to the callback of its request. A late answer, or one from a different connection, is
-        dropped.
+        """Pass an answer to the callback of its request.
+
+        A late answer, or one from a different connection, is dropped.
         """
         asked = self._asked.get(header.hop_by_hop)
         if asked is not None and asked.connection is connection:

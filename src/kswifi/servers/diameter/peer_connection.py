@@ -79,12 +79,12 @@ class PeerConnection(asyncio.Protocol):
         self._watchdog_sent_at: float | None = None
         self._leaving_since: float | None = None
         self.origin_host: str | None = None
-        """The peer's name, once it introduced itself."""
+        """The peer's Origin-Host, after the capabilities exchange."""
         self.origin_realm = ""
         self.address = ""
         self.is_relay = False
         self.origin_state_id: int | None = None
-        """What the peer said of its state in its CER (RFC 6733, 8.16)."""
+        """The Origin-State-Id of the peer's CER (RFC 6733, 8.16)."""
         self._sender = Sender("")
 
     @property
@@ -263,7 +263,7 @@ class PeerConnection(asyncio.Protocol):
         except DiameterError:
             self._outstanding -= 1
             raise
-        except Exception:  # noqa: BLE001  # the edge: a fault of ours must not stay unanswered
+        except Exception:  # noqa: BLE001  # the edge: a request must be answered even after an internal error
             self._outstanding -= 1
             _log.exception("A Diameter request failed here")
             raise DiameterError(ResultCode.UNABLE_TO_COMPLY, "the request failed here") from None

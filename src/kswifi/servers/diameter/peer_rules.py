@@ -1,6 +1,4 @@
-"""The rules for Diameter peers: who may connect, from where, and which applications they get (RFC 6733, 5.2 and
-5.3).
-"""
+"""The rules for Diameter peers: who may connect, from where, to which applications (RFC 6733, 5.2 and 5.3)."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping

@@ -83,7 +83,7 @@ class S6aApplication:
             _log.info("No vector for a subscriber: %s", error.code)
             experimental = error.code == "unknown_subscriber"
             result_code = EXPERIMENTAL_USER_UNKNOWN if experimental else ResultCode.UNABLE_TO_COMPLY
-        except Exception:  # noqa: BLE001  # the edge: a fault of ours must not stay unanswered
+        except Exception:  # noqa: BLE001  # the edge: a request must be answered even after an internal error
             _log.exception("An authentication vector could not be made")
             result_code = ResultCode.UNABLE_TO_COMPLY
         reply(

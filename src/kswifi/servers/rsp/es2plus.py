@@ -189,9 +189,7 @@ def _call(request: Request, name: str, asked: Es2Request) -> Call:
 
 
 def read_iccid(digits: str) -> str:
-    """Return an ICCID without its padding. Its check digit is not verified: an unknown ICCID is not found
-    anyway.
-    """
+    """Return an ICCID without its padding; its check digit is not verified."""
     if not 18 <= len(digits) <= 20:
         raise RspRefusedError(Status.MALFORMED, "an ICCID has 18 to 20 digits")
     try:

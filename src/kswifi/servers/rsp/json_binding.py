@@ -204,5 +204,5 @@ def failed(http_status: int, status: Status, words: str) -> Response:
 
 
 async def _http_refusal(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for HTTPException only
     return failed(error.status_code, Status.MALFORMED, "there is no such function here")
