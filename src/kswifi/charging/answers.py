@@ -1,4 +1,7 @@
-"""From the ledger's outcomes to the answer: grants, refusals, and access to KSWiFi's own address alone."""
+"""Build answers from the ledger's outcomes: grants, refusals and control-only access.
+
+With control-only access a bearer reaches only KSWiFi's own address.
+"""
 
 from typing import Final
 
@@ -20,7 +23,7 @@ _NO_CREDIT: Final = frozenset(
         OutcomeCode.EXPIRED,
     }
 )
-"""Nothing can be granted now, and something may be later: 4012, or control-only access (RFC 8506, 9.2)."""
+"""Nothing can be granted now, but maybe later: 4012, or control-only access (RFC 8506, 9.2)."""
 
 _RESULTS: Final[dict[OutcomeCode, ResultCode]] = {
     OutcomeCode.UNKNOWN_WALLET: ResultCode.USER_UNKNOWN,
@@ -40,9 +43,9 @@ _MESSAGES: Final[dict[int, str]] = {
 
 
 class ChargingAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a request is answered; the server adds who answers whom.
+    """The content of an answer; the server adds the origin and the identifiers of the request.
 
-    ``direct`` answers a request that held its units in the message itself.
+    ``direct`` answers a request that has its units in the message itself, outside Multiple-Services-Credit-Control.
     """
 
     result_code: int
@@ -55,12 +58,12 @@ class ChargingAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def grants(self) -> bool:
-        """Tell whether octets were granted."""
+        """Whether octets were granted."""
         return any(map(_grants, self._all))
 
     @property
     def refuses(self) -> bool:
-        """Tell whether nothing was given: the command is refused, or each of its groups."""
+        """Whether nothing was granted: the whole command is refused, or each of its groups."""
         if self.result_code != ResultCode.SUCCESS:
             return True
         results = [it.result_code for it in self._all]
@@ -68,12 +71,12 @@ class ChargingAnswer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def restricts(self) -> bool:
-        """Tell whether the answer is control-only access: a grant of nothing with a final unit."""
+        """Whether the answer gives control-only access: a grant of 0 octets with a Final-Unit-Indication."""
         return not self.grants and any(service.granted is not None for service in self._all)
 
     @property
     def is_final(self) -> bool:
-        """Tell whether nothing follows what was granted."""
+        """Whether this is the last grant: it has a Final-Unit-Indication."""
         return any(service.final_unit is not None for service in self._all)
 
     @property
@@ -95,12 +98,20 @@ def compose(
     in_group: bool = False,
     low: bool = False,
 ) -> ChargingAnswer:
-    """Answer a request whose every step is durable.
+    """Build the answer to a request once all its steps are durable.
 
-    Where all is refused, the whole command is (real cores take that cleanly, and a refusal of one group
-    badly); where some of it is, each group has its own Result-Code (RFC 8506, 5.6.1). So it is where
-    another group may hold the octets that this one lacks (``in_group``): ending the session would strand them.
-    ``low``: little is left beside these grants, so that they are valid for a short time.
+    If all groups are refused, the whole command is refused: real cores handle that well, and the refusal of a
+    single group badly. If some are refused, each group has its own Result-Code (RFC 8506, 5.6.1).
+
+    Args:
+        steps: the steps of the request.
+        outcomes: the ledger's outcomes, one for each step.
+        policy: the operator's settings.
+        peer: the client's Origin-Host.
+        direct: whether the request has its units in the message itself.
+        in_group: refuse each group by itself, because another group of the session may hold the octets that this
+            one lacks; ending the session would strand them.
+        low: whether little is left apart from these grants, so that they get a short Validity-Time.
     """
     services = tuple(
         answer_step(step, outcome, policy, peer, low=low)
@@ -118,19 +129,19 @@ def compose(
 
 
 def refusal(result_code: int, message: str | None = None) -> ChargingAnswer:
-    """Refuse at command level."""
+    """Build an answer that refuses the whole command with a Result-Code."""
     return ChargingAnswer(result_code=result_code, error_message=message or _MESSAGES.get(result_code))
 
 
 def refusal_of(code: OutcomeCode) -> ChargingAnswer:
-    """Refuse at command level what the ledger refused."""
+    """Build an answer that refuses the whole command for the ledger's outcome code."""
     if code in _NO_CREDIT:
         return refusal(ResultCode.CREDIT_LIMIT_REACHED)
     return refusal(_RESULTS.get(code, ResultCode.UNABLE_TO_COMPLY))
 
 
 def closing(steps: list[Step]) -> ChargingAnswer:
-    """Answer a TERMINATION: every group it named is settled."""
+    """Build the answer to a TERMINATION: success for every group that it named."""
     return ChargingAnswer(
         result_code=ResultCode.SUCCESS,
         services=tuple(
@@ -148,10 +159,11 @@ def closing(steps: list[Step]) -> ChargingAnswer:
 def answer_step(
     step: Step, outcome: Outcome, policy: ChargingPolicy, peer: str, *, low: bool = False
 ) -> ServiceCreditControl:
-    """Answer one group of units.
+    """Build the answer to one group of units.
 
-    Never success without a grant to one that asks, never a grant of nothing without a final unit, and never a
-    threshold or a time with a final unit: those make real cores forward unmetered, storm, or strand the rest.
+    Three combinations are never sent, because real cores then forward unmetered traffic, repeat requests without
+    pause, or strand the rest: success without a grant for a group that asks; a grant of 0 octets without a
+    Final-Unit-Indication; a threshold or a time quota together with a Final-Unit-Indication.
     """
     service = step.service
     result_code: int = ResultCode.SUCCESS

@@ -1,7 +1,8 @@
-"""Single events: units debited at once, or a question (RFC 8506, 6; TS 32.299, 6.3.2: IEC).
+"""Single events: debit, refund, balance check and price enquiry (RFC 8506, 6; IEC in TS 32.299, 6.3.2).
 
-A debit is all or nothing: the amount is reserved, then committed and closed, under ids that a replay repeats. What
-a crash leaves between the two is found as an open reservation and settled, unless the replay comes first.
+A debit is all or nothing. The amount is reserved, then committed and closed, under ids that a replay repeats. If a
+crash happens between the two, the open reservation is found at the next start and settled, unless the replay comes
+first.
 """
 
 from collections.abc import Callable
@@ -26,7 +27,7 @@ _SETTLED_AFTER_SECONDS: Final = 600
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A debit or a refund between its arrival and its answer."""
+    """A debit or a refund while it is handled."""
 
     request: CreditControlRequest
     service: ServiceCreditControl
@@ -35,12 +36,17 @@ class Event:
 
     @property
     def reservation_id(self) -> str:
-        """The reservation that lives for this event alone; also the stem of its command ids."""
+        """The id of the event's own reservation, and the prefix of its command ids."""
         return f"{self.request.session_id}#event{self.request.cc_request_number}"
 
 
 class EventCharging:
-    """Answers EVENT requests; ``stranded`` is told of a debit whose second half the ledger was too busy for."""
+    """Answers EVENT requests.
+
+    Args:
+        stranded: called with a request and its reservation if the ledger was too busy for the second half of a
+        debit.
+    """
 
     def __init__(self, ledger: Ledger, stranded: Callable[[CreditControlRequest, str], None]) -> None:
         self._ledger = ledger
@@ -52,7 +58,7 @@ class EventCharging:
         """Answer one event.
 
         Raises:
-            DiameterError: 5005 no Requested-Action, 5031 no amount, 5004 an amount nobody can mean.
+            DiameterError: 5005 without Requested-Action, 5031 without an amount, 5004 with an impossible amount.
         """
         match request.requested_action:
             case None:
@@ -60,7 +66,7 @@ class EventCharging:
                     ResultCode.MISSING_AVP, "an event says what to do", d.REQUESTED_ACTION.example()
                 )
             case RequestedAction.PRICE_ENQUIRY:
-                # An internet session is paid for before it is downloaded: what is used of it costs nothing more.
+                # An internet session is paid for before it is downloaded, so using it costs nothing more.
                 answered(ChargingAnswer(result_code=ResultCode.SUCCESS, cost_kobo=0))
             case RequestedAction.CHECK_BALANCE:
                 answered(self._check(wallet_id, now, _amount(_unit(request)) or 1))
@@ -70,7 +76,7 @@ class EventCharging:
                 self._debit(_event(request, answered), wallet_id, now)
 
     def _check(self, wallet_id: str, now: int, octets: int) -> ChargingAnswer:
-        """Tell whether so much could be granted now; nothing is reserved (RFC 8506, 6.2)."""
+        """Answer whether that many octets could be granted now; nothing is reserved (RFC 8506, 6.2)."""
         state = self._ledger.state
         wallet, left = state.wallet(wallet_id), 0
         if wallet is not None and wallet.hold is None and not wallet.frozen:
@@ -87,7 +93,7 @@ class EventCharging:
         return ChargingAnswer(result_code=ResultCode.SUCCESS, check_balance_result=enough)
 
     def _refund(self, event: Event, wallet_id: str) -> None:
-        """Give octets back that were used, what was debited for nothing above all (RFC 8506, 6.4)."""
+        """Give used octets back, usually those of an event that failed after its debit (RFC 8506, 6.4)."""
 
         def done(outcome: Outcome) -> None:
             if outcome.code is OutcomeCode.INSUFFICIENT:
@@ -99,7 +105,7 @@ class EventCharging:
         self._submit(event, lambda: Refund(event.reservation_id, wallet_id, event.octets, bearer), done)
 
     def _debit(self, event: Event, wallet_id: str, now: int) -> None:
-        """Reserve it; the rest follows once that is durable."""
+        """Reserve the amount; ``_reserved`` commits it once the reservation is durable."""
         reservation_id = event.reservation_id
         ask = partial(Ask, event.octets, 0, now + _SETTLED_AFTER_SECONDS)
         note = Bearer.of(event.request).to_note(event.request.session_id)
@@ -121,8 +127,10 @@ class EventCharging:
 
     def _reserved(self, event: Event, outcome: Outcome) -> None:
         reservation_id = event.reservation_id
-        # A replay of a debit that is through meets its closed reservation: the commit has its answer. One that was
-        # refused is taken in and closed as well, so that it never comes true later behind its client's back.
+        # A replay of a finished debit meets its closed reservation; the commit then returns the stored answer. A
+        # refused
+        # debit is admitted and closed too, so that a late copy of it cannot succeed after the client saw the
+        # refusal.
         if outcome.code in (OutcomeCode.UNKNOWN_WALLET, OutcomeCode.TOO_MANY, OutcomeCode.CONFLICT):
             event.answered(refusal_of(outcome.code))
         elif outcome.code is not OutcomeCode.DONE:
@@ -182,7 +190,7 @@ def _amount(service: ServiceCreditControl | None) -> int | None:
 
 
 def _whole(event: Event) -> ChargingAnswer:
-    """Answer that all of it was debited, or given back."""
+    """Build the answer for an event whose whole amount was debited or given back."""
     granted = ServiceUnit(cc_total_octets=event.octets)
     service = ServiceCreditControl(
         rating_group=event.service.rating_group,

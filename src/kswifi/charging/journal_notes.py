@@ -1,7 +1,7 @@
-"""What charging writes beside its reservations in the journal, for whoever makes charging data records from it.
+"""Notes that charging adds to its reservations in the journal; charging data records are made from them.
 
-The ledger keeps these words and never reads them. They are part of the effect that they belong to, so a crash
-loses none. Arrays of JSON: a field is only ever added at the end, with a default.
+The ledger stores the notes and does not read them. A note is part of its effect, so a crash loses none. Format:
+JSON arrays; a field is only added at the end, with a default.
 """
 
 from enum import StrEnum
@@ -17,25 +17,25 @@ class ClosingCause(StrEnum):
     """Why a ChargingSession ended."""
 
     TERMINATION = "termination"
-    """The network said so; Termination-Cause tells more (RFC 6733, 8.15)."""
+    """The network ended it; Termination-Cause has the details (RFC 6733, 8.15)."""
     REPLACED = "replaced"
-    """A new bearer took its place and nobody said farewell: an orphan."""
+    """A new bearer took its place without a TERMINATION: an orphan."""
     SILENT = "silent"
-    """Nothing was heard of it for too long."""
+    """No request came for too long."""
     EVENT = "event"
-    """It was a single event, debited at once or refused for want of octets."""
+    """It was a single event, debited at once or refused for lack of octets."""
     REFUSED = "refused"
     """It never opened: nothing could be granted, or the line was barred."""
     UNKNOWN = "unknown"
-    """Usage was reported for a session that nobody knew, or knew no longer."""
+    """Usage was reported for an unknown session, or for one that is already forgotten."""
     LOST = "lost"
-    """Its gateway restarted, and has not reported for it since (Origin-State-Id, RFC 6733, 8.16)."""
+    """Its gateway restarted and has not reported for it since (Origin-State-Id, RFC 6733, 8.16)."""
 
 
 class Bearer(msgspec.Struct, frozen=True, array_like=True):
-    """What tells one bearer from another, and what the network said of it when it opened.
+    """The identity of a bearer, and what the network reported about it when it opened.
 
-    Kept as the note of its reservations, so that a restart finds it and its record knows who, where and how.
+    Stored as the note of its reservations, so that a restart finds it and its charging data record has these facts.
     """
 
     imsi: str
@@ -49,21 +49,22 @@ class Bearer(msgspec.Struct, frozen=True, array_like=True):
     """3GPP-User-Location-Info in hexadecimal (TS 29.061, 16.4.7.2)."""
     sgsn_mcc_mnc: str | None = None
     pdp_address: str | None = None
-    """The first PDP-Address: of an IPv4v6 bearer the IPv4 address, if its gateway names that first."""
+    """The first PDP-Address: for an IPv4v6 bearer the IPv4 address, if the gateway sends that first."""
     pdp_ipv6_address: str | None = None
-    """The address, or the prefix, of a bearer that has IPv6, alone or beside IPv4."""
+    """The IPv6 address or prefix of an IPv6 or IPv4v6 bearer."""
     pdp_prefix_length: int | None = None
-    """Bits of the IPv6 prefix, where the gateway tells them (PDP-Address-Prefix-Length)."""
+    """Bits of the IPv6 prefix, if the gateway sends PDP-Address-Prefix-Length."""
     origin_state_id: int | None = None
     """The gateway's Origin-State-Id when the session was opened (RFC 6733, 8.16)."""
 
     @classmethod
     def of(cls, request: CreditControlRequest, origin_state_id: int | None = None) -> Self:
-        """Take it from a request; without an IMSI it belongs to nobody, and no wallet will be found.
+        """Take the bearer from a request. Without an IMSI no wallet will be found for it.
 
         Args:
             request: the request.
-            origin_state_id: what the gateway said when it connected; the request's own goes before.
+            origin_state_id: the gateway's value from its capabilities exchange; the value in the request has
+            priority.
         """
         ps = request.ps_information
         imsi = request.imsi or ""
@@ -87,27 +88,31 @@ class Bearer(msgspec.Struct, frozen=True, array_like=True):
         )
 
     def to_note(self, session_id: str) -> str:
-        """Return the note of a reservation of this bearer's ChargingSession."""
+        """Encode the note of a reservation of this bearer's ChargingSession."""
         return _encode((session_id, self)).decode()
 
     @staticmethod
     def from_note(note: str) -> "tuple[str, Bearer]":
-        """Read a note: (session_id, bearer); raises msgspec.DecodeError where it is none of ours."""
+        """Decode a note as (session_id, bearer).
+
+        Raises:
+            msgspec.DecodeError: it is not a note of a bearer.
+        """
         return _decode_bearer(note)
 
     def has_moved_since(self, other: "Bearer") -> bool:
-        """Tell whether the network said that it is elsewhere, or on another radio, now."""
+        """Return whether the location or the radio access type differs from ``other``."""
         return self.user_location != other.user_location or self.rat_type != other.rat_type
 
     def is_for_the_same_as(self, other: "Bearer") -> bool:
-        """Tell whether both are of one subscriber and one APN: a second APN is another bearer beside the first."""
+        """Return whether both have the same subscriber and APN; a second APN is a separate bearer."""
         return self.imsi == other.imsi and self.apn is not None and self.apn == other.apn
 
     def is_successor_of(self, other: "Bearer", *, retransmitted: bool = False) -> bool:
-        """Tell whether this bearer, under a new Session-Id, took the other's place without a TERMINATION.
+        """Return whether this bearer, under a new Session-Id, replaced the other one without a TERMINATION.
 
-        Same subscriber, APN and gateway. A gateway that restarted may give out the same Charging-Id again; in a
-        request with the T flag, the same Charging-Id may be the same bearer.
+        Same subscriber, APN and gateway. A gateway that restarted may reuse a Charging-Id; in a retransmitted
+        request (T flag), the same Charging-Id may be the same bearer.
         """
         return (
             self.is_for_the_same_as(other)
@@ -119,26 +124,30 @@ class Bearer(msgspec.Struct, frozen=True, array_like=True):
 
 
 class UsageNote(msgspec.Struct, frozen=True, array_like=True):
-    """What a report said beside its sum, and what a command that closes said of the reason."""
+    """Details of a usage report apart from its sum, and the cause of closing."""
 
     input_octets: int | None = None
-    """Uplink: from the user (RFC 8506, 8.24)."""
+    """Uplink: received from the user (RFC 8506, 8.24)."""
     output_octets: int | None = None
     cc_time: int | None = None
-    """Seconds, as reported: some cores send absurd ones."""
+    """Seconds as reported; some cores send impossible values."""
     cause: ClosingCause | None = None
     termination_cause: int | None = None
     rat_type: int | None = None
-    """Where it differs from what it was at the opening, as ``user_location``."""
+    """Only if it differs from the value at the opening; ``user_location`` likewise."""
     user_location: str | None = None
 
     def to_note(self) -> str:
-        """Return it as a note."""
+        """Encode it as a note."""
         return _encode(self).decode()
 
     @staticmethod
     def from_note(note: str) -> "UsageNote":
-        """Read a note; raises msgspec.DecodeError where it is none of ours."""
+        """Decode a note; the empty note gives ``NOTHING_SAID``.
+
+        Raises:
+            msgspec.DecodeError: it is not a usage note.
+        """
         return _decode_usage(note) if note else NOTHING_SAID
 
 
@@ -150,18 +159,18 @@ _decode_usage: Final = msgspec.json.Decoder(UsageNote).decode
 
 
 def settling_note(cause: ClosingCause) -> str:
-    """Return the note of a release."""
+    """Encode the note of a release."""
     return UsageNote(cause=cause).to_note()
 
 
 def usage_note(
     service: ServiceCreditControl, moved: Bearer | None, *, closes: bool, termination: int | None
 ) -> str:
-    """Return the note of a commit; "" where there is nothing to add to its sum.
+    """Encode the note of a commit; "" if there is nothing to add to its sum.
 
     Args:
-        service: the group that reports.
-        moved: where the bearer is now, if not where it was opened.
+        service: the group that reports usage.
+        moved: the bearer with its location now, if that differs from the location at the opening.
         closes: whether this ends the ChargingSession.
         termination: the request's Termination-Cause.
     """

@@ -1,4 +1,4 @@
-"""Requests for sessions that another peer opened, or that were settled meanwhile."""
+"""Handle requests for sessions that another Origin-Host opened, or that were settled meanwhile."""
 
 from typing import Final
 
@@ -16,22 +16,22 @@ from kswifi.ledger.commands import Outcome, OutcomeCode
 from kswifi.ledger.ports import LedgerQueries
 
 TX_SECONDS: Final = 10
-"""How long a client waits for an answer (Tx, RFC 8506, 13): until then it may still use what was granted."""
+"""How long a client waits for an answer (Tx, RFC 8506, 13). Until then it may still use a grant of that answer."""
 
 
 def settling_id(reservation_id: str) -> str:
-    """Return the id of the command that settles a reservation without its owner."""
+    """Return the id of the command by which a supervisor settles a reservation."""
     return f"{reservation_id}#settled"
 
 
 def check_opener(
     request: CreditControlRequest, charging_session: ChargingSession | None, state: LedgerQueries
 ) -> None:
-    """Refuse a request for a session that another Origin-Host opened; names ignore case.
+    """Refuse a request for a session that another Origin-Host opened (case-insensitive).
 
     A Session-Id belongs to the client that made it (RFC 6733, 8.8), which sends all requests of the session (RFC
-    8506, 5); failover changes the server or the path, and agents keep the Origin-Host. So another Origin-Host is no
-    failover, and would report usage at the cost of another gateway's subscriber.
+    8506, 5). Failover changes the server or the path, and agents keep the Origin-Host. So a different Origin-Host
+    is not a failover, and would report usage at the cost of a subscriber of another gateway.
 
     Raises:
         DiameterError: 5002.
@@ -51,11 +51,11 @@ def check_opener(
 
 
 def without_stale_grant(exchange: Exchange, step: Step, outcome: Outcome, state: LedgerQueries) -> Outcome:
-    """Take the grant off an outcome that is remembered of a session which was settled since.
+    """Remove the grant from a stored outcome if its session was settled meanwhile.
 
-    What was granted is not reserved any more. The usage stays confirmed; the client hears 5002, and begins anew.
-    Within Tx of the event (or of the settling, without an Event-Timestamp) the stored answer stands: the client may
-    have the first copy of it.
+    The granted octets are no longer reserved. The usage stays confirmed; the client gets 5002 and opens a new
+    session. Within Tx of the event (or of the settling, without an Event-Timestamp) the stored answer is sent
+    unchanged: the client may already have received the first copy of it.
     """
     request = exchange.request
     if request.cc_request_type is CcRequestType.EVENT:

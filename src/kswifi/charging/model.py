@@ -1,4 +1,4 @@
-"""One ChargingSession: a Diameter Session-Id and what is known of it between its requests."""
+"""One ChargingSession: a Diameter Session-Id and its state between requests."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -7,7 +7,7 @@ from kswifi.charging.journal_notes import Bearer
 
 
 class Access(StrEnum):
-    """What the network lets through on the bearer, as it was last told and has confirmed by asking."""
+    """The access that the network gives the bearer, as last answered and confirmed by the next request."""
 
     FULL = "full"
     CONTROL_ONLY = "control_only"
@@ -15,7 +15,7 @@ class Access(StrEnum):
 
 @dataclass(slots=True)
 class ChargingSession:
-    """An open ChargingSession. Times are Unix seconds."""
+    """An open ChargingSession. Instants are Unix seconds."""
 
     session_id: str
     wallet_id: str
@@ -23,18 +23,24 @@ class ChargingSession:
     opened_at: float
     last_report_at: float
     expires_at: float
-    """When silence has lasted too long and it is settled."""
+    """The instant after which it is settled, if no request comes before."""
     access: Access = Access.FULL
     on_final_grant: bool = False
-    """Whether it was told that nothing follows what it has."""
+    """Whether its last grant had a Final-Unit-Indication."""
     last_number: int = -1
     octets_per_second: int = 0
     reservation_ids: set[str] = field(default_factory=set)
     called_in_at: float = 0.0
-    """When it was asked last to report because another bearer of its line lacked what it holds."""
+    """When it was last asked to report because another bearer of the line lacked the octets that it holds."""
 
     def note_report(self, number: int, used_octets: int, now: float) -> None:
-        """Take a report's pace into account; one that comes twice or late says nothing new."""
+        """Update the rate by a usage report; a repeated or late report is ignored.
+
+        Args:
+            number: the CC-Request-Number.
+            used_octets: the octets reported.
+            now: Unix seconds.
+        """
         if number <= self.last_number:
             return
         elapsed = now - self.last_report_at

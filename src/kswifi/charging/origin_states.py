@@ -1,9 +1,10 @@
-"""Gateways that restarted: their sessions are gone, although nobody said so (Origin-State-Id, RFC 6733, 8.16).
+"""Detect gateways that restarted and lost their sessions (Origin-State-Id, RFC 6733, 8.16).
 
-A gateway that lost its sessions raises its Origin-State-Id. Its older sessions are then marked here, and not ended:
-several gateways behind one Origin-Host, or a routing agent, can look as if the value rose. An UPDATE of a marked
-session shows that, and clears the marks of that origin. Nothing is written to a session: a mark follows from the
-Origin-State-Id that the session was opened under, so that a restart of a gateway with many sessions costs nothing.
+A gateway that lost its sessions raises its Origin-State-Id. Its older sessions are marked here, and not ended at
+once: several gateways behind one Origin-Host, or a routing agent, can look as if the value rose. An UPDATE of a
+marked session proves that, and clears the marks of that origin. Nothing is written to a session: the mark follows
+from the Origin-State-Id under which the session was opened, so that the restart of a gateway with many sessions
+costs nothing.
 """
 
 from collections.abc import Collection
@@ -14,25 +15,25 @@ from kswifi.charging.model import ChargingSession
 from kswifi.charging.registry import SessionRegistry
 
 MAX_ORIGINS: Final = 10_000
-"""With one more, the one that was heard of first is forgotten."""
+"""Beyond it, the origin that was added first is forgotten."""
 EXAMINED_AT_ONCE: Final = 20_000
-"""Sessions that one sweep looks at: a few milliseconds."""
+"""Sessions that one sweep examines: a few milliseconds."""
 
 
 @dataclass(slots=True)
 class _Origin:
     newest: int
-    """The highest Origin-State-Id that was seen."""
+    """The highest Origin-State-Id seen."""
     connected: frozenset[int]
-    """Those of the connections that are open, as far as they are known."""
+    """The values of the open connections, as far as they are known."""
     since: float
-    """When the newest was seen first."""
+    """When the newest value was first seen."""
     is_cleared: bool = False
     is_swept: bool = False
 
 
 class OriginStates:
-    """Knows which open sessions their gateways have probably lost."""
+    """Decides which open sessions their gateways have probably lost."""
 
     def __init__(self, sessions: SessionRegistry) -> None:
         self._sessions = sessions
@@ -41,14 +42,14 @@ class OriginStates:
         self._sweeping: list[_Origin] = []
 
     def peer_changed(self, origin_host: str, state_ids: Collection[int], now: float) -> None:
-        """Take the Origin-State-Ids of a peer's open connections, whenever one opened or closed."""
+        """Record the Origin-State-Ids of a peer's open connections; call it whenever one opens or closes."""
         if not state_ids:
             return
         origin = self._rise(origin_host, max(state_ids), now)
         origin.connected = frozenset(state_ids)
 
     def heard(self, origin_host: str, state_id: int, now: float) -> None:
-        """Take the Origin-State-Id of a request, which a routing agent may have brought."""
+        """Record the Origin-State-Id of a request, which may have come through a routing agent."""
         self._rise(origin_host, state_id, now)
 
     def _rise(self, origin_host: str, state_id: int, now: float) -> _Origin:
@@ -64,7 +65,10 @@ class OriginStates:
         return origin
 
     def is_marked(self, charging_session: ChargingSession) -> bool:
-        """Tell whether a session's gateway has probably lost it: it restarted, and the old connection is closed."""
+        """Return whether a session's gateway has probably lost it.
+
+        The gateway restarted, and the connection with the old Origin-State-Id is closed.
+        """
         return self._marking(charging_session) is not None
 
     def _marking(self, charging_session: ChargingSession) -> _Origin | None:
@@ -76,13 +80,16 @@ class OriginStates:
         return origin if is_older else None
 
     def clear(self, charging_session: ChargingSession) -> None:
-        """Take the marks off the sessions of an origin, one of which was just heard of."""
+        """Clear the marks of an origin, because one of its marked sessions sent a request."""
         origin = self._marking(charging_session)
         if origin is not None:
             origin.is_cleared = True
 
     def lost(self, now: float, grace_seconds: float, limit: int) -> list[ChargingSession]:
-        """Return sessions that were marked for longer than the grace; the next call goes on after the last one."""
+        """Return at most ``limit`` sessions marked for longer than the grace.
+
+        The next call continues after the last one.
+        """
         if not self._unseen:
             self._sweeping = [
                 it

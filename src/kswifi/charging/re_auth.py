@@ -1,8 +1,9 @@
-"""What the control plane changed is told to the network at once, where the network listens.
+"""Notify the network at once of changes by the control plane, if the network supports that.
 
-A hold, a freeze or a top-up counts in the ledger from its commit on; without this a bearer learns of it with its
-next report, at the latest after a Validity-Time. A Re-Auth-Request makes it report now, and an
-Abort-Session-Request ends it. Cores ignore or refuse both: then it is as without.
+A hold, a freeze or a top-up counts in the ledger from its commit on. Without a notice a bearer gets it with its
+next report, at the latest after a Validity-Time. A Re-Auth-Request makes the client report now; an
+Abort-Session-Request makes it end the session (RFC 6733, 8.3 and 8.5). Some cores ignore or refuse both; the next
+report then has to do.
 """
 
 from collections import Counter
@@ -19,43 +20,43 @@ from kswifi.ledger.commands import Command, Outcome, OutcomeCode
 from kswifi.ledger.ports import LedgerAccounts, LedgerCommands
 
 Told: TypeAlias = Callable[[int | None], None]
-"""Takes the Result-Code of the answer; None where none came."""
+"""Takes the Result-Code of the answer; None if no answer came."""
 
 _IDLE_SECONDS: Final = 2.0
-"""Since its last report: a bearer that uses what it holds reports by itself."""
+"""Since the last report. A bearer that uses what it holds reports by itself."""
 _DEAF: Final = frozenset({ResultCode.COMMAND_UNSUPPORTED, ResultCode.APPLICATION_UNSUPPORTED})
 
 
 class WalletChange(StrEnum):
-    """What a change of the control plane means for bearers that are open."""
+    """The effect of a change by the control plane on open bearers."""
 
     MORE = "more"
-    """Something can be granted that could not before."""
+    """Octets can be granted that could not be granted before."""
     LESS = "less"
-    """What was granted should not be used any more."""
+    """Octets that were granted should no longer be used."""
     NOTHING = "nothing"
-    """The wallet is frozen: its bearers end."""
+    """The wallet is frozen: its bearers are to end."""
 
 
 class Network(Protocol):
-    """The way to the clients; False where it cannot be sent, and then ``told`` is not called."""
+    """Sends requests to the clients. Returns False if it cannot send; ``told`` is then not called."""
 
     def re_authorise(self, session_id: str, peer: str, told: Told) -> bool:
-        """Make the client of a ChargingSession report and ask anew."""
+        """Make the client of a ChargingSession report and ask anew (Re-Auth-Request)."""
         ...
 
     def abort(self, session_id: str, peer: str, told: Told) -> bool:
-        """Make it end."""
+        """Make the client end the session (Abort-Session-Request)."""
         ...
 
 
 class Notices:
-    """Tells open ChargingSessions of changes; each has one notice under way at most.
+    """Notifies open ChargingSessions of changes; at most one notice per session is under way.
 
     Attributes:
-        network: the way to the clients, once there is one.
+        network: sends to the clients; None before it is set.
         unknown_there: called with a session that its client does not know (5002).
-        answers: of all notices, by kind and Result-Code ("re_auth 2001", "abort unsent").
+        answers: counts of all notices, by kind and Result-Code ("re_auth 2001", "abort unsent").
     """
 
     def __init__(self, sessions: SessionRegistry) -> None:
@@ -65,12 +66,12 @@ class Notices:
         self._sessions = sessions
         self._under_way: set[str] = set()
         self._again: set[str] = set()
-        """Of those under way: something changed meanwhile."""
+        """Sessions with a notice under way whose wallet changed again meanwhile."""
         self._deaf: set[tuple[str, str]] = set()
-        """(peer, kind) of those that said that they do not serve it."""
+        """(peer, kind) of the requests that a peer does not support."""
 
     def wallet_changed(self, wallet_id: str, change: WalletChange) -> int:
-        """Tell the wallet's bearers that it concerns; return how many were told."""
+        """Notify the wallet's bearers that the change concerns; return how many notices were sent."""
         told = 0
         for it in self._sessions.of_wallet(wallet_id):
             if it.session_id in self._under_way:
@@ -84,13 +85,13 @@ class Notices:
         return told
 
     def call_in(self, wallet_id: str, session_id: str, now: float, pause_seconds: float) -> int:
-        """Ask the wallet's other bearers that have been idle to report; return how many were asked.
+        """Ask the wallet's other, idle bearers to report; return how many were asked.
 
         Args:
-            wallet_id: whose bearers.
-            session_id: the bearer that lacks octets, and is not asked.
+            wallet_id: the wallet of the line.
+            session_id: the bearer that lacks octets; it is not asked.
             now: Unix seconds.
-            pause_seconds: no bearer is asked twice within so many.
+            pause_seconds: the least time between two requests to the same bearer.
         """
         asked = 0
         for it in self._sessions.of_wallet(wallet_id):
@@ -116,7 +117,7 @@ class Notices:
 
     def _told(self, kind: str, it: ChargingSession, result_code: int | None) -> None:
         self._under_way.discard(it.session_id)
-        known = result_code is None or 1000 <= result_code < 6000  # RFC 6733, 7.1: the classes there are
+        known = result_code is None or 1000 <= result_code < 6000  # RFC 6733, 7.1: the defined classes
         self.answers[f"{kind} {(result_code or 'unanswered') if known else 'other'}"] += 1
         if result_code in _DEAF:
             self._deaf.add((it.bearer.peer, kind))
@@ -129,7 +130,7 @@ class Notices:
 
 
 class AnnouncingLedger:
-    """The ledger for the control plane: what it changes is told to the network as soon as it is durable."""
+    """The ledger for the control plane: it notifies the network of a change as soon as the change is durable."""
 
     def __init__(self, ledger: LedgerCommands, accounts: Callable[[], LedgerAccounts], notices: Notices) -> None:
         self._ledger = ledger
@@ -137,7 +138,7 @@ class AnnouncingLedger:
         self._notices = notices
 
     async def execute(self, command: Command) -> Outcome:
-        """Apply a command; return once it is durable. Told twice, it is announced twice: that is harmless."""
+        """Apply a command; return once it is durable. A repeated command notifies again, which is harmless."""
         outcome = await self._ledger.execute(command)
         if outcome.code is OutcomeCode.DONE:
             self._announce(command)

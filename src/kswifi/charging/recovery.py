@@ -1,4 +1,4 @@
-"""ChargingSessions found again in what the ledger holds: after a restart, and where one was left half-done."""
+"""Rebuild ChargingSessions from the ledger's reservations after a restart or a half-done debit."""
 
 import logging
 from collections.abc import Iterable
@@ -18,9 +18,9 @@ _log: Final = logging.getLogger(__name__)
 def sessions_of(
     reservations: Iterable[ReservationView], policy: ChargingPolicy, now: float
 ) -> list[ChargingSession]:
-    """Return the ChargingSessions that open reservations belong to.
+    """Return the ChargingSessions of open reservations.
 
-    Each is given the grace from now on to be heard of: the silence may have been ours.
+    Each gets the whole grace from now on, because the silence may have been our own downtime.
     """
     found: dict[str, ChargingSession] = {}
     for it in reservations:
@@ -51,7 +51,7 @@ def sessions_of(
 def stranded_event(
     request: CreditControlRequest, wallet_id: str, reservation_id: str, policy: ChargingPolicy, now: float
 ) -> ChargingSession:
-    """Return a session that stands for half an event, so that it is supervised like any other."""
+    """Return a session that stands for a half-done event, so that it is supervised like any other."""
     return ChargingSession(
         session_id=request.session_id,
         wallet_id=wallet_id,

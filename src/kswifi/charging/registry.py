@@ -1,4 +1,4 @@
-"""The ChargingSessions that are open, by what they are looked up by, and whose silence has lasted too long."""
+"""The registry of open ChargingSessions: by Session-Id, by wallet, and by the end of their allowed silence."""
 
 import heapq
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from kswifi.charging.model import ChargingSession
 
 
 class SessionRegistry:
-    """In memory only: a restart fills it from the ledger's open reservations."""
+    """Holds open sessions in memory. A restart fills it from the ledger's open reservations."""
 
     def __init__(self) -> None:
         self._sessions: dict[str, ChargingSession] = {}
@@ -20,7 +20,7 @@ class SessionRegistry:
         return len(self._sessions)
 
     def get(self, session_id: str) -> ChargingSession | None:
-        """Return an open charging_session."""
+        """Return an open session, or None."""
         return self._sessions.get(session_id)
 
     def of_wallet(self, wallet_id: str) -> tuple[ChargingSession, ...]:
@@ -36,13 +36,13 @@ class SessionRegistry:
         return list(self._sessions)
 
     def add(self, charging_session: ChargingSession) -> None:
-        """Take in a session that just opened."""
+        """Add a session that just opened."""
         self._sessions[charging_session.session_id] = charging_session
         self._of_wallet.setdefault(charging_session.wallet_id, {})[charging_session.session_id] = charging_session
         heapq.heappush(self._supervised, (charging_session.expires_at, charging_session.session_id))
 
     def remove(self, charging_session: ChargingSession) -> None:
-        """Forget a session that ended."""
+        """Remove a session that ended. Idempotent."""
         if self._sessions.pop(charging_session.session_id, None) is None:
             return
         others = self._of_wallet[charging_session.wallet_id]
@@ -51,15 +51,18 @@ class SessionRegistry:
             del self._of_wallet[charging_session.wallet_id]
 
     def orphans_of(self, wallet_id: str, bearer: Bearer, *, retransmitted: bool) -> list[ChargingSession]:
-        """Return the sessions whose place a new bearer took, itself included if it is open already."""
+        """Return the wallet's sessions that a new bearer replaced.
+
+        The bearer's own session is included if it is open.
+        """
         return [
             it for it in self.of_wallet(wallet_id) if bearer.is_successor_of(it.bearer, retransmitted=retransmitted)
         ]
 
     def overdue(self, now: float, limit: int) -> Iterator[ChargingSession]:
-        """Yield sessions that were silent for too long, at most ``limit``; the caller settles and removes them.
+        """Yield at most ``limit`` sessions that were silent for too long; the caller settles and removes them.
 
-        One that is not removed is looked at again in the next round.
+        A session that is not removed is examined again in the next round.
         """
         kept: list[ChargingSession] = []
         for _ in range(limit):

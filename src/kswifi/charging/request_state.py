@@ -1,4 +1,4 @@
-"""A request between its arrival and its answer, and what is counted of all of them."""
+"""The state of a request between its arrival and its answer, and the counters over all requests."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -15,12 +15,12 @@ from kswifi.ledger.commands import Outcome
 Answered: TypeAlias = Callable[[ChargingAnswer], None]
 
 LATENCY_BOUNDS: Final = (0.001, 0.002, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 1.0)
-"""Seconds up to which answers are counted together; what took longer comes last."""
+"""The upper bounds of the latency histogram in seconds; slower answers have a bucket of their own at the end."""
 
 
 @dataclass(slots=True)
 class ChargingCounters:
-    """What happened since the start."""
+    """Counters since the start."""
 
     requests: Counter[str] = field(default_factory=Counter)
     """By CC-Request-Type."""
@@ -28,26 +28,26 @@ class ChargingCounters:
     """By Result-Code of the whole command."""
     latencies: list[int] = field(default_factory=lambda: [0] * (len(LATENCY_BOUNDS) + 1))
     latency_seconds: float = 0.0
-    """Of all requests that were applied, together."""
+    """The sum over all requests that were applied."""
     orphans: int = 0
-    """Sessions settled because a new bearer took their place."""
+    """Sessions settled because a new bearer replaced them."""
     lost: int = 0
     """Sessions settled because their gateway restarted."""
     silent: int = 0
-    """Sessions settled because nothing was heard of them."""
+    """Sessions settled because no request came for too long."""
     overrun_octets: int = 0
     unbooked_octets: int = 0
-    """Reported by sessions that nobody knows: no account could be found to book them on."""
+    """Octets reported for unknown sessions for which no account could be found."""
 
     def took(self, seconds: float) -> None:
-        """Count how long an answer took."""
+        """Count the latency of an answer, in seconds."""
         self.latencies[bisect_left(LATENCY_BOUNDS, seconds)] += 1
         self.latency_seconds += seconds
 
 
 @dataclass(slots=True)
 class Exchange:
-    """A request between its arrival and its answer."""
+    """A request and its partial outcomes, from its arrival to its answer."""
 
     request: CreditControlRequest
     answered: Answered
@@ -58,5 +58,5 @@ class Exchange:
     missing: int
     arrived_at: float
     began: float
-    """The same instant by a clock that never jumps."""
+    """The arrival by the monotonic clock."""
     octets_per_second: int

@@ -1,4 +1,4 @@
-"""Credit control for packet data: requests in, the ledger asked, answers out once they are durable."""
+"""Credit control for packet data: requests become ledger commands, durable outcomes become answers."""
 
 import logging
 from collections.abc import Callable
@@ -35,7 +35,7 @@ _log: Final = logging.getLogger(__name__)
 _BEGINNINGS: Final = frozenset({CcRequestType.INITIAL, CcRequestType.EVENT})
 _REFUSED: Final = settling_note(ClosingCause.REFUSED)
 MAX_SETTLED_AT_ONCE: Final = 256
-"""Silent sessions settled in one sweep; the next one goes on."""
+"""Silent sessions settled in one sweep; the next one continues."""
 
 Changed: TypeAlias = Callable[[str], None]
 
@@ -43,11 +43,11 @@ Changed: TypeAlias = Callable[[str], None]
 class ChargingService:
     """Charges ChargingSessions to wallets.
 
-    Keeps nothing that matters: amounts are the ledger's, and which sessions are open is found again by
-    ``recover``. Everything runs on the loop's thread and nothing waits.
+    It keeps no state that could be lost: the ledger holds the amounts, and ``recover`` finds the open sessions
+    again. Everything runs on the loop's thread and nothing blocks.
 
     Args:
-        changed: told the wallet whose sessions opened, ended or changed their access.
+        changed: called with the wallet whose sessions opened, ended or changed their access.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class ChargingService:
         self._events = EventCharging(ledger, self._keep_stranded)
         self._late = LateOpening(ledger, policy, self._take_outcome, self._give_up)
         self._waiting = 0
-        """Requests whose commands are being committed."""
+        """Requests whose commands wait for the ledger."""
         self._changed: Changed = changed or (lambda _wallet_id: None)
 
     def handle(self, request: CreditControlRequest, answered: Answered, origin_state_id: int | None = None) -> None:
@@ -78,12 +78,12 @@ class ChargingService:
         Args:
             request: the request.
             answered: takes the answer.
-            origin_state_id: what the peer said when it connected, if the request is its own.
+            origin_state_id: the peer's value from its capabilities exchange, if the request is the peer's own.
 
         Raises:
-            DiameterError: it is refused before anything was applied: 5031 another kind of service, 5004 numbers
-                that nobody can mean, 5009 contradicting groups, 5002 a session that another Origin-Host opened,
-                3004 too much is waiting; see ``events`` too.
+            DiameterError: it is refused before anything was applied: 5031 a different service, 5004 impossible
+                numbers, 5009 contradicting groups, 5002 a session that another Origin-Host opened, 3004 too many
+                requests wait; see ``events`` too.
         """
         self.counters.requests[request.cc_request_type.name] += 1
         check_kind(request)
@@ -135,18 +135,19 @@ class ChargingService:
 
     @property
     def open_sessions(self) -> int:
-        """How many ChargingSessions are open."""
+        """The number of open ChargingSessions."""
         return len(self._sessions)
 
     @property
     def waiting(self) -> int:
-        """How many requests are being committed."""
+        """The number of requests that wait for the ledger."""
         return self._waiting
 
     def recover(self) -> int:
-        """Find the open ChargingSessions in the ledger again; call it once, after the ledger's start.
+        """Rebuild the open ChargingSessions from the ledger; return how many.
 
-        Each is given the grace from now on to be heard of: the silence may have been ours.
+        Call it once, after the ledger's start. Each session gets the whole grace from now on, because the silence
+        may have been our own downtime.
         """
         reservations = self._ledger.state.open_reservations()
         found = sessions_of(reservations, self.policy, self._clock.now().timestamp())
@@ -157,7 +158,7 @@ class ChargingService:
     def sweep(self) -> int:
         """Settle ChargingSessions that were silent beyond Validity-Time and grace; return how many.
 
-        Those whose gateway restarted are settled after the grace alone.
+        Sessions whose gateway restarted are settled after the grace, without waiting for the Validity-Time.
         """
         settled, now = 0, self._clock.now().timestamp()
         for charging_session in self._sessions.overdue(now, MAX_SETTLED_AT_ONCE):
@@ -168,10 +169,10 @@ class ChargingService:
         return settled + sum(map(self._settle_if_lost, lost))
 
     def peer_changed(self, origin_host: str, state_ids: frozenset[int]) -> None:
-        """Take the Origin-State-Ids of a peer's open connections, whenever one of them opened or closed."""
+        """Record the Origin-State-Ids of a peer's open connections; call it whenever one opens or closes."""
         self.origins.peer_changed(origin_host, state_ids, self._clock.now().timestamp())
 
-    # The way in
+    # Requests to commands
 
     def _submit_all(self, exchange: Exchange, ask: Ask) -> None:
         request = exchange.request
@@ -180,7 +181,7 @@ class ChargingService:
                 wallet_id = exchange.wallet_id
                 commands = self._opening(exchange, wallet_id, ask)
                 self._settle_orphans(exchange, wallet_id)
-                if self._sessions.count_of_wallet(wallet_id):  # only now is it known who is there beside it
+                if self._sessions.count_of_wallet(wallet_id):  # other sessions of the wallet are known only now
                     ask = self._sharing.ask_for(wallet_id, None, idle=False, now=exchange.arrived_at)
                     commands = self._opening(exchange, wallet_id, ask)
             else:
@@ -195,7 +196,7 @@ class ChargingService:
             for place, command in enumerate(commands):
                 self._ledger.submit(command, partial(self._done, exchange, place))
         except LedgerError as error:
-            # What was submitted stays applied under its id; the request comes again and finds it so.
+            # Submitted commands stay applied under their ids; the repeated request gets their stored outcomes.
             exchange.missing = -1
             raise DiameterError(ResultCode.TOO_BUSY, error.message) from None
         self._waiting += 1
@@ -215,13 +216,13 @@ class ChargingService:
     def _following(self, exchange: Exchange, step: Step, ask: Ask) -> Command:
         if step.answered or step.closes:
             return step.commit(ask)
-        # It says only that the session is alive: what it holds stays as it is.
+        # A report without usage and without an ask: the session is alive, and keeps what it holds.
         wallet_id = exchange.wallet_id or self._late.wallet_of(step)
         if wallet_id is None:
             return step.commit(ask)
         return step.admit(wallet_id, ask.expires_at, exchange.bearer.to_note(exchange.request.session_id))
 
-    # The way back
+    # Outcomes to answers
 
     def _done(self, exchange: Exchange, place: int, outcome: Outcome) -> None:
         if exchange.missing < 0:
@@ -242,7 +243,10 @@ class ChargingService:
             self._finish(exchange)
 
     def _give_up(self, exchange: Exchange, answer: ChargingAnswer) -> None:
-        """Refuse half-way; what was submitted stays applied under its id, and the request finds it so."""
+        """Refuse a request that is partly applied.
+
+        Its commands stay applied; a repeated request gets their outcomes.
+        """
         if exchange.missing > 0:
             exchange.missing = -1
             self._waiting -= 1
@@ -289,10 +293,10 @@ class ChargingService:
             return refusal(ResultCode.UNKNOWN_SESSION_ID)
         return closing(exchange.steps)
 
-    # Which sessions are open
+    # Open sessions
 
     def _keep(self, exchange: Exchange, answer: ChargingAnswer) -> None:
-        """Bring what is known of the session up to what its newest answer says."""
+        """Update the session by the newest answer; open it if it is new."""
         request = exchange.request
         if answer.result_code != ResultCode.SUCCESS:
             return
@@ -313,7 +317,7 @@ class ChargingService:
             self._changed(charging_session.wallet_id)
 
     def _open(self, exchange: Exchange, access: Access) -> ChargingSession | None:
-        """Take in a session that is new here, unless this is a late answer about one that ended."""
+        """Add a session that is not in the registry, unless this is a late answer about an ended one."""
         wallet_id = exchange.wallet_id or self._ledger.state.wallet_of_imsi(exchange.bearer.imsi)
         reservations = map(self._ledger.state.reservation, (it.reservation_id for it in exchange.steps))
         if wallet_id is None or any(it is not None and it.closed for it in reservations):
@@ -333,12 +337,13 @@ class ChargingService:
         return charging_session
 
     def _let_go(self, exchange: Exchange) -> None:
-        """Close what a refused INITIAL was taken in with; where that fails, the next start finds it.
+        """Close the empty reservations of a refused INITIAL; if that fails, the next start finds them.
 
-        It is remembered for a while: a late copy of it must not take the place of a session that came after it.
+        They stay as tombstones for a while: a late copy of the INITIAL must not replace a session that came
+        after it.
         """
         if self._sessions.get(exchange.request.session_id) is not None:
-            return  # it is open, and what was refused contradicts it
+            return  # the session is open; the refused request contradicts it
         for step in exchange.steps:
             reservation = self._ledger.state.reservation(step.reservation_id)
             if reservation is not None and not reservation.closed and reservation.account_id == NO_ACCOUNT:
@@ -347,7 +352,7 @@ class ChargingService:
                     self._ledger.submit(close, _nothing_to_do)
 
     def _keep_stranded(self, request: CreditControlRequest, reservation_id: str) -> None:
-        """Supervise what half an event holds, until its replay comes or it is settled."""
+        """Supervise the reservation of a half-done event until its replay comes or it is settled."""
         wallet_id = self._ledger.state.wallet_of_imsi(request.imsi or "")
         if wallet_id is not None and self._sessions.get(request.session_id) is None:
             self._sessions.add(
@@ -355,9 +360,9 @@ class ChargingService:
             )
 
     def _settle_orphans(self, exchange: Exchange, wallet_id: str) -> None:
-        """Settle the sessions whose place this new one took; an INITIAL that comes again takes no place.
+        """Settle the sessions that this new one replaces; a repeated INITIAL replaces none.
 
-        A session that its gateway has probably lost makes room for the next one of its subscriber and APN.
+        A session that its gateway has probably lost is settled too, if it has the same subscriber and APN.
         """
         if any(self._ledger.state.reservation(step.reservation_id) for step in exchange.steps):
             return
@@ -372,7 +377,7 @@ class ChargingService:
                 self._settle_if_lost(it)
 
     def _settle_if_lost(self, charging_session: ChargingSession) -> bool:
-        """Settle an open session whose gateway has probably lost it; tell whether it was settled."""
+        """Settle an open session that its gateway has probably lost; return whether it was settled."""
         is_open = self._sessions.get(charging_session.session_id) is charging_session
         if not (is_open and self.origins.is_marked(charging_session)):
             return False
@@ -383,14 +388,17 @@ class ChargingService:
         return True
 
     def _settle(self, charging_session: ChargingSession, cause: ClosingCause) -> bool:
-        """Give back what a session holds; its tombstones still take usage that is reported late."""
+        """Release what a session holds; return False if the ledger is too busy.
+
+        The tombstones of its reservations still take late usage.
+        """
         note = settling_note(cause)
         try:
             for reservation_id in charging_session.reservation_ids:
                 command = Release(command_id=settling_id(reservation_id), reservation_id=reservation_id, note=note)
                 self._ledger.submit(command, _nothing_to_do)
         except LedgerError:
-            return False  # too busy now: the next sweep finds it again
+            return False  # too busy now: the next sweep tries again
         self._end(charging_session)
         return True
 
@@ -400,7 +408,7 @@ class ChargingService:
 
 
 def _lacks_what_others_hold(exchange: Exchange, outcomes: list[Outcome]) -> bool:
-    """Tell whether groups of a session under way lack what another reservation held when they were judged."""
+    """Return whether groups of an UPDATE got nothing while another reservation of the wallet held octets."""
     if exchange.request.cc_request_type is not CcRequestType.UPDATE:
         return False
     return any(
@@ -410,4 +418,4 @@ def _lacks_what_others_hold(exchange: Exchange, outcomes: list[Outcome]) -> bool
 
 
 def _nothing_to_do(_outcome: Outcome) -> None:
-    """Whatever a release came to: closed already, never opened or settled now, it holds nothing any more."""
+    """Ignore the outcome of a release or a closing commit: the reservation holds nothing afterwards."""

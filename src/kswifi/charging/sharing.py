@@ -1,8 +1,8 @@
-"""Several bearers of one line: how they share the little that is left.
+"""Share the last octets of a wallet among several bearers of a line.
 
-What a bearer holds and does not use cannot be granted to another bearer of the line. So an idle bearer is granted
-little while there are others, a grant that leaves little is valid for a short time, and an idle bearer is asked to
-report (Re-Auth-Request) as soon as another one lacks what it holds.
+Octets that one bearer holds and does not use cannot be granted to another bearer of the line. Therefore an idle
+bearer gets little while there are others, a grant that leaves little has a short Validity-Time, and an idle
+bearer is asked to report (Re-Auth-Request) as soon as another bearer lacks octets.
 """
 
 from typing import Final
@@ -17,11 +17,11 @@ from kswifi.ledger.commands import Ask, Outcome
 from kswifi.ledger.ports import Ledger
 
 MAX_LACKING: Final = 10_000
-"""Lines remembered for a refused request; with one more, all are forgotten."""
+"""The most lines remembered after a refused request; beyond it, all are forgotten."""
 
 
 class Sharing:
-    """Decides what a bearer asks the ledger for, and calls idle bearers in."""
+    """Decides how many octets a bearer asks the ledger for, and makes idle bearers report."""
 
     def __init__(self, ledger: Ledger, policy: ChargingPolicy, sessions: SessionRegistry, notices: Notices) -> None:
         self._ledger = ledger
@@ -29,15 +29,15 @@ class Sharing:
         self._sessions = sessions
         self._notices = notices
         self._lacking: dict[str, float] = {}
-        """Until when a line counts as having another bearer, whose request was refused for want of octets."""
+        """By wallet: until when an idle bearer gets little, because a request of another bearer was refused."""
 
     def ask_for(
         self, wallet_id: str | None, charging_session: ChargingSession | None, *, idle: bool, now: float
     ) -> Ask:
-        """Return what a bearer asks for.
+        """Return how much to reserve for a bearer.
 
         Args:
-            wallet_id: the line's wallet; None for a session that nobody knows.
+            wallet_id: the line's wallet; None for an unknown session.
             charging_session: the open session; None for an INITIAL.
             idle: whether the session has used nothing since its last report.
             now: Unix seconds.
@@ -53,7 +53,7 @@ class Sharing:
         return self._policy.ask_beside_others(rate, int(now), idle=idle)
 
     def is_low(self, outcomes: list[Outcome]) -> bool:
-        """Tell whether the accounts of these grants have no more than one further grant left."""
+        """Return whether an account of these grants has at most one more grant available."""
         most = self._policy.max_grant_octets
         for outcome in outcomes:
             if outcome.granted_octets and outcome.account_id is not None:
@@ -63,7 +63,7 @@ class Sharing:
         return False
 
     def call_idle_in(self, exchange: Exchange, outcomes: list[Outcome]) -> None:
-        """Ask idle bearers of the line to report, where this one got the last octets or lacks what they hold."""
+        """Ask idle bearers of the line to report, if this bearer lacks octets or got the last ones."""
         kind = exchange.request.cc_request_type
         active = kind is CcRequestType.INITIAL or any(step.service.used_octets for step in exchange.steps)
         if not active or not any(self._lacks(outcome) for outcome in outcomes):

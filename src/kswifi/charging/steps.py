@@ -1,4 +1,4 @@
-"""From a credit-control request to the ledger's commands: one for each group of units, each with its own id."""
+"""Turn a credit-control request into ledger commands: one step for each group of units."""
 
 from dataclasses import dataclass, replace
 from typing import Final
@@ -13,28 +13,28 @@ from kswifi.diameter.messages.units import ServiceCreditControl, ServiceUnit
 from kswifi.ledger.commands import Admit, Ask, Commit, Reserve
 
 MAX_SERVICES: Final = 32
-"""Groups of units in one request; a phone has a handful of rating groups."""
+"""The most groups of units in one request; a phone has a handful of rating groups."""
 
 _ANY_AMOUNT: Final = ServiceCreditControl(requested=ServiceUnit())
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One group of units of a request, with the reservation it belongs to."""
+    """One group of units of a request, with its reservation."""
 
     service: ServiceCreditControl
     reservation_id: str
     command_id: str
     asks: bool
-    """Whether an answer without a grant would be wrong."""
+    """Whether it needs a grant: an answer without one would be wrong."""
     closes: bool
     answered: bool = True
-    """False where the request did not name it: what a TERMINATION closes beside, and the session itself."""
+    """False if the request did not name it: a further group that a TERMINATION closes, or the session itself."""
     note: str = ""
-    """What the journal keeps of the report beside its sum."""
+    """Details of the report for the journal, apart from its sum."""
 
     def commit(self, ask: Ask) -> Commit:
-        """Return the command that books what was used."""
+        """Return the command that books the reported usage."""
         return Commit(
             command_id=self.command_id,
             reservation_id=self.reservation_id,
@@ -45,7 +45,10 @@ class Step:
         )
 
     def reserve(self, wallet_id: str, ask: Ask, note: str) -> Reserve:
-        """Return the command that opens the reservation, with a grant or without: a replay finds either again."""
+        """Return the command that opens the reservation, with or without a grant.
+
+        A replay gets its stored outcome.
+        """
         return Reserve(
             command_id=self.command_id,
             reservation_id=self.reservation_id,
@@ -56,13 +59,13 @@ class Step:
         )
 
     def as_late(self) -> "Step":
-        """Return the same usage for a tombstone of its own, which never stands in the session's way."""
+        """Return the same usage for a separate tombstone, which cannot conflict with the session's reservation."""
         reservation_id = f"{self.reservation_id}/late"
         command_id = f"{reservation_id}{self.command_id[len(self.reservation_id) :]}"
         return replace(self, reservation_id=reservation_id, command_id=command_id, asks=False, closes=False)
 
     def admit(self, wallet_id: str, expires_at: int, note: str, *, over: bool = False) -> Admit:
-        """Return the command that opens the reservation with nothing in it, ahead of a commit; or a tombstone."""
+        """Return the command that opens the reservation empty, before a commit; with ``over``, as a tombstone."""
         return Admit(
             command_id=f"{self.command_id}/{'over' if over else 'open'}",
             reservation_id=self.reservation_id,
@@ -75,7 +78,7 @@ class Step:
 
 
 def reservation_id_of(session_id: str, service: ServiceCreditControl) -> str:
-    """Return the reservation of a group: the Session-Id, with what tells several groups of it apart."""
+    """Return the reservation id of a group: the Session-Id, plus its rating group or its service identifiers."""
     if service.rating_group is not None:
         return f"{session_id}#rg{service.rating_group}"
     if service.service_identifiers:
@@ -84,16 +87,17 @@ def reservation_id_of(session_id: str, service: ServiceCreditControl) -> str:
 
 
 def services_of(request: CreditControlRequest) -> tuple[ServiceCreditControl, ...]:
-    """Return the groups of units that a request holds, or means.
+    """Return the groups of units that a request contains or implies.
 
     Raises:
-        DiameterError: 5009 two groups are for the same units, or there are too many.
+        DiameterError: 5009 two groups are for the same units, or there are too many groups.
     """
     services = request.services
     if not services and request.direct is not None:
         services = (request.direct,)
     if not services and request.cc_request_type is CcRequestType.INITIAL:
-        # Without any group, an INITIAL asks for what the server sees fit, unless the client says that it will
+        # An INITIAL without a group asks for an amount that the server chooses, unless the client announces that
+        # it will
         # ask for each rating group later (RFC 8506, 5.2.1).
         later = request.multiple_services_indicator == MULTIPLE_SERVICES_SUPPORTED
         services = () if later else (_ANY_AMOUNT,)
@@ -109,18 +113,18 @@ def services_of(request: CreditControlRequest) -> tuple[ServiceCreditControl, ..
 
 
 def asks_for_other_units(service: ServiceCreditControl) -> bool:
-    """Tell whether a group asks for service-specific units or money, and for nothing that is charged here."""
+    """Return whether a group asks only for service-specific units or money, which have no tariff here."""
     return service.requested is not None and service.requested.is_not_of_packets
 
 
 def check_kind(request: CreditControlRequest) -> None:
-    """Refuse what no tariff here knows (RFC 8506, 9.2).
+    """Refuse a service other than packet data (RFC 8506, 9.2).
 
     Raises:
         DiameterError: 5031.
     """
     context = request.service_context_id
-    # A release may stand before it, as in "15.32251@3gpp.org" (TS 32.299, 7.1.12); the domain ignores case.
+    # A release prefix is allowed, as in "15.32251@3gpp.org" (TS 32.299, 7.1.12); the domain ignores case.
     if not context.endswith(SERVICE_CONTEXT_PS) and not context.lower().endswith(SERVICE_CONTEXT_PS):
         raise DiameterError(
             ResultCode.RATING_FAILED,
@@ -135,15 +139,15 @@ def steps_of(
     open_reservation_ids: set[str],
     moved: Bearer | None = None,
 ) -> list[Step]:
-    """Return what a request wants of the ledger.
+    """Return the steps of a request.
 
-    What each step does depends on the request alone, so that a replay does the same under the same id.
+    What each step does depends on the request only, so that a replay does the same under the same command id.
 
     Args:
         request: the request.
-        policy: what the operator set.
-        open_reservation_ids: the session's reservations as far as they are known; a TERMINATION closes them all.
-        moved: the bearer, if it is no longer where it was opened.
+        policy: the operator's settings.
+        open_reservation_ids: the session's known reservations; a TERMINATION closes all of them.
+        moved: the bearer, if its location differs from the location at the opening.
     """
     number = request.cc_request_number
     kind = request.cc_request_type
@@ -153,11 +157,11 @@ def steps_of(
     steps: list[Step] = []
     for service in services_of(request):
         reservation_id = reservation_id_of(request.session_id, service)
-        # Units other than octets and seconds have no tariff here: their group is refused, and its usage is booked.
+        # Units other than octets and seconds have no tariff: their group is refused, but its usage is booked.
         asks = not (closes or asks_for_other_units(service)) and (
             service.requested is not None
             or kind is CcRequestType.INITIAL
-            # A network that restricts asks by its final report whether anything follows.
+            # With control-only access, the client's final report asks whether more can be granted.
             or (restricts and service.is_final_report)
         )
         steps.append(
@@ -170,7 +174,7 @@ def steps_of(
                 note=usage_note(service, moved, closes=closes, termination=termination),
             )
         )
-    # A request that names no group is about the session itself, which a replay has to find again.
+    # A request without a group is about the session itself; a replay must find it again.
     unnamed = set() if steps else {request.session_id}
     if closes:
         unnamed |= open_reservation_ids - {step.reservation_id for step in steps}

@@ -1,4 +1,4 @@
-"""What comes before it was opened, or after it was forgotten: groups asked for later, and usage from nowhere."""
+"""Handle requests for unknown reservations: rating groups added later, and usage of unknown sessions."""
 
 from collections.abc import Callable
 from functools import partial
@@ -16,19 +16,24 @@ from kswifi.ledger.errors import InvalidCommandError, LedgerError
 from kswifi.ledger.ports import Ledger
 
 LATE_SECONDS: Final = 300
-"""Age of a report, by its Event-Timestamp, up to which the line pays for usage of a session that nobody knows.
+"""The age of a report, by its Event-Timestamp, up to which the line pays for usage of an unknown session.
 
-An older one may come again: it may have been booked, and forgotten since (``Retention.closed_seconds``). So may one
-with the T flag.
+An older report may be a repetition: it may have been booked and forgotten since (``Retention.closed_seconds``). The
+same holds for a report with the T flag.
 """
 
 Taken: TypeAlias = Callable[[Exchange, int, Outcome], None]
-"""Takes the outcome of the step at a place."""
+"""Takes the outcome of the step at an index of the exchange."""
 GivenUp: TypeAlias = Callable[[Exchange, ChargingAnswer], None]
 
 
 class LateOpening:
-    """Opens what a step's command found missing in the ledger; ``taken`` is told how that ended."""
+    """Opens reservations that a step's command did not find in the ledger.
+
+    Args:
+        taken: takes the final outcome of the step.
+        given_up: takes the answer if the ledger is too busy to continue.
+    """
 
     def __init__(self, ledger: Ledger, policy: ChargingPolicy, taken: Taken, given_up: GivenUp) -> None:
         self._ledger = ledger
@@ -37,11 +42,11 @@ class LateOpening:
         self._given_up = given_up
 
     def open(self, exchange: Exchange, place: int, step: Step, outcome: Outcome) -> bool:
-        """Open the reservation of a group that is new; tell whether that was begun.
+        """Open the reservation of a new group; return whether that was started.
 
-        A rating group asked for later, usage that nothing was reserved for, and a farewell to what never was: of
-        a session that is known, so that a replay meets what it met first. A replay of a group that was opened
-        late meets its own reservation as a conflict. Of a session that nobody knows, its usage alone counts.
+        Cases of a known session: a rating group added later, usage without a reservation, a TERMINATION of a
+        group that never opened. The reservation is opened so that a replay finds it. A replay of a group that was
+        opened late meets its own reservation as a CONFLICT. For an unknown session only its usage is booked.
         """
         used = step.service.used_octets
         unknown = outcome.code is OutcomeCode.UNKNOWN_RESERVATION and not outcome.account_id
@@ -63,14 +68,14 @@ class LateOpening:
         return True
 
     def wallet_of(self, step: Step) -> str | None:
-        """Return the wallet of the step's reservation, if there is one."""
+        """Return the wallet of the step's reservation, or None."""
         reservation = self._ledger.state.reservation(step.reservation_id)
         return None if reservation is None else reservation.wallet_id
 
     def _admitted(
         self, exchange: Exchange, place: int, step: Step, ask: Ask, wallet_id: str, outcome: Outcome
     ) -> None:
-        """Book on what was just taken in; where the line has too much open, beside it."""
+        """Commit on the reservation just admitted, or on a tombstone if the line has too many open ones."""
         if outcome.code is OutcomeCode.DONE:
             self._submit(exchange, partial(step.commit, ask), partial(self._taken, exchange, place))
         elif outcome.code is OutcomeCode.TOO_MANY and step.service.used_octets:
@@ -79,7 +84,7 @@ class LateOpening:
             self._taken(exchange, place, outcome)
 
     def _book_apart(self, exchange: Exchange, place: int, late: Step, ask: Ask, wallet_id: str) -> None:
-        """Book usage on a tombstone made for it; the answer is 5002 all the same."""
+        """Book usage on a tombstone made for it; the answer is still 5002."""
 
         def booked(outcome: Outcome) -> None:
             self._taken(exchange, place, replace(outcome, code=OutcomeCode.UNKNOWN_RESERVATION))
@@ -94,7 +99,10 @@ class LateOpening:
         self._submit(exchange, partial(late.admit, wallet_id, ask.expires_at, note, over=True), admitted)
 
     def _payer_of_unknown(self, exchange: Exchange) -> str:
-        """Return the wallet for usage of a session that nobody knows: its line's, if it cannot have paid yet."""
+        """Return the wallet that pays for usage of an unknown session.
+
+        It is the line's wallet if the usage cannot have been booked before, else the wallet ``NOBODY``.
+        """
         request, happened = exchange.request, exchange.request.event_timestamp
         if request.retransmitted or happened is None or abs(exchange.arrived_at - happened) > LATE_SECONDS:
             return NOBODY

@@ -1,6 +1,6 @@
-"""Charging data records: who used how much, when, where and why it ended, one for every ChargingSession.
+"""Charging data records: the usage of each ChargingSession, its subscriber, times, location and cause of closing.
 
-They are told from the ledger's journal, whose effects carry what charging knew of the bearer and of each report:
-``model`` tells one record on, ``projector`` follows the journal into tables, ``service`` answers questions,
-``export`` writes files. The shape follows TS 32.298's PGW record where it fits prepaid data.
+They are made from the ledger's journal, whose effects carry the facts of the bearer and of each report. ``model``
+updates one record by effects, ``projector`` follows the journal and writes tables, ``service`` answers queries,
+``export`` writes files. The fields follow the PGW record of TS 32.298 where it fits prepaid data.
 """

@@ -1,4 +1,4 @@
-"""What can go wrong with charging data records."""
+"""Errors of charging data records."""
 
 from kswifi.kernel.errors import Refusal
 

@@ -1,4 +1,4 @@
-"""Charging data records as CSV and as JSON Lines."""
+"""Export charging data records as CSV and as JSON Lines."""
 
 import csv
 import json
@@ -29,15 +29,16 @@ _RAT_TYPES: Final = {
 _HIDDEN: Final = ("hours", "open_reservations")
 _KEPT: Final = tuple(it.name for it in fields(ChargingDataRecord) if it.name not in _HIDDEN)
 _LOCATIONS: Final = {"user_location": "location", "last_user_location": "last_location"}
-"""Octets as they came, and where they are told in words."""
+"""Columns with raw octets, and the columns with the same location in words."""
 COLUMNS: Final = (*_KEPT, *_LOCATIONS.values())
 HOUR_COLUMNS: Final = tuple(it.name for it in fields(HourUsage))
 
 
 def record_fields(record: ChargingDataRecord) -> dict[str, Any]:
-    """Return a record as it is exported.
+    """Return the exported fields of a record.
 
-    Instants by RFC 3339 in UTC, radio by name, locations in words beside their octets, everything else as it is.
+    Instants are RFC 3339 in UTC, radio access types are names, locations appear in words next to their octets;
+    all other values are unchanged.
     """
     found = {name: getattr(record, name) for name in _KEPT}
     for name in ("opened_at", "last_at", "closed_at"):
@@ -50,12 +51,12 @@ def record_fields(record: ChargingDataRecord) -> dict[str, Any]:
 
 
 def hour_fields(hour: HourUsage) -> dict[str, Any]:
-    """Return an hour as it is exported."""
+    """Return the exported fields of an hour."""
     return {name: getattr(hour, name) for name in HOUR_COLUMNS} | {"hour_at": _instant(hour.hour_at)}
 
 
 async def export_json_lines(database: Database, wanted: RecordFilter, out: TextIO) -> int:
-    """Write one JSON object a record, its hours in it; return how many records."""
+    """Write one JSON object per record, with its hours; return how many records."""
     count = 0
     async for record, hours in _with_hours(database, wanted):
         whole = record_fields(record) | {"hours": [hour_fields(it) for it in hours]}
@@ -65,12 +66,13 @@ async def export_json_lines(database: Database, wanted: RecordFilter, out: TextI
 
 
 async def export_csv(database: Database, wanted: RecordFilter, out: TextIO, *, hourly: bool = False) -> int:
-    """Write one line a record or, hourly, one a record and hour; return how many records.
+    """Write one line per record, or with ``hourly`` one per record and hour; return how many records.
 
-    A text that a spreadsheet would take for a formula is written with an apostrophe before it.
+    A text that a spreadsheet would read as a formula gets an apostrophe before it.
     """
     writer = csv.writer(out, lineterminator="\n")
-    # Hourly, the sums of a record would be counted once for each of its lines: they are left out.
+    # With ``hourly``, the sums of a record would repeat on each of its lines and be counted twice: leave them
+    # out.
     columns = tuple(name for name in COLUMNS if name not in HOUR_COLUMNS) if hourly else COLUMNS
     writer.writerow((*columns, *HOUR_COLUMNS) if hourly else columns)
     count = 0

@@ -1,4 +1,4 @@
-"""One charging data record, and how an effect of the ledger tells it on. Pure."""
+"""The charging data record of one ChargingSession, and the rules that update it. Pure: no I/O."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -8,31 +8,31 @@ from kswifi.charging.journal_notes import Bearer, ClosingCause, UsageNote
 HOUR_SECONDS: Final = 3600
 _REPORT_SLACK_SECONDS: Final = 60
 UNBOOKED: Final = ""
-"""The account of usage that no account could be found for."""
+"""The account id of usage for which no account could be found."""
 
 
 @dataclass(slots=True)
 class HourUsage:
-    """What a ChargingSession used in one hour (UTC) of one account, which is an internet session's id.
+    """The usage of a ChargingSession in one hour (UTC), paid by one account (an internet session's id).
 
-    A report counts in the hour in which it was committed: its octets flowed since the report before.
+    A report counts in the hour in which it was committed, although its octets flowed since the report before.
     """
 
     hour_at: int
     """Unix seconds; a multiple of 3600."""
     account_id: str
     octets: int = 0
-    """Paid for, and overrun."""
+    """All octets, both paid and overrun."""
     overrun_octets: int = 0
     input_octets: int = 0
-    """From the user, where the network told directions apart."""
+    """From the user, if the network reports the directions separately."""
     output_octets: int = 0
     seconds: int = 0
 
 
 @dataclass(slots=True)
 class ChargingDataRecord:
-    """One ChargingSession, open or closed; instants are Unix seconds."""
+    """The record of one ChargingSession, open or closed; instants are Unix seconds."""
 
     session_id: str
     imsi: str
@@ -41,7 +41,7 @@ class ChargingDataRecord:
     charging_id: int | None
     rat_type: int | None
     user_location: str | None
-    """3GPP-User-Location-Info as it was at the opening, in hexadecimal."""
+    """3GPP-User-Location-Info at the opening, in hexadecimal."""
     sgsn_mcc_mnc: str | None
     pdp_address: str | None
     pdp_ipv6_address: str | None
@@ -52,7 +52,7 @@ class ChargingDataRecord:
     cause: str | None = None
     termination_cause: int | None = None
     last_rat_type: int | None = None
-    """Where it ended up on another radio or elsewhere."""
+    """Set if the radio or the location changed."""
     last_user_location: str | None = None
     octets: int = 0
     overrun_octets: int = 0
@@ -61,11 +61,11 @@ class ChargingDataRecord:
     seconds: int = 0
     open_reservations: int = 0
     hours: dict[tuple[int, str], HourUsage] = field(default_factory=dict)
-    """What this object was told of, by hour and account; the rest is in the table."""
+    """The usage added to this object, by hour and account; earlier usage is in the table."""
 
     @classmethod
     def opened(cls, session_id: str, bearer: Bearer, at: int) -> "ChargingDataRecord":
-        """Return the record of a ChargingSession that begins."""
+        """Create the record of a ChargingSession that begins."""
         return cls(
             session_id=session_id,
             imsi=bearer.imsi,
@@ -83,13 +83,13 @@ class ChargingDataRecord:
         )
 
     def reserve(self, at: int) -> None:
-        """Note that another reservation of it is open."""
+        """Count one more open reservation; a closed record is open again."""
         self.open_reservations += 1
         self.closed_at = self.cause = self.termination_cause = None
         self.last_at = max(self.last_at, at)
 
     def use(self, account_id: str, octets: int, at: int, *, overrun: bool = False) -> None:
-        """Add octets; those of an overrun were not paid for."""
+        """Add used octets of an account; ``overrun`` marks octets that were not paid for."""
         hour = self._hour(account_id, at)
         for it in (self, hour):
             it.octets += octets
@@ -98,15 +98,15 @@ class ChargingDataRecord:
         self.last_at = max(self.last_at, at)
 
     def give_back(self, account_id: str, octets: int, at: int) -> None:
-        """Take octets off again that a refund gave back: an event that is over as soon as it is told."""
+        """Subtract refunded octets. A refund is a single event: without open reservations the record is closed."""
         self.use(account_id, -octets, at)
         if self.open_reservations <= 0:
             self.closed_at, self.cause = at, str(ClosingCause.EVENT)
 
     def say(self, account_id: str, note: UsageNote, at: int) -> None:
-        """Add what a report said beside its sum.
+        """Add the details of a usage report: directions, seconds, location.
 
-        A CC-Time of more than the session's whole life is a core's mistake and counts as not said.
+        A CC-Time longer than the whole session is an error of the core and is ignored.
         """
         seconds = note.cc_time or 0
         if seconds > at - self.opened_at + _REPORT_SLACK_SECONDS:
@@ -124,7 +124,7 @@ class ChargingDataRecord:
         self.last_at = max(self.last_at, at)
 
     def close(self, note: UsageNote, at: int, *, settled: bool) -> None:
-        """Note that one reservation of it closed; with the last one, it ends."""
+        """Count one reservation less; with the last one, the record is closed."""
         self.open_reservations -= 1
         self.last_at = max(self.last_at, at)
         if self.open_reservations <= 0:

@@ -1,8 +1,8 @@
-"""Follows the ledger's journal into charging data records.
+"""The projector: it follows the ledger's journal and makes charging data records from it.
 
-It writes how far it has read in the transaction that holds what that means, so each effect counts exactly once,
-whenever the process dies; what was durable before an answer left can never be missing from the records. It reads
-at a leisurely pace and in large pieces: nothing waits for it.
+It stores its position in the journal in the transaction that stores the records, so that each effect counts exactly
+once, even after a crash. Everything that was durable before an answer left is in the records eventually. It reads
+rarely and in large pieces, because nothing waits for it.
 """
 
 import asyncio
@@ -28,18 +28,18 @@ EFFECTS_AT_ONCE: Final = 200_000
 RECORDS_AT_ONCE: Final = 100
 """Journal records that are read in one piece."""
 LAST_PIECES: Final = 10
-"""Read once it is to stop: a process that stops does not wait for a long backlog."""
+"""The most pieces read while stopping: a stopping process does not wait for a long backlog."""
 
 _log = structlog.get_logger(__name__)
 
 
 async def recorded_sequence(database: Database) -> int:
-    """Return how far the journal was read: at least so much of it must still be there at the next start."""
+    """Return the sequence up to which the journal was projected. The next start needs a journal that reaches it."""
     return await database.read(store.read_sequence)
 
 
 class ChargingRecords:
-    """Makes records; ``wake`` is what the ledger's ``on_durable`` calls, or forwards to."""
+    """Makes records from the journal. The ledger's ``on_durable`` hook calls ``wake``."""
 
     def __init__(
         self,
@@ -59,11 +59,11 @@ class ChargingRecords:
         self._stopping = asyncio.Event()
 
     def wake(self, _sequence: int = 0) -> None:
-        """Say that there is more to read; on the loop's thread."""
+        """Signal that the journal has new records; call it on the loop's thread."""
         self._wake.set()
 
     def stop(self) -> None:
-        """Let ``run`` return after a last pass; what that leaves, the next start reads."""
+        """Make ``run`` return after a last pass; the next start reads the rest."""
         self._stopping.set()
         self._wake.set()
 
@@ -80,7 +80,7 @@ class ChargingRecords:
         await self._try_to_catch_up()
 
     async def catch_up(self) -> int:
-        """Read everything durable, but little of it once it is to stop; return the sequence that was reached."""
+        """Project everything durable (a bounded part while stopping); return the sequence that was reached."""
         left, sequence = LAST_PIECES, 0
         while left:
             left -= self._stopping.is_set()
@@ -175,13 +175,13 @@ def _project(
         if isinstance(effect, fx.ReservationForgotten):
             forgotten.add(effect.reservation_id)
         elif session_id is not None:
-            # A Session-Id that is used again after it was forgotten has its reservation anew.
+            # A Session-Id may be used again after it was forgotten; its reservation is then new.
             forgotten.discard(effect.reservation_id)
             if session_id not in records and effect.reservation_id in begun:
                 bearer = begun[effect.reservation_id][1]
                 records[session_id] = ChargingDataRecord.opened(session_id, bearer, effect.at)
             record = records.get(session_id)
-            if record is not None:  # None: it was pruned, and something is told of it after all that time
+            if record is not None:  # None: the record was pruned long before this effect
                 _tell(record, effect)
     _give_back(records, refunds)
     kept = {key: session_id for key, (session_id, _) in begun.items() if key not in forgotten}
@@ -189,7 +189,7 @@ def _project(
 
 
 def _begun(told: Sequence[fx.Effect]) -> dict[str, tuple[str, Bearer]]:
-    """Return the reservations that begin, with the Session-Id and bearer of each."""
+    """Return the reservations that the effects open, with the Session-Id and the bearer of each."""
     begun: dict[str, tuple[str, Bearer]] = {}
     for effect in told:
         if isinstance(effect, fx.Reserved | fx.Admitted) and effect.note:
@@ -211,7 +211,7 @@ def _give_back(
 def _tell(record: ChargingDataRecord, effect: fx.Effect) -> None:
     match effect:
         case fx.Reserved(at=at, note=note) | fx.Admitted(at=at, note=note):
-            if note:  # of a reservation that begins
+            if note:  # only the first Reserved or Admitted of a reservation has one
                 record.reserve(at)
         case fx.Committed(account_id=account, octets=octets, at=at, note=note):
             if octets:

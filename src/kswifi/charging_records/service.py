@@ -1,4 +1,4 @@
-"""Questions to the charging data records, and their end: pruning."""
+"""Queries of charging data records, and their pruning."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass
@@ -18,12 +18,15 @@ from kswifi.database.engine import Database, transaction_instant
 PAGE: Final = 500
 PRUNED_AT_ONCE: Final = 500
 STATEMENT_HOURS: Final = 9_000
-"""A year has 8,784 hours at most, and no session is valid for longer."""
+"""A year has at most 8,784 hours, and no session is valid for longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFilter:
-    """Which records; what is None does not matter. A record counts where it was open within since..until."""
+    """Which records to return. None means no condition.
+
+    ``since`` and ``until`` select records that were open in that period.
+    """
 
     imsi: str | None = None
     apn: str | None = None
@@ -32,7 +35,7 @@ class RecordFilter:
     closed: bool | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        """Return it as SQL."""
+        """Return the filter as SQL conditions."""
         c = charging_data_record.c
         found: list[ColumnElement[bool]] = []
         if self.imsi is not None:
@@ -51,7 +54,7 @@ class RecordFilter:
 async def find_records(
     database: Database, wanted: RecordFilter, limit: int | None = None
 ) -> AsyncIterator[ChargingDataRecord]:
-    """Yield records in the order of their opening, a page at a time, so that any number fits into memory."""
+    """Yield records in the order of their opening, read page by page, so that any number fits into memory."""
     c = charging_data_record.c
     after: tuple[datetime, str] | None = None
     left = limit
@@ -85,7 +88,7 @@ async def get_record(database: Database, session_id: str) -> ChargingDataRecord:
 
 
 async def hours_of(database: Database, session_ids: Collection[str]) -> dict[str, list[HourUsage]]:
-    """Return the hours of a page of ChargingSessions, each in their order."""
+    """Return the hours of a page of ChargingSessions, by Session-Id, each in the order of time."""
     c = charging_hour.c
     query = select(charging_hour).where(c.session_id.in_(session_ids)).order_by(c.hour_at, c.account_id)
     found: dict[str, list[HourUsage]] = {session_id: [] for session_id in session_ids}
@@ -96,7 +99,7 @@ async def hours_of(database: Database, session_ids: Collection[str]) -> dict[str
 
 
 async def statement_of(database: Database, account_id: str) -> list[HourUsage]:
-    """Return what was used of an internet session, the oldest hour first; hours without usage are left out."""
+    """Return the hourly usage of an internet session, oldest hour first; hours without usage are left out."""
     c = charging_hour.c
     names = ("octets", "overrun_octets", "input_octets", "output_octets", "seconds")
     query = (
@@ -110,7 +113,7 @@ async def statement_of(database: Database, account_id: str) -> list[HourUsage]:
 
 
 async def prune_records(database: Database, retention: timedelta) -> int:
-    """Delete a batch of records that closed longer ago than the retention, hours included; return how many."""
+    """Delete a batch of records that closed longer ago than the retention, with their hours; return how many."""
     c = charging_data_record.c
 
     def prune(connection: Connection) -> int:

@@ -41,7 +41,7 @@ charging_data_record: Final = Table(
     Index(None, "imsi", "opened_at"),
     Index(None, "closed_at"),
 )
-"""One row a ChargingSession. It refers to no other table, so that it outlives the account it was charged to."""
+"""One row per ChargingSession. It has no foreign keys, so that it outlives the account that paid."""
 
 charging_hour: Final = Table(
     "charging_hour",
@@ -56,7 +56,7 @@ charging_hour: Final = Table(
     Column("seconds", ExactInteger, nullable=False),
     Index(None, "account_id", "hour_at"),
 )
-"""What was used in each hour, by the internet session that paid."""
+"""The usage of each hour, by the internet session that paid."""
 
 charging_reservation: Final = Table(
     "charging_reservation",
@@ -64,7 +64,7 @@ charging_reservation: Final = Table(
     Column("reservation_id", String(SESSION_ID_LENGTH), primary_key=True),
     Column("session_id", String(SESSION_ID_LENGTH), nullable=False),
 )
-"""Which ChargingSession a reservation of the ledger belongs to, while the ledger remembers it."""
+"""The ChargingSession of each reservation, while the ledger remembers the reservation."""
 
 charging_projection: Final = Table(
     "charging_projection",
@@ -72,4 +72,4 @@ charging_projection: Final = Table(
     Column("name", String(32), primary_key=True),
     Column("sequence", ExactInteger, nullable=False),
 )
-"""How far the journal was read: written in the transaction that holds what was read."""
+"""The projector's position in the journal, written in the transaction of the records themselves."""

@@ -1,4 +1,4 @@
-"""Records in their tables: read many, write many, in the caller's transaction."""
+"""Read and write records in bulk, in the caller's transaction."""
 
 from collections.abc import Collection, Iterable, Iterator
 from operator import attrgetter
@@ -21,8 +21,9 @@ _NAME: Final = "charging_records"
 _INSTANTS: Final = ("opened_at", "last_at", "closed_at")
 _AMOUNTS: Final = ("octets", "overrun_octets", "input_octets", "output_octets", "seconds")
 
-# The rows of a busy network are many: they go to the driver as they are, with instants in the microseconds of
-# ``UtcDateTime``. What is fixed when a record is opened is not set again, so that no index of it is touched.
+# A busy network has many rows, so they go to the driver without conversion by SQLAlchemy, with instants in the
+# microseconds of ``UtcDateTime``. Columns that are fixed at the opening are not set again: no index on them
+# changes.
 _MICROSECONDS: Final = 1_000_000
 _COLUMNS: Final = tuple(column.name for column in charging_data_record.columns)
 _FIXED: Final = frozenset({*_COLUMNS[: _COLUMNS.index("opened_at") + 1]})
@@ -34,13 +35,13 @@ _HOUR_KEY: Final = ("session_id", "hour_at", "account_id")
 
 
 def read_sequence(connection: Connection) -> int:
-    """Return how far the journal was read."""
+    """Return the sequence up to which the journal was projected; 0 before the first record."""
     query = select(charging_projection.c.sequence).where(charging_projection.c.name == _NAME)
     return int(connection.scalar(query) or 0)
 
 
 def write_sequence(connection: Connection, sequence: int) -> None:
-    """Write how far the journal was read."""
+    """Store the sequence up to which the journal was projected."""
     connection.execute(
         insert(charging_projection)
         .values(name=_NAME, sequence=sequence)
@@ -49,7 +50,7 @@ def write_sequence(connection: Connection, sequence: int) -> None:
 
 
 def read_reservations(connection: Connection, ids: Collection[str]) -> dict[str, str]:
-    """Return the Session-Ids of reservations, as far as they are known."""
+    """Return the Session-Ids of the known ones among these reservations."""
     found: dict[str, str] = {}
     for some in _pieces(ids):
         query = select(charging_reservation).where(charging_reservation.c.reservation_id.in_(some))
@@ -58,20 +59,20 @@ def read_reservations(connection: Connection, ids: Collection[str]) -> dict[str,
 
 
 def write_reservations(connection: Connection, reservations: dict[str, str]) -> None:
-    """Remember whose these reservations are."""
+    """Store the Session-Id of each reservation. Existing rows stay unchanged."""
     if reservations:
         rows = [{"reservation_id": key, "session_id": value} for key, value in reservations.items()]
         connection.execute(insert(charging_reservation).on_conflict_do_nothing(), rows)
 
 
 def forget_reservations(connection: Connection, ids: Collection[str]) -> None:
-    """Forget reservations that the ledger forgot."""
+    """Delete reservations that the ledger forgot."""
     for some in _pieces(ids):
         connection.execute(delete(charging_reservation).where(charging_reservation.c.reservation_id.in_(some)))
 
 
 def read_records(connection: Connection, session_ids: Collection[str]) -> dict[str, ChargingDataRecord]:
-    """Return the records of ChargingSessions, without their hours, as far as they are there."""
+    """Return the stored records of these ChargingSessions, without their hours."""
     found: dict[str, ChargingDataRecord] = {}
     for some in _pieces(session_ids):
         for row in select_rows(connection, "charging_data_record", _COLUMNS, key="session_id", among=some):
@@ -84,7 +85,7 @@ def read_records(connection: Connection, session_ids: Collection[str]) -> dict[s
 
 
 def write_records(connection: Connection, records: Iterable[ChargingDataRecord]) -> None:
-    """Write records as they are, and add what their hours hold to what is there."""
+    """Insert or replace records, and add their hours to the stored hours."""
     rows, hours = [], []
     for record in records:
         rows.append(_record_row(record))
@@ -96,7 +97,7 @@ def write_records(connection: Connection, records: Iterable[ChargingDataRecord])
 
 
 def record_of(row: Row[Any]) -> ChargingDataRecord:
-    """Return the record of a row."""
+    """Return the record in a row, without its hours."""
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's documented name
     for name in _INSTANTS:
         values[name] = None if values[name] is None else unix_seconds(values[name])
@@ -104,7 +105,7 @@ def record_of(row: Row[Any]) -> ChargingDataRecord:
 
 
 def hour_of(row: Row[Any]) -> HourUsage:
-    """Return the hour of a row; its Session-Id is left out."""
+    """Return the hour in a row, without its Session-Id."""
     values = {name: getattr(row, name) for name in ("account_id", *_AMOUNTS)}
     return HourUsage(hour_at=unix_seconds(row.hour_at), **values)
 

@@ -1,8 +1,8 @@
-"""AVPs that a packet core may send beside those that matter here: code, type and name.
+"""AVPs that a packet core may send and that this code does not use: code, type and name.
 
-One with the M bit that is not known has to be refused with 5001 (RFC 6733, 4.1), so knowing them is what keeps a
-full client served. From RFC 6733, 4.5; RFC 7155, 4; RFC 7683, 7; RFC 8506, 8; TS 29.061, 16.4.7; TS 29.212, 5.3;
-TS 29.272, 7.3; TS 32.299, 7.2.
+An unknown AVP with the M bit has to be refused with 5001 (RFC 6733, 4.1), so they must be in the dictionary for
+feature-rich clients to be served. From RFC 6733, 4.5; RFC 7155, 4; RFC 7683, 7; RFC 8506, 8; TS 29.061, 16.4.7;
+TS 29.212, 5.3; TS 29.272, 7.3; TS 32.299, 7.2.
 """
 
 from typing import Any, Final

@@ -1,4 +1,8 @@
-"""AVPs: what each type of RFC 6733, 4.2 to 4.4 looks like, as definitions that encode and decode."""
+"""The AVP data types of RFC 6733, 4.2 to 4.4, each with its encoding and decoding.
+
+An AVP on the wire: code (4 octets), flags (1), length without padding (3), the Vendor-Id (4, only with the V flag),
+the value, and zeros up to a multiple of four octets.
+"""
 
 import socket
 from enum import IntEnum
@@ -15,35 +19,35 @@ FLAG_VENDOR: Final = 0x80
 FLAG_MANDATORY: Final = 0x40
 
 PADDING: Final = (b"", b"\0\0\0", b"\0\0", b"\0")
-"""What follows a value, by its length modulo four."""
+"""The padding after a value, by its length modulo four."""
 
 MAX_FAILED_AVP_OCTETS: Final = 1024
-"""An AVP at fault that is longer is shown by its header alone, so that no refusal outgrows its request."""
+"""A longer faulty AVP appears in Failed-AVP by its header only, so that no refusal outgrows its request."""
 
 _HEADER: Final = Struct("!II")
 _VENDOR_HEADER: Final = Struct("!III")
 _NTP_OF_UNIX_EPOCH: Final = 2_208_988_800
 _FIRST_INSTANT: Final = (1 << 31) - _NTP_OF_UNIX_EPOCH
 _LAST_INSTANT: Final = _FIRST_INSTANT + 0xFFFFFFFF
-"""What a Time can hold, as Unix seconds: 1968-01-20 03:14:08 to 2104-02-26 09:42:23 UTC."""
+"""The range of Time as Unix seconds: 1968-01-20 03:14:08 to 2104-02-26 09:42:23 UTC."""
 _ADDRESS_FAMILIES: Final = {1: (socket.AF_INET, 4), 2: (socket.AF_INET6, 16)}
 
 
 def unix_seconds_of(ntp_seconds: int) -> int:
-    """Return seconds since 1970 of those on the wire: since 1900, or since 2036 where the first bit is 0."""
+    """Convert seconds on the wire to Unix seconds: they count from 1900, or from 2036 if the first bit is 0."""
     return ntp_seconds - _NTP_OF_UNIX_EPOCH + (0 if ntp_seconds & 0x8000_0000 else 1 << 32)
 
 
 def avp_key(code: int, vendor_id: int) -> int:
-    """Return the one number an AVP is looked up by."""
+    """Return the dictionary key of an AVP: its code and vendor in one number."""
     return vendor_id << 32 | code
 
 
 class Avp(Generic[T]):
-    """One AVP of the dictionary: its name, its code, and how its value is written and read."""
+    """A definition of an AVP: its name, its code, and the encoding of its value."""
 
     minimum_octets = 0
-    """The shortest value of the type: what the example of a missing AVP is filled with (RFC 6733, 7.1.5)."""
+    """The shortest value of the type: a missing AVP appears in Failed-AVP with so many zeros (RFC 6733, 7.1.5)."""
 
     def __init__(self, name: str, code: int, vendor_id: int = 0, *, mandatory: bool = True) -> None:
         self.name = name
@@ -57,19 +61,19 @@ class Avp(Generic[T]):
         return f"<{self.name} {self.code}>"
 
     def encode(self, value: T) -> bytes:
-        """Return the whole AVP, padded."""
+        """Encode the whole AVP, with padding."""
         raise NotImplementedError
 
     def decode(self, octets: bytes) -> T:
-        """Read a value.
+        """Decode a value.
 
         Raises:
-            DiameterError: 5014 its length or 5004 its value is not one of this type.
+            DiameterError: 5014 wrong length, or 5004 wrong value for this type.
         """
         raise NotImplementedError
 
     def wrap(self, octets: bytes) -> bytes:
-        """Return header, value and padding around the octets of a value."""
+        """Return header, octets and padding."""
         if self.vendor_id:
             header = _VENDOR_HEADER.pack(self.code, self._flags << 24 | (12 + len(octets)), self.vendor_id)
         else:
@@ -77,26 +81,26 @@ class Avp(Generic[T]):
         return header + octets + PADDING[len(octets) & 3]
 
     def example(self) -> bytes:
-        """Return the AVP with the shortest value of zeros: how Failed-AVP names one that is missing."""
+        """Return the AVP with the shortest value, all zeros: Failed-AVP names a missing AVP this way."""
         return self.wrap(bytes(self.minimum_octets))
 
     def failed(self, octets: bytes) -> bytes:
-        """Return the AVP as Failed-AVP shows it: as it came, unless that is too long to send back."""
+        """Return the AVP for Failed-AVP: as received, or as an example if it is too long to send back."""
         return self.wrap(octets) if len(octets) <= MAX_FAILED_AVP_OCTETS else self.example()
 
     def invalid_length(self, octets: bytes) -> DiameterError:
-        """Return the error for a value of another length (5014)."""
+        """Build the error for a value of a wrong length (5014)."""
         return DiameterError(
             ResultCode.INVALID_AVP_LENGTH, f"{self.name} has a value of {len(octets)} octets", self.failed(octets)
         )
 
     def invalid_value(self, octets: bytes) -> DiameterError:
-        """Return the error for a value that the AVP cannot have (5004)."""
+        """Build the error for a value that this AVP cannot have (5004)."""
         return DiameterError(ResultCode.INVALID_AVP_VALUE, f"{self.name} has no valid value", self.failed(octets))
 
 
 class OctetString(Avp[bytes]):
-    """Octets as they are (RFC 6733, 4.2)."""
+    """Raw octets (RFC 6733, 4.2)."""
 
     def encode(self, value: bytes) -> bytes:
         """Wrap the octets."""
@@ -108,10 +112,10 @@ class OctetString(Avp[bytes]):
 
 
 class Grouped(OctetString):
-    """AVPs within an AVP (RFC 6733, 4.4); the value is their joined octets."""
+    """AVPs inside an AVP (RFC 6733, 4.4); the value is the concatenation of the encoded AVPs."""
 
     def group(self, *avps: bytes) -> bytes:
-        """Wrap AVPs that are encoded already."""
+        """Wrap AVPs that are already encoded."""
         return self.wrap(b"".join(avps))
 
 
@@ -131,7 +135,7 @@ class Utf8String(Avp[str]):
 
 
 class Unsigned32(Avp[int]):
-    """A number of four octets; one that does not fit raises OverflowError when encoded."""
+    """An unsigned integer of four octets; encoding raises OverflowError if the value does not fit."""
 
     minimum_octets = 4
 
@@ -147,7 +151,7 @@ class Unsigned32(Avp[int]):
 
 
 class Unsigned64(Avp[int]):
-    """A number of eight octets; one that does not fit raises OverflowError when encoded."""
+    """An unsigned integer of eight octets; encoding raises OverflowError if the value does not fit."""
 
     minimum_octets = 8
 
@@ -163,7 +167,7 @@ class Unsigned64(Avp[int]):
 
 
 class Integer32(Avp[int]):
-    """A signed number of four octets."""
+    """A signed integer of four octets."""
 
     minimum_octets = 4
 
@@ -179,7 +183,7 @@ class Integer32(Avp[int]):
 
 
 class Integer64(Avp[int]):
-    """A signed number of eight octets."""
+    """A signed integer of eight octets."""
 
     minimum_octets = 8
 
@@ -195,7 +199,7 @@ class Integer64(Avp[int]):
 
 
 class Enumerated(Avp[E]):
-    """A number that names one of a few things; another number is refused with 5004 (RFC 6733, 4.3.1)."""
+    """A number from an enumeration; any other number is refused with 5004 (RFC 6733, 4.3.1)."""
 
     minimum_octets = 4
 
@@ -218,18 +222,18 @@ class Enumerated(Avp[E]):
 
 
 class Time(Avp[int]):
-    """An instant as whole seconds since 1970; on the wire since 1900, or since 2036 (RFC 6733, 4.3.1)."""
+    """An instant as Unix seconds; on the wire it counts from 1900, or from 2036 (RFC 6733, 4.3.1)."""
 
     minimum_octets = 4
 
     def encode(self, value: int) -> bytes:
-        """Wrap the instant; one that the four octets cannot tell from another raises OverflowError."""
+        """Wrap the instant; raises OverflowError if four octets cannot represent it."""
         if not _FIRST_INSTANT <= value <= _LAST_INSTANT:
             raise OverflowError(f"{self.name} holds no instant {value} seconds after 1970")
         return self.wrap((value + _NTP_OF_UNIX_EPOCH & 0xFFFFFFFF).to_bytes(4, "big"))
 
     def decode(self, octets: bytes) -> int:
-        """Return seconds since 1970; a first bit of 0 means the era that begins in 2036 (RFC 5905, 6)."""
+        """Return Unix seconds; a first bit of 0 means the era that begins in 2036 (RFC 5905, 6)."""
         if len(octets) != 4:
             raise self.invalid_length(octets)
         return unix_seconds_of(int.from_bytes(octets, "big"))
@@ -241,7 +245,7 @@ class Address(Avp[str]):
     minimum_octets = 6
 
     def encode(self, value: str) -> bytes:
-        """Wrap the address; raises OSError where it is none."""
+        """Wrap the address; raises OSError if it is not an IP address."""
         family = 2 if ":" in value else 1
         return self.wrap(family.to_bytes(2, "big") + socket.inet_pton(_ADDRESS_FAMILIES[family][0], value))
 

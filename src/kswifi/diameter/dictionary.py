@@ -1,4 +1,4 @@
-"""The AVPs this code reads or writes, as constants named as in the standards; ``also_known`` holds the others."""
+"""The AVPs that this code reads or writes, by the names of the standards; ``also_known`` has the rest."""
 
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ from kswifi.diameter.constants import (
     SubscriptionIdType,
 )
 
-# RFC 6733, 4.5, and the RADIUS attributes it takes over
+# RFC 6733, 4.5, and the RADIUS attributes that it reuses
 USER_NAME: Final = Utf8String("User-Name", 1)
 FILTER_ID: Final = Utf8String("Filter-Id", 11)
 CALLED_STATION_ID: Final = Utf8String("Called-Station-Id", 30)
@@ -133,4 +133,4 @@ DICTIONARY: Final[dict[int, Avp[Any]]] = {
     **ALSO_KNOWN,
     **{avp.key: avp for avp in list(globals().values()) if isinstance(avp, Avp)},
 }
-"""Every AVP that is known, by ``avp_key``."""
+"""All known AVPs, by ``avp_key``."""

@@ -1,13 +1,13 @@
-"""The one error of the codec: what is wrong, as a Result-Code and the AVP at fault."""
+"""The codec's error: a Result-Code and the AVP at fault."""
 
 from kswifi.diameter.constants import ResultCode
 from kswifi.kernel.errors import KswifiError
 
 
 class DiameterError(KswifiError):
-    """A message that is refused with a Result-Code (RFC 6733, 7.1).
+    """A message is refused with a Result-Code (RFC 6733, 7.1).
 
-    ``failed_avp`` holds the whole AVP at fault as octets (RFC 6733, 7.5), or b"" where no AVP is.
+    ``failed_avp`` holds the whole AVP at fault as octets (RFC 6733, 7.5), or b"" if no AVP is at fault.
     """
 
     code = "diameter_error"
@@ -19,5 +19,5 @@ class DiameterError(KswifiError):
 
     @property
     def is_protocol_error(self) -> bool:
-        """Tell whether the answer carries the E bit: the 3xxx class (RFC 6733, 7.1.3)."""
+        """Whether the answer carries the E bit: the 3xxx class (RFC 6733, 7.1.3)."""
         return 3000 <= self.result_code < 4000

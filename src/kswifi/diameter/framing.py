@@ -1,4 +1,4 @@
-"""Cut a stream of octets into messages, holding never more than one of them."""
+"""Split a stream of octets into Diameter messages, buffering at most one incomplete message."""
 
 from typing import Final
 
@@ -9,10 +9,10 @@ _LENGTH_KNOWN_OCTETS: Final = 4
 
 
 class FramingError(DiameterError):
-    """The stream lost its frame: once it is answered, the connection has to be closed.
+    """The stream lost its frame: the connection has to be closed after the answer.
 
-    ``messages`` are the whole ones that stood before the fault; ``header`` is that of the faulty one, where
-    all of it came, so that the refusal can name it.
+    ``messages`` are the complete messages before the fault. ``header`` is the header of the faulty message if it
+    was complete, so that the refusal can name it.
     """
 
     def __init__(self, refused: DiameterError, messages: list[bytes], header: Header | None) -> None:
@@ -22,10 +22,10 @@ class FramingError(DiameterError):
 
 
 class MessageFramer:
-    """Collects octets and yields whole messages.
+    """Collects octets and returns complete messages.
 
-    Holds at most one incomplete message, and refuses a version or a length that no message may have as soon as
-    its first four octets are there: a peer that announces 16 MB costs nothing.
+    It holds at most one incomplete message. A wrong version or an impossible length is refused as soon as the
+    first four octets of a message have arrived, so a peer that announces 16 MB costs no memory.
     """
 
     __slots__ = ("_needed", "_rest")
@@ -35,10 +35,10 @@ class MessageFramer:
         self._needed = _LENGTH_KNOWN_OCTETS
 
     def feed(self, octets: bytes) -> list[bytes]:
-        """Take octets as they came; return the messages they complete, in order.
+        """Take received octets; return the messages that they complete, in order.
 
         Raises:
-            FramingError: what stands where a message should start is none.
+            FramingError: no valid message begins where one should.
         """
         data = octets
         if self._rest:

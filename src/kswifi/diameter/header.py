@@ -9,7 +9,7 @@ from kswifi.diameter.errors import DiameterError
 VERSION: Final = 1
 HEADER_OCTETS: Final = 20
 MAX_MESSAGE_OCTETS: Final = 65536
-"""No message of Gy or S6a comes near this; a peer that announces more is refused unread."""
+"""No message of Gy or S6a comes near this size; a longer one is refused unread."""
 
 FLAG_REQUEST: Final = 0x80
 FLAG_PROXIABLE: Final = 0x40
@@ -20,7 +20,7 @@ _HEADER: Final = Struct("!IIIII")
 
 
 class Header(NamedTuple):
-    """What every message starts with."""
+    """The header fields of a message, without version and length."""
 
     flags: int
     command_code: int
@@ -30,12 +30,12 @@ class Header(NamedTuple):
 
     @property
     def is_request(self) -> bool:
-        """The R bit."""
+        """Whether the R bit is set."""
         return bool(self.flags & FLAG_REQUEST)
 
     @property
     def is_retransmitted(self) -> bool:
-        """The T bit: possibly sent before."""
+        """Whether the T bit is set: the message may have been sent before."""
         return bool(self.flags & FLAG_RETRANSMITTED)
 
     @property
@@ -45,10 +45,10 @@ class Header(NamedTuple):
 
 
 def decode_header(message: bytes) -> Header:
-    """Read the header of one whole message.
+    """Decode the header of a complete message.
 
     Raises:
-        DiameterError: 5011 another version; 5015 the length is not that of the octets here or no multiple of
+        DiameterError: 5011 wrong version; 5015 the length does not equal the octets here or is not a multiple of
             four; 3008 a request with the E bit.
     """
     if len(message) < HEADER_OCTETS:
@@ -67,16 +67,16 @@ def decode_header(message: bytes) -> Header:
 
 
 def peek_header(message: bytes) -> Header:
-    """Read the identifiers of a message that may be wrong otherwise, so that it can be refused by name."""
+    """Decode the header without checks, so that an otherwise wrong message can be refused with its identifiers."""
     _, flags_command, application_id, hop_by_hop, end_to_end = _HEADER.unpack_from(message)
     return Header(flags_command >> 24, flags_command & 0xFFFFFF, application_id, hop_by_hop, end_to_end)
 
 
 def check_version_and_length(first_word: int) -> None:
-    """Check the first four octets, read as one number, before anything behind them is waited for.
+    """Check the first four octets, read as one number, before the rest of the message arrives.
 
     Raises:
-        DiameterError: 5011 another version; 5015 a length that no message here can have.
+        DiameterError: 5011 wrong version; 5015 a length that no message can have here.
     """
     if first_word >> 24 != VERSION:
         raise DiameterError(ResultCode.UNSUPPORTED_VERSION, f"Diameter version {first_word >> 24} is not 1")
@@ -90,10 +90,10 @@ def check_version_and_length(first_word: int) -> None:
 
 
 def encode_message(header: Header, avps: bytes) -> bytes:
-    """Return the message of a header and its joined AVPs.
+    """Encode a message from its header and its encoded AVPs.
 
     Raises:
-        ValueError: it would be longer than any message may be.
+        ValueError: it would be longer than ``MAX_MESSAGE_OCTETS``.
     """
     length = HEADER_OCTETS + len(avps)
     if length > MAX_MESSAGE_OCTETS:

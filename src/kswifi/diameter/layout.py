@@ -1,11 +1,12 @@
-"""One learnt layout: where a kind of Credit-Control-Request has what, so that the next one is read at a glance.
+"""A learnt layout: the positions of all values in one kind of Credit-Control-Request.
 
-A message fits its layout if all its octets agree with the taught one outside of the places that are known to
-differ: one comparison checks every AVP header at once. Its values then come by one ``struct.unpack_from``.
+A message fits a layout if all its octets equal those of the sample message, except at the places that are known to
+differ. One masked comparison checks every AVP header at once. One ``struct.unpack_from`` then reads all values.
 
-Everything that could change how a message is read is compared: header, AVP codes, flags, lengths, values of few
-kinds, address families, and any AVP that reading looks at without a place for it here. Left out are only values
-that have a place, padding, and AVPs that nobody reads. So a message that fits reads as it would strictly.
+Everything that could change how a message is read is compared: the header, AVP codes, flags, lengths, enumerated
+values, address families, and any AVP that reading looks at and that has no place here. Not compared are only values
+that have a place, padding, and AVPs that reading ignores. So a message that fits reads exactly as it would
+strictly.
 """
 
 from collections.abc import Callable
@@ -21,15 +22,15 @@ from kswifi.diameter.reader import avps_within
 from kswifi.diameter.schema import REQUEST, Field, Group, Leaf
 
 _IDENTIFIERS_AT: Final = 12
-"""Where Hop-by-Hop and End-to-End Identifier begin."""
+"""The offset of the Hop-by-Hop and End-to-End Identifiers."""
 
 Build: TypeAlias = Callable[[tuple[Any, ...]], Any]
-"""Makes a record, or a value of a field, from the values that were unpacked."""
+"""Builds a record, or the value of a field, from the unpacked values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The octets of a value in the message, and how they are read."""
+    """The octets of one value in the message, and how to read them."""
 
     start: int
     stop: int
@@ -38,9 +39,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record as it was read, and what of its fields stands where.
+    """A decoded record, and the places of its fields in the message.
 
-    A field's parts are the places or records of each AVP, in their order; those that are not here never differ.
+    ``parts`` maps a field to the places or records of its AVPs, in order. A field that is not in it never differs.
     """
 
     value: Any
@@ -49,7 +50,7 @@ class Record:
 
 
 class Map:
-    """The places of one message, and the mask of what makes its kind."""
+    """The places of one message, and the mask of all octets that define its kind."""
 
     def __init__(self, message: bytes, request: CreditControlRequest) -> None:
         self.message = message
@@ -61,7 +62,7 @@ class Map:
             self._free(place.start + place.leaf.fixed, place.stop)
         self.mask = int.from_bytes(self._mask, "big")
         self.kind = int.from_bytes(message, "big") & self.mask
-        """Equal for messages that differ at their places alone."""
+        """The same for messages that differ only at their places."""
 
     def _free(self, start: int, stop: int) -> None:
         self._mask[start:stop] = bytes(stop - start)
@@ -107,7 +108,7 @@ class Map:
 
 
 class Layout:
-    """How messages of one kind are read; ``differing`` are the places that differ, the others are compared."""
+    """Reads messages of one kind. ``differing`` are the places that may differ; all other octets are compared."""
 
     __slots__ = ("_build", "_unpack", "differing", "expected", "kind", "mask", "sample")
 
@@ -128,13 +129,13 @@ class Layout:
         self._build = _builder(taught.root, numbers, identifiers) or _constant(taught.root.value)
 
     def read(self, message: bytes) -> CreditControlRequest:
-        """Read a message that fits; raises UnicodeDecodeError where a text is none."""
+        """Decode a message that fits; raises UnicodeDecodeError if a text is not UTF-8."""
         request: CreditControlRequest = self._build(self._unpack(message))
         return request
 
 
 def _unpacker(places: list[Place]) -> Callable[[bytes], tuple[Any, ...]]:
-    """Return what takes the identifiers and the values at the places out of a message."""
+    """Return a function that unpacks the identifiers and the values at the places."""
     formats, at = [f"!{_IDENTIFIERS_AT}xII"], HEADER_OCTETS
     for place in places:
         formats.append(f"{place.start - at}x{place.leaf.format or f'{place.stop - place.start}s'}")
@@ -143,7 +144,7 @@ def _unpacker(places: list[Place]) -> Callable[[bytes], tuple[Any, ...]]:
 
 
 def _builder(record: Record, numbers: dict[int, int], direct: dict[str, int] | None = None) -> Build | None:
-    """Return what makes the record, or None if nothing in it differs."""
+    """Return a function that builds the record, or None if nothing in it differs."""
     names = record.value.__struct_fields__
     constants = list(msgspec.structs.astuple(record.value))
     copied = [(names.index(name), number) for name, number in (direct or {}).items()]

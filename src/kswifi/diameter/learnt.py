@@ -1,8 +1,8 @@
-"""Credit-Control-Requests read by layouts learnt from those before them; what is new goes the strict way.
+"""Read Credit-Control-Requests by layouts learnt from earlier ones; read all others strictly.
 
 A network sends a few dozen kinds of messages, over and over. The first of a kind is read strictly and teaches its
-layout; a value that then turns out to differ gets a place in it. What fits no layout is read strictly, so the
-answer to "what does this message say, and is it right" is always the strict one.
+layout; a value that turns out to differ later gets a place in it. A message that fits no layout is read strictly,
+so the result is always the same as that of the strict reader.
 """
 
 from typing import Final
@@ -12,27 +12,27 @@ from kswifi.diameter.messages.credit_control import CreditControlRequest
 
 MAX_LAYOUTS: Final = 1_024
 LAYOUTS_PER_LENGTH: Final = 16
-"""Compared one after the other with a message of their length."""
+"""The most layouts that one message is compared with: those of its length."""
 MAX_LEARNT_OCTETS: Final = 4_096
-"""Longer messages are rare and read strictly."""
+"""Longer messages are rare and always read strictly."""
 _LESSON_COST: Final = 16
 _MAX_CREDIT: Final = 16 * 256
-"""Learning is slow: of many messages at most one in sixteen teaches, so new kinds without end cost little."""
+"""Learning is limited to one of sixteen messages on average, so an endless stream of new kinds costs little."""
 
 
 class LearntReader:
-    """Reads requests; the result, or the error, is always that of ``CreditControlRequest.decode``."""
+    """Reads requests; the result, or the error, always equals that of ``CreditControlRequest.decode``."""
 
     def __init__(self) -> None:
         self._by_length: dict[int, list[Layout]] = {}
         self._credit = _MAX_CREDIT
         self.layouts = 0
-        """How many are known."""
+        """The number of layouts."""
         self.lessons = 0
-        """How often one was learnt or changed."""
+        """How often a layout was learnt or changed."""
 
     def read(self, message: bytes) -> CreditControlRequest:
-        """Read the message; raises DiameterError as the strict way does."""
+        """Decode the message; raises DiameterError as the strict reader does."""
         known = self._by_length.get(len(message))
         if known is not None:
             number = int.from_bytes(message, "big")

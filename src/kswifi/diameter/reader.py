@@ -1,4 +1,4 @@
-"""Read the AVPs of a message or a group, strictly: lengths, unknown mandatory ones, ones that come twice."""
+"""Read the AVPs of a message or a group strictly: refuse wrong lengths, unknown mandatory AVPs and repetitions."""
 
 from struct import Struct
 from typing import Any, Final, TypeVar
@@ -16,7 +16,7 @@ _MAX_CARRIED_OCTETS: Final = 8192
 
 
 class AvpSet:
-    """AVPs by definition: the first of each, and the others in the order they came."""
+    """AVPs by definition: the first of each, and the repetitions in their order."""
 
     __slots__ = ("_again", "_first")
 
@@ -25,10 +25,10 @@ class AvpSet:
         self._again = again
 
     def need(self, avp: Avp[T]) -> T:
-        """Return the value of an AVP that must be there once.
+        """Return the value of an AVP that must occur exactly once.
 
         Raises:
-            DiameterError: 5005 it is missing; 5009 it comes twice; 5004 or 5014 its value is wrong.
+            DiameterError: 5005 it is missing; 5009 it occurs twice; 5004 or 5014 its value is wrong.
         """
         octets = self._first.get(avp.key)
         if octets is None:
@@ -38,7 +38,7 @@ class AvpSet:
         return avp.decode(octets)
 
     def get(self, avp: Avp[T]) -> T | None:
-        """Return the value of an AVP that may be there once, or None; raises as ``need`` does."""
+        """Return the value of an AVP that may occur once, or None; raises as ``need`` does."""
         octets = self._first.get(avp.key)
         if octets is None:
             return None
@@ -47,7 +47,7 @@ class AvpSet:
         return avp.decode(octets)
 
     def every(self, avp: Avp[T]) -> tuple[T, ...]:
-        """Return the values of an AVP that may come any number of times."""
+        """Return the values of an AVP that may occur any number of times."""
         octets = self._first.get(avp.key)
         if octets is None:
             return ()
@@ -57,7 +57,7 @@ class AvpSet:
         return (avp.decode(octets), *(avp.decode(more) for found, more in self._again if found == key))
 
     def has(self, avp: Avp[Any]) -> bool:
-        """Tell whether the AVP is there at all."""
+        """Return whether the AVP is present."""
         return avp.key in self._first
 
     def _check_single(self, avp: Avp[Any]) -> None:
@@ -69,12 +69,12 @@ class AvpSet:
 
 
 def read_message(message: bytes) -> AvpSet:
-    """Read the AVPs of one whole message; raises as ``read_avps`` does."""
+    """Read the AVPs of a complete message; raises as ``read_avps`` does."""
     return read_avps(message, HEADER_OCTETS)
 
 
 def read_avps(data: bytes, offset: int = 0) -> AvpSet:
-    """Read the AVPs that fill ``data`` from ``offset`` on; groups are left as octets.
+    """Read the AVPs that fill ``data`` from ``offset`` on; the values of groups stay octets.
 
     Raises:
         DiameterError: 5014 a length is wrong; 5001 an AVP with the M bit is not in the dictionary.
@@ -96,7 +96,9 @@ def read_avps(data: bytes, offset: int = 0) -> AvpSet:
             code |= int.from_bytes(data[value : value + 4], "big") << 32
             value += 4
         stop = offset + length
-        behind = (stop + 3) & ~3  # AVPs are padded to four octets, and a group's length counts its padding
+        behind = (
+            stop + 3
+        ) & ~3  # AVPs are padded to four octets; a group's length includes the padding of its AVPs
         if stop < value or stop > end:
             raise _cut_short(data, offset)
         if code not in known and flags_length & FLAG_MANDATORY << 24:
@@ -110,9 +112,10 @@ def read_avps(data: bytes, offset: int = 0) -> AvpSet:
 
 
 def avps_within(message: bytes, offset: int, end: int) -> list[tuple[int, int, int, int]]:
-    """Return where the AVPs of one level of a message stand: key, value, end of the value, end of its padding.
+    """Return the positions of the AVPs of one level of a message.
 
-    For a message that was read, or made here: nothing is checked.
+    Each as (key, start of the value, end of the value, end of the padding). For a message that was already read, or
+    made here: nothing is checked.
     """
     found = []
     while offset < end:
@@ -127,10 +130,10 @@ def avps_within(message: bytes, offset: int, end: int) -> list[tuple[int, int, i
 
 
 def peek_avps(message: bytes, wanted: tuple[Avp[Any], ...]) -> bytes:
-    """Return those of the wanted AVPs that a message holds, whole and joined, in their order there.
+    """Return the wanted AVPs that a message holds, encoded and concatenated, in their order in the message.
 
-    For the refusal of a message that may be wrong in any way: it reads up to the first fault, leaves out what
-    is wrong itself or comes again (groups may), stops where the refusal would become long, and never raises.
+    For the refusal of a message that may be malformed in any way. It reads up to the first fault, skips malformed
+    or repeated AVPs (groups may repeat), stops when the refusal would become too long, and never raises.
     """
     by_code = {avp.code: avp for avp in wanted}
     found: list[bytes] = []
@@ -162,7 +165,10 @@ def _is_readable(avp: Avp[Any], octets: bytes) -> bool:
 
 
 def _cut_short(data: bytes, offset: int) -> DiameterError:
-    """Name an AVP whose length is impossible by its header and no payload (RFC 6733, 7.1.5)."""
+    """Build the error for an AVP of impossible length.
+
+    Failed-AVP has the header of the AVP without a payload (RFC 6733, 7.1.5).
+    """
     header = data[offset : offset + 8].ljust(8, b"\0")
     with_vendor = header[4] & FLAG_VENDOR
     length = 12 if with_vendor else 8

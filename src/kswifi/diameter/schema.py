@@ -1,7 +1,7 @@
-"""Which AVPs a Credit-Control-Request is read from, as tables: what a learnt layout is made by.
+"""Tables of the AVPs that a Credit-Control-Request is read from; learnt layouts are made from them.
 
-``credit_control`` and ``units`` say how a message is read; these tables say the same of the fields that differ
-from message to message. A test holds the two against each other.
+``credit_control`` and ``units`` decode a message; these tables describe the same for the fields that differ from
+message to message. A test compares the two.
 """
 
 import socket
@@ -19,9 +19,9 @@ from kswifi.diameter.messages.units import PsInformation, ServiceCreditControl, 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """How a value is unpacked: the format of ``struct`` ("" for the octets as they are), and what is made of it.
+    """How to unpack a value: the ``struct`` format ("" for raw octets), and the conversion afterwards.
 
-    ``fixed`` octets at its beginning decide how it is read and never differ within a layout.
+    The first ``fixed`` octets decide how the value is read, and never differ within a layout.
     """
 
     format: str
@@ -31,9 +31,9 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field of a record, and the AVP it is read from; ``many`` make a tuple.
+    """A field of a record, and the AVP it is read from; with ``many`` its values form a tuple.
 
-    ``leaf`` or ``group`` says how; ``through`` is the one AVP within that holds the group.
+    Either ``leaf`` or ``group`` describes the value. ``through`` is an AVP in between that contains the group.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A record and its fields; ``seen`` are the keys of all AVPs that reading it looks at, the others are free."""
+    """A record and its fields. ``seen`` has the keys of all AVPs that decoding looks at; the others are ignored."""
 
     record: type[msgspec.Struct]
     fields: tuple[Field, ...]
@@ -71,7 +71,7 @@ _INSTANT: Final = Leaf("I", unix_seconds_of)
 
 
 def _leaf(avp: Avp[Any]) -> Leaf | None:
-    """Return how values of an AVP are unpacked; None for those of few values: each makes a layout of its own."""
+    """Return how to unpack values of an AVP; None for enumerated values, which each need their own layout."""
     match avp:
         case Utf8String():
             return _TEXT
@@ -166,7 +166,8 @@ REQUEST: Final = Group(
         _field("origin_state_id", d.ORIGIN_STATE_ID),
         _field("proxy_infos", d.PROXY_INFO, many=True),
     ),
-    # Auth-Application-Id has one value; units of the message itself are no field here, and so fixed in a layout.
+    # Auth-Application-Id has only one value. Units in the message itself are no field here, so a layout fixes
+    # them.
     (d.AUTH_APPLICATION_ID, *(it.avp for it in _SERVICE.fields), *_OF_ANSWERS),
 )
-"""The whole message; its header is not of it."""
+"""The AVPs of the whole message; the header is not part of it."""

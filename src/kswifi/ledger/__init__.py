@@ -1,5 +1,6 @@
-"""The ledger: what each wallet has, has reserved and has used; durable before it answers.
+"""The ledger: the octets that each wallet was credited, has reserved and has used.
 
-``commands`` go into the pure ``model``, which changes the ``state`` by ``effects`` alone; a ``journal`` keeps the
-effects of each batch as one record; ``client`` joins them and answers only what is durable.
+An outcome is answered only once it is durable. The pure ``model`` applies ``commands`` to the ``state``, which
+changes by ``effects`` only. The journal in ``storage`` keeps the effects of each batch as one record. ``client``
+connects the model to the journal.
 """

@@ -1,4 +1,4 @@
-"""The verbs of the control plane: what opens, credits, proves, holds, orders, moves and ends."""
+"""Commands of the control plane: open, credit, prove, order, hold, freeze, transfer, end."""
 
 from kswifi.ledger import commands as do
 from kswifi.ledger import effects as fx
@@ -12,7 +12,7 @@ UNKNOWN_ACCOUNT = Outcome(OutcomeCode.UNKNOWN_ACCOUNT)
 
 
 def open_wallet(work: Work, command: do.OpenWallet) -> Outcome:
-    """Open a wallet; the same wallet again is done, another IMSI for it (or another wallet's) a conflict."""
+    """Open a wallet. Idempotent; CONFLICT if the wallet has another IMSI, or the IMSI has another wallet."""
     wallet = work.state.wallets.get(command.wallet_id)
     if wallet is not None:
         return DONE if wallet.imsi == command.imsi else CONFLICT
@@ -23,7 +23,7 @@ def open_wallet(work: Work, command: do.OpenWallet) -> Outcome:
 
 
 def credit(work: Work, command: do.Credit) -> Outcome:
-    """Open an account with its octets; the same account again is done, and credits nothing."""
+    """Open an account with its octets. Idempotent: the same account again is DONE and credits nothing."""
     state = work.state
     account = state.accounts.get(command.account_id)
     if account is not None:
@@ -45,7 +45,7 @@ def credit(work: Work, command: do.Credit) -> Outcome:
 
 
 def disburse(work: Work, command: do.Disburse) -> Outcome:
-    """Credit more of what is withheld; an account that has as much already stays as it is."""
+    """Credit more of the withheld octets. No effect if the account already has ``credited_octets``."""
     account = work.state.accounts.get(command.account_id)
     if account is None:
         return UNKNOWN_ACCOUNT
@@ -60,7 +60,10 @@ def disburse(work: Work, command: do.Disburse) -> Outcome:
 
 
 def prove_storage(work: Work, command: do.ProveStorage) -> Outcome:
-    """Let the account be reserved from now on; the first proof stays, and may end a hold for exhaustion."""
+    """Record the proof of storage, so that the account can be reserved.
+
+    The first proof stays. It may end a hold for exhaustion (see ``ProveStorage``).
+    """
     account = work.state.accounts.get(command.account_id)
     if account is None:
         return UNKNOWN_ACCOUNT
@@ -72,7 +75,7 @@ def prove_storage(work: Work, command: do.ProveStorage) -> Outcome:
 
 
 def _end_exhaustion(work: Work, account: Account, ordered_at: int) -> None:
-    """End the hold for exhaustion that a session was ordered after; a pause of its owner stays."""
+    """End the hold for exhaustion if the account's session was ordered after it began; a pause stays."""
     wallet = work.state.wallets[account.wallet_id]
     reasons = reasons_of(wallet.hold)
     since = work.state.exhausted_since.get(wallet.wallet_id)
@@ -85,7 +88,7 @@ def _end_exhaustion(work: Work, account: Account, ordered_at: int) -> None:
 
 
 def hold_wallet(work: Work, command: do.HoldWallet) -> Outcome:
-    """Hold the wallet for one more reason; for exhaustion only if none of its accounts can be used."""
+    """Hold the wallet for one more reason; for ``exhausted`` only if none of its accounts can be used."""
     wallet = work.state.wallets.get(command.wallet_id)
     if wallet is None:
         return UNKNOWN_WALLET
@@ -99,7 +102,7 @@ def hold_wallet(work: Work, command: do.HoldWallet) -> Outcome:
 
 
 def lift_hold(work: Work, command: do.LiftHold) -> Outcome:
-    """Lift the hold; the named account has to be one that can be used."""
+    """Lift the hold for all reasons. The named account must be open, not expired, and proved."""
     state = work.state
     wallet = state.wallets.get(command.wallet_id)
     if wallet is None:
@@ -118,7 +121,7 @@ def lift_hold(work: Work, command: do.LiftHold) -> Outcome:
 
 
 def order_wallet(work: Work, command: do.OrderWallet) -> Outcome:
-    """Put these accounts first; those that ended meanwhile are left out."""
+    """Put the named accounts first; those that ended meanwhile are left out."""
     state = work.state
     wallet = state.wallets.get(command.wallet_id)
     if wallet is None:
@@ -133,7 +136,7 @@ def order_wallet(work: Work, command: do.OrderWallet) -> Outcome:
 
 
 def continue_with_next(work: Work, command: do.ContinueWithNext) -> Outcome:
-    """Set whether the next account follows by itself; it does not lift a hold."""
+    """Set whether the next account follows an exhausted one by itself. This does not lift a hold."""
     wallet = work.state.wallets.get(command.wallet_id)
     if wallet is None:
         return UNKNOWN_WALLET
@@ -153,7 +156,7 @@ def freeze(work: Work, command: do.Freeze) -> Outcome:
 
 
 def transfer(work: Work, command: do.Transfer) -> Outcome:
-    """Move octets between open, capped accounts; an account left without any is exhausted, without a hold."""
+    """Move octets between open, capped accounts. An account left empty is exhausted; its wallet is not held."""
     state = work.state
     giver = state.accounts.get(command.from_account_id)
     taker = state.accounts.get(command.to_account_id)
@@ -175,9 +178,9 @@ def transfer(work: Work, command: do.Transfer) -> Outcome:
 
 
 def refund(work: Work, command: do.Refund) -> Outcome:
-    """Give back to the active account, or the first in order, that has used so much; none that ended is opened.
+    """Give used octets back to the active account, or the first open one in order that used that many.
 
-    Its refusal is remembered as well: a copy of the request that comes late must not come true.
+    An ended account is not reopened. A refusal is stored as well: a late copy of the request must not succeed.
     """
     state = work.state
     wallet = state.wallets.get(command.wallet_id)
@@ -195,7 +198,10 @@ def refund(work: Work, command: do.Refund) -> Outcome:
 
 
 def expire(work: Work, command: do.Expire) -> Outcome:
-    """End an account whose time has come; one that ended otherwise stays as it ended."""
+    """Expire a due account; its available octets move to ``expired``.
+
+    Idempotent: an account that already ended is left unchanged. NOT_DUE before ``expires_at``.
+    """
     account = work.state.accounts.get(command.account_id)
     if account is None:
         return UNKNOWN_ACCOUNT
@@ -207,7 +213,10 @@ def expire(work: Work, command: do.Expire) -> Outcome:
 
 
 def revoke(work: Work, command: do.Revoke) -> Outcome:
-    """End an account now; one that ended otherwise stays as it ended."""
+    """Revoke an account; its available octets move to ``revoked``.
+
+    Idempotent: an account that already ended is left unchanged.
+    """
     account = work.state.accounts.get(command.account_id)
     if account is None:
         return UNKNOWN_ACCOUNT
@@ -217,7 +226,7 @@ def revoke(work: Work, command: do.Revoke) -> Outcome:
 
 
 def close(work: Work, command: do.Close) -> Outcome:
-    """Forget an account that ended long ago, has expired, and that no remembered reservation books on."""
+    """Forget an account that ended long ago, has expired, and has no remembered reservation; NOT_DUE otherwise."""
     account = work.state.accounts.get(command.account_id)
     if account is None:
         return UNKNOWN_ACCOUNT

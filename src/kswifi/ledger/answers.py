@@ -1,4 +1,4 @@
-"""Answers that were given, packed small, so that a command asked again is answered as before."""
+"""Stored outcomes of commands, packed, so that a repeated command gets the same outcome."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -9,18 +9,20 @@ from kswifi.ledger.commands import Outcome
 from kswifi.ledger.state import LedgerState
 
 FORGET_AT_ONCE: Final = 64
-"""How many remembered things one batch forgets at most, so that no batch waits for a long sweep."""
+"""The most reservations and answers that one batch forgets, so that no batch waits for a long sweep."""
 
 ANSWERS_PER_RESERVATION: Final = 4096
-"""Beyond this a reservation forgets its oldest answers: three days at an update a minute."""
+"""Stored answers of one reservation, after which the oldest is dropped: about three days at one update a minute."""
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """What a command's id stands for: which command it was (its fingerprint), and how it ended."""
+    """A stored outcome, with the fingerprint of the command it belongs to."""
 
     fingerprint: int
     forget_at: int
-    """Of a command without reservation; 0 of others, which go with their reservation."""
+    """For a command without a reservation, in Unix seconds. 0 for all others: they are forgotten with their
+    reservation.
+    """
     outcome: Outcome
 
 
@@ -29,19 +31,19 @@ _decoder = msgspec.msgpack.Decoder(Answer)
 
 
 def pack(answer: Answer) -> bytes:
-    """Return the answer as it is kept in memory, in the journal and in snapshots."""
+    """Encode an answer in the form that memory, the journal and snapshots keep."""
     return _encoder.encode(answer)
 
 
 def unpack(packed: bytes) -> Answer:
-    """Return the answer."""
+    """Decode a packed answer."""
     return _decoder.decode(packed)
 
 
 def due(state: LedgerState, at: int) -> Iterator[tuple[bool, str]]:
-    """Yield, one after the other, what is to be forgotten at this instant: (whether a reservation, its id).
+    """Yield the reservations and answers to forget at an instant, as (whether it is a reservation, its id).
 
-    The caller makes it an effect before it asks for the next, since that takes it off the heap.
+    The caller has to apply the effect before it takes the next item: the effect removes the item from the heap.
     """
     for _ in range(FORGET_AT_ONCE):
         if not state.forgettable or state.forgettable[0][0] > at:

@@ -1,7 +1,7 @@
-"""Effects upon the state: the only code that changes it, live and when a journal is read again.
+"""Apply effects to the state: the only code that changes it, both live and when a journal is replayed.
 
-The functions trust their effect: the model made it for this very state. What a damaged journal could break is
-found by its checksums before it comes here, and by ``verify`` after.
+The functions do not check their effect: the model made it for exactly this state. Damage of a journal is found
+by its checksums before, and by ``verify`` after.
 """
 
 import heapq
@@ -25,7 +25,7 @@ from kswifi.ledger.state import (
 
 
 def replay(state: LedgerState, effect: fx.Effect) -> None:
-    """Change the state as the effect says."""
+    """Apply one effect to the state."""
     _REPLAY[type(effect)](state, effect)
 
 

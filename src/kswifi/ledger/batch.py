@@ -1,4 +1,4 @@
-"""What gathers while the journal writes, and how much of it there may be."""
+"""Batches of commands that wait for the journal, and the limits on them."""
 
 from collections.abc import Callable
 from typing import Final, TypeAlias
@@ -9,36 +9,36 @@ from kswifi.ledger.commands import Outcome
 from kswifi.ledger.effects import Effect
 
 IN_FLIGHT: Final = 2
-"""Records given to the writer at once: it never waits for the loop between two."""
+"""Records handed to the writer thread at once, so that it never waits for the event loop between two records."""
 
 Done: TypeAlias = Callable[[Outcome], None]
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """What the ledger takes on; beyond it, commands are turned away before they are applied."""
+    """The limits of the ledger's memory. Commands beyond them are refused before they are applied."""
 
     waiting_commands: int = 16_384
     batch_commands: int = 1_024
     reservations: int = 2_000_000
-    """Open ones and those still remembered; new ones are turned away beyond, others never."""
+    """Open and remembered reservations. Beyond it new ones are refused; commands on existing ones are not."""
     snapshot_effects: int = 1_000_000
     """Effects after which a snapshot is made in the background."""
 
 
 class LedgerFigures(msgspec.Struct, frozen=True):
-    """What a ledger has to do and has done since its start."""
+    """The ledger's load now, and its work since the start."""
 
     waiting_commands: int
     records_in_flight: int
     answered_commands: int
     durable_sequence: int
-    """Of the newest record; each record is one batch."""
+    """The sequence of the newest durable record; each record is one batch."""
     reservations: int
-    """Open, or closed and still remembered."""
+    """Open reservations, and closed ones that are still remembered."""
 
 
 class Batch:
-    """The commands that become one record: their effects, and who waits for which outcome."""
+    """Commands that become one journal record: their effects, and the callbacks that wait for their outcomes."""
 
     __slots__ = ("at", "effects", "waiting")
 
@@ -49,8 +49,8 @@ class Batch:
 
 
 def nobody_told(error: BaseException) -> None:
-    """Stand in for a hook that was not set; the error is in the log."""
+    """Ignore an error: the default of the ``fatal`` hook. The error is in the log."""
 
 
 def nobody_waits(sequence: int) -> None:
-    """Stand in for a hook that was not set."""
+    """Ignore a durable sequence: the default of the ``on_durable`` hook."""

@@ -1,4 +1,4 @@
-"""What every command is checked for where it is made."""
+"""Checks of identifiers, texts and numbers, made when a command is built."""
 
 from typing import Final
 
@@ -9,7 +9,11 @@ ID_LIMIT: Final = 320
 
 
 def check_ids(*ids: str) -> None:
-    """Refuse an identifier that is empty, too long, or no text."""
+    """Refuse an identifier that is empty, too long or not valid Unicode text.
+
+    Raises:
+        InvalidCommandError: an identifier is not allowed.
+    """
     for identifier in ids:
         if not identifier or len(identifier) > ID_LIMIT or not identifier.isascii():
             check_text("identifier", identifier, ID_LIMIT)
@@ -18,7 +22,11 @@ def check_ids(*ids: str) -> None:
 
 
 def check_text(name: str, text: str, limit: int) -> None:
-    """Refuse a text that is too long, or none."""
+    """Refuse a text of more than ``limit`` characters, or one that UTF-8 cannot encode.
+
+    Raises:
+        InvalidCommandError: the text is not allowed.
+    """
     if len(text) > limit:
         raise InvalidCommandError(f"{name} has {len(text)} characters; {limit} are allowed", limit=limit)
     try:
@@ -28,6 +36,10 @@ def check_text(name: str, text: str, limit: int) -> None:
 
 
 def check_number(name: str, number: int, least: int, most: int) -> None:
-    """Refuse a number outside of its limits."""
+    """Refuse a number outside of ``least``..``most``.
+
+    Raises:
+        InvalidCommandError: the number is out of range.
+    """
     if not least <= number <= most:
         raise InvalidCommandError(f"{name} is {number}; {least} to {most} are allowed", **{name: number})

@@ -1,11 +1,11 @@
-"""The ledger as the rest of the process sees it: commands in, outcomes back once they are durable.
+"""The ledger for the rest of the process: it takes commands and returns outcomes once they are durable.
 
-Commands submitted in one turn of the event loop are applied to memory at once and make one record. A writer
-thread makes it durable; only then are its outcomes told, on the loop. While a record is written the next one
-gathers, so batches grow with the load by themselves.
+Commands submitted in one turn of the event loop are applied to memory at once and become one record. A writer
+thread makes the record durable; only then are its outcomes delivered, on the loop. While one record is written the
+next one collects commands, so batches grow with the load.
 
-A failed append is final. Memory then holds what was never made durable, so it is thrown away, nobody gets an
-answer, and the process has to end and recover from the journal.
+A failed append is final. Memory then holds effects that were never made durable, so it is discarded, no outcome
+is delivered, and the process has to end and to recover from the journal.
 """
 
 import asyncio
@@ -40,11 +40,11 @@ _log = structlog.get_logger(__name__)
 
 
 class LedgerClient:
-    """The ledger in this process; every method belongs to the loop's thread, but ``read_effects`` to any.
+    """The ledger in this process. Call every method on the loop's thread, except ``read_effects`` (any thread).
 
     Attributes:
         fatal: called once when an append failed; the process must stop.
-        on_durable: called with the newest durable sequence, to wake whoever reads effects.
+        on_durable: called with the newest durable sequence, to wake the readers of effects.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class LedgerClient:
 
     @property
     def state(self) -> LedgerState:
-        """What memory knows, for questions only: a moment ahead of what is durable.
+        """The state in memory, for queries only. It is slightly ahead of what is durable.
 
         Raises:
             LedgerClosedError: not started.
@@ -96,17 +96,17 @@ class LedgerClient:
 
     @property
     def durable_sequence(self) -> int:
-        """The newest record that is durable."""
+        """The sequence of the newest durable record."""
         return self._durable
 
     async def start(self, at_least: int = 0) -> RecoveryReport:
-        """Own the journal, recover the state, and begin to take commands.
+        """Lock the journal, recover the state, and begin to take commands.
 
         Args:
-            at_least: a sequence known to have been acknowledged, as a projector remembers it.
+            at_least: a sequence known to have been acknowledged, as a projector has stored it.
 
         Raises:
-            LedgerDamagedError: what is on disk is not what was acknowledged.
+            LedgerDamagedError: the journal on disk lost or changed acknowledged records.
             LedgerLockedError: another process owns the journal.
         """
         self._loop = asyncio.get_running_loop()
@@ -131,12 +131,12 @@ class LedgerClient:
 
     @property
     def room(self) -> int:
-        """How many commands it would take now."""
+        """How many commands can be submitted now."""
         return self._limits.waiting_commands - self._waiting
 
     @property
     def figures(self) -> LedgerFigures:
-        """How much it has to do and has done, for whoever watches."""
+        """The load now, and the work since the start, for monitoring."""
         return LedgerFigures(
             waiting_commands=self._waiting,
             records_in_flight=len(self._in_flight),
@@ -146,10 +146,12 @@ class LedgerClient:
         )
 
     def submit(self, command: Command, done: Done) -> None:
-        """Apply a command now; ``done`` is told its outcome on the loop once it is durable, in order.
+        """Apply a command now; ``done`` gets its outcome on the loop once it is durable.
+
+        Outcomes are delivered in the order of submission.
 
         Raises:
-            LedgerBusyError: too much is waiting; nothing was applied.
+            LedgerBusyError: too many commands wait; nothing was applied.
             LedgerClosedError, LedgerFailedError: nothing was applied.
         """
         state = self._state
@@ -173,7 +175,7 @@ class LedgerClient:
         """Apply a command and wait until it is durable.
 
         Raises:
-            LedgerBusyError: too much is waiting; nothing was applied.
+            LedgerBusyError: too many commands wait; nothing was applied.
             LedgerFailedError: an append failed; whether it was applied is known after the restart.
         """
         future: asyncio.Future[Outcome] = self._running_loop().create_future()
@@ -193,14 +195,18 @@ class LedgerClient:
         """Return the effects of durable records after a sequence, at most ``limit`` records.
 
         Raises:
-            LedgerDamagedError: they were pruned, which they are only once everybody has read them.
+            LedgerDamagedError: records in that range were pruned.
         """
         return effects_after(self._journal, after_sequence, limit)
 
     async def prune(self, read_until: int, since: int) -> int:
-        """Drop records that nobody needs any more (see ``pruning``); return how many, 0 when it is through.
+        """Drop records that are no longer needed (see ``pruning``); return how many, 0 when none is left to drop.
 
-        The writer does it between two appends, so that they never wait for one another's lock.
+        The writer thread drops them between two appends, so that dropping and appending never wait for a lock.
+
+        Args:
+            read_until: the sequence that all followers of the journal have read.
+            since: Unix seconds; newer records are kept.
         """
         if self._snapshots is None or self._writer is None:
             return 0
@@ -224,7 +230,7 @@ class LedgerClient:
             self._executing.discard(pruned)
 
     async def close(self) -> None:
-        """Take no more commands, answer those that wait, write a snapshot, and let go of the journal."""
+        """Refuse new commands, answer those that wait, write a snapshot, and release the journal."""
         writer, self._writer = self._writer, None
         if self._snapshot_task is not None:
             self._snapshot_task.cancel()
@@ -258,14 +264,16 @@ class LedgerClient:
             if not batch.waiting:
                 batch.effects += model.forget_due(state, batch.at)
             outcome, effects = model.apply(state, command, batch.at)
-        except Exception as error:  # a fault in the rules may have left memory half-changed: the journal decides
+        except (
+            Exception
+        ) as error:  # a fault in the rules may have left memory half-changed: recover from the journal
             self._fail(error)
             raise self._refusal() from error
         batch.effects += effects
         return outcome
 
     def _flush(self) -> None:
-        """Give the writer what has gathered, unless it has enough to do: then more gathers."""
+        """Give ready batches to the writer, at most ``IN_FLIGHT`` at once; later commands join the next batch."""
         self._scheduled = False
         while self._failure is None and len(self._in_flight) < IN_FLIGHT:
             if self._ready:
@@ -277,7 +285,9 @@ class LedgerClient:
             if batch.effects:
                 self._hand_over(batch)
             elif self._in_flight:
-                self._in_flight.append((batch, None))  # nothing to write, but not before what it has seen
+                self._in_flight.append(
+                    (batch, None)
+                )  # nothing to write, but it must not be answered before the records whose state it has seen
             else:
                 self._answer(batch)
         if not (self._gathering or self._ready or self._in_flight):
@@ -294,14 +304,14 @@ class LedgerClient:
         self._to_writer.put(record)
 
     def _write(self) -> None:
-        """Make records durable, one after the other: the writer thread."""
+        """Append records one after the other: the body of the writer thread."""
         while (work := self._to_writer.get()) is not None:
             try:
                 if not isinstance(work, Record):
                     work()
                     continue
                 self._journal.append(work)
-            except Exception as error:  # noqa: BLE001 - whatever it was, nobody knows what is durable now
+            except Exception as error:  # noqa: BLE001 - after any error it is unknown what is durable
                 self._tell(self._fail, error)
                 return
             if not self._tell(self._written):
@@ -310,7 +320,7 @@ class LedgerClient:
     def _tell(self, callback: Callable[..., None], *facts: BaseException) -> bool:
         try:
             self._running_loop().call_soon_threadsafe(callback, *facts)
-        except RuntimeError:  # the loop is gone, and with it everybody who waited
+        except RuntimeError:  # the loop is closed, and nothing waits for this outcome
             return False
         return True
 
@@ -363,7 +373,7 @@ class LedgerClient:
         try:
             await write_beside(snapshots.directory)
         except (LedgerError, OSError, TimeoutError) as error:
-            _log.warning("ledger_snapshot_failed", why=str(error))  # a longer start, nothing worse
+            _log.warning("ledger_snapshot_failed", why=str(error))  # only the next start takes longer
         finally:
             self._snapshot_task = None
 

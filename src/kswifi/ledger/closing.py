@@ -1,4 +1,4 @@
-"""Closes accounts that ended long ago, so that the ledger does not grow for ever."""
+"""Close accounts that ended long ago, so that the ledger does not grow for ever."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,12 +8,12 @@ from kswifi.ledger.commands import Close, Command, Outcome, OutcomeCode
 from kswifi.ledger.state import LedgerState
 
 EXAMINED_AT_ONCE: Final = 5_000
-"""Accounts looked at between two turns of the loop: about a millisecond."""
+"""Accounts examined between two turns of the event loop: about one millisecond."""
 CLOSED_AT_ONCE: Final = 256
 
 
 class Ledger(Protocol):
-    """The ledger, as far as closing needs it."""
+    """The part of the ledger that closing uses."""
 
     @property
     def state(self) -> LedgerState:
@@ -26,20 +26,20 @@ class Ledger(Protocol):
 
 
 class AccountClosing:
-    """Closes accounts whose retention and own expiry are over; ``close_some`` is a chore of housekeeping."""
+    """Closes ended accounts whose retention and expiry are over; ``close_some`` is a housekeeping task."""
 
     def __init__(self, ledger: Ledger, now: Callable[[], int]) -> None:
-        """``now``: the instant in Unix seconds."""
+        """Set up the closing; ``now`` returns the instant in Unix seconds."""
         self._ledger = ledger
         self._now = now
         self._unseen: list[str] = []
-        """Accounts that this round has not looked at yet."""
+        """Accounts that this round has not examined yet."""
 
     async def close_some(self) -> int:
-        """Close a bounded number of accounts; return how many, 0 once all accounts were looked at.
+        """Close a bounded number of accounts; return how many, or 0 once all accounts were examined.
 
         Raises:
-            LedgerError: the ledger cannot take the commands now; the next call goes on.
+            LedgerError: the ledger cannot take commands now; the next call continues.
         """
         state = self._ledger.state
         if not self._unseen:

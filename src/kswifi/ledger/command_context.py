@@ -1,4 +1,4 @@
-"""One command under way: the state it sees, and the effects it makes."""
+"""The context of one command while it is applied: the state it reads and the effects it makes."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ DONE: Final = Outcome(OutcomeCode.DONE)
 
 
 class Work:
-    """Collects the effects of one command, each applied to the state as soon as it is made."""
+    """Collects the effects of one command. Each effect is applied to the state at once."""
 
     __slots__ = ("at", "effects", "state")
 
@@ -23,25 +23,25 @@ class Work:
         self.effects: list[fx.Effect] = []
 
     def emit(self, effect: fx.Effect) -> None:
-        """Let it happen."""
+        """Record an effect and apply it to the state."""
         self.effects.append(effect)
         replay(self.state, effect)
 
     def answer_within(self, reservation_id: str, command: Command, outcome: Outcome) -> Outcome:
-        """Keep the outcome with its reservation, and return it."""
+        """Store the outcome with its reservation, and return it."""
         answer = pack(Answer(fingerprint(command), 0, outcome))
         self.emit(fx.Answered(reservation_id, command.command_id, answer, 0, self.at))
         return outcome
 
     def answer(self, command: Command, outcome: Outcome, seconds: int) -> Outcome:
-        """Keep the outcome of a command without reservation for some seconds, and return it."""
+        """Store the outcome of a command without a reservation for ``seconds``, and return it."""
         forget_at = self.at + seconds
         answer = pack(Answer(fingerprint(command), forget_at, outcome))
         self.emit(fx.Answered(None, command.command_id, answer, forget_at, self.at))
         return outcome
 
     def lapse(self, account: Account, octets: int) -> None:
-        """Take octets that came back to an account that is over to where its rest went."""
+        """Move octets that came back to an expired or revoked account to ``expired`` or ``revoked``."""
         if octets and account.status is AccountStatus.EXPIRED:
             self.emit(fx.Expired(account.account_id, account.wallet_id, octets, self.at))
         elif octets and account.status is AccountStatus.REVOKED:
@@ -49,6 +49,6 @@ class Work:
 
 
 def answered_before(packed: bytes, command: Command) -> Outcome:
-    """Return the outcome that was kept, or a conflict if the id stood for another command."""
+    """Return the stored outcome; CONFLICT if its id was used for a different command."""
     answer = unpack(packed)
     return answer.outcome if answer.fingerprint == fingerprint(command) else CONFLICT

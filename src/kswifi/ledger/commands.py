@@ -1,12 +1,12 @@
 """The ledger's commands and their outcomes.
 
-A command is checked where it is made, so that one that exists can be applied: amounts are whole octets within
-limits, identifiers are short and can be written as UTF-8. Instants are whole Unix seconds.
+A command checks its values when it is built, so that every command object can be applied: amounts are whole octets
+within limits, identifiers are short and can be encoded as UTF-8. Instants are whole Unix seconds.
 
-A command's id makes it idempotent: asked again it has the same outcome and changes nothing. Ids of ``Reserve``,
-``Admit``, ``Commit`` and ``Release`` are unique within their reservation, all others within the ledger. Only
-what was *done* is remembered: a refusal changes nothing, so asked again it is judged anew (an outbox entry that
-came too early succeeds later under its own id).
+A command's id makes it idempotent: sent again, it has the same outcome and changes nothing. Ids of ``Reserve``,
+``Admit``, ``Commit`` and ``Release`` are unique within their reservation, all others within the ledger. Only what
+was *done* is remembered. A refusal changes nothing, so the same command is judged anew when it is sent again: an
+outbox entry that came too early succeeds later under its own id.
 """
 
 import enum
@@ -19,29 +19,30 @@ from kswifi.ledger.checks import check_ids, check_number, check_text
 from kswifi.ledger.errors import InvalidCommandError
 
 OCTETS_LIMIT: Final = 1 << 44
-"""Octets in one report or grant: 17 TB, hours at 10 Gbit/s. Sums of a million of them still fit 64 bits."""
+"""Octets in one report or grant: 17 TB, hours at 10 Gbit/s. A sum of a million such amounts still fits 64 bits."""
 
 CREDIT_LIMIT: Final = 1 << 53
-"""Octets credited or transferred at once."""
+"""The most octets of one credit or transfer."""
 
 INSTANT_LIMIT: Final = 1 << 40
 
 NOTE_LIMIT: Final = 1024
 
 ORDER_LIMIT: Final = 1000
-"""Accounts in one order, and open accounts of one wallet."""
+"""The most accounts in one order, and the most open accounts of one wallet."""
 
 NOBODY: Final = "nobody"
-"""The wallet of usage that no line can be charged with: opened by the first of it, for the operator to look at."""
+"""The wallet of usage that no line can be charged with, for the operator to examine. The first such usage opens it.
+"""
 
 NO_ACCOUNT: Final = "-"
-"""Stands for the account of a reservation that never held anything."""
+"""The account id of a reservation that never held octets."""
 
 HoldReason: TypeAlias = Literal["paused", "exhausted"]
 
 
 class OutcomeCode(enum.StrEnum):
-    """How a command ended. Only ``DONE`` of a reserve, or of a commit that asks, comes with a grant."""
+    """How a command ended. Only DONE of a reserve, or of a commit with an ask, comes with a grant."""
 
     DONE = "done"
     EXHAUSTED = "exhausted"
@@ -54,45 +55,49 @@ class OutcomeCode(enum.StrEnum):
     NOTHING_USABLE = "nothing_usable"
     EXPIRED = "expired"
     CONFLICT = "conflict"
-    """The same command id, account, wallet or IMSI with another content."""
+    """The same command id, account, wallet or IMSI with different content."""
     NOT_DUE = "not_due"
-    """An expiry or a close that comes too early."""
+    """An expiry or a close before its time."""
     INSUFFICIENT = "insufficient"
     """A transfer of more than is available, or a refund of more than was used."""
     ENDED = "ended"
-    """The account is exhausted, expired or revoked and cannot take part."""
+    """The account is exhausted, expired or revoked."""
     TOO_MANY = "too_many"
-    """The wallet has as many accounts or open reservations as it may."""
+    """The wallet has the maximum number of accounts or open reservations."""
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """What became of a command.
+    """The outcome of a command.
 
-    ``committed_octets`` are in ``used`` now; ``overrun_octets`` were used and could not be paid for.
-    ``code`` tells about the ask: a commit whose ask is refused has still committed its usage.
+    ``committed_octets`` were added to ``used``. ``overrun_octets`` were used and no account could pay for them.
+    ``code`` is about the ask: a commit whose ask is refused has still committed its usage.
     """
 
     code: OutcomeCode
     granted_octets: int = 0
     final: bool = False
-    """After this grant nothing more can be granted to the wallet; never set while ``shared``."""
+    """Whether nothing more can be granted to the wallet after this grant; never set while ``shared``."""
     account_id: str | None = None
-    """The account of the grant, or else the one the usage was committed to."""
+    """The account of the grant; without a grant, the account that the usage was committed to."""
     overrun_octets: int = 0
     committed_octets: int = 0
     shared: bool = False
-    """Another reservation of the wallet holds octets that may come back: ask again soon."""
+    """Whether another reservation of the wallet holds octets that may come back: the client should ask again soon.
+    """
 
 
 class Ask(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """How much to reserve: all of what is available where that is at most ``whole_up_to_octets``."""
+    """How many octets to reserve.
+
+    ``amount_octets``, or all that is available if that is at most ``whole_up_to_octets``.
+    """
 
     amount_octets: int
     whole_up_to_octets: int
     expires_at: int
-    """When a supervisor may settle the reservation without its owner."""
+    """The instant after which a supervisor may settle the reservation without its client."""
     may_shrink: bool = False
-    """Grant no more than asked for, even where the reservation gave back more: the rest is for other bearers."""
+    """Grant no more than asked for, even if the reservation gave back more: the rest is for other bearers."""
 
     def __post_init__(self) -> None:
         """Check the numbers."""
@@ -106,7 +111,7 @@ class _Command(msgspec.Struct, frozen=True, gc=False, array_like=True, tag=True)
 
 
 class OpenWallet(_Command, frozen=True, gc=False):
-    """Open the wallet of an eSIM; its IMSI finds it from the network."""
+    """Open the wallet of an eSIM; the network finds it by its IMSI."""
 
     wallet_id: str
     imsi: str
@@ -117,9 +122,10 @@ class OpenWallet(_Command, frozen=True, gc=False):
 
 
 class Credit(_Command, frozen=True, gc=False):
-    """Give a wallet a new account; ``None`` is uncapped: it is credited with what it reserves.
+    """Open an account with octets in a wallet.
 
-    Of a capped one ``withheld_octets`` are not credited yet: ``Disburse`` brings them, a tranche at a time.
+    ``amount_octets`` None is uncapped: the account is credited with what it reserves. ``withheld_octets`` are not
+    credited yet; ``Disburse`` credits them in tranches.
     """
 
     wallet_id: str
@@ -138,7 +144,7 @@ class Credit(_Command, frozen=True, gc=False):
 
 
 class Disburse(_Command, frozen=True, gc=False):
-    """Credit an open account with more of what is withheld, up to ``credited_octets`` in all."""
+    """Credit an open account with withheld octets, until ``credited_octets`` are credited in all."""
 
     account_id: str
     credited_octets: int
@@ -150,16 +156,16 @@ class Disburse(_Command, frozen=True, gc=False):
 
 
 class ProveStorage(_Command, frozen=True, gc=False):
-    """Record the card's proof that it holds the session: only now may the account be reserved.
+    """Record the card's proof that it stores the session. Only then can octets of the account be reserved.
 
     The first proof also ends the wallet's hold for exhaustion, but not a pause, if ``ordered_at`` is later than the
-    beginning of that hold, or the wallet continues with its next account.
+    beginning of that hold, or if the wallet continues with its next account.
     """
 
     account_id: str
     storage_proof: str
     ordered_at: int = 0
-    """When the session was ordered (Unix seconds); 0 if this proof must not end a hold."""
+    """When the session was ordered, in Unix seconds; 0 if this proof must not end a hold."""
 
     def __post_init__(self) -> None:
         """Check identifiers and instant."""
@@ -168,15 +174,15 @@ class ProveStorage(_Command, frozen=True, gc=False):
 
 
 class Reserve(_Command, frozen=True, gc=False):
-    """Reserve octets of the wallet's usable account; on an open reservation this replaces it."""
+    """Reserve octets of the wallet's usable account. On an open reservation it replaces what that holds."""
 
     reservation_id: str
     wallet_id: str
     ask: Ask
     note: str = ""
-    """What the owner wants to find again after a restart; kept with the reservation, never read here."""
+    """Data of the client for the time after a restart. Kept with the reservation; the ledger does not read it."""
     admit: bool = False
-    """Where nothing can be granted, take it in all the same, so that it may ask again, and a replay finds it."""
+    """Open the reservation even if nothing can be granted, so that it may ask again and a replay finds it."""
 
     def __post_init__(self) -> None:
         """Check identifiers and note."""
@@ -186,20 +192,20 @@ class Reserve(_Command, frozen=True, gc=False):
 
 
 class Admit(_Command, frozen=True, gc=False):
-    """Take a reservation in that holds nothing: it may ask later, and what it uses has a place.
+    """Open a reservation without octets: it may ask later, and its usage can be booked.
 
-    ``over``: nothing is ever granted to it. It is a tombstone from the beginning, for usage that came late or
-    from nowhere; the wallet ``NOBODY`` takes what no line can be charged with.
+    ``over``: open it closed, as a tombstone that never gets a grant. It takes usage that was reported late or for
+    an unknown session. The wallet ``NOBODY`` takes usage that no line can be charged with.
     """
 
     reservation_id: str
     wallet_id: str
     expires_at: int
     note: str = ""
-    """As a Reserve's."""
+    """As the note of a Reserve."""
     over: bool = False
     closing_note: str = ""
-    """Why it is over, for the journal's readers."""
+    """Why it is closed, for readers of the journal."""
 
     def __post_init__(self) -> None:
         """Check identifiers, instant and notes."""
@@ -210,14 +216,14 @@ class Admit(_Command, frozen=True, gc=False):
 
 
 class Commit(_Command, frozen=True, gc=False):
-    """Book usage, give the rest of the reservation back, and reserve anew where there is an ask."""
+    """Book usage, give the rest of the reservation back, and reserve anew if there is an ask."""
 
     reservation_id: str
     used_octets: int
     ask: Ask | None = None
     close: bool = False
     note: str = ""
-    """What the owner tells of this usage (and of why it closes), for the journal's readers; never read here."""
+    """Details of this usage and the reason of closing, for readers of the journal. The ledger does not read it."""
 
     def __post_init__(self) -> None:
         """Check identifiers and usage."""
@@ -230,11 +236,11 @@ class Commit(_Command, frozen=True, gc=False):
 
 
 class Release(_Command, frozen=True, gc=False):
-    """Settle a reservation without usage; what stays behind still takes usage that is reported late."""
+    """Settle a reservation without usage. It stays as a tombstone that takes usage reported late."""
 
     reservation_id: str
     note: str = ""
-    """Why, for the journal's readers."""
+    """The reason, for readers of the journal."""
 
     def __post_init__(self) -> None:
         """Check identifiers and note."""
@@ -244,7 +250,7 @@ class Release(_Command, frozen=True, gc=False):
 
 
 class HoldWallet(_Command, frozen=True, gc=False):
-    """Grant nothing to the wallet until the hold is lifted; each reason is kept apart.
+    """Refuse grants to the wallet until the hold is lifted. A wallet can be held for several reasons at once.
 
     For the reason ``exhausted`` the ledger holds a wallet only if none of its accounts can be used: a proof of
     storage that came before this command counts.
@@ -261,7 +267,7 @@ class HoldWallet(_Command, frozen=True, gc=False):
 
 
 class LiftHold(_Command, frozen=True, gc=False):
-    """Lift the hold, whatever its reasons; with an account, that one is used next."""
+    """Lift the hold for all its reasons. If an account is named, it is used next."""
 
     wallet_id: str
     account_id: str | None = None
@@ -272,7 +278,7 @@ class LiftHold(_Command, frozen=True, gc=False):
 
 
 class OrderWallet(_Command, frozen=True, gc=False):
-    """Choose which accounts come first; those not named follow by their expiry."""
+    """Set which accounts are used first; the others follow in the order of their expiry."""
 
     wallet_id: str
     account_ids: tuple[str, ...]
@@ -286,7 +292,7 @@ class OrderWallet(_Command, frozen=True, gc=False):
 
 
 class ContinueWithNext(_Command, frozen=True, gc=False):
-    """Choose whether the next account follows an exhausted one by itself, or the wallet goes on hold."""
+    """Set whether the next account follows an exhausted one by itself; otherwise the wallet goes on hold."""
 
     wallet_id: str
     enabled: bool
@@ -297,7 +303,7 @@ class ContinueWithNext(_Command, frozen=True, gc=False):
 
 
 class Transfer(_Command, frozen=True, gc=False):
-    """Move available octets from one open account to another: all of the amount or nothing."""
+    """Move available octets from one open account to another: the whole amount or nothing."""
 
     from_account_id: str
     to_account_id: str
@@ -312,12 +318,15 @@ class Transfer(_Command, frozen=True, gc=False):
 
 
 class Refund(_Command, frozen=True, gc=False):
-    """Give used octets back to an open account of the wallet: all of the amount, of what it used, or nothing."""
+    """Give used octets back to one open account of the wallet: the whole amount or nothing.
+
+    One account has to have used that much; otherwise the outcome is INSUFFICIENT.
+    """
 
     wallet_id: str
     amount_octets: int
     note: str = ""
-    """Whose, for the journal's readers."""
+    """The bearer of the refund, for readers of the journal."""
 
     def __post_init__(self) -> None:
         """Check identifiers, amount and note."""
@@ -327,7 +336,7 @@ class Refund(_Command, frozen=True, gc=False):
 
 
 class Expire(_Command, frozen=True, gc=False):
-    """End an account whose time has come; what is available or comes back goes to ``expired``."""
+    """Expire a due account. Its available octets, and those that come back later, move to ``expired``."""
 
     account_id: str
 
@@ -337,7 +346,7 @@ class Expire(_Command, frozen=True, gc=False):
 
 
 class Revoke(_Command, frozen=True, gc=False):
-    """End an account by decision; what is available or comes back goes to ``revoked``."""
+    """Revoke an account. Its available octets, and those that come back later, move to ``revoked``."""
 
     account_id: str
     reason: str
@@ -348,7 +357,7 @@ class Revoke(_Command, frozen=True, gc=False):
 
 
 class Freeze(_Command, frozen=True, gc=False):
-    """Refuse everything to a wallet (fraud, a lost phone), or end that."""
+    """Freeze a wallet (fraud, a lost phone) or thaw it. Nothing is granted to a frozen wallet."""
 
     wallet_id: str
     frozen: bool
@@ -359,7 +368,7 @@ class Freeze(_Command, frozen=True, gc=False):
 
 
 class Close(_Command, frozen=True, gc=False):
-    """Forget an account that ended long ago and has expired; until then its id guards against a second credit."""
+    """Forget an account that ended long ago and has expired. Until then its id guards against a second credit."""
 
     account_id: str
 
@@ -393,10 +402,11 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def fingerprint(command: Command) -> int:
-    """Return a number that differs where two commands with one id differ in what was asked.
+    """Return a number that tells two commands with the same id but different content apart.
 
-    Of reservations it takes only what comes from the request itself (what was used, whether it closes and
-    asks): sizes and expiries of an ask come from the clock and the settings, and a replay meets other ones.
+    For commands on reservations it covers only values of the request itself (octets used, whether it closes,
+    whether it asks). The size and the expiry of an ask depend on the clock and the settings, so a replay may have
+    others.
     """
     if isinstance(command, Commit):
         return command.used_octets << 2 | command.close << 1 | (command.ask is not None)
@@ -408,9 +418,10 @@ def fingerprint(command: Command) -> int:
         return -3
     asked: object = command
     if isinstance(command, Credit) and not command.withheld_octets:
-        # As it was before anything could be withheld: what was credited then may be asked for again now.
+        # Encode it as before ``withheld_octets`` existed: a credit of that time may still be repeated.
         asked = msgspec.to_builtins(command)[:-1]
     if isinstance(command, ProveStorage):
-        # ``ordered_at`` follows from the settings and the owner's newest wish, and a replay may meet others.
+        # ``ordered_at`` depends on the settings and on the newest decision of the account's holder, so a replay
+        # may have another value.
         asked = msgspec.to_builtins(command)[:-1]
     return int.from_bytes(blake2b(_encode(asked), digest_size=7).digest(), "big")

@@ -1,8 +1,8 @@
-"""The ledger's effects: what happened, in the form that the journal keeps for good.
+"""The ledger's effects: what happened, in the form that the journal keeps permanently.
 
-The state changes by effects alone, so replaying them gives the same state. On the wire an effect is a MessagePack
-array that begins with its number. Numbers are never used again, and a field is only ever added at the end with
-a default: then newer code reads older journals. Anything larger gets a new version octet (see ``journal``).
+Only effects change the state, so replaying them gives the same state. In the journal an effect is a MessagePack
+array that begins with its number. Numbers are never reused. A new field is added at the end only, with a default,
+so that newer code reads older journals. Any larger change needs a new version octet (see ``storage.journal``).
 """
 
 from typing import TypeAlias
@@ -13,11 +13,11 @@ from kswifi.ledger.commands import HoldReason
 
 
 class _Effect(msgspec.Struct, frozen=True, gc=False, array_like=True):
-    """``at`` is always the instant of the command, in whole Unix seconds."""
+    """``at`` is the instant of the command in whole Unix seconds, in every effect."""
 
 
 class WalletOpened(_Effect, frozen=True, gc=False, tag=1):
-    """A wallet exists."""
+    """A wallet was opened."""
 
     wallet_id: str
     imsi: str
@@ -25,7 +25,7 @@ class WalletOpened(_Effect, frozen=True, gc=False, tag=1):
 
 
 class Credited(_Effect, frozen=True, gc=False, tag=2):
-    """An account exists; ``None`` octets: it is uncapped. What is withheld is not among the octets."""
+    """An account was opened with octets; None is uncapped. The withheld octets are not part of ``octets``."""
 
     account_id: str
     wallet_id: str
@@ -36,7 +36,7 @@ class Credited(_Effect, frozen=True, gc=False, tag=2):
 
 
 class StorageProved(_Effect, frozen=True, gc=False, tag=3):
-    """The card proved that it holds the session."""
+    """The card proved that it stores the session."""
 
     account_id: str
     wallet_id: str
@@ -45,7 +45,7 @@ class StorageProved(_Effect, frozen=True, gc=False, tag=3):
 
 
 class Reserved(_Effect, frozen=True, gc=False, tag=4):
-    """Octets went from available to reserved; an uncapped account was credited with them at the same time."""
+    """Octets moved from available to reserved. For an uncapped account they were credited at the same time."""
 
     reservation_id: str
     account_id: str
@@ -56,7 +56,7 @@ class Reserved(_Effect, frozen=True, gc=False, tag=4):
 
 
 class Committed(_Effect, frozen=True, gc=False, tag=5):
-    """A reservation was taken back whole, and usage booked.
+    """All reserved octets of a reservation were taken back, and usage was booked.
 
     ``reserved -= released_octets``, ``used += octets``, and available changes by the difference (of an uncapped
     account: credited). ``first``: the account was never used before, so its session becomes active.
@@ -69,11 +69,11 @@ class Committed(_Effect, frozen=True, gc=False, tag=5):
     first: bool
     at: int
     note: str = ""
-    """What the commit's owner told of the usage."""
+    """Details of the usage, as given in the commit."""
 
 
 class Released(_Effect, frozen=True, gc=False, tag=6):
-    """A reservation was taken back without usage."""
+    """The reserved octets of a reservation were taken back without usage."""
 
     reservation_id: str
     account_id: str
@@ -82,7 +82,7 @@ class Released(_Effect, frozen=True, gc=False, tag=6):
 
 
 class Overran(_Effect, frozen=True, gc=False, tag=7):
-    """Octets were used that nothing was left for; booked apart."""
+    """Octets were used that the account could not pay for. They are counted apart."""
 
     reservation_id: str
     account_id: str
@@ -91,7 +91,7 @@ class Overran(_Effect, frozen=True, gc=False, tag=7):
 
 
 class Exhausted(_Effect, frozen=True, gc=False, tag=8):
-    """Nothing of the account is left."""
+    """All octets of the account were used."""
 
     account_id: str
     wallet_id: str
@@ -99,7 +99,7 @@ class Exhausted(_Effect, frozen=True, gc=False, tag=8):
 
 
 class WalletHeld(_Effect, frozen=True, gc=False, tag=9):
-    """Nothing is granted to the wallet from here on."""
+    """The wallet was held: nothing is granted to it from now on."""
 
     wallet_id: str
     reason: HoldReason
@@ -107,7 +107,7 @@ class WalletHeld(_Effect, frozen=True, gc=False, tag=9):
 
 
 class HoldLifted(_Effect, frozen=True, gc=False, tag=10):
-    """Grants are possible again; the account, if one is named, is the next to be used."""
+    """The hold was lifted. The account, if one is named, is used next."""
 
     wallet_id: str
     account_id: str | None
@@ -115,7 +115,7 @@ class HoldLifted(_Effect, frozen=True, gc=False, tag=10):
 
 
 class Expired(_Effect, frozen=True, gc=False, tag=11):
-    """The account is over, and these octets of it went unused; again for each part that comes back later."""
+    """The account expired with ``octets`` unused. Emitted again for each part that comes back later."""
 
     account_id: str
     wallet_id: str
@@ -124,7 +124,7 @@ class Expired(_Effect, frozen=True, gc=False, tag=11):
 
 
 class Revoked(_Effect, frozen=True, gc=False, tag=12):
-    """The account was ended by decision; otherwise as Expired."""
+    """The account was revoked with ``octets`` unused. Emitted again for each part that comes back later."""
 
     account_id: str
     wallet_id: str
@@ -134,7 +134,7 @@ class Revoked(_Effect, frozen=True, gc=False, tag=12):
 
 
 class Transferred(_Effect, frozen=True, gc=False, tag=13):
-    """Octets moved between two accounts."""
+    """Octets moved from one account to another."""
 
     from_account_id: str
     to_account_id: str
@@ -143,7 +143,7 @@ class Transferred(_Effect, frozen=True, gc=False, tag=13):
 
 
 class Frozen(_Effect, frozen=True, gc=False, tag=14):
-    """The wallet is frozen, or no longer."""
+    """The wallet was frozen or thawed."""
 
     wallet_id: str
     frozen: bool
@@ -151,7 +151,7 @@ class Frozen(_Effect, frozen=True, gc=False, tag=14):
 
 
 class Ordered(_Effect, frozen=True, gc=False, tag=15):
-    """These accounts come first, in this order."""
+    """The named accounts come first, in this order."""
 
     wallet_id: str
     account_ids: tuple[str, ...]
@@ -159,7 +159,7 @@ class Ordered(_Effect, frozen=True, gc=False, tag=15):
 
 
 class ContinueWithNextSet(_Effect, frozen=True, gc=False, tag=16):
-    """The next account follows an exhausted one by itself, or no longer."""
+    """The choice changed whether the next account follows an exhausted one by itself."""
 
     wallet_id: str
     enabled: bool
@@ -167,9 +167,9 @@ class ContinueWithNextSet(_Effect, frozen=True, gc=False, tag=16):
 
 
 class ReservationClosed(_Effect, frozen=True, gc=False, tag=17):
-    """Nothing more is granted to the reservation; until ``forget_at`` it answers replays and takes late usage.
+    """The reservation was closed. Until ``forget_at`` it answers replays and takes late usage.
 
-    ``settled``: a supervisor closed it, not its owner; ``note`` is what that command told of the reason.
+    ``settled``: a supervisor closed it and not its client. ``note``: the reason, as given in the command.
     """
 
     reservation_id: str
@@ -181,7 +181,7 @@ class ReservationClosed(_Effect, frozen=True, gc=False, tag=17):
 
 
 class Supervised(_Effect, frozen=True, gc=False, tag=18):
-    """The owner of a reservation that holds nothing was heard; ``expires_at`` is new."""
+    """A reservation that holds nothing got a new ``expires_at``: its client sent a request."""
 
     reservation_id: str
     expires_at: int
@@ -189,7 +189,7 @@ class Supervised(_Effect, frozen=True, gc=False, tag=18):
 
 
 class Answered(_Effect, frozen=True, gc=False, tag=19):
-    """The outcome of a command is kept: with its reservation, or by itself until ``forget_at``."""
+    """The outcome of a command was stored: with its reservation, or by itself until ``forget_at``."""
 
     reservation_id: str | None
     command_id: str
@@ -200,7 +200,7 @@ class Answered(_Effect, frozen=True, gc=False, tag=19):
 
 
 class AccountClosed(_Effect, frozen=True, gc=False, tag=20):
-    """The account is forgotten; what it had is in the journal."""
+    """The account was forgotten. Its history is in the journal."""
 
     account_id: str
     wallet_id: str
@@ -208,21 +208,21 @@ class AccountClosed(_Effect, frozen=True, gc=False, tag=20):
 
 
 class ReservationForgotten(_Effect, frozen=True, gc=False, tag=21):
-    """A closed reservation and its stored outcomes are gone."""
+    """A closed reservation and its stored outcomes were forgotten."""
 
     reservation_id: str
     at: int
 
 
 class AnswerForgotten(_Effect, frozen=True, gc=False, tag=22):
-    """The stored outcome of a command without reservation is gone."""
+    """The stored outcome of a command without a reservation was forgotten."""
 
     command_id: str
     at: int
 
 
 class Admitted(_Effect, frozen=True, gc=False, tag=23):
-    """A reservation that holds nothing exists."""
+    """A reservation was opened without octets."""
 
     reservation_id: str
     wallet_id: str
@@ -232,29 +232,29 @@ class Admitted(_Effect, frozen=True, gc=False, tag=23):
 
 
 class Unbooked(_Effect, frozen=True, gc=False, tag=24):
-    """Octets were used that no account could be found for; kept with the wallet, for the operator."""
+    """Octets were used and no account could be found for them. The wallet counts them, for the operator."""
 
     reservation_id: str
     wallet_id: str
     octets: int
     at: int
     note: str = ""
-    """What the commit's owner told of the usage."""
+    """Details of the usage, as given in the commit."""
 
 
 class Refunded(_Effect, frozen=True, gc=False, tag=25):
-    """Octets that were used went back to available (of an uncapped account: they were never credited)."""
+    """Used octets went back to available (of an uncapped account: they are no longer credited)."""
 
     account_id: str
     wallet_id: str
     octets: int
     at: int
     note: str = ""
-    """What the command's owner told of it."""
+    """The note of the command."""
 
 
 class Disbursed(_Effect, frozen=True, gc=False, tag=26):
-    """Octets that were withheld are credited."""
+    """Withheld octets were credited."""
 
     account_id: str
     wallet_id: str

@@ -1,4 +1,4 @@
-"""What the ledger refuses, and how it says that it can no longer be believed."""
+"""The ledger's errors: invalid or refused commands, and a journal that failed or is damaged."""
 
 from kswifi.kernel.errors import KswifiError
 
@@ -10,31 +10,31 @@ class LedgerError(KswifiError):
 
 
 class InvalidCommandError(LedgerError):
-    """A command that nobody should have made: a negative amount, an empty or endless identifier."""
+    """A command with an impossible value: a negative amount, an empty identifier or one that is too long."""
 
     code = "invalid_command"
 
 
 class LedgerBusyError(LedgerError):
-    """The queue is full; the command was turned away before it was applied, so it may be sent again."""
+    """The queue is full. The command was not applied and may be sent again."""
 
     code = "ledger_busy"
 
 
 class LedgerClosedError(LedgerError):
-    """The ledger is not started, or is being closed."""
+    """The ledger is not started, or it is closing."""
 
     code = "ledger_closed"
 
 
 class LedgerFailedError(LedgerError):
-    """An append failed: memory is discarded, and only a restart from the journal tells what is true."""
+    """An append to the journal failed. Memory is discarded; only a restart from the journal recovers the state."""
 
     code = "ledger_failed"
 
 
 class LedgerDamagedError(LedgerError):
-    """The journal or what belongs to it is torn, altered or incomplete; nothing was repaired or dropped."""
+    """The journal, a snapshot or the head file is torn, altered or incomplete. Nothing was repaired or dropped."""
 
     code = "ledger_damaged"
 

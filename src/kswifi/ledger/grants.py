@@ -1,4 +1,4 @@
-"""The grant rule: which account a wallet spends from, and how much of it at once."""
+"""The grant rule: which account a wallet spends from, and how many octets a reservation gets at once."""
 
 from typing import Final
 
@@ -8,19 +8,19 @@ from kswifi.ledger.commands import Ask, OutcomeCode
 from kswifi.ledger.state import Account, LedgerState, Wallet
 
 RESERVATIONS_PER_WALLET: Final = 64
-"""Open at once; a phone has a few bearers and rating groups."""
+"""The most open reservations of a wallet; a phone has a few bearers and rating groups."""
 
 
 def is_usable(account: Account, at: int) -> bool:
-    """Return whether something of an open account can be granted now."""
+    """Return whether an open account can grant now: octets available, storage proved, not expired."""
     return (account.available > 0 or account.uncapped) and account.storage_proof != "" and at < account.expires_at
 
 
 def usable_account(state: LedgerState, wallet: Wallet, at: int) -> Account | None:
-    """Return the account to grant from: the active one, else the first in order that is usable.
+    """Return the account to grant from: the active one, else the first usable one in the wallet's order.
 
-    While another reservation holds all that is left of the active one, or the rest of it is withheld, the next is
-    used only if the wallet continues by itself.
+    If other reservations hold the rest of the active account, or the rest is withheld, the next account is used
+    only when the wallet continues with the next account by itself.
     """
     active = state.accounts[wallet.active_account_id] if wallet.active_account_id else None
     if active is not None:
@@ -37,9 +37,10 @@ def usable_account(state: LedgerState, wallet: Wallet, at: int) -> Account | Non
 
 
 def account_for_late(state: LedgerState, wallet: Wallet, at: int) -> Account | None:
-    """Return the account that pays for usage nothing was reserved for: a hold does not undo what was used.
+    """Return the account that pays for usage without a reservation, or None. A hold does not matter: it was used.
 
-    The one that would be granted from; else the active one, or the first whose storage is proved, which overruns.
+    It is the account that a grant would use; else the active one, or the first whose storage is proved. The last
+    two overrun.
     """
     account = usable_account(state, wallet, at)
     if account is None and wallet.active_account_id is not None:
@@ -51,12 +52,12 @@ def account_for_late(state: LedgerState, wallet: Wallet, at: int) -> Account | N
 
 
 def awaits_tranche(account: Account) -> bool:
-    """Return whether nothing is left of what was credited, and something is withheld."""
+    """Return whether all credited octets are granted or used, and more octets are withheld."""
     return account.withheld > 0 and account.available == 0
 
 
 def refusal(state: LedgerState, wallet: Wallet, at: int) -> OutcomeCode:
-    """Return why none of the wallet's accounts is usable: what would help soonest is said first."""
+    """Return why no account of the wallet is usable; of several reasons, the one that may end soonest."""
     accounts = [state.accounts[it] for it in wallet.account_ids]
     if any((it.reserved or awaits_tranche(it)) and at < it.expires_at for it in accounts):
         return OutcomeCode.NOTHING_USABLE
@@ -68,11 +69,18 @@ def refusal(state: LedgerState, wallet: Wallet, at: int) -> OutcomeCode:
 def grant(
     work: Work, wallet: Wallet, reservation_id: str, ask: Ask, rest: int = 0, note: str = ""
 ) -> tuple[OutcomeCode, Account | None, int]:
-    """Reserve what the rule gives: (code, account, octets), octets only when done.
+    """Reserve octets by the grant rule; return (code, account, octets).
+
+    There are an account and octets only if the code is DONE.
 
     Args:
-        rest: octets that this reservation just gave back; the new grant is no smaller, if they are available and
-            the ask does not say that it may shrink.
+        work: the command's context.
+        wallet: the wallet that spends.
+        reservation_id: the reservation that gets the octets.
+        ask: how much to reserve.
+        rest: octets that this reservation just gave back. The new grant is no smaller, if that much is available
+            and the ask does not allow to shrink.
+        note: kept with a new reservation.
     """
     state, at = work.state, work.at
     if wallet.frozen:
@@ -96,7 +104,7 @@ def is_shared(state: LedgerState, wallet: Wallet, reservation_id: str) -> bool:
 
 
 def is_final(state: LedgerState, wallet: Wallet, account: Account, at: int) -> bool:
-    """Return whether nothing more can be granted to the wallet once this account's grant is used."""
+    """Return whether nothing more can be granted to the wallet after this account's grant is used."""
     if account.uncapped or account.available or account.withheld:
         return False
     if not wallet.continue_with_next:

@@ -1,6 +1,6 @@
-"""What an operator asks of a ledger on disk: is it whole, what has a wallet, what happened. Data, not text.
+"""Inspect a ledger on disk: verify it, show a wallet, replay the journal, list effects. Returns data, not text.
 
-Everything here only reads, also while the ledger is in use: it then tells what was durable when it began.
+Everything here is read-only and works while the ledger is in use; it then sees what was durable at its start.
 """
 
 from collections import Counter
@@ -17,21 +17,21 @@ from kswifi.ledger.storage.sqlite_journal import SqliteJournalReader, acknowledg
 
 
 class Verified(msgspec.Struct, frozen=True):
-    """What a whole walk through the journal found."""
+    """The result of a complete check of the journal."""
 
     sequence: int
     since_sequence: int
-    """What came before is in a snapshot alone; 0 for a journal that was never pruned."""
+    """Records before it are known from a snapshot only; 0 for a journal that was never pruned."""
     effects: int
     wallets: int
     accounts: int
     open_reservations: int
     damage: tuple[str, ...]
-    """What is wrong with the journal or the snapshots, in words; empty if nothing is."""
+    """Damage of the journal or the snapshots in words; empty if there is none."""
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """A wallet with all that belongs to it."""
+    """A wallet with its accounts and open reservations."""
 
     wallet: WalletView
     accounts: tuple[AccountView, ...]
@@ -39,17 +39,17 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 class Replayed(msgspec.Struct, frozen=True):
-    """The journal told anew from its first record."""
+    """The result of a replay of the journal."""
 
     report: RecoveryReport
     effects: dict[str, int]
-    """How often each kind of effect is in it."""
+    """The number of effects of each kind."""
 
 
 def verify(directory: Path) -> Verified:
-    """Check every record and its digest, the invariants at the end, and each snapshot against the journal.
+    """Check every record and its digest, the invariants of the final state, and each snapshot against the journal.
 
-    A pruned journal is checked from the oldest snapshot on; ``since_sequence`` tells where that is.
+    A pruned journal is checked from the oldest snapshot on; ``since_sequence`` is where that begins.
     """
     damage: list[str] = []
     state, sequence, since, effects = LedgerState(), 0, 0, 0
@@ -58,7 +58,7 @@ def verify(directory: Path) -> Verified:
     except LedgerDamagedError as error:
         return Verified(0, 0, 0, 0, 0, 0, (error.message,))
     try:
-        known = acknowledged(directory)  # before the end is looked up, which an owner may move meanwhile
+        known = acknowledged(directory)  # read before the end, which the owner may move meanwhile
         recovered = _recover_all(directory, journal, at_least=known)
         state, sequence, effects = recovered.state, recovered.head.sequence, recovered.report.effects
         since = recovered.report.snapshot_sequence or 0
@@ -74,7 +74,7 @@ def verify(directory: Path) -> Verified:
 
 
 def show(directory: Path, *, wallet_id: str | None = None, account_id: str | None = None) -> Shown | None:
-    """Return a wallet, by its id or by one of its accounts; None if the ledger does not know it.
+    """Return a wallet, found by its id or by one of its accounts; None if there is none.
 
     Raises:
         LedgerDamagedError: the journal cannot be followed to its end.
@@ -99,7 +99,7 @@ def show(directory: Path, *, wallet_id: str | None = None, account_id: str | Non
 
 
 def replay(directory: Path) -> Replayed:
-    """Tell the journal anew from its first record, without snapshots; a pruned one from its oldest snapshot.
+    """Replay the journal from its first record without snapshots; a pruned one from its oldest snapshot.
 
     Raises:
         LedgerDamagedError: it cannot be followed to its end.
@@ -116,7 +116,7 @@ def replay(directory: Path) -> Replayed:
 
 
 def _recover_all(directory: Path, journal: SqliteJournalReader, at_least: int = 0) -> Recovered:
-    """Recover from as far back as the journal goes: without a snapshot, unless it was pruned."""
+    """Recover from the earliest point of the journal: without a snapshot, unless the journal was pruned."""
     snapshots = OldestSnapshot(directory) if journal.base().sequence else None
     return recover(journal, journal.open(), snapshots, at_least=at_least)
 
@@ -127,7 +127,7 @@ def _damaged_snapshots(directory: Path, journal: SqliteJournalReader, end: Head)
     for path in snapshots.paths():
         try:
             _, head = snapshots.load(path)
-        except FileNotFoundError:  # removed as the oldest since the look-up: the ledger is in use
+        except FileNotFoundError:  # pruned since the listing: the ledger is in use
             continue
         except LedgerDamagedError as error:
             found.append(error.message)

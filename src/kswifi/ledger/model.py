@@ -1,7 +1,7 @@
-"""The ledger's one rule book: a pure function from state, command and instant to outcome and effects.
+"""The ledger's rules: a pure function of state, command and instant that returns an outcome and effects.
 
-No clock, no I/O, no chance: the same commands at the same instants give the same effects, and the effects alone
-change the state. So the journal, which keeps effects, tells everything.
+It uses no clock, no I/O and no randomness: the same commands at the same instants give the same effects, and
+only effects change the state. The journal keeps the effects, so replaying it rebuilds the state.
 """
 
 from collections.abc import Callable
@@ -19,9 +19,10 @@ __all__ = ["apply", "forget_due"]
 
 
 def apply(state: LedgerState, command: Command, at: int) -> tuple[Outcome, tuple[fx.Effect, ...]]:
-    """Apply a command at an instant (Unix seconds): its outcome, and what happened.
+    """Apply a command at an instant (Unix seconds); return its outcome and its effects.
 
-    A command that was done before has its outcome of then, and no effects. A refusal has no effects either.
+    Idempotent: a command that was done before returns its stored outcome without effects. A refusal has no effects
+    either, unless it is stored itself (a ``Refund``, a ``Reserve`` with ``admit``).
     """
     verb = _SPENDING.get(type(command))
     work = Work(state, at)
@@ -35,7 +36,12 @@ def apply(state: LedgerState, command: Command, at: int) -> tuple[Outcome, tuple
 
 
 def forget_due(state: LedgerState, at: int) -> tuple[fx.Effect, ...]:
-    """Forget what has been remembered long enough, a bounded part of it; called once a batch."""
+    """Forget closed reservations and stored answers whose retention is over, at most ``FORGET_AT_ONCE`` a batch.
+
+    Args:
+        state: the state, which the effects change.
+        at: the instant of the batch in Unix seconds.
+    """
     work = Work(state, at)
     for is_reservation, identifier in due(state, at):
         if is_reservation:

@@ -36,7 +36,7 @@ class LedgerQueries(LedgerAccounts, Protocol):
     """Questions answered from memory, never from disk."""
 
     def wallet_of_imsi(self, imsi: str) -> str | None:
-        """Return the wallet that an IMSI spends from."""
+        """Return the id of the wallet with this IMSI, or None."""
         ...
 
     def wallet(self, wallet_id: str) -> WalletView | None:
@@ -48,11 +48,11 @@ class LedgerQueries(LedgerAccounts, Protocol):
         ...
 
     def available_octets(self, account_id: str) -> int | None:
-        """Return what is left to grant of an account; None for an uncapped or unknown one."""
+        """Return the available octets of an account; None for an uncapped or unknown account."""
         ...
 
     def settled_at(self, reservation_id: str, command_id: str) -> int | None:
-        """Return when a ``Release`` of this id settled a reservation; None if it did not, or that is forgotten."""
+        """Return when the ``Release`` of this id settled a reservation; None if it did not or is forgotten."""
         ...
 
     def reservation(self, reservation_id: str) -> ReservationView | None:
@@ -60,7 +60,7 @@ class LedgerQueries(LedgerAccounts, Protocol):
         ...
 
     def open_reservations(self) -> Iterator[ReservationView]:
-        """Go through all reservations that are not closed; at a start only."""
+        """Yield all open reservations; for the start only."""
         ...
 
 
@@ -74,7 +74,7 @@ class Ledger(Protocol):
 
     @property
     def room(self) -> int:
-        """How many commands it would take now."""
+        """How many commands can be submitted now."""
         ...
 
     def submit(self, command: Command, done: Callable[[Outcome], None]) -> None:

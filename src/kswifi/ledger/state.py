@@ -1,7 +1,7 @@
-"""The ledger's state in memory: wallets, accounts, reservations and the answers already given.
+"""The ledger's state in memory: wallets, accounts, reservations and stored answers.
 
-The objects are flat and hidden from the garbage collector, since a million accounts stay in memory for months.
-Nothing here decides anything: ``replay`` changes them by effects, and callers are given copies.
+The objects are flat and not tracked by the garbage collector, because a million accounts stay in memory for
+months. This module decides nothing: ``replay`` changes the objects by effects, and callers get copies.
 """
 
 import enum
@@ -17,7 +17,7 @@ from kswifi.ledger.commands import HoldReason, OutcomeCode
 Hold: TypeAlias = Literal["paused", "exhausted", "paused+exhausted"]
 """The set of reasons for which a wallet is held, as one text.
 
-A snapshot keeps the text. Older snapshots have one reason at most, and are still read.
+A snapshot keeps the text. Older snapshots have at most one reason; they can still be read.
 """
 
 _REASONS: Final[dict[Hold | None, frozenset[HoldReason]]] = {
@@ -30,7 +30,7 @@ _HOLDS: Final = {reasons: hold for hold, reasons in _REASONS.items()}
 
 
 def reasons_of(hold: Hold | None) -> frozenset[HoldReason]:
-    """Return the reasons of a hold; none where there is no hold."""
+    """Return the reasons of a hold; the empty set if there is no hold."""
     return _REASONS[hold]
 
 
@@ -40,7 +40,7 @@ def hold_for(reasons: frozenset[HoldReason]) -> Hold | None:
 
 
 class AccountStatus(enum.StrEnum):
-    """Where an account is in its life; all but ``OPEN`` are ends."""
+    """The state of an account. All but OPEN are final."""
 
     OPEN = "open"
     EXHAUSTED = "exhausted"
@@ -49,10 +49,10 @@ class AccountStatus(enum.StrEnum):
 
 
 class Account(msgspec.Struct, gc=False, array_like=True):
-    """The octets of one session.
+    """The octets of one internet session.
 
-    Always: credited + transferred_in == used + reserved + available + expired + revoked + transferred_out.
-    ``overrun`` stands apart: used, and not paid for.
+    Invariant: credited + transferred_in == used + reserved + available + expired + revoked + transferred_out.
+    ``overrun`` is not part of it: these octets were used and not paid for.
     """
 
     account_id: str
@@ -71,26 +71,28 @@ class Account(msgspec.Struct, gc=False, array_like=True):
     transferred_out: int = 0
     overrun: int = 0
     first_used_at: int = 0
-    """0 while it was never used."""
+    """Unix seconds; 0 if it was never used."""
     ended_at: int = 0
     reservations: int = 0
-    """How many reservations, closed ones included, would book on it."""
+    """The number of reservations, closed ones included, that book on it."""
     withheld: int = 0
-    """Part of the session's right, and not credited yet: while there is some, the account does not end by use."""
+    """Octets the session is entitled to and that are not credited yet. While there are some, use does not end the
+    account.
+    """
 
     @property
     def is_used_up(self) -> bool:
-        """Whether nothing is left, held or yet to come."""
+        """Whether no octets are available, reserved or withheld."""
         return not (self.uncapped or self.available or self.reserved or self.withheld)
 
 
 class Wallet(msgspec.Struct, gc=False, array_like=True):
-    """The accounts of one eSIM, and the order they are used in."""
+    """The accounts of one eSIM, and the order in which they are used."""
 
     wallet_id: str
     imsi: str
     account_ids: tuple[str, ...] = ()
-    """Open accounts in the order of their use: first the ``chosen`` ones, then by expiry."""
+    """Open accounts in the order of use: first the ``chosen`` ones, then by expiry."""
     chosen: int = 0
     active_account_id: str | None = None
     """The account in use, or the one that was chosen when the hold was lifted."""
@@ -98,18 +100,18 @@ class Wallet(msgspec.Struct, gc=False, array_like=True):
     frozen: bool = False
     continue_with_next: bool = False
     reservation_ids: tuple[str, ...] = ()
-    """Reservations that are not closed."""
+    """Open reservations."""
     unbooked: int = 0
-    """Octets used that no account could be found for."""
+    """Octets that were used and that no account could be found for."""
 
 
 class Reservation(msgspec.Struct, gc=False, array_like=True):
-    """What one charging session holds, and the answers it was given."""
+    """The octets that one charging session (or one rating group of it) holds, and its stored answers."""
 
     reservation_id: str
     wallet_id: str
     account_id: str
-    """``NO_ACCOUNT`` where it never held anything."""
+    """``NO_ACCOUNT`` if it never held octets."""
     reserved: int = 0
     expires_at: int = 0
     note: str = ""
@@ -117,7 +119,7 @@ class Reservation(msgspec.Struct, gc=False, array_like=True):
     forget_at: int = 0
     answers: dict[str, bytes] = {}
     watched_at: int = 0
-    """The instant of its one valid entry among the supervised."""
+    """The instant of its one valid entry in ``LedgerState.supervised``."""
 
 
 class Balances(msgspec.Struct, frozen=True, gc=False):
@@ -176,22 +178,22 @@ class ReservationView(msgspec.Struct, frozen=True, gc=False):
 
 
 class Retention(msgspec.Struct, frozen=True):
-    """How long what is over is remembered, in seconds."""
+    """How long closed and ended items are remembered, in seconds."""
 
     closed_seconds: int = 600
-    """A reservation its owner closed: replays get their answers, usage out of order is still taken."""
+    """A reservation that its client closed: replays get their answers, and usage out of order is still taken."""
     settled_seconds: int = 86_400
-    """A reservation a supervisor settled: its tombstone takes late usage."""
+    """A reservation that a supervisor settled: its tombstone takes late usage."""
     control_seconds: int = 35 * 86_400
-    """The answer to a command that would not be harmless twice; an outbox entry is retried for 30 days."""
+    """The answer to a command that would do harm if applied twice. An outbox entry is retried for 30 days."""
     natural_seconds: int = 3_600
-    """The answer to a command that its account or wallet remembers as well."""
+    """The answer to a command that its account or wallet remembers too."""
     ended_seconds: int = 35 * 86_400
-    """An ended account cannot be closed earlier: its id keeps a late second credit out."""
+    """An ended account cannot be closed earlier: its id guards against a late second credit."""
 
 
 class LedgerState:
-    """Everything the ledger knows, with the read-only questions that callers may ask of it."""
+    """The whole state of the ledger, with the read-only queries for callers."""
 
     __slots__ = (
         "accounts",
@@ -211,12 +213,12 @@ class LedgerState:
         self.accounts: dict[str, Account] = {}
         self.reservations: dict[str, Reservation] = {}
         self.answers: dict[str, bytes] = {}
-        """Answers to commands that belong to no reservation."""
+        """Stored answers to commands without a reservation."""
         self.imsis: dict[str, str] = {}
         self.exhausted_since: dict[str, int] = {}
-        """For each wallet that is held for exhaustion, when that hold began."""
+        """The beginning of the hold of each wallet that is held for exhaustion."""
         self.forgettable: list[tuple[int, bool, str]] = []
-        """A heap of (forget_at, whether a reservation, its id or the command's)."""
+        """A heap of (forget_at, whether it is a reservation, reservation id or command id)."""
         self.supervised: list[tuple[int, str]] = []
         """A heap of (instant, reservation id), at or before the expiry of each open reservation.
 
@@ -224,11 +226,11 @@ class LedgerState:
         """
 
     def wallet_of_imsi(self, imsi: str) -> str | None:
-        """Return the id of the wallet that this IMSI spends from."""
+        """Return the id of the wallet with this IMSI, or None."""
         return self.imsis.get(imsi)
 
     def wallet(self, wallet_id: str) -> WalletView | None:
-        """Return a copy of the wallet."""
+        """Return a copy of the wallet, or None."""
         it = self.wallets.get(wallet_id)
         if it is None:
             return None
@@ -245,7 +247,7 @@ class LedgerState:
         )
 
     def account(self, account_id: str) -> AccountView | None:
-        """Return a copy of the account."""
+        """Return a copy of the account, or None."""
         it = self.accounts.get(account_id)
         if it is None:
             return None
@@ -263,25 +265,28 @@ class LedgerState:
         )
 
     def balances(self, account_id: str) -> Balances | None:
-        """Return the octets of the account."""
+        """Return the octets of the account, or None."""
         it = self.accounts.get(account_id)
         return None if it is None else balances_of(it)
 
     def accounts_of(self, wallet_id: str) -> list[AccountView]:
-        """Return copies of all accounts of a wallet, ended ones too; it walks all accounts, so not for requests."""
+        """Return copies of all accounts of a wallet, ended ones included.
+
+        Slow, because it walks all accounts: not for requests.
+        """
         mine = [it.account_id for it in self.accounts.values() if it.wallet_id == wallet_id]
         return [view for account_id in mine if (view := self.account(account_id)) is not None]
 
     def available_octets(self, account_id: str) -> int | None:
-        """Return what is left to grant of an account; None for an uncapped or unknown one."""
+        """Return the available octets of an account; None for an uncapped or unknown account."""
         it = self.accounts.get(account_id)
         return None if it is None or it.uncapped else it.available
 
     def is_closable(self, account_id: str, at: int) -> bool:
-        """Tell whether an account may be forgotten.
+        """Return whether an account may be forgotten.
 
-        It ended long ago, no remembered reservation books on it, and it has expired: before its expiry, a late copy
-        of its ``Credit`` would credit it again.
+        It ended long ago, no remembered reservation books on it, and it has expired: before its expiry, a late
+        copy of its ``Credit`` would credit it again.
         """
         it = self.accounts.get(account_id)
         if it is None or it.status is AccountStatus.OPEN or it.reserved or it.reservations:
@@ -289,30 +294,33 @@ class LedgerState:
         return at >= max(it.ended_at + self.retention.ended_seconds, it.expires_at)
 
     def settled_at(self, reservation_id: str, command_id: str) -> int | None:
-        """Return when a ``Release`` of this id settled a reservation; None if it did not, or that is forgotten."""
+        """Return when the ``Release`` of this id settled a reservation; None if it did not or is forgotten."""
         it = self.reservations.get(reservation_id)
         if it is None or not it.closed or key_within(reservation_id, command_id) not in it.answers:
             return None
         return it.forget_at - self.retention.settled_seconds
 
     def reservation(self, reservation_id: str) -> ReservationView | None:
-        """Return a copy of the reservation; a closed one is known until it is forgotten."""
+        """Return a copy of the reservation; closed ones too, until they are forgotten."""
         it = self.reservations.get(reservation_id)
         return None if it is None else _reservation_view(it)
 
     def open_reservations(self) -> Iterator[ReservationView]:
-        """Go through all reservations that are not closed: for a start, not for requests."""
+        """Yield all open reservations. Slow: for the start of the process, not for requests."""
         for it in self.reservations.values():
             if not it.closed:
                 yield _reservation_view(it)
 
     def watch(self, reservation: Reservation) -> None:
-        """See to it that the reservation is found when its expiry has come."""
+        """Put the reservation into the heap of supervised ones, so that ``overdue`` finds it after its expiry."""
         reservation.watched_at = reservation.expires_at
         heapq.heappush(self.supervised, (reservation.expires_at, reservation.reservation_id))
 
     def overdue(self, now: int, limit: int) -> list[ReservationView]:
-        """Return open reservations whose expiry has come, the oldest first; they stay so until settled."""
+        """Return at most ``limit`` open reservations whose expiry has passed, the oldest first.
+
+        They stay overdue until they are settled.
+        """
         found: list[Reservation] = []
         while self.supervised and self.supervised[0][0] <= now and len(found) < limit:
             instant, reservation_id = heapq.heappop(self.supervised)
@@ -331,8 +339,8 @@ class LedgerState:
 def key_within(reservation_id: str, command_id: str) -> str:
     """Return the key of a command within its reservation.
 
-    Ids that begin with their reservation's, as those of charging do, keep only the rest: "#7" is one string in
-    memory for all reservations. The first character tells the two kinds apart.
+    An id that begins with the id of its reservation, as those of charging do, is stored without that beginning:
+    "#7" is then one string in memory for all reservations. The first character tells the two kinds of key apart.
     """
     if command_id.startswith(reservation_id):
         return sys.intern("~" + command_id[len(reservation_id) :])

@@ -1,4 +1,9 @@
-"""The verbs of the hot path: reserve, admit, commit, release."""
+"""Commands of the charging path: reserve, admit, commit, release.
+
+A reservation goes through: reserved or admitted; committed any number of times, each with a new grant; closed by
+its client or settled by a supervisor. A closed one stays for a while as a tombstone: it answers replays and takes
+usage that is reported late.
+"""
 
 from kswifi.ledger import effects as fx
 from kswifi.ledger.command_context import CONFLICT, DONE, Work, answered_before
@@ -18,7 +23,10 @@ from kswifi.ledger.state import Account, AccountStatus, Reservation, key_within,
 
 
 def reserve(work: Work, command: Reserve) -> Outcome:
-    """Reserve for a new reservation, or replace what an open one holds."""
+    """Open a reservation with a grant, or replace what an open one holds.
+
+    UNKNOWN_RESERVATION if the reservation is closed; CONFLICT if it belongs to another wallet.
+    """
     reservation = work.state.reservations.get(command.reservation_id)
     if reservation is None:
         return _begin(work, command)
@@ -34,7 +42,7 @@ def reserve(work: Work, command: Reserve) -> Outcome:
 
 
 def admit(work: Work, command: Admit) -> Outcome:
-    """Take in a reservation that holds nothing; one that exists stays as it is."""
+    """Open a reservation without octets; an existing one of the same wallet stays as it is."""
     state, reservation_id = work.state, command.reservation_id
     reservation = state.reservations.get(reservation_id)
     if reservation is not None:
@@ -66,8 +74,8 @@ def _admit_again(work: Work, reservation: Reservation, command: Admit) -> Outcom
 def commit(work: Work, command: Commit) -> Outcome:
     """Book usage, and reserve anew or close.
 
-    Usage is never refused: a closed reservation takes it as well, as long as it is remembered. Its ask is
-    refused there with ``unknown_reservation``.
+    Usage is never refused: a closed reservation takes it as long as it is remembered. An ask on a closed one is
+    refused with ``unknown_reservation``.
     """
     reservation = work.state.reservations.get(command.reservation_id)
     if reservation is None:
@@ -88,7 +96,7 @@ def commit(work: Work, command: Commit) -> Outcome:
 
 
 def release(work: Work, command: Release) -> Outcome:
-    """Give back what a reservation holds and close it; as a tombstone it takes late usage."""
+    """Give back what a reservation holds and close it; as a tombstone it still takes late usage."""
     reservation = work.state.reservations.get(command.reservation_id)
     if reservation is None:
         return Outcome(OutcomeCode.UNKNOWN_RESERVATION)
@@ -128,7 +136,7 @@ def _begin(work: Work, command: Reserve) -> Outcome:
 
 
 def _account_of(work: Work, reservation: Reservation) -> Account | None:
-    """Return the account that the reservation books on; None if there is none to be found."""
+    """Return the account that the reservation books on; None if no account can take the usage."""
     if reservation.account_id != NO_ACCOUNT:
         return work.state.accounts[reservation.account_id]
     return account_for_late(work.state, work.state.wallets[reservation.wallet_id], work.at)
@@ -142,7 +150,14 @@ def _kept(reservation: Reservation, command: Reserve | Admit | Commit | Release)
 def _book(
     work: Work, reservation: Reservation, account: Account | None, used: int, note: str = ""
 ) -> tuple[int, int, bool]:
-    """Take the reservation back and book usage: (committed, rest given back, whether the account ran out)."""
+    """Take back what is reserved and book the usage.
+
+    Usage within the reservation is paid from it. Usage beyond it is paid from what is available, and the remainder
+    is an overrun, which is counted apart. Without an account the usage counts as unbooked octets of the wallet.
+
+    Returns:
+        The octets committed, the reserved octets that came back, and whether the account was exhausted by this.
+    """
     held = reservation.reserved
     if not used and not held:
         return 0, 0, False
@@ -193,7 +208,7 @@ def _renew(
     committed: int = 0,
     ran_out: bool = False,
 ) -> Outcome:
-    """Reserve anew after booking; a refused ask still tells the supervisor that the owner lives."""
+    """Reserve anew after booking. A refused ask still renews the supervision: the client is alive."""
     state = work.state
     wallet = state.wallets[reservation.wallet_id]
     code, account, octets = grant(work, wallet, reservation.reservation_id, ask, rest)

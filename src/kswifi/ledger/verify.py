@@ -1,4 +1,4 @@
-"""The ledger's invariants, checked: what must be true whatever happened."""
+"""Check the ledger's invariants."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _amounts = attrgetter(*_AMOUNTS)
 
 
 def verify(state: LedgerState) -> list[str]:
-    """Return what is violated, in words; an empty list is a sound ledger."""
+    """Return the violated invariants in words; an empty list means that the state is sound."""
     reserved: Counter[str] = Counter()
     holders: Counter[str] = Counter()
     found: list[str] = []
@@ -31,7 +31,7 @@ def verify(state: LedgerState) -> list[str]:
 
 
 def conserved(account: Account) -> bool:
-    """Return whether not an octet of the account appeared or got lost."""
+    """Return whether the octets that came into the account equal those that are in it or went out."""
     came = account.credited + account.transferred_in
     went = account.expired + account.revoked + account.transferred_out
     return came == account.used + account.reserved + account.available + went

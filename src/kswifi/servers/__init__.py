@@ -1,1 +1,1 @@
-"""The servers of machine protocols: a Diameter node with Gy (charging) and S6a (authentication) on it."""
+"""Servers of machine protocols: Diameter (Gy, S6a), remote SIM provisioning (ES9+, ES2+), local HTTPS."""

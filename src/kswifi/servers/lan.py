@@ -1,8 +1,8 @@
-"""HTTPS in one's own network: a CA of this installation, its certificate for this machine, words about trust.
+"""HTTPS in a local network: the installation's own CA, a certificate for this machine, and the page about trust.
 
-Browsers keep installing, working offline and checking signatures for secure origins, and no public CA signs private
-addresses. The CA made here can sign for private addresses alone (name constraints, RFC 5280, 4.2.1.10): whoever
-trusts it trusts it with nothing on the internet.
+Browsers allow installation, offline work and signature checks only for secure origins, and no public CA issues
+certificates for private addresses. The CA made here can only sign for private addresses (name constraints, RFC
+5280, 4.2.1.10): a device that trusts it does not trust it for any host on the internet.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ from kswifi.kernel.files import write_owner_only
 
 _CA_VALID: Final = timedelta(days=3650)
 _SERVER_VALID: Final = timedelta(days=90)
-"""Made anew at each start; phones take at most 825 days of a CA that their owner added."""
+"""A new certificate is made at each start. Phones accept at most 825 days from a CA that their user added."""
 _SKEW: Final = timedelta(hours=1)
 _PRIVATE: Final = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8")
 _NO_NAME: Final = "kswifi.invalid"
@@ -42,30 +42,30 @@ _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'
 
 
 class LanAddressError(KswifiError):
-    """There is no private address under which others in this network reach this machine."""
+    """This machine has no private address that other machines in its network can reach."""
 
     code = "no_lan_address"
 
 
 def lan_address() -> IPv4Address:
-    """Return this machine's address in its network.
+    """Return this machine's private address in its network.
 
     Raises:
-        LanAddressError: it has none, or is on the internet itself.
+        LanAddressError: it has no network, or only a public address.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            probe.connect(("192.0.2.1", 9))  # sends nothing: it asks the system for the way out (RFC 5737)
+            probe.connect(("192.0.2.1", 9))  # sends nothing: it makes the system choose a route (RFC 5737)
         except OSError:
             raise LanAddressError("this machine is in no network: connect it to WiFi first") from None
         return private_address(probe.getsockname()[0])
 
 
 def private_address(text: str) -> IPv4Address:
-    """Return a private IPv4 address.
+    """Parse a private IPv4 address.
 
     Raises:
-        LanAddressError: it is none.
+        LanAddressError: the text is not a private IPv4 address.
     """
     try:
         address = ip_address(text)
@@ -77,7 +77,7 @@ def private_address(text: str) -> IPv4Address:
 
 
 def new_ca(now: datetime) -> bytes:
-    """Return a new CA, key and certificate as PEM."""
+    """Create a CA; return its key and certificate as PEM."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"KSWiFi here, {now:%Y-%m-%d}")])
     permitted: list[x509.GeneralName] = [x509.IPAddress(ip_network(net)) for net in _PRIVATE]
@@ -92,12 +92,13 @@ def new_ca(now: datetime) -> bytes:
 
 
 def lan_context(ca: bytes, address: IPv4Address, now: datetime, file: Path) -> ssl.SSLContext:
-    """Return the TLS context of a server at the address, with a fresh certificate that is kept in the file."""
+    """Return the TLS context of a server at the address, with a new certificate that is written to the file."""
     issuer_key, issuer = load_pem_private_key(ca, None), ca_certificate(ca)
     if not isinstance(issuer_key, ec.EllipticCurvePrivateKey):
         raise TypeError("the key of the local CA is on an elliptic curve")
     key = ec.generate_private_key(ec.SECP256R1())
-    # No name that could be taken for a host's: without DNS names in the certificate it would count as one.
+    # A name that cannot be taken for a host name: without DNS names in the certificate, clients would check this
+    # one.
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "KSWiFi in this network")])
     authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key())
     certificate = (
@@ -117,12 +118,12 @@ def lan_context(ca: bytes, address: IPv4Address, now: datetime, file: Path) -> s
 
 
 def ca_certificate(ca: bytes) -> x509.Certificate:
-    """Return the certificate of a CA's file: what may be given to everybody."""
+    """Return the certificate in a CA's file. It may be published; the key in that file may not."""
     return x509.load_pem_x509_certificate(ca[ca.index(b"-----BEGIN CERTIFICATE") :])
 
 
 def trust_app(ca: bytes, origin: str) -> Starlette:
-    """Return the page that explains trusting the CA, over plain HTTP, for those who do not trust it yet."""
+    """Return the web page, over plain HTTP, that explains how to trust the CA."""
     der = ca_certificate(ca).public_bytes(Encoding.DER)
     digest = hashlib.sha256(der).hexdigest().upper()
     fingerprint = " ".join(digest[at : at + 4] for at in range(0, len(digest), 4))

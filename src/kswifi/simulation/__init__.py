@@ -1,5 +1,5 @@
-"""The network simulated: cores as they behave, faults as they come, and one seed that decides everything.
+"""Deterministic simulation: packet cores with realistic behaviour and faults, all driven by one random seed.
 
-The product's own charging runs here, from the octets of a peer's connection down to the journal's records. Only
-time, the network and the disk are pretended, so a failure comes back whenever its seed does.
+It runs the product's own charging code, from the octets of a peer's connection to the records of the journal. Only
+time, network and disk are simulated, so every failure can be reproduced by its seed.
 """

@@ -1,4 +1,4 @@
-"""Packet cores as they behave: one bearer's life between a user plane and Gy."""
+"""Simulated packet cores: the life of a bearer between a user plane and Gy."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ from kswifi.simulation.world import World
 
 _AGAIN_SECONDS: Final = 1.5
 _REPORT_SECONDS: Final = 0.05
-"""How soon a core that may have several reports under way sends the next one."""
+"""The pause after which a core that may have several reports outstanding sends the next one."""
 _IDLE_SECONDS: Final = 1_000.0
 _FAREWELL_SECONDS: Final = 0.1
 _REQUESTED: Final = ServiceUnit(cc_total_octets=1_000_000)
@@ -36,7 +36,7 @@ _REQUESTED: Final = ServiceUnit(cc_total_octets=1_000_000)
 
 @dataclass(slots=True)
 class Pending:
-    """A request that awaits its answer."""
+    """A request without an answer yet."""
 
     request: CreditControlRequest
     used: int
@@ -44,9 +44,10 @@ class Pending:
 
 @dataclass(slots=True)
 class Bearer:
-    """One bearer: what was granted, what passed, what was not reported yet. Seconds are simulated ones.
+    """One bearer: octets granted, passed and not yet reported. Seconds are simulated.
 
-    With several rating groups there is one of these for each, with one session and one row of numbers together.
+    With several rating groups there is one of these objects for each group; they share the session and its
+    request numbers.
     """
 
     session_id: str
@@ -58,37 +59,37 @@ class Bearer:
     rating_group: int | None = None
     numbers: Iterator[int] = field(default_factory=count)
     is_open: bool = False
-    """Octets may pass."""
+    """Whether octets may pass."""
     is_over: bool = False
     newest_answer: int = -1
     rest: int = 0
     unreported: int = 0
     delivered: int = 0
     passed_at: float = 0.0
-    """When octets passed last."""
+    """When octets last passed."""
     is_final: bool = False
     ask_at: float = 0.0
     """When the Validity-Time ends."""
     pending: dict[int, Pending] = field(default_factory=dict)
     ended_because: int = 0
-    """The Result-Code that ended it, if one did."""
+    """The Result-Code that ended it; 0 if none did."""
     plan: int = 0
 
 
 class Core:
-    """A gateway with its bearers, behind one connection."""
+    """A gateway with its bearers and one connection to the server."""
 
     def __init__(self, world: World, server: SimulatedServer, profile: Profile, reference: Reference) -> None:
         self.profile = profile
         self.host = f"{profile.name}.{REALM}"
         self.bearers: list[Bearer] = []
         self.events: dict[int, CreditControlRequest] = {}
-        """Those that await their answer, by End-to-End Identifier."""
+        """Events without an answer yet, by End-to-End Identifier."""
         self.ended: Callable[[Bearer], None] = lambda _: None
         self._world = world
         self._reference = reference
         self._sent: dict[int, tuple[Bearer | None, CreditControlRequest]] = {}
-        """By End-to-End Identifier, answered ones too: an answer may come twice."""
+        """All requests by End-to-End Identifier, answered ones too: an answer may arrive twice."""
         self.link = Link(world, server, self.host, self._receive, self._send_all)
         self.link.overhear = self._overhear
         self._identifier = 0
@@ -96,11 +97,11 @@ class Core:
 
     @property
     def is_idle(self) -> bool:
-        """Tell whether every bearer is over and every request answered."""
+        """Whether every bearer has ended and every request is answered."""
         return not self.events and all(it.is_over and not it.pending for it in self.bearers)
 
     def attach(self, imsi: str, octets_per_second: int, apn: str = "internet") -> Bearer:
-        """Open a bearer."""
+        """Open a bearer for a subscriber who uses this many octets per second."""
         number, numbers, now = len(self.bearers) + 1, count(), self._world.time
         session_id = f"{self.host};1;{number}"
         charging_id = self._charging_id = self._charging_id + 1
@@ -113,7 +114,7 @@ class Core:
         return made[0]
 
     def request_event(self, imsi: str, action: RequestedAction, octets: int) -> None:
-        """Debit octets at once, give them back, or ask about them (RFC 8506, 6)."""
+        """Send a single event: debit, refund, balance check or price enquiry (RFC 8506, 6)."""
         self._identifier += 1
         request = CreditControlRequest(
             session_id=f"{self.host};event;{self._identifier}",
@@ -136,17 +137,17 @@ class Core:
         self._world.after(_AGAIN_SECONDS, partial(self._send_event_again, self._identifier))
 
     def together(self, bearer: Bearer) -> list[Bearer]:
-        """Return what shares its session, itself included."""
+        """Return all groups of the bearer's session, itself included."""
         return [it for it in self.bearers if it.session_id == bearer.session_id]
 
     def change_rate(self, bearer: Bearer, octets_per_second: int) -> None:
-        """Let its user want another pace from now on."""
+        """Set how many octets per second the user wants from now on."""
         self._flow(bearer)
         bearer.octets_per_second = octets_per_second
         self._plan(bearer)
 
     def terminate(self, bearer: Bearer) -> None:
-        """End a bearer properly, with all its groups."""
+        """End a bearer with all its groups, by a TERMINATION."""
         if bearer.is_over:
             return
         all_of_it = self.together(bearer)
@@ -159,7 +160,10 @@ class Core:
         self.ended(bearer)
 
     def abandon(self, bearer: Bearer, late_seconds: float | None) -> None:
-        """End a bearer without a word; its TERMINATION comes late, or never, and then its last usage is lost."""
+        """End a bearer without an immediate TERMINATION.
+
+        ``late_seconds``: when the TERMINATION follows; None means never, and the last usage is then lost.
+        """
         all_of_it = self.together(bearer)
         self._close(all_of_it)
         if late_seconds is not None:
@@ -169,7 +173,7 @@ class Core:
                 it.delivered -= it.unreported
 
     def restart(self) -> None:
-        """Lose every bearer and all that was not answered; Charging-Ids begin again, Session-Ids do not."""
+        """Lose every bearer and all unanswered requests. Charging-Ids begin again; Session-Ids are not reused."""
         living = [it for it in self.bearers if not it.is_over]
         self._close(living)
         for it in self.bearers:
@@ -193,10 +197,10 @@ class Core:
             self._flow(it)
             it.is_open, it.is_over = False, True
 
-    # The user plane
+    # User plane
 
     def _flow(self, bearer: Bearer) -> None:
-        """Let pass what passed since it was last looked at."""
+        """Count the octets that passed since the last call."""
         elapsed = self._world.time - bearer.flowed_at
         bearer.flowed_at = self._world.time
         if not bearer.is_open:
@@ -213,7 +217,7 @@ class Core:
         bearer.delivered += octets
 
     def _plan(self, bearer: Bearer) -> None:
-        """Look at it again when its grant or its Validity-Time ends."""
+        """Schedule the next check for the end of the grant or of the Validity-Time."""
         bearer.plan += 1
         seconds = max(0.0, min(bearer.ask_at - self._world.time, _IDLE_SECONDS))
         if bearer.is_open and bearer.octets_per_second:
@@ -288,7 +292,7 @@ class Core:
             self._world.after(_AGAIN_SECONDS, partial(self._send_again, bearer, number))
 
     def _send_all(self) -> None:
-        """After a reconnection: what is unanswered goes out again."""
+        """Send all unanswered requests again, after a reconnection."""
         for bearer in self.bearers:
             for pending in bearer.pending.values():
                 self._send(pending.request)
@@ -342,7 +346,7 @@ class Core:
                 self._close(self.together(bearer))
                 self.ended(bearer)
             return
-        if not answer.services:  # of an INITIAL that named no group: each is asked for now
+        if not answer.services:  # an INITIAL that named no group: ask for each group now
             for it in self.together(bearer):
                 it.newest_answer = number
                 self._request(it, CcRequestType.UPDATE)
@@ -365,13 +369,13 @@ class Core:
         bearer.plan += 1
 
     def _lose_group(self, bearer: Bearer) -> None:
-        """Stop a group that was refused by itself, until it is told to ask; with the last of them it ends."""
+        """Stop a group that was refused, until a Re-Auth; when no group is left, end the bearer."""
         self._stop(bearer)
         if not any(it.is_open or it.pending for it in self.together(bearer)):
             self.terminate(bearer)
 
     def _serve(self, request: ServerRequest) -> None:
-        """Answer a Re-Auth or an Abort-Session as this core does."""
+        """Answer a Re-Auth-Request or an Abort-Session-Request as this core's profile does."""
         abort = request.command_code is Command.ABORT_SESSION
         result = ResultCode.SUCCESS
         if abort and not self.profile.serves_abort:

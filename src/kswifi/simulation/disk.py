@@ -1,4 +1,4 @@
-"""A journal on a pretended disk, which loses or tears what was not synced when the power goes."""
+"""A journal on a simulated disk, which loses or tears unsynchronised data when the power fails."""
 
 import struct
 from queue import SimpleQueue
@@ -9,20 +9,20 @@ from kswifi.ledger.errors import LedgerClosedError, LedgerDamagedError, LedgerLo
 from kswifi.ledger.storage.journal import GENESIS, Head, Record, base_of
 
 _FRAME: Final = struct.Struct(">IIQ16s")
-"""Octets of the payload, its CRC-32, the record's sequence and digest."""
+"""The frame header: octets of the payload, its CRC-32, the record's sequence and digest."""
 _PATIENCE_SECONDS: Final = 30.0
 
 
 class SimulatedDisk:
-    """Keeps frames of octets. The writer's append waits until the simulation says how it ended.
+    """Stores records as frames of octets. The writer's append blocks until the simulation decides how it ends.
 
-    A tail that is torn belongs to a record that was never acknowledged, and goes at the next opening; a fault
-    anywhere else is damage.
+    A torn tail belongs to a record that was never acknowledged; the next opening drops it. A fault anywhere else is
+    damage.
     """
 
     def __init__(self) -> None:
         self.octets = bytearray()
-        """What is on the platter."""
+        """The octets on the disk."""
         self._records: list[Record] = []
         self._asked: SimpleQueue[Record] = SimpleQueue()
         self._verdicts: SimpleQueue[Exception | None] = SimpleQueue()
@@ -31,7 +31,7 @@ class SimulatedDisk:
         self._is_open = False
 
     def open(self) -> Head:
-        """Read what survived."""
+        """Read the surviving records."""
         if self._is_open:
             raise LedgerLockedError("another process uses this disk")
         self._is_open = True
@@ -46,12 +46,12 @@ class SimulatedDisk:
         return self.head()
 
     def head(self) -> Head:
-        """Return its newest record."""
+        """Return the head of the journal."""
         last = self._records[-1] if self._records else Record(0, b"", GENESIS)
         return Head(last.sequence, last.digest)
 
     def append(self, record: Record) -> None:
-        """Write, and wait for the sync; called by the ledger's writer."""
+        """Write the record and wait for the synchronisation; called by the ledger's writer thread."""
         self._require_open()
         last = self._records[-1].sequence if self._records else 0
         if record.sequence != last + 1:
@@ -62,17 +62,17 @@ class SimulatedDisk:
             raise verdict
 
     def read(self, after_sequence: int, limit: int) -> list[Record]:
-        """Return records after a sequence; they have no gaps."""
+        """Return at most ``limit`` records after a sequence."""
         first = self._records[0].sequence if self._records else 1
         begin = max(0, after_sequence - first + 1)
         return self._records[begin : begin + limit]
 
     def base(self) -> Head:
-        """Return where following it has to begin."""
+        """Return the head to follow the journal from."""
         return base_of(self._records[0] if self._records else None)
 
     def prune(self, before: int, limit: int) -> int:
-        """Drop records at the beginning, whole frames at once."""
+        """Drop whole frames at the beginning."""
         self._require_open()
         count = 0
         while count < min(limit, len(self._records) - 1) and self._records[count].sequence < before:
@@ -85,7 +85,7 @@ class SimulatedDisk:
         return count
 
     def close(self) -> None:
-        """Let the next process have it."""
+        """Release the disk for the next process."""
         self._is_open = False
 
     def _require_open(self) -> None:
@@ -95,7 +95,13 @@ class SimulatedDisk:
     def finish(
         self, kept: float = 1.0, failure: Exception | None = None, patience_seconds: float = _PATIENCE_SECONDS
     ) -> None:
-        """End the append under way: this part of its octets stays, and it returns or fails."""
+        """End the append in progress: keep a fraction of its octets, then let it return or raise.
+
+        Args:
+            kept: the fraction of the frame that stays on the disk.
+            failure: the error that the append raises; None lets it return.
+            patience_seconds: the longest real time to wait for the writer thread.
+        """
         record = self._asked.get(timeout=patience_seconds)
         frame = (
             _FRAME.pack(len(record.payload), crc32(record.payload), record.sequence, record.digest) + record.payload
@@ -107,7 +113,7 @@ class SimulatedDisk:
         self._verdicts.put(failure)
 
     def _read(self, place: int) -> tuple[Record | None, int]:
-        """Return the record at a place and where it ends; None where the rest is a torn tail."""
+        """Return the record at an offset and its end; None if the rest is a torn tail."""
         if place + _FRAME.size > len(self.octets):
             return None, len(self.octets)
         length, checksum, sequence, digest = _FRAME.unpack_from(self.octets, place)

@@ -1,13 +1,13 @@
-"""What a simulation finds, and what it does to the machine it pretends."""
+"""Errors of the simulation: a violated invariant, and the simulated loss of power."""
 
 from kswifi.kernel.errors import KswifiError
 
 
 class SimulationFailedError(KswifiError):
-    """Something that must never be was; the message names the seed that brings it back."""
+    """An invariant was violated. The message names the seed that reproduces it."""
 
     code = "simulation_failed"
 
 
 class PowerLostError(Exception):
-    """The pretended machine went off while a record was being written."""
+    """The power of the simulated machine failed while a record was written."""

@@ -1,4 +1,4 @@
-"""An event loop without time, sockets or chance: what is ready runs, in the order it became so."""
+"""A deterministic event loop without real time and sockets; ready callbacks run in order."""
 
 import asyncio
 from asyncio import Future, Handle, TimerHandle
@@ -10,19 +10,19 @@ from typing import Any, Final, TypeVar
 
 _T = TypeVar("_T")
 _PATIENCE_SECONDS: Final = 30.0
-"""Real seconds that the ledger's writer is waited for; it needs microseconds."""
+"""The longest wait for the ledger's writer thread, in real seconds; it normally needs microseconds."""
 
 
 class SimulatedLoop(asyncio.AbstractEventLoop):
-    """Runs the product's callbacks and tasks; ``time`` is the simulation's.
+    """Runs the product's callbacks and tasks; ``time`` is the simulated time.
 
-    What another thread sends in is taken at an instant that the simulation chooses, with ``take_from_thread``:
-    so threads cannot bring chance in.
+    A callback from another thread is taken at an instant that the simulation chooses (``take_from_thread``), so
+    that threads cannot make a run nondeterministic.
     """
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.after: Callable[[float, Callable[[], None]], None] = lambda _seconds, _callback: None
-        """Lets a callback happen later; the simulation sets it."""
+        """Schedules a callback; the simulation sets it."""
         self._now = now
         self._ready: deque[Handle] = deque()
         self._from_threads: SimpleQueue[Handle] = SimpleQueue()
@@ -32,13 +32,13 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         return self._now()
 
     def get_debug(self) -> bool:
-        """Tell that tasks need not be watched."""
+        """Return False: tasks are not debugged."""
         return False
 
     def call_soon(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> Handle:
-        """Run it after what is ready already."""
+        """Run the callback after all that is ready now."""
         handle = Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
@@ -46,7 +46,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     def call_later(  # type: ignore[override]
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> TimerHandle:
-        """Run it after some simulated seconds, unless it is cancelled."""
+        """Run the callback after ``delay`` simulated seconds, unless it is cancelled."""
         handle = TimerHandle(self._now() + delay, callback, args, self, context)
         self.after(delay, lambda: self._ready.append(handle))
         return handle
@@ -54,39 +54,39 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     def call_soon_threadsafe(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> Handle:
-        """Keep it until it is taken."""
+        """Queue the callback until ``take_from_thread``."""
         handle = Handle(callback, args, self, context)
         self._from_threads.put(handle)
         return handle
 
     def create_future(self) -> "Future[Any]":
-        """Return a future of this loop."""
+        """Create a future of this loop."""
         return Future(loop=self)
 
     def create_task(self, coro: Coroutine[Any, Any, _T], **_: Any) -> "asyncio.Task[_T]":  # type: ignore[override]
-        """Return a task of this loop."""
+        """Create a task of this loop."""
         return asyncio.Task(coro, loop=self)
 
     def run_in_executor(self, executor: Any, func: Callable[..., Any], *args: Any) -> "Future[Any]":  # type: ignore[override]  # noqa: ARG002
-        """Do it at once: a pretended disk blocks nobody."""
+        """Run the function at once: nothing blocks on the simulated disk."""
         future = self.create_future()
         try:
             future.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001  # whoever awaits it is told
+        except Exception as error:  # noqa: BLE001  # the awaiting task gets it
             future.set_exception(error)
         return future
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
-        """Let nothing pass unseen."""
+        """Raise the error: no exception may go unnoticed."""
         error = context.get("exception")
         raise error if isinstance(error, BaseException) else RuntimeError(str(context.get("message")))
 
     def take_from_thread(self) -> None:
-        """Wait for what a thread is about to send in, and make it ready."""
+        """Wait for the next callback of another thread, and make it ready."""
         self._ready.append(self._from_threads.get(timeout=_PATIENCE_SECONDS))
 
     def inside(self, callback: Callable[[], None]) -> None:
-        """Run a callback as the running loop, then all that it made ready."""
+        """Run a callback inside this loop, then everything that it made ready."""
         asyncio._set_running_loop(self)  # noqa: SLF001  # documented for those who implement loops
         try:
             callback()
@@ -95,21 +95,21 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             asyncio._set_running_loop(None)  # noqa: SLF001
 
     def _timer_handle_cancelled(self, handle: TimerHandle) -> None:
-        """Take a timer's cancellation; ``drain`` passes over it."""
+        """Ignore the cancellation of a timer; ``drain`` skips it later."""
 
     def drain(self) -> None:
-        """Run all that is ready, and what that makes ready."""
+        """Run all ready callbacks, and those that they make ready."""
         while self._ready:
             handle = self._ready.popleft()
             if not handle.cancelled():
                 handle._run()  # noqa: SLF001  # what a loop does with its handles
 
     def abandon(self) -> None:
-        """Forget what is ready: something went wrong, and what follows from it tells nothing."""
+        """Drop all ready callbacks after a failure: their results would mean nothing."""
         self._ready.clear()
 
     def complete(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
-        """Run a coroutine that waits for nothing outside to its end."""
+        """Run a coroutine to its end; it must not wait for anything outside this loop."""
         task = self.create_task(coroutine)
         self.drain()
         return task.result()

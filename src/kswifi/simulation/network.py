@@ -1,4 +1,4 @@
-"""The way between a core and the server: late, and now and then dropped, doubled or out of order."""
+"""The network between a core and the server: it delays messages, and sometimes drops, doubles or reorders them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ _DIAL_AGAIN_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weather:
-    """How a network treats messages: seconds each way, and how likely each fault is."""
+    """The faults of the network: latency in seconds for each direction, and the probability of each fault."""
 
     latency_seconds: float = 0.005
     dropped: float = 0.0
     doubled: float = 0.0
     delayed: float = 0.0
-    """Overtaken by what was sent after it."""
+    """Probability that a message is overtaken by later ones."""
     delay_seconds: float = 2.0
 
 
 class Link:
-    """A core's connection, dialled again for as long as it is not there."""
+    """A core's connection to the server; it reconnects until it succeeds."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Link:
     ) -> None:
         self.weather = Weather()
         self.overhear: Callable[[bytes], None] = lambda _: None
-        """Told of each message as the server sends it, whether it arrives or not."""
+        """Called with each message that the server sends, whether it arrives or not."""
         self._world = world
         self._server = server
         self._host = host
@@ -48,14 +48,14 @@ class Link:
         self._up = up
         self._wire: Wire | None = None
         self._era = 0
-        """How often the core restarted: what was sent to it before does not arrive after."""
+        """The number of restarts of the core: messages sent to it before a restart do not arrive after it."""
         self._framer = MessageFramer()
         self.is_open = False
         self.origin_state_id = 1
-        """What the core says of its state when it connects (RFC 6733, 8.16)."""
+        """The Origin-State-Id of the core (RFC 6733, 8.16)."""
 
     def dial(self) -> None:
-        """Connect and introduce the core (RFC 6733, 5.3)."""
+        """Connect and send the CER (RFC 6733, 5.3)."""
         self._framer = MessageFramer()
         self._wire = self._server.dial(self._written, self._lost)
         if self._wire is None:
@@ -71,12 +71,12 @@ class Link:
         self._arrive_there(self._wire, CapabilitiesExchangeRequest(capabilities=mine).encode())
 
     def send(self, message: bytes) -> None:
-        """Send a message to the server, if it is connected; what is lost is sent again by who waits."""
+        """Send a message if the server is connected. A lost request is repeated by its core."""
         if self._wire is not None and self.is_open:
             self._carry(partial(self._arrive_there, self._wire, message))
 
     def restart(self) -> None:
-        """Lose the connection with everything on its way, and dial again as a core that lost its state."""
+        """Drop the connection and all messages in flight, and reconnect with a higher Origin-State-Id."""
         self.origin_state_id += 1
         self._era += 1
         if self._wire is not None:
@@ -89,7 +89,7 @@ class Link:
     def _written(self, octets: bytes) -> None:
         for message in self._framer.feed(octets):
             if peek_header(message).application_id == APPLICATION_BASE:
-                self.is_open = True  # the one base message that this server sends here: its CEA
+                self.is_open = True  # the CEA, the only base message that this server sends here
                 self._world.after(0, self._up)
             else:
                 self.overhear(message)

@@ -1,4 +1,4 @@
-"""How packet cores behave."""
+"""Profiles of packet cores."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,27 +6,31 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """How a core behaves.
+    """The behaviour of a packet core.
 
-    ``blocking``: its user plane forwards nothing beyond a grant, nor while a report is under way.
+    ``blocking``: its user plane forwards nothing beyond a grant, and nothing while a report is unanswered.
     """
 
     name: str
     blocking: bool
     restricts: bool = False
-    """Keeps a bearer for KSWiFi's address alone, instead of ending it."""
+    """Keeps a bearer open for KSWiFi's address only, instead of ending it."""
     outstanding: int = 1
     serves_re_auth: bool = False
     serves_abort: bool = False
     forgets_termination: bool = False
-    """A re-attach ends the old bearer without a word; now and then its usage comes later."""
+    """Ends the old bearer at a re-attach without a TERMINATION; sometimes its usage is reported later."""
     orderly: bool = False
-    """Sends no TERMINATION while a report is unanswered, and opens no bearer while a line's last one has any."""
+    """Sends no TERMINATION while a report is unanswered, and opens no bearer while the line's last one has such
+    a report.
+    """
     absurd_time: bool = False
     cut_octets: int = 0
-    """What still passes at the end of the last grant."""
+    """Octets that still pass after the end of the last grant."""
     rating_groups: tuple[int, ...] = ()
-    """It asks for each of them apart, after an INITIAL that names none (RFC 8506, 5.2.1); empty: for no group."""
+    """The groups that it asks for separately, after an INITIAL without groups (RFC 8506, 5.2.1); empty: no
+    groups.
+    """
 
 
 PROFILES: Final = (

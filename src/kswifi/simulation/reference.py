@@ -1,4 +1,4 @@
-"""The small reference: what was reported and answered on the wire, held against the ledger's books."""
+"""The reference model: usage reported and answered on the wire, compared with the ledger's accounts."""
 
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -23,38 +23,38 @@ _EXPECTED: Final = frozenset(
         ResultCode.RATING_FAILED,
     }
 )
-"""What correct requests of known subscribers can be answered."""
+"""The Result-Codes that correct requests of known subscribers may get."""
 
 
 @dataclass(slots=True)
 class Reference:
-    """Sums and answers, kept apart from the product: no rule of its own is used here."""
+    """Sums and answers, computed independently of the product's rules."""
 
     reported: dict[Key, int] = field(default_factory=dict)
-    """Octets of each request that was sent, once each."""
+    """Octets of each request, counted once."""
     answered: dict[Key, tuple[int, int | None, bool]] = field(default_factory=dict)
-    """Result-Code, grant and finality of each first answer."""
+    """Result-Code, grant and finality of the first answer to each request."""
     events: dict[Key, int] = field(default_factory=dict)
-    """Octets that an event debits, or with a minus gives back, if it is answered with success."""
+    """Octets that an event debits (negative: refunds) if it is answered with success."""
 
     closed: dict[str, int] = field(default_factory=dict)
     """Octets of each account that was about to be closed."""
     uncertain: dict[Key, int] = field(default_factory=dict)
-    """Octets of requests that a core gave up when it restarted: they may have arrived or not."""
+    """Octets of requests that a restarting core gave up: they may have arrived or not."""
     uncertain_events: set[Key] = field(default_factory=set)
 
     def given_up(self, key: Key, used: int) -> None:
-        """Take a request that nobody waits for any more."""
+        """Record a request that its core no longer waits for."""
         if key not in self.answered:
             self.uncertain[key] = used
 
     def event_given_up(self, key: Key) -> None:
-        """Take an event that nobody waits for any more."""
+        """Record an event that its core no longer waits for."""
         if key not in self.answered:
             self.uncertain_events.add(key)
 
     def sent(self, request: CreditControlRequest) -> None:
-        """Take a request as its core sends it first."""
+        """Record a request when its core first sends it."""
         key = (request.session_id, request.cc_request_number)
         if request.cc_request_type is CcRequestType.EVENT:
             self.events[key] = _moved_by(request)
@@ -64,9 +64,9 @@ class Reference:
             raise SimulationFailedError(f"a core reported {key} twice and differently")
 
     def heard(self, request: CreditControlRequest, answer: CreditControlAnswer, now: int) -> None:
-        """Check an answer that leaves the server, and hold it against the one that the request had before.
+        """Check an answer that leaves the server, and compare it with an earlier answer to the same request.
 
-        ``now`` is the wall clock's, in Unix seconds.
+        ``now``: the wall clock in Unix seconds.
         """
         key = (request.session_id, request.cc_request_number)
         if answer.result_code not in _EXPECTED:
@@ -84,8 +84,9 @@ class Reference:
             raise SimulationFailedError(f"{key} asked for units and was answered success without any")
         mine = (answer.result_code, granted, final)
         before = self.answered.setdefault(key, mine)
-        # A session that nobody knows may be known later: its INITIAL was overtaken. And what was granted to one
-        # that was settled since is not confirmed again, once nobody can still wait for the first answer (Tx).
+        # An unknown session may be known later, because its INITIAL was overtaken. And a grant of a session that
+        # was settled
+        # since is not repeated, once no client can still wait for the first answer (Tx).
         was_unknown = before[0] == ResultCode.UNKNOWN_SESSION_ID
         is_late = abs(now - (request.event_timestamp or 0)) >= TX_SECONDS
         is_settled = answer.result_code == ResultCode.UNKNOWN_SESSION_ID and bool(before[1]) and is_late
@@ -94,12 +95,12 @@ class Reference:
 
     @property
     def moved(self) -> int:
-        """Octets that events debited, less those that they gave back."""
+        """Octets debited by events, minus those refunded by events."""
         successes = (key for key, said in self.answered.items() if said[0] == ResultCode.SUCCESS)
         return sum(self.events.get(key, 0) for key in successes)
 
     def check_books(self, state: LedgerState) -> None:
-        """Check what must hold at any time: sound books, nothing answered is lost, nothing is booked twice."""
+        """Check what must always hold: the ledger's invariants, no answered usage lost, no usage booked twice."""
         if violations := verify(state):
             raise SimulationFailedError("; ".join(violations))
         booked = self.booked(state)
@@ -115,7 +116,7 @@ class Reference:
             raise SimulationFailedError(f"{booked} octets are booked, and only {most} were ever reported")
 
     def check_end(self, state: LedgerState) -> None:
-        """Check what must hold once every core is answered and gone."""
+        """Check what must hold after every core has its answers and is gone."""
         self.check_books(state)
         booked, reported = self.booked(state), sum(self.reported.values()) + self.moved
         least, most = self.bounds(reported)
@@ -126,14 +127,17 @@ class Reference:
             raise SimulationFailedError(f"{held} octets are still reserved, and nobody is there any more")
 
     def bounds(self, octets: int) -> tuple[int, int]:
-        """Return the least and the most that may be booked, where so much is if all arrived that was given up."""
+        """Return the least and the most octets that may be booked.
+
+        ``octets``: the sum if all requests that were given up arrived.
+        """
         unsure = [used for key, used in self.uncertain.items() if key not in self.answered]
         events = [self.events[key] for key in self.uncertain_events if key not in self.answered]
         least = octets - sum(unsure) + sum(it for it in events if it < 0)
         return least, octets + sum(it for it in events if it > 0)
 
     def booked(self, state: LedgerState) -> int:
-        """Return the octets that are booked, those that could not be paid or whose account is closed included."""
+        """Return all booked octets, including overrun, unbooked ones and those of closed accounts."""
         closed = sum(octets for account_id, octets in self.closed.items() if account_id not in state.accounts)
         lost = closed + sum(wallet.unbooked for wallet in state.wallets.values())
         return lost + sum(account.used + account.overrun for account in state.accounts.values())

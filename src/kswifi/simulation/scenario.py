@@ -1,4 +1,4 @@
-"""One seed: a core, its subscribers, what people and the control plane do, and what goes wrong meanwhile."""
+"""A run of one seed: a core, its subscribers, actions of users and of the control plane, and faults."""
 
 import errno
 from collections import Counter
@@ -20,7 +20,7 @@ from kswifi.simulation.world import World
 
 _STORM_SECONDS: Final = 40.0
 _CALM_SECONDS: Final = 240.0
-"""As long as silence is borne, and as the clock may have jumped back twice meanwhile."""
+"""Long enough for silent sessions to be settled, even if the clock jumped back twice."""
 _LINES: Final = 2
 _YEAR_SECONDS: Final = 31_536_000
 _MEGABYTE: Final = 1_000_000
@@ -31,7 +31,7 @@ _DAMAGED: Final = 0.1
 _CLOSING_ROUNDS: Final = 20
 _RESTARTS: Final = 0.4
 _STORED_LATER: Final = 0.3
-"""How likely a session is ordered now and stored later, without anybody lifting a hold for it."""
+"""The probability that a session is ordered now and stored later, without a command that lifts a hold."""
 _POLICY: Final = ChargingPolicy(
     max_grant_octets=4_000_000,
     min_grant_octets=200_000,
@@ -46,7 +46,7 @@ _POLICY: Final = ChargingPolicy(
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a seed came to, for whoever wants to see that something happened."""
+    """The figures of one run, as evidence that something happened."""
 
     seed: int
     profile: str
@@ -59,7 +59,7 @@ class Figures:
 
 
 class Scenario:
-    """A run of one seed; ``run`` raises SimulationFailedError where something is wrong."""
+    """A run of one seed; ``run`` raises SimulationFailedError if an invariant is violated."""
 
     def __init__(self, seed: int, profile: Profile | None = None) -> None:
         self.seed = seed
@@ -82,10 +82,10 @@ class Scenario:
         self._kept_seconds = world.random.choice((0, 5, 1_000))
 
     def run(self) -> Figures:
-        """Run storm and calm, then settle and check the books."""
+        """Run the phase with faults and the calm phase, then check the accounts; return the figures."""
         try:
             self._run()
-        except Exception as error:  # whatever it was, its seed has to be named
+        except Exception as error:  # every failure must name its seed
             self.world.loop.abandon()
             raise SimulationFailedError(
                 f"seed {self.seed} ({self.profile.name}), at {self.world.time:.3f} s: {error}", seed=self.seed
@@ -127,12 +127,12 @@ class Scenario:
         self._forget()
 
     def _forget(self) -> None:
-        """Let years pass: every account that ended is forgotten, and no late copy of a credit brings it back."""
+        """Let years pass: every ended account is forgotten, and a late copy of its credit does not restore it."""
         ledger = self.server.ledger
         for years in (0, 1, 2):
             self.world.jumped_seconds += years * _YEAR_SECONDS
             for number in range(_CLOSING_ROUNDS):
-                # A command gives what is due to be forgotten a chance to go.
+                # Any command makes the ledger forget what is due.
                 self._command(do.ContinueWithNext, "wallet0", number % 2 == 0)
                 self.server.close_accounts()
                 self.world.run(self.world.time + 1, self.server.look_after)
@@ -151,7 +151,7 @@ class Scenario:
         self.reference.check_books(self.server.ledger.state)
 
     def _check_blocking(self) -> None:
-        """Check a user plane that blocks: what passed is what is booked, and all of it was paid for."""
+        """Check a user plane that blocks: the octets that passed equal the booked ones, and all were paid for."""
         if not self.profile.blocking:
             return
         state = self.server.ledger.state
@@ -163,7 +163,7 @@ class Scenario:
         if overrun and not self._jumps and self.profile.orderly:
             raise SimulationFailedError(f"{overrun} octets passed that nobody paid for")
 
-    # The storm
+    # The phase with faults
 
     def _begin(self) -> None:
         chance = self.world.random
@@ -190,7 +190,7 @@ class Scenario:
             self.world.after(chance.uniform(5, 35), self._jump)
 
     def _let_it_fail(self) -> None:
-        """Begin with the faults once the subscribers are known: strangers are another matter."""
+        """Start the faults once the subscribers are known; unknown subscribers are not tested here."""
         self.server.fault = self._fault
 
     def _fault(self) -> tuple[float, Exception] | None:
@@ -203,7 +203,7 @@ class Scenario:
         return {"lost": 0.0, "torn": chance.uniform(0, 1), "unanswered": 1.0}[kind], PowerLostError()
 
     def _snapshot(self) -> None:
-        """Make one now and then, prune what it tells, and now and then damage it."""
+        """Make a snapshot and prune the journal; sometimes damage the snapshot."""
         if self._stormy:
             self.server.take_snapshot(self._kept_seconds)
             if self.world.random.random() < _DAMAGED:
@@ -229,7 +229,7 @@ class Scenario:
             self.world.after(self.world.random.uniform(5, 30), self._power_cut)
 
     def _jump(self) -> None:
-        """Let the wall clock jump: far enough to settle what is silent; no tombstone is forgotten by it."""
+        """Make the wall clock jump: far enough to settle silent sessions, not far enough to forget tombstones."""
         self.world.jumped_seconds += self.world.random.choice((-90, -3, 45, 250))
 
     def _attach(self, line: int, apn: str = "internet") -> None:
@@ -242,7 +242,7 @@ class Scenario:
             self.core.attach(_imsi(line), self._pace(), apn)
 
     def _live(self, line: int) -> None:
-        """Let the user do something: another pace, another bearer, an end."""
+        """Let the user act: change the rate, open a bearer or end one."""
         chance = self.world.random
         if not self._stormy:
             return
@@ -271,7 +271,7 @@ class Scenario:
         for bearer in self.core.bearers:
             self.core.terminate(bearer)
 
-    # The control plane
+    # Control plane
 
     def _control(self) -> None:
         chance = self.world.random
@@ -316,7 +316,10 @@ class Scenario:
             self.world.after(seconds + 1, partial(self._command, do.Expire, account))
 
     def _command(self, kind: type, *facts: object) -> None:
-        """Command under an id of its own; one that came too early is refused, as the control plane's may be."""
+        """Execute a command with a new id.
+
+        It may be refused because it came too early, as in the real control plane.
+        """
         self._commands["all"] += 1
         command: do.Command = kind(f"control{self._commands['all']}", *facts)
         self.server.execute(command, lambda _outcome: None)

@@ -28,12 +28,12 @@ from kswifi.simulation.world import World
 REALM: Final = "localdomain"
 _SWEEP_SECONDS: Final = 2.0
 RETENTION: Final = Retention(ended_seconds=10)
-"""An ended account is closed soon, so that a run sees it; reservations are remembered as long as for real."""
+"""Ended accounts are closed soon, so that a run covers it; reservations are remembered as long as in production."""
 _COMMAND_AGAIN_SECONDS: Final = 1.0
 
 
 class Wire(asyncio.Transport):
-    """The server's end of a connection; what it writes goes to whoever dialled."""
+    """The server's end of a connection; what it writes goes to the peer that connected."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, written: Callable[[bytes], None], lost: Callable[[], None]):
         super().__init__({"peername": ("127.0.0.1", 0)})
@@ -49,16 +49,16 @@ class Wire(asyncio.Transport):
             self._written(bytes(data))
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Take any limit: a pretended peer always reads."""
+        """Ignore the limits: a simulated peer always reads."""
 
     def pause_reading(self) -> None:
-        """Go on: the messages in flight are few."""
+        """Ignore: few messages are in flight."""
 
     def resume_reading(self) -> None:
-        """Go on."""
+        """Ignore, as ``pause_reading``."""
 
     def is_closing(self) -> bool:
-        """Tell whether it is closed."""
+        """Return whether it is closed."""
         return self._closing
 
     def abort(self) -> None:
@@ -66,7 +66,7 @@ class Wire(asyncio.Transport):
         self.close()
 
     def close(self) -> None:
-        """Close; both ends hear of it."""
+        """Close and notify both ends."""
         if not self._closing:
             self._closing = True
             if self.protocol is not None:
@@ -75,7 +75,7 @@ class Wire(asyncio.Transport):
 
 
 class _ClosingLedger:
-    """The ledger for closing accounts; notes what an account had before it is gone."""
+    """The ledger as account closing uses it; records an account's octets before the account is forgotten."""
 
     def __init__(self, ledger: LedgerClient, closed: dict[str, int]) -> None:
         self._ledger = ledger
@@ -93,11 +93,11 @@ class _ClosingLedger:
 
 
 class SimulatedServer:
-    """One process after the other on the same disk.
+    """A series of server processes on one disk.
 
     Attributes:
-        sync_seconds: how long the disk takes for a record.
-        fault: asked at every flush how it ends: the part that is kept and what fails; None goes well.
+        sync_seconds: how long the disk needs for a record.
+        fault: called at every synchronisation; returns the fraction kept and the error, or None for success.
         recovered: called after every start.
     """
 
@@ -113,7 +113,7 @@ class SimulatedServer:
         self.crashes = 0
         self.accounts_closed = 0
         self.closed: dict[str, int] = {}
-        """Octets of each account that was about to be closed: it has them no more once it is."""
+        """Octets of each account that was about to be closed; afterwards the ledger no longer has them."""
         self.is_up = False
         self._world = world
         self._policy = policy
@@ -123,7 +123,7 @@ class SimulatedServer:
         self._wires: list[Wire] = []
 
     def start(self) -> None:
-        """Start a process: recover, find open ChargingSessions again, take peers."""
+        """Start a process: recover the ledger, rebuild the open ChargingSessions, accept peers."""
         world = self._world
         self._process += 1
         self.ledger = LedgerClient(self.disk, world, snapshots=self.snapshots, retention=RETENTION)
@@ -141,7 +141,7 @@ class SimulatedServer:
         self._sweep(self._process)
 
     def dial(self, written: Callable[[bytes], None], lost: Callable[[], None]) -> Wire | None:
-        """Connect to it; None where nobody listens."""
+        """Connect to the server; None while it is down."""
         if not self.is_up:
             return None
         wire = Wire(self._world.loop, written, lost)
@@ -151,7 +151,7 @@ class SimulatedServer:
         return wire
 
     def execute(self, command: Command, done: Callable[[Outcome], None]) -> None:
-        """Command it as the control plane does: again under the same id until an outcome is known."""
+        """Execute a command as the control plane does: repeat it under the same id until it has an outcome."""
         again = partial(self._world.after, _COMMAND_AGAIN_SECONDS, partial(self.execute, command, done))
         if not self.is_up:
             again()
@@ -166,13 +166,13 @@ class SimulatedServer:
         self._world.loop.create_task(self._announcing.execute(command)).add_done_callback(ended)
 
     def look_after(self) -> None:
-        """Begin the sync of a record that reached the disk; called after everything that happens."""
+        """Start the synchronisation of a record that was written; called after every event."""
         if self.is_up and not self._syncing and self.ledger.figures.records_in_flight:
             self._syncing = True
             self._world.after(self.sync_seconds, partial(self._synced, self._process))
 
     def crash(self, kept: float, failure: Exception | None = None) -> None:
-        """End the process without a farewell; of a record being written this part stays."""
+        """End the process at once; the fraction ``kept`` of a record in progress stays on the disk."""
         if not self.is_up:
             return
         self.crashes += 1
@@ -189,7 +189,7 @@ class SimulatedServer:
         self._world.after(self._world.random.uniform(0.2, 4.0), self.start)
 
     def take_snapshot(self, kept_seconds: int) -> None:
-        """Make a snapshot as a process beside makes it, and prune what is older; not while a record is written."""
+        """Make a snapshot as the separate process does, and prune older records; not while a record is written."""
         if not self.is_up or self._syncing or self.ledger.figures.records_in_flight:
             return
         recovered = recover(self.disk, self.disk.head(), self.snapshots)
@@ -198,13 +198,13 @@ class SimulatedServer:
         since = unix_seconds(self._world.now()) - kept_seconds
         pruning = self._world.loop.create_task(self.ledger.prune(self.ledger.durable_sequence, since))
         self._world.loop.drain()
-        while not pruning.done():  # the writer has it, and says so from its thread
+        while not pruning.done():  # the writer thread prunes, and reports from its thread
             self._world.loop.take_from_thread()
             self._world.loop.drain()
         self.records_pruned += pruning.result()
 
     def close_accounts(self) -> None:
-        """Do the chore that forgets ended accounts; what a crash interrupts, the next one does."""
+        """Run the housekeeping that forgets ended accounts; after a crash the next run continues."""
         if self.is_up:
             self._world.loop.create_task(self._close_accounts())
 
@@ -212,7 +212,7 @@ class SimulatedServer:
         try:
             self.accounts_closed += await self.closing.close_some()
         except LedgerError:
-            return  # the process ended
+            return  # the process crashed
 
     def _synced(self, process: int) -> None:
         if process != self._process or not self.is_up:

@@ -1,4 +1,4 @@
-"""Snapshots on the pretended disk: kept in memory, and now and then damaged."""
+"""Snapshots on the simulated disk: kept in memory, and sometimes damaged."""
 
 import io
 from pathlib import Path
@@ -11,22 +11,25 @@ from kswifi.ledger.storage.snapshot import KEEP, SnapshotStore, write_state
 
 
 class SimulatedSnapshots(SnapshotStore):
-    """What ``keep`` was given, the newest two; the ledger itself writes none as it ends: it only ever crashes."""
+    """Keeps the newest two snapshots given to ``keep``.
+
+    The ledger writes none itself when it closes, because in the simulation it always crashes.
+    """
 
     def __init__(self) -> None:
         super().__init__(Path())
         self._kept: dict[int, bytes] = {}
 
     def paths(self) -> list[Path]:
-        """Return names for them, the newest first."""
+        """Return the names of the snapshots, newest first."""
         return [Path(str(sequence)) for sequence in sorted(self._kept, reverse=True)]
 
     def write(self, state: LedgerState, head: Head) -> Path:  # noqa: ARG002 - the store's shape
-        """Write none."""
+        """Write nothing."""
         return Path(str(head.sequence))
 
     def keep(self, state: LedgerState, head: Head) -> None:
-        """Write one, and let the oldest go."""
+        """Store a snapshot, and drop superseded ones."""
         file = io.BytesIO()
         write_state(file, state, head)
         self._kept[head.sequence] = file.getvalue()
@@ -34,7 +37,7 @@ class SimulatedSnapshots(SnapshotStore):
             del self._kept[int(old.name)]
 
     def damage_newest(self, chance: Random) -> None:
-        """Alter an octet of the newest, or cut it, if there is another one that is whole."""
+        """Change an octet of the newest snapshot, or truncate it, if another one is intact."""
         if sum(self.whole(path) is not None for path in self.paths()) < KEEP:
             return
         newest = max(self._kept)

@@ -1,4 +1,4 @@
-"""The bounds, measured: overrun, stranded octets and revoke latency of each profile, without faults."""
+"""Measure overrun, stranded octets and revocation latency of each profile without faults, next to their bounds."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,18 +16,18 @@ from kswifi.simulation.world import World
 
 _MEGABYTE: Final = 1_000_000
 _RATE: Final = 3_750_000
-"""Octets/s of 30 Mbit/s."""
+"""Octets per second at 30 Mbit/s."""
 _SYNC_SECONDS: Final = 0.001
 _CREDITS: Final = tuple(25 * _MEGABYTE + step * 999_983 for step in range(12))
-"""Credits whose last grants are of many sizes: the worst of them counts."""
+"""Credits whose last grants have many sizes; the worst result counts."""
 _HELD_AT: Final = (30.0, 30.7, 31.9, 33.1)
-"""Moments of a pause, within grants of different ages: the worst of them counts."""
+"""Instants of a pause, within grants of different ages; the worst result counts."""
 _UNTIL: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """How fast users are, how long an answer takes to arrive, and the grant cap."""
+    """The rate of the users, the time of an answer, and the grant cap."""
 
     octets_per_second: int
     answer_seconds: float
@@ -43,7 +43,7 @@ CONDITIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What was measured, with the bound it must stay within."""
+    """The measured values, with their bounds."""
 
     profile: str
     conditions: Conditions
@@ -55,14 +55,14 @@ class Row:
 
 
 def measure() -> Iterator[Row]:
-    """Measure every profile under every condition."""
+    """Measure every profile under every condition; yield the rows."""
     for conditions in CONDITIONS:
         for profile in PROFILES:
             yield _row(profile, conditions)
 
 
 def render(rows: Iterable[Row]) -> str:
-    """Return the table in Markdown: measured values, bounds in brackets."""
+    """Format the table in Markdown: measured values, bounds in brackets."""
     lines = [
         "| core | rate | answer after | grant cap | overrun (bound) | stranded | a pause counts after (bound) |",
         "|---|---|---|---|---|---|---|",
@@ -80,7 +80,8 @@ def render(rows: Iterable[Row]) -> str:
 def _row(profile: Profile, it: Conditions) -> Row:
     ends = [_use_up(profile, it, credit) for credit in _CREDITS]
     late = 0 if profile.blocking else round(it.octets_per_second * it.answer_seconds) + profile.cut_octets
-    # A Re-Auth takes half an answer's time to arrive; then the report's answer cuts, or its way does at once.
+    # A Re-Auth arrives after half an answer's time. Then the answer to the report cuts the bearer, or sending the
+    # report already does.
     told = 1.5 * it.answer_seconds
     grant = it.cap_octets / it.octets_per_second + it.answer_seconds
     return Row(
@@ -95,7 +96,7 @@ def _row(profile: Profile, it: Conditions) -> Row:
 
 
 class _Bench:
-    """One subscriber in fine weather, who wants all there is."""
+    """One subscriber on a network without faults, who uses all that is granted."""
 
     def __init__(self, profile: Profile, it: Conditions, credit: int) -> None:
         peers = frozenset({f"{profile.name}.{REALM}"} if profile.restricts else ())
@@ -123,16 +124,16 @@ class _Bench:
         self.core.attach("001010000000001", octets_per_second)
 
     def run(self, until: float) -> None:
-        """Let time pass."""
+        """Run until an instant of simulated time."""
         self.world.run(until, self.server.look_after)
 
     def end(self) -> None:
-        """Switch it off."""
+        """Stop the server."""
         self.world.loop.inside(partial(self.server.crash, 0.0))
 
 
 def _use_up(profile: Profile, it: Conditions, credit: int) -> tuple[int, int]:
-    """Use a credit up; return what was used beyond it, and what of it could not be used."""
+    """Use up a credit; return the octets used beyond it, and those of it that could not be used."""
     bench = _Bench(profile, it, credit)
     bench.run(_UNTIL)
     account = bench.server.ledger.state.accounts["account"]
@@ -141,7 +142,7 @@ def _use_up(profile: Profile, it: Conditions, credit: int) -> tuple[int, int]:
 
 
 def _pause(profile: Profile, it: Conditions, moment: float) -> float:
-    """Pause a line in the middle of its use; return how long octets still pass after that is durable."""
+    """Hold a wallet while it is used; return for how many seconds octets still pass after the hold is durable."""
     bench = _Bench(profile, it, 1_000 * _MEGABYTE)
     durable: list[float] = []
     pause = do.HoldWallet("4", "wallet", "paused")

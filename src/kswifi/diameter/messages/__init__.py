@@ -1,1 +1,1 @@
-"""Diameter messages: the base protocol, credit control, S6a and their grouped AVPs."""
+"""Diameter messages: the base protocol, credit control and S6a, with their grouped AVPs."""

@@ -1,4 +1,4 @@
-"""The messages between neighbours: capabilities, watchdog, farewell, and refusals (RFC 6733, 5 and 7.2)."""
+"""Messages between neighbours: capabilities exchange, watchdog, disconnect, and refusals (RFC 6733, 5 and 7.2)."""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -27,13 +27,13 @@ _PROXIES: Final = (d.PROXY_INFO,)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VendorApplication:
-    """An application of a vendor, as Vendor-Specific-Application-Id offers it (RFC 6733, 6.11)."""
+    """An application of a vendor, as offered in Vendor-Specific-Application-Id (RFC 6733, 6.11)."""
 
     vendor_id: int
     application_id: int
 
     def encode(self) -> bytes:
-        """Return the AVP."""
+        """Encode the AVP."""
         return d.VENDOR_SPECIFIC_APPLICATION_ID.group(
             d.AUTH_APPLICATION_ID.encode(self.application_id), d.VENDOR_ID.encode(self.vendor_id)
         )
@@ -42,12 +42,12 @@ class VendorApplication:
 S6A_APPLICATION_AVPS: Final = VendorApplication(
     vendor_id=VENDOR_3GPP, application_id=APPLICATION_S6A
 ).encode() + d.AUTH_SESSION_STATE.encode(AUTH_SESSION_NO_STATE_MAINTAINED)
-"""What every message of S6a carries, refusals by their command's grammar included (TS 29.272, 7.2)."""
+"""In every message of S6a, and in refusals that follow their command's grammar (TS 29.272, 7.2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a node says of itself in CER and CEA (RFC 6733, 5.3)."""
+    """The capabilities of a node, as sent in CER and CEA (RFC 6733, 5.3)."""
 
     origin_host: str
     origin_realm: str
@@ -63,18 +63,18 @@ class Capabilities:
 
     @property
     def application_ids(self) -> frozenset[int]:
-        """Every application offered, of vendors or not."""
+        """All Application-Ids offered, vendor-specific ones included."""
         return frozenset(self.auth_application_ids) | {
             application.application_id for application in self.vendor_applications
         }
 
     def common_applications(self, other: "Capabilities") -> frozenset[int]:
-        """Return the applications both offer; a relay has all of them in common (RFC 6733, 2.4)."""
+        """Return the applications that both offer; a relay has all of them in common (RFC 6733, 2.4)."""
         ours, theirs = self.application_ids, other.application_ids
         return ours if APPLICATION_RELAY in theirs else ours & theirs
 
     def encode(self) -> bytes:
-        """Return the AVPs, joined."""
+        """Encode the AVPs, concatenated."""
         parts = [d.ORIGIN_HOST.encode(self.origin_host), d.ORIGIN_REALM.encode(self.origin_realm)]
         if self.origin_state_id is not None:
             parts.append(d.ORIGIN_STATE_ID.encode(self.origin_state_id))
@@ -90,7 +90,7 @@ class Capabilities:
 
     @classmethod
     def read(cls, avps: AvpSet) -> Self:
-        """Take the capabilities out of a message's AVPs."""
+        """Read the capabilities from a message's AVPs."""
         return cls(
             origin_host=avps.need(d.ORIGIN_HOST),
             origin_realm=avps.need(d.ORIGIN_REALM),
@@ -106,7 +106,11 @@ class Capabilities:
         )
 
     def check_security(self) -> None:
-        """Refuse a peer that offers TLS alone: 5017 (RFC 6733, 6.10: no AVP means none is wanted)."""
+        """Refuse a peer that offers in-band TLS only (RFC 6733, 6.10; without the AVP none is wanted).
+
+        Raises:
+            DiameterError: 5017.
+        """
         if self.inband_security_ids and NO_INBAND_SECURITY not in self.inband_security_ids:
             raise DiameterError(
                 ResultCode.NO_COMMON_SECURITY, "only Inband-Security-Id NO_INBAND_SECURITY is served"
@@ -130,12 +134,12 @@ class CapabilitiesExchangeRequest:
     end_to_end: int = 0
 
     def encode(self) -> bytes:
-        """Return the message."""
+        """Encode the message."""
         return _request(Command.CAPABILITIES_EXCHANGE, self.hop_by_hop, self.end_to_end, self.capabilities.encode())
 
     @classmethod
     def decode(cls, message: bytes) -> Self:
-        """Read the message; raises DiameterError."""
+        """Decode the message; raises DiameterError."""
         header = decode_header(message)
         return cls(
             capabilities=Capabilities.read(read_message(message)),
@@ -146,7 +150,7 @@ class CapabilitiesExchangeRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CapabilitiesExchangeAnswer:
-    """CEA: the welcome (RFC 6733, 5.3.2). A refusal without capabilities reads as those being None."""
+    """CEA: the answer to a CER (RFC 6733, 5.3.2). ``capabilities`` is None in a refusal without them."""
 
     result_code: int
     capabilities: Capabilities | None
@@ -155,7 +159,7 @@ class CapabilitiesExchangeAnswer:
     error_message: str | None = None
 
     def encode(self) -> bytes:
-        """Return the message."""
+        """Encode the message."""
         avps = d.RESULT_CODE.encode(self.result_code)
         if self.capabilities is not None:
             avps += self.capabilities.encode()
@@ -166,7 +170,7 @@ class CapabilitiesExchangeAnswer:
 
     @classmethod
     def decode(cls, message: bytes) -> Self:
-        """Read the message; raises DiameterError."""
+        """Decode the message; raises DiameterError."""
         header = decode_header(message)
         avps = read_message(message)
         result_code = avps.need(d.RESULT_CODE)
@@ -182,7 +186,7 @@ class CapabilitiesExchangeAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceWatchdogRequest:
-    """DWR: are you there? (RFC 6733, 5.5.1)."""
+    """DWR: checks that the peer is alive (RFC 6733, 5.5.1)."""
 
     origin_host: str
     origin_realm: str
@@ -191,7 +195,7 @@ class DeviceWatchdogRequest:
     end_to_end: int = 0
 
     def encode(self) -> bytes:
-        """Return the message."""
+        """Encode the message."""
         avps = _origin(self.origin_host, self.origin_realm)
         if self.origin_state_id is not None:
             avps += d.ORIGIN_STATE_ID.encode(self.origin_state_id)
@@ -199,7 +203,7 @@ class DeviceWatchdogRequest:
 
     @classmethod
     def decode(cls, message: bytes) -> Self:
-        """Read the message; raises DiameterError."""
+        """Decode the message; raises DiameterError."""
         header = decode_header(message)
         avps = read_message(message)
         return cls(
@@ -213,7 +217,7 @@ class DeviceWatchdogRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisconnectPeerRequest:
-    """DPR: I am about to close (RFC 6733, 5.4.1)."""
+    """DPR: announces that the sender closes the connection (RFC 6733, 5.4.1)."""
 
     origin_host: str
     origin_realm: str
@@ -222,13 +226,13 @@ class DisconnectPeerRequest:
     end_to_end: int = 0
 
     def encode(self) -> bytes:
-        """Return the message."""
+        """Encode the message."""
         avps = _origin(self.origin_host, self.origin_realm) + d.DISCONNECT_CAUSE.encode(self.disconnect_cause)
         return _request(Command.DISCONNECT_PEER, self.hop_by_hop, self.end_to_end, avps)
 
     @classmethod
     def decode(cls, message: bytes) -> Self:
-        """Read the message; raises DiameterError."""
+        """Decode the message; raises DiameterError."""
         header = decode_header(message)
         avps = read_message(message)
         return cls(
@@ -242,7 +246,7 @@ class DisconnectPeerRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerAnswer:
-    """DWA and DPA, which say the same (RFC 6733, 5.4.2 and 5.5.2); ``command_code`` tells which."""
+    """DWA or DPA, which have the same content (RFC 6733, 5.4.2 and 5.5.2); ``command_code`` says which."""
 
     command_code: int
     result_code: int
@@ -253,7 +257,7 @@ class PeerAnswer:
     end_to_end: int = 0
 
     def encode(self) -> bytes:
-        """Return the message."""
+        """Encode the message."""
         avps = d.RESULT_CODE.encode(self.result_code) + _origin(self.origin_host, self.origin_realm)
         if self.origin_state_id is not None:
             avps += d.ORIGIN_STATE_ID.encode(self.origin_state_id)
@@ -261,7 +265,7 @@ class PeerAnswer:
 
     @classmethod
     def decode(cls, message: bytes) -> Self:
-        """Read the message; raises DiameterError."""
+        """Decode the message; raises DiameterError."""
         header = decode_header(message)
         avps = read_message(message)
         return cls(
@@ -276,15 +280,15 @@ class PeerAnswer:
 
 
 def encode_refusal(request: bytes, header: Header, origin: bytes, error: DiameterError) -> bytes:
-    """Return the answer that refuses a request (RFC 6733, 7.2).
+    """Encode the answer that refuses a request (RFC 6733, 7.2).
 
     Args:
-        request: the message refused. Its Session-Id and Proxy-Info are carried over where they can be found. A 5xxx
-            or 4xxx answer follows its command's grammar, and carries what that needs as well; a 3xxx answer follows
-            the grammar of the answer-message, and carries nothing else.
+        request: the refused message. Its Session-Id and Proxy-Info are copied if they can be found. A 4xxx or
+            5xxx answer follows its command's grammar and has the AVPs that this requires; a 3xxx answer follows
+            the grammar of the answer-message and has no others.
         header: the header of that message.
-        origin: Origin-Host and Origin-Realm, as ``encode_origin`` makes them.
-        error: why; 3xxx sets the E bit.
+        origin: Origin-Host and Origin-Realm, from ``encode_origin``.
+        error: the reason; 3xxx sets the E bit.
     """
     avps = peek_avps(request, _NAMES_THE_REQUEST)
     if not error.is_protocol_error:
@@ -302,7 +306,8 @@ def need_session_id(avps: AvpSet) -> str:
     """Return the Session-Id of a request.
 
     Raises:
-        DiameterError: 5005 it is missing; 5004 it is empty: it begins with the sender's identity (RFC 6733, 8.8).
+        DiameterError: 5005 it is missing; 5004 it is empty (it must begin with the sender's identity, RFC 6733,
+        8.8).
     """
     session_id = avps.need(d.SESSION_ID)
     if not session_id:
@@ -311,7 +316,7 @@ def need_session_id(avps: AvpSet) -> str:
 
 
 def encode_origin(origin_host: str, origin_realm: str) -> bytes:
-    """Return Origin-Host and Origin-Realm, joined: they are the same in every message of a node."""
+    """Encode Origin-Host and Origin-Realm, which are the same in every message of a node."""
     return _origin(origin_host, origin_realm)
 
 

@@ -1,4 +1,9 @@
-"""Credit-Control-Request and -Answer (RFC 8506, 3; TS 32.299, 6.4)."""
+"""Credit-Control-Request and Credit-Control-Answer (RFC 8506, 3; TS 32.299, 6.4).
+
+A client opens a session with CC-Request-Type INITIAL, reports usage and asks anew with UPDATE, and ends it with
+TERMINATION; EVENT is a single debit or question without a session. CC-Request-Number counts the requests of a
+session.
+"""
 
 from typing import Final, Self
 
@@ -37,9 +42,8 @@ _MOST_DIGITS: Final = 18
 class CreditControlRequest(msgspec.Struct, frozen=True, gc=False):
     """CCR (RFC 8506, 3.1).
 
-    ``direct`` holds the units of a client that puts them into the message itself and not into a
-    Multiple-Services-Credit-Control.
-    ``proxy_infos`` are carried over into the answer untouched (RFC 6733, 6.2).
+    ``direct`` holds the units of a client that puts them into the message itself instead of a
+    Multiple-Services-Credit-Control. ``proxy_infos`` are copied into the answer unchanged (RFC 6733, 6.2).
     """
 
     session_id: str
@@ -67,14 +71,14 @@ class CreditControlRequest(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def imsi(self) -> str | None:
-        """The subscriber's IMSI, where a Subscription-Id of that type is there."""
+        """The subscriber's IMSI, from a Subscription-Id of that type, or None."""
         for subscription_id in self.subscription_ids:
             if subscription_id.type is SubscriptionIdType.IMSI:
                 return subscription_id.data
         return None
 
     def encode(self) -> bytes:
-        """Return the message, its AVPs in the order Open5GS uses."""
+        """Encode the message, its AVPs in the order of Open5GS."""
         parts = [
             d.SESSION_ID.encode(self.session_id),
             d.ORIGIN_HOST.encode(self.origin_host),
@@ -111,10 +115,10 @@ class CreditControlRequest(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def decode(cls, message: bytes) -> Self:
-        """Read the message.
+        """Decode the message.
 
         Raises:
-            DiameterError: it is malformed; the error names the Result-Code and the AVP at fault.
+            DiameterError: it is malformed; the error has the Result-Code and the AVP at fault.
         """
         header = decode_header(message)
         avps = read_message(message)
@@ -164,7 +168,7 @@ def _cost_information(kobo: int) -> bytes:
 
 
 def _cost_kobo(cost_information: bytes | None) -> int | None:
-    """Read a cost; raises DiameterError, 5004 where it is not whole kobo."""
+    """Return a cost in kobo; raises DiameterError (5004) if it is not a whole number of kobo."""
     if cost_information is None:
         return None
     unit_value = read_avps(cost_information).need(d.UNIT_VALUE)
@@ -179,8 +183,8 @@ def _cost_kobo(cost_information: bytes | None) -> int | None:
 class CreditControlAnswer(msgspec.Struct, frozen=True, gc=False):
     """CCA (RFC 8506, 3.2).
 
-    ``direct`` answers a client without Multiple-Services-Credit-Control. In a refusal by an intermediary
-    (E bit) even the type and the number of the request may be absent: they read as None.
+    ``direct`` answers a client without Multiple-Services-Credit-Control. In a refusal by an intermediary (E bit)
+    the type and the number of the request may be missing: they are then None.
     """
 
     session_id: str
@@ -205,16 +209,16 @@ class CreditControlAnswer(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def is_success(self) -> bool:
-        """Tell whether the whole command succeeded (2xxx)."""
+        """Whether the whole command succeeded (2xxx)."""
         return 2000 <= self.result_code < 3000
 
     @property
     def is_protocol_error(self) -> bool:
-        """Tell whether the answer has the E bit (3xxx)."""
+        """Whether the answer has the E bit (3xxx)."""
         return 3000 <= self.result_code < 4000
 
     def encode(self) -> bytes:
-        """Return the message; one with the E bit has the grammar of the answer-message (RFC 6733, 7.2)."""
+        """Encode the message; with the E bit it follows the grammar of the answer-message (RFC 6733, 7.2)."""
         parts = [
             d.SESSION_ID.encode(self.session_id),
             d.RESULT_CODE.encode(self.result_code),
@@ -254,7 +258,7 @@ class CreditControlAnswer(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def decode(cls, message: bytes) -> Self:
-        """Read the message; raises DiameterError."""
+        """Decode the message; raises DiameterError."""
         header = decode_header(message)
         avps = read_message(message)
         is_direct = avps.has(d.GRANTED_SERVICE_UNIT) or avps.has(d.FINAL_UNIT_INDICATION)

@@ -1,4 +1,4 @@
-"""3GPP-User-Location-Info read: which cell or area a bearer is in (TS 29.061, 16.4.7.2; TS 29.274, 8.21)."""
+"""Decode 3GPP-User-Location-Info: the cell or area of a bearer (TS 29.061, 16.4.7.2; TS 29.274, 8.21)."""
 
 from collections.abc import Callable
 from typing import Final
@@ -7,10 +7,10 @@ _PLMN_OCTETS: Final = 3
 
 
 def describe_location(octets: bytes) -> str | None:
-    """Return a location in words, like ``TAI 001-01 tac 1, ECGI 001-01 enb 1 cell 1``; None if it is none known.
+    """Describe a location in words, like ``TAI 001-01 tac 1, ECGI 001-01 enb 1 cell 1``.
 
-    The first octet says what follows. Types that are not read here (5GS, eNodeB alone) and lengths that do not fit
-    are None: the octets themselves are kept beside.
+    The first octet is the type. Types that are not supported (5GS, eNodeB without a cell) and wrong lengths give
+    None; the raw octets are kept separately.
     """
     parts = _TYPES.get(octets[0], ()) if octets else ()
     found: list[str] = []
@@ -26,7 +26,10 @@ def describe_location(octets: bytes) -> str | None:
 
 
 def _plmn(octets: bytes) -> str | None:
-    """Return MCC-MNC: digits swapped in their octets, the third of the MNC or 15 beside the MCC (TS 24.008)."""
+    """Return MCC-MNC from three octets (TS 24.008); None if a digit is not decimal.
+
+    Each octet holds two digits, the low half first. A two-digit MNC has 15 in place of its third digit.
+    """
     digits = [digit for octet in octets for digit in (octet & 15, octet >> 4)]
     if len(digits) < 2 * _PLMN_OCTETS:
         return None
@@ -41,7 +44,7 @@ def _tac(octets: bytes) -> str:
 
 
 def _eci(octets: bytes) -> str:
-    """Read a cell of E-UTRAN: 4 spare bits, 20 of the eNodeB and 8 of its cell (TS 36.413, 9.2.1.38)."""
+    """Describe an E-UTRAN cell: 4 spare bits, 20 bits of the eNodeB, 8 bits of its cell (TS 36.413, 9.2.1.38)."""
     cell = int.from_bytes(octets, "big") & 0x0FFF_FFFF
     return f"enb {cell >> 8} cell {cell & 255}"
 
@@ -51,12 +54,12 @@ def _area_with(name: str) -> Callable[[bytes], str]:
 
 
 def _rac(octets: bytes) -> str:
-    """Read a routing area: one octet, and one that is spare (TS 29.060, 7.7.51)."""
+    """Describe a routing area: the code in one octet, then a spare octet (TS 29.060, 7.7.51)."""
     return f"lac {int.from_bytes(octets[:2], 'big')} rac {octets[2]}"
 
 
 _Part = tuple[str, int, Callable[[bytes], str]]
-"""What it is, its octets behind the PLMN, and how they are read."""
+"""Its name, the number of octets after the PLMN, and the function that describes them."""
 _TAI: Final[_Part] = ("TAI", 2, _tac)
 _ECGI: Final[_Part] = ("ECGI", 4, _eci)
 _TYPES: Final[dict[int, tuple[_Part, ...]]] = {

@@ -1,4 +1,10 @@
-"""S6a: Authentication-Information-Request and -Answer (TS 29.272, 5.2.3, 7.2.5 and 7.2.6)."""
+"""S6a: Authentication-Information-Request and -Answer (TS 29.272, 5.2.3, 7.2.5 and 7.2.6).
+
+AKA in short (TS 33.401, 6.1): the home network sends a vector. RAND is the challenge, AUTN proves to the card
+that the network is genuine, XRES is the response that the card must give, KASME is the key that both sides
+derive. If the card finds that the sequence number in AUTN is out of range, it returns AUTS; the next request
+carries RAND and AUTS, and the home network resynchronises its sequence number.
+"""
 
 from dataclasses import dataclass
 from typing import Final, Self
@@ -28,7 +34,7 @@ RESYNCHRONIZATION_OCTETS: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class EutranVector:
-    """One EPS authentication vector (TS 33.401, 6.1.2): what a gateway needs to authenticate a card once."""
+    """One EPS authentication vector (TS 33.401, 6.1.2): authenticates a card once."""
 
     rand: bytes
     xres: bytes
@@ -36,11 +42,11 @@ class EutranVector:
     kasme: bytes
 
     def __repr__(self) -> str:
-        """Show the challenge alone: XRES and KASME are secrets, and this may be logged."""
+        """Show RAND only: XRES and KASME are secrets, and this text may be logged."""
         return f"EutranVector(rand={self.rand.hex()})"
 
     def encode(self) -> bytes:
-        """Return Authentication-Info around E-UTRAN-Vector."""
+        """Encode Authentication-Info with the E-UTRAN-Vector inside."""
         return d.AUTHENTICATION_INFO.group(
             d.E_UTRAN_VECTOR.group(
                 d.RAND.encode(self.rand),
@@ -52,7 +58,7 @@ class EutranVector:
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read the value of Authentication-Info; raises DiameterError."""
+        """Decode the value of Authentication-Info; raises DiameterError."""
         avps = read_avps(read_avps(octets).need(d.E_UTRAN_VECTOR))
         return cls(
             rand=avps.need(d.RAND),
@@ -64,10 +70,10 @@ class EutranVector:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthenticationInformationRequest:
-    """AIR: a gateway asks for a vector for a subscriber.
+    """AIR: a serving network asks for a vector for a subscriber.
 
-    ``visited_plmn_id`` is the serving network in three octets (TS 29.272, 7.3.9), which KASME is bound to;
-    ``re_synchronization_info`` is RAND and AUTS, after a card said that the sequence number is off.
+    ``visited_plmn_id`` is the serving network in three octets (TS 29.272, 7.3.9); KASME is bound to it.
+    ``re_synchronization_info`` is RAND and AUTS, after a card reported a sequence number that is out of range.
     """
 
     session_id: str
@@ -82,7 +88,7 @@ class AuthenticationInformationRequest:
     end_to_end: int = 0
 
     def encode(self) -> bytes:
-        """Return the message; it asks for one vector, at once."""
+        """Encode the message; it asks for one vector with an immediate response."""
         wanted = d.NUMBER_OF_REQUESTED_VECTORS.encode(1) + d.IMMEDIATE_RESPONSE_PREFERRED.encode(1)
         if self.re_synchronization_info is not None:
             wanted += d.RE_SYNCHRONIZATION_INFO.encode(self.re_synchronization_info)
@@ -105,11 +111,11 @@ class AuthenticationInformationRequest:
 
     @classmethod
     def decode(cls, message: bytes) -> Self:
-        """Read the message.
+        """Decode the message.
 
         Raises:
-            DiameterError: it is malformed, asks for no E-UTRAN vector (5005), or its PLMN or
-                resynchronization has another length (5014).
+            DiameterError: it is malformed, asks for no E-UTRAN vector (5005), or its PLMN or resynchronisation
+                information has a wrong length (5014).
         """
         header = decode_header(message)
         avps = read_message(message)
@@ -136,9 +142,9 @@ class AuthenticationInformationRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthenticationInformationAnswer:
-    """AIA: the vector, or why there is none.
+    """AIA: a vector, or the reason why there is none.
 
-    ``result_code`` is a Result-Code, or, with ``experimental``, an Experimental-Result-Code of 3GPP.
+    ``result_code`` is a Result-Code, or with ``experimental`` an Experimental-Result-Code of 3GPP.
     """
 
     session_id: str
@@ -153,11 +159,11 @@ class AuthenticationInformationAnswer:
 
     @property
     def is_success(self) -> bool:
-        """Tell whether a vector was given."""
+        """Whether the answer has a vector."""
         return self.result_code == ResultCode.SUCCESS and not self.experimental
 
     def encode(self) -> bytes:
-        """Return the message."""
+        """Encode the message."""
         if self.experimental:  # TS 29.272, 7.4.1
             result = d.EXPERIMENTAL_RESULT.group(
                 d.VENDOR_ID.encode(VENDOR_3GPP), d.EXPERIMENTAL_RESULT_CODE.encode(self.result_code)
@@ -184,7 +190,7 @@ class AuthenticationInformationAnswer:
 
     @classmethod
     def decode(cls, message: bytes) -> Self:
-        """Read the message; raises DiameterError."""
+        """Decode the message; raises DiameterError."""
         header = decode_header(message)
         avps = read_message(message)
         experimental = avps.get(d.EXPERIMENTAL_RESULT)

@@ -1,4 +1,4 @@
-"""What a server asks of its client: Re-Auth and Abort-Session (RFC 8506, 5.5; RFC 6733, 8.3 and 8.5)."""
+"""Requests of a server to its client: Re-Auth and Abort-Session (RFC 8506, 5.5; RFC 6733, 8.3 and 8.5)."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -12,9 +12,9 @@ from kswifi.diameter.reader import read_message
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerRequest:
-    """RAR and ASR, which say the same; ``command_code`` tells which.
+    """RAR or ASR, which have the same content; ``command_code`` says which.
 
-    A Re-Auth-Request asks the client to report and to ask anew now; an Abort-Session-Request to end.
+    A Re-Auth-Request makes the client report and ask anew now; an Abort-Session-Request makes it end the session.
     """
 
     command_code: Command
@@ -27,7 +27,7 @@ class ServerRequest:
     end_to_end: int = 0
 
     def encode(self) -> bytes:
-        """Return the message."""
+        """Encode the message."""
         avps = (
             d.SESSION_ID.encode(self.session_id)
             + d.ORIGIN_HOST.encode(self.origin_host)
@@ -37,7 +37,7 @@ class ServerRequest:
             + d.AUTH_APPLICATION_ID.encode(APPLICATION_CREDIT_CONTROL)
         )
         if self.command_code is Command.RE_AUTH:
-            # RFC 8506, 5.5: the only type that makes sense here.
+            # RFC 8506, 5.5: the only type defined for credit control.
             avps += d.RE_AUTH_REQUEST_TYPE.encode(RE_AUTH_AUTHORIZE_ONLY)
         flags = FLAG_REQUEST | FLAG_PROXIABLE
         header = Header(flags, self.command_code, APPLICATION_CREDIT_CONTROL, self.hop_by_hop, self.end_to_end)
@@ -45,7 +45,7 @@ class ServerRequest:
 
     @classmethod
     def decode(cls, message: bytes) -> Self:
-        """Read the message; raises DiameterError."""
+        """Decode the message; raises DiameterError."""
         header = decode_header(message)
         avps = read_message(message)
         return cls(
@@ -62,7 +62,7 @@ class ServerRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerRequestAnswer:
-    """RAA and ASA; ``command_code`` tells which. A refusal by another node may name no session."""
+    """RAA or ASA; ``command_code`` says which. A refusal by another node may have no Session-Id."""
 
     command_code: int
     session_id: str | None
@@ -73,7 +73,7 @@ class ServerRequestAnswer:
     end_to_end: int = 0
 
     def encode(self) -> bytes:
-        """Return the message."""
+        """Encode the message."""
         avps = b"" if self.session_id is None else d.SESSION_ID.encode(self.session_id)
         avps += (
             d.RESULT_CODE.encode(self.result_code)
@@ -87,7 +87,7 @@ class ServerRequestAnswer:
 
     @classmethod
     def decode(cls, message: bytes) -> Self:
-        """Read the message; raises DiameterError."""
+        """Decode the message; raises DiameterError."""
         header = decode_header(message)
         avps = read_message(message)
         return cls(

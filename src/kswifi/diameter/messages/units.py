@@ -1,4 +1,4 @@
-"""The groups of credit control: units asked for, used and granted, and what stands around them (RFC 8506, 8)."""
+"""The grouped AVPs of credit control: requested, used and granted units, and their context (RFC 8506, 8)."""
 
 from typing import Self
 
@@ -11,28 +11,28 @@ from kswifi.diameter.reader import AvpSet, read_avps
 
 
 class SubscriptionId(msgspec.Struct, frozen=True, gc=False):
-    """Who pays: a number and its kind (RFC 8506, 8.46)."""
+    """The identity of the subscriber: a number and its type (RFC 8506, 8.46)."""
 
     type: SubscriptionIdType
     data: str
 
     def encode(self) -> bytes:
-        """Return the AVP."""
+        """Encode the AVP."""
         return d.SUBSCRIPTION_ID.group(
             d.SUBSCRIPTION_ID_TYPE.encode(self.type), d.SUBSCRIPTION_ID_DATA.encode(self.data)
         )
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read the value of the AVP; raises DiameterError."""
+        """Decode the value of the AVP; raises DiameterError."""
         avps = read_avps(octets)
         return cls(avps.need(d.SUBSCRIPTION_ID_TYPE), avps.need(d.SUBSCRIPTION_ID_DATA))
 
 
 class ServiceUnit(msgspec.Struct, frozen=True, gc=False):
-    """An amount asked for, used or granted; what is None was not said (RFC 8506, 8.17 to 8.19).
+    """An amount that is requested, used or granted; None means that the AVP is absent (RFC 8506, 8.17 to 8.19).
 
-    ``reporting_reason`` stands in a Used-Service-Unit only, and some cores put it beside it instead.
+    ``reporting_reason`` is only used in a Used-Service-Unit. Some cores put it into the surrounding group instead.
     """
 
     cc_total_octets: int | None = None
@@ -42,17 +42,17 @@ class ServiceUnit(msgspec.Struct, frozen=True, gc=False):
     reporting_reason: ReportingReason | None = None
     cc_service_specific_units: int | None = None
     cc_money: bytes | None = None
-    """The content of CC-Money; it is not looked into."""
+    """The content of CC-Money; it is not decoded."""
 
     @property
     def is_not_of_packets(self) -> bool:
-        """Tell whether it names service-specific units or money, and neither octets nor seconds."""
+        """Whether it has service-specific units or money, and neither octets nor seconds."""
         other = self.cc_service_specific_units is not None or self.cc_money is not None
         return other and self.octets is None and self.cc_time is None
 
     @property
     def octets(self) -> int | None:
-        """CC-Total-Octets, or the sum of input and output where it is absent; None where neither is said."""
+        """CC-Total-Octets, or else the sum of input and output octets; None if all three are absent."""
         if self.cc_total_octets is not None:
             return self.cc_total_octets
         if self.cc_input_octets is None and self.cc_output_octets is None:
@@ -60,7 +60,7 @@ class ServiceUnit(msgspec.Struct, frozen=True, gc=False):
         return (self.cc_input_octets or 0) + (self.cc_output_octets or 0)
 
     def encode(self, avp: Grouped) -> bytes:
-        """Return the AVP that this amount is: requested, used or granted."""
+        """Encode the amount as the given AVP: requested, used or granted."""
         parts = b""
         if self.reporting_reason is not None:
             parts = d.TGPP_REPORTING_REASON.encode(self.reporting_reason)
@@ -80,7 +80,7 @@ class ServiceUnit(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read the value of the AVP; raises DiameterError."""
+        """Decode the value of the AVP; raises DiameterError."""
         avps = read_avps(octets)
         return cls(
             cc_total_octets=avps.get(d.CC_TOTAL_OCTETS),
@@ -94,16 +94,16 @@ class ServiceUnit(msgspec.Struct, frozen=True, gc=False):
 
 
 class FinalUnitIndication(msgspec.Struct, frozen=True, gc=False):
-    """What follows the last grant (RFC 8506, 8.34)."""
+    """What the client does after the last grant (RFC 8506, 8.34)."""
 
     action: FinalUnitAction
     redirect_url: str | None = None
-    """Where REDIRECT leads to (RFC 8506, 8.37)."""
+    """The target of REDIRECT (RFC 8506, 8.37)."""
     restriction_filter_rules: tuple[str, ...] = ()
     filter_ids: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
-        """Return the AVP."""
+        """Encode the AVP."""
         return d.FINAL_UNIT_INDICATION.group(
             d.FINAL_UNIT_ACTION.encode(self.action),
             *(() if self.redirect_url is None else (_redirect_server(self.redirect_url),)),
@@ -113,7 +113,7 @@ class FinalUnitIndication(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read the value of the AVP; raises DiameterError."""
+        """Decode the value of the AVP; raises DiameterError."""
         avps = read_avps(octets)
         return cls(
             action=avps.need(d.FINAL_UNIT_ACTION),
@@ -136,7 +136,7 @@ def _redirect_url(redirect_server: bytes | None) -> str | None:
 class ServiceCreditControl(msgspec.Struct, frozen=True, gc=False):
     """One Multiple-Services-Credit-Control of a request or an answer (RFC 8506, 8.16).
 
-    Open5GS sends one without Rating-Group or Service-Identifier; fuller clients send several.
+    Open5GS sends one without Rating-Group and Service-Identifier; other clients send several.
     """
 
     rating_group: int | None = None
@@ -149,28 +149,31 @@ class ServiceCreditControl(msgspec.Struct, frozen=True, gc=False):
     final_unit: FinalUnitIndication | None = None
     result_code: int | None = None
     quota_holding_seconds: int | None = None
-    """How long an idle grant is kept before it is reported (TS 32.299, 7.2.138)."""
+    """How long an idle grant is kept before it is reported back (TS 32.299, 7.2.138)."""
     threshold_octets: int | None = None
-    """Volume-Quota-Threshold: the rest at which to ask anew (TS 32.299, 7.2.237)."""
+    """Volume-Quota-Threshold: the rest of the grant at which to ask anew (TS 32.299, 7.2.237)."""
 
     @property
     def used_octets(self) -> int:
-        """Octets of all its Used-Service-Units: a change of tariff splits them in two (RFC 8506, 8.27)."""
+        """The octets of all its Used-Service-Units: a tariff change splits them in two (RFC 8506, 8.27)."""
         return sum(unit.octets or 0 for unit in self.used)
 
     @property
     def is_final_report(self) -> bool:
-        """Tell whether it reports FINAL, in the group or in a Used-Service-Unit (TS 32.299, 7.2.175)."""
+        """Whether it reports FINAL, in the group or in a Used-Service-Unit (TS 32.299, 7.2.175)."""
         return self.reporting_reason is ReportingReason.FINAL or any(
             unit.reporting_reason is ReportingReason.FINAL for unit in self.used
         )
 
     def encode(self) -> bytes:
-        """Return the AVP."""
+        """Encode the AVP."""
         return d.MULTIPLE_SERVICES_CREDIT_CONTROL.wrap(self.encode_content())
 
     def encode_content(self) -> bytes:
-        """Return the AVPs of the group, joined: what a client without such groups has in the message itself."""
+        """Encode the AVPs of the group, concatenated.
+
+        A client without Multiple-Services-Credit-Control has them in the message itself.
+        """
         parts: list[bytes] = []
         if self.granted is not None:
             parts.append(self.granted.encode(d.GRANTED_SERVICE_UNIT))
@@ -196,13 +199,16 @@ class ServiceCreditControl(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read the value of the AVP; raises DiameterError."""
+        """Decode the value of the AVP; raises DiameterError."""
         avps = read_avps(octets)
         return cls.read(avps, result_code=avps.get(d.RESULT_CODE))
 
     @classmethod
     def read(cls, avps: AvpSet, result_code: int | None = None) -> Self:
-        """Take the group's content out of AVPs; a message's own Result-Code is not the group's."""
+        """Read the group from AVPs.
+
+        ``result_code`` is the group's own; do not pass the Result-Code of the message.
+        """
         requested = avps.get(d.REQUESTED_SERVICE_UNIT)
         granted = avps.get(d.GRANTED_SERVICE_UNIT)
         final_unit = avps.get(d.FINAL_UNIT_INDICATION)
@@ -222,7 +228,7 @@ class ServiceCreditControl(msgspec.Struct, frozen=True, gc=False):
 
 
 class PsInformation(msgspec.Struct, frozen=True, gc=False):
-    """What a packet core tells of the bearer (TS 32.299, 7.2.158); the usual AVPs of it."""
+    """The facts about a bearer that a packet core reports (TS 32.299, 7.2.158): the AVPs used here."""
 
     charging_id: int | None = None
     pdp_addresses: tuple[str, ...] = ()
@@ -236,7 +242,7 @@ class PsInformation(msgspec.Struct, frozen=True, gc=False):
     """Bits of the IPv6 prefix (TS 32.299, 7.2.137A)."""
 
     def encode(self) -> bytes:
-        """Return Service-Information around PS-Information."""
+        """Encode Service-Information with PS-Information inside."""
         parts: list[bytes] = []
         if self.charging_id is not None:
             parts.append(d.TGPP_CHARGING_ID.encode(self.charging_id.to_bytes(4, "big")))
@@ -257,7 +263,7 @@ class PsInformation(msgspec.Struct, frozen=True, gc=False):
 
     @classmethod
     def decode(cls, octets: bytes) -> Self:
-        """Read the value of PS-Information; raises DiameterError."""
+        """Decode the value of PS-Information; raises DiameterError."""
         avps = read_avps(octets)
         charging_id = avps.get(d.TGPP_CHARGING_ID)
         rat_type = avps.get(d.TGPP_RAT_TYPE)

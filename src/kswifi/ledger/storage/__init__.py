@@ -1,1 +1,1 @@
-"""The ledger's durable form: the journal, its snapshots, recovery and pruning."""
+"""The ledger's durable form: the journal, snapshots, recovery and pruning."""

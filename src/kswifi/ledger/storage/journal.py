@@ -1,9 +1,9 @@
-"""The journal: the ledger's only truth. One record a batch, durable before a single answer of it is given.
+"""The journal: the ledger's source of truth. A batch is one record, durable before any of its outcomes is answered.
 
 A record's payload is a version octet and a MessagePack array ``[at, effects]``. Its digest covers the digest of
-the record before it, its own sequence and its payload, so a record that is altered, missing, or out of its place
-is found, wherever it is. Sequences begin at 1 and have no gaps. Pruning takes records away at the beginning alone,
-where a snapshot tells what they came to.
+the record before it, its own sequence and its payload, so that an altered, missing or misplaced record is found.
+Sequences begin at 1 and have no gaps. Pruning removes records at the beginning only, and only records whose result
+is in a snapshot.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,14 +18,14 @@ from kswifi.ledger.errors import LedgerDamagedError, LedgerVersionError
 VERSION: Final = 1
 DIGEST_SIZE: Final = 16
 GENESIS: Final = bytes(DIGEST_SIZE)
-"""The digest before the first record."""
+"""The digest that the first record is chained to."""
 
 READ_RECORDS: Final = 256
-"""Records read at once while going through a journal."""
+"""Records read at once while the journal is followed."""
 
 
 class Record(msgspec.Struct, frozen=True):
-    """One batch, as it is stored."""
+    """One batch in its stored form."""
 
     sequence: int
     payload: bytes
@@ -33,55 +33,55 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Head(msgspec.Struct, frozen=True):
-    """Where a journal stands: its last record, or the genesis."""
+    """The end of a journal: its last record, or the genesis."""
 
     sequence: int = 0
     digest: bytes = GENESIS
 
 
 class Journal(Protocol):
-    """Keeps records in sequence. One owner appends; others may read meanwhile.
+    """Stores records in sequence. One owner appends; others may read at the same time.
 
     Every implementation passes ``tests/contract/test_journal.py``.
     """
 
     def open(self) -> Head:
-        """Become the owner and return where the journal stands, making it where there is none.
+        """Lock the journal and return its head; create the journal if there is none.
 
         Raises:
             LedgerLockedError: another owner is alive.
-            LedgerDamagedError: it is not what was acknowledged, or cannot be read.
+            LedgerDamagedError: it cannot be read, or it lost or changed acknowledged records.
         """
         ...
 
     def append(self, record: Record) -> None:
-        """Keep the record, and return only when it is durable. Called by one thread.
+        """Store the record and return once it is durable. Called by one thread only.
 
-        Any error is final for the owner: whether the record is there is known only after opening again.
+        Any error is final for the owner: only opening the journal again shows whether the record was stored.
         """
         ...
 
     def read(self, after_sequence: int, limit: int) -> list[Record]:
-        """Return the records after a sequence, oldest first; from any thread.
+        """Return at most ``limit`` records after a sequence, oldest first. Callable from any thread.
 
         Raises:
-            LedgerDamagedError: they cannot be read, or do not follow one another.
+            LedgerDamagedError: they cannot be read, or are not in sequence.
         """
         ...
 
     def base(self) -> Head:
-        """Return where following it has to begin: the genesis, or its first record once it was pruned."""
+        """Return the head to follow the journal from: the genesis, or the first record of a pruned journal."""
         ...
 
     def prune(self, before: int, limit: int) -> int:
-        """Drop records before a sequence, the oldest first and at most ``limit``; return how many went.
+        """Drop at most ``limit`` records before a sequence, oldest first; return how many were dropped.
 
-        Called by the thread that appends. The last record stays, whatever is asked.
+        Called by the thread that appends. The last record is never dropped.
         """
         ...
 
     def close(self) -> None:
-        """Give it up; a second time does nothing."""
+        """Release the journal. Idempotent."""
         ...
 
 
@@ -95,7 +95,7 @@ _decoder = msgspec.msgpack.Decoder(_Body)
 
 
 def next_record(head: Head, at: int, effects: Sequence[Effect]) -> Record:
-    """Return the record that follows the head with these effects."""
+    """Build the record with these effects that follows the head."""
     payload = bytes((VERSION,)) + _encoder.encode((at, effects))
     sequence = head.sequence + 1
     return Record(sequence, payload, digest_of(head.digest, sequence, payload))
@@ -110,20 +110,20 @@ def digest_of(before: bytes, sequence: int, payload: bytes) -> bytes:
 
 
 def effects_of(record: Record) -> tuple[Effect, ...]:
-    """Return the effects that a record holds.
+    """Decode the effects of a record.
 
     Raises:
-        LedgerVersionError: newer code wrote it.
-        LedgerDamagedError: it cannot be understood.
+        LedgerVersionError: a newer version wrote it.
+        LedgerDamagedError: it cannot be decoded.
     """
     return _body_of(record).effects
 
 
 def effects_after(journal: Journal, after_sequence: int, limit: int) -> list[tuple[int, tuple[Effect, ...]]]:
-    """Return the effects of the records after a sequence, at most ``limit`` records.
+    """Return the effects of at most ``limit`` records after a sequence.
 
     Raises:
-        LedgerDamagedError: they were pruned, which they are only once everybody has read them.
+        LedgerDamagedError: records in that range were pruned; that happens only after all followers read them.
     """
     records = journal.read(after_sequence, limit)
     if records and records[0].sequence != after_sequence + 1:
@@ -151,20 +151,20 @@ def _body_of(record: Record) -> _Body:
 
 
 def instant_of(record: Record) -> int:
-    """Return when its batch was applied, in Unix seconds; raises as ``effects_of``."""
+    """Return when a record's batch was applied, in Unix seconds; raises as ``effects_of``."""
     return _body_of(record).at
 
 
 def base_of(first: Record | None) -> Head:
-    """Return where following a journal has to begin that begins with this record."""
+    """Return the head to follow a journal from whose first record is ``first``."""
     return Head() if first is None or first.sequence == 1 else Head(first.sequence, first.digest)
 
 
 def follow(journal: Journal, head: Head, until: int | None = None) -> Iterator[Record]:
-    """Go through the records after a head, each checked against the one before it.
+    """Yield the records after a head, each checked against the digest and the sequence of the one before it.
 
     Raises:
-        LedgerDamagedError: one is missing or altered.
+        LedgerDamagedError: a record is missing or altered.
     """
     sequence, digest = head.sequence, head.digest
     while until is None or sequence < until:

@@ -1,7 +1,7 @@
-"""Which records of a journal nobody needs any more.
+"""Prune the journal: find and drop the records that are no longer needed.
 
-A record may go once it is old enough, two whole snapshots know what it came to (one may still be damaged later),
-and everybody who follows the journal has read it.
+A record may be dropped once it is older than the retention, two intact snapshots include its effects (two, because
+one may be damaged later), and all followers of the journal have read it.
 """
 
 import asyncio
@@ -12,9 +12,9 @@ from kswifi.ledger.storage.journal import Journal, instant_of
 from kswifi.ledger.storage.snapshot import KEEP, SnapshotStore
 
 AT_ONCE: Final = 64
-"""Records dropped between two appends; it takes about as long as one of them."""
+"""Records dropped between two appends; it takes about as long as one append."""
 IN_A_ROW: Final = 16_384
-"""Records dropped for one look at the snapshots."""
+"""Records dropped for one examination of the snapshots."""
 
 
 async def prune_journal(
@@ -24,14 +24,14 @@ async def prune_journal(
     since: int,
     some: Callable[[int, int], Awaitable[int]],
 ) -> int:
-    """Drop what may go, a few records at a time; return how many, 0 when it is through.
+    """Drop records that are no longer needed, a few at a time; return how many, 0 when none is left to drop.
 
     Args:
-        journal: the journal, from any thread.
+        journal: the journal, which may be read from any thread.
         snapshots: its snapshots.
-        read_until: the sequence that all who follow it have read.
-        since: the Unix second from which on records are kept.
-        some: drops records before a sequence, at most so many, in the thread that appends.
+        read_until: the sequence that all followers of the journal have read.
+        since: Unix seconds; records from then on are kept.
+        some: drops at most n records before a sequence, in the thread that appends.
     """
     before = await asyncio.to_thread(prunable_before, journal, snapshots, read_until, since)
     pruned, more = 0, before > 1
@@ -43,13 +43,13 @@ async def prune_journal(
 
 
 def prunable_before(journal: Journal, snapshots: SnapshotStore, read_until: int, since: int) -> int:
-    """Return the sequence before which all records may go; 0 or the journal's first if none may.
+    """Return the sequence before which all records may be dropped; 0 or the journal's first sequence if none may.
 
     Args:
         journal: the journal, from which only single records are read.
         snapshots: its snapshots, whose digests are checked.
-        read_until: the sequence that all who follow it have read.
-        since: the Unix second from which on records are kept.
+        read_until: the sequence that all followers of the journal have read.
+        since: Unix seconds; records from then on are kept.
     """
     heads = [head for path in snapshots.paths() if (head := snapshots.whole(path)) is not None]
     if len(heads) < KEEP:
@@ -65,7 +65,10 @@ def _instant_at(journal: Journal, sequence: int) -> int:
 
 
 def _first_where(is_so: Callable[[int], bool], low: int, high: int) -> int:
-    """Return the first number in low..high for which it is so, or else ``high``: they follow one another."""
+    """Return the first number in low..high for which ``is_so`` holds, else ``high`` (binary search).
+
+    From the first number on that satisfies it, all have to satisfy it.
+    """
     while low < high:
         middle = (low + high) // 2
         if is_so(middle):

@@ -1,4 +1,4 @@
-"""The start: the newest good snapshot, then every record after it, each one checked."""
+"""Recover the state at start: the newest intact snapshot, then every record after it, each one checked."""
 
 import msgspec
 
@@ -13,19 +13,19 @@ from kswifi.ledger.verify import verify
 
 
 class RecoveryReport(msgspec.Struct, frozen=True):
-    """How the state came back: for the log, and for people who ask."""
+    """How the state was recovered, for the log and for operators."""
 
     sequence: int
     snapshot_sequence: int | None
     rejected_snapshots: tuple[str, ...]
-    """Why each snapshot that was passed over was."""
+    """The reason for each snapshot that was not used."""
     records: int
     effects: int
     seconds: float
 
 
 class Recovered(msgspec.Struct, frozen=True):
-    """The state at the journal's end."""
+    """The state at the end of the journal."""
 
     state: LedgerState
     head: Head
@@ -39,14 +39,17 @@ def recover(
     retention: Retention | None = None,
     at_least: int = 0,
 ) -> Recovered:
-    """Return the state that the journal tells.
+    """Rebuild the state from the journal.
 
     Args:
-        end: where the journal stands.
-        at_least: a sequence that is known to have been acknowledged, from a reader that keeps its own place.
+        journal: the journal to read.
+        end: the head of the journal.
+        snapshots: the snapshots to begin from; None replays the whole journal.
+        retention: the retention of the recovered state.
+        at_least: a sequence known to have been acknowledged, from a reader that stores its own position.
 
     Raises:
-        LedgerDamagedError: the journal lost or changed records, or tells what cannot be.
+        LedgerDamagedError: records are lost or changed, or the recovered state violates an invariant.
     """
     began = monotonic_seconds()
     state, head, rejected = _newest_snapshot(snapshots, retention)
@@ -96,7 +99,7 @@ def _newest_snapshot(
     for path in snapshots.paths():
         try:
             state, head = snapshots.load(path, retention)
-        except FileNotFoundError:  # removed as the oldest since the look-up
+        except FileNotFoundError:  # pruned since the listing
             continue
         except LedgerDamagedError as error:
             rejected.append(error.message)

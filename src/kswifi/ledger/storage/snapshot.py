@@ -1,12 +1,12 @@
 """Snapshots: the state at one record, so that a start need not read the whole journal.
 
-A snapshot is a help and never a truth: it is made from the journal, a damaged one is passed over, and one that
-knows more than the journal shows that the journal lost records. While the ledger runs, snapshots are made by a
-process of its own that reads the journal (see ``beside``): the point is consistent and no request waits for it.
+The journal stays the source of truth: a damaged snapshot is skipped, and a snapshot that is ahead of the journal
+proves that the journal lost records. While the ledger runs, a separate process makes snapshots from the journal
+(see ``snapshot_process``): the state is then consistent and no request waits.
 
-File: 8 octets of magic with the version; blocks, each of a 4-octet length and MessagePack; an empty block; and
-32 octets of BLAKE2b over all before. First block: the head; then lists of wallets, accounts, reservations,
-answers and beginnings of exhaustion, as (kind, list).
+File format: 8 octets of magic with the version; blocks, each with a 4-octet length and MessagePack; an empty block;
+32 octets of BLAKE2b over everything before. The first block is the head. The others are lists of wallets, accounts,
+reservations, answers and beginnings of exhaustion, as (kind, list).
 """
 
 import heapq
@@ -58,7 +58,7 @@ class _Kept(msgspec.Struct, array_like=True, tag=4):
 
 
 class _Exhaustions(msgspec.Struct, array_like=True, tag=5):
-    """When the holds for exhaustion began, as (wallet, instant); snapshots made before it existed have none."""
+    """The beginnings of holds for exhaustion, as (wallet, instant). Older snapshots have no such block."""
 
     items: list[tuple[str, int]]
 
@@ -71,18 +71,18 @@ _decode_block = msgspec.msgpack.Decoder(_Block).decode
 
 
 class SnapshotStore:
-    """The snapshots in the journal's directory; the newest two whole ones are kept."""
+    """The snapshots in the journal's directory. The newest two intact ones are kept."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
 
     def paths(self) -> list[Path]:
-        """Return the snapshots, the newest first."""
+        """Return the snapshots, newest first."""
         found = [it for it in self.directory.glob(f"{PREFIX}*") if it.name[len(PREFIX) :].isdigit()]
         return sorted(found, key=lambda it: int(it.name[len(PREFIX) :]), reverse=True)
 
     def write(self, state: LedgerState, head: Head) -> Path:
-        """Write a snapshot beside, make it durable, and only then give it its name."""
+        """Write a snapshot to a temporary file, make it durable, rename it, and delete superseded ones."""
         path = self.directory / f"{PREFIX}{head.sequence:020d}"
         scratch = self.directory / f".{PREFIX}{os.getpid()}.tmp"
         descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
@@ -100,7 +100,7 @@ class SnapshotStore:
         return path
 
     def superseded(self) -> list[Path]:
-        """Return those that may go: all but the newest two whole ones, once there are two."""
+        """Return the snapshots to delete: all but the newest two intact ones, once there are two."""
         paths = self.paths()
         kept = [path for path in paths if self.whole(path) is not None][:KEEP]
         return [path for path in paths if path not in kept] if len(kept) == KEEP else []
@@ -109,19 +109,19 @@ class SnapshotStore:
         """Read a snapshot.
 
         Raises:
-            FileNotFoundError: a newer one took its place since it was looked up; nothing is wrong.
-            LedgerDamagedError: it is not whole, or not one.
+            FileNotFoundError: a newer one replaced it since it was listed; this is no damage.
+            LedgerDamagedError: it is incomplete or not a snapshot.
         """
         try:
             with self._open(path) as file:
                 return _read(file, path, retention)
         except FileNotFoundError:
             raise
-        except (OSError, msgspec.MsgspecError, KeyError, ValueError) as error:  # ValueError: no UTF-8
+        except (OSError, msgspec.MsgspecError, KeyError, ValueError) as error:  # ValueError: not UTF-8
             raise _damaged(path, str(error)) from error
 
     def whole(self, path: Path) -> Head | None:
-        """Return the head of a snapshot whose digest is right, read in pieces; None if it is damaged or gone."""
+        """Return the head of a snapshot whose digest is right; None if it is damaged or missing."""
         digest = blake2b(digest_size=DIGEST_SIZE)
         head: Head | None = None
         try:
@@ -138,15 +138,15 @@ class SnapshotStore:
 
 
 class OldestSnapshot(SnapshotStore):
-    """The same snapshots, the oldest first: to tell as much as can be told of a journal that was pruned."""
+    """The same snapshots, oldest first: to check as much as possible of a pruned journal."""
 
     def paths(self) -> list[Path]:
-        """Return the snapshots, the oldest first."""
+        """Return the snapshots, oldest first."""
         return super().paths()[::-1]
 
 
 def write_state(file: BinaryIO, state: LedgerState, head: Head) -> None:
-    """Write a state as it is at a record."""
+    """Write the state at a record in the snapshot format."""
     digest = blake2b(digest_size=DIGEST_SIZE)
 
     def put(octets: bytes) -> None:
@@ -262,10 +262,7 @@ def _index(state: LedgerState) -> None:
 
 
 def _date_exhaustions(state: LedgerState) -> None:
-    """Find out since when wallets are held for exhaustion, where an older snapshot does not tell.
-
-    The latest end by exhaustion is taken: a session ordered before it may have been ordered before the hold.
-    """
+    """Find out when holds for exhaustion began, if an older snapshot does not contain it."""
     undated = {
         wallet.wallet_id
         for wallet in state.wallets.values()

@@ -1,4 +1,4 @@
-"""A snapshot made by a process of its own, from the journal, while the ledger works on."""
+"""Make a snapshot from the journal in a separate process, while the ledger runs."""
 
 import asyncio
 import sys
@@ -14,11 +14,11 @@ TIMEOUT_SECONDS: Final = 600.0
 
 
 async def write_beside(directory: Path) -> None:
-    """Have a process of its own make a snapshot of the journal in the directory.
+    """Make a snapshot of the journal in the directory, in a separate process.
 
     Raises:
-        LedgerError: it could not; the journal is as good as before, only longer to read.
-        TimeoutError: it took too long.
+        LedgerError: it failed. The journal is intact; only the next start takes longer.
+        TimeoutError: it took longer than ``TIMEOUT_SECONDS``.
     """
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -42,7 +42,7 @@ async def write_beside(directory: Path) -> None:
 
 
 def write_snapshot(directory: Path) -> Path:
-    """Recover the state from the journal, read only, and write it as a snapshot.
+    """Recover the state from the journal, read-only, and write it as a snapshot; return its path.
 
     Raises:
         LedgerDamagedError: the journal cannot be followed to its end.

@@ -1,9 +1,10 @@
-"""The journal on SQLite: its own file, write-ahead logging, every append synchronised with the disk.
+"""The journal in SQLite: a file of its own with write-ahead logging; every append is synchronised to the disk.
 
-SQLite's recovery drops what stands behind a damaged frame of its write-ahead log, and says nothing. So a second
-small file, ``ledger.head``, is told of every durable record without being synchronised itself: after the crash
-of a process it knows the last acknowledged record, after a power cut at least an earlier one. A journal that
-ends before its head was cut, and opening it says so. The same file is locked by the owner while it lives.
+SQLite's recovery silently drops everything after a damaged frame of its write-ahead log. Therefore a second small
+file, ``ledger.head``, gets the sequence and digest of every durable record, without being synchronised itself.
+After a crash of the process it holds the last acknowledged record, after a power cut at least an earlier one. A
+journal that ends before that record lost its tail, and opening it fails. The owner locks the same file while it
+runs.
 """
 
 import fcntl
@@ -36,7 +37,7 @@ CREATE TABLE IF NOT EXISTS record (
 
 
 class SqliteJournal:
-    """The journal in a directory of its own or shared with other files; readable by its owner alone (0600)."""
+    """The journal in a directory that may hold other files; only its owner can read it (mode 0600)."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -47,7 +48,7 @@ class SqliteJournal:
         self._head_file = -1
 
     def open(self) -> Head:
-        """Lock, open or make the file, and check that it ends no earlier than what was acknowledged."""
+        """Lock and open the file, or create it; check that no acknowledged record is missing at its end."""
         head_path = self.directory / HEAD_NAME
         exists = self.path.exists()
         if not exists and head_path.exists() and head_path.stat().st_size:
@@ -70,7 +71,7 @@ class SqliteJournal:
             raise
 
     def append(self, record: Record) -> None:
-        """Insert the record in a transaction of its own; SQLite returns when it is synchronised."""
+        """Insert the record in a transaction of its own; SQLite returns after the synchronisation."""
         if self._writer is None:
             raise LedgerClosedError("the journal is not open")
         self._writer.execute(
@@ -80,21 +81,21 @@ class SqliteJournal:
         os.pwrite(self._head_file, _HEAD.pack(record.sequence, record.digest), 0)
 
     def read(self, after_sequence: int, limit: int) -> list[Record]:
-        """Return records after the sequence, through a read-only connection of its own."""
+        """Return at most ``limit`` records after the sequence, through a separate read-only connection."""
         with self._reading:
             if self._reader is None:
                 raise LedgerClosedError("the journal is not open")
             return read_records(self._reader, self.path, after_sequence, limit)
 
     def base(self) -> Head:
-        """Return where following it has to begin."""
+        """Return the head to follow the journal from."""
         with self._reading:
             if self._reader is None:
                 raise LedgerClosedError("the journal is not open")
             return base_of(next(iter(read_records(self._reader, self.path, 0, 1)), None))
 
     def prune(self, before: int, limit: int) -> int:
-        """Delete records in a transaction of its own; the room they leave in the file is used again."""
+        """Delete records in a transaction of its own; SQLite reuses their space in the file."""
         if self._writer is None:
             raise LedgerClosedError("the journal is not open")
         return self._writer.execute(
@@ -104,7 +105,7 @@ class SqliteJournal:
         ).rowcount
 
     def close(self) -> None:
-        """Close the file and let go of the lock."""
+        """Close the file and release the lock."""
         with self._reading:
             for connection in (self._reader, self._writer):
                 if connection is not None:
@@ -145,7 +146,7 @@ class SqliteJournal:
 
 
 class SqliteJournalReader:
-    """The same file, read only and without owning it: for inspecting, and for snapshots beside the owner."""
+    """The same file, read-only and without the lock: for inspection, and for snapshots while the owner runs."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / FILE_NAME
@@ -154,7 +155,7 @@ class SqliteJournalReader:
         self._connection = _connect(self.path, read_only=True)
 
     def open(self) -> Head:
-        """Return where the journal stands; nothing is owned."""
+        """Return the head of the journal, without locking it."""
         try:
             _check_kind(self._connection, self.path)
         except sqlite3.DatabaseError as error:
@@ -162,7 +163,7 @@ class SqliteJournalReader:
         return _last(self._connection, self.path)
 
     def append(self, record: Record) -> None:
-        """Refuse: this is a reader."""
+        """Refuse: this journal is read-only."""
         raise LedgerClosedError("this journal is read only", sequence=record.sequence)
 
     def read(self, after_sequence: int, limit: int) -> list[Record]:
@@ -170,11 +171,11 @@ class SqliteJournalReader:
         return read_records(self._connection, self.path, after_sequence, limit)
 
     def base(self) -> Head:
-        """Return where following it has to begin."""
+        """Return the head to follow the journal from."""
         return base_of(next(iter(self.read(0, 1)), None))
 
     def prune(self, before: int, limit: int) -> int:
-        """Refuse: this is a reader."""
+        """Refuse: this journal is read-only."""
         raise LedgerClosedError("this journal is read only", before=before, limit=limit)
 
     def close(self) -> None:
@@ -183,10 +184,10 @@ class SqliteJournalReader:
 
 
 def acknowledged(directory: Path) -> int:
-    """Return the last record that the head file knows to be acknowledged; 0 if there is no such file.
+    """Return the sequence of the last acknowledged record in the head file; 0 if there is no such file.
 
     Raises:
-        LedgerDamagedError: the file is not what was written.
+        LedgerDamagedError: the file is damaged.
     """
     path = directory / HEAD_NAME
     known = path.read_bytes() if path.exists() else b""
@@ -194,7 +195,7 @@ def acknowledged(directory: Path) -> int:
 
 
 def read_records(connection: sqlite3.Connection, path: Path, after_sequence: int, limit: int) -> list[Record]:
-    """Return records after the sequence, oldest first."""
+    """Return at most ``limit`` records after the sequence, oldest first."""
     try:
         with closing(
             connection.execute(
@@ -218,13 +219,13 @@ def _unpack_head(known: bytes, path: Path) -> tuple[int, bytes]:
 
 def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
-    # One thread appends; reads hold a lock. Autocommit: an INSERT is a transaction.
+    # One thread appends; readers hold a lock. In autocommit mode each INSERT is a transaction.
     return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     (objects,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if not objects:  # new, or left by a crash while it was made; what was acknowledged, the head file knows
+    if not objects:  # new, or left by a crash during creation; the head file knows of acknowledged records
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     _check_kind(connection, path)

@@ -1,7 +1,7 @@
-"""Refusals of INITIAL that leave a little later, for gateways that cannot take them at once.
+"""Delay refusals of INITIAL, for gateways that cannot handle an immediate refusal.
 
-Open5GS 2.7 may abort when its attach is refused while it still sets the bearer up elsewhere. The connection goes on
-meanwhile: a refusal that waits holds no place among the outstanding requests.
+Open5GS 2.7 may abort when its attach is refused while it still sets up the bearer in another component. The
+connection continues meanwhile: a delayed refusal does not count as an outstanding request.
 """
 
 import asyncio
@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 MAX_PENDING: Final = 10_000
-"""Refusals that wait; any more leave at once."""
+"""The most delayed refusals; beyond it, refusals are sent at once."""
 
 Write: TypeAlias = Callable[[bytes], None]
-"""Writes an answer on the connection that its request came by; does nothing once that peer has left."""
+"""Writes an answer on the connection of its request; no effect once that peer has left."""
 _Key: TypeAlias = tuple[str, str]
 
 
@@ -24,10 +24,15 @@ class _Pending:
 
 
 class DelayedRefusals:
-    """Keeps refusals back, by Origin-Host and Session-Id."""
+    """Holds refusals back, by Origin-Host and Session-Id."""
 
     def __init__(self, seconds: float, peers: frozenset[str] = frozenset()) -> None:
-        """``peers``: whose INITIALs are refused late, as Origin-Hosts in lower case; empty for all peers."""
+        """Set the delay.
+
+        Args:
+            seconds: the delay; 0 disables it.
+            peers: Origin-Hosts in lower case whose INITIALs are refused late; empty for all peers.
+        """
         self._seconds = seconds
         self._peers = peers
         self._pending: dict[_Key, _Pending] = {}
@@ -35,14 +40,14 @@ class DelayedRefusals:
         self._is_closed = False
 
     def concerns(self, origin_host: str) -> bool:
-        """Tell whether refusals to this peer are kept back."""
+        """Return whether refusals to this peer are delayed."""
         return self._seconds > 0 and (not self._peers or origin_host.lower() in self._peers)
 
     def __len__(self) -> int:
         return self._count
 
     def keep(self, origin_host: str, session_id: str, answer: bytes, write: Write) -> None:
-        """Write an answer later; a copy of the request joins the one that waits."""
+        """Write an answer later; a copy of the request is answered together with the first one."""
         if self._is_closed or self._count >= MAX_PENDING:
             write(answer)
             return
@@ -55,12 +60,12 @@ class DelayedRefusals:
         self._count += 1
 
     def drop(self, origin_host: str, session_id: str) -> None:
-        """Forget what waits for a session that its gateway has ended: an answer would find it gone."""
+        """Drop the refusals of a session that its gateway has ended: it does not expect an answer any more."""
         if self._pending:
             self._take((origin_host.lower(), session_id))
 
     def flush(self) -> None:
-        """Write everything that waits, and keep nothing back from now on: the node is about to stop."""
+        """Write all delayed refusals and delay none from now on: the node is about to stop."""
         self._is_closed = True
         for key in tuple(self._pending):
             self._send(key)

@@ -1,4 +1,4 @@
-"""Gy: Credit-Control-Requests handed to the charging service, its answers sent as Credit-Control-Answers."""
+"""Gy: pass Credit-Control-Requests to the charging service, and send its answers as Credit-Control-Answers."""
 
 import asyncio
 import logging
@@ -30,7 +30,7 @@ _log: Final = logging.getLogger(__name__)
 
 
 class GyApplication:
-    """Diameter credit control (RFC 8506) as TS 32.299 profiles it for packet data."""
+    """Diameter credit control (RFC 8506) as profiled by TS 32.299 for packet data."""
 
     application_id = APPLICATION_CREDIT_CONTROL
     vendor_id = None
@@ -43,7 +43,7 @@ class GyApplication:
         sweep_seconds: float = SWEEP_SECONDS,
         refusals: DelayedRefusals | None = None,
     ) -> None:
-        """``refusals``: keeps refusals of INITIAL back; None lets them leave at once."""
+        """Set up the application; ``refusals`` delays refusals of INITIAL, None sends them at once."""
         self._service = service
         self._identity = identity
         self._requests = LearntReader()
@@ -54,7 +54,7 @@ class GyApplication:
         self._ask: Ask | None = None
 
     def handle(self, header: Header, message: bytes, reply: Reply, sender: Sender) -> None:
-        """Charge one request; raises DiameterError where it is refused before anything was applied."""
+        """Charge one request; raises DiameterError if it is refused before anything was applied."""
         request = self._requests.read(message)
         sender.check_origin(request.origin_host)
         self._identity.check_destination(request.destination_realm, request.destination_host)
@@ -72,20 +72,20 @@ class GyApplication:
         self._service.handle(request, partial(self._answer, request, reply), state_id)
 
     def peer_changed(self, origin_host: str, state_ids: frozenset[int]) -> None:
-        """Take the Origin-State-Ids of a peer's connections: a risen one marks its older sessions."""
+        """Pass on the Origin-State-Ids of a peer's connections: a higher one marks its older sessions as lost."""
         self._service.peer_changed(origin_host, state_ids)
 
     def connect(self, ask: Ask) -> None:
-        """Take the way to the peers, and become the charging service's way to its clients."""
+        """Set the function that sends requests to peers, and register for the charging service's notices."""
         self._ask = ask
         self._service.notices.network = self
 
     def re_authorise(self, session_id: str, peer: str, told: Told) -> bool:
-        """Send a Re-Auth-Request (RFC 8506, 5.5): the client is to report and ask anew now."""
+        """Send a Re-Auth-Request (RFC 8506, 5.5): the client has to report and ask anew now."""
         return self._send(Command.RE_AUTH, session_id, peer, told)
 
     def abort(self, session_id: str, peer: str, told: Told) -> bool:
-        """Send an Abort-Session-Request (RFC 6733, 8.5): the client is to end the session."""
+        """Send an Abort-Session-Request (RFC 6733, 8.5): the client has to end the session."""
         return self._send(Command.ABORT_SESSION, session_id, peer, told)
 
     def _send(self, command: Command, session_id: str, peer: str, told: Told) -> bool:
@@ -113,19 +113,19 @@ class GyApplication:
         return self._ask is not None and self._ask(peer, build, answered)
 
     def start(self) -> None:
-        """Begin to settle, now and then, the sessions that nothing is heard of any more."""
+        """Settle silent sessions now, and again every ``sweep_seconds``."""
         loop = asyncio.get_running_loop()
         self._service.sweep()
         self._sweep = loop.call_later(self._sweep_seconds, self.start)
 
     def close(self) -> None:
-        """Stop settling."""
+        """Stop settling silent sessions."""
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
 
     def flush(self) -> None:
-        """Write the refusals that are kept back: the node is about to stop."""
+        """Write the delayed refusals: the node is about to stop."""
         self._refusals.flush()
 
     def _answer(self, request: CreditControlRequest, reply: Reply, answer: ChargingAnswer) -> None:

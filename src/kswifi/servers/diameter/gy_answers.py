@@ -1,7 +1,7 @@
-"""Credit-Control-Answers from templates: the first of a kind is encoded, the next ones have their places filled.
+"""Build Credit-Control-Answers from templates: the first of a kind is encoded, later ones only fill in its values.
 
-Answers differ in identifiers, Session-Id, number and amounts, and in little else. A template is cut from what the
-encoder made, so there is one truth about how an answer looks.
+Answers differ in identifiers, Session-Id, request number and amounts, and in little else. A template is made from a
+message of the encoder, so only the encoder defines how an answer looks.
 """
 
 from struct import Struct
@@ -20,7 +20,7 @@ from kswifi.diameter.reader import avps_within
 from kswifi.servers.diameter.application import NodeIdentity
 
 MAX_TEMPLATES: Final = 1_024
-"""With one more, all are made anew: a network has a few dozen kinds."""
+"""Beyond it, all templates are dropped; a network has a few dozen kinds of answers."""
 
 _IDENTIFIERS_AT: Final = 12
 _IDENTIFIERS: Final = Struct("!II").pack
@@ -35,7 +35,7 @@ _GROUPS: Final = frozenset({d.MULTIPLE_SERVICES_CREDIT_CONTROL.key, d.GRANTED_SE
 
 
 class GyAnswers:
-    """Writes the answers of one node."""
+    """Encodes the answers of one node."""
 
     def __init__(self, identity: NodeIdentity, policy: ChargingPolicy) -> None:
         self._identity = identity
@@ -43,7 +43,7 @@ class GyAnswers:
         self._templates: dict[tuple[Any, ...], bytes] = {}
 
     def write(self, request: CreditControlRequest, answer: ChargingAnswer) -> bytes:
-        """Return the message that gives this answer to that request."""
+        """Encode the answer to a request."""
         services = answer.services
         if len(services) != 1 or request.proxy_infos or not _is_plain(answer):
             return self._encode(request, answer)
@@ -86,7 +86,7 @@ class GyAnswers:
             direct=answer.direct,
             error_message=answer.error_message,
             failed_avp=answer.failed_avp,
-            # RFC 8506, 8.14 and 8.15: the server's word goes before what the client was set to.
+            # RFC 8506, 8.14 and 8.15: the server's value has priority over the client's own setting.
             failure_handling=policy.failure_handling if opens else None,
             direct_debiting_failure_handling=policy.direct_debiting_failure_handling if opens else None,
             check_balance_result=answer.check_balance_result,
@@ -99,7 +99,7 @@ class GyAnswers:
 
 
 def _is_plain(answer: ChargingAnswer) -> bool:
-    """Tell whether the answer is its groups and nothing beside them."""
+    """Return whether the answer consists of its groups only."""
     return (
         answer.result_code == ResultCode.SUCCESS
         and answer.direct is None
@@ -111,7 +111,7 @@ def _is_plain(answer: ChargingAnswer) -> bool:
 
 
 def _cut(message: bytes) -> bytes:
-    """Return the message as a pattern of ``%``, cut where its kind is filled."""
+    """Return the message as a pattern for ``%``, with placeholders for the values that differ."""
     pattern, at = b"", 0
     for start, stop in [(_IDENTIFIERS_AT, HEADER_OCTETS), *_places(message, HEADER_OCTETS, len(message))]:
         pattern += message[at:start].replace(b"%", b"%%") + b"%b"

@@ -1,4 +1,4 @@
-"""A Diameter node that accepts peers over TCP and serves applications to them (RFC 6733)."""
+"""A Diameter node that accepts peers over TCP and TLS and serves applications to them (RFC 6733)."""
 
 import asyncio
 import logging
@@ -22,13 +22,13 @@ from kswifi.servers.diameter.peer_connection import PeerConnection, PeerLimits
 from kswifi.servers.diameter.peer_rules import PeerRules, RefusedPeers
 
 _TICK_FRACTION: Final = 10
-"""The watchdogs are looked after this many times within their period."""
+"""The number of watchdog checks in one watchdog period."""
 
 _log: Final = logging.getLogger(__name__)
 _LISTENER: Final = "diameter"
 
 BuildRequest: TypeAlias = Callable[[str, int, int], bytes]
-"""Makes a request from the peer's realm, a Hop-by-Hop and an End-to-End Identifier."""
+"""Builds a request from the peer's realm, a Hop-by-Hop and an End-to-End Identifier."""
 Answered: TypeAlias = Callable[[bytes | None], None]
 
 
@@ -41,7 +41,7 @@ class _Asked:
 
 @dataclass(frozen=True, slots=True)
 class TlsListener:
-    """Where peers connect by TLS from the first octet (RFC 6733, 13.1); the context asks for certificates."""
+    """A listener with TLS from the first octet (RFC 6733, 13.1); the context requests client certificates."""
 
     host: str
     port: int
@@ -49,20 +49,23 @@ class TlsListener:
 
 
 class _Door:
-    """Refuses addresses from which no peer may connect, before any octet; the node decides on the others."""
+    """Refuses addresses from which no peer may connect, before any octet is read.
+
+    The node decides on the other connections.
+    """
 
     def __init__(self, node: "DiameterNode") -> None:
         self._node = node
 
     def admit(self, address: str, _abort: Callable[[], None]) -> "_Door | None":
-        """Take a connection whose address a peer may have."""
+        """Admit a connection from an address that a peer may have; None refuses it."""
         return self if self._node.knows_address(address) else None
 
     def make_protocol(self) -> PeerConnection:
         return PeerConnection(self._node)
 
     def failed(self, error: BaseException | None) -> None:
-        """Count a TLS handshake that failed; a connection that ended before its protocol has no other trace."""
+        """Count a failed TLS handshake: nothing else records a connection that ends before its protocol exists."""
         if error is not None:
             self._node.closed["handshake_failed"] += 1
 
@@ -71,11 +74,11 @@ class _Door:
 
 
 class DiameterNode:
-    """Listens for peers and serves them; several connections of one peer are welcome.
+    """Accepts and serves peers. A peer may have several connections.
 
     Args:
         rules: who may connect and from where; by default any name from this machine.
-        tls: a further listener where peers prove their Origin-Host by a certificate.
+        tls: a further listener, where peers prove their Origin-Host by a certificate.
     """
 
     def __init__(
@@ -98,7 +101,7 @@ class DiameterNode:
         self._port = port
         self._tls = tls
         self._connections: dict[PeerConnection, None] = {}
-        """In the order in which they came."""
+        """In the order of their arrival."""
         self._acceptors: list[Acceptor] = []
         self._tick: asyncio.TimerHandle | None = None
         self._all_gone = asyncio.Event()
@@ -109,27 +112,27 @@ class DiameterNode:
         self.closed: Counter[str] = Counter()
         """Connections that this node closed, by cause, since the start."""
         self.exhaustions: Counter[str] = Counter()
-        """How often no descriptor was left to accept a connection; by listener, of which this node has one."""
+        """How often no descriptor was left to accept a connection, by listener; this node has one."""
         self.refusals = 0
         """Requests answered with an error by the node itself."""
 
     @property
     def port(self) -> int:
-        """The port that is listened on; differs from the one asked for where that was 0."""
+        """The TCP port; chosen by the system if 0 was asked for."""
         return self._port
 
     @property
     def tls_port(self) -> int | None:
-        """The port of TLS; None where it is not served."""
+        """The TLS port; None without TLS."""
         return self._acceptors[1].port if len(self._acceptors) > 1 else None
 
     @property
     def peers(self) -> tuple[str, ...]:
-        """The Origin-Hosts of the connections that are open."""
+        """The Origin-Hosts of the open connections."""
         return tuple(it.origin_host for it in self._connections if it.is_open and it.origin_host is not None)
 
     async def start(self) -> None:
-        """Listen; raises OSError where a port is taken."""
+        """Start listening; raises OSError if a port is taken."""
         listener = listening_socket(self._host, self._port)
         self._acceptors = [Acceptor(listener, _Door(self))]
         self._port = self._acceptors[0].port
@@ -146,7 +149,10 @@ class DiameterNode:
         self._look_after()
 
     async def close(self) -> None:
-        """Stop listening, take leave of every peer and answer what is outstanding, for a short while at most."""
+        """Stop listening, send every peer a DPR and answer outstanding requests.
+
+        After ``farewell_seconds`` the remaining connections are aborted.
+        """
         if self._tick is not None:
             self._tick.cancel()
             self._tick = None
@@ -166,9 +172,9 @@ class DiameterNode:
         self._acceptors = []
 
     def ask(self, origin_host: str, build: BuildRequest, answered: Answered) -> bool:
-        """Send a request to a peer that is connected; tell whether it was sent.
+        """Send a request to a connected peer; return whether it was sent.
 
-        ``answered`` is called once: with the answer, or with None where none came in time or the peer left.
+        ``answered`` is called once: with the answer, or with None if none came in time or the peer left.
         """
         connection = self._way_to(origin_host)
         if connection is None or len(self._asked) >= self.limits.max_asked:
@@ -190,27 +196,30 @@ class DiameterNode:
                     relay = connection
         return relay
 
-    # What connections ask of it
+    # Called by connections
 
     def take_answer(self, connection: PeerConnection, header: Header, message: bytes) -> None:
-        """Give an answer to whoever asked; one that nobody waits for any more, or of another peer, is dropped."""
+        """Pass an answer to the callback of its request.
+
+        A late answer, or one from a different connection, is dropped.
+        """
         asked = self._asked.get(header.hop_by_hop)
         if asked is not None and asked.connection is connection:
             del self._asked[header.hop_by_hop]
             asked.answered(message)
 
     def knows_address(self, address: str) -> bool:
-        """Tell whether a peer may connect from an address; note the refusal if not."""
+        """Return whether a peer may connect from an address; count the refusal if not."""
         if self.rules.knows_address(address):
             return True
         self.refused_peers.note("address", address)
         return False
 
     def admit(self, connection: PeerConnection) -> bool:
-        """Take a connection in, unless as many as may be are here.
+        """Admit a connection, unless the limits are reached.
 
-        Strangers make room, the oldest of the address that most of them come from: whoever only connects keeps
-        no peer out, however often.
+        At a limit, the oldest stranger is closed, of the address that has most strangers. So a host that only opens
+        connections, however many, cannot keep a peer out.
         """
         full = len(self._connections) >= self.limits.max_connections
         if full or sum(it.is_stranger for it in self._connections) >= self.limits.max_strangers:
@@ -222,7 +231,7 @@ class DiameterNode:
         return True
 
     def descriptors_exhausted(self) -> None:
-        """Note that no descriptor was left for a new connection, and free that of a stranger."""
+        """Count that no file descriptor was left for a new connection, and close a stranger."""
         self.exhaustions[_LISTENER] += 1
         freed = self._make_room()
         _log.error("No descriptor is left to accept Diameter peers by; a stranger made room: %s", freed)
@@ -239,7 +248,7 @@ class DiameterNode:
         return True
 
     def forget(self, connection: PeerConnection) -> None:
-        """Drop a connection that is closed."""
+        """Remove a closed connection; its unanswered requests are answered None."""
         self._connections.pop(connection, None)
         self._give_up(lambda asked: asked.connection is connection)
         if connection.origin_host is not None:
@@ -248,7 +257,7 @@ class DiameterNode:
             self._all_gone.set()
 
     def peer_changed(self, origin_host: str) -> None:
-        """Tell the applications the Origin-State-Ids of a peer, one of whose connections opened or closed."""
+        """Tell the applications the Origin-State-Ids of a peer, after one of its connections opened or closed."""
         name = origin_host.lower()
         state_ids = frozenset(
             it.origin_state_id
@@ -259,11 +268,11 @@ class DiameterNode:
             application.peer_changed(origin_host, state_ids)
 
     def check_peer(self, connection: PeerConnection, theirs: Capabilities) -> frozenset[int]:
-        """Return the applications shared with a peer.
+        """Return the applications that are served to a peer.
 
         Raises:
-            DiameterError: 3010 it may not connect from there, or its certificate does not name it; 5010 nothing
-                is shared, 5017 it wants TLS after the greeting.
+            DiameterError: 3010 it may not connect from there, or its certificate does not have its name; 5010 no
+                common application; 5017 it asks for in-band TLS.
         """
         name, certified = theirs.origin_host, connection.certified_names
         if not self.rules.admits(name, connection.address):
@@ -280,7 +289,7 @@ class DiameterNode:
         return common
 
     def capabilities(self, local_address: str, origin_host: str) -> Capabilities:
-        """Return what this node says of itself to a peer on a connection to that address."""
+        """Return the capabilities that this node offers to a peer, on a connection to that local address."""
         served = [it for it in self.applications.values() if self.rules.serves(it.application_id, origin_host)]
         return Capabilities(
             origin_host=self.identity.origin_host,
@@ -298,7 +307,7 @@ class DiameterNode:
         )
 
     def next_identifiers(self) -> tuple[int, int]:
-        """Return Hop-by-Hop and End-to-End Identifiers for a request of this node."""
+        """Return new Hop-by-Hop and End-to-End Identifiers."""
         self._identifier = self._identifier + 1 & 0xFFFFFFFF
         return self._identifier, self._identifier
 

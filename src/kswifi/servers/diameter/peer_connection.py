@@ -1,8 +1,8 @@
-"""One connection of a peer: greeting, watchdog, farewell, and requests handed to their applications.
+"""One connection of a peer: capabilities exchange, watchdog, disconnection, and requests passed to applications.
 
-The rules of RFC 6733, 5.6 for the side that accepts. Answers of one loop turn leave in one write, and no request
-costs a task or a future. A peer that does not read its answers, or has too many requests outstanding, is not read
-from either, so what it can make us hold is bounded.
+It follows RFC 6733, 5.6 for the accepting side. Answers of one loop turn leave in one write, and no request needs
+a task or a future. A peer that does not read its answers, or has too many requests outstanding, is not read from
+either, so the memory that a peer can use is bounded.
 """
 
 import asyncio
@@ -35,20 +35,20 @@ _WRITE_HIGH_OCTETS: Final = 256 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PeerLimits:
-    """What one node takes from its peers; seconds and counts."""
+    """The limits of a node for its peers, in seconds and counts."""
 
     max_connections: int = 256
     max_strangers: int = 64
-    """Connections, of these, whose peers have not introduced themselves yet."""
+    """Connections, among these, whose peers have not sent a CER yet."""
     max_outstanding: int = 1024
-    """Requests of one connection that await their answers; more stay unread in the kernel's buffers."""
+    """Unanswered requests of one connection; further ones stay unread in the kernel's buffers."""
     greeting_seconds: float = 5.0
-    """Within which a new peer sends its Capabilities-Exchange-Request."""
+    """The time in which a new peer must send its Capabilities-Exchange-Request."""
     watchdog_seconds: float = 30.0
-    """Silence after which a watchdog is sent, and after which its missing answer closes (RFC 3539, 3.4.1)."""
+    """Silence after which a DWR is sent, and the time in which it must be answered (RFC 3539, 3.4.1)."""
     farewell_seconds: float = 1.0
     max_asked: int = 1024
-    """Requests of this node to all its peers that await answers; more are not sent."""
+    """Unanswered requests of this node to all its peers; beyond it, none are sent."""
     answer_seconds: float = 10.0
 
 
@@ -56,11 +56,11 @@ class _State(Enum):
     AWAITING_CER = auto()
     OPEN = auto()
     LEAVING = auto()
-    """Nothing more is read; what is outstanding is still answered, then the connection closes."""
+    """No more requests are read; outstanding ones are still answered, then the connection closes."""
 
 
 class PeerConnection(asyncio.Protocol):
-    """A peer over TCP; see the module."""
+    """A peer's connection over TCP or TLS; see the module."""
 
     def __init__(self, node: "DiameterNode") -> None:
         self._node = node
@@ -79,27 +79,27 @@ class PeerConnection(asyncio.Protocol):
         self._watchdog_sent_at: float | None = None
         self._leaving_since: float | None = None
         self.origin_host: str | None = None
-        """The peer's name, once it introduced itself."""
+        """The peer's Origin-Host, after the capabilities exchange."""
         self.origin_realm = ""
         self.address = ""
         self.is_relay = False
         self.origin_state_id: int | None = None
-        """What the peer said of its state in its CER (RFC 6733, 8.16)."""
+        """The Origin-State-Id of the peer's CER (RFC 6733, 8.16)."""
         self._sender = Sender("")
 
     @property
     def is_open(self) -> bool:
-        """Tell whether the peer introduced itself and has not left."""
+        """Whether the capabilities exchange is done and the peer has not left."""
         return self._state is _State.OPEN
 
     @property
     def is_stranger(self) -> bool:
-        """Tell whether the peer has not introduced itself yet."""
+        """Whether the peer has not sent its CER yet."""
         return self._state is _State.AWAITING_CER
 
     @property
     def certified_names(self) -> frozenset[str] | None:
-        """The DNS names of the peer's certificate, in lower case; None for a connection without TLS."""
+        """The DNS names of the peer's certificate in lower case; None on a connection without TLS."""
         certificate = self._transport.get_extra_info("peercert") if self._transport is not None else None
         if certificate is None:
             return frozenset() if self._is_tls else None
@@ -112,7 +112,7 @@ class PeerConnection(asyncio.Protocol):
     # asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection, unless there are too many."""
+        """Register the connection; close it if there are too many."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=_WRITE_HIGH_OCTETS)
         self.address = plain_address(str((transport.get_extra_info("peername") or ("",))[0]))
@@ -120,7 +120,7 @@ class PeerConnection(asyncio.Protocol):
             self._transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the connection; answers still to come have nowhere to go, and will be asked for again."""
+        """Forget the connection. Answers that come later are dropped; the peer will repeat their requests."""
         self._transport = None
         self._state = _State.LEAVING
         self._answers.clear()
@@ -146,13 +146,13 @@ class PeerConnection(asyncio.Protocol):
         self._mind_reading()
 
     def eof_received(self) -> bool:
-        """Answer what is outstanding before closing: a peer may close its sending half first."""
+        """Answer outstanding requests before closing: a peer may close its sending half first."""
         self._leave()
         # A TLS connection cannot stay half open (asyncio): its close_notify ends both directions.
         return not self._is_tls and (self._outstanding > 0 or bool(self._answers))
 
     def pause_writing(self) -> None:
-        """Stop reading while the peer does not read."""
+        """Stop reading while the peer does not read its answers."""
         self._write_blocked_since = self._loop.time()
         self._mind_reading()
 
@@ -161,10 +161,10 @@ class PeerConnection(asyncio.Protocol):
         self._write_blocked_since = None
         self._mind_reading()
 
-    # What the node asks of it
+    # Called by the node
 
     def tick(self, now: float) -> None:
-        """Send a watchdog after silence; close a peer that never greets, never answers or never reads."""
+        """Send a DWR after silence; close a peer that sends no CER, does not answer a DWR, or does not read."""
         limits = self._limits
         if self._state is not _State.OPEN:
             self._end_late(now)
@@ -191,7 +191,7 @@ class PeerConnection(asyncio.Protocol):
             )
 
     def _end_late(self, now: float) -> None:
-        """Close a peer that never introduced itself, or that leaves and does not read what it still gets."""
+        """Close a peer that sent no CER in time, or that leaves and does not read its last answers."""
         if self._leaving_since is None:
             if now - self._began_at > self._limits.greeting_seconds:
                 self._abort("did not introduce itself", "head_late")
@@ -199,7 +199,7 @@ class PeerConnection(asyncio.Protocol):
             self._abort("does not read its last answers", "reading_slow")
 
     def say_farewell(self) -> None:
-        """Tell the peer that this node stops; the connection closes with its answer, or by ``abort``."""
+        """Send a DPR: this node stops. The connection closes with the answer, or by ``abort``."""
         if self._state is not _State.OPEN:
             self.abort()
             return
@@ -216,7 +216,7 @@ class PeerConnection(asyncio.Protocol):
         )
 
     def ask(self, message: bytes) -> None:
-        """Send a request of an application of ours; the node is given the answer."""
+        """Send a request of this node; the node gets the answer."""
         self._write(message)
 
     def abort(self) -> None:
@@ -263,13 +263,13 @@ class PeerConnection(asyncio.Protocol):
         except DiameterError:
             self._outstanding -= 1
             raise
-        except Exception:  # noqa: BLE001  # the edge: a fault of ours must not stay unanswered
+        except Exception:  # noqa: BLE001  # the edge: a request must be answered even after an internal error
             self._outstanding -= 1
             _log.exception("A Diameter request failed here")
             raise DiameterError(ResultCode.UNABLE_TO_COMPLY, "the request failed here") from None
 
     def _write_late(self, answer: bytes) -> None:
-        """Write an answer that was put off, unless the peer has left."""
+        """Write a deferred answer, unless the peer has left."""
         if self._state is _State.OPEN:
             self._write(answer)
 
@@ -315,7 +315,7 @@ class PeerConnection(asyncio.Protocol):
         )
 
     def _greet(self, message: bytes) -> None:
-        """Answer the CER; a peer that is refused hears why, and the connection closes (RFC 6733, 5.3)."""
+        """Answer the CER. A refused peer gets a CEA with the reason, and the connection closes (RFC 6733, 5.3)."""
         try:
             request = CapabilitiesExchangeRequest.decode(message)
             self._application_ids = self._node.check_peer(self, request.capabilities)
@@ -372,7 +372,7 @@ class PeerConnection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _leave(self) -> None:
-        """Close once everything outstanding is answered and written."""
+        """Close once all outstanding requests are answered and written."""
         self._state = _State.LEAVING
         if self._leaving_since is None:
             self._leaving_since = self._loop.time()
@@ -381,7 +381,7 @@ class PeerConnection(asyncio.Protocol):
             self._transport.close()
 
     def _give_up(self, fault: FramingError) -> None:
-        """Close a stream that lost its frame, after saying why to a peer that was known."""
+        """Close a stream that lost its frame; an open peer gets a refusal first."""
         self._node.closed["malformed"] += 1
         _log.warning("Diameter peer %s sent no message: %s", self.origin_host or "(unknown)", fault.message)
         if fault.header is not None and self._state is _State.OPEN:

@@ -1,4 +1,4 @@
-"""S6a: requests for authentication vectors, answered by the authentication centre (TS 29.272, 5.2.3)."""
+"""S6a: answer Authentication-Information-Requests with vectors of the authentication centre (TS 29.272, 5.2.3)."""
 
 import asyncio
 import logging
@@ -23,23 +23,30 @@ from kswifi.servers.diameter.application import NodeIdentity, Reply, Sender
 
 _log: Final = logging.getLogger(__name__)
 MAX_OUTSTANDING: Final = 256
-"""Vectors under way; each is a database transaction and a task, so more are turned away."""
+"""The most vectors in progress; each is a database transaction and a task. Further requests are refused with
+3004.
+"""
 
 
 class AuthenticationCentre(Protocol):
-    """Makes authentication vectors from the subscribers' keys."""
+    """Generates authentication vectors from the subscribers' keys."""
 
     async def eutran_vector(self, imsi: str, plmn: bytes, resynchronization: bytes | None = None) -> EutranVector:
         """Return one vector for a subscriber and a serving network.
 
+        Args:
+            imsi: the subscriber.
+            plmn: the serving network in three octets (TS 29.272, 7.3.9); KASME is bound to it.
+            resynchronization: RAND and AUTS, if the card reported a sequence number that is out of range.
+
         Raises:
-            KswifiError: there is none to give; the code ``unknown_subscriber`` where nobody has this IMSI.
+            KswifiError: no vector is given; its code is ``unknown_subscriber`` if the IMSI is unknown.
         """
         ...
 
 
 class S6aApplication:
-    """The home subscriber server's side of S6a, as far as authentication needs it."""
+    """The home subscriber server's side of S6a, limited to authentication."""
 
     application_id = APPLICATION_S6A
     vendor_id = VENDOR_3GPP
@@ -51,7 +58,7 @@ class S6aApplication:
         self._under_way: set[asyncio.Task[None]] = set()
 
     def handle(self, header: Header, message: bytes, reply: Reply, sender: Sender) -> None:  # noqa: ARG002  # the port's shape
-        """Answer one request; raises DiameterError where it is refused at once."""
+        """Answer one request; raises DiameterError if it is refused at once."""
         request = AuthenticationInformationRequest.decode(message)
         sender.check_origin(request.origin_host)
         self._identity.check_destination(request.destination_realm, request.destination_host)
@@ -62,7 +69,7 @@ class S6aApplication:
         task.add_done_callback(self._under_way.discard)
 
     def peer_changed(self, origin_host: str, state_ids: frozenset[int]) -> None:
-        """Do nothing: S6a keeps no sessions (Auth-Session-State, RFC 6733, 8.11)."""
+        """Do nothing: S6a has no sessions (Auth-Session-State, RFC 6733, 8.11)."""
 
     async def _answer(self, request: AuthenticationInformationRequest, reply: Reply) -> None:
         vector: EutranVector | None = None
@@ -76,7 +83,7 @@ class S6aApplication:
             _log.info("No vector for a subscriber: %s", error.code)
             experimental = error.code == "unknown_subscriber"
             result_code = EXPERIMENTAL_USER_UNKNOWN if experimental else ResultCode.UNABLE_TO_COMPLY
-        except Exception:  # noqa: BLE001  # the edge: a fault of ours must not stay unanswered
+        except Exception:  # noqa: BLE001  # the edge: a request must be answered even after an internal error
             _log.exception("An authentication vector could not be made")
             result_code = ResultCode.UNABLE_TO_COMPLY
         reply(

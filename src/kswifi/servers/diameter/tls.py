@@ -1,4 +1,4 @@
-"""TLS for Diameter: both sides prove themselves by certificates (RFC 6733, 13.1)."""
+"""TLS for Diameter with certificates on both sides (RFC 6733, 13.1)."""
 
 import ssl
 from pathlib import Path
@@ -7,21 +7,21 @@ from kswifi.kernel.errors import KswifiError
 
 
 class DiameterTlsError(KswifiError):
-    """The certificate, its key or the peers' authorities cannot be used."""
+    """The certificate, its key or the authorities of the peers cannot be used."""
 
     code = "diameter_tls_invalid"
 
 
 def peer_context(certificate: Path, key: Path, ca: Path) -> ssl.SSLContext:
-    """Return the context of a listener that asks every peer for a certificate of these authorities.
+    """Build the context of a listener that requires a client certificate of these authorities.
 
-    The node compares a peer's Origin-Host with the DNS names of its certificate afterwards: an authority may
-    certify more machines than may call themselves by one name.
+    The node then compares the peer's Origin-Host with the DNS names of its certificate: an authority may issue
+    certificates to many machines, and each may use only its own name.
 
     Args:
-        certificate: ours, with its chain (PEM).
+        certificate: our certificate with its chain (PEM).
         key: its private key (PEM).
-        ca: the authorities of the peers' certificates (PEM); those of the system do not count.
+        ca: the authorities of the peers' certificates (PEM); the system's authorities are not used.
 
     Raises:
         DiameterTlsError: one of the files cannot be used.

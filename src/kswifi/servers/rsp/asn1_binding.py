@@ -1,7 +1,7 @@
-"""ES9+ in the ASN.1 binding of SGP.22 v2 (6.6): all functions at one path, over the SM-DP+ of the JSON binding.
+"""ES9+ in the ASN.1 binding of SGP.22 v2 (6.6): all functions at one path, for the same SM-DP+ as the JSON binding.
 
-A refused function is answered with HTTP 200 and the error code that the function's response has for it. What is no
-request at all is refused by its HTTP status, without a body.
+A refused function is answered with HTTP 200 and the error code of that function's response. A body that is not a
+request of this interface is refused by the HTTP status, without a body.
 """
 
 from collections.abc import Mapping
@@ -69,7 +69,7 @@ ERROR_CODES: Final[Mapping[int, Mapping[Status, int]]] = MappingProxyType(
         es9plus.CancelSessionRequestEs9.tag: {Status.TRANSACTION_UNKNOWN: 1, Status.EUICC_SIGNATURE_INVALID: 2},
     }
 )
-"""The error codes of each function's response (SGP.22 v2, 5.6); every other refusal is undefinedError."""
+"""The error codes of each function's response (SGP.22 v2, 5.6). All other refusals are undefinedError."""
 
 
 class Es9PlusAsn1:
@@ -80,11 +80,11 @@ class Es9PlusAsn1:
         self._results = results
 
     def routes(self) -> list[Route]:
-        """Return the endpoint as a route."""
+        """Return the endpoint's route."""
         return [Route(PATH, self.serve, methods=["POST"])]
 
     async def serve(self, request: Request) -> Response:
-        """Answer one RemoteProfileProvisioningRequest; whatever is refused is an answer."""
+        """Answer one RemoteProfileProvisioningRequest; a refusal is an answer too."""
         tag = None
         try:
             body = await read_body(request, MEDIA_TYPE)
@@ -94,7 +94,7 @@ class Es9PlusAsn1:
             answer = await self._call(asked)
         except ClientDisconnect:
             return Response(status_code=400)
-        except Exception as error:  # noqa: BLE001 - the edge of the process: the log says it, nobody outside
+        except Exception as error:  # noqa: BLE001 - the edge of the process: details go to the log only
             refusal = refusal_of("asn1" if tag is None else _NAMES[tag], error)
             codes = None if tag is None else ERROR_CODES.get(tag)
             if refusal.http_status != 200 or tag is None or codes is None:
@@ -105,7 +105,7 @@ class Es9PlusAsn1:
         return Response(answer, headers=HEADERS, media_type=MEDIA_TYPE)
 
     async def _call(self, asked: es9plus.Request) -> bytes | None:
-        """Call the function; return its response, None where that has no body."""
+        """Call the function; return its response, or None if it has no body."""
         match asked:
             case es9plus.InitiateAuthenticationRequest():
                 begun = self._provisioning.initiate_authentication(

@@ -1,7 +1,7 @@
-"""ES2+ over HTTPS: what operators ask of the SM-DP+ (SGP.22 v2, 5.3; its JSON binding, 6.5.2).
+"""ES2+ over HTTPS: orders of operators to the SM-DP+ (SGP.22 v2, 5.3; its JSON binding, 6.5.2).
 
-Who asks is known from the TLS connection alone. ``functionRequesterIdentifier`` is what a requester calls itself:
-it is read, as the binding has it, and decides nothing.
+The requester is identified by its TLS client certificate only. ``functionRequesterIdentifier`` is what a requester
+calls itself: it has to be present, as the binding requires, but it authorises nothing.
 """
 
 from collections import Counter
@@ -34,20 +34,20 @@ _log = structlog.get_logger(__name__)
 
 
 class RequestHeader(Message, frozen=True):
-    """Who calls, by its own account, and which call it is: the same call again carries the same identifier."""
+    """The requester's name for itself, and the identifier of the call; a repeated call has the same identifier."""
 
     function_requester_identifier: str
     function_call_identifier: str
 
 
 class Es2Request(Message, frozen=True):
-    """What every function has."""
+    """The element that all requests have."""
 
     header: RequestHeader
 
 
 class DownloadOrderRequest(Es2Request, frozen=True):
-    """What downloadOrder asks with (5.3.1)."""
+    """The request of downloadOrder (5.3.1)."""
 
     eid: str | None = None
     iccid: str | None = None
@@ -55,7 +55,7 @@ class DownloadOrderRequest(Es2Request, frozen=True):
 
 
 class ConfirmOrderRequest(Es2Request, frozen=True, kw_only=True):
-    """What confirmOrder asks with (5.3.2)."""
+    """The request of confirmOrder (5.3.2)."""
 
     iccid: str
     release_flag: bool
@@ -66,7 +66,7 @@ class ConfirmOrderRequest(Es2Request, frozen=True, kw_only=True):
 
 
 class CancelOrderRequest(Es2Request, frozen=True, kw_only=True):
-    """What cancelOrder asks with (5.3.3)."""
+    """The request of cancelOrder (5.3.3)."""
 
     iccid: str
     final_profile_status_indicator: FinalStatus
@@ -75,7 +75,7 @@ class CancelOrderRequest(Es2Request, frozen=True, kw_only=True):
 
 
 class ReleaseProfileRequest(Es2Request, frozen=True, kw_only=True):
-    """What releaseProfile asks with (5.3.4)."""
+    """The request of releaseProfile (5.3.4)."""
 
     iccid: str
 
@@ -102,7 +102,7 @@ class Es2Plus:
         self.calls: Counter[tuple[str, str]] = Counter()
 
     def routes(self) -> list[Route]:
-        """Return the functions as routes."""
+        """Return the routes of the functions."""
         functions: dict[str, Handler] = {
             "downloadOrder": self.download_order,
             "confirmOrder": self.confirm_order,
@@ -115,7 +115,7 @@ class Es2Plus:
         ]
 
     async def download_order(self, request: Request) -> Response:
-        """ES2+.DownloadOrder (SGP.22, 5.3.1)."""
+        """Answer ES2+.DownloadOrder (SGP.22, 5.3.1)."""
         asked = await read(request, DownloadOrderRequest)
         done = await self._orders.download_order(
             _call(request, "downloadOrder", asked),
@@ -123,12 +123,12 @@ class Es2Plus:
             iccid=None if asked.iccid is None else read_iccid(asked.iccid),
             profile_type=asked.profile_type,
         )
-        # As it was asked for; else padded to the 20 digits that every version of SGP.22 takes.
+        # In the form of the request; else padded to the 20 digits that every version of SGP.22 accepts.
         iccid = asked.iccid or f"{done['iccid']}".ljust(20, "F")
         return answer(DownloadOrderAnswer(iccid=iccid))
 
     async def confirm_order(self, request: Request) -> Response:
-        """ES2+.ConfirmOrder (SGP.22, 5.3.2)."""
+        """Answer ES2+.ConfirmOrder (SGP.22, 5.3.2)."""
         asked = await read(request, ConfirmOrderRequest)
         wanted = Confirmation(
             iccid=read_iccid(asked.iccid),
@@ -144,7 +144,7 @@ class Es2Plus:
         return answer(ConfirmOrderAnswer(eid=eid, **names))
 
     async def cancel_order(self, request: Request) -> Response:
-        """ES2+.CancelOrder (SGP.22, 5.3.3)."""
+        """Answer ES2+.CancelOrder (SGP.22, 5.3.3)."""
         asked = await read(request, CancelOrderRequest)
         await self._orders.cancel_order(
             _call(request, "cancelOrder", asked),
@@ -156,7 +156,7 @@ class Es2Plus:
         return answer(Answer())
 
     async def release_profile(self, request: Request) -> Response:
-        """ES2+.ReleaseProfile (SGP.22, 5.3.4)."""
+        """Answer ES2+.ReleaseProfile (SGP.22, 5.3.4)."""
         asked = await read(request, ReleaseProfileRequest)
         call = _call(request, "releaseProfile", asked)
         await self._orders.release_profile(call, iccid=read_iccid(asked.iccid))
@@ -179,7 +179,7 @@ class Es2Plus:
 
 
 def _call(request: Request, name: str, asked: Es2Request) -> Call:
-    """Return the call; that the same one comes again is seen by its identifier and all it asks for."""
+    """Return the call with its identifier and its parameters, by which a repeated call is recognised."""
     fields: dict[str, Any] = msgspec.to_builtins(asked)
     fields.pop("header")
     identifier = asked.header.function_call_identifier
@@ -189,7 +189,7 @@ def _call(request: Request, name: str, asked: Es2Request) -> Call:
 
 
 def read_iccid(digits: str) -> str:
-    """Return an ICCID without its padding; it is looked up, so its digits are not checked."""
+    """Return an ICCID without its padding; its check digit is not verified."""
     if not 18 <= len(digits) <= 20:
         raise RspRefusedError(Status.MALFORMED, "an ICCID has 18 to 20 digits")
     try:
@@ -199,7 +199,7 @@ def read_iccid(digits: str) -> str:
 
 
 def read_eid(digits: str | None) -> Eid | None:
-    """Return an EID."""
+    """Parse an EID; None stays None."""
     if digits is None:
         return None
     try:
@@ -209,7 +209,7 @@ def read_eid(digits: str | None) -> Eid | None:
 
 
 def short_text(text: str | None) -> str | None:
-    """Return a text that is not too long."""
+    """Return a text; refuse one of more than 255 characters."""
     if text is not None and len(text) > _MOST_CHARACTERS:
         raise RspRefusedError(Status.MALFORMED, f"a text has at most {_MOST_CHARACTERS} characters")
     return text

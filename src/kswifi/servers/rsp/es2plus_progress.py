@@ -1,4 +1,4 @@
-"""ES2+.HandleDownloadProgressInfo as an operator takes it (SGP.22 v2, 5.3.5): our SM-DP+ is another's here."""
+"""ES2+.HandleDownloadProgressInfo on the operator's side (SGP.22 v2, 5.3.5), for orders at an external SM-DP+."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ _NAME: Final = "handleDownloadProgressInfo"
 
 
 class FailureCodes(Message, frozen=True):
-    """Why a point was not passed; real servers leave some of it out."""
+    """Why a notification point failed. Real servers leave some of these fields out."""
 
     subject_code: str = ""
     reason_code: str = ""
@@ -25,14 +25,14 @@ class FailureCodes(Message, frozen=True):
 
 
 class PointStatus(Message, frozen=True):
-    """How a point was passed."""
+    """The result of a notification point."""
 
     status: str
     status_code_data: FailureCodes | None = None
 
 
 class ProgressRequest(Es2Request, frozen=True, kw_only=True):
-    """What is told of a download; the instant and the profile type are read by nobody here."""
+    """The progress of a download. The instant and the profile type in the request are ignored."""
 
     iccid: str
     notification_point_id: int
@@ -47,11 +47,11 @@ class Es2PlusProgress:
         self._progress = progress
 
     def routes(self) -> list[Route]:
-        """Return it as a route."""
+        """Return the function's route."""
         return [Route(PATH + _NAME, function(_NAME, self.take), methods=["POST"])]
 
     async def take(self, request: Request) -> Response:
-        """Take one progress info; it is kept before it is acknowledged."""
+        """Store one progress report, then acknowledge it."""
         told = await read(request, ProgressRequest)
         if told.notification_point_id not in tuple(Point):
             raise RspRefusedError(Status.MALFORMED, "there is no such notification point")

@@ -1,4 +1,9 @@
-"""ES9+ over HTTPS: the JSON binding of SGP.22 v2 (6.5.2) around the SM-DP+ of ``esim``."""
+"""ES9+ over HTTPS: the JSON binding of SGP.22 v2 (6.5.2) for the SM-DP+ in ``esim``.
+
+A download takes three requests: initiateAuthentication (the server proves itself to the card), authenticateClient
+(the card proves itself and gets the profile's metadata), getBoundProfilePackage (the profile, encrypted for this
+card). handleNotification then reports the card's signed result.
+"""
 
 from typing import Final
 
@@ -29,7 +34,7 @@ _MAX_TRANSACTION_ID_DIGITS: Final = 32
 
 
 class InitiateAuthenticationRequest(Message, frozen=True):
-    """What initiateAuthentication asks with (6.5.2.6)."""
+    """The request of initiateAuthentication (6.5.2.6)."""
 
     euicc_challenge: bytes
     euicc_info1: bytes
@@ -37,27 +42,27 @@ class InitiateAuthenticationRequest(Message, frozen=True):
 
 
 class AuthenticateClientRequest(Message, frozen=True):
-    """What authenticateClient asks with (6.5.2.8)."""
+    """The request of authenticateClient (6.5.2.8)."""
 
     transaction_id: str
     authenticate_server_response: bytes
 
 
 class GetBoundProfilePackageRequest(Message, frozen=True):
-    """What getBoundProfilePackage asks with (6.5.2.7)."""
+    """The request of getBoundProfilePackage (6.5.2.7)."""
 
     transaction_id: str
     prepare_download_response: bytes
 
 
 class HandleNotificationRequest(Message, frozen=True):
-    """What handleNotification brings (6.5.2.9)."""
+    """The request of handleNotification (6.5.2.9)."""
 
     pending_notification: bytes
 
 
 class CancelSessionRequest(Message, frozen=True):
-    """What cancelSession asks with (6.5.2.10)."""
+    """The request of cancelSession (6.5.2.10)."""
 
     transaction_id: str
     cancel_session_response: bytes
@@ -98,7 +103,7 @@ class Es9Plus:
         self._results = results
 
     def routes(self) -> list[Route]:
-        """Return the functions as routes."""
+        """Return the routes of the functions."""
         functions: dict[str, Handler] = {
             "initiateAuthentication": self.initiate_authentication,
             "authenticateClient": self.authenticate_client,
@@ -115,7 +120,7 @@ class Es9Plus:
         return application(self.routes())
 
     async def initiate_authentication(self, request: Request) -> Response:
-        """ES9+.InitiateAuthentication (SGP.22, 5.6.1)."""
+        """Answer ES9+.InitiateAuthentication (SGP.22, 5.6.1)."""
         asked = await read(request, InitiateAuthenticationRequest)
         begun = self._provisioning.initiate_authentication(
             asked.euicc_challenge, asked.euicc_info1, asked.smdp_address
@@ -131,7 +136,7 @@ class Es9Plus:
         )
 
     async def authenticate_client(self, request: Request) -> Response:
-        """ES9+.AuthenticateClient (SGP.22, 5.6.3)."""
+        """Answer ES9+.AuthenticateClient (SGP.22, 5.6.3)."""
         asked = await read(request, AuthenticateClientRequest)
         transaction_id = _octets(asked.transaction_id)
         offered = await self._provisioning.authenticate_client(transaction_id, asked.authenticate_server_response)
@@ -147,7 +152,7 @@ class Es9Plus:
         )
 
     async def get_bound_profile_package(self, request: Request) -> Response:
-        """ES9+.GetBoundProfilePackage (SGP.22, 5.6.2)."""
+        """Answer ES9+.GetBoundProfilePackage (SGP.22, 5.6.2)."""
         asked = await read(request, GetBoundProfilePackageRequest)
         transaction_id = _octets(asked.transaction_id)
         package = await self._provisioning.get_bound_profile_package(
@@ -158,20 +163,20 @@ class Es9Plus:
         )
 
     async def handle_notification(self, request: Request) -> Response:
-        """ES9+.HandleNotification (SGP.22, 5.6.4): its answer has no body."""
+        """Answer ES9+.HandleNotification (SGP.22, 5.6.4); the answer has no body."""
         asked = await read(request, HandleNotificationRequest)
         await self._results.handle_notification(asked.pending_notification)
         return Response(status_code=204, headers=HEADERS)
 
     async def cancel_session(self, request: Request) -> Response:
-        """ES9+.CancelSession (SGP.22, 5.6.5)."""
+        """Answer ES9+.CancelSession (SGP.22, 5.6.5)."""
         asked = await read(request, CancelSessionRequest)
         await self._provisioning.cancel_session(_octets(asked.transaction_id), asked.cancel_session_response)
         return answer(Answer())
 
 
 def _octets(transaction_id: str) -> bytes:
-    """Return a transaction id's octets: whatever the case of its digits, they are one transaction."""
+    """Decode a transaction id from hexadecimal; upper and lower case digits are equal."""
     try:
         return bytes.fromhex(transaction_id[: _MAX_TRANSACTION_ID_DIGITS + 1])
     except ValueError:

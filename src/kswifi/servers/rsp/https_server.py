@@ -15,7 +15,7 @@ HEAD_LIMIT_OCTETS: Final = 16 * 1024
 
 
 def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """Return the context of a server certificate and its key, TLS 1.2 or newer (SGP.22, 2.6.6)."""
+    """Build the TLS context for a server certificate and its key, TLS 1.2 or newer (SGP.22, 2.6.6)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certificate, key)
@@ -23,7 +23,7 @@ def tls_context(certificate: Path, key: Path) -> ssl.SSLContext:
 
 
 class Es9PlusServer(HttpServer):
-    """Serves ES9+ or ES2+ on sockets that are bound already: ``await serve(sockets=[...])``."""
+    """Serves ES9+ or ES2+ on bound sockets: ``await serve(sockets=[...])``."""
 
     def __init__(
         self, app: Starlette, context: ssl.SSLContext, *, pool: ConnectionPool | None = None, name: str = "es9plus"

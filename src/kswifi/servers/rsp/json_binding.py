@@ -1,7 +1,7 @@
-"""The JSON binding that the SM-DP+'s interfaces share (SGP.22 v2, 6.5): requests read, refusals answered.
+"""The JSON binding of the SM-DP+'s interfaces (SGP.22 v2, 6.5): read requests, build answers and refusals.
 
-A function that is refused is answered with HTTP 200 and its subject and reason codes. What is no request of an
-interface at all (no JSON, too long, another media type) is refused by its HTTP status, with the same element.
+A refused function is answered with HTTP 200 and its subject and reason codes. A body that is not a request of the
+interface (not JSON, too long, wrong media type) is refused by the HTTP status, with the same codes.
 """
 
 import re
@@ -28,9 +28,9 @@ PROTOCOL: Final = "gsma/rsp/v2.5.0"
 BODY_LIMIT_OCTETS: Final = 64 * 1024
 MEDIA_TYPE: Final = "application/json"
 HEADERS: Final = {PROTOCOL_HEADER: PROTOCOL, "Cache-Control": "no-store"}
-_NUL: Final = b"\\u0000"  # how JSON writes it
+_NUL: Final = b"\\u0000"  # the JSON escape of NUL
 WITHOUT_BODY: Final = ("handleNotification",)
-"""Functions whose answers have no header element to say a refusal in: the HTTP status does."""
+"""Functions whose answers have no header element, so that a refusal needs the HTTP status."""
 
 _VERSION: Final = re.compile(r"gsma/rsp/v[23](\.[0-9]+){1,2}")
 
@@ -38,11 +38,11 @@ _log = structlog.get_logger(__name__)
 
 
 class Message(msgspec.Struct, rename="camel", frozen=True):
-    """A JSON object of the binding: camelCase names, octets as Base64; what it does not know it passes over."""
+    """A JSON object of the binding: camelCase names, octets as Base64; unknown members are ignored."""
 
 
 class StatusCodeData(Message, frozen=True):
-    """Why a function failed (5.2.6)."""
+    """The codes of a failure (5.2.6)."""
 
     subject_code: str
     reason_code: str
@@ -50,14 +50,14 @@ class StatusCodeData(Message, frozen=True):
 
 
 class ExecutionStatus(Message, frozen=True, omit_defaults=True):
-    """How a function went (6.5.1.4)."""
+    """The result of a function (6.5.1.4)."""
 
     status: str
     status_code_data: StatusCodeData | None = None
 
 
 class ResponseHeader(Message, frozen=True):
-    """The header element of every answer."""
+    """The header element of an answer."""
 
     function_execution_status: ExecutionStatus
 
@@ -66,7 +66,7 @@ _SUCCESS: Final = ResponseHeader(ExecutionStatus("Executed-Success"))
 
 
 class Answer(Message, frozen=True):
-    """An answer with nothing but its header."""
+    """An answer that has only a header."""
 
     header: ResponseHeader = _SUCCESS
 
@@ -76,12 +76,12 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def application(routes: Sequence[Route]) -> Starlette:
-    """Return the ASGI application of these functions."""
+    """Build the ASGI application of these routes."""
     return Starlette(routes=list(routes), exception_handlers={HTTPException: _http_refusal})
 
 
 class NotThisProtocolError(Exception):
-    """No request of this interface: the HTTP status says so."""
+    """The request is not one of this interface; it is answered with an HTTP error status."""
 
     def __init__(self, http_status: int, status: Status, words: str | None = None) -> None:
         super().__init__(words or status.words)
@@ -90,7 +90,7 @@ class NotThisProtocolError(Exception):
 
 
 def function(name: str, handler: Handler) -> Handler:
-    """Wrap a function so that whatever it refuses is an answer; nothing of ours gets out by a traceback."""
+    """Wrap a function so that every error becomes an answer; no traceback leaves the process."""
 
     async def serve(request: Request) -> Response:
         try:
@@ -106,7 +106,7 @@ def function(name: str, handler: Handler) -> Handler:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """How a function that raised is answered: 200 where its answer says the status, else by the HTTP status."""
+    """The answer to a function that raised: HTTP 200 if its header element has the status, else an HTTP error."""
 
     http_status: int
     status: Status
@@ -114,13 +114,13 @@ class Refusal:
 
 
 def refusal_of(name: str, error: Exception) -> Refusal:
-    """Return how both bindings answer a function that raised; what is a fault of ours is in the log alone."""
+    """Return the refusal for an error, the same in both bindings; details of internal errors go to the log only."""
     match error:
         case RspRefusedError():
             _log.info("rsp_refused", function=name, status=error.status.name.lower(), reason=error.message)
             return Refusal(200, error.status, error.message)
         case RspDecodeError():
-            # It holds no structure of SGP.22. A notification's answer has no header element to say it in.
+            # It is no structure of SGP.22. The answer of a notification has no header element for the refusal.
             return Refusal(400 if name in WITHOUT_BODY else 200, Status.MALFORMED, error.message)
         case PackageRefusedError():
             _log.error("profile_package_missing", function=name, reason=error.message)
@@ -134,15 +134,15 @@ def refusal_of(name: str, error: Exception) -> Refusal:
 
 
 async def read(request: Request, kind: type[_M]) -> _M:
-    """Return the message of a request.
+    """Decode the message of a request.
 
     Raises:
-        RspRefusedError: another version of the protocol.
-        NotThisProtocolError: too long, another media type, no JSON, or not this message.
+        RspRefusedError: an unsupported version of the protocol.
+        NotThisProtocolError: too long, wrong media type, not JSON, or not this message.
     """
     check_version(request)
     body = await read_body(request, MEDIA_TYPE)
-    if _NUL in body and not is_storable(_decoded(body)):  # msgspec itself refuses half of a surrogate pair
+    if _NUL in body and not is_storable(_decoded(body)):  # msgspec itself refuses an unpaired surrogate
         raise NotThisProtocolError(400, Status.MALFORMED, "text with NUL is not taken")
     try:
         return msgspec.json.decode(body, type=kind)
@@ -156,13 +156,13 @@ async def read(request: Request, kind: type[_M]) -> _M:
 
 
 def check_version(request: Request) -> None:
-    """Check the protocol's version, which both bindings name in ``X-Admin-Protocol`` (SGP.22 v2, 6.2).
+    """Check the protocol version in ``X-Admin-Protocol``, which both bindings use (SGP.22 v2, 6.2).
 
-    A client of SGP.22 v3 names the highest version that it supports, and takes an answer in an older
-    one. Our answer names the version that this server has.
+    A client of SGP.22 v3 sends the highest version that it supports, and accepts an answer in an older one. Our
+    answer has the version of this server.
 
     Raises:
-        RspRefusedError: it is no version of which this server's is a part.
+        RspRefusedError: it is not a version that includes this server's version.
     """
     version = request.headers.get(PROTOCOL_HEADER, PROTOCOL)
     if _VERSION.fullmatch(version.strip().lower()) is None:
@@ -170,10 +170,10 @@ def check_version(request: Request) -> None:
 
 
 async def read_body(request: Request, media_type: str) -> bytes:
-    """Return the body of a request.
+    """Read the body of a request.
 
     Raises:
-        NotThisProtocolError: it is too long, or of another media type.
+        NotThisProtocolError: it is too long, or has a different media type.
     """
     if request.headers.get("Content-Type", media_type).partition(";")[0].strip().lower() != media_type:
         raise NotThisProtocolError(415, Status.MALFORMED, f"the media type is {media_type}")
@@ -189,20 +189,20 @@ def _decoded(body: bytes) -> object:
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return None  # refused as no JSON, or as another message, by the caller
+        return None  # the caller refuses it as not JSON, or as a wrong message
 
 
 def answer(content: Answer, http_status: int = 200) -> Response:
-    """Return an answer of the binding."""
+    """Build a response of the binding."""
     return Response(msgspec.json.encode(content), http_status, headers=HEADERS, media_type=MEDIA_TYPE)
 
 
 def failed(http_status: int, status: Status, words: str) -> Response:
-    """Return a refusal."""
+    """Build a refusal."""
     data = StatusCodeData(status.subject_code, status.reason_code, words)
     return answer(Answer(ResponseHeader(ExecutionStatus("Failed", data))), http_status)
 
 
 async def _http_refusal(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for it alone
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for HTTPException only
     return failed(error.status_code, Status.MALFORMED, "there is no such function here")

@@ -1,7 +1,7 @@
-"""The peer's certificate, from the TLS connection to the application: uvicorn does not tell it.
+"""Pass the client's TLS certificate from the connection to the application, which uvicorn does not do.
 
-What TLS has verified is noted when the connection is made and copied into each of its requests' state. No header
-has a part in it, so nothing that a client sends can take its place.
+The certificate that TLS verified is read when the connection is made, and copied into the state of each of its
+requests. No HTTP header is involved, so a client cannot forge it.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ _KEY: Final = "kswifi.tls_client_certificate"
 
 
 class PeerProtocol(BoundedProtocol):
-    """HTTP/1.1 that knows who is at the other end."""
+    """HTTP/1.1 with the client's certificate in the state of each request."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Note the certificate, before the first request is read; the handshake is over by now."""
+        """Read the certificate before the first request; the handshake is complete by now."""
         super().connection_made(transport)
         tls = transport.get_extra_info("ssl_object")
         certificate = None if tls is None else tls.getpeercert(binary_form=True)
@@ -28,28 +28,29 @@ class PeerProtocol(BoundedProtocol):
 
 
 def client_certificate(request: Request) -> bytes | None:
-    """Return the certificate (DER) whose key the client of this connection proved to hold, None without one."""
+    """Return the certificate (DER) whose key the client of this connection proved to hold; None without one."""
     certificate = request.scope.get("state", {}).get(_KEY)
     return certificate if isinstance(certificate, bytes) else None
 
 
 class ClientTrust:
-    """Which clients' certificates a server's TLS takes: those named here, each for itself, and nobody's issuer.
+    """The client certificates that a server's TLS accepts: each one by itself, without trust in its issuer.
 
-    ``required``: a client without one does not get in. Certificates that are named later are taken from then on;
-    one that is not named any more is refused by whoever looks it up (``esim.operators.requester``), at once.
+    ``required``: clients without a certificate are refused. Certificates can be added while the server runs. TLS
+    keeps accepting one that is removed; ``esim.operators.requester`` then refuses it at once.
     """
 
     def __init__(self, context: ssl.SSLContext, *, required: bool) -> None:
         self._context = context
         self._known: set[bytes] = set()
         context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
-        # A certificate is its own anchor: its issuer, and what else that issues, is not trusted.
+        # Each certificate is its own trust anchor: its issuer, and other certificates of that issuer, are not
+        # trusted.
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
 
     def take(self, certificates: Iterable[bytes]) -> int:
-        """Trust these (DER) too; return how many are new."""
+        """Trust these certificates (DER) too; return how many are new."""
         fresh = [each for each in certificates if each not in self._known]
         for each in fresh:
             self._context.load_verify_locations(cadata=each)
