@@ -24,7 +24,7 @@ _COMMON_HERE: Final = (
 def is_common(password: str) -> bool:
     """Return whether a password is on the list (NIST SP 800-63B, 3.1.1.2).
 
-    Upper and lower case are not distinguished, and digits are ignored.
+    Upper and lower case are equal, and decimal digits of all scripts equal the ASCII digits.
     """
     return clean_pasted(password).casefold() in _common_passwords()
 
