@@ -1,1 +1,3 @@
-"""Phone verification: a code is sent to a number, and who types it in has shown that the number is theirs."""
+"""Phone verification: a code is sent to a number, and the user who types it in has proved to receive messages
+there.
+"""

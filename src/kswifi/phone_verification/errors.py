@@ -1,34 +1,34 @@
-"""What phone verification refuses."""
+"""The errors of phone verification."""
 
 from kswifi.kernel.errors import KswifiError
 
 
 class PhoneVerificationNotSetUpError(KswifiError):
-    """Nothing sends text messages here."""
+    """No sender of text messages is configured."""
 
     code = "phone_verification_not_set_up"
 
 
 class NotAPhoneNumberError(KswifiError):
-    """It is no phone number that a code can be sent to."""
+    """The text is not a phone number to which a code can be sent."""
 
     code = "not_a_phone_number"
 
 
 class UnknownPhoneVerificationError(KswifiError):
-    """The user has no verification of this id."""
+    """The user has no verification with this id."""
 
     code = "unknown_phone_verification"
 
 
 class PhoneCodeOverError(KswifiError):
-    """The code has had its time or its tries, or the message was refused: ask for another."""
+    """The code has expired, has no attempts left, or its message was refused: request a new one."""
 
     code = "phone_code_over"
 
 
 class PhoneCodeWrongError(KswifiError):
-    """It is not the code that was sent; ``tries_left`` says how often one may try again."""
+    """The code is wrong; ``tries_left`` is the number of attempts left."""
 
     code = "phone_code_wrong"
 
@@ -40,6 +40,6 @@ class PhoneVerifiedElsewhereError(KswifiError):
 
 
 class NoLabMessageError(KswifiError):
-    """Messages can be read here only where none is really sent, and this one is not in the outbox."""
+    """Messages are really sent here, or this message is not stored in the lab's outbox."""
 
     code = "no_lab_message"
