@@ -1,39 +1,39 @@
-"""Why a voucher is refused."""
+"""The errors of vouchers."""
 
 from kswifi.kernel.errors import KswifiError
 
 
 class UnknownVoucherError(KswifiError):
-    """Not a code that was signed here: mistyped, or made up."""
+    """The code was not signed by this installation: it is mistyped or invented."""
 
     code = "unknown_voucher"
 
 
 class VoucherUsedError(KswifiError):
-    """Somebody else has redeemed it."""
+    """Another account has redeemed the voucher."""
 
     code = "voucher_used"
 
 
 class VoucherExpiredError(KswifiError):
-    """Its last day is over."""
+    """The voucher has expired."""
 
     code = "voucher_expired"
 
 
 class VoucherRevokedError(KswifiError):
-    """Its batch was revoked."""
+    """The voucher's batch was revoked."""
 
     code = "voucher_revoked"
 
 
 class UnknownBatchError(KswifiError):
-    """There is no batch of this number."""
+    """There is no batch with this number."""
 
     code = "unknown_voucher_batch"
 
 
 class BatchInvalidError(KswifiError):
-    """A batch cannot be what was asked."""
+    """The parameters of a new batch are not valid."""
 
     code = "voucher_batch_invalid"
