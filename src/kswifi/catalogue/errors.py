@@ -1,15 +1,15 @@
-"""What the catalogue refuses."""
+"""The errors of the catalogue."""
 
 from kswifi.kernel.errors import KswifiError
 
 
 class UnknownOfferError(KswifiError):
-    """No offer of this id or size is in the catalogue."""
+    """The catalogue has no offer with this id or size."""
 
     code = "unknown_offer"
 
 
 class CatalogueInvalidError(KswifiError):
-    """The operator's offers file cannot be used; its message names the place."""
+    """The operator's offers file is not valid; the message names the place."""
 
     code = "catalogue_invalid"
