@@ -1,16 +1,16 @@
-"""What notifications refuse."""
+"""The errors of notifications."""
 
 from kswifi.kernel.errors import KswifiError
 
 
 class PushEndpointRefusedError(KswifiError):
-    """The address of a subscription is none that a push service has: not HTTPS, or not in the public internet."""
+    """The endpoint of a subscription is not HTTPS, or not in the public internet."""
 
     code = "push_endpoint_refused"
 
 
 class PushKeyInvalidError(KswifiError):
-    """The key of a subscription is no point of P-256, or its secret not 16 octets (RFC 8291, 2)."""
+    """The key of a subscription is not a point of P-256, or its secret is not 16 octets long (RFC 8291, 2)."""
 
     code = "push_key_invalid"
 
@@ -22,6 +22,6 @@ class UnknownPushSubscriptionError(KswifiError):
 
 
 class VapidKeyDamagedError(KswifiError):
-    """The key file by which push services know us cannot be read."""
+    """The VAPID key file, which identifies us to push services, cannot be read."""
 
     code = "vapid_key_damaged"
