@@ -1,7 +1,7 @@
-"""The writer: short steps of many requests, each whole or not at all, made durable by one commit.
+"""The writer: one commit makes short steps of many requests durable; each step is written whole or not at all.
 
-A request that waits for a commit of its own costs a wait for the disk. Here the steps that gather while one commit
-is under way go into the next transaction together, in one turn of one thread.
+A request with a commit of its own waits for the disk. Here the steps that arrive during one commit form the next
+transaction together, in one turn of one thread.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from kswifi.kernel.clock import Clock
 WAITING_LIMIT: Final = 1024
 STEPS_LIMIT: Final = 64
 TRANSACTION_SECONDS: Final = 0.02
-"""A shared transaction takes no further step once it is so old."""
+"""The age at which a shared transaction takes no further step."""
 
 INSTANT: Final = "kswifi.instant"
 TOPICS: Final = "kswifi.topics"
@@ -37,7 +37,7 @@ Step = Callable[[Connection], _T]
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """A step that waits for its turn, and what became of it."""
+    """A step that waits for its turn, and its result."""
 
     step: Step[Any]
     alone: bool
@@ -55,7 +55,7 @@ class _Entry:
 
 
 class Writer:
-    """Runs steps in write transactions, on one thread and one connection, in the order in which they came.
+    """Runs steps in write transactions, on one thread and one connection, in order of arrival.
 
     ``tell`` is called on the loop with the topics that a committed transaction announced. All steps of one
     transaction have the same instant.
@@ -66,20 +66,20 @@ class Writer:
         self._clock = clock
         self._tell = tell
         self._waiting: deque[_Entry] = deque()
-        self._idle = asyncio.Event()  # set while no transaction is under way
+        self._idle = asyncio.Event()  # set while no transaction runs
         self._idle.set()
-        self._lock = Lock()  # between a step that begins and a request that gives up
+        self._lock = Lock()  # between a step that begins and a caller that gives up
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database-writer")
         self._connection: Connection | None = None
 
     async def run(self, step: Step[_T], *, alone: bool, wait_seconds: float) -> _T:
-        """Run a step; return its result once it is durable, or raise its error once its writes are undone.
+        """Run a step; return its result when it is durable, or raise its error when its writes are undone.
 
-        If the caller is cancelled before the step began, the step never runs. If it is cancelled afterwards, the
+        If the caller is cancelled before the step began, the step never runs. If it is cancelled later, the
         cancellation is raised when the step's transaction has ended.
 
         Raises:
-            DatabaseBusyError: too many steps wait, or its turn did not come in time; nothing was done.
+            DatabaseBusyError: too many steps are waiting, or its turn did not come in time; nothing was done.
         """
         if len(self._waiting) >= WAITING_LIMIT:
             raise DatabaseBusyError("the database is busy; nothing was done, try again", waiting=WAITING_LIMIT)
@@ -90,7 +90,7 @@ class Writer:
         self._waiting.append(entry)
         if self._idle.is_set():
             self._idle.clear()
-            loop.call_soon(self._begin_next)  # what else is asked for in this turn of the loop joins it
+            loop.call_soon(self._begin_next)  # steps that arrive in this turn of the loop join it
         try:
             result: _T = await entry.answer
         except asyncio.CancelledError:
@@ -100,7 +100,7 @@ class Writer:
         return result
 
     async def close(self) -> None:
-        """Finish what is waiting, then close the connection."""
+        """Finish the waiting steps, then close the connection."""
         await self._idle.wait()
         self._thread.shutdown()
         if self._connection is not None:
@@ -108,13 +108,13 @@ class Writer:
         self._engine.dispose()
 
     def _drop(self, entry: _Entry) -> bool:
-        """Drop a step that did not begin; tell whether it is so."""
+        """Drop a step that has not begun; return whether it was dropped."""
         with self._lock:
             entry.dropped = not entry.began
             return entry.dropped
 
     def _begins(self, entry: _Entry) -> bool:
-        """Note that a step begins, unless nobody waits for it any more or it waited too long. On the thread."""
+        """Mark a step as begun; return False if its caller gave up or it waited too long. Runs on the thread."""
         with self._lock:
             if entry.dropped:
                 return False
@@ -125,7 +125,7 @@ class Writer:
             return True
 
     def _begin_next(self) -> None:
-        """Hand the next steps to the thread. Futures and callbacks, not a task: tasks can be cancelled."""
+        """Hand the next steps to the thread. It uses futures and callbacks, because a task could be cancelled."""
         batch: deque[_Entry] = deque()
         while self._waiting and len(batch) < STEPS_LIMIT:
             if self._waiting[0].alone and batch:
@@ -141,7 +141,7 @@ class Writer:
         running.add_done_callback(partial(self._answer, batch, left))
 
     def _answer(self, batch: deque[_Entry], left: deque[_Entry], running: "asyncio.Future[set[str]]") -> None:
-        """Answer the steps of a transaction; those that did not fit into it come first in the next one."""
+        """Answer the steps of a transaction; those that did not fit come first in the next one."""
         self._waiting.extendleft(reversed(left))
         self._tell(running.result())
         for entry in list(batch)[: len(batch) - len(left)]:
@@ -149,7 +149,7 @@ class Writer:
             if entry.error is None:
                 for call in entry.after_commit:
                     entry.context.run(call)
-            if entry.answer.done():  # nobody waits any more
+            if entry.answer.done():  # its caller was cancelled
                 continue
             if entry.error is None or entry.given_up:
                 entry.answer.set_result(entry.result)
@@ -158,7 +158,7 @@ class Writer:
         self._begin_next()
 
     def _transact(self, left: deque[_Entry], instant: object) -> set[str]:
-        """Run steps in one transaction, taking them from ``left``; return what they announced. On the thread."""
+        """Run steps from ``left`` in one transaction; return the topics that they announced. Runs on the thread."""
         ran: list[_Entry] = []
         try:
             if self._connection is None:
@@ -184,13 +184,13 @@ class Writer:
         return {topic for entry in ran if entry.error is None for topic in entry.topics}
 
     def _run(self, connection: Connection, entry: _Entry, *, shared: bool) -> None:
-        """Run one step: of a shared transaction, what fails is undone alone. On the thread."""
+        """Run one step; in a shared transaction, undo only this step if it fails. Runs on the thread."""
         connection.info[TOPICS], connection.info[AFTER_COMMIT] = entry.topics, entry.after_commit
         try:
             if shared:
                 with savepoint(connection):
                     entry.result = entry.context.run(entry.step, connection)
-            else:  # no other step to save: a failure undoes the whole transaction
+            else:  # no other step to keep: a failure undoes the whole transaction
                 entry.result = entry.context.run(entry.step, connection)
         except BaseException as error:
             # A future cannot carry StopIteration.
@@ -200,7 +200,7 @@ class Writer:
 
 
 async def _end_of(entry: _Entry) -> None:
-    """Wait until a step's transaction has ended, however often the waiting is cancelled."""
+    """Wait until a step's transaction has ended, even if the wait is cancelled repeatedly."""
     entry.given_up = True
     while not entry.ended:
         entry.answer = asyncio.get_running_loop().create_future()
