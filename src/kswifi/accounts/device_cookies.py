@@ -34,9 +34,7 @@ class DeviceCookies:
         return f"{nonce}.{self._mac(nonce, user_id, generation)}"
 
     def nonce_of(self, cookie: str, user_id: str, generation: int) -> str | None:
-        """Return the nonce of a cookie that was issued for this account and generation; None if the cookie is not
-        valid.
-        """
+        """Return the nonce of a cookie of this account and credential generation; None if it is not valid."""
         nonce, _, mac = cookie.partition(".")
         expected = self._mac(nonce, user_id, generation)
         return nonce if hmac.compare_digest(mac.encode("utf-8", "replace"), expected.encode()) else None

@@ -46,9 +46,7 @@ class LoginExpiredError(KswifiError):
 
 
 class TooManyAttemptsError(KswifiError):
-    """The rate limit of attempts is reached; ``retry_after_seconds`` is the time until the next attempt is
-    accepted.
-    """
+    """The rate limit of attempts is reached; the next attempt is accepted after ``retry_after_seconds``."""
 
     code = "too_many_attempts"
 

@@ -55,8 +55,7 @@ class Identifiers:
     def require_available(
         self, connection: Connection, who: Identifier, proof_id: str | None, user_id: str | None = None
     ) -> None:
-        """Refuse an identifier that cannot be assigned now. The account ``user_id`` may keep the identifier that it
-        has.
+        """Refuse an identifier that cannot be assigned now; the one that ``user_id`` has is accepted.
 
         With ``proof_required``, the proof is checked before any account is looked up, so that the answer does not
         show whether an account exists.

@@ -254,8 +254,7 @@ def login_id(token_hash: bytes) -> str:
 
 
 def csrf_token(token: str) -> str:
-    """Return the CSRF token of a LoginSession; it proves that the request comes from a page that can read our
-    answers.
+    """Return the CSRF token of a LoginSession; only a page that can read our answers can send it.
 
     It is derived from the token in the cookie, so it is valid for this LoginSession only and is not stored.
     """

@@ -1,5 +1,4 @@
-"""Counters of wrong passwords: they slow down guessing, and an attacker cannot lock an owner out (OWASP, device
-cookies).
+"""Counters of wrong passwords, which slow down guessing and never lock an owner out (OWASP, device cookies).
 
 All clients without a valid device cookie of an account share one counter; each device cookie has its own. The
 counters are in bounded memory (``rates``): a restart clears them, which gives an attacker one more burst.

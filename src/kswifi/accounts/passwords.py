@@ -13,18 +13,14 @@ from kswifi.accounts.errors import SignInBusyError
 
 WORKERS: Final = 2
 WAITING_LIMIT: Final = 32
-"""The limit of waiting checks; further ones are refused at once. A check takes some 64 MiB and tens of
-milliseconds.
-"""
+"""The maximum of waiting checks; more are refused at once. A check takes some 64 MiB and tens of milliseconds."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Passwords:
-    """Hashes and checks passwords; the default ``hasher`` has argon2-cffi's profile (RFC 9106, second
-    recommendation).
-    """
+    """Hashes and checks passwords; the default ``hasher`` has argon2-cffi's profile (RFC 9106, second option)."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()

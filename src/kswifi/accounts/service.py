@@ -269,8 +269,9 @@ class AccountService:
         return None if nonce is None or found is None else f"cookie {nonce}"
 
     async def _note_lock(self, who: Identifier, found: AccountRow | None, now: datetime) -> None:
-        """Enqueue a notice of a locked sign-in once in a window; for an unknown account too, so that the work is
-        the same.
+        """Enqueue a notice of a locked sign-in once in a window.
+
+        An unknown account gets one too, so that the work is the same.
         """
         if not self._guesses.notice_is_due(str(who), now):
             return
@@ -403,9 +404,7 @@ class AccountService:
         return await self._database.write(change)
 
     async def new_recovery_code(self, signed_in: SignedIn) -> str:
-        """Replace the recovery code of a user who authenticated again; return the new one, which is shown only
-        once.
-        """
+        """Replace the recovery code of a user who authenticated again; return the new one, shown only once."""
         code = model.new_recovery_code(self._random_bytes)
 
         def change(connection: Connection) -> None:

@@ -134,8 +134,7 @@ class Database:
                 raise
 
     def subscribe(self, topic: str, wake: Callable[[], None]) -> Callable[[], None]:
-        """Call ``wake`` on the loop after each commit that announced the topic; return a function that
-        unsubscribes.
+        """Call ``wake`` on the loop after each commit that announced the topic; return a function to unsubscribe.
 
         ``wake`` must be quick and must not raise, for example set an event. Commits of other processes are not
         announced here, so waiters also have to poll at intervals.

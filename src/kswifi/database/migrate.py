@@ -26,7 +26,7 @@ async def migrate(database: Database) -> None:
 
 def _upgrade(connection: Connection, path: str) -> None:
     # Imported here, because importing Alembic (with Mako) takes longer than a small command takes to run.
-    from alembic import command  # noqa: PLC0415 - lazily, as said
+    from alembic import command  # noqa: PLC0415 - lazily, see above
     from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 

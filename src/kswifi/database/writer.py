@@ -173,7 +173,7 @@ class Writer:
                     if self._begins(entry):
                         ran.append(entry)
                         self._run(connection, entry, shared=shared)
-        except BaseException as error:  # noqa: BLE001 - whatever it was, every request is told
+        except BaseException as error:  # noqa: BLE001 - every caller gets the error
             if not ran:  # the transaction did not begin: another process writes
                 ran.extend(left)
                 left.clear()

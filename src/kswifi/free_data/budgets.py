@@ -1,5 +1,4 @@
-"""Budgets and ceilings of free data: each free InternetSession is paid by a budget, and never more is reserved than
-left.
+"""Budgets and ceilings of free data: a budget pays for each free session and never promises more than it has.
 
 The cost is reserved in the order's own transaction, before anything is ordered. The database has one writer at a
 time, so two concurrent orders cannot both reserve the last kobo. What an InternetSession does not use is returned
@@ -126,9 +125,7 @@ def reserve_more(connection: Connection, budget_id: str | None, cost_kobo: int, 
 
 
 def recount(connection: Connection, budget_id: str | None, reserved_kobo: int, *, of_day: str, on_day: str) -> None:
-    """Move a grant's remaining reservation from the day ``of_day`` to ``on_day``, where returns are then counted
-    too.
-    """
+    """Move a remaining reservation from the day ``of_day`` to ``on_day``, where returns are then counted too."""
     if of_day != on_day and reserved_kobo:
         _count_day(connection, budget_id, of_day, -reserved_kobo)
         _count_day(connection, budget_id, on_day, reserved_kobo)

@@ -103,8 +103,9 @@ def require_card_within_limit(
 
 
 def _theirs(asker: Asker, rules: FreeDataRules) -> ColumnElement[bool]:
-    """Select the grants that count for an account: its own, those of a deleted account with its identifier, and its
-    phone's.
+    """Select the grants that count for an account.
+
+    These are its own, those of a deleted account with the same identifier, and those of its verified phone number.
     """
     same = [_t.user_id == asker.user_id]
     if asker.account_mark is not None:

@@ -47,8 +47,9 @@ class FreeDataRules:
     cool_down: timedelta = timedelta(0)
     """The minimum time between two free orders of an account."""
     tranche_octets: int | None = None
-    """The size of a tranche. The next tranche is released when half of the last one is used, if there is money for
-    it. None: everything is released at once.
+    """The size of a tranche; None releases everything at once.
+
+    The next tranche is released when half of the last one is used, if there is money for it.
     """
     largest_octets: int | None = None
     longest_days: int | None = None
@@ -56,9 +57,7 @@ class FreeDataRules:
     required: Requirement = Requirement.NOTHING
     one_account_per_phone: bool = True
     kyc_level: int = 0
-    """The KYC level that every order requires, also a paid one: 0 to HIGHEST_KYC_LEVEL, as the operator defines
-    them.
-    """
+    """The KYC level that every order requires, also a paid one: 0 to HIGHEST_KYC_LEVEL."""
 
     cost_kobo_per_gb: int = 0
     """The cost of 10^9 octets for the operator, in kobo."""

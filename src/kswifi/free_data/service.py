@@ -224,8 +224,7 @@ class FreeData:
         return None
 
     def _require(self, connection: Connection, asker: Asker, offer: Offer, now: datetime) -> Voucher | None:
-        """Raise the error of the first rule that refuses an order; return the voucher that it uses, None without
-        one.
+        """Raise the error of the first rule that refuses an order; return the voucher that it uses, if any.
 
         The order of the rules puts first the error that helps the user most quickly.
         """
@@ -242,9 +241,7 @@ class FreeData:
         return require_payer(connection, vouchers, cost_kobo, now, self.rules, needed=needed)
 
     def _require_shown(self, asker: Asker, vouchers: list[Voucher]) -> bool:
-        """Refuse a user without the required phone number or voucher; return whether a voucher is what satisfies
-        the rule.
-        """
+        """Refuse a user without the required phone number or voucher; return whether a voucher is needed."""
         match self.rules.required:
             case Requirement.PHONE if asker.phone_mark is None:
                 raise PhoneNotVerifiedError("verify your phone number first: a code is sent to it")

@@ -1,5 +1,6 @@
-"""Outbox handler that sends the code of a proof at most once. After an unknown result, the user requests a new
-code.
+"""Outbox handler that sends the code of a proof at most once.
+
+After an unknown result the message is not sent again; the user requests a new code.
 """
 
 from collections.abc import Mapping

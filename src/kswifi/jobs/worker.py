@@ -141,7 +141,7 @@ class Worker:
                 return await self._handlers[entry.kind](entry)
         except TimeoutError:
             return Unknown(f"not finished within {self._limits.handler_seconds:g} seconds")
-        except Exception as error:  # noqa: BLE001 - as said below
+        except Exception as error:  # noqa: BLE001 - see below
             # A handler's defect must neither end the worker nor lose the entry.
             _log.exception("job_failed", kind=entry.kind, key=entry.key, attempt=entry.attempts)
             return Unknown(f"{type(error).__name__}: {error}")
@@ -164,9 +164,7 @@ class Worker:
         return await self._database.write(lambda connection: finish(connection, entry, state, reason))
 
     def _delay(self, attempts: int) -> timedelta:
-        """Return an exponential back-off with a random half, so that many failures are not repeated at the same
-        time.
-        """
+        """Return an exponential back-off with a random half, so that failures do not repeat all at once."""
         longest = self._limits.longest_delay_seconds
         seconds = min(self._limits.first_delay_seconds * 2 ** min(attempts - 1, 30), longest)
         return timedelta(seconds=seconds * (0.5 + self._chance() / 2))

@@ -39,9 +39,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A device's push subscription: its endpoint, and the keys with which only this device can decrypt (RFC 8291,
-    2).
-    """
+    """A device's push subscription: its endpoint, public key and authentication secret (RFC 8291, 2)."""
 
     subscription_id: str
     endpoint: str

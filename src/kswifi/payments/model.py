@@ -201,7 +201,5 @@ def what_is_wrong(payment: Payment, charge: Charge) -> str | None:
 
 
 def earned_after(price_kobo: int, valid_days: int, days: int) -> int:
-    """Return the kobo of a price that are earned after ``days`` of ``valid_days``; the whole price after the last
-    day.
-    """
+    """Return the kobo of a price that are earned after ``days`` of ``valid_days``; all after the last day."""
     return price_kobo * min(days, valid_days) // valid_days

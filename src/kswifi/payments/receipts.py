@@ -69,7 +69,7 @@ def ngn(kobo: int) -> str:
 def receipt_pdf(receipt: Receipt) -> bytes:
     """Return the receipt as a PDF with one A5 page."""
     # Imported here, because importing reportlab takes longer than most commands take to run.
-    from reportlab.lib.pagesizes import A5  # noqa: PLC0415 - lazily, as said
+    from reportlab.lib.pagesizes import A5  # noqa: PLC0415 - lazily, see above
     from reportlab.lib.utils import simpleSplit  # noqa: PLC0415
     from reportlab.pdfgen.canvas import Canvas  # noqa: PLC0415
 

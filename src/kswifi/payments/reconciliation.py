@@ -90,9 +90,7 @@ class Reconciler:
         self._rules = rules
 
     async def work_day(self, day: str) -> JobResult:
-        """Reconcile one day (ISO 8601, UTC) as a job; the next attempt continues if the limit of look-ups is
-        reached.
-        """
+        """Reconcile one day (ISO 8601, UTC) as a job; beyond the limit of look-ups, the next attempt continues."""
         try:
             report = await self.run(day_window(date.fromisoformat(day)), looks=LOOKS_IN_A_JOB)
         except GatewayNotListedError as error:

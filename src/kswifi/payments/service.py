@@ -215,9 +215,7 @@ class PaymentService:
             _log.warning("webhook_of_an_unknown_payment", reference=notice.reference[:REFERENCE_LENGTH])
 
     def _still_open(self, connection: Connection, user_id: str, offer: Offer) -> Payment | None:
-        """Return the user's payment for this offer on the present terms that can still be paid; None if there is
-        none.
-        """
+        """Return the user's payment for this offer on the present terms that can still be paid, if any."""
         terms = (offer.price_kobo, offer.valid_days, self._limit_octets(offer), self._gateway.name)
         begun_after = transaction_instant(connection) - CHECKOUT_LIFETIME
         for one in payable_of(connection, user_id, offer.id, begun_after):

@@ -67,9 +67,7 @@ def payments_by_reference(connection: Connection, gateway: str, references: Coll
 def references_settled_in(
     connection: Connection, gateway: str, sandbox: bool, from_at: datetime, to_at: datetime
 ) -> set[str]:
-    """Return the references of a gateway's payments that were paid in kobo in a window, whatever their present
-    state.
-    """
+    """Return the references of a gateway's payments that were paid in kobo in a window, in any present state."""
     query = select(payment.c.reference).where(
         payment.c.gateway == gateway,
         payment.c.sandbox == sandbox,
@@ -98,9 +96,7 @@ def payments_of(connection: Connection, user_id: str, limit: int = 100) -> list[
 
 
 def payable_of(connection: Connection, user_id: str, offer_id: str, begun_after: datetime) -> list[Payment]:
-    """Return a user's payments for an offer that can still be paid and were begun after an instant, the newest
-    first.
-    """
+    """Return a user's payable payments for an offer that were begun after an instant, the newest first."""
     opened = payment.c.state == PaymentState.FAILED, payment.c.checkout_url.is_not(None)
     query = (
         select(*_COLUMNS)

@@ -1,3 +1,1 @@
-"""Phone verification: a code is sent to a number, and the user who types it in has proved to receive messages
-there.
-"""
+"""Phone verification: a user proves a phone number by typing in the code that was sent to it."""

@@ -27,9 +27,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class SendRefused:
-    """The message was not sent. ``try_later``: the same message may be sent later, because only a rate limit was
-    reached.
-    """
+    """The message was not sent. ``try_later`` means that only a rate limit was reached: send it again later."""
 
     words: str
     try_later: bool = False

@@ -25,7 +25,7 @@ def sheet_pdf(batch: Batch, codes: VoucherCodes, zone: ZoneInfo) -> bytes:
     address on a sticker.
     """
     # Imported here, because importing reportlab takes longer than most commands take to run.
-    from reportlab.lib.pagesizes import A4  # noqa: PLC0415 - lazily, as said
+    from reportlab.lib.pagesizes import A4  # noqa: PLC0415 - lazily, see above
     from reportlab.pdfgen.canvas import Canvas  # noqa: PLC0415
 
     out = io.BytesIO()

@@ -19,8 +19,7 @@ ANSWER_SECONDS: Final = 10.0
 
 
 def sync_subscribers(uri: str, subscribers: Iterable[ExportedSubscriber]) -> tuple[int, int]:
-    """Write subscribers into the database of ``uri`` (default ``open5gs``); return the numbers of new and known
-    ones.
+    """Write subscribers into the database of ``uri`` (default ``open5gs``); return how many were new and known.
 
     A known subscriber keeps its sequence number (SQN): the core has incremented it, and a card refuses an SQN that
     it has already seen. Other fields of the core (``imeisv``, ``mme_host``) stay too. Idempotent.

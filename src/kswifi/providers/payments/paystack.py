@@ -367,8 +367,9 @@ def _reference_of(data: dict[str, Any]) -> str | None:
 
 
 def _transaction_of(refund: dict[str, Any]) -> str:
-    """Return the id of a refund's transaction: a number in lists, the whole transaction in the answer to a
-    creation.
+    """Return the id of a refund's transaction.
+
+    Lists have it as a number; the answer to a creation has the whole transaction.
     """
     found = refund.get("transaction")
     return str(found.get("id") if isinstance(found, dict) else found)

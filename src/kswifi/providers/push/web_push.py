@@ -1,5 +1,4 @@
-"""Web Push: encrypted messages for one browser (RFC 8291), with proof of the sender (RFC 8292), over HTTP (RFC
-8030).
+"""Web Push: encrypted messages (RFC 8291), with proof of the sender (RFC 8292), over HTTP (RFC 8030).
 
 A browser supplies the endpoint, so it is not trusted: only HTTPS to public addresses is used, the address that was
 checked is the one that is connected to, no redirect is followed and no answer is read. The only exception is the

@@ -48,9 +48,7 @@ class Es2PlusDelivery:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def deliver(self, esim_id: str, session_record: bytes) -> JobResult:  # noqa: ARG002 - packets bring it
-        """Have the line's profile released for download. On repetition, calls that are already done are not made
-        again.
-        """
+        """Have the line's profile released for download; calls that are already done are not repeated."""
         async with self._turn(esim_id):
             order = await self._order(esim_id)
             if order is not None and order.failed and order.profile_state is not ProfileState.UNAVAILABLE:
@@ -165,9 +163,7 @@ def _reserved_ours(order: PeerOrder, fields: Mapping[str, Any]) -> str | None:
 
 
 def _confirmed_ours(order: PeerOrder, fields: Mapping[str, Any]) -> str | None:
-    """Check the answer to ConfirmOrder (5.3.2): it names the MatchingID, and the server's address if it has
-    several.
-    """
+    """Check the answer to ConfirmOrder (5.3.2): it names the MatchingID, and the server's address if needed."""
     if fields.get("matchingId") != order.matching_id:
         return "another MatchingID" if fields.get("matchingId") else "no MatchingID"
     address = fields.get("smdpAddress")

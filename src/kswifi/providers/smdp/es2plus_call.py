@@ -34,9 +34,7 @@ class Es2PlusSettingsError(KswifiError):
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """The call was done. ``fields`` are the answer's members except its header; the server may have sent any
-    content.
-    """
+    """The call was done. ``fields`` are the answer's members except its header, unchecked."""
 
     fields: Mapping[str, Any]
 
