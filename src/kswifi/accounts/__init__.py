@@ -1,1 +1,1 @@
-"""Floor 3: who somebody is: accounts, passwords, recovery codes and LoginSessions."""
+"""Floor 3: user accounts: passwords, passkeys, recovery codes and LoginSessions."""

@@ -1,4 +1,4 @@
-"""The passwords that are guessed first: 30,000 from zxcvbn's list, and those that are common here."""
+"""The list of common passwords: 30,000 from zxcvbn's list, and those that are common in Nigeria."""
 
 from functools import cache
 from typing import Final
@@ -22,13 +22,16 @@ _COMMON_HERE: Final = (
 
 
 def is_common(password: str) -> bool:
-    """Return whether a password is on the list (NIST SP 800-63B, 3.1.1.2), in any case and with any digits."""
+    """Return whether a password is on the list (NIST SP 800-63B, 3.1.1.2).
+
+    Upper and lower case are equal, and decimal digits of all scripts equal the ASCII digits.
+    """
     return clean_pasted(password).casefold() in _common_passwords()
 
 
 @cache
 def _common_passwords() -> frozenset[str]:
-    # Imported when the first password is checked: other commands do not pay for half a megabyte of words.
+    # Imported when the first password is checked, so that other commands do not load half a megabyte of words.
     from zxcvbn.frequency_lists import FREQUENCY_LISTS  # noqa: PLC0415
 
     return frozenset(one.casefold() for one in (*FREQUENCY_LISTS["passwords"], *_COMMON_HERE))

@@ -1,101 +1,101 @@
-"""What accounts refuse."""
+"""The errors of accounts."""
 
 from kswifi.kernel.errors import KswifiError
 
 
 class InvalidIdentifierError(KswifiError):
-    """Neither a phone number nor an email address."""
+    """The text is neither a phone number nor an email address."""
 
     code = "invalid_identifier"
 
 
 class WeakPasswordError(KswifiError):
-    """A password too short, too long, or one that everybody guesses first."""
+    """The password is too short, too long, or on the list of common passwords."""
 
     code = "weak_password"
 
 
 class AlreadyRegisteredError(KswifiError):
-    """The phone number or email address has an account."""
+    """An account already uses the phone number or email address."""
 
     code = "already_registered"
 
 
 class WrongCredentialsError(KswifiError):
-    """Unknown account or wrong password; which of the two is not told."""
+    """The account is unknown or the password is wrong; the error does not show which."""
 
     code = "wrong_credentials"
 
 
 class WrongRecoveryCodeError(KswifiError):
-    """Unknown account or wrong recovery code; which of the two is not told."""
+    """The account is unknown or the recovery code is wrong; the error does not show which."""
 
     code = "wrong_recovery_code"
 
 
 class NotSignedInError(KswifiError):
-    """No LoginSession came with the request, or it is not one of ours."""
+    """The request has no LoginSession token, or the token is unknown."""
 
     code = "not_signed_in"
 
 
 class LoginExpiredError(KswifiError):
-    """The LoginSession has had its time, or was idle too long."""
+    """The LoginSession has expired, or was idle too long."""
 
     code = "login_expired"
 
 
 class TooManyAttemptsError(KswifiError):
-    """More attempts than anyone honest needs; ``retry_after_seconds`` says when to come back."""
+    """The rate limit of attempts is reached; the next attempt is accepted after ``retry_after_seconds``."""
 
     code = "too_many_attempts"
 
 
 class SignInLockedError(TooManyAttemptsError):
-    """Too many wrong passwords of one account came from clients without its device cookie.
+    """Too many wrong passwords for one account came from clients without its device cookie.
 
-    It has the code of any other rate, so that the answer is the same whether the account exists or not.
+    The code is that of every other rate limit, so that the answer is the same whether the account exists or not.
     """
 
 
 class IdentifierNotProvedError(KswifiError):
-    """No confirmed proof came with the phone number or email address, or it was used, or it has had its time."""
+    """The proof of the phone number or email address is missing, not confirmed, already used, or expired."""
 
     code = "identifier_not_proved"
 
 
 class UnknownLoginError(KswifiError):
-    """The user has no login session with this id."""
+    """The user has no LoginSession with this id."""
 
     code = "unknown_login"
 
 
 class SignInBusyError(KswifiError):
-    """So many passwords are being checked that one more would only wait."""
+    """Too many password checks are waiting."""
 
     code = "sign_in_busy"
 
 
 class PasskeysNotHereError(KswifiError):
-    """The page is reached by an address or without HTTPS, where browsers make no passkeys."""
+    """The page's origin is an IP address or not HTTPS, so browsers cannot make passkeys for it."""
 
     code = "passkeys_not_here"
 
 
 class PasskeyChallengeOverError(KswifiError):
-    """The challenge is unknown, was answered before, is for something else, or has had its time."""
+    """The passkey challenge is unknown, already answered, for another purpose, or expired."""
 
     code = "passkey_challenge_over"
 
 
 class PasskeyRefusedError(KswifiError):
-    """What the authenticator signed does not hold, or belongs to no account."""
+    """The authenticator's signature is not valid, or the passkey belongs to no account."""
 
     code = "passkey_refused"
 
 
 class TooManyPasskeysError(KswifiError):
-    """The account has as many as one may have."""
+    """The account has the maximum number of passkeys."""
 
     code = "too_many_passkeys"
 

@@ -1,7 +1,8 @@
-"""Who holds a phone number or email address, and the proofs by which its owner takes it.
+"""Assignment of phone numbers and email addresses to accounts, and the proofs by which an owner claims them.
 
-A proof is a code that came back from where it was sent (``kswifi.identifier_proofs``). An account that has not
-proved its identifier does not keep the owner from it: with a proof the owner takes it, and that account loses it.
+A proof is a confirmed code that was sent to the identifier (``kswifi.identifier_proofs``). An account that has not
+proved its identifier does not block the identifier's owner: the owner takes the identifier with a proof, and the
+account that held it gets a placeholder address.
 """
 
 import secrets
@@ -20,32 +21,32 @@ PROOF_LIFETIME: Final = timedelta(minutes=30)
 """How long a confirmed proof may be used after its code has expired."""
 
 RELEASED: Final = "released.invalid"
-"""The domain of the addresses that accounts get whose identifier went to its owner (RFC 2606, 2: never exists)."""
+"""The domain of the placeholder addresses of accounts that lost their identifier (RFC 2606, 2: never exists)."""
 
 SECURITY_EVENT: Final = "account.security"
-"""The kind of the domain events that tell an owner of changes; ``what`` in the payload says which."""
+"""The kind of the domain events about the security of an account; ``what`` in the payload names the change."""
 
 AccountRow = Row[*tuple[Any, ...]]
 
 
 def find_account(connection: Connection, who: Identifier) -> AccountRow | None:
-    """Return the account that signs in with an identifier."""
+    """Return the account that signs in with an identifier; None if there is none."""
     column = user_account.c.phone_number if who.phone_number else user_account.c.email
     return connection.execute(select(user_account).where(column == str(who))).first()
 
 
 def of_user(user_id: str) -> Update:
-    """Return the update of one account's row."""
+    """Return an UPDATE statement for the row of one account."""
     return update(user_account).where(user_account.c.user_id == user_id)
 
 
 def tell_owner(connection: Connection, user_id: str, what: str) -> None:
-    """Leave an event about the safety of an account, for all its open pages and its data export."""
+    """Publish an event about the security of an account, for its open pages and its data export."""
     publish(connection, user_id=user_id, kind=SECURITY_EVENT, payload={"what": what})
 
 
 class Identifiers:
-    """The rules of one installation. ``proof_required``: no identifier is given without a proof."""
+    """Assigns identifiers to accounts. With ``proof_required``, no identifier is assigned without a proof."""
 
     def __init__(self, digest: Digest, *, proof_required: bool) -> None:
         self._digest = digest
@@ -54,13 +55,14 @@ class Identifiers:
     def require_available(
         self, connection: Connection, who: Identifier, proof_id: str | None, user_id: str | None = None
     ) -> None:
-        """Refuse an identifier that may not be taken now; the one that ``user_id`` holds may.
+        """Refuse an identifier that cannot be assigned now; the one that ``user_id`` has is accepted.
 
-        Where a proof is required, no account is looked for before it was shown.
+        With ``proof_required``, the proof is checked before any account is looked up, so that the answer does not
+        show whether an account exists.
 
         Raises:
-            IdentifierNotProvedError: a proof is required, and this is not one of this identifier.
-            AlreadyRegisteredError: it belongs to an account.
+            IdentifierNotProvedError: a proof is required, and ``proof_id`` is not one of this identifier.
+            AlreadyRegisteredError: another account has it.
         """
         if proof_id is not None or self._proof_required:
             require_proof(connection, who, proof_id)
@@ -71,7 +73,9 @@ class Identifiers:
     def take(
         self, connection: Connection, who: Identifier, proof_id: str | None, user_id: str | None = None
     ) -> dict[str, Any]:
-        """Use up the proof and make the identifier free; return the columns of the account that takes it.
+        """Use up the proof and release the identifier from its present account.
+
+        Return the columns for the row of the account that receives the identifier.
 
         Raises:
             IdentifierNotProvedError, AlreadyRegisteredError: as ``require_available``.
@@ -96,7 +100,7 @@ class Identifiers:
             if taken in (
                 None,
                 user_id,
-            ):  # else another account has verified the number, and keeps its free data with it
+            ):  # otherwise another account has verified the number and keeps its mark
                 columns["phone_mark"] = mark
         return columns
 
@@ -110,10 +114,10 @@ class Identifiers:
 
 
 def require_proof(connection: Connection, who: Identifier, proof_id: str | None) -> None:
-    """Refuse what is not a confirmed, unused proof of an identifier.
+    """Refuse a proof that is not a confirmed, unused proof of an identifier.
 
     Raises:
-        IdentifierNotProvedError: it is not.
+        IdentifierNotProvedError: ``proof_id`` is None, unknown, of another identifier, used or expired.
     """
     p = identifier_proof.c
     query = select(p.proof_id).where(
@@ -130,6 +134,6 @@ def require_proof(connection: Connection, who: Identifier, proof_id: str | None)
 
 
 def already_registered(who: Identifier) -> AlreadyRegisteredError:
-    """Return the refusal of an identifier that has an account."""
+    """Return the error for an identifier that already has an account."""
     what = "phone number" if who.phone_number else "email address"
     return AlreadyRegisteredError(f"this {what} has an account: sign in, or use your recovery code")

@@ -1,4 +1,4 @@
-"""Telling an owner, after the answer went out, that sign-ins to the account are being refused."""
+"""Outbox handler that informs an account's owner that sign-ins are being refused."""
 
 from collections.abc import Mapping
 
@@ -12,17 +12,17 @@ from kswifi.outbox.results import Done, Handler, JobResult
 
 
 class LockNotices:
-    """Works the outbox's entries of lock-outs."""
+    """Handles the outbox entries about locked sign-ins."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def handlers(self) -> Mapping[str, Handler]:
-        """Return the handler of each kind of entry."""
+        """Return the handler for each kind of entry."""
         return {TELL_OF_LOCK: self.tell}
 
     async def tell(self, entry: Entry) -> JobResult:
-        """Leave an event for the owner; an identifier without an account has nobody to tell."""
+        """Publish an event for the owner. No effect for an identifier without an account."""
         user_id = entry.payload["user_id"]
 
         def change(connection: Connection) -> None:

@@ -1,6 +1,6 @@
-"""How far an account's owner has been identified: a level that the operator sets, 0 until then.
+"""The KYC level of an account: how far its owner has been identified. The operator sets it; the default is 0.
 
-What a level stands for is the operator's to say (1: a verified phone, 2: a NIN, 3: seen in person, say).
+The operator defines what each level means (for example 1: a verified phone, 2: a NIN, 3: seen in person).
 """
 
 from typing import Final
@@ -22,12 +22,12 @@ account_kyc: Final = Table(
 
 
 def kyc_level(connection: Connection, user_id: str) -> int:
-    """Return an account's level."""
+    """Return the KYC level of an account."""
     return int(connection.scalar(select(account_kyc.c.level).where(account_kyc.c.user_id == user_id)) or 0)
 
 
 def set_kyc_level(connection: Connection, user_id: str, level: int) -> None:
-    """Set an account's level."""
+    """Set the KYC level of an account."""
     values = {"level": level, "set_at": transaction_instant(connection)}
     connection.execute(
         insert(account_kyc)

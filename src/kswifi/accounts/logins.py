@@ -1,4 +1,4 @@
-"""Login sessions as rows: beginning them, listing an account's devices, and ending them."""
+"""LoginSessions as rows: begin, list and end them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from kswifi.accounts.sql import login_session, user_account
 from kswifi.database.engine import transaction_instant
 
 LOGINS_LIMIT: Final = 20
-"""Login sessions of one account; a further one ends the oldest."""
+"""The maximum number of LoginSessions of one account; a further one ends the oldest."""
 
 _t = login_session.c
 
 
 @dataclass(frozen=True, slots=True)
 class Logins:
-    """Begins login sessions: for how long, and with which cookies."""
+    """Begins LoginSessions with one lifetime and issues their device cookies."""
 
     cookies: DeviceCookies
     lifetime: timedelta
     random_bytes: Callable[[int], bytes]
 
     def begin(self, connection: Connection, user: User, client: Client) -> Login:
-        """Begin a login session of a user who has proved who they are; beyond the limit the oldest ends."""
+        """Begin a LoginSession of an authenticated user; above the limit the oldest one ends."""
         now = transaction_instant(connection)
         token = model.new_token(self.random_bytes)
         expires_at = now + self.lifetime
@@ -54,18 +54,18 @@ class Logins:
         return Login(user, token, model.csrf_token(token), expires_at, self.cookie(connection, user.user_id))
 
     def cookie(self, connection: Connection, user_id: str) -> str:
-        """Return a fresh device cookie of an account's present generation."""
+        """Return a new device cookie of an account's current credential generation."""
         return self.cookies.issue(user_id, generation_of(connection, user_id))
 
 
 def generation_of(connection: Connection, user_id: str) -> int:
-    """Return the generation of an account's credentials."""
+    """Return the credential generation of an account."""
     query = select(user_account.c.credential_generation).where(user_account.c.user_id == user_id)
     return int(connection.scalar(query) or 0)
 
 
 def begin_generation(connection: Connection, user_id: str) -> None:
-    """Make device cookies and sign-ins in progress of an account worthless."""
+    """Begin a new credential generation: device cookies and unfinished sign-ins of the account become invalid."""
     column = user_account.c.credential_generation
     connection.execute(
         update(user_account).where(user_account.c.user_id == user_id).values(credential_generation=column + 1)
@@ -73,7 +73,7 @@ def begin_generation(connection: Connection, user_id: str) -> None:
 
 
 def logins_of(connection: Connection, user_id: str) -> list[LoginRecord]:
-    """Return a user's login sessions, the oldest first."""
+    """Return a user's LoginSessions, the oldest first."""
     query = select(login_session).where(_t.user_id == user_id).order_by(_t.created_at, _t.token_hash)
     return [
         LoginRecord(model.login_id(it.token_hash), it.created_at, it.seen_at, it.expires_at, it.browser, it.network)
@@ -82,12 +82,12 @@ def logins_of(connection: Connection, user_id: str) -> list[LoginRecord]:
 
 
 def end_login(connection: Connection, token: str) -> None:
-    """End a login session; ending it twice is no error."""
+    """End the LoginSession with this token. Idempotent."""
     connection.execute(delete(login_session).where(_t.token_hash == model.hash_token(token)))
 
 
 def end_login_of(connection: Connection, user_id: str, login_id: str) -> None:
-    """End one login session of a user.
+    """End one LoginSession of a user.
 
     Raises:
         UnknownLoginError: the user has none with this id.
@@ -100,7 +100,7 @@ def end_login_of(connection: Connection, user_id: str, login_id: str) -> None:
 
 
 def end_logins(connection: Connection, user_id: str, but: str | None = None) -> None:
-    """End all login sessions of a user, but the one with the id ``but``; earlier device cookies end too."""
+    """End all LoginSessions of a user except the one with the id ``but``; earlier device cookies become invalid."""
     for token_hash in connection.scalars(select(_t.token_hash).where(_t.user_id == user_id)).all():
         if model.login_id(token_hash) != but:
             connection.execute(delete(login_session).where(_t.token_hash == token_hash))

@@ -1,4 +1,4 @@
-"""Identifiers, passwords, codes and tokens: pure rules, no I/O."""
+"""Identifiers, passwords, recovery codes and tokens: pure rules, no I/O."""
 
 import hashlib
 import hmac
@@ -24,7 +24,7 @@ _EMAIL: Final = re.compile(
     r"(?=.{3,254}$)(?=.{1,64}@)[a-z0-9.!#$%&'*+/=?^_`{|}~-]+"
     r"@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
 )
-# Crockford's base 32 leaves out what is misread: I, L, O and U.
+# Crockford's base 32 leaves out letters that are easily misread: I, L, O and U.
 _CROCKFORD: Final = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 _MISREAD: Final = str.maketrans("ILO", "110")
 
@@ -32,7 +32,7 @@ _MISREAD: Final = str.maketrans("ILO", "110")
 _GMAIL: Final = frozenset({"gmail.com", "googlemail.com"})
 
 Digest = Callable[[str, str], bytes]
-"""The keyed digest of a value for a purpose: 32 octets."""
+"""Computes a keyed digest (32 octets) of a value for a purpose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,9 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A fresh LoginSession. ``token`` goes into the cookie, ``csrf_token`` into the page; neither is stored.
+    """A new LoginSession. ``token`` goes into the cookie, ``csrf_token`` into the page; neither is stored.
 
-    ``device_cookie`` goes into a cookie too: it shows at the next sign-in that this browser has signed in before.
+    ``device_cookie`` also goes into a cookie: at the next sign-in it shows that this browser has signed in before.
     """
 
     user: User
@@ -73,7 +73,7 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A new account, signed in. The recovery code is shown this once."""
+    """A new account with its first LoginSession. ``recovery_code`` is shown only once."""
 
     login: Login
     recovery_code: str
@@ -81,7 +81,7 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """A recovered account: its next recovery code, shown this once, and a device cookie for the next sign-in."""
+    """A recovered account: its next recovery code (shown only once), and a device cookie for the next sign-in."""
 
     recovery_code: str
     device_cookie: str
@@ -91,8 +91,9 @@ class Recovery:
 class Client:
     """The browser or app that signs in.
 
-    ``browser`` and ``network`` are what its owner knows it by later: the family of the user agent, and the label of
-    the network (``kernel.network_addresses.network_label``). ``device_cookie`` is from an earlier sign-in.
+    ``browser`` (the family of the user agent) and ``network`` (a label, see
+    ``kernel.network_addresses.network_label``) let the owner recognise the device in the list of LoginSessions.
+    ``device_cookie`` is the cookie of an earlier sign-in, or empty.
     """
 
     browser: str | None = None
@@ -105,7 +106,7 @@ UNKNOWN_CLIENT: Final = Client()
 
 @dataclass(frozen=True, slots=True)
 class LoginRecord:
-    """A LoginSession as its owner sees it. ``login_id`` names it and opens nothing."""
+    """A LoginSession as its owner sees it. ``login_id`` identifies it and is not a secret."""
 
     login_id: str
     created_at: datetime
@@ -116,7 +117,7 @@ class LoginRecord:
 
 
 class ChallengePurpose(StrEnum):
-    """What a passkey's challenge is for; it is good for nothing else."""
+    """The purpose of a passkey challenge; a challenge is valid for this purpose only."""
 
     SIGN_UP = "sign_up"
     SIGN_IN = "sign_in"
@@ -125,7 +126,7 @@ class ChallengePurpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PasskeyOptions:
-    """What a browser is given to make or use a passkey; ``options`` as WebAuthn's JSON forms have them."""
+    """The options for a browser to make or use a passkey; ``options`` has the form of WebAuthn's JSON types."""
 
     challenge_id: str
     options: Mapping[str, Any]
@@ -143,7 +144,7 @@ class PasskeyRecord:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """Who stands behind a request, and the CSRF token their LoginSession demands."""
+    """The user and LoginSession of a request, and the CSRF token that the request must carry."""
 
     user: User
     csrf_token: str
@@ -154,7 +155,7 @@ class SignedIn:
 def parse_identifier(text: str) -> Identifier:
     """Return the normal form of a phone number (E.164) or an email address (lower case).
 
-    Nigerian numbers may be written as people write them: 0803 123 4567, 234803..., +234 (0) 803..., 803....
+    Nigerian numbers are accepted in their usual spellings: 0803 123 4567, 234803..., +234 (0) 803..., 803....
     Numbers of other countries start with +.
 
     Raises:
@@ -189,7 +190,7 @@ def _parse_phone_number(text: str) -> str:
 
 
 def canonical_identifier(identifier: str) -> str:
-    """Return the form of a normal identifier under which one person is counted once; not for signing in.
+    """Return the form of a normal identifier that is used to count attempts per person; never used to sign in.
 
     Mail to ``ada+shop@example.ng`` reaches the mailbox ``ada@example.ng`` (subaddressing, RFC 5233). Gmail ignores
     dots in the local part, and has two domains for each mailbox. A phone number is its own canonical form.
@@ -204,7 +205,7 @@ def canonical_identifier(identifier: str) -> str:
 
 
 def check_password(password: str, identifier: Identifier) -> None:
-    """Refuse a password that protects nothing; no rules of composition (NIST SP 800-63B, 3.1.1.2).
+    """Refuse a password that is easy to guess; there are no composition rules (NIST SP 800-63B, 3.1.1.2).
 
     Raises:
         WeakPasswordError: not 8 to 128 characters, a common password, one or two characters repeated, or the
@@ -223,36 +224,39 @@ def check_password(password: str, identifier: Identifier) -> None:
 
 
 def new_recovery_code(random_bytes: Callable[[int], bytes]) -> str:
-    """Return 120 random bits as six groups of four that can be written on paper and read back."""
+    """Return a new recovery code: 120 random bits as six groups of four characters."""
     text = b32encode(random_bytes(RECOVERY_CODE_OCTETS)).decode().translate(_CROCKFORD)
     return "-".join(text[place : place + 4] for place in range(0, len(text), 4))
 
 
 def hash_recovery_code(code: str) -> bytes:
-    """Return what is stored of a code, however it was typed. Its 120 random bits need no slow hash."""
+    """Return the stored hash of a recovery code, for any way of typing it.
+
+    A fast hash is enough, because the code has 120 random bits.
+    """
     plain = clean_digits(code).upper().translate(_MISREAD)
     return hashlib.sha256(b"kswifi recovery code " + plain.encode("utf-8", "replace")).digest()
 
 
 def new_token(random_bytes: Callable[[int], bytes]) -> str:
-    """Return a LoginSession's token: 256 random bits, opaque."""
+    """Return a new opaque LoginSession token of 256 random bits."""
     return urlsafe_b64encode(random_bytes(TOKEN_OCTETS)).rstrip(b"=").decode()
 
 
 def hash_token(token: str) -> bytes:
-    """Return what is stored of a token, so that a copy of the database signs nobody in."""
+    """Return the stored hash of a token, so that a copy of the database does not contain usable tokens."""
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
 def login_id(token_hash: bytes) -> str:
-    """Return the name of a LoginSession, derived from what is stored of its token; it opens nothing."""
+    """Return the id of a LoginSession, derived from the stored hash of its token; the id is not a secret."""
     return hashlib.sha256(b"kswifi login id " + token_hash).hexdigest()[:32]
 
 
 def csrf_token(token: str) -> str:
-    """Return the token that proves a request was written by a page that could read our answers.
+    """Return the CSRF token of a LoginSession; only a page that can read our answers can send it.
 
-    Derived from the cookie's token, so it belongs to this LoginSession alone and needs no storing.
+    It is derived from the token in the cookie, so it is valid for this LoginSession only and is not stored.
     """
     digest = hmac.digest(token.encode("utf-8", "replace"), b"kswifi csrf", "sha256")
     return urlsafe_b64encode(digest).rstrip(b"=").decode()

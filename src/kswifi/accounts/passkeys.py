@@ -1,7 +1,8 @@
-"""Signing up and in with a passkey (WebAuthn Level 2), and the passkeys of an account.
+"""Sign-up and sign-in with a passkey (WebAuthn Level 2), and the passkeys of an account.
 
-Passkeys are discoverable: signing in asks for no name, the authenticator says who it is. User verification is
-required, so the passkey alone stands for something one has and something one is or knows.
+Passkeys are discoverable: sign-in does not ask for an identifier, because the authenticator returns the user
+handle. User verification is required, so a passkey alone is two factors: possession of the device, and a PIN or
+biometric.
 """
 
 import os
@@ -60,11 +61,11 @@ CREDENTIAL_ID_OCTETS: Final = 1023  # WebAuthn, 4
 PRUNE_LIMIT: Final = 500
 
 Credential = Mapping[str, Any]
-"""What a browser's ``PublicKeyCredential.toJSON()`` gives."""
+"""The JSON object that a browser's ``PublicKeyCredential.toJSON()`` returns."""
 
 
 def remove_passkey(connection: Connection, user_id: str, passkey_id: str) -> None:
-    """Forget a passkey of a user; it signs nobody in any more.
+    """Delete a passkey of a user; it can no longer sign in.
 
     Raises:
         UnknownPasskeyError: the user has none with this id.
@@ -75,7 +76,7 @@ def remove_passkey(connection: Connection, user_id: str, passkey_id: str) -> Non
 
 
 class PasskeyService:
-    """Passkeys, beside the accounts that they open."""
+    """Registers passkeys and signs users in with them. ``party`` is None where passkeys are not possible."""
 
     def __init__(
         self,
@@ -91,11 +92,11 @@ class PasskeyService:
 
     @property
     def rp_id(self) -> str | None:
-        """The name that passkeys of this installation belong to; None where there are none."""
+        """The relying party id of this installation's passkeys; None where passkeys are not possible."""
         return None if self._party is None else self._party.rp_id
 
     async def sign_up_options(self, identifier: str, address: str, proof_id: str | None = None) -> PasskeyOptions:
-        """Return what a browser needs to make a passkey for an account that does not exist yet.
+        """Return the options for a browser to make a passkey for a new account.
 
         Raises:
             InvalidIdentifierError, TooManyAttemptsError, PasskeysNotHereError
@@ -113,7 +114,7 @@ class PasskeyService:
         client: Client = UNKNOWN_CLIENT,
         proof_id: str | None = None,
     ) -> Registration:
-        """Make the account that the challenge was for, with this passkey; its password is one that nobody has.
+        """Create the account of a sign-up challenge with this passkey and a random password that is not disclosed.
 
         Raises:
             PasskeyChallengeOverError, PasskeyRefusedError, PasskeysNotHereError
@@ -134,7 +135,7 @@ class PasskeyService:
         return await self._database.write(register)
 
     async def sign_in_options(self, address: str) -> PasskeyOptions:
-        """Return what a browser needs to sign in with whichever passkey of ours it has.
+        """Return the options for a browser to sign in with any discoverable passkey of this installation.
 
         Raises:
             TooManyAttemptsError, PasskeysNotHereError
@@ -163,7 +164,7 @@ class PasskeyService:
         return await self._database.write(change)
 
     async def require_owner(self, user: User, challenge_id: str, credential: Credential) -> None:
-        """Refuse a passkey that is not this user's own.
+        """Refuse a passkey that does not belong to this user.
 
         Raises:
             PasskeyChallengeOverError, PasskeyRefusedError, PasskeysNotHereError
@@ -177,7 +178,7 @@ class PasskeyService:
         await self._database.write(change)
 
     async def add_options(self, user: User) -> PasskeyOptions:
-        """Return what a browser needs to make one more passkey for a user.
+        """Return the options for a browser to make a further passkey for a user.
 
         Raises:
             TooManyPasskeysError, PasskeysNotHereError
@@ -189,7 +190,7 @@ class PasskeyService:
         return await self._creation_options(ChallengePurpose.ADD, user.user_id, name, known)
 
     async def add(self, user: User, challenge_id: str, credential: Credential, name: str) -> PasskeyRecord:
-        """Keep one more passkey of a user, under a name by which they know it again.
+        """Store a further passkey of a user. ``name`` lets the user recognise it in the list.
 
         Raises:
             PasskeyChallengeOverError, PasskeyRefusedError, TooManyPasskeysError, PasskeysNotHereError
@@ -216,7 +217,7 @@ class PasskeyService:
         return await self._database.read(lambda connection: [_record(row) for row in connection.execute(query)])
 
     async def prune(self) -> int:
-        """Forget a batch of challenges that nobody answered; return how many."""
+        """Delete a batch of expired challenges; return their number."""
 
         def change(connection: Connection) -> int:
             old = (
@@ -245,7 +246,7 @@ class PasskeyService:
             rp_id=party.rp_id,
             rp_name="KSWiFi",
             user_name=name,
-            user_id=UUID(user_id).bytes,  # no name and no number in it (WebAuthn, 14.6.1)
+            user_id=UUID(user_id).bytes,  # the user handle contains no personal data (WebAuthn, 14.6.1)
             challenge=challenge,
             authenticator_selection=AuthenticatorSelectionCriteria(
                 resident_key=ResidentKeyRequirement.REQUIRED,
@@ -275,7 +276,7 @@ class PasskeyService:
         return challenge_id
 
     async def _take(self, challenge_id: str, purpose: ChallengePurpose) -> Row[*tuple[Any, ...]]:
-        """Return a challenge and forget it: whatever comes of it, it is answered once."""
+        """Return a challenge and delete it, so that it can be answered only once, with any outcome."""
         self._require_party()
 
         def take(connection: Connection) -> Row[*tuple[Any, ...]] | None:
@@ -321,7 +322,7 @@ class PasskeyService:
         }
         try:
             connection.execute(passkey.insert().values(**values))
-        except IntegrityError as error:  # WebAuthn, 7.1: an id belongs to one account
+        except IntegrityError as error:  # WebAuthn, 7.1: a credential id belongs to one account
             raise PasskeyRefusedError("this passkey is known already") from error
         return record
 
@@ -338,7 +339,7 @@ class PasskeyService:
             ).one_or_none()
             if row is None:
                 raise PasskeyRefusedError("this passkey opens no account here")
-            # WebAuthn, 7.2, step 6: without a name asked for, the authenticator says whose it is.
+            # WebAuthn, 7.2, step 6: without a requested identifier, the authenticator must return the user handle.
             handle = (credential.get("response") or {}).get("userHandle")
             if handle is not None and base64url_to_bytes(str(handle)) != UUID(row.user_id).bytes:
                 raise PasskeyRefusedError("this passkey opens no account here")

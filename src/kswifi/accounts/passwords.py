@@ -1,4 +1,4 @@
-"""Password hashing with argon2id, beside the event loop and never too much of it at once."""
+"""Password hashing with argon2id on worker threads, with a limit on concurrent and waiting checks."""
 
 import asyncio
 import unicodedata
@@ -13,14 +13,14 @@ from kswifi.accounts.errors import SignInBusyError
 
 WORKERS: Final = 2
 WAITING_LIMIT: Final = 32
-"""Each check takes some 64 MiB and tens of milliseconds: more waiting than this are sent away at once."""
+"""The maximum of waiting checks; more are refused at once. A check takes some 64 MiB and tens of milliseconds."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Passwords:
-    """Hashes and checks passwords; argon2-cffi's own profile (RFC 9106, second) unless told otherwise."""
+    """Hashes and checks passwords; the default ``hasher`` has argon2-cffi's profile (RFC 9106, second option)."""
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
@@ -29,27 +29,29 @@ class Passwords:
         self._nobodys_hash: str | None = None
 
     async def hash(self, password: str) -> str:
-        """Return the encoded hash, parameters and salt included.
+        """Return the encoded hash, which includes parameters and salt.
 
         Raises:
-            SignInBusyError: too many wait already.
+            SignInBusyError: too many checks are waiting.
         """
         return await self._beside(self._hasher.hash, _normal(password))
 
     async def matches(self, encoded: str | None, password: str) -> bool:
-        """Return whether it is the password; without an account (None) take as long and say no.
+        """Return whether the password matches the encoded hash.
+
+        With None (there is no account) the check takes as long, and returns False.
 
         Raises:
-            SignInBusyError: too many wait already.
+            SignInBusyError: too many checks are waiting.
         """
         return await self._beside(self._matches, encoded, _normal(password))
 
     def is_outdated(self, encoded: str) -> bool:
-        """Return whether the hash was made with other parameters than today's."""
+        """Return whether the hash was made with other parameters than the current ones."""
         return self._hasher.check_needs_rehash(encoded)
 
     def close(self) -> None:
-        """End the threads."""
+        """Stop the worker threads."""
         self._threads.shutdown()
 
     def _matches(self, encoded: str | None, password: bytes) -> bool:
@@ -75,5 +77,8 @@ class Passwords:
 
 
 def _normal(password: str) -> bytes:
-    """Return one form of what keyboards write in several (NIST SP 800-63B, 5.1.1.2)."""
+    """Return the Unicode normal form of a password, because keyboards encode some characters in several ways.
+
+    NIST SP 800-63B, 5.1.1.2.
+    """
     return unicodedata.normalize("NFC", password).encode("utf-8")

@@ -1,6 +1,6 @@
-"""How often somebody may try: a bucket for each account and each address, in bounded memory.
+"""Rate limits of attempts per account and per network address, in bounded memory.
 
-Kept in memory, so a restart forgets: what it protects against is guessing for hours, not one more try.
+A restart clears them. This is acceptable: they protect against guessing for hours, not against a few more attempts.
 """
 
 from collections import OrderedDict
@@ -16,14 +16,14 @@ KEYS_LIMIT: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many attempts at once, and as many again evenly over the period."""
+    """A burst of ``attempts``, refilled evenly over ``period``."""
 
     attempts: int
     period: timedelta
 
 
 class RateLimiter:
-    """The generic cell rate algorithm: one instant a key (ITU-T I.371, annex A)."""
+    """The generic cell rate algorithm: it stores one instant per key (ITU-T I.371, annex A)."""
 
     def __init__(self, rate: Rate) -> None:
         self._spacing = rate.period / rate.attempts
@@ -40,10 +40,10 @@ class RateLimiter:
         self._full_until[key] = max(self._full_until.get(key, now), now) + self._spacing
         self._full_until.move_to_end(key)
         if len(self._full_until) > KEYS_LIMIT:
-            self._full_until.popitem(last=False)  # the one that tried longest ago
+            self._full_until.popitem(last=False)  # the key whose last attempt is the oldest
 
     def require_room(self, key: str, now: datetime) -> None:
-        """Refuse an attempt that comes too early, and count none.
+        """Refuse an attempt that comes too early, without counting it.
 
         Raises:
             TooManyAttemptsError: it comes too early.
@@ -56,22 +56,22 @@ class RateLimiter:
             )
 
     def forgive(self, key: str) -> None:
-        """Forget the attempts of a key that has proved itself."""
+        """Clear the attempts of a key that has authenticated."""
         self._full_until.pop(key, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Venues:
-    """The networks of WiFi venues. Behind one address of theirs are all guests of a venue, not one person.
+    """The networks of WiFi venues. All guests of a venue share one address.
 
-    ``rate_factor``: how many times as often as others such an address may try.
+    ``rate_factor`` multiplies the attempts that such an address may make.
     """
 
     networks: tuple[IpNetwork, ...] = ()
     rate_factor: int = 1
 
     def include(self, address: str) -> bool:
-        """Tell whether an address, or the /64 of an IPv6 customer, belongs to a venue."""
+        """Return whether an address, or the /64 of an IPv6 customer, belongs to a venue."""
         customer = parse_customer_network(address)
         return customer is not None and any(
             network.version == customer.version and network.overlaps(customer) for network in self.networks
@@ -82,7 +82,7 @@ NO_VENUES: Final = Venues()
 
 
 class AddressLimiter:
-    """Counts the attempts of network addresses: a rate for each address, and a higher one for a venue's."""
+    """Counts the attempts of network addresses: one rate for ordinary addresses, and a higher one for a venue's."""
 
     def __init__(self, rate: Rate, venues: Venues) -> None:
         self._venues = venues
@@ -90,7 +90,7 @@ class AddressLimiter:
         self._of_venues = RateLimiter(Rate(rate.attempts * venues.rate_factor, rate.period))
 
     def attempt(self, address: str, now: datetime) -> None:
-        """Count one attempt of an address, written as ``customer_network`` has it.
+        """Count one attempt of an address, in the form that ``customer_network`` returns.
 
         Raises:
             TooManyAttemptsError: it comes too early; it is not counted.

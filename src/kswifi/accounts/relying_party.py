@@ -1,4 +1,4 @@
-"""Who we are to an authenticator: the name a passkey belongs to, and the origin it may be used from."""
+"""The WebAuthn relying party: the host name that passkeys belong to, and the origins that may use them."""
 
 from dataclasses import dataclass
 from ipaddress import ip_address
@@ -8,17 +8,17 @@ from urllib.parse import urlsplit
 
 @dataclass(frozen=True, slots=True)
 class RelyingParty:
-    """``rp_id`` is a host name (WebAuthn, 5.1.2: never an address); ``origins`` are where the page lives."""
+    """``rp_id`` is a host name, never an IP address (WebAuthn, 5.1.2); ``origins`` are the origins of the page."""
 
     rp_id: str
     origins: tuple[str, ...]
 
     @classmethod
     def of(cls, public_origin: str) -> Self | None:
-        """Return who the page at this origin is, None where there can be no passkeys.
+        """Return the relying party of the page at this origin; None where passkeys are not possible.
 
-        An address cannot be a relying party. This machine's own is the exception that costs nothing: browsers
-        take ``localhost`` without TLS, and the same page answers there.
+        An IP address cannot be a relying party. The loopback address is the exception: browsers accept
+        ``localhost`` without TLS, and the same page answers there.
         """
         parts = urlsplit(public_origin)
         host = parts.hostname or ""

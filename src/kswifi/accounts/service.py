@@ -1,4 +1,4 @@
-"""Registering, signing in and out, and recovering an account."""
+"""Registration, sign-in, sign-out, and account recovery."""
 
 import hmac
 import os
@@ -51,22 +51,22 @@ from kswifi.kernel.ids import uuid7
 from kswifi.outbox.service import enqueue
 
 SEEN_EVERY: Final = timedelta(minutes=5)
-"""How exactly it is noted when a LoginSession was last used: a write for each request would be too dear."""
+"""The resolution of a LoginSession's last use. A write for each request would cost too much."""
 
 NOWHERE: Final = "deleted.invalid"
-"""The domain of the addresses that deleted accounts get: one that can never exist (RFC 2606, 2)."""
+"""The domain of the addresses that deleted accounts get; it can never exist (RFC 2606, 2)."""
 
 PRUNE_LIMIT: Final = 500
 
 TELL_OF_LOCK: Final = "tell_of_sign_in_lock"
-"""The kind of the outbox entries by which an owner is told that sign-ins without a device cookie are refused."""
+"""The kind of the outbox entries that inform an owner that sign-ins without a device cookie are refused."""
 
 _log = structlog.get_logger(__name__)
 
 _WRONG: Final = "phone number, email address or password is wrong"
 
-# Many people share one address behind a mobile network's NAT, so the rates by address are generous.
-# Made once: making a statement anew costs more than running it.
+# Many people share one address behind a mobile network's NAT, so the rates by address are generous. The statement
+# is built once, because building costs more than running it.
 _SIGNED_IN: Final = (
     select(*user_account.c, login_session.c.seen_at, login_session.c.expires_at)
     .select_from(login_session)
@@ -81,7 +81,7 @@ REGISTRATIONS_BY_ADDRESS: Final = Rate(30, timedelta(hours=1))
 
 @dataclass(frozen=True, slots=True)
 class AccountRules:
-    """How long a LoginSession lasts, how often one may try, and whether identifiers must be proved."""
+    """The lifetime of a LoginSession, the rate limits, and whether identifiers must be proved."""
 
     login_lifetime: timedelta = timedelta(days=30)
     login_idle: timedelta = timedelta(days=14)
@@ -93,9 +93,9 @@ class AccountRules:
 
 
 class AccountService:
-    """Accounts, on the control plane's database.
+    """Accounts in the database of the control plane.
 
-    ``digest`` is the installation's keyed digest. Without one, device cookies hold until the process ends.
+    ``digest`` is the installation's keyed digest. Without one, device cookies are valid until the process ends.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class AccountService:
 
     @property
     def proof_required(self) -> bool:
-        """Whether an identifier must be proved before it has an account."""
+        """Whether an identifier must be proved before it can have an account."""
         return self._rules.proof_required
 
     async def register(
@@ -132,15 +132,15 @@ class AccountService:
         client: Client = UNKNOWN_CLIENT,
         proof_id: str | None = None,
     ) -> Registration:
-        """Make an account for a phone number or email address, and sign it in.
+        """Create an account for a phone number or email address, and sign it in.
 
-        With the proof of its owner, an identifier is taken from an account that has not proved it.
+        With a proof, the identifier is taken from an account that has not proved it.
 
         Raises:
-            InvalidIdentifierError, WeakPasswordError: what was written cannot be used.
-            IdentifierNotProvedError: a proof is required, and this is none of the identifier.
-            AlreadyRegisteredError: it has an account.
-            TooManyAttemptsError, SignInBusyError: too much at once.
+            InvalidIdentifierError, WeakPasswordError: the input is not valid.
+            IdentifierNotProvedError: a proof is required, and ``proof_id`` is no proof of the identifier.
+            AlreadyRegisteredError: another account has the identifier.
+            TooManyAttemptsError, SignInBusyError: a limit is reached.
         """
         who = model.parse_identifier(identifier)
         model.check_password(password, who)
@@ -151,7 +151,7 @@ class AccountService:
         )
 
     async def require_available(self, who: Identifier, address: str, proof_id: str | None = None) -> None:
-        """Count a registration, and refuse a phone number or email address that cannot have an account now.
+        """Count a registration attempt, and refuse a phone number or email address that cannot have an account now.
 
         Raises:
             IdentifierNotProvedError, AlreadyRegisteredError, TooManyAttemptsError
@@ -168,7 +168,7 @@ class AccountService:
         client: Client = UNKNOWN_CLIENT,
         proof_id: str | None = None,
     ) -> Registration:
-        """Make an account, and sign it in; of two at the same moment, one is refused.
+        """Create an account, and sign it in. Of two concurrent calls for one identifier, one is refused.
 
         Raises:
             IdentifierNotProvedError, AlreadyRegisteredError: as ``register``.
@@ -194,19 +194,19 @@ class AccountService:
         return Registration(self.open_login(connection, user, client), code)
 
     def open_login(self, connection: Connection, user: User, client: Client = UNKNOWN_CLIENT) -> Login:
-        """Begin a LoginSession of a user who has proved who they are; beyond the limit the oldest ends."""
+        """Begin a LoginSession of an authenticated user; above the limit the oldest one ends."""
         return self._logins_begun.begin(connection, user, client)
 
     async def hash_of_nobodys_password(self) -> str:
-        """Return the hash of a password that nobody has, for an account that is opened in other ways.
+        """Return the hash of a random password that is not disclosed, for an account without a password.
 
         Raises:
-            SignInBusyError: too many wait already.
+            SignInBusyError: too many checks are waiting.
         """
         return await self._passwords.hash(secrets.token_hex())
 
     def count_login(self, address: str) -> None:
-        """Count an attempt to sign in.
+        """Count a sign-in attempt.
 
         Raises:
             TooManyAttemptsError: too many from this address.
@@ -221,16 +221,16 @@ class AccountService:
         client: Client = UNKNOWN_CLIENT,
         proof_id: str | None = None,
     ) -> Login:
-        """Sign in. Unknown accounts and wrong passwords get the same answer for the same work.
+        """Sign in with a password. Unknown accounts and wrong passwords get the same answer after the same work.
 
         Wrong passwords of clients without a device cookie of the account never lock out a client that has one, nor
-        one that has proved the identifier by a code (``proof_id``).
+        a client that has proved the identifier by a code (``proof_id``).
 
         Raises:
-            WrongCredentialsError: no such account, or not its password.
+            WrongCredentialsError: there is no such account, or the password is wrong.
             IdentifierNotProvedError: ``proof_id`` is no proof of the identifier.
             SignInLockedError: too many wrong passwords of clients without a device cookie.
-            TooManyAttemptsError, SignInBusyError: too much at once.
+            TooManyAttemptsError, SignInBusyError: a limit is reached.
         """
         who = model.parse_identifier(identifier)
         now = self._database.clock.now()
@@ -263,13 +263,16 @@ class AccountService:
         return await self._database.write(change)
 
     def _known(self, client: Client, found: AccountRow | None) -> str | None:
-        """Return what names the client's device cookie if it is the account's; the work is always the same."""
+        """Return the nonce of the client's device cookie if it is valid for the account, in constant work."""
         user_id, generation = ("", 0) if found is None else (found.user_id, found.credential_generation)
         nonce = self._cookies.nonce_of(client.device_cookie, user_id, generation)
         return None if nonce is None or found is None else f"cookie {nonce}"
 
     async def _note_lock(self, who: Identifier, found: AccountRow | None, now: datetime) -> None:
-        """Leave word of a lock-out once in a window; for an unknown account too, so that the work is the same."""
+        """Enqueue a notice of a locked sign-in once in a window.
+
+        An unknown account gets one too, so that the work is the same.
+        """
         if not self._guesses.notice_is_due(str(who), now):
             return
         _log.warning("sign_in_locked")
@@ -280,11 +283,11 @@ class AccountService:
         )
 
     async def who(self, token: str) -> SignedIn:
-        """Return who holds this LoginSession's token.
+        """Return the user of a LoginSession token.
 
         Raises:
-            NotSignedInError: it is not a LoginSession's.
-            LoginExpiredError: its time is over, or it was not used for too long.
+            NotSignedInError: no LoginSession has this token.
+            LoginExpiredError: the LoginSession has expired, or was idle too long.
         """
         hashed = model.hash_token(token)
         row = await self._database.read(
@@ -305,25 +308,25 @@ class AccountService:
         return SignedIn(_user(row), model.csrf_token(token), row.expires_at, model.login_id(hashed))
 
     async def log_out(self, token: str) -> None:
-        """End a LoginSession; ending it twice is no error."""
+        """End a LoginSession. Idempotent."""
         await self._database.write(lambda connection: end_login(connection, token))
 
     async def recover(self, identifier: str, recovery_code: str, new_password: str, address: str) -> Recovery:
         """Set a new password with the recovery code; end all LoginSessions and passkeys; return the next code.
 
-        The code works once: of two recoveries at the same moment, one is refused. It has 120 random bits, so tries
-        are counted by network address alone: nobody can use up the tries of an account.
+        The code works once: of two concurrent recoveries, one is refused. It has 120 random bits, so attempts are
+        counted by network address only, and nobody can use up the attempts of another person's account.
 
         Raises:
-            WrongRecoveryCodeError: no such account, or not its code.
-            WeakPasswordError, InvalidIdentifierError: what was written cannot be used.
-            TooManyAttemptsError, SignInBusyError: too much at once.
+            WrongRecoveryCodeError: there is no such account, or the code is wrong.
+            WeakPasswordError, InvalidIdentifierError: the input is not valid.
+            TooManyAttemptsError, SignInBusyError: a limit is reached.
         """
         who = model.parse_identifier(identifier)
         model.check_password(new_password, who)
         now = self._database.clock.now()
         self._logins.attempt(address, now)
-        password_hash = await self._passwords.hash(new_password)  # before looking: as long for every answer
+        password_hash = await self._passwords.hash(new_password)  # before the look-up: equal time
         code = model.new_recovery_code(self._random_bytes)
         column = user_account.c.phone_number if who.phone_number else user_account.c.email
 
@@ -340,7 +343,7 @@ class AccountService:
             user_id = result.scalar_one_or_none()
             if user_id is None:
                 raise WrongRecoveryCodeError("phone number, email address or recovery code is wrong")
-            # A person who had the account without right may have added a passkey of their own.
+            # An intruder may have added a passkey to the account.
             for table in (passkey, passkey_challenge):
                 connection.execute(delete(table).where(table.c.user_id == user_id))
             end_logins(connection, user_id)
@@ -352,13 +355,13 @@ class AccountService:
         return recovery
 
     async def require_password(self, signed_in: SignedIn, password: str, address: str) -> AccountRow:
-        """Return the account of a signed-in user who gave their password again.
+        """Return the account of a signed-in user who typed in their password again.
 
-        Tries are counted by LoginSession: nobody elsewhere can use them up.
+        Attempts are counted by LoginSession, so other clients cannot use them up.
 
         Raises:
-            WrongCredentialsError: it is not the password, or the account is gone.
-            TooManyAttemptsError, SignInBusyError: too much at once.
+            WrongCredentialsError: the password is wrong, or the account no longer exists.
+            TooManyAttemptsError, SignInBusyError: a limit is reached.
         """
         now = self._database.clock.now()
         self._logins.attempt(address, now)
@@ -373,15 +376,15 @@ class AccountService:
     async def change_password(
         self, signed_in: SignedIn, new_password: str, *, end_others: bool, found: AccountRow | None = None
     ) -> str:
-        """Set another password of a user who has shown again who they are; return a device cookie for this browser.
+        """Set a new password of a user who authenticated again; return a device cookie for this browser.
 
-        ``found`` is what ``require_password`` returned, None where a passkey was shown. Earlier device cookies no
-        longer hold. ``end_others`` ends all other LoginSessions.
+        ``found`` is the result of ``require_password``; None where a passkey was used. Earlier device cookies
+        become invalid. ``end_others`` ends all other LoginSessions.
 
         Raises:
-            WeakPasswordError: it protects nothing.
+            WeakPasswordError: the new password is easy to guess.
             WrongCredentialsError: the password was changed meanwhile.
-            SignInBusyError: too many wait already.
+            SignInBusyError: too many checks are waiting.
         """
         user = signed_in.user
         model.check_password(new_password, Identifier(user.phone_number, user.email))
@@ -401,7 +404,7 @@ class AccountService:
         return await self._database.write(change)
 
     async def new_recovery_code(self, signed_in: SignedIn) -> str:
-        """Replace the recovery code of a user who has shown again who they are; return the new one, shown once."""
+        """Replace the recovery code of a user who authenticated again; return the new one, shown only once."""
         code = model.new_recovery_code(self._random_bytes)
 
         def change(connection: Connection) -> None:
@@ -413,7 +416,7 @@ class AccountService:
         return code
 
     async def change_identifier(self, signed_in: SignedIn, identifier: str, proof_id: str) -> User:
-        """Sign in with another phone number or email address from now on, or prove the present one.
+        """Change the identifier of an account to a proved one, or prove the present one.
 
         Raises:
             InvalidIdentifierError, IdentifierNotProvedError, AlreadyRegisteredError
@@ -441,18 +444,19 @@ class AccountService:
         return await self._database.write(change)
 
     async def erase(self, user: User, also: Callable[[Connection], None], found: AccountRow | None = None) -> None:
-        """Delete the account of a user who has shown again who they are.
+        """Delete the account of a user who authenticated again.
 
-        Its row stays, for the books refer to it: without a name, and with a password and a code that nobody has.
+        Its row stays, because the books refer to it: without an identifier, and with a random password and recovery
+        code that are not disclosed.
 
         Args:
             user: the account's owner.
-            also: forgets what other capabilities keep of the account, in the same transaction.
-            found: what ``require_password`` returned; None where a passkey was shown.
+            also: deletes the data that other capabilities hold about the account, in the same transaction.
+            found: the result of ``require_password``; None where a passkey was used.
 
         Raises:
             WrongCredentialsError: the password was changed meanwhile.
-            SignInBusyError: too many wait already.
+            SignInBusyError: too many checks are waiting.
         """
         nobodys = await self.hash_of_nobodys_password()
 
@@ -477,7 +481,7 @@ class AccountService:
         await self._database.write(change)
 
     async def prune(self) -> int:
-        """Forget a batch of LoginSessions that have had their time; return how many."""
+        """Delete a batch of expired LoginSessions; return their number."""
 
         def change(connection: Connection) -> int:
             now = transaction_instant(connection)
@@ -494,7 +498,7 @@ def _digest_of_this_process() -> Digest:
 
 
 def _require_same_generation(connection: Connection, found: AccountRow) -> None:
-    """Refuse a sign-in whose password was changed while it was being checked."""
+    """Refuse a sign-in if the password was changed while it was being checked."""
     if generation_of(connection, found.user_id) != found.credential_generation:
         raise WrongCredentialsError(_WRONG)
 
@@ -504,5 +508,5 @@ def _user(row: AccountRow) -> User:
 
 
 def is_deleted(email: str | None) -> bool:
-    """Tell whether an account's address is one that deleted accounts get."""
+    """Return whether an account's email address is one that deleted accounts get."""
     return email is not None and email.endswith(f"@{NOWHERE}")

@@ -1,4 +1,4 @@
-"""The accounts' tables."""
+"""The tables of accounts."""
 
 from typing import Final
 
@@ -16,12 +16,12 @@ user_account: Final = Table(
     Column("password_hash", String(255), nullable=False),
     Column("recovery_code_hash", LargeBinary(32), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    # The keyed digest of a number that they have shown to be theirs (see phone_verification).
+    # The mark (keyed digest) of the phone number that the user has verified (see phone_verification).
     Column("phone_mark", String(64), index=True, unique=True),
-    # When a code that was sent to the phone number or email address came back; NULL: nobody has proved it.
+    # When a code that was sent to the phone number or email address was confirmed; NULL: not proved.
     Column("identifier_proved_at", UtcDateTime),
-    # Grows with every change of the password, recovery, and sign-out everywhere: device cookies and sign-ins in
-    # progress of an earlier generation no longer hold.
+    # Grows with every change of the password, recovery, and sign-out everywhere: device cookies and unfinished
+    # sign-ins of an earlier generation are invalid.
     Column("credential_generation", Integer, nullable=False, server_default="0"),
     CheckConstraint("(phone_number IS NULL) <> (email IS NULL)", name="one_identifier"),
 )
@@ -34,7 +34,7 @@ login_session: Final = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("seen_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime, nullable=False, index=True),
-    # How the owner knows the device again: never an address, never the whole User-Agent.
+    # Lets the owner recognise the device: never an address, never the whole User-Agent.
     Column("browser", String(40)),
     Column("network", String(64)),
 )
@@ -64,9 +64,10 @@ identifier_proof: Final = Table(
     Column("used_at", UtcDateTime),
     Column("expires_at", UtcDateTime, nullable=False, index=True),
 )
-"""Codes sent to phone numbers and email addresses, so that their owners can show that they receive them."""
+"""Codes sent to phone numbers and email addresses, so that their owners can prove that they receive messages there.
+"""
 
-# The user of a challenge to sign up does not exist yet.
+# The user of a sign-up challenge does not exist yet.
 passkey_challenge: Final = Table(
     "passkey_challenge",
     metadata,

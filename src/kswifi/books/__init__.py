@@ -1,1 +1,1 @@
-"""Floor 3: the operator's money, as a double-entry book whose every entry sums to zero."""
+"""Floor 3: the operator's books: double-entry bookkeeping in which every entry sums to zero."""

@@ -1,21 +1,21 @@
-"""What the book refuses."""
+"""The errors of the books."""
 
 from kswifi.kernel.errors import KswifiError
 
 
 class BooksError(KswifiError):
-    """Anything the book refuses."""
+    """The base class of the books' errors."""
 
     code = "books_refused"
 
 
 class UnbalancedEntryError(BooksError):
-    """An entry whose lines do not sum to zero, or are not lines."""
+    """The lines of an entry do not sum to zero, or are not valid lines."""
 
     code = "unbalanced_entry"
 
 
 class ReferenceConflictError(BooksError):
-    """The reference has been posted already, and said something else."""
+    """The reference has already been posted with another kind or other lines."""
 
     code = "book_reference_conflict"

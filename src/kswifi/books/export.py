@@ -1,4 +1,4 @@
-"""The book as CSV (a line for each line of an entry) and as JSON Lines (an entry a line)."""
+"""Export of the book as CSV (one row per line of an entry) and as JSON Lines (one object per entry)."""
 
 import csv
 import json
@@ -15,7 +15,7 @@ COLUMNS: Final = ("number", "reference", "kind", "at", "recorded_at", "account",
 
 
 async def export_csv(database: Database, out: TextIO) -> int:
-    """Write every line with its entry's columns before it; return how many entries."""
+    """Write every line, after its entry's columns; return the number of entries."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
     count = 0
@@ -28,7 +28,7 @@ async def export_csv(database: Database, out: TextIO) -> int:
 
 
 async def export_json_lines(database: Database, out: TextIO) -> int:
-    """Write one JSON object an entry, its lines in it; return how many entries."""
+    """Write one JSON object per entry, with its lines; return the number of entries."""
     count = 0
     async for entry in _entries(database):
         whole = {
@@ -45,7 +45,7 @@ async def export_json_lines(database: Database, out: TextIO) -> int:
 
 
 async def _entries(database: Database) -> AsyncIterator[BookEntry]:
-    """Give all entries, a page a reading step: what is booked meanwhile comes at the end, nothing ever changes."""
+    """Yield all entries, one page per read. Entries are never changed, and new ones come at the end."""
     number = 0
     while True:
         page = await database.read(partial(entries_after, number=number))

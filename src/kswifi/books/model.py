@@ -1,4 +1,4 @@
-"""Accounts and entries: a plain chart of accounts, and the one rule that an entry sums to zero."""
+"""Accounts and entries: the chart of accounts, and the rule that an entry sums to zero."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from kswifi.books.errors import UnbalancedEntryError
 
 LINES_LIMIT: Final = 20
 AMOUNT_LIMIT_KOBO: Final = 10**15
-"""Ten trillion naira: beyond it an amount is a mistake, and far below where 64 bits end."""
+"""Ten trillion naira, in kobo: a larger amount is a mistake. It is far below the limit of 64 bits."""
 
 REFERENCE_LIMIT: Final = 120
 KIND_LIMIT: Final = 40
 
 
 class AccountClass(StrEnum):
-    """Which side of the books an account is on; assets and expenses grow by plus, the others by minus."""
+    """The class of an account: assets and expenses grow by debits (plus), the others by credits (minus)."""
 
     ASSET = "asset"
     LIABILITY = "liability"
@@ -29,31 +29,31 @@ class Account(StrEnum):
     """The chart of accounts. Plus is a debit, minus is a credit, in kobo."""
 
     CASH_AT_GATEWAY = "cash_at_gateway"
-    """What payment gateways hold for us and have not paid out."""
+    """Money that payment gateways hold for us and have not paid out."""
     CASH_AT_BANK = "cash_at_bank"
-    """What has reached the operator's own account: sponsors' deposits, settlements of gateways."""
+    """Money on the operator's own account: sponsors' deposits, payouts of gateways."""
     DEFERRED_REVENUE = "deferred_revenue"
-    """Paid for and not yet delivered: the days of passes that are still to come."""
+    """Paid for but not yet delivered: the remaining days of passes."""
     REFUNDS_OWED = "refunds_owed"
-    """Promised back to a payer; the gateway has not confirmed that it went."""
+    """Owed to a payer as a refund; the gateway has not confirmed that it was sent."""
     UNASSIGNED_RECEIPTS = "unassigned_receipts"
-    """Money that came without a right to it: a wrong amount, a payment after its end."""
+    """Money that buys nothing: a wrong amount, or a payment after its end."""
     SPONSORS_DEPOSITS = "sponsors_deposits"
-    """What sponsors and venues have paid in and free data has not yet used."""
+    """Money that sponsors and venues have paid in and free data has not yet used."""
     OWED_FOR_DATA = "owed_for_data"
-    """What the networks that carried free and paid octets are to be paid."""
+    """The debt to the networks that carried free and paid octets."""
     EARNED_REVENUE = "earned_revenue"
-    """The days of passes that have been delivered."""
+    """Revenue of the days of passes that have been delivered."""
     SPONSORED_REVENUE = "sponsored_revenue"
     """Sponsors' deposits that free data has used."""
     REFUNDS = "refunds"
-    """Income given back after it had been earned."""
+    """Income that was returned after it had been earned."""
     GATEWAY_FEES = "gateway_fees"
     COST_OF_DATA = "cost_of_data"
 
     @property
     def account_class(self) -> AccountClass:
-        """Which side it is on."""
+        """The class of this account."""
         return _CLASSES[self]
 
 
@@ -73,14 +73,14 @@ _CLASSES: Final = {
 }
 
 Line = tuple[Account, int]
-"""An account and what it takes, in kobo: plus is a debit, minus is a credit."""
+"""An account and its amount in kobo: plus is a debit, minus is a credit."""
 
 
 @dataclass(frozen=True, slots=True)
 class BookEntry:
-    """One entry: numbered without a gap, in the order in which it was written.
+    """One entry. Numbers have no gaps and follow the order of writing.
 
-    ``at`` is when it happened; ``recorded_at`` when it was written here.
+    ``at`` is when the booked event happened; ``recorded_at`` is when the entry was written.
     """
 
     number: int
@@ -92,10 +92,10 @@ class BookEntry:
 
 
 def checked_lines(lines: Iterable[Line]) -> tuple[Line, ...]:
-    """Return the lines in their one order, an account at most once, if they make an entry.
+    """Return the lines in canonical order, each account at most once, if they make a valid entry.
 
     Raises:
-        UnbalancedEntryError: they do not sum to zero; or are fewer than two, too many, or of no amount.
+        UnbalancedEntryError: they do not sum to zero, are fewer than two or too many, or contain an amount of zero.
         TypeError: an amount is not an int.
     """
     sums: dict[Account, int] = {}

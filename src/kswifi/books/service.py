@@ -1,6 +1,6 @@
-"""Posting to the book, and reading it.
+"""Posting entries to the book, and reading it.
 
-`post` is all that a capability needs:
+A capability needs only `post`:
 
     await post(
         connection,                              # of the caller's own transaction: both happen, or neither
@@ -10,8 +10,8 @@
         at=settled_at,                           # when it happened
     )
 
-Amounts are whole kobo; plus is a debit, minus a credit. There is no other way to write, and none to change: what
-was wrong is set right by a further entry.
+Amounts are whole kobo; plus is a debit, minus a credit. There is no other way to write an entry, and no way to
+change one: a further entry corrects a mistake.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,12 +31,12 @@ PAGE: Final = 500
 def post(connection: Connection, *, reference: str, kind: str, lines: Iterable[Line], at: datetime) -> int:
     """Write one entry in the caller's transaction; return its number.
 
-    The same reference again with the same kind and lines is the entry that is there: its number is returned and
-    nothing is written, so work that is repeated after a crash books once.
+    Idempotent: if an entry has the same reference, kind and lines, its number is returned and nothing is written.
+    So work that is repeated after a crash is booked once.
 
     Raises:
-        UnbalancedEntryError: the lines do not sum to zero, or are none.
-        ReferenceConflictError: the reference is there with another kind or other lines.
+        UnbalancedEntryError: the lines do not sum to zero, or there are none.
+        ReferenceConflictError: the reference exists with another kind or other lines.
     """
     if not (0 < len(reference) <= REFERENCE_LIMIT and 0 < len(kind) <= KIND_LIMIT):
         raise ValueError(f"{reference!r} or {kind!r} is empty or too long")
@@ -62,7 +62,7 @@ def post(connection: Connection, *, reference: str, kind: str, lines: Iterable[L
 
 
 def balances(connection: Connection) -> Mapping[Account, int]:
-    """Return what every account stands at, in kobo; together they are zero."""
+    """Return the balance of every account in kobo; together they sum to zero."""
     rows = connection.execute(
         select(book_line.c.account, func.sum(book_line.c.amount_kobo)).group_by(book_line.c.account)
     )
@@ -71,7 +71,7 @@ def balances(connection: Connection) -> Mapping[Account, int]:
 
 
 def entries_after(connection: Connection, number: int) -> list[BookEntry]:
-    """Return a page of the entries after a number, in their order; fewer than ``PAGE`` when they are the last."""
+    """Return a page of the entries after a number, in order; fewer than ``PAGE`` entries mean the last page."""
     query = select(book_entry).where(book_entry.c.number > number).order_by(book_entry.c.number).limit(PAGE)
     return [
         BookEntry(row.number, row.reference, row.kind, row.at, row.recorded_at, _lines_of(connection, row.number))

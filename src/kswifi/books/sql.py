@@ -1,8 +1,8 @@
 """The tables of the book.
 
-The database itself keeps an entry whole. Its lines are written first, under a foreign key that is checked when the
-transaction ends, and a trigger (see the migration) lets the entry itself be written only if they sum to zero. Once
-it is there, further triggers refuse another line, any change and any deletion.
+The database itself guards the entries. The lines of an entry are written first, under a foreign key that is checked
+at the end of the transaction. A trigger (see the migration) accepts the entry only if its lines sum to zero.
+Further triggers then refuse another line, any change and any deletion.
 """
 
 from typing import Final
@@ -52,4 +52,4 @@ TRIGGERS: Final = frozenset(
         "book_line_is_kept",
     }
 )
-"""What the migration sets; `kswifi books verify` looks that nobody has taken them away."""
+"""The triggers that the migration creates; `kswifi books verify` checks that they exist."""

@@ -1,4 +1,4 @@
-"""Looking through the whole book: nothing is missing, nothing was changed, and it sums to zero."""
+"""Verification of the whole book: nothing is missing, nothing was changed, and it sums to zero."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _FINDINGS_LIMIT = 50
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was found: how many entries, what the accounts stand at (kobo), and all that is wrong."""
+    """The result: the number of entries, the balances in kobo, and all findings."""
 
     entries: int
     balances: Mapping[Account, int]
@@ -23,7 +23,7 @@ class Verified:
 
 
 def verify_book(connection: Connection) -> Verified:
-    """Check every entry of the book against its lines, its numbering, and the database's own guards."""
+    """Check every entry of the book against its lines, its numbering, and the database's triggers."""
     findings: list[str] = []
     sums = (
         select(book_line.c.number, func.sum(book_line.c.amount_kobo).label("total"), func.count().label("lines"))

@@ -1,1 +1,1 @@
-"""Floor 3: what can be ordered: the offers, as data an operator can change."""
+"""Floor 3: the catalogue of offers, which the operator can change in a file."""

@@ -1,4 +1,4 @@
-"""What the catalogue refuses."""
+"""The errors of the catalogue."""
 
 from kswifi.kernel.errors import Refusal
 

@@ -1,4 +1,4 @@
-"""An offer and its rules."""
+"""Offers and their rules."""
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -13,7 +13,7 @@ LAGOS: Final = ZoneInfo("Africa/Lagos")
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One thing that can be ordered. ``allowance_octets`` is None where the session is uncapped."""
+    """One offer of the catalogue. ``allowance_octets`` is None for an uncapped InternetSession."""
 
     id: str
     title: str
@@ -23,15 +23,15 @@ class Offer:
 
     @property
     def free(self) -> bool:
-        """Whether it costs its user nothing."""
+        """Whether its price is zero."""
         return self.price_kobo == 0
 
 
 def valid_until(downloaded_at: datetime, offer: Offer, zone: ZoneInfo = LAGOS) -> datetime:
-    """Return the first instant at which a session downloaded then is no longer valid, in UTC.
+    """Return the first instant at which an InternetSession downloaded then is no longer valid, in UTC.
 
-    Validity runs from the download and ends with the local day ``valid_days`` later, so the instant is the
-    midnight with which the day after that one begins: people are shown the day, and have all of it.
+    The session is valid from its download to the end of the local day ``valid_days`` later. So the instant is the
+    midnight after that day, and the day that users see as the last counts in full.
     """
     downloaded_on = require_aware(downloaded_at).astimezone(zone).date()
     day_after = downloaded_on + timedelta(days=offer.valid_days + 1)

@@ -16,7 +16,7 @@ OFFERS_LIMIT: Final = 50
 
 
 class _OfferEntry(BaseModel):
-    """One [[offer]] of the file: exact types, and no key that nobody reads."""
+    """One [[offer]] of the file: exact types, and no unknown keys."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
@@ -45,7 +45,7 @@ class Catalogue:
 
     @classmethod
     def load(cls, path: Path | None = None) -> "Catalogue":
-        """Read the operator's offers file, or the one that comes with KSWiFi.
+        """Read the operator's offers file, or the default one of KSWiFi.
 
         Raises:
             CATALOGUE_INVALID: it cannot be read, is not TOML, or says something that is not allowed.
@@ -75,7 +75,7 @@ class Catalogue:
         return self._offers
 
     def offer(self, offer_id: str) -> Offer:
-        """Return the offer of this id.
+        """Return the offer with this id.
 
         Raises:
             UNKNOWN_OFFER: there is none.
@@ -86,7 +86,7 @@ class Catalogue:
             raise UNKNOWN_OFFER(f"there is no offer {offer_id!r}", offer_id=offer_id) from None
 
     def offer_of_size(self, octets: int | None) -> Offer:
-        """Return the offer of this allowance; None asks for the uncapped one.
+        """Return the offer with this allowance; None is the uncapped one.
 
         Raises:
             UNKNOWN_OFFER: there is none.

@@ -1,7 +1,7 @@
-"""What only this database engine (SQLite) knows: its connections, upserts, partial indexes and error messages.
+"""Everything specific to SQLite: connections, upserts, partial indexes and error messages.
 
-Everything else in the product is SQL that PostgreSQL understands as well, so a second database needs a second
-version of this module and of the migrations, and no change in any capability.
+All other SQL in the product also runs on PostgreSQL. A second database needs a second version of this module and of
+the migrations, and no change in any capability.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,10 +17,10 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from kswifi.database.errors import UnsupportedDatabaseError
 
 COUNTED_UP: Final[dict[str, Any]] = {"sqlite_autoincrement": True}
-"""Table options: a key that the database counts up is never used again, also after its row was deleted."""
+"""Table options: a generated key is never used again, even after its row was deleted."""
 
 ONE_TREE: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
-"""Table options: the rows are kept in the tree of their primary key."""
+"""Table options: rows are stored in the tree of their primary key."""
 
 _DAMAGE: Final = ("malformed", "not a database", "disk image", "corrupt")
 
@@ -31,7 +31,7 @@ def sqlite_url(path: Path) -> str:
 
 
 def file_of(url: str) -> Path:
-    """Return the file that a database URL names.
+    """Return the file of a database URL.
 
     Raises:
         UnsupportedDatabaseError: the URL names another kind of database, or a database without a file.
@@ -45,16 +45,17 @@ def file_of(url: str) -> Path:
 
 
 def open_engine(path: Path, *, read_only: bool, busy_seconds: float, connections: int) -> Engine:
-    """Return an engine whose transactions begin as this module says, on connections that any thread may use.
+    """Return an engine that begins its transactions explicitly, with connections that any thread may use.
 
-    ``busy_seconds`` is how long BEGIN waits for another process that writes. Readers cannot write.
+    ``busy_seconds`` is how long BEGIN waits for another process that writes. ``read_only`` connections cannot
+    write.
     """
     engine = create_engine(
         sqlite_url(path),
         pool_size=connections,
         max_overflow=0,
-        # isolation_level None: sqlite3 begins nothing by itself; the begin event below does (and so DDL is
-        # transactional too).
+        # With isolation_level None, sqlite3 begins no transaction itself. The begin event below does, so that DDL
+        # is transactional too.
         connect_args={"timeout": busy_seconds, "isolation_level": None, "check_same_thread": False},
     )
     _prepare(engine, read_only=read_only)
@@ -83,11 +84,11 @@ def _prepare(engine: Engine, *, read_only: bool) -> None:
 
 @contextmanager
 def savepoint(connection: Connection) -> Iterator[None]:
-    """Undo what is written inside if it raises, and nothing else of the transaction.
+    """Undo the writes inside this context if it raises, and nothing else of the transaction.
 
-    The driver sets the savepoint: SQLAlchemy makes a new statement for each, which costs as much as a short step.
-    If SQLite itself has rolled back the whole transaction (as it may when a disk is full), there is nothing left
-    to undo; ``is_open`` tells.
+    The driver sets the savepoint, because SQLAlchemy builds a new statement for each, which costs as much as a
+    short step. If SQLite itself has rolled back the whole transaction (for example when the disk is full), nothing
+    is left to undo; ``is_open`` returns False then.
     """
     driver: Any = connection.connection.driver_connection
     driver.execute("SAVEPOINT step")
@@ -102,17 +103,17 @@ def savepoint(connection: Connection) -> Iterator[None]:
 
 
 def is_open(connection: Connection) -> bool:
-    """Tell whether the transaction is still there, and was not rolled back by the database itself."""
+    """Return whether the transaction still exists, that is, SQLite has not rolled it back itself."""
     driver: Any = connection.connection.driver_connection
     return bool(driver.in_transaction)
 
 
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
-    """Hold a transaction: committed at the end, rolled back if anything raises, also if COMMIT itself does.
+    """Run a transaction: committed at the end, rolled back if anything raises, including COMMIT.
 
-    After a COMMIT that failed (a deferred constraint, a full disk), SQLite may still be in the transaction, and
-    SQLAlchemy takes it for ended.
+    After a failed COMMIT (a deferred constraint, a full disk), SQLite may still be in the transaction although
+    SQLAlchemy regards it as ended. So the rollback goes to the driver.
     """
     try:
         with connection.begin():
@@ -125,18 +126,18 @@ def transaction(connection: Connection) -> Iterator[None]:
 
 
 def is_locked(error: BaseException) -> bool:
-    """Tell whether an error means that another connection keeps the database locked."""
+    """Return whether an error means that another connection locks the database."""
     return isinstance(error, OperationalError) and "locked" in str(error.orig).lower()
 
 
 def damage_in(error: DatabaseError) -> str | None:
-    """Return the database's words if an error means that its file is damaged."""
+    """Return the database's message if an error means that its file is damaged; else None."""
     words = str(error.orig).lower()
     return words if any(word in words for word in _DAMAGE) else None
 
 
 def damage_found(connection: Connection) -> str | None:
-    """Return what a quick check of the whole file finds wrong."""
+    """Return the findings of a quick check of the whole file; None if it is sound."""
     findings = connection.execute(text("PRAGMA quick_check(10)")).scalars().all()
     return None if findings == ["ok"] else "; ".join(str(finding) for finding in findings)
 
@@ -147,12 +148,12 @@ def trigger_names(connection: Connection) -> set[str]:
 
 
 def partial_index(*columns: str, where: str) -> Index:
-    """Return an index over the rows that satisfy a condition; its name follows from its columns."""
+    """Return an index over the rows that satisfy a condition; its name is derived from its columns."""
     return Index(None, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 def partial_unique_index(name: str, *columns: str, where: str) -> Index:
-    """Return a unique index of the rows that fulfil a condition."""
+    """Return a unique index over the rows that satisfy a condition."""
     return Index(name, *columns, unique=True, sqlite_where=text(where), postgresql_where=text(where))
 
 
@@ -166,9 +167,9 @@ def upsert_rows(
     replace: Sequence[str] = (),
     add: Sequence[str] = (),
 ) -> None:
-    """Insert many rows as the driver takes them, without column types.
+    """Insert many rows directly through the driver, without column types.
 
-    A row whose ``key`` is there already has its columns ``replace`` replaced and its columns ``add`` added to.
+    For a row whose ``key`` exists, the columns ``replace`` are replaced and the columns ``add`` are added to.
     """
     changes = [f"{it} = excluded.{it}" for it in replace] + [f"{it} = {table}.{it} + excluded.{it}" for it in add]
     connection.exec_driver_sql(
@@ -189,7 +190,7 @@ def update_rows(
 def select_rows(
     connection: Connection, table: str, columns: Sequence[str], *, key: str, among: Sequence[Any]
 ) -> Iterator[tuple[Any, ...]]:
-    """Read rows as the driver gives them, without column types: those whose ``key`` is ``among`` these values."""
+    """Yield rows directly from the driver, without column types: those whose ``key`` is ``among`` these values."""
     marks = ", ".join("?" * len(among))
     query = f"SELECT {', '.join(columns)} FROM {table} WHERE {key} IN ({marks})"  # noqa: S608 - our own names alone
     for row in connection.exec_driver_sql(query, tuple(among)):

@@ -1,18 +1,18 @@
-"""The control plane's database: steps that read or write, and waking those who wait for what was written.
+"""The control plane's database: steps that read or write, and notification of waiters about commits.
 
 A step is a plain function of a connection. ``write`` and ``read`` are the only way from asynchronous code to the
-database. SQLite has one writer. Instead of letting writers meet in its busy handler, which polls and is not fair,
-all of this process's writing steps queue for one connection; other processes are met by BEGIN IMMEDIATE and a busy
-time-out. Readers have connections of their own that cannot write.
+database. SQLite has one writer. Its busy handler polls and is not fair, so all writing steps of this process queue
+for one connection; against other processes there are BEGIN IMMEDIATE and a busy time-out. Readers have connections
+of their own that cannot write.
 
 Rules of a step:
 
-- It uses its connection and its arguments alone: no asyncio object, no state that others change meanwhile, no cache
+- It uses its connection and its arguments only: no asyncio object, no state that others change meanwhile, no cache
   or limiter. Read those before, on the loop, and check again after.
-- It can be run again from its beginning: it changes no captured state and does no input or output. A fact is
-  logged once it is true: see ``after_commit``.
-- It is short: it holds back every other writer.
-- An expected conflict is met with ON CONFLICT, or inside a savepoint.
+- It can be run again from its beginning: it changes no captured state and does no input or output. A fact is logged
+  after the commit: see ``after_commit``.
+- It is short, because it delays every other writer.
+- It handles an expected conflict with ON CONFLICT, or inside a savepoint.
 """
 
 import os
@@ -43,13 +43,13 @@ metadata: Final = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
-"""Every capability's tables stand on this; the convention names constraints, so that migrations can find them."""
+"""The metadata of all capabilities' tables; the convention names constraints, so that migrations can find them."""
 
 BUSY_SECONDS: Final = 10
 """How long a step waits for its turn before it is refused."""
 
 SHED_SECONDS: Final = 2
-"""How long a step waits that belongs to a request which may be refused when much is asked for at once."""
+"""How long the step of a request waits that may be refused under load."""
 
 _T = TypeVar("_T")
 _may_be_refused: Final = ContextVar("kswifi_write_may_be_refused", default=False)
@@ -70,9 +70,9 @@ def writes_may_be_refused() -> Iterator[None]:
 
 
 def transaction_instant(connection: Connection) -> datetime:
-    """Return the one instant of this transaction, read from the database's clock when it began.
+    """Return the instant of this transaction, read from the database's clock when it began.
 
-    Like PostgreSQL's now(): everything written together carries the same time.
+    Like PostgreSQL's now(), it is the same for everything that one transaction writes.
     """
     instant = connection.info[INSTANT]
     assert isinstance(instant, datetime)  # noqa: S101 - set by every transaction
@@ -80,14 +80,14 @@ def transaction_instant(connection: Connection) -> datetime:
 
 
 def announce(connection: Connection, topic: str) -> None:
-    """Wake the subscribers of a topic once this step's transaction is committed; not if the step fails."""
+    """Wake the subscribers of a topic when this step's transaction is committed; no effect if the step fails."""
     connection.info[TOPICS].add(topic)
 
 
 def after_commit(connection: Connection, call: Callable[[], object]) -> None:
-    """Call something on the loop once this step's transaction is committed: a log line, a count.
+    """Call a function on the loop when this step's transaction is committed, for example to log or count.
 
-    It is quick and does not raise. Nothing is called if the step fails.
+    It must be quick and must not raise. It is not called if the step fails.
     """
     connection.info[AFTER_COMMIT].append(call)
 
@@ -95,11 +95,11 @@ def after_commit(connection: Connection, call: Callable[[], object]) -> None:
 class Database:
     """The control plane's database.
 
-    ``url`` is an SQLAlchemy URL of the dialect sqlite with a file (see ``sqlite_url``). The file is made, readable
-    by its owner alone, if it is not there. Close it on the loop that used it.
+    ``url`` is an SQLAlchemy URL of the dialect sqlite with a file (see ``sqlite_url``). A missing file is created,
+    readable by its owner only. Close the database on the loop that used it.
 
     Raises:
-        UnsupportedDatabaseError: the URL names something else.
+        UnsupportedDatabaseError: the URL names another kind of database.
     """
 
     def __init__(self, url: str, clock: Clock | None = None) -> None:
@@ -114,12 +114,16 @@ class Database:
         self._subscribers: defaultdict[str, set[Callable[[], None]]] = defaultdict(set)
 
     async def write(self, step: Step[_T], *, alone: bool = False, wait_seconds: float | None = None) -> _T:
-        """Run a step in a write transaction, which it may share with others; return its result when it is durable.
+        """Run a step in a write transaction, shared with other steps; return its result when it is durable.
 
-        What the step raises is raised here, and its writes are undone; those of others are not. ``alone`` is for
-        steps that take longer than a few milliseconds: they share no transaction. ``wait_seconds`` is how long the
-        step waits for its turn (BUSY_SECONDS). If the caller is cancelled before the step began, the step never
-        runs; afterwards, the cancellation is raised when the step has ended, and what it wrote is kept.
+        An error of the step is raised here, and its writes are undone; those of other steps are not. If the caller
+        is cancelled before the step began, the step never runs; if it is cancelled later, the cancellation is
+        raised when the step has ended, and its writes are kept.
+
+        Args:
+            step: the function of a connection.
+            alone: give the step its own transaction; for steps that take longer than a few milliseconds.
+            wait_seconds: how long the step waits for its turn; BUSY_SECONDS by default.
 
         Raises:
             DatabaseBusyError: its turn did not come in time, or is not expected to (``writes_may_be_refused``);
@@ -137,7 +141,7 @@ class Database:
 
         Raises:
             DatabaseBusyError: its turn did not come in time.
-            DatabaseDamagedError: the file is not sound.
+            DatabaseDamagedError: the file is damaged.
         """
         with self._explained():
             try:
@@ -148,7 +152,7 @@ class Database:
                 raise
 
     def subscribe(self, topic: str, wake: Callable[[], None]) -> Callable[[], None]:
-        """Call ``wake`` on the loop after each commit that announced the topic; return what ends that.
+        """Call ``wake`` on the loop after each commit that announced the topic; return a function to unsubscribe.
 
         ``wake`` is quick and does not raise: it sets an event. What another process commits is announced here only
         where that process passes it on (``Database.wake``), so waiters also look now and then.
@@ -167,17 +171,17 @@ class Database:
         self._tell(topics)
 
     async def check(self) -> None:
-        """Refuse a damaged file: run at start, before anything is read from it.
+        """Refuse a damaged file. Call it at start, before anything is read.
 
         Raises:
-            DatabaseDamagedError: PRAGMA quick_check found something, or the file is no database.
+            DatabaseDamagedError: PRAGMA quick_check reported a fault, or the file is not a database.
         """
         finding = await self.read(damage_found)
         if finding is not None:
             raise self._damaged(finding)
 
     async def close(self) -> None:
-        """Finish what is waiting, and close all connections."""
+        """Finish the waiting steps, and close all connections."""
         await self._writer.close()
         await self._readers.close()
 
@@ -193,7 +197,7 @@ class Database:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Turn a driver's "malformed" into our error, wherever in a transaction it comes up."""
+        """Convert the driver's error about a damaged file into ours, at any point of a transaction."""
         try:
             yield
         except DatabaseError as error:

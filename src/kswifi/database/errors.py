@@ -1,27 +1,27 @@
-"""What can go wrong with the database itself."""
+"""The errors of the database itself."""
 
 from kswifi.kernel.errors import KswifiError
 
 
 class DatabaseDamagedError(KswifiError):
-    """The file is not a sound database; it is left as it is, for a restore or an expert."""
+    """The file is damaged; it is left unchanged, for a restore or an expert."""
 
     code = "database_damaged"
 
 
 class DatabaseBusyError(KswifiError):
-    """Nobody gave the database free within the time limit; nothing was done."""
+    """The database was locked or busy until the time limit; nothing was done."""
 
     code = "database_busy"
 
 
 class DatabaseNewerError(KswifiError):
-    """A newer KSWiFi has migrated the database; this one does not know its tables."""
+    """A newer version of KSWiFi has migrated the database; this version does not know its tables."""
 
     code = "database_newer"
 
 
 class UnsupportedDatabaseError(KswifiError):
-    """The URL names a database that KSWiFi does not run on."""
+    """The URL names a kind of database that KSWiFi does not support."""
 
     code = "unsupported_database"

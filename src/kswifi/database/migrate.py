@@ -1,4 +1,4 @@
-"""Brings the database's tables to this version, at start, in one transaction."""
+"""Migrates the database's tables to this version, at start, in one transaction."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,7 +15,7 @@ MIGRATIONS: Final = Path(__file__).parent / "migrations"
 
 
 async def migrate(database: Database) -> None:
-    """Apply the migrations that are missing; all of them or none.
+    """Apply the missing migrations, all or none.
 
     Raises:
         DatabaseNewerError: the database has a revision that this version does not know.
@@ -25,8 +25,8 @@ async def migrate(database: Database) -> None:
 
 
 def _upgrade(connection: Connection, path: str) -> None:
-    # Alembic (with Mako) takes longer to import than a small command takes to run.
-    from alembic import command  # noqa: PLC0415 - lazily, as said
+    # Imported here, because importing Alembic (with Mako) takes longer than a small command takes to run.
+    from alembic import command  # noqa: PLC0415 - lazily, see above
     from alembic.runtime.migration import MigrationContext  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""The readers: steps that see one consistent snapshot and cannot write."""
+"""Readers: run steps that see one consistent snapshot and cannot write."""
 
 import asyncio
 import contextvars
@@ -22,19 +22,20 @@ THREADS: Final = 4
 WAITING_LIMIT: Final = 1024
 
 QUICK_SECONDS: Final = 0.001
-"""A step that takes no more CPU than this on a thread runs on the loop the next time."""
+"""A step that took at most this CPU time on a thread runs on the loop the next time."""
 
 SLOW_SECONDS: Final = 0.005
-"""A step that has kept the loop for longer than this runs on a thread the next time."""
+"""A step that blocked the loop for longer than this runs on a thread the next time."""
 
 _T = TypeVar("_T")
 
 
 class Readers:
-    """Runs reading steps on a few threads, or on the loop itself where a step is known to be quick.
+    """Runs reading steps on a few threads, or on the loop itself if a step is known to be quick.
 
-    Handing a step to a thread costs more than a quick step takes, and a step's Python code keeps the loop waiting
-    on a thread as well. Steps are known by their code: the first run of each is on a thread, and is measured.
+    Handing a step to a thread costs more than a quick step takes, and a step's Python code delays the loop from a
+    thread as well. Steps are identified by their code object. The first run of each is on a thread, and is
+    measured.
     """
 
     def __init__(self, threads_engine: Engine, loop_engine: Engine, clock: Clock) -> None:
@@ -49,10 +50,10 @@ class Readers:
         self._quick: set[CodeType] = set()
 
     async def run(self, step: Step[_T], *, wait_seconds: float) -> _T:
-        """Run a step in a snapshot; return its result. A caller that is cancelled does not wait for its end.
+        """Run a step in a snapshot; return its result. A cancelled caller does not wait for the end of the step.
 
         Raises:
-            DatabaseBusyError: too many steps wait, or its turn did not come in time.
+            DatabaseBusyError: too many steps are waiting, or its turn did not come in time.
         """
         code = _code_of(step)
         if code in self._quick:
@@ -79,7 +80,7 @@ class Readers:
         return result
 
     async def close(self) -> None:
-        """Finish what is running, then close the connections."""
+        """Finish the running steps, then close the connections."""
         self._threads.shutdown()
         for connection in self._opened:
             connection.close()
@@ -92,7 +93,7 @@ class Readers:
         return _run(self._of_loop, step, self._clock.now())
 
     def _run_on_thread(self, step: Step[_T], context: contextvars.Context, give_up_at: float) -> tuple[_T, float]:
-        """Run a step; return its result and how much CPU it took."""
+        """Run a step; return its result and its CPU time."""
         if monotonic() > give_up_at:
             raise DatabaseBusyError("the database is busy, try again")
         connection: Connection | None = getattr(self._of_thread, "connection", None)
@@ -115,7 +116,7 @@ def _run(connection: Connection, step: Callable[[Connection], _T], instant: date
 
 
 def _code_of(step: Any) -> CodeType | None:
-    """Return the code by which a step is known: that of the function under partial applications and methods."""
+    """Return the code object that identifies a step, inside partial applications and methods."""
     while not hasattr(step, "__code__"):
         inner = getattr(step, "func", None) or getattr(step, "__func__", None)
         if inner is None:

@@ -1,4 +1,4 @@
-"""Column types that keep the house's rules: instants that everyone can place, counts that are integers."""
+"""Column types that enforce the project's rules: instants in UTC, and integer counts."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -13,7 +13,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 BigId: Final = BigInteger().with_variant(Integer(), "sqlite")
-"""A key the database counts up; SQLite only does so for a column that is exactly INTEGER."""
+"""A key that the database generates; SQLite does so only for a column whose type is exactly INTEGER."""
 
 UuidText: Final = String(36)
 """A UUID in its canonical text form."""
@@ -25,7 +25,7 @@ def utc_instant(microseconds: int | None) -> datetime | None:
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An instant, stored as whole microseconds since 1970 in UTC, so that it sorts and never shifts.
+    """An instant, stored as whole microseconds since 1970 in UTC, so that it sorts and no time zone changes it.
 
     Raises:
         ValueError: on binding a naive datetime.
@@ -44,9 +44,9 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class ExactInteger(TypeDecorator[int]):
-    """A count of octets, kobo or the like: an int and nothing that only looks like one.
+    """A count of octets, kobo or similar: an int, and no other type that SQLite would accept.
 
-    SQLite would store 0.5 in an integer column without a word.
+    SQLite would store 0.5 in an integer column without an error.
 
     Raises:
         TypeError: on binding a float, a bool or a string.
@@ -56,7 +56,7 @@ class ExactInteger(TypeDecorator[int]):
     cache_ok = True
 
     def process_bind_param(self, value: int | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - its shape
-        """Return the int as it is."""
+        """Return the int unchanged."""
         if value is not None and type(value) is not int:
             raise TypeError(f"{value!r} is not an exact integer")
         return value

@@ -1,7 +1,7 @@
-"""The writer: short steps of many requests, each whole or not at all, made durable by one commit.
+"""The writer: one commit makes short steps of many requests durable; each step is written whole or not at all.
 
-A request that waits for a commit of its own costs a wait for the disk. Here the steps that gather while one commit
-is under way go into the next transaction together, in one turn of one thread.
+A request with a commit of its own waits for the disk. Here the steps that arrive during one commit form the next
+transaction together, in one turn of one thread.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from kswifi.kernel.clock import Clock
 WAITING_LIMIT: Final = 1024
 STEPS_LIMIT: Final = 64
 TRANSACTION_SECONDS: Final = 0.02
-"""A shared transaction takes no further step once it is so old."""
+"""The age at which a shared transaction takes no further step."""
 
 INSTANT: Final = "kswifi.instant"
 TOPICS: Final = "kswifi.topics"
@@ -39,7 +39,7 @@ Step = Callable[[Connection], _T]
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """A step that waits for its turn, and what became of it."""
+    """A step that waits for its turn, and its result."""
 
     step: Step[Any]
     alone: bool
@@ -57,7 +57,7 @@ class _Entry:
 
 
 class Writer:
-    """Runs steps in write transactions, on one thread and one connection, in the order in which they came.
+    """Runs steps in write transactions, on one thread and one connection, in order of arrival.
 
     ``tell`` is called on the loop with the topics that a committed transaction announced. All steps of one
     transaction have the same instant.
@@ -72,7 +72,7 @@ class Writer:
         self._estimate = WaitEstimate()
         self._idle = asyncio.Event()  # set while no transaction is under way
         self._idle.set()
-        self._lock = Lock()  # between a step that begins and a request that gives up
+        self._lock = Lock()  # between a step that begins and a caller that gives up
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="database-writer")
         self._connection: Connection | None = None
 
@@ -85,7 +85,7 @@ class Writer:
         cancellation is raised when the step's transaction has ended.
 
         Raises:
-            DatabaseBusyError: too many steps wait, or its turn did not come in time; nothing was done.
+            DatabaseBusyError: too many steps are waiting, or its turn did not come in time; nothing was done.
         """
         if len(self._waiting) >= WAITING_LIMIT:
             raise DatabaseBusyError("the database is busy; nothing was done, try again", waiting=WAITING_LIMIT)
@@ -100,7 +100,7 @@ class Writer:
         self._waiting.append(entry)
         if self._idle.is_set():
             self._idle.clear()
-            loop.call_soon(self._begin_next)  # what else is asked for in this turn of the loop joins it
+            loop.call_soon(self._begin_next)  # steps that arrive in this turn of the loop join it
         try:
             result: _T = await entry.answer
         except asyncio.CancelledError:
@@ -110,7 +110,7 @@ class Writer:
         return result
 
     async def close(self) -> None:
-        """Finish what is waiting, then close the connection."""
+        """Finish the waiting steps, then close the connection."""
         await self._idle.wait()
         self._thread.shutdown()
         if self._connection is not None:
@@ -124,13 +124,13 @@ class Writer:
         return self._estimate.seconds(len(ahead) - alone, alone)
 
     def _drop(self, entry: _Entry) -> bool:
-        """Drop a step that did not begin; tell whether it is so."""
+        """Drop a step that has not begun; return whether it was dropped."""
         with self._lock:
             entry.dropped = not entry.began
             return entry.dropped
 
     def _begins(self, entry: _Entry) -> bool:
-        """Note that a step begins, unless nobody waits for it any more or it waited too long. On the thread."""
+        """Mark a step as begun; return False if its caller gave up or it waited too long. Runs on the thread."""
         with self._lock:
             if entry.dropped:
                 return False
@@ -141,7 +141,7 @@ class Writer:
             return True
 
     def _begin_next(self) -> None:
-        """Hand the next steps to the thread. Futures and callbacks, not a task: tasks can be cancelled."""
+        """Hand the next steps to the thread. It uses futures and callbacks, because a task could be cancelled."""
         batch: deque[_Entry] = deque()
         while self._waiting and len(batch) < STEPS_LIMIT:
             if self._waiting[0].alone and batch:
@@ -171,7 +171,7 @@ class Writer:
             if entry.error is None:
                 for call in entry.after_commit:
                     entry.context.run(call)
-            if entry.answer.done():  # nobody waits any more
+            if entry.answer.done():  # its caller was cancelled
                 continue
             if entry.error is None or entry.given_up:
                 entry.answer.set_result(entry.result)
@@ -180,7 +180,7 @@ class Writer:
         self._begin_next()
 
     def _transact(self, left: deque[_Entry], instant: object) -> set[str]:
-        """Run steps in one transaction, taking them from ``left``; return what they announced. On the thread."""
+        """Run steps from ``left`` in one transaction; return the topics that they announced. Runs on the thread."""
         ran: list[_Entry] = []
         try:
             if self._connection is None:
@@ -195,7 +195,7 @@ class Writer:
                     if self._begins(entry):
                         ran.append(entry)
                         self._run(connection, entry, shared=shared)
-        except BaseException as error:  # noqa: BLE001 - whatever it was, every request is told
+        except BaseException as error:  # noqa: BLE001 - every caller gets the error
             if not ran:  # the transaction did not begin: another process writes
                 ran.extend(left)
                 left.clear()
@@ -206,13 +206,13 @@ class Writer:
         return {topic for entry in ran if entry.error is None for topic in entry.topics}
 
     def _run(self, connection: Connection, entry: _Entry, *, shared: bool) -> None:
-        """Run one step: of a shared transaction, what fails is undone alone. On the thread."""
+        """Run one step; in a shared transaction, undo only this step if it fails. Runs on the thread."""
         connection.info[TOPICS], connection.info[AFTER_COMMIT] = entry.topics, entry.after_commit
         try:
             if shared:
                 with savepoint(connection):
                     entry.result = entry.context.run(entry.step, connection)
-            else:  # no other step to save: a failure undoes the whole transaction
+            else:  # no other step to keep: a failure undoes the whole transaction
                 entry.result = entry.context.run(entry.step, connection)
         except BaseException as error:
             # A future cannot carry StopIteration.
@@ -222,7 +222,7 @@ class Writer:
 
 
 async def _end_of(entry: _Entry) -> None:
-    """Wait until a step's transaction has ended, however often the waiting is cancelled."""
+    """Wait until a step's transaction has ended, even if the wait is cancelled repeatedly."""
     entry.given_up = True
     while not entry.ended:
         entry.answer = asyncio.get_running_loop().create_future()

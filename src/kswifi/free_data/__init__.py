@@ -1,1 +1,1 @@
-"""Floor 3: free data without ruin: who may have how much of it, who pays for it, and when it stops."""
+"""Floor 3: free data: limits per person, budgets that pay for it, and the rules that stop it."""

@@ -1,7 +1,8 @@
-"""Budgets and ceilings: whose money a free session is, and that there is never more of it promised than there is.
+"""Budgets and ceilings of free data: a budget pays for each free session and never promises more than it has.
 
-Reserved in the order's own transaction, before anything is ordered; the database has one writer at a time, so two
-orders at once cannot both take the last kobo. What a session did not use comes back when it ends.
+The cost is reserved in the order's own transaction, before anything is ordered. The database has one writer at a
+time, so two concurrent orders cannot both reserve the last kobo. What an InternetSession does not use is returned
+when it ends.
 """
 
 from datetime import datetime, tzinfo
@@ -27,12 +28,12 @@ _d = free_budget_day.c
 
 
 def local_day(instant: datetime, zone: tzinfo) -> str:
-    """Return the local day of an instant, as ISO 8601 writes it."""
+    """Return the local day of an instant, in ISO 8601."""
     return instant.astimezone(zone).date().isoformat()
 
 
 def budgets(connection: Connection) -> list[Budget]:
-    """Return all budgets: the operator's first, then sponsors' and venues', each by name."""
+    """Return all budgets: the operator's first, then sponsors' and venues', each group by name."""
     order = (_t.kind != BudgetKind.OPERATOR, _t.kind, _t.budget_id)
     rows = connection.execute(select(free_budget).order_by(*order).limit(BUDGETS_LIMIT))
     return [_read(row) for row in rows]
@@ -58,7 +59,7 @@ def set_budget(
     daily_kobo: int | None = None,
     monthly_kobo: int | None = None,
 ) -> Budget:
-    """Set a budget up, or change it; return it.
+    """Create or change a budget; return it. Amounts are kobo; None is no ceiling.
 
     Raises:
         BUDGET_INVALID: less than is reserved and spent already, another kind than it has, or no sensible sum.
@@ -91,13 +92,13 @@ def set_budget(
 def reserve(
     connection: Connection, cost_kobo: int, rules: FreeDataRules, venue_budget_id: str | None = None
 ) -> str | None:
-    """Reserve what a free session may cost; return the budget that pays, None where none is set up.
+    """Reserve the cost of a free InternetSession; return the budget that pays, None if no budget is set up.
 
-    A voucher names its venue's budget, and that alone pays; else the operator's pays first, then the sponsors' in
-    the order of their names.
+    ``venue_budget_id`` is the budget of a voucher's venue, and only that one pays. Otherwise the operator's budget
+    pays first, then the sponsors' in the order of their names.
 
     Raises:
-        BudgetGoneError: none of them has so much left, today or this month; nothing is reserved.
+        BudgetGoneError: no budget has enough left, today or this month; nothing is reserved.
     """
     now = transaction_instant(connection)
     paying = _paying(connection, cost_kobo, now, rules, venue_budget_id)
@@ -108,10 +109,10 @@ def reserve(
 
 
 def reserve_more(connection: Connection, budget_id: str | None, cost_kobo: int, rules: FreeDataRules) -> None:
-    """Reserve what more of a free session may cost, of the budget that pays for it; None where none was set up.
+    """Reserve further cost of a free InternetSession from the budget that pays for it; no effect if that is None.
 
     Raises:
-        BudgetGoneError: it has not so much left, today or this month; nothing is reserved.
+        BudgetGoneError: the budget has not enough left, today or this month; nothing is reserved.
     """
     if budget_id is not None:
         reserve(connection, cost_kobo, rules, budget_id)
@@ -123,7 +124,7 @@ def reserve_more(connection: Connection, budget_id: str | None, cost_kobo: int, 
 
 
 def recount(connection: Connection, budget_id: str | None, reserved_kobo: int, *, of_day: str, on_day: str) -> None:
-    """Count what is still reserved of one day's order on another, so that what comes back comes back there."""
+    """Move a remaining reservation from the day ``of_day`` to ``on_day``, where returns are then counted too."""
     if of_day != on_day and reserved_kobo:
         _count_day(connection, budget_id, of_day, -reserved_kobo)
         _count_day(connection, budget_id, on_day, reserved_kobo)
@@ -136,14 +137,14 @@ def require_budget(
     rules: FreeDataRules,
     venue_budget_id: str | None = None,
 ) -> None:
-    """Refuse as ``reserve``, and reserve nothing."""
+    """Refuse as ``reserve`` does, without reserving."""
     _paying(connection, cost_kobo, now, rules, venue_budget_id)
 
 
 def move(
     connection: Connection, budget_id: str | None, ordered_on: str, *, reserved_kobo: int, spent_kobo: int
 ) -> None:
-    """Change what is reserved and spent of a budget by these differences, and what its order's day committed."""
+    """Add these differences to a budget's reserved and spent kobo, and to the committed kobo of the order's day."""
     if budget_id is not None and (reserved_kobo or spent_kobo):
         _move(connection, budget_id, reserved=reserved_kobo, spent=spent_kobo)
     if reserved_kobo + spent_kobo:
@@ -156,7 +157,7 @@ def committed(connection: Connection, now: datetime, rules: FreeDataRules) -> tu
 
 
 def stop(connection: Connection, words: str) -> None:
-    """Stop all free data at once; ``words`` are told to who asks for some."""
+    """Stop all free data at once; users who ask for it see ``words``."""
     values = {"words": words, "at": transaction_instant(connection)}
     connection.execute(
         insert(free_stop).values(name=_STOP, **values).on_conflict_do_update(index_elements=["name"], set_=values)
@@ -164,18 +165,18 @@ def stop(connection: Connection, words: str) -> None:
 
 
 def resume(connection: Connection) -> None:
-    """Give free data again."""
+    """End the stop of free data."""
     connection.execute(free_stop.delete().where(free_stop.c.name == _STOP))
 
 
 def stopped(connection: Connection) -> str | None:
-    """Return the operator's words where free data is stopped, else None."""
+    """Return the operator's text if free data is stopped, else None."""
     words: str | None = connection.scalar(select(free_stop.c.words).where(free_stop.c.name == _STOP))
     return words
 
 
 def note_alert(connection: Connection, budget_id: str, percent: int) -> None:
-    """Note the highest alert level that was told of."""
+    """Store the highest alert level that was reported."""
     connection.execute(update(free_budget).where(_t.budget_id == budget_id).values(alert_percent=percent))
 
 
@@ -202,7 +203,8 @@ def _paying(
             and _fits(in_month, cost_kobo, budget.monthly_kobo)
         ):
             return budget.budget_id
-    # Who waits is told of the other budgets' money: a venue's guests would wait for nothing.
+    # The waiting list announces money of the other budgets only: guests who need a venue's budget would wait in
+    # vain.
     waiting = rules.when_budget_gone is WhenBudgetGone.WAITING_LIST and venue_budget_id is None
     raise BudgetGoneError(
         "the money for free data is used up for now"
@@ -214,13 +216,13 @@ def _paying(
 
 
 def _within_ceilings(connection: Connection, cost_kobo: int, day: str, rules: FreeDataRules) -> bool:
-    """Return whether all budgets together may commit so much more on this day and in its month."""
+    """Return whether all budgets together may commit this cost on this day and in its month."""
     on_day, in_month = _committed(connection, day, None)
     return _fits(on_day, cost_kobo, rules.daily_kobo) and _fits(in_month, cost_kobo, rules.monthly_kobo)
 
 
 def _committed(connection: Connection, day: str, budget_id: str | None) -> tuple[int, int]:
-    """Return what a day and its month have committed, of one budget or of all."""
+    """Return the kobo committed on a day and in its month, by one budget or by all."""
     amount = func.coalesce(func.sum(_d.committed_kobo), 0)
     of_budget = () if budget_id is None else (_d.budget_id == budget_id,)
     on_day = connection.scalar(select(amount).where(_d.day == day, *of_budget))
@@ -244,8 +246,8 @@ def _move(connection: Connection, budget_id: str, *, reserved: int, spent: int) 
 
 def _count_day(connection: Connection, budget_id: str | None, day: str, kobo: int) -> None:
     if kobo < 0:
-        # What comes back of an order was counted on its day; only what the network refunds of an earlier tranche
-        # was counted on a day that nobody knows any more. It comes back here, as far as there is something.
+        # A return is normally counted on the day of its order. Only a network's refund of an earlier tranche
+        # belongs to a day that is no longer stored; it is counted on this day, down to zero.
         place = (_d.day == day, _d.budget_id == (budget_id or NO_BUDGET))
         less = func.max(_d.committed_kobo + kobo, 0)
         connection.execute(update(free_budget_day).where(*place).values(committed_kobo=less))

@@ -1,4 +1,4 @@
-"""What is done now and then: alerts at a budget's levels, the waiting list, and marks that have had their time."""
+"""Periodic work of free data: budget alerts, the waiting list, and deletion of old marks."""
 
 from typing import Final
 
@@ -20,16 +20,16 @@ _t = free_grant.c
 
 
 async def tell_alerts(database: Database, rules: FreeDataRules) -> int:
-    """Warn of each budget that has reached a further level, once a level; return how many were told of."""
+    """Log a warning for each budget that has reached a further alert level; return their number."""
 
     def note_levels(connection: Connection) -> list[tuple[Budget, int]]:
-        """Note the level of each budget; return those that have risen, with it."""
+        """Store the alert level of each budget; return the budgets whose level has risen, with the level."""
         risen = []
         for budget in budgets(connection):
             level = max((it for it in rules.alert_percents if it <= budget.committed_percent), default=0)
             if level > budget.alert_percent:
                 risen.append((budget, level))
-            if level != budget.alert_percent:  # money was put in: the level may be reached again
+            if level != budget.alert_percent:  # money was added: the level may be reached again
                 note_alert(connection, budget.budget_id, level)
         return risen
 
@@ -42,12 +42,12 @@ async def tell_alerts(database: Database, rules: FreeDataRules) -> int:
 
 
 async def tell_waiting(database: Database, rules: FreeDataRules) -> int:
-    """Tell who waits, as far as there is money; return how many."""
+    """Notify the users on the waiting list for whom there is money; return their number."""
     return await database.write(lambda connection: tell_some(connection, rules))
 
 
 async def forget_marks(database: Database, rules: FreeDataRules) -> int:
-    """Forget who had the free data that no limit counts any more; return of how many grants."""
+    """Delete the marks of grants that no limit counts any more; return the number of grants."""
 
     def change(connection: Connection) -> int:
         over = transaction_instant(connection) - max(rules.allowance_period, rules.cool_down)

@@ -1,4 +1,4 @@
-"""Why free data is refused: each rule its own stable code, and what its user can do about it."""
+"""The errors of free data: each rule has a stable code, and names what the user can do."""
 
 from typing import ClassVar
 
@@ -6,13 +6,13 @@ from kswifi.kernel.errors import KswifiError, Refusal
 
 
 class FreeDataError(KswifiError):
-    """Anything this capability refuses."""
+    """The base class of errors of free data."""
 
     code = "free_data_refused"
 
 
 class FreeOrderRefusedError(FreeDataError):
-    """A rule refuses a free order. ``do`` is what helps, for programs; the message says it for people."""
+    """A rule refuses a free order. ``do`` is the user's remedy for programs; the message names it for people."""
 
     do: ClassVar[str] = "wait"
 
@@ -21,79 +21,79 @@ class FreeOrderRefusedError(FreeDataError):
 
 
 class FreeDataStoppedError(FreeOrderRefusedError):
-    """The operator has stopped all free data for now."""
+    """The operator has stopped all free data."""
 
     code = "free_data_stopped"
 
 
 class KycLevelTooLowError(FreeOrderRefusedError):
-    """Who it is has not been established as far as an order asks."""
+    """The account's KYC level is lower than an order requires."""
 
     code = "kyc_level_too_low"
     do = "identify"
 
 
 class FreeOfferNotGivenError(FreeOrderRefusedError):
-    """Sessions so large or so long are not given for free at the moment."""
+    """InternetSessions of this size or validity are not free at present."""
 
     code = "free_offer_not_given"
     do = "choose_another"
 
 
 class PhoneNotVerifiedError(FreeOrderRefusedError):
-    """Free data is for those who have shown that a phone number is theirs."""
+    """Free data requires a verified phone number."""
 
     code = "phone_not_verified"
     do = "verify_phone"
 
 
 class VoucherNeededError(FreeOrderRefusedError):
-    """Free data is for guests of a venue, who get a voucher there."""
+    """Free data requires a voucher of a venue."""
 
     code = "voucher_needed"
     do = "redeem_voucher"
 
 
 class PhoneOrVoucherNeededError(FreeOrderRefusedError):
-    """Free data is for those with a verified phone number or a venue's voucher."""
+    """Free data requires a verified phone number or a venue's voucher."""
 
     code = "phone_or_voucher_needed"
     do = "verify_phone_or_redeem_voucher"
 
 
 class AllowanceExceededError(FreeOrderRefusedError):
-    """More free data than a person may download within the rolling days."""
+    """The order exceeds the free data of a person in the rolling days."""
 
     code = "free_allowance_used_up"
 
 
 class DeviceAllowanceExceededError(FreeOrderRefusedError):
-    """More free data than one device may download within the rolling days."""
+    """The order exceeds the free data of a device in the rolling days."""
 
     code = "device_allowance_used_up"
 
 
 class CardAllowanceExceededError(FreeOrderRefusedError):
-    """More free data than one eUICC may take within the rolling days."""
+    """The order exceeds the free data of an eUICC in the rolling days."""
 
     code = "card_allowance_used_up"
 
 
 class TooMuchUnspentError(FreeOrderRefusedError):
-    """Free data enough is waiting to be spent already."""
+    """The account holds the maximum of unspent free data."""
 
     code = "too_much_unspent"
     do = "use_some"
 
 
 class CoolingDownError(FreeOrderRefusedError):
-    """The last free order was a moment ago."""
+    """The last free order was too recent."""
 
     code = "free_data_cooling_down"
 
 
 class BudgetGoneError(FreeOrderRefusedError):
-    """Nobody's money is left to pay for it at the moment."""
+    """No budget can pay for it at present."""
 
     code = "free_budget_gone"
 

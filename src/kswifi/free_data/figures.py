@@ -1,4 +1,4 @@
-"""Figures of free data for whoever watches it: money by budget, ceilings, who waits, what was given and refused."""
+"""Figures of free data for metrics and operators: budgets, ceilings, the waiting list, and refusals."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ def _no_refusals() -> Counter[str]:
 
 @dataclass(slots=True)
 class FreeDataCounts:
-    """What this process has given and refused since it started; every rule is there from the beginning."""
+    """The numbers of grants and refusals since the start of this process; no rule's counter is missing."""
 
     given: int = 0
     refusals: Counter[str] = field(default_factory=_no_refusals)
@@ -27,7 +27,7 @@ class FreeDataCounts:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What the orders of this local day and month have committed, less what came back of them; kobo."""
+    """What the orders of this local day and month have committed, less returns; kobo."""
 
     day_kobo: int = 0
     month_kobo: int = 0
@@ -35,18 +35,18 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class FreeDataFigures:
-    """How free data stands at one moment. ``committed`` has every budget; those that nothing was ordered on too."""
+    """The figures of free data at one moment. ``committed`` has every budget, also those without orders."""
 
     budgets: tuple[Budget, ...]
     committed: dict[str, Committed]
     committed_in_all: Committed
     waiting: int
     stopped: str | None
-    """The operator's words while the kill switch is on."""
+    """The operator's text while free data is stopped."""
 
 
 def read_figures(connection: Connection, now: datetime, rules: FreeDataRules) -> FreeDataFigures:
-    """Return how free data stands."""
+    """Return the figures of free data."""
     found = budgets.budgets(connection)
     by_budget = _committed_by_budget(connection, budgets.local_day(now, rules.zone))
     in_all = by_budget.values()

@@ -1,7 +1,7 @@
-"""A grant's life: taken with the order, followed as it is used, settled when its session has ended.
+"""The life of a grant: added with the order, updated while it is used, settled when its InternetSession has ended.
 
-What is spent and what may still be is a function of what was used and what is open, so following twice, late or in
-another order than it happened leaves the same sums.
+The spent and reserved kobo are a function of the used and the open octets. So updating twice, late or in another
+order gives the same sums.
 """
 
 from collections import defaultdict
@@ -49,7 +49,7 @@ def add_grant(
     rules: FreeDataRules,
     venue_budget_id: str | None = None,
 ) -> None:
-    """Write a grant and reserve what it may cost.
+    """Insert a grant and reserve its cost.
 
     Raises:
         BudgetGoneError: as ``reserve``.
@@ -80,7 +80,7 @@ def add_grant(
 
 
 def find_grant(connection: Connection, session_id: str) -> FreeGrant | None:
-    """Return the grant of a session; None for one that somebody paid for."""
+    """Return the grant of an InternetSession; None for a paid one."""
     row = connection.execute(_FIND, {"wanted": session_id}).one_or_none()
     return None if row is None else read_grant(row)
 
@@ -88,14 +88,15 @@ def find_grant(connection: Connection, session_id: str) -> FreeGrant | None:
 def follow(
     connection: Connection, session_id: str, used_octets: int, *, open_octets: int, ended: bool
 ) -> FreeGrant | None:
-    """Note what was used of a session; return its grant as it is then, None if it has none.
+    """Update a grant with the usage of its InternetSession; return the updated grant, None if there is none.
 
     Args:
-        connection: of the transaction that holds what became of the session.
-        session_id: whose.
-        used_octets: in all, as the ledger tells.
-        open_octets: what an ended session still holds in reservations; a live one may yet use all that is released.
-        ended: nothing can be reserved any more: what it cannot use any more goes back to its budget.
+        connection: of the transaction that changes the InternetSession.
+        session_id: the id of the InternetSession.
+        used_octets: the total by the ledger.
+        open_octets: octets that an ended session still holds in reservations; ignored for a live one, which may use
+            all released octets.
+        ended: nothing can be reserved any more; what cannot be used any more is returned to the budget.
     """
     grant = find_grant(connection, session_id)
     if grant is None:
@@ -172,10 +173,10 @@ def follow_all(connection: Connection, usages: Sequence[GrantUsage]) -> list[Fre
 
 
 def release_tranche(connection: Connection, session_id: str, rules: FreeDataRules) -> FreeGrant | None:
-    """Release the next tranche of a session that has really used the last; return its grant.
+    """Release the next tranche of an InternetSession that has used half of its last one; return its grant.
 
-    None if nothing is due, and while free data is stopped or its payer's money is gone: ``waiting_for_release``
-    finds it again.
+    None if no tranche is due, while free data is stopped, and if the payer's money is gone; ``waiting_for_release``
+    returns the session again later.
     """
     grant = find_grant(connection, session_id)
     if grant is None or not grant.wants_release or stopped(connection) is not None:
@@ -185,7 +186,7 @@ def release_tranche(connection: Connection, session_id: str, rules: FreeDataRule
     more_kobo = money.in_all_kobo - grant.spent_kobo - grant.reserved_kobo
     today = local_day(transaction_instant(connection), rules.zone)
     try:
-        with connection.begin_nested():  # what is counted again on this day has to fit its ceilings as well
+        with connection.begin_nested():  # the moved reservation has to fit the ceilings of this day too
             recount(connection, grant.budget_id, grant.reserved_kobo, of_day=grant.ordered_on, on_day=today)
             reserve_more(connection, grant.budget_id, more_kobo, rules)
     except BudgetGoneError:
@@ -196,9 +197,9 @@ def release_tranche(connection: Connection, session_id: str, rules: FreeDataRule
 
 
 def waiting_for_release(connection: Connection, limit: int) -> list[str]:
-    """Return some sessions that have used their tranche and got no other yet, by their ids, at most ``limit``.
+    """Return the ids of at most ``limit`` InternetSessions whose next tranche is due and not released yet.
 
-    Any of them: many that wait for one venue's money must not stand in the way of the others.
+    The choice is random, so that many sessions that wait for one venue's money do not block the others.
     """
     due = _t.used_octets >= _t.released_octets - _t.tranche_octets // 2
     query = select(_t.session_id).where(_t.ended_at.is_(None), _t.released_octets < _t.octets, due)
@@ -206,12 +207,12 @@ def waiting_for_release(connection: Connection, limit: int) -> list[str]:
 
 
 def end_unused(connection: Connection, session_id: str) -> None:
-    """Settle a session that ended before anything of it could be used: all of it goes back."""
+    """Settle an InternetSession that ended before it could be used: its whole reservation is returned."""
     follow(connection, session_id, 0, open_octets=0, ended=True)
 
 
 def note_card(connection: Connection, session_id: str, card_mark: str) -> None:
-    """Note which eUICC has installed a session."""
+    """Store the mark of the eUICC that has installed an InternetSession."""
     connection.execute(update(free_grant).where(_t.session_id == session_id).values(card_mark=card_mark))
 
 
@@ -225,10 +226,10 @@ def _grant_of(values: tuple[Any, ...]) -> FreeGrant:
 
 
 def _as_far_as_paid(connection: Connection, grant: FreeGrant, money: Money) -> Money:
-    """Return what the payer's budget can hold of it.
+    """Return the part of the cost that the payer's budget can bear.
 
-    More than was reserved is a defect, of ours or of the network's; that it is told here, and not refused by the
-    database, lets everybody else's balances go on.
+    A cost above the reservation is a defect of ours or of the network. It is logged and not refused by the
+    database, so that other users' balances are still updated.
     """
     more_kobo = money.in_all_kobo - grant.spent_kobo - grant.reserved_kobo
     if more_kobo <= 0 or grant.budget_id is None:
@@ -247,9 +248,9 @@ def _as_far_as_paid(connection: Connection, grant: FreeGrant, money: Money) -> M
 
 
 def _book(connection: Connection, grant: FreeGrant, spent_kobo: int, at: datetime) -> None:
-    """Book what a settled session has cost; out of a sponsor's or venue's deposit where it is theirs.
+    """Book the cost of a settled InternetSession; a sponsor's or venue's budget pays from its deposit.
 
-    A late report may come after that: what it adds is booked by itself.
+    A late usage report may follow; its additional cost becomes an entry of its own.
     """
     booked_kobo = grant.spent_kobo if grant.ended_at is not None and not grant.reserved_kobo else 0
     if spent_kobo == booked_kobo:

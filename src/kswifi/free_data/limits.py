@@ -1,7 +1,7 @@
-"""How much free data somebody has had in the rolling days, by account, verified phone, device and eUICC.
+"""Limits of free data in the rolling days, by account, verified phone, device and eUICC.
 
-A grant counts from its order on, unless it ended with not one octet used: a failure, a cancellation and an expiry
-unspent give the allowance back by no longer being counted, so there is nothing to forget.
+A grant counts from its order on, unless it ended without one used octet. So a failure, a cancellation and an unused
+expiry restore the allowance without further action.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ _GIVEN_BACK = and_(_t.ended_at.is_not(None), _t.used_octets == 0)
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks for free data, by everything that is known of them; marks are keyed digests (``marks``)."""
+    """The user who asks for free data, with all known marks (keyed digests, see ``pseudonyms``)."""
 
     user_id: str
     account_mark: str | None = None
@@ -37,13 +37,13 @@ class Asker:
 
 
 def octets_left(connection: Connection, asker: Asker, now: datetime, rules: FreeDataRules) -> int:
-    """Return how many octets of the rolling days' allowance an account has left."""
+    """Return the octets that are left of an account's allowance in the rolling days."""
     had = _had(connection, _theirs(asker, rules), now, rules)
     return max(0, rules.allowance_octets - had)
 
 
 def unspent_room(connection: Connection, asker: Asker, rules: FreeDataRules) -> int:
-    """Return how many octets more an account may hold unspent."""
+    """Return how many more octets an account may hold unspent."""
     unspent = connection.scalar(
         select(func.coalesce(func.sum(_t.octets - _t.used_octets), 0)).where(
             _t.user_id == asker.user_id, _t.ended_at.is_(None)
@@ -55,12 +55,13 @@ def unspent_room(connection: Connection, asker: Asker, rules: FreeDataRules) -> 
 def require_within_limits(
     connection: Connection, asker: Asker, octets: int, now: datetime, rules: FreeDataRules
 ) -> None:
-    """Refuse a free order that would go over a limit.
+    """Refuse a free order that exceeds a limit.
 
     Raises:
-        AllowanceExceededError, DeviceAllowanceExceededError, CardAllowanceExceededError: of the rolling days.
-        TooMuchUnspentError: more than may lie unspent.
-        CoolingDownError: too soon after the last one.
+        AllowanceExceededError, DeviceAllowanceExceededError, CardAllowanceExceededError: the limit of the rolling
+            days.
+        TooMuchUnspentError: the limit of unspent octets.
+        CoolingDownError: too soon after the last order.
     """
     _require(connection, _theirs(asker, rules), octets, rules.allowance_octets, now, rules, AllowanceExceededError)
     if rules.device_allowance_octets is not None and asker.device_mark is not None:
@@ -88,10 +89,10 @@ def require_card_within_limit(
     rules: FreeDataRules,
     besides: str | None = None,
 ) -> None:
-    """Refuse what would give one eUICC more than its allowance; ``besides`` is a session that is not counted.
+    """Refuse octets above the allowance of one eUICC; the session with the id ``besides`` is not counted.
 
     Raises:
-        CardAllowanceExceededError: it would.
+        CardAllowanceExceededError: the allowance would be exceeded.
     """
     if rules.card_allowance_octets is None or card_mark is None:
         return
@@ -102,7 +103,10 @@ def require_card_within_limit(
 
 
 def _theirs(asker: Asker, rules: FreeDataRules) -> ColumnElement[bool]:
-    """Return what counts as an account's: its own, what its name had before it was deleted, and its phone's."""
+    """Select the grants that count for an account.
+
+    These are its own, those of a deleted account with the same identifier, and those of its verified phone number.
+    """
     same = [_t.user_id == asker.user_id]
     if asker.account_mark is not None:
         same.append(_t.account_mark == asker.account_mark)
@@ -154,7 +158,7 @@ def _enough_at(
     now: datetime,
     rules: FreeDataRules,
 ) -> datetime | None:
-    """Return when so much will be left, as earlier grants leave the rolling days; None where it never will."""
+    """Return when enough octets are left, because earlier grants leave the rolling days; None if never."""
     if octets > allowance:
         return None
     query = select(_t.octets, _t.ordered_at).where(*_counted(whose, now, rules)).order_by(_t.ordered_at.desc())

@@ -1,4 +1,4 @@
-"""Money of free data: pure arithmetic in whole kobo."""
+"""The cost of free data: pure arithmetic in whole kobo."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,11 +8,11 @@ from typing import Final
 from kswifi.kernel.quantities import GIGABYTE
 
 KOBO_LIMIT: Final = 10**15
-"""Of one budget; sums of thousands of them fit 64 bits."""
+"""The maximum of one budget in kobo; sums of thousands of budgets fit 64 bits."""
 
 
 class BudgetKind(StrEnum):
-    """Whose money it is. A venue's pays for its vouchers alone, the others' for every free order."""
+    """The owner of a budget. A venue's budget pays only for its vouchers, the others for every free order."""
 
     OPERATOR = "operator"
     SPONSOR = "sponsor"
@@ -31,16 +31,16 @@ class Budget:
     daily_kobo: int | None
     monthly_kobo: int | None
     alert_percent: int
-    """The highest alert level that was told of."""
+    """The highest alert level that was reported, in percent."""
 
     @property
     def left_kobo(self) -> int:
-        """What can still be reserved."""
+        """The kobo that can still be reserved."""
         return self.total_kobo - self.reserved_kobo - self.spent_kobo
 
     @property
     def committed_percent(self) -> int:
-        """How much of it is reserved or spent, rounded down; a budget of nothing is gone."""
+        """The percentage that is reserved or spent, rounded down; 100 for a budget with a total of zero."""
         if self.total_kobo == 0:
             return 100
         return (self.reserved_kobo + self.spent_kobo) * 100 // self.total_kobo
@@ -48,11 +48,11 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class FreeGrant:
-    """One free session as its payer sees it; it has the session's id.
+    """One free InternetSession as its payer sees it; it has the session's id.
 
-    ``budget_id`` is None where no budget was set up when it was ordered. ``ended_at`` is None while it lives.
-    ``released_octets`` of it may be used, and are paid for: all where ``tranche_octets`` is None. What is still
-    reserved counts on the local day ``ordered_on``: that of the order, or of the last release.
+    ``budget_id`` is None if no budget was set up at the order. ``ended_at`` is None while the session lives.
+    ``released_octets`` may be used and are paid for: all octets if ``tranche_octets`` is None. ``ordered_on`` is
+    the local day on which the remaining reservation counts: that of the order, or of the last release.
     """
 
     session_id: str
@@ -70,12 +70,12 @@ class FreeGrant:
 
     @property
     def withheld_octets(self) -> int:
-        """What is not released yet."""
+        """The octets that are not released yet."""
         return self.octets - self.released_octets
 
     @property
     def wants_release(self) -> bool:
-        """Whether so much of the last tranche is used that the next one is due."""
+        """Whether half of the last tranche is used, so that the next one is due."""
         if self.tranche_octets is None or self.ended_at is not None or not self.withheld_octets:
             return False
         return self.used_octets >= self.released_octets - self.tranche_octets // 2
@@ -83,34 +83,34 @@ class FreeGrant:
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """How a grant stands: what is spent, and what it may still cost."""
+    """The spent kobo of a grant, and the kobo that are still reserved for it."""
 
     spent_kobo: int
     reserved_kobo: int
 
     @property
     def in_all_kobo(self) -> int:
-        """The most that it costs in the end."""
+        """The maximum final cost in kobo."""
         return self.spent_kobo + self.reserved_kobo
 
 
 def cost_of(octets: int, kobo_per_gb: int) -> int:
-    """Return what octets cost, in kobo, rounded up: a ceiling must not leak by fractions."""
+    """Return the cost of octets in kobo, rounded up, so that fractions cannot exceed a ceiling."""
     return -(-octets * kobo_per_gb // GIGABYTE)
 
 
 def first_tranche(octets: int, tranche_octets: int | None) -> int:
-    """Return how much of a grant is released with its order."""
+    """Return the octets of a grant that are released with its order."""
     return octets if tranche_octets is None else min(octets, tranche_octets)
 
 
 def first_cost_of(octets: int, tranche_octets: int | None, kobo_per_gb: int) -> int:
-    """Return what has to be there in kobo for an order: the cost of what is released with it."""
+    """Return the kobo that an order reserves: the cost of the first tranche."""
     return cost_of(first_tranche(octets, tranche_octets), kobo_per_gb)
 
 
 def released_next(grant: FreeGrant) -> int:
-    """Return how much is released in all once the next tranche is: more than half of one is unused then."""
+    """Return the total of released octets after the next release: more than half a tranche is unused then."""
     if not grant.wants_release or grant.tranche_octets is None:
         return grant.released_octets
     return _released_at(grant.used_octets, grant.tranche_octets, grant.octets)
@@ -134,9 +134,10 @@ def _released_at(used_octets: int, tranche_octets: int, octets: int) -> int:
 
 
 def money_of(grant: FreeGrant, used_octets: int, open_octets: int) -> Money:
-    """Return what a grant has cost when so much was used, and what it may still cost by what is open.
+    """Return the spent kobo of a grant for its used octets, and the reserved kobo for its open octets.
 
-    Never more than was reserved for it: what a friend has passed on to it was paid for elsewhere.
+    Never more than was reserved: octets that another user transferred to the session were paid for by their own
+    grant.
     """
     used = min(used_octets, grant.octets)
     most = min(used + open_octets, grant.octets)

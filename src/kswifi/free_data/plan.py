@@ -1,4 +1,4 @@
-"""What a month of free data costs, before it does: pure arithmetic on an operator's assumptions."""
+"""A plan of the monthly cost of free data: pure arithmetic on an operator's assumptions."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from kswifi.kernel.quantities import GIGABYTE
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
-    """A month in which so much of what was ordered is used; kobo."""
+    """A month in which ``used_percent`` of the ordered octets are used; amounts are kobo."""
 
     used_percent: int
     used_octets: int
@@ -18,10 +18,11 @@ class PlanRow:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a month may cost.
+    """The cost of a month.
 
-    ``committed_kobo`` is what is reserved if everybody orders their whole allowance: the budget and the monthly
-    ceiling with which nobody is refused, and the most that the month can cost. ``daily_kobo`` spreads it evenly.
+    ``committed_kobo`` is reserved if all users order their whole allowance: it is the budget and monthly ceiling
+    that refuse nobody, and the maximum cost of the month. ``daily_kobo`` is that amount spread evenly over the
+    days.
     """
 
     users: int
@@ -40,7 +41,7 @@ def plan_month(
     used_percents: tuple[int, ...] = (100, 60, 30),
     days: int = 30,
 ) -> Plan:
-    """Return the plan of a month in which every user orders all that is free for them, once."""
+    """Return the plan of a month in which every user orders the whole free allowance once."""
     user_kobo = cost_of(free_octets, cost_kobo_per_gb)
     committed_kobo = users * user_kobo
     rows = []

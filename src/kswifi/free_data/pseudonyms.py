@@ -1,9 +1,9 @@
-"""Marks: keyed digests by which somebody is known again without their number being kept.
+"""Marks: keyed digests that recognise a person, device or card without storing its number.
 
-A mark of a phone number, an EID, a device or an account's name says only "the same as before", and only to who has
-the installation's key: a stolen database cannot be searched for a number. The keys derive from the one that seals
-subscriber keys (HKDF, RFC 5869), which is
-backed up and never made anew, so no mark and no voucher is ever orphaned.
+The mark of a phone number, an EID, a device or an identifier shows only that it is the same one as before, and only
+to a holder of the installation's key: a stolen database cannot be searched for a number. The keys are derived
+(HKDF, RFC 5869) from the subscriber key, which is backed up and never replaced, so all marks and vouchers stay
+valid.
 """
 
 import hmac
@@ -29,7 +29,7 @@ class Marks:
         return hmac.digest(self._key(purpose), value.encode("utf-8", "replace"), "sha256")
 
     def account(self, identifier: str) -> str:
-        """Return the mark of what somebody signs in with: their number or address."""
+        """Return the mark of an account's identifier (phone number or email address)."""
         return self.digest("account", identifier).hex()
 
     def phone(self, phone_number: str) -> str:
@@ -45,12 +45,12 @@ class Marks:
         return self.digest("device", device_id).hex()
 
     def new_device(self, random_bytes: Callable[[int], bytes]) -> str:
-        """Return a fresh device id as its cookie holds it: the id, a dot, and our signature of it."""
+        """Return the cookie value of a new device: its id, a dot, and our signature of the id."""
         device_id = _text(random_bytes(DEVICE_OCTETS))
         return f"{device_id}.{self._signature(device_id)}"
 
     def device_of(self, cookie: str | None) -> str | None:
-        """Return the device id of a cookie; None where it is not one that we have signed."""
+        """Return the device id of a cookie; None if our signature is missing or wrong."""
         device_id, _, signature = (cookie or "").partition(".")
         if not device_id or not hmac.compare_digest(signature.encode(), self._signature(device_id).encode()):
             return None

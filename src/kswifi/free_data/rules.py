@@ -1,7 +1,7 @@
-"""Every rule of free data in one place; ``kswifi.settings.free_data`` reads them from the environment.
+"""All rules of free data; ``kswifi.settings.free_data`` reads them from the environment.
 
-Sizes, prices and days of what is offered are the operator's ``offers.toml``; here is what of it is given for free,
-to whom, and at whose cost.
+The operator's ``offers.toml`` defines sizes, prices and days of offers. These rules define which of them are free,
+for whom, and who pays.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ HIGHEST_KYC_LEVEL: Final = 3
 
 
 class Requirement(StrEnum):
-    """What somebody has to show before a free order."""
+    """What a user has to present for a free order."""
 
     NOTHING = "nothing"
     PHONE = "phone"
@@ -26,7 +26,7 @@ class Requirement(StrEnum):
 
 
 class WhenBudgetGone(StrEnum):
-    """What somebody is offered when nobody's money is left."""
+    """What happens to a free order when no budget can pay."""
 
     REFUSE = "refuse"
     WAITING_LIST = "waiting_list"
@@ -34,38 +34,40 @@ class WhenBudgetGone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FreeDataRules:
-    """The operator's rules. None: no such limit."""
+    """The operator's rules. None means that there is no such limit."""
 
     allowance_octets: int = 5 * GIGABYTE
-    """For one account, and one verified phone number, in any ``allowance_days``."""
+    """The limit for one account and one verified phone number, in any ``allowance_days``."""
     allowance_days: int = 30
     device_allowance_octets: int | None = None
     card_allowance_octets: int | None = None
-    """For one eUICC, by its EID, which is known from its first install on."""
+    """The limit for one eUICC. Its EID is known after the first installation."""
     unspent_octets: int = 5 * GIGABYTE
-    """An account may hold so much that is not used up."""
+    """The maximum of octets that an account may hold unspent."""
     cool_down: timedelta = timedelta(0)
-    """Between two free orders of an account."""
+    """The minimum time between two free orders of an account."""
     tranche_octets: int | None = None
-    """A free session is released in such parts: the next once half of the last is really used, while there is
-    money for it. None: all at once."""
+    """The size of a tranche; None releases everything at once.
+
+    The next tranche is released when half of the last one is used, if there is money for it.
+    """
     largest_octets: int | None = None
     longest_days: int | None = None
-    """Larger and longer free offers of the catalogue are not given."""
+    """Free offers of the catalogue that are larger or longer are refused."""
     required: Requirement = Requirement.NOTHING
     one_account_per_phone: bool = True
     kyc_level: int = 0
-    """That every order needs, paid ones too: 0 nothing, up to HIGHEST_KYC_LEVEL as the operator defines them."""
+    """The KYC level that every order requires, also a paid one: 0 to HIGHEST_KYC_LEVEL."""
 
     cost_kobo_per_gb: int = 0
-    """What 10^9 octets cost the operator."""
+    """The cost of 10^9 octets for the operator, in kobo."""
     daily_kobo: int | None = None
     monthly_kobo: int | None = None
-    """Ceilings of all budgets together, by local days and months."""
+    """Ceilings of all budgets together, per local day and per local month."""
     when_budget_gone: WhenBudgetGone = WhenBudgetGone.REFUSE
     alert_percents: tuple[int, ...] = (50, 75, 90, 100)
     zone: ZoneInfo = LAGOS
-    """In whose days and months ceilings are counted."""
+    """The time zone of the days and months of ceilings."""
 
     @property
     def allowance_period(self) -> timedelta:

@@ -1,7 +1,7 @@
 """Free data: the one place where its rules are enforced, in the order's own transaction.
 
-``take`` is asked once for every free order, and refuses by the first rule that it breaks; ``standing`` tells
-beforehand which that would be. Neither knows what a session is: it is an id, octets and days.
+``take`` is called once for every free order, and raises the error of the first rule that refuses it; ``standing``
+reports this in advance. Both know an InternetSession only by its id, octets and days.
 """
 
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ from kswifi.vouchers.service import use_voucher
 
 @dataclass(frozen=True, slots=True)
 class OfferStanding:
-    """Whether somebody may order a free offer now: ``refusal`` is None, or the rule that says no."""
+    """Whether a user may order a free offer now: ``refusal`` is None or the first rule's refusal."""
 
     offer_id: str
     refusal: FreeOrderRefusedError | None
@@ -58,7 +58,7 @@ class OfferStanding:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How somebody stands with free data; octets."""
+    """A user's standing with free data; amounts are octets."""
 
     allowance_octets: int
     allowance_days: int
@@ -70,7 +70,7 @@ class Standing:
 
 
 class FreeData:
-    """The rules of free data, and the marks by which it knows people again."""
+    """The rules of free data, and the marks by which it recognises people."""
 
     def __init__(self, database: Database, marks: Marks, rules: FreeDataRules | None = None) -> None:
         self.rules = rules or FreeDataRules()
@@ -79,10 +79,10 @@ class FreeData:
         self._database = database
 
     def require_identified(self, connection: Connection, user_id: str) -> None:
-        """Refuse any order, free or paid, of somebody who is not identified as far as the operator asks.
+        """Refuse any order, free or paid, of a user whose KYC level is too low.
 
         Raises:
-            KycLevelTooLowError: they are not.
+            KycLevelTooLowError: it is lower than the rules require.
         """
         needed = self.rules.kyc_level
         level = kyc_level(connection, user_id) if needed else 0
@@ -103,10 +103,10 @@ class FreeData:
         device_id: str | None = None,
         eid: Eid | None = None,
     ) -> None:
-        """Give a free session, and reserve what it may cost; to be asked in the transaction that orders it.
+        """Grant a free InternetSession and reserve its cost; call it in the transaction that orders it.
 
         Raises:
-            FreeOrderRefusedError: a rule says no, by its own subclass; nothing was written.
+            FreeOrderRefusedError: the subclass of the rule that refuses; nothing was written.
         """
         asker = self._asker(connection, user_id, device_id, eid)
         octets = _octets(offer)
@@ -120,7 +120,7 @@ class FreeData:
 
     @contextmanager
     def counting_refusals(self) -> Iterator[None]:
-        """Count the order that is asked for inside if a rule refuses it."""
+        """Count a refusal if a rule refuses the order inside this context."""
         try:
             yield
         except FreeOrderRefusedError as refused:
@@ -136,9 +136,9 @@ class FreeData:
     def take_card(
         self, connection: Connection, session_id: str, octets: int, eid: Eid
     ) -> CardAllowanceExceededError | None:
-        """Note which eUICC holds a free session, before anything of it can be spent.
+        """Store the eUICC of a free InternetSession, before any of it can be spent.
 
-        Return why it must not, where the card has had its share: a new profile's card is only known now.
+        Return the error if the card's allowance is used up: the card of a new profile becomes known only now.
         """
         mark = self.marks.card(str(eid))
         now = transaction_instant(connection)
@@ -151,12 +151,12 @@ class FreeData:
         return None
 
     async def withheld_octets(self, session_id: str) -> int:
-        """Return how much of a session is not released yet; 0 for one that somebody paid for."""
+        """Return the octets of an InternetSession that are not released yet; 0 for a paid one."""
         grant = await self._database.read(lambda connection: find_grant(connection, session_id))
         return 0 if grant is None else grant.withheld_octets
 
     async def standing(self, user_id: str, offers: tuple[Offer, ...], device_id: str | None = None) -> Standing:
-        """Tell how somebody stands, and of each free offer whether they may order it now."""
+        """Return a user's standing, and for each free offer whether the user may order it now."""
         now = self._database.clock.now()
 
         def look(connection: Connection) -> Standing:
@@ -177,12 +177,12 @@ class FreeData:
         return await self._database.read(look)
 
     def left_octets(self, connection: Connection, user_id: str) -> int:
-        """Return what is left of a user's allowance."""
+        """Return the octets that are left of a user's allowance."""
         asker = self._asker(connection, user_id, None, None)
         return octets_left(connection, asker, transaction_instant(connection), self.rules)
 
     async def wait(self, user_id: str, offer: Offer) -> None:
-        """Put somebody on the waiting list for an offer that only the missing money refuses; again is no error.
+        """Put a user on the waiting list for an offer that is refused only for lack of money. Idempotent.
 
         Raises:
             NO_WAITING_LIST: no list is kept, or it is not the money that is missing.
@@ -222,9 +222,9 @@ class FreeData:
         return None
 
     def _require(self, connection: Connection, asker: Asker, offer: Offer, now: datetime) -> Voucher | None:
-        """Refuse by the first rule that an order breaks; return the voucher that it is given for, if it is for one.
+        """Raise the error of the first rule that refuses an order; return the voucher that it uses, if any.
 
-        The order of the rules is that of what helps soonest.
+        The order of the rules puts first the error that helps the user most quickly.
         """
         words = budgets.stopped(connection)
         if words is not None:
@@ -239,7 +239,7 @@ class FreeData:
         return require_payer(connection, vouchers, cost_kobo, now, self.rules, needed=needed)
 
     def _require_shown(self, asker: Asker, vouchers: list[Voucher]) -> bool:
-        """Refuse who has not shown what is asked of everybody; return whether it is a voucher that they show."""
+        """Refuse a user without the required phone number or voucher; return whether a voucher is needed."""
         match self.rules.required:
             case Requirement.PHONE if asker.phone_mark is None:
                 raise PhoneNotVerifiedError("verify your phone number first: a code is sent to it")

@@ -21,7 +21,7 @@ free_budget: Final = Table(
     Column("monthly_kobo", ExactInteger),
     Column("alert_percent", Integer, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    # The last line of defence: whatever a defect asks for, no budget is ever overdrawn.
+    # The last line of defence: no defect in the code can overdraw a budget.
     CheckConstraint("reserved_kobo >= 0 AND spent_kobo >= 0", name="not_negative"),
     CheckConstraint("reserved_kobo + spent_kobo <= total_kobo", name="not_overdrawn"),
 )
@@ -30,12 +30,12 @@ free_budget_day: Final = Table(
     "free_budget_day",
     metadata,
     Column("day", String(10), primary_key=True),
-    # '' where no budget paid: its days count towards the ceilings of all.
+    # '' if no budget paid: these days count towards the common ceilings.
     Column("budget_id", String(32), primary_key=True),
     Column("committed_kobo", ExactInteger, nullable=False),
     CheckConstraint("committed_kobo >= 0", name="not_negative"),
 )
-"""What the orders of each local day have committed, less what came back of them."""
+"""What the orders of each local day have committed, less returns."""
 
 free_stop: Final = Table(
     "free_stop",
@@ -44,7 +44,7 @@ free_stop: Final = Table(
     Column("words", String(200), nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )
-"""The kill switch: while its row is here, no free data is given."""
+"""The kill switch: while this row exists, free data is stopped."""
 
 free_grant: Final = Table(
     "free_grant",
@@ -75,7 +75,7 @@ free_grant: Final = Table(
     Index(None, "card_mark", "ordered_at"),
     Index(None, "ended_at", "ordered_at"),
 )
-"""Every free session as its payer sees it; marks are keyed digests, forgotten when the rolling days are over."""
+"""Every free InternetSession as its payer sees it. Marks are keyed digests, deleted after the rolling days."""
 
 free_waiting: Final = Table(
     "free_waiting",
@@ -85,4 +85,4 @@ free_waiting: Final = Table(
     Column("since", UtcDateTime, nullable=False, index=True),
     Column("told_at", UtcDateTime),
 )
-"""Who waits for budget, in the order of their coming; and for a while, who was told that there is some."""
+"""The waiting list for budget, in order of entry; those who were notified stay in it for a while."""

@@ -1,4 +1,4 @@
-"""What an operator may have left open: said where it cannot be overlooked, before the money is gone."""
+"""Warnings at start about settings that leave the cost of free data unlimited."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -20,12 +20,12 @@ ASKS_NOTHING: Final = (
 
 
 def left_open(rules: FreeDataRules, budgets: Sequence[Budget]) -> tuple[str, ...]:
-    """Return what leaves the cost of free data without a limit, in words for its operator."""
+    """Return warnings, as texts for the operator, about missing limits of the cost of free data."""
     found = []
     if not rules.cost_kobo_per_gb:
         found.append(NO_COST)
     ceiling = rules.daily_kobo is not None or rules.monthly_kobo is not None
-    # A venue's money limits its vouchers alone; and where everybody needs one, the sheets are the limit.
+    # A venue's budget limits only its vouchers. If everybody needs a voucher, the printed sheets are the limit.
     limited = any(it.kind is not BudgetKind.VENUE for it in budgets) or rules.required is Requirement.VOUCHER
     if not ceiling and not limited:
         found.append(NO_LIMIT)

@@ -1,4 +1,4 @@
-"""Vouchers and free data: who holds one that is still good, and whether its venue can pay."""
+"""Vouchers that pay for free data: which of a user's vouchers are valid, and whether their venues can pay."""
 
 from datetime import datetime
 from typing import Final
@@ -13,14 +13,14 @@ from kswifi.vouchers.model import Voucher
 from kswifi.vouchers.service import vouchers_of
 
 VOUCHERS_LIMIT: Final = 500
-"""Of one account; the rates of redeeming keep everybody far below."""
+"""The maximum of vouchers of one account that are read; the rate limits of redeeming keep the number far lower."""
 
 
 def good_vouchers(connection: Connection, user_id: str, now: datetime) -> list[Voucher]:
-    """Return the vouchers with which somebody may order; what expires first comes first.
+    """Return the vouchers with which a user may order; the first to expire comes first.
 
-    A voucher is used up by its session, unless that ended with not one octet used: as with every allowance, what
-    failed, was cancelled or expired untouched costs nothing.
+    An InternetSession uses up its voucher, unless it ended without one used octet: what failed, was cancelled or
+    expired unused costs nothing, as with every allowance.
     """
     held = [it for it in vouchers_of(connection, user_id, VOUCHERS_LIMIT) if it.expires_at > now]
     used = [it.session_id for it in held if it.session_id is not None]
@@ -42,10 +42,10 @@ def require_payer(
     *,
     needed: bool,
 ) -> Voucher | None:
-    """Return the voucher that an order is given for; None for one that the other budgets pay and no voucher is for.
+    """Return the voucher that pays for an order; None if other budgets pay and no voucher is used.
 
-    A venue that can pay does. Where a voucher is needed and no venue of theirs can, the order is refused; where it
-    is not, the other budgets pay, and the voucher is kept.
+    A venue that can pay does. Otherwise, if a voucher is ``needed``, the order is refused; if not, the other
+    budgets pay and the voucher is kept.
 
     Raises:
         BudgetGoneError: nobody can pay.

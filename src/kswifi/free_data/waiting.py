@@ -1,4 +1,4 @@
-"""The operator's waiting list: who is told, in the order of their coming, when there is money for them again."""
+"""The operator's waiting list: users are notified in order of entry when there is money for them."""
 
 from datetime import timedelta
 from typing import Final
@@ -17,13 +17,13 @@ from kswifi.outbox.service import publish
 FREE_DATA_AGAIN: Final = "free_data_again"
 TOLD_AT_ONCE: Final = 100
 HEAD_START: Final = timedelta(minutes=15)
-"""How long those who were told have before the next are told of the same money."""
+"""The head start of notified users, before the next ones are notified of the same money."""
 
 _t = free_waiting.c
 
 
 def join(connection: Connection, user_id: str, octets: int) -> None:
-    """Put somebody at the end of the list; who waits already keeps their place."""
+    """Put a user at the end of the list; no effect for a user who is waiting already."""
     now = transaction_instant(connection)
     connection.execute(delete(free_waiting).where(_t.user_id == user_id, _t.told_at.is_not(None)))
     connection.execute(
@@ -34,26 +34,26 @@ def join(connection: Connection, user_id: str, octets: int) -> None:
 
 
 def leave(connection: Connection, user_id: str) -> None:
-    """Take somebody off the list."""
+    """Remove a user from the list."""
     connection.execute(delete(free_waiting).where(_t.user_id == user_id))
 
 
 def waits(connection: Connection, user_id: str) -> bool:
-    """Tell whether somebody is on the list, and was not told yet."""
+    """Return whether a user is on the list and was not notified yet."""
     query = select(_t.user_id).where(_t.user_id == user_id, _t.told_at.is_(None))
     return connection.scalar(query) is not None
 
 
 def how_many(connection: Connection) -> int:
-    """Return how many wait."""
+    """Return the number of waiting users."""
     query = select(func.count()).select_from(free_waiting).where(_t.told_at.is_(None))
     return int(connection.scalar(query) or 0)
 
 
 def tell_some(connection: Connection, rules: FreeDataRules) -> int:
-    """Tell as many as there is money for, the longest waiting first; return how many.
+    """Notify as many users as there is money for, the longest waiting first; return their number.
 
-    No money is kept for them, but nobody else of the list is told of the same money during their head start.
+    No money is reserved for them, but other users are not notified of the same money during their head start.
     """
     now = transaction_instant(connection)
     connection.execute(delete(free_waiting).where(_t.told_at <= now - HEAD_START))

@@ -1,27 +1,27 @@
-"""What proofs of identifiers refuse."""
+"""The errors of identifier proofs."""
 
 from kswifi.kernel.errors import KswifiError
 
 
 class IdentifierCannotBeProvedError(KswifiError):
-    """No sender is set up for this kind of identifier: text messages for numbers, e-mail for addresses."""
+    """No sender is configured for this kind of identifier: text messages for numbers, e-mail for addresses."""
 
     code = "identifier_cannot_be_proved"
 
 
 class UnknownProofError(KswifiError):
-    """No code was asked for under this id, or it is forgotten."""
+    """No proof has this id, or it was deleted."""
 
     code = "unknown_proof"
 
 
 class ProofCodeWrongError(KswifiError):
-    """It is not the code that was sent; ``tries_left`` says how often one may try again."""
+    """The code is wrong; ``tries_left`` is the number of attempts left."""
 
     code = "proof_code_wrong"
 
 
 class ProofCodeOverError(KswifiError):
-    """The code has had its time or its tries, or its message was refused: ask for another."""
+    """The code has expired, has no attempts left, or its message was refused: request a new one."""
 
     code = "proof_code_over"

@@ -1,4 +1,7 @@
-"""Sending the code of a proof: once. If the result is unknown it is not sent again: its user asks for another."""
+"""Outbox handler that sends the code of a proof at most once.
+
+After an unknown result the message is not sent again; the user requests a new code.
+"""
 
 from collections.abc import Mapping
 
@@ -19,7 +22,7 @@ _t = identifier_proof.c
 
 
 class ProofHandlers:
-    """Works the outbox's entries of proofs."""
+    """Handles the outbox entries of proofs."""
 
     def __init__(self, database: Database, digest: Digest, senders: ProofSenders) -> None:
         self._database = database
@@ -27,17 +30,17 @@ class ProofHandlers:
         self._senders = senders
 
     def handlers(self) -> Mapping[str, Handler]:
-        """Return the handler of each kind of entry."""
+        """Return the handler for each kind of entry."""
         return {SEND_KIND: self.send}
 
     async def send(self, entry: Entry) -> JobResult:
-        """Note the intent, send, and note the result."""
+        """Store the intent, send the message, and store the result."""
         proof_id = str(entry.payload["proof_id"])
         message = await self._database.write(lambda connection: self._intend(connection, proof_id))
         if not isinstance(message, TextMessage):
             return message
         sender = self._senders.sender_of(parse_identifier(message.to))
-        if sender is None:  # it was switched off since the code was asked for
+        if sender is None:  # the sender was switched off after the request
             await self._note(proof_id, SendState.REFUSED)
             return Refused("nothing sends codes to this kind of identifier")
         result = await sender.send(message)

@@ -1,7 +1,7 @@
-"""Asking for a code to an identifier and confirming it. No account is ever looked at here.
+"""Request and confirm a code for an identifier, without looking at accounts.
 
-So the answers, and the work for them, are the same whether an account exists or not. What a confirmed proof is good
-for is in ``kswifi.accounts.identifiers``.
+So the answers, and the work for them, are the same whether an account exists or not.
+``kswifi.accounts.identifiers`` defines the use of a confirmed proof.
 """
 
 import hmac
@@ -49,26 +49,26 @@ _t = identifier_proof.c
 
 @dataclass(frozen=True, slots=True)
 class ProofSenders:
-    """What sends codes: text messages to phone numbers, e-mail to addresses; None where nothing does."""
+    """The senders of codes: text messages to phone numbers, e-mail to addresses; None where there is no sender."""
 
     sms: CodeSender | None = None
     email: CodeSender | None = None
 
     def sender_of(self, who: Identifier) -> CodeSender | None:
-        """Return what sends a code to an identifier."""
+        """Return the sender for an identifier; None if there is none."""
         return self.email if who.email is not None else self.sms
 
 
 @dataclass(frozen=True, slots=True)
 class IdentifierProof:
-    """A code that was asked for. Its id is known to the asker alone."""
+    """A requested code. Only its requester knows the id."""
 
     proof_id: str
     expires_at: datetime
 
 
 class IdentifierProofs:
-    """Proofs of one installation by its keyed ``digest``; ``limiter`` is shared with phone verification."""
+    """The proofs of one installation, with its keyed ``digest``; ``limiter`` is shared with phone verification."""
 
     def __init__(
         self,
@@ -93,11 +93,11 @@ class IdentifierProofs:
         return (*phone_number, "email") if self._senders.email is not None else phone_number
 
     async def begin(self, identifier: str, address: str) -> IdentifierProof:
-        """Ask for a code to a phone number or email address.
+        """Request a code to a phone number or email address.
 
         Raises:
             InvalidIdentifierError: it is neither.
-            IdentifierCannotBeProvedError: nothing sends codes to this kind.
+            IdentifierCannotBeProvedError: there is no sender for this kind.
             TooManyAttemptsError: too many codes for this identifier, its prefix, the network address, or in all.
         """
         who = parse_identifier(identifier)
@@ -119,14 +119,15 @@ class IdentifierProofs:
         return IdentifierProof(proof_id, await self._database.write(change))
 
     async def confirm(self, proof_id: str, code: str) -> None:
-        """Take a code that was typed in; the right one again is no error.
+        """Confirm a proof with the code that its user typed in. Idempotent for the right code.
 
         Raises:
-            UnknownProofError: no code was asked for under this id.
-            ProofCodeWrongError, ProofCodeOverError: it is another code, or it has had its time or its tries.
+            UnknownProofError: no proof has this id.
+            ProofCodeWrongError: the code is wrong; the attempt is counted.
+            ProofCodeOverError: the code has expired or has no attempts left.
         """
         refused = await self._database.write(lambda connection: self._confirm(connection, proof_id, code))
-        if refused is not None:  # after the transaction: a wrong try is counted
+        if refused is not None:  # after the transaction, so that a wrong attempt is counted
             raise refused
 
     def _confirm(self, connection: Connection, proof_id: str, code: str) -> KswifiError | None:
@@ -147,7 +148,7 @@ class IdentifierProofs:
         return None
 
     async def lab_message(self, proof_id: str) -> LabMessage:
-        """Return the message of a proof, where messages are kept and not sent.
+        """Return the message of a proof in the lab, where messages are stored and not sent.
 
         Raises:
             UnknownProofError: no code was asked for under this id.
@@ -163,7 +164,7 @@ class IdentifierProofs:
         return found
 
     async def prune(self) -> int:
-        """Forget a batch of proofs that can no longer be used, their identifiers with them; return how many."""
+        """Delete a batch of proofs that can no longer be used, with their identifiers; return their number."""
 
         def change(connection: Connection) -> int:
             over = _t.expires_at <= transaction_instant(connection) - PROOF_LIFETIME

@@ -1,4 +1,4 @@
-"""Forgets what has had its time, a little at a time, so that no table grows for ever."""
+"""Housekeeping: deletes expired rows in small batches, so that no table grows without limit."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -14,14 +14,14 @@ from kswifi.outbox.leases import prune_entries, prune_events
 _log = structlog.get_logger(__name__)
 
 Chore = Callable[[], Awaitable[int]]
-"""Deletes one bounded batch of what is old; returns how many rows that were, 0 when it is through."""
+"""Deletes one bounded batch of expired rows; returns their number, 0 when nothing is left."""
 
 ENTRY_RETENTION: Final = timedelta(days=90)
 EVENT_RETENTION: Final = timedelta(days=14)
 
 
 def outbox_chores(database: Database) -> dict[str, Chore]:
-    """Return the chores of the outbox's own tables."""
+    """Return the chores of the outbox's tables."""
 
     async def entries() -> int:
         return await database.write(lambda connection: prune_entries(connection, ENTRY_RETENTION), alone=True)
@@ -33,7 +33,7 @@ def outbox_chores(database: Database) -> dict[str, Chore]:
 
 
 class Housekeeper:
-    """Does every chore to its end, now and then."""
+    """Runs every chore to its end at intervals."""
 
     def __init__(self, chores: Mapping[str, Chore], every_seconds: float = 3600.0) -> None:
         self._chores = dict(chores)
@@ -41,7 +41,7 @@ class Housekeeper:
         self._stop = asyncio.Event()
 
     async def run(self) -> None:
-        """Do the chores at once and then again and again, until ``stop``."""
+        """Run all chores at once and then at intervals, until ``stop``."""
         while not self._stop.is_set():
             await self.run_once()
             try:
@@ -51,7 +51,7 @@ class Housekeeper:
                 continue
 
     async def run_once(self) -> int:
-        """Do every chore to its end; return how many rows went. One that is refused waits for the next time."""
+        """Run every chore to its end; return the number of deleted rows. A failed chore is run again next time."""
         total = 0
         for name, chore in self._chores.items():
             try:
@@ -62,5 +62,5 @@ class Housekeeper:
         return total
 
     def stop(self) -> None:
-        """Let ``run`` return after the batch it is at."""
+        """End ``run`` after its present batch."""
         self._stop.set()

@@ -1,10 +1,10 @@
-"""Works the outbox: leased, bounded, and again after a crash.
+"""The outbox worker: it leases entries, bounds their time, and repeats them after a crash.
 
-Any number of workers may run, in any number of processes. An entry is worked by one of them at a time: its lease
-outlasts the time its handler is given. When a worker dies, another takes its entries over once the lease has run
-out, and so a handler can meet work that was half done, or done but not noted. Hence the rule for handlers: derive
-every id from the entry's payload or key, so that doing it twice does it once, and on a repeat (``attempts`` > 1)
-reconcile before acting.
+Any number of workers may run, in any number of processes. One worker handles an entry at a time: the lease is
+longer than the time limit of its handler. When a worker dies, another takes over its entries after their leases
+expire. So a handler can find work that is half done, or done but not recorded. Hence the rule for handlers: derive
+every id from the entry's payload or key, so that repetition has no further effect, and on a repetition
+(``attempts`` > 1) reconcile before acting.
 """
 
 import asyncio
@@ -30,10 +30,10 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    """How much at once, how long, how often.
+    """Limits of concurrency, time and repetition.
 
-    A handler is cancelled after ``handler_seconds`` and its result counts as unknown; the lease is longer by a
-    margin in which that is written down.
+    A handler is cancelled after ``handler_seconds`` and its result counts as unknown; ``lease_margin_seconds`` is
+    the time to record this before the lease expires.
     """
 
     concurrency: int = 4
@@ -46,7 +46,7 @@ class WorkerLimits:
 
 
 class Worker:
-    """Takes due entries of the kinds it has handlers for, and works them."""
+    """Leases due entries of the kinds that it has handlers for, and handles them."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Worker:
         self._running: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Work until ``stop``, then let the handlers that are at it finish."""
+        """Work until ``stop``, then let the running handlers finish."""
         unsubscribe = self._database.subscribe(WORK_TOPIC, self._wake.set)
         try:
             while not self._stopping:
@@ -80,7 +80,7 @@ class Worker:
                 task.cancel()
 
     async def run_until_idle(self) -> int:
-        """Work what is due now, and what that makes due, then return how many were worked."""
+        """Handle the entries that are due, and those that become due by it; return their number."""
         worked = 0
         while taken := await self._take():
             worked += taken
@@ -88,7 +88,7 @@ class Worker:
         return worked
 
     def stop(self) -> None:
-        """Take nothing more; ``run`` then returns."""
+        """Take no further entries; ``run`` then returns."""
         self._stopping = True
         self._wake.set()
 
@@ -100,11 +100,11 @@ class Worker:
             pass
 
     async def _take(self) -> int:
-        """Lease as many entries as there are free hands, and start on them."""
+        """Lease as many entries as there are free handlers, and start on them."""
         free = self._limits.concurrency - len(self._running)
         if free <= 0:
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
-            return 1  # a hand came free: look again at once
+            return 1  # a handler became free: take again at once
         lease = timedelta(seconds=self._limits.handler_seconds + self._limits.lease_margin_seconds)
         try:
             entries = await self._database.write(
@@ -125,7 +125,7 @@ class Worker:
         self._running.discard(task)
         self._wake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("worker_lost_an_entry", task=task.get_name(), exc_info=error)  # its lease will run out
+            _log.error("worker_lost_an_entry", task=task.get_name(), exc_info=error)  # its lease will expire
 
     async def _work(self, entry: Entry) -> None:
         result = await self._handled(entry)
@@ -141,8 +141,8 @@ class Worker:
                 return await self._handlers[entry.kind](entry)
         except TimeoutError:
             return Unknown(f"not finished within {self._limits.handler_seconds:g} seconds")
-        except Exception as error:  # noqa: BLE001 - as said below
-            # The edge of the process's work: a handler's defect must not end the worker, nor lose the entry.
+        except Exception as error:  # noqa: BLE001 - see below
+            # A handler's defect must neither end the worker nor lose the entry.
             _log.exception("job_failed", kind=entry.kind, key=entry.key, attempt=entry.attempts)
             return Unknown(f"{type(error).__name__}: {error}")
 
@@ -164,7 +164,7 @@ class Worker:
         return await self._database.write(lambda connection: finish(connection, entry, state, reason))
 
     def _delay(self, attempts: int) -> timedelta:
-        """Return the exponential back-off with a random half, so that many failures do not return as one wave."""
+        """Return an exponential back-off with a random half, so that failures do not repeat all at once."""
         longest = self._limits.longest_delay_seconds
         seconds = min(self._limits.first_delay_seconds * 2 ** min(attempts - 1, 30), longest)
         return timedelta(seconds=seconds * (0.5 + self._chance() / 2))

@@ -1,1 +1,1 @@
-"""Floor 3: what people are told when no page is open, by Web Push (RFC 8030): alerts, once each, to each device."""
+"""Floor 3: notifications by Web Push (RFC 8030): each alert is sent once to each device of a user."""

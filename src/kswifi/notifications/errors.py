@@ -1,10 +1,10 @@
-"""What notifications refuse."""
+"""The errors of notifications."""
 
 from kswifi.kernel.errors import KswifiError, Refusal
 
 
 class PushEndpointRefusedError(KswifiError):
-    """The address of a subscription is none that a push service has: not HTTPS, or not in the public internet."""
+    """The endpoint of a subscription is not HTTPS, or not in the public internet."""
 
     code = "push_endpoint_refused"
 

@@ -1,7 +1,7 @@
-"""Follows the domain events, and leaves an outbox entry for each alert and device.
+"""Follows the domain events, and writes an outbox entry for each alert and device.
 
-What is read, what is noted as told and what is to be sent stand in one transaction: each alert is told once,
-whenever the process dies.
+The position in the events, the mark that an alert was decided and its outbox entries are written in one
+transaction, so each alert is sent once, also after a crash.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ TELL_OF_THE_END: Final = "tell_of_the_end"
 EVENTS_AT_ONCE: Final = 200
 POLL_SECONDS: Final = 5.0
 STALE: Final = timedelta(hours=12)
-"""News this old is no news: it is not sent any more."""
+"""Older alerts are not sent any more."""
 
 GONE: Final = "gone"
 _NAME: Final = "alerts"
@@ -43,7 +43,7 @@ _log = structlog.get_logger(__name__)
 
 
 class AlertFollower:
-    """Reads domain events and decides on alerts; its handlers send them."""
+    """Reads domain events and decides which alerts they cause; its handlers send the alerts."""
 
     def __init__(self, database: Database, transport: PushTransport) -> None:
         self._database = database
@@ -52,7 +52,7 @@ class AlertFollower:
         self._stopping = False
 
     async def run(self) -> None:
-        """Follow until ``stop``."""
+        """Follow the events until ``stop``."""
         unsubscribe = self._database.subscribe(EVENTS_TOPIC, self._wake.set)
         try:
             while not self._stopping:
@@ -70,22 +70,22 @@ class AlertFollower:
             unsubscribe()
 
     def stop(self) -> None:
-        """Let ``run`` return after what it is at."""
+        """End ``run`` after its present batch."""
         self._stopping = True
         self._wake.set()
 
     async def catch_up(self) -> None:
-        """Decide on all events there are. What happened before the first start is nobody's news."""
+        """Process all new events. Events before the first start cause no alerts."""
         while not self._stopping:
             if not await self._database.write(_decide_on_some):
                 return
 
     def handlers(self) -> Mapping[str, Handler]:
-        """Return the handler of each kind."""
+        """Return the handler for each kind of entry."""
         return {PUSH: self.send, TELL_OF_THE_END: self.tell_of_the_end}
 
     async def send(self, entry: Entry) -> JobResult:
-        """Send one alert to one device; a device that is gone is forgotten."""
+        """Send one alert to one device; delete a subscription that no longer exists at the push service."""
         payload = entry.payload
         if unix_seconds(self._database.clock.now()) - payload["at"] > STALE.total_seconds():
             return Refused("it is no news any more")
@@ -102,7 +102,7 @@ class AlertFollower:
         return result
 
     async def tell_of_the_end(self, entry: Entry) -> JobResult:
-        """Tell that a session ends within a day, if there still is something of it."""
+        """Alert the owner that an InternetSession ends within a day, if some of it is left."""
 
         def tell(connection: Connection) -> None:
             try:
@@ -117,7 +117,7 @@ class AlertFollower:
 
 
 def _decide_on_some(connection: Connection) -> bool:
-    """Decide on the next events; tell whether there were some."""
+    """Process the next events; return whether there were any."""
     sequence = _sequence(connection)
     if sequence is None:
         _put_sequence(connection, event_bounds(connection)[1])
@@ -154,7 +154,7 @@ def _decide(connection: Connection, event: DomainEvent) -> None:
 
 
 def _tell(connection: Connection, session: InternetSession, alerts: list[Alert]) -> None:
-    """Tell the last of these alerts that was not told yet; all of them count as told."""
+    """Send the last of these alerts that was not sent yet; mark all of them as sent."""
     now = transaction_instant(connection)
     fresh: Alert | None = None
     for alert in alerts:
@@ -183,7 +183,7 @@ def _tell(connection: Connection, session: InternetSession, alerts: list[Alert])
 
 
 def _message(session: InternetSession, alert: Alert) -> str:
-    """Return what the service worker makes words of, in its person's language."""
+    """Return the data from which the service worker makes the text, in the user's language."""
     return msgspec.json.encode(
         {
             "what": alert.kind,

@@ -1,4 +1,4 @@
-"""Which alerts a session's figures call for: pure rules, no I/O."""
+"""The alerts of an InternetSession by its figures: pure rules, no I/O."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,14 +8,14 @@ from typing import Final
 from kswifi.sessions.model import USAGE_SHARES
 
 BEFORE_THE_END: Final = timedelta(days=1)
-"""How long before its last moment a session's owner is told."""
+"""How long before the end of its validity the owner of an InternetSession is alerted."""
 
 KEY_OCTETS: Final = 65
 SECRET_OCTETS: Final = 16
 
 
 class AlertKind(StrEnum):
-    """What an alert says."""
+    """The kinds of alerts."""
 
     SHARE = "share"
     FINISHED = "finished"
@@ -24,20 +24,20 @@ class AlertKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert; ``percent`` of a share alone. ``name`` tells it from the session's others for good."""
+    """One alert; only SHARE has a ``percent``. ``name`` is unique among the alerts of an InternetSession."""
 
     kind: AlertKind
     percent: int | None = None
 
     @property
     def name(self) -> str:
-        """Return what it is told once by."""
+        """Return the name under which the alert is marked as sent."""
         return str(self.kind) if self.percent is None else f"{self.kind}-{self.percent}"
 
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A device that wants to be told: where, and the keys that it alone can read with (RFC 8291, 2)."""
+    """A device's push subscription: its endpoint, public key and authentication secret (RFC 8291, 2)."""
 
     subscription_id: str
     endpoint: str
@@ -47,18 +47,18 @@ class Subscription:
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What a user wants to be told."""
+    """The kinds of alerts that a user wants."""
 
     usage: bool = True
     expiry: bool = True
 
     def wants(self, alert: Alert) -> bool:
-        """Tell whether an alert is wanted."""
+        """Return whether the user wants an alert."""
         return self.expiry if alert.kind is AlertKind.ENDS else self.usage
 
 
 def shares_passed(used_octets: int, allowance_octets: int | None) -> tuple[Alert, ...]:
-    """Return the alerts of all thresholds that are passed, the lowest first; none of an uncapped session."""
+    """Return the alerts of all thresholds that are passed, the lowest first; none for an uncapped session."""
     if not allowance_octets:
         return ()
     return tuple(
@@ -69,5 +69,5 @@ def shares_passed(used_octets: int, allowance_octets: int | None) -> tuple[Alert
 
 
 def tell_of_the_end_at(valid_until: datetime) -> datetime:
-    """Return when a session's owner is told that it ends."""
+    """Return when the owner is alerted that the InternetSession ends."""
     return valid_until - BEFORE_THE_END

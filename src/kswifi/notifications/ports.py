@@ -1,4 +1,4 @@
-"""What carries a message to a device."""
+"""The port of a push transport."""
 
 from typing import Protocol
 
@@ -7,22 +7,22 @@ from kswifi.outbox.results import JobResult
 
 
 class PushTransport(Protocol):
-    """A way to a device's push service.
+    """Sends messages to the push services of devices.
 
-    ``Refused`` with reason ``gone`` means that the subscription is no more. The same ``topic`` replaces what was
-    not delivered yet (RFC 8030, 5.4), so sending again what may have been sent does no harm.
+    ``Refused`` with reason ``gone`` means that the subscription no longer exists. A message replaces an undelivered
+    one with the same ``topic`` (RFC 8030, 5.4), so sending a message again is harmless.
     """
 
     @property
     def public_key(self) -> str:
-        """The key that browsers subscribe with (RFC 8292, 3.2), base64url."""
+        """The public key with which browsers subscribe (RFC 8292, 3.2), base64url."""
         ...
 
     def check_endpoint(self, endpoint: str) -> None:
-        """Refuse an address to which nothing may be sent.
+        """Refuse an endpoint to which messages must not be sent.
 
         Raises:
-            PushEndpointRefusedError: not HTTPS, or an address that is not public.
+            PushEndpointRefusedError: it is not HTTPS, or its address is not public.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""Whom to tell and what: subscriptions of devices, and their owners' wishes."""
+"""Push subscriptions of devices, and the kinds of alerts that their owners want."""
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Connection, delete, select
@@ -12,13 +12,13 @@ from kswifi.notifications.ports import PushTransport
 from kswifi.notifications.sql import notification_wish, push_subscription
 
 SUBSCRIPTIONS_LIMIT = 10
-"""Devices of one account; a further one takes the oldest one's place."""
+"""The maximum of devices of one account; a further one replaces the oldest."""
 
 _t = push_subscription.c
 
 
 class NotificationService:
-    """Subscriptions and wishes, on the control plane's database."""
+    """Subscriptions and wishes in the database of the control plane."""
 
     def __init__(self, database: Database, transport: PushTransport) -> None:
         self._database = database
@@ -26,11 +26,11 @@ class NotificationService:
 
     @property
     def public_key(self) -> str:
-        """The key that browsers subscribe with, base64url."""
+        """The public key with which browsers subscribe, base64url."""
         return self._transport.public_key
 
     async def subscribe(self, user_id: str, endpoint: str, key: bytes, secret: bytes) -> str:
-        """Keep a device's subscription; return its id. The same endpoint again changes its keys and its owner.
+        """Store a device's subscription; return its id. The same endpoint again updates its keys and its owner.
 
         Raises:
             PushEndpointRefusedError, PUSH_KEY_INVALID: nothing could, or may, be sent to it.
@@ -63,7 +63,7 @@ class NotificationService:
 
 
 def remove_subscription(connection: Connection, user_id: str, subscription_id: str) -> None:
-    """Forget a device of a user.
+    """Delete a subscription of a user.
 
     Raises:
         UNKNOWN_PUSH_SUBSCRIPTION: the user has no such subscription.
@@ -74,7 +74,7 @@ def remove_subscription(connection: Connection, user_id: str, subscription_id: s
 
 
 def put_wishes(connection: Connection, user_id: str, wishes: Wishes) -> None:
-    """Keep what a user wants to be told."""
+    """Store which kinds of alerts a user wants."""
     values = {"usage": wishes.usage, "expiry": wishes.expiry}
     connection.execute(
         insert(notification_wish)
@@ -84,37 +84,37 @@ def put_wishes(connection: Connection, user_id: str, wishes: Wishes) -> None:
 
 
 def standing_of(connection: Connection, user_id: str) -> tuple[Wishes, list[Subscription]]:
-    """Return what a user wants to be told, and where."""
+    """Return the kinds of alerts that a user wants, and the user's subscriptions."""
     return wishes_of(connection, user_id), subscriptions_of(connection, user_id)
 
 
 def wishes_of(connection: Connection, user_id: str) -> Wishes:
-    """Return what a user wants to be told: everything, until they say otherwise."""
+    """Return the kinds of alerts that a user wants; all kinds by default."""
     t = notification_wish.c
     row = connection.execute(select(t.usage, t.expiry).where(t.user_id == user_id)).one_or_none()
     return Wishes() if row is None else Wishes(row.usage, row.expiry)
 
 
 def subscriptions_of(connection: Connection, user_id: str) -> list[Subscription]:
-    """Return a user's devices."""
+    """Return a user's subscriptions."""
     query = select(_t.subscription_id, _t.endpoint, _t.key, _t.secret).where(_t.user_id == user_id)
     return [Subscription(*row) for row in connection.execute(query)]
 
 
 def find_subscription(connection: Connection, subscription_id: str) -> Subscription | None:
-    """Return a device, None where it is gone."""
+    """Return a subscription; None if it was deleted."""
     query = select(_t.subscription_id, _t.endpoint, _t.key, _t.secret).where(_t.subscription_id == subscription_id)
     row = connection.execute(query).one_or_none()
     return None if row is None else Subscription(*row)
 
 
 def forget_subscription(connection: Connection, subscription_id: str) -> None:
-    """Forget a device that is no more."""
+    """Delete a subscription that no longer exists at the push service."""
     connection.execute(delete(push_subscription).where(_t.subscription_id == subscription_id))
 
 
 def forget_notifications(connection: Connection, user_id: str) -> None:
-    """Forget where and what a user wants to be told."""
+    """Delete a user's subscriptions and wishes."""
     for table in (push_subscription, notification_wish):
         connection.execute(delete(table).where(table.c.user_id == user_id))
 

@@ -33,7 +33,7 @@ told_alert: Final = Table(
     Column("name", String(16), primary_key=True),
     Column("at", UtcDateTime, nullable=False),
 )
-"""Each alert of a session is told once: whoever writes its row tells it."""
+"""The alerts of each InternetSession that were sent: the transaction that inserts the row sends the alert."""
 
 notified_sequence: Final = Table(
     "notified_sequence",
@@ -41,4 +41,4 @@ notified_sequence: Final = Table(
     Column("name", String(16), primary_key=True),
     Column("sequence", ExactInteger, nullable=False),
 )
-"""How far the domain events have been read, written with what followed from them."""
+"""The sequence of the last processed domain event, written together with its alerts."""

@@ -1,1 +1,1 @@
-"""Floor 2: what is to be done after a transaction, and what happened in it, written inside it."""
+"""Floor 2: the outbox: work to do after a transaction, and domain events, both written inside it."""

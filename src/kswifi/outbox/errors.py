@@ -1,9 +1,9 @@
-"""What the outbox refuses."""
+"""The errors of the outbox."""
 
 from kswifi.kernel.errors import KswifiError
 
 
 class PayloadTooLargeError(KswifiError):
-    """A payload that belongs in a table of its own."""
+    """The payload is too large for the outbox and belongs in a table of its own."""
 
     code = "payload_too_large"

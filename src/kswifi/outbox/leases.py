@@ -1,7 +1,7 @@
-"""Taking work, giving it back and forgetting it: the worker's side of the outbox table.
+"""Leases of outbox entries: take, finish, postpone and prune them; the worker's side of the table.
 
-A lease is taken with the entry's attempt counted up, and every later write names owner and attempt. A worker that
-slept through its lease therefore writes nothing: its number is an old one.
+Taking a lease increments the entry's attempts, and every later write names the owner and the attempt. So a worker
+whose lease has expired writes nothing, because its attempt number is outdated.
 """
 
 from collections.abc import Collection
@@ -16,11 +16,11 @@ from kswifi.outbox.sql import domain_event, outbox_entry
 
 ERROR_LIMIT: Final = 1000
 PRUNE_LIMIT: Final = 500
-"""Rows deleted in one transaction at most, so that pruning never holds up the writers."""
+"""The maximum of rows deleted in one transaction, so that pruning does not delay the writers."""
 
 _t: Final = outbox_entry.c
 
-# Made once: making a statement anew costs more than running it.
+# Built once: building a statement costs more than running it.
 _LEASE: Final = (
     update(outbox_entry)
     .where(
@@ -59,7 +59,7 @@ _FINISH: Final = (
 def lease_due(
     connection: Connection, *, owner: str, kinds: Collection[str], lease_for: timedelta, limit: int
 ) -> list[Entry]:
-    """Take up to ``limit`` entries that are due and that nobody has a lease on, oldest first."""
+    """Lease up to ``limit`` due entries that have no valid lease, the oldest first."""
     now = transaction_instant(connection)
     rows = connection.execute(
         _LEASE, {"now": now, "kinds": list(kinds), "most": limit, "owner": owner, "until": now + lease_for}
@@ -69,17 +69,17 @@ def lease_due(
 
 
 def release_leases(connection: Connection) -> int:
-    """Give back every entry that is leased; return how many. Only for a process that is alone with the database.
+    """Release all leases; return their number. Only for the one process that uses the database.
 
-    At its start nobody works on anything: what is still leased belongs to one that died, and would else rest until
-    the lease has run out. The attempts stay counted.
+    At its start no worker runs, so each lease belongs to a process that died; without this, its entry would wait
+    until the lease expires. The attempts stay counted.
     """
     leased = update(outbox_entry).where(_t.lease_until.is_not(None)).values(lease_owner=None, lease_until=None)
     return connection.execute(leased).rowcount
 
 
 def finish(connection: Connection, entry: Entry, state: EntryState, reason: str | None = None) -> bool:
-    """End an entry; False if the lease was lost, and then nothing is written."""
+    """End an entry. False if the lease was lost; then nothing is written."""
     result = connection.execute(
         _FINISH,
         {
@@ -95,7 +95,7 @@ def finish(connection: Connection, entry: Entry, state: EntryState, reason: str 
 
 
 def postpone(connection: Connection, entry: Entry, run_at: datetime, reason: str) -> bool:
-    """Give an entry back, to be tried again at ``run_at``; False if the lease was lost."""
+    """Release an entry and let it be tried again at ``run_at``. False if the lease was lost."""
     result = connection.execute(
         update(outbox_entry)
         .where(_held(entry))
@@ -105,13 +105,13 @@ def postpone(connection: Connection, entry: Entry, run_at: datetime, reason: str
 
 
 def counts(connection: Connection) -> dict[str, int]:
-    """Return how many entries there are in each state: what an operator looks at."""
+    """Return the number of entries in each state, for the operator."""
     rows = connection.execute(select(_t.state, func.count()).group_by(_t.state))
     return {row[0]: row[1] for row in rows}
 
 
 def revive(connection: Connection, key: str) -> bool:
-    """Let a stuck entry be tried again, with its attempts counted afresh; False if it is not stuck."""
+    """Let a stuck entry be tried again, with its attempts reset; False if it is not stuck."""
     result = connection.execute(
         update(outbox_entry)
         .where(_t.key == key, _t.state == EntryState.STUCK)
@@ -121,7 +121,7 @@ def revive(connection: Connection, key: str) -> bool:
 
 
 def prune_entries(connection: Connection, older_than: timedelta) -> int:
-    """Forget entries that ended well longer ago than this; stuck ones stay until someone has looked."""
+    """Delete entries that ended before this age; stuck ones stay until a person has handled them."""
     ended = and_(
         _t.state.in_([EntryState.DONE, EntryState.REFUSED]),
         _t.finished_at < transaction_instant(connection) - older_than,
@@ -131,7 +131,7 @@ def prune_entries(connection: Connection, older_than: timedelta) -> int:
 
 
 def prune_events(connection: Connection, older_than: timedelta) -> int:
-    """Forget events older than this; a reader that was away longer is told to load everything anew."""
+    """Delete events older than this; a reader that was away for longer has to load everything again."""
     old = (
         select(domain_event.c.sequence)
         .where(domain_event.c.at < transaction_instant(connection) - older_than)

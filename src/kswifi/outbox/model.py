@@ -1,4 +1,4 @@
-"""Entries to be worked and events to be told: plain values."""
+"""Outbox entries and domain events: plain values."""
 
 import json
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ from typing import Any, Final
 from kswifi.outbox.errors import PayloadTooLargeError
 
 Payload = Mapping[str, Any]
-"""A JSON object: str keys; str, int, bool, None, lists and objects below."""
+"""A JSON object: str keys; str, int, bool, None, lists and objects as values."""
 
 PAYLOAD_LIMIT_OCTETS: Final = 16 * 1024
 
 
 class EntryState(StrEnum):
-    """Where an entry stands. A waiting one may be leased to a worker at the moment."""
+    """The states of an entry. A waiting one may be leased to a worker."""
 
     WAITING = "waiting"
     DONE = "done"
@@ -26,7 +26,7 @@ class EntryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One piece of work, leased: ``attempts`` counts this one and is the lease's fencing number."""
+    """One leased piece of work. ``attempts`` includes this attempt and is the fencing number of the lease."""
 
     id: int
     kind: str
@@ -38,7 +38,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class DomainEvent:
-    """Something that happened to a user's things; ``sequence`` only ever grows."""
+    """Something that happened to a user's data; ``sequence`` only grows."""
 
     sequence: int
     user_id: str
@@ -51,8 +51,8 @@ def checked_payload(payload: Payload) -> dict[str, Any]:
     """Return the payload as a dict.
 
     Raises:
-        PayloadTooLargeError: its JSON is over 16 KiB; large things belong in their own tables.
-        TypeError: something in it is not JSON, or is a float (no amount of ours is one).
+        PayloadTooLargeError: its JSON is over 16 KiB; large data belongs in its own tables.
+        TypeError: a value is not JSON, or is a float (all our amounts are integers).
     """
     size = len(json.dumps(_exact(payload), allow_nan=False))
     if size > PAYLOAD_LIMIT_OCTETS:

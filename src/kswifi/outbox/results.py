@@ -1,4 +1,4 @@
-"""What became of an entry: a handler's answer, known on every floor that has handlers."""
+"""The results of an outbox handler; every floor with handlers uses them."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ from kswifi.outbox.model import Entry
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The effect is there, and durable."""
+    """The effect has happened and is durable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """It will never be done, for this reason; the handler has told whoever must know."""
+    """The work will never be done, for this reason. The handler has informed those concerned."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Nobody knows yet whether it was done, or it cannot be done now: look again later."""
+    """It is unknown whether the work was done, or it cannot be done now: try again later."""
 
     reason: str
 

@@ -1,4 +1,4 @@
-"""Writing work and events, only ever inside the caller's transaction: both happen with it or not at all."""
+"""Writing work and domain events inside the caller's transaction: both are committed with it, or neither."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,28 +12,28 @@ from kswifi.outbox.model import DomainEvent, EntryState, Payload, checked_payloa
 from kswifi.outbox.sql import domain_event, outbox_entry
 
 WORK_TOPIC: Final = "outbox_entry"
-"""Announced when there is new work; see Database.subscribe."""
+"""The topic that is announced when there is new work; see Database.subscribe."""
 
 EVENTS_TOPIC: Final = "domain_event"
-"""Announced when anybody has new events."""
+"""The topic that is announced when any user has new events."""
 
-# Made once: making a statement anew costs more than running it.
+# Built once: building a statement costs more than running it.
 _ENQUEUE: Final = insert(outbox_entry).on_conflict_do_nothing(index_elements=["key"])
 _PUBLISH: Final = domain_event.insert()
 
 
 def events_topic(user_id: str) -> str:
-    """Return the topic announced when this user has new events."""
+    """Return the topic that is announced when this user has new events."""
     return f"domain_event:{user_id}"
 
 
 def enqueue(
     connection: Connection, *, kind: str, key: str, payload: Payload, run_at: datetime | None = None
 ) -> None:
-    """Ask for work after this transaction: at ``run_at``, or at once.
+    """Enqueue work for after this transaction: at ``run_at``, or at once.
 
-    ``key`` names the work for good: asking twice gives one entry, the first. It is kept, and so is that promise,
-    for the retention of finished entries.
+    Idempotent by ``key``: a second call with the same key has no effect while the first entry is retained, that is
+    until the retention of finished entries is over.
     """
     now = transaction_instant(connection)
     connection.execute(
@@ -52,16 +52,16 @@ def enqueue(
 
 
 def is_known(connection: Connection, key: str) -> bool:
-    """Tell whether work of this key has been asked for, and is not forgotten yet."""
+    """Return whether work with this key was enqueued and is still retained."""
     query = select(outbox_entry.c.id).where(outbox_entry.c.key == key)
     return connection.execute(query).first() is not None
 
 
 def publish(connection: Connection, *, user_id: str, kind: str, payload: Payload) -> int:
-    """Tell what happened; return the event's sequence.
+    """Publish a domain event; return its sequence.
 
-    Writers take turns (see Database.write), so sequences are committed in their order and a reader that has
-    seen one has been able to see all before it.
+    Writers run one after the other (see Database.write), so sequences are committed in order. A reader that sees
+    one sequence can see all earlier ones.
     """
     at = transaction_instant(connection)
     result = connection.execute(
@@ -91,7 +91,7 @@ def publish_all(connection: Connection, kind: str, events: Sequence[tuple[str, P
 
 
 def events_after(connection: Connection, user_id: str, sequence: int, limit: int = 100) -> list[DomainEvent]:
-    """Return the user's events after a sequence, oldest first, at most ``limit`` of them."""
+    """Return at most ``limit`` events of a user after a sequence, oldest first."""
     rows = connection.execute(
         select(domain_event)
         .where(domain_event.c.user_id == user_id, domain_event.c.sequence > sequence)
@@ -102,7 +102,7 @@ def events_after(connection: Connection, user_id: str, sequence: int, limit: int
 
 
 def events_of_all(connection: Connection, sequence: int, limit: int = 100) -> list[DomainEvent]:
-    """Return everybody's events after a sequence, oldest first, at most ``limit`` of them."""
+    """Return at most ``limit`` events of all users after a sequence, oldest first."""
     rows = connection.execute(
         select(domain_event)
         .where(domain_event.c.sequence > sequence)
@@ -113,11 +113,11 @@ def events_of_all(connection: Connection, sequence: int, limit: int = 100) -> li
 
 
 def forget_events(connection: Connection, user_id: str) -> None:
-    """Forget a user's events."""
+    """Delete a user's events."""
     connection.execute(delete(domain_event).where(domain_event.c.user_id == user_id))
 
 
 def event_bounds(connection: Connection) -> tuple[int, int]:
-    """Return the sequences of the oldest and the newest event that are kept; (0, 0) when there is none."""
+    """Return the sequences of the oldest and the newest retained event; (0, 0) if there is none."""
     row = connection.execute(select(func.min(domain_event.c.sequence), func.max(domain_event.c.sequence))).one()
     return (row[0] or 0, row[1] or 0)

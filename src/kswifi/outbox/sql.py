@@ -1,4 +1,4 @@
-"""The outbox's tables."""
+"""The tables of the outbox."""
 
 from typing import Final
 

@@ -1,1 +1,1 @@
-"""Floor 3: what costs money: payments through a gateway, the pass that they buy, refunds and receipts."""
+"""Floor 3: payments through a gateway, the passes that they buy, refunds and receipts."""

@@ -1,9 +1,9 @@
-"""What payments put into the book. Every reference follows from the payment, so that nothing is booked twice.
+"""Book entries of payments. Each reference is derived from the payment, so that nothing is booked twice.
 
-What the book holds of one payment is read from the entries whose reference begins with ``payment:REFERENCE:``, and
-what the gateway says beyond that is booked as a difference. So it does not matter in which order, or how often, the
-gateway's figures arrive. Sandbox money is booked like real money, so that the whole procedure is rehearsed, and the
-kind of each such entry begins with ``sandbox_``.
+The booked amounts of a payment are read from the entries whose reference begins with ``payment:REFERENCE:``. Only
+the difference between the gateway's figures and these amounts is booked. So the order and the number of the
+gateway's reports do not matter. Sandbox money is booked like real money, so that the whole procedure is rehearsed;
+the kind of each such entry begins with ``sandbox_``.
 """
 
 from collections.abc import Sequence
@@ -24,9 +24,9 @@ _SENT_BACK: Final = ("refunded", "sent_back")
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """What the book holds of one receipt: ``sent_back_kobo`` left the gateway, ``owed_kobo`` is still owed.
+    """The booked amounts of one receipt: ``sent_back_kobo`` left the gateway, ``owed_kobo`` is still owed.
 
-    ``names`` are the ends of the references, after the receipt's own.
+    ``names`` are the last parts of the entries' references, without the prefix of the receipt.
     """
 
     sent_back_kobo: int
@@ -34,12 +34,12 @@ class Booked:
     names: frozenset[str]
 
     def next_name(self, name: str) -> str:
-        """Return the name of the next entry of a kind of which there can be several."""
+        """Return the name of the next entry of a kind that can occur several times."""
         return f"{name}:{sum(it.partition(':')[0] == name for it in self.names)}"
 
 
 def booked_of(connection: Connection, prefix: str, liability: Account) -> Booked:
-    """Return what the book holds under a reference's prefix; ``liability`` is where it is owed."""
+    """Return the booked amounts under a prefix of references; ``liability`` is the account of the debt."""
     joined = book_line.join(book_entry, book_entry.c.number == book_line.c.number)
     rows = connection.execute(
         select(book_entry.c.reference, book_line.c.account, book_line.c.amount_kobo)
@@ -59,14 +59,14 @@ def booked_of(connection: Connection, prefix: str, liability: Account) -> Booked
 
 
 def booked_of_payment(connection: Connection, payment: Payment) -> Booked:
-    """Return what the book holds of a payment."""
+    """Return the booked amounts of a payment."""
     return booked_of(connection, f"payment:{payment.reference}", Account.REFUNDS_OWED)
 
 
 def book_settled(connection: Connection, payment: Payment, charge: Charge, at: datetime) -> None:
-    """Book a payment that buys what it should: cash less the fee, the fee, and a debt of days to the payer.
+    """Book a settled payment: the cash less the gateway's fee, the fee, and deferred revenue of the price.
 
-    A fee that the payer bore on top of the price is no cost of ours.
+    A fee that the payer paid in addition to the price is not booked as our expense.
     """
     borne_by_payer = charge.amount_kobo - payment.amount_kobo
     lines = [
@@ -78,7 +78,7 @@ def book_settled(connection: Connection, payment: Payment, charge: Charge, at: d
 
 
 def book_unassigned(connection: Connection, payment: Payment, charge: Charge, at: datetime) -> None:
-    """Book kobo that came without a right to it, at once owed back."""
+    """Book kobo that buy nothing (a wrong amount, a late payment) as owed back at once."""
     lines = [
         (Account.CASH_AT_GATEWAY, charge.amount_kobo - charge.fees_kobo),
         (Account.GATEWAY_FEES, charge.fees_kobo),
@@ -92,10 +92,11 @@ def book_unassigned(connection: Connection, payment: Payment, charge: Charge, at
 def book_refund_owed(
     connection: Connection, payment: Payment, earned_kobo: int, total_kobo: int, at: datetime
 ) -> None:
-    """Book that a pass has ended and that ``total_kobo`` of its price is to have gone back in all.
+    """Book the end of a pass of whose price ``total_kobo`` is returned in all; the rest is earned.
 
-    What was still deferred pays for it first. What had been earned and goes back is a refund of income; what stays
-    with the operator of days that will not be delivered (a lost dispute about a part) is earned.
+    Deferred revenue is used first. Revenue that was already earned and is returned becomes a refund of income. What
+    the operator keeps for days that will not be delivered (after a lost dispute about a part of the price) becomes
+    earned revenue.
     """
     sent_back = booked_of_payment(connection, payment).sent_back_kobo
     owed = max(total_kobo - sent_back, 0)
@@ -113,10 +114,10 @@ def book_refund_owed(
 
 
 def book_sent_back(connection: Connection, payment: Payment, total_kobo: int, at: datetime) -> int:
-    """Book what the gateway has sent back, or a bank has taken, beyond what is booked; return how much that is.
+    """Book the part of ``total_kobo`` returned to the payer that is not booked yet; return this part in kobo.
 
-    It pays what is owed first. Beyond the price it is the fee that the payer had borne, now ours. The rest is
-    income given back: a part of the price of a pass that goes on.
+    It reduces what is owed first. An amount above the price is the fee that the payer had paid, which is now our
+    expense. The rest is a refund of income: a part of the price of a pass that continues.
     """
     booked = booked_of_payment(connection, payment)
     more = total_kobo - booked.sent_back_kobo
@@ -136,7 +137,7 @@ def book_sent_back(connection: Connection, payment: Payment, total_kobo: int, at
 
 
 def book_refunded_by_hand(connection: Connection, payment: Payment, at: datetime) -> int:
-    """Book that the operator has sent from the bank what is still owed; return the kobo."""
+    """Book that the operator has sent what is still owed by bank transfer; return the kobo."""
     owed = booked_of_payment(connection, payment).owed_kobo
     if owed:
         lines = [(Account.REFUNDS_OWED, owed), (Account.CASH_AT_BANK, -owed)]
@@ -145,7 +146,7 @@ def book_refunded_by_hand(connection: Connection, payment: Payment, at: datetime
 
 
 def book_fees(connection: Connection, payment: Payment, fees_kobo: int, at: datetime) -> None:
-    """Book that the gateway's fee is another than was booked."""
+    """Book the difference between the gateway's fee and the booked fee."""
     more = fees_kobo - (payment.fees_kobo or 0)
     name = booked_of_payment(connection, payment).next_name("fees")
     lines = [(Account.GATEWAY_FEES, more), (Account.CASH_AT_GATEWAY, -more)]
@@ -153,14 +154,14 @@ def book_fees(connection: Connection, payment: Payment, fees_kobo: int, at: date
 
 
 def book_dispute_fee(connection: Connection, payment: Payment, dispute: Dispute, at: datetime) -> None:
-    """Book what the gateway charges for a lost dispute, once."""
+    """Book the gateway's fee for a lost dispute. Idempotent."""
     if dispute.fee_kobo:
         lines = [(Account.GATEWAY_FEES, dispute.fee_kobo), (Account.CASH_AT_GATEWAY, -dispute.fee_kobo)]
         _post(connection, payment, f"dispute_fee:{dispute.dispute_id}", "dispute_fee", lines, at)
 
 
 def book_earned_day(connection: Connection, payment: Payment, period: PassPeriod, day: int, at: datetime) -> None:
-    """Book that the ``day``-th day of a period has been delivered."""
+    """Book the ``day``-th day of a pass period as earned revenue."""
     earned = earned_after(period.price_kobo, period.valid_days, day)
     amount = earned - earned_after(period.price_kobo, period.valid_days, day - 1)
     if amount:
@@ -174,7 +175,7 @@ def book_earned_day(connection: Connection, payment: Payment, period: PassPeriod
 
 
 def sandbox_kind(kind: str, *, sandbox: bool) -> str:
-    """Return the kind of an entry, marked where no real money moves."""
+    """Return the kind of an entry, with the prefix ``sandbox_`` where no real money moves."""
     return f"sandbox_{kind}" if sandbox else kind
 
 

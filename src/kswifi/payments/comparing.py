@@ -1,7 +1,7 @@
-"""Comparing what is here with what the gateway lists: pure, so that every difference can be tested by itself.
+"""Comparison of stored payments with the gateway's lists: pure functions, so that each difference can be tested.
 
-A finding says what differs. Whether it can be booked by looking the payment up, or needs a person, shows after the
-look: what still differs then needs a person.
+A finding names a difference. The reconciliation then looks up the payment and books what it can; a difference that
+remains needs a person.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,10 +18,10 @@ _Item = TypeVar("_Item", Refund, Dispute)
 
 
 class FindingKind(StrEnum):
-    """What differs between here and the gateway."""
+    """The kinds of difference between this installation and the gateway."""
 
     MISSING_HERE = "missing_here"
-    """Paid at the gateway; there is no payment and no unclaimed receipt."""
+    """Paid at the gateway; this installation has neither a payment nor an unclaimed receipt."""
     NOT_SETTLED_HERE = "not_settled_here"
     """Paid at the gateway; the payment is unpaid here."""
     MISSING_THERE = "missing_there"
@@ -29,19 +29,19 @@ class FindingKind(StrEnum):
     AMOUNT_DIFFERS = "amount_differs"
     FEE_DIFFERS = "fee_differs"
     REFUNDED_THERE = "refunded_there"
-    """A refund that is not noted, or stands differently now."""
+    """A refund that is not stored here, or whose state has changed."""
     DISPUTED = "disputed"
-    """A dispute that is not noted, or stands differently now."""
+    """A dispute that is not stored here, or whose state has changed."""
     SETTLEMENT_NOT_BOOKED = "settlement_not_booked"
     SETTLEMENT_DIFFERS = "settlement_differs"
-    """A payout that does not add up, or contains money of other shops: it is not booked."""
+    """A payout whose amounts do not add up, or that contains money of other shops; it is not booked."""
     NOT_LOOKED_AT = "not_looked_at"
-    """More differed than one run looks at."""
+    """Not looked up, because the limit of look-ups of one run was reached."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One difference. ``item_id`` names a refund, dispute or payout at the gateway; amounts are kobo."""
+    """One difference. ``item_id`` is the gateway's id of a refund, dispute or payout; amounts are in kobo."""
 
     kind: FindingKind
     reference: str | None = None
@@ -53,10 +53,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Here:
-    """What is stored here of the payments that the gateway lists, and of those that were settled in the window.
+    """The stored payments that the gateway lists, and those that were settled in the window.
 
-    ``noted`` are the states of refunds and disputes by kind and id; ``unclaimed`` the references of receipts that
-    no payment claims; ``settlements`` the amounts of the payouts that are booked, by id.
+    ``refunds`` and ``disputes`` map the gateway's ids to the stored states; ``unclaimed`` are the references of
+    receipts without a payment; ``settlements`` maps the ids of booked payouts to their amounts in kobo.
     """
 
     payments: Mapping[str, Payment]
@@ -69,7 +69,7 @@ class Here:
 
 @dataclass(frozen=True, slots=True)
 class There:
-    """What the gateway lists: charges, refunds, disputes, and payouts, each with the charges that it contains."""
+    """The gateway's lists: charges, refunds, disputes, and payouts, each payout with its charges."""
 
     transactions: tuple[Charge, ...]
     refunds: tuple[Refund, ...] = ()
@@ -78,19 +78,19 @@ class There:
     contents: Mapping[str, tuple[Charge, ...]] = field(default_factory=dict)
 
     def charges(self) -> dict[str, Charge]:
-        """Return every charge that is ours by its reference, those of payouts too, each once."""
+        """Return our charges by reference, including those in payouts."""
         of_settlements = (charge for charges in self.contents.values() for charge in charges)
         return {it.reference: it for it in (*of_settlements, *self.transactions) if is_ours(it.reference)}
 
     def references(self) -> set[str]:
-        """Return every payment of ours that is listed in any list."""
+        """Return the references of our payments in all lists."""
         items: tuple[Refund | Dispute, ...] = (*self.refunds, *self.disputes)
         named = {it.reference for it in items if it.reference is not None and is_ours(it.reference)}
         return set(self.charges()) | named
 
 
 def compare(here: Here, there: There) -> list[Finding]:
-    """Return every difference, charges first, then refunds, disputes and payouts."""
+    """Return all differences: charges first, then refunds, disputes and payouts."""
     charges = there.charges()
     found = [finding for charge in charges.values() for finding in _of_charge(here, charge)]
     for reference in sorted(here.settled_in_window):
@@ -112,10 +112,11 @@ def compare(here: Here, there: There) -> list[Finding]:
 
 
 def settlement_problem(settlement: Settlement, contents: tuple[Charge, ...], known: Iterable[str]) -> str | None:
-    """Return why a payout cannot be booked, None if it can.
+    """Return why a payout cannot be booked; None if it can.
 
-    It must be processed less fees less deductions, its charges must sum to what was processed and to its fees, and
-    all of them must be ours: the book holds no money of other shops at the same gateway.
+    The amount paid out must equal the amount processed less fees and deductions; the amounts and fees of its
+    charges must sum to its own; and all charges must be ours, because the book holds no money of other shops at the
+    gateway.
     """
     ours = set(known)
     foreign = [it.reference for it in contents if it.reference not in ours]
@@ -134,7 +135,7 @@ def settlement_problem(settlement: Settlement, contents: tuple[Charge, ...], kno
 
 
 def _ours(items: Iterable[_Item]) -> Iterable[_Item]:
-    # Where the gateway does not say whose it is, it may be ours.
+    # An item without a reference may be ours.
     return (it for it in items if it.reference is None or is_ours(it.reference))
 
 

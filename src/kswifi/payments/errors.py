@@ -1,16 +1,16 @@
-"""What is refused about payments and passes, each with a stable code."""
+"""The errors of payments and passes, each with a stable code."""
 
 from kswifi.kernel.errors import KswifiError
 
 
 class PaymentsError(KswifiError):
-    """Anything this capability refuses."""
+    """The base class of errors about payments and passes."""
 
     code = "payment_refused"
 
 
 class PaymentsNotSetUpError(PaymentsError):
-    """The offer has a price and nothing here can take a payment; nothing was taken."""
+    """The offer has a price and no payment gateway is set up; no money was taken."""
 
     code = "payments_not_set_up"
 
@@ -22,25 +22,25 @@ class NothingToPayError(PaymentsError):
 
 
 class UnknownPaymentError(PaymentsError):
-    """There is no such payment, or it is somebody else's: both look the same from outside."""
+    """The payment does not exist or belongs to another user; the error does not show which."""
 
     code = "unknown_payment"
 
 
 class PaymentNotOpenedError(PaymentsError):
-    """The gateway opened no checkout; nothing was taken. A new payment may be tried."""
+    """The gateway opened no checkout; no money was taken. The user may begin a new payment."""
 
     code = "payment_not_opened"
 
 
 class NothingToDeliverError(PaymentsError):
-    """Nothing could be downloaded under a pass at this moment, so none is sold; nothing was taken."""
+    """No InternetSession could be downloaded under a pass now, so no pass is sold; no money was taken."""
 
     code = "nothing_to_deliver"
 
 
 class TooManyOpenPaymentsError(PaymentsError):
-    """Several payments of this user wait to be paid already."""
+    """The user has the maximum number of payments that wait to be paid."""
 
     code = "too_many_open_payments"
 
@@ -52,36 +52,36 @@ class IllegalPaymentTransitionError(PaymentsError):
 
 
 class NotRefundableError(PaymentsError):
-    """Something of what was bought has been used, or it is over, or a later payment comes first."""
+    """The pass was used, is over, or a later payment has to be refunded first."""
 
     code = "not_refundable"
 
 
 class NoReceiptError(PaymentsError):
-    """There is no receipt of what was not paid."""
+    """The payment was not paid, so there is no receipt."""
 
     code = "no_receipt"
 
 
 class NotTheGatewayInUseError(PaymentsError):
-    """A webhook for a gateway that takes no payments here."""
+    """The webhook is for a gateway that is not in use here."""
 
     code = "not_the_gateway_in_use"
 
 
 class WebhookSignatureWrongError(PaymentsError):
-    """A webhook whose signature is missing or wrong: it is not from the gateway."""
+    """The webhook's signature is missing or wrong, so it is not from the gateway."""
 
     code = "webhook_signature_wrong"
 
 
 class WebhookUnreadableError(PaymentsError):
-    """A webhook that is signed as it should be and says nothing that can be read."""
+    """The webhook has a valid signature but unreadable content."""
 
     code = "webhook_unreadable"
 
 
 class GatewayNotListedError(PaymentsError):
-    """The gateway did not give one of its lists; ``refused`` tells whether it said no, or nothing that is known."""
+    """The gateway did not return a list; ``refused`` is True if it refused, False if the result is unknown."""
 
     code = "gateway_not_listed"

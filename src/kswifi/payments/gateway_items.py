@@ -1,7 +1,7 @@
-"""What the gateway lists besides charges, noted under the gateway's own ids: refunds, disputes, payouts.
+"""Items in the gateway's lists other than charges, stored under the gateway's ids: refunds, disputes, payouts.
 
-Also receipts that no payment of ours claims. The notes say what has been taken into the book already, and what is
-still open there; the money itself is in the book alone.
+Receipts without a payment are stored here too. The rows show what has been booked and what is still open; the
+amounts of money are kept only in the book.
 """
 
 from collections.abc import Sequence
@@ -24,28 +24,28 @@ from kswifi.payments.store import batched
 _log = structlog.get_logger(__name__)
 
 LISTED: Final = 500
-"""How many items of a kind are shown at most."""
+"""The maximum number of items of a kind that are shown."""
 
 
 class ItemKind(StrEnum):
-    """What kind of thing the gateway lists."""
+    """The kinds of gateway items."""
 
     REFUND = "refund"
     DISPUTE = "dispute"
     SETTLEMENT = "settlement"
     UNCLAIMED = "unclaimed"
-    """A receipt under a reference of ours for which there is no payment: it was deleted."""
+    """A receipt with a reference of ours whose payment was deleted."""
 
 
 HELD: Final = "held"
-"""The state of an unclaimed receipt whose money has not gone back."""
+"""The state of an unclaimed receipt whose money has not been returned."""
 RETURNED: Final = "returned"
-"""The state of an unclaimed receipt whose money has gone back."""
+"""The state of an unclaimed receipt whose money has been returned."""
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayItem:
-    """One thing that the gateway lists, as it was last seen."""
+    """One item of a gateway's list, in its last known state."""
 
     gateway: str
     kind: ItemKind
@@ -60,7 +60,7 @@ class GatewayItem:
 
 
 def note_item(connection: Connection, item: GatewayItem) -> None:
-    """Note an item, or how it stands now."""
+    """Insert an item, or update its state."""
     values = {column.name: getattr(item, column.name) for column in gateway_item.c} | {"kind": str(item.kind)}
     new = insert(gateway_item).values(values)
     changed = {
@@ -70,7 +70,7 @@ def note_item(connection: Connection, item: GatewayItem) -> None:
 
 
 def note_standing(connection: Connection, gateway: str, sandbox: bool, standing: Standing) -> None:
-    """Note the refunds and disputes of one charge; a new dispute, or a decided one, is logged for the operator."""
+    """Store the refunds and disputes of one charge; log a new or decided dispute for the operator."""
     reference, now = standing.charge.reference, transaction_instant(connection)
     common = {"gateway": gateway, "reference": reference, "sandbox": sandbox, "noted_at": now}
     items = [_refund_item(it, common) for it in standing.refunds if it.refund_id]
@@ -89,7 +89,7 @@ def note_standing(connection: Connection, gateway: str, sandbox: bool, standing:
 
 
 def settlement_amounts(connection: Connection, gateway: str, settlement_ids: Sequence[str]) -> dict[str, int]:
-    """Return what the booked ones of these payouts have paid out, in kobo, by their ids."""
+    """Return the amounts in kobo of those payouts that are booked, by id."""
     found: dict[str, int] = {}
     for some in batched(settlement_ids):
         query = select(gateway_item.c.item_id, gateway_item.c.amount_kobo).where(
@@ -102,7 +102,7 @@ def settlement_amounts(connection: Connection, gateway: str, settlement_ids: Seq
 
 
 def items_about(connection: Connection, gateway: str, references: Sequence[str]) -> list[GatewayItem]:
-    """Return the items of some payments."""
+    """Return the items that belong to some payments."""
     there = gateway_item.c.gateway == gateway
     return [
         _read(row)
@@ -114,7 +114,7 @@ def items_about(connection: Connection, gateway: str, references: Sequence[str])
 def items_in_state(
     connection: Connection, kind: ItemKind, state: str, gateway: str | None = None
 ) -> list[GatewayItem]:
-    """Return the items of a kind that are in a state, the first noted first; of one gateway, or of all."""
+    """Return the items of a kind in a state, the oldest first; of one gateway, or of all."""
     query = select(gateway_item).where(gateway_item.c.kind == str(kind), gateway_item.c.state == state)
     if gateway is not None:
         query = query.where(gateway_item.c.gateway == gateway)
@@ -127,12 +127,12 @@ def open_disputes(connection: Connection, gateway: str | None = None) -> list[Ga
 
 
 def unclaimed_receipts(connection: Connection, gateway: str | None = None) -> list[GatewayItem]:
-    """Return the receipts that no payment claims and whose money has not gone back."""
+    """Return the receipts without a payment whose money has not been returned."""
     return items_in_state(connection, ItemKind.UNCLAIMED, HELD, gateway)
 
 
 def undecided_references(connection: Connection, gateway: str) -> set[str]:
-    """Return the payments of which a refund is under way, a dispute is open, or which nobody claims."""
+    """Return the references with a pending refund, an open dispute, or an unclaimed receipt."""
     found = items_in_state(connection, ItemKind.REFUND, RefundStatus.UNDER_WAY, gateway)
     found += open_disputes(connection, gateway) + unclaimed_receipts(connection, gateway)
     return {it.reference for it in found if it.reference is not None}

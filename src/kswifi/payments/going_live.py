@@ -1,7 +1,7 @@
-"""Going live: what a rehearsal has left must not count with real money.
+"""Going live: what was bought and booked in a sandbox must not count with real money.
 
-Once a gateway that moves money is configured, every pass that was bought in a sandbox ends, and every entry that
-sandbox money has in the book is undone by a further entry: the book goes on from zero, and keeps both.
+When a gateway that moves real money is configured, every pass that was bought in a sandbox is revoked, and every
+sandbox entry in the book is reversed by a further entry. The sandbox balances become zero; all entries are kept.
 """
 
 from collections import defaultdict
@@ -25,7 +25,7 @@ _GATEWAYS_CLOSED: Final = "gateway:sandbox_closed"
 
 
 async def close_rehearsal(database: Database) -> int:
-    """End what sandbox payments have bought and undo their bookings; return how many payments that were."""
+    """Revoke the passes of sandbox payments and reverse their bookings; return the number of these payments."""
     closed, last = 0, ""
     while True:
         references = await database.write(partial(_close_some, after=last), alone=True)
@@ -45,7 +45,7 @@ def _close_some(connection: Connection, after: str) -> list[str]:
 
 
 def _not_closed(connection: Connection, after: str) -> list[str]:
-    """Return sandbox payments that were paid, and so are in the book, and are not closed."""
+    """Return paid sandbox payments (which are therefore in the book) that are not closed."""
     name = literal("payment:") + payment.c.reference
     booked = exists().where(book_entry.c.reference.in_([name + ":settled", name + ":unassigned"]))
     closed = exists().where(book_entry.c.reference == name + _CLOSED)
@@ -65,7 +65,7 @@ def _close(connection: Connection, reference: str) -> None:
 
 
 def _close_items(connection: Connection) -> None:
-    """Undo the payouts and unclaimed receipts of sandboxes, and forget what their gateways listed."""
+    """Reverse the payouts and unclaimed receipts of sandboxes, and delete the stored items of their gateways."""
     booked = book_entry.c.reference.startswith("gateway:") & book_entry.c.kind.startswith(
         "sandbox_", autoescape=True
     )
@@ -76,7 +76,7 @@ def _close_items(connection: Connection) -> None:
 
 
 def _undo(connection: Connection, entries: ColumnElement[bool], reference: str) -> None:
-    """Book the opposite of what some entries sum to; nothing where they sum to nothing."""
+    """Post the negated sum of some entries; nothing if the sum is zero."""
     joined = book_line.join(book_entry, book_entry.c.number == book_line.c.number)
     rows = connection.execute(
         select(book_line.c.account, book_line.c.amount_kobo).select_from(joined).where(entries)

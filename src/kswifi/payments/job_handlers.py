@@ -1,7 +1,7 @@
-"""The steps of payments that leave a transaction, worked from the outbox.
+"""Outbox handlers of payments: the steps that call the gateway.
 
-Each asks the gateway outside any transaction and writes what it said inside one. A gateway that does not answer is
-asked again by a later entry (see ``work``), never in a circle.
+Each handler calls the gateway outside any transaction and writes the answer in one. If the gateway does not answer,
+a later outbox entry repeats the call (see ``jobs``); no handler waits in a loop.
 """
 
 from collections.abc import Mapping
@@ -30,11 +30,11 @@ from kswifi.payments.unclaimed import follow_unclaimed
 _log = structlog.get_logger(__name__)
 
 UNPAID_RETENTION: Final = timedelta(days=90)
-"""Long after the last look: what was paid, by whatever road, is kept for the books."""
+"""The age at which a payment that was never paid is deleted: long after its last look-up. Paid ones are kept."""
 
 
 class PaymentHandlers:
-    """Works the outbox entries of payments; ``handlers()`` is what the worker is given."""
+    """Handles the outbox entries of payments; pass ``handlers()`` to the worker."""
 
     def __init__(self, database: Database, gateway: PaymentGateway, opening: Opening, rules: PassRules) -> None:
         self._database = database
@@ -45,7 +45,7 @@ class PaymentHandlers:
         self._reconciler = Reconciler(database, gateway, rules)
 
     def handlers(self) -> Mapping[str, Handler]:
-        """Return the handler of each kind."""
+        """Return the handler for each kind of entry."""
         return {
             jobs.OPEN: self.open,
             jobs.LOOK: self.look,
@@ -55,7 +55,7 @@ class PaymentHandlers:
         }
 
     async def open(self, entry: Entry) -> JobResult:
-        """Open the checkout of a payment whose request died, or got no answer."""
+        """Open the checkout of a payment whose request did not finish, or got no answer from the gateway."""
         payment = await self._read(entry)
         if payment.state is not PaymentState.INTENDED:
             return Done()
@@ -76,7 +76,7 @@ class PaymentHandlers:
         return Done()
 
     async def look(self, entry: Entry) -> JobResult:
-        """Look up an unpaid payment although no webhook came, and say when to look next."""
+        """Look up an unpaid payment although no webhook came, and schedule the next look-up."""
         payment = await self._read(entry)
         if payment.state not in UNPAID_STATES:
             return Done()
@@ -97,7 +97,7 @@ class PaymentHandlers:
         return Done()
 
     async def notice(self, entry: Entry) -> JobResult:
-        """Look up the payment that a webhook is about; one that was deleted is an unclaimed receipt."""
+        """Look up the payment of a webhook; without a stored payment it becomes an unclaimed receipt."""
         reference = str(entry.payload["reference"])
         payment = await self._database.read(lambda connection: payment_of(connection, reference))
         if payment is not None and payment.gateway != self._gateway.name:
@@ -110,7 +110,7 @@ class PaymentHandlers:
         return await self._reconciler.work_day(str(entry.payload["day"]))
 
     async def refund(self, entry: Entry) -> JobResult:
-        """Have the gateway send the money back, or look how far that is."""
+        """Ask the gateway to refund a payment, or look up the state of the refund."""
         payment = await self._read(entry)
         if payment.state is not PaymentState.REFUNDING:
             return Done()
@@ -143,7 +143,7 @@ class PaymentHandlers:
 
 
 def pass_handlers(database: Database, rules: PassRules) -> Mapping[str, Handler]:
-    """Return the handlers of passes that run, which need no gateway."""
+    """Return the handlers of running passes; they need no gateway."""
 
     async def earn(entry: Entry) -> JobResult:
         await database.write(
@@ -157,7 +157,7 @@ def pass_handlers(database: Database, rules: PassRules) -> Mapping[str, Handler]
 
 
 async def prune_payments(database: Database) -> int:
-    """Forget a batch of payments that were never paid: a chore of housekeeping."""
+    """Delete a batch of payments that were never paid; return their number. A housekeeping chore."""
     return await database.write(
         lambda connection: prune_unpaid(connection, transaction_instant(connection) - UNPAID_RETENTION),
         alone=True,

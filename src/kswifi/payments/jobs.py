@@ -1,7 +1,7 @@
-"""The outbox entries of payments: their kinds, keys and delays, in one place for those who ask and who do.
+"""The outbox entries of payments: kinds, keys and delays, in one place for their writers and their handlers.
 
-Nothing here waits in a worker for a gateway that is away: work that must be looked at again leaves its own next
-entry, a step later in a list of delays, and so goes on for days and through restarts, and ends.
+No worker waits for a gateway that does not answer. Work that must be repeated writes its own next entry with the
+next delay of a list. So it continues for days and through restarts, and ends with the list.
 """
 
 from datetime import datetime, timedelta
@@ -24,7 +24,7 @@ END_SESSIONS: Final = "pass.end_sessions"
 _SECONDS, _MINUTES, _HOURS = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 
 OPEN_DELAYS: Final = (45 * _SECONDS, 45 * _SECONDS, 2 * _MINUTES, 5 * _MINUTES, 15 * _MINUTES, 30 * _MINUTES)
-"""First after the request that made the payment is over, whether it was answered or not."""
+"""The first delay lets the request that made the payment end, with or without an answer."""
 
 LOOK_DELAYS: Final = (
     10 * _SECONDS,
@@ -44,10 +44,10 @@ LOOK_DELAYS: Final = (
     24 * _HOURS,
     24 * _HOURS,
 )
-"""How often an unpaid payment is looked up although no webhook came: about four days."""
+"""The delays between look-ups of an unpaid payment without a webhook: about four days in all."""
 
 LAPSE_AFTER_LOOK: Final = 10
-"""From this look on (two hours), an unpaid payment has lapsed; it is still looked up, since it may yet be paid."""
+"""From this look-up on (two hours), an unpaid payment has lapsed; look-ups go on, because it may still be paid."""
 
 REFUND_DELAYS: Final = (
     timedelta(0),
@@ -59,34 +59,34 @@ REFUND_DELAYS: Final = (
     6 * _HOURS,
     *(24 * _HOURS for _ in range(14)),
 )
-"""When the gateway is asked for a refund, or how it stands: banks take up to ten working days."""
+"""The delays between refund requests or look-ups: banks take up to ten working days."""
 
 
 def ask_to_open(connection: Connection, reference: str, attempt: int = 0) -> bool:
-    """Open the checkout, if the request that should have done so did not; tell whether it is asked once more."""
+    """Enqueue opening a checkout that the request did not open; return False when the delays are used up."""
     return _next(connection, OPEN, reference, attempt, OPEN_DELAYS)
 
 
 def ask_to_look(
     connection: Connection, reference: str, attempt: int = 0, not_within_seconds: int | None = None
 ) -> bool:
-    """Look up how a payment stands at the gateway; not sooner than a busy gateway asks for."""
+    """Enqueue a look-up of a payment, not before ``not_within_seconds``; False when the delays are used up."""
     return _next(connection, LOOK, reference, attempt, LOOK_DELAYS, not_within_seconds)
 
 
 def ask_to_refund(
     connection: Connection, reference: str, attempt: int = 0, not_within_seconds: int | None = None
 ) -> bool:
-    """Have the gateway send the money back, or look how far that is; not sooner than it asks for."""
+    """Enqueue a refund request or look-up, not before ``not_within_seconds``; False when the delays are used up."""
     return _next(connection, REFUND, reference, attempt, REFUND_DELAYS, not_within_seconds)
 
 
 RECHECK_DAYS: Final = (1, 2, 8, 31)
-"""How many days ago a day was when it is compared with the gateway: the next day, and again for late changes."""
+"""The ages in days at which a day is compared with the gateway: the next day, and again for late changes."""
 
 
 def ask_to_reconcile(connection: Connection, gateway: str) -> None:
-    """Compare the days that are due with the gateway's lists; asked again on the same day, nothing more happens."""
+    """Enqueue the reconciliation of the days that are due. Idempotent on one day."""
     today = transaction_instant(connection).date()
     for days in RECHECK_DAYS:
         day = (today - timedelta(days=days)).isoformat()
@@ -95,31 +95,31 @@ def ask_to_reconcile(connection: Connection, gateway: str) -> None:
 
 
 def ask_about(connection: Connection, reference: str, digest: str) -> None:
-    """Look up the payment that a webhook is about; the same webhook again is the same entry."""
-    # The release before this one reads about_refund, and True makes it look at everything as this one does.
+    """Enqueue a look-up of the payment of a webhook; one webhook (by digest) gives one entry."""
+    # The previous release reads ``about_refund``; True makes it look everything up, as this release does.
     payload = {"reference": reference, "about_refund": True}
     enqueue(connection, kind=NOTICE, key=notice_key(digest), payload=payload)
 
 
 def notice_key(digest: str) -> str:
-    """Return the key of what a webhook of this digest asks for."""
+    """Return the outbox key for a webhook with this digest."""
     return f"{NOTICE}:{digest}"
 
 
 def ask_to_withdraw(connection: Connection, reference: str) -> None:
-    """See that nothing of what was bought has been used, and take it back. Each asking is a new piece of work."""
+    """Enqueue withdrawing what a payment bought, if it is unused. Each call enqueues a new entry."""
     asked_at = transaction_instant(connection)
     key = f"{WITHDRAW}:{reference}:{asked_at.isoformat()}"
     enqueue(connection, kind=WITHDRAW, key=key, payload={"reference": reference})
 
 
 def ask_to_end_sessions(connection: Connection, reference: str) -> None:
-    """End the sessions that reach into what was taken back."""
+    """Enqueue ending the InternetSessions that extend into a revoked pass period."""
     enqueue(connection, kind=END_SESSIONS, key=f"{END_SESSIONS}:{reference}", payload={"reference": reference})
 
 
 def ask_to_earn(connection: Connection, reference: str, day: int, at: datetime) -> None:
-    """Book a day of a pass as earned, at its end."""
+    """Enqueue booking a day of a pass as earned, at the end of the day."""
     payload = {"reference": reference, "day": day}
     enqueue(connection, kind=EARN, key=f"{EARN}:{reference}:{day}", payload=payload, run_at=at)
 

@@ -1,4 +1,4 @@
-"""A payment and a pass: their states, and the rules that need no database."""
+"""Payments and passes: their states, and the rules that need no database."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,35 +17,35 @@ CURRENCY: Final = "NGN"
 
 
 class PaymentState(StrEnum):
-    """Where a payment stands."""
+    """The states of a payment."""
 
     INTENDED = "intended"
-    """Written down before the gateway was asked; whether a checkout is open is not known yet."""
+    """Stored before the gateway is called; it is not known yet whether a checkout is open."""
     PENDING = "pending"
     """The checkout is open: it can be paid."""
     SETTLED = "settled"
-    """Paid, verified with the gateway, and what it buys is granted."""
+    """Paid, verified with the gateway, and the pass is granted."""
     FAILED = "failed"
-    """Not opened, or declined. Where the checkout is still open, paying it after all settles it."""
+    """Not opened, or declined. If the checkout is still open, a later payment settles it."""
     LAPSED = "lapsed"
-    """Nobody paid in time; paying after all settles it."""
+    """Not paid in time; a later payment settles it."""
     REFUND_ASKED = "refund_asked"
-    """The pass is suspended while it is seen that nothing of it was used."""
+    """A refund was requested; the pass is suspended while the system checks that it is unused."""
     REFUNDING = "refunding"
-    """What it bought is taken back, and the gateway is asked to send the money back."""
+    """The pass is revoked, and the gateway is asked to send the money back."""
     REFUNDED = "refunded"
     REFUND_REFUSED = "refund_refused"
-    """The gateway does not send the money back: a person has to."""
+    """The gateway refused the refund: a person has to send the money."""
 
 
 class PaymentEvent(StrEnum):
-    """What can happen to a payment."""
+    """The events of a payment."""
 
     OPENED = "opened"
     NOT_OPENED = "not_opened"
     PAID = "paid"
     PAID_WITHOUT_RIGHT = "paid_without_right"
-    """Paid, but not what was asked for, or there is nobody to give it to: it goes back."""
+    """Paid, but the amount is wrong or the pass cannot be granted: the money goes back."""
     DECLINED = "declined"
     GIVEN_UP = "given_up"
     REFUND_ASKED = "refund_asked"
@@ -56,7 +56,7 @@ class PaymentEvent(StrEnum):
 
 
 HELD_STATES: Final = (PaymentState.SETTLED, PaymentState.REFUND_ASKED)
-"""Its payer has what it bought, if only suspended."""
+"""The states in which the payer has the pass, suspended or not."""
 
 UNPAID_STATES: Final = (PaymentState.INTENDED, PaymentState.PENDING, PaymentState.FAILED, PaymentState.LAPSED)
 OPEN_STATES: Final = (PaymentState.INTENDED, PaymentState.PENDING)
@@ -80,18 +80,18 @@ PAYMENT_TRANSITIONS: Final[Mapping[tuple[PaymentState, PaymentEvent], PaymentSta
         (PaymentState.SETTLED, PaymentEvent.REFUND_ASKED): PaymentState.REFUND_ASKED,
         (PaymentState.REFUND_ASKED, PaymentEvent.REFUND_DENIED): PaymentState.SETTLED,
         (PaymentState.REFUND_ASKED, PaymentEvent.RIGHT_WITHDRAWN): PaymentState.REFUNDING,
-        # The gateway gave it back without our asking: its operator did, or the payer's bank.
+        # The gateway returned the money without our request: its operator or the payer's bank did.
         (PaymentState.SETTLED, PaymentEvent.RIGHT_WITHDRAWN): PaymentState.REFUNDING,
         (PaymentState.REFUNDING, PaymentEvent.REFUND_DONE): PaymentState.REFUNDED,
         (PaymentState.REFUNDING, PaymentEvent.REFUND_REFUSED): PaymentState.REFUND_REFUSED,
         (PaymentState.REFUND_REFUSED, PaymentEvent.REFUND_DONE): PaymentState.REFUNDED,
     }
 )
-"""The whole machine. A pair that is not here is refused."""
+"""All transitions of the state machine. Other pairs are refused."""
 
 
 def next_payment_state(state: PaymentState, event: PaymentEvent) -> PaymentState:
-    """Return the state that follows.
+    """Return the state after an event.
 
     Raises:
         IllegalPaymentTransitionError: the table does not list this event for this state.
@@ -106,11 +106,11 @@ def next_payment_state(state: PaymentState, event: PaymentEvent) -> PaymentState
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One payment. What it buys, and for how much, is fixed when it is begun: a later catalogue changes nothing.
+    """One payment. The offer and price are fixed when it is begun; later changes of the catalogue have no effect.
 
-    ``reference`` is ours and the same at the gateway. ``limit_octets`` is what the pass gives at most, None without
-    a limit. ``paid_kobo`` and ``fees_kobo`` are None until it is paid; ``refund_kobo`` is what is owed back or went
-    back, None while nothing is.
+    ``reference`` is ours and the same at the gateway. ``limit_octets`` is the limit of the pass in octets, None
+    without a limit. ``paid_kobo`` and ``fees_kobo`` are None until it is paid; ``refund_kobo`` is the amount owed
+    back or returned, None if there is none.
     """
 
     reference: str
@@ -135,17 +135,17 @@ class Payment:
 
 
 class PassState(StrEnum):
-    """Whether what a payment bought holds."""
+    """The states of a pass period."""
 
     GRANTED = "granted"
     SUSPENDED = "suspended"
-    """Its refund was asked for: nothing new is downloaded under it meanwhile."""
+    """Its refund was requested: no new InternetSession is downloaded under it."""
     REVOKED = "revoked"
 
 
 @dataclass(frozen=True, slots=True)
 class PassPeriod:
-    """What one payment bought: the days from ``starts_at`` to ``ends_at``."""
+    """The days from ``starts_at`` to ``ends_at`` that one payment bought."""
 
     period_id: str
     user_id: str
@@ -161,33 +161,33 @@ class PassPeriod:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What a user has of passes now: the period that runs, and the end of the last that follows it."""
+    """A user's pass: the current period, and the end of the last consecutive period."""
 
     current: PassPeriod
     ends_at: datetime
 
 
 def period_end(starts_at: datetime, valid_days: int, *, follows: bool, zone: ZoneInfo = LAGOS) -> datetime:
-    """Return when a period ends, in UTC: with a local day, so that people are shown a day and have all of it.
+    """Return the end of a period, in UTC. It is the end of a local day, so that a day that is shown counts in full.
 
-    A first one has the rest of the day on which it was paid and ``valid_days`` more; one that follows another
-    begins with a local day and has ``valid_days`` of them.
+    A first period has the rest of the day of payment and ``valid_days`` more days. A period that follows another
+    (``follows``) begins with a local day and has ``valid_days`` days.
     """
     day = require_aware(starts_at).astimezone(zone).date() + timedelta(days=valid_days + (0 if follows else 1))
     return require_aware(datetime.combine(day, time.min, tzinfo=zone))
 
 
 def end_of_day(period: PassPeriod, day: int, zone: ZoneInfo = LAGOS) -> datetime:
-    """Return when the ``day``-th of a period's days is over, in UTC; the last of them with the period."""
+    """Return the end of the ``day``-th day of a period, in UTC; the last day ends with the period."""
     last = period.ends_at.astimezone(zone).date()
     over_on = last - timedelta(days=period.valid_days - day)
     return require_aware(datetime.combine(over_on, time.min, tzinfo=zone))
 
 
 def what_is_wrong(payment: Payment, charge: Charge) -> str | None:
-    """Return why a paid charge does not pay for this payment, None if it does.
+    """Return why a paid charge does not settle this payment; None if it does.
 
-    The gateway's fee may be the payer's: then more was paid than we asked for, and the gateway says both.
+    The payer may bear the gateway's fee. Then the amount is more than we requested, and the gateway reports both.
     """
     if charge.reference != payment.reference:
         return "the gateway told of another payment"
@@ -201,5 +201,5 @@ def what_is_wrong(payment: Payment, charge: Charge) -> str | None:
 
 
 def earned_after(price_kobo: int, valid_days: int, days: int) -> int:
-    """Return how much of a price is earned after so many of its days; all of it after the last."""
+    """Return the kobo of a price that are earned after ``days`` of ``valid_days``; all after the last day."""
     return price_kobo * min(days, valid_days) // valid_days

@@ -1,4 +1,4 @@
-"""Opening a checkout, for the request that begins a payment and for the job that makes up for it."""
+"""Opening a checkout, for the request that begins a payment and for the job that repeats a failed attempt."""
 
 from dataclasses import dataclass
 
@@ -24,14 +24,14 @@ from kswifi.payments.store import find_payment, move_payment
 
 @dataclass(frozen=True, slots=True)
 class PayerPage:
-    """Where payers come back to, and which address stands for payers who have none: gateways ask for one."""
+    """The page to which payers return, and the email address for payers without one (gateways require it)."""
 
     origin: str
     contact_email: str
 
 
 class Opening:
-    """Opens the checkout of a payment that is written down already."""
+    """Opens the checkout of a stored payment."""
 
     def __init__(self, database: Database, gateway: PaymentGateway, page: PayerPage, rules: PassRules) -> None:
         self._database = database
@@ -40,10 +40,10 @@ class Opening:
         self._rules = rules
 
     async def open(self, payment: Payment) -> Payment:
-        """Open it; return the payment as it is then: ``intended`` still, where the gateway did not answer.
+        """Open the checkout; return the payment after it: still ``intended`` if the gateway did not answer.
 
-        A reference that the gateway knows already was opened by a call whose answer was lost, and with it the
-        address of the checkout. Nobody can have paid there, and this payment has failed.
+        If the gateway reports the reference as a duplicate, an earlier call opened the checkout and its answer was
+        lost, with the address of the checkout. Nobody can have paid there, so the payment fails.
         """
         answer = await self._gateway.initialize(await self._order(payment))
         if isinstance(answer, GatewayUnknown):

@@ -1,4 +1,4 @@
-"""The pass: what a settled payment buys, for how long, and how it becomes the operator's income."""
+"""The pass: what a settled payment buys, its periods, and how it becomes the operator's income."""
 
 import os
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def grant_pass(
     zone: ZoneInfo,
     random_bytes: Callable[[int], bytes] = os.urandom,
 ) -> PassPeriod:
-    """Give what a payment has bought, once: from now, or from the end of what its payer has already."""
+    """Grant the pass period of a payment. It starts now, or at the end of the payer's present pass."""
     held = periods_after(connection, payment.user_id, at)
     starts_at = held[-1].ends_at if held else at
     period = PassPeriod(
@@ -42,7 +42,7 @@ def grant_pass(
 
 
 def pass_of(connection: Connection, user_id: str, now: datetime) -> Pass | None:
-    """Return the pass that a user has now, None if none runs; a suspended one does not run."""
+    """Return the pass of a user that is running now; None if there is none. A suspended period does not run."""
     current: PassPeriod | None = None
     ends_at = now
     for period in periods_after(connection, user_id, now):
@@ -53,7 +53,7 @@ def pass_of(connection: Connection, user_id: str, now: datetime) -> Pass | None:
 
 
 def earn_day(connection: Connection, reference: str, day: int, zone: ZoneInfo) -> None:
-    """Book a day of a pass as earned and ask for the next; nothing for one that was taken back meanwhile."""
+    """Book a day of a pass as earned and enqueue the next day; no effect if the pass was revoked."""
     payment, period = find_payment(connection, reference), period_of(connection, reference)
     if period is None or period.state is PassState.REVOKED or earned_days(connection, period.period_id) >= day:
         return
@@ -64,5 +64,5 @@ def earn_day(connection: Connection, reference: str, day: int, zone: ZoneInfo) -
 
 
 def earned_kobo(connection: Connection, period: PassPeriod) -> int:
-    """Return how much of a period's price is booked as earned."""
+    """Return the kobo of a period's price that are booked as earned."""
     return earned_after(period.price_kobo, period.valid_days, earned_days(connection, period.period_id))

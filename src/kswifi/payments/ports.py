@@ -1,8 +1,8 @@
-"""A payment gateway, as we need it: open a checkout, look a payment up, refund it, list it, read its webhooks.
+"""The port of a payment gateway: open a checkout, look up a payment, refund it, list charges, read webhooks.
 
-Every call answers *done* (a Checkout, a Charge, a Refund), *refused* or **unknown**. Unknown means that nobody
-knows whether it happened: it is looked up, never blindly done again. Amounts are whole kobo. Two adapters and one
-contract suite stand behind this port (`tests/contract/test_payment_gateways.py`).
+Every call answers *done* (a Checkout, a Charge, a Refund), *refused* or **unknown**. Unknown means that the call
+may or may not have had an effect: look it up, never repeat it blindly. Amounts are whole kobo. Two adapters
+implement this port and pass one contract suite (`tests/contract/test_payment_gateways.py`).
 """
 
 from collections.abc import Mapping
@@ -15,19 +15,19 @@ _Item = TypeVar("_Item")
 
 
 class ChargeStatus(StrEnum):
-    """How a gateway says that a payment stands."""
+    """The state of a charge at a gateway."""
 
     OPEN = "open"
-    """Nobody has paid yet, or it is under way."""
+    """Not paid yet, or in progress."""
     PAID = "paid"
     DECLINED = "declined"
-    """The last try failed; the payer may try again in the same checkout."""
+    """The last attempt failed; the payer may try again in the same checkout."""
     REVERSED = "reversed"
-    """It was paid, and all of it went back."""
+    """It was paid, and the whole amount was returned."""
 
 
 class RefundStatus(StrEnum):
-    """How a gateway says that a refund stands."""
+    """The state of a refund at a gateway."""
 
     UNDER_WAY = "under_way"
     DONE = "done"
@@ -36,7 +36,7 @@ class RefundStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What a checkout is opened for. ``reference`` is ours, and names the payment at the gateway for good."""
+    """The order for a checkout. ``reference`` is ours, and identifies the payment at the gateway for good."""
 
     reference: str
     amount_kobo: int
@@ -48,17 +48,17 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Checkout:
-    """Where the payer pays."""
+    """The address of the page where the payer pays."""
 
     url: str
 
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """A payment as the gateway has it.
+    """A payment as the gateway reports it.
 
-    ``requested_kobo`` is what we asked for, where the gateway says so: ``amount_kobo`` is more where the payer
-    bears the gateway's fee. ``fees_kobo`` is 0 while nothing was paid.
+    ``requested_kobo`` is the amount that we requested, None if the gateway does not report it; ``amount_kobo`` is
+    more if the payer bears the gateway's fee. ``fees_kobo`` is 0 while nothing is paid.
     """
 
     reference: str
@@ -75,10 +75,10 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """A refund as the gateway has it.
+    """A refund as the gateway reports it.
 
-    ``refund_id`` names it at the gateway. ``reference`` is the payment's, None where the gateway does not say it.
-    ``dispute_id`` names the dispute that the refund carries out, where it does.
+    ``refund_id`` is the gateway's id. ``reference`` is that of the payment, None if the gateway does not report it.
+    ``dispute_id`` is the id of the dispute that caused the refund, if any.
     """
 
     status: RefundStatus
@@ -90,21 +90,21 @@ class Refund:
 
 
 class DisputeStatus(StrEnum):
-    """How a dispute (chargeback) stands."""
+    """The state of a dispute (chargeback)."""
 
     OPEN = "open"
     WON = "won"
-    """Decided for the merchant: nothing was taken."""
+    """Decided for the merchant: no money was taken."""
     LOST = "lost"
     """Decided for the payer, or accepted by the merchant: the amount was taken back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """A payer's claim, through their bank, that a payment be taken back.
+    """A payer's claim, through their bank, to get a payment back.
 
-    ``amount_kobo`` is what is claimed; ``fee_kobo`` what the gateway charges for a lost dispute. Until ``due_at``
-    the merchant can answer it at the gateway.
+    ``amount_kobo`` is the claimed amount; ``fee_kobo`` is the gateway's fee for a lost dispute. The merchant can
+    answer the dispute at the gateway until ``due_at``.
     """
 
     dispute_id: str
@@ -117,7 +117,7 @@ class Dispute:
 
 
 class SettlementStatus(StrEnum):
-    """How a payout to the merchant's bank stands."""
+    """The state of a payout to the merchant's bank."""
 
     UNDER_WAY = "under_way"
     PAID_OUT = "paid_out"
@@ -126,7 +126,7 @@ class SettlementStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """A payout: what was processed, less fees and deductions (refunds, lost disputes), is what the bank gets."""
+    """A payout: the processed amount less fees and deductions (refunds, lost disputes) goes to the bank."""
 
     settlement_id: str
     status: SettlementStatus
@@ -140,14 +140,14 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A span of time, from the first instant up to and without the last."""
+    """A half-open span of time: ``from_at`` is included, ``to_at`` is not."""
 
     from_at: datetime
     to_at: datetime
 
 
 class RefusalKind(StrEnum):
-    """Why a gateway refused, as far as we act differently on it."""
+    """The reasons of a gateway's refusal that need different handling."""
 
     UNKNOWN_REFERENCE = "unknown_reference"
     DUPLICATE_REFERENCE = "duplicate_reference"
@@ -156,7 +156,7 @@ class RefusalKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GatewayRefused:
-    """The gateway said no, and did nothing."""
+    """The gateway refused the call; it had no effect."""
 
     kind: RefusalKind
     words: str
@@ -164,7 +164,7 @@ class GatewayRefused:
 
 @dataclass(frozen=True, slots=True)
 class GatewayUnknown:
-    """Nobody knows: no answer, an answer that cannot be read, or a gateway that is not well."""
+    """The result is unknown: no answer, an unreadable answer, or an error of the gateway."""
 
     words: str
     retry_after_seconds: int | None = None
@@ -172,43 +172,43 @@ class GatewayUnknown:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Which payment a webhook is about. It moves nothing by itself: the gateway is asked how the payment stands."""
+    """The payment of a webhook. A webhook changes nothing by itself: the payment is looked up at the gateway."""
 
     reference: str
 
 
 ListAnswer = tuple[_Item, ...] | GatewayRefused | GatewayUnknown
-"""A whole list, or why there is none. Part of a list is never an answer."""
+"""A complete list, or the reason why there is none. A partial list is never returned."""
 
 
 class PaymentGateway(Protocol):
-    """One gateway. ``sandbox`` says that no real money moves."""
+    """One payment gateway. ``sandbox`` is True if no real money moves."""
 
     name: str
     sandbox: bool
 
     async def initialize(self, order: Order) -> Checkout | GatewayRefused | GatewayUnknown:
-        """Open a checkout; a reference that was opened already is refused as DUPLICATE_REFERENCE."""
+        """Open a checkout. A reference that already has one is refused as DUPLICATE_REFERENCE."""
         ...
 
     async def verify(self, reference: str) -> Charge | GatewayRefused | GatewayUnknown:
-        """Look a payment up; one that was never opened is refused as UNKNOWN_REFERENCE."""
+        """Look up a payment. A reference without a checkout is refused as UNKNOWN_REFERENCE."""
         ...
 
     async def refund(self, charge: Charge, amount_kobo: int) -> Refund | GatewayRefused | GatewayUnknown:
-        """Ask for a refund of a charge that ``verify`` gave. Call it only after ``refunds`` has shown none."""
+        """Request a refund of a charge that ``verify`` returned. Call it only after ``refunds`` returned none."""
         ...
 
     async def refunds(self, charge: Charge) -> ListAnswer[Refund]:
-        """Return the refunds of a charge that ``verify`` gave, the newest first."""
+        """Return the refunds of a charge that ``verify`` returned, the newest first."""
         ...
 
     async def disputes(self, charge: Charge) -> ListAnswer[Dispute]:
-        """Return the disputes of a charge that ``verify`` gave."""
+        """Return the disputes of a charge that ``verify`` returned."""
         ...
 
     async def list_transactions(self, window: Window) -> ListAnswer[Charge]:
-        """Return the charges of a window, unpaid ones too, each once."""
+        """Return the charges of a window, including unpaid ones, each once."""
         ...
 
     async def list_refunds(self, window: Window) -> ListAnswer[Refund]:
@@ -228,20 +228,20 @@ class PaymentGateway(Protocol):
         ...
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice | None:
-        """Return what a webhook is about; None where it is about nothing of ours.
+        """Return the payment that a webhook is about; None if it is about no payment of ours.
 
-        ``body`` is the raw body and ``headers`` have lower-case names.
+        ``body`` is the raw body; the names in ``headers`` are in lower case.
 
         Raises:
             WebhookSignatureWrongError: it is not from the gateway.
-            WebhookUnreadableError: it is, and cannot be read.
+            WebhookUnreadableError: it is from the gateway, but unreadable.
         """
         ...
 
     async def check(self) -> str | None:
-        """Ask the gateway something that changes nothing; return what is wrong, None if it works."""
+        """Make a call without effects to the gateway; return what is wrong, None if it works."""
         ...
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         ...

@@ -1,4 +1,4 @@
-"""A receipt: what was paid, by whom and for what, as data, for a page and as PDF."""
+"""Receipts of payments, as data for a page and as PDF."""
 
 import io
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _STATE_WORDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A receipt's lines, each a name and its words, in order."""
+    """The lines of a receipt in order, each a label and a text."""
 
     title: str
     sandbox: bool
@@ -32,10 +32,10 @@ class Receipt:
 def receipt_of(
     payment: Payment, period: PassPeriod | None, payer: str, seller: str, contact: str | None, zone: ZoneInfo
 ) -> Receipt:
-    """Return the receipt of a payment that was made.
+    """Return the receipt of a paid payment.
 
     Raises:
-        NoReceiptError: it was not.
+        NoReceiptError: the payment was not paid.
     """
     if payment.state not in PAID_STATES or payment.settled_at is None:
         raise NoReceiptError(f"a payment that is {payment.state} has no receipt", reference=payment.reference)
@@ -61,15 +61,15 @@ def receipt_of(
 
 
 def ngn(kobo: int) -> str:
-    """Return kobo as receipts write them, in letters that every font has: 80_000 is "NGN 800.00"."""
+    """Return kobo as text for receipts, in ASCII letters: 80_000 is "NGN 800.00"."""
     naira, rest = divmod(kobo, 100)
     return f"NGN {naira:,}.{rest:02d}"
 
 
 def receipt_pdf(receipt: Receipt) -> bytes:
-    """Return the receipt as one page of PDF, A5."""
-    # reportlab takes longer to import than most commands take to run.
-    from reportlab.lib.pagesizes import A5  # noqa: PLC0415 - lazily, as said
+    """Return the receipt as a PDF with one A5 page."""
+    # Imported here, because importing reportlab takes longer than most commands take to run.
+    from reportlab.lib.pagesizes import A5  # noqa: PLC0415 - lazily, see above
     from reportlab.lib.utils import simpleSplit  # noqa: PLC0415
     from reportlab.pdfgen.canvas import Canvas  # noqa: PLC0415
 
@@ -106,5 +106,5 @@ def _when(instant: datetime, zone: ZoneInfo) -> str:
 
 
 def _latin(words: str) -> str:
-    """Return words in what PDF's own fonts can write; the naira sign becomes NGN."""
+    """Return text in the characters of PDF's standard fonts; the naira sign becomes NGN."""
     return words.replace("₦", "NGN ").encode("cp1252", "replace").decode("cp1252")

@@ -1,8 +1,8 @@
-"""Reconciliation: fetch the gateway's lists, compare, look up what differs, book it, and say what needs a person.
+"""Reconciliation: fetch the gateway's lists, compare, look up and book differences, report what needs a person.
 
-It can be run again at any time, also at the same time as webhooks and looks: everything is booked as a difference
-between the gateway's figures and the book's. Nothing is granted or booked from a list; a list only says which
-payments to look up.
+It can run again at any time, also concurrently with webhooks and look-ups: only differences between the gateway's
+figures and the book are booked. Nothing is granted or booked from a list; a list only tells which payments to look
+up.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ _log = structlog.get_logger(__name__)
 _Item = TypeVar("_Item")
 
 LOOKS_IN_A_JOB: Final = 40
-"""How many payments one try of a job looks up; what differs still is left to its next try."""
+"""The maximum of look-ups in one attempt of a job; its next attempt continues."""
 LOOKS_LIMIT: Final = 2_000
 LOOKS_AT_ONCE: Final = 4
 RUNS_KEPT: Final = timedelta(days=400)
@@ -63,10 +63,10 @@ RUNS_KEPT: Final = timedelta(days=400)
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a reconciliation found in a window.
+    """The result of the reconciliation of a window.
 
-    ``found`` are the differences before the looks, ``left`` those after them: each of ``left``, of ``disputes``
-    (which are open) and of ``unclaimed`` needs a person.
+    ``found`` are the differences before the look-ups, ``left`` those after them. Each item of ``left``, of
+    ``disputes`` (the open ones) and of ``unclaimed`` needs a person.
     """
 
     window: Window
@@ -77,12 +77,12 @@ class Report:
 
     @property
     def needs_a_person(self) -> bool:
-        """Whether anything is left to do by hand."""
+        """Whether anything needs a person."""
         return bool(self.left or self.disputes or self.unclaimed)
 
 
 class Reconciler:
-    """Compares this installation with its gateway."""
+    """Reconciles this installation with its gateway."""
 
     def __init__(self, database: Database, gateway: PaymentGateway, rules: PassRules) -> None:
         self._database = database
@@ -90,7 +90,7 @@ class Reconciler:
         self._rules = rules
 
     async def work_day(self, day: str) -> JobResult:
-        """Reconcile one day (ISO 8601, UTC) as a job; more than one try can look at is left to the next."""
+        """Reconcile one day (ISO 8601, UTC) as a job; beyond the limit of look-ups, the next attempt continues."""
         try:
             report = await self.run(day_window(date.fromisoformat(day)), looks=LOOKS_IN_A_JOB)
         except GatewayNotListedError as error:
@@ -108,10 +108,10 @@ class Reconciler:
         return Done()
 
     async def run(self, window: Window, looks: int = LOOKS_LIMIT) -> Report:
-        """Reconcile a window: look up at most ``looks`` payments, book what they say, and keep what is left.
+        """Reconcile a window: look up at most ``looks`` payments, book the differences, and store what is left.
 
         Raises:
-            GatewayNotListedError: the gateway did not give one of its lists; what was booked before stays booked.
+            GatewayNotListedError: the gateway did not return one of its lists; what was booked before stays booked.
         """
         name = self._gateway.name
         there = await self._fetch(window)
@@ -123,7 +123,7 @@ class Reconciler:
         paid = await self._look_at(wanted[:looks])
         problems = await self._book_settlements(there, window)
         here = await self._read(there, window)
-        # A charge that the list leaves out and the look confirms is at the edge of the window.
+        # A charge that is missing in the list but confirmed by the look-up is at the edge of the window.
         left = [
             it
             for it in compare(here, there)
@@ -178,7 +178,7 @@ class Reconciler:
         return await self._database.read(look)
 
     async def _look_at(self, references: Sequence[str]) -> set[str]:
-        """Look payments up, a few at once, and book what the gateway says; return those that it says were paid."""
+        """Look up payments with limited concurrency, and book the answers; return the references that were paid."""
         turns = asyncio.Semaphore(LOOKS_AT_ONCE)
 
         async def look(reference: str) -> bool:
@@ -205,7 +205,7 @@ class Reconciler:
         return standing.is_paid
 
     async def _book_settlements(self, there: There, window: Window) -> list[Finding]:
-        """Book the payouts that add up; return those that do not."""
+        """Book the payouts whose amounts add up; return findings for the others."""
         here = await self._read(there, window)
         known = set(here.payments) | here.unclaimed
         problems = []
@@ -251,7 +251,7 @@ class Reconciler:
 
 
 async def ask_daily(database: Database, gateway: str) -> int:
-    """Ask for the reconciliations of today, as a chore; asked again, nothing more happens. Return 0."""
+    """Enqueue today's reconciliations; return 0. Idempotent on one day. A housekeeping chore."""
     await database.write(lambda connection: jobs.ask_to_reconcile(connection, gateway))
     return 0
 
@@ -263,7 +263,7 @@ def day_window(day: date) -> Window:
 
 
 def findings_left(connection: Connection, gateway: str) -> list[dict[str, Any]]:
-    """Return what the last comparison of each window left to a person, the newest window first."""
+    """Return what the last reconciliation of each window left to a person, the newest window first."""
     query = (
         select(reconciliation.c.from_at, reconciliation.c.findings)
         .where(reconciliation.c.gateway == gateway)
@@ -278,7 +278,7 @@ def findings_left(connection: Connection, gateway: str) -> list[dict[str, Any]]:
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:
-    """Return a finding as JSON has it, without what it does not say."""
+    """Return a finding as a JSON object without its empty fields."""
     return {name: value for name, value in asdict(finding).items() if value is not None}
 
 

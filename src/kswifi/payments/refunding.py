@@ -1,4 +1,4 @@
-"""Sending money back: once, however often it is worked, and whatever answers are lost."""
+"""Refunds at the gateway: each amount is sent once, also after repeated attempts and lost answers."""
 
 from typing import Final
 
@@ -28,10 +28,10 @@ NO_ANSWER: Final = "the gateway has not said in time that it was sent back"
 
 
 class Refunding:
-    """Asks a gateway for refunds.
+    """Requests refunds from a gateway.
 
-    That it will be asked is written down first. From then on its refunds are looked through before it is asked
-    again, so an answer that was lost does not send the money twice.
+    The intent is stored before the first request. Every later attempt looks through the gateway's refunds before it
+    requests one, so a lost answer does not send the money twice.
     """
 
     def __init__(self, database: Database, gateway: PaymentGateway, rules: PassRules) -> None:
@@ -40,11 +40,11 @@ class Refunding:
         self._rules = rules
 
     async def refund(self, payment: Payment, attempt: int) -> None:
-        """Go one step further with a payment that is being refunded, and say when to look next."""
+        """Advance a payment that is being refunded by one step, and schedule the next look-up."""
         standing, answer = await self._ask(payment)
 
         def take_answer(connection: Connection) -> str | None:
-            """Return why a person is needed."""
+            """Return why a person is needed; None if nobody is."""
             if standing is not None:
                 follow(connection, payment.reference, standing, self._rules)
             current = find_payment(connection, payment.reference)
@@ -53,8 +53,7 @@ class Refunding:
             if isinstance(answer, Refund) and answer.status is RefundStatus.FAILED:
                 needs_a_person: str | None = answer.words or "the refund failed at the gateway"
             else:
-                # A refusal did nothing, and what refuses today (too little money at the gateway, say) may not
-                # tomorrow.
+                # A refusal had no effect, and its cause (for example too little money at the gateway) may pass.
                 busy = answer.retry_after_seconds if isinstance(answer, GatewayUnknown) else None
                 again = jobs.ask_to_refund(connection, current.reference, attempt + 1, busy)
                 words = None if answer is None else answer.words
@@ -72,7 +71,7 @@ class Refunding:
             _log.warning("refund_refused_for_now", reference=payment.reference, words=answer.words)
 
     async def _ask(self, payment: Payment) -> tuple[Standing | None, _Answer]:
-        """Return how the payment stands, and what the gateway answered; None where nothing was left to ask for."""
+        """Return the payment's standing and the gateway's answer; None as answer if nothing was left to refund."""
         standing = await look_up(self._gateway, payment.reference)
         if not isinstance(standing, Standing):
             return None, standing
@@ -83,7 +82,7 @@ class Refunding:
         left = owed - standing.returned_kobo
         if left <= 0:
             return standing, None
-        # A gateway's own operator may have begun a refund, so one that is under way counts the first time too.
+        # The gateway's operator may have begun a refund, so a pending one counts at the first attempt too.
         newest = standing.refunds[0] if standing.refunds else None
         if newest is not None and (
             newest.status is RefundStatus.UNDER_WAY or (tried and newest.status is RefundStatus.FAILED)
@@ -91,5 +90,5 @@ class Refunding:
             return standing, newest
         if tried:
             _log.info("refund_asked_again", reference=payment.reference)
-        # Also one that is done at once is taken from the list, by the next look: there it has its id.
+        # A refund that is done at once is also read from the list by the next look-up, because it has its id there.
         return standing, await self._gateway.refund(standing.charge, left)

@@ -14,13 +14,13 @@ RequireBuyer = Callable[[Connection, str], None]
 
 @dataclass(frozen=True, slots=True)
 class PassRules:
-    """The operator's rules of a pass, published before it is bought.
+    """The operator's rules of a pass, published before it is sold.
 
-    ``fair_use_octets`` is what one period gives at most, None without a limit; ``sessions_at_once`` how many
-    sessions under a pass may be unfinished at a time (each takes a number of the network's). ``obstacle`` says why
-    nothing could be downloaded under a pass now: then none is sold, and one that was paid for goes back.
-    ``require_buyer`` raises for a user who may not buy (yet): one whom the operator has not identified, say.
-    ``sold`` is False where nothing takes payments: passes that were bought before hold all the same.
+    ``fair_use_octets`` is the limit of one period, None without a limit. ``sessions_at_once`` is the maximum number
+    of unfinished InternetSessions under a pass (each uses a number of the network). ``obstacle`` returns why
+    nothing could be downloaded under a pass now: then no pass is sold, and a paid one is refunded.
+    ``require_buyer`` raises for a user who may not buy, for example because the operator has not identified them.
+    ``sold`` is False where no gateway takes payments; passes that were bought before stay valid.
     """
 
     fair_use_octets: int | None = None

@@ -1,4 +1,4 @@
-"""What people ask of payments: begin one, see them, ask for the money back; and what a gateway tells."""
+"""Payments for their users: begin, list, request a refund; and the gateway's webhooks."""
 
 import hashlib
 from collections import Counter
@@ -55,12 +55,12 @@ _log = structlog.get_logger(__name__)
 
 OPEN_PAYMENTS_LIMIT: Final = 5
 CHECKOUT_LIFETIME: Final = timedelta(hours=2)
-"""How long an open checkout is handed out again: as long as it takes an unpaid payment to lapse."""
+"""How long an open checkout is returned again: until an unpaid payment lapses."""
 _NEVER_OPENED: Final = "no checkout was opened, and nothing was taken"
 
 
 async def passes_held(database: Database, user_id: str) -> tuple[list[PassPeriod], bool]:
-    """Return a user's passes that have not ended, the earliest first, and whether one runs now."""
+    """Return a user's passes that have not ended, the earliest first, and whether one is running now."""
 
     def look(connection: Connection) -> tuple[list[PassPeriod], bool]:
         now = database.clock.now()
@@ -71,7 +71,7 @@ async def passes_held(database: Database, user_id: str) -> tuple[list[PassPeriod
 
 
 class PaymentService:
-    """Payments of the signed-in, through one gateway; ``seller`` and ``contact`` stand on receipts."""
+    """Payments of signed-in users through one gateway; ``seller`` and ``contact`` appear on receipts."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class PaymentService:
         self._contact = contact
         self.rules: Final = rules
         self.webhooks: Final[Counter[str]] = Counter()
-        """How many webhooks have come since the start, by what became of them."""
+        """The number of webhooks since the start, by outcome."""
 
     @property
     def gateway(self) -> PaymentGateway:
@@ -99,19 +99,19 @@ class PaymentService:
         return self._gateway
 
     async def begin(self, user_id: str, offer_id: str, operation_id: str) -> Payment:
-        """Begin to pay for an offer; return the payment with its checkout.
+        """Begin a payment for an offer; return it with its checkout.
 
-        The same ``operation_id`` gives the same payment. An open checkout of the same user for the same offer is
-        handed out again, so that two checkouts of one purchase cannot both be paid. Where the gateway does not
-        answer, the payment is returned as ``intended``: it is opened, or given up, in the background.
+        The same ``operation_id`` gives the same payment. If the user has an open checkout for the same offer, it is
+        returned again, so that two checkouts of one purchase cannot both be paid. If the gateway does not answer,
+        the payment is returned as ``intended``: a background job opens it or gives up.
 
         Raises:
             UNKNOWN_OFFER: there is no such offer.
             NothingToPayError: it is free.
             NothingToDeliverError: there is nothing to sell now.
             KswifiError: as the rules' ``require_buyer``.
-            TooManyOpenPaymentsError: several wait to be paid already.
-            PaymentNotOpenedError: the gateway refused; nothing was taken.
+            TooManyOpenPaymentsError: the user has the maximum number of unpaid payments.
+            PaymentNotOpenedError: the gateway refused; no money was taken.
         """
         offer = self._catalogue.offer(offer_id)
         if offer.free:
@@ -177,7 +177,7 @@ class PaymentService:
         """Return one of a user's payments.
 
         Raises:
-            UnknownPaymentError: there is none, or it is somebody else's.
+            UnknownPaymentError: there is none, or it belongs to another user.
         """
         return await self._database.read(lambda connection: find_payment(connection, reference, user_id))
 
@@ -202,10 +202,10 @@ class PaymentService:
         return receipt_of(payment, period, payer, self._seller, self._contact, self.rules.zone)
 
     async def take_webhook(self, gateway: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """Take a webhook: note what to look up, and no more. It is not believed: ``verify`` is asked.
+        """Accept a webhook: enqueue a look-up of its payment. Its content is not trusted; ``verify`` is called.
 
         Raises:
-            NotTheGatewayInUseError: another gateway takes the payments here: the sandbox, say, after going live.
+            NotTheGatewayInUseError: this gateway is not in use, for example the sandbox after going live.
             WebhookSignatureWrongError, WebhookUnreadableError: as the gateway's ``read_webhook``.
         """
         if gateway != self._gateway.name:
@@ -223,7 +223,7 @@ class PaymentService:
 
         if await self._database.read(lambda connection: is_known(connection, jobs.notice_key(digest))):
             self.webhooks["repeated"] += 1
-            return  # a replay costs a look, not a write
+            return  # a replay costs a read, not a write
 
         def note(connection: Connection) -> bool:
             # A reference of ours without a payment was deleted: if it was paid, its money is booked as unclaimed.
@@ -240,7 +240,7 @@ class PaymentService:
             _log.warning("webhook_of_an_unknown_payment", reference=notice.reference[:REFERENCE_LENGTH])
 
     def _still_open(self, connection: Connection, user_id: str, offer: Offer) -> Payment | None:
-        """Return the user's payment for this offer, on today's terms, that can still be paid; None if none can."""
+        """Return the user's payment for this offer on the present terms that can still be paid, if any."""
         terms = (offer.price_kobo, offer.valid_days, self._limit_octets(offer), self._gateway.name)
         begun_after = transaction_instant(connection) - CHECKOUT_LIFETIME
         for one in payable_of(connection, user_id, offer.id, begun_after):
@@ -277,11 +277,11 @@ class PaymentService:
 
 
 def ask_refund(connection: Connection, user_id: str, reference: str) -> Payment:
-    """Ask for the money back: the pass is suspended, and goes if nothing of it was used. Again is no error.
+    """Request a refund: the pass is suspended, and revoked if it is unused. Idempotent.
 
     Raises:
-        UnknownPaymentError: there is none, or it is somebody else's.
-        NotRefundableError: it was not paid, its pass is over, or a later one has to go first.
+        UnknownPaymentError: there is none, or it belongs to another user.
+        NotRefundableError: it was not paid, its pass is over, or a later one has to be refunded first.
     """
     payment = find_payment(connection, reference, user_id)
     if payment.state in (PaymentState.REFUND_ASKED, PaymentState.REFUNDING, PaymentState.REFUNDED):

@@ -1,7 +1,7 @@
-"""What a gateway's answer means for a payment: paid, granted, booked; or paid wrongly, and owed back.
+"""Apply a gateway's answer to a payment: settle, grant and book it, or book it as owed back.
 
-All of it in the one transaction of the caller: a payment is never settled without its pass and its entry in the
-book. The same answer again, from a webhook, a look or the reconciliation, changes nothing.
+Everything happens in the caller's transaction: a payment is never settled without its pass and its book entry. The
+same answer again, from a webhook, a look-up or the reconciliation, has no effect.
 """
 
 from datetime import datetime
@@ -59,10 +59,10 @@ SECOND: Final = "another payment for the same purchase was settled after this on
 
 
 def follow(connection: Connection, reference: str, standing: Standing, rules: PassRules) -> Payment:
-    """Bring a payment, its pass and the book to where the gateway has it; return the payment.
+    """Apply the gateway's standing to a payment, its pass and the book; return the payment. Idempotent.
 
-    What the gateway has said before changes nothing. A refund of less than the price leaves the pass running and
-    reduces the income; a refund of the whole price, or a lost dispute of any amount, ends the pass.
+    A refund of less than the price leaves the pass running and reduces the income; a refund of the whole price, or
+    a lost dispute of any amount, ends the pass.
 
     Raises:
         UnknownPaymentError: there is no such payment.
@@ -83,10 +83,10 @@ def follow(connection: Connection, reference: str, standing: Standing, rules: Pa
 
 
 def take_back(connection: Connection, payment: Payment, reason: str, returned: int | None = None) -> Payment:
-    """Revoke what a settled payment bought and owe its price; have the gateway send it.
+    """Revoke the pass of a settled payment, book its price as owed, and have the gateway send it.
 
-    ``returned`` is what the gateway has taken by itself, in kobo and in all: then no more than that is owed, and
-    the gateway is asked for nothing.
+    ``returned`` is the total in kobo that the gateway has already returned: then no more is owed, and the gateway
+    is not asked for a refund.
     """
     now = transaction_instant(connection)
     period = period_of(connection, payment.reference)
@@ -104,7 +104,7 @@ def take_back(connection: Connection, payment: Payment, reason: str, returned: i
 
 
 def refunded_by_hand(connection: Connection, payment: Payment) -> int:
-    """Note and book that the operator has sent what was owed from the bank; return the kobo."""
+    """Record and book that the operator has sent what was owed by bank transfer; return the kobo."""
     now = transaction_instant(connection)
     kobo = book_refunded_by_hand(connection, payment, now)
     move_payment(connection, payment, PaymentEvent.REFUND_DONE, "sent back by hand", refunded_at=now)
@@ -112,7 +112,7 @@ def refunded_by_hand(connection: Connection, payment: Payment) -> int:
 
 
 def _with_fees(connection: Connection, payment: Payment, charge: Charge) -> Payment:
-    """Book a fee that differs from the booked one. A charge without a fee says nothing: events leave it out."""
+    """Book a fee that differs from the booked one. A charge without a fee is ignored, because events omit it."""
     if charge.fees_kobo in (0, payment.fees_kobo):
         return payment
     book_fees(connection, payment, charge.fees_kobo, transaction_instant(connection))
@@ -120,7 +120,7 @@ def _with_fees(connection: Connection, payment: Payment, charge: Charge) -> Paym
 
 
 def _returned(connection: Connection, payment: Payment, standing: Standing) -> Payment:
-    """Book what has gone back at the gateway, end the pass if the rule says so, and close a refund that arrived."""
+    """Book what the gateway has returned, end the pass if the rule requires it, and close a completed refund."""
     now = transaction_instant(connection)
     total, lost = standing.returned_kobo, standing.lost_disputes
     if payment.state in HELD_STATES and (total >= payment.amount_kobo or lost):
@@ -148,7 +148,7 @@ def _refund_arrived(connection: Connection, payment: Payment) -> Payment:
 
 
 def _paid(connection: Connection, payment: Payment, standing: Standing, rules: PassRules) -> Payment:
-    """Grant what was paid for; what cannot be granted is owed back, and the gateway asked to send it."""
+    """Grant the pass of a paid payment; if it cannot be granted, book the money as owed and request its refund."""
     charge = standing.charge
     wrong = (
         what_is_wrong(payment, charge)
@@ -171,7 +171,7 @@ def _paid(connection: Connection, payment: Payment, standing: Standing, rules: P
 
 
 def _gone_back(payment: Payment, standing: Standing) -> str | None:
-    """Return why a paid charge buys nothing: its money went back, or is on its way back, before anything began."""
+    """Return why a paid charge buys nothing: its money was returned, or is on its way, before the pass began."""
     if standing.lost_disputes:
         return DISPUTE_LOST
     back = standing.returned_kobo + standing.under_way_kobo
@@ -195,9 +195,9 @@ def _settled(connection: Connection, payment: Payment, charge: Charge, rules: Pa
 
 
 def _without_right(connection: Connection, payment: Payment, charge: Charge, reason: str) -> Payment:
-    """Take money that buys nothing, and owe it back."""
+    """Book money that buys nothing as owed back."""
     now = transaction_instant(connection)
-    # The book holds kobo alone: another currency is for the operator to see to, by the reason.
+    # The book holds only kobo: the operator has to handle another currency, which the reason names.
     kobo = charge.amount_kobo if charge.currency == CURRENCY and charge.amount_kobo > 0 else None
     if kobo is not None:
         book_unassigned(connection, payment, charge, _when(charge, now))
@@ -215,7 +215,7 @@ def _without_right(connection: Connection, payment: Payment, charge: Charge, rea
 
 
 def _when(charge: Charge, now: datetime) -> datetime:
-    """Return when it was paid, as far as the gateway says so and its clock is not ahead of ours."""
+    """Return when it was paid by the gateway's clock; ``now`` if that is missing or later than ``now``."""
     return now if charge.paid_at is None else min(charge.paid_at, now)
 
 
@@ -224,7 +224,7 @@ def _channel(charge: Charge) -> str | None:
 
 
 def _cannot_be_given(connection: Connection, payment: Payment, rules: PassRules) -> str | None:
-    """Return why what was paid for cannot be given now, None if it can."""
+    """Return why the pass of a paid payment cannot be granted now; None if it can."""
     email = connection.scalar(select(user_account.c.email).where(user_account.c.user_id == payment.user_id))
     if is_deleted(email):
         return "its payer's account was deleted"

@@ -1,4 +1,4 @@
-"""The tables of payments and passes, of what the gateway lists, and of what was compared."""
+"""The tables of payments, passes, gateway items and reconciliations."""
 
 from typing import Final
 
@@ -31,7 +31,8 @@ payment: Final = Table(
     Column("fees_kobo", ExactInteger),
     Column("refund_kobo", ExactInteger),
     Column("channel", String(40)),
-    # Set before the gateway is first asked to give it back: from then on it is looked up before it is asked again.
+    # Set before the gateway is first asked for a refund: from then on its refunds are looked up before each
+    # request.
     Column("refund_tried_at", UtcDateTime),
     CheckConstraint("amount_kobo > 0", name="costs_something"),
     Index(None, "user_id", "created_at"),
@@ -43,7 +44,7 @@ pass_period: Final = Table(
     metadata,
     Column("period_id", UuidText, primary_key=True),
     Column("user_id", UuidText, ForeignKey("user_account.user_id"), nullable=False),
-    # One grant a payment, whoever brings the news, and however often.
+    # One pass period per payment, however often the payment is reported.
     Column("reference", String(REFERENCE_LENGTH), ForeignKey("payment.reference"), nullable=False, unique=True),
     Column("offer_id", String(32), nullable=False),
     Column("state", String(16), nullable=False),
@@ -56,7 +57,7 @@ pass_period: Final = Table(
     Index(None, "user_id", "ends_at"),
 )
 
-# Refunds, disputes, payouts and unclaimed receipts under the gateway's own ids. Their money is in the book.
+# Refunds, disputes, payouts and unclaimed receipts under the gateway's ids. Their money is in the book.
 gateway_item: Final = Table(
     "gateway_item",
     metadata,

@@ -1,4 +1,4 @@
-"""How a payment stands at the gateway: the charge, its refunds and its disputes, and what they sum to."""
+"""The standing of a payment at the gateway: its charge, refunds and disputes, and their sums."""
 
 from dataclasses import dataclass
 
@@ -27,15 +27,15 @@ class Standing:
 
     @property
     def is_paid(self) -> bool:
-        """Whether it was paid, also where the money went back since."""
+        """Whether it was paid, even if the money was returned since."""
         return self.charge.status in PAID_STATUSES
 
     @property
     def returned_kobo(self) -> int:
-        """Return what has left the gateway for the payer: refunds that are done, and lost disputes.
+        """Return the kobo that the gateway has returned to the payer: completed refunds and lost disputes.
 
-        A refund that carries out a lost dispute is counted once. Where the gateway says REVERSED and lists neither
-        a refund nor a lost dispute, the whole amount is gone.
+        A refund that carries out a lost dispute is counted once. If the gateway reports REVERSED and lists neither
+        a refund nor a lost dispute, the whole amount was returned.
         """
         done = [it for it in self.refunds if it.status is RefundStatus.DONE]
         total = sum(it.amount_kobo for it in done)
@@ -48,7 +48,7 @@ class Standing:
 
     @property
     def under_way_kobo(self) -> int:
-        """Return what refunds that are neither done nor failed will take."""
+        """Return the kobo of refunds that are neither done nor failed."""
         return sum(it.amount_kobo for it in self.refunds if it.status is RefundStatus.UNDER_WAY)
 
     @property
@@ -58,9 +58,10 @@ class Standing:
 
 
 async def look_up(gateway: PaymentGateway, reference: str) -> Standing | GatewayRefused | GatewayUnknown:
-    """Ask the gateway how a payment stands: the charge and, once it was paid, its refunds and disputes.
+    """Look up the charge of a payment and, once it was paid, its refunds and disputes.
 
-    A gateway that refuses to list refunds or disputes says that there is none to list; no answer is unknown.
+    If the gateway refuses to list refunds or disputes, there are none; if it does not answer, the result is
+    unknown.
     """
     charge = await gateway.verify(reference)
     if not isinstance(charge, Charge):

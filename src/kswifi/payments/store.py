@@ -1,4 +1,4 @@
-"""Payments and passes in their tables: only here a state is written and published, in the caller's transaction."""
+"""Rows of payments and passes. Only this module writes and publishes their states, in the caller's transaction."""
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
@@ -29,23 +29,23 @@ _PERIOD_COLUMNS = tuple(column for column in pass_period.c if column.name != "ea
 
 
 def add_payment(connection: Connection, new: Payment) -> None:
-    """Write the intent: before anybody outside is asked for anything."""
+    """Insert a new payment, before the gateway is called."""
     values = {column.name: getattr(new, column.name) for column in _COLUMNS}
     connection.execute(insert(payment).values(values | {"state": str(new.state)}))
     _tell(connection, new, None)
 
 
 def payment_of(connection: Connection, reference: str) -> Payment | None:
-    """Return the payment of a reference, None if there is none."""
+    """Return the payment with a reference; None if there is none."""
     row = connection.execute(select(*_COLUMNS).where(payment.c.reference == reference)).one_or_none()
     return None if row is None else _read(row)
 
 
 def find_payment(connection: Connection, reference: str, user_id: str | None = None) -> Payment:
-    """Return a payment; with a user, only if it is theirs.
+    """Return a payment; with ``user_id``, only if it belongs to this user.
 
     Raises:
-        UnknownPaymentError: there is none, or it is somebody else's.
+        UnknownPaymentError: there is none, or it belongs to another user.
     """
     found = None if len(reference) > REFERENCE_LENGTH else payment_of(connection, reference)
     if found is None or (user_id is not None and found.user_id != user_id):
@@ -54,7 +54,7 @@ def find_payment(connection: Connection, reference: str, user_id: str | None = N
 
 
 def payments_by_reference(connection: Connection, gateway: str, references: Collection[str]) -> dict[str, Payment]:
-    """Return the payments of some references that were begun with a gateway."""
+    """Return the payments with some references that were begun with a gateway, by reference."""
     return {
         row.reference: _read(row)
         for some in batched(sorted(references))
@@ -67,7 +67,7 @@ def payments_by_reference(connection: Connection, gateway: str, references: Coll
 def references_settled_in(
     connection: Connection, gateway: str, sandbox: bool, from_at: datetime, to_at: datetime
 ) -> set[str]:
-    """Return the payments with a gateway that were paid in a window, in kobo, whatever became of them since."""
+    """Return the references of a gateway's payments that were paid in kobo in a window, in any present state."""
     query = select(payment.c.reference).where(
         payment.c.gateway == gateway,
         payment.c.sandbox == sandbox,
@@ -79,7 +79,7 @@ def references_settled_in(
 
 
 def batched(values: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
-    """Give values in parts that fit into one statement."""
+    """Yield values in batches that fit into one statement."""
     for start in range(0, len(values), size):
         yield values[start : start + size]
 
@@ -96,7 +96,7 @@ def payments_of(connection: Connection, user_id: str, limit: int = 100) -> list[
 
 
 def payable_of(connection: Connection, user_id: str, offer_id: str, begun_after: datetime) -> list[Payment]:
-    """Return a user's payments for an offer that can still be paid and were begun lately, the newest first."""
+    """Return a user's payable payments for an offer that were begun after an instant, the newest first."""
     opened = payment.c.state == PaymentState.FAILED, payment.c.checkout_url.is_not(None)
     query = (
         select(*_COLUMNS)
@@ -112,9 +112,9 @@ def payable_of(connection: Connection, user_id: str, offer_id: str, begun_after:
 
 
 def settled_since_begun(connection: Connection, one: Payment) -> bool:
-    """Tell whether another payment of the same user for the same offer has settled since this one was begun.
+    """Return whether another payment of the same user for the same offer was settled after this one was begun.
 
-    Then this one is a second payment for one purchase: a purchase that is meant is begun after the last was paid.
+    Then this is a second payment for one purchase: an intended new purchase is begun after the last one was paid.
     """
     query = select(payment.c.reference).where(
         payment.c.user_id == one.user_id,
@@ -127,25 +127,25 @@ def settled_since_begun(connection: Connection, one: Payment) -> bool:
 
 
 def count_open(connection: Connection, user_id: str) -> int:
-    """Return how many payments of a user wait to be paid."""
+    """Return the number of a user's payments that wait to be paid."""
     query = select(func.count()).where(payment.c.user_id == user_id, payment.c.state.in_(OPEN_STATES))
     return int(connection.scalar(query) or 0)
 
 
 def counts(connection: Connection) -> dict[PaymentState, int]:
-    """Return how many payments are in each state."""
+    """Return the number of payments in each state."""
     rows = connection.execute(select(payment.c.state, func.count()).group_by(payment.c.state))
     return {PaymentState(state): count for state, count in rows}
 
 
 def needing_a_person(connection: Connection, limit: int = 100) -> list[Payment]:
-    """Return the payments whose money somebody has to send back by hand, the oldest first."""
+    """Return the payments whose money a person has to send back, the oldest first."""
     query = select(*_COLUMNS).where(payment.c.state == PaymentState.REFUND_REFUSED).order_by(payment.c.created_at)
     return [_read(row) for row in connection.execute(query.limit(limit))]
 
 
 def prune_unpaid(connection: Connection, older_than: datetime, limit: int = 500) -> int:
-    """Forget a batch of payments that were never paid and can no longer be; return how many."""
+    """Delete a batch of payments that were never paid and can no longer be paid; return their number."""
     over = (PaymentState.FAILED, PaymentState.LAPSED)
     old = select(payment.c.reference).where(payment.c.state.in_(over), payment.c.created_at < older_than)
     result = connection.execute(delete(payment).where(payment.c.reference.in_(old.limit(limit))))
@@ -155,10 +155,10 @@ def prune_unpaid(connection: Connection, older_than: datetime, limit: int = 500)
 def move_payment(
     connection: Connection, before: Payment, event: PaymentEvent, reason: str | None = None, **columns: object
 ) -> Payment:
-    """Take a payment, read in this transaction, to what follows; tell of it; return it as it is then.
+    """Move a payment, read in this transaction, to the state after an event; publish it; return the new payment.
 
     Raises:
-        IllegalPaymentTransitionError: the machine does not list the event; nothing is written.
+        IllegalPaymentTransitionError: the state machine does not list the event; nothing is written.
     """
     following = next_payment_state(before.state, event)
     connection.execute(
@@ -172,13 +172,13 @@ def move_payment(
 
 
 def note_fees(connection: Connection, reference: str, fees_kobo: int) -> Payment:
-    """Note the fee that the gateway took; return the payment as it is then."""
+    """Store the gateway's fee; return the updated payment."""
     connection.execute(update(payment).where(payment.c.reference == reference).values(fees_kobo=fees_kobo))
     return find_payment(connection, reference)
 
 
 def note_returned(connection: Connection, before: Payment, total_kobo: int, at: datetime, reason: str) -> Payment:
-    """Note how much has gone back in all of a payment that stays in its state; publish it; return it."""
+    """Store the total returned of a payment that stays in its state; publish it; return the updated payment."""
     connection.execute(
         update(payment)
         .where(payment.c.reference == before.reference)
@@ -190,12 +190,12 @@ def note_returned(connection: Connection, before: Payment, total_kobo: int, at: 
 
 
 def note_reason(connection: Connection, reference: str, reason: str) -> None:
-    """Note why a payment is still where it is."""
+    """Store why a payment stays in its state."""
     connection.execute(update(payment).where(payment.c.reference == reference).values(reason=reason[:200]))
 
 
 def note_refund_try(connection: Connection, reference: str, now: datetime) -> bool:
-    """Note that the gateway is about to be asked for a refund; tell whether it was asked before."""
+    """Store that a refund is about to be requested; return whether one was requested before."""
     there = payment.c.reference == reference
     tried = connection.scalar(select(payment.c.refund_tried_at).where(there))
     if tried is None:
@@ -204,14 +204,14 @@ def note_refund_try(connection: Connection, reference: str, now: datetime) -> bo
 
 
 def add_period(connection: Connection, new: PassPeriod) -> None:
-    """Write what a payment has bought; a second one for the same payment violates a constraint."""
+    """Insert the pass period of a payment; a second one for the same payment violates a constraint."""
     values = {column.name: getattr(new, column.name) for column in _PERIOD_COLUMNS}
     connection.execute(insert(pass_period).values(values | {"state": str(new.state), "earned_days": 0}))
     _tell_pass(connection, new)
 
 
 def period_of(connection: Connection, reference: str) -> PassPeriod | None:
-    """Return what a payment has bought."""
+    """Return the pass period of a payment; None if there is none."""
     query = select(*_PERIOD_COLUMNS).where(pass_period.c.reference == reference)
     row = connection.execute(query).one_or_none()
     return None if row is None else _read_period(row)
@@ -233,27 +233,27 @@ def periods_after(connection: Connection, user_id: str, instant: datetime) -> li
 
 
 def all_periods_of(connection: Connection, user_id: str, limit: int) -> list[PassPeriod]:
-    """Return all of a user's periods, revoked and ended ones too, the earliest first."""
+    """Return all of a user's periods, including revoked and ended ones, the earliest first."""
     query = select(*_PERIOD_COLUMNS).where(pass_period.c.user_id == user_id)
     rows = connection.execute(query.order_by(pass_period.c.starts_at).limit(limit))
     return [_read_period(row) for row in rows]
 
 
 def set_period_state(connection: Connection, period: PassPeriod, state: PassState) -> None:
-    """Suspend, revoke or restore a period, and tell."""
+    """Set the state of a period, and publish it."""
     mine = pass_period.c.period_id == period.period_id
     connection.execute(update(pass_period).where(mine).values(state=str(state)))
     _tell_pass(connection, period)
 
 
 def earned_days(connection: Connection, period_id: str) -> int:
-    """Return how many days of a period are booked as earned."""
+    """Return the number of days of a period that are booked as earned."""
     query = select(pass_period.c.earned_days).where(pass_period.c.period_id == period_id)
     return int(connection.execute(query).scalar_one())
 
 
 def note_earned_days(connection: Connection, period_id: str, days: int) -> None:
-    """Note that so many days of a period are booked as earned."""
+    """Store the number of days of a period that are booked as earned."""
     mine = pass_period.c.period_id == period_id
     connection.execute(update(pass_period).where(mine).values(earned_days=days))
 

@@ -1,7 +1,7 @@
-"""Receipts that no payment claims: paid under a reference of ours after its payment was deleted.
+"""Receipts without a payment: paid under a reference of ours after its payment was deleted.
 
 The money is booked on the liability account ``unassigned_receipts`` and stays there until a person refunds it, at
-the gateway or from the bank. Nobody is granted anything: whose payment it was is no longer stored.
+the gateway or by bank transfer. No pass is granted, because the payer is no longer stored.
 """
 
 from dataclasses import replace
@@ -31,18 +31,18 @@ from kswifi.payments.standing import Standing
 _log = structlog.get_logger(__name__)
 
 OUR_PREFIX: Final = "kswifi-"
-"""How every reference of ours begins. Other references at the same gateway belong to other shops of its owner."""
+"""The prefix of our references. Other references at the same gateway belong to other shops of its owner."""
 
 
 def is_ours(reference: str) -> bool:
-    """Tell whether a reference at the gateway can be one of ours."""
+    """Return whether a reference at the gateway can be one of ours."""
     return reference.startswith(OUR_PREFIX) and len(reference) <= REFERENCE_LENGTH
 
 
 def follow_unclaimed(connection: Connection, gateway: str, sandbox: bool, standing: Standing) -> GatewayItem | None:
-    """Book a receipt that no payment claims, and what has gone back of it since; return it, None if none was paid.
+    """Book a receipt without a payment, and the returned part of it; return its item, None if nothing was paid.
 
-    What is booked already is not booked again.
+    Idempotent: only differences to the book are booked.
     """
     charge = standing.charge
     if not (
@@ -100,7 +100,7 @@ def follow_unclaimed(connection: Connection, gateway: str, sandbox: bool, standi
 
 
 def unclaimed_sent_by_hand(connection: Connection, reference: str) -> int:
-    """Book that an unclaimed receipt was sent back from the bank; return the kobo, 0 if none is held."""
+    """Book that an unclaimed receipt was sent back by bank transfer; return the kobo, 0 if none is held."""
     item = next((it for it in unclaimed_receipts(connection) if it.item_id == reference), None)
     if item is None:
         return 0

@@ -1,1 +1,1 @@
-"""Phone verification: a code is sent to a number, and who types it in has shown that the number is theirs."""
+"""Phone verification: a user proves a phone number by typing in the code that was sent to it."""

@@ -1,8 +1,7 @@
-"""How many codes are sent, against SMS pumping: premium numbers asked for codes so that their operator earns.
+"""Limits of sent codes, against SMS pumping: fraudsters request codes to premium numbers to earn the fees.
 
-One limiter counts all codes of a process, whatever they are for. It counts the receiver, the receiver's prefix (a
-country or an operator) and everything together, by the hour and by the day. An attempt that one limit refuses
-counts against none of them.
+One limiter counts all codes of a process, for any purpose. It counts per receiver, per receiver's prefix (a country
+or an operator) and in all, by the hour and by the day. An attempt that one limit refuses is counted by none.
 """
 
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ _COUNTRY_CHARACTERS: Final = len("+447")
 
 @dataclass(frozen=True, slots=True)
 class CodeRates:
-    """The most codes in an hour and in a day: to one receiver, to one prefix, and to all together in a day."""
+    """The maximum of codes per hour and per day to one receiver and to one prefix, and per day in all."""
 
     number_hour: int = 3
     number_day: int = 4
@@ -38,7 +37,7 @@ class CodeRates:
 
 
 class CodeLimiter:
-    """Counts codes; the counters are in bounded memory and begin anew with the process."""
+    """Counts codes; the counters are in bounded memory and start at zero with the process."""
 
     def __init__(self, rates: CodeRates | None = None) -> None:
         given = rates or CodeRates()
@@ -76,5 +75,5 @@ def _require_room(limiter: RateLimiter, key: str, now: datetime, prefix: str) ->
     try:
         limiter.require_room(key, now)
     except TooManyAttemptsError:
-        _log.warning("codes_used_up", prefix=prefix)  # an operator's money, and perhaps SMS pumping
+        _log.warning("codes_used_up", prefix=prefix)  # costs the operator money, may be SMS pumping
         raise

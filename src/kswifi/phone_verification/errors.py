@@ -1,4 +1,4 @@
-"""What phone verification refuses."""
+"""The errors of phone verification."""
 
 from kswifi.kernel.errors import Refusal
 

@@ -1,4 +1,4 @@
-"""Sending a code: once. What nobody knows is not sent again; its user may ask for another code."""
+"""Outbox handler that sends a code at most once. After an unknown result, the user may request a new code."""
 
 from collections.abc import Mapping
 
@@ -19,7 +19,7 @@ _t = phone_verification.c
 
 
 class CodeHandlers:
-    """Works the outbox's entries of codes."""
+    """Handles the outbox entries of codes."""
 
     def __init__(self, database: Database, digest: Digest, sender: CodeSender) -> None:
         self._database = database
@@ -27,11 +27,11 @@ class CodeHandlers:
         self._sender = sender
 
     def handlers(self) -> Mapping[str, Handler]:
-        """Return what works each kind."""
+        """Return the handler for each kind of entry."""
         return {SEND_KIND: self.send}
 
     async def send(self, entry: Entry) -> JobResult:
-        """Note the intent, send, and note what became of it."""
+        """Store the intent, send the message, and store the result."""
         verification_id = str(entry.payload["verification_id"])
         found = await self._intend(verification_id)
         if not isinstance(found, TextMessage):

@@ -1,4 +1,4 @@
-"""The embedded default: messages go into a table that the lab shows, and nowhere else."""
+"""The sender of embedded mode: it only stores messages in a table, which the lab shows."""
 
 from sqlalchemy import Connection, delete, select
 
@@ -12,7 +12,7 @@ _t = lab_text_message.c
 
 
 class LabOutbox:
-    """Keeps messages for as long as their codes hold."""
+    """Stores messages until their codes expire."""
 
     name = "lab"
 
@@ -20,7 +20,7 @@ class LabOutbox:
         self._database = database
 
     async def send(self, message: TextMessage) -> SendResult:
-        """Keep a message; the same again is the same message."""
+        """Store a message. Idempotent by its reference."""
 
         def change(connection: Connection) -> None:
             now = transaction_instant(connection)
@@ -35,10 +35,10 @@ class LabOutbox:
         return Sent(f"lab-{message.reference}")
 
     async def find(self, reference: str) -> LabMessage | None:
-        """Return a message that is kept."""
+        """Return a stored message; None if there is none."""
         query = select(_t.phone_number, _t.words, _t.at).where(_t.reference == reference)
         row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
         return None if row is None else LabMessage(*row)
 
     async def close(self) -> None:
-        """Nothing is open."""
+        """Close nothing: there is no connection."""

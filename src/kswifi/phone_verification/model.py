@@ -1,4 +1,4 @@
-"""Codes and where a verification stands: pure rules, no I/O."""
+"""Codes and the states of a verification: pure rules, no I/O."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,19 +14,20 @@ from kswifi.phone_verification.ports import SendRefused, SendResult, Sent
 CODE_DIGITS: Final = 6
 CODE_LIFETIME: Final = timedelta(minutes=10)
 TRIES_LIMIT: Final = 5
-"""Of one code: 5 guesses of 10^6."""
+"""The attempts for one code: 5 guesses of 10^6 possible codes."""
 
-# A message costs the operator money, and a number belongs to somebody who may not have asked.
+# A message costs the operator money, and the number may belong to a person who did not request it.
 CODES_BY_ACCOUNT: Final = Rate(6, timedelta(hours=24))
 CODES_BY_ADDRESS: Final = Rate(30, timedelta(hours=1))
 
 
 class SendState(StrEnum):
-    """Where the message stands."""
+    """The states of a message."""
 
     WAITING = "waiting"
     SENDING = "sending"
-    """Noted before the provider is called: who finds it after a crash does not know if the message went out."""
+    """Stored before the provider is called. After a crash in this state it is unknown whether the message was sent.
+    """
     SENT = "sent"
     REFUSED = "refused"
     UNKNOWN = "unknown"
@@ -34,7 +35,7 @@ class SendState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PhoneVerification:
-    """One code that was asked for, as its user sees it."""
+    """One requested code, as its user sees it."""
 
     verification_id: str
     state: SendState
@@ -43,7 +44,7 @@ class PhoneVerification:
 
 @dataclass(frozen=True, slots=True)
 class LabMessage:
-    """A message that no network carries, as the lab's outbox keeps it."""
+    """A message in the lab's outbox, which is not sent over any network."""
 
     to: str
     words: str
@@ -51,7 +52,7 @@ class LabMessage:
 
 
 def parse_phone_number(text: str) -> str:
-    """Return a phone number in E.164; a Nigerian one may be written as people write it (0803 123 4567).
+    """Return a phone number in E.164; a Nigerian one may have its usual spelling (0803 123 4567).
 
     Raises:
         NOT_A_PHONE_NUMBER: it is none.
@@ -66,13 +67,13 @@ def parse_phone_number(text: str) -> str:
 
 
 def code_of(digest: Digest, verification_id: str, phone_number: str, salt: str) -> str:
-    """Return the code of a verification: it is derived under the installation's key, and kept nowhere."""
+    """Return the code of a verification. It is derived with the installation's key and never stored."""
     value = int.from_bytes(digest("phone code", f"{verification_id} {phone_number} {salt}"))
     return f"{value % 10**CODE_DIGITS:0{CODE_DIGITS}}"
 
 
 def state_of(result: SendResult) -> SendState:
-    """Return where a message stands after a sender's answer."""
+    """Return the state of a message after a sender's result."""
     match result:
         case Sent():
             return SendState.SENT
@@ -85,6 +86,6 @@ def state_of(result: SendResult) -> SendState:
 
 
 def words_of(code: str) -> str:
-    """Return the message: plain letters, so that it is one SMS (GSM 7 bit, 3GPP TS 23.038, 6.2.1)."""
+    """Return the text of the message, in characters that fit one SMS (GSM 7 bit, 3GPP TS 23.038, 6.2.1)."""
     minutes = CODE_LIFETIME // timedelta(minutes=1)
     return f"Your KSWiFi code is {code}. It holds for {minutes} minutes. Tell it to nobody."

@@ -1,7 +1,7 @@
-"""What sends a code: a text message to a number, or an e-mail to an address.
+"""The port of a code sender: a text message to a number, or an e-mail to an address.
 
-A call answers *done* (``Sent``), *refused*, or **unknown**: nobody knows whether the message went out, so it is not
-sent again by itself. The adapters and the lab's outbox stand behind one contract suite
+A call answers *done* (``Sent``), *refused*, or **unknown**: the message may or may not have been sent, so it is not
+sent again automatically. The adapters and the lab's outbox pass one contract suite
 (`tests/contract/test_code_senders.py`).
 """
 
@@ -20,14 +20,14 @@ class TextMessage:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The provider took it; ``message_id`` is its name for it."""
+    """The provider accepted the message; ``message_id`` is the provider's id."""
 
     message_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class SendRefused:
-    """It was not sent. With ``try_later`` the same may be asked again: the provider only was asked too often."""
+    """The message was not sent. ``try_later`` means that only a rate limit was reached: send it again later."""
 
     words: str
     try_later: bool = False
@@ -35,7 +35,7 @@ class SendRefused:
 
 @dataclass(frozen=True, slots=True)
 class SendUnknown:
-    """No answer, one that cannot be read, or a provider that is not well."""
+    """The result is unknown: no answer, an unreadable answer, or an error of the provider."""
 
     words: str
 
@@ -53,5 +53,5 @@ class CodeSender(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         ...

@@ -1,7 +1,7 @@
-"""Asking for a code, typing it in, and what it proves.
+"""Request and confirm a code for a phone number, and record the verified number.
 
-The number itself is kept only while its code may be typed in. What stays is its mark on the account: the keyed
-digest by which free data knows it again.
+The number itself is stored only while its code is valid. Afterwards the account keeps only the mark of the number:
+a keyed digest by which free data recognises it.
 """
 
 import hmac
@@ -49,9 +49,9 @@ _Row = Row[*tuple[Any, ...]]
 
 
 class PhoneVerifications:
-    """Verifications of one installation by its keyed ``digest``; ``lab`` is None where messages are sent.
+    """The verifications of one installation, with its keyed ``digest``; ``lab`` is None where messages are sent.
 
-    ``limiter`` counts the codes of every kind together.
+    ``limiter`` counts the codes of all kinds together.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class PhoneVerifications:
         self._limiter = limiter or CodeLimiter()
 
     async def begin(self, user_id: str, verification_id: str, text: str, address: str) -> PhoneVerification:
-        """Ask for a code to a number; the same id again is the same verification.
+        """Request a code to a number. Idempotent by ``verification_id``.
 
         Raises:
             NOT_A_PHONE_NUMBER: no code can be sent to it.
@@ -118,7 +118,7 @@ class PhoneVerifications:
         )
 
     async def confirm(self, user_id: str, verification_id: str, code: str) -> None:
-        """Take a code that was typed in: from now on the number is this account's; again is no error.
+        """Confirm a verification with the typed code; the number then belongs to this account. Idempotent.
 
         Raises:
             UNKNOWN_PHONE_VERIFICATION: the user has none of this id.
@@ -128,7 +128,7 @@ class PhoneVerifications:
         refused = await self._database.write(
             lambda connection: self._confirm(connection, user_id, verification_id, code)
         )
-        if refused is not None:  # after the transaction: a wrong try is counted
+        if refused is not None:  # after the transaction, so that a wrong attempt is counted
             raise refused
 
     def _confirm(self, connection: Connection, user_id: str, verification_id: str, code: str) -> KswifiError | None:
@@ -154,7 +154,7 @@ class PhoneVerifications:
         return None
 
     async def lab_message(self, user_id: str, verification_id: str) -> LabMessage:
-        """Return the message of a verification, where messages are kept and not sent.
+        """Return the message of a verification in the lab, where messages are stored and not sent.
 
         Raises:
             NO_LAB_MESSAGE: they are sent, or this one is not there (yet, or any more).
@@ -169,7 +169,7 @@ class PhoneVerifications:
         return found
 
     async def prune(self) -> int:
-        """Forget a batch of verifications that have had their time, their numbers with them; return how many."""
+        """Delete a batch of expired verifications, with their numbers; return how many."""
 
         def change(connection: Connection) -> int:
             now = transaction_instant(connection)
@@ -181,7 +181,7 @@ class PhoneVerifications:
 
 
 def forget_verifications(connection: Connection, user_id: str) -> None:
-    """Forget a user's verifications and their messages."""
+    """Delete a user's verifications and their messages."""
     theirs = select(_t.verification_id).where(_t.user_id == user_id)
     connection.execute(delete(lab_text_message).where(lab_text_message.c.reference.in_(theirs)))
     connection.execute(delete(phone_verification).where(_t.user_id == user_id))

@@ -1,4 +1,4 @@
-"""The tables of phone verification. Codes are in none of them: they are derived."""
+"""The tables of phone verification. They contain no codes, because codes are derived."""
 
 from typing import Final
 
@@ -28,4 +28,4 @@ lab_text_message: Final = Table(
     Column("words", String(200), nullable=False),
     Column("at", UtcDateTime, nullable=False, index=True),
 )
-"""The lab's outbox: messages that no network carries. Only embedded mode writes it."""
+"""The lab's outbox: messages that are not sent. Only embedded mode writes it."""

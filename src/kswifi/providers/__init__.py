@@ -1,1 +1,1 @@
-"""Floor 4: one file for each thing outside that a capability's port reaches."""
+"""Floor 4: adapters for external systems; each file implements a capability's port."""

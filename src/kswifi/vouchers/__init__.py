@@ -1,1 +1,1 @@
-"""Floor 3: vouchers: one-use signed codes on a venue's counter, each good for one free session."""
+"""Floor 3: vouchers: signed single-use codes at a venue's counter, each good for one free InternetSession."""

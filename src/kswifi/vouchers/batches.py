@@ -1,4 +1,4 @@
-"""An operator's batches: made for a venue, listed, revoked."""
+"""Batches of vouchers: make, list and revoke them."""
 
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ _b = voucher_batch.c
 def make_batch(
     connection: Connection, venue: str, count: int, expires_at: datetime, budget_id: str | None = None
 ) -> Batch:
-    """Make vouchers for a venue; ``budget_id`` must be there.
+    """Make a batch of vouchers for a venue. The budget ``budget_id`` must exist.
 
     Raises:
         VOUCHER_BATCH_INVALID: no name, no sensible number, over already, or all serial numbers are used up.
@@ -62,7 +62,7 @@ def find_batch(connection: Connection, batch_id: int) -> Batch:
 
 
 def batches(connection: Connection, limit: int = 1_000) -> list[BatchStanding]:
-    """Return the newest batches, the newest first."""
+    """Return the batches, the newest first."""
     redeemed = (
         select(func.count()).where(voucher.c.batch_id == _b.batch_id).correlate(voucher_batch).scalar_subquery()
     )
@@ -71,7 +71,7 @@ def batches(connection: Connection, limit: int = 1_000) -> list[BatchStanding]:
 
 
 def revoke_batch(connection: Connection, batch_id: int) -> Batch:
-    """Revoke a batch: none of it is redeemed or used any more, sessions ordered with it stay; again is no error.
+    """Revoke a batch: its vouchers can no longer be redeemed or used; sessions that used one stay. Idempotent.
 
     Raises:
         UNKNOWN_VOUCHER_BATCH: there is none of this number.

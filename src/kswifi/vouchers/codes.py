@@ -3,9 +3,10 @@
     0003-7QK2-M9XT
     serial: 25 bits; signature: 35 bits of HMAC-SHA-256
 
-Thirty-five bits withstand guessing because tries are counted (``service``): ten in a quarter of an hour for an
-account and sixty for an address (a venue's: sixty times KSWIFI_VENUE_RATE_FACTOR, 1,200 unless it is set), against
-2^35 signatures of each serial. No code is stored: a stolen database has only those in it that were redeemed.
+Thirty-five bits are enough against guessing because attempts are counted (``service``): ten per quarter of an hour
+for an account and sixty for an address (for a venue's: sixty times KSWIFI_VENUE_RATE_FACTOR, 1,200 by default),
+against 2^35 signatures of each serial. Only redeemed serial numbers are stored, so a stolen database contains no
+usable codes.
 """
 
 import hmac
@@ -14,7 +15,7 @@ from typing import Final
 from kswifi.kernel.pasted import clean_digits
 from kswifi.vouchers.errors import UNKNOWN_VOUCHER
 
-# Crockford's base 32 leaves out what is misread: I, L, O and U.
+# Crockford's base 32 leaves out letters that are easily misread: I, L, O and U.
 _DIGITS: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _MISREAD: Final = str.maketrans("OIL", "011", "- ")
 _DIGIT_BITS: Final = 5
@@ -26,20 +27,20 @@ SERIALS: Final = 1 << _SERIAL_DIGITS * _DIGIT_BITS
 
 
 class VoucherCodes:
-    """Makes and reads codes under one key, the installation's for this purpose alone."""
+    """Makes and reads codes with one key, which the installation uses for this purpose only."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
 
     def code(self, serial: int) -> str:
-        """Return the code of a serial number, in groups."""
+        """Return the code of a serial number, in groups of four."""
         if not 0 <= serial < SERIALS:
             raise ValueError(f"{serial} is no serial number of a voucher")
         text = _text(serial, _SERIAL_DIGITS) + self._signature(serial)
         return "-".join(text[at : at + _GROUP] for at in range(0, len(text), _GROUP))
 
     def serial(self, code: str) -> int:
-        """Return the serial number of a code as people type it: any case, any groups, O for 0, I and L for 1.
+        """Return the serial number of a typed code: any case, any groups, O is read as 0, I and L as 1.
 
         Raises:
             UNKNOWN_VOUCHER: it was not signed with this key.

@@ -1,4 +1,4 @@
-"""Why a voucher is refused."""
+"""The errors of vouchers."""
 
 from kswifi.kernel.errors import Refusal
 

@@ -1,4 +1,4 @@
-"""Batches of vouchers, and what a redeemed one gives."""
+"""Batches of vouchers, and redeemed vouchers."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,9 +10,9 @@ VENUE_LIMIT: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Vouchers made together for one venue: so many serial numbers from the first on.
+    """Vouchers of one venue that were made together: ``count`` serial numbers from ``first_serial``.
 
-    ``budget_id`` is the venue's budget that pays for them; None: whoever pays for free data anyway.
+    ``budget_id`` is the venue's budget that pays for them; None: the same budgets that pay for other free data.
     """
 
     batch_id: int
@@ -26,13 +26,13 @@ class Batch:
 
     @property
     def serials(self) -> range:
-        """Its serial numbers."""
+        """The serial numbers of the batch."""
         return range(self.first_serial, self.first_serial + self.count)
 
 
 @dataclass(frozen=True, slots=True)
 class BatchStanding:
-    """A batch, and how many of it are redeemed."""
+    """A batch, and the number of its redeemed vouchers."""
 
     batch: Batch
     redeemed: int
@@ -40,9 +40,10 @@ class BatchStanding:
 
 @dataclass(frozen=True, slots=True)
 class Voucher:
-    """A redeemed voucher: its owner may have one free session until it expires.
+    """A redeemed voucher: its owner may have one free InternetSession until it expires.
 
-    ``session_id`` is the session that it was last used for. One that ended with nothing used gives it back.
+    ``session_id`` is the InternetSession for which it was last used. If that ended unused, the voucher can be used
+    again.
     """
 
     serial: int

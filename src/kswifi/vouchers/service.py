@@ -1,4 +1,4 @@
-"""Redeeming: each voucher once, by one account, and never by trying codes."""
+"""Redeeming vouchers: each voucher by one account only, with limits against guessing codes."""
 
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -22,7 +22,7 @@ from kswifi.vouchers.sql import voucher, voucher_batch
 
 TRIES_BY_ACCOUNT: Final = Rate(10, timedelta(minutes=15))
 TRIES_BY_ADDRESS: Final = Rate(60, timedelta(minutes=15))
-"""How often a code may be tried. Right ones count too: with one in hand nobody shall guess the next."""
+"""The rate of attempts. Right codes count too, so that a person with one code cannot guess the next."""
 
 
 class VoucherService:
@@ -35,7 +35,7 @@ class VoucherService:
         self._by_address = AddressLimiter(TRIES_BY_ADDRESS, venues)
 
     async def redeem(self, user_id: str, code: str, address: str) -> Voucher:
-        """Give somebody the voucher of a code; the same person again gets the same voucher.
+        """Redeem the voucher of a code for a user. Idempotent for the same user.
 
         Raises:
             TooManyAttemptsError: from this account, or this address.
@@ -63,7 +63,7 @@ class VoucherService:
 
 
 def vouchers_of(connection: Connection, user_id: str, limit: int) -> list[Voucher]:
-    """Return what somebody has redeemed, of batches that are not revoked; what expires first comes first."""
+    """Return the vouchers that a user has redeemed, without revoked batches; the first to expire comes first."""
     v, b = voucher.c, voucher_batch.c
     query = (
         select(v.serial, b.venue, b.budget_id, v.redeemed_at, b.expires_at, v.session_id)
@@ -76,7 +76,7 @@ def vouchers_of(connection: Connection, user_id: str, limit: int) -> list[Vouche
 
 
 def use_voucher(connection: Connection, serial: int, session_id: str) -> None:
-    """Note which session a voucher was used for."""
+    """Store the InternetSession for which a voucher is used."""
     connection.execute(update(voucher).where(voucher.c.serial == serial).values(session_id=session_id))
 
 

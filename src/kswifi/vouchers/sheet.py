@@ -15,16 +15,17 @@ _QR_POINTS: Final = 62
 _VENUE_FONT: Final = "Helvetica-Bold"
 _VENUE_POINTS: Final = 10
 _QUIET_MODULES: Final = 4
-"""ISO/IEC 18004, 9.1: the light border that readers need."""
+"""The width in modules of the light border that readers need (ISO/IEC 18004, 9.1)."""
 
 
 def sheet_pdf(batch: Batch, codes: VoucherCodes, zone: ZoneInfo) -> bytes:
-    """Return the batch as PDF; the same batch again gives the same octets.
+    """Return the batch as a PDF. The same batch gives the same octets.
 
-    The QR code holds the code as it is typed, and no address: nobody learns to follow a sticker's.
+    The QR code contains the code as it is typed, and no web address, so that guests do not get used to opening the
+    address on a sticker.
     """
-    # reportlab takes longer to import than most commands take to run.
-    from reportlab.lib.pagesizes import A4  # noqa: PLC0415 - lazily, as said
+    # Imported here, because importing reportlab takes longer than most commands take to run.
+    from reportlab.lib.pagesizes import A4  # noqa: PLC0415 - lazily, see above
     from reportlab.pdfgen.canvas import Canvas  # noqa: PLC0415
 
     out = io.BytesIO()
@@ -59,7 +60,7 @@ def _draw_qr(page: object, code: str, x: float, y: float) -> None:
 
 
 def _qr_squares(code: str) -> Iterator[tuple[float, float, float]]:
-    """Give the dark modules of a QR code as squares, in points from its lower left corner."""
+    """Yield the dark modules of a QR code as squares, in points from its lower left corner."""
     import segno  # noqa: PLC0415 - lazily, as above
 
     rows = list(segno.make_qr(code, error="m").matrix_iter(border=_QUIET_MODULES))
@@ -71,7 +72,7 @@ def _qr_squares(code: str) -> Iterator[tuple[float, float, float]]:
 
 
 def _fitting(words: str, width: float) -> str:
-    """Return a venue's name, cut to what its voucher is wide."""
+    """Return a venue's name, cut to the width of its voucher."""
     from reportlab.pdfbase.pdfmetrics import stringWidth  # noqa: PLC0415 - lazily, as above
 
     whole = kept = _latin(words)
@@ -82,5 +83,5 @@ def _fitting(words: str, width: float) -> str:
 
 
 def _latin(words: str) -> str:
-    """Return words in what PDF's own fonts can write."""
+    """Return text in the characters of PDF's standard fonts."""
     return words.encode("cp1252", "replace").decode("cp1252")

@@ -1,4 +1,4 @@
-"""The vouchers' tables. A code that nobody has redeemed is in none of them: its signature says that it is ours."""
+"""The tables of vouchers. They contain no unredeemed codes, because a signature shows that a code is ours."""
 
 from typing import Final
 
@@ -32,4 +32,4 @@ voucher: Final = Table(
     Column("redeemed_at", UtcDateTime, nullable=False),
     Column("session_id", UuidText),
 )
-"""Redeemed vouchers: the serial number is the key, so the second to redeem one finds it taken."""
+"""Redeemed vouchers. The serial number is the primary key, so a voucher cannot be redeemed twice."""

@@ -1,1 +1,1 @@
-"""Alembic's home: env.py and the versions."""
+"""The Alembic environment: env.py and the versions."""

@@ -1,4 +1,4 @@
-"""Run by Alembic for each command: hands it the connection that ``migrate`` holds in its transaction."""
+"""Alembic runs this file for each command; it uses the connection and transaction of ``migrate``."""
 
 from alembic import context
 

@@ -1,1 +1,1 @@
-"""Network cores: subscriber databases, and the lab gateway of the embedded mode."""
+"""Network cores: subscriber databases, and the lab gateway of embedded mode."""

@@ -1,7 +1,7 @@
-"""The embedded way's answer to "did this request come over an internet session?": the access gateway knows.
+"""The check, in embedded mode, whether a request came over an InternetSession: the lab's access gateway answers.
 
-The lab's control is asked whether the gateway owns the socket that the request came from. Loopback addresses all
-look alike; sockets do not.
+The lab's control API is asked whether the gateway owns the socket of the request. All loopback addresses are equal,
+so the address alone does not show it.
 """
 
 from typing import Final
@@ -14,15 +14,15 @@ ASK_SECONDS: Final = 2.0
 
 
 class LabNetworkAccess:
-    """Asks the lab's control at ``origin`` (scheme://host:port). Close it with the server."""
+    """Asks the lab's control API at ``origin`` (scheme://host:port). Close it with the server."""
 
     def __init__(self, origin: str) -> None:
         self._client = httpx2.AsyncClient(base_url=origin, timeout=ASK_SECONDS, trust_env=False)
 
     async def is_over_session(self, host: str, port: int) -> bool:
-        """Tell whether the gateway owns the socket host:port.
+        """Return whether the gateway owns the socket host:port.
 
-        A lab whose process does not run has no gateway, and so no session to come over.
+        False if the lab's process does not run, because there is no gateway then.
 
         Raises:
             WIFI_UNKNOWN: the lab runs, and did not say.
@@ -39,5 +39,5 @@ class LabNetworkAccess:
         return owned
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         await self._client.aclose()

@@ -1,6 +1,6 @@
-"""Open5GS' subscriber database: subscribers put there by upsert, their sequence numbers only where they are new.
+"""The subscriber database of Open5GS: upsert subscribers; sequence numbers are written only for new ones.
 
-Its client is in the extra ``open5gs``.
+Its client library is in the extra ``open5gs``.
 """
 
 from collections.abc import Iterable
@@ -19,10 +19,10 @@ ANSWER_SECONDS: Final = 10.0
 
 
 def sync_subscribers(uri: str, subscribers: Iterable[ExportedSubscriber]) -> tuple[int, int]:
-    """Write subscribers into the database that ``uri`` names, ``open5gs`` by default; return new and known ones.
+    """Write subscribers into the database of ``uri`` (default ``open5gs``); return how many were new and known.
 
-    A known subscriber's sequence number stays: the core has counted on, and a card refuses what it has seen. What
-    the core keeps beside (``imeisv``, ``mme_host``) stays too. Asked again, nothing is there twice.
+    A known subscriber keeps its sequence number (SQN): the core has incremented it, and a card refuses an SQN that
+    it has already seen. Other fields of the core (``imeisv``, ``mme_host``) stay too. Idempotent.
 
     Raises:
         OwnCoreRefusedError: the database refused or did not answer.
@@ -43,7 +43,7 @@ def sync_subscribers(uri: str, subscribers: Iterable[ExportedSubscriber]) -> tup
                 )
                 new, known = (new, known + 1) if found.matched_count else (new + 1, known)
     except (PyMongoError, ValueError) as error:
-        # Its own words may hold the address with its password, or the document with its keys.
+        # The driver's message may contain the URI with its password, or the document with its keys.
         raise OwnCoreRefusedError(
             f"Open5GS' database refused or did not answer ({type(error).__name__}) after {new + known} "
             "subscribers; the same command again goes on",
@@ -53,7 +53,7 @@ def sync_subscribers(uri: str, subscribers: Iterable[ExportedSubscriber]) -> tup
 
 
 def _changes(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return what to set always, and what only in a new document."""
+    """Return the fields to set always, and those to set only in a new document."""
     changes = {name: value for name, value in document.items() if name not in ("imsi", "security")}
     first: dict[str, Any] = {}
     for name, value in document["security"].items():

@@ -1,1 +1,1 @@
-"""What sends e-mail: adapters behind the port ``kswifi.phone_verification.ports.CodeSender``."""
+"""E-mail senders: adapters behind the port ``kswifi.phone_verification.ports.CodeSender``."""

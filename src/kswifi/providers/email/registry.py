@@ -1,4 +1,4 @@
-"""The e-mail senders that can be named by ``KSWIFI_EMAIL_PROVIDER``.
+"""The registry of e-mail senders, by their names in ``KSWIFI_EMAIL_PROVIDER``.
 
 To add one: write a module in this folder with ``open_sender(options: EmailOptions) -> CodeSender``, add its line to
 ``SENDERS``, and add it to the contract suite (`tests/contract/test_email_senders.py`).
@@ -14,7 +14,7 @@ from kswifi.phone_verification.ports import CodeSender
 
 
 class SmtpSecurity(StrEnum):
-    """How the connection to the mail server is protected."""
+    """The protection of the connection to the mail server."""
 
     STARTTLS = "starttls"
     TLS = "tls"
@@ -23,7 +23,7 @@ class SmtpSecurity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class EmailOptions:
-    """What the settings ``KSWIFI_EMAIL_*`` say: empty or None where a setting is not set."""
+    """The values of the settings ``KSWIFI_EMAIL_*``; empty or None if not set."""
 
     sender: str = ""
     host: str = ""
@@ -34,11 +34,11 @@ class EmailOptions:
 
 
 SENDERS: Final[Mapping[str, tuple[str, ...]]] = {"smtp": ("host", "sender")}
-"""The name of each sender, which is its module's, and the options that it cannot do without."""
+"""The name of each sender (the name of its module), and the options that it requires."""
 
 
 def missing_option(name: str, options: EmailOptions) -> str | None:
-    """Return the first option that the named sender needs and that is not set; None if it has all."""
+    """Return the first required option of the named sender that is not set; None if all are set."""
     return next((option for option in SENDERS[name] if not getattr(options, option)), None)
 
 
@@ -46,7 +46,7 @@ def open_sender(name: str, options: EmailOptions) -> CodeSender:
     """Return the named sender, ready to send.
 
     Raises:
-        KeyError: there is no sender of that name.
+        KeyError: there is no sender with this name.
     """
     if name not in SENDERS:
         raise KeyError(name)

@@ -16,7 +16,7 @@ _WORDS_LIMIT: Final = 200
 
 
 class Smtp:
-    """A mail server that takes messages for delivery; one connection for each message."""
+    """A mail server that accepts messages for delivery, over one connection per message."""
 
     name = "smtp"
 
@@ -82,11 +82,11 @@ class Smtp:
 
 
 def open_sender(options: EmailOptions) -> Smtp:
-    """Return the mail server as the settings describe it."""
+    """Return the mail server of the settings."""
     return Smtp(options)
 
 
 def _refused(code: int, words: bytes | str) -> SendRefused:
-    """Return a refusal; 4yz is a transient one, which may be tried later (RFC 5321, 4.2.1)."""
+    """Return a refusal; 4yz replies are transient and may be retried later (RFC 5321, 4.2.1)."""
     text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
     return SendRefused(f"the mail server refused ({code}): {text[:_WORDS_LIMIT]}", try_later=400 <= code < 500)

@@ -1,7 +1,7 @@
-"""What the payment gateways' adapters share: one request, and what its answer means.
+"""The common HTTP client of payment gateways: one request, and the classification of its answer.
 
-An adapter must tell three things apart: it was done, it was refused, or nobody knows. A connection that was never
-made is unknown too: it is cheaper to look again than to prove that nothing left this machine.
+An adapter must distinguish done, refused and unknown. A failed connection counts as unknown too, because a look-up
+costs less than a proof that no request left this machine.
 """
 
 import hashlib
@@ -23,14 +23,14 @@ LARGEST_ANSWER_OCTETS: Final = 1_048_576
 _LONGEST_RETRY_SECONDS: Final = 3600
 PER_PAGE: Final = 100
 PAGES_LIMIT: Final = 200
-"""Twenty thousand objects: a list of one day that is longer is asked for in parts."""
+"""The maximum of objects in a list: twenty thousand. A longer list of one day is requested in parts."""
 
 Page = tuple[list[dict[str, Any]], int | None]
 AskPage = Callable[[int], Awaitable[Page | GatewayRefused | GatewayUnknown]]
 
 
 class GatewayClient:
-    """One gateway's address and key. Close it with the server."""
+    """The address and key of one gateway. Close it with the server."""
 
     def __init__(self, name: str, url: str, key: str, answer_seconds: float = ANSWER_SECONDS) -> None:
         self._name = name
@@ -44,14 +44,14 @@ class GatewayClient:
     async def ask(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, params: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, Any]] | GatewayUnknown:
-        """Return the status and the JSON object of an answer: 2xx or a 4xx that means what it says."""
+        """Send a request; return the status and JSON object of a 2xx answer or of a 4xx that is a refusal."""
         try:
             answer = await self._client.request(method, path, json=body, params=params)
         except httpx2.HTTPError as error:
             return GatewayUnknown(f"{self._name} did not answer ({type(error).__name__})")
         status = answer.status_code
         if status == httpx2.codes.TOO_MANY_REQUESTS or status >= 500 or status in (408, 409, 425):
-            # 409 is a refusal only where it says why, below.
+            # 409 is a refusal only if its body says why, see below.
             found = _object(answer) if status == httpx2.codes.CONFLICT else None
             if found is None:
                 return GatewayUnknown(f"{self._name} is not well ({status})", _retry_after(answer))
@@ -62,16 +62,16 @@ class GatewayClient:
         return status, found
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         await self._client.aclose()
 
 
 async def all_pages(ask: AskPage) -> tuple[dict[str, Any], ...] | GatewayRefused | GatewayUnknown:
-    """Return the objects of all pages of a list, each id once; a list that is not whole is unknown.
+    """Return the objects of all pages of a list, each id once; an incomplete list is unknown.
 
-    ``ask`` gets the number of a page, from 1, and answers its objects and, where the gateway says it, the number of
-    pages. Otherwise the list ends with the first page that is empty. A page can show an object again when the list
-    has grown meanwhile.
+    ``ask`` gets the number of a page, from 1, and returns its objects and, if the gateway reports it, the number of
+    pages. Otherwise the list ends with the first empty page. A page can repeat an object if the list has grown
+    meanwhile.
     """
     found: dict[str, dict[str, Any]] = {}
     for page in range(1, PAGES_LIMIT + 1):
@@ -86,7 +86,7 @@ async def all_pages(ask: AskPage) -> tuple[dict[str, Any], ...] | GatewayRefused
 
 
 def instant(text: Any) -> datetime | None:
-    """Return an RFC 3339 instant, None for anything else."""
+    """Return an RFC 3339 instant; None for anything else."""
     try:
         return None if text is None else require_aware(datetime.fromisoformat(text))
     except (ValueError, TypeError):
@@ -94,14 +94,14 @@ def instant(text: Any) -> datetime | None:
 
 
 def rfc3339(at: datetime) -> str:
-    """Return an instant as gateways take it, in UTC."""
+    """Return an instant as RFC 3339 text in UTC, for requests."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def exact_kobo(value: Any) -> int | None:
-    """Return an amount that is an int, or an int written as a string; None for anything else, a float too.
+    """Return an amount that is an int, or an int written as a string; None for anything else, including floats.
 
-    What no book could hold is no amount either: it is a defect of the gateway, and looked up again.
+    None also for an amount that the book cannot hold: it is a defect of the gateway, and looked up again.
     """
     if type(value) is int and abs(value) < 10**18:
         return value
@@ -128,11 +128,11 @@ def _retry_after(answer: httpx2.Response) -> int | None:
 
 
 def signed_event(secret: bytes, header: str, body: bytes, headers: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
-    """Check the HMAC-SHA512 over the raw body, in a time that does not say where it differs; return event and body.
+    """Check the HMAC-SHA512 over the raw body in constant time; return the event's name and the body.
 
     Raises:
         WebhookSignatureWrongError: the header is missing or wrong.
-        WebhookUnreadableError: what was signed is no JSON object with an event.
+        WebhookUnreadableError: the signed body is not a JSON object with an event.
     """
     expected = hmac.new(secret, body, hashlib.sha512).hexdigest()
     if not hmac.compare_digest(expected.encode(), headers.get(header, "").encode()):

@@ -1,7 +1,7 @@
-"""Paystack, as thin as it can be: four calls, its lists and a webhook, over httpx2.
+"""The adapter of Paystack: four calls, its lists and a webhook, over httpx2.
 
-What is not confirmed by trying it against Paystack itself stands as a constant below and in ``UNCONFIRMED``, which
-`kswifi payments check` lists.
+Assumptions that were not confirmed with Paystack itself are constants below and listed in ``UNCONFIRMED``, which
+`kswifi payments check` shows.
 """
 
 from collections.abc import Callable, Mapping
@@ -91,7 +91,7 @@ UNCONFIRMED: Final = (
     "a failed card may be tried again in the same checkout, and its status becomes 'success' then",
     "the limits of requests in a time: unknown; 429 is met by looking again later",
 )
-"""What only Paystack itself can confirm."""
+"""Assumptions that only Paystack itself can confirm."""
 
 _Item = TypeVar("_Item")
 
@@ -99,7 +99,7 @@ _UNREADABLE: Final = GatewayUnknown("Paystack's answer cannot be read")
 
 
 class Paystack:
-    """Paystack behind a secret key; with a test key (sk_test_...) no money moves, and ``sandbox`` says so."""
+    """Paystack with a secret key; with a test key (sk_test_...) no money moves, and ``sandbox`` is True."""
 
     name = "paystack"
 
@@ -171,7 +171,7 @@ class Paystack:
         return await self._list(f"/settlement/{quote(settlement_id, safe='')}/transactions", {}, _charge)
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice | None:
-        """Check the HMAC-SHA512 over the raw body and return what it is about; None for other things."""
+        """Check the HMAC-SHA512 over the raw body; return the payment that it is about, None for other events."""
         event, told = signed_event(self._secret, SIGNATURE_HEADER, body, headers)
         data = told.get("data")
         if not isinstance(data, dict):
@@ -190,12 +190,12 @@ class Paystack:
         return Notice(reference)
 
     async def check(self) -> str | None:
-        """Ask for one transaction of the list: it shows that the key is right, and changes nothing."""
+        """Request one transaction of the list, which shows that the key is valid and changes nothing."""
         found = await self._ask("GET", "/transaction", params={"perPage": "1"})
         return found.words if isinstance(found, (GatewayRefused, GatewayUnknown)) else None
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         await self._http.close()
 
     async def _ask(
@@ -215,7 +215,7 @@ class Paystack:
         body: Mapping[str, Any] | None = None,
         params: Mapping[str, str] | None = None,
     ) -> dict[str, Any] | GatewayRefused | GatewayUnknown:
-        """Return an answer of success with all its members; ``data`` is an object or a list."""
+        """Return a successful answer with all its members; ``data`` is an object or a list."""
         answer = await self._http.ask(method, path, body, params)
         if isinstance(answer, GatewayUnknown):
             return answer
@@ -234,7 +234,7 @@ class Paystack:
         read: Callable[[dict[str, Any]], _Item | None],
         of: Charge | None = None,
     ) -> tuple[_Item, ...] | GatewayRefused | GatewayUnknown:
-        """Return all pages of a list; with a charge, only what belongs to it. One unreadable item spoils it."""
+        """Return all pages of a list, with ``of`` only that charge's items; unknown if one item is unreadable."""
 
         async def ask(page: int) -> Page | GatewayRefused | GatewayUnknown:
             paging = {"page": str(page), "perPage": str(PER_PAGE), "per_page": str(PER_PAGE)}
@@ -257,7 +257,7 @@ class Paystack:
 
 
 def open_gateway(options: GatewayOptions) -> Paystack:
-    """Return Paystack as the settings describe it."""
+    """Return the Paystack adapter with these settings."""
     return Paystack(options.secret_key, options.url or PAYSTACK_URL)
 
 
@@ -330,7 +330,7 @@ def _dispute(data: dict[str, Any]) -> Dispute | None:
 
 
 def _dispute_status(status: str, resolution: str) -> DisputeStatus | None:
-    """Return how a dispute stands; None for a resolution that nobody knows: a person reads it at Paystack."""
+    """Return the state of a dispute; None for an unknown resolution, which a person has to read at Paystack."""
     if status in DISPUTE_OPEN_STATUSES:
         return DisputeStatus.OPEN
     if resolution in DISPUTE_LOST_RESOLUTIONS:
@@ -354,12 +354,12 @@ def _settlement(data: dict[str, Any]) -> Settlement | None:
 
 
 def _identifier(value: Any) -> str:
-    """Return an id as text, also of an object that is given whole in its place."""
+    """Return an id as text, also if the whole object is given in its place."""
     return str(value.get("id") if isinstance(value, dict) else value)[:64]
 
 
 def _reference_of(data: dict[str, Any]) -> str | None:
-    """Return the payment's reference of a refund or dispute, by itself or in the whole transaction."""
+    """Return the payment's reference of a refund or dispute, given as a field or in the whole transaction."""
     transaction = data.get("transaction")
     inside = transaction.get("reference") if isinstance(transaction, dict) else None
     found = data.get("transaction_reference") or inside
@@ -367,6 +367,9 @@ def _reference_of(data: dict[str, Any]) -> str | None:
 
 
 def _transaction_of(refund: dict[str, Any]) -> str:
-    """Return the id of a refund's transaction: listed as a number, created with the whole transaction in it."""
+    """Return the id of a refund's transaction.
+
+    Lists have it as a number; the answer to a creation has the whole transaction.
+    """
     found = refund.get("transaction")
     return str(found.get("id") if isinstance(found, dict) else found)

@@ -1,4 +1,4 @@
-"""The payment gateways that can be named by ``KSWIFI_PAYMENT_GATEWAY``.
+"""The registry of payment gateways, by their names in ``KSWIFI_PAYMENT_GATEWAY``.
 
 To add one: write a module in this folder with ``open_gateway(options: GatewayOptions) -> PaymentGateway`` and
 ``UNCONFIRMED``, add its line to ``GATEWAYS``, and add it to the contract suite
@@ -16,7 +16,7 @@ from kswifi.payments.ports import PaymentGateway
 
 @dataclass(frozen=True, slots=True)
 class GatewayOptions:
-    """The secret key at the gateway, and the address of its API where that is not the gateway's own."""
+    """The secret key at the gateway, and the address of its API if it differs from the gateway's default."""
 
     secret_key: str
     url: str | None = None
@@ -24,31 +24,31 @@ class GatewayOptions:
 
 @dataclass(frozen=True, slots=True)
 class GatewayEntry:
-    """How a gateway's secret keys look (a regular expression), in words, and how test keys begin."""
+    """The form of a gateway's secret keys: a regular expression, a description, and the prefix of test keys."""
 
     key_pattern: str
     key_words: str
     test_prefix: str
 
     def accepts_key(self, key: str) -> bool:
-        """Tell whether a key has the form of this gateway's keys."""
+        """Return whether a key has the form of this gateway's keys."""
         return re.fullmatch(self.key_pattern, key) is not None
 
 
 GATEWAYS: Final[Mapping[str, GatewayEntry]] = {
     "paystack": GatewayEntry(r"sk_(live|test)_[!-~]{8,200}", "begin with sk_live_ or sk_test_", "sk_test_"),
 }
-"""Each gateway that an operator can name; the sandbox gateway of embedded mode needs no name."""
+"""The gateways that an operator can name; embedded mode uses the sandbox gateway without a name."""
 
 
 def open_gateway(name: str, options: GatewayOptions) -> PaymentGateway:
-    """Return the named gateway, or the sandbox. Its module is imported only now."""
+    """Return the named gateway, or the sandbox. Its module is imported on this call."""
     gateway: PaymentGateway = _module(name).open_gateway(options)
     return gateway
 
 
 def unconfirmed_details(name: str) -> tuple[str, ...]:
-    """Return what the adapter assumes of the gateway and only the gateway itself can confirm."""
+    """Return the adapter's assumptions that only the gateway itself can confirm."""
     details: tuple[str, ...] = _module(name).UNCONFIRMED
     return details
 

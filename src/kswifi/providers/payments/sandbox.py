@@ -1,4 +1,4 @@
-"""The client of our own sandbox gateway: an HTTP service of the lab, in which no money moves."""
+"""The client of the lab's sandbox gateway: an HTTP service in which no money moves."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
@@ -36,7 +36,7 @@ from kswifi.providers.payments.registry import GatewayOptions
 
 SIGNATURE_HEADER: Final = "x-kswifi-sandbox-signature"
 UNCONFIRMED: Final = ()
-"""Nothing: both sides are ours."""
+"""Empty, because both sides are ours."""
 
 _KINDS: Final = {
     "duplicate_reference": RefusalKind.DUPLICATE_REFERENCE,
@@ -48,7 +48,7 @@ _UNREADABLE: Final = GatewayUnknown("the sandbox gateway's answer cannot be read
 
 
 class SandboxGateway:
-    """The sandbox gateway at ``url`` (scheme://host:port); ``secret`` is its key, and signs its webhooks."""
+    """The sandbox gateway at ``url`` (scheme://host:port); ``secret`` is its key, which also signs its webhooks."""
 
     name = "sandbox"
     sandbox = True
@@ -74,14 +74,14 @@ class SandboxGateway:
         return Checkout(url) if isinstance(url, str) and url.startswith("http") else _UNREADABLE
 
     async def verify(self, reference: str) -> Charge | GatewayRefused | GatewayUnknown:
-        """Look a charge up."""
+        """Look up a charge."""
         found = await self._ask("GET", f"/v1/charges/{reference}")
         if not isinstance(found, dict):
             return found
         return _read(_charge, found) or _UNREADABLE
 
     async def refund(self, charge: Charge, amount_kobo: int) -> Refund | GatewayRefused | GatewayUnknown:
-        """Ask for a refund."""
+        """Request a refund."""
         found = await self._ask("POST", f"/v1/charges/{charge.reference}/refunds", {"amount_kobo": amount_kobo})
         return _read(_refund, found) or _UNREADABLE if isinstance(found, dict) else found
 
@@ -114,7 +114,7 @@ class SandboxGateway:
         return await self._list(f"/v1/settlements/{settlement_id}/charges", None, _charge)
 
     def read_webhook(self, body: bytes, headers: Mapping[str, str]) -> Notice | None:
-        """Check the signature over the raw body and return what it is about."""
+        """Check the signature over the raw body and return the payment that it is about."""
         _event, told = signed_event(self._secret, SIGNATURE_HEADER, body, headers)
         reference = told.get("reference")
         if not isinstance(reference, str):
@@ -122,12 +122,12 @@ class SandboxGateway:
         return Notice(reference)
 
     async def check(self) -> str | None:
-        """Ask whether it is there and knows our key."""
+        """Check that the gateway runs and accepts our key."""
         found = await self._ask("GET", "/v1/health")
         return None if isinstance(found, dict) else found.words
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         await self._http.close()
 
     async def _ask(
@@ -149,7 +149,7 @@ class SandboxGateway:
     async def _list(
         self, path: str, window: Window | None, read: Callable[[dict[str, Any]], _Item]
     ) -> tuple[_Item, ...] | GatewayRefused | GatewayUnknown:
-        """Return all pages of a list; one unreadable item spoils it."""
+        """Return all pages of a list; unknown if one item is unreadable."""
         span = {} if window is None else {"from": rfc3339(window.from_at), "to": rfc3339(window.to_at)}
 
         async def ask(page: int) -> Page | GatewayRefused | GatewayUnknown:
@@ -172,7 +172,7 @@ def open_gateway(options: GatewayOptions) -> SandboxGateway:
     """Return the client of the sandbox gateway.
 
     Raises:
-        ValueError: the options do not say where it is.
+        ValueError: the options have no address.
     """
     if options.url is None:
         raise ValueError("the sandbox gateway has no address of its own")

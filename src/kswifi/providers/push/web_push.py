@@ -1,8 +1,8 @@
-"""Web Push: a message for one browser (RFC 8291), sent by who we say we are (RFC 8292), over HTTP (RFC 8030).
+"""Web Push: encrypted messages (RFC 8291), with proof of the sender (RFC 8292), over HTTP (RFC 8030).
 
-A browser names the address to send to, so it is somebody else's word: only HTTPS to public addresses is spoken to,
-the address that was checked is the one that is connected to, no redirect is followed and no answer is read. The
-lab's push service is the one exception, by its origin.
+A browser supplies the endpoint, so it is not trusted: only HTTPS to public addresses is used, the address that was
+checked is the one that is connected to, no redirect is followed and no answer is read. The only exception is the
+lab's push service, by its origin.
 """
 
 import asyncio
@@ -33,12 +33,12 @@ _CURVE: Final = ec.SECP256R1()
 
 
 class WebPush:
-    """Sends to push services. Close it with the server.
+    """Sends messages to push services. Close it with the server.
 
     Args:
-        pem: the key by which push services know us (P-256, PKCS #8).
-        contact: ``mailto:`` or ``https:``, for a push service that wants to tell us something (RFC 8292, 2.1).
-        also: origins of push services beside those of the public internet: the lab's.
+        pem: the private key that identifies us to push services (P-256, PKCS #8).
+        contact: ``mailto:`` or ``https:``, for messages of a push service to the operator (RFC 8292, 2.1).
+        also: further allowed origins that are not in the public internet, for example the lab's.
     """
 
     def __init__(self, pem: bytes, contact: str, clock: Clock, also: frozenset[str] = frozenset()) -> None:
@@ -59,7 +59,7 @@ class WebPush:
         self._client = httpx2.AsyncClient(timeout=SEND_SECONDS, trust_env=False, follow_redirects=False)
 
     def check_endpoint(self, endpoint: str) -> None:
-        """Refuse an address to which nothing may be sent."""
+        """Refuse an endpoint to which messages must not be sent."""
         parts = _parts(endpoint)
         if _origin(parts) in self._also:
             return
@@ -69,7 +69,7 @@ class WebPush:
             raise PushEndpointRefusedError("a push service is in the public internet")
 
     async def send(self, to: Subscription, message: bytes, topic: str) -> JobResult:
-        """Encrypt and send a message; ``Refused("gone")`` where nobody waits for it any more."""
+        """Encrypt and send a message; ``Refused("gone")`` if the subscription no longer exists."""
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 status = await self._post(to, message, topic)
@@ -84,7 +84,7 @@ class WebPush:
         return Done() if httpx2.codes.is_success(status) else Refused(f"the push service answered {status}")
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         await self._client.aclose()
 
     async def _post(self, to: Subscription, message: bytes, topic: str) -> int:
@@ -117,11 +117,11 @@ class WebPush:
             extensions={"sni_hostname": host},
         )
         answer = await self._client.send(request, stream=True)
-        await answer.aclose()  # what it says beside its status is nobody's concern here
+        await answer.aclose()  # only the status is used, not the body
         return int(answer.status_code)
 
     def _token(self, audience: str) -> str:
-        """Return the proof of who sends (RFC 8292, 2)."""
+        """Return the VAPID token that proves the sender (RFC 8292, 2)."""
         claims = {
             "aud": audience,
             "exp": unix_seconds(self._clock.now() + TOKEN_LIFETIME),
@@ -131,14 +131,14 @@ class WebPush:
 
 
 def fresh_vapid_key_pem() -> bytes:
-    """Return a new key for the key file."""
+    """Return a new private key in PEM for the key file."""
     return ec.generate_private_key(_CURVE).private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
 
 
 async def _public_address(host: str, port: int) -> str:
-    """Return an address of a host, all of whose addresses are in the public internet."""
+    """Return an address of a host; refuse the host unless all its addresses are in the public internet."""
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [str(one[4][0]) for one in found]
     if not addresses or not all(ip_address(one).is_global for one in addresses):

@@ -1,9 +1,9 @@
-"""Another's SM-DP+ as the road to the card: our lines' profiles ordered over ES2+ (SGP.22 v2, 5.3; ADR 16).
+"""Delivery through an external SM-DP+: our lines' profiles are ordered over ES2+ (SGP.22 v2, 5.3; ADR 16).
 
-The profile was handed to it ahead, and names no session: ES2+ has no field for a record, so secured packets bring
-the first one as they bring later ones. We name the MatchingID (5.3.2 lets the operator), and so the activation code
-is known before anything is ordered. Every call is written down before it is made; one whose answer was lost is made
-again as it was, and nothing else is asked until it is known what became of it.
+The external SM-DP+ received the profile in advance. It contains no session record, because ES2+ has no field for
+one; secured packets deliver the first record as they deliver later ones. We choose the MatchingID (5.3.2 allows the
+operator to), so the activation code is known before the order. Every call is stored before it is made. If its
+answer is lost, the same call is repeated unchanged, and no other call is made until its result is known.
 """
 
 import asyncio
@@ -34,21 +34,21 @@ _READY: Final = (ProfileState.RELEASED, ProfileState.DOWNLOADED)
 _log = structlog.get_logger(__name__)
 
 Fits = Callable[[PeerOrder, Mapping[str, Any]], str | None]
-"""Says what is wrong with the answer to a call that was done, None if nothing is."""
+"""Returns what is wrong with the answer to a successful call; None if nothing is."""
 
 
 class Es2PlusDelivery:
-    """A ``ProfileDelivery`` by another's SM-DP+; ``profile_type`` goes with orders where it was agreed."""
+    """A ``ProfileDelivery`` by an external SM-DP+; orders contain ``profile_type`` if one was agreed."""
 
     def __init__(self, database: Database, peer: Es2PlusPeer, profile_type: str | None = None) -> None:
         self._database = database
         self._peer = peer
         self._profile_type = profile_type
-        # Calls for one line take turns: a cancellation never overtakes the order that it is for.
+        # Calls for one line run one after the other, so that a cancellation never overtakes its order.
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def deliver(self, esim_id: str, session_record: bytes) -> JobResult:  # noqa: ARG002 - packets bring it
-        """Have the line's profile released for download; asked again, what is done already is not asked again."""
+        """Have the line's profile released for download; calls that are already done are not repeated."""
         async with self._turn(esim_id):
             order = await self._order(esim_id)
             if order is not None and order.failed and order.profile_state is not ProfileState.UNAVAILABLE:
@@ -70,7 +70,7 @@ class Es2PlusDelivery:
             return await self._database.write(lambda connection: _release(connection, order))
 
     async def cancel(self, entry: Entry) -> JobResult:
-        """Cancel the order of a line whose session ended before a card had the profile."""
+        """Cancel the order of a line whose InternetSession ended before a card had installed the profile."""
         esim_id, attempt = str(entry.payload["esim_id"]), int(entry.payload["attempt"])
         async with self._turn(esim_id):
             order = await self._order(esim_id)
@@ -81,7 +81,7 @@ class Es2PlusDelivery:
                 return result
             order = await self._order(esim_id) or order
             if isinstance(result, Refused) and (order.is_done(DOWNLOAD_ORDER) or order.profile_refused):
-                # The profile may be on a card by now, or was never there: nobody gets this line any more.
+                # The profile may be installed by now, or never existed there: the line is not assigned again.
                 _log.warning("peer_order_not_cancelled", esim_id=esim_id, reason=result.reason)
                 return result
             await self._renew(order)
@@ -98,7 +98,7 @@ class Es2PlusDelivery:
         return await self._call(order, CONFIRM_ORDER, body, _confirmed_ours)
 
     async def _cancel(self, order: PeerOrder) -> JobResult:
-        """Cancel an order, once it is known what became of the calls before; one that was never placed is done."""
+        """Cancel an order when the results of its earlier calls are known; done if it was never placed."""
         if not order.calls:
             return Done()
         for function, fits in ((DOWNLOAD_ORDER, _reserved_ours), (CONFIRM_ORDER, _confirmed_ours)):
@@ -109,7 +109,7 @@ class Es2PlusDelivery:
         return await self._call(order, CANCEL_ORDER, body, lambda _order, _fields: None)
 
     async def _call(self, order: PeerOrder, function: str, body: Mapping[str, Any], fits: Fits) -> JobResult:
-        """Make a call, or the same one again; what it came to is written down before anything follows from it."""
+        """Make a call, or repeat it unchanged; its result is stored before anything depends on it."""
         call = await self._database.write(lambda connection: begin_call(connection, order, function, body))
         if call.done is not None:
             return Done() if call.done else Refused(call.reason or "refused")
@@ -120,7 +120,7 @@ class Es2PlusDelivery:
         if kept_there and isinstance(answer, FunctionRefused) and answer.by_http:
             return Unknown(
                 answer.reason
-            )  # a proxy, say: that is no word of the SM-DP+ on the profile that it keeps
+            )  # It may come from a proxy, so it is not the SM-DP+'s answer about the profile.
         outcome: Done | Refused
         codes: str | None = None
         if isinstance(answer, Answered):
@@ -155,7 +155,7 @@ def _release(connection: Any, order: PeerOrder) -> JobResult:
 
 
 def _reserved_ours(order: PeerOrder, fields: Mapping[str, Any]) -> str | None:
-    """5.3.1: the answer names the profile that was reserved."""
+    """Check the answer to DownloadOrder (5.3.1): it names the profile that was reserved."""
     named = fields.get("iccid")
     if not isinstance(named, str) or named.rstrip("Ff") != order.iccid:
         return "another profile"
@@ -163,7 +163,7 @@ def _reserved_ours(order: PeerOrder, fields: Mapping[str, Any]) -> str | None:
 
 
 def _confirmed_ours(order: PeerOrder, fields: Mapping[str, Any]) -> str | None:
-    """5.3.2: the answer names the MatchingID, and the server's address where it has several."""
+    """Check the answer to ConfirmOrder (5.3.2): it names the MatchingID, and the server's address if needed."""
     if fields.get("matchingId") != order.matching_id:
         return "another MatchingID" if fields.get("matchingId") else "no MatchingID"
     address = fields.get("smdpAddress")

@@ -1,7 +1,7 @@
-"""One function call of ES2+ at another's server, and what is known of it afterwards (SGP.22 v2, 5.3 and 6.5.2).
+"""One ES2+ function call at an external SM-DP+, and its result (SGP.22 v2, 5.3 and 6.5.2).
 
-Three things can be known: it was done, it was refused, or nobody can say. The last is nothing to repeat blindly:
-the same call, with the same identifier, asks what became of it.
+The result is done, refused or unknown. An unknown result is not repeated blindly: the same call with the same
+identifier (functionCallIdentifier) asks for its result.
 """
 
 import asyncio
@@ -27,33 +27,33 @@ _WORDS: Final = 200
 
 
 class Es2PlusSettingsError(KswifiError):
-    """The certificates or the address that another's ES2+ server is called with cannot be used."""
+    """The certificates or the address for calls to the external ES2+ server are not valid."""
 
     code = "es2plus_settings_invalid"
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """It was done; the fields of the answer beside its header, which the server may have made of anything."""
+    """The call was done. ``fields`` are the answer's members except its header, unchecked."""
 
     fields: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionRefused:
-    """It was refused; ``codes`` is ``subject/reason``, or the HTTP status."""
+    """The call was refused; ``codes`` is ``subject/reason``, or the HTTP status."""
 
     codes: str
     message: str
 
     @property
     def reason(self) -> str:
-        """Return it in words, with its codes."""
+        """Return the reason as text, with its codes."""
         return f"{self.message} ({self.codes})"
 
     @property
     def by_http(self) -> bool:
-        """Whether an HTTP status refused it, which a proxy can have said too."""
+        """Whether an HTTP status refused it, which may have come from a proxy."""
         return self.codes.startswith("HTTP ")
 
 
@@ -61,12 +61,12 @@ CallResult = Answered | FunctionRefused | Unknown
 
 
 def client_context(certificate: Path, key: Path, ca: Path | str | None) -> ssl.SSLContext:
-    """Return a context that proves us by a certificate and verifies the server, TLS 1.2 or newer (SGP.22, 2.6.6).
+    """Return a TLS context (1.2 or newer) with our client certificate that verifies the server (SGP.22, 2.6.6).
 
-    ``ca``: a file, or PEM text, of the only authorities that are trusted; None trusts the system's.
+    ``ca`` is a file, or PEM text, of the only trusted authorities; None trusts those of the system.
 
     Raises:
-        Es2PlusSettingsError: a file cannot be used.
+        Es2PlusSettingsError: a file is not valid.
     """
     try:
         if isinstance(ca, Path):
@@ -77,13 +77,13 @@ def client_context(certificate: Path, key: Path, ca: Path | str | None) -> ssl.S
     except (OSError, ssl.SSLError) as error:
         raise Es2PlusSettingsError(f"the certificates for ES2+ cannot be used: {error}") from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # RFC 5280 strictness stumbles over certificates of SGP.26, whose chains are in order otherwise.
+    # Strict checks by RFC 5280 refuse certificates of SGP.26, whose chains are otherwise valid.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     return context
 
 
 class Es2PlusPeer:
-    """Another's ES2+ server; ``requester`` is what we call ourselves there, an object identifier as a rule."""
+    """The ES2+ server of an external SM-DP+; ``requester`` is our functionRequesterIdentifier, usually an OID."""
 
     def __init__(
         self, url: str, context: ssl.SSLContext, requester: str, *, call_seconds: float = CALL_SECONDS
@@ -95,7 +95,7 @@ class Es2PlusPeer:
             verify=context,
             timeout=call_seconds,
             trust_env=False,
-            follow_redirects=False,  # a function call is for the server whose certificate was named, and no other
+            follow_redirects=False,  # a call is only for the server whose certificate was verified
             limits=httpx2.Limits(max_connections=4, max_keepalive_connections=2),
         )
 
@@ -104,7 +104,7 @@ class Es2PlusPeer:
         await self._client.aclose()
 
     async def call(self, function: str, identifier: str, body: Mapping[str, Any]) -> CallResult:
-        """Call a function; the same ``identifier`` with the same body is the same call."""
+        """Call a function. Calls with the same ``identifier`` and body are one call, which the server does once."""
         header = {"functionRequesterIdentifier": self._requester, "functionCallIdentifier": identifier}
         try:
             async with asyncio.timeout(self._call_seconds):

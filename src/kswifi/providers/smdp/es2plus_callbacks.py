@@ -1,4 +1,4 @@
-"""ES2+.HandleDownloadProgressInfo to operators' callbacks (SGP.22 v2, 5.3.5), worked from the outbox."""
+"""ES2+.HandleDownloadProgressInfo to operators' callbacks (SGP.22 v2, 5.3.5), from the outbox."""
 
 from collections.abc import Callable
 from ssl import SSLContext
@@ -11,15 +11,15 @@ from kswifi.outbox.results import Done, JobResult, Refused, Unknown
 from kswifi.providers.smdp.es2plus_call import Es2PlusPeer, Es2PlusSettingsError, FunctionRefused
 
 ContextOf = Callable[[str | None], SSLContext]
-"""Makes the client context for an operator's own authorities (PEM), or the system's."""
+"""Returns the client context for an operator's own authorities (PEM), or for the system's."""
 
 
 class OperatorCallbacks:
-    """Calls operators back; ``requester`` is the SM-DP+'s object identifier.
+    """Calls operators' callbacks; ``requester`` is the SM-DP+'s object identifier.
 
-    A call is repeated as long as nobody knows whether it arrived, with the same identifier, as often as the worker
-    allows; then its entry is stuck, and said in the log. An operator may hear a thing twice, and out of order: what
-    it hears carries its instant.
+    A call with an unknown result is repeated with the same identifier, as often as the worker allows; then its
+    entry is stuck, and logged. An operator may receive a notification twice and out of order: each contains its
+    instant.
     """
 
     def __init__(self, database: Database, context_of: ContextOf, requester: str) -> None:
@@ -28,13 +28,13 @@ class OperatorCallbacks:
         self._requester = requester
 
     async def tell(self, entry: Entry) -> JobResult:
-        """Deliver one progress info."""
+        """Deliver one progress notification."""
         payload = entry.payload
         party = await self._database.read(
             lambda connection: operator_by_id(connection, str(payload["operator_id"]))
         )
         if party is None or party.callback_url is None:
-            return Done()  # nobody wants to hear it
+            return Done()  # the operator has no callback
         try:
             peer = Es2PlusPeer(party.callback_url, self._context_of(party.callback_ca), self._requester)
         except Es2PlusSettingsError as error:

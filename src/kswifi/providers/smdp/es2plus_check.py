@@ -1,7 +1,7 @@
-"""Whether another's SM-DP+ knows us: asked by a call that changes nothing.
+"""A check that an external SM-DP+ accepts our calls, by a call that changes nothing.
 
-ES2+ has no function that only asks. releaseProfile of a profile that exists nowhere comes nearest: a server that
-knows us refuses it for the profile (8.2.1), one that does not refuses us.
+ES2+ has no function for this. releaseProfile for a profile that does not exist is closest: a server that accepts us
+refuses the profile (8.2.1), one that does not accept us refuses the caller.
 """
 
 from typing import Final
@@ -12,12 +12,12 @@ from kswifi.outbox.results import Unknown
 from kswifi.providers.smdp.es2plus_call import Answered, Es2PlusPeer
 
 _NOBODYS: Final = str(NumberRange().iccid(0))
-"""Serial numbers begin with 1, under a prefix that no operator has."""
+"""The prefix of an ICCID that no operator has; serial numbers begin with 1."""
 _PROFILE: Final = "8.2.1/"
 
 
 async def check_peer(peer: Es2PlusPeer) -> tuple[bool, str]:
-    """Return whether it knows us, and what it said."""
+    """Return whether the server accepts our calls, and its answer as text."""
     result = await peer.call("releaseProfile", f"check-{uuid4()}", {"iccid": _NOBODYS.ljust(20, "F")})
     if isinstance(result, Unknown):
         return False, f"no answer that says anything: {result.reason}"

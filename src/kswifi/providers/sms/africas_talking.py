@@ -1,4 +1,4 @@
-"""Africa's Talking, as thin as it can be: one call, over httpx2 (http://docs.africastalking.com/sms/sending)."""
+"""The adapter of Africa's Talking: one call, over httpx2 (http://docs.africastalking.com/sms/sending)."""
 
 from typing import Any, Final
 
@@ -13,13 +13,13 @@ SANDBOX_URL: Final = "https://api.sandbox.africastalking.com"
 SANDBOX_USERNAME: Final = "sandbox"
 SEND_PATH: Final = "/version1/messaging"
 TAKEN_CODES: Final = frozenset({100, 101, 102})
-"""Processed, sent, queued. Second-hand, as are the refusals: not confirmed by trying them."""
+"""Status codes for processed, sent, queued. From secondary sources, like the refusals: not confirmed by a test."""
 REFUSED_CODES: Final = frozenset({401, 402, 403, 404, 405, 406, 407, 409})
-"""Held for risk, sender, number, kind of number, balance, blacklist, no route, do-not-disturb."""
+"""Status codes: held for risk, sender, number, kind of number, balance, blacklist, no route, do-not-disturb."""
 
 
 class AfricasTalking:
-    """Africa's Talking behind a username and an API key; ``sender`` is a registered sender ID or short code."""
+    """Africa's Talking with a username and an API key; ``sender`` is a registered sender ID or short code."""
 
     name = "africas_talking"
 
@@ -41,7 +41,7 @@ class AfricasTalking:
         )
 
     async def send(self, message: TextMessage) -> SendResult:
-        """Send SMS: POST /version1/messaging, as a form; what became of it is said for each recipient."""
+        """Send SMS: POST /version1/messaging, as a form; the answer has a status for each recipient."""
         form = {"username": self._username, "to": message.to, "message": message.words}
         if self._sender is not None:
             form["from"] = self._sender
@@ -57,12 +57,12 @@ class AfricasTalking:
         return SendUnknown("Africa's Talking's answer does not say what became of the message")
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         await self._client.aclose()
 
 
 def open_sender(options: SenderOptions) -> AfricasTalking:
-    """Return Africa's Talking as the settings describe it."""
+    """Return the Africa's Talking adapter with these settings."""
     return AfricasTalking(options.api_key, options.username or "", options.sender, options.url)
 
 

@@ -1,4 +1,4 @@
-"""The SMS senders that can be named by ``KSWIFI_SMS_PROVIDER``.
+"""The registry of SMS senders, by their names in ``KSWIFI_SMS_PROVIDER``.
 
 To add one: write a module in this folder with ``open_sender(options: SenderOptions) -> CodeSender``, add its line
 to ``SENDERS``, and add it to the contract suite (`tests/contract/test_code_senders.py`).
@@ -14,7 +14,7 @@ from kswifi.phone_verification.ports import CodeSender
 
 @dataclass(frozen=True, slots=True)
 class SenderOptions:
-    """What the settings ``KSWIFI_SMS_*`` say: empty or None where a setting is not set."""
+    """The values of the settings ``KSWIFI_SMS_*``; empty or None if not set."""
 
     api_key: str = ""
     username: str | None = None
@@ -26,19 +26,19 @@ SENDERS: Final[Mapping[str, tuple[str, ...]]] = {
     "termii": ("api_key", "sender"),
     "africas_talking": ("api_key", "username"),
 }
-"""The name of each sender, which is its module's, and the options that it cannot do without."""
+"""The name of each sender (the name of its module), and the options that it requires."""
 
 
 def missing_option(name: str, options: SenderOptions) -> str | None:
-    """Return the first option that the named sender needs and that is not set; None if it has all."""
+    """Return the first required option of the named sender that is not set; None if all are set."""
     return next((option for option in SENDERS[name] if not getattr(options, option)), None)
 
 
 def open_sender(name: str, options: SenderOptions) -> CodeSender:
-    """Return the named sender, ready to send. Its module is imported only now: start-up does not pay for others.
+    """Return the named sender, ready to send. Its module is imported on this call, which keeps the start quick.
 
     Raises:
-        KeyError: there is no sender of that name.
+        KeyError: there is no sender with this name.
     """
     if name not in SENDERS:
         raise KeyError(name)

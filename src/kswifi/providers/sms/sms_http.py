@@ -1,6 +1,6 @@
-"""What the adapters of text messages share: one POST, and what its answer means.
+"""The common HTTP request of SMS senders: one POST, and the classification of its answer.
 
-Neither provider takes a reference of ours, so a lost answer cannot be looked up: it stays unknown.
+Neither provider accepts a reference of ours, so a lost answer cannot be looked up: the result stays unknown.
 """
 
 import json
@@ -22,7 +22,7 @@ async def post_message(
 ) -> Mapping[str, Any] | SendRefused | SendUnknown:
     """Send one request; return the JSON object of a 2xx answer.
 
-    A 4xx is a refusal, and 429 one that may be tried later; everything else is unknown.
+    A 4xx is a refusal, and 429 is one that may be retried later; everything else is unknown.
     """
     try:
         answer = await client.post(path, **body)

@@ -1,4 +1,4 @@
-"""Termii, as thin as it can be: one call, over httpx2 (https://developers.termii.com/messaging-api)."""
+"""The adapter of Termii: one call, over httpx2 (https://developers.termii.com/messaging-api)."""
 
 from typing import Final
 
@@ -8,17 +8,17 @@ from kswifi.phone_verification.ports import SendRefused, SendResult, SendUnknown
 from kswifi.providers.sms.registry import SenderOptions
 from kswifi.providers.sms.sms_http import ANSWER_SECONDS, post_message
 
-# Each account is told its own base address on its dashboard; this one is an older, general one.
+# Each account has its own base address, which its dashboard shows; this is an older, general one.
 TERMII_URL: Final = "https://api.ng.termii.com"
 SEND_PATH: Final = "/api/sms/send"
 CHANNEL: Final = "dnd"
-"""The route for codes: it reaches numbers on do-not-disturb too, and has to be switched on for the account."""
+"""The channel for codes: it also reaches numbers on do-not-disturb, and has to be enabled for the account."""
 SUCCESS_CODE: Final = "ok"
-"""Not confirmed by trying it: answers of success carry ``"code": "ok"`` and a ``message_id``."""
+"""Not confirmed by a test: successful answers contain ``"code": "ok"`` and a ``message_id``."""
 
 
 class Termii:
-    """Termii behind an API key; ``sender`` is a sender ID that it has registered, 3 to 11 characters."""
+    """Termii with an API key; ``sender`` is a registered sender ID of 3 to 11 characters."""
 
     name = "termii"
 
@@ -30,7 +30,7 @@ class Termii:
         self._client = httpx2.AsyncClient(base_url=url, timeout=answer_seconds, follow_redirects=False)
 
     async def send(self, message: TextMessage) -> SendResult:
-        """Send Message: POST /api/sms/send. The key goes in the body, and numbers without their +."""
+        """Send Message: POST /api/sms/send. The key is in the body, and numbers have no leading +."""
         body = {
             "api_key": self._key,
             "to": message.to.removeprefix("+"),
@@ -48,10 +48,10 @@ class Termii:
         return SendUnknown("Termii's answer does not say that it took the message")
 
     async def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         await self._client.aclose()
 
 
 def open_sender(options: SenderOptions) -> Termii:
-    """Return Termii as the settings describe it."""
+    """Return the Termii adapter with these settings."""
     return Termii(options.api_key, options.sender or "", options.url or TERMII_URL)

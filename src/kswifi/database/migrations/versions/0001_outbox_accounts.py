@@ -1,4 +1,4 @@
-"""Outbox, domain events, accounts, login sessions and idempotent requests."""
+"""Outbox, domain events, accounts, LoginSessions and idempotent requests."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     big_id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     op.create_table(
         "outbox_entry",

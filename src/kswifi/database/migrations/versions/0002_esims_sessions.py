@@ -1,4 +1,4 @@
-"""ESims, internet sessions, their packages, balances and proofs."""
+"""eSIMs, InternetSessions, their packages, balances and proofs."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     big_id = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     op.create_table(
         "esim_serial",

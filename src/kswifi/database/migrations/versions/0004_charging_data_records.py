@@ -8,7 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     op.create_table(
         "charging_data_record",
         sa.Column("session_id", sa.String(320), nullable=False),

@@ -1,4 +1,4 @@
-"""When a session's first octet flowed."""
+"""The instant of an InternetSession's first used octet."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What users say is wrong with a statement."""
+"""Disputes: users' objections to the statement of an InternetSession."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0005"
 
 
 def upgrade() -> None:
-    """Make the table."""
+    """Create the table."""
     op.create_table(
         "session_dispute",
         sa.Column("dispute_id", sa.String(36), nullable=False),

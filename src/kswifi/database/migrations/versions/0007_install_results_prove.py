@@ -1,4 +1,4 @@
-"""The card's signed install result is the proof: challenges of the read-back are gone."""
+"""Drop the challenges of the read-back: the card's signed install result is the proof now."""
 
 from alembic import op
 

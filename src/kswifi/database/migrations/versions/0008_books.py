@@ -1,4 +1,4 @@
-"""The double-entry book of the operator's money, and the guards that keep each entry whole for good."""
+"""The double-entry book of the operator's money, and the triggers that protect its entries."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -32,7 +32,7 @@ _GUARDS = (
 
 
 def upgrade() -> None:
-    """Make the tables and their guards."""
+    """Create the tables and their triggers."""
     op.create_table(
         "book_entry",
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),

@@ -1,4 +1,4 @@
-"""Passkeys, and the challenges that make and use them."""
+"""Passkeys, and the challenges to register and use them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0008"
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     op.create_table(
         "passkey",
         sa.Column("passkey_id", sa.String(36), nullable=False),

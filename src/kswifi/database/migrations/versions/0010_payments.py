@@ -1,4 +1,4 @@
-"""Payments, and the passes they buy; sessions know under which pass they were downloaded."""
+"""Payments and passes; each InternetSession refers to the pass period under which it was downloaded."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0009"
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     op.create_table(
         "payment",
         sa.Column("reference", sa.String(64), nullable=False),
@@ -56,6 +56,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("reference", name="uq_pass_period_reference"),
     )
     op.create_index("ix_pass_period_user_id_ends_at", "pass_period", ["user_id", "ends_at"])
-    # SQLite adds a column with a reference only where it may be NULL, which it is for sessions without a pass.
+    # SQLite can add a column with a reference only if it may be NULL; it is NULL for sessions without a pass.
     op.add_column("internet_session", sa.Column("pass_period_id", sa.String(36), nullable=True))
     op.create_index("ix_internet_session_pass_period_id", "internet_session", ["pass_period_id"])

@@ -1,6 +1,6 @@
 """Free data: budgets and their days, grants with marks, the kill switch, the waiting list, KYC levels.
 
-Free sessions that are there already become grants, so that nobody's rolling days begin anew.
+Existing free sessions become grants, so that the rolling days do not start again for any user.
 """
 
 import sqlalchemy as sa
@@ -25,7 +25,7 @@ _GRANTS_OF_SESSIONS = """
 
 
 def upgrade() -> None:
-    """Make the tables, and the grants of what was ordered before."""
+    """Create the tables, and the grants of existing free sessions."""
     op.create_table(
         "account_kyc",
         sa.Column("user_id", sa.String(36), nullable=False),

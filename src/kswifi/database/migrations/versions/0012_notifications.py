@@ -1,4 +1,4 @@
-"""Web Push: devices, wishes, and which alerts were told."""
+"""Web Push: subscriptions of devices, users' wishes, and sent alerts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0011"
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     op.create_table(
         "push_subscription",
         sa.Column("subscription_id", sa.String(36), nullable=False),

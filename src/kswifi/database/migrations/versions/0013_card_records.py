@@ -1,4 +1,4 @@
-"""What cards hold: records by place, counters of secured packets, the order of use and what comes next."""
+"""Contents of cards: records by slot, counters of secured packets, the order of use and the pending changes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,7 +15,7 @@ WHERE e.profile_state = 'installed' AND s.storage_proof = 'install_result' AND s
 
 
 def upgrade() -> None:
-    """Make the tables; what installed profiles brought is known already."""
+    """Create the tables, with the records that installed profiles contain."""
     op.create_table(
         "card_line",
         sa.Column("esim_id", sa.String(36), nullable=False),

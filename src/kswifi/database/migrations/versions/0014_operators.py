@@ -1,4 +1,4 @@
-"""Operators who order over ES2+: their certificates, their profiles, and what they were answered."""
+"""Operators who order over ES2+: their certificates, their profiles, and the answers to their calls."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0013"
 
 
 def upgrade() -> None:
-    """Make the tables, and let orders be operators'."""
+    """Create the tables, and let orders belong to operators."""
     op.create_table(
         "operator",
         sa.Column("operator_id", sa.String(36), nullable=False),

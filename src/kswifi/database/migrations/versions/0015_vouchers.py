@@ -1,4 +1,4 @@
-"""Vouchers: batches for venues, and who has redeemed which."""
+"""Vouchers: batches for venues, and redeemed vouchers."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0014"
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     op.create_table(
         "voucher_batch",
         sa.Column("batch_id", sa.Integer(), nullable=False),

@@ -8,7 +8,7 @@ down_revision = "0015"
 
 
 def upgrade() -> None:
-    """Make the tables; no account has a verified number yet."""
+    """Create the tables; no account has a verified number yet."""
     op.add_column("user_account", sa.Column("phone_mark", sa.String(64), nullable=True))
     op.create_index("ix_user_account_phone_mark", "user_account", ["phone_mark"], unique=True)
     op.create_table(

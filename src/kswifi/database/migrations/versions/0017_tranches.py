@@ -1,4 +1,4 @@
-"""Free sessions in tranches: what of a session is withheld, as the ledger says."""
+"""Free sessions in tranches: the octets of an InternetSession that the ledger withholds."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,10 +8,10 @@ down_revision = "0016"
 
 
 def upgrade() -> None:
-    """Add the column; nothing of the sessions that are there is withheld."""
+    """Add the column; of existing sessions nothing is withheld."""
     op.add_column("session_balance", sa.Column("withheld", sa.BigInteger(), nullable=False, server_default="0"))
 
 
 def downgrade() -> None:
-    """Take the column away."""
+    """Drop the column."""
     op.drop_column("session_balance", "withheld")

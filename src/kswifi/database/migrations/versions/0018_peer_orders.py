@@ -1,4 +1,4 @@
-"""Lines whose profiles another's SM-DP+ delivers: their stock, their orders there, and every call of them."""
+"""Lines whose profiles an external SM-DP+ delivers: their stock, their orders there, and all ES2+ calls."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0017"
 
 
 def upgrade() -> None:
-    """Make the tables; every line so far has its profile at our own SM-DP+."""
+    """Create the tables; every existing line has its profile at our own SM-DP+."""
     op.add_column("esim", sa.Column("smdp_address", sa.String(255), nullable=True))
     op.create_table(
         "stock_line",

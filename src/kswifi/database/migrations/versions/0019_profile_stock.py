@@ -1,4 +1,4 @@
-"""What operators say of the profiles in their stock, when orders expire, and deletions that cards reported."""
+"""Data of profiles in operators' stock, the expiry of orders, and deletions that cards reported."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0018"
 
 
 def upgrade() -> None:
-    """Add the columns; a profile stocked before has the metadata that its package gives it, and no expiry."""
+    """Add the columns; an existing profile has the metadata of its package, and no expiry."""
     op.add_column("operator_profile", sa.Column("profile_name", sa.String(64), nullable=True))
     op.add_column("operator_profile", sa.Column("icon", sa.LargeBinary(), nullable=True))
     op.add_column("operator_profile", sa.Column("owner", sa.LargeBinary(), nullable=True))

@@ -1,4 +1,4 @@
-"""What a payment gateway lists (refunds, disputes, payouts, unclaimed receipts), and the comparisons with it."""
+"""Items of a payment gateway's lists (refunds, disputes, payouts, unclaimed receipts), and reconciliations."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0019"
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     op.create_table(
         "gateway_item",
         sa.Column("gateway", sa.String(16), nullable=False),

@@ -1,4 +1,4 @@
-"""Proofs of identifiers, devices of login sessions, and the generation of an account's credentials."""
+"""Proofs of identifiers, devices of LoginSessions, and the credential generation of accounts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0020"
 
 
 def upgrade() -> None:
-    """Add columns and a table; no identifier is proved yet, and no login session has a name."""
+    """Add columns and a table; no identifier is proved yet, and no LoginSession has a device name."""
     op.add_column("user_account", sa.Column("identifier_proved_at", sa.BigInteger(), nullable=True))
     op.add_column(
         "user_account", sa.Column("credential_generation", sa.Integer(), nullable=False, server_default="0")
@@ -28,6 +28,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("proof_id", name="pk_identifier_proof"),
     )
     op.create_index("ix_identifier_proof_expires_at", "identifier_proof", ["expires_at"])
-    # Addresses are longer than numbers. SQLite never enforced the shorter length.
+    # Email addresses are longer than phone numbers. SQLite never enforced the shorter length.
     with op.batch_alter_table("lab_text_message") as table:
         table.alter_column("phone_number", existing_type=sa.String(16), type_=sa.String(254))

@@ -10,12 +10,12 @@ _TABLE = "charging_data_record"
 
 
 def upgrade() -> None:
-    """Add the columns; of the records that are there, they are unknown."""
+    """Add the columns; they are NULL in existing records."""
     op.add_column(_TABLE, sa.Column("pdp_ipv6_address", sa.String(45), nullable=True))
     op.add_column(_TABLE, sa.Column("pdp_prefix_length", sa.Integer(), nullable=True))
 
 
 def downgrade() -> None:
-    """Take the columns away."""
+    """Drop the columns."""
     op.drop_column(_TABLE, "pdp_prefix_length")
     op.drop_column(_TABLE, "pdp_ipv6_address")

@@ -1,1 +1,1 @@
-"""The migrations, in their order. Never changed once released."""
+"""The migrations in order. A released migration is never changed."""
