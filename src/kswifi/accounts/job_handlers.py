@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import Connection
 
 from kswifi.accounts.identifiers import tell_owner
-from kswifi.accounts.service import TELL_OF_LOCK
+from kswifi.accounts.service import SIGN_IN_LOCK_NOTICE
 from kswifi.database.engine import Database
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Handler, JobResult
@@ -19,7 +19,7 @@ class LockNotices:
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handler for each kind of entry."""
-        return {TELL_OF_LOCK: self.tell}
+        return {SIGN_IN_LOCK_NOTICE: self.tell}
 
     async def tell(self, entry: Entry) -> JobResult:
         """Publish an event for the owner. No effect for an identifier without an account."""

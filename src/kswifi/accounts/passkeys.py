@@ -122,7 +122,7 @@ class PasskeyService:
         """
         challenge = await self._take(challenge_id, ChallengePurpose.SIGN_UP)
         made = self._verified(challenge, credential)
-        password_hash = await self._accounts.hash_of_nobodys_password()
+        password_hash = await self._accounts.hash_of_undisclosed_password()
 
         def register(connection: Connection) -> Registration:
             who = model.parse_identifier(challenge.identifier)

@@ -26,7 +26,7 @@ class Passwords:
         self._hasher = hasher or PasswordHasher()
         self._threads = ThreadPoolExecutor(WORKERS, thread_name_prefix="argon2")
         self._busy = 0
-        self._nobodys_hash: str | None = None
+        self._dummy_hash: str | None = None
 
     async def hash(self, password: str) -> str:
         """Return the encoded hash, which includes parameters and salt.
@@ -34,7 +34,7 @@ class Passwords:
         Raises:
             SignInBusyError: too many checks are waiting.
         """
-        return await self._beside(self._hasher.hash, _normal(password))
+        return await self._on_worker_thread(self._hasher.hash, _normal(password))
 
     async def matches(self, encoded: str | None, password: str) -> bool:
         """Return whether the password matches the encoded hash.
@@ -44,7 +44,7 @@ class Passwords:
         Raises:
             SignInBusyError: too many checks are waiting.
         """
-        return await self._beside(self._matches, encoded, _normal(password))
+        return await self._on_worker_thread(self._matches, encoded, _normal(password))
 
     def is_outdated(self, encoded: str) -> bool:
         """Return whether the hash was made with other parameters than the current ones."""
@@ -55,15 +55,15 @@ class Passwords:
         self._threads.shutdown()
 
     def _matches(self, encoded: str | None, password: bytes) -> bool:
-        if self._nobodys_hash is None:
-            self._nobodys_hash = self._hasher.hash("nobody has this password")
+        if self._dummy_hash is None:
+            self._dummy_hash = self._hasher.hash("nobody has this password")
         try:
-            self._hasher.verify(encoded or self._nobodys_hash, password)
+            self._hasher.verify(encoded or self._dummy_hash, password)
         except (VerificationError, InvalidHashError):
             return False
         return encoded is not None
 
-    async def _beside(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    async def _on_worker_thread(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if self._busy >= WORKERS + WAITING_LIMIT:
             raise SignInBusyError("too many people are signing in at this moment: try again", retry_after_seconds=2)
         self._busy += 1

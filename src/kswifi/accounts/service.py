@@ -53,12 +53,12 @@ from kswifi.outbox.service import enqueue
 SEEN_EVERY: Final = timedelta(minutes=5)
 """The resolution of a LoginSession's last use. A write for each request would cost too much."""
 
-NOWHERE: Final = "deleted.invalid"
+DELETED_DOMAIN: Final = "deleted.invalid"
 """The domain of the addresses that deleted accounts get; it can never exist (RFC 2606, 2)."""
 
 PRUNE_LIMIT: Final = 500
 
-TELL_OF_LOCK: Final = "tell_of_sign_in_lock"
+SIGN_IN_LOCK_NOTICE: Final = "tell_of_sign_in_lock"
 """The kind of the outbox entries that inform an owner that sign-ins without a device cookie are refused."""
 
 _log = structlog.get_logger(__name__)
@@ -197,7 +197,7 @@ class AccountService:
         """Begin a LoginSession of an authenticated user; above the limit the oldest one ends."""
         return self._logins_begun.begin(connection, user, client)
 
-    async def hash_of_nobodys_password(self) -> str:
+    async def hash_of_undisclosed_password(self) -> str:
         """Return the hash of a random password that is not disclosed, for an account without a password.
 
         Raises:
@@ -277,9 +277,9 @@ class AccountService:
             return
         _log.warning("sign_in_locked")
         payload = {"user_id": None if found is None else found.user_id}
-        key = f"{TELL_OF_LOCK}:{secrets.token_hex(16)}"
+        key = f"{SIGN_IN_LOCK_NOTICE}:{secrets.token_hex(16)}"
         await self._database.write(
-            lambda connection: enqueue(connection, kind=TELL_OF_LOCK, key=key, payload=payload)
+            lambda connection: enqueue(connection, kind=SIGN_IN_LOCK_NOTICE, key=key, payload=payload)
         )
 
     async def who(self, token: str) -> SignedIn:
@@ -458,7 +458,7 @@ class AccountService:
             WrongCredentialsError: the password was changed meanwhile.
             SignInBusyError: too many checks are waiting.
         """
-        nobodys = await self.hash_of_nobodys_password()
+        undisclosed = await self.hash_of_undisclosed_password()
 
         def change(connection: Connection) -> None:
             if found is not None:
@@ -472,8 +472,8 @@ class AccountService:
                     phone_number=None,
                     phone_mark=None,
                     identifier_proved_at=None,
-                    email=f"{secrets.token_hex(16)}@{NOWHERE}",
-                    password_hash=nobodys,
+                    email=f"{secrets.token_hex(16)}@{DELETED_DOMAIN}",
+                    password_hash=undisclosed,
                     recovery_code_hash=model.hash_recovery_code(model.new_recovery_code(self._random_bytes)),
                 )
             )
@@ -509,4 +509,4 @@ def _user(row: AccountRow) -> User:
 
 def is_deleted(email: str | None) -> bool:
     """Return whether an account's email address is one that deleted accounts get."""
-    return email is not None and email.endswith(f"@{NOWHERE}")
+    return email is not None and email.endswith(f"@{DELETED_DOMAIN}")

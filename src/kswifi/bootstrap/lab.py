@@ -1,4 +1,4 @@
-"""The lab process, told of the server beside it."""
+"""The lab process, configured with the addresses of the server that runs next to it."""
 
 from urllib.parse import urlsplit
 
@@ -22,10 +22,10 @@ class NoLabHereError(KswifiError):
 
 
 async def run_lab(settings: Settings, ready: Ready, end_of_input: int | None = None) -> None:
-    """Run the lab process until it is told to stop.
+    """Run the lab process until it is asked to stop.
 
     Raises:
-        NoLabHereError: the mode is not embedded: whoever reaches the lab's phone can spend its sessions.
+        NoLabHereError: the mode is not embedded: anyone who reaches the lab's phone can spend its sessions.
         KswifiError, OSError: as ``run_lab`` of the lab itself.
     """
     if settings.mode != "embedded":
@@ -52,7 +52,7 @@ async def run_lab(settings: Settings, ready: Ready, end_of_input: int | None = N
 
 
 def lab_config(settings: Settings) -> LabConfig:
-    """Return what the lab is told of the server beside it."""
+    """Return the lab's configuration, which names the server that runs next to it."""
     host = settings.reachable_host
     origin = urlsplit(settings.origin)
     names = dict.fromkeys((host, origin.hostname or host, "localhost"))
@@ -78,7 +78,7 @@ def lab_config(settings: Settings) -> LabConfig:
 
 
 def sandbox_config(settings: Settings, installation: Installation) -> GatewayConfig | None:
-    """Return the sandbox gateway that stands beside the lab; None once a real gateway is configured."""
+    """Return the sandbox gateway that runs in the lab process; None once a real gateway is configured."""
     if settings.payment_gateway_name != "sandbox":
         return None
     secret = read_sandbox_key(installation)

@@ -45,7 +45,7 @@ class Part:
         loops: started in the order of the parts, stopped in reverse.
         metrics: sources of metrics.
         checks: what must be ready before the server says that it is.
-        reached: facts for whoever started the process, usually addresses.
+        reached: facts for the person or script that started the process, usually addresses.
     """
 
     routes: Sequence[BaseRoute] = ()

@@ -1,4 +1,4 @@
-"""What the server process and the lab process have in common: names, logging, and being told to stop."""
+"""What the server process and the lab process have in common: names, logging, and the request to stop."""
 
 import asyncio
 import contextlib

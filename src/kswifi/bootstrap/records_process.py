@@ -1,8 +1,8 @@
 """Charging data records made in a process of their own, so that no request waits for them.
 
-One process is one interpreter lock: making records beside the charging took a quarter of every request. A network's
-server therefore leaves it to a child, which follows the journal by itself. It owns nothing: how far it has read is
-in the control database, so it may die and be started again at any moment.
+One process is one interpreter lock: making records in the process that charges took a quarter of every request. A
+network's server therefore leaves it to a child, which follows the journal by itself. The child owns nothing: its
+position in the journal is in the control database, so it may die and be started again at any moment.
 """
 
 import asyncio

@@ -22,7 +22,7 @@ from kswifi.settings import Settings
 
 
 async def run_rsp(settings: Settings, options: RspOptions, ready: Ready, end_of_input: int | None = None) -> None:
-    """Run an SM-DP+ alone until it is told to stop.
+    """Run an SM-DP+ alone until it is asked to stop.
 
     Raises:
         KswifiError: the data directory or the PKI cannot be used.

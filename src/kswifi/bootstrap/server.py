@@ -53,7 +53,7 @@ PARTS: Final[tuple[Callable[[Context], Awaitable[Part]], ...]] = (
 async def run_server(
     settings: Settings, ready: Ready, end_of_input: int | None = None, clock: Clock | None = None
 ) -> None:
-    """Run the server process until it is told to stop.
+    """Run the server process until it is asked to stop.
 
     Args:
         settings: all of them.

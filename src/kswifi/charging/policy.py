@@ -66,7 +66,7 @@ class ChargingPolicy:
             expires_at=now + self.validity_seconds + self.grace_seconds,
         )
 
-    def ask_beside_others(self, octets_per_second: int, now: int, *, idle: bool) -> Ask:
+    def ask_among_several(self, octets_per_second: int, now: int, *, idle: bool) -> Ask:
         """Return how much to reserve for one of several bearers of a line.
 
         Less than ``ask``: by the rate last seen, and the whole rest only if it is one minimum grant or less. An

@@ -50,7 +50,7 @@ class Sharing:
                 others = now < self._lacking.get(wallet_id, 0.0)
         if not others:
             return self._policy.ask(rate, int(now))
-        return self._policy.ask_beside_others(rate, int(now), idle=idle)
+        return self._policy.ask_among_several(rate, int(now), idle=idle)
 
     def is_low(self, outcomes: list[Outcome]) -> bool:
         """Return whether an account of these grants has at most one more grant available."""

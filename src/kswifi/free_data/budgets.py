@@ -209,7 +209,9 @@ def _paying(
     raise BudgetGoneError(
         "the money for free data is used up for now"
         + (
-            ": join the waiting list, and you are told when there is some again" if waiting else ": try again later"
+            ": join the waiting list, and you get a message when there is some again"
+            if waiting
+            else ": try again later"
         ),
         do="join_waiting_list" if waiting else "wait",
     )

@@ -14,7 +14,7 @@ NO_LIMIT: Final = (
     "(`kswifi budget set`, KSWIFI_FREE_MONTHLY_KOBO)"
 )
 ASKS_NOTHING: Final = (
-    "KSWIFI_FREE_REQUIRES is nothing: whoever makes up another address or number has another allowance "
+    "KSWIFI_FREE_REQUIRES is nothing: anyone who makes up another address or number gets another allowance "
     "(phone, voucher and phone_or_voucher ask for more)"
 )
 

@@ -34,7 +34,7 @@ from kswifi.ledger.storage.journal import Head, Journal, Record, effects_after, 
 from kswifi.ledger.storage.pruning import prune_journal
 from kswifi.ledger.storage.recovery import RecoveryReport, recover
 from kswifi.ledger.storage.snapshot import SnapshotStore
-from kswifi.ledger.storage.snapshot_process import write_beside
+from kswifi.ledger.storage.snapshot_process import write_in_child
 
 _log = structlog.get_logger(__name__)
 
@@ -371,7 +371,7 @@ class LedgerClient:
 
     async def _snapshot(self, snapshots: SnapshotStore) -> None:
         try:
-            await write_beside(snapshots.directory)
+            await write_in_child(snapshots.directory)
         except (LedgerError, OSError, TimeoutError) as error:
             _log.warning("ledger_snapshot_failed", why=str(error))  # only the next start takes longer
         finally:

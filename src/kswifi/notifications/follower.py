@@ -17,7 +17,7 @@ from kswifi.database.dialect import insert
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.database.errors import DatabaseBusyError
 from kswifi.kernel.clock import unix_seconds
-from kswifi.notifications.model import Alert, AlertKind, shares_passed, tell_of_the_end_at
+from kswifi.notifications.model import Alert, AlertKind, end_alert_at, shares_passed
 from kswifi.notifications.ports import PushTransport
 from kswifi.notifications.service import find_subscription, forget_subscription, subscriptions_of, wishes_of
 from kswifi.notifications.sql import notified_sequence, told_alert
@@ -29,7 +29,7 @@ from kswifi.sessions.model import InternetSession, SessionState
 from kswifi.sessions.store import BALANCE_CHANGED, STATE_CHANGED, find_session
 
 PUSH: Final = "push_message"
-TELL_OF_THE_END: Final = "tell_of_the_end"
+END_ALERT: Final = "tell_of_the_end"
 EVENTS_AT_ONCE: Final = 200
 POLL_SECONDS: Final = 5.0
 STALE: Final = timedelta(hours=12)
@@ -82,7 +82,7 @@ class AlertFollower:
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handler for each kind of entry."""
-        return {PUSH: self.send, TELL_OF_THE_END: self.tell_of_the_end}
+        return {PUSH: self.send, END_ALERT: self.alert_of_the_end}
 
     async def send(self, entry: Entry) -> JobResult:
         """Send one alert to one device; delete a subscription that no longer exists at the push service."""
@@ -101,7 +101,7 @@ class AlertFollower:
             )
         return result
 
-    async def tell_of_the_end(self, entry: Entry) -> JobResult:
+    async def alert_of_the_end(self, entry: Entry) -> JobResult:
         """Alert the owner that an InternetSession ends within a day, if some of it is left."""
 
         def tell(connection: Connection) -> None:
@@ -146,10 +146,10 @@ def _decide(connection: Connection, event: DomainEvent) -> None:
     elif payload["state"] == SessionState.STORED:
         enqueue(
             connection,
-            kind=TELL_OF_THE_END,
-            key=f"{TELL_OF_THE_END}:{session.session_id}",
+            kind=END_ALERT,
+            key=f"{END_ALERT}:{session.session_id}",
             payload={"session_id": session.session_id},
-            run_at=tell_of_the_end_at(session.valid_until),
+            run_at=end_alert_at(session.valid_until),
         )
 
 

@@ -68,6 +68,6 @@ def shares_passed(used_octets: int, allowance_octets: int | None) -> tuple[Alert
     )
 
 
-def tell_of_the_end_at(valid_until: datetime) -> datetime:
+def end_alert_at(valid_until: datetime) -> datetime:
     """Return when the owner is alerted that the InternetSession ends."""
     return valid_until - BEFORE_THE_END

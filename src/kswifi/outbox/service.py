@@ -74,7 +74,10 @@ def publish(connection: Connection, *, user_id: str, kind: str, payload: Payload
 
 
 def publish_all(connection: Connection, kind: str, events: Sequence[tuple[str, Payload]]) -> None:
-    """Tell what happened to many users, in this order, each by its id with what is told."""
+    """Publish events of one kind to many users, in this order.
+
+    ``events``: pairs of a user's id and the event's payload.
+    """
     if not events:
         return
     at = transaction_instant(connection)

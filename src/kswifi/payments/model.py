@@ -190,7 +190,7 @@ def what_is_wrong(payment: Payment, charge: Charge) -> str | None:
     The payer may bear the gateway's fee. Then the amount is more than we requested, and the gateway reports both.
     """
     if charge.reference != payment.reference:
-        return "the gateway told of another payment"
+        return "the gateway reported another payment"
     if charge.currency != CURRENCY:
         return f"it was paid in {charge.currency[:8]}, not in {CURRENCY}"
     exactly = charge.amount_kobo == payment.amount_kobo

@@ -151,7 +151,7 @@ class StateChange:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A row that is written at once; ``publish``: an event tells of it, ``exhausted``: nothing is left."""
+    """A row that is written at once; ``publish``: an event is published with it, ``exhausted``: nothing is left."""
 
     sequence: int
     row: BalanceRow
@@ -194,7 +194,7 @@ class BalanceBook:
             records: they follow what was applied before; all their accounts are in the book.
             done_until: of what is to be written at once, all is written up to this record; and of the record after
                 it, the first so many effects.
-            now: monotonic seconds, by which the age of a row is told.
+            now: monotonic seconds, from which the age of a row is computed.
         """
         items: list[Item] = []
         for sequence, effects in records:
@@ -280,7 +280,7 @@ class BalanceBook:
                     record.exhausted.add(account_id)
 
     def _changing(self, session_id: str, at: int, record: "_RecordFold") -> AccountBalance | None:
-        """Return an account that a record changes; None where it is nobody's, or the row has the record already."""
+        """Return an account that a record changes; None if it has no session here, or its row has the record."""
         account = self._accounts[session_id]
         if account is None or record.sequence <= account.row_sequence:
             return None
@@ -304,7 +304,7 @@ class _RecordFold:
     sequence: int
     now: float
     at_once: dict[str, bool] = field(default_factory=dict)
-    """By account: whether an event tells of it."""
+    """By account: whether an event is published with the row."""
     exhausted: set[str] = field(default_factory=set)
 
     def note_used(self, account: AccountBalance, *, first: bool) -> None:

@@ -270,7 +270,7 @@ def _first_of(items: Sequence[Item], start: int) -> Sequence[Item]:
 def _position_after(last: Item, following: Item) -> tuple[int, int]:
     """Return the position after an item that another one follows.
 
-    A record's notices follow its changes of states, and each is told from its row whether it was written.
+    A record's notices follow its changes of states, and the row of each shows whether it was written.
     """
     if following.sequence > last.sequence:
         return following.sequence - 1, 0

@@ -103,7 +103,7 @@ class Settings(
     allowed_hosts: Annotated[
         tuple[str, ...],
         NoDecode,
-        Field(max_length=50, description="Host names this server answers to beside its own."),
+        Field(max_length=50, description="Host names this server answers to in addition to its own."),
     ] = ()
 
     smdp_address: Annotated[
@@ -120,7 +120,7 @@ class Settings(
         Field(
             max_length=254,
             pattern=r"^(mailto:[^@\s]+@[^@\s]+|https://\S+)$",
-            description="Whom push services may tell of trouble (mailto: or https:); the page's origin if not set.",
+            description="Contact for push services (mailto: or https:); the page's origin if not set.",
         ),
     ] = None
 

@@ -60,7 +60,7 @@ class ChargingSettings(BaseSettings):
         Field(
             ge=0,
             le=86_400,
-            description="CC-Time beside the octets of each grant but the last; 0: only if asked for.",
+            description="CC-Time in addition to the octets of each grant but the last; 0: only if asked for.",
         ),
     ] = 0
     final_unit_action: Annotated[

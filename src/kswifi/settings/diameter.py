@@ -114,8 +114,8 @@ class DiameterSettings(ListenSettings):
             )
         if outside and not self.diameter_peers_elsewhere:
             raise ValueError(
-                f"diameter_peers: Diameter listens on {outside[0]}, and no peer may connect from elsewhere: write "
-                "name@network (smf.example.org@10.0.0.0/24), or set diameter_trusted_networks"
+                f"diameter_peers: Diameter listens on {outside[0]}, and no peer may connect from another machine: "
+                "write name@network (smf.example.org@10.0.0.0/24), or set diameter_trusted_networks"
             )
         return self
 

@@ -64,7 +64,7 @@ class ProvisioningSettings(BaseSettings):
         Field(
             max_length=400,
             pattern=r"^https://[^/?#@]+(/[^?#]*)?$",
-            description="ES2+ of another's SM-DP+ that delivers new profiles; unset: our own does.",
+            description="ES2+ address of the external SM-DP+ that delivers new profiles; unset: our own does.",
         ),
     ] = None
     es2_peer_address: Annotated[
@@ -91,7 +91,7 @@ class ProvisioningSettings(BaseSettings):
     ] = None
     es2_peer_callback_certificate: Annotated[
         Path | None,
-        Field(description="The TLS client certificates by which it tells of downloads, at es2_port (PEM)."),
+        Field(description="The TLS client certificates with which it reports downloads, at es2_port (PEM)."),
     ] = None
     es2_peer_storage_proof: Annotated[
         Literal["por", "provider_status"],

@@ -27,7 +27,7 @@ from kswifi.ledger.errors import (
 from kswifi.ledger.storage.journal import Record
 from kswifi.ledger.storage.recovery import recover
 from kswifi.ledger.storage.snapshot import SnapshotStore
-from kswifi.ledger.storage.snapshot_process import write_beside
+from kswifi.ledger.storage.snapshot_process import write_in_child
 from kswifi.ledger.storage.sqlite_journal import SqliteJournal
 from kswifi.ledger.verify import verify
 from tests.support.clocks import ManualClock
@@ -256,7 +256,7 @@ async def test_a_restart_continues_from_the_snapshot_and_the_tail(tmp_path: Path
     for command in opening():
         await client.execute(command)
     answer = await client.execute(do.Commit("s#1", "s", 7, ASK))
-    await write_beside(tmp_path)
+    await write_in_child(tmp_path)
     second = await client.execute(do.Commit("s#2", "s", 5, ASK))
     effects = [it for _, batch in client.read_effects(4, 100) for it in batch]
     assert [it.octets for it in effects if isinstance(it, Committed)] == [7, 5]

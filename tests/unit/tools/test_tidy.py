@@ -53,6 +53,11 @@ def test_plain_words_are_not_taken_for_riddles(line: str) -> None:
     assert not list(tidy.no_riddles("src/clean/a.py", line + "\n"))
 
 
+def test_kinds_of_stored_outbox_entries_keep_their_names() -> None:
+    assert not list(tidy.no_riddles("src/clean/a.py", 'KIND = "tell_of_the_end"\n'))
+    assert list(tidy.no_riddles("src/clean/a.py", "def tell_of_the_end() -> None:\n"))
+
+
 def test_a_complaint_about_a_riddle_names_the_line_where_it_begins() -> None:
     assert list(tidy.no_riddles("a.md", "one\ntwo is\ntold\n")) == ["line 2: say it plainly, without 'is told'"]
 

@@ -1,4 +1,4 @@
-"""What Prometheus is told of charging: read from counters when it asks, so that requests pay nothing for it."""
+"""What Prometheus reads of charging: taken from counters when it asks, so that requests pay nothing for it."""
 
 from collections.abc import Callable, Iterator
 from typing import Final

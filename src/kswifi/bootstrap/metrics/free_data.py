@@ -1,4 +1,4 @@
-"""What Prometheus is told of free data: whose money is left, what was given, and which rule refused.
+"""What Prometheus reads of free data: whose money is left, what was given, and which rule refused.
 
 Read from the database when it asks: an operator changes budgets from another process. Labels are bounded: there are
 at most a thousand budgets, and as many rules as there are refusals.

@@ -122,7 +122,7 @@ def deposit(
 
 
 @budget_app.command("stop")
-def stop(words: Annotated[str, typer.Argument(help="What people who ask are told.")]) -> None:
+def stop(words: Annotated[str, typer.Argument(help="The answer to people who ask for free data.")]) -> None:
     """Stop all free data at once; sessions that were given stay usable."""
     from kswifi.free_data import budgets
 

@@ -30,7 +30,7 @@ def make(
     count: Annotated[int, typer.Option(min=1, max=10_000, help="How many vouchers.")],
     days: Annotated[int, typer.Option(min=1, max=366, help="Redeemed and used within so many days.")] = 30,
     budget: Annotated[
-        str | None, typer.Option(help="The venue's budget that pays; none: whoever pays else.")
+        str | None, typer.Option(help="The venue's budget that pays; none: the operator's budget or a sponsor's.")
     ] = None,
 ) -> None:
     """Make a batch of vouchers, each for one free session."""

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from kswifi.data_directory.layout import Installation
 
-delivery_app = typer.Typer(help="Another's SM-DP+ that delivers our profiles (docs/rsp.md).", no_args_is_help=True)
+delivery_app = typer.Typer(
+    help="The external SM-DP+ that delivers our profiles (docs/rsp.md).", no_args_is_help=True
+)
 
 T = TypeVar("T")
 DELIVERY_COMMAND_REFUSED = Refusal(

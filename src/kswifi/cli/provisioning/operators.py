@@ -36,7 +36,9 @@ class Rule(StrEnum):
 def add(
     name: Name,
     certificate: Annotated[Path, typer.Option(help="Its TLS client certificate (PEM or DER), not its issuer's.")],
-    callback: Annotated[str | None, typer.Option(help="https://... to be told of downloads (ES2+).")] = None,
+    callback: Annotated[
+        str | None, typer.Option(help="https://... where the operator is notified of downloads (ES2+).")
+    ] = None,
     callback_ca: Annotated[
         Path | None, typer.Option(help="Authorities of the callback's certificate (PEM).")
     ] = None,

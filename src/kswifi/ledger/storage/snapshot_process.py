@@ -13,7 +13,7 @@ from kswifi.ledger.storage.sqlite_journal import SqliteJournalReader
 TIMEOUT_SECONDS: Final = 600.0
 
 
-async def write_beside(directory: Path) -> None:
+async def write_in_child(directory: Path) -> None:
     """Make a snapshot of the journal in the directory, in a separate process.
 
     Raises:

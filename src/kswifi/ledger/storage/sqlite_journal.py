@@ -211,7 +211,7 @@ def read_records(connection: sqlite3.Connection, path: Path, after_sequence: int
 def _unpack_head(known: bytes, path: Path) -> tuple[int, bytes]:
     if len(known) != _HEAD.size:
         raise LedgerDamagedError(
-            f"{HEAD_NAME} beside {path} is damaged: {len(known)} octets, not {_HEAD.size}", path=str(path)
+            f"{HEAD_NAME} next to {path} is damaged: {len(known)} octets, not {_HEAD.size}", path=str(path)
         )
     sequence, digest = _HEAD.unpack(known)
     return sequence, digest

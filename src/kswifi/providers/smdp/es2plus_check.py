@@ -11,14 +11,14 @@ from kswifi.esim.model import NumberRange
 from kswifi.outbox.results import Unknown
 from kswifi.providers.smdp.es2plus_call import Answered, Es2PlusPeer
 
-_NOBODYS: Final = str(NumberRange().iccid(0))
+_UNASSIGNED_ICCID: Final = str(NumberRange().iccid(0))
 """The prefix of an ICCID that no operator has; serial numbers begin with 1."""
 _PROFILE: Final = "8.2.1/"
 
 
 async def check_peer(peer: Es2PlusPeer) -> tuple[bool, str]:
     """Return whether the server accepts our calls, and its answer as text."""
-    result = await peer.call("releaseProfile", f"check-{uuid4()}", {"iccid": _NOBODYS.ljust(20, "F")})
+    result = await peer.call("releaseProfile", f"check-{uuid4()}", {"iccid": _UNASSIGNED_ICCID.ljust(20, "F")})
     if isinstance(result, Unknown):
         return False, f"no answer that says anything: {result.reason}"
     if isinstance(result, Answered):

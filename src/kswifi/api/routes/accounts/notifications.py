@@ -57,7 +57,9 @@ class NotificationsView(ResponseBody):
     subscriptions: list[SubscriptionView]
 
 
-@router.get("/notifications", summary="What you are told", responses=problem_responses("not_signed_in"))
+@router.get(
+    "/notifications", summary="Read your notification settings", responses=problem_responses("not_signed_in")
+)
 async def read_notifications(user: SignedInUser, services: ServicesDep) -> NotificationsView:
     """Return the notifications that you want, your devices, and the key for a subscription."""
     user_id = user.user.user_id
@@ -67,7 +69,7 @@ async def read_notifications(user: SignedInUser, services: ServicesDep) -> Notif
 @router.put(
     "/notifications",
     response_model=NotificationsView,
-    summary="Choose what you are told",
+    summary="Choose your notifications",
     responses=problem_responses("not_signed_in", "csrf_token_wrong"),
 )
 async def choose_notifications(body: WishesBody, request: Idempotent, services: ServicesDep) -> Response:
@@ -85,7 +87,7 @@ async def choose_notifications(body: WishesBody, request: Idempotent, services: 
     "/push-subscriptions",
     status_code=201,
     response_model=SubscriptionView,
-    summary="Be told on this device",
+    summary="Receive notifications on this device",
     responses=problem_responses("push_endpoint_refused", "push_key_invalid", "not_signed_in", "csrf_token_wrong"),
 )
 async def subscribe(body: SubscriptionBody, request: Idempotent, services: ServicesDep) -> Response:
@@ -102,7 +104,7 @@ async def subscribe(body: SubscriptionBody, request: Idempotent, services: Servi
 @router.delete(
     "/push-subscriptions/{subscription_id}",
     status_code=204,
-    summary="Be told no more on a device",
+    summary="Stop notifications on a device",
     responses=problem_responses("unknown_push_subscription", "not_signed_in", "csrf_token_wrong"),
 )
 async def unsubscribe(subscription_id: str, request: Idempotent) -> Response:

@@ -52,7 +52,7 @@ class OperatorSide:
         oid: str,
         progress: PeerProgress | None = None,
     ) -> None:
-        """``progress``: what another's SM-DP+ tells of our own orders comes here too."""
+        """``progress``: receives what an external SM-DP+ reports about our own orders."""
         self.orders = orders
         self._peer_certificates = () if progress is None else progress.certificates
         self._told = [] if progress is None else Es2PlusProgress(progress).routes()
@@ -89,7 +89,7 @@ class OperatorSide:
         await asyncio.gather(*parts)
 
     async def refresh(self) -> None:
-        """Let in whoever is registered by now."""
+        """Accept the certificates of all operators that are registered now."""
         certificates = await self._database.read(trusted_certificates)
         for trust in self._trusts:
             if new := trust.take([*certificates, *self._peer_certificates]):

@@ -46,10 +46,10 @@ class RspOptions:
 
     ``smdp_address``: the name in activation codes, with its port where that is not 443. ``pki_dir``: a folder laid
     out as SGP.26, None for the installation's own. ``profiles_dir``: profile packages that anybody may order.
-    ``es2_port``: where operators order by ES2+, None for nowhere; ``es2_host``: its address, ``host``
+    ``es2_port``: the port where operators order by ES2+, None if there is none; ``es2_host``: its address, ``host``
     if None; ``es2_on_es9``: on the port of ES9+ too.
     ``plmn``: the network of the lines that are ordered here. ``carrier_apps``: whom Android shall trust with our
-    profiles. ``progress``: takes what another's SM-DP+ tells of our orders, where ES2+ is served.
+    profiles. ``progress``: receives what an external SM-DP+ reports about our orders, where ES2+ is served.
     """
 
     host: str
