@@ -25,7 +25,7 @@ MESSAGE = TextMessage(REFERENCE, ADA, "Your KSWiFi code is 042137.")
 
 
 class _Mailbox:
-    """Takes mail, and answers the end of a message (``DATA``) and a receiver (``RCPT``) as it is told."""
+    """Takes mail; answers the end of a message with ``on_data``, and a receiver with ``on_receiver``."""
 
     def __init__(self) -> None:
         self.taken: list[Envelope] = []

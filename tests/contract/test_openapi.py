@@ -155,7 +155,7 @@ def test_who_is_not_signed_in_gets_nothing_that_needs_it(system: WholeSystem) ->
     assert needing > 25
 
 
-def test_a_wrong_method_is_told_every_right_one(system: WholeSystem) -> None:
+def test_the_refusal_of_a_wrong_method_names_every_right_one(system: WholeSystem) -> None:
     with httpx2.Client(base_url=system.origin, trust_env=False, verify=False) as anybody:
         paths = anybody.get("/api/v1/openapi.json").json()["paths"]
         for path, operations in paths.items():

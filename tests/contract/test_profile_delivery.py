@@ -1,4 +1,4 @@
-"""What every ``ProfileDelivery`` keeps to: our own SM-DP+'s, and another's over ES2+."""
+"""The contract of every ``ProfileDelivery``: by our own SM-DP+, and by an external SM-DP+ over ES2+."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -78,7 +78,7 @@ def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peer]:
         yield one
 
 
-@pytest.fixture(params=["own", "another's"])
+@pytest.fixture(params=["own", "external"])
 def way(request: pytest.FixtureRequest, peer: Peer) -> Open:
     @asynccontextmanager
     async def own(folder: Path) -> AsyncIterator[Way]:

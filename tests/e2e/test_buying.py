@@ -99,7 +99,7 @@ def test_the_road_of_the_pass_to_the_end_of_its_days(tmp_path: Path) -> None:
 
 
 def test_a_server_killed_between_checkout_and_pass_goes_on(tmp_path: Path) -> None:
-    """Killed when the checkout is open, and again when it may have been told: settled once, and the book whole."""
+    """Kill it with the checkout open, and again when the notice may have come: settled once, and the book whole."""
     with running_system(tmp_path) as system, system.road() as road:
         road.register(new_identifier(), PASSWORD)
         payment = _send(road, "payments", {"offer_id": "unlimited"}).json()

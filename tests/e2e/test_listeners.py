@@ -1,4 +1,4 @@
-"""Every listener at every kind of address: reached where its setting says, and nowhere else."""
+"""Every listener at every kind of address: reached where its setting says, and at no other address."""
 
 import os
 import socket
@@ -175,7 +175,7 @@ def test_a_server_for_phones_elsewhere_does_not_sign_names_of_loopback(tmp_path:
 
 
 def test_lan_opens_page_trust_and_checkout_and_nothing_else(tmp_path: Path) -> None:
-    there = "127.9.9.9"  # an address beside the one that everything else listens on
+    there = "127.9.9.9"  # not the address that everything else listens on
     extra = free_ports(("lan", "trust"))
     settings = {f"{name}_port": port for name, port in extra.items()}
     with running_system(tmp_path, lan_address=there, **settings) as system:

@@ -1,4 +1,4 @@
-"""The whole road with another's SM-DP+: profiles handed over, ordered, installed, proved by packets, spent.
+"""The whole road with an external SM-DP+: profiles handed over, ordered, installed, proved by packets, spent.
 
 Every wire is real: ES2+ and its callbacks by mutual TLS, ES9+, the card's APDUs, REST, S6a and Gy.
 """
@@ -116,7 +116,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
 
 @pytest.fixture
 def kswifi(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let commands run here as they would beside the server."""
+    """Let commands run in this process as they would next to the server."""
     import socket
 
     monkeypatch.setattr(socket, "getaddrinfo", socket.getaddrinfo)  # put back afterwards
@@ -211,7 +211,7 @@ def test_from_the_stock_to_the_cut_off(both: Both, kswifi: None) -> None:
         assert (balances.used, balances.available, balances.overrun) == (OCTETS, 0, 0)
     told = control_rows(both.system.data_dir, "SELECT eid FROM peer_order WHERE profile_state = 'installed'")
     assert len(told) == 1
-    assert told[0][0], "the card is known by the other's word, so that free data has its limit for each card"
+    assert told[0][0], "the external SM-DP+ reported the card's EID, so that free data has its limit for each card"
 
 
 def test_a_server_killed_around_its_calls_orders_once(both: Both, kswifi: None) -> None:
@@ -254,10 +254,10 @@ def test_what_cannot_be_made_leaves_nothing(both: Both, kswifi: None, tmp_path: 
     assert control_rows(both.system.data_dir, "SELECT count(*) FROM stock_line") == before
     assert not (tmp_path / "a").exists()
     with pytest.raises(Exception, match="no such batch"):
-        run("ready", "nobody's")
+        run("ready", "unknown")
 
 
-def test_an_unregistered_certificate_is_told_so(both: Both, kswifi: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unregistered_certificate_is_reported(both: Both, kswifi: None, monkeypatch: pytest.MonkeyPatch) -> None:
     stranger = self_signed(both.folder, "stranger")
     monkeypatch.setenv("KSWIFI_ES2_PEER_CERTIFICATE", str(stranger.pem))
     monkeypatch.setenv("KSWIFI_ES2_PEER_KEY", str(stranger.key))

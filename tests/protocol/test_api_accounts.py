@@ -94,7 +94,7 @@ async def test_guessing_is_answered_with_429_and_when_to_come_back(tmp_path: Pat
         assert answer.headers["retry-after"] == "60"
 
 
-async def test_an_expired_login_is_told_apart_from_none(tmp_path: Path) -> None:
+async def test_an_expired_login_has_a_code_other_than_that_of_none(tmp_path: Path) -> None:
     clock = ManualClock(START)
 
     async with serving(tmp_path, clock=clock) as (client, _services):

@@ -98,7 +98,7 @@ async def test_a_reload_misses_nothing_and_sees_nothing_twice_or_of_others(tmp_p
             assert await reader.numbers(2) == [2, 3]
 
 
-async def test_a_reader_that_was_away_too_long_is_told_to_load_anew(tmp_path: Path) -> None:
+async def test_a_reader_that_was_away_too_long_gets_an_event_to_load_anew(tmp_path: Path) -> None:
     clock = ManualClock(START)
 
     async with serving(tmp_path, clock=clock) as (client, services):

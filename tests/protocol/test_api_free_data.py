@@ -44,7 +44,7 @@ async def test_each_free_offer_says_whether_it_may_be_ordered_and_else_why(tmp_p
         assert refused["facts"] == refusal["facts"] | {"do": "wait"}
 
 
-async def test_tranches_are_told_before_the_order_and_in_the_balance(tmp_path: Path) -> None:
+async def test_tranches_are_shown_before_the_order_and_in_the_balance(tmp_path: Path) -> None:
     async with served(tmp_path) as api:
         _have(api, tranche_octets=GB // 4)
         assert (await api.get(FREE)).json()["tranche_octets"] == GB // 4

@@ -91,7 +91,7 @@ async def test_a_key_is_needed_and_has_a_form(tmp_path: Path) -> None:
         assert things.made == []
 
 
-async def test_of_many_at_once_one_works_and_the_others_are_told_so(tmp_path: Path) -> None:
+async def test_of_many_at_once_one_works_and_the_others_are_refused(tmp_path: Path) -> None:
     things = Things()
 
     async with serving(tmp_path, extra=things.router) as (client, _services):

@@ -102,7 +102,7 @@ async def _new(client: httpx2.AsyncClient) -> dict[str, Any]:
         ("nobody proved who they are", lambda device: replace(device, flags=PRESENT)),
         ("another key", lambda device: replace(device, key=Authenticator(ORIGIN).key)),
         ("a copy that counts from the start", lambda device: replace(device, sign_count=0)),
-        ("another's name", lambda device: replace(device, user_handle=bytes(16))),
+        ("the name of another user", lambda device: replace(device, user_handle=bytes(16))),
         ("an unknown passkey", lambda device: replace(device, credential_id=b"nobody knows this")),
     ],
 )

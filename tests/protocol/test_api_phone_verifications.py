@@ -44,7 +44,7 @@ async def test_only_phone_numbers_get_codes_and_only_ones_own_are_seen(tmp_path:
     async with serving(tmp_path) as (client, _services):
         page = await register(client)
         problem(await page.send("POST", PHONES, {"phone_number": "ada@example.ng"}), 422, "not_a_phone_number")
-        problem(await client.get(f"{PHONES}/nobodys"), 404, "unknown_phone_verification")
+        problem(await client.get(f"{PHONES}/unknown"), 404, "unknown_phone_verification")
         for _ in range(3):
             assert (await page.send("POST", PHONES, {"phone_number": "08031234567"})).status_code == 201
         problem(await page.send("POST", PHONES, {"phone_number": "08031234567"}), 429, "too_many_attempts")

@@ -11,7 +11,7 @@ from tests.support.api import problem
 from tests.support.session_api import Served, served
 from tests.support.session_roads import GB
 
-NOBODYS = "/api/v1/sessions/019ab0de-0000-7000-8000-00000000dead"
+UNKNOWN_SESSION = "/api/v1/sessions/019ab0de-0000-7000-8000-00000000dead"
 
 
 async def _download(api: Served, path: str) -> bytes:
@@ -180,7 +180,7 @@ async def test_another_users_session_is_not_there(tmp_path: Path) -> None:
         session = (await api.get(path)).json()
         esim = f"/api/v1/esims/{session['esim_id']}"
         async with api.another("08039999999") as bola:
-            for where in (path, NOBODYS, "/api/v1/sessions/1"):
+            for where in (path, UNKNOWN_SESSION, "/api/v1/sessions/1"):
                 for got in ("", "/package", "/usage"):
                     problem(await bola.client.get(where + got), 404, "unknown_session")
                 for change, body in (
@@ -276,7 +276,7 @@ async def test_pausing_and_going_on(tmp_path: Path) -> None:
         problem(await api.post(f"{path}/cancel"), 409, "not_cancellable")
 
 
-async def test_the_openapi_document_tells_of_all_of_it(tmp_path: Path) -> None:
+async def test_the_openapi_document_holds_all_of_it(tmp_path: Path) -> None:
     async with served(tmp_path) as api:
         document = (await api.get("/api/v1/openapi.json")).json()
         paths = document["paths"]

@@ -121,7 +121,7 @@ def test_an_order_for_a_card_with_a_code_and_no_matching_id(
 def test_download_order(mine: Operator, other: Operator, number: int) -> None:
     with codes("8.2.1/3.9"):
         mine.ask("downloadOrder", iccid=iccid(999))
-    with codes("8.2.1/3.9"):  # another's is as unknown as none
+    with codes("8.2.1/3.9"):  # a profile of another operator is as unknown as none
         mine.ask("downloadOrder", iccid=iccid(200))
     mine.ordered(number)
     with codes("8.2.1/3.3"):

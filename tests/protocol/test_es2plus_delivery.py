@@ -1,4 +1,4 @@
-"""Another's SM-DP+ delivers our profiles: ordered over ES2+ at our own server, installed, proved by packets."""
+"""An external SM-DP+ delivers our profiles: ordered over ES2+ at our own server, installed, proved by packets."""
 
 import random
 from collections.abc import Iterator

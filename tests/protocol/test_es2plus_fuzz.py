@@ -1,4 +1,4 @@
-"""ES2+ walked at random by two operators: a refusal has a code of the standard, and nobody changes another's."""
+"""ES2+ at random by two operators: refusals have codes of the standard; neither changes the other's profiles."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What another's SM-DP+ tells of a profile whose sessions the card has proved already."""
+"""Progress that an external SM-DP+ reports for a profile after the card has proved the profile's sessions."""
 
 from collections.abc import Iterator
 from pathlib import Path

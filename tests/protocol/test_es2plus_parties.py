@@ -160,8 +160,8 @@ def test_a_callback_that_is_down_hears_of_it_later(tmp_path: Path) -> None:
         assert heard["notificationPointId"] == 1
         identifiers = [body["header"]["functionCallIdentifier"] for _, body in callback.asked]
         assert len(identifiers) >= 2
-        assert len(set(identifiers)) == 1, "the same call, for whoever heard it the first time"
-        assert heard["timestamp"] == f"{NOW:%Y-%m-%dT%H:%M:%SZ}", "when it was, not when it was told"
+        assert len(set(identifiers)) == 1, "a repeated call keeps its identifier"
+        assert heard["timestamp"] == f"{NOW:%Y-%m-%dT%H:%M:%SZ}", "the time of the event, not of the call"
         told.close()
 
 

@@ -162,7 +162,7 @@ def test_one_that_is_slow_or_somebody_else_is_unknown(hostile: Callback, tmp_pat
     hostile.behave = None
     before = len(hostile.asked)
     assert isinstance(_call(hostile.url, own, other.pem.read_text(), "downloadOrder", "x"), Unknown)
-    assert len(hostile.asked) == before, "nothing is told to a server that did not prove itself"
+    assert len(hostile.asked) == before, "a server that did not prove itself receives no call"
     with pytest.raises(Es2PlusSettingsError):
         client_context(own.pem, other.key, None)
 

@@ -31,7 +31,7 @@ NAME = "handleDownloadProgressInfo"
 
 @dataclass
 class Told:
-    """A server that is told of a line, the teller, and an operator who is not."""
+    """A server with a line, the SM-DP+ that reports the line's progress, and an operator that may not report."""
 
     server: RunningSmdp
     teller: Operator
@@ -124,7 +124,7 @@ def test_nobody_else_tells_us_anything_and_the_teller_orders_nothing(told: Told,
         assert _client(told, told.teller, port).post("downloadOrder", asked).codes == "1.1/1.1"
     assert told.server.client().post("x", b"{}").status == 404
     plain = told.server.client()
-    plain._path = "/gsma/rsp2/es2plus/"  # ES9+'s port lets everybody in, and this by nobody's certificate
+    plain._path = "/gsma/rsp2/es2plus/"  # ES9+'s port needs no client certificate; this client has none
     assert plain.post(NAME, told.body()).codes == "1.1/1.1"
     forged = self_signed(tmp_path, "teller", at=NOW)  # the same name, another key
     stranger = Operator("teller", told.server, forged)

@@ -67,9 +67,9 @@ def test_http_refusals_carry_the_header_element_too(server: RunningSmdp) -> None
     assert clean(client.post("initiateAuthentication", b" " * (BODY_LIMIT_OCTETS + 1))) == "1.3.1/2.1"
     long_body = client.post("initiateAuthentication", b" " * (BODY_LIMIT_OCTETS + 1))
     media_type = client.post("initiateAuthentication", b"{}", {"Content-Type": "text/plain"})
-    nowhere = client.post("noSuchFunction", b"{}")
-    assert [each.status for each in (long_body, media_type, nowhere)] == [413, 415, 404]
-    assert {clean(long_body), clean(media_type), clean(nowhere)} == {"1.3.1/2.1"}
+    unknown_function = client.post("noSuchFunction", b"{}")
+    assert [each.status for each in (long_body, media_type, unknown_function)] == [413, 415, 404]
+    assert {clean(long_body), clean(media_type), clean(unknown_function)} == {"1.3.1/2.1"}
 
 
 @pytest.mark.parametrize("version", ["gsma/rsp/v2.0.0", "gsma/rsp/v2.6", "GSMA/RSP/v3.1.0", "gsma/rsp/v3.0.0"])

@@ -24,7 +24,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "economics.md").read_text()
 ORDER = {"offer_id": "free-1gb"}
 
 
-async def test_budgets_ceilings_grants_and_refusals_are_told_as_they_move(tmp_path: Path) -> None:
+async def test_metrics_follow_budgets_ceilings_grants_and_refusals(tmp_path: Path) -> None:
     async with served(tmp_path) as api, prometheus(api) as client:
         have(api, cost_kobo_per_gb=20_000, monthly_kobo=1_000_000, when_budget_gone=WhenBudgetGone.WAITING_LIST)
 

@@ -88,7 +88,7 @@ def test_a_line_on_hold_gets_control_only_access(tmp_path: Path) -> None:
         assert lab.modem.access == "control_only"
 
 
-def test_what_is_decided_about_a_line_is_told_to_the_gateway_at_once(tmp_path: Path) -> None:
+def test_a_decision_about_a_line_reaches_the_gateway_at_once(tmp_path: Path) -> None:
     """Validity-Times are minutes here: what comes sooner comes by Re-Auth and Abort-Session."""
     real = RealServer(tmp_path, 50_000_000, control_only_validity_seconds=600)
     with lab_network(tmp_path / "lab", real, realm=IDENTITY.origin_realm) as lab:  # type: ignore[arg-type]

@@ -176,7 +176,7 @@ def test_a_charging_server_that_does_not_answer_refuses_the_attach_and_is_settle
         b'{"type":"attach_request","x":"' + b"y" * 5000 + b'"}\n',
     ],
 )
-def test_what_breaks_the_rules_is_told_so(tmp_path: Path, octets: bytes) -> None:
+def test_a_message_that_breaks_the_rules_is_rejected_with_a_reason(tmp_path: Path, octets: bytes) -> None:
     with lab_network(tmp_path, SmallOcs()) as lab, Wire(lab.attach_address) as wire:
         wire.say_octets(octets)
         answer = wire.hear()

@@ -51,7 +51,9 @@ async def closes(client: RawClient) -> bool:
         (rebuilt(greeting(), {257: b"\0"}), 5014),
     ],
 )
-async def test_refused_greetings_are_told_why_and_closed(tmp_path: Path, message: bytes, result: int) -> None:
+async def test_refused_greetings_get_a_result_code_and_are_closed(
+    tmp_path: Path, message: bytes, result: int
+) -> None:
     rules = PeerRules(peers={"smf.localdomain": LOOPBACK}, any_name_from=())
     async with running(GyServer(tmp_path, rules=rules)) as server:
         client = await RawClient.connect(server.node.port, greet=False)
@@ -313,7 +315,7 @@ async def test_more_outstanding_requests_than_allowed_are_all_answered(tmp_path:
 
 
 class PatientApplication:
-    """Takes requests and answers none before it is told to."""
+    """Takes requests and answers none before the test releases it."""
 
     application_id = APPLICATION_S6A
     vendor_id = VENDOR_3GPP

@@ -88,7 +88,7 @@ async def test_a_pause_counts_at_once_and_so_does_its_end(tmp_path: Path) -> Non
         assert server.service.notices.answers == {"re_auth 2002": 2}
 
 
-async def test_what_changes_while_a_notice_is_under_way_is_told_after_it(tmp_path: Path) -> None:
+async def test_a_change_while_a_notice_is_under_way_is_sent_after_it(tmp_path: Path) -> None:
     async with connected(tmp_path) as (_server, ledger, client):
         await open_bearer(client)
         await ledger.execute(do.HoldWallet("pause", WALLET, "paused"))
@@ -112,7 +112,7 @@ async def test_what_does_not_concern_the_bearer_is_not_told(tmp_path: Path) -> N
         assert (await asked(client)).command_code is Command.RE_AUTH
 
 
-async def test_a_top_up_is_told_to_a_bearer_on_its_final_grant(tmp_path: Path) -> None:
+async def test_a_top_up_is_notified_to_a_bearer_on_its_final_grant(tmp_path: Path) -> None:
     async with connected(tmp_path) as (server, ledger, client):
         await open_bearer(client)
         used = units(45 * MB)  # non-blocking: it ran over its grant; what is left fits one last grant

@@ -15,7 +15,7 @@ import pytest
 
 from kswifi.lab.ports import free_ports
 from kswifi.listeners.descriptors import LEAST
-from tests.support.crowd import Crowd, crowd_beside, many_descriptors, seconds_of_request
+from tests.support.crowd import Crowd, crowd_in_own_process, many_descriptors, seconds_of_request
 
 NEEDS_PRLIMIT = pytest.mark.skipif(shutil.which("prlimit") is None, reason="needs prlimit of util-linux")
 PORTS = ("API", "DIAMETER", "RSP", "LAN", "TRUST")
@@ -131,7 +131,7 @@ def test_a_process_that_may_open_too_few_files_refuses_to_start_and_says_why(tmp
 @pytest.mark.soak
 def test_five_thousand_silent_connections_on_each_port_keep_nobody_waiting(tmp_path: Path) -> None:
     with server(tmp_path) as (ports, log, _):
-        with crowd_beside(tuple(ports.values()), 5_000, addresses=100) as grown:
+        with crowd_in_own_process(tuple(ports.values()), 5_000, addresses=100) as grown:
             arriving = asyncio.run(_answered(ports, 50))
             assert grown.wait(100)
             silent = asyncio.run(_answered(ports, 100))

@@ -83,7 +83,7 @@ def test_with_the_gateway_stopped_nothing_loads(tmp_path: Path, monkeypatch: pyt
         assert "page" not in control.post("/phone/browse", json=show).json()
 
 
-def test_another_client_is_told_how_to_use_the_line_once_it_is_on(tmp_path: Path) -> None:
+def test_another_client_learns_how_to_use_the_line_once_it_is_on(tmp_path: Path) -> None:
     ocs = SmallOcs(balance=10**8)
     with lab_network(tmp_path, ocs) as lab, _control(lab, tmp_path) as control:
         refused = control.get("/phone/proxy")

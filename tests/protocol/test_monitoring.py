@@ -40,7 +40,7 @@ async def test_metrics_are_for_this_machine_and_named_networks(tmp_path: Path) -
             async with asking(metered, address) as client:
                 answer = await client.get("/metrics")
                 assert (answer.status_code, answer.text) == (200, "up 1\n"), address
-        for address in ("10.8.1.1", "64:ff9b::127.0.0.1", "2001:db8::1", "nowhere"):
+        for address in ("10.8.1.1", "64:ff9b::127.0.0.1", "2001:db8::1", "not-an-address"):
             async with asking(metered, address) as client:
                 headers = {"X-Forwarded-For": "127.0.0.1", "Forwarded": "for=127.0.0.1"}
                 answer = await client.get("/metrics", headers=headers)

@@ -91,7 +91,7 @@ def test_an_export_is_what_the_core_reads(lines: Lines, tmp_path: Path) -> None:
         _kswifi("export", "--output", str(output))
 
 
-def test_one_imsi_and_one_that_is_nobodys(lines: Lines, tmp_path: Path) -> None:
+def test_one_imsi_and_one_without_a_line(lines: Lines, tmp_path: Path) -> None:
     one = max(lines.keys)
     _kswifi("export", "--output", str(tmp_path / "one.json"), "--imsi", one)
     assert [document["imsi"] for document in json.loads((tmp_path / "one.json").read_text())] == [one]
@@ -116,7 +116,7 @@ def test_a_sync_brings_up_to_date_and_leaves_what_the_core_counted(lines: Lines)
     assert lines.log.read_text().count("sync open5gs subscribers=2 to=127.0.0.1:") == 2
 
 
-def test_a_database_that_refuses_is_told_without_keys_or_passwords(lines: Lines) -> None:
+def test_the_error_of_a_database_that_refuses_holds_no_keys_or_passwords(lines: Lines) -> None:
     with mongo_stub() as core:
         core.refuse_after = 1
         with pytest.raises(OwnCoreRefusedError, match="after 1 subscribers") as caught:

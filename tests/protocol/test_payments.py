@@ -100,7 +100,7 @@ async def test_a_webhook_replayed_a_thousand_times_grants_once(tmp_path: Path, f
 
 
 @both
-async def test_whoever_brings_the_news_first_it_is_granted_once(tmp_path: Path, face: str) -> None:
+async def test_a_payment_is_granted_once_whichever_report_comes_first(tmp_path: Path, face: str) -> None:
     """Webhook, look and the payer's own questions at once, by two workers."""
     async with open_till(tmp_path, face) as till:
         for number in range(3):

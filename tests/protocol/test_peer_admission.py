@@ -93,7 +93,7 @@ async def dialled(
         (EVIL, "127.0.0.1", 3010, "identity"),
         (SMF, "127.0.0.3", 3010, "identity"),  # another peer's address
         (MME, "127.0.0.3", 2001, None),
-        (SMF, "127.0.0.2", None, "address"),  # nobody's address: closed before the greeting
+        (SMF, "127.0.0.2", None, "address"),  # the address of no peer: closed before the greeting
     ],
 )
 def test_a_peer_is_admitted_by_address_and_name(

@@ -1,4 +1,4 @@
-"""The projector as a child of the server: it is told who watches, wakes its parent, and is started again."""
+"""The projector as a child of the server: it receives who watches, wakes its parent, and is started again."""
 
 import asyncio
 import os

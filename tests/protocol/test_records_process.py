@@ -1,4 +1,4 @@
-"""Charging data records made by a process beside: killed, started again, and whole when it was told to stop."""
+"""Charging data records made by a child process: killed, started again, and whole when it was stopped."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ async def until(done: Callable[[], bool], words: str) -> None:
     raise AssertionError(words)
 
 
-async def test_records_are_made_beside_also_after_the_child_was_killed(tmp_path: Path) -> None:
+async def test_a_child_process_makes_records_also_after_it_was_killed(tmp_path: Path) -> None:
     installation = Installation(tmp_path / "var").open()
     database = Database(sqlite_url(installation.control_database), ManualClock(START))
     await migrate(database)

@@ -1,4 +1,4 @@
-"""The user's statement of a session, and what Prometheus is told."""
+"""The user's statement of a session, and the metrics for Prometheus."""
 
 from pathlib import Path
 

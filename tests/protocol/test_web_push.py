@@ -60,7 +60,7 @@ def subscribed(service: PushService, sender: WebPush, origin: str) -> Subscripti
     return Subscription("s", made["endpoint"], decoded(made["keys"]["p256dh"]), decoded(made["keys"]["auth"]))
 
 
-async def test_a_message_arrives_decrypted_and_a_subscription_that_is_gone_is_told() -> None:
+async def test_a_message_arrives_decrypted_and_a_subscription_that_is_gone_is_reported() -> None:
     async with push_service() as (service, sender, origin):
         to = subscribed(service, sender, origin)
         assert await sender.send(to, b'{"what": "share"}', "topic") == Done()
@@ -143,7 +143,7 @@ async def told(road: Road, service: PushService, follower: AlertFollower) -> lis
     return [(one["message"]["what"], one["message"]["percent"]) for one in reversed(service.messages())]
 
 
-async def test_each_threshold_is_told_once_and_the_highest_where_several_are_passed(tmp_path: Path) -> None:
+async def test_each_threshold_is_sent_once_and_the_highest_where_several_are_passed(tmp_path: Path) -> None:
     async with told_road(tmp_path) as (road, service, _notifications, follower):
         session = await road.stored()
         assert await told(road, service, follower) == []
@@ -159,7 +159,7 @@ async def test_each_threshold_is_told_once_and_the_highest_where_several_are_pas
         assert len(await told(road, service, again)) == 3
 
 
-async def test_the_end_is_told_a_day_before_and_only_what_is_wished(tmp_path: Path) -> None:
+async def test_the_end_is_announced_a_day_before_and_only_what_is_wished(tmp_path: Path) -> None:
     async with told_road(tmp_path) as (road, service, _, follower):
         session = await road.stored()
         await told(road, service, follower)

@@ -53,7 +53,7 @@ ORIGIN = "http://127.0.0.1:1"
 
 
 class LossyTransport(httpx2.AsyncBaseTransport):
-    """Calls the gateway's application; loses what it is told to lose."""
+    """Calls the gateway's application; loses the requests and answers listed in ``losses``."""
 
     def __init__(self, app: Any) -> None:
         self._inner = httpx2.ASGITransport(app)
@@ -179,7 +179,7 @@ class World:
         )
 
     def _one(self, number: int) -> str:
-        return self.begun[number % len(self.begun)] if self.begun else "nobody's"
+        return self.begun[number % len(self.begun)] if self.begun else "unknown"
 
     async def heal(self) -> None:
         """Have everything go right from here on, and time go by."""

@@ -1,7 +1,7 @@
-"""Chromium's push service on this machine: a real browser subscribes here, is told over a line, and unsubscribes.
+"""Chromium's push service on this machine: a real browser subscribes, receives messages, and unsubscribes.
 
 The maker's own is in the internet; the browser's switches lead it here. Its three parts are as the browser knows
-them: check-in and registration over HTTPS, the line that stands (`mcs`), and RFC 8030's resource for whoever sends.
+them: check-in and registration over HTTPS, the line that stands (`mcs`), and RFC 8030's resource for the senders.
 Senders are held to what the real one holds them to: the key that was subscribed with, for this service, in time.
 """
 
@@ -62,7 +62,7 @@ class BrowserPush:
 
     @property
     def switches(self) -> list[str]:
-        """What leads a Chromium here, and nowhere else."""
+        """The switches that lead a Chromium to this service only."""
         key = self.keyed.certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return [
             f"--gcm-checkin-url=https://127.0.0.1:{self.port}/checkin",

@@ -59,7 +59,7 @@ class Recorded:
         return await self.found(wanted)
 
     async def found(self, wanted: RecordFilter | None = None) -> list[ChargingDataRecord]:
-        """Return the records that are there, whoever made them."""
+        """Return the records that are there, without regard to which process made them."""
         return [it async for it in find_records(self.database, wanted or RecordFilter())]
 
 

@@ -1,4 +1,4 @@
-"""Many connections at once, and a client beside them that is timed."""
+"""Many connections at once, and a client that is timed at the same time."""
 
 import asyncio
 import errno
@@ -81,7 +81,7 @@ class Crowd:
 
 
 @contextmanager
-def crowd_beside(ports: tuple[int, ...], each: int, addresses: int) -> Iterator[Event]:
+def crowd_in_own_process(ports: tuple[int, ...], each: int, addresses: int) -> Iterator[Event]:
     """Have a process of its own open silent connections until the block ends; give an event for when all came."""
     context = multiprocessing.get_context("spawn")
     grown, stop = context.Event(), context.Event()

@@ -1,4 +1,4 @@
-"""Operators for tests: their certificates, their client of ES2+, and a callback that hears what it is told."""
+"""Operators for tests: their certificates, their client of ES2+, and a callback server that keeps its requests."""
 
 import json
 import ssl

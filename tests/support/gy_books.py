@@ -25,7 +25,7 @@ Said: TypeAlias = tuple[int, int | None, bool]
 """Result-Code, octets granted and whether that was the last of it."""
 
 DOWNLINK: Final = 40_000
-"""What the captured messages report of it, beside the uplink that varies."""
+"""Downlink octets that the captured messages report; the uplink varies."""
 UPDATES: Final = 4
 _RETRANSMITTED: Final = 0x10
 _LOOK_SECONDS: Final = 0.2

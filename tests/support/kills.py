@@ -44,7 +44,7 @@ class Kill:
 
 @dataclass(slots=True)
 class KillingTeller:
-    """Is told when a stage begins, and lets its kills loose."""
+    """Starts the kills of a stage when that stage begins."""
 
     system: WholeSystem
     kills: list[Kill]

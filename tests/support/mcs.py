@@ -1,7 +1,7 @@
 """The wire between Chromium and its maker's push service (Mobile Connection Server), as far as a push needs it.
 
-After one octet of version each message is a tag, a length and a protobuf. What is known of it is what Chromium's
-own sources say (`google_apis/gcm/protocol`).
+After one octet of version each message is a tag, a length and a protobuf. The format is taken from Chromium's
+own sources (`google_apis/gcm/protocol`).
 """
 
 import struct

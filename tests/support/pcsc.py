@@ -62,7 +62,7 @@ def virtual_readers(folder: Path) -> Iterator[VirtualReaders]:
     if own:
         command = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /run && exec "$@"', "pcscd", *command]
     elif SYSTEM_SOCKET.exists():
-        pytest.skip("a PC/SC service runs here already, and this machine allows no second one beside it")
+        pytest.skip("a PC/SC service runs here already, and this machine allows no second one")
     with (folder / "pcscd.log").open("wb") as log:
         service = subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, "PATH": path})
     try:

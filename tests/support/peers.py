@@ -1,4 +1,4 @@
-"""Another's SM-DP+ for tests: our own server behind a front that can lose, change or delay what it answers."""
+"""An external SM-DP+ for tests: our own server behind a front that can lose, change or delay what it answers."""
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -98,7 +98,7 @@ class Peer:
 
 @contextmanager
 def running_peer(folder: Path) -> Iterator[Peer]:
-    """Give another's SM-DP+ with its front."""
+    """Run an external SM-DP+ and its front until the block ends."""
     folder.mkdir(exist_ok=True)
     with (
         running_smdp(folder / "smdp", clock=ManualClock(NOW), es2_on_es9=False) as server,
@@ -138,7 +138,7 @@ class Delivered:
         return walk, b"".join(it.octets for it in walk.open_package() if isinstance(it, binding.ProfileOctets))
 
     async def install(self, session: InternetSession) -> Download:
-        """Have a card download the profile and enable it; the server at the other end is told, we are not."""
+        """Have a card download the profile and enable it; the external SM-DP+ is notified, our server is not."""
         line = await self.line(session)
         walk, profile = self.download(line.matching_id)
         walk.notify(walk.install_result(self.peer.server.oid))
@@ -157,7 +157,7 @@ class Delivered:
         same: bool = False,
         eid: Eid = EID,
     ) -> None:
-        """Have the peer tell of the session's line; with ``same``, what it told last once more."""
+        """Have the peer report progress of the session's line; with ``same``, repeat its last report."""
         self.told += not same
         line = await self.line(session)
         progress = Progress(f"told-{self.told}", str(line.iccid), str(eid), point, failure)

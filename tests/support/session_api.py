@@ -80,7 +80,7 @@ class Served:
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
-        """Let worker and projector run beside, as in the server."""
+        """Run worker and projector during the block, as in the server."""
         self.road.ledger.on_durable = self.road.projector.wake
         tasks = [asyncio.create_task(self.road.worker.run()), asyncio.create_task(self.road.projector.run())]
         try:

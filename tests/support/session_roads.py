@@ -96,7 +96,7 @@ class Downloaded:
 
 @dataclass(frozen=True)
 class AtPeer:
-    """A road whose profiles another's SM-DP+ delivers; ``certificate`` is what that proves itself by."""
+    """A road whose profiles an external SM-DP+ delivers; ``certificate`` is the one it authenticates with."""
 
     address: str
     delivery: Callable[[Database], Es2PlusDelivery]

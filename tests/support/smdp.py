@@ -103,8 +103,8 @@ def running_smdp(
 ) -> Iterator[RunningSmdp]:
     """Run a server on a data directory until the block ends; on the same directory it goes on from there.
 
-    ``es2_on_es9``: serve ES2+ on a free port, and on that of ES9+ or not; None serves none. ``told_by``: whose
-    certificates (DER) tell of our own orders there.
+    ``es2_on_es9``: serve ES2+ on a free port, and on that of ES9+ or not; None serves none. ``told_by``: the
+    certificates (DER) of those that may report progress of our own orders there.
     """
     started: list[RunningSmdp | BaseException] = []
     ready = threading.Event()

@@ -97,7 +97,7 @@ def resolve_here(name: str) -> None:
 def journal_that_dies(when: tuple[str, int]) -> None:
     """Let the process die at the n-th record: "before" its INSERT, "inside" the transaction, or "after" it.
 
-    After it means: before the head file is told, and before anybody gets an answer.
+    After it means: before the head file is updated, and before any caller gets an answer.
     """
     from kswifi.bootstrap.parts import ledger
     from kswifi.ledger.storage.journal import Record
@@ -135,7 +135,7 @@ def push_service_at(where: tuple[int, str]) -> None:
     checks the certificate against the name.
     """
     port, certificate = where
-    address, loop = "192.88.99.1", asyncio.BaseEventLoop  # public, and nobody's any more (RFC 7526)
+    address, loop = "192.88.99.1", asyncio.BaseEventLoop  # public, and assigned to no host any more (RFC 7526)
     look_up, connect, trusted = loop.getaddrinfo, loop.create_connection, ssl.get_default_verify_paths()
 
     async def found(self: Any, host: Any, at: Any, **more: Any) -> Any:

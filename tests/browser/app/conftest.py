@@ -61,7 +61,7 @@ def _free_ports(count: int) -> list[int]:
 
 @contextmanager
 def running(folder: Path, host: str = "localhost", **settings: str) -> Iterator[Kswifi]:
-    """A whole KSWiFi in a folder, by this name, with these settings beside the usual ones."""
+    """A whole KSWiFi in a folder, by this name, with these settings added to the usual ones."""
     system, origin, lab_origin = _started(folder, host, settings)
     try:
         yield Kswifi(system, origin, lab_origin)

@@ -135,7 +135,7 @@ def test_what_waits_is_carried_on_any_screen_once_there_is_wifi_and_by_one_tab_a
         assert card_report(kswifi)[second].place == 2
         kswifi.lab("/phone/wifi", {"on": True})
         wait_for_card(kswifi, app.page, {first: (2, False), second: (1, False)})
-        # Both tabs are told of a change at the same moment: one carries, slowly, and the other finds nothing left.
+        # Both tabs receive the event at the same moment: one carries the packet, slowly; the other finds none left.
         app.context.route(f"{kswifi.lab_origin}/phone/card/packet", slowly)
         app.open("esim").heading("Sessions on this eSIM")
         for name, places in (("Up: 1GB session, 2", (1, 2)), ("Up: 3GB session, 2", (2, 1))):

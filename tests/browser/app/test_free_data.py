@@ -23,7 +23,7 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kswifi]:
 
 
 def vouchers(system: Kswifi, *words: str) -> str:
-    """Call `kswifi vouchers` beside the running server."""
+    """Call `kswifi vouchers` while the server runs."""
     command = [sys.executable, "-m", "kswifi", "vouchers", *words]
     environment = os.environ | system.system.environment
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=60).stdout

@@ -1,4 +1,4 @@
-"""Being told when no page is open: asked for at a good moment, over the lab's push service and into the browser."""
+"""Push messages while no page is open: offered at a good moment, sent by the lab's push service to the browser."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def deliver(app: AppPage, message: dict[str, object]) -> None:
     session.send("ServiceWorker.deliverPushMessage", sent)
 
 
-def test_the_phone_is_told_what_its_owner_asked_to_be_told(kswifi: Kswifi, browser: Browser) -> None:
+def test_the_phone_shows_the_notifications_that_its_owner_asked_for(kswifi: Kswifi, browser: Browser) -> None:
     with device(browser, kswifi.origin) as app:
         app.context.grant_permissions(["notifications"], origin=app.origin)
         app.open().register()
@@ -56,7 +56,7 @@ def test_a_push_message_becomes_words_in_the_persons_language(kswifi: Kswifi, br
         app.context.grant_permissions(["notifications"], origin=app.origin)
         app.open().register()
         app.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-        # Signed out, a device is emptied: the words have to be there again for whoever comes next.
+        # Signed out, a device is emptied: the texts have to be there again for the next user.
         app.link("You")
         app.button("Sign out")
         app.page.get_by_role("dialog").get_by_role("button", name="Sign out").click()

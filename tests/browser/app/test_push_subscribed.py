@@ -1,4 +1,4 @@
-"""Web Push as a person has it: their browser subscribes, is told with no page open, and then no more.
+"""Web Push in a real browser: it subscribes, shows messages with no page open, and unsubscribes.
 
 A profile that stays is no private window, so ``pushManager.subscribe`` is allowed; the push service of its
 maker is stood in for on this machine (`tests/support/browser_push.py`). All else is real: the app subscribes, the
@@ -55,15 +55,15 @@ class Phone:
         asked = [self.app.origin, "notifications", "allow" if notifications else "block"]
         self.settings.evaluate("(asked) => chrome.send('setOriginPermissions', asked)", asked)
 
-    def be_told(self) -> None:
-        """Say yes to being told, in the session."""
+    def allow_messages(self) -> None:
+        """Turn on push messages on the page of the session."""
         self.app.link("Details")
         self.app.button("Tell me")
         self.app.sees("You will be told, also when the app is closed.")
         assert self.push.senders() == [self.standing()["application_server_key"]]
 
     def standing(self) -> dict[str, Any]:
-        """What the server says of who is told where."""
+        """Return what the server says about the subscriptions and their push services."""
         answer: dict[str, Any] = self.app.context.request.get(f"{self.app.origin}/api/v1/notifications").json()
         return answer
 
@@ -128,8 +128,8 @@ def phone(push: BrowserPush, kswifi: Kswifi, tmp_path: Path) -> Iterator[Phone]:
     push.sent.clear()
 
 
-def test_a_person_is_told_with_no_page_open_until_they_say_no(phone: Phone) -> None:
-    phone.be_told()
+def test_messages_arrive_with_no_page_open_until_the_person_turns_them_off(phone: Phone) -> None:
+    phone.allow_messages()
     phone.close()
     phone.spend(55, 201)
     within(40, lambda: phone.shown() == ["50 % of your 200MB session is used"])
@@ -153,7 +153,7 @@ def test_a_person_is_told_with_no_page_open_until_they_say_no(phone: Phone) -> N
 
 
 def test_what_the_browser_or_its_push_service_takes_away_is_made_anew_or_told_honestly(phone: Phone) -> None:
-    phone.be_told()
+    phone.allow_messages()
     lost = phone.services()
     phone.push.registrations.clear()
     phone.spend(55, 404)
@@ -179,7 +179,7 @@ def test_what_the_browser_or_its_push_service_takes_away_is_made_anew_or_told_ho
 
 
 def test_a_device_that_was_signed_out_shows_nothing_of_its_last_owner(phone: Phone) -> None:
-    phone.be_told()
+    phone.allow_messages()
     phone.app.context.clear_cookies()
     phone.app.page.close()
     phone.reopen()

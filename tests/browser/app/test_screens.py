@@ -74,7 +74,7 @@ def walk(app: AppPage, kswifi: Kswifi, look: str) -> list[str]:
     app.open("home").heading("Your internet")
     app.sees("Details")
     until = time.monotonic() + 40
-    while not page.get_by_text("At this pace").count():  # a pace is told once it was watched for ten seconds
+    while not page.get_by_text("At this pace").count():  # the app shows a pace after ten seconds of measurement
         assert time.monotonic() < until
         page.wait_for_timeout(2000)
         kswifi.spend(10_000_000)
@@ -143,7 +143,7 @@ def test_every_screen_is_accessible_and_fits(
         assert "\n".join(walk(app, kswifi, look)) == ""
 
 
-def test_a_phone_of_ones_own_is_told_how_to_install(kswifi: Kswifi, browser: Browser) -> None:
+def test_a_phone_outside_the_lab_shows_how_to_install(kswifi: Kswifi, browser: Browser) -> None:
     with device(browser, kswifi.origin) as app:
         app.context.route(f"{kswifi.lab_origin}/**", lambda route: route.abort())
         app.open().register()

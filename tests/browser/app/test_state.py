@@ -44,7 +44,7 @@ def test_an_effect_runs_again_for_what_it_reads_and_at_most_once_more_for_what_i
     ) == [1, 2, 11, 11, 12]
 
 
-def test_looking_without_being_told(page: Page) -> None:
+def test_peek_does_not_subscribe(page: Page) -> None:
     assert run(
         page,
         """const a = m.signal(1), b = m.signal(1);

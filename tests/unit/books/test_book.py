@@ -1,4 +1,4 @@
-"""The money book: whole entries or none, each once, for good; also against whoever writes past the code."""
+"""The money book: whole entries or none, each once, for good; also against SQL that bypasses the code."""
 
 import asyncio
 import csv

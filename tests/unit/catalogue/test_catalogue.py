@@ -76,8 +76,8 @@ def test_offers_that_cannot_be_used_are_refused_with_the_place(tmp_path: Path, t
 
 
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
-    with refused(CATALOGUE_INVALID, match="nowhere"):
-        Catalogue.load(tmp_path / "nowhere.toml")
+    with refused(CATALOGUE_INVALID, match="absent"):
+        Catalogue.load(tmp_path / "absent.toml")
     (tmp_path / "latin.toml").write_bytes(b'title = "\xa8"')
     with refused(CATALOGUE_INVALID):
         Catalogue.load(tmp_path / "latin.toml")

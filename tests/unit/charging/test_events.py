@@ -151,7 +151,7 @@ def test_while_the_account_in_use_waits_for_its_tranche_the_next_is_no_credit() 
     assert found.check_balance_result is CheckBalanceResult.ENOUGH_CREDIT
 
 
-def test_balance_and_price_are_told_and_nothing_is_reserved() -> None:
+def test_balance_and_price_are_answered_and_nothing_is_reserved() -> None:
     charging = Charging()
 
     def enough(octets: int | None) -> bool:

@@ -39,7 +39,7 @@ def test_thresholds_holding_times_and_seconds_never_come_with_a_final_unit() -> 
     ("limit", "asked", "granted"),
     [(None, None, None), (None, 60, 60), (None, 9_999, 600), (None, 0, 600), (300, None, 300), (300, 60, 60)],
 )
-def test_time_is_granted_beside_octets_where_it_is_asked_for_or_set(
+def test_time_is_granted_together_with_octets_where_it_is_asked_for_or_set(
     limit: int | None, asked: int | None, granted: int | None
 ) -> None:
     charging = Charging(ChargingPolicy(time_quota_seconds=limit))

@@ -81,7 +81,7 @@ def test_an_initial_that_contradicts_an_open_session_does_it_no_harm() -> None:
     charging.ledger.do(OpenWallet("other", "wallet-2", "001010000000002"))
     first = charging.ask(request(INITIAL, 0, units()))
     assert charging.ask(request(INITIAL, 0, units(3))).result_code == 5012
-    # The same Session-Id and number is the same request, whoever it names.
+    # The same Session-Id and number is the same request, even with another IMSI.
     assert charging.ask(request(INITIAL, 0, units(), imsi="001010000000002")) == first
     assert charging.balances("a") == (0, MB, 49 * MB)
     control_only = request(INITIAL, 0, units(), session="c", host=GATEWAY, imsi="001010000000002")

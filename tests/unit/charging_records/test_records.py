@@ -190,7 +190,7 @@ async def test_a_pass_that_dies_before_its_commit_counts_nothing(
         assert [record.octets for record in await it.all()] == [3_500_000]
 
 
-async def test_overrun_is_told_apart_and_usage_goes_to_the_account_that_paid(tmp_path: Path) -> None:
+async def test_overrun_is_recorded_apart_and_usage_goes_to_the_account_that_paid(tmp_path: Path) -> None:
     async with recorded(tmp_path) as it:
         await it.credit("small", MB)
         await it.ask(request(INITIAL, 0, units()))
@@ -238,7 +238,7 @@ async def test_a_session_that_was_control_only_all_along_has_a_record_too(tmp_pa
         assert (record.octets, record.cause, record.closed_at) == (0, "termination", HOUR + 60)
 
 
-async def test_usage_from_nowhere_has_a_record_that_says_so(tmp_path: Path) -> None:
+async def test_usage_of_a_charging_session_without_an_initial_request_is_recorded_as_such(tmp_path: Path) -> None:
     async with recorded(tmp_path) as it:
         await it.credit("a", 10 * MB)
         await it.ask(placed(request(UPDATE, 4, report(1, 2), session="late", happened=HOUR)))
@@ -264,7 +264,7 @@ async def test_a_refused_attach_has_a_record_of_nothing(tmp_path: Path) -> None:
         assert record.closed_at is not None
 
 
-async def test_a_refund_is_told_with_a_minus(tmp_path: Path) -> None:
+async def test_a_refund_is_recorded_with_a_minus(tmp_path: Path) -> None:
     async with recorded(tmp_path) as it:
         await it.credit("a", 10 * MB)
         for session, action, octets in (("e;1", 0, 500), ("e;2", 1, 200), ("e;1", 1, 100)):

@@ -37,7 +37,7 @@ def test_our_own_profile_has_nothing_against_it(own: Path) -> None:
     assert profile("lint", own) == (0, f"{own}: nothing to say against it\n")
 
 
-def test_what_a_standard_profile_is_told() -> None:
+def test_what_lint_reports_about_a_standard_profile() -> None:
     code, told = profile("lint", STANDARD)
     assert code == 0
     assert "which protects nothing" in told
@@ -99,7 +99,7 @@ def test_what_is_no_package_ends_with_2(own: Path, tmp_path: Path) -> None:
 
 @settings(deadline=None, max_examples=150)
 @given(st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 255)), min_size=1, max_size=4))
-def test_an_altered_standard_profile_is_told_loaded_or_refused(changes: list[tuple[int, int]]) -> None:
+def test_an_altered_standard_profile_is_described_loaded_or_refused(changes: list[tuple[int, int]]) -> None:
     octets = bytearray(STANDARD.read_bytes())
     for offset, value in changes:
         octets[offset % len(octets)] = value

@@ -251,7 +251,7 @@ def test_a_backup_goes_elsewhere_than_what_it_saves(tmp_path: Path) -> None:
             backup(installation.data_dir, target)
         assert not target.exists()
     with refused(BACKUP_REFUSED, match="no folder"):
-        backup(installation.data_dir, tmp_path / "nowhere" / "a")
+        backup(installation.data_dir, tmp_path / "absent" / "a")
 
 
 def test_what_is_restored_is_on_disk_before_it_has_its_name(

@@ -140,7 +140,9 @@ def test_only_a_step_that_succeeds_wakes_anybody(tmp_path: Path, monkeypatch: py
     asyncio.run(scenario())
 
 
-def test_where_sqlite_undoes_every_step_each_is_told_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_sqlite_undoes_every_step_each_gets_the_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(writer, "TRANSACTION_SECONDS", 10)
 
     def undo_all(connection: Connection) -> int:
@@ -320,7 +322,7 @@ def test_a_step_never_hangs_its_caller_whatever_it_raises(tmp_path: Path) -> Non
                     with pytest.raises(expected):
                         await database.write(partial(raise_it, error=error))
             with pytest.raises(OperationalError):
-                await database.write(lambda connection: connection.exec_driver_sql("SELECT nothing FROM nowhere"))
+                await database.write(lambda connection: connection.exec_driver_sql("SELECT nothing FROM absent"))
             assert await database.write(partial(_add, value=1)) == 1
 
     asyncio.run(scenario())

@@ -94,9 +94,9 @@ async def test_the_order_that_waits_for_a_card_is_its_oldest_open_one(tmp_path: 
         found = await database.write(lambda c: open_order_of_card(c, EID))
         assert found is not None
         assert found.matching_id == "B"
-        anybodys = await database.write(lambda c: open_order_of_card(c, EID, "one"))
-        assert anybodys is not None
-        assert anybodys.matching_id is None
+        unassigned = await database.write(lambda c: open_order_of_card(c, EID, "one"))
+        assert unassigned is not None
+        assert unassigned.matching_id is None
         assert await database.write(lambda c: open_order_of_card(c, EID, "two")) is None
 
 

@@ -143,7 +143,7 @@ def test_a_reset_does_what_its_options_say() -> None:
     assert events(euicc)[-1][0] == "DELETE"
 
 
-def test_switching_profiles_is_told_for_each() -> None:
+def test_switching_profiles_notifies_for_each() -> None:
     euicc = new_card()
     put(euicc, 1)
     put(euicc, 2)

@@ -69,7 +69,7 @@ def test_select_by_every_way(euicc: Euicc) -> None:
     assert send(euicc, "00A4000C026F07")[1] == "9000"
     assert send(euicc, "00A4000C027FFF")[1] == "9000"
     assert send(euicc, "00A4090C045F104F01")[1] == "9000"
-    assert send(euicc, "00A4000C026F07")[1] == "6A82"  # beside the current directory only directories are seen
+    assert send(euicc, "00A4000C026F07")[1] == "6A82"  # of siblings only directories are seen
     assert send(euicc, "00A4030C")[1] == "9000"
     assert send(euicc, "00A4000C026F07")[1] == "9000"
     assert send(euicc, "00A4000C023F00")[1] == "9000"

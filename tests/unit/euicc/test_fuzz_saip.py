@@ -75,7 +75,7 @@ bent = st.one_of(
 
 
 def check(package: bytes) -> None:
-    """A card takes it whole or says why not; what a person is told of it is words or a refusal as well."""
+    """Check that a card takes a package whole or says why not, and that its description is a text or a refusal."""
     storage = MemoryStorage()
     euicc = Euicc.create(storage, EID)
     before = storage.load()

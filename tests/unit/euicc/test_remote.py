@@ -120,7 +120,7 @@ def test_every_flipped_bit_of_the_header_and_the_counter_is_refused_and_nothing_
     assert hand_over(euicc, secured).script().status == 0x9000
 
 
-def test_beyond_the_file_and_other_errors_are_told_by_the_script() -> None:
+def test_the_script_reports_beyond_the_file_and_other_errors() -> None:
     full = deliver(euicc_with(1), packet(1, update_script(9, RECORD))).script()
     assert (full.executed, full.status, full.data) == (2, 0x6A83, b"")
     for data, executed, status in (
@@ -249,7 +249,7 @@ def test_a_full_disk_is_a_memory_problem_and_the_same_packet_works_later(
     euicc.close()
 
 
-def test_rules_for_carrier_apps_are_told_by_the_ara_m() -> None:
+def test_the_ara_m_answers_the_rules_for_carrier_apps() -> None:
     """The answer is what Android parses: FF40 { E2 { E1 { 4F, C1, CA }, E3 { DB } } }."""
     app = CarrierApp(bytes(range(32)), "com.example.carrier")
     euicc = Euicc.create(MemoryStorage(), EID)

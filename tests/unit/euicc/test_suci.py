@@ -63,7 +63,7 @@ def test_the_subscriber_of_the_known_answers_as_a_whole() -> None:
     [
         (BOTH, Scheme.PROFILE_B, KEY_B),
         (BOTH + b"\xff" * 20, Scheme.PROFILE_B, KEY_B),
-        (tlv.encode(0xA0, bytes([9, 1, 1, 2])) + BOTH[8:], Scheme.PROFILE_A, KEY_A),  # scheme 9 is nobody's
+        (tlv.encode(0xA0, bytes([9, 1, 1, 2])) + BOTH[8:], Scheme.PROFILE_A, KEY_A),  # no scheme has the number 9
         (tlv.encode(0xA0, bytes([1, 3, 2, 0])) + BOTH[8:], Scheme.NULL, None),  # keys that are not there
         (tlv.encode(0xA0, bytes([0, 0, 1, 2])) + BOTH[8:], Scheme.NULL, None),  # the operator prefers it
         (bytes.fromhex("A0020000FF"), Scheme.NULL, None),

@@ -147,7 +147,7 @@ async def test_a_budget_is_never_less_than_what_is_promised_of_it(tmp_path: Path
             )
 
 
-async def test_who_waits_is_told_in_turn_when_there_is_money_again(tmp_path: Path) -> None:
+async def test_waiting_users_are_notified_in_turn_when_there_is_money_again(tmp_path: Path) -> None:
     async with open_free_data(tmp_path, _rules(when_budget_gone=WhenBudgetGone.WAITING_LIST)) as given:
         await given.set_budget(0)
         for who in (BOLA, ADA, CHIDI):
@@ -162,7 +162,7 @@ async def test_who_waits_is_told_in_turn_when_there_is_money_again(tmp_path: Pat
         assert await _told(given) == [BOLA, ADA]
         assert await _told(given) == [BOLA, ADA]
         await given.order(BOLA)
-        given.clock.advance(waiting.HEAD_START)  # Ada let hers pass: the next is told
+        given.clock.advance(waiting.HEAD_START)  # Ada let hers pass: the next is notified
         assert await _told(given) == [BOLA, ADA, CHIDI]
         await given.order(CHIDI)
         assert await given.database.read(waiting.how_many) == 0
@@ -237,7 +237,7 @@ async def _require_sums(given: Given) -> None:
     assert (on_days or 0) == in_all == budget.reserved_kobo + budget.spent_kobo
 
 
-async def test_each_alert_level_is_told_once_and_again_after_money_came(tmp_path: Path) -> None:
+async def test_each_alert_level_is_reported_once_and_again_after_money_came(tmp_path: Path) -> None:
     async with open_free_data(tmp_path, _rules()) as given:
         rules = given.free_data.rules
         await given.set_budget(40_000)

@@ -33,7 +33,7 @@ def _rules(**changed: object) -> FreeDataRules:
     return FreeDataRules(**{"allowance_octets": 100 * GB, "unspent_octets": 100 * GB, **changed})  # type: ignore[arg-type]
 
 
-async def test_a_device_has_its_allowance_whoever_signs_in_on_it(tmp_path: Path) -> None:
+async def test_a_device_has_one_allowance_for_all_who_sign_in_on_it(tmp_path: Path) -> None:
     async with open_free_data(tmp_path, _rules(device_allowance_octets=3 * GB)) as given:
         await given.order(ADA, 2 * GB, device_id="tablet")
         with pytest.raises(DeviceAllowanceExceededError) as refused:
@@ -138,7 +138,7 @@ async def test_unspent_is_what_lives_and_is_not_used(tmp_path: Path) -> None:
         await given.order(ADA, 3 * GB)
 
 
-async def test_the_standing_tells_beforehand_what_an_order_would_be_told(tmp_path: Path) -> None:
+async def test_the_standing_says_beforehand_how_an_order_would_be_answered(tmp_path: Path) -> None:
     async with open_free_data(tmp_path) as given:
         await given.order(ADA, 3 * GB)
         offers = (free_offer(GB), free_offer(3 * GB))

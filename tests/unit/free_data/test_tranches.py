@@ -45,7 +45,7 @@ async def days(given: Given) -> dict[str, int]:
 
 
 @for_all(st.integers(1, 10**4), st.integers(2, 10**4), st.lists(st.integers(0, 3000), max_size=40))
-def test_whoever_uses_a_session_in_steps_gets_all_of_it(octets: int, tranche: int, steps: list[int]) -> None:
+def test_use_of_a_session_in_steps_releases_all_of_it(octets: int, tranche: int, steps: list[int]) -> None:
     """Each release leaves more than half a tranche unused, or the whole is released; nothing is released unused."""
     used, released = 0, first_tranche(octets, tranche)
     for step in [*steps, *[tranche] * (octets // max(1, tranche // 2) + 2)]:

@@ -277,7 +277,7 @@ async def test_a_restart_continues_from_the_snapshot_and_the_tail(tmp_path: Path
         await open_ledger(tmp_path, CLOCK).start(at_least=7)
 
 
-async def test_a_snapshot_is_made_beside_by_itself(tmp_path: Path) -> None:
+async def test_a_snapshot_is_made_automatically_during_use(tmp_path: Path) -> None:
     client = open_ledger(tmp_path, CLOCK, limits=Limits(snapshot_effects=5))
     await client.start()
     for command in opening():
@@ -315,7 +315,7 @@ async def test_a_damaged_snapshot_is_passed_over_and_told(tmp_path: Path, damage
 async def test_a_snapshot_that_is_replaced_while_one_looks_is_no_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Snapshots are made beside a ledger in use, and the oldest goes: between look-up and reading, too."""
+    """A ledger in use makes snapshots, and deletes the oldest, even between look-up and reading."""
     client = open_ledger(tmp_path, CLOCK)
     await client.start()
     await client.execute(opening()[0])

@@ -1,4 +1,4 @@
-"""A process that writes is killed: what it was told is done is there, and nothing is there twice."""
+"""A process that writes is killed: each answered command is there, and nothing is there twice."""
 
 import asyncio
 import signal
@@ -70,7 +70,7 @@ def prepare(directory: Path, turns: int) -> None:
 
 
 def kill_once(directory: Path, turn: int, seconds: float) -> Told:
-    """Start a writer, kill it so many seconds after its first answer; return what it was told is done."""
+    """Start a writer, kill it so many seconds after its first answer; return the commands that were answered."""
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(directory), str(turn)], stdout=subprocess.PIPE, text=True
     )
@@ -88,7 +88,7 @@ def kill_once(directory: Path, turn: int, seconds: float) -> Told:
 
 
 def check(directory: Path, told: Told) -> None:
-    """Everything that was told is there once; what was not told may be there, and also once."""
+    """Check that each answered command is there once; a command without an answer may be there, at most once."""
     assert verify(directory).damage == ()
 
     async def story() -> None:

@@ -189,7 +189,7 @@ def test_only_its_owner_can_read_it(tmp_path: Path) -> None:
     assert set(modes.values()) == {0o600}
 
 
-def test_readers_beside_the_owner_see_what_is_durable(tmp_path: Path) -> None:
+def test_readers_see_what_is_durable_while_the_owner_is_open(tmp_path: Path) -> None:
     write(tmp_path)
     journal = SqliteJournal(tmp_path)
     journal.open()

@@ -18,7 +18,7 @@ def status(client_address: str, path: str) -> int:
     return answer.status_code
 
 
-def test_what_goes_wrong_is_told_by_this_machine_alone() -> None:
+def test_faults_are_set_from_this_machine_alone() -> None:
     assert status(HERE, "/control/faults") == 204
     assert status("127.0.0.1", "/control/faults") == 204
     assert status(PHONE, "/control/faults") == 400

@@ -39,7 +39,7 @@ NUMBER = "0803 123 4567"
 
 @dataclass
 class Recorder:
-    """A sender that answers what it is told, and keeps what it was asked."""
+    """A sender that gives the answers set in advance, and keeps the messages it was given."""
 
     answers: list[SendResult] = field(default_factory=list)
     messages: list[TextMessage] = field(default_factory=list)

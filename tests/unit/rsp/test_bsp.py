@@ -65,7 +65,7 @@ def test_segments_are_the_published_ones_both_ways(keys: dict[str, str], segment
 
 def test_a_bound_profile_package_of_another_server_opens() -> None:
     package = tlv.only((DATA / "bound_profile_package.bin").read_bytes(), 0xBF36)
-    # Its segments are wrapped twice: see the README beside it.
+    # Its segments are wrapped twice: see the README in its folder.
     parts = {item.tag: [unit.value for unit in tlv.walk(item.value)] for item in tlv.walk(package.value)}
     session = bsp.BspOpener(
         bsp.BspKeys(

@@ -36,7 +36,7 @@ def test_the_header_of_a_truncated_object_can_be_read() -> None:
     assert tlv.read_header(bytes.fromhex("bf36820400")) == (0xBF36, 5, 0x400)
 
 
-def test_constructed_is_told_from_the_first_octet() -> None:
+def test_constructed_is_read_from_the_first_octet() -> None:
     assert tlv.is_constructed(0xBF22)
     assert not tlv.is_constructed(0x5F37)
 

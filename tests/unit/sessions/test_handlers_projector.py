@@ -63,7 +63,7 @@ async def _balance(road: Road, session: InternetSession) -> object:
 
 
 class DeafLedger:
-    """Does what it is told, and its answers are lost."""
+    """Executes each command, and loses the first answers."""
 
     def __init__(self, road: Road, deaf_for: int) -> None:
         self._road = road

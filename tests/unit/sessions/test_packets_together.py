@@ -73,10 +73,10 @@ async def test_packets_of_many_share_a_commit_and_one_that_is_refused_hurts_none
     monkeypatch.setattr("kswifi.database.writer.TRANSACTION_SECONDS", 10)
     async with open_road(tmp_path, passes=PassRules()) as road:
         sessions = [await waiting(road, user_id) for user_id in (ADA, BOLA)]
-        nobodys = road.card_records.next_packet(ADA, str(uuid7(road.clock.now())))
+        unknown_card = road.card_records.next_packet(ADA, str(uuid7(road.clock.now())))
         with statements() as asked:
             refused, *packets = await asyncio.gather(
-                nobodys, *(packet_for(road, each) for each in sessions), return_exceptions=True
+                unknown_card, *(packet_for(road, each) for each in sessions), return_exceptions=True
             )
         assert isinstance(refused, UnknownEsimError)
         assert asked.count("BEGIN") == 1

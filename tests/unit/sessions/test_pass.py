@@ -1,4 +1,4 @@
-"""Sessions under a pass: as many as one likes, ending with it, beside the free allowance; and its refund."""
+"""Sessions under a pass: any number, ending with it, in addition to the free allowance; and its refund."""
 
 from datetime import timedelta
 from functools import partial

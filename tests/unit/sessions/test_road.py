@@ -85,7 +85,7 @@ async def test_from_the_order_to_the_last_octet(tmp_path: Path) -> None:
         assert (await road.reserve(session, 1, 3)).code is not OutcomeCode.DONE
 
 
-async def test_everything_that_happens_is_told_in_order(tmp_path: Path) -> None:
+async def test_everything_that_happens_is_an_event_in_order(tmp_path: Path) -> None:
     async with open_road(tmp_path) as road:
         session = await road.stored()
         await road.use(session, GB)

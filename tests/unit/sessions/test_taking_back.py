@@ -18,7 +18,7 @@ from tests.support.session_roads import ADA, BOLA, GB, open_road
 async def test_what_the_card_has_proved_is_taken_back_by_the_ledger_and_its_money_with_it(
     tmp_path: Path, *, deleted: bool
 ) -> None:
-    """The ledger may let it be spent before anybody hears of it: until its word the money is not another's."""
+    """Until the ledger answers, the data may be spent, and its money funds no other session."""
     async with open_road(tmp_path, FreeDataRules(cost_kobo_per_gb=20_000)) as road:
         await road.database.write(
             lambda connection: set_budget(connection, "operator", BudgetKind.OPERATOR, 20_000)

@@ -142,7 +142,7 @@ def test_diameter_over_tls_is_whole_or_absent(files: dict[str, Path]) -> None:
     with pytest.raises(SettingsInvalidError, match="diameter_tls_host is needed too"):
         load_settings(mode="own-core", **files)
     with pytest.raises(SettingsInvalidError, match="no file"):
-        load_settings(**given, **{**files, "diameter_tls_ca": Path("/nowhere.pem")})
+        load_settings(**given, **{**files, "diameter_tls_ca": Path("/absent.pem")})
     with pytest.raises(SettingsInvalidError, match="diameter_peers names the cores"):
         load_settings(mode="own-core", diameter_tls_host="10.0.0.5", **files)
 

@@ -1,4 +1,4 @@
-"""The settings of another's SM-DP+ are whole, or the start is refused by the variable that is missing."""
+"""The settings of an external SM-DP+ are whole, or the start is refused by the variable that is missing."""
 
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ def test_what_is_missing_is_named(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["certificate", "key", "ca", "callback_certificate"])
 def test_a_file_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(SettingsInvalidError, match=f"es2_peer_{name}: there is no file"):
-        _load(tmp_path, **{f"es2_peer_{name}": tmp_path / "nowhere"})
+        _load(tmp_path, **{f"es2_peer_{name}": tmp_path / "absent"})
 
 
 def test_what_it_tells_needs_a_port_and_its_word_needs_to_be_heard(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_the_environment_is_read_and_what_is_given_goes_first(monkeypatch: pytes
         ("KSWIFI_ALLOWED_HOSTS", "kswifi.example:80", "without a port"),
         ("KSWIFI_WIFI_NETWORKS", "10.0.0.1/8", "KSWIFI_WIFI_NETWORKS: .*network"),
         ("KSWIFI_TIME_ZONE", "Africa/Abeokuta", "no time zone"),
-        ("KSWIFI_OFFERS_FILE", "/nowhere/offers.toml", "no file"),
+        ("KSWIFI_OFFERS_FILE", "/absent/offers.toml", "no file"),
         ("KSWIFI_FREE_UNSPENT_OCTETS", "6000000000", "cannot be more than"),
         ("KSWIFI_FREE_TRANCHE_OCTETS", "39999999", "at least 40000000"),
         ("KSWIFI_FREE_DAILY_KOBO", "1", "free_daily_kobo limits nothing while free_cost_kobo_per_gb is 0"),

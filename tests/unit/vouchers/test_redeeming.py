@@ -77,7 +77,7 @@ async def test_a_voucher_is_one_order_even_if_all_orders_come_at_once(tmp_path: 
         assert sum(isinstance(it, str) for it in results) == 1
 
 
-async def test_who_needs_a_voucher_and_has_none_is_told_what_helps(tmp_path: Path) -> None:
+async def test_a_refusal_for_want_of_a_voucher_names_the_remedy(tmp_path: Path) -> None:
     async with _redeeming(tmp_path, NEEDED) as (given, service):
         with pytest.raises(VoucherNeededError) as caught:
             await given.order(ADA)
