@@ -1,6 +1,7 @@
 """What holds for every test: asynchronous tests run on asyncio, each in an event loop of its own."""
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -26,3 +27,8 @@ def _steps_twice(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         from tests.support.steps_twice import run_every_step_twice
 
         run_every_step_twice(monkeypatch)
+
+
+# No test asserts on durations: a busy machine must not fail an example that is merely slow.
+settings.register_profile("kswifi", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kswifi")

@@ -119,6 +119,7 @@ def exercise(operation: Any, user: User, mode: GenerationMode) -> None:
     check()
 
 
+@pytest.mark.timeout(600)  # hundreds of requests, one after another
 def test_every_operation_is_what_its_schema_says(system: WholeSystem, user: User) -> None:
     schema = schemathesis.openapi.from_url(f"{system.origin}/api/v1/openapi.json")
     failures, operations = [], 0
