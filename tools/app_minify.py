@@ -13,12 +13,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from kswifi.pwa.assets import MINIFIED, ON_DEMAND, PREFIX, STATIC
+from kswifi.pwa.assets import LANGUAGES, MINIFIED, PREFIX, STATIC
 
 ESBUILD = Path(__file__).parent / "js/node_modules/.bin/esbuild"
 _OPTIONS = ("--minify", "--target=es2022", "--charset=utf8", "--legal-comments=none", "--log-level=warning")
 # A module's own names are free to be shortened; the service worker is a classic script.
 _MODULE = ("--format=esm",)
+# A later --target replaces an earlier one: browsers that are too old for the app still have to read old.js.
+_CLASSIC = {"sw.js": (), "old.js": ("--target=es5",)}
 
 
 def minify(static: Path = STATIC) -> Mapping[str, str]:
@@ -32,7 +34,7 @@ def minify(static: Path = STATIC) -> Mapping[str, str]:
         for path in sorted(static.rglob("*"))
         if path.suffix in (".js", ".css") and path.parent.name != "vendor"
     ]
-    names = [name for name in names if PREFIX + name not in ON_DEMAND]  # the server sends their texts alone
+    names = [name for name in names if PREFIX + name not in LANGUAGES]  # the server sends their texts alone
     with TemporaryDirectory() as folder:
         bare, out = Path(folder) / "bare", Path(folder) / "out"
         for name in names:
@@ -40,8 +42,9 @@ def minify(static: Path = STATIC) -> Mapping[str, str]:
             (bare / name).write_text(
                 _without_indentation((static / name).read_text(encoding="utf-8")), encoding="utf-8"
             )
-        _esbuild(bare, out, [name for name in names if name != "sw.js"], _MODULE)
-        _esbuild(bare, out, [name for name in names if name == "sw.js"], ())
+        _esbuild(bare, out, [name for name in names if name not in _CLASSIC], _MODULE)
+        for name, options in _CLASSIC.items():
+            _esbuild(bare, out, [one for one in names if one == name], options)
         return {
             name: f"/*{hashlib.sha256((static / name).read_bytes()).hexdigest()}*/\n"
             + (out / name).read_text(encoding="utf-8")

@@ -259,15 +259,7 @@ class AccountService:
             WrongCredentialsError: it is not the password, or the account is gone.
             TooManyAttemptsError, SignInBusyError: too much at once.
         """
-        who = Identifier(user.phone_number, user.email)
-        now = self._database.clock.now()
-        self._logins.attempt(address, now)
-        self._guesses.attempt(f"password {who}", now)
-        async with self._database.reading() as connection:
-            found = await _find(connection, who)
-        if found is None or not await self._passwords.matches(found.password_hash, password):
-            raise WrongCredentialsError("the password is wrong")
-        self._guesses.forgive(f"password {who}")
+        found = await self._require_password(user, password, address)
 
         async def first(connection: AsyncConnection) -> None:
             await _require_not_recovered_since(connection, found)
@@ -296,6 +288,37 @@ class AccountService:
                     recovery_code_hash=model.hash_recovery_code(model.new_recovery_code(self._random_bytes)),
                 )
             )
+
+    async def renew_recovery_code(self, user: User, password: str, address: str) -> str:
+        """Replace the recovery code of a signed-in user, who shows the password again; return the new code.
+
+        Raises:
+            WrongCredentialsError: it is not the password, or the account is gone.
+            TooManyAttemptsError, SignInBusyError: too much at once.
+        """
+        found = await self._require_password(user, password, address)
+        async with self._database.transaction() as connection:
+            await _require_not_recovered_since(connection, found)
+            return await self.replace_recovery_code(connection, user)
+
+    async def replace_recovery_code(self, connection: AsyncConnection, user: User) -> str:
+        """Store the hash of a new recovery code and return the code; the caller has authenticated the user."""
+        code = model.new_recovery_code(self._random_bytes)
+        await connection.execute(_of_user(user.user_id).values(recovery_code_hash=model.hash_recovery_code(code)))
+        return code
+
+    async def _require_password(self, user: User, password: str, address: str) -> "_Row":
+        """Return the account's row if this is its password; count the attempt."""
+        who = Identifier(user.phone_number, user.email)
+        now = self._database.clock.now()
+        self._logins.attempt(address, now)
+        self._guesses.attempt(f"password {who}", now)
+        async with self._database.reading() as connection:
+            found = await _find(connection, who)
+        if found is None or not await self._passwords.matches(found.password_hash, password):
+            raise WrongCredentialsError("the password is wrong")
+        self._guesses.forgive(f"password {who}")
+        return found
 
     async def prune(self) -> int:
         """Forget a batch of LoginSessions that have had their time; return how many."""

@@ -13,7 +13,14 @@ from kswifi.api.edge.client_address import ClientEdge
 from kswifi.api.edge.guard import Edge, EdgePolicy
 from kswifi.api.edge.idempotency import forget_in_flight
 from kswifi.api.openapi import openapi_of
-from kswifi.api.routes.accounts import account_data, accounts, notifications, passkeys, phone_verifications
+from kswifi.api.routes.accounts import (
+    account_data,
+    accounts,
+    notifications,
+    passkeys,
+    phone_verifications,
+    recovery_codes,
+)
 from kswifi.api.routes.payments import free_data, passes, payments, vouchers, webhooks
 from kswifi.api.routes.service import catalogue, events, system
 from kswifi.api.routes.sessions import card_records, disputes, esims, sessions, statements
@@ -23,6 +30,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     system.router,
     accounts.router,
     account_data.router,
+    recovery_codes.router,
     passkeys.router,
     phone_verifications.router,
     notifications.router,

@@ -28,12 +28,21 @@ Check = Callable[[], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
+class SupportContact:
+    """How people reach the operator for help: a WhatsApp number in digits, a telephone number, an email address."""
+
+    whatsapp: str | None = None
+    phone: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """How this server is run.
 
     ``public_origin`` is where people reach it, scheme://host[:port]; https makes its cookies Secure.
     ``lab_origin`` is the lab phone's control in embedded mode, else None. ``proxies`` are the reverse proxies that
-    say whose requests they pass on.
+    say whose requests they pass on. ``support`` is the contact that the app shows.
     """
 
     mode: Literal["embedded", "own-core", "resold"]
@@ -41,6 +50,7 @@ class Environment:
     lab_origin: str | None = None
     allowed_hosts: frozenset[str] = frozenset({"127.0.0.1", "localhost", "::1"})
     proxies: ProxyTrust = NO_PROXIES
+    support: SupportContact = SupportContact()
 
     @property
     def https(self) -> bool:

@@ -20,7 +20,7 @@ from kswifi.api.edge.forwarded import ProxyTrust
 from kswifi.api.edge.idempotency import prune_requests
 from kswifi.api.edge.streams import EventStreams
 from kswifi.api.server import ApiServer
-from kswifi.api.services import Environment, Metrics, Services, SessionServices
+from kswifi.api.services import Environment, Metrics, Services, SessionServices, SupportContact
 from kswifi.bootstrap.charging import Charging
 from kswifi.bootstrap.checks import check_keys, check_names
 from kswifi.bootstrap.connection_metrics import ConnectionMetrics
@@ -192,6 +192,7 @@ class _Server:
                 lab_origin=settings.lab_origin,
                 allowed_hosts=settings.hosts,
                 proxies=ProxyTrust(settings.trusted_proxies, settings.forwarded_header),
+                support=SupportContact(settings.support_whatsapp, settings.support_phone, settings.support_email),
             ),
             sessions=SessionServices(
                 free_data=free_data,

@@ -28,8 +28,20 @@ PREFIX: Final = "/app/"
 LAB_FILES: Final = frozenset({"lab.html", "lab.css", "js/lab.js", "js/text/lab.js"})
 """Files of the lab phone: served in embedded mode only, and never kept on a user's device."""
 
-ON_DEMAND: Final = frozenset({"/app/js/text/pcm.js"})
-"""What the service worker keeps only once it was asked for: a second language."""
+LANGUAGES: Final = frozenset({"/app/js/text/pcm.js"})
+"""Second languages: only their texts are sent, in the order of English."""
+
+ON_DEMAND: Final = LANGUAGES | {
+    "/app/js/screens/device.js",
+    "/app/js/help/guides.js",
+    "/app/js/help/models.js",
+    "/app/pictures/samsung.svg",
+    "/app/pictures/iphone.svg",
+}
+"""Files that the service worker keeps only once somebody has asked for them."""
+
+NEVER_KEPT: Final = "/app/pictures/"
+"""Below this are files that the browser fetches when the app is installed. They are kept only if they are on demand."""
 
 PAGES: Final = MappingProxyType({"index.html": "/", "manifest.webmanifest": "/manifest.webmanifest"})
 
@@ -101,14 +113,16 @@ class Assets:
     def precached(self) -> tuple[Asset, ...]:
         """Return what the service worker may keep on the device: all but itself, its parcel and the lab phone."""
         left_out = {_url(name) for name in LAB_FILES} | {"/sw.js", PARCEL}
+        left_out |= {url for url in self.by_url if url.startswith(NEVER_KEPT)} - ON_DEMAND
         return tuple(asset for url, asset in sorted(self.by_url.items()) if url not in left_out)
 
     @property
     def first_visit_octets(self) -> int:
-        """Return what a first visit receives in bodies until the whole app is on the device."""
+        """Return what a first visit receives in bodies, in Brotli, until the app is on the device; in octets."""
         named = _named_by_page(self)
         one_by_one = [one for one in self.precached if one.url in named]
-        return sum(one.wire_octets for one in (*one_by_one, self.by_url[PARCEL], self.by_url["/sw.js"]))
+        sent = (*one_by_one, self.by_url[PARCEL], self.by_url["/sw.js"])
+        return sum(len(one.body((*one.codings, "identity")[0])) for one in sent)
 
 
 def load_assets(static: Path = STATIC, minified: Path = MINIFIED) -> Assets:
@@ -142,7 +156,7 @@ def _as_sent(path: Path, name: str, minified: Path) -> bytes:
     source = path.read_bytes()
     if path.suffix == ".webmanifest":
         return json.dumps(json.loads(source), ensure_ascii=False, separators=(",", ":")).encode()
-    if _url(name) in ON_DEMAND:
+    if _url(name) in LANGUAGES:
         return _values_alone(source.decode()).encode()
     return _minified(source, minified / name)
 
@@ -183,7 +197,10 @@ def _url(name: str) -> str:
 
 def _asset(name: str, content: bytes) -> Asset:
     url = "/sw.js" if name == "sw.js" else _url(name)
-    return Asset(url, _TYPES[Path(name).suffix], *_packed(content))
+    media_type = _TYPES[Path(name).suffix]
+    if media_type == "image/png":  # compressed already
+        return Asset(url, media_type, content, None, hashlib.sha256(content).hexdigest())
+    return Asset(url, media_type, *_packed(content))
 
 
 @lru_cache(maxsize=128)

@@ -19,6 +19,14 @@ router = APIRouter(tags=["system"])
 READY_SECONDS: Final = 2.0
 
 
+class SupportView(ResponseBody):
+    """How to reach the operator for help; null where there is no such way."""
+
+    whatsapp: Annotated[str | None, Field(description="Digits, as https://wa.me/ takes them.")]
+    phone: str | None
+    email: str | None
+
+
 class EnvironmentView(ResponseBody):
     """How this server is run."""
 
@@ -31,6 +39,7 @@ class EnvironmentView(ResponseBody):
     passkey_rp_id: Annotated[
         str | None, Field(description="The host name that passkeys belong to; null where there are none.")
     ]
+    support: SupportView
 
 
 class HealthView(ResponseBody):
@@ -48,6 +57,11 @@ async def read_environment(services: ServicesDep) -> EnvironmentView:
         public_origin=environment.public_origin,
         lab_origin=environment.lab_origin,
         passkey_rp_id=services.passkeys.rp_id,
+        support=SupportView(
+            whatsapp=environment.support.whatsapp,
+            phone=environment.support.phone,
+            email=environment.support.email,
+        ),
     )
 
 

@@ -57,6 +57,7 @@ export interface Environment {
   public_origin: string;
   lab_origin: string | null;
   passkey_rp_id: string | null;
+  support?: { whatsapp: string | null; phone: string | null; email: string | null };
 }
 
 /** A package on this device; ``octets`` may still be only its beginning. */
@@ -111,16 +112,19 @@ export interface Road {
   paused: boolean;
 }
 export interface Progress {
-  stage: "prepare" | "download" | "verify" | "transfer" | "ready";
+  stage: "prepare" | "download" | "verify" | "transfer" | "install" | "ready";
   received: number;
   total: number | null;
   running: boolean;
+  /** Another tab walks this road. */
+  elsewhere?: boolean;
   problem: string | null;
 }
 export interface Activity {
   at: number;
   session_id: string;
   what: string;
+  reason?: string | null;
   sequence: string;
 }
 export interface Preferences {
@@ -174,4 +178,11 @@ export interface CardContents {
   wants_order: string[];
   wants_next: boolean;
   packets_waiting: number;
+}
+/** An order that is sent with the same key until it is answered. */
+export interface Ordering {
+  offer_id: string;
+  key: string;
+  new_esim: boolean;
+  since: number;
 }
