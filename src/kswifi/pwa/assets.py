@@ -41,7 +41,7 @@ ON_DEMAND: Final = LANGUAGES | {
 """Files that the service worker keeps only once somebody has asked for them."""
 
 NEVER_KEPT: Final = "/app/pictures/"
-"""Below this are files that the browser fetches when the app is installed. They are kept only if they are on demand."""
+"""Below this are files that the browser fetches when the app is installed. Only those on demand are kept."""
 
 PAGES: Final = MappingProxyType({"index.html": "/", "manifest.webmanifest": "/manifest.webmanifest"})
 

@@ -18,9 +18,7 @@ class SupportSettings(BaseSettings):
     ] = None
     support_phone: Annotated[
         str | None,
-        Field(
-            pattern=r"^\+?[0-9][0-9 ]{2,20}$", description="Telephone number of your support, as dialled."
-        ),
+        Field(pattern=r"^\+?[0-9][0-9 ]{2,20}$", description="Telephone number of your support, as dialled."),
     ] = None
     support_email: Annotated[
         str | None,
