@@ -32,6 +32,7 @@ LANGUAGES: Final = frozenset({"/app/js/text/pcm.js"})
 """Second languages: only their texts are sent, in the order of English."""
 
 ON_DEMAND: Final = LANGUAGES | {
+    "/app/js/carry.js",  # for the lab phone alone
     "/app/js/screens/device.js",
     "/app/js/help/guides.js",
     "/app/js/help/models.js",

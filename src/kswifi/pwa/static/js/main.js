@@ -155,7 +155,7 @@ async function follow() {
     import("./live.js"),
     import("./road.js"),
     import("./alerts.js"),
-    import("./carry.js"),
+    environment.peek()?.lab_origin ? import("./carry.js") : null,
   ]);
   listen();
   await resumeRoads();

@@ -29,6 +29,8 @@ export const esimOff = signal(false);
 export const reachable = signal(navigator.onLine);
 /** Whether the WiFi answers with its own login page instead of the server. */
 export const portal = signal(false);
+/** Counts the packets that were brought to the lab phone's card: its contents are worth another look. */
+export const carried = signal(0);
 /** Whether news come as they happen; otherwise the app asks. */
 export const streaming = signal(false);
 /** An order that the server has not answered yet. @type {Signal<import("./types.d.ts").Ordering | null>} */

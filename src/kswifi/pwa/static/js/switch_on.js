@@ -11,7 +11,7 @@ import { html, Icon, Note } from "./ui.js";
 export const Steps = ({ text }) => html`<ol class="steps">
   ${text
     .split(" | ")
-    .map((one, at) => html`<li class="now"><span class="bullet">${at + 1}</span><span style="line-height:2rem">${one}</span></li>`)}
+    .map((one, at) => html`<li class="now"><span class="bullet">${at + 1}</span><span style="padding-top:.25rem">${one}</span></li>`)}
 </ol>`;
 
 /** What a phone does by itself with the first data that it gets. */
@@ -49,7 +49,7 @@ export function SwitchOn({ one, system, systems }) {
         <p class="small soft">${t("check.lead")}</p>
         ${CHECKS.map(
           (what) => html`<label class="row check" key=${what}>
-            <input type="checkbox" />
+            <input class="switch" type="checkbox" />
             <span class="grow">${t(`check.${what}`)}</span>
           </label>`,
         )}

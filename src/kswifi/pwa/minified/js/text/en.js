@@ -1,4 +1,4 @@
-/*45a1ac8f3ded1ba1ae299ad4356ede6ddc82521dd75d191258261eaebadf05ea*/
+/*4ce624207e21d395a63a9ca5e44bbbd547f12837107a994a8d89bc72127b52a8*/
 var e=`
 back Back
 cancel Cancel
@@ -225,6 +225,7 @@ small What is downloaded now is small: {octets}. The data itself flows later, wh
 waiting Waiting for your phone
 paused Download of {size} paused
 elsewhere Another window of this app is doing this. This one goes on when that one is closed.
+few a few KB
 
 seal.
 ok Signature checked on this phone

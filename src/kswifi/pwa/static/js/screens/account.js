@@ -2,14 +2,13 @@ import { change, Problem, setCsrf } from "../api.js";
 import { t } from "../i18n.js";
 import { useState } from "../state.js";
 import "../alerts.js";
-import "../carry.js";
 import { behindDoor, Door } from "../doors.js";
 import { listen } from "../live.js";
 import { isChangeOfMind, makePasskey, passkeysHere, usePasskey } from "../passkeys.js";
 import { look } from "../phone.js";
 import { resumeRoads } from "../road.js";
 import { go, wish } from "../router.js";
-import { account, reachable, refresh, signedIn, words } from "../store.js";
+import { account, environment, reachable, refresh, signedIn, words } from "../store.js";
 import { Heading, html, Icon, Note } from "../ui.js";
 import { RecoveryCode } from "./recovery_code.js";
 
@@ -34,6 +33,7 @@ async function enter(login) {
   await signedIn(login);
   listen();
   const load = async () => {
+    if (environment.peek()?.lab_origin) await import("../carry.js");
     await refresh();
     await look();
     await resumeRoads();

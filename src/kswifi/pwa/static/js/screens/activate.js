@@ -1,8 +1,10 @@
 import { isApple } from "../doors.js";
+import { Facts } from "../facts.js";
 import { age, lastDay } from "../format.js";
 import { t } from "../i18n.js";
 import { Install } from "../install.js";
 import { Intent } from "../intent.js";
+import { Meter } from "../meter.js";
 import { packageOf, SessionManager } from "../road.js";
 import { useEffect, useState } from "../state.js";
 import {
@@ -20,7 +22,7 @@ import {
   words,
 } from "../store.js";
 import { SwitchOn } from "../switch_on.js";
-import { Chip, Heading, html, Icon, Note, Size } from "../ui.js";
+import { Heading, html, Icon, Note } from "../ui.js";
 
 /** @import {InternetSession, VerifiedPackage} from "../types.d.ts" */
 
@@ -33,19 +35,11 @@ const Systems = ({ system, choose }) => html`<div class="seg" role="group" aria-
   )}
 </div>`;
 
-/** @param {{one: InternetSession}} props */
-function Pass({ one }) {
-  return html`<div class="pass">
-    <div class="row between">
-      <div class="grow">
-        <${Size} octets=${one.allowance_octets} />
-        <p class="small soft">${t("until", { day: lastDay(one.valid_until) })}</p>
-      </div>
-      <${Chip} />
-    </div>
-    <p class="small"><span class=${`badge ${one.state === "active" ? "" : "line"}`}>${t(`state.${stateOf(one)}`).toUpperCase()}</span></p>
-  </div>`;
-}
+/** The session as a ring, with how it stands. @param {{one: InternetSession}} props */
+const Hero = ({ one }) => html`<div class="hero">
+  <${Meter} one=${one} small />
+  <span class=${`badge ${one.state === "active" ? "" : "line"}`}>${t(`state.${stateOf(one)}`).toUpperCase()}</span>
+</div>`;
 
 /** The session to switch on where the address names none: the one in use, else the first in the order of use. */
 const first = () => current.value ?? storedInOrder()[0] ?? sessions.value.find(isUnderWay) ?? null;
@@ -71,7 +65,7 @@ export default function Activate({ id }) {
   if (isEnded(one))
     return html`
       <${Heading} title=${t(`state.${stateOf(one)}`)} back="#/home" />
-      <${Pass} one=${one} />
+      <${Hero} one=${one} />
       <div class="act stick"><a class="btn wide" href="#/choose"><${Icon} name="down" />${t("home.download")}</a></div>
     `;
   const stored = isStored(one);
@@ -91,8 +85,8 @@ export default function Activate({ id }) {
   const code = /** @type {any} */ (refused)?.code;
   const damaged = /^(package_|not_a_package)/.test(code ?? "") && code !== "package_not_ready";
   return html`
-    <${Heading} title=${title} lead=${stored && !active ? t("activate.lead") : ""} />
-    <${Pass} one=${one} />
+    <${Heading} title=${title} lead=${stored && !active ? t("activate.lead") : t("until", { day: lastDay(one.valid_until) })} />
+    <${Hero} one=${one} />
     ${
       damaged
         ? html`<${Note} kind="error" live><b>${t("seal.bad")}</b><br />${t(`problem.${code}`)}<//>`
@@ -103,6 +97,7 @@ export default function Activate({ id }) {
           : verified &&
             html`<${Note}>${t("seal.ok")} <span class="soft small">${t("seal.key", { kid: verified.kid.slice(0, 8) })}</span><//>`
     }
+    ${stored && html`<${Facts} one=${one} />`}
     ${active && html`<${Note} icon="line" live><b>${t("active.title")}</b> ${t("active.lead", { age: one.as_of ? age(one.as_of) : "" })}<//>`}
     ${stored && !active && lineOn && !intent && html`<${Note} icon="line" live><b>${t("line.on")}</b> ${t("line.on_lead")}<//>`}
     ${intent && html`<${Intent} action=${intent} />`}

@@ -1,5 +1,4 @@
 import { read } from "../api.js";
-import { carried } from "../carry.js";
 import * as db from "../db.js";
 import { formatOctets, lastDay, sizeName } from "../format.js";
 import { t } from "../i18n.js";
@@ -7,7 +6,7 @@ import { Intent } from "../intent.js";
 import { unwant, want } from "../outbox.js";
 import { useEffect, useState } from "../state.js";
 import { endOf } from "../steps.js";
-import { actions, asked, cardOrder, environment, isEnded, phone, reachable, sessions, stateOf } from "../store.js";
+import { actions, asked, cardOrder, carried, environment, isEnded, phone, reachable, sessions, stateOf } from "../store.js";
 import { Chip, Heading, html, Icon, Note, Size, Switch } from "../ui.js";
 
 /** @import {CardContents, InternetSession} from "../types.d.ts" */

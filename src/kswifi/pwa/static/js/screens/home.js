@@ -112,6 +112,10 @@ function Welcome() {
       <h2 style="font-size:2rem;line-height:1.12;letter-spacing:-.03em">${t("welcome.title")}</h2>
       <p class="soft">${t("home.lead")}</p>
     </div>
+    ${
+      behindDoor
+        ? html`<${Door} />`
+        : html`
     <ol class="list">
       ${
         /** @type {const} */ (["wifi", "chip", "line"]).map(
@@ -122,10 +126,6 @@ function Welcome() {
         )
       }
     </ol>
-    ${
-      behindDoor
-        ? html`<${Door} />`
-        : html`
           <a class="item card" href="#/device">
             <span class="dot"><${Icon} name="phone" /></span>
             <span class="grow"><b>${t("device.title")}</b><span class="small soft">${t("device.teaser")}</span></span>

@@ -1,28 +1,31 @@
 import { formatOctets, lastDay, sizeName } from "../format.js";
 import { t } from "../i18n.js";
+import { Meter } from "../meter.js";
 import { packageOf, SessionManager, wasRefused } from "../road.js";
 import { go } from "../router.js";
 import { useEffect, useState } from "../state.js";
 import { endOf } from "../steps.js";
 import { isEnded, isStored, phone, profiles, progress, sessionOf, stateOf } from "../store.js";
 import { Support } from "../support.js";
-import { Chip, Heading, html, Icon, Note, Size } from "../ui.js";
+import { Heading, html, Icon, Note } from "../ui.js";
 
 /** @import {InternetSession} from "../types.d.ts" */
 
-/** A stored session as a card to look at. @param {{one: InternetSession, sealed: boolean}} props */
-const Ready = ({ one, sealed }) => html`<div class="pass">
-    <div class="row between">
-      <div class="grow"><${Size} octets=${one.allowance_octets} /><p class="small soft">${t("until", { day: lastDay(one.valid_until) })}</p></div>
-      <${Chip} />
-    </div>
-    <p class="small"><span class="badge line">${t("stored.badge")}</span></p>
+/** A stored session to look at, and what was done for it. @param {{one: InternetSession, sealed: boolean}} props */
+const Ready = ({ one, sealed }) => html`
+  <div class="hero">
+    <${Meter} one=${one} small />
+    <span class="badge line">${t("stored.badge")}</span>
   </div>
   <ul class="list checks">
-    <li class="item"><span class="dot"><${Icon} name="check" /></span><span class="grow">${t("progress.downloaded", { size: sizeName(one.allowance_octets) })}</span></li>
+    <li class="item">
+      <span class="dot"><${Icon} name="check" /></span>
+      <span class="grow">${t("progress.downloaded", { size: sizeName(one.allowance_octets) })}</span>
+    </li>
     ${sealed && html`<li class="item"><span class="dot"><${Icon} name="seal" /></span><span class="grow">${t("seal.ok")}</span></li>`}
     <li class="item"><span class="dot"><${Icon} name="chip" /></span><span class="grow">${t("progress.proved")}</span></li>
-  </ul>`;
+  </ul>
+`;
 
 /** The way from the WiFi over the phone to the eSIM. @param {{at: number, moving: boolean, done: boolean}} props */
 const Way = ({ at, moving, done }) => html`<div class="card">
@@ -71,7 +74,7 @@ export default function ProgressScreen({ id }) {
   ];
   const title = /** @type {string} */ (titles.find(([is]) => is)?.[1]);
   return html`
-    <${Heading} title=${title} lead=${done || ended ? "" : t("until", { day: lastDay(one.valid_until) })} />
+    <${Heading} title=${title} lead=${ended ? "" : t("until", { day: lastDay(one.valid_until) })} />
     ${
       done
         ? html`<${Ready} one=${one} sealed=${sealed} />`
@@ -81,7 +84,7 @@ export default function ProgressScreen({ id }) {
             at === 1 &&
             !ended &&
             html`<div class="card">
-              <p class="soft">${t("progress.small", { octets: total ? formatOctets(total) : "…" })}</p>
+              <p class="soft">${t("progress.small", { octets: total ? formatOctets(total) : t("progress.few") })}</p>
               ${
                 total &&
                 html`

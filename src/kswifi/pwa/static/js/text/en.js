@@ -226,6 +226,7 @@ export default `
     waiting Waiting for your phone
     paused Download of {size} paused
     elsewhere Another window of this app is doing this. This one goes on when that one is closed.
+    few a few KB
 
   seal.
     ok Signature checked on this phone

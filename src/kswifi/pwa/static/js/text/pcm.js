@@ -225,6 +225,7 @@ export default `
     waiting We dey wait for your phone
     paused Download of {size} dey on hold
     elsewhere Another window of this app dey do am. This one go continue when you close that one.
+    few few KB
 
   seal.
     ok This phone don check the signature
