@@ -13,13 +13,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from kswifi.pwa.assets import MINIFIED, ON_DEMAND, PREFIX, STATIC
+from kswifi.pwa.assets import MINIFIED, PREFIX, STATIC
 
 ESBUILD = Path(__file__).parent / "js/node_modules/.bin/esbuild"
 _OPTIONS = ("--minify", "--target=es2022", "--charset=utf8", "--legal-comments=none", "--log-level=warning")
 # With this option esbuild shortens a module's top-level names. The service worker is a classic script, not a
 # module.
 _MODULE = ("--format=esm",)
+# A later --target replaces an earlier one: browsers that are too old for the app still have to read old.js.
+_CLASSIC = {"sw.js": (), "old.js": ("--target=es5",)}
 
 
 def minify(static: Path = STATIC) -> Mapping[str, str]:
@@ -43,8 +45,9 @@ def minify(static: Path = STATIC) -> Mapping[str, str]:
             (bare / name).write_text(
                 _without_indentation((static / name).read_text(encoding="utf-8")), encoding="utf-8"
             )
-        _esbuild(bare, out, [name for name in names if name != "sw.js"], _MODULE)
-        _esbuild(bare, out, [name for name in names if name == "sw.js"], ())
+        _esbuild(bare, out, [name for name in names if name not in _CLASSIC], _MODULE)
+        for name, options in _CLASSIC.items():
+            _esbuild(bare, out, [one for one in names if one == name], options)
         return {
             name: f"/*{hashlib.sha256((static / name).read_bytes()).hexdigest()}*/\n"
             + (out / name).read_text(encoding="utf-8")

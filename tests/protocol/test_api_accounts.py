@@ -104,6 +104,25 @@ async def test_an_expired_login_has_a_code_other_than_that_of_none(tmp_path: Pat
         problem(await client.get("/api/v1/account"), 401, "not_signed_in")
 
 
+async def test_a_recovery_code_is_renewed_by_the_password_of_who_is_signed_in(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (client, _services):
+        made = (await client.post("/api/v1/accounts", json=PHONE)).json()
+        csrf = {"X-CSRF-Token": made["csrf_token"]}
+        path = "/api/v1/account/recovery-code"
+        problem(await client.post(path, json={"password": PHONE["password"]}), 403, "csrf_token_wrong")
+        problem(await client.post(path, json={"password": "wrong"}, headers=csrf), 401, "wrong_credentials")
+        problem(await client.post(path, json={}, headers=csrf), 422, "invalid_request")
+        answer = await client.post(path, json={"password": PHONE["password"]}, headers=csrf)
+        assert answer.status_code == 201
+        assert answer.headers["cache-control"] == "no-store"
+        renewed = answer.json()["recovery_code"]
+        body = {"identifier": "08031234567", "new_password": "another password"}
+        old = await client.post("/api/v1/recoveries", json=body | {"recovery_code": made["recovery_code"]})
+        problem(old, 401, "wrong_recovery_code")
+        found = await client.post("/api/v1/recoveries", json=body | {"recovery_code": renewed})
+        assert found.status_code == 201
+
+
 async def test_recovery(tmp_path: Path) -> None:
     async with serving(tmp_path) as (client, _services):
         made = (await client.post("/api/v1/accounts", json=PHONE)).json()

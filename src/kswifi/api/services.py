@@ -35,13 +35,22 @@ WRITES_OF_ACCOUNT: Final = Rate(600, timedelta(minutes=1))
 
 
 @dataclass(frozen=True, slots=True)
+class SupportContact:
+    """How people reach the operator for help: a WhatsApp number in digits, a telephone number, an email address."""
+
+    whatsapp: str | None = None
+    phone: str | None = None
+    email: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Environment:
     """How this server is run.
 
     ``public_origin`` is the origin at which people reach it, scheme://host[:port]; with https its cookies are
     Secure. ``lab_origin`` is the origin of the lab phone's control in embedded mode, otherwise None. ``proxies``
     are the trusted reverse proxies. ``stored_session_starts`` is True if a session that is ordered after an
-    exhausted one can be used as soon as its card holds it.
+    exhausted one can be used as soon as its card holds it. ``support`` is the contact that the app shows.
     """
 
     mode: Literal["embedded", "own-core", "resold"]
@@ -50,6 +59,7 @@ class Environment:
     allowed_hosts: frozenset[str] = frozenset({"127.0.0.1", "localhost", "::1"})
     proxies: ProxyTrust = NO_PROXIES
     stored_session_starts: bool = True
+    support: SupportContact = SupportContact()
 
     @property
     def https(self) -> bool:

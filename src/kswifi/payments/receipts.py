@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from kswifi.kernel.pdf_fonts import BOLD, REGULAR, printable, register_pdf_fonts
 from kswifi.payments.errors import NoReceiptError
 from kswifi.payments.model import PAID_STATES, PassPeriod, PassState, Payment, PaymentState
 
@@ -73,26 +74,27 @@ def receipt_pdf(receipt: Receipt) -> bytes:
     from reportlab.lib.utils import simpleSplit  # noqa: PLC0415
     from reportlab.pdfgen.canvas import Canvas  # noqa: PLC0415
 
+    register_pdf_fonts()
     out = io.BytesIO()
     width, height = A5
     page = Canvas(out, pagesize=A5, invariant=1)
-    page.setTitle(_latin(receipt.title))
+    page.setTitle(printable(receipt.title))
     y = height - 50
     if receipt.sandbox:
         page.setFillColorRGB(1, 0.84, 0.29)
         page.rect(0, height - 28, width, 28, stroke=0, fill=1)
         page.setFillColorRGB(0, 0, 0)
-        page.setFont("Helvetica-Bold", 11)
+        page.setFont(BOLD, 11)
         page.drawCentredString(width / 2, height - 19, SANDBOX_WORDS)
         y -= 15
-    page.setFont("Helvetica-Bold", 15)
-    page.drawString(36, y, _latin(receipt.title))
+    page.setFont(BOLD, 15)
+    page.drawString(36, y, printable(receipt.title))
     y -= 30
     for name, words in receipt.lines:
-        page.setFont("Helvetica-Bold", 9)
+        page.setFont(BOLD, 9)
         page.drawString(36, y, name)
-        page.setFont("Helvetica", 9)
-        for line in simpleSplit(_latin(words), "Helvetica", 9, width - 150) or [""]:
+        page.setFont(REGULAR, 9)
+        for line in simpleSplit(printable(words), REGULAR, 9, width - 150) or [""]:
             page.drawString(115, y, line)
             y -= 13
         y -= 4
@@ -103,8 +105,3 @@ def receipt_pdf(receipt: Receipt) -> bytes:
 
 def _when(instant: datetime, zone: ZoneInfo) -> str:
     return instant.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
-
-
-def _latin(words: str) -> str:
-    """Return text in the characters of PDF's standard fonts; the naira sign becomes NGN."""
-    return words.replace("₦", "NGN ").encode("cp1252", "replace").decode("cp1252")

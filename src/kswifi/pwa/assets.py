@@ -31,8 +31,21 @@ PREFIX: Final = "/app/"
 LAB_FILES: Final = frozenset({"lab.html", "lab.css", "js/lab.js", "js/text/lab.js"})
 """Files of the lab phone's page: served in embedded mode only, and never stored on a user's device."""
 
-ON_DEMAND: Final = frozenset({"/app/js/text/pcm.js"})
-"""Files that the service worker stores only after their first use: the second language."""
+LANGUAGES: Final = frozenset({"/app/js/text/pcm.js"})
+"""Second languages: only their texts are sent, in the order of English."""
+
+ON_DEMAND: Final = LANGUAGES | {
+    "/app/js/carry.js",  # for the lab phone alone
+    "/app/js/screens/device.js",
+    "/app/js/help/guides.js",
+    "/app/js/help/models.js",
+    "/app/pictures/samsung.svg",
+    "/app/pictures/iphone.svg",
+}
+"""Files that the service worker keeps only once somebody has asked for them."""
+
+NEVER_KEPT: Final = "/app/pictures/"
+"""Below this are files that the browser fetches when the app is installed. Only those on demand are kept."""
 
 PAGES: Final = MappingProxyType({"index.html": "/", "manifest.webmanifest": "/manifest.webmanifest"})
 
@@ -112,7 +125,16 @@ class Assets:
     def precached(self) -> tuple[Asset, ...]:
         """Return the files that the service worker may store: all but itself, the parcel and the lab's page."""
         left_out = {_url(name) for name in LAB_FILES} | {"/sw.js", PARCEL}
+        left_out |= {url for url in self.by_url if url.startswith(NEVER_KEPT)} - ON_DEMAND
         return tuple(asset for url, asset in sorted(self.by_url.items()) if url not in left_out)
+
+    @property
+    def first_visit_octets(self) -> int:
+        """Return what a first visit receives in bodies, in Brotli, until the app is on the device; in octets."""
+        named = _named_by_page(self)
+        one_by_one = [one for one in self.precached if one.url in named]
+        sent = (*one_by_one, self.by_url[PARCEL], self.by_url["/sw.js"])
+        return sum(len(one.body((*one.codings, "identity")[0])) for one in sent)
 
 
 def load_assets(static: Path = STATIC, minified: Path = MINIFIED) -> Assets:
@@ -151,7 +173,7 @@ def _as_sent(path: Path, name: str, minified: Path) -> bytes:
     source = path.read_bytes()
     if path.suffix == ".webmanifest":
         return json.dumps(json.loads(source), ensure_ascii=False, separators=(",", ":")).encode()
-    if _url(name) in ON_DEMAND:
+    if _url(name) in LANGUAGES:
         return _values_alone(source.decode()).encode()
     return _minified(source, minified / name)
 
@@ -192,7 +214,10 @@ def _url(name: str) -> str:
 
 def _asset(name: str, content: bytes) -> Asset:
     url = "/sw.js" if name == "sw.js" else _url(name)
-    return Asset(url, _TYPES[Path(name).suffix], *_packed(content))
+    media_type = _TYPES[Path(name).suffix]
+    if media_type == "image/png":  # compressed already
+        return Asset(url, media_type, content, None, hashlib.sha256(content).hexdigest())
+    return Asset(url, media_type, *_packed(content))
 
 
 @lru_cache(maxsize=128)

@@ -6,6 +6,7 @@ service worker is such a sink, and the only one that the app uses; it does so th
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -14,6 +15,14 @@ from starlette.routing import BaseRoute, Route
 
 from kswifi.pwa.assets import LAB_FILES, Asset, Assets, load_assets
 from kswifi.pwa.content_coding import IDENTITY, choose_coding
+
+SCREENS: Final = (
+    *("home", "free", "choose", "progress", "activate", "session", "pass", "esim", "account", "settings", "help"),
+    "device",
+)
+"""The app's screens: a link may name one as a path (``/choose``), and the page brings it into its own form."""
+
+_SCREEN_PATHS: Final = tuple(path for name in SCREENS for path in (f"/{name}", f"/{name}/{{id}}"))
 
 
 def pwa_routes(lab_origin: str | None = None, assets: Assets | None = None) -> list[BaseRoute]:
@@ -27,7 +36,11 @@ def pwa_routes(lab_origin: str | None = None, assets: Assets | None = None) -> l
     files = assets or load_assets()
     pages = _page_headers(files, lab_origin)
     lab = {f"/app/{name}" for name in LAB_FILES} | {"/lab"}
-    return [_route(asset, pages) for url, asset in files.by_url.items() if lab_origin is not None or url not in lab]
+    routes = [
+        _route(asset, pages) for url, asset in files.by_url.items() if lab_origin is not None or url not in lab
+    ]
+    page = files.by_url.get("/")
+    return routes + ([_route(page, pages, path) for path in _SCREEN_PATHS] if page else [])
 
 
 def content_security_policy(assets: Assets, lab_origin: str | None) -> str:
@@ -63,8 +76,8 @@ def _page_headers(assets: Assets, lab_origin: str | None) -> Mapping[str, str]:
     }
 
 
-def _route(asset: Asset, page_headers: Mapping[str, str]) -> Route:
-    # Without a service worker the browser revalidates each file (a 304 is a few octets); with one it asks for none.
+def _route(asset: Asset, page_headers: Mapping[str, str], path: str | None = None) -> Route:
+    # The page revalidates each file (a 304 is a few octets); once the service worker runs, it asks for none.
     headers = {"cache-control": "no-cache", "x-content-type-options": "nosniff", "vary": "accept-encoding"}
     if asset.media_type.startswith("text/html"):
         headers |= page_headers
@@ -83,7 +96,7 @@ def _route(asset: Asset, page_headers: Mapping[str, str]) -> Route:
         body = await run_in_threadpool(asset.brotli) if coding == "br" else asset.body(coding)
         return Response(body, media_type=asset.media_type, headers=about)
 
-    return Route(asset.url, serve, methods=["GET"], include_in_schema=False)
+    return Route(path or asset.url, serve, methods=["GET"], include_in_schema=False)
 
 
 def _field(request: Request, name: str) -> str | None:

@@ -28,6 +28,7 @@ from kswifi.settings.free_data import FreeDataSettings
 from kswifi.settings.listen import reachable
 from kswifi.settings.phones import PhoneSettings
 from kswifi.settings.provisioning import ProvisioningSettings
+from kswifi.settings.support import SupportSettings
 
 PREFIX: Final = "KSWIFI_"
 
@@ -48,6 +49,7 @@ class Settings(
     FreeDataSettings,
     PhoneSettings,
     ProvisioningSettings,
+    SupportSettings,
 ):
     """The settings. Port 0 takes a free port. Lists are separated by commas."""
 

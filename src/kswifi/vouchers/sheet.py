@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from kswifi.kernel.pdf_fonts import BOLD, printable, register_pdf_fonts
 from kswifi.vouchers.codes import VoucherCodes
 from kswifi.vouchers.model import Batch
 
@@ -12,7 +13,6 @@ COLUMNS: Final = 3
 ROWS: Final = 8
 _MARGIN: Final = 28
 _QR_POINTS: Final = 62
-_VENUE_FONT: Final = "Helvetica-Bold"
 _VENUE_POINTS: Final = 10
 _QUIET_MODULES: Final = 4
 """The width in modules of the light border that readers need (ISO/IEC 18004, 9.1)."""
@@ -28,12 +28,13 @@ def sheet_pdf(batch: Batch, codes: VoucherCodes, zone: ZoneInfo) -> bytes:
     from reportlab.lib.pagesizes import A4  # noqa: PLC0415 - lazily, see above
     from reportlab.pdfgen.canvas import Canvas  # noqa: PLC0415
 
+    register_pdf_fonts()
     out = io.BytesIO()
     width, height = A4
     wide, high = (width - 2 * _MARGIN) / COLUMNS, (height - 2 * _MARGIN) / ROWS
     until = f"until {batch.expires_at.astimezone(zone):%Y-%m-%d %H:%M}"
     page = Canvas(out, pagesize=A4, invariant=1)
-    page.setTitle(_latin(f"KSWiFi vouchers, batch {batch.batch_id}: {batch.venue}"))
+    page.setTitle(printable(f"KSWiFi vouchers, batch {batch.batch_id}: {batch.venue}"))
     for place, serial in enumerate(batch.serials):
         row, column = divmod(place % (COLUMNS * ROWS), COLUMNS)
         if place and not row and not column:
@@ -43,7 +44,7 @@ def sheet_pdf(batch: Batch, codes: VoucherCodes, zone: ZoneInfo) -> bytes:
         page.setDash(2, 2)
         page.rect(x, y, wide, high)
         _draw_qr(page, code, x + 6, y + 6)
-        page.setFont(_VENUE_FONT, _VENUE_POINTS)
+        page.setFont(BOLD, _VENUE_POINTS)
         page.drawString(x + 8, y + high - 16, _fitting(batch.venue, wide - 16))
         page.setFont("Helvetica", 7)
         for line, words in enumerate(("1 free KSWiFi session", until, f"batch {batch.batch_id}, no. {place + 1}")):
@@ -75,13 +76,8 @@ def _fitting(words: str, width: float) -> str:
     """Return a venue's name, cut to the width of its voucher."""
     from reportlab.pdfbase.pdfmetrics import stringWidth  # noqa: PLC0415 - lazily, as above
 
-    whole = kept = _latin(words)
-    while stringWidth(kept, _VENUE_FONT, _VENUE_POINTS) > width:
+    whole = kept = printable(words)
+    while stringWidth(kept, BOLD, _VENUE_POINTS) > width:
         whole = whole[:-1]
-        kept = _latin(whole + "…")
+        kept = printable(whole + "…")
     return kept
-
-
-def _latin(words: str) -> str:
-    """Return text in the characters of PDF's standard fonts."""
-    return words.encode("cp1252", "replace").decode("cp1252")

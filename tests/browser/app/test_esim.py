@@ -26,7 +26,9 @@ def test_the_order_and_the_switch_reach_the_card(kswifi: Kswifi, browser: Browse
         app.open("home")
         app.store("3GB")
         app.open("esim").heading("Sessions on this eSIM")
-        cards = page.get_by_role("main").get_by_role("listitem").filter(has_text=re.compile(r"Place \d, record"))
+        cards = (
+            page.get_by_role("main").get_by_role("listitem").filter(has_text=re.compile(r"Number \d in the order"))
+        )
         expect(cards).to_have_count(2)
         expect(cards.nth(0)).to_contain_text("1 GB")
         page.get_by_role("button", name="Up: 3GB session, 2").focus()
@@ -65,11 +67,11 @@ def test_what_is_asked_for_offline_is_an_intent_until_the_ledger_has_confirmed_i
         expect(switch).not_to_be_checked()
         app.context.set_offline(True)
         switch.check()
-        app.sees("You asked for this.")
+        app.sees("Waiting for the network.")
         page.wait_for_timeout(1000)
-        app.sees("You asked for this.")
+        app.sees("Waiting for the network.")
         app.context.set_offline(False)
-        expect(page.get_by_text("You asked for this.")).to_have_count(0, timeout=20_000)
+        expect(page.get_by_text("Waiting for the network.")).to_have_count(0, timeout=20_000)
         expect(switch).to_be_checked()
 
 

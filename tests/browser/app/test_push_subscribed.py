@@ -58,8 +58,8 @@ class Phone:
     def allow_messages(self) -> None:
         """Turn on push messages on the page of the session."""
         self.app.link("Details")
-        self.app.button("Tell me")
-        self.app.sees("You will be told, also when the app is closed.")
+        self.app.button("Message me")
+        self.app.sees("You get a message, also when the app is closed.")
         assert self.push.senders() == [self.standing()["application_server_key"]]
 
     def standing(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ def test_the_whole_road_by_clicking_from_download_to_cut_off(kswifi: Kswifi, bro
         app.choose("1GB")
         app.heading("Session ready for activation")
         app.sees("Signature checked on this phone")
-        app.sees("The card has proved that it holds this session.")
+        app.sees("Your eSIM has confirmed that it holds this session.")
         app.activate()
         expect(app.page.get_by_role("heading", level=1, name="Session Active")).to_have_count(0)
 
@@ -23,7 +23,7 @@ def test_the_whole_road_by_clicking_from_download_to_cut_off(kswifi: Kswifi, bro
         app.heading("Session Active")
         app.link("Details")
         expect(app.page.get_by_role("img", name=re.compile(r"left of 1 GB"))).to_be_visible()
-        expect(app.page.get_by_text("Line on")).to_be_visible()
+        expect(app.page.get_by_text("Your session")).to_be_visible()
 
         answer = kswifi.spend(900_000_000)
         assert answer["cut_off"] is True

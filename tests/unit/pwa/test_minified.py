@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from kswifi.pwa.assets import MINIFIED, ON_DEMAND, PREFIX, STATIC, load_assets
+from kswifi.pwa.assets import LANGUAGES, MINIFIED, PREFIX, STATIC, load_assets
 from tests.support.node import need_node_modules
 from tools.app_minify import minify
 
 SOURCES = [
     name
     for name in sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*"))
-    if name.endswith((".js", ".css")) and not name.startswith("vendor/") and PREFIX + name not in ON_DEMAND
+    if name.endswith((".js", ".css")) and not name.startswith("vendor/") and PREFIX + name not in LANGUAGES
 ]
 
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from kswifi.api.edge.statuses import STATUS_OF_CODE
 from kswifi.pwa.assets import STATIC
 
 # Finds the prefixes of keys that the code composes at run time.
@@ -50,6 +51,21 @@ def test_every_used_text_exists_and_every_existing_text_is_used() -> None:
     prefixes = set(BUILT.findall(source)) - {""} | {"how.", "alert."}
     idle = [key for key in known if key not in mentioned and not any(key.startswith(one) for one in prefixes)]
     assert idle == []
+
+
+def test_every_code_of_the_server_has_a_text_of_its_own() -> None:
+    known = texts("en")
+    codes = {*STATUS_OF_CODE, "internal_error", "invalid_request", "malformed_json"}
+    assert [code for code in sorted(codes) if f"problem.{code}" not in known] == []
+
+
+FORBIDDEN = re.compile(r"\b(?:record|proof|proves?|ledger|a right|the right to|signed right)\b", re.IGNORECASE)
+
+
+@pytest.mark.parametrize("language", ["en", "pcm"])
+def test_people_are_told_in_plain_words(language: str) -> None:
+    known = texts(language)
+    assert [key for key, text in known.items() if FORBIDDEN.search(text) and not key.startswith("lab.")] == []
 
 
 @pytest.mark.parametrize("language", ["en", "pcm"])

@@ -17,12 +17,20 @@ const NAME = `kswifi ${PRECACHE.map(([, hash]) => hash)
 /** The tag of a response's file: its ETag without what it says of the compression. @param {Response | null | undefined} response */
 const tagOf = (response) => /[0-9a-f]{8}/.exec(response?.headers.get("etag") ?? "")?.[0];
 
+/** Fetch a file of this version; a WiFi's login page in its place, or another version's file, is refused. @param {string} url @param {string} tag */
+async function fetched(url, tag) {
+  const response = await fetch(url, { cache: "no-cache" });
+  if (!response.ok || tagOf(response) !== tag) throw new Error(`${url}: ${response.status}`);
+  return response;
+}
+
+/** Keep every file of this version. What is here already is not fetched again. */
 async function fill() {
   const cache = await caches.open(NAME);
-  const older = await Promise.all((await caches.keys()).filter((name) => name !== NAME).map((name) => caches.open(name)));
+  const older = await Promise.all((await caches.keys()).map((name) => caches.open(name)));
   // A first visit gets in one parcel what the page has not fetched already; an update only what changed.
-  const sent = older.length ? null : await fetch("/app/parcel.txt", { cache: "no-cache" });
-  const parcel = sent && tagOf(sent) === PARCEL ? (await sent.text()).split("\0") : [""];
+  const first = older.length < 2 && !(await cache.match("/"));
+  const parcel = first ? (await (await fetched("/app/parcel.txt", PARCEL)).text()).split("\0") : [""];
   await Promise.all(
     PRECACHE.map(async ([url, hash]) => {
       let wanted = !ON_DEMAND.includes(url);
@@ -34,9 +42,7 @@ async function fill() {
       if (!wanted) return;
       const text = parcel[parcel.indexOf(url) + 1];
       if (text) return cache.put(url, new Response(text, { headers: { "Content-Type": "text/javascript", ETag: `"${hash}"` } }));
-      const response = await fetch(url, { cache: "no-cache" });
-      if (!response.ok) throw new Error(`${url}: ${response.status}`);
-      return cache.put(url, response);
+      return cache.put(url, await fetched(url, hash));
     }),
   );
 }
@@ -119,21 +125,37 @@ worker.addEventListener("notificationclick", (event) => {
   );
 });
 
-const urls = new Set(PRECACHE.map(([url]) => location.origin + url));
-/** @type {Promise<Cache> | undefined} */
-let opened;
+const TAGS = new Map(PRECACHE);
+/** Paths that are not the app's page: the server answers them itself. */
+const OTHER = /^\/(api|app|lab|healthz|readyz|metrics|\.well-known|sw\.js|manifest)\b/;
+/** @type {Promise<void> | undefined} */
+let filling;
+
+/**
+ * Answer from the device. A browser can drop what was kept here: then the file is fetched and kept anew, and all others with it.
+ * @param {string} path @param {Request} request
+ */
+async function answer(path, request) {
+  const cache = await caches.open(NAME).catch(() => null);
+  const kept = await cache?.match(path).catch(() => undefined);
+  if (kept) return kept;
+  const response = await fetch(path === "/" ? path : request);
+  if (cache && response.ok && tagOf(response) === TAGS.get(path)) {
+    await cache.put(path, response.clone()).catch(() => {});
+    if (!ON_DEMAND.includes(path))
+      filling ??= fill()
+        .catch(() => {})
+        .finally(() => (filling = undefined));
+  }
+  return response;
+}
+
 worker.addEventListener("fetch", (event) => {
-  const { url, method } = event.request;
-  const page = url.split("#")[0];
-  if (method !== "GET" || !urls.has(page)) return;
-  opened ??= caches.open(NAME);
-  event.respondWith(
-    opened.then(async (cache) => {
-      const kept = await cache.match(page);
-      if (kept) return kept;
-      const response = await fetch(event.request);
-      if (response.ok && ON_DEMAND.includes(new URL(page).pathname)) await cache.put(page, response.clone());
-      return response;
-    }),
-  );
+  const { url, method, mode } = event.request;
+  const { origin, pathname } = new URL(url);
+  if (method !== "GET" || origin !== location.origin) return;
+  // Every address of the app is its one page, with any query.
+  const path = mode === "navigate" && !OTHER.test(pathname) ? "/" : pathname;
+  if (!TAGS.has(path)) return;
+  event.respondWith(answer(path, event.request));
 });

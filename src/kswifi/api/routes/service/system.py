@@ -19,6 +19,14 @@ router = APIRouter(tags=["system"])
 READY_SECONDS: Final = 2.0
 
 
+class SupportView(ResponseBody):
+    """How to reach the operator for help; null where there is no such way."""
+
+    whatsapp: Annotated[str | None, Field(description="Digits, as https://wa.me/ takes them.")]
+    phone: str | None
+    email: str | None
+
+
 class EnvironmentView(ResponseBody):
     """How this server is run."""
 
@@ -46,6 +54,7 @@ class EnvironmentView(ResponseBody):
             "holds it; false: it has to be activated, which needs a network."
         ),
     ]
+    support: SupportView
 
 
 class HealthView(ResponseBody):
@@ -66,6 +75,11 @@ async def read_environment(services: ServicesDep) -> EnvironmentView:
         passkey_rp_id=services.passkeys.rp_id,
         identifier_proof=services.accounts.proof_required,
         provable_identifiers=[] if proofs is None else list(proofs.kinds),
+        support=SupportView(
+            whatsapp=environment.support.whatsapp,
+            phone=environment.support.phone,
+            email=environment.support.email,
+        ),
     )
 
 

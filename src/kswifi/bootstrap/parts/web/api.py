@@ -12,7 +12,7 @@ from kswifi.api.edge.forwarded import ProxyTrust
 from kswifi.api.edge.security_refusals import SecurityRefusals
 from kswifi.api.edge.streams import EventStreams
 from kswifi.api.server import ApiServer
-from kswifi.api.services import Environment, Metrics, Services, SessionServices
+from kswifi.api.services import Environment, Metrics, Services, SessionServices, SupportContact
 from kswifi.bootstrap.context import Context
 from kswifi.bootstrap.metrics.security import SecurityMetrics
 from kswifi.bootstrap.part import Loop, Part
@@ -87,6 +87,7 @@ def _services(context: Context) -> Services:
             allowed_hosts=settings.hosts,
             proxies=ProxyTrust(settings.trusted_proxies, settings.forwarded_header),
             stored_session_starts=settings.proof_ends_exhaustion,
+            support=SupportContact(settings.support_whatsapp, settings.support_phone, settings.support_email),
         ),
         sessions=SessionServices(
             free_data=context.need(FreeData),

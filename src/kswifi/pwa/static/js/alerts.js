@@ -1,5 +1,6 @@
 // Tells when a session goes to its end: at 50, 80, 95 and 100 %, and in its last day. Each is told once.
 
+import { now } from "./clock.js";
 import * as db from "./db.js";
 import { lastDay, sizeName } from "./format.js";
 import { language, t } from "./i18n.js";
@@ -13,10 +14,10 @@ const LAST = 864e5;
 
 /**
  * Which alerts a change calls for: the highest threshold passed, and the coming end.
- * @param {InternetSession | undefined} before @param {InternetSession} after @param {number} [now]
+ * @param {InternetSession | undefined} before @param {InternetSession} after @param {number} [at] the instant now
  * @returns {{what: string, values: Record<string, string | number>}[]}
  */
-export function alertsOf(before, after, now = Date.now()) {
+export function alertsOf(before, after, at = now()) {
   const found = [];
   const size = sizeName(after.allowance_octets);
   const share = (/** @type {InternetSession | undefined} */ one) =>
@@ -24,7 +25,7 @@ export function alertsOf(before, after, now = Date.now()) {
   const passed = SHARES.filter((percent) => share(before) < percent && share(after) >= percent).at(-1);
   if (before && after.state === "exhausted" && before.state !== "exhausted") found.push({ what: "finished", values: {} });
   else if (before && passed && !isEnded(after)) found.push({ what: "share", values: { percent: passed, size } });
-  if (isStored(after) && after.valid_until - now < LAST) found.push({ what: "ends", values: { size, day: lastDay(after.valid_until) } });
+  if (isStored(after) && after.valid_until - at < LAST) found.push({ what: "ends", values: { size, day: lastDay(after.valid_until) } });
   return found;
 }
 

@@ -1,12 +1,17 @@
 // The one place that speaks HTTP with the server.
+import { compareClock } from "./clock.js";
 
 export class Problem extends Error {
-  /** @param {number} status 0: the network, not the server @param {string} code @param {string} detail @param {any} [facts] */
-  constructor(status, code, detail, facts) {
+  /**
+   * @param {number} status 0: the network, not the server @param {string} code @param {string} detail @param {any} [facts]
+   * @param {number} [retry_after_seconds]
+   */
+  constructor(status, code, detail, facts, retry_after_seconds) {
     super(detail);
     this.status = status;
     this.code = code;
     this.facts = facts ?? {};
+    this.retry_after_seconds = retry_after_seconds;
   }
   /** Whether the same request may well succeed later. */
   get passing() {
@@ -20,43 +25,102 @@ export const setCsrf = (token) => {
   csrf = token;
 };
 
-/** @type {(reachable: boolean) => void} */
-let tell = () => {};
-/** Be told with each request whether the server can be reached. @param {(reachable: boolean) => void} listener */
-export const onReach = (listener) => {
-  tell = listener;
-};
-
-/** @param {RequestInit & {path: string}} request */
-export async function send({ path, ...init }) {
-  let response;
-  try {
-    response = await fetch(path, { credentials: "same-origin", cache: "no-store", ...init });
-  } catch (error) {
-    if (init.signal?.aborted) throw error;
-    tell(false);
-    throw new Problem(0, "offline", "The network did not answer.");
-  }
-  tell(true);
-  if (response.ok || response.status === 416) return response;
-  const body = await response.json().catch(() => ({}));
-  throw new Problem(response.status, body.code ?? "internal_error", body.detail ?? response.statusText, body.facts);
+/** How the server is reached: "portal" means that the WiFi answers with its own login page. @typedef {"yes" | "no" | "portal"} Reach */
+/** @type {((reach: Reach) => void)[]} */
+const listeners = [];
+/** @type {Reach | ""} */
+let reach = "";
+/** Be told when the server begins or ceases to answer. @param {(reach: Reach) => void} listener */
+export const onReach = (listener) => void listeners.push(listener);
+/** @param {Reach} next */
+export function tellReach(next) {
+  if (next === reach) return;
+  reach = next;
+  for (const listener of listeners) listener(next);
 }
+
+/** How long an answer may take, in milliseconds; a slow network needs some of it for the handshake alone. */
+const PATIENCE = 25000;
+const offline = () => new Problem(0, "offline", "The network did not answer.");
+
+/** A page where JSON was asked for comes from a WiFi's login, not from KSWiFi; an error of a reverse proxy (5xx) can look like it. */
+const isPortal = (/** @type {Response} */ { type, status, headers }) =>
+  type === "opaqueredirect" || status === 511 || (status < 500 && /html/.test(headers.get("Content-Type") ?? ""));
+
+/**
+ * Send a request and give the response to `take`; both have to be done in time.
+ * @template T
+ * @param {RequestInit & {path: string}} request @param {(response: Response) => Promise<T> | T} take @returns {Promise<T>}
+ */
+async function exchange({ path, signal, ...init }, take) {
+  const aborter = new AbortController();
+  const abort = () => aborter.abort();
+  signal?.addEventListener("abort", abort);
+  const timer = setTimeout(abort, PATIENCE);
+  try {
+    const response = await fetch(path, {
+      credentials: "same-origin",
+      cache: "no-store",
+      redirect: "manual",
+      ...init,
+      signal: aborter.signal,
+    });
+    if (isPortal(response)) {
+      tellReach("portal");
+      throw new Problem(0, "captive_portal", "This WiFi wants a login first.");
+    }
+    compareClock(response.headers.get("Date"));
+    tellReach("yes");
+    if (response.ok || response.status === 416) return await take(response);
+    const body = await response.json().catch(() => ({}));
+    const retry = Number(response.headers.get("Retry-After")) || undefined;
+    throw new Problem(response.status, body.code ?? "internal_error", body.detail ?? response.statusText, body.facts, retry);
+  } catch (error) {
+    if (error instanceof Problem || signal?.aborted) throw error;
+    tellReach("no");
+    throw offline();
+  } finally {
+    clearTimeout(timer); // the caller can still abort: a stream is read after this
+  }
+}
+
+/** Give the response as it is, its body unread. @param {RequestInit & {path: string}} request */
+export const send = (request) => exchange(request, (response) => response);
 
 /** A name for something to be done once. Also without HTTPS, where there is no randomUUID. */
 export const newKey = () => [...crypto.getRandomValues(new Uint32Array(4))].map((one) => one.toString(36)).join("-");
 
+/** @param {Response} response @returns {Promise<any>} */
+const json = async (response) => {
+  const text = await response.text();
+  return text ? JSON.parse(text) : null;
+};
+
 /** @param {string} path @returns {Promise<any>} */
-export const read = async (path) => (await send({ path })).json();
+export const read = (path) => exchange({ path }, json);
 
 /**
  * Change something. With the same key the server does it once, however often it is sent.
  * @param {string} path @param {unknown} [body] @param {{key?: string, method?: string}} [how]
  * @returns {Promise<any>}
  */
-export async function change(path, body, { key = newKey(), method = "POST" } = {}) {
+export function change(path, body, { key = newKey(), method = "POST" } = {}) {
   const headers = { "Idempotency-Key": key, "X-CSRF-Token": csrf, "Content-Type": "application/json" };
-  const response = await send({ path, method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
-  const text = await response.text();
-  return text ? JSON.parse(text) : null;
+  return exchange({ path, method, headers, body: body === undefined ? undefined : JSON.stringify(body) }, json);
 }
+
+/**
+ * Wait until the server begins to answer again, or until so many milliseconds have passed.
+ * @param {number} milliseconds
+ */
+export const untilReached = (milliseconds) =>
+  new Promise((resolve) => {
+    const wake = (/** @type {Reach} */ next) => next === "yes" && done();
+    const done = () => {
+      clearTimeout(timer);
+      listeners.splice(listeners.indexOf(wake), 1);
+      resolve(undefined);
+    };
+    const timer = setTimeout(done, milliseconds);
+    listeners.push(wake);
+  });

@@ -2,11 +2,8 @@
 // changed of their order and state. On a phone of one's own only an app with carrier privileges can do this.
 import { Problem, read } from "./api.js";
 import { carryPackets, look } from "./phone.js";
-import { effect, signal } from "./state.js";
-import { actions, asked, esimOff, phone, sessions } from "./store.js";
-
-/** Counts what was carried: the card's contents are worth another look. */
-export const carried = signal(0);
+import { effect } from "./state.js";
+import { actions, asked, carried, esimOff, phone, sessions } from "./store.js";
 
 async function carry() {
   const lab = await look();

@@ -1,4 +1,5 @@
 // The facts of a session in use: its time left, its pace, and the age of its figures.
+import { now } from "./clock.js";
 import { duration, runsOutAt, when } from "./format.js";
 import { t } from "./i18n.js";
 import { html } from "./ui.js";
@@ -9,7 +10,7 @@ import { html } from "./ui.js";
 export function Facts({ one }) {
   const out = one.state === "active" ? runsOutAt(one) : null;
   return html`<dl class="facts">
-    <div><dt>${t("fact.time_left")}</dt><dd>${duration(one.valid_until - Date.now())}</dd></div>
+    <div><dt>${t("fact.time_left")}</dt><dd>${duration(one.valid_until - now())}</dd></div>
     ${out !== null && html`<div><dt>${t("fact.pace")}</dt><dd>${out > one.valid_until ? t("fact.lasts") : when(out)}</dd></div>`}
     <div><dt>${t("fact.as_of")}</dt><dd>${one.as_of ? when(one.as_of) : "–"}</dd></div>
   </dl>`;

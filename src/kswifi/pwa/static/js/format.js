@@ -1,4 +1,5 @@
 // Figures for people. Octets are cut off, never rounded up: nobody is promised what is not there.
+import { now } from "./clock.js";
 import { language, t } from "./i18n.js";
 
 const UNITS = /** @type {const} */ ([
@@ -42,8 +43,8 @@ export const formatHour = dayAndTime;
 /** The last day of a validity: valid_until is the midnight after it. @param {number} until */
 export const lastDay = (until) => day(until - 1);
 
-/** @param {number} at @param {number} [now] */
-export const when = (at, now = Date.now()) => (new Date(at).toDateString() === new Date(now).toDateString() ? clock(at) : dayAndTime(at));
+/** @param {number} at */
+export const when = (at) => (new Date(at).toDateString() === new Date(now()).toDateString() ? clock(at) : dayAndTime(at));
 
 /** @param {number} milliseconds */
 export function duration(milliseconds) {
@@ -56,7 +57,7 @@ export function duration(milliseconds) {
 
 /** @param {number} at */
 export function age(at) {
-  const past = Date.now() - at;
+  const past = now() - at;
   return past < 60000 ? t("time.now") : t("time.ago", { time: duration(past) });
 }
 

@@ -1,10 +1,12 @@
 // News as it happens: Server-Sent Events read with fetch, so that Last-Event-ID survives a reload; where a stream
 // does not get through, or data is dear, the app asks now and then instead.
-import { Problem, send } from "./api.js";
+import { Problem, send, tellReach } from "./api.js";
 import * as db from "./db.js";
-import { account, apply, preferences, reachable, refresh, remember } from "./store.js";
+import { account, apply, preferences, refresh, remember, streaming } from "./store.js";
 
 const POLL = { usual: 15000, low_data: 60000 };
+/** How long a stream may be silent, in milliseconds. */
+const SILENCE = 45000;
 let stop = () => {};
 let failures = 0;
 
@@ -51,7 +53,7 @@ async function take({ event, id, data }) {
   // The figures of a balance are in its event; a change of state may bring more with it (a package, a proof, a hold).
   if (event !== "hello" && !(known && event === "session_balance_changed")) refreshSoon();
   if (event === "session_state_changed")
-    await remember({ at: Date.parse(facts.at), session_id: facts.session_id, what: facts.state, sequence: id });
+    await remember({ at: Date.parse(facts.at), session_id: facts.session_id, what: facts.state, reason: facts.reason, sequence: id });
   if (id) await db.put("kv", id, "last_event_id");
 }
 
@@ -64,9 +66,13 @@ async function follow(signal) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
+    // The server sends a comment each 15 seconds: silence for longer is a connection that nobody has closed.
+    const silent = setTimeout(() => reader.cancel().catch(() => {}), SILENCE);
     const { value, done } = await reader.read();
+    clearTimeout(silent);
     if (done) return;
     failures = 0;
+    streaming.value = true;
     const { events, rest } = parseEvents(text + value);
     text = rest;
     for (const one of events) await take(one);
@@ -93,6 +99,7 @@ export function listen() {
         // A broken stream is everyday weather here: wait a little longer each time, and look by asking meanwhile.
         failures += 1;
       }
+      streaming.value = false;
       await new Promise((resolve) => setTimeout(resolve, Math.min(30000, 500 * 2 ** failures)));
     }
   })();
@@ -100,9 +107,8 @@ export function listen() {
 
 addEventListener("online", () => {
   failures = 0;
-  reachable.value = true;
   refresh().catch(() => {});
   listen();
 });
-addEventListener("offline", () => (reachable.value = false));
+addEventListener("offline", () => tellReach("no"));
 document.addEventListener("visibilitychange", () => document.hidden || (account.peek() && refresh().catch(() => {})));

@@ -1,14 +1,15 @@
 // The frame around every screen, and the start: first what the device knows, then what the server says.
 import { render } from "preact";
-import { onReach } from "./api.js";
+import { onReach, read } from "./api.js";
+import { trouble } from "./db.js";
 import { t } from "./i18n.js";
 import { look } from "./phone.js";
-import { route, wish } from "./router.js";
+import { arrive, route, wish } from "./router.js";
 import Home from "./screens/home.js";
 import { SCREENS } from "./screens/index.js";
-import { signal, useEffect } from "./state.js";
-import { account, connect, connection, environment, load, reachable, ready, say, toasts } from "./store.js";
-import { html, Icon } from "./ui.js";
+import { signal, useEffect, useState } from "./state.js";
+import { account, connect, connection, environment, load, portal, reachable, ready, say, toasts } from "./store.js";
+import { html, Icon, Note } from "./ui.js";
 
 /** @type {import("./state.js").Signal<Record<string, any>>} */
 const loaded = signal({ home: Home });
@@ -20,7 +21,16 @@ const TABS = /** @type {const} */ ([
   ["settings", "user"],
 ]);
 /** @type {Record<string, string>} */
-const TAB_OF = { choose: "home", free: "home", progress: "home", activate: "home", session: "home", pass: "home", account: "settings" };
+const TAB_OF = {
+  choose: "home",
+  free: "home",
+  progress: "home",
+  activate: "home",
+  session: "home",
+  pass: "home",
+  account: "settings",
+  device: "help",
+};
 
 function Connection() {
   const how = connection.value;
@@ -32,7 +42,7 @@ function Connection() {
 const asked = () => (Object.hasOwn(SCREENS, route.value.name) ? route.value.name : "home");
 
 function Tabs() {
-  const here = TAB_OF[asked()] ?? asked();
+  const here = Object.hasOwn(TAB_OF, asked()) ? TAB_OF[asked()] : asked();
   return html`<nav class="tabs" aria-label=${t("nav.label")}>
     <ul>
       ${TABS.map(
@@ -57,10 +67,17 @@ const Toasts = () => html`<div class="toasts" role="status" aria-live="polite">
   )}
 </div>`;
 
+/** What keeps the app from working as it should on this device, above every screen, with what helps. */
+const Trouble = () => html`
+  ${trouble.value && html`<${Note} kind="warning" live>${t(`trouble.${trouble.value}`)}<//>`}
+  ${portal.value && html`<${Note} kind="warning" icon="wifi" live><b>${t("trouble.portal")}</b> ${t("trouble.portal_lead")}<//>`}
+`;
+
 function App() {
   const name = asked();
   const { id } = route.value;
-  const needsAccount = !account.value && !["help", "account", "settings"].includes(name);
+  const needsAccount = !account.value && !["help", "account", "settings", "device"].includes(name);
+  const [failed, setFailed] = useState("");
   const shown = needsAccount ? (name === "home" ? "home" : "account") : name;
   useEffect(() => {
     scrollTo(0, 0);
@@ -68,10 +85,11 @@ function App() {
     if (!loaded.peek()[shown])
       SCREENS[shown]().then(
         (module) => (loaded.value = { ...loaded.peek(), [shown]: module.default }),
-        () => say(t("problem.offline")),
+        () => setFailed(shown),
       );
   }, [shown, id]);
   const Screen = loaded.value[shown];
+  const missing = !Screen && failed === shown;
   return html`
     <a
       class="btn quiet skip"
@@ -88,7 +106,11 @@ function App() {
         <a class="brand" href="#/home"><img src="/app/icons/icon.svg" width="32" height="32" alt="" />KSWiFi</a>
         <${Connection} />
       </header>
-      <main class="page" id="main">${ready.value && Screen && html`<${Screen} key=${shown + id} id=${id} />`}</main>
+      <${Trouble} />
+      <main class="page" id="main">
+        ${ready.value && Screen && html`<${Screen} key=${shown + id} id=${id} />`}
+        ${missing && html`<p>${t("problem.offline")}</p><button class="btn wide" onClick=${() => location.reload()}>${t("again")}</button>`}
+      </main>
     </div>
     <${Toasts} />
     <${Tabs} />
@@ -133,24 +155,31 @@ async function follow() {
     import("./live.js"),
     import("./road.js"),
     import("./alerts.js"),
-    import("./carry.js"),
+    environment.peek()?.lab_origin ? import("./carry.js") : null,
   ]);
   listen();
   await resumeRoads();
 }
 
-/** Look at the server; try again while it cannot be reached. */
+/** Ask the server who we are; again and again while it cannot be reached. */
 async function reach() {
   try {
     await connect();
     await look();
     if (account.peek()) await follow();
   } catch {
-    setTimeout(reach, 10000);
+    setTimeout(reach, 5000);
   }
 }
 
-onReach((is) => (reachable.value = is));
+onReach((how) => {
+  reachable.value = how === "yes";
+  portal.value = how === "portal";
+});
+/** While nothing answers, look now and then whether something does again: a browser tells that it is online too early or not at all. */
+setInterval(() => reachable.peek() || document.hidden || read("/healthz").catch(() => {}), 5000);
+
+arrive();
 await load();
 ready.value = true;
 fit();

@@ -1,10 +1,18 @@
-// What the person asked for and the server has not answered yet. Kept on the device, sent in order, each with its
-// own key: sent twice, it is done once. Only one tab sends.
-import { change, newKey, Problem } from "./api.js";
+// What the person asked for and the server has not answered yet. It is kept on the device and sent in order, each
+// with its own key: sent twice, it is done once. Only one tab sends. Sending is tried again when the server begins to answer, and
+// by a timer; after a day an intent is dropped, since nobody expects it any more.
+import { change, newKey, onReach, Problem } from "./api.js";
+import { now } from "./clock.js";
 import * as db from "./db.js";
+import { t } from "./i18n.js";
 import { account, actions, receive, refresh, say, words } from "./store.js";
+import { onTabs, tellTabs } from "./tabs.js";
 
 /** @import {Action} from "./types.d.ts" */
+
+/** How long an intent is kept, in milliseconds. The server keeps its key for two days. */
+export const KEEP = 864e5;
+const [SOONEST, LATEST] = [2000, 30000];
 
 /**
  * Want something; it is sent at once, or when the network is back.
@@ -12,40 +20,61 @@ import { account, actions, receive, refresh, say, words } from "./store.js";
  */
 export async function want({ kind, path, body = {}, session_id = null }) {
   /** @type {Action} */
-  const action = { key: newKey(), kind, path, body, session_id, since: Date.now() };
-  await db.put("outbox", action);
+  const action = { key: newKey(), kind, path, body, session_id, since: now() };
   actions.value = [...actions.value, action];
+  await db.put("outbox", action);
+  tellTabs("outbox");
   await flush();
 }
 
-/** Take back what was not sent yet. @param {string} key */
+/** Take back what was not answered yet. @param {string} key */
 export async function unwant(key) {
-  await db.remove("outbox", key);
   actions.value = actions.value.filter((one) => one.key !== key);
+  await db.remove("outbox", key);
+  tellTabs("outbox");
 }
 
-let waiting = 0;
-/** Send what waits. A refusal is told and dropped; what may succeed later stays. */
+const kept = async () => (await db.all("outbox")).sort((a, b) => a.since - b.since);
+
+/** @type {number | undefined} */
+let timer;
+let failures = 0;
+/** @param {number} [seconds] as the server asked */
+function later(seconds) {
+  clearTimeout(timer);
+  timer = setTimeout(flush, seconds ? 1000 * seconds : Math.min(LATEST, SOONEST * 2 ** failures++));
+}
+
+/** Send what waits. A refusal is told and dropped; what may succeed later stays, and is tried again later. */
 export function flush() {
   if (!account.peek()) return Promise.resolve();
-  return db.alone("outbox", async () => {
-    for (const action of (await db.all("outbox")).sort((a, b) => a.since - b.since)) {
-      try {
-        const answer = await change(action.path, action.body, { key: action.key });
-        await unwant(action.key);
-        if (answer?.session_id && answer.state) await receive(answer);
-        else await refresh();
-      } catch (error) {
-        if (error instanceof Problem && error.passing) {
-          clearTimeout(waiting);
-          if (error.status) waiting = setTimeout(flush, 5000);
-          return;
+  return db
+    .alone("outbox", async () => {
+      clearTimeout(timer);
+      actions.value = await kept();
+      for (const action of actions.peek()) {
+        if (!actions.peek().includes(action)) continue; // taken back meanwhile
+        if (Math.abs(now() - action.since) > KEEP) {
+          await unwant(action.key);
+          say(t("intent.dropped"));
+          continue;
         }
-        await unwant(action.key);
-        say(words(error));
+        try {
+          const answer = await change(action.path, action.body, { key: action.key });
+          await unwant(action.key);
+          if (answer?.session_id && answer.state) await receive(answer);
+          else refresh().catch(() => {});
+          failures = 0;
+        } catch (error) {
+          if (error instanceof Problem && error.passing) return later(error.retry_after_seconds);
+          if (error instanceof Problem && ["not_signed_in", "login_expired", "csrf_token_wrong"].includes(error.code)) return later();
+          await unwant(action.key);
+          say(words(error));
+        }
       }
-    }
-  });
+    })
+    .catch(() => later());
 }
 
-addEventListener("online", flush);
+onReach((reach) => reach === "yes" && actions.peek().length && flush());
+onTabs("outbox", async () => (actions.value = await kept()));

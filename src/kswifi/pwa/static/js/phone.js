@@ -59,6 +59,7 @@ export async function switchWifi(on) {
 export async function storeOnCard(one, activation_code) {
   await enableProfile(one, async () => {
     const { profile_state } = await read(`/api/v1/esims/${one.esim_id}`);
+    if (profile_state === "installed") throw new Problem(409, "not_on_this_card", "");
     if (!/released|downloaded/.test(profile_state)) throw new Problem(503, "profile_not_ready", "");
     await lab("/phone/profiles/download", { activation_code });
   });

@@ -1,16 +1,39 @@
-// A session's road as far as this device walks it: order, download, verify, hand to the card, switch on.
-// What is done is told by the server's state, so that a reload, a lost network or a closed app only pauses it.
-import { change, newKey, Problem, read, send } from "./api.js";
+// The road of a session on this device: order, download, verify, hand to the eSIM, switch on. The server's state says
+// what is done, so that a reload, a lost network or a closed app only pauses it.
+import { change, newKey, onReach, Problem, read, send, untilReached } from "./api.js";
+import { now } from "./clock.js";
 import * as db from "./db.js";
 import { sizeName } from "./format.js";
 import { t } from "./i18n.js";
-import { flush, want } from "./outbox.js";
+import { unwant as drop, flush, want } from "./outbox.js";
 import { PackageRefused, sha256, verifyPackage } from "./package.js";
 import { carryPackets, enableProfile, look, storeOnCard, switchOn } from "./phone.js";
 import { go } from "./router.js";
-import { account, current, isStored, isUnderWay, offers, progress, receive, sessionOf, sessions, words } from "./store.js";
+import {
+  account,
+  actions,
+  current,
+  isStored,
+  isUnderWay,
+  offers,
+  onChange,
+  ordering,
+  phone,
+  preferences,
+  profiles,
+  progress,
+  receive,
+  refresh,
+  say,
+  sessionOf,
+  sessions,
+  stateOf,
+  streaming,
+  words,
+} from "./store.js";
+import { onTabs, tellTabs } from "./tabs.js";
 
-/** @import {InternetSession, Progress, StoredPackage, VerifiedPackage} from "./types.d.ts" */
+/** @import {InternetSession, Ordering, Progress, StoredPackage, VerifiedPackage} from "./types.d.ts" */
 
 /** @type {Map<string, AbortController>} */
 const walking = new Map();
@@ -18,7 +41,28 @@ const walking = new Map();
 const SOON = ["package_not_ready", "profile_not_ready", "phone_busy"];
 /** Refusals after which the server's state tells how to go on. */
 const AGAIN = [...SOON, "illegal_transition", "es9_unreachable"];
+/** How long a download may stand still, in milliseconds. */
+const STALL = 25000;
+/** How long the server is asked for one order, in milliseconds; its key is kept for two days. */
+const ORDER_KEEP = 864e5;
 const pause = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Wait until an event or an answer has moved a session on, or so many milliseconds.
+ * @param {InternetSession} one @param {number} milliseconds
+ */
+const untilMoved = (one, milliseconds) =>
+  new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      onChange.splice(onChange.indexOf(check), 1);
+      resolve(undefined);
+    };
+    const check = () => sessionOf(one.session_id)?.state !== one.state && done();
+    const timer = setTimeout(done, milliseconds);
+    onChange.push(check);
+    check();
+  });
 
 /** @param {string} id @param {Partial<Progress>} changed */
 function show(id, changed) {
@@ -27,7 +71,7 @@ function show(id, changed) {
 }
 
 /** The keys that packages are signed with: the ones kept here, fetched anew when one is not among them. */
-async function trustedKeys(fresh = false) {
+export async function trustedKeys(fresh = false) {
   const kept = await db.get("kv", "jwks");
   if (kept && !fresh) return kept;
   const jwks = await read("/.well-known/jwks.json");
@@ -37,24 +81,32 @@ async function trustedKeys(fresh = false) {
 
 /** @param {InternetSession} one @param {Uint8Array<ArrayBuffer>} octets @returns {Promise<VerifiedPackage>} */
 async function verify(one, octets) {
-  const expected = { session_id: one.session_id, iccid: one.iccid };
+  const expected = { session_id: one.session_id, iccid: one.iccid, now: now() };
   try {
     return await verifyPackage(octets, await trustedKeys(), expected);
   } catch (error) {
-    if (!(error instanceof PackageRefused) || error.code !== "package_unknown_key" || !navigator.onLine) throw error;
+    if (!(error instanceof PackageRefused) || error.code !== "package_unknown_key") throw error;
     return verifyPackage(octets, await trustedKeys(true), expected);
   }
 }
 
 /**
- * The package on this device, verified anew each time; null if it is not here.
+ * The package of a session, verified anew each time. Where it is not on this device (another device made the download, or the
+ * browser dropped its data) it is fetched.
  * @param {InternetSession} one
- * @throws {PackageRefused}
+ * @param {AbortSignal} [signal]
+ * @throws {PackageRefused} it cannot be trusted
+ * @throws {Problem} it is not here, and cannot be fetched now
  */
-export async function storedPackage(one) {
+export async function packageOf(one, signal = new AbortController().signal) {
   /** @type {StoredPackage | undefined} */
   const kept = await db.get("packages", one.session_id);
-  return kept?.complete ? verify(one, kept.octets) : null;
+  if (kept?.complete) return verify(one, kept.octets);
+  if (walking.has(one.session_id)) return null; // its download shows how far it is
+  const octets = await download(one, signal);
+  const verified = await verify(one, octets);
+  await db.put("packages", { session_id: one.session_id, octets, etag: null, complete: true });
+  return verified;
 }
 
 /** @param {InternetSession} one @param {AbortSignal} signal */
@@ -74,10 +126,12 @@ async function download(one, signal) {
   const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
   for (;;) {
     // Each piece is on the device before the next is asked for: nothing is paid for twice.
+    const stalled = setTimeout(() => reader.cancel().catch(() => {}), STALL);
     const { value, done } = await reader.read().catch((error) => {
       if (signal.aborted) throw error;
       throw new Problem(0, "offline", "");
     });
+    clearTimeout(stalled);
     if (done) break;
     const octets = new Uint8Array(kept.octets.length + value.length);
     octets.set(kept.octets);
@@ -104,10 +158,19 @@ async function fetchPackage(one, signal) {
   }
 }
 
-/** @param {InternetSession} one @param {AbortSignal} signal */
+/**
+ * Fetch the package, confirm it and ask for the transfer. Both requests go out together, since on a slow network each answer
+ * takes seconds; where the second overtakes the first it is refused, and sent again with the next step.
+ * @param {InternetSession} one @param {AbortSignal} signal
+ */
 async function fetchAndConfirm(one, signal) {
+  const at = `/api/v1/sessions/${one.session_id}`;
   const { octets } = await fetchPackage(one, signal);
-  return change(`/api/v1/sessions/${one.session_id}/downloaded`, { sha256: await sha256(octets) });
+  const confirmed = change(`${at}/downloaded`, { sha256: await sha256(octets) });
+  await pause(30);
+  const transferring = change(`${at}/transfer`, {}).catch(() => null);
+  const answer = await confirmed;
+  return (await transferring) ?? answer;
 }
 
 /** The profile comes by the activation code in the package. @param {InternetSession} one @param {AbortSignal} signal */
@@ -115,58 +178,76 @@ async function storeWithLabPhone(one, signal) {
   const { activation } = await fetchPackage(one, signal);
   show(one.session_id, { stage: "transfer" });
   // A profile is installed once; what comes later goes to it by secured packets.
-  const { profile_state } = await read(`/api/v1/esims/${one.esim_id}`);
-  if (profile_state === "installed") await enableProfile(one).then(() => carryPackets(one));
+  if (phone.peek()?.profiles.some((other) => other.iccid === one.iccid)) await enableProfile(one).then(() => carryPackets(one));
   else await storeOnCard(one, activation.activation_code);
-  await pause(100);
+  await untilMoved(one, streaming.peek() ? 3000 : 100);
+  return stateOf(one) === sessionOf(one.session_id)?.state ? read(`/api/v1/sessions/${one.session_id}`) : null;
+}
+
+/**
+ * Wait for the person to install the profile on a phone of their own. The server tells how far it is: the profile's state at the
+ * SM-DP+, then the session's. The longer it takes, the less often it is asked.
+ * @param {InternetSession} one @param {number} turn
+ */
+async function waitForPhone(one, turn) {
+  show(one.session_id, { stage: "install" });
+  const { profile_state } = await read(`/api/v1/esims/${one.esim_id}`);
+  profiles.value = { ...profiles.peek(), [one.esim_id]: profile_state };
+  await untilMoved(one, preferences.peek().low_data ? 15000 : Math.min(15000, 2000 + 500 * turn));
   return read(`/api/v1/sessions/${one.session_id}`);
 }
 
-/** @param {string} path @param {number} milliseconds */
-async function readLater(path, milliseconds) {
-  await pause(milliseconds);
-  return read(path);
-}
-
-/** @param {InternetSession} one @param {AbortSignal} signal @returns {Promise<any>} the session as the server tells it next */
-async function step(one, signal) {
+/**
+ * @param {InternetSession} one @param {AbortSignal} signal @param {number} turn
+ * @returns {Promise<any>} the session as the server tells it next; null where an event has told it
+ */
+async function step(one, signal, turn) {
   const at = `/api/v1/sessions/${one.session_id}`;
   switch (one.state) {
+    case "ordered":
+      // Signing takes a moment; on a slow network it is done before the request for the package arrives.
+      await untilMoved(one, 300);
+      return fetchAndConfirm(one, signal);
     case "packaged":
     case "downloading":
       return fetchAndConfirm(one, signal);
     case "downloaded":
       show(one.session_id, { stage: "transfer" });
       return change(`${at}/transfer`, {});
-    case "transferring":
-      show(one.session_id, { stage: "transfer" });
-      if (await look()) return storeWithLabPhone(one, signal);
-      // On a phone of one's own the person installs it (Activate says how), and the server tells when.
-      return readLater(at, 3000);
     default:
-      return readLater(at, one.state === "ordered" ? 400 : 3000);
+      return (await look()) ? storeWithLabPhone(one, signal) : waitForPhone(one, turn);
   }
 }
 
-/** Walk the road of a session until it is stored, paused or refused; only one tab walks it. @param {string} id */
-async function walk(id) {
+/** Whether a phone of one's own has refused the profile: then its owner decides how to go on. @param {InternetSession} one */
+export const wasRefused = (one) => one.state === "downloaded" && Boolean(one.reason) && !phone.peek();
+
+/** Walk the road of a session until it is stored, paused or refused. @param {string} id @param {boolean} again after a refusal */
+async function walk(id, again) {
   if (walking.has(id)) return;
   const aborter = new AbortController();
   walking.set(id, aborter);
-  show(id, { running: true, problem: null });
+  show(id, { running: true, elsewhere: false, problem: null });
   let failures = 0;
+  let turn = 0;
   try {
     for (let one = sessionOf(id); one && isUnderWay(one) && !aborter.signal.aborted; one = sessionOf(id)) {
+      if (wasRefused(one) && !again) break;
+      again = false;
       try {
-        await receive(await step(one, aborter.signal));
+        const told = await step(one, aborter.signal, turn++);
+        if (told) await receive(told);
         failures = 0;
       } catch (error) {
         if (aborter.signal.aborted) break;
-        if (!(error instanceof Problem) || (!error.passing && !AGAIN.includes(error.code)) || failures > 20) throw error;
+        if (!(error instanceof Problem) || (!error.passing && !AGAIN.includes(error.code))) throw error;
         failures += 1;
-        if (!SOON.includes(error.code)) show(id, { problem: words(error) });
-        await pause(SOON.includes(error.code) ? 400 : Math.min(15000, 500 * 2 ** failures));
-        if (error.status) await receive(await read(`/api/v1/sessions/${id}`)).catch(() => {});
+        if (SOON.includes(error.code)) await untilMoved(one, 400);
+        else {
+          show(id, { problem: words(error) });
+          await untilReached(Math.min(15000, 500 * 2 ** failures));
+        }
+        if (error.status && !SOON.includes(error.code)) await receive(await read(`/api/v1/sessions/${id}`)).catch(() => {});
         show(id, { problem: null });
       }
     }
@@ -183,9 +264,23 @@ async function walk(id) {
   }
 }
 
-/** @param {string} id */
-const alone = (id) =>
-  navigator.locks ? navigator.locks.request(`kswifi-road-${id}`, { ifAvailable: true }, (lock) => (lock ? walk(id) : undefined)) : walk(id);
+/**
+ * Walk a road in one tab only. Where another tab does, this one waits, and takes over when that is closed.
+ * @param {string} id @param {boolean} [again]
+ */
+async function alone(id, again = false) {
+  if (!navigator.locks) return walk(id, again);
+  const name = `kswifi-road-${id}`;
+  const here = await navigator.locks.request(name, { ifAvailable: true }, async (lock) => {
+    if (lock) await walk(id, again);
+    return Boolean(lock);
+  });
+  if (here || walking.has(id)) return;
+  show(id, { running: true, elsewhere: true });
+  await navigator.locks.request(name, async () => (await db.get("roads", id))?.paused || walk(id, again));
+  show(id, { running: false, elsewhere: false });
+}
+onTabs("road_paused", (id) => walking.get(id)?.abort());
 
 /** Wait, but not for long, until the ledger uses this session next. @param {InternetSession} one */
 async function chosen(one) {
@@ -196,32 +291,68 @@ async function chosen(one) {
   }
 }
 
+/** Want one thing of a session instead of what was wanted of it before and not answered yet. */
+/** @param {"activate" | "deactivate"} kind @param {InternetSession} one */
+async function wantInstead(kind, { session_id }) {
+  for (const before of actions.peek()) if (before.session_id === session_id) await drop(before.key);
+  await want({ kind, path: `/api/v1/sessions/${session_id}/${kind}`, session_id });
+}
+
+/**
+ * Send an order until it is answered, always with the same key: one session, not two. It survives a reload.
+ * @param {Ordering} order
+ * @returns {Promise<InternetSession | null>} null where it was taken back meanwhile
+ * @throws {Problem} the server refused it, or there was no answer for a day
+ */
+const place = (order) =>
+  db.alone("ordering", async () => {
+    const wanted = () => ordering.peek()?.key === order.key;
+    try {
+      for (let failures = 0; wanted(); failures += 1) {
+        try {
+          const { offer_id, new_esim, key } = order;
+          const one = await receive(await change("/api/v1/sessions", { offer_id, ...(new_esim ? { new_esim } : {}) }, { key }));
+          await db.put("roads", { session_id: one.session_id, paused: false });
+          if (new_esim) await db.remove("kv", "new_esim");
+          return one;
+        } catch (error) {
+          if (!(error instanceof Problem) || !error.passing || now() - order.since > ORDER_KEEP) throw error;
+          await untilReached(error.retry_after_seconds ? 1000 * error.retry_after_seconds : Math.min(30000, 1000 * 2 ** failures));
+        }
+      }
+      return null;
+    } finally {
+      if (wanted()) await SessionManager.takeBackOrder();
+    }
+  });
+
 /** What the app does with sessions, by name. */
 export const SessionManager = {
   /**
-   * Order the session of this size and begin to bring it here.
+   * Order the session of this size and begin to bring it here. While there is no answer, `ordering` holds the order.
    * @param {number | null} sessionSize octets of an offer; null is uncapped
-   * @returns {Promise<InternetSession>}
+   * @returns {Promise<InternetSession | null>} null where the order was taken back before it was answered
    */
   async startSessionDownload(sessionSize) {
     const offer = offers.peek().find((one) => one.allowance_octets === sessionSize);
     if (!offer) throw new Problem(404, "unknown_offer", "");
-    // The same wish, sent again after a lost answer, keeps its key: one session, not two.
-    const wish = (await db.get("kv", "ordering")) ?? {};
-    const key = wish.offer_id === offer.id ? wish.key : newKey();
-    await db.put("kv", { offer_id: offer.id, key }, "ordering");
-    let one;
-    try {
-      one = await receive(await change("/api/v1/sessions", { offer_id: offer.id }, { key }));
-    } catch (error) {
-      if (error instanceof Problem && !error.passing) await db.remove("kv", "ordering");
-      throw error;
-    }
-    await db.remove("kv", "ordering");
-    await db.put("roads", { session_id: one.session_id, paused: false });
+    const before = ordering.peek();
+    const new_esim = Boolean(await db.get("kv", "new_esim"));
+    const same = before?.offer_id === offer.id && before.new_esim === new_esim;
+    const order = same ? before : { offer_id: offer.id, new_esim, key: newKey(), since: now() };
+    ordering.value = order;
+    await db.put("kv", order, "ordering");
+    const one = await place(order);
+    if (!one) return null;
     navigator.storage?.persist?.().catch(() => false);
-    alone(one.session_id);
+    alone(one.session_id).catch(() => {});
     return one;
+  },
+
+  /** Take an order back that was not answered. If the server has made it nevertheless, it stands among the sessions. */
+  async takeBackOrder() {
+    ordering.value = null;
+    await db.remove("kv", "ordering");
   },
 
   /** Show how far it is. @param {string} session_id */
@@ -233,18 +364,20 @@ export const SessionManager = {
   async pauseDownload(session_id) {
     await db.put("roads", { session_id, paused: true });
     walking.get(session_id)?.abort();
+    tellTabs("road_paused", session_id);
   },
 
   /** @param {string} session_id */
   async resumeDownload(session_id) {
     await db.put("roads", { session_id, paused: false });
-    alone(session_id);
+    alone(session_id, true).catch(() => {});
   },
 
   /** @param {string} session_id */
   async cancel(session_id) {
     walking.get(session_id)?.abort();
     await Promise.all([db.remove("roads", session_id), db.remove("packages", session_id)]);
+    for (const before of actions.peek()) if (before.session_id === session_id) await drop(before.key);
     await want({ kind: "cancel", path: `/api/v1/sessions/${session_id}/cancel`, session_id });
   },
 
@@ -254,7 +387,7 @@ export const SessionManager = {
    * @param {InternetSession} one
    */
   async activateDownloadedSession(one) {
-    const wish = () => want({ kind: "activate", path: `/api/v1/sessions/${one.session_id}/activate`, session_id: one.session_id });
+    const wish = () => wantInstead("activate", one);
     // Of several on the eSIM the network has to know which comes next before the line is on.
     const chooses = sessions
       .peek()
@@ -265,14 +398,14 @@ export const SessionManager = {
   },
 
   /** @param {InternetSession} one */
-  pauseSession: (one) => want({ kind: "deactivate", path: `/api/v1/sessions/${one.session_id}/deactivate`, session_id: one.session_id }),
+  pauseSession: (one) => wantInstead("deactivate", one),
 
   /** Show the session in use, or the one given; return its state in words. @param {string} [session_id] */
   displaySessionStatus(session_id = current.peek()?.session_id) {
     const one = session_id ? sessionOf(session_id) : null;
     if (!one) return t("home.empty");
     go(`session/${one.session_id}`);
-    return `${sizeName(one.allowance_octets)}: ${t(`state.${one.state}`)}`;
+    return `${sizeName(one.allowance_octets)}: ${t(`state.${stateOf(one)}`)}`;
   },
 };
 
@@ -281,15 +414,27 @@ Object.assign(window, { SessionManager });
 /** Take up what a reload or a lost network interrupted. */
 export async function resumeRoads() {
   if (!account.peek()) return;
+  if (ordering.peek()) {
+    const { value } = ordering;
+    place(/** @type {Ordering} */ (value)).then(
+      (one) => one && alone(one.session_id),
+      (error) => say(words(error)),
+    );
+  }
   await flush();
   const roads = await db.all("roads");
   for (const { session_id, paused } of roads) {
     const one = sessionOf(session_id);
-    if (one && isUnderWay(one) && !paused) alone(session_id);
+    if (one && isUnderWay(one) && !paused) alone(session_id).catch(() => {});
     else if (one && !isUnderWay(one)) await db.remove("roads", session_id);
   }
   const gone = (await db.all("packages")).filter((kept) => !sessions.peek().some((one) => one.session_id === kept.session_id));
   for (const { session_id } of gone) await db.remove("packages", session_id);
 }
 
-addEventListener("online", () => resumeRoads().catch(() => {}));
+onReach((reach) => {
+  if (reach !== "yes" || !account.peek()) return;
+  refresh()
+    .then(resumeRoads)
+    .catch(() => {});
+});

@@ -1,9 +1,11 @@
 // What the app knows, as signals; a copy on the device makes a start without network show the same.
 
 import * as api from "./api.js";
+import { clockError, now, setClockError } from "./clock.js";
 import * as db from "./db.js";
 import { speak, t } from "./i18n.js";
 import { computed, effect, signal } from "./state.js";
+import { onTabs, tellTabs } from "./tabs.js";
 
 /** @import {Account, Action, Activity, Environment, FreeAllowance, InternetSession, Offer, Pass} from "./types.d.ts" */
 /** @import {PhoneStatus, Preferences, Progress, Toast} from "./types.d.ts" */
@@ -25,18 +27,32 @@ export const ready = signal(false);
 export const esimOff = signal(false);
 /** @type {Signal<Toast[]>} */ export const toasts = signal([]);
 export const reachable = signal(navigator.onLine);
+/** Whether the WiFi answers with its own login page instead of the server. */
+export const portal = signal(false);
+/** Counts the packets that were brought to the lab phone's card: its contents are worth another look. */
+export const carried = signal(0);
+/** Whether news come as they happen; otherwise the app asks. */
+export const streaming = signal(false);
+/** An order that the server has not answered yet. @type {Signal<import("./types.d.ts").Ordering | null>} */
+export const ordering = signal(null);
+/** The sessions of each eSIM in the order of use, as far as this device knows it. @type {Signal<Record<string, string[]>>} */
+export const cardOrder = signal({});
+/** The state of a profile at the SM-DP+, by its eSIM. @type {Signal<Record<string, string>>} */
+export const profiles = signal({});
 /** @type {Signal<Preferences>} */
 export const preferences = signal({ theme: "system", language: "", low_data: false, alerts: true });
 
 const ENDED = ["exhausted", "expired", "revoked", "failed"];
 const STORED = ["stored", "active", "paused"];
-/** @param {InternetSession} one */ export const isEnded = (one) => ENDED.includes(one.state);
-/** @param {InternetSession} one */ export const isStored = (one) => STORED.includes(one.state);
+/** The state to show: past its last day a session has expired, also before the server says so. @param {InternetSession} one */
+export const stateOf = (one) => (!ENDED.includes(one.state) && now() >= one.valid_until ? "expired" : one.state);
+/** @param {InternetSession} one */ export const isEnded = (one) => ENDED.includes(stateOf(one));
+/** @param {InternetSession} one */ export const isStored = (one) => STORED.includes(stateOf(one));
 /** @param {InternetSession} one */ export const isUnderWay = (one) => !isEnded(one) && !isStored(one);
 /** @param {string} id */ export const sessionOf = (id) => sessions.value.find((one) => one.session_id === id) ?? null;
 /** The one to show first: the network says it is in use. */
 export const current = computed(
-  () => sessions.value.find((one) => one.state === "active") ?? sessions.value.find((one) => one.state === "paused") ?? null,
+  () => sessions.value.find((one) => stateOf(one) === "active") ?? sessions.value.find((one) => stateOf(one) === "paused") ?? null,
 );
 
 /**
@@ -67,14 +83,17 @@ export function say(text, { action, about = text } = {}) {
   if (!action) setTimeout(() => (toasts.value = toasts.value.filter((one) => one.id !== id)), 7000);
 }
 
-/** Words for a refusal: ours where we have better ones, else the server's. @param {unknown} error */
+/**
+ * The text for a refusal: each code of the server has its own, in both languages. A newer server can have a code that this app
+ * does not know; then its number helps whoever is asked for help.
+ * @param {unknown} error
+ */
 export function words(error) {
   if (!(error instanceof api.Problem)) return t("problem.unexpected");
-  const key = `problem.${error.code}`;
   try {
-    return t(key, error.facts);
+    return t(`problem.${error.code}`, { tries_left: "", ...error.facts });
   } catch {
-    return error.message;
+    return t("problem.other", { code: error.code });
   }
 }
 
@@ -118,12 +137,14 @@ export function fromServer(raw) {
 
 /** @type {((before: InternetSession[], after: InternetSession[]) => void)[]} */
 export const onChange = [];
+/** When each session was last told by an answer or an event of its own: an older list must not undo that. @type {Map<string, number>} */
+const told = new Map();
 
 /** @param {InternetSession[]} list */
 async function keep(list) {
   const before = sessions.peek();
   sessions.value = list;
-  asOf.value = Date.now();
+  asOf.value = now();
   for (const listener of onChange) listener(before, list);
   await db.replace("sessions", list);
   await db.put("kv", asOf.value, "as_of");
@@ -139,6 +160,7 @@ export function apply(news) {
   const list = sessions.peek();
   const at = list.findIndex((one) => one.session_id === news.session_id);
   if (at < 0) return false;
+  told.set(news.session_id, performance.now());
   const one = { ...list[at] };
   if (news.state) Object.assign(one, { state: news.state, reason: news.reason ?? null });
   if (news.used !== undefined) {
@@ -148,17 +170,43 @@ export function apply(news) {
     one.as_of = instant(news.as_of);
     if (news.used && one.as_of) one.seen ??= { at: one.as_of, used_octets: news.used };
   }
-  keep(list.with(at, one)).catch(() => {});
+  keep(list.map((other) => (other.session_id === one.session_id ? one : other))).catch(() => {});
   return true;
 }
 
 /** Put one session's news in its place. @param {any} raw */
 export async function receive(raw) {
   const one = fromServer(raw);
+  told.set(one.session_id, performance.now());
   const list = sessions.peek();
-  const at = list.findIndex((other) => other.session_id === one.session_id);
-  await keep(at < 0 ? [one, ...list] : list.with(at, one));
+  const known = list.some((other) => other.session_id === one.session_id);
+  await keep(known ? list.map((other) => (other.session_id === one.session_id ? one : other)) : [one, ...list]);
   return one;
+}
+
+/** @param {{session_id: string}} a @param {{session_id: string}} b */
+const newestFirst = (a, b) => (a.session_id < b.session_id ? 1 : -1);
+
+/** The stored sessions that are not in use, in the order in which the eSIM uses them. */
+export const storedInOrder = () => {
+  const place = (/** @type {InternetSession} */ one) => {
+    const at = cardOrder.value[one.esim_id]?.indexOf(one.session_id) ?? -1;
+    return at < 0 ? 99 : at;
+  };
+  return sessions.value
+    .filter((one) => isStored(one) && one !== current.value)
+    .sort((a, b) => place(a) - place(b) || a.valid_until - b.valid_until || a.ordered_at - b.ordered_at);
+};
+
+/** Load the order of use of every eSIM that holds several sessions. */
+export async function loadOrders() {
+  const stored = sessions.peek().filter(isStored);
+  const several = new Set(stored.map((one) => one.esim_id).filter((id, at, all) => all.indexOf(id) !== at));
+  for (const id of several) {
+    const { order } = await api.read(`/api/v1/esims/${id}/sessions`);
+    cardOrder.value = { ...cardOrder.peek(), [id]: order };
+    await db.put("kv", cardOrder.value, "card_order");
+  }
 }
 
 /** Counts the looks at the server. */
@@ -167,11 +215,18 @@ let refreshing = /** @type {Promise<void> | null} */ (null);
 /** Load everything that can have changed. Calls at the same time share one. */
 export const refresh = () =>
   (refreshing ??= (async () => {
+    const began = performance.now();
     try {
       const { sessions: list, free: allowance } = await api.read("/api/v1/sessions");
       free.value = allowance ?? null;
-      await keep(list.map(fromServer));
+      const newer = (/** @type {InternetSession} */ one) => (told.get(one.session_id) ?? 0) > began;
+      const kept = sessions.peek().filter(newer);
+      const rest = list.map(fromServer).filter((/** @type {InternetSession} */ one) => !newer(one));
+      await keep([...kept, ...rest].sort(newestFirst));
       asked.value += 1;
+    } catch (error) {
+      if (error instanceof api.Problem && error.status === 401) await signedOutElsewhere();
+      throw error;
     } finally {
       refreshing = null;
     }
@@ -204,15 +259,29 @@ export async function signedIn(login) {
   await db.put("kv", login.account, "account");
 }
 
+/** Forget this person on the screen, in this tab. */
+function clear() {
+  api.setCsrf("");
+  account.value = asOf.value = pass.value = free.value = ordering.value = null;
+  sessions.value = actions.value = activity.value = [];
+  progress.value = profiles.value = cardOrder.value = {};
+  esimOff.value = false;
+}
+
 /** Forget this person: nothing of theirs stays on the device. */
 export async function forget() {
+  clear();
   await db.wipe();
-  api.setCsrf("");
-  account.value = asOf.value = pass.value = null;
-  sessions.value = actions.value = activity.value = [];
-  progress.value = {};
-  esimOff.value = false;
   await db.put("kv", preferences.value, "preferences");
+  tellTabs("signed_out");
+}
+onTabs("signed_out", clear);
+
+/** The LoginSession was ended from another device, or by time. */
+async function signedOutElsewhere() {
+  if (!account.peek()) return;
+  await forget();
+  say(t("account.signed_out"));
 }
 
 /** Read what the device keeps. */
@@ -222,28 +291,37 @@ export async function load() {
   account.value = (await kv("account")) ?? null;
   offers.value = (await kv("offers")) ?? [];
   environment.value = (await kv("environment")) ?? null;
+  setClockError((await kv("clock_error")) ?? 0);
+  ordering.value = (await kv("ordering")) ?? null;
+  cardOrder.value = (await kv("card_order")) ?? {};
   asOf.value = (await kv("as_of")) ?? null;
   pass.value = (await kv("pass")) ?? null;
-  sessions.value = (await db.all("sessions")).sort((a, b) => (a.session_id < b.session_id ? 1 : -1));
+  sessions.value = (await db.all("sessions")).sort(newestFirst);
   actions.value = (await db.all("outbox")).sort((a, b) => a.since - b.since);
   activity.value = (await db.all("activity")).sort((a, b) => b.at - a.at);
   await speak(preferences.value.language);
 }
 
-/** Ask the server who we are and what there is. */
+/** Ask the server who we are and what there is; on a slow network nothing waits for something else. */
 export async function connect() {
-  const [{ offers: list }, surroundings] = await Promise.all([api.read("/api/v1/offers"), api.read("/api/v1/environment")]);
+  const catalogue = Promise.all([api.read("/api/v1/offers"), api.read("/api/v1/environment")]);
+  const mine = account.peek() ? Promise.all([refresh(), loadPass()]) : null;
+  const login = api.read("/api/v1/account");
+  const all = await Promise.allSettled([catalogue, login, mine]);
+  if (all[0].status === "rejected") throw all[0].reason;
+  const [{ offers: list }, surroundings] = all[0].value;
   offers.value = list;
   environment.value = surroundings;
-  await Promise.all([db.put("kv", list, "offers"), db.put("kv", surroundings, "environment")]);
-  try {
-    await signedIn(await api.read("/api/v1/account"));
-  } catch (error) {
-    if (!(error instanceof api.Problem) || error.status !== 401) throw error;
-    if (account.peek()) await forget();
-    return;
+  await db.put("kv", list, "offers");
+  await db.put("kv", surroundings, "environment");
+  await db.put("kv", clockError(), "clock_error");
+  if (all[1].status === "rejected") {
+    if (!(all[1].reason instanceof api.Problem) || all[1].reason.status !== 401) throw all[1].reason;
+    return signedOutElsewhere();
   }
-  await Promise.all([refresh(), loadPass()]);
+  await signedIn(all[1].value);
+  if (all[2].status === "rejected") throw all[2].reason;
+  if (!mine) await Promise.all([refresh(), loadPass()]);
 }
 
 effect(() => {

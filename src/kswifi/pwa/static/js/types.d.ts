@@ -58,6 +58,7 @@ export interface Environment {
   lab_origin: string | null;
   passkey_rp_id: string | null;
   stored_session_starts: boolean;
+  support?: { whatsapp: string | null; phone: string | null; email: string | null };
 }
 
 /** A package on this device; ``octets`` may still be only its beginning. */
@@ -112,16 +113,19 @@ export interface Road {
   paused: boolean;
 }
 export interface Progress {
-  stage: "prepare" | "download" | "verify" | "transfer" | "ready";
+  stage: "prepare" | "download" | "verify" | "transfer" | "install" | "ready";
   received: number;
   total: number | null;
   running: boolean;
+  /** Another tab walks this road. */
+  elsewhere?: boolean;
   problem: string | null;
 }
 export interface Activity {
   at: number;
   session_id: string;
   what: string;
+  reason?: string | null;
   sequence: string;
 }
 export interface Preferences {
@@ -175,4 +179,11 @@ export interface CardContents {
   wants_order: string[];
   wants_next: boolean;
   packets_waiting: number;
+}
+/** An order that is sent with the same key until it is answered. */
+export interface Ordering {
+  offer_id: string;
+  key: string;
+  new_esim: boolean;
+  since: number;
 }

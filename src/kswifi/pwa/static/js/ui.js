@@ -48,11 +48,11 @@ const ROUND = 2 * Math.PI * R;
 
 /**
  * A ring that empties. `share` is what is left of the whole, from 0 to 1; null draws a full, dotted one.
- * @param {{share: number | null, label: string, children?: any}} props
+ * @param {{share: number | null, label: string, small?: boolean, children?: any}} props
  */
-export function Ring({ share, label, children }) {
+export function Ring({ share, label, small, children }) {
   const full = share ?? 1;
-  return html`<div class="ring" role="img" aria-label=${label}>
+  return html`<div class=${`ring ${small ? "small" : ""}`} role="img" aria-label=${label}>
     <svg viewBox="0 0 240 240" aria-hidden="true" fill="none">
       <defs>
         <linearGradient id="g" x1="1" y1="0" x2="0" y2="1">

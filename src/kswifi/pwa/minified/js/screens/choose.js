@@ -1,34 +1,37 @@
-/*652eae8c6dee9e1af58af81711a2cec0c87d24363412608a43a5f982d93c9f16*/
-import{change as J,Problem as K,read as L}from"../api.js";import{formatNaira as z,formatOctets as k,lastDay as Q,sizeName as U}from"../format.js";import{t as s}from"../i18n.js";import{SessionManager as I}from"../road.js";import{useEffect as V,useState as p}from"../state.js";import{connection as X,free as Y,offers as u,pass as Z,reachable as E,words as y}from"../store.js";import{Heading as ee,html as a,Icon as H,Insecure as se,Note as h,Size as oe}from"../ui.js";const ae=o=>Q(new Date(new Date().setHours(24,0,0,0)).getTime()+o.valid_days*864e5),te=o=>y(new K(409,o.code,o.words));function ne({offer:o,chosen:n,choose:l,over:i}){const r=o.price_kobo===0;return a`<label class="pick"><input
+/*cc2324ba8ed88ff20af2306bed56a221f6024d8fdb678c41eaa1d1751199ead1*/
+import{change as te,Problem as se,read as oe}from"../api.js";import{now as N}from"../clock.js";import*as H from"../db.js";import{formatNaira as K,formatOctets as I,lastDay as ne,sizeName as ae,when as Y}from"../format.js";import{t as e}from"../i18n.js";import{SessionManager as S,trustedKeys as ie}from"../road.js";import{useEffect as ce,useState as d}from"../state.js";import{connection as le,free as re,offers as m,ordering as de,pass as v,phone as $e,words as A}from"../store.js";import{Heading as fe,html as o,Icon as h,Insecure as ue,Note as b,Size as pe}from"../ui.js";function be(s){const a=new Date(new Date(N()).setHours(24,0,0,0)).getTime()+s.valid_days*864e5,n=v.value?.active&&v.value.ends_at?Date.parse(v.value.ends_at):1/0;return ne(Math.min(a,n))}const me=s=>A(new se(409,s.code,s.words,s.facts));function he(s){const a=c=>`${new Date(c).toISOString().replace(/[-:]/g,"").slice(0,15)}Z`,n=["BEGIN:VCALENDAR","VERSION:2.0","PRODID:-//KSWiFi//app//EN","BEGIN:VEVENT",`UID:free-data-${s}@kswifi`,`DTSTAMP:${a(N())}`,`DTSTART:${a(s)}`,`SUMMARY:${e("remind.event")}`,`URL:${location.origin}/#/choose`,"BEGIN:VALARM","ACTION:DISPLAY","TRIGGER:PT0S",`DESCRIPTION:${e("remind.event")}`,"END:VALARM","END:VEVENT","END:VCALENDAR"];return`data:text/calendar,${encodeURIComponent(n.join(`\r
+`))}`}function we({offer:s,chosen:a,choose:n,over:c}){const $=s.price_kobo===0;return o`<label class="pick"><input
 type="radio"
 name="offer"
-value=${o.id}
-checked=${n}
-disabled=${!!i}
-onChange=${l}
-aria-label=${o.title}
-aria-describedby=${`about-${o.id}`}
-/><span class="pass"><span class="row between"><span class="grow"><${oe} octets=${o.allowance_octets} /></span><span class=${`badge ${r?"line":""}`}>${r?s("badge.free"):s("badge.unlimited")}</span><span class="tick"><${H} name="check" /></span></span><span class="small soft" id=${`about-${o.id}`}>${r?"":`${z(o.price_kobo)} · `}
-${i||s("until",{day:ae(o)})}</span></span></label>`}const q=({title:o,offers:n,chosen:l,choose:i,over:r})=>n.length>0&&a`<fieldset class="stack"><legend style="margin-bottom:.75rem"><h2>${o}</h2></legend>${n.map(c=>a`<${ne}
-key=${c.id}
-offer=${c}
-chosen=${l===c.id}
-choose=${()=>i(c.id)}
-over=${r(c)}
-/>`)}</fieldset>`;function ie(){const o=Y.value,n=o?.left_octets??1/0,l=!!Z.value?.active,[i,r]=p({}),[c,A]=p(!1),[g,G]=p(0),_=e=>{A(e.waiting),G(e.tranche_octets),r(Object.fromEntries(e.offers.filter($=>$.refusal).map($=>[$.offer_id,$.refusal])))};V(()=>{L("/api/v1/free-data").then(_,()=>{})},[]);const f=e=>{if(l||e.price_kobo>0)return"";const $=i[e.id];return $?te($):(e.allowance_octets??0)>n?s("choose.over"):""},M=u.value.filter(e=>e.price_kobo===0&&!f(e)),j=Object.entries(i).find(([,e])=>e.do==="join_waiting_list"),b=Object.values(i).find(e=>/verify|redeem/.test(e.do))?.do,[R,C]=p(""),m=R||(M.at(-1)?.id??""),[w,T]=p(!1),[W,S]=p(!1),[B,v]=p(""),t=u.value.find(e=>e.id===m),d=X.value,D=d==="unknown"||d==="mobile",O=!!(t&&t.price_kobo>0&&!l),x=!!(t&&!f(t))&&E.value&&d!=="line"&&d!=="offline"&&(!D||w)&&!W&&isSecureContext;async function F(){if(!(!t||!x)){S(!0),v("");try{const e=await I.startSessionDownload(t.allowance_octets);I.showDownloadProgress(e.session_id)}catch(e){v(y(e)),S(!1)}}}const N=u.value.filter(e=>e.price_kobo===0),P=u.value.filter(e=>e.price_kobo>0);return a`
-<${ee} title=${s("choose.title")} lead=${s("home.lead")} />${o&&a`<div class="card"><div class="row between wrap"><b>${s("choose.allowance")}</b><span class="num">${s("choose.left",{left:k(n),all:k(o.octets)})}</span></div><div class="gauge" aria-hidden="true"><i style=${{width:`${n/o.octets*100}%`}}></i></div></div>`}<${q} title=${s("choose.free",{days:N[0]?.valid_days??0})} offers=${N} chosen=${m} choose=${C} over=${f} />${g>0&&a`<p class="small soft">${s("choose.parts",{part:k(g)})}</p>`}<${q} title=${s("choose.paid",{days:P[0]?.valid_days??0})} offers=${P} chosen=${m} choose=${C} over=${f} />${!b&&a`<a class="btn plain" style="justify-self:start" href="#/free">${s("free.have")}</a>`}
-${j&&a`
-<${h} icon="clock" live>${s(c?"wait.joined":"wait.lead")}<//>${!c&&a`<button
-class="btn quiet wide"
-disabled=${!E.value}
-onClick=${()=>J("/api/v1/free-data/waiting",{offer_id:j[0]}).then(_,e=>v(y(e)))}
->${s("wait.join")}</button>`}
-`}<${se} />${d==="line"&&a`<${h} kind="warning" icon="wifi" live>${s("choose.not_wifi")}<//>`}
-${d==="offline"&&a`<${h} kind="warning" icon="noline" live>${s("choose.offline")}<//>`}
-${D&&!O&&a`<label class="item card" style="display:flex"><input class="switch" type="checkbox" role="switch" checked=${w} onChange=${()=>T(!w)} /><span class="grow">${s(d==="mobile"?"choose.mobile":"choose.ask")}</span></label>`}
-${B&&a`<${h} kind="error" live>${B}<//>`}<div class="act stick">${O?a`
-<a class="btn wide" href="#/pass">${s("pass.buy",{price:z(t?.price_kobo??0)})}</a><p class="small soft centre">${s("pass.see")}</p>
-`:b&&!t&&!l?a`<a class="btn wide" href="#/free">${s(`free.${b}`)}</a>`:a`
-<button class="btn wide" disabled=${!x} onClick=${F}><${H} name="down" />${s("choose.button")}</button><p class="small soft centre">${t?s("choose.tiny",{size:U(t.allowance_octets)}):s("choose.pick")}</p>
+value=${s.id}
+checked=${a}
+disabled=${!!c}
+onChange=${n}
+aria-label=${s.title}
+aria-describedby=${`about-${s.id}`}
+/><span class="pass"><span class="row between"><span class="grow"><${pe} octets=${s.allowance_octets} /></span><span class=${`badge ${$?"line":""}`}>${$?e("badge.free"):e("badge.unlimited")}</span><span class="tick"><${h} name="check" /></span></span><span class="small soft" id=${`about-${s.id}`}>${$?"":`${K(s.price_kobo)} · `}
+${c||e("until",{day:be(s)})}</span></span></label>`}const C=({title:s,offers:a,chosen:n,choose:c,over:$})=>a.length>0&&o`<fieldset class="stack"><legend style="margin-bottom:.75rem"><h2>${s}</h2></legend>${a.map(r=>o`<${we}
+key=${r.id}
+offer=${r}
+chosen=${n===r.id}
+choose=${()=>c(r.id)}
+over=${$(r)}
+/>`)}</fieldset>`,ke=({keep:s})=>o`<${b} icon="chip">${e("new_esim.next")}<button class="btn plain inline" onClick=${()=>H.remove("kv","new_esim").then(s)}>${e("new_esim.undo")}</button><//>`;function ve(){const s=re.value,a=s?.left_octets??1/0,n=!!v.value?.active,[c,$]=d({}),[r,F]=d(!1),[R,W]=d(0),T=t=>{F(t.waiting),W(t.tranche_octets),$(Object.fromEntries(t.offers.filter(l=>l.refusal).map(l=>[l.offer_id,l.refusal])))},[Z,O]=d(!1);ce(()=>{oe("/api/v1/free-data").then(T,()=>{}),ie().catch(()=>{}),H.get("kv","new_esim").then(O)},[]);const f=t=>{if(n||t.price_kobo>0)return"";const l=c[t.id];return l?me(l):(t.allowance_octets??0)>a?e("choose.over"):""},P=m.value.filter(t=>t.price_kobo===0&&!f(t)),_=Object.entries(c),V=_.find(([,t])=>t.do==="join_waiting_list"),g=_.find(([,t])=>/verify|redeem/.test(t.do))?.[1].do,j=_.map(([,t])=>Date.parse(String(t.facts.wait_until??""))).filter(t=>t>N()),w=!P.length&&j.length?Math.min(...j):null,[q,y]=d(""),J=n?m.value.find(t=>t.price_kobo>0):void 0,k=q||((J??P[0])?.id??""),[B,E]=d(!1),[Q,M]=d(!1),[L,u]=d(""),i=m.value.find(t=>t.id===k),p=le.value,G=de.value,X=!!(i&&i.price_kobo>0&&!n),ee=t=>te("/api/v1/free-data/waiting",{offer_id:t}).then(T,l=>u(A(l)));async function x(){if(!i)return u(e("choose.pick"));if(f(i))return u(f(i));if($e.value&&p!=="wifi")return u(e(p==="line"?"choose.not_wifi":"choose.offline"));if(!B&&(p==="unknown"||p==="mobile"))return E(!0);E(!1),M(!0),u("");try{const t=await S.startSessionDownload(i.allowance_octets);t&&S.showDownloadProgress(t.session_id)}catch(t){u(A(t))}M(!1)}const U=m.value.filter(t=>t.price_kobo===0),D=m.value.filter(t=>t.price_kobo>0),z=e("choose.paid",{days:D[0]?.valid_days??0});return o`
+<${fe} title=${e("choose.title")} lead=${e("home.lead")} />${s&&o`<div class="card"><div class="row between wrap"><b>${e("choose.allowance")}</b><span class="num">${e("choose.left",{left:I(a),all:I(s.octets)})}</span></div><div class="gauge" aria-hidden="true"><i style=${{width:`${a/s.octets*100}%`}}></i></div></div>`}
+${Z&&o`<${ke} keep=${()=>O(!1)} />`}
+${n&&o`<${C} title=${z} offers=${D} chosen=${k} choose=${y} over=${f} />`}<${C} title=${e("choose.free",{days:U[0]?.valid_days??0})} offers=${U} chosen=${k} choose=${y} over=${f} />${R>0&&o`<p class="small soft">${e("choose.parts",{part:I(R)})}</p>`}
+${!n&&o`<${C} title=${z} offers=${D} chosen=${k} choose=${y} over=${f} />`}
+${!g&&o`<a class="btn plain" style="justify-self:start" href="#/free">${e("free.have")}</a>`}<${ue} /><div class="act stick">${L&&o`<${b} kind="error" live>${L}<//>`}
+${w!==null&&!i&&o`<${b} icon="clock">${e("wait.until",{at:Y(w)})}<//>`}
+${G?o`
+<${b} icon="clock" live><b>${e("ordering.title")}</b> ${e("ordering.lead",{since:Y(G.since)})}<//><button class="btn plain wide" onClick=${()=>S.takeBackOrder()}>${e("intent.undo")}</button>
+`:B?o`
+<${b} icon="wifi" live>${e(p==="mobile"?"choose.mobile":"choose.ask")}<//><button class="btn wide" onClick=${x}><${h} name="down" />${e(p==="mobile"?"choose.mobile_yes":"choose.ask_yes")}</button><button class="btn plain wide" onClick=${()=>E(!1)}>${e("choose.ask_no")}</button>
+`:X?o`
+<a class="btn wide" href="#/pass">${e("pass.buy",{price:K(i?.price_kobo??0)})}</a><p class="small soft centre">${e("pass.see")}</p>
+`:g&&!i&&!n?o`<a class="btn wide" href="#/free">${e(`free.${g}`)}</a>`:V&&!i?o`
+<${b} icon="clock" live>${e(r?"wait.joined":"wait.lead")}<//>${!r&&o`<button class="btn wide" onClick=${()=>ee(V[0])}><${h} name="bell" />${e("wait.join")}</button>`}
+`:w!==null&&!i?o`<a class="btn wide" download="kswifi.ics" href=${he(w)}><${h} name="bell" />${e("remind.button")}</a>`:o`
+<button class="btn wide" disabled=${Q||!isSecureContext} onClick=${x}><${h} name="down" />${e("choose.button")}</button><p class="small soft centre">${i?e("choose.tiny",{size:ae(i.allowance_octets)}):e("choose.pick")}</p>
 `}</div>
-`}export{ie as default};
+`}export{ve as default};

@@ -1,2 +1,2 @@
-/*08b3ea9a76efe11bb2e179332f2b1ed2df8db5bdacb6b049575afc6cb764d1b3*/
-const o={home:()=>import("./home.js"),free:()=>import("./free.js"),choose:()=>import("./choose.js"),progress:()=>import("./progress.js"),activate:()=>import("./activate.js"),session:()=>import("./session.js"),pass:()=>import("./pass.js"),esim:()=>import("./esim.js"),account:()=>import("./account.js"),settings:()=>import("./settings.js"),help:()=>import("./help.js")};export{o as SCREENS};
+/*798dd02765f602bec4ff4e2aa578835c88c299b7fb9d41505bce5fb9285c77dd*/
+const o={home:()=>import("./home.js"),free:()=>import("./free.js"),choose:()=>import("./choose.js"),progress:()=>import("./progress.js"),activate:()=>import("./activate.js"),session:()=>import("./session.js"),pass:()=>import("./pass.js"),esim:()=>import("./esim.js"),account:()=>import("./account.js"),settings:()=>import("./settings.js"),help:()=>import("./help.js"),device:()=>import("./device.js")};export{o as SCREENS};

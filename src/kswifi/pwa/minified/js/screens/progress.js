@@ -1,19 +1,25 @@
-/*6892d7859523b4fc7b0c83f6d5f447f07b1f51c3a005f8c25607da3873e71b27*/
-import{formatOctets as d,lastDay as z,sizeName as C}from"../format.js";import{t as s}from"../i18n.js";import{SessionManager as b,storedPackage as D}from"../road.js";import{go as q}from"../router.js";import{useEffect as E,useState as N}from"../state.js";import{isEnded as O,isStored as P,phone as H,progress as I,sessionOf as M}from"../store.js";import{Heading as k,html as n,Icon as l,Note as y}from"../ui.js";function j({id:r}){const[v,_]=N(""),a=M(r),c=I.value[r],S=a?.state;if(E(()=>{a&&!v&&D(a).then(t=>t&&_(t.kid),()=>{})},[S]),!a)return n`<${k} title=${s("session.unknown")} /><a class="btn quiet wide" href="#/home">${s("nav.home")}</a>`;const e=P(a)||a.state==="exhausted",$=O(a)&&!e,o=e?3:["downloaded","transferring"].includes(a.state)?2:1,p=C(a.allowance_octets),x=a.allowance_octets===null?p:d(a.allowance_octets),m=c?.received??0,i=c?.total??a.package_octets,f=$?s(`state.${a.state}`):e?s("progress.ready"):o===2?s("progress.transferring"):s("progress.downloading",{size:p}),u=o===2&&!H.value,g=c?.running===!1||!c,w=t=>o>t||e?"done":o===t?"now":"",h=t=>o>t||e?n`<${l} name="check" />`:t;return n`
-<${k} title=${f} lead=${$?a.reason??"":s("until",{day:z(a.valid_until)})} /><div class="card"><div class="road" aria-hidden="true"><span class=${`node ${o>=1?"on":""}`}><${l} name="wifi" /></span><span class=${`leg ${o>=2?"on":o===1&&!g?"on moving":""}`}></span><span class=${`node ${o>=2?"on":""}`}><${l} name="phone" /></span><span class=${`leg ${e?"on":o===2&&!g&&!u?"on moving":""}`}></span><span class=${`node ${e?"on":""}`}><${l} name="chip" /></span></div></div><ol class="steps card"><li class=${w(1)}><span class="bullet">${h(1)}</span><b>${s(o>1?"progress.downloaded":"progress.downloading",{size:p})}</b><div class="body small"><span class="soft">${s("progress.right",{size:x,octets:i?d(i):"…"})}</span>${o===1&&i?n`
+/*464b58e5a28f7615d141a449d9be40f4d851033f6ce933d16a4d330ed7e07c98*/
+import{formatOctets as v,lastDay as z,sizeName as _}from"../format.js";import{t as s}from"../i18n.js";import{Meter as C}from"../meter.js";import{packageOf as D,SessionManager as w,wasRefused as q}from"../road.js";import{go as E}from"../router.js";import{useEffect as M,useState as N}from"../state.js";import{endOf as R}from"../steps.js";import{isEnded as B,isStored as y,phone as H,profiles as I,progress as P,sessionOf as W,stateOf as j}from"../store.js";import{Support as A}from"../support.js";import{Heading as S,html as e,Icon as l,Note as O}from"../ui.js";const F=({one:o,sealed:r})=>e`
+<div class="hero"><${C} one=${o} small /><span class="badge line">${s("stored.badge")}</span></div><ul class="list checks"><li class="item"><span class="dot"><${l} name="check" /></span><span class="grow">${s("progress.downloaded",{size:_(o.allowance_octets)})}</span></li>${r&&e`<li class="item"><span class="dot"><${l} name="seal" /></span><span class="grow">${s("seal.ok")}</span></li>`}<li class="item"><span class="dot"><${l} name="chip" /></span><span class="grow">${s("progress.proved")}</span></li></ul>
+`,G=({at:o,moving:r,done:$})=>e`<div class="card"><div class="road" aria-hidden="true"><span class="node on"><${l} name="wifi" /></span><span class=${`leg ${o>1?"on":r?"on moving":""}`}></span><span class=${`node ${o>1?"on":""}`}><${l} name="phone" /></span><span class=${`leg ${$?"on":o===2&&r?"on moving":""}`}></span><span class=${`node ${$?"on":""}`}><${l} name="chip" /></span></div></div>`;function J({id:o}){const[r,$]=N(!1),a=W(o),i=P.value[o],x=a?.state;if(M(()=>{a&&y(a)&&!r&&D(a).then(g=>$(!!g),()=>{})},[x]),!a)return e`<${S} title=${s("session.unknown")} /><a class="btn quiet wide" href="#/home">${s("nav.home")}</a>`;const n=y(a)||j(a)==="exhausted",c=B(a)&&!n,d=n?3:["downloaded","transferring"].includes(a.state)?2:1,h=_(a.allowance_octets),m=i?.received??0,p=i?.total??a.package_octets,t=q(a),u=d===2&&!H.value&&!t,b=u&&I.value[a.esim_id]!=="downloaded",f=(i?.running===!1||!i)&&!t,k=[[c,R(a)],[n,s("progress.ready")],[t,s("refused.title")],[b,s("progress.waiting")],[d===2,s("progress.transferring")],[f,s("progress.paused",{size:h})],[!0,s("progress.downloading",{size:h})]].find(([g])=>g)?.[1];return e`
+<${S} title=${k} lead=${c?"":s("until",{day:z(a.valid_until)})} />${n?e`<${F} one=${a} sealed=${r} />`:e`
+<${G} at=${d} moving=${!f&&!b&&!t&&!c} done=${n} />${d===1&&!c&&e`<div class="card"><p class="soft">${s("progress.small",{octets:p?v(p):s("progress.few")})}</p>${p&&e`
 <div
 class="gauge"
 role="progressbar"
-aria-label=${f}
+aria-label=${k}
 aria-valuemin="0"
-aria-valuemax=${i}
+aria-valuemax=${p}
 aria-valuenow=${m}
-><i style=${{width:`${100*m/i}%`}}></i></div><span class="num">${s("progress.octets",{received:d(m),total:d(i)})}</span>
-`:null}
-${v&&n`<span class="row" style="gap:.4rem"><span class="mark"><${l} name="seal" /></span>${s("seal.ok")}</span>`}</div></li><li class=${w(2)}><span class="bullet">${h(2)}</span><b>${s(e?"progress.transferred":"progress.transferring")}</b><div class="body small"><span class="soft">${s(e?"progress.proved":"progress.transfer_lead")}</span></div></li><li class=${e?"done":""}><span class="bullet">${e?n`<${l} name="check" />`:3}</span><b>${s("progress.ready")}</b></li></ol>${c?.problem&&!e&&n`<${y} kind="error" live>${c.problem}<//>`}
-${u&&n`<${y} icon="chip">${s("progress.install")}<//>`}<div class="act stick">${e?n`<a class="btn wide" href=${`#/activate/${r}`}>${s("activate.button")}</a>`:$?n`<a class="btn wide" href="#/choose">${s("home.download")}</a>`:u?n`<a class="btn wide" href=${`#/activate/${r}`}>${s("activate.install")}</a>`:g?n`<button class="btn wide" onClick=${()=>b.resumeDownload(r)}><${l} name="play" />${s("resume")}</button>`:n`<button class="btn quiet wide" onClick=${()=>b.pauseDownload(r)}><${l} name="pause" />${s("pause")}</button>`}
-${!e&&!$&&n`<button
+><i style=${{width:`${100*m/p}%`}}></i></div><span class="num small">${s("progress.octets",{received:v(m),total:v(p)})}</span>
+`}</div>`}
+${d===2&&e`<p class="soft">${s(t?"refused.lead":u?"progress.install":"progress.transfer_lead")}</p>`}
+`}
+${i?.elsewhere&&!n&&e`<${O} icon="clock" live>${s("progress.elsewhere")}<//>`}
+${i?.problem&&!n&&e`<${O} kind="error" live>${i.problem}<//>`}
+${(t||a.state==="failed")&&e`<${A} about=${a.session_id} />`}<div class="act stick">${n?e`<a class="btn wide" href=${`#/activate/${o}`}>${s("activate.button")}</a>`:c?e`<a class="btn wide" href="#/choose">${s("home.download")}</a>`:u?e`<a class="btn wide" href=${`#/activate/${o}`}>${s("activate.install")}</a>`:f||t?e`<button class="btn wide" onClick=${()=>w.resumeDownload(o)}><${l} name="play" />${s(t?"refused.again":"resume")}</button>`:e`<button class="btn quiet wide" onClick=${()=>w.pauseDownload(o)}><${l} name="pause" />${s("pause")}</button>`}
+${!n&&!c&&e`<button
 class="btn plain wide"
-onClick=${async()=>{await b.cancel(r),q("home")}}
->${s("cancel")}</button>`}</div>
-`}export{j as default};
+onClick=${()=>{w.cancel(o),E("home")}}
+>${s(d===2?"session.give_back":"cancel")}</button>`}</div>
+`}export{J as default};

@@ -1,4 +1,4 @@
-/*37ac5b545419efb8e869d3e2a4aafc27c5d875b3b7f9409817db8784db2e42f3*/
+/*4ce624207e21d395a63a9ca5e44bbbd547f12837107a994a8d89bc72127b52a8*/
 var e=`
 back Back
 cancel Cancel
@@ -12,6 +12,7 @@ used used
 of of {size}
 until Until {day}
 as_of As of {age}.
+again Try again
 
 nav.
 label Main
@@ -23,7 +24,7 @@ skip Skip to the content
 
 connection.
 wifi WiFi
-line Line on
+line Your session
 mobile Mobile data
 offline Offline
 unknown Online
@@ -52,7 +53,7 @@ active Session Active
 paused Paused
 exhausted Finished
 expired Expired
-revoked Taken back
+revoked Ended
 failed Did not work
 
 home.
@@ -73,8 +74,12 @@ badge READY
 
 intent.
 badge WAITING FOR THE NETWORK
-title You asked for this.
-lead The network has not answered yet; it is sent as soon as you can be reached.
+title Waiting for the network.
+lead Asked at {since}. It is sent by itself as soon as there is an answer, until {until}.
+sent Sent. The network has not confirmed it yet.
+now Send now
+undo Take it back
+dropped What you asked for was not answered for a day, so it was dropped. Ask again if you still want it.
 
 meter.
 label {left} left of {all}
@@ -115,9 +120,12 @@ parts Given in parts of {part}: the next comes as you use the last, while there 
 pick Pick one of them.
 tiny {size}: only a few KB to download now
 not_wifi You are not on WiFi. Downloading now would spend the session you are using.
-offline You are offline. Find WiFi to download.
-ask I am on WiFi
-mobile You are on mobile data. Download all the same
+ask Are you on WiFi? On mobile data the download costs you a few KB.
+mobile You are on mobile data. The download costs you a few KB.
+offline This phone is offline. Find WiFi to download.
+ask_yes Yes, download
+ask_no Not now
+mobile_yes Download anyway
 
 badge.
 free FREE
@@ -193,23 +201,31 @@ state.refund_asked Looking whether it was used…
 state.refunding The money is on its way back
 state.refunded The money went back
 state.refund_refused The money will be sent back by hand
+unknown This payment is not known here
+failed_lead The payment did not go through, and your pass did not begin. Start again, or ask us with the number below.
+begun You began to pay at {at} and have not finished.
+go_on Go on paying
 
 wait.
 lead The free data is used up for now. We can tell you when there is some again.
 join Tell me when there is
 joined You are on the waiting list: you will be told.
+until There is free data again at {at}.
 
 progress.
 downloading Downloading {size} session…
 downloaded {size} session downloaded
-right A {size} right: {octets} to fetch
 octets {received} of {total}
 transferring Transferring to eSIM…
-transferred Transferred to eSIM
-transfer_lead The card stores the signed record and proves that it has it.
-proved The card has proved that it holds this session.
+transfer_lead The eSIM stores the session and confirms it.
+proved Your eSIM has confirmed that it holds this session.
 ready Session ready for activation
-install Your session is on this phone. Install its eSIM to go on.
+install Your session is downloaded. Install its eSIM on your phone to go on.
+small What is downloaded now is small: {octets}. The data itself flows later, when you browse.
+waiting Waiting for your phone
+paused Download of {size} paused
+elsewhere Another window of this app is doing this. This one goes on when that one is closed.
+few a few KB
 
 seal.
 ok Signature checked on this phone
@@ -227,14 +243,11 @@ offline Works without a network: your phone's line finds ours.
 
 active.
 title Session Active
-lead The network said so {age}.
+lead The network reported it {age}.
 
 line.
 on The line is on.
 on_lead The session becomes active with the first data that flows.
-used_up Your last session is finished.
-starts_stored This one starts by itself once it is on the eSIM. If you got it before the last one finished, activate it.
-needs_activation Activate this one before you leave the WiFi.
 
 system.
 android Android
@@ -242,7 +255,7 @@ ios iPhone
 
 how.
 title Switch the line on
-android Open Settings, then Network & internet, then SIMs | Choose KSWiFi and turn on Use SIM | Set Mobile data to KSWiFi
+android Open Settings, then Network & internet, then SIMs | Choose KSWiFi and turn on Use SIM | Set Mobile data to KSWiFi | Turn on Roaming for KSWiFi if there is no data
 ios Open Settings, then Mobile Service | Choose KSWiFi and turn on Turn On This Line | Set Mobile Data to KSWiFi, and turn on Data Roaming
 offline These steps are kept on your phone: they are here without a network too.
 
@@ -252,15 +265,19 @@ lead One tap, and your phone asks whether to add KSWiFi.
 one_tap Install on {system}
 wifi Installing needs WiFi, switching on does not.
 qr Or scan from another screen
-qr_lead Open this page on a second device and scan it with this phone's camera.
+qr_lead Sign in here on a second device, open this page there, and scan it with this phone's camera.
 qr_alt QR code that installs the eSIM
 manual Set up by hand
 smdp_address SM-DP+ address
-activation_code Activation code
+activation_code Matching ID
 apn APN
 user_name User name
 password Password
-honest Phones take eSIMs only from certified operators. If yours refuses this one, the session stays safe here and can be given back.
+honest Phones take eSIMs only from certified operators. If yours refuses this one, give the session back: nothing is lost.
+manual_lead A phone that asks for one code takes the whole code. A phone that asks for two takes the address and the matching ID.
+whole_code Whole code (LPA)
+waiting Nothing has arrived at the eSIM yet. This page changes by itself when your phone begins.
+fetching Your phone has fetched the eSIM and is installing it.
 
 session.
 unknown There is no such session here
@@ -270,6 +287,7 @@ continue Continue Session
 give_back Give it back
 seen What happened
 terms Terms
+failed This session did not work, and nothing was taken for it. Download another one, or ask us.
 
 statement.
 title History
@@ -279,6 +297,8 @@ when When
 dispute Something wrong with it?
 dispute_lead This is what the network reported, hour by hour: each figure can be checked. Write what is wrong, and it is looked into.
 save Save the statement
+week By week
+week_of Week of {day}
 
 dispute.
 all All of it
@@ -292,16 +312,21 @@ size Allowance
 used Used
 ordered Ordered
 until Until
-proof Proof of storage
+proof Confirmed by
 iccid eSIM (ICCID)
 key Signed with
 id Number
 units 1 GB is 1,000,000,000 bytes, counted both ways.
+for For
+paid Paid
+paid_at Paid at
+back Paid back
+by By
 
 proof.
-por receipt from the card
-install_result signed by the card
-provider_status told by the provider
+por the eSIM
+install_result the eSIM
+provider_status the provider
 
 esim.
 title Sessions on this eSIM
@@ -309,13 +334,13 @@ lead Used from the top down.
 empty Nothing is stored now
 up Up: {what}
 down Down: {what}
-place Place {n}, record {record}
-waits Will be written at the next WiFi
-off This eSIM is off. Use it under SIMs in the phone's settings, and the card learns what waits.
+place Number {n} in the order
+waits Not on the eSIM yet: it is brought there at the next WiFi.
+off This eSIM is off. Turn it on under SIMs in the phone's settings; then it is brought up to date.
 next Continue with the next
 next_hint When one is finished, without asking
 lab Open the lab phone
-ended Over
+ended Ended
 
 account.
 in Welcome back
@@ -331,9 +356,10 @@ sign_in Sign in
 sign_up Make an account
 forgot Forgot your password?
 show Show what I type
-offline This needs a network.
+offline No network now. You can fill in the form; press again when there is one.
 in.passkey Sign In with a Passkey
 new.passkey Sign Up with a Passkey
+signed_out You were signed out. Sign in again: your sessions are kept.
 
 field.
 identifier Phone number or email
@@ -348,9 +374,13 @@ recovery_code.hint Six groups of four
 
 recovery.
 title Write this down
-lead Your recovery code is the only way back in if you forget your password.
-once It is shown this once.
+lead If you forget your password, this recovery code is your way back in. It replaces any code from before.
+once It is shown this once. You can get a new one under You.
 done I wrote it down
+new New recovery code
+new_lead For when the old one is lost or somebody has seen it. Show once more that it is you.
+new_button Show a new code
+new_passkey Use a passkey
 
 passkey.
 why Your fingerprint, face or screen lock opens it. No password to remember.
@@ -364,6 +394,7 @@ removed The passkey is removed.
 used Used {age}
 made Made {at}
 have This device has a passkey already.
+not_used No passkey was used. Try again, or use your password.
 
 data.
 delete_passkey Delete with a passkey
@@ -372,7 +403,7 @@ lead Take all of it away as a file, or end it.
 save Save my data
 delete Delete my account
 sure Delete your account for good?
-sure_lead What is left of your sessions is lost, and every device is signed out. What was used is kept for the books, without your name.
+sure_lead What is left of your sessions is lost, and every device is signed out. What was used stays in the accounts, without your name.
 keep Keep it
 gone Your account is deleted.
 
@@ -387,7 +418,7 @@ alerts_hint At 50, 80, 95 and 100 %, and before a session ends
 alerts_denied Your browser does not let KSWiFi show notifications.
 insecure This page was opened without HTTPS. Here it cannot be installed, work offline or check a session's signature, so nothing is downloaded here.
 push Also when the app is closed
-push_hint Your browser's notifications. Off unless you say so.
+push_hint Your browser's notifications. Off until you turn them on.
 sign_out Sign out
 sure Sign out of this device?
 sure_lead Everything of yours is wiped from it. What is on the eSIM stays there.
@@ -403,17 +434,17 @@ language.
 system Auto
 
 push.
-ask Shall this phone tell you before it runs out?
-yes Tell me
-on You will be told, also when the app is closed.
+ask Get a message before it runs out?
+yes Message me
+on You get a message, also when the app is closed.
 
 about.
 title What is stored where
 lead KSWiFi asks nobody else for anything: no trackers, no other sites.
 device This device
-device.what The app, your sessions and their signed packages, what you asked for offline.
+device.what The app, your sessions with their signatures, what you asked for offline.
 card The eSIM
-card.what The signed record of each session, and the keys of the line.
+card.what Each stored session, and the keys of the line.
 server KSWiFi
 server.what Your phone number or email, and how much of each session is used. Never what you look at.
 held {size} on this device
@@ -429,7 +460,7 @@ reload Take it
 
 problem.
 unexpected Something went wrong here. Try again.
-offline No answer from the network. It goes on by itself when there is one.
+offline No answer from the network. Try again, or wait: what was begun goes on by itself.
 no_lab_phone The lab phone does not answer.
 card_refused The eSIM did not take it yet. It is tried again.
 es9_unreachable The profile server does not answer yet.
@@ -475,6 +506,83 @@ package_expired The time of this session is over.
 internal_error Something went wrong on our side.
 passkey_refused This passkey opens no account here.
 passkey_challenge_over That took too long. Try again.
+other This was refused. If it stays so, tell us this word: {code}
+captive_portal This WiFi wants you to log in first. Open your phone's WiFi settings.
+host_not_allowed This address of KSWiFi is not in use. Open it by its usual address.
+origin_not_allowed Open KSWiFi by its usual address.
+csrf_token_wrong Your sign-in was renewed meanwhile. Reload the page.
+headers_too_large Your browser sent too much. Clear its cookies for this page.
+body_too_large That is too long. Make it shorter.
+unsupported_media_type This app is too old. Reload the page.
+range_not_satisfiable The download has changed. Start it again.
+idempotency_key_missing This app is too old. Reload the page.
+idempotency_key_invalid This app is too old. Reload the page.
+idempotency_key_reused This was asked for in another form already. Try again.
+request_in_flight We are working on it. One moment.
+request_took_too_long It takes longer than usual. It is tried again.
+too_many_streams Too many windows of KSWiFi are open. Close one.
+last_event_id_invalid Reload the page.
+not_ready KSWiFi is starting. Try again in a moment.
+metrics_not_for_you This page is for the operator only.
+invalid_identifier This is no phone number and no email address. Write it like 0803 123 4567 or ada@example.ng.
+invalid_number One of the numbers cannot be right. Check it.
+invalid_request Something that you typed cannot be used. Check that it is neither empty nor too long.
+malformed_json This app is too old. Reload the page.
+malformed_request This app is too old. Reload the page.
+not_found There is nothing at this address.
+method_not_allowed This app is too old. Reload the page.
+weak_password This password is too easy to guess. Take 8 characters or more: three words are good.
+already_registered This number or address has an account already. Sign in, or use your recovery code.
+wrong_credentials Phone number, email or password is wrong.
+wrong_recovery_code Phone number, email or recovery code is wrong.
+not_signed_in Sign in first.
+login_expired Your sign-in has ended. Sign in again.
+sign_in_busy Many people are signing in now. Try again in a few seconds.
+passkeys_not_here Passkeys do not work at this address. Use your password.
+too_many_passkeys You have the most passkeys that are possible. Remove one first.
+unknown_passkey This passkey was removed already.
+unknown_phone_verification This code is no longer good. Ask for another.
+no_lab_message The lab has sent no message yet.
+push_endpoint_refused Your browser's message service cannot be used.
+push_key_invalid Your browser's message service cannot be used.
+unknown_push_subscription Messages were off already.
+unknown_offer This offer is no longer there. Choose another.
+nothing_to_pay This one costs nothing.
+unknown_payment There is no such payment of yours. Look under Unlimited pass.
+illegal_payment_transition This is not possible for this payment any more.
+no_receipt There is no receipt yet: it was not paid.
+not_the_gateway_in_use This way of paying is not in use.
+webhook_signature_wrong This message is not from the payment service.
+webhook_unreadable This message cannot be read.
+unknown_session There is no such session of yours.
+illegal_transition The session has moved on meanwhile. Look again.
+fair_use_reached Your pass has reached its fair-use limit.
+too_many_pass_sessions Use up a session of your pass first, then download the next.
+esim_not_fresh This eSIM is in use. Take a new one.
+card_full Eight sessions are on this eSIM: no more fit. Use one up or give one back.
+profile_not_installed Install the eSIM first.
+packet_superseded A newer update for the eSIM is on its way.
+sessions_not_on_esim The order has changed meanwhile. Look again.
+session_is_for_another_esim This session is for another eSIM of yours.
+no_session_on_esim This eSIM holds no session now.
+wifi_unknown We cannot see now whether you are on WiFi. Try again in a moment.
+session_ended This session has ended.
+package_not_ready The session is being prepared. One moment.
+package_digest_mismatch The download was damaged. It is fetched again.
+not_cancellable This session has been used, so it cannot be given back.
+too_many_disputes You have written about this session many times. We answer what is there first.
+unknown_esim There is no such eSIM of yours.
+esim_numbers_used_up No new eSIMs are left for now. We are getting more.
+illegal_profile_transition The eSIM has moved on meanwhile. Look again.
+sequence_numbers_used_up This eSIM is worn out. Take a new one.
+subscriber_keys_damaged Something went wrong on our side. Ask us.
+profile_not_ready The eSIM is being prepared. One moment.
+not_on_this_card This session's eSIM is not on this phone.
+phone_busy The phone is busy. One moment.
+lab_refused The lab phone refused it.
+no_waiting_list There is free data again: choose a session.
+database_busy Many people are here now. Try again in a moment.
+database_damaged Something went wrong on our side. We are on it.
 
 help.
 title Help
@@ -482,13 +590,13 @@ search Search
 found {n} answers
 none No answer has these words.
 what What is an internet session?
-what.text The right to so much internet until such a day. You download the right on WiFi, it is stored on your eSIM, and it is used when you browse without WiFi.
+what.text So much internet, until such a day. You download it on WiFi, it is stored on your eSIM, and it is used when you browse without WiFi.
 download Why is the download so small?
-download.text What you fetch is the signed right to the gigabytes, not the gigabytes themselves: a few kilobytes. The gigabytes flow when you browse.
+download.text You download the signed permission to use the gigabytes, a few kilobytes. The gigabytes themselves flow when you browse.
 activate How do I switch it on without WiFi?
 activate.text Open the session and follow the steps for your phone: switch the KSWiFi line on and use it for mobile data.
 phone Does it work on every phone?
-phone.text You need a phone with eSIM. Phones take profiles only from certified operators, so with a test set-up of KSWiFi your phone may refuse. The lab phone shows all of it.
+phone.text You need a phone with eSIM: look under Can this phone? Phones take eSIMs only from certified operators, so a test set-up of KSWiFi may be refused.
 metered What is counted?
 metered.text Every byte both ways. 1 GB is 1,000,000,000 bytes. What you see is what the network reported, with the time of that report beside it.
 end What happens at the end?
@@ -498,17 +606,137 @@ pause.text Yes, in the session. The line is held until you continue. The last da
 offline What works offline?
 offline.text Seeing your sessions and what is left, with its age; checking their signatures; the steps to switch the line on; this help. What you ask for is kept and sent later.
 several Can I keep several sessions?
-several.text Yes, up to eight on an eSIM. Under eSIM you change their order, and choose whether the next one follows by itself. The card learns it on WiFi.
+several.text Yes, up to eight on an eSIM. Under eSIM you change their order, and choose whether the next one follows by itself. The eSIM is brought up to date on WiFi.
 pass How do I buy the pass?
 pass.text Choose Unlimited, see what it gives, and pay at the checkout. Receipts are kept there.
 alerts Am I told before it runs out?
 alerts.text At 50, 80 and 95 %, at the end, and a day before it ends. Under You: alerts, also when the app is closed.
 lost I lost my phone or password
-lost.text Sign in elsewhere with your recovery code and a new password: every other device is signed out.
+lost.text Sign in elsewhere with your recovery code and a new password: every other device is signed out. Open the session and choose New or lost phone to move what is unused to a new eSIM.
 passkey What is a passkey?
 passkey.text Your fingerprint, face or screen lock signs you in, without a password. Add one under You.
 trust How do I know a session is real?
 trust.text It is signed with KSWiFi's key, and your phone checks the signature itself. A changed session is refused.
 data How do I save data?
 data.text Low-data mode under You makes the app ask less often. The app itself is loaded once.
+install How do I install the eSIM?
+install.text Open the session and press Install the eSIM. One tap, a QR code and a code to type are there, with steps for Tecno, Infinix, itel, Samsung, Xiaomi and iPhone.
+ate What ate my data?
+ate.text Mostly updates, WhatsApp media, and videos that play by themselves. Turn on Data Saver, let apps update on WiFi only, and look at Settings, Network, Data usage: it names each app. The session's history shows the hours.
+portal WiFi is on, but nothing loads
+portal.text Many WiFis want a login first. Open your phone's WiFi settings, choose the network and log in. Then come back: what you asked for goes on by itself.
+
+ordering.
+title Waiting for an answer.
+lead Your order of {since} is sent again by itself, and only one session is made.
+
+remind.
+button Remind me in my calendar
+event KSWiFi: free data is back
+
+new_esim.
+next Your next session goes onto a new eSIM.
+undo Keep the old one
+title New or lost phone, or eSIM deleted?
+lead This session is tied to the eSIM that it is stored on. Give it back, and download it again onto a new eSIM. Nothing of it is lost while it is unused.
+begun This session has been used, so it cannot be moved by itself. Write to us: we look at what is left.
+button Give back and use a new eSIM
+
+refused.
+title Your phone refused the eSIM
+lead Nothing is lost. Try again on good WiFi, or give the session back: your free data comes back with it.
+again Try again
+
+outcome.
+title What did your phone say?
+worked It worked
+refused It was refused
+deleted I deleted the eSIM, or have a new phone
+not_yet_lead We have not heard from your phone yet. Leave it on WiFi for a minute: it reports by itself. If nothing changes, turn the eSIM on once in Settings.
+refused_lead Check three things: the phone is on WiFi, its clock is right, and it has room for another eSIM. If it still refuses, it does not accept this operator. Then give the session back.
+deleted_lead A deleted eSIM cannot be installed again. Give this session back and download it onto a new eSIM.
+
+guide.
+title Steps for your phone
+differs Menus differ a little between models and versions.
+picture Where the menu is
+
+check.
+title Before you switch on
+lead A gigabyte can vanish into updates within an hour. Tick off:
+saver Data Saver is on
+updates App and system updates only on WiFi
+whatsapp WhatsApp downloads media only on WiFi
+other_sim The other SIM's mobile data is off
+
+test.
+title Does it work?
+lead Turn WiFi off, open any page, then test.
+button Test now
+running Testing…
+works It works: the network reports data of this session.
+other_line You have internet, but not from this session: you are on WiFi or on your other SIM. Set mobile data to KSWiFi.
+no_data No data flows. Check that the KSWiFi line is on, used for mobile data, with roaming on and the APN as shown.
+
+step.
+ordered Ordered
+downloaded Downloaded to this phone
+stored Stored on the eSIM
+active In use
+paused Paused
+exhausted Used up
+expired Expired
+revoked Ended by the operator
+cancelled Cancelled
+refunded Refunded
+failed Did not work
+refused The eSIM did not take it
+
+door.
+title This window forgets everything.
+lead It belongs to another app or to the WiFi's login. Your sessions and your recovery code would be lost here. Open KSWiFi in your browser.
+link the link
+chrome Open in Chrome
+safari Open in Safari
+
+app.
+title KSWiFi on your home screen
+lead It opens at one tap, also offline, and your phone keeps its data longer.
+apple In Safari press Share, then Add to Home Screen. Then it opens offline, and your phone keeps its data longer.
+button Install the app
+
+trouble.
+full Your phone has no space left. The app works, but forgets what is new when you close it. Free some space.
+closed Your browser does not let the app keep anything: a private window, perhaps. It works, but forgets all when you close it.
+portal This WiFi wants you to log in first.
+portal_lead Open your phone's WiFi settings, choose this network and log in. What you asked for goes on by itself then.
+
+support.
+title Ask a person
+whatsapp WhatsApp
+phone Call
+email Email
+number Case number {number}
+about KSWiFi, case number {number}
+hello KSWiFi
+
+device.
+title Can this phone?
+teaser Check for eSIM before you sign up
+lead KSWiFi needs a phone with eSIM. Look in one of these three ways.
+settings 1. Look in Settings
+android Open Settings, then Network & internet (or Connections, or SIM & mobile network) | Open SIMs or SIM manager | If you see Add eSIM, this phone can
+ios Open Settings, then Mobile Service | If you see Add eSIM, this iPhone can
+dial 2. Dial *#06#
+dial_lead If the screen shows an EID, 32 digits, this phone has an eSIM.
+dial_button Dial *#06#
+models 3. Look for your model
+model Model
+show_models Show the list
+not_listed Not in the list. It may still have eSIM: Settings and *#06# know for certain.
+models_note Models sold in some countries have no eSIM. Settings and *#06# know for certain.
+yes Yes, it has eSIM
+no No, it has none
+yes_lead Good: this phone can store sessions.
+no_lead Then this phone cannot store KSWiFi sessions, and we will not pretend that it can. Use a phone with eSIM; your account works there too.
 `;export{e as default};

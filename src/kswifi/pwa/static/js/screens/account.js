@@ -1,15 +1,16 @@
-import { change, Problem } from "../api.js";
+import { change, Problem, setCsrf } from "../api.js";
 import { t } from "../i18n.js";
 import { useState } from "../state.js";
 import "../alerts.js";
-import "../carry.js";
+import { behindDoor, Door } from "../doors.js";
 import { listen } from "../live.js";
 import { isChangeOfMind, makePasskey, passkeysHere, usePasskey } from "../passkeys.js";
 import { look } from "../phone.js";
 import { resumeRoads } from "../road.js";
 import { go, wish } from "../router.js";
-import { reachable, refresh, say, signedIn, words } from "../store.js";
-import { CopyButton, Heading, html, Icon, Note } from "../ui.js";
+import { account, environment, reachable, refresh, signedIn, words } from "../store.js";
+import { Heading, html, Icon, Note } from "../ui.js";
+import { RecoveryCode } from "./recovery_code.js";
 
 /** Which form: its fields, and where it is sent. */
 const FORMS = {
@@ -21,38 +22,56 @@ const FORMS = {
 const OTHER = { identifier: "username", recovery_code: "off" };
 const KINDS = { identifier: "text", password: "password", new_password: "password", recovery_code: "text" };
 
-/** On to where they were going. */
+/** On to the screen that asked for an account. */
 function goOn() {
   go(wish.path);
   wish.path = "home";
 }
 
-/** @param {any} login */
+/** Take over a LoginSession; what cannot be loaded now is loaded when the network is back. @param {any} login */
 async function enter(login) {
   await signedIn(login);
-  await refresh();
   listen();
-  await look();
-  await resumeRoads();
+  const load = async () => {
+    if (environment.peek()?.lab_origin) await import("../carry.js");
+    await refresh();
+    await look();
+    await resumeRoads();
+  };
+  await load().catch(() => {});
 }
 
-/** @param {{code: string, next: () => void}} props */
-const RecoveryCode = ({ code, next }) => html`
-  <${Heading} title=${t("recovery.title")} lead=${t("recovery.lead")} />
-  <div class="row">
-    <output class="code grow" aria-label=${code}>
-      ${code.split("-").map((group, at) => html`${at ? "-" : ""}<wbr /><span style="white-space:nowrap">${group}</span>`)}
-    </output>
-    <${CopyButton} text=${code} label=${t("copy", { what: t("field.recovery_code") })} onDone=${() => say(t("copied"))} />
-  </div>
-  <${Note} kind="warning">${t("recovery.once")}<//>
-  <div class="act stick"><button class="btn wide" onClick=${next}>${t("recovery.done")}</button></div>
-`;
+/**
+ * Send a form. An answer can get lost after the server has done its work. Then the same form, sent again, is refused, because there
+ * is the account, or because the recovery code was used up. So where the password opens the account, it is opened, and there is a new
+ * recovery code in the place of the one that nobody has seen.
+ * @param {"" | "new" | "recover"} which @param {Record<string, string>} values what was typed in
+ * @returns {Promise<any>} the LoginSession, with a recovery code if there is a new one
+ */
+async function submitted(which, values) {
+  const { path, fields } = FORMS[which];
+  const password = values[fields.at(-1) ?? ""];
+  const logIn = () => change("/api/v1/logins", { identifier: values.identifier, password });
+  if (which === "") return logIn();
+  /** @type {any} */
+  let answer;
+  try {
+    answer = await change(path, values);
+  } catch (error) {
+    if (!(error instanceof Problem) || !["already_registered", "wrong_recovery_code"].includes(error.code)) throw error;
+    const login = await logIn().catch((refused) => Promise.reject(refused.status ? error : refused));
+    setCsrf(login.csrf_token);
+    return { ...login, ...(await change("/api/v1/account/recovery-code", { password })) };
+  }
+  if (which === "new") return answer;
+  // The code is shown even if the login that follows fails: it is shown this once.
+  return { recovery_code: answer.recovery_code, ...(await logIn().catch(() => ({}))) };
+}
 
 /** @param {{id: string}} props */
 export default function AccountScreen({ id }) {
-  const which = /** @type {keyof typeof FORMS} */ (id in FORMS ? id : "");
-  const { path, fields } = FORMS[which];
+  const which = /** @type {keyof typeof FORMS} */ (Object.hasOwn(FORMS, id) ? id : "");
+  const { fields } = FORMS[which];
   const [problem, setProblem] = useState("");
   const [busy, setBusy] = useState(false);
   const [code, setCode] = useState("");
@@ -64,25 +83,22 @@ export default function AccountScreen({ id }) {
     setProblem("");
     try {
       const answer = await work();
-      await enter(answer);
+      // A code that is shown once is shown before anything that can fail.
       if (answer.recovery_code) setCode(answer.recovery_code);
-      else goOn();
+      if (answer.csrf_token) await enter(answer);
+      if (!answer.recovery_code) goOn();
     } catch (error) {
+      setProblem(isChangeOfMind(error) ? t("passkey.not_used") : words(error));
+      if (!(error instanceof Problem) && !(error instanceof DOMException)) throw error;
+    } finally {
       setBusy(false);
-      if (isChangeOfMind(error)) return;
-      setProblem(words(error));
-      if (!(error instanceof Problem)) throw error;
     }
   }
   /** @param {SubmitEvent} event */
   function submit(event) {
     event.preventDefault();
     const values = Object.fromEntries(new FormData(/** @type {HTMLFormElement} */ (event.target)));
-    return doing(async () => {
-      const answer = await change(path, values);
-      if (which !== "recover") return answer;
-      return { ...answer, ...(await change("/api/v1/logins", { identifier: values.identifier, password: values.new_password })) };
-    });
+    return doing(() => submitted(which, /** @type {Record<string, string>} */ (values)));
   }
   /** @param {Event} event */
   function withPasskey(event) {
@@ -94,7 +110,9 @@ export default function AccountScreen({ id }) {
         : change("/api/v1/logins/passkey", await usePasskey()),
     );
   }
-  if (code) return html`<${RecoveryCode} code=${code} next=${goOn} />`;
+  const leave = () => (account.peek() ? goOn() : go("account", true));
+  if (behindDoor && which === "new") return html`<${Heading} title=${t("account.new")} back="#/home" /><${Door} />`;
+  if (code) return html`<${RecoveryCode} code=${code} next=${leave} />`;
   const name = which || "in";
   return html`
     <${Heading} title=${t(`account.${name}`)} lead=${t(`account.${name}.lead`)} />
@@ -124,12 +142,12 @@ export default function AccountScreen({ id }) {
       </label>
       ${problem && html`<${Note} kind="error" live>${problem}<//>`}
       ${!reachable.value && html`<${Note} icon="noline" live>${t("account.offline")}<//>`}
-      <button class="btn wide" disabled=${busy || !reachable.value}>${t(`account.${name}.button`)}</button>
+      <button class="btn wide" disabled=${busy}>${t(`account.${name}.button`)}</button>
       ${
         passkeysHere.value &&
         which !== "recover" &&
         html`<div class="stack tight">
-          <button type="button" class="btn quiet wide" disabled=${busy || !reachable.value} onClick=${withPasskey}>
+          <button type="button" class="btn quiet wide" disabled=${busy} onClick=${withPasskey}>
             <${Icon} name="key" />
             ${t(`account.${name}.passkey`)}
           </button>

@@ -1,18 +1,48 @@
 import { change, Problem, read } from "../api.js";
-import { formatNaira, formatOctets, lastDay, sizeName } from "../format.js";
+import { now } from "../clock.js";
+import * as db from "../db.js";
+import { formatNaira, formatOctets, lastDay, sizeName, when } from "../format.js";
 import { t } from "../i18n.js";
-import { SessionManager } from "../road.js";
+import { SessionManager, trustedKeys } from "../road.js";
 import { useEffect, useState } from "../state.js";
-import { connection, free as freeAllowance, offers, pass, reachable, words } from "../store.js";
+import { connection, free as freeAllowance, offers, ordering, pass, phone, words } from "../store.js";
 import { Heading, html, Icon, Insecure, Note, Size } from "../ui.js";
 
 /** @import {FreeRefusal, Offer} from "../types.d.ts" */
 
-/** @param {Offer} offer */
-const untilOf = (offer) => lastDay(new Date(new Date().setHours(24, 0, 0, 0)).getTime() + offer.valid_days * 864e5);
+/** The last day of an offer: its own, or that of the pass it is ordered with. @param {Offer} offer */
+function untilOf(offer) {
+  const own = new Date(new Date(now()).setHours(24, 0, 0, 0)).getTime() + offer.valid_days * 864e5;
+  const ends = pass.value?.active && pass.value.ends_at ? Date.parse(pass.value.ends_at) : Infinity;
+  return lastDay(Math.min(own, ends));
+}
 
-/** Ours where there are better ones, else the server's. @param {FreeRefusal} refusal */
-const whyNot = (refusal) => words(new Problem(409, refusal.code, refusal.words));
+/** @param {FreeRefusal} refusal */
+const whyNot = (refusal) => words(new Problem(409, refusal.code, refusal.words, refusal.facts));
+
+/** A calendar entry (RFC 5545) as a link: a reminder that needs no network, and works in every browser. @param {number} at */
+function reminder(at) {
+  const instant = (/** @type {number} */ one) => `${new Date(one).toISOString().replace(/[-:]/g, "").slice(0, 15)}Z`;
+  const lines = [
+    "BEGIN:VCALENDAR",
+    "VERSION:2.0",
+    "PRODID:-//KSWiFi//app//EN",
+    "BEGIN:VEVENT",
+    `UID:free-data-${at}@kswifi`,
+    `DTSTAMP:${instant(now())}`,
+    `DTSTART:${instant(at)}`,
+    `SUMMARY:${t("remind.event")}`,
+    `URL:${location.origin}/#/choose`,
+    "BEGIN:VALARM",
+    "ACTION:DISPLAY",
+    "TRIGGER:PT0S",
+    `DESCRIPTION:${t("remind.event")}`,
+    "END:VALARM",
+    "END:VEVENT",
+    "END:VCALENDAR",
+  ];
+  return `data:text/calendar,${encodeURIComponent(lines.join("\r\n"))}`;
+}
 
 /** @param {{offer: Offer, chosen: boolean, choose: () => void, over: string}} props */
 function Choice({ offer, chosen, choose, over }) {
@@ -59,15 +89,21 @@ const Group = ({ title, offers: list, chosen, choose, over }) =>
     )}
   </fieldset>`;
 
+/** The next session goes onto a new eSIM, as its owner has asked after a lost phone or a deleted eSIM. @param {{keep: () => void}} props */
+const NewEsim = ({ keep }) => html`<${Note} icon="chip">
+  ${t("new_esim.next")}
+  <button class="btn plain inline" onClick=${() => db.remove("kv", "new_esim").then(keep)}>${t("new_esim.undo")}</button>
+<//>`;
+
 export default function Choose() {
   const allowance = freeAllowance.value;
   const left = allowance?.left_octets ?? Infinity;
   const under = Boolean(pass.value?.active); // a pass gives every offer, and takes nothing of the free data
   const [refusals, setRefusals] = useState(/** @type {Record<string, FreeRefusal>} */ ({}));
-  const [waits, setWaits] = useState(false);
+  const [listed, setListed] = useState(false);
   const [part, setPart] = useState(0);
   const look = (/** @type {any} */ view) => {
-    setWaits(view.waiting);
+    setListed(view.waiting);
     setPart(view.tranche_octets);
     setRefusals(
       Object.fromEntries(
@@ -75,7 +111,12 @@ export default function Choose() {
       ),
     );
   };
-  useEffect(() => void read("/api/v1/free-data").then(look, () => {}), []);
+  const [newEsim, setNewEsim] = useState(false);
+  useEffect(() => {
+    read("/api/v1/free-data").then(look, () => {});
+    trustedKeys().catch(() => {}); // needed at the end of the download: then nothing waits for them
+    db.get("kv", "new_esim").then(setNewEsim);
+  }, []);
   /** Why an offer cannot be had now; "" where it can. @param {Offer} offer */
   const over = (offer) => {
     if (under || offer.price_kobo > 0) return "";
@@ -83,34 +124,44 @@ export default function Choose() {
     return refusal ? whyNot(refusal) : (offer.allowance_octets ?? 0) > left ? t("choose.over") : "";
   };
   const fits = offers.value.filter((offer) => offer.price_kobo === 0 && !over(offer));
-  const gone = Object.entries(refusals).find(([, one]) => one.do === "join_waiting_list");
-  const helps = Object.values(refusals).find((one) => /verify|redeem/.test(one.do))?.do;
+  const all = Object.entries(refusals);
+  const gone = all.find(([, one]) => one.do === "join_waiting_list");
+  const helps = all.find(([, one]) => /verify|redeem/.test(one.do))?.[1].do;
+  const waits = all.map(([, one]) => Date.parse(String(one.facts.wait_until ?? ""))).filter((at) => at > now());
+  const free_at = !fits.length && waits.length ? Math.min(...waits) : null;
   const [picked, choose] = useState("");
-  const chosen = picked || (fits.at(-1)?.id ?? "");
-  const [sure, setSure] = useState(false);
+  const best = under ? offers.value.find((offer) => offer.price_kobo > 0) : undefined;
+  const chosen = picked || ((best ?? fits[0])?.id ?? "");
+  const [asking, setAsking] = useState(false);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState("");
   const offer = offers.value.find((one) => one.id === chosen);
   const how = connection.value;
-  const asks = how === "unknown" || how === "mobile";
+  const waiting = ordering.value;
   const buys = Boolean(offer && offer.price_kobo > 0 && !under);
-  const may =
-    Boolean(offer && !over(offer)) && reachable.value && how !== "line" && how !== "offline" && (!asks || sure) && !busy && isSecureContext;
 
+  const join = (/** @type {string} */ offer_id) =>
+    change("/api/v1/free-data/waiting", { offer_id }).then(look, (error) => setProblem(words(error)));
   async function download() {
-    if (!offer || !may) return;
+    if (!offer) return setProblem(t("choose.pick"));
+    if (over(offer)) return setProblem(over(offer));
+    // The lab phone says for certain that it is not on WiFi; of other phones the server knows, and says so.
+    if (phone.value && how !== "wifi") return setProblem(t(how === "line" ? "choose.not_wifi" : "choose.offline"));
+    if (!asking && (how === "unknown" || how === "mobile")) return setAsking(true);
+    setAsking(false);
     setBusy(true);
     setProblem("");
     try {
       const one = await SessionManager.startSessionDownload(offer.allowance_octets);
-      SessionManager.showDownloadProgress(one.session_id);
+      if (one) SessionManager.showDownloadProgress(one.session_id);
     } catch (error) {
       setProblem(words(error));
-      setBusy(false);
     }
+    setBusy(false);
   }
   const free = offers.value.filter((one) => one.price_kobo === 0);
   const paid = offers.value.filter((one) => one.price_kobo > 0);
+  const paidTitle = t("choose.paid", { days: paid[0]?.valid_days ?? 0 });
   return html`
     <${Heading} title=${t("choose.title")} lead=${t("home.lead")} />
     ${
@@ -123,51 +174,49 @@ export default function Choose() {
         <div class="gauge" aria-hidden="true"><i style=${{ width: `${(left / allowance.octets) * 100}%` }}></i></div>
       </div>`
     }
+    ${newEsim && html`<${NewEsim} keep=${() => setNewEsim(false)} />`}
+    ${under && html`<${Group} title=${paidTitle} offers=${paid} chosen=${chosen} choose=${choose} over=${over} />`}
     <${Group} title=${t("choose.free", { days: free[0]?.valid_days ?? 0 })} offers=${free} chosen=${chosen} choose=${choose} over=${over} />
     ${part > 0 && html`<p class="small soft">${t("choose.parts", { part: formatOctets(part) })}</p>`}
-    <${Group} title=${t("choose.paid", { days: paid[0]?.valid_days ?? 0 })} offers=${paid} chosen=${chosen} choose=${choose} over=${over} />
+    ${!under && html`<${Group} title=${paidTitle} offers=${paid} chosen=${chosen} choose=${choose} over=${over} />`}
     ${!helps && html`<a class="btn plain" style="justify-self:start" href="#/free">${t("free.have")}</a>`}
-    ${
-      gone &&
-      html`
-        <${Note} icon="clock" live>${t(waits ? "wait.joined" : "wait.lead")}<//>
-        ${
-          !waits &&
-          html`<button
-            class="btn quiet wide"
-            disabled=${!reachable.value}
-            onClick=${() => change("/api/v1/free-data/waiting", { offer_id: gone[0] }).then(look, (error) => setProblem(words(error)))}
-          >
-            ${t("wait.join")}
-          </button>`
-        }
-      `
-    }
     <${Insecure} />
-    ${how === "line" && html`<${Note} kind="warning" icon="wifi" live>${t("choose.not_wifi")}<//>`}
-    ${how === "offline" && html`<${Note} kind="warning" icon="noline" live>${t("choose.offline")}<//>`}
-    ${
-      asks &&
-      !buys &&
-      html`<label class="item card" style="display:flex">
-        <input class="switch" type="checkbox" role="switch" checked=${sure} onChange=${() => setSure(!sure)} />
-        <span class="grow">${t(how === "mobile" ? "choose.mobile" : "choose.ask")}</span>
-      </label>`
-    }
-    ${problem && html`<${Note} kind="error" live>${problem}<//>`}
     <div class="act stick">
+      ${problem && html`<${Note} kind="error" live>${problem}<//>`}
+      ${free_at !== null && !offer && html`<${Note} icon="clock">${t("wait.until", { at: when(free_at) })}<//>`}
       ${
-        buys
+        waiting
           ? html`
-            <a class="btn wide" href="#/pass">${t("pass.buy", { price: formatNaira(offer?.price_kobo ?? 0) })}</a>
-            <p class="small soft centre">${t("pass.see")}</p>
+            <${Note} icon="clock" live><b>${t("ordering.title")}</b> ${t("ordering.lead", { since: when(waiting.since) })}<//>
+            <button class="btn plain wide" onClick=${() => SessionManager.takeBackOrder()}>${t("intent.undo")}</button>
           `
-          : helps && !offer && !under
-            ? html`<a class="btn wide" href="#/free">${t(`free.${helps}`)}</a>`
-            : html`
-              <button class="btn wide" disabled=${!may} onClick=${download}><${Icon} name="down" />${t("choose.button")}</button>
-              <p class="small soft centre">${offer ? t("choose.tiny", { size: sizeName(offer.allowance_octets) }) : t("choose.pick")}</p>
+          : asking
+            ? html`
+              <${Note} icon="wifi" live>${t(how === "mobile" ? "choose.mobile" : "choose.ask")}<//>
+              <button class="btn wide" onClick=${download}><${Icon} name="down" />${t(how === "mobile" ? "choose.mobile_yes" : "choose.ask_yes")}</button>
+              <button class="btn plain wide" onClick=${() => setAsking(false)}>${t("choose.ask_no")}</button>
             `
+            : buys
+              ? html`
+                <a class="btn wide" href="#/pass">${t("pass.buy", { price: formatNaira(offer?.price_kobo ?? 0) })}</a>
+                <p class="small soft centre">${t("pass.see")}</p>
+              `
+              : helps && !offer && !under
+                ? html`<a class="btn wide" href="#/free">${t(`free.${helps}`)}</a>`
+                : gone && !offer
+                  ? html`
+                    <${Note} icon="clock" live>${t(listed ? "wait.joined" : "wait.lead")}<//>
+                    ${!listed && html`<button class="btn wide" onClick=${() => join(gone[0])}><${Icon} name="bell" />${t("wait.join")}</button>`}
+                  `
+                  : free_at !== null && !offer
+                    ? html`<a class="btn wide" download="kswifi.ics" href=${reminder(free_at)}><${Icon} name="bell" />${t("remind.button")}</a>`
+                    : html`
+                    <button class="btn wide" disabled=${busy || !isSecureContext} onClick=${download}>
+                      <${Icon} name="down" />
+                      ${t("choose.button")}
+                    </button>
+                    <p class="small soft centre">${offer ? t("choose.tiny", { size: sizeName(offer.allowance_octets) }) : t("choose.pick")}</p>
+                  `
       }
     </div>
   `;

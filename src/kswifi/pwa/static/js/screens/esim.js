@@ -1,11 +1,12 @@
 import { read } from "../api.js";
-import { carried } from "../carry.js";
 import * as db from "../db.js";
 import { formatOctets, lastDay, sizeName } from "../format.js";
 import { t } from "../i18n.js";
+import { Intent } from "../intent.js";
 import { unwant, want } from "../outbox.js";
 import { useEffect, useState } from "../state.js";
-import { actions, asked, environment, isEnded, phone, reachable, sessions } from "../store.js";
+import { endOf } from "../steps.js";
+import { actions, asked, cardOrder, carried, environment, isEnded, phone, reachable, sessions, stateOf } from "../store.js";
 import { Chip, Heading, html, Icon, Note, Size, Switch } from "../ui.js";
 
 /** @import {CardContents, InternetSession} from "../types.d.ts" */
@@ -61,13 +62,14 @@ function Row({ one, card, move, at, last, intent }) {
       ${record && !(at === 0 && last) ? html`${button("up", -1, at === 0)}${button("down", 1, last)}` : html`<${Chip} />`}
     </div>
     <p class="small">
-      <span class=${`badge ${active ? "" : "line"}`}>${t(`state.${one.state}`).toUpperCase()}</span>
-      ${record && html` ${t("esim.place", { n: at + 1, record: record.record_number })}`}
+      <span class=${`badge ${active ? "" : "line"}`}>${t(`state.${stateOf(one)}`).toUpperCase()}</span>
+      ${record && html` ${t("esim.place", { n: at + 1 })}`}
       ${intent && html` <span class="badge grey">${t("intent.badge")}</span>`}
     </p>
     ${
       record &&
       !record.proved &&
+      one.state !== "active" &&
       html`<p class="small soft">${t(record.failure ? "problem.card_refused" : off ? "esim.off" : "esim.waits")}</p>`
     }
   </li>`;
@@ -81,6 +83,7 @@ function Card({ id, live }) {
   const path = `/api/v1/esims/${id}/sessions`;
   const [card, setCard] = useState(/** @type {CardContents | null} */ (null));
   const [said, say] = useState("");
+  const asks = arrangements(path).at(-1);
   const wish = Object.assign({}, ...arrangements(path).map((one) => one.body));
   const onCard = (/** @type {string[]} */ list) => list.filter((one) => card?.order.includes(one));
   const wanted = onCard(wish.order ?? card?.wants_order ?? []);
@@ -98,6 +101,7 @@ function Card({ id, live }) {
       const fresh = await read(path);
       if (gone) return;
       setCard(fresh);
+      cardOrder.value = { ...cardOrder.peek(), [id]: fresh.order };
       await db.put("kv", fresh, path);
     };
     look().catch(() => {});
@@ -112,7 +116,8 @@ function Card({ id, live }) {
   /** @param {InternetSession} one @param {number} by */
   function move(one, by) {
     const at = order.indexOf(one.session_id);
-    const changed = order.toSpliced(at, 1).toSpliced(at + by, 0, one.session_id);
+    const changed = order.filter((other) => other !== one.session_id);
+    changed.splice(at + by, 0, one.session_id);
     say(`${name(one)}: ${at + by + 1}`);
     return arrange(path, "order", changed);
   }
@@ -143,7 +148,7 @@ function Card({ id, live }) {
         />
       </div>`
     }
-    ${intent && html`<${Note} icon="clock" live><b>${t("intent.title")}</b> ${t("intent.lead")}<//>`}
+    ${asks ? html`<${Intent} action=${asks} />` : intent && html`<${Note} icon="clock" live>${t("intent.sent")}<//>`}
   `;
 }
 
@@ -165,7 +170,7 @@ export default function Esim() {
             (one) => html`<a class="item" key=${one.session_id} href=${`#/session/${one.session_id}`}>
               <span class="grow">
                 <b>${one.allowance_octets === null ? t("size.unlimited") : formatOctets(one.allowance_octets)}</b>
-                <span class="small soft">${t(`state.${one.state}`)}</span>
+                <span class="small soft">${endOf(one)}</span>
               </span>
               <${Icon} name="chevron" />
             </a>`,

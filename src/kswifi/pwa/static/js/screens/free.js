@@ -46,7 +46,7 @@ function Ask({ what, quiet, send, input = {}, children }) {
       <span class="small soft" id=${`${what}-hint`}>${t(`ask.${what}.hint`)}</span>
     </div>
     ${problem && html`<${Note} kind="error" live>${problem}<//>`}
-    <button class=${`btn wide ${quiet ? "quiet" : ""}`} disabled=${busy || !reachable.value}>${t(`ask.${what}.button`)}</button>
+    <button class=${`btn wide ${quiet ? "quiet" : ""}`} disabled=${busy}>${t(`ask.${what}.button`)}</button>
   </form>`;
 }
 

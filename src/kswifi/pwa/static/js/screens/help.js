@@ -1,5 +1,6 @@
 import { t } from "../i18n.js";
 import { useState } from "../state.js";
+import { Support } from "../support.js";
 import { Heading, html, Icon } from "../ui.js";
 
 const TOPICS = [
@@ -7,6 +8,8 @@ const TOPICS = [
   "download",
   "activate",
   "phone",
+  "install",
+  "ate",
   "metered",
   "end",
   "pause",
@@ -15,6 +18,7 @@ const TOPICS = [
   "pass",
   "alerts",
   "lost",
+  "portal",
   "passkey",
   "trust",
   "data",
@@ -41,5 +45,11 @@ export default function Help() {
       )}
     </div>
     ${!found.length && html`<p class="soft">${t("help.none")}</p>`}
+    <a class="item card" href="#/device">
+      <span class="dot"><${Icon} name="phone" /></span>
+      <span class="grow"><b>${t("device.title")}</b><span class="small soft">${t("device.teaser")}</span></span>
+      <${Icon} name="chevron" />
+    </a>
+    <${Support} />
   `;
 }

@@ -1,7 +1,10 @@
+import { behindDoor, Door, InstallApp } from "../doors.js";
 import { Facts } from "../facts.js";
 import { age, lastDay, sizeName, when } from "../format.js";
 import { t } from "../i18n.js";
 import { Meter } from "../meter.js";
+import { useEffect } from "../state.js";
+import { stepsOf } from "../steps.js";
 import {
   account,
   actions,
@@ -10,12 +13,15 @@ import {
   current,
   esimOff,
   isEnded,
-  isStored,
   isUnderWay,
+  loadOrders,
+  ordering,
   pass,
   progress,
   reachable,
   sessions,
+  stateOf,
+  storedInOrder,
 } from "../store.js";
 import { Chip, Heading, html, Icon, Insecure, Note, Size } from "../ui.js";
 
@@ -37,10 +43,10 @@ const Art = () => html`<svg class="art" viewBox="0 0 240 150" fill="none" aria-h
 
 /** @param {{one: InternetSession}} props */
 function InUse({ one }) {
-  return html`<section class="stack" aria-label=${t(`state.${one.state}`)}>
+  return html`<section class="stack" aria-label=${t(`state.${stateOf(one)}`)}>
     <div class="hero">
       <${Meter} one=${one} />
-      <span class=${`badge ${one.state === "active" ? "" : "grey"}`}>${t(`state.${one.state}`).toUpperCase()}</span>
+      <span class=${`badge ${one.state === "active" ? "" : "grey"}`}>${t(`state.${stateOf(one)}`).toUpperCase()}</span>
     </div>
     <${Facts} one=${one} />
     <a class="btn quiet wide" href=${`#/session/${one.session_id}`}>${t("home.details")}<${Icon} name="chevron" /></a>
@@ -69,26 +75,26 @@ function UnderWay({ one }) {
     <span class="dot"><${Icon} name="down" /></span>
     <span class="grow">
       <b>${t("size.session", { size: sizeName(one.allowance_octets) })}</b>
-      <span class="small soft">${t(`state.${one.state}`)}${now?.running === false ? ` · ${t("paused.here")}` : ""}</span>
+      <span class="small soft">${t(`state.${stateOf(one)}`)}${now?.running === false ? ` · ${t("paused.here")}` : ""}</span>
     </span>
     <${Icon} name="chevron" />
   </a>`;
 }
 
 function Recent() {
-  const entries = activity.value.slice(0, 4).map((one) => ({ one, about: sessions.value.find((s) => s.session_id === one.session_id) }));
+  const entries = stepsOf(activity.value)
+    .slice(0, 4)
+    .map((one) => ({ one, about: sessions.value.find((s) => s.session_id === one.session_id) }));
   if (!entries.length) return null;
   return html`<section class="stack">
     <h2>${t("home.recent")}</h2>
     <ul class="list">
       ${entries.map(
         ({ one, about }) => html`<li class="item" key=${one.sequence}>
-          <span class="dot">
-            <${Icon} name=${one.what === "active" ? "line" : ["failed", "revoked", "expired"].includes(one.what) ? "alert" : "check"} />
-          </span>
+          <span class="dot"><${Icon} name=${one.what === "active" ? "line" : one.bad ? "alert" : "check"} /></span>
           <span class="grow">
             <b>${about ? t("size.session", { size: sizeName(about.allowance_octets) }) : t("size.a_session")}</b>
-            <span class="small soft">${t(`state.${one.what}`)}</span>
+            <span class="small soft">${one.text}</span>
           </span>
           <span class="small soft num">${when(one.at)}</span>
         </li>`,
@@ -106,6 +112,10 @@ function Welcome() {
       <h2 style="font-size:2rem;line-height:1.12;letter-spacing:-.03em">${t("welcome.title")}</h2>
       <p class="soft">${t("home.lead")}</p>
     </div>
+    ${
+      behindDoor
+        ? html`<${Door} />`
+        : html`
     <ol class="list">
       ${
         /** @type {const} */ (["wifi", "chip", "line"]).map(
@@ -116,20 +126,54 @@ function Welcome() {
         )
       }
     </ol>
-    <div class="act stick">
-      <a class="btn wide" href="#/account/new">${t("account.sign_up")}</a>
-      <a class="btn plain wide" href="#/account">${t("account.sign_in")}</a>
-    </div>
+          <a class="item card" href="#/device">
+            <span class="dot"><${Icon} name="phone" /></span>
+            <span class="grow"><b>${t("device.title")}</b><span class="small soft">${t("device.teaser")}</span></span>
+            <${Icon} name="chevron" />
+          </a>
+          <div class="act stick">
+            <a class="btn wide" href="#/account/new">${t("account.sign_up")}</a>
+            <a class="btn plain wide" href="#/account">${t("account.sign_in")}</a>
+          </div>
+        `
+    }
   `;
 }
 
+/** The button for the one thing that is next. @param {{stored: InternetSession[], under: InternetSession[], one: InternetSession | null}} props */
+function Next({ stored, under, one }) {
+  const other = (/** @type {string} */ kind) => html`<a class=${`btn wide ${kind}`} href="#/choose">
+    <${Icon} name="down" />
+    ${t("home.download")}
+  </a>`;
+  const install = under.find((it) => progress.value[it.session_id]?.stage === "install");
+  return html`<div class="act stick">
+    ${
+      one
+        ? other("quiet")
+        : install
+          ? html`<a class="btn wide" href=${`#/activate/${install.session_id}`}><${Icon} name="chip" />${t("activate.install")}</a>`
+          : stored.length
+            ? html`
+              <a class="btn wide" href=${`#/activate/${stored[0].session_id}`}><${Icon} name="line" />${t("activate.button")}</a>
+              <a class="btn plain wide" href="#/choose">${t("home.download")}</a>
+            `
+            : other("")
+    }
+  </div>`;
+}
+
 export default function Home() {
+  const stored = storedInOrder();
+  useEffect(() => {
+    if (stored.length > 1) loadOrders().catch(() => {});
+  }, [stored.length]);
   if (!account.value) return html`<${Welcome} />`;
   const one = current.value;
-  const stored = sessions.value.filter((other) => isStored(other) && other !== one);
   const under = sessions.value.filter(isUnderWay);
   const ended = sessions.value.filter(isEnded);
   const finished = !one && !stored.length && ended[0]?.state === "exhausted";
+  const live = Boolean(one || stored.length || under.length);
   return html`
     <${Heading} title=${t("home.title")} hidden />
     ${
@@ -139,12 +183,26 @@ export default function Home() {
     ${esimOff.value && html`<${Note} icon="chip" live>${t("esim.off")}<//>`}
     ${one && html`<${InUse} one=${one} />`}
     ${finished && html`<${Note} icon="wifi"><b>${t("finished.title")}</b><br />${t("finished.lead")}<//>`}
-    ${!sessions.value.length && html`<div class="empty"><${Art} /><h2>${t("home.empty")}</h2><p class="soft">${t("home.lead")}</p></div>`}
+    ${!live && !finished && html`<div class="empty"><${Art} /><h2>${t("home.empty")}</h2><p class="soft">${t("home.lead")}</p></div>`}
+    ${
+      ordering.value &&
+      html`<a class="note" href="#/choose" style="color:inherit;text-decoration:none">
+        <${Icon} name="clock" />
+        <span class="grow"><b>${t("ordering.title")}</b> ${t("ordering.lead", { since: when(ordering.value.since) })}</span>
+      </a>`
+    }
     ${
       under.length > 0 &&
       html`<section class="stack">
         <h2>${t("home.under_way")}</h2>
         <div class="list">${under.map((other) => html`<${UnderWay} one=${other} key=${other.session_id} />`)}</div>
+      </section>`
+    }
+    ${
+      stored.length > 0 &&
+      html`<section class="stack">
+        <h2>${t("home.stored")}</h2>
+        ${stored.map((other) => html`<${Stored} one=${other} key=${other.session_id} />`)}
       </section>`
     }
     ${
@@ -159,23 +217,8 @@ export default function Home() {
         <${Icon} name="chevron" />
       </a>`
     }
-    ${
-      stored.length > 0 &&
-      html`<section class="stack">
-        <h2>${t("home.stored")}</h2>
-        ${stored.map((other) => html`<${Stored} one=${other} key=${other.session_id} />`)}
-      </section>`
-    }
     <${Recent} />
-    <div class="act stick">
-      ${
-        stored.length && !one
-          ? html`
-            <a class="btn wide" href=${`#/activate/${stored[0].session_id}`}>${t("activate.button")}</a>
-            <a class="btn plain wide" href="#/choose">${t("home.download")}</a>
-          `
-          : html`<a class=${`btn wide ${one ? "quiet" : ""}`} href="#/choose"><${Icon} name="down" />${t("home.download")}</a>`
-      }
-    </div>
+    ${stored.length > 0 && html`<${InstallApp} />`}
+    <${Next} stored=${stored} under=${under} one=${one} />
   `;
 }

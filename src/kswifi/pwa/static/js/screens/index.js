@@ -12,4 +12,5 @@ export const SCREENS = {
   account: () => import("./account.js"),
   settings: () => import("./settings.js"),
   help: () => import("./help.js"),
+  device: () => import("./device.js"),
 };

@@ -1,16 +1,19 @@
 // The seven-day pass: what it is before it is bought, paying for it, and how the payment stands.
 
-import { change, read } from "../api.js";
+import { change, newKey, Problem, read } from "../api.js";
+import * as db from "../db.js";
 import { formatNaira, formatOctets, lastDay, when } from "../format.js";
 import { t } from "../i18n.js";
 import { go } from "../router.js";
 import { useEffect, useState } from "../state.js";
-import { loadPass, offers, pass, reachable, words } from "../store.js";
+import { loadPass, offers, pass, words } from "../store.js";
+import { Support } from "../support.js";
 import { Heading, html, Icon, Note } from "../ui.js";
 
 /**
- * @typedef {{reference: string, title: string, amount_kobo: number, state: string, reason: string | null,
- *   checkout_url: string | null, sandbox: boolean, created_at: string}} Payment
+ * @typedef {{reference: string, offer_id: string, title: string, amount_kobo: number, state: string, reason: string | null,
+ *   checkout_url: string | null, sandbox: boolean, created_at: string, settled_at: string | null, refunded_at: string | null,
+ *   refund_kobo: number | null, gateway: string}} Payment
  */
 
 const WAITING = ["intended", "pending", "refund_asked", "refunding"];
@@ -18,15 +21,29 @@ const PAID = ["settled", "refund_asked", "refunding", "refunded", "refund_refuse
 
 const Sandbox = () => html`<${Note} kind="warning"><b>${t("pay.sandbox")}</b> ${t("pay.sandbox_lead")}<//>`;
 
+/** The lines of a receipt. @param {Payment} one @returns {[string, string][]} */
+const receiptOf = (one) => [
+  ["receipt.for", one.title],
+  ["receipt.paid", formatNaira(one.amount_kobo)],
+  ...(one.settled_at ? [/** @type {[string, string]} */ (["receipt.paid_at", when(Date.parse(one.settled_at))])] : []),
+  ...(one.refunded_at && one.refund_kobo
+    ? [/** @type {[string, string]} */ (["receipt.back", `${formatNaira(one.refund_kobo)}, ${when(Date.parse(one.refunded_at))}`])]
+    : []),
+  ["receipt.by", one.sandbox ? t("pay.sandbox") : one.gateway],
+  ["receipt.id", one.reference],
+];
+
 /** One payment: followed until it is decided. @param {{reference: string}} props */
 function PaymentOf({ reference }) {
   const at = `/api/v1/payments/${encodeURIComponent(reference)}`;
   const [one, setOne] = useState(/** @type {Payment | null} */ (null));
+  const [lost, setLost] = useState(false);
   const [problem, setProblem] = useState("");
   useEffect(() => {
     /** @type {number | undefined} */
     let later;
     let gone = false;
+    let turn = 0;
     const ask = async () => {
       try {
         const found = await read(at);
@@ -36,9 +53,12 @@ function PaymentOf({ reference }) {
         if (PAID.includes(found.state)) await loadPass();
         if (!WAITING.includes(found.state)) return;
       } catch (error) {
+        if (gone) return;
         setProblem(words(error));
+        if (!(error instanceof Problem) || !error.passing) return setLost(true);
       }
-      if (!gone) later = setTimeout(ask, 1500);
+      // Somebody who pays is away from this page; the longer it takes, the less often it is asked.
+      if (!gone) later = setTimeout(ask, Math.min(15000, 1500 + 250 * turn++));
     };
     ask();
     return () => {
@@ -47,7 +67,13 @@ function PaymentOf({ reference }) {
     };
   }, [at, one?.state]);
   const refund = () => change(`${at}/refund`, {}).then(setOne, (error) => setProblem(words(error)));
-  if (!one) return html`<${Heading} title=${t("pay.looking")} />${problem && html`<${Note} kind="error" live>${problem}<//>`}`;
+  if (!one)
+    return html`
+      <${Heading} title=${t(lost ? "pay.unknown" : "pay.looking")} back="#/pass" />
+      ${problem && html`<${Note} kind=${lost ? "error" : ""} icon="clock" live>${problem}<//>`}
+      ${lost && html`<${Support} about=${reference} />`}
+      <a class="btn quiet wide" href="#/pass">${t("pass.title")}</a>
+    `;
   const paid = PAID.includes(one.state);
   return html`
     <${Heading} title=${t(`pay.state.${one.state}`)} back="#/pass" />
@@ -66,30 +92,29 @@ function PaymentOf({ reference }) {
         html`<p class="small"><b>${t("pass.until", { day: lastDay(Date.parse(pass.value.ends_at)) })}</b></p>`
       }
     </div>
-    ${one.reason && html`<${Note} icon="alert" live>${one.reason}<//>`}
+    ${one.state === "failed" && html`<${Note} icon="alert" live>${t("pay.failed_lead")}<//>`}
     ${problem && html`<${Note} kind="error" live>${problem}<//>`}
     ${one.state === "pending" && html`<${Note} icon="clock" live>${t("pay.waits")}<//>`}
     ${
       paid &&
-      html`<div class="list">
-        <a class="item" href=${`${at}/receipt`}>
-          <span class="dot"><${Icon} name="check" /></span>
-          <span class="grow"><b>${t("pay.receipt")}</b></span>
-          <${Icon} name="chevron" />
-        </a>
-        <a class="item" href=${`${at}/receipt.pdf`} download>
-          <span class="dot"><${Icon} name="down" /></span>
-          <span class="grow"><b>${t("pay.pdf")}</b></span>
-        </a>
-      </div>`
+      html`<section class="card">
+        <h2>${t("pay.receipt")}</h2>
+        <table class="table">
+          <tbody>
+            ${receiptOf(one).map(([name, value]) => html`<tr key=${name}><th scope="row" class="soft">${t(name)}</th><td>${value}</td></tr>`)}
+          </tbody>
+        </table>
+        <a class="btn quiet wide" href=${`${at}/receipt.pdf`} download><${Icon} name="down" />${t("pay.pdf")}</a>
+      </section>`
     }
     <p class="small soft">${t("pay.reference", { reference: one.reference })}</p>
+    ${(paid || ["failed", "lapsed"].includes(one.state)) && html`<${Support} about=${one.reference} />`}
     <div class="act stick">
       ${
         one.state === "settled" &&
         html`
           <a class="btn wide" href="#/choose"><${Icon} name="down" />${t("home.download")}</a>
-          <button class="btn plain wide" disabled=${!reachable.value} onClick=${refund}>${t("pay.refund")}</button>
+          <button class="btn plain wide" onClick=${refund}>${t("pay.refund")}</button>
           <p class="small soft centre">${t("pay.refund_lead")}</p>
         `
       }
@@ -119,17 +144,29 @@ function Passes() {
   }, []);
   if (!offer) return html`<${Heading} title=${t("pass.title")} back="#/home" /><${Note}>${t("problem.payments_not_set_up")}<//>`;
   const limit = mine?.rules.fair_use_octets ?? null;
+  /** One payment that was begun and can still be paid: a second one would be paid for, too. */
+  const open = (/** @type {Payment[]} */ list) =>
+    list.find((one) => one.state === "pending" && one.checkout_url && one.offer_id === offer.id);
+  const begun = open(paid);
   async function buy() {
     setBusy(true);
     setProblem("");
     try {
-      const begun = await change("/api/v1/payments", { offer_id: offer?.id });
-      if (begun.checkout_url) location.assign(begun.checkout_url);
-      else go(`pass/${begun.reference}`);
+      const { payments } = await read("/api/v1/payments");
+      const before = open(payments);
+      if (before) return go(`pass/${before.reference}`);
+      // The same wish, sent again after a lost answer, keeps its key: one payment, not two.
+      const key = (await db.get("kv", "paying")) ?? newKey();
+      await db.put("kv", key, "paying");
+      const one = await change("/api/v1/payments", { offer_id: offer?.id }, { key });
+      await db.remove("kv", "paying");
+      if (one.checkout_url) location.assign(one.checkout_url);
+      else go(`pass/${one.reference}`);
     } catch (error) {
+      if (error instanceof Problem && !error.passing) await db.remove("kv", "paying");
       setProblem(words(error));
-      setBusy(false);
     }
+    setBusy(false);
   }
   const points = /** @type {[import("../ui.js").IconName, string][]} */ ([
     ["down", t("pass.point.sessions", { days: offer.valid_days })],
@@ -176,15 +213,15 @@ function Passes() {
         </div>
       </section>`
     }
-    ${problem && html`<${Note} kind="error" live>${problem}<//>`}
-    ${!reachable.value && html`<${Note} icon="noline" live>${t("account.offline")}<//>`}
     <div class="act stick">
+      ${problem && html`<${Note} kind="error" live>${problem}<//>`}
+      ${begun && html`<${Note} icon="clock">${t("pay.begun", { at: when(Date.parse(begun.created_at)) })}<//>`}
       ${mine?.active && html`<a class="btn wide" href="#/choose"><${Icon} name="down" />${t("home.download")}</a>`}
       ${
         mine?.rules.payments === "off"
           ? html`<${Note}>${t("problem.payments_not_set_up")}<//>`
-          : html`<button class=${`btn wide ${mine?.active ? "quiet" : ""}`} disabled=${busy || !reachable.value} onClick=${buy}>
-            ${t(mine?.active ? "pass.extend" : "pass.buy", { price: formatNaira(offer.price_kobo) })}
+          : html`<button class=${`btn wide ${mine?.active ? "quiet" : ""}`} disabled=${busy} onClick=${buy}>
+            ${t(begun ? "pay.go_on" : mine?.active ? "pass.extend" : "pass.buy", { price: formatNaira(offer.price_kobo) })}
           </button>`
       }
     </div>

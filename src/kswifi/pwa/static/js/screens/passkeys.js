@@ -35,7 +35,8 @@ export function Passkeys({ found }) {
       await work();
       say(done);
     } catch (error) {
-      if (!isChangeOfMind(error)) setProblem(error instanceof DOMException ? t("passkey.have") : words(error));
+      const have = error instanceof DOMException && error.name === "InvalidStateError";
+      setProblem(isChangeOfMind(error) ? t("passkey.not_used") : have ? t("passkey.have") : words(error));
     }
     await load();
   };

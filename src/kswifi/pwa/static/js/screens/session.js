@@ -1,11 +1,28 @@
 import { Facts } from "../facts.js";
 import { formatOctets, lastDay, sizeName, when } from "../format.js";
 import { t } from "../i18n.js";
+import { startAnew } from "../install.js";
+import { Intent } from "../intent.js";
 import { Meter } from "../meter.js";
 import { beTold, pushHere, pushOn } from "../push.js";
-import { SessionManager, storedPackage } from "../road.js";
+import { packageOf, SessionManager } from "../road.js";
 import { useEffect, useState } from "../state.js";
-import { actions, activity, current, isEnded, isStored, preferences, reachable, say, sessionOf, sessions, words } from "../store.js";
+import { endOf, stepsOf } from "../steps.js";
+import {
+  actions,
+  activity,
+  current,
+  isEnded,
+  isStored,
+  phone,
+  preferences,
+  say,
+  sessionOf,
+  stateOf,
+  storedInOrder,
+  words,
+} from "../store.js";
+import { Support } from "../support.js";
 import { Heading, html, Icon, Note } from "../ui.js";
 import Statement from "./statement.js";
 
@@ -13,7 +30,7 @@ import Statement from "./statement.js";
 
 /** What is left to choose once a session is over. @param {{one: InternetSession}} props */
 function Finished({ one }) {
-  const next = sessions.value.filter((other) => isStored(other) && other !== one);
+  const next = storedInOrder().filter((other) => other !== one);
   return html`
     <${Note} icon="wifi" live><b>${t("finished.title")}</b><br />${t(next.length ? "finished.next" : "finished.lead")}<//>
     ${next.map(
@@ -24,16 +41,24 @@ function Finished({ one }) {
   `;
 }
 
+/** What to do after a new or lost phone, or a deleted eSIM. @param {{one: InternetSession}} props */
+const NewPhone = ({ one }) => html`<details class="card">
+  <summary>${t("new_esim.title")}<${Icon} name="chevron" /></summary>
+  <p class="soft">${t(one.state === "stored" ? "new_esim.lead" : "new_esim.begun")}</p>
+  ${one.state === "stored" && html`<button class="btn quiet wide" onClick=${() => startAnew(one)}>${t("new_esim.button")}</button>`}
+  <${Support} about=${one.session_id} />
+</details>`;
+
 /** @param {{id: string}} props */
 export default function Session({ id }) {
   const one = id ? sessionOf(id) : current.value;
   const [verified, setVerified] = useState(/** @type {VerifiedPackage | null} */ (null));
   useEffect(() => {
-    if (one) storedPackage(one).then(setVerified, () => {});
+    if (one && (isStored(one) || isEnded(one))) packageOf(one).then(setVerified, () => {});
   }, [one?.session_id]);
   if (!one) return html`<${Heading} title=${t("session.unknown")} /><a class="btn quiet wide" href="#/home">${t("nav.home")}</a>`;
   const waiting = actions.value.find((action) => action.session_id === one.session_id);
-  const seen = activity.value.filter((entry) => entry.session_id === one.session_id);
+  const seen = stepsOf(activity.value.filter((entry) => entry.session_id === one.session_id));
   const rows = /** @type {[string, string][]} */ ([
     ["receipt.size", one.allowance_octets === null ? sizeName(null) : formatOctets(one.allowance_octets)],
     ["receipt.used", formatOctets(one.used_octets)],
@@ -52,10 +77,10 @@ export default function Session({ id }) {
     <${Heading} title=${t("size.session", { size: sizeName(one.allowance_octets) })} back="#/home" />
     <div class="hero">
       <${Meter} one=${one} />
-      <span class=${`badge ${one.state === "active" ? "" : "grey"}`} role="status">${t(`state.${one.state}`).toUpperCase()}</span>
+      <span class=${`badge ${stateOf(one) === "active" ? "" : "grey"}`} role="status">${endOf(one).toUpperCase()}</span>
     </div>
     ${one.state === "exhausted" && html`<${Finished} one=${one} />`}
-    ${one.state === "failed" && html`<${Note} kind="error">${one.reason ?? t("state.failed")}<//>`}
+    ${one.state === "failed" && html`<${Note} kind="error">${t("session.failed")}<//><${Support} about=${one.session_id} />`}
     ${!isEnded(one) && one.waits && html`<${Note} icon="clock" live>${t("session.waits")}<//>`}
     ${!isEnded(one) && html`<${Facts} one=${one} />`}
     ${
@@ -64,7 +89,6 @@ export default function Session({ id }) {
       pushOn.value === false &&
       preferences.value.alerts &&
       Notification.permission !== "denied" &&
-      reachable.value &&
       html`<div class="card">
         <p>${t("push.ask")}</p>
         <button
@@ -80,7 +104,7 @@ export default function Session({ id }) {
         </button>
       </div>`
     }
-    ${waiting && html`<${Note} icon="clock" live><b>${t("intent.title")}</b> ${t("intent.lead")}<//>`}
+    ${waiting && html`<${Intent} action=${waiting} />`}
     ${one.used_octets > 0 && html`<${Statement} session_id=${one.session_id} used_octets=${one.used_octets} />`}
     <details class="card">
       <summary>${t("receipt.title")}<${Icon} name="chevron" /></summary>
@@ -98,7 +122,7 @@ export default function Session({ id }) {
         <ul class="list">
           ${seen.map(
             (entry) => html`<li class="item" key=${entry.sequence}>
-              <span class="grow">${t(`state.${entry.what}`)}</span>
+              <span class="grow">${entry.text}</span>
               <span class="small soft num">${when(entry.at)}</span>
             </li>`,
           )}
@@ -112,32 +136,30 @@ export default function Session({ id }) {
         <p class="small soft" style="white-space:pre-line">${verified.terms}</p>
       </details>`
     }
+    ${!isEnded(one) && isStored(one) && !phone.value && html`<${NewPhone} one=${one} />`}
     <div class="act stick">
       ${
         one.state === "active" &&
-        html`<button class="btn quiet wide" disabled=${Boolean(waiting)} onClick=${() => SessionManager.pauseSession(one)}>
+        !isEnded(one) &&
+        html`<button class="btn quiet wide" onClick=${() => SessionManager.pauseSession(one)}>
           <${Icon} name="pause" />
           ${t("session.pause")}
         </button>`
       }
       ${
         one.state === "paused" &&
-        html`<button class="btn wide" disabled=${Boolean(waiting)} onClick=${() => SessionManager.activateDownloadedSession(one)}>
+        !isEnded(one) &&
+        html`<button class="btn wide" onClick=${() => SessionManager.activateDownloadedSession(one)}>
           <${Icon} name="play" />
           ${t("session.continue")}
         </button>`
       }
       ${
         one.state === "stored" &&
+        !isEnded(one) &&
         html`
           <a class="btn wide" href=${`#/activate/${one.session_id}`}>${t("activate.button")}</a>
-          <button
-            class="btn plain wide"
-            disabled=${Boolean(waiting) || !reachable.value}
-            onClick=${() => SessionManager.cancel(one.session_id)}
-          >
-            ${t("session.give_back")}
-          </button>
+          <button class="btn plain wide" onClick=${() => SessionManager.cancel(one.session_id)}>${t("session.give_back")}</button>
         `
       }
       ${isEnded(one) && html`<a class="btn wide" href="#/choose"><${Icon} name="down" />${t("home.download")}</a>`}

@@ -1,4 +1,6 @@
-import { change } from "../api.js";
+import { change, Problem } from "../api.js";
+import { trouble } from "../db.js";
+import { InstallApp } from "../doors.js";
 import { formatOctets } from "../format.js";
 import { t } from "../i18n.js";
 import { listen } from "../live.js";
@@ -7,8 +9,10 @@ import { beTold, beToldNoMore, pushHere, pushOn } from "../push.js";
 import { go } from "../router.js";
 import { useEffect, useRef, useState } from "../state.js";
 import { account, environment, forget, prefer, preferences, reachable, say, words } from "../store.js";
+import { Support } from "../support.js";
 import { Heading, html, Icon, Insecure, Note, Switch } from "../ui.js";
 import { Passkeys } from "./passkeys.js";
+import { NewRecoveryCode } from "./recovery_code.js";
 
 /** @param {{label: string, value: string, options: [string, string][], change: (value: any) => void}} props */
 const Choice = ({ label, value, options, change: set }) => html`<div class="stack tight" role="group" aria-label=${label}>
@@ -42,7 +46,9 @@ function YourData({ passkeys }) {
     try {
       await change("/api/v1/account", await proof(), { method: "DELETE" });
     } catch (error) {
-      return isChangeOfMind(error) || setProblem(words(error));
+      if (isChangeOfMind(error)) return setProblem(t("passkey.not_used"));
+      // Where the answer to an earlier press was lost, the account is gone already, and nobody is signed in.
+      if (!(error instanceof Problem) || !["not_signed_in", "login_expired"].includes(error.code)) return setProblem(words(error));
     }
     await leave();
     say(t("data.gone"));
@@ -56,14 +62,8 @@ function YourData({ passkeys }) {
   return html`<section class="card">
     <h2>${t("data.title")}</h2>
     <p class="soft">${t("data.lead")}</p>
-    ${
-      reachable.value
-        ? html`
-          <a class="btn quiet wide" href="/api/v1/account/export" download="kswifi.json"><${Icon} name="down" />${t("data.save")}</a>
-          <button class="btn plain wide" onClick=${() => dialog.current?.showModal()}>${t("data.delete")}</button>
-        `
-        : html`<${Note} icon="noline">${t("account.offline")}<//>`
-    }
+    <a class="btn quiet wide" href="/api/v1/account/export" download="kswifi.json"><${Icon} name="down" />${t("data.save")}</a>
+    <button class="btn plain wide" onClick=${() => dialog.current?.showModal()}>${t("data.delete")}</button>
     <dialog ref=${dialog} aria-labelledby="end">
       <form class="stack" onSubmit=${withPassword}>
         <h2 id="end">${t("data.sure")}</h2>
@@ -151,6 +151,7 @@ export default function Settings() {
         html`<${Switch} label=${t("settings.push")} hint=${t("settings.push_hint")} on=${Boolean(pushOn.value)} change=${push} />`
       }
     </div>
+    <${InstallApp} />
     <${Insecure} />
     <section class="card">
       <h2>${t("about.title")}</h2>
@@ -163,9 +164,15 @@ export default function Settings() {
           </li>`,
         )}
       </ul>
-      ${held !== null && html`<p class="small soft num">${t("about.held", { size: formatOctets(held) })}</p>`}
+      ${held !== null && !trouble.value && html`<p class="small soft num">${t("about.held", { size: formatOctets(held) })}</p>`}
     </section>
-    ${who && html`<${Passkeys} found=${setPasskeys} /><${YourData} passkeys=${passkeys} />`}
+    <a class="item card" href="#/device">
+      <span class="dot"><${Icon} name="phone" /></span>
+      <span class="grow"><b>${t("device.title")}</b><span class="small soft">${t("device.teaser")}</span></span>
+      <${Icon} name="chevron" />
+    </a>
+    ${who && html`<${Passkeys} found=${setPasskeys} /><${NewRecoveryCode} passkeys=${passkeys} /><${YourData} passkeys=${passkeys} />`}
+    <${Support} />
     ${environment.value?.lab_origin && html`<a class="btn quiet wide" href="/lab"><${Icon} name="phone" />${t("esim.lab")}</a>`}
     ${
       who &&

@@ -2,26 +2,52 @@ import { read } from "../api.js";
 import * as db from "../db.js";
 import { formatDay, formatHour, formatOctets, when } from "../format.js";
 import { t } from "../i18n.js";
+import { Intent } from "../intent.js";
 import { want } from "../outbox.js";
 import { useEffect, useState } from "../state.js";
 import { actions } from "../store.js";
-import { html, Icon, Note } from "../ui.js";
+import { html, Icon } from "../ui.js";
 
 /** @typedef {{starts_at: string, octets: number}} Hour */
 
+/** @typedef {"hour" | "day" | "week"} Span */
+
+/** The Monday at which a week begins. @param {number} at */
+function weekOf(at) {
+  const day = new Date(at);
+  day.setHours(0, 0, 0, 0);
+  day.setDate(day.getDate() - ((day.getDay() + 6) % 7));
+  return t("statement.week_of", { day: formatDay(day.getTime()) });
+}
+const NAMES = { hour: formatHour, day: formatDay, week: weekOf };
+
 /**
- * Hours put together by day or left as they are, the newest first.
- * @param {Hour[]} hours @param {"hour" | "day"} by
+ * Hours put together by day or by week, or left as they are, the newest first.
+ * @param {Hour[]} hours @param {Span} by
  * @returns {{name: string, octets: number}[]}
  */
 export function history(hours, by) {
   /** @type {Map<string, number>} */
   const sums = new Map();
   for (const { starts_at, octets } of hours) {
-    const name = (by === "day" ? formatDay : formatHour)(Date.parse(starts_at));
+    const name = NAMES[by](Date.parse(starts_at));
     sums.set(name, (sums.get(name) ?? 0) + octets);
   }
   return [...sums].map(([name, octets]) => ({ name, octets })).reverse();
+}
+
+/** The same as columns, the oldest at the left; the table below says it in figures. @param {{rows: {name: string, octets: number}[]}} props */
+function Chart({ rows }) {
+  const shown = rows.slice(0, 24).reverse();
+  const most = Math.max(...rows.map((one) => one.octets), 1);
+  const wide = 240 / Math.max(shown.length, 6);
+  return html`<svg class="chart" viewBox="0 0 240 72" preserveAspectRatio="none" aria-hidden="true">
+    ${shown.map(({ octets }, at) => {
+      const high = Math.max(2, (68 * octets) / most);
+      return html`<rect key=${at} x=${at * wide + wide * 0.15} y=${70 - high} width=${wide * 0.7} height=${high} rx="2" fill="var(--mark)" />`;
+    })}
+    <path d="M0 71h240" stroke="var(--edge)" />
+  </svg>`;
 }
 
 /** @typedef {{words: string, created_at: string}} Said */
@@ -31,14 +57,14 @@ export function history(hours, by) {
 function Dispute({ session_id, hours }) {
   const path = `/api/v1/sessions/${session_id}/disputes`;
   const [said, setSaid] = useState(/** @type {Said[]} */ ([]));
-  const waits = actions.value.some((one) => one.path === path);
+  const waits = actions.value.find((one) => one.path === path);
   useEffect(() => {
     waits ||
       read(path).then(
         ({ disputes }) => setSaid(disputes),
         () => {},
       );
-  }, [path, waits]);
+  }, [path, waits?.key]);
   /** @param {SubmitEvent} event */
   const send = (event) => {
     event.preventDefault();
@@ -62,7 +88,7 @@ function Dispute({ session_id, hours }) {
       </div>
       <button class="btn quiet wide">${t("dispute.send")}</button>
     </form>
-    ${waits && html`<${Note} icon="clock" live>${t("intent.lead")}<//>`}
+    ${waits && html`<${Intent} action=${waits} />`}
     <div role="status">
       ${
         said.length > 0 &&
@@ -80,7 +106,7 @@ function Dispute({ session_id, hours }) {
 /** @param {{session_id: string, used_octets: number}} props */
 export default function Statement({ session_id, used_octets }) {
   const [hours, setHours] = useState(/** @type {Hour[]} */ ([]));
-  const [by, choose] = useState(/** @type {"hour" | "day"} */ ("hour"));
+  const [by, choose] = useState(/** @type {Span} */ ("hour"));
   useEffect(() => {
     const key = `statement ${session_id}`;
     db.get("kv", key).then((kept) => kept && setHours(kept));
@@ -104,12 +130,13 @@ export default function Statement({ session_id, used_octets }) {
   return html`<section class="card">
     <h2>${t("statement.title")}</h2>
     <div class="seg" role="group" aria-label=${t("statement.title")}>
-      ${["hour", "day"].map(
-        (one) => html`<button aria-pressed=${by === one} onClick=${() => choose(/** @type {"hour" | "day"} */ (one))}>
+      ${["hour", "day", "week"].map(
+        (one) => html`<button aria-pressed=${by === one} onClick=${() => choose(/** @type {Span} */ (one))}>
           ${t(`statement.${one}`)}
         </button>`,
       )}
     </div>
+    <${Chart} rows=${rows} />
     <table class="table">
       <thead class="vh"><tr><th scope="col">${t("statement.when")}</th><th scope="col">${t("receipt.used")}</th></tr></thead>
       <tbody>

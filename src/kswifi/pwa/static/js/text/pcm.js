@@ -12,6 +12,7 @@ export default `
   of out of {size}
   until Till {day}
   as_of As e be {age}.
+  again Try again
 
   nav.
     label Main
@@ -23,7 +24,7 @@ export default `
 
   connection.
     wifi WiFi
-    line Line dey on
+    line Your session
     mobile Mobile data
     offline No network
     unknown Online
@@ -52,7 +53,7 @@ export default `
     paused E dey on hold
     exhausted E don finish
     expired Time don pass
-    revoked Dem don take am back
+    revoked Dem end am
     failed E no work
 
   home.
@@ -73,8 +74,12 @@ export default `
 
   intent.
     badge DEY WAIT FOR NETWORK
-    title You don ask for am.
-    lead Network never answer; we go send am once you reachable.
+    title E dey wait for network.
+    lead You ask for am {since}. We go send am by itself once network answer, till {until}.
+    sent We don send am. Network never confirm am yet.
+    now Send am now
+    undo Cancel am
+    dropped Wetin you ask for no get answer for one day, so we drop am. Ask again if you still want am.
 
   meter.
     label {left} remain out of {all}
@@ -115,9 +120,12 @@ export default `
     pick Pick one.
     tiny {size}: na only few KB you go download now
     not_wifi You no dey for WiFi. If you download now e go chop the session wey you dey use.
-    offline Network no dey. Find WiFi to download.
-    ask I dey for WiFi
-    mobile Na mobile data you dey use. Download am still
+    ask You dey for WiFi? For mobile data the download go chop few KB.
+    mobile Na mobile data you dey use. The download go chop few KB.
+    offline This phone no get network. Find WiFi to download.
+    ask_yes Yes, download am
+    ask_no No be now
+    mobile_yes Download am still
 
   badge.
     free FREE
@@ -193,23 +201,31 @@ export default `
     state.refunding The money dey come back
     state.refunded The money don go back
     state.refund_refused Somebody go send the money back by hand
+    unknown We no know this payment
+    failed_lead The payment no go through, and your pass never start. Start again, or ask us with the number below.
+    begun You start to pay {at}, you never finish.
+    go_on Continue to pay
 
   wait.
     lead Free data don finish for now. We fit tell you when e come again.
     join Tell me when e dey
     joined You dey the waiting list: we go tell you.
+    until Free data go dey again {at}.
 
   progress.
     downloading {size} session dey download…
     downloaded {size} session don download
-    right Right to {size}: {octets} to fetch
     octets {received} out of {total}
     transferring E dey enter eSIM…
-    transferred E don enter eSIM
-    transfer_lead The card go keep the signed record and prove say e get am.
-    proved The card don prove say e get this session.
+    transfer_lead The eSIM dey keep the session and confirm am.
+    proved Your eSIM don confirm say e get this session.
     ready Session ready make you activate am
-    install Your session don dey this phone. Install the eSIM to continue.
+    install Your session don download. Install the eSIM for your phone to continue.
+    small Wetin you dey download now small: {octets}. The data go flow later, when you browse.
+    waiting We dey wait for your phone
+    paused Download of {size} dey on hold
+    elsewhere Another window of this app dey do am. This one go continue when you close that one.
+    few few KB
 
   seal.
     ok This phone don check the signature
@@ -227,7 +243,7 @@ export default `
 
   active.
     title Session dey active
-    lead Na network talk am {age}.
+    lead Na network report am {age}.
 
   line.
     on Line dey on.
@@ -242,7 +258,7 @@ export default `
 
   how.
     title On the line
-    android Open Settings, then Network & internet, then SIMs | Choose KSWiFi, on Use SIM | Set Mobile data to KSWiFi
+    android Open Settings, then Network & internet, then SIMs | Choose KSWiFi, on Use SIM | Set Mobile data to KSWiFi | On Roaming for KSWiFi if data no flow
     ios Open Settings, then Mobile Service | Choose KSWiFi, on Turn On This Line | Set Mobile Data to KSWiFi, and on Data Roaming
     offline These steps dey inside your phone: you go see am even without network.
 
@@ -252,15 +268,19 @@ export default `
     one_tap Install for {system}
     wifi To install need WiFi, to on am no need.
     qr Or scan am from another screen
-    qr_lead Open this page for another device, scan am with this phone camera.
+    qr_lead Sign in for another device, open this page there, scan am with this phone camera.
     qr_alt QR code wey dey install the eSIM
     manual Set am up by hand
     smdp_address SM-DP+ address
-    activation_code Activation code
+    activation_code Matching ID
     apn APN
     user_name User name
     password Password
-    honest Phone dey take eSIM only from certified operator. If your own refuse, the session safe here and you fit return am.
+    honest Phone dey take eSIM only from certified operator. If your own no gree, return the session: nothing go lost.
+    manual_lead Phone wey ask for one code dey take the whole code. Phone wey ask for two dey take the address and the matching ID.
+    whole_code The whole code (LPA)
+    waiting Nothing never reach the eSIM. This page go change by itself when your phone start.
+    fetching Your phone don fetch the eSIM, e dey install am.
 
   session.
     unknown That session no dey here
@@ -270,6 +290,7 @@ export default `
     give_back Return am
     seen Wetin happen
     terms Terms
+    failed This session no work, and we no take anything. Download another one, or ask us.
 
   statement.
     title How you use am
@@ -279,6 +300,8 @@ export default `
     dispute Something no correct?
     dispute_lead Na wetin network report be this, hour by hour: dem fit check every figure. Write wetin no correct, we go look am.
     save Save the statement
+    week By week
+    week_of Week of {day}
 
   dispute.
     all Everything
@@ -292,16 +315,21 @@ export default `
     used You don use
     ordered You order am
     until Till
-    proof Proof say e dey card
+    proof Who confirm am
     iccid eSIM (ICCID)
     key Who sign am
     id Number
     units 1 GB na 1,000,000,000 bytes, we dey count go and come.
+    for For
+    paid You pay
+    paid_at Time wey you pay
+    back We pay back
+    by By
 
   proof.
-    por receipt from the card
-    install_result the card sign am
-    provider_status the provider talk am
+    por the eSIM
+    install_result the eSIM
+    provider_status the provider
 
   esim.
     title Sessions for this eSIM
@@ -309,13 +337,13 @@ export default `
     empty Nothing dey inside now
     up Up: {what}
     down Down: {what}
-    place Place {n}, record {record}
-    waits We go write am when WiFi dey
-    off This eSIM dey off. Use am under SIMs for phone settings, then card go know wetin dey wait.
+    place Number {n} for the order
+    waits E never enter eSIM: we go carry am go there when WiFi dey.
+    off This eSIM dey off. On am under SIMs for phone settings; then we go update am.
     next Continue with the next
     next_hint When one finish, e no go ask
     lab Open the lab phone
-    ended E don end
+    ended Wey don end
 
   account.
     in You don come back
@@ -331,9 +359,10 @@ export default `
     sign_up Open account
     forgot You forget password?
     show Show wetin I dey type
-    offline This one need network.
+    offline Network no dey now. You fit fill the form; press again when network come.
     in.passkey Sign In with Passkey
     new.passkey Sign Up with Passkey
+    signed_out You don sign out. Sign in again: your sessions dey.
 
   field.
     identifier Phone number or email
@@ -348,9 +377,13 @@ export default `
 
   recovery.
     title Write this one down
-    lead If you forget password, na only this recovery code go carry you enter.
-    once We dey show am only this once.
+    lead If you forget password, na this recovery code go carry you enter. E dey replace any old code.
+    once We dey show am only this once. You fit get new one for inside You.
     done I don write am
+    new New recovery code
+    new_lead For when the old one lost or somebody don see am. Show say na you.
+    new_button Show new code
+    new_passkey Use passkey
 
   passkey.
     why Your finger, face or screen lock go open am. No password to remember.
@@ -364,6 +397,7 @@ export default `
     used You use am {age}
     made You make am {at}
     have This device get passkey already.
+    not_used You no use any passkey. Try again, or use your password.
 
   data.
     delete_passkey Delete with passkey
@@ -372,7 +406,7 @@ export default `
     save Save my data
     delete Delete my account
     sure You wan delete your account forever?
-    sure_lead Wetin remain for your sessions go lost, and every device go sign out. Wetin you don use go remain for our books, without your name.
+    sure_lead Wetin remain for your sessions go lost, and every device go sign out. Wetin you don use go remain for our accounts, without your name.
     keep Leave am
     gone Your account don delete.
 
@@ -387,7 +421,7 @@ export default `
     alerts_denied Your browser no gree make KSWiFi show notification.
     insecure This page open without HTTPS. For here e no fit install, work offline or check session signature, so nothing go download.
     push Even when app close
-    push_hint Your browser notification. E dey off till you talk.
+    push_hint Your browser notification. E dey off till you on am.
     sign_out Sign out
     sure You wan sign out for this device?
     sure_lead We go wipe everything wey be your own. Wetin dey eSIM go remain.
@@ -403,17 +437,17 @@ export default `
     system Auto
 
   push.
-    ask Make this phone tell you before e finish?
-    yes Tell me
-    on We go tell you, even when app close.
+    ask Make we message you before e finish?
+    yes Message me
+    on We go message you, even when app close.
 
   about.
     title Wetin dey where
     lead KSWiFi no dey ask anybody anything: no tracker, no other site.
     device This device
-    device.what The app, your sessions with their signed package, and wetin you ask for when network no dey.
+    device.what The app, your sessions with their signature, and wetin you ask for when network no dey.
     card The eSIM
-    card.what The signed record of each session, and the keys of the line.
+    card.what Each session wey you keep, and the keys of the line.
     server KSWiFi
     server.what Your phone number or email, and how much you don use. Never wetin you dey look.
     held {size} dey this device
@@ -429,7 +463,7 @@ export default `
 
   problem.
     unexpected Something spoil here. Try again.
-    offline Network no answer. E go continue by itself when e come back.
+    offline Network no answer. Try again, or wait: wetin don start go continue by itself.
     no_lab_phone The lab phone no answer.
     card_refused The eSIM never collect am yet. We go try again.
     es9_unreachable The profile server never answer yet.
@@ -475,6 +509,83 @@ export default `
     internal_error Something spoil for our side.
     passkey_refused This passkey no open any account here.
     passkey_challenge_over E don tay. Try again.
+    other E no gree. If e continue, tell us this word: {code}
+    captive_portal This WiFi want make you log in first. Open WiFi settings for your phone.
+    host_not_allowed This KSWiFi address no dey work. Open am with the correct address.
+    origin_not_allowed Open KSWiFi with the correct address.
+    csrf_token_wrong Your sign-in don change. Load the page again.
+    headers_too_large Your browser send too much. Clear the cookies for this page.
+    body_too_large E too long. Make am short.
+    unsupported_media_type This app don old. Load the page again.
+    range_not_satisfiable The download don change. Start am again.
+    idempotency_key_missing This app don old. Load the page again.
+    idempotency_key_invalid This app don old. Load the page again.
+    idempotency_key_reused You don ask for this one another way. Try again.
+    request_in_flight We dey work on am. Wait small.
+    request_took_too_long E dey take time. We go try again.
+    too_many_streams KSWiFi windows too plenty. Close one.
+    last_event_id_invalid Load the page again.
+    not_ready KSWiFi dey start. Try again small time.
+    metrics_not_for_you This page na for operator only.
+    invalid_identifier No be phone number or email be this. Write am like 0803 123 4567 or ada@example.ng.
+    invalid_number One of the numbers no correct. Check am.
+    invalid_request Something wey you type no fit work. Check say e no empty and e no too long.
+    malformed_json This app don old. Load the page again.
+    malformed_request This app don old. Load the page again.
+    not_found Nothing dey this address.
+    method_not_allowed This app don old. Load the page again.
+    weak_password This password too easy. Use 8 letters or more: three words good.
+    already_registered This number or address get account already. Sign in, or use your recovery code.
+    wrong_credentials Phone number, email or password no correct.
+    wrong_recovery_code Phone number, email or recovery code no correct.
+    not_signed_in Sign in first.
+    login_expired Your sign-in don end. Sign in again.
+    sign_in_busy Plenty people dey sign in now. Try again small time.
+    passkeys_not_here Passkey no dey work for this address. Use your password.
+    too_many_passkeys Your passkeys don reach the limit. Comot one first.
+    unknown_passkey This passkey don comot already.
+    unknown_phone_verification This code no good again. Ask for another.
+    no_lab_message The lab never send message.
+    push_endpoint_refused Your browser message service no fit work.
+    push_key_invalid Your browser message service no fit work.
+    unknown_push_subscription Message don dey off already.
+    unknown_offer This offer no dey again. Choose another.
+    nothing_to_pay This one no cost anything.
+    unknown_payment You no get that payment. Look Unlimited pass.
+    illegal_payment_transition This one no fit happen for this payment again.
+    no_receipt Receipt never dey: nobody pay.
+    not_the_gateway_in_use This payment way no dey work.
+    webhook_signature_wrong No be the payment service send this message.
+    webhook_unreadable This message no fit read.
+    unknown_session You no get that session.
+    illegal_transition The session don move. Look again.
+    fair_use_reached Your pass don reach the fair-use limit.
+    too_many_pass_sessions Finish one session of your pass first, then download another.
+    esim_not_fresh This eSIM dey in use. Take new one.
+    card_full Eight sessions dey this eSIM: no space again. Finish one or return one.
+    profile_not_installed Install the eSIM first.
+    packet_superseded Newer update for the eSIM dey come.
+    sessions_not_on_esim The order don change. Look again.
+    session_is_for_another_esim This session na for another eSIM of yours.
+    no_session_on_esim This eSIM no get session now.
+    wifi_unknown We no fit see now whether you dey WiFi. Try again small time.
+    session_ended This session don end.
+    package_not_ready We dey prepare the session. Wait small.
+    package_digest_mismatch The download spoil. We go fetch am again.
+    not_cancellable You don use from this session, so you no fit return am.
+    too_many_disputes You don write plenty about this session. We go answer those ones first.
+    unknown_esim You no get that eSIM.
+    esim_numbers_used_up New eSIM don finish for now. We dey get more.
+    illegal_profile_transition The eSIM don move. Look again.
+    sequence_numbers_used_up This eSIM don old. Take new one.
+    subscriber_keys_damaged Something spoil for our side. Ask us.
+    profile_not_ready We dey prepare the eSIM. Wait small.
+    not_on_this_card The eSIM of this session no dey this phone.
+    phone_busy The phone dey busy. Wait small.
+    lab_refused The lab phone no gree.
+    no_waiting_list Free data don come back: choose session.
+    database_busy Plenty people dey here now. Try again small time.
+    database_damaged Something spoil for our side. We dey repair am.
 
   help.
     title Help
@@ -482,13 +593,13 @@ export default `
     found {n} answers
     none No answer get these words.
     what Wetin be internet session?
-    what.text Na right to some internet till one day. You download the right for WiFi, e go stay inside your eSIM, you go use am when WiFi no dey.
+    what.text Some internet, till one day. You download am for WiFi, e go stay inside your eSIM, you go use am when WiFi no dey.
     download Why the download small like this?
-    download.text Wetin you fetch na the signed right to the gigabytes, no be the gigabytes: na few kilobytes. The gigabytes dey flow when you browse.
+    download.text You dey download the signed permission to use the gigabytes, na few kilobytes. The gigabytes dey flow when you browse.
     activate How I go on am without WiFi?
     activate.text Open the session, follow the steps for your phone: on the KSWiFi line, use am for mobile data.
     phone E dey work for every phone?
-    phone.text Your phone must get eSIM. Phone dey take profile only from certified operator, so with test set-up your phone fit refuse. The lab phone dey show everything.
+    phone.text You need phone wey get eSIM: look This phone fit? Phone dey take eSIM only from certified operator, so test set-up of KSWiFi fit no work.
     metered Wetin una dey count?
     metered.text Every byte, go and come. 1 GB na 1,000,000,000 bytes. Wetin you see na wetin network report, with the time.
     end Wetin go happen for the end?
@@ -498,17 +609,137 @@ export default `
     offline Wetin dey work without network?
     offline.text To see your sessions and wetin remain, with how old the news be; to check signature; the steps to on the line; this help. Wetin you ask for, we go keep am send later.
     several I fit keep plenty sessions?
-    several.text Yes, reach eight for one eSIM. For eSIM you go change dem order, and choose whether the next one go follow by itself. Card go know for WiFi.
+    several.text Yes, reach eight for one eSIM. For eSIM you go change dem order, and choose whether the next one go follow by itself. We go update the eSIM for WiFi.
     pass How I go buy the pass?
     pass.text Choose No limit, see wetin e get, pay for the checkout. Receipt dey there.
     alerts Una go tell me before e finish?
     alerts.text For 50, 80 and 95 %, when e finish, and one day before e end. For inside You: alerts, even when app close.
     lost My phone or password don lost
-    lost.text Sign in for another place with your recovery code and new password: every other device go sign out.
+    lost.text Sign in for another place with your recovery code and new password: every other device go sign out. Open the session, choose New phone, lost phone to move wetin you never use go new eSIM.
     passkey Wetin be passkey?
     passkey.text Your finger, face or screen lock go sign you in, no password. Add am for inside You.
     trust How I go know say session real?
     trust.text KSWiFi key sign am, and your phone dey check the signature by itself. If dem change am, we no go take am.
     data How I go save data?
     data.text Save data for inside You go make the app ask small. The app load only once.
+    install How I go install the eSIM?
+    install.text Open the session, press Install the eSIM. One tap, QR code and code to type dey there, with steps for Tecno, Infinix, itel, Samsung, Xiaomi and iPhone.
+    ate Wetin chop my data?
+    ate.text Na mostly update, WhatsApp media, and video wey dey play by itself. On Data Saver, make app update only for WiFi, and look Settings, Network, Data usage: e go show each app. History for the session dey show the hours.
+    portal WiFi dey on, but nothing dey load
+    portal.text Plenty WiFi want login first. Open WiFi settings for your phone, choose the network, log in. Then come back: wetin you ask for go continue by itself.
+
+  ordering.
+    title We dey wait for answer.
+    lead We dey send your order of {since} again by itself, and na only one session go come.
+
+  remind.
+    button Remind me for my calendar
+    event KSWiFi: free data don come back
+
+  new_esim.
+    next Your next session go enter new eSIM.
+    undo Keep the old one
+    title New phone, lost phone, or eSIM don delete?
+    lead This session dey tied to the eSIM wey e dey inside. Return am, then download am again for new eSIM. Nothing go lost if you never use am.
+    begun You don use from this session, so e no fit move by itself. Write us: we go look wetin remain.
+    button Return am, use new eSIM
+
+  refused.
+    title Your phone no gree take the eSIM
+    lead Nothing lost. Try again for good WiFi, or return the session: your free data go come back.
+    again Try again
+
+  outcome.
+    title Wetin your phone talk?
+    worked E work
+    refused E no gree
+    deleted I don delete the eSIM, or I get new phone
+    not_yet_lead We never hear from your phone. Leave am for WiFi one minute: e go report by itself. If nothing change, on the eSIM once for Settings.
+    refused_lead Check three things: phone dey WiFi, the time correct, and space dey for another eSIM. If e still no gree, e no dey accept this operator. Then return the session.
+    deleted_lead eSIM wey you delete no fit install again. Return this session and download am for new eSIM.
+
+  guide.
+    title Steps for your phone
+    differs Menu dey differ small from model to model.
+    picture Where the menu dey
+
+  check.
+    title Before you on am
+    lead One gigabyte fit vanish inside update for one hour. Mark am:
+    saver Data Saver dey on
+    updates App and system update only for WiFi
+    whatsapp WhatsApp dey download media only for WiFi
+    other_sim Mobile data of the other SIM dey off
+
+  test.
+    title E dey work?
+    lead Off WiFi, open any page, then test am.
+    button Test am now
+    running We dey test…
+    works E dey work: network dey report data of this session.
+    other_line You get internet, but no be from this session: na WiFi or your other SIM. Set mobile data to KSWiFi.
+    no_data Data no dey flow. Check say KSWiFi line dey on, na im you set for mobile data, roaming dey on, and APN correct.
+
+  step.
+    ordered You order am
+    downloaded E don download enter phone
+    stored E don enter eSIM
+    active You dey use am
+    paused E dey on hold
+    exhausted E don finish
+    expired Time don pass
+    revoked Operator end am
+    cancelled You cancel am
+    refunded We don refund am
+    failed E no work
+    refused eSIM no gree take am
+
+  door.
+    title This window dey forget everything.
+    lead Na another app or WiFi login get am. Your sessions and recovery code go lost here. Open KSWiFi for your browser.
+    link the link
+    chrome Open for Chrome
+    safari Open for Safari
+
+  app.
+    title KSWiFi for your home screen
+    lead E go open with one tap, even without network, and your phone go keep the data longer.
+    apple For Safari press Share, then Add to Home Screen. Then e go open without network, and your phone go keep the data longer.
+    button Install the app
+
+  trouble.
+    full Space don finish for your phone. The app dey work, but e go forget wetin new when you close am. Free some space.
+    closed Your browser no gree make the app keep anything: maybe na private window. E dey work, but e go forget everything when you close am.
+    portal This WiFi want make you log in first.
+    portal_lead Open WiFi settings for your phone, choose this network, log in. Wetin you ask for go continue by itself.
+
+  support.
+    title Ask person
+    whatsapp WhatsApp
+    phone Call
+    email Email
+    number Case number {number}
+    about KSWiFi, case number {number}
+    hello KSWiFi
+
+  device.
+    title This phone fit?
+    teaser Check eSIM before you sign up
+    lead KSWiFi need phone wey get eSIM. Check am with one of these three.
+    settings 1. Look Settings
+    android Open Settings, then Network & internet (or Connections, or SIM & mobile network) | Open SIMs or SIM manager | If you see Add eSIM, this phone fit
+    ios Open Settings, then Mobile Service | If you see Add eSIM, this iPhone fit
+    dial 2. Dial *#06#
+    dial_lead If the screen show EID, 32 numbers, this phone get eSIM.
+    dial_button Dial *#06#
+    models 3. Look your model
+    model Model
+    show_models Show the list
+    not_listed E no dey the list. E fit still get eSIM: Settings and *#06# sabi am well.
+    models_note For some country the model no get eSIM. Settings and *#06# sabi am well.
+    yes Yes, e get eSIM
+    no No, e no get
+    yes_lead E good: this phone fit keep sessions.
+    no_lead Then this phone no fit keep KSWiFi sessions, and we no go lie. Use phone wey get eSIM; your account go work there too.
 `;
