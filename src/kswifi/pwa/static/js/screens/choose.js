@@ -146,7 +146,7 @@ export default function Choose() {
     if (!offer) return setProblem(t("choose.pick"));
     if (over(offer)) return setProblem(over(offer));
     // The lab phone says for certain that it is not on WiFi; of other phones the server knows, and says so.
-    if (phone.value && how !== "wifi") return setProblem(t(how === "line" ? "choose.not_wifi" : "choose.offline"));
+    if (phone.value && how !== "wifi") return setProblem(t(how === "offline" ? "choose.offline" : "choose.not_wifi"));
     if (!asking && (how === "unknown" || how === "mobile")) return setAsking(true);
     setAsking(false);
     setBusy(true);
