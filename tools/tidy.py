@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST_FILE_LINES = 600
 LONGEST_SCRIPT_LINE = 140
-_BINARY = {".der", ".png", ".bin", ".ico", ".svg", ".hex", ".pem"}
+_BINARY = {".der", ".png", ".ttf", ".bin", ".ico", ".svg", ".hex", ".pem"}
 _UNFINISHED = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
 _BARE_SESSION = re.compile(r"(class Session\b|: Session\b|\[Session\b|-> Session\b)")
 _REGISTRY = re.compile(

@@ -27,7 +27,7 @@ def fill_sign_up(app: AppPage, identifier: str) -> None:
 def test_the_first_tap_on_download_works_without_a_connection_type(
     kswifi: Kswifi, browser: Browser, user_agent: str, height: int
 ) -> None:
-    size = {"viewport": {"width": 360, "height": height}}
+    size: dict[str, Any] = {"viewport": {"width": 360, "height": height}}
     with own_phone(browser, kswifi.origin, user_agent=user_agent, **size) as app:
         app.open().register()
         app.open("choose").heading("Choose a session")
