@@ -12,6 +12,8 @@ ROOT = Path(__file__).parents[2]
 AXE = (ROOT / "tests/browser/vendor/axe.min.js").read_text(encoding="utf-8")
 PICTURES = ROOT / "docs/screens" if os.environ.get("SCREENS") else None
 SMALL_PICTURES = ("01-welcome", "07-choose", "08-downloading", "13-home-active", "21-lab-phone")
+MANIFEST = {"07-choose": "screen-choose", "09-ready": "screen-ready", "13-home-active": "screen-home"}
+"""The dark pictures that the app's manifest shows before it is installed."""
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -19,7 +21,9 @@ def check_screen(page: Page, name: str, look: str) -> list[str]:
     """Return what is wrong with the screen as it is now."""
     page.wait_for_timeout(250)
     if PICTURES is not None and (look != "small" or name in SMALL_PICTURES):
-        page.screenshot(path=PICTURES / f"{look}-{name}.png")
+        picture = page.screenshot(path=PICTURES / f"{look}-{name}.png")
+        if look == "dark" and name in MANIFEST:
+            (ROOT / f"src/kswifi/pwa/static/pictures/{MANIFEST[name]}.png").write_bytes(picture)
     # A bar that stays at the edge may lie over what can be scrolled from under it: look at all of the page at once.
     size = page.viewport_size or {"width": 390, "height": 844}
     page.set_viewport_size({"width": size["width"], "height": 3000})

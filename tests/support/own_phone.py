@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Error, Page, Route
 
 from tests.support.app_page import AppPage, device
 
@@ -70,8 +70,10 @@ class Lost:
             return
         self.seen += 1
         if self.seen != self._which:
-            route.continue_()
+            with suppress(Error):
+                route.continue_()
             return
         self.lost = f"{request.method} {request.url.partition('/api/v1/')[2] or request.url}"
-        route.fetch()
-        route.abort()
+        with suppress(Error):  # a road that has ended meanwhile closes its page
+            route.fetch()
+            route.abort()

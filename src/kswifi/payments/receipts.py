@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from kswifi.kernel.pdf_fonts import BOLD, REGULAR, printable, register_pdf_fonts
 from kswifi.payments.errors import NoReceiptError
 from kswifi.payments.model import PAID_STATES, PassPeriod, PassState, Payment, PaymentState
+from kswifi.printing.pdf_fonts import BOLD, REGULAR, printable, register_pdf_fonts
 
 SANDBOX_WORDS: Final = "SANDBOX: no money has moved"
 

@@ -36,11 +36,13 @@ def pwa_routes(lab_origin: str | None = None, assets: Assets | None = None) -> l
     files = assets or load_assets()
     pages = _page_headers(files, lab_origin)
     lab = {f"/app/{name}" for name in LAB_FILES} | {"/lab"}
-    routes = [
+    routes: list[BaseRoute] = [
         _route(asset, pages) for url, asset in files.by_url.items() if lab_origin is not None or url not in lab
     ]
     page = files.by_url.get("/")
-    return routes + ([_route(page, pages, path) for path in _SCREEN_PATHS] if page else [])
+    if page is not None:
+        routes += [_route(page, pages, path) for path in _SCREEN_PATHS]
+    return routes
 
 
 def content_security_policy(assets: Assets, lab_origin: str | None) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from kswifi.kernel.pdf_fonts import BOLD, printable, register_pdf_fonts
+from kswifi.printing.pdf_fonts import BOLD, printable, register_pdf_fonts
 from kswifi.vouchers.codes import VoucherCodes
 from kswifi.vouchers.model import Batch
 

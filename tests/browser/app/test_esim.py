@@ -38,7 +38,7 @@ def test_the_order_and_the_switch_reach_the_card(kswifi: Kswifi, browser: Browse
         expect(page.get_by_role("button", name="Up: 3GB session, 1")).to_have_attribute("aria-disabled", "true")
         page.get_by_role("switch", name=re.compile("Continue with the next")).check()
         expect(page.get_by_text("The network has not answered yet")).to_have_count(0, timeout=20_000)
-        expect(page.get_by_text("Will be written at the next WiFi")).to_have_count(0, timeout=20_000)
+        expect(page.get_by_text("Not on the eSIM yet")).to_have_count(0, timeout=20_000)
         expect(cards.nth(0)).to_contain_text("3 GB")
         first, second = (
             (cards.nth(at).get_by_role("link").get_attribute("href") or "").rpartition("/")[2].replace("-", "")
@@ -110,7 +110,8 @@ def two_sessions(app: AppPage) -> tuple[str, str, str]:
 def ask_for_the_second_first(app: AppPage) -> None:
     app.open("esim").heading("Sessions on this eSIM")
     app.button("Up: 3GB session, 2")
-    expect(app.page.get_by_text("The network has not answered yet")).to_have_count(0, timeout=20_000)
+    unconfirmed = app.page.get_by_text(re.compile("Waiting for the network|has not confirmed it yet"))
+    expect(unconfirmed).to_have_count(0, timeout=20_000)
 
 
 def slowly(route: Route) -> None:
@@ -125,7 +126,7 @@ def test_what_waits_is_carried_on_any_screen_once_there_is_wifi_and_by_one_tab_a
         first, second, _iccid = two_sessions(app)
         kswifi.lab("/phone/wifi", {"on": False})
         ask_for_the_second_first(app)
-        app.sees("Will be written at the next WiFi")
+        app.sees("Not on the eSIM yet")
         app.open("help").heading("Help")
         other = app.new_tab()
         other.goto(f"{app.origin}/#/settings")

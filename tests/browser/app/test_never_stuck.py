@@ -2,6 +2,7 @@
 
 import re
 import time
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -26,7 +27,7 @@ def fill_sign_up(app: AppPage, identifier: str) -> None:
 def test_the_first_tap_on_download_works_without_a_connection_type(
     kswifi: Kswifi, browser: Browser, user_agent: str, height: int
 ) -> None:
-    size = {"viewport": {"width": 360, "height": height}}
+    size: dict[str, Any] = {"viewport": {"width": 360, "height": height}}
     with own_phone(browser, kswifi.origin, user_agent=user_agent, **size) as app:
         app.open().register()
         app.open("choose").heading("Choose a session")
@@ -309,6 +310,9 @@ def test_two_tabs_walk_one_road_and_the_second_takes_over(kswifi: Kswifi, browse
             expect(other.get_by_role("heading", name="Session ready for activation")).to_be_attached(timeout=20_000)
 
 
+API = r"/api/v1/|/\.well-known/"
+
+
 @pytest.mark.parametrize("which", range(1, 9))
 def test_the_road_ends_whichever_answer_is_lost(kswifi: Kswifi, browser: Browser, which: int) -> None:
     """The road from Download to the phone has some eight requests: lose the answer to each of them in turn."""
@@ -316,12 +320,70 @@ def test_the_road_ends_whichever_answer_is_lost(kswifi: Kswifi, browser: Browser
         app.open().register()
         app.open("choose").heading("Choose a session")
         app.page.wait_for_timeout(500)
-        lost = Lost(app.page, r"/api/v1/|/\.well-known/", which)
+        lost = Lost(app.page, API, which)
         app.button("Download Session")
         app.button("Yes, download")
-        app.page.wait_for_function(
-            "() => /Waiting for your phone/.test(document.querySelector('h1')?.textContent)", timeout=40_000
-        )
+        title(app, "Waiting for your phone")
         print(f"\nlost the answer to {lost.lost}")
-        listed = app.page.evaluate("fetch('/api/v1/sessions').then((one) => one.json())")
-        assert len(listed["sessions"]) == 1
+        assert len(listed(app, "sessions")) == 1
+
+
+@pytest.mark.parametrize("which", range(1, 9))
+def test_storing_on_the_lab_phone_ends_whichever_answer_is_lost(
+    kswifi: Kswifi, browser: Browser, which: int
+) -> None:
+    with device(browser, kswifi.origin) as app:
+        app.open().register()
+        app.open("choose").heading("Choose a session")
+        app.page.wait_for_timeout(500)
+        lost = Lost(app.page, API, which)
+        app.button("Download Session")
+        title(app, "Session ready for activation")
+        print(f"\nlost the answer to {lost.lost}")
+        assert len(listed(app, "sessions")) == 1
+
+
+@pytest.mark.parametrize("which", [1, 2])
+def test_giving_back_ends_whichever_answer_is_lost(kswifi: Kswifi, browser: Browser, which: int) -> None:
+    with own_phone(browser, kswifi.origin) as app:
+        app.open().register()
+        download(app)
+        app.heading("Waiting for your phone")
+        Lost(app.page, API, which)
+        app.button("Give it back")
+        app.heading("Your internet")
+        app.sees("Cancelled", seconds=30)
+        assert [one["state"] for one in listed(app, "sessions")] == ["revoked"]
+
+
+@pytest.mark.parametrize("which", [1, 2])
+def test_buying_ends_at_one_checkout_whichever_answer_is_lost(kswifi: Kswifi, browser: Browser, which: int) -> None:
+    with device(browser, kswifi.origin) as app:
+        app.open().register()
+        app.open("pass").heading("Unlimited pass")
+        app.page.wait_for_timeout(500)
+        Lost(app.page, r"/api/v1/payments$", which)
+        app.button("Buy for ₦800")
+        app.sees("No answer from the network")
+        app.page.get_by_role("button", name=re.compile("^(Buy for ₦800|Go on paying)$")).click()
+        app.page.get_by_role("button", name=re.compile("^Pay")).or_(
+            app.page.get_by_role("link", name=re.compile("^Pay ₦800"))
+        ).first.wait_for()
+        app.open()
+        app.heading("Your internet")
+        assert len(listed(app, "payments")) == 1
+
+
+def title(app: AppPage, words: str) -> None:
+    """See a screen's title after the waits of a road that lost an answer."""
+    app.page.wait_for_function(
+        "(words) => document.querySelector('h1')?.textContent.includes(words)", arg=words, timeout=40_000
+    )
+
+
+def listed(app: AppPage, what: str) -> list[dict[str, Any]]:
+    """Return what the server has of one kind."""
+    found: list[dict[str, Any]] = app.page.evaluate(
+        "(what) => fetch(`/api/v1/${what}`).then((one) => one.json()).then((one) => one[what])", what
+    )
+    return found

@@ -1,6 +1,7 @@
 """A phone of one's own, from "Can this phone?" to the test of the line: what the server knows guides its owner."""
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -10,7 +11,7 @@ from tests.support.app_page import AppPage
 from tests.support.app_screens import check_screen
 from tests.support.own_phone import ANDROID, IPHONE, download, own_phone
 
-SMALL = {"viewport": {"width": 360, "height": 640}}
+SMALL: dict[str, Any] = {"viewport": {"width": 360, "height": 640}}
 FACEBOOK = ANDROID + " [FB_IAB/FB4A;FBAV/480.0.0.0;]"
 
 

@@ -28,6 +28,7 @@ def test_the_whole_road_by_clicking_from_download_to_cut_off(kswifi: Kswifi, bro
         answer = kswifi.spend(900_000_000)
         assert answer["cut_off"] is True
         app.sees("Session finished: back to WiFi")
+        expect(app.page.get_by_text("KSWiFi only")).to_be_visible()
         expect(app.page.get_by_role("img", name=re.compile(r"^0 B left of 1 GB"))).to_be_visible()
         assert app.left_octets() == 0
         app.sees("History")

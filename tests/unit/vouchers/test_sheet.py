@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import segno
 from reportlab.pdfbase.pdfmetrics import stringWidth
 
-from kswifi.kernel.pdf_fonts import BOLD
+from kswifi.printing.pdf_fonts import BOLD
 from kswifi.vouchers.codes import VoucherCodes
 from kswifi.vouchers.model import Batch
 from kswifi.vouchers.sheet import COLUMNS, ROWS, _fitting, sheet_pdf

@@ -17,7 +17,10 @@ const NAME = `kswifi ${PRECACHE.map(([, hash]) => hash)
 /** The tag of a response's file: its ETag without what it says of the compression. @param {Response | null | undefined} response */
 const tagOf = (response) => /[0-9a-f]{8}/.exec(response?.headers.get("etag") ?? "")?.[0];
 
-/** Fetch a file of this version; a WiFi's login page in its place, or another version's file, is refused. @param {string} url @param {string} tag */
+/**
+ * Fetch a file of this version. A WiFi's login page in its place, or another version's file, is refused.
+ * @param {string} url @param {string} tag
+ */
 async function fetched(url, tag) {
   const response = await fetch(url, { cache: "no-cache" });
   if (!response.ok || tagOf(response) !== tag) throw new Error(`${url}: ${response.status}`);
@@ -128,6 +131,8 @@ worker.addEventListener("notificationclick", (event) => {
 const TAGS = new Map(PRECACHE);
 /** Paths that are not the app's page: the server answers them itself. */
 const OTHER = /^\/(api|app|lab|healthz|readyz|metrics|\.well-known|sw\.js|manifest)\b/;
+/** @type {Promise<Cache | null> | undefined} */
+let opened;
 /** @type {Promise<void> | undefined} */
 let filling;
 
@@ -136,7 +141,10 @@ let filling;
  * @param {string} path @param {Request} request
  */
 async function answer(path, request) {
-  const cache = await caches.open(NAME).catch(() => null);
+  // An open cache answers even after the browser has dropped it: look once for each visit whether it is still there.
+  if (path === "/" && !(await caches.has(NAME).catch(() => false))) opened = undefined;
+  opened ??= caches.open(NAME).catch(() => null);
+  const cache = await opened;
   const kept = await cache?.match(path).catch(() => undefined);
   if (kept) return kept;
   const response = await fetch(path === "/" ? path : request);

@@ -5,7 +5,7 @@ import * as db from "./db.js";
 import { lastDay, sizeName } from "./format.js";
 import { language, t } from "./i18n.js";
 import { effect } from "./state.js";
-import { account, isEnded, isStored, onChange, preferences, say } from "./store.js";
+import { account, ENDED, onChange, preferences, STORED, say } from "./store.js";
 
 /** @import {InternetSession} from "./types.d.ts" */
 
@@ -24,8 +24,9 @@ export function alertsOf(before, after, at = now()) {
     one?.allowance_octets ? (100 * one.used_octets) / one.allowance_octets : 0;
   const passed = SHARES.filter((percent) => share(before) < percent && share(after) >= percent).at(-1);
   if (before && after.state === "exhausted" && before.state !== "exhausted") found.push({ what: "finished", values: {} });
-  else if (before && passed && !isEnded(after)) found.push({ what: "share", values: { percent: passed, size } });
-  if (isStored(after) && after.valid_until - at < LAST) found.push({ what: "ends", values: { size, day: lastDay(after.valid_until) } });
+  else if (before && passed && !ENDED.includes(after.state)) found.push({ what: "share", values: { percent: passed, size } });
+  if (STORED.includes(after.state) && after.valid_until - at < LAST)
+    found.push({ what: "ends", values: { size, day: lastDay(after.valid_until) } });
   return found;
 }
 

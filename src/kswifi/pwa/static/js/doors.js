@@ -12,11 +12,12 @@ export const isApple = /iPhone|iPad|iPod/.test(agent);
 export const isAndroid = /Android/.test(agent);
 export const behindDoor = DOORS.test(agent);
 
+const CHROME = "package=com.android.chrome;end";
 /** The address that opens this page in the phone's own browser. */
 const outside = () =>
   isApple
     ? location.href.replace(/^http/, "x-safari-http")
-    : `intent://${location.host}${location.pathname}${location.search}#Intent;scheme=${location.protocol.slice(0, -1)};package=com.android.chrome;end`;
+    : `intent://${location.host}${location.pathname}${location.search}#Intent;scheme=${location.protocol.slice(0, -1)};${CHROME}`;
 
 /** What to do at such a door. */
 export const Door = () => html`<${Note} kind="warning" live>

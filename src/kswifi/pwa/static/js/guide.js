@@ -33,7 +33,7 @@ export function Guide({ first }) {
       )}
     </div>
     ${failed && !found && html`<${Note} icon="noline" live>${t("problem.offline")}<//>`}
-    ${steps && html`<${Steps} text=${steps} /><p class="small soft">${t("guide.differs")}</p>`}
+    ${steps && html`<${Steps} text=${steps.join(" | ")} /><p class="small soft">${t("guide.differs")}</p>`}
     ${picture && steps && html`<img class="picture" src=${picture} alt=${t("guide.picture")} />`}
   </details>`;
 }

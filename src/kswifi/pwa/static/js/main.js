@@ -34,7 +34,7 @@ const TAB_OF = {
 
 function Connection() {
   const how = connection.value;
-  const icon = how === "wifi" ? "wifi" : how === "line" || how === "mobile" ? "line" : how === "offline" ? "noline" : "check";
+  const icon = how === "wifi" ? "wifi" : ["line", "control", "mobile"].includes(how) ? "line" : how === "offline" ? "noline" : "check";
   return html`<span class="pill" role="status"><${Icon} name=${icon} />${t(`connection.${how}`)}</span>`;
 }
 

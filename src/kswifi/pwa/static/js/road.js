@@ -167,10 +167,10 @@ async function fetchAndConfirm(one, signal) {
   const at = `/api/v1/sessions/${one.session_id}`;
   const { octets } = await fetchPackage(one, signal);
   const confirmed = change(`${at}/downloaded`, { sha256: await sha256(octets) });
-  await pause(30);
-  const transferring = change(`${at}/transfer`, {}).catch(() => null);
-  const answer = await confirmed;
-  return (await transferring) ?? answer;
+  const transferring = pause(100).then(() => change(`${at}/transfer`, {}));
+  const [first, second] = await Promise.allSettled([confirmed, transferring]);
+  if (first.status === "rejected") throw first.reason;
+  return second.status === "fulfilled" ? second.value : first.value;
 }
 
 /** The profile comes by the activation code in the package. @param {InternetSession} one @param {AbortSignal} signal */

@@ -42,8 +42,8 @@ export const profiles = signal({});
 /** @type {Signal<Preferences>} */
 export const preferences = signal({ theme: "system", language: "", low_data: false, alerts: true });
 
-const ENDED = ["exhausted", "expired", "revoked", "failed"];
-const STORED = ["stored", "active", "paused"];
+export const ENDED = ["exhausted", "expired", "revoked", "failed"];
+export const STORED = ["stored", "active", "paused"];
 /** The state to show: past its last day a session has expired, also before the server says so. @param {InternetSession} one */
 export const stateOf = (one) => (!ENDED.includes(one.state) && now() >= one.valid_until ? "expired" : one.state);
 /** @param {InternetSession} one */ export const isEnded = (one) => ENDED.includes(stateOf(one));
@@ -57,10 +57,14 @@ export const current = computed(
 
 /**
  * How this device is connected, as far as a page can know.
- * @type {import("./state.js").ReadonlySignal<"offline" | "wifi" | "line" | "mobile" | "unknown">}
+ * @type {import("./state.js").ReadonlySignal<"offline" | "wifi" | "line" | "control" | "mobile" | "unknown">}
  */
 export const connection = computed(() => {
-  if (phone.value) return phone.value.wifi ? "wifi" : phone.value.line && phone.value.attached ? "line" : "offline";
+  if (phone.value) {
+    const { wifi, line, attached, access } = phone.value;
+    // Once a session is used up or paused, the line reaches KSWiFi and nothing else.
+    return wifi ? "wifi" : !line || !attached ? "offline" : access === "full" ? "line" : "control";
+  }
   if (!reachable.value) return "offline";
   const type = /** @type {any} */ (navigator).connection?.type;
   return type === "wifi" || type === "ethernet" ? "wifi" : type === "cellular" ? "mobile" : "unknown";

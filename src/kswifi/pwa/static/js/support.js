@@ -22,7 +22,10 @@ export function Support({ about = "" }) {
           address &&
           html`<a class="item" key=${way} href=${address} rel="noreferrer" target=${way === "whatsapp" ? "_blank" : undefined}>
             <span class="dot"><${Icon} name=${way === "email" ? "copy" : "phone"} /></span>
-            <span class="grow"><b>${t(`support.${way}`)}</b><span class="small soft">${way === "phone" ? phone : way === "email" ? email : ""}</span></span>
+            <span class="grow">
+              <b>${t(`support.${way}`)}</b>
+              <span class="small soft">${way === "phone" ? phone : way === "email" ? email : ""}</span>
+            </span>
             <${Icon} name="chevron" />
           </a>`,
       )}

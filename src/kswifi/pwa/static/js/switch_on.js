@@ -64,8 +64,16 @@ export function SwitchOn({ one, system, systems }) {
     <section class="card">
       <h2>${t("test.title")}</h2>
       <p class="small soft">${t("test.lead")}</p>
-      <button class="btn quiet wide" disabled=${busy} onClick=${run}><${Icon} name="line" />${t(busy ? "test.running" : "test.button")}</button>
-      ${found && html`<${Note} kind=${found === "works" ? "" : "warning"} icon=${found === "works" ? "check" : "alert"} live>${t(`test.${found}`)}<//>`}
+      <button class="btn quiet wide" disabled=${busy} onClick=${run}>
+        <${Icon} name="line" />
+        ${t(busy ? "test.running" : "test.button")}
+      </button>
+      ${
+        found &&
+        html`<${Note} kind=${found === "works" ? "" : "warning"} icon=${found === "works" ? "check" : "alert"} live>
+          ${t(`test.${found}`)}
+        <//>`
+      }
     </section>
   `;
 }

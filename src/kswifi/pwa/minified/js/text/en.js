@@ -1,4 +1,4 @@
-/*4ce624207e21d395a63a9ca5e44bbbd547f12837107a994a8d89bc72127b52a8*/
+/*7a428cec4dedad4260086c2acc8f6b210200593aff98fcc54c521fd5d241a59f*/
 var e=`
 back Back
 cancel Cancel
@@ -28,6 +28,7 @@ line Your session
 mobile Mobile data
 offline Offline
 unknown Online
+control KSWiFi only
 
 time.
 now just now

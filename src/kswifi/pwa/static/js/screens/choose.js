@@ -146,7 +146,7 @@ export default function Choose() {
     if (!offer) return setProblem(t("choose.pick"));
     if (over(offer)) return setProblem(over(offer));
     // The lab phone says for certain that it is not on WiFi; of other phones the server knows, and says so.
-    if (phone.value && how !== "wifi") return setProblem(t(how === "line" ? "choose.not_wifi" : "choose.offline"));
+    if (phone.value && how !== "wifi") return setProblem(t(how === "offline" ? "choose.offline" : "choose.not_wifi"));
     if (!asking && (how === "unknown" || how === "mobile")) return setAsking(true);
     setAsking(false);
     setBusy(true);
@@ -193,7 +193,10 @@ export default function Choose() {
           : asking
             ? html`
               <${Note} icon="wifi" live>${t(how === "mobile" ? "choose.mobile" : "choose.ask")}<//>
-              <button class="btn wide" onClick=${download}><${Icon} name="down" />${t(how === "mobile" ? "choose.mobile_yes" : "choose.ask_yes")}</button>
+              <button class="btn wide" onClick=${download}>
+                <${Icon} name="down" />
+                ${t(how === "mobile" ? "choose.mobile_yes" : "choose.ask_yes")}
+              </button>
               <button class="btn plain wide" onClick=${() => setAsking(false)}>${t("choose.ask_no")}</button>
             `
             : buys
@@ -206,16 +209,27 @@ export default function Choose() {
                 : gone && !offer
                   ? html`
                     <${Note} icon="clock" live>${t(listed ? "wait.joined" : "wait.lead")}<//>
-                    ${!listed && html`<button class="btn wide" onClick=${() => join(gone[0])}><${Icon} name="bell" />${t("wait.join")}</button>`}
+                    ${
+                      !listed &&
+                      html`<button class="btn wide" onClick=${() => join(gone[0])}>
+                        <${Icon} name="bell" />
+                        ${t("wait.join")}
+                      </button>`
+                    }
                   `
                   : free_at !== null && !offer
-                    ? html`<a class="btn wide" download="kswifi.ics" href=${reminder(free_at)}><${Icon} name="bell" />${t("remind.button")}</a>`
+                    ? html`<a class="btn wide" download="kswifi.ics" href=${reminder(free_at)}>
+                      <${Icon} name="bell" />
+                      ${t("remind.button")}
+                    </a>`
                     : html`
                     <button class="btn wide" disabled=${busy || !isSecureContext} onClick=${download}>
                       <${Icon} name="down" />
                       ${t("choose.button")}
                     </button>
-                    <p class="small soft centre">${offer ? t("choose.tiny", { size: sizeName(offer.allowance_octets) }) : t("choose.pick")}</p>
+                    <p class="small soft centre">
+                      ${offer ? t("choose.tiny", { size: sizeName(offer.allowance_octets) }) : t("choose.pick")}
+                    </p>
                   `
       }
     </div>

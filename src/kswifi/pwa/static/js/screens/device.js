@@ -62,10 +62,17 @@ export default function Device() {
     </section>
     <${Models} />
     <div class="act stick">
-      ${can && html`<${Note} kind=${can === "no" ? "warning" : ""} icon=${can === "no" ? "alert" : "check"} live>${t(`device.${can}_lead`)}<//>`}
+      ${
+        can &&
+        html`<${Note} kind=${can === "no" ? "warning" : ""} icon=${can === "no" ? "alert" : "check"} live>
+          ${t(`device.${can}_lead`)}
+        <//>`
+      }
       ${
         can === "yes"
-          ? html`<a class="btn wide" href=${account.value ? "#/choose" : "#/account/new"}>${t(account.value ? "home.download" : "account.sign_up")}</a>`
+          ? html`<a class="btn wide" href=${account.value ? "#/choose" : "#/account/new"}>
+            ${t(account.value ? "home.download" : "account.sign_up")}
+          </a>`
           : html`<button class="btn wide" onClick=${() => answer("yes")}>${t("device.yes")}</button>`
       }
       ${can !== "no" && html`<button class="btn plain wide" onClick=${() => answer("no")}>${t("device.no")}</button>`}

@@ -140,7 +140,10 @@ function Welcome() {
   `;
 }
 
-/** The button for the one thing that is next. @param {{stored: InternetSession[], under: InternetSession[], one: InternetSession | null}} props */
+/**
+ * The button for the one thing that is next.
+ * @param {{stored: InternetSession[], under: InternetSession[], one: InternetSession | null}} props
+ */
 function Next({ stored, under, one }) {
   const other = (/** @type {string} */ kind) => html`<a class=${`btn wide ${kind}`} href="#/choose">
     <${Icon} name="down" />

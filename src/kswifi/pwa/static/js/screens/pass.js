@@ -101,7 +101,9 @@ function PaymentOf({ reference }) {
         <h2>${t("pay.receipt")}</h2>
         <table class="table">
           <tbody>
-            ${receiptOf(one).map(([name, value]) => html`<tr key=${name}><th scope="row" class="soft">${t(name)}</th><td>${value}</td></tr>`)}
+            ${receiptOf(one).map(
+              ([name, value]) => html`<tr key=${name}><th scope="row" class="soft">${t(name)}</th><td>${value}</td></tr>`,
+            )}
           </tbody>
         </table>
         <a class="btn quiet wide" href=${`${at}/receipt.pdf`} download><${Icon} name="down" />${t("pay.pdf")}</a>

@@ -36,7 +36,8 @@ export function history(hours, by) {
   return [...sums].map(([name, octets]) => ({ name, octets })).reverse();
 }
 
-/** The same as columns, the oldest at the left; the table below says it in figures. @param {{rows: {name: string, octets: number}[]}} props */
+/** The same as columns, the oldest at the left; the table below says it in figures. */
+/** @param {{rows: {name: string, octets: number}[]}} props */
 function Chart({ rows }) {
   const shown = rows.slice(0, 24).reverse();
   const most = Math.max(...rows.map((one) => one.octets), 1);
@@ -44,7 +45,7 @@ function Chart({ rows }) {
   return html`<svg class="chart" viewBox="0 0 240 72" preserveAspectRatio="none" aria-hidden="true">
     ${shown.map(({ octets }, at) => {
       const high = Math.max(2, (68 * octets) / most);
-      return html`<rect key=${at} x=${at * wide + wide * 0.15} y=${70 - high} width=${wide * 0.7} height=${high} rx="2" fill="var(--mark)" />`;
+      return html`<rect key=${at} x=${wide * (at + 0.15)} y=${70 - high} width=${wide * 0.7} height=${high} rx="2" />`;
     })}
     <path d="M0 71h240" stroke="var(--edge)" />
   </svg>`;

@@ -29,6 +29,7 @@ export default `
     mobile Mobile data
     offline Offline
     unknown Online
+    control KSWiFi only
 
   time.
     now just now

@@ -28,6 +28,7 @@ export default `
     mobile Mobile data
     offline No network
     unknown Online
+    control Only KSWiFi
 
   time.
     now now now
