@@ -14,11 +14,20 @@ from kswifi.api.edge.idempotency import KEY_LENGTHS, KEY_PATTERN
 
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
 
+OPENAPI_VERSION: Final = "3.2.0"
+"""The first version with ``itemSchema``, by which the event stream is described (OpenAPI 3.2, 4.14)."""
+
 
 def openapi_of(app: FastAPI, routers: Iterable[APIRouter]) -> dict[str, Any]:
     """Return the document, built once, with problem documents for every 4xx and 5xx and with authentication."""
     if app.openapi_schema is None:
-        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            openapi_version=OPENAPI_VERSION,
+            description=app.description,
+            routes=app.routes,
+        )
         components = schema.setdefault("components", {})
         schemas = components.setdefault("schemas", {})
         for unused in ("HTTPValidationError", "ValidationError"):
