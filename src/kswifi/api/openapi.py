@@ -60,6 +60,7 @@ def openapi_of(app: FastAPI, routers: Iterable[APIRouter]) -> dict[str, Any]:
 def _describe(operation: dict[str, Any], route: APIRoute) -> None:
     _describe_errors(operation)
     _describe_headers(operation)
+    _describe_location(operation)
     needed = {dependant.call for dependant in _all(route.dependant)}
     if signed_in in needed:
         operation["security"] = [{"login": [], **({"csrf_token": []} if signed_in_writer in needed else {})}]
@@ -78,6 +79,19 @@ def _describe_errors(operation: dict[str, Any]) -> None:
         "description": "Any other problem",
         "content": {problems.PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
+
+
+def _describe_location(operation: dict[str, Any]) -> None:
+    """Describe the Location header of a response that created a resource (RFC 9110, 15.3.2)."""
+    created = operation["responses"].get("201")
+    if created is not None:
+        created["headers"] = {
+            "Location": {
+                "description": "The path of what was created.",
+                "required": True,
+                "schema": {"type": "string", "pattern": "^/api/v1/"},
+            }
+        }
 
 
 def _describe_headers(operation: dict[str, Any]) -> None:
