@@ -24,7 +24,7 @@ WHO = "0803 123 4567"
 
 async def post(client: httpx2.AsyncClient, path: str, body: object = None) -> dict[str, Any]:
     answer = await client.post(f"/api/v1/{path}", json=body)
-    assert answer.status_code == 201, answer.text
+    assert answer.status_code == (200 if path.endswith("-options") else 201), answer.text
     made: dict[str, Any] = answer.json()
     return made
 
@@ -149,7 +149,7 @@ async def test_recovering_an_account_takes_its_passkeys_away(tmp_path: Path) -> 
         device = Authenticator(ORIGIN)
         made = await sign_up(client, device)
         body = {"identifier": WHO, "recovery_code": made["recovery_code"], "new_password": PASSWORD}
-        assert (await client.post("/api/v1/recoveries", json=body)).status_code == 201
+        assert (await client.post("/api/v1/recoveries", json=body)).status_code == 200
         problem(await sign_in(client, device), 401, "passkey_refused")
         credentials = {"identifier": WHO, "password": PASSWORD}
         assert (await client.post("/api/v1/logins", json=credentials)).status_code == 201

@@ -11,7 +11,9 @@ import kswifi
 from kswifi.api.edge import problems
 from kswifi.api.edge.client_address import ClientEdge
 from kswifi.api.edge.guard import Edge, EdgePolicy
+from kswifi.api.edge.head_requests import HeadRequests
 from kswifi.api.edge.idempotency import forget_in_flight
+from kswifi.api.edge.request_ids import RequestIds
 from kswifi.api.openapi import openapi_of
 from kswifi.api.routes.accounts import (
     account_data,
@@ -88,7 +90,10 @@ def create_app(services: Services) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     app.add_middleware(Edge, policy=_policy(services), refusals=services.refusals)
-    app.add_middleware(ClientEdge, trust=services.environment.proxies)  # added last, so it comes first
+    # The middleware that is added last reads a request first.
+    app.add_middleware(ClientEdge, trust=services.environment.proxies)
+    app.add_middleware(HeadRequests)
+    app.add_middleware(RequestIds, trust=services.environment.proxies)
     return app
 
 

@@ -16,7 +16,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kswifi.api.edge.errors import HOST_NOT_ALLOWED, METRICS_NOT_FOR_YOU, NOT_READY
+from kswifi.api.edge.forwarded import NO_PROXIES
 from kswifi.api.edge.problems import refusal
+from kswifi.api.edge.request_ids import RequestIds
 from kswifi.api.routes.service.system import missing_parts
 from kswifi.api.services import Metrics, Services
 from kswifi.kernel.network_addresses import parse_address
@@ -87,7 +89,10 @@ def create_monitoring_app(services: Services, own_names: frozenset[str] = frozen
             Route("/readyz", own.readiness),
             Route("/metrics", own.metrics),
         ],
-        middleware=[Middleware(_HostCheck, names=services.environment.allowed_hosts | own_names)],
+        middleware=[
+            Middleware(RequestIds, trust=NO_PROXIES),
+            Middleware(_HostCheck, names=services.environment.allowed_hosts | own_names),
+        ],
     )
 
 

@@ -14,11 +14,20 @@ from kswifi.api.edge.idempotency import KEY_LENGTHS, KEY_PATTERN
 
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
 
+OPENAPI_VERSION: Final = "3.2.0"
+"""The first version with ``itemSchema``, by which the event stream is described (OpenAPI 3.2, 4.14)."""
+
 
 def openapi_of(app: FastAPI, routers: Iterable[APIRouter]) -> dict[str, Any]:
     """Return the document, built once, with problem documents for every 4xx and 5xx and with authentication."""
     if app.openapi_schema is None:
-        schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        schema = get_openapi(
+            title=app.title,
+            version=app.version,
+            openapi_version=OPENAPI_VERSION,
+            description=app.description,
+            routes=app.routes,
+        )
         components = schema.setdefault("components", {})
         schemas = components.setdefault("schemas", {})
         for unused in ("HTTPValidationError", "ValidationError"):
@@ -51,6 +60,7 @@ def openapi_of(app: FastAPI, routers: Iterable[APIRouter]) -> dict[str, Any]:
 def _describe(operation: dict[str, Any], route: APIRoute) -> None:
     _describe_errors(operation)
     _describe_headers(operation)
+    _describe_location(operation)
     needed = {dependant.call for dependant in _all(route.dependant)}
     if signed_in in needed:
         operation["security"] = [{"login": [], **({"csrf_token": []} if signed_in_writer in needed else {})}]
@@ -69,6 +79,19 @@ def _describe_errors(operation: dict[str, Any]) -> None:
         "description": "Any other problem",
         "content": {problems.PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
+
+
+def _describe_location(operation: dict[str, Any]) -> None:
+    """Describe the Location header of a response that created a resource (RFC 9110, 15.3.2)."""
+    created = operation["responses"].get("201")
+    if created is not None:
+        created["headers"] = {
+            "Location": {
+                "description": "The path of what was created.",
+                "required": True,
+                "schema": {"type": "string", "pattern": "^/api/v1/"},
+            }
+        }
 
 
 def _describe_headers(operation: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ _MOST_EVENTS: Final = 512
 _LONGEST_EVENT: Final = 80
 
 _SHARED: Final[tuple[Processor, ...]] = (
+    structlog.contextvars.merge_contextvars,  # the request_id of an HTTP request
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.format_exc_info,

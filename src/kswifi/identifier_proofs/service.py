@@ -147,6 +147,17 @@ class IdentifierProofs:
             connection.execute(this.values(confirmed_at=now))
         return None
 
+    async def proof(self, proof_id: str) -> IdentifierProof:
+        """Return a proof that was begun.
+
+        Raises:
+            UnknownProofError: no code was asked for under this id.
+        """
+        row = await self._database.read(lambda connection: _find(connection, proof_id))
+        if row is None:
+            raise UnknownProofError("no code was asked for here, or it is forgotten")
+        return IdentifierProof(proof_id, row.expires_at)
+
     async def lab_message(self, proof_id: str) -> LabMessage:
         """Return the message of a proof in the lab, where messages are stored and not sent.
 

@@ -12,6 +12,7 @@ example when it is back on WiFi.
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -72,8 +73,16 @@ class IdempotentRequest:
         """The UUID of the operation: the same for every repetition, different for every user and key."""
         return str(uuid5(_NAMESPACE, f"{self.user.user.user_id} {self.key}"))
 
-    async def answer(self, work: Callable[[], Awaitable[BaseModel | None]], status: int = 200) -> Response:
+    async def answer(
+        self, work: Callable[[], Awaitable[BaseModel | None]], status: int = 200, location: str | None = None
+    ) -> Response:
         """Execute the work once and return its response; return the stored response if it was executed before.
+
+        Args:
+            work: returns the body of the response; None is no body.
+            status: the status of the response.
+            location: the path of the resource that the work creates, with fields of the body in braces
+                (``/api/v1/payments/{reference}``). It becomes the Location header.
 
         Raises:
             IDEMPOTENCY_KEY_REUSED: the key belongs to a different request.
@@ -82,7 +91,7 @@ class IdempotentRequest:
         """
         kept = await self._begin()
         if kept is not None:
-            return kept
+            return _located(kept, location)
         try:
             async with asyncio.timeout(WORK_SECONDS):
                 result = await work()
@@ -94,18 +103,22 @@ class IdempotentRequest:
             raise
         body = b"" if result is None else result.model_dump_json().encode()
         await self._keep(status, body)
-        return _response(status, body, replayed=False)
+        return _located(_response(status, body, replayed=False), location)
 
-    async def answer_step(self, step: Step[BaseModel | None], status: int = 200) -> Response:
+    async def answer_step(
+        self, step: Step[BaseModel | None], status: int = 200, location: str | None = None
+    ) -> Response:
         """Execute a step once and return its response; return the stored response if it was executed before.
 
         The key, the step's writes and the response are one transaction, so no other request sees a partial result.
-        Use it for work that is one database step, and ``answer`` for all other work.
+        Use it for work that is one database step, and ``answer`` for all other work. The arguments are those of
+        ``answer``.
 
         Raises:
             IDEMPOTENCY_KEY_REUSED, REQUEST_IN_FLIGHT: as ``answer``.
         """
-        return await self.database.write(lambda connection: self._answered(connection, step, status))
+        response = await self.database.write(lambda connection: self._answered(connection, step, status))
+        return _located(response, location)
 
     def _answered(self, connection: Connection, step: Step[BaseModel | None], status: int) -> Response:
         kept = self._kept(connection)
@@ -239,3 +252,10 @@ async def prune_requests(database: Database) -> int:
 def _response(status: int, body: bytes, *, replayed: bool) -> Response:
     headers = {"Idempotency-Replayed": "true"} if replayed else None
     return Response(body, status, headers, media_type="application/json" if body else None)
+
+
+def _located(response: Response, location: str | None) -> Response:
+    """Set the Location header from a path with fields of the response's JSON body in braces."""
+    if location is not None:
+        response.headers["Location"] = location.format_map(json.loads(bytes(response.body)))
+    return response

@@ -123,7 +123,8 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
 def _methods_at(request: Request, routes: Sequence[BaseRoute]) -> set[str]:
     """Return all methods of the request's path (RFC 9110, 15.5.6); each method has its own route."""
     here = (it for it in routes if isinstance(it, Route) and it.matches(request.scope)[0] is not Match.NONE)
-    return {method for route in here for method in route.methods or ()}
+    methods = {method for route in here for method in route.methods or ()}
+    return methods | {"HEAD"} if "GET" in methods else methods
 
 
 async def _on_kswifi_error(request: Request, error: Exception) -> Response:

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import Context
 from functools import partial
 from typing import Final
 
@@ -131,7 +132,11 @@ class EventStreams:
         if self._of_user[user_id] == 1:
             self.watching(user_id, True)
         if self._follower is None:
-            self._follower = asyncio.create_task(self._follow(), name="event-follower")
+            self._follower = asyncio.create_task(
+                self._follow(),
+                name="event-follower",
+                context=Context(),  # not that of the request that opens this
+            )
         try:
             yield stream
         finally:

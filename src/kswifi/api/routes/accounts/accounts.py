@@ -1,6 +1,6 @@
 """Registration, sign-in, sign-out, the present account, and recovery."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Response
 from pydantic import Field
@@ -20,6 +20,12 @@ from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import Instant, RequestBody, ResponseBody
 
 router = APIRouter(prefix="/api/v1", tags=["accounts"])
+
+ACCOUNT_PATH: Final = "/api/v1/account"
+"""The resource that a registration creates."""
+
+LOGIN_PATH: Final = "/api/v1/logins/current"
+"""The resource that a sign-in creates: the LoginSession of the cookie."""
 
 IdentifierText = Annotated[
     str,
@@ -122,6 +128,7 @@ async def register(
     """
     made = await services.accounts.register(body.identifier, body.password, address, client, body.proof_id)
     set_login_cookies(response, services, made.login)
+    response.headers["Location"] = ACCOUNT_PATH
     view = login_view(made.login)
     return RegistrationView(**view.model_dump(), recovery_code=made.recovery_code)
 
@@ -140,6 +147,7 @@ async def log_in(
     """Begin a LoginSession. An unknown account and a wrong password get the same answer after the same work."""
     login = await services.accounts.log_in(body.identifier, body.password, address, client, body.proof_id)
     set_login_cookies(response, services, login)
+    response.headers["Location"] = LOGIN_PATH
     return login_view(login)
 
 
@@ -164,7 +172,6 @@ async def who_am_i(user: SignedInUser) -> LoginView:
 
 @router.post(
     "/recoveries",
-    status_code=201,
     summary="Recover an account",
     responses=problem_responses("wrong_recovery_code", "weak_password", "too_many_attempts", "sign_in_busy"),
 )

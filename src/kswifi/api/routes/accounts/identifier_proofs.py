@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Path
+from fastapi import APIRouter, Depends, Path, Response
 from pydantic import Field
 
 from kswifi.api.edge.dependencies import ClientAddress, ServicesDep
@@ -57,9 +57,19 @@ IdentifierProofsDep = Annotated[IdentifierProofs, Depends(identifier_proofs)]
     summary="Have a code sent to prove an identifier",
     responses=problem_responses("invalid_identifier", "identifier_cannot_be_proved", "too_many_attempts"),
 )
-async def ask_for_proof(body: ProofBody, proofs: IdentifierProofsDep, address: ClientAddress) -> ProofView:
+async def ask_for_proof(
+    body: ProofBody, proofs: IdentifierProofsDep, address: ClientAddress, response: Response
+) -> ProofView:
     """Send six digits to a phone number or email address. The answer is the same with and without an account."""
     made = await proofs.begin(body.identifier, address)
+    response.headers["Location"] = f"/api/v1/identifier-proofs/{made.proof_id}"
+    return ProofView(proof_id=made.proof_id, expires_at=made.expires_at)
+
+
+@router.get("/{proof_id}", summary="Until when a code is valid", responses=problem_responses("unknown_proof"))
+async def read_proof(proof_id: PathProofId, proofs: IdentifierProofsDep) -> ProofView:
+    """Return until when the code of a proof can be confirmed."""
+    made = await proofs.proof(proof_id)
     return ProofView(proof_id=made.proof_id, expires_at=made.expires_at)
 
 

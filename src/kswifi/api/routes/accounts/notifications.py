@@ -98,7 +98,7 @@ async def subscribe(body: SubscriptionBody, request: Idempotent, services: Servi
         made = await services.notifications.subscribe(request.user.user.user_id, body.endpoint, *keys)
         return SubscriptionView(subscription_id=made, service=urlsplit(body.endpoint).netloc)
 
-    return await request.answer(work, status=201)
+    return await request.answer(work, status=201, location="/api/v1/push-subscriptions/{subscription_id}")
 
 
 @router.delete(

@@ -17,7 +17,15 @@ from kswifi.api.edge.idempotency import Idempotent
 from kswifi.api.edge.login_client import LoginClient, set_login_cookies
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import Instant, RequestBody, ResponseBody
-from kswifi.api.routes.accounts.accounts import IdentifierText, LoginView, ProofId, RegistrationView, login_view
+from kswifi.api.routes.accounts.accounts import (
+    ACCOUNT_PATH,
+    LOGIN_PATH,
+    IdentifierText,
+    LoginView,
+    ProofId,
+    RegistrationView,
+    login_view,
+)
 
 router = APIRouter(prefix="/api/v1", tags=["passkeys"])
 
@@ -122,7 +130,6 @@ class PasskeysView(ResponseBody):
 
 @router.post(
     "/accounts/passkey-options",
-    status_code=201,
     summary="Begin to register with a passkey",
     responses=problem_responses(
         "invalid_identifier",
@@ -151,12 +158,12 @@ async def sign_up(
     """Create the account, and sign in. It has no password until you set one."""
     made = await services.passkeys.sign_up(body.challenge_id, body.credential.model_dump(), client, body.proof_id)
     set_login_cookies(response, services, made.login)
+    response.headers["Location"] = ACCOUNT_PATH
     return RegistrationView(**login_view(made.login).model_dump(), recovery_code=made.recovery_code)
 
 
 @router.post(
     "/logins/passkey-options",
-    status_code=201,
     summary="Begin to sign in with a passkey",
     responses=problem_responses("too_many_attempts", "passkeys_not_here"),
 )
@@ -177,6 +184,7 @@ async def sign_in(
     """Begin a LoginSession for the passkey's owner."""
     login = await services.passkeys.sign_in(body.challenge_id, body.credential.model_dump(), client)
     set_login_cookies(response, services, login)
+    response.headers["Location"] = LOGIN_PATH
     return login_view(login)
 
 
@@ -188,7 +196,6 @@ async def list_passkeys(user: SignedInUser, services: ServicesDep) -> PasskeysVi
 
 @router.post(
     "/passkeys/options",
-    status_code=201,
     summary="Begin to add a passkey",
     responses=problem_responses("not_signed_in", "csrf_token_wrong", "too_many_passkeys", "passkeys_not_here"),
 )
@@ -214,7 +221,7 @@ async def add_passkey(body: NewPasskeyBody, request: Idempotent, services: Servi
         made = await services.passkeys.add(request.user.user, body.challenge_id, credential, body.name.strip())
         return passkey_view(made)
 
-    return await request.answer(work, status=201)
+    return await request.answer(work, status=201, location="/api/v1/passkeys/{passkey_id}")
 
 
 @router.delete(

@@ -103,7 +103,7 @@ async def send_code(
     async def work() -> PhoneVerificationView:
         return _view(await phones.begin(user_id, request.operation_id, body.phone_number, address))
 
-    return await request.answer(work, status=201)
+    return await request.answer(work, status=201, location="/api/v1/phone-verifications/{verification_id}")
 
 
 @router.get(

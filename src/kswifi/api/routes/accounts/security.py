@@ -151,7 +151,6 @@ async def change_password(
 
 @router.post(
     "/account/recovery-code",
-    status_code=201,
     summary="Get a new recovery code",
     responses=problem_responses(*_SHOWN_AGAIN),
 )

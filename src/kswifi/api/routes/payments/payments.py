@@ -65,7 +65,7 @@ async def begin_payment(body: BeginPaymentBody, request: Idempotent, payments: P
     async def work() -> PaymentView:
         return payment_view(await payments.begin(request.user.user.user_id, body.offer_id, request.operation_id))
 
-    return await request.answer(work, status=201)
+    return await request.answer(work, status=201, location="/api/v1/payments/{reference}")
 
 
 @router.get("", summary="List your payments", responses=problem_responses("not_signed_in", "payments_not_set_up"))

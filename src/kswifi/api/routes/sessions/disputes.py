@@ -60,7 +60,7 @@ async def dispute_statement(session_id: SessionId, body: DisputeBody, request: I
             open_dispute(connection, request.user.user.user_id, session_id, request.operation_id, body.words, hours)
         )
 
-    return await request.answer_step(dispute, status=201)
+    return await request.answer_step(dispute, status=201, location="/api/v1/sessions/{session_id}/disputes")
 
 
 @router.get(

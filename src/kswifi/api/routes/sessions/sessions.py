@@ -85,7 +85,7 @@ async def order_session(
         return session_view(overview_of(connection, user_id, made.session_id))
 
     with services.free_data.counting_refusals():
-        response = await request.answer_step(order, status=201)
+        response = await request.answer_step(order, status=201, location="/api/v1/sessions/{session_id}")
     set_device_cookie(response, all_services, device)
     return response
 
