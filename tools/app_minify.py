@@ -36,7 +36,7 @@ def minify(static: Path = STATIC) -> Mapping[str, str]:
         if path.suffix in (".js", ".css") and path.parent.name != "vendor"
     ]
     names = [
-        name for name in names if PREFIX + name not in ON_DEMAND
+        name for name in names if PREFIX + name not in LANGUAGES
     ]  # the server itself reduces these to their texts
     with TemporaryDirectory() as folder:
         bare, out = Path(folder) / "bare", Path(folder) / "out"
