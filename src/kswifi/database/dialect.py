@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Index, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, Index, create_engine, event, text
 from sqlalchemy.dialects.sqlite import insert as insert  # noqa: PLC0414 - passed on: it has ON CONFLICT
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
@@ -25,12 +25,12 @@ ONE_TREE: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
 _DAMAGE: Final = ("malformed", "not a database", "disk image", "corrupt")
 
 
-def sqlite_url(path: Path) -> str:
-    """Return the URL of a database file."""
-    return f"sqlite:///{path}"
+def sqlite_url(path: Path) -> URL:
+    """Return the URL of a database file, with any character in its path."""
+    return URL.create("sqlite", database=str(path))
 
 
-def file_of(url: str) -> Path:
+def file_of(url: str | URL) -> Path:
     """Return the file of a database URL.
 
     Raises:

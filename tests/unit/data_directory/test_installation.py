@@ -18,6 +18,7 @@ from kswifi.data_directory.layout import (
     Installation,
 )
 from kswifi.kernel.files import write_owner_only
+from tests.support.directories import ODD_DIRECTORIES
 from tests.support.refusals import refused
 
 
@@ -270,3 +271,13 @@ def test_what_is_restored_is_on_disk_before_it_has_its_name(
     monkeypatch.setattr(os, "fsync", fsync)
     restore(tmp_path / "a", data_dir)
     assert {path.stat().st_ino for path in (data_dir, *data_dir.rglob("*"))} <= before
+
+
+@pytest.mark.parametrize("name", ODD_DIRECTORIES)
+def test_a_directory_is_backed_up_and_restored_whatever_it_is_called(tmp_path: Path, name: str) -> None:
+    whole_installation(tmp_path / name).close()
+    backup(tmp_path / name, tmp_path / f"{name}.kswifi")
+    restore(tmp_path / f"{name}.kswifi", tmp_path / f"{name} restored")
+    assert {it.name for it in tmp_path.iterdir()} == {name, f"{name}.kswifi", f"{name} restored"}
+    with closing(sqlite3.connect(tmp_path / f"{name} restored" / "control.db")) as database:
+        assert database.execute("SELECT value FROM kept").fetchall() == [("control.db",)]

@@ -14,6 +14,7 @@ from kswifi.ledger.storage.journal import Head, follow, next_record
 from kswifi.ledger.storage.recovery import recover
 from kswifi.ledger.storage.snapshot import SnapshotStore
 from kswifi.ledger.storage.sqlite_journal import FILE_NAME, HEAD_NAME, SqliteJournal
+from tests.support.directories import ODD_DIRECTORIES
 
 RECORDS = 40
 BULK = "6" * 300
@@ -53,6 +54,15 @@ def change(path: Path, at: float, alter: Callable[[bytes], bytes]) -> None:
 
 def flip(octets: bytes) -> bytes:
     return bytes([octets[0] ^ 0x40]) + octets[1:]
+
+
+@pytest.mark.parametrize("name", ODD_DIRECTORIES)
+def test_the_journal_is_in_its_directory_whatever_that_is_called(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    head = write(folder)
+    assert start(folder) == head
+    assert [it.name for it in tmp_path.iterdir()] == [name]
 
 
 def test_a_killed_owners_log_is_read(tmp_path: Path) -> None:
