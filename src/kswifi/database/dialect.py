@@ -22,6 +22,9 @@ COUNTED_UP: Final[dict[str, Any]] = {"sqlite_autoincrement": True}
 ONE_TREE: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
 """Table options: rows are stored in the tree of their primary key."""
 
+LOG_OCTETS_KEPT: Final = 16 * 1024 * 1024
+"""SQLite cuts a write-ahead log back to this size when it next restarts it; without a limit it keeps its peak."""
+
 _DAMAGE: Final = ("malformed", "not a database", "disk image", "corrupt")
 
 
@@ -70,6 +73,7 @@ def _prepare(engine: Engine, *, read_only: bool) -> None:
         cursor = dbapi_connection.cursor()
         for pragma in (
             "journal_mode = WAL",
+            f"journal_size_limit = {LOG_OCTETS_KEPT}",
             "synchronous = FULL",  # what was committed stays, also through a loss of power
             "foreign_keys = ON",
             f"query_only = {'ON' if read_only else 'OFF'}",

@@ -31,14 +31,12 @@ from kswifi.settings.provisioning import ProvisioningSettings
 
 PREFIX: Final = "KSWIFI_"
 
-_SYSTEM_DIRECTORIES: Final = tuple(
-    Path("/", name)
-    for name in (
-        ". bin boot dev etc home lib lib64 opt proc root run sbin sys tmp usr var "
-        "usr/bin usr/lib usr/local usr/sbin usr/share "
-        "var/cache var/lib var/lock var/log var/run var/spool var/tmp"
-    ).split()
-)
+_SYSTEM_DIRECTORY_NAMES: Final = """
+    . bin boot dev etc home lib lib64 opt proc root run sbin sys tmp usr var
+    usr/bin usr/lib usr/local usr/sbin usr/share
+    var/cache var/lib var/lock var/log var/run var/spool var/tmp
+"""
+_SYSTEM_DIRECTORIES: Final = tuple(Path("/", name) for name in _SYSTEM_DIRECTORY_NAMES.split())
 """Directories of the Filesystem Hierarchy Standard that other software shares; a folder inside one is allowed."""
 
 Port = Annotated[int, Field(ge=0, le=65535)]

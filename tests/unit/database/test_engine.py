@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, text
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
+from kswifi.database.dialect import LOG_OCTETS_KEPT
 from kswifi.database.engine import Database, announce, sqlite_url, transaction_instant
 from kswifi.database.errors import DatabaseDamagedError, UnsupportedDatabaseError
 from kswifi.database.types import ExactInteger, UtcDateTime
@@ -197,6 +198,25 @@ def test_a_page_that_was_overwritten_is_found(tmp_path: Path) -> None:
             await database.close()
 
     asyncio.run(check())
+
+
+def _insert(connection: Connection) -> None:
+    connection.execute(reading_table.insert().values(octets=1))
+
+
+async def test_the_write_ahead_log_does_not_keep_its_peak_size(tmp_path: Path) -> None:
+    def fill(connection: Connection) -> None:
+        connection.execute(text("CREATE TABLE filled (octets BLOB)"))
+        connection.execute(text("INSERT INTO filled VALUES (zeroblob(:size))"), {"size": 2 * LOG_OCTETS_KEPT})
+
+    async with open_database(tmp_path) as database:
+        await _make(database)
+        log = tmp_path / "control.db-wal"
+        await database.write(fill)
+        peak = log.stat().st_size
+        for _ in range(3):
+            await database.write(_insert)
+        assert log.stat().st_size <= LOG_OCTETS_KEPT < peak
 
 
 @pytest.mark.parametrize("name", ODD_DIRECTORIES)
