@@ -101,7 +101,7 @@ def test_signing_out_wipes_the_device(kswifi: Kswifi, browser: Browser) -> None:
         assert not any(kept.values())
         assert number[-4:] not in app.page.content()
         cookies = {cookie["name"] for cookie in app.context.cookies()}
-        # The device cookie names nobody: it gives this browser its own counter of wrong passwords (docs/accounts.md).
+        # The device cookie names no user: it gives this browser its own counter of wrong passwords.
         assert cookies <= {"kswifi_login_device"}
 
 
