@@ -25,8 +25,9 @@ fi
 
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
   version=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    say "venv and pip are a separate package on Debian: installing $version"
+  if [ "$(id -u)" = 0 ] && [ "${NO_APT:-}" != 1 ] && command -v apt-get >/dev/null 2>&1; then
+    say "this Python has no venv and pip. As root, this now changes the system: apt-get install $version"
+    say 'NO_APT=1 keeps it from that: make setup NO_APT=1'
     apt-get update -qq >/dev/null || true
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$version" >/dev/null
   else

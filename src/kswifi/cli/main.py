@@ -21,6 +21,7 @@ from kswifi.cli.money.books import books_app
 from kswifi.cli.money.budget import budget_app, plan
 from kswifi.cli.money.payments import payments_app
 from kswifi.cli.money.vouchers import vouchers_app
+from kswifi.cli.output import write_any_text
 from kswifi.cli.provisioning.card import card_app
 from kswifi.cli.provisioning.delivery import delivery_app
 from kswifi.cli.provisioning.operators import operators_app
@@ -64,6 +65,7 @@ AsChild = Annotated[bool, typer.Option("--as-child", hidden=True, help="Say read
 
 def main() -> None:
     """Run one command; print a refusal as one line on the error output, never as a traceback."""
+    write_any_text()
     os.umask(0o077)  # all files that we make are for their owner only: keys, cards, logs with addresses
     with _refusals_in_one_line():
         app()

@@ -11,11 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from kswifi.kernel.errors import Refusal
+from kswifi.kernel.errors import Refusal, RefusedError
 from kswifi.kernel.files import OWNER_ONLY_DIRECTORY, OWNER_ONLY_FILE, write_owner_only
 
 INSTALLATION_DAMAGED = Refusal(
     "installation_damaged", "A part of the data directory is missing although others depend on it."
+)
+INSTALLATION_FILE_DAMAGED = Refusal(
+    "installation_file_damaged", "A file of the data directory does not hold what was written to it."
 )
 INSTALLATION_BUSY = Refusal("installation_busy", "Another server works on this data directory.")
 
@@ -93,6 +96,17 @@ class Installation:
         write_owner_only(path, fresh)
         return fresh
 
+    def read_or_make_text(self, path: Path, make: Callable[[], str], is_sound: Callable[[str], bool]) -> str:
+        """Return the text of the file, for which ``is_sound`` is true; make the file if it does not exist.
+
+        Raises:
+            INSTALLATION_FILE_DAMAGED: the file holds something else; it is left as it is.
+        """
+        text = self.read_or_make(path, lambda: make().encode()).decode("ascii", "replace").strip()
+        if not is_sound(text):
+            raise file_damaged(path)
+        return text
+
     def note_keys_leaving(self, line: str) -> None:
         """Append a line to the log of exported keys and flush it to disk; call it before the keys leave."""
         self.log_dir.mkdir(mode=OWNER_ONLY_DIRECTORY, exist_ok=True)
@@ -120,6 +134,13 @@ class Installation:
                 data_dir=str(self.data_dir),
             ) from None
         self._lock = lock
+
+
+def file_damaged(path: Path) -> RefusedError:
+    """Return the refusal of a damaged file of which a new one may be made."""
+    return INSTALLATION_FILE_DAMAGED(
+        f"{path} is damaged and was left as it is. Move it away: the next start makes a new one.", path=str(path)
+    )
 
 
 def _is_there(part: Path) -> bool:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Index, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, Index, create_engine, event, text
 from sqlalchemy.dialects.sqlite import insert as insert  # noqa: PLC0414 - passed on: it has ON CONFLICT
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
@@ -22,15 +22,18 @@ COUNTED_UP: Final[dict[str, Any]] = {"sqlite_autoincrement": True}
 ONE_TREE: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
 """Table options: rows are stored in the tree of their primary key."""
 
+LOG_OCTETS_KEPT: Final = 16 * 1024 * 1024
+"""SQLite cuts a write-ahead log back to this size when it next restarts it; without a limit it keeps its peak."""
+
 _DAMAGE: Final = ("malformed", "not a database", "disk image", "corrupt")
 
 
-def sqlite_url(path: Path) -> str:
-    """Return the URL of a database file."""
-    return f"sqlite:///{path}"
+def sqlite_url(path: Path) -> URL:
+    """Return the URL of a database file, with any character in its path."""
+    return URL.create("sqlite", database=str(path))
 
 
-def file_of(url: str) -> Path:
+def file_of(url: str | URL) -> Path:
     """Return the file of a database URL.
 
     Raises:
@@ -70,6 +73,7 @@ def _prepare(engine: Engine, *, read_only: bool) -> None:
         cursor = dbapi_connection.cursor()
         for pragma in (
             "journal_mode = WAL",
+            f"journal_size_limit = {LOG_OCTETS_KEPT}",
             "synchronous = FULL",  # what was committed stays, also through a loss of power
             "foreign_keys = ON",
             f"query_only = {'ON' if read_only else 'OFF'}",

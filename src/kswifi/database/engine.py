@@ -23,7 +23,7 @@ from contextvars import ContextVar
 from datetime import datetime
 from typing import Final, TypeVar
 
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import URL, Connection, MetaData
 from sqlalchemy.exc import DatabaseError
 
 from kswifi.database.dialect import damage_found, damage_in, file_of, is_locked, open_engine
@@ -102,7 +102,7 @@ class Database:
         UnsupportedDatabaseError: the URL names another kind of database.
     """
 
-    def __init__(self, url: str, clock: Clock | None = None) -> None:
+    def __init__(self, url: str | URL, clock: Clock | None = None) -> None:
         self.path = file_of(url)
         self.clock: Clock = clock or SystemClock()
         self._make_owner_only()

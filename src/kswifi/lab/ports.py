@@ -1,8 +1,14 @@
 """Free TCP ports for the demo and the tests, which run next to other systems on one machine."""
 
+import random
 import socket
 from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import Final
+
+_FIRST, _LAST = 20_000, 32_000
+"""Below the ports that Linux gives to outgoing connections (32,768 and above), which a server could not bind."""
+_TRIES: Final = 200
 
 
 def free_ports(names: Sequence[str], host: str = "127.0.0.1") -> dict[str, int]:
@@ -16,6 +22,17 @@ def free_ports(names: Sequence[str], host: str = "127.0.0.1") -> dict[str, int]:
         for name in names:
             family = socket.AF_INET6 if ":" in host else socket.AF_INET
             trial = held.enter_context(socket.socket(family))
-            trial.bind((host, 0))
+            _bind(trial, host)
             ports[name] = int(trial.getsockname()[1])
         return ports
+
+
+def _bind(trial: socket.socket, host: str) -> None:
+    """Bind a socket to a random free port of the range, or to any port if many are taken."""
+    for _ in range(_TRIES):
+        try:
+            trial.bind((host, random.randint(_FIRST, _LAST)))  # noqa: S311 - a port is no secret
+        except OSError:
+            continue
+        return
+    trial.bind((host, 0))

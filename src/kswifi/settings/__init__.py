@@ -32,6 +32,14 @@ from kswifi.settings.support import SupportSettings
 
 PREFIX: Final = "KSWIFI_"
 
+_SYSTEM_DIRECTORY_NAMES: Final = """
+    . bin boot dev etc home lib lib64 opt proc root run sbin sys tmp usr var
+    usr/bin usr/lib usr/local usr/sbin usr/share
+    var/cache var/lib var/lock var/log var/run var/spool var/tmp
+"""
+_SYSTEM_DIRECTORIES: Final = tuple(Path("/", name) for name in _SYSTEM_DIRECTORY_NAMES.split())
+"""Directories of the Filesystem Hierarchy Standard that other software shares; a folder inside one is allowed."""
+
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
@@ -188,6 +196,17 @@ class Settings(
     logins_per_quarter_hour: Annotated[
         int, Field(ge=1, le=100_000, description="Attempts to sign in from one address in 15 minutes.")
     ] = 60
+
+    @field_validator("data_dir")
+    @classmethod
+    def _own_directory(cls, path: Path) -> Path:
+        whole = path.resolve()
+        if any(whole in (system, system.resolve()) for system in _SYSTEM_DIRECTORIES):
+            raise ValueError(
+                f"{str(path)!r} is the system directory {whole}: name a directory for KSWiFi alone, "
+                "for example /var/lib/kswifi"
+            )
+        return path
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod

@@ -100,8 +100,9 @@ def test_signing_out_wipes_the_device(kswifi: Kswifi, browser: Browser) -> None:
         assert set(kept.pop("kv")) <= {"preferences", "offers", "environment"}
         assert not any(kept.values())
         assert number[-4:] not in app.page.content()
-        cookies = [cookie["name"] for cookie in app.context.cookies()]
-        assert cookies == []
+        cookies = {cookie["name"] for cookie in app.context.cookies()}
+        # The device cookie names no user: it gives this browser its own counter of wrong passwords.
+        assert cookies <= {"kswifi_login_device"}
 
 
 def test_my_data_is_saved_and_my_account_deleted_from_the_screen(kswifi: Kswifi, browser: Browser) -> None:

@@ -11,13 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from kswifi.bootstrap.parts.charging import is_unsigned32
+from kswifi.bootstrap.parts.payments import read_sandbox_key
 from kswifi.data_directory.backup import BACKUP_REFUSED, backup, restore
 from kswifi.data_directory.layout import (
     INSTALLATION_BUSY,
     INSTALLATION_DAMAGED,
+    INSTALLATION_FILE_DAMAGED,
     Installation,
 )
 from kswifi.kernel.files import write_owner_only
+from tests.support.directories import ODD_DIRECTORIES
 from tests.support.refusals import refused
 
 
@@ -270,3 +274,42 @@ def test_what_is_restored_is_on_disk_before_it_has_its_name(
     monkeypatch.setattr(os, "fsync", fsync)
     restore(tmp_path / "a", data_dir)
     assert {path.stat().st_ino for path in (data_dir, *data_dir.rglob("*"))} <= before
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"17950000\xff0", b"x", b"-1", b"1\0", "\u0661".encode(), b"4294967296", b"9" * 5000]
+)
+def test_a_damaged_origin_state_id_is_refused_and_left(tmp_path: Path, damage: bytes) -> None:
+    installation = Installation(tmp_path)
+    installation.origin_state_id.write_bytes(damage)
+    with refused(INSTALLATION_FILE_DAMAGED, match="origin-state-id is damaged .* Move it away"):
+        installation.read_or_make_text(installation.origin_state_id, lambda: "1", is_unsigned32)
+    assert installation.origin_state_id.read_bytes() == damage
+
+
+@pytest.mark.parametrize("sound", ["0", "1795000000", "4294967295\n"])
+def test_a_sound_origin_state_id_is_read(tmp_path: Path, sound: str) -> None:
+    installation = Installation(tmp_path)
+    installation.origin_state_id.write_text(sound)
+    read = installation.read_or_make_text(installation.origin_state_id, lambda: "1", is_unsigned32)
+    assert read == sound.strip()
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff" * 64, b"ab" * 31, b"z" * 64])
+def test_a_damaged_sandbox_key_is_refused(tmp_path: Path, damage: bytes) -> None:
+    installation = Installation(tmp_path)
+    installation.keys_dir.mkdir()
+    assert read_sandbox_key(installation) == read_sandbox_key(installation)
+    installation.sandbox_key.write_bytes(damage)
+    with refused(INSTALLATION_FILE_DAMAGED, match="sandbox-gateway.key is damaged"):
+        read_sandbox_key(installation)
+
+
+@pytest.mark.parametrize("name", ODD_DIRECTORIES)
+def test_a_directory_is_backed_up_and_restored_whatever_it_is_called(tmp_path: Path, name: str) -> None:
+    whole_installation(tmp_path / name).close()
+    backup(tmp_path / name, tmp_path / f"{name}.kswifi")
+    restore(tmp_path / f"{name}.kswifi", tmp_path / f"{name} restored")
+    assert {it.name for it in tmp_path.iterdir()} == {name, f"{name}.kswifi", f"{name} restored"}
+    with closing(sqlite3.connect(tmp_path / f"{name} restored" / "control.db")) as database:
+        assert database.execute("SELECT value FROM kept").fetchall() == [("control.db",)]

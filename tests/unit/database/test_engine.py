@@ -8,10 +8,12 @@ import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, text
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
+from kswifi.database.dialect import LOG_OCTETS_KEPT
 from kswifi.database.engine import Database, announce, sqlite_url, transaction_instant
 from kswifi.database.errors import DatabaseDamagedError, UnsupportedDatabaseError
 from kswifi.database.types import ExactInteger, UtcDateTime
 from tests.support.databases import START, open_database
+from tests.support.directories import ODD_DIRECTORIES
 
 SCRATCH = MetaData()
 reading_table = Table(
@@ -25,6 +27,10 @@ reading_table = Table(
 
 async def _make(database: Database) -> None:
     await database.write(SCRATCH.create_all)
+
+
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
 
 
 def _modes(folder: Path) -> dict[str, int]:
@@ -192,6 +198,48 @@ def test_a_page_that_was_overwritten_is_found(tmp_path: Path) -> None:
             await database.close()
 
     asyncio.run(check())
+
+
+def _insert(connection: Connection) -> None:
+    connection.execute(reading_table.insert().values(octets=1))
+
+
+async def test_the_write_ahead_log_does_not_keep_its_peak_size(tmp_path: Path) -> None:
+    def fill(connection: Connection) -> None:
+        connection.execute(text("CREATE TABLE filled (octets BLOB)"))
+        connection.execute(text("INSERT INTO filled VALUES (zeroblob(:size))"), {"size": 2 * LOG_OCTETS_KEPT})
+
+    async with open_database(tmp_path) as database:
+        await _make(database)
+        log = tmp_path / "control.db-wal"
+        await database.write(fill)
+        peak = log.stat().st_size
+        for _ in range(3):
+            await database.write(_insert)
+        assert log.stat().st_size <= LOG_OCTETS_KEPT < peak
+
+
+@pytest.mark.parametrize("name", ODD_DIRECTORIES)
+async def test_the_database_file_is_in_its_directory_whatever_that_is_called(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+
+    async def count_after_insert() -> int:
+        database = Database(sqlite_url(folder / "control.db"))
+
+        def step(connection: Connection) -> int:
+            SCRATCH.create_all(connection)
+            connection.execute(reading_table.insert().values(octets=1))
+            return len(connection.execute(reading_table.select()).all())
+
+        try:
+            return await database.write(step)
+        finally:
+            await database.close()
+
+    assert [await count_after_insert(), await count_after_insert()] == [1, 2]  # the second time the file exists
+    assert _names(tmp_path) == [name]
+    assert _names(folder) == ["control.db"]
 
 
 @pytest.mark.parametrize("url", ["postgresql+asyncpg://localhost/kswifi", "sqlite://", "sqlite:///:memory:"])

@@ -13,7 +13,8 @@ from kswifi.ledger.errors import LedgerDamagedError, LedgerVersionError
 from kswifi.ledger.storage.journal import Head, follow, next_record
 from kswifi.ledger.storage.recovery import recover
 from kswifi.ledger.storage.snapshot import SnapshotStore
-from kswifi.ledger.storage.sqlite_journal import FILE_NAME, HEAD_NAME, SqliteJournal
+from kswifi.ledger.storage.sqlite_journal import FILE_NAME, HEAD_NAME, LOG_OCTETS_KEPT, SqliteJournal
+from tests.support.directories import ODD_DIRECTORIES
 
 RECORDS = 40
 BULK = "6" * 300
@@ -53,6 +54,38 @@ def change(path: Path, at: float, alter: Callable[[bytes], bytes]) -> None:
 
 def flip(octets: bytes) -> bytes:
     return bytes([octets[0] ^ 0x40]) + octets[1:]
+
+
+@pytest.mark.parametrize("name", ODD_DIRECTORIES)
+def test_the_journal_is_in_its_directory_whatever_that_is_called(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    head = write(folder)
+    assert start(folder) == head
+    assert [it.name for it in tmp_path.iterdir()] == [name]
+
+
+def test_the_log_does_not_keep_its_peak_size(tmp_path: Path) -> None:
+    journal = SqliteJournal(tmp_path)
+    head = journal.open()
+    reading = sqlite3.connect(tmp_path / FILE_NAME, isolation_level=None)
+    reading.execute("BEGIN")
+    reading.execute("SELECT count(*) FROM record").fetchall()  # while this reads, the log cannot begin anew
+    log = tmp_path / f"{FILE_NAME}-wal"
+    try:
+        while log.stat().st_size < 2 * LOG_OCTETS_KEPT:
+            record = next_record(head, 5, [WalletOpened(f"w{head.sequence}", BULK * 10_000, 5)])
+            journal.append(record)
+            head = Head(record.sequence, record.digest)
+        reading.close()
+        for _ in range(3):
+            record = next_record(head, 5, [WalletOpened(f"w{head.sequence}", "6", 5)])
+            journal.append(record)
+            head = Head(record.sequence, record.digest)
+        assert log.stat().st_size <= LOG_OCTETS_KEPT
+    finally:
+        reading.close()
+        journal.close()
 
 
 def test_a_killed_owners_log_is_read(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import URL, Connection, Table, select
 
 from kswifi.database.engine import Database, Step, sqlite_url
 from kswifi.esim.sql import esim
@@ -51,7 +51,7 @@ class Killed(BaseException):
 class MortalDatabase(Database):
     """Dies at a write: before its commit, or after it."""
 
-    def __init__(self, url: str, road: Road, deaths: Sequence[tuple[int, bool]]) -> None:
+    def __init__(self, url: URL, road: Road, deaths: Sequence[tuple[int, bool]]) -> None:
         super().__init__(url, road.clock)
         self.deaths = list(deaths)
         self.writes = 0

@@ -1,5 +1,6 @@
 import os
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -118,3 +119,27 @@ def test_proxies_may_stand_in_a_wifi_network_and_may_not_be_its_phones() -> None
 )
 def test_an_https_origin_without_a_trusted_proxy_hides_the_clients(given: dict[str, str], hides: bool) -> None:
     assert load_settings(**given).hides_clients is hides
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/var", "/var/lib", "/usr/../var/", "/etc", "/tmp", "/usr/share", "/bin", "/var/run"]
+)
+def test_a_directory_of_the_system_is_refused_as_data_directory(path: str) -> None:
+    with pytest.raises(
+        SettingsInvalidError, match=r"KSWIFI_DATA_DIR: .* is the system directory .*/var/lib/kswifi"
+    ):
+        load_settings(data_dir=path)
+
+
+def test_the_default_data_directory_is_refused_in_the_root_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    with pytest.raises(SettingsInvalidError, match="KSWIFI_DATA_DIR: 'var' is the system directory /"):
+        load_settings()
+
+
+@pytest.mark.parametrize("path", ["var", "/var/lib/kswifi", "/srv/kswifi", "/opt/kswifi/var", "/data"])
+def test_a_directory_for_kswifi_alone_is_accepted(
+    path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load_settings(data_dir=path).data_dir == Path(path)

@@ -44,6 +44,7 @@ from kswifi.settings.listen import reachable
 
 _log = structlog.get_logger(__name__)
 
+_UNSIGNED32_DIGITS: Final = 10
 _UNSAID: Final = "unsaid"
 _SWITCH_SECONDS: Final = 0.0005
 """How long the loop may keep the interpreter from the ledger's writer, which has a disk to keep busy."""
@@ -145,9 +146,21 @@ async def open_charging(context: Context) -> Part:
 
 
 def _origin_state_id(context: Context) -> int:
-    """Return the Origin-State-Id (RFC 6733, 8.16), made at the first start."""
+    """Return the Origin-State-Id (RFC 6733, 8.16), made at the first start.
+
+    Raises:
+        INSTALLATION_FILE_DAMAGED: the file holds no Unsigned32.
+    """
     installation, now = context.installation, context.clock.now()
-    return int(installation.read_or_make(installation.origin_state_id, lambda: str(unix_seconds(now)).encode()))
+    text = installation.read_or_make_text(
+        installation.origin_state_id, lambda: str(unix_seconds(now)), is_unsigned32
+    )
+    return int(text)
+
+
+def is_unsigned32(text: str) -> bool:
+    """Return whether a text is a decimal number that fits an AVP of the type Unsigned32 (RFC 6733, 4.2)."""
+    return text.isdecimal() and text.isascii() and len(text) <= _UNSIGNED32_DIGITS and int(text) < 1 << 32
 
 
 def policy_of(settings: Settings) -> ChargingPolicy:

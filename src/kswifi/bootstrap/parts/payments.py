@@ -1,5 +1,6 @@
 """Passes and payments, with the gateway that the settings name."""
 
+import re
 import secrets
 from functools import partial
 
@@ -87,4 +88,8 @@ def pass_rules(settings: Settings, orders: EsimOrders, free_data: FreeData) -> P
 
 def read_sandbox_key(installation: Installation) -> str:
     """Return the key that server and sandbox gateway share; the first process that needs it makes it."""
-    return installation.read_or_make(installation.sandbox_key, lambda: secrets.token_hex(32).encode()).decode()
+    return installation.read_or_make_text(
+        installation.sandbox_key,
+        lambda: secrets.token_hex(32),
+        lambda text: re.fullmatch("[0-9a-f]{64}", text) is not None,
+    )

@@ -4,7 +4,6 @@ Keys leave an installation by `kswifi subscribers` and by this command only, her
 """
 
 import asyncio
-import getpass
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from kswifi.cli.provisioning.operating_user import operating_user
 from kswifi.kernel.errors import Refusal
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def make(
     # Log the export before the files are written, so that an export that fails half-way is logged too.
     where = f"{output} for {certificate.subject.rfc4514_string()}"
     installation.note_keys_leaving(
-        audit_line(SystemClock().now(), f"delivery-make {batch}", where, count, getpass.getuser())
+        audit_line(SystemClock().now(), f"delivery-make {batch}", where, count, operating_user())
     )
     output.mkdir(mode=OWNER_ONLY_DIRECTORY)
     for iccid, package in made:

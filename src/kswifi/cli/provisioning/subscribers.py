@@ -5,7 +5,6 @@ external SM-DP+.
 """
 
 import asyncio
-import getpass
 import json
 from collections.abc import Callable
 from enum import StrEnum
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kswifi.cli.provisioning.operating_user import operating_user
 from kswifi.kernel.errors import Refusal
 from kswifi.kernel.pasted import clean_digits
 
@@ -140,6 +140,6 @@ def _hand_over(
 
     found = asyncio.run(work())
     # Log the export before the keys leave, so that an export that fails half-way is logged too.
-    installation.note_keys_leaving(audit_line(SystemClock().now(), action, where, len(found), getpass.getuser()))
+    installation.note_keys_leaving(audit_line(SystemClock().now(), action, where, len(found), operating_user()))
     hand(found)
     return len(found)

@@ -25,6 +25,8 @@ APPLICATION_ID: Final = 0x4B535749
 """In the header of the SQLite file: "KSWI"."""
 SCHEMA_VERSION: Final = 1
 BUSY_SECONDS: Final = 5.0
+LOG_OCTETS_KEPT: Final = 16 * 1024 * 1024
+"""SQLite cuts a write-ahead log back to this size when it next restarts it; without a limit it keeps its peak."""
 
 _HEAD: Final = struct.Struct(f">Q{DIGEST_SIZE}s")
 _SCHEMA: Final = """
@@ -233,6 +235,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     if mode != "wal":
         raise LedgerDamagedError(f"{path} cannot use write-ahead logging", path=str(path))
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA journal_size_limit = {LOG_OCTETS_KEPT}")
     connection.execute(_SCHEMA)
 
 

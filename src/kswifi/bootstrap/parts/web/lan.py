@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from kswifi.api.server import ApiServer
 from kswifi.bootstrap.context import Context
-from kswifi.data_directory.layout import Installation
+from kswifi.data_directory.layout import Installation, file_damaged
 from kswifi.kernel.listening import listening_socket
 from kswifi.listeners.http_server import HttpServer
 from kswifi.servers.lan import ca_certificate, lan_context, new_ca, private_address, trust_app
@@ -20,6 +20,7 @@ def lan_servers(context: Context, app: FastAPI) -> list[tuple[str, HttpServer, s
 
     Raises:
         LanAddressError: the address is not a private one.
+        INSTALLATION_FILE_DAMAGED: the file of the CA holds no key or no certificate.
         OSError: a port is taken, or the address is not this machine's.
     """
     settings, installation, clock = context.settings, context.installation, context.clock
@@ -27,7 +28,10 @@ def lan_servers(context: Context, app: FastAPI) -> list[tuple[str, HttpServer, s
         return []
     address = private_address(settings.lan_address)
     ca = installation.read_or_make(installation.lan_ca, lambda: new_ca(clock.now()))
-    tls = lan_context(ca, address, clock.now(), installation.lan_certificate)
+    try:
+        tls = lan_context(ca, address, clock.now(), installation.lan_certificate)
+    except (ValueError, TypeError) as error:
+        raise file_damaged(installation.lan_ca) from error
     trust = HttpServer(trust_app(ca, settings.origin), "trust", pool=context.pool, stop_seconds=1)
     page, words = (listening_socket(str(address), port) for port in (settings.lan_port, settings.trust_port))
     return [("lan", ApiServer(app, tls, pool=context.pool, name="lan"), page), ("trust", trust, words)]
