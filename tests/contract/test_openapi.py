@@ -18,6 +18,7 @@ from schemathesis.core.failures import FailureGroup
 from schemathesis.generation.modes import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from kswifi.kernel.text import is_storable
 from kswifi.lab.demo.app import PhoneApp
 from tests.support.system import PASSWORD, WholeSystem, new_identifier, running_system
 
@@ -90,7 +91,9 @@ def call(case: Any, user: User, mode: GenerationMode) -> None:
         case.headers[CSRF_HEADER] = user.csrf_token
     response = case.call(timeout=20)
     case.validate_response(response, excluded_checks=[positive_data_acceptance])
-    if mode is GenerationMode.POSITIVE and response.status_code in (400, 422):
+    # No schema can exclude NUL and lone surrogates from every string of a body, names of members included.
+    storable = not isinstance(case.body, dict | list | str) or is_storable(case.body)
+    if mode is GenerationMode.POSITIVE and storable and response.status_code in (400, 422):
         assert response.json()["code"] not in MALFORMED, response.text
 
 
