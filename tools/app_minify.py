@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from kswifi.pwa.assets import MINIFIED, PREFIX, STATIC
+from kswifi.pwa.assets import LANGUAGES, MINIFIED, PREFIX, STATIC
 
 ESBUILD = Path(__file__).parent / "js/node_modules/.bin/esbuild"
 _OPTIONS = ("--minify", "--target=es2022", "--charset=utf8", "--legal-comments=none", "--log-level=warning")
@@ -30,14 +30,12 @@ def minify(static: Path = STATIC) -> Mapping[str, str]:
     Raises:
         subprocess.CalledProcessError: esbuild refused a file; its standard error has the reason.
     """
-    names = [
+    found = (
         path.relative_to(static).as_posix()
         for path in sorted(static.rglob("*"))
         if path.suffix in (".js", ".css") and path.parent.name != "vendor"
-    ]
-    names = [
-        name for name in names if PREFIX + name not in LANGUAGES
-    ]  # the server itself reduces these to their texts
+    )
+    names = [name for name in found if PREFIX + name not in LANGUAGES]  # the server itself compacts the languages
     with TemporaryDirectory() as folder:
         bare, out = Path(folder) / "bare", Path(folder) / "out"
         for name in names:

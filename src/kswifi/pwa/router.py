@@ -17,7 +17,17 @@ from kswifi.pwa.assets import LAB_FILES, Asset, Assets, load_assets
 from kswifi.pwa.content_coding import IDENTITY, choose_coding
 
 SCREENS: Final = (
-    *("home", "free", "choose", "progress", "activate", "session", "pass", "esim", "account", "settings", "help"),
+    "home",
+    "free",
+    "choose",
+    "progress",
+    "activate",
+    "session",
+    "pass",
+    "esim",
+    "account",
+    "settings",
+    "help",
     "device",
 )
 """The app's screens: a link may name one as a path (``/choose``), and the page brings it into its own form."""

@@ -1,4 +1,4 @@
-/*7a428cec4dedad4260086c2acc8f6b210200593aff98fcc54c521fd5d241a59f*/
+/*f3a6c6d97de6fba5548cce0324d90e97f696bed2d0095381891a74a541385a29*/
 var e=`
 back Back
 cancel Cancel
@@ -249,6 +249,9 @@ lead The network reported it {age}.
 line.
 on The line is on.
 on_lead The session becomes active with the first data that flows.
+used_up Your last session is finished.
+starts_stored This one starts by itself once it is on the eSIM. If you got it before the last one finished, activate it.
+needs_activation Activate this one before you leave the WiFi.
 
 system.
 android Android
