@@ -28,6 +28,8 @@ _AT_ONCE: Final = (
     fx.Disbursed,
     fx.Refunded,
     fx.Transferred,
+    fx.Sent,
+    fx.Received,
     fx.Exhausted,
     fx.Expired,
     fx.Revoked,
@@ -56,6 +58,8 @@ _WITH_ACCOUNT: Final = frozenset(
         fx.Committed,
         fx.Released,
         fx.Refunded,
+        fx.Sent,
+        fx.Received,
         fx.Overran,
         fx.Expired,
         fx.Revoked,
@@ -330,6 +334,10 @@ def _change(account: AccountBalance, effect: Any) -> None:
         case fx.Transferred(from_account_id=giver, octets=octets):
             moved = -octets if account.session_id == giver else octets
             _add(balance, {_CREDITED: moved, _AVAILABLE: moved})
+        case fx.Sent(octets=octets):
+            _add(balance, {_CREDITED: -octets, _AVAILABLE: -octets})
+        case fx.Received(octets=octets):
+            _add(balance, {_CREDITED: octets, _AVAILABLE: octets})
         case fx.Expired(octets=octets) | fx.Revoked(octets=octets):
             place = _EXPIRED if isinstance(effect, fx.Expired) else _REVOKED
             # What an account that has ended withholds is never credited.
