@@ -242,10 +242,11 @@ def test_effects_account_for_every_octet(seed: int) -> None:
         overran = [it for it in seen if isinstance(it, Overran) and it.account_id == name]
         refunded = [it for it in seen if isinstance(it, Refunded) and it.account_id == name]
         reported = [it for it in seen if isinstance(it, Reported) and it.account_id == name]
-        used = sum(it.octets for it in (*committed, *reported)) - sum(it.octets for it in refunded)
+        used = sum(it.octets for it in committed) + sum(it.octets for it in reported)
+        used -= sum(it.octets for it in refunded)
         assert used == account.used
         overrun = sum(it.octets for it in overran) + sum(it.overrun_octets for it in reported)
         assert overrun == account.overrun
         assert sum(it.octets + it.overrun_octets for it in reported) == account.reported
-        firsts = sum(it.first for it in (*committed, *reported))
+        firsts = sum(it.first for it in committed) + sum(it.first for it in reported)
         assert firsts == (1 if account.first_used_at else 0)
