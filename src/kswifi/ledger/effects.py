@@ -262,7 +262,22 @@ class Disbursed(_Effect, frozen=True, gc=False, tag=26):
     at: int
 
 
-class Sent(_Effect, frozen=True, gc=False, tag=27):
+class Reported(_Effect, frozen=True, gc=False, tag=27):
+    """A provider's counter grew to ``total_octets``: ``octets`` of the growth were paid, the others overran."""
+
+    account_id: str
+    wallet_id: str
+    octets: int
+    overrun_octets: int
+    total_octets: int
+    first: bool
+    """The account was never used before."""
+    as_of: int
+    """The instant of the provider's count."""
+    at: int
+
+
+class Sent(_Effect, frozen=True, gc=False, tag=28):
     """Available octets left the account for a transfer."""
 
     account_id: str
@@ -272,7 +287,7 @@ class Sent(_Effect, frozen=True, gc=False, tag=27):
     at: int
 
 
-class Received(_Effect, frozen=True, gc=False, tag=28):
+class Received(_Effect, frozen=True, gc=False, tag=29):
     """Octets of a transfer came into the account."""
 
     account_id: str
@@ -309,6 +324,7 @@ Effect: TypeAlias = (
     | Unbooked
     | Refunded
     | Disbursed
+    | Reported
     | Sent
     | Received
 )
