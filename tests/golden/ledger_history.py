@@ -92,6 +92,13 @@ def history() -> list[Step]:
         (0, ["HoldWallet", "hold-4", "wallet-4", "paused"]),
         (0, ["Expire", "expire-a", "a"]),
         (0, ["Disburse", "disburse-f", "f", 7 * MB]),
+        (0, ["OpenWallet", "open-5", "wallet-5", "line-5"]),
+        (0, ["Credit", "credit-g", "wallet-5", "g", 5 * MB, START + 90 * DAY]),
+        (0, ["ReportUsage", "usage-g:1", "g", MB, START + 40 * DAY]),
+        (0, ["ProveStorage", "prove-g", "g", "first_use"]),
+        (1, ["ReportUsage", "usage-g:1", "g", MB, START + 40 * DAY]),
+        (1, ["ReportUsage", "usage-g:2", "g", 6 * MB, START + 40 * DAY]),
+        (1, ["ReportUsage", "usage-g:3", "g", 2 * MB, START + 40 * DAY]),
     ]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kswifi.ledger import commands as do
 from kswifi.ledger.apply_effects import replay
-from kswifi.ledger.effects import Committed, Effect, Overran, Refunded
+from kswifi.ledger.effects import Committed, Effect, Overran, Refunded, Reported
 from kswifi.ledger.model import apply, forget_due
 from kswifi.ledger.state import LedgerState, Retention, reasons_of
 from kswifi.ledger.storage.journal import Head, Record, effects_of, next_record
@@ -33,6 +33,7 @@ KINDS = (
     "freeze",
     "transfer",
     "refund",
+    "report",
     "expire",
     "revoke",
     "close",
@@ -68,7 +69,7 @@ def spending(chance: Random, number: int) -> do.Command:
 
 
 def control(chance: Random, number: int) -> do.Command:  # noqa: C901, PLR0911, PLR0912 - one line a verb
-    kind = chance.choices(KINDS, (8, 9, 4, 2, 7, 3, 2, 2, 5, 2, 2, 1, 3))[0]
+    kind = chance.choices(KINDS, (8, 9, 4, 2, 7, 3, 2, 2, 5, 2, 6, 2, 1, 3))[0]
     command_id, wallet, account = f"c{number}", chance.choice(("w1", "w1", "w2")), fresh(chance, "a", number)
     other = fresh(chance, "a", number)
     match kind:
@@ -99,6 +100,8 @@ def control(chance: Random, number: int) -> do.Command:  # noqa: C901, PLR0911, 
             return do.Transfer(command_id, other, account if account != other else "a2", chance.randint(1, 20))
         case "refund":
             return do.Refund(command_id, wallet, chance.randint(1, 20))
+        case "report":
+            return do.ReportUsage(command_id, account, chance.randint(0, 40), NOW)
         case "expire":
             return do.Expire(command_id, account)
         case _:
@@ -238,6 +241,12 @@ def test_effects_account_for_every_octet(seed: int) -> None:
         committed = [it for it in seen if isinstance(it, Committed) and it.account_id == name]
         overran = [it for it in seen if isinstance(it, Overran) and it.account_id == name]
         refunded = [it for it in seen if isinstance(it, Refunded) and it.account_id == name]
-        assert sum(it.octets for it in committed) - sum(it.octets for it in refunded) == account.used
-        assert sum(it.octets for it in overran) == account.overrun
-        assert sum(it.first for it in committed) == (1 if committed and account.first_used_at else 0)
+        reported = [it for it in seen if isinstance(it, Reported) and it.account_id == name]
+        used = sum(it.octets for it in committed) + sum(it.octets for it in reported)
+        used -= sum(it.octets for it in refunded)
+        assert used == account.used
+        overrun = sum(it.octets for it in overran) + sum(it.overrun_octets for it in reported)
+        assert overrun == account.overrun
+        assert sum(it.octets + it.overrun_octets for it in reported) == account.reported
+        firsts = sum(it.first for it in committed) + sum(it.first for it in reported)
+        assert firsts == (1 if account.first_used_at else 0)

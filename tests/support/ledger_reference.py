@@ -28,6 +28,7 @@ class RefAccount:
     overrun: int = 0
     rank: int | None = None
     kept_back: int = 0
+    counted: int = 0
 
     @property
     def left(self) -> int:
@@ -88,7 +89,7 @@ class Reference:
         if isinstance(command, do.Reserve | do.Admit):
             known = self.reservations.get(command.reservation_id)
             return known is not None and known[0] == command.wallet_id and (known[2] == "open" or changed)
-        if isinstance(command, do.OpenWallet | do.Credit | do.Release):
+        if isinstance(command, do.OpenWallet | do.Credit | do.Release | do.ReportUsage):
             return changed
         return code == "done" or (isinstance(command, do.Refund) and code == "insufficient")
 
@@ -357,6 +358,28 @@ class Reference:
                 account.used -= c.amount_octets
                 return "done", 0, 0, 0
         return "insufficient", 0, 0, 0
+
+    def do_ReportUsage(self, c: do.ReportUsage, at: int) -> Answer:
+        account = self.accounts.get(c.account_id)
+        if account is None:
+            return "unknown_account", 0, 0, 0
+        if not account.proven:
+            return "not_proven", 0, 0, 0
+        more = max(0, c.used_total_octets - account.counted)
+        account.counted += more
+        paid = 0 if account.ended else more if account.total is None else min(more, account.left)
+        account.used += paid
+        account.overrun += more - paid
+        it = self.wallets[account.wallet]
+        if not account.ended and more:
+            if paid and it.active is None:
+                it.active = c.account_id
+            nothing_held = not any(account.held.values())
+            if account.total is not None and account.left + account.kept_back == 0 and nothing_held:
+                self.end(c.account_id, "exhausted", at)
+                if not it.goes_on:
+                    self.hold(it, "exhausted", at)
+        return "done", 0, paid, more - paid
 
     def do_Expire(self, c: do.Expire, at: int) -> Answer:
         account = self.accounts.get(c.account_id)

@@ -335,6 +335,26 @@ class Refund(_Command, frozen=True, gc=False):
         check_text("note", self.note, NOTE_LIMIT)
 
 
+class ReportUsage(_Command, frozen=True, gc=False):
+    """Book the total of a provider's counter: what was not reported before is used now, without a reservation.
+
+    The total is monotonic: one that is not above the highest total reported so far changes nothing. Octets beyond
+    the available ones are overrun. NOT_PROVEN before the first proof of storage.
+    """
+
+    account_id: str
+    used_total_octets: int
+    """All octets that the provider has counted for this account since its beginning."""
+    as_of: int
+    """The instant of the provider's count, in Unix seconds: it may lie hours before the report."""
+
+    def __post_init__(self) -> None:
+        """Check identifiers, total and instant."""
+        check_ids(self.command_id, self.account_id)
+        check_number("used_total_octets", self.used_total_octets, 0, CREDIT_LIMIT)
+        check_number("as_of", self.as_of, 0, INSTANT_LIMIT)
+
+
 class Expire(_Command, frozen=True, gc=False):
     """Expire a due account. Its available octets, and those that come back later, move to ``expired``."""
 
@@ -392,6 +412,7 @@ Command: TypeAlias = (
     | ContinueWithNext
     | Transfer
     | Refund
+    | ReportUsage
     | Expire
     | Revoke
     | Freeze

@@ -262,6 +262,21 @@ class Disbursed(_Effect, frozen=True, gc=False, tag=26):
     at: int
 
 
+class Reported(_Effect, frozen=True, gc=False, tag=27):
+    """A provider's counter grew to ``total_octets``: ``octets`` of the growth were paid, the others overran."""
+
+    account_id: str
+    wallet_id: str
+    octets: int
+    overrun_octets: int
+    total_octets: int
+    first: bool
+    """The account was never used before."""
+    as_of: int
+    """The instant of the provider's count."""
+    at: int
+
+
 Effect: TypeAlias = (
     WalletOpened
     | Credited
@@ -289,4 +304,5 @@ Effect: TypeAlias = (
     | Unbooked
     | Refunded
     | Disbursed
+    | Reported
 )

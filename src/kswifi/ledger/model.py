@@ -7,7 +7,7 @@ only effects change the state. The journal keeps the effects, so replaying it re
 from collections.abc import Callable
 from typing import Any, Final
 
-from kswifi.ledger import account_commands, usage_commands
+from kswifi.ledger import account_commands, provider_usage, usage_commands
 from kswifi.ledger import commands as do
 from kswifi.ledger import effects as fx
 from kswifi.ledger.answers import due
@@ -72,6 +72,7 @@ _CONTROL: Final[dict[type, _Verb]] = {
     do.Freeze: account_commands.freeze,
     do.Transfer: account_commands.transfer,
     do.Refund: account_commands.refund,
+    do.ReportUsage: provider_usage.report_usage,
     do.Expire: account_commands.expire,
     do.Revoke: account_commands.revoke,
     do.Close: account_commands.close,

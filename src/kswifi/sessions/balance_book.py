@@ -31,6 +31,7 @@ _AT_ONCE: Final = (
     fx.Exhausted,
     fx.Expired,
     fx.Revoked,
+    fx.Reported,
 )
 """Effects that are rare for an account, and whose balance a person must see at once."""
 
@@ -46,7 +47,7 @@ _OF_STATES: Final = frozenset(
         fx.ContinueWithNextSet,
     }
 )
-"""Effects that change more than a balance; so does the first Committed of an account."""
+"""Effects that change more than a balance; so does the first Committed or Reported of an account."""
 
 _WITH_ACCOUNT: Final = frozenset(
     {
@@ -60,6 +61,7 @@ _WITH_ACCOUNT: Final = frozenset(
         fx.Expired,
         fx.Revoked,
         fx.Exhausted,
+        fx.Reported,
     }
 )
 """Effects that change the balance of one account; Transferred changes two."""
@@ -265,7 +267,7 @@ class BalanceBook:
             return False
         if kind in _WITH_ACCOUNT or kind is fx.Transferred:
             self._apply_rare(effect, record)
-        return kind in _OF_STATES
+        return kind in _OF_STATES or (isinstance(effect, fx.Reported) and effect.first)
 
     def _apply_rare(self, effect: Any, record: "_RecordFold") -> None:
         """Apply an effect other than the usual ones, to the accounts that it names."""
@@ -325,6 +327,9 @@ def _change(account: AccountBalance, effect: Any) -> None:
             _take(account, 0, -octets)
         case fx.Refunded(octets=octets):
             _take(account, -octets, 0)
+        case fx.Reported(octets=octets, overrun_octets=overrun):
+            _take(account, octets, 0)
+            _add(balance, {_OVERRUN: overrun})
         case fx.Overran(octets=octets):
             _add(balance, {_OVERRUN: octets})
         case fx.Transferred(from_account_id=giver, octets=octets):

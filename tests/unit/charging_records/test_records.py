@@ -29,7 +29,7 @@ from kswifi.diameter.constants import RequestedAction
 from kswifi.diameter.messages.credit_control import CreditControlRequest
 from kswifi.diameter.messages.units import PsInformation, ServiceCreditControl, ServiceUnit
 from kswifi.kernel.clock import unix_seconds
-from kswifi.ledger.commands import HoldWallet
+from kswifi.ledger.commands import HoldWallet, ReportUsage
 from tests.support.charging import EVENT, GATEWAY, IMSI, INITIAL, TERMINATION, UPDATE, WALLET, request, units
 from tests.support.charging_records import Recorded, recorded
 from tests.support.databases import START
@@ -353,3 +353,23 @@ async def test_what_is_closed_long_enough_is_pruned_with_its_hours(
         assert (await statement_of(it.database, "gift")).hours.items == []
         with refused(UNKNOWN_CHARGING_RECORD):
             await get_record(it.database, "s;1")
+
+
+async def test_the_growth_of_a_providers_counter_is_one_record(tmp_path: Path) -> None:
+    async with recorded(tmp_path) as it:
+        await it.credit("gift", 10 * MB)
+        for number, (total, as_of) in enumerate(((3 * MB, HOUR), (2 * MB, HOUR), (12 * MB, HOUR + 3600))):
+            await it.ledger.execute(ReportUsage(f"usage-{number}", "gift", total, as_of))
+        (record,) = await it.all()
+        assert (record.session_id, record.source, record.cause) == ("provider;gift", "provider", "provider")
+        assert (record.octets, record.overrun_octets) == (12 * MB, 2 * MB)
+        assert (record.opened_at, record.closed_at) == (HOUR, HOUR + 3600)
+        assert record_fields(record)["source"] == "provider"
+        hours = await statement_of(it.database, "gift")
+        assert [(hour.hour_at, hour.octets) for hour in hours] == [(HOUR, 3 * MB), (HOUR + 3600, 9 * MB)]
+
+
+async def test_records_of_a_network_say_so(tmp_path: Path) -> None:
+    async with recorded(tmp_path) as it:
+        await one_session(it)
+        assert {record.source for record in await it.all()} == {"gy"}
