@@ -35,7 +35,7 @@ LISTS: Final = {
 
 def read_routes() -> list[APIRoute]:
     routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
-    return [route for route in routes if "GET" in route.methods]
+    return [route for route in routes if "GET" in (route.methods or ())]
 
 
 def lists_in(model: Any) -> set[str]:

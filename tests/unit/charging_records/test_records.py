@@ -365,7 +365,7 @@ async def test_the_growth_of_a_providers_counter_is_one_record(tmp_path: Path) -
         assert (record.octets, record.overrun_octets) == (12 * MB, 2 * MB)
         assert (record.opened_at, record.closed_at) == (HOUR, HOUR + 3600)
         assert record_fields(record)["source"] == "provider"
-        hours = await statement_of(it.database, "gift")
+        hours = (await statement_of(it.database, "gift")).hours.items
         assert [(hour.hour_at, hour.octets) for hour in hours] == [(HOUR, 3 * MB), (HOUR + 3600, 9 * MB)]
 
 
