@@ -20,7 +20,7 @@ Samples = Mapping[tuple[str, tuple[str, ...]], float]
 
 
 async def samples(metrics: OperationsMetrics) -> Samples:
-    """Read the metrics as Prometheus does: the value of each name and tuple of label values, in the order of the label names."""
+    """Read the metrics as Prometheus does: a value for each name and label values, by the order of label names."""
     text = (await metrics.text()).decode()
     return {
         (sample.name, tuple(value for _, value in sorted(sample.labels.items()))): sample.value
