@@ -16,6 +16,7 @@ from kswifi.cli.accounts import accounts_app
 from kswifi.cli.bench import bench_app
 from kswifi.cli.cdr import cdr_app
 from kswifi.cli.config import config, doctor
+from kswifi.cli.copying import copy, restore_drill
 from kswifi.cli.demo_clock import demo_clock
 from kswifi.cli.inspect import ledger_app, package_app
 from kswifi.cli.money.books import books_app
@@ -62,6 +63,8 @@ app.add_typer(subscribers_app, name="subscribers")
 app.command()(simulate)
 app.command()(config)
 app.command()(doctor)
+app.command()(copy)
+app.command("restore-drill")(restore_drill)
 
 AsChild = Annotated[bool, typer.Option("--as-child", hidden=True, help="Say ready as JSON; stop at end of input.")]
 
@@ -203,12 +206,24 @@ def backup(file: Annotated[Path, typer.Argument(help="Where to write it; must no
 
 
 @app.command()
-def restore(file: Annotated[Path, typer.Argument(help="A file made by `kswifi backup`.")]) -> None:
-    """Restore a backup into an empty data directory."""
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file made by `kswifi backup`; with --latest a copy's directory.")],
+    latest: Annotated[bool, typer.Option("--latest", help="Restore the newest state of a `kswifi copy`.")] = False,
+) -> None:
+    """Restore a backup, or a continuous copy, into an empty data directory."""
     from kswifi.data_directory.backup import restore as put_back
     from kswifi.settings import load_settings
 
     data_dir = load_settings().data_dir
+    if latest:
+        from kswifi.data_directory.copying.restoring import restore_copy
+
+        restored = restore_copy(file, data_dir)
+        print(
+            f"restored into {data_dir}: everything that was durable at {restored.at:%Y-%m-%d %H:%M:%S.%f} UTC, "
+            f"the journal up to record {restored.sequence}. Start it with `kswifi up` or your service manager."
+        )
+        return
     put_back(file, data_dir)
     print(f"restored into {data_dir}. Start it with `kswifi up`.")
 

@@ -12,6 +12,7 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -21,7 +22,7 @@ from kswifi.data_directory.layout import Installation
 from kswifi.kernel.errors import Refusal, RefusedError
 from kswifi.kernel.files import OWNER_ONLY_DIRECTORY, OWNER_ONLY_FILE
 
-_NOT_COPIED: Final = {"lock", "log", "ledger", "control.db", backup_record.NAME}
+_NOT_COPIED: Final = {"lock", "log", "ledger", "control.db", backup_record.BACKUP, backup_record.COPY}
 _LARGEST_BACKUP_MEMBERS: Final = 1_000_000
 BACKUP_REFUSED = Refusal("backup_refused", "A backup that cannot be made, read or put back.")
 
@@ -72,31 +73,75 @@ def restore(archive: Path, data_dir: Path) -> None:
     Raises:
         BACKUP_REFUSED: the directory is in use or not empty, or the backup is damaged.
     """
+    require_empty(data_dir)
+    with restore_scratch(data_dir) as scratch:
+        unpacked = scratch / "data"
+        unpacked.mkdir(mode=OWNER_ONLY_DIRECTORY)
+        _unpack(archive, unpacked)
+        put_in_place(archive, unpacked, data_dir)
+
+
+def require_empty(data_dir: Path) -> None:
+    """Refuse a data directory that something is in.
+
+    Raises:
+        BACKUP_REFUSED: it is not empty.
+    """
     if data_dir.exists() and any(data_dir.iterdir()):
         raise BACKUP_REFUSED(
             f"{data_dir} is not empty: move it away first, or set KSWIFI_DATA_DIR to another folder",
             data_dir=str(data_dir),
         )
+
+
+@contextlib.contextmanager
+def restore_scratch(data_dir: Path) -> Iterator[Path]:
+    """Give a folder on the file system of the data directory, and delete it at the end.
+
+    It lies next to the data directory, or in it where this user may not write next to it, as in /var/lib.
+    """
     data_dir.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=data_dir.parent, prefix=".restore-") as scratch:
-        unpacked = Path(scratch) / "data"
-        unpacked.mkdir(mode=OWNER_ONLY_DIRECTORY)
-        _unpack(archive, unpacked)
-        installation = Installation(unpacked)
-        missing = [part.name for part in installation.parts_in_order if not part.exists()]
-        if missing:
-            raise BACKUP_REFUSED(f"{archive} holds no whole installation: {', '.join(missing)} missing")
-        for database in (installation.control_database, installation.ledger_journal):
-            _check_database(database)
-        # The state after the backup is lost. A new, higher Origin-State-Id at the next start tells the peers that
-        # their earlier sessions are gone (RFC 6733, 8.16).
-        installation.origin_state_id.unlink(missing_ok=True)
-        if data_dir.exists():
-            data_dir.rmdir()
-        for path in (*unpacked.rglob("*"), unpacked):
-            _synchronise(path)
-        unpacked.rename(data_dir)
+    place = data_dir.parent if os.access(data_dir.parent, os.W_OK) else data_dir
+    with tempfile.TemporaryDirectory(dir=place, prefix=".restore-") as scratch:
+        yield Path(scratch)
+
+
+def put_in_place(source: Path, unpacked: Path, data_dir: Path) -> None:
+    """Check a data directory that was restored from ``source``, and rename it to its place.
+
+    Raises:
+        BACKUP_REFUSED: a part is missing, or a database is damaged.
+    """
+    installation = Installation(unpacked)
+    missing = [part.name for part in installation.parts_in_order if not part.exists()]
+    if missing:
+        raise BACKUP_REFUSED(f"{source} holds no whole installation: {', '.join(missing)} missing")
+    for database in (installation.control_database, installation.ledger_journal):
+        check_database(database)
+    # The state after the backup is lost. A new, higher Origin-State-Id at the next start tells the peers that
+    # their earlier sessions are gone (RFC 6733, 8.16).
+    installation.origin_state_id.unlink(missing_ok=True)
+    for path in (*unpacked.rglob("*"), unpacked):
+        _synchronise(path)
+    if unpacked.is_relative_to(data_dir):
+        _move_up(unpacked, data_dir)
+        return
+    if data_dir.exists():
+        data_dir.rmdir()
+    unpacked.rename(data_dir)
     _synchronise(data_dir.parent)
+
+
+def _move_up(unpacked: Path, data_dir: Path) -> None:
+    """Move all entries into the data directory: the ledger first and the keys last.
+
+    If the process dies between them, the server finds a ledger without keys and refuses to start.
+    """
+    order = (Installation(unpacked).ledger_dir.name, *sorted(path.name for path in unpacked.iterdir()))
+    keys = Installation(unpacked).keys_dir.name
+    for name in (*dict.fromkeys(it for it in order if it != keys), keys):
+        (unpacked / name).rename(data_dir / name)
+    _synchronise(data_dir)
 
 
 def _add_everything(tar: tarfile.TarFile, installation: Installation, data_dir: Path) -> None:
@@ -108,12 +153,19 @@ def _add_everything(tar: tarfile.TarFile, installation: Installation, data_dir: 
             if not path.name.endswith(journal_parts) and not path.name.startswith("."):
                 tar.add(path, str(path.relative_to(data_dir)))
         _add_database(tar, installation.ledger_journal, scratch_copy, data_dir)
-    for path in sorted(data_dir.rglob("*")):
-        name = path.relative_to(data_dir)
-        if _is_copied(name) and (path.is_dir() or path.is_file()):
-            # A gateway deletes a count file when its usage is settled; the ledger then has the usage.
-            with contextlib.suppress(FileNotFoundError):
-                tar.add(path, str(name), recursive=False)
+    for path in copied_files(data_dir):
+        # A gateway deletes a count file when its usage is settled; the ledger then has the usage.
+        with contextlib.suppress(FileNotFoundError):
+            tar.add(path, str(path.relative_to(data_dir)), recursive=False)
+
+
+def copied_files(data_dir: Path) -> list[Path]:
+    """Return the files and folders that a backup holds in addition to the databases and the ledger's snapshots."""
+    return [
+        path
+        for path in sorted(data_dir.rglob("*"))
+        if _is_copied(path.relative_to(data_dir)) and (path.is_dir() or path.is_file())
+    ]
 
 
 def _give_name(partial: Path, archive: Path) -> None:
@@ -184,11 +236,11 @@ def _is_copied(name: Path) -> bool:
 
 def _add_database(tar: tarfile.TarFile, database: Path, scratch_copy: Path, data_dir: Path) -> None:
     scratch_copy.unlink(missing_ok=True)
-    _copy_database(database, scratch_copy)
+    copy_database(database, scratch_copy)
     tar.add(scratch_copy, str(database.relative_to(data_dir)))
 
 
-def _copy_database(source: Path, copy: Path) -> None:
+def copy_database(source: Path, copy: Path) -> None:
     """Copy a database in one consistent state, also while another process writes to it."""
     reading = sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)
     writing = sqlite3.connect(copy)
@@ -201,7 +253,12 @@ def _copy_database(source: Path, copy: Path) -> None:
         reading.close()
 
 
-def _check_database(path: Path) -> None:
+def check_database(path: Path) -> None:
+    """Refuse a database whose pages are not sound.
+
+    Raises:
+        BACKUP_REFUSED: SQLite's quick check finds damage.
+    """
     database = sqlite3.connect(path)
     try:
         verdict = database.execute("PRAGMA quick_check").fetchone()[0]
