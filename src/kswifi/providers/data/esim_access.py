@@ -251,13 +251,12 @@ class EsimAccess:
         answer = await self._ask("esim/usage/query", {"esimTranNoList": wanted})
         if isinstance(answer, (Refused, Unknown)):
             return answer
-        listed = answer
-        if isinstance(answer, dict):  # one client wraps the list
-            listed = next((it for it in answer.values() if isinstance(it, list)), None)
-        if not isinstance(listed, list):
+        # One client expects the list itself, another an object around it.
+        lists = [answer] if isinstance(answer, list) else [it for it in answer.values() if isinstance(it, list)]
+        if len(lists) != 1:
             return Unknown("eSIM Access's usage cannot be read")
         found: dict[str, BundleUsage] = {}
-        for one in listed:
+        for one in lists[0]:
             usage = _usage(one, self._clock.now())
             if usage is None:
                 return Unknown("a counter of eSIM Access cannot be read")
@@ -440,7 +439,9 @@ def _opened(answer: Answer) -> dict[str, Any] | list[Any] | Refused | Unknown:
     code = fields.get("errorCode")
     succeeded = fields.get("success") in (True, "true")
     if succeeded and code in (None, "", "0", 0) and 200 <= answer.status < 300:
-        found = fields.get("obj")
+        found = fields.get("obj", {})
+        if found is None:
+            return {}
         return found if isinstance(found, (dict, list)) else Unknown("eSIM Access's answer has no content")
     told = words(fields.get("errorMessage")) or words(fields.get("errorMsg")) or f"HTTP {answer.status}"
     if succeeded or not isinstance(code, str):
