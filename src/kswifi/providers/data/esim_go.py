@@ -65,6 +65,7 @@ WEBHOOK_ANSWER: Final = "{}"
 CENTS: Final = 100
 OCTETS_PER_MB: Final = 10**6
 COMPLETED: Final = "completed"
+PENDING_STATUSES: Final = ("pending", "processing", "queued", "created")
 ORDERS_BEFORE: Final = timedelta(seconds=60)
 ORDERS_AFTER: Final = timedelta(hours=1)
 """An order of an intent was created at most so long before and after the intent, by eSIM Go's clock."""
@@ -99,6 +100,8 @@ REFUSED_WORDS: Final = (
     ("bundle", RefusalKind.BUNDLE_UNKNOWN),
 )
 """Words of a refusal (400) and its kind, the first that matches. eSIM Go has messages and no codes."""
+OTHERS_LINE_WORDS: Final = ("iccid", "esim not found")
+"""Words of a 403 about a profile that is not ours; every other 403 is about the key."""
 POLICY_WORDS: Final = ("policy",)
 SAME_STATE_WORDS: Final = ("already suspended", "not suspended")
 REFUNDED_WORDS: Final = "refunded to balance"
@@ -110,6 +113,7 @@ UNCONFIRMED: Final = (
     "the catalogue's prices are in the currency of the organisation",
     "GET /orders filters by createdAt=gte:...; what it lists is filtered here again",
     "the words of refusals: there are no codes",
+    f"an order is completed, or one of {', '.join(PENDING_STATUSES)}; any other status is left to a person",
     "usage is at most 15 minutes old",
     "a suspension by eSIM Go's own rules is known only from the words of a refused unsuspend",
     "a revoke with refundToBalance answers 'refunded to balance', once the account manager enabled it",
@@ -227,7 +231,7 @@ class EsimGo:
             found = _order(answer.body, intent)
             if isinstance(found, OrderStatus) and found.provider_ref != intent.provider_ref:
                 return Unknown("eSIM Go answers about another order")
-        if not isinstance(found, OrderStatus) or found.line is None:
+        if not isinstance(found, OrderStatus) or found.stage is OrderStage.PENDING:
             return found
         return await self._detailed(found, intent)
 
@@ -468,11 +472,11 @@ def _order_body(kind: str, bundle_id: str, line: LineRef | None) -> dict[str, An
 
 
 def _kind(status: int, told: str) -> RefusalKind:
+    found = told.lower()
+    if status == 410 or (status == 403 and any(it in found for it in OTHERS_LINE_WORDS)):
+        return RefusalKind.LINE_UNKNOWN
     if status in (401, 403):
         return RefusalKind.NOT_ALLOWED
-    if status == 410:
-        return RefusalKind.LINE_UNKNOWN
-    found = told.lower()
     return next((kind for it, kind in REFUSED_WORDS if it in found), RefusalKind.OTHER)
 
 
@@ -502,11 +506,15 @@ def _order(order: Any, intent: OrderIntent) -> OrderStatus | Unknown:
         iccid = text(iccids[0], 24) if len(iccids) == 1 else None
     if intent.line is not None and iccid not in (None, intent.line.provider_ref):
         return Unknown("eSIM Go answers that the bundle is on another profile")
-    done = str(order.get("status")).lower() == COMPLETED
+    status = str(order.get("status")).lower()
+    if status != COMPLETED and status not in PENDING_STATUSES:
+        return Unknown(
+            f"eSIM Go answers an order that is {words(order.get('status'))}: a person has to read it there"
+        )
     inside = installation(profiles[0].get("smdpAddress"), profiles[0].get("matchingId")) if profiles else None
     return OrderStatus(
         provider_ref=reference,
-        stage=OrderStage.ALLOCATED if done and iccid is not None else OrderStage.PENDING,
+        stage=OrderStage.ALLOCATED if status == COMPLETED and iccid is not None else OrderStage.PENDING,
         line=None if iccid is None else LineRef(iccid, iccid=iccid),
         installation=inside if iccid is not None else None,
         charged=charged,
