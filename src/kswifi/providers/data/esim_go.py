@@ -528,7 +528,7 @@ def _candidate(order: Any, intent: OrderIntent, owned: frozenset[str]) -> OrderS
     if not isinstance(order, dict):
         return Unknown("eSIM Go's list of orders cannot be read")
     item = _item(order)
-    if item is None or item.get("item") != intent.bundle_id or order.get("orderReference") in owned:
+    if item is None or item.get("item") != intent.bundle_id or text(order.get("orderReference"), 64) in owned:
         return None
     iccids = [
         *_list(item.get("iccids")),
