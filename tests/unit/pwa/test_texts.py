@@ -67,7 +67,7 @@ FORBIDDEN = re.compile(r"\b(?:record|proof|proves?|ledger|a right|the right to|s
 
 
 @pytest.mark.parametrize("language", ["en", "pcm"])
-def test_people_are_told_in_plain_words(language: str) -> None:
+def test_texts_use_plain_words(language: str) -> None:
     known = texts(language)
     assert [key for key, text in known.items() if FORBIDDEN.search(text) and not key.startswith("lab.")] == []
 
