@@ -1,5 +1,5 @@
 // Sign-in and security: devices, password, identifier, recovery code, passkeys, and the data of the account.
-import { change, Problem, read } from "../api.js";
+import { change, Problem, read, readAll } from "../api.js";
 import { age } from "../format.js";
 import { t } from "../i18n.js";
 import { listen } from "../live.js";
@@ -23,7 +23,7 @@ function Devices() {
   const [list, setList] = useState(/** @type {Device[] | null} */ (null));
   const [problem, setProblem] = useState("");
   const load = () =>
-    read("/api/v1/logins").then(
+    readAll("/api/v1/logins", "logins").then(
       ({ logins }) => setList(logins),
       (error) => setProblem(words(error)),
     );
