@@ -89,7 +89,7 @@ BODIES: Final = {
 FEW: Final = {label: BODIES[label] for label in ("nothing", "text", "an empty object", "HTML", "not UTF-8")}
 """The bodies that are sent with each status."""
 STATUSES: Final = (200, 201, 204, 302, 400, 401, 403, 404, 410, 422, 429, 500, 503)
-WRONG_VALUES: Final = (None, True, -1, 1.5, "x", "9" * 30, [], {"a": None}, 10**30)
+WRONG_VALUES: Final[tuple[Any, ...]] = (None, True, -1, 1.5, "x", "9" * 30, [], {"a": None}, 10**30)
 
 
 @asynccontextmanager
