@@ -321,7 +321,7 @@ async def test_no_single_wrong_value_in_an_answer_raises_or_turns_into_a_wrong_f
 
 
 def check_facts(found: object, changed: object, line: LineRef, bundle_id: str) -> None:
-    """Check what may never be told wrongly: the line of an order, its bundle, currencies, and counters."""
+    """Check what may never be wrong: the line of an order, its bundle, currencies, and counters."""
     if isinstance(found, Ordered):
         found = found.status
     if isinstance(found, OrderStatus):
