@@ -25,6 +25,7 @@ from kswifi.kernel.listening import listening_socket
 from kswifi.listeners.http_server import HttpServer
 from kswifi.notifications.service import NotificationService
 from kswifi.payments.service import PaymentService
+from kswifi.people.gifts import GiftService
 from kswifi.phone_verification.service import PhoneVerifications
 from kswifi.providers.core.lab_network import LabNetworkAccess
 from kswifi.pwa.router import pwa_routes
@@ -93,6 +94,7 @@ def _services(context: Context) -> Services:
             free_data=context.need(FreeData),
             vouchers=context.need(VoucherService),
             downloads=context.need(SessionDownloadService),
+            gifts=context.need(GiftService),
             manager=context.need(ESIMSessionManager),
             card_records=context.need(CardRecords),
             signing_key=context.signing_key,
