@@ -23,6 +23,7 @@ from kswifi.rsp.access_rules import CarrierApp
 from kswifi.settings.charging import ChargingSettings
 from kswifi.settings.connections import ConnectionSettings
 from kswifi.settings.diameter import DiameterSettings
+from kswifi.settings.disk import DiskSettings
 from kswifi.settings.edge import EdgeSettings
 from kswifi.settings.free_data import FreeDataSettings
 from kswifi.settings.listen import reachable
@@ -53,6 +54,7 @@ class Settings(
     DiameterSettings,
     ChargingSettings,
     ConnectionSettings,
+    DiskSettings,
     EdgeSettings,
     FreeDataSettings,
     PhoneSettings,
