@@ -15,6 +15,7 @@ import kswifi
 from kswifi.cli.accounts import accounts_app
 from kswifi.cli.bench import bench_app
 from kswifi.cli.cdr import cdr_app
+from kswifi.cli.config import config, doctor
 from kswifi.cli.demo_clock import demo_clock
 from kswifi.cli.inspect import ledger_app, package_app
 from kswifi.cli.money.books import books_app
@@ -59,6 +60,8 @@ app.add_typer(lpa_app, name="lpa")
 app.add_typer(profile_app, name="profile")
 app.add_typer(subscribers_app, name="subscribers")
 app.command()(simulate)
+app.command()(config)
+app.command()(doctor)
 
 AsChild = Annotated[bool, typer.Option("--as-child", hidden=True, help="Say ready as JSON; stop at end of input.")]
 

@@ -1,4 +1,4 @@
-"""What Prometheus reads of the disk: free space, the ballast, and shortages."""
+"""What Prometheus reads of the ballast and of shortages of disk space."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from kswifi.data_directory.ballast import Ballast
 
 
 class DiskMetrics(Collector):
-    """Metrics of the file system that holds the data directory."""
+    """Metrics of the space that is kept for a full disk."""
 
     def __init__(self, ballast: Ballast) -> None:
         self._ballast = ballast
@@ -24,7 +24,6 @@ class DiskMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics."""
         ballast = self._ballast
-        yield GaugeMetricFamily("kswifi_disk_free_octets", "Free space of the disk.", ballast.free_octets)
         yield GaugeMetricFamily("kswifi_disk_ballast_octets", "Space kept for a full disk.", ballast.octets)
         yield GaugeMetricFamily("kswifi_disk_short", "1 while the disk is full, or nearly so.", ballast.is_short)
         yield CounterMetricFamily("kswifi_disk_shortages", "How often the disk was found full.", ballast.shortages)
