@@ -1,4 +1,4 @@
-"""A full disk, a read-only one and a broken one are told apart."""
+"""Distinguish a full disk, a read-only one and a broken one."""
 
 import errno
 import sqlite3
