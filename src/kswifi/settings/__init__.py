@@ -26,6 +26,7 @@ from kswifi.settings.charging import ChargingSettings
 from kswifi.settings.connections import ConnectionSettings
 from kswifi.settings.described import PREFIX as PREFIX
 from kswifi.settings.diameter import DiameterSettings
+from kswifi.settings.disk import DiskSettings
 from kswifi.settings.edge import EdgeSettings
 from kswifi.settings.free_data import FreeDataSettings
 from kswifi.settings.gifts import GiftSettings
@@ -56,6 +57,7 @@ class Settings(
     DiameterSettings,
     ChargingSettings,
     ConnectionSettings,
+    DiskSettings,
     EdgeSettings,
     FreeDataSettings,
     GiftSettings,
@@ -72,6 +74,16 @@ class Settings(
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="What is logged.")] = (
         "info"
     )
+    log_format: Annotated[
+        Literal["text", "json"],
+        Field(description="Log lines as key='value' pairs for people, or as JSON objects for programs."),
+    ] = "text"
+    access_log: Annotated[
+        bool,
+        Field(
+            description="Log a line for each HTTP request: method, route, status, octets, duration, client address."
+        ),
+    ] = False
 
     # Where it listens: addresses are in kswifi.settings.listen
     api_port: Annotated[Port, Field(description="REST, events and the page.")] = 8080
