@@ -75,6 +75,12 @@ def remove_passkey(connection: Connection, user_id: str, passkey_id: str) -> Non
         raise UnknownPasskeyError("you have no such passkey")
 
 
+def passkeys_of(connection: Connection, user_id: str) -> list[PasskeyRecord]:
+    """Return a user's passkeys, the oldest first."""
+    query = select(passkey).where(passkey.c.user_id == user_id).order_by(passkey.c.created_at, passkey.c.passkey_id)
+    return [_record(row) for row in connection.execute(query)]
+
+
 class PasskeyService:
     """Registers passkeys and signs users in with them. ``party`` is None where passkeys are not possible."""
 
@@ -211,10 +217,7 @@ class PasskeyService:
 
     async def passkeys(self, user_id: str) -> list[PasskeyRecord]:
         """Return a user's passkeys, the oldest first."""
-        query = (
-            select(passkey).where(passkey.c.user_id == user_id).order_by(passkey.c.created_at, passkey.c.passkey_id)
-        )
-        return await self._database.read(lambda connection: [_record(row) for row in connection.execute(query)])
+        return await self._database.read(lambda connection: passkeys_of(connection, user_id))
 
     async def prune(self) -> int:
         """Delete a batch of expired challenges; return their number."""

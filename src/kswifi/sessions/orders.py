@@ -163,10 +163,25 @@ class SessionDownloadService:
                 device_id=device_id,
                 eid=card_of(connection, esim.esim_id),
             )
-        add_session(connection, session, idempotency_key)
-        jobs.ask_to_prepare(connection, session)
-        jobs.ask_to_expire(connection, session)
-        return session
+        return _add(connection, session, idempotency_key)
+
+    def give_step(
+        self, connection: Connection, user_id: str, offer: Offer, idempotency_key: str
+    ) -> InternetSession:
+        """Order a free offer that support gives to a user, within the caller's step. Idempotent by the key.
+
+        Raises:
+            FreeDataStoppedError, BudgetGoneError: the operator's money does not reach.
+            CARD_FULL, NumbersUsedUpError: as ``order``.
+        """
+        earlier = ordered_with(connection, user_id, idempotency_key)
+        if earlier is not None:
+            return earlier
+        esim = self._profile_for(connection, user_id, None)
+        self._require_room(connection, esim)
+        session = self._new_session(connection, user_id, esim, offer, None)
+        self._free_data.take_as_goodwill(connection, user_id=user_id, session_id=session.session_id, offer=offer)
+        return _add(connection, session, idempotency_key)
 
     def _profile_for(self, connection: Connection, user_id: str, esim_id: str | None) -> ESim:
         """Return the eSIM of an order: the named one, else the user's installed one, else a new one."""
@@ -332,6 +347,14 @@ class SessionDownloadService:
         return await self._database.write(lambda connection: cancel_session(connection, user_id, session_id))
 
 
+def _add(connection: Connection, session: InternetSession, idempotency_key: str) -> InternetSession:
+    """Add a new session, and request its preparation and its end; return it."""
+    add_session(connection, session, idempotency_key)
+    jobs.ask_to_prepare(connection, session)
+    jobs.ask_to_expire(connection, session)
+    return session
+
+
 def overview_of(connection: Connection, user_id: str, session_id: str) -> SessionOverview:
     """Return one of a user's sessions with its card and its balance.
 
@@ -365,6 +388,26 @@ def cancel_session(connection: Connection, user_id: str, session_id: str) -> Int
     if may_be_spent(session):
         return session
     return end_unused_session(connection, session, SessionEvent.REVOKED, "cancelled")
+
+
+def revoke_session(connection: Connection, session_id: str, reason: str) -> InternetSession:
+    """End a session of any user by the operator's decision, within the caller's step. Idempotent.
+
+    A session that may be spent is ended by the ledger, and becomes ``revoked`` once the ledger has confirmed.
+
+    Raises:
+        UnknownSessionError: there is no such session.
+        SESSION_ENDED: it has ended in another way.
+    """
+    session = find_session(connection, session_id)
+    if session.state is SessionState.REVOKED:
+        return session
+    if session.state not in LIVE_STATES:
+        raise SESSION_ENDED(f"this session is {session.state}", state=str(session.state))
+    jobs.ask_to_revoke(connection, session, reason)
+    if may_be_spent(session):
+        return session
+    return end_unused_session(connection, session, SessionEvent.REVOKED, reason)
 
 
 def package_digest(package: bytes) -> str:

@@ -12,7 +12,6 @@ from kswifi.api.edge.dependencies import ServicesDep, SignedInUser
 from kswifi.api.edge.idempotency import Idempotent
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import RequestBody, ResponseBody
-from kswifi.api.services import Services
 from kswifi.notifications.model import Wishes
 from kswifi.notifications.service import put_wishes, remove_subscription, standing_of
 
@@ -63,7 +62,9 @@ class NotificationsView(ResponseBody):
 async def read_notifications(user: SignedInUser, services: ServicesDep) -> NotificationsView:
     """Return the notifications that you want, your devices, and the key for a subscription."""
     user_id = user.user.user_id
-    return await services.database.read(lambda connection: notifications_view(connection, services, user_id))
+    return await services.database.read(
+        lambda connection: notifications_view(connection, services.notifications.public_key, user_id)
+    )
 
 
 @router.put(
@@ -78,7 +79,7 @@ async def choose_notifications(body: WishesBody, request: Idempotent, services: 
 
     def choose(connection: Connection) -> NotificationsView:
         put_wishes(connection, user_id, Wishes(body.usage, body.expiry))
-        return notifications_view(connection, services, user_id)
+        return notifications_view(connection, services.notifications.public_key, user_id)
 
     return await request.answer_step(choose)
 
@@ -115,11 +116,11 @@ async def unsubscribe(subscription_id: str, request: Idempotent) -> Response:
     )
 
 
-def notifications_view(connection: Connection, services: Services, user_id: str) -> NotificationsView:
+def notifications_view(connection: Connection, public_key: str, user_id: str) -> NotificationsView:
     """Return the view of a user's notifications and devices."""
     wishes, devices = standing_of(connection, user_id)
     return NotificationsView(
-        application_server_key=services.notifications.public_key,
+        application_server_key=public_key,
         usage=wishes.usage,
         expiry=wishes.expiry,
         subscriptions=[
