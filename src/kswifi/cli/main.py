@@ -19,6 +19,7 @@ from kswifi.cli.demo_clock import demo_clock
 from kswifi.cli.desk.audit import audit_app
 from kswifi.cli.desk.customers import customers_app
 from kswifi.cli.desk.disputes import disputes_app
+from kswifi.cli.desk.figures import figures_app
 from kswifi.cli.desk.jobs import jobs_app
 from kswifi.cli.desk.lines import lines_app
 from kswifi.cli.desk.sessions import sessions_app
@@ -70,6 +71,7 @@ for desk_app, desk_name in (
     (sessions_app, "sessions"),
     (disputes_app, "disputes"),
     (jobs_app, "jobs"),
+    (figures_app, "figures"),
     (audit_app, "audit"),
 ):
     app.add_typer(desk_app, name=desk_name)

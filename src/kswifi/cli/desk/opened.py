@@ -54,7 +54,12 @@ def write(step: "Callable[[Connection], _T]") -> _T:
 
 def print_json(what: Any) -> None:
     """Print a value of plain data and dataclasses as one JSON object on one line."""
-    print(json.dumps(what, default=_plain))
+    print(json_text(what))
+
+
+def json_text(what: Any) -> str:
+    """Return a value of plain data and dataclasses as JSON on one line."""
+    return json.dumps(what, default=_plain)
 
 
 def _plain(value: Any) -> Any:
