@@ -6,14 +6,13 @@
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
-from types import UnionType
-from typing import Any, Final, Literal, Union, get_args, get_origin
+from typing import Final
 
-from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from kswifi.settings import PREFIX, Settings
+from kswifi.settings.described import as_text, default_of, is_secret, unit_of
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 PAGE: Final = ROOT / "docs" / "settings.md"
@@ -21,55 +20,20 @@ _HEADING: Final = """# Settings
 
 Every setting is an environment variable. With the defaults everything runs on one machine. All settings are checked
 before anything starts. A variable that begins with `KSWIFI_` and is not a setting is refused, so that a mistyped
-limit is noticed. Items of a list are separated by commas.
+limit is noticed. Items of a list are separated by commas. `kswifi config` shows the values in use and where they
+come from.
+
+A setting marked *Secret* can be read from a file: write `KSWIFI_SMS_API_KEY_FILE=/etc/kswifi/secrets/sms_api_key`
+instead of `KSWIFI_SMS_API_KEY=...`. If neither is set, the systemd credential `kswifi_sms_api_key` counts
+(`LoadCredential=kswifi:/etc/kswifi/secrets`). A secret that is set twice is refused.
 
 `python -m tools.settings_page` writes this page from the code; do not edit it.
 """
-_UNITS: Final = {
-    "octets": "octets",
-    "kobo": "kobo",
-    "seconds": "seconds",
-    "days": "days",
-    "hours": "hours",
-    "minutes": "minutes",
-    "percent": "percent",
-    "port": "port",
-    "host": "address",
-    "networks": "networks (CIDR)",
-    "hour": "per hour",
-    "day": "per day",
-    "month": "per month",
-}
-
-
-def _unit(name: str, field: FieldInfo) -> str:
-    if field.annotation is bool:
-        return "true, false"
-    choices = _choices(field.annotation)
-    if choices:
-        return ", ".join(choices)
-    return _UNITS.get(name.rpartition("_")[2], "")
-
-
-def _choices(annotation: Any) -> tuple[str, ...]:
-    if get_origin(annotation) is Literal:
-        return tuple(str(value) for value in get_args(annotation))
-    if get_origin(annotation) in (Union, UnionType):
-        return tuple(choice for part in get_args(annotation) for choice in _choices(part))
-    return ()
 
 
 def _default(field: FieldInfo) -> str:
-    value = field.get_default(call_default_factory=True, validated_data={})
-    if value is None or value in ((), ""):
-        return ""
-    if isinstance(value, SecretStr):
-        return "(secret)"
-    if isinstance(value, tuple):
-        return f"`{','.join(str(part) for part in value)}`"
-    if isinstance(value, bool):
-        return f"`{str(value).lower()}`"
-    return f"`{value}`"
+    text = as_text(default_of(field))
+    return f"`{text}`" if text else ""
 
 
 def _groups() -> Iterator[tuple[str, list[str]]]:
@@ -90,8 +54,8 @@ def page() -> str:
         parts.append("| variable | default | unit or values | meaning |\n|---|---|---|---|")
         for name in names:
             field = Settings.model_fields[name]
-            meaning = (field.description or "").replace("|", "\\|")
-            parts.append(f"| `{PREFIX}{name.upper()}` | {_default(field)} | {_unit(name, field)} | {meaning} |")
+            meaning = (field.description or "").replace("|", "\\|") + (" *Secret.*" if is_secret(field) else "")
+            parts.append(f"| `{PREFIX}{name.upper()}` | {_default(field)} | {unit_of(name, field)} | {meaning} |")
         parts.append("")
     return "\n".join(parts).rstrip("\n") + "\n"
 

@@ -113,14 +113,14 @@ async def test_a_recovery_code_is_renewed_by_the_password_of_who_is_signed_in(tm
         problem(await client.post(path, json={"password": "wrong"}, headers=csrf), 401, "wrong_credentials")
         problem(await client.post(path, json={}, headers=csrf), 422, "invalid_request")
         answer = await client.post(path, json={"password": PHONE["password"]}, headers=csrf)
-        assert answer.status_code == 201
+        assert answer.status_code == 200
         assert answer.headers["cache-control"] == "no-store"
         renewed = answer.json()["recovery_code"]
         body = {"identifier": "08031234567", "new_password": "another password"}
         old = await client.post("/api/v1/recoveries", json=body | {"recovery_code": made["recovery_code"]})
         problem(old, 401, "wrong_recovery_code")
         found = await client.post("/api/v1/recoveries", json=body | {"recovery_code": renewed})
-        assert found.status_code == 201
+        assert found.status_code == 200
 
 
 async def test_recovery(tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ async def test_recovery(tmp_path: Path) -> None:
             "weak_password",
         )
         answer = await client.post("/api/v1/recoveries", json=body)
-        assert answer.status_code == 201
+        assert answer.status_code == 200
         assert answer.json()["recovery_code"] != made["recovery_code"]
         problem(await client.get("/api/v1/account"), 401, "not_signed_in")
         problem(await client.post("/api/v1/logins", json=PHONE), 401, "wrong_credentials")

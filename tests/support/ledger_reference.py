@@ -28,6 +28,7 @@ class RefAccount:
     overrun: int = 0
     rank: int | None = None
     kept_back: int = 0
+    counted: int = 0
 
     @property
     def left(self) -> int:
@@ -88,8 +89,12 @@ class Reference:
         if isinstance(command, do.Reserve | do.Admit):
             known = self.reservations.get(command.reservation_id)
             return known is not None and known[0] == command.wallet_id and (known[2] == "open" or changed)
-        if isinstance(command, do.OpenWallet | do.Credit | do.Release):
+        if isinstance(command, do.OpenWallet | do.Credit | do.Release | do.ReportUsage):
             return changed
+        if isinstance(command, do.Receive):
+            return True
+        if isinstance(command, do.Send):
+            return code != "unknown_account"
         return code == "done" or (isinstance(command, do.Refund) and code == "insufficient")
 
     def order(self, wallet: str) -> list[str]:
@@ -327,24 +332,28 @@ class Reference:
         self.wallets[c.wallet_id].frozen = c.frozen
         return "done", 0, 0, 0
 
-    def do_Transfer(self, c: do.Transfer, at: int) -> Answer:
-        pair = [self.accounts.get(c.from_account_id), self.accounts.get(c.to_account_id)]
-        giver, taker = pair
-        if giver is None or taker is None:
+    def do_Send(self, c: do.Send, at: int) -> Answer:
+        account = self.accounts.get(c.account_id)
+        if account is None:
             return "unknown_account", 0, 0, 0
-        if giver.total is None or taker.total is None:
+        if account.total is None:
             return "conflict", 0, 0, 0
-        for account in (giver, taker):
-            if self.wallets[account.wallet].frozen:
-                return "frozen", 0, 0, 0
-            if (code := self.over(account, at)) is not None:
-                return code, 0, 0, 0
-        if giver.left < c.amount_octets:
+        if self.wallets[account.wallet].frozen and not c.from_frozen:
+            return "frozen", 0, 0, 0
+        if (code := self.over(account, at)) is not None:
+            return code, 0, 0, 0
+        if account.left < c.amount_octets:
             return "insufficient", 0, 0, 0
-        giver.moved_out += c.amount_octets
-        taker.moved_in += c.amount_octets
-        if not giver.left + giver.kept_back and not any(giver.held.values()):
-            self.end(c.from_account_id, "exhausted", at)
+        account.moved_out += c.amount_octets
+        return "done", 0, 0, 0
+
+    def do_Receive(self, c: do.Receive, at: int) -> Answer:
+        account = self.accounts.get(c.account_id)
+        if account is None:
+            return "unknown_account", 0, 0, 0
+        if account.total is None:
+            return "conflict", 0, 0, 0
+        account.moved_in += c.amount_octets
         return "done", 0, 0, 0
 
     def do_Refund(self, c: do.Refund, at: int) -> Answer:
@@ -357,6 +366,28 @@ class Reference:
                 account.used -= c.amount_octets
                 return "done", 0, 0, 0
         return "insufficient", 0, 0, 0
+
+    def do_ReportUsage(self, c: do.ReportUsage, at: int) -> Answer:
+        account = self.accounts.get(c.account_id)
+        if account is None:
+            return "unknown_account", 0, 0, 0
+        if not account.proven:
+            return "not_proven", 0, 0, 0
+        more = max(0, c.used_total_octets - account.counted)
+        account.counted += more
+        paid = 0 if account.ended else more if account.total is None else min(more, account.left)
+        account.used += paid
+        account.overrun += more - paid
+        it = self.wallets[account.wallet]
+        if not account.ended and more:
+            if paid and it.active is None:
+                it.active = c.account_id
+            nothing_held = not any(account.held.values())
+            if account.total is not None and account.left + account.kept_back == 0 and nothing_held:
+                self.end(c.account_id, "exhausted", at)
+                if not it.goes_on:
+                    self.hold(it, "exhausted", at)
+        return "done", 0, paid, more - paid
 
     def do_Expire(self, c: do.Expire, at: int) -> Answer:
         account = self.accounts.get(c.account_id)

@@ -28,6 +28,8 @@ class ClosingCause(StrEnum):
     """It never opened: nothing could be granted, or the line was barred."""
     UNKNOWN = "unknown"
     """Usage was reported for an unknown session, or for one that is already forgotten."""
+    PROVIDER = "provider"
+    """A provider counted the usage: no bearer was opened here, so none is closed."""
     LOST = "lost"
     """Its gateway restarted and has not reported for it since (Origin-State-Id, RFC 6733, 8.16)."""
 

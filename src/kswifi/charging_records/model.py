@@ -1,14 +1,22 @@
 """The charging data record of one ChargingSession, and the rules that update it. Pure: no I/O."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from kswifi.charging.journal_notes import Bearer, ClosingCause, UsageNote
 
 HOUR_SECONDS: Final = 3600
 _REPORT_SLACK_SECONDS: Final = 60
+GY: Final = "gy"
+PROVIDER: Final = "provider"
+"""The two values of ``source``: a network reported the usage over Gy, or a data provider's counter grew."""
 UNBOOKED: Final = ""
 """The account id of usage for which no account could be found."""
+
+
+def provider_record_id(account_id: str) -> str:
+    """Return the id of the record of an account whose usage a provider counts."""
+    return f"provider;{account_id}"
 
 
 @dataclass(slots=True)
@@ -60,6 +68,7 @@ class ChargingDataRecord:
     output_octets: int = 0
     seconds: int = 0
     open_reservations: int = 0
+    source: str = GY
     hours: dict[tuple[int, str], HourUsage] = field(default_factory=dict)
     """The usage added to this object, by hour and account; earlier usage is in the table."""
 
@@ -81,6 +90,24 @@ class ChargingDataRecord:
             opened_at=at,
             last_at=at,
         )
+
+    @classmethod
+    def of_provider(cls, account_id: str, at: int) -> "ChargingDataRecord":
+        """Create the record of an account whose usage a provider counts: it has no subscriber and no bearer.
+
+        Args:
+            account_id: the account; it names the record.
+            at: the instant of the provider's first count, in Unix seconds.
+        """
+        bearer = Bearer("", PROVIDER, None, None)
+        return replace(cls.opened(provider_record_id(account_id), bearer, at), source=PROVIDER)
+
+    def count(self, account_id: str, octets: int, overrun_octets: int, as_of: int) -> None:
+        """Add the growth of a provider's counter. The record is closed after each, as a single event is."""
+        self.use(account_id, octets, as_of)
+        if overrun_octets:
+            self.use(account_id, overrun_octets, as_of, overrun=True)
+        self.closed_at, self.cause = self.last_at, str(ClosingCause.PROVIDER)
 
     def reserve(self, at: int) -> None:
         """Count one more open reservation; a closed record is open again."""

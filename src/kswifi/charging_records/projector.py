@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from kswifi.charging.journal_notes import Bearer, UsageNote
 from kswifi.charging_records import store
-from kswifi.charging_records.model import UNBOOKED, ChargingDataRecord
+from kswifi.charging_records.model import UNBOOKED, ChargingDataRecord, provider_record_id
 from kswifi.database.engine import Database
 from kswifi.database.errors import DatabaseBusyError
 from kswifi.ledger import effects as fx
@@ -124,7 +124,7 @@ _TOLD: Final = (
     fx.ReservationClosed,
     fx.ReservationForgotten,
 )
-_PROJECTED: Final = (*_TOLD, fx.Refunded)
+_PROJECTED: Final = (*_TOLD, fx.Refunded, fx.Reported)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +166,10 @@ def _project(
     ]
     sessions = store.read_reservations(connection, {it.reservation_id for it in told} - begun.keys())
     sessions |= {reservation_id: session_id for reservation_id, (session_id, _) in begun.items()}
-    records = store.read_records(
-        connection, set(sessions.values()) | {session_id for _, (session_id, _) in refunds}
-    )
+    counted = [it for it in effects if isinstance(it, fx.Reported)]
+    wanted = {*sessions.values(), *(session_id for _, (session_id, _) in refunds)}
+    wanted |= {provider_record_id(it.account_id) for it in counted}
+    records = store.read_records(connection, wanted)
     forgotten: set[str] = set()
     for effect in told:
         session_id = sessions.get(effect.reservation_id)
@@ -184,6 +185,7 @@ def _project(
             if record is not None:  # None: the record was pruned long before this effect
                 _tell(record, effect)
     _give_back(records, refunds)
+    _count(records, counted)
     kept = {key: session_id for key, (session_id, _) in begun.items() if key not in forgotten}
     return _Changes(after_sequence, window[-1][0], kept, forgotten, records)
 
@@ -206,6 +208,14 @@ def _give_back(
         if session_id not in records:
             records[session_id] = ChargingDataRecord.opened(session_id, bearer, refund.at)
         records[session_id].give_back(refund.account_id, refund.octets, refund.at)
+
+
+def _count(records: dict[str, ChargingDataRecord], counted: Sequence[fx.Reported]) -> None:
+    for it in counted:
+        record_id = provider_record_id(it.account_id)
+        if record_id not in records:
+            records[record_id] = ChargingDataRecord.of_provider(it.account_id, it.as_of)
+        records[record_id].count(it.account_id, it.octets, it.overrun_octets, it.as_of)
 
 
 def _tell(record: ChargingDataRecord, effect: fx.Effect) -> None:

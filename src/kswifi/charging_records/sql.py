@@ -37,6 +37,7 @@ charging_data_record: Final = Table(
     Column("output_octets", ExactInteger, nullable=False),
     Column("seconds", ExactInteger, nullable=False),
     Column("open_reservations", Integer, nullable=False),
+    Column("source", String(16), nullable=False, server_default="gy"),
     Index(None, "opened_at", "session_id"),
     Index(None, "imsi", "opened_at"),
     Index(None, "closed_at"),

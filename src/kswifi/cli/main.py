@@ -15,6 +15,7 @@ import kswifi
 from kswifi.cli.accounts import accounts_app
 from kswifi.cli.bench import bench_app
 from kswifi.cli.cdr import cdr_app
+from kswifi.cli.config import config, doctor
 from kswifi.cli.demo_clock import demo_clock
 from kswifi.cli.desk.audit import audit_app
 from kswifi.cli.desk.customers import customers_app
@@ -76,6 +77,8 @@ for desk_app, desk_name in (
 ):
     app.add_typer(desk_app, name=desk_name)
 app.command()(simulate)
+app.command()(config)
+app.command()(doctor)
 
 AsChild = Annotated[bool, typer.Option("--as-child", hidden=True, help="Say ready as JSON; stop at end of input.")]
 

@@ -12,14 +12,16 @@ import shutil
 import sqlite3
 import tarfile
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from kswifi.data_directory import backup_record
 from kswifi.data_directory.layout import Installation
 from kswifi.kernel.errors import Refusal, RefusedError
 from kswifi.kernel.files import OWNER_ONLY_DIRECTORY, OWNER_ONLY_FILE
 
-_NOT_COPIED: Final = {"lock", "log", "ledger", "control.db"}
+_NOT_COPIED: Final = {"lock", "log", "ledger", "control.db", backup_record.NAME}
 _LARGEST_BACKUP_MEMBERS: Final = 1_000_000
 BACKUP_REFUSED = Refusal("backup_refused", "A backup that cannot be made, read or put back.")
 
@@ -56,6 +58,8 @@ def backup(data_dir: Path, archive: Path) -> int:
     finally:
         partial.unlink(missing_ok=True)
     _synchronise(archive.parent)
+    record = backup_record.BackupRecord(datetime.now(UTC), str(archive.resolve()), octets)
+    backup_record.write_backup_record(data_dir, record)
     return octets
 
 

@@ -29,6 +29,7 @@ from kswifi.esim.lines.service import esims_of
 from kswifi.esim.model import ESim
 from kswifi.esim.sql import esim
 from kswifi.kernel.errors import KswifiError
+from kswifi.kernel.pages import PageRequest
 from kswifi.kernel.pasted import clean_pasted
 from kswifi.payments.model import PassPeriod, Payment
 from kswifi.payments.sql import payment
@@ -131,8 +132,9 @@ def show_customer(connection: Connection, user_id: str) -> Customer:
         NO_SUCH_CUSTOMER: there is none.
     """
     row = require_customer(connection, user_id)
-    sessions = overviews_of(connection, user_id, limit=_SHOWN)
-    disputes = [it for one in sessions for it in disputes_of(connection, one.session.session_id)]
+    page = PageRequest(_SHOWN)
+    sessions = list(overviews_of(connection, user_id, page).items)
+    disputes = [it for one in sessions for it in disputes_of(connection, one.session.session_id, page).items]
     query = select(passkey.c.passkey_id).where(passkey.c.user_id == user_id)
     return Customer(
         user_id=row.user_id,

@@ -103,6 +103,23 @@ def _committed(state: LedgerState, effect: fx.Committed) -> None:
             wallet.active_account_id = account.account_id
 
 
+def _reported(state: LedgerState, effect: fx.Reported) -> None:
+    account = state.accounts[effect.account_id]
+    account.reported = effect.total_octets
+    account.used += effect.octets
+    account.overrun += effect.overrun_octets
+    if account.uncapped:
+        account.credited += effect.octets
+    else:
+        account.available -= effect.octets
+    if effect.first:
+        account.first_used_at = effect.at
+    if effect.octets and account.status is AccountStatus.OPEN:
+        wallet = state.wallets[account.wallet_id]
+        if wallet.active_account_id is None:
+            wallet.active_account_id = account.account_id
+
+
 def _released(state: LedgerState, effect: fx.Released) -> None:
     account = state.accounts[effect.account_id]
     state.reservations[effect.reservation_id].reserved -= effect.octets
@@ -188,6 +205,18 @@ def _transferred(state: LedgerState, effect: fx.Transferred) -> None:
     giver.transferred_out += effect.octets
     taker.available += effect.octets
     taker.transferred_in += effect.octets
+
+
+def _sent(state: LedgerState, effect: fx.Sent) -> None:
+    account = state.accounts[effect.account_id]
+    account.available -= effect.octets
+    account.transferred_out += effect.octets
+
+
+def _received(state: LedgerState, effect: fx.Received) -> None:
+    account = state.accounts[effect.account_id]
+    account.available += effect.octets
+    account.transferred_in += effect.octets
 
 
 def _refunded(state: LedgerState, effect: fx.Refunded) -> None:
@@ -297,4 +326,7 @@ _REPLAY: Final[dict[type, Callable[[LedgerState, Any], None]]] = {
     fx.Admitted: _admitted,
     fx.Unbooked: _unbooked,
     fx.Refunded: _refunded,
+    fx.Reported: _reported,
+    fx.Sent: _sent,
+    fx.Received: _received,
 }

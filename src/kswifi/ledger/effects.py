@@ -134,7 +134,7 @@ class Revoked(_Effect, frozen=True, gc=False, tag=12):
 
 
 class Transferred(_Effect, frozen=True, gc=False, tag=13):
-    """Octets moved from one account to another."""
+    """Octets moved from one account to another. Only older journals have it; today these are Sent and Received."""
 
     from_account_id: str
     to_account_id: str
@@ -262,6 +262,41 @@ class Disbursed(_Effect, frozen=True, gc=False, tag=26):
     at: int
 
 
+class Reported(_Effect, frozen=True, gc=False, tag=27):
+    """A provider's counter grew to ``total_octets``: ``octets`` of the growth were paid, the others overran."""
+
+    account_id: str
+    wallet_id: str
+    octets: int
+    overrun_octets: int
+    total_octets: int
+    first: bool
+    """The account was never used before."""
+    as_of: int
+    """The instant of the provider's count."""
+    at: int
+
+
+class Sent(_Effect, frozen=True, gc=False, tag=28):
+    """Available octets left the account for a transfer."""
+
+    account_id: str
+    wallet_id: str
+    octets: int
+    transfer_id: str
+    at: int
+
+
+class Received(_Effect, frozen=True, gc=False, tag=29):
+    """Octets of a transfer came into the account."""
+
+    account_id: str
+    wallet_id: str
+    octets: int
+    transfer_id: str
+    at: int
+
+
 Effect: TypeAlias = (
     WalletOpened
     | Credited
@@ -289,4 +324,7 @@ Effect: TypeAlias = (
     | Unbooked
     | Refunded
     | Disbursed
+    | Reported
+    | Sent
+    | Received
 )

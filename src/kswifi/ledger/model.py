@@ -7,7 +7,7 @@ only effects change the state. The journal keeps the effects, so replaying it re
 from collections.abc import Callable
 from typing import Any, Final
 
-from kswifi.ledger import account_commands, usage_commands
+from kswifi.ledger import account_commands, provider_usage, usage_commands
 from kswifi.ledger import commands as do
 from kswifi.ledger import effects as fx
 from kswifi.ledger.answers import due
@@ -22,7 +22,7 @@ def apply(state: LedgerState, command: Command, at: int) -> tuple[Outcome, tuple
     """Apply a command at an instant (Unix seconds); return its outcome and its effects.
 
     Idempotent: a command that was done before returns its stored outcome without effects. A refusal has no effects
-    either, unless it is stored itself (a ``Refund``, a ``Reserve`` with ``admit``).
+    either, unless it is stored itself (a ``Refund``, ``Send`` or ``Receive``, a ``Reserve`` with ``admit``).
     """
     verb = _SPENDING.get(type(command))
     work = Work(state, at)
@@ -70,8 +70,10 @@ _CONTROL: Final[dict[type, _Verb]] = {
     do.OrderWallet: account_commands.order_wallet,
     do.ContinueWithNext: account_commands.continue_with_next,
     do.Freeze: account_commands.freeze,
-    do.Transfer: account_commands.transfer,
+    do.Send: account_commands.send,
+    do.Receive: account_commands.receive,
     do.Refund: account_commands.refund,
+    do.ReportUsage: provider_usage.report_usage,
     do.Expire: account_commands.expire,
     do.Revoke: account_commands.revoke,
     do.Close: account_commands.close,

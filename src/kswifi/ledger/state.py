@@ -79,6 +79,8 @@ class Account(msgspec.Struct, gc=False, array_like=True):
     """Octets the session is entitled to and that are not credited yet. While there are some, use does not end the
     account.
     """
+    reported: int = 0
+    """The highest total of a provider's counter; 0 for an account that a charging server meters."""
 
     @property
     def is_used_up(self) -> bool:

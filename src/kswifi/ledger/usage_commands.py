@@ -180,10 +180,10 @@ def _book(
     if account.status is not AccountStatus.OPEN:
         work.lapse(account, 0 if account.uncapped else rest)
         return committed, 0, False
-    return committed, rest, _exhaust(work, account)
+    return committed, rest, exhaust(work, account)
 
 
-def _exhaust(work: Work, account: Account) -> bool:
+def exhaust(work: Work, account: Account) -> bool:
     """Make the cut-off in the ledger: exhaust an account without octets and hold its wallet; tell whether it is so.
 
     It is part of the batch that commits the last octet, so nothing can be reserved in between. A wallet that

@@ -9,7 +9,7 @@ from kswifi.ledger.state import Account, AccountStatus, LedgerState, Reservation
 
 _AMOUNTS = (
     "credited", "transferred_in", "used", "reserved", "available",
-    "expired", "revoked", "transferred_out", "overrun", "withheld",
+    "expired", "revoked", "transferred_out", "overrun", "withheld", "reported",
 )  # fmt: skip
 _amounts = attrgetter(*_AMOUNTS)
 

@@ -28,9 +28,12 @@ _AT_ONCE: Final = (
     fx.Disbursed,
     fx.Refunded,
     fx.Transferred,
+    fx.Sent,
+    fx.Received,
     fx.Exhausted,
     fx.Expired,
     fx.Revoked,
+    fx.Reported,
 )
 """Effects that are rare for an account, and whose balance a person must see at once."""
 
@@ -47,7 +50,7 @@ _OF_STATES: Final = frozenset(
         fx.ContinueWithNextSet,
     }
 )
-"""Effects that change more than a balance; so does the first Committed of an account."""
+"""Effects that change more than a balance; so does the first Committed or Reported of an account."""
 
 _WITH_ACCOUNT: Final = frozenset(
     {
@@ -57,10 +60,13 @@ _WITH_ACCOUNT: Final = frozenset(
         fx.Committed,
         fx.Released,
         fx.Refunded,
+        fx.Sent,
+        fx.Received,
         fx.Overran,
         fx.Expired,
         fx.Revoked,
         fx.Exhausted,
+        fx.Reported,
     }
 )
 """Effects that change the balance of one account; Transferred changes two."""
@@ -266,7 +272,7 @@ class BalanceBook:
             return False
         if kind in _WITH_ACCOUNT or kind is fx.Transferred:
             self._apply_rare(effect, record)
-        return kind in _OF_STATES
+        return kind in _OF_STATES or (isinstance(effect, fx.Reported) and effect.first)
 
     def _apply_rare(self, effect: Any, record: "_RecordFold") -> None:
         """Apply an effect other than the usual ones, to the accounts that it names."""
@@ -326,15 +332,25 @@ def _change(account: AccountBalance, effect: Any) -> None:
             _take(account, 0, -octets)
         case fx.Refunded(octets=octets):
             _take(account, -octets, 0)
+        case fx.Reported(octets=octets, overrun_octets=overrun):
+            _take(account, octets, 0)
+            _add(balance, {_OVERRUN: overrun})
         case fx.Overran(octets=octets):
             _add(balance, {_OVERRUN: octets})
-        case fx.Transferred(from_account_id=giver, octets=octets):
-            moved = -octets if account.session_id == giver else octets
+        case fx.Transferred() | fx.Sent() | fx.Received():
+            moved = _received_by(account, effect)
             _add(balance, {_CREDITED: moved, _AVAILABLE: moved})
         case fx.Expired(octets=octets) | fx.Revoked(octets=octets):
             place = _EXPIRED if isinstance(effect, fx.Expired) else _REVOKED
             # What an account that has ended withholds is never credited.
             _add(balance, {_AVAILABLE: -octets, place: octets, _WITHHELD: -balance[_WITHHELD]})
+
+
+def _received_by(account: AccountBalance, effect: fx.Transferred | fx.Sent | fx.Received) -> int:
+    """Return the octets that an account received from others; negative if it sent them."""
+    if isinstance(effect, fx.Transferred):
+        return effect.octets if account.session_id == effect.to_account_id else -effect.octets
+    return effect.octets if isinstance(effect, fx.Received) else -effect.octets
 
 
 def _take(account: AccountBalance, used: int, reserved: int) -> None:

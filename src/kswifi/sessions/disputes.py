@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy.engine import Row
 
 from kswifi.database.dialect import insert
 from kswifi.database.engine import transaction_instant
+from kswifi.database.pages import PagedQuery
 from kswifi.kernel.clock import from_unix_seconds, unix_seconds
+from kswifi.kernel.pages import FIRST_PAGE, Page, PageRequest
 from kswifi.outbox.service import publish
 from kswifi.sessions.errors import DISPUTE_ANSWERED, TOO_MANY_DISPUTES, UNKNOWN_DISPUTE
 from kswifi.sessions.sql import session_dispute
@@ -23,6 +26,12 @@ ANSWERED: Final = "dispute_answered"
 """The kind of the event that a dispute was answered."""
 
 _t: Final = session_dispute.c
+_OF_SESSION: Final = PagedQuery(
+    select(session_dispute).where(_t.session_id == bindparam("wanted")),
+    _t.created_at,
+    _t.dispute_id,
+    newest_first=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +84,12 @@ def open_dispute(
         )
         .on_conflict_do_nothing()
     )
-    return next(it for it in disputes_of(connection, session.session_id) if it.dispute_id == dispute_id)
+    return next(it for it in disputes_of(connection, session.session_id).items if it.dispute_id == dispute_id)
 
 
-def disputes_of(connection: Connection, session_id: str) -> list[Dispute]:
-    """Return a session's disputes, the newest first."""
-    query = select(session_dispute).where(_t.session_id == session_id).order_by(_t.created_at.desc())
-    return [_read(row) for row in connection.execute(query)]
+def disputes_of(connection: Connection, session_id: str, page: PageRequest = FIRST_PAGE) -> Page[Dispute]:
+    """Return a page of a session's disputes, the newest first."""
+    return _OF_SESSION.read(connection, page, _read, wanted=session_id)
 
 
 def find_dispute(connection: Connection, dispute_id: str) -> Dispute:
@@ -120,7 +128,7 @@ def answer_dispute(connection: Connection, dispute_id: str, answer: str) -> Disp
     return find_dispute(connection, dispute_id)
 
 
-def _read(row: Row[*tuple[Any, ...]]) -> Dispute:
+def _read(row: Row[Any]) -> Dispute:
     return Dispute(
         dispute_id=row.dispute_id,
         session_id=row.session_id,

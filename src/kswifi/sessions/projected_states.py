@@ -31,6 +31,8 @@ def apply_to_state(connection: Connection, effect: fx.Effect) -> None:
             _move(connection, account, SessionEvent.STORAGE_PROVED)
         case fx.Committed(account_id=account, first=True, at=at):
             start_usage(connection, {account: from_unix_seconds(at)})
+        case fx.Reported(account_id=account, first=True, at=at):
+            start_usage(connection, {account: from_unix_seconds(at)})
         case fx.Exhausted(account_id=account):
             _move(connection, account, SessionEvent.USED_UP)
         case fx.Expired(account_id=account):

@@ -2,6 +2,7 @@
 
 Every setting has a default with which the whole system runs on this machine. Every value is checked before anything
 starts. A variable that begins with KSWIFI_ and is no setting is refused too: a mistyped limit must not be ignored.
+A secret can be given as a file instead (``kswifi.settings.secret_files``).
 """
 
 import difflib
@@ -22,15 +23,15 @@ from kswifi.providers.payments.registry import GATEWAYS, GatewayOptions
 from kswifi.rsp.access_rules import CarrierApp
 from kswifi.settings.charging import ChargingSettings
 from kswifi.settings.connections import ConnectionSettings
+from kswifi.settings.described import PREFIX as PREFIX
 from kswifi.settings.diameter import DiameterSettings
 from kswifi.settings.edge import EdgeSettings
 from kswifi.settings.free_data import FreeDataSettings
 from kswifi.settings.listen import reachable
 from kswifi.settings.phones import PhoneSettings
 from kswifi.settings.provisioning import ProvisioningSettings
+from kswifi.settings.secret_files import FILE_SUFFIX, read_secret_files, secret_settings
 from kswifi.settings.support import SupportSettings
-
-PREFIX: Final = "KSWIFI_"
 
 _SYSTEM_DIRECTORY_NAMES: Final = """
     . bin boot dev etc home lib lib64 opt proc root run sbin sys tmp usr var
@@ -68,6 +69,16 @@ class Settings(
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="What is logged.")] = (
         "info"
     )
+    log_format: Annotated[
+        Literal["text", "json"],
+        Field(description="Log lines as key='value' pairs for people, or as JSON objects for programs."),
+    ] = "text"
+    access_log: Annotated[
+        bool,
+        Field(
+            description="Log a line for each HTTP request: method, route, status, octets, duration, client address."
+        ),
+    ] = False
 
     # Where it listens: addresses are in kswifi.settings.listen
     api_port: Annotated[Port, Field(description="REST, events and the page.")] = 8080
@@ -207,6 +218,15 @@ class Settings(
                 "for example /var/lib/kswifi"
             )
         return path
+
+    @model_validator(mode="after")
+    def _absolute_outside_embedded(self) -> Self:
+        if self.mode != "embedded" and not self.data_dir.is_absolute():
+            raise ValueError(
+                f"data_dir is {str(self.data_dir)!r}, which depends on the folder that a command is started in: "
+                "outside embedded mode set KSWIFI_DATA_DIR to an absolute path, for example /var/lib/kswifi"
+            )
+        return self
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod
@@ -419,20 +439,24 @@ class Settings(
 
 
 def load_settings(**given: Any) -> Settings:
-    """Read the environment and check it; ``given`` (from the command line) overrides it.
+    """Read the environment and the files of secrets, and check them; ``given`` (the command line) overrides both.
 
     Raises:
         SettingsInvalidError: a setting is invalid, or a KSWIFI_ variable is no setting.
+        SECRET_FILE_REFUSED: the file of a secret cannot be used, or the secret is set twice.
     """
+    secrets = secret_settings(Settings.model_fields)
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    known |= {f"{PREFIX}{name.upper()}{FILE_SUFFIX}" for name in secrets}
     ours = {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
     for name in sorted(ours - known):
         near = difflib.get_close_matches(name, known, 1)
         raise SettingsInvalidError(
             f"{name} is no setting" + (f": did you mean {near[0]}?" if near else ""), variable=name
         )
+    from_files = {name: it.value for name, it in read_secret_files(secrets, os.environ).items()}
     try:
-        return Settings(**given)
+        return Settings(**{**from_files, **given})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         variable = PREFIX + str(first["loc"][0]).upper() if first["loc"] else f"{PREFIX}*"

@@ -7,6 +7,7 @@ from kswifi.charging.late_requests import TX_SECONDS
 from kswifi.diameter.constants import CcRequestType, RequestedAction, ResultCode
 from kswifi.diameter.messages.credit_control import CreditControlAnswer, CreditControlRequest
 from kswifi.diameter.messages.units import ServiceCreditControl
+from kswifi.ledger.commands import Outcome, OutcomeCode
 from kswifi.ledger.state import LedgerState
 from kswifi.ledger.verify import verify
 from kswifi.simulation.errors import SimulationFailedError
@@ -42,6 +43,20 @@ class Reference:
     uncertain: dict[Key, int] = field(default_factory=dict)
     """Octets of requests that a restarting core gave up: they may have arrived or not."""
     uncertain_events: set[Key] = field(default_factory=set)
+
+    counters: dict[str, int] = field(default_factory=dict)
+    """The highest total that a provider's counter reported for each account."""
+    counters_answered: dict[str, int] = field(default_factory=dict)
+    """The highest total whose report was answered with DONE."""
+
+    def counted(self, account_id: str, total: int) -> None:
+        """Record a provider's report when it is sent."""
+        self.counters[account_id] = max(total, self.counters.get(account_id, 0))
+
+    def counted_answer(self, account_id: str, total: int, outcome: Outcome) -> None:
+        """Record the outcome of a provider's report; one that was refused books nothing."""
+        if outcome.code is OutcomeCode.DONE:
+            self.counters_answered[account_id] = max(total, self.counters_answered.get(account_id, 0))
 
     def given_up(self, key: Key, used: int) -> None:
         """Record a request that its core no longer waits for."""
@@ -106,8 +121,10 @@ class Reference:
         booked = self.booked(state)
         open_events = [octets for key, octets in self.events.items() if key not in self.answered]
         least = sum(self.reported[key] for key in self.answered if key in self.reported)
+        least += sum(self.counters_answered.values())
         least += self.moved + sum(octets for octets in open_events if octets < 0)
-        most = sum(self.reported.values()) + self.moved + sum(octets for octets in open_events if octets > 0)
+        most = sum(self.reported.values()) + sum(self.counters.values())
+        most += self.moved + sum(octets for octets in open_events if octets > 0)
         if booked < least:
             raise SimulationFailedError(
                 f"{least} octets were answered for, and {booked} are booked: answers got lost"
@@ -119,6 +136,8 @@ class Reference:
         """Check what must hold after every core has its answers and is gone."""
         self.check_books(state)
         booked, reported = self.booked(state), sum(self.reported.values()) + self.moved
+        # Every report of a counter has its outcome by now.
+        reported += sum(self.counters_answered.values())
         least, most = self.bounds(reported)
         if not least <= booked <= most:
             raise SimulationFailedError(f"{least} to {most} octets were reported, {booked} are booked")

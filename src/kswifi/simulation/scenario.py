@@ -16,12 +16,15 @@ from kswifi.simulation.network import Weather
 from kswifi.simulation.profiles import PROFILES, Profile
 from kswifi.simulation.reference import Reference
 from kswifi.simulation.server import REALM, SimulatedServer
+from kswifi.simulation.transfers import Transfers
 from kswifi.simulation.world import World
 
 _STORM_SECONDS: Final = 40.0
 _CALM_SECONDS: Final = 240.0
 """Long enough for silent sessions to be settled, even if the clock jumped back twice."""
 _LINES: Final = 2
+_COUNTED: Final = _LINES
+"""The line that no core meters: a data provider counts its usage."""
 _YEAR_SECONDS: Final = 31_536_000
 _MEGABYTE: Final = 1_000_000
 _FINE: Final = Weather()
@@ -76,8 +79,9 @@ class Scenario:
         self._stormy = True
         self._fault_odds = world.random.choice((0.0, 0.003, 0.02))
         self._jumps = world.random.choice((0, 0, 1, 2))
+        self._transfers = Transfers(world, self.server.execute)
         self._commands: Counter[str] = Counter()
-        self._accounts: dict[int, list[str]] = {line: [] for line in range(_LINES)}
+        self._accounts: dict[int, list[str]] = {line: [] for line in range(_LINES + 1)}
         self._credits: list[do.Credit] = []
         self._kept_seconds = world.random.choice((0, 5, 1_000))
 
@@ -122,7 +126,10 @@ class Scenario:
             raise SimulationFailedError("the server did not come back")
         if not self.core.is_idle:
             raise SimulationFailedError("some request was never answered")
-        self.reference.check_end(self.server.ledger.state)
+        state = self.server.ledger.state
+        self.reference.check_end(state)
+        closed_sent = self.server.closed_sent.items()
+        self._transfers.check_end(state, sum(it for key, it in closed_sent if key not in state.accounts))
         self._check_blocking()
         self._forget()
 
@@ -156,10 +163,12 @@ class Scenario:
             return
         state = self.server.ledger.state
         delivered = sum(bearer.delivered for bearer in self.core.bearers) + self.reference.moved
+        delivered += sum(self.reference.counters_answered.values())
         least, most = self.reference.bounds(delivered)
         if not least <= self.reference.booked(state) <= most:
             raise SimulationFailedError(f"{delivered} octets passed, {self.reference.booked(state)} are booked")
-        overrun = sum(account.overrun for account in state.accounts.values())
+        metered = (it for it in state.accounts.values() if it.wallet_id != f"wallet{_COUNTED}")
+        overrun = sum(account.overrun for account in metered)
         if overrun and not self._jumps and self.profile.orderly:
             raise SimulationFailedError(f"{overrun} octets passed that nobody paid for")
 
@@ -174,6 +183,8 @@ class Scenario:
             delayed=chance.choice((0.0, 0.1, 0.3)),
         )
         self.world.after(0.4, self._let_it_fail)
+        self._command(do.OpenWallet, f"wallet{_COUNTED}", _imsi(_COUNTED))
+        self._top_up(_COUNTED)
         for line in range(_LINES):
             self._command(do.OpenWallet, f"wallet{line}", _imsi(line))
             self._top_up(line)
@@ -278,9 +289,11 @@ class Scenario:
         if not self._stormy:
             return
         self.world.after(chance.uniform(1, 8), self._control)
-        line = chance.randrange(_LINES)
+        line = chance.randrange(_LINES + 1)
         wallet, accounts = f"wallet{line}", self._accounts[line]
-        match chance.choice(("top-up", "top-up", "pause", "freeze", "revoke", "transfer", "next")):
+        match chance.choice(
+            ("top-up", "top-up", "pause", "freeze", "revoke", "transfer", "next", "report", "report")
+        ):
             case "top-up":
                 self._top_up(line)
             case "pause":
@@ -291,10 +304,24 @@ class Scenario:
                 self.world.after(chance.uniform(1, 6), partial(self._command, do.Freeze, wallet, False))
             case "revoke":
                 self._command(do.Revoke, chance.choice(accounts), "simulated")
-            case "transfer" if len(accounts) > 1:
-                self._command(do.Transfer, *chance.sample(accounts, 2), chance.randint(1, _MEGABYTE))
+            case "report":
+                self._report_usage(chance.choice(self._accounts[_COUNTED]))
+            case "transfer":
+                others = [it for mine in self._accounts.values() for it in mine]
+                giver, receiver = chance.choice(accounts), chance.choice(others)
+                self._transfers.begin(giver, receiver, chance.randint(1, _MEGABYTE))
             case _:
                 self._command(do.ContinueWithNext, wallet, chance.random() < 0.5)
+
+    def _report_usage(self, account: str) -> None:
+        """Report a provider's counter, which may repeat itself or go back."""
+        total = max(0, self.reference.counters.get(account, 0) + self.world.random.randint(-400_000, _MEGABYTE))
+        self._commands["all"] += 1
+        command = do.ReportUsage(
+            f"control{self._commands['all']}", account, total, int(self.world.now().timestamp())
+        )
+        self.reference.counted(account, total)
+        self.server.execute(command, partial(self.reference.counted_answer, account, total))
 
     def _top_up(self, line: int) -> None:
         account = f"account{line}.{len(self._accounts[line])}"

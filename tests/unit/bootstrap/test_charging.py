@@ -21,6 +21,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.upper().startswith(PREFIX):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("KSWIFI_DATA_DIR", "/srv/kswifi")  # own-core has no default
 
 
 def test_the_defaults_are_those_of_the_policy() -> None:

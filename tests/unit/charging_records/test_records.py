@@ -29,7 +29,7 @@ from kswifi.diameter.constants import RequestedAction
 from kswifi.diameter.messages.credit_control import CreditControlRequest
 from kswifi.diameter.messages.units import PsInformation, ServiceCreditControl, ServiceUnit
 from kswifi.kernel.clock import unix_seconds
-from kswifi.ledger.commands import HoldWallet
+from kswifi.ledger.commands import HoldWallet, ReportUsage
 from tests.support.charging import EVENT, GATEWAY, IMSI, INITIAL, TERMINATION, UPDATE, WALLET, request, units
 from tests.support.charging_records import Recorded, recorded
 from tests.support.databases import START
@@ -98,12 +98,12 @@ async def test_a_record_tells_who_when_where_and_how_much_hour_by_hour(tmp_path:
         assert (record.seconds, record.overrun_octets, record.open_reservations) == (3660, 0, 0)
         hours = [(hour.hour_at, hour.octets, hour.input_octets) for hour in record.hours.values()]
         assert hours == [(HOUR, 2_000_000, 300_000), (HOUR + 3600, 1_500_000, 500_000)]
-        statement = await statement_of(it.database, "gift")
+        statement = (await statement_of(it.database, "gift")).hours.items
         assert [(hour.hour_at, hour.octets) for hour in statement] == [
             (HOUR, 2_000_000),
             (HOUR + 3600, 1_500_000),
         ]
-        assert await statement_of(it.database, "another") == []
+        assert (await statement_of(it.database, "another")).hours.items == []
 
         shown = record_fields(record)
         assert (shown["location"], shown["last_location"]) == ("TAI 001-01 tac 1",) * 2
@@ -197,7 +197,7 @@ async def test_overrun_is_recorded_apart_and_usage_goes_to_the_account_that_paid
         await it.ask(request(TERMINATION, 1, units(MB + 7, wants=False)))
         (record,) = await it.all()
         assert (record.octets, record.overrun_octets) == (MB + 7, 7)
-        assert (await statement_of(it.database, "small"))[0].octets == MB + 7
+        assert (await statement_of(it.database, "small")).hours.items[0].octets == MB + 7
 
 
 async def test_orphans_and_the_silent_say_so_and_late_usage_still_counts(tmp_path: Path) -> None:
@@ -287,7 +287,11 @@ async def test_a_refund_is_recorded_with_a_minus(tmp_path: Path) -> None:
         assert two.closed_at is not None
         account = it.ledger.state.account("a")
         assert account is not None
-        assert account.balances.used == 200 == sum(hour.octets for hour in await statement_of(it.database, "a"))
+        assert (
+            account.balances.used
+            == 200
+            == sum(hour.octets for hour in (await statement_of(it.database, "a")).hours.items)
+        )
 
 
 async def test_filters_pages_and_both_exports_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,6 +350,26 @@ async def test_what_is_closed_long_enough_is_pruned_with_its_hours(
         assert await prune_records(it.database, timedelta(days=30)) == 1
         assert await prune_records(it.database, timedelta(days=30)) == 0
         assert [record.session_id for record in await it.all()] == ["open"]
-        assert await statement_of(it.database, "gift") == []
+        assert (await statement_of(it.database, "gift")).hours.items == []
         with refused(UNKNOWN_CHARGING_RECORD):
             await get_record(it.database, "s;1")
+
+
+async def test_the_growth_of_a_providers_counter_is_one_record(tmp_path: Path) -> None:
+    async with recorded(tmp_path) as it:
+        await it.credit("gift", 10 * MB)
+        for number, (total, as_of) in enumerate(((3 * MB, HOUR), (2 * MB, HOUR), (12 * MB, HOUR + 3600))):
+            await it.ledger.execute(ReportUsage(f"usage-{number}", "gift", total, as_of))
+        (record,) = await it.all()
+        assert (record.session_id, record.source, record.cause) == ("provider;gift", "provider", "provider")
+        assert (record.octets, record.overrun_octets) == (12 * MB, 2 * MB)
+        assert (record.opened_at, record.closed_at) == (HOUR, HOUR + 3600)
+        assert record_fields(record)["source"] == "provider"
+        hours = (await statement_of(it.database, "gift")).hours.items
+        assert [(hour.hour_at, hour.octets) for hour in hours] == [(HOUR, 3 * MB), (HOUR + 3600, 9 * MB)]
+
+
+async def test_records_of_a_network_say_so(tmp_path: Path) -> None:
+    async with recorded(tmp_path) as it:
+        await one_session(it)
+        assert {record.source for record in await it.all()} == {"gy"}

@@ -213,7 +213,7 @@ async def test_a_dispute_is_answered_once_and_its_owner_reads_it(tmp_path: Path)
         (opened,) = await road.database.read(open_disputes)
         assert (opened.due_at - opened.created_at).days == 3
         await road.database.write(lambda connection: answer(connection, SUSI, dispute_id, " We looked. "))
-        (shown,) = await road.database.read(lambda connection: disputes_of(connection, session.session_id))
+        (shown,) = await road.database.read(lambda connection: disputes_of(connection, session.session_id).items)
         assert (shown.answer, shown.answered_at) == ("We looked.", road.clock.now())
         assert await road.database.read(open_disputes) == []
         events = await road.database.read(lambda connection: events_after(connection, ADA, 0))

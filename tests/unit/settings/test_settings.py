@@ -87,7 +87,7 @@ def test_free_ports_may_be_asked_for_more_than_once() -> None:
 
 
 def test_all_addresses_are_reached_by_loopback() -> None:
-    settings = load_settings(host="0.0.0.0", mode="own-core")
+    settings = load_settings(host="0.0.0.0", mode="own-core", data_dir="/srv/kswifi")
     assert settings.origin == "http://localhost:8080"
     assert "0.0.0.0" not in settings.hosts
 
@@ -143,3 +143,10 @@ def test_a_directory_for_kswifi_alone_is_accepted(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert load_settings(data_dir=path).data_dir == Path(path)
+
+
+@pytest.mark.parametrize("given", [{}, {"data_dir": "var"}, {"data_dir": "./kswifi"}])
+def test_outside_embedded_mode_the_data_directory_is_an_absolute_path(given: dict[str, str]) -> None:
+    with pytest.raises(SettingsInvalidError, match="set KSWIFI_DATA_DIR to an absolute path"):
+        load_settings(mode="own-core", **given)
+    assert load_settings(**given).mode == "embedded"

@@ -30,6 +30,7 @@ from kswifi.esim.lines.service import esims_of
 from kswifi.esim.model import ESim
 from kswifi.free_data.waiting import leave as leave_waiting_list
 from kswifi.kernel.clock import from_unix_seconds
+from kswifi.kernel.pages import PageRequest
 from kswifi.notifications.service import forget_notifications
 from kswifi.outbox.service import events_after
 from kswifi.payments.store import all_periods_of, payments_of
@@ -113,8 +114,9 @@ async def export_of(database: Database, user: User, push_key: str, login_id: str
     user_id = user.user_id
 
     def export(connection: Connection) -> tuple[ExportView, list[ESim]]:
-        sessions = overviews_of(connection, user_id, limit=EXPORT_LIMIT)
-        disputes = [it for one in sessions for it in disputes_of(connection, one.session.session_id)]
+        whole = PageRequest(EXPORT_LIMIT)
+        sessions = overviews_of(connection, user_id, whole).items
+        disputes = [it for one in sessions for it in disputes_of(connection, one.session.session_id, whole).items]
         esims = esims_of(connection, user_id, EXPORT_LIMIT)
         payments = payments_of(connection, user_id, EXPORT_LIMIT)
         passes = all_periods_of(connection, user_id, EXPORT_LIMIT)
@@ -125,7 +127,7 @@ async def export_of(database: Database, user: User, push_key: str, login_id: str
             account=account_view(user),
             logins=[login_record_view(it, login_id) for it in logins_of(connection, user_id)],
             notifications=notifications_view(connection, push_key, user_id),
-            passkeys=[passkey_view(one) for one in passkeys_of(connection, user_id)],
+            passkeys=[passkey_view(one) for one in passkeys_of(connection, user_id, whole).items],
             sessions=[session_view(one) for one in sessions],
             disputes=[dispute_view(one) for one in disputes],
             esims=[esim_view(one) for one in esims],

@@ -1,0 +1,1 @@
+"""Floor 6: the checks of an installation that `kswifi doctor` prints on one screen."""

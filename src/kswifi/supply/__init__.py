@@ -1,0 +1,1 @@
+"""Supply: internet sessions bought from data providers and handed to people's lines."""
