@@ -25,6 +25,7 @@ from kswifi.settings.charging import ChargingSettings
 from kswifi.settings.connections import ConnectionSettings
 from kswifi.settings.described import PREFIX as PREFIX
 from kswifi.settings.diameter import DiameterSettings
+from kswifi.settings.disk import DiskSettings
 from kswifi.settings.edge import EdgeSettings
 from kswifi.settings.free_data import FreeDataSettings
 from kswifi.settings.listen import reachable
@@ -54,6 +55,7 @@ class Settings(
     DiameterSettings,
     ChargingSettings,
     ConnectionSettings,
+    DiskSettings,
     EdgeSettings,
     FreeDataSettings,
     PhoneSettings,

@@ -79,6 +79,8 @@ _OF_CLASSES: Final[dict[str, int]] = {
     "free_budget_gone": 409,
     # database
     "database_busy": 503,
+    "disk_full": 503,
+    "database_disk": 503,
     "database_damaged": 503,
     # kernel
     "invalid_number": 422,
