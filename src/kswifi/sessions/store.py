@@ -25,6 +25,7 @@ from kswifi.sessions.model import (
     InternetSession,
     SessionEvent,
     SessionOverview,
+    SessionSource,
     SessionState,
     UsageData,
     next_state,
@@ -53,6 +54,8 @@ _COLUMNS = (
     _t.storage_proof,
     _t.activated_at,
     _t.pass_period_id,
+    _t.source,
+    _t.sent_octets,
 )
 # Built once: building a statement costs more than executing it.
 _BY_ID = select(*_COLUMNS).where(_t.session_id == bindparam("wanted"))
@@ -139,6 +142,7 @@ def add_session(connection: Connection, session: InternetSession, idempotency_ke
             valid_until=session.valid_until,
             idempotency_key=idempotency_key,
             pass_period_id=session.pass_period_id,
+            source=session.source,
         )
     )
     _note_states(connection, [(session.session_id, session.ordered_at)], session.state)
@@ -215,6 +219,13 @@ def _note_states(
             {"session_id": session_id, "state": state, "reason": reason and reason[:200], "at": at}
             for session_id, at in instants
         ],
+    )
+
+
+def note_sent(connection: Connection, session_id: str, octets: int) -> None:
+    """Add octets to those that left a session for others; negative if they came back."""
+    connection.execute(
+        update(internet_session).where(_t.session_id == session_id).values(sent_octets=_t.sent_octets + octets)
     )
 
 
@@ -308,4 +319,6 @@ def _read(row: Row[*tuple[Any, ...]]) -> InternetSession:
         storage_proof=None if row.storage_proof is None else StorageProof(row.storage_proof),
         activated_at=row.activated_at,
         pass_period_id=row.pass_period_id,
+        source=SessionSource(row.source),
+        sent_octets=row.sent_octets,
     )

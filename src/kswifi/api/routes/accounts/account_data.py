@@ -22,6 +22,7 @@ from kswifi.api.routes.accounts.security import LoginRecordView, login_record_vi
 from kswifi.api.routes.payments.payment_views import PassPeriodView, PaymentView, payment_view, period_view
 from kswifi.api.routes.payments.vouchers import VoucherView, voucher_view
 from kswifi.api.routes.sessions.disputes import DisputeView, dispute_view
+from kswifi.api.routes.sessions.gifts import GiftView, gift_view
 from kswifi.api.routes.sessions.session_views import EsimView, SessionView, esim_view, session_view
 from kswifi.charging_records.service import RecordFilter, find_records
 from kswifi.database.engine import Database
@@ -34,6 +35,8 @@ from kswifi.kernel.pages import PageRequest
 from kswifi.notifications.service import forget_notifications
 from kswifi.outbox.service import events_after
 from kswifi.payments.store import all_periods_of, payments_of
+from kswifi.people.returns import forget_owner as withdraw_gifts
+from kswifi.people.store import gifts_of
 from kswifi.phone_verification.service import forget_verifications
 from kswifi.sessions.account_deletion import forget_owner
 from kswifi.sessions.disputes import disputes_of
@@ -91,6 +94,7 @@ class ExportView(ResponseBody):
     payments: list[PaymentView]
     passes: list[PassPeriodView]
     vouchers: list[VoucherView]
+    gifts: list[GiftView]
     events: list[EventView]
     requests: list[RequestView]
 
@@ -99,10 +103,18 @@ class ExportView(ResponseBody):
 async def export_account(user: SignedInUser, services: ServicesDep, response: Response) -> ExportView:
     """Return all stored data about you as a file."""
     response.headers["Content-Disposition"] = 'attachment; filename="kswifi.json"'
-    return await export_of(services.database, user.user, services.notifications.public_key, user.login_id)
+    return await export_of(
+        services.database,
+        user.user,
+        services.notifications.public_key,
+        user.login_id,
+        services.environment.public_origin,
+    )
 
 
-async def export_of(database: Database, user: User, push_key: str, login_id: str = "") -> ExportView:
+async def export_of(
+    database: Database, user: User, push_key: str, login_id: str = "", origin: str = ""
+) -> ExportView:
     """Return all stored data about a user.
 
     Args:
@@ -110,6 +122,7 @@ async def export_of(database: Database, user: User, push_key: str, login_id: str
         user: the account's owner.
         push_key: the public key with which browsers subscribe to notifications.
         login_id: the LoginSession that asks, which is marked as the current one.
+        origin: the origin of the app, for the links of gifts.
     """
     user_id = user.user_id
 
@@ -135,6 +148,7 @@ async def export_of(database: Database, user: User, push_key: str, login_id: str
             payments=[payment_view(it) for it in payments],
             passes=[period_view(it) for it in passes],
             vouchers=[voucher_view(it) for it in vouchers],
+            gifts=[gift_view(it, user_id, origin) for it in gifts_of(connection, user_id, whole).items],
             events=[
                 EventView(sequence=it.sequence, at=it.at, kind=it.kind, data=dict(it.payload)) for it in events
             ],
@@ -184,6 +198,7 @@ async def delete_account(
 
 def forget_account(connection: Connection, user_id: str) -> None:
     """Delete what the capabilities hold about an account that is being deleted, except what the books need."""
+    withdraw_gifts(connection, user_id)
     forget_owner(connection, user_id)
     forget_notifications(connection, user_id)
     forget_verifications(connection, user_id)
