@@ -15,6 +15,12 @@ class DatabaseBusyError(KswifiError):
     code = "database_busy"
 
 
+class CommitUnknownError(KswifiError):
+    """The connection was lost while a transaction was committed: it may have been written, or not."""
+
+    code = "commit_unknown"
+
+
 class DatabaseNewerError(KswifiError):
     """A newer version of KSWiFi has migrated the database; this version does not know its tables."""
 

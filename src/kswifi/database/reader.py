@@ -31,16 +31,16 @@ _T = TypeVar("_T")
 
 
 class Readers:
-    """Runs reading steps on a few threads, or on the loop itself if a step is known to be quick.
+    """Runs reading steps on a few threads, or on the loop itself if a step is known to be quick and waits for no network.
 
     Handing a step to a thread costs more than a quick step takes, and a step's Python code delays the loop from a
     thread as well. Steps are identified by their code object. The first run of each is on a thread, and is
     measured.
     """
 
-    def __init__(self, threads_engine: Engine, loop_engine: Engine, clock: Clock) -> None:
+    def __init__(self, threads_engine: Engine, loop_engine: Engine | None, clock: Clock) -> None:
         self._threads_engine = threads_engine
-        self._loop_engine = loop_engine  # does not wait for a lock
+        self._loop_engine = loop_engine  # does not wait for a lock; None: no step runs on the loop
         self._clock = clock
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database-reader")
         self._of_thread = local()
@@ -75,7 +75,7 @@ class Readers:
             )
         finally:
             self._waiting -= 1
-        if code is not None and seconds <= QUICK_SECONDS:
+        if self._loop_engine is not None and code is not None and seconds <= QUICK_SECONDS:
             self._quick.add(code)
         return result
 
@@ -85,9 +85,11 @@ class Readers:
         for connection in self._opened:
             connection.close()
         self._threads_engine.dispose()
-        self._loop_engine.dispose()
+        if self._loop_engine is not None:
+            self._loop_engine.dispose()
 
     def _run_on_loop(self, step: Step[_T]) -> _T:
+        assert self._loop_engine is not None  # noqa: S101 - else no step is quick
         if self._of_loop is None:
             self._of_loop = self._open(self._loop_engine)
         return _run(self._of_loop, step, self._clock.now())
