@@ -25,6 +25,9 @@ ONE_TREE: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
 class DatabaseServer(Protocol):
     """Where the control plane is kept: a file of SQLite, or a database of a PostgreSQL server."""
 
+    url: URL
+    """What SQLAlchemy connects to."""
+
     name: str
     """For messages: the path, or the URL without its password."""
 
@@ -71,7 +74,8 @@ def is_open(connection: Connection) -> bool:
     if connection.invalidated:
         return False
     engine = postgresql if is_postgresql(connection) else sqlite
-    return engine.is_open(connection.connection.driver_connection)
+    open_: bool = engine.is_open(connection.connection.driver_connection)
+    return open_
 
 
 @contextmanager
@@ -170,6 +174,8 @@ def select_rows(
     connection: Connection, table: str, columns: Sequence[str], *, key: str, among: Sequence[Any]
 ) -> Iterator[tuple[Any, ...]]:
     """Yield rows directly from the driver, without column types: those whose ``key`` is ``among`` these values."""
+    if not among:
+        return
     marks = ", ".join(_mark(connection) * len(among))
     query = f"SELECT {', '.join(columns)} FROM {table} WHERE {key} IN ({marks})"  # noqa: S608 - our own names alone
     for row in connection.exec_driver_sql(query, tuple(among)):

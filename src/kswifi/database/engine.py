@@ -105,6 +105,7 @@ class Database:
         self.clock: Clock = clock or SystemClock()
         self._server = server = server_of(url)
         self.name = server.name
+        self.url = server.url
         writing = server.open_engine(read_only=False, busy_seconds=BUSY_SECONDS, connections=1)
         reading = server.open_engine(read_only=True, busy_seconds=BUSY_SECONDS, connections=THREADS)
         on_loop = (

@@ -44,8 +44,8 @@ class PostgresqlServer:
                 f"KSWiFi uses PostgreSQL by psycopg: write postgresql://…, not {url.drivername}://…",
                 dialect=url.drivername,
             )
-        self._url = url.set(drivername="postgresql+psycopg")
-        self.name = self._url.render_as_string(hide_password=True).replace("+psycopg", "")
+        self.url = url.set(drivername="postgresql+psycopg")
+        self.name = self.url.render_as_string(hide_password=True).replace("+psycopg", "")
         self.restore_hint = "Restore it by the means of PostgreSQL (a standby, or a backup with its WAL archive)."
 
     def open_engine(self, *, read_only: bool, busy_seconds: float, connections: int) -> Engine:
@@ -54,11 +54,12 @@ class PostgresqlServer:
         idle = f"-c idle_in_transaction_session_timeout={IDLE_SECONDS * 1000}"
         try:
             engine = create_engine(
-                self._url,
+                self.url,
                 pool_size=connections,
                 max_overflow=0,
                 isolation_level="REPEATABLE READ" if read_only else "READ COMMITTED",
-                execution_options={"postgresql_readonly": True} if read_only else {},
+                # The row count of an INSERT tells whether ON CONFLICT DO NOTHING did nothing.
+                execution_options={"preserve_rowcount": True, "postgresql_readonly": read_only},
                 connect_args={
                     "connect_timeout": CONNECT_SECONDS,
                     "application_name": f"kswifi {'reader' if read_only else 'writer'}",
@@ -154,9 +155,7 @@ def fault_found(connection: Connection) -> str | None:
     if version < OLDEST_VERSION:
         return f"PostgreSQL {OLDEST_VERSION // 10_000} or later is needed"
     row = connection.execute(
-        text(
-            "SELECT pg_encoding_to_char(encoding), datcollate FROM pg_database WHERE datname = current_database()"
-        )
+        text("SELECT pg_encoding_to_char(encoding), datcollate FROM pg_database WHERE datname = current_database()")
     ).one()
     encoding, collation = str(row[0]), str(row[1])
     if encoding != "UTF8" or collation not in ("C", "POSIX", "C.UTF-8", "C.utf8"):

@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 
 
 class Readers:
-    """Runs reading steps on a few threads, or on the loop itself if a step is known to be quick and waits for no network.
+    """Runs reading steps on a few threads, or on the loop itself if a step is quick and waits for no network.
 
     Handing a step to a thread costs more than a quick step takes, and a step's Python code delays the loop from a
     thread as well. Steps are identified by their code object. The first run of each is on a thread, and is

@@ -32,7 +32,8 @@ def file_of(url: str | URL) -> Path:
     parsed = make_url(url)
     if parsed.drivername != "sqlite" or parsed.database in (None, "", ":memory:"):
         raise UnsupportedDatabaseError(
-            f"KSWiFi runs on sqlite:///FILE or postgresql://…, not on {parsed.drivername}", dialect=parsed.drivername
+            f"KSWiFi runs on sqlite:///FILE or postgresql://…, not on {parsed.drivername}",
+            dialect=parsed.drivername,
         )
     return Path(str(parsed.database))
 
@@ -44,9 +45,9 @@ class SqliteServer:
     """A quick step may read on the event loop: it waits for no network."""
 
     def __init__(self, path: Path) -> None:
+        self.url = sqlite_url(path)
         self.name = str(path)
         self.restore_hint = "It was left as it is: bring it back with `kswifi restore FILE`."
-        self._path = path
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         os.fchmod(handle, 0o600)  # SQLite gives the -wal and -shm files the mode of this one
         os.close(handle)
@@ -58,7 +59,7 @@ class SqliteServer:
         write.
         """
         engine = create_engine(
-            sqlite_url(self._path),
+            self.url,
             pool_size=connections,
             max_overflow=0,
             # With isolation_level None, sqlite3 begins no transaction itself. The begin event below does, so that

@@ -8,7 +8,7 @@ when it ends.
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
-from sqlalchemy import case, Connection, func, select, update
+from sqlalchemy import Connection, case, func, select, update
 from sqlalchemy.engine import Row
 
 from kswifi.database.dialect import insert

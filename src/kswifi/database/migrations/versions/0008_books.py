@@ -59,10 +59,14 @@ _POSTGRESQL_GUARDS = (
       RAISE EXCEPTION 'the book is append-only' USING ERRCODE = 'integrity_constraint_violation';
     END $$
     """,
-    "CREATE TRIGGER book_entry_sums_to_zero BEFORE INSERT ON book_entry"
-    " FOR EACH ROW EXECUTE FUNCTION book_entry_sums_to_zero()",
-    "CREATE TRIGGER book_line_of_open_entry BEFORE INSERT ON book_line"
-    " FOR EACH ROW EXECUTE FUNCTION book_line_of_open_entry()",
+    """
+    CREATE TRIGGER book_entry_sums_to_zero BEFORE INSERT ON book_entry
+      FOR EACH ROW EXECUTE FUNCTION book_entry_sums_to_zero()
+    """,
+    """
+    CREATE TRIGGER book_line_of_open_entry BEFORE INSERT ON book_line
+      FOR EACH ROW EXECUTE FUNCTION book_line_of_open_entry()
+    """,
     *(
         f"CREATE TRIGGER {name} BEFORE {what} ON {table} FOR EACH ROW EXECUTE FUNCTION book_is_append_only()"
         for name, what, table in _FINAL
