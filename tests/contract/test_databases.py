@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import BigInteger, Column, Connection, MetaData, String, Table, create_engine, select, text
@@ -190,6 +191,21 @@ async def test_a_transaction_whose_connection_was_lost_before_commit_runs_again(
         assert await database.read(_values) == [1]
 
 
+async def test_a_reader_whose_connection_was_lost_reads_again(tmp_path: Path) -> None:
+    async with _open("postgresql", tmp_path) as database:
+        await database.write(partial(_add, value=1))
+        runs: list[int] = []
+
+        def look(connection: Connection) -> list[int]:
+            runs.append(1)
+            if len(runs) == 1:
+                _end_connection(database.url, _process_of(connection))
+            return _values(connection)
+
+        assert await database.read(look) == [1]
+        assert len(runs) == 2
+
+
 @pytest.mark.parametrize("written", [True, False])
 async def test_a_connection_lost_during_commit_is_said_and_never_tried_again(tmp_path: Path, written: bool) -> None:
     """A trigger at COMMIT waits; its connection is ended meanwhile, by the server or only towards the client."""
@@ -202,7 +218,7 @@ async def test_a_connection_lost_during_commit_is_said_and_never_tried_again(tmp
             runs.append(1)
             processes.append(_process_of(connection))
             if written:  # the answer to COMMIT never arrives: its socket is shut down, and the server commits
-                driver = connection.connection.driver_connection
+                driver: Any = connection.connection.driver_connection
                 threading.Timer(0.3, _shut_down, (driver.fileno(),)).start()
             else:
                 threading.Timer(0.3, _end_connection, (database.url, processes[0])).start()

@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from kswifi.database import postgresql, sqlite
+from kswifi.kernel.disk_faults import DiskFault, fault_of
 
 COUNTED_UP: Final[dict[str, Any]] = {"sqlite_autoincrement": True}
 """Table options: a generated key is never used again, even after its row was deleted."""
@@ -111,6 +112,15 @@ def can_run_again(error: BaseException) -> bool:
 def is_lost(error: BaseException) -> bool:
     """Return whether an error means that the connection to the database was lost."""
     return postgresql.is_lost(error) if _from_postgresql(error) else False
+
+
+def disk_fault_in(error: DatabaseError, url: URL) -> DiskFault | None:
+    """Return the fault of the database's disk that an error means; None if it means none."""
+    if error.orig is None:
+        return None
+    if _from_postgresql(error):
+        return DiskFault.FULL if postgresql.is_full(error) else None
+    return fault_of(error.orig, sqlite.file_of(url).parent)
 
 
 def damage_in(error: DatabaseError) -> str | None:

@@ -29,6 +29,9 @@ OLDEST_VERSION: Final = 140_000
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 _DISK_FULL: Final = "53100"
 _RUN_AGAIN: Final = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected
+_CONNECTION_CLASS: Final = "08"
+# admin_shutdown, crash_shutdown, cannot_connect_now, idle_in_transaction_session_timeout
+_LOST: Final = frozenset({"57P01", "57P02", "57P03", "25P03"})
 _DAMAGED: Final = frozenset({"XX001", "XX002"})  # data_corrupted, index_corrupted
 
 
@@ -128,12 +131,12 @@ def is_lost(error: BaseException) -> bool:
     """Return whether an error means that the connection to the server was lost."""
     if not isinstance(error, DBAPIError):
         return False
+    if error.connection_invalidated:
+        return True
     state = _state_of(error)
-    # 57P01 admin_shutdown, 57P02 crash_shutdown, 57P03 cannot_connect_now, 25P03 idle in transaction, class 08
-    return error.connection_invalidated or state is None or state[:2] == "08" or state in _LOST
-
-
-_LOST: Final = frozenset({"57P01", "57P02", "57P03", "25P03"})
+    if state is None:  # from the driver: it could not send, or not receive
+        return isinstance(error, OperationalError)
+    return state[:2] == _CONNECTION_CLASS or state in _LOST
 
 
 def is_full(error: DatabaseError) -> bool:

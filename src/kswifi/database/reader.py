@@ -6,16 +6,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from threading import local
-from time import monotonic, perf_counter, thread_time
+from time import monotonic, perf_counter, sleep, thread_time
 from types import CodeType
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from kswifi.database.dialect import is_locked, transaction
+from kswifi.database.dialect import can_run_again, is_locked, transaction
 from kswifi.database.errors import DatabaseBusyError
-from kswifi.database.writer import INSTANT, Step
+from kswifi.database.writer import INSTANT, PAUSE_SECONDS, Step
 from kswifi.kernel.clock import Clock
 
 THREADS: Final = 4
@@ -98,12 +98,29 @@ class Readers:
         """Run a step; return its result and its CPU time."""
         if monotonic() > give_up_at:
             raise DatabaseBusyError("the database is busy, try again")
+        while True:
+            began = thread_time()
+            try:
+                return context.run(self._read, step), thread_time() - began
+            except DBAPIError as error:
+                # A server was restarted, or a standby took over: a step that reads can always run again.
+                if not can_run_again(error) or monotonic() + PAUSE_SECONDS > give_up_at:
+                    raise
+                sleep(PAUSE_SECONDS)
+
+    def _read(self, step: Step[_T]) -> _T:
+        """Run a step on this thread's connection; give the connection up if it was lost."""
         connection: Connection | None = getattr(self._of_thread, "connection", None)
         if connection is None:
             connection = self._of_thread.connection = self._open(self._threads_engine)
-        began = thread_time()
-        result = context.run(_run, connection, step, self._clock.now())
-        return result, thread_time() - began
+        try:
+            return _run(connection, step, self._clock.now())
+        except DBAPIError as error:
+            if can_run_again(error):
+                self._of_thread.connection = None
+                self._opened.remove(connection)
+                connection.close()
+            raise
 
     def _open(self, engine: Engine) -> Connection:
         connection = engine.connect()

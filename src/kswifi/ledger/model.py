@@ -13,16 +13,16 @@ from kswifi.ledger import effects as fx
 from kswifi.ledger.answers import due
 from kswifi.ledger.command_context import Work, answered_before
 from kswifi.ledger.commands import Command, Outcome
-from kswifi.ledger.state import LedgerState
+from kswifi.ledger.state import LedgerState, key_within
 
-__all__ = ["apply", "forget_due"]
+__all__ = ["apply", "forget_due", "stored_outcome"]
 
 
 def apply(state: LedgerState, command: Command, at: int) -> tuple[Outcome, tuple[fx.Effect, ...]]:
     """Apply a command at an instant (Unix seconds); return its outcome and its effects.
 
     Idempotent: a command that was done before returns its stored outcome without effects. A refusal has no effects
-    either, unless it is stored itself (a ``Refund``, a ``Reserve`` with ``admit``).
+    either, unless it is stored itself (a ``Refund``, ``Send`` or ``Receive``, a ``Reserve`` with ``admit``).
     """
     verb = _SPENDING.get(type(command))
     work = Work(state, at)
@@ -33,6 +33,17 @@ def apply(state: LedgerState, command: Command, at: int) -> tuple[Outcome, tuple
         verb = _CONTROL[type(command)]
     outcome = verb(work, command)
     return outcome, tuple(work.effects)
+
+
+def stored_outcome(state: LedgerState, command: Command) -> Outcome | None:
+    """Return the outcome that was stored when this command was applied before; None if there is none."""
+    if isinstance(command, do.Reserve | do.Admit | do.Commit | do.Release):
+        reservation = state.reservations.get(command.reservation_id)
+        key = key_within(command.reservation_id, command.command_id)
+        packed = None if reservation is None else reservation.answers.get(key)
+    else:
+        packed = state.answers.get(command.command_id)
+    return None if packed is None else answered_before(packed, command)
 
 
 def forget_due(state: LedgerState, at: int) -> tuple[fx.Effect, ...]:
@@ -70,7 +81,8 @@ _CONTROL: Final[dict[type, _Verb]] = {
     do.OrderWallet: account_commands.order_wallet,
     do.ContinueWithNext: account_commands.continue_with_next,
     do.Freeze: account_commands.freeze,
-    do.Transfer: account_commands.transfer,
+    do.Send: account_commands.send,
+    do.Receive: account_commands.receive,
     do.Refund: account_commands.refund,
     do.ReportUsage: provider_usage.report_usage,
     do.Expire: account_commands.expire,
