@@ -45,6 +45,12 @@ export interface Account {
   phone_verified: boolean;
   created_at: string;
 }
+/** A place with free WiFi, in the operator's words. */
+export interface Venue {
+  name: string;
+  area: string;
+  hours: string;
+}
 export interface Offer {
   id: string;
   title: string;

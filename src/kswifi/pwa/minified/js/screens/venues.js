@@ -1,0 +1,5 @@
+/*fbeae38ce10da87e6f67ace5f7420d231705646d4fbe663516f7ffd942b2476a*/
+import{t}from"../i18n.js";import{useEffect as u,useState as p}from"../state.js";import{loadVenues as $,venues as f}from"../store.js";import{Heading as d,html as l,Icon as m,Note as v}from"../ui.js";const h=6;function w(){const[o,i]=p("");u(()=>{$().catch(()=>{})},[]);const n=f.value,c=o.trim().toLowerCase().split(/\s+/),r=n.filter(({name:e,area:s})=>c.every(a=>`${e} ${s}`.toLowerCase().includes(a)));return l`
+<${d} title=${t("venues.title")} lead=${t("venues.lead")} back="#/help" />${!n.length&&l`<${v} icon="wifi">${t("venues.none")}<//>`}
+${n.length>h&&l`<div class="field"><label for="place">${t("venues.search")}</label><input id="place" type="search" value=${o} onInput=${e=>i(e.target.value)} /></div>`}<ul class="list">${r.map(({name:e,area:s,hours:a})=>l`<li class="item" key=${e+s}><span class="dot"><${m} name="wifi" /></span><span class="grow"><b>${e}</b><span class="small soft">${s} · ${a}</span></span></li>`)}</ul>
+`}export{w as default};
