@@ -318,11 +318,15 @@ export async function load() {
   await speak(preferences.value.language);
 }
 
-/** Ask the server who we are and what there is; on a slow network nothing waits for something else. */
+/**
+ * Read the catalogue, the environment, the account and its sessions. On a slow network no request waits for another, except that a
+ * device without an account asks for one only if the browser sent a login cookie.
+ */
 export async function connect() {
   const catalogue = Promise.all([api.readAll("/api/v1/offers", "offers"), api.read("/api/v1/environment")]);
   const mine = account.peek() ? Promise.all([refresh(), loadPass()]) : null;
-  const login = api.read("/api/v1/account");
+  const who = () => api.read("/api/v1/account");
+  const login = account.peek() ? who() : catalogue.then(([, { login_cookie }]) => (login_cookie ? who() : null));
   const all = await Promise.allSettled([catalogue, login, mine]);
   if (all[0].status === "rejected") throw all[0].reason;
   const [{ offers: list }, surroundings] = all[0].value;
@@ -335,6 +339,7 @@ export async function connect() {
     if (!(all[1].reason instanceof api.Problem) || all[1].reason.status !== 401) throw all[1].reason;
     return signedOutElsewhere();
   }
+  if (!all[1].value) return;
   await signedIn(all[1].value);
   if (all[2].status === "rejected") throw all[2].reason;
   if (!mine) await Promise.all([refresh(), loadPass()]);

@@ -66,6 +66,7 @@ export interface Environment {
   identifier_proof: boolean;
   provable_identifiers: ("phone_number" | "email")[];
   stored_session_starts: boolean;
+  login_cookie: boolean;
   support?: { whatsapp: string | null; phone: string | null; email: string | null };
 }
 

@@ -5,7 +5,7 @@ import { formatNaira, formatOctets, lastDay, sizeName, when } from "../format.js
 import { t } from "../i18n.js";
 import { SessionManager, trustedKeys } from "../road.js";
 import { useEffect, useState } from "../state.js";
-import { connection, free as freeAllowance, offers, ordering, pass, phone, words } from "../store.js";
+import { connection, free as freeAllowance, offers, ordering, pass, phone, reachable, words } from "../store.js";
 import { Heading, html, Icon, Insecure, Note, Size } from "../ui.js";
 
 /** @import {FreeRefusal, Offer} from "../types.d.ts" */
@@ -121,7 +121,7 @@ export default function Choose() {
       );
     trustedKeys().catch(() => {}); // needed at the end of the download: then nothing waits for them
     db.get("kv", "new_esim").then(setNewEsim);
-  }, []);
+  }, [reachable.value]);
   /** Why an offer cannot be had now; "" where it can. @param {Offer} offer */
   const over = (offer) => {
     if (under || offer.price_kobo > 0) return "";

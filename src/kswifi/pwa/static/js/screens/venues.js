@@ -1,7 +1,7 @@
 // The places with free WiFi. The list is on the device, because it is needed when there is no data.
 import { t } from "../i18n.js";
 import { useEffect, useState } from "../state.js";
-import { loadVenues, venues } from "../store.js";
+import { loadVenues, reachable, venues } from "../store.js";
 import { Heading, html, Icon, Note } from "../ui.js";
 
 /** A list that is longer than this can be searched. */
@@ -9,7 +9,7 @@ const MANY = 6;
 
 export default function Venues() {
   const [query, setQuery] = useState("");
-  useEffect(() => void loadVenues().catch(() => {}), []);
+  useEffect(() => void loadVenues().catch(() => {}), [reachable.value]);
   const list = venues.value;
   const words = query.trim().toLowerCase().split(/\s+/);
   const found = list.filter(({ name, area }) => words.every((word) => `${name} ${area}`.toLowerCase().includes(word)));
