@@ -31,6 +31,7 @@ from kswifi.cli.money.payments import payments_app
 from kswifi.cli.money.venues import venues_app
 from kswifi.cli.money.vouchers import vouchers_app
 from kswifi.cli.output import write_any_text
+from kswifi.cli.providers import providers_app
 from kswifi.cli.provisioning.card import card_app
 from kswifi.cli.provisioning.delivery import delivery_app
 from kswifi.cli.provisioning.operators import operators_app
@@ -64,6 +65,7 @@ app.add_typer(venues_app, name="venues")
 app.add_typer(accounts_app, name="accounts")
 app.command()(plan)
 app.add_typer(payments_app, name="payments")
+app.add_typer(providers_app, name="providers")
 app.add_typer(euicc_app, name="euicc")
 app.add_typer(lpa_app, name="lpa")
 app.add_typer(profile_app, name="profile")
