@@ -3,6 +3,7 @@
 # - chromium for the browser tests; Node to type-check the app (running KSWiFi needs no Node);
 # - freeDiameter, an independent Diameter node; curl for the examples; nginx and Caddy as reverse proxies;
 # - promtool (alert rules) and systemd-analyze (units), to check the files in deploy/;
+# - PostgreSQL, for the control plane on it;
 # - a PC/SC service with a virtual reader, and pyscard, its Python client, which is built from source.
 # If something cannot be installed, the tests that need it are skipped with a message; with CI=true that is a failure.
 set -eu
@@ -19,6 +20,7 @@ need nginx nginx-light
 need caddy caddy
 need promtool prometheus
 need systemd-analyze systemd
+[ -n "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || need initdb postgresql postgresql-contrib
 
 if ! .venv/bin/python -c 'import smartcard' 2>/dev/null; then
   need cc gcc libc6-dev

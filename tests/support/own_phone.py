@@ -40,6 +40,8 @@ def own_phone(
         if fault:
             app.context.add_init_script(fault)
         app.context.route("**/api/v1/environment", _without_lab)
+        # The server cannot know which networks are WiFi, as with an operator that has named none.
+        app.context.route("**/api/v1/connection", lambda route: route.fulfill(json={"wifi": None}))
         yield app
 
 
@@ -61,7 +63,12 @@ class Lost:
         self.seen = 0
         self.lost: str | None = None
         self._which = which
-        page.context.route(re.compile(path), self._handle)
+        self._context, self._path = page.context, re.compile(path)
+        self._context.route(self._path, self._handle)
+
+    def stop(self) -> None:
+        """Lose nothing from now on: a later request is not one of the road's."""
+        self._context.unroute(self._path, self._handle)
 
     def _handle(self, route: Route) -> None:
         request = route.request

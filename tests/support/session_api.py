@@ -37,6 +37,9 @@ class OneSocket:
     async def is_over_session(self, host: str, port: int) -> bool:
         return (host, port) == SESSION_SOCKET
 
+    async def is_wifi(self, host: str, port: int) -> bool | None:
+        return (host, port) != SESSION_SOCKET
+
 
 @dataclass
 class Served:
@@ -110,6 +113,7 @@ async def served(folder: Path) -> AsyncIterator[Served]:
                 free_data=road.free_data,
                 vouchers=VoucherService(road.database, VoucherCodes(VOUCHER_KEY)),
                 downloads=road.downloads,
+                gifts=road.gifts,
                 manager=road.manager,
                 signing_key=road.signing_key,
                 network_access=OneSocket(),

@@ -35,6 +35,7 @@ from kswifi.lab.demo.telling import SilentTeller
 from kswifi.lab.ports import free_ports
 from kswifi.ledger import inspect as ledger
 from kswifi.ledger.state import Balances
+from tests.support import postgresql
 
 OFFERS: Final = {"day-1mb": 1_000_000, "free-3mb": 3_000_000, "free-20mb": 20_000_000, "free-200mb": 200_000_000}
 PASSWORD: Final = "correct horse battery staple 7"
@@ -64,7 +65,7 @@ def _run(
         os.dup2(file.fileno(), 2)
     for variable in [it for it in os.environ if it.startswith("KSWIFI_")]:
         del os.environ[variable]
-    os.environ.update(environment)
+    os.environ.update({"KSWIFI_BALLAST_OCTETS": "0", **environment})  # tests leave many directories behind
     if alter is not None:
         globals()[alter[0]](alter[1])
     from kswifi.bootstrap.lab import run_lab
@@ -126,6 +127,13 @@ def journal_that_dies(when: tuple[str, int]) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     vars(ledger)["SqliteJournal"] = DyingJournal
+
+
+def pages_limited_by(flag: str) -> None:
+    """Let the server's databases grow only while there is no such file."""
+    from tests.support.small_disk import limit_pages
+
+    limit_pages(flag)
 
 
 def push_service_at(where: tuple[int, str]) -> None:
@@ -297,6 +305,8 @@ def whole_system(
         "KSWIFI_REGISTRATIONS_PER_HOUR": "10000",
         "KSWIFI_LOGINS_PER_QUARTER_HOUR": "10000",
     }
+    if postgresql.WANTED:
+        environment["KSWIFI_DATABASE_URL"] = postgresql.fresh_url(Path(environment["KSWIFI_DATA_DIR"]))
     environment |= {f"KSWIFI_{name.upper()}": str(value) for name, value in settings.items()}
     return WholeSystem(environment=environment, log_dir=folder / "log", folder=folder, alter=dict(alter or {}))
 

@@ -14,6 +14,8 @@ from kswifi.bootstrap.parts.accounts import open_accounts
 from kswifi.bootstrap.parts.background import open_background
 from kswifi.bootstrap.parts.catalogue import open_catalogue
 from kswifi.bootstrap.parts.charging import open_charging
+from kswifi.bootstrap.parts.desk import open_desk
+from kswifi.bootstrap.parts.disk import open_disk
 from kswifi.bootstrap.parts.free_data import open_free_data
 from kswifi.bootstrap.parts.ledger import open_ledger
 from kswifi.bootstrap.parts.notifications import open_notifications
@@ -26,7 +28,7 @@ from kswifi.bootstrap.parts.vouchers import open_vouchers
 from kswifi.bootstrap.parts.web.api import open_api
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.bootstrap.service_manager import keeping_alive, service_manager
-from kswifi.data_directory.layout import Installation
+from kswifi.data_directory.layout import installation_of
 from kswifi.kernel.clock import Clock, SystemClock
 from kswifi.kernel.handed_over import HANDED_OVER
 from kswifi.settings import Settings
@@ -38,6 +40,7 @@ PARTS: Final[tuple[Callable[[Context], Awaitable[Part]], ...]] = (
     open_smdp,
     open_ledger,
     open_charging,
+    open_disk,
     open_catalogue,
     open_phones,
     open_accounts,
@@ -46,6 +49,7 @@ PARTS: Final[tuple[Callable[[Context], Awaitable[Part]], ...]] = (
     open_payments,
     open_sessions,
     open_notifications,
+    open_desk,
     # The last two serve all parts above.
     open_background,
     open_api,
@@ -77,7 +81,7 @@ async def run_server(
     manager = service_manager(os.environ)
     HANDED_OVER.take(os.environ, os.getpid())
     stop = stop_event(end_of_input)
-    installation = Installation(settings.data_dir).open()
+    installation = installation_of(settings).open()
     try:
         async with AsyncExitStack() as opened, AsyncExitStack() as running:
             context = await open_context(settings, installation, clock or SystemClock(), opened)

@@ -23,8 +23,9 @@ def copy(
     from kswifi.bootstrap.process import configure_logging
     from kswifi.bootstrap.service_manager import service_manager
     from kswifi.data_directory.copying.follower import CopyFollower
+    from kswifi.data_directory.copying.layout import COPY_REFUSED
     from kswifi.data_directory.copying.running import CopyRunner
-    from kswifi.data_directory.layout import Installation
+    from kswifi.data_directory.layout import installation_of
     from kswifi.kernel.clock import SystemClock
     from kswifi.settings import load_settings
 
@@ -35,7 +36,12 @@ def copy(
         signal.signal(number, lambda _number, _frame: stop.set())
     if once:
         stop.set()
-    follower = CopyFollower(Installation(settings.data_dir), directory, SystemClock())
+    if settings.database_url is not None:
+        raise COPY_REFUSED(
+            "KSWIFI_DATABASE_URL keeps accounts, sessions and books in PostgreSQL: replicate it by its own means; "
+            "a copy of the data directory alone could not be restored"
+        )
+    follower = CopyFollower(installation_of(settings), directory, SystemClock())
     follower.open()
     service_manager(os.environ).ready()
     CopyRunner(follower, directory, settings.data_dir, every_seconds).run(stop)

@@ -28,7 +28,9 @@ SCREENS: Final = (
     "account",
     "settings",
     "help",
+    "venues",
     "device",
+    "security",
 )
 """The app's screens: a link may name one as a path (``/choose``), and the page brings it into its own form."""
 

@@ -19,14 +19,18 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from kswifi.free_data.rules import Requirement
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.listening import authority
+from kswifi.people.rules import GiftRules
 from kswifi.providers.payments.registry import GATEWAYS, GatewayOptions
 from kswifi.rsp.access_rules import CarrierApp
 from kswifi.settings.charging import ChargingSettings
 from kswifi.settings.connections import ConnectionSettings
+from kswifi.settings.data_providers import DataProviderSettings
 from kswifi.settings.described import PREFIX as PREFIX
 from kswifi.settings.diameter import DiameterSettings
+from kswifi.settings.disk import DiskSettings
 from kswifi.settings.edge import EdgeSettings
 from kswifi.settings.free_data import FreeDataSettings
+from kswifi.settings.gifts import GiftSettings
 from kswifi.settings.listen import reachable
 from kswifi.settings.phones import PhoneSettings
 from kswifi.settings.provisioning import ProvisioningSettings
@@ -54,8 +58,11 @@ class Settings(
     DiameterSettings,
     ChargingSettings,
     ConnectionSettings,
+    DataProviderSettings,
+    DiskSettings,
     EdgeSettings,
     FreeDataSettings,
+    GiftSettings,
     PhoneSettings,
     ProvisioningSettings,
     SupportSettings,
@@ -66,6 +73,13 @@ class Settings(
 
     # Where and how it runs
     data_dir: Annotated[Path, Field(description="Databases, keys, and the lab's own folder.")] = Path("var")
+    database_url: Annotated[
+        SecretStr | None,
+        Field(
+            description="The control plane's database: postgresql://USER:PASSWORD@HOST/NAME. Without it, a file of "
+            "SQLite in the data directory."
+        ),
+    ] = None
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="What is logged.")] = (
         "info"
     )
@@ -337,6 +351,11 @@ class Settings(
         if not entry.accepts_key(key):
             raise ValueError(f"payment_secret_key: the keys of {self.payment_gateway} {entry.key_words}")
         return self
+
+    @property
+    def people_rules(self) -> GiftRules:
+        """The rules of gifts."""
+        return self.gift_rules(embedded=self.mode == "embedded")
 
     @property
     def requires_proof(self) -> bool:

@@ -3,6 +3,8 @@
 import os
 import random
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -348,3 +350,20 @@ def test_an_altered_frame_ends_the_frames(data: Data) -> None:
     octets[-1] ^= 1
     fewer, _ = committed_frames(bytes(octets), start)
     assert len(fewer) < len(whole)
+
+
+def test_a_control_plane_in_postgresql_is_not_copied(
+    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KSWIFI_DATA_DIR", str(data.installation.data_dir))
+    monkeypatch.setenv("KSWIFI_DATABASE_URL", "postgresql://kswifi:secret@127.0.0.1/kswifi")
+    done = subprocess.run(
+        [sys.executable, "-m", "kswifi", "copy", str(tmp_path / "copy"), "--once"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "replicate it by its own means" in done.stderr
+    assert "secret" not in done.stderr
+    assert not (tmp_path / "copy").exists()

@@ -22,6 +22,9 @@ payments_app.command("unclaimed")(unclaimed)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
 
+PaymentReference = Annotated[str, typer.Argument(help="The payment's reference: kswifi-...")]
+Reason = Annotated[str, typer.Option("--reason", help="Why: the audit trail keeps it.")]
+
 _TEST_KEY: Final = "sk_test_"
 ONLY_A_REHEARSAL = Refusal("only_a_rehearsal", "The rehearsal gateway was given a key with which money moves.")
 NOTHING_TO_SEND_BACK = Refusal("nothing_to_send_back", "No person has to send this payment back.")
@@ -30,11 +33,11 @@ NOTHING_TO_SEND_BACK = Refusal("nothing_to_send_back", "No person has to send th
 @payments_app.command("check")
 def check(as_json: AsJson = False) -> None:
     """Show the configuration, whether it works, and its unconfirmed details; exit status 1 if it does not work."""
-    from kswifi.data_directory.layout import Installation
+    from kswifi.data_directory.layout import installation_of
     from kswifi.settings import load_settings
 
     settings = load_settings()
-    found = asyncio.run(_look(settings, Installation(settings.data_dir)))
+    found = asyncio.run(_look(settings, installation_of(settings)))
     if as_json:
         print(json.dumps(found))
     else:
@@ -43,22 +46,74 @@ def check(as_json: AsJson = False) -> None:
         raise SystemExit(1)
 
 
+@payments_app.command("show")
+def show(reference: PaymentReference, as_json: AsJson = False) -> None:
+    """Show a payment, the days of its pass, and what the book holds of it."""
+    from kswifi.cli.desk.opened import print_json, read
+    from kswifi.kernel.quantities import format_naira
+    from kswifi.payments.bookings import booked_of_payment
+    from kswifi.payments.store import find_payment, period_of
+
+    def look(connection: "Connection") -> dict[str, Any]:
+        payment = find_payment(connection, reference)
+        booked = booked_of_payment(connection, payment)
+        return {
+            "payment": payment,
+            "pass": period_of(connection, reference),
+            "entries": sorted(booked.names),
+            "sent_back_kobo": booked.sent_back_kobo,
+            "owed_kobo": booked.owed_kobo,
+        }
+
+    found = read(look)
+    if as_json:
+        print_json(found)
+        return
+    payment, period = found["payment"], found["pass"]
+    print(f"{payment.reference}  {payment.state}  {format_naira(payment.amount_kobo)}  of {payment.user_id}")
+    begun = f"begun {payment.created_at:%Y-%m-%d %H:%M} at {payment.gateway}"
+    print(f"  {payment.title}, {begun}  {payment.reason or ''}")
+    if period is not None:
+        print(f"  pass {period.state}: {period.starts_at:%Y-%m-%d} to {period.ends_at:%Y-%m-%d}")
+    print(f"  booked: {', '.join(found['entries']) or 'nothing'}; owed {format_naira(found['owed_kobo'])}")
+
+
+@payments_app.command("look")
+def look_up(reference: PaymentReference, reason: Reason = "asked by the customer") -> None:
+    """Have a payment looked up at its gateway again, at once."""
+    from kswifi.cli.desk.opened import shell_operator, write
+    from kswifi.desk.payments import look_up as look
+
+    payment = write(lambda connection: look(connection, shell_operator(), reference, reason))
+    print(f"{payment.reference}: it is {payment.state}; the server looks it up now")
+
+
+@payments_app.command("refund")
+def refund(reference: PaymentReference, reason: Reason) -> None:
+    """Refund a payment of which nothing was used: its pass is suspended, and the gateway sends the money back."""
+    from kswifi.cli.desk.opened import shell_operator, write
+    from kswifi.desk.payments import refund as refund_payment
+
+    payment = write(lambda connection: refund_payment(connection, shell_operator(), reference, reason))
+    print(f"{payment.reference}: {payment.state}")
+
+
 @payments_app.command("sent-back")
 def sent_back(
     reference: Annotated[str, typer.Argument(help="Of a payment that `check` lists as SEND BACK.")],
 ) -> None:
     """Book that you have sent a payment, or an unclaimed receipt, back by hand from your bank."""
-    from kswifi.data_directory.layout import Installation
-    from kswifi.database.engine import Database, sqlite_url
+    from kswifi.data_directory.layout import installation_of
+    from kswifi.database.engine import Database
     from kswifi.payments.settling import refunded_by_hand
     from kswifi.payments.store import find_payment
     from kswifi.payments.unclaimed import unclaimed_sent_by_hand
     from kswifi.settings import load_settings
 
-    path = Installation(load_settings().data_dir).control_database
+    installation = installation_of(load_settings())
 
     async def work() -> int:
-        database = Database(sqlite_url(path))
+        database = Database(installation.database_url)
         try:
 
             def change(connection: "Connection") -> int:
@@ -73,8 +128,10 @@ def sent_back(
         finally:
             await database.close()
 
-    if not path.exists():
-        raise NOTHING_TO_SEND_BACK(f"there is no {path}: name the data directory by KSWIFI_DATA_DIR")
+    if not installation.has_database:
+        raise NOTHING_TO_SEND_BACK(
+            f"there is no {installation.control_database}: name the data directory by KSWIFI_DATA_DIR"
+        )
     print(f"{reference}: {asyncio.run(work())} kobo, sent back by hand")
 
 
@@ -154,14 +211,14 @@ def _to_do(settings: "Settings") -> list[str]:
 
 async def _counts(installation: "Installation", gateway: str | None) -> dict[str, Any]:
     from kswifi.cli.money.reconciling import item_json
-    from kswifi.database.engine import Database, sqlite_url
+    from kswifi.database.engine import Database
     from kswifi.payments.gateway_items import open_disputes, unclaimed_receipts
     from kswifi.payments.reconciliation import findings_left
     from kswifi.payments.store import counts, needing_a_person
 
-    if not installation.control_database.exists():
+    if not installation.has_database:
         return {"states": {}, "needing_a_person": [], "disputes": [], "unclaimed": [], "differences": []}
-    database = Database(sqlite_url(installation.control_database))
+    database = Database(installation.database_url)
     try:
 
         def look(connection: "Connection") -> dict[str, Any]:

@@ -39,8 +39,8 @@ from kswifi.data_directory.copying.wal import (
     read_header,
 )
 from kswifi.data_directory.layout import Installation
-from kswifi.database.dialect import LOG_OCTETS_KEPT
 from kswifi.database.engine import BUSY_SECONDS
+from kswifi.database.sqlite import LOG_OCTETS_KEPT
 from kswifi.kernel.clock import Clock
 from kswifi.kernel.files import OWNER_ONLY_DIRECTORY, OWNER_ONLY_FILE
 from kswifi.ledger.storage.journal import READ_RECORDS

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from kswifi.database.dialect import LOG_OCTETS_KEPT
+from kswifi.database.sqlite import LOG_OCTETS_KEPT
 
 HEADER_OCTETS: Final = 32
 FRAME_HEADER_OCTETS: Final = 24

@@ -45,6 +45,12 @@ export interface Account {
   phone_verified: boolean;
   created_at: string;
 }
+/** A place with free WiFi, in the operator's words. */
+export interface Venue {
+  name: string;
+  area: string;
+  hours: string;
+}
 export interface Offer {
   id: string;
   title: string;
@@ -57,7 +63,10 @@ export interface Environment {
   public_origin: string;
   lab_origin: string | null;
   passkey_rp_id: string | null;
+  identifier_proof: boolean;
+  provable_identifiers: ("phone_number" | "email")[];
   stored_session_starts: boolean;
+  login_cookie: boolean;
   support?: { whatsapp: string | null; phone: string | null; email: string | null };
 }
 

@@ -101,6 +101,13 @@ export default `
     lead Find WiFi and download the next one.
     next Choose the next stored session, or find WiFi and download one.
 
+  venues.
+    title Free WiFi near you
+    lead Kept on this phone, for when your data has ended.
+    search Name or area
+    none The operator has named no places yet. Cafés, schools and shops often have WiFi.
+    link Places with free WiFi
+
   welcome.
     title WiFi now. Internet later.
     1 Download
@@ -365,6 +372,7 @@ export default `
     in.passkey Sign In with a Passkey
     new.passkey Sign Up with a Passkey
     signed_out You were signed out. Sign in again: your sessions are kept.
+    code Sign in with a code that is sent to me
 
   field.
     identifier Phone number or email
@@ -382,35 +390,10 @@ export default `
     lead If you forget your password, this recovery code is your way back in. It replaces any code from before.
     once It is shown this once. You can get a new one under You.
     done I wrote it down
-    new New recovery code
-    new_lead For when the old one is lost or somebody has seen it. Show once more that it is you.
-    new_button Show a new code
-    new_passkey Use a passkey
 
   passkey.
     why Your fingerprint, face or screen lock opens it. No password to remember.
-    title Passkeys
-    lead Sign in with your fingerprint, face or screen lock.
-    add Add a passkey
-    added The passkey is added.
-    one Passkey
-    remove Remove {name}
-    removed The passkey is removed.
-    used Used {age}
-    made Made {at}
-    have This device has a passkey already.
     not_used No passkey was used. Try again, or use your password.
-
-  data.
-    delete_passkey Delete with a passkey
-    title Your data
-    lead Take all of it away as a file, or end it.
-    save Save my data
-    delete Delete my account
-    sure Delete your account for good?
-    sure_lead What is left of your sessions is lost, and every device is signed out. What was used stays in the accounts, without your name.
-    keep Keep it
-    gone Your account is deleted.
 
   settings.
     title You
@@ -429,6 +412,10 @@ export default `
     sure_lead Everything of yours is wiped from it. What is on the eSIM stays there.
     sure_offline You are offline: the server learns it later, by itself.
     stay Stay signed in
+
+  security.
+    title Sign-in and security
+    teaser Devices, password, recovery code, passkeys, your data
 
   theme.
     system Auto
@@ -527,6 +514,7 @@ export default `
     request_took_too_long It takes longer than usual. It is tried again.
     too_many_streams Too many windows of KSWiFi are open. Close one.
     last_event_id_invalid Reload the page.
+    page_cursor_invalid The list has changed meanwhile. Reload the page.
     not_ready KSWiFi is starting. Try again in a moment.
     metrics_not_for_you This page is for the operator only.
     invalid_identifier This is no phone number and no email address. Write it like 0803 123 4567 or ada@example.ng.
@@ -559,6 +547,7 @@ export default `
     not_the_gateway_in_use This way of paying is not in use.
     webhook_signature_wrong This message is not from the payment service.
     webhook_unreadable This message cannot be read.
+    gateway_not_listed The payment service does not answer now. Try again in a few minutes.
     unknown_session There is no such session of yours.
     illegal_transition The session has moved on meanwhile. Look again.
     fair_use_reached Your pass has reached its fair-use limit.
@@ -587,6 +576,8 @@ export default `
     lab_refused The lab phone refused it.
     no_waiting_list There is free data again: choose a session.
     database_busy Many people are here now. Try again in a moment.
+    disk_full KSWiFi is short of space. Try again in half a minute.
+    commit_unknown It is not sure whether this was done. It is tried again, and never done twice.
     database_damaged Something went wrong on our side. We are on it.
 
   help.
@@ -680,7 +671,8 @@ export default `
     button Test now
     running Testing…
     works It works: the network reports data of this session.
-    other_line You have internet, but not from this session: you are on WiFi or on your other SIM. Set mobile data to KSWiFi.
+    wifi You are on WiFi. Turn WiFi off, and test again.
+    other_line You have internet, but not from this session: your other SIM gives it. Set mobile data to KSWiFi.
     no_data No data flows. Check that the KSWiFi line is on, used for mobile data, with roaming on and the APN as shown.
 
   step.
@@ -728,20 +720,4 @@ export default `
   device.
     title Can this phone?
     teaser Check for eSIM before you sign up
-    lead KSWiFi needs a phone with eSIM. Look in one of these three ways.
-    settings 1. Look in Settings
-    android Open Settings, then Network & internet (or Connections, or SIM & mobile network) | Open SIMs or SIM manager | If you see Add eSIM, this phone can
-    ios Open Settings, then Mobile Service | If you see Add eSIM, this iPhone can
-    dial 2. Dial *#06#
-    dial_lead If the screen shows an EID, 32 digits, this phone has an eSIM.
-    dial_button Dial *#06#
-    models 3. Look for your model
-    model Model
-    show_models Show the list
-    not_listed Not in the list. It may still have eSIM: Settings and *#06# know for certain.
-    models_note Models sold in some countries have no eSIM. Settings and *#06# know for certain.
-    yes Yes, it has eSIM
-    no No, it has none
-    yes_lead Good: this phone can store sessions.
-    no_lead Then this phone cannot store KSWiFi sessions, and we will not pretend that it can. Use a phone with eSIM; your account works there too.
 `;

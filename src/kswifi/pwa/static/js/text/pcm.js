@@ -100,6 +100,13 @@ export default `
     lead Find WiFi make you download another one.
     next Choose the next one wey you keep, or find WiFi download another.
 
+  venues.
+    title Free WiFi near you
+    lead E dey inside this phone, for when your data don finish.
+    search Name or area
+    none The operator never talk any place. Café, school and shop often get WiFi.
+    link Places wey get free WiFi
+
   welcome.
     title WiFi now. Internet later.
     1 Download
@@ -364,6 +371,7 @@ export default `
     in.passkey Sign In with Passkey
     new.passkey Sign Up with Passkey
     signed_out You don sign out. Sign in again: your sessions dey.
+    code Sign in with code wey una go send me
 
   field.
     identifier Phone number or email
@@ -381,35 +389,10 @@ export default `
     lead If you forget password, na this recovery code go carry you enter. E dey replace any old code.
     once We dey show am only this once. You fit get new one for inside You.
     done I don write am
-    new New recovery code
-    new_lead For when the old one lost or somebody don see am. Show say na you.
-    new_button Show new code
-    new_passkey Use passkey
 
   passkey.
     why Your finger, face or screen lock go open am. No password to remember.
-    title Passkeys
-    lead Use your finger, face or screen lock enter.
-    add Add passkey
-    added Passkey don enter.
-    one Passkey
-    remove Comot {name}
-    removed Passkey don comot.
-    used You use am {age}
-    made You make am {at}
-    have This device get passkey already.
     not_used You no use any passkey. Try again, or use your password.
-
-  data.
-    delete_passkey Delete with passkey
-    title Your data
-    lead Carry everything go as file, or end am.
-    save Save my data
-    delete Delete my account
-    sure You wan delete your account forever?
-    sure_lead Wetin remain for your sessions go lost, and every device go sign out. Wetin you don use go remain for our accounts, without your name.
-    keep Leave am
-    gone Your account don delete.
 
   settings.
     title You
@@ -428,6 +411,10 @@ export default `
     sure_lead We go wipe everything wey be your own. Wetin dey eSIM go remain.
     sure_offline Network no dey: the server go know later by itself.
     stay Make I stay
+
+  security.
+    title Sign-in and security
+    teaser Devices, password, recovery code, passkeys, your data
 
   theme.
     system Auto
@@ -526,6 +513,7 @@ export default `
     request_took_too_long E dey take time. We go try again.
     too_many_streams KSWiFi windows too plenty. Close one.
     last_event_id_invalid Load the page again.
+    page_cursor_invalid The list don change. Reload the page.
     not_ready KSWiFi dey start. Try again small time.
     metrics_not_for_you This page na for operator only.
     invalid_identifier No be phone number or email be this. Write am like 0803 123 4567 or ada@example.ng.
@@ -558,6 +546,7 @@ export default `
     not_the_gateway_in_use This payment way no dey work.
     webhook_signature_wrong No be the payment service send this message.
     webhook_unreadable This message no fit read.
+    gateway_not_listed The payment people no dey answer now. Try again in small time.
     unknown_session You no get that session.
     illegal_transition The session don move. Look again.
     fair_use_reached Your pass don reach the fair-use limit.
@@ -586,6 +575,8 @@ export default `
     lab_refused The lab phone no gree.
     no_waiting_list Free data don come back: choose session.
     database_busy Plenty people dey here now. Try again small time.
+    disk_full Space don finish for our side. Try again small time.
+    commit_unknown We no sure say e don do. We dey try am again, e no go do two times.
     database_damaged Something spoil for our side. We dey repair am.
 
   help.
@@ -679,7 +670,8 @@ export default `
     button Test am now
     running We dey test…
     works E dey work: network dey report data of this session.
-    other_line You get internet, but no be from this session: na WiFi or your other SIM. Set mobile data to KSWiFi.
+    wifi You dey on WiFi. Off WiFi, test am again.
+    other_line You get internet, but e no come from this session: na your other SIM dey give am. Set mobile data to KSWiFi.
     no_data Data no dey flow. Check say KSWiFi line dey on, na im you set for mobile data, roaming dey on, and APN correct.
 
   step.
@@ -727,20 +719,4 @@ export default `
   device.
     title This phone fit?
     teaser Check eSIM before you sign up
-    lead KSWiFi need phone wey get eSIM. Check am with one of these three.
-    settings 1. Look Settings
-    android Open Settings, then Network & internet (or Connections, or SIM & mobile network) | Open SIMs or SIM manager | If you see Add eSIM, this phone fit
-    ios Open Settings, then Mobile Service | If you see Add eSIM, this iPhone fit
-    dial 2. Dial *#06#
-    dial_lead If the screen show EID, 32 numbers, this phone get eSIM.
-    dial_button Dial *#06#
-    models 3. Look your model
-    model Model
-    show_models Show the list
-    not_listed E no dey the list. E fit still get eSIM: Settings and *#06# sabi am well.
-    models_note For some country the model no get eSIM. Settings and *#06# sabi am well.
-    yes Yes, e get eSIM
-    no No, e no get
-    yes_lead E good: this phone fit keep sessions.
-    no_lead Then this phone no fit keep KSWiFi sessions, and we no go lie. Use phone wey get eSIM; your account go work there too.
 `;
