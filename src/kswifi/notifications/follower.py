@@ -5,9 +5,13 @@ transaction, so each alert is sent once, also after a crash.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
+from enum import StrEnum
+from functools import partial
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -17,12 +21,19 @@ from kswifi.database.dialect import insert
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.database.errors import DatabaseBusyError
 from kswifi.kernel.clock import unix_seconds
-from kswifi.notifications.model import Alert, AlertKind, end_alert_at, shares_passed
-from kswifi.notifications.ports import PushTransport
-from kswifi.notifications.service import find_subscription, forget_subscription, subscriptions_of, wishes_of
+from kswifi.notifications.model import Alert, AlertKind, Subscription, end_alert_at, shares_passed
+from kswifi.notifications.ports import GONE, NOT_IDENTIFIED, PushTransport
+from kswifi.notifications.service import (
+    find_subscription,
+    forget_subscription,
+    note_acceptance,
+    note_refusal,
+    subscriptions_of,
+    wishes_of,
+)
 from kswifi.notifications.sql import notified_sequence, told_alert
 from kswifi.outbox.model import DomainEvent, Entry
-from kswifi.outbox.results import Done, Handler, JobResult, Refused
+from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
 from kswifi.outbox.service import EVENTS_TOPIC, enqueue, event_bounds, events_of_all
 from kswifi.sessions.errors import UnknownSessionError
 from kswifi.sessions.model import InternetSession, SessionState
@@ -35,11 +46,33 @@ POLL_SECONDS: Final = 5.0
 STALE: Final = timedelta(hours=12)
 """Older alerts are not sent any more."""
 
-GONE: Final = "gone"
 _NAME: Final = "alerts"
 _ON_THE_CARD: Final = (SessionState.STORED, SessionState.ACTIVE, SessionState.PAUSED)
 
 _log = structlog.get_logger(__name__)
+
+
+class PushOutcome(StrEnum):
+    """What became of a message to a push service."""
+
+    SENT = "sent"
+    GONE = "gone"
+    NOT_IDENTIFIED = "not_identified"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+def outcome_of(result: JobResult) -> PushOutcome:
+    """Return the outcome that a result of the transport stands for."""
+    match result:
+        case Done():
+            return PushOutcome.SENT
+        case Refused(reason):
+            return {GONE: PushOutcome.GONE, NOT_IDENTIFIED: PushOutcome.NOT_IDENTIFIED}.get(
+                reason, PushOutcome.REFUSED
+            )
+        case Unknown():
+            return PushOutcome.UNKNOWN
 
 
 class AlertFollower:
@@ -50,6 +83,8 @@ class AlertFollower:
         self._transport = transport
         self._wake = asyncio.Event()
         self._stopping = False
+        self.outcomes: Counter[PushOutcome] = Counter()
+        """How many messages had which outcome."""
 
     async def run(self) -> None:
         """Follow the events until ``stop``."""
@@ -95,11 +130,24 @@ class AlertFollower:
         if subscription is None:
             return Done()
         result = await self._transport.send(subscription, payload["message"].encode(), payload["topic"])
-        if result == Refused(GONE):
-            await self._database.write(
-                lambda connection: forget_subscription(connection, subscription.subscription_id)
-            )
+        await self._note(subscription, result)
         return result
+
+    async def _note(self, subscription: Subscription, result: JobResult) -> None:
+        """Count a result, and store what it says about the subscription."""
+        outcome = outcome_of(result)
+        self.outcomes[outcome] += 1
+        step = None
+        if outcome is PushOutcome.GONE:
+            step = forget_subscription
+        elif outcome is PushOutcome.NOT_IDENTIFIED:
+            # Many devices share a push service: one event, whose lines the log limits.
+            _log.error("push_service_refuses_this_server", service=urlsplit(subscription.endpoint).hostname)
+            step = note_refusal
+        elif outcome is PushOutcome.SENT and subscription.refused_at is not None:
+            step = note_acceptance
+        if step is not None:
+            await self._database.write(partial(step, subscription_id=subscription.subscription_id))
 
     async def alert_of_the_end(self, entry: Entry) -> JobResult:
         """Alert the owner that an InternetSession ends within a day, if some of it is left."""

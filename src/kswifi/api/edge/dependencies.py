@@ -9,7 +9,7 @@ from kswifi.accounts.errors import NotSignedInError
 from kswifi.accounts.model import Login, SignedIn
 from kswifi.api.edge.errors import CSRF_TOKEN_WRONG
 from kswifi.api.services import Services
-from kswifi.kernel.network_addresses import customer_network, parse_address
+from kswifi.kernel.network_addresses import customer_key, parse_address
 
 CSRF_HEADER: Final = "X-CSRF-Token"
 
@@ -30,10 +30,7 @@ async def client_address(request: Request) -> str:
     Behind a trusted proxy it is the client's address (``kswifi.api.edge.client_address``).
     """
     address = parse_address(request.client.host) if request.client else None
-    if address is None:
-        return "unknown"
-    network = customer_network(address)
-    return str(address) if network.num_addresses == 1 else str(network)
+    return "unknown" if address is None else customer_key(address)
 
 
 ClientAddress = Annotated[str, Depends(client_address)]

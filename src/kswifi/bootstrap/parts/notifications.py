@@ -1,6 +1,7 @@
 """Notifications: the key by which push services know us, and the follower that sends alerts."""
 
 from kswifi.bootstrap.context import Context
+from kswifi.bootstrap.metrics.notifications import NotificationMetrics
 from kswifi.bootstrap.part import Loop, Part
 from kswifi.notifications.follower import AlertFollower
 from kswifi.notifications.service import NotificationService
@@ -21,4 +22,8 @@ async def open_notifications(context: Context) -> Part:
     context.stack.push_async_callback(transport.close)
     follower = AlertFollower(database, transport)
     context.offer(NotificationService(database, transport))
-    return Part(jobs=follower.handlers(), loops=(Loop("alerts", follower.run, follower.stop),))
+    return Part(
+        jobs=follower.handlers(),
+        loops=(Loop("alerts", follower.run, follower.stop),),
+        metrics=(NotificationMetrics(follower).text,),
+    )
