@@ -188,3 +188,20 @@ def test_a_device_that_was_signed_out_shows_nothing_of_its_last_owner(phone: Pho
     phone.spend(55, 201)
     within(40, lambda: not phone.push.senders())
     assert not [body for body in phone.shown() if "200MB" in body]
+
+
+def test_a_device_whose_push_service_refuses_the_server_is_shown_as_off_and_can_be_turned_on_again(
+    phone: Phone,
+) -> None:
+    phone.allow_messages()
+    phone.push.refuses = True
+    phone.spend(55, 403)
+    within(40, lambda: any(one["refused_since"] for one in phone.standing()["subscriptions"]))
+    phone.app.page.reload()
+    phone.app.page.get_by_role("button", name="Message me").wait_for()
+    assert phone.push.senders() == []
+    phone.push.refuses = False
+    phone.app.button("Message me")
+    phone.app.sees("You get a message, also when the app is closed.")
+    assert not any(one["refused_since"] for one in phone.standing()["subscriptions"])
+    phone.spend(30, 201)

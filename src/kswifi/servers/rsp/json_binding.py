@@ -117,6 +117,8 @@ def refusal_of(name: str, error: Exception) -> Refusal:
     """Return the refusal for an error, the same in both bindings; details of internal errors go to the log only."""
     match error:
         case RspRefusedError():
+            if error.status is Status.REQUESTER_UNKNOWN:  # an event of its own, whose lines a flood does not hide
+                _log.warning("es2plus_requester_refused", function=name)
             _log.info("rsp_refused", function=name, status=error.status.name.lower(), reason=error.message)
             return Refusal(200, error.status, error.message)
         case RspDecodeError():
