@@ -54,5 +54,5 @@ sbom: setup-dev
 	@$(RUN)/python -m tools.sbom
 
 lock: setup-dev
-	@for part in uv runtime dev reader; do .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes \
+	@for part in uv runtime dev reader open5gs; do .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes \
 	  --python-version 3.11 --no-header requirements/$$part.in -o requirements/$$part.txt || exit 1; done
