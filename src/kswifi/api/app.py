@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 
 import kswifi
 from kswifi.api.edge import problems
+from kswifi.api.edge.access import AccessLog
 from kswifi.api.edge.client_address import ClientEdge
 from kswifi.api.edge.guard import Edge, EdgePolicy
 from kswifi.api.edge.head_requests import HeadRequests
@@ -94,6 +95,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_api_route(REFERENCE_PATH, _reference_of(app), include_in_schema=False)
     app.add_middleware(Edge, policy=_policy(services), refusals=services.refusals)
     # The middleware that is added last reads a request first.
+    app.add_middleware(AccessLog, counts=services.requests, writes_lines=services.writes_access_lines)
     app.add_middleware(ClientEdge, trust=services.environment.proxies)
     app.add_middleware(HeadRequests)
     app.add_middleware(RequestIds, trust=services.environment.proxies)

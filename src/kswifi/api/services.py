@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from kswifi.accounts.passkeys import PasskeyService
 from kswifi.accounts.rates import Rate, RateLimiter
 from kswifi.accounts.service import AccountService
+from kswifi.api.edge.access import HttpCounts
 from kswifi.api.edge.forwarded import NO_PROXIES, ProxyTrust
 from kswifi.api.edge.security_refusals import SecurityRefusals
 from kswifi.api.edge.streams import EventStreams
@@ -108,6 +109,9 @@ class Services:
     phone_verifications: PhoneVerifications | None = None
     identifier_proofs: IdentifierProofs | None = None
     refusals: SecurityRefusals = field(default_factory=SecurityRefusals)
+    requests: HttpCounts = field(default_factory=HttpCounts)
+    writes_access_lines: bool = False
+    """True to log a line for each request."""
     readiness: Mapping[str, Check] = field(default_factory=dict)
     metrics: Metrics | None = None
     writes: RateLimiter = field(default_factory=lambda: RateLimiter(WRITES_OF_ACCOUNT))

@@ -69,6 +69,16 @@ class Settings(
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="What is logged.")] = (
         "info"
     )
+    log_format: Annotated[
+        Literal["text", "json"],
+        Field(description="Log lines as key='value' pairs for people, or as JSON objects for programs."),
+    ] = "text"
+    access_log: Annotated[
+        bool,
+        Field(
+            description="Log a line for each HTTP request: method, route, status, octets, duration, client address."
+        ),
+    ] = False
 
     # Where it listens: addresses are in kswifi.settings.listen
     api_port: Annotated[Port, Field(description="REST, events and the page.")] = 8080
