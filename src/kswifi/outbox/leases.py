@@ -110,14 +110,6 @@ def counts(connection: Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def stuck_by_kind(connection: Connection) -> dict[str, int]:
-    """Return the number of stuck entries of each kind that has some, for the operator."""
-    rows = connection.execute(
-        select(_t.kind, func.count()).where(_t.state == EntryState.STUCK).group_by(_t.kind).order_by(_t.kind)
-    )
-    return {row[0]: row[1] for row in rows}
-
-
 def revive(connection: Connection, key: str) -> bool:
     """Let a stuck entry be tried again, with its attempts reset; False if it is not stuck."""
     result = connection.execute(

@@ -2,7 +2,6 @@
 
 from kswifi.api.edge.idempotency import prune_requests
 from kswifi.bootstrap.context import Context
-from kswifi.bootstrap.metrics.jobs import JobMetrics
 from kswifi.bootstrap.part import Loop, Part
 from kswifi.jobs.housekeeping import Housekeeper, outbox_chores
 from kswifi.jobs.worker import Worker
@@ -27,6 +26,5 @@ async def open_background(context: Context) -> Part:
             Loop("worker", worker.run, worker.stop),
             Loop("housekeeper", housekeeper.run, housekeeper.stop),
             Loop("watches", watches.run, watches.stop),
-        ),
-        metrics=(JobMetrics(database).text,),
+        )
     )
