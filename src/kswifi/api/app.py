@@ -8,7 +8,6 @@ from typing import Final
 from fastapi import APIRouter, FastAPI, Response
 from fastapi.routing import APIRoute
 
-import kswifi
 from kswifi.api.edge import problems
 from kswifi.api.edge.access import AccessLog
 from kswifi.api.edge.client_address import ClientEdge
@@ -55,6 +54,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     events.router,
 )
 
+API_VERSION: Final = "1"
+"""The version of the API, as in its paths. Nobody can pick targets by it, as by the version of the product."""
+
 _DESCRIPTION: Final = """\
 Download an internet session over WiFi, store it on the phone's eSIM, use it later like SIM data.
 
@@ -79,7 +81,7 @@ def create_app(services: Services) -> FastAPI:
 
     app = FastAPI(
         title="KSWiFi",
-        version=kswifi.__version__,
+        version=API_VERSION,
         description=_DESCRIPTION,
         lifespan=lifespan,
         openapi_url="/api/v1/openapi.json",

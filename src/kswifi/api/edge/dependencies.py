@@ -4,10 +4,12 @@ import hmac
 from typing import Annotated, Final
 
 from fastapi import Depends, Header, Request, Response
+from structlog.contextvars import bind_contextvars
 
 from kswifi.accounts.errors import NotSignedInError
 from kswifi.accounts.model import Login, SignedIn
 from kswifi.api.edge.errors import CSRF_TOKEN_WRONG
+from kswifi.api.edge.request_ids import USER_ID
 from kswifi.api.services import Services
 from kswifi.kernel.network_addresses import customer_key, parse_address
 
@@ -57,8 +59,10 @@ LoginToken = Annotated[str, Depends(login_token)]
 
 
 async def signed_in(token: LoginToken, services: ServicesDep) -> SignedIn:
-    """Return the signed-in user, for requests that change nothing."""
-    return await services.accounts.who(token)
+    """Return the signed-in user, for requests that change nothing; later log lines of the request name the user."""
+    user = await services.accounts.who(token)
+    bind_contextvars(**{USER_ID: user.user.user_id})
+    return user
 
 
 SignedInUser = Annotated[SignedIn, Depends(signed_in)]

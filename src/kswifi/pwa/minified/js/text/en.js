@@ -1,4 +1,4 @@
-/*727f7b4a354c5c642d218cc3875d4f8fd67ba8c4fd1086ee06babbfa516c6e93*/
+/*74d0f5ea25cdcbc4e2ebdcb9020aa2da58229a55080b1f09fc0bf415939d1778*/
 var e=`
 back Back
 cancel Cancel
@@ -371,9 +371,9 @@ identifier Phone number or email
 identifier.hint Like 0803 123 4567
 password Password
 password.hint As you chose it
-password.new 8 characters or more. Three words are good.
+password.new 12 characters or more. Three words are good.
 new_password New password
-new_password.hint 8 characters or more. Three words are good.
+new_password.hint 12 characters or more. Three words are good.
 recovery_code Recovery code
 recovery_code.hint Six groups of four
 
@@ -515,7 +515,7 @@ malformed_json This app is too old. Reload the page.
 malformed_request This app is too old. Reload the page.
 not_found There is nothing at this address.
 method_not_allowed This app is too old. Reload the page.
-weak_password This password is too easy to guess. Take 8 characters or more: three words are good.
+weak_password This password is too easy to guess. Take 12 characters or more: three words are good.
 already_registered This number or address has an account already. Sign in, or use your recovery code.
 wrong_credentials Phone number, email or password is wrong.
 wrong_recovery_code Phone number, email or recovery code is wrong.
