@@ -19,7 +19,7 @@ def words_of(paths: list[Path]) -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
-def test_nobody_is_told_to_install_the_product_from_an_index_which_does_not_have_it() -> None:
+def test_no_page_installs_the_product_from_an_index_which_does_not_have_it() -> None:
     told = re.findall(r"pip install ['\"]?kswifi", words_of(TEXTS))
     assert told == []
 
