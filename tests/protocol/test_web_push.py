@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from structlog.testing import capture_logs
 
+from kswifi.accounts.identifiers import SecurityChange, tell_owner
 from kswifi.bootstrap.metrics.notifications import NotificationMetrics
 from kswifi.kernel.clock import SystemClock
 from kswifi.lab.rehearsal.push import PushService, receive
@@ -236,3 +237,12 @@ async def subscriptions(road: Road) -> list[Subscription]:
 
 async def metrics(follower: AlertFollower) -> str:
     return (await NotificationMetrics(follower).text()).decode()
+
+
+async def test_a_change_of_security_reaches_each_device_whatever_is_wished(tmp_path: Path) -> None:
+    async with told_road(tmp_path) as (road, service, _notifications, follower):
+        await road.database.write(lambda connection: put_wishes(connection, ADA, Wishes(usage=False, expiry=False)))
+        await road.database.write(lambda connection: tell_owner(connection, ADA, SecurityChange.PASSKEY_ADDED))
+        await follower.catch_up()
+        await road.worker.run_until_idle()
+        assert [it["message"] for it in service.messages()] == [{"what": "security", "change": "passkey_added"}]

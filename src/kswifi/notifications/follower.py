@@ -17,6 +17,7 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, select
 
+from kswifi.accounts.identifiers import SECURITY_EVENT
 from kswifi.database.dialect import insert
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.database.errors import DatabaseBusyError
@@ -179,6 +180,8 @@ def _decide_on_some(connection: Connection) -> bool:
 
 
 def _decide(connection: Connection, event: DomainEvent) -> None:
+    if event.kind == SECURITY_EVENT:
+        _alert_of_security(connection, event)
     if event.kind not in (BALANCE_CHANGED, STATE_CHANGED):
         return
     payload: Mapping[str, Any] = event.payload
@@ -226,6 +229,23 @@ def _tell(connection: Connection, session: InternetSession, alerts: list[Alert])
                 "message": message,
                 "topic": session.session_id.replace("-", ""),  # RFC 8030, 5.4: at most 32 characters
                 "at": unix_seconds(now),
+            },
+        )
+
+
+def _alert_of_security(connection: Connection, event: DomainEvent) -> None:
+    """Send a change of the account's security to all its devices, whatever alerts its owner wants."""
+    message = msgspec.json.encode({"what": "security", "change": event.payload["what"]}).decode()
+    for subscription in subscriptions_of(connection, event.user_id):
+        enqueue(
+            connection,
+            kind=PUSH,
+            key=f"push:security:{event.sequence}:{subscription.subscription_id}",
+            payload={
+                "subscription_id": subscription.subscription_id,
+                "message": message,
+                "topic": f"security-{event.sequence}"[:32],
+                "at": unix_seconds(event.at),
             },
         )
 

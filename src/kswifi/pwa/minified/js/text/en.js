@@ -1,4 +1,4 @@
-/*74d0f5ea25cdcbc4e2ebdcb9020aa2da58229a55080b1f09fc0bf415939d1778*/
+/*a79d81ad374264f5781235fb189bb204082994a9332dbbd1469c62ded48ccd06*/
 var e=`
 back Back
 cancel Cancel
@@ -437,6 +437,7 @@ alert.
 share {percent} % of your {size} session is used
 ends Your {size} session ends {day}
 finished Session finished: back to WiFi
+security The sign-in of your account changed, or a new device signed in. Was it you?
 
 update.
 ready A new version is here.

@@ -438,6 +438,7 @@ export default `
     share {percent} % of your {size} session is used
     ends Your {size} session ends {day}
     finished Session finished: back to WiFi
+    security The sign-in of your account changed, or a new device signed in. Was it you?
 
   update.
     ready A new version is here.

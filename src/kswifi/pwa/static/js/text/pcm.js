@@ -437,6 +437,7 @@ export default `
     share You don use {percent} % of your {size} session
     ends Your {size} session go end {day}
     finished Session don finish: go back to WiFi
+    security Your account sign-in change, or new device don sign in. Na you?
 
   update.
     ready New version don land.
