@@ -60,7 +60,7 @@ def test_a_passkey_is_added_and_removed_under_you(kswifi: Kswifi, browser: Brows
 
         app.button("Add a passkey")
         again("not my password")
-        card.get_by_role("alert").wait_for()
+        card.get_by_role("status").wait_for()
         again()
         app.sees("The passkey is added.")
         app.button("Add a passkey")
