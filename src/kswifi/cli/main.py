@@ -17,12 +17,21 @@ from kswifi.cli.bench import bench_app
 from kswifi.cli.cdr import cdr_app
 from kswifi.cli.config import config, doctor
 from kswifi.cli.demo_clock import demo_clock
+from kswifi.cli.desk.audit import audit_app
+from kswifi.cli.desk.customers import customers_app
+from kswifi.cli.desk.disputes import disputes_app
+from kswifi.cli.desk.figures import figures_app
+from kswifi.cli.desk.jobs import jobs_app
+from kswifi.cli.desk.lines import lines_app
+from kswifi.cli.desk.sessions import sessions_app
 from kswifi.cli.inspect import ledger_app, package_app
 from kswifi.cli.money.books import books_app
 from kswifi.cli.money.budget import budget_app, plan
 from kswifi.cli.money.payments import payments_app
+from kswifi.cli.money.venues import venues_app
 from kswifi.cli.money.vouchers import vouchers_app
 from kswifi.cli.output import write_any_text
+from kswifi.cli.providers import providers_app
 from kswifi.cli.provisioning.card import card_app
 from kswifi.cli.provisioning.delivery import delivery_app
 from kswifi.cli.provisioning.operators import operators_app
@@ -52,13 +61,25 @@ app.add_typer(cdr_app, name="cdr")
 app.add_typer(books_app, name="books")
 app.add_typer(budget_app, name="budget")
 app.add_typer(vouchers_app, name="vouchers")
+app.add_typer(venues_app, name="venues")
 app.add_typer(accounts_app, name="accounts")
 app.command()(plan)
 app.add_typer(payments_app, name="payments")
+app.add_typer(providers_app, name="providers")
 app.add_typer(euicc_app, name="euicc")
 app.add_typer(lpa_app, name="lpa")
 app.add_typer(profile_app, name="profile")
 app.add_typer(subscribers_app, name="subscribers")
+for desk_app, desk_name in (
+    (customers_app, "customers"),
+    (lines_app, "lines"),
+    (sessions_app, "sessions"),
+    (disputes_app, "disputes"),
+    (jobs_app, "jobs"),
+    (figures_app, "figures"),
+    (audit_app, "audit"),
+):
+    app.add_typer(desk_app, name=desk_name)
 app.command()(simulate)
 app.command()(config)
 app.command()(doctor)
@@ -184,11 +205,15 @@ def demo(
     sessions: Annotated[
         int, typer.Option(min=1, max=5, help="So many of the offer on one eSIM, spent in a changed order.")
     ] = 1,
+    gift: Annotated[bool, typer.Option("--gift", help="Give half of the session to a second phone.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line instead.")] = False,
 ) -> None:
     """Run all steps of one session, from WiFi download to cut-off, in a fresh data directory."""
     from kswifi.cli.demo import run_demo
+    from kswifi.cli.demo_people import run_gift_demo
 
+    if gift:
+        raise SystemExit(run_gift_demo(offer, as_json=as_json))
     raise SystemExit(run_demo(offer, sessions=sessions, as_json=as_json))
 
 

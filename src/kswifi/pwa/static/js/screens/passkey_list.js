@@ -4,7 +4,7 @@ import { t } from "../i18n.js";
 import { makePasskey, passkeysHere } from "../passkeys.js";
 import { Reauthenticated } from "../reauthenticated.js";
 import { useEffect, useState } from "../state.js";
-import { say } from "../store.js";
+import { reachable, say } from "../store.js";
 import { html, Icon, Note } from "../ui.js";
 
 /** @import {Shown} from "../reauthenticated.js" */
@@ -32,7 +32,7 @@ export function Passkeys({ found }) {
       },
       () => {},
     );
-  useEffect(() => void load(), []);
+  useEffect(() => void load(), [reachable.value]);
   /** @param {Asked} asked */
   const doing = (asked) => async (/** @type {Shown} */ shown) => {
     setProblem("");
