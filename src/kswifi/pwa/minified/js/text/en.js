@@ -1,4 +1,4 @@
-/*976a102167141db300b3133781867829fe157906eb478c340ed63c077943ff79*/
+/*c45efbfdbb819a5a13530151d94bd1374784a7f58918fc24bcca510b6fecedff*/
 var e=`
 back Back
 cancel Cancel
@@ -576,6 +576,8 @@ phone_busy The phone is busy. One moment.
 lab_refused The lab phone refused it.
 no_waiting_list There is free data again: choose a session.
 database_busy Many people are here now. Try again in a moment.
+disk_full KSWiFi is short of space. Try again in half a minute.
+commit_unknown It is not sure whether this was done. It is tried again, and never done twice.
 database_damaged Something went wrong on our side. We are on it.
 
 help.
