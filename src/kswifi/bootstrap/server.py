@@ -15,6 +15,7 @@ from kswifi.bootstrap.parts.catalogue import open_catalogue
 from kswifi.bootstrap.parts.charging import open_charging
 from kswifi.bootstrap.parts.disk import open_disk
 from kswifi.bootstrap.parts.free_data import open_free_data
+from kswifi.bootstrap.parts.integrity import open_integrity
 from kswifi.bootstrap.parts.ledger import open_ledger
 from kswifi.bootstrap.parts.notifications import open_notifications
 from kswifi.bootstrap.parts.payments import open_payments
@@ -37,6 +38,7 @@ PARTS: Final[tuple[Callable[[Context], Awaitable[Part]], ...]] = (
     open_ledger,
     open_charging,
     open_disk,
+    open_integrity,
     open_catalogue,
     open_phones,
     open_accounts,

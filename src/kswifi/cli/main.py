@@ -13,6 +13,7 @@ import typer
 
 import kswifi
 from kswifi.cli.accounts import accounts_app
+from kswifi.cli.backups import backup, restore
 from kswifi.cli.bench import bench_app
 from kswifi.cli.cdr import cdr_app
 from kswifi.cli.config import config, doctor
@@ -59,6 +60,8 @@ app.add_typer(euicc_app, name="euicc")
 app.add_typer(lpa_app, name="lpa")
 app.add_typer(profile_app, name="profile")
 app.add_typer(subscribers_app, name="subscribers")
+app.command()(backup)
+app.command()(restore)
 app.command()(simulate)
 app.command()(config)
 app.command()(doctor)
@@ -190,27 +193,6 @@ def demo(
     from kswifi.cli.demo import run_demo
 
     raise SystemExit(run_demo(offer, sessions=sessions, as_json=as_json))
-
-
-@app.command()
-def backup(file: Annotated[Path, typer.Argument(help="Where to write it; must not exist yet.")]) -> None:
-    """Save all data that must not be lost (keys, ledger, cards) into one file, also while KSWiFi runs."""
-    from kswifi.data_directory.backup import backup as make_backup
-    from kswifi.settings import load_settings
-
-    octets = make_backup(load_settings().data_dir, file)
-    print(f"saved to {file} ({octets} octets). It holds every key: keep it where nobody else reads it.")
-
-
-@app.command()
-def restore(file: Annotated[Path, typer.Argument(help="A file made by `kswifi backup`.")]) -> None:
-    """Restore a backup into an empty data directory."""
-    from kswifi.data_directory.backup import restore as put_back
-    from kswifi.settings import load_settings
-
-    data_dir = load_settings().data_dir
-    put_back(file, data_dir)
-    print(f"restored into {data_dir}. Start it with `kswifi up`.")
 
 
 def _say_what_next(ready: Mapping[str, Any], data_dir: Path) -> None:
