@@ -27,7 +27,7 @@ from kswifi.api.routes.accounts import (
 )
 from kswifi.api.routes.payments import free_data, passes, payments, vouchers, webhooks
 from kswifi.api.routes.service import catalogue, events, system
-from kswifi.api.routes.sessions import card_records, disputes, esims, sessions, statements
+from kswifi.api.routes.sessions import card_records, disputes, esims, gifts, sessions, statements
 from kswifi.api.services import Services
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -45,6 +45,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     sessions.router,
     statements.router,
     disputes.router,
+    gifts.router,
     esims.router,
     card_records.router,
     payments.router,

@@ -20,6 +20,7 @@ from kswifi.free_data.service import FreeData
 from kswifi.identifier_proofs.service import IdentifierProofs
 from kswifi.notifications.service import NotificationService
 from kswifi.payments.service import PaymentService
+from kswifi.people.gifts import GiftService
 from kswifi.phone_verification.service import PhoneVerifications
 from kswifi.sessions.card.packets import CardRecords
 from kswifi.sessions.line import ESIMSessionManager
@@ -75,6 +76,7 @@ class SessionServices:
     free_data: FreeData
     vouchers: VoucherService
     downloads: SessionDownloadService
+    gifts: GiftService
     manager: ESIMSessionManager
     card_records: CardRecords
     signing_key: SessionSigningKey

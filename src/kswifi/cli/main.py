@@ -18,6 +18,13 @@ from kswifi.cli.bench import bench_app
 from kswifi.cli.cdr import cdr_app
 from kswifi.cli.config import config, doctor
 from kswifi.cli.demo_clock import demo_clock
+from kswifi.cli.desk.audit import audit_app
+from kswifi.cli.desk.customers import customers_app
+from kswifi.cli.desk.disputes import disputes_app
+from kswifi.cli.desk.figures import figures_app
+from kswifi.cli.desk.jobs import jobs_app
+from kswifi.cli.desk.lines import lines_app
+from kswifi.cli.desk.sessions import sessions_app
 from kswifi.cli.inspect import ledger_app, package_app
 from kswifi.cli.money.books import books_app
 from kswifi.cli.money.budget import budget_app, plan
@@ -62,6 +69,16 @@ app.add_typer(profile_app, name="profile")
 app.add_typer(subscribers_app, name="subscribers")
 app.command()(backup)
 app.command()(restore)
+for desk_app, desk_name in (
+    (customers_app, "customers"),
+    (lines_app, "lines"),
+    (sessions_app, "sessions"),
+    (disputes_app, "disputes"),
+    (jobs_app, "jobs"),
+    (figures_app, "figures"),
+    (audit_app, "audit"),
+):
+    app.add_typer(desk_app, name=desk_name)
 app.command()(simulate)
 app.command()(config)
 app.command()(doctor)

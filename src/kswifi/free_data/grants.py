@@ -48,8 +48,10 @@ def add_grant(
     octets: int,
     rules: FreeDataRules,
     venue_budget_id: str | None = None,
+    *,
+    goodwill: bool = False,
 ) -> None:
-    """Insert a grant and reserve its cost.
+    """Insert a grant and reserve its cost; ``goodwill`` takes nothing of the owner's allowance.
 
     Raises:
         BudgetGoneError: as ``reserve``.
@@ -75,6 +77,7 @@ def add_grant(
             spent_kobo=0,
             ordered_at=now,
             ordered_on=local_day(now, rules.zone),
+            goodwill=goodwill,
         )
     )
 
@@ -279,5 +282,6 @@ def read_grant(row: Row[*tuple[Any, ...]]) -> FreeGrant:
         reserved_kobo=row.reserved_kobo,
         spent_kobo=row.spent_kobo,
         ordered_on=row.ordered_on,
+        most_kobo=row.most_kobo,
         ended_at=row.ended_at,
     )

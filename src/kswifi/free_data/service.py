@@ -118,6 +118,21 @@ class FreeData:
         waiting.leave(connection, user_id)
         after_commit(connection, self._count_given)
 
+    def take_as_goodwill(self, connection: Connection, *, user_id: str, session_id: str, offer: Offer) -> None:
+        """Grant a free InternetSession that support gives, and reserve its cost, in the transaction that orders it.
+
+        The limits of a person do not apply, and nothing of the person's allowance is taken. Budgets, ceilings and
+        the stop of free data apply as to any order.
+
+        Raises:
+            FreeDataStoppedError, BudgetGoneError: nothing was written.
+        """
+        words = budgets.stopped(connection)
+        if words is not None:
+            raise FreeDataStoppedError(words)
+        add_grant(connection, session_id, Asker(user_id), _octets(offer), self.rules, goodwill=True)
+        after_commit(connection, self._count_given)
+
     @contextmanager
     def counting_refusals(self) -> Iterator[None]:
         """Count a refusal if a rule refuses the order inside this context."""
@@ -198,6 +213,27 @@ class FreeData:
             waiting.join(connection, user_id, _octets(offer))
 
         await self._database.write(change)
+
+    def require_receiver(
+        self, connection: Connection, user_id: str, octets: int, device_id: str | None, eid: Eid | None
+    ) -> Asker:
+        """Apply the rules to someone who receives octets as a gift: the same as for an order, but for who pays.
+
+        Raises:
+            FreeOrderRefusedError: the subclass of the rule that refuses.
+        """
+        words = budgets.stopped(connection)
+        if words is not None:
+            raise FreeDataStoppedError(words)
+        self.require_identified(connection, user_id)
+        asker, now = self._asker(connection, user_id, device_id, eid), transaction_instant(connection)
+        self._require_shown(asker, good_vouchers(connection, user_id, now))
+        require_within_limits(connection, asker, octets, now, self.rules)
+        return asker
+
+    def asker(self, connection: Connection, user_id: str, device_id: str | None, eid: Eid | None) -> Asker:
+        """Return a user with all known marks."""
+        return self._asker(connection, user_id, device_id, eid)
 
     def _asker(self, connection: Connection, user_id: str, device_id: str | None, eid: Eid | None) -> Asker:
         t = user_account.c

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table
 
 from kswifi.database.engine import metadata
 from kswifi.database.types import ExactInteger, UtcDateTime, UuidText
@@ -63,9 +63,15 @@ free_grant: Final = Table(
     Column("budget_id", String(32), ForeignKey("free_budget.budget_id")),
     Column("reserved_kobo", ExactInteger, nullable=False),
     Column("spent_kobo", ExactInteger, nullable=False),
+    # The kobo that came with octets of another grant; NULL: bought here, and the cost is that of the octets.
+    Column("most_kobo", ExactInteger),
+    # Octets that were given to other accounts: they count against the giver's allowance.
+    Column("given_octets", ExactInteger, nullable=False, server_default="0"),
     Column("ordered_at", UtcDateTime, nullable=False),
     Column("ordered_on", String(10), nullable=False),
     Column("ended_at", UtcDateTime),
+    # Given by support: it costs the operator's budget, and takes nothing of its owner's allowance.
+    Column("goodwill", Boolean, nullable=False, server_default="0"),
     CheckConstraint("reserved_kobo >= 0 AND spent_kobo >= 0", name="not_negative"),
     CheckConstraint("released_octets <= octets", name="not_over_released"),
     Index(None, "user_id", "ordered_at"),

@@ -24,6 +24,7 @@ from kswifi.ledger.commands import (
     Credit,
     Disburse,
     Expire,
+    Freeze,
     HoldWallet,
     LiftHold,
     OpenWallet,
@@ -42,8 +43,9 @@ from kswifi.sessions.card import slots
 from kswifi.sessions.card.packets import CARD_FULL, note_proof
 from kswifi.sessions.contents import sign_package, sign_session_record
 from kswifi.sessions.ending import ON_THE_CARD, end_unused_session, may_be_spent
-from kswifi.sessions.model import LIVE_STATES, InternetSession, SessionEvent, SessionState, allows
+from kswifi.sessions.model import LIVE_STATES, InternetSession, SessionEvent, SessionSource, SessionState, allows
 from kswifi.sessions.orders import package_digest
+from kswifi.sessions.ports import IncomingOctets
 from kswifi.sessions.signing import SessionSigningKey
 from kswifi.sessions.store import (
     find_session,
@@ -58,7 +60,7 @@ from kswifi.sessions.transitions import move_session
 class SessionHandlers:
     """Executes the outbox entries of sessions; the worker gets them from ``handlers()``."""
 
-    def __init__(  # noqa: PLR0913  # the parts, and two choices
+    def __init__(  # noqa: PLR0913  # the parts, and the choices
         self,
         database: Database,
         ledger: LedgerCommands,
@@ -68,6 +70,7 @@ class SessionHandlers:
         delivery: ProfileDelivery,
         free_data: FreeData,
         *,
+        incoming: IncomingOctets | None = None,
         takes_provider_status: bool = False,
         proof_ends_exhaustion: bool = True,
     ) -> None:
@@ -81,6 +84,7 @@ class SessionHandlers:
             line: the access point settings that packages contain.
             delivery: makes profiles ready for cards.
             free_data: the rules of free sessions.
+            incoming: brings octets of other sessions; without it there are no sessions that wait for some.
             takes_provider_status: accept "installed" from an external SM-DP+ as storage proof (StorageProof).
             proof_ends_exhaustion: a card's proof lifts the hold of a line that was exhausted before the order.
         """
@@ -93,6 +97,7 @@ class SessionHandlers:
         self._line = line
         self._delivery = delivery
         self._free_data = free_data
+        self._incoming = incoming
         # One change of a line at a time, so that an older request is never executed after a newer one.
         self._line_turn = asyncio.Lock()
 
@@ -106,6 +111,7 @@ class SessionHandlers:
             jobs.REVOKE: self.revoke,
             jobs.EXPIRE: self.expire,
             jobs.LINE: self.apply_wish,
+            jobs.FREEZE: self.freeze,
             jobs.CUT_OFF: self.cut_off,
             jobs.ARRANGE: self.arrange,
             PROFILE_SETTLED: self.settle_profile,
@@ -116,14 +122,18 @@ class SessionHandlers:
         session, esim = await self._read(entry)
         if session.state is not SessionState.ORDERED:
             return Done()
-        withheld_octets = await self._free_data.withheld_octets(session.session_id)
+        octets, withheld_octets = session.allowance_octets, 0
+        if octets is not None and session.source is not SessionSource.ORDER:
+            octets = 0  # they are received once the card has proved its storage
+        else:
+            withheld_octets = await self._free_data.withheld_octets(session.session_id)
         for command in (
             OpenWallet(f"open:{esim.esim_id}", esim.esim_id, str(esim.imsi)),
             Credit(
                 f"credit:{session.session_id}",
                 esim.esim_id,
                 session.session_id,
-                session.allowance_octets,
+                octets,
                 unix_seconds(session.valid_until),
                 withheld_octets,
             ),
@@ -263,6 +273,10 @@ class SessionHandlers:
         session, esim = await self._read(entry)
         if session.storage_proof is None:
             return Refused("no proof was verified")
+        if session.source is not SessionSource.ORDER and self._incoming is not None:
+            received = await self._incoming.receive(session)
+            if not isinstance(received, Done):
+                return received
         by_card = session.storage_proof is not StorageProof.PROVIDER_STATUS
         ends_exhaustion = self._proof_ends_exhaustion and by_card and not esim.wants_pause
         ordered_at = unix_seconds(session.ordered_at) if ends_exhaustion else 0
@@ -331,6 +345,26 @@ class SessionHandlers:
         if isinstance(outcome, Unknown):
             return outcome
         return Done() if outcome.code is OutcomeCode.DONE else Refused(f"the ledger refused it: {outcome.code}")
+
+    async def freeze(self, entry: Entry) -> JobResult:
+        """Freeze or thaw the wallet, as was wished last; older requests are skipped.
+
+        A line whose first session is not prepared yet has no wallet. It gets one, so that it is frozen from the
+        beginning.
+        """
+        async with self._line_turn:
+            esim_id = str(entry.payload["esim_id"])
+            esim = await self._database.read(lambda connection: find_esim(connection, esim_id))
+            for command in (
+                OpenWallet(f"open:{esim_id}", esim_id, str(esim.imsi)),
+                Freeze(f"freeze:{esim_id}:{esim.freeze_wish}", esim_id, esim.wants_frozen),
+            ):
+                outcome = await self._command(command)
+                if isinstance(outcome, Unknown):
+                    return outcome
+                if outcome.code is not OutcomeCode.DONE:
+                    return Refused(f"the ledger refused it: {outcome.code}")
+        return Done()
 
     async def arrange(self, entry: Entry) -> JobResult:
         """Apply the owner's newest order of use and continue switch; older requests are skipped."""

@@ -19,6 +19,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from kswifi.free_data.rules import Requirement
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.listening import authority
+from kswifi.people.rules import GiftRules
 from kswifi.providers.payments.registry import GATEWAYS, GatewayOptions
 from kswifi.rsp.access_rules import CarrierApp
 from kswifi.settings.charging import ChargingSettings
@@ -28,6 +29,7 @@ from kswifi.settings.diameter import DiameterSettings
 from kswifi.settings.disk import DiskSettings
 from kswifi.settings.edge import EdgeSettings
 from kswifi.settings.free_data import FreeDataSettings
+from kswifi.settings.gifts import GiftSettings
 from kswifi.settings.listen import reachable
 from kswifi.settings.phones import PhoneSettings
 from kswifi.settings.provisioning import ProvisioningSettings
@@ -58,6 +60,7 @@ class Settings(
     DiskSettings,
     EdgeSettings,
     FreeDataSettings,
+    GiftSettings,
     PhoneSettings,
     ProvisioningSettings,
     SupportSettings,
@@ -339,6 +342,11 @@ class Settings(
         if not entry.accepts_key(key):
             raise ValueError(f"payment_secret_key: the keys of {self.payment_gateway} {entry.key_words}")
         return self
+
+    @property
+    def people_rules(self) -> GiftRules:
+        """The rules of gifts."""
+        return self.gift_rules(embedded=self.mode == "embedded")
 
     @property
     def requires_proof(self) -> bool:

@@ -12,7 +12,7 @@ from kswifi.esim.ports import StorageProof
 from kswifi.kernel.pages import FIRST_PAGE, PageRequest, page_of
 from kswifi.sessions.card.packets import CardContents, HandedPacket
 from kswifi.sessions.card.slots import CardRecord
-from kswifi.sessions.model import Balance, SessionOverview, SessionState, UsageData
+from kswifi.sessions.model import Balance, SessionOverview, SessionSource, SessionState, UsageData
 from kswifi.sessions.orders import NEW_ESIM
 
 _EXAMPLE_ID = "019ab0de-0000-7000-8000-000000000001"
@@ -112,6 +112,8 @@ class SessionView(ResponseBody):
     ]
     activated_at: Annotated[Instant | None, Field(description="When the network committed its first octet.")]
     hold: Annotated[Hold | None, Field(description="Why its line is control-only, if it is.")]
+    source: Annotated[SessionSource, Field(description="`order`, or where its octets come from.")]
+    sent_octets: Annotated[int, Field(description="Octets of the allowance that you gave, shared or moved.")]
     balance: BalanceView
     as_of: Annotated[Instant | None, Field(description="The instant that the balance speaks of.")]
 
@@ -154,6 +156,7 @@ class EsimView(ResponseBody):
     profile_state: ProfileState
     hold: Annotated[Hold | None, Field(description="What the network has confirmed.")]
     wants_pause: Annotated[bool, Field(description="What you asked for last.")]
+    frozen: Annotated[bool, Field(description="Support has stopped the line; nobody can switch it on until then.")]
     created_at: Instant
 
 
@@ -181,6 +184,8 @@ def session_view(overview: SessionOverview) -> SessionView:
         storage_proof=session.storage_proof,
         activated_at=session.activated_at,
         hold=usage.hold,
+        source=session.source,
+        sent_octets=session.sent_octets,
         balance=balance_view(usage.balance),
         as_of=usage.as_of,
     )
@@ -224,6 +229,7 @@ def esim_view(esim: ESim) -> EsimView:
         profile_state=esim.profile_state,
         hold=esim.hold,
         wants_pause=esim.wants_pause,
+        frozen=esim.frozen,
         created_at=esim.created_at,
     )
 

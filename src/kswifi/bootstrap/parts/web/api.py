@@ -29,6 +29,7 @@ from kswifi.ledger.client import LedgerClient
 from kswifi.listeners.http_server import HttpServer
 from kswifi.notifications.service import NotificationService
 from kswifi.payments.service import PaymentService
+from kswifi.people.gifts import GiftService
 from kswifi.phone_verification.model import CodeCounts
 from kswifi.phone_verification.service import PhoneVerifications
 from kswifi.providers.core.lab_network import LabNetworkAccess
@@ -101,6 +102,7 @@ def _services(context: Context) -> Services:
             free_data=context.need(FreeData),
             vouchers=context.need(VoucherService),
             downloads=context.need(SessionDownloadService),
+            gifts=context.need(GiftService),
             manager=context.need(ESIMSessionManager),
             card_records=context.need(CardRecords),
             signing_key=context.signing_key,
