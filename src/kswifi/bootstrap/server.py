@@ -7,12 +7,14 @@ from typing import Final
 import structlog
 
 from kswifi.bootstrap.checks import check_names
+from kswifi.bootstrap.clock import server_clock
 from kswifi.bootstrap.context import Context, open_context
 from kswifi.bootstrap.part import Part
 from kswifi.bootstrap.parts.accounts import open_accounts
 from kswifi.bootstrap.parts.background import open_background
 from kswifi.bootstrap.parts.catalogue import open_catalogue
 from kswifi.bootstrap.parts.charging import open_charging
+from kswifi.bootstrap.parts.clock import open_clock
 from kswifi.bootstrap.parts.desk import open_desk
 from kswifi.bootstrap.parts.disk import open_disk
 from kswifi.bootstrap.parts.free_data import open_free_data
@@ -28,12 +30,13 @@ from kswifi.bootstrap.parts.vouchers import open_vouchers
 from kswifi.bootstrap.parts.web.api import open_api
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.data_directory.layout import Installation
-from kswifi.kernel.clock import Clock, SystemClock
+from kswifi.kernel.clock import Clock
 from kswifi.settings import Settings
 
 _log = structlog.get_logger(__name__)
 
 PARTS: Final[tuple[Callable[[Context], Awaitable[Part]], ...]] = (
+    open_clock,
     open_external_smdp,
     open_smdp,
     open_ledger,
@@ -80,7 +83,9 @@ async def run_server(
     installation = Installation(settings.data_dir).open()
     try:
         async with AsyncExitStack() as opened, AsyncExitStack() as running:
-            context = await open_context(settings, installation, clock or SystemClock(), opened)
+            context = await open_context(
+                settings, installation, clock or server_clock(settings, installation), opened
+            )
             for open_part in PARTS:
                 context.parts.append(await open_part(context))
             for loop in (it for part in context.parts for it in part.loops):

@@ -16,6 +16,7 @@ from kswifi.cli.accounts import accounts_app
 from kswifi.cli.backups import backup, restore
 from kswifi.cli.bench import bench_app
 from kswifi.cli.cdr import cdr_app
+from kswifi.cli.clock import clock_app
 from kswifi.cli.config import config, doctor
 from kswifi.cli.demo_clock import demo_clock
 from kswifi.cli.desk.audit import audit_app
@@ -57,6 +58,7 @@ app.add_typer(bench_app, name="bench")
 app.add_typer(card_app, name="card")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(cdr_app, name="cdr")
+app.add_typer(clock_app, name="clock")
 app.add_typer(books_app, name="books")
 app.add_typer(budget_app, name="budget")
 app.add_typer(vouchers_app, name="vouchers")

@@ -34,7 +34,16 @@ from kswifi.ledger.storage.integrity import (
 )
 from kswifi.ledger.storage.journal import Head
 
-_NOT_COPIED: Final = {"lock", "log", "ledger", "control.db", "ballast", "clock", backup_record.NAME}
+_NOT_COPIED: Final = {
+    "lock",
+    "log",
+    "ledger",
+    "control.db",
+    "ballast",
+    "clock",
+    "clock-confirmed",
+    backup_record.NAME,
+}
 
 
 @dataclass(frozen=True, slots=True)

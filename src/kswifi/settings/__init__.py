@@ -23,6 +23,7 @@ from kswifi.people.rules import GiftRules
 from kswifi.providers.payments.registry import GATEWAYS, GatewayOptions
 from kswifi.rsp.access_rules import CarrierApp
 from kswifi.settings.charging import ChargingSettings
+from kswifi.settings.clock import ClockSettings
 from kswifi.settings.connections import ConnectionSettings
 from kswifi.settings.described import PREFIX as PREFIX
 from kswifi.settings.diameter import DiameterSettings
@@ -56,6 +57,7 @@ class SettingsInvalidError(KswifiError):
 class Settings(
     DiameterSettings,
     ChargingSettings,
+    ClockSettings,
     ConnectionSettings,
     DiskSettings,
     EdgeSettings,
