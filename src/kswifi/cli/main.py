@@ -30,8 +30,10 @@ from kswifi.cli.inspect import ledger_app, package_app
 from kswifi.cli.money.books import books_app
 from kswifi.cli.money.budget import budget_app, plan
 from kswifi.cli.money.payments import payments_app
+from kswifi.cli.money.venues import venues_app
 from kswifi.cli.money.vouchers import vouchers_app
 from kswifi.cli.output import write_any_text
+from kswifi.cli.providers import providers_app
 from kswifi.cli.provisioning.card import card_app
 from kswifi.cli.provisioning.delivery import delivery_app
 from kswifi.cli.provisioning.operators import operators_app
@@ -62,9 +64,11 @@ app.add_typer(clock_app, name="clock")
 app.add_typer(books_app, name="books")
 app.add_typer(budget_app, name="budget")
 app.add_typer(vouchers_app, name="vouchers")
+app.add_typer(venues_app, name="venues")
 app.add_typer(accounts_app, name="accounts")
 app.command()(plan)
 app.add_typer(payments_app, name="payments")
+app.add_typer(providers_app, name="providers")
 app.add_typer(euicc_app, name="euicc")
 app.add_typer(lpa_app, name="lpa")
 app.add_typer(profile_app, name="profile")

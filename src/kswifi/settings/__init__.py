@@ -25,6 +25,7 @@ from kswifi.rsp.access_rules import CarrierApp
 from kswifi.settings.charging import ChargingSettings
 from kswifi.settings.clock import ClockSettings
 from kswifi.settings.connections import ConnectionSettings
+from kswifi.settings.data_providers import DataProviderSettings
 from kswifi.settings.described import PREFIX as PREFIX
 from kswifi.settings.diameter import DiameterSettings
 from kswifi.settings.disk import DiskSettings
@@ -59,6 +60,7 @@ class Settings(
     ChargingSettings,
     ClockSettings,
     ConnectionSettings,
+    DataProviderSettings,
     DiskSettings,
     EdgeSettings,
     FreeDataSettings,
