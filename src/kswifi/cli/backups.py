@@ -19,9 +19,16 @@ def backup(
 ) -> None:
     """Save all data that must not be lost (keys, ledger, cards) into one file, also while KSWiFi runs."""
     from kswifi.data_directory.backup import backup as make_backup
+    from kswifi.data_directory.backup_reader import BACKUP_REFUSED
     from kswifi.settings import load_settings
 
-    made = make_backup(load_settings().data_dir, file, damaged=damaged)
+    settings = load_settings()
+    if settings.database_url is not None:
+        raise BACKUP_REFUSED(
+            "KSWIFI_DATABASE_URL keeps accounts, sessions and books in PostgreSQL: back it up by pg_dump, "
+            "then copy the data directory while the server is stopped"
+        )
+    made = make_backup(settings.data_dir, file, damaged=damaged)
     for name in made.left_out:
         print(f"left out: {name} is damaged; the journal holds the same")
     for words in made.damage:

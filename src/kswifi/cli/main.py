@@ -210,11 +210,15 @@ def demo(
     sessions: Annotated[
         int, typer.Option(min=1, max=5, help="So many of the offer on one eSIM, spent in a changed order.")
     ] = 1,
+    gift: Annotated[bool, typer.Option("--gift", help="Give half of the session to a second phone.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line instead.")] = False,
 ) -> None:
     """Run all steps of one session, from WiFi download to cut-off, in a fresh data directory."""
     from kswifi.cli.demo import run_demo
+    from kswifi.cli.demo_people import run_gift_demo
 
+    if gift:
+        raise SystemExit(run_gift_demo(offer, as_json=as_json))
     raise SystemExit(run_demo(offer, sessions=sessions, as_json=as_json))
 
 
