@@ -1,4 +1,4 @@
-/*4a753e05b9eb08464076eca574bcad636485679c8cc87285f990a2e4c69389db*/
+/*20302852e998853954beb2dc8809d2afd1278fd0cfea3666eeda6530a32bc4aa*/
 var e=`
 back Back
 cancel Cancel
@@ -515,7 +515,6 @@ too_many_streams Too many windows of KSWiFi are open. Close one.
 last_event_id_invalid Reload the page.
 page_cursor_invalid The list has changed meanwhile. Reload the page.
 not_ready KSWiFi is starting. Try again in a moment.
-metrics_not_for_you This page is for the operator only.
 invalid_identifier This is no phone number and no email address. Write it like 0803 123 4567 or ada@example.ng.
 invalid_number One of the numbers cannot be right. Check it.
 invalid_request Something that you typed cannot be used. Check that it is neither empty nor too long.
@@ -543,10 +542,6 @@ nothing_to_pay This one costs nothing.
 unknown_payment There is no such payment of yours. Look under Unlimited pass.
 illegal_payment_transition This is not possible for this payment any more.
 no_receipt There is no receipt yet: it was not paid.
-not_the_gateway_in_use This way of paying is not in use.
-webhook_signature_wrong This message is not from the payment service.
-webhook_unreadable This message cannot be read.
-gateway_not_listed The payment service does not answer now. Try again in a few minutes.
 unknown_session There is no such session of yours.
 illegal_transition The session has moved on meanwhile. Look again.
 fair_use_reached Your pass has reached its fair-use limit.
@@ -576,6 +571,9 @@ lab_refused The lab phone refused it.
 no_waiting_list There is free data again: choose a session.
 database_busy Many people are here now. Try again in a moment.
 database_damaged Something went wrong on our side. We are on it.
+line_frozen This line is stopped, because its phone was reported lost. Ask us.
+disk_full We have no room now. Try again in a few minutes: nothing was taken.
+database_disk Something went wrong on our side. We are on it.
 
 help.
 title Help
