@@ -1,4 +1,4 @@
-/*20302852e998853954beb2dc8809d2afd1278fd0cfea3666eeda6530a32bc4aa*/
+/*23c3b5ae8f43b243bb9b4e84c9f4ab07c0579aac03c38d4434617cc35c092b0f*/
 var e=`
 back Back
 cancel Cancel
@@ -217,7 +217,7 @@ go_on Go on paying
 wait.
 lead The free data is used up for now. We can tell you when there is some again.
 join Tell me when there is
-joined You are on the waiting list: you will be told.
+joined You are on the waiting list. You get a message.
 until There is free data again at {at}.
 
 progress.
@@ -589,7 +589,7 @@ activate.text Open the session and follow the steps for your phone: switch the K
 phone Does it work on every phone?
 phone.text You need a phone with eSIM: look under Can this phone? Phones take eSIMs only from certified operators, so a test set-up of KSWiFi may be refused.
 metered What is counted?
-metered.text Every byte both ways. 1 GB is 1,000,000,000 bytes. What you see is what the network reported, with the time of that report beside it.
+metered.text Every byte both ways. 1 GB is 1,000,000,000 bytes. What you see is what the network reported, with the time of that report next to it.
 end What happens at the end?
 end.text The network cuts the line at the last byte. KSWiFi itself stays reachable where the network can do that, so that you can choose the next stored session.
 pause Can I pause?

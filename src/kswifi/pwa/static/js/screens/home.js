@@ -27,7 +27,7 @@ import { Chip, Heading, html, Icon, Insecure, Note, Size } from "../ui.js";
 
 /** @import {InternetSession} from "../types.d.ts" */
 
-/** WiFi going into a card: what KSWiFi does, in one picture. */
+/** A picture of WiFi going into a card. */
 const Art = () => html`<svg class="art" viewBox="0 0 240 150" fill="none" aria-hidden="true" stroke-linecap="round">
   <rect x="78" y="56" width="84" height="88" rx="16" fill="var(--card)" stroke="var(--line)" stroke-width="2" />
   <path d="M138 57v12a8 8 0 0 0 8 8h15" stroke="var(--line)" stroke-width="2" />

@@ -1,5 +1,5 @@
-// Every word the app says, in English: a key and its text a line, after the group of keys. {name} is filled in; " | "
-// parts steps.
+// The texts of the app in English: a line for each key with its text, after the group of keys. {name} is replaced by a value;
+// " | " separates steps.
 export default `
   back Back
   cancel Cancel
@@ -218,7 +218,7 @@ export default `
   wait.
     lead The free data is used up for now. We can tell you when there is some again.
     join Tell me when there is
-    joined You are on the waiting list: you will be told.
+    joined You are on the waiting list. You get a message.
     until There is free data again at {at}.
 
   progress.
@@ -590,7 +590,7 @@ export default `
     phone Does it work on every phone?
     phone.text You need a phone with eSIM: look under Can this phone? Phones take eSIMs only from certified operators, so a test set-up of KSWiFi may be refused.
     metered What is counted?
-    metered.text Every byte both ways. 1 GB is 1,000,000,000 bytes. What you see is what the network reported, with the time of that report beside it.
+    metered.text Every byte both ways. 1 GB is 1,000,000,000 bytes. What you see is what the network reported, with the time of that report next to it.
     end What happens at the end?
     end.text The network cuts the line at the last byte. KSWiFi itself stays reachable where the network can do that, so that you can choose the next stored session.
     pause Can I pause?

@@ -1,4 +1,4 @@
-// Every word the app says, in Nigerian Pidgin (Naijá).
+// The texts of the app in Nigerian Pidgin (Naijá), with the keys of English in the same order.
 export default `
   back Go back
   cancel Cancel am
