@@ -85,7 +85,7 @@ export function Ring({ share, label, small, children }) {
 
 /** Big figure of a ring. @param {{octets: number | null, of: number | null, word: string}} props */
 export function RingFigure({ octets, of, word }) {
-  const [figure, unit] = octets === null ? ["∞", ""] : octetParts(octets);
+  const [figure, unit] = octets === null ? ["∞", ""] : octets ? octetParts(octets) : ["0", "MB"];
   return html`
     <strong>${figure}</strong>
     <span class="unit">${unit} ${word}</span>

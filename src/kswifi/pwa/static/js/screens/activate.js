@@ -99,10 +99,7 @@ export default function Activate({ id }) {
             html`<${Note}>${t("seal.ok")} <span class="soft small">${t("seal.key", { kid: verified.kid.slice(0, 8) })}</span><//>`
     }
     ${stored && html`<${Facts} one=${one} />`}
-    ${
-      active &&
-      html`<${Note} icon="line" live><b>${t("active.title")}</b> ${t("active.lead", { age: one.as_of ? age(one.as_of) : "" })}<//>`
-    }
+    ${active && html`<${Note} icon="line" live>${t("active.lead", { age: one.as_of ? age(one.as_of) : "" })}<//>`}
     ${stored && !active && lineOn && !intent && html`<${Note} icon="line" live><b>${t("line.on")}</b> ${t("line.on_lead")}<//>`}
     ${
       one.hold === "exhausted" &&

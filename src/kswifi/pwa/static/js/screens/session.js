@@ -34,7 +34,7 @@ function Finished({ one }) {
   return html`
     <${Note} icon="wifi" live>
       <b>${t("finished.title")}</b><br />${t(next.length ? "finished.next" : "finished.lead")}<br />
-      <a href="#/venues">${t("venues.link")}</a>
+      <a class="btn plain inline" href="#/venues">${t("venues.link")}</a>
     <//>
     ${next.map(
       (other) => html`<a class="pass" key=${other.session_id} href=${`#/activate/${other.session_id}`}>
