@@ -108,8 +108,11 @@ def test_where_the_server_sees_wifi_nobody_is_asked_and_the_test_of_the_line_say
     with own_phone(browser, kswifi.origin) as app:
         app.context.unroute("**/api/v1/connection")
         app.open().register()
-        with app.page.expect_response("**/api/v1/connection"):
-            app.choose("1GB")
+        with app.page.expect_response("**/api/v1/connection") as answered:
+            app.open("choose").heading("Choose a session")
+        answered.value.finished()
+        app.page.wait_for_timeout(300)
+        app.button("Download Session")
         app.heading("Waiting for your phone")
         app.link("Install the eSIM")
         app.page.get_by_text("Set up by hand").click()

@@ -8,7 +8,7 @@ import re
 import time
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.app.conftest import AUTHENTICATOR, Kswifi
 from tests.support.app_page import AppPage, device
@@ -56,6 +56,9 @@ def walk(app: AppPage, kswifi: Kswifi, look: str) -> list[str]:
     with app.held_package() as release:
         app.button("Download Session")
         app.heading("Downloading 1GB session…")
+        app.sees("700 B of")
+        page.wait_for_timeout(2500)  # the download goes on after the break
+        expect(page.get_by_text("No answer from the network")).to_have_count(0)
         see("08-downloading")
         release()
         app.heading("Session ready for activation")
