@@ -205,21 +205,32 @@ def demo(
     sessions: Annotated[
         int, typer.Option(min=1, max=5, help="So many of the offer on one eSIM, spent in a changed order.")
     ] = 1,
+    gift: Annotated[bool, typer.Option("--gift", help="Give half of the session to a second phone.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line instead.")] = False,
 ) -> None:
     """Run all steps of one session, from WiFi download to cut-off, in a fresh data directory."""
     from kswifi.cli.demo import run_demo
+    from kswifi.cli.demo_people import run_gift_demo
 
+    if gift:
+        raise SystemExit(run_gift_demo(offer, as_json=as_json))
     raise SystemExit(run_demo(offer, sessions=sessions, as_json=as_json))
 
 
 @app.command()
 def backup(file: Annotated[Path, typer.Argument(help="Where to write it; must not exist yet.")]) -> None:
     """Save all data that must not be lost (keys, ledger, cards) into one file, also while KSWiFi runs."""
+    from kswifi.data_directory.backup import BACKUP_REFUSED
     from kswifi.data_directory.backup import backup as make_backup
     from kswifi.settings import load_settings
 
-    octets = make_backup(load_settings().data_dir, file)
+    settings = load_settings()
+    if settings.database_url is not None:
+        raise BACKUP_REFUSED(
+            "KSWIFI_DATABASE_URL keeps accounts, sessions and books in PostgreSQL: back it up by pg_dump, "
+            "then copy the data directory while the server is stopped"
+        )
+    octets = make_backup(settings.data_dir, file)
     print(f"saved to {file} ({octets} octets). It holds every key: keep it where nobody else reads it.")
 
 

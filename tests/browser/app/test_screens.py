@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.app.conftest import AUTHENTICATOR, Kswifi
-from tests.support.app_page import AppPage, device
+from tests.support.app_page import PASSWORD, AppPage, device
 from tests.support.app_screens import check_layout, check_screen
 
 
@@ -108,6 +108,9 @@ def walk(app: AppPage, kswifi: Kswifi, look: str) -> list[str]:
     app.open("security").heading("Sign-in and security")
     app.sees("You are signed in on this device only.")
     app.button("Add a passkey")
+    again = page.locator("form", has=page.get_by_role("button", name="Add a passkey"))
+    again.get_by_label("Password").fill(PASSWORD)
+    again.get_by_role("button", name="Add a passkey").click()
     app.sees("Made")
     page.get_by_text("Change password", exact=True).click()
     page.get_by_text("Change phone number or email").click()

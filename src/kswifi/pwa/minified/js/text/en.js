@@ -1,4 +1,4 @@
-/*23c3b5ae8f43b243bb9b4e84c9f4ab07c0579aac03c38d4434617cc35c092b0f*/
+/*d768cb25bf38808180af7389711290342f3b70d7d433742230cb1d4b132bb26c*/
 var e=`
 back Back
 cancel Cancel
@@ -104,7 +104,7 @@ venues.
 title Free WiFi near you
 lead Kept on this phone, for when your data has ended.
 search Name or area
-none The operator has named no places yet. Cafés, schools and shops often have WiFi.
+none The operator has named no places yet.
 link Places with free WiFi
 
 welcome.
@@ -378,9 +378,9 @@ identifier Phone number or email
 identifier.hint Like 0803 123 4567
 password Password
 password.hint As you chose it
-password.new 8 characters or more. Three words are good.
+password.new 12 characters or more. Three words are good.
 new_password New password
-new_password.hint 8 characters or more. Three words are good.
+new_password.hint 12 characters or more. Three words are good.
 recovery_code Recovery code
 recovery_code.hint Six groups of four
 
@@ -444,6 +444,7 @@ alert.
 share {percent} % of your {size} session is used
 ends Your {size} session ends {day}
 finished Session finished: back to WiFi
+security The sign-in of your account changed, or a new device signed in. Was it you?
 
 update.
 ready A new version is here.
@@ -522,7 +523,7 @@ malformed_json This app is too old. Reload the page.
 malformed_request This app is too old. Reload the page.
 not_found There is nothing at this address.
 method_not_allowed This app is too old. Reload the page.
-weak_password This password is too easy to guess. Take 8 characters or more: three words are good.
+weak_password This password is too easy to guess. Take 12 characters or more: three words are good.
 already_registered This number or address has an account already. Sign in, or use your recovery code.
 wrong_credentials Phone number, email or password is wrong.
 wrong_recovery_code Phone number, email or recovery code is wrong.
@@ -570,9 +571,10 @@ phone_busy The phone is busy. One moment.
 lab_refused The lab phone refused it.
 no_waiting_list There is free data again: choose a session.
 database_busy Many people are here now. Try again in a moment.
+disk_full KSWiFi is short of space. Try again in half a minute.
+commit_unknown It is not sure whether this was done. It is tried again, and never done twice.
 database_damaged Something went wrong on our side. We are on it.
 line_frozen This line is stopped, because its phone was reported lost. Ask us.
-disk_full We have no room now. Try again in a few minutes: nothing was taken.
 database_disk Something went wrong on our side. We are on it.
 
 help.
@@ -589,7 +591,7 @@ activate.text Open the session and follow the steps for your phone: switch the K
 phone Does it work on every phone?
 phone.text You need a phone with eSIM: look under Can this phone? Phones take eSIMs only from certified operators, so a test set-up of KSWiFi may be refused.
 metered What is counted?
-metered.text Every byte both ways. 1 GB is 1,000,000,000 bytes. What you see is what the network reported, with the time of that report next to it.
+metered.text Every byte both ways. 1 GB is 1,000,000,000 bytes. What you see is what the network reported.
 end What happens at the end?
 end.text The network cuts the line at the last byte. KSWiFi itself stays reachable where the network can do that, so that you can choose the next stored session.
 pause Can I pause?
@@ -599,7 +601,7 @@ offline.text Seeing your sessions and what is left, with its age; checking their
 several Can I keep several sessions?
 several.text Yes, up to eight on an eSIM. Under eSIM you change their order, and choose whether the next one follows by itself. The eSIM is brought up to date on WiFi.
 pass How do I buy the pass?
-pass.text Choose Unlimited, see what it gives, and pay at the checkout. Receipts are kept there.
+pass.text Choose Unlimited, see what it gives, and pay at the checkout.
 alerts Am I told before it runs out?
 alerts.text At 50, 80 and 95 %, at the end, and a day before it ends. Under You: alerts, also when the app is closed.
 lost I lost my phone or password
