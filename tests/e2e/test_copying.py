@@ -82,7 +82,9 @@ def test_accounts_that_were_answered_survive_the_loss_of_the_disk(tmp_path: Path
     shutil.rmtree(tmp_path / "var")
     found = json.loads(run(environment, "restore-drill", str(copy), "--in", str(tmp_path), "--json"))
     assert found["wrong"] == []
-    assert "restored into" in run(environment, "restore", str(copy), "--latest")
+    run(environment, "restore", str(copy), "--latest", status=1)  # not confirmed
+    assert not (tmp_path / "var").exists()
+    assert "restored into" in run(environment, "restore", str(copy), "--latest", "--yes")
     server = start(environment, "serve")
     try:
         wait_for_server(environment["KSWIFI_METRICS_PORT"])

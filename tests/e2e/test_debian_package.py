@@ -154,7 +154,7 @@ def test_the_package_installs_serves_upgrades_and_keeps_data(tmp_path: Path) -> 
     debian.run(
         "sh", "-c", "mv /var/lib/kswifi /var/lib/lost && install -d -m 700 -o kswifi -g kswifi /var/lib/kswifi"
     )
-    debian.run("kswifi-admin", "restore", "/var/backups/kswifi/copy", "--latest")
+    debian.run("kswifi-admin", "restore", "/var/backups/kswifi/copy", "--latest", "--yes")
     with debian.serving(ports["metrics"]):
         pass
 

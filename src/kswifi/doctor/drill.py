@@ -7,9 +7,9 @@ from pathlib import Path
 
 from kswifi.books.verify import verify_book
 from kswifi.charging_records.projector import recorded_sequence
-from kswifi.data_directory.backup import restore
 from kswifi.data_directory.copying.restoring import restore_copy
 from kswifi.data_directory.layout import Installation
+from kswifi.data_directory.restore import restore
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.kernel.clock import Clock, monotonic_seconds
 from kswifi.ledger.inspect import verify
@@ -63,5 +63,5 @@ def _restore(source: Path, data_dir: Path) -> datetime | None:
     """Restore a copy (a directory) or a backup (a file); return the instant that a copy reaches to."""
     if source.is_dir():
         return restore_copy(source, data_dir).at
-    restore(source, data_dir)
+    restore(source, data_dir, lambda _contents: True)
     return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from kswifi.data_directory.backup import check_database, put_in_place, require_empty, restore_scratch
+from kswifi.data_directory.backup_reader import BACKUP_REFUSED, structure_of
 from kswifi.data_directory.copying.layout import (
     COPY_REFUSED,
     Generation,
@@ -17,6 +17,7 @@ from kswifi.data_directory.copying.layout import (
     stored_records,
 )
 from kswifi.data_directory.layout import Installation
+from kswifi.data_directory.restore import put_in_place, require_empty, restore_scratch
 from kswifi.kernel.files import OWNER_ONLY_DIRECTORY, OWNER_ONLY_FILE
 from kswifi.ledger.storage.journal import base_of, follow
 from kswifi.ledger.storage.snapshot import PREFIX as SNAPSHOT_PREFIX
@@ -48,7 +49,7 @@ def restore_copy(copy: Path, data_dir: Path) -> RestoredCopy:
     with restore_scratch(data_dir) as scratch:
         unpacked = scratch / "data"
         _build(Generation(copy, manifest.generation), manifest, unpacked)
-        put_in_place(copy, unpacked, data_dir)
+        put_in_place(unpacked, data_dir)
     return RestoredCopy(manifest.at, manifest.sequence)
 
 
@@ -64,7 +65,10 @@ def _build(generation: Generation, manifest: Manifest, data_dir: Path) -> None:
         # A snapshot that is ahead of the journal would say that the journal lost records.
         if int(snapshot.name.removeprefix(SNAPSHOT_PREFIX)) > manifest.sequence:
             snapshot.unlink()
-    check_database(installation.control_database)
+    if missing := [part.name for part in installation.parts_in_order if not part.exists()]:
+        raise COPY_REFUSED(f"{generation.folder} holds no whole installation: {', '.join(missing)} missing")
+    if damage := structure_of(installation.control_database):
+        raise BACKUP_REFUSED(f"control.db in {generation.folder} is damaged: {'; '.join(damage)}")
     with closing(SqliteJournalReader(installation.ledger_dir)) as reader:
         for _ in follow(reader, base_of(next(iter(reader.read(0, 1)), None))):
             pass
