@@ -34,10 +34,10 @@ _t: Final = caller_check.c
 
 @dataclass(frozen=True, slots=True)
 class CallerCode:
-    """A code that the customer's app shows now, and the name of the member of staff who asks for it."""
+    """A code that the customer's app shows now, and the member of staff who asks for it."""
 
     code: str
-    staff_name: str
+    staff_id: str
     expires_at: datetime
 
 
@@ -85,8 +85,8 @@ class CallerChecks:
         record(connection, member.operator, "callers check", user_id)
         return True
 
-    def codes_for(self, connection: Connection, user_id: str, names: dict[str, str]) -> list[CallerCode]:
-        """Return the codes that a customer's app shows now; ``names`` are the names of staff by id."""
+    def codes_for(self, connection: Connection, user_id: str) -> list[CallerCode]:
+        """Return the codes that a customer's app shows now."""
         now = transaction_instant(connection)
         query = select(caller_check).where(
             _t.user_id == user_id,
@@ -98,7 +98,7 @@ class CallerChecks:
         return [
             CallerCode(
                 self._code(user_id, row.staff_id, row.sent_at),
-                names.get(row.staff_id, "support"),
+                row.staff_id,
                 row.sent_at + CODE_LIFETIME,
             )
             for row in connection.execute(query)

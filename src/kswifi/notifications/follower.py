@@ -24,6 +24,7 @@ from kswifi.notifications.sql import notified_sequence, told_alert
 from kswifi.outbox.model import DomainEvent, Entry
 from kswifi.outbox.results import Done, Handler, JobResult, Refused
 from kswifi.outbox.service import EVENTS_TOPIC, enqueue, event_bounds, events_of_all
+from kswifi.sessions.disputes import ANSWERED
 from kswifi.sessions.errors import UnknownSessionError
 from kswifi.sessions.model import InternetSession, SessionState
 from kswifi.sessions.store import BALANCE_CHANGED, STATE_CHANGED, find_session
@@ -131,14 +132,16 @@ def _decide_on_some(connection: Connection) -> bool:
 
 
 def _decide(connection: Connection, event: DomainEvent) -> None:
-    if event.kind not in (BALANCE_CHANGED, STATE_CHANGED):
+    if event.kind not in (BALANCE_CHANGED, STATE_CHANGED, ANSWERED):
         return
     payload: Mapping[str, Any] = event.payload
     try:
         session = find_session(connection, payload["session_id"])
     except UnknownSessionError:
         return
-    if event.kind == BALANCE_CHANGED:
+    if event.kind == ANSWERED:
+        _send(connection, session, Alert(AlertKind.ANSWERED), str(payload["dispute_id"]))
+    elif event.kind == BALANCE_CHANGED:
         if session.state in _ON_THE_CARD:
             _tell(connection, session, list(shares_passed(payload["used"], session.allowance_octets)))
     elif payload["state"] == SessionState.EXHAUSTED:
@@ -167,12 +170,17 @@ def _tell(connection: Connection, session: InternetSession, alerts: list[Alert])
             fresh = alert
     if fresh is None or not wishes_of(connection, session.user_id).wants(fresh):
         return
-    message = _message(session, fresh)
+    _send(connection, session, fresh, f"{session.session_id}:{fresh.name}")
+
+
+def _send(connection: Connection, session: InternetSession, alert: Alert, name: str) -> None:
+    """Enqueue the message of an alert for each device of the session's owner; once for each ``name``."""
+    message, now = _message(session, alert), transaction_instant(connection)
     for subscription in subscriptions_of(connection, session.user_id):
         enqueue(
             connection,
             kind=PUSH,
-            key=f"push:{session.session_id}:{fresh.name}:{subscription.subscription_id}",
+            key=f"push:{name}:{subscription.subscription_id}",
             payload={
                 "subscription_id": subscription.subscription_id,
                 "message": message,

@@ -20,6 +20,8 @@ class AlertKind(StrEnum):
     SHARE = "share"
     FINISHED = "finished"
     ENDS = "ends"
+    ANSWERED = "answered"
+    """Support has answered a dispute: an alert that everybody gets."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,8 @@ from sqlalchemy import Connection, select
 from kswifi.desk.audit import actions, verify_trail
 from kswifi.desk.callers import CallerCode
 from kswifi.desk.errors import LAST_FOUNDER, STAFF_EXISTS, STAFF_NAME_INVALID, UNKNOWN_STAFF
+from kswifi.desk.incidents import current
+from kswifi.desk.notices import notices_of
 from kswifi.desk.roles import Role
 from kswifi.desk.staff import add_member, disable, invite_again, members, set_role
 from kswifi.esim.lines.service import find_esim
@@ -26,7 +28,7 @@ HERE = f"/customers/{ADA}"
 
 async def _codes(console: Console) -> list[CallerCode]:
     def look(connection: Connection) -> list[CallerCode]:
-        return console.services.callers.codes_for(connection, ADA, {})
+        return console.services.callers.codes_for(connection, ADA)
 
     return await console.road.database.read(look)
 
@@ -194,3 +196,22 @@ async def test_only_the_demo_lets_people_in_without_a_passkey(tmp_path: Path, de
         answer = await client.post("/sign-in/demo", data={"role": "support"})
         assert answer.status_code == (303 if demo else 404)
         assert (await client.get("/")).status_code == (200 if demo else 303)
+
+
+async def test_the_app_shows_incidents_frozen_lines_and_the_code_for_support(tmp_path: Path) -> None:
+    async with open_console(tmp_path) as console, console.desk(Role.SUPPORT) as desk:
+
+        async def kinds() -> list[str]:
+            look = partial(notices_of, callers=console.services.callers, user_id=ADA)
+            return [str(it.kind) for it in await console.road.database.read(look)]
+
+        assert await kinds() == []
+        await desk.post("/incidents", {"words": "Slow in Lagos"})
+        await desk.post(f"{HERE}/lost-phone", {"reason": "stolen"})
+        await console.road.settle()
+        await desk.post(f"{HERE}/caller")
+        assert await kinds() == ["caller_code", "frozen", "incident"]
+        (running,) = await console.road.database.read(current)
+        await desk.post(f"/incidents/{running.incident_id}/end")
+        console.road.clock.advance(timedelta(minutes=10))
+        assert await kinds() == ["frozen"]

@@ -1,4 +1,4 @@
-/*727f7b4a354c5c642d218cc3875d4f8fd67ba8c4fd1086ee06babbfa516c6e93*/
+/*d759dc9b18ee22ff6868f0008d1703b646cfdbe1cf10ecfe354e98f33fd81ed6*/
 var e=`
 back Back
 cancel Cancel
@@ -309,6 +309,7 @@ all All of it
 words What is wrong?
 send Send it
 said You wrote, {at}:
+answer We answered, {at}:
 
 receipt.
 title Receipt
@@ -434,6 +435,7 @@ server.what Your phone number or email, and how much of each session is used. Ne
 held {size} on this device
 
 alert.
+answered Support has answered what you wrote about your session.
 share {percent} % of your {size} session is used
 ends Your {size} session ends {day}
 finished Session finished: back to WiFi
@@ -689,6 +691,10 @@ title KSWiFi on your home screen
 lead It opens at one tap, also offline, and your phone keeps its data longer.
 apple In Safari press Share, then Add to Home Screen. Then it opens offline, and your phone keeps its data longer.
 button Install the app
+
+notice.
+frozen Support has stopped your line. Call support to have it opened again.
+caller_code {who} of support asks for this code: {code}. Read it out only if you called us yourself.
 
 trouble.
 full Your phone has no space left. The app works, but forgets what is new when you close it. Free some space.

@@ -310,6 +310,7 @@ export default `
     words What is wrong?
     send Send it
     said You wrote, {at}:
+    answer We answered, {at}:
 
   receipt.
     title Receipt
@@ -435,6 +436,7 @@ export default `
     held {size} on this device
 
   alert.
+    answered Support has answered what you wrote about your session.
     share {percent} % of your {size} session is used
     ends Your {size} session ends {day}
     finished Session finished: back to WiFi
@@ -690,6 +692,10 @@ export default `
     lead It opens at one tap, also offline, and your phone keeps its data longer.
     apple In Safari press Share, then Add to Home Screen. Then it opens offline, and your phone keeps its data longer.
     button Install the app
+
+  notice.
+    frozen Support has stopped your line. Call support to have it opened again.
+    caller_code {who} of support asks for this code: {code}. Read it out only if you called us yourself.
 
   trouble.
     full Your phone has no space left. The app works, but forgets what is new when you close it. Free some space.

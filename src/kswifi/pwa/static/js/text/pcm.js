@@ -309,6 +309,7 @@ export default `
     words Wetin no correct?
     send Send am
     said You write, {at}:
+    answer We answer, {at}:
 
   receipt.
     title Receipt
@@ -434,6 +435,7 @@ export default `
     held {size} dey this device
 
   alert.
+    answered Support don answer wetin you write about your session.
     share You don use {percent} % of your {size} session
     ends Your {size} session go end {day}
     finished Session don finish: go back to WiFi
@@ -689,6 +691,10 @@ export default `
     lead E go open with one tap, even without network, and your phone go keep the data longer.
     apple For Safari press Share, then Add to Home Screen. Then e go open without network, and your phone go keep the data longer.
     button Install the app
+
+  notice.
+    frozen Support don stop your line. Call support make dem open am again.
+    caller_code {who} for support dey ask for this code: {code}. Talk am only if na you call us.
 
   trouble.
     full Space don finish for your phone. The app dey work, but e go forget wetin new when you close am. Free some space.
