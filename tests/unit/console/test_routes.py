@@ -124,6 +124,7 @@ async def test_requests_from_other_origins_and_names_are_refused(tmp_path: Path)
         assert (await desk.client.get("/", headers={"Host": "evil.example"})).status_code == 421
         answer = await desk.get("/")
         policy = answer.headers["content-security-policy"]
+        assert answer.headers["referrer-policy"] == "same-origin"  # a browser names the origin of its forms then
         assert "script-src 'self'" in policy
         assert "unsafe" not in policy
         assert "style=" not in answer.text
