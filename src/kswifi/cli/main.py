@@ -29,8 +29,10 @@ from kswifi.cli.inspect import ledger_app, package_app
 from kswifi.cli.money.books import books_app
 from kswifi.cli.money.budget import budget_app, plan
 from kswifi.cli.money.payments import payments_app
+from kswifi.cli.money.venues import venues_app
 from kswifi.cli.money.vouchers import vouchers_app
 from kswifi.cli.output import write_any_text
+from kswifi.cli.providers import providers_app
 from kswifi.cli.provisioning.card import card_app
 from kswifi.cli.provisioning.delivery import delivery_app
 from kswifi.cli.provisioning.operators import operators_app
@@ -60,9 +62,11 @@ app.add_typer(cdr_app, name="cdr")
 app.add_typer(books_app, name="books")
 app.add_typer(budget_app, name="budget")
 app.add_typer(vouchers_app, name="vouchers")
+app.add_typer(venues_app, name="venues")
 app.add_typer(accounts_app, name="accounts")
 app.command()(plan)
 app.add_typer(payments_app, name="payments")
+app.add_typer(providers_app, name="providers")
 app.add_typer(euicc_app, name="euicc")
 app.add_typer(lpa_app, name="lpa")
 app.add_typer(profile_app, name="profile")
@@ -203,21 +207,32 @@ def demo(
     sessions: Annotated[
         int, typer.Option(min=1, max=5, help="So many of the offer on one eSIM, spent in a changed order.")
     ] = 1,
+    gift: Annotated[bool, typer.Option("--gift", help="Give half of the session to a second phone.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line instead.")] = False,
 ) -> None:
     """Run all steps of one session, from WiFi download to cut-off, in a fresh data directory."""
     from kswifi.cli.demo import run_demo
+    from kswifi.cli.demo_people import run_gift_demo
 
+    if gift:
+        raise SystemExit(run_gift_demo(offer, as_json=as_json))
     raise SystemExit(run_demo(offer, sessions=sessions, as_json=as_json))
 
 
 @app.command()
 def backup(file: Annotated[Path, typer.Argument(help="Where to write it; must not exist yet.")]) -> None:
     """Save all data that must not be lost (keys, ledger, cards) into one file, also while KSWiFi runs."""
+    from kswifi.data_directory.backup import BACKUP_REFUSED
     from kswifi.data_directory.backup import backup as make_backup
     from kswifi.settings import load_settings
 
-    octets = make_backup(load_settings().data_dir, file)
+    settings = load_settings()
+    if settings.database_url is not None:
+        raise BACKUP_REFUSED(
+            "KSWIFI_DATABASE_URL keeps accounts, sessions and books in PostgreSQL: back it up by pg_dump, "
+            "then copy the data directory while the server is stopped"
+        )
+    octets = make_backup(settings.data_dir, file)
     print(f"saved to {file} ({octets} octets). It holds every key: keep it where nobody else reads it.")
 
 

@@ -24,6 +24,7 @@ from kswifi.providers.payments.registry import GATEWAYS, GatewayOptions
 from kswifi.rsp.access_rules import CarrierApp
 from kswifi.settings.charging import ChargingSettings
 from kswifi.settings.connections import ConnectionSettings
+from kswifi.settings.data_providers import DataProviderSettings
 from kswifi.settings.described import PREFIX as PREFIX
 from kswifi.settings.diameter import DiameterSettings
 from kswifi.settings.disk import DiskSettings
@@ -57,6 +58,7 @@ class Settings(
     DiameterSettings,
     ChargingSettings,
     ConnectionSettings,
+    DataProviderSettings,
     DiskSettings,
     EdgeSettings,
     FreeDataSettings,
@@ -71,6 +73,13 @@ class Settings(
 
     # Where and how it runs
     data_dir: Annotated[Path, Field(description="Databases, keys, and the lab's own folder.")] = Path("var")
+    database_url: Annotated[
+        SecretStr | None,
+        Field(
+            description="The control plane's database: postgresql://USER:PASSWORD@HOST/NAME. Without it, a file of "
+            "SQLite in the data directory."
+        ),
+    ] = None
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="What is logged.")] = (
         "info"
     )

@@ -143,7 +143,7 @@ async def test_a_large_or_odd_form_is_refused(tmp_path: Path) -> None:
             "/lines/nothing",
             "/payments/none",
             "/disputes/none",
-            "/nowhere",
+            "/no-such-page",
             "/audit?before=x",
         ):
             assert (await desk.get(path)).status_code in (200, 404), path

@@ -5,7 +5,7 @@ import { t } from "../i18n.js";
 import { Intent } from "../intent.js";
 import { want } from "../outbox.js";
 import { useEffect, useState } from "../state.js";
-import { actions } from "../store.js";
+import { actions, reachable } from "../store.js";
 import { html, Icon } from "../ui.js";
 
 /** @typedef {{starts_at: string, octets: number}} Hour */
@@ -54,6 +54,9 @@ function Chart({ rows }) {
 /** @typedef {{words: string, created_at: string}} Said */
 
 /** Say that something is wrong with the statement; without a network it is kept and sent later. */
+/** What support answered. @param {{one: {answer: string, answered_at: string}}} props */
+const Answer = ({ one }) => html`<br /><b>${t("dispute.answer", { at: when(Date.parse(one.answered_at)) })}</b><br />${one.answer}`;
+
 /** @param {{session_id: string, hours: Hour[]}} props */
 function Dispute({ session_id, hours }) {
   const path = `/api/v1/sessions/${session_id}/disputes`;
@@ -65,7 +68,7 @@ function Dispute({ session_id, hours }) {
         ({ disputes }) => setSaid(disputes),
         () => {},
       );
-  }, [path, waits?.key]);
+  }, [path, waits?.key, reachable.value]);
   /** @param {SubmitEvent} event */
   const send = (event) => {
     event.preventDefault();
@@ -96,7 +99,7 @@ function Dispute({ session_id, hours }) {
         html`<ul class="stack">
           ${said.map(
             (one) => html`<li class="small"><b>${t("dispute.said", { at: when(Date.parse(one.created_at)) })}</b><br />${one.words}
-              ${one.answer && html`<br /><b>${t("dispute.answer", { at: when(Date.parse(one.answered_at)) })}</b><br />${one.answer}`}</li>`,
+              ${one.answer && html`<${Answer} one=${one} />`}</li>`,
           )}
         </ul>`
       }
@@ -124,7 +127,7 @@ export default function Statement({ session_id, used_octets }) {
     };
     ask().catch(() => {});
     return () => clearTimeout(later);
-  }, [session_id, used_octets]);
+  }, [session_id, used_octets, reachable.value]);
   if (!hours.length) return null;
   const rows = history(hours, by);
   const most = Math.max(...rows.map((one) => one.octets));
