@@ -1,6 +1,6 @@
 """Who is calling: a six-digit code in the customer's app, before support sees or does anything for a caller.
 
-The code is a keyed digest of the request, so that it is not stored: the server computes it for the app at each request.
+The code is a keyed digest of the request and is not stored: the server computes it whenever the app asks.
 """
 
 import hmac

@@ -51,12 +51,12 @@ function Chart({ rows }) {
   </svg>`;
 }
 
-/** @typedef {{words: string, created_at: string}} Said */
+/** @typedef {{words: string, created_at: string, answer: string | null, answered_at: string | null}} Said */
+
+/** What support answered. @param {{one: Said}} props */
+const Answer = ({ one }) => html`<br /><b>${t("dispute.answer", { at: when(Date.parse(one.answered_at ?? "")) })}</b><br />${one.answer}`;
 
 /** Say that something is wrong with the statement; without a network it is kept and sent later. */
-/** What support answered. @param {{one: {answer: string, answered_at: string}}} props */
-const Answer = ({ one }) => html`<br /><b>${t("dispute.answer", { at: when(Date.parse(one.answered_at)) })}</b><br />${one.answer}`;
-
 /** @param {{session_id: string, hours: Hour[]}} props */
 function Dispute({ session_id, hours }) {
   const path = `/api/v1/sessions/${session_id}/disputes`;
