@@ -34,10 +34,9 @@ _t: Final = caller_check.c
 
 @dataclass(frozen=True, slots=True)
 class CallerCode:
-    """A code that the customer's app shows now, and the member of staff who asks for it."""
+    """A code that the customer's app shows now."""
 
     code: str
-    staff_id: str
     expires_at: datetime
 
 
@@ -98,7 +97,6 @@ class CallerChecks:
         return [
             CallerCode(
                 self._code(user_id, row.staff_id, row.sent_at),
-                row.staff_id,
                 row.sent_at + CODE_LIFETIME,
             )
             for row in connection.execute(query)

@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import Connection, select
 
 from kswifi.desk.callers import CallerChecks
 from kswifi.desk.incidents import current
-from kswifi.desk.sql import staff
 from kswifi.esim.sql import esim
+
+_FROZEN: Final = "Support has stopped your line. Call support to have it opened again."
+_CODE: Final = "Support asks for this code: {}. Read it out only if you have called support yourself."
 
 
 class NoticeKind(StrEnum):
@@ -22,10 +25,10 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One notice; ``words`` are of an incident, ``code`` is of a caller check, ``at`` is its beginning or end."""
+    """One notice: ``words`` for the customer, the ``code`` of a caller check, and since (a code: until) when."""
 
     kind: NoticeKind
-    words: str | None = None
+    words: str
     code: str | None = None
     at: datetime | None = None
 
@@ -33,11 +36,8 @@ class Notice:
 def notices_of(connection: Connection, callers: CallerChecks, user_id: str) -> list[Notice]:
     """Return the notices for a customer, the most urgent first."""
     codes = callers.codes_for(connection, user_id)
-    names = (
-        {it.staff_id: it.name for it in connection.execute(select(staff.c.staff_id, staff.c.name))} if codes else {}
-    )
-    found = [Notice(NoticeKind.CALLER_CODE, names.get(it.staff_id), it.code, it.expires_at) for it in codes]
+    found = [Notice(NoticeKind.CALLER_CODE, _CODE.format(it.code), it.code, it.expires_at) for it in codes]
     query = select(esim.c.esim_id).where(esim.c.user_id == user_id, esim.c.frozen).limit(1)
     if connection.scalar(query) is not None:
-        found.append(Notice(NoticeKind.FROZEN))
+        found.append(Notice(NoticeKind.FROZEN, _FROZEN))
     return found + [Notice(NoticeKind.INCIDENT, it.words, None, it.begun_at) for it in current(connection)]

@@ -134,7 +134,7 @@ class NoticeView(ResponseBody):
         NoticeKind,
         Field(description="incident: a disturbance; frozen: support has stopped a line; caller_code: see `code`."),
     ]
-    words: Annotated[str | None, Field(description="Of an incident; of a caller code, who at support asks for it.")]
+    words: Annotated[str, Field(description="What to show, in English.")]
     code: Annotated[str | None, Field(description="Read it out only if you have called support yourself.")]
     at: Annotated[Instant | None, Field(description="Since when; of a caller code, until when.")]
 

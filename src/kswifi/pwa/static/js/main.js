@@ -8,7 +8,7 @@ import { arrive, route, wish } from "./router.js";
 import Home from "./screens/home.js";
 import { SCREENS } from "./screens/index.js";
 import { signal, useEffect, useState } from "./state.js";
-import { account, connect, connection, environment, load, loadVenues, notices, portal, reachable, ready, say, toasts } from "./store.js";
+import { account, connect, connection, environment, load, loadVenues, portal, reachable, ready, say, toasts } from "./store.js";
 import { html, Icon, Note } from "./ui.js";
 
 /** @type {import("./state.js").Signal<Record<string, any>>} */
@@ -75,15 +75,6 @@ const Trouble = () => html`
   ${portal.value && html`<${Note} kind="warning" icon="wifi" live><b>${t("trouble.portal")}</b> ${t("trouble.portal_lead")}<//>`}
 `;
 
-/** What the operator tells now: a disturbance, a line that support has stopped, the code for a call to support. */
-const Notices = () => html`<div role="status">
-  ${notices.value.map(
-    (one) => html`<${Note} kind="warning" key=${one.kind + one.at}>
-      ${one.kind === "incident" ? one.words : t(`notice.${one.kind}`, { code: one.code, who: one.words })}
-    <//>`,
-  )}
-</div>`;
-
 function App() {
   const name = asked();
   const { id } = route.value;
@@ -118,7 +109,6 @@ function App() {
         <${Connection} />
       </header>
       <${Trouble} />
-      <${Notices} />
       <main class="page" id="main">
         ${ready.value && Screen && html`<${Screen} key=${shown + id} id=${id} />`}
         ${missing && html`<p>${t("problem.offline")}</p><button class="btn wide" onClick=${() => location.reload()}>${t("again")}</button>`}

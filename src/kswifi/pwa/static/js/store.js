@@ -7,7 +7,7 @@ import { speak, t } from "./i18n.js";
 import { computed, effect, signal } from "./state.js";
 import { onTabs, tellTabs } from "./tabs.js";
 
-/** @import {Account, Action, Activity, Environment, FreeAllowance, InternetSession, Notice, Offer, Pass} from "./types.d.ts" */
+/** @import {Account, Action, Activity, Environment, FreeAllowance, InternetSession, Offer, Pass} from "./types.d.ts" */
 /** @import {PhoneStatus, Preferences, Progress, Toast} from "./types.d.ts" */
 /** @template T @typedef {import("./state.js").Signal<T>} Signal */
 
@@ -23,7 +23,6 @@ export const ready = signal(false);
 /** @type {Signal<Activity[]>} */ export const activity = signal([]);
 /** @type {Signal<Record<string, Progress>>} */ export const progress = signal({});
 /** @type {Signal<FreeAllowance | null>} */ export const free = signal(null);
-/** What the operator has to tell now. @type {Signal<Notice[]>} */ export const notices = signal([]);
 /** @type {Signal<Pass | null>} */ export const pass = signal(null);
 /** @type {Signal<PhoneStatus | null>} */ export const phone = signal(null);
 /** Whether something waits for an eSIM that the card does not use. */
@@ -218,15 +217,17 @@ export async function loadOrders() {
 
 /** Counts the looks at the server. */
 export const asked = signal(0);
+/** Whether the operator's notices are shown. */
+let shown = false;
 let refreshing = /** @type {Promise<void> | null} */ (null);
 /** Load everything that can have changed. Calls at the same time share one. */
 export const refresh = () =>
   (refreshing ??= (async () => {
     const began = performance.now();
     try {
-      const { sessions: list, free: allowance, notices: news } = await api.read("/api/v1/sessions");
+      const { sessions: list, free: allowance, notices } = await api.read("/api/v1/sessions");
+      if (notices?.[0] || shown) shown = (await import("./notices.js")).show(notices);
       free.value = allowance ?? null;
-      notices.value = news ?? [];
       const newer = (/** @type {InternetSession} */ one) => (told.get(one.session_id) ?? 0) > began;
       const kept = sessions.peek().filter(newer);
       const rest = list.map(fromServer).filter((/** @type {InternetSession} */ one) => !newer(one));
@@ -280,7 +281,7 @@ export async function signedIn(login) {
 function clear() {
   api.setCsrf("");
   account.value = asOf.value = pass.value = free.value = ordering.value = null;
-  sessions.value = actions.value = activity.value = notices.value = [];
+  sessions.value = actions.value = activity.value = [];
   progress.value = profiles.value = cardOrder.value = {};
   esimOff.value = false;
 }

@@ -177,7 +177,7 @@ export interface FreeRefusal {
 /** What the operator has to tell now. */
 export interface Notice {
   kind: "incident" | "frozen" | "caller_code";
-  words: string | null;
+  words: string;
   code: string | null;
   at: string | null;
 }

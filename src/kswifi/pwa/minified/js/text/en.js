@@ -1,4 +1,4 @@
-/*f1719c17df3c9c9ff6866d4f88664839414c5a8f9609eb34c7cdb135812a3f52*/
+/*c45efbfdbb819a5a13530151d94bd1374784a7f58918fc24bcca510b6fecedff*/
 var e=`
 back Back
 cancel Cancel
@@ -316,7 +316,6 @@ all All of it
 words What is wrong?
 send Send it
 said You wrote, {at}:
-answer We answered, {at}:
 
 receipt.
 title Receipt
@@ -379,9 +378,9 @@ identifier Phone number or email
 identifier.hint Like 0803 123 4567
 password Password
 password.hint As you chose it
-password.new 8 characters or more. Three words are good.
+password.new 12 characters or more. Three words are good.
 new_password New password
-new_password.hint 8 characters or more. Three words are good.
+new_password.hint 12 characters or more. Three words are good.
 recovery_code Recovery code
 recovery_code.hint Six groups of four
 
@@ -442,10 +441,10 @@ server.what Your phone number or email, and how much of each session is used. Ne
 held {size} on this device
 
 alert.
-answered Support has answered what you wrote about your session.
 share {percent} % of your {size} session is used
 ends Your {size} session ends {day}
 finished Session finished: back to WiFi
+security The sign-in of your account changed, or a new device signed in. Was it you?
 
 update.
 ready A new version is here.
@@ -525,7 +524,7 @@ malformed_json This app is too old. Reload the page.
 malformed_request This app is too old. Reload the page.
 not_found There is nothing at this address.
 method_not_allowed This app is too old. Reload the page.
-weak_password This password is too easy to guess. Take 8 characters or more: three words are good.
+weak_password This password is too easy to guess. Take 12 characters or more: three words are good.
 already_registered This number or address has an account already. Sign in, or use your recovery code.
 wrong_credentials Phone number, email or password is wrong.
 wrong_recovery_code Phone number, email or recovery code is wrong.
@@ -702,10 +701,6 @@ title KSWiFi on your home screen
 lead It opens at one tap, also offline, and your phone keeps its data longer.
 apple In Safari press Share, then Add to Home Screen. Then it opens offline, and your phone keeps its data longer.
 button Install the app
-
-notice.
-frozen Support has stopped your line. Call support to have it opened again.
-caller_code {who} of support asks for this code: {code}. Read it out only if you called us yourself.
 
 trouble.
 full Your phone has no space left. The app works, but forgets what is new when you close it. Free some space.

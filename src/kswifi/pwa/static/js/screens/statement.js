@@ -51,10 +51,7 @@ function Chart({ rows }) {
   </svg>`;
 }
 
-/** @typedef {{words: string, created_at: string, answer: string | null, answered_at: string | null}} Said */
-
-/** What support answered. @param {{one: Said}} props */
-const Answer = ({ one }) => html`<br /><b>${t("dispute.answer", { at: when(Date.parse(one.answered_at ?? "")) })}</b><br />${one.answer}`;
+/** @typedef {{words: string, created_at: string, answer: string | null}} Said */
 
 /** Say that something is wrong with the statement; without a network it is kept and sent later. */
 /** @param {{session_id: string, hours: Hour[]}} props */
@@ -98,8 +95,7 @@ function Dispute({ session_id, hours }) {
         said.length > 0 &&
         html`<ul class="stack">
           ${said.map(
-            (one) => html`<li class="small"><b>${t("dispute.said", { at: when(Date.parse(one.created_at)) })}</b><br />${one.words}
-              ${one.answer && html`<${Answer} one=${one} />`}</li>`,
+            (one) => html`<li class="small"><b>${t("dispute.said", { at: when(Date.parse(one.created_at)) })}</b><br />${one.words}${one.answer && html`<br />→ ${one.answer}`}</li>`,
           )}
         </ul>`
       }

@@ -307,7 +307,7 @@ export default `
     day By day
     when When
     dispute Something wrong with it?
-    dispute_lead This is what the network reported, hour by hour: each figure can be checked. Write what is wrong, and it is looked into.
+    dispute_lead The network reported this, hour by hour. Write what is wrong: we answer here.
     save Save the statement
     week By week
     week_of Week of {day}
@@ -317,7 +317,6 @@ export default `
     words What is wrong?
     send Send it
     said You wrote, {at}:
-    answer We answered, {at}:
 
   receipt.
     title Receipt
@@ -380,9 +379,9 @@ export default `
     identifier.hint Like 0803 123 4567
     password Password
     password.hint As you chose it
-    password.new 8 characters or more. Three words are good.
+    password.new 12 characters or more. Three words are good.
     new_password New password
-    new_password.hint 8 characters or more. Three words are good.
+    new_password.hint 12 characters or more. Three words are good.
     recovery_code Recovery code
     recovery_code.hint Six groups of four
 
@@ -443,10 +442,10 @@ export default `
     held {size} on this device
 
   alert.
-    answered Support has answered what you wrote about your session.
     share {percent} % of your {size} session is used
     ends Your {size} session ends {day}
     finished Session finished: back to WiFi
+    security The sign-in of your account changed, or a new device signed in. Was it you?
 
   update.
     ready A new version is here.
@@ -526,7 +525,7 @@ export default `
     malformed_request This app is too old. Reload the page.
     not_found There is nothing at this address.
     method_not_allowed This app is too old. Reload the page.
-    weak_password This password is too easy to guess. Take 8 characters or more: three words are good.
+    weak_password This password is too easy to guess. Take 12 characters or more: three words are good.
     already_registered This number or address has an account already. Sign in, or use your recovery code.
     wrong_credentials Phone number, email or password is wrong.
     wrong_recovery_code Phone number, email or recovery code is wrong.
@@ -566,7 +565,7 @@ export default `
     package_not_ready The session is being prepared. One moment.
     package_digest_mismatch The download was damaged. It is fetched again.
     not_cancellable This session has been used, so it cannot be given back.
-    too_many_disputes You have written about this session many times. We answer what is there first.
+    too_many_disputes We answer what you wrote first.
     unknown_esim There is no such eSIM of yours.
     esim_numbers_used_up No new eSIMs are left for now. We are getting more.
     illegal_profile_transition The eSIM has moved on meanwhile. Look again.
@@ -703,10 +702,6 @@ export default `
     lead It opens at one tap, also offline, and your phone keeps its data longer.
     apple In Safari press Share, then Add to Home Screen. Then it opens offline, and your phone keeps its data longer.
     button Install the app
-
-  notice.
-    frozen Support has stopped your line. Call support to have it opened again.
-    caller_code {who} of support asks for this code: {code}. Read it out only if you called us yourself.
 
   trouble.
     full Your phone has no space left. The app works, but forgets what is new when you close it. Free some space.

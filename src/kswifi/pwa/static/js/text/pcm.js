@@ -306,7 +306,7 @@ export default `
     day By day
     when When
     dispute Something no correct?
-    dispute_lead Na wetin network report be this, hour by hour: dem fit check every figure. Write wetin no correct, we go look am.
+    dispute_lead Na wetin network report be this, hour by hour. Write wetin no correct: we go answer here.
     save Save the statement
     week By week
     week_of Week of {day}
@@ -316,7 +316,6 @@ export default `
     words Wetin no correct?
     send Send am
     said You write, {at}:
-    answer We answer, {at}:
 
   receipt.
     title Receipt
@@ -379,9 +378,9 @@ export default `
     identifier.hint Like 0803 123 4567
     password Password
     password.hint The one wey you choose
-    password.new 8 letters or more. Three words good.
+    password.new 12 letters or more. Three words good.
     new_password New password
-    new_password.hint 8 letters or more. Three words good.
+    new_password.hint 12 letters or more. Three words good.
     recovery_code Recovery code
     recovery_code.hint Six groups of four
 
@@ -442,10 +441,10 @@ export default `
     held {size} dey this device
 
   alert.
-    answered Support don answer wetin you write about your session.
     share You don use {percent} % of your {size} session
     ends Your {size} session go end {day}
     finished Session don finish: go back to WiFi
+    security Your account sign-in change, or new device don sign in. Na you?
 
   update.
     ready New version don land.
@@ -525,7 +524,7 @@ export default `
     malformed_request This app don old. Load the page again.
     not_found Nothing dey this address.
     method_not_allowed This app don old. Load the page again.
-    weak_password This password too easy. Use 8 letters or more: three words good.
+    weak_password This password too easy. Use 12 letters or more: three words good.
     already_registered This number or address get account already. Sign in, or use your recovery code.
     wrong_credentials Phone number, email or password no correct.
     wrong_recovery_code Phone number, email or recovery code no correct.
@@ -565,7 +564,7 @@ export default `
     package_not_ready We dey prepare the session. Wait small.
     package_digest_mismatch The download spoil. We go fetch am again.
     not_cancellable You don use from this session, so you no fit return am.
-    too_many_disputes You don write plenty about this session. We go answer those ones first.
+    too_many_disputes We go answer wetin you don write first.
     unknown_esim You no get that eSIM.
     esim_numbers_used_up New eSIM don finish for now. We dey get more.
     illegal_profile_transition The eSIM don move. Look again.
@@ -702,10 +701,6 @@ export default `
     lead E go open with one tap, even without network, and your phone go keep the data longer.
     apple For Safari press Share, then Add to Home Screen. Then e go open without network, and your phone go keep the data longer.
     button Install the app
-
-  notice.
-    frozen Support don stop your line. Call support make dem open am again.
-    caller_code {who} for support dey ask for this code: {code}. Talk am only if na you call us.
 
   trouble.
     full Space don finish for your phone. The app dey work, but e go forget wetin new when you close am. Free some space.
