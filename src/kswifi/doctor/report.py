@@ -29,7 +29,7 @@ async def examine(settings: Settings, clock: Clock) -> list[Finding]:
     found += [
         check_certificates(settings, installation, now),
         check_peers(server, settings),
-        check_providers(settings),
+        check_providers(settings, now),
     ]
     return found
 

@@ -95,7 +95,8 @@ function Dispute({ session_id, hours }) {
         said.length > 0 &&
         html`<ul class="stack">
           ${said.map(
-            (one) => html`<li class="small"><b>${t("dispute.said", { at: when(Date.parse(one.created_at)) })}</b><br />${one.words}${one.answer && html`<br />→ ${one.answer}`}</li>`,
+            (one) =>
+              html`<li class="small"><b>${t("dispute.said", { at: when(Date.parse(one.created_at)) })}</b><br />${one.words}${one.answer && html`<br />→ ${one.answer}`}</li>`,
           )}
         </ul>`
       }
