@@ -53,6 +53,9 @@ function Chart({ rows }) {
 
 /** @typedef {{words: string, created_at: string, answer: string | null}} Said */
 
+/** @param {Said} one */
+const answer = (one) => one.answer && html`<br />→ ${one.answer}`;
+
 /** Say that something is wrong with the statement; without a network it is kept and sent later. */
 /** @param {{session_id: string, hours: Hour[]}} props */
 function Dispute({ session_id, hours }) {
@@ -96,7 +99,7 @@ function Dispute({ session_id, hours }) {
         html`<ul class="stack">
           ${said.map(
             (one) =>
-              html`<li class="small"><b>${t("dispute.said", { at: when(Date.parse(one.created_at)) })}</b><br />${one.words}${one.answer && html`<br />→ ${one.answer}`}</li>`,
+              html`<li class="small"><b>${t("dispute.said", { at: when(Date.parse(one.created_at)) })}</b><br />${one.words}${answer(one)}</li>`,
           )}
         </ul>`
       }
