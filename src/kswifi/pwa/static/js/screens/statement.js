@@ -99,7 +99,8 @@ function Dispute({ session_id, hours }) {
         html`<ul class="stack">
           ${said.map(
             (one) =>
-              html`<li class="small"><b>${t("dispute.said", { at: when(Date.parse(one.created_at)) })}</b><br />${one.words}${answer(one)}</li>`,
+              html`<li class="small"><b>${t("dispute.said", { at: when(Date.parse(one.created_at)) })}</b><br />${one.words}
+                ${answer(one)}</li>`,
           )}
         </ul>`
       }
