@@ -69,6 +69,10 @@ _FILES: Final = {
 }
 
 
+_STATUSES: Final = {"unknown_dispute": 404, "dispute_answered_already": 409}
+"""The HTTP status of refusals that only the console meets."""
+
+
 def create_console(services: ConsoleServices) -> Starlette:
     """Return the application for these services."""
     routes: list[BaseRoute] = [_route(page, services) for page in PAGES]
@@ -124,8 +128,9 @@ async def _signed_in(request: Request, services: ConsoleServices) -> SignedInSta
 
 def _refusal(visit: Visit, error: KswifiError) -> Response:
     """Return a page that says what was refused, in the console's own look."""
-    status = error.refusal.status if isinstance(error, RefusedError) else None
-    answer = visit.page("refused.html", status or STATUS_OF_CODE.get(error.code, 400), words=error.message)
+    own = error.refusal.status if isinstance(error, RefusedError) else None
+    status = own or STATUS_OF_CODE.get(error.code) or _STATUSES.get(error.code, 400)
+    answer = visit.page("refused.html", status, words=error.message)
     answer.headers["cache-control"] = "no-store"
     return answer
 
