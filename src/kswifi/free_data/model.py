@@ -67,6 +67,8 @@ class FreeGrant:
     spent_kobo: int
     ordered_on: str
     ended_at: datetime | None
+    bundle_kobo: int | None = None
+    """The cost of the provider's bundles for it, reserved at the order; None where used octets are paid for."""
 
     @property
     def withheld_octets(self) -> int:
@@ -139,6 +141,8 @@ def money_of(grant: FreeGrant, used_octets: int, open_octets: int) -> Money:
     Never more than was reserved: octets that another user transferred to the session were paid for by their own
     grant.
     """
+    if grant.bundle_kobo is not None:  # its bundles are paid for when they are bought, used or not
+        return Money(grant.spent_kobo, grant.reserved_kobo)
     used = min(used_octets, grant.octets)
     most = min(used + open_octets, grant.octets)
     spent = cost_of(used, grant.cost_kobo_per_gb)

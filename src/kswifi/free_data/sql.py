@@ -66,6 +66,7 @@ free_grant: Final = Table(
     Column("ordered_at", UtcDateTime, nullable=False),
     Column("ordered_on", String(10), nullable=False),
     Column("ended_at", UtcDateTime),
+    Column("bundle_kobo", ExactInteger),
     CheckConstraint("reserved_kobo >= 0 AND spent_kobo >= 0", name="not_negative"),
     CheckConstraint("released_octets <= octets", name="not_over_released"),
     Index(None, "user_id", "ordered_at"),

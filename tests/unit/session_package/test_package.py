@@ -124,7 +124,7 @@ def test_the_chunks_are_the_same_every_time() -> None:
 
 def test_a_package_that_would_be_too_large_is_not_made() -> None:
     noise = "".join(hashlib.sha256(str(n).encode()).hexdigest() for n in range(1500))
-    contents = PackageContents("s", "o", 1, FROM, UNTIL, ICCID, RECORD, {}, noise)
+    contents = PackageContents("s", "o", 1, FROM, UNTIL, noise, ICCID, RECORD, {})
     with pytest.raises(SurplusOctetsError):
         build_package(contents, KEY)
 

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, func, insert, select, update
 
+from kswifi.catalogue.model import Offer
 from kswifi.database.engine import transaction_instant
 from kswifi.esim.errors import NumbersUsedUpError, UnknownEsimError
 from kswifi.esim.external_smdp.line_stock import StockedLine, lines_ready, take_line
@@ -20,6 +21,7 @@ from kswifi.esim.lines.vault import SubscriberVault, new_subscriber_keys
 from kswifi.esim.model import (
     ESim,
     Hold,
+    LineKind,
     NumberRange,
     ProfileEvent,
     ProfileState,
@@ -43,6 +45,7 @@ _COLUMNS = (
     esim.c.wish,
     esim.c.created_at,
     esim.c.smdp_address,
+    esim.c.kind,
 )
 
 
@@ -68,6 +71,13 @@ class EsimOrders:
     def are_delivered_as(self, line: ESim) -> bool:
         """Tell whether new lines would be delivered by the same SM-DP+ as this line, our own or an external one."""
         return line.smdp_address == self._peer_address
+
+    def takes_more(self, line: ESim) -> bool:
+        """Tell whether an installed line takes another session: every card of ours does."""
+        return line.is_card
+
+    def require_bundle(self, _connection: Connection, _offer: Offer) -> None:
+        """Accept every offer: our own network serves them all."""
 
     def has_numbers(self, connection: Connection) -> bool:
         """Tell whether ``allocate`` could provide a line now."""
@@ -107,8 +117,8 @@ class EsimOrders:
             insert(esim).values(
                 esim_id=ordered.esim_id,
                 user_id=user_id,
-                iccid=str(ordered.iccid),
-                imsi=str(ordered.imsi),
+                iccid=str(line.iccid),
+                imsi=str(line.imsi),
                 matching_id=ordered.matching_id,
                 profile_state=ordered.profile_state,
                 wants_pause=False,
@@ -136,6 +146,34 @@ class EsimOrders:
         if line is None:
             raise NumbersUsedUpError("no line is left in the stock for the SM-DP+ that delivers")
         return line
+
+
+def add_supplied_line(
+    connection: Connection, user_id: str, kind: LineKind, random_bytes: Callable[[int], bytes] = os.urandom
+) -> ESim:
+    """Insert a line that a data provider serves: it has no numbers and no keys here."""
+    now = transaction_instant(connection)
+    esim_id = str(uuid7(now, random_bytes))
+    connection.execute(
+        insert(esim).values(
+            esim_id=esim_id,
+            user_id=user_id,
+            kind=kind,
+            profile_state=ProfileState.ALLOCATED,
+            wants_pause=False,
+            wish=0,
+            seq=0,
+            ind=0,
+            created_at=now,
+        )
+    )
+    return find_esim(connection, esim_id)
+
+
+def set_supplied_state(connection: Connection, esim_id: str, state: ProfileState) -> None:
+    """Store the state of a provider's profile as the provider reports it."""
+    of_provider = esim.c.kind != LineKind.CARD
+    connection.execute(update(esim).where(esim.c.esim_id == esim_id, of_provider).values(profile_state=state))
 
 
 def canonical_esim_id(esim_id: str) -> str:
@@ -191,8 +229,8 @@ def _read(row: Row[*tuple[Any, ...]]) -> ESim:
     return ESim(
         esim_id=row.esim_id,
         user_id=row.user_id,
-        iccid=Iccid(row.iccid),
-        imsi=Imsi(row.imsi),
+        iccid=None if row.iccid is None else Iccid(row.iccid),
+        imsi=None if row.imsi is None else Imsi(row.imsi),
         matching_id=row.matching_id,
         eid=None if row.eid is None else Eid.as_read(row.eid),
         profile_state=ProfileState(row.profile_state),
@@ -201,6 +239,7 @@ def _read(row: Row[*tuple[Any, ...]]) -> ESim:
         wish=row.wish,
         created_at=created_at,
         smdp_address=row.smdp_address,
+        kind=LineKind(row.kind),
     )
 
 

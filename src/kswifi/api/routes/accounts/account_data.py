@@ -173,6 +173,8 @@ async def delete_account(
 
 
 async def _connections(services: ServicesDep, line: ESim) -> list[ConnectionView]:
+    if line.imsi is None:  # a data provider's network counts; its records have no places
+        return []
     records = find_records(services.database, RecordFilter(imsi=str(line.imsi)), EXPORT_LIMIT)
     return [
         ConnectionView(
