@@ -28,7 +28,7 @@ Step = tuple[int, list[Any]]
 
 
 def history() -> list[Step]:
-    """Return commands that between them use every command and every effect."""
+    """Return commands that between them use every command, and every effect that is still made."""
     later = START + 30 * DAY
 
     def ask(octets: int, whole: int = 0, after: int = 700) -> list[int]:
@@ -62,7 +62,8 @@ def history() -> list[Step]:
         (1, ["LiftHold", "lift-1", "wallet-1", "b"]),
         (1, ["Commit", "s4#2", "s4", 1 * MB, ask(5 * MB, 5 * MB), False, ""]),
         (1, ["Disburse", "disburse-b", "b", 12 * MB]),
-        (1, ["Transfer", "transfer-1", "a", "b", 2 * MB]),
+        (1, ["Send", "gift:1:send", "a", 2 * MB, "gift:1", False]),
+        (0, ["Receive", "gift:1:receive", "b", 2 * MB, "gift:1"]),
         (1, ["Refund", "refund-1", "wallet-1", MB, "goodwill"]),
         (1, ["Reserve", "s5#0", "s5", "wallet-2", ask(3 * MB), "", False]),
         (1, ["Commit", "s5#1", "s5", 2 * MB, ask(3 * MB), False, "uncapped"]),
@@ -102,7 +103,13 @@ def history() -> list[Step]:
     ]
 
 
-EARLY: Final = 39
+OLD_JOURNAL: Final = "transfer"
+"""The whole journal of the same history as it was with the command Transfer, which Send and Receive replaced.
+
+Nothing writes it anew: it shows that journals with the effect ``Transferred`` are still read.
+"""
+
+EARLY: Final = 40
 """After so many steps the ledger is closed, which makes a snapshot, and its journal is kept as the early one.
 
 Then every answer is still remembered; at the end, 40 days later, few are.
@@ -283,8 +290,11 @@ def make(folder: Path) -> dict[str, Any]:
 
 def read_again(folder: Path) -> dict[str, Any]:
     """Return what today's code reads in the golden journals, and how it answers their commands a second time."""
+    old = asyncio.run(recovered(lay_out(folder / "old", OLD_JOURNAL), "whole"))
     return {
         "effects": list(effects_in(lay_out(folder / "effects", "whole"))),
+        "effects_of_old_journal": list(effects_in(lay_out(folder / "old_effects", OLD_JOURNAL))),
+        "state_of_old_journal": old["state"],
         "asked_again": {
             which: asyncio.run(ask_again(lay_out(folder / which, which), which)) for which in ("early", "whole")
         },

@@ -20,14 +20,23 @@ SNAPSHOT: Final[int] = EXPECTED["snapshot_sequence"]
 def test_the_history_uses_every_command_and_every_effect() -> None:
     types = surface.ledger_types()
     assert {f"command {it[0]}" for _, it in ledger_history.history()} == {it for it in types if "command" in it}
-    assert {f"number {it['number']}" for it in EXPECTED["effects"]} == {
-        it for it in types if it.startswith("number")
-    }
+    used = {it["number"] for it in (*EXPECTED["effects"], *EXPECTED["effects_of_old_journal"])}
+    assert {f"number {number}" for number in used} == {it for it in types if it.startswith("number")}
 
 
 def test_the_effects_of_the_journal_are_read_as_they_were_written(tmp_path: Path) -> None:
     folder = ledger_history.lay_out(tmp_path / "ledger", "whole")
     assert dumps.as_json(list(ledger_history.effects_in(folder))) == EXPECTED["effects"]
+
+
+def test_a_journal_with_transferred_octets_is_still_read(tmp_path: Path) -> None:
+    old = ledger_history.OLD_JOURNAL
+    folder = ledger_history.lay_out(tmp_path / "effects", old)
+    assert dumps.as_json(list(ledger_history.effects_in(folder))) == EXPECTED["effects_of_old_journal"]
+    found = _recovered(ledger_history.lay_out(tmp_path / "ledger", old), "whole")
+    assert found["state"] == EXPECTED["state_of_old_journal"]
+    accounts = found["state"]["accounts"]
+    assert (accounts["a"]["transferred_out"], accounts["b"]["transferred_in"]) == (2_000_000, 2_000_000)
 
 
 @pytest.mark.parametrize("which", JOURNALS)

@@ -146,7 +146,7 @@ async def test_only_so_many_payments_are_open_at_a_time(tmp_path: Path) -> None:
         with pytest.raises(TooManyOpenPaymentsError):
             await till.service.begin(ADA, passes[5].id, "one-too-many")
         assert (await till.service.begin(BOLA, passes[0].id, "of-another-user")).state is PaymentState.PENDING
-        assert len(await till.service.payments(ADA)) == 5
+        assert len((await till.service.payments(ADA)).items) == 5
 
 
 async def test_an_open_checkout_is_handed_out_again(tmp_path: Path) -> None:
@@ -359,7 +359,7 @@ async def test_payers_without_an_email_pay_too(tmp_path: Path) -> None:
     async with open_till(tmp_path) as till:
         assert (await till.paid(BOLA)).state is PaymentState.SETTLED
         receipt = await till.service.receipt(
-            BOLA, (await till.service.payments(BOLA))[0].reference, "+2348031234567"
+            BOLA, (await till.service.payments(BOLA)).items[0].reference, "+2348031234567"
         )
         assert receipt.sandbox
         assert ("Paid", "NGN 800.00") in receipt.lines
@@ -395,7 +395,7 @@ async def test_nothing_is_sold_to_who_may_not_buy(tmp_path: Path) -> None:
     async with open_till(tmp_path, rules=PassRules(require_buyer=require_identified)) as till:
         with pytest.raises(KycLevelTooLowError):
             await till.begin()
-        assert await till.service.payments(ADA) == []
+        assert (await till.service.payments(ADA)).items == []
         await till.database.write(lambda connection: set_kyc_level(connection, ADA, 1))
         assert (await till.begin(operation="again")).state is PaymentState.PENDING
 

@@ -91,6 +91,10 @@ class Reference:
             return known is not None and known[0] == command.wallet_id and (known[2] == "open" or changed)
         if isinstance(command, do.OpenWallet | do.Credit | do.Release | do.ReportUsage):
             return changed
+        if isinstance(command, do.Receive):
+            return True
+        if isinstance(command, do.Send):
+            return code != "unknown_account"
         return code == "done" or (isinstance(command, do.Refund) and code == "insufficient")
 
     def order(self, wallet: str) -> list[str]:
@@ -328,24 +332,28 @@ class Reference:
         self.wallets[c.wallet_id].frozen = c.frozen
         return "done", 0, 0, 0
 
-    def do_Transfer(self, c: do.Transfer, at: int) -> Answer:
-        pair = [self.accounts.get(c.from_account_id), self.accounts.get(c.to_account_id)]
-        giver, taker = pair
-        if giver is None or taker is None:
+    def do_Send(self, c: do.Send, at: int) -> Answer:
+        account = self.accounts.get(c.account_id)
+        if account is None:
             return "unknown_account", 0, 0, 0
-        if giver.total is None or taker.total is None:
+        if account.total is None:
             return "conflict", 0, 0, 0
-        for account in (giver, taker):
-            if self.wallets[account.wallet].frozen:
-                return "frozen", 0, 0, 0
-            if (code := self.over(account, at)) is not None:
-                return code, 0, 0, 0
-        if giver.left < c.amount_octets:
+        if self.wallets[account.wallet].frozen and not c.from_frozen:
+            return "frozen", 0, 0, 0
+        if (code := self.over(account, at)) is not None:
+            return code, 0, 0, 0
+        if account.left < c.amount_octets:
             return "insufficient", 0, 0, 0
-        giver.moved_out += c.amount_octets
-        taker.moved_in += c.amount_octets
-        if not giver.left + giver.kept_back and not any(giver.held.values()):
-            self.end(c.from_account_id, "exhausted", at)
+        account.moved_out += c.amount_octets
+        return "done", 0, 0, 0
+
+    def do_Receive(self, c: do.Receive, at: int) -> Answer:
+        account = self.accounts.get(c.account_id)
+        if account is None:
+            return "unknown_account", 0, 0, 0
+        if account.total is None:
+            return "conflict", 0, 0, 0
+        account.moved_in += c.amount_octets
         return "done", 0, 0, 0
 
     def do_Refund(self, c: do.Refund, at: int) -> Answer:

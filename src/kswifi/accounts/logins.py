@@ -74,11 +74,12 @@ def begin_generation(connection: Connection, user_id: str) -> None:
 
 def logins_of(connection: Connection, user_id: str) -> list[LoginRecord]:
     """Return a user's LoginSessions, the oldest first."""
-    query = select(login_session).where(_t.user_id == user_id).order_by(_t.created_at, _t.token_hash)
-    return [
+    query = select(login_session).where(_t.user_id == user_id)
+    found = [
         LoginRecord(model.login_id(it.token_hash), it.created_at, it.seen_at, it.expires_at, it.browser, it.network)
         for it in connection.execute(query)
     ]
+    return sorted(found, key=lambda it: (it.created_at, it.login_id))
 
 
 def end_login(connection: Connection, token: str) -> None:

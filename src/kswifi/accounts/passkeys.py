@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 from webauthn import (
     generate_authentication_options,
@@ -52,7 +52,9 @@ from kswifi.accounts.relying_party import RelyingParty
 from kswifi.accounts.service import AccountService
 from kswifi.accounts.sql import passkey, passkey_challenge, user_account
 from kswifi.database.engine import Database, transaction_instant
+from kswifi.database.pages import PagedQuery
 from kswifi.kernel.ids import uuid7
+from kswifi.kernel.pages import FIRST_PAGE, Page, PageRequest
 
 CHALLENGE_OCTETS: Final = 32
 CHALLENGE_LIFETIME: Final = timedelta(minutes=5)
@@ -73,6 +75,11 @@ def remove_passkey(connection: Connection, user_id: str, passkey_id: str) -> Non
     mine = passkey.c.user_id == user_id, passkey.c.passkey_id == passkey_id
     if connection.execute(delete(passkey).where(*mine)).rowcount != 1:
         raise UnknownPasskeyError("you have no such passkey")
+
+
+_OF_USER: Final = PagedQuery(
+    select(passkey).where(passkey.c.user_id == bindparam("wanted_user")), passkey.c.created_at, passkey.c.passkey_id
+)
 
 
 class PasskeyService:
@@ -209,12 +216,11 @@ class PasskeyService:
 
         return await self._database.write(change)
 
-    async def passkeys(self, user_id: str) -> list[PasskeyRecord]:
-        """Return a user's passkeys, the oldest first."""
-        query = (
-            select(passkey).where(passkey.c.user_id == user_id).order_by(passkey.c.created_at, passkey.c.passkey_id)
+    async def passkeys(self, user_id: str, page: PageRequest = FIRST_PAGE) -> Page[PasskeyRecord]:
+        """Return a page of a user's passkeys, the oldest first."""
+        return await self._database.read(
+            lambda connection: _OF_USER.read(connection, page, _record, wanted_user=user_id)
         )
-        return await self._database.read(lambda connection: [_record(row) for row in connection.execute(query)])
 
     async def prune(self) -> int:
         """Delete a batch of expired challenges; return their number."""

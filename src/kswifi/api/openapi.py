@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from kswifi.api.edge import problems
 from kswifi.api.edge.dependencies import CSRF_HEADER, cookie_name, signed_in, signed_in_writer
 from kswifi.api.edge.idempotency import KEY_LENGTHS, KEY_PATTERN
+from kswifi.api.edge.pages import page_request
 
 IDEMPOTENCY_HEADER: Final = "Idempotency-Key"
 
@@ -62,6 +63,10 @@ def _describe(operation: dict[str, Any], route: APIRoute) -> None:
     _describe_headers(operation)
     _describe_location(operation)
     needed = {dependant.call for dependant in _all(route.dependant)}
+    if page_request in needed:
+        operation["responses"].update(
+            {str(k): v for k, v in problems.problem_responses("page_cursor_invalid").items()}
+        )
     if signed_in in needed:
         operation["security"] = [{"login": [], **({"csrf_token": []} if signed_in_writer in needed else {})}]
 

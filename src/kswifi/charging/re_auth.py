@@ -155,7 +155,7 @@ class AnnouncingLedger:
             case (
                 do.ProveStorage(account_id=account)
                 | do.Disburse(account_id=account)
-                | do.Transfer(to_account_id=account)
+                | do.Receive(account_id=account)
             ):
                 self._announce_account(account, WalletChange.MORE)
             case do.Revoke(account_id=account) | do.Expire(account_id=account):

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, or_, select, tuple_
 from sqlalchemy.engine import Row
 
 from kswifi.charging_records.errors import UNKNOWN_CHARGING_RECORD
@@ -14,11 +14,38 @@ from kswifi.charging_records.model import ChargingDataRecord, HourUsage
 from kswifi.charging_records.sql import charging_data_record, charging_hour
 from kswifi.charging_records.store import hour_of, record_of
 from kswifi.database.engine import Database, transaction_instant
+from kswifi.database.pages import PagedQuery
+from kswifi.kernel.pages import FIRST_PAGE, Page, PageRequest
 
 PAGE: Final = 500
 PRUNED_AT_ONCE: Final = 500
-STATEMENT_HOURS: Final = 9_000
-"""A year has at most 8,784 hours, and no session is valid for longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """The usage of an internet session: the octets of all its hours, and a page of the hours with usage.
+
+    The oldest hour comes first.
+    """
+
+    octets: int
+    hours: Page[HourUsage]
+
+
+_hour = charging_hour.c
+_STATEMENT_HOURS: Final = PagedQuery(
+    select(
+        _hour.hour_at,
+        _hour.account_id,
+        *(
+            func.sum(_hour[name]).label(name)
+            for name in ("octets", "overrun_octets", "input_octets", "output_octets", "seconds")
+        ),
+    )
+    .where(_hour.account_id == bindparam("wanted"))
+    .group_by(_hour.hour_at, _hour.account_id),
+    _hour.hour_at,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,18 +125,16 @@ async def hours_of(database: Database, session_ids: Collection[str]) -> dict[str
     return found
 
 
-async def statement_of(database: Database, account_id: str) -> list[HourUsage]:
-    """Return the hourly usage of an internet session, oldest hour first; hours without usage are left out."""
+async def statement_of(database: Database, account_id: str, page: PageRequest = FIRST_PAGE) -> Statement:
+    """Return the statement of an internet session, with a page of its hours."""
     c = charging_hour.c
-    names = ("octets", "overrun_octets", "input_octets", "output_octets", "seconds")
-    query = (
-        select(c.hour_at, c.account_id, *(func.sum(c[name]).label(name) for name in names))
-        .where(c.account_id == account_id)
-        .group_by(c.hour_at, c.account_id)
-        .order_by(c.hour_at)
-        .limit(STATEMENT_HOURS)
-    )
-    return await database.read(lambda connection: [hour_of(row) for row in connection.execute(query)])
+    total = select(func.sum(c.octets)).where(c.account_id == account_id)
+
+    def look(connection: Connection) -> Statement:
+        hours = _STATEMENT_HOURS.read(connection, page, hour_of, wanted=account_id)
+        return Statement(int(connection.scalar(total) or 0), hours)
+
+    return await database.read(look)
 
 
 async def prune_records(database: Database, retention: timedelta) -> int:

@@ -19,6 +19,15 @@ UuidText: Final = String(36)
 """A UUID in its canonical text form."""
 
 
+def unix_microseconds(instant: datetime) -> int:
+    """Return the whole microseconds from 1970 to an instant, as a column of ``UtcDateTime`` holds it.
+
+    Raises:
+        ValueError: the instant is naive.
+    """
+    return (require_aware(instant) - _EPOCH) // _MICROSECOND
+
+
 def utc_instant(microseconds: int | None) -> datetime | None:
     """Return the instant that a column of ``UtcDateTime`` holds as the driver gives it."""
     return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
@@ -36,7 +45,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - its shape
         """Return the microseconds of an aware instant."""
-        return None if value is None else (require_aware(value) - _EPOCH) // _MICROSECOND
+        return None if value is None else unix_microseconds(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - its shape
         """Return the instant, in UTC."""

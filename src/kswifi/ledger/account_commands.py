@@ -1,4 +1,4 @@
-"""Commands of the control plane: open, credit, prove, order, hold, freeze, transfer, end."""
+"""Commands of the control plane: open, credit, prove, order, hold, freeze, send, receive, end."""
 
 from kswifi.ledger import commands as do
 from kswifi.ledger import effects as fx
@@ -155,26 +155,51 @@ def freeze(work: Work, command: do.Freeze) -> Outcome:
     return _remember_long(work, command, DONE)
 
 
-def transfer(work: Work, command: do.Transfer) -> Outcome:
-    """Move octets between open, capped accounts. An account left empty is exhausted; its wallet is not held."""
+def send(work: Work, command: do.Send) -> Outcome:
+    """Take available octets out of an account for a transfer. An account left empty stays open.
+
+    A refusal of a known account is stored as well: the caller gives the transfer up, and a late copy of the command
+    must not succeed then. An unknown account is judged anew, because it may be credited later.
+    """
     state = work.state
-    giver = state.accounts.get(command.from_account_id)
-    taker = state.accounts.get(command.to_account_id)
-    if giver is None or taker is None:
+    account = state.accounts.get(command.account_id)
+    if account is None:
         return UNKNOWN_ACCOUNT
-    if giver.uncapped or taker.uncapped:
-        return CONFLICT
-    for account in (giver, taker):
-        if state.wallets[account.wallet_id].frozen:
-            return Outcome(OutcomeCode.FROZEN)
-        if (refused := _not_open(account, work.at)) is not None:
-            return Outcome(refused)
-    if giver.available < command.amount_octets:
-        return Outcome(OutcomeCode.INSUFFICIENT)
-    work.emit(fx.Transferred(giver.account_id, taker.account_id, command.amount_octets, work.at))
-    if giver.is_used_up:
-        work.emit(fx.Exhausted(giver.account_id, giver.wallet_id, work.at))
-    return _remember_long(work, command, Outcome(OutcomeCode.DONE, account_id=taker.account_id))
+    code = _refusal_to_send(work, account, command)
+    if code is not None:
+        return _remember_long(work, command, Outcome(code))
+    octets, transfer_id = command.amount_octets, command.transfer_id
+    work.emit(fx.Sent(account.account_id, account.wallet_id, octets, transfer_id, work.at))
+    return _remember_long(work, command, Outcome(OutcomeCode.DONE, account_id=account.account_id))
+
+
+def _refusal_to_send(work: Work, account: Account, command: do.Send) -> OutcomeCode | None:
+    if account.uncapped:
+        return OutcomeCode.CONFLICT
+    if work.state.wallets[account.wallet_id].frozen and not command.from_frozen:
+        return OutcomeCode.FROZEN
+    if (refused := _not_open(account, work.at)) is not None:
+        return refused
+    return OutcomeCode.INSUFFICIENT if account.available < command.amount_octets else None
+
+
+def receive(work: Work, command: do.Receive) -> Outcome:
+    """Book the octets of a transfer into an account; on an ended account they lapse at once.
+
+    A refusal is stored as well: it lets the caller return the octets, and a late copy must not book them then.
+    """
+    account = work.state.accounts.get(command.account_id)
+    if account is None:
+        return _remember_long(work, command, UNKNOWN_ACCOUNT)
+    if account.uncapped:
+        return _remember_long(work, command, CONFLICT)
+    octets, transfer_id = command.amount_octets, command.transfer_id
+    work.emit(fx.Received(account.account_id, account.wallet_id, octets, transfer_id, work.at))
+    if account.status is AccountStatus.EXHAUSTED:
+        work.emit(fx.Expired(account.account_id, account.wallet_id, octets, work.at))
+    else:
+        work.lapse(account, octets)
+    return _remember_long(work, command, Outcome(OutcomeCode.DONE, account_id=account.account_id))
 
 
 def refund(work: Work, command: do.Refund) -> Outcome:

@@ -207,6 +207,18 @@ def _transferred(state: LedgerState, effect: fx.Transferred) -> None:
     taker.transferred_in += effect.octets
 
 
+def _sent(state: LedgerState, effect: fx.Sent) -> None:
+    account = state.accounts[effect.account_id]
+    account.available -= effect.octets
+    account.transferred_out += effect.octets
+
+
+def _received(state: LedgerState, effect: fx.Received) -> None:
+    account = state.accounts[effect.account_id]
+    account.available += effect.octets
+    account.transferred_in += effect.octets
+
+
 def _refunded(state: LedgerState, effect: fx.Refunded) -> None:
     account = state.accounts[effect.account_id]
     account.used -= effect.octets
@@ -315,4 +327,6 @@ _REPLAY: Final[dict[type, Callable[[LedgerState, Any], None]]] = {
     fx.Unbooked: _unbooked,
     fx.Refunded: _refunded,
     fx.Reported: _reported,
+    fx.Sent: _sent,
+    fx.Received: _received,
 }

@@ -6,7 +6,8 @@ within limits, identifiers are short and can be encoded as UTF-8. Instants are w
 A command's id makes it idempotent: sent again, it has the same outcome and changes nothing. Ids of ``Reserve``,
 ``Admit``, ``Commit`` and ``Release`` are unique within their reservation, all others within the ledger. Only what
 was *done* is remembered. A refusal changes nothing, so the same command is judged anew when it is sent again: an
-outbox entry that came too early succeeds later under its own id.
+outbox entry that came too early succeeds later under its own id. ``Refund``, ``Send`` and ``Receive`` differ: their
+refusals are remembered too, so that the caller can act on a refusal without the risk that a late copy succeeds.
 """
 
 import enum
@@ -22,7 +23,7 @@ OCTETS_LIMIT: Final = 1 << 44
 """Octets in one report or grant: 17 TB, hours at 10 Gbit/s. A sum of a million such amounts still fits 64 bits."""
 
 CREDIT_LIMIT: Final = 1 << 53
-"""The most octets of one credit or transfer."""
+"""The most octets of one credit, send or receive."""
 
 INSTANT_LIMIT: Final = 1 << 40
 
@@ -59,7 +60,7 @@ class OutcomeCode(enum.StrEnum):
     NOT_DUE = "not_due"
     """An expiry or a close before its time."""
     INSUFFICIENT = "insufficient"
-    """A transfer of more than is available, or a refund of more than was used."""
+    """A send of more than is available, or a refund of more than was used."""
     ENDED = "ended"
     """The account is exhausted, expired or revoked."""
     TOO_MANY = "too_many"
@@ -124,8 +125,8 @@ class OpenWallet(_Command, frozen=True, gc=False):
 class Credit(_Command, frozen=True, gc=False):
     """Open an account with octets in a wallet.
 
-    ``amount_octets`` None is uncapped: the account is credited with what it reserves. ``withheld_octets`` are not
-    credited yet; ``Disburse`` credits them in tranches.
+    ``amount_octets`` None is uncapped: the account is credited with what it reserves. 0 opens an empty account for
+    a later ``Receive``. ``withheld_octets`` are not credited yet; ``Disburse`` credits them in tranches.
     """
 
     wallet_id: str
@@ -138,7 +139,7 @@ class Credit(_Command, frozen=True, gc=False):
         """Check identifiers and numbers."""
         check_ids(self.command_id, self.wallet_id, self.account_id)
         if self.amount_octets is not None:
-            check_number("amount_octets", self.amount_octets, 1, CREDIT_LIMIT)
+            check_number("amount_octets", self.amount_octets, 0, CREDIT_LIMIT)
         check_number("withheld_octets", self.withheld_octets, 0, max(0, (self.amount_octets or 0) - 1))
         check_number("expires_at", self.expires_at, 0, INSTANT_LIMIT)
 
@@ -302,19 +303,43 @@ class ContinueWithNext(_Command, frozen=True, gc=False):
         check_ids(self.command_id, self.wallet_id)
 
 
-class Transfer(_Command, frozen=True, gc=False):
-    """Move available octets from one open account to another: the whole amount or nothing."""
+class Send(_Command, frozen=True, gc=False):
+    """Take available octets out of an open, capped account for a transfer: the whole amount or nothing.
 
-    from_account_id: str
-    to_account_id: str
+    From then on the caller keeps the octets (for a gift or a move, in its row) until a ``Receive`` books them into
+    an account, which may belong to another ledger. An account left empty stays open, so that the octets can come
+    back to it.
+    """
+
+    account_id: str
     amount_octets: int
+    transfer_id: str
+    """The gift or move that the octets belong to, for readers of the journal."""
+    from_frozen: bool = False
+    """Allow it out of a frozen wallet: for moving the octets of a lost phone to a new eSIM only."""
 
     def __post_init__(self) -> None:
         """Check identifiers and amount."""
-        check_ids(self.command_id, self.from_account_id, self.to_account_id)
+        check_ids(self.command_id, self.account_id, self.transfer_id)
         check_number("amount_octets", self.amount_octets, 1, CREDIT_LIMIT)
-        if self.from_account_id == self.to_account_id:
-            raise InvalidCommandError("a transfer needs two accounts")
+
+
+class Receive(_Command, frozen=True, gc=False):
+    """Book the octets of a transfer into a capped account.
+
+    It is refused only if the account is unknown or uncapped, so that the octets always end up somewhere. An ended
+    account takes them and they lapse at once, as octets that come back late do. A frozen wallet takes them.
+    """
+
+    account_id: str
+    amount_octets: int
+    transfer_id: str
+    """As the transfer id of the ``Send``."""
+
+    def __post_init__(self) -> None:
+        """Check identifiers and amount."""
+        check_ids(self.command_id, self.account_id, self.transfer_id)
+        check_number("amount_octets", self.amount_octets, 1, CREDIT_LIMIT)
 
 
 class Refund(_Command, frozen=True, gc=False):
@@ -410,7 +435,8 @@ Command: TypeAlias = (
     | LiftHold
     | OrderWallet
     | ContinueWithNext
-    | Transfer
+    | Send
+    | Receive
     | Refund
     | ReportUsage
     | Expire

@@ -134,7 +134,7 @@ class Revoked(_Effect, frozen=True, gc=False, tag=12):
 
 
 class Transferred(_Effect, frozen=True, gc=False, tag=13):
-    """Octets moved from one account to another."""
+    """Octets moved from one account to another. Only older journals have it; today these are Sent and Received."""
 
     from_account_id: str
     to_account_id: str
@@ -277,6 +277,26 @@ class Reported(_Effect, frozen=True, gc=False, tag=27):
     at: int
 
 
+class Sent(_Effect, frozen=True, gc=False, tag=28):
+    """Available octets left the account for a transfer."""
+
+    account_id: str
+    wallet_id: str
+    octets: int
+    transfer_id: str
+    at: int
+
+
+class Received(_Effect, frozen=True, gc=False, tag=29):
+    """Octets of a transfer came into the account."""
+
+    account_id: str
+    wallet_id: str
+    octets: int
+    transfer_id: str
+    at: int
+
+
 Effect: TypeAlias = (
     WalletOpened
     | Credited
@@ -305,4 +325,6 @@ Effect: TypeAlias = (
     | Refunded
     | Disbursed
     | Reported
+    | Sent
+    | Received
 )

@@ -22,7 +22,7 @@ def apply(state: LedgerState, command: Command, at: int) -> tuple[Outcome, tuple
     """Apply a command at an instant (Unix seconds); return its outcome and its effects.
 
     Idempotent: a command that was done before returns its stored outcome without effects. A refusal has no effects
-    either, unless it is stored itself (a ``Refund``, a ``Reserve`` with ``admit``).
+    either, unless it is stored itself (a ``Refund``, ``Send`` or ``Receive``, a ``Reserve`` with ``admit``).
     """
     verb = _SPENDING.get(type(command))
     work = Work(state, at)
@@ -70,7 +70,8 @@ _CONTROL: Final[dict[type, _Verb]] = {
     do.OrderWallet: account_commands.order_wallet,
     do.ContinueWithNext: account_commands.continue_with_next,
     do.Freeze: account_commands.freeze,
-    do.Transfer: account_commands.transfer,
+    do.Send: account_commands.send,
+    do.Receive: account_commands.receive,
     do.Refund: account_commands.refund,
     do.ReportUsage: provider_usage.report_usage,
     do.Expire: account_commands.expire,

@@ -96,8 +96,12 @@ def wishes_of(connection: Connection, user_id: str) -> Wishes:
 
 
 def subscriptions_of(connection: Connection, user_id: str) -> list[Subscription]:
-    """Return a user's subscriptions."""
-    query = select(_t.subscription_id, _t.endpoint, _t.key, _t.secret).where(_t.user_id == user_id)
+    """Return a user's subscriptions, in the order of their ids."""
+    query = (
+        select(_t.subscription_id, _t.endpoint, _t.key, _t.secret)
+        .where(_t.user_id == user_id)
+        .order_by(_t.subscription_id)
+    )
     return [Subscription(*row) for row in connection.execute(query)]
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from kswifi.catalogue.model import Offer
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database, transaction_instant
+from kswifi.kernel.pages import FIRST_PAGE, Page, PageRequest
 from kswifi.outbox.service import is_known
 from kswifi.payments import jobs
 from kswifi.payments.errors import (
@@ -44,7 +45,7 @@ from kswifi.payments.store import (
     move_payment,
     payable_of,
     payment_of,
-    payments_of,
+    payments_page,
     period_of,
     periods_after,
     set_period_state,
@@ -181,9 +182,9 @@ class PaymentService:
         """
         return await self._database.read(lambda connection: find_payment(connection, reference, user_id))
 
-    async def payments(self, user_id: str) -> list[Payment]:
-        """Return a user's payments, the newest first."""
-        return await self._database.read(lambda connection: payments_of(connection, user_id))
+    async def payments(self, user_id: str, page: PageRequest = FIRST_PAGE) -> Page[Payment]:
+        """Return a page of a user's payments, the newest first."""
+        return await self._database.read(lambda connection: payments_page(connection, user_id, page))
 
     async def receipt(self, user_id: str, reference: str, payer: str) -> Receipt:
         """Return the receipt of one of a user's payments.

@@ -4,9 +4,11 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.engine import Row
 
+from kswifi.database.pages import PagedQuery
+from kswifi.kernel.pages import Page, PageRequest
 from kswifi.outbox.service import publish
 from kswifi.payments.errors import UnknownPaymentError
 from kswifi.payments.model import (
@@ -25,6 +27,12 @@ PAYMENT_CHANGED: Final = "payment_state_changed"
 PASS_CHANGED: Final = "pass_changed"  # noqa: S105 - a pass, not a password
 
 _COLUMNS = tuple(column for column in payment.c if column.name != "refund_tried_at")
+_OF_USER = PagedQuery(
+    select(*_COLUMNS).where(payment.c.user_id == bindparam("wanted_user")),
+    payment.c.created_at,
+    payment.c.reference,
+    newest_first=True,
+)
 _PERIOD_COLUMNS = tuple(column for column in pass_period.c if column.name != "earned_days")
 
 
@@ -86,13 +94,12 @@ def batched(values: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
 
 def payments_of(connection: Connection, user_id: str, limit: int = 100) -> list[Payment]:
     """Return a user's payments, the newest first."""
-    query = (
-        select(*_COLUMNS)
-        .where(payment.c.user_id == user_id)
-        .order_by(payment.c.created_at.desc(), payment.c.reference)
-        .limit(limit)
-    )
-    return [_read(row) for row in connection.execute(query)]
+    return payments_page(connection, user_id, PageRequest(limit)).items
+
+
+def payments_page(connection: Connection, user_id: str, page: PageRequest) -> Page[Payment]:
+    """Return a page of a user's payments, the newest first."""
+    return _OF_USER.read(connection, page, _read, wanted_user=user_id)
 
 
 def payable_of(connection: Connection, user_id: str, offer_id: str, begun_after: datetime) -> list[Payment]:

@@ -28,6 +28,8 @@ _AT_ONCE: Final = (
     fx.Disbursed,
     fx.Refunded,
     fx.Transferred,
+    fx.Sent,
+    fx.Received,
     fx.Exhausted,
     fx.Expired,
     fx.Revoked,
@@ -57,6 +59,8 @@ _WITH_ACCOUNT: Final = frozenset(
         fx.Committed,
         fx.Released,
         fx.Refunded,
+        fx.Sent,
+        fx.Received,
         fx.Overran,
         fx.Expired,
         fx.Revoked,
@@ -332,13 +336,20 @@ def _change(account: AccountBalance, effect: Any) -> None:
             _add(balance, {_OVERRUN: overrun})
         case fx.Overran(octets=octets):
             _add(balance, {_OVERRUN: octets})
-        case fx.Transferred(from_account_id=giver, octets=octets):
-            moved = -octets if account.session_id == giver else octets
+        case fx.Transferred() | fx.Sent() | fx.Received():
+            moved = _received_by(account, effect)
             _add(balance, {_CREDITED: moved, _AVAILABLE: moved})
         case fx.Expired(octets=octets) | fx.Revoked(octets=octets):
             place = _EXPIRED if isinstance(effect, fx.Expired) else _REVOKED
             # What an account that has ended withholds is never credited.
             _add(balance, {_AVAILABLE: -octets, place: octets, _WITHHELD: -balance[_WITHHELD]})
+
+
+def _received_by(account: AccountBalance, effect: fx.Transferred | fx.Sent | fx.Received) -> int:
+    """Return the octets that an account received from others; negative if it sent them."""
+    if isinstance(effect, fx.Transferred):
+        return effect.octets if account.session_id == effect.to_account_id else -effect.octets
+    return effect.octets if isinstance(effect, fx.Received) else -effect.octets
 
 
 def _take(account: AccountBalance, used: int, reserved: int) -> None:

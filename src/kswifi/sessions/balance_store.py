@@ -70,9 +70,12 @@ def write_balances(connection: Connection, rows: Sequence[BalanceRow], rules: Fr
     values = [(it.account.session_id, *it.balance, it.as_of * _MICROSECONDS, it.sequence) for it in rows]
     upsert_rows(connection, "session_balance", _ROW, values, key=("session_id",), replace=_ROW[1:])
     free = {it.account.session_id: it for it in rows if it.account.free}
+    ended = dict(_ended(connection, free))
+    # In the order of the rows, so that the work it leaves does not depend on how rows are gathered.
     usages = [
-        GrantUsage(session_id, free[session_id].balance[USED], free[session_id].balance[_RESERVED], ended)
-        for session_id, ended in _ended(connection, free)
+        GrantUsage(session_id, row.balance[USED], row.balance[_RESERVED], ended[session_id])
+        for session_id, row in free.items()
+        if session_id in ended
     ]
     for grant in follow_all(connection, usages):
         if grant.wants_release:

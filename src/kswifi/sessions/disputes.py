@@ -3,19 +3,28 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy.engine import Row
 
 from kswifi.database.dialect import insert
 from kswifi.database.engine import transaction_instant
+from kswifi.database.pages import PagedQuery
 from kswifi.kernel.clock import from_unix_seconds, unix_seconds
+from kswifi.kernel.pages import FIRST_PAGE, Page, PageRequest
 from kswifi.sessions.errors import TOO_MANY_DISPUTES
 from kswifi.sessions.sql import session_dispute
 from kswifi.sessions.store import find_session
 
 DISPUTES_OF_SESSION: Final = 20
 _t: Final = session_dispute.c
+_OF_SESSION: Final = PagedQuery(
+    select(session_dispute).where(_t.session_id == bindparam("wanted")),
+    _t.created_at,
+    _t.dispute_id,
+    newest_first=True,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +67,14 @@ def open_dispute(
         )
         .on_conflict_do_nothing()
     )
-    return next(it for it in disputes_of(connection, session.session_id) if it.dispute_id == dispute_id)
+    return next(it for it in disputes_of(connection, session.session_id).items if it.dispute_id == dispute_id)
 
 
-def disputes_of(connection: Connection, session_id: str) -> list[Dispute]:
-    """Return a session's disputes, the newest first."""
-    query = select(session_dispute).where(_t.session_id == session_id).order_by(_t.created_at.desc())
-    return [
-        Dispute(
-            row.dispute_id,
-            row.session_id,
-            row.words,
-            tuple(from_unix_seconds(hour) for hour in row.hours),
-            row.created_at,
-        )
-        for row in connection.execute(query)
-    ]
+def disputes_of(connection: Connection, session_id: str, page: PageRequest = FIRST_PAGE) -> Page[Dispute]:
+    """Return a page of a session's disputes, the newest first."""
+    return _OF_SESSION.read(connection, page, _read, wanted=session_id)
+
+
+def _read(row: Row[Any]) -> Dispute:
+    hours = tuple(from_unix_seconds(hour) for hour in row.hours)
+    return Dispute(row.dispute_id, row.session_id, row.words, hours, row.created_at)

@@ -21,6 +21,7 @@ from kswifi.esim.model import ESim, ProfileState
 from kswifi.esim.ports import LineOrders
 from kswifi.free_data.service import FreeData
 from kswifi.kernel.ids import uuid7
+from kswifi.kernel.pages import FIRST_PAGE, Page, PageRequest
 from kswifi.payments.rules import PassRules
 from kswifi.rsp.saip.build import SESSION_RECORDS
 from kswifi.sessions import jobs
@@ -46,6 +47,7 @@ from kswifi.sessions.model import (
 from kswifi.sessions.pass_terms import PassTerms, require_free_offer, terms_under_pass
 from kswifi.sessions.store import (
     add_session,
+    find_overview,
     find_session,
     get_package,
     live,
@@ -251,13 +253,16 @@ class SessionDownloadService:
         return await self._database.read(lambda connection: overview_of(connection, user_id, session_id))
 
     async def sessions(self, user_id: str) -> list[SessionOverview]:
-        """Return a user's sessions, the newest first."""
-        return await self._database.read(lambda connection: overviews_of(connection, user_id))
+        """Return the first page of a user's sessions, the newest first."""
+        return await self._database.read(lambda connection: overviews_of(connection, user_id, FIRST_PAGE).items)
 
-    async def standing(self, user_id: str) -> tuple[list[SessionOverview], int]:
-        """Return a user's sessions, the newest first, and the free octets that the user may still order."""
+    async def standing(self, user_id: str, page: PageRequest) -> tuple[Page[SessionOverview], int]:
+        """Return a page of a user's sessions, the newest first, and the free octets that are left to order."""
         return await self._database.read(
-            lambda connection: (overviews_of(connection, user_id), self._free_data.left_octets(connection, user_id))
+            lambda connection: (
+                overviews_of(connection, user_id, page),
+                self._free_data.left_octets(connection, user_id),
+            )
         )
 
     async def package(self, user_id: str, session_id: str) -> tuple[InternetSession, bytes]:
@@ -342,7 +347,7 @@ def overview_of(connection: Connection, user_id: str, session_id: str) -> Sessio
         UnknownSessionError: no such session, or it belongs to another user.
     """
     session = find_session(connection, session_id, user_id)
-    return overviews_of(connection, user_id, session.session_id)[0]
+    return find_overview(connection, user_id, session.session_id)
 
 
 def confirm_download(connection: Connection, user_id: str, session_id: str, sha256: str) -> InternetSession:

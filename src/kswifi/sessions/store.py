@@ -9,10 +9,12 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.engine import Row
 
+from kswifi.database.pages import PagedQuery
 from kswifi.esim.model import Hold, LineKind
 from kswifi.esim.ports import StorageProof
 from kswifi.esim.sql import esim
 from kswifi.kernel.numbers import Iccid
+from kswifi.kernel.pages import Page, PageRequest
 from kswifi.outbox.model import Payload
 from kswifi.outbox.service import publish, publish_all
 from kswifi.sessions.errors import UnknownSessionError
@@ -68,7 +70,7 @@ _BALANCE_COLUMNS = (
     session_balance.c.revoked,
     session_balance.c.withheld,
 )
-_OVERVIEWS = (
+_OF_USER = (
     select(*_COLUMNS, esim.c.iccid, esim.c.kind, esim.c.hold, *_BALANCE_COLUMNS, session_balance.c.as_of)
     .select_from(
         internet_session.join(esim, esim.c.esim_id == _t.esim_id).outerjoin(
@@ -76,10 +78,9 @@ _OVERVIEWS = (
         )
     )
     .where(_t.user_id == bindparam("wanted_user"))
-    .order_by(_t.session_id.desc())
-    .limit(bindparam("most"))
 )
-_OVERVIEW = _OVERVIEWS.where(_t.session_id == bindparam("wanted"))
+_OVERVIEWS = PagedQuery(_OF_USER, _t.session_id, newest_first=True)
+_OVERVIEW = _OF_USER.where(_t.session_id == bindparam("wanted"))
 
 
 def find_session(connection: Connection, session_id: str, user_id: str | None = None) -> InternetSession:
@@ -98,16 +99,14 @@ def find_session(connection: Connection, session_id: str, user_id: str | None = 
     return _read(row)
 
 
-def overviews_of(
-    connection: Connection, user_id: str, session_id: str | None = None, limit: int = 100
-) -> list[SessionOverview]:
-    """Return a user's sessions, or the one named, with cards and balances; newest first, at most ``limit``."""
-    wanted = {"wanted_user": user_id, "most": limit}
-    if session_id is None:
-        rows = connection.execute(_OVERVIEWS, wanted)
-    else:
-        rows = connection.execute(_OVERVIEW, wanted | {"wanted": session_id})
-    return [_overview(row) for row in rows]
+def overviews_of(connection: Connection, user_id: str, page: PageRequest) -> Page[SessionOverview]:
+    """Return a page of a user's sessions with cards and balances, the newest first."""
+    return _OVERVIEWS.read(connection, page, _overview, wanted_user=user_id)
+
+
+def find_overview(connection: Connection, user_id: str, session_id: str) -> SessionOverview:
+    """Return one session of a user, which exists, with its card and its balance."""
+    return _overview(connection.execute(_OVERVIEW, {"wanted_user": user_id, "wanted": session_id}).one())
 
 
 def sessions_on(connection: Connection, esim_id: str) -> list[InternetSession]:

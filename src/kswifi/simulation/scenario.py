@@ -16,6 +16,7 @@ from kswifi.simulation.network import Weather
 from kswifi.simulation.profiles import PROFILES, Profile
 from kswifi.simulation.reference import Reference
 from kswifi.simulation.server import REALM, SimulatedServer
+from kswifi.simulation.transfers import Transfers
 from kswifi.simulation.world import World
 
 _STORM_SECONDS: Final = 40.0
@@ -78,6 +79,7 @@ class Scenario:
         self._stormy = True
         self._fault_odds = world.random.choice((0.0, 0.003, 0.02))
         self._jumps = world.random.choice((0, 0, 1, 2))
+        self._transfers = Transfers(world, self.server.execute)
         self._commands: Counter[str] = Counter()
         self._accounts: dict[int, list[str]] = {line: [] for line in range(_LINES + 1)}
         self._credits: list[do.Credit] = []
@@ -124,7 +126,10 @@ class Scenario:
             raise SimulationFailedError("the server did not come back")
         if not self.core.is_idle:
             raise SimulationFailedError("some request was never answered")
-        self.reference.check_end(self.server.ledger.state)
+        state = self.server.ledger.state
+        self.reference.check_end(state)
+        closed_sent = self.server.closed_sent.items()
+        self._transfers.check_end(state, sum(it for key, it in closed_sent if key not in state.accounts))
         self._check_blocking()
         self._forget()
 
@@ -301,8 +306,10 @@ class Scenario:
                 self._command(do.Revoke, chance.choice(accounts), "simulated")
             case "report":
                 self._report_usage(chance.choice(self._accounts[_COUNTED]))
-            case "transfer" if len(accounts) > 1:
-                self._command(do.Transfer, *chance.sample(accounts, 2), chance.randint(1, _MEGABYTE))
+            case "transfer":
+                others = [it for mine in self._accounts.values() for it in mine]
+                giver, receiver = chance.choice(accounts), chance.choice(others)
+                self._transfers.begin(giver, receiver, chance.randint(1, _MEGABYTE))
             case _:
                 self._command(do.ContinueWithNext, wallet, chance.random() < 0.5)
 

@@ -77,9 +77,10 @@ class Wire(asyncio.Transport):
 class _ClosingLedger:
     """The ledger as account closing uses it; records an account's octets before the account is forgotten."""
 
-    def __init__(self, ledger: LedgerClient, closed: dict[str, int]) -> None:
+    def __init__(self, ledger: LedgerClient, closed: dict[str, int], closed_sent: dict[str, int]) -> None:
         self._ledger = ledger
         self._closed = closed
+        self._closed_sent = closed_sent
 
     @property
     def state(self) -> LedgerState:
@@ -89,6 +90,7 @@ class _ClosingLedger:
         if isinstance(command, Close) and command.account_id in self.state.accounts:
             account = self.state.accounts[command.account_id]
             self._closed[command.account_id] = account.used + account.overrun
+            self._closed_sent[command.account_id] = account.transferred_out - account.transferred_in
         return await self._ledger.execute(command)
 
 
@@ -114,6 +116,8 @@ class SimulatedServer:
         self.accounts_closed = 0
         self.closed: dict[str, int] = {}
         """Octets of each account that was about to be closed; afterwards the ledger no longer has them."""
+        self.closed_sent: dict[str, int] = {}
+        """Octets that each such account sent, minus those it received."""
         self.is_up = False
         self._world = world
         self._policy = policy
@@ -127,7 +131,9 @@ class SimulatedServer:
         world = self._world
         self._process += 1
         self.ledger = LedgerClient(self.disk, world, snapshots=self.snapshots, retention=RETENTION)
-        self.closing = AccountClosing(_ClosingLedger(self.ledger, self.closed), lambda: unix_seconds(world.now()))
+        self.closing = AccountClosing(
+            _ClosingLedger(self.ledger, self.closed, self.closed_sent), lambda: unix_seconds(world.now())
+        )
         world.loop.complete(self.ledger.start(at_least=self.disk.acknowledged))
         self.service = ChargingService(self.ledger, world, self._policy)
         identity = NodeIdentity("ocs.localdomain", REALM, 1)

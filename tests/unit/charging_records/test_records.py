@@ -98,12 +98,12 @@ async def test_a_record_tells_who_when_where_and_how_much_hour_by_hour(tmp_path:
         assert (record.seconds, record.overrun_octets, record.open_reservations) == (3660, 0, 0)
         hours = [(hour.hour_at, hour.octets, hour.input_octets) for hour in record.hours.values()]
         assert hours == [(HOUR, 2_000_000, 300_000), (HOUR + 3600, 1_500_000, 500_000)]
-        statement = await statement_of(it.database, "gift")
+        statement = (await statement_of(it.database, "gift")).hours.items
         assert [(hour.hour_at, hour.octets) for hour in statement] == [
             (HOUR, 2_000_000),
             (HOUR + 3600, 1_500_000),
         ]
-        assert await statement_of(it.database, "another") == []
+        assert (await statement_of(it.database, "another")).hours.items == []
 
         shown = record_fields(record)
         assert (shown["location"], shown["last_location"]) == ("TAI 001-01 tac 1",) * 2
@@ -197,7 +197,7 @@ async def test_overrun_is_recorded_apart_and_usage_goes_to_the_account_that_paid
         await it.ask(request(TERMINATION, 1, units(MB + 7, wants=False)))
         (record,) = await it.all()
         assert (record.octets, record.overrun_octets) == (MB + 7, 7)
-        assert (await statement_of(it.database, "small"))[0].octets == MB + 7
+        assert (await statement_of(it.database, "small")).hours.items[0].octets == MB + 7
 
 
 async def test_orphans_and_the_silent_say_so_and_late_usage_still_counts(tmp_path: Path) -> None:
@@ -287,7 +287,11 @@ async def test_a_refund_is_recorded_with_a_minus(tmp_path: Path) -> None:
         assert two.closed_at is not None
         account = it.ledger.state.account("a")
         assert account is not None
-        assert account.balances.used == 200 == sum(hour.octets for hour in await statement_of(it.database, "a"))
+        assert (
+            account.balances.used
+            == 200
+            == sum(hour.octets for hour in (await statement_of(it.database, "a")).hours.items)
+        )
 
 
 async def test_filters_pages_and_both_exports_agree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,7 +350,7 @@ async def test_what_is_closed_long_enough_is_pruned_with_its_hours(
         assert await prune_records(it.database, timedelta(days=30)) == 1
         assert await prune_records(it.database, timedelta(days=30)) == 0
         assert [record.session_id for record in await it.all()] == ["open"]
-        assert await statement_of(it.database, "gift") == []
+        assert (await statement_of(it.database, "gift")).hours.items == []
         with refused(UNKNOWN_CHARGING_RECORD):
             await get_record(it.database, "s;1")
 
@@ -361,7 +365,7 @@ async def test_the_growth_of_a_providers_counter_is_one_record(tmp_path: Path) -
         assert (record.octets, record.overrun_octets) == (12 * MB, 2 * MB)
         assert (record.opened_at, record.closed_at) == (HOUR, HOUR + 3600)
         assert record_fields(record)["source"] == "provider"
-        hours = await statement_of(it.database, "gift")
+        hours = (await statement_of(it.database, "gift")).hours.items
         assert [(hour.hour_at, hour.octets) for hour in hours] == [(HOUR, 3 * MB), (HOUR + 3600, 9 * MB)]
 
 

@@ -76,6 +76,6 @@ async def compare(it: Recorded) -> None:
     for account_id in ("one", "two"):
         balances = it.ledger.state.balances(account_id)
         assert balances is not None
-        hours = await statement_of(it.database, account_id)
+        hours = (await statement_of(it.database, account_id)).hours.items
         assert sum(hour.octets for hour in hours) == balances.used + balances.overrun
         assert sum(hour.overrun_octets for hour in hours) == balances.overrun

@@ -69,22 +69,91 @@ def test_what_comes_back_to_an_account_that_is_over_goes_where_its_rest_went(led
     assert (accounts["c"].revoked, accounts["c"].available) == (100, 0)
 
 
-def test_a_transfer_moves_all_or_nothing(ledger: Ledger) -> None:
+def test_octets_are_sent_and_received_all_or_nothing(ledger: Ledger) -> None:
     ledger.credit("a", 100)
     ledger.credit("b", 10)
-    assert ledger.do(do.Transfer(ledger.id(), "a", "b", 101)).code is OutcomeCode.INSUFFICIENT
-    move = do.Transfer("move", "a", "b", 30)
-    assert ledger.do(move).code is OutcomeCode.DONE
-    assert ledger.do(move).code is OutcomeCode.DONE
+    assert ledger.do(do.Send(ledger.id(), "a", 101, "gift")).code is OutcomeCode.INSUFFICIENT
+    send, receive = do.Send("send", "a", 30, "gift"), do.Receive("receive", "b", 30, "gift")
+    for _ in range(2):
+        assert (ledger.do(send).code, ledger.do(receive).code) == ("done", "done")
     assert (ledger.octets("a")[2], ledger.octets("b")[2]) == (70, 40)
+    assert ledger.do(do.Receive("receive", "b", 31, "gift")).code is OutcomeCode.CONFLICT
     ledger.reserve(50, whole=0)
-    assert ledger.do(do.Transfer(ledger.id(), "a", "b", 20)).code is OutcomeCode.DONE
-    assert ledger.status("a") is AccountStatus.OPEN
-    ledger.do(do.Release(ledger.id("s"), "s"))
-    assert ledger.do(do.Transfer(ledger.id(), "a", "b", 50)).code is OutcomeCode.DONE
+    assert ledger.do(do.Send(ledger.id(), "a", 21, "gift")).code is OutcomeCode.INSUFFICIENT
+    assert ledger.do(do.Send(ledger.id(), "a", 20, "gift")).code is OutcomeCode.DONE
+    assert ledger.commit(50, close=True).committed_octets == 50
     assert ledger.status("a") is AccountStatus.EXHAUSTED
-    assert ledger.state.wallets["w"].hold is None
-    assert ledger.do(do.Transfer(ledger.id(), "b", "a", 5)).code is OutcomeCode.EXHAUSTED
+    assert ledger.do(do.Send(ledger.id(), "a", 1, "gift")).code is OutcomeCode.EXHAUSTED
+
+
+def test_an_account_that_sent_everything_stays_open_and_takes_octets_back(ledger: Ledger) -> None:
+    ledger.credit("a", 100)
+    ledger.do(do.Send("send", "a", 100, "gift"))
+    assert (ledger.status("a"), ledger.octets("a")[2]) == (AccountStatus.OPEN, 0)
+    assert ledger.reserve(10, name="early").code is not OutcomeCode.DONE
+    ledger.do(do.Receive("return", "a", 100, "gift"))
+    assert ledger.reserve(10).granted_octets == 10
+
+
+@pytest.mark.parametrize("how", ["exhausted", "expired", "revoked"])
+def test_octets_received_on_an_ended_account_lapse(ledger: Ledger, how: str) -> None:
+    ledger.credit("a", 100, NOW + 50)
+    if how == "exhausted":
+        ledger.reserve(100)
+        ledger.commit(100, close=True)
+    elif how == "expired":
+        ledger.at = NOW + 50
+        ledger.do(do.Expire("expire", "a"))
+    else:
+        ledger.do(do.Revoke("revoke", "a", "fraud"))
+    before = ledger.state.accounts["a"]
+    lapsed = before.expired + before.revoked
+    assert ledger.do(do.Receive("receive", "a", 40, "gift")).code is OutcomeCode.DONE
+    account = ledger.state.accounts["a"]
+    assert (account.status, account.available) == (how, 0)
+    assert account.expired + account.revoked == lapsed + 40
+    assert verify(ledger.state) == []
+
+
+def test_a_refusal_to_receive_is_remembered(ledger: Ledger) -> None:
+    """The caller returns the octets after a refusal, so a late copy must not book them as well."""
+    receive = do.Receive("receive", "later", 40, "gift")
+    assert ledger.do(receive).code is OutcomeCode.UNKNOWN_ACCOUNT
+    ledger.credit("later", 100)
+    assert ledger.do(receive).code is OutcomeCode.UNKNOWN_ACCOUNT
+    assert ledger.octets("later")[2] == 100
+
+
+def test_a_refusal_to_send_is_remembered(ledger: Ledger) -> None:
+    ledger.credit("a", 100)
+    ledger.do(do.Freeze("freeze", "w", True))
+    gift = do.Send("gift", "a", 40, "gift")
+    assert ledger.do(gift).code is OutcomeCode.FROZEN
+    ledger.do(do.Freeze("thaw", "w", False))
+    assert ledger.do(gift).code is OutcomeCode.FROZEN
+    assert ledger.octets("a")[2] == 100
+
+
+def test_a_move_takes_octets_out_of_a_frozen_wallet_and_a_return_comes_back_into_it(ledger: Ledger) -> None:
+    ledger.credit("a", 100)
+    ledger.do(do.Freeze("freeze", "w", True))
+    assert ledger.do(do.Send("move", "a", 40, "move", from_frozen=True)).code is OutcomeCode.DONE
+    assert ledger.do(do.Receive("return", "a", 40, "move")).code is OutcomeCode.DONE
+    assert ledger.octets("a")[2] == 100
+
+
+def test_an_uncapped_account_neither_sends_nor_receives(ledger: Ledger) -> None:
+    ledger.credit("a", None)
+    assert ledger.do(do.Send("send", "a", 1, "gift")).code is OutcomeCode.CONFLICT
+    assert ledger.do(do.Receive("receive", "a", 1, "gift")).code is OutcomeCode.CONFLICT
+
+
+def test_an_account_opened_empty_is_spendable_once_it_received_octets(ledger: Ledger) -> None:
+    ledger.credit("a", 0)
+    assert ledger.reserve(5, name="early").code is not OutcomeCode.DONE
+    ledger.do(do.Receive("receive", "a", 40, "gift"))
+    outcome = ledger.reserve(100, whole=100)
+    assert (outcome.granted_octets, outcome.final) == (40, True)
 
 
 def test_opening_and_crediting_twice_is_done_once_however_late(ledger: Ledger) -> None:
@@ -188,8 +257,9 @@ def test_a_note_is_found_again(ledger: Ledger) -> None:
         lambda: do.Commit("", "s", 1),
         lambda: do.Commit("c" * 321, "s", 1),
         lambda: do.Commit("c", "\ud800", 1),
-        lambda: do.Credit("c", "w", "a", 0, LATER),
-        lambda: do.Transfer("c", "a", "a", 1),
+        lambda: do.Credit("c", "w", "a", -1, LATER),
+        lambda: do.Send("c", "a", 0, "gift"),
+        lambda: do.Receive("c", "a", -1, "gift"),
         lambda: do.OrderWallet("c", "w", ("a", "a")),
         lambda: do.Reserve("c", "s", "w", Ask(1, 1, 1), "n" * 1025),
     ],

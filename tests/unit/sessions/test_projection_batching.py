@@ -15,7 +15,7 @@ from kswifi.esim.sql import esim
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.sql import free_grant
 from kswifi.kernel.clock import unix_seconds
-from kswifi.ledger.commands import Ask, Command, Commit, HoldWallet, LiftHold, Reserve, Revoke
+from kswifi.ledger.commands import Ask, Command, Commit, HoldWallet, LiftHold, Receive, Reserve, Revoke, Send
 from kswifi.outbox.sql import domain_event, outbox_entry
 from kswifi.sessions import projector as projector_module
 from kswifi.sessions.model import InternetSession
@@ -30,7 +30,7 @@ TABLES: tuple[Table, ...] = (
     *(domain_event, outbox_entry),
 )
 
-KINDS = ("use", "use", "use", "use", "hold", "lift", "revoke")
+KINDS = ("use", "use", "use", "use", "give", "hold", "lift", "revoke")
 STEPS = st.lists(
     st.lists(st.tuples(st.integers(0, 1), st.sampled_from(KINDS), st.integers(1, 300)), min_size=1, max_size=4),
     min_size=3,
@@ -76,6 +76,10 @@ def _commands(road: Road, sessions: Sequence[InternetSession], steps: list[tuple
         line = session.esim_id
         if kind == "use":
             made.append(Commit(name, f"gw;{line}", amount * MB, Ask(10 * MB, 1, expires)))
+        elif kind == "give":
+            other = sessions[1 - place].session_id
+            made.append(Send(f"{name}:send", session.session_id, amount * MB, name))
+            made.append(Receive(f"{name}:receive", other, amount * MB, name))
         elif kind == "hold":
             made.append(HoldWallet(name, line, "paused"))
         elif kind == "lift":

@@ -5,13 +5,14 @@ from typing import Final
 from kswifi.api.edge import errors as edge
 from kswifi.catalogue import errors as catalogue
 from kswifi.free_data import errors as free_data
+from kswifi.kernel import pages
 from kswifi.kernel.errors import statuses_of
 from kswifi.notifications import errors as notifications
 from kswifi.phone_verification import errors as phone_verification
 from kswifi.sessions import errors as sessions
 from kswifi.vouchers import errors as vouchers
 
-TABLES: Final = (edge, catalogue, free_data, notifications, phone_verification, sessions, vouchers)
+TABLES: Final = (edge, catalogue, free_data, notifications, pages, phone_verification, sessions, vouchers)
 
 _OF_CLASSES: Final[dict[str, int]] = {
     # the edge

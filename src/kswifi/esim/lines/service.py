@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from kswifi.catalogue.model import Offer
 from kswifi.database.engine import transaction_instant
+from kswifi.database.pages import PagedQuery
 from kswifi.esim.errors import NumbersUsedUpError, UnknownEsimError
 from kswifi.esim.external_smdp.line_stock import StockedLine, lines_ready, take_line
 from kswifi.esim.external_smdp.orders import open_peer_order
@@ -31,6 +32,7 @@ from kswifi.esim.model import (
 from kswifi.esim.sql import esim, esim_serial, peer_order, profile_order
 from kswifi.kernel.ids import uuid7
 from kswifi.kernel.numbers import Eid, Iccid, Imsi
+from kswifi.kernel.pages import Page, PageRequest
 
 _COLUMNS = (
     esim.c.esim_id,
@@ -46,6 +48,9 @@ _COLUMNS = (
     esim.c.created_at,
     esim.c.smdp_address,
     esim.c.kind,
+)
+_OF_USER = PagedQuery(
+    select(*_COLUMNS).where(esim.c.user_id == bindparam("wanted_user")), esim.c.esim_id, newest_first=True
 )
 
 
@@ -203,8 +208,12 @@ def find_esim(connection: Connection, esim_id: str, user_id: str | None = None) 
 
 def esims_of(connection: Connection, user_id: str, limit: int = 100) -> list[ESim]:
     """Return a user's eSIMs, the newest first, at most ``limit``."""
-    query = select(*_COLUMNS).where(esim.c.user_id == user_id).order_by(esim.c.esim_id.desc()).limit(limit)
-    return [_read(row) for row in connection.execute(query)]
+    return esims_page(connection, user_id, PageRequest(limit)).items
+
+
+def esims_page(connection: Connection, user_id: str, page: PageRequest) -> Page[ESim]:
+    """Return a page of a user's eSIMs, the newest first."""
+    return _OF_USER.read(connection, page, _read, wanted_user=user_id)
 
 
 def set_hold(connection: Connection, esim_id: str, hold: Hold | None) -> None:

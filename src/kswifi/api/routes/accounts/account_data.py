@@ -26,6 +26,7 @@ from kswifi.esim.lines.service import esims_of
 from kswifi.esim.model import ESim
 from kswifi.free_data.waiting import leave as leave_waiting_list
 from kswifi.kernel.clock import from_unix_seconds
+from kswifi.kernel.pages import PageRequest
 from kswifi.notifications.service import forget_notifications
 from kswifi.outbox.service import events_after
 from kswifi.payments.store import all_periods_of, payments_of
@@ -95,11 +96,12 @@ async def export_account(user: SignedInUser, services: ServicesDep, response: Re
     """Return all stored data about you as a file."""
     response.headers["Content-Disposition"] = 'attachment; filename="kswifi.json"'
     user_id = user.user.user_id
-    passkeys = await services.passkeys.passkeys(user_id)
+    passkeys = (await services.passkeys.passkeys(user_id)).items
 
     def export(connection: Connection) -> tuple[ExportView, list[ESim]]:
-        sessions = overviews_of(connection, user_id, limit=EXPORT_LIMIT)
-        disputes = [it for one in sessions for it in disputes_of(connection, one.session.session_id)]
+        whole = PageRequest(EXPORT_LIMIT)
+        sessions = overviews_of(connection, user_id, whole).items
+        disputes = [it for one in sessions for it in disputes_of(connection, one.session.session_id, whole).items]
         esims = esims_of(connection, user_id, EXPORT_LIMIT)
         payments = payments_of(connection, user_id, EXPORT_LIMIT)
         passes = all_periods_of(connection, user_id, EXPORT_LIMIT)

@@ -10,9 +10,11 @@ from sqlalchemy import Connection
 
 from kswifi.api.edge.dependencies import ServicesDep, SignedInUser
 from kswifi.api.edge.idempotency import Idempotent
+from kswifi.api.edge.pages import PageQuery, PageView
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import RequestBody, ResponseBody
 from kswifi.api.services import Services
+from kswifi.kernel.pages import FIRST_PAGE, PageRequest, page_of
 from kswifi.notifications.model import Wishes
 from kswifi.notifications.service import put_wishes, remove_subscription, standing_of
 
@@ -48,7 +50,7 @@ class WishesBody(RequestBody):
     expiry: Annotated[bool, Field(description="A day before a session ends.")]
 
 
-class NotificationsView(ResponseBody):
+class NotificationsView(PageView):
     """The notifications that you want, and your devices."""
 
     application_server_key: Annotated[str, Field(description="What browsers subscribe with (RFC 8292), base64url.")]
@@ -60,10 +62,10 @@ class NotificationsView(ResponseBody):
 @router.get(
     "/notifications", summary="Read your notification settings", responses=problem_responses("not_signed_in")
 )
-async def read_notifications(user: SignedInUser, services: ServicesDep) -> NotificationsView:
+async def read_notifications(user: SignedInUser, services: ServicesDep, page: PageQuery) -> NotificationsView:
     """Return the notifications that you want, your devices, and the key for a subscription."""
     user_id = user.user.user_id
-    return await services.database.read(lambda connection: notifications_view(connection, services, user_id))
+    return await services.database.read(lambda connection: notifications_view(connection, services, user_id, page))
 
 
 @router.put(
@@ -115,17 +117,21 @@ async def unsubscribe(subscription_id: str, request: Idempotent) -> Response:
     )
 
 
-def notifications_view(connection: Connection, services: Services, user_id: str) -> NotificationsView:
-    """Return the view of a user's notifications and devices."""
+def notifications_view(
+    connection: Connection, services: Services, user_id: str, page: PageRequest = FIRST_PAGE
+) -> NotificationsView:
+    """Return the view of a user's notifications, and a page of their devices."""
     wishes, devices = standing_of(connection, user_id)
+    shown = page_of(devices, lambda it: (it.subscription_id,), page)
     return NotificationsView(
         application_server_key=services.notifications.public_key,
         usage=wishes.usage,
         expiry=wishes.expiry,
         subscriptions=[
             SubscriptionView(subscription_id=one.subscription_id, service=urlsplit(one.endpoint).netloc)
-            for one in devices
+            for one in shown.items
         ],
+        next=shown.cursor,
     )
 
 

@@ -15,6 +15,7 @@ from kswifi.api.edge.dependencies import (
 )
 from kswifi.api.edge.idempotency import Idempotent
 from kswifi.api.edge.login_client import LoginClient, set_login_cookies
+from kswifi.api.edge.pages import PageQuery, PageView
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import Instant, RequestBody, ResponseBody
 from kswifi.api.routes.accounts.accounts import (
@@ -122,7 +123,7 @@ class PasskeyView(ResponseBody):
     used_at: Instant | None
 
 
-class PasskeysView(ResponseBody):
+class PasskeysView(PageView):
     """Your passkeys, the oldest first."""
 
     passkeys: list[PasskeyView]
@@ -189,9 +190,10 @@ async def sign_in(
 
 
 @router.get("/passkeys", summary="Your passkeys", responses=problem_responses("not_signed_in"))
-async def list_passkeys(user: SignedInUser, services: ServicesDep) -> PasskeysView:
+async def list_passkeys(user: SignedInUser, services: ServicesDep, page: PageQuery) -> PasskeysView:
     """List your passkeys, the oldest first."""
-    return PasskeysView(passkeys=[passkey_view(one) for one in await services.passkeys.passkeys(user.user.user_id)])
+    found = await services.passkeys.passkeys(user.user.user_id, page)
+    return PasskeysView(passkeys=[passkey_view(one) for one in found.items], next=found.cursor)
 
 
 @router.post(

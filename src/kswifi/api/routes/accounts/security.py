@@ -16,6 +16,7 @@ from kswifi.api.edge.dependencies import (
 )
 from kswifi.api.edge.idempotency import Idempotent
 from kswifi.api.edge.login_client import set_login_device_cookie
+from kswifi.api.edge.pages import PageQuery, PageView
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import Instant, RequestBody, ResponseBody
 from kswifi.api.routes.accounts.accounts import (
@@ -27,6 +28,8 @@ from kswifi.api.routes.accounts.accounts import (
     account_view,
 )
 from kswifi.api.routes.accounts.reauthentication import ReauthenticationBody, reauthenticate
+from kswifi.database.types import unix_microseconds
+from kswifi.kernel.pages import page_of
 
 router = APIRouter(prefix="/api/v1", tags=["accounts"])
 
@@ -56,7 +59,7 @@ class LoginRecordView(ResponseBody):
     current: Annotated[bool, Field(description="Whether it is this one.")]
 
 
-class LoginRecordsView(ResponseBody):
+class LoginRecordsView(PageView):
     """Your devices, the oldest sign-in first."""
 
     logins: list[LoginRecordView]
@@ -83,10 +86,11 @@ class SignOutBody(RequestBody):
 
 
 @router.get("/logins", summary="Your devices", responses=problem_responses("not_signed_in"))
-async def list_logins(user: SignedInUser, services: ServicesDep) -> LoginRecordsView:
+async def list_logins(user: SignedInUser, services: ServicesDep, page: PageQuery) -> LoginRecordsView:
     """List the devices on which you are signed in."""
     found = await services.database.read(lambda connection: logins_of(connection, user.user.user_id))
-    return LoginRecordsView(logins=[login_record_view(it, user.login_id) for it in found])
+    shown = page_of(found, lambda it: (unix_microseconds(it.created_at), it.login_id), page)
+    return LoginRecordsView(logins=[login_record_view(it, user.login_id) for it in shown.items], next=shown.cursor)
 
 
 @router.delete(

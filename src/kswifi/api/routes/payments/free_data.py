@@ -8,6 +8,7 @@ from pydantic import Field
 from kswifi.api.edge.dependencies import ServicesDep, SignedInUser
 from kswifi.api.edge.devices import DeviceDep, set_device_cookie
 from kswifi.api.edge.idempotency import Idempotent
+from kswifi.api.edge.pages import PageQuery, PageView
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import RequestBody, ResponseBody
 from kswifi.api.edge.session_dependencies import SessionServicesDep
@@ -15,6 +16,7 @@ from kswifi.api.services import SessionServices
 from kswifi.free_data import waiting
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.free_data.service import OfferStanding, Standing
+from kswifi.kernel.pages import FIRST_PAGE, PageRequest, page_of
 
 router = APIRouter(prefix="/api/v1/free-data", tags=["free data"])
 
@@ -63,7 +65,7 @@ class FreeOfferView(ResponseBody):
     refusal: Annotated[RefusalView | None, Field(description="null: you may.")]
 
 
-class FreeDataView(ResponseBody):
+class FreeDataView(PageView):
     """Your free allowance, what is left of it, and the free offers."""
 
     octets: Annotated[int, Field(description="Free in the rolling days.", examples=[5_000_000_000])]
@@ -93,11 +95,16 @@ class WaitBody(RequestBody):
 
 @router.get("", summary="How you stand with free data", responses=problem_responses("not_signed_in"))
 async def read_free_data(
-    user: SignedInUser, services: ServicesDep, sessions: SessionServicesDep, device: DeviceDep, response: Response
+    user: SignedInUser,
+    services: ServicesDep,
+    sessions: SessionServicesDep,
+    device: DeviceDep,
+    response: Response,
+    page: PageQuery,
 ) -> FreeDataView:
     """Return what is left, and for each free offer whether you may order it now; if not, which rule refuses."""
     set_device_cookie(response, services, device)
-    return await _view(services, sessions, user.user.user_id, device.device_id)
+    return await _view(services, sessions, user.user.user_id, device.device_id, page)
 
 
 @router.post(
@@ -126,13 +133,17 @@ async def leave_waiting_list(request: Idempotent, _sessions: SessionServicesDep)
     return await request.answer_step(lambda connection: waiting.leave(connection, user_id), status=204)
 
 
-async def _view(services: ServicesDep, sessions: SessionServices, user_id: str, device_id: str) -> FreeDataView:
+async def _view(
+    services: ServicesDep, sessions: SessionServices, user_id: str, device_id: str, page: PageRequest = FIRST_PAGE
+) -> FreeDataView:
     free_data = sessions.free_data
     standing = await free_data.standing(user_id, services.catalogue.offers(), device_id)
-    return _shown(standing, free_data.rules)
+    return _shown(standing, free_data.rules, page)
 
 
-def _shown(standing: Standing, rules: FreeDataRules) -> FreeDataView:
+def _shown(standing: Standing, rules: FreeDataRules, page: PageRequest) -> FreeDataView:
+    # The key of an offer is its place: the catalogue does not change while the server runs.
+    shown = page_of(enumerate(standing.offers), lambda it: (it[0],), page)
     return FreeDataView(
         octets=standing.allowance_octets,
         days=standing.allowance_days,
@@ -142,7 +153,8 @@ def _shown(standing: Standing, rules: FreeDataRules) -> FreeDataView:
         tranche_octets=rules.tranche_octets,
         kyc_level=standing.kyc_level,
         waiting=standing.waits,
-        offers=[_offer_view(one) for one in standing.offers],
+        offers=[_offer_view(one) for _, one in shown.items],
+        next=shown.cursor,
     )
 
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from kswifi.api.edge.pages import PageView
 from kswifi.api.edge.schemas import Instant, RequestBody, ResponseBody
 from kswifi.payments.model import PassPeriod, PassState, Payment, PaymentState
 from kswifi.payments.rules import PassRules
@@ -42,7 +43,7 @@ class PaymentView(ResponseBody):
     refund_kobo: Annotated[int | None, Field(description="What is owed back, or went back.")]
 
 
-class PaymentsView(ResponseBody):
+class PaymentsView(PageView):
     """All your payments, the newest first."""
 
     payments: list[PaymentView]
@@ -70,7 +71,7 @@ class PassRulesView(ResponseBody):
     ]
 
 
-class PassView(ResponseBody):
+class PassView(PageView):
     """Your pass, and the rules of passes."""
 
     active: Annotated[bool, Field(description="Whether sessions can be downloaded under a pass now.")]

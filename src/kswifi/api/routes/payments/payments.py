@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Path, Response
 from kswifi.accounts.model import User
 from kswifi.api.edge.dependencies import ServicesDep, SignedInUser
 from kswifi.api.edge.idempotency import Idempotent
+from kswifi.api.edge.pages import PageQuery
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.routes.payments.payment_views import BeginPaymentBody, PaymentsView, PaymentView, payment_view
 from kswifi.payments.errors import PaymentsNotSetUpError
@@ -69,9 +70,10 @@ async def begin_payment(body: BeginPaymentBody, request: Idempotent, payments: P
 
 
 @router.get("", summary="List your payments", responses=problem_responses("not_signed_in", "payments_not_set_up"))
-async def list_payments(user: SignedInUser, payments: PaymentServiceDep) -> PaymentsView:
-    """List all your payments with their states."""
-    return PaymentsView(payments=[payment_view(it) for it in await payments.payments(user.user.user_id)])
+async def list_payments(user: SignedInUser, payments: PaymentServiceDep, page: PageQuery) -> PaymentsView:
+    """List your payments with their states."""
+    found = await payments.payments(user.user.user_id, page)
+    return PaymentsView(payments=[payment_view(it) for it in found.items], next=found.cursor)
 
 
 @router.get(

@@ -6,9 +6,11 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from kswifi.api.edge.dependencies import ServicesDep
+from kswifi.api.edge.pages import PageQuery, PageView
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import ResponseBody
 from kswifi.catalogue.model import Offer
+from kswifi.kernel.pages import page_of
 
 router = APIRouter(prefix="/api/v1/offers", tags=["catalogue"])
 
@@ -27,16 +29,18 @@ class OfferView(ResponseBody):
     ]
 
 
-class OffersView(ResponseBody):
+class OffersView(PageView):
     """All offers, in the operator's order."""
 
     offers: list[OfferView]
 
 
 @router.get("", summary="List the offers")
-async def list_offers(services: ServicesDep) -> OffersView:
+async def list_offers(services: ServicesDep, page: PageQuery) -> OffersView:
     """List the offers. No sign-in is needed."""
-    return OffersView(offers=[_view(offer) for offer in services.catalogue.offers()])
+    # The key of an offer is its place: the catalogue does not change while the server runs.
+    shown = page_of(enumerate(services.catalogue.offers()), lambda it: (it[0],), page)
+    return OffersView(offers=[_view(offer) for _, offer in shown.items], next=shown.cursor)
 
 
 @router.get("/{offer_id}", summary="One offer", responses=problem_responses("unknown_offer"))

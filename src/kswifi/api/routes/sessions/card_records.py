@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path, Response
 
 from kswifi.api.edge.dependencies import SignedInUser
 from kswifi.api.edge.idempotency import Idempotent
+from kswifi.api.edge.pages import PageQuery
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.session_dependencies import OnWifi, SessionServicesDep
 from kswifi.api.routes.sessions.session_views import (
@@ -25,9 +26,11 @@ EsimId = Annotated[str, Path(max_length=64, description="The eSIM's UUID.")]
 @router.get(
     "/sessions", summary="The sessions on an eSIM", responses=problem_responses("unknown_esim", "not_signed_in")
 )
-async def read_contents(esim_id: EsimId, user: SignedInUser, services: SessionServicesDep) -> CardContentsView:
+async def read_contents(
+    esim_id: EsimId, user: SignedInUser, services: SessionServicesDep, page: PageQuery
+) -> CardContentsView:
     """Return which record of the card holds which session, the order of use, and which records need a packet."""
-    return card_contents_view(await services.card_records.contents(user.user.user_id, esim_id))
+    return card_contents_view(await services.card_records.contents(user.user.user_id, esim_id), page)
 
 
 @router.post(

@@ -9,9 +9,11 @@ from sqlalchemy import Connection
 
 from kswifi.api.edge.dependencies import ServicesDep, SignedInUser
 from kswifi.api.edge.idempotency import Idempotent
+from kswifi.api.edge.pages import PageQuery, PageView
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import Instant, RequestBody, ResponseBody
 from kswifi.api.routes.sessions.sessions import SessionId
+from kswifi.kernel.pages import Page
 from kswifi.sessions.disputes import Dispute, disputes_of, open_dispute
 from kswifi.sessions.store import find_session
 
@@ -38,7 +40,7 @@ class DisputeView(ResponseBody):
     created_at: Instant
 
 
-class DisputesView(ResponseBody):
+class DisputesView(PageView):
     """Your disputes of a session, the newest first."""
 
     disputes: list[DisputeView]
@@ -68,15 +70,17 @@ async def dispute_statement(session_id: SessionId, body: DisputeBody, request: I
     summary="What you disputed",
     responses=problem_responses("unknown_session", "not_signed_in"),
 )
-async def list_disputes(session_id: SessionId, user: SignedInUser, services: ServicesDep) -> DisputesView:
+async def list_disputes(
+    session_id: SessionId, user: SignedInUser, services: ServicesDep, page: PageQuery
+) -> DisputesView:
     """List your disputes of this session's statement."""
 
-    def look(connection: Connection) -> list[Dispute]:
+    def look(connection: Connection) -> Page[Dispute]:
         session = find_session(connection, session_id, user.user.user_id)
-        return disputes_of(connection, session.session_id)
+        return disputes_of(connection, session.session_id, page)
 
     found = await services.database.read(look)
-    return DisputesView(disputes=[dispute_view(one) for one in found])
+    return DisputesView(disputes=[dispute_view(one) for one in found.items], next=found.cursor)
 
 
 def dispute_view(dispute: Dispute) -> DisputeView:

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 
 from kswifi.api.edge.dependencies import ServicesDep, SignedInUser
+from kswifi.api.edge.pages import PageQuery
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.session_dependencies import SessionServicesDep
 from kswifi.api.routes.sessions.session_views import EsimsView, EsimView, esim_view
-from kswifi.esim.lines.service import esims_of, find_esim
+from kswifi.esim.lines.service import esims_page, find_esim
 
 router = APIRouter(tags=["esims"])
 
@@ -16,10 +17,10 @@ EsimId = Annotated[str, Path(max_length=64, description="The eSIM's UUID.")]
 
 
 @router.get("/api/v1/esims", summary="List your eSIMs", responses=problem_responses("not_signed_in"))
-async def list_esims(user: SignedInUser, services: ServicesDep) -> EsimsView:
-    """List all your eSIMs."""
-    found = await services.database.read(lambda connection: esims_of(connection, user.user.user_id))
-    return EsimsView(esims=[esim_view(one) for one in found])
+async def list_esims(user: SignedInUser, services: ServicesDep, page: PageQuery) -> EsimsView:
+    """List your eSIMs."""
+    found = await services.database.read(lambda connection: esims_page(connection, user.user.user_id, page))
+    return EsimsView(esims=[esim_view(one) for one in found.items], next=found.cursor)
 
 
 @router.get(

@@ -4,10 +4,12 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from kswifi.api.edge.pages import PageView
 from kswifi.api.edge.schemas import WHOLE, Instant, RequestBody, ResponseBody
 from kswifi.esim.lines.packets import ProofResult
 from kswifi.esim.model import ESim, Hold, LineKind, ProfileState
 from kswifi.esim.ports import StorageProof
+from kswifi.kernel.pages import FIRST_PAGE, PageRequest, page_of
 from kswifi.sessions.card.packets import CardContents, HandedPacket
 from kswifi.sessions.card.slots import CardRecord
 from kswifi.sessions.model import Balance, SessionOverview, SessionState, UsageData
@@ -125,8 +127,8 @@ class FreeAllowanceView(ResponseBody):
     left_octets: Annotated[int, Field(examples=[4_000_000_000])]
 
 
-class SessionsView(ResponseBody):
-    """All your sessions, the newest first, at most 100."""
+class SessionsView(PageView):
+    """Your sessions, the newest first."""
 
     sessions: list[SessionView]
     free: FreeAllowanceView
@@ -164,8 +166,8 @@ class EsimView(ResponseBody):
     created_at: Instant
 
 
-class EsimsView(ResponseBody):
-    """All your eSIMs, the newest first, at most 100."""
+class EsimsView(PageView):
+    """Your eSIMs, the newest first."""
 
     esims: list[EsimView]
 
@@ -248,7 +250,7 @@ class CardRecordView(ResponseBody):
     failure: Annotated[str | None, Field(description="What the card said last, where it was no proof.")]
 
 
-class CardContentsView(ResponseBody):
+class CardContentsView(PageView):
     """The sessions on an eSIM, their order of use, and whether the next one follows automatically."""
 
     esim_id: str
@@ -302,20 +304,22 @@ class ProofView(ResponseBody):
     status: Annotated[str, Field(examples=["por_ok", "counter_low", "status_word_6985"])]
 
 
-def card_contents_view(contents: CardContents) -> CardContentsView:
-    """Return the view of a card's contents."""
+def card_contents_view(contents: CardContents, page: PageRequest = FIRST_PAGE) -> CardContentsView:
+    """Return the view of a card's contents, with a page of its records."""
+    shown = page_of(sorted(contents.records, key=lambda it: it.number), lambda it: (it.number,), page)
     order = list(contents.order)
     active = (SessionState.ACTIVE, SessionState.PAUSED)
     states = {it.session_id: it.state for it in contents.records}
     return CardContentsView(
         esim_id=contents.esim.esim_id,
-        records=[_card_record_view(it, order) for it in contents.records],
+        records=[_card_record_view(it, order) for it in shown.items],
         order=order,
         active_session_id=next((it for it in order if states[it] in active), None),
         continue_with_next=contents.line.continues,
         wants_order=list(contents.line.wanted_order),
         wants_next=contents.line.wants_next,
         packets_waiting=sum(not it.settled for it in contents.records),
+        next=shown.cursor,
     )
 
 

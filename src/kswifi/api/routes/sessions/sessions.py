@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from kswifi.api.edge.dependencies import ServicesDep, SignedInUser
 from kswifi.api.edge.devices import DeviceDep, set_device_cookie
 from kswifi.api.edge.idempotency import Idempotent
+from kswifi.api.edge.pages import PageQuery
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.ranges import RANGE_NOT_SATISFIABLE, ranged_response
 from kswifi.api.edge.session_dependencies import OnWifi, SessionServicesDep
@@ -91,13 +92,14 @@ async def order_session(
 
 
 @router.get("", summary="List your sessions", responses=problem_responses("not_signed_in"))
-async def list_sessions(user: SignedInUser, services: SessionServicesDep) -> SessionsView:
+async def list_sessions(user: SignedInUser, services: SessionServicesDep, page: PageQuery) -> SessionsView:
     """List your sessions with their states, and what is left of the free allowance."""
-    found, left_octets = await services.downloads.standing(user.user.user_id)
+    found, left_octets = await services.downloads.standing(user.user.user_id, page)
     rules = services.free_data.rules
     return SessionsView(
-        sessions=[session_view(one) for one in found],
+        sessions=[session_view(one) for one in found.items],
         free=FreeAllowanceView(octets=rules.allowance_octets, days=rules.allowance_days, left_octets=left_octets),
+        next=found.cursor,
     )
 
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from kswifi.api.edge.dependencies import ServicesDep, SignedInUser
+from kswifi.api.edge.pages import PageQuery, PageView
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import Instant, ResponseBody
 from kswifi.api.edge.session_dependencies import SessionServicesDep
@@ -25,7 +26,7 @@ class StatementHourView(ResponseBody):
     downlink_octets: Annotated[int, Field(description="To your phone; both are 0 where it does not.")]
 
 
-class StatementView(ResponseBody):
+class StatementView(PageView):
     """Usage by hour, the oldest first; hours without usage are left out."""
 
     session_id: str
@@ -39,14 +40,14 @@ class StatementView(ResponseBody):
     responses=problem_responses("unknown_session", "not_signed_in"),
 )
 async def read_statement(
-    session_id: SessionId, user: SignedInUser, services: ServicesDep, sessions: SessionServicesDep
+    session_id: SessionId, user: SignedInUser, services: ServicesDep, sessions: SessionServicesDep, page: PageQuery
 ) -> StatementView:
     """Return the session's usage by hour, from its charging data records, about a second after the network."""
     session = await sessions.downloads.session(user.user.user_id, session_id)
-    hours = await statement_of(services.database, session.session_id)
+    statement = await statement_of(services.database, session.session_id, page)
     return StatementView(
         session_id=session.session_id,
-        octets=sum(it.octets for it in hours),
+        octets=statement.octets,
         hours=[
             StatementHourView(
                 starts_at=from_unix_seconds(it.hour_at),
@@ -54,6 +55,7 @@ async def read_statement(
                 uplink_octets=it.input_octets,
                 downlink_octets=it.output_octets,
             )
-            for it in hours
+            for it in statement.hours.items
         ],
+        next=statement.hours.cursor,
     )

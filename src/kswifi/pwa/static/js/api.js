@@ -100,6 +100,20 @@ const json = async (response) => {
 export const read = (path) => exchange({ path }, json);
 
 /**
+ * Read all pages of a list. `member` is the name of the list in the answer.
+ * @param {string} path @param {string} member @returns {Promise<any>} the first page with the whole list
+ */
+export async function readAll(path, member) {
+  const first = await read(`${path}?limit=1000`);
+  for (let { next } = first; next; ) {
+    const page = await read(`${path}?limit=1000&after=${next}`);
+    first[member].push(...page[member]);
+    next = page.next;
+  }
+  return first;
+}
+
+/**
  * Change something. With the same key the server does it once, however often it is sent.
  * @param {string} path @param {unknown} [body] @param {{key?: string, method?: string}} [how]
  * @returns {Promise<any>}

@@ -308,7 +308,7 @@ export async function load() {
 
 /** Ask the server who we are and what there is; on a slow network nothing waits for something else. */
 export async function connect() {
-  const catalogue = Promise.all([api.read("/api/v1/offers"), api.read("/api/v1/environment")]);
+  const catalogue = Promise.all([api.readAll("/api/v1/offers", "offers"), api.read("/api/v1/environment")]);
   const mine = account.peek() ? Promise.all([refresh(), loadPass()]) : null;
   const login = api.read("/api/v1/account");
   const all = await Promise.allSettled([catalogue, login, mine]);

@@ -1,4 +1,4 @@
-import { change, read } from "../api.js";
+import { change, readAll } from "../api.js";
 import { age, when } from "../format.js";
 import { t } from "../i18n.js";
 import { isChangeOfMind, makePasskey, passkeysHere } from "../passkeys.js";
@@ -20,7 +20,7 @@ export function Passkeys({ found }) {
   const [list, setList] = useState(/** @type {Passkey[] | null} */ (null));
   const [problem, setProblem] = useState("");
   const load = () =>
-    read("/api/v1/passkeys").then(
+    readAll("/api/v1/passkeys", "passkeys").then(
       ({ passkeys }) => {
         setList(passkeys);
         found?.(passkeys.length > 0);

@@ -1,4 +1,4 @@
-import { read } from "../api.js";
+import { readAll } from "../api.js";
 import * as db from "../db.js";
 import { formatDay, formatHour, formatOctets, when } from "../format.js";
 import { t } from "../i18n.js";
@@ -61,7 +61,7 @@ function Dispute({ session_id, hours }) {
   const waits = actions.value.find((one) => one.path === path);
   useEffect(() => {
     waits ||
-      read(path).then(
+      readAll(path, "disputes").then(
         ({ disputes }) => setSaid(disputes),
         () => {},
       );
@@ -116,7 +116,7 @@ export default function Statement({ session_id, used_octets }) {
     /** @type {number | undefined} */
     let later;
     const ask = async () => {
-      const statement = await read(`/api/v1/sessions/${session_id}/statement`);
+      const statement = await readAll(`/api/v1/sessions/${session_id}/statement`, "hours");
       setHours(statement.hours);
       await db.put("kv", statement.hours, key);
       if (statement.octets < used_octets && ++tries < 5) later = setTimeout(() => ask().catch(() => {}), 1000 * tries);
