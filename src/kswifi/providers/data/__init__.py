@@ -1,0 +1,1 @@
+"""Data providers: one file each behind `supply.ports.DataProvider`."""
