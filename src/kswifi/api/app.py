@@ -26,7 +26,7 @@ from kswifi.api.routes.accounts import (
 )
 from kswifi.api.routes.payments import free_data, passes, payments, vouchers, webhooks
 from kswifi.api.routes.service import catalogue, events, system
-from kswifi.api.routes.sessions import card_records, disputes, esims, sessions, statements
+from kswifi.api.routes.sessions import card_records, disputes, esims, sessions, statements, supply
 from kswifi.api.services import Services
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -46,6 +46,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     disputes.router,
     esims.router,
     card_records.router,
+    supply.router,
     payments.router,
     passes.router,
     webhooks.router,

@@ -67,7 +67,9 @@ class Counting:
         counter = counter.after(usage)
         capabilities = self._supply.providers[orders[0].provider].capabilities
         now = transaction_instant(connection)
-        store.put_counter(connection, line_id, usage.bundle_ref, counter, counter.next_look(capabilities, now))
+        delivered_at = max((order.delivered_at for order in orders if order.delivered_at), default=now)
+        next_look = counter.next_look(capabilities, now, delivered_at)
+        store.put_counter(connection, line_id, usage.bundle_ref, counter, next_look)
         volumes = [order.bundle_octets for order in orders]
         for order, used in zip(orders, spread(counter.used_octets, volumes), strict=True):
             _use(connection, order, used, counter, usage)

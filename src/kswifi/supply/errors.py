@@ -51,3 +51,7 @@ PORTION_PENDING = Refusal("portion_pending", "A portion was requested and is not
 NO_PORTION_LEFT = Refusal("no_portion_left", "The whole session was drawn.", status=409)
 TOO_MANY_BUNDLES = Refusal("too_many_bundles", "This line bought too many bundles in a day.", status=429)
 NETWORK_UNKNOWN = Refusal("network_unknown", "No bundle is set for this mobile network.", status=422)
+UNKNOWN_PROVIDER_WEBHOOK = Refusal(
+    "unknown_provider_webhook", "No data provider is configured under this address.", status=404
+)
+SUPPLY_NOT_SET_UP = Refusal("supply_not_set_up", "No data provider delivers sessions here.", status=404)

@@ -26,7 +26,7 @@ from kswifi.supply.errors import (
     TOO_MANY_BUNDLES,
 )
 from kswifi.supply.orders import DELIVERED_STATES, OPEN_STATES, OrderEvent, OrderState
-from kswifi.supply.ports import Delivery, Suspension
+from kswifi.supply.ports import Capabilities, Delivery, Suspension
 from kswifi.supply.records import Mapping, ProviderLine, ProviderOrder
 from kswifi.supply.rules import Absence
 
@@ -57,6 +57,10 @@ class SuppliedLines:
     def delivers(self) -> Delivery:
         """The way in which new sessions are delivered."""
         return self._provider.capabilities.delivers
+
+    def capabilities(self, line: ProviderLine) -> Capabilities:
+        """Return what the provider of a line can do."""
+        return self._supply.providers[line.provider].capabilities
 
     def are_delivered_as(self, line: ESim) -> bool:
         """Tell whether new lines would be of the same kind as this one."""

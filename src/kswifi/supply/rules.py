@@ -84,22 +84,25 @@ class Counter:
         as_of = usage.as_of if newer else self.as_of
         return Counter(used, total, state, as_of, rate)
 
-    def next_look(self, capabilities: Capabilities, now: datetime) -> datetime | None:
+    def next_look(self, capabilities: Capabilities, now: datetime, delivered_at: datetime) -> datetime | None:
         """Return when to look at the bundle again; None if it is over or the provider reports no usage.
 
         A used bundle is looked at after the provider's lag, or when half of the rest could be used at the last
-        rate, if that is later; at least every six hours. An unused bundle is looked at once a day.
+        rate, if that is later; at least every six hours. A bundle that nobody uses yet is looked at ever more
+        rarely since its delivery, down to once a day.
         """
         lag = capabilities.usage_lag_seconds
         if lag is None or self.is_over:
             return None
+        least = max(lag, 1.0)
         if not self.used_octets:
-            return now + timedelta(seconds=min(max(lag, FIRST_LOOK_SECONDS), IDLE_SECONDS))
-        seconds = float(lag)
+            unused_seconds = (now - delivered_at).total_seconds() / 2
+            return now + timedelta(seconds=min(max(least, unused_seconds), IDLE_SECONDS))
+        seconds = least
         remaining = self.remaining_octets
         if remaining is not None and self.octets_per_second:
             seconds = remaining / self.octets_per_second / 2
-        return now + timedelta(seconds=min(max(lag, seconds, 1.0), LOOK_SECONDS))
+        return now + timedelta(seconds=min(max(least, seconds), LOOK_SECONDS))
 
 
 def spread(used_octets: int, volumes: Sequence[int]) -> list[int]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, tuple_, update
 
 from kswifi.database import dialect
 from kswifi.database.engine import announce, transaction_instant
@@ -13,7 +13,7 @@ from kswifi.esim.lines.vault import SubscriberVault
 from kswifi.supply.errors import UnknownProviderOrderError
 from kswifi.supply.model import Money
 from kswifi.supply.orders import OrderEvent, OrderState, next_order_state
-from kswifi.supply.ports import BundleState, Delivery, Installation, OrderStatus, ServiceStatus
+from kswifi.supply.ports import Bundle, BundleState, Delivery, Installation, OrderStatus, ServiceStatus
 from kswifi.supply.records import Mapping, ProviderLine, ProviderOrder
 from kswifi.supply.rules import Absence, Counter, Service
 from kswifi.supply.sql import bundle_usage, provider_line, provider_order, supply_notice, supply_offer
@@ -64,6 +64,17 @@ def put_mapping(connection: Connection, mapping: Mapping) -> None:
         dialect.insert(supply_offer)
         .values(offer_id=mapping.offer_id, network=mapping.network, **values)
         .on_conflict_do_update(index_elements=["offer_id", "network"], set_=values)
+    )
+
+
+def refresh_mapping(connection: Connection, mapping: Mapping, bundle: Bundle | None) -> None:
+    """Store the price of a mapped bundle as the catalogue has it now, or that it is not in it."""
+    values: dict[str, Any] = {"in_stock": bundle is not None}
+    if bundle is not None:
+        values |= {"price_minor": bundle.price.amount_minor, "currency": bundle.price.currency}
+    t = supply_offer.c
+    connection.execute(
+        update(supply_offer).where(t.offer_id == mapping.offer_id, t.network == mapping.network).values(**values)
     )
 
 
@@ -369,6 +380,16 @@ def take_notice(connection: Connection, provider: str, dedupe_key: str) -> bool:
         .on_conflict_do_nothing()
     )
     return result.rowcount > 0
+
+
+def prune_notices(connection: Connection, before: datetime, limit: int = 1000) -> int:
+    """Delete keys of webhooks that were taken before an instant, at most ``limit``; return how many."""
+    t = supply_notice.c
+    old = select(t.provider, t.dedupe_key).where(t.at < before).order_by(t.at).limit(limit)
+    keys = [tuple(row) for row in connection.execute(old)]
+    if keys:
+        connection.execute(delete(supply_notice).where(tuple_(t.provider, t.dedupe_key).in_(keys)))
+    return len(keys)
 
 
 def look_now(

@@ -10,9 +10,10 @@ from kswifi.kernel.errors import statuses_of
 from kswifi.notifications import errors as notifications
 from kswifi.phone_verification import errors as phone_verification
 from kswifi.sessions import errors as sessions
+from kswifi.supply import errors as supply
 from kswifi.vouchers import errors as vouchers
 
-TABLES: Final = (edge, catalogue, free_data, notifications, pages, phone_verification, sessions, vouchers)
+TABLES: Final = (edge, catalogue, free_data, notifications, pages, phone_verification, sessions, supply, vouchers)
 
 _OF_CLASSES: Final[dict[str, int]] = {
     # the edge
@@ -63,6 +64,10 @@ _OF_CLASSES: Final[dict[str, int]] = {
     "illegal_profile_transition": 409,
     "sequence_numbers_used_up": 409,
     "subscriber_keys_damaged": 503,
+    # supply
+    "provider_webhook_forged": 401,
+    "provider_webhook_unreadable": 400,
+    "no_exchange_rate": 503,
     # free data
     "free_data_stopped": 409,
     "kyc_level_too_low": 403,

@@ -1,0 +1,116 @@
+"""Supply: the data providers that deliver sessions in resold mode, and the worker that calls them."""
+
+import re
+import secrets
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+import structlog
+
+from kswifi.bootstrap.context import Context
+from kswifi.bootstrap.part import Loop, Part
+from kswifi.catalogue.service import Catalogue
+from kswifi.data_directory.layout import Installation
+from kswifi.database.engine import Database
+from kswifi.kernel.clock import Clock
+from kswifi.lab.rehearsal.providers.server import FACES
+from kswifi.providers.data.registry import ProviderOptions, open_provider
+from kswifi.settings import Settings
+from kswifi.supply import store
+from kswifi.supply.context import Supply
+from kswifi.supply.lines import SuppliedLines
+from kswifi.supply.money import NAIRA, ExchangeRate, ExchangeRates
+from kswifi.supply.ports import DataProvider
+from kswifi.supply.upkeep import Upkeep
+from kswifi.supply.webhooks import SupplyWebhooks
+from kswifi.supply.worker import SupplyWorker
+
+_log = structlog.get_logger(__name__)
+
+NOTICE_LIFE: Final = timedelta(days=35)
+REHEARSED_CURRENCIES: Final = {"USD": Decimal(1600)}
+"""Naira for one unit, in the rehearsal alone, where no money moves."""
+
+
+async def open_supply(context: Context) -> Part:
+    """Open the data providers of resold mode; other modes have none."""
+    settings = context.settings
+    if settings.mode != "resold":
+        return Part()
+    providers = open_providers(settings, context.installation, context.clock)
+    for provider in providers.values():
+        context.stack.push_async_callback(provider.close)
+        if provider.sandbox:
+            _log.warning("provider_sandbox", provider=provider.name, words="no real data is delivered")
+    supply = Supply(context.database, context.vault, providers, rates_of(settings, context.clock))
+    catalogue = context.need(Catalogue)
+    upkeep, worker = Upkeep(supply, catalogue.offers), SupplyWorker(supply)
+    context.offer(
+        supply,
+        upkeep,
+        SuppliedLines(supply, settings.line_bundles_per_day),
+        SupplyWebhooks(supply, upkeep.catalogue_changed),
+    )
+    return Part(
+        chores={"supply_notices": lambda: _prune(context.database)},
+        watches={"supply_upkeep": upkeep.look},
+        loops=(Loop("supply-worker", worker.run, worker.stop),),
+    )
+
+
+def open_providers(settings: Settings, installation: Installation, clock: Clock) -> dict[str, DataProvider]:
+    """Return the configured providers by their names; without any, the rehearsal's.
+
+    Raises:
+        ValueError: a provider lacks a key.
+    """
+    if settings.rehearses_supply:
+        name = settings.rehearsal_provider
+        provider = open_provider(name, rehearsal_options(settings, installation), clock)
+        if provider.capabilities.usage_lag_seconds is not None:
+            lag = settings.rehearsal_provider_lag_seconds
+            provider.capabilities = replace(provider.capabilities, usage_lag_seconds=lag)
+        return {name: provider}
+    return {name: open_provider(name, settings.provider_options(name), clock) for name in settings.data_providers}
+
+
+def rehearsal_options(settings: Settings, installation: Installation) -> ProviderOptions:
+    """Return the keys and the address of the rehearsal's provider on this machine."""
+    key, entry = read_rehearsal_key(installation), FACES[settings.rehearsal_provider]
+    return ProviderOptions(
+        api_key=key,
+        public_key=f"{key}-public-key",
+        secret_key=key * 2 if settings.rehearsal_provider == "esim_access" else f"{key}-secret-key",
+        sandbox=True,
+        url=f"http://127.0.0.1:{settings.rehearsal_provider_port}{entry.path}",
+    )
+
+
+def read_rehearsal_key(installation: Installation) -> str:
+    """Return the key that server and rehearsal provider share; the first process that needs it makes it."""
+    return installation.read_or_make_text(
+        installation.rehearsal_provider_key,
+        lambda: secrets.token_hex(16),
+        lambda text: re.fullmatch("[0-9a-f]{32}", text) is not None,
+    )
+
+
+def rates_of(settings: Settings, clock: Clock) -> ExchangeRates:
+    """Return the operator's exchange rates; in the rehearsal, invented ones for currencies without a rate."""
+    rates = settings.exchange
+    if not settings.rehearses_supply:
+        return rates
+    today = clock.now().date()
+    invented = {
+        currency: ExchangeRate(currency, naira, today)
+        for currency, naira in REHEARSED_CURRENCIES.items()
+        if currency != NAIRA
+    }
+    return ExchangeRates({**invented, **rates.rates}, rates.margin_percent)
+
+
+async def _prune(database: Database) -> int:
+    before = database.clock.now() - NOTICE_LIFE
+    return await database.write(lambda connection: store.prune_notices(connection, before), alone=True)
