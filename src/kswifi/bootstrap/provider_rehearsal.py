@@ -6,8 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from kswifi.bootstrap.parts.supply import read_rehearsal_key
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
+from kswifi.bootstrap.rehearsal_key import read_rehearsal_key
 from kswifi.data_directory.layout import Installation
 from kswifi.esim.lines.vault import SubscriberVault
 from kswifi.kernel.errors import KswifiError

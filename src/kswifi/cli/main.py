@@ -178,18 +178,51 @@ def lab(as_child: AsChild = False) -> None:
     asyncio.run(run_lab(load_settings(), _ready(as_child, "lab"), _end_of_input(as_child)))
 
 
+@app.command("provider-rehearsal", hidden=True)
+def provider_rehearsal(
+    network: Annotated[
+        str | None, typer.Option(help="The API of the KSWiFi that plays the provider's network.")
+    ] = None,
+    as_child: AsChild = False,
+) -> None:
+    """Serve the data provider of a rehearsal in resold mode: its API, and a control for this machine."""
+    from kswifi.bootstrap.provider_rehearsal import run_provider_rehearsal
+    from kswifi.settings import load_settings
+
+    ready, end = _ready(as_child, "provider"), _end_of_input(as_child)
+    asyncio.run(run_provider_rehearsal(load_settings(), network, ready, end))
+
+
 @app.command()
 def demo(
-    offer: Annotated[str, typer.Option(help="Which offer to walk the road with.")] = "free-1gb",
+    offer: Annotated[
+        str | None, typer.Option(help="Which offer to walk the road with; free-1gb if not given.")
+    ] = None,
+    mode: Annotated[
+        str, typer.Option(help="embedded: our own network; resold: a data provider delivers.")
+    ] = "embedded",
+    line: Annotated[
+        str | None, typer.Option(help="resold: esim, the provider's profile; vended, the line the person has.")
+    ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(help="resold: whose API the rehearsal's provider has: esim_go, esim_access, vtpass."),
+    ] = None,
     sessions: Annotated[
         int, typer.Option(min=1, max=5, help="So many of the offer on one eSIM, spent in a changed order.")
     ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line instead.")] = False,
 ) -> None:
     """Run all steps of one session, from WiFi download to cut-off, in a fresh data directory."""
+    if mode == "resold":
+        from kswifi.cli.demo_resold import run_resold_demo
+
+        raise SystemExit(run_resold_demo(offer, line=line, provider=provider, as_json=as_json))
+    if mode != "embedded" or line is not None or provider is not None:
+        raise SystemExit("kswifi: --mode is embedded or resold; --line and --provider belong to --mode resold")
     from kswifi.cli.demo import run_demo
 
-    raise SystemExit(run_demo(offer, sessions=sessions, as_json=as_json))
+    raise SystemExit(run_demo(offer or "free-1gb", sessions=sessions, as_json=as_json))
 
 
 @app.command()

@@ -19,7 +19,7 @@ from kswifi.free_data.grants import spend_bundle
 from kswifi.supply import jobs, store
 from kswifi.supply.context import Supply
 from kswifi.supply.money import purchase_lines, refund_lines
-from kswifi.supply.orders import CHARGED_STATES, OrderEvent, OrderState, events_to
+from kswifi.supply.orders import CHARGED_STATES, DELIVERED_STATES, OrderEvent, OrderState, events_to
 from kswifi.supply.ports import (
     Ambiguous,
     DataProvider,
@@ -40,7 +40,6 @@ _log = structlog.get_logger(__name__)
 _BEFORE_ASKING = timedelta(seconds=60)
 """An order at the provider can be older than our intent by this much: clocks differ."""
 _TURN = timedelta(seconds=5)
-_A_DAY = timedelta(days=1)
 
 _UNUSED = (OrderState.ALLOCATED, OrderState.INSTALLED)
 
@@ -150,8 +149,18 @@ class Buying:
         order = store.find_order(connection, order.reference)
         for event in events_to(order.state, status.stage):
             order = self._apply(connection, order, event, status)
+        self._begin_to_count(connection, order)
         if not self._needs_look(order):
             store.change_order(connection, order.reference, next_look_at=None)
+
+    def _begin_to_count(self, connection: Connection, order: ProviderOrder) -> None:
+        """Add the counter of a delivered bundle, once its id is known."""
+        lag = self._supply.providers[order.provider].capabilities.usage_lag_seconds
+        if order.state not in DELIVERED_STATES or order.bundle_ref is None or lag is None:
+            return
+        if order.bundle_ref not in store.counters_of(connection, order.line_id) or order.looks == 0:
+            now = transaction_instant(connection)
+            store.add_counter(connection, order, order.bundle_ref, now + timedelta(seconds=max(1, lag)))
 
     def _needs_look(self, order: ProviderOrder) -> bool:
         """Return whether an order is looked at further: for its delivery, its installation, or its return."""
@@ -159,7 +168,10 @@ class Buying:
             return True
         capabilities = self._supply.providers[order.provider].capabilities
         returns = order.wants_cancel and order.state in _UNUSED and capabilities.cancels_unused
-        return returns or (capabilities.tells_installation and order.state is OrderState.ALLOCATED)
+        waits = capabilities.tells_installation and order.state is OrderState.ALLOCATED
+        # Some providers tell the id of the bundle's counter later than the delivery.
+        is_uncounted = order.bundle_ref is None and capabilities.usage_lag_seconds is not None
+        return returns or waits or (is_uncounted and order.state in DELIVERED_STATES)
 
     def _apply(
         self, connection: Connection, order: ProviderOrder, event: OrderEvent, status: OrderStatus
@@ -198,11 +210,6 @@ class Buying:
         if line is None:
             return
         store.put_delivered(connection, line, status, self._supply.vault)
-        capabilities = self._supply.providers[order.provider].capabilities
-        if status.bundle_ref is not None and capabilities.usage_lag_seconds is not None:
-            lag = timedelta(seconds=max(1, capabilities.usage_lag_seconds))
-            now = transaction_instant(connection)
-            store.add_counter(connection, order, status.bundle_ref, now + min(lag, _A_DAY))
         if line.kind is Delivery.PROFILE:
             set_supplied_state(connection, order.line_id, ProfileState.RELEASED)
         jobs.tell_delivered(connection, order)

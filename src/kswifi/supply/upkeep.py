@@ -1,6 +1,8 @@
 """What is looked at regularly: the catalogue (mapping and stock) and the balance at each provider."""
 
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -18,7 +20,8 @@ _log = structlog.get_logger(__name__)
 
 CATALOGUE_LIFE: Final = timedelta(hours=6)
 BALANCE_LIFE: Final = timedelta(minutes=10)
-RETRY: Final = timedelta(seconds=30)
+RETRY: Final = timedelta(seconds=2)
+LONGEST_RETRY: Final = timedelta(minutes=5)
 
 
 class Upkeep:
@@ -38,16 +41,30 @@ class Upkeep:
         """The newest balance at each provider that answered."""
         self._next_catalogue: dict[str, datetime] = {}
         self._next_balance: dict[str, datetime] = {}
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Read what is due until ``stop``."""
+        while not self._stopping.is_set():
+            await self.look()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), RETRY.total_seconds())
+
+    def stop(self) -> None:
+        """Make ``run`` return."""
+        self._stopping.set()
 
     async def look(self) -> int:
-        """Read what is due; return how many calls that took. A watch of the server."""
+        """Read what is due; return how many calls that took."""
         now, calls = self._supply.database.clock.now(), 0
         for name, provider in self._supply.providers.items():
             if now >= self._next_catalogue.get(name, now):
                 calls += 1
                 bundles = await provider.catalogue()
                 known = isinstance(bundles, tuple)
-                self._next_catalogue[name] = now + (CATALOGUE_LIFE if known else RETRY)
+                self._next_catalogue[name] = now + (
+                    CATALOGUE_LIFE if known else LONGEST_RETRY if name in self.balances else RETRY
+                )
                 if isinstance(bundles, tuple):
                     await self.map_offers(name, bundles)
                 else:
@@ -55,7 +72,13 @@ class Upkeep:
             if now >= self._next_balance.get(name, now):
                 calls += 1
                 balance = await provider.balance()
-                self._next_balance[name] = now + (BALANCE_LIFE if isinstance(balance, Money) else RETRY)
+                self._next_balance[name] = now + (
+                    BALANCE_LIFE
+                    if isinstance(balance, Money)
+                    else LONGEST_RETRY
+                    if name in self.balances
+                    else RETRY
+                )
                 if isinstance(balance, Money):
                     self.balances[name] = balance
         return calls

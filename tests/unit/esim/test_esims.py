@@ -50,7 +50,13 @@ async def test_every_order_has_numbers_and_keys_of_its_own(tmp_path: Path) -> No
             ordered = await road.database.write(lambda connection: road.orders.allocate(connection, user_id))
             keys = await road.keys(ordered.numbers.imsi)
             assert ordered.profile_state is ProfileState.ALLOCATED
-            return (ordered.numbers.iccid, ordered.numbers.imsi, ordered.numbers.matching_id, keys.k.hex(), keys.opc.hex())
+            return (
+                ordered.numbers.iccid,
+                ordered.numbers.imsi,
+                ordered.numbers.matching_id,
+                keys.k.hex(),
+                keys.opc.hex(),
+            )
 
         made = await asyncio.gather(*(order(ADA if number % 2 else BOLA) for number in range(20)))
         for column in zip(*made, strict=True):

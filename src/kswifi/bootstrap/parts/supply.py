@@ -1,7 +1,5 @@
 """Supply: the data providers that deliver sessions in resold mode, and the worker that calls them."""
 
-import re
-import secrets
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -11,6 +9,7 @@ import structlog
 
 from kswifi.bootstrap.context import Context
 from kswifi.bootstrap.part import Loop, Part
+from kswifi.bootstrap.rehearsal_key import read_rehearsal_key
 from kswifi.catalogue.service import Catalogue
 from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database
@@ -55,8 +54,10 @@ async def open_supply(context: Context) -> Part:
     )
     return Part(
         chores={"supply_notices": lambda: _prune(context.database)},
-        watches={"supply_upkeep": upkeep.look},
-        loops=(Loop("supply-worker", worker.run, worker.stop),),
+        loops=(
+            Loop("supply-worker", worker.run, worker.stop),
+            Loop("supply-upkeep", upkeep.run, upkeep.stop),
+        ),
     )
 
 
@@ -85,15 +86,6 @@ def rehearsal_options(settings: Settings, installation: Installation) -> Provide
         secret_key=key * 2 if settings.rehearsal_provider == "esim_access" else f"{key}-secret-key",
         sandbox=True,
         url=f"http://127.0.0.1:{settings.rehearsal_provider_port}{entry.path}",
-    )
-
-
-def read_rehearsal_key(installation: Installation) -> str:
-    """Return the key that server and rehearsal provider share; the first process that needs it makes it."""
-    return installation.read_or_make_text(
-        installation.rehearsal_provider_key,
-        lambda: secrets.token_hex(16),
-        lambda text: re.fullmatch("[0-9a-f]{32}", text) is not None,
     )
 
 

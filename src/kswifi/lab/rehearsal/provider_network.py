@@ -1,8 +1,8 @@
 """The network of a rehearsal provider: another KSWiFi, whose SM-DP+ and gateway play the provider's.
 
 For each profile that the provider sells, an account and a session of the bundle's size are made there. The profile
-comes from that SM-DP+, its gateway counts the octets and cuts at the last one. A loop carries installation and usage
-into the provider's engine, and the provider's suspensions into the network.
+comes from that SM-DP+, its gateway counts the octets and cuts at the last one. A loop carries installation and
+usage into the provider's engine, and the provider's suspensions into the network.
 """
 
 import asyncio
