@@ -73,9 +73,15 @@ async def _of_sessions(folder: Path) -> dict[str, httpx2.Response]:
         ordered = await api.post("/api/v1/sessions", {"offer_id": "free-1gb"})
         session = ordered.headers["location"]
         disputed = await api.post(f"{session}/disputes", {"words": "too much", "hours": []})
-        for answer in (ordered, disputed):
+        stored = await api.road.stored(user_id=api.page.user_id)
+        given = await api.post("/api/v1/gifts", {"session_id": stored.session_id, "octets": 1_000_000})
+        for answer in (ordered, disputed, given):
             assert (await api.get(answer.headers["location"])).status_code == 200
-        return {"/api/v1/sessions": ordered, "/api/v1/sessions/{session_id}/disputes": disputed}
+        return {
+            "/api/v1/sessions": ordered,
+            "/api/v1/sessions/{session_id}/disputes": disputed,
+            "/api/v1/gifts": given,
+        }
 
 
 def _of_payments(folder: Path) -> tuple[dict[str, httpx2.Response], dict[str, Any]]:

@@ -100,6 +100,12 @@ class Books:
             return self.begin()
         return self._next(session)
 
+    def forget(self, message: bytes) -> None:
+        """Take an INITIAL that was refused out of the books."""
+        key = (session_id_of(message), 0)
+        self._idle.append(self.unanswered.pop(key).subscriber)
+        del self.requests[key]
+
     def again(self, replays: int) -> list[bytes]:
         """Return what is unanswered, and some of what was answered: all with the T flag."""
         mine = [self.requests[key].message for key in self.unanswered]

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from kswifi.bench.gy_load.messages import PEER, REALM, SERVER, imsi_of
 from kswifi.data_directory.layout import Installation
@@ -26,8 +26,15 @@ PORT_SETTINGS: Final = ("API_PORT", "METRICS_PORT", "DIAMETER_PORT", "RSP_PORT")
 class OwnCoreServer:
     """Killed, and started again on what is there."""
 
-    def __init__(self, folder: Path) -> None:
-        self.data_dir = folder / "var"
+    def __init__(
+        self,
+        folder: Path,
+        data_dir: Path | None = None,
+        alter: tuple[str, Any] | None = None,
+        **settings: object,
+    ) -> None:
+        self.data_dir = data_dir or folder / "var"
+        self._alter = alter
         ports = free_ports(PORT_SETTINGS)
         self.port = ports["DIAMETER_PORT"]
         self._log = folder / "server.log"
@@ -39,11 +46,14 @@ class OwnCoreServer:
             "KSWIFI_DIAMETER_REALM": REALM,
             "KSWIFI_DIAMETER_PEERS": PEER,
             **{f"KSWIFI_{name}": str(port) for name, port in ports.items()},
+            **{f"KSWIFI_{name.upper()}": str(value) for name, value in settings.items()},
         }
+        self.api = f"http://127.0.0.1:{ports['API_PORT']}"
+        self.monitoring = f"http://127.0.0.1:{ports['METRICS_PORT']}"
         self.process: ForkedChild | None = None
 
     def start(self) -> ForkedChild:
-        self.process = ForkedChild("server", self._environment, self._log)
+        self.process = ForkedChild("server", self._environment, self._log, self._alter)
         return self.process
 
     def kill(self) -> None:
@@ -84,10 +94,15 @@ class OwnCoreServer:
         finally:
             journal.close()
 
+    @property
+    def log(self) -> str:
+        """What the server has logged."""
+        return self._log.read_text(errors="replace")
+
 
 @contextmanager
-def serving(folder: Path) -> Iterator[OwnCoreServer]:
-    server = OwnCoreServer(folder)
+def serving(folder: Path, server: OwnCoreServer | None = None) -> Iterator[OwnCoreServer]:
+    server = server or OwnCoreServer(folder)
     server.start()
     server.stop()
     server.credit(SUBSCRIBERS)

@@ -61,7 +61,12 @@ class Lost:
         self.seen = 0
         self.lost: str | None = None
         self._which = which
-        page.context.route(re.compile(path), self._handle)
+        self._context, self._path = page.context, re.compile(path)
+        self._context.route(self._path, self._handle)
+
+    def stop(self) -> None:
+        """Lose nothing from now on: a later request is not one of the road's."""
+        self._context.unroute(self._path, self._handle)
 
     def _handle(self, route: Route) -> None:
         request = route.request

@@ -110,6 +110,7 @@ async def served(folder: Path) -> AsyncIterator[Served]:
                 free_data=road.free_data,
                 vouchers=VoucherService(road.database, VoucherCodes(VOUCHER_KEY)),
                 downloads=road.downloads,
+                gifts=road.gifts,
                 manager=road.manager,
                 signing_key=road.signing_key,
                 network_access=OneSocket(),

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -45,6 +46,9 @@ from kswifi.payments.passes import grant_pass
 from kswifi.payments.ports import Charge, ChargeStatus
 from kswifi.payments.rules import PassRules
 from kswifi.payments.store import add_payment, find_payment, move_payment, period_of, set_period_state
+from kswifi.people.gifts import GiftService
+from kswifi.people.job_handlers import TransferHandlers
+from kswifi.people.rules import GiftRules
 from kswifi.providers.smdp.es2plus import Es2PlusDelivery
 from kswifi.rsp import binding
 from kswifi.rsp.messages.metadata import ProfileMetadata
@@ -122,6 +126,8 @@ class Road:
     manager: ESIMSessionManager
     free_data: FreeData
     downloads: SessionDownloadService
+    gifts: GiftService
+    transfers: TransferHandlers
     handlers: SessionHandlers
     projector: Projector
     payments: int = 0
@@ -132,7 +138,7 @@ class Road:
         self.card = LightCard(world().card_identities()[0], world().trust())
         self.card_records = CardRecords(self.database, CardPackets(self.vault))
         pass_ends = PassEnds(self.database, self.ledger, self.ledger.state.balances)
-        worked = {**self.handlers.handlers(), **pass_ends.handlers()}
+        worked = {**self.handlers.handlers(), **pass_ends.handlers(), **self.transfers.handlers()}
         worked |= {} if self.peer is None else self.peer.handlers
         self.worker = Worker(self.database, worked, WorkerLimits(attempts=3))
 
@@ -351,6 +357,8 @@ async def _assemble(
     manager = ESIMSessionManager(database)
     catalogue = Catalogue.load()
     free_data = FreeData(database, Marks(bytes(32)), rules)
+    downloads = SessionDownloadService(database, catalogue, orders, manager, free_data, passes)
+    transfers = TransferHandlers(database, ledger)
     return Road(
         folder=folder,
         clock=clock,
@@ -372,9 +380,12 @@ async def _assemble(
         results=InstallResults(database, trust),
         manager=manager,
         free_data=free_data,
-        downloads=SessionDownloadService(database, catalogue, orders, manager, free_data, passes),
+        downloads=downloads,
+        gifts=GiftService(downloads, free_data, GiftRules(giver_verified=False, giver_age=timedelta())),
+        transfers=transfers,
         handlers=SessionHandlers(
             *(database, ledger, catalogue, signing_key, LINE, delivery, free_data),
+            incoming=transfers,
             takes_provider_status=at_peer is not None and at_peer.takes_provider_status,
         ),
         peer=peer,

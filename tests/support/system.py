@@ -64,7 +64,7 @@ def _run(
         os.dup2(file.fileno(), 2)
     for variable in [it for it in os.environ if it.startswith("KSWIFI_")]:
         del os.environ[variable]
-    os.environ.update(environment)
+    os.environ.update({"KSWIFI_BALLAST_OCTETS": "0", **environment})  # tests leave many directories behind
     if alter is not None:
         globals()[alter[0]](alter[1])
     from kswifi.bootstrap.lab import run_lab
@@ -126,6 +126,13 @@ def journal_that_dies(when: tuple[str, int]) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     vars(ledger)["SqliteJournal"] = DyingJournal
+
+
+def pages_limited_by(flag: str) -> None:
+    """Let the server's databases grow only while there is no such file."""
+    from tests.support.small_disk import limit_pages
+
+    limit_pages(flag)
 
 
 def push_service_at(where: tuple[int, str]) -> None:

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 
 import kswifi
 from kswifi.api.edge import problems
+from kswifi.api.edge.access import AccessLog
 from kswifi.api.edge.client_address import ClientEdge
 from kswifi.api.edge.guard import Edge, EdgePolicy
 from kswifi.api.edge.head_requests import HeadRequests
@@ -26,7 +27,7 @@ from kswifi.api.routes.accounts import (
 )
 from kswifi.api.routes.payments import free_data, passes, payments, vouchers, webhooks
 from kswifi.api.routes.service import catalogue, events, system
-from kswifi.api.routes.sessions import card_records, disputes, esims, sessions, statements, supply
+from kswifi.api.routes.sessions import card_records, disputes, esims, gifts, sessions, statements, supply
 from kswifi.api.services import Services
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -44,6 +45,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     sessions.router,
     statements.router,
     disputes.router,
+    gifts.router,
     esims.router,
     card_records.router,
     supply.router,
@@ -92,6 +94,7 @@ def create_app(services: Services) -> FastAPI:
         app.include_router(router)
     app.add_middleware(Edge, policy=_policy(services), refusals=services.refusals)
     # The middleware that is added last reads a request first.
+    app.add_middleware(AccessLog, counts=services.requests, writes_lines=services.writes_access_lines)
     app.add_middleware(ClientEdge, trust=services.environment.proxies)
     app.add_middleware(HeadRequests)
     app.add_middleware(RequestIds, trust=services.environment.proxies)

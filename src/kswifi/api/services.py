@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from kswifi.accounts.passkeys import PasskeyService
 from kswifi.accounts.rates import Rate, RateLimiter
 from kswifi.accounts.service import AccountService
+from kswifi.api.edge.access import HttpCounts
 from kswifi.api.edge.forwarded import NO_PROXIES, ProxyTrust
 from kswifi.api.edge.security_refusals import SecurityRefusals
 from kswifi.api.edge.streams import EventStreams
@@ -19,6 +20,7 @@ from kswifi.free_data.service import FreeData
 from kswifi.identifier_proofs.service import IdentifierProofs
 from kswifi.notifications.service import NotificationService
 from kswifi.payments.service import PaymentService
+from kswifi.people.gifts import GiftService
 from kswifi.phone_verification.service import PhoneVerifications
 from kswifi.sessions.card.packets import CardRecords
 from kswifi.sessions.line import ESIMSessionManager
@@ -79,6 +81,7 @@ class SessionServices:
     free_data: FreeData
     vouchers: VoucherService
     downloads: SessionDownloadService
+    gifts: GiftService
     manager: ESIMSessionManager
     card_records: CardRecords
     signing_key: SessionSigningKey
@@ -116,6 +119,9 @@ class Services:
     identifier_proofs: IdentifierProofs | None = None
     provider_webhooks: SupplyWebhooks | None = None
     refusals: SecurityRefusals = field(default_factory=SecurityRefusals)
+    requests: HttpCounts = field(default_factory=HttpCounts)
+    writes_access_lines: bool = False
+    """True to log a line for each request."""
     readiness: Mapping[str, Check] = field(default_factory=dict)
     metrics: Metrics | None = None
     writes: RateLimiter = field(default_factory=lambda: RateLimiter(WRITES_OF_ACCOUNT))

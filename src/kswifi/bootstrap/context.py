@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from kswifi.bootstrap.checks import check_keys
 from kswifi.bootstrap.connections import limits_of
 from kswifi.bootstrap.part import Part, Supervisor
+from kswifi.data_directory.ballast import Ballast
 from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.database.migrate import migrate
@@ -32,6 +33,7 @@ class Context:
     Attributes:
         stack: closes what was opened, the last first.
         pool: holds the connections of all HTTP listeners.
+        ballast: the file that is deleted when the disk is full.
         descriptors: how many files and sockets the process may open.
         vault_key: the key of ``vault``; pseudonyms derive from it too.
         parts: those that are open by now.
@@ -42,6 +44,7 @@ class Context:
     clock: Clock
     stack: AsyncExitStack
     supervisor: Supervisor
+    ballast: Ballast
     descriptors: int
     pool: ConnectionPool
     database: Database
@@ -94,6 +97,8 @@ async def open_context(
     Raises:
         KswifiError: the data directory is damaged, or its keys are those of another installation.
     """
+    ballast = Ballast(installation.ballast, settings.ballast_octets)
+    ballast.prepare()  # before anything is opened: a disk that is nearly full may have no room for that
     signing_key = SessionSigningKey.from_pem(
         installation.read_or_make(installation.session_signing_key, fresh_signing_key_pem)
     )
@@ -111,6 +116,7 @@ async def open_context(
         clock=clock,
         stack=stack,
         supervisor=Supervisor(),
+        ballast=ballast,
         descriptors=descriptors,
         pool=ConnectionPool(limits_of(settings, descriptors)),
         database=database,

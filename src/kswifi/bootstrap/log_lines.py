@@ -11,9 +11,13 @@ import structlog
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import Processor
 
+from kswifi.api.edge.access import ACCESS_EVENT
+
 WINDOW_SECONDS: Final = 60.0
 LINES_IN_WINDOW: Final = 60
 """Lines of one event in a window; more are counted, and the count is written when the window has ended."""
+UNLIMITED_EVENTS: Final = frozenset({ACCESS_EVENT})
+"""Access lines: each stands for one request, and an operator has asked for all of them."""
 _MOST_EVENTS: Final = 512
 _LONGEST_EVENT: Final = 80
 
@@ -47,6 +51,9 @@ class LimitedHandler(logging.StreamHandler[TextIO]):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line, or count it."""
+        if _event_of(record) in UNLIMITED_EVENTS:
+            super().emit(record)
+            return
         now = self._clock()
         self._end_windows(now)
         window = self._window_of(record, now)
@@ -95,13 +102,17 @@ def _event_of(record: logging.LogRecord) -> str:
     return text.partition("\n")[0][:_LONGEST_EVENT]
 
 
-def configure(level: int, stream: TextIO | None = None) -> LimitedHandler:
+def configure(level: int, stream: TextIO | None = None, *, as_json: bool = False) -> LimitedHandler:
     """Send the lines of structlog and of the standard library's loggers through one handler; return it.
 
     Configuring again replaces the earlier handler, so that no line is written twice.
     """
     handler = LimitedHandler(sys.stderr if stream is None else stream)
-    renderer = structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"])
+    renderer: Processor = (
+        structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
+        if as_json
+        else structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"])
+    )
     handler.setFormatter(
         ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.add_logger_name, *_SHARED],

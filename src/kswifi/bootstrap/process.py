@@ -18,9 +18,9 @@ Ready: TypeAlias = Callable[[Mapping[str, Any]], None]
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send log lines to the error output, for people; the standard library's loggers too."""
+    """Send log lines to the error output in the format of the settings; the standard library's loggers too."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
-    log_lines.configure(level)
+    log_lines.configure(level, as_json=settings.log_format == "json")
     # Each server says six lines when it starts and stops; what clients do wrong is counted by the connection pool.
     logging.getLogger("uvicorn").setLevel(max(level, logging.ERROR))
     logging.getLogger("alembic").setLevel(max(level, logging.WARNING))  # its steps are of no use to an operator

@@ -15,6 +15,7 @@ from kswifi.api.edge.streams import EventStreams
 from kswifi.bootstrap.child_process import ChildProcess, ReadOnlyLedger
 from kswifi.bootstrap.parts.free_data import rules_of
 from kswifi.bootstrap.process import configure_logging, stop_event
+from kswifi.data_directory.ballast import spent
 from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.kernel.clock import SystemClock
@@ -39,6 +40,7 @@ async def project_sessions(settings: Settings, end_of_input: int, output: int) -
     os.set_blocking(output, False)
     installation = Installation(settings.data_dir)
     database = Database(sqlite_url(installation.control_database), SystemClock())
+    database.is_short = lambda: spent(installation.ballast, settings.ballast_octets)
     for topic, octet in _OCTET_OF.items():
         database.subscribe(topic, _writer(output, octet))
     journal = SqliteJournalReader(installation.ledger_dir)

@@ -12,6 +12,7 @@ from typing import Final
 from kswifi.bootstrap.child_process import ChildProcess, ReadOnlyLedger
 from kswifi.bootstrap.process import configure_logging, stop_event
 from kswifi.charging_records.projector import EFFECTS_AT_ONCE, ChargingRecords
+from kswifi.data_directory.ballast import spent
 from kswifi.data_directory.layout import Installation
 from kswifi.database.engine import Database, sqlite_url
 from kswifi.kernel.clock import SystemClock
@@ -34,6 +35,7 @@ async def make_records(settings: Settings, end_of_input: int | None) -> None:
     stop = stop_event(end_of_input)
     installation = Installation(settings.data_dir)
     database = Database(sqlite_url(installation.control_database), SystemClock())
+    database.is_short = lambda: spent(installation.ballast, settings.ballast_octets)
     journal = SqliteJournalReader(installation.ledger_dir)
     records = ChargingRecords(
         database, ReadOnlyLedger(journal), LOOK_SECONDS, RECORDS_AT_ONCE, effects_at_once=EFFECTS_AT_ONCE

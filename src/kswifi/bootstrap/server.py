@@ -13,6 +13,7 @@ from kswifi.bootstrap.parts.accounts import open_accounts
 from kswifi.bootstrap.parts.background import open_background
 from kswifi.bootstrap.parts.catalogue import open_catalogue
 from kswifi.bootstrap.parts.charging import open_charging
+from kswifi.bootstrap.parts.disk import open_disk
 from kswifi.bootstrap.parts.free_data import open_free_data
 from kswifi.bootstrap.parts.ledger import open_ledger
 from kswifi.bootstrap.parts.notifications import open_notifications
@@ -36,6 +37,7 @@ PARTS: Final[tuple[Callable[[Context], Awaitable[Part]], ...]] = (
     open_smdp,
     open_ledger,
     open_charging,
+    open_disk,
     open_catalogue,
     open_phones,
     open_accounts,

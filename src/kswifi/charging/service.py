@@ -19,7 +19,7 @@ from kswifi.charging.recovery import sessions_of, stranded_event
 from kswifi.charging.registry import SessionRegistry
 from kswifi.charging.request_state import Answered, ChargingCounters, Exchange
 from kswifi.charging.sharing import Sharing
-from kswifi.charging.steps import Step, check_kind, steps_of
+from kswifi.charging.steps import Step, begins_anew, check_kind, steps_of
 from kswifi.charging.unknown_sessions import LateOpening
 from kswifi.diameter import dictionary as d
 from kswifi.diameter.constants import CcRequestType, ResultCode
@@ -68,6 +68,8 @@ class ChargingService:
         self._sharing = Sharing(ledger, policy, self._sessions, self.notices)
         self._events = EventCharging(ledger, self._keep_stranded)
         self._late = LateOpening(ledger, policy, self._take_outcome, self._give_up)
+        self.is_short_of_space: Callable[[], bool] = lambda: False
+        """Whether the disk is nearly full: then usage is still booked, and nothing new begins."""
         self._waiting = 0
         """Requests whose commands wait for the ledger."""
         self._changed: Changed = changed or (lambda _wallet_id: None)
@@ -83,7 +85,7 @@ class ChargingService:
         Raises:
             DiameterError: it is refused before anything was applied: 5031 a different service, 5004 impossible
                 numbers, 5009 contradicting groups, 5002 a session that another Origin-Host opened, 3004 too many
-                requests wait; see ``events`` too.
+                requests wait, or the disk is nearly full and the request opens a session; see ``events`` too.
         """
         self.counters.requests[request.cc_request_type.name] += 1
         check_kind(request)
@@ -95,8 +97,7 @@ class ChargingService:
         if request.cc_request_type is CcRequestType.INITIAL and request.origin_state_id is not None:
             self.origins.heard(request.origin_host, request.origin_state_id, now)
         if request.cc_request_type in _BEGINNINGS:
-            if self._waiting >= self.policy.max_waiting_before_initials:
-                raise DiameterError(ResultCode.TOO_BUSY, f"{self._waiting} requests wait")
+            self._turn_away(request, is_known=charging_session is not None)
             wallet_id = self._ledger.state.wallet_of_imsi(bearer.imsi)
             if wallet_id is None:
                 self._answer(answered, refusal(ResultCode.USER_UNKNOWN))
@@ -132,6 +133,13 @@ class ChargingService:
         else:
             ask = self._sharing.ask_for(wallet_id, charging_session, idle=not used, now=now)
         self._submit_all(exchange, ask)
+
+    def _turn_away(self, request: CreditControlRequest, *, is_known: bool) -> None:
+        """Refuse what can wait, while too many requests wait or the disk is nearly full."""
+        if self._waiting >= self.policy.max_waiting_before_initials:
+            raise DiameterError(ResultCode.TOO_BUSY, f"{self._waiting} requests wait")
+        if not is_known and begins_anew(request) and self.is_short_of_space():
+            raise DiameterError(ResultCode.TOO_BUSY, "the disk of the server is full")
 
     @property
     def open_sessions(self) -> int:

@@ -6,7 +6,13 @@ from typing import Final
 from kswifi.charging.journal_notes import Bearer, ClosingCause, settling_note, usage_note
 from kswifi.charging.policy import ChargingPolicy
 from kswifi.diameter import dictionary as d
-from kswifi.diameter.constants import MULTIPLE_SERVICES_SUPPORTED, SERVICE_CONTEXT_PS, CcRequestType, ResultCode
+from kswifi.diameter.constants import (
+    MULTIPLE_SERVICES_SUPPORTED,
+    SERVICE_CONTEXT_PS,
+    CcRequestType,
+    RequestedAction,
+    ResultCode,
+)
 from kswifi.diameter.errors import DiameterError
 from kswifi.diameter.messages.credit_control import CreditControlRequest
 from kswifi.diameter.messages.units import ServiceCreditControl, ServiceUnit
@@ -16,6 +22,13 @@ MAX_SERVICES: Final = 32
 """The most groups of units in one request; a phone has a handful of rating groups."""
 
 _ANY_AMOUNT: Final = ServiceCreditControl(requested=ServiceUnit())
+
+
+def begins_anew(request: CreditControlRequest) -> bool:
+    """Return whether a request opens a session, debits or refunds: work that can wait, unlike reported usage."""
+    if request.cc_request_type is CcRequestType.EVENT:
+        return request.requested_action in (RequestedAction.DIRECT_DEBITING, RequestedAction.REFUND_ACCOUNT)
+    return request.cc_request_type is CcRequestType.INITIAL
 
 
 @dataclass(frozen=True, slots=True)

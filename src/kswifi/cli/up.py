@@ -122,12 +122,19 @@ class System:
 def rotate(log: Path, largest_octets: int = _LARGEST_LOG_OCTETS) -> bool:
     """Copy a log that has become too long to ``.log.1`` and empty it; return whether that was done.
 
+    Nothing is done where the disk has no room for the copy.
+
     The process that writes the log keeps its file open in append mode, so its next line becomes the first. Lines
     that it writes between the copy and the emptying, some milliseconds, are lost.
     """
     if not log.exists() or log.stat().st_size <= largest_octets:
         return False
-    shutil.copyfile(log, log.with_suffix(".log.1"))
+    copy = log.with_suffix(".log.1")
+    try:
+        shutil.copyfile(log, copy)
+    except OSError:
+        copy.unlink(missing_ok=True)
+        return False
     os.truncate(log, 0)
     return True
 

@@ -21,7 +21,7 @@ from kswifi.data_directory.layout import Installation
 from kswifi.kernel.errors import Refusal, RefusedError
 from kswifi.kernel.files import OWNER_ONLY_DIRECTORY, OWNER_ONLY_FILE
 
-_NOT_COPIED: Final = {"lock", "log", "ledger", "control.db", backup_record.NAME}
+_NOT_COPIED: Final = {"lock", "log", "ledger", "control.db", "ballast", backup_record.NAME}
 _LARGEST_BACKUP_MEMBERS: Final = 1_000_000
 BACKUP_REFUSED = Refusal("backup_refused", "A backup that cannot be made, read or put back.")
 

@@ -44,6 +44,7 @@ class Installation:
         self.tls_dir = data_dir / "tls"
         self.lab_dir = data_dir / "lab"
         self.log_dir = data_dir / "log"
+        self.ballast = data_dir / "ballast"
         self._lock: int | None = None
 
     @property

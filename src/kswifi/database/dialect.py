@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from kswifi.database.errors import UnsupportedDatabaseError
+from kswifi.kernel.disk_faults import DiskFault, fault_of
 
 COUNTED_UP: Final[dict[str, Any]] = {"sqlite_autoincrement": True}
 """Table options: a generated key is never used again, even after its row was deleted."""
@@ -132,6 +133,11 @@ def transaction(connection: Connection) -> Iterator[None]:
 def is_locked(error: BaseException) -> bool:
     """Return whether an error means that another connection locks the database."""
     return isinstance(error, OperationalError) and "locked" in str(error.orig).lower()
+
+
+def disk_fault_in(error: DatabaseError, path: Path) -> DiskFault | None:
+    """Return the fault of the database's disk that an error means; None if it means none."""
+    return None if error.orig is None else fault_of(error.orig, path.parent)
 
 
 def damage_in(error: DatabaseError) -> str | None:

@@ -26,13 +26,20 @@ from typing import Final, TypeVar
 from sqlalchemy import URL, Connection, MetaData
 from sqlalchemy.exc import DatabaseError
 
-from kswifi.database.dialect import damage_found, damage_in, file_of, is_locked, open_engine
+from kswifi.database.dialect import damage_found, damage_in, disk_fault_in, file_of, is_locked, open_engine
 from kswifi.database.dialect import sqlite_url as sqlite_url  # noqa: PLC0414 - passed on
-from kswifi.database.errors import DatabaseBusyError, DatabaseDamagedError
+from kswifi.database.errors import (
+    DatabaseBusyError,
+    DatabaseDamagedError,
+    DatabaseDiskError,
+    DatabaseFullError,
+)
 from kswifi.database.reader import THREADS, Readers
 from kswifi.database.writer import AFTER_COMMIT, INSTANT, TOPICS, Writer
 from kswifi.database.writer import Step as Step  # noqa: PLC0414 - passed on
 from kswifi.kernel.clock import Clock, SystemClock
+from kswifi.kernel.disk_faults import DiskFault
+from kswifi.kernel.errors import KswifiError
 
 metadata: Final = MetaData(
     naming_convention={
@@ -50,6 +57,9 @@ BUSY_SECONDS: Final = 10
 
 SHED_SECONDS: Final = 2
 """How long the step of a request waits that may be refused under load."""
+
+FULL_RETRY_SECONDS: Final = 30
+"""When a client whose change was refused for a full disk is asked to come again."""
 
 _T = TypeVar("_T")
 _may_be_refused: Final = ContextVar("kswifi_write_may_be_refused", default=False)
@@ -98,6 +108,12 @@ class Database:
     ``url`` is an SQLAlchemy URL of the dialect sqlite with a file (see ``sqlite_url``). A missing file is created,
     readable by its owner only. Close the database on the loop that used it.
 
+    Attributes:
+        is_short: whether the disk is so nearly full that only the ledger may write; writes are refused then.
+        out_of_space: called when a write found the disk full.
+        fatal: called when a write failed by a broken or read-only disk; the process must stop, because nobody knows
+            what is on the disk.
+
     Raises:
         UnsupportedDatabaseError: the URL names another kind of database.
     """
@@ -105,6 +121,9 @@ class Database:
     def __init__(self, url: str | URL, clock: Clock | None = None) -> None:
         self.path = file_of(url)
         self.clock: Clock = clock or SystemClock()
+        self.is_short: Callable[[], bool] = lambda: False
+        self.out_of_space: Callable[[], None] = lambda: None
+        self.fatal: Callable[[BaseException], None] = lambda _error: None
         self._make_owner_only()
         writing = open_engine(self.path, read_only=False, busy_seconds=BUSY_SECONDS, connections=1)
         reading = open_engine(self.path, read_only=True, busy_seconds=BUSY_SECONDS, connections=THREADS)
@@ -128,13 +147,20 @@ class Database:
         Raises:
             DatabaseBusyError: its turn did not come in time, or is not expected to (``writes_may_be_refused``);
                 nothing was done.
+            DatabaseFullError: the disk is full, or nearly so; nothing was done.
+            DatabaseDiskError: the disk failed; see ``fatal``.
             DatabaseDamagedError: the file is not sound.
         """
+        if self.is_short():
+            raise self._full()
         sheds = wait_seconds is None and _may_be_refused.get()
         if wait_seconds is None:
             wait_seconds = SHED_SECONDS if sheds else BUSY_SECONDS
         with self._explained():
-            return await self._writer.run(step, alone=alone, wait_seconds=wait_seconds, sheds=sheds)
+            try:
+                return await self._writer.run(step, alone=alone, wait_seconds=wait_seconds, sheds=sheds)
+            except DatabaseError as error:
+                raise self._disk_error(error, wrote=True) or error from error
 
     async def read(self, step: Step[_T]) -> _T:
         """Run a step that sees one consistent snapshot and cannot write; return its result.
@@ -149,7 +175,7 @@ class Database:
             except DatabaseError as error:
                 if is_locked(error):
                     raise DatabaseBusyError("the database is busy, try again", seconds=BUSY_SECONDS) from error
-                raise
+                raise self._disk_error(error, wrote=False) or error from error
 
     def subscribe(self, topic: str, wake: Callable[[], None]) -> Callable[[], None]:
         """Call ``wake`` on the loop after each commit that announced the topic; return a function to unsubscribe.
@@ -205,6 +231,29 @@ class Database:
             if finding is None:
                 raise
             raise self._damaged(finding) from error
+
+    def _disk_error(self, error: DatabaseError, *, wrote: bool) -> KswifiError | None:
+        """Return our error for a full, broken or read-only disk, after the hooks were called; else None."""
+        fault = disk_fault_in(error, self.path)
+        if fault is None or damage_in(error) is not None:
+            return None
+        if fault is DiskFault.FULL:
+            self.out_of_space()
+            return self._full()
+        words = (
+            f"the file system of {self.path} is read-only. Make it writable, then start again"
+            if fault is DiskFault.READ_ONLY
+            else f"the disk of {self.path} failed ({error.orig}). Check the disk, then start again"
+        )
+        failed = DatabaseDiskError(words, path=str(self.path))
+        if wrote:
+            self.fatal(failed)
+        return failed
+
+    def _full(self) -> DatabaseFullError:
+        return DatabaseFullError(
+            "the server's disk is full; nothing was done, try again later", retry_after_seconds=FULL_RETRY_SECONDS
+        )
 
     def _damaged(self, finding: str) -> DatabaseDamagedError:
         return DatabaseDamagedError(

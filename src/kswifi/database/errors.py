@@ -15,6 +15,18 @@ class DatabaseBusyError(KswifiError):
     code = "database_busy"
 
 
+class DatabaseFullError(DatabaseBusyError):
+    """The disk is full, or nearly so; nothing was written, and it can be tried again once there is room."""
+
+    code = "disk_full"
+
+
+class DatabaseDiskError(KswifiError):
+    """The disk is broken or read-only; after a write it is unknown what is on it."""
+
+    code = "database_disk"
+
+
 class DatabaseNewerError(KswifiError):
     """A newer version of KSWiFi has migrated the database; this version does not know its tables."""
 

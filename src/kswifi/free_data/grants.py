@@ -315,6 +315,7 @@ def read_grant(row: Row[*tuple[Any, ...]]) -> FreeGrant:
         reserved_kobo=row.reserved_kobo,
         spent_kobo=row.spent_kobo,
         ordered_on=row.ordered_on,
+        most_kobo=row.most_kobo,
         ended_at=row.ended_at,
         bundle_kobo=row.bundle_kobo,
     )

@@ -1,13 +1,13 @@
 """Limits of free data in the rolling days, by account, verified phone, device and eUICC.
 
 A grant counts from its order on, unless it ended without one used octet. So a failure, a cancellation and an unused
-expiry restore the allowance without further action.
+expiry restore the allowance without further action. What was given to other accounts counts in any case.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, not_, or_, select
 
 from kswifi.free_data.errors import (
     AllowanceExceededError,
@@ -23,6 +23,7 @@ from kswifi.kernel.quantities import format_octets
 
 _t = free_grant.c
 _GIVEN_BACK = and_(_t.ended_at.is_not(None), _t.used_octets == 0)
+_COUNTED_OCTETS = case((_GIVEN_BACK, _t.given_octets), else_=_t.octets + _t.given_octets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +117,14 @@ def _theirs(asker: Asker, rules: FreeDataRules) -> ColumnElement[bool]:
 
 
 def _had(connection: Connection, whose: ColumnElement[bool], now: datetime, rules: FreeDataRules) -> int:
-    query = select(func.coalesce(func.sum(_t.octets), 0)).where(*_counted(whose, now, rules))
+    query = select(func.coalesce(func.sum(_COUNTED_OCTETS), 0)).where(*_counted(whose, now, rules))
     return int(connection.scalar(query) or 0)
 
 
 def _counted(
     whose: ColumnElement[bool], now: datetime, rules: FreeDataRules
 ) -> tuple[ColumnElement[bool], ColumnElement[bool], ColumnElement[bool]]:
-    return whose, _t.ordered_at > now - rules.allowance_period, not_(_GIVEN_BACK)
+    return whose, _t.ordered_at > now - rules.allowance_period, or_(not_(_GIVEN_BACK), _t.given_octets > 0)
 
 
 def _require(
@@ -161,7 +162,11 @@ def _enough_at(
     """Return when enough octets are left, because earlier grants leave the rolling days; None if never."""
     if octets > allowance:
         return None
-    query = select(_t.octets, _t.ordered_at).where(*_counted(whose, now, rules)).order_by(_t.ordered_at.desc())
+    query = (
+        select(_COUNTED_OCTETS.label("octets"), _t.ordered_at)
+        .where(*_counted(whose, now, rules))
+        .order_by(_t.ordered_at.desc())
+    )
     had = 0
     for row in connection.execute(query):
         had += row.octets

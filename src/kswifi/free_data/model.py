@@ -53,6 +53,7 @@ class FreeGrant:
     ``budget_id`` is None if no budget was set up at the order. ``ended_at`` is None while the session lives.
     ``released_octets`` may be used and are paid for: all octets if ``tranche_octets`` is None. ``ordered_on`` is
     the local day on which the remaining reservation counts: that of the order, or of the last release.
+    ``most_kobo`` is the most that a grant of received octets costs; None for all others.
     """
 
     session_id: str
@@ -66,6 +67,7 @@ class FreeGrant:
     reserved_kobo: int
     spent_kobo: int
     ordered_on: str
+    most_kobo: int | None
     ended_at: datetime | None
     bundle_kobo: int | None = None
     """The cost of the provider's bundles for it, reserved at the order; None where used octets are paid for."""
@@ -138,12 +140,16 @@ def _released_at(used_octets: int, tranche_octets: int, octets: int) -> int:
 def money_of(grant: FreeGrant, used_octets: int, open_octets: int) -> Money:
     """Return the spent kobo of a grant for its used octets, and the reserved kobo for its open octets.
 
-    Never more than was reserved: octets that another user transferred to the session were paid for by their own
-    grant.
+    Never more than the kobo that came with the octets, if they were received from another grant.
     """
     if grant.bundle_kobo is not None:  # its bundles are paid for when they are bought, used or not
         return Money(grant.spent_kobo, grant.reserved_kobo)
     used = min(used_octets, grant.octets)
     most = min(used + open_octets, grant.octets)
-    spent = cost_of(used, grant.cost_kobo_per_gb)
-    return Money(spent, cost_of(most, grant.cost_kobo_per_gb) - spent)
+    spent = _cost_in(grant, used)
+    return Money(spent, _cost_in(grant, most) - spent)
+
+
+def _cost_in(grant: FreeGrant, octets: int) -> int:
+    kobo = cost_of(octets, grant.cost_kobo_per_gb)
+    return kobo if grant.most_kobo is None else min(kobo, grant.most_kobo)

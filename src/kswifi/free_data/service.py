@@ -215,6 +215,27 @@ class FreeData:
 
         await self._database.write(change)
 
+    def require_receiver(
+        self, connection: Connection, user_id: str, octets: int, device_id: str | None, eid: Eid | None
+    ) -> Asker:
+        """Apply the rules to someone who receives octets as a gift: the same as for an order, but for who pays.
+
+        Raises:
+            FreeOrderRefusedError: the subclass of the rule that refuses.
+        """
+        words = budgets.stopped(connection)
+        if words is not None:
+            raise FreeDataStoppedError(words)
+        self.require_identified(connection, user_id)
+        asker, now = self._asker(connection, user_id, device_id, eid), transaction_instant(connection)
+        self._require_shown(asker, good_vouchers(connection, user_id, now))
+        require_within_limits(connection, asker, octets, now, self.rules)
+        return asker
+
+    def asker(self, connection: Connection, user_id: str, device_id: str | None, eid: Eid | None) -> Asker:
+        """Return a user with all known marks."""
+        return self._asker(connection, user_id, device_id, eid)
+
     def _asker(self, connection: Connection, user_id: str, device_id: str | None, eid: Eid | None) -> Asker:
         t = user_account.c
         query = select(func.coalesce(t.phone_number, t.email), t.phone_mark).where(t.user_id == user_id)

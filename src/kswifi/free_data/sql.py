@@ -63,6 +63,10 @@ free_grant: Final = Table(
     Column("budget_id", String(32), ForeignKey("free_budget.budget_id")),
     Column("reserved_kobo", ExactInteger, nullable=False),
     Column("spent_kobo", ExactInteger, nullable=False),
+    # The kobo that came with octets of another grant; NULL: bought here, and the cost is that of the octets.
+    Column("most_kobo", ExactInteger),
+    # Octets that were given to other accounts: they count against the giver's allowance.
+    Column("given_octets", ExactInteger, nullable=False, server_default="0"),
     Column("ordered_at", UtcDateTime, nullable=False),
     Column("ordered_on", String(10), nullable=False),
     Column("ended_at", UtcDateTime),

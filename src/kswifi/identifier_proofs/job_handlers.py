@@ -14,7 +14,7 @@ from kswifi.database.engine import Database, transaction_instant
 from kswifi.identifier_proofs.service import SEND_KIND, ProofSenders, proof_code_of
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
-from kswifi.phone_verification.model import SendState, state_of, words_of
+from kswifi.phone_verification.model import CodeCounts, SendState, state_of, words_of
 from kswifi.phone_verification.ports import SendRefused, Sent, TextMessage
 
 _log = structlog.get_logger(__name__)
@@ -24,10 +24,13 @@ _t = identifier_proof.c
 class ProofHandlers:
     """Handles the outbox entries of proofs."""
 
-    def __init__(self, database: Database, digest: Digest, senders: ProofSenders) -> None:
+    def __init__(
+        self, database: Database, digest: Digest, senders: ProofSenders, counts: CodeCounts | None = None
+    ) -> None:
         self._database = database
         self._digest = digest
         self._senders = senders
+        self._counts = CodeCounts() if counts is None else counts
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handler for each kind of entry."""
@@ -44,6 +47,7 @@ class ProofHandlers:
             await self._note(proof_id, SendState.REFUSED)
             return Refused("nothing sends codes to this kind of identifier")
         result = await sender.send(message)
+        self._counts[sender.name, state_of(result)] += 1
         await self._note(proof_id, state_of(result))
         if isinstance(result, Sent):
             return Done()

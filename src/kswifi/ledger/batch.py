@@ -11,6 +11,9 @@ from kswifi.ledger.effects import Effect
 IN_FLIGHT: Final = 2
 """Records handed to the writer thread at once, so that it never waits for the event loop between two records."""
 
+RETRY_SECONDS: Final = 0.2
+"""How often a record is appended again while the disk is full."""
+
 Done: TypeAlias = Callable[[Outcome], None]
 
 
@@ -46,6 +49,10 @@ class Batch:
         self.at = at
         self.effects: list[Effect] = []
         self.waiting: list[tuple[Done, Outcome]] = []
+
+
+def nothing_to_free() -> None:
+    """Free nothing: the default of the ``out_of_space`` hook."""
 
 
 def nobody_told(error: BaseException) -> None:

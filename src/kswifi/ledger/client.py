@@ -4,15 +4,19 @@ Commands submitted in one turn of the event loop are applied to memory at once a
 thread makes the record durable; only then are its outcomes delivered, on the loop. While one record is written the
 next one collects commands, so batches grow with the load.
 
-A failed append is final. Memory then holds effects that were never made durable, so it is discarded, no outcome
-is delivered, and the process has to end and to recover from the journal.
+A full disk only delays: the writer thread keeps the record and appends the same one again until there is room.
+Meanwhile commands are taken up to the limit and wait, and a repetition of a command whose outcome is durable is
+answered at once, because it needs no new record.
+
+Any other failed append is final. Memory then holds effects that were never made durable, so it is discarded, no
+outcome is delivered, and the process has to end and to recover from the journal.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
 from queue import SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import msgspec
@@ -20,14 +24,25 @@ import structlog
 
 from kswifi.kernel.clock import Clock, unix_seconds
 from kswifi.ledger import model
-from kswifi.ledger.batch import IN_FLIGHT, Batch, Done, LedgerFigures, Limits, nobody_told, nobody_waits
+from kswifi.ledger.batch import (
+    IN_FLIGHT,
+    RETRY_SECONDS,
+    Batch,
+    Done,
+    LedgerFigures,
+    Limits,
+    nobody_told,
+    nobody_waits,
+    nothing_to_free,
+)
 from kswifi.ledger.commands import Admit, Command, Outcome, Reserve
-from kswifi.ledger.effects import Effect
+from kswifi.ledger.effects import Answered, Effect
 from kswifi.ledger.errors import (
     LedgerBusyError,
     LedgerClosedError,
     LedgerError,
     LedgerFailedError,
+    LedgerFullError,
 )
 from kswifi.ledger.state import LedgerState, Retention
 from kswifi.ledger.storage.journal import Head, Journal, Record, effects_after, next_record
@@ -45,6 +60,7 @@ class LedgerClient:
     Attributes:
         fatal: called once when an append failed; the process must stop.
         on_durable: called with the newest durable sequence, to wake the readers of effects.
+        out_of_space: called each time the disk is too full for a record, on the writer's thread; may free some.
     """
 
     def __init__(
@@ -58,6 +74,7 @@ class LedgerClient:
     ) -> None:
         self.fatal: Callable[[BaseException], None] = nobody_told
         self.on_durable: Callable[[int], None] = nobody_waits
+        self.out_of_space: Callable[[], None] = nothing_to_free
         self.report: RecoveryReport | None = None
         self._journal = journal
         self._clock = clock
@@ -78,6 +95,11 @@ class LedgerClient:
         self._writer: Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._executing: set[asyncio.Future[Any]] = set()
+        self._stalled = False
+        """Whether a record waits for room on the disk."""
+        self._undurable: set[str] = set()
+        """While stalled: the commands whose stored outcomes are in no durable record yet."""
+        self._abandoned = Event()
         self._idle: asyncio.Event = asyncio.Event()
         self._effects_since_snapshot = 0
         self._snapshot_task: asyncio.Task[None] | None = None
@@ -98,6 +120,11 @@ class LedgerClient:
     def durable_sequence(self) -> int:
         """The sequence of the newest durable record."""
         return self._durable
+
+    @property
+    def is_stalled(self) -> bool:
+        """Whether a record waits for room on the disk."""
+        return self._stalled
 
     async def start(self, at_least: int = 0) -> RecoveryReport:
         """Lock the journal, recover the state, and begin to take commands.
@@ -148,7 +175,8 @@ class LedgerClient:
     def submit(self, command: Command, done: Done) -> None:
         """Apply a command now; ``done`` gets its outcome on the loop once it is durable.
 
-        Outcomes are delivered in the order of submission.
+        Outcomes are delivered in the order of submission; while the disk is full, a repetition of a command whose
+        outcome is durable overtakes those that wait for room.
 
         Raises:
             LedgerBusyError: too many commands wait; nothing was applied.
@@ -158,6 +186,11 @@ class LedgerClient:
         if state is None or self._writer is None:
             raise self._refusal()
         self._turn_away(state, command)
+        if self._stalled and command.command_id not in self._undurable:
+            outcome_before = model.stored_outcome(state, command)
+            if outcome_before is not None:
+                self._running_loop().call_soon(done, outcome_before)
+                return
         batch = self._gathering
         if batch is None:
             batch = self._gathering = Batch(unix_seconds(self._clock.now()))
@@ -219,7 +252,10 @@ class LedgerClient:
         pruned: asyncio.Future[int] = self._running_loop().create_future()
 
         def prune() -> None:
-            count = self._journal.prune(before, limit)
+            try:
+                count = self._journal.prune(before, limit)
+            except LedgerFullError:
+                count = 0  # dropping records needs room too; the next chore tries again
             self._running_loop().call_soon_threadsafe(pruned.set_result, count)
 
         self._executing.add(pruned)
@@ -230,12 +266,17 @@ class LedgerClient:
             self._executing.discard(pruned)
 
     async def close(self) -> None:
-        """Refuse new commands, answer those that wait, write a snapshot, and release the journal."""
+        """Refuse new commands, answer those that wait, write a snapshot, and release the journal.
+
+        Commands that wait for room on a full disk are not answered: they are in no record, and are repeated.
+        """
         writer, self._writer = self._writer, None
         if self._snapshot_task is not None:
             self._snapshot_task.cancel()
             await asyncio.gather(self._snapshot_task, return_exceptions=True)
         if writer is not None:
+            if self._stalled:
+                self._abandon()
             while self._failure is None and (self._gathering or self._ready or self._in_flight):
                 self._idle.clear()
                 await self._idle.wait()
@@ -243,7 +284,10 @@ class LedgerClient:
             await asyncio.to_thread(writer.join)
         state, self._state = self._state, None
         if state is not None and self._snapshots is not None and self._effects_since_snapshot:
-            await asyncio.to_thread(self._snapshots.write, state, self._head)
+            try:
+                await asyncio.to_thread(self._snapshots.write, state, self._head)
+            except OSError as error:
+                _log.warning("ledger_snapshot_failed", why=str(error))  # only the next start takes longer
         self._journal.close()
 
     def _turn_away(self, state: LedgerState, command: Command) -> None:
@@ -270,6 +314,8 @@ class LedgerClient:
             self._fail(error)
             raise self._refusal() from error
         batch.effects += effects
+        if self._stalled:
+            self._undurable.update(it.command_id for it in effects if isinstance(it, Answered))
         return outcome
 
     def _flush(self) -> None:
@@ -310,12 +356,43 @@ class LedgerClient:
                 if not isinstance(work, Record):
                     work()
                     continue
-                self._journal.append(work)
+                if not self._append(work):
+                    return
             except Exception as error:  # noqa: BLE001 - after any error it is unknown what is durable
                 self._tell(self._fail, error)
                 return
             if not self._tell(self._written):
                 return
+
+    def _append(self, record: Record) -> bool:
+        """Append a record, again and again while the disk is full; return False if it was given up."""
+        while True:
+            try:
+                self._journal.append(record)
+            except LedgerFullError as error:
+                self._tell(self._stall, error)
+                self.out_of_space()
+                if self._abandoned.wait(RETRY_SECONDS):
+                    return False
+            else:
+                return True
+
+    def _stall(self, error: BaseException) -> None:
+        """Note that a record waits for room on the disk."""
+        if self._failure is not None or self._stalled:
+            return
+        _log.error("ledger_disk_full", why=str(error), durable=self._durable)
+        self._stalled = True
+        gathering = () if self._gathering is None else (self._gathering,)
+        batches = (*(batch for batch, _ in self._in_flight), *self._ready, *gathering)
+        self._undurable = {it.command_id for one in batches for it in one.effects if isinstance(it, Answered)}
+        if self._writer is None:  # closing
+            self._abandon()
+
+    def _abandon(self) -> None:
+        """Give up what waits for room on the disk: nobody was answered, and the next start knows nothing of it."""
+        self._abandoned.set()
+        self._discard(LedgerFullError("the disk is full, and the ledger is closing"))
 
     def _tell(self, callback: Callable[..., None], *facts: BaseException) -> bool:
         try:
@@ -327,6 +404,10 @@ class LedgerClient:
     def _written(self) -> None:
         if self._failure is not None:
             return
+        if self._stalled:
+            _log.warning("ledger_disk_has_room_again", durable=self._durable)
+            self._stalled = False
+            self._undurable.clear()
         batch, record = self._in_flight.popleft()
         if record is not None:
             self._durable = record.sequence
@@ -352,6 +433,11 @@ class LedgerClient:
         if self._failure is not None:
             return
         _log.critical("ledger_failed", error=repr(error), durable=self._durable)
+        self._discard(error)
+        self.fatal(error)
+
+    def _discard(self, error: BaseException) -> None:
+        """Drop memory, which holds what the journal does not, and everything that waits for the journal."""
         self._failure = error
         self._state = None
         self._gathering = None
@@ -361,10 +447,11 @@ class LedgerClient:
             if not future.done():
                 future.set_exception(self._refusal())
         self._idle.set()
-        self.fatal(error)
 
     def _begin_snapshot(self) -> None:
         if self._snapshots is None or self._snapshot_task is not None or self._writer is None:
+            return
+        if self._stalled:
             return
         self._effects_since_snapshot = 0
         self._snapshot_task = self._running_loop().create_task(self._snapshot(self._snapshots))

@@ -33,6 +33,18 @@ class LedgerFailedError(LedgerError):
     code = "ledger_failed"
 
 
+class LedgerFullError(LedgerError):
+    """The journal's file system is full. The record is known not to be written, and may be appended again."""
+
+    code = "disk_full"
+
+
+class LedgerDiskError(LedgerError):
+    """The journal's disk is broken or read-only. Only a start from the journal shows what is on it."""
+
+    code = "ledger_disk"
+
+
 class LedgerDamagedError(LedgerError):
     """The journal, a snapshot or the head file is torn, altered or incomplete. Nothing was repaired or dropped."""
 

@@ -13,9 +13,9 @@ from kswifi.ledger import effects as fx
 from kswifi.ledger.answers import due
 from kswifi.ledger.command_context import Work, answered_before
 from kswifi.ledger.commands import Command, Outcome
-from kswifi.ledger.state import LedgerState
+from kswifi.ledger.state import LedgerState, key_within
 
-__all__ = ["apply", "forget_due"]
+__all__ = ["apply", "forget_due", "stored_outcome"]
 
 
 def apply(state: LedgerState, command: Command, at: int) -> tuple[Outcome, tuple[fx.Effect, ...]]:
@@ -33,6 +33,17 @@ def apply(state: LedgerState, command: Command, at: int) -> tuple[Outcome, tuple
         verb = _CONTROL[type(command)]
     outcome = verb(work, command)
     return outcome, tuple(work.effects)
+
+
+def stored_outcome(state: LedgerState, command: Command) -> Outcome | None:
+    """Return the outcome that was stored when this command was applied before; None if there is none."""
+    if isinstance(command, do.Reserve | do.Admit | do.Commit | do.Release):
+        reservation = state.reservations.get(command.reservation_id)
+        key = key_within(command.reservation_id, command.command_id)
+        packed = None if reservation is None else reservation.answers.get(key)
+    else:
+        packed = state.answers.get(command.command_id)
+    return None if packed is None else answered_before(packed, command)
 
 
 def forget_due(state: LedgerState, at: int) -> tuple[fx.Effect, ...]:

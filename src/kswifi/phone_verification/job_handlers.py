@@ -9,7 +9,7 @@ from kswifi.accounts.model import Digest
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
-from kswifi.phone_verification.model import SendState, code_of, state_of, words_of
+from kswifi.phone_verification.model import CodeCounts, SendState, code_of, state_of, words_of
 from kswifi.phone_verification.ports import CodeSender, SendRefused, Sent, TextMessage
 from kswifi.phone_verification.service import SEND_KIND
 from kswifi.phone_verification.sql import phone_verification
@@ -21,10 +21,13 @@ _t = phone_verification.c
 class CodeHandlers:
     """Handles the outbox entries of codes."""
 
-    def __init__(self, database: Database, digest: Digest, sender: CodeSender) -> None:
+    def __init__(
+        self, database: Database, digest: Digest, sender: CodeSender, counts: CodeCounts | None = None
+    ) -> None:
         self._database = database
         self._digest = digest
         self._sender = sender
+        self._counts = CodeCounts() if counts is None else counts
 
     def handlers(self) -> Mapping[str, Handler]:
         """Return the handler for each kind of entry."""
@@ -37,6 +40,7 @@ class CodeHandlers:
         if not isinstance(found, TextMessage):
             return found
         result = await self._sender.send(found)
+        self._counts[self._sender.name, state_of(result)] += 1
         await self._note(verification_id, state_of(result))
         if isinstance(result, Sent):
             return Done()

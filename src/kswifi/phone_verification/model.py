@@ -1,5 +1,6 @@
 """Codes and the states of a verification: pure rules, no I/O."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -31,6 +32,10 @@ class SendState(StrEnum):
     SENT = "sent"
     REFUSED = "refused"
     UNKNOWN = "unknown"
+
+
+class CodeCounts(Counter[tuple[str, str]]):
+    """How many messages with a code had which outcome since the start, by provider and SendState."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,12 @@ LANGUAGES: Final = frozenset({"/app/js/text/pcm.js"})
 
 ON_DEMAND: Final = LANGUAGES | {
     "/app/js/carry.js",  # for the lab phone alone
+    "/app/js/prove.js",
+    "/app/js/reauthenticated.js",
     "/app/js/screens/device.js",
+    "/app/js/screens/passkey_list.js",
+    "/app/js/screens/security.js",
+    "/app/js/text/security.js",
     "/app/js/help/guides.js",
     "/app/js/help/models.js",
     "/app/pictures/samsung.svg",

@@ -29,6 +29,7 @@ SCREENS: Final = (
     "settings",
     "help",
     "device",
+    "security",
 )
 """The app's screens: a link may name one as a path (``/choose``), and the page brings it into its own form."""
 

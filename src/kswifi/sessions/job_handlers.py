@@ -43,8 +43,9 @@ from kswifi.sessions.card import slots
 from kswifi.sessions.card.packets import CARD_FULL, note_proof
 from kswifi.sessions.contents import sign_line_package, sign_package, sign_session_record
 from kswifi.sessions.ending import ON_THE_CARD, end_unused_session, may_be_spent
-from kswifi.sessions.model import LIVE_STATES, InternetSession, SessionEvent, SessionState, allows
+from kswifi.sessions.model import LIVE_STATES, InternetSession, SessionEvent, SessionSource, SessionState, allows
 from kswifi.sessions.orders import package_digest
+from kswifi.sessions.ports import IncomingOctets
 from kswifi.sessions.signing import SessionSigningKey
 from kswifi.sessions.store import (
     find_session,
@@ -61,7 +62,7 @@ from kswifi.supply.lines import SuppliedLines, is_bought
 class SessionHandlers:
     """Executes the outbox entries of sessions; the worker gets them from ``handlers()``."""
 
-    def __init__(  # noqa: PLR0913  # the parts, and two choices
+    def __init__(  # noqa: PLR0913  # the parts, and the choices
         self,
         database: Database,
         ledger: LedgerCommands,
@@ -72,6 +73,7 @@ class SessionHandlers:
         free_data: FreeData,
         *,
         lines: SuppliedLines | None = None,
+        incoming: IncomingOctets | None = None,
         takes_provider_status: bool = False,
         proof_ends_exhaustion: bool = True,
     ) -> None:
@@ -86,6 +88,7 @@ class SessionHandlers:
             delivery: makes profiles ready for cards.
             free_data: the rules of free sessions.
             lines: the lines of data providers; None without one.
+            incoming: brings octets of other sessions; without it there are no sessions that wait for some.
             takes_provider_status: accept "installed" from an external SM-DP+ as storage proof (StorageProof).
             proof_ends_exhaustion: a card's proof lifts the hold of a line that was exhausted before the order.
         """
@@ -99,6 +102,7 @@ class SessionHandlers:
         self._line = line
         self._delivery = delivery
         self._free_data = free_data
+        self._incoming = incoming
         # One change of a line at a time, so that an older request is never executed after a newer one.
         self._line_turn = asyncio.Lock()
 
@@ -122,14 +126,18 @@ class SessionHandlers:
         session, esim = await self._read(entry)
         if session.state is not SessionState.ORDERED:
             return Done()
-        withheld_octets = await self._free_data.withheld_octets(session.session_id)
+        octets, withheld_octets = session.allowance_octets, 0
+        if octets is not None and session.source is not SessionSource.ORDER:
+            octets = 0  # they are received once the card has proved its storage
+        else:
+            withheld_octets = await self._free_data.withheld_octets(session.session_id)
         for command in (
             OpenWallet(f"open:{esim.esim_id}", esim.esim_id, esim.network_name),
             Credit(
                 f"credit:{session.session_id}",
                 esim.esim_id,
                 session.session_id,
-                session.allowance_octets,
+                octets,
                 unix_seconds(session.valid_until),
                 withheld_octets,
             ),
@@ -141,13 +149,7 @@ class SessionHandlers:
                 return Done()  # the entry was executed after the validity; ``expire`` is due and ends the session
             if outcome.code is not OutcomeCode.DONE:
                 return await self._fail(session, f"the ledger refused it: {outcome.code}")
-        offer, zone = self._catalogue.offer(session.offer_id), self._free_data.rules.zone
-        record: bytes | None = None
-        if esim.is_card:
-            record = sign_session_record(session, esim, self._signing_key)
-            package = sign_package(session, esim, offer, self._line, record, self._signing_key, zone)
-        else:
-            package = sign_line_package(session, esim, offer, self._signing_key, zone)
+        record, package = self._sign(session, esim)
 
         def prepared(connection: Connection) -> None:
             current = find_session(connection, session.session_id)
@@ -167,6 +169,14 @@ class SessionHandlers:
 
         await self._database.write(prepared)
         return Done()
+
+    def _sign(self, session: InternetSession, esim: ESim) -> tuple[bytes | None, bytes]:
+        """Return the signed record (None for a data provider's line) and package of a session."""
+        offer, zone = self._catalogue.offer(session.offer_id), self._free_data.rules.zone
+        if not esim.is_card:
+            return None, sign_line_package(session, esim, offer, self._signing_key, zone)
+        record = sign_session_record(session, esim, self._signing_key)
+        return record, sign_package(session, esim, offer, self._line, record, self._signing_key, zone)
 
     async def deliver(self, entry: Entry) -> JobResult:
         """Make the profile and the record ready for the card; fail the transfer if the delivery is refused."""
@@ -296,6 +306,10 @@ class SessionHandlers:
         session, esim = await self._read(entry)
         if session.storage_proof is None:
             return Refused("no proof was verified")
+        if session.source is not SessionSource.ORDER and self._incoming is not None:
+            received = await self._incoming.receive(session)
+            if not isinstance(received, Done):
+                return received
         # A data provider's line has no control-only access, on which its owner could lift the hold.
         by_card = session.storage_proof is not StorageProof.PROVIDER_STATUS or not esim.is_card
         ends_exhaustion = (self._proof_ends_exhaustion or not esim.is_card) and by_card and not esim.wants_pause

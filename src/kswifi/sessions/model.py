@@ -35,6 +35,15 @@ class SessionState(StrEnum):
     FAILED = "failed"
 
 
+class SessionSource(StrEnum):
+    """Where the octets of an InternetSession come from."""
+
+    ORDER = "order"
+    GIFT = "gift"
+    SHARE = "share"
+    MOVE = "move"
+
+
 class SessionEvent(StrEnum):
     """The events that move an InternetSession."""
 
@@ -124,7 +133,7 @@ class InternetSession:
     ``allowance_octets`` is None for an uncapped session; ``package_octets`` and ``package_sha256`` are None until
     the package is signed; ``storage_proof`` is None until the card has proved that it holds the record;
     ``activated_at`` is None until the network has committed the first octet; ``pass_period_id`` is None for a
-    session that counts against the free allowance.
+    session that counts against the free allowance. ``sent_octets`` of the allowance left it for other sessions.
     """
 
     session_id: str
@@ -142,6 +151,8 @@ class InternetSession:
     storage_proof: StorageProof | None
     activated_at: datetime | None
     pass_period_id: str | None = None
+    source: SessionSource = SessionSource.ORDER
+    sent_octets: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,8 @@ import hmac
 import os
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection
@@ -42,6 +44,7 @@ from kswifi.sessions.model import (
     InternetSession,
     SessionEvent,
     SessionOverview,
+    SessionSource,
     SessionState,
 )
 from kswifi.sessions.pass_terms import PassTerms, require_free_offer, terms_under_pass
@@ -59,6 +62,18 @@ from kswifi.sessions.transitions import move_session
 
 NEW_ESIM: Final = "new"
 """Value of ``esim_id`` that requests a new profile although the user has one: the phone was lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedTerms:
+    """The terms of a session for octets of another session, whose offer, payer and validity it has."""
+
+    source: SessionSource
+    offer_id: str
+    free: bool
+    allowance_octets: int | None
+    valid_until: datetime
+    pass_period_id: str | None
 
 
 class SessionDownloadService:
@@ -155,8 +170,7 @@ class SessionDownloadService:
         else:  # users with a pass are identified too; the other rules of free data do not apply to them
             self._free_data.require_identified(connection, user_id)
         self._orders.require_bundle(connection, offer)
-        esim = self._profile_for(connection, user_id, esim_id)
-        self._require_room(connection, esim)
+        esim = self._line_for(connection, user_id, esim_id)
         session = self._new_session(connection, user_id, esim, offer, under_pass)
         if under_pass is None:
             self._free_data.take(
@@ -167,10 +181,57 @@ class SessionDownloadService:
                 device_id=device_id,
                 eid=card_of(connection, esim.esim_id),
             )
-        add_session(connection, session, idempotency_key)
+        self._add(connection, session, idempotency_key)
+        return session
+
+    def order_received(
+        self, connection: Connection, user_id: str, terms: ReceivedTerms, key: str, esim_id: str | None = None
+    ) -> InternetSession:
+        """Order a session for octets that come from another one, within the caller's step. Idempotent by ``key``.
+
+        The session has an empty account until the octets are received, and the caller adds its grant. The eSIM is
+        chosen as for ``order``.
+
+        Raises:
+            UnknownEsimError, ESIM_NOT_FRESH, CARD_FULL, NumbersUsedUpError: as ``order``.
+        """
+        earlier = ordered_with(connection, user_id, key)
+        if earlier is not None:
+            return earlier
+        esim = self._line_for(connection, user_id, esim_id)
+        session = InternetSession(
+            session_id=self._new_id(connection),
+            user_id=user_id,
+            esim_id=esim.esim_id,
+            offer_id=terms.offer_id,
+            free=terms.free,
+            allowance_octets=terms.allowance_octets,
+            state=SessionState.ORDERED,
+            state_reason=None,
+            ordered_at=transaction_instant(connection),
+            valid_until=terms.valid_until,
+            package_sha256=None,
+            package_octets=None,
+            storage_proof=None,
+            activated_at=None,
+            pass_period_id=terms.pass_period_id,
+            source=terms.source,
+        )
+        self._add(connection, session, key)
+        return session
+
+    def _add(self, connection: Connection, session: InternetSession, key: str) -> None:
+        add_session(connection, session, key)
         jobs.ask_to_prepare(connection, session)
         jobs.ask_to_expire(connection, session)
-        return session
+
+    def _new_id(self, connection: Connection) -> str:
+        return str(uuid7(transaction_instant(connection), self._random_bytes))
+
+    def _line_for(self, connection: Connection, user_id: str, esim_id: str | None) -> ESim:
+        esim = self._profile_for(connection, user_id, esim_id)
+        self._require_room(connection, esim)
+        return esim
 
     def _profile_for(self, connection: Connection, user_id: str, esim_id: str | None) -> ESim:
         """Return the eSIM of an order: the named one, else the user's installed one, else a new one."""
@@ -219,7 +280,7 @@ class SessionDownloadService:
     ) -> InternetSession:
         now, zone = transaction_instant(connection), self._free_data.rules.zone
         return InternetSession(
-            session_id=str(uuid7(now, self._random_bytes)),
+            session_id=self._new_id(connection),
             user_id=user_id,
             esim_id=esim.esim_id,
             offer_id=offer.id,

@@ -93,7 +93,8 @@ def _allotted(connection: Connection, period: PassPeriod) -> int:
     """Return the octets of a period's limit that are taken: allowances of live sessions and usage of ended ones."""
     t = internet_session.c
     used = func.coalesce(session_balance.c.used, 0) + func.coalesce(session_balance.c.overrun, 0)
-    counted = case((t.state.in_(LIVE_STATES), func.coalesce(t.allowance_octets, 0)), else_=used)
+    held = func.coalesce(t.allowance_octets, 0) - t.sent_octets
+    counted = case((t.state.in_(LIVE_STATES), held), else_=used)
     joined = internet_session.outerjoin(session_balance, session_balance.c.session_id == t.session_id)
     query = select(func.coalesce(func.sum(counted), 0)).select_from(joined)
     return int(connection.scalar(query.where(t.pass_period_id == period.period_id)) or 0)

@@ -1,6 +1,9 @@
-"""What sessions need from outside: where a request came from."""
+"""What sessions need from outside: where a request came from, and octets that come from other sessions."""
 
 from typing import Protocol
+
+from kswifi.outbox.results import JobResult
+from kswifi.sessions.model import InternetSession
 
 
 class NetworkAccess(Protocol):
@@ -8,4 +11,12 @@ class NetworkAccess(Protocol):
 
     async def is_over_session(self, host: str, port: int) -> bool:
         """Tell it for the client address and port of the request."""
+        ...
+
+
+class IncomingOctets(Protocol):
+    """Brings the octets of another session into the account of a session that was ordered for them."""
+
+    async def receive(self, session: InternetSession) -> JobResult:
+        """Book the octets; Done once they are in the account, Refused if they will never come."""
         ...

@@ -41,6 +41,10 @@ internet_session: Final = Table(
     Column("activated_at", UtcDateTime),
     # The period of the pass under which the session was ordered; NULL without a pass.
     Column("pass_period_id", UuidText, index=True),
+    # Where its octets come from: "order", or another session: "gift", "share", "move".
+    Column("source", String(8), nullable=False, server_default="order"),
+    # Octets that left it for other sessions.
+    Column("sent_octets", ExactInteger, nullable=False, server_default="0"),
     UniqueConstraint("user_id", "idempotency_key"),
     CheckConstraint("NOT free OR allowance_octets IS NOT NULL", name="free_is_capped"),
     Index(None, "user_id", "ordered_at"),

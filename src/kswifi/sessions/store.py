@@ -24,6 +24,7 @@ from kswifi.sessions.model import (
     InternetSession,
     SessionEvent,
     SessionOverview,
+    SessionSource,
     SessionState,
     UsageData,
     next_state,
@@ -52,6 +53,8 @@ _COLUMNS = (
     _t.storage_proof,
     _t.activated_at,
     _t.pass_period_id,
+    _t.source,
+    _t.sent_octets,
 )
 # Built once: building a statement costs more than executing it.
 _BY_ID = select(*_COLUMNS).where(_t.session_id == bindparam("wanted"))
@@ -137,6 +140,7 @@ def add_session(connection: Connection, session: InternetSession, idempotency_ke
             valid_until=session.valid_until,
             idempotency_key=idempotency_key,
             pass_period_id=session.pass_period_id,
+            source=session.source,
         )
     )
     publish_state(connection, session, None)
@@ -180,6 +184,13 @@ def write_usage_starts(connection: Connection, activated_at: Mapping[str, dateti
         ],
     )
     return [replace(it, state=following, state_reason=None) for it in sessions]
+
+
+def note_sent(connection: Connection, session_id: str, octets: int) -> None:
+    """Add octets to those that left a session for others; negative if they came back."""
+    connection.execute(
+        update(internet_session).where(_t.session_id == session_id).values(sent_octets=_t.sent_octets + octets)
+    )
 
 
 def put_package(connection: Connection, session_id: str, package: bytes) -> None:
@@ -273,4 +284,6 @@ def _read(row: Row[*tuple[Any, ...]]) -> InternetSession:
         storage_proof=None if row.storage_proof is None else StorageProof(row.storage_proof),
         activated_at=row.activated_at,
         pass_period_id=row.pass_period_id,
+        source=SessionSource(row.source),
+        sent_octets=row.sent_octets,
     )

@@ -12,6 +12,7 @@ from kswifi.database.engine import Database
 from kswifi.free_data.grants import release_tranche, waiting_for_release
 from kswifi.free_data.rules import FreeDataRules
 from kswifi.sessions import jobs
+from kswifi.sessions.store import find_session
 
 AT_ONCE: Final = 500
 
@@ -21,7 +22,9 @@ def release(connection: Connection, session_id: str, rules: FreeDataRules) -> bo
     grant = release_tranche(connection, session_id, rules)
     if grant is None:
         return False
-    jobs.ask_to_disburse(connection, session_id, grant.released_octets)
+    # The ledger counts all octets it ever credited, those that left for other sessions included.
+    sent_octets = find_session(connection, session_id).sent_octets
+    jobs.ask_to_disburse(connection, session_id, grant.released_octets + sent_octets)
     return True
 
 

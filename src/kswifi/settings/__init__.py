@@ -19,14 +19,17 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from kswifi.free_data.rules import Requirement
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.listening import authority
+from kswifi.people.rules import GiftRules
 from kswifi.providers.payments.registry import GATEWAYS, GatewayOptions
 from kswifi.rsp.access_rules import CarrierApp
 from kswifi.settings.charging import ChargingSettings
 from kswifi.settings.connections import ConnectionSettings
 from kswifi.settings.described import PREFIX as PREFIX
 from kswifi.settings.diameter import DiameterSettings
+from kswifi.settings.disk import DiskSettings
 from kswifi.settings.edge import EdgeSettings
 from kswifi.settings.free_data import FreeDataSettings
+from kswifi.settings.gifts import GiftSettings
 from kswifi.settings.listen import reachable
 from kswifi.settings.phones import PhoneSettings
 from kswifi.settings.provisioning import ProvisioningSettings
@@ -55,8 +58,10 @@ class Settings(
     DiameterSettings,
     ChargingSettings,
     ConnectionSettings,
+    DiskSettings,
     EdgeSettings,
     FreeDataSettings,
+    GiftSettings,
     PhoneSettings,
     ProvisioningSettings,
     SupplySettings,
@@ -71,6 +76,16 @@ class Settings(
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="What is logged.")] = (
         "info"
     )
+    log_format: Annotated[
+        Literal["text", "json"],
+        Field(description="Log lines as key='value' pairs for people, or as JSON objects for programs."),
+    ] = "text"
+    access_log: Annotated[
+        bool,
+        Field(
+            description="Log a line for each HTTP request: method, route, status, octets, duration, client address."
+        ),
+    ] = False
 
     # Where it listens: addresses are in kswifi.settings.listen
     api_port: Annotated[Port, Field(description="REST, events and the page.")] = 8080
@@ -334,6 +349,11 @@ class Settings(
     def rehearses_supply(self) -> bool:
         """True if resold mode has no data provider and rehearses with one of its own, on this machine."""
         return self.mode == "resold" and not self.data_providers
+
+    @property
+    def people_rules(self) -> GiftRules:
+        """The rules of gifts."""
+        return self.gift_rules(embedded=self.mode == "embedded")
 
     @property
     def requires_proof(self) -> bool:

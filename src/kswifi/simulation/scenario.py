@@ -208,9 +208,9 @@ class Scenario:
         chance = self.world.random
         if chance.random() >= self._fault_odds:
             return None
-        kind = chance.choice(("lost", "torn", "unanswered", "full"))
-        if kind == "full":
-            return chance.uniform(0, 0.9), OSError(errno.ENOSPC, "no space left on the pretended disk")
+        kind = chance.choice(("lost", "torn", "unanswered", "failed"))
+        if kind == "failed":
+            return chance.uniform(0, 0.9), OSError(errno.EIO, "input/output error of the simulated disk")
         return {"lost": 0.0, "torn": chance.uniform(0, 1), "unanswered": 1.0}[kind], PowerLostError()
 
     def _snapshot(self) -> None:

@@ -79,7 +79,7 @@ class Buying:
         now = transaction_instant(connection)
         if order.state is OrderState.INTENDED:
             if not provider.capabilities.idempotent and store.has_unanswered(connection, order):
-                # Two unanswered orders of one bundle could not be told apart by a look.
+                # A look could not distinguish two unanswered orders of one bundle.
                 store.change_order(connection, reference, next_look_at=now + _TURN)
                 return None
             order = store.move_order(

@@ -101,5 +101,5 @@ class Upkeep:
         await self._supply.database.write(change)
 
     def catalogue_changed(self, name: str) -> None:
-        """Read the catalogue of a provider at the next look: its webhook told of a change."""
+        """Read the catalogue of a provider at the next look: its webhook reported a change."""
         self._next_catalogue.pop(name, None)

@@ -168,7 +168,7 @@ def test_with_storage_closed_or_full_the_whole_road_works_and_the_fault_is_named
 def test_a_recovery_code_is_renewed_while_signed_in(kswifi: Kswifi, browser: Browser) -> None:
     with device(browser, kswifi.origin) as app:
         identifier = app.open().register()
-        app.open("settings").heading("You")
+        app.open("security").heading("Sign-in and security")
         app.page.get_by_text("New recovery code").click()
         form = app.page.locator("details", has_text="New recovery code")
         form.get_by_label("Password").fill("not the password")
@@ -324,6 +324,7 @@ def test_the_road_ends_whichever_answer_is_lost(kswifi: Kswifi, browser: Browser
         app.button("Download Session")
         app.button("Yes, download")
         title(app, "Waiting for your phone")
+        lost.stop()
         print(f"\nlost the answer to {lost.lost}")
         assert len(listed(app, "sessions")) == 1
 
@@ -339,6 +340,7 @@ def test_storing_on_the_lab_phone_ends_whichever_answer_is_lost(
         lost = Lost(app.page, API, which)
         app.button("Download Session")
         title(app, "Session ready for activation")
+        lost.stop()
         print(f"\nlost the answer to {lost.lost}")
         assert len(listed(app, "sessions")) == 1
 

@@ -110,6 +110,8 @@ def test_my_data_is_saved_and_my_account_deleted_from_the_screen(kswifi: Kswifi,
         app.open()
         number = app.register()
         app.open("settings").heading("You")
+        app.link(re.compile("Devices, password"))
+        app.heading("Sign-in and security")
         with app.page.expect_download() as download:
             app.link("Save my data")
         saved = json.loads(download.value.path().read_text(encoding="utf-8"))

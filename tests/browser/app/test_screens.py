@@ -98,13 +98,17 @@ def walk(app: AppPage, kswifi: Kswifi, look: str) -> list[str]:
         ("19-settings", "settings", "You"),
     ):
         app.open(screen).heading(heading)
-        if screen == "settings":
-            app.button("Add a passkey")
-            app.sees("Made")
         see(name)
     page.get_by_role("button", name="Sign out").click()
     see("20-sign-out")
     page.keyboard.press("Escape")
+    app.open("security").heading("Sign-in and security")
+    app.sees("You are signed in on this device only.")
+    app.button("Add a passkey")
+    app.sees("Made")
+    page.get_by_text("Change password", exact=True).click()
+    page.get_by_text("Change phone number or email").click()
+    see("39-security")
     app.button("Delete my account")
     app.sees("Delete your account for good?")
     see("23-delete-account")
@@ -176,7 +180,7 @@ def test_text_at_200_percent_fits_and_nothing_is_lost(kswifi: Kswifi, browser: B
         app.open().register()
         app.store()
         wrong = check_layout(app.page, "ready")
-        for screen in ("home", "choose", "activate", "esim", "session", "settings", "help"):
+        for screen in ("home", "choose", "activate", "esim", "session", "settings", "security", "help"):
             app.open(screen)
             app.page.wait_for_timeout(300)
             wrong += check_layout(app.page, screen)

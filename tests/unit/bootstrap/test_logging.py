@@ -1,8 +1,10 @@
 """What an operator's log holds, and what not."""
 
 import io
+import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -95,3 +97,28 @@ def test_a_traceback_is_in_the_line_of_its_event() -> None:
         structlog.get_logger("ours").exception("job_failed")
         logging.getLogger("theirs").exception("failed")
     assert out.getvalue().count("ValueError: invalid literal") == 2
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_json_lines_hold_the_same_facts_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings(log_format="json"))
+    structlog.get_logger("ours").info("order_taken", order_id="o-1", path=Path("/srv"), text="two\nlines")
+    logging.getLogger("theirs").warning("peer %s is gone", "a")
+    try:
+        int("broken")
+    except ValueError:
+        structlog.get_logger("ours").exception("job_failed")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["event"] for line in lines] == ["order_taken", "peer a is gone", "job_failed"]
+    assert lines[0].items() >= {"level": "info", "order_id": "o-1", "path": "/srv", "text": "two\nlines"}.items()
+    assert lines[0]["timestamp"].endswith("Z")
+    assert "ValueError: invalid literal" in lines[2]["exception"]
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_access_lines_are_all_written() -> None:
+    out = io.StringIO()
+    log_lines.configure(logging.INFO, out)
+    for _ in range(LINES_IN_WINDOW * 3):
+        structlog.get_logger("ours").info("http_request", status=200)
+    assert len(out.getvalue().splitlines()) == LINES_IN_WINDOW * 3

@@ -42,7 +42,9 @@ def test_a_cost_is_never_below_the_true_one_nor_a_kobo_above(octets: int, kobo_p
 def test_spent_and_reserved_never_exceed_what_was_reserved_at_first(
     octets: int, price: int, used: int, open_octets: int
 ) -> None:
-    grant = FreeGrant("s", "u", octets, 0, octets, None, price, None, cost_of(octets, price), 0, "2026-11-23", None)
+    grant = FreeGrant(
+        "s", "u", octets, 0, octets, None, price, None, cost_of(octets, price), 0, "2026-11-23", None, None
+    )
     money = money_of(grant, used, open_octets)
     assert money.spent_kobo >= 0
     assert money.reserved_kobo >= 0

@@ -50,7 +50,7 @@ def test_use_of_a_session_in_steps_releases_all_of_it(octets: int, tranche: int,
     used, released = 0, first_tranche(octets, tranche)
     for step in [*steps, *[tranche] * (octets // max(1, tranche // 2) + 2)]:
         used = min(released, used + step)
-        grant = FreeGrant("s", "u", octets, used, released, tranche, 0, None, 0, 0, "2026-11-23", None)
+        grant = FreeGrant("s", "u", octets, used, released, tranche, 0, None, 0, 0, "2026-11-23", None, None)
         following = released_next(grant)
         assert (following > released) is grant.wants_release
         released = following

@@ -27,7 +27,7 @@ from kswifi.phone_verification.errors import (
     UNKNOWN_PHONE_VERIFICATION,
 )
 from kswifi.phone_verification.job_handlers import CodeHandlers
-from kswifi.phone_verification.model import CODE_LIFETIME, TRIES_LIMIT, code_of, parse_phone_number
+from kswifi.phone_verification.model import CODE_LIFETIME, TRIES_LIMIT, CodeCounts, code_of, parse_phone_number
 from kswifi.phone_verification.ports import SendRefused, SendResult, SendUnknown, Sent, TextMessage
 from kswifi.phone_verification.service import PhoneVerifications
 from kswifi.phone_verification.sql import phone_verification
@@ -263,3 +263,19 @@ def test_numbers_are_read_as_people_write_them() -> None:
     for text in ("ada@example.ng", "12", "", "0803123456x"):
         with refused(NOT_A_PHONE_NUMBER):
             parse_phone_number(text)
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"), [(Sent("1"), "sent"), (SendRefused("no"), "refused"), (SendUnknown("lost"), "unknown")]
+)
+async def test_messages_are_counted_by_provider_and_outcome(
+    tmp_path: Path, answer: SendResult, outcome: str
+) -> None:
+    async with open_phones(tmp_path) as phones:
+        counts, digest = CodeCounts(), phones.given.free_data.marks.digest
+        phones.worker = Worker(
+            phones.given.database, CodeHandlers(phones.given.database, digest, phones.sender, counts).handlers()
+        )
+        phones.sender.answers = [answer]
+        await phones.begin(user(0))
+    assert counts == {("recorder", outcome): 1}

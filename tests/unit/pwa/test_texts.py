@@ -13,7 +13,7 @@ GIVEN = re.compile(r'"([a-z_]+(?:\.[a-z_0-9]+)*)"')
 
 
 def texts(language: str) -> dict[str, str]:
-    """Return the texts of the app and of the lab by their full keys."""
+    """Return the texts of the app, of its screens on demand, and of the lab by their full keys."""
     group = ""
     found: dict[str, str] = {}
     _, _, lines = (STATIC / f"js/text/{language}.js").read_text(encoding="utf-8").partition("`")
@@ -24,9 +24,13 @@ def texts(language: str) -> dict[str, str]:
             found[group + key] = text
         elif key:
             group = key
-    _, _, lab = (STATIC / "js/text/lab.js").read_text(encoding="utf-8").partition(f"export const {language} = ")
-    pairs = re.findall(r'"([a-z_][\w.]*)": "((?:[^"\\]|\\.)*)"', lab.partition("};")[0])
-    return found | dict(pairs)
+    for name in ("lab", "security"):
+        file = (STATIC / f"js/text/{name}.js").read_text(encoding="utf-8")
+        _, _, more = file.partition(f"export const {language} = ")
+        pairs = re.findall(r'"([a-z_][\w.]*)":\s*"((?:[^"\\]|\\.)*)"', more.partition("};")[0])
+        assert not found.keys() & dict(pairs).keys()
+        found |= dict(pairs)
+    return found
 
 
 def code() -> str:

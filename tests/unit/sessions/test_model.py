@@ -6,6 +6,8 @@ from pathlib import Path
 from kswifi.esim.model import PROFILE_TRANSITIONS, ProfileState
 from kswifi.esim.smdp.rsp_model import RSP_SESSION_TRANSITIONS, RspSessionState
 from kswifi.payments.model import PAYMENT_TRANSITIONS, PaymentState
+from kswifi.people.model import TRANSITIONS as TRANSFER_TRANSITIONS
+from kswifi.people.model import TransferState
 from kswifi.sessions.errors import ILLEGAL_TRANSITION
 from kswifi.sessions.model import (
     CANCELLABLE_STATES,
@@ -16,6 +18,7 @@ from kswifi.sessions.model import (
     allows,
     next_state,
 )
+from kswifi.supply.orders import ORDER_TRANSITIONS, OrderState
 from tests.support.refusals import refused
 from tests.support.state_machines import document
 
@@ -98,6 +101,8 @@ def test_the_drawing_in_the_docs_is_the_table() -> None:
             "Profile": (ProfileState.AVAILABLE, PROFILE_TRANSITIONS),
             "RspSession": (RspSessionState.AUTHENTICATED, RSP_SESSION_TRANSITIONS),
             "Payment": (PaymentState.INTENDED, PAYMENT_TRANSITIONS),
+            "OctetTransfer": (TransferState.OFFERED, TRANSFER_TRANSITIONS),
+            "Order at a data provider": (OrderState.INTENDED, ORDER_TRANSITIONS),
         }
     )
     assert DOC.read_text() == drawn, "run `.venv/bin/python -m tests.support.state_machines`"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kswifi.settings import PREFIX, Settings
-from tools import code_map, commands_page, settings_page
+from tools import code_map, commands_page, metrics_page, settings_page
 
 
 @pytest.mark.parametrize(
@@ -15,8 +15,9 @@ from tools import code_map, commands_page, settings_page
         (code_map.PAGE, code_map.page, "python -m tools.code_map"),
         (settings_page.PAGE, settings_page.page, "python -m tools.settings_page"),
         (commands_page.PAGE, commands_page.page, "python -m tools.commands_page"),
+        (metrics_page.PAGE, metrics_page.page, "python -m tools.metrics_page"),
     ],
-    ids=["code-map", "settings", "commands"],
+    ids=["code-map", "settings", "commands", "metrics"],
 )
 def test_a_generated_page_is_current(page: Path, write: Callable[[], str], command: str) -> None:
     assert page.read_text(encoding="utf-8") == write(), f"run: {command}"

@@ -8,12 +8,24 @@ from kswifi.free_data import errors as free_data
 from kswifi.kernel import pages
 from kswifi.kernel.errors import statuses_of
 from kswifi.notifications import errors as notifications
+from kswifi.people import errors as people
 from kswifi.phone_verification import errors as phone_verification
 from kswifi.sessions import errors as sessions
 from kswifi.supply import errors as supply
 from kswifi.vouchers import errors as vouchers
 
-TABLES: Final = (edge, catalogue, free_data, notifications, pages, phone_verification, sessions, supply, vouchers)
+TABLES: Final = (
+    edge,
+    catalogue,
+    free_data,
+    notifications,
+    pages,
+    people,
+    phone_verification,
+    sessions,
+    supply,
+    vouchers,
+)
 
 _OF_CLASSES: Final[dict[str, int]] = {
     # the edge
@@ -83,6 +95,8 @@ _OF_CLASSES: Final[dict[str, int]] = {
     "free_budget_gone": 409,
     # database
     "database_busy": 503,
+    "disk_full": 503,
+    "database_disk": 503,
     "database_damaged": 503,
     # kernel
     "invalid_number": 422,

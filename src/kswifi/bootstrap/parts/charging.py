@@ -138,7 +138,7 @@ async def open_charging(context: Context) -> Part:
     await charging.start(listens=settings.mode != "resold")
     context.stack.push_async_callback(charging.close)
     context.need(JournalReaders).add(charging.records.wake)
-    context.offer(charging.announcing_ledger)
+    context.offer(charging.announcing_ledger, charging.service)
     _log.info("charging_sessions_recovered", open_sessions=charging.service.open_sessions)
     records = RecordsProcess(settings) if settings.mode == "own-core" else charging.records
     connections = ConnectionMetrics(context.pool, charging.node)

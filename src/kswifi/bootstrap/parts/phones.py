@@ -1,7 +1,5 @@
 """Codes by text message and e-mail: phone verification, proofs of identifiers, and who sends them."""
 
-from collections.abc import Mapping
-
 from kswifi.accounts.job_handlers import LockNotices
 from kswifi.bootstrap.context import Context
 from kswifi.bootstrap.part import Part
@@ -15,6 +13,7 @@ from kswifi.outbox.results import Handler
 from kswifi.phone_verification.code_limits import CodeLimiter
 from kswifi.phone_verification.job_handlers import CodeHandlers
 from kswifi.phone_verification.lab_outbox import LabOutbox
+from kswifi.phone_verification.model import CodeCounts
 from kswifi.phone_verification.ports import CodeSender
 from kswifi.phone_verification.service import PhoneVerifications
 from kswifi.providers.email import registry as email_registry
@@ -42,17 +41,18 @@ async def open_phones(context: Context) -> Part:
             context.stack.push_async_callback(sender.close)
     limiter = CodeLimiter(settings.code_rates)
     proofs = IdentifierProofs(database, marks.digest, senders, limiter, venues=settings.venues)
-    context.offer(marks, proofs)
+    counts = CodeCounts()
+    context.offer(marks, proofs, counts)
     jobs: dict[str, Handler] = {
         **LockNotices(database).handlers(),
-        **ProofHandlers(database, marks.digest, senders).handlers(),
+        **ProofHandlers(database, marks.digest, senders, counts).handlers(),
     }
     chores: dict[str, Chore] = {"identifier_proofs": proofs.prune}
     if senders.sms is not None:
         lab = senders.sms if isinstance(senders.sms, LabOutbox) else None
         service = PhoneVerifications(database, marks.digest, lab, limiter=limiter, venues=settings.venues)
         context.offer(service)
-        jobs |= _of_codes(database, marks, senders.sms)
+        jobs |= CodeHandlers(database, marks.digest, senders.sms, counts).handlers()
         chores["phone_verifications"] = service.prune
     return Part(jobs=jobs, chores=chores)
 
@@ -85,7 +85,3 @@ def make_email_sender(settings: Settings, database: Database) -> CodeSender | No
     if settings.email_provider != "none":
         return email_registry.open_sender(settings.email_provider, settings.email_options)
     return LabOutbox(database) if settings.mode == "embedded" else None
-
-
-def _of_codes(database: Database, marks: Marks, sender: CodeSender) -> Mapping[str, Handler]:
-    return CodeHandlers(database, marks.digest, sender).handlers()

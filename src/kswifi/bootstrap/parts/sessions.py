@@ -15,6 +15,9 @@ from kswifi.esim.smdp.secured_delivery import SecuredDelivery
 from kswifi.free_data.service import FreeData
 from kswifi.ledger.client import LedgerClient
 from kswifi.payments.rules import PassRules
+from kswifi.people.gifts import GiftService
+from kswifi.people.job_handlers import TransferHandlers
+from kswifi.people.returns import return_due
 from kswifi.sessions import jobs
 from kswifi.sessions.card.packets import CardRecords
 from kswifi.sessions.job_handlers import SessionHandlers
@@ -50,7 +53,9 @@ async def open_sessions(context: Context) -> Part:
     context.offer(streams)
     projector = open_projector(context.settings, database, ledger, streams)
     context.need(JournalReaders).add(projector.wake)
-    handlers = dict(_session_handlers(context).handlers())
+    transfers = TransferHandlers(database, context.need(AnnouncingLedger))
+    context.offer(GiftService(downloads, free_data, context.settings.people_rules))
+    handlers = {**_session_handlers(context, transfers).handlers(), **transfers.handlers()}
     loops = [Loop("projector", projector.run, projector.stop)]
     if (external := context.find(ExternalSmdp)) is not None:
         # A slow SM-DP+ of others must hold up no other job.
@@ -60,12 +65,15 @@ async def open_sessions(context: Context) -> Part:
         handlers |= SupplyHandlers(database, context.need(AnnouncingLedger)).handlers()
     return Part(
         jobs={**handlers, **pass_ends.handlers()},
-        watches={"free_data_tranches": lambda: release_waiting(database, free_data.rules)},
+        watches={
+            "free_data_tranches": lambda: release_waiting(database, free_data.rules),
+            "transfers": lambda: return_due(database),
+        },
         loops=loops,
     )
 
 
-def _session_handlers(context: Context) -> SessionHandlers:
+def _session_handlers(context: Context, transfers: TransferHandlers) -> SessionHandlers:
     settings, database = context.settings, context.database
     external = context.find(ExternalSmdp)
     return SessionHandlers(
@@ -81,6 +89,7 @@ def _session_handlers(context: Context) -> SessionHandlers:
         ),
         free_data=context.need(FreeData),
         lines=context.find(SuppliedLines),
+        incoming=transfers,
         takes_provider_status=settings.es2_peer_storage_proof == "provider_status",
         proof_ends_exhaustion=settings.proof_ends_exhaustion,
     )

@@ -57,7 +57,8 @@ class Journal(Protocol):
     def append(self, record: Record) -> None:
         """Store the record and return once it is durable. Called by one thread only.
 
-        Any error is final for the owner: only opening the journal again shows whether the record was stored.
+        After LedgerFullError the record is known not to be stored: the owner appends the same record again later.
+        Any other error is final for the owner: only opening the journal again shows whether the record was stored.
         """
         ...
 
@@ -77,6 +78,9 @@ class Journal(Protocol):
         """Drop at most ``limit`` records before a sequence, oldest first; return how many were dropped.
 
         Called by the thread that appends. The last record is never dropped.
+
+        Raises:
+            LedgerFullError: the disk is full; nothing was dropped.
         """
         ...
 

@@ -16,8 +16,17 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from kswifi.ledger.errors import LedgerClosedError, LedgerDamagedError, LedgerLockedError, LedgerVersionError
-from kswifi.ledger.storage.journal import DIGEST_SIZE, Head, Record, base_of
+from kswifi.kernel.disk_faults import DiskFault, fault_of
+from kswifi.ledger.errors import (
+    LedgerClosedError,
+    LedgerDamagedError,
+    LedgerDiskError,
+    LedgerError,
+    LedgerFullError,
+    LedgerLockedError,
+    LedgerVersionError,
+)
+from kswifi.ledger.storage.journal import DIGEST_SIZE, GENESIS, Head, Record, base_of
 
 FILE_NAME: Final = "ledger.db"
 HEAD_NAME: Final = "ledger.head"
@@ -48,6 +57,8 @@ class SqliteJournal:
         self._reader: sqlite3.Connection | None = None
         self._reading = Lock()
         self._head_file = -1
+        self._owed: Record | None = None
+        """A record that was inserted, but is not in the head file yet: the disk was full for that."""
 
     def open(self) -> Head:
         """Lock and open the file, or create it; check that no acknowledged record is missing at its end."""
@@ -67,20 +78,31 @@ class SqliteJournal:
             return self._checked_head()
         except sqlite3.DatabaseError as error:
             self.close()
-            raise _damaged(self.path, error) from error
+            raise _disk_error(self.path, error) or _damaged(self.path, error) from error
         except BaseException:
             self.close()
             raise
 
     def append(self, record: Record) -> None:
-        """Insert the record in a transaction of its own; SQLite returns after the synchronisation."""
+        """Insert the record in a transaction of its own; SQLite returns after the synchronisation.
+
+        A full disk fails a transaction of SQLite before the frame that commits it is written. A file system that
+        copies on write may be full for the head file alone: the record is inserted then, and a repetition only
+        writes the head.
+        """
         if self._writer is None:
             raise LedgerClosedError("the journal is not open")
-        self._writer.execute(
-            "INSERT INTO record (sequence, payload, digest) VALUES (?, ?, ?)",
-            (record.sequence, record.payload, record.digest),
-        )
-        os.pwrite(self._head_file, _HEAD.pack(record.sequence, record.digest), 0)
+        try:
+            if record != self._owed:
+                self._writer.execute(
+                    "INSERT INTO record (sequence, payload, digest) VALUES (?, ?, ?)",
+                    (record.sequence, record.payload, record.digest),
+                )
+                self._owed = record
+            os.pwrite(self._head_file, _HEAD.pack(record.sequence, record.digest), 0)
+            self._owed = None
+        except (sqlite3.Error, OSError) as error:
+            raise _disk_error(self.path, error) or error from error
 
     def read(self, after_sequence: int, limit: int) -> list[Record]:
         """Return at most ``limit`` records after the sequence, through a separate read-only connection."""
@@ -100,11 +122,14 @@ class SqliteJournal:
         """Delete records in a transaction of its own; SQLite reuses their space in the file."""
         if self._writer is None:
             raise LedgerClosedError("the journal is not open")
-        return self._writer.execute(
-            "DELETE FROM record WHERE sequence IN (SELECT sequence FROM record"
-            " WHERE sequence < min(?, (SELECT max(sequence) FROM record)) ORDER BY sequence LIMIT ?)",
-            (before, limit),
-        ).rowcount
+        try:
+            return self._writer.execute(
+                "DELETE FROM record WHERE sequence IN (SELECT sequence FROM record"
+                " WHERE sequence < min(?, (SELECT max(sequence) FROM record)) ORDER BY sequence LIMIT ?)",
+                (before, limit),
+            ).rowcount
+        except sqlite3.Error as error:
+            raise _disk_error(self.path, error) or error from error
 
     def close(self) -> None:
         """Close the file and release the lock."""
@@ -133,7 +158,8 @@ class SqliteJournal:
                 sequence=head.sequence,
                 acknowledged=sequence,
             )
-        if sequence and _at(self._require_writer(), self.path, sequence) != digest:
+        stored = _at(self._require_writer(), self.path, sequence) if sequence else GENESIS
+        if stored != digest:
             raise LedgerDamagedError(
                 f"record {sequence} of {self.path} is not the one that was acknowledged",
                 path=str(self.path),
@@ -277,6 +303,29 @@ def synchronise_directory(directory: Path) -> None:
         os.fsync(file)
     finally:
         os.close(file)
+
+
+def _disk_error(path: Path, error: sqlite3.Error | OSError) -> LedgerError | None:
+    """Return the ledger's error for a full, broken or read-only disk; None if the error means something else."""
+    match fault_of(error, path.parent):
+        case DiskFault.FULL:
+            return LedgerFullError(f"the disk of {path} is full", path=str(path))
+        case DiskFault.READ_ONLY:
+            return LedgerDiskError(
+                f"the file system of {path} is read-only: the ledger cannot be written. Nothing was answered that "
+                "is not on the disk. Make it writable (often it became so after a disk error), then start again",
+                path=str(path),
+                cause=str(error),
+            )
+        case DiskFault.BROKEN:
+            return LedgerDiskError(
+                f"the disk of {path} failed ({error}): what is on it is unknown, so the ledger stops. Nothing was "
+                "answered that is not known to be on the disk. Check the disk, then start again: the start checks "
+                "the journal",
+                path=str(path),
+                cause=str(error),
+            )
+    return None
 
 
 def _damaged(path: Path, error: sqlite3.Error) -> LedgerDamagedError:

@@ -481,7 +481,7 @@ def _status(profile: Mapping[str, Any], intent: OrderIntent) -> OrderStatus | Un
     inside = installation_of(profile.get("ac"), apn=text(profile.get("apn"), 100), roaming=True)
     if inside is None:
         return Unknown("eSIM Access's activation code cannot be read")
-    codes = {it.get("packageCode") for it in objects(profile.get("packageList"))}
+    codes = [it.get("packageCode") for it in objects(profile.get("packageList"))]
     if codes and intent.bundle_id not in codes:
         return Unknown("eSIM Access answers with a profile of another package")
     return OrderStatus(
@@ -496,7 +496,7 @@ def _status(profile: Mapping[str, Any], intent: OrderIntent) -> OrderStatus | Un
 
 
 def _stage(profile: Mapping[str, Any]) -> OrderStage | None:
-    status, smdp = profile.get("esimStatus"), profile.get("smdpStatus")
+    status, smdp = text(profile.get("esimStatus"), 32), text(profile.get("smdpStatus"), 32)
     ended = {CANCELLED: OrderStage.REFUNDED, REVOKED: OrderStage.CANCELLED, USED_UP: OrderStage.DEPLETED}
     if status in ended:
         return ended[status]

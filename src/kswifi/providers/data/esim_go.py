@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
-from urllib.parse import quote
 
 from kswifi.kernel.clock import Clock
 from kswifi.providers.data.provider_http import Answer, ProviderClient, json_body
@@ -24,8 +23,10 @@ from kswifi.providers.data.values import (
     instant,
     money,
     objects,
+    path_part,
     rfc3339,
     text,
+    values_of,
     whole,
     within,
     words,
@@ -155,7 +156,7 @@ class EsimGo:
 
     def __init__(self, options: ProviderOptions, clock: Clock) -> None:
         self.sandbox = options.sandbox
-        self.capabilities = _capabilities(refunds=options.refunds)
+        self.capabilities = replace(CAPABILITIES, cancels_unused=options.refunds)
         self._senders = options.webhook_senders
         self._key = options.api_key.encode()
         self._clock = clock
@@ -196,7 +197,7 @@ class EsimGo:
     async def check(self, bundle: Bundle, line: LineRef | None) -> Price | Refused | Unknown:
         """Validate an order, and for an existing profile its compatibility. Nothing is bought."""
         if line is not None:
-            path = f"/esims/{_part(line.provider_ref)}/compatible/{_part(bundle.bundle_id)}"
+            path = f"/esims/{path_part(line.provider_ref)}/compatible/{path_part(bundle.bundle_id)}"
             answer = await self._ask("GET", path)
             if not isinstance(answer, Answer):
                 return answer
@@ -225,7 +226,7 @@ class EsimGo:
         if intent.provider_ref is None:
             found = await self._search(intent, owned)
         else:
-            answer = await self._ask("GET", f"/orders/{_part(intent.provider_ref)}")
+            answer = await self._ask("GET", f"/orders/{path_part(intent.provider_ref)}")
             if not isinstance(answer, Answer):
                 return Unknown(answer.words)
             found = _order(answer.body, intent)
@@ -251,7 +252,7 @@ class EsimGo:
 
     async def set_service(self, line: LineRef, on: bool) -> Done | Refused | Unknown:
         """Suspend or unsuspend a profile: POST /esims/{iccid}/suspend."""
-        path = f"/esims/{_part(line.provider_ref)}/suspend"
+        path = f"/esims/{path_part(line.provider_ref)}/suspend"
         answer = await self._ask("POST", path, {"suspend": not on})
         if isinstance(answer, Answer):
             return Done()
@@ -263,7 +264,7 @@ class EsimGo:
 
     async def service(self, line: LineRef) -> ServiceStatus | Refused | Unknown:
         """Read the state of a profile, and whether a bundle is left: GET /esims/{iccid} and its bundles."""
-        answer = await self._ask("GET", f"/esims/{_part(line.provider_ref)}")
+        answer = await self._ask("GET", f"/esims/{path_part(line.provider_ref)}")
         if not isinstance(answer, Answer):
             return answer
         if answer.fields.get("iccid") != line.provider_ref:
@@ -291,10 +292,10 @@ class EsimGo:
             return Refused(RefusalKind.IN_USE, f"the bundle is {found.stage}")
         if found.line is None or found.bundle_ref is None:
             return Unknown("the assignment of this bundle is not found")
-        path = f"/esims/{_part(found.line.provider_ref)}/bundles/{_part(intent.bundle_id)}"
+        path = f"/esims/{path_part(found.line.provider_ref)}/bundles/{path_part(intent.bundle_id)}"
         answer = await self._ask(
             "DELETE",
-            f"{path}/assignments/{_part(found.bundle_ref)}",
+            f"{path}/assignments/{path_part(found.bundle_ref)}",
             params={"type": "transaction", "refundToBalance": "true"},
         )
         if not isinstance(answer, Answer):
@@ -406,7 +407,7 @@ class EsimGo:
 
     async def _bundles(self, line: LineRef, *, used: bool) -> "tuple[_Assignment, ...] | Refused | Unknown":
         params = {"includeUsed": "true" if used else "false", "limit": str(BUNDLES_PER_LINE)}
-        answer = await self._ask("GET", f"/esims/{_part(line.provider_ref)}/bundles", params=params)
+        answer = await self._ask("GET", f"/esims/{path_part(line.provider_ref)}/bundles", params=params)
         if not isinstance(answer, Answer):
             return answer
         listed, found = answer.fields.get("bundles"), []
@@ -454,15 +455,6 @@ def open_provider(options: ProviderOptions, clock: Clock) -> EsimGo:
     return EsimGo(options, clock)
 
 
-def _capabilities(*, refunds: bool) -> Capabilities:
-    return replace(CAPABILITIES, cancels_unused=refunds)
-
-
-def _part(value: str) -> str:
-    """Return one part of a path, escaped."""
-    return quote(value, safe="")
-
-
 def _order_body(kind: str, bundle_id: str, line: LineRef | None) -> dict[str, Any]:
     item: dict[str, Any] = {"type": "bundle", "quantity": 1, "item": bundle_id}
     if line is not None:
@@ -502,7 +494,7 @@ def _order(order: Any, intent: OrderIntent) -> OrderStatus | Unknown:
     profiles = objects(item.get("esims"))
     iccid = text(profiles[0].get("iccid"), 24) if len(profiles) == 1 else None
     if iccid is None:
-        iccids = _list(item.get("iccids"))
+        iccids = values_of(item.get("iccids"))
         iccid = text(iccids[0], 24) if len(iccids) == 1 else None
     if intent.line is not None and iccid not in (None, intent.line.provider_ref):
         return Unknown("eSIM Go answers that the bundle is on another profile")
@@ -524,14 +516,14 @@ def _order(order: Any, intent: OrderIntent) -> OrderStatus | Unknown:
 
 
 def _candidate(order: Any, intent: OrderIntent, owned: frozenset[str]) -> OrderStatus | Unknown | None:
-    """Return an order of a list if it can be the intent's; unknown if that cannot be told."""
+    """Return an order of a list if it can be the intent's; unknown if it cannot be compared."""
     if not isinstance(order, dict):
         return Unknown("eSIM Go's list of orders cannot be read")
     item = _item(order)
-    if item is None or item.get("item") != intent.bundle_id or order.get("orderReference") in owned:
+    if item is None or item.get("item") != intent.bundle_id or text(order.get("orderReference"), 64) in owned:
         return None
     iccids = [
-        *_list(item.get("iccids")),
+        *values_of(item.get("iccids")),
         *(it.get("iccid") for it in objects(item.get("esims"))),
     ]
     if intent.line is not None and iccids and intent.line.provider_ref not in iccids:
@@ -587,7 +579,7 @@ def _bundle(one: Any, currency: str) -> Bundle | None:
     if not unlimited and not megabytes:
         return None
     countries = {
-        country(it.get("iso")) if isinstance(it, dict) else country(it) for it in _list(one.get("countries"))
+        country(it.get("iso")) if isinstance(it, dict) else country(it) for it in values_of(one.get("countries"))
     }
     return Bundle(
         bundle_id=name,
@@ -599,7 +591,3 @@ def _bundle(one: Any, currency: str) -> Bundle | None:
         days=days,
         price=price,
     )
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

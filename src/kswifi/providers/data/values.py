@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any, Final
+from urllib.parse import quote
 
 from kswifi.kernel.clock import require_aware
 from kswifi.supply.model import Money
@@ -98,6 +99,16 @@ def country(value: Any) -> str | None:
 def objects(value: Any) -> list[dict[str, Any]]:
     """Return the objects of a list; no other values, and an empty list for what is no list."""
     return [it for it in value if isinstance(it, dict)] if isinstance(value, list) else []
+
+
+def values_of(value: Any) -> list[Any]:
+    """Return a list as it is, and an empty list for what is no list."""
+    return value if isinstance(value, list) else []
+
+
+def path_part(value: str) -> str:
+    """Return one part of a path, escaped."""
+    return quote(value, safe="")
 
 
 def installation(address: Any, matching_id: Any, **more: Any) -> Installation | None:

@@ -328,7 +328,9 @@ def _unsuitable(bundle_id: str, line: LineRef | None, *, sandbox: bool) -> Refus
     if local_number(line, sandbox=sandbox) is None:
         return Refused(RefusalKind.LINE_UNSUITABLE, "a plan is for a Nigerian phone number")
     if line is not None and line.network not in (None, _NETWORKS[service]):
-        return Refused(RefusalKind.LINE_UNSUITABLE, f"this plan is for {_NETWORKS[service]}, the line is another's")
+        return Refused(
+            RefusalKind.LINE_UNSUITABLE, f"this plan is for {_NETWORKS[service]}, not for {line.network}"
+        )
     return None
 
 

@@ -20,6 +20,7 @@ from kswifi.api.routes.accounts.security import LoginRecordView, login_record_vi
 from kswifi.api.routes.payments.payment_views import PassPeriodView, PaymentView, payment_view, period_view
 from kswifi.api.routes.payments.vouchers import VoucherView, voucher_view
 from kswifi.api.routes.sessions.disputes import DisputeView, dispute_view
+from kswifi.api.routes.sessions.gifts import GiftView, gift_view
 from kswifi.api.routes.sessions.session_views import EsimView, SessionView, esim_view, session_view
 from kswifi.charging_records.service import RecordFilter, find_records
 from kswifi.esim.lines.service import esims_of
@@ -30,6 +31,8 @@ from kswifi.kernel.pages import PageRequest
 from kswifi.notifications.service import forget_notifications
 from kswifi.outbox.service import events_after
 from kswifi.payments.store import all_periods_of, payments_of
+from kswifi.people.returns import forget_owner as withdraw_gifts
+from kswifi.people.store import gifts_of
 from kswifi.phone_verification.service import forget_verifications
 from kswifi.sessions.account_deletion import forget_owner
 from kswifi.sessions.disputes import disputes_of
@@ -87,6 +90,7 @@ class ExportView(ResponseBody):
     payments: list[PaymentView]
     passes: list[PassPeriodView]
     vouchers: list[VoucherView]
+    gifts: list[GiftView]
     events: list[EventView]
     requests: list[RequestView]
 
@@ -95,7 +99,7 @@ class ExportView(ResponseBody):
 async def export_account(user: SignedInUser, services: ServicesDep, response: Response) -> ExportView:
     """Return all stored data about you as a file."""
     response.headers["Content-Disposition"] = 'attachment; filename="kswifi.json"'
-    user_id = user.user.user_id
+    user_id, origin = user.user.user_id, services.environment.public_origin
     passkeys = (await services.passkeys.passkeys(user_id)).items
 
     def export(connection: Connection) -> tuple[ExportView, list[ESim]]:
@@ -120,6 +124,7 @@ async def export_account(user: SignedInUser, services: ServicesDep, response: Re
             payments=[payment_view(it) for it in payments],
             passes=[period_view(it) for it in passes],
             vouchers=[voucher_view(it) for it in vouchers],
+            gifts=[gift_view(it, user_id, origin) for it in gifts_of(connection, user_id, whole).items],
             events=[
                 EventView(sequence=it.sequence, at=it.at, kind=it.kind, data=dict(it.payload)) for it in events
             ],
@@ -158,6 +163,7 @@ async def delete_account(
     user = request.user.user
 
     def also(connection: Connection) -> None:
+        withdraw_gifts(connection, user.user_id)
         forget_owner(connection, user.user_id)
         forget_notifications(connection, user.user_id)
         forget_verifications(connection, user.user_id)

@@ -12,7 +12,7 @@ from kswifi.esim.ports import StorageProof
 from kswifi.kernel.pages import FIRST_PAGE, PageRequest, page_of
 from kswifi.sessions.card.packets import CardContents, HandedPacket
 from kswifi.sessions.card.slots import CardRecord
-from kswifi.sessions.model import Balance, SessionOverview, SessionState, UsageData
+from kswifi.sessions.model import Balance, SessionOverview, SessionSource, SessionState, UsageData
 from kswifi.sessions.orders import NEW_ESIM
 
 _EXAMPLE_ID = "019ab0de-0000-7000-8000-000000000001"
@@ -115,6 +115,8 @@ class SessionView(ResponseBody):
     ]
     activated_at: Annotated[Instant | None, Field(description="When the network committed its first octet.")]
     hold: Annotated[Hold | None, Field(description="Why its line is control-only, if it is.")]
+    source: Annotated[SessionSource, Field(description="`order`, or where its octets come from.")]
+    sent_octets: Annotated[int, Field(description="Octets of the allowance that you gave, shared or moved.")]
     balance: BalanceView
     as_of: Annotated[Instant | None, Field(description="The instant that the balance speaks of.")]
 
@@ -191,6 +193,8 @@ def session_view(overview: SessionOverview) -> SessionView:
         storage_proof=session.storage_proof,
         activated_at=session.activated_at,
         hold=usage.hold,
+        source=session.source,
+        sent_octets=session.sent_octets,
         balance=balance_view(usage.balance),
         as_of=usage.as_of,
     )

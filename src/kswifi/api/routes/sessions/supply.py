@@ -63,7 +63,7 @@ class ServiceView(ResponseBody):
     tethering: Annotated[bool | None, Field(description="Whether the phone may share the connection.")]
     roams: Annotated[bool, Field(description="Whether the service is roaming.")]
     usage_lag_seconds: Annotated[
-        int | None, Field(description="How old a usage figure can be; null: none is told.")
+        int | None, Field(description="How old a usage figure can be; null: the provider reports none.")
     ]
     verified_at: Annotated[Instant | None, Field(description="When your number was verified last.")]
 

@@ -8,12 +8,15 @@ from kswifi.accounts.passkeys import PasskeyService
 from kswifi.accounts.rates import Rate, RateLimiter
 from kswifi.accounts.service import AccountService
 from kswifi.api.app import create_app
+from kswifi.api.edge.access import HttpCounts
 from kswifi.api.edge.forwarded import ProxyTrust
 from kswifi.api.edge.security_refusals import SecurityRefusals
 from kswifi.api.edge.streams import EventStreams
 from kswifi.api.server import ApiServer
 from kswifi.api.services import Environment, Metrics, Services, SessionServices, SupportContact
 from kswifi.bootstrap.context import Context
+from kswifi.bootstrap.metrics.http import HttpMetrics
+from kswifi.bootstrap.metrics.operations import OperationsMetrics
 from kswifi.bootstrap.metrics.security import SecurityMetrics
 from kswifi.bootstrap.part import Loop, Part
 from kswifi.bootstrap.parts.web.lan import lan_ready, lan_servers
@@ -22,9 +25,12 @@ from kswifi.catalogue.service import Catalogue
 from kswifi.free_data.service import FreeData
 from kswifi.identifier_proofs.service import IdentifierProofs
 from kswifi.kernel.listening import listening_socket
+from kswifi.ledger.client import LedgerClient
 from kswifi.listeners.http_server import HttpServer
 from kswifi.notifications.service import NotificationService
 from kswifi.payments.service import PaymentService
+from kswifi.people.gifts import GiftService
+from kswifi.phone_verification.model import CodeCounts
 from kswifi.phone_verification.service import PhoneVerifications
 from kswifi.providers.core.lab_network import LabNetworkAccess
 from kswifi.pwa.router import pwa_routes
@@ -68,11 +74,14 @@ def _loop(name: str, server: HttpServer, listener: socket.socket) -> Loop:
 def _services(context: Context) -> Services:
     settings, database = context.settings, context.database
     refusals = SecurityRefusals()
-    security = SecurityMetrics(refusals)
+    security, requests = SecurityMetrics(refusals), HttpCounts()
+    http = HttpMetrics(requests)
+    codes = context.need(CodeCounts)
+    operations = OperationsMetrics(database, context.need(LedgerClient), settings.data_dir, codes)
 
     async def metrics() -> bytes:
         texts = [await text() for part in context.parts for text in part.metrics]
-        return b"".join([*texts, security.text()])
+        return b"".join([*texts, security.text(), http.text(), await operations.text()])
 
     return Services(
         database=database,
@@ -95,6 +104,7 @@ def _services(context: Context) -> Services:
             free_data=context.need(FreeData),
             vouchers=context.need(VoucherService),
             downloads=context.need(SessionDownloadService),
+            gifts=context.need(GiftService),
             manager=context.need(ESIMSessionManager),
             card_records=context.need(CardRecords),
             signing_key=context.signing_key,
@@ -106,6 +116,8 @@ def _services(context: Context) -> Services:
         identifier_proofs=context.find(IdentifierProofs),
         provider_webhooks=context.find(SupplyWebhooks),
         refusals=refusals,
+        requests=requests,
+        writes_access_lines=settings.access_log,
         readiness=context.merged(lambda part: part.checks.items()),
         metrics=Metrics(metrics, settings.metrics_networks),
     )

@@ -30,19 +30,32 @@ export function t(key, values) {
   return values ? text.replace(/\{(\w+)\}/g, (_, name) => String(values[name])) : text;
 }
 
-/** Put further texts beside these. @param {Record<string, Record<string, string>>} more by language */
-export const add = (more) => {
-  texts.value = { ...texts.value, ...more.en, ...more[language.value] };
-};
+/** Texts that came with a screen fetched on demand. @type {Record<string, Record<string, string>>[]} */
+const further = [];
+const ofFurther = () => Object.assign({}, ...further.flatMap((more) => [more.en, more[language.peek()]]));
 
-/** @param {string} wanted "en", "pcm", or "" for what the device speaks */
+/** Add the texts of a screen that is fetched on demand. @param {Record<string, Record<string, string>>} more by language */
+export function add(more) {
+  further.push(more);
+  texts.value = { ...texts.value, ...ofFurther() };
+}
+
+/**
+ * Change the language. Where a second language cannot be fetched, the app stays in English.
+ * @param {string} wanted "en", "pcm", or "" for the language of the device
+ */
 export async function speak(wanted) {
-  const code = wanted || (navigator.languages.some((one) => /^pcm\b/i.test(one)) ? "pcm" : "en");
-  /** @type {string | string[]} */
-  const said = code === "pcm" ? (await import("./text/pcm.js")).default : en;
-  // On the way here a second language loses its keys: they are those of English, in the same order.
-  const values = Array.isArray(said) ? said[0].trim().split("\n") : Object.values(parse(said));
-  texts.value = Object.fromEntries(Object.keys(english).map((key, at) => [key, values[at]]));
-  language.value = code;
-  document.documentElement.lang = code;
+  const pidgin = wanted ? wanted === "pcm" : navigator.languages.some((one) => /^pcm\b/i.test(one));
+  /** @type {string[] | null} */
+  const sent = pidgin
+    ? await import("./text/pcm.js").then(
+        (module) => /** @type {any} */ (module).default,
+        () => null,
+      )
+    : null;
+  // The server sends a second language without its keys, which are those of English in the same order. Unchanged sources have keys.
+  const values = Array.isArray(sent) ? sent[0].trim().split("\n") : Object.values(parse(sent ?? en));
+  language.value = sent ? "pcm" : "en";
+  texts.value = { ...Object.fromEntries(Object.keys(english).map((key, at) => [key, values[at]])), ...ofFurther() };
+  document.documentElement.lang = language.peek();
 }

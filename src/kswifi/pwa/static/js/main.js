@@ -29,6 +29,7 @@ const TAB_OF = {
   session: "home",
   pass: "home",
   account: "settings",
+  security: "settings",
   device: "help",
 };
 

@@ -57,6 +57,8 @@ export interface Environment {
   public_origin: string;
   lab_origin: string | null;
   passkey_rp_id: string | null;
+  identifier_proof: boolean;
+  provable_identifiers: ("phone_number" | "email")[];
   stored_session_starts: boolean;
   support?: { whatsapp: string | null; phone: string | null; email: string | null };
 }

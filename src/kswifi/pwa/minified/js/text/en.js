@@ -1,4 +1,4 @@
-/*f3a6c6d97de6fba5548cce0324d90e97f696bed2d0095381891a74a541385a29*/
+/*727f7b4a354c5c642d218cc3875d4f8fd67ba8c4fd1086ee06babbfa516c6e93*/
 var e=`
 back Back
 cancel Cancel
@@ -364,6 +364,7 @@ offline No network now. You can fill in the form; press again when there is one.
 in.passkey Sign In with a Passkey
 new.passkey Sign Up with a Passkey
 signed_out You were signed out. Sign in again: your sessions are kept.
+code Sign in with a code that is sent to me
 
 field.
 identifier Phone number or email
@@ -381,35 +382,10 @@ title Write this down
 lead If you forget your password, this recovery code is your way back in. It replaces any code from before.
 once It is shown this once. You can get a new one under You.
 done I wrote it down
-new New recovery code
-new_lead For when the old one is lost or somebody has seen it. Show once more that it is you.
-new_button Show a new code
-new_passkey Use a passkey
 
 passkey.
 why Your fingerprint, face or screen lock opens it. No password to remember.
-title Passkeys
-lead Sign in with your fingerprint, face or screen lock.
-add Add a passkey
-added The passkey is added.
-one Passkey
-remove Remove {name}
-removed The passkey is removed.
-used Used {age}
-made Made {at}
-have This device has a passkey already.
 not_used No passkey was used. Try again, or use your password.
-
-data.
-delete_passkey Delete with a passkey
-title Your data
-lead Take all of it away as a file, or end it.
-save Save my data
-delete Delete my account
-sure Delete your account for good?
-sure_lead What is left of your sessions is lost, and every device is signed out. What was used stays in the accounts, without your name.
-keep Keep it
-gone Your account is deleted.
 
 settings.
 title You
@@ -428,6 +404,10 @@ sure Sign out of this device?
 sure_lead Everything of yours is wiped from it. What is on the eSIM stays there.
 sure_offline You are offline: the server learns it later, by itself.
 stay Stay signed in
+
+security.
+title Sign-in and security
+teaser Devices, password, recovery code, passkeys, your data
 
 theme.
 system Auto
@@ -558,6 +538,7 @@ no_receipt There is no receipt yet: it was not paid.
 not_the_gateway_in_use This way of paying is not in use.
 webhook_signature_wrong This message is not from the payment service.
 webhook_unreadable This message cannot be read.
+gateway_not_listed The payment service does not answer now. Try again in a few minutes.
 unknown_session There is no such session of yours.
 illegal_transition The session has moved on meanwhile. Look again.
 fair_use_reached Your pass has reached its fair-use limit.

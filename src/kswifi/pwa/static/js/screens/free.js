@@ -1,54 +1,17 @@
-// What free data may ask for first: a voucher of a WiFi venue, or a phone number shown to be one's own.
-
+// What the operator can require before free data: a voucher of a WiFi venue, or a verified phone number.
 import { change, read } from "../api.js";
+import { Ask } from "../ask.js";
+import { now } from "../clock.js";
 import * as db from "../db.js";
 import { t } from "../i18n.js";
 import { go } from "../router.js";
 import { useEffect, useState } from "../state.js";
-import { account, environment, reachable, say, signedIn, words } from "../store.js";
+import { account, environment, reachable, say, signedIn } from "../store.js";
 import { Heading, html, Icon, Note } from "../ui.js";
 
 /** @typedef {{verification_id: string, state: string, expires_at: string, phone_number: string}} Verification */
 
 const CODES = "/api/v1/phone-verifications";
-
-/**
- * One thing that is asked for and sent, with what was wrong with it.
- * @param {{what: "voucher" | "number" | "code", quiet?: boolean, send: (typed: string) => Promise<unknown>, input?: object,
- *   children?: any}} props
- */
-function Ask({ what, quiet, send, input = {}, children }) {
-  const [busy, setBusy] = useState(false);
-  const [problem, setProblem] = useState("");
-  /** @param {SubmitEvent} event */
-  async function submit(event) {
-    event.preventDefault();
-    setBusy(true);
-    setProblem("");
-    const typed = /** @type {string} */ (new FormData(/** @type {HTMLFormElement} */ (event.target)).get(what));
-    await send(typed.trim()).catch((error) => setProblem(words(error)));
-    setBusy(false);
-  }
-  return html`<form class="card" onSubmit=${submit}>
-    ${children}
-    <div class="field">
-      <label for=${what}>${t(`ask.${what}`)}</label>
-      <input
-        id=${what}
-        name=${what}
-        required
-        maxlength="40"
-        autocomplete="off"
-        spellcheck=${false}
-        aria-describedby=${`${what}-hint`}
-        ...${input}
-      />
-      <span class="small soft" id=${`${what}-hint`}>${t(`ask.${what}.hint`)}</span>
-    </div>
-    ${problem && html`<${Note} kind="error" live>${problem}<//>`}
-    <button class=${`btn wide ${quiet ? "quiet" : ""}`} disabled=${busy}>${t(`ask.${what}.button`)}</button>
-  </form>`;
-}
 
 /** @param {string} text */
 function done(text) {
@@ -79,7 +42,7 @@ function Phone() {
     return next ? db.put("kv", next, "verifying") : db.remove("kv", "verifying");
   };
   useEffect(() => {
-    db.get("kv", "verifying").then((kept) => kept && Date.parse(kept.expires_at) > Date.now() && setAsked(kept));
+    db.get("kv", "verifying").then((kept) => kept && Date.parse(kept.expires_at) > now() && setAsked(kept));
   }, []);
   useEffect(() => {
     if (!asked || !/waiting|sending/.test(asked.state)) return;

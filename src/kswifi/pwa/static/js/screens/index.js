@@ -13,4 +13,5 @@ export const SCREENS = {
   settings: () => import("./settings.js"),
   help: () => import("./help.js"),
   device: () => import("./device.js"),
+  security: () => import("./security.js"),
 };

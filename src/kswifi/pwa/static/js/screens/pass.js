@@ -17,6 +17,8 @@ import { Heading, html, Icon, Note } from "../ui.js";
  */
 
 const WAITING = ["intended", "pending", "refund_asked", "refunding"];
+/** Whether a payment can still change by itself. After a declined attempt its checkout stays open for another. @param {Payment} one */
+const isOpen = (one) => WAITING.includes(one.state) || (one.state === "failed" && Boolean(one.checkout_url));
 const PAID = ["settled", "refund_asked", "refunding", "refunded", "refund_refused"];
 
 const Sandbox = () => html`<${Note} kind="warning"><b>${t("pay.sandbox")}</b> ${t("pay.sandbox_lead")}<//>`;
@@ -51,13 +53,13 @@ function PaymentOf({ reference }) {
         setOne(found);
         setProblem("");
         if (PAID.includes(found.state)) await loadPass();
-        if (!WAITING.includes(found.state)) return;
+        if (!isOpen(found)) return;
       } catch (error) {
         if (gone) return;
         setProblem(words(error));
         if (!(error instanceof Problem) || !error.passing) return setLost(true);
       }
-      // Somebody who pays is away from this page; the longer it takes, the less often it is asked.
+      // The payer is at the checkout, away from this page. The longer it takes, the less often the server is asked.
       if (!gone) later = setTimeout(ask, Math.min(15000, 1500 + 250 * turn++));
     };
     ask();

@@ -1,18 +1,15 @@
-import { change, Problem } from "../api.js";
+import { change } from "../api.js";
 import { trouble } from "../db.js";
 import { InstallApp } from "../doors.js";
 import { formatOctets } from "../format.js";
 import { t } from "../i18n.js";
 import { listen } from "../live.js";
-import { isChangeOfMind, passkeysHere, usePasskey } from "../passkeys.js";
 import { beTold, beToldNoMore, pushHere, pushOn } from "../push.js";
 import { go } from "../router.js";
 import { useEffect, useRef, useState } from "../state.js";
-import { account, environment, forget, prefer, preferences, reachable, say, words } from "../store.js";
+import { account, environment, forget, prefer, preferences, reachable, say } from "../store.js";
 import { Support } from "../support.js";
-import { Heading, html, Icon, Insecure, Note, Switch } from "../ui.js";
-import { Passkeys } from "./passkeys.js";
-import { NewRecoveryCode } from "./recovery_code.js";
+import { Heading, html, Icon, Insecure, Switch } from "../ui.js";
 
 /** @param {{label: string, value: string, options: [string, string][], change: (value: any) => void}} props */
 const Choice = ({ label, value, options, change: set }) => html`<div class="stack tight" role="group" aria-label=${label}>
@@ -35,59 +32,6 @@ async function signOut() {
   await leave();
 }
 
-/** Everything of a person: to take away, and its end. */
-/** @param {{passkeys: boolean}} props */
-function YourData({ passkeys }) {
-  const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  const [problem, setProblem] = useState("");
-  /** @param {() => Promise<unknown>} proof that it is really they */
-  async function end(proof) {
-    setProblem("");
-    try {
-      await change("/api/v1/account", await proof(), { method: "DELETE" });
-    } catch (error) {
-      if (isChangeOfMind(error)) return setProblem(t("passkey.not_used"));
-      // Where the answer to an earlier press was lost, the account is gone already, and nobody is signed in.
-      if (!(error instanceof Problem) || !["not_signed_in", "login_expired"].includes(error.code)) return setProblem(words(error));
-    }
-    await leave();
-    say(t("data.gone"));
-  }
-  /** @param {SubmitEvent} event */
-  const withPassword = (event) => {
-    event.preventDefault();
-    const { password } = Object.fromEntries(new FormData(/** @type {HTMLFormElement} */ (event.target)));
-    return end(async () => ({ password }));
-  };
-  return html`<section class="card">
-    <h2>${t("data.title")}</h2>
-    <p class="soft">${t("data.lead")}</p>
-    <a class="btn quiet wide" href="/api/v1/account/export" download="kswifi.json"><${Icon} name="down" />${t("data.save")}</a>
-    <button class="btn plain wide" onClick=${() => dialog.current?.showModal()}>${t("data.delete")}</button>
-    <dialog ref=${dialog} aria-labelledby="end">
-      <form class="stack" onSubmit=${withPassword}>
-        <h2 id="end">${t("data.sure")}</h2>
-        <p class="soft">${t("data.sure_lead")}</p>
-        <div class="field">
-          <label for="end-password">${t("field.password")}</label>
-          <input id="end-password" name="password" type="password" required autocomplete="current-password" />
-        </div>
-        ${problem && html`<${Note} kind="error" live>${problem}<//>`}
-        <button class="btn danger wide">${t("data.delete")}</button>
-        ${
-          passkeys &&
-          passkeysHere.value &&
-          html`<button type="button" class="btn danger wide" onClick=${() => end(async () => ({ passkey: await usePasskey() }))}>
-            <${Icon} name="key" />
-            ${t("data.delete_passkey")}
-          </button>`
-        }
-        <button type="button" class="btn plain wide" onClick=${() => dialog.current?.close()}>${t("data.keep")}</button>
-      </form>
-    </dialog>
-  </section>`;
-}
-
 /** @param {boolean} on */
 async function alerts(on) {
   await prefer({ alerts: on });
@@ -104,7 +48,6 @@ async function push(on) {
 export default function Settings() {
   const { theme, language, low_data, alerts: told } = preferences.value;
   const [held, setHeld] = useState(/** @type {number | null} */ (null));
-  const [passkeys, setPasskeys] = useState(false);
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
   useEffect(() => {
     navigator.storage?.estimate?.().then(({ usage }) => setHeld(usage ?? null));
@@ -114,9 +57,11 @@ export default function Settings() {
     <${Heading} title=${t("settings.title")} />
     ${
       who
-        ? html`<div class="card">
-          <div class="row"><span class="dot"><${Icon} name="user" /></span><b class="grow">${who.phone_number ?? who.email}</b></div>
-        </div>`
+        ? html`<a class="item card" href="#/security">
+          <span class="dot"><${Icon} name="user" /></span>
+          <span class="grow"><b>${who.phone_number ?? who.email}</b><span class="small soft">${t("security.teaser")}</span></span>
+          <${Icon} name="chevron" />
+        </a>`
         : html`<a class="btn wide" href="#/account">${t("account.sign_in")}</a>`
     }
     <${Choice}
@@ -171,7 +116,6 @@ export default function Settings() {
       <span class="grow"><b>${t("device.title")}</b><span class="small soft">${t("device.teaser")}</span></span>
       <${Icon} name="chevron" />
     </a>
-    ${who && html`<${Passkeys} found=${setPasskeys} /><${NewRecoveryCode} passkeys=${passkeys} /><${YourData} passkeys=${passkeys} />`}
     <${Support} />
     ${environment.value?.lab_origin && html`<a class="btn quiet wide" href="/lab"><${Icon} name="phone" />${t("esim.lab")}</a>`}
     ${

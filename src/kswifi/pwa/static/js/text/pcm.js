@@ -364,6 +364,7 @@ export default `
     in.passkey Sign In with Passkey
     new.passkey Sign Up with Passkey
     signed_out You don sign out. Sign in again: your sessions dey.
+    code Sign in with code wey una go send me
 
   field.
     identifier Phone number or email
@@ -381,35 +382,10 @@ export default `
     lead If you forget password, na this recovery code go carry you enter. E dey replace any old code.
     once We dey show am only this once. You fit get new one for inside You.
     done I don write am
-    new New recovery code
-    new_lead For when the old one lost or somebody don see am. Show say na you.
-    new_button Show new code
-    new_passkey Use passkey
 
   passkey.
     why Your finger, face or screen lock go open am. No password to remember.
-    title Passkeys
-    lead Use your finger, face or screen lock enter.
-    add Add passkey
-    added Passkey don enter.
-    one Passkey
-    remove Comot {name}
-    removed Passkey don comot.
-    used You use am {age}
-    made You make am {at}
-    have This device get passkey already.
     not_used You no use any passkey. Try again, or use your password.
-
-  data.
-    delete_passkey Delete with passkey
-    title Your data
-    lead Carry everything go as file, or end am.
-    save Save my data
-    delete Delete my account
-    sure You wan delete your account forever?
-    sure_lead Wetin remain for your sessions go lost, and every device go sign out. Wetin you don use go remain for our accounts, without your name.
-    keep Leave am
-    gone Your account don delete.
 
   settings.
     title You
@@ -428,6 +404,10 @@ export default `
     sure_lead We go wipe everything wey be your own. Wetin dey eSIM go remain.
     sure_offline Network no dey: the server go know later by itself.
     stay Make I stay
+
+  security.
+    title Sign-in and security
+    teaser Devices, password, recovery code, passkeys, your data
 
   theme.
     system Auto
@@ -558,6 +538,7 @@ export default `
     not_the_gateway_in_use This payment way no dey work.
     webhook_signature_wrong No be the payment service send this message.
     webhook_unreadable This message no fit read.
+    gateway_not_listed The payment people no dey answer now. Try again in small time.
     unknown_session You no get that session.
     illegal_transition The session don move. Look again.
     fair_use_reached Your pass don reach the fair-use limit.

@@ -1,0 +1,28 @@
+"""The errors of gifts, shares and moves."""
+
+from kswifi.kernel.errors import Refusal
+
+ILLEGAL_GIFT_TRANSITION = Refusal(
+    "illegal_gift_transition", "The table of states does not list this event for this state.", status=409
+)
+UNKNOWN_GIFT = Refusal("unknown_gift", "There is no gift with this code.", status=404)
+GIFTS_OFF = Refusal("gifts_off", "The operator does not allow gifts.", status=403)
+NOT_GIVABLE = Refusal(
+    "not_givable",
+    "This session cannot be given: not free, paid for by a venue or sponsor, itself a gift, or not on its card.",
+    status=409,
+)
+GIFT_TOO_LARGE = Refusal("gift_too_large", "More octets than the session has available.", status=409)
+GIFT_TOO_LATE = Refusal("gift_too_late", "The session ends in less than a day.", status=409)
+GIVER_TOO_NEW = Refusal("giver_too_new", "The giver's account is not verified, or not old enough.", status=403)
+TOO_MANY_GIFTS = Refusal("too_many_gifts", "As many gifts of the account are open as may be at once.", status=409)
+GIFT_NOT_READY = Refusal("gift_not_ready", "The ledger has not confirmed the gift yet.", status=503)
+GIFT_TAKEN = Refusal("gift_taken", "It was claimed already.", status=409)
+GIFT_GONE = Refusal("gift_gone", "It was withdrawn, or was not claimed in time.", status=410)
+GIFT_IS_YOURS = Refusal(
+    "gift_is_yours", "The giver cannot claim the gift; withdrawing it gives it back.", status=409
+)
+RECEIVED_ENOUGH = Refusal(
+    "received_enough", "The receiver has had as many octets, or givers, as the limits allow.", status=409
+)
+LINE_FROZEN = Refusal("line_frozen", "The line is frozen because its phone was reported lost.", status=409)

@@ -1,0 +1,33 @@
+"""The limits of gifts: values that the operator sets."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+LEAST_LEFT: Final = timedelta(hours=24)
+"""How long a session must still be valid when it is given, and when it is claimed."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiftRules:
+    """The limits of gifts to other accounts; shares and moves between lines of one account have none.
+
+    Attributes:
+        enabled: gifts are allowed.
+        giver_verified: the giver needs a verified phone number.
+        giver_age: how long the giver's account must exist.
+        open_at_once: the most open gifts of one giver.
+        receiver_octets: the most octets that one account receives in ``receiver_period``.
+        receiver_givers: the most accounts from which one account receives in that period.
+        receiver_period: see above.
+        claim_period: after so long an unclaimed gift goes back, and so does a claimed one that is not stored.
+    """
+
+    enabled: bool = True
+    giver_verified: bool = True
+    giver_age: timedelta = timedelta(days=7)
+    open_at_once: int = 10
+    receiver_octets: int = 1_000_000_000
+    receiver_givers: int = 2
+    receiver_period: timedelta = timedelta(days=30)
+    claim_period: timedelta = timedelta(hours=48)

@@ -1,0 +1,35 @@
+"""The table of transfers between InternetSessions."""
+
+from typing import Final
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, String, Table
+
+from kswifi.database.engine import metadata
+from kswifi.database.types import ExactInteger, UtcDateTime, UuidText
+
+octet_transfer: Final = Table(
+    "octet_transfer",
+    metadata,
+    Column("transfer_id", UuidText, primary_key=True),
+    Column("kind", String(8), nullable=False),
+    # The bearer secret of a gift; NULL for a share or a move.
+    Column("code", String(24), unique=True),
+    Column("giver_id", UuidText, ForeignKey("user_account.user_id"), nullable=False),
+    Column("receiver_id", UuidText, ForeignKey("user_account.user_id")),
+    Column("from_session_id", UuidText, ForeignKey("internet_session.session_id"), nullable=False, index=True),
+    Column("to_session_id", UuidText, ForeignKey("internet_session.session_id"), unique=True),
+    Column("octets", ExactInteger, nullable=False),
+    # The reserved money that travels with the octets; 0 while it belongs to the grant of a session.
+    Column("kobo", ExactInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(64)),
+    Column("valid_until", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    CheckConstraint("octets > 0 AND kobo >= 0", name="positive"),
+    Index(None, "giver_id", "transfer_id"),
+    Index(None, "receiver_id", "transfer_id"),
+    Index(None, "state", "expires_at"),
+)
+"""Octets in transit: the ledger has taken them out of one account and not yet put them into another."""
