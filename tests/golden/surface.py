@@ -22,6 +22,7 @@ from kswifi.lab.ports import free_ports
 from tests.golden.finding import attributes, string_literals
 
 OUTBOX_KINDS: Final = (
+    "desk.give_goodwill",
     "esim.download_progress",
     "esim.peer_cancel",
     "esim.peer_progress",
@@ -29,6 +30,7 @@ OUTBOX_KINDS: Final = (
     "line.apply_wish",
     "line.arrange",
     "line.cut_off",
+    "line.freeze",
     "pass.earn",
     "pass.end_sessions",
     "payment.look",
@@ -49,6 +51,7 @@ OUTBOX_KINDS: Final = (
 """Kinds of outbox entries: they lie in databases, so none is ever renamed."""
 
 EVENT_KINDS: Final = (
+    "dispute_answered",
     "free_data_again",
     "hello",
     "line_changed",

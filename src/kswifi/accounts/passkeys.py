@@ -82,6 +82,11 @@ _OF_USER: Final = PagedQuery(
 )
 
 
+def passkeys_of(connection: Connection, user_id: str, page: PageRequest = FIRST_PAGE) -> Page[PasskeyRecord]:
+    """Return a page of a user's passkeys, the oldest first."""
+    return _OF_USER.read(connection, page, _record, wanted_user=user_id)
+
+
 class PasskeyService:
     """Registers passkeys and signs users in with them. ``party`` is None where passkeys are not possible."""
 
@@ -218,9 +223,7 @@ class PasskeyService:
 
     async def passkeys(self, user_id: str, page: PageRequest = FIRST_PAGE) -> Page[PasskeyRecord]:
         """Return a page of a user's passkeys, the oldest first."""
-        return await self._database.read(
-            lambda connection: _OF_USER.read(connection, page, _record, wanted_user=user_id)
-        )
+        return await self._database.read(lambda connection: passkeys_of(connection, user_id, page))
 
     async def prune(self) -> int:
         """Delete a batch of expired challenges; return their number."""

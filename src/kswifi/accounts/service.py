@@ -507,6 +507,12 @@ def _user(row: AccountRow) -> User:
     return User(row.user_id, row.phone_number, row.email, row.created_at, row.phone_mark is not None)
 
 
+def find_user(connection: Connection, user_id: str) -> User | None:
+    """Return the owner of an account; None if there is no such account."""
+    row = connection.execute(select(user_account).where(user_account.c.user_id == user_id)).one_or_none()
+    return None if row is None else _user(row)
+
+
 def is_deleted(email: str | None) -> bool:
     """Return whether an account's email address is one that deleted accounts get."""
     return email is not None and email.endswith(f"@{DELETED_DOMAIN}")

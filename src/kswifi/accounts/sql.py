@@ -15,7 +15,7 @@ user_account: Final = Table(
     Column("email", String(254), unique=True),
     Column("password_hash", String(255), nullable=False),
     Column("recovery_code_hash", LargeBinary(32), nullable=False),
-    Column("created_at", UtcDateTime, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False, index=True),
     # The mark (keyed digest) of the phone number that the user has verified (see phone_verification).
     Column("phone_mark", String(64), index=True, unique=True),
     # When a code that was sent to the phone number or email address was confirmed; NULL: not proved.

@@ -19,7 +19,7 @@ book_entry: Final = Table(
     Column("number", ExactInteger, primary_key=True, autoincrement=False),
     Column("reference", String(REFERENCE_LIMIT), nullable=False, unique=True),
     Column("kind", String(KIND_LIMIT), nullable=False),
-    Column("at", UtcDateTime, nullable=False),
+    Column("at", UtcDateTime, nullable=False, index=True),
     Column("recorded_at", UtcDateTime, nullable=False),
 )
 

@@ -13,6 +13,7 @@ from kswifi.bootstrap.parts.accounts import open_accounts
 from kswifi.bootstrap.parts.background import open_background
 from kswifi.bootstrap.parts.catalogue import open_catalogue
 from kswifi.bootstrap.parts.charging import open_charging
+from kswifi.bootstrap.parts.desk import open_desk
 from kswifi.bootstrap.parts.disk import open_disk
 from kswifi.bootstrap.parts.free_data import open_free_data
 from kswifi.bootstrap.parts.ledger import open_ledger
@@ -47,6 +48,7 @@ PARTS: Final[tuple[Callable[[Context], Awaitable[Part]], ...]] = (
     open_payments,
     open_sessions,
     open_notifications,
+    open_desk,
     # The last two serve all parts above.
     open_background,
     open_api,

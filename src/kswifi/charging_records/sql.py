@@ -56,6 +56,7 @@ charging_hour: Final = Table(
     Column("output_octets", ExactInteger, nullable=False),
     Column("seconds", ExactInteger, nullable=False),
     Index(None, "account_id", "hour_at"),
+    Index(None, "hour_at"),
 )
 """The usage of each hour, by the internet session that paid."""
 

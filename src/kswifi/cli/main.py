@@ -17,12 +17,20 @@ from kswifi.cli.bench import bench_app
 from kswifi.cli.cdr import cdr_app
 from kswifi.cli.config import config, doctor
 from kswifi.cli.demo_clock import demo_clock
+from kswifi.cli.desk.audit import audit_app
+from kswifi.cli.desk.customers import customers_app
+from kswifi.cli.desk.disputes import disputes_app
+from kswifi.cli.desk.figures import figures_app
+from kswifi.cli.desk.jobs import jobs_app
+from kswifi.cli.desk.lines import lines_app
+from kswifi.cli.desk.sessions import sessions_app
 from kswifi.cli.inspect import ledger_app, package_app
 from kswifi.cli.money.books import books_app
 from kswifi.cli.money.budget import budget_app, plan
 from kswifi.cli.money.payments import payments_app
 from kswifi.cli.money.vouchers import vouchers_app
 from kswifi.cli.output import write_any_text
+from kswifi.cli.providers import providers_app
 from kswifi.cli.provisioning.card import card_app
 from kswifi.cli.provisioning.delivery import delivery_app
 from kswifi.cli.provisioning.operators import operators_app
@@ -55,10 +63,21 @@ app.add_typer(vouchers_app, name="vouchers")
 app.add_typer(accounts_app, name="accounts")
 app.command()(plan)
 app.add_typer(payments_app, name="payments")
+app.add_typer(providers_app, name="providers")
 app.add_typer(euicc_app, name="euicc")
 app.add_typer(lpa_app, name="lpa")
 app.add_typer(profile_app, name="profile")
 app.add_typer(subscribers_app, name="subscribers")
+for desk_app, desk_name in (
+    (customers_app, "customers"),
+    (lines_app, "lines"),
+    (sessions_app, "sessions"),
+    (disputes_app, "disputes"),
+    (jobs_app, "jobs"),
+    (figures_app, "figures"),
+    (audit_app, "audit"),
+):
+    app.add_typer(desk_app, name=desk_name)
 app.command()(simulate)
 app.command()(config)
 app.command()(doctor)

@@ -116,7 +116,9 @@ class ESim:
     """A line and its profile; its id is also the id of its wallet in the ledger.
 
     ``wants_pause`` is the owner's latest wish, and ``wish`` counts changes of it. ``hold`` is the hold that
-    the ledger has confirmed. ``smdp_address`` is the external SM-DP+ that has the profile, None for our own.
+    the ledger has confirmed. ``frozen`` means that nothing is granted to the line, whatever its owner wants;
+    ``wants_frozen`` and ``freeze_wish`` are the latest request of that. ``smdp_address`` is the external SM-DP+
+    that has the profile, None for our own.
     ``iccid``, ``imsi`` and ``matching_id`` are None for a line that a data provider serves.
     """
 
@@ -132,6 +134,9 @@ class ESim:
     wish: int
     created_at: datetime
     smdp_address: str | None = None
+    frozen: bool = False
+    wants_frozen: bool = False
+    freeze_wish: int = 0
     kind: LineKind = LineKind.CARD
 
     @property

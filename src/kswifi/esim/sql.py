@@ -46,6 +46,11 @@ esim: Final = Table(
     # confirmed.
     Column("wants_pause", Boolean, nullable=False),
     Column("wish", Integer, nullable=False),
+    # `wants_frozen` is the latest request to freeze or thaw and `freeze_wish` counts its changes; `frozen` is what
+    # the ledger has confirmed.
+    Column("wants_frozen", Boolean, nullable=False, server_default="0"),
+    Column("freeze_wish", Integer, nullable=False, server_default="0"),
+    Column("frozen", Boolean, nullable=False, server_default="0"),
     # K and OPc, encrypted (vault.py); the highest SEQ used so far (TS 33.102, C.1.1.1: SQN = SEQ || IND).
     Column("sealed_keys", LargeBinary),
     Column("seq", ExactInteger, nullable=False),

@@ -49,8 +49,12 @@ def add_grant(
     rules: FreeDataRules,
     venue_budget_id: str | None = None,
     bundle_kobo: int | None = None,
+    *,
+    goodwill: bool = False,
 ) -> None:
     """Insert a grant and reserve its cost: ``bundle_kobo`` for a session that a provider's bundles serve.
+
+    ``goodwill`` takes nothing of the owner's allowance.
 
     Raises:
         BudgetGoneError: as ``reserve``.
@@ -80,6 +84,7 @@ def add_grant(
             ordered_at=now,
             ordered_on=local_day(now, rules.zone),
             bundle_kobo=bundle_kobo,
+            goodwill=goodwill,
         )
     )
 

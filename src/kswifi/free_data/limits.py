@@ -1,7 +1,8 @@
 """Limits of free data in the rolling days, by account, verified phone, device and eUICC.
 
 A grant counts from its order on, unless it ended without one used octet. So a failure, a cancellation and an unused
-expiry restore the allowance without further action. What was given to other accounts counts in any case.
+expiry restore the allowance without further action. What was given to other accounts counts in any case, and what
+support gave as goodwill never counts.
 """
 
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ def unspent_room(connection: Connection, asker: Asker, rules: FreeDataRules) -> 
     """Return how many more octets an account may hold unspent."""
     unspent = connection.scalar(
         select(func.coalesce(func.sum(_t.octets - _t.used_octets), 0)).where(
-            _t.user_id == asker.user_id, _t.ended_at.is_(None)
+            _t.user_id == asker.user_id, _t.ended_at.is_(None), not_(_t.goodwill)
         )
     )
     return max(0, rules.unspent_octets - int(unspent or 0))
@@ -124,7 +125,8 @@ def _had(connection: Connection, whose: ColumnElement[bool], now: datetime, rule
 def _counted(
     whose: ColumnElement[bool], now: datetime, rules: FreeDataRules
 ) -> tuple[ColumnElement[bool], ColumnElement[bool], ColumnElement[bool]]:
-    return whose, _t.ordered_at > now - rules.allowance_period, or_(not_(_GIVEN_BACK), _t.given_octets > 0)
+    counted = and_(not_(_t.goodwill), or_(not_(_GIVEN_BACK), _t.given_octets > 0))
+    return whose, _t.ordered_at > now - rules.allowance_period, counted
 
 
 def _require(
@@ -180,7 +182,7 @@ def _require_cool(connection: Connection, asker: Asker, now: datetime, rules: Fr
     if not rules.cool_down:
         return
     last: datetime | None = connection.scalar(
-        select(func.max(_t.ordered_at)).where(_theirs(asker, rules), not_(_GIVEN_BACK))
+        select(func.max(_t.ordered_at)).where(_theirs(asker, rules), not_(_GIVEN_BACK), not_(_t.goodwill))
     )
     if last is not None and now < last + rules.cool_down:
         until = last + rules.cool_down

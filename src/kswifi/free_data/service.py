@@ -134,6 +134,23 @@ class FreeData:
         waiting.leave(connection, user_id)
         after_commit(connection, self._count_given)
 
+    def take_as_goodwill(self, connection: Connection, *, user_id: str, session_id: str, offer: Offer) -> None:
+        """Grant a free InternetSession that support gives, and reserve its cost, in the transaction that orders it.
+
+        The limits of a person do not apply, and nothing of the person's allowance is taken. Budgets, ceilings and
+        the stop of free data apply as to any order.
+
+        Raises:
+            FreeDataStoppedError, BudgetGoneError: nothing was written.
+        """
+        words = budgets.stopped(connection)
+        if words is not None:
+            raise FreeDataStoppedError(words)
+        bundle_kobo = self._bundle_cost(connection, offer)
+        octets = _octets(offer)
+        add_grant(connection, session_id, Asker(user_id), octets, self.rules, None, bundle_kobo, goodwill=True)
+        after_commit(connection, self._count_given)
+
     @contextmanager
     def counting_refusals(self) -> Iterator[None]:
         """Count a refusal if a rule refuses the order inside this context."""

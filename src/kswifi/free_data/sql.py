@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, String, Table
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, String, Table
 
 from kswifi.database.engine import metadata
 from kswifi.database.types import ExactInteger, UtcDateTime, UuidText
@@ -70,6 +70,8 @@ free_grant: Final = Table(
     Column("ordered_at", UtcDateTime, nullable=False),
     Column("ordered_on", String(10), nullable=False),
     Column("ended_at", UtcDateTime),
+    # Given by support: it costs the operator's budget, and takes nothing of its owner's allowance.
+    Column("goodwill", Boolean, nullable=False, server_default="0"),
     Column("bundle_kobo", ExactInteger),
     CheckConstraint("reserved_kobo >= 0 AND spent_kobo >= 0", name="not_negative"),
     CheckConstraint("released_octets <= octets", name="not_over_released"),

@@ -45,6 +45,7 @@ _OF_STATES: Final = frozenset(
         fx.Revoked,
         fx.WalletHeld,
         fx.HoldLifted,
+        fx.Frozen,
         fx.Ordered,
         fx.ContinueWithNextSet,
     }

@@ -25,6 +25,7 @@ from kswifi.ledger.commands import (
     Credit,
     Disburse,
     Expire,
+    Freeze,
     HoldWallet,
     LiftHold,
     OpenWallet,
@@ -116,6 +117,7 @@ class SessionHandlers:
             jobs.REVOKE: self.revoke,
             jobs.EXPIRE: self.expire,
             jobs.LINE: self.apply_wish,
+            jobs.FREEZE: self.freeze,
             jobs.CUT_OFF: self.cut_off,
             jobs.ARRANGE: self.arrange,
             PROFILE_SETTLED: self.settle_profile,
@@ -379,6 +381,26 @@ class SessionHandlers:
         if isinstance(outcome, Unknown):
             return outcome
         return Done() if outcome.code is OutcomeCode.DONE else Refused(f"the ledger refused it: {outcome.code}")
+
+    async def freeze(self, entry: Entry) -> JobResult:
+        """Freeze or thaw the wallet, as was wished last; older requests are skipped.
+
+        A line whose first session is not prepared yet has no wallet. It gets one, so that it is frozen from the
+        beginning.
+        """
+        async with self._line_turn:
+            esim_id = str(entry.payload["esim_id"])
+            esim = await self._database.read(lambda connection: find_esim(connection, esim_id))
+            for command in (
+                OpenWallet(f"open:{esim_id}", esim_id, str(esim.imsi)),
+                Freeze(f"freeze:{esim_id}:{esim.freeze_wish}", esim_id, esim.wants_frozen),
+            ):
+                outcome = await self._command(command)
+                if isinstance(outcome, Unknown):
+                    return outcome
+                if outcome.code is not OutcomeCode.DONE:
+                    return Refused(f"the ledger refused it: {outcome.code}")
+        return Done()
 
     async def arrange(self, entry: Entry) -> JobResult:
         """Apply the owner's newest order of use and continue switch; older requests are skipped."""

@@ -16,6 +16,7 @@ PROVE_STORAGE: Final = "session.prove_storage"
 REVOKE: Final = "session.revoke"
 EXPIRE: Final = "session.expire"
 LINE: Final = "line.apply_wish"
+FREEZE: Final = "line.freeze"
 CUT_OFF: Final = "line.cut_off"
 ARRANGE: Final = "line.arrange"
 
@@ -71,6 +72,11 @@ def ask_for_line(connection: Connection, esim_id: str, wish: int) -> None:
 def ask_to_arrange(connection: Connection, esim_id: str, wish: int) -> None:
     """Request that the ledger applies the owner's newest order of use and continue switch."""
     enqueue(connection, kind=ARRANGE, key=f"{ARRANGE}:{esim_id}:{wish}", payload={"esim_id": esim_id})
+
+
+def ask_to_freeze(connection: Connection, esim_id: str, wish: int) -> None:
+    """Request that the ledger freezes or thaws the line, as was wished last."""
+    enqueue(connection, kind=FREEZE, key=f"{FREEZE}:{esim_id}:{wish}", payload={"esim_id": esim_id})
 
 
 def ask_to_cut_off(connection: Connection, session: InternetSession) -> None:

@@ -184,6 +184,24 @@ class SessionDownloadService:
         self._add(connection, session, idempotency_key)
         return session
 
+    def give_step(
+        self, connection: Connection, user_id: str, offer: Offer, idempotency_key: str
+    ) -> InternetSession:
+        """Order a free offer that support gives to a user, within the caller's step. Idempotent by the key.
+
+        Raises:
+            FreeDataStoppedError, BudgetGoneError: the operator's money does not reach.
+            CARD_FULL, NumbersUsedUpError: as ``order``.
+        """
+        earlier = ordered_with(connection, user_id, idempotency_key)
+        if earlier is not None:
+            return earlier
+        esim = self._line_for(connection, user_id, None)
+        session = self._new_session(connection, user_id, esim, offer, None)
+        self._free_data.take_as_goodwill(connection, user_id=user_id, session_id=session.session_id, offer=offer)
+        self._add(connection, session, idempotency_key)
+        return session
+
     def order_received(
         self, connection: Connection, user_id: str, terms: ReceivedTerms, key: str, esim_id: str | None = None
     ) -> InternetSession:
@@ -434,6 +452,26 @@ def cancel_session(connection: Connection, user_id: str, session_id: str) -> Int
     if may_be_spent(session):
         return session
     return end_unused_session(connection, session, SessionEvent.REVOKED, "cancelled")
+
+
+def revoke_session(connection: Connection, session_id: str, reason: str) -> InternetSession:
+    """End a session of any user by the operator's decision, within the caller's step. Idempotent.
+
+    A session that may be spent is ended by the ledger, and becomes ``revoked`` once the ledger has confirmed.
+
+    Raises:
+        UnknownSessionError: there is no such session.
+        SESSION_ENDED: it has ended in another way.
+    """
+    session = find_session(connection, session_id)
+    if session.state is SessionState.REVOKED:
+        return session
+    if session.state not in LIVE_STATES:
+        raise SESSION_ENDED(f"this session is {session.state}", state=str(session.state))
+    jobs.ask_to_revoke(connection, session, reason)
+    if may_be_spent(session):
+        return session
+    return end_unused_session(connection, session, SessionEvent.REVOKED, reason)
 
 
 def package_digest(package: bytes) -> str:

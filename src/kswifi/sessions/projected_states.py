@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from kswifi.database.engine import after_commit
 from kswifi.esim.errors import UnknownEsimError
-from kswifi.esim.lines.service import find_esim, set_hold
+from kswifi.esim.lines.service import find_esim, set_frozen, set_hold
 from kswifi.esim.model import Hold
 from kswifi.kernel.clock import from_unix_seconds
 from kswifi.ledger import effects as fx
@@ -70,6 +70,8 @@ def _apply_to_line(connection: Connection, effect: fx.Effect) -> None:
             _hold(connection, wallet, None, SessionEvent.LIFTED)
             if chosen is not None:
                 _put_first(connection, wallet, chosen)
+        case fx.Frozen(wallet_id=wallet, frozen=frozen):
+            _freeze(connection, wallet, frozen)
         case fx.Ordered(wallet_id=wallet, account_ids=accounts):
             _arrange(connection, wallet, session_order=list(accounts))
         case fx.ContinueWithNextSet(wallet_id=wallet, enabled=enabled):
@@ -118,6 +120,22 @@ def _hold(connection: Connection, wallet_id: str, hold: Hold | None, event: Sess
     for session in sessions_on(connection, wallet_id):
         if session.state in (SessionState.ACTIVE, SessionState.PAUSED) and allows(session.state, event):
             move_session(connection, session, event)
+
+
+def _freeze(connection: Connection, wallet_id: str, frozen: bool) -> None:
+    """Store that a line is frozen or thawed, and publish it to the line's owner."""
+    try:
+        esim = find_esim(connection, wallet_id)
+    except UnknownEsimError:
+        after_commit(connection, _logged("ledger_wallet_without_esim", wallet_id=wallet_id))
+        return
+    set_frozen(connection, wallet_id, frozen)
+    publish(
+        connection,
+        user_id=esim.user_id,
+        kind=LINE_CHANGED,
+        payload={"esim_id": wallet_id, "hold": esim.hold and str(esim.hold), "frozen": frozen},
+    )
 
 
 def _shown_hold(connection: Connection, wallet_id: str, hold: Hold) -> Hold:

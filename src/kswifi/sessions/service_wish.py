@@ -33,6 +33,8 @@ def service_wish(connection: Connection, esim: ESim) -> tuple[bool, bool] | None
 
     None while no session was brought to the line.
     """
+    if esim.frozen:
+        return False, False
     sessions = sessions_on(connection, esim.esim_id)
     if any(it.state in _ON_THE_LINE for it in sessions):
         return esim.hold is not Hold.PAUSED, False

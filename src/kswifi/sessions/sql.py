@@ -16,8 +16,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+from kswifi.database.dialect import COUNTED_UP
 from kswifi.database.engine import metadata
-from kswifi.database.types import ExactInteger, UtcDateTime, UuidText
+from kswifi.database.types import BigId, ExactInteger, UtcDateTime, UuidText
 
 internet_session: Final = Table(
     "internet_session",
@@ -50,6 +51,20 @@ internet_session: Final = Table(
     Index(None, "user_id", "ordered_at"),
     Index(None, "esim_id"),
 )
+
+session_timeline: Final = Table(
+    "session_timeline",
+    metadata,
+    Column("sequence", BigId, primary_key=True, autoincrement=True),
+    Column("session_id", UuidText, ForeignKey("internet_session.session_id"), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(200)),
+    Column("at", UtcDateTime, nullable=False),
+    Index(None, "session_id", "sequence"),
+    Index(None, "at"),
+    **COUNTED_UP,
+)
+"""Every state that a session has had, with the instant; written with the state, and kept when events are pruned."""
 
 session_package: Final = Table(
     "session_package",
@@ -95,8 +110,12 @@ session_dispute: Final = Table(
     # The start of each disputed hour, in Unix seconds.
     Column("hours", JSON, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    # What support answered; NULL while the dispute is open.
+    Column("answer", String(1000)),
+    Column("answered_at", UtcDateTime),
+    Index(None, "answered_at", "created_at"),
 )
-"""Users' complaints about statements."""
+"""Users' complaints about statements, and the answers to them."""
 
 card_line: Final = Table(
     "card_line",

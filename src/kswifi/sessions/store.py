@@ -1,7 +1,7 @@
 """Read and write sessions: the only place that writes a state; it publishes the change in the same transaction."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.engine import Row
 
+from kswifi.database.engine import transaction_instant
 from kswifi.database.pages import PagedQuery
 from kswifi.esim.model import Hold, LineKind
 from kswifi.esim.ports import StorageProof
@@ -29,7 +30,7 @@ from kswifi.sessions.model import (
     UsageData,
     next_state,
 )
-from kswifi.sessions.sql import internet_session, session_balance, session_package
+from kswifi.sessions.sql import internet_session, session_balance, session_package, session_timeline
 
 STATE_CHANGED = "session_state_changed"
 BALANCE_CHANGED = "session_balance_changed"
@@ -63,6 +64,7 @@ _START_USAGE = (
     .where(_t.session_id == bindparam("wanted"))
     .values(state=bindparam("following"), state_reason=None, activated_at=bindparam("instant"))
 )
+_NOTE_STATE = insert(session_timeline)
 _BALANCE_COLUMNS = (
     session_balance.c.credited,
     session_balance.c.used,
@@ -143,6 +145,7 @@ def add_session(connection: Connection, session: InternetSession, idempotency_ke
             source=session.source,
         )
     )
+    _note_states(connection, [(session.session_id, session.ordered_at)], session.state)
     publish_state(connection, session, None)
 
 
@@ -161,6 +164,7 @@ def write_state(
         .values(state=following, state_reason=reason and reason[:200], **columns)
         .returning(*_COLUMNS)
     )
+    _note_states(connection, [(session.session_id, transaction_instant(connection))], following, reason)
     return _read(written.one())
 
 
@@ -183,7 +187,39 @@ def write_usage_starts(connection: Connection, activated_at: Mapping[str, dateti
             for it in sessions
         ],
     )
+    _note_states(connection, [(it.session_id, activated_at[it.session_id]) for it in sessions], following)
     return [replace(it, state=following, state_reason=None) for it in sessions]
+
+
+@dataclass(frozen=True, slots=True)
+class PastState:
+    """A state that a session has come into, and when."""
+
+    session_id: str
+    state: SessionState
+    reason: str | None
+    at: datetime
+
+
+def timeline_of(connection: Connection, session_ids: Collection[str], limit: int = 1000) -> list[PastState]:
+    """Return the states that sessions have come into, the oldest first, at most ``limit``."""
+    t = session_timeline.c
+    query = select(t.session_id, t.state, t.reason, t.at).where(t.session_id.in_(session_ids))
+    rows = connection.execute(query.order_by(t.sequence).limit(limit))
+    return [PastState(row.session_id, SessionState(row.state), row.reason, row.at) for row in rows]
+
+
+def _note_states(
+    connection: Connection, instants: Sequence[tuple[str, datetime]], state: SessionState, reason: str | None = None
+) -> None:
+    """Write the timeline's entries of sessions that come into a state, each with its instant."""
+    connection.execute(
+        _NOTE_STATE,
+        [
+            {"session_id": session_id, "state": state, "reason": reason and reason[:200], "at": at}
+            for session_id, at in instants
+        ],
+    )
 
 
 def note_sent(connection: Connection, session_id: str, octets: int) -> None:

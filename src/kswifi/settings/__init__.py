@@ -24,6 +24,7 @@ from kswifi.providers.payments.registry import GATEWAYS, GatewayOptions
 from kswifi.rsp.access_rules import CarrierApp
 from kswifi.settings.charging import ChargingSettings
 from kswifi.settings.connections import ConnectionSettings
+from kswifi.settings.data_providers import DataProviderSettings
 from kswifi.settings.described import PREFIX as PREFIX
 from kswifi.settings.diameter import DiameterSettings
 from kswifi.settings.disk import DiskSettings
@@ -58,6 +59,7 @@ class Settings(
     DiameterSettings,
     ChargingSettings,
     ConnectionSettings,
+    DataProviderSettings,
     DiskSettings,
     EdgeSettings,
     FreeDataSettings,

@@ -4,7 +4,7 @@ The state ``unknown`` is committed before the paid call. An order in that state 
 to a provider that recognises our reference. So a crash, a lost answer or two workers never buy twice.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
@@ -18,6 +18,7 @@ from kswifi.esim.model import ProfileState
 from kswifi.free_data.grants import spend_bundle
 from kswifi.supply import jobs, store
 from kswifi.supply.context import Supply
+from kswifi.supply.model import Money
 from kswifi.supply.money import purchase_lines, refund_lines
 from kswifi.supply.orders import CHARGED_STATES, DELIVERED_STATES, OrderEvent, OrderState, events_to
 from kswifi.supply.ports import (
@@ -51,6 +52,11 @@ class _Read:
     order: ProviderOrder
     line: ProviderLine
     owned: frozenset[str]
+
+
+def _converted(supply: Supply, amount: Money) -> int | None:
+    """Return an amount in kobo without the margin; None without a rate, which must not lose the order's result."""
+    return replace(supply.rates, margin_percent=0).kobo(amount)
 
 
 class Buying:
@@ -193,7 +199,9 @@ class Buying:
 
     def _charge(self, connection: Connection, order: ProviderOrder, status: OrderStatus) -> None:
         """Book what the provider took; correct what the payer of free data has spent for it."""
-        kobo = self._supply.rates.kobo(status.charged or order.price)
+        kobo = order.cost_kobo
+        if status.charged is not None and status.charged != order.price:
+            kobo = _converted(self._supply, status.charged) or kobo
         store.change_order(connection, order.reference, booked_kobo=kobo)
         if kobo:
             post(

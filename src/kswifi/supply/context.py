@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from kswifi.database.engine import Database
 from kswifi.esim.lines.vault import SubscriberVault
-from kswifi.supply.money import ExchangeRates
+from kswifi.supply.exchange import ExchangeRates
 from kswifi.supply.ports import DataProvider
 
 

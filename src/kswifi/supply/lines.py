@@ -25,6 +25,7 @@ from kswifi.supply.errors import (
     PORTION_PENDING,
     TOO_MANY_BUNDLES,
 )
+from kswifi.supply.money import cost_kobo, reserve_kobo
 from kswifi.supply.orders import DELIVERED_STATES, OPEN_STATES, OrderEvent, OrderState
 from kswifi.supply.ports import Capabilities, Delivery, Suspension
 from kswifi.supply.records import Mapping, ProviderLine, ProviderOrder
@@ -141,7 +142,7 @@ class SuppliedLines:
             return None
         allowance = offer.allowance_octets or 0
         return max(
-            self._supply.rates.kobo_with_margin(it.price) * portions(allowance, it.bundle_octets) for it in fitting
+            reserve_kobo(self._supply.rates, it.price) * portions(allowance, it.bundle_octets) for it in fitting
         )
 
     def require_bundle(self, connection: Connection, offer: Offer) -> None:
@@ -204,7 +205,7 @@ class SuppliedLines:
             bundle_octets=mapping.bundle_octets,
             covers_octets=min(mapping.bundle_octets, allowance_octets - bought),
             price=mapping.price,
-            cost_kobo=self._supply.rates.kobo(mapping.price),
+            cost_kobo=cost_kobo(self._supply.rates, mapping.price),
             booked_kobo=0,
             state=OrderState.INTENDED,
             words=None,

@@ -1,76 +1,30 @@
-"""Prices in a provider's currency, in kobo at a dated rate, and the entries of the book. Pure."""
+"""The cost of bundles in kobo, and the entries of the book. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from decimal import ROUND_CEILING, Decimal
-from typing import Final
+from dataclasses import replace
 
 from kswifi.books.model import Account, Line
 from kswifi.supply.errors import NoExchangeRateError
+from kswifi.supply.exchange import ExchangeRates
 from kswifi.supply.model import Money
 
-NAIRA: Final = "NGN"
-RATE_LIFE: Final = timedelta(days=1)
-"""The age at which an exchange rate is reported as old."""
-PERCENT: Final = 100
+
+def reserve_kobo(rates: ExchangeRates, price: Money) -> int:
+    """Return what to reserve for a price: at the rate of the day with the margin, rounded up.
+
+    Raises:
+        NoExchangeRateError: there is no rate of its currency.
+    """
+    kobo = rates.kobo(price)
+    if kobo is None:
+        raise NoExchangeRateError(
+            f"no exchange rate of {price.currency} is set: KSWIFI_FX_RATES", currency=price.currency
+        )
+    return kobo
 
 
-@dataclass(frozen=True, slots=True)
-class ExchangeRate:
-    """The price of one unit of a currency in naira on a day, as the operator set it."""
-
-    currency: str
-    naira: Decimal
-    day: date
-
-    def is_old(self, at: datetime) -> bool:
-        """Return whether it is more than a day old."""
-        return at.date() - self.day > RATE_LIFE
-
-
-@dataclass(frozen=True, slots=True)
-class ExchangeRates:
-    """The operator's rates, and the margin in percent by which they are raised for what is reserved."""
-
-    rates: Mapping[str, ExchangeRate]
-    margin_percent: int = 0
-
-    def kobo(self, price: Money) -> int:
-        """Return the cost in kobo at the rate of the day, rounded up.
-
-        Raises:
-            NoExchangeRateError: there is no rate of this currency.
-        """
-        if price.currency == NAIRA:
-            return price.amount_minor
-        return _rounded(Decimal(price.amount_minor) * self._rate(price.currency).naira)
-
-    def kobo_with_margin(self, price: Money) -> int:
-        """Return the cost to reserve: at the rate of the day and the margin, rounded up.
-
-        Raises:
-            NoExchangeRateError: there is no rate of this currency.
-        """
-        if price.currency == NAIRA:
-            return price.amount_minor
-        return _rounded(Decimal(self.kobo(price)) * (PERCENT + self.margin_percent) / PERCENT)
-
-    def old(self, at: datetime) -> list[str]:
-        """Return the currencies whose rate is more than a day old."""
-        return sorted(rate.currency for rate in self.rates.values() if rate.is_old(at))
-
-    def _rate(self, currency: str) -> ExchangeRate:
-        found = self.rates.get(currency)
-        if found is None:
-            raise NoExchangeRateError(
-                f"no exchange rate of {currency} is set: KSWIFI_EXCHANGE_RATES", currency=currency
-            )
-        return found
-
-
-def _rounded(kobo: Decimal) -> int:
-    return int(kobo.to_integral_value(ROUND_CEILING))
+def cost_kobo(rates: ExchangeRates, price: Money) -> int:
+    """Return the cost of a price at the rate of the day, without the margin; raises as ``reserve_kobo``."""
+    return reserve_kobo(replace(rates, margin_percent=0), price)
 
 
 def purchase_lines(cost_kobo: int) -> list[Line]:

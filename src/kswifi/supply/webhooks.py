@@ -22,8 +22,12 @@ def secret_path(vault: SubscriberVault, provider: str) -> str:
 class SupplyWebhooks:
     """Takes webhooks."""
 
-    def __init__(self, supply: Supply, catalogue_changed: Callable[[str], None]) -> None:
+    def __init__(
+        self, supply: Supply, catalogue_changed: Callable[[str], None], paths: Mapping[str, str] | None = None
+    ) -> None:
+        """``paths`` are the secret paths that the operator set; others are derived from the installation's key."""
         self._supply = supply
+        self._paths = paths or {}
         self._catalogue_changed = catalogue_changed
 
     async def take(self, name: str, secret: str, headers: Mapping[str, str], body: bytes, sender: str) -> str:
@@ -34,7 +38,7 @@ class SupplyWebhooks:
             ProviderWebhookForgedError, ProviderWebhookUnreadableError: as ``DataProvider.read_webhook``.
         """
         provider = self._supply.providers.get(name)
-        expected = secret_path(self._supply.vault, name)
+        expected = self._paths.get(name) or secret_path(self._supply.vault, name)
         if provider is None or not hmac.compare_digest(expected.encode(), secret.encode("utf-8", "replace")):
             raise UNKNOWN_PROVIDER_WEBHOOK("there is no such webhook")
         notices = provider.read_webhook(headers, body, sender)

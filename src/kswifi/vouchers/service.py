@@ -18,7 +18,7 @@ from kswifi.vouchers.errors import (
     VOUCHER_USED,
 )
 from kswifi.vouchers.model import Batch, Voucher
-from kswifi.vouchers.sql import voucher, voucher_batch
+from kswifi.vouchers.sql import voucher, voucher_batch, voucher_use
 
 TRIES_BY_ACCOUNT: Final = Rate(10, timedelta(minutes=15))
 TRIES_BY_ADDRESS: Final = Rate(60, timedelta(minutes=15))
@@ -77,7 +77,9 @@ def vouchers_of(connection: Connection, user_id: str, limit: int) -> list[Vouche
 
 def use_voucher(connection: Connection, serial: int, session_id: str) -> None:
     """Store the InternetSession for which a voucher is used."""
-    connection.execute(update(voucher).where(voucher.c.serial == serial).values(session_id=session_id))
+    changed = update(voucher).where(voucher.c.serial == serial).values(session_id=session_id)
+    batch_id = connection.scalar(changed.returning(voucher.c.batch_id))
+    connection.execute(insert(voucher_use).values(session_id=session_id, serial=serial, batch_id=batch_id))
 
 
 def _batch_of(connection: Connection, serial: int) -> Batch:

@@ -29,7 +29,16 @@ voucher: Final = Table(
     Column("serial", Integer, primary_key=True),
     Column("batch_id", ForeignKey(voucher_batch.c.batch_id), nullable=False, index=True),
     Column("user_id", ForeignKey(user_account.c.user_id), nullable=False, index=True),
-    Column("redeemed_at", UtcDateTime, nullable=False),
+    Column("redeemed_at", UtcDateTime, nullable=False, index=True),
     Column("session_id", UuidText),
 )
 """Redeemed vouchers. The serial number is the primary key, so a voucher cannot be redeemed twice."""
+
+voucher_use: Final = Table(
+    "voucher_use",
+    metadata,
+    Column("session_id", UuidText, primary_key=True),
+    Column("serial", ForeignKey(voucher.c.serial), nullable=False),
+    Column("batch_id", ForeignKey(voucher_batch.c.batch_id), nullable=False, index=True),
+)
+"""The voucher of each InternetSession that was ordered with one; it stays when the voucher is used again."""

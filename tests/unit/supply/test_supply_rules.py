@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -11,8 +10,9 @@ from hypothesis import strategies as st
 from kswifi.books.model import checked_lines
 from kswifi.providers.data.registry import capabilities_of
 from kswifi.supply.errors import NoExchangeRateError
+from kswifi.supply.exchange import ExchangeRates
 from kswifi.supply.model import Money
-from kswifi.supply.money import ExchangeRate, ExchangeRates, deposit_lines, purchase_lines, refund_lines
+from kswifi.supply.money import cost_kobo, deposit_lines, purchase_lines, refund_lines, reserve_kobo
 from kswifi.supply.ports import BundleState, BundleUsage, ServiceStatus, Suspension
 from kswifi.supply.rules import Absence, Counter, Service, back_off, spread
 
@@ -118,21 +118,16 @@ def test_the_same_wish_again_keeps_what_was_observed() -> None:
     assert off.wanted(on=False, used_up=False, at=NOW + timedelta(hours=1)) == off
 
 
-RATES = ExchangeRates({"USD": ExchangeRate("USD", Decimal("1612.5"), date(2026, 11, 30))}, 5)
+RATES = ExchangeRates({"USD": 16_125_000}, date(2026, 11, 30), 5)
 
 
-def test_prices_in_kobo_are_rounded_up() -> None:
-    assert RATES.kobo(Money(1250, "USD")) == 2_015_625
-    assert RATES.kobo(Money(1, "USD")) == 1_613
-    assert RATES.kobo_with_margin(Money(1250, "USD")) == 2_116_407
-    assert RATES.kobo(Money(35_000, "NGN")) == RATES.kobo_with_margin(Money(35_000, "NGN")) == 35_000
+def test_prices_in_kobo_are_rounded_up_and_reserved_with_a_margin() -> None:
+    assert cost_kobo(RATES, Money(1250, "USD")) == 2_015_625
+    assert cost_kobo(RATES, Money(1, "USD")) == 1_613
+    assert reserve_kobo(RATES, Money(1250, "USD")) == 2_116_407
+    assert cost_kobo(RATES, Money(35_000, "NGN")) == reserve_kobo(RATES, Money(35_000, "NGN")) == 35_000
     with pytest.raises(NoExchangeRateError):
-        RATES.kobo(Money(1, "EUR"))
-
-
-def test_a_rate_older_than_a_day_is_reported() -> None:
-    assert RATES.old(NOW) == []
-    assert RATES.old(NOW + timedelta(days=1)) == ["USD"]
+        cost_kobo(RATES, Money(1, "EUR"))
 
 
 @given(st.integers(1, 10**12), st.integers(1, 10**12))

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 from typing import Final
 
 import structlog
@@ -19,8 +18,8 @@ from kswifi.providers.data.registry import ProviderOptions, open_provider
 from kswifi.settings import Settings
 from kswifi.supply import store
 from kswifi.supply.context import Supply
+from kswifi.supply.exchange import RATE_SCALE, ExchangeRates
 from kswifi.supply.lines import SuppliedLines
-from kswifi.supply.money import NAIRA, ExchangeRate, ExchangeRates
 from kswifi.supply.ports import DataProvider
 from kswifi.supply.upkeep import Upkeep
 from kswifi.supply.webhooks import SupplyWebhooks
@@ -29,8 +28,8 @@ from kswifi.supply.worker import SupplyWorker
 _log = structlog.get_logger(__name__)
 
 NOTICE_LIFE: Final = timedelta(days=35)
-REHEARSED_CURRENCIES: Final = {"USD": Decimal(1600)}
-"""Naira for one unit, in the rehearsal alone, where no money moves."""
+REHEARSED_RATES: Final = {"USD": 1600 * RATE_SCALE}
+"""In the rehearsal alone, where no money moves."""
 
 
 async def open_supply(context: Context) -> Part:
@@ -50,7 +49,7 @@ async def open_supply(context: Context) -> Part:
         supply,
         upkeep,
         SuppliedLines(supply, settings.line_bundles_per_day),
-        SupplyWebhooks(supply, upkeep.catalogue_changed),
+        SupplyWebhooks(supply, upkeep.catalogue_changed, _webhook_paths(settings)),
     )
     return Part(
         chores={"supply_notices": lambda: _prune(context.database)},
@@ -90,17 +89,16 @@ def rehearsal_options(settings: Settings, installation: Installation) -> Provide
 
 
 def rates_of(settings: Settings, clock: Clock) -> ExchangeRates:
-    """Return the operator's exchange rates; in the rehearsal, invented ones for currencies without a rate."""
-    rates = settings.exchange
+    """Return the operator's exchange rates; in the rehearsal, an invented one for currencies without a rate."""
+    rates = settings.exchange_rates()
     if not settings.rehearses_supply:
         return rates
-    today = clock.now().date()
-    invented = {
-        currency: ExchangeRate(currency, naira, today)
-        for currency, naira in REHEARSED_CURRENCIES.items()
-        if currency != NAIRA
-    }
-    return ExchangeRates({**invented, **rates.rates}, rates.margin_percent)
+    return replace(rates, rates={**REHEARSED_RATES, **rates.rates}, dated=rates.dated or clock.now().date())
+
+
+def _webhook_paths(settings: Settings) -> dict[str, str]:
+    secrets = {name: getattr(settings, f"{name}_webhook_path", None) for name in settings.data_providers}
+    return {name: secret.get_secret_value() for name, secret in secrets.items() if secret is not None}
 
 
 async def _prune(database: Database) -> int:

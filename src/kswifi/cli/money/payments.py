@@ -22,6 +22,9 @@ payments_app.command("unclaimed")(unclaimed)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object on one line.")]
 
+PaymentReference = Annotated[str, typer.Argument(help="The payment's reference: kswifi-...")]
+Reason = Annotated[str, typer.Option("--reason", help="Why: the audit trail keeps it.")]
+
 _TEST_KEY: Final = "sk_test_"
 ONLY_A_REHEARSAL = Refusal("only_a_rehearsal", "The rehearsal gateway was given a key with which money moves.")
 NOTHING_TO_SEND_BACK = Refusal("nothing_to_send_back", "No person has to send this payment back.")
@@ -41,6 +44,58 @@ def check(as_json: AsJson = False) -> None:
         _show(found)
     if found["wrong"] or found["to_do"]:
         raise SystemExit(1)
+
+
+@payments_app.command("show")
+def show(reference: PaymentReference, as_json: AsJson = False) -> None:
+    """Show a payment, the days of its pass, and what the book holds of it."""
+    from kswifi.cli.desk.opened import print_json, read
+    from kswifi.kernel.quantities import format_naira
+    from kswifi.payments.bookings import booked_of_payment
+    from kswifi.payments.store import find_payment, period_of
+
+    def look(connection: "Connection") -> dict[str, Any]:
+        payment = find_payment(connection, reference)
+        booked = booked_of_payment(connection, payment)
+        return {
+            "payment": payment,
+            "pass": period_of(connection, reference),
+            "entries": sorted(booked.names),
+            "sent_back_kobo": booked.sent_back_kobo,
+            "owed_kobo": booked.owed_kobo,
+        }
+
+    found = read(look)
+    if as_json:
+        print_json(found)
+        return
+    payment, period = found["payment"], found["pass"]
+    print(f"{payment.reference}  {payment.state}  {format_naira(payment.amount_kobo)}  of {payment.user_id}")
+    begun = f"begun {payment.created_at:%Y-%m-%d %H:%M} at {payment.gateway}"
+    print(f"  {payment.title}, {begun}  {payment.reason or ''}")
+    if period is not None:
+        print(f"  pass {period.state}: {period.starts_at:%Y-%m-%d} to {period.ends_at:%Y-%m-%d}")
+    print(f"  booked: {', '.join(found['entries']) or 'nothing'}; owed {format_naira(found['owed_kobo'])}")
+
+
+@payments_app.command("look")
+def look_up(reference: PaymentReference, reason: Reason = "asked by the customer") -> None:
+    """Have a payment looked up at its gateway again, at once."""
+    from kswifi.cli.desk.opened import shell_operator, write
+    from kswifi.desk.payments import look_up as look
+
+    payment = write(lambda connection: look(connection, shell_operator(), reference, reason))
+    print(f"{payment.reference}: it is {payment.state}; the server looks it up now")
+
+
+@payments_app.command("refund")
+def refund(reference: PaymentReference, reason: Reason) -> None:
+    """Refund a payment of which nothing was used: its pass is suspended, and the gateway sends the money back."""
+    from kswifi.cli.desk.opened import shell_operator, write
+    from kswifi.desk.payments import refund as refund_payment
+
+    payment = write(lambda connection: refund_payment(connection, shell_operator(), reference, reason))
+    print(f"{payment.reference}: {payment.state}")
 
 
 @payments_app.command("sent-back")

@@ -47,6 +47,9 @@ _COLUMNS = (
     esim.c.wish,
     esim.c.created_at,
     esim.c.smdp_address,
+    esim.c.frozen,
+    esim.c.wants_frozen,
+    esim.c.freeze_wish,
     esim.c.kind,
 )
 _OF_USER = PagedQuery(
@@ -221,6 +224,21 @@ def set_hold(connection: Connection, esim_id: str, hold: Hold | None) -> None:
     connection.execute(update(esim).where(esim.c.esim_id == esim_id).values(hold=hold))
 
 
+def set_frozen(connection: Connection, esim_id: str, frozen: bool) -> None:
+    """Store whether the line is frozen, as the ledger reports it."""
+    connection.execute(update(esim).where(esim.c.esim_id == esim_id).values(frozen=frozen))
+
+
+def wish_to_freeze(connection: Connection, line: ESim, *, freeze: bool) -> int | None:
+    """Store that a line is to be frozen or thawed; return the number of the wish, None if nothing changes."""
+    if line.wants_frozen == freeze:
+        return None
+    wish = line.freeze_wish + 1
+    values = {"wants_frozen": freeze, "freeze_wish": wish}
+    connection.execute(update(esim).where(esim.c.esim_id == line.esim_id).values(**values))
+    return wish
+
+
 def wish_for(connection: Connection, line: ESim, *, pause: bool, anew: bool = False) -> int | None:
     """Store whether the owner wants the line paused; return the number of the wish, None if nothing changes.
 
@@ -248,6 +266,9 @@ def _read(row: Row[*tuple[Any, ...]]) -> ESim:
         wish=row.wish,
         created_at=created_at,
         smdp_address=row.smdp_address,
+        frozen=row.frozen,
+        wants_frozen=row.wants_frozen,
+        freeze_wish=row.freeze_wish,
         kind=LineKind(row.kind),
     )
 

@@ -7,6 +7,8 @@ from pydantic import Field
 from sqlalchemy import Connection
 
 from kswifi.accounts.logins import logins_of
+from kswifi.accounts.model import User
+from kswifi.accounts.passkeys import passkeys_of
 from kswifi.api.edge.dependencies import ClientAddress, ServicesDep, SignedInUser, clear_login_cookie
 from kswifi.api.edge.idempotency import Idempotent, forget_requests, requests_of
 from kswifi.api.edge.login_client import clear_login_device_cookie
@@ -23,6 +25,8 @@ from kswifi.api.routes.sessions.disputes import DisputeView, dispute_view
 from kswifi.api.routes.sessions.gifts import GiftView, gift_view
 from kswifi.api.routes.sessions.session_views import EsimView, SessionView, esim_view, session_view
 from kswifi.charging_records.service import RecordFilter, find_records
+from kswifi.database.engine import Database
+from kswifi.desk.customers import forget_support_data
 from kswifi.esim.lines.service import esims_of
 from kswifi.esim.model import ESim
 from kswifi.free_data.waiting import leave as leave_waiting_list
@@ -99,8 +103,28 @@ class ExportView(ResponseBody):
 async def export_account(user: SignedInUser, services: ServicesDep, response: Response) -> ExportView:
     """Return all stored data about you as a file."""
     response.headers["Content-Disposition"] = 'attachment; filename="kswifi.json"'
-    user_id, origin = user.user.user_id, services.environment.public_origin
-    passkeys = (await services.passkeys.passkeys(user_id)).items
+    return await export_of(
+        services.database,
+        user.user,
+        services.notifications.public_key,
+        user.login_id,
+        services.environment.public_origin,
+    )
+
+
+async def export_of(
+    database: Database, user: User, push_key: str, login_id: str = "", origin: str = ""
+) -> ExportView:
+    """Return all stored data about a user.
+
+    Args:
+        database: the control plane's database.
+        user: the account's owner.
+        push_key: the public key with which browsers subscribe to notifications.
+        login_id: the LoginSession that asks, which is marked as the current one.
+        origin: the origin of the app, for the links of gifts.
+    """
+    user_id = user.user_id
 
     def export(connection: Connection) -> tuple[ExportView, list[ESim]]:
         whole = PageRequest(EXPORT_LIMIT)
@@ -113,10 +137,10 @@ async def export_account(user: SignedInUser, services: ServicesDep, response: Re
         events = events_after(connection, user_id, 0, EXPORT_LIMIT)
         requests = requests_of(connection, user_id, EXPORT_LIMIT)
         view = ExportView(
-            account=account_view(user.user),
-            logins=[login_record_view(it, user.login_id) for it in logins_of(connection, user_id)],
-            notifications=notifications_view(connection, services, user_id),
-            passkeys=[passkey_view(one) for one in passkeys],
+            account=account_view(user),
+            logins=[login_record_view(it, login_id) for it in logins_of(connection, user_id)],
+            notifications=notifications_view(connection, push_key, user_id),
+            passkeys=[passkey_view(one) for one in passkeys_of(connection, user_id, whole).items],
             sessions=[session_view(one) for one in sessions],
             disputes=[dispute_view(one) for one in disputes],
             esims=[esim_view(one) for one in esims],
@@ -132,8 +156,8 @@ async def export_account(user: SignedInUser, services: ServicesDep, response: Re
         )
         return view, esims
 
-    view, esims = await services.database.read(export)
-    connections = [one for line in esims for one in await _connections(services, line)]
+    view, esims = await database.read(export)
+    connections = [one for line in esims for one in await _connections(database, line)]
     return view.model_copy(update={"connections": connections})
 
 
@@ -162,17 +186,9 @@ async def delete_account(
     """
     user = request.user.user
 
-    def also(connection: Connection) -> None:
-        withdraw_gifts(connection, user.user_id)
-        forget_owner(connection, user.user_id)
-        forget_notifications(connection, user.user_id)
-        forget_verifications(connection, user.user_id)
-        leave_waiting_list(connection, user.user_id)
-        forget_requests(connection, user.user_id)
-
     async def work() -> None:
         found = await reauthenticate(body, request.user, services, address)
-        await services.accounts.erase(user, also, found)
+        await services.accounts.erase(user, lambda connection: forget_account(connection, user.user_id), found)
 
     response = await request.answer(work, status=204)
     clear_login_cookie(response, services)
@@ -180,10 +196,21 @@ async def delete_account(
     return response
 
 
-async def _connections(services: ServicesDep, line: ESim) -> list[ConnectionView]:
+def forget_account(connection: Connection, user_id: str) -> None:
+    """Delete what the capabilities hold about an account that is being deleted, except what the books need."""
+    withdraw_gifts(connection, user_id)
+    forget_owner(connection, user_id)
+    forget_notifications(connection, user_id)
+    forget_verifications(connection, user_id)
+    leave_waiting_list(connection, user_id)
+    forget_requests(connection, user_id)
+    forget_support_data(connection, user_id)
+
+
+async def _connections(database: Database, line: ESim) -> list[ConnectionView]:
     if line.imsi is None:  # a data provider's network counts; its records have no places
         return []
-    records = find_records(services.database, RecordFilter(imsi=str(line.imsi)), EXPORT_LIMIT)
+    records = find_records(database, RecordFilter(imsi=str(line.imsi)), EXPORT_LIMIT)
     return [
         ConnectionView(
             imsi=it.imsi,

@@ -13,7 +13,6 @@ from kswifi.api.edge.idempotency import Idempotent
 from kswifi.api.edge.pages import PageQuery, PageView
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import RequestBody, ResponseBody
-from kswifi.api.services import Services
 from kswifi.kernel.pages import FIRST_PAGE, PageRequest, page_of
 from kswifi.notifications.model import Wishes
 from kswifi.notifications.service import put_wishes, remove_subscription, standing_of
@@ -65,7 +64,9 @@ class NotificationsView(PageView):
 async def read_notifications(user: SignedInUser, services: ServicesDep, page: PageQuery) -> NotificationsView:
     """Return the notifications that you want, your devices, and the key for a subscription."""
     user_id = user.user.user_id
-    return await services.database.read(lambda connection: notifications_view(connection, services, user_id, page))
+    return await services.database.read(
+        lambda connection: notifications_view(connection, services.notifications.public_key, user_id, page)
+    )
 
 
 @router.put(
@@ -80,7 +81,7 @@ async def choose_notifications(body: WishesBody, request: Idempotent, services: 
 
     def choose(connection: Connection) -> NotificationsView:
         put_wishes(connection, user_id, Wishes(body.usage, body.expiry))
-        return notifications_view(connection, services, user_id)
+        return notifications_view(connection, services.notifications.public_key, user_id)
 
     return await request.answer_step(choose)
 
@@ -118,13 +119,13 @@ async def unsubscribe(subscription_id: str, request: Idempotent) -> Response:
 
 
 def notifications_view(
-    connection: Connection, services: Services, user_id: str, page: PageRequest = FIRST_PAGE
+    connection: Connection, public_key: str, user_id: str, page: PageRequest = FIRST_PAGE
 ) -> NotificationsView:
     """Return the view of a user's notifications, and a page of their devices."""
     wishes, devices = standing_of(connection, user_id)
     shown = page_of(devices, lambda it: (it.subscription_id,), page)
     return NotificationsView(
-        application_server_key=services.notifications.public_key,
+        application_server_key=public_key,
         usage=wishes.usage,
         expiry=wishes.expiry,
         subscriptions=[

@@ -38,6 +38,8 @@ class DisputeView(ResponseBody):
     words: str
     hours: list[Instant]
     created_at: Instant
+    answer: Annotated[str | None, Field(description="What support answered; null while it is open.")]
+    answered_at: Instant | None
 
 
 class DisputesView(PageView):
@@ -91,4 +93,6 @@ def dispute_view(dispute: Dispute) -> DisputeView:
         words=dispute.words,
         hours=list(dispute.hours),
         created_at=dispute.created_at,
+        answer=dispute.answer,
+        answered_at=dispute.answered_at,
     )

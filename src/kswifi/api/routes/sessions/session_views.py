@@ -165,6 +165,7 @@ class EsimView(ResponseBody):
     profile_state: ProfileState
     hold: Annotated[Hold | None, Field(description="What the network has confirmed.")]
     wants_pause: Annotated[bool, Field(description="What you asked for last.")]
+    frozen: Annotated[bool, Field(description="Support has stopped the line; nobody can switch it on until then.")]
     created_at: Instant
 
 
@@ -239,6 +240,7 @@ def esim_view(esim: ESim) -> EsimView:
         profile_state=esim.profile_state,
         hold=esim.hold,
         wants_pause=esim.wants_pause,
+        frozen=esim.frozen,
         created_at=esim.created_at,
     )
 

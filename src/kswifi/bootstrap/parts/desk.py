@@ -1,0 +1,15 @@
+"""The desk: the jobs that carry out what support has decided, and the figures of each day."""
+
+from kswifi.bootstrap.context import Context
+from kswifi.bootstrap.part import Loop, Part
+from kswifi.catalogue.service import Catalogue
+from kswifi.desk.figures.projector import FigureProjector
+from kswifi.desk.goodwill import GoodwillHandlers
+from kswifi.sessions.orders import SessionDownloadService
+
+
+async def open_desk(context: Context) -> Part:
+    """Open the desk's jobs and its figures."""
+    handlers = GoodwillHandlers(context.database, context.need(Catalogue), context.need(SessionDownloadService))
+    figures = FigureProjector(context.database, context.settings.zone)
+    return Part(jobs=handlers.handlers(), loops=(Loop("figures", figures.run, figures.stop),))

@@ -1,0 +1,1 @@
+"""The commands of the desk: customers, lines, sessions, disputes, jobs, and the audit trail."""

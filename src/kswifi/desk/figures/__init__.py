@@ -1,0 +1,1 @@
+"""Figures of each local day: computed from the journals and tables, stored by name and dimension, rebuildable."""
