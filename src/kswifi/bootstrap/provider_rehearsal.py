@@ -49,20 +49,19 @@ async def run_provider_rehearsal(
     name = settings.rehearsal_provider
     vault = SubscriberVault(installation.subscriber_key.read_bytes())
     at = authority(settings.reachable_host, settings.api_port)
+    folder = installation.data_dir / "provider"
+    folder.mkdir(mode=0o700, exist_ok=True)
     network = None
     if network_origin is not None:
         octets = {bundle.bundle_id: bundle.octets for bundle in FACES[name].book().bundles.values()}
-        network = ProviderNetwork(network_origin, octets)
-    folder = installation.data_dir / "provider"
-    folder.mkdir(mode=0o700, exist_ok=True)
+        network = ProviderNetwork(network_origin, octets, folder / f"{name}-lines.json")
     config = ProviderConfig(
         face=name,
         key=read_rehearsal_key(installation),
         webhook_url=f"http://{at}/webhooks/{name}/{secret_path(vault, name)}",
         profiles=None if network is None else network.profile,
         rules=Rules(merges=name == "esim_access", lag=timedelta(seconds=settings.rehearsal_provider_lag_seconds)),
-        # The profiles of a network live as long as this process knows their accounts.
-        file=folder / "book.json" if network is None else None,
+        file=folder / f"{name}.json",
         port=settings.rehearsal_provider_port,
     )
     stop = stop_event(end_of_input)

@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -30,8 +30,10 @@ from kswifi.lab.phone.network import Network
 from kswifi.lab.phone.servers import ProfileServers
 from kswifi.lab.ports import free_ports
 from kswifi.providers.data.registry import PROVIDERS, capabilities_of
+from kswifi.settings import Settings
 from kswifi.supply.ports import Delivery
 
+_NETWORK_PORTS_APART: Final = 10
 LINES: Final = {"esim": Delivery.PROFILE, "vended": Delivery.ONTO_LINE}
 _DEFAULTS: Final = {"esim": ("esim_go", "free-1gb"), "vended": ("vtpass", "free-3gb")}
 _SERVER_PORTS: Final = ("api", "metrics", "rehearsal_provider")
@@ -85,6 +87,22 @@ def run_resold_demo(offer_id: str | None, *, line: str | None, provider: str | N
     for words in missing:
         print(f"kswifi demo: {words}", file=sys.stderr)
     return 1 if missing else 0
+
+
+def rehearsal_of(settings: Settings) -> tuple[tuple[str, ...], Mapping[str, str]]:
+    """Return the processes of the rehearsal for `kswifi up`, and the settings of the provider's network.
+
+    The network needs ports of its own for the API and the metrics; the others belong to no other process here.
+    """
+    if capabilities_of(settings.rehearsal_provider).delivers is Delivery.ONTO_LINE:
+        return ("server", "provider"), {}
+    ports = {"KSWIFI_API_PORT": _next_to(settings.api_port), "KSWIFI_METRICS_PORT": _next_to(settings.metrics_port)}
+    folder = settings.data_dir.resolve() / "network"
+    return SUPPLY_REHEARSAL, {**network_environment(folder, settings.rehearsal_provider), **ports}
+
+
+def _next_to(port: int) -> str:
+    return str(port + _NETWORK_PORTS_APART if port else 0)
 
 
 def failings(facts: dict[str, Any]) -> list[str]:

@@ -118,10 +118,17 @@ def up(
         os.environ.update(environment)
     settings = load_settings()
     check_ports(settings)
+    names: tuple[str, ...] = SERVER_AND_LAB if settings.mode == "embedded" else SERVER_ALONE
+    of_network: Mapping[str, str] = {}
+    if settings.rehearses_supply:
+        from kswifi.cli.demo_resold import rehearsal_of
+
+        names, of_network = rehearsal_of(settings)
     system = System(
         environment=environment,
         log_dir=settings.data_dir / "log",
-        names=SERVER_AND_LAB if settings.mode == "embedded" else SERVER_ALONE,
+        names=names,
+        network_environment=of_network,
     )
     print(f"KSWiFi {kswifi.__version__}: starting (data in {settings.data_dir.resolve()}) ...", flush=True)
     interrupt_on_signals()
@@ -266,6 +273,9 @@ def restore(file: Annotated[Path, typer.Argument(help="A file made by `kswifi ba
 
 
 def _say_what_next(ready: Mapping[str, Any], data_dir: Path) -> None:
+    if "provider" in ready:
+        _say_rehearsal(ready, data_dir)
+        return
     if "lab" not in ready:
         server = ready["server"]
         print(
@@ -282,6 +292,19 @@ def _say_what_next(ready: Mapping[str, Any], data_dir: Path) -> None:
         "  Through the access gateway with any client, once the line is on (it tells the command):\n"
         f"    curl -s -H 'X-KSWiFi-Lab: 1' {ready['lab']['control']}/phone/proxy\n\n"
         f"  Metrics and health:  http://{ready['server']['metrics']}/metrics, /healthz, /readyz\n"
+        f"  Logs are in {data_dir / 'log'}. Stop with Ctrl-C.\n",
+        flush=True,
+    )
+
+
+def _say_rehearsal(ready: Mapping[str, Any], data_dir: Path) -> None:
+    provider = ready["provider"]
+    network = ready.get("network", {}).get("origin")
+    print(
+        f"\n  Open  {ready['server']['origin']}\n"
+        f"  REHEARSAL: sessions are bought from a {provider['name']} at {provider['url']}; no money moves.\n"
+        + (f"  Its network is another KSWiFi at {network}, with its own lab phone.\n" if network else "")
+        + "  With KSWIFI_DATA_PROVIDERS a real provider delivers (docs/reselling.md).\n"
         f"  Logs are in {data_dir / 'log'}. Stop with Ctrl-C.\n",
         flush=True,
     )

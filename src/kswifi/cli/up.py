@@ -165,8 +165,11 @@ def check_ports(settings: Settings) -> None:
     Raises:
         PORT_TAKEN: naming the first that is not, and the setting that moves it.
     """
-    wanted = [("api", settings.api_bind), ("diameter", settings.diameter_bind), ("rsp", settings.rsp_bind)]
-    wanted.append(("metrics", settings.metrics_host))
+    wanted = [("api", settings.api_bind), ("metrics", settings.metrics_host)]
+    if settings.mode != "resold":
+        wanted += [("diameter", settings.diameter_bind), ("rsp", settings.rsp_bind)]
+    if settings.rehearses_supply:
+        wanted.append(("rehearsal_provider", "127.0.0.1"))
     if settings.diameter_tls_host is not None:
         wanted.append(("diameter_tls", settings.diameter_tls_host))
     if settings.es2_port is not None:
