@@ -22,6 +22,7 @@ LISTS: Final = {
     "/api/v1/passkeys": "passkeys",
     "/api/v1/notifications": "subscriptions",
     "/api/v1/offers": "offers",
+    "/api/v1/venues": "venues",
     "/api/v1/free-data": "offers",
     "/api/v1/sessions": "sessions",
     "/api/v1/sessions/{session_id}/statement": "hours",

@@ -299,3 +299,10 @@ async def test_the_openapi_document_holds_all_of_it(tmp_path: Path) -> None:
         assert "payments_not_set_up" in json.dumps(ordering["responses"]["402"])
         package = paths["/api/v1/sessions/{session_id}/package"]["get"]["responses"]
         assert {"200", "206", "304", "416"} <= set(package)
+
+
+async def test_the_connection_tells_wifi_from_the_session(tmp_path: Path) -> None:
+    async with served(tmp_path) as api:
+        assert (await api.get("/api/v1/connection")).json() == {"wifi": True}
+        async with api.over_the_session() as page:
+            assert (await page.client.get("/api/v1/connection")).json() == {"wifi": False}

@@ -40,6 +40,8 @@ def own_phone(
         if fault:
             app.context.add_init_script(fault)
         app.context.route("**/api/v1/environment", _without_lab)
+        # The server cannot know which networks are WiFi, as with an operator that has named none.
+        app.context.route("**/api/v1/connection", lambda route: route.fulfill(json={"wifi": None}))
         yield app
 
 

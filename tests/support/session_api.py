@@ -37,6 +37,9 @@ class OneSocket:
     async def is_over_session(self, host: str, port: int) -> bool:
         return (host, port) == SESSION_SOCKET
 
+    async def is_wifi(self, host: str, port: int) -> bool | None:
+        return (host, port) != SESSION_SOCKET
+
 
 @dataclass
 class Served:

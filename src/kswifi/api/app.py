@@ -26,8 +26,17 @@ from kswifi.api.routes.accounts import (
     security,
 )
 from kswifi.api.routes.payments import free_data, passes, payments, vouchers, webhooks
-from kswifi.api.routes.service import catalogue, events, system
-from kswifi.api.routes.sessions import card_records, disputes, esims, gifts, sessions, statements, supply
+from kswifi.api.routes.service import catalogue, events, system, venues
+from kswifi.api.routes.sessions import (
+    card_records,
+    connection,
+    disputes,
+    esims,
+    gifts,
+    sessions,
+    statements,
+    supply,
+)
 from kswifi.api.services import Services
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -40,6 +49,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     phone_verifications.router,
     notifications.router,
     catalogue.router,
+    venues.router,
     free_data.router,
     vouchers.router,
     sessions.router,
@@ -47,6 +57,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     disputes.router,
     gifts.router,
     esims.router,
+    connection.router,
     card_records.router,
     supply.router,
     payments.router,

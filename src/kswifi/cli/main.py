@@ -28,6 +28,7 @@ from kswifi.cli.inspect import ledger_app, package_app
 from kswifi.cli.money.books import books_app
 from kswifi.cli.money.budget import budget_app, plan
 from kswifi.cli.money.payments import payments_app
+from kswifi.cli.money.venues import venues_app
 from kswifi.cli.money.vouchers import vouchers_app
 from kswifi.cli.output import write_any_text
 from kswifi.cli.providers import providers_app
@@ -60,6 +61,7 @@ app.add_typer(cdr_app, name="cdr")
 app.add_typer(books_app, name="books")
 app.add_typer(budget_app, name="budget")
 app.add_typer(vouchers_app, name="vouchers")
+app.add_typer(venues_app, name="venues")
 app.add_typer(accounts_app, name="accounts")
 app.command()(plan)
 app.add_typer(payments_app, name="payments")
@@ -237,6 +239,7 @@ def demo(
     sessions: Annotated[
         int, typer.Option(min=1, max=5, help="So many of the offer on one eSIM, spent in a changed order.")
     ] = 1,
+    gift: Annotated[bool, typer.Option("--gift", help="Give half of the session to a second phone.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line instead.")] = False,
 ) -> None:
     """Run all steps of one session, from WiFi download to cut-off, in a fresh data directory."""
@@ -247,7 +250,10 @@ def demo(
     if mode != "embedded" or line is not None or provider is not None:
         raise SystemExit("kswifi: --mode is embedded or resold; --line and --provider belong to --mode resold")
     from kswifi.cli.demo import run_demo
+    from kswifi.cli.demo_people import run_gift_demo
 
+    if gift:
+        raise SystemExit(run_gift_demo(offer or "free-1gb", as_json=as_json))
     raise SystemExit(run_demo(offer or "free-1gb", sessions=sessions, as_json=as_json))
 
 

@@ -1,28 +1,54 @@
-"""`kswifi simulate`: run the simulated network, or print the table of what its cores cost."""
+"""`kswifi simulate`: run the simulated network or the simulated people, or print the table of what cores cost."""
 
 import json
 from dataclasses import asdict
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 
+class Subject(StrEnum):
+    """What is simulated."""
+
+    NETWORK = "network"
+    PEOPLE = "people"
+    SUPPLY = "supply"
+
+
 def simulate(
+    subject: Annotated[
+        Subject,
+        typer.Argument(help="The charging of a network; people who give, share and move octets; data providers."),
+    ] = Subject.NETWORK,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds to run.")] = 100,
     first: Annotated[int, typer.Option(min=0, help="The first of them; to see one again, with --seeds 1.")] = 0,
     table: Annotated[bool, typer.Option("--table", help="Print the table of docs/charging.md instead.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each seed.")] = False,
 ) -> None:
-    """Run the charging server against simulated cores, crashes and networks; stop at the first wrong seed."""
+    """Run the product against simulated faults, one random history for each seed; stop at the first wrong seed.
+
+    It is wrong if octets or kobo are lost, or if octets can be spent twice or before the card's proof. With
+    `people` and --json, the last line holds the sums of all seeds; with `supply`, the only line.
+    """
     import structlog
 
-    from kswifi.simulation.scenario import Scenario
     from kswifi.simulation.table import measure, render
 
     structlog.configure(processors=[_say_nothing])
     if table:
         print(render(measure()))
-        return
+    elif subject is Subject.PEOPLE:
+        _people(seeds, first, as_json=as_json)
+    elif subject is Subject.SUPPLY:
+        _supply(seeds, first, as_json=as_json)
+    else:
+        _network(seeds, first, as_json=as_json)
+
+
+def _network(seeds: int, first: int, *, as_json: bool) -> None:
+    from kswifi.simulation.scenario import Scenario
+
     requests = crashes = 0
     for seed in range(first, first + seeds):
         figures = Scenario(seed).run()
@@ -31,6 +57,37 @@ def simulate(
             print(json.dumps(asdict(figures)))
     if not as_json:
         print(f"{seeds} seeds from {first}: {requests} requests, {crashes} crashes, every octet accounted for")
+
+
+def _people(seeds: int, first: int, *, as_json: bool) -> None:
+    from kswifi.simulation.people.scenario import PeopleScenario
+
+    sums: dict[str, int] = {}
+    for seed in range(first, first + seeds):
+        figures = asdict(PeopleScenario(seed).run())
+        if as_json:
+            print(json.dumps(figures))
+        sums = {name: sums.get(name, 0) + value for name, value in figures.items() if name != "seed"}
+    if as_json:
+        print(json.dumps({"seeds": seeds, "first": first, **sums}))
+        return
+    print(
+        f"{seeds} seeds from {first}: {sums['received']} received, {sums['returned']} returned, "
+        f"{sums['refused']} refused, {sums['faults']} faults; octets and kobo conserved"
+    )
+
+
+def _supply(seeds: int, first: int, *, as_json: bool) -> None:
+    from kswifi.simulation.supply import run_supply_seeds
+
+    found = run_supply_seeds(seeds, first)
+    if as_json:
+        print(json.dumps({"seeds": seeds, **asdict(found)}))
+        return
+    print(
+        f"{seeds} seeds from {first}: {found.orders} orders, {found.lost_answers} lost answers; "
+        "bought twice 0, lines left on 0, counters that fell 0, kobo missing 0"
+    )
 
 
 def _say_nothing(_logger: Any, _method: str, _event: Any) -> Any:

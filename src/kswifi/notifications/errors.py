@@ -17,4 +17,7 @@ PUSH_KEY_INVALID = Refusal(
 UNKNOWN_PUSH_SUBSCRIPTION = Refusal(
     "unknown_push_subscription", "The user has no subscription with this id.", status=404
 )
+TEXT_AT_END_IMPOSSIBLE = Refusal(
+    "text_at_end_impossible", "Text messages at the end are switched on, and nothing sends text messages."
+)
 VAPID_KEY_DAMAGED = Refusal("vapid_key_damaged", "The key file by which push services know us cannot be read.")

@@ -21,6 +21,7 @@ from kswifi.notifications.model import Alert, AlertKind, end_alert_at, shares_pa
 from kswifi.notifications.ports import PushTransport
 from kswifi.notifications.service import find_subscription, forget_subscription, subscriptions_of, wishes_of
 from kswifi.notifications.sql import notified_sequence, told_alert
+from kswifi.notifications.text_at_end import TEXT_AT_END
 from kswifi.outbox.model import DomainEvent, Entry
 from kswifi.outbox.results import Done, Handler, JobResult, Refused
 from kswifi.outbox.service import EVENTS_TOPIC, enqueue, event_bounds, events_of_all
@@ -45,8 +46,10 @@ _log = structlog.get_logger(__name__)
 class AlertFollower:
     """Reads domain events and decides which alerts they cause; its handlers send the alerts."""
 
-    def __init__(self, database: Database, transport: PushTransport) -> None:
+    def __init__(self, database: Database, transport: PushTransport, *, text_at_end: bool = False) -> None:
+        """Args: ``text_at_end``: whether a text message also informs the owner of a used-up InternetSession."""
         self._database = database
+        self._text_at_end = text_at_end
         self._transport = transport
         self._wake = asyncio.Event()
         self._stopping = False
@@ -77,7 +80,7 @@ class AlertFollower:
     async def catch_up(self) -> None:
         """Process all new events. Events before the first start cause no alerts."""
         while not self._stopping:
-            if not await self._database.write(_decide_on_some):
+            if not await self._database.write(lambda connection: _decide_on_some(connection, self._text_at_end)):
                 return
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -116,7 +119,7 @@ class AlertFollower:
         return Done()
 
 
-def _decide_on_some(connection: Connection) -> bool:
+def _decide_on_some(connection: Connection, text_at_end: bool) -> bool:
     """Process the next events; return whether there were any."""
     sequence = _sequence(connection)
     if sequence is None:
@@ -124,13 +127,13 @@ def _decide_on_some(connection: Connection) -> bool:
         return False
     events = events_of_all(connection, sequence, EVENTS_AT_ONCE)
     for event in events:
-        _decide(connection, event)
+        _decide(connection, event, text_at_end)
     if events:
         _put_sequence(connection, events[-1].sequence)
     return bool(events)
 
 
-def _decide(connection: Connection, event: DomainEvent) -> None:
+def _decide(connection: Connection, event: DomainEvent, text_at_end: bool) -> None:
     if event.kind not in (BALANCE_CHANGED, STATE_CHANGED):
         return
     payload: Mapping[str, Any] = event.payload
@@ -142,7 +145,13 @@ def _decide(connection: Connection, event: DomainEvent) -> None:
         if session.state in _ON_THE_CARD:
             _tell(connection, session, list(shares_passed(payload["used"], session.allowance_octets)))
     elif payload["state"] == SessionState.EXHAUSTED:
-        _tell(connection, session, [Alert(AlertKind.FINISHED)])
+        if _tell(connection, session, [Alert(AlertKind.FINISHED)]) and text_at_end:
+            enqueue(
+                connection,
+                kind=TEXT_AT_END,
+                key=f"{TEXT_AT_END}:{session.session_id}",
+                payload={"session_id": session.session_id, "at": unix_seconds(transaction_instant(connection))},
+            )
     elif payload["state"] == SessionState.STORED:
         enqueue(
             connection,
@@ -153,8 +162,12 @@ def _decide(connection: Connection, event: DomainEvent) -> None:
         )
 
 
-def _tell(connection: Connection, session: InternetSession, alerts: list[Alert]) -> None:
-    """Send the last of these alerts that was not sent yet; mark all of them as sent."""
+def _tell(connection: Connection, session: InternetSession, alerts: list[Alert]) -> bool:
+    """Send the last of these alerts that was not sent yet; mark all of them as sent.
+
+    Returns:
+        Whether there was such an alert and the owner wants it, also without any device that takes push messages.
+    """
     now = transaction_instant(connection)
     fresh: Alert | None = None
     for alert in alerts:
@@ -166,7 +179,7 @@ def _tell(connection: Connection, session: InternetSession, alerts: list[Alert])
         if noted.rowcount == 1:
             fresh = alert
     if fresh is None or not wishes_of(connection, session.user_id).wants(fresh):
-        return
+        return False
     message = _message(session, fresh)
     for subscription in subscriptions_of(connection, session.user_id):
         enqueue(
@@ -180,6 +193,7 @@ def _tell(connection: Connection, session: InternetSession, alerts: list[Alert])
                 "at": unix_seconds(now),
             },
         )
+    return True
 
 
 def _message(session: InternetSession, alert: Alert) -> str:

@@ -242,7 +242,10 @@ class GiftService:
         grant = find_grant(connection, session.session_id)
         if is_gift and (grant is None or not is_operators_money(connection, grant)):
             raise NOT_GIVABLE("a venue or sponsor pays for this session, so it is for you")
-        available = get_balance(connection, session.session_id)[0].available
+        balance, _ = get_balance(connection, session.session_id)
+        # The balance may be older than an earlier offer, whose octets ``sent_octets`` contains already.
+        held = session.allowance_octets - session.sent_octets - balance.used - balance.reserved - balance.withheld
+        available = max(0, min(balance.available, held))
         if wish.octets > available:
             raise GIFT_TOO_LARGE(
                 f"{format_octets(available)} of this session can be passed on now", available_octets=available

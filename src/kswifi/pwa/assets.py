@@ -41,6 +41,7 @@ ON_DEMAND: Final = LANGUAGES | {
     "/app/js/screens/device.js",
     "/app/js/screens/passkey_list.js",
     "/app/js/screens/security.js",
+    "/app/js/text/device.js",
     "/app/js/text/security.js",
     "/app/js/help/guides.js",
     "/app/js/help/models.js",

@@ -28,6 +28,7 @@ SCREENS: Final = (
     "account",
     "settings",
     "help",
+    "venues",
     "device",
     "security",
 )

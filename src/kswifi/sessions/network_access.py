@@ -24,3 +24,10 @@ class CidrNetworkAccess:
         if address is None or any(address in network for network in self._proxies):
             return True
         return not any(address in network for network in self._wifi_networks)
+
+    async def is_wifi(self, host: str, port: int) -> bool | None:
+        """Tell whether the address is in a WiFi network; None without configured networks or behind a proxy."""
+        address = parse_address(host)
+        if not self._wifi_networks or address is None or any(address in network for network in self._proxies):
+            return None
+        return not await self.is_over_session(host, port)

@@ -10,7 +10,14 @@ class NetworkAccess(Protocol):
     """Tells whether a request came over an internet session and not over WiFi."""
 
     async def is_over_session(self, host: str, port: int) -> bool:
-        """Tell it for the client address and port of the request."""
+        """Return whether the request from this client address and port came over an internet session.
+
+        Where it cannot be known for certain, the answer protects the session's data: see the adapters.
+        """
+        ...
+
+    async def is_wifi(self, host: str, port: int) -> bool | None:
+        """Return whether the request came over WiFi; None where it cannot be known."""
         ...
 
 

@@ -68,6 +68,16 @@ class PhoneSettings(BaseSettings):
         Field(ge=1, le=10**6, description="Codes sent in a day to numbers abroad of one prefix (+ and 3 digits)."),
     ] = _RATES.abroad_day
 
+    sms_at_end_a_day: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=10**6,
+            description="Text messages in a day that tell people at their proved number that a session is used up; "
+            "0: none. Push messages need data, which has just ended then. Each costs you money.",
+        ),
+    ] = 0
+
     email_provider: Annotated[
         str,
         Field(

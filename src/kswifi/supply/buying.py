@@ -34,7 +34,7 @@ from kswifi.supply.ports import (
     Unknown,
 )
 from kswifi.supply.records import ProviderLine, ProviderOrder
-from kswifi.supply.rules import back_off
+from kswifi.supply.rules import ASK_AGAIN_AT, back_off
 
 _log = structlog.get_logger(__name__)
 
@@ -110,14 +110,12 @@ class Buying:
         if order.wants_cancel and order.state in _UNUSED and provider.capabilities.cancels_unused:
             return await provider.cancel(intent)
         answer = await provider.look(intent, read.owned)
-        if (
-            isinstance(answer, NotThere)
-            and order.state is OrderState.UNKNOWN
-            and provider.capabilities.idempotent
-            and not order.absence.looks % 2
-        ):
-            # Nothing can be bought twice under one reference at this provider.
-            return await provider.order(intent)
+        asks_again = provider.capabilities.idempotent and order.looks in ASK_AGAIN_AT
+        if isinstance(answer, NotThere) and order.state is OrderState.UNKNOWN and asks_again:
+            # Nothing can be bought twice under one reference at this provider. A refusal of the repeated call does
+            # not tell what became of the first one, which may still be under way.
+            repeated = await provider.order(intent)
+            return Unknown(repeated.words) if isinstance(repeated, Refused) else repeated
         return answer
 
     def _settle(self, connection: Connection, reference: str, answer: Answer | Refunded) -> None:

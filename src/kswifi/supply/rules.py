@@ -14,6 +14,8 @@ IDLE_SECONDS: Final = 86_400
 FIRST_LOOK_SECONDS: Final = 5
 LONGEST_RETRY_SECONDS: Final = 900
 """The longest time between two attempts to cut off, or two looks at an order."""
+ASK_AGAIN_AT: Final = (1, 3)
+"""The looks that find nothing after which an order is sent again, to a provider that recognises our reference."""
 _END_STATES: Final = (BundleState.DEPLETED, BundleState.EXPIRED, BundleState.REVOKED)
 
 

@@ -102,6 +102,44 @@ def test_a_session_for_a_lost_phone_goes_onto_a_new_esim(kswifi: Kswifi, browser
         expect(app.page.get_by_text("Taken back")).to_have_count(0)
 
 
+def test_where_the_server_sees_wifi_nobody_is_asked_and_the_test_of_the_line_says_so(
+    kswifi: Kswifi, browser: Browser
+) -> None:
+    with own_phone(browser, kswifi.origin) as app:
+        app.context.unroute("**/api/v1/connection")
+        app.open().register()
+        with app.page.expect_response("**/api/v1/connection"):
+            app.choose("1GB")
+        app.heading("Waiting for your phone")
+        app.link("Install the eSIM")
+        app.page.get_by_text("Set up by hand").click()
+        code = app.page.get_by_text(re.compile(r"^LPA:1\$")).inner_text()
+        install_on(kswifi, code)
+        app.heading("Ready when you are")
+        app.button("Test now")
+        app.sees("You are on WiFi. Turn WiFi off, and test again.")
+
+
+def test_the_places_with_free_wifi_are_there_without_a_network(kswifi: Kswifi, browser: Browser) -> None:
+    places = [{"name": f"Café {n}", "area": "Yaba, Lagos", "hours": "daily 8 to 22"} for n in range(8)]
+    places.append({"name": "Mama Put", "area": "Ikeja, Lagos", "hours": "Mon to Sat"})
+    with own_phone(browser, kswifi.origin) as app:
+        app.context.route("**/api/v1/venues?*", lambda route: route.fulfill(json={"venues": places, "next": None}))
+        with app.page.expect_response("**/api/v1/venues?*"):
+            app.open().register()
+            app.page.reload()
+        app.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        app.page.wait_for_function("caches.match('/app/js/screens/help.js').then(Boolean)")
+        app.context.set_offline(True)
+        app.page.goto(f"{kswifi.origin}/?from=sms#/help")
+        app.link("Places with free WiFi")
+        app.heading("Free WiFi near you")
+        app.sees("Café 7")
+        app.page.get_by_label("Name or area").fill("ikeja")
+        app.sees("Mama Put")
+        expect(app.page.get_by_text("Café 7")).to_have_count(0)
+
+
 def test_nobody_signs_up_in_a_window_that_forgets(kswifi: Kswifi, browser: Browser) -> None:
     with own_phone(browser, kswifi.origin, user_agent=FACEBOOK, **SMALL) as app:
         app.open().sees("This window forgets everything.")

@@ -76,3 +76,14 @@ def test_a_deposit_is_booked_once_by_the_banks_reference(installation: Path) -> 
     assert refusal("budget", "deposit", "operator", "--kobo", "1", "--reference", "x") == "nothing_here"
     assert refusal("budget", "deposit", "nobody", "--kobo", "1", "--reference", "x") == "unknown_budget"
     assert asyncio.run(booked()) == (100_000, -100_000)
+
+
+def test_venues_are_added_listed_and_removed() -> None:
+    assert "no venues" in call("venues", "list")
+    added = call("venues", "add", "Mama Put", "--area", "Yaba, Lagos", "--hours", "daily 8 to 22")
+    assert "venue 1: Mama Put, Yaba, Lagos, daily 8 to 22" in added
+    (shown,) = json.loads(call("venues", "list", "--json"))
+    assert (shown["name"], shown["area"], shown["hours"]) == ("Mama Put", "Yaba, Lagos", "daily 8 to 22")
+    call("venues", "remove", "1")
+    assert refusal("venues", "remove", "1") == "unknown_venue"
+    assert refusal("venues", "add", " ", "--area", "Yaba", "--hours", "daily") == "venue_invalid"

@@ -24,7 +24,7 @@ def texts(language: str) -> dict[str, str]:
             found[group + key] = text
         elif key:
             group = key
-    for name in ("lab", "security"):
+    for name in ("device", "lab", "security"):
         file = (STATIC / f"js/text/{name}.js").read_text(encoding="utf-8")
         _, _, more = file.partition(f"export const {language} = ")
         pairs = re.findall(r'"([a-z_][\w.]*)":\s*"((?:[^"\\]|\\.)*)"', more.partition("};")[0])

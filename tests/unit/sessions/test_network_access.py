@@ -28,6 +28,10 @@ async def test_wifi_is_where_the_operator_says() -> None:
     assert await behind.is_over_session("10.0.0.1", 0), "the proxy itself stands for a client that is not known"
     assert not await behind.is_over_session("::ffff:10.0.0.2", 0)
     assert not await CidrNetworkAccess([]).is_over_session("10.45.0.2", 1)
+    for host, wifi in (("192.168.7.1", True), ("10.45.0.2", False), ("not an address", None)):
+        assert await access.is_wifi(host, 1234) is wifi
+    assert await behind.is_wifi("10.0.0.1", 0) is None, "the client behind the proxy is not known"
+    assert await CidrNetworkAccess([]).is_wifi("192.168.7.1", 1) is None, "no network is named as WiFi"
 
 
 @asynccontextmanager
@@ -54,7 +58,8 @@ async def test_the_lab_is_asked_for_the_socket() -> None:
         async with lab(200, json.dumps({"owned": owned}).encode()) as (origin, asked):
             access = LabNetworkAccess(origin)
             assert await access.is_over_session("127.0.0.1", 4711) is owned
-            assert asked == ["GET /v1/sockets?host=127.0.0.1&port=4711 HTTP/1.1"]
+            assert await access.is_wifi("127.0.0.1", 4711) is not owned
+            assert asked[:1] == ["GET /v1/sockets?host=127.0.0.1&port=4711 HTTP/1.1"]
             await access.close()
             origins.append(origin)
     stopped = LabNetworkAccess(origins[-1])
@@ -70,4 +75,5 @@ async def test_a_lab_that_does_not_say_is_not_taken_for_wifi(status: int, body: 
         access = LabNetworkAccess(origin)
         with refused(WIFI_UNKNOWN):
             await access.is_over_session("127.0.0.1", 4711)
+        assert await access.is_wifi("127.0.0.1", 4711) is None
         await access.close()

@@ -42,7 +42,7 @@ async def open_phones(context: Context) -> Part:
     limiter = CodeLimiter(settings.code_rates)
     proofs = IdentifierProofs(database, marks.digest, senders, limiter, venues=settings.venues)
     counts = CodeCounts()
-    context.offer(marks, proofs, counts)
+    context.offer(marks, proofs, counts, senders)
     jobs: dict[str, Handler] = {
         **LockNotices(database).handlers(),
         **ProofHandlers(database, marks.digest, senders, counts).handlers(),

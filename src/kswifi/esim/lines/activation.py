@@ -1,6 +1,7 @@
 """Activation data that brings a profile onto a phone: activation code, QR code, and values to type in."""
 
 import io
+from functools import lru_cache
 from typing import Any
 
 import segno
@@ -25,8 +26,12 @@ def activation_data(esim: ESim, line: LineSettings) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=256)
 def qr_code_svg(text: str) -> str:
-    """Return a QR code (ISO/IEC 18004, error correction M) as an SVG document without a fixed size."""
+    """Return a QR code (ISO/IEC 18004, error correction M) as an SVG document without a fixed size.
+
+    The codes used last are kept, because each session of a line has the same one, and one takes 10 ms.
+    """
     svg = io.BytesIO()
     segno.make_qr(text, error="m").save(
         svg,

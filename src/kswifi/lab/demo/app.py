@@ -239,6 +239,31 @@ class PhoneApp:
             proved += proof["result"] == "proved"
         raise AppError(f"the card has not accepted all packets after {_PACKETS} attempts")
 
+    def give(self, session_id: str, octets: int) -> dict[str, Any]:
+        """Offer octets of a session to another account; return the gift with its code."""
+        return self._post("/api/v1/gifts", {"session_id": session_id, "octets": octets}, accept=(201,))
+
+    def wait_for_gift(self, transfer_id: str, states: Sequence[str], seconds: float = 30.0) -> dict[str, Any]:
+        """Wait until one of our latest gifts is in one of these states, and return it.
+
+        Raises:
+            AppError: it is not, after ``seconds``.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            gifts = self._get("/api/v1/gifts")["gifts"]
+            gift: dict[str, Any] | None = next((it for it in gifts if it["transfer_id"] == transfer_id), None)
+            if gift is not None and gift["state"] in states:
+                return gift
+            if time.monotonic() > until:
+                state = "unknown" if gift is None else str(gift["state"])
+                raise AppError(f"the gift is {state}, and not {' or '.join(states)}", state=state)
+            time.sleep(_POLL_SECONDS)
+
+    def claim(self, code: str) -> dict[str, Any]:
+        """Claim a gift by its code; return it with the session that was ordered for us."""
+        return self._post(f"/api/v1/gifts/{code}/claim", {})
+
     def switch(self, session_id: str, to: str) -> dict[str, Any]:
         """Request ``activate``, ``deactivate`` or ``cancel``."""
         return self._post(f"/api/v1/sessions/{session_id}/{to}", None)

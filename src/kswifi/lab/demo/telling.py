@@ -17,6 +17,8 @@ TITLES: Final = {
     "order": "Order the session: the server signs its package",
     "download": "Download over WiFi (interrupted once, and resumed)",
     "store": "Transfer to the eSIM: by ES9+ with its profile, or by a secured packet; the card proves it",
+    "give": "Give half of the session away: the ledger sends the octets, the app shows a code",
+    "claim": "The other account claims the gift by its code: a session is ordered for it",
     "arrange": "Change their order of use: the ledger confirms it, the card gets it by secured packets",
     "leave_wifi": "Leave the WiFi",
     "line_on": "Switch the line on: the network authenticates the SIM",

@@ -8,6 +8,7 @@ from typing import Final
 
 import httpx2
 
+from kswifi.kernel.errors import KswifiError
 from kswifi.sessions.errors import WIFI_UNKNOWN
 
 ASK_SECONDS: Final = 2.0
@@ -37,6 +38,13 @@ class LabNetworkAccess:
         if not isinstance(owned, bool):
             raise WIFI_UNKNOWN("the access gateway does not say whether this is WiFi: try again")
         return owned
+
+    async def is_wifi(self, host: str, port: int) -> bool | None:
+        """Return whether the socket is not the gateway's; None while the lab does not say."""
+        try:
+            return not await self.is_over_session(host, port)
+        except KswifiError:
+            return None
 
     async def close(self) -> None:
         """Close the connections."""

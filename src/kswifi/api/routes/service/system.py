@@ -3,11 +3,11 @@
 import asyncio
 from typing import Annotated, Final, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import Field
 from sqlalchemy import text
 
-from kswifi.api.edge.dependencies import ServicesDep
+from kswifi.api.edge.dependencies import ServicesDep, cookie_name
 from kswifi.api.edge.errors import NOT_READY
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import ResponseBody
@@ -55,6 +55,9 @@ class EnvironmentView(ResponseBody):
         ),
     ]
     support: SupportView
+    login_cookie: Annotated[
+        bool, Field(description="Whether the request carries a login cookie; its LoginSession may have ended.")
+    ]
 
 
 class HealthView(ResponseBody):
@@ -64,7 +67,7 @@ class HealthView(ResponseBody):
 
 
 @router.get("/api/v1/environment", summary="How this server is run")
-async def read_environment(services: ServicesDep) -> EnvironmentView:
+async def read_environment(request: Request, services: ServicesDep) -> EnvironmentView:
     """Return the addresses and options that the page needs."""
     environment, proofs = services.environment, services.identifier_proofs
     return EnvironmentView(
@@ -80,6 +83,7 @@ async def read_environment(services: ServicesDep) -> EnvironmentView:
             phone=environment.support.phone,
             email=environment.support.email,
         ),
+        login_cookie=bool(request.cookies.get(cookie_name(services))),
     )
 
 

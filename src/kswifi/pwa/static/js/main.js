@@ -8,7 +8,7 @@ import { arrive, route, wish } from "./router.js";
 import Home from "./screens/home.js";
 import { SCREENS } from "./screens/index.js";
 import { signal, useEffect, useState } from "./state.js";
-import { account, connect, connection, environment, load, portal, reachable, ready, say, toasts } from "./store.js";
+import { account, connect, connection, environment, load, loadVenues, portal, reachable, ready, say, toasts } from "./store.js";
 import { html, Icon, Note } from "./ui.js";
 
 /** @type {import("./state.js").Signal<Record<string, any>>} */
@@ -31,6 +31,7 @@ const TAB_OF = {
   account: "settings",
   security: "settings",
   device: "help",
+  venues: "help",
 };
 
 function Connection() {
@@ -77,7 +78,7 @@ const Trouble = () => html`
 function App() {
   const name = asked();
   const { id } = route.value;
-  const needsAccount = !account.value && !["help", "account", "settings", "device"].includes(name);
+  const needsAccount = !account.value && !["help", "account", "settings", "device", "venues"].includes(name);
   const [failed, setFailed] = useState("");
   const shown = needsAccount ? (name === "home" ? "home" : "account") : name;
   useEffect(() => {
@@ -159,6 +160,7 @@ async function follow() {
     environment.peek()?.lab_origin ? import("./carry.js") : null,
   ]);
   listen();
+  loadVenues().catch(() => {});
   await resumeRoads();
 }
 

@@ -119,8 +119,13 @@ async function download(one, signal) {
   const resume = kept.octets.length && kept.etag ? { Range: `bytes=${kept.octets.length}-`, "If-Range": kept.etag } : undefined;
   show(id, { stage: "download", received: kept.octets.length, total: one.package_octets });
   const response = await send({ path, headers: resume, signal });
+  if (response.status === 416) {
+    // RFC 9110, 15.5.17: the Content-Range holds the length. If all octets are here, only the verification was interrupted.
+    if (response.headers.get("Content-Range") === `bytes */${kept.octets.length}`) return kept.octets;
+    await db.remove("packages", id);
+    return download(one, signal);
+  }
   if (response.status !== 206) kept = { ...kept, octets: new Uint8Array() };
-  if (response.status === 416) return download(one, signal);
   kept.etag = response.headers.get("ETag");
   const total = Number(/\/(\d+)$/.exec(response.headers.get("Content-Range") ?? "")?.[1] ?? response.headers.get("Content-Length"));
   const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();

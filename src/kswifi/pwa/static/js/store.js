@@ -12,10 +12,12 @@ import { onTabs, tellTabs } from "./tabs.js";
 /** @template T @typedef {import("./state.js").Signal<T>} Signal */
 
 export const ready = signal(false);
+/** @import {Venue} from "./types.d.ts" */
 /** @type {Signal<Account | null>} */ export const account = signal(null);
 /** @type {Signal<InternetSession[]>} */ export const sessions = signal([]);
 /** @type {Signal<number | null>} */ export const asOf = signal(null);
 /** @type {Signal<Offer[]>} */ export const offers = signal([]);
+/** Places with free WiFi, kept for when there is no data. @type {Signal<Venue[]>} */ export const venues = signal([]);
 /** @type {Signal<Environment | null>} */ export const environment = signal(null);
 /** @type {Signal<Action[]>} */ export const actions = signal([]);
 /** @type {Signal<Activity[]>} */ export const activity = signal([]);
@@ -236,6 +238,15 @@ export const refresh = () =>
     }
   })());
 
+/** Read the list of places with free WiFi, at most once a day. */
+export async function loadVenues() {
+  const kept = await db.get("kv", "venues");
+  if (kept && Math.abs(now() - kept.at) < 864e5) return;
+  const { venues: list } = await api.readAll("/api/v1/venues", "venues");
+  venues.value = list;
+  await db.put("kv", { at: now(), list }, "venues");
+}
+
 /** Ask which pass there is. */
 export async function loadPass() {
   pass.value = await api.read("/api/v1/pass");
@@ -300,17 +311,22 @@ export async function load() {
   cardOrder.value = (await kv("card_order")) ?? {};
   asOf.value = (await kv("as_of")) ?? null;
   pass.value = (await kv("pass")) ?? null;
+  venues.value = (await kv("venues"))?.list ?? [];
   sessions.value = (await db.all("sessions")).sort(newestFirst);
   actions.value = (await db.all("outbox")).sort((a, b) => a.since - b.since);
   activity.value = (await db.all("activity")).sort((a, b) => b.at - a.at);
   await speak(preferences.value.language);
 }
 
-/** Ask the server who we are and what there is; on a slow network nothing waits for something else. */
+/**
+ * Read the catalogue, the environment, the account and its sessions. On a slow network no request waits for another, except that a
+ * device without an account asks for one only if the browser sent a login cookie.
+ */
 export async function connect() {
   const catalogue = Promise.all([api.readAll("/api/v1/offers", "offers"), api.read("/api/v1/environment")]);
   const mine = account.peek() ? Promise.all([refresh(), loadPass()]) : null;
-  const login = api.read("/api/v1/account");
+  const who = () => api.read("/api/v1/account");
+  const login = account.peek() ? who() : catalogue.then(([, { login_cookie }]) => (login_cookie ? who() : null));
   const all = await Promise.allSettled([catalogue, login, mine]);
   if (all[0].status === "rejected") throw all[0].reason;
   const [{ offers: list }, surroundings] = all[0].value;
@@ -323,6 +339,7 @@ export async function connect() {
     if (!(all[1].reason instanceof api.Problem) || all[1].reason.status !== 401) throw all[1].reason;
     return signedOutElsewhere();
   }
+  if (!all[1].value) return;
   await signedIn(all[1].value);
   if (all[2].status === "rejected") throw all[2].reason;
   if (!mine) await Promise.all([refresh(), loadPass()]);

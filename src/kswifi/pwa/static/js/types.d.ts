@@ -45,6 +45,12 @@ export interface Account {
   phone_verified: boolean;
   created_at: string;
 }
+/** A place with free WiFi, in the operator's words. */
+export interface Venue {
+  name: string;
+  area: string;
+  hours: string;
+}
 export interface Offer {
   id: string;
   title: string;
@@ -60,6 +66,7 @@ export interface Environment {
   identifier_proof: boolean;
   provable_identifiers: ("phone_number" | "email")[];
   stored_session_starts: boolean;
+  login_cookie: boolean;
   support?: { whatsapp: string | null; phone: string | null; email: string | null };
 }
 

@@ -1,4 +1,4 @@
-/*727f7b4a354c5c642d218cc3875d4f8fd67ba8c4fd1086ee06babbfa516c6e93*/
+/*4a753e05b9eb08464076eca574bcad636485679c8cc87285f990a2e4c69389db*/
 var e=`
 back Back
 cancel Cancel
@@ -99,6 +99,13 @@ finished.
 title Session finished: back to WiFi
 lead Find WiFi and download the next one.
 next Choose the next stored session, or find WiFi and download one.
+
+venues.
+title Free WiFi near you
+lead Kept on this phone, for when your data has ended.
+search Name or area
+none The operator has named no places yet. Cafés, schools and shops often have WiFi.
+link Places with free WiFi
 
 welcome.
 title WiFi now. Internet later.
@@ -506,6 +513,7 @@ request_in_flight We are working on it. One moment.
 request_took_too_long It takes longer than usual. It is tried again.
 too_many_streams Too many windows of KSWiFi are open. Close one.
 last_event_id_invalid Reload the page.
+page_cursor_invalid The list has changed meanwhile. Reload the page.
 not_ready KSWiFi is starting. Try again in a moment.
 metrics_not_for_you This page is for the operator only.
 invalid_identifier This is no phone number and no email address. Write it like 0803 123 4567 or ada@example.ng.
@@ -660,7 +668,8 @@ lead Turn WiFi off, open any page, then test.
 button Test now
 running Testing…
 works It works: the network reports data of this session.
-other_line You have internet, but not from this session: you are on WiFi or on your other SIM. Set mobile data to KSWiFi.
+wifi You are on WiFi. Turn WiFi off, and test again.
+other_line You have internet, but not from this session: your other SIM gives it. Set mobile data to KSWiFi.
 no_data No data flows. Check that the KSWiFi line is on, used for mobile data, with roaming on and the APN as shown.
 
 step.
@@ -708,20 +717,4 @@ hello KSWiFi
 device.
 title Can this phone?
 teaser Check for eSIM before you sign up
-lead KSWiFi needs a phone with eSIM. Look in one of these three ways.
-settings 1. Look in Settings
-android Open Settings, then Network & internet (or Connections, or SIM & mobile network) | Open SIMs or SIM manager | If you see Add eSIM, this phone can
-ios Open Settings, then Mobile Service | If you see Add eSIM, this iPhone can
-dial 2. Dial *#06#
-dial_lead If the screen shows an EID, 32 digits, this phone has an eSIM.
-dial_button Dial *#06#
-models 3. Look for your model
-model Model
-show_models Show the list
-not_listed Not in the list. It may still have eSIM: Settings and *#06# know for certain.
-models_note Models sold in some countries have no eSIM. Settings and *#06# know for certain.
-yes Yes, it has eSIM
-no No, it has none
-yes_lead Good: this phone can store sessions.
-no_lead Then this phone cannot store KSWiFi sessions, and we will not pretend that it can. Use a phone with eSIM; your account works there too.
 `;export{e as default};

@@ -74,10 +74,26 @@ async function submitted(which, values) {
   return { recovery_code: answer.recovery_code, ...(await logIn().catch(() => ({}))) };
 }
 
-/** Make an account with a passkey. @param {string} identifier @param {string | null} proof_id */
+/** Whether the answer to the last attempt to make an account with a passkey was lost. */
+let lost = false;
+
+/**
+ * Make an account with a passkey. If an earlier answer was lost, the account may exist: then sign in with the passkey and replace
+ * the recovery code, because nobody has seen the first one.
+ * @param {string} identifier @param {string | null} proof_id
+ */
 async function signUpWithPasskey(identifier, proof_id) {
-  const made = await makePasskey("/api/v1/accounts/passkey-options", { identifier, proof_id });
-  return change("/api/v1/accounts/passkey", { ...made, proof_id });
+  try {
+    const made = await makePasskey("/api/v1/accounts/passkey-options", { identifier, proof_id });
+    return await change("/api/v1/accounts/passkey", { ...made, proof_id });
+  } catch (error) {
+    const exists = lost && error instanceof Problem && DONE_BEFORE.includes(error.code);
+    lost = error instanceof Problem && error.status === 0;
+    if (!exists) throw error;
+    const login = await change("/api/v1/logins/passkey", await usePasskey());
+    setCsrf(login.csrf_token);
+    return { ...login, ...(await change("/api/v1/account/recovery-code", { passkey: await usePasskey() })) };
+  }
 }
 
 /** @param {{id: string}} props */

@@ -5,7 +5,7 @@ import { formatNaira, formatOctets, lastDay, sizeName, when } from "../format.js
 import { t } from "../i18n.js";
 import { SessionManager, trustedKeys } from "../road.js";
 import { useEffect, useState } from "../state.js";
-import { connection, free as freeAllowance, offers, ordering, pass, phone, words } from "../store.js";
+import { connection, free as freeAllowance, offers, ordering, pass, phone, reachable, words } from "../store.js";
 import { Heading, html, Icon, Insecure, Note, Size } from "../ui.js";
 
 /** @import {FreeRefusal, Offer} from "../types.d.ts" */
@@ -114,9 +114,14 @@ export default function Choose() {
   const [newEsim, setNewEsim] = useState(false);
   useEffect(() => {
     read("/api/v1/free-data").then(look, () => {});
+    if (!phone.peek())
+      read("/api/v1/connection").then(
+        (seen) => setWifi(seen.wifi),
+        () => {},
+      );
     trustedKeys().catch(() => {}); // needed at the end of the download: then nothing waits for them
     db.get("kv", "new_esim").then(setNewEsim);
-  }, []);
+  }, [reachable.value]);
   /** Why an offer cannot be had now; "" where it can. @param {Offer} offer */
   const over = (offer) => {
     if (under || offer.price_kobo > 0) return "";
@@ -133,6 +138,7 @@ export default function Choose() {
   const best = under ? offers.value.find((offer) => offer.price_kobo > 0) : undefined;
   const chosen = picked || ((best ?? fits[0])?.id ?? "");
   const [asking, setAsking] = useState(false);
+  const [wifi, setWifi] = useState(/** @type {boolean | null} */ (null)); // as the server sees this device's address
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState("");
   const offer = offers.value.find((one) => one.id === chosen);
@@ -147,7 +153,7 @@ export default function Choose() {
     if (over(offer)) return setProblem(over(offer));
     // The lab phone says for certain that it is not on WiFi; of other phones the server knows, and says so.
     if (phone.value && how !== "wifi") return setProblem(t(how === "offline" ? "choose.offline" : "choose.not_wifi"));
-    if (!asking && (how === "unknown" || how === "mobile")) return setAsking(true);
+    if (!asking && !wifi && (how === "unknown" || how === "mobile")) return setAsking(true);
     setAsking(false);
     setBusy(true);
     setProblem("");

@@ -1,11 +1,14 @@
 // Whether this phone can have an eSIM: three ways to see it, before anybody signs up or downloads.
 import * as db from "../db.js";
 import { isApple } from "../doors.js";
-import { t } from "../i18n.js";
+import { add, t } from "../i18n.js";
 import { useEffect, useState } from "../state.js";
 import { account } from "../store.js";
 import { Steps } from "../switch_on.js";
+import * as texts from "../text/device.js";
 import { Heading, html, Icon, Note } from "../ui.js";
+
+add(texts);
 
 /** The models that take an eSIM, searched. They are fetched when somebody asks for them. */
 function Models() {

@@ -99,7 +99,7 @@ export default function Free({ id }) {
         (view) => setRequired(view.required),
         () => setRequired("nothing"),
       ),
-    [],
+    [reachable.value],
   );
   const phone = /phone/.test(required);
   return html`

@@ -45,6 +45,11 @@ export default function Help() {
       )}
     </div>
     ${!found.length && html`<p class="soft">${t("help.none")}</p>`}
+    <a class="item card" href="#/venues">
+      <span class="dot"><${Icon} name="wifi" /></span>
+      <span class="grow"><b>${t("venues.link")}</b></span>
+      <${Icon} name="chevron" />
+    </a>
     <a class="item card" href="#/device">
       <span class="dot"><${Icon} name="phone" /></span>
       <span class="grow"><b>${t("device.title")}</b><span class="small soft">${t("device.teaser")}</span></span>

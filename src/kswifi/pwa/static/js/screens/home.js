@@ -185,7 +185,12 @@ export default function Home() {
     }
     ${esimOff.value && html`<${Note} icon="chip" live>${t("esim.off")}<//>`}
     ${one && html`<${InUse} one=${one} />`}
-    ${finished && html`<${Note} icon="wifi"><b>${t("finished.title")}</b><br />${t("finished.lead")}<//>`}
+    ${
+      finished &&
+      html`<${Note} icon="wifi">
+        <b>${t("finished.title")}</b><br />${t("finished.lead")}<br /><a href="#/venues">${t("venues.link")}</a>
+      <//>`
+    }
     ${!live && !finished && html`<div class="empty"><${Art} /><h2>${t("home.empty")}</h2><p class="soft">${t("home.lead")}</p></div>`}
     ${
       ordering.value &&

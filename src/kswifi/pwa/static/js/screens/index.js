@@ -12,6 +12,7 @@ export const SCREENS = {
   account: () => import("./account.js"),
   settings: () => import("./settings.js"),
   help: () => import("./help.js"),
+  venues: () => import("./venues.js"),
   device: () => import("./device.js"),
   security: () => import("./security.js"),
 };

@@ -6,7 +6,7 @@ import { formatNaira, formatOctets, lastDay, when } from "../format.js";
 import { t } from "../i18n.js";
 import { go } from "../router.js";
 import { useEffect, useState } from "../state.js";
-import { loadPass, offers, pass, words } from "../store.js";
+import { loadPass, offers, pass, reachable, words } from "../store.js";
 import { Support } from "../support.js";
 import { Heading, html, Icon, Note } from "../ui.js";
 
@@ -145,7 +145,7 @@ function Passes() {
       ({ payments }) => setPaid(payments),
       () => {},
     );
-  }, []);
+  }, [reachable.value]);
   if (!offer) return html`<${Heading} title=${t("pass.title")} back="#/home" /><${Note}>${t("problem.payments_not_set_up")}<//>`;
   const limit = mine?.rules.fair_use_octets ?? null;
   /** One payment that was begun and can still be paid: a second one would be paid for, too. */

@@ -3,7 +3,7 @@ import { age, when } from "../format.js";
 import { t } from "../i18n.js";
 import { isChangeOfMind, makePasskey, passkeysHere } from "../passkeys.js";
 import { useEffect, useState } from "../state.js";
-import { say, words } from "../store.js";
+import { reachable, say, words } from "../store.js";
 import { html, Icon, Note } from "../ui.js";
 
 /** @typedef {{passkey_id: string, name: string, created_at: string, used_at: string | null}} Passkey */
@@ -27,7 +27,7 @@ export function Passkeys({ found }) {
       },
       () => {},
     );
-  useEffect(() => void load(), []);
+  useEffect(() => void load(), [reachable.value]);
   /** @param {() => Promise<unknown>} work @param {string} done */
   const doing = async (work, done) => {
     setProblem("");

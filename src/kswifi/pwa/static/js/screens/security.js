@@ -7,7 +7,7 @@ import { forgetProof, Prove } from "../prove.js";
 import { Reauthenticated } from "../reauthenticated.js";
 import { go } from "../router.js";
 import { useEffect, useRef, useState } from "../state.js";
-import { account, environment, forget, say, signedIn, words } from "../store.js";
+import { account, environment, forget, reachable, say, signedIn, words } from "../store.js";
 import { Heading, html, Icon, Note } from "../ui.js";
 import { Passkeys } from "./passkey_list.js";
 import { Code } from "./recovery_code.js";
@@ -24,10 +24,13 @@ function Devices() {
   const [problem, setProblem] = useState("");
   const load = () =>
     readAll("/api/v1/logins", "logins").then(
-      ({ logins }) => setList(logins),
+      ({ logins }) => {
+        setList(logins);
+        setProblem("");
+      },
       (error) => setProblem(words(error)),
     );
-  useEffect(() => void load(), []);
+  useEffect(() => void load(), [reachable.value]);
   /** @param {() => Promise<unknown>} work @param {string} done */
   async function doing(work, done) {
     setProblem("");

@@ -32,7 +32,10 @@ import Statement from "./statement.js";
 function Finished({ one }) {
   const next = storedInOrder().filter((other) => other !== one);
   return html`
-    <${Note} icon="wifi" live><b>${t("finished.title")}</b><br />${t(next.length ? "finished.next" : "finished.lead")}<//>
+    <${Note} icon="wifi" live>
+      <b>${t("finished.title")}</b><br />${t(next.length ? "finished.next" : "finished.lead")}<br />
+      <a href="#/venues">${t("venues.link")}</a>
+    <//>
     ${next.map(
       (other) => html`<a class="pass" key=${other.session_id} href=${`#/activate/${other.session_id}`}>
         <div class="row between"><b>${t("size.session", { size: sizeName(other.allowance_octets) })}</b><${Icon} name="chevron" /></div>

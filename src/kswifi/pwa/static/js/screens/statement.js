@@ -5,7 +5,7 @@ import { t } from "../i18n.js";
 import { Intent } from "../intent.js";
 import { want } from "../outbox.js";
 import { useEffect, useState } from "../state.js";
-import { actions } from "../store.js";
+import { actions, reachable } from "../store.js";
 import { html, Icon } from "../ui.js";
 
 /** @typedef {{starts_at: string, octets: number}} Hour */
@@ -65,7 +65,7 @@ function Dispute({ session_id, hours }) {
         ({ disputes }) => setSaid(disputes),
         () => {},
       );
-  }, [path, waits?.key]);
+  }, [path, waits?.key, reachable.value]);
   /** @param {SubmitEvent} event */
   const send = (event) => {
     event.preventDefault();
@@ -123,7 +123,7 @@ export default function Statement({ session_id, used_octets }) {
     };
     ask().catch(() => {});
     return () => clearTimeout(later);
-  }, [session_id, used_octets]);
+  }, [session_id, used_octets, reachable.value]);
   if (!hours.length) return null;
   const rows = history(hours, by);
   const most = Math.max(...rows.map((one) => one.octets));

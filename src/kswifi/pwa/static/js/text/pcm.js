@@ -100,6 +100,13 @@ export default `
     lead Find WiFi make you download another one.
     next Choose the next one wey you keep, or find WiFi download another.
 
+  venues.
+    title Free WiFi near you
+    lead E dey inside this phone, for when your data don finish.
+    search Name or area
+    none The operator never talk any place. Café, school and shop often get WiFi.
+    link Places wey get free WiFi
+
   welcome.
     title WiFi now. Internet later.
     1 Download
@@ -506,6 +513,7 @@ export default `
     request_took_too_long E dey take time. We go try again.
     too_many_streams KSWiFi windows too plenty. Close one.
     last_event_id_invalid Load the page again.
+    page_cursor_invalid The list don change. Reload the page.
     not_ready KSWiFi dey start. Try again small time.
     metrics_not_for_you This page na for operator only.
     invalid_identifier No be phone number or email be this. Write am like 0803 123 4567 or ada@example.ng.
@@ -660,7 +668,8 @@ export default `
     button Test am now
     running We dey test…
     works E dey work: network dey report data of this session.
-    other_line You get internet, but no be from this session: na WiFi or your other SIM. Set mobile data to KSWiFi.
+    wifi You dey on WiFi. Off WiFi, test am again.
+    other_line You get internet, but e no come from this session: na your other SIM dey give am. Set mobile data to KSWiFi.
     no_data Data no dey flow. Check say KSWiFi line dey on, na im you set for mobile data, roaming dey on, and APN correct.
 
   step.
@@ -708,20 +717,4 @@ export default `
   device.
     title This phone fit?
     teaser Check eSIM before you sign up
-    lead KSWiFi need phone wey get eSIM. Check am with one of these three.
-    settings 1. Look Settings
-    android Open Settings, then Network & internet (or Connections, or SIM & mobile network) | Open SIMs or SIM manager | If you see Add eSIM, this phone fit
-    ios Open Settings, then Mobile Service | If you see Add eSIM, this iPhone fit
-    dial 2. Dial *#06#
-    dial_lead If the screen show EID, 32 numbers, this phone get eSIM.
-    dial_button Dial *#06#
-    models 3. Look your model
-    model Model
-    show_models Show the list
-    not_listed E no dey the list. E fit still get eSIM: Settings and *#06# sabi am well.
-    models_note For some country the model no get eSIM. Settings and *#06# sabi am well.
-    yes Yes, e get eSIM
-    no No, e no get
-    yes_lead E good: this phone fit keep sessions.
-    no_lead Then this phone no fit keep KSWiFi sessions, and we no go lie. Use phone wey get eSIM; your account go work there too.
 `;
