@@ -68,6 +68,7 @@ def upgrade() -> None:
         "provider_line",
         ["next_try_at"],
         sqlite_where=sa.text("next_try_at IS NOT NULL"),
+        postgresql_where=sa.text("next_try_at IS NOT NULL"),
     )
     op.create_index("ix_provider_line_provider_provider_ref", "provider_line", ["provider", "provider_ref"])
     op.create_table(
@@ -90,6 +91,7 @@ def upgrade() -> None:
         "bundle_usage",
         ["next_look_at"],
         sqlite_where=sa.text("next_look_at IS NOT NULL"),
+        postgresql_where=sa.text("next_look_at IS NOT NULL"),
     )
     op.create_table(
         "provider_order",
@@ -128,6 +130,7 @@ def upgrade() -> None:
         "provider_order",
         ["next_look_at"],
         sqlite_where=sa.text("next_look_at IS NOT NULL"),
+        postgresql_where=sa.text("next_look_at IS NOT NULL"),
     )
     op.create_index("ix_provider_order_provider_provider_ref", "provider_order", ["provider", "provider_ref"])
     op.create_index("ix_provider_order_provider_state", "provider_order", ["provider", "state"])
@@ -135,12 +138,16 @@ def upgrade() -> None:
 
 
 def _make_optional() -> None:
-    """Remove NOT NULL from columns of ``esim`` without rewriting the table, to which others refer.
+    """Remove NOT NULL from columns of ``esim``; in SQLite without rewriting the table, to which others refer.
 
     SQLite documents this way for constraints that do not affect the stored rows (lang_altertable.html, "making
     other kinds of table schema changes"): edit the text of the schema, and raise the schema's version.
     """
     connection = op.get_bind()
+    if connection.dialect.name != "sqlite":
+        for column in _OPTIONAL:
+            op.alter_column("esim", column.partition(" ")[0], nullable=True)
+        return
     sql = str(connection.scalar(sa.text("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = 'esim'")))
     for column in _OPTIONAL:
         required = f"{column} NOT NULL"
