@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import kswifi
+from kswifi.cli import provider_orders
 from kswifi.cli.accounts import accounts_app
 from kswifi.cli.bench import bench_app
 from kswifi.cli.cdr import cdr_app
@@ -65,6 +66,7 @@ app.add_typer(venues_app, name="venues")
 app.add_typer(accounts_app, name="accounts")
 app.command()(plan)
 app.add_typer(payments_app, name="payments")
+provider_orders.add_commands(providers_app)
 app.add_typer(providers_app, name="providers")
 app.add_typer(euicc_app, name="euicc")
 app.add_typer(lpa_app, name="lpa")

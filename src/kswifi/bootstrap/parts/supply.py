@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 
 from kswifi.bootstrap.context import Context
+from kswifi.bootstrap.metrics.supply import SupplyMetrics
 from kswifi.bootstrap.part import Loop, Part
 from kswifi.bootstrap.rehearsal_key import read_rehearsal_key
 from kswifi.catalogue.service import Catalogue
@@ -57,6 +58,7 @@ async def open_supply(context: Context) -> Part:
             Loop("supply-worker", worker.run, worker.stop),
             Loop("supply-upkeep", upkeep.run, upkeep.stop),
         ),
+        metrics=(SupplyMetrics(supply, upkeep).text,),
     )
 
 
