@@ -77,9 +77,7 @@ def reconcile(as_json: AsJson = False) -> None:
         print(
             f"difference            {found['difference_kobo'] / 100:,.2f} naira (exchange, commissions, deposits)"
         )
-        print(
-            f"for a person: {found['ambiguous']} orders with candidates, {found['policy']} lines suspended by policy"
-        )
+        print(f"for a person: {found['ambiguous']} orders with candidates, {found['policy']} suspended lines")
     if found["ambiguous"] or found["policy"]:
         raise SystemExit(1)
 

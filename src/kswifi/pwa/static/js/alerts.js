@@ -34,7 +34,7 @@ export function alertsOf(before, after, at = now()) {
 effect(() => {
   if (!account.value) return; // whoever signs out leaves nothing, and who signs in finds it anew
   const locale = language.value === "pcm" ? "en-NG" : navigator.language;
-  const texts = Object.fromEntries(["share", "ends", "finished"].map((what) => [what, t(`alert.${what}`)]));
+  const texts = Object.fromEntries(["share", "ends", "finished", "security"].map((what) => [what, t(`alert.${what}`)]));
   db.put("kv", { ...texts, locale, unlimited: t("size.unlimited") }, "alert_texts").catch(() => {});
 });
 

@@ -1,4 +1,4 @@
-/*5ec3fcf5716b63f940af64aa6456c8fea8259224089b8749431c7574bebfab24*/
+/*c45efbfdbb819a5a13530151d94bd1374784a7f58918fc24bcca510b6fecedff*/
 var e=`
 back Back
 cancel Cancel
@@ -378,9 +378,9 @@ identifier Phone number or email
 identifier.hint Like 0803 123 4567
 password Password
 password.hint As you chose it
-password.new 8 characters or more. Three words are good.
+password.new 12 characters or more. Three words are good.
 new_password New password
-new_password.hint 8 characters or more. Three words are good.
+new_password.hint 12 characters or more. Three words are good.
 recovery_code Recovery code
 recovery_code.hint Six groups of four
 
@@ -444,6 +444,7 @@ alert.
 share {percent} % of your {size} session is used
 ends Your {size} session ends {day}
 finished Session finished: back to WiFi
+security The sign-in of your account changed, or a new device signed in. Was it you?
 
 update.
 ready A new version is here.
@@ -523,7 +524,7 @@ malformed_json This app is too old. Reload the page.
 malformed_request This app is too old. Reload the page.
 not_found There is nothing at this address.
 method_not_allowed This app is too old. Reload the page.
-weak_password This password is too easy to guess. Take 8 characters or more: three words are good.
+weak_password This password is too easy to guess. Take 12 characters or more: three words are good.
 already_registered This number or address has an account already. Sign in, or use your recovery code.
 wrong_credentials Phone number, email or password is wrong.
 wrong_recovery_code Phone number, email or recovery code is wrong.

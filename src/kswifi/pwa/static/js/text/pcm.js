@@ -378,9 +378,9 @@ export default `
     identifier.hint Like 0803 123 4567
     password Password
     password.hint The one wey you choose
-    password.new 8 letters or more. Three words good.
+    password.new 12 letters or more. Three words good.
     new_password New password
-    new_password.hint 8 letters or more. Three words good.
+    new_password.hint 12 letters or more. Three words good.
     recovery_code Recovery code
     recovery_code.hint Six groups of four
 
@@ -444,6 +444,7 @@ export default `
     share You don use {percent} % of your {size} session
     ends Your {size} session go end {day}
     finished Session don finish: go back to WiFi
+    security Your account sign-in change, or new device don sign in. Na you?
 
   update.
     ready New version don land.
@@ -523,7 +524,7 @@ export default `
     malformed_request This app don old. Load the page again.
     not_found Nothing dey this address.
     method_not_allowed This app don old. Load the page again.
-    weak_password This password too easy. Use 8 letters or more: three words good.
+    weak_password This password too easy. Use 12 letters or more: three words good.
     already_registered This number or address get account already. Sign in, or use your recovery code.
     wrong_credentials Phone number, email or password no correct.
     wrong_recovery_code Phone number, email or recovery code no correct.
