@@ -79,6 +79,9 @@ def pass_rules(settings: Settings, orders: LineOrders, free_data: FreeData) -> P
     """Return the operator's rules of a pass; none is sold while there is no number for a new line."""
 
     def obstacle(connection: Connection) -> str | None:
+        if settings.mode == "resold":
+            # An uncapped session would need bundles without end: no provider's bundle serves it.
+            return "passes are not delivered through data providers"
         return None if orders.has_numbers(connection) else "there is no number left for a new line"
 
     return PassRules(
