@@ -65,6 +65,7 @@ class SupplyRoad:
     supply: Supply
     lines: SuppliedLines
     downloads: SessionDownloadService
+    free_data: FreeData
     jobs: Worker
     worker: SupplyWorker
     projector: Projector
@@ -190,6 +191,7 @@ async def _assemble(
         supply=supply,
         lines=lines,
         downloads=SessionDownloadService(database, catalogue, lines, manager, free_data),
+        free_data=free_data,
         jobs=jobs,
         worker=SupplyWorker(supply, sleep=_at_once),
         projector=Projector(database, ledger),

@@ -11,6 +11,9 @@ from kswifi.esim.model import ProfileState
 from kswifi.esim.ports import StorageProof
 from kswifi.lab.rehearsal.providers.faults import Call, Fault, Wrong
 from kswifi.ledger.state import AccountStatus
+from kswifi.people.errors import NOT_GIVABLE
+from kswifi.people.gifts import GiftService, Wish
+from kswifi.people.rules import GiftRules
 from kswifi.sessions.errors import LINE_IN_USE, PAUSE_NOT_OFFERED
 from kswifi.sessions.model import SessionState
 from kswifi.sessions.orders import cancel_session
@@ -330,3 +333,14 @@ async def test_a_webhook_only_brings_the_look_forward(tmp_path: Path) -> None:
         assert found > 0
         await road.settle(2)
         assert (await road.usage(session)).balance.used == GB // 2
+
+
+async def test_octets_of_a_bundle_cannot_be_given_away(tmp_path: Path) -> None:
+    async with open_supply_road(tmp_path, "esim_go") as road:
+        session = await road.transferred()
+        road.running.engine.install(road.lab_line())
+        await road.settle(600)
+        gifts = GiftService(road.downloads, road.free_data, GiftRules(giver_verified=False, giver_age=timedelta()))
+        wish = Wish(session.session_id, GB // 4)
+        with refused(NOT_GIVABLE):
+            await road.database.write(lambda c: gifts.offer(c, ADA, wish))
