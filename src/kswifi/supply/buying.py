@@ -103,7 +103,6 @@ class Buying:
     async def _call(self, provider: DataProvider, read: _Read) -> Answer | Refunded:
         """Make the call: the purchase for an order that was just marked, else a look or a return."""
         order = read.order
-        # A line that the person has is named by its number; a provider's profile only once there is one.
         intent = order.intent(read.line.ref)
         if order.state is OrderState.UNKNOWN and order.looks == 0:
             return await provider.order(intent)

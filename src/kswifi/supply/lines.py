@@ -200,6 +200,7 @@ class SuppliedLines:
             session_id=session_id,
             line_id=line_id,
             number=len(earlier) + 1,
+            for_line=line.ref is not None,
             provider=line.provider,
             bundle_id=mapping.bundle_id,
             bundle_octets=mapping.bundle_octets,

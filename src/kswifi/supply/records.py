@@ -61,6 +61,7 @@ class ProviderOrder:
 
     Attributes:
         number: of the session's orders, from 1.
+        for_line: whether the bundle is for a line that was there before; else the order brings a new profile.
         covers_octets: the octets of the session that this bundle covers.
         cost_kobo: its price at the exchange rate of the intent.
         booked_kobo: the part that is in the book.
@@ -72,6 +73,7 @@ class ProviderOrder:
     session_id: str
     line_id: str
     number: int
+    for_line: bool
     provider: str
     bundle_id: str
     bundle_octets: int
@@ -93,7 +95,8 @@ class ProviderOrder:
     next_look_at: datetime | None
 
     def intent(self, line: LineRef | None) -> OrderIntent:
-        """Return the order as the port takes it."""
+        """Return the order as the port takes it; ``line`` is left out of an order that brings a new profile."""
+        line = line if self.for_line else None
         return OrderIntent(
             self.reference, self.bundle_id, self.price, self.asked_at or self.created_at, line, self.provider_ref
         )

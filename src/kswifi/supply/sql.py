@@ -72,6 +72,8 @@ provider_order: Final = Table(
     Column("session_id", UuidText, nullable=False, index=True),
     Column("line_id", UuidText, ForeignKey("provider_line.line_id"), nullable=False, index=True),
     Column("number", Integer, nullable=False),
+    # Whether the bundle is for a line that was there before; else the order brings a new profile.
+    Column("for_line", Boolean, nullable=False),
     Column("provider", String(32), nullable=False),
     Column("bundle_id", String(128), nullable=False),
     Column("bundle_octets", ExactInteger, nullable=False),

@@ -99,6 +99,7 @@ def upgrade() -> None:
         sa.Column("session_id", sa.String(36), nullable=False),
         sa.Column("line_id", sa.String(36), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("for_line", sa.Boolean(), nullable=False),
         sa.Column("provider", sa.String(32), nullable=False),
         sa.Column("bundle_id", sa.String(128), nullable=False),
         sa.Column("bundle_octets", sa.BigInteger(), nullable=False),
