@@ -16,6 +16,7 @@ from kswifi.api.edge.security_refusals import SecurityRefusals
 from kswifi.api.edge.streams import EventStreams
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
+from kswifi.desk.callers import CallerChecks
 from kswifi.free_data.service import FreeData
 from kswifi.identifier_proofs.service import IdentifierProofs
 from kswifi.notifications.service import NotificationService
@@ -87,6 +88,7 @@ class SessionServices:
     signing_key: SessionSigningKey
     network_access: NetworkAccess
     lines: SuppliedLines | None = None
+    callers: CallerChecks | None = None
 
 
 @dataclass(frozen=True, slots=True)

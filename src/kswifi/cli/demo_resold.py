@@ -36,7 +36,7 @@ from kswifi.supply.ports import Delivery
 _NETWORK_PORTS_APART: Final = 10
 LINES: Final = {"esim": Delivery.PROFILE, "vended": Delivery.ONTO_LINE}
 _DEFAULTS: Final = {"esim": ("esim_go", "free-1gb"), "vended": ("vtpass", "free-3gb")}
-_SERVER_PORTS: Final = ("api", "metrics", "rehearsal_provider")
+_SERVER_PORTS: Final = ("api", "metrics", "console", "rehearsal_provider")
 _HOSTS: Final = ("HOST", "API_HOST", "RSP_HOST", "ES2_HOST", "DIAMETER_HOST", "METRICS_HOST")
 _LOOPBACK: Final = {f"KSWIFI_{name}": "127.0.0.1" for name in _HOSTS}
 
@@ -96,7 +96,11 @@ def rehearsal_of(settings: Settings) -> tuple[tuple[str, ...], Mapping[str, str]
     """
     if capabilities_of(settings.rehearsal_provider).delivers is Delivery.ONTO_LINE:
         return ("server", "provider"), {}
-    ports = {"KSWIFI_API_PORT": _next_to(settings.api_port), "KSWIFI_METRICS_PORT": _next_to(settings.metrics_port)}
+    ports = {
+        "KSWIFI_API_PORT": _next_to(settings.api_port),
+        "KSWIFI_METRICS_PORT": _next_to(settings.metrics_port),
+        "KSWIFI_CONSOLE_PORT": _next_to(settings.console_port),
+    }
     folder = settings.data_dir.resolve() / "network"
     return SUPPLY_REHEARSAL, {**network_environment(folder, settings.rehearsal_provider), **ports}
 

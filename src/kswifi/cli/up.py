@@ -165,7 +165,7 @@ def check_ports(settings: Settings) -> None:
     Raises:
         PORT_TAKEN: naming the first that is not, and the setting that moves it.
     """
-    wanted = [("api", settings.api_bind), ("metrics", settings.metrics_host)]
+    wanted = [("api", settings.api_bind), ("metrics", settings.metrics_host), ("console", settings.console_host)]
     if settings.mode != "resold":
         wanted += [("diameter", settings.diameter_bind), ("rsp", settings.rsp_bind)]
     if settings.rehearses_supply:

@@ -69,5 +69,5 @@ LINE_IN_USE = Refusal(
 PAUSE_NOT_OFFERED = Refusal(
     "pause_not_offered", "The data provider of this line cannot switch its data off and on again.", status=409
 )
-UNKNOWN_DISPUTE = Refusal("unknown_dispute", "There is no such dispute.", status=404)
-DISPUTE_ANSWERED = Refusal("dispute_answered_already", "The dispute was answered before.", status=409)
+UNKNOWN_DISPUTE = Refusal("unknown_dispute", "There is no such dispute.")
+DISPUTE_ANSWERED = Refusal("dispute_answered_already", "The dispute was answered before.")

@@ -1,4 +1,4 @@
-/*d768cb25bf38808180af7389711290342f3b70d7d433742230cb1d4b132bb26c*/
+/*8a11ab9915beb770ab3369fc85408d6469ae5957ccadc6cb9d602d647950e486*/
 var e=`
 back Back
 cancel Cancel
@@ -306,7 +306,7 @@ hour By hour
 day By day
 when When
 dispute Something wrong with it?
-dispute_lead This is what the network reported, hour by hour: each figure can be checked. Write what is wrong, and it is looked into.
+dispute_lead The network reported this, hour by hour. Write what is wrong: we answer here.
 save Save the statement
 week By week
 week_of Week of {day}
@@ -559,7 +559,7 @@ session_ended This session has ended.
 package_not_ready The session is being prepared. One moment.
 package_digest_mismatch The download was damaged. It is fetched again.
 not_cancellable This session has been used, so it cannot be given back.
-too_many_disputes You have written about this session many times. We answer what is there first.
+too_many_disputes We answer what you wrote first.
 unknown_esim There is no such eSIM of yours.
 esim_numbers_used_up No new eSIMs are left for now. We are getting more.
 illegal_profile_transition The eSIM has moved on meanwhile. Look again.

@@ -5,8 +5,8 @@ from typing import Final
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0030"
-down_revision = "0029"
+revision = "0031"
+down_revision = "0030"
 
 _OPTIONAL: Final = ("iccid VARCHAR(20)", "imsi VARCHAR(15)", "matching_id VARCHAR(40)", "sealed_keys BLOB")
 """The columns of ``esim`` that a data provider's line has no value for."""
