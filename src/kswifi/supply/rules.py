@@ -14,6 +14,8 @@ IDLE_SECONDS: Final = 86_400
 FIRST_LOOK_SECONDS: Final = 5
 LONGEST_RETRY_SECONDS: Final = 900
 """The longest time between two attempts to cut off, or two looks at an order."""
+_QUIET_SECONDS: Final = 600
+"""The time until the second look at a bundle that was used and is not used any more; it doubles from there."""
 ASK_AGAIN_AT: Final = (1, 3)
 """The looks that find nothing after which an order is sent again, to a provider that recognises our reference."""
 _END_STATES: Final = (BundleState.DEPLETED, BundleState.EXPIRED, BundleState.REVOKED)
@@ -82,6 +84,10 @@ class Counter:
         rate = self.octets_per_second
         if newer and self.as_of is not None and used > self.used_octets:
             rate = (used - self.used_octets) / (usage.as_of - self.as_of).total_seconds()
+        elif newer and used == self.used_octets:
+            # Nothing was used meanwhile: the next look comes later and later.
+            rest = max(0, (total or used) - used)
+            rate = rest / _QUIET_SECONDS / 2 if rate is None else rate / 2
         state = self.state if self.is_over or not (newer or usage.state in _END_STATES) else usage.state
         as_of = usage.as_of if newer else self.as_of
         return Counter(used, total, state, as_of, rate)

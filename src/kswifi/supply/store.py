@@ -414,11 +414,12 @@ def look_now(
         found += result.rowcount
     if line_ref is not None:
         lines = select(_l.line_id).where(_l.provider == provider, _l.provider_ref == line_ref)
-        for table in (bundle_usage, provider_order):
+        # A webhook means that the line is used: the last rate says nothing any more, so the next look comes soon.
+        for table, more in ((bundle_usage, {"octets_per_second": None}), (provider_order, {})):
             result = connection.execute(
                 update(table)
                 .where(table.c.line_id.in_(lines), table.c.next_look_at.is_not(None))
-                .values(next_look_at=now)
+                .values(next_look_at=now, **more)
             )
             found += result.rowcount
     if found:

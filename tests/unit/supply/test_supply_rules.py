@@ -55,6 +55,17 @@ def test_the_next_look_follows_lag_rest_and_rate() -> None:
     assert middle.next_look(ESIM_GO, NOW, NOW) == NOW + timedelta(seconds=2500)
 
 
+def test_a_bundle_that_is_not_used_any_more_is_looked_at_ever_more_rarely() -> None:
+    counter, pauses = Counter().after(usage(GB // 2, 0)), []
+    for number in range(1, 9):
+        counter = counter.after(usage(GB // 2, number))
+        found = counter.next_look(ESIM_GO, NOW, NOW)
+        assert found is not None
+        pauses.append((found - NOW).total_seconds())
+    assert pauses == sorted(pauses)
+    assert (pauses[0], pauses[-1]) == (900, 6 * 3600)
+
+
 def test_an_unused_bundle_is_looked_at_ever_more_rarely() -> None:
     unused = Counter()
     assert unused.next_look(ESIM_GO, NOW, NOW) == NOW + timedelta(seconds=900)
