@@ -16,7 +16,8 @@ Each machine is one pure table `(state, event) → state` in the code; an event 
 The drawings are made from the tables by `.venv/bin/python -m tests.support.state_machines`, and a test fails when
 they differ. The InternetSession's table is in `src/kswifi/sessions/model.py`, the profile's (the states are those
 of SGP.22 v2, 3.1.6) in `src/kswifi/esim/model.py`, the RspSession's in `src/kswifi/esim/smdp/rsp_model.py`, the
-payment's in `src/kswifi/payments/model.py` and the OctetTransfer's in `src/kswifi/people/model.py`.
+payment's in `src/kswifi/payments/model.py`, the OctetTransfer's in `src/kswifi/people/model.py` and that of an
+order at a data provider in `src/kswifi/supply/orders.py`.
 """
 
 Machine = tuple[StrEnum, Mapping[Any, StrEnum]]
@@ -46,6 +47,7 @@ if __name__ == "__main__":
     from kswifi.people.model import TRANSITIONS as TRANSFER_TRANSITIONS
     from kswifi.people.model import TransferState
     from kswifi.sessions.model import TRANSITIONS, SessionState
+    from kswifi.supply.orders import ORDER_TRANSITIONS, OrderState
 
     PAGE.write_text(
         document(
@@ -55,6 +57,7 @@ if __name__ == "__main__":
                 "RspSession": (RspSessionState.AUTHENTICATED, RSP_SESSION_TRANSITIONS),
                 "Payment": (PaymentState.INTENDED, PAYMENT_TRANSITIONS),
                 "OctetTransfer": (TransferState.OFFERED, TRANSFER_TRANSITIONS),
+                "Order at a data provider": (OrderState.INTENDED, ORDER_TRANSITIONS),
             }
         )
     )

@@ -27,6 +27,7 @@ from kswifi.bootstrap.parts.phones import open_phones
 from kswifi.bootstrap.parts.provisioning.external_smdp import open_external_smdp
 from kswifi.bootstrap.parts.provisioning.smdp import open_smdp
 from kswifi.bootstrap.parts.sessions import open_sessions
+from kswifi.bootstrap.parts.supply import open_supply
 from kswifi.bootstrap.parts.vouchers import open_vouchers
 from kswifi.bootstrap.parts.web.api import open_api
 from kswifi.bootstrap.parts.web.console import open_console
@@ -50,6 +51,7 @@ PARTS: Final[tuple[Callable[[Context], Awaitable[Part]], ...]] = (
     open_catalogue,
     open_phones,
     open_accounts,
+    open_supply,
     open_free_data,
     open_vouchers,
     open_payments,

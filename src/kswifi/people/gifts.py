@@ -227,6 +227,8 @@ class GiftService:
 
     def _require_givable(self, connection: Connection, session: InternetSession, wish: Wish, now: datetime) -> None:
         is_gift = wish.esim_id is None
+        if not find_esim(connection, session.esim_id).is_card:
+            raise NOT_GIVABLE("a data provider's bundle belongs to its line: its octets cannot be passed on")
         if session.allowance_octets is None or session.state not in ON_THE_CARD:
             raise NOT_GIVABLE(
                 "only a session with an amount, stored on its card, can be passed on", state=str(session.state)
