@@ -9,6 +9,7 @@ from kswifi.desk import errors as desk
 from kswifi.kernel.errors import statuses_of
 from kswifi.people import errors as people
 from kswifi.pwa.assets import STATIC
+from kswifi.supply import errors as supply
 
 # Finds the prefixes of keys that the code composes at run time.
 BUILT = re.compile(r"\bt\(`([\w.]*)\$\{")
@@ -66,8 +67,11 @@ NOT_FOR_THE_APP = {
     "gateway_not_listed",
     # answers to the desk about a dispute
     "dispute_answered_already", "unknown_dispute",
+    # answers to data providers, and of resold lines, for which the app has no screen yet
+    "provider_webhook_forged", "provider_webhook_unreadable", "unknown_provider_webhook", "line_in_use",
+    "pause_not_offered", "number_not_verified", "network_unknown", "not_a_provider_line", "no_exchange_rate",
 }  # fmt: skip
-OTHER_DOORS = ((desk, "/api/v1/desk"), (people, "/api/v1/gifts"))
+OTHER_DOORS = ((desk, "/api/v1/desk"), (people, "/api/v1/gifts"), (supply, "/installation"))
 """Capabilities that the app does not use yet, and the path at which it would."""
 
 

@@ -286,7 +286,7 @@ export default `
     user_name User name
     password Password
     honest Phones take eSIMs only from certified operators. If yours refuses this one, give the session back: nothing is lost.
-    manual_lead A phone that asks for one code takes the whole code. A phone that asks for two takes the address and the matching ID.
+    manual_lead One field takes the whole code; two take the address and the matching ID.
     whole_code Whole code (LPA)
     waiting Nothing has arrived at the eSIM yet. This page changes by itself when your phone begins.
     fetching Your phone has fetched the eSIM and is installing it.
@@ -600,7 +600,7 @@ export default `
     offline What works offline?
     offline.text Seeing your sessions and what is left, with its age; checking their signatures; the steps to switch the line on; this help. What you ask for is kept and sent later.
     several Can I keep several sessions?
-    several.text Yes, up to eight on an eSIM. Under eSIM you change their order, and choose whether the next one follows by itself. The eSIM is brought up to date on WiFi.
+    several.text Yes, up to eight on an eSIM. Under eSIM you change their order, and choose whether the next one follows by itself.
     pass How do I buy the pass?
     pass.text Choose Unlimited, see what it gives, and pay at the checkout.
     alerts Am I told before it runs out?
@@ -614,11 +614,11 @@ export default `
     data How do I save data?
     data.text Low-data mode under You makes the app ask less often. The app itself is loaded once.
     install How do I install the eSIM?
-    install.text Open the session and press Install the eSIM. One tap, a QR code and a code to type are there, with steps for Tecno, Infinix, itel, Samsung, Xiaomi and iPhone.
+    install.text Open the session and press Install the eSIM: one tap, a QR code or a code to type, with steps for Tecno, Infinix, itel, Samsung, Xiaomi and iPhone.
     ate What ate my data?
-    ate.text Mostly updates, WhatsApp media, and videos that play by themselves. Turn on Data Saver, let apps update on WiFi only, and look at Settings, Network, Data usage: it names each app. The session's history shows the hours.
+    ate.text Mostly updates, WhatsApp media, and videos that play by themselves. Turn on Data Saver, update apps on WiFi only, and look at Data usage in Settings. The session's history shows the hours.
     portal WiFi is on, but nothing loads
-    portal.text Many WiFis want a login first. Open your phone's WiFi settings, choose the network and log in. Then come back: what you asked for goes on by itself.
+    portal.text Many WiFis want a login first. Open your phone's WiFi settings, choose the network and log in. What you asked for then goes on by itself.
 
   ordering.
     title Waiting for an answer.
@@ -632,7 +632,7 @@ export default `
     next Your next session goes onto a new eSIM.
     undo Keep the old one
     title New or lost phone, or eSIM deleted?
-    lead This session is tied to the eSIM that it is stored on. Give it back, and download it again onto a new eSIM. Nothing of it is lost while it is unused.
+    lead This session is tied to its eSIM. Give it back and download it again onto a new eSIM: nothing is lost while it is unused.
     begun This session has been used, so it cannot be moved by itself. Write to us: we look at what is left.
     button Give back and use a new eSIM
 
@@ -646,8 +646,8 @@ export default `
     worked It worked
     refused It was refused
     deleted I deleted the eSIM, or have a new phone
-    not_yet_lead We have not heard from your phone yet. Leave it on WiFi for a minute: it reports by itself. If nothing changes, turn the eSIM on once in Settings.
-    refused_lead Check three things: the phone is on WiFi, its clock is right, and it has room for another eSIM. If it still refuses, it does not accept this operator. Then give the session back.
+    not_yet_lead We have not heard from your phone yet. Leave it on WiFi for a minute. If nothing changes, turn the eSIM on once in Settings.
+    refused_lead Check that the phone is on WiFi, its clock is right and it has room for another eSIM. If it still refuses, it does not accept this operator: give the session back.
     deleted_lead A deleted eSIM cannot be installed again. Give this session back and download it onto a new eSIM.
 
   guide.
