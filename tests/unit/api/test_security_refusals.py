@@ -20,6 +20,10 @@ ORDINARY: Final = {
     "voucher_needed": "a rule of free data",
     "phone_or_voucher_needed": "a rule of free data",
     "not_on_wifi": "the app asks so before each download",
+    "gifts_off": "a setting of the operator",
+    "giver_too_new": "a rule of gifts",
+    "number_not_verified": "the number of a line is verified again before a purchase",
+    "too_many_bundles": "a rule of resold lines",
 }
 """Refusals of 401, 403, 421 and 429 that honest users meet every day, and why."""
 

@@ -34,6 +34,7 @@ _KIND_OF_CODE: Final = {
     "host_not_allowed": "host_refused",
     "metrics_not_for_you": "metrics_refused",
     "webhook_signature_wrong": "webhook_signature_wrong",
+    "provider_webhook_forged": "webhook_signature_wrong",
 }
 
 KINDS: Final = (LOCKED, METHOD, *dict.fromkeys(_KIND_OF_CODE.values()))
