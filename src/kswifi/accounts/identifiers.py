@@ -40,9 +40,21 @@ def of_user(user_id: str) -> Update:
     return update(user_account).where(user_account.c.user_id == user_id)
 
 
+CREDENTIAL_CHANGES: Final = frozenset(
+    {"recovered", "password_changed", "recovery_code_replaced", "identifier_proved", "identifier_lost"}
+)
+"""The security events that change what proves that somebody is the owner."""
+
+
 def tell_owner(connection: Connection, user_id: str, what: str) -> None:
-    """Publish an event about the security of an account, for its open pages and its data export."""
+    """Publish an event about the security of an account, for its open pages and its data export.
+
+    A change of a credential is dated, because for some time after it nothing moves to a new phone.
+    """
     publish(connection, user_id=user_id, kind=SECURITY_EVENT, payload={"what": what})
+    if what in CREDENTIAL_CHANGES:
+        now = transaction_instant(connection)
+        connection.execute(of_user(user_id).values(credentials_changed_at=now))
 
 
 class Identifiers:

@@ -27,7 +27,7 @@ from kswifi.api.routes.accounts import (
 )
 from kswifi.api.routes.payments import free_data, passes, payments, vouchers, webhooks
 from kswifi.api.routes.service import catalogue, events, system, venues
-from kswifi.api.routes.sessions import card_records, connection, disputes, esims, gifts, sessions, statements
+from kswifi.api.routes.sessions import card_records, connection, disputes, esims, gifts, moves, sessions, statements
 from kswifi.api.services import Services
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -47,6 +47,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     statements.router,
     disputes.router,
     gifts.router,
+    moves.router,
     esims.router,
     connection.router,
     card_records.router,

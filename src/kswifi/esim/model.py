@@ -116,6 +116,8 @@ class ESim:
     frozen: bool = False
     wants_frozen: bool = False
     freeze_wish: int = 0
+    replaced_by: str | None = None
+    """The line that the owner has in its place since a move to a new phone."""
 
     @property
     def record_travels_apart(self) -> bool:

@@ -104,6 +104,7 @@ class GiftService:
             to_session_id=None,
             octets=wish.octets,
             kobo=0,
+            withheld_octets=0,
             state=TransferState.OFFERED,
             reason=None,
             valid_until=session.valid_until,
@@ -121,7 +122,11 @@ class GiftService:
         With ``esim_id`` a session is ordered on that line at once: a share or a move begins with its receiver.
         """
         kobo = give_octets(
-            connection, session.session_id, transfer.octets, to_others=transfer.kind is TransferKind.GIFT
+            connection,
+            session.session_id,
+            transfer.octets,
+            withheld_octets=transfer.withheld_octets,
+            to_others=transfer.kind is TransferKind.GIFT,
         )
         transfer = replace(transfer, kobo=kobo)
         if esim_id is not None:
@@ -131,6 +136,11 @@ class GiftService:
         store.add_transfer(connection, transfer)
         jobs.ask_to_send(connection, transfer)
         return transfer
+
+    def order_for_own(self, connection: Connection, transfer: OctetTransfer, esim_id: str) -> InternetSession:
+        """Order a session of the giver's own for a transfer that was sent, on one of the giver's lines."""
+        session = find_session(connection, transfer.from_session_id)
+        return self._order_for(connection, transfer, session, transfer.giver_id, esim_id)
 
     def claim(
         self, connection: Connection, user_id: str, code: str, *, esim_id: str | None, device_id: str | None
@@ -209,7 +219,8 @@ class GiftService:
             source=SessionSource(transfer.kind),
             offer_id=giver_session.offer_id,
             free=giver_session.free,
-            allowance_octets=transfer.octets,
+            allowance_octets=transfer.octets + transfer.withheld_octets,
+            received_octets=transfer.octets,
             valid_until=transfer.valid_until,
             pass_period_id=giver_session.pass_period_id,
         )
@@ -222,7 +233,8 @@ class GiftService:
                 asker = self._free_data.require_receiver(connection, user_id, transfer.octets, device_id, card)
             else:
                 asker = self._free_data.asker(connection, user_id, device_id, card)
-            add_received_grant(connection, received.session_id, grant, asker, transfer.octets)
+            octets, withheld = transfer.octets, transfer.withheld_octets
+            add_received_grant(connection, received.session_id, grant, asker, octets, withheld)
         return received
 
     def _require_givable(self, connection: Connection, session: InternetSession, wish: Wish, now: datetime) -> None:

@@ -99,6 +99,13 @@ def has_open_out_of(connection: Connection, session_id: str) -> bool:
     return connection.execute(query).first() is not None
 
 
+def is_unsettled(connection: Connection, session_id: str) -> bool:
+    """Tell whether the ledger may be about to send octets of a session, or to receive some back."""
+    moving = (TransferState.OFFERED, TransferState.RETURNING)
+    query = select(_t.transfer_id).where(_t.from_session_id == session_id, _t.state.in_(moving)).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def transfers_of_session(connection: Connection, session_id: str) -> list[OctetTransfer]:
     """Return the transfers out of and into a session, the oldest first, at most 100."""
     of_it = or_(_t.from_session_id == session_id, _t.to_session_id == session_id)

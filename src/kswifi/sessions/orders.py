@@ -73,6 +73,7 @@ class ReceivedTerms:
     allowance_octets: int | None
     valid_until: datetime
     pass_period_id: str | None
+    received_octets: int = 0
 
 
 class SessionDownloadService:
@@ -232,6 +233,7 @@ class SessionDownloadService:
             activated_at=None,
             pass_period_id=terms.pass_period_id,
             source=terms.source,
+            received_octets=terms.received_octets,
         )
         self._add(connection, session, key)
         return session
@@ -253,7 +255,8 @@ class SessionDownloadService:
         """Return the eSIM of an order: the named one, else the user's installed one, else a new one."""
         if esim_id in (None, NEW_ESIM):
             mine = esims_of(connection, user_id)
-            installed = next((it for it in mine if it.profile_state is ProfileState.INSTALLED), None)
+            usable = (it for it in mine if it.replaced_by is None and not it.wants_frozen)
+            installed = next((it for it in usable if it.profile_state is ProfileState.INSTALLED), None)
             if esim_id is None and installed is not None:
                 return installed
             return self._vacant(connection, mine) or self._orders.allocate(connection, user_id)
@@ -276,6 +279,7 @@ class SessionDownloadService:
         """
         for esim in mine:
             fresh = esim.profile_state is ProfileState.ALLOCATED and self._orders.are_delivered_as(esim)
+            fresh = fresh and esim.replaced_by is None and not esim.wants_frozen
             if fresh and live(sessions_on(connection, esim.esim_id)) is None:
                 return esim
         return None

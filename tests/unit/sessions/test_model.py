@@ -8,6 +8,7 @@ from kswifi.esim.smdp.rsp_model import RSP_SESSION_TRANSITIONS, RspSessionState
 from kswifi.payments.model import PAYMENT_TRANSITIONS, PaymentState
 from kswifi.people.model import TRANSITIONS as TRANSFER_TRANSITIONS
 from kswifi.people.model import TransferState
+from kswifi.people.move_model import MOVE_TRANSITIONS, MoveState
 from kswifi.sessions.errors import ILLEGAL_TRANSITION
 from kswifi.sessions.model import (
     CANCELLABLE_STATES,
@@ -101,6 +102,7 @@ def test_the_drawing_in_the_docs_is_the_table() -> None:
             "RspSession": (RspSessionState.AUTHENTICATED, RSP_SESSION_TRANSITIONS),
             "Payment": (PaymentState.INTENDED, PAYMENT_TRANSITIONS),
             "OctetTransfer": (TransferState.OFFERED, TRANSFER_TRANSITIONS),
+            "PhoneMove": (MoveState.WAITING, MOVE_TRANSITIONS),
         }
     )
     assert DOC.read_text() == drawn, "run `.venv/bin/python -m tests.support.state_machines`"
