@@ -5,16 +5,29 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import postgresql
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Declare the suite's own marker, and let no data directory of a test keep 64 MB."""
     os.environ.setdefault("KSWIFI_BALLAST_OCTETS", "0")
     config.addinivalue_line("markers", "counts_statements: counts what steps do, so they run once in every mode")
+    config.addinivalue_line("markers", "sqlite: about SQLite's file or its ways, and left out on PostgreSQL")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the modes of the suite."""
     parser.addoption("--steps-twice", action="store_true", help="run every step of the database twice")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests of SQLite's own file where the databases of the tests are on PostgreSQL."""
+    if not postgresql.WANTED:
+        return
+    left_out = [item for item in items if item.get_closest_marker("sqlite")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("sqlite")]
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 # Install what the tests need in addition to Python:
 # - chromium for the browser tests; Node to type-check the app (running KSWiFi needs no Node);
 # - freeDiameter, an independent Diameter node; curl for the examples; nginx as reverse proxy in front of the API;
+# - PostgreSQL, for the control plane on it;
 # - a PC/SC service with a virtual reader, and pyscard, its Python client, which is built from source.
 # If something cannot be installed, the tests that need it are skipped with a message; with CI=true that is a failure.
 set -eu
@@ -15,6 +16,7 @@ need freeDiameterd freediameterd freediameter-extensions
 need pcscd pcscd
 need vpcd-config vsmartcard-vpcd
 need nginx nginx-light
+[ -n "$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null)" ] || need initdb postgresql postgresql-contrib
 
 if ! .venv/bin/python -c 'import smartcard' 2>/dev/null; then
   need cc gcc libc6-dev

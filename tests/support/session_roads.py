@@ -8,13 +8,14 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, select
 
 from kswifi.accounts.sql import user_account
 from kswifi.bench.light_card import LightCard
 from kswifi.bootstrap.parts.provisioning.external_smdp import ExternalSmdp
 from kswifi.catalogue.model import LAGOS
 from kswifi.catalogue.service import Catalogue
+from kswifi.database.dialect import insert
 from kswifi.database.engine import Database
 from kswifi.esim.external_smdp.delivery_by_line import DeliveryByLine
 from kswifi.esim.external_smdp.progress import PeerProgress
@@ -341,8 +342,8 @@ async def _assemble(
         for user_id, email in ((ADA, "ada@example.ng"), (BOLA, "bola@example.ng")):
             connection.execute(
                 insert(user_account)
-                .prefix_with("OR IGNORE")
                 .values(user_id=user_id, email=email, password_hash="", recovery_code_hash=b"", created_at=START)
+                .on_conflict_do_nothing()
             )
 
     await database.write(change)

@@ -35,6 +35,7 @@ from kswifi.lab.demo.telling import SilentTeller
 from kswifi.lab.ports import free_ports
 from kswifi.ledger import inspect as ledger
 from kswifi.ledger.state import Balances
+from tests.support import postgresql
 
 OFFERS: Final = {"day-1mb": 1_000_000, "free-3mb": 3_000_000, "free-20mb": 20_000_000, "free-200mb": 200_000_000}
 PASSWORD: Final = "correct horse battery staple 7"
@@ -304,6 +305,8 @@ def whole_system(
         "KSWIFI_REGISTRATIONS_PER_HOUR": "10000",
         "KSWIFI_LOGINS_PER_QUARTER_HOUR": "10000",
     }
+    if postgresql.WANTED:
+        environment["KSWIFI_DATABASE_URL"] = postgresql.fresh_url(Path(environment["KSWIFI_DATA_DIR"]))
     environment |= {f"KSWIFI_{name.upper()}": str(value) for name, value in settings.items()}
     return WholeSystem(environment=environment, log_dir=folder / "log", folder=folder, alter=dict(alter or {}))
 

@@ -13,8 +13,8 @@ from kswifi.bench.gy_load.messages import imsi_of
 from kswifi.bootstrap.parts.charging import Charging
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.bootstrap.records_process import RecordsProcess
-from kswifi.data_directory.layout import Installation
-from kswifi.database.engine import Database, sqlite_url
+from kswifi.data_directory.layout import installation_of
+from kswifi.database.engine import Database
 from kswifi.database.migrate import migrate
 from kswifi.esim.lines.authentication_centre import AuthenticationCentre
 from kswifi.esim.lines.vault import VAULT_KEY_OCTETS, SubscriberVault
@@ -43,11 +43,11 @@ async def run_charging_alone(settings: Settings, subscribers: int, ready: Ready,
     """
     configure_logging(settings)
     stop = stop_event(end_of_input)
-    installation = Installation(settings.data_dir).open()
+    installation = installation_of(settings).open()
     try:
         async with AsyncExitStack() as stack:
             clock = SystemClock()
-            database = Database(sqlite_url(installation.control_database), clock)
+            database = Database(installation.database_url, clock)
             stack.push_async_callback(database.close)
             await migrate(database)
             folder = installation.ledger_dir

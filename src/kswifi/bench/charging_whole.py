@@ -30,7 +30,7 @@ from kswifi.bench.disk import fsync_ms_p50, require_disk
 from kswifi.bench.gy_load.generator import GeneratorFailedError, GyMeasured, generate
 from kswifi.bench.gy_load.messages import imsi_of
 from kswifi.data_directory.layout import Installation
-from kswifi.database.engine import Database, sqlite_url
+from kswifi.database.engine import Database
 from kswifi.database.migrate import migrate
 from kswifi.esim.lines.vault import SubscriberVault, new_subscriber_keys
 from kswifi.esim.model import ProfileState
@@ -220,7 +220,7 @@ async def seed(data: Path, subscribers: int) -> None:
     installation = Installation(data).open()
     vault = SubscriberVault(installation.subscriber_key.read_bytes())
     clock = SystemClock()
-    database = Database(sqlite_url(installation.control_database), clock)
+    database = Database(installation.database_url, clock)
     folder = installation.ledger_dir
     ledger = LedgerClient(SqliteJournal(folder), clock, snapshots=SnapshotStore(folder))
     try:

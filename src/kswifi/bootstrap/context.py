@@ -11,7 +11,7 @@ from kswifi.bootstrap.connections import limits_of
 from kswifi.bootstrap.part import Part, Supervisor
 from kswifi.data_directory.ballast import Ballast
 from kswifi.data_directory.layout import Installation
-from kswifi.database.engine import Database, sqlite_url
+from kswifi.database.engine import Database
 from kswifi.database.migrate import migrate
 from kswifi.esim.lines.vault import VAULT_KEY_OCTETS, SubscriberVault
 from kswifi.kernel.clock import Clock
@@ -104,7 +104,7 @@ async def open_context(
     )
     vault_key = installation.read_or_make(installation.subscriber_key, lambda: os.urandom(VAULT_KEY_OCTETS))
     vault = SubscriberVault(vault_key)
-    database = Database(sqlite_url(installation.control_database), clock)
+    database = Database(installation.database_url, clock)
     stack.push_async_callback(database.close)
     await migrate(database)
     await database.write(release_leases)  # we hold the directory's lock: the workers that leased them are dead

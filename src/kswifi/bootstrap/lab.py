@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from kswifi.bootstrap.parts.payments import read_sandbox_key
 from kswifi.bootstrap.process import LAB_GATEWAY, Ready, configure_logging, stop_event
-from kswifi.data_directory.layout import Installation
+from kswifi.data_directory.layout import Installation, installation_of
 from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.files import OWNER_ONLY_DIRECTORY
 from kswifi.kernel.listening import authority
@@ -58,7 +58,7 @@ def lab_config(settings: Settings) -> LabConfig:
     names = dict.fromkeys((host, origin.hostname or host, "localhost"))
     over_tls = () if settings.lan_address is None else ((settings.lan_address, settings.lan_port),)
     here = (f"http://{authority(name, settings.api_port)}" for name in (host, "localhost"))
-    installation = Installation(settings.data_dir)
+    installation = installation_of(settings)
     return LabConfig(
         data_dir=installation.lab_dir,
         diameter=(settings.diameter_bind, settings.diameter_port),

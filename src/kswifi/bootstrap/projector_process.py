@@ -16,8 +16,8 @@ from kswifi.bootstrap.child_process import ChildProcess, ReadOnlyLedger
 from kswifi.bootstrap.parts.free_data import rules_of
 from kswifi.bootstrap.process import configure_logging, stop_event
 from kswifi.data_directory.ballast import spent
-from kswifi.data_directory.layout import Installation
-from kswifi.database.engine import Database, sqlite_url
+from kswifi.data_directory.layout import installation_of
+from kswifi.database.engine import Database
 from kswifi.kernel.clock import SystemClock
 from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.storage.sqlite_journal import SqliteJournalReader
@@ -38,8 +38,8 @@ async def project_sessions(settings: Settings, end_of_input: int, output: int) -
     watched = WatchedUsers()
     stop = stop_event(end_of_input, watched.hear)
     os.set_blocking(output, False)
-    installation = Installation(settings.data_dir)
-    database = Database(sqlite_url(installation.control_database), SystemClock())
+    installation = installation_of(settings)
+    database = Database(installation.database_url, SystemClock())
     database.is_short = lambda: spent(installation.ballast, settings.ballast_octets)
     for topic, octet in _OCTET_OF.items():
         database.subscribe(topic, _writer(output, octet))

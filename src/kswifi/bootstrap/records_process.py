@@ -13,8 +13,8 @@ from kswifi.bootstrap.child_process import ChildProcess, ReadOnlyLedger
 from kswifi.bootstrap.process import configure_logging, stop_event
 from kswifi.charging_records.projector import EFFECTS_AT_ONCE, ChargingRecords
 from kswifi.data_directory.ballast import spent
-from kswifi.data_directory.layout import Installation
-from kswifi.database.engine import Database, sqlite_url
+from kswifi.data_directory.layout import installation_of
+from kswifi.database.engine import Database
 from kswifi.kernel.clock import SystemClock
 from kswifi.ledger.storage.sqlite_journal import SqliteJournalReader
 from kswifi.settings import Settings
@@ -33,8 +33,8 @@ async def make_records(settings: Settings, end_of_input: int | None) -> None:
     configure_logging(settings)
     os.nice(_NICENESS)
     stop = stop_event(end_of_input)
-    installation = Installation(settings.data_dir)
-    database = Database(sqlite_url(installation.control_database), SystemClock())
+    installation = installation_of(settings)
+    database = Database(installation.database_url, SystemClock())
     database.is_short = lambda: spent(installation.ballast, settings.ballast_octets)
     journal = SqliteJournalReader(installation.ledger_dir)
     records = ChargingRecords(

@@ -8,8 +8,8 @@ from kswifi.bootstrap.checks import check_names
 from kswifi.bootstrap.connections import limits_of
 from kswifi.bootstrap.parts.provisioning.smdp import RspOptions, SmdpPlus, make_smdp
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
-from kswifi.data_directory.layout import Installation
-from kswifi.database.engine import Database, sqlite_url
+from kswifi.data_directory.layout import installation_of
+from kswifi.database.engine import Database
 from kswifi.database.migrate import migrate
 from kswifi.esim.lines.vault import VAULT_KEY_OCTETS, SubscriberVault
 from kswifi.jobs.housekeeping import Housekeeper, outbox_chores
@@ -32,13 +32,13 @@ async def run_rsp(settings: Settings, options: RspOptions, ready: Ready, end_of_
     configure_logging(settings)
     pool = ConnectionPool(limits_of(settings, raise_descriptor_limit()))
     stop = stop_event(end_of_input)
-    installation = Installation(settings.data_dir).open()
+    installation = installation_of(settings).open()
     try:
         installation.read_or_make(installation.session_signing_key, fresh_signing_key_pem)
         vault = SubscriberVault(
             installation.read_or_make(installation.subscriber_key, lambda: os.urandom(VAULT_KEY_OCTETS))
         )
-        database = Database(sqlite_url(installation.control_database), SystemClock())
+        database = Database(installation.database_url, SystemClock())
         try:
             await migrate(database)
             smdp = make_smdp(installation, database, vault, options, settings.smdp_rules, pool)

@@ -26,7 +26,7 @@ from kswifi.bootstrap.parts.sessions import open_sessions
 from kswifi.bootstrap.parts.vouchers import open_vouchers
 from kswifi.bootstrap.parts.web.api import open_api
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
-from kswifi.data_directory.layout import Installation
+from kswifi.data_directory.layout import installation_of
 from kswifi.kernel.clock import Clock, SystemClock
 from kswifi.settings import Settings
 
@@ -75,7 +75,7 @@ async def run_server(
     if settings.hides_clients:
         _log.warning("clients_hidden_by_proxy", setting="KSWIFI_TRUSTED_PROXIES", origin=settings.origin)
     stop = stop_event(end_of_input)
-    installation = Installation(settings.data_dir).open()
+    installation = installation_of(settings).open()
     try:
         async with AsyncExitStack() as opened, AsyncExitStack() as running:
             context = await open_context(settings, installation, clock or SystemClock(), opened)

@@ -130,14 +130,16 @@ def _utc(instant: datetime | None) -> datetime | None:
 
 @asynccontextmanager
 async def _records() -> AsyncIterator["Database"]:
-    from kswifi.data_directory.layout import Installation
-    from kswifi.database.engine import Database, sqlite_url
+    from kswifi.data_directory.layout import installation_of
+    from kswifi.database.engine import Database
     from kswifi.settings import load_settings
 
-    path = Installation(load_settings().data_dir).control_database
-    if not path.exists():
-        raise NO_RECORDS_HERE(f"there is no {path}: name the data directory by KSWIFI_DATA_DIR")
-    database = Database(sqlite_url(path))
+    installation = installation_of(load_settings())
+    if not installation.has_database:
+        raise NO_RECORDS_HERE(
+            f"there is no {installation.control_database}: name the data directory by KSWIFI_DATA_DIR"
+        )
+    database = Database(installation.database_url)
     try:
         yield database
     finally:

@@ -120,10 +120,10 @@ def _ledger_dir() -> Path:
 
 
 def _installation() -> "Installation":
-    from kswifi.data_directory.layout import Installation
+    from kswifi.data_directory.layout import installation_of
     from kswifi.settings import load_settings
 
-    return Installation(load_settings().data_dir)
+    return installation_of(load_settings())
 
 
 def _keys(given: str | None) -> bytes:

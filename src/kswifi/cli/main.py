@@ -223,10 +223,17 @@ def demo(
 @app.command()
 def backup(file: Annotated[Path, typer.Argument(help="Where to write it; must not exist yet.")]) -> None:
     """Save all data that must not be lost (keys, ledger, cards) into one file, also while KSWiFi runs."""
+    from kswifi.data_directory.backup import BACKUP_REFUSED
     from kswifi.data_directory.backup import backup as make_backup
     from kswifi.settings import load_settings
 
-    octets = make_backup(load_settings().data_dir, file)
+    settings = load_settings()
+    if settings.database_url is not None:
+        raise BACKUP_REFUSED(
+            "KSWIFI_DATABASE_URL keeps accounts, sessions and books in PostgreSQL: back it up by pg_dump, "
+            "then copy the data directory while the server is stopped"
+        )
+    octets = make_backup(settings.data_dir, file)
     print(f"saved to {file} ({octets} octets). It holds every key: keep it where nobody else reads it.")
 
 

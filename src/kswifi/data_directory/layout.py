@@ -11,8 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from sqlalchemy import URL
+
+from kswifi.database.engine import sqlite_url
 from kswifi.kernel.errors import Refusal, RefusedError
 from kswifi.kernel.files import OWNER_ONLY_DIRECTORY, OWNER_ONLY_FILE, write_owner_only
+from kswifi.settings import Settings
 
 INSTALLATION_DAMAGED = Refusal(
     "installation_damaged", "A part of the data directory is missing although others depend on it."
@@ -23,11 +27,18 @@ INSTALLATION_FILE_DAMAGED = Refusal(
 INSTALLATION_BUSY = Refusal("installation_busy", "Another server works on this data directory.")
 
 
+def installation_of(settings: Settings) -> "Installation":
+    """Return the installation that the settings name."""
+    url = settings.database_url
+    return Installation(settings.data_dir, None if url is None else url.get_secret_value())
+
+
 class Installation:
     """One data directory, which one server at a time opens."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, database_url: str | None = None) -> None:
         self.data_dir = data_dir
+        self._database_url = database_url
         self.keys_dir = data_dir / "keys"
         self.session_signing_key = self.keys_dir / "session-signing.pem"
         self.subscriber_key = self.keys_dir / "subscriber-keys.bin"
@@ -49,13 +60,18 @@ class Installation:
     @property
     def parts_in_order(self) -> tuple[Path, ...]:
         """The parts that must never be lost, in the order in which the first start makes them."""
-        return (
-            self.session_signing_key,
-            self.subscriber_key,
-            self.control_database,
-            self.pki_dir,
-            self.ledger_journal,
-        )
+        control = () if self._database_url else (self.control_database,)
+        return self.session_signing_key, self.subscriber_key, *control, self.pki_dir, self.ledger_journal
+
+    @property
+    def database_url(self) -> str | URL:
+        """The URL of the control plane's database: the file control.db, unless the settings name a server."""
+        return self._database_url or sqlite_url(self.control_database)
+
+    @property
+    def has_database(self) -> bool:
+        """Whether the file control.db exists, or the settings name a database server."""
+        return self._database_url is not None or self.control_database.is_file()
 
     def open(self) -> Self:
         """Make the folders, take the lock and check that no part is missing.

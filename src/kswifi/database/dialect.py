@@ -1,20 +1,19 @@
-"""Everything specific to SQLite: connections, upserts, partial indexes and error messages.
+"""What differs between SQLite and PostgreSQL, behind one set of names: statements, transactions and errors.
 
-All other SQL in the product also runs on PostgreSQL. A second database needs a second version of this module and of
-the migrations, and no change in any capability.
+Capabilities write SQLAlchemy that runs on both. Where the two need different words, the words are here. Connections
+and transactions of each are in ``sqlite`` and ``postgresql``.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from sqlalchemy import URL, Connection, Engine, Index, create_engine, event, text
-from sqlalchemy.dialects.sqlite import insert as insert  # noqa: PLC0414 - passed on: it has ON CONFLICT
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, Engine, Index, text
+from sqlalchemy.dialects.postgresql import insert as insert  # noqa: PLC0414 - passed on: it has ON CONFLICT
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from kswifi.database.errors import UnsupportedDatabaseError
+from kswifi.database import postgresql, sqlite
 from kswifi.kernel.disk_faults import DiskFault, fault_of
 
 COUNTED_UP: Final[dict[str, Any]] = {"sqlite_autoincrement": True}
@@ -23,68 +22,40 @@ COUNTED_UP: Final[dict[str, Any]] = {"sqlite_autoincrement": True}
 ONE_TREE: Final[dict[str, Any]] = {"sqlite_with_rowid": False}
 """Table options: rows are stored in the tree of their primary key."""
 
-LOG_OCTETS_KEPT: Final = 16 * 1024 * 1024
-"""SQLite cuts a write-ahead log back to this size when it next restarts it; without a limit it keeps its peak."""
 
-_DAMAGE: Final = ("malformed", "not a database", "disk image", "corrupt")
+class DatabaseServer(Protocol):
+    """Where the control plane is kept: a file of SQLite, or a database of a PostgreSQL server."""
+
+    url: URL
+    """What SQLAlchemy connects to."""
+
+    name: str
+    """For messages: the path, or the URL without its password."""
+
+    restore_hint: str
+    """What to do about damage."""
+
+    reads_on_loop: bool
+
+    def open_engine(self, *, read_only: bool, busy_seconds: float, connections: int) -> Engine:
+        """Return an engine that begins its transactions explicitly; ``busy_seconds`` is how long BEGIN waits."""
 
 
-def sqlite_url(path: Path) -> URL:
-    """Return the URL of a database file, with any character in its path."""
-    return URL.create("sqlite", database=str(path))
-
-
-def file_of(url: str | URL) -> Path:
-    """Return the file of a database URL.
+def server_of(url: str | URL) -> DatabaseServer:
+    """Return the server of a database URL.
 
     Raises:
-        UnsupportedDatabaseError: the URL names another kind of database, or a database without a file.
+        UnsupportedDatabaseError: the URL names another kind of database, or the driver is missing.
     """
     parsed = make_url(url)
-    if parsed.drivername != "sqlite" or parsed.database in (None, "", ":memory:"):
-        raise UnsupportedDatabaseError(
-            f"KSWiFi runs on sqlite:///FILE, not on {parsed.drivername}", dialect=parsed.drivername
-        )
-    return Path(str(parsed.database))
+    if parsed.get_backend_name() == "postgresql":
+        return postgresql.PostgresqlServer(parsed)
+    return sqlite.SqliteServer(sqlite.file_of(parsed))
 
 
-def open_engine(path: Path, *, read_only: bool, busy_seconds: float, connections: int) -> Engine:
-    """Return an engine that begins its transactions explicitly, with connections that any thread may use.
-
-    ``busy_seconds`` is how long BEGIN waits for another process that writes. ``read_only`` connections cannot
-    write.
-    """
-    engine = create_engine(
-        sqlite_url(path),
-        pool_size=connections,
-        max_overflow=0,
-        # With isolation_level None, sqlite3 begins no transaction itself. The begin event below does, so that DDL
-        # is transactional too.
-        connect_args={"timeout": busy_seconds, "isolation_level": None, "check_same_thread": False},
-    )
-    _prepare(engine, read_only=read_only)
-    return engine
-
-
-def _prepare(engine: Engine, *, read_only: bool) -> None:
-    begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
-
-    @event.listens_for(engine, "connect")
-    def prepare(dbapi_connection: Any, _record: object) -> None:
-        cursor = dbapi_connection.cursor()
-        for pragma in (
-            "journal_mode = WAL",
-            f"journal_size_limit = {LOG_OCTETS_KEPT}",
-            "synchronous = FULL",  # what was committed stays, also through a loss of power
-            "foreign_keys = ON",
-            f"query_only = {'ON' if read_only else 'OFF'}",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+def is_postgresql(connection: Connection) -> bool:
+    """Return whether the connection leads to PostgreSQL."""
+    return connection.dialect.name == "postgresql"
 
 
 @contextmanager
@@ -92,25 +63,20 @@ def savepoint(connection: Connection) -> Iterator[None]:
     """Undo the writes inside this context if it raises, and nothing else of the transaction.
 
     The driver sets the savepoint, because SQLAlchemy builds a new statement for each, which costs as much as a
-    short step. If SQLite itself has rolled back the whole transaction (for example when the disk is full), nothing
-    is left to undo; ``is_open`` returns False then.
+    short step.
     """
-    driver: Any = connection.connection.driver_connection
-    driver.execute("SAVEPOINT step")
-    try:
+    engine = postgresql if is_postgresql(connection) else sqlite
+    with engine.savepoint(connection.connection.driver_connection):
         yield
-    except BaseException:
-        if driver.in_transaction:
-            driver.execute("ROLLBACK TO step")
-            driver.execute("RELEASE step")
-        raise
-    driver.execute("RELEASE step")
 
 
 def is_open(connection: Connection) -> bool:
-    """Return whether the transaction still exists, that is, SQLite has not rolled it back itself."""
-    driver: Any = connection.connection.driver_connection
-    return bool(driver.in_transaction)
+    """Return whether the transaction still exists, that is, the database has not rolled it back itself."""
+    if connection.invalidated:
+        return False
+    engine = postgresql if is_postgresql(connection) else sqlite
+    open_: bool = engine.is_open(connection.connection.driver_connection)
+    return open_
 
 
 @contextmanager
@@ -124,37 +90,52 @@ def transaction(connection: Connection) -> Iterator[None]:
         with connection.begin():
             yield
     except BaseException:
-        driver: Any = connection.connection.driver_connection
-        if driver.in_transaction:
-            driver.rollback()
+        if not connection.invalidated:
+            driver: Any = connection.connection.driver_connection
+            if is_postgresql(connection):
+                postgresql.end_failed(connection, driver)
+            elif driver.in_transaction:
+                driver.rollback()
         raise
 
 
 def is_locked(error: BaseException) -> bool:
     """Return whether an error means that another connection locks the database."""
-    return isinstance(error, OperationalError) and "locked" in str(error.orig).lower()
+    return isinstance(error, OperationalError) and (sqlite.is_locked(error) or postgresql.is_locked(error))
 
 
-def disk_fault_in(error: DatabaseError, path: Path) -> DiskFault | None:
+def can_run_again(error: BaseException) -> bool:
+    """Return whether an error before COMMIT left nothing behind and may not come again: a lost connection."""
+    return postgresql.can_run_again(error) if _from_postgresql(error) else False
+
+
+def is_lost(error: BaseException) -> bool:
+    """Return whether an error means that the connection to the database was lost."""
+    return postgresql.is_lost(error) if _from_postgresql(error) else False
+
+
+def disk_fault_in(error: DatabaseError, url: URL) -> DiskFault | None:
     """Return the fault of the database's disk that an error means; None if it means none."""
-    return None if error.orig is None else fault_of(error.orig, path.parent)
+    if error.orig is None:
+        return None
+    if _from_postgresql(error):
+        return DiskFault.FULL if postgresql.is_full(error) else None
+    return fault_of(error.orig, sqlite.file_of(url).parent)
 
 
 def damage_in(error: DatabaseError) -> str | None:
-    """Return the database's message if an error means that its file is damaged; else None."""
-    words = str(error.orig).lower()
-    return words if any(word in words for word in _DAMAGE) else None
+    """Return the database's message if an error means that its files are damaged; else None."""
+    return postgresql.damage_in(error) if _from_postgresql(error) else sqlite.damage_in(error)
 
 
-def damage_found(connection: Connection) -> str | None:
-    """Return the findings of a quick check of the whole file; None if it is sound."""
-    findings = connection.execute(text("PRAGMA quick_check(10)")).scalars().all()
-    return None if findings == ["ok"] else "; ".join(str(finding) for finding in findings)
+def fault_found(connection: Connection) -> str | None:
+    """Return why the database cannot be used: damage, or properties that KSWiFi cannot work with; else None."""
+    return postgresql.fault_found(connection) if is_postgresql(connection) else sqlite.fault_found(connection)
 
 
 def trigger_names(connection: Connection) -> set[str]:
     """Return the names of the database's triggers."""
-    return set(connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'trigger'")).scalars())
+    return postgresql.trigger_names(connection) if is_postgresql(connection) else sqlite.trigger_names(connection)
 
 
 def partial_index(*columns: str, where: str) -> Index:
@@ -182,8 +163,9 @@ def upsert_rows(
     For a row whose ``key`` exists, the columns ``replace`` are replaced and the columns ``add`` are added to.
     """
     changes = [f"{it} = excluded.{it}" for it in replace] + [f"{it} = {table}.{it} + excluded.{it}" for it in add]
+    marks = ", ".join(_mark(connection) * len(columns))
     connection.exec_driver_sql(
-        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "  # noqa: S608 - our own names alone
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) "  # noqa: S608 - our own names alone
         f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {', '.join(changes)}",
         list(rows),
     )
@@ -193,15 +175,27 @@ def update_rows(
     connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], *, key: str
 ) -> None:
     """Set columns of many rows as the driver takes them, without column types; each row ends with its key."""
-    changes = ", ".join(f"{it} = ?" for it in columns)
-    connection.exec_driver_sql(f"UPDATE {table} SET {changes} WHERE {key} = ?", list(rows))  # noqa: S608 - our own names alone
+    (mark,) = _mark(connection)
+    changes = ", ".join(f"{it} = {mark}" for it in columns)
+    connection.exec_driver_sql(f"UPDATE {table} SET {changes} WHERE {key} = {mark}", list(rows))  # noqa: S608 - our own names alone
 
 
 def select_rows(
     connection: Connection, table: str, columns: Sequence[str], *, key: str, among: Sequence[Any]
 ) -> Iterator[tuple[Any, ...]]:
     """Yield rows directly from the driver, without column types: those whose ``key`` is ``among`` these values."""
-    marks = ", ".join("?" * len(among))
+    if not among:
+        return
+    marks = ", ".join(_mark(connection) * len(among))
     query = f"SELECT {', '.join(columns)} FROM {table} WHERE {key} IN ({marks})"  # noqa: S608 - our own names alone
     for row in connection.exec_driver_sql(query, tuple(among)):
         yield tuple(row)
+
+
+def _mark(connection: Connection) -> tuple[str]:
+    """Return the driver's placeholder of one value."""
+    return ("%s",) if is_postgresql(connection) else ("?",)
+
+
+def _from_postgresql(error: BaseException) -> bool:
+    return type(getattr(error, "orig", None)).__module__.startswith("psycopg")

@@ -1,9 +1,9 @@
 """The control plane's database: steps that read or write, and notification of waiters about commits.
 
 A step is a plain function of a connection. ``write`` and ``read`` are the only way from asynchronous code to the
-database. SQLite has one writer. Its busy handler polls and is not fair, so all writing steps of this process queue
-for one connection; against other processes there are BEGIN IMMEDIATE and a busy time-out. Readers have connections
-of their own that cannot write.
+database. There is one writer at a time. All writing steps of this process queue for one connection; against other
+processes there are BEGIN IMMEDIATE with a busy time-out on SQLite (its busy handler polls and is not fair), and an
+advisory lock on PostgreSQL. Readers have connections of their own that cannot write.
 
 Rules of a step:
 
@@ -15,7 +15,6 @@ Rules of a step:
 - It handles an expected conflict with ON CONFLICT, or inside a savepoint.
 """
 
-import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -26,8 +25,7 @@ from typing import Final, TypeVar
 from sqlalchemy import URL, Connection, MetaData
 from sqlalchemy.exc import DatabaseError
 
-from kswifi.database.dialect import damage_found, damage_in, disk_fault_in, file_of, is_locked, open_engine
-from kswifi.database.dialect import sqlite_url as sqlite_url  # noqa: PLC0414 - passed on
+from kswifi.database.dialect import damage_in, disk_fault_in, fault_found, is_locked, server_of
 from kswifi.database.errors import (
     DatabaseBusyError,
     DatabaseDamagedError,
@@ -35,6 +33,7 @@ from kswifi.database.errors import (
     DatabaseFullError,
 )
 from kswifi.database.reader import THREADS, Readers
+from kswifi.database.sqlite import sqlite_url as sqlite_url  # noqa: PLC0414 - passed on
 from kswifi.database.writer import AFTER_COMMIT, INSTANT, TOPICS, Writer
 from kswifi.database.writer import Step as Step  # noqa: PLC0414 - passed on
 from kswifi.kernel.clock import Clock, SystemClock
@@ -105,8 +104,8 @@ def after_commit(connection: Connection, call: Callable[[], object]) -> None:
 class Database:
     """The control plane's database.
 
-    ``url`` is an SQLAlchemy URL of the dialect sqlite with a file (see ``sqlite_url``). A missing file is created,
-    readable by its owner only. Close the database on the loop that used it.
+    ``url`` names a file of SQLite (see ``sqlite_url``), which is created if it is missing, or a database of a
+    PostgreSQL server (``postgresql://USER@HOST/NAME``). Close the database on the loop that used it.
 
     Attributes:
         is_short: whether the disk is so nearly full that only the ledger may write; writes are refused then.
@@ -119,17 +118,20 @@ class Database:
     """
 
     def __init__(self, url: str | URL, clock: Clock | None = None) -> None:
-        self.path = file_of(url)
         self.clock: Clock = clock or SystemClock()
+        self._server = server = server_of(url)
+        self.name = server.name
+        self.url = server.url
         self.is_short: Callable[[], bool] = lambda: False
         self.out_of_space: Callable[[], None] = lambda: None
         self.fatal: Callable[[BaseException], None] = lambda _error: None
-        self._make_owner_only()
-        writing = open_engine(self.path, read_only=False, busy_seconds=BUSY_SECONDS, connections=1)
-        reading = open_engine(self.path, read_only=True, busy_seconds=BUSY_SECONDS, connections=THREADS)
-        at_once = open_engine(self.path, read_only=True, busy_seconds=0, connections=1)
+        writing = server.open_engine(read_only=False, busy_seconds=BUSY_SECONDS, connections=1)
+        reading = server.open_engine(read_only=True, busy_seconds=BUSY_SECONDS, connections=THREADS)
+        on_loop = (
+            server.open_engine(read_only=True, busy_seconds=0, connections=1) if server.reads_on_loop else None
+        )
         self._writer = Writer(writing, self.clock, self._tell)
-        self._readers = Readers(reading, at_once, self.clock)
+        self._readers = Readers(reading, on_loop, self.clock)
         self._subscribers: defaultdict[str, set[Callable[[], None]]] = defaultdict(set)
 
     async def write(self, step: Step[_T], *, alone: bool = False, wait_seconds: float | None = None) -> _T:
@@ -197,12 +199,13 @@ class Database:
         self._tell(topics)
 
     async def check(self) -> None:
-        """Refuse a damaged file. Call it at start, before anything is read.
+        """Refuse a database that is damaged or cannot be used. Call it at start, before anything is read.
 
         Raises:
-            DatabaseDamagedError: PRAGMA quick_check reported a fault, or the file is not a database.
+            DatabaseDamagedError: SQLite's quick_check reported a fault, the file is not a database, or the
+                PostgreSQL database has another encoding or collation than is needed.
         """
-        finding = await self.read(damage_found)
+        finding = await self.read(fault_found)
         if finding is not None:
             raise self._damaged(finding)
 
@@ -215,11 +218,6 @@ class Database:
         for topic in topics:
             for wake in tuple(self._subscribers.get(topic, ())):
                 wake()
-
-    def _make_owner_only(self) -> None:
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        os.fchmod(handle, 0o600)  # SQLite gives the -wal and -shm files the mode of this one
-        os.close(handle)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -234,18 +232,18 @@ class Database:
 
     def _disk_error(self, error: DatabaseError, *, wrote: bool) -> KswifiError | None:
         """Return our error for a full, broken or read-only disk, after the hooks were called; else None."""
-        fault = disk_fault_in(error, self.path)
+        fault = disk_fault_in(error, self.url)
         if fault is None or damage_in(error) is not None:
             return None
         if fault is DiskFault.FULL:
             self.out_of_space()
             return self._full()
         words = (
-            f"the file system of {self.path} is read-only. Make it writable, then start again"
+            f"the file system of {self.name} is read-only. Make it writable, then start again"
             if fault is DiskFault.READ_ONLY
-            else f"the disk of {self.path} failed ({error.orig}). Check the disk, then start again"
+            else f"the disk of {self.name} failed ({error.orig}). Check the disk, then start again"
         )
-        failed = DatabaseDiskError(words, path=str(self.path))
+        failed = DatabaseDiskError(words, path=self.name)
         if wrote:
             self.fatal(failed)
         return failed
@@ -257,8 +255,7 @@ class Database:
 
     def _damaged(self, finding: str) -> DatabaseDamagedError:
         return DatabaseDamagedError(
-            f"the database {self.path} is damaged ({finding}). It was left as it is: "
-            "bring it back with `kswifi restore FILE`.",
-            path=str(self.path),
+            f"the database {self.name} cannot be used ({finding}). {self._server.restore_hint}",
+            path=self.name,
             finding=finding,
         )

@@ -15,6 +15,12 @@ class DatabaseBusyError(KswifiError):
     code = "database_busy"
 
 
+class CommitUnknownError(KswifiError):
+    """The connection was lost while a transaction was committed: it may have been written, or not."""
+
+    code = "commit_unknown"
+
+
 class DatabaseFullError(DatabaseBusyError):
     """The disk is full, or nearly so; nothing was written, and it can be tried again once there is room."""
 

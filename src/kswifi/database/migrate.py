@@ -21,7 +21,7 @@ async def migrate(database: Database) -> None:
         DatabaseNewerError: the database has a revision that this version does not know.
         DatabaseDamagedError, DatabaseBusyError: as every transaction.
     """
-    await database.write(lambda connection: _upgrade(connection, str(database.path)), alone=True)
+    await database.write(lambda connection: _upgrade(connection, database.name), alone=True)
 
 
 def _upgrade(connection: Connection, path: str) -> None:

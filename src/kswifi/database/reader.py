@@ -6,16 +6,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from threading import local
-from time import monotonic, perf_counter, thread_time
+from time import monotonic, perf_counter, sleep, thread_time
 from types import CodeType
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
-from kswifi.database.dialect import is_locked, transaction
+from kswifi.database.dialect import can_run_again, is_locked, transaction
 from kswifi.database.errors import DatabaseBusyError
-from kswifi.database.writer import INSTANT, Step
+from kswifi.database.writer import INSTANT, PAUSE_SECONDS, Step
 from kswifi.kernel.clock import Clock
 
 THREADS: Final = 4
@@ -31,16 +31,16 @@ _T = TypeVar("_T")
 
 
 class Readers:
-    """Runs reading steps on a few threads, or on the loop itself if a step is known to be quick.
+    """Runs reading steps on a few threads, or on the loop itself if a step is quick and waits for no network.
 
     Handing a step to a thread costs more than a quick step takes, and a step's Python code delays the loop from a
     thread as well. Steps are identified by their code object. The first run of each is on a thread, and is
     measured.
     """
 
-    def __init__(self, threads_engine: Engine, loop_engine: Engine, clock: Clock) -> None:
+    def __init__(self, threads_engine: Engine, loop_engine: Engine | None, clock: Clock) -> None:
         self._threads_engine = threads_engine
-        self._loop_engine = loop_engine  # does not wait for a lock
+        self._loop_engine = loop_engine  # does not wait for a lock; None: no step runs on the loop
         self._clock = clock
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="database-reader")
         self._of_thread = local()
@@ -75,7 +75,7 @@ class Readers:
             )
         finally:
             self._waiting -= 1
-        if code is not None and seconds <= QUICK_SECONDS:
+        if self._loop_engine is not None and code is not None and seconds <= QUICK_SECONDS:
             self._quick.add(code)
         return result
 
@@ -85,9 +85,11 @@ class Readers:
         for connection in self._opened:
             connection.close()
         self._threads_engine.dispose()
-        self._loop_engine.dispose()
+        if self._loop_engine is not None:
+            self._loop_engine.dispose()
 
     def _run_on_loop(self, step: Step[_T]) -> _T:
+        assert self._loop_engine is not None  # noqa: S101 - else no step is quick
         if self._of_loop is None:
             self._of_loop = self._open(self._loop_engine)
         return _run(self._of_loop, step, self._clock.now())
@@ -96,12 +98,29 @@ class Readers:
         """Run a step; return its result and its CPU time."""
         if monotonic() > give_up_at:
             raise DatabaseBusyError("the database is busy, try again")
+        while True:
+            began = thread_time()
+            try:
+                return context.run(self._read, step), thread_time() - began
+            except DBAPIError as error:
+                # A server was restarted, or a standby took over: a step that reads can always run again.
+                if not can_run_again(error) or monotonic() + PAUSE_SECONDS > give_up_at:
+                    raise
+                sleep(PAUSE_SECONDS)
+
+    def _read(self, step: Step[_T]) -> _T:
+        """Run a step on this thread's connection; give the connection up if it was lost."""
         connection: Connection | None = getattr(self._of_thread, "connection", None)
         if connection is None:
             connection = self._of_thread.connection = self._open(self._threads_engine)
-        began = thread_time()
-        result = context.run(_run, connection, step, self._clock.now())
-        return result, thread_time() - began
+        try:
+            return _run(connection, step, self._clock.now())
+        except DBAPIError as error:
+            if can_run_again(error):
+                self._of_thread.connection = None
+                self._opened.remove(connection)
+                connection.close()
+            raise
 
     def _open(self, engine: Engine) -> Connection:
         connection = engine.connect()

@@ -14,18 +14,24 @@ from dataclasses import dataclass, field
 from functools import partial
 from math import ceil
 from threading import Lock
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
 
-from kswifi.database.dialect import is_locked, is_open, savepoint, transaction
-from kswifi.database.errors import DatabaseBusyError
+from kswifi.database.dialect import can_run_again, is_locked, is_lost, is_open, savepoint, transaction
+from kswifi.database.errors import CommitUnknownError, DatabaseBusyError
 from kswifi.database.wait_estimate import WaitEstimate
 from kswifi.kernel.clock import Clock
 
 WAITING_LIMIT: Final = 1024
 STEPS_LIMIT: Final = 64
+RUNS_LIMIT: Final = 5
+"""How often a transaction is begun again whose connection was lost before its COMMIT."""
+
+PAUSE_SECONDS: Final = 0.2
+"""How long the thread waits before it begins such a transaction again."""
+
 TRANSACTION_SECONDS: Final = 0.02
 """The age at which a shared transaction takes no further step."""
 
@@ -54,6 +60,13 @@ class _Entry:
     ended: bool = False
     result: Any = None
     error: BaseException | None = None
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """How far one transaction came."""
+
+    committing: bool = False
 
 
 class Writer:
@@ -180,21 +193,28 @@ class Writer:
         self._begin_next()
 
     def _transact(self, left: deque[_Entry], instant: object) -> set[str]:
-        """Run steps from ``left`` in one transaction; return the topics that they announced. Runs on the thread."""
+        """Run steps from ``left`` in one transaction; return the topics that they announced. Runs on the thread.
+
+        A transaction whose connection is lost before its COMMIT is begun again, because it wrote nothing. If the
+        connection is lost during COMMIT, nobody knows what was written: the callers get CommitUnknownError, and
+        find out by their own keys (a repeated Idempotency-Key, the key of an outbox entry).
+        """
         ran: list[_Entry] = []
         try:
-            if self._connection is None:
-                self._connection = self._engine.connect()
-            connection = self._connection
-            connection.info[INSTANT] = instant
-            with transaction(connection):
-                close_at = monotonic() + TRANSACTION_SECONDS
-                shared = len(left) > 1
-                while left and (not ran or monotonic() < close_at):
-                    entry = left.popleft()
-                    if self._begins(entry):
-                        ran.append(entry)
-                        self._run(connection, entry, shared=shared)
+            for runs_left in reversed(range(RUNS_LIMIT)):
+                attempt = _Attempt()
+                try:
+                    self._attempt(attempt, left, ran, instant)
+                except BaseException as error:
+                    if attempt.committing and is_lost(error):
+                        raise CommitUnknownError(
+                            "the connection to the database was lost at the last moment; it is not known whether "
+                            "the change was made. Repeat the request with the same Idempotency-Key"
+                        ) from error
+                    if not runs_left or not can_run_again(error) or not self._prepare_again(ran, left):
+                        raise
+                else:
+                    break
         except BaseException as error:  # noqa: BLE001 - every caller gets the error
             if not ran:  # the transaction did not begin: another process writes
                 ran.extend(left)
@@ -204,6 +224,38 @@ class Writer:
                 entry.error = entry.error or error
             return set()
         return {topic for entry in ran if entry.error is None for topic in entry.topics}
+
+    def _attempt(self, attempt: "_Attempt", left: deque[_Entry], ran: list[_Entry], instant: object) -> None:
+        """Run one transaction: the steps of ``ran`` if it is a repetition, else steps from ``left``."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        connection = self._connection
+        again = tuple(ran)
+        with transaction(connection):
+            connection.info[INSTANT] = instant
+            close_at = monotonic() + TRANSACTION_SECONDS
+            shared = len(again) + len(left) > 1
+            for entry in again:
+                self._run(connection, entry, shared=shared)
+            while left and not again and (not ran or monotonic() < close_at):
+                entry = left.popleft()
+                if self._begins(entry):
+                    ran.append(entry)
+                    self._run(connection, entry, shared=shared)
+            attempt.committing = True
+
+    def _prepare_again(self, ran: list[_Entry], left: deque[_Entry]) -> bool:
+        """Forget what the steps of a lost transaction noted; return False once their time is over."""
+        waiting = ran or left
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        for entry in ran:
+            entry.error = entry.result = None
+            entry.topics.clear()
+            entry.after_commit.clear()
+        sleep(PAUSE_SECONDS)
+        return bool(waiting) and monotonic() < min(entry.give_up_at for entry in waiting)
 
     def _run(self, connection: Connection, entry: _Entry, *, shared: bool) -> None:
         """Run one step; in a shared transaction, undo only this step if it fails. Runs on the thread."""

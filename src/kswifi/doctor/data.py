@@ -12,7 +12,7 @@ from sqlalchemy import Connection, func, select
 from kswifi.bootstrap.parts.free_data import rules_of
 from kswifi.data_directory.backup_record import read_backup_record
 from kswifi.data_directory.layout import Installation
-from kswifi.database.engine import Database, sqlite_url
+from kswifi.database.engine import Database
 from kswifi.doctor.model import Finding, Verdict, above, below
 from kswifi.free_data.figures import FreeDataFigures, read_figures
 from kswifi.free_data.unlimited_cost_warnings import left_open
@@ -39,7 +39,7 @@ _MOST_CERTIFICATE_FILES: Final = 2_000
 def check_parts(installation: Installation) -> Finding:
     """Check that no part of the data directory is lost."""
     folder = installation.data_dir
-    if not installation.control_database.exists():
+    if not installation.has_database:
         return Finding("data", Verdict.WARNING, f"{folder} holds no data yet: the server has not started here")
     try:
         installation.check()
@@ -62,7 +62,7 @@ def check_backup(data_dir: Path, now: datetime) -> Finding:
 
 async def check_database(settings: Settings, installation: Installation, clock: Clock) -> list[Finding]:
     """Check the jobs and the budgets in the control database. It is not changed, and a server may use it."""
-    if not installation.control_database.exists():
+    if not installation.has_database:
         return []
     rules = rules_of(settings)
 
@@ -78,7 +78,7 @@ async def check_database(settings: Settings, installation: Installation, clock: 
         )
         return counts, oldest, read_figures(connection, clock.now(), rules)
 
-    database = Database(sqlite_url(installation.control_database), clock)
+    database = Database(installation.database_url, clock)
     try:
         counts, oldest, figures = await database.read(look)
     except (KswifiError, sqlite3.Error) as error:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from kswifi.data_directory.layout import Installation
+from kswifi.data_directory.layout import Installation, installation_of
 from kswifi.doctor.data import check_backup, check_certificates, check_database, check_parts
 from kswifi.doctor.machine import check_disk, check_fsync, check_versions
 from kswifi.doctor.model import Finding, Verdict, exit_status
@@ -19,7 +19,7 @@ async def examine(settings: Settings, clock: Clock) -> list[Finding]:
 
     Where the data directory does not exist, only the checks that need none are run.
     """
-    installation, now = Installation(settings.data_dir), clock.now()
+    installation, now = installation_of(settings), clock.now()
     server = look_at_server(settings)
     found = [check_versions(), check_server(server, settings), check_parts_or_absence(installation)]
     if settings.data_dir.is_dir():
@@ -29,7 +29,7 @@ async def examine(settings: Settings, clock: Clock) -> list[Finding]:
     found += [
         check_certificates(settings, installation, now),
         check_peers(server, settings),
-        check_providers(settings),
+        check_providers(settings, now),
     ]
     return found
 

@@ -1,6 +1,7 @@
 """Check the running server through its monitoring port, and the providers that the settings name."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 import httpx2
@@ -66,14 +67,22 @@ def check_peers(server: RunningServer | None, settings: Settings) -> Finding:
     return Finding("peers", verdict, f"{peers} Diameter peers ({settings.mode}); {refused} connections refused")
 
 
-def check_providers(settings: Settings) -> Finding:
-    """Name the providers of payments and codes as they are set; no provider is called."""
+def check_providers(settings: Settings, now: datetime) -> Finding:
+    """Name the providers of payments, codes and data as they are set; no provider is called.
+
+    Exchange rates that are more than a day old at ``now`` are a warning.
+    """
+    is_old = settings.exchange_rates().is_old(now.astimezone(settings.zone).date())
     payments = settings.payment_gateway_name or "none"
     is_rehearsal = settings.payments_rehearsal and payments != "none"
     words = (
         f"payments: {payments}{' (rehearsal: no money moves)' if is_rehearsal else ''}, "
         f"text messages: {settings.sms_provider}, e-mail: {settings.email_provider}; "
-        "`kswifi payments check` calls the gateway"
+        f"data: {', '.join(settings.data_providers) or 'none'}; "
+        "`kswifi payments check` calls the gateway, `kswifi providers check` the data providers"
     )
+    if is_old:
+        words += f"; KSWIFI_FX_RATES are of {settings.fx_rates_on}: set today's"
+        return Finding("providers", Verdict.WARNING, words)
     is_whole = settings.mode == "embedded" or (payments != "none" and not is_rehearsal)
     return Finding("providers", Verdict.OK if is_whole else Verdict.WARNING, words)

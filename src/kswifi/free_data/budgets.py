@@ -8,7 +8,7 @@ when it ends.
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, case, func, select, update
 from sqlalchemy.engine import Row
 
 from kswifi.database.dialect import insert
@@ -251,7 +251,7 @@ def _count_day(connection: Connection, budget_id: str | None, day: str, kobo: in
         # A return is normally counted on the day of its order. Only a network's refund of an earlier tranche
         # belongs to a day that is no longer stored; it is counted on this day, down to zero.
         place = (_d.day == day, _d.budget_id == (budget_id or NO_BUDGET))
-        less = func.max(_d.committed_kobo + kobo, 0)
+        less = case((_d.committed_kobo + kobo > 0, _d.committed_kobo + kobo), else_=0)
         connection.execute(update(free_budget_day).where(*place).values(committed_kobo=less))
         return
     connection.execute(

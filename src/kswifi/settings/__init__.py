@@ -73,6 +73,13 @@ class Settings(
 
     # Where and how it runs
     data_dir: Annotated[Path, Field(description="Databases, keys, and the lab's own folder.")] = Path("var")
+    database_url: Annotated[
+        SecretStr | None,
+        Field(
+            description="The control plane's database: postgresql://USER:PASSWORD@HOST/NAME. Without it, a file of "
+            "SQLite in the data directory."
+        ),
+    ] = None
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="What is logged.")] = (
         "info"
     )

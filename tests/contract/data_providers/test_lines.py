@@ -77,6 +77,8 @@ async def test_usage_is_in_octets_and_as_old_as_it_says(name: str) -> None:
         assert after.total_octets is not None
         assert after.remaining_octets == after.total_octets - 123_456_789
         assert used_at <= after.as_of <= there.clock.now()
+        if name == "esim_access":  # it tells the instant of a counter; eSIM Go does not
+            assert after.as_of == used_at
         assert (after.line_ref, after.state) == (line.provider_ref, BundleState.ACTIVE)
         assert (after.bundle_ref, after.total_octets) == (before.bundle_ref, before.total_octets)
 

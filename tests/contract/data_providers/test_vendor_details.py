@@ -13,8 +13,10 @@ import pytest
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from kswifi.lab.rehearsal.providers.faults import Call, Wrong
 from kswifi.providers.data.esim_access import DOCUMENTED_SENDERS, EsimAccess, signature
 from kswifi.providers.data.esim_go import EsimGo
+from kswifi.providers.data.provider_http import read_json
 from kswifi.providers.data.registry import (
     PROVIDERS,
     ProviderOptions,
@@ -66,6 +68,7 @@ async def test_vtpass_references_begin_with_the_day_in_lagos() -> None:
         assert there.provider.reference(late, "A" * 20) == "202612010030" + "A" * 20
         intent = there.intent()
         there.clock.advance(timedelta(hours=20))
+        there.fault(Wrong.BROKEN, Call.ORDER)  # if it were sent, it would be unknown
         found = await there.provider.order(intent)
         assert isinstance(found, Refused)
         assert found.kind is RefusalKind.REFERENCE_STALE
@@ -268,6 +271,13 @@ def test_installations_have_the_form_of_an_activation_code() -> None:
     assert (found.smdp_address, found.activation_code) == ("smdp.example.com", "LPA:1$smdp.example.com$MATCH-001")
     for address, token in (("", "M"), ("a$b", "M"), ("a", "M$x"), ("a", ""), (None, "M"), ("a/b", "M"), (7, "M")):
         assert installation(address, token) is None
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"a":NaN}', b"[Infinity]", b"-Infinity", b'"\\ud800"', b'"\\u0000"', b"[" * 10**5]
+)
+def test_what_python_reads_and_json_does_not_allow_is_no_json(body: bytes) -> None:
+    assert read_json(body) is None
 
 
 def test_single_values() -> None:

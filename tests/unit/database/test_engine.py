@@ -8,12 +8,14 @@ import pytest
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, text
 from sqlalchemy.exc import IntegrityError, OperationalError, StatementError
 
-from kswifi.database.dialect import LOG_OCTETS_KEPT
 from kswifi.database.engine import Database, announce, sqlite_url, transaction_instant
 from kswifi.database.errors import DatabaseDamagedError, UnsupportedDatabaseError
+from kswifi.database.sqlite import LOG_OCTETS_KEPT
 from kswifi.database.types import ExactInteger, UtcDateTime
 from tests.support.databases import START, open_database
 from tests.support.directories import ODD_DIRECTORIES
+
+pytestmark = pytest.mark.sqlite  # tests/contract/test_databases.py has what holds for both
 
 SCRATCH = MetaData()
 reading_table = Table(

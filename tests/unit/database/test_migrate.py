@@ -14,6 +14,8 @@ from kswifi.database.errors import DatabaseNewerError
 from kswifi.database.migrate import migrate
 from tests.support.databases import open_database
 
+pytestmark = pytest.mark.sqlite  # tests/contract/test_databases.py has what holds for both
+
 
 def _import_every_table() -> None:
     for module in pkgutil.walk_packages(kswifi.__path__, "kswifi."):

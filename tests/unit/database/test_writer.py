@@ -18,6 +18,8 @@ from kswifi.database.engine import Database, announce, transaction_instant
 from kswifi.database.errors import DatabaseBusyError
 from tests.support.databases import START, open_database
 
+pytestmark = pytest.mark.sqlite  # tests/contract/test_databases.py has what holds for both
+
 SCRATCH = MetaData()
 number = Table("number", SCRATCH, Column("value", Integer, primary_key=True))
 

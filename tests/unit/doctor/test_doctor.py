@@ -163,10 +163,19 @@ def test_the_running_server_is_read_from_its_metrics() -> None:
 def test_a_rehearsal_gateway_in_production_is_reported() -> None:
     given = {"paystack_secret_key": "sk_test_0123456789", "payments_email": "a@example.ng"}
     rehearsal = load_settings(mode="own-core", payments_rehearsal=True, **given)
-    assert "no money moves" in check_providers(rehearsal).words
-    assert check_providers(rehearsal).verdict is Verdict.WARNING
+    assert "no money moves" in check_providers(rehearsal, NOW).words
+    assert check_providers(rehearsal, NOW).verdict is Verdict.WARNING
     live = load_settings(mode="own-core", **{**given, "paystack_secret_key": "sk_live_0123456789"})
-    assert check_providers(live).verdict is Verdict.OK
+    assert check_providers(live, NOW).verdict is Verdict.OK
+
+
+def test_data_providers_are_named_and_old_exchange_rates_are_a_warning() -> None:
+    given = {"fx_rates": "USD=1650.50", "fx_rates_on": "2026-03-01", "data_providers": "esim_go"}
+    settings = load_settings(**given, esim_go_api_key="a-key")
+    fresh = check_providers(settings, NOW + timedelta(days=1))
+    assert (fresh.verdict, "data: esim_go" in fresh.words) == (Verdict.OK, True)
+    old = check_providers(settings, NOW + timedelta(days=2))
+    assert (old.verdict, "2026-03-01" in old.words) == (Verdict.WARNING, True)
 
 
 def test_the_exit_status_is_that_of_the_worst_finding() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, select, text
+from sqlalchemy import URL, Connection, select, text
 
 from kswifi.database.engine import Database
 from kswifi.jobs.housekeeping import Housekeeper, outbox_chores
@@ -164,7 +164,7 @@ async def test_a_killed_worker_is_succeeded_and_the_effect_is_there_exactly_once
             lambda connection: connection.execute(text("CREATE TABLE effect (id TEXT PRIMARY KEY, by TEXT)"))
         )
         await _ask(database, "k")
-        child = await asyncio.to_thread(_start_child_and_wait_for_its_effect, database.path)
+        child = await asyncio.to_thread(_start_child_and_wait_for_its_effect, database.url)
         child.kill()  # SIGKILL between the effect and its note
         await asyncio.to_thread(child.wait)
 
@@ -192,8 +192,12 @@ async def test_a_killed_worker_is_succeeded_and_the_effect_is_there_exactly_once
         assert handled == [2]
 
 
-def _start_child_and_wait_for_its_effect(path: Path) -> "subprocess.Popen[bytes]":
-    program = [sys.executable, str(Path(__file__).with_name("worker_child.py")), str(path)]
+def _start_child_and_wait_for_its_effect(url: URL) -> "subprocess.Popen[bytes]":
+    program = [
+        sys.executable,
+        str(Path(__file__).with_name("worker_child.py")),
+        url.render_as_string(hide_password=False),
+    ]
     with_effect = subprocess.Popen(program, stdout=subprocess.PIPE)
     assert with_effect.stdout is not None
     with with_effect.stdout:

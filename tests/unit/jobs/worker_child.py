@@ -1,19 +1,18 @@
-"""A worker in a process of its own, for the test that kills it: python worker_child.py FILE."""
+"""A worker in a process of its own, for the test that kills it: python worker_child.py URL."""
 
 import asyncio
 import sys
-from pathlib import Path
 
 from sqlalchemy import text
 
-from kswifi.database.engine import Database, sqlite_url
+from kswifi.database.engine import Database
 from kswifi.jobs.worker import Worker, WorkerLimits
 from kswifi.outbox.model import Entry
 from kswifi.outbox.results import Done
 
 
-async def main(path: Path) -> None:
-    database = Database(sqlite_url(path))
+async def main(url: str) -> None:
+    database = Database(url)
 
     async def grant(entry: Entry) -> Done:
         await database.write(
@@ -31,4 +30,4 @@ async def main(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(main(sys.argv[1]))

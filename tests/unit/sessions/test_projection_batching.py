@@ -102,6 +102,7 @@ async def _tables(database: Database) -> dict[str, list[tuple[object, ...]]]:
     return await database.read(read)
 
 
+@pytest.mark.sqlite  # it copies the file
 @settings(deadline=None, max_examples=12)
 @given(
     steps=STEPS,

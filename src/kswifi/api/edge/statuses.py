@@ -92,6 +92,7 @@ _OF_CLASSES: Final[dict[str, int]] = {
     # database
     "database_busy": 503,
     "disk_full": 503,
+    "commit_unknown": 503,
     "database_disk": 503,
     "database_damaged": 503,
     # kernel

@@ -241,14 +241,16 @@ def plan_text(made: "Plan") -> str:
 @asynccontextmanager
 async def open_control_database() -> AsyncIterator["Database"]:
     """Open the database of the configured data directory; the server may run."""
-    from kswifi.data_directory.layout import Installation
-    from kswifi.database.engine import Database, sqlite_url
+    from kswifi.data_directory.layout import installation_of
+    from kswifi.database.engine import Database
     from kswifi.settings import load_settings
 
-    path = Installation(load_settings().data_dir).control_database
-    if not path.exists():
-        raise NOTHING_HERE(f"there is no {path}: name the data directory by KSWIFI_DATA_DIR")
-    database = Database(sqlite_url(path))
+    installation = installation_of(load_settings())
+    if not installation.has_database:
+        raise NOTHING_HERE(
+            f"there is no {installation.control_database}: name the data directory by KSWIFI_DATA_DIR"
+        )
+    database = Database(installation.database_url)
     try:
         yield database
     finally:

@@ -33,11 +33,11 @@ NOTHING_TO_SEND_BACK = Refusal("nothing_to_send_back", "No person has to send th
 @payments_app.command("check")
 def check(as_json: AsJson = False) -> None:
     """Show the configuration, whether it works, and its unconfirmed details; exit status 1 if it does not work."""
-    from kswifi.data_directory.layout import Installation
+    from kswifi.data_directory.layout import installation_of
     from kswifi.settings import load_settings
 
     settings = load_settings()
-    found = asyncio.run(_look(settings, Installation(settings.data_dir)))
+    found = asyncio.run(_look(settings, installation_of(settings)))
     if as_json:
         print(json.dumps(found))
     else:
@@ -103,17 +103,17 @@ def sent_back(
     reference: Annotated[str, typer.Argument(help="Of a payment that `check` lists as SEND BACK.")],
 ) -> None:
     """Book that you have sent a payment, or an unclaimed receipt, back by hand from your bank."""
-    from kswifi.data_directory.layout import Installation
-    from kswifi.database.engine import Database, sqlite_url
+    from kswifi.data_directory.layout import installation_of
+    from kswifi.database.engine import Database
     from kswifi.payments.settling import refunded_by_hand
     from kswifi.payments.store import find_payment
     from kswifi.payments.unclaimed import unclaimed_sent_by_hand
     from kswifi.settings import load_settings
 
-    path = Installation(load_settings().data_dir).control_database
+    installation = installation_of(load_settings())
 
     async def work() -> int:
-        database = Database(sqlite_url(path))
+        database = Database(installation.database_url)
         try:
 
             def change(connection: "Connection") -> int:
@@ -128,8 +128,10 @@ def sent_back(
         finally:
             await database.close()
 
-    if not path.exists():
-        raise NOTHING_TO_SEND_BACK(f"there is no {path}: name the data directory by KSWIFI_DATA_DIR")
+    if not installation.has_database:
+        raise NOTHING_TO_SEND_BACK(
+            f"there is no {installation.control_database}: name the data directory by KSWIFI_DATA_DIR"
+        )
     print(f"{reference}: {asyncio.run(work())} kobo, sent back by hand")
 
 
@@ -209,14 +211,14 @@ def _to_do(settings: "Settings") -> list[str]:
 
 async def _counts(installation: "Installation", gateway: str | None) -> dict[str, Any]:
     from kswifi.cli.money.reconciling import item_json
-    from kswifi.database.engine import Database, sqlite_url
+    from kswifi.database.engine import Database
     from kswifi.payments.gateway_items import open_disputes, unclaimed_receipts
     from kswifi.payments.reconciliation import findings_left
     from kswifi.payments.store import counts, needing_a_person
 
-    if not installation.control_database.exists():
+    if not installation.has_database:
         return {"states": {}, "needing_a_person": [], "disputes": [], "unclaimed": [], "differences": []}
-    database = Database(sqlite_url(installation.control_database))
+    database = Database(installation.database_url)
     try:
 
         def look(connection: "Connection") -> dict[str, Any]:

@@ -105,14 +105,14 @@ def _days(first: str | None, last: str | None) -> tuple[date, date]:
 
 async def _reconcile(first: date, last: date) -> list["Report"]:
     from kswifi.bootstrap.parts.payments import make_gateway
-    from kswifi.data_directory.layout import Installation
+    from kswifi.data_directory.layout import installation_of
     from kswifi.payments.reconciliation import Reconciler, day_window
     from kswifi.payments.rules import PassRules
     from kswifi.settings import load_settings
 
     settings = load_settings()
     async with _database() as database:
-        gateway = make_gateway(settings, Installation(settings.data_dir))
+        gateway = make_gateway(settings, installation_of(settings))
         if gateway is None:
             raise NothingToReconcileError("no gateway takes payments here")
         try:
@@ -125,14 +125,16 @@ async def _reconcile(first: date, last: date) -> list["Report"]:
 
 @asynccontextmanager
 async def _database() -> AsyncIterator["Database"]:
-    from kswifi.data_directory.layout import Installation
-    from kswifi.database.engine import Database, sqlite_url
+    from kswifi.data_directory.layout import installation_of
+    from kswifi.database.engine import Database
     from kswifi.settings import load_settings
 
-    path = Installation(load_settings().data_dir).control_database
-    if not path.exists():
-        raise NothingToReconcileError(f"there is no {path}: name the data directory by KSWIFI_DATA_DIR")
-    database = Database(sqlite_url(path))
+    installation = installation_of(load_settings())
+    if not installation.has_database:
+        raise NothingToReconcileError(
+            f"there is no {installation.control_database}: name the data directory by KSWIFI_DATA_DIR"
+        )
+    database = Database(installation.database_url)
     try:
         yield database
     finally:

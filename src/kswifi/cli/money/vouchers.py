@@ -123,8 +123,8 @@ def revoke(batch_number: BatchNumber) -> None:
 
 def _codes() -> "VoucherCodes":
     from kswifi.bootstrap.parts.vouchers import voucher_codes
-    from kswifi.data_directory.layout import Installation
+    from kswifi.data_directory.layout import installation_of
     from kswifi.esim.lines.vault import SubscriberVault
     from kswifi.settings import load_settings
 
-    return voucher_codes(SubscriberVault(Installation(load_settings().data_dir).subscriber_key.read_bytes()))
+    return voucher_codes(SubscriberVault(installation_of(load_settings()).subscriber_key.read_bytes()))

@@ -130,20 +130,20 @@ def check() -> None:
 
 
 def _installation() -> "Installation":
-    from kswifi.data_directory.layout import Installation
+    from kswifi.data_directory.layout import installation_of
     from kswifi.settings import load_settings
 
-    installation = Installation(load_settings().data_dir)
-    if not installation.control_database.is_file():
+    installation = installation_of(load_settings())
+    if not installation.has_database:
         raise DELIVERY_COMMAND_REFUSED(f"there is no {installation.control_database}: start the server once")
     return installation
 
 
 def _together(installation: "Installation", work: "Callable[[Connection], T]") -> T:
-    from kswifi.database.engine import Database, sqlite_url
+    from kswifi.database.engine import Database
 
     async def run() -> T:
-        database = Database(sqlite_url(installation.control_database))
+        database = Database(installation.database_url)
         try:
             return await database.write(work)
         finally:

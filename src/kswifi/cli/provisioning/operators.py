@@ -183,14 +183,16 @@ def expire(
 
 @asynccontextmanager
 async def _database() -> "AsyncIterator[Database]":
-    from kswifi.data_directory.layout import Installation
-    from kswifi.database.engine import Database, sqlite_url
+    from kswifi.data_directory.layout import installation_of
+    from kswifi.database.engine import Database
     from kswifi.settings import load_settings
 
-    path = Installation(load_settings().data_dir).control_database
-    if not path.is_file():
-        raise NO_INSTALLATION_HERE(f"{path} is not there: start the server once, then register operators")
-    database = Database(sqlite_url(path))
+    installation = installation_of(load_settings())
+    if not installation.has_database:
+        raise NO_INSTALLATION_HERE(
+            f"{installation.control_database} is not there: start the server once, then register operators"
+        )
+    database = Database(installation.database_url)
     try:
         yield database
     finally:
@@ -198,8 +200,8 @@ async def _database() -> "AsyncIterator[Database]":
 
 
 def _vault() -> "SubscriberVault":
-    from kswifi.data_directory.layout import Installation
+    from kswifi.data_directory.layout import installation_of
     from kswifi.esim.lines.vault import SubscriberVault
     from kswifi.settings import load_settings
 
-    return SubscriberVault(Installation(load_settings().data_dir).subscriber_key.read_bytes())
+    return SubscriberVault(installation_of(load_settings()).subscriber_key.read_bytes())

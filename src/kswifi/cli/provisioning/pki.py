@@ -112,10 +112,10 @@ def rsp_options(
 
 
 def _own_folder() -> Path:
-    from kswifi.data_directory.layout import Installation
+    from kswifi.data_directory.layout import installation_of
     from kswifi.settings import load_settings
 
-    return Installation(load_settings().data_dir).pki_dir
+    return installation_of(load_settings()).pki_dir
 
 
 def _rows(pki: "Pki", now: datetime) -> list[dict[str, Any]]:

@@ -112,8 +112,8 @@ def _hand_over(
     hand: "Callable[[list[ExportedSubscriber]], None]",
 ) -> int:
     """Read subscribers, log the export, and hand them over; return how many."""
-    from kswifi.data_directory.layout import Installation
-    from kswifi.database.engine import Database, sqlite_url
+    from kswifi.data_directory.layout import installation_of
+    from kswifi.database.engine import Database
     from kswifi.esim.lines.own_core import Subscription, audit_line, exported_subscribers
     from kswifi.esim.lines.vault import SubscriberVault
     from kswifi.kernel.clock import SystemClock
@@ -121,8 +121,8 @@ def _hand_over(
     from kswifi.settings import load_settings
 
     assert isinstance(subscription, Subscription)  # noqa: S101 - typed lazily, so that --help stays quick
-    installation = Installation(load_settings().data_dir)
-    if not installation.control_database.is_file():
+    installation = installation_of(load_settings())
+    if not installation.has_database:
         raise SUBSCRIBERS_COMMAND_REFUSED(
             f"there is no {installation.control_database}: name it by KSWIFI_DATA_DIR"
         )
@@ -130,7 +130,7 @@ def _hand_over(
     wanted = None if imsi is None else Imsi(imsi)
 
     async def work() -> "list[ExportedSubscriber]":
-        database = Database(sqlite_url(installation.control_database))
+        database = Database(installation.database_url)
         try:
             return await database.read(
                 lambda connection: list(exported_subscribers(connection, vault, subscription, wanted))

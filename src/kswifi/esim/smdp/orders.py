@@ -56,8 +56,8 @@ _IS_OPEN = or_(*(_t.profile_state == state for state in _OPEN))
 _OF_CARD = _SELECT.where(_t.eid == bindparam("wanted"), _IS_OPEN).order_by(_t.created_at).limit(1)
 _NAMED_OF_CARD = _OF_CARD.where(_t.matching_id.is_not(None) | _t.operator_id.is_not(None))
 # Not IS NULL: SQLite assumes that a unique index has one row for it, and would scan the stocked orders of all
-# cards.
-_HAS_NO_MATCHING_ID = func.typeof(_t.matching_id) == "null"
+# cards. No matching ID is empty.
+_HAS_NO_MATCHING_ID = func.coalesce(_t.matching_id, "") == ""
 _STOCKED_OF_CARD = _OF_CARD.where(
     _HAS_NO_MATCHING_ID, _t.operator_id.is_(None), _t.package_name == bindparam("name")
 )

@@ -6,7 +6,14 @@ from alembic import op
 revision = "0008"
 down_revision = "0007"
 
-_GUARDS = (
+_FINAL = (
+    ("book_entry_is_final", "UPDATE", "book_entry"),
+    ("book_entry_is_kept", "DELETE", "book_entry"),
+    ("book_line_is_final", "UPDATE", "book_line"),
+    ("book_line_is_kept", "DELETE", "book_line"),
+)
+
+_SQLITE_GUARDS = (
     """
     CREATE TRIGGER book_entry_sums_to_zero BEFORE INSERT ON book_entry BEGIN
       SELECT RAISE(ABORT, 'the lines of a book entry sum to zero')
@@ -21,18 +28,58 @@ _GUARDS = (
     """,
     *(
         f"CREATE TRIGGER {name} BEFORE {what} ON {table} BEGIN SELECT RAISE(ABORT, 'the book is append-only'); END"
-        for name, what, table in (
-            ("book_entry_is_final", "UPDATE", "book_entry"),
-            ("book_entry_is_kept", "DELETE", "book_entry"),
-            ("book_line_is_final", "UPDATE", "book_line"),
-            ("book_line_is_kept", "DELETE", "book_line"),
-        )
+        for name, what, table in _FINAL
     ),
 )
 
 
+# The order of writing is that of SQLite: lines first, under the deferred foreign key, then the entry.
+_POSTGRESQL_GUARDS = (
+    """
+    CREATE FUNCTION book_entry_sums_to_zero() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF (SELECT count(*) < 2 OR sum(amount_kobo) <> 0 FROM book_line WHERE number = NEW.number) THEN
+        RAISE EXCEPTION 'the lines of a book entry sum to zero' USING ERRCODE = 'integrity_constraint_violation';
+      END IF;
+      RETURN NEW;
+    END $$
+    """,
+    """
+    CREATE FUNCTION book_line_of_open_entry() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF EXISTS (SELECT 1 FROM book_entry WHERE number = NEW.number) THEN
+        RAISE EXCEPTION 'a book entry takes no further line' USING ERRCODE = 'integrity_constraint_violation';
+      END IF;
+      RETURN NEW;
+    END $$
+    """,
+    """
+    CREATE FUNCTION book_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      RAISE EXCEPTION 'the book is append-only' USING ERRCODE = 'integrity_constraint_violation';
+    END $$
+    """,
+    """
+    CREATE TRIGGER book_entry_sums_to_zero BEFORE INSERT ON book_entry
+      FOR EACH ROW EXECUTE FUNCTION book_entry_sums_to_zero()
+    """,
+    """
+    CREATE TRIGGER book_line_of_open_entry BEFORE INSERT ON book_line
+      FOR EACH ROW EXECUTE FUNCTION book_line_of_open_entry()
+    """,
+    *(
+        f"CREATE TRIGGER {name} BEFORE {what} ON {table} FOR EACH ROW EXECUTE FUNCTION book_is_append_only()"
+        for name, what, table in _FINAL
+    ),
+)
+_GUARDS = {"sqlite": _SQLITE_GUARDS, "postgresql": _POSTGRESQL_GUARDS}
+# SQLite would store a fraction in an integer column.
+_IS_WHOLE = {"sqlite": "typeof(amount_kobo) = 'integer' AND ", "postgresql": ""}
+
+
 def upgrade() -> None:
     """Create the tables and their triggers."""
+    dialect = op.get_bind().dialect.name
     op.create_table(
         "book_entry",
         sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
@@ -57,10 +104,10 @@ def upgrade() -> None:
             initially="DEFERRED",
         ),
         sa.CheckConstraint(
-            "typeof(amount_kobo) = 'integer' AND amount_kobo <> 0 AND abs(amount_kobo) <= 1000000000000000",
+            _IS_WHOLE[dialect] + "amount_kobo <> 0 AND abs(amount_kobo) <= 1000000000000000",
             name="ck_book_line_exact_kobo",
         ),
     )
     op.create_index("ix_book_line_account", "book_line", ["account"])
-    for guard in _GUARDS:
+    for guard in _GUARDS[dialect]:
         op.execute(guard)

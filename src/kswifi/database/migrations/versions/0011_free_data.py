@@ -16,12 +16,20 @@ _GRANTS_OF_SESSIONS = """
     )
     SELECT
       s.session_id, s.user_id, s.allowance_octets,
-      min(coalesce(b.used, 0), s.allowance_octets), s.allowance_octets, 0, 0, 0, s.ordered_at,
-      strftime('%Y-%m-%d', s.ordered_at / 1000000, 'unixepoch'),
+      CASE WHEN coalesce(b.used, 0) < s.allowance_octets THEN coalesce(b.used, 0) ELSE s.allowance_octets END,
+      s.allowance_octets, 0, 0, 0, s.ordered_at,
+      {day},
       CASE WHEN s.state IN ('exhausted', 'expired', 'revoked', 'failed') THEN s.ordered_at END
     FROM internet_session s LEFT JOIN session_balance b ON b.session_id = s.session_id
     WHERE s.free
 """
+
+
+# The UTC day of an instant in microseconds, as text.
+_DAY = {
+    "sqlite": "strftime('%Y-%m-%d', s.ordered_at / 1000000, 'unixepoch')",
+    "postgresql": "to_char(to_timestamp(s.ordered_at / 1000000) AT TIME ZONE 'UTC', 'YYYY-MM-DD')",
+}
 
 
 def upgrade() -> None:
@@ -43,7 +51,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name="pk_free_stop"),
     )
     _make_grants()
-    op.execute(_GRANTS_OF_SESSIONS)
+    op.execute(_GRANTS_OF_SESSIONS.replace("{day}", _DAY[op.get_bind().dialect.name]))
     op.create_table(
         "free_waiting",
         sa.Column("user_id", sa.String(36), nullable=False),

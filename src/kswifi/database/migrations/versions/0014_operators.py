@@ -59,6 +59,7 @@ def upgrade() -> None:
         ["iccid"],
         unique=True,
         sqlite_where=sa.text("operator_id IS NOT NULL AND profile_state <> 'unavailable'"),
+        postgresql_where=sa.text("operator_id IS NOT NULL AND profile_state <> 'unavailable'"),
     )
     op.create_index(
         "ix_profile_order_operator_id_profile_type_profile_state_iccid",

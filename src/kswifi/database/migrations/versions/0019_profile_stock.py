@@ -20,4 +20,5 @@ def upgrade() -> None:
         "profile_order",
         ["expires_at"],
         sqlite_where=sa.text("expires_at IS NOT NULL"),
+        postgresql_where=sa.text("expires_at IS NOT NULL"),
     )

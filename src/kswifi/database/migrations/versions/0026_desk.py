@@ -6,11 +6,12 @@ from alembic import op
 revision = "0026"
 down_revision = "0025"
 
-_GUARDS = (
+_FINAL = (("operator_action_is_final", "UPDATE"), ("operator_action_is_kept", "DELETE"))
+_SQLITE_GUARDS = (
     *(
         f"CREATE TRIGGER {name} BEFORE {what} ON operator_action "
         "BEGIN SELECT RAISE(ABORT, 'the audit trail is append-only'); END"
-        for name, what in (("operator_action_is_final", "UPDATE"), ("operator_action_is_kept", "DELETE"))
+        for name, what in _FINAL
     ),
     """
     CREATE TRIGGER operator_action_follows BEFORE INSERT ON operator_action BEGIN
@@ -19,6 +20,33 @@ _GUARDS = (
     END
     """,
 )
+_POSTGRESQL_GUARDS = (
+    """
+    CREATE FUNCTION audit_trail_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      RAISE EXCEPTION 'the audit trail is append-only' USING ERRCODE = 'integrity_constraint_violation';
+    END $$
+    """,
+    """
+    CREATE FUNCTION operator_action_follows() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF NEW.number <> (SELECT coalesce(max(number), 0) + 1 FROM operator_action) THEN
+        RAISE EXCEPTION 'an action follows the newest one' USING ERRCODE = 'integrity_constraint_violation';
+      END IF;
+      RETURN NEW;
+    END $$
+    """,
+    *(
+        f"CREATE TRIGGER {name} BEFORE {what} ON operator_action "
+        "FOR EACH ROW EXECUTE FUNCTION audit_trail_is_append_only()"
+        for name, what in _FINAL
+    ),
+    """
+    CREATE TRIGGER operator_action_follows BEFORE INSERT ON operator_action
+      FOR EACH ROW EXECUTE FUNCTION operator_action_follows()
+    """,
+)
+_GUARDS = {"sqlite": _SQLITE_GUARDS, "postgresql": _POSTGRESQL_GUARDS}
 
 
 def upgrade() -> None:
@@ -54,7 +82,7 @@ def _audit() -> None:
     )
     op.create_index("ix_operator_action_subject_number", "operator_action", ["subject", "number"])
     op.create_index("ix_operator_action_who_number", "operator_action", ["who", "number"])
-    for guard in _GUARDS:
+    for guard in _GUARDS[op.get_bind().dialect.name]:
         op.execute(guard)
 
 

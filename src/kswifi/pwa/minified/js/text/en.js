@@ -1,4 +1,4 @@
-/*4a753e05b9eb08464076eca574bcad636485679c8cc87285f990a2e4c69389db*/
+/*5ec3fcf5716b63f940af64aa6456c8fea8259224089b8749431c7574bebfab24*/
 var e=`
 back Back
 cancel Cancel
@@ -575,6 +575,8 @@ phone_busy The phone is busy. One moment.
 lab_refused The lab phone refused it.
 no_waiting_list There is free data again: choose a session.
 database_busy Many people are here now. Try again in a moment.
+disk_full KSWiFi is short of space. Try again in half a minute.
+commit_unknown It is not sure whether this was done. It is tried again, and never done twice.
 database_damaged Something went wrong on our side. We are on it.
 
 help.

@@ -576,6 +576,8 @@ export default `
     lab_refused The lab phone refused it.
     no_waiting_list There is free data again: choose a session.
     database_busy Many people are here now. Try again in a moment.
+    disk_full KSWiFi is short of space. Try again in half a minute.
+    commit_unknown It is not sure whether this was done. It is tried again, and never done twice.
     database_damaged Something went wrong on our side. We are on it.
 
   help.

@@ -575,6 +575,8 @@ export default `
     lab_refused The lab phone no gree.
     no_waiting_list Free data don come back: choose session.
     database_busy Plenty people dey here now. Try again small time.
+    disk_full Space don finish for our side. Try again small time.
+    commit_unknown We no sure say e don do. We dey try am again, e no go do two times.
     database_damaged Something spoil for our side. We dey repair am.
 
   help.
