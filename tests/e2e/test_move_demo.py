@@ -6,7 +6,7 @@ import sys
 
 
 def test_a_session_moves_to_a_new_phone_in_mid_use() -> None:
-    ran = subprocess.run(  # noqa: S603 - our own command
+    ran = subprocess.run(
         [sys.executable, "-m", "kswifi", "demo", "--move", "--json"],
         capture_output=True,
         text=True,

@@ -355,7 +355,7 @@ class Movers:
             reason=None,
             valid_until=session.valid_until,
             created_at=now,
-            expires_at=session.valid_until,  # it has nowhere to go back to before
+            expires_at=session.valid_until,  # it does not go back before
             ended_at=None,
         )
         begun = self._gifts.begin(connection, transfer, session, esim_id)
