@@ -26,6 +26,7 @@ from kswifi.database.pages import PagedQuery
 from kswifi.esim.lines.service import find_esim, note_replaced, wish_to_freeze
 from kswifi.esim.model import ESim, ProfileState
 from kswifi.free_data.grants import find_grant
+from kswifi.kernel.clock import unix_seconds
 from kswifi.kernel.ids import uuid7
 from kswifi.kernel.pages import Page, PageRequest
 from kswifi.ledger.errors import LedgerError
@@ -77,6 +78,10 @@ _OF_USER: Final = PagedQuery(
 )
 
 
+BY_OPERATOR: Final = "operator"
+"""``asked_by`` of a move that the operator's staff asked for: only the owner can confirm it."""
+
+
 class MoveService:
     """Moves as owners ask for them, confirm them and cancel them."""
 
@@ -92,17 +97,20 @@ class MoveService:
         """
         self._attempts.attempt(user_id, now)
 
-    def ask(self, connection: Connection, signed_in: SignedIn, esim_id: str, why: MoveReason) -> PhoneMove:
+    def ask(
+        self, connection: Connection, user_id: str, esim_id: str, why: MoveReason, asked_by: str = BY_OPERATOR
+    ) -> PhoneMove:
         """Ask for a move: freeze the line at once. If the phone is lost, sign all other devices out.
 
-        Gifts of its sessions that nobody has claimed are taken back, so that they move as well.
+        Gifts of its sessions that nobody has claimed are taken back, so that they move as well. ``asked_by`` is the
+        LoginSession of the owner who asks, which stays signed in.
 
         Raises:
             UnknownEsimError: the line is not the user's.
             MOVE_UNDER_WAY: one of this line is under way, or the line was replaced.
             TOO_MANY_MOVES: the account has moved as often as is allowed.
         """
-        user_id, now = signed_in.user.user_id, transaction_instant(connection)
+        now = transaction_instant(connection)
         line = find_esim(connection, esim_id, user_id)
         self._require_allowed(connection, user_id, line, now)
         wish = wish_to_freeze(connection, line, freeze=True)
@@ -116,7 +124,7 @@ class MoveService:
             why=why,
             state=MoveState.WAITING,
             was_frozen=wish is None,
-            asked_by=signed_in.login_id,
+            asked_by=asked_by,
             confirmed_by=None,
             created_at=now,
             due_at=due_at(now, None, _changed_at(connection, user_id)),
@@ -126,7 +134,7 @@ class MoveService:
         for session in sessions_on(connection, line.esim_id):
             take_back_unclaimed(connection, session.session_id)
         if why is MoveReason.LOST:
-            end_logins(connection, user_id, but=signed_in.login_id)
+            end_logins(connection, user_id, but=asked_by)
         _publish(connection, move)
         return move
 
@@ -453,7 +461,8 @@ def _publish(connection: Connection, move: PhoneMove) -> None:
         "esim_id": move.old_esim_id,
         "why": str(move.why),
         "state": str(move.state),
-        "due_at": move.due_at.isoformat(),
+        "confirmed_by": None if move.confirmed_by is None else str(move.confirmed_by),
+        "due_at": unix_seconds(move.due_at),
     }
     publish(connection, user_id=move.user_id, kind=MOVE_CHANGED, payload=payload)
     announce(connection, MOVE_TOPIC)

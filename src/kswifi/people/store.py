@@ -9,6 +9,7 @@ from sqlalchemy.engine import Row
 
 from kswifi.database.engine import transaction_instant
 from kswifi.database.pages import PagedQuery
+from kswifi.kernel.clock import unix_seconds
 from kswifi.kernel.pages import Page, PageRequest
 from kswifi.outbox.service import publish
 from kswifi.people.model import (
@@ -182,6 +183,7 @@ def _publish(connection: Connection, transfer: OctetTransfer) -> None:
         "state": str(transfer.state),
         "reason": transfer.reason,
         "octets": transfer.octets,
+        "valid_until": unix_seconds(transfer.valid_until),
     }
     giver = {**payload, "role": "giver", "session_id": transfer.from_session_id}
     publish(connection, user_id=transfer.giver_id, kind=GIFT_CHANGED, payload=giver)

@@ -53,7 +53,7 @@ class Moving:
         self, session: InternetSession, why: MoveReason = MoveReason.LOST, token: str = "new"
     ) -> PhoneMove:
         asked = await self.road.database.write(
-            lambda connection: self.moves.ask(connection, self.signed_in(token), session.esim_id, why)
+            lambda connection: self.moves.ask(connection, ADA, session.esim_id, why, self.signed_in(token).login_id)
         )
         await self.road.settle()
         return asked

@@ -100,7 +100,7 @@ async function say(told) {
     body,
     icon: "/app/icons/icon-192.png",
     tag: `told ${told.session_id} ${told.what} ${told.percent ?? ""}`,
-    data: `/#/session/${told.session_id}`,
+    data: told.session_id ? `/#/session/${told.session_id}` : "/#/",
   });
 }
 

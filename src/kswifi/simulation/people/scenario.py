@@ -341,7 +341,7 @@ class PeopleScenario:
         signed_in = SignedIn(user, "csrf", _START + timedelta(days=366), "this device")
 
         def ask(connection: Connection) -> PhoneMove:
-            return self.moves.ask(connection, signed_in, line, MoveReason.LOST)
+            return self.moves.ask(connection, user_id, line, MoveReason.LOST, signed_in.login_id)
 
         move = await self.database.write(ask)
         self.moving.add(line)

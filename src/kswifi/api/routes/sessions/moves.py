@@ -99,7 +99,11 @@ async def ask_to_move(body: MoveBody, request: Idempotent, services: SessionServ
     """Freeze an eSIM at once, and ask for its sessions to move to a new one. Nothing is granted to it any more."""
 
     def ask(connection: Connection) -> MoveView:
-        return move_view(services.moves.ask(connection, request.user, body.esim_id, body.why))
+        signed_in = request.user
+        asked = services.moves.ask(
+            connection, signed_in.user.user_id, body.esim_id, body.why, asked_by=signed_in.login_id
+        )
+        return move_view(asked)
 
     return await request.answer_step(ask, status=201, location="/api/v1/moves")
 

@@ -30,11 +30,12 @@ export function alertsOf(before, after, at = now()) {
   return found;
 }
 
+const ALERTS = ["share", "ends", "finished", "gift_received", "gift_claimed", "gift_returned", "move_asked"];
 // The service worker speaks this person's language too: it finds the words beside the sessions.
 effect(() => {
   if (!account.value) return; // whoever signs out leaves nothing, and who signs in finds it anew
   const locale = language.value === "pcm" ? "en-NG" : navigator.language;
-  const texts = Object.fromEntries(["share", "ends", "finished"].map((what) => [what, t(`alert.${what}`)]));
+  const texts = Object.fromEntries(ALERTS.map((what) => [what, t(`alert.${what}`)]));
   db.put("kv", { ...texts, locale, unlimited: t("size.unlimited") }, "alert_texts").catch(() => {});
 });
 

@@ -1,4 +1,4 @@
-/*5ec3fcf5716b63f940af64aa6456c8fea8259224089b8749431c7574bebfab24*/
+/*80981f69d7b3d3712f09394177cc4915e2b6028feb893e92dae0d1ce76f3516d*/
 var e=`
 back Back
 cancel Cancel
@@ -444,6 +444,10 @@ alert.
 share {percent} % of your {size} session is used
 ends Your {size} session ends {day}
 finished Session finished: back to WiFi
+gift_received {size} from a gift is on your eSIM
+gift_claimed Your gift of {size} was claimed
+gift_returned Your gift of {size} came back to you
+move_asked Somebody asked to move your eSIM to a new phone. If it was not you, cancel it now.
 
 update.
 ready A new version is here.
