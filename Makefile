@@ -1,6 +1,6 @@
 # KSWiFi. `make up` runs it, `make demo` shows it, `make test` tests it. Works with GNU make 3.81 and later.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev up demo app test soak check bench lock
+.PHONY: help setup setup-dev up demo app test soak check bench lock sbom
 
 KSWIFI := .venv/bin/kswifi
 RUN := .venv/bin
@@ -12,6 +12,7 @@ help:
 	@echo 'make soak    run the long tests (kills, seeds), and the unit tests on every Python here'
 	@echo 'make app     minify the app, after a change of its scripts or styles (needs Node)'
 	@echo 'make bench   measure speed      make setup  only make .venv'
+	@echo 'make sbom    write the software bill of materials (CycloneDX) to dist/'
 
 setup:
 	@sh tools/setup.sh runtime
@@ -49,6 +50,9 @@ soak: setup-dev
 bench: setup
 	@$(RUN)/python -m kswifi.bench
 
+sbom: setup-dev
+	@$(RUN)/python -m tools.sbom
+
 lock: setup-dev
-	@for part in uv runtime dev reader; do .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes \
+	@for part in uv runtime dev reader open5gs; do .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes \
 	  --python-version 3.11 --no-header requirements/$$part.in -o requirements/$$part.txt || exit 1; done

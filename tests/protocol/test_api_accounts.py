@@ -52,7 +52,7 @@ async def test_over_https_the_cookie_is_secure_and_bound_to_the_host(tmp_path: P
         cookie = answer.headers["set-cookie"]
         assert cookie.startswith("__Host-kswifi_login=")
         assert "Secure" in cookie
-        assert answer.headers["strict-transport-security"]
+        assert answer.headers["strict-transport-security"] == "max-age=31536000; includeSubDomains"
 
 
 async def test_a_change_without_the_logins_own_csrf_token_is_refused(tmp_path: Path) -> None:

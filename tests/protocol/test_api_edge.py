@@ -9,9 +9,13 @@ import pytest
 from fastapi import APIRouter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
+import kswifi
 from kswifi.api.edge.guard import BODY_LIMIT_OCTETS
 from kswifi.api.edge.statuses import STATUS_OF_CODE
+from kswifi.api.reference import REFERENCE_PATH
 from kswifi.kernel.errors import KswifiError, Refusal
 from kswifi.session_package import PackageError
 from tests.support.api import PASSWORD, problem, register, serving
@@ -252,3 +256,52 @@ async def test_no_body_whatever_is_answered_with_a_server_error(tmp_path: Path) 
             assert answer.status_code < 500, (path, body, answer.text)
             if answer.status_code >= 400:
                 problem(answer, answer.status_code, answer.json()["code"])
+
+
+async def test_answers_are_saved_and_never_shown_as_pages_and_show_no_version(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (client, _services):
+        for path, status in (("/api/v1/offers", 200), ("/api/v1/account", 401), ("/api/v1/nothing", 404)):
+            answer = await client.get(path)
+            assert answer.status_code == status
+            assert answer.headers["content-disposition"] == 'attachment; filename="api.json"', path
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert kswifi.__version__ not in str(answer.headers) + answer.text
+        assert (await client.get("/api/v1/openapi.json")).json()["info"]["version"] == "1"
+        assert "content-disposition" not in (await client.get(REFERENCE_PATH)).headers
+
+
+async def test_methods_and_input_that_are_refused_leave_a_line_without_their_values(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (client, services):
+        page = await register(client)
+        with capture_logs(processors=[merge_contextvars]) as lines:
+            await client.patch("/api/v1/offers", json={})
+            await client.post("/api/v1/logins", json={"identifier": 7, "password": "hunter22"})
+            await client.get("/api/v1/sessions/019ab0de-0000-7000-8000-000000000001/usage")
+            await client.delete(
+                "/api/v1/passkeys/none", headers={"X-CSRF-Token": page.csrf_token, "Idempotency-Key": "k" * 9}
+            )
+            client.cookies.clear()
+            await client.get("/api/v1/account")
+        events = {it["event"]: it for it in lines}
+        assert services.refusals.counts["method_refused"] == 1
+        assert events["security_method_refused"]["method"] == "PATCH"
+        assert events["input_refused"]["path"] == "/api/v1/logins"
+        access = [(it["code"], it["path"], it.get("user_id")) for it in lines if it["event"] == "access_refused"]
+        assert access[-2:] == [
+            ("unknown_passkey", "/api/v1/passkeys/{passkey_id}", page.user_id),
+            ("not_signed_in", "/api/v1/account", None),
+        ]
+        assert "hunter22" not in str(lines)
+        assert all(len(it["request_id"]) == 36 for it in lines)
+
+
+async def test_each_sign_in_leaves_a_line_with_the_user_and_no_identifier(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (client, _services):
+        page = await register(client)
+        with capture_logs() as lines:
+            answer = await client.post("/api/v1/logins", json={"identifier": "08031234567", "password": PASSWORD})
+        assert answer.status_code == 201
+        assert [(it["event"], it["user_id"]) for it in lines if it["event"] == "signed_in"] == [
+            ("signed_in", page.user_id)
+        ]
+        assert "31234567" not in str(lines)

@@ -31,7 +31,12 @@ LISTS: Final = {
     "/api/v1/esims/{esim_id}/sessions": "records",
     "/api/v1/payments": "payments",
     "/api/v1/pass": "periods",
+    "/api/v1/gifts": "gifts",
 }
+"""The lists, by the path of their route; the member that holds the items."""
+
+WHOLE: Final = {("/api/v1/sessions/{session_id}/statement", "transfers"): "at most 100, and the hours are the list"}
+"""Further members that every page holds as a whole, and why they stay short."""
 
 
 def read_routes() -> list[APIRoute]:
@@ -63,7 +68,7 @@ def test_every_route_that_answers_a_list_takes_limit_and_after_and_answers_next(
             continue
         assert issubclass(route.response_model, PageView), route.path
         assert page_request in calls(route.dependant), route.path
-        [listed[route.path]] = members
+        [listed[route.path]] = members - {member for path, member in WHOLE if path == route.path}
     assert listed == LISTS
     assert set(NO_PAGES) <= {route.name for route in read_routes()}
 

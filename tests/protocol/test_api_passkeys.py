@@ -29,6 +29,9 @@ async def post(client: httpx2.AsyncClient, path: str, body: object = None) -> di
     return made
 
 
+AGAIN = {"password": PASSWORD}
+
+
 async def sign_up(client: httpx2.AsyncClient, device: Authenticator, who: str = WHO) -> dict[str, Any]:
     asked = await post(client, "accounts/passkey-options", {"identifier": who})
     body = {"challenge_id": asked["challenge_id"], "credential": device.make(asked["options"])}
@@ -42,7 +45,7 @@ async def sign_in(client: httpx2.AsyncClient, device: Authenticator) -> httpx2.R
 
 
 async def add(page: Page, device: Authenticator, name: str = "My phone") -> httpx2.Response:
-    asked = await page.send("POST", "/api/v1/passkeys/options")
+    asked = await page.send("POST", "/api/v1/passkeys/options", AGAIN)
     made = asked.json()
     body = {"challenge_id": made["challenge_id"], "credential": device.make(made["options"]), "name": name}
     return await page.send("POST", "/api/v1/passkeys", body)
@@ -124,20 +127,20 @@ async def test_passkeys_are_added_listed_and_removed_by_their_owner_alone(tmp_pa
         devices = [Authenticator(origin) for _ in range(PASSKEYS_LIMIT)]
         for place, device in enumerate(devices):
             assert (await add(page, device, f"phone {place}")).status_code == 201
-        problem(await page.send("POST", "/api/v1/passkeys/options"), 409, "too_many_passkeys")
+        problem(await page.send("POST", "/api/v1/passkeys/options", AGAIN), 409, "too_many_passkeys")
         assert (await sign_in(client, devices[3])).status_code == 201
         page.csrf_token = (await client.get("/api/v1/account")).json()["csrf_token"]
         listed = (await client.get("/api/v1/passkeys")).json()["passkeys"]
         assert {one["name"] for one in listed} == {f"phone {place}" for place in range(PASSKEYS_LIMIT)}
         (used,) = [one for one in listed if one["used_at"] is not None]
         assert used["name"] == "phone 3"
-        gone = await page.send("DELETE", f"/api/v1/passkeys/{used['passkey_id']}")
+        gone = await page.send("DELETE", f"/api/v1/passkeys/{used['passkey_id']}", AGAIN)
         assert gone.status_code == 204
         problem(await sign_in(client, devices[3]), 401, "passkey_refused")
         other = await register(client, "obi@example.ng")
         mine = next(f"/api/v1/passkeys/{one['passkey_id']}" for one in listed if one is not used)
-        problem(await other.send("DELETE", mine), 404, "unknown_passkey")
-        known = await other.send("POST", "/api/v1/passkeys/options")
+        problem(await other.send("DELETE", mine, AGAIN), 404, "unknown_passkey")
+        known = await other.send("POST", "/api/v1/passkeys/options", AGAIN)
         body = {"challenge_id": known.json()["challenge_id"], "name": "theirs"}
         credential = devices[0].make(known.json()["options"])
         answer = await other.send("POST", "/api/v1/passkeys", body | {"credential": credential})
@@ -197,3 +200,21 @@ async def test_what_is_no_credential_is_refused_and_said(tmp_path: Path) -> None
 def test_who_we_are_is_a_name_that_browsers_take(origin: str, rp_id: str | None) -> None:
     party = RelyingParty.of(origin)
     assert (party and party.rp_id) == rp_id
+
+
+async def test_a_stolen_login_session_neither_adds_nor_removes_a_passkey(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (client, _services):
+        device = Authenticator(f"http://localhost:{client.base_url.port}")
+        page = await register(client)
+        made = (await add(page, device)).json()
+        path = f"/api/v1/passkeys/{made['passkey_id']}"
+        for method, where in (("POST", "/api/v1/passkeys/options"), ("DELETE", path)):
+            problem(await page.send(method, where), 422, "invalid_request")
+            problem(await page.send(method, where, {"password": "not my password"}), 401, "wrong_credentials")
+        asked = await post(client, "logins/passkey-options")
+        by_passkey = {"challenge_id": asked["challenge_id"], "credential": device.use(asked["options"])}
+        assert (await page.send("DELETE", path, {"passkey": by_passkey})).status_code == 204
+        exported = (await client.get("/api/v1/account/export")).json()
+        told = [it["data"]["what"] for it in exported["events"] if it["kind"] == "account.security"]
+        assert told == ["passkey_added", "passkey_removed"]
+        assert not any(PASSWORD in str(it) for it in exported["requests"])

@@ -8,21 +8,26 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
+from kswifi.accounts.identifiers import SecurityChange
 from kswifi.accounts.job_handlers import LockNotices
 from kswifi.accounts.service import AccountRules
 from kswifi.api.services import Services
 from kswifi.bootstrap.metrics.security import SecurityMetrics
 from kswifi.free_data.pseudonyms import Marks
 from kswifi.identifier_proofs.job_handlers import ProofHandlers
+from kswifi.identifier_proofs.security_notices import WORDS, SecurityNotices
 from kswifi.identifier_proofs.service import ProofSenders
 from kswifi.jobs.worker import Worker
 from kswifi.phone_verification.lab_outbox import LabOutbox
+from kswifi.phone_verification.sql import lab_text_message
 from tests.support.api import PASSWORD, Page, problem, register, serving
 
 ANDROID = "Mozilla/5.0 (Linux; Android 15; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Mobile"
 OTHER = "four warm rivers"
+ADA = "ada@example.ng"
 PROOFS = "/api/v1/identifier-proofs"
 REQUIRED = AccountRules(proof_required=True)
 
@@ -273,3 +278,56 @@ async def test_a_code_is_tried_five_times_and_not_a_sixth(tmp_path: Path) -> Non
             assert wrong["facts"]["tries_left"] == left
         problem(await client.post(path, json={"code": code}), 410, "proof_code_over")
         problem(await client.post(f"{PROOFS}/unknown/confirm", json={"code": code}), 404, "unknown_proof")
+
+
+async def changes_of(client: httpx2.AsyncClient) -> list[dict[str, Any]]:
+    events = (await client.get("/api/v1/account/export")).json()["events"]
+    return [it["data"] for it in events if it["kind"] == "account.security"]
+
+
+async def mails_of(services: Services) -> list[tuple[str, str]]:
+    """Work on the notices; return the receiver and the words of each that was sent."""
+    await Worker(services.database, SecurityNotices(LabOutbox(services.database)).handlers()).run_until_idle()
+    query = select(lab_text_message.c.phone_number, lab_text_message.c.words).order_by(lab_text_message.c.reference)
+    return await services.database.read(lambda connection: [tuple(it) for it in connection.execute(query)])
+
+
+async def test_the_owner_learns_of_a_sign_in_from_a_new_device_once(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (client, services), browser(client) as android:
+        await register(client, ADA)
+        assert await changes_of(client) == []
+        for number in range(2):
+            answer = await android.post("/api/v1/logins", json=credentials(ADA))
+            assert answer.status_code == 201, number
+        told = {"what": "new_device", "browser": "Chrome on Android", "network": "local network"}
+        assert await changes_of(client) == [told]
+        [(to, words)] = await mails_of(services)
+        assert to == ADA
+        assert words.startswith("Your account was signed in to on a new device. If this was not you")
+        assert (await client.post("/api/v1/logins", json=credentials(ADA))).status_code == 201
+        assert len(await changes_of(client)) == 1
+
+
+async def test_an_account_with_a_phone_number_gets_events_and_no_mail(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (client, services), browser(client) as android:
+        await register(client)
+        await sign_in(android)
+        assert [it["what"] for it in await changes_of(client)] == ["new_device"]
+        assert await mails_of(services) == []
+
+
+async def test_a_change_of_the_address_is_mailed_to_the_address_before(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (client, services):
+        mine = await register(client, ADA)
+        proof_id = await prove(client, services, "obi@example.ng")
+        body = {"password": PASSWORD, "identifier": "obi@example.ng", "proof_id": proof_id}
+        assert (await mine.send("PUT", "/api/v1/account/identifier", body)).status_code == 200
+        told = [it for it in await mails_of(services) if "KSWiFi code" not in it[1]]
+        assert [(to, words.partition(". ")[0]) for to, words in told] == [
+            (ADA, "Your account now signs in with another phone number or email address"),
+            ("obi@example.ng", "This email address was confirmed for your account"),
+        ]
+
+
+def test_there_are_words_for_each_change_but_the_one_whose_address_is_lost() -> None:
+    assert WORDS.keys() == set(SecurityChange) - {SecurityChange.IDENTIFIER_LOST}

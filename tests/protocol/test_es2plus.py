@@ -1,5 +1,6 @@
 """ES2+ over mutual TLS: every function, row by row with its codes, and operators who do not know of each other."""
 
+import asyncio
 import json
 import ssl
 from collections.abc import Iterator
@@ -8,8 +9,10 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
+from structlog.testing import capture_logs
 
 from kswifi.bench.es9_client import Es9Client
+from kswifi.bootstrap.metrics.es2plus import Es2PlusMetrics
 from kswifi.esim.model import ProfileState
 from kswifi.esim.operators.operators import add_operator, remove_operator
 from kswifi.kernel.numbers import Eid
@@ -354,11 +357,30 @@ def test_another_certificate_of_the_same_operator(server: RunningSmdp, mine: Ope
 
 def test_what_was_counted(server: RunningSmdp, mine: Operator) -> None:
     assert server.smdp.operators is not None
-    before = dict(server.smdp.operators.es2plus.calls)
+    before = dict(server.smdp.operators.calls)
     with codes("8.2.1/3.9"):
         mine.ask("releaseProfile", iccid=iccid(999))
     assert mine.client().post("releaseProfile", json.dumps({"iccid": 7}).encode()).status == 400
-    after = server.smdp.operators.es2plus.calls
+    after = server.smdp.operators.calls
     for outcome in ("8.2.1/3.9", "malformed"):
         key = ("releaseProfile", outcome)
         assert after[key] == before.get(key, 0) + 1
+
+
+def test_a_requester_that_was_removed_is_counted_and_logged_without_its_certificate(
+    server: RunningSmdp, tmp_path: Path
+) -> None:
+    removed = self_signed(tmp_path, "removed", at=NOW)
+    server.write(lambda connection: add_operator(connection, "removed", removed.certificate))
+    refresh(server)
+    server.write(lambda connection: remove_operator(connection, "removed"))
+    stranger = Operator("removed", server, removed)
+    with capture_logs() as lines, codes("1.1/1.1"):
+        stranger.ask("releaseProfile", iccid=iccid(999))
+    stranger.close()
+    assert [it for it in lines if it["event"] == "es2plus_requester_refused"] == [
+        {"event": "es2plus_requester_refused", "function": "releaseProfile", "log_level": "warning"}
+    ]
+    assert server.smdp.operators is not None
+    text = asyncio.run(Es2PlusMetrics(server.smdp.operators.calls).text()).decode()
+    assert 'kswifi_es2plus_calls_total{function="releaseProfile",outcome="1.1/1.1"}' in text

@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import socket
 import ssl
 from collections.abc import Iterator
 
@@ -175,3 +176,14 @@ def test_nothing_secret_is_logged(
     assert "profile_installed" in said
     assert not [secret for secret in secrets if secret in said]
     assert "PRIVATE" not in said
+
+
+@pytest.mark.parametrize("path", [b"/gsma/rsp2/es9plus/initiateAuthentication", b"/nothing", b"/gsma/rsp2/asn1"])
+def test_no_browser_guesses_the_type_of_an_answer(server: RunningSmdp, path: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.smdp.port), timeout=10) as plain:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with context.wrap_socket(plain) as tls:
+            tls.sendall(b"POST " + path + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            head = b"".join(iter(lambda: tls.recv(4096), b"")).partition(b"\r\n\r\n")[0].lower()
+    assert b"\r\nx-content-type-options: nosniff" in head

@@ -89,3 +89,15 @@ def test_up_names_the_port_of_monitoring_when_it_is_taken() -> None:
         )
         with refused(PORT_TAKEN, match="KSWIFI_METRICS_PORT"):
             check_ports(load_settings(metrics_port=port, sandbox_port=0, **others))
+
+
+async def test_no_browser_guesses_the_type_of_an_answer(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (_public, services), asking(services, "127.0.0.1") as client:
+        for path, host in (
+            ("/healthz", "127.0.0.1"),
+            ("/metrics", "127.0.0.1"),
+            ("/no", "127.0.0.1"),
+            ("/", "evil.example"),
+        ):
+            answer = await client.get(path, headers={"Host": host})
+            assert answer.headers["x-content-type-options"] == "nosniff", path

@@ -15,13 +15,23 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from structlog.testing import capture_logs
 
+from kswifi.accounts.identifiers import SecurityChange, tell_owner
+from kswifi.bootstrap.metrics.notifications import NotificationMetrics
 from kswifi.kernel.clock import SystemClock
 from kswifi.lab.rehearsal.push import PushService, receive
 from kswifi.notifications.errors import PushEndpointRefusedError
-from kswifi.notifications.follower import GONE, AlertFollower
+from kswifi.notifications.follower import AlertFollower, PushOutcome
 from kswifi.notifications.model import Subscription, Wishes
-from kswifi.notifications.service import SUBSCRIPTIONS_LIMIT, NotificationService, put_wishes, standing_of
+from kswifi.notifications.ports import GONE, NOT_IDENTIFIED
+from kswifi.notifications.service import (
+    SUBSCRIPTIONS_LIMIT,
+    NotificationService,
+    note_refusal,
+    put_wishes,
+    standing_of,
+)
 from kswifi.outbox.results import Done, Refused, Unknown
 from kswifi.providers.push.web_push import WebPush, fresh_vapid_key_pem
 from tests.support.authenticator import decoded
@@ -82,7 +92,8 @@ async def test_another_sender_other_keys_and_no_json_are_no_message() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(201, Done), (429, Unknown), (503, Unknown), (400, Refused), (404, Refused)]
+    ("status", "kind"),
+    [(201, Done), (429, Unknown), (503, Unknown), (400, Refused), (404, Refused), (401, Refused), (403, Refused)],
 )
 async def test_what_a_push_service_answers_is_done_refused_or_unknown(status: int, kind: type) -> None:
     async with push_service() as (service, sender, origin):
@@ -90,6 +101,7 @@ async def test_what_a_push_service_answers_is_done_refused_or_unknown(status: in
         answer = await sender.send(replace(to, endpoint=f"{origin}/push/status-{status}"), b"{}", "t")
         assert isinstance(answer, kind)
         assert (answer == Refused(GONE)) == (status == 404)
+        assert (answer == Refused(NOT_IDENTIFIED)) == (status in (401, 403))
 
 
 @pytest.mark.parametrize(
@@ -181,3 +193,56 @@ async def test_a_device_that_is_gone_is_forgotten_and_an_account_has_so_many(tmp
         for number in range(SUBSCRIPTIONS_LIMIT + 3):
             await notifications.subscribe(ADA, f"https://push.example/{number}", key, bytes(16))
         assert len((await road.database.read(partial(standing_of, user_id=ADA)))[1]) == SUBSCRIPTIONS_LIMIT
+
+
+async def test_a_push_service_that_refuses_this_server_is_logged_counted_and_shown(tmp_path: Path) -> None:
+    async with told_road(tmp_path) as (road, service, _notifications, follower):
+        session = await road.stored()
+        (device,) = await subscriptions(road)
+        known = follower._transport
+        origin = frozenset({device.endpoint.partition("/push/")[0]})
+        follower._transport = WebPush(fresh_vapid_key_pem(), "mailto:a@kswifi.test", SystemClock(), origin)
+        await road.use(session, GB // 2, 1)
+        with capture_logs() as lines:
+            assert await told(road, service, follower) == []
+        refused = [it for it in lines if it["event"] == "push_service_refuses_this_server"]
+        assert [(it["log_level"], it["service"]) for it in refused] == [("error", "127.0.0.1")]
+        assert "/push/" not in str(refused)  # the rest of an endpoint is a secret of its device
+        (device,) = await subscriptions(road)
+        assert device.refused_at == road.clock.now()
+        assert 'kswifi_push_messages_total{outcome="not_identified"} 1.0' in await metrics(follower)
+        road.clock.advance(timedelta(minutes=1))
+        await road.use(session, GB * 3 // 10, 2)
+        assert await told(road, service, follower) == []
+        assert await subscriptions(road) == [device]  # the instant of the first refusal
+        await follower._transport.close()
+        follower._transport = known
+        await road.use(session, GB * 15 // 100, 3)
+        assert await told(road, service, follower) == [("share", 95)]
+        assert [it.refused_at for it in await subscriptions(road)] == [None]
+        assert follower.outcomes == {PushOutcome.NOT_IDENTIFIED: 2, PushOutcome.SENT: 1}
+
+
+async def test_a_device_that_subscribes_anew_is_not_refused_any_more(tmp_path: Path) -> None:
+    async with told_road(tmp_path) as (road, _service, notifications, _follower):
+        (device,) = await subscriptions(road)
+        await road.database.write(partial(note_refusal, subscription_id=device.subscription_id))
+        await notifications.subscribe(ADA, device.endpoint, device.key, device.secret)
+        assert await subscriptions(road) == [device]
+
+
+async def subscriptions(road: Road) -> list[Subscription]:
+    return (await road.database.read(partial(standing_of, user_id=ADA)))[1]
+
+
+async def metrics(follower: AlertFollower) -> str:
+    return (await NotificationMetrics(follower).text()).decode()
+
+
+async def test_a_change_of_security_reaches_each_device_whatever_is_wished(tmp_path: Path) -> None:
+    async with told_road(tmp_path) as (road, service, _notifications, follower):
+        await road.database.write(lambda connection: put_wishes(connection, ADA, Wishes(usage=False, expiry=False)))
+        await road.database.write(lambda connection: tell_owner(connection, ADA, SecurityChange.PASSKEY_ADDED))
+        await follower.catch_up()
+        await road.worker.run_until_idle()
+        assert [it["message"] for it in service.messages()] == [{"what": "security", "change": "passkey_added"}]

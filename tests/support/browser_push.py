@@ -57,6 +57,8 @@ class BrowserPush:
     line_port: int
     registrations: dict[str, Registration] = field(default_factory=dict)
     sent: list[int] = field(default_factory=list)
+    refuses: bool = False
+    """Whether it refuses every sender, as a service does that does not accept the sender's token."""
     _waiting: list[bytes] = field(default_factory=list)
     _line: StreamWriter | None = None
 
@@ -104,6 +106,8 @@ class BrowserPush:
         host = request.headers["host"]
         if registration is None or host not in HOSTS:
             return 404
+        if self.refuses:
+            return 403
         try:
             require_push_message(request.headers, f"https://{host}", decoded(registration.sender))
         except PushRequestRefusedError:

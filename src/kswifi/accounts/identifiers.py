@@ -7,6 +7,7 @@ account that held it gets a placeholder address.
 
 import secrets
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, Update, select, update
@@ -15,7 +16,7 @@ from kswifi.accounts.errors import AlreadyRegisteredError, IdentifierNotProvedEr
 from kswifi.accounts.model import Digest, Identifier
 from kswifi.accounts.sql import identifier_proof, user_account
 from kswifi.database.engine import transaction_instant
-from kswifi.outbox.service import publish
+from kswifi.outbox.service import enqueue, publish
 
 PROOF_LIFETIME: Final = timedelta(minutes=30)
 """How long a confirmed proof may be used after its code has expired."""
@@ -25,6 +26,9 @@ RELEASED: Final = "released.invalid"
 
 SECURITY_EVENT: Final = "account.security"
 """The kind of the domain events about the security of an account; ``what`` in the payload names the change."""
+
+SECURITY_NOTICE: Final = "mail_security_notice"
+"""The kind of the outbox entries that inform an owner of such a change by e-mail."""
 
 AccountRow = Row[*tuple[Any, ...]]
 
@@ -40,21 +44,51 @@ def of_user(user_id: str) -> Update:
     return update(user_account).where(user_account.c.user_id == user_id)
 
 
+class SecurityChange(StrEnum):
+    """What happened to the security of an account."""
+
+    SIGN_IN_LOCKED = "sign_in_locked"
+    NEW_DEVICE = "new_device"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - no password
+    RECOVERY_CODE_REPLACED = "recovery_code_replaced"
+    RECOVERED = "recovered"
+    SIGNED_OUT_EVERYWHERE = "signed_out_everywhere"
+    IDENTIFIER_PROVED = "identifier_proved"
+    IDENTIFIER_CHANGED = "identifier_changed"
+    IDENTIFIER_LOST = "identifier_lost"
+    PASSKEY_ADDED = "passkey_added"
+    PASSKEY_REMOVED = "passkey_removed"
+
+
 CREDENTIAL_CHANGES: Final = frozenset(
-    {"recovered", "password_changed", "recovery_code_replaced", "identifier_proved", "identifier_lost"}
+    {
+        SecurityChange.RECOVERED,
+        SecurityChange.PASSWORD_CHANGED,
+        SecurityChange.RECOVERY_CODE_REPLACED,
+        SecurityChange.IDENTIFIER_CHANGED,
+        SecurityChange.IDENTIFIER_LOST,
+        SecurityChange.PASSKEY_ADDED,
+    }
 )
-"""The security events that change what proves that somebody is the owner."""
+"""The changes of what proves that somebody is the owner; for some time after one nothing moves to a new phone."""
 
 
-def tell_owner(connection: Connection, user_id: str, what: str) -> None:
-    """Publish an event about the security of an account, for its open pages and its data export.
+def tell_owner(connection: Connection, user_id: str, what: SecurityChange, **facts: str | None) -> None:
+    """Inform an account's owner of a change of its security.
 
-    A change of a credential is dated, because for some time after it nothing moves to a new phone.
+    The event is for open pages, for notifications and for the data export. An account with an email address also
+    gets an e-mail, at the address that it has now: call this before a change of the address.
     """
-    publish(connection, user_id=user_id, kind=SECURITY_EVENT, payload={"what": what})
+    sequence = publish(connection, user_id=user_id, kind=SECURITY_EVENT, payload={"what": what, **facts})
     if what in CREDENTIAL_CHANGES:
         now = transaction_instant(connection)
         connection.execute(of_user(user_id).values(credentials_changed_at=now))
+    email = connection.scalar(select(user_account.c.email).where(user_account.c.user_id == user_id))
+    if what is SecurityChange.IDENTIFIER_LOST:
+        return  # the address is another person's now
+    if email is not None and not email.endswith(f"@{RELEASED}"):
+        payload = {"to": email, "what": what, "sequence": sequence}
+        enqueue(connection, kind=SECURITY_NOTICE, key=f"{SECURITY_NOTICE}:{sequence}", payload=payload)
 
 
 class Identifiers:
@@ -104,7 +138,7 @@ class Identifiers:
         if holder is not None and holder.user_id != user_id:
             free = f"{secrets.token_hex(16)}@{RELEASED}"
             connection.execute(of_user(holder.user_id).values(phone_number=None, email=free))
-            tell_owner(connection, holder.user_id, "identifier_lost")
+            tell_owner(connection, holder.user_id, SecurityChange.IDENTIFIER_LOST)
         columns["identifier_proved_at"] = now
         if who.phone_number is not None:
             mark = self._mark(who.phone_number)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
-from kswifi.accounts.identifiers import tell_owner
+from kswifi.accounts.identifiers import SecurityChange, tell_owner
 from kswifi.accounts.service import SIGN_IN_LOCK_NOTICE
 from kswifi.database.engine import Database
 from kswifi.outbox.model import Entry
@@ -26,7 +26,7 @@ class LockNotices:
         user_id = entry.payload["user_id"]
 
         def change(connection: Connection) -> None:
-            tell_owner(connection, user_id, "sign_in_locked")
+            tell_owner(connection, user_id, SecurityChange.SIGN_IN_LOCKED)
 
         if user_id is not None:
             await self._database.write(change)

@@ -53,6 +53,11 @@ class Logins:
         )
         return Login(user, token, model.csrf_token(token), expires_at, self.cookie(connection, user.user_id))
 
+    def knows(self, connection: Connection, user_id: str, client: Client) -> bool:
+        """Return whether the client has a device cookie of the account's current credential generation."""
+        generation = generation_of(connection, user_id)
+        return self.cookies.nonce_of(client.device_cookie, user_id, generation) is not None
+
     def cookie(self, connection: Connection, user_id: str) -> str:
         """Return a new device cookie of an account's current credential generation."""
         return self.cookies.issue(user_id, generation_of(connection, user_id))

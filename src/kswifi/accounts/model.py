@@ -14,7 +14,7 @@ from kswifi.accounts.common_passwords import is_common
 from kswifi.accounts.errors import InvalidIdentifierError, WeakPasswordError
 from kswifi.kernel.pasted import SEPARATORS, clean_digits, clean_pasted
 
-PASSWORD_LENGTHS: Final = range(8, 129)
+PASSWORD_LENGTHS: Final = range(12, 129)
 RECOVERY_CODE_OCTETS: Final = 15
 TOKEN_OCTETS: Final = 32
 
@@ -208,12 +208,14 @@ def check_password(password: str, identifier: Identifier) -> None:
     """Refuse a password that is easy to guess; there are no composition rules (NIST SP 800-63B, 3.1.1.2).
 
     Raises:
-        WeakPasswordError: not 8 to 128 characters, a common password, one or two characters repeated, or the
+        WeakPasswordError: not 12 to 128 characters, a common password, one or two characters repeated, or the
             account's own phone number or address.
     """
     if len(password) not in PASSWORD_LENGTHS:
         raise WeakPasswordError(
-            "a password has 8 to 128 characters", least=PASSWORD_LENGTHS[0], most=PASSWORD_LENGTHS[-1]
+            f"a password has {PASSWORD_LENGTHS[0]} to {PASSWORD_LENGTHS[-1]} characters",
+            least=PASSWORD_LENGTHS[0],
+            most=PASSWORD_LENGTHS[-1],
         )
     plain = password.casefold()
     own = {str(identifier), str(identifier).removeprefix("+"), "0" + str(identifier).removeprefix("+234")}

@@ -38,6 +38,7 @@ from kswifi.accounts.errors import (
     TooManyPasskeysError,
     UnknownPasskeyError,
 )
+from kswifi.accounts.identifiers import SecurityChange, tell_owner
 from kswifi.accounts.model import (
     UNKNOWN_CLIENT,
     ChallengePurpose,
@@ -64,17 +65,6 @@ PRUNE_LIMIT: Final = 500
 
 Credential = Mapping[str, Any]
 """The JSON object that a browser's ``PublicKeyCredential.toJSON()`` returns."""
-
-
-def remove_passkey(connection: Connection, user_id: str, passkey_id: str) -> None:
-    """Delete a passkey of a user; it can no longer sign in.
-
-    Raises:
-        UnknownPasskeyError: the user has none with this id.
-    """
-    mine = passkey.c.user_id == user_id, passkey.c.passkey_id == passkey_id
-    if connection.execute(delete(passkey).where(*mine)).rowcount != 1:
-        raise UnknownPasskeyError("you have no such passkey")
 
 
 _OF_USER: Final = PagedQuery(
@@ -217,9 +207,25 @@ class PasskeyService:
                 select(func.count()).select_from(passkey).where(passkey.c.user_id == user.user_id)
             )
             _require_room(held or 0)
+            tell_owner(connection, user.user_id, SecurityChange.PASSKEY_ADDED)
             return self._insert(connection, user.user_id, made, name)
 
         return await self._database.write(change)
+
+    async def remove(self, user: User, passkey_id: str) -> None:
+        """Delete a passkey of a user; it can no longer sign in.
+
+        Raises:
+            UnknownPasskeyError: the user has none with this id.
+        """
+
+        def change(connection: Connection) -> None:
+            mine = passkey.c.user_id == user.user_id, passkey.c.passkey_id == passkey_id
+            if connection.execute(delete(passkey).where(*mine)).rowcount != 1:
+                raise UnknownPasskeyError("you have no such passkey")
+            tell_owner(connection, user.user_id, SecurityChange.PASSKEY_REMOVED)
+
+        await self._database.write(change)
 
     async def passkeys(self, user_id: str, page: PageRequest = FIRST_PAGE) -> Page[PasskeyRecord]:
         """Return a page of a user's passkeys, the oldest first."""

@@ -23,6 +23,7 @@ from kswifi.accounts.errors import (
 from kswifi.accounts.identifiers import (
     AccountRow,
     Identifiers,
+    SecurityChange,
     already_registered,
     find_account,
     of_user,
@@ -191,10 +192,16 @@ class AccountService:
         )
         if result.rowcount != 1:
             raise already_registered(who)
-        return Registration(self.open_login(connection, user, client), code)
+        return Registration(self._logins_begun.begin(connection, user, client), code)
 
     def open_login(self, connection: Connection, user: User, client: Client = UNKNOWN_CLIENT) -> Login:
-        """Begin a LoginSession of an authenticated user; above the limit the oldest one ends."""
+        """Begin a LoginSession of an authenticated user; above the limit the oldest one ends.
+
+        Inform the owner of a browser that has not signed in since the credentials of the account changed.
+        """
+        if not self._logins_begun.knows(connection, user.user_id, client):
+            facts = {"browser": client.browser, "network": client.network}
+            tell_owner(connection, user.user_id, SecurityChange.NEW_DEVICE, **facts)
         return self._logins_begun.begin(connection, user, client)
 
     async def hash_of_undisclosed_password(self) -> str:
@@ -347,7 +354,7 @@ class AccountService:
             for table in (passkey, passkey_challenge):
                 connection.execute(delete(table).where(table.c.user_id == user_id))
             end_logins(connection, user_id)
-            tell_owner(connection, user_id, "recovered")
+            tell_owner(connection, user_id, SecurityChange.RECOVERED)
             return Recovery(code, self._logins_begun.cookie(connection, user_id))
 
         recovery = await self._database.write(change)
@@ -398,7 +405,7 @@ class AccountService:
                 end_logins(connection, user.user_id, but=signed_in.login_id)
             else:
                 begin_generation(connection, user.user_id)
-            tell_owner(connection, user.user_id, "password_changed")
+            tell_owner(connection, user.user_id, SecurityChange.PASSWORD_CHANGED)
             return self._logins_begun.cookie(connection, user.user_id)
 
         return await self._database.write(change)
@@ -410,7 +417,7 @@ class AccountService:
         def change(connection: Connection) -> None:
             user_id = signed_in.user.user_id
             connection.execute(of_user(user_id).values(recovery_code_hash=model.hash_recovery_code(code)))
-            tell_owner(connection, user_id, "recovery_code_replaced")
+            tell_owner(connection, user_id, SecurityChange.RECOVERY_CODE_REPLACED)
 
         await self._database.write(change)
         return code
@@ -425,9 +432,12 @@ class AccountService:
         user_id = signed_in.user.user_id
 
         def change(connection: Connection) -> User:
+            present = connection.execute(select(user_account).where(user_account.c.user_id == user_id)).one()
+            if str(who) not in (present.phone_number, present.email):
+                tell_owner(connection, user_id, SecurityChange.IDENTIFIER_CHANGED)
             columns = self._identifiers.take(connection, who, proof_id, user_id)
             row = connection.execute(of_user(user_id).values(**columns).returning(user_account)).one()
-            tell_owner(connection, user_id, "identifier_proved")
+            tell_owner(connection, user_id, SecurityChange.IDENTIFIER_PROVED)
             return _user(row)
 
         return await self._database.write(change)
@@ -438,7 +448,7 @@ class AccountService:
         def change(connection: Connection) -> str:
             user_id = signed_in.user.user_id
             end_logins(connection, user_id, but=signed_in.login_id if but_this else None)
-            tell_owner(connection, user_id, "signed_out_everywhere")
+            tell_owner(connection, user_id, SecurityChange.SIGNED_OUT_EVERYWHERE)
             return self._logins_begun.cookie(connection, user_id)
 
         return await self._database.write(change)

@@ -1,13 +1,13 @@
 """Build the FastAPI application from routers, error handlers and middleware."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Final
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Response
 from fastapi.routing import APIRoute
 
-import kswifi
 from kswifi.api.edge import problems
 from kswifi.api.edge.access import AccessLog
 from kswifi.api.edge.client_address import ClientEdge
@@ -16,6 +16,7 @@ from kswifi.api.edge.head_requests import HeadRequests
 from kswifi.api.edge.idempotency import forget_in_flight
 from kswifi.api.edge.request_ids import RequestIds
 from kswifi.api.openapi import openapi_of
+from kswifi.api.reference import CONTENT_SECURITY_POLICY, REFERENCE_PATH, reference_page
 from kswifi.api.routes.accounts import (
     account_data,
     accounts,
@@ -57,6 +58,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     events.router,
 )
 
+API_VERSION: Final = "1"
+"""The version of the API, as in its paths. Nobody can pick targets by it, as by the version of the product."""
+
 _DESCRIPTION: Final = """\
 Download an internet session over WiFi, store it on the phone's eSIM, use it later like SIM data.
 
@@ -81,7 +85,7 @@ def create_app(services: Services) -> FastAPI:
 
     app = FastAPI(
         title="KSWiFi",
-        version=kswifi.__version__,
+        version=API_VERSION,
         description=_DESCRIPTION,
         lifespan=lifespan,
         openapi_url="/api/v1/openapi.json",
@@ -94,6 +98,7 @@ def create_app(services: Services) -> FastAPI:
     problems.install(app, [route for router in ROUTERS for route in router.routes])
     for router in ROUTERS:
         app.include_router(router)
+    app.add_api_route(REFERENCE_PATH, _reference_of(app), include_in_schema=False)
     app.add_middleware(Edge, policy=_policy(services), refusals=services.refusals)
     # The middleware that is added last reads a request first.
     app.add_middleware(AccessLog, counts=services.requests, writes_lines=services.writes_access_lines)
@@ -101,6 +106,17 @@ def create_app(services: Services) -> FastAPI:
     app.add_middleware(HeadRequests)
     app.add_middleware(RequestIds, trust=services.environment.proxies)
     return app
+
+
+def _reference_of(app: FastAPI) -> Callable[[], Awaitable[Response]]:
+    """Return the route of the reference page. The page is made once, at the first request."""
+    page = cache(lambda: reference_page(app.openapi()))
+
+    async def read_reference() -> Response:
+        headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
+        return Response(page(), headers=headers, media_type="text/html")
+
+    return read_reference
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -24,6 +24,7 @@ from kswifi.api.services import Metrics, Services
 from kswifi.kernel.network_addresses import parse_address
 from kswifi.listeners.http_server import HttpServer
 from kswifi.listeners.limits import ConnectionLimits
+from kswifi.listeners.nosniff import NoSniff
 from kswifi.listeners.pool import ConnectionPool
 
 CONNECTIONS_LIMIT: Final = 64
@@ -90,6 +91,7 @@ def create_monitoring_app(services: Services, own_names: frozenset[str] = frozen
             Route("/metrics", own.metrics),
         ],
         middleware=[
+            Middleware(NoSniff),
             Middleware(RequestIds, trust=NO_PROXIES),
             Middleware(_HostCheck, names=services.environment.allowed_hosts | own_names),
         ],

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, delete, select
 
 from kswifi.accounts.errors import InvalidIdentifierError
-from kswifi.accounts.identifiers import tell_owner
+from kswifi.accounts.identifiers import SecurityChange, tell_owner
 from kswifi.accounts.kyc import kyc_level
 from kswifi.accounts.logins import end_logins, logins_of
 from kswifi.accounts.model import (
@@ -165,7 +165,7 @@ def sign_out(connection: Connection, operator: Operator, user_id: str, reason: s
     require_customer(connection, user_id)
     count = len(logins_of(connection, user_id))
     end_logins(connection, user_id)
-    tell_owner(connection, user_id, "signed_out_everywhere")
+    tell_owner(connection, user_id, SecurityChange.SIGNED_OUT_EVERYWHERE)
     facts = {"logins": count}
     record(
         connection,
@@ -199,7 +199,7 @@ def replace_recovery_code(
     connection.execute(
         user_account.update().where(_u.user_id == user_id).values(recovery_code_hash=hash_recovery_code(code))
     )
-    tell_owner(connection, user_id, "recovery_code_replaced")
+    tell_owner(connection, user_id, SecurityChange.RECOVERY_CODE_REPLACED)
     record(connection, operator, "customers recovery", user_id, reason=checked_reason(reason))
     return code
 

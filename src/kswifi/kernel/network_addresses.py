@@ -16,6 +16,14 @@ CUSTOMER_PREFIX_BITS: Final = 64
 """Length of the prefix that identifies one IPv6 customer, who can choose all bits after it (RFC 6177)."""
 
 
+def carried_ipv4(address: IPv6Address) -> IPv4Address | None:
+    """Return the IPv4 address that an IPv4-mapped or NAT64 address carries; None if it is neither."""
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    number = int(address)  # without the zone, with which an address is in no network
+    return IPv4Address(number & 0xFFFF_FFFF) if IPv6Address(number) in NAT64 else None
+
+
 def normal_address(address: IpAddress) -> IpAddress:
     """Return the normal form: the IPv4 address of an IPv4-mapped or NAT64 address, any other unchanged.
 
@@ -24,13 +32,11 @@ def normal_address(address: IpAddress) -> IpAddress:
     """
     if isinstance(address, IPv4Address):
         return address
-    if address.ipv4_mapped is not None:
-        return address.ipv4_mapped
     plain = IPv6Address(int(address))
-    if plain in NAT64:
-        embedded = IPv4Address(int(plain) & 0xFFFF_FFFF)
-        return plain if embedded.is_loopback or embedded.is_unspecified else embedded
-    return plain
+    carried = carried_ipv4(plain)
+    if carried is None or (plain in NAT64 and (carried.is_loopback or carried.is_unspecified)):
+        return plain
+    return carried
 
 
 def parse_address(text: str) -> IpAddress | None:
@@ -64,6 +70,12 @@ def customer_network(address: IpAddress) -> IpNetwork:
     if address in NAT64:  # each customer has one address, as in IPv4
         return IPv6Network(address)
     return IPv6Network((address, CUSTOMER_PREFIX_BITS), strict=False)
+
+
+def customer_key(address: IpAddress) -> str:
+    """Return the key under which a customer is counted: the one address, or the network of an IPv6 customer."""
+    network = customer_network(address)
+    return str(address) if network.num_addresses == 1 else str(network)
 
 
 def network_label(text: str) -> str | None:

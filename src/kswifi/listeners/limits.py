@@ -2,15 +2,8 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Final, TypeAlias
 
-Network: TypeAlias = IPv4Network | IPv6Network
-
-_NAT64: Final = IPv6Network("64:ff9b::/96")
-"""RFC 6052, 2.1: the last 32 bits are the client's IPv4 address."""
-_SITE_BITS: Final = 64
-"""One IPv6 customer holds at least a /64 (RFC 6177) and can use any address in it."""
+from kswifi.kernel.network_addresses import IpNetwork, customer_key, parse_address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +25,7 @@ class ConnectionLimits:
 
     connections: int = 4096
     per_address: int = 512
-    exempt: tuple[Network, ...] = ()
+    exempt: tuple[IpNetwork, ...] = ()
     handshake_seconds: float = 10.0
     head_seconds: float = 10.0
     body_seconds: float = 30.0
@@ -42,7 +35,7 @@ class ConnectionLimits:
 
     def is_exempt(self, host: str) -> bool:
         """Tell whether a client is exempt from the limit per address."""
-        address = _address(host)
+        address = parse_address(host)
         return address is not None and any(address in network for network in self.exempt)
 
 
@@ -53,22 +46,5 @@ def client_group(host: str) -> str:
     The key of an IPv4 address is the address, also if IPv6 carries it (mapped or NAT64). The key of an IPv6 address
     is its /64. Text that is not an address is its own key.
     """
-    address = _address(host)
-    if address is None:
-        return host
-    if isinstance(address, IPv6Address):
-        return str(IPv6Network((address, _SITE_BITS), strict=False))
-    return str(address)
-
-
-def _address(host: str) -> IPv4Address | IPv6Address | None:
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return None
-    if isinstance(address, IPv6Address):
-        if address.ipv4_mapped is not None:
-            return address.ipv4_mapped
-        if address in _NAT64:
-            return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address
+    address = parse_address(host)
+    return host if address is None else customer_key(address)

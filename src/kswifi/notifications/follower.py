@@ -5,25 +5,37 @@ transaction, so each alert is sent once, also after a crash.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
+from enum import StrEnum
+from functools import partial
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
 from sqlalchemy import Connection, select
 
+from kswifi.accounts.identifiers import SECURITY_EVENT
 from kswifi.database.dialect import insert
 from kswifi.database.engine import Database, transaction_instant
 from kswifi.database.errors import DatabaseBusyError
 from kswifi.kernel.clock import unix_seconds
-from kswifi.notifications.model import Alert, AlertKind, end_alert_at, shares_passed
-from kswifi.notifications.ports import PushTransport
-from kswifi.notifications.service import find_subscription, forget_subscription, subscriptions_of, wishes_of
+from kswifi.notifications.model import Alert, AlertKind, Subscription, end_alert_at, shares_passed
+from kswifi.notifications.ports import GONE, NOT_IDENTIFIED, PushTransport
+from kswifi.notifications.service import (
+    find_subscription,
+    forget_subscription,
+    note_acceptance,
+    note_refusal,
+    subscriptions_of,
+    wishes_of,
+)
 from kswifi.notifications.sql import notified_sequence, told_alert
 from kswifi.notifications.text_at_end import TEXT_AT_END
 from kswifi.outbox.model import DomainEvent, Entry
-from kswifi.outbox.results import Done, Handler, JobResult, Refused
+from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
 from kswifi.outbox.service import EVENTS_TOPIC, enqueue, event_bounds, events_of_all
 from kswifi.people.model import TransferKind, TransferState
 from kswifi.people.move_model import MoveState
@@ -48,11 +60,33 @@ PEOPLE_ALERTS: Final = {
 """The alert of a transfer: by its kind, the user's role, and its state."""
 MOVE_ASKED: Final = "move_asked"
 
-GONE: Final = "gone"
 _NAME: Final = "alerts"
 _ON_THE_CARD: Final = (SessionState.STORED, SessionState.ACTIVE, SessionState.PAUSED)
 
 _log = structlog.get_logger(__name__)
+
+
+class PushOutcome(StrEnum):
+    """What became of a message to a push service."""
+
+    SENT = "sent"
+    GONE = "gone"
+    NOT_IDENTIFIED = "not_identified"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+def outcome_of(result: JobResult) -> PushOutcome:
+    """Return the outcome that a result of the transport stands for."""
+    match result:
+        case Done():
+            return PushOutcome.SENT
+        case Refused(reason):
+            return {GONE: PushOutcome.GONE, NOT_IDENTIFIED: PushOutcome.NOT_IDENTIFIED}.get(
+                reason, PushOutcome.REFUSED
+            )
+        case Unknown():
+            return PushOutcome.UNKNOWN
 
 
 class AlertFollower:
@@ -65,6 +99,8 @@ class AlertFollower:
         self._transport = transport
         self._wake = asyncio.Event()
         self._stopping = False
+        self.outcomes: Counter[PushOutcome] = Counter()
+        """How many messages had which outcome."""
 
     async def run(self) -> None:
         """Follow the events until ``stop``."""
@@ -110,11 +146,24 @@ class AlertFollower:
         if subscription is None:
             return Done()
         result = await self._transport.send(subscription, payload["message"].encode(), payload["topic"])
-        if result == Refused(GONE):
-            await self._database.write(
-                lambda connection: forget_subscription(connection, subscription.subscription_id)
-            )
+        await self._note(subscription, result)
         return result
+
+    async def _note(self, subscription: Subscription, result: JobResult) -> None:
+        """Count a result, and store what it says about the subscription."""
+        outcome = outcome_of(result)
+        self.outcomes[outcome] += 1
+        step = None
+        if outcome is PushOutcome.GONE:
+            step = forget_subscription
+        elif outcome is PushOutcome.NOT_IDENTIFIED:
+            # Many devices share a push service: one event, whose lines the log limits.
+            _log.error("push_service_refuses_this_server", service=urlsplit(subscription.endpoint).hostname)
+            step = note_refusal
+        elif outcome is PushOutcome.SENT and subscription.refused_at is not None:
+            step = note_acceptance
+        if step is not None:
+            await self._database.write(partial(step, subscription_id=subscription.subscription_id))
 
     async def alert_of_the_end(self, entry: Entry) -> JobResult:
         """Alert the owner that an InternetSession ends within a day, if some of it is left."""
@@ -146,6 +195,8 @@ def _decide_on_some(connection: Connection, text_at_end: bool) -> bool:
 
 
 def _decide(connection: Connection, event: DomainEvent, text_at_end: bool) -> None:
+    if event.kind == SECURITY_EVENT:
+        _alert_of_security(connection, event)
     payload: Mapping[str, Any] = event.payload
     if event.kind in (GIFT_CHANGED, MOVE_CHANGED):
         _alert_of_people(connection, event)
@@ -209,6 +260,23 @@ def _tell(connection: Connection, session: InternetSession, alerts: list[Alert])
             },
         )
     return True
+
+
+def _alert_of_security(connection: Connection, event: DomainEvent) -> None:
+    """Send a change of the account's security to all its devices, whatever alerts its owner wants."""
+    message = msgspec.json.encode({"what": "security", "change": event.payload["what"]}).decode()
+    for subscription in subscriptions_of(connection, event.user_id):
+        enqueue(
+            connection,
+            kind=PUSH,
+            key=f"push:security:{event.sequence}:{subscription.subscription_id}",
+            payload={
+                "subscription_id": subscription.subscription_id,
+                "message": message,
+                "topic": f"security-{event.sequence}"[:32],
+                "at": unix_seconds(event.at),
+            },
+        )
 
 
 def _alert_of_people(connection: Connection, event: DomainEvent) -> None:

@@ -37,12 +37,16 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A device's push subscription: its endpoint, public key and authentication secret (RFC 8291, 2)."""
+    """A device's push subscription: its endpoint, public key and authentication secret (RFC 8291, 2).
+
+    ``refused_at`` is the instant since which the push service refuses our identification (RFC 8292), if it does.
+    """
 
     subscription_id: str
     endpoint: str
     key: bytes
     secret: bytes
+    refused_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,19 @@
 """The port of a push transport."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 from kswifi.notifications.model import Subscription
 from kswifi.outbox.results import JobResult
+
+GONE: Final = "gone"
+NOT_IDENTIFIED: Final = "not_identified"
 
 
 class PushTransport(Protocol):
     """Sends messages to the push services of devices.
 
-    ``Refused`` with reason ``gone`` means that the subscription no longer exists. A message replaces an undelivered
+    ``Refused`` with reason ``GONE`` means that the subscription no longer exists; with ``NOT_IDENTIFIED``, that the
+    push service does not accept this server's key or token (RFC 8292, 2). A message replaces an undelivered
     one with the same ``topic`` (RFC 8030, 5.4), so sending a message again is harmless.
     """
 

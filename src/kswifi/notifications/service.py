@@ -1,7 +1,7 @@
 """Push subscriptions of devices, and the kinds of alerts that their owners want."""
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 
 from kswifi.database.dialect import insert
 from kswifi.database.engine import Database, transaction_instant
@@ -15,6 +15,7 @@ SUBSCRIPTIONS_LIMIT = 10
 """The maximum of devices of one account; a further one replaces the oldest."""
 
 _t = push_subscription.c
+_COLUMNS = (_t.subscription_id, _t.endpoint, _t.key, _t.secret, _t.refused_at)
 
 
 class NotificationService:
@@ -40,7 +41,7 @@ class NotificationService:
 
         def change(connection: Connection) -> str:
             now = transaction_instant(connection)
-            values = {"user_id": user_id, "key": key, "secret": secret, "created_at": now}
+            values = {"user_id": user_id, "key": key, "secret": secret, "created_at": now, "refused_at": None}
             kept = connection.execute(
                 insert(push_subscription)
                 .values(subscription_id=str(uuid7(now)), endpoint=endpoint, **values)
@@ -97,19 +98,31 @@ def wishes_of(connection: Connection, user_id: str) -> Wishes:
 
 def subscriptions_of(connection: Connection, user_id: str) -> list[Subscription]:
     """Return a user's subscriptions, in the order of their ids."""
-    query = (
-        select(_t.subscription_id, _t.endpoint, _t.key, _t.secret)
-        .where(_t.user_id == user_id)
-        .order_by(_t.subscription_id)
-    )
+    query = select(*_COLUMNS).where(_t.user_id == user_id).order_by(_t.subscription_id)
     return [Subscription(*row) for row in connection.execute(query)]
 
 
 def find_subscription(connection: Connection, subscription_id: str) -> Subscription | None:
     """Return a subscription; None if it was deleted."""
-    query = select(_t.subscription_id, _t.endpoint, _t.key, _t.secret).where(_t.subscription_id == subscription_id)
+    query = select(*_COLUMNS).where(_t.subscription_id == subscription_id)
     row = connection.execute(query).one_or_none()
     return None if row is None else Subscription(*row)
+
+
+def note_refusal(connection: Connection, subscription_id: str) -> None:
+    """Store that the push service refuses this server's identification; the instant of the first refusal stays."""
+    connection.execute(
+        update(push_subscription)
+        .where(_t.subscription_id == subscription_id, _t.refused_at.is_(None))
+        .values(refused_at=transaction_instant(connection))
+    )
+
+
+def note_acceptance(connection: Connection, subscription_id: str) -> None:
+    """Store that the push service takes messages again."""
+    connection.execute(
+        update(push_subscription).where(_t.subscription_id == subscription_id).values(refused_at=None)
+    )
 
 
 def forget_subscription(connection: Connection, subscription_id: str) -> None:

@@ -16,6 +16,7 @@ push_subscription: Final = Table(
     Column("key", LargeBinary(65), nullable=False),
     Column("secret", LargeBinary(16), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("refused_at", UtcDateTime, nullable=True),
 )
 
 notification_wish: Final = Table(

@@ -11,11 +11,15 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class TextMessage:
-    """One message. ``reference`` is the verification's id; ``to`` is a number in E.164 or an email address."""
+    """One message. ``reference`` names it; ``to`` is a number in E.164 or an email address.
+
+    ``subject`` is for e-mail alone.
+    """
 
     reference: str
     to: str
     words: str
+    subject: str = "Your KSWiFi code"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, expect
 
 from tests.browser.app.conftest import AUTHENTICATOR, Kswifi
-from tests.support.app_page import AppPage, device
+from tests.support.app_page import PASSWORD, AppPage, device
 
 
 @contextmanager
@@ -52,11 +52,22 @@ def test_a_passkey_is_added_and_removed_under_you(kswifi: Kswifi, browser: Brows
     with with_authenticator(browser, kswifi.origin) as (app, _):
         app.open().register()
         app.open("security").heading("Sign-in and security")
+        card = app.page.locator("section.card").filter(has_text="Sign in with your fingerprint")
+
+        def again(password: str = PASSWORD) -> None:
+            card.get_by_label("Password").fill(password)
+            card.locator("form").get_by_role("button").first.click()
+
         app.button("Add a passkey")
+        again("not my password")
+        card.get_by_role("status").wait_for()
+        again()
         app.sees("The passkey is added.")
         app.button("Add a passkey")
+        again()
         app.sees("This device has a passkey already.")
         app.button("Remove Linux")
+        card.locator("form").get_by_role("button", name="Use a passkey instead").click()
         app.sees("The passkey is removed.")
         expect(app.page.get_by_role("button", name="Remove Linux")).to_have_count(0)
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from playwright.sync_api import Page, Route, expect, sync_playwright
 
 from tests.browser.app.conftest import ARGUMENTS, Kswifi, chromium_here
-from tests.support.app_page import PHONE, AppPage, in_context
+from tests.support.app_page import PASSWORD, PHONE, AppPage, in_context
 from tests.support.browser_push import BrowserPush, browser_push
 from tests.support.system import running_system
 
@@ -49,6 +50,7 @@ class Phone:
     kswifi: Kswifi
     push: BrowserPush
     settings: Page
+    number: str = ""
 
     def allow(self, notifications: bool) -> None:
         """Let this site show notifications or not, as a person does in the browser's settings."""
@@ -117,7 +119,7 @@ def phone(push: BrowserPush, kswifi: Kswifi, tmp_path: Path) -> Iterator[Phone]:
             one = Phone(app, kswifi, push, context.pages[0])
             one.settings.goto("chrome://settings/content/notifications")
             one.allow(True)
-            app.open().register()
+            one.number = app.open().register()
             app.store("free-200mb")
             app.activate()
             kswifi.lab("/phone/wifi", {"on": False})
@@ -188,3 +190,31 @@ def test_a_device_that_was_signed_out_shows_nothing_of_its_last_owner(phone: Pho
     phone.spend(55, 201)
     within(40, lambda: not phone.push.senders())
     assert not [body for body in phone.shown() if "200MB" in body]
+
+
+def test_a_device_whose_push_service_refuses_the_server_is_shown_as_off_and_can_be_turned_on_again(
+    phone: Phone,
+) -> None:
+    phone.allow_messages()
+    phone.push.refuses = True
+    phone.spend(55, 403)
+    within(40, lambda: any(one["refused_since"] for one in phone.standing()["subscriptions"]))
+    phone.app.page.reload()
+    phone.app.page.get_by_role("button", name="Message me").wait_for()
+    assert phone.push.senders() == []
+    phone.push.refuses = False
+    phone.app.button("Message me")
+    phone.app.sees("You get a message, also when the app is closed.")
+    assert not any(one["refused_since"] for one in phone.standing()["subscriptions"])
+    phone.spend(30, 201)
+
+
+def test_a_sign_in_on_a_new_device_is_shown_with_no_page_open(phone: Phone) -> None:
+    phone.allow_messages()
+    phone.close()
+    login = {"identifier": phone.number, "password": PASSWORD}
+    answer = httpx2.post(f"{phone.app.origin}/api/v1/logins", json=login)
+    assert answer.status_code == 201
+    within(
+        40, lambda: phone.shown() == ["The sign-in of your account changed, or a new device signed in. Was it you?"]
+    )

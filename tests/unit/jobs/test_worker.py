@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import URL, Connection, select, text
+from structlog.testing import capture_logs
 
 from kswifi.database.engine import Database
 from kswifi.jobs.housekeeping import Housekeeper, outbox_chores
@@ -151,8 +152,10 @@ async def test_what_kills_every_worker_gets_stuck_instead_of_killing_for_ever(tm
     async with open_database(tmp_path, clock) as database:
         await _ask(database, "k")
         await database.write(lambda connection: connection.execute(outbox_entry.update().values(attempts=12)))
-        await Worker(database, {"grant": _answering()}).run_until_idle()
+        with capture_logs() as lines:
+            await Worker(database, {"grant": _answering()}).run_until_idle()
         assert await _states(database) == {"k": ("stuck", 13, "every worker that tried it died")}
+        assert [(it["log_level"], it["kind"]) for it in lines if it["event"] == "job_stuck"] == [("error", "grant")]
 
 
 @pytest.mark.timeout(60)

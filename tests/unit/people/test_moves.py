@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, update
 
-from kswifi.accounts.identifiers import tell_owner
+from kswifi.accounts.identifiers import SecurityChange, tell_owner
 from kswifi.accounts.model import SignedIn, User, hash_recovery_code
 from kswifi.accounts.sql import login_session, user_account
 from kswifi.free_data.rules import FreeDataRules
@@ -224,13 +224,13 @@ async def test_a_thief_confirms_nothing(moving: Moving) -> None:
 async def test_nothing_moves_within_three_days_of_a_changed_password(moving: Moving) -> None:
     road = moving.road
     session = await road.stored()
-    await road.database.write(lambda connection: tell_owner(connection, ADA, "password_changed"))
+    await road.database.write(lambda connection: tell_owner(connection, ADA, SecurityChange.PASSWORD_CHANGED))
     move = await moving.ask(session)
     assert (await moving.confirm(move, Confirmation.PASSKEY)).due_at == road.clock.now() + 72 * HOUR
     await moving.carry_out()
     assert (await moving.now(move)).state is MoveState.WAITING
     road.clock.advance(71 * HOUR)
-    await road.database.write(lambda connection: tell_owner(connection, ADA, "recovered"))
+    await road.database.write(lambda connection: tell_owner(connection, ADA, SecurityChange.RECOVERED))
     road.clock.advance(HOUR)
     await moving.carry_out()
     waiting = await moving.now(move)

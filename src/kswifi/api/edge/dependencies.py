@@ -4,12 +4,14 @@ import hmac
 from typing import Annotated, Final
 
 from fastapi import Depends, Header, Request, Response
+from structlog.contextvars import bind_contextvars
 
 from kswifi.accounts.errors import NotSignedInError
 from kswifi.accounts.model import Login, SignedIn
 from kswifi.api.edge.errors import CSRF_TOKEN_WRONG
+from kswifi.api.edge.request_ids import USER_ID
 from kswifi.api.services import Services
-from kswifi.kernel.network_addresses import customer_network, parse_address
+from kswifi.kernel.network_addresses import customer_key, parse_address
 
 CSRF_HEADER: Final = "X-CSRF-Token"
 
@@ -30,10 +32,7 @@ async def client_address(request: Request) -> str:
     Behind a trusted proxy it is the client's address (``kswifi.api.edge.client_address``).
     """
     address = parse_address(request.client.host) if request.client else None
-    if address is None:
-        return "unknown"
-    network = customer_network(address)
-    return str(address) if network.num_addresses == 1 else str(network)
+    return "unknown" if address is None else customer_key(address)
 
 
 ClientAddress = Annotated[str, Depends(client_address)]
@@ -60,8 +59,10 @@ LoginToken = Annotated[str, Depends(login_token)]
 
 
 async def signed_in(token: LoginToken, services: ServicesDep) -> SignedIn:
-    """Return the signed-in user, for requests that change nothing."""
-    return await services.accounts.who(token)
+    """Return the signed-in user, for requests that change nothing; later log lines of the request name the user."""
+    user = await services.accounts.who(token)
+    bind_contextvars(**{USER_ID: user.user.user_id})
+    return user
 
 
 SignedInUser = Annotated[SignedIn, Depends(signed_in)]

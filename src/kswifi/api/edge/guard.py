@@ -16,7 +16,7 @@ from kswifi.api.edge.errors import (
     ORIGIN_NOT_ALLOWED,
     UNSUPPORTED_MEDIA_TYPE,
 )
-from kswifi.api.edge.problems import internal_error, refusal
+from kswifi.api.edge.problems import PROBLEM_TYPE, internal_error, refusal
 from kswifi.api.edge.security_refusals import SecurityRefusals
 from kswifi.database.engine import writes_may_be_refused
 from kswifi.kernel.errors import KswifiError
@@ -26,6 +26,7 @@ _log = structlog.get_logger(__name__)
 BODY_LIMIT_OCTETS: Final = 64 * 1024
 HEADERS_LIMIT: Final = 64
 HEADERS_LIMIT_OCTETS: Final = 16 * 1024
+_JSON_TYPES: Final = frozenset({"application/json", PROBLEM_TYPE})
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -124,6 +125,9 @@ class Edge:
             headers.setdefault(name, value)
         if scope["path"].startswith("/api/"):
             headers.setdefault("cache-control", "no-store")
+            if headers.get("content-type", "").partition(";")[0] in _JSON_TYPES:
+                # A browser that is led to an answer saves it and never shows it as a page (reflected content).
+                headers.setdefault("content-disposition", 'attachment; filename="api.json"')
 
 
 def _limited(receive: Receive) -> Receive:
@@ -164,5 +168,5 @@ def _security_headers(policy: EdgePolicy) -> dict[str, str]:
         "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     }
     if policy.https:
-        headers["strict-transport-security"] = "max-age=31536000"
+        headers["strict-transport-security"] = "max-age=31536000; includeSubDomains"
     return headers

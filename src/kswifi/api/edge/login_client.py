@@ -2,6 +2,7 @@
 
 from typing import Annotated, Final
 
+import structlog
 from fastapi import Depends, Request, Response
 
 from kswifi.accounts.device_cookies import LIFETIME
@@ -9,6 +10,8 @@ from kswifi.accounts.model import Client, Login
 from kswifi.api.edge.dependencies import ClientAddress, ServicesDep, set_login_cookie
 from kswifi.api.services import Services
 from kswifi.kernel.network_addresses import network_label
+
+_log = structlog.get_logger(__name__)
 
 # A User-Agent also names older browsers for compatibility, so the first token found decides.
 _BROWSERS: Final = (
@@ -60,7 +63,8 @@ LoginClient = Annotated[Client, Depends(login_client)]
 
 
 def set_login_cookies(response: Response, services: Services, login: Login) -> None:
-    """Set the login cookie and the device cookie."""
+    """Set the login cookie and the device cookie of a user who has signed in, and log the sign-in."""
+    _log.info("signed_in", user_id=login.user.user_id)
     set_login_cookie(response, services, login)
     set_login_device_cookie(response, services, login.device_cookie)
 

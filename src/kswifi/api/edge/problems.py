@@ -113,6 +113,7 @@ def install(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
         headers = dict(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             headers["Allow"] = ", ".join(sorted(_methods_at(request, routes)))
+            request.app.state.services.refusals.note_method(request.scope)
         return _http_problem(error.status_code, headers)
 
     app.add_exception_handler(KswifiError, _on_kswifi_error)
@@ -129,12 +130,14 @@ def _methods_at(request: Request, routes: Sequence[BaseRoute]) -> set[str]:
 
 async def _on_kswifi_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, KswifiError)  # noqa: S101 - registered for it alone
-    request.app.state.services.refusals.note(error, request.scope)
-    return refusal(error)
+    response = refusal(error)
+    request.app.state.services.refusals.note(error, request.scope, response.status_code)
+    return response
 
 
-async def _on_invalid_request(_request: Request, error: Exception) -> Response:
+async def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it alone
+    request.app.state.services.refusals.note_input(request.scope)
     found = error.errors()[:ERRORS_LIMIT]
     if any(one["type"] == "json_invalid" for one in found):
         return problem_response(400, "malformed_json", "The body is not JSON.")

@@ -6,12 +6,14 @@ from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bound_contextvars, unbind_contextvars
 
 from kswifi.api.edge.forwarded import ProxyTrust
 from kswifi.kernel.network_addresses import normal_address, parse_address
 
 REQUEST_ID_HEADER: Final = "X-Request-Id"
+USER_ID: Final = "user_id"
+"""The name under which the log lines of a request carry its signed-in user."""
 _WELL_FORMED: Final = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
@@ -40,7 +42,10 @@ class RequestIds:
             await send(message)
 
         with bound_contextvars(request_id=request_id):
-            await self._app(scope, receive, send_with_id)
+            try:
+                await self._app(scope, receive, send_with_id)
+            finally:
+                unbind_contextvars(USER_ID)  # bound where the user is known
 
     def _given(self, scope: Scope) -> str | None:
         """Return the id that a trusted proxy gave the request; None if there is none that can be used."""

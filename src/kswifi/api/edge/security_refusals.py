@@ -15,6 +15,9 @@ from kswifi.kernel.errors import KswifiError
 from kswifi.kernel.network_addresses import network_label
 
 LOCKED: Final = "sign_in_locked"
+METHOD: Final = "method_refused"
+
+_ACCESS_STATUSES: Final = frozenset({401, 403, 404})
 
 _KIND_OF_CODE: Final = {
     "wrong_credentials": "password_wrong",
@@ -33,7 +36,7 @@ _KIND_OF_CODE: Final = {
     "webhook_signature_wrong": "webhook_signature_wrong",
 }
 
-KINDS: Final = (LOCKED, *dict.fromkeys(_KIND_OF_CODE.values()))
+KINDS: Final = (LOCKED, METHOD, *dict.fromkeys(_KIND_OF_CODE.values()))
 
 _log = structlog.get_logger(__name__)
 
@@ -44,15 +47,34 @@ class SecurityRefusals:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
 
-    def note(self, error: KswifiError, scope: Scope) -> None:
-        """Count and log a refusal if its kind can be a sign of an attack."""
+    def note(self, error: KswifiError, scope: Scope, status: int = 400) -> None:
+        """Count and log a refusal if its kind can be a sign of an attack.
+
+        Other refusals of access (401, 403, and 404 for things of other users) leave a line of level info.
+        """
         kind = LOCKED if isinstance(error, SignInLockedError) else _KIND_OF_CODE.get(error.code)
-        if kind is None:
-            return
+        if kind is not None:
+            self._note(kind, scope)
+        elif status in _ACCESS_STATUSES:
+            _log.info("access_refused", code=error.code, **_facts_of(scope))
+
+    def note_method(self, scope: Scope) -> None:
+        """Count and log a request with a method that its path does not have."""
+        self._note(METHOD, scope)
+
+    def note_input(self, scope: Scope) -> None:
+        """Log a request whose input does not fit the schema; its values are not logged."""
+        _log.info("input_refused", **_facts_of(scope))
+
+    def _note(self, kind: str, scope: Scope) -> None:
         self.counts[kind] += 1
-        client = scope.get("client")
-        network = None if client is None else network_label(client[0])
-        _log.warning(f"security_{kind}", method=scope["method"], path=_route_of(scope), network=network)
+        _log.warning(f"security_{kind}", **_facts_of(scope))
+
+
+def _facts_of(scope: Scope) -> dict[str, str | None]:
+    client = scope.get("client")
+    network = None if client is None else network_label(client[0])
+    return {"method": scope["method"], "path": _route_of(scope), "network": network}
 
 
 def _route_of(scope: Scope) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from kswifi.bootstrap.context import Context
+from kswifi.bootstrap.metrics.notifications import NotificationMetrics
 from kswifi.bootstrap.part import Loop, Part
 from kswifi.free_data.pseudonyms import Marks
 from kswifi.identifier_proofs.service import ProofSenders
@@ -30,7 +31,11 @@ async def open_notifications(context: Context) -> Part:
     texts = _texts_at_end(context)
     follower = AlertFollower(database, transport, text_at_end=bool(texts))
     context.offer(NotificationService(database, transport))
-    return Part(jobs={**follower.handlers(), **texts}, loops=(Loop("alerts", follower.run, follower.stop),))
+    return Part(
+        jobs={**follower.handlers(), **texts},
+        loops=(Loop("alerts", follower.run, follower.stop),),
+        metrics=(NotificationMetrics(follower).text,),
+    )
 
 
 def _texts_at_end(context: Context) -> Mapping[str, Handler]:

@@ -6,6 +6,7 @@ from kswifi.bootstrap.part import Part
 from kswifi.database.engine import Database
 from kswifi.free_data.pseudonyms import Marks
 from kswifi.identifier_proofs.job_handlers import ProofHandlers
+from kswifi.identifier_proofs.security_notices import SecurityNotices
 from kswifi.identifier_proofs.service import IdentifierProofs, ProofSenders
 from kswifi.jobs.housekeeping import Chore
 from kswifi.kernel.errors import KswifiError
@@ -45,6 +46,7 @@ async def open_phones(context: Context) -> Part:
     context.offer(marks, proofs, counts, senders)
     jobs: dict[str, Handler] = {
         **LockNotices(database).handlers(),
+        **SecurityNotices(senders.email).handlers(),
         **ProofHandlers(database, marks.digest, senders, counts).handlers(),
     }
     chores: dict[str, Chore] = {"identifier_proofs": proofs.prune}

@@ -90,7 +90,9 @@ def sync(
     try:
         from kswifi.providers.core.open5gs import sync_subscribers
     except ModuleNotFoundError as missing:
-        raise SUBSCRIBERS_COMMAND_REFUSED(f"sync needs {missing.name}: pip install 'kswifi[open5gs]'") from None
+        raise SUBSCRIBERS_COMMAND_REFUSED(
+            f"sync needs {missing.name}: `uv pip install --require-hashes -r requirements/open5gs.txt` here"
+        ) from None
     told: list[tuple[int, int]] = []
     where = uri.rpartition("@")[2].partition("?")[0].removeprefix("mongodb://")
     _hand_over(

@@ -5,11 +5,9 @@ import ipaddress
 import socket
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
+from kswifi.kernel.network_addresses import carried_ipv4
 from kswifi.lab.gateway.errors import ProxyRefusedError
-
-_NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
 HostPort = tuple[str, int]
 
@@ -67,9 +65,7 @@ def is_public(text: str) -> bool:
     """Tell whether an address is on the public internet; an IPv6 form of an IPv4 address counts as the latter."""
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if inner is None and address in _NAT64:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        inner = carried_ipv4(address) or address.sixtofour
         if inner is not None:
             return is_public(str(inner))
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)

@@ -27,7 +27,8 @@ class PcscReader:
             system = importlib.import_module("smartcard.System")
         except ImportError:
             raise ReaderMissingError(
-                "readers need pyscard: pip install 'kswifi[reader]' (its build needs swig and libpcsclite-dev)"
+                "readers need pyscard: `uv pip install --require-hashes -r requirements/reader.txt` in KSWiFi's "
+                "folder (its build needs swig and libpcsclite-dev)"
             ) from None
         exceptions = importlib.import_module("smartcard.Exceptions")
         self._failure: type[Exception] = exceptions.SmartcardException

@@ -73,7 +73,7 @@ class Smtp:
 
     def _mail(self, message: TextMessage) -> EmailMessage:
         mail = EmailMessage()
-        mail["From"], mail["To"], mail["Subject"] = self._options.sender, message.to, "Your KSWiFi code"
+        mail["From"], mail["To"], mail["Subject"] = self._options.sender, message.to, message.subject
         mail["Date"] = formatdate()
         mail["Message-ID"] = make_msgid(message.reference, self._options.sender.rpartition("@")[2].strip("> "))
         mail["Auto-Submitted"] = "auto-generated"  # RFC 3834, 5: out-of-office programs do not answer it

@@ -22,8 +22,8 @@ from joserfc.jwk import ECKey
 
 from kswifi.kernel.clock import Clock, unix_seconds
 from kswifi.notifications.errors import VAPID_KEY_DAMAGED, PushEndpointRefusedError
-from kswifi.notifications.follower import GONE
 from kswifi.notifications.model import Subscription
+from kswifi.notifications.ports import GONE, NOT_IDENTIFIED
 from kswifi.outbox.results import Done, JobResult, Refused, Unknown
 
 SEND_SECONDS: Final = 10.0
@@ -69,7 +69,7 @@ class WebPush:
             raise PushEndpointRefusedError("a push service is in the public internet")
 
     async def send(self, to: Subscription, message: bytes, topic: str) -> JobResult:
-        """Encrypt and send a message; ``Refused("gone")`` if the subscription no longer exists."""
+        """Encrypt and send a message; see ``PushTransport`` for the reasons of a refusal."""
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 status = await self._post(to, message, topic)
@@ -79,6 +79,11 @@ class WebPush:
             return Unknown(f"the push service did not answer: {type(error).__name__}")
         if status in (404, 410):  # RFC 8030, 7.3
             return Refused(GONE)
+        if status in (
+            httpx2.codes.UNAUTHORIZED,
+            httpx2.codes.FORBIDDEN,
+        ):  # RFC 8292, 2: the key or the token is wrong
+            return Refused(NOT_IDENTIFIED)
         if status == httpx2.codes.TOO_MANY_REQUESTS or status >= httpx2.codes.INTERNAL_SERVER_ERROR:
             return Unknown(f"the push service answered {status}")
         return Done() if httpx2.codes.is_success(status) else Refused(f"the push service answered {status}")

@@ -89,9 +89,9 @@ async function say(told) {
   // Signed out from elsewhere: whoever holds the device now is told nothing, and the push service says "gone" from here on.
   if (!(await kept("push"))) return void (await (await worker.registration.pushManager.getSubscription())?.unsubscribe());
   const texts = (await kept("alert_texts")) ?? {};
-  const day = new Intl.DateTimeFormat(texts.locale, { weekday: "short", day: "numeric", month: "long" }).format(
-    told.valid_until * 1000 - 1,
-  );
+  const day =
+    told.valid_until &&
+    new Intl.DateTimeFormat(texts.locale, { weekday: "short", day: "numeric", month: "long" }).format(told.valid_until * 1000 - 1);
   const values = /** @type {Record<string, any>} */ ({ percent: told.percent, size: size(told.allowance_octets, texts.unlimited), day });
   const body = (texts[told.what] ?? "").replace(/\{(\w+)\}/g, (/** @type {string} */ _, /** @type {string} */ name) =>
     String(values[name]),
@@ -99,8 +99,8 @@ async function say(told) {
   await worker.registration.showNotification("KSWiFi", {
     body,
     icon: "/app/icons/icon-192.png",
-    tag: `told ${told.session_id} ${told.what} ${told.percent ?? ""}`,
-    data: told.session_id ? `/#/session/${told.session_id}` : "/#/",
+    tag: `told ${told.session_id ?? told.change} ${told.what} ${told.percent ?? ""}`,
+    data: told.session_id ? `/#/session/${told.session_id}` : "/#/security",
   });
 }
 

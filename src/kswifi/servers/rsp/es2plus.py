@@ -5,7 +5,7 @@ calls itself: it has to be present, as the binding requires, but it authorises n
 """
 
 from collections import Counter
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import structlog
@@ -94,12 +94,34 @@ class ConfirmOrderAnswer(Answer, frozen=True, kw_only=True):
     eid: str | msgspec.UnsetType = msgspec.UNSET
 
 
-class Es2Plus:
-    """The functions as Starlette endpoints; ``calls`` counts them by name and outcome."""
+Calls: TypeAlias = Counter[tuple[str, str]]
+"""Counts calls by function and outcome: ``done``, ``malformed``, or the subject and reason code of the refusal."""
 
-    def __init__(self, orders: OperatorOrders) -> None:
+
+def counted(calls: Calls, name: str, handler: Handler) -> Handler:
+    """Return the handler of a function, which counts each call."""
+
+    async def serve(request: Request) -> Response:
+        try:
+            response = await handler(request)
+        except RspRefusedError as refused:
+            calls[name, f"{refused.status.subject_code}/{refused.status.reason_code}"] += 1
+            raise
+        except NotThisProtocolError:
+            calls[name, "malformed"] += 1
+            raise
+        calls[name, "done"] += 1
+        return response
+
+    return serve
+
+
+class Es2Plus:
+    """The functions as Starlette endpoints."""
+
+    def __init__(self, orders: OperatorOrders, calls: Calls) -> None:
         self._orders = orders
-        self.calls: Counter[tuple[str, str]] = Counter()
+        self._calls = calls
 
     def routes(self) -> list[Route]:
         """Return the routes of the functions."""
@@ -110,7 +132,7 @@ class Es2Plus:
             "releaseProfile": self.release_profile,
         }
         return [
-            Route(PATH + name, function(name, self._counted(name, handler)), methods=["POST"])
+            Route(PATH + name, function(name, counted(self._calls, name, handler)), methods=["POST"])
             for name, handler in functions.items()
         ]
 
@@ -161,21 +183,6 @@ class Es2Plus:
         call = _call(request, "releaseProfile", asked)
         await self._orders.release_profile(call, iccid=read_iccid(asked.iccid))
         return answer(Answer())
-
-    def _counted(self, name: str, handler: Handler) -> Handler:
-        async def serve(request: Request) -> Response:
-            try:
-                response = await handler(request)
-            except RspRefusedError as refused:
-                self.calls[name, f"{refused.status.subject_code}/{refused.status.reason_code}"] += 1
-                raise
-            except NotThisProtocolError:
-                self.calls[name, "malformed"] += 1
-                raise
-            self.calls[name, "done"] += 1
-            return response
-
-        return serve
 
 
 def _call(request: Request, name: str, asked: Es2Request) -> Call:

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from kswifi.esim.external_smdp.progress import PeerProgress, Progress
 from kswifi.esim.operators.download_progress import Point
 from kswifi.rsp.status_codes import RspRefusedError, Status
-from kswifi.servers.rsp.es2plus import PATH, Es2Request, read_eid, read_iccid, short_text
+from kswifi.servers.rsp.es2plus import PATH, Calls, Es2Request, counted, read_eid, read_iccid, short_text
 from kswifi.servers.rsp.json_binding import HEADERS, Message, function, read
 from kswifi.servers.rsp.tls_peer import client_certificate
 
@@ -43,12 +43,13 @@ class ProgressRequest(Es2Request, frozen=True, kw_only=True):
 class Es2PlusProgress:
     """The function as a Starlette endpoint."""
 
-    def __init__(self, progress: PeerProgress) -> None:
+    def __init__(self, progress: PeerProgress, calls: Calls) -> None:
         self._progress = progress
+        self._calls = calls
 
     def routes(self) -> list[Route]:
         """Return the function's route."""
-        return [Route(PATH + _NAME, function(_NAME, self.take), methods=["POST"])]
+        return [Route(PATH + _NAME, function(_NAME, counted(self._calls, _NAME, self.take)), methods=["POST"])]
 
     async def take(self, request: Request) -> Response:
         """Store one progress report, then acknowledge it."""

@@ -13,6 +13,7 @@ import msgspec
 import structlog
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,6 +21,7 @@ from starlette.routing import Route
 from kswifi.database.errors import DatabaseBusyError
 from kswifi.esim.errors import PackageRefusedError
 from kswifi.kernel.text import is_storable
+from kswifi.listeners.nosniff import NoSniff
 from kswifi.rsp.errors import RspDecodeError
 from kswifi.rsp.status_codes import RspRefusedError, Status
 
@@ -77,7 +79,11 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 def application(routes: Sequence[Route]) -> Starlette:
     """Build the ASGI application of these routes."""
-    return Starlette(routes=list(routes), exception_handlers={HTTPException: _http_refusal})
+    return Starlette(
+        routes=list(routes),
+        exception_handlers={HTTPException: _http_refusal},
+        middleware=[Middleware(NoSniff)],
+    )
 
 
 class NotThisProtocolError(Exception):
@@ -117,6 +123,8 @@ def refusal_of(name: str, error: Exception) -> Refusal:
     """Return the refusal for an error, the same in both bindings; details of internal errors go to the log only."""
     match error:
         case RspRefusedError():
+            if error.status is Status.REQUESTER_UNKNOWN:  # an event of its own, whose lines a flood does not hide
+                _log.warning("es2plus_requester_refused", function=name)
             _log.info("rsp_refused", function=name, status=error.status.name.lower(), reason=error.message)
             return Refusal(200, error.status, error.message)
         case RspDecodeError():

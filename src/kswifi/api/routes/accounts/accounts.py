@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from pydantic import Field
 
 from kswifi.accounts.logins import end_login
-from kswifi.accounts.model import Login, User
+from kswifi.accounts.model import PASSWORD_LENGTHS, Login, User
 from kswifi.api.edge.dependencies import (
     ClientAddress,
     LoginToken,
@@ -41,7 +41,7 @@ PasswordText = Annotated[
     Field(
         min_length=1,
         max_length=256,
-        description="8 to 128 characters, any of them.",
+        description=f"{PASSWORD_LENGTHS[0]} to {PASSWORD_LENGTHS[-1]} characters, any of them.",
         examples=["three warm rivers"],
         json_schema_extra={"format": "password"},
     ),

@@ -12,7 +12,7 @@ from kswifi.api.edge.dependencies import ServicesDep, SignedInUser
 from kswifi.api.edge.idempotency import Idempotent
 from kswifi.api.edge.pages import PageQuery, PageView
 from kswifi.api.edge.problems import problem_responses
-from kswifi.api.edge.schemas import RequestBody, ResponseBody
+from kswifi.api.edge.schemas import Instant, RequestBody, ResponseBody
 from kswifi.kernel.pages import FIRST_PAGE, PageRequest, page_of
 from kswifi.notifications.model import Wishes
 from kswifi.notifications.service import put_wishes, remove_subscription, standing_of
@@ -40,6 +40,13 @@ class SubscriptionView(ResponseBody):
 
     subscription_id: str
     service: Annotated[str, Field(examples=["push.example"])]
+    refused_since: Annotated[
+        Instant | None,
+        Field(
+            description="Since when its push service refuses messages of this server. A device that subscribes "
+            "anew may be reached again. null: nothing is wrong."
+        ),
+    ] = None
 
 
 class WishesBody(RequestBody):
@@ -129,7 +136,11 @@ def notifications_view(
         usage=wishes.usage,
         expiry=wishes.expiry,
         subscriptions=[
-            SubscriptionView(subscription_id=one.subscription_id, service=urlsplit(one.endpoint).netloc)
+            SubscriptionView(
+                subscription_id=one.subscription_id,
+                service=urlsplit(one.endpoint).netloc,
+                refused_since=one.refused_at,
+            )
             for one in shown.items
         ],
         next=shown.cursor,

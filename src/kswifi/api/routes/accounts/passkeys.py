@@ -1,11 +1,10 @@
 """Sign up and sign in with passkeys, and manage your own passkeys."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from kswifi.accounts import passkeys
 from kswifi.accounts.model import PasskeyOptions, PasskeyRecord
 from kswifi.api.edge.dependencies import (
     ClientAddress,
@@ -27,51 +26,10 @@ from kswifi.api.routes.accounts.accounts import (
     RegistrationView,
     login_view,
 )
+from kswifi.api.routes.accounts.credentials import ChallengeId, MadeCredential, UsedPasskeyBody
+from kswifi.api.routes.accounts.reauthentication import SHOWN_AGAIN, ReauthenticationBody, reauthenticate
 
 router = APIRouter(prefix="/api/v1", tags=["passkeys"])
-
-ChallengeId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-Base64Url = Annotated[str, Field(max_length=16_384, pattern=r"^[A-Za-z0-9_-]*$")]
-
-
-class _FromAuthenticator(BaseModel):
-    """Base of what a browser passes on from an authenticator; unknown members are allowed."""
-
-    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
-
-
-class AttestationBody(_FromAuthenticator):
-    """`AuthenticatorAttestationResponse`, as JSON."""
-
-    clientDataJSON: Base64Url  # noqa: N815 - WebAuthn's own name
-    attestationObject: Base64Url  # noqa: N815 - WebAuthn's own name
-
-
-class AssertionBody(_FromAuthenticator):
-    """`AuthenticatorAssertionResponse`, as JSON."""
-
-    clientDataJSON: Base64Url  # noqa: N815 - WebAuthn's own name
-    authenticatorData: Base64Url  # noqa: N815 - WebAuthn's own name
-    signature: Base64Url
-    userHandle: Base64Url | None = None  # noqa: N815 - WebAuthn's own name
-
-
-class MadeCredential(_FromAuthenticator):
-    """`PublicKeyCredential.toJSON()` of `navigator.credentials.create()`."""
-
-    id: Base64Url
-    rawId: Base64Url  # noqa: N815 - WebAuthn's own name
-    type: Literal["public-key"]
-    response: AttestationBody
-
-
-class UsedCredential(_FromAuthenticator):
-    """`PublicKeyCredential.toJSON()` of `navigator.credentials.get()`."""
-
-    id: Base64Url
-    rawId: Base64Url  # noqa: N815 - WebAuthn's own name
-    type: Literal["public-key"]
-    response: AssertionBody
 
 
 class NewAccountBody(RequestBody):
@@ -92,13 +50,6 @@ class NewPasskeyAccountBody(MadePasskeyBody):
     """The passkey of a new account, and the identifier's proof if one is required."""
 
     proof_id: ProofId | None = None
-
-
-class UsedPasskeyBody(RequestBody):
-    """A passkey that signed the challenge."""
-
-    challenge_id: ChallengeId
-    credential: UsedCredential
 
 
 class NewPasskeyBody(MadePasskeyBody):
@@ -199,10 +150,16 @@ async def list_passkeys(user: SignedInUser, services: ServicesDep, page: PageQue
 @router.post(
     "/passkeys/options",
     summary="Begin to add a passkey",
-    responses=problem_responses("not_signed_in", "csrf_token_wrong", "too_many_passkeys", "passkeys_not_here"),
+    responses=problem_responses(*SHOWN_AGAIN, "too_many_passkeys", "passkeys_not_here"),
 )
-async def add_options(user: SignedInWriter, services: ServicesDep) -> OptionsView:
-    """Return the options with which a browser makes a further passkey for you."""
+async def add_options(
+    body: ReauthenticationBody, user: SignedInWriter, services: ServicesDep, address: ClientAddress
+) -> OptionsView:
+    """Return the options with which a browser makes a further passkey for you.
+
+    A passkey opens the account for as long as it exists, so a LoginSession alone cannot add one.
+    """
+    await reauthenticate(body, user, services, address)
     return _options_view(await services.passkeys.add_options(user.user))
 
 
@@ -226,18 +183,19 @@ async def add_passkey(body: NewPasskeyBody, request: Idempotent, services: Servi
     return await request.answer(work, status=201, location="/api/v1/passkeys/{passkey_id}")
 
 
+# No Idempotency-Key, as for the other requests that hold a password: see ``security``.
 @router.delete(
     "/passkeys/{passkey_id}",
     status_code=204,
     summary="Remove a passkey",
-    responses=problem_responses("not_signed_in", "csrf_token_wrong", "unknown_passkey"),
+    responses=problem_responses(*SHOWN_AGAIN, "unknown_passkey"),
 )
-async def remove_passkey(passkey_id: str, request: Idempotent) -> Response:
+async def remove_passkey(
+    passkey_id: str, body: ReauthenticationBody, user: SignedInWriter, services: ServicesDep, address: ClientAddress
+) -> None:
     """Delete a passkey of yours; nobody can sign in with it any more."""
-    user_id = request.user.user.user_id
-    return await request.answer_step(
-        lambda connection: passkeys.remove_passkey(connection, user_id, passkey_id), status=204
-    )
+    await reauthenticate(body, user, services, address)
+    await services.passkeys.remove(user.user, passkey_id)
 
 
 def passkey_view(record: PasskeyRecord) -> PasskeyView:

@@ -1,6 +1,6 @@
 """Authenticate again before an action that a stolen LoginSession must not allow."""
 
-from typing import Self
+from typing import Final, Self
 
 from pydantic import ConfigDict, model_validator
 
@@ -8,8 +8,19 @@ from kswifi.accounts.identifiers import AccountRow
 from kswifi.accounts.model import SignedIn
 from kswifi.api.edge.schemas import RequestBody
 from kswifi.api.routes.accounts.accounts import PasswordText
-from kswifi.api.routes.accounts.passkeys import UsedPasskeyBody
+from kswifi.api.routes.accounts.credentials import UsedPasskeyBody
 from kswifi.api.services import Services
+
+SHOWN_AGAIN: Final = (
+    "wrong_credentials",
+    "passkey_challenge_over",
+    "passkey_refused",
+    "too_many_attempts",
+    "sign_in_busy",
+    "not_signed_in",
+    "csrf_token_wrong",
+)
+"""The refusals of a request in which the user authenticates again."""
 
 
 class ReauthenticationBody(RequestBody):

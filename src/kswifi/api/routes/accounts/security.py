@@ -27,21 +27,11 @@ from kswifi.api.routes.accounts.accounts import (
     RecoveryView,
     account_view,
 )
-from kswifi.api.routes.accounts.reauthentication import ReauthenticationBody, reauthenticate
+from kswifi.api.routes.accounts.reauthentication import SHOWN_AGAIN, ReauthenticationBody, reauthenticate
 from kswifi.database.types import unix_microseconds
 from kswifi.kernel.pages import page_of
 
 router = APIRouter(prefix="/api/v1", tags=["accounts"])
-
-_SHOWN_AGAIN = (
-    "wrong_credentials",
-    "passkey_challenge_over",
-    "passkey_refused",
-    "too_many_attempts",
-    "sign_in_busy",
-    "not_signed_in",
-    "csrf_token_wrong",
-)
 
 
 class LoginRecordView(ResponseBody):
@@ -136,7 +126,7 @@ async def sign_out_everywhere(body: SignOutBody, request: Idempotent, services: 
     "/account/password",
     status_code=204,
     summary="Change your password",
-    responses=problem_responses("weak_password", *_SHOWN_AGAIN),
+    responses=problem_responses("weak_password", *SHOWN_AGAIN),
 )
 async def change_password(
     body: NewPasswordBody,
@@ -156,7 +146,7 @@ async def change_password(
 @router.post(
     "/account/recovery-code",
     summary="Get a new recovery code",
-    responses=problem_responses(*_SHOWN_AGAIN),
+    responses=problem_responses(*SHOWN_AGAIN),
 )
 async def replace_recovery_code(
     body: ReauthenticationBody, user: SignedInWriter, services: ServicesDep, address: ClientAddress
@@ -169,7 +159,7 @@ async def replace_recovery_code(
 @router.put(
     "/account/identifier",
     summary="Change your phone number or email address",
-    responses=problem_responses("invalid_identifier", "identifier_not_proved", "already_registered", *_SHOWN_AGAIN),
+    responses=problem_responses("invalid_identifier", "identifier_not_proved", "already_registered", *SHOWN_AGAIN),
 )
 async def change_identifier(
     body: NewIdentifierBody, user: SignedInWriter, services: ServicesDep, address: ClientAddress

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from collections import Counter
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -20,7 +21,7 @@ from kswifi.kernel.listening import listening_socket
 from kswifi.listeners.pool import ConnectionPool
 from kswifi.providers.smdp.es2plus_call import client_context
 from kswifi.providers.smdp.es2plus_callbacks import OperatorCallbacks
-from kswifi.servers.rsp.es2plus import Es2Plus
+from kswifi.servers.rsp.es2plus import Calls, Es2Plus
 from kswifi.servers.rsp.es2plus_progress import Es2PlusProgress
 from kswifi.servers.rsp.https_server import Es9PlusServer, tls_context
 from kswifi.servers.rsp.json_binding import application
@@ -55,8 +56,9 @@ class OperatorSide:
         """``progress``: receives what an external SM-DP+ reports about our own orders."""
         self.orders = orders
         self._peer_certificates = () if progress is None else progress.certificates
-        self._told = [] if progress is None else Es2PlusProgress(progress).routes()
-        self.es2plus = Es2Plus(orders)
+        self.calls: Calls = Counter()
+        self._told = [] if progress is None else Es2PlusProgress(progress, self.calls).routes()
+        self._functions = Es2Plus(orders, self.calls).routes()
         self.host = ""
         self.port: int | None = None
         self._database = database
@@ -108,7 +110,7 @@ class OperatorSide:
             self._listener.close()
 
     def _routes(self) -> list[Route]:
-        return [*self.es2plus.routes(), *self._told]
+        return [*self._functions, *self._told]
 
     async def _keep_trust(self) -> None:
         while not self._leaving.is_set():

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from kswifi.bootstrap.context import Context
+from kswifi.bootstrap.metrics.es2plus import Es2PlusMetrics
 from kswifi.bootstrap.part import Loop, Part
 from kswifi.bootstrap.parts.provisioning.external_smdp import ExternalSmdp
 from kswifi.bootstrap.parts.provisioning.operators import OperatorSide, TlsFiles
@@ -137,6 +138,7 @@ async def open_smdp(context: Context) -> Part:
     return Part(
         chores=smdp.chores,
         loops=(Loop("es9plus", smdp.serve, smdp.leave),),
+        metrics=() if smdp.operators is None else (Es2PlusMetrics(smdp.operators.calls).text,),
         reached={"rsp": authority(reachable(settings.rsp_bind), smdp.port)},
     )
 

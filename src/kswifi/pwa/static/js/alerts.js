@@ -30,7 +30,7 @@ export function alertsOf(before, after, at = now()) {
   return found;
 }
 
-const ALERTS = ["share", "ends", "finished", "gift_received", "gift_claimed", "gift_returned", "move_asked"];
+const ALERTS = ["share", "ends", "finished", "security", "gift_received", "gift_claimed", "gift_returned", "move_asked"];
 // The service worker speaks this person's language too: it finds the words beside the sessions.
 effect(() => {
   if (!account.value) return; // whoever signs out leaves nothing, and who signs in finds it anew

@@ -37,7 +37,9 @@ async function settle() {
   if (!pushHere) return;
   if (!kept || Notification.permission !== "granted") return off();
   const { application_server_key: key, subscriptions } = await read("/api/v1/notifications");
-  const known = subscriptions.some((/** @type {any} */ one) => one.subscription_id === kept.ids[0]);
+  const mine = subscriptions.find((/** @type {any} */ one) => one.subscription_id === kept.ids[0]);
+  if (mine?.refused_since) return off(); // its push service refuses the server: "on" would be a false promise
+  const known = Boolean(mine);
   if (known && kept.key === key && kept.own === (await ownSubscription())?.endpoint) return;
   await off();
   await on();

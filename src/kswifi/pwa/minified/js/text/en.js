@@ -1,4 +1,4 @@
-/*80981f69d7b3d3712f09394177cc4915e2b6028feb893e92dae0d1ce76f3516d*/
+/*c8272bf71b912dc79e949f2ca2268e507a2ae5556d58de15c520b1110fcff853*/
 var e=`
 back Back
 cancel Cancel
@@ -378,9 +378,9 @@ identifier Phone number or email
 identifier.hint Like 0803 123 4567
 password Password
 password.hint As you chose it
-password.new 8 characters or more. Three words are good.
+password.new 12 characters or more. Three words are good.
 new_password New password
-new_password.hint 8 characters or more. Three words are good.
+new_password.hint 12 characters or more. Three words are good.
 recovery_code Recovery code
 recovery_code.hint Six groups of four
 
@@ -448,6 +448,7 @@ gift_received {size} from a gift is on your eSIM
 gift_claimed Your gift of {size} was claimed
 gift_returned Your gift of {size} came back to you
 move_asked Somebody asked to move your eSIM to a new phone. If it was not you, cancel it now.
+security The sign-in of your account changed, or a new device signed in. Was it you?
 
 update.
 ready A new version is here.
@@ -527,7 +528,7 @@ malformed_json This app is too old. Reload the page.
 malformed_request This app is too old. Reload the page.
 not_found There is nothing at this address.
 method_not_allowed This app is too old. Reload the page.
-weak_password This password is too easy to guess. Take 8 characters or more: three words are good.
+weak_password This password is too easy to guess. Take 12 characters or more: three words are good.
 already_registered This number or address has an account already. Sign in, or use your recovery code.
 wrong_credentials Phone number, email or password is wrong.
 wrong_recovery_code Phone number, email or recovery code is wrong.

@@ -193,7 +193,7 @@ export default function AccountScreen({ id }) {
             autocapitalize="none"
             spellcheck=${false}
             autocomplete=${kind === "password" ? (fresh ? "new-password" : "current-password") : OTHER[field]}
-            minlength=${kind === "password" && fresh ? 8 : undefined}
+            minlength=${kind === "password" && fresh ? 12 : undefined}
             aria-describedby=${`${field}-hint`}
           />
           <span class="small soft" id=${`${field}-hint`}>${t(`field.${field}.${fresh && field === "password" ? "new" : "hint"}`)}</span>

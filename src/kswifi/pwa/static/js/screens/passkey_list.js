@@ -1,11 +1,15 @@
 import { change, readAll } from "../api.js";
 import { age, when } from "../format.js";
 import { t } from "../i18n.js";
-import { isChangeOfMind, makePasskey, passkeysHere } from "../passkeys.js";
+import { makePasskey, passkeysHere } from "../passkeys.js";
+import { Reauthenticated } from "../reauthenticated.js";
 import { useEffect, useState } from "../state.js";
-import { reachable, say, words } from "../store.js";
+import { reachable, say } from "../store.js";
 import { html, Icon, Note } from "../ui.js";
 
+/** @import {Shown} from "../reauthenticated.js" */
+/** A change that its user has asked for, to be done once the user has shown the password or a passkey. */
+/** @typedef {{button: string, done: string, work: (shown: Shown) => Promise<unknown>}} Asked */
 /** @typedef {{passkey_id: string, name: string, created_at: string, used_at: string | null}} Passkey */
 
 /** What this device is called by default, so that its owner knows the passkey again. */
@@ -19,6 +23,7 @@ const lastUse = (one) =>
 export function Passkeys({ found }) {
   const [list, setList] = useState(/** @type {Passkey[] | null} */ (null));
   const [problem, setProblem] = useState("");
+  const [asked, setAsked] = useState(/** @type {Asked | null} */ (null));
   const load = () =>
     readAll("/api/v1/passkeys", "passkeys").then(
       ({ passkeys }) => {
@@ -28,21 +33,28 @@ export function Passkeys({ found }) {
       () => {},
     );
   useEffect(() => void load(), [reachable.value]);
-  /** @param {() => Promise<unknown>} work @param {string} done */
-  const doing = async (work, done) => {
+  /** @param {Asked} asked */
+  const doing = (asked) => async (/** @type {Shown} */ shown) => {
     setProblem("");
     try {
-      await work();
-      say(done);
+      await asked.work(shown);
+      say(asked.done);
     } catch (error) {
-      const have = error instanceof DOMException && error.name === "InvalidStateError";
-      setProblem(isChangeOfMind(error) ? t("passkey.not_used") : have ? t("passkey.have") : words(error));
+      if (!(error instanceof DOMException && error.name === "InvalidStateError")) throw error;
+      setProblem(t("passkey.have"));
     }
+    setAsked(null);
     await load();
   };
-  const add = async () => change("/api/v1/passkeys", { ...(await makePasskey("/api/v1/passkeys/options")), name: deviceName() });
-  /** @param {Passkey} one */
-  const forget = (one) => change(`/api/v1/passkeys/${one.passkey_id}`, undefined, { method: "DELETE" });
+  const add = async (/** @type {Shown} */ shown) =>
+    change("/api/v1/passkeys", { ...(await makePasskey("/api/v1/passkeys/options", shown)), name: deviceName() });
+  const askToAdd = () => setAsked({ button: t("passkey.add"), done: t("passkey.added"), work: add });
+  const askToRemove = (/** @type {Passkey} */ one) => () =>
+    setAsked({
+      button: t("passkey.remove", { name: one.name }),
+      done: t("passkey.removed"),
+      work: (shown) => change(`/api/v1/passkeys/${one.passkey_id}`, shown, { method: "DELETE" }),
+    });
   if (!list?.length && !passkeysHere.value) return null;
   return html`<section class="card">
     <h2>${t("passkey.title")}</h2>
@@ -58,7 +70,7 @@ export function Passkeys({ found }) {
             <button
               class="iconbtn"
               aria-label=${t("passkey.remove", { name: one.name })}
-              onClick=${() => doing(() => forget(one), t("passkey.removed"))}
+              onClick=${askToRemove(one)}
             >
               <${Icon} name="cross" />
             </button>
@@ -67,9 +79,11 @@ export function Passkeys({ found }) {
       </ul>`
     }
     ${problem && html`<${Note} kind="error" live>${problem}<//>`}
+    ${asked && html`<${Reauthenticated} id="passkey" button=${asked.button} passkeys=${Boolean(list?.length)} send=${doing(asked)} />`}
     ${
       passkeysHere.value &&
-      html`<button class="btn quiet wide" onClick=${() => doing(add, t("passkey.added"))}>
+      !asked &&
+      html`<button class="btn quiet wide" onClick=${askToAdd}>
         <${Icon} name="key" />
         ${t("passkey.add")}
       </button>`

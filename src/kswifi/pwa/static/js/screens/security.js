@@ -106,7 +106,7 @@ function NewPassword({ passkeys }) {
     <${Reauthenticated} id="old" label=${t("password.old")} button=${t("password.button")} passkeys=${passkeys} send=${send}>
       <div class="field">
         <label for="new_password">${t("field.new_password")}</label>
-        <input id="new_password" name="new_password" type="password" required minlength="8" autocomplete="new-password"
+        <input id="new_password" name="new_password" type="password" required minlength="12" autocomplete="new-password"
           aria-describedby="new_password-hint" />
         <span class="small soft" id="new_password-hint">${t("field.new_password.hint")}</span>
       </div>

@@ -379,9 +379,9 @@ export default `
     identifier.hint Like 0803 123 4567
     password Password
     password.hint As you chose it
-    password.new 8 characters or more. Three words are good.
+    password.new 12 characters or more. Three words are good.
     new_password New password
-    new_password.hint 8 characters or more. Three words are good.
+    new_password.hint 12 characters or more. Three words are good.
     recovery_code Recovery code
     recovery_code.hint Six groups of four
 
@@ -449,6 +449,7 @@ export default `
     gift_claimed Your gift of {size} was claimed
     gift_returned Your gift of {size} came back to you
     move_asked Somebody asked to move your eSIM to a new phone. If it was not you, cancel it now.
+    security The sign-in of your account changed, or a new device signed in. Was it you?
 
   update.
     ready A new version is here.
@@ -528,7 +529,7 @@ export default `
     malformed_request This app is too old. Reload the page.
     not_found There is nothing at this address.
     method_not_allowed This app is too old. Reload the page.
-    weak_password This password is too easy to guess. Take 8 characters or more: three words are good.
+    weak_password This password is too easy to guess. Take 12 characters or more: three words are good.
     already_registered This number or address has an account already. Sign in, or use your recovery code.
     wrong_credentials Phone number, email or password is wrong.
     wrong_recovery_code Phone number, email or recovery code is wrong.

@@ -378,9 +378,9 @@ export default `
     identifier.hint Like 0803 123 4567
     password Password
     password.hint The one wey you choose
-    password.new 8 letters or more. Three words good.
+    password.new 12 letters or more. Three words good.
     new_password New password
-    new_password.hint 8 letters or more. Three words good.
+    new_password.hint 12 letters or more. Three words good.
     recovery_code Recovery code
     recovery_code.hint Six groups of four
 
@@ -448,6 +448,7 @@ export default `
     gift_claimed Person don collect your gift of {size}
     gift_returned Your gift of {size} don come back to you
     move_asked Person wan move your eSIM go new phone. If no be you, cancel am now.
+    security Your account sign-in change, or new device don sign in. Na you?
 
   update.
     ready New version don land.
@@ -527,7 +528,7 @@ export default `
     malformed_request This app don old. Load the page again.
     not_found Nothing dey this address.
     method_not_allowed This app don old. Load the page again.
-    weak_password This password too easy. Use 8 letters or more: three words good.
+    weak_password This password too easy. Use 12 letters or more: three words good.
     already_registered This number or address get account already. Sign in, or use your recovery code.
     wrong_credentials Phone number, email or password no correct.
     wrong_recovery_code Phone number, email or recovery code no correct.
