@@ -12,7 +12,7 @@ from kswifi.api.edge.pages import PageQuery, PageView
 from kswifi.api.edge.problems import problem_responses
 from kswifi.api.edge.schemas import Instant, RequestBody, ResponseBody
 from kswifi.api.edge.session_dependencies import SessionServicesDep
-from kswifi.api.routes.accounts.passkeys import UsedPasskeyBody
+from kswifi.api.routes.accounts.credentials import UsedPasskeyBody
 from kswifi.api.routes.accounts.reauthentication import ReauthenticationBody, reauthenticate
 from kswifi.people.move_model import Confirmation, MoveReason, MoveState, PhoneMove
 from kswifi.people.moves import moves_of
