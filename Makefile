@@ -45,6 +45,7 @@ test: setup-dev
 soak: setup-dev
 	@sh tools/test_needs.sh
 	$(RUN)/python -m pytest -n 2 --dist loadgroup -m soak --timeout 7200 $(TESTS)
+	DATABASE_OF_TESTS=postgresql $(RUN)/python -m pytest -n 2 --dist loadgroup tests/unit tests/contract tests/e2e
 	$(RUN)/python -m tools.every_python
 
 bench: setup

@@ -30,6 +30,7 @@ from kswifi.cli.money.budget import budget_app, plan
 from kswifi.cli.money.payments import payments_app
 from kswifi.cli.money.venues import venues_app
 from kswifi.cli.money.vouchers import vouchers_app
+from kswifi.cli.moving import move_app
 from kswifi.cli.output import write_any_text
 from kswifi.cli.providers import providers_app
 from kswifi.cli.provisioning.card import card_app
@@ -59,6 +60,7 @@ app.add_typer(card_app, name="card")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(cdr_app, name="cdr")
 app.add_typer(books_app, name="books")
+app.add_typer(move_app, name="move")
 app.add_typer(budget_app, name="budget")
 app.add_typer(vouchers_app, name="vouchers")
 app.add_typer(venues_app, name="venues")

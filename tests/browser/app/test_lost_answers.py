@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.app.conftest import AUTHENTICATOR, Kswifi
-from tests.support.app_page import AppPage, device
+from tests.support.app_page import PASSWORD, AppPage, device
 from tests.support.own_phone import Lost, own_phone
 
 API = r"/api/v1/(?!events|connection|venues)"
@@ -118,10 +118,13 @@ def test_a_passkey_is_added_once_whichever_answer_is_lost(kswifi: Kswifi, browse
         virtual_authenticator(app)
         app.open().register()
         app.open("security").heading("Sign-in and security")
+        app.button("Add a passkey")
+        form = app.page.locator("form", has=app.page.get_by_role("button", name="Add a passkey"))
+        form.get_by_label("Password").fill(PASSWORD)
         lost = Lost(app.page, r"/api/v1/passkeys(/options)?$", which)
-        app.button("Add a passkey")
+        form.get_by_role("button", name="Add a passkey").click()
         app.sees("No answer from the network")
-        app.button("Add a passkey")
+        form.get_by_role("button", name="Add a passkey").click()
         app.sees(re.compile("The passkey is added|This device has a passkey already"))
         lost.stop()
         app.page.reload()

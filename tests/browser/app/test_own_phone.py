@@ -108,8 +108,11 @@ def test_where_the_server_sees_wifi_nobody_is_asked_and_the_test_of_the_line_say
     with own_phone(browser, kswifi.origin) as app:
         app.context.unroute("**/api/v1/connection")
         app.open().register()
-        with app.page.expect_response("**/api/v1/connection"):
-            app.choose("1GB")
+        with app.page.expect_response("**/api/v1/connection") as answered:
+            app.open("choose").heading("Choose a session")
+        answered.value.finished()
+        app.page.wait_for_timeout(300)
+        app.button("Download Session")
         app.heading("Waiting for your phone")
         app.link("Install the eSIM")
         app.page.get_by_text("Set up by hand").click()
@@ -138,6 +141,38 @@ def test_the_places_with_free_wifi_are_there_without_a_network(kswifi: Kswifi, b
         app.page.get_by_label("Name or area").fill("ikeja")
         app.sees("Mama Put")
         expect(app.page.get_by_text("Café 7")).to_have_count(0)
+
+
+@pytest.mark.parametrize("language", ["English", "Naijá"])
+def test_the_main_control_of_each_screen_is_in_sight_at_360_by_640(
+    kswifi: Kswifi, browser: Browser, language: str
+) -> None:
+    with own_phone(browser, kswifi.origin, **SMALL) as app:
+
+        def main_control(screen: str) -> None:
+            app.open(screen)
+            app.page.locator("main h1").wait_for(state="attached")
+            control = app.page.locator("main .btn.wide:not(.quiet):not(.plain):not(.danger)").first
+            expect(control, screen).to_be_in_viewport(ratio=1)
+            # Nothing lies over it.
+            over = control.evaluate(
+                """(one) => { const at = one.getBoundingClientRect();
+                const top = document.elementFromPoint(at.x + at.width / 2, at.y + at.height / 2);
+                return one.contains(top) || top.outerHTML.slice(0, 80); }"""
+            )
+            assert over is True, (screen, over)
+
+        app.open("settings").heading("You")
+        app.button(language)
+        for screen in ("home", "account/new", "account", "account/recover", "device"):
+            main_control(screen)
+        app.open("settings")
+        app.button("English")
+        app.open().register()
+        app.open("settings").heading("You")
+        app.button(language)
+        for screen in ("home", "choose", "activate", "esim", "pass"):
+            main_control(screen)
 
 
 def test_nobody_signs_up_in_a_window_that_forgets(kswifi: Kswifi, browser: Browser) -> None:

@@ -1,2 +1,2 @@
-/*abd6b0c266a89ce061f509658df9b896d639ee555e8e501357674148006d91d9*/
+/*018876c4594a46cdec6a4a6c44c5b9d36f032877001f2949cd8549d36e51b0ba*/
 (function(){var e=function(r){var t=document.querySelector(".splash-words");t&&(t.textContent=r)},o=window.HTMLScriptElement&&HTMLScriptElement.supports;!o||!HTMLScriptElement.supports("importmap")||!window.DecompressionStream?e("This browser is too old for KSWiFi. Update it, or open this page in a current Chrome, Firefox or Safari (16.4). Your sessions on the eSIM are safe."):setTimeout(function(){e("KSWiFi does not start. Check the network, then load this page again.")},2e4)})();

@@ -1,5 +1,5 @@
-// For browsers that are too old for the app, in the language of their time: says so where the page would stay on its first picture for
-// good. It also says what to do where the app does not start for another reason.
+// Tell users of a browser that is too old for the app, which would show its first picture for good. Written in old JavaScript. Also
+// says what to do if the app does not start for another reason.
 (function () {
   var say = function (text) {
     var place = document.querySelector(".splash-words");

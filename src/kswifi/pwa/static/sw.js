@@ -1,9 +1,9 @@
-// Keeps the app itself on the device, by the hash of each file: an update fetches only what changed. The API is
-// never answered from here: what is known about sessions is in IndexedDB, with its age.
+// Store the app on the device by the hash of each file: an update fetches only the changed files. Requests to the API are never
+// answered from here: the data about sessions is in IndexedDB, with its age.
 /// <reference lib="webworker" />
 /** @typedef {{precache: [string, string][], parcel: string, onDemand: string[]}} Version */
-// The server writes this version's files before the first line: each file's path and tag (the beginning of its hash),
-// the tag of the parcel, and what is kept only once it was asked for (a second language).
+// The server writes the files of this version before the first line: the path and tag (the beginning of the hash) of each file,
+// the tag of the parcel, and the files that are stored only after they were requested (a second language).
 const {
   precache: PRECACHE,
   parcel: PARCEL,
@@ -14,7 +14,7 @@ const NAME = `kswifi ${PRECACHE.map(([, hash]) => hash)
   .join("")
   .replace(/(.{3}).{7}/g, "$1")}`;
 
-/** The tag of a response's file: its ETag without what it says of the compression. @param {Response | null | undefined} response */
+/** Return the tag of a response's file: its ETag without the content coding. @param {Response | null | undefined} response */
 const tagOf = (response) => /[0-9a-f]{8}/.exec(response?.headers.get("etag") ?? "")?.[0];
 
 /**
@@ -27,11 +27,11 @@ async function fetched(url, tag) {
   return response;
 }
 
-/** Keep every file of this version. What is here already is not fetched again. */
+/** Store every file of this version. Files that are stored already are not fetched again. */
 async function fill() {
   const cache = await caches.open(NAME);
   const older = await Promise.all((await caches.keys()).map((name) => caches.open(name)));
-  // A first visit gets in one parcel what the page has not fetched already; an update only what changed.
+  // A first visit fetches the scripts that the page has not fetched in one parcel, an update only the changed files.
   const first = older.length < 2 && !(await cache.match("/"));
   const parcel = first ? (await (await fetched("/app/parcel.txt", PARCEL)).text()).split("\0") : [""];
   await Promise.all(
@@ -61,11 +61,11 @@ worker.addEventListener("activate", (event) =>
   ),
 );
 
-/** What the app keeps for us in its database; undefined where there is none. @param {string} key @returns {Promise<any>} */
+/** Return a value that the app has stored in its database; undefined if there is none. @param {string} key @returns {Promise<any>} */
 const kept = (key) =>
   new Promise((resolve) => {
     const request = indexedDB.open("kswifi");
-    request.onupgradeneeded = () => request.transaction?.abort(); // never make an empty one in the app's place
+    request.onupgradeneeded = () => request.transaction?.abort(); // do not create an empty database before the app does
     request.onerror = () => resolve(undefined);
     request.onsuccess = () => {
       const read = request.result.transaction("kv").objectStore("kv").get(key);
@@ -77,16 +77,16 @@ const kept = (key) =>
     };
   });
 
-/** Octets as the app writes them: cut off, never rounded up. @param {number | null} octets @param {string} unlimited */
+/** Format octets as the app does: truncated, never rounded up. @param {number | null} octets @param {string} unlimited */
 function size(octets, unlimited) {
   if (octets === null) return unlimited;
   const [factor, unit] = octets >= 1e9 ? [1e9, "GB"] : [1e6, "MB"];
   return `${Math.floor((octets / factor) * 100) / 100}${unit}`;
 }
 
-/** Say an alert that came while no page was open (the server's words are facts, the words are ours). @param {any} told */
+/** Show an alert that came while no page was open. The server sends figures; the app has stored the texts. @param {any} told */
 async function say(told) {
-  // Signed out from elsewhere: whoever holds the device now is told nothing, and the push service says "gone" from here on.
+  // If another device has signed this one out, show nothing and unsubscribe: the push service then answers 410.
   if (!(await kept("push"))) return void (await (await worker.registration.pushManager.getSubscription())?.unsubscribe());
   const texts = (await kept("alert_texts")) ?? {};
   const day =
@@ -104,7 +104,7 @@ async function say(told) {
   });
 }
 
-/** The browser let its subscription go, or made another: subscribe, and tell the server. The app settles the rest when it is opened. */
+/** Subscribe again after the browser dropped or replaced the subscription, and tell the server. The app checks it when it is opened. */
 async function renew() {
   const told = await kept("push");
   if (!told) return;
@@ -129,7 +129,7 @@ worker.addEventListener("notificationclick", (event) => {
 });
 
 const TAGS = new Map(PRECACHE);
-/** Paths that are not the app's page: the server answers them itself. */
+/** Paths that are not the app's page: the server answers them. */
 const OTHER = /^\/(api|app|lab|healthz|readyz|metrics|\.well-known|sw\.js|manifest)\b/;
 /** @type {Promise<Cache | null> | undefined} */
 let opened;
@@ -137,11 +137,11 @@ let opened;
 let filling;
 
 /**
- * Answer from the device. A browser can drop what was kept here: then the file is fetched and kept anew, and all others with it.
+ * Answer from the device. A browser can delete stored files: then this file and all others are fetched and stored again.
  * @param {string} path @param {Request} request
  */
 async function answer(path, request) {
-  // An open cache answers even after the browser has dropped it: look once for each visit whether it is still there.
+  // An open cache answers even after the browser has deleted it: check once for each visit whether it still exists.
   if (path === "/" && !(await caches.has(NAME).catch(() => false))) opened = undefined;
   opened ??= caches.open(NAME).catch(() => null);
   const cache = await opened;
@@ -162,7 +162,7 @@ worker.addEventListener("fetch", (event) => {
   const { url, method, mode } = event.request;
   const { origin, pathname } = new URL(url);
   if (method !== "GET" || origin !== location.origin) return;
-  // Every address of the app is its one page, with any query.
+  // Every address of the app leads to its one page, with any query.
   const path = mode === "navigate" && !OTHER.test(pathname) ? "/" : pathname;
   if (!TAGS.has(path)) return;
   event.respondWith(answer(path, event.request));

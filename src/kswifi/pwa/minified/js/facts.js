@@ -1,2 +1,2 @@
-/*952bc7991d21d43b70d94f7d45a4a9c2a446a7da3ad4302cd16dd975d040fe64*/
+/*40214050b849556b541ea823ed8fa00b5fb99024debb119707570ebc17588cb4*/
 import{now as l}from"./clock.js";import{duration as r,runsOutAt as o,when as a}from"./format.js";import{t as d}from"./i18n.js";import{html as f}from"./ui.js";function v({one:t}){const i=t.state==="active"?o(t):null;return f`<dl class="facts"><div><dt>${d("fact.time_left")}</dt><dd>${r(t.valid_until-l())}</dd></div>${i!==null&&f`<div><dt>${d("fact.pace")}</dt><dd>${i>t.valid_until?d("fact.lasts"):a(i)}</dd></div>`}<div><dt>${d("fact.as_of")}</dt><dd>${t.as_of?a(t.as_of):"–"}</dd></div></dl>`}export{v as Facts};

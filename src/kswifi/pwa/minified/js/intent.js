@@ -1,2 +1,2 @@
-/*2bf0905a800ef30803f18e97b0b77f38a1054ce7bf914d117a65b7a5f1cd524d*/
+/*3f92195231a303630de4badde825af9206d44931a37973187259138cfac1264e*/
 import{when as i}from"./format.js";import{t as n}from"./i18n.js";import{flush as o,KEEP as e,unwant as l}from"./outbox.js";import{html as r,Note as s}from"./ui.js";const u=({action:t})=>r`<${s} icon="clock" live><b>${n("intent.title")}</b> ${n("intent.lead",{since:i(t.since),until:i(t.since+e)})}<div class="row wrap"><button class="btn plain inline" onClick=${()=>o()}>${n("intent.now")}</button><button class="btn plain inline" onClick=${()=>l(t.key)}>${n("intent.undo")}</button></div><//>`;export{u as Intent};

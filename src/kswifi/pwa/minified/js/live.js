@@ -1,4 +1,4 @@
-/*fe484f94ca4d861bbf89e9d340dacdba4b0592fbfc563ae819574ac05ff59e60*/
+/*e78c0629abd1ea2fb405ce6de32066edaeee8731501ca19438653dd33de5db3f*/
 import{Problem as g,send as k,tellReach as y}from"./api.js";import*as p from"./db.js";import{account as m,apply as E,preferences as L,refresh as f,remember as x,streaming as h}from"./store.js";const v={usual:15e3,low_data:6e4},T=45e3;let w=()=>{},d=0;function I(t){const e=t.replace(/\r\n?/g,`
 `).split(`
 

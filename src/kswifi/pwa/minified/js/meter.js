@@ -1,2 +1,2 @@
-/*2d79aa4dddd746d15db0edfd1a250ae95aaa83a0ece2bf5035c83a39053ac3f2*/
+/*f6422e3fac4847db144faf3d595f889ccf7915a26ea1dae3276909de5ae9497a*/
 import{formatOctets as e}from"./format.js";import{t as s}from"./i18n.js";import{html as a,Ring as f,RingFigure as u}from"./ui.js";function i({one:t,small:o}){const c=t.left_octets===null||t.allowance_octets===null?null:t.left_octets/t.allowance_octets,l=t.left_octets,r=l===null?s("meter.used",{size:e(t.used_octets)}):s("meter.label",{left:e(l),all:e(t.allowance_octets??0)});return a`<${f} share=${c} label=${r} small=${o}><${u} octets=${l??t.used_octets} of=${t.allowance_octets} word=${s(l===null?"used":"left")} /><//>`}export{i as Meter};

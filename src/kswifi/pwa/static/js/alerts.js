@@ -1,4 +1,4 @@
-// Tells when a session goes to its end: at 50, 80, 95 and 100 %, and in its last day. Each is told once.
+// Alerts while a page is open: at 50, 80, 95 and 100 % of a session, and on its last day. Each alert is shown once.
 
 import { now } from "./clock.js";
 import * as db from "./db.js";
@@ -13,7 +13,7 @@ const SHARES = [50, 80, 95];
 const LAST = 864e5;
 
 /**
- * Which alerts a change calls for: the highest threshold passed, and the coming end.
+ * Return the alerts that a change causes: the highest threshold passed, and the coming end.
  * @param {InternetSession | undefined} before @param {InternetSession} after @param {number} [at] the instant now
  * @returns {{what: string, values: Record<string, string | number>}[]}
  */
@@ -31,9 +31,9 @@ export function alertsOf(before, after, at = now()) {
 }
 
 const ALERTS = ["share", "ends", "finished", "security", "gift_received", "gift_claimed", "gift_returned", "move_asked"];
-// The service worker speaks this person's language too: it finds the words beside the sessions.
+// Store the texts of alerts in the user's language for the service worker, which shows messages while no page is open.
 effect(() => {
-  if (!account.value) return; // whoever signs out leaves nothing, and who signs in finds it anew
+  if (!account.value) return; // signing out deletes the texts; signing in stores them again
   const locale = language.value === "pcm" ? "en-NG" : navigator.language;
   const texts = Object.fromEntries(ALERTS.map((what) => [what, t(`alert.${what}`)]));
   db.put("kv", { ...texts, locale, unlimited: t("size.unlimited") }, "alert_texts").catch(() => {});

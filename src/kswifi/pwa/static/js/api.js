@@ -1,9 +1,9 @@
-// The one place that speaks HTTP with the server.
+// All HTTP requests to the server.
 import { compareClock } from "./clock.js";
 
 export class Problem extends Error {
   /**
-   * @param {number} status 0: the network, not the server @param {string} code @param {string} detail @param {any} [facts]
+   * @param {number} status 0: no answer of the server @param {string} code @param {string} detail @param {any} [facts]
    * @param {number} [retry_after_seconds]
    */
   constructor(status, code, detail, facts, retry_after_seconds) {
@@ -13,7 +13,7 @@ export class Problem extends Error {
     this.facts = facts ?? {};
     this.retry_after_seconds = retry_after_seconds;
   }
-  /** Whether the same request may well succeed later. */
+  /** Whether the same request can succeed later. */
   get passing() {
     return this.status === 0 || this.status === 429 || this.status >= 500 || this.code === "request_in_flight";
   }
@@ -30,7 +30,7 @@ export const setCsrf = (token) => {
 const listeners = [];
 /** @type {Reach | ""} */
 let reach = "";
-/** Be told when the server begins or ceases to answer. @param {(reach: Reach) => void} listener */
+/** Call a listener when the server begins or ceases to answer. @param {(reach: Reach) => void} listener */
 export const onReach = (listener) => void listeners.push(listener);
 /** @param {Reach} next */
 export function tellReach(next) {
@@ -39,16 +39,16 @@ export function tellReach(next) {
   for (const listener of listeners) listener(next);
 }
 
-/** How long an answer may take, in milliseconds; a slow network needs some of it for the handshake alone. */
+/** How long an answer may take, in milliseconds. On a slow network the handshake alone takes seconds. */
 const PATIENCE = 25000;
 const offline = () => new Problem(0, "offline", "The network did not answer.");
 
-/** A page where JSON was asked for comes from a WiFi's login, not from KSWiFi; an error of a reverse proxy (5xx) can look like it. */
+/** Whether an answer is the login page of a WiFi network: HTML instead of JSON. An error page of a reverse proxy (5xx) is none. */
 const isPortal = (/** @type {Response} */ { type, status, headers }) =>
   type === "opaqueredirect" || status === 511 || (status < 500 && /html/.test(headers.get("Content-Type") ?? ""));
 
 /**
- * Send a request and give the response to `take`; both have to be done in time.
+ * Send a request and pass the response to `take`, both within the time limit.
  * @template T
  * @param {RequestInit & {path: string}} request @param {(response: Response) => Promise<T> | T} take @returns {Promise<T>}
  */
@@ -80,14 +80,14 @@ async function exchange({ path, signal, ...init }, take) {
     tellReach("no");
     throw offline();
   } finally {
-    clearTimeout(timer); // the caller can still abort: a stream is read after this
+    clearTimeout(timer); // the caller can still abort while it reads a stream
   }
 }
 
-/** Give the response as it is, its body unread. @param {RequestInit & {path: string}} request */
+/** Return the response with its body unread. @param {RequestInit & {path: string}} request */
 export const send = (request) => exchange(request, (response) => response);
 
-/** A name for something to be done once. Also without HTTPS, where there is no randomUUID. */
+/** Return a new idempotency key. Without HTTPS there is no randomUUID. */
 export const newKey = () => [...crypto.getRandomValues(new Uint32Array(4))].map((one) => one.toString(36)).join("-");
 
 /** @param {Response} response @returns {Promise<any>} */
@@ -114,7 +114,7 @@ export async function readAll(path, member) {
 }
 
 /**
- * Change something. With the same key the server does it once, however often it is sent.
+ * Send a change. With the same key the server makes it once, however often it is sent.
  * @param {string} path @param {unknown} [body] @param {{key?: string, method?: string}} [how]
  * @returns {Promise<any>}
  */

@@ -1,5 +1,5 @@
-// Secured packets to the lab phone's card, on every screen, while the phone is on WiFi: later sessions, and what has
-// changed of their order and state. On a phone of one's own only an app with carrier privileges can do this.
+// Carry secured packets to the lab phone's card while the phone is on WiFi, on every screen. They add sessions and change the order
+// and state of those on the card. On other phones only an app with carrier privileges can do this.
 import { Problem, read } from "./api.js";
 import { carryPackets, look } from "./phone.js";
 import { effect } from "./state.js";

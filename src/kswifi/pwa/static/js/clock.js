@@ -1,15 +1,15 @@
-// The time, corrected by the server's: a phone's own clock can be wrong by weeks, and the last day of a session is not.
+// The time of the server. A phone's clock can be wrong by weeks, and the last day of a session must not follow it.
 
-/** Below this a difference is the network's delay and the rounding of the Date field, in milliseconds. */
+/** A smaller difference comes from the network's delay and from the Date field, which has whole seconds; in milliseconds. */
 const TOLERANCE = 120000;
 let ahead = 0;
 
-/** The instant now, in milliseconds since 1970. */
+/** Return the present instant by the server's clock, in milliseconds since 1970. */
 export const now = () => Date.now() - ahead;
 
-/** By how many milliseconds the device's clock is ahead of the server's; 0 where both agree. */
+/** Return by how many milliseconds the device's clock is ahead of the server's; 0 if both agree. */
 export const clockError = () => ahead;
-/** Take the difference that was kept before a reload. @param {number} milliseconds */
+/** Use the difference that was stored before a reload. @param {number} milliseconds */
 export const setClockError = (milliseconds) => {
   ahead = milliseconds;
 };

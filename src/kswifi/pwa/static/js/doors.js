@@ -1,5 +1,5 @@
-// Where the page was opened: in a browser that keeps its data, or behind a door that loses it (the window of a WiFi's login, the
-// browser within another app). There nobody should make an account: the recovery code and the sessions would be lost with it.
+// Detect windows that delete their data when they are closed: the login window of a WiFi network, the browser within another app. The
+// app offers no sign-up there, because the recovery code and the sessions would be lost. Also: installing the app.
 import { t } from "./i18n.js";
 import { useState } from "./state.js";
 import { say } from "./store.js";
@@ -13,13 +13,13 @@ export const isAndroid = /Android/.test(agent);
 export const behindDoor = DOORS.test(agent);
 
 const CHROME = "package=com.android.chrome;end";
-/** The address that opens this page in the phone's own browser. */
+/** Return the address that opens this page in the phone's own browser. */
 const outside = () =>
   isApple
     ? location.href.replace(/^http/, "x-safari-http")
     : `intent://${location.host}${location.pathname}${location.search}#Intent;scheme=${location.protocol.slice(0, -1)};${CHROME}`;
 
-/** What to do at such a door. */
+/** Explain how to open the app in the phone's own browser. */
 export const Door = () => html`<${Note} kind="warning" live>
     <b>${t("door.title")}</b> ${t("door.lead")}
   <//>
@@ -37,7 +37,7 @@ addEventListener("beforeinstallprompt", (event) => {
 });
 const installed = matchMedia("(display-mode: standalone)").matches || /** @type {any} */ (navigator).standalone === true;
 
-/** How to put the app on the home screen; nothing where it is there already, or where the browser cannot. */
+/** Offer to install the app on the home screen; nothing if it is installed or the browser cannot install it. */
 export function InstallApp() {
   const [done, setDone] = useState(installed);
   if (done || (!prompt && !isApple)) return null;

@@ -1,4 +1,4 @@
-// The facts of a session in use: its time left, its pace, and the age of its figures.
+// Show the figures of a session in use: the time left, the pace, and the age of the figures.
 import { now } from "./clock.js";
 import { duration, runsOutAt, when } from "./format.js";
 import { t } from "./i18n.js";

@@ -1,4 +1,4 @@
-// Figures for people. Octets are cut off, never rounded up: nobody is promised what is not there.
+// Format figures for people. Octets are truncated, never rounded up, so that the app does not promise more than there is.
 import { now } from "./clock.js";
 import { language, t } from "./i18n.js";
 
@@ -40,7 +40,7 @@ const clock = dates({ hour: "2-digit", minute: "2-digit" });
 export const formatDay = day;
 export const formatHour = dayAndTime;
 
-/** The last day of a validity: valid_until is the midnight after it. @param {number} until */
+/** Return the last day of a validity: `until` is the midnight after it. @param {number} until */
 export const lastDay = (until) => day(until - 1);
 
 /** @param {number} at */
@@ -62,7 +62,7 @@ export function age(at) {
 }
 
 /**
- * When what is left will be used up, if it goes on like this; null where nobody can tell yet.
+ * Return when the rest will be used up at the present pace; null while there are too few figures.
  * @param {import("./types.d.ts").InternetSession} session
  */
 export function runsOutAt({ left_octets, used_octets, seen, as_of }) {

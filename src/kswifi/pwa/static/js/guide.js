@@ -1,4 +1,4 @@
-// The steps to install an eSIM by maker of phone. They are fetched when somebody asks for them, and kept from then on.
+// The steps to install an eSIM by maker of phone. They are fetched when a user opens them, and stored from then on.
 import { language, t } from "./i18n.js";
 import { useEffect, useState } from "./state.js";
 import { reachable } from "./store.js";

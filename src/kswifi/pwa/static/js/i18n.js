@@ -1,8 +1,8 @@
-// All words of the app come through t(); the texts themselves are in text/<language>.js.
+// Return the texts of the app in the user's language. The texts are in text/<language>.js.
 import { signal } from "./state.js";
 import en from "./text/en.js";
 
-/** Texts as they are written down: `group.` on a line of its own, then its keys, each with its text. @param {string} lines */
+/** Parse a file of texts: `group.` on a line of its own, then a line for each key with its text. @param {string} lines */
 function parse(lines) {
   /** @type {Record<string, string>} */
   const found = {};

@@ -1,5 +1,5 @@
-// How a person installs the profile on a phone of their own: one tap, a QR code, by hand; what the server knows of it; and
-// what to do where the phone refuses.
+// Guide the installation of the profile on the user's phone: one tap, a QR code, by hand. Show the progress that the server knows,
+// and what to do if the phone refuses.
 import { read } from "./api.js";
 import * as db from "./db.js";
 import { isApple } from "./doors.js";
@@ -26,14 +26,14 @@ const Line = ({ name, value }) => html`<li class="row">
   <${CopyButton} text=${value} label=${t("copy", { what: t(`install.${name}`) })} onDone=${() => say(t("copied"))} />
 </li>`;
 
-/** Have the next session go onto a new eSIM, and give this one back. @param {InternetSession} one */
+/** Give a session back, and order the next one for a new eSIM. @param {InternetSession} one */
 export async function startAnew(one) {
   await db.put("kv", true, "new_esim");
   await SessionManager.cancel(one.session_id);
   go("choose");
 }
 
-/** What happened on the phone, as its owner tells it; the server is asked what it knows. @param {{one: InternetSession}} props */
+/** Ask the user what happened on the phone, and the server what it knows. @param {{one: InternetSession}} props */
 function Outcome({ one }) {
   const [said, say_] = useState("");
   const [problem, setProblem] = useState("");

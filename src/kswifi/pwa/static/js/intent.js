@@ -1,4 +1,4 @@
-// What was asked for and is not answered yet: since when, until when it is tried, and how to take it back.
+// Show a request that the server has not answered: since when, until when it is sent again, and how to cancel it.
 import { when } from "./format.js";
 import { t } from "./i18n.js";
 import { flush, KEEP, unwant } from "./outbox.js";

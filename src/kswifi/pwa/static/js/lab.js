@@ -1,4 +1,4 @@
-// The lab phone, in embedded mode: everything shown here is what its card, its modem and its sockets report.
+// The page of the lab phone, in embedded mode. It shows what the card, the modem and the sockets report.
 import { render } from "preact";
 import { read } from "./api.js";
 import * as db from "./db.js";
@@ -31,7 +31,7 @@ async function doing(work) {
   await look();
 }
 
-/** Fetch piece after piece through the gateway, until it is cut off or stopped. @param {number} octets */
+/** Fetch data through the gateway until the line is cut off or the user stops. @param {number} octets */
 async function spend(octets) {
   running.value = true;
   problem.value = "";
@@ -54,7 +54,7 @@ async function spend(octets) {
   await look();
 }
 
-/** A session record as the card holds it (docs/session-record.md). @param {string} hex */
+/** Decode a session record of the card (docs/session-record.md). @param {string} hex */
 function parseRecord(hex) {
   const octets = Uint8Array.from(hex.match(/../g) ?? [], (two) => parseInt(two, 16));
   if (octets[0] !== 1 || octets.length < 123) return null;
@@ -208,7 +208,7 @@ async function hear() {
   texted.value = verifying ? await read(`/api/v1/phone-verifications/${verifying.verification_id}/lab-message`).catch(() => null) : null;
 }
 
-/** The message with the code, which the lab's outbox keeps: no network carries it. */
+/** Show the message with the code from the lab's outbox. No network carries it. */
 const Texted = () =>
   texted.value &&
   html`<section class="stack">
@@ -226,7 +226,7 @@ const Texted = () =>
 const alertText = ({ what, percent, allowance_octets, valid_until }) =>
   t(`alert.${what}`, { percent, size: sizeName(allowance_octets), day: lastDay(valid_until * 1000) });
 
-/** What the phone's screen would say, from what came over its push service. */
+/** Show the messages that came over the phone's push service. */
 const Told = () =>
   told.value.length > 0 &&
   html`<section class="stack">

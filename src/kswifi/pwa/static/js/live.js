@@ -1,5 +1,5 @@
-// News as it happens: Server-Sent Events read with fetch, so that Last-Event-ID survives a reload; where a stream
-// does not get through, or data is dear, the app asks now and then instead.
+// Follow the server's events: Server-Sent Events, read with fetch so that Last-Event-ID survives a reload. Where a stream
+// does not get through, and in low-data mode, the app polls instead.
 import { Problem, send, tellReach } from "./api.js";
 import * as db from "./db.js";
 import { account, apply, preferences, refresh, remember, streaming } from "./store.js";
@@ -11,7 +11,7 @@ let stop = () => {};
 let failures = 0;
 
 /**
- * Cut a stream's text into events (HTML Standard, 9.2.6). Gives what is complete and keeps the rest.
+ * Split the text of a stream into events (HTML Standard, 9.2.6). Returns the complete ones and keeps the rest.
  * @param {string} text
  * @returns {{events: {event: string, id: string, data: string}[], rest: string}}
  */
@@ -37,7 +37,7 @@ export function parseEvents(text) {
 
 /** @type {number | undefined} */
 let due;
-/** Many events in a burst become one look at the server. */
+/** Read the sessions once for a burst of events. */
 const refreshSoon = () => {
   if (due) return;
   due = setTimeout(() => {
@@ -50,7 +50,7 @@ const refreshSoon = () => {
 async function take({ event, id, data }) {
   const facts = JSON.parse(data);
   const known = event.startsWith("session_") && apply(facts);
-  // The figures of a balance are in its event; a change of state may bring more with it (a package, a proof, a hold).
+  // An event of a balance contains the figures. A change of state can change more (a package, a proof, a hold), so read the session.
   if (event !== "hello" && !(known && event === "session_balance_changed")) refreshSoon();
   if (event === "session_state_changed")
     await remember({ at: Date.parse(facts.at), session_id: facts.session_id, what: facts.state, reason: facts.reason, sequence: id });
@@ -66,7 +66,7 @@ async function follow(signal) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
-    // The server sends a comment each 15 seconds: silence for longer is a connection that nobody has closed.
+    // The server sends a comment every 15 seconds. A longer silence means that the connection is broken.
     const silent = setTimeout(() => reader.cancel().catch(() => {}), SILENCE);
     const { value, done } = await reader.read();
     clearTimeout(silent);
@@ -79,7 +79,7 @@ async function follow(signal) {
   }
 }
 
-/** Begin to follow, or begin anew after the person, the network or the preferences changed. */
+/** Start to follow, or start again after the user, the network or the preferences changed. */
 export function listen() {
   stop();
   if (!account.peek()) return;
@@ -96,7 +96,7 @@ export function listen() {
       try {
         await follow(aborter.signal);
       } catch {
-        // A broken stream is everyday weather here: wait a little longer each time, and look by asking meanwhile.
+        // Streams often break on mobile networks: wait longer each time, and poll in the meantime.
         failures += 1;
       }
       streaming.value = false;

@@ -1,4 +1,4 @@
-// The frame around every screen, and the start: first what the device knows, then what the server says.
+// The frame around every screen, and the start of the app: show the stored data first, then ask the server.
 import { render } from "preact";
 import { onReach, read } from "./api.js";
 import { trouble } from "./db.js";
@@ -40,7 +40,7 @@ function Connection() {
   return html`<span class="pill" role="status"><${Icon} name=${icon} />${t(`connection.${how}`)}</span>`;
 }
 
-/** The name of the screen that the address asks for; home where there is no such screen. */
+/** Return the name of the screen in the address; home if there is no such screen. */
 const asked = () => (Object.hasOwn(SCREENS, route.value.name) ? route.value.name : "home");
 
 function Tabs() {
@@ -69,7 +69,7 @@ const Toasts = () => html`<div class="toasts" role="status" aria-live="polite">
   )}
 </div>`;
 
-/** What keeps the app from working as it should on this device, above every screen, with what helps. */
+/** Show above every screen what keeps the app from working on this device, and what helps. */
 const Trouble = () => html`
   ${trouble.value && html`<${Note} kind="warning" live>${t(`trouble.${trouble.value}`)}<//>`}
   ${portal.value && html`<${Note} kind="warning" icon="wifi" live><b>${t("trouble.portal")}</b> ${t("trouble.portal_lead")}<//>`}
@@ -119,13 +119,13 @@ function App() {
   `;
 }
 
-/** Little height for the size of the text, whatever made it so large. */
+/** Mark the page as low if few lines of text fit its height. Nothing is sticky then. */
 function fit() {
   const page = document.documentElement;
   page.classList.toggle("low", parseFloat(getComputedStyle(page).fontSize) * 34 > innerHeight);
 }
 
-/** The page as an app: kept on the device by the service worker. */
+/** Register the service worker, which stores the app on the device. */
 async function install() {
   if (!("serviceWorker" in navigator)) return;
   const policy = /** @type {any} */ (window).trustedTypes?.createPolicy("kswifi", {
@@ -151,7 +151,7 @@ async function install() {
   });
 }
 
-/** For somebody who is signed in: news as it happens, and what a reload interrupted. A first visit loads none of it. */
+/** For a signed-in user: follow the events and resume what a reload interrupted. A first visit loads none of these modules. */
 async function follow() {
   const [{ listen }, { resumeRoads }] = await Promise.all([
     import("./live.js"),
@@ -164,7 +164,7 @@ async function follow() {
   await resumeRoads();
 }
 
-/** Ask the server who we are; again and again while it cannot be reached. */
+/** Connect to the server. Try again every 5 seconds while it cannot be reached. */
 async function reach() {
   try {
     await connect();
@@ -179,7 +179,7 @@ onReach((how) => {
   reachable.value = how === "yes";
   portal.value = how === "portal";
 });
-/** While nothing answers, look now and then whether something does again: a browser tells that it is online too early or not at all. */
+/** While the server does not answer, ask it every 5 seconds: the browser's online event comes too early or not at all. */
 setInterval(() => reachable.peek() || document.hidden || read("/healthz").catch(() => {}), 5000);
 
 arrive();

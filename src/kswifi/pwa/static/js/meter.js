@@ -1,11 +1,11 @@
-// The ring of what is left of a session.
+// Show the rest of a session as a ring.
 import { formatOctets } from "./format.js";
 import { t } from "./i18n.js";
 import { html, Ring, RingFigure } from "./ui.js";
 
 /** @import {InternetSession} from "./types.d.ts" */
 
-/** @param {{one: InternetSession, small?: boolean}} props `small`: beside other things on a screen */
+/** @param {{one: InternetSession, small?: boolean}} props `small`: next to other things on a screen */
 export function Meter({ one, small }) {
   const share = one.left_octets === null || one.allowance_octets === null ? null : one.left_octets / one.allowance_octets;
   const left = one.left_octets;

@@ -1,6 +1,6 @@
-// What the person asked for and the server has not answered yet. It is kept on the device and sent in order, each
-// with its own key: sent twice, it is done once. Only one tab sends. Sending is tried again when the server begins to answer, and
-// by a timer; after a day an intent is dropped, since nobody expects it any more.
+// Requests that the server has not answered yet, called intents. They are stored on the device and sent in order, each with its own
+// key: sent twice, it is done once. Only one tab sends. They are sent again when the server begins to answer, and by a timer. After
+// a day an intent is dropped, because its user no longer expects it.
 import { change, newKey, onReach, Problem } from "./api.js";
 import { now } from "./clock.js";
 import * as db from "./db.js";
@@ -15,7 +15,7 @@ export const KEEP = 864e5;
 const [SOONEST, LATEST] = [2000, 30000];
 
 /**
- * Want something; it is sent at once, or when the network is back.
+ * Store an intent and send it, at once or when the network is back.
  * @param {{kind: string, path: string, body?: unknown, session_id?: string | null}} wanted
  */
 export async function want({ kind, path, body = {}, session_id = null }) {
@@ -27,7 +27,7 @@ export async function want({ kind, path, body = {}, session_id = null }) {
   await flush();
 }
 
-/** Take back what was not answered yet. @param {string} key */
+/** Cancel an intent that was not answered yet. @param {string} key */
 export async function unwant(key) {
   actions.value = actions.value.filter((one) => one.key !== key);
   await db.remove("outbox", key);
@@ -39,13 +39,13 @@ const kept = async () => (await db.all("outbox")).sort((a, b) => a.since - b.sin
 /** @type {number | undefined} */
 let timer;
 let failures = 0;
-/** @param {number} [seconds] as the server asked */
+/** @param {number} [seconds] as the server's Retry-After says */
 function later(seconds) {
   clearTimeout(timer);
   timer = setTimeout(flush, seconds ? 1000 * seconds : Math.min(LATEST, SOONEST * 2 ** failures++));
 }
 
-/** Send what waits. A refusal is told and dropped; what may succeed later stays, and is tried again later. */
+/** Send all intents. A refused one is dropped and its refusal shown. One that can succeed later is sent again later. */
 export function flush() {
   if (!account.peek()) return Promise.resolve();
   return db

@@ -1,5 +1,5 @@
-// The session package, read and verified on the device (docs/package-format.md). Nothing of the manifest is
-// believed before its signature is checked; damage is told before validity.
+// Read and verify a session package on the device (docs/package-format.md). The signature is checked before any member of the
+// manifest is used, and damage before validity.
 
 /** @import {Manifest, VerifiedPackage} from "./types.d.ts" */
 
@@ -36,7 +36,7 @@ const utf8 = (octets) => new TextDecoder("utf-8", { fatal: true }).decode(octets
 
 /** @param {Uint8Array<ArrayBuffer>} stored @param {number} octets */
 async function unpack(stored, octets) {
-  // Bounded by what the manifest tells: a chunk can never unfold into more.
+  // The signed manifest limits the length: a chunk that unpacks to more is refused.
   const reader = new Blob([stored]).stream().pipeThrough(new DecompressionStream("gzip")).getReader();
   const raw = new Uint8Array(octets);
   let filled = 0;
@@ -82,7 +82,7 @@ async function readManifest(data, jwks) {
 }
 
 /**
- * Check every octet of a package and return what it says.
+ * Check every octet of a package and return its contents.
  * @param {Uint8Array<ArrayBuffer>} data the whole file
  * @param {{keys: any[]}} jwks the server's public keys
  * @param {{now?: number, session_id?: string, iccid?: string | null}} [expected]

@@ -1,4 +1,4 @@
-// Passkeys: made and used by the browser itself (WebAuthn), where the device has an authenticator of its own.
+// Passkeys (WebAuthn), on devices with a built-in authenticator.
 
 import { change } from "./api.js";
 import { computed, signal } from "./state.js";
@@ -11,18 +11,18 @@ if ("parseCreationOptionsFromJSON" in (window.PublicKeyCredential ?? {}))
     () => {},
   );
 
-/** Whether this device can have passkeys of ours: they belong to a host name. */
+/** Whether this device can have passkeys for this server. Passkeys belong to a host name. */
 export const passkeysHere = computed(() => {
   const name = environment.value?.passkey_rp_id;
   return Boolean(name) && device.value && (location.hostname === name || location.hostname.endsWith(`.${name}`));
 });
 
-/** Whether it only was the person who changed their mind. @param {unknown} error */
+/** Whether the user cancelled the browser's dialog. @param {unknown} error */
 export const isChangeOfMind = (error) => error instanceof DOMException && ["NotAllowedError", "AbortError"].includes(error.name);
 
 /**
- * Have the device make a passkey.
- * @param {string} path where its options are asked for @param {unknown} [body]
+ * Make a passkey on the device.
+ * @param {string} path from which its options are requested @param {unknown} [body]
  */
 export async function makePasskey(path, body) {
   const { challenge_id, options } = await change(path, body);
@@ -30,7 +30,7 @@ export async function makePasskey(path, body) {
   return { challenge_id, credential: /** @type {any} */ (await navigator.credentials.create({ publicKey })).toJSON() };
 }
 
-/** Have the device show a passkey of ours. */
+/** Sign a challenge with a passkey of this device. */
 export async function usePasskey() {
   const { challenge_id, options } = await change("/api/v1/logins/passkey-options");
   const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options);

@@ -1,4 +1,4 @@
-// The lab phone, in embedded mode: the card, the modem and the switches that a web page alone can never reach.
+// Control the lab phone, in embedded mode: its card, modem and switches, which a web page cannot reach on other phones.
 import { change, Problem, read } from "./api.js";
 import { alone } from "./db.js";
 import { environment, phone } from "./store.js";
@@ -30,7 +30,7 @@ async function lab(path, body) {
   return answer;
 }
 
-/** Look at the phone; null where there is none. */
+/** Read the state of the phone; null if there is none. */
 export async function look() {
   if (!environment.peek()?.lab_origin) return null;
   try {
@@ -53,7 +53,7 @@ export async function switchWifi(on) {
 }
 
 /**
- * Have the card download the profile with the session in it, and tell the server what the card signed.
+ * Have the card download the profile with the session in it, and send the server the result that the card signed.
  * @param {import("./types.d.ts").InternetSession} one @param {string} activation_code
  */
 export async function storeOnCard(one, activation_code) {
@@ -68,8 +68,8 @@ export async function storeOnCard(one, activation_code) {
 }
 
 /**
- * Carry the server's secured packets to the card, which uses the profile already, and the card's proofs back; one tab at a time,
- * since a packet that is asked for makes the one before it worthless.
+ * Carry the server's secured packets to the card, on which the profile is enabled, and the card's answers back. One tab at a time does
+ * this, because requesting a packet makes the one before it invalid.
  * @param {import("./types.d.ts").InternetSession} one
  */
 export const carryPackets = (one) =>
@@ -83,8 +83,8 @@ export const carryPackets = (one) =>
   });
 
 /**
- * Have the card use this session's profile; the line is off while the card changes.
- * @param {import("./types.d.ts").InternetSession} one @param {() => Promise<void>} [load] what to do if the card has it not
+ * Enable the profile of this session on the card. The line is off during the change.
+ * @param {import("./types.d.ts").InternetSession} one @param {() => Promise<void>} [load] what to do if the card does not have it
  */
 export async function enableProfile(one, load = () => Promise.reject(new Problem(409, "not_on_this_card", ""))) {
   const profile = (await look())?.profiles.find((other) => other.iccid === one.iccid);
@@ -94,13 +94,13 @@ export async function enableProfile(one, load = () => Promise.reject(new Problem
   await load();
 }
 
-/** Have the card use this profile and no other. @param {string} iccid */
+/** Enable this profile on the card. @param {string} iccid */
 export async function useProfile(iccid) {
   if (phone.peek()?.attached) await switchLine(false);
   await lab("/phone/card/enable", { iccid });
 }
 
-/** Leave the WiFi to itself and go online over this session. @param {import("./types.d.ts").InternetSession} one */
+/** Switch on the line with the profile of this session. @param {import("./types.d.ts").InternetSession} one */
 export async function switchOn(one) {
   await enableProfile(one);
   if (!phone.peek()?.attached) await switchLine(true);
@@ -110,7 +110,7 @@ export async function switchOn(one) {
 export const subscribeLabPhone = (application_server_key) => lab("/phone/push", { application_server_key });
 /** @param {string} endpoint */
 export const unsubscribeLabPhone = (endpoint) => lab(`/phone/push/${endpoint.split("/").at(-1)}`, {});
-/** What the lab phone was told by push messages, the newest first. */
+/** Return the push messages that the lab phone received, the newest first. */
 export const labMessages = async () => (await lab("/phone/messages")).messages;
 
 /**

@@ -1,4 +1,4 @@
-// Being told when no page is open: Web Push, by this browser's push service; in embedded mode by the lab phone's too.
+// Messages while no page is open: Web Push, over this browser's push service, and in embedded mode also over the lab phone's.
 
 import { change, read } from "./api.js";
 import * as db from "./db.js";
@@ -7,28 +7,28 @@ import { signal } from "./state.js";
 import { environment } from "./store.js";
 
 /**
- * Where the server keeps this device's subscriptions, the browser's own first.
+ * The subscriptions of this device at the server, the browser's first.
  * @typedef {{ids: string[], key: string, own?: string, lab?: string}} Told
  */
 
 export const pushHere = "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
-/** Whether this device is told; null before it is known. @type {import("./state.js").Signal<boolean | null>} */
+/** Whether this device receives messages; null before it is known. @type {import("./state.js").Signal<boolean | null>} */
 export const pushOn = signal(null);
 
 /** @type {Promise<any>} */
 let turn = Promise.resolve();
 /**
- * One change after another: a look at what stands must not undo what its owner said meanwhile.
+ * Make one change after another. Otherwise the comparison at the start could undo what the user has just chosen.
  * @template T @param {() => Promise<T>} work @returns {Promise<T>}
  */
 const inTurn = (work) => (turn = turn.then(work, work));
 
-/** What this browser itself has subscribed to. */
+/** Return the subscription of this browser. */
 const ownSubscription = async () => (await navigator.serviceWorker.getRegistration())?.pushManager.getSubscription();
 
 /**
- * What is kept here, at the server and by the browser can part: the permission is taken back, a push service or the
- * server lets a subscription go, the server has another key, somebody is signed out from elsewhere.
+ * Restore the subscription if device, server and browser disagree: the permission was withdrawn, a push service or the server
+ * dropped the subscription, the server has a new key, or another device signed this one out.
  */
 async function settle() {
   /** @type {Told | undefined} */
@@ -47,7 +47,7 @@ async function settle() {
 inTurn(settle).catch(() => {});
 
 /**
- * Ask the person, and be told from now on.
+ * Ask for the permission, and receive messages from now on.
  * @returns {Promise<boolean>} whether it worked
  */
 export const beTold = async () => (await Notification.requestPermission()) === "granted" && inTurn(on);
@@ -57,7 +57,7 @@ async function on() {
   /** @type {Told} */
   const kept = { ids: [], key };
   const manager = (await navigator.serviceWorker.ready).pushManager;
-  // Not every browser has a push service that can be reached: Chromium without its maker's keys has none.
+  // Some browsers have no push service: Chromium without Google's keys has none.
   const own = await manager.subscribe({ userVisibleOnly: true, applicationServerKey: key }).catch(() => null);
   kept.own = own?.endpoint;
   if (own) wanted.push(own.toJSON());
@@ -73,7 +73,7 @@ async function on() {
   return true;
 }
 
-/** Be told no more on this device; what the server does not learn now, its next message to us tells it. */
+/** Receive no more messages on this device. If the server cannot be reached now, its next message fails and it drops the subscription. */
 export const beToldNoMore = () => inTurn(off);
 async function off() {
   /** @type {Told | undefined} */

@@ -1,5 +1,5 @@
-// The road of a session on this device: order, download, verify, hand to the eSIM, switch on. The server's state says
-// what is done, so that a reload, a lost network or a closed app only pauses it.
+// The steps of a session on this device: order, download, verify, store on the eSIM, switch on. The server's state of the session
+// decides the next step, so that a reload, a lost network or a closed app only interrupts them. This sequence is called a road.
 import { change, newKey, onReach, Problem, read, send, untilReached } from "./api.js";
 import { now } from "./clock.js";
 import * as db from "./db.js";
@@ -39,16 +39,16 @@ import { onTabs, tellTabs } from "./tabs.js";
 const walking = new Map();
 /** Refusals that only say "not yet". */
 const SOON = ["package_not_ready", "profile_not_ready", "phone_busy"];
-/** Refusals after which the server's state tells how to go on. */
+/** Refusals after which the state of the session at the server decides the next step. */
 const AGAIN = [...SOON, "illegal_transition", "es9_unreachable"];
 /** How long a download may stand still, in milliseconds. */
 const STALL = 25000;
-/** How long the server is asked for one order, in milliseconds; its key is kept for two days. */
+/** How long one order is sent again, in milliseconds. The server stores its key for two days. */
 const ORDER_KEEP = 864e5;
 const pause = (/** @type {number} */ ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
- * Wait until an event or an answer has moved a session on, or so many milliseconds.
+ * Wait until an event or an answer has changed the state of a session, or so many milliseconds.
  * @param {InternetSession} one @param {number} milliseconds
  */
 const untilMoved = (one, milliseconds) =>
@@ -70,7 +70,7 @@ function show(id, changed) {
   progress.value = { ...progress.peek(), [id]: { ...before, ...changed } };
 }
 
-/** The keys that packages are signed with: the ones kept here, fetched anew when one is not among them. */
+/** Return the keys that packages are signed with: the stored ones, or with `fresh` those of the server. */
 export async function trustedKeys(fresh = false) {
   const kept = await db.get("kv", "jwks");
   if (kept && !fresh) return kept;
@@ -91,8 +91,8 @@ async function verify(one, octets) {
 }
 
 /**
- * The package of a session, verified anew each time. Where it is not on this device (another device made the download, or the
- * browser dropped its data) it is fetched.
+ * Return the package of a session, verified again each time. If it is not on this device (another device made the download, or the
+ * browser deleted its data) it is fetched.
  * @param {InternetSession} one
  * @param {AbortSignal} [signal]
  * @throws {PackageRefused} it cannot be trusted
@@ -130,7 +130,7 @@ async function download(one, signal) {
   const total = Number(/\/(\d+)$/.exec(response.headers.get("Content-Range") ?? "")?.[1] ?? response.headers.get("Content-Length"));
   const reader = /** @type {ReadableStream<Uint8Array>} */ (response.body).getReader();
   for (;;) {
-    // Each piece is on the device before the next is asked for: nothing is paid for twice.
+    // Store each piece before reading the next, so that no octet is paid for twice.
     const stalled = setTimeout(() => reader.cancel().catch(() => {}), STALL);
     const { value, done } = await reader.read().catch((error) => {
       if (signal.aborted) throw error;
@@ -149,7 +149,7 @@ async function download(one, signal) {
   return kept.octets;
 }
 
-/** The package, on this device and verified; fetched if it is not here. @param {InternetSession} one @param {AbortSignal} signal */
+/** Return the package, stored and verified; fetch it if it is not here. @param {InternetSession} one @param {AbortSignal} signal */
 async function fetchPackage(one, signal) {
   const octets = await download(one, signal);
   show(one.session_id, { stage: "verify" });
@@ -164,8 +164,8 @@ async function fetchPackage(one, signal) {
 }
 
 /**
- * Fetch the package, confirm it and ask for the transfer. Both requests go out together, since on a slow network each answer
- * takes seconds; where the second overtakes the first it is refused, and sent again with the next step.
+ * Fetch the package, confirm it and ask for the transfer. Both requests are sent together, because each answer takes seconds on a
+ * slow network. If the second overtakes the first, it is refused and sent again in the next step.
  * @param {InternetSession} one @param {AbortSignal} signal
  */
 async function fetchAndConfirm(one, signal) {
@@ -178,11 +178,11 @@ async function fetchAndConfirm(one, signal) {
   return second.status === "fulfilled" ? second.value : first.value;
 }
 
-/** The profile comes by the activation code in the package. @param {InternetSession} one @param {AbortSignal} signal */
+/** Install the profile with the activation code in the package. @param {InternetSession} one @param {AbortSignal} signal */
 async function storeWithLabPhone(one, signal) {
   const { activation } = await fetchPackage(one, signal);
   show(one.session_id, { stage: "transfer" });
-  // A profile is installed once; what comes later goes to it by secured packets.
+  // A profile is installed once. Later sessions are written to it by secured packets.
   if (phone.peek()?.profiles.some((other) => other.iccid === one.iccid)) await enableProfile(one).then(() => carryPackets(one));
   else await storeOnCard(one, activation.activation_code);
   await untilMoved(one, streaming.peek() ? 3000 : 100);
@@ -190,8 +190,8 @@ async function storeWithLabPhone(one, signal) {
 }
 
 /**
- * Wait for the person to install the profile on a phone of their own. The server tells how far it is: the profile's state at the
- * SM-DP+, then the session's. The longer it takes, the less often it is asked.
+ * Wait until the user has installed the profile on their phone. The server knows the progress: first the profile's state at the
+ * SM-DP+, then the session's. The longer it takes, the less often the server is asked.
  * @param {InternetSession} one @param {number} turn
  */
 async function waitForPhone(one, turn) {
@@ -204,13 +204,13 @@ async function waitForPhone(one, turn) {
 
 /**
  * @param {InternetSession} one @param {AbortSignal} signal @param {number} turn
- * @returns {Promise<any>} the session as the server tells it next; null where an event has told it
+ * @returns {Promise<any>} the new state of the session; null if an event has delivered it already
  */
 async function step(one, signal, turn) {
   const at = `/api/v1/sessions/${one.session_id}`;
   switch (one.state) {
     case "ordered":
-      // Signing takes a moment; on a slow network it is done before the request for the package arrives.
+      // Signing takes a moment. On a slow network it is done before the request for the package arrives.
       await untilMoved(one, 300);
       return fetchAndConfirm(one, signal);
     case "packaged":
@@ -224,10 +224,10 @@ async function step(one, signal, turn) {
   }
 }
 
-/** Whether a phone of one's own has refused the profile: then its owner decides how to go on. @param {InternetSession} one */
+/** Whether the user's phone has refused the profile. Then the user decides how to continue. @param {InternetSession} one */
 export const wasRefused = (one) => one.state === "downloaded" && Boolean(one.reason) && !phone.peek();
 
-/** Walk the road of a session until it is stored, paused or refused. @param {string} id @param {boolean} again after a refusal */
+/** Take the steps of a session until it is stored, paused or refused. @param {string} id @param {boolean} again after a refusal */
 async function walk(id, again) {
   if (walking.has(id)) return;
   const aborter = new AbortController();
@@ -270,7 +270,7 @@ async function walk(id, again) {
 }
 
 /**
- * Walk a road in one tab only. Where another tab does, this one waits, and takes over when that is closed.
+ * Take the steps of a session in one tab only. A second tab waits, and continues when the first is closed.
  * @param {string} id @param {boolean} [again]
  */
 async function alone(id, again = false) {
@@ -287,7 +287,7 @@ async function alone(id, again = false) {
 }
 onTabs("road_paused", (id) => walking.get(id)?.abort());
 
-/** Wait, but not for long, until the ledger uses this session next. @param {InternetSession} one */
+/** Wait up to 3 seconds until this session is the next in the ledger's order. @param {InternetSession} one */
 async function chosen(one) {
   for (let tries = 0; tries < 20; tries += 1) {
     const contents = await read(`/api/v1/esims/${one.esim_id}/sessions`).catch(() => null);
@@ -296,7 +296,7 @@ async function chosen(one) {
   }
 }
 
-/** Want one thing of a session instead of what was wanted of it before and not answered yet. */
+/** Replace the unanswered requests for a session by this one. */
 /** @param {"activate" | "deactivate"} kind @param {InternetSession} one */
 async function wantInstead(kind, { session_id }) {
   for (const before of actions.peek()) if (before.session_id === session_id) await drop(before.key);
@@ -304,9 +304,9 @@ async function wantInstead(kind, { session_id }) {
 }
 
 /**
- * Send an order until it is answered, always with the same key: one session, not two. It survives a reload.
+ * Send an order until it is answered, always with the same key, so that one session is made. It survives a reload.
  * @param {Ordering} order
- * @returns {Promise<InternetSession | null>} null where it was taken back meanwhile
+ * @returns {Promise<InternetSession | null>} null if it was cancelled in the meantime
  * @throws {Problem} the server refused it, or there was no answer for a day
  */
 const place = (order) =>
@@ -331,12 +331,12 @@ const place = (order) =>
     }
   });
 
-/** What the app does with sessions, by name. */
+/** The actions on sessions, for the screens and for scripts on the page. */
 export const SessionManager = {
   /**
-   * Order the session of this size and begin to bring it here. While there is no answer, `ordering` holds the order.
+   * Order a session of this size and start its download. While there is no answer, `ordering` holds the order.
    * @param {number | null} sessionSize octets of an offer; null is uncapped
-   * @returns {Promise<InternetSession | null>} null where the order was taken back before it was answered
+   * @returns {Promise<InternetSession | null>} null if the order was cancelled before it was answered
    */
   async startSessionDownload(sessionSize) {
     const offer = offers.peek().find((one) => one.allowance_octets === sessionSize);
@@ -354,13 +354,13 @@ export const SessionManager = {
     return one;
   },
 
-  /** Take an order back that was not answered. If the server has made it nevertheless, it stands among the sessions. */
+  /** Cancel an order that was not answered. If the server has received it, its session is in the list of sessions. */
   async takeBackOrder() {
     ordering.value = null;
     await db.remove("kv", "ordering");
   },
 
-  /** Show how far it is. @param {string} session_id */
+  /** Show the progress of a download. @param {string} session_id */
   showDownloadProgress(session_id) {
     go(`progress/${session_id}`);
   },
@@ -387,13 +387,13 @@ export const SessionManager = {
   },
 
   /**
-   * Switch on the line of the stored session: on the lab phone by its own switch, which needs no network. The wish
-   * to lift a hold is kept and sent when the network is there.
+   * Activate a stored session. On the lab phone this switches the line on, which needs no network. The request to lift a hold is
+   * stored and sent when there is a network.
    * @param {InternetSession} one
    */
   async activateDownloadedSession(one) {
     const wish = () => wantInstead("activate", one);
-    // Of several on the eSIM the network has to know which comes next before the line is on.
+    // If the eSIM holds several sessions, the network must know which one is next before the line is on.
     const chooses = sessions
       .peek()
       .some((other) => other.session_id !== one.session_id && other.esim_id === one.esim_id && isStored(other));
@@ -405,7 +405,7 @@ export const SessionManager = {
   /** @param {InternetSession} one */
   pauseSession: (one) => wantInstead("deactivate", one),
 
-  /** Show the session in use, or the one given; return its state in words. @param {string} [session_id] */
+  /** Show the session in use, or the given one, and return its state as text. @param {string} [session_id] */
   displaySessionStatus(session_id = current.peek()?.session_id) {
     const one = session_id ? sessionOf(session_id) : null;
     if (!one) return t("home.empty");
@@ -416,7 +416,7 @@ export const SessionManager = {
 
 Object.assign(window, { SessionManager });
 
-/** Take up what a reload or a lost network interrupted. */
+/** Resume what a reload or a lost network interrupted. */
 export async function resumeRoads() {
   if (!account.peek()) return;
   if (ordering.peek()) {

@@ -1,7 +1,7 @@
 // The part of the address after #: the name of a screen, and an id for it.
 import { signal } from "./state.js";
 
-/** @param {string} text of an address; nobody promises that its escapes are whole */
+/** @param {string} text a part of an address; its percent escapes can be damaged */
 function unescaped(text) {
   try {
     return decodeURIComponent(text);
@@ -15,15 +15,15 @@ const parse = () => {
   return { name, id: unescaped(id) };
 };
 
-/** Where somebody was going who has to sign in first. */
+/** The screen to show after the sign-in that it needs. */
 export const wish = { path: "home" };
 
 export const route = signal(parse());
 addEventListener("hashchange", () => (route.value = parse()));
 
 /**
- * Bring every address that leads to the app into one form, /#/SCREEN/ID. A checkout sends its payer back to
- * /?payment=REFERENCE; links and shortcuts can name a screen as a path, and carry any query.
+ * Rewrite each address of the app as /#/SCREEN/ID. A checkout sends its payer back to /?payment=REFERENCE. Links and shortcuts can
+ * name a screen as a path, with any query.
  */
 export function arrive() {
   const payment = new URLSearchParams(location.search).get("payment");
@@ -33,7 +33,7 @@ export function arrive() {
   route.value = parse();
 }
 
-/** @param {string} path "choose", "session/018f…" @param {boolean} [replace] leave no step back */
+/** @param {string} path "choose", "session/018f…" @param {boolean} [replace] replace the present entry of the history */
 export function go(path, replace = false) {
   if (replace) {
     history.replaceState(null, "", `#/${path}`);

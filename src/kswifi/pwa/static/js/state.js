@@ -1,16 +1,16 @@
-// What changes, and that it is drawn anew: signals, and the three hooks that the app uses. What Preact's own packages do
-// for them in ten times the octets (docs/adr/0014).
+// Signals, and the three hooks that the app uses: a changed signal redraws its components. Preact's own packages for this have ten
+// times the octets (docs/adr/0014).
 import { options } from "preact";
 
 /** @typedef {() => void} Tell */
-/** @typedef {{value?: any, set?: any, deps?: unknown[], due?: () => unknown, undo?: unknown}} Slot what a hook keeps of its component */
+/** @typedef {{value?: any, set?: any, deps?: unknown[], due?: () => unknown, undo?: unknown}} Slot the data of one hook of a component */
 /** @typedef {{setState: (state: {}) => void, slots?: Slot[], tell?: Tell}} Component */
-/** @template T @typedef {{value: T, peek: () => T}} Signal `peek` reads without being told of changes */
+/** @template T @typedef {{value: T, peek: () => T}} Signal `peek` reads without subscribing to changes */
 /** @template T @typedef {{readonly value: T, peek: () => T}} ReadonlySignal */
 
-/** Who is told when what is read now changes. @type {Tell | null} */
+/** The subscriber of each signal that is read now. @type {Tell | null} */
 let reader = null;
-/** The component that is drawn now, and how many hooks it has called. @type {Component} */
+/** The component that is rendered now, and the number of hooks that it has called. @type {Component} */
 let component;
 let called = 0;
 
@@ -38,16 +38,16 @@ export function signal(first) {
     set value(next) {
       if (next === held) return;
       held = next;
-      const told = [...readers];
-      // Who reads it again is told again: what is no longer on the screen drops out by itself.
+      const subscribers = [...readers];
+      // A reader that reads again subscribes again, so that components that left the screen are dropped.
       readers.clear();
-      for (const tell of told) tell();
+      for (const notify of subscribers) notify();
     },
     peek: () => held,
   };
 }
 
-/** A value that follows from others; it costs little to work out, so that nothing is kept. */
+/** Derive a value from others. It is computed at each reading, because it costs little. */
 /** @template T @param {() => T} work @returns {ReadonlySignal<T>} */
 export const computed = (work) => ({
   get value() {
@@ -56,13 +56,13 @@ export const computed = (work) => ({
   peek: () => readAs(null, work),
 });
 
-/** Do something now, and again whenever what it read has changed. @param {() => void} work */
+/** Run now, and again whenever a signal that it read has changed. @param {() => void} work */
 export function effect(work) {
   const run = () => void readAs(run, work);
   run();
 }
 
-/** The slot of the hook that is called now. */
+/** Return the data of the hook that is called now. */
 function slot() {
   component.slots ??= [];
   const at = called++;
@@ -90,7 +90,8 @@ export function useState(first) {
 export const useRef = (current) => (slot().value ??= { current });
 
 /**
- * Do something once the component is on the screen, and again when one of `deps` has changed; what it returns undoes it.
+ * Run once the component is on the screen, and again when one of `deps` has changed. The returned function is run before that, and
+ * when the component leaves the screen.
  * @param {() => void | (() => void)} work @param {unknown[]} deps
  */
 export function useEffect(work, deps) {
@@ -117,7 +118,7 @@ function runEffects() {
   }
 }
 
-// Preact tells before it draws a component (`__r`), when that is done (`diffed`), and before it takes it away.
+// Preact calls `__r` before it renders a component, `diffed` after it, and `unmount` before it removes the component.
 const preact = /** @type {any} */ (options);
 preact.__r = (/** @type {{__c: Component}} */ { __c }) => {
   component = __c;

@@ -1,4 +1,4 @@
-// What the app knows, as signals; a copy on the device makes a start without network show the same.
+// The data of the app as signals. A copy in IndexedDB lets the app start without a network.
 
 import * as api from "./api.js";
 import { clockError, now, setClockError } from "./clock.js";
@@ -25,15 +25,15 @@ export const ready = signal(false);
 /** @type {Signal<FreeAllowance | null>} */ export const free = signal(null);
 /** @type {Signal<Pass | null>} */ export const pass = signal(null);
 /** @type {Signal<PhoneStatus | null>} */ export const phone = signal(null);
-/** Whether something waits for an eSIM that the card does not use. */
+/** Whether packets wait for an eSIM that is not enabled on the card. */
 export const esimOff = signal(false);
 /** @type {Signal<Toast[]>} */ export const toasts = signal([]);
 export const reachable = signal(navigator.onLine);
 /** Whether the WiFi answers with its own login page instead of the server. */
 export const portal = signal(false);
-/** Counts the packets that were brought to the lab phone's card: its contents are worth another look. */
+/** The number of packets that were carried to the lab phone's card. A change means that its contents have changed. */
 export const carried = signal(0);
-/** Whether news come as they happen; otherwise the app asks. */
+/** Whether events arrive as a stream; otherwise the app polls. */
 export const streaming = signal(false);
 /** An order that the server has not answered yet. @type {Signal<import("./types.d.ts").Ordering | null>} */
 export const ordering = signal(null);
@@ -46,25 +46,25 @@ export const preferences = signal({ theme: "system", language: "", low_data: fal
 
 export const ENDED = ["exhausted", "expired", "revoked", "failed"];
 export const STORED = ["stored", "active", "paused"];
-/** The state to show: past its last day a session has expired, also before the server says so. @param {InternetSession} one */
+/** Return the state to show. After its last day a session is expired, also before the server has noted it. @param {InternetSession} one */
 export const stateOf = (one) => (!ENDED.includes(one.state) && now() >= one.valid_until ? "expired" : one.state);
 /** @param {InternetSession} one */ export const isEnded = (one) => ENDED.includes(stateOf(one));
 /** @param {InternetSession} one */ export const isStored = (one) => STORED.includes(stateOf(one));
 /** @param {InternetSession} one */ export const isUnderWay = (one) => !isEnded(one) && !isStored(one);
 /** @param {string} id */ export const sessionOf = (id) => sessions.value.find((one) => one.session_id === id) ?? null;
-/** The one to show first: the network says it is in use. */
+/** The session to show first: the active one, else a paused one. */
 export const current = computed(
   () => sessions.value.find((one) => stateOf(one) === "active") ?? sessions.value.find((one) => stateOf(one) === "paused") ?? null,
 );
 
 /**
- * How this device is connected, as far as a page can know.
+ * The connection of this device, as far as a page can know it.
  * @type {import("./state.js").ReadonlySignal<"offline" | "wifi" | "line" | "control" | "mobile" | "unknown">}
  */
 export const connection = computed(() => {
   if (phone.value) {
     const { wifi, line, attached, access } = phone.value;
-    // Once a session is used up or paused, the line reaches KSWiFi and nothing else.
+    // After a session is used up or paused, the line reaches only KSWiFi.
     return wifi ? "wifi" : !line || !attached ? "offline" : access === "full" ? "line" : "control";
   }
   if (!reachable.value) return "offline";
@@ -74,7 +74,7 @@ export const connection = computed(() => {
 
 let toastIds = 0;
 /**
- * Say something in passing. Of one `about` only the newest stays.
+ * Show a short message. A newer message with the same `about` replaces an older one.
  * @param {string} text @param {{action?: Toast["action"], about?: string}} [more]
  */
 export function say(text, { action, about = text } = {}) {
@@ -90,8 +90,8 @@ export function say(text, { action, about = text } = {}) {
 }
 
 /**
- * The text for a refusal: each code of the server has its own, in both languages. A newer server can have a code that this app
- * does not know; then its number helps whoever is asked for help.
+ * Return the text for a refusal. Each code of the server has a text of its own in both languages. A newer server can have a code
+ * that this app does not know; the text then contains the code, for the support.
  * @param {unknown} error
  */
 export function words(error) {
@@ -111,7 +111,7 @@ const leftOf = (allowance, used) => (allowance === null ? null : Math.max(0, all
 /** @param {{available?: number, reserved?: number, withheld?: number}} balance */
 const waitsForPart = ({ available = 0, reserved = 0, withheld = 0 }) => withheld > 0 && !(available + reserved);
 
-/** One session as the server tells it, in the app's form. @param {any} raw @returns {InternetSession} */
+/** Convert a session from the server's form to the app's. @param {any} raw @returns {InternetSession} */
 export function fromServer(raw) {
   const known = sessions.peek().find((one) => one.session_id === raw.session_id);
   const used = raw.balance.used;
@@ -134,7 +134,7 @@ export function fromServer(raw) {
     storage_proof: raw.storage_proof,
     hold: raw.hold,
     as_of,
-    // The pace is counted from the first octet, where the network has told its instant.
+    // The pace is measured from the first octet, if the network has reported its instant.
     seen: raw.activated_at
       ? { at: Date.parse(raw.activated_at), used_octets: 0 }
       : (known?.seen ?? (used && as_of ? { at: as_of, used_octets: used } : null)),
@@ -143,7 +143,7 @@ export function fromServer(raw) {
 
 /** @type {((before: InternetSession[], after: InternetSession[]) => void)[]} */
 export const onChange = [];
-/** When each session was last told by an answer or an event of its own: an older list must not undo that. @type {Map<string, number>} */
+/** When an answer or an event last updated each session: an older list must not undo that. @type {Map<string, number>} */
 const told = new Map();
 
 /** @param {InternetSession[]} list */
@@ -157,7 +157,7 @@ async function keep(list) {
 }
 
 /**
- * Put the figures of an event in their place: no further question to the server is needed.
+ * Apply the figures of an event, without another request to the server.
  * @param {{session_id: string, used?: number, available?: number, reserved?: number, withheld?: number, as_of?: string,
  *   state?: any, reason?: string | null}} news
  * @returns {boolean} whether the session is known here
@@ -180,7 +180,7 @@ export function apply(news) {
   return true;
 }
 
-/** Put one session's news in its place. @param {any} raw */
+/** Apply the server's answer about one session. @param {any} raw */
 export async function receive(raw) {
   const one = fromServer(raw);
   told.set(one.session_id, performance.now());
@@ -193,7 +193,7 @@ export async function receive(raw) {
 /** @param {{session_id: string}} a @param {{session_id: string}} b */
 const newestFirst = (a, b) => (a.session_id < b.session_id ? 1 : -1);
 
-/** The stored sessions that are not in use, in the order in which the eSIM uses them. */
+/** Return the stored sessions that are not in use, in the order of use. */
 export const storedInOrder = () => {
   const place = (/** @type {InternetSession} */ one) => {
     const at = cardOrder.value[one.esim_id]?.indexOf(one.session_id) ?? -1;
@@ -215,10 +215,10 @@ export async function loadOrders() {
   }
 }
 
-/** Counts the looks at the server. */
+/** The number of times that the list of sessions was read from the server. */
 export const asked = signal(0);
 let refreshing = /** @type {Promise<void> | null} */ (null);
-/** Load everything that can have changed. Calls at the same time share one. */
+/** Read the sessions and the free allowance. Calls at the same time share one request. */
 export const refresh = () =>
   (refreshing ??= (async () => {
     const began = performance.now();
@@ -247,7 +247,7 @@ export async function loadVenues() {
   await db.put("kv", { at: now(), list }, "venues");
 }
 
-/** Ask which pass there is. */
+/** Read the user's pass. */
 export async function loadPass() {
   pass.value = await api.read("/api/v1/pass");
   await db.put("kv", pass.value, "pass");
@@ -274,7 +274,7 @@ export async function signedIn(login) {
   await db.put("kv", login.account, "account");
 }
 
-/** Forget this person on the screen, in this tab. */
+/** Clear the user's data in this tab. */
 function clear() {
   api.setCsrf("");
   account.value = asOf.value = pass.value = free.value = ordering.value = null;
@@ -283,7 +283,7 @@ function clear() {
   esimOff.value = false;
 }
 
-/** Forget this person: nothing of theirs stays on the device. */
+/** Delete all data of the user from this device. */
 export async function forget() {
   clear();
   await db.wipe();
@@ -292,14 +292,14 @@ export async function forget() {
 }
 onTabs("signed_out", clear);
 
-/** The LoginSession was ended from another device, or by time. */
+/** Clear the data after the login session was ended by another device or by its lifetime. */
 async function signedOutElsewhere() {
   if (!account.peek()) return;
   await forget();
   say(t("account.signed_out"));
 }
 
-/** Read what the device keeps. */
+/** Load the data that is stored on the device. */
 export async function load() {
   const kv = (/** @type {string} */ key) => db.get("kv", key);
   preferences.value = { ...preferences.value, ...(await kv("preferences")) };

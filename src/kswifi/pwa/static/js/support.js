@@ -1,4 +1,4 @@
-// How to reach a person: WhatsApp, telephone or email of the operator, opened with the number of the case.
+// The operator's WhatsApp, telephone and email. Each opens with the number of the session or payment.
 import { t } from "./i18n.js";
 import { environment } from "./store.js";
 import { html, Icon } from "./ui.js";

@@ -1,4 +1,4 @@
-// Before the first octet: what else would spend the session, the steps to switch the line on, and a test of whether it works.
+// What to do before the first octet: a checklist of what else would spend the session, the steps to switch the line on, and a test.
 import { read } from "./api.js";
 import { t } from "./i18n.js";
 import { useState } from "./state.js";
@@ -14,7 +14,7 @@ export const Steps = ({ text }) => html`<ol class="steps">
     .map((one, at) => html`<li class="now"><span class="bullet">${at + 1}</span><span style="padding-top:.25rem">${one}</span></li>`)}
 </ol>`;
 
-/** What a phone does by itself with the first data that it gets. */
+/** The settings that keep a phone from using data by itself. */
 const CHECKS = ["saver", "updates", "whatsapp", "other_sim"];
 const [TRIES, BETWEEN] = [4, 3000];
 

@@ -6,7 +6,7 @@ const listeners = {};
 channel?.addEventListener("message", ({ data: [what, about] }) => listeners[what]?.(about));
 
 /**
- * Tell the other tabs.
+ * Send a message to the other tabs.
  * @param {"signed_out" | "outbox" | "road_paused"} what @param {unknown} [about]
  */
 export const tellTabs = (what, about) => channel?.postMessage([what, about]);

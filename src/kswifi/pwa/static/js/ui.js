@@ -1,4 +1,4 @@
-// htm bound to Preact, and the few parts that every screen is made of.
+// htm bound to Preact, and the parts that all screens use.
 
 import htm from "htm";
 import { h } from "preact";
@@ -36,7 +36,7 @@ const PATHS = {
 /** @param {{name: IconName}} props */
 export const Icon = ({ name }) => html`<svg class="i" viewBox="0 0 24 24" aria-hidden="true"><path d=${PATHS[name]} /></svg>`;
 
-/** The contacts of a SIM: what says "on the eSIM" everywhere. */
+/** The contacts of a SIM: the sign for "on the eSIM". */
 export const Chip =
   () => html`<svg class="chip" viewBox="0 0 44 34" aria-hidden="true" fill="none" stroke="currentColor" stroke-width="1.8">
     <rect x="1" y="1" width="42" height="32" rx="8" />
@@ -47,7 +47,7 @@ const R = 104;
 const ROUND = 2 * Math.PI * R;
 
 /**
- * A ring that empties. `share` is what is left of the whole, from 0 to 1; null draws a full, dotted one.
+ * A ring that empties. `share` is the rest, from 0 to 1; null draws a full, dotted ring.
  * @param {{share: number | null, label: string, small?: boolean, children?: any}} props
  */
 export function Ring({ share, label, small, children }) {
@@ -85,7 +85,7 @@ export function Ring({ share, label, small, children }) {
 
 /** Big figure of a ring. @param {{octets: number | null, of: number | null, word: string}} props */
 export function RingFigure({ octets, of, word }) {
-  const [figure, unit] = octets === null ? ["∞", ""] : octetParts(octets);
+  const [figure, unit] = octets === null ? ["∞", ""] : octets ? octetParts(octets) : ["0", "MB"];
   return html`
     <strong>${figure}</strong>
     <span class="unit">${unit} ${word}</span>
@@ -104,7 +104,7 @@ export function Size({ octets }) {
 export const Note = ({ kind = "", icon = kind ? "alert" : "seal", children, live = false }) =>
   html`<div class=${`note ${kind}`} role=${live ? "status" : undefined}><${Icon} name=${icon} /><div class="grow">${children}</div></div>`;
 
-/** What this page cannot do where it was opened; nothing where it can. */
+/** Explain what the page cannot do without HTTPS; nothing with HTTPS. */
 export const Insecure = () => !isSecureContext && html`<${Note} kind="warning">${t("settings.insecure")}<//>`;
 
 /** A screen's heading takes the focus when the screen is shown, so that a screen reader begins there. */

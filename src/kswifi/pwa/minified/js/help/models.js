@@ -1,4 +1,4 @@
-/*14186300fd3aa94884c1c3892af9c0c06beb7e57a769c70126ead1306af84262*/
+/*ce668233354e0dfd8b405c4289833b0924bb7fbd42a4468bd4f45274e8ccb215*/
 const P={Apple:`iPhone XS, iPhone XS Max, iPhone XR, iPhone 11, iPhone 11 Pro, iPhone 11 Pro Max, iPhone SE (2020), iPhone 12, iPhone 12
 mini, iPhone 12 Pro, iPhone 12 Pro Max, iPhone 13, iPhone 13 mini, iPhone 13 Pro, iPhone 13 Pro Max, iPhone SE (2022),
 iPhone 14, iPhone 14 Plus, iPhone 14 Pro, iPhone 14 Pro Max, iPhone 15, iPhone 15 Plus, iPhone 15 Pro, iPhone 15 Pro

@@ -1,2 +1,2 @@
-/*c21ffcdcdc050782455b40b981e372100800d477d42d0273e03e09f44e6c7c24*/
+/*6e8f6f3a74bc07230b1cccf9eaa7dc67d8c2bc02d15fb869649fec301ddb3e45*/
 const o={home:()=>import("./home.js"),free:()=>import("./free.js"),choose:()=>import("./choose.js"),progress:()=>import("./progress.js"),activate:()=>import("./activate.js"),session:()=>import("./session.js"),pass:()=>import("./pass.js"),esim:()=>import("./esim.js"),account:()=>import("./account.js"),settings:()=>import("./settings.js"),help:()=>import("./help.js"),venues:()=>import("./venues.js"),device:()=>import("./device.js"),security:()=>import("./security.js")};export{o as SCREENS};

@@ -1,4 +1,4 @@
-// How to install an eSIM by maker of phone, in both languages; fetched only where somebody asks for it.
+// How to install an eSIM by maker of phone, in both languages. Fetched when a user opens it.
 const CODE = "LPA:1$…";
 
 /** Tecno (HiOS), Infinix (XOS) and itel (itel OS) have the same menus. */

@@ -1,5 +1,5 @@
-// Phones whose makers name eSIM among their features, as maker and model; fetched only where somebody asks for it. It is a help, not
-// the answer: models that are sold in some countries lack it. Settings and *#06# know for certain.
+// Phones whose makers name eSIM among their features, as maker and model; fetched when a user asks for it. The list is no
+// proof: models that are sold in some countries have no eSIM. The settings and *#06# show it for certain.
 const MODELS = {
   Apple: `iPhone XS, iPhone XS Max, iPhone XR, iPhone 11, iPhone 11 Pro, iPhone 11 Pro Max, iPhone SE (2020), iPhone 12, iPhone 12
     mini, iPhone 12 Pro, iPhone 12 Pro Max, iPhone 13, iPhone 13 mini, iPhone 13 Pro, iPhone 13 Pro Max, iPhone SE (2022),

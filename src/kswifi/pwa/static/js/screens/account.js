@@ -203,11 +203,13 @@ export default function AccountScreen({ id }) {
         <input class="switch" type="checkbox" role="switch" checked=${seen} onChange=${() => setSeen(!seen)} />
         <span>${t("account.show")}</span>
       </label>
+      <div class="act stick">
       ${problem && html`<${Note} kind="error" live>${problem}<//>`}
       ${!reachable.value && html`<${Note} icon="noline" live>${t("account.offline")}<//>`}
       ${prove === false && locked && html`<${Note} kind="error" live>${t("problem.offline")}<//>`}
       ${locked && !proof && html`<button type="button" class="btn quiet wide" onClick=${loadProve}>${t("account.code")}</button>`}
       <button class="btn wide" disabled=${busy || (proves && !proof)}>${t(`account.${name}.button`)}</button>
+      </div>
       ${
         passkeysHere.value &&
         which !== "recover" &&

@@ -36,13 +36,13 @@ const Systems = ({ system, choose }) => html`<div class="seg" role="group" aria-
   )}
 </div>`;
 
-/** The session as a ring, with how it stands. @param {{one: InternetSession}} props */
+/** Show a session as a ring, with its state. @param {{one: InternetSession}} props */
 const Hero = ({ one }) => html`<div class="hero">
   <${Meter} one=${one} small />
   <span class=${`badge ${one.state === "active" ? "" : "line"}`}>${t(`state.${stateOf(one)}`).toUpperCase()}</span>
 </div>`;
 
-/** The session to switch on where the address names none: the one in use, else the first in the order of use. */
+/** Return the session to activate if the address names none: the one in use, else the first in the order of use. */
 const first = () => current.value ?? storedInOrder()[0] ?? sessions.value.find(isUnderWay) ?? null;
 
 /** @param {{id: string}} props */
@@ -82,7 +82,7 @@ export default function Activate({ id }) {
     await SessionManager.activateDownloadedSession(one).catch((error) => setProblem(words(error)));
     setBusy(false);
   }
-  // A package that cannot be fetched now is no package that cannot be trusted.
+  // A package that cannot be fetched now is not a damaged package.
   const code = /** @type {any} */ (refused)?.code;
   const damaged = /^(package_|not_a_package)/.test(code ?? "") && code !== "package_not_ready";
   return html`
@@ -99,10 +99,7 @@ export default function Activate({ id }) {
             html`<${Note}>${t("seal.ok")} <span class="soft small">${t("seal.key", { kid: verified.kid.slice(0, 8) })}</span><//>`
     }
     ${stored && html`<${Facts} one=${one} />`}
-    ${
-      active &&
-      html`<${Note} icon="line" live><b>${t("active.title")}</b> ${t("active.lead", { age: one.as_of ? age(one.as_of) : "" })}<//>`
-    }
+    ${active && html`<${Note} icon="line" live>${t("active.lead", { age: one.as_of ? age(one.as_of) : "" })}<//>`}
     ${stored && !active && lineOn && !intent && html`<${Note} icon="line" live><b>${t("line.on")}</b> ${t("line.on_lead")}<//>`}
     ${
       one.hold === "exhausted" &&

@@ -10,7 +10,7 @@ import { Heading, html, Icon, Insecure, Note, Size } from "../ui.js";
 
 /** @import {FreeRefusal, Offer} from "../types.d.ts" */
 
-/** The last day of an offer: its own, or that of the pass it is ordered with. @param {Offer} offer */
+/** Return the last day of an offer: its own, or the pass's if that ends first. @param {Offer} offer */
 function untilOf(offer) {
   const own = new Date(new Date(now()).setHours(24, 0, 0, 0)).getTime() + offer.valid_days * 864e5;
   const ends = pass.value?.active && pass.value.ends_at ? Date.parse(pass.value.ends_at) : Infinity;
@@ -20,7 +20,7 @@ function untilOf(offer) {
 /** @param {FreeRefusal} refusal */
 const whyNot = (refusal) => words(new Problem(409, refusal.code, refusal.words, refusal.facts));
 
-/** A calendar entry (RFC 5545) as a link: a reminder that needs no network, and works in every browser. @param {number} at */
+/** Return a calendar entry (RFC 5545) as a link: a reminder that needs no network. @param {number} at */
 function reminder(at) {
   const instant = (/** @type {number} */ one) => `${new Date(one).toISOString().replace(/[-:]/g, "").slice(0, 15)}Z`;
   const lines = [
@@ -89,7 +89,7 @@ const Group = ({ title, offers: list, chosen, choose, over }) =>
     )}
   </fieldset>`;
 
-/** The next session goes onto a new eSIM, as its owner has asked after a lost phone or a deleted eSIM. @param {{keep: () => void}} props */
+/** Show that the next session goes onto a new eSIM, as the user chose after losing a phone. @param {{keep: () => void}} props */
 const NewEsim = ({ keep }) => html`<${Note} icon="chip">
   ${t("new_esim.next")}
   <button class="btn plain inline" onClick=${() => db.remove("kv", "new_esim").then(keep)}>${t("new_esim.undo")}</button>
@@ -98,7 +98,7 @@ const NewEsim = ({ keep }) => html`<${Note} icon="chip">
 export default function Choose() {
   const allowance = freeAllowance.value;
   const left = allowance?.left_octets ?? Infinity;
-  const under = Boolean(pass.value?.active); // a pass gives every offer, and takes nothing of the free data
+  const under = Boolean(pass.value?.active); // with a pass every offer is available, and no free data is used
   const [refusals, setRefusals] = useState(/** @type {Record<string, FreeRefusal>} */ ({}));
   const [listed, setListed] = useState(false);
   const [part, setPart] = useState(0);
@@ -119,10 +119,10 @@ export default function Choose() {
         (seen) => setWifi(seen.wifi),
         () => {},
       );
-    trustedKeys().catch(() => {}); // needed at the end of the download: then nothing waits for them
+    trustedKeys().catch(() => {}); // needed at the end of the download, so that it does not wait for them
     db.get("kv", "new_esim").then(setNewEsim);
   }, [reachable.value]);
-  /** Why an offer cannot be had now; "" where it can. @param {Offer} offer */
+  /** Return why an offer is not available now; "" if it is. @param {Offer} offer */
   const over = (offer) => {
     if (under || offer.price_kobo > 0) return "";
     const refusal = refusals[offer.id];
@@ -151,7 +151,7 @@ export default function Choose() {
   async function download() {
     if (!offer) return setProblem(t("choose.pick"));
     if (over(offer)) return setProblem(over(offer));
-    // The lab phone says for certain that it is not on WiFi; of other phones the server knows, and says so.
+    // The lab phone knows for certain that it is not on WiFi. For other phones the server decides, and refuses the download.
     if (phone.value && how !== "wifi") return setProblem(t(how === "offline" ? "choose.offline" : "choose.not_wifi"));
     if (!asking && !wifi && (how === "unknown" || how === "mobile")) return setAsking(true);
     setAsking(false);

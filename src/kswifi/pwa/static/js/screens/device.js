@@ -1,4 +1,4 @@
-// Whether this phone can have an eSIM: three ways to see it, before anybody signs up or downloads.
+// Three ways to find out whether this phone can have an eSIM, before signing up.
 import * as db from "../db.js";
 import { isApple } from "../doors.js";
 import { add, t } from "../i18n.js";
@@ -10,7 +10,7 @@ import { Heading, html, Icon, Note } from "../ui.js";
 
 add(texts);
 
-/** The models that take an eSIM, searched. They are fetched when somebody asks for them. */
+/** Search the models with eSIM. The list is fetched when the user asks for it. */
 function Models() {
   const [list, setList] = useState(/** @type {[string, string][] | null} */ (null));
   const [query, setQuery] = useState("");

@@ -16,7 +16,7 @@ const name = (one) => t("size.session", { size: sizeName(one.allowance_octets) }
 const arrangements = (/** @type {string} */ path) => actions.value.filter((one) => one.kind === "arrange" && one.path === path);
 
 /**
- * Ask for an order or for the switch; what was asked for before and not sent yet gives way.
+ * Request an order of use or the switch. It replaces an earlier request that was not sent yet.
  * @param {string} path @param {"order" | "continue_with_next"} what @param {any} value
  */
 async function arrange(path, what, value) {
@@ -36,7 +36,7 @@ function Row({ one, card, move, at, last, intent }) {
   const moved = (by, event) => {
     const button = /** @type {HTMLElement} */ (event.currentTarget);
     move(by);
-    // What is moved on the page loses the focus.
+    // An element that is moved on the page loses the focus.
     setTimeout(() => button.focus());
   };
   /** @param {"up" | "down"} way @param {number} by @param {boolean} end */
@@ -76,7 +76,7 @@ function Row({ one, card, move, at, last, intent }) {
 }
 
 /**
- * One eSIM: its sessions in the order of use, as it was asked for; what nobody confirmed yet is shown as an intent.
+ * One eSIM: its sessions in the requested order of use. A change that the ledger has not confirmed is shown as waiting.
  * @param {{id: string, live: InternetSession[]}} props
  */
 function Card({ id, live }) {

@@ -33,7 +33,7 @@ const Voucher = ({
   <h2>${t("voucher.title")}</h2>
 <//>`;
 
-/** A number is typed in, and then the code that came to it; a reload in between loses nothing. */
+/** Verify a phone number: ask for it, then for the code that was sent to it. A reload in between loses nothing. */
 function Phone() {
   const [asked, setAsked] = useState(/** @type {Verification | null} */ (null));
   /** @param {Verification | null} next */

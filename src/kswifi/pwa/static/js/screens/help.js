@@ -24,7 +24,7 @@ const TOPICS = [
   "data",
 ];
 
-/** Searchable without a network: the answers are part of the app's texts. */
+/** The answers are part of the app's texts, so that they can be searched without a network. */
 export default function Help() {
   const [query, setQuery] = useState("");
   const asked = query.trim().toLowerCase().split(/\s+/);

@@ -27,7 +27,7 @@ import { Chip, Heading, html, Icon, Insecure, Note, Size } from "../ui.js";
 
 /** @import {InternetSession} from "../types.d.ts" */
 
-/** WiFi going into a card: what KSWiFi does, in one picture. */
+/** A picture of WiFi going into a card. */
 const Art = () => html`<svg class="art" viewBox="0 0 240 150" fill="none" aria-hidden="true" stroke-linecap="round">
   <rect x="78" y="56" width="84" height="88" rx="16" fill="var(--card)" stroke="var(--line)" stroke-width="2" />
   <path d="M138 57v12a8 8 0 0 0 8 8h15" stroke="var(--line)" stroke-width="2" />
@@ -103,6 +103,18 @@ function Recent() {
   </section>`;
 }
 
+/** The three steps, for a user without a session. */
+const ThreeSteps = () => html`<ol class="list">
+  ${
+    /** @type {const} */ (["wifi", "chip", "line"]).map(
+      (icon, at) => html`<li class="item">
+        <span class="dot"><${Icon} name=${icon} /></span>
+        <span class="grow"><b>${t(`welcome.${at + 1}`)}</b><span class="small soft">${t(`welcome.${at + 1}.more`)}</span></span>
+      </li>`,
+    )
+  }
+</ol>`;
+
 function Welcome() {
   return html`
     <${Heading} title=${t("home.title")} hidden />
@@ -116,16 +128,7 @@ function Welcome() {
       behindDoor
         ? html`<${Door} />`
         : html`
-    <ol class="list">
-      ${
-        /** @type {const} */ (["wifi", "chip", "line"]).map(
-          (icon, at) => html`<li class="item">
-            <span class="dot"><${Icon} name=${icon} /></span>
-            <span class="grow"><b>${t(`welcome.${at + 1}`)}</b><span class="small soft">${t(`welcome.${at + 1}.more`)}</span></span>
-          </li>`,
-        )
-      }
-    </ol>
+          <${ThreeSteps} />
           <a class="item card" href="#/device">
             <span class="dot"><${Icon} name="phone" /></span>
             <span class="grow"><b>${t("device.title")}</b><span class="small soft">${t("device.teaser")}</span></span>
@@ -188,10 +191,11 @@ export default function Home() {
     ${
       finished &&
       html`<${Note} icon="wifi">
-        <b>${t("finished.title")}</b><br />${t("finished.lead")}<br /><a href="#/venues">${t("venues.link")}</a>
+        <b>${t("finished.title")}</b><br />${t("finished.lead")}<br /><a class="btn plain inline" href="#/venues">${t("venues.link")}</a>
       <//>`
     }
     ${!live && !finished && html`<div class="empty"><${Art} /><h2>${t("home.empty")}</h2><p class="soft">${t("home.lead")}</p></div>`}
+    ${!live && !finished && !ordering.value && html`<${ThreeSteps} />`}
     ${
       ordering.value &&
       html`<a class="note" href="#/choose" style="color:inherit;text-decoration:none">

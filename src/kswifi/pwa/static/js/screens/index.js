@@ -1,4 +1,4 @@
-// Every screen by its name in the address. Each but the first is fetched when it is first shown.
+// The screens by their names in the address. All but the first are fetched when they are first shown.
 /** @type {Record<string, () => Promise<{default: any}>>} */
 export const SCREENS = {
   home: () => import("./home.js"),

@@ -1,4 +1,4 @@
-// The seven-day pass: what it is before it is bought, paying for it, and how the payment stands.
+// The seven-day pass: what it gives, its payment, and the state of each payment.
 
 import { change, newKey, Problem, read } from "../api.js";
 import * as db from "../db.js";
@@ -35,7 +35,7 @@ const receiptOf = (one) => [
   ["receipt.id", one.reference],
 ];
 
-/** One payment: followed until it is decided. @param {{reference: string}} props */
+/** Show one payment, and read it again until it is decided. @param {{reference: string}} props */
 function PaymentOf({ reference }) {
   const at = `/api/v1/payments/${encodeURIComponent(reference)}`;
   const [one, setOne] = useState(/** @type {Payment | null} */ (null));
@@ -132,7 +132,7 @@ function PaymentOf({ reference }) {
   `;
 }
 
-/** What is to be known before buying; the pass that runs; what was paid. */
+/** Show what the pass gives, the running pass, and all payments. */
 function Passes() {
   const mine = pass.value;
   const offer = offers.value.find((one) => one.price_kobo > 0);
@@ -148,7 +148,7 @@ function Passes() {
   }, [reachable.value]);
   if (!offer) return html`<${Heading} title=${t("pass.title")} back="#/home" /><${Note}>${t("problem.payments_not_set_up")}<//>`;
   const limit = mine?.rules.fair_use_octets ?? null;
-  /** One payment that was begun and can still be paid: a second one would be paid for, too. */
+  /** Return the payment that can still be paid. A second one would be charged too. */
   const open = (/** @type {Payment[]} */ list) =>
     list.find((one) => one.state === "pending" && one.checkout_url && one.offer_id === offer.id);
   const begun = open(paid);
@@ -159,7 +159,7 @@ function Passes() {
       const { payments } = await read("/api/v1/payments");
       const before = open(payments);
       if (before) return go(`pass/${before.reference}`);
-      // The same wish, sent again after a lost answer, keeps its key: one payment, not two.
+      // A request that is sent again after a lost answer keeps its key, so that one payment is made.
       const key = (await db.get("kv", "paying")) ?? newKey();
       await db.put("kv", key, "paying");
       const one = await change("/api/v1/payments", { offer_id: offer?.id }, { key });

@@ -12,14 +12,14 @@ import { html, Icon, Note } from "../ui.js";
 /** @typedef {{button: string, done: string, work: (shown: Shown) => Promise<unknown>}} Asked */
 /** @typedef {{passkey_id: string, name: string, created_at: string, used_at: string | null}} Passkey */
 
-/** What this device is called by default, so that its owner knows the passkey again. */
+/** Return the default name of a passkey of this device. */
 const deviceName = () => /Android|iPhone|iPad|Windows|Mac|Linux/.exec(navigator.userAgent)?.[0] ?? "";
 
 /** @param {Passkey} one */
 const lastUse = (one) =>
   one.used_at ? t("passkey.used", { age: age(Date.parse(one.used_at)) }) : t("passkey.made", { at: when(Date.parse(one.created_at)) });
 
-/** The ways in without a password. @param {{found?: (any: boolean) => void}} props */
+/** List, add and remove passkeys. @param {{found?: (any: boolean) => void}} props */
 export function Passkeys({ found }) {
   const [list, setList] = useState(/** @type {Passkey[] | null} */ (null));
   const [problem, setProblem] = useState("");

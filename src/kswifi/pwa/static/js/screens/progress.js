@@ -11,7 +11,7 @@ import { Heading, html, Icon, Note } from "../ui.js";
 
 /** @import {InternetSession} from "../types.d.ts" */
 
-/** A stored session to look at, and what was done for it. @param {{one: InternetSession, sealed: boolean}} props */
+/** Show a stored session and the steps that were done. @param {{one: InternetSession, sealed: boolean}} props */
 const Ready = ({ one, sealed }) => html`
   <div class="hero">
     <${Meter} one=${one} small />
@@ -27,7 +27,7 @@ const Ready = ({ one, sealed }) => html`
   </ul>
 `;
 
-/** The way from the WiFi over the phone to the eSIM. @param {{at: number, moving: boolean, done: boolean}} props */
+/** Show the progress from the WiFi over the phone to the eSIM. @param {{at: number, moving: boolean, done: boolean}} props */
 const Way = ({ at, moving, done }) => html`<div class="card">
   <div class="road" aria-hidden="true">
     <span class="node on"><${Icon} name="wifi" /></span>
@@ -59,7 +59,7 @@ export default function ProgressScreen({ id }) {
   const received = now?.received ?? 0;
   const total = now?.total ?? one.package_octets;
   const refused = wasRefused(one);
-  // On a phone of one's own nothing moves before its owner has installed the profile.
+  // Outside the lab nothing moves before the user has installed the profile.
   const install = at === 2 && !phone.value && !refused;
   const waits = install && profiles.value[one.esim_id] !== "downloaded";
   const paused = (now?.running === false || !now) && !refused;

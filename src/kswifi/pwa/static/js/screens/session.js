@@ -28,13 +28,13 @@ import Statement from "./statement.js";
 
 /** @import {InternetSession, VerifiedPackage} from "../types.d.ts" */
 
-/** What is left to choose once a session is over. @param {{one: InternetSession}} props */
+/** Show what to do after a session is used up. @param {{one: InternetSession}} props */
 function Finished({ one }) {
   const next = storedInOrder().filter((other) => other !== one);
   return html`
     <${Note} icon="wifi" live>
       <b>${t("finished.title")}</b><br />${t(next.length ? "finished.next" : "finished.lead")}<br />
-      <a href="#/venues">${t("venues.link")}</a>
+      <a class="btn plain inline" href="#/venues">${t("venues.link")}</a>
     <//>
     ${next.map(
       (other) => html`<a class="pass" key=${other.session_id} href=${`#/activate/${other.session_id}`}>
@@ -44,7 +44,7 @@ function Finished({ one }) {
   `;
 }
 
-/** What to do after a new or lost phone, or a deleted eSIM. @param {{one: InternetSession}} props */
+/** Explain what to do after a new or lost phone, or a deleted eSIM. @param {{one: InternetSession}} props */
 const NewPhone = ({ one }) => html`<details class="card">
   <summary>${t("new_esim.title")}<${Icon} name="chevron" /></summary>
   <p class="soft">${t(one.state === "stored" ? "new_esim.lead" : "new_esim.begun")}</p>

@@ -27,7 +27,7 @@ async function leave() {
 
 async function signOut() {
   await beToldNoMore().catch(() => {});
-  // Signed out here in any case; the server learns it if it can be reached, else the LoginSession ends by itself.
+  // This device is signed out in any case. If the server cannot be reached, the login session ends after its lifetime.
   await change("/api/v1/logins/current", undefined, { method: "DELETE" }).catch(() => {});
   await leave();
 }

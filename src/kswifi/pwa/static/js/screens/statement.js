@@ -12,7 +12,7 @@ import { html, Icon } from "../ui.js";
 
 /** @typedef {"hour" | "day" | "week"} Span */
 
-/** The Monday at which a week begins. @param {number} at */
+/** Return the name of the week of an instant, by its Monday. @param {number} at */
 function weekOf(at) {
   const day = new Date(at);
   day.setHours(0, 0, 0, 0);
@@ -22,7 +22,7 @@ function weekOf(at) {
 const NAMES = { hour: formatHour, day: formatDay, week: weekOf };
 
 /**
- * Hours put together by day or by week, or left as they are, the newest first.
+ * Sum up hours by day or by week, or keep them, the newest first.
  * @param {Hour[]} hours @param {Span} by
  * @returns {{name: string, octets: number}[]}
  */
@@ -36,7 +36,7 @@ export function history(hours, by) {
   return [...sums].map(([name, octets]) => ({ name, octets })).reverse();
 }
 
-/** The same as columns, the oldest at the left; the table below says it in figures. */
+/** Show the figures as columns, the oldest at the left. The table below has the same figures. */
 /** @param {{rows: {name: string, octets: number}[]}} props */
 function Chart({ rows }) {
   const shown = rows.slice(0, 24).reverse();
@@ -53,7 +53,7 @@ function Chart({ rows }) {
 
 /** @typedef {{words: string, created_at: string}} Said */
 
-/** Say that something is wrong with the statement; without a network it is kept and sent later. */
+/** Report that the statement is wrong. Without a network the report is stored and sent later. */
 /** @param {{session_id: string, hours: Hour[]}} props */
 function Dispute({ session_id, hours }) {
   const path = `/api/v1/sessions/${session_id}/disputes`;
@@ -103,7 +103,7 @@ function Dispute({ session_id, hours }) {
   `;
 }
 
-/** What was used in which hour, as the network's records say; kept on the device for when there is no network. */
+/** Show the use by hour, as the network reported it. It is stored on the device for when there is no network. */
 /** @param {{session_id: string, used_octets: number}} props */
 export default function Statement({ session_id, used_octets }) {
   const [hours, setHours] = useState(/** @type {Hour[]} */ ([]));
@@ -111,7 +111,7 @@ export default function Statement({ session_id, used_octets }) {
   useEffect(() => {
     const key = `statement ${session_id}`;
     db.get("kv", key).then((kept) => kept && setHours(kept));
-    // The records follow the balance by a second or so: ask again until both say the same.
+    // The records follow the balance by about a second: read them again until both agree.
     let tries = 0;
     /** @type {number | undefined} */
     let later;

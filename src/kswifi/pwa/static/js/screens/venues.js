@@ -23,13 +23,16 @@ export default function Venues() {
         <input id="place" type="search" value=${query} onInput=${(/** @type {any} */ event) => setQuery(event.target.value)} />
       </div>`
     }
-    <ul class="list">
+    ${
+      found.length > 0 &&
+      html`<ul class="list">
       ${found.map(
         ({ name, area, hours }) => html`<li class="item" key=${name + area}>
           <span class="dot"><${Icon} name="wifi" /></span>
           <span class="grow"><b>${name}</b><span class="small soft">${area} · ${hours}</span></span>
         </li>`,
       )}
-    </ul>
+    </ul>`
+    }
   `;
 }

@@ -1,5 +1,5 @@
-// Every word the app says, in English: a key and its text a line, after the group of keys. {name} is filled in; " | "
-// parts steps.
+// The texts of the app in English: a line for each key with its text, after the group of keys. {name} is replaced by a value;
+// " | " separates steps.
 export default `
   back Back
   cancel Cancel
@@ -105,7 +105,7 @@ export default `
     title Free WiFi near you
     lead Kept on this phone, for when your data has ended.
     search Name or area
-    none The operator has named no places yet. Cafés, schools and shops often have WiFi.
+    none The operator has named no places yet.
     link Places with free WiFi
 
   welcome.
@@ -218,7 +218,7 @@ export default `
   wait.
     lead The free data is used up for now. We can tell you when there is some again.
     join Tell me when there is
-    joined You are on the waiting list: you will be told.
+    joined You are on the waiting list. You get a message.
     until There is free data again at {at}.
 
   progress.
@@ -521,7 +521,6 @@ export default `
     last_event_id_invalid Reload the page.
     page_cursor_invalid The list has changed meanwhile. Reload the page.
     not_ready KSWiFi is starting. Try again in a moment.
-    metrics_not_for_you This page is for the operator only.
     invalid_identifier This is no phone number and no email address. Write it like 0803 123 4567 or ada@example.ng.
     invalid_number One of the numbers cannot be right. Check it.
     invalid_request Something that you typed cannot be used. Check that it is neither empty nor too long.
@@ -549,10 +548,6 @@ export default `
     unknown_payment There is no such payment of yours. Look under Unlimited pass.
     illegal_payment_transition This is not possible for this payment any more.
     no_receipt There is no receipt yet: it was not paid.
-    not_the_gateway_in_use This way of paying is not in use.
-    webhook_signature_wrong This message is not from the payment service.
-    webhook_unreadable This message cannot be read.
-    gateway_not_listed The payment service does not answer now. Try again in a few minutes.
     unknown_session There is no such session of yours.
     illegal_transition The session has moved on meanwhile. Look again.
     fair_use_reached Your pass has reached its fair-use limit.
@@ -584,6 +579,8 @@ export default `
     disk_full KSWiFi is short of space. Try again in half a minute.
     commit_unknown It is not sure whether this was done. It is tried again, and never done twice.
     database_damaged Something went wrong on our side. We are on it.
+    line_frozen This line is stopped, because its phone was reported lost. Ask us.
+    database_disk Something went wrong on our side. We are on it.
 
   help.
     title Help
@@ -599,7 +596,7 @@ export default `
     phone Does it work on every phone?
     phone.text You need a phone with eSIM: look under Can this phone? Phones take eSIMs only from certified operators, so a test set-up of KSWiFi may be refused.
     metered What is counted?
-    metered.text Every byte both ways. 1 GB is 1,000,000,000 bytes. What you see is what the network reported, with the time of that report beside it.
+    metered.text Every byte both ways. 1 GB is 1,000,000,000 bytes. What you see is what the network reported.
     end What happens at the end?
     end.text The network cuts the line at the last byte. KSWiFi itself stays reachable where the network can do that, so that you can choose the next stored session.
     pause Can I pause?
@@ -609,7 +606,7 @@ export default `
     several Can I keep several sessions?
     several.text Yes, up to eight on an eSIM. Under eSIM you change their order, and choose whether the next one follows by itself. The eSIM is brought up to date on WiFi.
     pass How do I buy the pass?
-    pass.text Choose Unlimited, see what it gives, and pay at the checkout. Receipts are kept there.
+    pass.text Choose Unlimited, see what it gives, and pay at the checkout.
     alerts Am I told before it runs out?
     alerts.text At 50, 80 and 95 %, at the end, and a day before it ends. Under You: alerts, also when the app is closed.
     lost I lost my phone or password

@@ -1,4 +1,4 @@
-// The words of the lab phone, apart: no user's device needs to keep them.
+// The texts of the lab phone's page. Users' devices do not store them.
 export const en = {
   "lab.title": "The lab phone",
   "lab.lead": "A whole phone on this page: its card, its modem and its sockets are real, and the network meters it.",
@@ -32,7 +32,7 @@ export const en = {
   "lab.texts_lead": "in the lab's outbox, sent to nobody",
   "lab.empty": "No profile on the card yet.",
   "lab.octets": "The record: {n} bytes",
-  "lab.sign_in": "Sign in to see your session beside the phone.",
+  "lab.sign_in": "Sign in to see your session next to the phone.",
 };
 
 export const pcm = {

@@ -1,4 +1,4 @@
-// Every word the app says, in Nigerian Pidgin (Naijá).
+// The texts of the app in Nigerian Pidgin (Naijá), with the keys of English in the same order.
 export default `
   back Go back
   cancel Cancel am
@@ -520,7 +520,6 @@ export default `
     last_event_id_invalid Load the page again.
     page_cursor_invalid The list don change. Reload the page.
     not_ready KSWiFi dey start. Try again small time.
-    metrics_not_for_you This page na for operator only.
     invalid_identifier No be phone number or email be this. Write am like 0803 123 4567 or ada@example.ng.
     invalid_number One of the numbers no correct. Check am.
     invalid_request Something wey you type no fit work. Check say e no empty and e no too long.
@@ -548,10 +547,6 @@ export default `
     unknown_payment You no get that payment. Look Unlimited pass.
     illegal_payment_transition This one no fit happen for this payment again.
     no_receipt Receipt never dey: nobody pay.
-    not_the_gateway_in_use This payment way no dey work.
-    webhook_signature_wrong No be the payment service send this message.
-    webhook_unreadable This message no fit read.
-    gateway_not_listed The payment people no dey answer now. Try again in small time.
     unknown_session You no get that session.
     illegal_transition The session don move. Look again.
     fair_use_reached Your pass don reach the fair-use limit.
@@ -583,6 +578,8 @@ export default `
     disk_full Space don finish for our side. Try again small time.
     commit_unknown We no sure say e don do. We dey try am again, e no go do two times.
     database_damaged Something spoil for our side. We dey repair am.
+    line_frozen We don stop this line, because dem report say the phone loss. Ask us.
+    database_disk Something spoil for our side. We dey repair am.
 
   help.
     title Help
