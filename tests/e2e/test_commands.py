@@ -256,7 +256,7 @@ def test_a_backup_of_a_running_system_carries_the_road_on(tmp_path: Path) -> Non
         assert system.account(session_id).used == 0
 
     moved = whole_system(tmp_path / "two")
-    restore = [*KSWIFI, "restore", str(archive)]
+    restore = [*KSWIFI, "restore", str(archive), "--yes"]
     put_back = subprocess.run(restore, env=environment_of(moved), capture_output=True, text=True, check=False)
     assert put_back.returncode == 0, put_back.stderr
     refused = subprocess.run(restore, env=environment_of(moved), capture_output=True, text=True, check=False)

@@ -1,8 +1,13 @@
 """A clock for tests that stands still until it is moved."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
+from kswifi.kernel import clock_guard
 from kswifi.kernel.clock import require_aware
+from kswifi.kernel.clock_guard import Reading
 
 
 class ManualClock:
@@ -20,3 +25,21 @@ class ManualClock:
         if by < timedelta(0):
             raise ValueError(f"a clock moves forward only, not by {by}")
         self._now += by
+
+
+_machine_reader = clock_guard.machine_reader
+
+
+def jumping_reader(jump: Path) -> Callable[[], Callable[[], Reading]]:
+    """Return a ``machine_reader`` whose wall clock is ahead by the seconds in a file; by none without the file."""
+
+    def reader() -> Callable[[], Reading]:
+        read = _machine_reader()
+
+        def read_ahead() -> Reading:
+            here = read()
+            return replace(here, wall=here.wall + (float(jump.read_text() or 0) if jump.exists() else 0.0))
+
+        return read_ahead
+
+    return reader

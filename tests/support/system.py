@@ -85,7 +85,7 @@ def later_clock(days: float) -> None:
     from kswifi.bootstrap import server
     from kswifi.kernel.clock import AheadClock
 
-    vars(server)["SystemClock"] = lambda: AheadClock(timedelta(days=days))
+    vars(server)["server_clock"] = lambda *_: AheadClock(timedelta(days=days))
 
 
 def resolve_here(name: str) -> None:
@@ -127,6 +127,14 @@ def journal_that_dies(when: tuple[str, int]) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     vars(ledger)["SqliteJournal"] = DyingJournal
+
+
+def clock_that_jumps(path: str) -> None:
+    """Let the server's wall clock be ahead by the seconds that a file holds."""
+    from kswifi.bootstrap import clock
+    from tests.support.clocks import jumping_reader
+
+    vars(clock)["machine_reader"] = jumping_reader(Path(path))
 
 
 def pages_limited_by(flag: str) -> None:

@@ -13,12 +13,12 @@ from typing import Final
 
 from kswifi.api.edge.streams import EventStreams
 from kswifi.bootstrap.child_process import ChildProcess, ReadOnlyLedger
+from kswifi.bootstrap.clock import child_clock
 from kswifi.bootstrap.parts.free_data import rules_of
 from kswifi.bootstrap.process import configure_logging, stop_event
 from kswifi.data_directory.ballast import spent
 from kswifi.data_directory.layout import installation_of
 from kswifi.database.engine import Database
-from kswifi.kernel.clock import SystemClock
 from kswifi.ledger.client import LedgerClient
 from kswifi.ledger.storage.sqlite_journal import SqliteJournalReader
 from kswifi.outbox.service import EVENTS_TOPIC, WORK_TOPIC
@@ -39,7 +39,7 @@ async def project_sessions(settings: Settings, end_of_input: int, output: int) -
     stop = stop_event(end_of_input, watched.hear)
     os.set_blocking(output, False)
     installation = installation_of(settings)
-    database = Database(installation.database_url, SystemClock())
+    database = Database(installation.database_url, child_clock(settings, installation))
     database.is_short = lambda: spent(installation.ballast, settings.ballast_octets)
     for topic, octet in _OCTET_OF.items():
         database.subscribe(topic, _writer(output, octet))

@@ -10,12 +10,12 @@ import os
 from typing import Final
 
 from kswifi.bootstrap.child_process import ChildProcess, ReadOnlyLedger
+from kswifi.bootstrap.clock import child_clock
 from kswifi.bootstrap.process import configure_logging, stop_event
 from kswifi.charging_records.projector import EFFECTS_AT_ONCE, ChargingRecords
 from kswifi.data_directory.ballast import spent
 from kswifi.data_directory.layout import installation_of
 from kswifi.database.engine import Database
-from kswifi.kernel.clock import SystemClock
 from kswifi.ledger.storage.sqlite_journal import SqliteJournalReader
 from kswifi.settings import Settings
 
@@ -34,7 +34,7 @@ async def make_records(settings: Settings, end_of_input: int | None) -> None:
     os.nice(_NICENESS)
     stop = stop_event(end_of_input)
     installation = installation_of(settings)
-    database = Database(installation.database_url, SystemClock())
+    database = Database(installation.database_url, child_clock(settings, installation))
     database.is_short = lambda: spent(installation.ballast, settings.ballast_octets)
     journal = SqliteJournalReader(installation.ledger_dir)
     records = ChargingRecords(

@@ -7,15 +7,18 @@ from typing import Final
 import structlog
 
 from kswifi.bootstrap.checks import check_names
+from kswifi.bootstrap.clock import server_clock
 from kswifi.bootstrap.context import Context, open_context
 from kswifi.bootstrap.part import Part
 from kswifi.bootstrap.parts.accounts import open_accounts
 from kswifi.bootstrap.parts.background import open_background
 from kswifi.bootstrap.parts.catalogue import open_catalogue
 from kswifi.bootstrap.parts.charging import open_charging
+from kswifi.bootstrap.parts.clock import open_clock
 from kswifi.bootstrap.parts.desk import open_desk
 from kswifi.bootstrap.parts.disk import open_disk
 from kswifi.bootstrap.parts.free_data import open_free_data
+from kswifi.bootstrap.parts.integrity import open_integrity
 from kswifi.bootstrap.parts.ledger import open_ledger
 from kswifi.bootstrap.parts.notifications import open_notifications
 from kswifi.bootstrap.parts.payments import open_payments
@@ -27,17 +30,19 @@ from kswifi.bootstrap.parts.vouchers import open_vouchers
 from kswifi.bootstrap.parts.web.api import open_api
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.data_directory.layout import installation_of
-from kswifi.kernel.clock import Clock, SystemClock
+from kswifi.kernel.clock import Clock
 from kswifi.settings import Settings
 
 _log = structlog.get_logger(__name__)
 
 PARTS: Final[tuple[Callable[[Context], Awaitable[Part]], ...]] = (
+    open_clock,
     open_external_smdp,
     open_smdp,
     open_ledger,
     open_charging,
     open_disk,
+    open_integrity,
     open_catalogue,
     open_phones,
     open_accounts,
@@ -78,7 +83,9 @@ async def run_server(
     installation = installation_of(settings).open()
     try:
         async with AsyncExitStack() as opened, AsyncExitStack() as running:
-            context = await open_context(settings, installation, clock or SystemClock(), opened)
+            context = await open_context(
+                settings, installation, clock or server_clock(settings, installation), opened
+            )
             for open_part in PARTS:
                 context.parts.append(await open_part(context))
             for loop in (it for part in context.parts for it in part.loops):

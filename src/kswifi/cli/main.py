@@ -13,8 +13,10 @@ import typer
 
 import kswifi
 from kswifi.cli.accounts import accounts_app
+from kswifi.cli.backups import backup, restore
 from kswifi.cli.bench import bench_app
 from kswifi.cli.cdr import cdr_app
+from kswifi.cli.clock import clock_app
 from kswifi.cli.config import config, doctor
 from kswifi.cli.demo_clock import demo_clock
 from kswifi.cli.desk.audit import audit_app
@@ -59,6 +61,7 @@ app.add_typer(bench_app, name="bench")
 app.add_typer(card_app, name="card")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(cdr_app, name="cdr")
+app.add_typer(clock_app, name="clock")
 app.add_typer(books_app, name="books")
 app.add_typer(move_app, name="move")
 app.add_typer(budget_app, name="budget")
@@ -72,6 +75,8 @@ app.add_typer(euicc_app, name="euicc")
 app.add_typer(lpa_app, name="lpa")
 app.add_typer(profile_app, name="profile")
 app.add_typer(subscribers_app, name="subscribers")
+app.command()(backup)
+app.command()(restore)
 for desk_app, desk_name in (
     (customers_app, "customers"),
     (lines_app, "lines"),
@@ -220,34 +225,6 @@ def demo(
     if gift or move:
         raise SystemExit((run_gift_demo if gift else run_move_demo)(offer, as_json=as_json))
     raise SystemExit(run_demo(offer, sessions=sessions, as_json=as_json))
-
-
-@app.command()
-def backup(file: Annotated[Path, typer.Argument(help="Where to write it; must not exist yet.")]) -> None:
-    """Save all data that must not be lost (keys, ledger, cards) into one file, also while KSWiFi runs."""
-    from kswifi.data_directory.backup import BACKUP_REFUSED
-    from kswifi.data_directory.backup import backup as make_backup
-    from kswifi.settings import load_settings
-
-    settings = load_settings()
-    if settings.database_url is not None:
-        raise BACKUP_REFUSED(
-            "KSWIFI_DATABASE_URL keeps accounts, sessions and books in PostgreSQL: back it up by pg_dump, "
-            "then copy the data directory while the server is stopped"
-        )
-    octets = make_backup(settings.data_dir, file)
-    print(f"saved to {file} ({octets} octets). It holds every key: keep it where nobody else reads it.")
-
-
-@app.command()
-def restore(file: Annotated[Path, typer.Argument(help="A file made by `kswifi backup`.")]) -> None:
-    """Restore a backup into an empty data directory."""
-    from kswifi.data_directory.backup import restore as put_back
-    from kswifi.settings import load_settings
-
-    data_dir = load_settings().data_dir
-    put_back(file, data_dir)
-    print(f"restored into {data_dir}. Start it with `kswifi up`.")
 
 
 def _say_what_next(ready: Mapping[str, Any], data_dir: Path) -> None:

@@ -1,39 +1,81 @@
-"""Back up and restore the data directory, also while the server runs.
+"""Back up the data directory, also while the server runs.
 
 The order of the copies matters: control database, the ledger's snapshots and head, the ledger's journal, all other
 files. The copied journal is therefore never older than the other copies. After a restore the projector catches up
 with the journal, and the ledger answers repeated outbox entries by their command ids.
+
+The copies are checked before they count as a backup: the digest of every record of the journal, the snapshots, and
+the structure of both databases. ``control.db`` has no digests of its own: a changed octet within a value stays
+unseen there (docs/backup.md).
 """
 
 import contextlib
 import errno
 import os
-import shutil
 import sqlite3
-import tarfile
 import tempfile
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Final
 
 from kswifi.data_directory import backup_record
+from kswifi.data_directory.backup_manifest import DigestingTar, Manifest
+from kswifi.data_directory.backup_reader import BACKUP_REFUSED, check_backup, structure_of
 from kswifi.data_directory.layout import Installation
-from kswifi.kernel.errors import Refusal, RefusedError
-from kswifi.kernel.files import OWNER_ONLY_DIRECTORY, OWNER_ONLY_FILE
+from kswifi.kernel.errors import RefusedError
+from kswifi.kernel.files import OWNER_ONLY_DIRECTORY, OWNER_ONLY_FILE, synchronise
+from kswifi.ledger.storage.integrity import (
+    JournalCheck,
+    acknowledged_of,
+    check_journal,
+    check_snapshots,
+    missing_beginning,
+)
+from kswifi.ledger.storage.journal import Head
 
-_NOT_COPIED: Final = {"lock", "log", "ledger", "control.db", "ballast", backup_record.NAME}
-_LARGEST_BACKUP_MEMBERS: Final = 1_000_000
-BACKUP_REFUSED = Refusal("backup_refused", "A backup that cannot be made, read or put back.")
+_NOT_COPIED: Final = {
+    "lock",
+    "log",
+    "ledger",
+    "control.db",
+    "ballast",
+    "clock",
+    "clock-confirmed",
+    backup_record.NAME,
+}
 
 
-def backup(data_dir: Path, archive: Path) -> int:
-    """Write all data that must not be lost into one file that only its owner can read; return its size in octets.
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A backup that was made.
 
-    The file is written under a temporary name in the same folder and renamed once it is complete and on disk. A
-    failed backup therefore never looks like a complete one, and does not block the next.
+    Attributes:
+        octets: its size.
+        damage: damage of the data that it carries; empty unless it was asked for.
+        left_out: damaged snapshots, which are not in it, because the journal has what they hold.
+    """
+
+    octets: int
+    damage: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+def backup(data_dir: Path, archive: Path, *, damaged: bool = False) -> Backup:
+    """Write all data that must not be lost into one file that only its owner can read.
+
+    The file is written under a temporary name in the same folder, read back and compared with the digests of what
+    was written, and renamed once it is complete and on disk. A failed backup therefore never looks like a complete
+    one, and does not block the next.
+
+    Args:
+        data_dir: the data directory.
+        archive: the file to write.
+        damaged: make it although the ledger or the control database is damaged; the backup then says so.
 
     Raises:
-        BACKUP_REFUSED: there is nothing to save, the file exists already, or it would lie in what it saves.
+        BACKUP_REFUSED: there is nothing to save, the data is damaged, the file exists already, or it would lie in
+            what it saves.
     """
     installation = Installation(data_dir)
     missing = [part.name for part in installation.parts_in_order if not part.exists()]
@@ -46,74 +88,88 @@ def backup(data_dir: Path, archive: Path) -> int:
     if os.path.lexists(archive):
         raise _exists_already(archive)
     handle, name = tempfile.mkstemp(dir=archive.parent, prefix=f".{archive.name}.", suffix=".partial")
-    partial = Path(name)
+    partial, made_at = Path(name), datetime.now(UTC)
     try:
         with os.fdopen(handle, "wb") as file:
-            with tarfile.open(fileobj=file, mode="w:gz") as tar:
-                _add_everything(tar, installation, data_dir)
+            with DigestingTar.open(fileobj=file, mode="w:gz") as tar:
+                found = _add_everything(tar, installation, damaged=damaged)
+                journal = found.journal
+                tar.add_manifest(
+                    Manifest(made_at, journal.end.sequence, journal.at, dict(tar.digests), found.damage)
+                )
             file.flush()
             os.fsync(file.fileno())
         octets = partial.stat().st_size
+        check_backup(partial)
         _give_name(partial, archive)
     finally:
         partial.unlink(missing_ok=True)
-    _synchronise(archive.parent)
-    record = backup_record.BackupRecord(datetime.now(UTC), str(archive.resolve()), octets)
+    synchronise(archive.parent)
+    record = backup_record.BackupRecord(made_at, str(archive.resolve()), octets)
     backup_record.write_backup_record(data_dir, record)
-    return octets
+    return Backup(octets, found.damage, found.left_out)
 
 
-def restore(archive: Path, data_dir: Path) -> None:
-    """Restore a backup into a data directory that holds no installation.
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the checks of the copies found."""
 
-    All files are first unpacked and checked in a temporary folder next to it, so a damaged backup leaves nothing
-    half-done.
-
-    Raises:
-        BACKUP_REFUSED: the directory is in use or not empty, or the backup is damaged.
-    """
-    if data_dir.exists() and any(data_dir.iterdir()):
-        raise BACKUP_REFUSED(
-            f"{data_dir} is not empty: move it away first, or set KSWIFI_DATA_DIR to another folder",
-            data_dir=str(data_dir),
-        )
-    data_dir.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=data_dir.parent, prefix=".restore-") as scratch:
-        unpacked = Path(scratch) / "data"
-        unpacked.mkdir(mode=OWNER_ONLY_DIRECTORY)
-        _unpack(archive, unpacked)
-        installation = Installation(unpacked)
-        missing = [part.name for part in installation.parts_in_order if not part.exists()]
-        if missing:
-            raise BACKUP_REFUSED(f"{archive} holds no whole installation: {', '.join(missing)} missing")
-        for database in (installation.control_database, installation.ledger_journal):
-            _check_database(database)
-        # The state after the backup is lost. A new, higher Origin-State-Id at the next start tells the peers that
-        # their earlier sessions are gone (RFC 6733, 8.16).
-        installation.origin_state_id.unlink(missing_ok=True)
-        if data_dir.exists():
-            data_dir.rmdir()
-        for path in (*unpacked.rglob("*"), unpacked):
-            _synchronise(path)
-        unpacked.rename(data_dir)
-    _synchronise(data_dir.parent)
+    journal: JournalCheck
+    damage: tuple[str, ...]
+    left_out: tuple[str, ...]
 
 
-def _add_everything(tar: tarfile.TarFile, installation: Installation, data_dir: Path) -> None:
+def _add_everything(tar: DigestingTar, installation: Installation, *, damaged: bool) -> _Found:
+    data_dir = installation.data_dir
     with tempfile.TemporaryDirectory(dir=data_dir, prefix=".backup-") as scratch:
-        scratch_copy = Path(scratch) / "copy.db"
-        _add_database(tar, installation.control_database, scratch_copy, data_dir)
-        journal_parts = (installation.ledger_journal.name, "-wal", "-shm")
-        for path in sorted(installation.ledger_dir.iterdir()):
-            if not path.name.endswith(journal_parts) and not path.name.startswith("."):
-                tar.add(path, str(path.relative_to(data_dir)))
-        _add_database(tar, installation.ledger_journal, scratch_copy, data_dir)
+        control = Path(scratch) / installation.control_database.name
+        _copy_database(installation.control_database, control)
+        damage = [f"{control.name}: {it}" for it in structure_of(control)]
+        _refuse_damage(damage, data_dir, damaged=damaged)
+        tar.add(control, control.name)
+        control.unlink()
+        known = acknowledged_of(installation.ledger_dir)
+        snapshots, left_out = _add_snapshots(tar, installation)
+        copies = Path(scratch) / installation.ledger_dir.name
+        copies.mkdir(mode=OWNER_ONLY_DIRECTORY)
+        copy = copies / installation.ledger_journal.name
+        _copy_database(installation.ledger_journal, copy)
+        journal = check_journal(copies, known)
+        if isinstance(journal, str):
+            words = journal.replace(str(copies), str(installation.ledger_dir))
+            journal = JournalCheck(Head(), Head(), None, 0, (words,))
+        damage += [*journal.damage, *missing_beginning(journal, snapshots)]
+        _refuse_damage(damage, data_dir, damaged=damaged)
+        tar.add(copy, str(installation.ledger_journal.relative_to(data_dir)))
     for path in sorted(data_dir.rglob("*")):
         name = path.relative_to(data_dir)
         if _is_copied(name) and (path.is_dir() or path.is_file()):
             # A gateway deletes a count file when its usage is settled; the ledger then has the usage.
             with contextlib.suppress(FileNotFoundError):
                 tar.add(path, str(name), recursive=False)
+    return _Found(journal, tuple(damage), tuple(left_out))
+
+
+def _add_snapshots(tar: DigestingTar, installation: Installation) -> tuple[list[Head], list[str]]:
+    """Add the files of the ledger but its journal; return the heads of the snapshots, and which were left out."""
+    sound, damaged = check_snapshots(installation.ledger_dir)
+    journal_parts = (installation.ledger_journal.name, "-wal", "-shm")
+    for path in sorted(installation.ledger_dir.iterdir()):
+        if path.name.endswith(journal_parts) or path.name.startswith(".") or path.name in damaged:
+            continue
+        with contextlib.suppress(FileNotFoundError):  # a newer snapshot has replaced it
+            tar.add(path, str(path.relative_to(installation.data_dir)))
+    return sound, damaged
+
+
+def _refuse_damage(damage: list[str], data_dir: Path, *, damaged: bool) -> None:
+    if damage and not damaged:
+        raise BACKUP_REFUSED(
+            f"{data_dir} is damaged: {'; '.join(damage)}. No backup was made, so that no older, sound one is "
+            "thrown away for it. Keep the older ones; `--damaged` makes one nevertheless, and it says that it is "
+            "damaged",
+            damage="; ".join(damage),
+        )
 
 
 def _give_name(partial: Path, archive: Path) -> None:
@@ -137,55 +193,9 @@ def _exists_already(archive: Path) -> RefusedError:
     return BACKUP_REFUSED(f"{archive} exists already: name another file")
 
 
-def _synchronise(path: Path) -> None:
-    """Flush a file's octets, or a folder's entries, to the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _unpack(archive: Path, into: Path) -> None:
-    try:
-        with tarfile.open(archive, "r:gz") as tar:
-            for count, member in enumerate(tar):
-                if count > _LARGEST_BACKUP_MEMBERS:
-                    raise BACKUP_REFUSED(f"{archive} holds more files than any installation")
-                _unpack_member(tar, member, archive, into)
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise BACKUP_REFUSED(f"{archive} is no backup, or is damaged: {error}") from error
-    for path in (into, *into.rglob("*")):
-        path.chmod(OWNER_ONLY_DIRECTORY if path.is_dir() else OWNER_ONLY_FILE)
-
-
-def _unpack_member(tar: tarfile.TarFile, member: tarfile.TarInfo, archive: Path, into: Path) -> None:
-    """Write one file or folder into ``into``; refuse other kinds of members and paths outside it.
-
-    The filters of ``tarfile`` (PEP 706) are not used: the Python 3.11 of Debian 12 does not have them.
-    """
-    name = PurePosixPath(member.name)
-    content = tar.extractfile(member) if member.isreg() else None
-    if name.is_absolute() or ".." in name.parts or not (member.isdir() or content):
-        raise BACKUP_REFUSED(f"{archive} is no backup, or is damaged: it holds {member.name!r}")
-    place = into / name
-    if content is None:
-        place.mkdir(parents=True, exist_ok=True)
-        return
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with content, place.open("xb") as file:
-        shutil.copyfileobj(content, file)
-
-
 def _is_copied(name: Path) -> bool:
     top = name.parts[0]
     return top not in _NOT_COPIED and not top.startswith(".") and not name.name.endswith(("-wal", "-shm"))
-
-
-def _add_database(tar: tarfile.TarFile, database: Path, scratch_copy: Path, data_dir: Path) -> None:
-    scratch_copy.unlink(missing_ok=True)
-    _copy_database(database, scratch_copy)
-    tar.add(scratch_copy, str(database.relative_to(data_dir)))
 
 
 def _copy_database(source: Path, copy: Path) -> None:
@@ -199,15 +209,3 @@ def _copy_database(source: Path, copy: Path) -> None:
     finally:
         writing.close()
         reading.close()
-
-
-def _check_database(path: Path) -> None:
-    database = sqlite3.connect(path)
-    try:
-        verdict = database.execute("PRAGMA quick_check").fetchone()[0]
-    except sqlite3.Error as error:
-        raise BACKUP_REFUSED(f"{path.name} in the backup is damaged: {error}") from error
-    finally:
-        database.close()
-    if verdict != "ok":
-        raise BACKUP_REFUSED(f"{path.name} in the backup is damaged: {verdict}")

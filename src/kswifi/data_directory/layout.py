@@ -55,6 +55,8 @@ class Installation:
         self.lab_dir = data_dir / "lab"
         self.log_dir = data_dir / "log"
         self.ballast = data_dir / "ballast"
+        self.clock = data_dir / "clock"
+        self.clock_confirmation = data_dir / "clock-confirmed"
         self._lock: int | None = None
 
     @property

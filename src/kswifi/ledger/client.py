@@ -45,7 +45,7 @@ from kswifi.ledger.errors import (
     LedgerFullError,
 )
 from kswifi.ledger.state import LedgerState, Retention
-from kswifi.ledger.storage.journal import Head, Journal, Record, effects_after, next_record
+from kswifi.ledger.storage.journal import Head, Journal, Record, effects_after, instant_of, next_record
 from kswifi.ledger.storage.pruning import prune_journal
 from kswifi.ledger.storage.recovery import RecoveryReport, recover
 from kswifi.ledger.storage.snapshot import SnapshotStore
@@ -84,6 +84,8 @@ class LedgerClient:
         self._state: LedgerState | None = None
         self._failure: BaseException | None = None
         self._head = Head()
+        self._newest_at = 0
+        """The instant of the newest record, which no later one precedes."""
         self._durable = 0
         self._gathering: Batch | None = None
         self._ready: deque[Batch] = deque()
@@ -147,6 +149,8 @@ class LedgerClient:
             raise
         self._state, self._head = recovered.state, recovered.head
         self._durable = recovered.head.sequence
+        last = await asyncio.to_thread(self._journal.read, max(0, self._durable - 1), 1)
+        self._newest_at = max((instant_of(it) for it in last), default=0)
         self.report = recovered.report
         self._effects_since_snapshot = recovered.report.effects
         for why in recovered.report.rejected_snapshots:
@@ -193,7 +197,9 @@ class LedgerClient:
                 return
         batch = self._gathering
         if batch is None:
-            batch = self._gathering = Batch(unix_seconds(self._clock.now()))
+            # The clock may go back by a correction; the instants of records never do.
+            self._newest_at = max(self._newest_at, unix_seconds(self._clock.now()))
+            batch = self._gathering = Batch(self._newest_at)
         outcome = self._apply(state, batch, command)
         batch.waiting.append((done, outcome))
         self._waiting += 1

@@ -23,6 +23,7 @@ from kswifi.people.rules import GiftRules
 from kswifi.providers.payments.registry import GATEWAYS, GatewayOptions
 from kswifi.rsp.access_rules import CarrierApp
 from kswifi.settings.charging import ChargingSettings
+from kswifi.settings.clock import ClockSettings
 from kswifi.settings.connections import ConnectionSettings
 from kswifi.settings.data_providers import DataProviderSettings
 from kswifi.settings.described import PREFIX as PREFIX
@@ -57,6 +58,7 @@ class SettingsInvalidError(KswifiError):
 class Settings(
     DiameterSettings,
     ChargingSettings,
+    ClockSettings,
     ConnectionSettings,
     DataProviderSettings,
     DiskSettings,

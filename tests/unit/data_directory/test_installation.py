@@ -13,7 +13,9 @@ import pytest
 
 from kswifi.bootstrap.parts.charging import is_unsigned32
 from kswifi.bootstrap.parts.payments import read_sandbox_key
-from kswifi.data_directory.backup import BACKUP_REFUSED, backup, restore
+from kswifi.data_directory import restore as restoring
+from kswifi.data_directory.backup import Backup, backup
+from kswifi.data_directory.backup_reader import BACKUP_REFUSED
 from kswifi.data_directory.layout import (
     INSTALLATION_BUSY,
     INSTALLATION_DAMAGED,
@@ -21,6 +23,9 @@ from kswifi.data_directory.layout import (
     Installation,
 )
 from kswifi.kernel.files import write_owner_only
+from kswifi.ledger.effects import WalletOpened
+from kswifi.ledger.storage.journal import effects_of, next_record
+from kswifi.ledger.storage.sqlite_journal import SqliteJournal, SqliteJournalReader
 from tests.support.directories import ODD_DIRECTORIES
 from tests.support.refusals import refused
 
@@ -31,11 +36,17 @@ def whole_installation(data_dir: Path) -> Installation:
     write_owner_only(installation.subscriber_key, b"subscriber")
     installation.pki_dir.mkdir()
     write_owner_only(installation.pki_dir / "CERT_CI.pem", b"issuer")
-    for part in (installation.control_database, installation.ledger_journal):
-        with closing(sqlite3.connect(part)) as database, database:
-            database.execute("CREATE TABLE kept (value TEXT)")
-            database.execute("INSERT INTO kept VALUES (?)", (part.name,))
+    with closing(sqlite3.connect(installation.control_database)) as database, database:
+        database.execute("CREATE TABLE kept (value TEXT)")
+        database.execute("INSERT INTO kept VALUES ('control.db')")
+    journal = SqliteJournal(installation.ledger_dir)
+    journal.append(next_record(journal.open(), 1_795_000_000, [WalletOpened("kept", "621990000000001", 1)]))
+    journal.close()
     return installation
+
+
+def restore(archive: Path, data_dir: Path) -> None:
+    restoring.restore(archive, data_dir, lambda _contents: True)
 
 
 def test_a_fresh_directory_opens_and_is_for_its_owner_alone(tmp_path: Path) -> None:
@@ -88,15 +99,16 @@ def test_a_backup_brings_everything_back(tmp_path: Path) -> None:
     write_owner_only(card / "state", b"keys of the card")
     installation.read_or_make(installation.origin_state_id, lambda: b"1795000000")
     archive = tmp_path / "backup.tar.gz"
-    assert backup(installation.data_dir, archive) == archive.stat().st_size
+    assert backup(installation.data_dir, archive) == Backup(archive.stat().st_size, (), ())
     assert stat.S_IMODE(archive.stat().st_mode) == 0o600
 
     restore(archive, tmp_path / "new")
     restored = Installation(tmp_path / "new").open()
     assert restored.session_signing_key.read_bytes() == b"signing"
     assert (restored.lab_dir / "phone" / "card" / "state").read_bytes() == b"keys of the card"
-    with closing(sqlite3.connect(restored.ledger_journal)) as database:
-        assert database.execute("SELECT value FROM kept").fetchone() == ("ledger.db",)
+    journal = SqliteJournalReader(restored.ledger_dir)
+    assert [effects_of(it) for it in journal.read(0, 9)] == [(WalletOpened("kept", "621990000000001", 1),)]
+    journal.close()
     assert stat.S_IMODE(restored.subscriber_key.stat().st_mode) == 0o600
     assert not restored.origin_state_id.exists()  # it rises: what came after the backup is lost
     restored.close()

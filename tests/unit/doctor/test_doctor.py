@@ -201,11 +201,14 @@ def test_the_command_prints_a_screen_or_json_and_makes_nothing(
 async def test_a_backup_leaves_its_record_and_does_not_contain_it(
     installation: Installation, tmp_path: Path
 ) -> None:
-    import sqlite3
     import tarfile
 
+    from kswifi.ledger.storage.sqlite_journal import SqliteJournal
+
     installation.ledger_journal.unlink()
-    sqlite3.connect(installation.ledger_journal).execute("CREATE TABLE record (sequence INTEGER)")
+    journal = SqliteJournal(installation.ledger_dir)
+    journal.open()
+    journal.close()
     backup(installation.data_dir, tmp_path / "one.tar.gz")
     backup(installation.data_dir, tmp_path / "two.tar.gz")
     with tarfile.open(tmp_path / "two.tar.gz") as tar:

@@ -24,7 +24,7 @@ from kswifi.ledger.errors import (
     LedgerFailedError,
     LedgerLockedError,
 )
-from kswifi.ledger.storage.journal import Record
+from kswifi.ledger.storage.journal import Record, instant_of
 from kswifi.ledger.storage.recovery import recover
 from kswifi.ledger.storage.snapshot import SnapshotStore
 from kswifi.ledger.storage.snapshot_process import write_in_child
@@ -347,3 +347,25 @@ async def test_an_operator_sees_what_a_wallet_has_and_what_happened(tmp_path: Pa
     await client.close()
     assert inspect.verify(tmp_path).damage == ()
     assert "no journal" in inspect.verify(tmp_path / "elsewhere").damage[0]
+
+
+async def test_the_instants_of_records_never_go_back(tmp_path: Path) -> None:
+    class Settable:
+        at = NOW
+
+        def now(self) -> datetime:
+            return datetime.fromtimestamp(self.at, UTC)
+
+    clock = Settable()
+    for at in (NOW, NOW - 40 * 86_400):
+        clock.at = at
+        ledger = open_ledger(tmp_path, clock)
+        await ledger.start()
+        await ledger.execute(do.OpenWallet(f"o{at}", f"w{at}", f"62199{at}"))
+        clock.at -= 3600
+        await ledger.execute(do.OpenWallet(f"p{at}", f"v{at}", f"62198{at}"))
+        await ledger.close()
+    journal = SqliteJournal(tmp_path)
+    journal.open()
+    assert [instant_of(it) for it in journal.read(0, 10)] == [NOW] * 4
+    journal.close()

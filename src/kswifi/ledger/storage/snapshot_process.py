@@ -1,11 +1,11 @@
 """Make a snapshot from the journal in a separate process, while the ledger runs."""
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import Final
 
 from kswifi.ledger.errors import LedgerError
+from kswifi.ledger.storage.child import run_module
 from kswifi.ledger.storage.recovery import recover
 from kswifi.ledger.storage.snapshot import SnapshotStore
 from kswifi.ledger.storage.sqlite_journal import SqliteJournalReader
@@ -20,25 +20,10 @@ async def write_in_child(directory: Path) -> None:
         LedgerError: it failed. The journal is intact; only the next start takes longer.
         TimeoutError: it took longer than ``TIMEOUT_SECONDS``.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "kswifi.ledger.storage.snapshot_process",
-        str(directory),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
     try:
-        _, complaint = await asyncio.wait_for(process.communicate(), TIMEOUT_SECONDS)
-    except (TimeoutError, asyncio.CancelledError):
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        raise
-    if process.returncode:
-        words = complaint.decode(errors="replace").strip().splitlines()
-        raise LedgerError(f"no snapshot was made: {words[-1] if words else process.returncode}")
+        await run_module(__name__, str(directory), timeout_seconds=TIMEOUT_SECONDS)
+    except LedgerError as error:
+        raise LedgerError(f"no snapshot was made: {error.message}") from None
 
 
 def write_snapshot(directory: Path) -> Path:

@@ -212,14 +212,19 @@ class SqliteJournalReader:
 
 
 def acknowledged(directory: Path) -> int:
-    """Return the sequence of the last acknowledged record in the head file; 0 if there is no such file.
+    """Return the sequence of the last acknowledged record in the head file; raises as ``acknowledged_head``."""
+    return acknowledged_head(directory).sequence
+
+
+def acknowledged_head(directory: Path) -> Head:
+    """Return the last acknowledged record in the head file; the genesis if there is no such file.
 
     Raises:
         LedgerDamagedError: the file is damaged.
     """
     path = directory / HEAD_NAME
     known = path.read_bytes() if path.exists() else b""
-    return _unpack_head(known, path)[0] if known else 0
+    return Head(*_unpack_head(known, path)) if known else Head()
 
 
 def read_records(connection: sqlite3.Connection, path: Path, after_sequence: int, limit: int) -> list[Record]:
