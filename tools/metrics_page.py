@@ -36,7 +36,7 @@ Alert rules and a dashboard for them are in [deploy/monitoring](../deploy/monito
 |---|---|---|---|
 """
 _FAMILIES: Final = ("CounterMetricFamily", "GaugeMetricFamily", "HistogramMetricFamily", "InfoMetricFamily")
-_PORTS: Final = ("API", "DIAMETER", "RSP", "METRICS", "LAB", "CONTENT", "PROXY", "ATTACH", "SANDBOX")
+_PORTS: Final = ("API", "DIAMETER", "RSP", "METRICS", "LAB", "CONTENT", "PROXY", "ATTACH", "SANDBOX", "CONSOLE")
 
 
 @dataclass(frozen=True, slots=True)

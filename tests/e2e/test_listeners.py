@@ -67,6 +67,7 @@ def reached_ports(folder: Path, ports: dict[str, int], **settings: str) -> dict[
         "smdp_address": "smdp.example.org",
         "diameter_peers": "smf.example.org@10.0.0.0/24",
         "metrics_port": "0",
+        "console_port": "0",
         **{f"{name}_port": str(port) for name, port in ports.items()},
         **settings,
     }
@@ -79,7 +80,7 @@ def reached_ports(folder: Path, ports: dict[str, int], **settings: str) -> dict[
 
 
 def test_ready_says_addresses_that_can_be_connected_to(tmp_path: Path) -> None:
-    ports = free_ports(("api", "metrics", "diameter", "rsp"))
+    ports = free_ports(("api", "metrics", "diameter", "rsp", "console"))
     environment = {
         "KSWIFI_DATA_DIR": str(tmp_path / "var"),
         "KSWIFI_MODE": "own-core",
@@ -134,7 +135,9 @@ def test_the_lab_starts_in_embedded_mode_alone(tmp_path: Path) -> None:
 
 
 def test_up_in_own_core_starts_the_server_and_no_lab(tmp_path: Path) -> None:
-    ports = free_ports(("api", "metrics", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox"))
+    ports = free_ports(
+        ("api", "metrics", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox", "console")
+    )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KSWIFI_")}
     environment |= {f"KSWIFI_{name.upper()}_PORT": str(port) for name, port in ports.items()}
     environment |= {
@@ -154,7 +157,7 @@ def test_up_in_own_core_starts_the_server_and_no_lab(tmp_path: Path) -> None:
                 said += line
             assert "There is no lab in this mode" in said
             open_ports = {name for name, port in ports.items() if reaches(port, "127.0.0.1")}
-            assert open_ports == {"api", "metrics", "diameter", "rsp"}
+            assert open_ports == {"api", "metrics", "diameter", "rsp", "console"}
         finally:
             up.terminate()
             up.wait(30)
@@ -182,6 +185,7 @@ def test_lan_opens_page_trust_and_checkout_and_nothing_else(tmp_path: Path) -> N
         names = [
             "api",
             "metrics",
+            "console",
             "diameter",
             "rsp",
             "lab",

@@ -178,7 +178,9 @@ def _type_name(kind: object) -> str:
 @contextmanager
 def served(folder: Path) -> Iterator[tuple[str, Path]]:
     """Run `kswifi serve` on an empty data directory; give its address and the directory."""
-    ports = free_ports(("api", "metrics", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox"))
+    ports = free_ports(
+        ("api", "metrics", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox", "console")
+    )
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KSWIFI_")}
     environment |= {f"KSWIFI_{name.upper()}_PORT": str(port) for name, port in ports.items()}
     environment |= {"KSWIFI_DATA_DIR": str(folder / "data"), "KSWIFI_LOG_LEVEL": "error"}

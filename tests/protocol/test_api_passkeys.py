@@ -9,7 +9,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from kswifi.accounts.passkeys import CHALLENGE_LIFETIME, PASSKEYS_LIMIT
+from kswifi.accounts.ceremonies import CHALLENGE_LIFETIME
+from kswifi.accounts.passkeys import PASSKEYS_LIMIT
 from kswifi.accounts.rates import Rate
 from kswifi.accounts.relying_party import RelyingParty
 from kswifi.accounts.service import AccountRules

@@ -26,7 +26,7 @@ def server(
     folder: Path, descriptors: int | None = None, **settings: str
 ) -> Iterator[tuple[dict[str, int], Path, int]]:
     """Run `kswifi serve` on free ports, with at most so many descriptors; give the ports, log and process id."""
-    ports = free_ports((*PORTS, "METRICS"))
+    ports = free_ports((*PORTS, "METRICS", "CONSOLE"))
     environment: Mapping[str, str] = {
         "KSWIFI_DATA_DIR": str(folder / "var"),
         "KSWIFI_LAN_ADDRESS": "127.0.0.1",

@@ -70,7 +70,7 @@ def test_the_trust_page_has_the_certificate_alone_and_never_the_key() -> None:
 
 
 def test_the_whole_app_is_there_by_https_for_who_trusts_the_ca(tmp_path: Path) -> None:
-    names = ("API", "METRICS", "DIAMETER", "LAB", "CONTENT", "PROXY", "ATTACH", "LAN", "TRUST")
+    names = ("API", "METRICS", "CONSOLE", "DIAMETER", "LAB", "CONTENT", "PROXY", "ATTACH", "LAN", "TRUST")
     ports = dict(zip(names, _free_ports(len(names)), strict=True))
     environment = {
         "KSWIFI_DATA_DIR": str(tmp_path / "var"),

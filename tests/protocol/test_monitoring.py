@@ -88,7 +88,7 @@ def test_up_names_the_port_of_monitoring_when_it_is_taken() -> None:
             ("api_port", "diameter_port", "rsp_port", "lab_port", "content_port", "proxy_port", "attach_port"), 0
         )
         with refused(PORT_TAKEN, match="KSWIFI_METRICS_PORT"):
-            check_ports(load_settings(metrics_port=port, sandbox_port=0, **others))
+            check_ports(load_settings(metrics_port=port, sandbox_port=0, console_port=0, **others))
 
 
 async def test_no_browser_guesses_the_type_of_an_answer(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tests.support.system import ForkedChild
 
 SUBSCRIBERS: Final = 100
 CREDIT: Final = 10**13
-PORT_SETTINGS: Final = ("API_PORT", "METRICS_PORT", "DIAMETER_PORT", "RSP_PORT")
+PORT_SETTINGS: Final = ("API_PORT", "METRICS_PORT", "DIAMETER_PORT", "RSP_PORT", "CONSOLE_PORT")
 
 
 class OwnCoreServer:

@@ -122,6 +122,8 @@ class ChallengePurpose(StrEnum):
     SIGN_UP = "sign_up"
     SIGN_IN = "sign_in"
     ADD = "add"
+    STAFF_ENROL = "staff_enrol"
+    STAFF_SIGN_IN = "staff_sign_in"
 
 
 @dataclass(frozen=True, slots=True)

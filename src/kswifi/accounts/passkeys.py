@@ -6,35 +6,19 @@ biometric.
 """
 
 import os
-import secrets
-from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
-from webauthn import (
-    generate_authentication_options,
-    generate_registration_options,
-    verify_authentication_response,
-    verify_registration_response,
-)
-from webauthn.helpers import base64url_to_bytes, options_to_json_dict
-from webauthn.helpers.exceptions import WebAuthnException
-from webauthn.helpers.structs import (
-    AuthenticatorSelectionCriteria,
-    PublicKeyCredentialDescriptor,
-    ResidentKeyRequirement,
-    UserVerificationRequirement,
-)
 from webauthn.registration.verify_registration_response import VerifiedRegistration
 
 from kswifi.accounts import model
+from kswifi.accounts.ceremonies import Ceremonies, Credential
 from kswifi.accounts.errors import (
     PasskeyChallengeOverError,
     PasskeyRefusedError,
-    PasskeysNotHereError,
     TooManyPasskeysError,
     UnknownPasskeyError,
 )
@@ -57,14 +41,8 @@ from kswifi.database.pages import PagedQuery
 from kswifi.kernel.ids import uuid7
 from kswifi.kernel.pages import FIRST_PAGE, Page, PageRequest
 
-CHALLENGE_OCTETS: Final = 32
-CHALLENGE_LIFETIME: Final = timedelta(minutes=5)
 PASSKEYS_LIMIT: Final = 10
-CREDENTIAL_ID_OCTETS: Final = 1023  # WebAuthn, 4
 PRUNE_LIMIT: Final = 500
-
-Credential = Mapping[str, Any]
-"""The JSON object that a browser's ``PublicKeyCredential.toJSON()`` returns."""
 
 
 _OF_USER: Final = PagedQuery(
@@ -89,13 +67,12 @@ class PasskeyService:
     ) -> None:
         self._database = database
         self._accounts = accounts
-        self._party = party
-        self._random_bytes = random_bytes
+        self._ceremonies = Ceremonies(database, party, random_bytes)
 
     @property
     def rp_id(self) -> str | None:
         """The relying party id of this installation's passkeys; None where passkeys are not possible."""
-        return None if self._party is None else self._party.rp_id
+        return self._ceremonies.rp_id
 
     async def sign_up_options(self, identifier: str, address: str, proof_id: str | None = None) -> PasskeyOptions:
         """Return the options for a browser to make a passkey for a new account.
@@ -107,7 +84,7 @@ class PasskeyService:
         who = model.parse_identifier(identifier)
         await self._accounts.require_available(who, address, proof_id)
         user_id = str(uuid7(self._database.clock.now()))
-        return await self._creation_options(ChallengePurpose.SIGN_UP, user_id, str(who), [])
+        return await self._ceremonies.creation_options(ChallengePurpose.SIGN_UP, user_id, str(who), [])
 
     async def sign_up(
         self,
@@ -122,8 +99,8 @@ class PasskeyService:
             PasskeyChallengeOverError, PasskeyRefusedError, PasskeysNotHereError
             IdentifierNotProvedError, AlreadyRegisteredError: as ``AccountService.register``.
         """
-        challenge = await self._take(challenge_id, ChallengePurpose.SIGN_UP)
-        made = self._verified(challenge, credential)
+        challenge = await self._ceremonies.take(challenge_id, ChallengePurpose.SIGN_UP)
+        made = self._ceremonies.verified_registration(challenge, credential)
         password_hash = await self._accounts.hash_of_undisclosed_password()
 
         def register(connection: Connection) -> Registration:
@@ -142,14 +119,9 @@ class PasskeyService:
         Raises:
             TooManyAttemptsError, PasskeysNotHereError
         """
-        party = self._require_party()
+        self._ceremonies.require_party()
         self._accounts.count_login(address)
-        challenge = self._random_bytes(CHALLENGE_OCTETS)
-        options = generate_authentication_options(
-            rp_id=party.rp_id, challenge=challenge, user_verification=UserVerificationRequirement.REQUIRED
-        )
-        challenge_id = await self._note(challenge, ChallengePurpose.SIGN_IN, None, None)
-        return PasskeyOptions(challenge_id, options_to_json_dict(options))
+        return await self._ceremonies.request_options(ChallengePurpose.SIGN_IN)
 
     async def sign_in(self, challenge_id: str, credential: Credential, client: Client = UNKNOWN_CLIENT) -> Login:
         """Begin a LoginSession for the owner of the passkey that signed the challenge.
@@ -157,7 +129,7 @@ class PasskeyService:
         Raises:
             PasskeyChallengeOverError, PasskeyRefusedError, PasskeysNotHereError
         """
-        challenge = await self._take(challenge_id, ChallengePurpose.SIGN_IN)
+        challenge = await self._ceremonies.take(challenge_id, ChallengePurpose.SIGN_IN)
 
         def change(connection: Connection) -> Login:
             owner = self._authenticated(connection, challenge, credential)
@@ -171,7 +143,7 @@ class PasskeyService:
         Raises:
             PasskeyChallengeOverError, PasskeyRefusedError, PasskeysNotHereError
         """
-        challenge = await self._take(challenge_id, ChallengePurpose.SIGN_IN)
+        challenge = await self._ceremonies.take(challenge_id, ChallengePurpose.SIGN_IN)
 
         def change(connection: Connection) -> None:
             if self._authenticated(connection, challenge, credential).user_id != user.user_id:
@@ -189,7 +161,7 @@ class PasskeyService:
         known = await self._database.read(lambda connection: list(connection.scalars(query)))
         _require_room(len(known))
         name = user.phone_number or user.email or ""
-        return await self._creation_options(ChallengePurpose.ADD, user.user_id, name, known)
+        return await self._ceremonies.creation_options(ChallengePurpose.ADD, user.user_id, name, known)
 
     async def add(self, user: User, challenge_id: str, credential: Credential, name: str) -> PasskeyRecord:
         """Store a further passkey of a user. ``name`` lets the user recognise it in the list.
@@ -197,10 +169,10 @@ class PasskeyService:
         Raises:
             PasskeyChallengeOverError, PasskeyRefusedError, TooManyPasskeysError, PasskeysNotHereError
         """
-        challenge = await self._take(challenge_id, ChallengePurpose.ADD)
+        challenge = await self._ceremonies.take(challenge_id, ChallengePurpose.ADD)
         if challenge.user_id != user.user_id:
             raise PasskeyChallengeOverError("this was asked for by another account")
-        made = self._verified(challenge, credential)
+        made = self._ceremonies.verified_registration(challenge, credential)
 
         def change(connection: Connection) -> PasskeyRecord:
             held = connection.scalar(
@@ -245,85 +217,7 @@ class PasskeyService:
 
         return await self._database.write(change, alone=True)
 
-    def _require_party(self) -> RelyingParty:
-        if self._party is None:
-            raise PasskeysNotHereError(
-                "passkeys need a host name and HTTPS (or localhost): sign in with a password"
-            )
-        return self._party
-
-    async def _creation_options(
-        self, purpose: ChallengePurpose, user_id: str, name: str, known: list[bytes]
-    ) -> PasskeyOptions:
-        party = self._require_party()
-        challenge = self._random_bytes(CHALLENGE_OCTETS)
-        options = generate_registration_options(
-            rp_id=party.rp_id,
-            rp_name="KSWiFi",
-            user_name=name,
-            user_id=UUID(user_id).bytes,  # the user handle contains no personal data (WebAuthn, 14.6.1)
-            challenge=challenge,
-            authenticator_selection=AuthenticatorSelectionCriteria(
-                resident_key=ResidentKeyRequirement.REQUIRED,
-                user_verification=UserVerificationRequirement.REQUIRED,
-            ),
-            exclude_credentials=[PublicKeyCredentialDescriptor(id=one) for one in known],
-        )
-        challenge_id = await self._note(challenge, purpose, user_id, name)
-        return PasskeyOptions(challenge_id, options_to_json_dict(options))
-
-    async def _note(
-        self, challenge: bytes, purpose: ChallengePurpose, user_id: str | None, identifier: str | None
-    ) -> str:
-        challenge_id = secrets.token_hex(16)
-        await self._database.write(
-            lambda connection: connection.execute(
-                passkey_challenge.insert().values(
-                    challenge_id=challenge_id,
-                    challenge=challenge,
-                    purpose=purpose,
-                    user_id=user_id,
-                    identifier=identifier,
-                    expires_at=transaction_instant(connection) + CHALLENGE_LIFETIME,
-                )
-            )
-        )
-        return challenge_id
-
-    async def _take(self, challenge_id: str, purpose: ChallengePurpose) -> Row[*tuple[Any, ...]]:
-        """Return a challenge and delete it, so that it can be answered only once, with any outcome."""
-        self._require_party()
-
-        def take(connection: Connection) -> Row[*tuple[Any, ...]] | None:
-            now = transaction_instant(connection)
-            row = connection.execute(
-                delete(passkey_challenge)
-                .where(passkey_challenge.c.challenge_id == challenge_id, passkey_challenge.c.purpose == purpose)
-                .returning(*passkey_challenge.c)
-            ).one_or_none()
-            return None if row is None or row.expires_at <= now else row
-
-        row = await self._database.write(take)
-        if row is None:
-            raise PasskeyChallengeOverError("this took too long, or was answered before: try again")
-        return row
-
-    def _verified(self, challenge: Row[*tuple[Any, ...]], credential: Credential) -> VerifiedRegistration:
-        party = self._require_party()
-        try:
-            return verify_registration_response(
-                credential=dict(credential),
-                expected_challenge=challenge.challenge,
-                expected_rp_id=party.rp_id,
-                expected_origin=list(party.origins),
-                require_user_verification=True,
-            )
-        except (WebAuthnException, ValueError) as error:
-            raise PasskeyRefusedError("this passkey could not be verified", reason=str(error)[:200]) from error
-
     def _insert(self, connection: Connection, user_id: str, made: VerifiedRegistration, name: str) -> PasskeyRecord:
-        if len(made.credential_id) > CREDENTIAL_ID_OCTETS:
-            raise PasskeyRefusedError("this passkey could not be verified", reason="its id is too long")
         now: datetime = transaction_instant(connection)
         record = PasskeyRecord(str(uuid7(now)), name, now, None)
         values = {
@@ -344,35 +238,20 @@ class PasskeyService:
     def _authenticated(
         self, connection: Connection, challenge: Row[*tuple[Any, ...]], credential: Credential
     ) -> User:
-        party = self._require_party()
-        try:
-            credential_id = base64url_to_bytes(str(credential.get("rawId", "")))
-            row = connection.execute(
-                select(passkey, *(column.label(f"owner_{column.name}") for column in user_account.c))
-                .join(user_account, user_account.c.user_id == passkey.c.user_id)
-                .where(passkey.c.credential_id == credential_id)
-            ).one_or_none()
-            if row is None:
-                raise PasskeyRefusedError("this passkey opens no account here")
-            # WebAuthn, 7.2, step 6: without a requested identifier, the authenticator must return the user handle.
-            handle = (credential.get("response") or {}).get("userHandle")
-            if handle is not None and base64url_to_bytes(str(handle)) != UUID(row.user_id).bytes:
-                raise PasskeyRefusedError("this passkey opens no account here")
-            verified = verify_authentication_response(
-                credential=dict(credential),
-                expected_challenge=challenge.challenge,
-                expected_rp_id=party.rp_id,
-                expected_origin=list(party.origins),
-                credential_public_key=row.public_key,
-                credential_current_sign_count=row.sign_count,
-                require_user_verification=True,
-            )
-        except (WebAuthnException, ValueError) as error:
-            raise PasskeyRefusedError("this passkey could not be verified", reason=str(error)[:200]) from error
+        row = connection.execute(
+            select(passkey, *(column.label(f"owner_{column.name}") for column in user_account.c))
+            .join(user_account, user_account.c.user_id == passkey.c.user_id)
+            .where(passkey.c.credential_id == self._ceremonies.credential_id(credential))
+        ).one_or_none()
+        if row is None:
+            raise PasskeyRefusedError("this passkey opens no account here")
+        sign_count = self._ceremonies.verified_sign_count(
+            challenge, credential, user_id=row.user_id, public_key=row.public_key, sign_count=row.sign_count
+        )
         connection.execute(
             update(passkey)
             .where(passkey.c.passkey_id == row.passkey_id)
-            .values(sign_count=verified.new_sign_count, used_at=transaction_instant(connection))
+            .values(sign_count=sign_count, used_at=transaction_instant(connection))
         )
         return User(
             row.owner_user_id,

@@ -16,6 +16,7 @@ from kswifi.api.edge.security_refusals import SecurityRefusals
 from kswifi.api.edge.streams import EventStreams
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
+from kswifi.desk.callers import CallerChecks
 from kswifi.free_data.service import FreeData
 from kswifi.identifier_proofs.service import IdentifierProofs
 from kswifi.notifications.service import NotificationService
@@ -83,6 +84,7 @@ class SessionServices:
     card_records: CardRecords
     signing_key: SessionSigningKey
     network_access: NetworkAccess
+    callers: CallerChecks | None = None
 
 
 @dataclass(frozen=True, slots=True)

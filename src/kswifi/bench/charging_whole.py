@@ -49,7 +49,7 @@ from kswifi.sessions.projector import Projector
 from kswifi.sessions.sql import internet_session
 
 ALLOWANCE_OCTETS: Final = 10**12
-_PORTS: Final = ("api", "diameter", "rsp", "metrics")
+_PORTS: Final = ("api", "diameter", "rsp", "metrics", "console")
 USER_ID: Final = str(uuid.UUID(int=1))
 """The one user to whom all sessions belong."""
 _NAMESPACE: Final = uuid.UUID(int=2)

@@ -100,8 +100,8 @@ def run_bench(bench: HttpBench) -> dict[str, float | int | str]:
     """
     with tempfile.TemporaryDirectory(prefix="kswifi-bench-") as name:
         root = Path(name)
-        # Another checkout may be of a release that has no monitoring port, and would refuse the setting.
-        names = (*_PORTS, "metrics") if bench.python == Path(sys.executable) else _PORTS
+        # Another checkout may be of a release that lacks these ports, and would refuse the settings.
+        names = (*_PORTS, "metrics", "console") if bench.python == Path(sys.executable) else _PORTS
         environment = {f"KSWIFI_{port.upper()}_PORT": str(number) for port, number in free_ports(names).items()}
         environment |= {**_SETTINGS, "KSWIFI_DATA_DIR": str(root / "data")}
         began = os.getloadavg()[0]

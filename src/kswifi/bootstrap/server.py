@@ -28,6 +28,7 @@ from kswifi.bootstrap.parts.provisioning.smdp import open_smdp
 from kswifi.bootstrap.parts.sessions import open_sessions
 from kswifi.bootstrap.parts.vouchers import open_vouchers
 from kswifi.bootstrap.parts.web.api import open_api
+from kswifi.bootstrap.parts.web.console import open_console
 from kswifi.bootstrap.process import Ready, configure_logging, stop_event
 from kswifi.data_directory.layout import installation_of
 from kswifi.kernel.clock import Clock
@@ -52,9 +53,10 @@ PARTS: Final[tuple[Callable[[Context], Awaitable[Part]], ...]] = (
     open_sessions,
     open_notifications,
     open_desk,
-    # The last two serve all parts above.
+    # The last three serve all parts above.
     open_background,
     open_api,
+    open_console,
 )
 """The parts, in the order in which they are opened: one that needs a service comes after the one that offers it."""
 

@@ -32,7 +32,7 @@ _HOSTS: Final = ("HOST", "API_HOST", "RSP_HOST", "ES2_HOST", "DIAMETER_HOST", "M
 _LOOPBACK: Final = {"KSWIFI_MODE": "embedded", **{f"KSWIFI_{name}": "127.0.0.1" for name in _HOSTS}}
 """Overrides the operator's environment: the demo is a separate system with a lab, on loopback only."""
 
-PORTS: Final = ("api", "metrics", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox")
+PORTS: Final = ("api", "metrics", "diameter", "rsp", "lab", "content", "proxy", "attach", "sandbox", "console")
 
 
 def run_demo(offer_id: str, *, sessions: int = 1, as_json: bool, console: Console | None = None) -> int:

@@ -26,6 +26,7 @@ from kswifi.cli.desk.figures import figures_app
 from kswifi.cli.desk.jobs import jobs_app
 from kswifi.cli.desk.lines import lines_app
 from kswifi.cli.desk.sessions import sessions_app
+from kswifi.cli.desk.staff import staff_app
 from kswifi.cli.inspect import ledger_app, package_app
 from kswifi.cli.money.books import books_app
 from kswifi.cli.money.budget import budget_app, plan
@@ -85,6 +86,7 @@ for desk_app, desk_name in (
     (jobs_app, "jobs"),
     (figures_app, "figures"),
     (audit_app, "audit"),
+    (staff_app, "staff"),
 ):
     app.add_typer(desk_app, name=desk_name)
 app.command()(simulate)
@@ -232,6 +234,7 @@ def _say_what_next(ready: Mapping[str, Any], data_dir: Path) -> None:
         server = ready["server"]
         print(
             f"\n  The page is at {server['origin']}; Gy at {server['diameter']}; ES9+ at {server['rsp']}.\n"
+            f"  The desk of the staff is at {server['console']} (first: `kswifi staff add NAME founder`).\n"
             f"  There is no lab in this mode. Logs are in {data_dir / 'log'}. Stop with Ctrl-C.\n",
             flush=True,
         )
@@ -243,6 +246,7 @@ def _say_what_next(ready: Mapping[str, Any], data_dir: Path) -> None:
         "  leave the WiFi, switch the line on, and browse until the network cuts it off.\n\n"
         "  Through the access gateway with any client, once the line is on (it tells the command):\n"
         f"    curl -s -H 'X-KSWiFi-Lab: 1' {ready['lab']['control']}/phone/proxy\n\n"
+        f"  The desk of the operator's staff (support, figures):  {ready['server']['console']}\n"
         f"  Metrics and health:  http://{ready['server']['metrics']}/metrics, /healthz, /readyz\n"
         f"  Logs are in {data_dir / 'log'}. Stop with Ctrl-C.\n",
         flush=True,

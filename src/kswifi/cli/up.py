@@ -152,7 +152,7 @@ def check_ports(settings: Settings) -> None:
         PORT_TAKEN: naming the first that is not, and the setting that moves it.
     """
     wanted = [("api", settings.api_bind), ("diameter", settings.diameter_bind), ("rsp", settings.rsp_bind)]
-    wanted.append(("metrics", settings.metrics_host))
+    wanted += [("metrics", settings.metrics_host), ("console", settings.console_host)]
     if settings.diameter_tls_host is not None:
         wanted.append(("diameter_tls", settings.diameter_tls_host))
     if settings.es2_port is not None:

@@ -1,4 +1,4 @@
-"""The queue of disputes, templates of answers, and answers that reach the customer in the app and by push."""
+"""The queue of disputes, templates of answers, and answers that reach the customer in the app."""
 
 from typing import Final
 
@@ -34,7 +34,7 @@ TEMPLATES: Final[dict[str, str]] = {
 
 
 def answer(connection: Connection, operator: Operator, dispute_id: str, words: str) -> Dispute:
-    """Answer a dispute; the customer gets the answer in the app and a push message.
+    """Answer a dispute; the customer gets the answer in the app.
 
     Raises:
         UNKNOWN_DISPUTE, DISPUTE_ANSWERED

@@ -15,11 +15,10 @@ SECOND_PERSON_NEEDED = Refusal(
 )
 UNKNOWN_STAFF = Refusal("unknown_staff", "There is no member of staff of this name.", status=404)
 STAFF_EXISTS = Refusal("staff_exists", "A member of staff has this name.", status=409)
-STAFF_NAME_INVALID = Refusal(
-    "staff_name_invalid", "A name has 2 to 40 lower-case letters, digits, dots or hyphens."
-)
+STAFF_NAME_INVALID = Refusal("staff_name_invalid", "The name or the role of staff is not allowed.", status=422)
 LAST_FOUNDER = Refusal("last_founder", "The last founder cannot lose the role or be disabled.", status=409)
 ENROLMENT_OVER = Refusal("enrolment_over", "The one-time link was used, has expired, or is not ours.", status=410)
 NOT_SIGNED_IN_STAFF = Refusal("staff_not_signed_in", "Nobody is signed in at the console.", status=401)
+UNKNOWN_INCIDENT = Refusal("unknown_incident", "There is no such incident.", status=404)
 CALLER_CODE_WRONG = Refusal("caller_code_wrong", "The caller's code is wrong, used or expired.", status=422)
 CALLER_NOT_CHECKED = Refusal("caller_not_checked", "The caller was not checked in the last minutes.", status=403)

@@ -111,10 +111,11 @@ caller_check: Final = Table(
     metadata,
     Column("user_id", UuidText, ForeignKey("user_account.user_id"), primary_key=True),
     Column("staff_id", UuidText, ForeignKey("staff.staff_id"), primary_key=True),
-    Column("code_hash", LargeBinary(32), nullable=False),
     Column("tries", Integer, nullable=False),
     Column("sent_at", UtcDateTime, nullable=False),
     Column("checked_at", UtcDateTime),
+    # Why the customer's page was opened without a caller; NULL where a code was sent.
+    Column("reason", String(REASON_LIMIT)),
 )
 """The newest code that a member of staff had sent to a customer, to know that the caller is the customer."""
 

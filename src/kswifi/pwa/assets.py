@@ -36,6 +36,7 @@ LANGUAGES: Final = frozenset({"/app/js/text/pcm.js"})
 
 ON_DEMAND: Final = LANGUAGES | {
     "/app/js/carry.js",  # for the lab phone alone
+    "/app/js/notices.js",
     "/app/js/prove.js",
     "/app/js/reauthenticated.js",
     "/app/js/screens/device.js",

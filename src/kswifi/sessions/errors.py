@@ -63,5 +63,5 @@ TOO_MANY_DISPUTES = Refusal(
 WIFI_UNKNOWN = Refusal(
     "wifi_unknown", "Nobody could say whether the request came over WiFi, so it is not taken for it.", status=503
 )
-UNKNOWN_DISPUTE = Refusal("unknown_dispute", "There is no such dispute.", status=404)
-DISPUTE_ANSWERED = Refusal("dispute_answered_already", "The dispute was answered before.", status=409)
+UNKNOWN_DISPUTE = Refusal("unknown_dispute", "There is no such dispute.")
+DISPUTE_ANSWERED = Refusal("dispute_answered_already", "The dispute was answered before.")

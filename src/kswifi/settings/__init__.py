@@ -105,6 +105,7 @@ class Settings(
     content_port: Annotated[Port, Field(description="The lab's content server.")] = 8082
     proxy_port: Annotated[Port, Field(description="The access gateway's HTTP proxy.")] = 3128
     attach_port: Annotated[Port, Field(description="The access gateway's attach wire.")] = 36412
+    console_port: Annotated[Port, Field(description="The console of the operator's staff, at console_host.")] = 8088
     sandbox_port: Annotated[Port, Field(description="The sandbox payment gateway, in which no money moves.")] = 8085
 
     # The app that Android shall trust with our profiles (docs/android.md)

@@ -10,7 +10,16 @@ from kswifi.kernel.listening import is_loopback
 Host = Annotated[str, Field(min_length=1, max_length=253)]
 Mode = Literal["embedded", "own-core"]
 
-_HOSTS: Final = ("host", "api_host", "rsp_host", "es2_host", "diameter_host", "diameter_tls_host", "metrics_host")
+_HOSTS: Final = (
+    "host",
+    "api_host",
+    "rsp_host",
+    "es2_host",
+    "diameter_host",
+    "diameter_tls_host",
+    "metrics_host",
+    "console_host",
+)
 _EMBEDDED_HELP: Final = (
     "embedded mode is a lab for one machine and listens on loopback alone. For phones in this network start "
     "`kswifi up --lan`; for a network of your own set KSWIFI_MODE=own-core (docs/own-core.md)"
@@ -42,6 +51,23 @@ class ListenSettings(BaseSettings):
         Field(description="Address of Gy and S6a over TLS with certificates of both sides; none if not set."),
     ] = None
     metrics_host: Annotated[Host, Field(description="Address that metrics_port binds to.")] = "127.0.0.1"
+
+    console_host: Annotated[
+        Host, Field(description="Address that console_port binds to; others than loopback need console_origin.")
+    ] = "127.0.0.1"
+    console_origin: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https://[^/?#@\s]+$",
+            description="https://host[:port] at which staff reach the console, behind a reverse proxy.",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _console_by_tls(self) -> Self:
+        if not is_loopback(self.console_host) and self.console_origin is None:
+            raise ValueError("console_host is reached by others: set console_origin, and TLS before it")
+        return self
 
     @model_validator(mode="after")
     def _embedded_on_loopback(self) -> Self:

@@ -25,7 +25,7 @@ AUTHENTICATOR = {
     "isUserVerified": True,
     "automaticPresenceSimulation": True,
 }
-_PORTS = ("API", "METRICS", "DIAMETER", "RSP", "LAB", "CONTENT", "PROXY", "ATTACH", "SANDBOX")
+_PORTS = ("API", "METRICS", "DIAMETER", "RSP", "LAB", "CONTENT", "PROXY", "ATTACH", "SANDBOX", "CONSOLE")
 
 
 @dataclass

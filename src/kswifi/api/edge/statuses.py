@@ -4,7 +4,6 @@ from typing import Final
 
 from kswifi.api.edge import errors as edge
 from kswifi.catalogue import errors as catalogue
-from kswifi.desk import errors as desk
 from kswifi.free_data import errors as free_data
 from kswifi.kernel import pages
 from kswifi.kernel.errors import statuses_of
@@ -17,7 +16,6 @@ from kswifi.vouchers import errors as vouchers
 TABLES: Final = (
     edge,
     catalogue,
-    desk,
     free_data,
     notifications,
     pages,

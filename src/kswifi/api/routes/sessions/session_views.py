@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from kswifi.api.edge.pages import PageView
 from kswifi.api.edge.schemas import WHOLE, Instant, RequestBody, ResponseBody
+from kswifi.desk.notices import Notice, NoticeKind
 from kswifi.esim.lines.packets import ProofResult
 from kswifi.esim.model import ESim, Hold, ProfileState
 from kswifi.esim.ports import StorageProof
@@ -127,11 +128,24 @@ class FreeAllowanceView(ResponseBody):
     left_octets: Annotated[int, Field(examples=[4_000_000_000])]
 
 
+class NoticeView(ResponseBody):
+    """What the operator has to tell you now."""
+
+    kind: Annotated[
+        NoticeKind,
+        Field(description="incident: a disturbance; frozen: support has stopped a line; caller_code: see `code`."),
+    ]
+    words: Annotated[str, Field(description="What to show, in English.")]
+    code: Annotated[str | None, Field(description="Read it out only if you have called support yourself.")]
+    at: Annotated[Instant | None, Field(description="Since when; of a caller code, until when.")]
+
+
 class SessionsView(PageView):
     """Your sessions, the newest first."""
 
     sessions: list[SessionView]
     free: FreeAllowanceView
+    notices: list[NoticeView]
 
 
 class UsageView(ResponseBody):
@@ -165,6 +179,11 @@ class EsimsView(PageView):
     """Your eSIMs, the newest first."""
 
     esims: list[EsimView]
+
+
+def notice_view(notice: Notice) -> NoticeView:
+    """Return the view of a notice."""
+    return NoticeView(kind=notice.kind, words=notice.words, code=notice.code, at=notice.at)
 
 
 def session_view(overview: SessionOverview) -> SessionView:

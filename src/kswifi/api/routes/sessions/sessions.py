@@ -23,10 +23,12 @@ from kswifi.api.routes.sessions.session_views import (
     TransferBody,
     UsageView,
     esim_view,
+    notice_view,
     session_view,
     usage_view,
 )
 from kswifi.api.services import SessionServices
+from kswifi.desk.notices import notices_of
 from kswifi.sessions import orders
 from kswifi.sessions.line import switch_line
 from kswifi.sessions.orders import overview_of
@@ -92,13 +94,20 @@ async def order_session(
 
 
 @router.get("", summary="List your sessions", responses=problem_responses("not_signed_in"))
-async def list_sessions(user: SignedInUser, services: SessionServicesDep, page: PageQuery) -> SessionsView:
-    """List your sessions with their states, and what is left of the free allowance."""
+async def list_sessions(
+    user: SignedInUser, services: SessionServicesDep, all_services: ServicesDep, page: PageQuery
+) -> SessionsView:
+    """List your sessions with their states, what is left of the free allowance, and the operator's notices."""
     found, left_octets = await services.downloads.standing(user.user.user_id, page)
-    rules = services.free_data.rules
+    rules, callers, notices = services.free_data.rules, services.callers, []
+    if callers is not None:
+        notices = await all_services.database.read(
+            lambda connection: notices_of(connection, callers, user.user.user_id)
+        )
     return SessionsView(
         sessions=[session_view(one) for one in found.items],
         free=FreeAllowanceView(octets=rules.allowance_octets, days=rules.allowance_days, left_octets=left_octets),
+        notices=[notice_view(it) for it in notices],
         next=found.cursor,
     )
 

@@ -22,6 +22,7 @@ from kswifi.bootstrap.part import Loop, Part
 from kswifi.bootstrap.parts.web.lan import lan_ready, lan_servers
 from kswifi.bootstrap.parts.web.monitoring import monitoring_listener, monitoring_server
 from kswifi.catalogue.service import Catalogue
+from kswifi.desk.callers import CallerChecks
 from kswifi.free_data.service import FreeData
 from kswifi.identifier_proofs.service import IdentifierProofs
 from kswifi.kernel.listening import listening_socket
@@ -109,6 +110,7 @@ def _services(context: Context) -> Services:
             card_records=context.need(CardRecords),
             signing_key=context.signing_key,
             network_access=_network_access(context),
+            callers=context.need(CallerChecks),
         ),
         payments=context.find(PaymentService),
         phone_verifications=context.find(PhoneVerifications),

@@ -217,13 +217,16 @@ export async function loadOrders() {
 
 /** The number of times that the list of sessions was read from the server. */
 export const asked = signal(0);
+/** Whether the operator's notices are shown. */
+let shown = false;
 let refreshing = /** @type {Promise<void> | null} */ (null);
 /** Read the sessions and the free allowance. Calls at the same time share one request. */
 export const refresh = () =>
   (refreshing ??= (async () => {
     const began = performance.now();
     try {
-      const { sessions: list, free: allowance } = await api.read("/api/v1/sessions");
+      const { sessions: list, free: allowance, notices } = await api.read("/api/v1/sessions");
+      if (notices?.[0] || shown) shown = (await import("./notices.js")).show(notices);
       free.value = allowance ?? null;
       const newer = (/** @type {InternetSession} */ one) => (told.get(one.session_id) ?? 0) > began;
       const kept = sessions.peek().filter(newer);

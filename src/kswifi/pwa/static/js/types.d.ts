@@ -174,6 +174,14 @@ export interface FreeRefusal {
   facts: Record<string, unknown>;
 }
 /** What is left of the free data, where the server tells it. */
+/** What the operator has to tell now. */
+export interface Notice {
+  kind: "incident" | "frozen" | "caller_code";
+  words: string;
+  code: string | null;
+  at: string | null;
+}
+
 export interface FreeAllowance {
   octets: number;
   days: number;

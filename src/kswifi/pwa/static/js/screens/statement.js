@@ -51,7 +51,10 @@ function Chart({ rows }) {
   </svg>`;
 }
 
-/** @typedef {{words: string, created_at: string}} Said */
+/** @typedef {{words: string, created_at: string, answer: string | null}} Said */
+
+/** @param {Said} one */
+const answer = (one) => one.answer && html`<br />→ ${one.answer}`;
 
 /** Report that the statement is wrong. Without a network the report is stored and sent later. */
 /** @param {{session_id: string, hours: Hour[]}} props */
@@ -95,7 +98,9 @@ function Dispute({ session_id, hours }) {
         said.length > 0 &&
         html`<ul class="stack">
           ${said.map(
-            (one) => html`<li class="small"><b>${t("dispute.said", { at: when(Date.parse(one.created_at)) })}</b><br />${one.words}</li>`,
+            (one) =>
+              html`<li class="small"><b>${t("dispute.said", { at: when(Date.parse(one.created_at)) })}</b><br />${one.words}
+                ${answer(one)}</li>`,
           )}
         </ul>`
       }

@@ -307,7 +307,7 @@ export default `
     day By day
     when When
     dispute Something wrong with it?
-    dispute_lead This is what the network reported, hour by hour: each figure can be checked. Write what is wrong, and it is looked into.
+    dispute_lead The network reported this, hour by hour. Write what is wrong: we answer here.
     save Save the statement
     week By week
     week_of Week of {day}
@@ -564,7 +564,7 @@ export default `
     package_not_ready The session is being prepared. One moment.
     package_digest_mismatch The download was damaged. It is fetched again.
     not_cancellable This session has been used, so it cannot be given back.
-    too_many_disputes You have written about this session many times. We answer what is there first.
+    too_many_disputes We answer what you wrote first.
     unknown_esim There is no such eSIM of yours.
     esim_numbers_used_up No new eSIMs are left for now. We are getting more.
     illegal_profile_transition The eSIM has moved on meanwhile. Look again.

@@ -306,7 +306,7 @@ export default `
     day By day
     when When
     dispute Something no correct?
-    dispute_lead Na wetin network report be this, hour by hour: dem fit check every figure. Write wetin no correct, we go look am.
+    dispute_lead Na wetin network report be this, hour by hour. Write wetin no correct: we go answer here.
     save Save the statement
     week By week
     week_of Week of {day}
@@ -563,7 +563,7 @@ export default `
     package_not_ready We dey prepare the session. Wait small.
     package_digest_mismatch The download spoil. We go fetch am again.
     not_cancellable You don use from this session, so you no fit return am.
-    too_many_disputes You don write plenty about this session. We go answer those ones first.
+    too_many_disputes We go answer wetin you don write first.
     unknown_esim You no get that eSIM.
     esim_numbers_used_up New eSIM don finish for now. We dey get more.
     illegal_profile_transition The eSIM don move. Look again.

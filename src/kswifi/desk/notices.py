@@ -1,0 +1,43 @@
+"""Notices of the operator in a customer's app: incidents, a frozen line, the code for a caller check."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from kswifi.desk.callers import CallerChecks
+from kswifi.desk.incidents import current
+from kswifi.esim.sql import esim
+
+_FROZEN: Final = "Support has stopped your line. Call support to have it opened again."
+_CODE: Final = "Support asks for this code: {}. Read it out only if you have called support yourself."
+
+
+class NoticeKind(StrEnum):
+    """The kinds of notices."""
+
+    INCIDENT = "incident"
+    FROZEN = "frozen"
+    CALLER_CODE = "caller_code"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One notice: ``words`` for the customer, the ``code`` of a caller check, and since (a code: until) when."""
+
+    kind: NoticeKind
+    words: str
+    code: str | None = None
+    at: datetime | None = None
+
+
+def notices_of(connection: Connection, callers: CallerChecks, user_id: str) -> list[Notice]:
+    """Return the notices for a customer, the most urgent first."""
+    codes = callers.codes_for(connection, user_id)
+    found = [Notice(NoticeKind.CALLER_CODE, _CODE.format(it.code), it.code, it.expires_at) for it in codes]
+    query = select(esim.c.esim_id).where(esim.c.user_id == user_id, esim.c.frozen).limit(1)
+    if connection.scalar(query) is not None:
+        found.append(Notice(NoticeKind.FROZEN, _FROZEN))
+    return found + [Notice(NoticeKind.INCIDENT, it.words, None, it.begun_at) for it in current(connection)]

@@ -1,0 +1,2 @@
+/*361451bc1c8d23173e687558e82b4420f7287a7693ae661e4ec61f4bad015560*/
+import{render as m}from"preact";import{html as i,Note as r}from"./ui.js";function l(t=[]){const n=document.getElementById("main");let e=document.getElementById("notices");return!e&&n&&(e=document.createElement("div"),e.id="notices",n.before(e)),e&&m(i`<div>${t.map(o=>i`<${r} kind="warning" live>${o.words}<//>`)}</div>`,e),t.length>0}export{l as show};

@@ -1,0 +1,21 @@
+// What the operator has to tell now: a disturbance, a line that support has stopped, the code for a call to support.
+import { render } from "preact";
+import { html, Note } from "./ui.js";
+
+/** @typedef {import("./types.d.ts").Notice} Notice */
+
+/**
+ * Show notices above every screen, instead of those before; say whether there are any.
+ * @param {Notice[]} notices
+ */
+export function show(notices = []) {
+  const main = document.getElementById("main");
+  let place = document.getElementById("notices");
+  if (!place && main) {
+    place = document.createElement("div");
+    place.id = "notices";
+    main.before(place);
+  }
+  if (place) render(html`<div>${notices.map((one) => html`<${Note} kind="warning" live>${one.words}<//>`)}</div>`, place);
+  return notices.length > 0;
+}
