@@ -136,6 +136,7 @@ async def test_the_database_itself_refuses_what_breaks_the_book(tmp_path: Path, 
         assert await database.read(lambda connection: verify_book(connection).findings) == ()
 
 
+@pytest.mark.sqlite
 async def test_verifying_finds_what_was_done_past_the_guards(tmp_path: Path) -> None:
     async with open_database(tmp_path) as database:
         for number in range(3):
@@ -207,6 +208,7 @@ async def test_exports_hold_every_line(tmp_path: Path) -> None:
     assert all(sum(one["amount_kobo"] for one in line["lines"]) == 0 for line in lines)
 
 
+@pytest.mark.sqlite
 def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KSWIFI_DATA_DIR", str(tmp_path))
     assert "there is no" in str(CliRunner().invoke(app, ["books", "verify"]).exception)

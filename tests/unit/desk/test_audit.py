@@ -55,6 +55,7 @@ TAMPERING = {
 }
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(("statement", "finding"), TAMPERING.items())
 async def test_tampering_around_the_triggers_is_found(tmp_path: Path, statement: str, finding: str) -> None:
     async with open_database(tmp_path) as database:
@@ -71,6 +72,7 @@ async def test_tampering_around_the_triggers_is_found(tmp_path: Path, statement:
     assert [it for it in found if "trigger" in it] == [f"the trigger {it} is missing" for it in sorted(GUARDS)]
 
 
+@pytest.mark.sqlite  # the name of a trigger is enough there
 async def test_rows_cut_off_at_the_end_are_found_by_a_hash_that_was_noted(tmp_path: Path) -> None:
     async with open_database(tmp_path) as database:
         await _three(database)

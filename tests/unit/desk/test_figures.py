@@ -29,6 +29,8 @@ from kswifi.vouchers.sql import voucher
 from tests.support.clocks import ManualClock
 from tests.support.databases import START, open_database
 
+pytestmark = pytest.mark.sqlite  # rows are made in SQLite's words
+
 Cells = dict[tuple[str, str, str], int]
 GB = 10**9
 OFFERS = ("free-1gb", "free-3gb")

@@ -100,6 +100,7 @@ async def test_the_order_that_waits_for_a_card_is_its_oldest_open_one(tmp_path: 
         assert await database.write(lambda c: open_order_of_card(c, EID, "two")) is None
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("stocked", [None, "two"])
 async def test_a_cards_order_is_looked_up_among_the_cards_own(tmp_path: Path, stocked: str | None) -> None:
     asked: list[tuple[str, tuple[object, ...]]] = []

@@ -34,6 +34,7 @@ def test_the_page_on_economics_shows_what_the_command_prints() -> None:
     assert printed.output == "".join(line[4:] + "\n" for line in found.group(2).splitlines())
 
 
+@pytest.mark.sqlite
 def test_budgets_are_set_shown_stopped_and_resumed_by_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ async def standing(road: Road) -> dict[str, int]:
     return await road.database.read(look)
 
 
+@pytest.mark.sqlite
 async def test_a_rehearsal_ends_and_the_book_goes_on_from_zero(tmp_path: Path) -> None:
     async with open_road(tmp_path, passes=PassRules()) as road:
         for _ in range(3):
