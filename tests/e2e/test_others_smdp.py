@@ -232,7 +232,7 @@ def test_a_server_killed_around_its_calls_orders_once(both: Both, kswifi: None) 
             road._put_on_card()
             while road.app.internet_session(road.walked.session_id)["state"] != "stored":
                 road.carry_packets()
-            iccid = road.walked.package.manifest.iccid if road.walked.package else ""
+            iccid = str(road.walked.package.manifest.iccid) if road.walked.package else ""
         assert orders_there(both, iccid) == 1
 
 

@@ -197,7 +197,7 @@ def test_a_card_that_cannot_install_fails_the_transfer_which_can_be_repeated(
         credentials = make_credentials(read_pki(servers.pki_dir), eid, SystemClock().now())
         (tmp_path / "taken").mkdir()
         euicc = Euicc.create(DirectoryStorage.open(tmp_path / "taken"), eid, credentials=credentials)
-        euicc.load_profile_package(profile_package(iccid=Iccid(road.walked.package.manifest.iccid)))
+        euicc.load_profile_package(profile_package(iccid=Iccid(str(road.walked.package.manifest.iccid))))
         with Card(euicc) as taken:  # a profile of this number is on it
             with pytest.raises(DownloadRefusedError, match="the card did not install the profile"):
                 servers.download(taken, code)

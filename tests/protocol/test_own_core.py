@@ -49,7 +49,7 @@ def lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lines:
         async with open_road(installation.data_dir) as road:
             for user in (ADA, BOLA):
                 line = await road.database.write(partial(road.orders.allocate, user_id=user))
-                keys[str(line.imsi)] = await road.keys(line.imsi)
+                keys[str(line.numbers.imsi)] = await road.keys(line.numbers.imsi)
             await road.authentication_centre.eutran_vector(min(keys), bytes(3))
 
     asyncio.run(prepare())

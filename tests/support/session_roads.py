@@ -259,7 +259,7 @@ class Road:
         if failure is None:
             card = Euicc.create(MemoryStorage(), Eid.with_check_digits("890490320000000000000000000001"))
             card.load_profile_package(downloaded.profile)
-            enable(card, line.iccid)
+            enable(card, line.numbers.iccid)
             self.cards[line.esim_id] = card
         await self.results.handle_notification(downloaded.result(failure))
 

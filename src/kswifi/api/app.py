@@ -28,7 +28,17 @@ from kswifi.api.routes.accounts import (
 )
 from kswifi.api.routes.payments import free_data, passes, payments, vouchers, webhooks
 from kswifi.api.routes.service import catalogue, events, system, venues
-from kswifi.api.routes.sessions import card_records, connection, disputes, esims, gifts, moves, sessions, statements
+from kswifi.api.routes.sessions import (
+    card_records,
+    connection,
+    disputes,
+    esims,
+    gifts,
+    moves,
+    sessions,
+    statements,
+    supply,
+)
 from kswifi.api.services import Services
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -52,6 +62,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     esims.router,
     connection.router,
     card_records.router,
+    supply.router,
     payments.router,
     passes.router,
     webhooks.router,

@@ -29,6 +29,8 @@ from kswifi.sessions.line import ESIMSessionManager
 from kswifi.sessions.orders import SessionDownloadService
 from kswifi.sessions.ports import NetworkAccess
 from kswifi.sessions.signing import SessionSigningKey
+from kswifi.supply.lines import SuppliedLines
+from kswifi.supply.webhooks import SupplyWebhooks
 from kswifi.vouchers.service import VoucherService
 
 Check = Callable[[], Awaitable[bool]]
@@ -73,7 +75,10 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class SessionServices:
-    """The services of sessions: ordering, eSIMs, card records and what they need."""
+    """The services of sessions: ordering, eSIMs, card records and what they need.
+
+    ``lines`` is None where no data provider delivers sessions.
+    """
 
     free_data: FreeData
     vouchers: VoucherService
@@ -84,6 +89,7 @@ class SessionServices:
     card_records: CardRecords
     signing_key: SessionSigningKey
     network_access: NetworkAccess
+    lines: SuppliedLines | None = None
     callers: CallerChecks | None = None
 
 
@@ -100,7 +106,8 @@ class Services:
     """The capabilities behind the API; the bootstrap creates and closes them.
 
     ``sessions`` is None for a server that only signs people in, ``payments`` for one without payments,
-    ``phone_verifications`` for one that sends no text messages, ``identifier_proofs`` for one that sends no codes.
+    ``phone_verifications`` for one that sends no text messages, ``identifier_proofs`` for one that sends no codes,
+    ``provider_webhooks`` for one without data providers.
     """
 
     database: Database
@@ -114,6 +121,7 @@ class Services:
     payments: PaymentService | None = None
     phone_verifications: PhoneVerifications | None = None
     identifier_proofs: IdentifierProofs | None = None
+    provider_webhooks: SupplyWebhooks | None = None
     refusals: SecurityRefusals = field(default_factory=SecurityRefusals)
     requests: HttpCounts = field(default_factory=HttpCounts)
     writes_access_lines: bool = False

@@ -32,6 +32,8 @@ class Account(StrEnum):
     """Money that payment gateways hold for us and have not paid out."""
     CASH_AT_BANK = "cash_at_bank"
     """Money on the operator's own account: sponsors' deposits, payouts of gateways."""
+    PREPAID_AT_PROVIDER = "prepaid_at_provider"
+    """Money that data providers hold for us, which bundles will use up; in kobo at the rate of the day."""
     DEFERRED_REVENUE = "deferred_revenue"
     """Paid for but not yet delivered: the remaining days of passes."""
     REFUNDS_OWED = "refunds_owed"
@@ -50,6 +52,8 @@ class Account(StrEnum):
     """Income that was returned after it had been earned."""
     GATEWAY_FEES = "gateway_fees"
     COST_OF_DATA = "cost_of_data"
+    EXCHANGE_DIFFERENCE = "exchange_difference"
+    """What the change of exchange rates cost, between the payment to a data provider and its use."""
 
     @property
     def account_class(self) -> AccountClass:
@@ -60,6 +64,7 @@ class Account(StrEnum):
 _CLASSES: Final = {
     Account.CASH_AT_GATEWAY: AccountClass.ASSET,
     Account.CASH_AT_BANK: AccountClass.ASSET,
+    Account.PREPAID_AT_PROVIDER: AccountClass.ASSET,
     Account.DEFERRED_REVENUE: AccountClass.LIABILITY,
     Account.REFUNDS_OWED: AccountClass.LIABILITY,
     Account.UNASSIGNED_RECEIPTS: AccountClass.LIABILITY,
@@ -70,6 +75,7 @@ _CLASSES: Final = {
     Account.REFUNDS: AccountClass.INCOME,
     Account.GATEWAY_FEES: AccountClass.EXPENSE,
     Account.COST_OF_DATA: AccountClass.EXPENSE,
+    Account.EXCHANGE_DIFFERENCE: AccountClass.EXPENSE,
 }
 
 Line = tuple[Account, int]

@@ -32,7 +32,8 @@ async def check_keys(
         INSTALLATION_DAMAGED: the newest package was signed with another key.
         PackageError: it is damaged.
     """
-    lines = select(esim.c.imsi, esim.c.sealed_keys).order_by(esim.c.esim_id.desc()).limit(1)
+    cards = select(esim.c.imsi, esim.c.sealed_keys).where(esim.c.sealed_keys.is_not(None))
+    lines = cards.order_by(esim.c.esim_id.desc()).limit(1)
     packages = select(session_package.c.package).order_by(session_package.c.session_id.desc()).limit(1)
 
     def look(connection: Connection) -> tuple[Row[*tuple[Any, ...]] | None, bytes | None]:

@@ -95,14 +95,14 @@ def fresh_system(folder: Path) -> Iterator[System]:
 def phone_of(system: System, folder: Path, teller: Teller) -> Iterator[Road]:
     """Yield a phone with an empty eSIM, before the first step of the demo."""
     lab = system.children["lab"].ready
-    attach, proxy = _address(lab["attach"]), _address(lab["proxy"])
+    attach, proxy = address_of(lab["attach"]), address_of(lab["proxy"])
     network = Network(folder, (attach, proxy))
     server = system.children["server"].ready
     app = PhoneApp(str(server["origin"]))
     pki_dir = Installation(Path(system.environment["KSWIFI_DATA_DIR"])).pki_dir
-    servers = ProfileServers(pki_dir, _address(str(server["rsp"])))
+    servers = ProfileServers(pki_dir, address_of(str(server["rsp"])))
     modem = Modem(network, attach)
-    content = _address(urlsplit(lab["content"]).netloc)
+    content = address_of(urlsplit(lab["content"]).netloc)
     try:
         with servers.take_card(folder / "card") as card:
             yield Road(app, card, network, modem, servers, content, folder, teller)
@@ -111,6 +111,7 @@ def phone_of(system: System, folder: Path, teller: Teller) -> Iterator[Road]:
         app.close()
 
 
-def _address(text: str) -> HostPort:
+def address_of(text: str) -> HostPort:
+    """Return host and port of an address in a child's report."""
     host, _, port = text.rpartition(":")
     return host.strip("[]"), int(port)

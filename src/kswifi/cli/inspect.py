@@ -65,7 +65,7 @@ def show_package_command(
             **msgspec.to_builtins(manifest),
             "expired": expired,
             "activation": dict(package.activation),
-            "session_record": package.session_record.hex(),
+            "session_record": None if package.session_record is None else package.session_record.hex(),
             "terms": package.terms,
         }
         print(json.dumps(held))
@@ -74,10 +74,12 @@ def show_package_command(
     if expired:
         print("  EXPIRED")
     manual = package.activation.get("manual_setup", {})
-    print(f"  activation {package.activation['activation_code']}")
+    if package.activation:
+        print(f"  activation {package.activation['activation_code']}")
     for name, value in manual.items():
         print(f"    {name.replace('_', ' ')}: {value}")
-    print(f"  record     {package.session_record.hex()}")
+    if package.session_record is not None:
+        print(f"  record     {package.session_record.hex()}")
     print(f"\n{package.terms}")
 
 

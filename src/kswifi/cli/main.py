@@ -12,12 +12,14 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 import kswifi
+from kswifi.cli import provider_orders
 from kswifi.cli.accounts import accounts_app
 from kswifi.cli.backups import backup, restore
 from kswifi.cli.bench import bench_app
 from kswifi.cli.cdr import cdr_app
 from kswifi.cli.clock import clock_app
 from kswifi.cli.config import config, doctor
+from kswifi.cli.copying import copy, restore_drill
 from kswifi.cli.demo_clock import demo_clock
 from kswifi.cli.desk.audit import audit_app
 from kswifi.cli.desk.customers import customers_app
@@ -71,6 +73,7 @@ app.add_typer(venues_app, name="venues")
 app.add_typer(accounts_app, name="accounts")
 app.command()(plan)
 app.add_typer(payments_app, name="payments")
+provider_orders.add_commands(providers_app)
 app.add_typer(providers_app, name="providers")
 app.add_typer(euicc_app, name="euicc")
 app.add_typer(lpa_app, name="lpa")
@@ -92,6 +95,8 @@ for desk_app, desk_name in (
 app.command()(simulate)
 app.command()(config)
 app.command()(doctor)
+app.command()(copy)
+app.command("restore-drill")(restore_drill)
 
 AsChild = Annotated[bool, typer.Option("--as-child", hidden=True, help="Say ready as JSON; stop at end of input.")]
 
@@ -129,10 +134,17 @@ def up(
         os.environ.update(environment)
     settings = load_settings()
     check_ports(settings)
+    names: tuple[str, ...] = SERVER_AND_LAB if settings.mode == "embedded" else SERVER_ALONE
+    of_network: Mapping[str, str] = {}
+    if settings.rehearses_supply:
+        from kswifi.cli.demo_resold import rehearsal_of
+
+        names, of_network = rehearsal_of(settings)
     system = System(
         environment=environment,
         log_dir=settings.data_dir / "log",
-        names=SERVER_AND_LAB if settings.mode == "embedded" else SERVER_ALONE,
+        names=names,
+        network_environment=of_network,
     )
     print(f"KSWiFi {kswifi.__version__}: starting (data in {settings.data_dir.resolve()}) ...", flush=True)
     interrupt_on_signals()
@@ -208,9 +220,36 @@ def lab(as_child: AsChild = False) -> None:
     asyncio.run(run_lab(load_settings(), _ready(as_child, "lab"), _end_of_input(as_child)))
 
 
+@app.command("provider-rehearsal", hidden=True)
+def provider_rehearsal(
+    network: Annotated[
+        str | None, typer.Option(help="The API of the KSWiFi that plays the provider's network.")
+    ] = None,
+    as_child: AsChild = False,
+) -> None:
+    """Serve the data provider of a rehearsal in resold mode: its API, and a control for this machine."""
+    from kswifi.bootstrap.provider_rehearsal import run_provider_rehearsal
+    from kswifi.settings import load_settings
+
+    ready, end = _ready(as_child, "provider"), _end_of_input(as_child)
+    asyncio.run(run_provider_rehearsal(load_settings(), network, ready, end))
+
+
 @app.command()
 def demo(
-    offer: Annotated[str, typer.Option(help="Which offer to walk the road with.")] = "free-1gb",
+    offer: Annotated[
+        str | None, typer.Option(help="Which offer to walk the road with; free-1gb if not given.")
+    ] = None,
+    mode: Annotated[
+        str, typer.Option(help="embedded: our own network; resold: a data provider delivers.")
+    ] = "embedded",
+    line: Annotated[
+        str | None, typer.Option(help="resold: esim, the provider's profile; vended, the line the person has.")
+    ] = None,
+    provider: Annotated[
+        str | None,
+        typer.Option(help="resold: whose API the rehearsal's provider has: esim_go, esim_access, vtpass."),
+    ] = None,
     sessions: Annotated[
         int, typer.Option(min=1, max=5, help="So many of the offer on one eSIM, spent in a changed order.")
     ] = 1,
@@ -221,15 +260,24 @@ def demo(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on one line instead.")] = False,
 ) -> None:
     """Run all steps of one session, from WiFi download to cut-off, in a fresh data directory."""
+    if mode == "resold":
+        from kswifi.cli.demo_resold import run_resold_demo
+
+        raise SystemExit(run_resold_demo(offer, line=line, provider=provider, as_json=as_json))
+    if mode != "embedded" or line is not None or provider is not None:
+        raise SystemExit("kswifi: --mode is embedded or resold; --line and --provider belong to --mode resold")
     from kswifi.cli.demo import run_demo
     from kswifi.cli.demo_people import run_gift_demo, run_move_demo
 
     if gift or move:
-        raise SystemExit((run_gift_demo if gift else run_move_demo)(offer, as_json=as_json))
-    raise SystemExit(run_demo(offer, sessions=sessions, as_json=as_json))
+        raise SystemExit((run_gift_demo if gift else run_move_demo)(offer or "free-1gb", as_json=as_json))
+    raise SystemExit(run_demo(offer or "free-1gb", sessions=sessions, as_json=as_json))
 
 
 def _say_what_next(ready: Mapping[str, Any], data_dir: Path) -> None:
+    if "provider" in ready:
+        _say_rehearsal(ready, data_dir)
+        return
     if "lab" not in ready:
         server = ready["server"]
         print(
@@ -248,6 +296,19 @@ def _say_what_next(ready: Mapping[str, Any], data_dir: Path) -> None:
         f"    curl -s -H 'X-KSWiFi-Lab: 1' {ready['lab']['control']}/phone/proxy\n\n"
         f"  The desk of the operator's staff (support, figures):  {ready['server']['console']}\n"
         f"  Metrics and health:  http://{ready['server']['metrics']}/metrics, /healthz, /readyz\n"
+        f"  Logs are in {data_dir / 'log'}. Stop with Ctrl-C.\n",
+        flush=True,
+    )
+
+
+def _say_rehearsal(ready: Mapping[str, Any], data_dir: Path) -> None:
+    provider = ready["provider"]
+    network = ready.get("network", {}).get("origin")
+    print(
+        f"\n  Open  {ready['server']['origin']}\n"
+        f"  REHEARSAL: sessions are bought from a {provider['name']} at {provider['url']}; no money moves.\n"
+        + (f"  Its network is another KSWiFi at {network}, with its own lab phone.\n" if network else "")
+        + "  With KSWIFI_DATA_PROVIDERS a real provider delivers (docs/reselling.md).\n"
         f"  Logs are in {data_dir / 'log'}. Stop with Ctrl-C.\n",
         flush=True,
     )

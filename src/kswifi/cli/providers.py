@@ -52,11 +52,11 @@ def balance(name: Name = None, as_json: AsJson = False) -> None:
     settings = load_settings()
     rates = settings.exchange_rates()
     found = {}
-    for one in _names(settings, name):
-        amount = asyncio.run(_ask(settings, one, lambda it: it.balance()))
+    for one in provider_names(settings, name):
+        amount = asyncio.run(ask_provider(settings, one, lambda it: it.balance()))
         found[one] = {**asdict(amount), "kobo": rates.kobo(amount)}
         if not as_json:
-            print(f"{one:<12} {_money(amount)}{_in_naira(rates.kobo(amount), amount.currency)}")
+            print(f"{one:<12} {format_money(amount)}{_in_naira(rates.kobo(amount), amount.currency)}")
     if as_json:
         print(json.dumps(found))
     elif not found:
@@ -75,8 +75,8 @@ def catalogue(
 
     settings = load_settings()
     rows = []
-    for one in _names(settings, name):
-        bundles = asyncio.run(_ask(settings, one, lambda it: it.catalogue()))
+    for one in provider_names(settings, name):
+        bundles = asyncio.run(ask_provider(settings, one, lambda it: it.catalogue()))
         rows += [
             _row(settings, one, it)
             for it in bundles
@@ -123,7 +123,12 @@ def rehearse(
     asyncio.run(work())
 
 
-def _names(settings: "Settings", name: str | None) -> tuple[str, ...]:
+def provider_names(settings: "Settings", name: str | None) -> tuple[str, ...]:
+    """Return the named provider, or all that are configured.
+
+    Raises:
+        NO_PROVIDER: it is not configured.
+    """
     if name is None:
         return settings.data_providers
     if name not in settings.data_providers:
@@ -138,7 +143,7 @@ def _open(settings: "Settings", name: str) -> "DataProvider":
     return open_provider(name, settings.provider_options(name), SystemClock())
 
 
-async def _ask(settings: "Settings", name: str, call: Any) -> Any:
+async def ask_provider(settings: "Settings", name: str, call: Any) -> Any:
     """Make one call to a provider and return its answer.
 
     Raises:
@@ -229,7 +234,7 @@ def _show_rows(rows: list[dict[str, Any]]) -> None:
     for it in rows:
         size = "no limit" if it["unlimited"] else "?" if it["octets"] is None else format_octets(it["octets"])
         per_gb = "-" if it["kobo_per_gb"] is None else format_naira(it["kobo_per_gb"])
-        price = _money(Money(it["price_minor"], it["currency"]))
+        price = format_money(Money(it["price_minor"], it["currency"]))
         days = "?" if it["days"] is None else it["days"]
         print(f"{per_gb:>12} {price:>14} {size:>10} {days:>5}  {it['provider']} {it['bundle_id']}  {it['name']}")
 
@@ -250,7 +255,8 @@ def _day(settings: "Settings") -> str | None:
     return None if dated is None else dated.isoformat()
 
 
-def _money(amount: "Money") -> str:
+def format_money(amount: "Money") -> str:
+    """Return an amount with its currency."""
     from kswifi.kernel.quantities import format_naira
 
     if amount.currency == "NGN":

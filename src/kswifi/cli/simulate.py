@@ -13,12 +13,13 @@ class Subject(StrEnum):
 
     NETWORK = "network"
     PEOPLE = "people"
+    SUPPLY = "supply"
 
 
 def simulate(
     subject: Annotated[
         Subject,
-        typer.Argument(help="The charging of a network, or people who give, share and move octets."),
+        typer.Argument(help="The charging of a network; people who give, share and move octets; data providers."),
     ] = Subject.NETWORK,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds to run.")] = 100,
     first: Annotated[int, typer.Option(min=0, help="The first of them; to see one again, with --seeds 1.")] = 0,
@@ -28,7 +29,7 @@ def simulate(
     """Run the product against simulated faults, one random history for each seed; stop at the first wrong seed.
 
     It is wrong if octets or kobo are lost, or if octets can be spent twice or before the card's proof. With
-    `people` and --json, the last line holds the sums of all seeds.
+    `people` and --json, the last line holds the sums of all seeds; with `supply`, the only line.
     """
     import structlog
 
@@ -39,6 +40,8 @@ def simulate(
         print(render(measure()))
     elif subject is Subject.PEOPLE:
         _people(seeds, first, as_json=as_json)
+    elif subject is Subject.SUPPLY:
+        _supply(seeds, first, as_json=as_json)
     else:
         _network(seeds, first, as_json=as_json)
 
@@ -71,6 +74,19 @@ def _people(seeds: int, first: int, *, as_json: bool) -> None:
     print(
         f"{seeds} seeds from {first}: {sums['received']} received, {sums['returned']} returned, "
         f"{sums['refused']} refused, {sums['faults']} faults; octets and kobo conserved"
+    )
+
+
+def _supply(seeds: int, first: int, *, as_json: bool) -> None:
+    from kswifi.simulation.supply import run_supply_seeds
+
+    found = run_supply_seeds(seeds, first)
+    if as_json:
+        print(json.dumps({"seeds": seeds, **asdict(found)}))
+        return
+    print(
+        f"{seeds} seeds from {first}: {found.orders} orders, {found.lost_answers} lost answers; "
+        "bought twice 0, lines left on 0, counters that fell 0, kobo missing 0"
     )
 
 

@@ -30,6 +30,8 @@ SERVER_AND_LAB: Final = ("server", "lab")
 """Embedded mode. The server starts first: the lab's gateway is its Diameter client."""
 SERVER_ALONE: Final = ("server",)
 """Outside embedded mode: a core takes the lab's place."""
+SUPPLY_REHEARSAL: Final = ("network", "lab", "server", "provider")
+"""Resold mode without a provider: the rehearsal's provider, with another KSWiFi and its lab as its network."""
 PORT_TAKEN = Refusal("port_taken", "Something else listens where we want to.")
 
 
@@ -47,6 +49,8 @@ class System:
     names: tuple[str, ...] = SERVER_AND_LAB
     days_ahead: int = 0
     """The number of days by which the server's clock is ahead."""
+    network_environment: Mapping[str, str] = field(default_factory=dict)
+    """The settings of the network that plays a data provider, and of its lab, besides those of ``environment``."""
 
     def start(self) -> dict[str, Any]:
         """Start the processes; return each one's report when it was ready. If one fails, all are stopped."""
@@ -60,10 +64,20 @@ class System:
         """Start one process on its existing data."""
         log = self.log_dir / f"{name}.log"
         rotate(log)
-        command = {"server": ["serve", "--days-ahead", str(self.days_ahead)], "lab": ["lab"]}[name]
-        child = Child.start(name, [*command, "--as-child"], self.environment, log)
+        of_network = name == "network" or (name == "lab" and "network" in self.names)
+        environment = {**self.environment, **self.network_environment} if of_network else self.environment
+        child = Child.start(name, [*self._command(name), "--as-child"], environment, log)
         self.children[name] = child
         return child.ready
+
+    def _command(self, name: str) -> list[str]:
+        if name == "provider":
+            network = self.children.get("network")
+            options = [] if network is None else ["--network", str(network.ready["origin"])]
+            return ["provider-rehearsal", *options]
+        return {"server": ["serve", "--days-ahead", str(self.days_ahead)], "network": ["serve"], "lab": ["lab"]}[
+            name
+        ]
 
     def pass_days(self, days: int) -> None:
         """Stop the server, and start it on the same data with its clock ``days`` days later."""
@@ -151,8 +165,11 @@ def check_ports(settings: Settings) -> None:
     Raises:
         PORT_TAKEN: naming the first that is not, and the setting that moves it.
     """
-    wanted = [("api", settings.api_bind), ("diameter", settings.diameter_bind), ("rsp", settings.rsp_bind)]
-    wanted += [("metrics", settings.metrics_host), ("console", settings.console_host)]
+    wanted = [("api", settings.api_bind), ("metrics", settings.metrics_host), ("console", settings.console_host)]
+    if settings.mode != "resold":
+        wanted += [("diameter", settings.diameter_bind), ("rsp", settings.rsp_bind)]
+    if settings.rehearses_supply:
+        wanted.append(("rehearsal_provider", "127.0.0.1"))
     if settings.diameter_tls_host is not None:
         wanted.append(("diameter_tls", settings.diameter_tls_host))
     if settings.es2_port is not None:

@@ -43,6 +43,7 @@ class Installation:
         self.session_signing_key = self.keys_dir / "session-signing.pem"
         self.subscriber_key = self.keys_dir / "subscriber-keys.bin"
         self.sandbox_key = self.keys_dir / "sandbox-gateway.key"
+        self.rehearsal_provider_key = self.keys_dir / "rehearsal-provider.key"
         self.lan_ca = self.keys_dir / "lan-ca.pem"
         self.lan_certificate = self.keys_dir / "lan-server.pem"
         self.vapid_key = self.keys_dir / "vapid.pem"

@@ -85,3 +85,9 @@ class LineStockError(EsimError):
     """Lines for an external SM-DP+ cannot be made, exported or released with these arguments."""
 
     code = "line_stock_refused"
+
+
+class NoCardNumbersError(KswifiError):
+    """A line that a data provider serves has no ICCID, IMSI or MatchingID here."""
+
+    code = "no_card_numbers"

@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final, Self
 
-from kswifi.esim.errors import IllegalProfileTransitionError, NumbersUsedUpError
+from kswifi.esim.errors import IllegalProfileTransitionError, NoCardNumbersError, NumbersUsedUpError
 from kswifi.kernel.numbers import Eid, Iccid, Imsi, luhn_digit
 
 
@@ -84,11 +84,31 @@ def next_profile_state(state: ProfileState, event: ProfileEvent) -> ProfileState
     return following
 
 
+class LineKind(StrEnum):
+    """What a line is, and so what it can do."""
+
+    CARD = "card"
+    """A profile of ours, with numbers and keys; its card stores session records."""
+    PROFILE = "profile"
+    """A profile that a data provider issued: no record can be written to its card."""
+    OWN_LINE = "own_line"
+    """The mobile line that the person has, which a data provider loads."""
+
+
 class Hold(StrEnum):
     """Why a line has control-only access."""
 
     PAUSED = "paused"
     EXHAUSTED = "exhausted"
+
+
+@dataclass(frozen=True, slots=True)
+class CardNumbers:
+    """The numbers of a card of ours."""
+
+    iccid: Iccid
+    imsi: Imsi
+    matching_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +119,14 @@ class ESim:
     the ledger has confirmed. ``frozen`` means that nothing is granted to the line, whatever its owner wants;
     ``wants_frozen`` and ``freeze_wish`` are the latest request of that. ``smdp_address`` is the external SM-DP+
     that has the profile, None for our own.
+    ``iccid``, ``imsi`` and ``matching_id`` are None for a line that a data provider serves.
     """
 
     esim_id: str
     user_id: str
-    iccid: Iccid
-    imsi: Imsi
-    matching_id: str
+    iccid: Iccid | None
+    imsi: Imsi | None
+    matching_id: str | None
     eid: Eid | None
     profile_state: ProfileState
     hold: Hold | None
@@ -118,6 +139,30 @@ class ESim:
     freeze_wish: int = 0
     replaced_by: str | None = None
     """The line that the owner has in its place since a move to a new phone."""
+    kind: LineKind = LineKind.CARD
+
+    @property
+    def numbers(self) -> CardNumbers:
+        """The numbers of a line of the kind CARD.
+
+        Raises:
+            NoCardNumbersError: a data provider serves the line; it has none here.
+        """
+        if self.iccid is None or self.imsi is None or self.matching_id is None:
+            raise NoCardNumbersError(
+                "a data provider serves this line: it has no numbers here", kind=str(self.kind)
+            )
+        return CardNumbers(self.iccid, self.imsi, self.matching_id)
+
+    @property
+    def network_name(self) -> str:
+        """The name under which the ledger's network finds the line: its IMSI, else a name that no network uses."""
+        return str(self.imsi) if self.imsi is not None else f"line:{self.esim_id}"
+
+    @property
+    def is_card(self) -> bool:
+        """Whether the line is a card of ours, which can store records."""
+        return self.kind is LineKind.CARD
 
     @property
     def record_travels_apart(self) -> bool:

@@ -34,9 +34,11 @@ esim: Final = Table(
     metadata,
     Column("esim_id", UuidText, primary_key=True),
     Column("user_id", UuidText, ForeignKey("user_account.user_id"), nullable=False),
-    Column("iccid", String(20), nullable=False, unique=True),
-    Column("imsi", String(15), nullable=False, unique=True),
-    Column("matching_id", String(40), nullable=False, unique=True),
+    # LineKind: a data provider's line has neither numbers nor keys here.
+    Column("kind", String(16), nullable=False, server_default="card"),
+    Column("iccid", String(20), unique=True),
+    Column("imsi", String(15), unique=True),
+    Column("matching_id", String(40), unique=True),
     Column("eid", String(32)),
     Column("profile_state", String(16), nullable=False),
     Column("hold", String(16)),
@@ -52,7 +54,7 @@ esim: Final = Table(
     Column("replaced_by", UuidText),
     Column("frozen", Boolean, nullable=False, server_default="0"),
     # K and OPc, encrypted (vault.py); the highest SEQ used so far (TS 33.102, C.1.1.1: SQN = SEQ || IND).
-    Column("sealed_keys", LargeBinary, nullable=False),
+    Column("sealed_keys", LargeBinary),
     Column("seq", ExactInteger, nullable=False),
     Column("ind", Integer, nullable=False),
     # The session record in the profile; set once a transfer was requested.

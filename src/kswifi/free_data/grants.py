@@ -48,16 +48,22 @@ def add_grant(
     octets: int,
     rules: FreeDataRules,
     venue_budget_id: str | None = None,
+    bundle_kobo: int | None = None,
     *,
     goodwill: bool = False,
 ) -> None:
-    """Insert a grant and reserve its cost; ``goodwill`` takes nothing of the owner's allowance.
+    """Insert a grant and reserve its cost: ``bundle_kobo`` for a session that a provider's bundles serve.
+
+    ``goodwill`` takes nothing of the owner's allowance.
 
     Raises:
         BudgetGoneError: as ``reserve``.
     """
     now = transaction_instant(connection)
-    cost_kobo = first_cost_of(octets, rules.tranche_octets, rules.cost_kobo_per_gb)
+    tranche_octets = rules.tranche_octets if bundle_kobo is None else None
+    cost_kobo = first_cost_of(octets, tranche_octets, rules.cost_kobo_per_gb)
+    if bundle_kobo is not None:
+        cost_kobo = bundle_kobo
     budget_id = reserve(connection, cost_kobo, rules, venue_budget_id)
     connection.execute(
         insert(free_grant).values(
@@ -69,14 +75,15 @@ def add_grant(
             card_mark=asker.card_mark,
             octets=octets,
             used_octets=0,
-            tranche_octets=rules.tranche_octets,
-            released_octets=first_tranche(octets, rules.tranche_octets),
+            tranche_octets=tranche_octets,
+            released_octets=first_tranche(octets, tranche_octets),
             cost_kobo_per_gb=rules.cost_kobo_per_gb,
             budget_id=budget_id,
             reserved_kobo=cost_kobo,
             spent_kobo=0,
             ordered_at=now,
             ordered_on=local_day(now, rules.zone),
+            bundle_kobo=bundle_kobo,
             goodwill=goodwill,
         )
     )
@@ -107,6 +114,8 @@ def follow(
     over = ended or grant.ended_at is not None
     may_be_used = open_octets if over else max(0, grant.released_octets - used_octets)
     money = _as_far_as_paid(connection, grant, money_of(grant, used_octets, may_be_used))
+    if over and grant.bundle_kobo is not None:
+        money = Money(money.spent_kobo, 0)
     move(
         connection,
         grant.budget_id,
@@ -209,6 +218,31 @@ def waiting_for_release(connection: Connection, limit: int) -> list[str]:
     return list(connection.scalars(query.order_by(func.random()).limit(limit)))
 
 
+def spend_bundle(connection: Connection, session_id: str, kobo: int) -> None:
+    """Move the cost of a provider's bundle from reserved to spent; a negative amount moves it back.
+
+    No effect on a session that is paid for, or whose used octets are paid for. After the session's end nothing is
+    reserved any more: a cost that comes late is spent as far as the budget reaches.
+    """
+    grant = find_grant(connection, session_id)
+    if grant is None or grant.bundle_kobo is None or not kobo:
+        return
+    spent = max(0, grant.spent_kobo + kobo)
+    reserved = 0 if grant.ended_at is not None else max(0, grant.bundle_kobo - spent)
+    money = _as_far_as_paid(connection, grant, Money(spent, reserved))
+    move(
+        connection,
+        grant.budget_id,
+        grant.ordered_on,
+        reserved_kobo=money.reserved_kobo - grant.reserved_kobo,
+        spent_kobo=money.spent_kobo - grant.spent_kobo,
+    )
+    values = {"reserved_kobo": money.reserved_kobo, "spent_kobo": money.spent_kobo}
+    connection.execute(update(free_grant).where(_t.session_id == session_id).values(**values))
+    if grant.ended_at is not None and money.spent_kobo > grant.spent_kobo:
+        _book(connection, grant, money.spent_kobo, transaction_instant(connection))
+
+
 def end_unused(connection: Connection, session_id: str) -> None:
     """Settle an InternetSession that ended before it could be used: its whole reservation is returned."""
     follow(connection, session_id, 0, open_octets=0, ended=True)
@@ -221,7 +255,7 @@ def note_card(connection: Connection, session_id: str, card_mark: str) -> None:
 
 def _find_all(connection: Connection, session_ids: Sequence[str]) -> dict[str, FreeGrant]:
     rows = select_rows(connection, "free_grant", _COLUMNS, key="session_id", among=session_ids)
-    return {row[0]: _grant_of((*row[:-1], utc_instant(row[-1]))) for row in rows}
+    return {row[0]: _grant_of((*row[:-2], utc_instant(row[-2]), row[-1])) for row in rows}
 
 
 def _grant_of(values: tuple[Any, ...]) -> FreeGrant:
@@ -259,11 +293,15 @@ def _book(connection: Connection, grant: FreeGrant, spent_kobo: int, at: datetim
     if spent_kobo == booked_kobo:
         return
     in_all_kobo, spent_kobo = spent_kobo, spent_kobo - booked_kobo
-    lines: list[Line] = [(Account.COST_OF_DATA, spent_kobo), (Account.OWED_FOR_DATA, -spent_kobo)]
+    lines: list[Line] = []
+    if grant.bundle_kobo is None:  # the cost of a bundle was booked when it was bought
+        lines = [(Account.COST_OF_DATA, spent_kobo), (Account.OWED_FOR_DATA, -spent_kobo)]
     if grant.budget_id is not None:
         budget = find_budget(connection, grant.budget_id)
         if budget.kind is not BudgetKind.OPERATOR:
             lines += [(Account.SPONSORS_DEPOSITS, spent_kobo), (Account.SPONSORED_REVENUE, -spent_kobo)]
+    if not lines:
+        return
     reference = f"free_data:{grant.session_id}:{in_all_kobo}"
     post(connection, reference=reference, kind="free_data_used", lines=lines, at=at)
 
@@ -284,4 +322,5 @@ def read_grant(row: Row[*tuple[Any, ...]]) -> FreeGrant:
         ordered_on=row.ordered_on,
         most_kobo=row.most_kobo,
         ended_at=row.ended_at,
+        bundle_kobo=row.bundle_kobo,
     )

@@ -69,6 +69,8 @@ class FreeGrant:
     ordered_on: str
     most_kobo: int | None
     ended_at: datetime | None
+    bundle_kobo: int | None = None
+    """The cost of the provider's bundles for it, reserved at the order; None where used octets are paid for."""
 
     @property
     def withheld_octets(self) -> int:
@@ -140,6 +142,8 @@ def money_of(grant: FreeGrant, used_octets: int, open_octets: int) -> Money:
 
     Never more than the kobo that came with the octets, if they were received from another grant.
     """
+    if grant.bundle_kobo is not None:  # its bundles are paid for when they are bought, used or not
+        return Money(grant.spent_kobo, grant.reserved_kobo)
     used = min(used_octets, grant.octets)
     most = min(used + open_octets, grant.octets)
     spent = _cost_in(grant, used)

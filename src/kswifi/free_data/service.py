@@ -4,7 +4,7 @@
 reports this in advance. Both know an InternetSession only by its id, octets and days.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -69,11 +69,26 @@ class Standing:
     offers: tuple[OfferStanding, ...]
 
 
+BundleCost = Callable[[Connection, Offer], int | None]
+
+
+def octets_are_paid(_connection: Connection, _offer: Offer) -> None:
+    """Return None: no provider's bundle serves the offer, so used octets are paid for."""
+
+
 class FreeData:
     """The rules of free data, and the marks by which it recognises people."""
 
-    def __init__(self, database: Database, marks: Marks, rules: FreeDataRules | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        marks: Marks,
+        rules: FreeDataRules | None = None,
+        bundle_cost: BundleCost = octets_are_paid,
+    ) -> None:
+        """``bundle_cost`` returns the kobo of the provider's bundle for an offer; None where octets are paid."""
         self.rules = rules or FreeDataRules()
+        self._bundle_cost = bundle_cost
         self.marks = marks
         self.counts = FreeDataCounts()
         self._database = database
@@ -112,7 +127,8 @@ class FreeData:
         octets = _octets(offer)
         voucher = self._require(connection, asker, offer, transaction_instant(connection))
         venue_budget_id = None if voucher is None else voucher.budget_id
-        add_grant(connection, session_id, asker, octets, self.rules, venue_budget_id)
+        bundle_kobo = self._bundle_cost(connection, offer)
+        add_grant(connection, session_id, asker, octets, self.rules, venue_budget_id, bundle_kobo)
         if voucher is not None:
             use_voucher(connection, voucher.serial, session_id)
         waiting.leave(connection, user_id)
@@ -130,7 +146,9 @@ class FreeData:
         words = budgets.stopped(connection)
         if words is not None:
             raise FreeDataStoppedError(words)
-        add_grant(connection, session_id, Asker(user_id), _octets(offer), self.rules, goodwill=True)
+        bundle_kobo = self._bundle_cost(connection, offer)
+        octets = _octets(offer)
+        add_grant(connection, session_id, Asker(user_id), octets, self.rules, None, bundle_kobo, goodwill=True)
         after_commit(connection, self._count_given)
 
     @contextmanager
@@ -271,7 +289,9 @@ class FreeData:
         needed = self._require_shown(asker, vouchers)
         octets = _octets(offer)
         require_within_limits(connection, asker, octets, now, self.rules)
-        cost_kobo = first_cost_of(octets, self.rules.tranche_octets, self.rules.cost_kobo_per_gb)
+        cost_kobo = self._bundle_cost(connection, offer)
+        if cost_kobo is None:
+            cost_kobo = first_cost_of(octets, self.rules.tranche_octets, self.rules.cost_kobo_per_gb)
         return require_payer(connection, vouchers, cost_kobo, now, self.rules, needed=needed)
 
     def _require_shown(self, asker: Asker, vouchers: list[Voucher]) -> bool:

@@ -72,6 +72,7 @@ free_grant: Final = Table(
     Column("ended_at", UtcDateTime),
     # Given by support: it costs the operator's budget, and takes nothing of its owner's allowance.
     Column("goodwill", Boolean, nullable=False, server_default="0"),
+    Column("bundle_kobo", ExactInteger),
     CheckConstraint("reserved_kobo >= 0 AND spent_kobo >= 0", name="not_negative"),
     CheckConstraint("released_octets <= octets", name="not_over_released"),
     Index(None, "user_id", "ordered_at"),

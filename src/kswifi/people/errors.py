@@ -30,6 +30,9 @@ ILLEGAL_MOVE_TRANSITION = Refusal(
 )
 UNKNOWN_MOVE = Refusal("unknown_move", "The user has no move with this id.", status=404)
 MOVE_UNDER_WAY = Refusal("move_under_way", "The eSIM is being moved, or was moved already.", status=409)
+LINE_NOT_MOVABLE = Refusal(
+    "line_not_movable", "A data provider serves the line, so its octets cannot move to another one.", status=409
+)
 TOO_MANY_MOVES = Refusal("too_many_moves", "The account has moved as often as is allowed.", status=409)
 MOVE_NOT_CONFIRMED = Refusal(
     "move_not_confirmed", "The recovery code is wrong, or the device was not signed in before the move.", status=403

@@ -239,14 +239,9 @@ class GiftService:
 
     def _require_givable(self, connection: Connection, session: InternetSession, wish: Wish, now: datetime) -> None:
         is_gift = wish.esim_id is None
-        if session.allowance_octets is None or session.state not in ON_THE_CARD:
-            raise NOT_GIVABLE(
-                "only a session with an amount, stored on its card, can be passed on", state=str(session.state)
-            )
-        if wish.esim_id is not None:
-            esim = find_esim(connection, wish.esim_id, session.user_id)
-            if esim.esim_id == session.esim_id:
-                raise NOT_GIVABLE(OWN_ESIM_ONLY, esim_id=esim.esim_id)
+        _require_lines(connection, session, wish)
+        if session.allowance_octets is None:
+            raise NOT_GIVABLE("only a session with an amount can be passed on")
         if is_gift and session.source is SessionSource.GIFT:
             raise NOT_GIVABLE("a gift cannot be given on")
         if is_gift and session.pass_period_id is not None:
@@ -310,3 +305,17 @@ class GiftService:
                 f"an account receives from {rules.receiver_givers} people in {rules.receiver_period.days} days",
                 givers=rules.receiver_givers,
             )
+
+
+def _require_lines(connection: Connection, session: InternetSession, wish: Wish) -> None:
+    """Refuse a session that no card of ours stores, and a share with the same line or with a provider's."""
+    if not find_esim(connection, session.esim_id).is_card:
+        raise NOT_GIVABLE("a data provider's bundle belongs to its line: its octets cannot be passed on")
+    if session.state not in ON_THE_CARD:
+        raise NOT_GIVABLE("only a session stored on its card can be passed on", state=str(session.state))
+    if not find_esim(connection, session.esim_id).is_card:
+        raise NOT_GIVABLE("a data provider serves this session, so it cannot be passed on")
+    if wish.esim_id is not None:
+        esim = find_esim(connection, wish.esim_id, session.user_id)
+        if esim.esim_id == session.esim_id or not esim.is_card:
+            raise NOT_GIVABLE(OWN_ESIM_ONLY, esim_id=esim.esim_id)

@@ -34,6 +34,7 @@ from kswifi.ledger.ports import LedgerAccounts
 from kswifi.outbox.service import publish
 from kswifi.people import store
 from kswifi.people.errors import (
+    LINE_NOT_MOVABLE,
     MOVE_NOT_CONFIRMED,
     MOVE_UNDER_WAY,
     TOO_MANY_MOVES,
@@ -199,6 +200,10 @@ class MoveService:
         return _read(row)
 
     def _require_allowed(self, connection: Connection, user_id: str, line: ESim, now: datetime) -> None:
+        if not line.is_card:
+            raise LINE_NOT_MOVABLE(
+                "a data provider serves this line: ask support for a new one", esim_id=line.esim_id
+            )
         open_ones = select(_t.move_id).where(
             _t.old_esim_id == line.esim_id, _t.state.in_((MoveState.WAITING, MoveState.MOVING))
         )

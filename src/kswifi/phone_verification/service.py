@@ -46,6 +46,8 @@ PRUNE_LIMIT: Final = 500
 
 _t = phone_verification.c
 _Row = Row[*tuple[Any, ...]]
+NumberKeeper = Callable[[Connection, str], object]
+"""Keeps a verified number, in the transaction that verifies it."""
 
 
 class PhoneVerifications:
@@ -117,8 +119,13 @@ class PhoneVerifications:
             lambda connection: _shown(_require(_find(connection, user_id, verification_id)))
         )
 
-    async def confirm(self, user_id: str, verification_id: str, code: str) -> None:
+    async def confirm(
+        self, user_id: str, verification_id: str, code: str, keep: NumberKeeper | None = None
+    ) -> None:
         """Confirm a verification with the typed code; the number then belongs to this account. Idempotent.
+
+        ``keep`` is called with the number in the same transaction, where its owner consents to keep it. A repeated
+        confirmation does not call it again: the number is forgotten by then.
 
         Raises:
             UNKNOWN_PHONE_VERIFICATION: the user has none of this id.
@@ -126,12 +133,19 @@ class PhoneVerifications:
             PHONE_VERIFIED_ELSEWHERE: the number is another account's.
         """
         refused = await self._database.write(
-            lambda connection: self._confirm(connection, user_id, verification_id, code)
+            lambda connection: self._confirm(connection, user_id, verification_id, code, keep)
         )
         if refused is not None:  # after the transaction, so that a wrong attempt is counted
             raise refused
 
-    def _confirm(self, connection: Connection, user_id: str, verification_id: str, code: str) -> KswifiError | None:
+    def _confirm(
+        self,
+        connection: Connection,
+        user_id: str,
+        verification_id: str,
+        code: str,
+        keep: NumberKeeper | None,
+    ) -> KswifiError | None:
         row = _require(_find(connection, user_id, verification_id))
         if row.confirmed_at is not None:
             return None
@@ -151,6 +165,8 @@ class PhoneVerifications:
             return PHONE_VERIFIED_ELSEWHERE("another account has verified this number")
         connection.execute(update(user_account).where(t.user_id == user_id).values(phone_mark=mark))
         connection.execute(this.values(confirmed_at=now))
+        if keep is not None:
+            keep(connection, row.phone_number)
         return None
 
     async def lab_message(self, user_id: str, verification_id: str) -> LabMessage:

@@ -39,6 +39,9 @@ from kswifi.session_package.errors import (
 
 MAGIC: Final = b"KSWiFi\x1a"
 VERSION: Final = 1
+LINE_VERSION: Final = 2
+"""The version of a package for a data provider's line: without ICCID, session record and activation code."""
+VERSIONS: Final = (VERSION, LINE_VERSION)
 MAX_PACKAGE_OCTETS: Final = 32 * 1024
 MAX_MANIFEST_OCTETS: Final = 8 * 1024
 MAX_CHUNK_RAW_OCTETS: Final = 64 * 1024
@@ -47,7 +50,9 @@ JWS_TYPE: Final = "kswifi-package+jws"
 RECORD_CHUNK: Final = "session_record"
 ACTIVATION_CHUNK: Final = "activation.json"
 TERMS_CHUNK: Final = "terms.txt"
+LINE_CHUNK: Final = "line.json"
 CHUNK_NAMES: Final = (RECORD_CHUNK, ACTIVATION_CHUNK, TERMS_CHUNK)
+LINE_CHUNK_NAMES: Final = (LINE_CHUNK, TERMS_CHUNK)
 
 _HEAD_OCTETS: Final = len(MAGIC) + 1 + 4
 _GZIP: Final = 16 + zlib.MAX_WBITS  # zlib's way to say "gzip wrapper" (RFC 1952)
@@ -57,7 +62,7 @@ class Chunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One compressed part of a package.
 
     Attributes:
-        name: one of ``CHUNK_NAMES``.
+        name: one of ``CHUNK_NAMES``, or of ``LINE_CHUNK_NAMES`` in version 2.
         offset: where it begins, in octets from the first octet after the manifest.
         octets: its stored (compressed) length.
         sha256: the digest of its stored octets, in lower-case hexadecimal.
@@ -71,7 +76,7 @@ class Chunk(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     raw_octets: int
 
 
-class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """The signed part of a package: the right itself, and the digest of every chunk.
 
     Attributes:
@@ -80,7 +85,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         allowance_octets: how much may be used; None for an uncapped session.
         valid_from: when it was ordered, in whole Unix seconds.
         valid_until: the first second at which it is no longer valid, in whole Unix seconds.
-        iccid: the card that it is for.
+        iccid: the card that it is for; None in version 2.
         size: octets of all chunks together, as stored.
         chunks: the chunks in the order in which the file holds them.
     """
@@ -90,20 +95,24 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     allowance_octets: int | None
     valid_from: int
     valid_until: int
-    iccid: str
+    iccid: str | None = None
     size: int
     chunks: tuple[Chunk, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedPackage:
-    """A package after verification; ``kid`` is the thumbprint of the key that signed it (RFC 7638)."""
+    """A package after verification; ``kid`` is the thumbprint of the key that signed it (RFC 7638).
+
+    A package for a data provider's line has no ``session_record`` and an empty ``activation``; it has ``line``.
+    """
 
     manifest: Manifest
     kid: str
-    session_record: bytes
+    session_record: bytes | None
     activation: Mapping[str, Any]
     terms: str
+    line: Mapping[str, Any] | None = None
 
     @property
     def valid_until(self) -> datetime:
@@ -113,17 +122,38 @@ class VerifiedPackage:
 
 @dataclass(frozen=True, slots=True)
 class PackageContents:
-    """The content of a package before it is signed; the fields are those of ``Manifest`` and of the chunks."""
+    """The content of a package before it is signed; the fields are those of ``Manifest`` and of the chunks.
+
+    ``line`` instead of ``iccid``, ``session_record`` and ``activation`` makes a package of version 2.
+    """
 
     session_id: str
     offer_id: str
     allowance_octets: int | None
     valid_from: datetime
     valid_until: datetime
-    iccid: Iccid
-    session_record: bytes
-    activation: Mapping[str, Any]
     terms: str
+    iccid: Iccid | None = None
+    session_record: bytes | None = None
+    activation: Mapping[str, Any] | None = None
+    line: Mapping[str, Any] | None = None
+
+    @property
+    def version(self) -> int:
+        """The version of the package that this content makes."""
+        return VERSION if self.line is None else LINE_VERSION
+
+    def raw_chunks(self) -> dict[str, bytes]:
+        """Return the chunks before compression, in the order of the file."""
+        if self.line is not None:
+            return {LINE_CHUNK: _json(self.line), TERMS_CHUNK: self.terms.encode()}
+        if self.session_record is None or self.activation is None or self.iccid is None:
+            raise ValueError("a package of version 1 has an ICCID, a session record and activation data")
+        return {
+            RECORD_CHUNK: self.session_record,
+            ACTIVATION_CHUNK: _json(self.activation),
+            TERMS_CHUNK: self.terms.encode(),
+        }
 
 
 def build_package(contents: PackageContents, key: ECKey) -> bytes:
@@ -134,11 +164,7 @@ def build_package(contents: PackageContents, key: ECKey) -> bytes:
     Raises:
         SurplusOctetsError: the package would exceed ``MAX_PACKAGE_OCTETS`` or ``MAX_MANIFEST_OCTETS``.
     """
-    raw = {
-        RECORD_CHUNK: contents.session_record,
-        ACTIVATION_CHUNK: json.dumps(contents.activation, ensure_ascii=False, separators=(",", ":")).encode(),
-        TERMS_CHUNK: contents.terms.encode(),
-    }
+    raw = contents.raw_chunks()
     chunks: list[Chunk] = []
     body = bytearray()
     for name, octets in raw.items():
@@ -152,13 +178,13 @@ def build_package(contents: PackageContents, key: ECKey) -> bytes:
         allowance_octets=contents.allowance_octets,
         valid_from=unix_seconds(contents.valid_from),
         valid_until=unix_seconds(contents.valid_until),
-        iccid=str(contents.iccid),
+        iccid=None if contents.iccid is None else str(contents.iccid),
         size=len(body),
         chunks=tuple(chunks),
     )
     header = {"alg": "ES256", "typ": JWS_TYPE, "kid": key.thumbprint()}
     token = jws.serialize_compact(header, msgspec.json.encode(manifest), key, algorithms=["ES256"]).encode()
-    package = MAGIC + bytes([VERSION]) + len(token).to_bytes(4, "big") + token + body
+    package = MAGIC + bytes([contents.version]) + len(token).to_bytes(4, "big") + token + body
     if len(package) > MAX_PACKAGE_OCTETS or len(token) > MAX_MANIFEST_OCTETS:
         raise SurplusOctetsError(
             f"a package has at most {MAX_PACKAGE_OCTETS} octets, this one has {len(package)}", octets=len(package)
@@ -182,7 +208,7 @@ def verify_package(data: bytes, public_keys: KeySet, iccid: str | None, now: dat
         NotAPackageError, PackageVersionError, PackageCutShortError, SurplusOctetsError, UnknownKeyError,
         ManifestDamagedError, ChunkDamagedError, AnotherCardError, PackageExpiredError: the reason of the refusal.
     """
-    token, body = _split(data)
+    version, token, body = _split(data)
     key, manifest = _read_manifest(token, public_keys)
     if len(body) < manifest.size:
         missing = manifest.size - len(body)
@@ -192,17 +218,23 @@ def verify_package(data: bytes, public_keys: KeySet, iccid: str | None, now: dat
     if len(body) > manifest.size:
         surplus = len(body) - manifest.size
         raise SurplusOctetsError(f"{surplus} octets follow the last chunk", surplus_octets=surplus)
-    raw = _read_chunks(manifest, body)
-    _check_record(manifest, raw[RECORD_CHUNK], key)
-    if iccid is not None and iccid != manifest.iccid:
+    names = CHUNK_NAMES if version == VERSION else LINE_CHUNK_NAMES
+    if (manifest.iccid is None) is (version == VERSION):
+        raise ManifestDamagedError(f"the manifest is not one of version {version}")
+    raw = _read_chunks(manifest, body, names)
+    if version == VERSION:
+        _check_record(manifest, raw[RECORD_CHUNK], key)
+    if iccid is not None and manifest.iccid is not None and iccid != manifest.iccid:
         raise AnotherCardError(
             f"the package is for the card {manifest.iccid}, not for {iccid}", iccid=manifest.iccid, this_iccid=iccid
         )
     if now is not None and unix_seconds(now) >= manifest.valid_until:
         until = from_unix_seconds(manifest.valid_until).isoformat()
         raise PackageExpiredError(f"the package was valid until {until}", valid_until=until)
-    activation: Mapping[str, Any] = json.loads(raw[ACTIVATION_CHUNK])
-    return VerifiedPackage(manifest, key.thumbprint(), raw[RECORD_CHUNK], activation, raw[TERMS_CHUNK].decode())
+    kid, terms = key.thumbprint(), raw[TERMS_CHUNK].decode()
+    if version == LINE_VERSION:
+        return VerifiedPackage(manifest, kid, None, {}, terms, json.loads(raw[LINE_CHUNK]))
+    return VerifiedPackage(manifest, kid, raw[RECORD_CHUNK], json.loads(raw[ACTIVATION_CHUNK]), terms)
 
 
 def verify_package_file(
@@ -232,6 +264,10 @@ def read_key_set(document: bytes) -> KeySet:
         raise UnknownKeyError(f"this is not a JWK Set with public keys: {error}") from error
 
 
+def _json(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def _compress(octets: bytes) -> bytes:
     compressor = zlib.compressobj(level=9, wbits=_GZIP)
     stored = bytearray(compressor.compress(octets) + compressor.flush())
@@ -241,14 +277,14 @@ def _compress(octets: bytes) -> bytes:
     return bytes(stored)
 
 
-def _split(data: bytes) -> tuple[bytes, bytes]:
+def _split(data: bytes) -> tuple[int, bytes, bytes]:
     if not data.startswith(MAGIC):
         if data and MAGIC.startswith(data):
             raise PackageCutShortError("the package is cut short in its first octets", missing_octets=None)
         raise NotAPackageError("this file is not a KSWiFi session package")
     if len(data) > MAX_PACKAGE_OCTETS:
         raise SurplusOctetsError(f"a package has at most {MAX_PACKAGE_OCTETS} octets", octets=len(data))
-    if len(data) > len(MAGIC) and data[len(MAGIC)] != VERSION:
+    if len(data) > len(MAGIC) and data[len(MAGIC)] not in VERSIONS:
         version = data[len(MAGIC)]
         raise PackageVersionError(f"version {version} of the package format is not known here", version=version)
     if len(data) < _HEAD_OCTETS:
@@ -262,7 +298,7 @@ def _split(data: bytes) -> tuple[bytes, bytes]:
         raise PackageCutShortError(
             f"the package is cut short: {missing} octets of the manifest are missing", missing_octets=missing
         )
-    return token, data[_HEAD_OCTETS + length :]
+    return data[len(MAGIC)], token, data[_HEAD_OCTETS + length :]
 
 
 def _read_manifest(token: bytes, public_keys: KeySet) -> tuple[ECKey, Manifest]:
@@ -287,7 +323,7 @@ def _read_manifest(token: bytes, public_keys: KeySet) -> tuple[ECKey, Manifest]:
     try:
         return key, msgspec.json.decode(signed.payload, type=Manifest)
     except msgspec.DecodeError as error:
-        raise ManifestDamagedError(f"the manifest is signed but not one of version {VERSION}: {error}") from error
+        raise ManifestDamagedError(f"the manifest is signed but cannot be read: {error}") from error
 
 
 def _check_record(manifest: Manifest, octets: bytes, key: ECKey) -> None:
@@ -311,9 +347,9 @@ def _check_record(manifest: Manifest, octets: bytes, key: ECKey) -> None:
         raise ChunkDamagedError("the card's session record differs from the manifest", chunk=RECORD_CHUNK)
 
 
-def _read_chunks(manifest: Manifest, body: bytes) -> dict[str, bytes]:
-    if tuple(chunk.name for chunk in manifest.chunks) != CHUNK_NAMES:
-        raise ManifestDamagedError(f"the manifest lists other chunks than {', '.join(CHUNK_NAMES)}")
+def _read_chunks(manifest: Manifest, body: bytes, names: tuple[str, ...]) -> dict[str, bytes]:
+    if tuple(chunk.name for chunk in manifest.chunks) != names:
+        raise ManifestDamagedError(f"the manifest lists other chunks than {', '.join(names)}")
     raw: dict[str, bytes] = {}
     offset = 0
     for chunk in manifest.chunks:

@@ -15,6 +15,7 @@ from kswifi.sessions.ending import end_unused_session, may_be_spent
 from kswifi.sessions.model import LIVE_STATES, SessionEvent
 from kswifi.sessions.sql import internet_session, session_dispute, session_package
 from kswifi.sessions.store import find_session
+from kswifi.supply.lines import forget_numbers
 
 _REASON: Final = "account deleted"
 
@@ -40,4 +41,5 @@ def forget_owner(connection: Connection, user_id: str) -> None:
     connection.execute(update(profile_order).where(profile_order.c.esim_id.in_(lines)).values(eid=None))
     connection.execute(update(peer_order).where(peer_order.c.esim_id.in_(lines)).values(eid=None))
     connection.execute(update(esim).where(esim.c.user_id == user_id).values(eid=None, session_record=None))
+    forget_numbers(connection, user_id)
     forget_events(connection, user_id)

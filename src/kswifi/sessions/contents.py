@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from kswifi.catalogue.model import Offer
 from kswifi.esim.lines.activation import activation_data
-from kswifi.esim.model import ESim, LineSettings
+from kswifi.esim.model import ESim, LineKind, LineSettings
 from kswifi.kernel.clock import unix_seconds
 from kswifi.kernel.quantities import format_octets
 from kswifi.rsp.session_record import KEY_ID_OCTETS, SessionRecord
@@ -15,7 +15,27 @@ from kswifi.session_package.codec import PackageContents, build_package
 from kswifi.sessions.model import InternetSession
 from kswifi.sessions.signing import SessionSigningKey
 
+_LINES: Final = {LineKind.PROFILE: "issued by a data provider", LineKind.OWN_LINE: "the line that you have"}
 _TERMS: Final = files("kswifi.sessions").joinpath("terms.txt").read_text("utf-8")
+
+
+def sign_line_package(
+    session: InternetSession, esim: ESim, offer: Offer, key: SessionSigningKey, zone: ZoneInfo
+) -> bytes:
+    """Return the signed package of a session on a data provider's line (version 2).
+
+    It has no ICCID and no activation code: the provider's bundle is bought only when the session is transferred.
+    """
+    contents = PackageContents(
+        session_id=session.session_id,
+        offer_id=session.offer_id,
+        allowance_octets=session.allowance_octets,
+        valid_from=session.ordered_at,
+        valid_until=session.valid_until,
+        line={"esim_id": esim.esim_id, "kind": str(esim.kind)},
+        terms=terms(session, esim, offer, zone),
+    )
+    return build_package(contents, key.jwk)
 
 
 def sign_session_record(session: InternetSession, esim: ESim, key: SessionSigningKey) -> bytes:
@@ -23,7 +43,7 @@ def sign_session_record(session: InternetSession, esim: ESim, key: SessionSignin
     return key.sign_record(
         SessionRecord(
             session_id=UUID(session.session_id),
-            iccid=esim.iccid,
+            iccid=esim.numbers.iccid,
             allowance_octets=session.allowance_octets,
             valid_from=unix_seconds(session.ordered_at),
             valid_until=unix_seconds(session.valid_until),
@@ -48,7 +68,7 @@ def sign_package(
         allowance_octets=session.allowance_octets,
         valid_from=session.ordered_at,
         valid_until=session.valid_until,
-        iccid=esim.iccid,
+        iccid=esim.numbers.iccid,
         session_record=record,
         activation=activation_data(esim, line),
         terms=terms(session, esim, offer, zone),
@@ -64,5 +84,5 @@ def terms(session: InternetSession, esim: ESim, offer: Offer, zone: ZoneInfo) ->
         allowance="without limit" if allowance is None else f"{format_octets(allowance)} ({allowance:,} octets)",
         ordered=session.ordered_at.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z"),
         until=session.valid_until.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z"),
-        iccid=esim.iccid,
+        iccid=esim.iccid or _LINES[esim.kind],
     )

@@ -12,6 +12,7 @@ from kswifi.sessions import jobs
 from kswifi.sessions.model import InternetSession, SessionEvent, SessionState
 from kswifi.sessions.store import sessions_on
 from kswifi.sessions.transitions import move_session
+from kswifi.supply.lines import withdraw_orders
 
 ON_THE_CARD: Final = (SessionState.STORED, SessionState.ACTIVE, SessionState.PAUSED)
 _ON_ITS_WAY = (ProfileState.CONFIRMED, ProfileState.RELEASED, ProfileState.DOWNLOADED, ProfileState.ERROR)
@@ -30,7 +31,10 @@ def end_session(
     """
     ended = move_session(connection, session, event, reason)
     esim = find_esim(connection, session.esim_id)
-    if esim.profile_state in _ON_ITS_WAY or esim.record_travels_apart:
+    if not esim.is_card:
+        if session.storage_proof is None and event is not SessionEvent.USED_UP:
+            withdraw_orders(connection, session.session_id)
+    elif esim.profile_state in _ON_ITS_WAY or esim.record_travels_apart:
         withdraw_profile(connection, esim.esim_id)
     return ended
 

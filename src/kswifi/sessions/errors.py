@@ -63,5 +63,11 @@ TOO_MANY_DISPUTES = Refusal(
 WIFI_UNKNOWN = Refusal(
     "wifi_unknown", "Nobody could say whether the request came over WiFi, so it is not taken for it.", status=503
 )
+LINE_IN_USE = Refusal(
+    "line_in_use", "Another session is on this data provider's line: its bundle would start by itself.", status=409
+)
+PAUSE_NOT_OFFERED = Refusal(
+    "pause_not_offered", "The data provider of this line cannot switch its data off and on again.", status=409
+)
 UNKNOWN_DISPUTE = Refusal("unknown_dispute", "There is no such dispute.")
 DISPUTE_ANSWERED = Refusal("dispute_answered_already", "The dispute was answered before.")

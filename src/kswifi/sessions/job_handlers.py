@@ -14,10 +14,11 @@ from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database
 from kswifi.esim.jobs import PROFILE_SETTLED
 from kswifi.esim.lines.service import card_of, find_esim
-from kswifi.esim.model import ESim, LineSettings, ProfileState
+from kswifi.esim.model import ESim, LineKind, LineSettings, ProfileState
 from kswifi.esim.ports import ProfileDelivery, StorageProof
 from kswifi.free_data.service import FreeData
 from kswifi.kernel.clock import unix_seconds
+from kswifi.kernel.errors import KswifiError
 from kswifi.ledger.commands import (
     Command,
     ContinueWithNext,
@@ -41,7 +42,7 @@ from kswifi.outbox.results import Done, Handler, JobResult, Refused, Unknown
 from kswifi.sessions import jobs
 from kswifi.sessions.card import slots
 from kswifi.sessions.card.packets import CARD_FULL, note_proof
-from kswifi.sessions.contents import sign_package, sign_session_record
+from kswifi.sessions.contents import sign_line_package, sign_package, sign_session_record
 from kswifi.sessions.ending import ON_THE_CARD, end_unused_session, may_be_spent
 from kswifi.sessions.model import LIVE_STATES, InternetSession, SessionEvent, SessionSource, SessionState, allows
 from kswifi.sessions.orders import package_digest
@@ -54,7 +55,9 @@ from kswifi.sessions.store import (
     put_package,
     sessions_on,
 )
+from kswifi.sessions.supplied import buy_for_session
 from kswifi.sessions.transitions import move_session
+from kswifi.supply.lines import SuppliedLines, is_bought
 
 
 class SessionHandlers:
@@ -70,6 +73,7 @@ class SessionHandlers:
         delivery: ProfileDelivery,
         free_data: FreeData,
         *,
+        lines: SuppliedLines | None = None,
         incoming: IncomingOctets | None = None,
         takes_provider_status: bool = False,
         proof_ends_exhaustion: bool = True,
@@ -84,12 +88,14 @@ class SessionHandlers:
             line: the access point settings that packages contain.
             delivery: makes profiles ready for cards.
             free_data: the rules of free sessions.
+            lines: the lines of data providers; None without one.
             incoming: brings octets of other sessions; without it there are no sessions that wait for some.
             takes_provider_status: accept "installed" from an external SM-DP+ as storage proof (StorageProof).
             proof_ends_exhaustion: a card's proof lifts the hold of a line that was exhausted before the order.
         """
         self._proof_ends_exhaustion = proof_ends_exhaustion
         self._database = database
+        self._lines = lines
         self._takes_provider_status = takes_provider_status
         self._ledger = ledger
         self._catalogue = catalogue
@@ -129,7 +135,7 @@ class SessionHandlers:
         else:
             withheld_octets = await self._free_data.withheld_octets(session.session_id)
         for command in (
-            OpenWallet(f"open:{esim.esim_id}", esim.esim_id, str(esim.imsi)),
+            OpenWallet(f"open:{esim.esim_id}", esim.esim_id, esim.network_name),
             Credit(
                 f"credit:{session.session_id}",
                 esim.esim_id,
@@ -146,9 +152,7 @@ class SessionHandlers:
                 return Done()  # the entry was executed after the validity; ``expire`` is due and ends the session
             if outcome.code is not OutcomeCode.DONE:
                 return await self._fail(session, f"the ledger refused it: {outcome.code}")
-        offer, zone = self._catalogue.offer(session.offer_id), self._free_data.rules.zone
-        record = sign_session_record(session, esim, self._signing_key)
-        package = sign_package(session, esim, offer, self._line, record, self._signing_key, zone)
+        record, package = self._sign(session, esim)
 
         def prepared(connection: Connection) -> None:
             current = find_session(connection, session.session_id)
@@ -169,11 +173,21 @@ class SessionHandlers:
         await self._database.write(prepared)
         return Done()
 
+    def _sign(self, session: InternetSession, esim: ESim) -> tuple[bytes | None, bytes]:
+        """Return the signed record (None for a data provider's line) and package of a session."""
+        offer, zone = self._catalogue.offer(session.offer_id), self._free_data.rules.zone
+        if not esim.is_card:
+            return None, sign_line_package(session, esim, offer, self._signing_key, zone)
+        record = sign_session_record(session, esim, self._signing_key)
+        return record, sign_package(session, esim, offer, self._line, record, self._signing_key, zone)
+
     async def deliver(self, entry: Entry) -> JobResult:
         """Make the profile and the record ready for the card; fail the transfer if the delivery is refused."""
         session, esim = await self._read(entry)
         if session.state is not SessionState.TRANSFERRING:
             return Done()
+        if not esim.is_card:
+            return await self._order_bundle(session, esim)
         record = await self._database.read(lambda connection: get_record(connection, session.session_id))
         if record is None:
             return Refused("the session has no record")
@@ -184,15 +198,36 @@ class SessionHandlers:
             if isinstance(result, Done) and esim.record_travels_apart:
                 result = await self._place(session, record)
         if isinstance(result, Refused):
-            reason = result.reason
-
-            def failed(connection: Connection) -> None:
-                current = find_session(connection, session.session_id)
-                if allows(current.state, SessionEvent.TRANSFER_FAILED):
-                    move_session(connection, current, SessionEvent.TRANSFER_FAILED, reason)
-
-            await self._database.write(failed)
+            await self._fail_transfer(session, result.reason)
         return result
+
+    async def _fail_transfer(self, session: InternetSession, reason: str) -> None:
+        def failed(connection: Connection) -> None:
+            current = find_session(connection, session.session_id)
+            if allows(current.state, SessionEvent.TRANSFER_FAILED):
+                move_session(connection, current, SessionEvent.TRANSFER_FAILED, reason)
+
+        await self._database.write(failed)
+
+    async def _order_bundle(self, session: InternetSession, esim: ESim) -> JobResult:
+        """Buy the bundle of a provider's profile; portions of a line that the person has are bought on request."""
+        if esim.kind is LineKind.OWN_LINE:
+            return Done()
+        if self._lines is None:
+            return Unknown("no data provider is configured")
+        lines = self._lines
+
+        def order(connection: Connection) -> None:
+            current = find_session(connection, session.session_id)
+            if current.state is SessionState.TRANSFERRING and not is_bought(connection, current.session_id):
+                buy_for_session(connection, lines, current)
+
+        try:
+            await self._database.write(order)
+        except KswifiError as refused:
+            await self._fail_transfer(session, refused.message)
+            return Refused(refused.message)
+        return Done()
 
     async def _place(self, session: InternetSession, record: bytes) -> JobResult:
         """Assign a record on a card that has its profile; secured packets then write it."""
@@ -278,8 +313,9 @@ class SessionHandlers:
             received = await self._incoming.receive(session)
             if not isinstance(received, Done):
                 return received
-        by_card = session.storage_proof is not StorageProof.PROVIDER_STATUS
-        ends_exhaustion = self._proof_ends_exhaustion and by_card and not esim.wants_pause
+        # A data provider's line has no control-only access, on which its owner could lift the hold.
+        by_card = session.storage_proof is not StorageProof.PROVIDER_STATUS or not esim.is_card
+        ends_exhaustion = (self._proof_ends_exhaustion or not esim.is_card) and by_card and not esim.wants_pause
         ordered_at = unix_seconds(session.ordered_at) if ends_exhaustion else 0
         outcome = await self._command(
             ProveStorage(f"prove:{session.session_id}", session.session_id, str(session.storage_proof), ordered_at)

@@ -12,10 +12,17 @@ from kswifi.session_package.errors import PackageExpiredError
 from kswifi.sessions import jobs
 from kswifi.sessions.card import slots
 from kswifi.sessions.ending import ON_THE_CARD
-from kswifi.sessions.errors import NO_SESSION_ON_ESIM, PACKAGE_NOT_READY, SESSION_IS_FOR_ANOTHER_ESIM
+from kswifi.sessions.errors import (
+    NO_SESSION_ON_ESIM,
+    PACKAGE_NOT_READY,
+    PAUSE_NOT_OFFERED,
+    SESSION_IS_FOR_ANOTHER_ESIM,
+)
 from kswifi.sessions.model import InternetSession, SessionEvent, SessionState
 from kswifi.sessions.store import find_session, live, sessions_on
+from kswifi.sessions.supplied import require_free_line
 from kswifi.sessions.transitions import move_session
+from kswifi.supply.store import pauses
 
 
 class ESIMSessionManager:
@@ -77,6 +84,7 @@ def _transfer(connection: Connection, session_id: str, esim_id: str) -> Internet
         raise PackageExpiredError(f"the package was valid until {until}", valid_until=until)
     if session.state is SessionState.TRANSFERRING:
         return session
+    require_free_line(connection, esim, session)
     session = move_session(connection, session, SessionEvent.TRANSFER_STARTED)
     jobs.ask_to_deliver(connection, session)
     return session
@@ -94,6 +102,8 @@ def switch_line(connection: Connection, esim_id: str, *, pause: bool, session_id
             esim_id=esim_id,
             state=None if furthest is None else str(furthest.state),
         )
+    if pause and not esim.is_card and not pauses(connection, esim.esim_id):
+        raise PAUSE_NOT_OFFERED("switch mobile data off on the phone: this line cannot be paused here")
     line = slots.line_of(connection, esim.esim_id)
     chooses = session_id is not None and len(usable) > 1 and session_id != line.chosen_session_id
     if chooses:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-from kswifi.esim.model import Hold
+from kswifi.esim.model import Hold, LineKind
 from kswifi.esim.ports import StorageProof
 from kswifi.kernel.numbers import Iccid
 from kswifi.sessions.errors import ILLEGAL_TRANSITION
@@ -192,8 +192,9 @@ class UsageData:
 
 @dataclass(frozen=True, slots=True)
 class SessionOverview:
-    """A session with its card's ICCID and its usage."""
+    """A session with its card's ICCID (None for a data provider's line), its usage and the kind of its line."""
 
     session: InternetSession
-    iccid: Iccid
+    iccid: Iccid | None
     usage: UsageData
+    line_kind: LineKind = LineKind.CARD

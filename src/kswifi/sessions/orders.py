@@ -18,8 +18,9 @@ from sqlalchemy import Connection
 from kswifi.catalogue.model import Offer, valid_until
 from kswifi.catalogue.service import Catalogue
 from kswifi.database.engine import Database, transaction_instant
-from kswifi.esim.lines.service import EsimOrders, card_of, esims_of, find_esim
+from kswifi.esim.lines.service import card_of, esims_of, find_esim
 from kswifi.esim.model import ESim, ProfileState
+from kswifi.esim.ports import LineOrders
 from kswifi.free_data.service import FreeData
 from kswifi.kernel.ids import uuid7
 from kswifi.kernel.pages import FIRST_PAGE, Page, PageRequest
@@ -83,7 +84,7 @@ class SessionDownloadService:
         self,
         database: Database,
         catalogue: Catalogue,
-        orders: EsimOrders,
+        orders: LineOrders,
         manager: ESIMSessionManager,
         free_data: FreeData,
         passes: PassRules | None = None,
@@ -169,6 +170,7 @@ class SessionDownloadService:
             require_free_offer(offer, self._passes)
         else:  # users with a pass are identified too; the other rules of free data do not apply to them
             self._free_data.require_identified(connection, user_id)
+        self._orders.require_bundle(connection, offer)
         esim = self._line_for(connection, user_id, esim_id)
         session = self._new_session(connection, user_id, esim, offer, under_pass)
         if under_pass is None:
@@ -256,7 +258,8 @@ class SessionDownloadService:
         if esim_id in (None, NEW_ESIM):
             mine = esims_of(connection, user_id)
             usable = (it for it in mine if it.replaced_by is None and not it.wants_frozen)
-            installed = next((it for it in usable if it.profile_state is ProfileState.INSTALLED), None)
+            ready = (it for it in usable if it.profile_state is ProfileState.INSTALLED)
+            installed = next((it for it in ready if self._orders.takes_more(it)), None)
             if esim_id is None and installed is not None:
                 return installed
             return self._vacant(connection, mine) or self._orders.allocate(connection, user_id)

@@ -18,6 +18,7 @@ from kswifi.sessions.card import slots
 from kswifi.sessions.ending import cut_off_if_exhausted, end_session
 from kswifi.sessions.errors import UnknownSessionError
 from kswifi.sessions.model import InternetSession, SessionEvent, SessionState, allows
+from kswifi.sessions.service_wish import project_service
 from kswifi.sessions.store import LINE_CHANGED, find_session, sessions_on
 from kswifi.sessions.transitions import move_session, start_usage
 
@@ -108,6 +109,7 @@ def _hold(connection: Connection, wallet_id: str, hold: Hold | None, event: Sess
         after_commit(connection, _logged("ledger_wallet_without_esim", wallet_id=wallet_id))
         return
     set_hold(connection, wallet_id, hold)
+    project_service(connection, wallet_id)
     if esim.hold is not hold:
         publish(
             connection,

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Row
 
 from kswifi.database.engine import transaction_instant
 from kswifi.database.pages import PagedQuery
-from kswifi.esim.model import Hold
+from kswifi.esim.model import Hold, LineKind
 from kswifi.esim.ports import StorageProof
 from kswifi.esim.sql import esim
 from kswifi.kernel.numbers import Iccid
@@ -78,7 +78,7 @@ _BALANCE_COLUMNS = (
     session_balance.c.withheld,
 )
 _OF_USER = (
-    select(*_COLUMNS, esim.c.iccid, esim.c.hold, *_BALANCE_COLUMNS, session_balance.c.as_of)
+    select(*_COLUMNS, esim.c.iccid, esim.c.kind, esim.c.hold, *_BALANCE_COLUMNS, session_balance.c.as_of)
     .select_from(
         internet_session.join(esim, esim.c.esim_id == _t.esim_id).outerjoin(
             session_balance, session_balance.c.session_id == _t.session_id
@@ -307,7 +307,8 @@ def _overview(row: Row[*tuple[Any, ...]]) -> SessionOverview:
         valid_until=session.valid_until,
         hold=None if row.hold is None else Hold(row.hold),
     )
-    return SessionOverview(session, Iccid(row.iccid), usage)
+    iccid = None if row.iccid is None else Iccid(row.iccid)
+    return SessionOverview(session, iccid, usage, LineKind(row.kind))
 
 
 def _read(row: Row[*tuple[Any, ...]]) -> InternetSession:

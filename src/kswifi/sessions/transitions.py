@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from kswifi.sessions.card import slots
 from kswifi.sessions.model import InternetSession, SessionEvent, SessionState, next_state
+from kswifi.sessions.service_wish import project_service
 from kswifi.sessions.store import publish_state, publish_states, write_state, write_usage_starts
 
 
@@ -20,8 +21,9 @@ def move_session(
 ) -> InternetSession:
     """Apply an event to a session that was read in this transaction; return the session as it is then.
 
-    Three things happen, in this order: the row gets its next state; the wanted records of the session's card are
-    projected anew, because a record shows the state and the place of its session; the change is published.
+    These things happen, in this order: the row gets its next state; the wanted records of the session's card are
+    projected anew, because a record shows the state and the place of its session; a data provider's line is wanted
+    on or off; the change is published.
 
     Args:
         connection: of the step.
@@ -35,6 +37,7 @@ def move_session(
     """
     moved = write_state(connection, session, next_state(session.state, event), reason, **columns)
     slots.project_wanted_records(connection, moved.esim_id)
+    project_service(connection, moved.esim_id)
     publish_state(connection, moved, session.state)
     return moved
 

@@ -36,6 +36,7 @@ from kswifi.settings.listen import reachable
 from kswifi.settings.phones import PhoneSettings
 from kswifi.settings.provisioning import ProvisioningSettings
 from kswifi.settings.secret_files import FILE_SUFFIX, read_secret_files, secret_settings
+from kswifi.settings.supply import SupplySettings
 from kswifi.settings.support import SupportSettings
 
 _SYSTEM_DIRECTORY_NAMES: Final = """
@@ -67,6 +68,7 @@ class Settings(
     GiftSettings,
     PhoneSettings,
     ProvisioningSettings,
+    SupplySettings,
     SupportSettings,
 ):
     """The settings. Port 0 takes a free port. Lists are separated by commas."""
@@ -238,7 +240,7 @@ class Settings(
 
     @model_validator(mode="after")
     def _absolute_outside_embedded(self) -> Self:
-        if self.mode != "embedded" and not self.data_dir.is_absolute():
+        if not (self.mode == "embedded" or self.rehearses_supply) and not self.data_dir.is_absolute():
             raise ValueError(
                 f"data_dir is {str(self.data_dir)!r}, which depends on the folder that a command is started in: "
                 "outside embedded mode set KSWIFI_DATA_DIR to an absolute path, for example /var/lib/kswifi"
@@ -356,6 +358,11 @@ class Settings(
         return self
 
     @property
+    def rehearses_supply(self) -> bool:
+        """True if resold mode has no data provider and rehearses with one of its own, on this machine."""
+        return self.mode == "resold" and not self.data_providers
+
+    @property
     def people_rules(self) -> GiftRules:
         """The rules of gifts."""
         return self.gift_rules(embedded=self.mode == "embedded")
@@ -363,7 +370,9 @@ class Settings(
     @property
     def requires_proof(self) -> bool:
         """True if an identifier must be proved by a code before it can have an account."""
-        return self.mode != "embedded" if self.identifier_proof is None else self.identifier_proof
+        if self.identifier_proof is not None:
+            return self.identifier_proof
+        return self.mode != "embedded" and not self.rehearses_supply
 
     @property
     def payment_gateway_name(self) -> str | None:

@@ -8,7 +8,7 @@ from pydantic_settings import BaseSettings
 from kswifi.kernel.listening import is_loopback
 
 Host = Annotated[str, Field(min_length=1, max_length=253)]
-Mode = Literal["embedded", "own-core"]
+Mode = Literal["embedded", "own-core", "resold"]
 
 _HOSTS: Final = (
     "host",
@@ -31,7 +31,10 @@ class ListenSettings(BaseSettings):
 
     mode: Annotated[
         Mode,
-        Field(description="embedded: with the lab's phone and gateway; own-core: a network core speaks Gy to us."),
+        Field(
+            description="embedded: with the lab's phone and gateway; own-core: a network core speaks Gy to us; "
+            "resold: data providers deliver the sessions."
+        ),
     ] = "embedded"
     host: Annotated[
         Host,

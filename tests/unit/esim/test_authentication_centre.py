@@ -25,7 +25,7 @@ RAND = bytes(range(16))
 
 async def subscriber(road: Road) -> tuple[ESim, SubscriberKeys]:
     ordered = await road.database.write(lambda connection: road.orders.allocate(connection, ADA))
-    return ordered, await road.keys(ordered.imsi)
+    return ordered, await road.keys(ordered.numbers.imsi)
 
 
 async def counters(road: Road, imsi: str) -> tuple[int, int]:
@@ -46,20 +46,20 @@ async def set_seq(road: Road, imsi: str, seq: int) -> None:
 async def test_a_vector_is_what_the_card_expects(tmp_path: Path) -> None:
     async with open_road(tmp_path) as road:
         line, keys = await subscriber(road)
-        vector = await road.authentication_centre.eutran_vector(line.imsi, PLMN)
+        vector = await road.authentication_centre.eutran_vector(line.numbers.imsi, PLMN)
         checked = milenage.verify_autn(keys.k, keys.opc, vector.rand, vector.autn)
         assert checked.amf == b"\x80\x00", "the separation bit of EPS (TS 33.401, 6.1.2)"
         assert checked.sqn == 1 << 5 | 1
         assert checked.res == vector.xres
         assert vector.kasme == milenage.kasme(checked.ck, checked.ik, PLMN, vector.autn[:6])
-        other = await road.authentication_centre.eutran_vector(line.imsi, bytes.fromhex("62f210"))
+        other = await road.authentication_centre.eutran_vector(line.numbers.imsi, bytes.fromhex("62f210"))
         assert other.rand != vector.rand
 
 
 async def test_no_number_is_given_twice_and_ind_goes_round(tmp_path: Path) -> None:
     async with open_road(tmp_path) as road:
         line, keys = await subscriber(road)
-        asked = [road.authentication_centre.eutran_vector(line.imsi, PLMN) for _ in range(INDICES + 5)]
+        asked = [road.authentication_centre.eutran_vector(line.numbers.imsi, PLMN) for _ in range(INDICES + 5)]
         vectors = await asyncio.gather(*asked)
         numbers = [milenage.verify_autn(keys.k, keys.opc, it.rand, it.autn).sqn for it in vectors]
         assert sorted(number >> 5 for number in numbers) == list(range(1, INDICES + 6))
@@ -75,8 +75,8 @@ async def test_the_number_is_taken_before_the_vector_leaves(tmp_path: Path) -> N
 
         centre = AuthenticationCentre(road.database, SubscriberVault(bytes(32)), dies)
         with pytest.raises(RuntimeError, match="killed"):
-            await centre.eutran_vector(line.imsi, PLMN)
-        assert await counters(road, line.imsi) == (1, 1)
+            await centre.eutran_vector(line.numbers.imsi, PLMN)
+        assert await counters(road, line.numbers.imsi) == (1, 1)
 
 
 async def test_a_card_that_is_ahead_is_followed(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ async def test_a_card_that_is_ahead_is_followed(tmp_path: Path) -> None:
         line, keys = await subscriber(road)
         seq_ms = 5000
         auts = milenage.build_auts(keys.k, keys.opc, RAND, seq_ms << 5 | 7)
-        vector = await road.authentication_centre.eutran_vector(line.imsi, PLMN, RAND + auts)
+        vector = await road.authentication_centre.eutran_vector(line.numbers.imsi, PLMN, RAND + auts)
         sqn = milenage.verify_autn(keys.k, keys.opc, vector.rand, vector.autn).sqn
         assert sqn >> 5 == seq_ms + 1
 
@@ -94,20 +94,20 @@ async def test_an_old_auts_sets_nothing_back(tmp_path: Path, seq_he: int) -> Non
     """TS 33.102, 6.3.5, step 2: where the card would take our next number, ours stays."""
     async with open_road(tmp_path) as road:
         line, keys = await subscriber(road)
-        await set_seq(road, line.imsi, seq_he)
+        await set_seq(road, line.numbers.imsi, seq_he)
         auts = milenage.build_auts(keys.k, keys.opc, RAND, 100 << 5)
-        await road.authentication_centre.eutran_vector(line.imsi, PLMN, RAND + auts)
-        assert (await counters(road, line.imsi))[0] == seq_he + 1
+        await road.authentication_centre.eutran_vector(line.numbers.imsi, PLMN, RAND + auts)
+        assert (await counters(road, line.numbers.imsi))[0] == seq_he + 1
 
 
 async def test_a_number_too_far_ahead_for_the_card_is_set_back(tmp_path: Path) -> None:
     """TS 33.102, C.2.1: a card refuses a jump of more than delta; only going back helps."""
     async with open_road(tmp_path) as road:
         line, keys = await subscriber(road)
-        await set_seq(road, line.imsi, 100 + DELTA)
+        await set_seq(road, line.numbers.imsi, 100 + DELTA)
         auts = milenage.build_auts(keys.k, keys.opc, RAND, 100 << 5)
-        await road.authentication_centre.eutran_vector(line.imsi, PLMN, RAND + auts)
-        assert (await counters(road, line.imsi))[0] == 100 + 1
+        await road.authentication_centre.eutran_vector(line.numbers.imsi, PLMN, RAND + auts)
+        assert (await counters(road, line.numbers.imsi))[0] == 100 + 1
 
 
 async def test_an_auts_that_is_not_the_cards_changes_nothing(tmp_path: Path) -> None:
@@ -119,8 +119,8 @@ async def test_an_auts_that_is_not_the_cards_changes_nothing(tmp_path: Path) -> 
         wrong += [RAND + auts[:at] + bytes([auts[at] ^ 1]) + auts[at + 1 :] for at in range(14)]
         for info in wrong:
             with pytest.raises(ResynchronizationRefusedError):
-                await road.authentication_centre.eutran_vector(line.imsi, PLMN, info)
-        assert await counters(road, line.imsi) == (0, 0)
+                await road.authentication_centre.eutran_vector(line.numbers.imsi, PLMN, info)
+        assert await counters(road, line.numbers.imsi) == (0, 0)
 
 
 async def test_what_it_refuses(tmp_path: Path) -> None:
@@ -131,10 +131,10 @@ async def test_what_it_refuses(tmp_path: Path) -> None:
                 await road.authentication_centre.eutran_vector(imsi, PLMN)
             assert refused.value.code == "unknown_subscriber"
         with pytest.raises(milenage.MilenageError):
-            await road.authentication_centre.eutran_vector(line.imsi, b"\x00")
-        await set_seq(road, line.imsi, SEQ_MAX)
+            await road.authentication_centre.eutran_vector(line.numbers.imsi, b"\x00")
+        await set_seq(road, line.numbers.imsi, SEQ_MAX)
         with pytest.raises(SequenceNumbersUsedUpError):
-            await road.authentication_centre.eutran_vector(line.imsi, PLMN)
+            await road.authentication_centre.eutran_vector(line.numbers.imsi, PLMN)
 
 
 async def test_another_key_file_opens_nothing(tmp_path: Path) -> None:
@@ -142,8 +142,8 @@ async def test_another_key_file_opens_nothing(tmp_path: Path) -> None:
         line, _ = await subscriber(road)
         centre = AuthenticationCentre(road.database, SubscriberVault(bytes(31) + b"\x01"))
         with pytest.raises(SubscriberKeysDamagedError):
-            await centre.eutran_vector(line.imsi, PLMN)
-        assert await counters(road, line.imsi) == (0, 0)
+            await centre.eutran_vector(line.numbers.imsi, PLMN)
+        assert await counters(road, line.numbers.imsi) == (0, 0)
 
 
 def _octets_of_all_files(folder: Path) -> bytes:

@@ -48,9 +48,15 @@ async def test_every_order_has_numbers_and_keys_of_its_own(tmp_path: Path) -> No
 
         async def order(user_id: str) -> tuple[str, ...]:
             ordered = await road.database.write(lambda connection: road.orders.allocate(connection, user_id))
-            keys = await road.keys(ordered.imsi)
+            keys = await road.keys(ordered.numbers.imsi)
             assert ordered.profile_state is ProfileState.ALLOCATED
-            return (ordered.iccid, ordered.imsi, ordered.matching_id, keys.k.hex(), keys.opc.hex())
+            return (
+                ordered.numbers.iccid,
+                ordered.numbers.imsi,
+                ordered.numbers.matching_id,
+                keys.k.hex(),
+                keys.opc.hex(),
+            )
 
         made = await asyncio.gather(*(order(ADA if number % 2 else BOLA) for number in range(20)))
         for column in zip(*made, strict=True):

@@ -119,7 +119,7 @@ async def test_a_cards_order_is_looked_up_among_the_cards_own(tmp_path: Path, st
 async def test_an_order_for_a_line_moves_the_line_and_tells_its_owner(tmp_path: Path) -> None:
     async with open_road(tmp_path) as road:
         line = await road.database.write(lambda connection: road.orders.allocate(connection, ADA))
-        new = NewOrder(iccid=line.iccid, matching_id=line.matching_id, esim_id=line.esim_id)
+        new = NewOrder(iccid=line.numbers.iccid, matching_id=line.numbers.matching_id, esim_id=line.esim_id)
         order = await road.database.write(lambda c: place_order(c, new, *READY))
         assert await road.database.write(lambda c: order_of_esim(c, line.esim_id)) == order
         await road.database.write(lambda c: move_order(c, order, ProfileEvent.DOWNLOAD))

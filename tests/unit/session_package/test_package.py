@@ -124,7 +124,7 @@ def test_the_chunks_are_the_same_every_time() -> None:
 
 def test_a_package_that_would_be_too_large_is_not_made() -> None:
     noise = "".join(hashlib.sha256(str(n).encode()).hexdigest() for n in range(1500))
-    contents = PackageContents("s", "o", 1, FROM, UNTIL, ICCID, RECORD, {}, noise)
+    contents = PackageContents("s", "o", 1, FROM, UNTIL, noise, ICCID, RECORD, {})
     with pytest.raises(SurplusOctetsError):
         build_package(contents, KEY)
 
@@ -167,7 +167,8 @@ def test_each_kind_of_refusal_has_its_own_code_and_message() -> None:
     other_key = KeySet([ECKey.generate_key("P-256", auto_kid=True)])
     cases = [
         (b"PK\x03\x04", KEYS, ICCID, FROM, NotAPackageError, "not a KSWiFi session package"),
-        (MAGIC + b"\x02" + PACKAGE[8:], KEYS, ICCID, FROM, PackageVersionError, "version 2"),
+        (MAGIC + b"\x03" + PACKAGE[8:], KEYS, ICCID, FROM, PackageVersionError, "version 3"),
+        (MAGIC + b"\x02" + PACKAGE[8:], KEYS, ICCID, FROM, ManifestDamagedError, "version 2"),
         (PACKAGE[:-1], KEYS, ICCID, FROM, PackageCutShortError, "1 octets are missing"),
         (PACKAGE + b"\0", KEYS, ICCID, FROM, SurplusOctetsError, "1 octets follow"),
         (PACKAGE + bytes(MAX_PACKAGE_OCTETS), KEYS, ICCID, FROM, SurplusOctetsError, "at most 32768"),
@@ -214,8 +215,29 @@ def test_a_signed_manifest_that_does_not_fit_its_chunks_is_refused() -> None:
         with pytest.raises(PackageError):
             verify_package(with_manifest(msgspec.json.encode(manifest), body), KEYS, ICCID, FROM)
     for payload in (b"{}", b"\xff", json.dumps({**json.loads(msgspec.json.encode(whole)), "extra": 1}).encode()):
-        with pytest.raises(ManifestDamagedError, match="not one of version 1"):
+        with pytest.raises(ManifestDamagedError, match="cannot be read"):
             verify_package(with_manifest(payload, body), KEYS, ICCID, FROM)
+
+
+LINE_CONTENTS = dataclasses.replace(
+    CONTENTS, iccid=None, session_record=None, activation=None, line={"kind": "profile"}
+)
+
+
+def test_a_package_for_a_providers_line_has_neither_card_nor_activation_code() -> None:
+    package = build_package(LINE_CONTENTS, KEY)
+    verified = verify_package(package, KEYS, None, FROM)
+    assert package[len(MAGIC)] == 2
+    assert (verified.manifest.iccid, verified.session_record, verified.activation) == (None, None, {})
+    assert verified.line == {"kind": "profile"}
+    assert b"iccid" not in msgspec.json.encode(verified.manifest)
+
+
+def test_a_package_of_one_version_is_not_taken_for_the_other() -> None:
+    for contents, version in ((CONTENTS, b"\x02"), (LINE_CONTENTS, b"\x01")):
+        package = build_package(contents, KEY)
+        with pytest.raises(ManifestDamagedError):
+            verify_package(MAGIC + version + package[len(MAGIC) + 1 :], KEYS, None, FROM)
 
 
 def test_a_record_that_differs_from_the_manifest_is_refused() -> None:

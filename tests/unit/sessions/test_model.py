@@ -19,6 +19,7 @@ from kswifi.sessions.model import (
     allows,
     next_state,
 )
+from kswifi.supply.orders import ORDER_TRANSITIONS, OrderState
 from tests.support.refusals import refused
 from tests.support.state_machines import document
 
@@ -103,6 +104,7 @@ def test_the_drawing_in_the_docs_is_the_table() -> None:
             "Payment": (PaymentState.INTENDED, PAYMENT_TRANSITIONS),
             "OctetTransfer": (TransferState.OFFERED, TRANSFER_TRANSITIONS),
             "PhoneMove": (MoveState.WAITING, MOVE_TRANSITIONS),
+            "Order at a data provider": (OrderState.INTENDED, ORDER_TRANSITIONS),
         }
     )
     assert DOC.read_text() == drawn, "run `.venv/bin/python -m tests.support.state_machines`"

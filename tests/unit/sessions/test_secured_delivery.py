@@ -17,8 +17,8 @@ async def test_the_install_result_stores_the_session(tmp_path: Path) -> None:
         assert line.profile_state is ProfileState.RELEASED
         got = await road.download(session)
         assert got.metadata.icon is not None
-        assert got.metadata.iccid == line.iccid.to_bytes()
-        assert line.imsi.to_bytes() in got.profile
+        assert got.metadata.iccid == line.numbers.iccid.to_bytes()
+        assert line.numbers.imsi.to_bytes() in got.profile
         assert session.session_id.replace("-", "") in got.profile.hex()  # the signed record travels inside
         for _ in range(2):
             await road.results.handle_notification(got.result())

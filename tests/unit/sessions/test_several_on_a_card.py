@@ -95,7 +95,7 @@ async def test_any_flipped_bit_of_a_proof_is_no_proof(tmp_path: Path) -> None:
         packet = await road.card_records.next_packet(ADA, second.esim_id)
         assert packet is not None
         answer = road.hand_over(second.esim_id, packet)
-        iccid = (await road.card_records.contents(ADA, second.esim_id)).esim.iccid
+        iccid = (await road.card_records.contents(ADA, second.esim_id)).esim.numbers.iccid
         content = (await road.card_records.contents(ADA, second.esim_id)).records[1].wanted
         reader = road.card_records._packets
         assert reader.read(iccid, 1, content, answer) == PROVED
@@ -115,7 +115,7 @@ async def test_a_counter_that_the_card_has_seen_is_leapt_over(tmp_path: Path) ->
     async with open_road(tmp_path, passes=PassRules()) as road:
         await road.stored()
         second = await road.transferring()
-        iccid = (await road.card_records.contents(ADA, second.esim_id)).esim.iccid
+        iccid = (await road.card_records.contents(ADA, second.esim_id)).esim.numbers.iccid
         for envelope in road.card_records._packets.write(iccid, 900, 3, b"another server's"):
             send(road.cards[second.esim_id], envelope.hex())
         low, proved = await road.carry(second)

@@ -11,6 +11,7 @@ from kswifi.notifications import errors as notifications
 from kswifi.people import errors as people
 from kswifi.phone_verification import errors as phone_verification
 from kswifi.sessions import errors as sessions
+from kswifi.supply import errors as supply
 from kswifi.vouchers import errors as vouchers
 
 TABLES: Final = (
@@ -22,6 +23,7 @@ TABLES: Final = (
     people,
     phone_verification,
     sessions,
+    supply,
     vouchers,
 )
 
@@ -74,6 +76,10 @@ _OF_CLASSES: Final[dict[str, int]] = {
     "illegal_profile_transition": 409,
     "sequence_numbers_used_up": 409,
     "subscriber_keys_damaged": 503,
+    # supply
+    "provider_webhook_forged": 401,
+    "provider_webhook_unreadable": 400,
+    "no_exchange_rate": 503,
     # free data
     "free_data_stopped": 409,
     "kyc_level_too_low": 403,

@@ -65,6 +65,7 @@ class Charging:
     ) -> None:
         """``descriptors``: how many files and sockets the process may open, None to leave the node's limits."""
         identity = NodeIdentity(settings.diameter_identity, settings.diameter_realm, state_id)
+        self._listens = False
         self._database = database
         self._retention = timedelta(days=settings.cdr_retention_days)
         self.records = ChargingRecords(database, ledger)
@@ -84,9 +85,15 @@ class Charging:
         self._gy.connect(self.node.ask)
         self.metrics = ChargingMetrics(self.service, self.node, lambda: ledger.figures)
 
-    async def start(self) -> None:
-        """Find the open ChargingSessions again, and listen; raises OSError where the port is taken."""
+    async def start(self, *, listens: bool = True) -> None:
+        """Find the open ChargingSessions again, and listen; raises OSError where the port is taken.
+
+        ``listens``: False where data providers deliver, so that no core of ours asks for grants.
+        """
         self.service.recover()
+        self._listens = listens
+        if not listens:
+            return
         # What was recovered stays: no collection needs to look through it again. A million accounts took one 0.2 s,
         # with every answer behind it.
         gc.collect()
@@ -97,6 +104,8 @@ class Charging:
 
     async def close(self) -> None:
         """Take leave of every peer; answers that are under way still leave."""
+        if not self._listens:
+            return
         self._gy.flush()
         await self.node.close()
         self._gy.close()
@@ -126,12 +135,12 @@ async def open_charging(context: Context) -> Part:
         clock=context.clock,
         descriptors=context.descriptors,
     )
-    await charging.start()
+    await charging.start(listens=settings.mode != "resold")
     context.stack.push_async_callback(charging.close)
     context.need(JournalReaders).add(charging.records.wake)
     context.offer(charging.announcing_ledger, charging.service)
     _log.info("charging_sessions_recovered", open_sessions=charging.service.open_sessions)
-    records = charging.records if settings.mode == "embedded" else RecordsProcess(settings)
+    records = RecordsProcess(settings) if settings.mode == "own-core" else charging.records
     connections = ConnectionMetrics(context.pool, charging.node)
 
     async def metrics() -> bytes:
@@ -141,7 +150,9 @@ async def open_charging(context: Context) -> Part:
         chores={"charging_data_records": charging.prune_records},
         loops=(Loop("charging-records", records.run, records.stop),),
         metrics=(metrics,),
-        reached={"diameter": authority(reachable(settings.diameter_bind), charging.node.port)},
+        reached={"diameter": authority(reachable(settings.diameter_bind), charging.node.port)}
+        if settings.mode != "resold"
+        else {},
     )
 
 

@@ -14,9 +14,10 @@ from kswifi.free_data.chores import forget_marks, tell_alerts, tell_waiting
 from kswifi.free_data.errors import BUDGET_UNPRICED
 from kswifi.free_data.pseudonyms import Marks
 from kswifi.free_data.rules import FreeDataRules
-from kswifi.free_data.service import FreeData
+from kswifi.free_data.service import FreeData, octets_are_paid
 from kswifi.free_data.unlimited_cost_warnings import left_open
 from kswifi.settings import Settings
+from kswifi.supply.lines import SuppliedLines
 
 _log = structlog.get_logger(__name__)
 
@@ -35,7 +36,9 @@ async def open_free_data(context: Context) -> Part:
     settings, database = context.settings, context.database
     rules = rules_of(settings)
     await _check(settings, rules, database, context.need(Catalogue))
-    free_data = FreeData(database, context.need(Marks), rules)
+    lines = context.find(SuppliedLines)
+    cost = octets_are_paid if lines is None else lines.bundle_cost
+    free_data = FreeData(database, context.need(Marks), rules, cost)
     context.offer(free_data)
     return Part(
         chores={"free_data_marks": lambda: forget_marks(database, rules)},

@@ -13,6 +13,7 @@ from kswifi.bootstrap.part import MetricsText, Part
 from kswifi.catalogue.service import Catalogue
 from kswifi.data_directory.layout import Installation
 from kswifi.esim.lines.service import EsimOrders
+from kswifi.esim.ports import LineOrders
 from kswifi.free_data.service import FreeData
 from kswifi.jobs.housekeeping import Chore
 from kswifi.payments.going_live import close_rehearsal
@@ -24,6 +25,7 @@ from kswifi.payments.rules import PassRules
 from kswifi.payments.service import PaymentService
 from kswifi.providers.payments.registry import GatewayOptions, open_gateway
 from kswifi.settings import Settings
+from kswifi.supply.lines import SuppliedLines
 
 _log = structlog.get_logger(__name__)
 _SANDBOX_EMAIL = "payer@sandbox.invalid"
@@ -32,7 +34,10 @@ _SANDBOX_EMAIL = "payer@sandbox.invalid"
 async def open_payments(context: Context) -> Part:
     """Open passes, and payments where a gateway takes them; a rehearsal's payments end when a real gateway does."""
     settings, database = context.settings, context.database
-    rules = pass_rules(settings, context.need(EsimOrders), context.need(FreeData))
+    lines: LineOrders | None = context.find(EsimOrders) or context.find(SuppliedLines)
+    if lines is None:
+        raise LookupError("no part offers lines")
+    rules = pass_rules(settings, lines, context.need(FreeData))
     context.offer(rules)
     jobs = dict(pass_handlers(database, rules))
     chores: dict[str, Chore] = {"unpaid_payments": partial(prune_payments, database)}
@@ -70,10 +75,13 @@ def make_gateway(settings: Settings, installation: Installation) -> PaymentGatew
     return open_gateway(name, settings.payment_options)
 
 
-def pass_rules(settings: Settings, orders: EsimOrders, free_data: FreeData) -> PassRules:
+def pass_rules(settings: Settings, orders: LineOrders, free_data: FreeData) -> PassRules:
     """Return the operator's rules of a pass; none is sold while there is no number for a new line."""
 
     def obstacle(connection: Connection) -> str | None:
+        if settings.mode == "resold":
+            # An uncapped session would need bundles without end: no provider's bundle serves it.
+            return "passes are not delivered through data providers"
         return None if orders.has_numbers(connection) else "there is no number left for a new line"
 
     return PassRules(

@@ -79,7 +79,7 @@ def make_sender(settings: Settings, database: Database) -> CodeSender | None:
     """Return the SMS sender that the settings name; without one, embedded mode has the lab's outbox."""
     if settings.sms_provider != "none":
         return open_sender(settings.sms_provider, settings.sms_options)
-    return LabOutbox(database) if settings.mode == "embedded" else None
+    return LabOutbox(database) if settings.mode == "embedded" or settings.rehearses_supply else None
 
 
 def make_email_sender(settings: Settings, database: Database) -> CodeSender | None:

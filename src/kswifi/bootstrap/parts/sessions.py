@@ -25,7 +25,9 @@ from kswifi.sessions.job_handlers import SessionHandlers
 from kswifi.sessions.line import ESIMSessionManager
 from kswifi.sessions.orders import SessionDownloadService
 from kswifi.sessions.pass_refund import PassEnds
+from kswifi.sessions.supply_handlers import SupplyHandlers
 from kswifi.sessions.tranches import release_waiting
+from kswifi.supply.lines import SuppliedLines
 
 
 async def open_sessions(context: Context) -> Part:
@@ -33,10 +35,11 @@ async def open_sessions(context: Context) -> Part:
     database = context.database
     ledger, free_data = context.need(LedgerClient), context.need(FreeData)
     manager = ESIMSessionManager(database)
+    supplied = context.find(SuppliedLines)
     downloads = SessionDownloadService(
         database=database,
         catalogue=context.need(Catalogue),
-        orders=context.need(EsimOrders),
+        orders=context.need(EsimOrders) if supplied is None else supplied,
         manager=manager,
         free_data=free_data,
         passes=context.need(PassRules),
@@ -61,6 +64,8 @@ async def open_sessions(context: Context) -> Part:
         # A slow SM-DP+ of others must hold up no other job.
         worker = external.worker(database, {jobs.DELIVER: handlers.pop(jobs.DELIVER)})
         loops.append(Loop("external-smdp-worker", worker.run, worker.stop))
+    if supplied is not None:
+        handlers |= SupplyHandlers(database, context.need(AnnouncingLedger)).handlers()
     return Part(
         jobs={**handlers, **pass_ends.handlers()},
         watches={
@@ -86,6 +91,7 @@ def _session_handlers(context: Context, transfers: TransferHandlers) -> SessionH
             external=None if external is None else external.delivery,
         ),
         free_data=context.need(FreeData),
+        lines=context.find(SuppliedLines),
         incoming=transfers,
         takes_provider_status=settings.es2_peer_storage_proof == "provider_status",
         proof_ends_exhaustion=settings.proof_ends_exhaustion,

@@ -12,13 +12,13 @@ from kswifi.esim.model import ESim, LineSettings, activation_code
 def activation_data(esim: ESim, line: LineSettings) -> dict[str, Any]:
     """Return the activation data of a session package: JSON values, the QR code as an SVG document."""
     smdp_address = esim.smdp_address or line.smdp_address
-    code = activation_code(smdp_address, esim.matching_id)
+    code = activation_code(smdp_address, esim.numbers.matching_id)
     return {
         "activation_code": code,
         "qr_code_svg": qr_code_svg(code),
         "manual_setup": {
             "smdp_address": smdp_address,
-            "activation_code": esim.matching_id,
+            "activation_code": esim.numbers.matching_id,
             "apn": line.apn,
             "user_name": line.apn_user_name,
             "password": line.apn_password,

@@ -65,7 +65,7 @@ def exported_subscribers(
         SubscriberKeysDamagedError: a line's keys cannot be opened.
     """
     wanted = select(esim.c.imsi, esim.c.sealed_keys, esim.c.seq, esim.c.ind).order_by(esim.c.imsi)
-    wanted = wanted.where(esim.c.profile_state != ProfileState.UNAVAILABLE)
+    wanted = wanted.where(esim.c.profile_state != ProfileState.UNAVAILABLE, esim.c.imsi.is_not(None))
     if imsi is not None:
         wanted = wanted.where(esim.c.imsi == imsi)
     found = connection.execute(wanted).all()

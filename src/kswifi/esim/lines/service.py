@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
+from kswifi.catalogue.model import Offer
 from kswifi.database.engine import transaction_instant
 from kswifi.database.pages import PagedQuery
 from kswifi.esim.errors import NumbersUsedUpError, UnknownEsimError
@@ -21,6 +22,7 @@ from kswifi.esim.lines.vault import SubscriberVault, new_subscriber_keys
 from kswifi.esim.model import (
     ESim,
     Hold,
+    LineKind,
     NumberRange,
     ProfileEvent,
     ProfileState,
@@ -49,6 +51,7 @@ _COLUMNS = (
     esim.c.wants_frozen,
     esim.c.freeze_wish,
     esim.c.replaced_by,
+    esim.c.kind,
 )
 _OF_USER = PagedQuery(
     select(*_COLUMNS).where(esim.c.user_id == bindparam("wanted_user")), esim.c.esim_id, newest_first=True
@@ -77,6 +80,13 @@ class EsimOrders:
     def are_delivered_as(self, line: ESim) -> bool:
         """Tell whether new lines would be delivered by the same SM-DP+ as this line, our own or an external one."""
         return line.smdp_address == self._peer_address
+
+    def takes_more(self, line: ESim) -> bool:
+        """Tell whether an installed line takes another session: every card of ours does."""
+        return line.is_card
+
+    def require_bundle(self, _connection: Connection, _offer: Offer) -> None:
+        """Accept every offer: our own network serves them all."""
 
     def has_numbers(self, connection: Connection) -> bool:
         """Tell whether ``allocate`` could provide a line now."""
@@ -116,8 +126,8 @@ class EsimOrders:
             insert(esim).values(
                 esim_id=ordered.esim_id,
                 user_id=user_id,
-                iccid=str(ordered.iccid),
-                imsi=str(ordered.imsi),
+                iccid=str(line.iccid),
+                imsi=str(line.imsi),
                 matching_id=ordered.matching_id,
                 profile_state=ordered.profile_state,
                 wants_pause=False,
@@ -145,6 +155,34 @@ class EsimOrders:
         if line is None:
             raise NumbersUsedUpError("no line is left in the stock for the SM-DP+ that delivers")
         return line
+
+
+def add_supplied_line(
+    connection: Connection, user_id: str, kind: LineKind, random_bytes: Callable[[int], bytes] = os.urandom
+) -> ESim:
+    """Insert a line that a data provider serves: it has no numbers and no keys here."""
+    now = transaction_instant(connection)
+    esim_id = str(uuid7(now, random_bytes))
+    connection.execute(
+        insert(esim).values(
+            esim_id=esim_id,
+            user_id=user_id,
+            kind=kind,
+            profile_state=ProfileState.ALLOCATED,
+            wants_pause=False,
+            wish=0,
+            seq=0,
+            ind=0,
+            created_at=now,
+        )
+    )
+    return find_esim(connection, esim_id)
+
+
+def set_supplied_state(connection: Connection, esim_id: str, state: ProfileState) -> None:
+    """Store the state of a provider's profile as the provider reports it."""
+    of_provider = esim.c.kind != LineKind.CARD
+    connection.execute(update(esim).where(esim.c.esim_id == esim_id, of_provider).values(profile_state=state))
 
 
 def canonical_esim_id(esim_id: str) -> str:
@@ -224,8 +262,8 @@ def _read(row: Row[*tuple[Any, ...]]) -> ESim:
     return ESim(
         esim_id=row.esim_id,
         user_id=row.user_id,
-        iccid=Iccid(row.iccid),
-        imsi=Imsi(row.imsi),
+        iccid=None if row.iccid is None else Iccid(row.iccid),
+        imsi=None if row.imsi is None else Imsi(row.imsi),
         matching_id=row.matching_id,
         eid=None if row.eid is None else Eid.as_read(row.eid),
         profile_state=ProfileState(row.profile_state),
@@ -238,6 +276,7 @@ def _read(row: Row[*tuple[Any, ...]]) -> ESim:
         wants_frozen=row.wants_frozen,
         freeze_wish=row.freeze_wish,
         replaced_by=row.replaced_by,
+        kind=LineKind(row.kind),
     )
 
 

@@ -18,6 +18,7 @@ from joserfc.jwk import KeySet
 from kswifi.kernel.errors import KswifiError
 
 _PACKETS: Final = 32
+_CODE_DIGITS: Final = 6
 _CONFIRM_SECONDS: Final = 30.0
 _TRIES: Final = 40
 _TRY_SECONDS: Final = 60.0
@@ -290,6 +291,41 @@ class PhoneApp:
     def switch(self, session_id: str, to: str) -> dict[str, Any]:
         """Request ``activate``, ``deactivate`` or ``cancel``."""
         return self._post(f"/api/v1/sessions/{session_id}/{to}", None)
+
+    def found(self, url: str) -> dict[str, Any] | None:
+        """Return what a GET finds; None while the server answers that it is not there yet (409)."""
+        answer = self._request("GET", url, accept=(200, 409))
+        return None if answer.status_code == httpx2.codes.CONFLICT else dict(answer.json())
+
+    def send_portion(self, session_id: str) -> dict[str, Any]:
+        """Request the next portion of a session for the line that the person has."""
+        return self._post(f"/api/v1/sessions/{session_id}/portions", None)
+
+    def keep_number(self, number: str, networks: Sequence[str]) -> str:
+        """Verify a phone number with the code of the lab's outbox; keep it for the first network that is served.
+
+        Raises:
+            AppError: no network is served, or no code came.
+        """
+        made = self._post("/api/v1/phone-verifications", {"phone_number": number})
+        at = f"/api/v1/phone-verifications/{made['verification_id']}"
+        until = time.monotonic() + _CONFIRM_SECONDS
+        while self._get(at)["state"] != "sent":
+            if time.monotonic() > until:
+                raise AppError("the code was not sent")
+            time.sleep(_POLL_SECONDS)
+        code = "".join(it for it in str(self._get(f"{at}/lab-message")["words"]) if it.isdigit())[:_CODE_DIGITS]
+        refusal: AppError | None = None
+        for network in networks:
+            try:
+                self._post(f"{at}/confirm", {"code": code, "keep_for_network": network})
+            except AppError as error:
+                if error.facts.get("problem") != "network_unknown":
+                    raise
+                refusal = error
+            else:
+                return network
+        raise refusal or AppError("no network was given")
 
     def usage(self, session_id: str) -> dict[str, Any]:
         """Return the balance of the session in the ledger, and its age."""

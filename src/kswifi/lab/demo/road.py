@@ -335,6 +335,8 @@ class Road:
         package = self.walked.package
         if package is None:
             raise RoadError("no package is on the device")
+        if package.manifest.iccid is None:
+            raise RoadError("the package is for a data provider's line, which has no card of ours")
         iccid = Iccid(package.manifest.iccid)
         if self.app.profile_state(self.walked.esim_id) == "installed":
             self.carry_packets()

@@ -30,10 +30,18 @@ TITLES: Final = {
     "line_off": "Switch the line off: its last usage is reported",
     "days_pass": "Let the days of the pass go by: the server's clock is set eight days ahead",
     "check_content": "Compare the hash of every stream with that of the octets sent",
+    "buy_bundle": "Transfer the session: its bundle is bought at the data provider, whose profile can be installed",
+    "install": "Install the provider's profile from the provider's SM-DP+; the provider reports it",
+    "pause": "Pause the line and continue: by the provider's API, each confirmed by its report",
+    "cut_off": "The cut-off: asked until the provider confirms it",
+    "verify_number": "Verify the phone number of the line that the person has, and its network",
+    "to_line": "Bring the session to that line: nothing is bought yet",
+    "portions": "Send portion after portion to the line; one purchase stays pending for a while",
+    "used_up": "All portions are used up in the ledger: each was booked when it was bought",
     "refused": "Ask the network for more: the pass is over, and so are its sessions",
     "back_to_wifi": "Back to WiFi: what the ledger says",
 }
-_BARS: Final = ("download", "browse", "browse_much")
+_BARS: Final = ("download", "browse", "browse_much", "portions")
 
 
 class SilentTeller:

@@ -208,6 +208,8 @@ def forget_account(connection: Connection, user_id: str) -> None:
 
 
 async def _connections(database: Database, line: ESim) -> list[ConnectionView]:
+    if line.imsi is None:  # a data provider's network counts; its records have no places
+        return []
     records = find_records(database, RecordFilter(imsi=str(line.imsi)), EXPORT_LIMIT)
     return [
         ConnectionView(

@@ -1,9 +1,11 @@
 """Verify a phone number with a code that is sent to it."""
 
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import Field
+from sqlalchemy import Connection
 
 from kswifi.api.edge.dependencies import ClientAddress, ServicesDep, SignedInUser
 from kswifi.api.edge.idempotency import Idempotent
@@ -12,6 +14,8 @@ from kswifi.api.edge.schemas import Instant, RequestBody, ResponseBody
 from kswifi.phone_verification.errors import PHONE_VERIFICATION_NOT_SET_UP
 from kswifi.phone_verification.model import PhoneVerification
 from kswifi.phone_verification.service import PhoneVerifications
+from kswifi.supply.errors import SUPPLY_NOT_SET_UP
+from kswifi.supply.lines import SuppliedLines
 
 router = APIRouter(prefix="/api/v1/phone-verifications", tags=["accounts"])
 
@@ -36,6 +40,15 @@ class CodeBody(RequestBody):
     """The code from the message."""
 
     code: Annotated[str, Field(min_length=1, max_length=40, description="Six digits.", examples=["042137"])]
+    keep_for_network: Annotated[
+        str | None,
+        Field(
+            max_length=32,
+            description="Your consent to keep the number, encrypted, for the line that sessions are loaded onto, "
+            "and the mobile network of that line. Without it the number is forgotten now.",
+            examples=["mtn"],
+        ),
+    ] = None
 
 
 class PhoneVerificationView(ResponseBody):
@@ -128,17 +141,32 @@ async def read_verification(
         "phone_verified_elsewhere",
         "unknown_phone_verification",
         "phone_verification_not_set_up",
+        "supply_not_set_up",
+        "not_a_provider_line",
+        "network_unknown",
         "not_signed_in",
         "csrf_token_wrong",
     ),
 )
 async def confirm_code(
-    verification_id: VerificationId, body: CodeBody, request: Idempotent, phones: PhoneVerificationsDep
+    verification_id: VerificationId,
+    body: CodeBody,
+    request: Idempotent,
+    phones: PhoneVerificationsDep,
+    services: ServicesDep,
 ) -> Response:
     """Confirm that the number is yours. A number verifies one account; a new number replaces your earlier one."""
 
+    user_id, network = request.user.user.user_id, body.keep_for_network
+    keep = None
+    if network is not None:
+        lines = services.sessions.lines if services.sessions is not None else None
+        if lines is None:
+            raise SUPPLY_NOT_SET_UP("sessions are not loaded onto lines here")
+        keep = partial(_keep, lines, user_id, network)
+
     async def work() -> PhoneVerifiedView:
-        await phones.confirm(request.user.user.user_id, verification_id, body.code)
+        await phones.confirm(user_id, verification_id, body.code, keep)
         return PhoneVerifiedView()
 
     return await request.answer(work)
@@ -157,6 +185,10 @@ async def read_lab_message(
     """Return the message from the lab's outbox. A server that really sends messages has none."""
     found = await phones.lab_message(user.user.user_id, verification_id)
     return LabMessageView(to=found.to, words=found.words, at=found.at)
+
+
+def _keep(lines: SuppliedLines, user_id: str, network: str, connection: Connection, msisdn: str) -> None:
+    lines.keep_number(connection, user_id, msisdn, network)
 
 
 def _view(verification: PhoneVerification) -> PhoneVerificationView:

@@ -89,6 +89,7 @@ class MovesView(PageView):
     responses=problem_responses(
         "unknown_esim",
         "move_under_way",
+        "line_not_movable",
         "too_many_moves",
         "idempotency_key_missing",
         "not_signed_in",

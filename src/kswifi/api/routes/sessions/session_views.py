@@ -8,7 +8,7 @@ from kswifi.api.edge.pages import PageView
 from kswifi.api.edge.schemas import WHOLE, Instant, RequestBody, ResponseBody
 from kswifi.desk.notices import Notice, NoticeKind
 from kswifi.esim.lines.packets import ProofResult
-from kswifi.esim.model import ESim, Hold, ProfileState
+from kswifi.esim.model import ESim, Hold, LineKind, ProfileState
 from kswifi.esim.ports import StorageProof
 from kswifi.kernel.pages import FIRST_PAGE, PageRequest, page_of
 from kswifi.sessions.card.packets import CardContents, HandedPacket
@@ -98,7 +98,10 @@ class SessionView(ResponseBody):
 
     session_id: Annotated[str, Field(examples=[_EXAMPLE_ID])]
     esim_id: str
-    iccid: Annotated[str, Field(examples=["8999901000000000013"])]
+    line_kind: Annotated[LineKind, Field(description="What the line is; see `EsimView`.")]
+    iccid: Annotated[
+        str | None, Field(description="null on a data provider's line.", examples=["8999901000000000013"])
+    ]
     offer_id: Annotated[str, Field(examples=["free-1gb"])]
     allowance_octets: Annotated[int | None, Field(description="null is uncapped", examples=[1_000_000_000])]
     state: SessionState
@@ -165,8 +168,14 @@ class EsimView(ResponseBody):
     """An eSIM of yours, and its line."""
 
     esim_id: Annotated[str, Field(examples=[_EXAMPLE_ID])]
-    iccid: Annotated[str, Field(examples=["8999901000000000013"])]
-    imsi: Annotated[str, Field(examples=["001010000000001"])]
+    kind: Annotated[
+        LineKind,
+        Field(description="`card`: ours. `profile`: issued by a data provider. `own_line`: the line you have."),
+    ]
+    iccid: Annotated[
+        str | None, Field(description="null on a data provider's line.", examples=["8999901000000000013"])
+    ]
+    imsi: Annotated[str | None, Field(examples=["001010000000001"])]
     eid: str | None
     profile_state: ProfileState
     hold: Annotated[Hold | None, Field(description="What the network has confirmed.")]
@@ -192,7 +201,8 @@ def session_view(overview: SessionOverview) -> SessionView:
     return SessionView(
         session_id=session.session_id,
         esim_id=session.esim_id,
-        iccid=str(overview.iccid),
+        line_kind=overview.line_kind,
+        iccid=None if overview.iccid is None else str(overview.iccid),
         offer_id=session.offer_id,
         allowance_octets=session.allowance_octets,
         state=session.state,
@@ -244,8 +254,9 @@ def esim_view(esim: ESim) -> EsimView:
     """Return the view of an eSIM, without its keys."""
     return EsimView(
         esim_id=esim.esim_id,
-        iccid=str(esim.iccid),
-        imsi=str(esim.imsi),
+        kind=esim.kind,
+        iccid=None if esim.iccid is None else str(esim.iccid),
+        imsi=None if esim.imsi is None else str(esim.imsi),
         eid=None if esim.eid is None else str(esim.eid),
         profile_state=esim.profile_state,
         hold=esim.hold,

@@ -112,8 +112,10 @@ class SmdpPlus:
 
 
 async def open_smdp(context: Context) -> Part:
-    """Open our SM-DP+ on its sockets, and offer the orders of lines."""
+    """Open our SM-DP+ on its sockets, and offer the orders of lines. In resold mode providers deliver profiles."""
     settings = context.settings
+    if settings.mode == "resold":
+        return Part()
     external = context.find(ExternalSmdp)
     smdp = make_smdp(
         installation=context.installation,

@@ -41,6 +41,8 @@ from kswifi.sessions.line import ESIMSessionManager
 from kswifi.sessions.network_access import CidrNetworkAccess
 from kswifi.sessions.orders import SessionDownloadService
 from kswifi.sessions.ports import NetworkAccess
+from kswifi.supply.lines import SuppliedLines
+from kswifi.supply.webhooks import SupplyWebhooks
 from kswifi.vouchers.service import VoucherService
 
 
@@ -110,11 +112,13 @@ def _services(context: Context) -> Services:
             card_records=context.need(CardRecords),
             signing_key=context.signing_key,
             network_access=_network_access(context),
+            lines=context.find(SuppliedLines),
             callers=context.need(CallerChecks),
         ),
         payments=context.find(PaymentService),
         phone_verifications=context.find(PhoneVerifications),
         identifier_proofs=context.find(IdentifierProofs),
+        provider_webhooks=context.find(SupplyWebhooks),
         refusals=refusals,
         requests=requests,
         writes_access_lines=settings.access_log,
