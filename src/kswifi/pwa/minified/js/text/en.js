@@ -1,4 +1,4 @@
-/*09b4ad313acfda026a06c30e0c0445d3ed9241f818bbe381a247506d73edd69f*/
+/*17aec7ca95eca3a5f967e2f1e62dcee24770f875c07bbdbe392caa350acf465c*/
 var e=`
 back Back
 cancel Cancel
@@ -444,6 +444,10 @@ alert.
 share {percent} % of your {size} session is used
 ends Your {size} session ends {day}
 finished Session finished: back to WiFi
+gift_received {size} from a gift is on your eSIM
+gift_claimed Your gift of {size} was claimed
+gift_returned Your gift of {size} came back to you
+move_asked Somebody asked to move your eSIM to a new phone. If it was not you, cancel it now.
 security The sign-in of your account changed, or a new device signed in. Was it you?
 
 update.
