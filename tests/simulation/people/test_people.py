@@ -16,7 +16,7 @@ from kswifi.people import job_handlers
 from kswifi.simulation.errors import SimulationFailedError
 from kswifi.simulation.people.scenario import PeopleScenario
 
-SEEDS, BLOCKS = 500, 10
+SEEDS, BLOCKS = 60, 6
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-/*17aec7ca95eca3a5f967e2f1e62dcee24770f875c07bbdbe392caa350acf465c*/
+/*fd0b80ddf28b7e789e5acbb5b1179d69dffebb54ae26f09ebef0eed17faa6d05*/
 var e=`
 back Back
 cancel Cancel
@@ -403,7 +403,7 @@ low_data_hint Asks once a minute instead of listening all the time
 alerts Alerts
 alerts_hint At 50, 80, 95 and 100 %, and before a session ends
 alerts_denied Your browser does not let KSWiFi show notifications.
-insecure This page was opened without HTTPS. Here it cannot be installed, work offline or check a session's signature, so nothing is downloaded here.
+insecure This page was opened without HTTPS: it cannot work offline or check signatures, so nothing is downloaded here.
 push Also when the app is closed
 push_hint Your browser's notifications. Off until you turn them on.
 sign_out Sign out
@@ -520,7 +520,7 @@ too_many_streams Too many windows of KSWiFi are open. Close one.
 last_event_id_invalid Reload the page.
 page_cursor_invalid The list has changed meanwhile. Reload the page.
 not_ready KSWiFi is starting. Try again in a moment.
-invalid_identifier This is no phone number and no email address. Write it like 0803 123 4567 or ada@example.ng.
+invalid_identifier Write it like 0803 123 4567 or ada@example.ng.
 invalid_number One of the numbers cannot be right. Check it.
 invalid_request Something that you typed cannot be used. Check that it is neither empty nor too long.
 malformed_json This app is too old. Reload the page.
@@ -535,7 +535,7 @@ not_signed_in Sign in first.
 login_expired Your sign-in has ended. Sign in again.
 sign_in_busy Many people are signing in now. Try again in a few seconds.
 passkeys_not_here Passkeys do not work at this address. Use your password.
-too_many_passkeys You have the most passkeys that are possible. Remove one first.
+too_many_passkeys Too many passkeys: remove one first.
 unknown_passkey This passkey was removed already.
 unknown_phone_verification This code is no longer good. Ask for another.
 no_lab_message The lab has sent no message yet.
@@ -589,19 +589,19 @@ none No answer has these words.
 what What is an internet session?
 what.text So much internet, until such a day. You download it on WiFi, it is stored on your eSIM, and it is used when you browse without WiFi.
 download Why is the download so small?
-download.text You download the signed permission to use the gigabytes, a few kilobytes. The gigabytes themselves flow when you browse.
+download.text A signed permission of a few kilobytes. The gigabytes themselves flow when you browse.
 activate How do I switch it on without WiFi?
 activate.text Open the session and follow the steps for your phone: switch the KSWiFi line on and use it for mobile data.
 phone Does it work on every phone?
-phone.text You need a phone with eSIM: look under Can this phone? Phones take eSIMs only from certified operators, so a test set-up of KSWiFi may be refused.
+phone.text You need a phone with eSIM: look under Can this phone? Phones take eSIMs only from certified operators.
 metered What is counted?
 metered.text Every byte both ways. 1 GB is 1,000,000,000 bytes. What you see is what the network reported.
 end What happens at the end?
-end.text The network cuts the line at the last byte. KSWiFi itself stays reachable where the network can do that, so that you can choose the next stored session.
+end.text The network cuts the line at the last byte. Choose the next session, or get one on WiFi.
 pause Can I pause?
 pause.text Yes, in the session. The line is held until you continue. The last day stays the same.
 offline What works offline?
-offline.text Seeing your sessions and what is left, with its age; checking their signatures; the steps to switch the line on; this help. What you ask for is kept and sent later.
+offline.text Your sessions and what is left; the steps to switch the line on; this help. What you ask for is sent later.
 several Can I keep several sessions?
 several.text Yes, up to eight on an eSIM. Under eSIM you change their order, and choose whether the next one follows by itself.
 pass How do I buy the pass?
@@ -609,7 +609,7 @@ pass.text Choose Unlimited, see what it gives, and pay at the checkout.
 alerts Am I told before it runs out?
 alerts.text At 50, 80 and 95 %, at the end, and a day before it ends. Under You: alerts, also when the app is closed.
 lost I lost my phone or password
-lost.text Sign in elsewhere with your recovery code and a new password: every other device is signed out. Open the session and choose New or lost phone to move what is unused to a new eSIM.
+lost.text Sign in elsewhere with your recovery code and a new password: every other device is signed out. Then open the session and choose New or lost phone.
 passkey What is a passkey?
 passkey.text Your fingerprint, face or screen lock signs you in, without a password. Add one under You.
 trust How do I know a session is real?
@@ -636,7 +636,7 @@ next Your next session goes onto a new eSIM.
 undo Keep the old one
 title New or lost phone, or eSIM deleted?
 lead This session is tied to its eSIM. Give it back and download it again onto a new eSIM: nothing is lost while it is unused.
-begun This session has been used, so it cannot be moved by itself. Write to us: we look at what is left.
+begun This session has been used. Write to us: we look at what is left.
 button Give back and use a new eSIM
 
 refused.
@@ -650,7 +650,7 @@ worked It worked
 refused It was refused
 deleted I deleted the eSIM, or have a new phone
 not_yet_lead We have not heard from your phone yet. Leave it on WiFi for a minute. If nothing changes, turn the eSIM on once in Settings.
-refused_lead Check that the phone is on WiFi, its clock is right and it has room for another eSIM. If it still refuses, it does not accept this operator: give the session back.
+refused_lead Is the phone on WiFi, its clock right, and room left for another eSIM? Then it does not accept this operator: give the session back.
 deleted_lead A deleted eSIM cannot be installed again. Give this session back and download it onto a new eSIM.
 
 guide.
@@ -700,12 +700,12 @@ safari Open in Safari
 app.
 title KSWiFi on your home screen
 lead It opens at one tap, also offline, and your phone keeps its data longer.
-apple In Safari press Share, then Add to Home Screen. Then it opens offline, and your phone keeps its data longer.
+apple In Safari press Share, then Add to Home Screen. Then it opens offline and keeps its data longer.
 button Install the app
 
 trouble.
 full Your phone has no space left. The app works, but forgets what is new when you close it. Free some space.
-closed Your browser does not let the app keep anything: a private window, perhaps. It works, but forgets all when you close it.
+closed Your browser lets the app keep nothing: a private window, perhaps. It forgets all when you close it.
 portal This WiFi wants you to log in first.
 portal_lead Open your phone's WiFi settings, choose this network and log in. What you asked for goes on by itself then.
 
